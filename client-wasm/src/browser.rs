@@ -1,0 +1,97 @@
+//! The browser's corners that everyone needs: window, clock, storage, address, listeners.
+
+use broadside_shared::time::MonoTime;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::convert::FromWasmAbi;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Document, EventTarget, Storage, UrlSearchParams, Window};
+
+/// The page's window; `None` outside a page.
+#[must_use]
+pub fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+/// The page's document.
+#[must_use]
+pub fn document() -> Option<Document> {
+    window()?.document()
+}
+
+/// Milliseconds since the page began, with fractions.
+#[must_use]
+pub fn now_ms() -> f64 {
+    window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
+}
+
+/// The same as the cores count it.
+#[must_use]
+pub fn now() -> MonoTime {
+    MonoTime((now_ms() * 1000.0) as u64)
+}
+
+/// Whether the tab is in the background.
+#[must_use]
+pub fn hidden() -> bool {
+    document().is_some_and(|d| d.hidden())
+}
+
+/// A number that differs from page to page, for what should not happen everywhere at once.
+#[must_use]
+pub fn entropy() -> u64 {
+    (js_sys::Math::random() * 9e15) as u64
+}
+
+/// A parameter of the page's address.
+#[must_use]
+pub fn parameter(name: &str) -> Option<String> {
+    let search = window()?.location().search().ok()?;
+    UrlSearchParams::new_with_str(&search).ok()?.get(name)
+}
+
+/// The address of the game's socket: the page's own host, encrypted if the page is.
+#[must_use]
+pub fn socket_url() -> Option<String> {
+    let location = window()?.location();
+    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
+    Some(format!("{scheme}://{}/ws", location.host().ok()?))
+}
+
+fn storage() -> Option<Storage> {
+    // Private windows and strict settings refuse; then nothing is remembered.
+    window()?.local_storage().ok()?
+}
+
+/// What was remembered under a key.
+#[must_use]
+pub fn recall(key: &str) -> Option<String> {
+    storage()?.get_item(key).ok()?
+}
+
+/// Remembers a value, if the browser lets us.
+pub fn remember(key: &str, value: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(key, value);
+    }
+}
+
+/// Calls `handler` for every event of this kind, for as long as the page lives.
+pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handler: impl FnMut(E) + 'static) {
+    let closure = Closure::<dyn FnMut(E)>::new(handler);
+    let options = web_sys::AddEventListenerOptions::new();
+    // Some handlers prevent the default, which passive listeners may not.
+    options.set_passive(false);
+    let added = target.add_event_listener_with_callback_and_add_event_listener_options(
+        kind,
+        closure.as_ref().unchecked_ref(),
+        &options,
+    );
+    if added.is_ok() {
+        closure.forget();
+    }
+}
+
+/// Writes to the console as an error.
+pub fn complain(what: &str) {
+    web_sys::console::error_1(&JsValue::from_str(what));
+}

@@ -1,0 +1,131 @@
+//! The camera: follows a ship with a little lead toward where it points and flies, and never shows more than a client may
+//! know.
+
+use glam::Vec2;
+
+use crate::random::Random;
+
+/// The farthest the camera looks ahead of its ship along each axis, world units.
+pub const LEAD_MAX: Vec2 = Vec2::new(120.0, 80.0);
+/// The most a picture shows, world units: less than a client may know, because ships should not look like ants.
+pub const SHOWN_MAX: Vec2 = Vec2::new(1600.0, 1000.0);
+/// How far the pointer at the edge of the window pulls the camera, as a share of [`LEAD_MAX`].
+const LEAD_POINTER: f32 = 0.65;
+/// Seconds of flight the camera looks ahead.
+const LEAD_SECONDS: f32 = 0.16;
+/// How fast the lead follows, 1/s.
+const LEAD_RATE: f32 = 4.0;
+/// Shift of a shake at full strength, world units.
+const SHAKE_REACH: f32 = 13.0;
+/// How fast a shake dies, 1/s.
+const SHAKE_DECAY: f32 = 3.2;
+
+/// Where the camera is and how much it shows.
+#[derive(Debug, Clone)]
+pub struct Camera {
+    /// Middle of the picture, world units, shake included.
+    pub at: Vec2,
+    /// Half of what the picture shows, world units.
+    pub half: Vec2,
+    /// Device pixels per world unit.
+    pub scale: f32,
+    lead: Vec2,
+    shake: f32,
+    random: Random,
+}
+
+impl Camera {
+    /// A camera at the origin that shows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Camera { at: Vec2::ZERO, half: Vec2::ONE, scale: 1.0, lead: Vec2::ZERO, shake: 0.0, random: Random::new(7) }
+    }
+
+    /// Fits the picture into `pixels`, filling them, so that neither axis reaches beyond `view` world units around the ship,
+    /// lead and shake included.
+    pub fn fit(&mut self, pixels: Vec2, view: Vec2) {
+        let room = SHOWN_MAX.min(view - 2.0 * (LEAD_MAX + SHAKE_REACH));
+        let pixels = pixels.max(Vec2::ONE);
+        self.scale = (pixels / room).max_element();
+        self.half = pixels / self.scale * 0.5;
+    }
+
+    /// Moves on by `dt` seconds after a ship at `target`; `pointer` is the pointer's place in the window, -1..=1 per axis.
+    pub fn follow(&mut self, target: Vec2, velocity: Vec2, pointer: Vec2, dt: f32) {
+        let wanted = pointer.clamp(-Vec2::ONE, Vec2::ONE) * LEAD_MAX * LEAD_POINTER + velocity * LEAD_SECONDS;
+        let share = 1.0 - (-LEAD_RATE * dt).exp();
+        self.lead += (wanted.clamp(-LEAD_MAX, LEAD_MAX) - self.lead) * share;
+        self.shake = (self.shake - self.shake * SHAKE_DECAY * dt).clamp(0.0, 1.0);
+        let shift = Vec2::new(self.random.bell(), self.random.bell()) * self.shake * self.shake * SHAKE_REACH;
+        self.at = target + self.lead + shift;
+    }
+
+    /// Adds a shake, 0..=1; shakes add up to 1 at most.
+    pub fn shake(&mut self, strength: f32) {
+        self.shake = (self.shake + strength).min(1.0);
+    }
+
+    /// Whether something at `at` of size `reach` can be seen.
+    #[must_use]
+    pub fn sees(&self, at: Vec2, reach: f32) -> bool {
+        let off = (at - self.at).abs();
+        off.x < self.half.x + reach && off.y < self.half.y + reach
+    }
+
+    /// The world point under a place in the window, -1..=1 per axis, y down.
+    #[must_use]
+    pub fn world_at(&self, pointer: Vec2) -> Vec2 {
+        self.at + pointer * self.half
+    }
+
+    /// World units per device pixel.
+    #[must_use]
+    pub fn pixel(&self) -> f32 {
+        1.0 / self.scale
+    }
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VIEW: Vec2 = Vec2::new(1920.0, 1200.0);
+
+    #[test]
+    fn no_window_shows_more_than_the_view_wherever_the_camera_leads() {
+        for pixels in [(1920.0, 1080.0), (1080.0, 1920.0), (3440.0, 1440.0), (640.0, 640.0), (1.0, 900.0)] {
+            let mut camera = Camera::new();
+            camera.fit(Vec2::from(pixels), VIEW);
+            camera.shake(1.0);
+            for _ in 0..120 {
+                camera.follow(Vec2::ZERO, Vec2::splat(4000.0), Vec2::ONE, 1.0 / 60.0);
+                let shown = camera.at.abs() + camera.half;
+                assert!(shown.cmple(VIEW / 2.0 + 0.01).all(), "{pixels:?} shows {shown:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pixel_is_square_and_the_window_is_filled() {
+        let mut camera = Camera::new();
+        camera.fit(Vec2::new(1280.0, 720.0), VIEW);
+        let pixels = camera.half * 2.0 * camera.scale;
+        assert!((pixels - Vec2::new(1280.0, 720.0)).length() < 0.01, "{pixels:?}");
+    }
+
+    #[test]
+    fn a_shake_dies_away() {
+        let mut camera = Camera::new();
+        camera.shake(1.0);
+        for _ in 0..240 {
+            camera.follow(Vec2::ZERO, Vec2::ZERO, Vec2::ZERO, 1.0 / 60.0);
+        }
+        assert!(camera.at.length() < 0.01, "{:?}", camera.at);
+    }
+}

@@ -1,0 +1,212 @@
+//! Drawing with WebGL 2: one buffer of sprites and one draw call for the whole world, over a sky, under a bloom.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`batch`] | sprites, and the bytes they are packed into |
+//! | [`context`] | opening WebGL, programs, textures |
+//! | [`target`] | drawing into textures; bloom |
+//! | [`text`] | names, drawn once each into an atlas |
+//! | `shaders/` | the GLSL: `sprite` holds every shape, `bake` paints sky and rocks once, `sky` shows the sky |
+//!
+//! A sprite's color is premultiplied, and one that adds light has alpha 0: so both kinds share one draw call and keep their
+//! order.
+
+pub mod batch;
+pub mod context;
+pub mod target;
+pub mod text;
+
+use glam::Vec2;
+use web_sys::{
+    Document, HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlBuffer, WebGlTexture, WebGlVertexArrayObject,
+};
+
+use crate::camera::Camera;
+use batch::{Batch, INSTANCE_BYTES, SPRITES_MAX, Shape};
+use context::{Program, Wrap, bind_texture};
+use target::{Bloom, BloomPrograms, Target, bind_screen};
+use text::{Slot, TextAtlas};
+
+const SCREEN: &str = include_str!("shaders/screen.vert");
+
+/// How much the picture may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effects {
+    /// Few particles, no bloom, one device pixel per CSS pixel.
+    Low,
+    /// Everything but bloom.
+    Medium,
+    /// Everything.
+    High,
+}
+
+/// Everything that lives on the GPU. A lost context takes it along; a new one is made when the browser gives it back.
+#[derive(Debug)]
+pub struct Painter {
+    gl: Gl,
+    sprites: Program,
+    sky: Program,
+    bloom_programs: BloomPrograms,
+    bloom: Option<Bloom>,
+    buffer: WebGlBuffer,
+    instances: WebGlVertexArrayObject,
+    nothing: WebGlVertexArrayObject,
+    nebula: WebGlTexture,
+    rocks: WebGlTexture,
+    text: TextAtlas,
+    size: (i32, i32),
+}
+
+impl Painter {
+    /// Opens WebGL on `canvas`, compiles the programs and paints the textures.
+    ///
+    /// # Errors
+    /// What the browser or the driver said.
+    pub fn new(canvas: &HtmlCanvasElement, document: &Document, effects: Effects) -> Result<Self, String> {
+        let gl = context::open(canvas).ok_or("no WebGL 2")?;
+        let fragment = format!("{}{}", Shape::glsl(), include_str!("shaders/sprite.frag"));
+        let uniforms = ["u_camera", "u_px", "u_time", "u_rocks", "u_sky", "u_text"];
+        let sprites = Program::new(&gl, include_str!("shaders/sprite.vert"), &fragment, &uniforms)?;
+        let sky =
+            Program::new(&gl, SCREEN, include_str!("shaders/sky.frag"), &["u_sky", "u_view", "u_edge", "u_time"])?;
+        let bloom_programs = BloomPrograms::new(&gl, SCREEN)?;
+        let nothing = gl.create_vertex_array().ok_or("no vertex array")?;
+        gl.bind_vertex_array(Some(&nothing));
+        let fine = effects > Effects::Low;
+        let bake = Program::new(&gl, SCREEN, include_str!("shaders/bake.frag"), &["u_mode"])?;
+        let nebula = baked(&gl, &bake, 0, if fine { (512, 512) } else { (256, 256) })?;
+        let rocks = baked(&gl, &bake, 1, if fine { (2048, 1024) } else { (512, 256) })?;
+        let (buffer, instances) = instance_buffer(&gl)?;
+        let text = TextAtlas::new(&gl, document)?;
+        gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
+        Ok(Painter {
+            gl,
+            sprites,
+            sky,
+            bloom_programs,
+            bloom: None,
+            buffer,
+            instances,
+            nothing,
+            nebula,
+            rocks,
+            text,
+            size: (1, 1),
+        })
+    }
+
+    /// Whether the browser has taken the context away.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.gl.is_context_lost()
+    }
+
+    /// Starts a frame of `size` device pixels.
+    ///
+    /// # Errors
+    /// When the context was lost.
+    pub fn begin(&mut self, size: (i32, i32), effects: Effects) -> Result<(), String> {
+        self.text.begin_frame();
+        let wanted = effects == Effects::High;
+        if size != self.size || wanted != self.bloom.is_some() {
+            if let Some(old) = self.bloom.take() {
+                old.free(&self.gl);
+            }
+            if wanted {
+                self.bloom = Some(Bloom::new(&self.gl, size)?);
+            }
+            self.size = size;
+        }
+        Ok(())
+    }
+
+    /// A text's place in the atlas, for a sprite of shape [`Shape::Text`] in this frame.
+    pub fn text(&mut self, text: &str) -> Option<Slot> {
+        self.text.slot(&self.gl, text)
+    }
+
+    /// Draws the sky and then the sprites. `edge` is the arena's radius, `seconds` drives what moves by itself.
+    pub fn draw(&mut self, batch: &Batch, camera: &Camera, edge: f32, seconds: f64) {
+        let gl = &self.gl;
+        // Shaders see the time of the hour: a larger number would lose the fractions that movement needs.
+        let time = (seconds % 3600.0) as f32;
+        match &self.bloom {
+            Some(bloom) => bloom.picture.bind(gl),
+            None => bind_screen(gl, self.size),
+        }
+        gl.disable(Gl::BLEND);
+        gl.bind_vertex_array(Some(&self.nothing));
+        self.sky.bind(gl);
+        bind_texture(gl, 0, &self.nebula, self.sky.at("u_sky"));
+        gl.uniform4f(self.sky.at("u_view"), camera.at.x, camera.at.y, camera.half.x, camera.half.y);
+        gl.uniform1f(self.sky.at("u_edge"), edge);
+        gl.uniform1f(self.sky.at("u_time"), time);
+        gl.draw_arrays(Gl::TRIANGLES, 0, 3);
+
+        gl.enable(Gl::BLEND);
+        let count = self.upload(batch);
+        self.sprites.bind(gl);
+        let clip = Vec2::new(1.0, -1.0) / camera.half;
+        gl.uniform4f(self.sprites.at("u_camera"), camera.at.x, camera.at.y, clip.x, clip.y);
+        gl.uniform1f(self.sprites.at("u_px"), camera.pixel());
+        gl.uniform1f(self.sprites.at("u_time"), time);
+        bind_texture(gl, 0, &self.rocks, self.sprites.at("u_rocks"));
+        bind_texture(gl, 1, &self.nebula, self.sprites.at("u_sky"));
+        bind_texture(gl, 2, self.text.texture(), self.sprites.at("u_text"));
+        gl.bind_vertex_array(Some(&self.instances));
+        gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, count);
+        gl.bind_vertex_array(Some(&self.nothing));
+        if let Some(bloom) = &self.bloom {
+            gl.disable(Gl::BLEND);
+            bloom.finish(gl, &self.bloom_programs, 1.0);
+        }
+    }
+
+    /// Copies the sprites to the GPU and gives their number.
+    fn upload(&self, batch: &Batch) -> i32 {
+        let gl = &self.gl;
+        gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&self.buffer));
+        // Fresh storage each frame: the driver need not wait until the last frame has been drawn from the old.
+        gl.buffer_data_with_i32(Gl::ARRAY_BUFFER, (SPRITES_MAX * INSTANCE_BYTES) as i32, Gl::STREAM_DRAW);
+        let mut end = 0;
+        for layer in batch.layers() {
+            let room = (SPRITES_MAX * INSTANCE_BYTES).saturating_sub(end).min(layer.len());
+            gl.buffer_sub_data_with_i32_and_u8_array(Gl::ARRAY_BUFFER, end as i32, &layer[..room]);
+            end += room;
+        }
+        (end / INSTANCE_BYTES) as i32
+    }
+}
+
+/// Paints a texture once with the bake program, with mipmaps.
+fn baked(gl: &Gl, bake: &Program, mode: i32, size: (i32, i32)) -> Result<WebGlTexture, String> {
+    let target = Target::new(gl, size, Wrap::Repeat)?;
+    target.bind(gl);
+    bake.bind(gl);
+    gl.uniform1i(bake.at("u_mode"), mode);
+    gl.draw_arrays(Gl::TRIANGLES, 0, 3);
+    gl.bind_texture(Gl::TEXTURE_2D, Some(&target.texture));
+    gl.generate_mipmap(Gl::TEXTURE_2D);
+    gl.tex_parameteri(Gl::TEXTURE_2D, Gl::TEXTURE_MIN_FILTER, Gl::LINEAR_MIPMAP_LINEAR as i32);
+    Ok(target.texture)
+}
+
+fn instance_buffer(gl: &Gl) -> Result<(WebGlBuffer, WebGlVertexArrayObject), String> {
+    let buffer = gl.create_buffer().ok_or("no buffer")?;
+    let array = gl.create_vertex_array().ok_or("no vertex array")?;
+    gl.bind_vertex_array(Some(&array));
+    gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&buffer));
+    let stride = INSTANCE_BYTES as i32;
+    for (index, kind, normalized, offset) in [
+        (0, Gl::FLOAT, false, 0),
+        (1, Gl::FLOAT, false, 16),
+        (2, Gl::UNSIGNED_BYTE, true, 32),
+        (3, Gl::UNSIGNED_BYTE, true, 36),
+    ] {
+        gl.enable_vertex_attrib_array(index);
+        gl.vertex_attrib_pointer_with_i32(index, 4, kind, normalized, stride, offset);
+        gl.vertex_attrib_divisor(index, 1);
+    }
+    gl.bind_vertex_array(None);
+    Ok((buffer, array))
+}

@@ -1,0 +1,161 @@
+//! What happens once, as particles: muzzle flashes, sparks, wrecks.
+
+use glam::Vec2;
+
+use super::paint_of;
+use super::things::boon_color;
+use crate::color::Color;
+use crate::particles::{Look, Particle, Particles};
+use crate::random::Random;
+use crate::stage::{Sight, Stage};
+
+const FIRE: Color = Color::hex(0xffa03c);
+const EMBER: Color = Color::hex(0xff3a18);
+
+/// Where particles go and where their chance comes from.
+pub struct Effects<'a> {
+    /// The pool.
+    pub particles: &'a mut Particles,
+    /// Chance.
+    pub random: &'a mut Random,
+}
+
+impl Effects<'_> {
+    /// Turns everything that just happened on the stage into particles.
+    pub fn show(&mut self, stage: &Stage) {
+        for sight in &stage.sights {
+            match *sight {
+                Sight::Fired { player, at, velocity } => {
+                    let ship = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
+                    self.muzzle(at, velocity, ship, paint_of(stage, player));
+                }
+                Sight::Struck { at, by, player, shielded } => {
+                    let away = stage.ship_of(player).map_or(Vec2::ZERO, |ship| (at - ship.at).normalize_or_zero());
+                    let color = if shielded { Color::hex(0x8fc6ff) } else { paint_of(stage, by) };
+                    self.sparks(at, away, color, if shielded { 9 } else { 15 });
+                }
+                Sight::Chipped { at } => self.chips(at),
+                Sight::Sunk { player, at, velocity } => self.wreck(at, velocity, paint_of(stage, player)),
+                Sight::Taken { what, at, .. } => self.taken(at, boon_color(what)),
+                Sight::Launched { player, at } => self.launched(at, paint_of(stage, player)),
+                Sight::Dealt { .. } => {}
+            }
+        }
+    }
+
+    fn add(&mut self, look: Look, at: Vec2, life: f32, size: (f32, f32), colors: (Color, Color)) {
+        self.particles.add(Particle::new(look, at, life, size, colors));
+    }
+
+    fn muzzle(&mut self, at: Vec2, velocity: Vec2, ship: Vec2, color: Color) {
+        let flash = Particle::new(Look::Glow, at, 0.09, (34.0, 14.0), (color.mix(Color::WHITE, 0.5), color.alpha(0.0)));
+        self.particles.add(flash.flying(ship, 0.0));
+        let ahead = velocity.normalize_or_zero();
+        for _ in 0..self.particles.burst(4) {
+            let way = ahead * self.random.range(120.0, 320.0) + ahead.perp() * self.random.bell() * 150.0;
+            let life = self.random.range(0.08, 0.2);
+            let spark = Particle::new(Look::Spark, at, life, (2.6, 1.0), (color.mix(Color::WHITE, 0.4), color.alpha(0.0)));
+            self.particles.add(spark.flying(ship + way, 3.0));
+        }
+    }
+
+    fn sparks(&mut self, at: Vec2, away: Vec2, color: Color, count: usize) {
+        self.add(Look::Glow, at, 0.14, (46.0, 20.0), (Color::WHITE.alpha(0.9), color.alpha(0.0)));
+        self.add(Look::Ring, at, 0.22, (6.0, 34.0), (color.alpha(0.7), color.alpha(0.0)));
+        for _ in 0..self.particles.burst(count) {
+            let way = (away * 0.9 + self.random.direction()) * self.random.range(70.0, 330.0);
+            let life = self.random.range(0.15, 0.5);
+            let hot = color.mix(Color::hex(0xfff2d0), self.random.unit());
+            let spark = Particle::new(Look::Spark, at, life, (3.0, 1.2), (hot, color.alpha(0.0)));
+            self.particles.add(spark.flying(way, 2.6));
+        }
+    }
+
+    fn chips(&mut self, at: Vec2) {
+        self.add(Look::Glow, at, 0.12, (26.0, 10.0), (Color::hex(0xffe0b0).alpha(0.8), FIRE.alpha(0.0)));
+        let dust = Color::hex(0x8a8070);
+        self.add(Look::Smoke, at, 0.7, (8.0, 30.0), (dust.alpha(0.45), dust.alpha(0.0)));
+        for n in 0..self.particles.burst(7) {
+            let way = self.random.direction() * self.random.range(40.0, 190.0);
+            let life = self.random.range(0.25, 0.7);
+            let spin = self.random.bell() * 12.0;
+            let chip = if n % 2 == 0 {
+                let size = self.random.range(2.5, 5.0);
+                Particle::new(Look::Shard, at, life * 1.5, (size, size), (dust, dust.alpha(0.0)))
+            } else {
+                Particle::new(Look::Spark, at, life * 0.6, (2.4, 1.0), (Color::hex(0xffd9a0), EMBER.alpha(0.0)))
+            };
+            self.particles.add(chip.flying(way, 2.0).tumbling(spin, spin));
+        }
+    }
+
+    /// A ship blows up: flash, shock, fire, splinters of its own color, smoke that stays.
+    fn wreck(&mut self, at: Vec2, velocity: Vec2, color: Color) {
+        let drift = velocity * 0.4;
+        self.add(Look::Glow, at, 0.16, (210.0, 150.0), (Color::WHITE, Color::hex(0xffd090).alpha(0.0)));
+        self.add(Look::Glow, at, 0.75, (190.0, 260.0), (FIRE.alpha(0.55), EMBER.alpha(0.0)));
+        self.add(Look::Ring, at, 0.60, (18.0, 190.0), (Color::hex(0xfff0d0), color.alpha(0.0)));
+        self.particles.add(
+            Particle::new(Look::Ring, at, 0.85, (10.0, 280.0), (color.alpha(0.55), color.alpha(0.0))).after(0.06),
+        );
+        for _ in 0..self.particles.burst(16) {
+            let way = self.random.direction() * self.random.range(10.0, 150.0);
+            let life = self.random.range(0.35, 0.95);
+            let size = self.random.range(20.0, 46.0);
+            let fire = Particle::new(Look::Glow, at + way * 0.12, life, (size, size * 0.3), (
+                Color::hex(0xffe2a0).mix(FIRE, self.random.unit()).alpha(0.85),
+                EMBER.alpha(0.0),
+            ));
+            self.particles.add(fire.flying(drift + way, 2.0).after(self.random.unit() * 0.12));
+        }
+        for _ in 0..self.particles.burst(38) {
+            let way = self.random.direction() * self.random.range(120.0, 620.0);
+            let life = self.random.range(0.3, 1.0);
+            let hot = FIRE.mix(Color::hex(0xfff6dc), self.random.unit());
+            let spark = Particle::new(Look::Spark, at, life, (3.6, 1.2), (hot, EMBER.alpha(0.0)));
+            self.particles.add(spark.flying(drift + way, 2.1));
+        }
+        let plate = color.mix(Color::hex(0x202634), 0.4);
+        for _ in 0..self.particles.burst(13) {
+            let way = self.random.direction() * self.random.range(40.0, 260.0);
+            let life = self.random.range(0.9, 2.2);
+            let size = self.random.range(3.5, 9.0);
+            let shard = Particle::new(Look::Shard, at, life, (size, size * 0.8), (plate, plate.alpha(0.0)));
+            let spin = self.random.bell() * 14.0;
+            self.particles.add(shard.flying(drift + way, 0.9).tumbling(self.random.unit() * 6.0, spin));
+        }
+        for _ in 0..self.particles.burst(8) {
+            let way = self.random.direction() * self.random.range(10.0, 60.0);
+            let life = self.random.range(1.0, 2.0);
+            let smoke = Particle::new(Look::Smoke, at + way * 0.4, life, (26.0, 80.0), (
+                Color::hex(0x15161c).alpha(0.7),
+                Color::hex(0x20222a).alpha(0.0),
+            ));
+            self.particles.add(smoke.flying(drift + way, 1.2).tumbling(self.random.unit() * 6.0, self.random.bell()));
+        }
+    }
+
+    fn taken(&mut self, at: Vec2, color: Color) {
+        self.add(Look::Glow, at, 0.3, (80.0, 120.0), (color.alpha(0.8), color.alpha(0.0)));
+        self.add(Look::Ring, at, 0.5, (20.0, 96.0), (color, color.alpha(0.0)));
+        for _ in 0..self.particles.burst(18) {
+            let out = self.random.direction();
+            let life = self.random.range(0.4, 0.9);
+            let mote = Particle::new(Look::Glow, at + out * 14.0, life, (7.0, 1.0), (color, color.mix(Color::WHITE, 0.4).alpha(0.0)));
+            self.particles.add(mote.flying(out * self.random.range(60.0, 220.0), 3.0));
+        }
+    }
+
+    fn launched(&mut self, at: Vec2, color: Color) {
+        self.add(Look::Glow, at, 0.5, (150.0, 40.0), (color.mix(Color::WHITE, 0.5).alpha(0.8), color.alpha(0.0)));
+        for (delay, reach) in [(0.0, 120.0), (0.12, 80.0)] {
+            let ring = Particle::new(Look::Ring, at, 0.5, (reach, 20.0), (color.alpha(0.0), color));
+            self.particles.add(ring.after(delay));
+        }
+        for _ in 0..self.particles.burst(14) {
+            let out = self.random.direction();
+            let mote = Particle::new(Look::Glow, at + out * 130.0, 0.45, (3.0, 8.0), (color.alpha(0.1), color));
+            self.particles.add(mote.flying(out * -260.0, 0.0));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What is drawn over the world for the pilot: names, bars, arrows to ships out of the picture, where a hit came from, the
+//! radar.
+
+use std::f32::consts::TAU;
+
+use glam::Vec2;
+
+use super::paint_of;
+use super::things::boon_color;
+use crate::camera::Camera;
+use crate::color::{Color, OWN};
+use crate::gl::batch::{Batch, Layer, Shape, Sprite};
+use crate::gl::text::Slot;
+use crate::stage::{Sight, Stage};
+
+/// Gives the atlas slot of a player's name.
+pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
+
+/// Seconds for which a hit's direction is shown.
+const WOUND_SECONDS: f32 = 1.1;
+/// Seconds for which a hit marker is shown.
+const MARK_SECONDS: f32 = 0.22;
+/// Radius of the radar in CSS pixels, its distance from the corner, and the world units it reaches.
+const RADAR_PX: f32 = 74.0;
+const RADAR_MARGIN_PX: f32 = 18.0;
+const RADAR_REACH: f32 = 1500.0;
+
+/// Marks that outlive the image they were made for.
+#[derive(Debug, Default)]
+pub struct Markers {
+    /// Direction of recent hits on the own ship, and their ages.
+    wounds: Vec<(f32, f32)>,
+    /// Places of recent hits by the own ship, and their ages.
+    marks: Vec<(Vec2, f32)>,
+    /// How badly the own ship was just hurt, 0..=1.
+    hurt: f32,
+}
+
+/// The window, for what has its size in CSS pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// World units per CSS pixel.
+    pub px: f32,
+    /// Whether thumbs cover the corners.
+    pub touch: bool,
+}
+
+impl Markers {
+    /// Takes what just happened, and lets `dt` seconds pass.
+    pub fn notice(&mut self, stage: &Stage, dt: f32) {
+        for (_, age) in &mut self.wounds {
+            *age += dt;
+        }
+        for (_, age) in &mut self.marks {
+            *age += dt;
+        }
+        self.wounds.retain(|(_, age)| *age < WOUND_SECONDS);
+        self.marks.retain(|(_, age)| *age < MARK_SECONDS);
+        self.hurt = (self.hurt - dt * 2.2).max(0.0);
+        for sight in &stage.sights {
+            let Sight::Struck { player, by, at, shielded } = *sight else { continue };
+            if stage.own == Some(player) {
+                let Some(own) = stage.own_ship() else { continue };
+                let from = stage.ship_of(by).map_or(at, |ship| ship.at) - own.at;
+                self.wounds.push((from.to_angle(), 0.0));
+                self.hurt = (self.hurt + if shielded { 0.25 } else { 0.55 }).min(1.0);
+            } else if stage.own == Some(by) {
+                self.marks.push((at, 0.0));
+            }
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Markers::default();
+    }
+
+    /// Adds what the pilot of the own ship sees over the world.
+    pub fn draw(&self, stage: &Stage, camera: &Camera, window: Window, seconds: f64, batch: &mut Batch) {
+        for (at, age) in &self.marks {
+            let fresh = 1.0 - age / MARK_SECONDS;
+            for n in 0..4 {
+                let angle = TAU / 8.0 + n as f32 * TAU / 4.0;
+                let tick = at + Vec2::from_angle(angle) * (15.0 + 8.0 * (1.0 - fresh));
+                let sprite = Sprite::light(Shape::Bolt, tick, Vec2::new(9.0, 4.0), Color::WHITE.alpha(fresh));
+                batch.add(Layer::Top, &sprite.turned(angle + TAU / 2.0));
+            }
+        }
+        if let Some(own) = stage.own_ship() {
+            for (angle, age) in &self.wounds {
+                let fresh = 1.0 - age / WOUND_SECONDS;
+                let arc = Sprite::light(Shape::Arc, own.at, Vec2::splat(118.0), Color::hex(0xff3b4a).alpha(fresh));
+                batch.add(Layer::Top, &arc.turned(*angle).with(0.5, 0.0));
+            }
+            let faint = (0.30 - own.hull).max(0.0) / 0.30;
+            let pulse = faint * (0.45 + 0.25 * (seconds * 5.0).sin() as f32);
+            let red = (self.hurt * 0.9).max(pulse).min(1.0);
+            if red > 0.01 {
+                let edge = Sprite::light(Shape::Edge, camera.at, camera.half, Color::hex(0xd01828).alpha(red * 0.8));
+                batch.add(Layer::Top, &edge);
+            }
+            arrows(stage, camera, window, batch);
+        }
+        if stage.own.is_some() {
+            radar(stage, camera, window, batch);
+        }
+    }
+}
+
+/// Adds names and bars over the ships of others.
+pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'_>, batch: &mut Batch) {
+    for ship in &stage.ships {
+        if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
+            continue;
+        }
+        let color = paint_of(stage, ship.player);
+        let above = ship.at - Vec2::Y * (26.0 + 13.0 * window.px);
+        let half = Vec2::new(22.0 * window.px, 2.6 * window.px);
+        let hull = Color::hex(0xff5468).mix(Color::hex(0x62f59b), (ship.hull * 1.25 - 0.25).clamp(0.0, 1.0));
+        if ship.hull < 0.985 || ship.shield > 0.0 {
+            let bar = Sprite::new(Shape::Bar, above + Vec2::Y * (9.0 * window.px), half, hull.alpha(0.95));
+            batch.add(Layer::Top, &bar.with(ship.hull, ship.shield).accent(Color::hex(0x7cc0ff)));
+        }
+        if let Some(slot) = names(ship.player) {
+            let tall = 8.6 * window.px;
+            let half = Vec2::new(tall * slot.aspect(), tall);
+            let sprite = Sprite::new(Shape::Text, above, half, color.mix(Color::WHITE, 0.45).alpha(0.92));
+            batch.add(Layer::Top, &sprite.with(slot.index, slot.fill));
+        }
+    }
+}
+
+/// Adds an arrow at the rim of the picture for every ship beyond it.
+fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+    let rim = camera.half - 20.0 * window.px;
+    for ship in &stage.ships {
+        if stage.own == Some(ship.player) || camera.sees(ship.at, 4.0) {
+            continue;
+        }
+        let off = ship.at - camera.at;
+        let share = (rim / off.abs().max(Vec2::splat(1.0))).min_element();
+        let near = 1.0 - ((off.length() - off.length() * share) / 700.0).clamp(0.0, 0.75);
+        let size = (6.5 + 4.0 * near) * window.px;
+        let color = paint_of(stage, ship.player).alpha(0.4 + 0.55 * near);
+        let arrow = Sprite::new(Shape::Arrow, camera.at + off * share, Vec2::splat(size), color);
+        batch.add(Layer::Top, &arrow.turned(off.to_angle()));
+    }
+}
+
+/// Adds the radar: what is near, and where the arena ends.
+fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+    let radius = RADAR_PX * window.px * if window.touch { 0.72 } else { 1.0 };
+    let margin = RADAR_MARGIN_PX * window.px;
+    let corner = if window.touch { Vec2::new(-1.0, -1.0) } else { Vec2::ONE };
+    let mut middle = camera.at + corner * (camera.half - radius - margin);
+    if window.touch {
+        // The menu button and the meter are above it.
+        middle.y += 76.0 * window.px;
+    }
+    let dial = Sprite::new(Shape::Radar, middle, Vec2::splat(radius), Color::hex(0x7fb8e8).alpha(0.9));
+    batch.add(Layer::Top, &dial);
+    let here = stage.own_ship().map_or(camera.at, |ship| ship.at);
+    let mut dot = |at: Vec2, size: f32, color: Color| {
+        let off = (at - here) / RADAR_REACH;
+        if off.length_squared() < 0.93 {
+            let at = middle + off * radius;
+            batch.add(Layer::Top, &Sprite::new(Shape::Disc, at, Vec2::splat(size * window.px), color));
+        }
+    };
+    for rock in &stage.rocks {
+        dot(rock.at, 0.8 + rock.radius / RADAR_REACH * RADAR_PX * 0.8, Color::hex(0x5a6a84).alpha(0.75));
+    }
+    let step = 8.0 / RADAR_PX * RADAR_REACH / stage.edge.max(1.0);
+    let middle_angle = here.to_angle();
+    let count = (TAU / step / 2.0) as i32;
+    for n in -count..count {
+        dot(Vec2::from_angle(middle_angle + n as f32 * step) * stage.edge, 1.1, Color::hex(0xff7a6a).alpha(0.8));
+    }
+    for pickup in &stage.pickups {
+        dot(pickup.at, 2.0, boon_color(pickup.what));
+    }
+    for ship in &stage.ships {
+        if stage.own != Some(ship.player) {
+            dot(ship.at, 2.6, paint_of(stage, ship.player));
+        }
+    }
+    if let Some(own) = stage.own_ship() {
+        let arrow = Sprite::new(Shape::Arrow, middle, Vec2::splat(6.0 * window.px), OWN);
+        batch.add(Layer::Top, &arrow.turned(own.heading));
+    }
+}

@@ -1,0 +1,133 @@
+//! From the stage to sprites: what the world looks like.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`sky`] | stars and dust |
+//! | [`things`] | rocks, pickups, shots, the arena's edge |
+//! | [`ships`] | hulls, flames, shields |
+//! | [`effects`] | what happens once, as particles |
+//! | [`markers`] | names, arrows, damage, radar |
+
+pub mod effects;
+pub mod markers;
+pub mod ships;
+pub mod sky;
+pub mod things;
+
+use crate::camera::Camera;
+use crate::color::{self, Color};
+use crate::gl::Effects as Quality;
+use crate::gl::batch::Batch;
+use crate::particles::Particles;
+use crate::random::Random;
+use crate::stage::{Sight, Stage};
+use effects::Effects;
+use markers::{Markers, NameSlots, Window};
+use ships::Ships;
+use sky::Sky;
+
+/// Most particles at a time.
+const PARTICLES: usize = 2400;
+
+/// The color of a player as this stage's watcher sees it.
+#[must_use]
+pub fn paint_of(stage: &Stage, player: u16) -> Color {
+    if stage.own == Some(player) { color::OWN } else { color::of_player(player) }
+}
+
+/// What the drawing remembers from image to image.
+pub struct Scene {
+    sky: Sky,
+    ships: Ships,
+    markers: Markers,
+    particles: Particles,
+    random: Random,
+}
+
+/// The moment and the manner of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Shot {
+    /// Seconds on the page's clock.
+    pub seconds: f64,
+    /// Seconds since the image before.
+    pub dt: f32,
+    /// How much it may cost.
+    pub quality: Quality,
+    /// The window.
+    pub window: Window,
+}
+
+impl Scene {
+    /// Nothing happened yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Scene {
+            sky: Sky::new(),
+            ships: Ships::default(),
+            markers: Markers::default(),
+            particles: Particles::new(PARTICLES),
+            random: Random::new(99),
+        }
+    }
+
+    /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
+    pub fn clear(&mut self) {
+        self.particles.clear();
+        self.markers.clear();
+    }
+
+    /// Fills the batch with one image of the stage, and shakes the camera for what just happened.
+    pub fn show(&mut self, stage: &Stage, camera: &mut Camera, shot: Shot, names: NameSlots<'_>, batch: &mut Batch) {
+        let full = match shot.quality {
+            Quality::Low => 0.3,
+            Quality::Medium => 0.75,
+            Quality::High => 1.0,
+        };
+        self.particles.thin(full);
+        self.particles.advance(shot.dt);
+        self.ships.notice(stage);
+        self.markers.notice(stage, shot.dt);
+        Effects { particles: &mut self.particles, random: &mut self.random }.show(stage);
+        shake(stage, camera);
+
+        batch.clear();
+        self.sky.draw(batch, camera, shot.seconds, full);
+        things::edge(stage, camera, batch);
+        things::rocks(stage, camera, shot.seconds, batch);
+        things::pickups(stage, camera, shot.seconds, batch);
+        let out = (&mut *batch, &mut self.particles, &mut self.random);
+        self.ships.draw(stage, camera, shot.seconds, shot.dt, out);
+        things::shots(stage, camera, batch);
+        self.particles.draw(batch, |at, reach| camera.sees(at, reach));
+        markers::labels(stage, camera, shot.window, names, batch);
+        self.markers.draw(stage, camera, shot.window, shot.seconds, batch);
+    }
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shakes the camera: for hits on the own ship, and for wrecks nearby.
+fn shake(stage: &Stage, camera: &mut Camera) {
+    for sight in &stage.sights {
+        match *sight {
+            Sight::Struck { player, shielded, .. } if stage.own == Some(player) => {
+                camera.shake(if shielded { 0.25 } else { 0.45 });
+            }
+            Sight::Sunk { player, at, .. } => {
+                let near = 1.0 - ((at - camera.at).length() / 900.0).min(1.0);
+                camera.shake(if stage.own == Some(player) { 1.0 } else { 0.55 * near });
+            }
+            Sight::Fired { player, .. } if stage.own == Some(player) => camera.shake(0.05),
+            Sight::Fired { .. }
+            | Sight::Struck { .. }
+            | Sight::Chipped { .. }
+            | Sight::Taken { .. }
+            | Sight::Dealt { .. }
+            | Sight::Launched { .. } => {}
+        }
+    }
+}

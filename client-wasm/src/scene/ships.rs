@@ -1,0 +1,157 @@
+//! Ships as sprites: hull, flame, shield, and what is remembered of each from image to image.
+
+use std::collections::BTreeMap;
+
+use broadside_shared::arena::rules::SHIP_RADIUS;
+use glam::Vec2;
+
+use super::paint_of;
+use crate::camera::Camera;
+use crate::color::Color;
+use crate::gl::batch::{Batch, Layer, Shape, Sprite};
+use crate::particles::{Look, Particle, Particles};
+use crate::random::Random;
+use crate::stage::{ShipLook, Sight, Stage};
+
+/// A hull is drawn a little larger than the circle that shots hit, as its corners would otherwise seem armoured.
+const HULL: f32 = SHIP_RADIUS * 1.28;
+/// Particles of exhaust per second at full thrust.
+const EXHAUST: f32 = 46.0;
+
+/// What is remembered of a ship.
+#[derive(Debug, Clone, Copy, Default)]
+struct Memory {
+    seen: u32,
+    /// How brightly the hull flashes, 0..=1.
+    flash: f32,
+    /// How brightly the shield flashes, 0..=1.
+    guard: f32,
+    /// How far its engine burns, 0..=1: flames grow and die.
+    burn: f32,
+    /// Exhaust owed.
+    owed: f32,
+}
+
+/// The ships' memories.
+#[derive(Debug, Default)]
+pub struct Ships {
+    known: BTreeMap<u16, Memory>,
+    image: u32,
+}
+
+impl Ships {
+    /// Takes what just happened to ships.
+    pub fn notice(&mut self, stage: &Stage) {
+        for sight in &stage.sights {
+            if let Sight::Struck { player, shielded, .. } = *sight
+                && let Some(ship) = stage.ship_of(player)
+            {
+                let memory = self.known.entry(ship.id).or_default();
+                if shielded { memory.guard = 1.0 } else { memory.flash = 1.0 }
+            }
+        }
+    }
+
+    /// Adds every ship in the picture, and the exhaust of the last `dt` seconds.
+    pub fn draw(&mut self, stage: &Stage, camera: &Camera, seconds: f64, dt: f32, out: (&mut Batch, &mut Particles, &mut Random)) {
+        let (batch, particles, random) = out;
+        self.image = self.image.wrapping_add(1);
+        for ship in &stage.ships {
+            let memory = self.known.entry(ship.id).or_default();
+            memory.seen = self.image;
+            memory.flash = (memory.flash - dt * 7.0).max(0.0);
+            memory.guard = (memory.guard - dt * 4.0).max(0.0);
+            let burn = if ship.thrust { 1.0 } else { 0.0 };
+            memory.burn += (burn - memory.burn) * (1.0 - (-dt * 14.0).exp());
+            if !camera.sees(ship.at, 120.0) {
+                continue;
+            }
+            let color = paint_of(stage, ship.player);
+            exhaust(ship, memory, color, dt, particles, random);
+            draw_one(ship, memory, color, stage.own == Some(ship.player), seconds, batch);
+        }
+        let image = self.image;
+        self.known.retain(|_, memory| memory.seen == image);
+    }
+}
+
+/// The silhouette of a player's ship.
+fn silhouette(player: u16, own: bool) -> f32 {
+    if own { 0.0 } else { f32::from(player.wrapping_mul(40_503) >> 6 & 3) }
+}
+
+/// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each side.
+fn engines(silhouette: f32) -> (f32, f32) {
+    match silhouette as u8 {
+        0 => (0.66, 0.20),
+        1 => (0.64, 0.24),
+        2 => (0.68, 0.48),
+        _ => (0.66, 0.46),
+    }
+}
+
+fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
+    let shape = silhouette(ship.player, own);
+    let bow = Vec2::from_angle(ship.heading);
+    let side = bow.perp();
+    let (behind, apart) = engines(shape);
+    // Idle engines glow too: a ship that drifts still shows where its stern is.
+    let power = 0.16 + 0.84 * memory.burn;
+    let flame = Color::hex(0x59c8ff).mix(Color::hex(0xff9a3c), if own { 0.0 } else { 1.0 });
+    for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
+        let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
+        let long = 10.0 + 24.0 * power;
+        let sprite = Sprite::light(Shape::Flame, at - bow * (long * 0.86), Vec2::new(long, 7.0), flame.alpha(0.55 + 0.45 * power));
+        let phase = f32::from(ship.id) * 1.7 + nozzle as f32;
+        batch.add(Layer::Back, &sprite.turned(ship.heading).with(phase, 0.35 + 0.6 * power).accent(Color::hex(0xeaf7ff)));
+        batch.add(Layer::Back, &Sprite::light(Shape::Glow, at, Vec2::splat(9.0 + 15.0 * power), flame.alpha(0.55 * power)));
+    }
+    let aura = if own { 0.20 } else { 0.13 };
+    batch.add(Layer::Back, &Sprite::light(Shape::Glow, ship.at, Vec2::splat(HULL * 2.5), color.alpha(aura)));
+    let blink = if ship.protected { 0.55 + 0.35 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
+    let stripe = if own { Color::hex(0xffe9b0) } else { color.mix(Color::WHITE, 0.65) };
+    let hull = Sprite::new(Shape::Ship, ship.at, Vec2::splat(HULL * 1.3), color.alpha(blink)).turned(ship.heading);
+    batch.add(Layer::Solid, &hull.with(shape, memory.flash).accent(stripe));
+    if ship.rapid {
+        let beat = 0.6 + 0.4 * ((seconds * 16.0).sin() as f32);
+        let at = ship.at + bow * (HULL * 0.95);
+        batch.add(Layer::Light, &Sprite::light(Shape::Glow, at, Vec2::splat(18.0), Color::hex(0xffb84a).alpha(0.75 * beat)));
+    }
+    if ship.shield > 0.0 || memory.guard > 0.0 {
+        let strength = (0.45 + 0.55 * ship.shield).min(1.0);
+        let bubble = Sprite::light(Shape::Shield, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0x6fb4ff));
+        batch.add(Layer::Light, &bubble.with(strength, memory.guard));
+    }
+    if ship.protected {
+        let bubble = Sprite::light(Shape::Shield, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0xe8f6ff).alpha(0.8 * blink));
+        batch.add(Layer::Light, &bubble.with(0.8, memory.guard));
+    }
+}
+
+/// Leaves exhaust behind, and smoke and sparks once the hull is bad.
+fn exhaust(ship: &ShipLook, memory: &mut Memory, color: Color, dt: f32, particles: &mut Particles, random: &mut Random) {
+    let bow = Vec2::from_angle(ship.heading);
+    memory.owed += EXHAUST * memory.burn * particles.share() * dt;
+    let (behind, apart) = engines(silhouette(ship.player, false));
+    while memory.owed >= 1.0 {
+        memory.owed -= 1.0;
+        let side = bow.perp() * (HULL * apart * random.bell());
+        let hot = Color::hex(0x8fdcff).mix(color, 0.55);
+        let at = ship.at - bow * (HULL * (behind + 0.5)) + side - ship.velocity * (dt * random.unit());
+        let trail = Particle::new(Look::Glow, at, random.range(0.35, 0.75), (6.5, 1.5), (hot.alpha(0.42), color.alpha(0.0)));
+        particles.add(trail.flying(ship.velocity * 0.35 - bow * 170.0 + random.direction() * 26.0, 2.2));
+    }
+    let bad = (0.42 - ship.hull).max(0.0) / 0.42;
+    if random.unit() < bad * dt * 26.0 * particles.share() {
+        let at = ship.at + random.direction() * HULL * 0.4;
+        let smoke = Particle::new(Look::Smoke, at, random.range(0.7, 1.3), (7.0, 26.0), (
+            Color::hex(0x1a1c22).alpha(0.75),
+            Color::hex(0x2a2c33).alpha(0.0),
+        ));
+        particles.add(smoke.flying(ship.velocity * 0.4 + random.direction() * 20.0, 1.0).tumbling(random.unit() * 6.0, random.bell()));
+        if random.unit() < bad {
+            let ember = Particle::new(Look::Spark, at, random.range(0.2, 0.5), (2.6, 1.2), (Color::hex(0xffb050), Color::hex(0xff4020).alpha(0.0)));
+            particles.add(ember.flying(ship.velocity * 0.6 + random.direction() * 110.0, 2.0));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Stars and drifting dust: sheets at different depths, so that flying is felt.
+
+use glam::Vec2;
+
+use crate::camera::Camera;
+use crate::color::Color;
+use crate::gl::batch::{Batch, Layer, Shape, Sprite};
+use crate::random::Random;
+
+/// One sheet of stars: how far it shifts with the camera (0 stands still, 1 is the plane of the ships).
+struct Sheet {
+    depth: f32,
+    size: (f32, f32),
+    strength: f32,
+    stars: usize,
+}
+
+/// Farthest first. The last one is dust in the plane of the ships: close enough to show the speed.
+const SHEETS: [Sheet; 4] = [
+    Sheet { depth: 0.05, size: (2.2, 4.0), strength: 0.60, stars: 260 },
+    Sheet { depth: 0.14, size: (3.0, 6.5), strength: 0.75, stars: 110 },
+    Sheet { depth: 0.30, size: (4.0, 11.0), strength: 0.85, stars: 46 },
+    Sheet { depth: 0.92, size: (2.0, 3.2), strength: 0.34, stars: 70 },
+];
+/// Side of the square that repeats, world units: more than the widest picture, so that no star is seen twice.
+const TILE: f32 = 2100.0;
+const HUES: [Color; 5] =
+    [Color::hex(0xcfe4ff), Color::hex(0xa9c9ff), Color::hex(0xfff1dc), Color::hex(0xffd2a8), Color::hex(0xb9a8ff)];
+
+struct Star {
+    at: Vec2,
+    size: f32,
+    color: Color,
+    pace: f32,
+}
+
+/// Every star.
+pub struct Sky {
+    sheets: Vec<Vec<Star>>,
+}
+
+impl Sky {
+    /// The stars, the same ones for everyone.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut random = Random::new(2_024);
+        let mut star = |sheet: &Sheet| {
+            let rare = random.unit().powi(4);
+            Star {
+                at: Vec2::new(random.unit(), random.unit()) * TILE,
+                size: sheet.size.0 + (sheet.size.1 - sheet.size.0) * rare,
+                color: HUES[random.bits() as usize % HUES.len()].alpha(sheet.strength * random.range(0.45, 1.0)),
+                pace: random.range(0.6, 2.4),
+            }
+        };
+        Sky { sheets: SHEETS.iter().map(|sheet| (0..sheet.stars).map(|_| star(sheet)).collect()).collect() }
+    }
+
+    /// Adds the stars that can be seen; `share` of them, 0..=1.
+    pub fn draw(&self, batch: &mut Batch, camera: &Camera, seconds: f64, share: f32) {
+        for (sheet, stars) in SHEETS.iter().zip(&self.sheets) {
+            let shown = (stars.len() as f32 * share) as usize;
+            for star in &stars[..shown] {
+                let off = (star.at - camera.at * sheet.depth).rem_euclid(Vec2::splat(TILE)) - TILE / 2.0;
+                let at = camera.at + off;
+                if !camera.sees(at, star.size) {
+                    continue;
+                }
+                let twinkle = 0.82 + 0.18 * (seconds * f64::from(star.pace) + f64::from(star.at.x)).sin() as f32;
+                let rays = ((star.size - 5.0) / 6.0).clamp(0.0, 1.0);
+                let color = star.color.alpha(star.color.a * twinkle);
+                let sprite = Sprite::light(Shape::Star, at, Vec2::splat(star.size), color).with(rays, 0.0);
+                batch.add(Layer::Back, &sprite);
+            }
+        }
+    }
+}
+
+impl Default for Sky {
+    fn default() -> Self {
+        Self::new()
+    }
+}

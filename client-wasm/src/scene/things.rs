@@ -1,0 +1,121 @@
+//! Rocks, pickups, shots and the arena's edge as sprites.
+
+use std::f32::consts::TAU;
+
+use broadside_shared::arena::pickup::Boon;
+use glam::Vec2;
+
+use super::paint_of;
+use crate::camera::Camera;
+use crate::color::Color;
+use crate::gl::batch::{Batch, Layer, Shape, Sprite};
+use crate::stage::Stage;
+
+/// Dark and light of the minerals rocks are made of.
+const MINERALS: [(Color, Color); 4] = [
+    (Color::hex(0x4c5266), Color::hex(0x9aa3b5)),
+    (Color::hex(0x5a4a44), Color::hex(0xb59d86)),
+    (Color::hex(0x454863), Color::hex(0x8f8fb8)),
+    (Color::hex(0x3f5158), Color::hex(0x8fb0ac)),
+];
+/// The quad of a rock is this much larger than the circle that shots hit.
+const ROCK_QUAD: f32 = 1.2;
+
+/// The color of a kind of pickup, here, in the HUD and on the radar.
+#[must_use]
+pub fn boon_color(what: Boon) -> Color {
+    match what {
+        Boon::Repair => Color::hex(0x62f59b),
+        Boon::Rapid => Color::hex(0xffb84a),
+        Boon::Shield => Color::hex(0x6fb4ff),
+    }
+}
+
+/// Adds every rock in the picture.
+pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+    for rock in &stage.rocks {
+        let half = Vec2::splat(rock.radius * ROCK_QUAD);
+        if !camera.sees(rock.at, half.x) {
+            continue;
+        }
+        let look = u32::from(rock.id).wrapping_mul(2_654_435_761) >> 8;
+        let (dark, light) = MINERALS[(look >> 4) as usize % MINERALS.len()];
+        let pace = (((look >> 9) & 255) as f32 / 127.5 - 1.0) * 9.0 / rock.radius.max(20.0);
+        let turn = ((look >> 3) & 1023) as f32 / 1023.0 * TAU + (seconds * f64::from(pace)).rem_euclid(TAU.into()) as f32;
+        let shade = Sprite::new(Shape::Glow, rock.at + Vec2::new(7.0, 10.0), half * 1.25, Color::hex(0).alpha(0.75));
+        batch.add(Layer::Back, &shade);
+        let sprite = Sprite::new(Shape::Rock, rock.at, half, dark).turned(turn);
+        batch.add(Layer::Solid, &sprite.with((look & 7) as f32, 0.0).accent(light));
+    }
+}
+
+/// Adds every pickup in the picture.
+pub fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+    for pickup in &stage.pickups {
+        if !camera.sees(pickup.at, 90.0) {
+            continue;
+        }
+        let color = boon_color(pickup.what);
+        let beat = (seconds * 2.6 + f64::from(pickup.id)).sin() as f32;
+        let at = pickup.at + Vec2::Y * ((seconds * 1.7 + f64::from(pickup.id)).sin() as f32) * 2.5;
+        batch.add(
+            Layer::Back,
+            &Sprite::light(Shape::Glow, at, Vec2::splat(62.0 + 8.0 * beat), color.alpha(0.34 + 0.10 * beat)),
+        );
+        let wave = (seconds * 0.7 + f64::from(pickup.id) * 0.37).fract() as f32;
+        let ring = Sprite::light(Shape::Ring, at, Vec2::splat(22.0 + 30.0 * wave), color.alpha(0.5 * (1.0 - wave)));
+        batch.add(Layer::Back, &ring.with(0.86, 0.07));
+        let badge = Sprite::new(Shape::Pickup, at, Vec2::splat(23.0 + 1.2 * beat), color);
+        batch.add(Layer::Solid, &badge.with(f32::from(pickup.what.number()), 0.0));
+    }
+}
+
+/// Adds every shot in the picture.
+pub fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+    for shot in &stage.shots {
+        if shot.age < 0.0 || !camera.sees(shot.at, 60.0) {
+            continue;
+        }
+        let own = stage.own == Some(shot.player);
+        let color = paint_of(stage, shot.player);
+        // A bolt grows out of the muzzle instead of starting behind it.
+        let long = (shot.velocity.length() * shot.age).min(if own { 30.0 } else { 27.0 }).max(8.0);
+        let heading = shot.velocity.to_angle();
+        let back = Vec2::from_angle(heading) * (long - 10.0);
+        let bolt = Sprite::light(Shape::Bolt, shot.at - back, Vec2::new(long, 9.5), color.alpha(1.0));
+        batch.add(Layer::Light, &bolt.turned(heading));
+        batch.add(Layer::Light, &Sprite::light(Shape::Glow, shot.at, Vec2::splat(34.0), color.alpha(0.30)));
+    }
+}
+
+/// Length of one straight piece of the edge, world units: short enough to look round on the smallest arena.
+const PIECE: f32 = 60.0;
+
+/// Adds the part of the arena's edge that is in the picture, and turns it red as the camera's ship comes near.
+pub fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+    let radius = stage.edge;
+    let reach = camera.half.length() + 160.0;
+    let far = camera.at.length();
+    if radius <= 0.0 || (far - radius).abs() > reach {
+        return;
+    }
+    let pieces = (TAU * radius / PIECE).ceil().max(8.0);
+    let step = TAU / pieces;
+    let middle = (camera.at.to_angle() / step).round() as i32;
+    // All the way round when the arena is small, the visible arc otherwise.
+    let count = ((reach / radius.max(1.0)).min(std::f32::consts::PI) / step).ceil() as i32;
+    let cool = Color::hex(0x3aa8ff);
+    let hot = Color::hex(0xff4a55);
+    for n in (middle - count)..=(middle + count) {
+        let angle = n as f32 * step;
+        let at = Vec2::from_angle(angle) * radius;
+        if !camera.sees(at, 140.0) {
+            continue;
+        }
+        let near = stage.own_ship().map_or(0.0, |ship| (1.0 - (ship.at - at).length() / 420.0).clamp(0.0, 1.0));
+        let sprite = Sprite::light(Shape::Wall, at, Vec2::new(PIECE * 0.5 + 0.4, 70.0), cool.mix(hot, near).alpha(0.9));
+        // The arc runs along +x when its outside is +y, so the distance along it counts against the angle.
+        let sprite = sprite.turned(angle - TAU / 4.0).with(-angle * radius, 0.0);
+        batch.add(Layer::Back, &sprite.accent(Color::hex(0xcfeaff).mix(Color::hex(0xffd0c0), near)));
+    }
+}

@@ -1,0 +1,209 @@
+//! The stage: everything of a world that one image shows, in one plain struct.
+//!
+//! The live game and the title screen's own little battle both fill it; drawing, sound and radar read it and know neither.
+
+use broadside_shared::arena::pickup::Boon;
+use glam::Vec2;
+
+/// A ship as it is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShipLook {
+    /// Its entity number: what tells it from others from image to image.
+    pub id: u16,
+    /// Whose it is.
+    pub player: u16,
+    /// Its middle, world units.
+    pub at: Vec2,
+    /// Velocity, world units per second.
+    pub velocity: Vec2,
+    /// Where its bow points, radians from +x toward +y.
+    pub heading: f32,
+    /// Hull left, 0..=1.
+    pub hull: f32,
+    /// Shield left, 0..=1; of other ships only whether there is any is known, which counts as 1.
+    pub shield: f32,
+    /// Whether it takes no damage because it is new.
+    pub protected: bool,
+    /// Whether it fires fast.
+    pub rapid: bool,
+    /// Whether its main engine burns.
+    pub thrust: bool,
+}
+
+/// A shot in flight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShotLook {
+    /// Who fired it.
+    pub player: u16,
+    /// Where it is, world units.
+    pub at: Vec2,
+    /// Velocity, world units per second.
+    pub velocity: Vec2,
+    /// How long it has flown, seconds; negative while it is still in the barrel.
+    pub age: f32,
+    /// What tells it from every other shot, before and after the server has numbered it.
+    pub key: u64,
+}
+
+/// A rock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RockLook {
+    /// Its entity number, from which its looks follow.
+    pub id: u16,
+    /// Its middle, world units.
+    pub at: Vec2,
+    /// Its radius, world units.
+    pub radius: f32,
+}
+
+/// A pickup.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PickupLook {
+    /// Its entity number.
+    pub id: u16,
+    /// Its middle, world units.
+    pub at: Vec2,
+    /// What it does.
+    pub what: Boon,
+}
+
+/// Something that happened just now and is worth a flash or a sound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sight {
+    /// A ship fired.
+    Fired {
+        /// Who.
+        player: u16,
+        /// The muzzle, world units.
+        at: Vec2,
+        /// Velocity of the shot, world units per second.
+        velocity: Vec2,
+    },
+    /// A shot hit a ship.
+    Struck {
+        /// Whom.
+        player: u16,
+        /// Who fired.
+        by: u16,
+        /// Where, world units.
+        at: Vec2,
+        /// Whether a shield took it.
+        shielded: bool,
+    },
+    /// A shot ended at a rock.
+    Chipped {
+        /// Where, world units.
+        at: Vec2,
+    },
+    /// A ship blew up.
+    Sunk {
+        /// Who.
+        player: u16,
+        /// Where, world units.
+        at: Vec2,
+        /// How fast it flew, world units per second.
+        velocity: Vec2,
+    },
+    /// A ship took a pickup.
+    Taken {
+        /// Who.
+        player: u16,
+        /// What.
+        what: Boon,
+        /// Where, world units.
+        at: Vec2,
+    },
+    /// A shot of the own player did damage, perhaps far away.
+    Dealt {
+        /// Points of damage.
+        points: u8,
+    },
+    /// A ship appeared.
+    Launched {
+        /// Who.
+        player: u16,
+        /// Where, world units.
+        at: Vec2,
+    },
+}
+
+/// What one image shows.
+#[derive(Debug, Clone, Default)]
+pub struct Stage {
+    /// The arena's radius, world units.
+    pub edge: f32,
+    /// The player who watches, if it plays.
+    pub own: Option<u16>,
+    /// Every ship in view, the own one included.
+    pub ships: Vec<ShipLook>,
+    /// Every shot in view.
+    pub shots: Vec<ShotLook>,
+    /// Every rock in view.
+    pub rocks: Vec<RockLook>,
+    /// Every pickup in view.
+    pub pickups: Vec<PickupLook>,
+    /// What happened since the last image.
+    pub sights: Vec<Sight>,
+    /// Keys of the shots of the image before, sorted.
+    known: Vec<u64>,
+}
+
+/// A shot that is first seen older than this, in seconds, was fired out of sight: no flash, no bang.
+const FRESH_SECONDS: f32 = 0.15;
+
+impl Stage {
+    /// Empties it for the next image and keeps the memory.
+    pub fn clear(&mut self) {
+        self.ships.clear();
+        self.shots.clear();
+        self.rocks.clear();
+        self.pickups.clear();
+        self.sights.clear();
+    }
+
+    /// Adds a [`Sight::Fired`] for every shot that was not on the image before. Call it once, after the shots are in.
+    pub fn notice_shots(&mut self) {
+        for shot in &self.shots {
+            if shot.age < FRESH_SECONDS && self.known.binary_search(&shot.key).is_err() {
+                let at = shot.at - shot.velocity * shot.age;
+                self.sights.push(Sight::Fired { player: shot.player, at, velocity: shot.velocity });
+            }
+        }
+        self.known.clear();
+        self.known.extend(self.shots.iter().map(|shot| shot.key));
+        self.known.sort_unstable();
+    }
+
+    /// The own ship, if it is afloat.
+    #[must_use]
+    pub fn own_ship(&self) -> Option<&ShipLook> {
+        self.ship_of(self.own?)
+    }
+
+    /// A player's ship, if it is in view.
+    #[must_use]
+    pub fn ship_of(&self, player: u16) -> Option<&ShipLook> {
+        self.ships.iter().find(|ship| ship.player == player)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shot(key: u64, age: f32) -> ShotLook {
+        ShotLook { player: 1, at: Vec2::X * 90.0, velocity: Vec2::X * 900.0, age, key }
+    }
+
+    #[test]
+    fn a_shot_flashes_once_and_only_if_it_was_seen_to_be_fired() {
+        let mut stage = Stage::default();
+        stage.shots.extend([shot(7, 0.1), shot(8, 0.9)]);
+        stage.notice_shots();
+        assert_eq!(stage.sights, [Sight::Fired { player: 1, at: Vec2::ZERO, velocity: Vec2::X * 900.0 }]);
+        stage.clear();
+        stage.shots.push(shot(7, 0.12));
+        stage.notice_shots();
+        assert_eq!(stage.sights, []);
+    }
+}

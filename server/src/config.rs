@@ -1,0 +1,120 @@
+//! Every flag of the server. `--help` and the refusals of wrong values come from here.
+
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+
+/// The Broadside server: one port serves the game, its API and its WebSocket.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "broadside-server", version, about, max_term_width = 100)]
+pub struct Config {
+    /// Address to listen on; 0.0.0.0 lets other machines in, such as a phone on the same network
+    #[arg(long, env = "BROADSIDE_HOST", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
+    pub host: IpAddr,
+
+    /// Port to listen on, 0 to 65535; 0 takes any free one and prints it
+    #[arg(long, env = "BROADSIDE_PORT", default_value_t = 8080, value_name = "PORT", value_parser = port)]
+    pub port: u16,
+
+    /// Folder with the browser client, unless it is inside the program
+    #[arg(long, env = "BROADSIDE_ASSETS", value_name = "FOLDER")]
+    pub assets: Option<PathBuf>,
+
+    /// Ticks from one snapshot to the next, 1 to 12 at 60 ticks per second (2 is 30 Hz, 3 is 20 Hz)
+    #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", default_value_t = 2, value_name = "TICKS", value_parser = snapshot_every)]
+    pub snapshot_every: u32,
+
+    /// Players the arena seats, 1 to 8000
+    #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
+    pub capacity: u16,
+
+    /// Open connections of every kind, 1 to 100000; one more is told that the server is full
+    #[arg(long, env = "BROADSIDE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS", value_parser = max_connections)]
+    pub max_connections: usize,
+
+    /// Seed of the world, 0 to 18446744073709551615; equal seeds and inputs give equal worlds [default: drawn at start]
+    #[arg(long, env = "BROADSIDE_SEED", value_name = "NUMBER")]
+    pub seed: Option<u64>,
+
+    /// How log lines are written to standard error; RUST_LOG sets which (default info)
+    #[arg(long, env = "BROADSIDE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+impl Default for Config {
+    /// What an empty command line and an empty environment give.
+    fn default() -> Self {
+        Config {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8080,
+            assets: None,
+            snapshot_every: 2,
+            capacity: 2000,
+            max_connections: 10_000,
+            seed: None,
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    in_range(text, 0..=u16::MAX, "")
+}
+
+fn snapshot_every(text: &str) -> Result<u32, String> {
+    in_range(text, 1..=12, " ticks")
+}
+
+fn capacity(text: &str) -> Result<u16, String> {
+    in_range(text, 1..=8000, " players")
+}
+
+fn max_connections(text: &str) -> Result<usize, String> {
+    in_range(text, 1..=100_000, " connections")
+}
+
+/// A number within `range`, or a refusal that names the range and the unit.
+fn in_range<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>, unit: &str) -> Result<T, String> {
+    match text.parse::<T>() {
+        Ok(value) if range.contains(&value) => Ok(value),
+        Ok(_) | Err(_) => Err(format!("must be {} to {}{unit}", range.start(), range.end())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_in_the_help_are_the_defaults_in_code() {
+        let parsed = Config::try_parse_from(["broadside-server"]).expect("an empty command line is fine");
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_name_its_value_and_its_range() {
+        for (flag, value, says) in [
+            ("--snapshot-every", "50", "must be 1 to 12 ticks"),
+            ("--capacity", "0", "must be 1 to 8000 players"),
+            ("--port", "99999", "must be 0 to 65535"),
+            ("--max-connections", "many", "must be 1 to 100000 connections"),
+        ] {
+            let refusal =
+                Config::try_parse_from(["broadside-server", flag, value]).expect_err("out of range").to_string();
+            assert!(refusal.contains(flag) && refusal.contains(value) && refusal.contains(says), "{refusal}");
+        }
+    }
+}

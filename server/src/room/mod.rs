@@ -1,0 +1,242 @@
+//! PURE. One match: inputs in, a tick stepped, what to tell whom out. No socket, no clock, no thread, no task.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`inputs`] | a player's inputs, waiting for the tick they are for |
+//! | [`flow`] | whether a connection should get the next snapshot or skip it |
+//! | [`roster`] | who is called what, told to each client once |
+//! | [`outgoing`] | from one tick's output to one frame per connection |
+//!
+//! [`Room::step`] reads as the table of contents of a tick.
+
+pub mod flow;
+pub mod inputs;
+pub mod outgoing;
+pub mod roster;
+
+use std::sync::Arc;
+
+use broadside_shared::game::{Audience, Game, Happening, PlayerId, PlayerInput, Standing};
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::limits::BOARD_LINES_MAX;
+use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::world::WorldState;
+use broadside_shared::time::{MonoTime, Tick, tick_us};
+use glam::Vec2;
+use thiserror::Error;
+
+use inputs::InputQueue;
+
+/// How a room is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// Ticks from one snapshot to the next, 1..=12.
+    pub snapshot_every: u32,
+    /// Seats.
+    pub capacity: u16,
+    /// Seed of the world.
+    pub seed: u64,
+}
+
+/// Every seat is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("room is full: {0} of {0} seats are taken")]
+pub struct RoomFull(pub u16);
+
+/// One match: a game and those who play it.
+pub struct Room<G: Game> {
+    config: RoomConfig,
+    game: G,
+    /// When tick 0 was due.
+    tick_zero: MonoTime,
+    /// The newest tick stepped.
+    tick: Tick,
+    seats: Vec<Option<Seat<G>>>,
+    seated: u16,
+    /// What happened since the last output was taken.
+    events: Vec<Happening<G::Event>>,
+    inputs: Vec<PlayerInput<G::Input>>,
+    standings: Vec<Standing>,
+}
+
+struct Seat<G: Game> {
+    inputs: InputQueue<G::Input>,
+}
+
+/// What one tick says: shared by all, immutable once stepped.
+#[derive(Debug, Default)]
+pub struct RoomOutput {
+    /// The tick that was stepped.
+    pub tick: Tick,
+    /// The replicated world after it.
+    pub world: Arc<WorldState>,
+    /// For each player whose snapshot falls on this tick, in order of player.
+    pub due: Vec<Due>,
+    /// The exact own states that `due` points into.
+    pub own_bytes: Vec<u8>,
+    /// What happened in this tick: who is told, and where in `event_bytes` it is.
+    pub events: Vec<(Audience, std::ops::Range<usize>)>,
+    /// The bytes that `events` points into.
+    pub event_bytes: Vec<u8>,
+    /// Changes of the roster and the board. They are kept from tick to tick until the output is taken, so that none is lost
+    /// when a tick's output is not.
+    pub notes: Vec<Note>,
+}
+
+/// One player's private part of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Due {
+    /// Whose it is.
+    pub player: PlayerId,
+    /// The front of the frame.
+    pub head: SnapshotHead,
+    /// The centre of the area of interest.
+    pub focus: Vec2,
+    /// Where in `own_bytes` the own state is.
+    pub own: std::ops::Range<usize>,
+}
+
+impl<G: Game> Room<G> {
+    /// An empty room whose tick 0 is due at `tick_zero`.
+    #[must_use]
+    pub fn new(config: RoomConfig, game: &G::Config, tick_zero: MonoTime) -> Self {
+        Room {
+            config,
+            game: G::new(game, config.seed),
+            tick_zero,
+            tick: Tick(0),
+            seats: Vec::new(),
+            seated: 0,
+            events: Vec::new(),
+            inputs: Vec::new(),
+            standings: Vec::new(),
+        }
+    }
+
+    /// When a tick is due.
+    #[must_use]
+    pub fn due_at(&self, tick: Tick) -> MonoTime {
+        self.tick_zero.plus_us(tick_us(G::TICK_HZ, tick.0))
+    }
+
+    /// Seats a player from the next tick on, in the lowest free seat.
+    ///
+    /// # Errors
+    /// [`RoomFull`] when no seat is free.
+    pub fn join(&mut self, name: Name, out: &mut RoomOutput) -> Result<PlayerId, RoomFull> {
+        let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
+        if free >= usize::from(self.config.capacity) {
+            return Err(RoomFull(self.config.capacity));
+        }
+        if free == self.seats.len() {
+            self.seats.push(None);
+        }
+        let player = PlayerId(free as u16);
+        self.seats[free] = Some(Seat { inputs: InputQueue::default() });
+        self.seated += 1;
+        self.game.join(player, self.tick.after(1), &mut self.events);
+        out.notes.push(Note::Named { player, name });
+        Ok(player)
+    }
+
+    /// Frees a player's seat.
+    pub fn leave(&mut self, player: PlayerId, out: &mut RoomOutput) {
+        let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
+        if seat.take().is_some() {
+            self.seated -= 1;
+            self.game.leave(player, self.tick.after(1), &mut self.events);
+            out.notes.push(Note::Left { player });
+        }
+    }
+
+    /// Takes a player's inputs, which came at `arrived`.
+    pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
+        let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
+        if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
+            seat.inputs.push(packet, self.tick, early_us);
+        }
+    }
+
+    /// Steps the room to `tick`. What `out` still held of earlier ticks is overwritten, but for its notes.
+    pub fn step(&mut self, tick: Tick, out: &mut RoomOutput) {
+        self.tick = tick;
+        self.take_inputs(tick);
+        self.game.step(tick, &self.inputs, &mut self.events);
+        Arc::make_mut(&mut out.world).capture(&self.game, tick);
+        out.tick = tick;
+        self.write_due(tick, out);
+        self.write_events(out);
+        self.write_board(tick, out);
+    }
+
+    /// How many play.
+    #[must_use]
+    pub fn players(&self) -> u16 {
+        self.seated
+    }
+
+    /// The game, to look at.
+    #[must_use]
+    pub fn game(&self) -> &G {
+        &self.game
+    }
+
+    fn take_inputs(&mut self, tick: Tick) {
+        self.inputs.clear();
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            if let Some(seat) = seat {
+                self.inputs.push(PlayerInput { player: PlayerId(at as u16), input: seat.inputs.take(tick) });
+            }
+        }
+    }
+
+    /// The private part for each player whose phase this tick is: players are spread over the ticks between two snapshots, so
+    /// that none carries them all.
+    fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
+        out.due.clear();
+        out.own_bytes.clear();
+        let every = self.config.snapshot_every;
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            let Some(seat) = seat else { continue };
+            if !(tick.0.wrapping_add(at as u32)).is_multiple_of(every) {
+                continue;
+            }
+            let player = PlayerId(at as u16);
+            let Some(own) = self.game.own(player) else { continue };
+            let from = out.own_bytes.len();
+            let mut bits = BitWriter::new(&mut out.own_bytes);
+            bits.flag(true);
+            G::write_own(own, &mut bits);
+            bits.finish();
+            let own_range = from..out.own_bytes.len();
+            out.due.push(Due { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
+        }
+    }
+
+    fn write_events(&mut self, out: &mut RoomOutput) {
+        out.events.clear();
+        out.event_bytes.clear();
+        for happening in self.events.drain(..) {
+            let from = out.event_bytes.len();
+            let mut bits = BitWriter::new(&mut out.event_bytes);
+            G::write_event(&happening.event, &mut bits);
+            bits.finish();
+            out.events.push((happening.audience, from..out.event_bytes.len()));
+        }
+    }
+
+    /// Once a second, and only the newest.
+    fn write_board(&mut self, tick: Tick, out: &mut RoomOutput) {
+        if !tick.0.is_multiple_of(G::TICK_HZ) {
+            return;
+        }
+        self.standings.clear();
+        self.game.standings(&mut self.standings);
+        let lines = self.standings.iter().take(BOARD_LINES_MAX).map(|s| (s.player, s.score)).collect();
+        out.notes.retain(|note| !matches!(note, Note::Board { .. }));
+        out.notes.push(Note::Board { tick, players: self.seated, lines });
+    }
+}

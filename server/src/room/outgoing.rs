@@ -1,0 +1,187 @@
+//! From one tick's output to one frame per connection: the shared blobs, the small private part, events and notes.
+//!
+//! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: the sender owns an `Outgoing` on
+//! a thread of its own, a test owns one in virtual time.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use broadside_shared::game::{Audience, Game, PlayerId};
+use broadside_shared::protocol::limits::EVENTS_MAX;
+use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::viewer::Viewer;
+use broadside_shared::replication::world::{EncodeStats, HISTORY_TICKS, WorldHistory, WorldState};
+use broadside_shared::time::Tick;
+use glam::Vec2;
+
+use super::roster::{Known, Roster};
+use super::{Due, RoomOutput};
+
+/// What the connections of a room have been told, and what there is to tell.
+pub struct Outgoing {
+    view: Vec2,
+    history: WorldHistory,
+    roster: Roster,
+    past: VecDeque<TickEvents>,
+    current: RoomOutput,
+    told: Vec<Told>,
+    sizes: FrameBytes,
+}
+
+/// The events of one tick.
+#[derive(Debug, Default)]
+struct TickEvents {
+    tick: Tick,
+    events: Vec<(Audience, Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+/// What one connection has been told.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    viewer: Viewer,
+    known: Known,
+    tick: Option<Tick>,
+}
+
+/// Bytes written so far by class, without WebSocket headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameBytes {
+    /// Heads and exact own states.
+    pub own: u64,
+    /// Subscription changes and present masks.
+    pub cell_heads: u64,
+    /// Blobs.
+    pub cells: u64,
+    /// Events.
+    pub events: u64,
+    /// Names and standings.
+    pub notes: u64,
+}
+
+impl Outgoing {
+    /// For a room of the game `G` that has told nobody anything.
+    #[must_use]
+    pub fn new<G: Game>() -> Self {
+        Outgoing {
+            view: G::VIEW,
+            history: WorldHistory::new(G::KINDS),
+            roster: Roster::default(),
+            past: VecDeque::with_capacity(HISTORY_TICKS + 1),
+            current: RoomOutput::default(),
+            told: Vec::new(),
+            sizes: FrameBytes::default(),
+        }
+    }
+
+    /// A new connection has this seat: it knows nothing.
+    pub fn reset(&mut self, player: PlayerId) {
+        let at = usize::from(player.0);
+        if self.told.len() <= at {
+            self.told.resize_with(at + 1, Told::default);
+        }
+        self.told[at] = Told::default();
+    }
+
+    /// Takes the output of a tick and gives back an empty one to fill, with the room of an older one.
+    pub fn push(&mut self, output: &mut RoomOutput) {
+        for note in output.notes.drain(..) {
+            self.roster.put(&note);
+        }
+        std::mem::swap(&mut self.current, output);
+        let fallen = self.history.push(Arc::clone(&self.current.world));
+        output.world = fallen.unwrap_or_else(|| Arc::new(WorldState::default()));
+        let mut events = if self.past.len() > HISTORY_TICKS {
+            self.past.pop_front().unwrap_or_default()
+        } else {
+            TickEvents::default()
+        };
+        events.tick = self.current.tick;
+        std::mem::swap(&mut events.events, &mut self.current.events);
+        std::mem::swap(&mut events.bytes, &mut self.current.event_bytes);
+        self.past.push_back(events);
+    }
+
+    /// The newest tick.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.current.tick
+    }
+
+    /// The players whose snapshots fall on the newest tick.
+    #[must_use]
+    pub fn due(&self) -> &[Due] {
+        &self.current.due
+    }
+
+    /// Appends the snapshot frame of the `at`-th of [`Outgoing::due`] and takes it as written: call it only when it will be.
+    ///
+    /// # Panics
+    /// If `at` is out of range, or nobody called [`Outgoing::reset`] for that player.
+    pub fn frame(&mut self, at: usize, out: &mut Vec<u8>) {
+        let due = &self.current.due[at];
+        let told = &mut self.told[usize::from(due.player.0)];
+        let start = out.len();
+        due.head.write(out);
+        out.extend_from_slice(&self.current.own_bytes[due.own.clone()]);
+        self.sizes.own += (out.len() - start) as u64;
+        let cells = told.viewer.write(&mut self.history, due.focus, self.view, out);
+        self.sizes.cell_heads += cells.head_bytes as u64;
+        self.sizes.cells += cells.blob_bytes as u64;
+        let events_at = out.len();
+        write_events(&self.past, self.view, due, told.tick, out);
+        let notes_at = out.len();
+        self.roster.tell(&mut told.known, out);
+        self.sizes.events += (notes_at - events_at) as u64;
+        self.sizes.notes += (out.len() - notes_at) as u64;
+        told.tick = Some(due.head.tick);
+    }
+
+    /// Bytes written so far by class.
+    #[must_use]
+    pub fn sizes(&self) -> FrameBytes {
+        self.sizes
+    }
+
+    /// Encoding work done so far.
+    #[must_use]
+    pub fn encode_stats(&self) -> EncodeStats {
+        self.history.stats()
+    }
+}
+
+/// Appends the events since `told` that concern the viewer; if there are too many, the newest.
+fn write_events(past: &VecDeque<TickEvents>, view: Vec2, due: &Due, told: Option<Tick>, out: &mut Vec<u8>) {
+    let tick = due.head.tick;
+    let since = told.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
+    let concerns = |audience: &Audience| match audience {
+        Audience::Near(at) => (*at - due.focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
+        Audience::Player(player) => *player == due.player,
+        Audience::Room => true,
+    };
+    let mut found: [Option<(usize, usize)>; EVENTS_MAX] = [None; EVENTS_MAX];
+    let mut count = 0;
+    'newest_first: for (t, ticks) in past.iter().enumerate().rev() {
+        if ticks.tick <= since {
+            break;
+        }
+        for (e, (audience, _)) in ticks.events.iter().enumerate().rev() {
+            if concerns(audience) {
+                found[count] = Some((t, e));
+                count += 1;
+                if count == EVENTS_MAX {
+                    break 'newest_first;
+                }
+            }
+        }
+    }
+    let mut bits = BitWriter::new(out);
+    bits.golomb(count as u32, 1);
+    bits.finish();
+    for (t, e) in found[..count].iter().rev().flatten() {
+        let ticks = &past[*t];
+        out.push(tick.since(ticks.tick) as u8);
+        out.extend_from_slice(&ticks.bytes[ticks.events[*e].1.clone()]);
+    }
+}

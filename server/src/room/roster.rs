@@ -1,0 +1,106 @@
+//! Who is called what, and the board: told to each client once, in slices, however late it comes.
+//!
+//! Every change gets the next version. A client that knows all up to version `v` needs the entries with later versions, and a
+//! seat has one entry only, its newest: so a newcomer gets the roster as it is, and one who was away gets what was missed.
+
+use std::collections::BTreeMap;
+
+use broadside_shared::game::PlayerId;
+use broadside_shared::protocol::codec::encode_note;
+use broadside_shared::protocol::limits::NOTES_BYTES_MAX;
+use broadside_shared::protocol::message::Note;
+
+/// The notes of a room by version; each encoded once.
+#[derive(Debug, Default)]
+pub struct Roster {
+    version: u64,
+    entries: BTreeMap<u64, Vec<u8>>,
+    of_player: BTreeMap<PlayerId, u64>,
+    of_board: Option<u64>,
+}
+
+/// What one client knows: everything up to a version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known(u64);
+
+impl Roster {
+    /// Takes a change; the former entry of the same seat, or the former board, goes.
+    pub fn put(&mut self, note: &Note) {
+        self.version += 1;
+        let mut bytes = Vec::new();
+        encode_note(note, &mut bytes);
+        let former = match note {
+            Note::Named { player, .. } | Note::Left { player } => self.of_player.insert(*player, self.version),
+            Note::Board { .. } => self.of_board.replace(self.version),
+        };
+        if let Some(former) = former {
+            self.entries.remove(&former);
+        }
+        self.entries.insert(self.version, bytes);
+    }
+
+    /// Appends the oldest notes that a client lacks, at most [`NOTES_BYTES_MAX`] bytes, and takes them as told.
+    pub fn tell(&self, known: &mut Known, out: &mut Vec<u8>) {
+        if known.0 == self.version {
+            return;
+        }
+        let from = out.len();
+        for (version, bytes) in self.entries.range(known.0 + 1..) {
+            if out.len() - from + bytes.len() > NOTES_BYTES_MAX {
+                return;
+            }
+            out.extend_from_slice(bytes);
+            known.0 = *version;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broadside_shared::protocol::codec::decode_note;
+    use broadside_shared::protocol::name::Name;
+
+    fn named(player: u16, name: &str) -> Note {
+        Note::Named { player: PlayerId(player), name: Name::new(name).expect("a fine name") }
+    }
+
+    fn told(roster: &Roster, known: &mut Known) -> Vec<Note> {
+        let (mut notes, mut bytes) = (Vec::new(), Vec::new());
+        roster.tell(known, &mut bytes);
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (note, used) = decode_note(rest).expect("our own note");
+            notes.push(note);
+            rest = &rest[used..];
+        }
+        notes
+    }
+
+    #[test]
+    fn a_newcomer_learns_who_is_there_and_others_learn_what_changed() {
+        let (mut roster, mut early) = (Roster::default(), Known::default());
+        roster.put(&named(0, "Ann"));
+        roster.put(&named(1, "Bob"));
+        assert_eq!(told(&roster, &mut early), [named(0, "Ann"), named(1, "Bob")]);
+        roster.put(&Note::Left { player: PlayerId(0) });
+        roster.put(&named(0, "Cid"));
+        assert_eq!(told(&roster, &mut early), [named(0, "Cid")]);
+        assert_eq!(told(&roster, &mut early), []);
+        assert_eq!(told(&roster, &mut Known::default()), [named(1, "Bob"), named(0, "Cid")]);
+    }
+
+    #[test]
+    fn a_long_roster_comes_in_slices_and_all_of_it_comes() {
+        let mut roster = Roster::default();
+        (0..500).for_each(|p| roster.put(&named(p, "A name 16 chars.")));
+        let (mut known, mut count, mut slices) = (Known::default(), 0, 0);
+        while count < 500 {
+            let notes = told(&roster, &mut known).len();
+            assert!(notes > 0, "stuck after {count}");
+            count += notes;
+            slices += 1;
+        }
+        assert!(slices > 5, "{slices}");
+    }
+}

@@ -1,0 +1,225 @@
+//! PURE. One connection as a state machine: hello, join, inputs, pings, limits, close. No socket, no clock, no task.
+//!
+//! Same shape as every core: `handle_*` takes what happened and when, [`Session::poll_output`] gives what to do next,
+//! [`Session::poll_timeout`] says when to call [`Session::handle_timeout`]. Any bytes in any state end in an output or a close
+//! code.
+
+use std::collections::VecDeque;
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::codec;
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::limits;
+use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::{FrameKind, REVISION};
+use broadside_shared::time::MonoTime;
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionOutput<I> {
+    /// Send this frame.
+    Send(Vec<u8>),
+    /// Send a WebSocket ping.
+    Ping,
+    /// Ask the room for a seat; answer with [`Session::handle_seated`] or [`Session::handle_close`].
+    Join(Name),
+    /// Give these inputs to the room.
+    Input(InputPacket<I>),
+    /// Close the socket with this code. Nothing follows.
+    Close(CloseCode),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Connected; no hello yet.
+    Opened,
+    /// Welcomed; no join yet.
+    Greeted,
+    /// Asked the room for a seat.
+    Joining,
+    /// In a room.
+    Seated,
+    /// Told to close.
+    Closed,
+}
+
+/// One connection.
+pub struct Session<G: Game> {
+    state: State,
+    opened_at: MonoTime,
+    heard_at: MonoTime,
+    pinged_at: MonoTime,
+    budget: FrameBudget,
+    agent: String,
+    outputs: VecDeque<SessionOutput<G::Input>>,
+}
+
+/// A token bucket: [`limits::FRAMES_PER_S`] in the long run, [`limits::FRAMES_BURST`] at once.
+#[derive(Debug, Clone, Copy)]
+struct FrameBudget {
+    millitokens: u64,
+    filled_at: MonoTime,
+}
+
+impl FrameBudget {
+    const FULL: u64 = limits::FRAMES_BURST as u64 * 1000;
+
+    fn take(&mut self, now: MonoTime) -> bool {
+        let earned = now.us_since(self.filled_at).saturating_mul(u64::from(limits::FRAMES_PER_S)) / 1000;
+        if earned > 0 {
+            self.millitokens = (self.millitokens + earned).min(Self::FULL);
+            self.filled_at = now;
+        }
+        let enough = self.millitokens >= 1000;
+        self.millitokens -= if enough { 1000 } else { 0 };
+        enough
+    }
+}
+
+impl<G: Game> Session<G> {
+    /// A connection that was opened at `now`.
+    #[must_use]
+    pub fn new(now: MonoTime) -> Self {
+        Session {
+            state: State::Opened,
+            opened_at: now,
+            heard_at: now,
+            pinged_at: now,
+            budget: FrameBudget { millitokens: FrameBudget::FULL, filled_at: now },
+            agent: String::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// A binary frame came.
+    pub fn handle_frame(&mut self, now: MonoTime, frame: &[u8]) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.heard_at = now;
+        if !self.budget.take(now) {
+            return self.handle_close(CloseCode::TooManyFrames);
+        }
+        let wrong = match FrameKind::split(frame) {
+            Ok((FrameKind::Control, rest)) => match codec::decode_client(rest) {
+                Ok(msg) => return self.handle_control(now, msg),
+                Err(wrong) => wrong,
+            },
+            Ok((FrameKind::State, rest)) => match InputPacket::decode(rest) {
+                Ok(packet) => return self.handle_input(packet),
+                Err(wrong) => wrong,
+            },
+            Err(wrong) => wrong,
+        };
+        tracing::debug!(%wrong, bytes = frame.len(), "malformed frame");
+        self.handle_close(CloseCode::Malformed);
+    }
+
+    /// Something else came that shows the peer is alive: a pong, a ping.
+    pub fn handle_alive(&mut self, now: MonoTime) {
+        self.heard_at = now;
+        if self.state != State::Closed && !self.budget.take(now) {
+            self.handle_close(CloseCode::TooManyFrames);
+        }
+    }
+
+    /// The room gave the seat that [`SessionOutput::Join`] asked for.
+    pub fn handle_seated(&mut self, joined: &ServerMsg) {
+        if self.state == State::Joining {
+            self.state = State::Seated;
+            self.outputs.push_back(SessionOutput::Send(codec::encode_server(joined)));
+        }
+    }
+
+    /// The connection is to end, for a reason from outside: the room is full, the server ends, text came.
+    pub fn handle_close(&mut self, code: CloseCode) {
+        if self.state != State::Closed {
+            self.state = State::Closed;
+            self.outputs.push_back(SessionOutput::Close(code));
+        }
+    }
+
+    /// The time [`Session::poll_timeout`] gave has come.
+    pub fn handle_timeout(&mut self, now: MonoTime) {
+        match self.state {
+            State::Closed => return,
+            State::Opened | State::Greeted if now.us_since(self.opened_at) >= limits::GREETING_US => {
+                return self.handle_close(CloseCode::GreetingTimeout);
+            }
+            State::Opened | State::Greeted | State::Joining | State::Seated => {}
+        }
+        if now.us_since(self.heard_at) >= limits::SILENCE_US {
+            return self.handle_close(CloseCode::Silent);
+        }
+        let quiet_since = self.heard_at.max(self.pinged_at);
+        if now.us_since(quiet_since) >= limits::PING_EVERY_US {
+            self.pinged_at = now;
+            self.outputs.push_back(SessionOutput::Ping);
+        }
+    }
+
+    /// What to do next; call until `None` after every `handle_*`.
+    pub fn poll_output(&mut self) -> Option<SessionOutput<G::Input>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Session::handle_timeout`]; `None` once closed.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoTime> {
+        let dead_at = self.heard_at.plus_us(limits::SILENCE_US);
+        let ping_at = self.heard_at.max(self.pinged_at).plus_us(limits::PING_EVERY_US);
+        let next = dead_at.min(ping_at);
+        match self.state {
+            State::Closed => None,
+            State::Opened | State::Greeted => Some(next.min(self.opened_at.plus_us(limits::GREETING_US))),
+            State::Joining | State::Seated => Some(next),
+        }
+    }
+
+    /// The client's program, once it has said hello; for logs only.
+    #[must_use]
+    pub fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    fn handle_control(&mut self, now: MonoTime, msg: ClientMsg) {
+        match (self.state, msg) {
+            (State::Opened, ClientMsg::Hello { revision, agent }) => {
+                if revision != REVISION {
+                    tracing::debug!(revision, ours = REVISION, "wrong revision");
+                    return self.handle_close(CloseCode::WrongRevision);
+                }
+                self.state = State::Greeted;
+                self.agent = agent;
+                let server = concat!("broadside ", env!("CARGO_PKG_VERSION")).to_owned();
+                let welcome = ServerMsg::Welcome { revision: REVISION, server };
+                self.outputs.push_back(SessionOutput::Send(codec::encode_server(&welcome)));
+            }
+            (State::Greeted, ClientMsg::Join { name }) => {
+                self.state = State::Joining;
+                self.outputs.push_back(SessionOutput::Join(name));
+            }
+            (State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
+                let pong = ServerMsg::Pong { client_time, server_time: now };
+                self.outputs.push_back(SessionOutput::Send(codec::encode_server(&pong)));
+            }
+            (_, ClientMsg::Leave) => self.handle_close(CloseCode::Normal),
+            (_, ClientMsg::Hello { .. } | ClientMsg::Join { .. } | ClientMsg::Ping { .. }) => {
+                self.handle_close(CloseCode::Malformed);
+            }
+        }
+    }
+
+    fn handle_input(&mut self, packet: InputPacket<G::Input>) {
+        if self.state == State::Seated {
+            self.outputs.push_back(SessionOutput::Input(packet));
+        } else {
+            self.handle_close(CloseCode::Malformed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

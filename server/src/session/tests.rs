@@ -1,0 +1,127 @@
+use super::*;
+use broadside_shared::arena::Arena;
+use broadside_shared::game::PlayerId;
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::time::Tick;
+
+type ArenaSession = Session<Arena>;
+type Output = SessionOutput<<Arena as Game>::Input>;
+
+fn outputs(session: &mut ArenaSession) -> Vec<Output> {
+    std::iter::from_fn(|| session.poll_output()).collect()
+}
+
+fn hello(revision: u16) -> Vec<u8> {
+    codec::encode_client(&ClientMsg::Hello { revision, agent: "test".into() })
+}
+
+fn join() -> Vec<u8> {
+    codec::encode_client(&ClientMsg::Join { name: Name::new("Ann").expect("a fine name") })
+}
+
+fn seated(now: MonoTime) -> ArenaSession {
+    let mut session = Session::new(now);
+    session.handle_frame(now, &hello(REVISION));
+    session.handle_frame(now, &join());
+    session.handle_seated(&ServerMsg::Joined {
+        room: RoomId(1),
+        player: PlayerId(0),
+        tick_hz: 60,
+        snapshot_every: 2,
+        tick_zero: MonoTime(0),
+    });
+    assert_eq!(outputs(&mut session).len(), 3, "welcome, join, joined");
+    session
+}
+
+#[test]
+fn hello_join_and_inputs_lead_to_a_seat_and_on_to_the_room() {
+    let now = MonoTime(0);
+    let mut session = seated(now);
+    let packet = InputPacket { acked: Tick(0), first: Tick(5), samples: vec![Default::default()] };
+    session.handle_frame(now, &packet.encode());
+    assert_eq!(outputs(&mut session), [SessionOutput::Input(packet)]);
+    session.handle_frame(now, &codec::encode_client(&ClientMsg::Leave));
+    assert_eq!(outputs(&mut session), [SessionOutput::Close(CloseCode::Normal)]);
+    assert_eq!(session.poll_timeout(), None);
+}
+
+#[test]
+fn messages_out_of_place_close_with_a_code() {
+    // What is sent one frame after the other, and how it ends.
+    let cases = [
+        (vec![hello(REVISION + 1)], CloseCode::WrongRevision),
+        (vec![join()], CloseCode::Malformed),
+        (vec![hello(REVISION), hello(REVISION)], CloseCode::Malformed),
+        (vec![vec![2, 0, 0, 0]], CloseCode::Malformed),
+    ];
+    for (frames, code) in cases {
+        let mut session: ArenaSession = Session::new(MonoTime(0));
+        frames.iter().for_each(|frame| session.handle_frame(MonoTime(0), frame));
+        assert_eq!(outputs(&mut session).last(), Some(&SessionOutput::Close(code)));
+    }
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_counts_as_dead_but_one_that_answers_stays() {
+    for answers in [true, false] {
+        let mut session = seated(MonoTime(0));
+        let (mut pings, mut closed) = (0, None);
+        while let Some(at) = session.poll_timeout().filter(|at| *at <= MonoTime(60_000_000)) {
+            session.handle_timeout(at);
+            for output in outputs(&mut session) {
+                match output {
+                    SessionOutput::Ping => pings += 1,
+                    SessionOutput::Close(code) => closed = Some((code, at)),
+                    other => panic!("unexpected {other:?}"),
+                }
+                if answers {
+                    session.handle_alive(at.plus_ms(40));
+                }
+            }
+        }
+        if answers {
+            assert_eq!((pings, closed), (19, None));
+        } else {
+            assert_eq!((pings, closed), (3, Some((CloseCode::Silent, MonoTime(10_000_000)))));
+        }
+    }
+}
+
+#[test]
+fn who_says_nothing_is_closed_and_so_is_who_says_too_much() {
+    let mut quiet: ArenaSession = Session::new(MonoTime(0));
+    quiet.handle_frame(MonoTime(0), &hello(REVISION));
+    quiet.poll_output();
+    quiet.handle_alive(MonoTime(9_000_000));
+    quiet.handle_timeout(MonoTime(limits::GREETING_US));
+    assert_eq!(outputs(&mut quiet), [SessionOutput::Close(CloseCode::GreetingTimeout)]);
+
+    let mut loud = seated(MonoTime(0));
+    let ping = codec::encode_client(&ClientMsg::Ping { client_time: MonoTime(0) });
+    let mut answered = 0;
+    for _ in 0..limits::FRAMES_BURST * 2 {
+        loud.handle_frame(MonoTime(1), &ping);
+        answered += outputs(&mut loud).iter().filter(|o| matches!(o, SessionOutput::Send(_))).count();
+    }
+    assert!(answered <= limits::FRAMES_BURST as usize);
+    assert_eq!(loud.poll_timeout(), None, "closed");
+}
+
+#[test]
+fn any_bytes_in_any_state_end_in_an_output_or_a_close_code() {
+    let mut rng = fastrand::Rng::with_seed(21);
+    for round in 0..3000 {
+        let mut session = if round % 2 == 0 { Session::new(MonoTime(0)) } else { seated(MonoTime(0)) };
+        for step in 0..6u64 {
+            let mut bytes: Vec<u8> = (0..rng.usize(0..40)).map(|_| rng.u8(..)).collect();
+            if let Some(kind) = bytes.first_mut() {
+                *kind = rng.u8(0..4);
+            }
+            session.handle_frame(MonoTime(step), &bytes);
+            let outputs = outputs(&mut session);
+            let closes = outputs.iter().filter(|o| matches!(o, SessionOutput::Close(_))).count();
+            assert!(closes <= 1 && outputs.len() <= 2, "{outputs:?}");
+        }
+    }
+}

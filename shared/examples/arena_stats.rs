@@ -1,0 +1,40 @@
+//! Bots of several skills fight for a while; prints what each skill achieved. The arena's rules and brain are tuned by it.
+//!
+//! ```text
+//! cargo run --release -p broadside-shared --example arena_stats -- [seed] [seconds] [bots per skill]
+//! ```
+
+use broadside_shared::arena::spar::{Sparring, Tally};
+
+const SKILLS: [f32; 5] = [0.2, 0.4, 0.6, 0.75, 0.9];
+
+fn main() {
+    let mut args = std::env::args().skip(1).map(|arg| arg.parse::<u64>());
+    let mut next = |default: u64| args.next().and_then(Result::ok).unwrap_or(default);
+    let (seed, seconds, each) = (next(1), next(120), next(4) as usize);
+
+    let skills: Vec<f32> = SKILLS.iter().flat_map(|skill| std::iter::repeat_n(*skill, each)).collect();
+    let mut sparring = Sparring::new(seed, &skills);
+    sparring.run(seconds as u32 * 60);
+
+    let per_minute = 60.0 / seconds as f64 / each as f64;
+    println!("per bot and minute, seed {seed}, {seconds} s, {} bots", skills.len());
+    println!("skill  kills deaths wrecks shots  hit%  pickups wait/s fight/s idle%");
+    let tallies: Vec<Tally> = sparring.tallies().collect();
+    for (skill, group) in SKILLS.iter().zip(tallies.chunks(each)) {
+        let sum = |field: fn(&Tally) -> u32| group.iter().map(|tally| f64::from(field(tally))).sum::<f64>();
+        let by_cannon = sum(|t| t.deaths) - sum(|t| t.wrecked);
+        println!(
+            "{skill:5.2} {:6.1} {:6.1} {:6.1} {:5.0} {:5.1} {:8.1} {:6.1} {:7.1} {:5.1}",
+            sum(|t| t.kills) * per_minute,
+            sum(|t| t.deaths) * per_minute,
+            sum(|t| t.wrecked) * per_minute,
+            sum(|t| t.shots) * per_minute,
+            100.0 * sum(|t| t.hits) / sum(|t| t.shots).max(1.0),
+            sum(|t| t.pickups) * per_minute,
+            sum(|t| t.waits) / 60.0 / sum(|t| t.meetings).max(1.0),
+            sum(|t| t.fights) / 60.0 / by_cannon.max(1.0),
+            100.0 * sum(|t| t.idle) / sum(|t| t.afloat).max(1.0),
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! Pointing and shooting: leading a moving target with a hand that is not quite steady.
+
+use fastrand::Rng;
+use glam::Vec2;
+
+use super::{Seen, helm};
+use crate::arena::input::ticks_of;
+use crate::arena::rules::{DT, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED};
+use crate::arena::sight::ShipSight;
+use crate::game::PlayerId;
+use crate::math;
+use crate::time::Tick;
+
+/// What the gunner knows of its target, and the state of its hand.
+#[derive(Debug, Clone)]
+pub(super) struct Gunner {
+    target: Option<PlayerId>,
+    /// It has noticed the target and may fire from here on.
+    ready_at: Tick,
+    /// The target's velocity as it believes it: it sees changes late.
+    velocity: Vec2,
+    /// By how much it points past where it means to, radians; wanders.
+    error: f32,
+    /// The trigger is held until, and then left alone until.
+    burst: (Tick, Tick),
+}
+
+/// Where to point, and whether to pull the trigger.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lay {
+    pub(super) aim: f32,
+    pub(super) fire: bool,
+}
+
+/// Furthest distance at which it opens fire: shots die of age a little beyond.
+const RANGE: f32 = SHOT_SPEED * SHOT_LIFE as f32 * DT * 0.85;
+
+impl Gunner {
+    pub(super) fn new() -> Gunner {
+        Gunner { target: None, ready_at: Tick(0), velocity: Vec2::ZERO, error: 0.0, burst: (Tick(0), Tick(0)) }
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.target = None;
+    }
+
+    pub(super) fn lay(&mut self, seen: &Seen, target: &ShipSight, skill: f32, rng: &mut Rng) -> Lay {
+        let clumsy = 1.0 - skill;
+        if self.target != Some(target.player) {
+            self.target = Some(target.player);
+            self.velocity = target.velocity * skill;
+            self.ready_at = seen.tick.after(ticks_of(0.12 + 0.5 * clumsy + 0.2 * rng.f32()));
+            self.error = (rng.f32() - 0.5) * (0.1 + 0.6 * clumsy);
+        }
+        self.velocity += (target.velocity - self.velocity) * (0.12 + 0.5 * skill * skill);
+        // A wandering hand: the old error fades, a new one comes in. Distant and crossing targets are harder.
+        let spread = 0.012 + 0.5 * clumsy * clumsy.sqrt();
+        self.error = self.error * 0.88 + (rng.f32() + rng.f32() - 1.0) * spread;
+
+        let own = seen.own;
+        let late = (f64::from(seen.tick.0) - seen.ships_at) as f32 * DT;
+        let offset = target.position + self.velocity * late.clamp(0.0, 0.5) - own.position;
+        let relative = (self.velocity - own.velocity) * (0.55 + 0.45 * skill);
+        let (lead, time) = intercept(offset, relative);
+        let aim = math::angle_of(lead) + self.error;
+        Lay { aim, fire: self.trigger(seen, target, lead, time, clumsy, rng) }
+    }
+
+    /// Fires bursts while the nose is on the target, the way is clear and the distance makes sense.
+    fn trigger(
+        &mut self,
+        seen: &Seen,
+        target: &ShipSight,
+        lead: Vec2,
+        time: f32,
+        clumsy: f32,
+        rng: &mut Rng,
+    ) -> bool {
+        let distance = lead.length().max(1.0);
+        let off = math::turn_between(seen.own.heading_radians(), math::angle_of(lead) + self.error).abs();
+        let tolerance = SHIP_RADIUS * 1.3 / distance + 0.03 + 0.06 * clumsy;
+        let good = seen.tick >= self.ready_at
+            && time < SHOT_LIFE as f32 * DT
+            && distance < RANGE
+            && off < tolerance
+            && !target.protected()
+            && helm::is_clear(seen, target.position);
+        if seen.tick >= self.burst.1 {
+            if !good {
+                return false;
+            }
+            let held = ticks_of(0.45 + 0.7 * rng.f32());
+            let pause = ticks_of(0.1 + 0.3 * rng.f32() + 0.9 * clumsy);
+            self.burst = (seen.tick.after(held), seen.tick.after(held + pause));
+        }
+        seen.tick < self.burst.0 && off < tolerance * 2.0 && good
+    }
+}
+
+/// Where to point, relative to oneself, so that a shot meets a target at `offset` that moves with `relative` velocity, and
+/// after how many seconds; straight at it if no shot can.
+pub(super) fn intercept(offset: Vec2, relative: Vec2) -> (Vec2, f32) {
+    let a = SHOT_SPEED * SHOT_SPEED - relative.length_squared();
+    let b = offset.dot(relative);
+    let c = offset.length_squared();
+    if a <= 1.0 {
+        return (offset, f32::INFINITY);
+    }
+    // |offset + relative t| = speed t
+    let time = (b + (b * b + a * c).sqrt()) / a;
+    (offset + relative * time, time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shot_along_the_lead_meets_its_target() {
+        let (offset, relative) = (Vec2::new(300.0, -200.0), Vec2::new(-150.0, 320.0));
+        let (lead, time) = intercept(offset, relative);
+        let shot = lead.normalize() * SHOT_SPEED * time;
+        assert!((shot - (offset + relative * time)).length() < 0.1);
+    }
+}

@@ -1,0 +1,175 @@
+//! Moving: from the velocity one would like to the buttons, around rocks, shots and the border.
+
+use glam::Vec2;
+
+use super::{BERTH, Seen, foes};
+use crate::arena::input::ArenaInput;
+use crate::arena::rules::{BORDER_NOTICE, DT, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
+use crate::arena::shot::{Shot, first_touch};
+use crate::game::PlayerId;
+use crate::math;
+
+/// Difference in speed that is not worth a button, units/s.
+const DEAD: f32 = 35.0;
+/// Seconds ahead it looks for rocks.
+const ROCK_HORIZON: f32 = 1.1;
+/// Seconds ahead it looks for shots.
+const SHOT_HORIZON: f32 = 0.6;
+/// Distance from the border at which it turns back.
+const BORDER_BERTH: f32 = 170.0;
+
+/// The buttons that bring `velocity` closest to `want` with the nose where it is.
+pub(super) fn buttons_for(velocity: Vec2, heading: f32, want: Vec2) -> u8 {
+    let nose = math::heading(heading);
+    let starboard = Vec2::new(-nose.y, nose.x);
+    let change = want - velocity;
+    let mut buttons = 0;
+    match change.dot(nose) {
+        ahead if ahead > DEAD => buttons |= ArenaInput::THRUST,
+        ahead if ahead < -DEAD => buttons |= ArenaInput::REVERSE,
+        _ => {}
+    }
+    match change.dot(starboard) {
+        side if side > DEAD => buttons |= ArenaInput::RIGHT,
+        side if side < -DEAD => buttons |= ArenaInput::LEFT,
+        _ => {}
+    }
+    buttons
+}
+
+/// Bends a course around what is in the way.
+pub(super) fn keep_clear(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
+    let course = want + dodge(seen, skill) + apart(seen);
+    let course = off_rocks(seen, course, side);
+    inside(seen, course).clamp_length_max(SPEED_MAX)
+}
+
+/// Whether no rock lies between oneself and a point.
+pub(super) fn is_clear(seen: &Seen, point: Vec2) -> bool {
+    let from = seen.own.position;
+    seen.scene
+        .rocks
+        .iter()
+        .all(|rock| first_touch(from - rock.at, point - rock.at, rock.radius + SHOT_RADIUS).is_none())
+}
+
+/// Who fired the shot that will come closest, if one is coming.
+pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
+    let mut soonest = SHOT_HORIZON;
+    let mut shooter = None;
+    for shot in &seen.scene.shots {
+        if let Some((time, miss)) = approach(seen, shot)
+            && miss.length() < SHIP_RADIUS * 3.0
+            && time < soonest
+        {
+            (soonest, shooter) = (time, Some(shot.owner));
+        }
+    }
+    shooter
+}
+
+/// In how many seconds a stranger's shot is nearest, and where it is then as seen from the ship.
+fn approach(seen: &Seen, shot: &Shot) -> Option<(f32, Vec2)> {
+    if shot.owner == seen.own.player || shot.spent_at(seen.tick) {
+        return None;
+    }
+    let offset = shot.position_at(f64::from(seen.tick.0)) - seen.own.position;
+    let relative = shot.velocity - seen.own.velocity;
+    let time = -offset.dot(relative) / relative.length_squared().max(1.0);
+    (time > 0.0 && time < SHOT_HORIZON).then(|| (time, offset + relative * time))
+}
+
+/// Away from the paths of the shots that will hit; the less skilled, the fewer of them it notices.
+fn dodge(seen: &Seen, skill: f32) -> Vec2 {
+    let mut push = Vec2::ZERO;
+    for shot in &seen.scene.shots {
+        let Some((time, miss)) = approach(seen, shot) else { continue };
+        let near = SHIP_RADIUS + SHOT_RADIUS + 12.0;
+        if miss.length() > near || !notices(shot, seen.own.player, skill) {
+            continue;
+        }
+        // Seen from the ship the shot passes at `miss`: go the other way, at right angles to its path.
+        let path = shot.velocity.normalize_or_zero();
+        let across = Vec2::new(-path.y, path.x);
+        let sign = if miss.dot(across) > 0.0 { -1.0 } else { 1.0 };
+        push += across * (sign * 330.0 * (1.0 - time / SHOT_HORIZON * 0.5));
+    }
+    push.clamp_length_max(380.0)
+}
+
+/// Whether a player pays heed to a shot: the same answer every time it is asked of the same shot.
+fn notices(shot: &Shot, player: PlayerId, skill: f32) -> bool {
+    let mixed = (shot.start.0 ^ u32::from(shot.owner.0) << 16 ^ u32::from(player.0)).wrapping_mul(0x9e37_79b1);
+    ((mixed >> 16) as f32 / 65_536.0) < skill * 0.85
+}
+
+/// Not into other ships.
+fn apart(seen: &Seen) -> Vec2 {
+    let mut push = Vec2::ZERO;
+    for foe in foes(seen) {
+        let offset = seen.own.position - foe.position;
+        let distance = offset.length();
+        if distance < 90.0 {
+            push += offset.normalize_or_zero() * ((90.0 - distance) * 4.0);
+        }
+    }
+    push
+}
+
+/// Around rocks that the ship drifts into or wants to go through.
+fn off_rocks(seen: &Seen, want: Vec2, side: f32) -> Vec2 {
+    let own = seen.own;
+    let mut course = want;
+    for rock in &seen.scene.rocks {
+        let offset = rock.at - own.position;
+        let keep = rock.radius + BERTH;
+        let gap = offset.length() - keep;
+        if gap > SPEED_MAX * ROCK_HORIZON {
+            continue;
+        }
+        for velocity in [own.velocity, want] {
+            let speed_squared = velocity.length_squared();
+            if speed_squared < 400.0 {
+                continue;
+            }
+            let time = offset.dot(velocity) / speed_squared;
+            if time <= 0.0 || gap > velocity.length() * ROCK_HORIZON {
+                continue;
+            }
+            let miss = offset - velocity * time;
+            if miss.length() < keep {
+                let path = velocity / speed_squared.sqrt();
+                let across = Vec2::new(-path.y, path.x);
+                let lean = miss.dot(across);
+                // Head on, either side will do: the one it circles toward anyway.
+                let sign = if lean.abs() < 8.0 { side } else { -lean.signum() };
+                let urgency = (1.0 - gap / (SPEED_MAX * ROCK_HORIZON)).clamp(0.2, 1.0);
+                course += across * (sign * 420.0 * urgency);
+                // Close in front of it, also brake.
+                if gap < velocity.length() * 0.35 {
+                    course -= path * 200.0;
+                }
+            }
+        }
+        if gap < 12.0 {
+            course -= offset.normalize_or_zero() * 260.0;
+        }
+    }
+    course
+}
+
+/// Back from the border, as it will be when announced changes begin.
+fn inside(seen: &Seen, want: Vec2) -> Vec2 {
+    let own = seen.own;
+    let now = own.border.radius_at(seen.tick);
+    let radius = now.min(own.border.radius_at(seen.tick.after(BORDER_NOTICE)));
+    // Where a second of drifting leads.
+    let ahead = own.position + own.velocity * (30.0 * DT);
+    let over = ahead.length().max(own.position.length()) - (radius - BORDER_BERTH);
+    if over <= 0.0 {
+        return want;
+    }
+    let inward = -own.position.normalize_or_zero();
+    let outward_wish = want.dot(-inward).max(0.0);
+    want + inward * (outward_wish + over * 3.0)
+}

@@ -1,0 +1,307 @@
+//! A bot: from what a client's replica holds to the input of a tick, as a person would give it.
+//!
+//! It decides a few times per second what to do ([`Plan`]), and about twenty times per second how (`helm` moves the ship,
+//! `gunner` points it and pulls the trigger). Skill changes how fast it reacts, how well it leads, how steady its hand is,
+//! how many of the shots that come at it it notices, and how soon it knows when to run. Temper, drawn from the seed, makes
+//! bots of equal skill differ.
+
+mod gunner;
+mod helm;
+
+use fastrand::Rng;
+use glam::Vec2;
+
+use super::input::{ArenaInput, ticks_of, turn_of};
+use super::pickup::Boon;
+use super::rules::{RADIUS_MIN, SHIP_RADIUS};
+use super::sight::{Scene, ShipSight};
+use super::Own;
+use crate::game::{EntityId, PlayerId};
+use crate::math;
+use crate::time::Tick;
+
+use gunner::Gunner;
+
+/// What a brain sees: only what a client has.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The tick the own state has been predicted to; shots are looked at as of then.
+    pub tick: Tick,
+    /// The own state.
+    pub own: &'a Own,
+    /// The rest.
+    pub scene: &'a Scene,
+    /// The moment, in ticks, at which the ships of the scene were where it says: interpolation shows them a little late.
+    pub ships_at: f64,
+}
+
+/// Ticks between two looks: about twenty per second.
+const LOOK_EVERY: u32 = 3;
+
+/// A bot's mind.
+#[derive(Debug, Clone)]
+pub struct Brain {
+    rng: Rng,
+    temper: Temper,
+    plan: Plan,
+    plan_until: Tick,
+    look_at: Tick,
+    gunner: Gunner,
+    /// Which way round it circles: 1 or -1, changed now and then.
+    side: f32,
+    side_until: Tick,
+    threat: Option<PlayerId>,
+    held: ArenaInput,
+}
+
+/// What makes one bot differ from another. Shares are 0..=1.
+#[derive(Debug, Clone, Copy)]
+struct Temper {
+    skill: f32,
+    /// Distance it likes to fight at, world units.
+    range: f32,
+    /// Hull in points below which it would rather be elsewhere.
+    caution: f32,
+    /// How much it likes pickups, as distance it goes for one, world units.
+    greed: f32,
+    /// How long it keeps circling one way, seconds.
+    patience: f32,
+}
+
+/// What it is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Plan {
+    /// Sink this player.
+    Fight(PlayerId),
+    /// Take this pickup.
+    Fetch(EntityId, Vec2),
+    /// Get away from this player.
+    Flee(PlayerId),
+    /// See what is over there.
+    Roam(Vec2),
+}
+
+impl Brain {
+    /// A brain of a skill from 0 (harmless) to 1 (deadly). Equal seeds make equal brains.
+    #[must_use]
+    pub fn new(seed: u64, skill: f32) -> Brain {
+        let mut rng = Rng::with_seed(seed);
+        let skill = skill.clamp(0.0, 1.0);
+        let temper = Temper {
+            skill,
+            range: 220.0 + 80.0 * skill + 160.0 * rng.f32(),
+            caution: 18.0 + 14.0 * rng.f32() + 10.0 * skill,
+            greed: 250.0 + 350.0 * rng.f32(),
+            patience: 0.7 + 1.3 * rng.f32(),
+        };
+        Brain {
+            rng,
+            temper,
+            plan: Plan::Roam(Vec2::ZERO),
+            plan_until: Tick(0),
+            look_at: Tick(0),
+            gunner: Gunner::new(),
+            side: 1.0,
+            side_until: Tick(0),
+            threat: None,
+            held: ArenaInput::default(),
+        }
+    }
+
+    /// The input for the tick after the one seen. Call it every tick or less often; it looks anew about twenty times per
+    /// second and holds its last answer between.
+    pub fn think(&mut self, seen: &Seen) -> ArenaInput {
+        if !seen.own.afloat() {
+            self.plan_until = Tick(0);
+            self.gunner.forget();
+            self.held = ArenaInput { aim: seen.own.heading, buttons: 0 };
+            return self.held;
+        }
+        if seen.tick < self.look_at && self.look_at.since(seen.tick) <= LOOK_EVERY {
+            return self.held;
+        }
+        self.look_at = seen.tick.after(LOOK_EVERY);
+        self.threat = helm::shooter_at(seen).or(self.threat);
+        if seen.tick >= self.plan_until || self.is_moot(seen) {
+            self.decide(seen);
+        }
+        if seen.tick >= self.side_until {
+            self.side = if self.rng.bool() { 1.0 } else { -1.0 };
+            self.side_until = seen.tick.after(ticks_of(self.temper.patience * (0.5 + self.rng.f32())));
+        }
+        self.held = self.act(seen);
+        self.held
+    }
+
+    /// Whether the plan has lost its object.
+    fn is_moot(&self, seen: &Seen) -> bool {
+        match self.plan {
+            Plan::Fight(player) | Plan::Flee(player) => ship_of(seen, player).is_none(),
+            Plan::Fetch(id, _) => seen.scene.pickups.iter().all(|pickup| pickup.id != id),
+            Plan::Roam(to) => (to - seen.own.position).length() < 120.0 || foes(seen).next().is_some(),
+        }
+    }
+
+    /// Chooses what to do for the next half second or so.
+    fn decide(&mut self, seen: &Seen) {
+        let own = seen.own;
+        let strength = own.hull_points() + own.shield_points();
+        let foe = self.best_foe(seen);
+        let weak = strength < self.temper.caution;
+        let pickup = self.best_pickup(seen, weak);
+        let pace = 0.35 + 0.6 * self.rng.f32() + 0.5 * (1.0 - self.temper.skill);
+        self.plan_until = seen.tick.after(ticks_of(pace));
+        self.plan = match (foe, pickup) {
+            (_, Some(pickup)) => pickup,
+            (Some(foe), None) if weak && self.flees_from(seen, &foe) => Plan::Flee(foe.player),
+            (Some(foe), None) => Plan::Fight(foe.player),
+            (None, None) => self.wander(seen),
+        };
+    }
+
+    /// The ship most worth fighting: near, weak, shooting at us, and rather the same as before.
+    fn best_foe(&mut self, seen: &Seen) -> Option<ShipSight> {
+        let mut best: Option<(f32, ShipSight)> = None;
+        for ship in foes(seen) {
+            let distance = (ship.position - seen.own.position).length();
+            let mut cost = distance + ship.hull * 3.0;
+            if Plan::Fight(ship.player) == self.plan {
+                cost -= 260.0;
+            }
+            if self.threat == Some(ship.player) {
+                cost -= 150.0;
+            }
+            if ship.protected() {
+                cost += 700.0;
+            }
+            if !helm::is_clear(seen, ship.position) {
+                cost += 250.0;
+            }
+            cost += 120.0 * (1.0 - self.temper.skill) * self.rng.f32();
+            if best.is_none_or(|(least, _)| cost < least) {
+                best = Some((cost, *ship));
+            }
+        }
+        best.map(|(_, ship)| ship)
+    }
+
+    /// The pickup worth a detour, if any: the weaker the ship, the longer the way it goes for a repair.
+    fn best_pickup(&self, seen: &Seen, weak: bool) -> Option<Plan> {
+        let own = seen.own;
+        let mut best: Option<(f32, Plan)> = None;
+        for pickup in &seen.scene.pickups {
+            let need = match pickup.what {
+                Boon::Repair if weak => 4.0,
+                Boon::Repair if own.hull_points() > 75.0 => 0.2,
+                Boon::Repair | Boon::Rapid => 1.0,
+                Boon::Shield => if weak { 2.0 } else { 1.2 },
+            };
+            let distance = (pickup.at - own.position).length();
+            let foe_nearer = foes(seen).any(|foe| (foe.position - pickup.at).length() < distance * 0.6);
+            let worth = self.temper.greed * need * if foe_nearer { 0.4 } else { 1.0 };
+            if distance < worth && best.is_none_or(|(least, _)| distance < least) {
+                best = Some((distance, Plan::Fetch(pickup.id, pickup.at)));
+            }
+        }
+        best.map(|(_, plan)| plan)
+    }
+
+    /// Whether a weak ship runs: not from one that is weaker still, nor from one it cannot outrun the shots of.
+    fn flees_from(&self, seen: &Seen, foe: &ShipSight) -> bool {
+        let distance = (foe.position - seen.own.position).length();
+        let strength = seen.own.hull_points() + seen.own.shield_points();
+        foe.hull > strength && distance > 150.0 && self.temper.skill > 0.3
+    }
+
+    /// Somewhere else in the arena, rather toward the middle, where the others are.
+    fn wander(&mut self, seen: &Seen) -> Plan {
+        let radius = seen.own.border.radius_at(seen.tick).max(RADIUS_MIN * 0.5) * 0.75;
+        let angle = self.rng.f32() * std::f32::consts::TAU;
+        let to = math::heading(angle) * (radius * self.rng.f32());
+        self.plan_until = seen.tick.after(ticks_of(3.0 + 3.0 * self.rng.f32()));
+        // Not across the whole of a large arena: a person looks around the corner first.
+        let way = (to - seen.own.position).clamp_length_max(1500.0);
+        Plan::Roam(seen.own.position + way)
+    }
+
+    /// Turns the plan into an input.
+    fn act(&mut self, seen: &Seen) -> ArenaInput {
+        let own = seen.own;
+        let mut want = self.course(seen);
+        want = helm::keep_clear(seen, want, self.temper.skill, self.side);
+        let target = self.target(seen).copied();
+        if let Some(target) = target {
+            let shot = self.gunner.lay(seen, &target, self.temper.skill, &mut self.rng);
+            let mut buttons = helm::buttons_for(own.velocity, own.heading_radians(), want);
+            if shot.fire {
+                buttons |= ArenaInput::FIRE;
+            }
+            return ArenaInput { aim: turn_of(shot.aim), buttons };
+        }
+        self.gunner.forget();
+        // With nobody to shoot at, the nose goes where the ship goes: the main engine is the strongest.
+        let change = want - own.velocity * 0.35;
+        let aim = if change.length() > 40.0 { math::angle_of(change) } else { own.heading_radians() };
+        ArenaInput { aim: turn_of(aim), buttons: helm::buttons_for(own.velocity, own.heading_radians(), want) }
+    }
+
+    /// Whom to point at: the foe of the plan, or whoever is close while about something else.
+    fn target<'a>(&self, seen: &Seen<'a>) -> Option<&'a ShipSight> {
+        match self.plan {
+            Plan::Fight(player) => ship_of(seen, player),
+            Plan::Fetch(_, at) => {
+                let far = (at - seen.own.position).length() > 350.0;
+                let reach = if far { 260.0 } else { 480.0 };
+                nearest_foe(seen).filter(|foe| (foe.position - seen.own.position).length() < reach)
+            }
+            Plan::Flee(_) | Plan::Roam(_) => None,
+        }
+    }
+
+    /// The velocity it would like to have, before rocks, shots and the border have their say.
+    fn course(&self, seen: &Seen) -> Vec2 {
+        let own = seen.own;
+        match self.plan {
+            Plan::Fight(player) => {
+                let Some(foe) = ship_of(seen, player) else { return Vec2::ZERO };
+                let offset = foe.position - own.position;
+                let distance = offset.length().max(1.0);
+                let toward = offset / distance;
+                let around = Vec2::new(-toward.y, toward.x) * self.side;
+                let closing = ((distance - self.temper.range) * 1.6).clamp(-300.0, 420.0);
+                // Little, and more to look alive than to live: what circles steadily is easy to lead.
+                let circling = (70.0 + 90.0 * self.temper.skill) * (1.4 - distance / 900.0).clamp(0.2, 1.0);
+                foe.velocity * 0.4 + toward * closing + around * circling
+            }
+            Plan::Fetch(_, at) | Plan::Roam(at) => {
+                let offset = at - own.position;
+                // Arrive with less sideways drift: what is not toward the goal is braked by asking for what is.
+                offset.normalize_or_zero() * 430.0
+            }
+            Plan::Flee(player) => {
+                let Some(foe) = ship_of(seen, player) else { return Vec2::ZERO };
+                let away = (own.position - foe.position).normalize_or_zero();
+                let weave = Vec2::new(-away.y, away.x) * self.side * 0.45;
+                (away + weave).normalize_or_zero() * 440.0
+            }
+        }
+    }
+}
+
+/// The other ships.
+fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
+    let own = seen.own.player;
+    seen.scene.ships.iter().filter(move |ship| ship.player != own)
+}
+
+fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipSight> {
+    foes(seen).find(|ship| ship.player == player)
+}
+
+fn nearest_foe<'a>(seen: &Seen<'a>) -> Option<&'a ShipSight> {
+    let at = seen.own.position;
+    foes(seen).min_by(|a, b| (a.position - at).length_squared().total_cmp(&(b.position - at).length_squared()))
+}
+
+/// How far from a thing a ship has to stay so as not to touch it, over the thing's own radius.
+const BERTH: f32 = SHIP_RADIUS + 14.0;

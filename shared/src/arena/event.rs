@@ -1,0 +1,206 @@
+//! What happens once in the arena and is told once: hits, wrecks, pickups.
+
+use glam::Vec2;
+
+use super::fields::OWNER_BITS;
+use super::pickup::Boon;
+use super::ship::Cause;
+use crate::game::{EntityId, PlayerId};
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+
+/// A thing that happened once. Points are in world units, rounded to half a unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ArenaEvent {
+    /// A shot hit a ship. Told to everyone near.
+    Hit {
+        /// Where.
+        at: Vec2,
+        /// The shot, which is gone now.
+        shot: EntityId,
+        /// Whose ship was hit.
+        target: PlayerId,
+        /// Who fired.
+        by: PlayerId,
+        /// What took it.
+        on: Armour,
+    },
+    /// A shot ended at a rock. Told to everyone near.
+    Chipped {
+        /// Where.
+        at: Vec2,
+        /// The shot, which is gone now.
+        shot: EntityId,
+    },
+    /// The shot of the player who is told this did damage: what a hit marker shows, however far away.
+    Dealt {
+        /// Whose ship was hit.
+        target: PlayerId,
+        /// Damage in points, rounded up.
+        points: u8,
+    },
+    /// A ship blew up. Told to everyone near.
+    Sunk {
+        /// Where.
+        at: Vec2,
+        /// Whose ship it was.
+        victim: PlayerId,
+    },
+    /// The line of the kill feed for a ship that sank. Told to the whole room.
+    Felled {
+        /// Whose ship it was.
+        victim: PlayerId,
+        /// Who sank it; `None` if nobody did.
+        by: Option<PlayerId>,
+        /// What sank it.
+        cause: Cause,
+    },
+    /// A player got a new ship. Told to everyone near.
+    Launched {
+        /// Where.
+        at: Vec2,
+        /// Whose ship.
+        player: PlayerId,
+    },
+    /// A pickup was taken. Told to everyone near.
+    Picked {
+        /// Where.
+        at: Vec2,
+        /// Who took it.
+        player: PlayerId,
+        /// What it was.
+        what: Boon,
+    },
+}
+
+/// What took a hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Armour {
+    /// The hull, at least in part.
+    Hull,
+    /// The shield took all of it.
+    Shield,
+    /// The protection of a new ship: no damage.
+    Protection,
+}
+
+const ARMOURS: [Armour; 3] = [Armour::Hull, Armour::Shield, Armour::Protection];
+const CAUSES: [Cause; 3] = [Cause::Cannon, Cause::Rock, Cause::Border];
+
+const KIND_BITS: u32 = 3;
+const PLAYER_BITS: u32 = OWNER_BITS as u32;
+/// Bits of a coordinate in steps of half a unit: all of the 32,768 units a world reaches each way.
+const POINT_BITS: u32 = 17;
+
+pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
+    match *event {
+        ArenaEvent::Hit { at, shot, target, by, on } => {
+            out.bits(0, KIND_BITS);
+            write_point(at, out);
+            out.bits(u32::from(shot.0), 16);
+            write_player(target, out);
+            write_player(by, out);
+            out.bits(on as u32, 2);
+        }
+        ArenaEvent::Chipped { at, shot } => {
+            out.bits(1, KIND_BITS);
+            write_point(at, out);
+            out.bits(u32::from(shot.0), 16);
+        }
+        ArenaEvent::Dealt { target, points } => {
+            out.bits(2, KIND_BITS);
+            write_player(target, out);
+            out.bits(u32::from(points), 8);
+        }
+        ArenaEvent::Sunk { at, victim } => {
+            out.bits(3, KIND_BITS);
+            write_point(at, out);
+            write_player(victim, out);
+        }
+        ArenaEvent::Felled { victim, by, cause } => {
+            out.bits(4, KIND_BITS);
+            write_player(victim, out);
+            out.flag(by.is_some());
+            if let Some(by) = by {
+                write_player(by, out);
+            }
+            out.bits(cause as u32, 2);
+        }
+        ArenaEvent::Launched { at, player } => {
+            out.bits(5, KIND_BITS);
+            write_point(at, out);
+            write_player(player, out);
+        }
+        ArenaEvent::Picked { at, player, what } => {
+            out.bits(6, KIND_BITS);
+            write_point(at, out);
+            write_player(player, out);
+            out.bits(u32::from(what.number()), 2);
+        }
+    }
+}
+
+pub(super) fn read(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
+    Ok(match bits.bits(KIND_BITS)? {
+        0 => ArenaEvent::Hit {
+            at: read_point(bits)?,
+            shot: EntityId(bits.bits(16)? as u16),
+            target: read_player(bits)?,
+            by: read_player(bits)?,
+            on: choose(bits, &ARMOURS, "armour")?,
+        },
+        1 => ArenaEvent::Chipped { at: read_point(bits)?, shot: EntityId(bits.bits(16)? as u16) },
+        2 => ArenaEvent::Dealt { target: read_player(bits)?, points: bits.bits(8)? as u8 },
+        3 => ArenaEvent::Sunk { at: read_point(bits)?, victim: read_player(bits)? },
+        4 => ArenaEvent::Felled {
+            victim: read_player(bits)?,
+            by: if bits.flag()? { Some(read_player(bits)?) } else { None },
+            cause: choose(bits, &CAUSES, "cause")?,
+        },
+        5 => ArenaEvent::Launched { at: read_point(bits)?, player: read_player(bits)? },
+        6 => ArenaEvent::Picked {
+            at: read_point(bits)?,
+            player: read_player(bits)?,
+            what: choose(bits, &Boon::ALL, "pickup")?,
+        },
+        unknown => return Err(WireError::Range { what: "event", value: unknown.into(), limit: 6 }),
+    })
+}
+
+fn write_player(player: PlayerId, out: &mut BitWriter) {
+    out.bits(u32::from(player.0), PLAYER_BITS);
+}
+
+fn read_player(bits: &mut BitReader<'_>) -> Result<PlayerId, WireError> {
+    Ok(PlayerId(bits.bits(PLAYER_BITS)? as u16))
+}
+
+/// A point as the wire carries it: events hold it so from the start, so that what is read equals what was written.
+pub(super) fn rounded(at: Vec2) -> Vec2 {
+    Vec2::new(unpack(pack(at.x)), unpack(pack(at.y)))
+}
+
+fn write_point(at: Vec2, out: &mut BitWriter) {
+    for coordinate in [at.x, at.y] {
+        out.bits(pack(coordinate), POINT_BITS);
+    }
+}
+
+fn read_point(bits: &mut BitReader<'_>) -> Result<Vec2, WireError> {
+    let x = unpack(bits.bits(POINT_BITS)?);
+    Ok(Vec2::new(x, unpack(bits.bits(POINT_BITS)?)))
+}
+
+fn pack(coordinate: f32) -> u32 {
+    let half = 1i32 << (POINT_BITS - 1);
+    ((libm::roundf(coordinate * 2.0) as i32).clamp(-half, half - 1) + half) as u32
+}
+
+fn unpack(packed: u32) -> f32 {
+    (packed.cast_signed() - (1 << (POINT_BITS - 1))) as f32 * 0.5
+}
+
+fn choose<T: Copy>(bits: &mut BitReader<'_>, of: &[T], what: &'static str) -> Result<T, WireError> {
+    let number = bits.bits(2)?;
+    let limit = of.len() as u64 - 1;
+    of.get(number as usize).copied().ok_or(WireError::Range { what, value: number.into(), limit })
+}

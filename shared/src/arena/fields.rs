@@ -1,0 +1,106 @@
+//! The arena's kinds and the bits of their fields.
+//!
+//! | kind | worst error of what a client sees |
+//! |---|---|
+//! | ship | position 1/16 unit per axis, velocity 0.94 units/s per axis, heading 0.7 degrees, hull 1.6 points |
+//! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends run the rounded shot |
+//! | rock, pickup | none: they are placed on the grid of positions |
+
+use crate::replication::fields::{FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, angle, plain, start, velocity};
+
+use super::rules::TICK_HZ;
+
+/// Number of a ship's kind.
+pub const SHIP: u8 = 0;
+/// Number of a shot's kind.
+pub const SHOT: u8 = 1;
+/// Number of a rock's kind.
+pub const ROCK: u8 = 2;
+/// Number of a pickup's kind.
+pub const PICKUP: u8 = 3;
+
+/// Bit of a ship's flags: the main engine burns.
+pub const FLAG_THRUST: u8 = 1;
+/// Bit of a ship's flags: it has a shield.
+pub const FLAG_SHIELD: u8 = 2;
+/// Bit of a ship's flags: it fires rapidly.
+pub const FLAG_RAPID: u8 = 4;
+/// Bit of a ship's flags: it is new and cannot be hurt.
+pub const FLAG_PROTECTED: u8 = 8;
+
+/// Bits of a player's number in ships and shots.
+pub(super) const OWNER_BITS: u8 = 13;
+/// Bits of a shot's age when it is first told of.
+pub(super) const START_BITS: u8 = 7;
+/// Points of hull per step of a ship's hull field: 31 steps are a whole hull and a little more.
+const HULL_STEP: f32 = 3.25;
+
+/// Every kind, in the order of its number.
+pub const KINDS: &[KindSpec] = &[
+    KindSpec {
+        name: "ship",
+        motion: Motion::Moving,
+        fields: &[
+            FieldSpec::X,
+            FieldSpec::Y,
+            velocity("vx", 10, TICK_HZ),
+            velocity("vy", 10, TICK_HZ),
+            angle("heading", 8),
+            plain("hull", 5, HULL_STEP),
+            plain("flags", 4, 1.0),
+            plain("owner", OWNER_BITS, 1.0),
+        ],
+    },
+    KindSpec {
+        name: "shot",
+        motion: Motion::Still,
+        fields: &[
+            FieldSpec::X,
+            FieldSpec::Y,
+            shot_velocity("vx"),
+            shot_velocity("vy"),
+            start("start", START_BITS),
+            plain("owner", OWNER_BITS, 1.0),
+        ],
+    },
+    KindSpec {
+        name: "rock",
+        motion: Motion::Still,
+        fields: &[FieldSpec::X, FieldSpec::Y, plain("radius", 8, 1.0)],
+    },
+    KindSpec {
+        name: "pickup",
+        motion: Motion::Still,
+        fields: &[FieldSpec::X, FieldSpec::Y, plain("what", 2, 1.0)],
+    },
+];
+
+const _: () = crate::replication::fields::check_kinds(KINDS);
+
+/// Velocity of a shot, whole units/s: never used for linear prediction, so its step is the game's choice.
+const fn shot_velocity(name: &'static str) -> FieldSpec {
+    FieldSpec { name, role: Role::Signed, bits: 12, step: 1.0, k: 8 }
+}
+
+/// The table of a kind.
+pub(super) fn spec(kind: u8) -> &'static KindSpec {
+    &KINDS[usize::from(kind)]
+}
+
+/// A record's fields in game units, in the order of its kind's table; the rest is 0.
+///
+/// # Panics
+/// If the record is of no kind of the arena.
+#[must_use]
+pub fn unpack(record: &Record) -> [f32; FIELDS_MAX] {
+    let mut values = [0.0; FIELDS_MAX];
+    for ((value, field), packed) in values.iter_mut().zip(spec(record.kind).fields).zip(&record.values) {
+        *value = field.unpack(*packed);
+    }
+    values
+}
+
+/// Rounds a coordinate to the grid of positions.
+pub(super) fn on_grid(coordinate: f32) -> f32 {
+    FieldSpec::X.unpack(FieldSpec::X.pack(coordinate))
+}

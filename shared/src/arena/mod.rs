@@ -1,0 +1,266 @@
+//! The built-in game: ships in a round arena full of rocks, with cannons.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`rules`] | every tuning constant, with its unit and its reason |
+//! | [`input`] | what a player asks for in one tick |
+//! | [`ship`] | a player's exact state, and how it moves: the predicted part of the rules |
+//! | [`border`] | the edge of the arena, which follows the population |
+//! | [`shot`], [`rock`], [`pickup`] | the other things in the arena |
+//! | `step` | the order of a tick; `combat` who is hit, `stock` what lies about, `grid` who is near |
+//! | [`event`] | what happens once |
+//! | [`fields`] | the kinds and the bits they take on the wire |
+//! | [`sight`] | what a client sees, typed |
+//! | [`brain`] | a bot: from what a client sees to an input |
+//! | [`spar`] | brains against brains without a network, for tuning and tests |
+//! | [`script`] | scripted players, for the test that native and wasm agree |
+
+pub mod border;
+pub mod brain;
+mod combat;
+pub mod event;
+pub mod fields;
+mod grid;
+pub mod input;
+pub mod pickup;
+pub mod rock;
+pub mod rules;
+pub mod script;
+pub mod ship;
+pub mod shot;
+pub mod sight;
+pub mod spar;
+mod step;
+mod stock;
+#[cfg(test)]
+mod tests;
+
+use fastrand::Rng;
+use glam::Vec2;
+
+use crate::game::{EntityId, Game, Happening, Ids, PlayerId, PlayerInput, PredictedSpawn, Standing};
+use crate::hash::WorldHash;
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::replication::fields::{KindSpec, Record};
+use crate::time::Tick;
+
+pub use border::Border;
+pub use event::{ArenaEvent, Armour};
+pub use input::ArenaInput;
+pub use pickup::{Boon, Pickup};
+pub use rock::{Around, Rock};
+pub use ship::{Cause, Own};
+pub use shot::Shot;
+pub use sight::{ShipSight, Sight};
+
+use grid::Grid;
+use rock::RockField;
+
+/// How an arena is furnished.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArenaConfig {
+    /// Rocks per million square units, 0..=10: four or five in a view by default.
+    pub rock_density: f32,
+    /// Pickups per player, 0..=2.
+    pub pickups_per_player: f32,
+}
+
+impl Default for ArenaConfig {
+    fn default() -> Self {
+        ArenaConfig { rock_density: 2.0, pickups_per_player: 0.4 }
+    }
+}
+
+/// The arena's world.
+#[derive(Debug)]
+pub struct Arena {
+    config: ArenaConfig,
+    rng: Rng,
+    tick: Tick,
+    ids: Ids,
+    border: Border,
+    /// By player; `None` where nobody sits.
+    seats: Vec<Option<Seat>>,
+    population: usize,
+    shots: Vec<Shot>,
+    rocks: RockField,
+    pickups: Vec<Pickup>,
+    /// Ships by place, as of the middle of the step.
+    ships_near: Grid,
+    spawned: Vec<PredictedSpawn>,
+}
+
+/// A seated player.
+#[derive(Debug)]
+struct Seat {
+    own: Own,
+    /// What was asked for in the last step.
+    input: ArenaInput,
+}
+
+impl Arena {
+    fn seat(&self, player: PlayerId) -> Option<&Seat> {
+        self.seats.get(usize::from(player.0))?.as_ref()
+    }
+
+    fn seat_mut(&mut self, player: PlayerId) -> Option<&mut Seat> {
+        self.seats.get_mut(usize::from(player.0))?.as_mut()
+    }
+
+    fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().flatten()
+    }
+
+    /// The edge of the arena, as announced so far.
+    #[must_use]
+    pub fn border(&self) -> Border {
+        self.border
+    }
+}
+
+impl Game for Arena {
+    const NAME: &'static str = "arena";
+    const TICK_HZ: u32 = rules::TICK_HZ;
+    const KINDS: &'static [KindSpec] = fields::KINDS;
+    const VIEW: Vec2 = rules::VIEW;
+
+    type Config = ArenaConfig;
+    type Input = ArenaInput;
+    type Own = Own;
+    type Event = ArenaEvent;
+    type Around = Around;
+
+    fn new(config: &ArenaConfig, seed: u64) -> Self {
+        let mut arena = Arena {
+            config: config.clone(),
+            rng: Rng::with_seed(seed),
+            tick: Tick(0),
+            ids: Ids::new(),
+            border: Border::resting(0),
+            seats: Vec::new(),
+            population: 0,
+            shots: Vec::new(),
+            rocks: RockField::new(),
+            pickups: Vec::new(),
+            ships_near: Grid::new(step::SHIP_CELL),
+            spawned: Vec::new(),
+        };
+        arena.furnish();
+        arena
+    }
+
+    /// # Panics
+    /// If the seat is taken, or its number is [`rules::PLAYERS_MAX`] or more.
+    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<ArenaEvent>>) {
+        assert!(player.0 < rules::PLAYERS_MAX, "player {player}: an arena has {} seats", rules::PLAYERS_MAX);
+        let index = usize::from(player.0);
+        if self.seats.len() <= index {
+            self.seats.resize_with(index + 1, || None);
+        }
+        assert!(self.seats[index].is_none(), "player {player} sits already");
+        self.seats[index] = Some(Seat { own: Own::ashore(player, self.border), input: ArenaInput::default() });
+        self.population += 1;
+    }
+
+    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<ArenaEvent>>) {
+        let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
+        self.population -= 1;
+        if let Some(entity) = seat.own.entity {
+            self.ids.free(entity);
+        }
+        // The seat's next holder must not score with a stranger's shots.
+        let ids = &mut self.ids;
+        self.shots.retain(|shot| {
+            let keep = shot.owner != player;
+            if !keep {
+                ids.free(shot.id);
+            }
+            keep
+        });
+    }
+
+    fn step(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<Happening<ArenaEvent>>) {
+        self.run_tick(tick, inputs, events);
+    }
+
+    fn own(&self, player: PlayerId) -> Option<&Own> {
+        self.seat(player).map(|seat| &seat.own)
+    }
+
+    fn predict(own: &mut Own, input: &ArenaInput, tick: Tick, around: &Around, spawned: &mut Vec<PredictedSpawn>) {
+        ship::advance(own, input, tick, around.rocks.iter(), spawned);
+    }
+
+    fn around<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Around) {
+        out.rocks.clear();
+        out.rocks.extend(records.filter(|record| record.kind == fields::ROCK).map(Rock::read));
+        out.rocks.sort_by_key(|rock| rock.id);
+    }
+
+    fn spawn_key(player: PlayerId, record: &Record) -> Option<u32> {
+        if record.kind != fields::SHOT {
+            return None;
+        }
+        let shot = Shot::read(record);
+        (shot.owner == player).then_some(shot.start.0)
+    }
+
+    fn focus(own: &Own) -> Vec2 {
+        own.position
+    }
+
+    fn own_entity(own: &Own) -> Option<EntityId> {
+        own.entity
+    }
+
+    fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>) {
+        for seat in self.seats() {
+            if let Some(id) = seat.own.entity {
+                out.push((seat.own.position, seat.own.record(id, seat.input)));
+            }
+        }
+        out.extend(self.shots.iter().map(|shot| (shot.position_at(f64::from(tick.0)), shot.record())));
+        out.extend(self.rocks.all().iter().map(|rock| (rock.at, rock.record())));
+        out.extend(self.pickups.iter().map(|pickup| (pickup.at, pickup.record())));
+    }
+
+    fn standings(&self, out: &mut Vec<Standing>) {
+        out.extend(self.seats().map(|seat| Standing { player: seat.own.player, score: seat.own.score }));
+        out.sort_by_key(|standing| (std::cmp::Reverse(standing.score), standing.player));
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hash = WorldHash::default();
+        hash.u64(u64::from(self.tick.0));
+        hash.u64(self.rng.get_seed());
+        self.border.hash(&mut hash);
+        for seat in self.seats() {
+            seat.own.hash(&mut hash);
+            hash.u64(u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
+        }
+        for shot in &self.shots {
+            shot.hash(&mut hash);
+        }
+        self.rocks.hash(&mut hash);
+        for pickup in &self.pickups {
+            pickup.hash(&mut hash);
+        }
+        hash.finish()
+    }
+
+    fn write_own(own: &Own, out: &mut BitWriter) {
+        ship::write_own(own, out);
+    }
+
+    fn read_own(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
+        ship::read_own(bits)
+    }
+
+    fn write_event(event: &ArenaEvent, out: &mut BitWriter) {
+        event::write(event, out);
+    }
+
+    fn read_event(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
+        event::read(bits)
+    }
+}

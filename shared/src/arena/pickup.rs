@@ -1,0 +1,79 @@
+//! Pickups: things that lie about and help whoever flies over them first.
+
+use glam::Vec2;
+
+use super::fields::{self, PICKUP};
+use super::rules::{HULL_MAX, RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
+use super::ship::Own;
+use crate::game::EntityId;
+use crate::hash::WorldHash;
+use crate::replication::fields::Record;
+
+/// What a pickup does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Boon {
+    /// Restores part of the hull.
+    Repair,
+    /// Halves the time between shots for a while.
+    Rapid,
+    /// A shield that takes damage before the hull, and fades.
+    Shield,
+}
+
+impl Boon {
+    /// Every kind of pickup, in the order of its number on the wire.
+    pub const ALL: [Boon; 3] = [Boon::Repair, Boon::Rapid, Boon::Shield];
+
+    /// Its number on the wire, 2 bits.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The pickup of a number; numbers that nobody writes count as repairs.
+    #[must_use]
+    pub fn of(number: u32) -> Boon {
+        Boon::ALL.get(number as usize).copied().unwrap_or(Boon::Repair)
+    }
+
+    /// Gives a ship what the pickup promises.
+    pub(super) fn bless(self, own: &mut Own) {
+        match self {
+            Boon::Repair => own.hull = (own.hull + REPAIR).min(HULL_MAX),
+            Boon::Rapid => own.rapid = RAPID,
+            Boon::Shield => own.shield = SHIELD_MAX,
+        }
+        own.score += SCORE_PICKUP;
+    }
+}
+
+/// A pickup where it lies, on the wire's grid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pickup {
+    /// Its number in the room.
+    pub id: EntityId,
+    /// Its middle, world units.
+    pub at: Vec2,
+    /// What it does.
+    pub what: Boon,
+}
+
+impl Pickup {
+    /// The pickup as it is replicated.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        Record::pack(self.id, PICKUP, fields::spec(PICKUP), &[self.at.x, self.at.y, f32::from(self.what.number())])
+    }
+
+    /// The pickup a record of kind [`fields::PICKUP`] tells of.
+    #[must_use]
+    pub fn read(record: &Record) -> Pickup {
+        let [x, y, ..] = fields::unpack(record);
+        Pickup { id: record.id, at: Vec2::new(x, y), what: Boon::of(record.values[2].cast_unsigned()) }
+    }
+
+    pub(super) fn hash(&self, hash: &mut WorldHash) {
+        hash.u64(u64::from(self.id.0) << 8 | u64::from(self.what.number()));
+        hash.vec2(self.at);
+    }
+}

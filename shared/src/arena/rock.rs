@@ -1,0 +1,166 @@
+//! Rocks: round obstacles that never move. They stop shots and throw ships back.
+
+use fastrand::Rng;
+use glam::Vec2;
+
+use super::fields::{self, ROCK, on_grid};
+use super::grid::Grid;
+use super::rules::{ROCK_GAP, ROCK_RADIUS, ROCK_REACH, SHIP_RADIUS};
+use crate::game::{EntityId, Ids};
+use crate::hash::WorldHash;
+use crate::math;
+use crate::replication::fields::Record;
+
+/// A rock, placed on the wire's grid so that clients know it exactly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rock {
+    /// Its number in the room.
+    pub id: EntityId,
+    /// Its middle, world units.
+    pub at: Vec2,
+    /// Its radius, whole world units.
+    pub radius: f32,
+}
+
+impl Rock {
+    /// The rock as it is replicated.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        Record::pack(self.id, ROCK, fields::spec(ROCK), &[self.at.x, self.at.y, self.radius])
+    }
+
+    /// The rock a record of kind [`fields::ROCK`] tells of.
+    #[must_use]
+    pub fn read(record: &Record) -> Rock {
+        let [x, y, radius, ..] = fields::unpack(record);
+        Rock { id: record.id, at: Vec2::new(x, y), radius }
+    }
+
+    /// Whether a ship at `ship` could touch it within one step. Server and client ask this of the same ship and so see the
+    /// same rocks, however many others each of them knows.
+    #[must_use]
+    pub fn in_reach(&self, ship: Vec2) -> bool {
+        let reach = self.radius + SHIP_RADIUS + ROCK_REACH;
+        (ship - self.at).length_squared() < reach * reach
+    }
+}
+
+/// What prediction needs to know of the world: the rocks, in order of number.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Around {
+    /// The rocks, in order of number.
+    pub rocks: Vec<Rock>,
+}
+
+/// All rocks of an arena, found by place.
+#[derive(Debug)]
+pub(super) struct RockField {
+    rocks: Vec<Rock>,
+    grid: Grid,
+    /// How many are still to be placed.
+    owed: usize,
+}
+
+/// Rocks are few and large: a wide cell keeps the table small.
+const CELL: f32 = 256.0;
+
+impl RockField {
+    pub(super) fn new() -> Self {
+        RockField { rocks: Vec::new(), grid: Grid::new(CELL), owed: 0 }
+    }
+
+    pub(super) fn all(&self) -> &[Rock] {
+        &self.rocks
+    }
+
+    /// The rocks that a ship or a shot at `point` could touch within one step, and perhaps a few more, in order of number.
+    pub(super) fn near(&self, point: Vec2) -> impl Iterator<Item = &Rock> {
+        self.grid.at(point).iter().map(|index| &self.rocks[usize::from(*index)])
+    }
+
+    /// Whether a circle is free of rocks, all of them looked at.
+    pub(super) fn is_free(&self, at: Vec2, radius: f32) -> bool {
+        self.rocks.iter().all(|rock| (rock.at - at).length_squared() > (rock.radius + radius) * (rock.radius + radius))
+    }
+
+    /// Plans for `wanted` rocks in all.
+    pub(super) fn want(&mut self, wanted: usize) {
+        self.owed = wanted.saturating_sub(self.rocks.len());
+    }
+
+    /// Tries to place rocks that are still owed, `tries` at the most, between two distances from the origin and where
+    /// `is_clear` allows a circle.
+    pub(super) fn place(
+        &mut self,
+        tries: u32,
+        ring: (f32, f32),
+        rng: &mut Rng,
+        ids: &mut Ids,
+        is_clear: impl Fn(Vec2, f32) -> bool,
+    ) {
+        let before = self.rocks.len();
+        for _ in 0..tries {
+            if self.owed == 0 {
+                break;
+            }
+            let radius = f32::from(rng.u16(ROCK_RADIUS.0..=ROCK_RADIUS.1));
+            let at = point_in_ring(rng, ring);
+            let at = Vec2::new(on_grid(at.x), on_grid(at.y));
+            if !self.is_free(at, radius + ROCK_GAP) || !is_clear(at, radius) {
+                continue;
+            }
+            let Some(id) = ids.take() else { break };
+            self.rocks.push(Rock { id, at, radius });
+            self.owed -= 1;
+        }
+        if self.rocks.len() != before {
+            self.rocks.sort_by_key(|rock| rock.id);
+            self.index();
+        }
+    }
+
+    /// Takes away the rocks further than `distance` from the origin.
+    pub(super) fn drop_beyond(&mut self, distance: f32, ids: &mut Ids) {
+        let before = self.rocks.len();
+        self.rocks.retain(|rock| {
+            let keep = rock.at.length() <= distance;
+            if !keep {
+                ids.free(rock.id);
+            }
+            keep
+        });
+        if self.rocks.len() != before {
+            self.index();
+        }
+    }
+
+    pub(super) fn hash(&self, hash: &mut WorldHash) {
+        hash.u64(self.owed as u64);
+        for rock in &self.rocks {
+            hash.u64(u64::from(rock.id.0));
+            hash.vec2(rock.at);
+            hash.f32(rock.radius);
+        }
+    }
+
+    fn index(&mut self) {
+        self.grid.clear();
+        for (index, rock) in self.rocks.iter().enumerate() {
+            self.grid.add(index as u16, rock.at, rock.radius + SHIP_RADIUS + ROCK_REACH);
+        }
+        self.grid.build();
+    }
+
+    #[cfg(test)]
+    pub(super) fn put(&mut self, rocks: &[Rock]) {
+        self.rocks = rocks.to_vec();
+        self.index();
+    }
+}
+
+/// A point whose distance from the origin lies between two bounds, evenly over the area.
+pub(super) fn point_in_ring(rng: &mut Rng, ring: (f32, f32)) -> Vec2 {
+    let (low, high) = (ring.0 * ring.0, ring.1 * ring.1);
+    let distance = (low + (high - low) * rng.f32()).sqrt();
+    math::heading(rng.f32() * std::f32::consts::TAU) * distance
+}

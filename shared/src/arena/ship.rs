@@ -1,0 +1,361 @@
+//! A player's ship: its exact private state, and the one function that moves it on server and client alike.
+
+use glam::Vec2;
+
+use super::border::Border;
+use super::fields::{self, SHIP};
+use super::input::{ArenaInput, radians_of};
+use super::rock::Rock;
+use super::rules::{
+    BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, COOLDOWN, COOLDOWN_RAPID, DRAG, DT,
+    HULL_MAX, IMPACT_DAMAGE, IMPACT_FREE, MUZZLE, POINT, PROTECTION, REGEN, RESPAWN, REVERSE, SHIELD_DECAY,
+    SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
+};
+use super::shot::Shot;
+use crate::game::{EntityId, PlayerId, PredictedSpawn};
+use crate::hash::WorldHash;
+use crate::math;
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::replication::fields::Record;
+use crate::time::Tick;
+
+/// Everything a player's own ship is, exact: what prediction reads, and the three numbers of the score board.
+///
+/// Times are counts of ticks left, so that they are small on the wire and need no clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Own {
+    /// The player it belongs to.
+    pub player: PlayerId,
+    /// The ship's number in the room; `None` from sinking to the next ship.
+    pub entity: Option<EntityId>,
+    /// World units. While there is no ship: where it sank.
+    pub position: Vec2,
+    /// Units per second.
+    pub velocity: Vec2,
+    /// Where the nose points, in 1/65536 turn from +x toward +y.
+    pub heading: u16,
+    /// Hull in units of 1/60 point, 0..=[`HULL_MAX`].
+    pub hull: u16,
+    /// Shield in units of 1/60 point, 0..=[`super::rules::SHIELD_MAX`].
+    pub shield: u16,
+    /// Ticks until the cannon is ready.
+    pub cooldown: u8,
+    /// Ticks of rapid fire left.
+    pub rapid: u16,
+    /// Ticks left in which nothing hurts.
+    pub protection: u16,
+    /// Ticks since the last damage, up to [`CALM`], from which on the hull regains.
+    pub calm: u16,
+    /// Ticks until the next ship, while there is none.
+    pub respawn: u16,
+    /// The edge of the arena as announced so far.
+    pub border: Border,
+    /// Score.
+    pub score: i32,
+    /// Ships sunk.
+    pub kills: u16,
+    /// Ships lost.
+    pub deaths: u16,
+}
+
+/// Why a ship sank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Another player's shots.
+    Cannon,
+    /// Flew into a rock.
+    Rock,
+    /// Stayed outside the border.
+    Border,
+}
+
+impl Own {
+    /// A seat without a ship that gets one at the next step.
+    #[must_use]
+    pub fn ashore(player: PlayerId, border: Border) -> Own {
+        Own {
+            player,
+            entity: None,
+            position: Vec2::ZERO,
+            velocity: Vec2::ZERO,
+            heading: 0,
+            hull: 0,
+            shield: 0,
+            cooldown: 0,
+            rapid: 0,
+            protection: 0,
+            calm: CALM,
+            respawn: 0,
+            border,
+            score: 0,
+            kills: 0,
+            deaths: 0,
+        }
+    }
+
+    /// Whether there is a ship.
+    #[must_use]
+    pub fn afloat(&self) -> bool {
+        self.entity.is_some()
+    }
+
+    /// Where the nose points, in radians.
+    #[must_use]
+    pub fn heading_radians(&self) -> f32 {
+        radians_of(self.heading)
+    }
+
+    /// Hull in points, 0..=100.
+    #[must_use]
+    pub fn hull_points(&self) -> f32 {
+        f32::from(self.hull) / f32::from(POINT)
+    }
+
+    /// Shield in points, 0..=60.
+    #[must_use]
+    pub fn shield_points(&self) -> f32 {
+        f32::from(self.shield) / f32::from(POINT)
+    }
+
+    /// Puts a fresh ship on the water.
+    pub(super) fn launch(&mut self, entity: EntityId, at: Vec2, heading: u16) {
+        self.entity = Some(entity);
+        (self.position, self.velocity, self.heading) = (at, Vec2::ZERO, heading);
+        (self.hull, self.shield) = (HULL_MAX, 0);
+        (self.cooldown, self.rapid, self.protection, self.calm, self.respawn) = (0, 0, PROTECTION, CALM, 0);
+    }
+
+    /// Takes `damage` units from the shield and then from the hull; gives how much the ship lost.
+    pub(super) fn hurt(&mut self, damage: u16) -> u16 {
+        if self.protection > 0 {
+            return 0;
+        }
+        self.calm = 0;
+        let off_shield = damage.min(self.shield);
+        self.shield -= off_shield;
+        let off_hull = (damage - off_shield).min(self.hull);
+        self.hull -= off_hull;
+        off_shield + off_hull
+    }
+
+    /// Ends the ship.
+    pub(super) fn sink(&mut self) {
+        self.entity = None;
+        self.velocity = Vec2::ZERO;
+        (self.hull, self.shield, self.rapid, self.cooldown, self.protection) = (0, 0, 0, 0, 0);
+        self.calm = CALM;
+        self.respawn = RESPAWN;
+        self.deaths = self.deaths.saturating_add(1);
+    }
+
+    /// The ship as it is replicated; `input` tells whether its engine burns.
+    pub(super) fn record(&self, id: EntityId, input: ArenaInput) -> Record {
+        let mut flags = 0;
+        for (bit, on) in [
+            (fields::FLAG_THRUST, input.has(ArenaInput::THRUST)),
+            (fields::FLAG_SHIELD, self.shield > 0),
+            (fields::FLAG_RAPID, self.rapid > 0),
+            (fields::FLAG_PROTECTED, self.protection > 0),
+        ] {
+            flags |= if on { bit } else { 0 };
+        }
+        Record::pack(id, SHIP, fields::spec(SHIP), &[
+            self.position.x,
+            self.position.y,
+            self.velocity.x,
+            self.velocity.y,
+            self.heading_radians(),
+            self.hull_points(),
+            f32::from(flags),
+            f32::from(self.player.0),
+        ])
+    }
+
+    pub(super) fn hash(&self, hash: &mut WorldHash) {
+        hash.u64(u64::from(self.player.0) << 32 | self.entity.map_or(u64::from(u32::MAX), |id| u64::from(id.0)));
+        hash.vec2(self.position);
+        hash.vec2(self.velocity);
+        for number in [self.heading, self.hull, self.shield, self.rapid, self.protection, self.calm, self.respawn] {
+            hash.u64(u64::from(number));
+        }
+        hash.u64(u64::from(self.cooldown));
+        self.border.hash(hash);
+        hash.u64(u64::from(self.score.cast_unsigned()) << 32 | u64::from(self.kills) << 16 | u64::from(self.deaths));
+    }
+}
+
+/// Steps a player's own state to `tick`. `rocks` may hold any rocks in order of number; only those in reach count. Draws no
+/// chance and knows no other ship: server and client call it with the same state and get the same bits.
+pub(super) fn advance<'a>(
+    own: &mut Own,
+    input: &ArenaInput,
+    tick: Tick,
+    rocks: impl Iterator<Item = &'a Rock>,
+    spawned: &mut Vec<PredictedSpawn>,
+) -> Option<Cause> {
+    if !own.afloat() {
+        own.respawn = own.respawn.saturating_sub(1);
+        return None;
+    }
+    run_timers(own);
+    steer(own, input);
+    let depth = own.border.depth(own.position, tick);
+    if depth > 0.0 {
+        let pull = (depth * BORDER_PULL).min(BORDER_PULL_MAX);
+        own.velocity -= own.position.normalize_or_zero() * (pull * DT);
+    }
+    let start = own.position;
+    own.position += own.velocity * DT;
+    for rock in rocks.filter(|rock| rock.in_reach(start)) {
+        bounce_off(own, rock);
+    }
+    if own.hull == 0 {
+        own.sink();
+        return Some(Cause::Rock);
+    }
+    if depth > BORDER_DEEP {
+        own.hurt(BORDER_DAMAGE);
+        if own.hull == 0 {
+            own.sink();
+            return Some(Cause::Border);
+        }
+    }
+    if input.has(ArenaInput::FIRE) && own.cooldown == 0 {
+        fire(own, tick, spawned);
+    }
+    None
+}
+
+fn run_timers(own: &mut Own) {
+    own.cooldown = own.cooldown.saturating_sub(1);
+    own.rapid = own.rapid.saturating_sub(1);
+    own.protection = own.protection.saturating_sub(1);
+    own.shield = own.shield.saturating_sub(SHIELD_DECAY);
+    own.calm = own.calm.saturating_add(1).min(CALM);
+    if own.calm == CALM {
+        own.hull = (own.hull + REGEN).min(HULL_MAX);
+    }
+}
+
+/// Turns toward the pointer and burns the engines.
+fn steer(own: &mut Own, input: &ArenaInput) {
+    let turn = input.aim.wrapping_sub(own.heading).cast_signed();
+    let step = i32::from(turn).clamp(-i32::from(TURN), i32::from(TURN)) as i16;
+    own.heading = own.heading.wrapping_add_signed(step);
+
+    let nose = math::heading(own.heading_radians());
+    let starboard = Vec2::new(-nose.y, nose.x);
+    let mut push = Vec2::ZERO;
+    for (button, direction, power) in [
+        (ArenaInput::THRUST, nose, THRUST),
+        (ArenaInput::REVERSE, nose, -REVERSE),
+        (ArenaInput::RIGHT, starboard, STRAFE),
+        (ArenaInput::LEFT, starboard, -STRAFE),
+    ] {
+        if input.has(button) {
+            push += direction * power;
+        }
+    }
+    own.velocity = (own.velocity + push * DT) * (1.0 - DRAG * DT);
+    let speed = own.velocity.length();
+    if speed > SPEED_MAX {
+        own.velocity *= SPEED_MAX / speed;
+    }
+}
+
+/// Pushes the ship out of a rock, throws it back and charges for a hard impact.
+fn bounce_off(own: &mut Own, rock: &Rock) {
+    let offset = own.position - rock.at;
+    let apart = rock.radius + SHIP_RADIUS;
+    if offset.length_squared() >= apart * apart {
+        return;
+    }
+    let normal = offset.normalize_or(Vec2::X);
+    own.position = rock.at + normal * apart;
+    let speed_in = -own.velocity.dot(normal);
+    if speed_in <= 0.0 {
+        return;
+    }
+    own.velocity += normal * (speed_in * (1.0 + BOUNCE));
+    if speed_in > IMPACT_FREE {
+        own.hurt(((speed_in - IMPACT_FREE) * IMPACT_DAMAGE) as u16);
+    }
+}
+
+fn fire(own: &mut Own, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
+    own.cooldown = if own.rapid > 0 { COOLDOWN_RAPID } else { COOLDOWN };
+    own.protection = 0;
+    let nose = math::heading(own.heading_radians());
+    let shot = Shot {
+        id: EntityId::default(),
+        owner: own.player,
+        origin: own.position + nose * MUZZLE,
+        velocity: own.velocity + nose * SHOT_SPEED,
+        start: tick,
+    };
+    spawned.push(PredictedSpawn { key: tick.0, record: shot.record() });
+}
+
+const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;
+const ARMOUR_BITS: u32 = 13;
+const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
+
+/// Appends an exact private state: about 32 bytes in a fight.
+pub(super) fn write_own(own: &Own, out: &mut BitWriter) {
+    out.bits(u32::from(own.player.0), PLAYER_BITS);
+    for value in [own.position.x, own.position.y] {
+        out.f32(value);
+    }
+    own.border.write(out);
+    out.signed(own.score, 6);
+    out.golomb(u32::from(own.kills), 3);
+    out.golomb(u32::from(own.deaths), 3);
+    out.flag(own.afloat());
+    let Some(entity) = own.entity else {
+        out.bits(u32::from(own.respawn), 8);
+        out.bits(u32::from(own.heading), 16);
+        return;
+    };
+    out.bits(u32::from(entity.0), 16);
+    for value in [own.velocity.x, own.velocity.y] {
+        out.f32(value);
+    }
+    out.bits(u32::from(own.heading), 16);
+    out.bits(u32::from(own.hull), ARMOUR_BITS);
+    out.bits(u32::from(own.cooldown), 4);
+    for timer in [CALM - own.calm, own.shield, own.rapid, own.protection] {
+        out.flag(timer > 0);
+        if timer > 0 {
+            out.bits(u32::from(timer), ARMOUR_BITS);
+        }
+    }
+}
+
+/// Reads what [`write_own`] wrote.
+pub(super) fn read_own(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
+    let player = PlayerId(bits.bits(PLAYER_BITS)? as u16);
+    let position = Vec2::new(bits.f32("x")?, bits.f32("y")?);
+    let mut own = Own::ashore(player, Border::read(bits)?);
+    own.position = position;
+    own.score = bits.signed(6)?;
+    own.kills = bits.count(3, usize::from(u16::MAX), "kills")? as u16;
+    own.deaths = bits.count(3, usize::from(u16::MAX), "deaths")? as u16;
+    if !bits.flag()? {
+        own.respawn = bits.bits(8)? as u16;
+        own.heading = bits.bits(16)? as u16;
+        return Ok(own);
+    }
+    own.entity = Some(EntityId(bits.bits(16)? as u16));
+    own.velocity = Vec2::new(bits.f32("vx")?, bits.f32("vy")?);
+    own.heading = bits.bits(16)? as u16;
+    own.hull = bits.bits(ARMOUR_BITS)? as u16;
+    own.cooldown = bits.bits(4)? as u8;
+    let mut unrest = 0;
+    for timer in [&mut unrest, &mut own.shield, &mut own.rapid, &mut own.protection] {
+        if bits.flag()? {
+            *timer = bits.bits(ARMOUR_BITS)? as u16;
+        }
+    }
+    own.calm = CALM.saturating_sub(unrest);
+    Ok(own)
+}

@@ -1,0 +1,139 @@
+//! What a client sees of others, typed: for drawing and for the bot brain.
+
+use glam::Vec2;
+
+use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
+use super::pickup::Pickup;
+use super::rock::Rock;
+use super::shot::Shot;
+use crate::game::{EntityId, PlayerId};
+use crate::replication::fields::{FIELDS_MAX, Record};
+
+/// A replicated thing, read by its kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sight {
+    /// A ship, another player's or one's own.
+    Ship(ShipSight),
+    /// A shot in flight.
+    Shot(Shot),
+    /// A rock.
+    Rock(Rock),
+    /// A pickup.
+    Pickup(Pickup),
+}
+
+/// A ship as others see it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShipSight {
+    /// Its number in the room; a player's next ship has another.
+    pub id: EntityId,
+    /// Whose ship it is.
+    pub player: PlayerId,
+    /// World units.
+    pub position: Vec2,
+    /// Units per second.
+    pub velocity: Vec2,
+    /// Where the nose points, radians.
+    pub heading: f32,
+    /// Hull in points, 0..=100, in steps of about 3.
+    pub hull: f32,
+    /// The bits `FLAG_..` of [`fields`].
+    pub flags: u8,
+}
+
+impl Sight {
+    /// Reads a record; `None` if it is of no kind of the arena.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Sight> {
+        Some(match record.kind {
+            fields::SHIP => Sight::Ship(ShipSight::read(record.id, &fields::unpack(record))),
+            fields::SHOT => Sight::Shot(Shot::read(record)),
+            fields::ROCK => Sight::Rock(Rock::read(record)),
+            fields::PICKUP => Sight::Pickup(Pickup::read(record)),
+            _ => return None,
+        })
+    }
+}
+
+impl ShipSight {
+    /// Reads a ship's fields in game units, as interpolation gives them.
+    #[must_use]
+    pub fn read(id: EntityId, values: &[f32; FIELDS_MAX]) -> ShipSight {
+        let [x, y, vx, vy, heading, hull, flags, owner, ..] = *values;
+        ShipSight {
+            id,
+            player: PlayerId(owner as u16),
+            position: Vec2::new(x, y),
+            velocity: Vec2::new(vx, vy),
+            heading,
+            hull: hull.min(100.0),
+            flags: flags as u8,
+        }
+    }
+
+    /// Whether the main engine burns.
+    #[must_use]
+    pub fn thrusts(&self) -> bool {
+        self.flags & FLAG_THRUST != 0
+    }
+
+    /// Whether it has a shield.
+    #[must_use]
+    pub fn shielded(&self) -> bool {
+        self.flags & FLAG_SHIELD != 0
+    }
+
+    /// Whether it fires rapidly.
+    #[must_use]
+    pub fn rapid(&self) -> bool {
+        self.flags & FLAG_RAPID != 0
+    }
+
+    /// Whether it is new and cannot be hurt.
+    #[must_use]
+    pub fn protected(&self) -> bool {
+        self.flags & FLAG_PROTECTED != 0
+    }
+}
+
+/// Everything of the arena that a client's replica holds, sorted by kind. Kept and refilled, so that a steady client
+/// allocates nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scene {
+    /// Ships, one's own among them if the replica has it.
+    pub ships: Vec<ShipSight>,
+    /// Shots in flight, whose position follows from the tick.
+    pub shots: Vec<Shot>,
+    /// Rocks.
+    pub rocks: Vec<Rock>,
+    /// Pickups.
+    pub pickups: Vec<Pickup>,
+}
+
+impl Scene {
+    /// Empties the scene.
+    pub fn clear(&mut self) {
+        self.ships.clear();
+        self.shots.clear();
+        self.rocks.clear();
+        self.pickups.clear();
+    }
+
+    /// Adds a thing.
+    pub fn add(&mut self, sight: Sight) {
+        match sight {
+            Sight::Ship(ship) => self.ships.push(ship),
+            Sight::Shot(shot) => self.shots.push(shot),
+            Sight::Rock(rock) => self.rocks.push(rock),
+            Sight::Pickup(pickup) => self.pickups.push(pickup),
+        }
+    }
+
+    /// Replaces the scene by what the records tell.
+    pub fn fill<'a>(&mut self, records: impl Iterator<Item = &'a Record>) {
+        self.clear();
+        for sight in records.filter_map(Sight::of) {
+            self.add(sight);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Brains against brains without a network: how the rules and the brain are tuned, and how the tests know who is better.
+
+use glam::Vec2;
+use std::collections::VecDeque;
+
+use super::brain::{Brain, Seen};
+use super::rules::VIEW;
+use super::sight::{Scene, Sight};
+use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
+use crate::game::{Game, Happening, PlayerId, PlayerInput};
+use crate::replication::fields::Record;
+use crate::time::Tick;
+
+/// How late a brain sees other ships, ticks: interpolation and a short line together.
+const LATE: usize = 9;
+
+/// What became of one bot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Shots fired.
+    pub shots: u32,
+    /// Shots that hit a ship.
+    pub hits: u32,
+    /// Ships sunk.
+    pub kills: u32,
+    /// Ships lost.
+    pub deaths: u32,
+    /// Of those, lost to rocks or the border.
+    pub wrecked: u32,
+    /// Pickups taken.
+    pub pickups: u32,
+    /// Ticks afloat.
+    pub afloat: u32,
+    /// Ticks afloat without a hit given or taken in the last eight seconds.
+    pub idle: u32,
+    /// Lives in which a hit was given or taken.
+    pub meetings: u32,
+    /// Ticks from launch to the first hit given or taken, over those lives.
+    pub waits: u32,
+    /// Ticks from the first hit taken since the hull was last whole to sinking, over the deaths by cannon.
+    pub fights: u32,
+}
+
+/// A bot in the ring.
+#[derive(Debug)]
+struct Fighter {
+    brain: Brain,
+    tally: Tally,
+    launched: Tick,
+    /// The last hit given or taken.
+    touched: Option<Tick>,
+    /// The first hit taken in the fight that is going on.
+    wounded: Option<Tick>,
+}
+
+/// A match between brains that see what clients see: their view, rounded, and other ships a little late.
+#[derive(Debug)]
+pub struct Sparring {
+    arena: Arena,
+    tick: Tick,
+    fighters: Vec<Fighter>,
+    inputs: Vec<PlayerInput<ArenaInput>>,
+    records: Vec<(Vec2, Record)>,
+    past: VecDeque<Vec<(Vec2, Record)>>,
+    scene: Scene,
+    events: Vec<Happening<ArenaEvent>>,
+}
+
+impl Sparring {
+    /// A match of one bot per skill, in that order.
+    #[must_use]
+    pub fn new(seed: u64, skills: &[f32]) -> Sparring {
+        let mut arena = Arena::new(&ArenaConfig::default(), seed);
+        let mut events = Vec::new();
+        let mut fighters = Vec::new();
+        for (index, skill) in skills.iter().enumerate() {
+            arena.join(PlayerId(index as u16), Tick(0), &mut events);
+            fighters.push(Fighter {
+                brain: Brain::new(seed.wrapping_add(index as u64 * 7919), *skill),
+                tally: Tally::default(),
+                launched: Tick(0),
+                touched: None,
+                wounded: None,
+            });
+        }
+        Sparring {
+            arena,
+            tick: Tick(0),
+            fighters,
+            inputs: Vec::new(),
+            records: Vec::new(),
+            past: VecDeque::new(),
+            scene: Scene::default(),
+            events,
+        }
+    }
+
+    /// Plays on for a number of ticks.
+    pub fn run(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            self.think();
+            self.tick = self.tick.after(1);
+            self.events.clear();
+            self.arena.step(self.tick, &self.inputs, &mut self.events);
+            self.keep_score();
+        }
+    }
+
+    /// What became of each bot, in order of seat.
+    pub fn tallies(&self) -> impl Iterator<Item = Tally> {
+        self.fighters.iter().map(|fighter| fighter.tally)
+    }
+
+    /// The arena they fight in.
+    #[must_use]
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// What happened in the last tick.
+    #[must_use]
+    pub fn events(&self) -> &[Happening<ArenaEvent>] {
+        &self.events
+    }
+
+    fn think(&mut self) {
+        self.records.clear();
+        self.arena.replicate(self.tick, &mut self.records);
+        let mut past = if self.past.len() > LATE { self.past.pop_front().unwrap_or_default() } else { Vec::new() };
+        past.clear();
+        past.extend(self.records.iter().filter(|(_, record)| record.kind == super::fields::SHIP));
+        self.past.push_back(past);
+        self.inputs.clear();
+        for (index, fighter) in self.fighters.iter_mut().enumerate() {
+            let player = PlayerId(index as u16);
+            let Some(own) = self.arena.own(player) else { continue };
+            let in_view = |at: Vec2| {
+                let offset = (at - own.position).abs();
+                offset.x < VIEW.x * 0.5 && offset.y < VIEW.y * 0.5
+            };
+            self.scene.clear();
+            let others = self.records.iter().filter(|(_, record)| record.kind != super::fields::SHIP);
+            let late = self.past.front().into_iter().flatten();
+            for sight in others.chain(late).filter(|(at, _)| in_view(*at)).filter_map(|(_, r)| Sight::of(r)) {
+                self.scene.add(sight);
+            }
+            let ships_at = f64::from(self.tick.before(self.past.len() as u32 - 1).0);
+            let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at };
+            self.inputs.push(PlayerInput { player, input: fighter.brain.think(&seen) });
+        }
+    }
+
+    fn keep_score(&mut self) {
+        let tick = self.tick;
+        for shot in self.arena.shots.iter().filter(|shot| shot.start == tick) {
+            self.fighters[usize::from(shot.owner.0)].tally.shots += 1;
+        }
+        for happening in &self.events {
+            match happening.event {
+                ArenaEvent::Hit { target, by, .. } => {
+                    self.fighters[usize::from(by.0)].tally.hits += 1;
+                    self.fighters[usize::from(by.0)].touch(tick);
+                    let target = &mut self.fighters[usize::from(target.0)];
+                    target.touch(tick);
+                    target.wounded.get_or_insert(tick);
+                }
+                ArenaEvent::Felled { victim, by, cause } => {
+                    if let Some(by) = by {
+                        self.fighters[usize::from(by.0)].tally.kills += 1;
+                    }
+                    self.fighters[usize::from(victim.0)].sink(tick, cause);
+                }
+                ArenaEvent::Launched { player, .. } => {
+                    let fighter = &mut self.fighters[usize::from(player.0)];
+                    (fighter.launched, fighter.touched, fighter.wounded) = (tick, None, None);
+                }
+                ArenaEvent::Picked { player, .. } => self.fighters[usize::from(player.0)].tally.pickups += 1,
+                ArenaEvent::Chipped { .. } | ArenaEvent::Dealt { .. } | ArenaEvent::Sunk { .. } => {}
+            }
+        }
+        for (fighter, seat) in self.fighters.iter_mut().zip(self.arena.seats()) {
+            if !seat.own.afloat() {
+                continue;
+            }
+            fighter.tally.afloat += 1;
+            let last = fighter.touched.unwrap_or(fighter.launched);
+            fighter.tally.idle += u32::from(tick.since(last) > 480);
+            if seat.own.hull == super::rules::HULL_MAX {
+                fighter.wounded = None;
+            }
+        }
+    }
+}
+
+impl Fighter {
+    fn touch(&mut self, tick: Tick) {
+        if self.touched.is_none() {
+            self.tally.meetings += 1;
+            self.tally.waits += tick.since(self.launched);
+        }
+        self.touched = Some(tick);
+    }
+
+    fn sink(&mut self, tick: Tick, cause: Cause) {
+        self.tally.deaths += 1;
+        match cause {
+            Cause::Cannon => self.tally.fights += tick.since(self.wounded.unwrap_or(tick)),
+            Cause::Rock | Cause::Border => self.tally.wrecked += 1,
+        }
+    }
+}

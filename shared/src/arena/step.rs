@@ -1,0 +1,130 @@
+//! A tick of the arena: [`Arena::run_tick`] is its table of contents.
+
+use super::rules::{
+    BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS,
+};
+use super::shot::Shot;
+use super::{Arena, ArenaEvent, ArenaInput, ship};
+use crate::game::{Happening, PlayerId, PlayerInput};
+use crate::time::Tick;
+
+/// Width of a square in which ships are looked up, world units.
+pub(super) const SHIP_CELL: f32 = 128.0;
+
+impl Arena {
+    pub(super) fn run_tick(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<ArenaInput>],
+        events: &mut Vec<Happening<ArenaEvent>>,
+    ) {
+        self.tick = tick;
+        self.follow_population(tick); // the border, and the rocks that come and go with it
+        self.launch_ships(tick, events);
+        self.sail(tick, inputs, events); // the predicted part: every ship by itself
+        self.index_ships();
+        self.part_ships(); // contact, which prediction does not know
+        self.fly_shots(tick, events);
+        self.hand_out_pickups(events);
+        self.restock(tick);
+    }
+
+    fn follow_population(&mut self, tick: Tick) {
+        if let Some(border) = self.border.follow(self.population, tick) {
+            self.border = border;
+            self.rocks.want(self.rocks_wanted(f32::from(border.to)));
+        } else if self.border.rests_at(tick) && self.border.ticks != 0 {
+            self.border = self.border.settled();
+        } else if self.border.ticks == 0 {
+            return;
+        }
+        let border = self.border;
+        for seat in self.seats.iter_mut().flatten() {
+            seat.own.border = border;
+        }
+        // New rocks appear in the dark outside, before the border moves over them.
+        let (ring, seats) = ((f32::from(border.from), f32::from(border.to)), &self.seats);
+        if tick < border.since && ring.0 < ring.1 {
+            self.rocks.place(ROCK_TRIES, ring, &mut self.rng, &mut self.ids, |at, radius| {
+                let clear = radius + ROCK_CLEAR;
+                seats.iter().flatten().all(|seat| (seat.own.position - at).length_squared() > clear * clear)
+            });
+        }
+        let reach = border.radius_at(tick) + BORDER_DEBRIS;
+        self.rocks.drop_beyond(reach, &mut self.ids);
+        self.drop_pickups_beyond(reach);
+    }
+
+    /// Steps every ship by itself, with the function clients predict with.
+    fn sail(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<ArenaInput>],
+        events: &mut Vec<Happening<ArenaEvent>>,
+    ) {
+        for PlayerInput { player, input } in inputs {
+            let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::as_mut) else { continue };
+            seat.input = *input;
+            let afloat_as = seat.own.entity;
+            let near = self.rocks.near(seat.own.position);
+            let sunk = ship::advance(&mut seat.own, input, tick, near, &mut self.spawned);
+            for spawn in self.spawned.drain(..) {
+                // With every number taken the shot is lost: its owner sees it fade.
+                if let Some(id) = self.ids.take() {
+                    self.shots.push(Shot { id, ..Shot::read(&spawn.record) });
+                }
+            }
+            if let (Some(id), Some(cause)) = (afloat_as, sunk) {
+                self.ids.free(id);
+                self.tell_of_wreck(*player, None, cause, events);
+            }
+        }
+    }
+
+    fn index_ships(&mut self) {
+        // The reach covers a shot's way, a contact, a pickup, and the little that contacts move ships after this.
+        const REACH: f32 = SHIP_RADIUS + ROCK_REACH;
+        self.ships_near.clear();
+        for (index, seat) in self.seats.iter().enumerate() {
+            if let Some(seat) = seat.as_ref().filter(|seat| seat.own.afloat()) {
+                self.ships_near.add(index as u16, seat.own.position, REACH);
+            }
+        }
+        self.ships_near.build();
+    }
+
+    /// Pushes touching ships apart, softly: each step takes away a share of the overlap and most of the approach.
+    fn part_ships(&mut self) {
+        for first in 0..self.seats.len() {
+            let Some(at) = self.seats[first].as_ref().filter(|s| s.own.afloat()).map(|s| s.own.position) else {
+                continue;
+            };
+            for second in self.ships_near.at(at).iter().map(|index| usize::from(*index)) {
+                if second <= first {
+                    continue;
+                }
+                let Ok([Some(a), Some(b)]) = self.seats.get_disjoint_mut([first, second]) else { continue };
+                let offset = b.own.position - a.own.position;
+                let overlap = SHIP_RADIUS * 2.0 - offset.length();
+                if overlap <= 0.0 {
+                    continue;
+                }
+                let normal = offset.normalize_or(glam::Vec2::X);
+                let push = normal * (overlap * CONTACT_SOFTNESS * 0.5);
+                a.own.position -= push;
+                b.own.position += push;
+                let approach = (a.own.velocity - b.own.velocity).dot(normal);
+                if approach > 0.0 {
+                    let change = normal * (approach * (1.0 + CONTACT_BOUNCE) * 0.5);
+                    a.own.velocity -= change;
+                    b.own.velocity += change;
+                }
+            }
+        }
+    }
+
+    /// The ships that may touch something at a point, in order of player.
+    pub(super) fn players_near(&self, point: glam::Vec2) -> impl Iterator<Item = PlayerId> {
+        self.ships_near.at(point).iter().map(|index| PlayerId(*index))
+    }
+}

@@ -1,0 +1,158 @@
+//! What lies about and where ships begin: rocks at the opening, pickups, quiet places.
+
+use glam::Vec2;
+use std::f32::consts::PI;
+
+use super::event::rounded;
+use super::fields::on_grid;
+use super::input::turn_of;
+use super::pickup::{Boon, Pickup};
+use super::rock::point_in_ring;
+use super::rules::{
+    PICKUP_RADIUS, PICKUPS_MIN, PROTECTION, RADIUS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP,
+};
+use super::{Arena, ArenaEvent};
+use crate::game::{Audience, Happening};
+use crate::math;
+use crate::time::Tick;
+
+/// Places looked at for a new ship; the quietest is taken.
+const LAUNCH_TRIES: usize = 12;
+/// Places looked at for a pickup.
+const PICKUP_TRIES: usize = 8;
+/// Distance to the nearest ship at which a place is as quiet as it need be: further away, the next fight is a long flight.
+const QUIET: f32 = 900.0;
+/// Share of the arena's radius within which ships and pickups appear.
+const INNER: f32 = 0.88;
+
+const _: () = assert!(QUIET < VIEW.x && PROTECTION > 0);
+
+impl Arena {
+    /// Puts the first rocks and pickups into an empty arena.
+    pub(super) fn furnish(&mut self) {
+        self.rocks.want(self.rocks_wanted(RADIUS_MIN));
+        self.rocks.place(1000, (0.0, RADIUS_MIN), &mut self.rng, &mut self.ids, |_, _| true);
+        while self.pickups.len() < self.pickups_wanted() && self.add_pickup() {}
+    }
+
+    pub(super) fn rocks_wanted(&self, radius: f32) -> usize {
+        (PI * radius * radius / 1.0e6 * self.config.rock_density.clamp(0.0, 10.0)) as usize
+    }
+
+    fn pickups_wanted(&self) -> usize {
+        let share = self.config.pickups_per_player.clamp(0.0, 2.0);
+        if share == 0.0 { 0 } else { PICKUPS_MIN.max((self.population as f32 * share) as usize) }
+    }
+
+    /// Gives every player whose wait is over a new ship at a quiet place.
+    pub(super) fn launch_ships(&mut self, tick: Tick, events: &mut Vec<Happening<ArenaEvent>>) {
+        for index in 0..self.seats.len() {
+            if self.seats[index].as_ref().is_none_or(|seat| seat.own.afloat() || seat.own.respawn > 0) {
+                continue;
+            }
+            // With every number taken the player waits.
+            let Some(id) = self.ids.take() else { return };
+            let at = self.quiet_place(tick);
+            let Some(seat) = &mut self.seats[index] else { continue };
+            seat.own.launch(id, at, turn_of(math::angle_of(-at)));
+            let (at, player) = (rounded(at), seat.own.player);
+            events.push(Happening { audience: Audience::Near(at), event: ArenaEvent::Launched { at, player } });
+        }
+    }
+
+    /// The best of a few random places: free of rocks, then as far from other ships as is useful.
+    fn quiet_place(&mut self, tick: Tick) -> Vec2 {
+        let mut best = (-1.0, Vec2::ZERO);
+        let radius = self.border.radius_at(tick) * INNER;
+        for _ in 0..LAUNCH_TRIES {
+            let at = point_in_ring(&mut self.rng, (0.0, radius));
+            let ships = self.seats().filter(|seat| seat.own.afloat());
+            let nearest = ships.map(|seat| (seat.own.position - at).length_squared()).fold(QUIET * QUIET, f32::min);
+            let quiet = if self.rocks.is_free(at, SHIP_RADIUS * 3.0) { nearest } else { nearest * 1.0e-6 };
+            if quiet > best.0 {
+                best = (quiet, at);
+            }
+        }
+        best.1
+    }
+
+    /// Gives each pickup to the nearest ship that touches it.
+    pub(super) fn hand_out_pickups(&mut self, events: &mut Vec<Happening<ArenaEvent>>) {
+        const TOUCH: f32 = SHIP_RADIUS + PICKUP_RADIUS;
+        let mut kept = 0;
+        for index in 0..self.pickups.len() {
+            let Pickup { id, at, what } = self.pickups[index];
+            let mut taker = None;
+            let mut nearest = TOUCH * TOUCH;
+            for player in self.players_near(at) {
+                let Some(own) = self.seat(player).map(|seat| &seat.own) else { continue };
+                let distance = (own.position - at).length_squared();
+                if own.afloat() && distance < nearest {
+                    (taker, nearest) = (Some(player), distance);
+                }
+            }
+            let Some(seat) = taker.and_then(|player| self.seat_mut(player)) else {
+                self.pickups[kept] = self.pickups[index];
+                kept += 1;
+                continue;
+            };
+            what.bless(&mut seat.own);
+            let (at, player) = (rounded(at), seat.own.player);
+            events.push(Happening { audience: Audience::Near(at), event: ArenaEvent::Picked { at, player, what } });
+            self.ids.free(id);
+        }
+        self.pickups.truncate(kept);
+    }
+
+    /// Now and then replaces part of what was taken.
+    pub(super) fn restock(&mut self, tick: Tick) {
+        if !tick.0.is_multiple_of(RESTOCK) {
+            return;
+        }
+        let missing = self.pickups_wanted().saturating_sub(self.pickups.len());
+        for _ in 0..missing.div_ceil(4) {
+            self.add_pickup();
+        }
+    }
+
+    /// A wreck sometimes leaves something behind.
+    pub(super) fn drop_from_wreck(&mut self, at: Vec2) {
+        if self.rng.f32() < WRECK_DROP && self.pickups.len() < self.pickups_wanted() * 2 {
+            self.put_pickup(at);
+        }
+    }
+
+    pub(super) fn drop_pickups_beyond(&mut self, distance: f32) {
+        let ids = &mut self.ids;
+        self.pickups.retain(|pickup| {
+            let keep = pickup.at.length() <= distance;
+            if !keep {
+                ids.free(pickup.id);
+            }
+            keep
+        });
+    }
+
+    /// Puts a pickup where there is room; gives whether it did.
+    fn add_pickup(&mut self) -> bool {
+        let radius = self.border.radius_at(self.tick) * INNER;
+        for _ in 0..PICKUP_TRIES {
+            let at = point_in_ring(&mut self.rng, (0.0, radius));
+            if self.rocks.is_free(at, PICKUP_RADIUS + SHIP_RADIUS * 2.0) {
+                return self.put_pickup(at);
+            }
+        }
+        false
+    }
+
+    fn put_pickup(&mut self, at: Vec2) -> bool {
+        let Some(id) = self.ids.take() else { return false };
+        let what = match self.rng.u8(0..8) {
+            0..4 => Boon::Repair,
+            4..6 => Boon::Rapid,
+            _ => Boon::Shield,
+        };
+        self.pickups.push(Pickup { id, at: Vec2::new(on_grid(at.x), on_grid(at.y)), what });
+        true
+    }
+}

@@ -1,0 +1,124 @@
+//! The server's clock, estimated from pings.
+//!
+//! Of the last few pings the one with the shortest round trip was delayed the least, so its middle is the best guess (as in
+//! NTP's clock filter, RFC 5905 section 10). The estimate follows slowly, so that no tick of the game ever jumps.
+
+use std::collections::VecDeque;
+
+use crate::time::MonoTime;
+
+/// Pings that the best is taken from.
+const SAMPLES: usize = 8;
+/// Fastest the estimate moves, in microseconds per second of our time: half a percent.
+const SLEW_US_PER_S: f64 = 5_000.0;
+/// Further off than this, in microseconds, following would take too long: jump. After a suspended computer, say.
+const JUMP_US: f64 = 250_000.0;
+
+/// An estimate of the server's clock.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    samples: VecDeque<Sample>,
+    /// Server time minus ours, in microseconds, as used at `slewed_at`.
+    offset_us: f64,
+    slewed_at: MonoTime,
+    rtt_ms: f64,
+    jitter_ms: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    rtt_us: u64,
+    offset_us: f64,
+}
+
+impl Clock {
+    /// Takes an answered ping: when it was sent by our clock, the server's time, and when the answer came.
+    pub fn handle_pong(&mut self, sent: MonoTime, server: MonoTime, now: MonoTime) {
+        if now < sent {
+            return;
+        }
+        let rtt_us = now.us_since(sent);
+        let offset_us = server.0 as f64 - (sent.0 as f64 + rtt_us as f64 / 2.0);
+        let first = self.samples.is_empty();
+        let rtt_ms = rtt_us as f64 / 1000.0;
+        if first {
+            self.rtt_ms = rtt_ms;
+        } else {
+            // Gains of RFC 6298, section 2.
+            self.jitter_ms += 0.25 * ((rtt_ms - self.rtt_ms).abs() - self.jitter_ms);
+            self.rtt_ms += 0.125 * (rtt_ms - self.rtt_ms);
+        }
+        self.slew(now);
+        self.samples.push_back(Sample { rtt_us, offset_us });
+        if self.samples.len() > SAMPLES {
+            self.samples.pop_front();
+        }
+        if first || (self.best() - self.offset_us).abs() > JUMP_US {
+            self.offset_us = self.best();
+        }
+    }
+
+    /// The server's clock at `now`, in microseconds; our own before the first answer.
+    #[must_use]
+    pub fn server_us(&self, now: MonoTime) -> f64 {
+        now.0 as f64 + self.offset_at(now)
+    }
+
+    /// Smoothed round trip time in milliseconds, 0 before the first answer.
+    #[must_use]
+    pub fn rtt_ms(&self) -> f64 {
+        self.rtt_ms
+    }
+
+    /// Smoothed mean deviation of the round trip time in milliseconds.
+    #[must_use]
+    pub fn jitter_ms(&self) -> f64 {
+        self.jitter_ms
+    }
+
+    fn best(&self) -> f64 {
+        self.samples.iter().min_by_key(|s| s.rtt_us).map_or(0.0, |s| s.offset_us)
+    }
+
+    fn offset_at(&self, now: MonoTime) -> f64 {
+        let step = SLEW_US_PER_S * now.us_since(self.slewed_at) as f64 / 1e6;
+        self.offset_us + (self.best() - self.offset_us).clamp(-step, step)
+    }
+
+    fn slew(&mut self, now: MonoTime) {
+        self.offset_us = self.offset_at(now);
+        self.slewed_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_estimate_finds_the_server_through_a_jittery_line_and_never_jumps() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        let mut clock = Clock::default();
+        let truth = |now: MonoTime| now.0 as f64 + 3_000_000.0;
+        let mut last = None;
+        for step in 0..2000u64 {
+            let now = MonoTime(step * 16_667);
+            if step % 30 == 0 {
+                let (up, down) = (20_000 + rng.u64(0..20_000), 20_000 + rng.u64(0..20_000));
+                let server = MonoTime(truth(now.plus_us(up)) as u64);
+                clock.handle_pong(now, server, now.plus_us(up + down));
+            }
+            let later = now.plus_us(100_000);
+            let estimate = clock.server_us(later);
+            if let Some(last) = last {
+                let moved: f64 = estimate - last;
+                assert!((moved - 16_667.0).abs() < 90.0, "half a percent at most: {moved}");
+            }
+            if step > 30 {
+                assert!((estimate - truth(later)).abs() < 10_000.0, "half of the jitter at most");
+            }
+            last = Some(estimate);
+        }
+        assert!((clock.rtt_ms() - 60.0).abs() < 10.0);
+    }
+}

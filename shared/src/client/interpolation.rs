@@ -1,0 +1,222 @@
+//! Interpolation: everything but the own ship is drawn a little in the past, between two snapshots that have both come.
+//!
+//! The delay follows the worst lateness of recent snapshots: it rises at once and falls slowly. Drawn time itself never jumps
+//! for that; it runs slower or faster until the delay is right. If snapshots stay out, things go on along their velocity for
+//! a moment, then stand still.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::game::{EntityId, Game};
+use crate::replication::fields::{FIELDS_MAX, KindSpec, Motion, Record, Role};
+use crate::time::Tick;
+
+/// Snapshots kept per thing: half a second and more at any rate.
+const SAMPLES_KEPT: usize = 32;
+/// Ticks past the newest snapshot that things go on along their velocity.
+const EXTRAPOLATE_TICKS: f64 = 6.0;
+/// Ticks added to the delay over what the worst recent snapshot needed.
+const SPARE_TICKS: f64 = 0.5;
+/// Ticks by which the remembered worst lateness falls with each snapshot.
+const FORGET_TICKS: f64 = 0.02;
+/// Slowest and fastest that drawn time runs while the delay changes.
+const RATE: (f64, f64) = (0.6, 1.15);
+/// Further off than this many ticks, drawn time jumps: after a frozen tab.
+const JUMP_TICKS: f64 = 45.0;
+
+/// A thing as it is to be drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sight {
+    /// Its number in the room.
+    pub id: EntityId,
+    /// Index into the game's kinds.
+    pub kind: u8,
+    /// The moment it is drawn at, in ticks with a fraction.
+    pub tick: f64,
+    /// Its fields in game units, in the order of the kind's table.
+    pub values: [f32; FIELDS_MAX],
+}
+
+/// What has come in, and what of it to draw.
+pub struct Interpolation {
+    kinds: &'static [KindSpec],
+    tracks: BTreeMap<EntityId, Track>,
+    newest: Option<Tick>,
+    every: f64,
+    lateness: f64,
+    drawn: Option<(f64, f64)>,
+    tick_s: f32,
+    starved: u64,
+}
+
+struct Track {
+    kind: u8,
+    samples: VecDeque<(Tick, [i32; FIELDS_MAX])>,
+    /// First snapshot in which it was missing.
+    gone: Option<Tick>,
+}
+
+impl Interpolation {
+    /// For a game with these kinds and this tick rate.
+    #[must_use]
+    pub fn new(kinds: &'static [KindSpec], tick_hz: u32) -> Self {
+        Interpolation {
+            kinds,
+            tracks: BTreeMap::new(),
+            newest: None,
+            every: 2.0,
+            lateness: 0.0,
+            drawn: None,
+            tick_s: 1.0 / tick_hz as f32,
+            starved: 0,
+        }
+    }
+
+    /// Ticks from one snapshot to the next.
+    pub fn set_interval(&mut self, ticks: u32) {
+        self.every = f64::from(ticks);
+    }
+
+    /// Takes the replica after the snapshot of `tick`, which came when the server was at `server_tick`.
+    pub fn handle_snapshot<'a>(&mut self, tick: Tick, server_tick: f64, records: impl Iterator<Item = &'a Record>) {
+        let late = server_tick - f64::from(tick.0);
+        self.lateness = if self.newest.is_none() { late } else { late.max(self.lateness - FORGET_TICKS) };
+        self.newest = Some(tick);
+        for record in records {
+            let track = self.tracks.entry(record.id).or_insert_with(|| Track::new(record.kind));
+            if track.kind != record.kind || track.gone.is_some() {
+                *track = Track::new(record.kind);
+            }
+            track.push(tick, record.values, self.kinds[usize::from(record.kind)].motion);
+        }
+        let drawn = self.drawn.map_or(0.0, |(tick, _)| tick);
+        self.tracks.retain(|_, track| {
+            track.end_if_missing(tick);
+            // A view that nobody draws must not keep what is long gone.
+            track.gone.is_none_or(|gone| f64::from(gone.0) > drawn && tick.since(gone) < SAMPLES_KEPT as u32 * 2)
+        });
+    }
+
+    /// Moves drawn time on to go with the server being at `server_tick`; gives the tick to draw at.
+    pub fn advance(&mut self, server_tick: f64) -> f64 {
+        let goal = server_tick - self.lateness - self.every - SPARE_TICKS;
+        let tick = match self.drawn {
+            Some((tick, at)) if (goal - tick).abs() < JUMP_TICKS => {
+                let step = (server_tick - at).max(0.0);
+                let error = goal - (tick + step);
+                tick + step * (1.0 + error * 0.1).clamp(RATE.0, RATE.1)
+            }
+            Some(_) | None => goal,
+        };
+        self.drawn = Some((tick, server_tick));
+        self.starved += u64::from(self.newest.is_some_and(|newest| tick > f64::from(newest.0)));
+        tick
+    }
+
+    /// Drawn frames so far for which the newest snapshot was too old, so that things were extrapolated or frozen.
+    #[must_use]
+    pub fn starved(&self) -> u64 {
+        self.starved
+    }
+
+    /// Appends everything to draw at `tick` but what is `hidden`, in order of id.
+    pub fn show(&self, tick: f64, hidden: impl Fn(&Sight) -> bool, out: &mut Vec<Sight>) {
+        for (id, track) in &self.tracks {
+            let kind = &self.kinds[usize::from(track.kind)];
+            if let Some(values) = track.at(tick, kind, self.tick_s) {
+                let sight = Sight { id: *id, kind: track.kind, tick, values };
+                if !hidden(&sight) {
+                    out.push(sight);
+                }
+            }
+        }
+    }
+}
+
+impl Track {
+    fn new(kind: u8) -> Self {
+        Track { kind, samples: VecDeque::new(), gone: None }
+    }
+
+    fn push(&mut self, tick: Tick, values: [i32; FIELDS_MAX], motion: Motion) {
+        // What never changes needs its first sample for when it came, and one more for when it was last seen.
+        if motion == Motion::Still && self.samples.len() > 1 {
+            self.samples.pop_back();
+        }
+        self.samples.push_back((tick, values));
+        if self.samples.len() > SAMPLES_KEPT {
+            self.samples.pop_front();
+        }
+    }
+
+    fn end_if_missing(&mut self, tick: Tick) {
+        if self.gone.is_none() && self.samples.back().is_none_or(|(last, _)| *last < tick) {
+            self.gone = Some(tick);
+        }
+    }
+
+    /// The fields at `tick` in game units, or `None` before it came and after it went.
+    fn at(&self, tick: f64, kind: &KindSpec, tick_s: f32) -> Option<[f32; FIELDS_MAX]> {
+        if self.gone.is_some_and(|gone| tick >= f64::from(gone.0)) {
+            return None;
+        }
+        let after = self.samples.iter().position(|(at, _)| f64::from(at.0) > tick);
+        match after {
+            Some(0) => None,
+            Some(at) => {
+                let ((t0, a), (t1, b)) = (&self.samples[at - 1], &self.samples[at]);
+                let part = (tick - f64::from(t0.0)) / f64::from(t1.since(*t0).max(1));
+                Some(between(kind, a, b, part as f32))
+            }
+            None => {
+                let (at, values) = self.samples.back()?;
+                let past = (tick - f64::from(at.0)).min(EXTRAPOLATE_TICKS) as f32 * tick_s;
+                Some(beyond(kind, values, past))
+            }
+        }
+    }
+}
+
+fn between(kind: &KindSpec, a: &[i32; FIELDS_MAX], b: &[i32; FIELDS_MAX], part: f32) -> [f32; FIELDS_MAX] {
+    let mut out = [0.0; FIELDS_MAX];
+    for (i, field) in kind.fields.iter().enumerate() {
+        let from = field.unpack(a[i]);
+        out[i] = match field.role {
+            Role::X | Role::Y | Role::Velocity => from + (field.unpack(b[i]) - from) * part,
+            Role::Angle => {
+                let turn = 1 << field.bits;
+                let short = (b[i] - a[i] + turn / 2).rem_euclid(turn) - turn / 2;
+                from + field.unpack(short) * part
+            }
+            Role::Plain | Role::Signed | Role::Start => from,
+        };
+    }
+    out
+}
+
+fn beyond(kind: &KindSpec, values: &[i32; FIELDS_MAX], seconds: f32) -> [f32; FIELDS_MAX] {
+    let mut out = unpacked(kind, values);
+    if kind.motion == Motion::Moving {
+        out[0] += out[2] * seconds;
+        out[1] += out[3] * seconds;
+    }
+    out
+}
+
+fn unpacked(kind: &KindSpec, values: &[i32; FIELDS_MAX]) -> [f32; FIELDS_MAX] {
+    let mut out = [0.0; FIELDS_MAX];
+    for ((out, field), value) in out.iter_mut().zip(kind.fields).zip(values) {
+        *out = field.unpack(*value);
+    }
+    out
+}
+
+/// A record as it is, drawn at `tick`.
+#[must_use]
+pub fn sight_of<G: Game>(record: &Record, tick: f64) -> Sight {
+    Sight {
+        id: record.id,
+        kind: record.kind,
+        tick,
+        values: unpacked(&G::KINDS[usize::from(record.kind)], &record.values),
+    }
+}

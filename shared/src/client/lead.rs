@@ -1,0 +1,69 @@
+//! Input lead: how far ahead of the server the client runs its own ship, so that inputs arrive just in time for their tick.
+//!
+//! The server says in every snapshot how early inputs came. Too late, and the client runs a few per mille fast until they are
+//! in time; too early, and it runs slow, since every tick of lead is a tick of delay between the hand and the others' eyes.
+
+use super::tick_ms;
+use crate::time::MonoTime;
+
+/// Inputs should arrive this much before their tick, in milliseconds, on a line without jitter: a server reads them once a tick.
+const EARLY_MS: f64 = 6.0;
+/// And this many times the measured jitter on top.
+const EARLY_JITTERS: f64 = 2.0;
+/// Fastest the lead grows, in milliseconds per second: three percent while inputs are lost.
+const GROW_MS_PER_S: f64 = 30.0;
+/// Fastest the lead shrinks, in milliseconds per second: five per mille, which no eye sees.
+const SHRINK_MS_PER_S: f64 = 5.0;
+/// Later than this, in milliseconds, and the line has changed for good: the lead is set anew.
+const JUMP_MS: f64 = 250.0;
+/// Longest lead in milliseconds; beyond, inputs are late whatever we do.
+const LEAD_MS_MAX: f64 = 1_000.0;
+
+/// The steered lead.
+#[derive(Debug, Clone, Default)]
+pub struct Lead {
+    tick_ms: f64,
+    lead_ms: f64,
+    goal_ms: f64,
+    moved_at: MonoTime,
+}
+
+impl Lead {
+    /// Sets the first lead from the round trip time, for a game of `tick_hz` whose inputs go every `every` ticks.
+    pub fn start(&mut self, rtt_ms: f64, tick_hz: u32, every: u32) {
+        self.tick_ms = tick_ms(tick_hz);
+        self.lead_ms = (rtt_ms / 2.0 + EARLY_MS + f64::from(every) * self.tick_ms).min(LEAD_MS_MAX);
+        self.goal_ms = self.lead_ms;
+    }
+
+    /// Takes the server's word on how early inputs arrived, in milliseconds; negative is late.
+    pub fn handle_early(&mut self, now: MonoTime, early_ms: f64, jitter_ms: f64) {
+        self.move_to(now);
+        let miss_ms = EARLY_MS + EARLY_JITTERS * jitter_ms - early_ms;
+        // What the server says is one round trip old and already being acted on: follow half of it.
+        self.goal_ms = (self.lead_ms + 0.5 * miss_ms).clamp(0.0, LEAD_MS_MAX);
+        if miss_ms.abs() > JUMP_MS {
+            self.goal_ms = (self.lead_ms + miss_ms).clamp(0.0, LEAD_MS_MAX);
+            self.lead_ms = self.goal_ms;
+        }
+    }
+
+    /// The client's tick, with a fraction, when the server is at `server_tick`.
+    #[must_use]
+    pub fn client_tick(&self, now: MonoTime, server_tick: f64) -> f64 {
+        if self.tick_ms == 0.0 {
+            return server_tick;
+        }
+        server_tick + self.lead_at(now) / self.tick_ms
+    }
+
+    fn lead_at(&self, now: MonoTime) -> f64 {
+        let seconds = now.us_since(self.moved_at) as f64 / 1e6;
+        self.lead_ms + (self.goal_ms - self.lead_ms).clamp(-SHRINK_MS_PER_S * seconds, GROW_MS_PER_S * seconds)
+    }
+
+    fn move_to(&mut self, now: MonoTime) {
+        self.lead_ms = self.lead_at(now);
+        self.moved_at = now;
+    }
+}

@@ -1,0 +1,529 @@
+//! A player without a screen: everything a client does but draw, the same in the browser and in the bots.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`clock`] | the server's time, estimated from pings, slewed and never jumping |
+//! | [`lead`] | how far ahead of the server the own ship is run, steered by how early inputs arrive |
+//! | [`prediction`] | the own state ahead of the server, and its reconciliation with snapshots |
+//! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
+//! | [`stats`] | what a player feels, as figures |
+//! | [`retry`] | when to connect again |
+//!
+//! [`Client`] has the shape of every core here: `handle_*` takes what happened and when, `poll_*` gives what to do next. It
+//! never sees a socket or a clock. One `Client` lives as long as one connection.
+
+pub mod clock;
+pub mod interpolation;
+pub mod lead;
+pub mod prediction;
+pub mod retry;
+pub mod stats;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use clock::Clock;
+use interpolation::{Interpolation, Sight};
+use lead::Lead;
+use prediction::Prediction;
+use stats::{Arrival, Stats};
+
+use crate::game::{Game, PlayerId, Standing};
+use crate::protocol::codec;
+use crate::protocol::input::InputPacket;
+use crate::protocol::limits::{EVENTS_MAX, SAMPLES_MAX};
+use crate::protocol::message::{ClientMsg, Note, RoomId, ServerMsg};
+use crate::protocol::name::Name;
+use crate::protocol::snapshot::SnapshotHead;
+use crate::protocol::{FrameKind, REVISION};
+use crate::replication::bits::{BitReader, WireError};
+use crate::replication::replica::Replica;
+use crate::time::{MonoTime, Tick, tick_us};
+
+/// Events kept for a view that is not being drawn; the oldest go first.
+const EVENTS_KEPT: usize = 256;
+/// Client ticks run at the most in one [`Client::advance`]; further behind, the client jumps to the present.
+const CATCH_UP_TICKS: u32 = 30;
+/// Inputs whose time of sampling is remembered, to measure the time to their acknowledgement.
+const STAMPS: usize = 256;
+
+/// Who a client is and how much it keeps.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// The name to play under.
+    pub name: Name,
+    /// The program and its version, for the server's log.
+    pub agent: String,
+    /// Whether anyone looks at the view.
+    pub detail: Detail,
+}
+
+/// How much a client keeps of what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything: [`Client::view`] can be drawn.
+    View,
+    /// The replica and the figures only, for load tests; [`Client::view`] shows nothing but the own ship.
+    Replica,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The socket is not open yet, or no welcome has come.
+    Greeting,
+    /// Welcomed; waiting for a seat.
+    Joining,
+    /// Seated; snapshots come.
+    Playing,
+}
+
+/// What a frame was.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Received {
+    /// A control message.
+    Control,
+    /// A snapshot, with the figures of its arrival.
+    Snapshot(Arrival),
+}
+
+/// Something that happened once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientEvent<G: Game> {
+    /// The server gave us a seat.
+    Joined {
+        /// In this room.
+        room: RoomId,
+        /// With this number.
+        player: PlayerId,
+    },
+    /// The game's event, given out when the view has come to its tick.
+    Game(G::Event),
+}
+
+/// What to draw at one moment.
+#[derive(Debug, Clone)]
+pub struct View<G: Game> {
+    /// The moment that `things` are drawn at, in ticks with a fraction; behind the server by the interpolation delay.
+    pub tick: f64,
+    /// The moment that the own ship is drawn at, in ticks with a fraction; ahead of the server by the input lead.
+    pub own_tick: f64,
+    /// The own state, if seated and told of it.
+    pub own: Option<OwnView<G>>,
+    /// Everything else in reach, in order of id.
+    pub things: Vec<Sight>,
+    /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `Sight::tick`
+    /// of each is the moment it is drawn at: its own at first, easing to `tick`, so that hits are seen where they are judged.
+    pub own_shots: Vec<Sight>,
+}
+
+/// The own state between two client ticks.
+#[derive(Debug, Clone)]
+pub struct OwnView<G: Game> {
+    /// One tick before `current`.
+    pub previous: G::Own,
+    /// At the newest client tick.
+    pub current: G::Own,
+    /// How far the moment is from `previous` to `current`, 0..=1.
+    pub alpha: f32,
+    /// World units to add to the drawn position: what is left of past corrections.
+    pub offset: glam::Vec2,
+}
+
+/// A player without a screen. See the module.
+pub struct Client<G: Game> {
+    config: ClientConfig,
+    phase: Phase,
+    seat: Option<Seat>,
+    clock: Clock,
+    lead: Lead,
+    prediction: Prediction<G>,
+    interpolation: Interpolation,
+    replica: Replica,
+    around: G::Around,
+    events: VecDeque<(Tick, G::Event)>,
+    out_frames: VecDeque<Vec<u8>>,
+    out_events: VecDeque<ClientEvent<G>>,
+    names: BTreeMap<PlayerId, Name>,
+    board: Vec<Standing>,
+    players: u16,
+    newest: Option<(Tick, MonoTime)>,
+    counters: Option<(u8, u8)>,
+    stamps: VecDeque<(Tick, MonoTime)>,
+    acked_input: Tick,
+    sent: Tick,
+    next_ping_at: MonoTime,
+    pings: u32,
+    stats: Stats,
+    view: View<G>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    player: PlayerId,
+    tick_hz: u32,
+    snapshot_every: u32,
+    tick_zero: MonoTime,
+}
+
+impl Seat {
+    /// The tick at a moment of the server's clock, with a fraction.
+    fn tick_at(&self, server_us: f64) -> f64 {
+        (server_us - self.tick_zero.0 as f64) * f64::from(self.tick_hz) / 1e6
+    }
+}
+
+impl<G: Game> Client<G> {
+    /// A client for one connection.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        Client {
+            config,
+            phase: Phase::Greeting,
+            seat: None,
+            clock: Clock::default(),
+            lead: Lead::default(),
+            prediction: Prediction::new(),
+            interpolation: Interpolation::new(G::KINDS, G::TICK_HZ),
+            replica: Replica::default(),
+            around: G::Around::default(),
+            events: VecDeque::new(),
+            out_frames: VecDeque::new(),
+            out_events: VecDeque::new(),
+            names: BTreeMap::new(),
+            board: Vec::new(),
+            players: 0,
+            newest: None,
+            counters: None,
+            stamps: VecDeque::new(),
+            acked_input: Tick(0),
+            sent: Tick(0),
+            next_ping_at: MonoTime(0),
+            pings: 0,
+            stats: Stats::default(),
+            view: View { tick: 0.0, own_tick: 0.0, own: None, things: Vec::new(), own_shots: Vec::new() },
+        }
+    }
+
+    /// The socket is open: say hello.
+    pub fn handle_open(&mut self, now: MonoTime) {
+        let hello = ClientMsg::Hello { revision: REVISION, agent: self.config.agent.clone() };
+        self.send(codec::encode_client(&hello));
+        self.next_ping_at = now;
+    }
+
+    /// Takes a frame from the server.
+    ///
+    /// # Errors
+    /// What is wrong with its bytes. The connection is then of no further use: close it and begin again.
+    pub fn handle_frame(&mut self, now: MonoTime, frame: &[u8]) -> Result<Received, WireError> {
+        self.stats.bytes_down += frame.len() as u64;
+        let (kind, rest) = FrameKind::split(frame)?;
+        match kind {
+            FrameKind::Control => {
+                self.handle_control(now, &codec::decode_server(rest)?);
+                Ok(Received::Control)
+            }
+            FrameKind::State => self.handle_snapshot(now, frame.len(), rest).map(Received::Snapshot),
+        }
+    }
+
+    /// Runs the client ticks that are due by `now` with `input`, and queues what there is to send. Call it once a drawn frame,
+    /// or as often as ticks are due; calling it more seldom loses nothing but time.
+    pub fn advance(&mut self, now: MonoTime, input: &G::Input) {
+        self.ping_if_due(now);
+        let (Some(seat), true) = (self.seat, self.prediction.started()) else { return };
+        let server_tick = seat.tick_at(self.clock.server_us(now));
+        self.stats.snapshot_age_ms = self.age_ms(&seat, now);
+        let target = self.lead.client_tick(now, server_tick);
+        let due = Tick(target.max(0.0) as u32);
+        if due.since(self.prediction.tick()) > CATCH_UP_TICKS {
+            self.prediction.jump_to(due.before(1));
+        }
+        while self.prediction.tick() < due {
+            self.prediction.advance(input, &self.around);
+            self.stamps.push_back((self.prediction.tick(), now));
+            if self.stamps.len() > STAMPS {
+                self.stamps.pop_front();
+            }
+        }
+        self.stats.lead_ms = (target - server_tick) * 1000.0 / f64::from(seat.tick_hz);
+        self.send_inputs(&seat);
+    }
+
+    /// The next frame to send, oldest first.
+    pub fn poll_frame(&mut self) -> Option<Vec<u8>> {
+        self.out_frames.pop_front()
+    }
+
+    /// The next thing that happened. Game events come out as [`Client::view`] reaches their tick.
+    pub fn poll_event(&mut self) -> Option<ClientEvent<G>> {
+        self.out_events.pop_front()
+    }
+
+    /// What to draw at `now`.
+    pub fn view(&mut self, now: MonoTime) -> &View<G> {
+        let Some(seat) = self.seat else { return &self.view };
+        let server_tick = seat.tick_at(self.clock.server_us(now));
+        let tick = self.interpolation.advance(server_tick);
+        self.stats.interpolation_ms = (server_tick - tick).max(0.0) * 1000.0 / f64::from(seat.tick_hz);
+        self.stats.starved_frames = self.interpolation.starved();
+        while self.events.front().is_some_and(|(at, _)| f64::from(at.0) <= tick) {
+            if let Some((_, event)) = self.events.pop_front() {
+                self.out_events.push_back(ClientEvent::Game(event));
+            }
+        }
+        while self.out_events.len() > EVENTS_KEPT {
+            self.out_events.pop_front();
+        }
+        let own_tick = self.lead.client_tick(now, server_tick);
+        self.view.tick = tick;
+        self.view.own_tick = own_tick;
+        self.view.own = self.prediction.own_view(now, own_tick);
+        let own_entity = self.view.own.as_ref().and_then(|own| G::own_entity(&own.current));
+        self.view.own_shots.clear();
+        self.prediction.show_shots(own_tick, tick, &mut self.view.own_shots);
+        let prediction = &self.prediction;
+        let hidden = |sight: &Sight| Some(sight.id) == own_entity || prediction.shows(sight.id);
+        self.view.things.clear();
+        self.interpolation.show(tick, hidden, &mut self.view.things);
+        &self.view
+    }
+
+    /// How far the connection has come.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Our number in the room, once seated.
+    #[must_use]
+    pub fn player(&self) -> Option<PlayerId> {
+        self.seat.map(|seat| seat.player)
+    }
+
+    /// The own state at the newest client tick.
+    #[must_use]
+    pub fn own(&self) -> Option<&G::Own> {
+        self.prediction.own()
+    }
+
+    /// The newest client tick.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.prediction.tick()
+    }
+
+    /// The newest snapshot's tick.
+    #[must_use]
+    pub fn snapshot_tick(&self) -> Option<Tick> {
+        self.newest.map(|(tick, _)| tick)
+    }
+
+    /// The client's copy of the world around it, as of the newest snapshot.
+    #[must_use]
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// A player's name, if told.
+    #[must_use]
+    pub fn name_of(&self, player: PlayerId) -> Option<&str> {
+        self.names.get(&player).map(Name::as_str)
+    }
+
+    /// The best scores, best first, about a second old.
+    #[must_use]
+    pub fn board(&self) -> &[Standing] {
+        &self.board
+    }
+
+    /// How many play in the room, about a second old.
+    #[must_use]
+    pub fn players(&self) -> u16 {
+        self.players
+    }
+
+    /// What the player feels, as figures.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn send(&mut self, frame: Vec<u8>) {
+        self.stats.bytes_up += frame.len() as u64;
+        self.out_frames.push_back(frame);
+    }
+
+    fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
+        match *msg {
+            ServerMsg::Welcome { .. } => {
+                self.phase = Phase::Joining;
+                self.send(codec::encode_client(&ClientMsg::Join { name: self.config.name.clone() }));
+            }
+            ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero } => {
+                self.phase = Phase::Playing;
+                self.seat = Some(Seat { player, tick_hz, snapshot_every, tick_zero });
+                self.interpolation.set_interval(snapshot_every);
+                self.out_events.push_back(ClientEvent::Joined { room, player });
+            }
+            ServerMsg::Pong { client_time, server_time } => {
+                self.clock.handle_pong(client_time, server_time, now);
+                self.stats.rtt_ms = self.clock.rtt_ms();
+                self.stats.jitter_ms = self.clock.jitter_ms();
+            }
+        }
+    }
+
+    fn handle_snapshot(&mut self, now: MonoTime, len: usize, bytes: &[u8]) -> Result<Arrival, WireError> {
+        let mut bits = BitReader::new(bytes);
+        let head = SnapshotHead::read(&mut bits)?;
+        if let Some((newest, _)) = self.newest
+            && head.tick <= newest
+        {
+            return Err(WireError::Range {
+                what: "snapshot tick, not after the one before",
+                value: head.tick.0.into(),
+                limit: newest.0.into(),
+            });
+        }
+        let own = if bits.flag()? { Some(G::read_own(&mut bits)?) } else { None };
+        let own_end = bits.align();
+        self.replica.apply(G::KINDS, head.tick, &mut bits)?;
+        let cells_end = bits.align();
+        G::around(self.replica.records(), &mut self.around);
+        self.read_events(head.tick, &mut bits)?;
+        let events_end = bits.align();
+        self.read_notes(&bytes[events_end..])?;
+
+        let arrival = self.arrival(now, &head, len);
+        self.newest = Some((head.tick, now));
+        self.stats.snapshots += 1;
+        self.stats.bytes_own += own_end as u64 + 1;
+        self.stats.bytes_cells += (cells_end - own_end) as u64;
+        self.stats.bytes_events += (events_end - cells_end) as u64;
+        self.stats.bytes_notes += (bytes.len() - events_end) as u64;
+        self.reconcile(now, &head, own);
+        if let Some(seat) = self.seat
+            && self.config.detail == Detail::View
+        {
+            let server_tick = seat.tick_at(self.clock.server_us(now));
+            self.interpolation.handle_snapshot(head.tick, server_tick, self.replica.records());
+        }
+        Ok(arrival)
+    }
+
+    fn arrival(&mut self, now: MonoTime, head: &SnapshotHead, len: usize) -> Arrival {
+        let mut input_to_ack_us = None;
+        if head.consumed > self.acked_input {
+            self.acked_input = head.consumed;
+            while self.stamps.front().is_some_and(|(tick, _)| *tick < head.consumed) {
+                self.stamps.pop_front();
+            }
+            let stamp = self.stamps.front().filter(|(tick, _)| *tick == head.consumed);
+            input_to_ack_us = stamp.map(|(_, at)| now.us_since(*at));
+        }
+        let gap_us = self.newest.map(|(_, at)| now.us_since(at));
+        let age_ms = self.seat.map_or(0.0, |seat| {
+            (seat.tick_at(self.clock.server_us(now)) - f64::from(head.tick.0)) * 1000.0 / f64::from(seat.tick_hz)
+        });
+        Arrival { tick: head.tick, bytes: len, gap_us, age_ms, input_to_ack_us }
+    }
+
+    fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::Own>) {
+        let counters = (head.missing, head.dropped);
+        let input_went_missing = self.counters.is_some_and(|before| before != counters);
+        if let Some((missing, dropped)) = self.counters {
+            self.stats.inputs_missing += u64::from(head.missing.wrapping_sub(missing));
+            self.stats.inputs_dropped += u64::from(head.dropped.wrapping_sub(dropped));
+        }
+        self.counters = Some(counters);
+        if head.early != SnapshotHead::NO_INPUT {
+            self.stats.input_early_ms = f64::from(head.early) / 10.0;
+            self.lead.handle_early(now, self.stats.input_early_ms, self.clock.jitter_ms());
+        }
+        let (Some(own), Some(seat)) = (own, self.seat) else { return };
+        if !self.prediction.started() {
+            self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every);
+        }
+        let correction = self.prediction.reconcile(now, head.tick, own, &self.around);
+        self.prediction.confirm_shots(seat.player, head.tick, self.replica.records());
+        if let Some(distance) = correction {
+            self.stats.count_correction(distance, input_went_missing);
+        }
+    }
+
+    fn read_events(&mut self, tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
+        let count = bits.count(1, EVENTS_MAX, "events")?;
+        bits.align();
+        for _ in 0..count {
+            let at = tick.before(bits.bits(8)?);
+            let event = G::read_event(bits)?;
+            bits.align();
+            self.events.push_back((at, event));
+        }
+        self.events.make_contiguous().sort_by_key(|(at, _)| *at);
+        while self.events.len() > EVENTS_KEPT {
+            self.events.pop_front();
+        }
+        Ok(())
+    }
+
+    fn read_notes(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+        while !bytes.is_empty() {
+            let (note, used) = codec::decode_note(bytes)?;
+            bytes = &bytes[used..];
+            match note {
+                Note::Named { player, name } => {
+                    self.names.insert(player, name);
+                }
+                Note::Left { player } => {
+                    self.names.remove(&player);
+                }
+                Note::Board { lines, players, .. } => {
+                    self.players = players;
+                    self.board = lines.into_iter().map(|(player, score)| Standing { player, score }).collect();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn age_ms(&self, seat: &Seat, now: MonoTime) -> f64 {
+        self.newest.map_or(0.0, |(tick, _)| {
+            let behind = seat.tick_at(self.clock.server_us(now)) - f64::from(tick.0);
+            behind.max(0.0) * 1000.0 / f64::from(seat.tick_hz)
+        })
+    }
+
+    fn ping_if_due(&mut self, now: MonoTime) {
+        if self.phase == Phase::Greeting || now < self.next_ping_at {
+            return;
+        }
+        // The first ones come quickly, so that the clock is good before the first input.
+        let pause_ms = if self.pings < 6 { 60 } else { 500 };
+        self.pings += 1;
+        self.next_ping_at = now.plus_ms(pause_ms);
+        self.send(codec::encode_client(&ClientMsg::Ping { client_time: now }));
+    }
+
+    fn send_inputs(&mut self, seat: &Seat) {
+        let tick = self.prediction.tick();
+        if tick.since(self.sent) < seat.snapshot_every {
+            return;
+        }
+        let first = self.sent.after(1).max(tick.before(SAMPLES_MAX as u32 - 1));
+        let samples = self.prediction.inputs_from(first);
+        if samples.is_empty() {
+            return;
+        }
+        let first = tick.before(samples.len() as u32 - 1);
+        let acked = self.newest.map_or(Tick(0), |(tick, _)| tick);
+        self.sent = tick;
+        self.send(InputPacket { acked, first, samples }.encode());
+    }
+}
+
+/// Milliseconds per tick, for the modules here.
+fn tick_ms(tick_hz: u32) -> f64 {
+    tick_us(tick_hz, 1_000) as f64 / 1e6
+}

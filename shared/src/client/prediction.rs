@@ -1,0 +1,243 @@
+//! Prediction: the own state run ahead of the server with inputs it has not acknowledged yet; and reconciliation: on a
+//! snapshot, take the server's state and re-run the rest.
+//!
+//! The rules are the server's own ([`Game::predict`]), so without interference both agree bit for bit and reconciliation
+//! changes nothing. What a correction moves is smoothed in the view and never in the state.
+
+use std::collections::VecDeque;
+
+use glam::Vec2;
+
+use super::OwnView;
+use super::interpolation::{Sight, sight_of};
+use crate::game::{EntityId, Game, PlayerId, PredictedSpawn};
+use crate::replication::fields::Record;
+use crate::time::{MonoTime, Tick};
+
+/// Ticks of inputs kept for replay: two seconds at 60 Hz, more than any playable round trip.
+const REPLAY_TICKS: usize = 128;
+/// Time in which a drawn correction falls to 1/e, in seconds.
+const SMOOTHING_S: f32 = 0.12;
+/// Corrections larger than this many world units are not smoothed: a respawn, not an error.
+const SMOOTHED_MAX: f32 = 160.0;
+/// Ticks over which a shot of ours eases from our own time to the time the others are drawn at.
+const EASE_TICKS: f64 = 30.0;
+/// Shots of ours shown at once; more than a game lets loose in their lifetime.
+const SHOTS_MAX: usize = 64;
+
+/// The own state ahead of the server.
+pub struct Prediction<G: Game> {
+    tick: Tick,
+    /// State at `tick`, and one tick before.
+    current: Option<(G::Own, G::Own)>,
+    steps: VecDeque<Step<G>>,
+    shots: Vec<Shot>,
+    spawned: Vec<PredictedSpawn>,
+    offset: Vec2,
+    offset_at: MonoTime,
+}
+
+struct Step<G: Game> {
+    tick: Tick,
+    input: G::Input,
+    /// The state after the step.
+    own: G::Own,
+}
+
+/// Something of ours on its way, and what the server has said of it.
+pub struct Shot {
+    key: u32,
+    record: Record,
+    state: OwnShot,
+}
+
+/// What the server has said of a predicted thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnShot {
+    /// Nothing yet.
+    Predicted,
+    /// It is real, under this number.
+    Confirmed(EntityId),
+    /// It was real and ended by this tick.
+    Ended(EntityId, Tick),
+}
+
+impl<G: Game> Prediction<G> {
+    /// Nothing predicted yet: the first snapshot begins it.
+    #[must_use]
+    pub fn new() -> Self {
+        Prediction {
+            tick: Tick(0),
+            current: None,
+            steps: VecDeque::with_capacity(REPLAY_TICKS),
+            shots: Vec::new(),
+            spawned: Vec::new(),
+            offset: Vec2::ZERO,
+            offset_at: MonoTime(0),
+        }
+    }
+
+    /// Whether a first state has come.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// The newest predicted tick.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The own state at that tick.
+    #[must_use]
+    pub fn own(&self) -> Option<&G::Own> {
+        self.current.as_ref().map(|(_, own)| own)
+    }
+
+    /// Goes on to `tick` without steps in between, as after a frozen tab: the next snapshot sets the state right.
+    pub fn jump_to(&mut self, tick: Tick) {
+        self.steps.clear();
+        self.tick = tick;
+    }
+
+    /// Steps the own state to the next tick.
+    pub fn advance(&mut self, input: &G::Input, around: &G::Around) {
+        let Some((previous, own)) = &mut self.current else { return };
+        self.tick = self.tick.after(1);
+        previous.clone_from(own);
+        self.spawned.clear();
+        G::predict(own, input, self.tick, around, &mut self.spawned);
+        if self.steps.len() == REPLAY_TICKS {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
+        for spawn in self.spawned.drain(..) {
+            if self.shots.len() < SHOTS_MAX {
+                self.shots.push(Shot { key: spawn.key, record: spawn.record, state: OwnShot::Predicted });
+            }
+        }
+    }
+
+    /// The inputs of the newest ticks in a row, from `first` on.
+    #[must_use]
+    pub fn inputs_from(&self, first: Tick) -> Vec<G::Input> {
+        self.steps.iter().filter(|step| step.tick >= first).map(|step| step.input).collect()
+    }
+
+    /// Takes the server's state at `tick`. Gives the distance in world units by which the state at the newest tick had to
+    /// be corrected, or `None` if it was right or nothing could be compared.
+    pub fn reconcile(&mut self, now: MonoTime, tick: Tick, own: G::Own, around: &G::Around) -> Option<f32> {
+        while self.steps.front().is_some_and(|step| step.tick < tick) {
+            self.steps.pop_front();
+        }
+        let predicted = self.steps.front().filter(|step| step.tick == tick);
+        if predicted.is_some_and(|step| step.own == own) {
+            return None;
+        }
+        let was = self.current.take();
+        if was.is_none() || self.tick < tick {
+            self.tick = tick;
+        }
+        let compared = predicted.is_some();
+        if compared {
+            self.steps.pop_front();
+        }
+        let mut state = (own.clone(), own);
+        self.spawned.clear();
+        for step in &mut self.steps {
+            state.0.clone_from(&state.1);
+            G::predict(&mut state.1, &step.input, step.tick, around, &mut self.spawned);
+            step.own.clone_from(&state.1);
+        }
+        self.respawn_shots();
+        let distance = was.as_ref().map(|(_, was)| {
+            let moved = G::focus(was) - G::focus(&state.1);
+            self.smooth(now, moved);
+            moved.length()
+        });
+        self.current = Some(state);
+        distance.filter(|distance| compared && *distance > 0.0)
+    }
+
+    /// The own state at `own_tick`, a tick with a fraction.
+    #[must_use]
+    pub fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<OwnView<G>> {
+        let (previous, current) = self.current.as_ref()?;
+        let alpha = (own_tick - f64::from(self.tick.0)).clamp(0.0, 1.0) as f32;
+        Some(OwnView { previous: previous.clone(), current: current.clone(), alpha, offset: self.offset_at(now) })
+    }
+
+    /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
+    pub fn confirm_shots<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
+        let real: Vec<(u32, EntityId)> =
+            records.filter_map(|record| Some((G::spawn_key(player, record)?, record.id))).collect();
+        for shot in &mut self.shots {
+            let found = real.iter().find(|(key, _)| *key == shot.key).map(|(_, id)| *id);
+            shot.state = match (shot.state, found) {
+                (OwnShot::Ended(id, at), _) => OwnShot::Ended(id, at),
+                (OwnShot::Predicted | OwnShot::Confirmed(_), Some(id)) => OwnShot::Confirmed(id),
+                (OwnShot::Confirmed(id), None) => OwnShot::Ended(id, tick),
+                (OwnShot::Predicted, None) => OwnShot::Predicted,
+            };
+        }
+        // What should be in this snapshot and is not never came to be, or ended at once.
+        self.shots.retain(|shot| shot.state != OwnShot::Predicted || shot.key > tick.0);
+    }
+
+    /// Whether the thing with this number is shown by [`Prediction::show_shots`].
+    #[must_use]
+    pub fn shows(&self, id: EntityId) -> bool {
+        self.shots.iter().any(|shot| match shot.state {
+            OwnShot::Confirmed(own) | OwnShot::Ended(own, _) => own == id,
+            OwnShot::Predicted => false,
+        })
+    }
+
+    /// Appends what we let loose, as seen when our own ship is at `own_tick` and the others at `tick`.
+    pub fn show_shots(&mut self, own_tick: f64, tick: f64, out: &mut Vec<Sight>) {
+        let drawn_at = |shot: &Shot| {
+            let eased = ((own_tick - f64::from(shot.key)) / EASE_TICKS).clamp(0.0, 1.0);
+            let eased = eased * eased * (3.0 - 2.0 * eased);
+            (own_tick + (tick - own_tick) * eased).max(f64::from(shot.key))
+        };
+        self.shots.retain(|shot| match shot.state {
+            OwnShot::Ended(_, at) => drawn_at(shot) < f64::from(at.0),
+            OwnShot::Predicted | OwnShot::Confirmed(_) => true,
+        });
+        out.extend(self.shots.iter().map(|shot| sight_of::<G>(&shot.record, drawn_at(shot))));
+    }
+
+    /// After a replay: predicted shots are those that the replayed inputs let loose, no others.
+    fn respawn_shots(&mut self) {
+        let first = self.steps.front().map_or(self.tick.0.saturating_add(1), |step| step.tick.0);
+        let spawned = &self.spawned;
+        self.shots.retain(|shot| {
+            shot.state != OwnShot::Predicted || shot.key < first || spawned.iter().any(|s| s.key == shot.key)
+        });
+        for spawn in self.spawned.drain(..) {
+            if let Some(shot) = self.shots.iter_mut().find(|shot| shot.key == spawn.key) {
+                shot.record = spawn.record;
+            } else if self.shots.len() < SHOTS_MAX {
+                self.shots.push(Shot { key: spawn.key, record: spawn.record, state: OwnShot::Predicted });
+            }
+        }
+    }
+
+    fn offset_at(&self, now: MonoTime) -> Vec2 {
+        let seconds = now.us_since(self.offset_at) as f32 / 1e6;
+        self.offset * libm::expf(-seconds / SMOOTHING_S)
+    }
+
+    fn smooth(&mut self, now: MonoTime, moved: Vec2) {
+        let offset = self.offset_at(now) + moved;
+        self.offset = if offset.length() > SMOOTHED_MAX { Vec2::ZERO } else { offset };
+        self.offset_at = now;
+    }
+}
+
+impl<G: Game> Default for Prediction<G> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,56 @@
+//! When to connect again: sooner at first, later each time, and never all clients at once.
+
+/// First pause in milliseconds.
+const FIRST_MS: f64 = 500.0;
+/// Longest pause in milliseconds.
+const LONGEST_MS: f64 = 10_000.0;
+
+/// Pauses between attempts: doubled each time up to 10 s, each drawn from the upper half of its range, so that the clients
+/// of a restarted server come back spread out.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    attempts: u32,
+    rng: fastrand::Rng,
+}
+
+impl Backoff {
+    /// Pauses from a seed; give every client another one.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Backoff { attempts: 0, rng: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// The pause before the next attempt, in milliseconds.
+    pub fn next_pause_ms(&mut self) -> u32 {
+        let longest = (FIRST_MS * f64::from(1u32 << self.attempts.min(10))).min(LONGEST_MS);
+        self.attempts += 1;
+        (longest * (0.5 + 0.5 * self.rng.f64())) as u32
+    }
+
+    /// Attempts since the last success.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The connection holds: begin small again next time.
+    pub fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_ten_seconds_and_differ_between_clients() {
+        let (mut a, mut b) = (Backoff::new(1), Backoff::new(2));
+        let pauses: Vec<u32> = (0..8).map(|_| a.next_pause_ms()).collect();
+        assert!(pauses[0] >= 250 && pauses[0] <= 500, "{pauses:?}");
+        assert!(pauses[7] >= 5_000 && pauses[7] <= 10_000, "{pauses:?}");
+        assert_ne!(pauses, (0..8).map(|_| b.next_pause_ms()).collect::<Vec<_>>());
+        a.reset();
+        assert!(a.next_pause_ms() <= 500);
+    }
+}

@@ -1,0 +1,75 @@
+//! What a player feels, as figures.
+
+use crate::time::Tick;
+
+/// The figures of one snapshot's arrival.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Arrival {
+    /// The snapshot's tick.
+    pub tick: Tick,
+    /// Length of its frame in bytes, without the WebSocket header.
+    pub bytes: usize,
+    /// Microseconds since the snapshot before it; `None` for the first.
+    pub gap_us: Option<u64>,
+    /// Age on arrival in milliseconds: estimated server time minus its tick.
+    pub age_ms: f64,
+    /// Microseconds from the sampling of the newest input it acknowledges; `None` if it acknowledges nothing new.
+    pub input_to_ack_us: Option<u64>,
+}
+
+/// Running figures of one connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Stats {
+    /// Smoothed round trip time in milliseconds.
+    pub rtt_ms: f64,
+    /// Smoothed mean deviation of the round trip time in milliseconds.
+    pub jitter_ms: f64,
+    /// Age of the newest snapshot in milliseconds: estimated server time minus its tick, as of the last client tick.
+    pub snapshot_age_ms: f64,
+    /// How far in the past the others are drawn, in milliseconds.
+    pub interpolation_ms: f64,
+    /// How far ahead of the server the own ship runs, in milliseconds.
+    pub lead_ms: f64,
+    /// How early inputs last arrived, in milliseconds; negative is late.
+    pub input_early_ms: f64,
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Drawn frames for which the newest snapshot was too old.
+    pub starved_frames: u64,
+    /// Ticks the server stepped without an input of ours.
+    pub inputs_missing: u64,
+    /// Inputs of ours the server dropped as too late or too early.
+    pub inputs_dropped: u64,
+    /// Corrections of the own ship in snapshots after an input of ours went missing.
+    pub corrections_input: u64,
+    /// Corrections of the own ship by the world: contact with other ships, hits, respawns.
+    pub corrections_world: u64,
+    /// Sum of the distances corrected, in world units.
+    pub corrected_units: f64,
+    /// The last correction in world units.
+    pub last_correction_units: f32,
+    /// Payload bytes received: everything, WebSocket headers excluded.
+    pub bytes_down: u64,
+    /// Payload bytes of snapshot heads and own states.
+    pub bytes_own: u64,
+    /// Payload bytes of cells.
+    pub bytes_cells: u64,
+    /// Payload bytes of events.
+    pub bytes_events: u64,
+    /// Payload bytes of notes.
+    pub bytes_notes: u64,
+    /// Payload bytes sent.
+    pub bytes_up: u64,
+}
+
+impl Stats {
+    pub(super) fn count_correction(&mut self, distance: f32, input_went_missing: bool) {
+        if input_went_missing {
+            self.corrections_input += 1;
+        } else {
+            self.corrections_world += 1;
+        }
+        self.corrected_units += f64::from(distance);
+        self.last_correction_units = distance;
+    }
+}

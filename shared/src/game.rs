@@ -1,0 +1,219 @@
+//! [`Game`]: the one line between the engine (protocol, replication, client, room) and a game.
+//!
+//! The engine is generic over it and never names a ship. A game brings rules and tables; it never sees a socket, a clock
+//! or a client.
+
+use glam::Vec2;
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::replication::fields::{KindSpec, Record};
+use crate::time::Tick;
+
+/// A seat's number in its room: small, reused after its holder has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct PlayerId(pub u16);
+
+impl std::fmt::Display for PlayerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A replicated thing's number in its room. A game hands out numbers first-freed first-reused ([`crate::game::Ids`]), so that
+/// a number does not come back while some client may still know its former holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EntityId(pub u16);
+
+/// What a player asks for in one tick. The default value asks for nothing.
+pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
+    /// Appends the input to a packet.
+    fn write(&self, out: &mut BitWriter);
+
+    /// Reads what [`GameInput::write`] wrote; every bit pattern gives a valid input or an error.
+    ///
+    /// # Errors
+    /// The reason the bits are not an input.
+    fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError>;
+
+    /// What stands in for this input once it has been repeated long enough: no thrust, no trigger, same aim.
+    #[must_use]
+    fn idle(&self) -> Self;
+}
+
+/// One player's input for the tick about to be stepped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlayerInput<I> {
+    /// Whose input it is.
+    pub player: PlayerId,
+    /// What they asked for.
+    pub input: I,
+}
+
+/// Who is told of an event.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Audience {
+    /// Everyone whose area of interest holds this point, in world units.
+    Near(Vec2),
+    /// One player.
+    Player(PlayerId),
+    /// Everyone in the room.
+    Room,
+}
+
+/// An event and who is told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening<E> {
+    /// Who is told.
+    pub audience: Audience,
+    /// What happened.
+    pub event: E,
+}
+
+/// Something a client may show before the server confirms it: an own shot at the moment the trigger is pulled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PredictedSpawn {
+    /// What tells one predicted thing of this player from another; equal to [`Game::spawn_key`] of the real one.
+    pub key: u32,
+    /// The thing as it would be replicated. Its id means nothing.
+    pub record: Record,
+}
+
+/// A player's line in the standings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose score it is.
+    pub player: PlayerId,
+    /// The score, best first when listed.
+    pub score: i32,
+}
+
+/// A game: its rules, and the tables from which the engine replicates, predicts and draws areas of interest.
+///
+/// Everything here is deterministic: equal seed and equal calls give equal state, natively and in wasm.
+pub trait Game: Sized + Send + 'static {
+    /// A short name, shown in logs and in the room list.
+    const NAME: &'static str;
+    /// Steps per second; part of the rules, told to clients in the welcome.
+    const TICK_HZ: u32;
+    /// Every replicated kind, in the order of its number on the wire (at most 8).
+    const KINDS: &'static [KindSpec];
+    /// Width and height of the area of interest in world units; what a client may show.
+    const VIEW: Vec2;
+
+    /// What a room of this game can be told when it opens.
+    type Config: Clone + Debug + Default + Send;
+    /// What a player asks for in one tick.
+    type Input: GameInput;
+    /// A player's own exact state: every value that [`Game::predict`] reads, unrounded.
+    type Own: Clone + PartialEq + Debug + Send + Sync;
+    /// A thing that happened once.
+    type Event: Clone + PartialEq + Debug + Send + Sync;
+    /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick.
+    type Around: Default + Send;
+
+    /// Opens a world. Equal config and seed give equal worlds.
+    fn new(config: &Self::Config, seed: u64) -> Self;
+
+    /// Seats a player before `tick` is stepped.
+    fn join(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<Happening<Self::Event>>);
+
+    /// Takes a player out before `tick` is stepped.
+    fn leave(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<Happening<Self::Event>>);
+
+    /// Steps the world to `tick`. `inputs` holds one input for every seated player, in order of player.
+    fn step(&mut self, tick: Tick, inputs: &[PlayerInput<Self::Input>], events: &mut Vec<Happening<Self::Event>>);
+
+    /// The exact private state of a seated player.
+    fn own(&self, player: PlayerId) -> Option<&Self::Own>;
+
+    /// Steps a player's own state to `tick`: the very function [`Game::step`] uses for it, so that prediction and authority
+    /// agree bit for bit unless something outside `around` interferes. Draws no chance.
+    fn predict(
+        own: &mut Self::Own,
+        input: &Self::Input,
+        tick: Tick,
+        around: &Self::Around,
+        spawned: &mut Vec<PredictedSpawn>,
+    );
+
+    /// Gathers from replicated records what prediction needs. Called after every snapshot.
+    fn around<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Self::Around);
+
+    /// The key of the prediction that `record` confirms, if `player` could have predicted it.
+    fn spawn_key(player: PlayerId, record: &Record) -> Option<u32>;
+
+    /// The centre of a player's area of interest in world units.
+    fn focus(own: &Self::Own) -> Vec2;
+
+    /// The player's own entity, which their client draws from prediction and not from the replica.
+    fn own_entity(own: &Self::Own) -> Option<EntityId>;
+
+    /// Appends every replicated thing with the point that decides its cell. Order does not matter.
+    fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>);
+
+    /// Appends every seated player's score, best first; equal scores in order of player.
+    fn standings(&self, out: &mut Vec<Standing>);
+
+    /// Hash of the whole world: equal worlds, equal hashes, on every machine.
+    fn hash(&self) -> u64;
+
+    /// Appends an exact private state.
+    fn write_own(own: &Self::Own, out: &mut BitWriter);
+
+    /// Reads what [`Game::write_own`] wrote.
+    ///
+    /// # Errors
+    /// The reason the bits are not such a state.
+    fn read_own(bits: &mut BitReader<'_>) -> Result<Self::Own, WireError>;
+
+    /// Appends an event.
+    fn write_event(event: &Self::Event, out: &mut BitWriter);
+
+    /// Reads what [`Game::write_event`] wrote.
+    ///
+    /// # Errors
+    /// The reason the bits are not an event.
+    fn read_event(bits: &mut BitReader<'_>) -> Result<Self::Event, WireError>;
+}
+
+/// Hands out entity numbers, first freed first reused, each at most once at a time.
+#[derive(Debug, Clone)]
+pub struct Ids {
+    fresh: u32,
+    freed: std::collections::VecDeque<u16>,
+}
+
+impl Ids {
+    /// Numbers rest at least until this many others have been freed, so that one does not come back within the snapshot
+    /// history of a busy world.
+    const REST: usize = 512;
+
+    /// A generator that has handed out nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Ids { fresh: 0, freed: std::collections::VecDeque::new() }
+    }
+
+    /// The next number, or `None` when all 65,536 are taken.
+    pub fn take(&mut self) -> Option<EntityId> {
+        if self.freed.len() > Self::REST || self.fresh > u32::from(u16::MAX) {
+            return self.freed.pop_front().map(EntityId);
+        }
+        let id = self.fresh as u16;
+        self.fresh += 1;
+        Some(EntityId(id))
+    }
+
+    /// Gives a number back.
+    pub fn free(&mut self, id: EntityId) {
+        self.freed.push_back(id.0);
+    }
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,62 @@
+//! Trigonometry that gives the same bits natively and in wasm.
+//!
+//! The standard library hands `sin`, `cos` and `atan2` to the platform, whose last bits differ from machine to machine. The
+//! pure-Rust `libm` does not. `+ - * /` and `sqrt` are exact by IEEE 754 and need no help; fused multiply-add is never used.
+
+use glam::Vec2;
+use std::f32::consts::{PI, TAU};
+
+/// Sine of `radians`.
+#[must_use]
+pub fn sin(radians: f32) -> f32 {
+    libm::sinf(radians)
+}
+
+/// Cosine of `radians`.
+#[must_use]
+pub fn cos(radians: f32) -> f32 {
+    libm::cosf(radians)
+}
+
+/// Angle of the vector `v` in radians, -PI..=PI, 0 along +x; 0 for the zero vector.
+#[must_use]
+pub fn angle_of(v: Vec2) -> f32 {
+    libm::atan2f(v.y, v.x)
+}
+
+/// The unit vector at `radians`.
+#[must_use]
+pub fn heading(radians: f32) -> Vec2 {
+    Vec2::new(cos(radians), sin(radians))
+}
+
+/// `radians` brought into -PI..PI. Meant for angles a few turns away at most.
+#[must_use]
+pub fn wrap_angle(radians: f32) -> f32 {
+    let mut a = radians % TAU;
+    if a >= PI {
+        a -= TAU;
+    } else if a < -PI {
+        a += TAU;
+    }
+    a
+}
+
+/// The shortest turn from one angle to another, -PI..PI.
+#[must_use]
+pub fn turn_between(from: f32, to: f32) -> f32 {
+    wrap_angle(to - from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_turn_crosses_the_seam() {
+        let turn = turn_between(PI - 0.1, -PI + 0.1);
+        assert!((turn - 0.2).abs() < 1e-5, "{turn}");
+        let back = turn_between(-PI + 0.1, PI - 0.1);
+        assert!((back + 0.2).abs() < 1e-5, "{back}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Control messages to bytes and back. The only file that names bincode, so that replacing it means editing this file.
+//!
+//! Frames are checked for length before they are decoded, decoding is bounded, and bytes left over are an error.
+
+use bincode::config::{self, Config};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::limits::{AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, SERVER_CONTROL_MAX};
+use super::message::{ClientMsg, Note, ServerMsg};
+use super::{FrameKind, limits};
+use crate::replication::bits::WireError;
+
+/// Little-endian, numbers in bincode's variable-length code.
+fn coding() -> impl Config {
+    config::standard()
+}
+
+/// A client's control message as a frame.
+#[must_use]
+pub fn encode_client(msg: &ClientMsg) -> Vec<u8> {
+    encode_frame(msg)
+}
+
+/// A server's control message as a frame.
+#[must_use]
+pub fn encode_server(msg: &ServerMsg) -> Vec<u8> {
+    encode_frame(msg)
+}
+
+/// Appends a note to the notes of a snapshot.
+pub fn encode_note(note: &Note, out: &mut Vec<u8>) {
+    append(note, out);
+}
+
+fn encode_frame<T: Serialize>(msg: &T) -> Vec<u8> {
+    let mut frame = vec![FrameKind::Control as u8];
+    append(msg, &mut frame);
+    frame
+}
+
+fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+    bincode::serde::encode_into_std_write(value, out, coding())
+        .expect("our messages are plain data and a Vec takes all");
+}
+
+/// Reads a client's control message from the bytes after the kind byte.
+///
+/// # Errors
+/// [`WireError::Range`] for a message longer than its limit, [`WireError::Control`] for bytes that are no message,
+/// [`WireError::Long`] for bytes after it.
+pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
+    check_length(bytes, limits::CLIENT_FRAME_MAX)?;
+    let msg: ClientMsg = whole(bytes, config::standard().with_limit::<CLIENT_CONTROL_MAX>())?;
+    match &msg {
+        ClientMsg::Hello { agent, .. } if agent.len() > AGENT_BYTES_MAX => {
+            Err(WireError::Range { what: "agent length", value: agent.len() as u64, limit: AGENT_BYTES_MAX as u64 })
+        }
+        ClientMsg::Hello { .. } | ClientMsg::Join { .. } | ClientMsg::Ping { .. } | ClientMsg::Leave => Ok(msg),
+    }
+}
+
+/// Reads a server's control message from the bytes after the kind byte.
+///
+/// # Errors
+/// As [`decode_client`].
+pub fn decode_server(bytes: &[u8]) -> Result<ServerMsg, WireError> {
+    check_length(bytes, limits::SERVER_FRAME_MAX)?;
+    let msg: ServerMsg = whole(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
+    match &msg {
+        // A client divides by both.
+        ServerMsg::Joined { tick_hz, snapshot_every, .. }
+            if !(1..=1000).contains(tick_hz) || !(1..=60).contains(snapshot_every) =>
+        {
+            Err(WireError::Control)
+        }
+        ServerMsg::Joined { .. } | ServerMsg::Welcome { .. } | ServerMsg::Pong { .. } => Ok(msg),
+    }
+}
+
+/// Reads the first note of `bytes` and says how many bytes it took.
+///
+/// # Errors
+/// As [`decode_client`], but for bytes after the note, which are the next one.
+pub fn decode_note(bytes: &[u8]) -> Result<(Note, usize), WireError> {
+    let (note, used): (Note, usize) = partial(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
+    match &note {
+        Note::Board { lines, .. } if lines.len() > BOARD_LINES_MAX => Err(WireError::Range {
+            what: "lines of the board",
+            value: lines.len() as u64,
+            limit: BOARD_LINES_MAX as u64,
+        }),
+        Note::Board { .. } | Note::Named { .. } | Note::Left { .. } => Ok((note, used)),
+    }
+}
+
+fn check_length(bytes: &[u8], limit: usize) -> Result<(), WireError> {
+    if bytes.len() > limit {
+        return Err(WireError::Range { what: "frame length", value: bytes.len() as u64, limit: limit as u64 });
+    }
+    Ok(())
+}
+
+fn whole<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<T, WireError> {
+    let (value, used) = partial(bytes, config)?;
+    if used == bytes.len() { Ok(value) } else { Err(WireError::Long(bytes.len() - used)) }
+}
+
+fn partial<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<(T, usize), WireError> {
+    bincode::serde::decode_from_slice(bytes, config).map_err(|_| WireError::Control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::game::PlayerId;
+    use crate::protocol::message::RoomId;
+    use crate::protocol::name::Name;
+    use crate::time::{MonoTime, Tick};
+
+    fn name() -> Name {
+        Name::new("Ann Łee").expect("a fine name")
+    }
+
+    fn client_msgs() -> Vec<ClientMsg> {
+        vec![
+            ClientMsg::Hello { revision: 1, agent: "test 1".into() },
+            ClientMsg::Join { name: name() },
+            ClientMsg::Ping { client_time: MonoTime(123_456_789) },
+            ClientMsg::Leave,
+        ]
+    }
+
+    fn server_msgs() -> Vec<ServerMsg> {
+        vec![
+            ServerMsg::Welcome { revision: 1, server: "broadside 0.1.0".into() },
+            ServerMsg::Joined {
+                room: RoomId(1),
+                player: PlayerId(300),
+                tick_hz: 60,
+                snapshot_every: 2,
+                tick_zero: MonoTime(5_000_000),
+            },
+            ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX) },
+        ]
+    }
+
+    fn notes() -> Vec<Note> {
+        vec![
+            Note::Named { player: PlayerId(7), name: name() },
+            Note::Left { player: PlayerId(7) },
+            Note::Board { tick: Tick(600), players: 2, lines: vec![(PlayerId(1), 30), (PlayerId(7), -2)] },
+        ]
+    }
+
+    #[test]
+    fn every_message_comes_back_as_it_was_sent() {
+        for msg in client_msgs() {
+            let frame = encode_client(&msg);
+            let (kind, rest) = FrameKind::split(&frame).expect("a frame");
+            assert_eq!((kind, decode_client(rest)), (FrameKind::Control, Ok(msg)));
+        }
+        for msg in server_msgs() {
+            assert_eq!(decode_server(&encode_server(&msg)[1..]), Ok(msg));
+        }
+        let mut bytes = Vec::new();
+        notes().iter().for_each(|note| encode_note(note, &mut bytes));
+        let mut rest = bytes.as_slice();
+        for note in notes() {
+            let (back, used) = decode_note(rest).expect("our own note");
+            assert_eq!(back, note);
+            rest = &rest[used..];
+        }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn any_bytes_decode_to_a_message_or_an_error() {
+        let mut rng = fastrand::Rng::with_seed(2);
+        let good: Vec<Vec<u8>> =
+            client_msgs().iter().map(encode_client).chain(server_msgs().iter().map(encode_server)).collect();
+        let mut accepted = 0;
+        for round in 0..30_000usize {
+            let mut bytes = good[round % good.len()].clone();
+            for _ in 0..rng.usize(0..4) {
+                let at = rng.usize(0..bytes.len());
+                bytes[at] = rng.u8(..);
+            }
+            bytes.truncate(rng.usize(1..=bytes.len()));
+            accepted += usize::from(decode_client(&bytes[1..]).is_ok());
+            accepted += usize::from(decode_server(&bytes[1..]).is_ok());
+            let _ = decode_note(&bytes[1..]);
+        }
+        assert!(accepted > 100 && accepted < 50_000, "both outcomes were met: {accepted}");
+    }
+
+    #[test]
+    fn a_message_with_bytes_after_it_or_a_length_that_lies_is_refused() {
+        let mut frame = encode_client(&ClientMsg::Leave);
+        frame.push(0);
+        assert_eq!(decode_client(&frame[1..]), Err(WireError::Long(1)));
+        // A hello whose agent claims 2^60 bytes: refused before anything is allocated.
+        let lie = [0, 1, 253, 0, 0, 0, 0, 0, 0, 0, 16];
+        assert_eq!(decode_client(&lie), Err(WireError::Control));
+        let long = encode_client(&ClientMsg::Hello { revision: 1, agent: "x".repeat(65) });
+        assert!(matches!(decode_client(&long[1..]), Err(WireError::Range { what: "agent length", value: 65, .. })));
+    }
+}

@@ -1,0 +1,72 @@
+//! The input packet: what a player asks for, tick by tick, and the newest snapshot they have.
+//!
+//! ```text
+//! packet := kind:u8 = 2, acked:u32, first:u32, count - 1 (golomb 1), samples, padding
+//! ```
+//! Samples are for the ticks `first`, `first + 1`, and so on; the first is written in full, each other one with a bit that
+//! says "as the one before" or in full.
+
+use super::FrameKind;
+use super::limits::SAMPLES_MAX;
+use crate::game::GameInput;
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::time::Tick;
+
+/// What a player asks for in consecutive ticks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputPacket<I> {
+    /// The newest snapshot applied; tick 0 before the first.
+    pub acked: Tick,
+    /// The tick that the first sample is for.
+    pub first: Tick,
+    /// One input per tick, 1 to [`SAMPLES_MAX`].
+    pub samples: Vec<I>,
+}
+
+impl<I: GameInput> InputPacket<I> {
+    /// The packet as a frame.
+    ///
+    /// # Panics
+    /// If there is no sample, or more than [`SAMPLES_MAX`]: the sender's mistake.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        assert!((1..=SAMPLES_MAX).contains(&self.samples.len()), "1 to {SAMPLES_MAX} samples");
+        let mut frame = vec![FrameKind::State as u8];
+        let mut bits = BitWriter::new(&mut frame);
+        bits.bits(self.acked.0, 32);
+        bits.bits(self.first.0, 32);
+        bits.golomb(self.samples.len() as u32 - 1, 1);
+        let mut before: Option<&I> = None;
+        for sample in &self.samples {
+            if before.is_some() {
+                bits.flag(before == Some(sample));
+            }
+            if before != Some(sample) {
+                sample.write(&mut bits);
+            }
+            before = Some(sample);
+        }
+        bits.finish();
+        frame
+    }
+
+    /// Reads a packet from the bytes after the kind byte.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut bits = BitReader::new(bytes);
+        let (acked, first) = (Tick(bits.bits(32)?), Tick(bits.bits(32)?));
+        let count = bits.count(1, SAMPLES_MAX - 1, "input samples")? + 1;
+        let mut samples: Vec<I> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let sample = match samples.last() {
+                Some(before) if bits.flag()? => *before,
+                Some(_) | None => I::read(&mut bits)?,
+            };
+            samples.push(sample);
+        }
+        bits.finish()?;
+        Ok(InputPacket { acked, first, samples })
+    }
+}

@@ -1,0 +1,40 @@
+//! Every bound on what the other end may send, and what happens at it.
+
+/// Longest frame a server accepts, in bytes; a longer one ends the connection with
+/// [`TooBig`](super::close::CloseCode::TooBig). The longest honest one is a hello.
+pub const CLIENT_FRAME_MAX: usize = 512;
+/// Longest frame a client accepts, in bytes. A snapshot of a view packed with things stays under a tenth of it.
+pub const SERVER_FRAME_MAX: usize = 256 * 1024;
+/// Longest decoded control message from a client, in bytes of memory (bincode counts decoded sizes).
+pub const CLIENT_CONTROL_MAX: usize = 1024;
+/// Longest decoded control message from a server, in bytes of memory.
+pub const SERVER_CONTROL_MAX: usize = 64 * 1024;
+/// Longest player name, in characters; the rest is refused by the name entry and by the server.
+pub const NAME_CHARS_MAX: usize = 16;
+/// Longest name of a client program, in bytes; a longer one is refused as malformed.
+pub const AGENT_BYTES_MAX: usize = 64;
+/// Most input samples in one packet; a client that has more to say says the newest.
+pub const SAMPLES_MAX: usize = 12;
+/// Furthest in the future an input may be, in ticks; one further is dropped and counted. Two seconds at 60 Hz, which is more
+/// than a playable line needs.
+pub const INPUT_AHEAD_MAX: u32 = 120;
+/// Most events in one snapshot; the oldest are left out first.
+pub const EVENTS_MAX: usize = 64;
+/// Most bytes of notes (names, standings) in one snapshot; the rest follows in the next ones.
+pub const NOTES_BYTES_MAX: usize = 768;
+/// Lines of the standings that are sent.
+pub const BOARD_LINES_MAX: usize = 10;
+/// Time a new connection has to say hello and join, in microseconds; then it is closed.
+pub const GREETING_US: u64 = 10_000_000;
+/// Time without a byte from the other end after which it counts as dead, in microseconds.
+pub const SILENCE_US: u64 = 10_000_000;
+/// Time between the server's pings to a silent connection, in microseconds.
+pub const PING_EVERY_US: u64 = 3_000_000;
+/// Frames per second a client may send in the long run. Input packets at the highest rate, pings and requests together stay
+/// under a third of it.
+pub const FRAMES_PER_S: u32 = 240;
+/// Frames a client may send at once: what a line that stood still for 10 s delivers in one burst.
+pub const FRAMES_BURST: u32 = 1200;
+
+const _: () = assert!(PING_EVERY_US * 3 < SILENCE_US, "a peer gets three chances to answer before it counts as dead");
+const _: () = assert!(FRAMES_BURST as u64 >= 60 * SILENCE_US / 1_000_000, "a burst after a stall is not abuse");

@@ -1,0 +1,53 @@
+//! Everything that may be said on the wire. The bytes of each message are in `docs/PROTOCOL.md`.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`message`] | control messages, both ways |
+//! | [`codec`] | control messages to bytes and back; the only file that names bincode |
+//! | [`input`] | the input packet: what a player asks for, tick by tick |
+//! | [`snapshot`] | the snapshot frame: what one client is told of the world at one tick |
+//! | [`name`] | player names |
+//! | [`close`] | close codes, and what a person should do about each |
+//! | [`limits`] | every bound on what the other end may send |
+//!
+//! Every frame is binary; its first byte says which of these it is ([`FrameKind`]).
+
+pub mod close;
+pub mod codec;
+pub mod input;
+pub mod limits;
+pub mod message;
+pub mod name;
+pub mod snapshot;
+
+use crate::replication::bits::WireError;
+
+/// Named in `Sec-WebSocket-Protocol` by both ends.
+pub const SUBPROTOCOL: &str = "broadside.v1";
+/// Counts changes of the wire within [`SUBPROTOCOL`]; the hello carries it, and both ends must have the same.
+pub const REVISION: u16 = 1;
+
+/// The first byte of every frame, in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A control message: [`message::ClientMsg`] or [`message::ServerMsg`].
+    Control = 1,
+    /// Server to client: a [`snapshot`]. Client to server: an [`input`] packet.
+    State = 2,
+}
+
+impl FrameKind {
+    /// Splits a frame into its kind and the rest.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] for an empty frame, [`WireError::Kind`] for an unknown first byte.
+    pub fn split(frame: &[u8]) -> Result<(FrameKind, &[u8]), WireError> {
+        match frame.split_first() {
+            None => Err(WireError::Short),
+            Some((1, rest)) => Ok((FrameKind::Control, rest)),
+            Some((2, rest)) => Ok((FrameKind::State, rest)),
+            Some((kind, _)) => Err(WireError::Kind(*kind)),
+        }
+    }
+}

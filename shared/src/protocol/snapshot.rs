@@ -1,0 +1,71 @@
+//! The snapshot frame: what one client is told of the world at one tick.
+//!
+//! ```text
+//! frame  := kind:u8 = 2, head, own, cells, events, notes
+//! head   := tick:u32, consumed:u32, early:i16, missing:u8, dropped:u8      little-endian
+//! own    := present:1, [present: the game's exact private state], padding to a byte
+//! cells  := see replication::viewer
+//! events := count (golomb 1), padding to a byte, then each: age:u8 in ticks, the game's event, padding to a byte
+//! notes  := bincode-coded notes up to the end of the frame
+//! ```
+
+use super::FrameKind;
+use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::time::Tick;
+
+/// The fixed front of every snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SnapshotHead {
+    /// The tick whose end state this is.
+    pub tick: Tick,
+    /// The newest tick for which an input of yours was used; tick 0 before the first.
+    pub consumed: Tick,
+    /// How early your inputs arrive: the least time, in tenths of a millisecond, from the arrival of an input to the moment
+    /// its tick was due, since the last snapshot; negative is late. [`SnapshotHead::NO_INPUT`] if none arrived.
+    pub early: i16,
+    /// Counts ticks that were stepped without an input of yours, wrapping at 256.
+    pub missing: u8,
+    /// Counts inputs of yours that were dropped because they came too late or too early, wrapping at 256.
+    pub dropped: u8,
+}
+
+impl SnapshotHead {
+    /// The value of `early` when no input arrived since the last snapshot.
+    pub const NO_INPUT: i16 = i16::MIN;
+    /// Bytes of the kind and the head.
+    pub const BYTES: usize = 13;
+
+    /// Starts a frame.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(FrameKind::State as u8);
+        out.extend_from_slice(&self.tick.0.to_le_bytes());
+        out.extend_from_slice(&self.consumed.0.to_le_bytes());
+        out.extend_from_slice(&self.early.to_le_bytes());
+        out.push(self.missing);
+        out.push(self.dropped);
+    }
+
+    /// Reads the head from the bits after the kind byte.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] if the frame ends in it.
+    pub fn read(bits: &mut BitReader) -> Result<Self, WireError> {
+        Ok(SnapshotHead {
+            tick: Tick(bits.bits(32)?),
+            consumed: Tick(bits.bits(32)?),
+            early: bits.bits(16)? as u16 as i16,
+            missing: bits.bits(8)? as u8,
+            dropped: bits.bits(8)? as u8,
+        })
+    }
+}
+
+/// Appends the own section.
+pub fn write_own(own: Option<impl FnOnce(&mut BitWriter)>, out: &mut Vec<u8>) {
+    let mut bits = BitWriter::new(out);
+    bits.flag(own.is_some());
+    if let Some(write) = own {
+        write(&mut bits);
+    }
+    bits.finish();
+}

@@ -1,0 +1,244 @@
+//! Bits in and out: least significant bit first, whole bytes at the end.
+
+use thiserror::Error;
+
+/// Why bytes could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WireError {
+    /// The bytes ended in the middle of something.
+    #[error("frame ends too early")]
+    Short,
+    /// Bytes were left over where the frame had to end.
+    #[error("frame has {0} bytes too many")]
+    Long(usize),
+    /// A number was outside what its field allows.
+    #[error("{what} is {value}, limit {limit}")]
+    Range {
+        /// Which field.
+        what: &'static str,
+        /// What was read.
+        value: u64,
+        /// The largest value (or length) allowed.
+        limit: u64,
+    },
+    /// The first byte of a frame names no message.
+    #[error("frame kind {0} is unknown")]
+    Kind(u8),
+    /// A delta names an earlier state that the reader does not have.
+    #[error("delta against an unknown state")]
+    Baseline,
+    /// A control message does not decode.
+    #[error("control message does not decode")]
+    Control,
+}
+
+/// Appends bits to a byte buffer that the caller owns.
+#[derive(Debug)]
+pub struct BitWriter<'a> {
+    out: &'a mut Vec<u8>,
+    hold: u64,
+    held: u32,
+}
+
+impl<'a> BitWriter<'a> {
+    /// A writer that appends to `out`. Call [`BitWriter::finish`] to flush the last byte.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        BitWriter { out, hold: 0, held: 0 }
+    }
+
+    /// Appends the low `bits` bits of `value`, 0..=32.
+    pub fn bits(&mut self, value: u32, bits: u32) {
+        debug_assert!(bits <= 32 && (bits == 32 || value >> bits == 0), "{value} does not fit {bits} bits");
+        self.hold |= u64::from(value) << self.held;
+        self.held += bits;
+        while self.held >= 8 {
+            self.out.push(self.hold as u8);
+            self.hold >>= 8;
+            self.held -= 8;
+        }
+    }
+
+    /// Appends one bit.
+    pub fn flag(&mut self, value: bool) {
+        self.bits(u32::from(value), 1);
+    }
+
+    /// Appends a float exactly, 32 bits.
+    pub fn f32(&mut self, value: f32) {
+        self.bits(value.to_bits(), 32);
+    }
+
+    /// Appends an unsigned number in an exponential Golomb code of order `k`: short for small numbers, `k` bits the least.
+    pub fn golomb(&mut self, value: u32, k: u32) {
+        let shifted = (u64::from(value) >> k) + 1;
+        let width = 64 - shifted.leading_zeros(); // 1..=33
+        self.bits(0, width - 1);
+        self.flag(true);
+        let rest = shifted ^ (1 << (width - 1));
+        self.bits(rest as u32, width - 1);
+        if k > 0 {
+            self.bits(value & ((1 << k) - 1), k);
+        }
+    }
+
+    /// Appends a signed number near zero: zigzag, then [`BitWriter::golomb`].
+    pub fn signed(&mut self, value: i32, k: u32) {
+        self.golomb(((value << 1) ^ (value >> 31)) as u32, k);
+    }
+
+    /// Pads to a whole byte and ends.
+    pub fn finish(self) {
+        if self.held > 0 {
+            self.out.push(self.hold as u8);
+        }
+    }
+}
+
+/// Reads bits from bytes; never past their end.
+#[derive(Debug, Clone)]
+pub struct BitReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// A reader from the first bit of `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        BitReader { bytes, at: 0 }
+    }
+
+    /// The next `bits` bits, 0..=32.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] at the end of the bytes.
+    pub fn bits(&mut self, bits: u32) -> Result<u32, WireError> {
+        let end = self.at + bits as usize;
+        if end > self.bytes.len() * 8 {
+            return Err(WireError::Short);
+        }
+        let mut hold = 0u64;
+        let first = self.at / 8;
+        // 32 bits starting anywhere in a byte touch 5 bytes at the most.
+        for (i, byte) in self.bytes[first..].iter().take(5).enumerate() {
+            hold |= u64::from(*byte) << (8 * i);
+        }
+        hold >>= self.at % 8;
+        self.at = end;
+        Ok((hold & ((1u64 << bits) - 1)) as u32)
+    }
+
+    /// The next bit.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] at the end of the bytes.
+    pub fn flag(&mut self) -> Result<bool, WireError> {
+        Ok(self.bits(1)? == 1)
+    }
+
+    /// A float written by [`BitWriter::f32`]; refuses NaN and infinities, which no honest sender has.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], or [`WireError::Range`] for a value that is not finite.
+    pub fn f32(&mut self, what: &'static str) -> Result<f32, WireError> {
+        let bits = self.bits(32)?;
+        let value = f32::from_bits(bits);
+        if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(WireError::Range { what, value: u64::from(bits), limit: u64::from(f32::MAX.to_bits()) })
+        }
+    }
+
+    /// A number written by [`BitWriter::golomb`] with the same `k`.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], or [`WireError::Range`] for a code wider than 32 bits.
+    pub fn golomb(&mut self, k: u32) -> Result<u32, WireError> {
+        let mut zeros = 0;
+        while !self.flag()? {
+            zeros += 1;
+            if zeros > 32 {
+                return Err(WireError::Range { what: "code length", value: zeros, limit: 32 });
+            }
+        }
+        let high = (1u64 << zeros) + u64::from(self.bits(zeros as u32)?) - 1;
+        let value = (high << k) + u64::from(self.bits(k)?);
+        u32::try_from(value).map_err(|_| WireError::Range { what: "coded number", value, limit: u64::from(u32::MAX) })
+    }
+
+    /// A number written by [`BitWriter::signed`] with the same `k`.
+    ///
+    /// # Errors
+    /// As [`BitReader::golomb`].
+    pub fn signed(&mut self, k: u32) -> Result<i32, WireError> {
+        let coded = self.golomb(k)?;
+        Ok((coded >> 1) as i32 ^ -((coded & 1) as i32))
+    }
+
+    /// A count of at most `limit`, written by [`BitWriter::golomb`] with the same `k`.
+    ///
+    /// # Errors
+    /// As [`BitReader::golomb`], and [`WireError::Range`] above `limit`: look at the limit before making room.
+    pub fn count(&mut self, k: u32, limit: usize, what: &'static str) -> Result<usize, WireError> {
+        let count = self.golomb(k)? as usize;
+        if count > limit {
+            return Err(WireError::Range { what, value: count as u64, limit: limit as u64 });
+        }
+        Ok(count)
+    }
+
+    /// Skips to the next whole byte and gives the number of bytes read so far.
+    pub fn align(&mut self) -> usize {
+        self.at = self.at.div_ceil(8) * 8;
+        self.at / 8
+    }
+
+    /// Ends a frame: only the padding of the last byte may be left.
+    ///
+    /// # Errors
+    /// [`WireError::Long`] with the number of unread bytes.
+    pub fn finish(mut self) -> Result<(), WireError> {
+        let read = self.align();
+        if read == self.bytes.len() { Ok(()) } else { Err(WireError::Long(self.bytes.len() - read)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_comes_back_as_it_was_written() {
+        let numbers = [0u32, 1, 2, 3, 7, 8, 255, 256, 65_535, 1 << 20, u32::MAX - 1, u32::MAX];
+        for k in 0..=8 {
+            let mut bytes = Vec::new();
+            let mut w = BitWriter::new(&mut bytes);
+            for n in numbers {
+                w.golomb(n, k);
+                w.signed(n as i32, k);
+                w.bits(n, 32);
+            }
+            w.finish();
+            let mut r = BitReader::new(&bytes);
+            for n in numbers {
+                assert_eq!(r.golomb(k), Ok(n));
+                assert_eq!(r.signed(k), Ok(n as i32));
+                assert_eq!(r.bits(32), Ok(n));
+            }
+            assert_eq!(r.finish(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn reading_past_the_end_is_an_error_and_not_a_panic() {
+        let mut r = BitReader::new(&[0xff]);
+        assert_eq!(r.bits(9), Err(WireError::Short));
+        assert_eq!(r.bits(8), Ok(255));
+        assert_eq!(r.flag(), Err(WireError::Short));
+        assert_eq!(
+            BitReader::new(&[0; 64]).golomb(0).unwrap_err(),
+            WireError::Range { what: "code length", value: 33, limit: 32 }
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! Squares of the world, and which of them an area of interest touches.
+
+use glam::Vec2;
+
+use super::fields::POSITION_STEP;
+
+/// A square of the world, `CellId::SIZE` world units wide. Its number is row * 128 + column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CellId(pub u16);
+
+/// Cells per row and rows in all; the number of a cell takes 14 bits.
+const SIDE: i32 = 128;
+/// Position steps per cell.
+const STEPS: i32 = 4096;
+/// How far outside its cell a thing may be while it still belongs to it, in position steps.
+const MARGIN: i32 = 2048;
+
+const _: () = assert!(STEPS + 2 * MARGIN == 1 << CellId::LOCAL_BITS);
+const _: () = assert!(STEPS as f32 * POSITION_STEP == CellId::SIZE);
+
+impl CellId {
+    /// Width of a cell in world units: about a quarter of the width of a view.
+    pub const SIZE: f32 = 512.0;
+    /// Bits of a position relative to a cell.
+    pub const LOCAL_BITS: u32 = 13;
+    /// How many cells there can be.
+    pub const COUNT: u16 = (SIDE * SIDE) as u16;
+
+    /// The cell of a point in world units. The world is centred on the origin and reaches 32,768 units each way; points
+    /// further out count to the cells of the rim.
+    #[must_use]
+    pub fn of(point: Vec2) -> CellId {
+        let (column, row) = (index(point.x), index(point.y));
+        CellId((row * SIDE + column) as u16)
+    }
+
+    /// The smallest x and y of the cell, in position steps.
+    #[must_use]
+    pub fn corner(self) -> (i32, i32) {
+        let (row, column) = (i32::from(self.0) / SIDE, i32::from(self.0) % SIDE);
+        ((column - SIDE / 2) * STEPS, (row - SIDE / 2) * STEPS)
+    }
+
+    /// The middle of the cell in world units.
+    #[must_use]
+    pub fn centre(self) -> Vec2 {
+        let (x, y) = self.corner();
+        Vec2::new((x + STEPS / 2) as f32, (y + STEPS / 2) as f32) * POSITION_STEP
+    }
+
+    /// A position relative to the cell's corner along one axis, in `LOCAL_BITS` bits; clamped to half a cell outside.
+    pub(super) fn to_local(value: i32, corner: i32) -> u32 {
+        (value - corner + MARGIN).clamp(0, (1 << Self::LOCAL_BITS) - 1) as u32
+    }
+
+    /// The position of which `local` is the distance from `corner`.
+    pub(super) fn of_local(local: u32, corner: i32) -> i32 {
+        local as i32 - MARGIN + corner
+    }
+}
+
+fn index(coordinate: f32) -> i32 {
+    (libm::floorf(coordinate / CellId::SIZE) as i32).clamp(-SIDE / 2, SIDE / 2 - 1) + SIDE / 2
+}
+
+/// A block of cells: those a rectangle of the world touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CellBlock {
+    columns: (i32, i32),
+    rows: (i32, i32),
+}
+
+impl CellBlock {
+    /// The cells that a rectangle of `size` world units around `centre` touches.
+    #[must_use]
+    pub fn around(centre: Vec2, size: Vec2) -> CellBlock {
+        let (low, high) = (centre - size * 0.5, centre + size * 0.5);
+        CellBlock { columns: (index(low.x), index(high.x)), rows: (index(low.y), index(high.y)) }
+    }
+
+    /// Whether the cell is one of the block.
+    #[must_use]
+    pub fn holds(&self, cell: CellId) -> bool {
+        let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
+        (self.columns.0..=self.columns.1).contains(&column) && (self.rows.0..=self.rows.1).contains(&row)
+    }
+
+    /// The cells of the block in order of number.
+    pub fn cells(&self) -> impl Iterator<Item = CellId> + use<> {
+        let (columns, rows) = (self.columns, self.rows);
+        (rows.0..=rows.1)
+            .flat_map(move |row| (columns.0..=columns.1).map(move |column| CellId((row * SIDE + column) as u16)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_lies_in_the_cell_that_owns_it_and_its_block_holds_that_cell() {
+        for point in [Vec2::ZERO, Vec2::new(-0.1, 511.9), Vec2::new(-512.0, 512.0), Vec2::new(9e9, -9e9)] {
+            let cell = CellId::of(point);
+            let block = CellBlock::around(point, Vec2::new(1920.0, 1200.0));
+            assert!(block.holds(cell));
+            assert!(block.cells().any(|c| c == cell));
+        }
+        let cell = CellId::of(Vec2::new(-0.1, 511.9));
+        assert_eq!(cell.centre(), Vec2::new(-256.0, 256.0));
+    }
+
+    #[test]
+    fn a_block_lists_its_cells_in_order_and_only_those_it_holds() {
+        let block = CellBlock::around(Vec2::new(100.0, -3000.0), Vec2::new(1920.0, 1200.0));
+        let cells: Vec<_> = block.cells().collect();
+        assert!(cells.is_sorted());
+        assert_eq!(cells.len(), (0..CellId::COUNT).filter(|c| block.holds(CellId(*c))).count());
+        assert!(cells.len() >= 12 && cells.len() <= 24, "{}", cells.len());
+    }
+}

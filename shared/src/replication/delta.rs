@@ -1,0 +1,382 @@
+//! One cell at one tick, written against an earlier state of it, or against nothing (a keyframe).
+//!
+//! Law: `decode(base, encode(base, new)) == new` for all states. Records are in order of id on both sides, so survivors carry
+//! no number: their order says who is who.
+//!
+//! ```text
+//! blob      := keyframe:1, [not keyframe: leaves, update of each survivor that moves], enters, padding to a byte
+//! leaves    := any:1, [any: stays:1 for each base record]
+//! update    := as_predicted:1, [not: dv x, dv y, dp x, dp y (signed codes), rest_same:1, [not: (same:1, [diff])...]]
+//! enters    := count (golomb 0), then for each in order of id: id gap - 1 (golomb 8), kind:3, every field in full
+//! ```
+
+use super::bits::{BitReader, BitWriter, WireError};
+use super::cells::CellId;
+use super::fields::{FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, VELOCITY_TICKS};
+use crate::game::EntityId;
+use crate::time::Tick;
+
+/// The most records a cell tells of. A cell that holds more (ships cannot overlap, so none does in play) tells of those with
+/// the lowest ids.
+pub const CELL_RECORDS_MAX: usize = 4096;
+
+/// What a cell is written against.
+#[derive(Debug, Clone, Copy)]
+pub enum Against<'a> {
+    /// Nothing: a keyframe.
+    Nothing,
+    /// The cell as the reader has it.
+    Baseline {
+        /// Its records then, in order of id.
+        records: &'a [Record],
+        /// The tick they are from.
+        tick: Tick,
+    },
+}
+
+/// Appends the blob of one cell: `new`, in order of id, at `tick`.
+pub fn encode(kinds: &[KindSpec], cell: CellId, tick: Tick, against: Against, new: &[Record], out: &mut Vec<u8>) {
+    let new = &new[..new.len().min(CELL_RECORDS_MAX)];
+    let mut bits = BitWriter::new(out);
+    match against {
+        Against::Nothing => {
+            bits.flag(true);
+            write_enters(kinds, cell, tick, new, |_| true, &mut bits);
+        }
+        Against::Baseline { records: base, tick: base_tick } => {
+            bits.flag(false);
+            let base = &base[..base.len().min(CELL_RECORDS_MAX)];
+            write_survivors(kinds, tick.since(base_tick), base, new, &mut bits);
+            write_enters(kinds, cell, tick, new, |record| survivor(kinds, base, record).is_none(), &mut bits);
+        }
+    }
+    bits.finish();
+}
+
+/// Reads the blob of one cell into `out`, in order of id. Leaves `bits` at the first byte after the blob.
+///
+/// # Errors
+/// [`WireError::Baseline`] for a delta when `base` is `Nothing`; otherwise what is wrong with the bytes. `out` then holds
+/// nothing of use.
+pub fn decode(
+    kinds: &[KindSpec],
+    cell: CellId,
+    tick: Tick,
+    base: Against,
+    bits: &mut BitReader,
+    out: &mut Vec<Record>,
+) -> Result<(), WireError> {
+    out.clear();
+    let keyframe = bits.flag()?;
+    match (keyframe, base) {
+        (true, _) => {}
+        (false, Against::Nothing) => return Err(WireError::Baseline),
+        (false, Against::Baseline { records, tick: base_tick }) => {
+            read_survivors(kinds, tick.since(base_tick), records, bits, out)?;
+        }
+    }
+    read_enters(kinds, cell, tick, bits, out)?;
+    bits.align();
+    Ok(())
+}
+
+/// The state in `base` that `record` goes on from: same id, same kind, and in kinds that never change the same fields.
+fn survivor<'a>(kinds: &[KindSpec], base: &'a [Record], record: &Record) -> Option<&'a Record> {
+    let at = base.binary_search_by_key(&record.id, |r| r.id).ok()?;
+    let before = &base[at];
+    let goes_on = before.kind == record.kind
+        && match kinds[usize::from(record.kind)].motion {
+            Motion::Still => before.values == record.values,
+            Motion::Moving => true,
+        };
+    goes_on.then_some(before)
+}
+
+fn write_survivors(kinds: &[KindSpec], ticks: u32, base: &[Record], new: &[Record], out: &mut BitWriter) {
+    let next = |before: &Record| {
+        let at = new.binary_search_by_key(&before.id, |r| r.id).ok()?;
+        survivor(kinds, std::slice::from_ref(before), &new[at]).map(|_| &new[at])
+    };
+    let any_leaves = base.iter().any(|before| next(before).is_none());
+    out.flag(any_leaves);
+    if any_leaves {
+        for before in base {
+            out.flag(next(before).is_some());
+        }
+    }
+    for before in base {
+        let kind = &kinds[usize::from(before.kind)];
+        match (next(before), kind.motion) {
+            (Some(after), Motion::Moving) => write_update(kind, ticks, before, after, out),
+            (Some(_), Motion::Still) | (None, _) => {}
+        }
+    }
+}
+
+fn read_survivors(
+    kinds: &[KindSpec],
+    ticks: u32,
+    base: &[Record],
+    bits: &mut BitReader,
+    out: &mut Vec<Record>,
+) -> Result<(), WireError> {
+    if bits.flag()? {
+        for before in base {
+            if bits.flag()? {
+                out.push(*before);
+            }
+        }
+    } else {
+        out.extend_from_slice(base);
+    }
+    for record in out.iter_mut() {
+        let kind = &kinds[usize::from(record.kind)];
+        match kind.motion {
+            Motion::Moving => read_update(kind, ticks, record, bits)?,
+            Motion::Still => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where a thing that moved from `from` with velocity steps `before`, then `after`, is expected `ticks` later: the mean of
+/// both velocities, rounded to the nearest step. Integers, so every machine agrees.
+fn expected(from: i32, before: i32, after: i32, ticks: u32) -> i64 {
+    let twice = (i64::from(before) + i64::from(after)) * i64::from(ticks);
+    i64::from(from) + (twice + i64::from(VELOCITY_TICKS)).div_euclid(2 * i64::from(VELOCITY_TICKS))
+}
+
+fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, out: &mut BitWriter) {
+    let (b, a) = (&before.values, &after.values);
+    let expect = [expected(b[0], b[2], a[2], ticks), expected(b[1], b[3], a[3], ticks)];
+    let miss = [i64::from(a[0]) - expect[0], i64::from(a[1]) - expect[1]];
+    let as_predicted = b[2..] == a[2..] && miss == [0, 0];
+    out.flag(as_predicted);
+    if as_predicted {
+        return;
+    }
+    out.signed(a[2] - b[2], u32::from(kind.fields[2].k));
+    out.signed(a[3] - b[3], u32::from(kind.fields[3].k));
+    out.signed(miss[0] as i32, u32::from(kind.fields[0].k));
+    out.signed(miss[1] as i32, u32::from(kind.fields[1].k));
+    let rest_same = b[4..] == a[4..];
+    out.flag(rest_same);
+    if rest_same {
+        return;
+    }
+    for (at, field) in kind.fields.iter().enumerate().skip(4) {
+        let same = b[at] == a[at];
+        out.flag(same);
+        if !same {
+            out.signed(field.difference(b[at], a[at]), u32::from(field.k));
+        }
+    }
+}
+
+fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitReader) -> Result<(), WireError> {
+    let before = record.values;
+    let values = &mut record.values;
+    let as_predicted = bits.flag()?;
+    let mut miss = [0; 2];
+    if !as_predicted {
+        values[2] = kind.fields[2].add(before[2], bits.signed(u32::from(kind.fields[2].k))?)?;
+        values[3] = kind.fields[3].add(before[3], bits.signed(u32::from(kind.fields[3].k))?)?;
+        miss = [bits.signed(u32::from(kind.fields[0].k))?, bits.signed(u32::from(kind.fields[1].k))?];
+    }
+    for axis in 0..2 {
+        let at = expected(before[axis], before[axis + 2], values[axis + 2], ticks) + i64::from(miss[axis]);
+        values[axis] = kind.fields[axis].check(at)?;
+    }
+    if as_predicted || bits.flag()? {
+        return Ok(());
+    }
+    for (at, field) in kind.fields.iter().enumerate().skip(4) {
+        if !bits.flag()? {
+            values[at] = field.add(before[at], bits.signed(u32::from(field.k))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_enters(
+    kinds: &[KindSpec],
+    cell: CellId,
+    tick: Tick,
+    new: &[Record],
+    enters: impl Fn(&Record) -> bool,
+    out: &mut BitWriter,
+) {
+    out.golomb(new.iter().filter(|r| enters(r)).count() as u32, 0);
+    let mut next = 0;
+    for record in new.iter().filter(|r| enters(r)) {
+        out.golomb(u32::from(record.id.0) - next, 8);
+        next = u32::from(record.id.0) + 1;
+        out.bits(u32::from(record.kind), 3);
+        record.write_raw(&kinds[usize::from(record.kind)], cell, tick, out);
+    }
+}
+
+fn read_enters(
+    kinds: &[KindSpec],
+    cell: CellId,
+    tick: Tick,
+    bits: &mut BitReader,
+    out: &mut Vec<Record>,
+) -> Result<(), WireError> {
+    let count = bits.count(0, CELL_RECORDS_MAX, "records of a cell")?;
+    let survivors = out.len();
+    let mut next = 0u64;
+    for _ in 0..count {
+        let id = next + u64::from(bits.golomb(8)?);
+        next = id + 1;
+        let limit = u64::from(u16::MAX);
+        let id = u16::try_from(id).map_err(|_| WireError::Range { what: "entity id", value: id, limit })?;
+        let kind = bits.bits(3)?;
+        let limit = kinds.len() as u64 - 1;
+        let spec =
+            kinds.get(kind as usize).ok_or(WireError::Range { what: "entity kind", value: kind.into(), limit })?;
+        out.push(Record::read_raw(EntityId(id), kind as u8, spec, cell, tick, bits)?);
+    }
+    if survivors > 0 && count > 0 {
+        out.sort_by_key(|r| r.id);
+    }
+    // One id twice would make later deltas mean different things on the two ends.
+    match out.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        Some(pair) => Err(WireError::Range { what: "repeated entity id", value: pair[0].id.0.into(), limit: 1 }),
+        None if out.len() > CELL_RECORDS_MAX => {
+            Err(WireError::Range { what: "records of a cell", value: out.len() as u64, limit: CELL_RECORDS_MAX as u64 })
+        }
+        None => Ok(()),
+    }
+}
+
+impl FieldSpec {
+    /// What to add to `from` to get `to`; angles go the short way round.
+    fn difference(&self, from: i32, to: i32) -> i32 {
+        match self.role {
+            Role::Angle => {
+                let turn = 1 << self.bits;
+                (to - from + turn / 2).rem_euclid(turn) - turn / 2
+            }
+            Role::X | Role::Y | Role::Velocity | Role::Plain | Role::Signed | Role::Start => to - from,
+        }
+    }
+
+    fn add(&self, from: i32, difference: i32) -> Result<i32, WireError> {
+        let sum = i64::from(from) + i64::from(difference);
+        match self.role {
+            Role::Angle => Ok(sum.rem_euclid(1 << self.bits) as i32),
+            Role::X | Role::Y | Role::Velocity | Role::Plain | Role::Signed | Role::Start => self.check(sum),
+        }
+    }
+
+    fn check(&self, value: i64) -> Result<i32, WireError> {
+        let (low, high) = self.range();
+        if (low..=high).contains(&value) {
+            Ok(value as i32)
+        } else {
+            Err(WireError::Range { what: self.name, value: value as u64, limit: high as u64 })
+        }
+    }
+}
+
+const _: () = assert!(FIELDS_MAX >= 4);
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::{angle, check_kinds, plain, start, velocity};
+    use super::*;
+    use glam::Vec2;
+
+    const KINDS: &[KindSpec] = &[
+        KindSpec {
+            name: "mover",
+            motion: Motion::Moving,
+            fields: &[
+                FieldSpec::X,
+                FieldSpec::Y,
+                velocity("vx", 11, 60),
+                velocity("vy", 11, 60),
+                angle("heading", 8),
+                plain("hull", 7, 1.0),
+            ],
+        },
+        KindSpec {
+            name: "shot",
+            motion: Motion::Still,
+            fields: &[FieldSpec::X, FieldSpec::Y, start("start", 8), plain("owner", 12, 1.0)],
+        },
+    ];
+    const _: () = check_kinds(KINDS);
+
+    fn random_cell(rng: &mut fastrand::Rng, cell: CellId, tick: Tick, before: &[Record]) -> Vec<Record> {
+        let (x, y) = cell.corner();
+        let mut records: Vec<Record> = before.iter().filter(|_| rng.u8(..) > 30).copied().collect();
+        for r in records.iter_mut().filter(|r| r.kind == 0) {
+            r.values[0] = (r.values[0] + rng.i32(-60..60)).clamp(x, x + 4095);
+            r.values[1] = (r.values[1] + rng.i32(-60..60)).clamp(y, y + 4095);
+            r.values[2] = (r.values[2] + rng.i32(-3..=3)).clamp(-1024, 1023);
+            r.values[4] = (r.values[4] + rng.i32(-9..=9)).rem_euclid(256);
+            r.values[5] = rng.i32(0..128);
+        }
+        for _ in 0..rng.usize(0..6) {
+            let id = EntityId(rng.u16(..));
+            if records.iter().any(|r| r.id == id) {
+                continue;
+            }
+            let kind = rng.u8(0..2);
+            let (px, py) = (x + rng.i32(0..4096), y + rng.i32(0..4096));
+            let values = if kind == 0 {
+                [px, py, rng.i32(-1024..1024), rng.i32(-1024..1024), rng.i32(0..256), 100, 0, 0, 0, 0]
+            } else {
+                [px, py, (tick.0 - rng.u32(0..200)) as i32, rng.i32(0..4096), 0, 0, 0, 0, 0, 0]
+            };
+            records.push(Record { id, kind, values });
+        }
+        records.sort_by_key(|r| r.id);
+        records
+    }
+
+    #[test]
+    fn applying_the_difference_gives_the_new_state() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let cell = CellId::of(Vec2::new(-700.0, 1300.0));
+        for round in 0..2000 {
+            let base = random_cell(&mut rng, cell, Tick(1000), &[]);
+            let base = random_cell(&mut rng, cell, Tick(1001), &base);
+            let tick = Tick(1001 + rng.u32(1..60));
+            let new = random_cell(&mut rng, cell, tick, &base);
+            let against = [Against::Nothing, Against::Baseline { records: &base, tick: Tick(1001) }][round % 2];
+            let mut blob = Vec::new();
+            encode(KINDS, cell, tick, against, &new, &mut blob);
+            let (mut bits, mut back) = (BitReader::new(&blob), Vec::new());
+            decode(KINDS, cell, tick, against, &mut bits, &mut back).expect("our own bytes decode");
+            assert_eq!(back, new, "round {round}");
+            assert_eq!(bits.finish(), Ok(()), "round {round}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_decode_to_records_or_an_error() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let cell = CellId(4000);
+        let base = random_cell(&mut rng, cell, Tick(1000), &[]);
+        let mut good = Vec::new();
+        let against = Against::Baseline { records: &base, tick: Tick(1000) };
+        encode(KINDS, cell, Tick(1002), against, &random_cell(&mut rng, cell, Tick(1002), &base), &mut good);
+        let (mut accepted, mut out) = (0, Vec::new());
+        for round in 0..20_000 {
+            let bytes: Vec<u8> = if round % 2 == 0 {
+                (0..rng.usize(0..40)).map(|_| rng.u8(..)).collect()
+            } else {
+                let mut bytes = good.clone();
+                let at = rng.usize(0..bytes.len());
+                bytes[at] ^= 1 << rng.u8(0..8);
+                bytes
+            };
+            let read = decode(KINDS, cell, Tick(rng.u32(900..1100)), against, &mut BitReader::new(&bytes), &mut out);
+            accepted += usize::from(read.is_ok());
+        }
+        assert!(accepted > 0 && accepted < 20_000, "both outcomes were met: {accepted}");
+    }
+}

@@ -1,0 +1,249 @@
+//! One table per kind of replicated thing. It drives quantizing, writing, reading, diffing and drawing, so that they cannot
+//! drift apart.
+//!
+//! A replicated thing is a row of integers, one per field. The game turns its floats into them with [`FieldSpec::pack`], the
+//! client turns them back with [`FieldSpec::unpack`], and everything between (cells, deltas, history) is integers, which are
+//! equal on every machine.
+
+use super::bits::{BitReader, BitWriter, WireError};
+use super::cells::CellId;
+use crate::game::EntityId;
+use crate::time::Tick;
+
+/// The most fields a kind may have.
+pub const FIELDS_MAX: usize = 10;
+/// The most kinds a game may have; a kind's number takes 3 bits.
+pub const KINDS_MAX: usize = 8;
+/// World units per position step: the worst error of a replicated position is half of it on each axis.
+pub const POSITION_STEP: f32 = 1.0 / 8.0;
+/// Ticks in which a thing moves by the steps its velocity says: velocities are position steps per this many ticks, so that
+/// linear prediction is integer arithmetic.
+pub const VELOCITY_TICKS: i32 = 4;
+
+/// World units per second that one step of a velocity field stands for at `tick_hz`.
+#[must_use]
+pub const fn velocity_step(tick_hz: u32) -> f32 {
+    POSITION_STEP * tick_hz as f32 / VELOCITY_TICKS as f32
+}
+
+/// A row of a kind's table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FieldSpec {
+    /// Name in docs, logs and tests.
+    pub name: &'static str,
+    /// What the engine does with the field.
+    pub role: Role,
+    /// Bits of the raw value.
+    pub bits: u8,
+    /// Game units per step of the integer. A game's value is rounded to the nearest step; the worst error is half a step.
+    pub step: f32,
+    /// Order of the exponential Golomb code of its changes: about log2 of the usual change.
+    pub k: u8,
+}
+
+/// What the engine does with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Position along x: field 0 of every kind. Written relative to the cell in kinds that move.
+    X,
+    /// Position along y: field 1 of every kind.
+    Y,
+    /// Velocity in position steps per [`VELOCITY_TICKS`]: fields 2 and 3 of kinds that move. Signed.
+    Velocity,
+    /// An angle: the steps go once round and wrap.
+    Angle,
+    /// An unsigned number; interpolation takes the older of two values.
+    Plain,
+    /// A signed number; as `Plain`.
+    Signed,
+    /// The tick a thing began, at most `2^bits - 1` ticks before the snapshot that first tells of it.
+    Start,
+}
+
+/// How things of a kind move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motion {
+    /// Its fields never change while it lives: a rock, or a shot whose path follows from where and when it began.
+    Still,
+    /// It moves and changes; predicted linearly from its position and velocity.
+    Moving,
+}
+
+/// A kind of replicated thing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KindSpec {
+    /// Name in docs, logs and tests.
+    pub name: &'static str,
+    /// How it moves.
+    pub motion: Motion,
+    /// Its fields in wire order: x and y first, and in kinds that move the velocities third and fourth.
+    pub fields: &'static [FieldSpec],
+}
+
+/// A replicated thing at one tick: its number, its kind and its fields as integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Its number in the room.
+    pub id: EntityId,
+    /// Index into the game's kinds.
+    pub kind: u8,
+    /// The fields in the order of the kind's table; the rest is 0.
+    pub values: [i32; FIELDS_MAX],
+}
+
+impl FieldSpec {
+    /// Position along x, in world units.
+    pub const X: FieldSpec = FieldSpec { name: "x", role: Role::X, bits: 20, step: POSITION_STEP, k: 0 };
+    /// Position along y, in world units.
+    pub const Y: FieldSpec = FieldSpec { name: "y", role: Role::Y, bits: 20, step: POSITION_STEP, k: 0 };
+
+    /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
+    #[must_use]
+    pub fn pack(&self, value: f32) -> i32 {
+        let steps = libm::roundf(value / self.step);
+        let (low, high) = self.range();
+        match self.role {
+            Role::Angle => (steps as i32).rem_euclid(1 << self.bits),
+            _ => (steps as i64).clamp(low, high) as i32,
+        }
+    }
+
+    /// The game value of an integer.
+    #[must_use]
+    pub fn unpack(&self, value: i32) -> f32 {
+        value as f32 * self.step
+    }
+
+    /// The smallest and the largest integer the field can carry.
+    #[must_use]
+    pub fn range(&self) -> (i64, i64) {
+        match self.role {
+            Role::X | Role::Y | Role::Velocity | Role::Signed => {
+                (-(1i64 << (self.bits - 1)), (1i64 << (self.bits - 1)) - 1)
+            }
+            Role::Angle | Role::Plain => (0, (1i64 << self.bits) - 1),
+            Role::Start => (0, i64::from(i32::MAX)),
+        }
+    }
+}
+
+/// A velocity field of `bits` bits for a game of `tick_hz`, in world units per second.
+#[must_use]
+pub const fn velocity(name: &'static str, bits: u8, tick_hz: u32) -> FieldSpec {
+    FieldSpec { name, role: Role::Velocity, bits, step: velocity_step(tick_hz), k: 1 }
+}
+
+/// An angle field of `bits` bits, in radians.
+#[must_use]
+pub const fn angle(name: &'static str, bits: u8) -> FieldSpec {
+    FieldSpec { name, role: Role::Angle, bits, step: std::f32::consts::TAU / (1u32 << bits) as f32, k: 1 }
+}
+
+/// An unsigned field of `bits` bits, `step` game units a step.
+#[must_use]
+pub const fn plain(name: &'static str, bits: u8, step: f32) -> FieldSpec {
+    FieldSpec { name, role: Role::Plain, bits, step, k: 1 }
+}
+
+/// The field that holds the tick a thing began, at most `2^bits - 1` ticks ago when first told.
+#[must_use]
+pub const fn start(name: &'static str, bits: u8) -> FieldSpec {
+    FieldSpec { name, role: Role::Start, bits, step: 1.0, k: 0 }
+}
+
+impl Record {
+    /// A record of `kind` from the game's values, in the order of its table.
+    ///
+    /// # Panics
+    /// If there are not as many values as the kind has fields: a mistake in the game's code.
+    #[must_use]
+    pub fn pack(id: EntityId, kind: u8, spec: &KindSpec, values: &[f32]) -> Record {
+        assert_eq!(values.len(), spec.fields.len(), "{}: one value per field", spec.name);
+        let mut record = Record { id, kind, values: [0; FIELDS_MAX] };
+        for ((packed, field), value) in record.values.iter_mut().zip(spec.fields).zip(values) {
+            *packed = field.pack(*value);
+        }
+        record
+    }
+
+    /// Writes every field in full, as a keyframe does.
+    pub(super) fn write_raw(&self, spec: &KindSpec, cell: CellId, tick: Tick, out: &mut BitWriter) {
+        for (field, value) in spec.fields.iter().zip(&self.values) {
+            field.write_raw(*value, spec.motion, cell, tick, out);
+        }
+    }
+
+    /// Reads what [`Record::write_raw`] wrote for the same cell and tick.
+    pub(super) fn read_raw(
+        id: EntityId,
+        kind: u8,
+        spec: &KindSpec,
+        cell: CellId,
+        tick: Tick,
+        bits: &mut BitReader,
+    ) -> Result<Record, WireError> {
+        let mut record = Record { id, kind, values: [0; FIELDS_MAX] };
+        for (field, value) in spec.fields.iter().zip(&mut record.values) {
+            *value = field.read_raw(spec.motion, cell, tick, bits)?;
+        }
+        Ok(record)
+    }
+}
+
+impl FieldSpec {
+    fn write_raw(&self, value: i32, motion: Motion, cell: CellId, tick: Tick, out: &mut BitWriter) {
+        match (self.role, motion) {
+            (Role::X, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().0), CellId::LOCAL_BITS),
+            (Role::Y, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().1), CellId::LOCAL_BITS),
+            (Role::Start, _) => {
+                let age = (i64::from(tick.0) - i64::from(value)).clamp(0, (1i64 << self.bits) - 1);
+                out.bits(age as u32, u32::from(self.bits));
+            }
+            (Role::X | Role::Y | Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
+                out.bits((i64::from(value) - self.range().0) as u32, u32::from(self.bits));
+            }
+        }
+    }
+
+    fn read_raw(&self, motion: Motion, cell: CellId, tick: Tick, bits: &mut BitReader) -> Result<i32, WireError> {
+        match (self.role, motion) {
+            (Role::X, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().0)),
+            (Role::Y, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().1)),
+            (Role::Start, _) => {
+                let age = bits.bits(u32::from(self.bits))?;
+                let limit = u64::from(tick.0);
+                let start =
+                    tick.0.checked_sub(age).ok_or(WireError::Range { what: "age", value: age.into(), limit })?;
+                i32::try_from(start).map_err(|_| WireError::Range { what: "start", value: start.into(), limit })
+            }
+            (Role::X | Role::Y | Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
+                Ok((i64::from(bits.bits(u32::from(self.bits))?) + self.range().0) as i32)
+            }
+        }
+    }
+}
+
+/// Checks a game's tables; meant for a `const` assertion beside them.
+///
+/// # Panics
+/// If a table breaks the rules this module states.
+pub const fn check_kinds(kinds: &[KindSpec]) {
+    assert!(kinds.len() <= KINDS_MAX, "too many kinds");
+    let mut k = 0;
+    while k < kinds.len() {
+        let fields = kinds[k].fields;
+        assert!(fields.len() >= 2 && fields.len() <= FIELDS_MAX, "a kind has 2 to FIELDS_MAX fields");
+        assert!(matches!(fields[0].role, Role::X) && matches!(fields[1].role, Role::Y), "x and y come first");
+        if matches!(kinds[k].motion, Motion::Moving) {
+            assert!(fields.len() >= 4, "a moving kind has a velocity");
+            assert!(matches!(fields[2].role, Role::Velocity) && matches!(fields[3].role, Role::Velocity));
+        }
+        let mut f = 0;
+        while f < fields.len() {
+            assert!(fields[f].bits >= 1 && fields[f].bits <= 24, "a field has 1 to 24 bits");
+            assert!(fields[f].step > 0.0, "a step is positive");
+            f += 1;
+        }
+        k += 1;
+    }
+}

@@ -1,0 +1,22 @@
+//! World state to bytes and back.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`bits`] | reading and writing bits, prefix codes |
+//! | [`fields`] | one table per kind drives quantizing, writing, reading and diffing |
+//! | [`cells`] | squares of the world, and which of them an area of interest touches |
+//! | [`delta`] | one cell against an earlier state of it, or against nothing (a keyframe) |
+//! | [`world`] | the replicated world at one tick, the recent past of it, and the blobs encoded from it |
+//! | [`viewer`] | what one connection was last told, and the next thing to tell it |
+//! | [`replica`] | the receiving end: a client's copy of its cells |
+//!
+//! A cell's delta is encoded once per (tick, baseline tick) in use and shared by every subscriber as the same bytes: the
+//! cost of a snapshot is not clients times entities.
+
+pub mod bits;
+pub mod cells;
+pub mod delta;
+pub mod fields;
+pub mod replica;
+pub mod viewer;
+pub mod world;

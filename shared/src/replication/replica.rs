@@ -1,0 +1,218 @@
+//! The receiving end: a client's copy of the cells it is subscribed to.
+
+use super::bits::{BitReader, WireError};
+use super::cells::CellId;
+use super::delta::{self, Against};
+use super::fields::{KindSpec, Record};
+use super::viewer::SUBSCRIBED_MAX;
+use crate::time::Tick;
+
+/// A client's copy of its cells.
+#[derive(Debug, Clone, Default)]
+pub struct Replica {
+    cells: Vec<Cell>,
+    spare: Vec<Record>,
+}
+
+#[derive(Debug, Clone)]
+struct Cell {
+    id: CellId,
+    /// Of the blob last applied; `None` before the first.
+    tick: Option<Tick>,
+    records: Vec<Record>,
+}
+
+impl Replica {
+    /// Applies the cells section of a frame of `tick`. Leaves `bits` at the first byte after the section.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes. The replica is then of no further use: deltas would build on a wrong state.
+    pub fn apply(&mut self, kinds: &[KindSpec], tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
+        self.resubscribe(bits)?;
+        let mut present = [false; SUBSCRIBED_MAX];
+        for flag in present.iter_mut().take(self.cells.len()) {
+            *flag = bits.flag()?;
+        }
+        bits.align();
+        for (cell, present) in self.cells.iter_mut().zip(present) {
+            if !present {
+                continue;
+            }
+            let base = match cell.tick {
+                Some(tick) => Against::Baseline { records: &cell.records, tick },
+                None => Against::Nothing,
+            };
+            delta::decode(kinds, cell.id, tick, base, bits, &mut self.spare)?;
+            std::mem::swap(&mut cell.records, &mut self.spare);
+            cell.tick = Some(tick);
+        }
+        Ok(())
+    }
+
+    /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
+    /// the newest snapshot.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.cells.iter().flat_map(|cell| cell.records.iter())
+    }
+
+    /// The cells subscribed to, in order of number.
+    pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
+        self.cells.iter().map(|cell| cell.id)
+    }
+
+    /// Forgets everything, as a new connection must.
+    pub fn reset(&mut self) {
+        self.cells.clear();
+    }
+
+    fn resubscribe(&mut self, bits: &mut BitReader) -> Result<(), WireError> {
+        let removed = bits.count(0, self.cells.len(), "removed cells")?;
+        let (mut index, mut shift) = (0usize, 0usize);
+        for _ in 0..removed {
+            index += bits.count(2, SUBSCRIBED_MAX, "cell index")?;
+            let limit = self.cells.len() as u64;
+            if index < shift || index - shift >= self.cells.len() {
+                return Err(WireError::Range { what: "cell index", value: index as u64, limit });
+            }
+            self.cells.remove(index - shift);
+            shift += 1;
+            index += 1;
+        }
+        let added = bits.count(0, SUBSCRIBED_MAX - self.cells.len(), "added cells")?;
+        for _ in 0..added {
+            let id = CellId(bits.bits(14)? as u16);
+            match self.cells.binary_search_by_key(&id, |cell| cell.id) {
+                Ok(_) => return Err(WireError::Range { what: "repeated cell", value: id.0.into(), limit: 1 }),
+                Err(at) => self.cells.insert(at, Cell { id, tick: None, records: Vec::new() }),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::{FIELDS_MAX, FieldSpec, Motion, plain, velocity};
+    use super::super::viewer::Viewer;
+    use super::super::world::{WorldHistory, WorldState};
+    use super::*;
+    use crate::game::EntityId;
+    use glam::Vec2;
+    use std::sync::Arc;
+
+    const KINDS: &[KindSpec] = &[
+        KindSpec {
+            name: "mover",
+            motion: Motion::Moving,
+            fields: &[FieldSpec::X, FieldSpec::Y, velocity("vx", 11, 60), velocity("vy", 11, 60)],
+        },
+        KindSpec { name: "rock", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("size", 8, 1.0)] },
+    ];
+    const VIEW: Vec2 = Vec2::new(1920.0, 1200.0);
+
+    /// Things adrift: number, place and velocity, every fifth one at rest for good.
+    struct Drift(Vec<(EntityId, Vec2, Vec2)>);
+
+    impl Drift {
+        fn scattered(rng: &mut fastrand::Rng) -> Drift {
+            let mut unit = || rng.f32() * 2.0 - 1.0;
+            let things = (0..400u16).map(|i| {
+                let at = Vec2::new(unit(), unit()) * 3000.0;
+                (EntityId(i), at, if i % 5 == 0 { Vec2::ZERO } else { Vec2::new(unit(), unit()) * 400.0 })
+            });
+            Drift(things.collect())
+        }
+
+        fn state(&self, tick: Tick) -> Arc<WorldState> {
+            let placed = self.0.iter().map(|(id, at, v)| {
+                let kind = u8::from(*v == Vec2::ZERO);
+                let spec = &KINDS[usize::from(kind)];
+                let values: &[f32] = if kind == 0 { &[at.x, at.y, v.x, v.y] } else { &[at.x, at.y, 40.0] };
+                (*at, Record::pack(*id, kind, spec, values))
+            });
+            Arc::new(WorldState::from_placed(tick, placed))
+        }
+
+        fn step(&mut self, rng: &mut fastrand::Rng) {
+            for (_, at, v) in self.0.iter_mut().filter(|(_, _, v)| *v != Vec2::ZERO) {
+                *at += *v / 60.0;
+                if rng.u8(..) < 8 {
+                    *v = Vec2::new(v.y, -v.x);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_replica_equals_the_world_in_its_cells_however_often_snapshots_are_skipped() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let mut drift = Drift::scattered(&mut rng);
+        let mut history = WorldHistory::new(KINDS);
+        let (mut viewer, mut replica) = (Viewer::default(), Replica::default());
+        let mut pause = 0;
+        for tick in 1..1500u32 {
+            drift.step(&mut rng);
+            history.push(drift.state(Tick(tick)));
+            if pause > 0 {
+                pause -= 1;
+                continue;
+            }
+            // Now and then longer than the history reaches, so that keyframes are met as well.
+            pause = if rng.u8(..) < 10 { rng.u32(0..150) } else { rng.u32(0..4) };
+            let focus = Vec2::new((tick as f32 * 2.0) % 2000.0, 300.0);
+            let mut frame = Vec::new();
+            viewer.write(&mut history, focus, VIEW, &mut frame);
+            let mut bits = BitReader::new(&frame);
+            replica.apply(KINDS, Tick(tick), &mut bits).expect("our own bytes apply");
+            assert_eq!(bits.finish(), Ok(()));
+            assert!(viewer.cells().eq(replica.cells()));
+            let newest = history.newest().expect("pushed above");
+            let told: Vec<Record> = viewer.cells().flat_map(|cell| newest.cell(cell).to_vec()).collect();
+            assert!(!told.is_empty());
+            assert!(replica.records().eq(told.iter()), "tick {tick}");
+        }
+    }
+
+    #[test]
+    fn viewers_with_the_same_baseline_share_the_same_blob() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut drift = Drift::scattered(&mut rng);
+        let mut history = WorldHistory::new(KINDS);
+        let mut viewers = vec![Viewer::default(); 50];
+        for tick in 1..20u32 {
+            drift.step(&mut rng);
+            history.push(drift.state(Tick(tick)));
+            for viewer in &mut viewers {
+                viewer.write(&mut history, Vec2::ZERO, VIEW, &mut Vec::new());
+            }
+        }
+        let stats = history.stats();
+        assert!(stats.served >= 50 * stats.encoded, "{stats:?}");
+    }
+
+    #[test]
+    fn any_bytes_apply_or_give_an_error() {
+        let mut rng = fastrand::Rng::with_seed(9);
+        let drift = Drift::scattered(&mut rng);
+        let mut history = WorldHistory::new(KINDS);
+        history.push(drift.state(Tick(5)));
+        let mut frame = Vec::new();
+        Viewer::default().write(&mut history, Vec2::ZERO, VIEW, &mut frame);
+        for _ in 0..5000 {
+            let mut bytes = frame.clone();
+            for _ in 0..rng.usize(1..4) {
+                let at = rng.usize(0..bytes.len());
+                bytes[at] = rng.u8(..);
+            }
+            bytes.truncate(rng.usize(0..=bytes.len()));
+            let mut replica = Replica::default();
+            if replica.apply(KINDS, Tick(5), &mut BitReader::new(&bytes)).is_ok() {
+                assert!(
+                    replica
+                        .records()
+                        .all(|r| r.values[KINDS[usize::from(r.kind)].fields.len()..FIELDS_MAX].iter().all(|v| *v == 0))
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask dist`: the whole game in one file, and a trial of that file.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{self, Service, run};
+use crate::workspace::{cargo, program, short, target_dir};
+use crate::{http, site, toolchain};
+
+/// How long the server may take from its start to naming its address.
+const START_MAX: Duration = Duration::from_secs(20);
+
+/// Builds `target/dist/broadside-server`, tries it, and prints its path and size.
+pub fn dist() -> Result<()> {
+    process::catch_stop_signals()?;
+    toolchain::ensure_wasm_target()?;
+    site::build()?;
+    // With the bots, as in `play`: the same selection of packages means that dependencies are not built anew.
+    run(&mut cargo(
+        "build --release --package broadside-server --package broadside-bots --bins --features broadside-server/embed",
+    ))?;
+    let built = program("release", "broadside-server");
+    let folder = target_dir().join("dist");
+    fs::create_dir_all(&folder)?;
+    let binary = folder.join(built.file_name().context("a program has a name")?);
+    fs::copy(&built, &binary).with_context(|| format!("cannot write {}", short(&binary)))?;
+    try_in_an_empty_folder(&binary)?;
+    println!(
+        "{} ({:.1} MB)",
+        short(&binary),
+        fs::metadata(&binary)?.len() as f64 / 1e6
+    );
+    Ok(())
+}
+
+/// Starts the binary where there is nothing else, loads the page and the wasm, and ends it.
+fn try_in_an_empty_folder(binary: &Path) -> Result<()> {
+    let folder = EmptyFolder::new()?;
+    let mut command = Command::new(binary);
+    command
+        .args(["--host", "127.0.0.1", "--port", "0"])
+        .current_dir(&folder.0);
+    let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
+    let address = address_of(&mut server)?;
+    for (path, expected) in [
+        ("/", b"broadside_client_wasm.js".as_slice()),
+        ("/broadside_client_wasm_bg.wasm", b"\0asm"),
+    ] {
+        let answer = http::get(address, path)?;
+        ensure!(
+            answer.status == 200,
+            "GET {path} answered {} and not 200",
+            answer.status
+        );
+        let as_expected = answer
+            .body
+            .windows(expected.len())
+            .any(|part| part == expected);
+        ensure!(
+            as_expected,
+            "GET {path} did not bring {:?}",
+            String::from_utf8_lossy(expected)
+        );
+    }
+    server.end()
+}
+
+/// Waits for the line `listening on http://ADDRESS`.
+fn address_of(server: &mut Service) -> Result<SocketAddr> {
+    let stdout = server.take_stdout().context("its output was piped")?;
+    let (line_out, line_in) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        _ = BufReader::new(stdout).read_line(&mut line);
+        _ = line_out.send(line);
+    });
+    let line = line_in
+        .recv_timeout(START_MAX)
+        .context("the server did not say where it listens")?;
+    let address = line
+        .trim()
+        .strip_prefix("listening on http://")
+        .and_then(|address| address.parse().ok());
+    address.with_context(|| {
+        format!(
+            "the server said {:?} and not `listening on http://ADDRESS`",
+            line.trim()
+        )
+    })
+}
+
+/// A folder with nothing in it, which goes with this value.
+struct EmptyFolder(PathBuf);
+
+impl EmptyFolder {
+    fn new() -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("broadside-dist-{}", std::process::id()));
+        fs::create_dir(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for EmptyFolder {
+    fn drop(&mut self) {
+        // The system clears its folder of temporary files itself, should this fail.
+        _ = fs::remove_dir_all(&self.0);
+    }
+}

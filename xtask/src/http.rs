@@ -1,0 +1,66 @@
+//! As much of an HTTP client as it takes to see that our own server answers.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// How long connecting, and each read, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An answer: its status, and its body as it came.
+pub struct Answer {
+    /// The HTTP status, 200 for instance.
+    pub status: u16,
+    /// Everything after the head.
+    pub body: Vec<u8>,
+}
+
+/// `GET http://ADDRESS/PATH`, asked for without compression.
+///
+/// # Errors
+/// Nobody listens, the connection breaks, or the answer is not HTTP.
+pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&bytes).with_context(|| format!("{address}{path} did not answer in HTTP"))
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..head_end]).ok()?;
+    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    Some(Answer {
+        status,
+        body: bytes[head_end + 4..].to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_split_into_status_and_body() {
+        let answer =
+            parse(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno\r\n\r\nsuch").expect("it is HTTP");
+        assert_eq!(
+            (answer.status, answer.body.as_slice()),
+            (404, b"no\r\n\r\nsuch".as_slice())
+        );
+    }
+
+    #[test]
+    fn what_is_not_http_is_no_answer() {
+        assert!(parse(b"SSH-2.0-x\r\n\r\n").is_none());
+        assert!(parse(b"HTTP/1.1 2").is_none());
+        assert!(parse(b"HTTP/1.1 two\r\n\r\n").is_none());
+    }
+}

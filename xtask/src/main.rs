@@ -1,0 +1,67 @@
+//! The project's own commands: `cargo xtask play | test | dist`.
+//!
+//! - [`play`]: build everything, start server and bots, and let a person play.
+//! - [`test`]: every check there is, step by step; continuous integration is this command and nothing more.
+//! - [`dist`]: one server binary with the browser client inside it.
+//!
+//! Below those: [`site`] makes the folder a browser loads from; [`purity`] and [`tidy`] read the sources with the help
+//! of [`source`]; [`toolchain`] looks for what must be installed; [`process`], [`guard`] and [`http`] start programs,
+//! end them and ask whether they are up; [`workspace`] knows where things are.
+//!
+//! The browser tests are `tests/browser/`, a test target of this crate, so that the WebDriver client is built for
+//! `cargo xtask test` only.
+
+mod dist;
+mod guard;
+mod http;
+mod play;
+mod process;
+mod purity;
+mod site;
+mod source;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Broadside's project commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the browser client, the server and the bots, and play on this machine until Ctrl-C.
+    Play(play::Args),
+    /// Run every check: format, lints, tests, purity, docs, browser.
+    Test(test::Args),
+    /// Make one server binary with the browser client inside: target/dist/broadside-server.
+    Dist,
+    /// Run a program that must not outlive this one's parent (used by the other commands).
+    #[command(hide = true)]
+    Guard(guard::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Play(args) => play::play(&args),
+        Command::Test(args) => test::test(&args),
+        Command::Dist => dist::dist(),
+        Command::Guard(args) => guard::become_program(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<process::Stopped>() => ExitCode::from(130), // what a shell reports for Ctrl-C
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `cargo xtask play`: from a checkout to a game in a browser, and back to a quiet machine on Ctrl-C.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::{self, GLANCE, Service, run};
+use crate::workspace::{cargo, program, root, short, target_dir, web_dir};
+use crate::{http, site, toolchain};
+
+/// How long the server may take from its start to its first answer.
+const START_MAX: Duration = Duration::from_secs(20);
+
+/// What `cargo xtask play` can be told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Port for the page and the game, 1 to 65535.
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Bots to play against, 0 to 200.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(..=200))]
+    bots: u16,
+    /// Address to listen on; 0.0.0.0 lets other machines in your network play.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+}
+
+/// Builds, starts server and bots, and stays until Ctrl-C, SIGTERM, or the end of one of them.
+pub fn play(args: &Args) -> Result<()> {
+    process::catch_stop_signals()?;
+    // Before the build: whoever left a server running should not wait minutes to hear of it.
+    ensure_port_is_free(args)?;
+    toolchain::ensure_wasm_target()?;
+    site::build()?;
+    // Both in one call, so that they share every dependency.
+    run(&mut cargo(
+        "build --release --package broadside-server --package broadside-bots --bins",
+    ))?;
+
+    let mut server = start_server(args)?;
+    if !wait_until_up(&mut server, args)? {
+        return server.end();
+    }
+    let mut bots = if args.bots > 0 {
+        Some(start_bots(args)?)
+    } else {
+        None
+    };
+    println!("playing at http://{}:{}", name_of(args.host), args.port);
+
+    while process::stop_signals() == 0 {
+        for service in [Some(&mut server), bots.as_mut()].into_iter().flatten() {
+            let name = service.name();
+            if let Some(status) = service.ended()? {
+                bail!(
+                    "the {name} ended by itself ({status}){}",
+                    if name == "server" {
+                        String::new()
+                    } else {
+                        last_words()
+                    }
+                );
+            }
+        }
+        std::thread::sleep(GLANCE);
+    }
+    // Bots first: to them a server that goes is an error.
+    bots.map_or(Ok(()), Service::end)?;
+    server.end()
+}
+
+fn ensure_port_is_free(args: &Args) -> Result<()> {
+    let mut addresses = vec![args.host];
+    if args.host.is_loopback() || args.host.is_unspecified() {
+        // Browsers may take `localhost` for this one, and whoever listens there would answer in our place.
+        addresses.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+    }
+    for address in addresses {
+        match TcpListener::bind((address, args.port)) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
+                "port {} is taken on {address}: end the program that has it, or choose another with --port",
+                args.port
+            ),
+            Err(error) if address == args.host => {
+                return Err(error)
+                    .with_context(|| format!("cannot listen on {address} port {}", args.port));
+            }
+            // A machine without IPv6 has no such address, and no one else there either.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn start_server(args: &Args) -> Result<Service> {
+    let mut command = Command::new(program("release", "broadside-server"));
+    command.args([
+        "--host",
+        &args.host.to_string(),
+        "--port",
+        &args.port.to_string(),
+    ]);
+    command.arg("--assets").arg(web_dir()).current_dir(root());
+    if std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "warn");
+    }
+    Service::start("server", &command, Stdio::null(), Stdio::inherit())
+}
+
+/// Whether the server answers; false when we were asked to stop before it did.
+fn wait_until_up(server: &mut Service, args: &Args) -> Result<bool> {
+    let started_at = Instant::now();
+    while process::stop_signals() == 0 {
+        if http::get(SocketAddr::new(reachable(args.host), args.port), "/healthz")
+            .is_ok_and(|answer| answer.status == 200)
+        {
+            return Ok(true);
+        }
+        if let Some(status) = server.ended()? {
+            bail!("the server ended before it was up ({status})");
+        }
+        ensure!(
+            started_at.elapsed() < START_MAX,
+            "the server did not answer GET /healthz within {START_MAX:?}"
+        );
+        std::thread::sleep(GLANCE);
+    }
+    Ok(false)
+}
+
+fn start_bots(args: &Args) -> Result<Service> {
+    let log =
+        File::create(bots_log()).with_context(|| format!("cannot write {}", short(&bots_log())))?;
+    let url = format!(
+        "ws://{}/ws",
+        SocketAddr::new(reachable(args.host), args.port)
+    );
+    let mut command = Command::new(program("release", "bot"));
+    command
+        .args([&url, "--count", &args.bots.to_string(), "--skill", "0.6"])
+        .current_dir(root());
+    Service::start("bots", &command, log.try_clone()?.into(), log.into())
+}
+
+fn bots_log() -> PathBuf {
+    target_dir().join("bots.log")
+}
+
+fn last_words() -> String {
+    let log = std::fs::read_to_string(bots_log()).unwrap_or_default();
+    let line = log
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("they said nothing");
+    format!(": {line} (all of it: {})", short(&bots_log()))
+}
+
+/// An address at which this machine reaches what listens on `host`.
+fn reachable(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    }
+}
+
+/// What a person on this machine types for `host`.
+fn name_of(host: IpAddr) -> String {
+    match reachable(host) {
+        host if host.is_loopback() => "localhost".into(),
+        IpAddr::V4(host) => host.to_string(),
+        IpAddr::V6(host) => format!("[{host}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everywhere_and_loopback_are_called_localhost() {
+        assert_eq!(name_of(Ipv4Addr::UNSPECIFIED.into()), "localhost");
+        assert_eq!(name_of(Ipv6Addr::LOCALHOST.into()), "localhost");
+        assert_eq!(name_of(Ipv4Addr::new(192, 168, 1, 7).into()), "192.168.1.7");
+    }
+}

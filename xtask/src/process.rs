@@ -1,0 +1,172 @@
+//! Programs that we start: the ones we wait for, and the ones that run until told to end.
+
+use std::fmt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::guard;
+
+/// How long a program may take from SIGTERM to its end before it is killed.
+const GRACE: Duration = Duration::from_secs(8);
+/// How often we look at a running program and at the stop signal.
+pub const GLANCE: Duration = Duration::from_millis(30);
+
+static STOP_SIGNALS: AtomicU32 = AtomicU32::new(0);
+
+/// Somebody asked for the end while a program ran that we were waiting for.
+#[derive(Debug)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stopped")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// From here on Ctrl-C, SIGTERM and a closed terminal are counted and end nothing by themselves.
+pub fn catch_stop_signals() -> Result<()> {
+    ctrlc::set_handler(|| _ = STOP_SIGNALS.fetch_add(1, Ordering::Relaxed))
+        .context("cannot catch Ctrl-C")
+}
+
+/// How often we were asked to stop.
+pub fn stop_signals() -> u32 {
+    STOP_SIGNALS.load(Ordering::Relaxed)
+}
+
+/// Runs `command` with our terminal and waits for it.
+///
+/// # Errors
+/// It cannot be started, it fails, or [`Stopped`].
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if stop_signals() > 0 {
+            // Ctrl-C reached it as well, but a SIGTERM came to us alone.
+            ask_to_end(&mut child);
+            child.wait()?;
+        }
+        std::thread::sleep(GLANCE);
+    };
+    if stop_signals() > 0 {
+        return Err(Stopped.into());
+    }
+    ensure!(status.success(), "`{shown}` failed ({status})");
+    Ok(())
+}
+
+fn shown(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program())
+        .file_stem()
+        .unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A program that runs until it is told to end; it dies with this value, and with this process.
+pub struct Service {
+    name: &'static str,
+    child: Child,
+}
+
+impl Service {
+    /// Starts `command` with no input and in a process group of its own: Ctrl-C then reaches us alone, and we
+    /// decide the order in which things end.
+    pub fn start(
+        name: &'static str,
+        command: &Command,
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Result<Self> {
+        let mut command = guard::guarded(command)?;
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start the {name}"))?;
+        Ok(Self { name, child })
+    }
+
+    /// The name it was started under.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The program's standard output, when it was piped and not taken before.
+    pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// How it ended, when it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Asks it to end and waits for that. A further stop signal, or [`GRACE`], kills it.
+    ///
+    /// # Errors
+    /// It had to be killed, or its exit status is not 0.
+    pub fn end(mut self) -> Result<()> {
+        let (asked_at, signals_before) = (Instant::now(), stop_signals());
+        ask_to_end(&mut self.child);
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(
+                    status.success() || !cfg!(unix),
+                    "the {} ended with {status}",
+                    self.name
+                );
+                return Ok(());
+            }
+            ensure!(
+                asked_at.elapsed() < GRACE,
+                "the {} had to be killed: it did not end in {GRACE:?}",
+                self.name
+            );
+            ensure!(
+                stop_signals() == signals_before,
+                "the {} was killed",
+                self.name
+            );
+            std::thread::sleep(GLANCE);
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already, which is what we want.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+fn ask_to_end(child: &mut Child) {
+    use nix::sys::signal::{Signal, kill};
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    // It fails only when the program has ended already.
+    _ = kill(pid, Signal::SIGTERM);
+}
+
+/// There is no signal to ask with, so this is the end at once.
+#[cfg(not(unix))]
+fn ask_to_end(child: &mut Child) {
+    _ = child.kill();
+}

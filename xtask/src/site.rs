@@ -1,0 +1,193 @@
+//! The folder a browser loads from: `target/web`, made of `assets/` and the compiled client.
+//!
+//! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
+//! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
+//! server never compresses anything. All of it is made in a second folder which then takes the place of the first:
+//! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process::run;
+use crate::workspace::{WASM_TARGET, cargo, root, short, target_dir, web_dir};
+
+/// Changes when the way from inputs to files changes, so that folders made the old way are made again.
+const RECIPE: u32 = 1;
+
+/// Files that hold compressed data already.
+const COMPRESSED: [&str; 10] = [
+    "png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2",
+];
+
+/// Brings `target/web` up to date.
+pub fn build() -> Result<()> {
+    run(&mut cargo(&format!(
+        "build --package broadside-client-wasm --target {WASM_TARGET} --profile wasm"
+    )))?;
+    let wasm = target_dir()
+        .join(WASM_TARGET)
+        .join("wasm/broadside_client_wasm.wasm");
+    let (web, stamp) = (web_dir(), web_dir().with_extension("stamp"));
+    let key = key(&wasm, &root().join("assets"))?;
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, &web).unwrap_or_default())
+    {
+        return Ok(());
+    }
+    let fresh = web.with_extension("new");
+    remove_folder(&fresh)?;
+    make(&wasm, &fresh)?;
+    remove_folder(&web)?;
+    fs::rename(&fresh, &web)?;
+    fs::write(&stamp, describe(&key, &web)?)?;
+    report(&web)
+}
+
+fn make(wasm: &Path, fresh: &Path) -> Result<()> {
+    let assets = root().join("assets");
+    for file in files(&assets)? {
+        let to = fresh.join(file.strip_prefix(&assets)?);
+        fs::create_dir_all(to.parent().unwrap_or(fresh))?;
+        fs::copy(&file, to)?;
+    }
+    Bindgen::new()
+        .input_path(wasm)
+        .web(true)?
+        .typescript(false)
+        // The page calls `init()` without an address; this makes the script find the wasm beside itself.
+        .omit_default_module_path(false)
+        .generate(fresh)
+        .context("wasm-bindgen refused the client")?;
+    files(fresh)?.iter().try_for_each(|file| compress(file))
+}
+
+/// Writes the compressed siblings of `file` that are smaller than it.
+fn compress(file: &Path) -> Result<()> {
+    let extension = file
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    if COMPRESSED.contains(&extension.as_str()) {
+        return Ok(());
+    }
+    let plain = fs::read(file)?;
+    for (ending, packed) in [("br", brotli(&plain)?), ("gz", gzip(&plain)?)] {
+        if packed.len() < plain.len() {
+            fs::write(file.with_extension(format!("{extension}.{ending}")), packed)?;
+        }
+    }
+    Ok(())
+}
+
+fn brotli(plain: &[u8]) -> Result<Vec<u8>> {
+    let mut writer = brotli::CompressorWriter::new(Vec::new(), 1 << 16, 11, 22);
+    writer.write_all(plain)?;
+    Ok(writer.into_inner())
+}
+
+fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    writer.write_all(plain)?;
+    Ok(writer.finish()?)
+}
+
+/// A number that changes when the wasm, the name or content of an asset, or the recipe does.
+fn key(wasm: &Path, assets: &Path) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    RECIPE.hash(&mut hasher);
+    fs::read(wasm)
+        .with_context(|| format!("cannot read {}", short(wasm)))?
+        .hash(&mut hasher);
+    for file in files(assets)? {
+        file.strip_prefix(assets)?.hash(&mut hasher);
+        fs::read(&file)?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// What a finished folder looks like: the key of its inputs, then length and name of each file.
+fn describe(key: &str, web: &Path) -> Result<String> {
+    let mut text = format!("{key}\n");
+    for file in files(web)? {
+        text += &format!(
+            "{} {}\n",
+            fs::metadata(&file)?.len(),
+            file.strip_prefix(web)?.display()
+        );
+    }
+    Ok(text)
+}
+
+/// All files in `folder` and below, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("cannot read the folder {}", short(&folder)))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove the folder {}", short(folder)))?;
+    }
+    Ok(())
+}
+
+/// Says what a first visit costs.
+fn report(web: &Path) -> Result<()> {
+    let all = files(web)?;
+    let mut bytes = 0;
+    for file in all
+        .iter()
+        .filter(|file| !matches!(file.extension().and_then(|e| e.to_str()), Some("br" | "gz")))
+    {
+        let packed = PathBuf::from(format!("{}.br", file.display()));
+        bytes += fs::metadata(if packed.exists() { &packed } else { file })?.len();
+    }
+    eprintln!(
+        "made {}: {} files, {} kB for a first visit",
+        short(web),
+        all.len(),
+        bytes.div_ceil(1000)
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn compressed_bytes_come_back_as_they_were() {
+        let plain = b"a page of a page of a page".repeat(100);
+        let mut again = Vec::new();
+        brotli::Decompressor::new(brotli(&plain).expect("brotli").as_slice(), 4096)
+            .read_to_end(&mut again)
+            .expect("valid");
+        assert_eq!(again, plain);
+        again.clear();
+        flate2::read::GzDecoder::new(gzip(&plain).expect("gzip").as_slice())
+            .read_to_end(&mut again)
+            .expect("valid");
+        assert_eq!(again, plain);
+    }
+}

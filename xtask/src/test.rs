@@ -1,0 +1,139 @@
+//! `cargo xtask test`: every check there is, cheapest first, ending at the first that fails.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::process::{self, run};
+use crate::workspace::{WASM_TARGET, cargo, target_dir, web_dir};
+use crate::{purity, site, tidy, toolchain};
+
+/// What `cargo xtask test` can be told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run this step alone.
+    #[arg(long, value_name = "STEP")]
+    only: Option<Step>,
+}
+
+/// One check.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Step {
+    Tools,
+    Fmt,
+    Purity,
+    Tidy,
+    Clippy,
+    ClippyWasm,
+    Docs,
+    Unit,
+    Site,
+    Browser,
+}
+
+/// Runs every step, or the chosen one.
+pub fn test(args: &Args) -> Result<()> {
+    process::catch_stop_signals()?;
+    let steps: Vec<Step> = Step::value_variants()
+        .iter()
+        .copied()
+        .filter(|step| args.only.is_none_or(|only| only == *step))
+        .collect();
+    let started_at = Instant::now();
+    for (step, number) in steps.iter().zip(1..) {
+        let (name, step_started_at) = (step.name(), Instant::now());
+        println!("[{number}/{}] {name}: {}", steps.len(), step.about());
+        step.run().with_context(|| {
+            format!("{name} failed; `cargo xtask test --only {name}` repeats it")
+        })?;
+        println!(
+            "[{number}/{}] {name}: good after {}",
+            steps.len(),
+            seconds(step_started_at.elapsed())
+        );
+    }
+    println!("all good after {}", seconds(started_at.elapsed()));
+    Ok(())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+impl Step {
+    fn name(self) -> String {
+        self.to_possible_value()
+            .expect("no step is hidden")
+            .get_name()
+            .to_string()
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Step::Tools => "the wasm target, rustfmt, clippy, Chromium and chromedriver are there",
+            Step::Fmt => "the code is formatted",
+            Step::Purity => "pure folders name no clock, thread, socket or hash map",
+            Step::Tidy => "no leftovers, no giants, and the map in docs/ matches the tree",
+            Step::Clippy => "no lint in any native target",
+            Step::ClippyWasm => "no lint in what runs in the browser",
+            Step::Docs => "the documentation builds without a warning",
+            Step::Unit => "every test that needs no browser",
+            Step::Site => "the browser client is compiled, and the server can embed it",
+            Step::Browser => "headless Chromium plays on a real server",
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Step::Tools => tools(),
+            Step::Fmt => run(&mut cargo("fmt --all --check")),
+            Step::Purity => purity::check(),
+            Step::Tidy => tidy::check(),
+            // `--test browser` because a target that plain `cargo test` leaves out is none of `--all-targets`.
+            Step::Clippy => run(&mut cargo(
+                "clippy --workspace --all-targets --test browser -- -D warnings",
+            )),
+            Step::ClippyWasm => run(&mut cargo(&format!(
+                "clippy --package broadside-shared --package broadside-client-wasm --target {WASM_TARGET} -- -D warnings"
+            ))),
+            Step::Docs => {
+                run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))
+            }
+            Step::Unit => run(&mut cargo("test --workspace")),
+            Step::Site => embedded_site(),
+            Step::Browser => browser(),
+        }
+    }
+}
+
+fn tools() -> Result<()> {
+    toolchain::ensure_wasm_target()?;
+    toolchain::ensure_components()?;
+    toolchain::ensure_browser().map(|_| ())
+}
+
+/// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.
+fn embedded_site() -> Result<()> {
+    site::build()?;
+    run(&mut cargo(
+        "clippy --workspace --bins --features broadside-server/embed -- -D warnings",
+    ))
+}
+
+/// Always with `--workspace`, like the steps before: other selections of packages would build dependencies anew.
+fn browser() -> Result<()> {
+    let tools = toolchain::ensure_browser()?;
+    site::build()?;
+    run(&mut cargo("build --workspace --bins"))?;
+    // One at a time: each test has a browser and a server of its own, and drawing is done in software.
+    let mut tests = cargo("test --workspace --test browser -- --test-threads=1");
+    tests.envs([
+        ("CHROMIUM", tools.browser),
+        ("CHROMEDRIVER", tools.driver),
+        ("BROADSIDE_PROGRAMS", target_dir().join("debug")),
+        ("BROADSIDE_SITE", web_dir()),
+        ("BROADSIDE_ARTIFACTS", target_dir().join("artifacts")),
+    ]);
+    run(&mut tests)
+}

@@ -1,0 +1,121 @@
+//! What must be installed before anything can be built or tested: found, added where that is ours to do, or asked for
+//! with the one command to type.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::run;
+use crate::workspace::{WASM_TARGET, cargo, root};
+
+/// A browser and the program that drives it.
+pub struct Browser {
+    /// Chromium or Chrome.
+    pub browser: PathBuf,
+    /// Chromedriver of the same version.
+    pub driver: PathBuf,
+}
+
+/// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may have been told to
+/// install nothing by itself.
+pub fn ensure_wasm_target() -> Result<()> {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc
+        .current_dir(root())
+        .args(["--print", "target-libdir", "--target", WASM_TARGET]);
+    let output = rustc.output().context("cannot start `rustc`")?;
+    let libdir = String::from_utf8(output.stdout)?;
+    if output.status.success() && Path::new(libdir.trim()).is_dir() {
+        return Ok(());
+    }
+    rustup(&["target", "add", WASM_TARGET])
+}
+
+/// Adds rustfmt and clippy when they are absent.
+pub fn ensure_components() -> Result<()> {
+    for (component, probe) in [("rustfmt", "fmt --version"), ("clippy", "clippy --version")] {
+        if !silent(&mut cargo(probe)) {
+            rustup(&["component", "add", component])?;
+        }
+    }
+    Ok(())
+}
+
+fn rustup(args: &[&str]) -> Result<()> {
+    let typed = format!("rustup {}", args.join(" "));
+    ensure!(
+        silent(Command::new("rustup").arg("--version")),
+        "`{typed}` is needed, and rustup was not found: get it from https://rustup.rs, or install the same thing with \
+         your system's packages"
+    );
+    eprintln!("running `{typed}`");
+    run(Command::new("rustup").args(args).current_dir(root()))
+        .with_context(|| format!("something to build with is missing: type `{typed}`"))
+}
+
+fn silent(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+}
+
+/// Finds Chromium and chromedriver, or installs Debian's when we may.
+///
+/// The variables `CHROMIUM` and `CHROMEDRIVER` name others.
+pub fn ensure_browser() -> Result<Browser> {
+    const PACKAGES: &str = "apt-get install --yes --no-install-recommends chromium chromium-driver";
+    if let Some(found) = find_browser() {
+        return Ok(found);
+    }
+    if find_program("apt-get").is_none() {
+        bail!(
+            "the browser tests need Chromium and chromedriver: install them, or name them in CHROMIUM and CHROMEDRIVER"
+        );
+    }
+    ensure!(
+        may_install(),
+        "the browser tests need Chromium and chromedriver: type `sudo {PACKAGES}`"
+    );
+    eprintln!("running `{PACKAGES}`");
+    run(Command::new("apt-get").arg("update"))?;
+    run(Command::new("apt-get")
+        .args(PACKAGES.split(' ').skip(1))
+        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    find_browser().context("chromium and chromium-driver were installed, but are not in PATH")
+}
+
+fn find_browser() -> Option<Browser> {
+    let named_or_found = |variable: &str, names: &[&str]| {
+        let named = std::env::var_os(variable).map(PathBuf::from);
+        named.or_else(|| names.iter().find_map(|name| find_program(name)))
+    };
+    Some(Browser {
+        browser: named_or_found(
+            "CHROMIUM",
+            &["chromium", "chromium-browser", "google-chrome"],
+        )?,
+        driver: named_or_found("CHROMEDRIVER", &["chromedriver"])?,
+    })
+}
+
+fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let file = Path::new(name).with_extension(std::env::consts::EXE_EXTENSION);
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(&file))
+        .find(|candidate| candidate.is_file())
+}
+
+#[cfg(unix)]
+fn may_install() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn may_install() -> bool {
+    false
+}

@@ -1,0 +1,123 @@
+//! Chromedriver, and the browsers that it runs for us.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use fantoccini::ClientBuilder;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::page::Page;
+use crate::{DEADLINE, setup};
+
+/// What headless Chromium needs to draw with WebGL2 in software, alone and without asking the network for anything.
+const FLAGS: [&str; 11] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+    "--mute-audio",
+];
+
+/// A running chromedriver; it ends with this value, and every browser that it started as well.
+pub struct Browser {
+    driver: Child,
+    url: String,
+    profiles: PathBuf,
+    pages: AtomicU32,
+}
+
+impl Browser {
+    /// Starts chromedriver on a free port.
+    pub async fn start() -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let program = setup::chromedriver();
+        let mut command = Command::new(&program);
+        command
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut driver = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let lines = BufReader::new(driver.stdout.take().expect("its output is piped")).lines();
+        let port = tokio::time::timeout(DEADLINE, port_named_in(lines))
+            .await
+            .expect("chromedriver starts");
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let profiles = format!(
+            "{}/chromium-{}-{number}",
+            env!("CARGO_TARGET_TMPDIR"),
+            std::process::id()
+        );
+        Self {
+            driver,
+            url: format!("http://127.0.0.1:{port}"),
+            profiles: profiles.into(),
+            pages: AtomicU32::new(0),
+        }
+    }
+
+    /// Opens `url` in a browser of its own, with a window of `size` pixels: pages in the background are not drawn.
+    pub async fn open(&self, size: (u32, u32), url: &str) -> Page {
+        let profile = self
+            .profiles
+            .join(self.pages.fetch_add(1, Ordering::Relaxed).to_string());
+        let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
+        flags.push(format!("--window-size={},{}", size.0, size.1));
+        flags.push(format!("--user-data-dir={}", profile.display()));
+        let wanted = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": { "binary": setup::chromium(), "args": flags },
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "timeouts": { "script": u64::try_from(DEADLINE.as_millis()).expect("a minute fits") },
+        });
+        let wanted = wanted.as_object().expect("it is one").clone();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let client = builder
+            .capabilities(wanted)
+            .connect(&self.url)
+            .await
+            .expect("Chromium starts");
+        client.goto(url).await.expect("the page is there");
+        Page::new(client)
+    }
+}
+
+async fn port_named_in(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>) -> u16 {
+    while let Some(line) = lines.next_line().await.expect("its output can be read") {
+        let port = line
+            .split_once("started successfully on port ")
+            .map(|(_, port)| port.trim_end_matches('.'));
+        if let Some(port) = port.and_then(|port| port.parse().ok()) {
+            return port;
+        }
+    }
+    panic!("chromedriver ended without naming its port");
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Its browsers are in its process group, and would outlive it when a test fails.
+        #[cfg(unix)]
+        if let Some(group) = self.driver.id() {
+            let group = nix::unistd::Pid::from_raw(group.cast_signed());
+            _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+        }
+        _ = self.driver.start_kill();
+        _ = std::fs::remove_dir_all(&self.profiles);
+    }
+}

@@ -1,0 +1,202 @@
+//! One page with the game in it, as a person sees and uses it.
+
+use std::ops::Index;
+use std::time::Instant;
+
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+
+use crate::{DEADLINE, GLANCE};
+
+/// What a page believes: `phase`, `name`, `ship`, `others`, `tick`, `snapshots`. Null before its script runs.
+#[derive(Clone, Debug)]
+pub struct State(Value);
+
+impl State {
+    /// Whether the page is in the game and has a ship.
+    pub fn is_playing(&self) -> bool {
+        self["phase"] == "joined" && self["ship"].is_object()
+    }
+
+    /// Where the other player called `name` is, in units of the arena.
+    pub fn other(&self, name: &str) -> Option<(f64, f64)> {
+        let other = self["others"]
+            .as_array()?
+            .iter()
+            .find(|other| other["name"] == name)?;
+        Some((number(&other["x"]), number(&other["y"])))
+    }
+
+    /// How far the other player called `name` is from where it was in `before`; nothing when it was, or is, away.
+    pub fn way_of(&self, name: &str, before: &State) -> Option<f64> {
+        let (from, to) = (before.other(name)?, self.other(name)?);
+        Some((to.0 - from.0).hypot(to.1 - from.1))
+    }
+}
+
+impl Index<&str> for State {
+    type Output = Value;
+
+    fn index(&self, key: &str) -> &Value {
+        &self.0[key]
+    }
+}
+
+/// The number in `value`; 0 when there is none.
+pub fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_default()
+}
+
+/// A page in a browser of its own.
+pub struct Page {
+    client: Client,
+}
+
+impl Page {
+    /// The page that `client` shows.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// What the page believes now.
+    pub async fn state(&self) -> State {
+        State(
+            self.run("return window.broadside ? window.broadside.state() : null")
+                .await,
+        )
+    }
+
+    /// Waits until the page believes what `wanted` asks for, and gives that.
+    ///
+    /// # Panics
+    /// At the deadline, with what the page believes then and the errors that it saw.
+    pub async fn wait_for(&self, what: &str, mut wanted: impl FnMut(&State) -> bool) -> State {
+        let started_at = Instant::now();
+        loop {
+            let state = self.state().await;
+            if wanted(&state) {
+                return state;
+            }
+            if started_at.elapsed() > DEADLINE {
+                let (errors, console) = (self.errors().await, self.console().await);
+                panic!(
+                    "waited {DEADLINE:?} for {what}; {state:?}, errors {errors:?}, console {console:?}"
+                );
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Does what a person does on the first screen.
+    pub async fn enter_name_and_play(&self, name: &str) {
+        let field = self
+            .client
+            .find(Locator::Css("#name"))
+            .await
+            .expect("there is a field for the name");
+        field.clear().await.expect("it can be cleared");
+        field.send_keys(name).await.expect("it takes keys");
+        let button = self
+            .client
+            .find(Locator::Css("#play"))
+            .await
+            .expect("there is a button to play");
+        button.click().await.expect("it can be clicked");
+    }
+
+    /// Presses `key` and keeps it down.
+    pub async fn hold_key(&self, key: char) {
+        let press = KeyActions::new("keyboard".into()).then(KeyAction::Down { value: key });
+        self.client
+            .perform_actions(press)
+            .await
+            .expect("there is a keyboard");
+    }
+
+    /// Lets go of every key.
+    pub async fn release_keys(&self) {
+        self.client
+            .release_actions()
+            .await
+            .expect("there is a keyboard");
+    }
+
+    /// The errors that the page's own script saw.
+    pub async fn errors(&self) -> Vec<String> {
+        let errors = self
+            .run("return window.broadside ? window.broadside.errors.map(String) : ['no script']")
+            .await;
+        serde_json::from_value(errors).expect("they are strings")
+    }
+
+    /// The errors in the browser's console, those of loading included. Each is told once.
+    pub async fn console(&self) -> Vec<String> {
+        let log = self
+            .client
+            .issue_cmd(BrowserLog)
+            .await
+            .expect("chromedriver keeps a log");
+        let entries = log.as_array().expect("it is a list").iter();
+        entries
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].to_string())
+            .collect()
+    }
+
+    /// What the wasm that runs in this page makes of a scripted game: the world's hash every so many ticks, in hex.
+    pub async fn world_hashes(&self, seed: u64, ticks: u32, every: u32) -> Vec<Value> {
+        const SCRIPT: &str = "const [seed, ticks, every, done] = arguments;
+            import('/broadside_client_wasm.js')
+                .then(wasm => wasm.world_hashes(BigInt(seed), ticks, every))
+                .then(hashes => done(Array.from(hashes, hash => BigInt.asUintN(64, hash).toString(16).padStart(16, '0'))))
+                .catch(error => done([String(error)]));";
+        let arguments = vec![json!(seed.to_string()), json!(ticks), json!(every)];
+        let hashes = self
+            .client
+            .execute_async(SCRIPT, arguments)
+            .await
+            .expect("the script ends in time");
+        hashes.as_array().expect("it is a list").clone()
+    }
+
+    /// A PNG of what is on the screen.
+    pub async fn picture(&self) -> Vec<u8> {
+        self.client
+            .screenshot()
+            .await
+            .expect("the browser can draw")
+    }
+
+    async fn run(&self, script: &str) -> Value {
+        self.client
+            .execute(script, Vec::new())
+            .await
+            .expect("the page runs scripts")
+    }
+}
+
+/// Chromedriver's own command for what is new in the console.
+#[derive(Debug)]
+struct BrowserLog;
+
+impl WebDriverCompatibleCommand for BrowserLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/se/log",
+            session.expect("the page is open")
+        ))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        (
+            http::Method::POST,
+            Some(json!({ "type": "browser" }).to_string()),
+        )
+    }
+}

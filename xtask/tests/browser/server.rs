@@ -1,0 +1,89 @@
+//! Real servers and bots, as programs of their own.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::{DEADLINE, setup};
+
+/// A running server; it ends with this value.
+pub struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Starts one on a free port.
+    pub async fn start() -> Self {
+        Self::start_on(0).await
+    }
+
+    /// Starts one on `port`, and waits until it listens.
+    pub async fn start_on(port: u16) -> Self {
+        let program = setup::program("broadside-server");
+        let mut command = Command::new(&program);
+        command
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .arg("--assets")
+            .arg(setup::site());
+        command
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let mut stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let mut line = String::new();
+        let read = tokio::time::timeout(DEADLINE, stdout.read_line(&mut line)).await;
+        read.expect("the server says where it listens")
+            .expect("its output can be read");
+        let port = line
+            .trim()
+            .strip_prefix("listening on http://127.0.0.1:")
+            .and_then(|port| port.parse().ok());
+        let port =
+            port.unwrap_or_else(|| panic!("the server said {line:?} and not where it listens"));
+        Self { child, port }
+    }
+
+    /// The address of `path` on it.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Ends it with no chance to say goodbye. Gives the port that it had.
+    pub async fn kill(mut self) -> u16 {
+        self.child.kill().await.expect("it runs");
+        self.port
+    }
+}
+
+/// Bots that play; they end with this value.
+pub struct Bots {
+    _child: Child,
+}
+
+impl Bots {
+    /// Starts `count` of them on `server`.
+    pub fn start(server: &Server, count: u32) -> Self {
+        let mut command = Command::new(setup::program("bot"));
+        command.args([
+            &format!("ws://127.0.0.1:{}/ws", server.port),
+            "--count",
+            &count.to_string(),
+            "--skill",
+            "0.6",
+        ]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        Self {
+            _child: command.spawn().expect("the program `bot` was built"),
+        }
+    }
+}

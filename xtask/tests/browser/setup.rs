@@ -1,0 +1,42 @@
+//! Where the built programs and the browser are. `cargo xtask test` names them in variables; without it, the places
+//! where they usually are do.
+
+use std::path::PathBuf;
+
+/// The folder of the programs under test.
+pub fn program(name: &str) -> PathBuf {
+    named("BROADSIDE_PROGRAMS", "target/debug")
+        .join(name)
+        .with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+/// The folder that the server serves.
+pub fn site() -> PathBuf {
+    named("BROADSIDE_SITE", "target/web")
+}
+
+/// The folder for what people may want to look at afterwards; it exists.
+pub fn artifacts() -> PathBuf {
+    let folder = named("BROADSIDE_ARTIFACTS", "target/artifacts");
+    std::fs::create_dir_all(&folder).expect("the folder of artifacts can be made");
+    folder
+}
+
+/// Chromium.
+pub fn chromium() -> PathBuf {
+    std::env::var_os("CHROMIUM")
+        .unwrap_or_else(|| "/usr/bin/chromium".into())
+        .into()
+}
+
+/// Chromedriver, of the same version.
+pub fn chromedriver() -> PathBuf {
+    std::env::var_os("CHROMEDRIVER")
+        .unwrap_or_else(|| "chromedriver".into())
+        .into()
+}
+
+fn named(variable: &str, usually: &str) -> PathBuf {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    std::env::var_os(variable).map_or_else(|| PathBuf::from(root).join(usually), PathBuf::from)
+}
