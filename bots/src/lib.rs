@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Headless players: the same client as in the browser, over the same wire, without a screen.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`socket`] | opening a WebSocket, and what went wrong in one line |
+//! | [`pilot`] | who decides what a headless player does: the arena's brain, or a cheap pattern |
+//! | [`player`] | one headless player: socket, client and pilot in one loop |
+//! | [`load`] | many players, measured: ramp, steady phase, drain |
+//! | [`report`] | what they felt, as text and as JSON |
+//!
+//! The programs `bot` and `load` are flags around these.
+
+pub mod load;
+pub mod pilot;
+pub mod player;
+pub mod report;
+pub mod socket;
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// Parses a flag's number within a range, or says what is allowed.
+///
+/// # Errors
+/// The range and the unit, for clap to show behind the flag and its value.
+pub fn in_range<T>(text: &str, range: RangeInclusive<T>, unit: &str) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + std::fmt::Display,
+{
+    match text.parse::<T>() {
+        Ok(value) if range.contains(&value) => Ok(value),
+        Ok(_) | Err(_) => Err(format!("must be {} to {}{unit}", range.start(), range.end())),
+    }
+}

@@ -1,0 +1,248 @@
+//! Headless players that play to win: `bot ws://127.0.0.1:8080/ws --count 8 --seconds 30 --skill 0.7`.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use broadside_bots::in_range;
+use broadside_bots::load::times;
+use broadside_bots::pilot::Pilot;
+use broadside_bots::player::{Player, Progress};
+use broadside_bots::socket::{PlayError, Target};
+use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::protocol::name::Name;
+use clap::Parser;
+use hdrhistogram::Histogram;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Bots that play Broadside: they see what a client sees and act through inputs, like a person.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "bot", version, about, max_term_width = 100)]
+struct Args {
+    /// Address of the server
+    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::parse)]
+    target: Target,
+
+    /// Bots, 1 to 1000
+    #[arg(long, default_value_t = 1, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bots"))]
+    count: usize,
+
+    /// Seconds to play, 1 to 86400 [default: until stopped]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
+    seconds: Option<u64>,
+
+    /// Skill, 0 (harmless) to 1 (deadly)
+    #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
+    skill: f32,
+
+    /// Seed of the bots' minds, 0 to 18446744073709551615
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    seed: u64,
+}
+
+/// Time between two decisions: a tick of the arena.
+const ACT_EVERY: Duration = Duration::from_micros(16_667);
+/// Time a bot has to get a seat.
+const JOIN: Duration = Duration::from_secs(15);
+
+/// Call signs, drawn in order; a second round gets numbers.
+const NAMES: [&str; 24] = [
+    "Albatross", "Bramble", "Corsair", "Dagger", "Ember", "Falcon", "Gannet", "Harrier", "Icebreaker", "Jackdaw", "Kestrel",
+    "Lantern", "Marlin", "Nettle", "Osprey", "Petrel", "Quarrel", "Razorbill", "Skua", "Tempest", "Umber", "Vixen", "Wasp",
+    "Zephyr",
+];
+
+/// Sums over all bots.
+#[derive(Default)]
+struct Totals {
+    playing: AtomicUsize,
+    snapshots: AtomicU64,
+    kills: AtomicU64,
+    deaths: AtomicU64,
+    rtt_us: AtomicU64,
+    gaps_us: Mutex<Option<Histogram<u32>>>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("bot: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bot: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), PlayError> {
+    let totals = Arc::new(Totals::default());
+    let (stop, stopped) = watch::channel(false);
+    let began = Instant::now();
+    let mut bots = JoinSet::new();
+    for index in 0..args.count {
+        bots.spawn(play(args.clone(), index, Arc::clone(&totals), stopped.clone()));
+    }
+    let mut gaps_all = times();
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.tick().await;
+    let end = ending(args.seconds);
+    tokio::pin!(end);
+    let mut before = 0;
+    let result = loop {
+        tokio::select! {
+            _ = second.tick() => before = print_second(&args, &totals, began, before, &mut gaps_all),
+            () = &mut end => break Ok(()),
+            Some(done) = bots.join_next() => match done {
+                Ok(Err(error)) => break Err(error),
+                Ok(Ok(())) => {}
+                Err(panic) => break Err(PlayError::Gone(panic.to_string())),
+            },
+        }
+    };
+    let _ = stop.send(true);
+    while bots.join_next().await.is_some() {}
+    take_gaps(&totals, &mut gaps_all);
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let ms = |quantile: f64| gaps_all.value_at_quantile(quantile) as f64 / 1000.0;
+    println!(
+        "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms, {} kills, {} deaths",
+        began.elapsed().as_secs_f64(),
+        args.count,
+        count(&totals.snapshots),
+        ms(0.5),
+        ms(0.99),
+        ms(1.0),
+        count(&totals.rtt_us) as f64 / 1000.0,
+        count(&totals.kills),
+        count(&totals.deaths),
+    );
+    result
+}
+
+/// Resolves when the time is up or the program is told to end.
+async fn ending(seconds: Option<u64>) {
+    let time_up = async {
+        match seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = time_up => {}
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+fn take_gaps(totals: &Totals, all: &mut Histogram<u32>) -> Histogram<u32> {
+    let gaps = totals.gaps_us.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(times);
+    // Both were made by `times`, so that they fit each other.
+    let _ = all.add(&gaps);
+    gaps
+}
+
+fn print_second(args: &Args, totals: &Totals, began: Instant, before: u64, all: &mut Histogram<u32>) -> u64 {
+    let gaps = take_gaps(totals, all);
+    let snapshots = totals.snapshots.load(Ordering::Relaxed);
+    println!(
+        "{:>4.0} s  {}/{} playing  {:>5} snapshots  gap p50 {:>5.1} ms p99 {:>5.1} ms  rtt {:>5.1} ms  {} kills  {} deaths",
+        began.elapsed().as_secs_f64(),
+        totals.playing.load(Ordering::Relaxed),
+        args.count,
+        snapshots - before,
+        gaps.value_at_quantile(0.5) as f64 / 1000.0,
+        gaps.value_at_quantile(0.99) as f64 / 1000.0,
+        totals.rtt_us.load(Ordering::Relaxed) as f64 / 1000.0,
+        totals.kills.load(Ordering::Relaxed),
+        totals.deaths.load(Ordering::Relaxed),
+    );
+    snapshots
+}
+
+async fn play(
+    args: Args,
+    index: usize,
+    totals: Arc<Totals>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), PlayError> {
+    let round = index / NAMES.len();
+    let sign = NAMES[index % NAMES.len()];
+    let name = if round == 0 { sign.to_owned() } else { format!("{sign} {}", round + 1) };
+    let name = Name::new(&name).expect("call signs are short and visible");
+    let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
+    let pilot = Pilot::brain(args.seed.wrapping_add(index as u64), args.skill);
+    let config = ClientConfig { name, agent, detail: Detail::Replica };
+    let mut player = Player::connect(&args.target, config, pilot).await?;
+    let join_by = Instant::now() + JOIN;
+    while !player.joined() {
+        player.step(Instant::now() + ACT_EVERY).await?;
+        player.act().await?;
+        if Instant::now() > join_by {
+            return Err(PlayError::Gone(format!("no seat within {} s", JOIN.as_secs())));
+        }
+    }
+    totals.playing.fetch_add(1, Ordering::Relaxed);
+    let result = tokio::select! {
+        result = fly(&mut player, &totals) => result,
+        _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
+    };
+    totals.playing.fetch_sub(1, Ordering::Relaxed);
+    if result.is_ok() {
+        player.leave().await;
+    }
+    result
+}
+
+async fn fly(player: &mut Player, totals: &Totals) -> Result<(), PlayError> {
+    let mut act_at = Instant::now();
+    let (mut kills, mut deaths) = (0, 0);
+    loop {
+        if let Progress::Snapshot(arrival) = player.step(act_at).await? {
+            totals.snapshots.fetch_add(1, Ordering::Relaxed);
+            if let Some(gap_us) = arrival.gap_us {
+                let mut gaps = totals.gaps_us.lock().unwrap_or_else(PoisonError::into_inner);
+                gaps.get_or_insert_with(times).saturating_record(gap_us);
+            }
+            totals.rtt_us.store((player.client().stats().rtt_ms * 1000.0) as u64, Ordering::Relaxed);
+        }
+        if Instant::now() >= act_at {
+            player.act().await?;
+            act_at = (act_at + ACT_EVERY).max(Instant::now());
+            if let Some(own) = player.client().own() {
+                totals.kills.fetch_add(u64::from(own.kills.saturating_sub(kills)), Ordering::Relaxed);
+                totals.deaths.fetch_add(u64::from(own.deaths.saturating_sub(deaths)), Ordering::Relaxed);
+                (kills, deaths) = (own.kills, own.deaths);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_command_line_is_fine_and_a_wrong_value_is_refused_with_its_range() {
+        Args::try_parse_from(["x"]).expect("every flag has a default");
+        let refusal = Args::try_parse_from(["x", "--skill", "7"]).expect_err("out of range").to_string();
+        assert!(refusal.contains("--skill") && refusal.contains('7') && refusal.contains("0 to 1"), "{refusal}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Who decides what a headless player does.
+
+use broadside_shared::arena::Arena;
+use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::input::ArenaInput;
+use broadside_shared::arena::sight::Scene;
+use broadside_shared::client::Client;
+use broadside_shared::time::Tick;
+
+/// Decides a player's inputs.
+pub enum Pilot {
+    /// The arena's brain: sees what the client's replica holds, plays to win.
+    Brain(Box<BrainPilot>),
+    /// Flies about and shoots without looking; costs next to nothing.
+    Pattern(Pattern),
+}
+
+/// The arena's brain and what it looks at.
+pub struct BrainPilot {
+    brain: Brain,
+    scene: Scene,
+    seen: Option<Tick>,
+}
+
+/// A lively pattern: curves, bursts of fire, now and then a change of mind.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    rng: fastrand::Rng,
+    until: Tick,
+    turn_per_tick: i32,
+    input: ArenaInput,
+    at: Tick,
+}
+
+impl Pilot {
+    /// A brain of a skill from 0 to 1.
+    #[must_use]
+    pub fn brain(seed: u64, skill: f32) -> Pilot {
+        Pilot::Brain(Box::new(BrainPilot { brain: Brain::new(seed, skill), scene: Scene::default(), seen: None }))
+    }
+
+    /// A pattern.
+    #[must_use]
+    pub fn pattern(seed: u64) -> Pilot {
+        let rng = fastrand::Rng::with_seed(seed);
+        Pilot::Pattern(Pattern { rng, until: Tick(0), turn_per_tick: 0, input: ArenaInput::default(), at: Tick(0) })
+    }
+
+    /// The input for the client's next ticks.
+    pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
+        match self {
+            Pilot::Brain(pilot) => pilot.decide(client),
+            Pilot::Pattern(pattern) => pattern.decide(client.tick()),
+        }
+    }
+}
+
+impl BrainPilot {
+    fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
+        let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
+        if self.seen != Some(snapshot) {
+            self.seen = Some(snapshot);
+            self.scene.fill(client.replica().records());
+        }
+        let ships_at = f64::from(snapshot.0);
+        self.brain.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })
+    }
+}
+
+impl Pattern {
+    fn decide(&mut self, tick: Tick) -> ArenaInput {
+        if tick >= self.until {
+            self.until = tick.after(self.rng.u32(20..100));
+            self.turn_per_tick = self.rng.i32(-500..=500);
+            let drive = [ArenaInput::THRUST, ArenaInput::THRUST, ArenaInput::THRUST | ArenaInput::LEFT, 0];
+            let fire = if self.rng.u8(..) < 90 { ArenaInput::FIRE } else { 0 };
+            self.input.buttons = drive[self.rng.usize(0..drive.len())] | fire;
+        }
+        let turned = self.turn_per_tick.wrapping_mul(tick.since(self.at) as i32);
+        self.input.aim = self.input.aim.wrapping_add(turned as u16);
+        self.at = tick;
+        self.input
+    }
+}

@@ -1,0 +1,153 @@
+//! One headless player: socket, client and pilot in one loop.
+
+use std::time::{Duration, Instant};
+
+use broadside_shared::arena::Arena;
+use broadside_shared::client::stats::Arrival;
+use broadside_shared::client::{Client, ClientConfig, Phase, Received};
+use broadside_shared::protocol::codec;
+use broadside_shared::protocol::message::ClientMsg;
+use broadside_shared::time::MonoTime;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::pilot::Pilot;
+use crate::socket::{PlayError, Socket, Target, closed, connect, plain};
+
+/// Bytes of WebSocket header around a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of 4 more.
+#[must_use]
+pub fn header_bytes(len: usize) -> u64 {
+    match len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
+/// One headless player.
+pub struct Player {
+    socket: Socket,
+    client: Client<Arena>,
+    pilot: Pilot,
+    began: Instant,
+    frames: FrameCount,
+}
+
+/// Frames and bytes so far, WebSocket headers included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameCount {
+    /// Bytes received.
+    pub bytes_down: u64,
+    /// Bytes sent.
+    pub bytes_up: u64,
+}
+
+/// What a step of the loop brought.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress {
+    /// A snapshot came.
+    Snapshot(Arrival),
+    /// Something else came, or nothing did for the given time.
+    Nothing,
+}
+
+impl Player {
+    /// Connects and says hello. The first [`Player::step`]s bring the seat.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn connect(target: &Target, config: ClientConfig, pilot: Pilot) -> Result<Player, PlayError> {
+        let socket = connect(target).await?;
+        let began = Instant::now();
+        let mut client = Client::new(config);
+        client.handle_open(MonoTime(0));
+        let mut player = Player { socket, client, pilot, began, frames: FrameCount::default() };
+        player.send_queued().await?;
+        Ok(player)
+    }
+
+    /// Waits for a frame until `deadline` and takes it.
+    ///
+    /// # Errors
+    /// Why the connection ended.
+    pub async fn step(&mut self, deadline: Instant) -> Result<Progress, PlayError> {
+        let message = tokio::time::timeout_at(deadline.into(), self.socket.next()).await;
+        let progress = match message {
+            Err(_) => Progress::Nothing,
+            Ok(Some(Ok(Message::Binary(frame)))) => {
+                self.frames.bytes_down += frame.len() as u64 + header_bytes(frame.len());
+                match self.client.handle_frame(self.now(), &frame)? {
+                    Received::Snapshot(arrival) => Progress::Snapshot(arrival),
+                    Received::Control => Progress::Nothing,
+                }
+            }
+            Ok(Some(Ok(Message::Close(frame)))) => {
+                return Err(match frame {
+                    Some(frame) => closed(frame.code.into(), &frame.reason),
+                    None => PlayError::Gone("closed without a code".to_owned()),
+                });
+            }
+            Ok(Some(Ok(_))) => Progress::Nothing,
+            Ok(Some(Err(error))) => return Err(PlayError::Gone(plain(&error))),
+            Ok(None) => return Err(PlayError::Gone("connection ended".to_owned())),
+        };
+        self.send_queued().await?;
+        Ok(progress)
+    }
+
+    /// Lets the pilot decide, runs the client's ticks that are due and sends what there is to send.
+    ///
+    /// # Errors
+    /// Why the connection ended.
+    pub async fn act(&mut self) -> Result<(), PlayError> {
+        let input = self.pilot.decide(&self.client);
+        self.client.advance(self.now(), &input);
+        // Nobody looks at events here, and they must not pile up.
+        while self.client.poll_event().is_some() {}
+        self.send_queued().await
+    }
+
+    /// Gives up the seat and ends the connection in good order.
+    pub async fn leave(mut self) {
+        let goodbye = async {
+            let leave = Bytes::from(codec::encode_client(&ClientMsg::Leave));
+            if self.socket.send(Message::Binary(leave)).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.next().await {}
+            }
+        };
+        // A server that does not answer is left all the same.
+        let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;
+    }
+
+    /// The client, to look at.
+    #[must_use]
+    pub fn client(&self) -> &Client<Arena> {
+        &self.client
+    }
+
+    /// Whether the player has a seat.
+    #[must_use]
+    pub fn joined(&self) -> bool {
+        self.client.phase() == Phase::Playing && self.client.own().is_some()
+    }
+
+    /// Frames and bytes so far.
+    #[must_use]
+    pub fn frames(&self) -> FrameCount {
+        self.frames
+    }
+
+    fn now(&self) -> MonoTime {
+        MonoTime(self.began.elapsed().as_micros() as u64)
+    }
+
+    async fn send_queued(&mut self) -> Result<(), PlayError> {
+        while let Some(frame) = self.client.poll_frame() {
+            self.frames.bytes_up += frame.len() as u64 + header_bytes(frame.len()) + 4;
+            let message = Message::Binary(Bytes::from(frame));
+            self.socket.send(message).await.map_err(|error| PlayError::Gone(plain(&error)))?;
+        }
+        Ok(())
+    }
+}

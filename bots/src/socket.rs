@@ -1,0 +1,162 @@
+//! Opening a WebSocket, and what went wrong in one line.
+
+use std::time::Duration;
+
+use broadside_shared::protocol::SUBPROTOCOL;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::limits::SERVER_FRAME_MAX;
+use broadside_shared::replication::bits::WireError;
+use http::{HeaderValue, Uri};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::Error as WsError;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// An open connection to a server.
+pub type Socket = WebSocketStream<TcpStream>;
+
+/// Time to connect and shake hands.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The address of a server, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    uri: Uri,
+    host: String,
+    port: u16,
+}
+
+/// Why a player is not, or no longer, connected.
+#[derive(Debug, Error)]
+pub enum PlayError {
+    /// Nobody listens there, or the network does not lead there.
+    #[error("cannot reach {target}: {cause}; is the server running?")]
+    Unreachable {
+        /// The address.
+        target: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// Something answered, but not with a Broadside WebSocket.
+    #[error("{target} refused the handshake: {cause}")]
+    Handshake {
+        /// The address.
+        target: String,
+        /// Its answer.
+        cause: String,
+    },
+    /// The server closed the connection and said why.
+    #[error("server closed the connection: {reason} (code {code})")]
+    Closed {
+        /// A close code.
+        code: u16,
+        /// The server's words.
+        reason: String,
+    },
+    /// The connection broke.
+    #[error("server gone: {0}")]
+    Gone(String),
+    /// The server sent bytes that are no message.
+    #[error("server sent a malformed frame: {0}")]
+    Malformed(#[from] WireError),
+}
+
+impl Target {
+    /// Checks an address such as `ws://127.0.0.1:8080/ws`.
+    ///
+    /// # Errors
+    /// What is wrong with it and what it should look like.
+    pub fn parse(text: &str) -> Result<Target, String> {
+        let wrong = |what: &str| format!("{what}; an address looks like ws://127.0.0.1:8080/ws");
+        let uri: Uri = text.parse().map_err(|error| wrong(&format!("not an address ({error})")))?;
+        match uri.scheme_str() {
+            Some("ws") => {}
+            Some(scheme) => return Err(wrong(&format!("scheme is {scheme}, must be ws"))),
+            None => return Err(wrong("scheme is missing")),
+        }
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("host is missing"))?.to_owned();
+        let port = uri.port_u16().unwrap_or(80);
+        Ok(Target { host: host.trim_matches(['[', ']']).to_owned(), port, uri })
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.uri.fmt(f)
+    }
+}
+
+/// Connects and shakes hands.
+///
+/// # Errors
+/// [`PlayError::Unreachable`] or [`PlayError::Handshake`].
+pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
+    let unreachable = |cause: String| PlayError::Unreachable { target: target.to_string(), cause };
+    let refused = |cause: String| PlayError::Handshake { target: target.to_string(), cause };
+    let opening = async {
+        let stream = TcpStream::connect((target.host.as_str(), target.port))
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
+        stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        let mut request = target.uri.clone().into_client_request().map_err(|error| refused(error.to_string()))?;
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(4 * 1024)
+            .write_buffer_size(0)
+            .max_message_size(Some(SERVER_FRAME_MAX))
+            .max_frame_size(Some(SERVER_FRAME_MAX));
+        let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
+            .await
+            .map_err(|error| refused(plain(&error)))?;
+        Ok(socket)
+    };
+    match tokio::time::timeout(CONNECT, opening).await {
+        Ok(result) => result,
+        Err(_) => Err(unreachable(format!("no answer within {} s", CONNECT.as_secs()))),
+    }
+}
+
+/// A WebSocket error in words for people.
+#[must_use]
+pub fn plain(error: &WsError) -> String {
+    match error {
+        WsError::Http(response) => {
+            let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            let body = body.lines().next().unwrap_or("").chars().take(200).collect::<String>();
+            format!("status {} {body}", response.status()).trim_end().to_owned()
+        }
+        error => error.to_string(),
+    }
+}
+
+/// What a close frame means; a server that ends without one is gone.
+#[must_use]
+pub fn closed(code: u16, reason: &str) -> PlayError {
+    let reason = match CloseCode::from_code(code) {
+        Some(known) if reason.is_empty() => known.reason(),
+        Some(_) | None => reason,
+    };
+    PlayError::Closed { code, reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_or_refused_with_what_is_wrong() {
+        assert!(Target::parse("ws://127.0.0.1:8080/ws").is_ok());
+        assert_eq!(Target::parse("ws://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 80)));
+        for (bad, says) in [
+            ("http://127.0.0.1/ws", "scheme is http"),
+            ("127.0.0.1:8080", "scheme"),
+            ("ws:///ws", "not an address"),
+            ("", "not an address"),
+        ] {
+            let refusal = Target::parse(bad).expect_err(bad);
+            assert!(refusal.contains(says) && refusal.contains("looks like"), "{bad}: {refusal}");
+        }
+    }
+}
