@@ -7,6 +7,7 @@
 //! | [`protocol`] | every message, its limits and its bytes |
 //! | [`replication`] | world state to bytes and back: fields, cells, deltas, keyframes |
 //! | [`client`] | clock sync, prediction, interpolation: a player without a screen |
+//! | [`link`] | the simulated network link, in virtual time |
 //! | [`time`], [`math`], [`hash`] | ticks and clocks, portable trigonometry, world hashes |
 //!
 //! Absent on purpose: sockets, clocks, threads, tasks, randomness of the machine, hash maps, pixels. Time is always an
@@ -17,6 +18,7 @@ pub mod arena;
 pub mod client;
 pub mod game;
 pub mod hash;
+pub mod link;
 pub mod math;
 pub mod protocol;
 pub mod replication;

@@ -70,8 +70,7 @@ impl Border {
         if change.abs() < now * BORDER_SLACK && !near_the_floor {
             return None;
         }
-        let ticks =
-            if change > 0.0 { BORDER_GROW } else { (change.abs() / BORDER_SHRINK * TICK_HZ as f32) as u32 + 1 };
+        let ticks = if change > 0.0 { BORDER_GROW } else { (change.abs() / BORDER_SHRINK * TICK_HZ as f32) as u32 + 1 };
         Some(Border { from: now as u16, to: wanted, since: tick.after(BORDER_NOTICE), ticks: ticks as u16 })
     }
 

@@ -6,7 +6,9 @@
 //! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends run the rounded shot |
 //! | rock, pickup | none: they are placed on the grid of positions |
 
-use crate::replication::fields::{FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, angle, plain, start, velocity};
+use crate::replication::fields::{
+    FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, angle, plain, start, velocity,
+};
 
 use super::rules::TICK_HZ;
 
@@ -35,7 +37,8 @@ pub(super) const START_BITS: u8 = 7;
 /// Points of hull per step of a ship's hull field: 31 steps are a whole hull and a little more.
 const HULL_STEP: f32 = 3.25;
 
-/// Every kind, in the order of its number.
+/// Every kind, in the order of its number. The orders `k` of a ship's codes are those that took the fewest bits when sixty
+/// bots of mixed skill fought, at 30 and at 20 snapshots a second alike.
 pub const KINDS: &[KindSpec] = &[
     KindSpec {
         name: "ship",
@@ -43,10 +46,10 @@ pub const KINDS: &[KindSpec] = &[
         fields: &[
             FieldSpec::X,
             FieldSpec::Y,
-            velocity("vx", 10, TICK_HZ),
-            velocity("vy", 10, TICK_HZ),
-            angle("heading", 8),
-            plain("hull", 5, HULL_STEP),
+            FieldSpec { k: 3, ..velocity("vx", 10, TICK_HZ) },
+            FieldSpec { k: 3, ..velocity("vy", 10, TICK_HZ) },
+            FieldSpec { k: 3, ..angle("heading", 8) },
+            FieldSpec { k: 3, ..plain("hull", 5, HULL_STEP) },
             plain("flags", 4, 1.0),
             plain("owner", OWNER_BITS, 1.0),
         ],
@@ -63,16 +66,8 @@ pub const KINDS: &[KindSpec] = &[
             plain("owner", OWNER_BITS, 1.0),
         ],
     },
-    KindSpec {
-        name: "rock",
-        motion: Motion::Still,
-        fields: &[FieldSpec::X, FieldSpec::Y, plain("radius", 8, 1.0)],
-    },
-    KindSpec {
-        name: "pickup",
-        motion: Motion::Still,
-        fields: &[FieldSpec::X, FieldSpec::Y, plain("what", 2, 1.0)],
-    },
+    KindSpec { name: "rock", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("radius", 8, 1.0)] },
+    KindSpec { name: "pickup", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("what", 2, 1.0)] },
 ];
 
 const _: () = crate::replication::fields::check_kinds(KINDS);

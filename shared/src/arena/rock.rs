@@ -43,6 +43,11 @@ impl Rock {
         let reach = self.radius + SHIP_RADIUS + ROCK_REACH;
         (ship - self.at).length_squared() < reach * reach
     }
+
+    fn leaves_free(&self, at: Vec2, radius: f32) -> bool {
+        let apart = self.radius + radius;
+        (self.at - at).length_squared() > apart * apart
+    }
 }
 
 /// What prediction needs to know of the world: the rocks, in order of number.
@@ -78,9 +83,10 @@ impl RockField {
         self.grid.at(point).iter().map(|index| &self.rocks[usize::from(*index)])
     }
 
-    /// Whether a circle is free of rocks, all of them looked at.
+    /// Whether a circle no larger than a ship's reach is free of rocks.
     pub(super) fn is_free(&self, at: Vec2, radius: f32) -> bool {
-        self.rocks.iter().all(|rock| (rock.at - at).length_squared() > (rock.radius + radius) * (rock.radius + radius))
+        debug_assert!(radius <= SHIP_RADIUS + ROCK_REACH, "{radius} is more than the grid answers for");
+        self.near(at).all(|rock| rock.leaves_free(at, radius))
     }
 
     /// Plans for `wanted` rocks in all.
@@ -106,7 +112,8 @@ impl RockField {
             let radius = f32::from(rng.u16(ROCK_RADIUS.0..=ROCK_RADIUS.1));
             let at = point_in_ring(rng, ring);
             let at = Vec2::new(on_grid(at.x), on_grid(at.y));
-            if !self.is_free(at, radius + ROCK_GAP) || !is_clear(at, radius) {
+            let has_room = self.rocks.iter().all(|rock| rock.leaves_free(at, radius + ROCK_GAP));
+            if !has_room || !is_clear(at, radius) {
                 continue;
             }
             let Some(id) = ids.take() else { break };

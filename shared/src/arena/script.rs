@@ -6,8 +6,25 @@ use super::{Arena, ArenaConfig, ArenaInput};
 use crate::game::{Game, PlayerId, PlayerInput};
 use crate::time::Tick;
 
-/// Most players the script seats at once.
-const SEATS: u16 = 24;
+/// The match every machine is compared by: seed, ticks, and ticks between two hashes.
+pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);
+
+/// What [`world_hashes`] gives for [`REFERENCE`], natively and in wasm. These change with the rules, and only with them.
+pub const REFERENCE_HASHES: [u64; 10] = [
+    0x3bd9_9f0a_ca8f_683b,
+    0x5c5d_1078_a329_d58f,
+    0x8db3_0246_e861_f1e9,
+    0xd440_2166_fad8_9dad,
+    0x86eb_10f6_1aab_2f6b,
+    0xefd2_f850_abad_d6fb,
+    0x23fa_52be_9543_afd8,
+    0xd2da_e946_6e9b_dded,
+    0xd359_eb24_ce62_c7b1,
+    0x7d08_150b_3000_e10b,
+];
+
+/// Most players the script seats at once: enough for the border to grow.
+const SEATS: u16 = 48;
 
 /// Plays a scripted match and gives the world's hash every `every` ticks, up to `ticks`. Players come, steer, fire, collect,
 /// sink and go as the seed says; the same seed gives the same hashes natively and in wasm.

@@ -159,16 +159,21 @@ impl Own {
         ] {
             flags |= if on { bit } else { 0 };
         }
-        Record::pack(id, SHIP, fields::spec(SHIP), &[
-            self.position.x,
-            self.position.y,
-            self.velocity.x,
-            self.velocity.y,
-            self.heading_radians(),
-            self.hull_points(),
-            f32::from(flags),
-            f32::from(self.player.0),
-        ])
+        Record::pack(
+            id,
+            SHIP,
+            fields::spec(SHIP),
+            &[
+                self.position.x,
+                self.position.y,
+                self.velocity.x,
+                self.velocity.y,
+                self.heading_radians(),
+                self.hull_points(),
+                f32::from(flags),
+                f32::from(self.player.0),
+            ],
+        )
     }
 
     pub(super) fn hash(&self, hash: &mut WorldHash) {

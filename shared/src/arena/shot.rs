@@ -28,14 +28,12 @@ impl Shot {
     /// The record of a shot: this rounds it to the wire's grid.
     #[must_use]
     pub fn record(&self) -> Record {
-        let mut record = Record::pack(self.id, SHOT, fields::spec(SHOT), &[
-            self.origin.x,
-            self.origin.y,
-            self.velocity.x,
-            self.velocity.y,
-            0.0,
-            f32::from(self.owner.0),
-        ]);
+        let mut record = Record::pack(
+            self.id,
+            SHOT,
+            fields::spec(SHOT),
+            &[self.origin.x, self.origin.y, self.velocity.x, self.velocity.y, 0.0, f32::from(self.owner.0)],
+        );
         // Set directly: a float would lose the last bits of a large tick.
         record.values[4] = self.start.0.cast_signed();
         record

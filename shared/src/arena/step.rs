@@ -1,8 +1,6 @@
 //! A tick of the arena: [`Arena::run_tick`] is its table of contents.
 
-use super::rules::{
-    BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS,
-};
+use super::rules::{BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS};
 use super::shot::Shot;
 use super::{Arena, ArenaEvent, ArenaInput, ship};
 use crate::game::{Happening, PlayerId, PlayerInput};
@@ -50,18 +48,14 @@ impl Arena {
                 seats.iter().flatten().all(|seat| (seat.own.position - at).length_squared() > clear * clear)
             });
         }
-        let reach = border.radius_at(tick) + BORDER_DEBRIS;
+        // Measured from where a growing border will be, or those rocks would vanish again.
+        let reach = border.radius_at(tick).max(ring.1) + BORDER_DEBRIS;
         self.rocks.drop_beyond(reach, &mut self.ids);
         self.drop_pickups_beyond(reach);
     }
 
     /// Steps every ship by itself, with the function clients predict with.
-    fn sail(
-        &mut self,
-        tick: Tick,
-        inputs: &[PlayerInput<ArenaInput>],
-        events: &mut Vec<Happening<ArenaEvent>>,
-    ) {
+    fn sail(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<Happening<ArenaEvent>>) {
         for PlayerInput { player, input } in inputs {
             let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::as_mut) else { continue };
             seat.input = *input;

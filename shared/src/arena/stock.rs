@@ -8,9 +8,7 @@ use super::fields::on_grid;
 use super::input::turn_of;
 use super::pickup::{Boon, Pickup};
 use super::rock::point_in_ring;
-use super::rules::{
-    PICKUP_RADIUS, PICKUPS_MIN, PROTECTION, RADIUS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP,
-};
+use super::rules::{PICKUP_RADIUS, PICKUPS_MIN, RADIUS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP};
 use super::{Arena, ArenaEvent};
 use crate::game::{Audience, Happening};
 use crate::math;
@@ -25,7 +23,7 @@ const QUIET: f32 = 900.0;
 /// Share of the arena's radius within which ships and pickups appear.
 const INNER: f32 = 0.88;
 
-const _: () = assert!(QUIET < VIEW.x && PROTECTION > 0);
+const _: () = assert!(QUIET < VIEW.x);
 
 impl Arena {
     /// Puts the first rocks and pickups into an empty arena.

@@ -54,8 +54,8 @@ impl Gunner {
         }
         self.velocity += (target.velocity - self.velocity) * (0.12 + 0.5 * skill * skill);
         // A wandering hand: the old error fades, a new one comes in. Distant and crossing targets are harder.
-        let spread = 0.012 + 0.5 * clumsy * clumsy.sqrt();
-        self.error = self.error * 0.88 + (rng.f32() + rng.f32() - 1.0) * spread;
+        let spread = 0.009 + 0.36 * clumsy * clumsy.sqrt();
+        self.error = self.error * 0.94 + (rng.f32() + rng.f32() - 1.0) * spread;
 
         let own = seen.own;
         let late = (f64::from(seen.tick.0) - seen.ships_at) as f32 * DT;
@@ -67,15 +67,7 @@ impl Gunner {
     }
 
     /// Fires bursts while the nose is on the target, the way is clear and the distance makes sense.
-    fn trigger(
-        &mut self,
-        seen: &Seen,
-        target: &ShipSight,
-        lead: Vec2,
-        time: f32,
-        clumsy: f32,
-        rng: &mut Rng,
-    ) -> bool {
+    fn trigger(&mut self, seen: &Seen, target: &ShipSight, lead: Vec2, time: f32, clumsy: f32, rng: &mut Rng) -> bool {
         let distance = lead.length().max(1.0);
         let off = math::turn_between(seen.own.heading_radians(), math::angle_of(lead) + self.error).abs();
         let tolerance = SHIP_RADIUS * 1.3 / distance + 0.03 + 0.06 * clumsy;

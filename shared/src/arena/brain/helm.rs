@@ -4,7 +4,7 @@ use glam::Vec2;
 
 use super::{BERTH, Seen, foes};
 use crate::arena::input::ArenaInput;
-use crate::arena::rules::{BORDER_NOTICE, DT, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
+use crate::arena::rules::{BORDER_NOTICE, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
 use crate::arena::shot::{Shot, first_touch};
 use crate::game::PlayerId;
 use crate::math;
@@ -163,8 +163,8 @@ fn inside(seen: &Seen, want: Vec2) -> Vec2 {
     let own = seen.own;
     let now = own.border.radius_at(seen.tick);
     let radius = now.min(own.border.radius_at(seen.tick.after(BORDER_NOTICE)));
-    // Where a second of drifting leads.
-    let ahead = own.position + own.velocity * (30.0 * DT);
+    // Where half a second of drifting leads.
+    let ahead = own.position + own.velocity * 0.5;
     let over = ahead.length().max(own.position.length()) - (radius - BORDER_BERTH);
     if over <= 0.0 {
         return want;

@@ -1,6 +1,6 @@
 //! A bot: from what a client's replica holds to the input of a tick, as a person would give it.
 //!
-//! It decides a few times per second what to do ([`Plan`]), and about twenty times per second how (`helm` moves the ship,
+//! It decides a few times per second what to do (its plan), and about twenty times per second how (`helm` moves the ship,
 //! `gunner` points it and pulls the trigger). Skill changes how fast it reacts, how well it leads, how steady its hand is,
 //! how many of the shots that come at it it notices, and how soon it knows when to run. Temper, drawn from the seed, makes
 //! bots of equal skill differ.
@@ -11,11 +11,11 @@ mod helm;
 use fastrand::Rng;
 use glam::Vec2;
 
+use super::Own;
 use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
 use super::rules::{RADIUS_MIN, SHIP_RADIUS};
 use super::sight::{Scene, ShipSight};
-use super::Own;
 use crate::game::{EntityId, PlayerId};
 use crate::math;
 use crate::time::Tick;
@@ -151,6 +151,7 @@ impl Brain {
         let pickup = self.best_pickup(seen, weak);
         let pace = 0.35 + 0.6 * self.rng.f32() + 0.5 * (1.0 - self.temper.skill);
         self.plan_until = seen.tick.after(ticks_of(pace));
+        self.threat = None; // old grudges fade
         self.plan = match (foe, pickup) {
             (_, Some(pickup)) => pickup,
             (Some(foe), None) if weak && self.flees_from(seen, &foe) => Plan::Flee(foe.player),
@@ -194,7 +195,8 @@ impl Brain {
                 Boon::Repair if weak => 4.0,
                 Boon::Repair if own.hull_points() > 75.0 => 0.2,
                 Boon::Repair | Boon::Rapid => 1.0,
-                Boon::Shield => if weak { 2.0 } else { 1.2 },
+                Boon::Shield if weak => 2.0,
+                Boon::Shield => 1.2,
             };
             let distance = (pickup.at - own.position).length();
             let foe_nearer = foes(seen).any(|foe| (foe.position - pickup.at).length() < distance * 0.6);

@@ -1,0 +1,88 @@
+//! Files and figures over HTTP.
+
+use broadside_shared::protocol::limits;
+
+use crate::http::{ask, get};
+use crate::scene::{Server, bare, sit};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_comes_with_its_type_and_is_not_sent_twice() {
+    let server = Server::start().await;
+    let first = get(server.address(), "/", &[]).await;
+    assert_eq!((first.status, first.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(first.text().contains("<title>test</title>"));
+    let tag = first.header("etag");
+    assert!(!tag.is_empty());
+    let again = get(server.address(), "/", &[("if-none-match", tag)]).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+
+    // A new build shows at once.
+    server.folder.put("index.html", b"<!doctype html><title>newer</title>");
+    let newer = get(server.address(), "/index.html", &[("if-none-match", tag)]).await;
+    assert_eq!(newer.status, 200);
+    assert!(newer.text().contains("newer"));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_packed_beforehand_is_sent_to_who_can_unpack_it() {
+    let server = Server::start().await;
+    for (name, bytes) in [("a.js", "plain"), ("a.js.br", "as brotli"), ("a.js.gz", "as gzip"), ("b.wasm", "\0asm")] {
+        server.folder.put(name, bytes.as_bytes());
+    }
+    for (accepted, coding, body) in [
+        ("gzip, deflate, br, zstd", "br", "as brotli"),
+        ("gzip;q=1.0", "gzip", "as gzip"),
+        ("identity", "", "plain"),
+        ("", "", "plain"),
+    ] {
+        let reply = get(server.address(), "/a.js", &[("accept-encoding", accepted)]).await;
+        assert_eq!((reply.header("content-encoding"), reply.text().as_str()), (coding, body), "{accepted:?}");
+        assert_eq!(reply.header("content-type"), "text/javascript; charset=utf-8", "{accepted:?}");
+        assert_eq!(reply.header("vary"), "accept-encoding", "{accepted:?}");
+    }
+    let wasm = get(server.address(), "/b.wasm", &[("accept-encoding", "br")]).await;
+    assert_eq!((wasm.header("content-type"), wasm.header("content-encoding")), ("application/wasm", ""));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_outside_the_folder_and_nothing_hidden_is_served() {
+    let server = Server::start().await;
+    server.folder.put(".secret", b"no");
+    for path in ["/../Cargo.toml", "/.git/config", "/.secret", "/%2e%2e/Cargo.toml", "//etc/passwd", "/a/../../x", "/no"] {
+        let reply = get(server.address(), path, &[]).await;
+        assert_eq!(reply.status, 404, "{path}: {}", reply.text());
+        assert_eq!(reply.header("content-type"), "application/problem+json", "{path}");
+    }
+    assert_eq!(ask(server.address(), "DELETE", "/index.html", &[]).await.status, 405);
+    assert_eq!(get(server.address(), "/api/no", &[]).await.status, 404);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_and_rooms_say_who_plays() {
+    let server = Server::start_with(|config| config.snapshot_every = 3).await;
+    let mut seated = bare(&server).await;
+    sit(&mut seated, "Ann").await;
+    server.until("players", |players| players == 1).await;
+    let room = server.room().await;
+    for (key, value) in [("id", 1), ("capacity", 2000), ("tick_hz", 60), ("snapshot_every", 3)] {
+        assert_eq!(room[key], value, "{key} in {room}");
+    }
+    let reply = get(server.address(), "/healthz", &[]).await;
+    assert_eq!(reply.status, 200);
+    let health: serde_json::Value = serde_json::from_slice(&reply.body).expect("health is JSON");
+    assert_eq!((&health["status"], &health["players"]), (&"ok".into(), &1.into()), "{health}");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_without_end_is_refused() {
+    let server = Server::start().await;
+    let long = "x".repeat(64 * 1024);
+    let reply = get(server.address(), "/", &[("x-long", &long)]).await;
+    assert_eq!(reply.status, 431);
+    assert!(long.len() > limits::CLIENT_FRAME_MAX);
+    server.end().await;
+}

@@ -1,0 +1,150 @@
+//! Every close code that a client can bring about, and the end of the server.
+
+use std::time::{Duration, Instant};
+
+use broadside_bots::player::Progress;
+use broadside_bots::socket::PlayError;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::codec::encode_client;
+use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAMES_BURST};
+use broadside_shared::protocol::message::ClientMsg;
+use broadside_shared::protocol::{FrameKind, REVISION};
+use broadside_shared::time::MonoTime;
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::scene::{Server, bare, close_of, greet, play_until, player, say, sit, within};
+
+fn meant(code: CloseCode) -> (u16, String) {
+    (code.code(), code.reason().to_owned())
+}
+
+/// Says one thing as the first and hears the close.
+async fn close_after(server: &Server, message: Message) -> (u16, String) {
+    let mut socket = bare(server).await;
+    socket.send(message).await.expect("the server takes one message");
+    close_of(&mut socket).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_stranger_says_is_answered_with_its_close_code() {
+    let server = Server::start().await;
+    let hello = |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".to_owned() });
+    let too_early = encode_client(&ClientMsg::Ping { client_time: MonoTime(1) });
+    let mut with_more = hello(REVISION);
+    with_more.push(0);
+    for (bytes, code) in [
+        (vec![0; CLIENT_FRAME_MAX + 1], CloseCode::TooBig),
+        (vec![1; 600], CloseCode::TooBig),
+        (hello(REVISION + 1), CloseCode::WrongRevision),
+        (hello(0), CloseCode::WrongRevision),
+        (Vec::new(), CloseCode::Malformed),
+        (vec![0; CLIENT_FRAME_MAX], CloseCode::Malformed),
+        (b"\x09garbage".to_vec(), CloseCode::Malformed),
+        (vec![FrameKind::Control as u8, 255], CloseCode::Malformed),
+        (vec![FrameKind::State as u8, 0, 0], CloseCode::Malformed),
+        (with_more, CloseCode::Malformed),
+        (too_early, CloseCode::Malformed),
+        (encode_client(&ClientMsg::Leave), CloseCode::Normal),
+    ] {
+        let what = format!("{} bytes, {:?}..", bytes.len(), &bytes[..bytes.len().min(8)]);
+        assert_eq!(close_after(&server, Message::Binary(bytes.into())).await, meant(code), "{what}");
+    }
+    assert_eq!(close_after(&server, Message::text("hello")).await, meant(CloseCode::Unsupported));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_hello_and_a_second_join_are_out_of_place() {
+    let server = Server::start().await;
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned() };
+    let mut greeted = bare(&server).await;
+    greet(&mut greeted).await;
+    say(&mut greeted, &hello).await;
+    assert_eq!(close_of(&mut greeted).await, meant(CloseCode::Malformed));
+
+    let mut seated = bare(&server).await;
+    sit(&mut seated, "Ann").await;
+    let name = broadside_shared::protocol::name::Name::new("Ann").expect("a fine name");
+    say(&mut seated, &ClientMsg::Join { name }).await;
+    assert_eq!(close_of(&mut seated).await, meant(CloseCode::Malformed));
+    server.until("players", |players| players == 0).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_frames_ends_the_connection() {
+    let server = Server::start().await;
+    let mut socket = bare(&server).await;
+    greet(&mut socket).await;
+    let ping = encode_client(&ClientMsg::Ping { client_time: MonoTime(0) });
+    let (mut writes, mut reads) = futures_util::StreamExt::split(socket);
+    let flood = async {
+        // Twice what may come at once: even a machine that needs seconds for it does not earn the rest meanwhile.
+        for _ in 0..2 * FRAMES_BURST {
+            if writes.send(Message::Binary(ping.clone().into())).await.is_err() {
+                break;
+            }
+        }
+    };
+    let close = async {
+        loop {
+            match futures_util::StreamExt::next(&mut reads).await {
+                Some(Ok(Message::Close(Some(frame)))) => return (u16::from(frame.code), frame.reason.to_string()),
+                Some(Ok(_)) => {}
+                other => panic!("a close was due, not {other:?}"),
+            }
+        }
+    };
+    let (close, ()) = within("the flood to be ended", async { tokio::join!(close, flood) }).await;
+    assert_eq!(close, meant(CloseCode::TooManyFrames));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_room_says_so_and_gives_a_freed_seat_to_the_next() {
+    let server = Server::start_with(|config| config.capacity = 1).await;
+    let mut first = bare(&server).await;
+    sit(&mut first, "First").await;
+    let mut second = bare(&server).await;
+    greet(&mut second).await;
+    let name = broadside_shared::protocol::name::Name::new("Second").expect("a fine name");
+    say(&mut second, &ClientMsg::Join { name }).await;
+    assert_eq!(close_of(&mut second).await, meant(CloseCode::RoomFull));
+
+    say(&mut first, &ClientMsg::Leave).await;
+    assert_eq!(close_of(&mut first).await, meant(CloseCode::Normal));
+    server.until("players", |players| players == 0).await;
+    let mut third = bare(&server).await;
+    sit(&mut third, "Third").await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_the_server_closes_every_socket_and_does_not_wait_for_the_deaf() {
+    let server = Server::start().await;
+    let silent = bare(&server).await;
+    let mut greeted = bare(&server).await;
+    greet(&mut greeted).await;
+    let mut deaf = bare(&server).await;
+    sit(&mut deaf, "Deaf").await;
+    let mut ann = player(&server, "Ann").await;
+    play_until(&mut ann, "a seat", |ann, progress| ann.joined() && matches!(progress, Progress::Snapshot(_))).await;
+
+    let began = Instant::now();
+    let playing = within("the close of a player", async {
+        loop {
+            match ann.step(Instant::now() + Duration::from_millis(16)).await {
+                Ok(_) => {}
+                Err(PlayError::Closed { code, reason }) => return (code, reason),
+                Err(other) => panic!("a close was due, not {other}"),
+            }
+        }
+    });
+    let (_, ann_heard, greeted_heard) = tokio::join!(server.end(), playing, close_of(&mut greeted));
+    assert_eq!(ann_heard, meant(CloseCode::GoingAway));
+    assert_eq!(greeted_heard, meant(CloseCode::GoingAway));
+    // Two of the four never answer the close, and get two seconds for it.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    drop((silent, deaf));
+}

@@ -1,0 +1,87 @@
+//! Who is let in, and what the others are told in words of HTTP.
+
+use broadside_bots::socket::{PlayError, connect};
+use broadside_shared::protocol::SUBPROTOCOL;
+
+use crate::http::{Reply, ask, get};
+use crate::scene::{Server, bare, greet, within};
+
+/// Shakes hands as a browser would, with some headers changed; "" leaves one out.
+async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
+    let good = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-protocol", SUBPROTOCOL),
+    ];
+    let added = changes.iter().filter(|(name, _)| good.iter().all(|(n, _)| n != name)).copied();
+    let changed = |name: &str| changes.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    let headers: Vec<(&str, &str)> = good
+        .iter()
+        .map(|(name, value)| (*name, changed(name).unwrap_or(value)))
+        .chain(added)
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    get(server.address(), "/ws", &headers).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_handshake_is_answered_with_the_subprotocol() {
+    let server = Server::start().await;
+    let reply = shake(&server, &[("sec-websocket-protocol", "chat, broadside.v1")]).await;
+    assert_eq!(reply.status, 101, "{}", reply.text());
+    assert_eq!(reply.header("sec-websocket-protocol"), SUBPROTOCOL);
+    // The example of RFC 6455, section 1.3.
+    assert_eq!(reply.header("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let same_origin = format!("http://{}", server.address());
+    assert_eq!(shake(&server, &[("origin", &same_origin)]).await.status, 101);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
+    let server = Server::start().await;
+    for (changes, status, says) in [
+        (&[("upgrade", ""), ("connection", "")][..], 426, "connect with ws://"),
+        (&[("upgrade", "h2c")], 426, "connect with ws://"),
+        (&[("sec-websocket-version", "8")], 400, "Sec-WebSocket-Version must be 13"),
+        (&[("sec-websocket-version", "")], 400, "Sec-WebSocket-Version must be 13"),
+        (&[("sec-websocket-protocol", "")], 400, "must offer broadside.v1"),
+        (&[("sec-websocket-protocol", "broadside.v2")], 400, "must offer broadside.v1"),
+        (&[("sec-websocket-key", "")], 400, "not a WebSocket handshake"),
+        (&[("origin", "http://evil.example")], 403, "open the game from this server"),
+        (&[("origin", "null")], 403, "open the game from this server"),
+    ] {
+        let reply = shake(&server, changes).await;
+        assert_eq!(reply.status, status, "{changes:?}: {}", reply.text());
+        assert!(reply.text().contains(says), "{changes:?}: {}", reply.text());
+        assert_eq!(reply.header("content-type"), "application/problem+json", "{changes:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_get_of_the_websocket_is_told_to_upgrade() {
+    let server = Server::start().await;
+    let reply = get(server.address(), "/ws", &[]).await;
+    assert_eq!(reply.status, 426);
+    assert_eq!(reply.header("upgrade"), "websocket");
+    assert_eq!(ask(server.address(), "POST", "/ws", &[]).await.status, 405);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_too_many_is_told_so_and_a_place_that_is_freed_is_given_again() {
+    let server = Server::start_with(|config| config.max_connections = 1).await;
+    let mut first = bare(&server).await;
+    greet(&mut first).await;
+    let reply = get(server.address(), "/healthz", &[]).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, "10"), "{}", reply.text());
+    let refused = connect(&server.target()).await.expect_err("the place is taken");
+    let PlayError::Handshake { cause, .. } = refused else { panic!("{refused}") };
+    assert!(cause.contains("503") && cause.contains("server is full"), "{cause}");
+    drop(first);
+    within("the place to be free again", async { while connect(&server.target()).await.is_err() {} }).await;
+    server.end().await;
+}

@@ -1,0 +1,78 @@
+//! Plain HTTP, byte by byte, so that a test can say what no well-behaved client would.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::scene::within;
+
+/// An answer.
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The header lines, names in lower case.
+    headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's value, or "" if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// `GET path` with these header lines beside `host`.
+pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
+    ask(address, "GET", path, headers).await
+}
+
+/// A request without a body. The path goes out as it is, without being tidied up first.
+pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str("\r\n");
+    within("an answer over http", async {
+        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        stream.write_all(request.as_bytes()).await.expect("the server takes a request");
+        read_reply(&mut stream).await
+    })
+    .await
+}
+
+async fn read_reply(stream: &mut TcpStream) -> Reply {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at;
+        }
+        let read = stream.read_buf(&mut bytes).await.expect("the head of an answer");
+        assert!(read > 0, "the connection ended within the head: {:?}", String::from_utf8_lossy(&bytes));
+    };
+    let head = String::from_utf8(bytes[..head_end].to_vec()).expect("a head is text");
+    let mut body = bytes.split_off(head_end + 4);
+    let mut lines = head.split("\r\n");
+    let status_line = lines.next().unwrap_or("");
+    let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).expect(status_line);
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut reply = Reply { status, headers, body: Vec::new() };
+    let length = if matches!(status, 101 | 304) { 0 } else { reply.header("content-length").parse().unwrap_or(0) };
+    while body.len() < length {
+        let read = stream.read_buf(&mut body).await.expect("the body of an answer");
+        assert!(read > 0, "the connection ended within the body");
+    }
+    reply.body = body;
+    reply
+}

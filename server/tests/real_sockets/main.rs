@@ -1,0 +1,20 @@
+//! The server on real sockets, each scene on a port of its own that the system chose.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`play`] | players join, play, see each other and leave |
+//! | [`slow`] | who does not read harms nobody |
+//! | [`handshake`] | who is let in, and what the others are told |
+//! | [`closing`] | every close code that a client can bring about, and the end of the server |
+//! | [`assets`] | files and figures over HTTP |
+//!
+//! Behaviour under load, loss and delay is shown in virtual time elsewhere; here it is about the sockets. Nothing sleeps to
+//! give something time to happen: a scene waits for what it expects, up to a deadline far beyond what a busy machine needs.
+
+mod assets;
+mod closing;
+mod handshake;
+mod http;
+mod play;
+mod scene;
+mod slow;

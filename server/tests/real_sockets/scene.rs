@@ -1,0 +1,243 @@
+//! What the scenes are made of: a server on a free port, players, and bare sockets that say one thing at a time.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use broadside_bots::pilot::Pilot;
+use broadside_bots::player::{Player, Progress};
+use broadside_bots::socket::{Socket, Target, connect};
+use broadside_server::config::Config;
+use broadside_server::{Running, start};
+use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::protocol::codec::{decode_server, encode_client};
+use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::{FrameKind, REVISION};
+use broadside_shared::time::MonoTime;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::http;
+
+/// Longest wait for anything: far more than a busy machine needs, since only a failure ever waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Time between two looks at something that has no event to wait for.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Waits for `future`.
+///
+/// # Panics
+/// With `what` was waited for, when [`PATIENCE`] is over.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {} s in vain for {what}", PATIENCE.as_secs()),
+    }
+}
+
+/// A folder that is gone when the scene is over.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// An empty folder that no other scene has.
+    pub fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("broadside-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the system has a temporary folder");
+        Folder(path)
+    }
+
+    /// Puts a file into it.
+    pub fn put(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.0.join(name), bytes).expect("the temporary folder takes a file");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server with a page of its own.
+pub struct Server {
+    running: Running,
+    /// What it serves.
+    pub folder: Folder,
+}
+
+impl Server {
+    /// A server as it is without flags, but for the port.
+    pub async fn start() -> Server {
+        Server::start_with(|_| {}).await
+    }
+
+    /// A server with some flags.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
+        let folder = Folder::new();
+        folder.put("index.html", b"<!doctype html><title>test</title>");
+        let mut config = Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), ..Config::default() };
+        change(&mut config);
+        let running = start(config).await.expect("the system gives a free port");
+        Server { running, folder }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// Where its WebSocket is.
+    pub fn target(&self) -> Target {
+        Target::parse(&format!("ws://{}/ws", self.address())).expect("a fine address")
+    }
+
+    /// What the server says of its one room.
+    pub async fn room(&self) -> Value {
+        let reply = http::get(self.address(), "/api/rooms", &[("connection", "close")]).await;
+        let rooms: Value = serde_json::from_slice(&reply.body).expect("the list of rooms is JSON");
+        rooms[0].clone()
+    }
+
+    /// Looks at the room until a figure of it is as wanted.
+    pub async fn until(&self, figure: &str, wanted: impl Fn(u64) -> bool) {
+        within(&format!("{figure} in /api/rooms"), async {
+            while !self.room().await[figure].as_u64().is_some_and(&wanted) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await;
+    }
+
+    /// Ends the server.
+    pub async fn end(self) {
+        within("the server's end", self.running.end()).await;
+    }
+}
+
+fn client_config(name: &str) -> ClientConfig {
+    let name = Name::new(name).expect("a fine name");
+    ClientConfig { name, agent: "test".to_owned(), detail: Detail::Replica }
+}
+
+/// A player that flies a pattern.
+pub async fn player(server: &Server, name: &str) -> Player {
+    Player::connect(&server.target(), client_config(name), Pilot::pattern(1)).await.expect("the server lets us in")
+}
+
+/// Lets a player play until it has seen enough.
+pub async fn play_until(player: &mut Player, what: &str, mut enough: impl FnMut(&Player, Progress) -> bool) {
+    within(what, async {
+        loop {
+            let progress = player.step(Instant::now() + Duration::from_millis(16)).await.expect("the server stays");
+            player.act().await.expect("the server stays");
+            if enough(player, progress) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+/// A player whose every input the scene decides.
+pub struct Puppet {
+    socket: Socket,
+    /// What it knows.
+    pub client: Client<Arena>,
+    began: Instant,
+}
+
+impl Puppet {
+    /// Connects and says hello.
+    pub async fn connect(server: &Server, name: &str) -> Puppet {
+        let mut client = Client::new(client_config(name));
+        client.handle_open(MonoTime(0));
+        Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
+    /// Takes a frame if one comes soon, then runs the ticks that are due with what `decide` says.
+    pub async fn step(&mut self, decide: impl Fn(&Client<Arena>) -> ArenaInput) {
+        let soon = tokio::time::timeout(Duration::from_millis(8), next_frame(&mut self.socket)).await;
+        let now = MonoTime(self.began.elapsed().as_micros() as u64);
+        if let Ok(frame) = soon {
+            self.client.handle_frame(now, &frame).expect("the server makes sense");
+        }
+        let input = decide(&self.client);
+        self.client.advance(now, &input);
+        while let Some(frame) = self.client.poll_frame() {
+            self.socket.send(Message::Binary(frame.into())).await.expect("the server stays");
+        }
+    }
+}
+
+/// A WebSocket that has said nothing yet.
+pub async fn bare(server: &Server) -> Socket {
+    connect(&server.target()).await.expect("the server lets us in")
+}
+
+/// Says a control message.
+pub async fn say(socket: &mut Socket, msg: &ClientMsg) {
+    let frame = Message::Binary(encode_client(msg).into());
+    within("the server to take a message", socket.send(frame)).await.expect("the server stays");
+}
+
+/// The next frame, whatever it is.
+pub async fn next_frame(socket: &mut Socket) -> Vec<u8> {
+    within("a frame", async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Binary(frame))) => return frame.into(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("a binary frame was due, not {other:?}"),
+            }
+        }
+    })
+    .await
+}
+
+/// The next control message; what comes before it is skipped.
+pub async fn hear(socket: &mut Socket) -> ServerMsg {
+    loop {
+        let frame = next_frame(socket).await;
+        if let Ok((FrameKind::Control, rest)) = FrameKind::split(&frame) {
+            return decode_server(rest).expect("our own message");
+        }
+    }
+}
+
+/// Says hello and hears the welcome.
+pub async fn greet(socket: &mut Socket) {
+    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned() }).await;
+    let welcome = hear(socket).await;
+    assert!(matches!(welcome, ServerMsg::Welcome { revision: REVISION, .. }), "{welcome:?}");
+}
+
+/// Greets, joins and hears of the seat.
+pub async fn sit(socket: &mut Socket, name: &str) -> ServerMsg {
+    greet(socket).await;
+    say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name") }).await;
+    let joined = hear(socket).await;
+    assert!(matches!(joined, ServerMsg::Joined { .. }), "{joined:?}");
+    joined
+}
+
+/// The code and the reason that the server closes with; what comes before is skipped.
+pub async fn close_of(socket: &mut Socket) -> (u16, String) {
+    within("a close", async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
+                Some(Ok(Message::Close(None))) => panic!("closed without a code"),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => panic!("a close was due, not {error}"),
+                None => panic!("the connection ended without a close"),
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,152 @@
+//! Who does not read harms nobody: what waits for them is bounded, and the others get all of theirs.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use broadside_bots::player::{Player, Progress};
+use broadside_bots::socket::Socket;
+use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_shared::client::{Client, ClientConfig, Detail, Received};
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::{FrameKind, codec};
+use broadside_shared::time::{MonoTime, Tick};
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::scene::{Server, bare, next_frame, play_until, player, say, sit, within};
+
+/// Snapshots in a row, a second and a half of them, by which the rate is judged.
+const IN_A_ROW: usize = 45;
+/// Snapshots on their way to a silent client at the most, as the server promises.
+const UNACKED_MAX: usize = 16;
+/// Bytes the server keeps for a client at the most, as it promises.
+const OUTBOX_MAX: usize = 64 * 1024;
+
+/// Lets a player play until snapshots have come at full rate for a while. A busy machine may make the first tries fail; a
+/// server that is held up by somebody would make all of them fail.
+async fn play_at_full_rate(player: &mut Player) {
+    let mut ticks: VecDeque<u32> = VecDeque::new();
+    play_until(player, "snapshots at full rate", |_, progress| {
+        if let Progress::Snapshot(arrival) = progress {
+            ticks.push_back(arrival.tick.0);
+        }
+        while ticks.len() > IN_A_ROW + 1 {
+            ticks.pop_front();
+        }
+        let span = ticks.back().zip(ticks.front()).map_or(0, |(last, first)| last - first);
+        // One every 2nd tick, and a tenth for a machine that does other things too.
+        ticks.len() > IN_A_ROW && span as usize <= IN_A_ROW * 2 * 11 / 10
+    })
+    .await;
+}
+
+fn input(acked: Tick, first: Tick) -> Message {
+    let packet = InputPacket { acked, first, samples: vec![ArenaInput::default()] };
+    Message::Binary(packet.encode().into())
+}
+
+/// Reads, at last, all that waited for a client, checks that it was little, and goes on from there.
+async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
+    // The answer to a ping comes behind everything that waits: the stream keeps its order.
+    let mark = MonoTime(4_242);
+    say(socket, &ClientMsg::Ping { client_time: mark }).await;
+    let name = Name::new("Mute").expect("a fine name");
+    let mut client = Client::<Arena>::new(ClientConfig { name, agent: String::new(), detail: Detail::Replica });
+    client.handle_frame(MonoTime(0), &codec::encode_server(joined)).expect("our own message");
+    let (mut snapshots, mut bytes, mut newest) = (0, 0, Tick(0));
+    let asked_at = loop {
+        let frame = next_frame(socket).await;
+        bytes += frame.len();
+        if let Ok((FrameKind::Control, rest)) = FrameKind::split(&frame)
+            && let Ok(ServerMsg::Pong { client_time, server_time }) = codec::decode_server(rest)
+            && client_time == mark
+        {
+            break server_time;
+        }
+        if let Received::Snapshot(arrival) = client.handle_frame(MonoTime(0), &frame).expect("whole and in order") {
+            snapshots += 1;
+            newest = arrival.tick;
+        }
+    };
+    assert!((1..=UNACKED_MAX).contains(&snapshots), "{snapshots} snapshots waited");
+    assert!(bytes <= OUTBOX_MAX, "{bytes} bytes waited");
+
+    // One word of having read, and the next snapshot is of now and builds on the last one that was written.
+    let ServerMsg::Joined { tick_hz, tick_zero, .. } = *joined else { panic!("{joined:?}") };
+    let now = asked_at.us_since(tick_zero) * u64::from(tick_hz) / 1_000_000;
+    socket.send(input(newest, newest)).await.expect("the server stays");
+    let frame = next_frame(socket).await;
+    let received = client.handle_frame(MonoTime(0), &frame).expect("it builds on what was written");
+    let Received::Snapshot(arrival) = received else { panic!("a snapshot was due, not {received:?}") };
+    // Half a second for a room that a busy machine kept waiting; a backlog would be older.
+    assert!(u64::from(arrival.tick.0) + 30 >= now, "tick {} is old, it was {now} already", arrival.tick);
+    assert!(arrival.tick.since(newest) > 30, "tick {} after {newest}: nothing was skipped", arrival.tick);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_and_writing_harms_nobody() {
+    let server = Server::start().await;
+    let mut mute = bare(&server).await;
+    let joined = sit(&mut mute, "Mute").await;
+    let mut ann = player(&server, "Ann").await;
+    play_at_full_rate(&mut ann).await;
+    server.until("superseded", |superseded| superseded >= 20).await;
+    catches_up(&mut mute, &joined).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
+    let server = Server::start().await;
+    let mut deaf = bare(&server).await;
+    let joined = sit(&mut deaf, "Deaf").await;
+    let (mut writes, reads) = deaf.split();
+    let chatter = async {
+        // The same old acknowledgement at the usual pace; that the inputs come late does not matter here.
+        let mut pace = tokio::time::interval(Duration::from_millis(33));
+        for first in 1.. {
+            pace.tick().await;
+            writes.send(input(Tick(0), Tick(first * 2))).await.expect("the server stays");
+        }
+    };
+    let others = async {
+        let mut ann = player(&server, "Ann").await;
+        play_at_full_rate(&mut ann).await;
+        server.until("superseded", |superseded| superseded >= 20).await;
+    };
+    tokio::select! {
+        () = chatter => {}
+        () = others => {}
+    }
+    let mut deaf = writes.reunite(reads).expect("two halves of one socket");
+    catches_up(&mut deaf, &joined).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
+    let server = Server::start().await;
+    let mut greedy = bare(&server).await;
+    // A small window makes the kernel give up early; what counts is what the server holds.
+    let small = socket2::SockRef::from(greedy.get_ref());
+    small.set_recv_buffer_size(4 * 1024).expect("a socket option of every system");
+    sit(&mut greedy, "Greedy").await;
+    server.until("players", |players| players == 1).await;
+    // Each is answered with as many bytes, 125 at the most, and stays within the frames a client may send at once.
+    let flood = async {
+        let payload = vec![7; 125];
+        for _ in 0..1100 {
+            if greedy.feed(Message::Ping(payload.clone().into())).await.is_err() {
+                return;
+            }
+        }
+        let _ = greedy.flush().await;
+    };
+    within("the flood to be taken or refused", flood).await;
+    let began = Instant::now();
+    server.until("players", |players| players == 0).await;
+    assert!(began.elapsed() < Duration::from_secs(8), "it went for its silence and not for its greed");
+    server.end().await;
+}

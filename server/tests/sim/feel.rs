@@ -1,0 +1,1 @@
+//! The feel of play per line; filled below.

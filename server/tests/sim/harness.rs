@@ -1,0 +1,224 @@
+//! The harness: sessions, a room and its fan-out on one side, clients on the other, pipes between them.
+
+use broadside_server::room::flow::Flow;
+use broadside_server::room::outgoing::Outgoing;
+use broadside_server::room::{Room, RoomConfig, RoomOutput};
+use broadside_server::session::{Session, SessionOutput};
+use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::link::{LinkProfile, Pipe, Spells};
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{RoomId, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::time::{MonoTime, Tick, tick_us};
+
+/// The server's clock began this much before the clients', so that nothing works by mistaking one for the other.
+const SERVER_AHEAD_US: u64 = 3_600_000_000;
+/// Virtual time moves in steps of this many microseconds.
+const STEP_US: u64 = 1_000;
+/// A client draws this often: 60 times a second.
+const FRAME_US: u64 = 16_667;
+
+/// A whole system in virtual time.
+pub struct Sim<G: Game> {
+    pub now: MonoTime,
+    pub clients: Vec<SimClient<G>>,
+    pub room: Room<G>,
+    pub outgoing: Outgoing,
+    config: RoomConfig,
+    out: RoomOutput,
+    tick: Tick,
+    tick_zero: MonoTime,
+    frame: Vec<u8>,
+}
+
+/// A client, its line, and the server's end of it.
+pub struct SimClient<G: Game> {
+    pub client: Client<G>,
+    pub events: Vec<ClientEvent<G>>,
+    pub closed: Option<CloseCode>,
+    pub flow: Flow,
+    /// Until when the program stands still: it neither reads nor acts.
+    pub frozen_until: MonoTime,
+    freezes: Option<Spells>,
+    down: Pipe,
+    up: Pipe,
+    session: Session<G>,
+    player: Option<PlayerId>,
+    next_frame_at: MonoTime,
+}
+
+/// Decides the inputs of a client, given its index.
+pub type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Input;
+
+impl<G: Game<Config: Default>> Sim<G> {
+    /// An empty room.
+    pub fn new(seed: u64, snapshot_every: u32) -> Self {
+        let config = RoomConfig { snapshot_every, capacity: 1000, seed };
+        let tick_zero = MonoTime(SERVER_AHEAD_US);
+        Sim {
+            now: MonoTime(0),
+            clients: Vec::new(),
+            room: Room::new(config, &G::Config::default(), tick_zero),
+            outgoing: Outgoing::new::<G>(),
+            config,
+            out: RoomOutput::default(),
+            tick: Tick(0),
+            tick_zero,
+            frame: Vec::new(),
+        }
+    }
+
+    /// Connects a client over a line.
+    pub fn connect(&mut self, line: &LinkProfile) -> usize {
+        let index = self.clients.len();
+        let name = Name::new(&format!("sim {index}")).expect("a fine name");
+        let mut client = Client::new(ClientConfig { name, agent: "sim".to_owned(), detail: Detail::View });
+        client.handle_open(self.now);
+        let seed = self.config.seed.wrapping_add(index as u64 * 977);
+        let (down, up) = line.pipes(seed);
+        self.clients.push(SimClient {
+            client,
+            events: Vec::new(),
+            closed: None,
+            flow: Flow::default(),
+            frozen_until: MonoTime(0),
+            freezes: line.freezes(seed),
+            down,
+            up,
+            session: Session::new(server_time(self.now)),
+            player: None,
+            // Clients do not draw in step.
+            next_frame_at: self.now.plus_us(index as u64 * 7919 % FRAME_US),
+        });
+        index
+    }
+
+    /// Lets `seconds` pass.
+    pub fn run(&mut self, seconds: f64, drive: Drive<G>) {
+        self.run_watching(seconds, drive, &mut |_| {});
+    }
+
+    /// Lets `seconds` pass, and calls `watch` after every step.
+    pub fn run_watching(&mut self, seconds: f64, drive: Drive<G>, watch: &mut dyn FnMut(&mut Sim<G>)) {
+        let end = self.now.plus_us((seconds * 1e6) as u64);
+        while self.now < end {
+            self.now = self.now.plus_us(STEP_US);
+            self.serve();
+            while server_time(self.now) >= self.room.due_at(self.tick.after(1)) {
+                self.step_room();
+            }
+            for index in 0..self.clients.len() {
+                self.run_client(index, drive);
+            }
+            watch(self);
+        }
+    }
+
+    /// Closes a client's session from the server's side, as a lost socket does.
+    pub fn drop_client(&mut self, index: usize) {
+        if let Some(player) = self.clients[index].player.take() {
+            self.room.leave(player, &mut self.out);
+        }
+    }
+
+    /// Whether every client is seated and knows its own state.
+    pub fn all_play(&self) -> bool {
+        self.clients.iter().all(|c| c.client.phase() == Phase::Playing && c.client.own().is_some())
+    }
+
+    fn serve(&mut self) {
+        let now = server_time(self.now);
+        for c in &mut self.clients {
+            if c.closed.is_some() {
+                continue;
+            }
+            while let Some(frame) = c.up.receive(self.now) {
+                c.session.handle_frame(now, &frame);
+            }
+            if c.session.poll_timeout().is_some_and(|at| at <= now) {
+                c.session.handle_timeout(now);
+            }
+            while let Some(output) = c.session.poll_output() {
+                match output {
+                    SessionOutput::Send(frame) => c.down.send(self.now, frame),
+                    // A socket answers pings even if its program is frozen.
+                    SessionOutput::Ping => c.session.handle_alive(now),
+                    SessionOutput::Join(name) => match self.room.join(name, &mut self.out) {
+                        Ok(player) => {
+                            c.player = Some(player);
+                            self.outgoing.reset(player);
+                            c.session.handle_seated(&ServerMsg::Joined {
+                                room: RoomId(1),
+                                player,
+                                tick_hz: G::TICK_HZ,
+                                snapshot_every: self.config.snapshot_every,
+                                tick_zero: self.tick_zero,
+                            });
+                        }
+                        Err(_) => c.session.handle_close(CloseCode::RoomFull),
+                    },
+                    SessionOutput::Input(packet) => {
+                        c.flow.handle_ack(packet.acked, now);
+                        if let Some(player) = c.player {
+                            self.room.input(player, &packet, now);
+                        }
+                    }
+                    SessionOutput::Close(code) => {
+                        c.closed = Some(code);
+                        if let Some(player) = c.player.take() {
+                            self.room.leave(player, &mut self.out);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn step_room(&mut self) {
+        self.tick = self.tick.after(1);
+        self.room.step(self.tick, &mut self.out);
+        self.outgoing.push(&mut self.out);
+        let interval_us = tick_us(G::TICK_HZ, self.config.snapshot_every);
+        for at in 0..self.outgoing.due().len() {
+            let player = self.outgoing.due()[at].player;
+            let Some(c) = self.clients.iter_mut().find(|c| c.player == Some(player)) else { continue };
+            if c.down.takes_more() && c.flow.may_write(interval_us) {
+                self.frame.clear();
+                self.outgoing.frame(at, &mut self.frame);
+                c.flow.wrote(self.tick, server_time(self.now));
+                c.down.send(self.now, self.frame.clone());
+            }
+        }
+    }
+
+    fn run_client(&mut self, index: usize, drive: Drive<G>) {
+        let now = self.now;
+        let c = &mut self.clients[index];
+        if let Some(until) = c.freezes.as_mut().and_then(|spells| spells.stands_until(now)) {
+            c.frozen_until = until;
+        }
+        if now < c.frozen_until {
+            return;
+        }
+        while let Some(frame) = c.down.receive(now) {
+            c.client.handle_frame(now, &frame).expect("the server's bytes are good");
+        }
+        if now >= c.next_frame_at {
+            c.next_frame_at = now.plus_us(FRAME_US);
+            let input = drive(index, &c.client);
+            c.client.advance(now, &input);
+            c.client.view(now);
+            while let Some(event) = c.client.poll_event() {
+                c.events.push(event);
+            }
+        }
+        while let Some(frame) = c.client.poll_frame() {
+            c.up.send(now, frame);
+        }
+    }
+}
+
+fn server_time(now: MonoTime) -> MonoTime {
+    now.plus_us(SERVER_AHEAD_US)
+}

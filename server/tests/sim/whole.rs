@@ -1,0 +1,124 @@
+//! The toy game and the arena through the whole engine.
+
+use broadside_shared::arena::Arena;
+use broadside_shared::arena::input::ArenaInput;
+use broadside_shared::client::{Client, ClientEvent};
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::link::LinkProfile;
+use broadside_shared::time::MonoTime;
+use glam::Vec2;
+
+use crate::harness::Sim;
+use crate::toy::{Push, Toy};
+
+fn line(name: &str) -> LinkProfile {
+    LinkProfile::named(name).expect("a known line")
+}
+
+#[test]
+fn a_toy_game_runs_through_the_whole_engine_over_every_line() {
+    for profile in LinkProfile::ALL {
+        let mut sim = Sim::<Toy>::new(1, 2);
+        let (left, right) = (sim.connect(&profile), sim.connect(&profile));
+        // The two dots begin 100 units apart: each pushed to the middle, they bump.
+        let mut drive = |_: usize, client: &Client<Toy>| match client.own() {
+            Some(own) if own.at.x < 50.0 => Push(1, 0),
+            Some(_) | None => Push(-1, 0),
+        };
+        sim.run(9.0, &mut drive);
+        assert!(sim.all_play(), "{}", profile.name);
+        for client in [left, right] {
+            let c = &sim.clients[client];
+            assert_eq!(c.client.replica().records().count(), 2, "{}: both see both", profile.name);
+            let bumps = c.events.iter().filter(|event| matches!(event, ClientEvent::Game(_))).count();
+            assert!(bumps > 0, "{}: the bump was told", profile.name);
+            assert_eq!(c.client.name_of(PlayerId(0)), Some("sim 0"));
+            assert_eq!(c.client.board().len(), 2);
+        }
+    }
+}
+
+#[test]
+fn an_undisturbed_ship_is_predicted_without_error_on_every_line_that_loses_nothing() {
+    for name in ["clean", "cable", "lte", "far", "jittery"] {
+        let mut sim = Sim::<Arena>::new(7, 2);
+        sim.connect(&line(name));
+        let mut drive = weave(ArenaInput::THRUST);
+        // The clock and the lead need a moment to find their place.
+        sim.run(3.0, &mut drive);
+        let before = *sim.clients[0].client.stats();
+        let (mut moved, mut last) = (0.0f32, None);
+        sim.run_watching(20.0, &mut drive, &mut |sim| {
+            let at = sim.clients[0].client.own().map(Arena::focus);
+            moved += last.zip(at).map_or(0.0, |(a, b): (Vec2, Vec2)| a.distance(b));
+            last = at;
+        });
+        let after = sim.clients[0].client.stats();
+        assert!(moved > 2000.0, "{name}: it flew {moved} units");
+        assert_eq!(after.inputs_missing - before.inputs_missing, 0, "{name}");
+        assert_eq!(after.corrections_world - before.corrections_world, 0, "{name}: {after:?}");
+        // 600 are due in 20 s; where each comes up to 200 ms early or late, some fall to the newer one behind them.
+        let least = if name == "jittery" { 560 } else { 597 };
+        assert!(after.snapshots - before.snapshots >= least, "{name}: {}", after.snapshots - before.snapshots);
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_worlds_through_the_whole_system() {
+    let run = |seed| {
+        let mut sim = Sim::<Arena>::new(seed, 3);
+        for name in ["4g", "wifi", "3g"] {
+            sim.connect(&line(name));
+        }
+        sim.run(20.0, &mut weave(ArenaInput::THRUST | ArenaInput::FIRE));
+        sim.room.game().hash()
+    };
+    assert_eq!(run(5), run(5));
+    assert_ne!(run(5), run(6));
+}
+
+#[test]
+fn a_client_that_froze_is_at_the_present_within_a_second_and_gets_no_backlog() {
+    for frozen_s in [2.0, 8.0, 45.0] {
+        let mut sim = Sim::<Arena>::new(3, 2);
+        let frozen = sim.connect(&line("cable"));
+        let other = sim.connect(&line("cable"));
+        let mut drive = weave(ArenaInput::THRUST);
+        sim.run(3.0, &mut drive);
+        let told = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
+        let (frozen_before, other_before) = (told(&sim, frozen), told(&sim, other));
+        sim.clients[frozen].frozen_until = MonoTime(sim.now.0 + (frozen_s * 1e6) as u64);
+        sim.run(frozen_s + 1.0, &mut drive);
+        let stats = sim.clients[frozen].client.stats();
+        assert_eq!(sim.clients[frozen].closed, None, "a silent client that answers pings stays");
+        assert!(stats.snapshot_age_ms < 120.0, "after {frozen_s} s: {} ms old", stats.snapshot_age_ms);
+        assert!(told(&sim, frozen) - frozen_before < 60, "no backlog: {}", told(&sim, frozen) - frozen_before);
+        let expected = (frozen_s + 1.0) * 30.0;
+        assert!((told(&sim, other) - other_before) as f64 > expected - 3.0, "the other notices nothing");
+    }
+}
+
+#[test]
+fn who_leaves_is_forgotten_and_the_seat_is_given_again() {
+    let mut sim = Sim::<Toy>::new(2, 2);
+    sim.connect(&LinkProfile::CLEAN);
+    sim.connect(&LinkProfile::CLEAN);
+    let mut drive = |_: usize, _: &_| Push(0, 0);
+    sim.run(1.0, &mut drive);
+    sim.drop_client(0);
+    sim.run(1.0, &mut drive);
+    assert_eq!(sim.clients[1].client.name_of(PlayerId(0)), None);
+    assert_eq!(sim.clients[1].client.replica().records().count(), 1);
+    sim.connect(&LinkProfile::CLEAN);
+    sim.run(1.0, &mut drive);
+    assert_eq!(sim.clients[2].client.player(), Some(PlayerId(0)));
+    assert_eq!(sim.clients[1].client.name_of(PlayerId(0)), Some("sim 2"));
+}
+
+/// Flies in wide curves, each client its own.
+fn weave(buttons: u8) -> impl FnMut(usize, &Client<Arena>) -> ArenaInput {
+    move |index, client| {
+        let turn = client.tick().0 as f32 * 0.013 + index as f32;
+        ArenaInput::new(turn.sin() * 3.0, buttons)
+    }
+}
