@@ -1,7 +1,5 @@
 //! Files and figures over HTTP.
 
-use broadside_shared::protocol::limits;
-
 use crate::http::{ask, get};
 use crate::scene::{Server, bare, sit};
 
@@ -78,11 +76,10 @@ async fn health_and_rooms_say_who_plays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_without_end_is_refused() {
+async fn a_request_with_too_long_a_head_is_refused() {
     let server = Server::start().await;
-    let long = "x".repeat(64 * 1024);
+    let long = "x".repeat(20 * 1024);
     let reply = get(server.address(), "/", &[("x-long", &long)]).await;
     assert_eq!(reply.status, 431);
-    assert!(long.len() > limits::CLIENT_FRAME_MAX);
     server.end().await;
 }

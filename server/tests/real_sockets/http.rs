@@ -43,7 +43,8 @@ pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str
     request.push_str("\r\n");
     within("an answer over http", async {
         let mut stream = TcpStream::connect(address).await.expect("the server listens");
-        stream.write_all(request.as_bytes()).await.expect("the server takes a request");
+        // A server that refuses a request early takes not all of it: its answer says more than an error here would.
+        let _ = stream.write_all(request.as_bytes()).await;
         read_reply(&mut stream).await
     })
     .await

@@ -32,7 +32,8 @@ fn a_toy_game_runs_through_the_whole_engine_over_every_line() {
             assert_eq!(c.client.replica().records().count(), 2, "{}: both see both", profile.name);
             let bumps = c.events.iter().filter(|event| matches!(event, ClientEvent::Game(_))).count();
             assert!(bumps > 0, "{}: the bump was told", profile.name);
-            assert_eq!(c.client.name_of(PlayerId(0)), Some("sim 0"));
+            let name = c.client.player().and_then(|player| c.client.name_of(player)).map(str::to_owned);
+            assert_eq!(name, Some(format!("sim {client}")), "{}", profile.name);
             assert_eq!(c.client.board().len(), 2);
         }
     }
