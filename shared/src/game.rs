@@ -7,6 +7,7 @@ use glam::Vec2;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
+use crate::history::{History, Pose, ViewTime};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
 use crate::time::Tick;
@@ -49,6 +50,51 @@ pub struct PlayerInput<I> {
     pub player: PlayerId,
     /// What they asked for.
     pub input: I,
+    /// The moment they were looking at when they asked, within what may be judged.
+    pub view: ViewTime,
+}
+
+/// Why a predicted own state was not what the server came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Interference {
+    /// An input came too late or not at all, and the server used another.
+    Input,
+    /// Contact with something prediction does not know of: another player.
+    Collision,
+    /// A hit.
+    Hit,
+    /// Something picked up.
+    Pickup,
+    /// The end of a life, or the begin of one.
+    Respawn,
+    /// None of these: a bug, and counted as one.
+    Unknown,
+}
+
+impl Interference {
+    /// Every cause, in order of number.
+    pub const ALL: [Interference; 6] = [
+        Interference::Input,
+        Interference::Collision,
+        Interference::Hit,
+        Interference::Pickup,
+        Interference::Respawn,
+        Interference::Unknown,
+    ];
+
+    /// A word for tables and panels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Interference::Input => "input",
+            Interference::Collision => "collision",
+            Interference::Hit => "hit",
+            Interference::Pickup => "pickup",
+            Interference::Respawn => "respawn",
+            Interference::Unknown => "unknown",
+        }
+    }
 }
 
 /// Who is told of an event.
@@ -122,8 +168,18 @@ pub trait Game: Sized + Send + 'static {
     /// Takes a player out before `tick` is stepped.
     fn leave(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<Happening<Self::Event>>);
 
-    /// Steps the world to `tick`. `inputs` holds one input for every seated player, in order of player.
-    fn step(&mut self, tick: Tick, inputs: &[PlayerInput<Self::Input>], events: &mut Vec<Happening<Self::Event>>);
+    /// Steps the world to `tick`. `inputs` holds one input for every seated player, in order of player; `history` the poses
+    /// of the ticks before.
+    fn step(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<Self::Input>],
+        history: &History,
+        events: &mut Vec<Happening<Self::Event>>,
+    );
+
+    /// Appends the pose of every player that can be hit, in order of player.
+    fn poses(&self, out: &mut Vec<Pose>);
 
     /// The exact private state of a seated player.
     fn own(&self, player: PlayerId) -> Option<&Self::Own>;
@@ -143,6 +199,10 @@ pub trait Game: Sized + Send + 'static {
 
     /// The key of the prediction that `record` confirms, if `player` could have predicted it.
     fn spawn_key(player: PlayerId, record: &Record) -> Option<u32>;
+
+    /// Why the server came to `actual` where `predicted` was expected, judged from the two states alone; inputs gone missing
+    /// are the engine's to know.
+    fn interference(predicted: &Self::Own, actual: &Self::Own) -> Interference;
 
     /// The centre of a player's area of interest in world units.
     fn focus(own: &Self::Own) -> Vec2;

@@ -7,6 +7,7 @@
 //! | [`protocol`] | every message, its limits and its bytes |
 //! | [`replication`] | world state to bytes and back: fields, cells, deltas, keyframes |
 //! | [`client`] | clock sync, prediction, interpolation: a player without a screen |
+//! | [`history`] | where everyone was, for judging a shot as its shooter saw it |
 //! | [`link`] | the simulated network link, in virtual time |
 //! | [`time`], [`math`], [`hash`] | ticks and clocks, portable trigonometry, world hashes |
 //!
@@ -18,6 +19,7 @@ pub mod arena;
 pub mod client;
 pub mod game;
 pub mod hash;
+pub mod history;
 pub mod link;
 pub mod math;
 pub mod protocol;

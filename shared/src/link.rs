@@ -144,8 +144,7 @@ impl Spells {
     /// Spells of this kind, the first after a while of going.
     #[must_use]
     pub fn new(spell: Spell, seed: u64) -> Self {
-        let mut spells =
-            Spells { spell, rng: fastrand::Rng::with_seed(seed), from: MonoTime(0), until: MonoTime(0) };
+        let mut spells = Spells { spell, rng: fastrand::Rng::with_seed(seed), from: MonoTime(0), until: MonoTime(0) };
         spells.draw();
         spells
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use broadside_shared::game::GameInput;
+use broadside_shared::history::ViewTime;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::INPUT_AHEAD_MAX;
 use broadside_shared::protocol::snapshot::SnapshotHead;
@@ -15,8 +16,9 @@ const REPEATED_MAX: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct InputQueue<I> {
     /// In order of tick, each tick at most once, at most [`INPUT_AHEAD_MAX`] of them.
-    waiting: VecDeque<(Tick, I)>,
+    waiting: VecDeque<(Tick, I, ViewTime)>,
     last: I,
+    lag: u32,
     repeated: u32,
     consumed: Tick,
     early: i16,
@@ -29,6 +31,7 @@ impl<I: GameInput> Default for InputQueue<I> {
         InputQueue {
             waiting: VecDeque::new(),
             last: I::default(),
+            lag: 0,
             repeated: 0,
             consumed: Tick(0),
             early: SnapshotHead::NO_INPUT,
@@ -50,25 +53,26 @@ impl<I: GameInput> InputQueue<I> {
                 self.dropped = self.dropped.wrapping_add(1);
                 continue;
             }
-            match self.waiting.binary_search_by_key(&tick, |(t, _)| *t) {
+            match self.waiting.binary_search_by_key(&tick, |(t, ..)| *t) {
                 Ok(_) => {}
-                Err(at) => self.waiting.insert(at, (tick, *sample)),
+                Err(slot) => self.waiting.insert(slot, (tick, *sample, packet.view_of(at))),
             }
         }
     }
 
-    /// The input for `tick`: the one that names it, or the last one repeated for a moment, or idling.
-    pub fn take(&mut self, tick: Tick) -> I {
-        while self.waiting.front().is_some_and(|(t, _)| *t < tick) {
+    /// The input for `tick`: the one that names it, or the last one repeated for a moment, or idling; and what the player was
+    /// looking at.
+    pub fn take(&mut self, tick: Tick) -> (I, ViewTime) {
+        while self.waiting.front().is_some_and(|(t, ..)| *t < tick) {
             self.waiting.pop_front();
         }
         match self.waiting.front() {
-            Some((t, input)) if *t == tick => {
+            Some((t, input, view)) if *t == tick => {
                 self.last = *input;
+                self.lag = ViewTime::of(tick).0.saturating_sub(view.0);
                 self.repeated = 0;
                 self.consumed = tick;
                 self.waiting.pop_front();
-                self.last
             }
             Some(_) | None => {
                 // Before the first input there is nothing to miss.
@@ -79,9 +83,9 @@ impl<I: GameInput> InputQueue<I> {
                 if self.repeated > REPEATED_MAX {
                     self.last = self.last.idle();
                 }
-                self.last
             }
         }
+        (self.last, ViewTime(ViewTime::of(tick).0.saturating_sub(self.lag)))
     }
 
     /// The front of the player's snapshot of `tick`; starts a new measurement of how early inputs come.
@@ -112,14 +116,14 @@ mod tests {
     }
 
     fn packet(first: u32, steer: &[i8]) -> InputPacket<Steer> {
-        InputPacket { acked: Tick(0), first: Tick(first), samples: steer.iter().map(|s| Steer(*s)).collect() }
+        InputPacket { acked: Tick(0), first: Tick(first), lag: 0, samples: steer.iter().map(|s| Steer(*s)).collect() }
     }
 
     #[test]
     fn an_input_is_used_at_its_tick_and_a_missing_one_is_repeated_then_idle() {
         let mut queue = InputQueue::default();
         queue.push(&packet(11, &[1, 2]), Tick(10), 4_000);
-        let used: Vec<i8> = (11..=16).map(|t| queue.take(Tick(t)).0).collect();
+        let used: Vec<i8> = (11..=16).map(|t| queue.take(Tick(t)).0.0).collect();
         assert_eq!(used, [1, 2, 2, 2, 0, 0]);
         let head = queue.report(Tick(16));
         assert_eq!((head.consumed, head.missing, head.dropped, head.early), (Tick(12), 4, 0, 40));
@@ -132,7 +136,7 @@ mod tests {
         queue.push(&packet(9, &[1, 1, 5]), Tick(10), -9_000);
         queue.push(&packet(11, &[7]), Tick(10), 4_000);
         queue.push(&packet(11 + INPUT_AHEAD_MAX, &[3]), Tick(10), 2_000_000);
-        assert_eq!(queue.take(Tick(11)), Steer(5));
+        assert_eq!(queue.take(Tick(11)).0, Steer(5));
         let head = queue.report(Tick(11));
         assert_eq!((head.dropped, head.early), (3, -90));
     }

@@ -17,6 +17,7 @@ pub mod roster;
 use std::sync::Arc;
 
 use broadside_shared::game::{Audience, Game, Happening, PlayerId, PlayerInput, Standing};
+use broadside_shared::history::History;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::message::Note;
@@ -60,6 +61,8 @@ pub struct Room<G: Game> {
     events: Vec<Happening<G::Event>>,
     inputs: Vec<PlayerInput<G::Input>>,
     standings: Vec<Standing>,
+    /// So that a shot can be judged as its shooter saw it.
+    history: History,
 }
 
 struct Seat<G: Game> {
@@ -113,6 +116,7 @@ impl<G: Game> Room<G> {
             events: Vec::new(),
             inputs: Vec::new(),
             standings: Vec::new(),
+            history: History::default(),
         }
     }
 
@@ -164,7 +168,8 @@ impl<G: Game> Room<G> {
     pub fn step(&mut self, tick: Tick, out: &mut RoomOutput) {
         self.tick = tick;
         self.take_inputs(tick);
-        self.game.step(tick, &self.inputs, &mut self.events);
+        self.game.step(tick, &self.inputs, &self.history, &mut self.events);
+        self.history.record(tick, |poses| self.game.poses(poses));
         Arc::make_mut(&mut out.world).capture(&self.game, tick);
         out.tick = tick;
         self.write_due(tick, out);
@@ -188,7 +193,9 @@ impl<G: Game> Room<G> {
         self.inputs.clear();
         for (at, seat) in self.seats.iter_mut().enumerate() {
             if let Some(seat) = seat {
-                self.inputs.push(PlayerInput { player: PlayerId(at as u16), input: seat.inputs.take(tick) });
+                let (input, view) = seat.inputs.take(tick);
+                let view = view.judged_at(tick, G::TICK_HZ);
+                self.inputs.push(PlayerInput { player: PlayerId(at as u16), input, view });
             }
         }
     }

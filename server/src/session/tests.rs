@@ -38,7 +38,7 @@ fn seated(now: MonoTime) -> ArenaSession {
 fn hello_join_and_inputs_lead_to_a_seat_and_on_to_the_room() {
     let now = MonoTime(0);
     let mut session = seated(now);
-    let packet = InputPacket { acked: Tick(0), first: Tick(5), samples: vec![Default::default()] };
+    let packet = InputPacket { acked: Tick(0), first: Tick(5), lag: 64, samples: vec![Default::default()] };
     session.handle_frame(now, &packet.encode());
     assert_eq!(outputs(&mut session), [SessionOutput::Input(packet)]);
     session.handle_frame(now, &codec::encode_client(&ClientMsg::Leave));

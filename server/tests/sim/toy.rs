@@ -1,9 +1,10 @@
 //! A game of a few dozen lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
 
 use broadside_shared::game::{
-    Audience, EntityId, Game, GameInput, Happening, PlayerId, PlayerInput, PredictedSpawn, Standing,
+    Audience, EntityId, Game, GameInput, Happening, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing,
 };
 use broadside_shared::hash::WorldHash;
+use broadside_shared::history::{History, Pose};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{FieldSpec, KindSpec, Motion, Record, check_kinds, plain, velocity};
 use broadside_shared::time::Tick;
@@ -95,8 +96,14 @@ impl Game for Toy {
         self.dots[usize::from(player.0)] = None;
     }
 
-    fn step(&mut self, tick: Tick, inputs: &[PlayerInput<Push>], events: &mut Vec<Happening<Bump>>) {
-        for PlayerInput { player, input } in inputs {
+    fn step(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<Push>],
+        _history: &History,
+        events: &mut Vec<Happening<Bump>>,
+    ) {
+        for PlayerInput { player, input, .. } in inputs {
             if let Some(dot) = &mut self.dots[usize::from(player.0)] {
                 Self::predict(dot, input, tick, &(), &mut Vec::new());
             }
@@ -114,6 +121,15 @@ impl Game for Toy {
                 }
             }
         }
+    }
+
+    fn poses(&self, out: &mut Vec<Pose>) {
+        let dots = self.dots.iter().flatten();
+        out.extend(dots.map(|dot| Pose { player: PlayerId(dot.id.0), at: dot.at, life: 0 }));
+    }
+
+    fn interference(predicted: &Dot, actual: &Dot) -> Interference {
+        if predicted.bumps == actual.bumps { Interference::Unknown } else { Interference::Collision }
     }
 
     fn own(&self, player: PlayerId) -> Option<&Dot> {

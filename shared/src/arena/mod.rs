@@ -38,8 +38,9 @@ mod tests;
 use fastrand::Rng;
 use glam::Vec2;
 
-use crate::game::{EntityId, Game, Happening, Ids, PlayerId, PlayerInput, PredictedSpawn, Standing};
+use crate::game::{EntityId, Game, Happening, Ids, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing};
 use crate::hash::WorldHash;
+use crate::history::{History, Pose};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
 use crate::time::Tick;
@@ -179,8 +180,23 @@ impl Game for Arena {
         });
     }
 
-    fn step(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<Happening<ArenaEvent>>) {
-        self.run_tick(tick, inputs, events);
+    fn step(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<ArenaInput>],
+        history: &History,
+        events: &mut Vec<Happening<ArenaEvent>>,
+    ) {
+        self.run_tick(tick, inputs, history, events);
+    }
+
+    fn poses(&self, out: &mut Vec<Pose>) {
+        let afloat = self.seats().filter(|seat| seat.own.afloat());
+        out.extend(afloat.map(|seat| Pose { player: seat.own.player, at: seat.own.position, life: seat.own.deaths }));
+    }
+
+    fn interference(predicted: &Own, actual: &Own) -> Interference {
+        ship::interference(predicted, actual)
     }
 
     fn own(&self, player: PlayerId) -> Option<&Own> {

@@ -4,6 +4,7 @@ use fastrand::Rng;
 
 use super::{Arena, ArenaConfig, ArenaInput};
 use crate::game::{Game, PlayerId, PlayerInput};
+use crate::history::{History, ViewTime};
 use crate::time::Tick;
 
 /// The match every machine is compared by: seed, ticks, and ticks between two hashes.
@@ -37,9 +38,11 @@ pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
     let mut hashes = Vec::new();
     let mut script = Script::new(seed);
     let mut events = Vec::new();
+    let mut history = History::default();
     for tick in (1..=ticks).map(Tick) {
         script.play(&mut arena, tick);
-        arena.step(tick, &script.inputs, &mut events);
+        arena.step(tick, &script.inputs, &history, &mut events);
+        history.record(tick, |poses| arena.poses(poses));
         events.clear();
         if tick.0.is_multiple_of(every) {
             hashes.push(arena.hash());
@@ -73,12 +76,13 @@ impl Script {
                 }
                 Ok(_) => {}
                 Err(at) => {
-                    self.inputs.insert(at, PlayerInput { player, input: ArenaInput::default() });
+                    self.inputs
+                        .insert(at, PlayerInput { player, input: ArenaInput::default(), view: ViewTime::default() });
                     arena.join(player, tick, &mut events);
                 }
             }
         }
-        for PlayerInput { player, input } in &mut self.inputs {
+        for PlayerInput { player, input, .. } in &mut self.inputs {
             if self.rng.u32(0..20) == 0 {
                 input.buttons = self.rng.u8(0..32);
                 // Fire and thrust more often than not: a lively match reaches more of the rules.

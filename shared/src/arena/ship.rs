@@ -12,7 +12,7 @@ use super::rules::{
     SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
 };
 use super::shot::Shot;
-use crate::game::{EntityId, PlayerId, PredictedSpawn};
+use crate::game::{EntityId, Interference, PlayerId, PredictedSpawn};
 use crate::hash::WorldHash;
 use crate::math;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
@@ -67,6 +67,22 @@ pub enum Cause {
     Rock,
     /// Stayed outside the border.
     Border,
+}
+
+/// Why the server came to `actual` where `predicted` was expected.
+pub(super) fn interference(predicted: &Own, actual: &Own) -> Interference {
+    let armour = |own: &Own| u32::from(own.hull) + u32::from(own.shield);
+    if predicted.entity != actual.entity {
+        Interference::Respawn
+    } else if armour(actual) < armour(predicted) {
+        Interference::Hit
+    } else if armour(actual) > armour(predicted) || actual.rapid > predicted.rapid {
+        Interference::Pickup
+    } else if predicted.velocity != actual.velocity || predicted.position != actual.position {
+        Interference::Collision
+    } else {
+        Interference::Unknown
+    }
 }
 
 impl Own {

@@ -8,6 +8,7 @@ use super::rules::VIEW;
 use super::sight::{Scene, Sight};
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
 use crate::game::{Game, Happening, PlayerId, PlayerInput};
+use crate::history::{History, ViewTime};
 use crate::replication::fields::Record;
 use crate::time::Tick;
 
@@ -64,6 +65,7 @@ pub struct Sparring {
     past: VecDeque<Vec<(Vec2, Record)>>,
     scene: Scene,
     events: Vec<Happening<ArenaEvent>>,
+    history: History,
 }
 
 impl Sparring {
@@ -92,6 +94,7 @@ impl Sparring {
             past: VecDeque::new(),
             scene: Scene::default(),
             events,
+            history: History::default(),
         }
     }
 
@@ -101,7 +104,8 @@ impl Sparring {
             self.think();
             self.tick = self.tick.after(1);
             self.events.clear();
-            self.arena.step(self.tick, &self.inputs, &mut self.events);
+            self.arena.step(self.tick, &self.inputs, &self.history, &mut self.events);
+            self.history.record(self.tick, |poses| self.arena.poses(poses));
             self.keep_score();
         }
     }
@@ -146,7 +150,11 @@ impl Sparring {
             }
             let ships_at = f64::from(self.tick.before(self.past.len() as u32 - 1).0);
             let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at };
-            self.inputs.push(PlayerInput { player, input: fighter.brain.think(&seen) });
+            self.inputs.push(PlayerInput {
+                player,
+                input: fighter.brain.think(&seen),
+                view: ViewTime::from_ticks(f64::from(self.tick.0)),
+            });
         }
     }
 

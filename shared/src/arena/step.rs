@@ -4,6 +4,7 @@ use super::rules::{BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, ROCK_CLEAR, 
 use super::shot::Shot;
 use super::{Arena, ArenaEvent, ArenaInput, ship};
 use crate::game::{Happening, PlayerId, PlayerInput};
+use crate::history::History;
 use crate::time::Tick;
 
 /// Width of a square in which ships are looked up, world units.
@@ -14,6 +15,7 @@ impl Arena {
         &mut self,
         tick: Tick,
         inputs: &[PlayerInput<ArenaInput>],
+        _history: &History,
         events: &mut Vec<Happening<ArenaEvent>>,
     ) {
         self.tick = tick;
@@ -56,7 +58,7 @@ impl Arena {
 
     /// Steps every ship by itself, with the function clients predict with.
     fn sail(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<Happening<ArenaEvent>>) {
-        for PlayerInput { player, input } in inputs {
+        for PlayerInput { player, input, .. } in inputs {
             let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::as_mut) else { continue };
             seat.input = *input;
             let afloat_as = seat.own.entity;

@@ -8,6 +8,7 @@ use super::rules::{
 use super::spar::Sparring;
 use super::*;
 use crate::game::{Audience, GameInput};
+use crate::history::{History, ViewTime};
 use crate::replication::cells::{CellBlock, CellId};
 
 /// An arena without rocks and pickups in which every seat has a ship, past its protection, where the scene wants it.
@@ -24,7 +25,7 @@ impl Scene {
         let mut scene = Scene { arena: Arena::new(&config, 1), tick: Tick(0), inputs: Vec::new(), events: Vec::new() };
         for player in (0..places.len() as u16).map(PlayerId) {
             scene.arena.join(player, Tick(0), &mut scene.events);
-            scene.inputs.push(PlayerInput { player, input: ArenaInput::default() });
+            scene.inputs.push(PlayerInput { player, input: ArenaInput::default(), view: ViewTime::default() });
         }
         scene.run(1);
         for (player, at) in places.iter().enumerate() {
@@ -50,7 +51,7 @@ impl Scene {
     fn run(&mut self, ticks: u32) {
         for _ in 0..ticks {
             self.tick = self.tick.after(1);
-            self.arena.step(self.tick, &self.inputs, &mut self.events);
+            self.arena.step(self.tick, &self.inputs, &History::default(), &mut self.events);
         }
     }
 
@@ -130,15 +131,17 @@ fn the_border_follows_the_population_and_says_so_beforehand() {
     for player in (0..120).map(PlayerId) {
         arena.join(player, Tick(0), &mut events);
     }
-    let inputs: Vec<_> = (0..120).map(|p| PlayerInput { player: PlayerId(p), input: ArenaInput::default() }).collect();
-    arena.step(Tick(1), &inputs, &mut events);
+    let inputs: Vec<_> = (0..120)
+        .map(|p| PlayerInput { player: PlayerId(p), input: ArenaInput::default(), view: ViewTime::default() })
+        .collect();
+    arena.step(Tick(1), &inputs, &History::default(), &mut events);
     let announced = arena.border();
     assert!(announced.since >= Tick(1 + BORDER_NOTICE));
     assert_eq!(arena.own(PlayerId(7)).map(|own| own.border), Some(announced));
     assert_eq!(announced.radius_at(Tick(1 + BORDER_NOTICE)), start, "it stands still until then");
     let step_all = |arena: &mut Arena, inputs: &[PlayerInput<ArenaInput>], from: u32, to: u32| {
         for tick in (from..=to).map(Tick) {
-            arena.step(tick, inputs, &mut Vec::new());
+            arena.step(tick, inputs, &History::default(), &mut Vec::new());
         }
     };
     step_all(&mut arena, &inputs, 2, 600);
@@ -196,7 +199,12 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
                 Arena::predict(own, &input, tick, &around, &mut spawned);
                 bounces += u32::from((own.velocity - before).length() > 60.0);
             }
-            arena.step(tick, &[PlayerInput { player: PlayerId(3), input }], &mut events);
+            arena.step(
+                tick,
+                &[PlayerInput { player: PlayerId(3), input, view: ViewTime::of(tick) }],
+                &History::default(),
+                &mut events,
+            );
             let own = arena.own(PlayerId(3)).expect("seated").clone();
             match &predicted {
                 // A new ship is the server's to give.

@@ -112,6 +112,12 @@ impl Interpolation {
         tick
     }
 
+    /// The tick last drawn at, with a fraction.
+    #[must_use]
+    pub fn drawn(&self) -> Option<f64> {
+        self.drawn.map(|(tick, _)| tick)
+    }
+
     /// Drawn frames so far for which the newest snapshot was too old, so that things were extrapolated or frozen.
     #[must_use]
     pub fn starved(&self) -> u64 {

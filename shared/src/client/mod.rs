@@ -27,7 +27,8 @@ use lead::Lead;
 use prediction::Prediction;
 use stats::{Arrival, Stats};
 
-use crate::game::{Game, PlayerId, Standing};
+use crate::game::{Game, Interference, PlayerId, Standing};
+use crate::history::ViewTime;
 use crate::protocol::codec;
 use crate::protocol::input::InputPacket;
 use crate::protocol::limits::{EVENTS_MAX, SAMPLES_MAX};
@@ -43,6 +44,8 @@ use crate::time::{MonoTime, Tick, tick_us};
 const EVENTS_KEPT: usize = 256;
 /// Client ticks run at the most in one [`Client::advance`]; further behind, the client jumps to the present.
 const CATCH_UP_TICKS: u32 = 30;
+/// Ticks after a missing input in which a correction is put down to it.
+const INPUT_BLAME_TICKS: u32 = 6;
 /// Inputs whose time of sampling is remembered, to measure the time to their acknowledgement.
 const STAMPS: usize = 256;
 
@@ -148,6 +151,8 @@ pub struct Client<G: Game> {
     players: u16,
     newest: Option<(Tick, MonoTime)>,
     counters: Option<(u8, u8)>,
+    input_missing_at: Option<Tick>,
+    lag_compensation: bool,
     stamps: VecDeque<(Tick, MonoTime)>,
     acked_input: Tick,
     sent: Tick,
@@ -194,6 +199,8 @@ impl<G: Game> Client<G> {
             players: 0,
             newest: None,
             counters: None,
+            input_missing_at: None,
+            lag_compensation: true,
             stamps: VecDeque::new(),
             acked_input: Tick(0),
             sent: Tick(0),
@@ -287,6 +294,12 @@ impl<G: Game> Client<G> {
         self.view.things.clear();
         self.interpolation.show(tick, hidden, &mut self.view.things);
         &self.view
+    }
+
+    /// Whether the server is told what we were looking at, so that it judges hits by that; on unless someone wants to see the
+    /// difference.
+    pub fn set_lag_compensation(&mut self, on: bool) {
+        self.lag_compensation = on;
     }
 
     /// How far the connection has come.
@@ -431,7 +444,9 @@ impl<G: Game> Client<G> {
 
     fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::Own>) {
         let counters = (head.missing, head.dropped);
-        let input_went_missing = self.counters.is_some_and(|before| before != counters);
+        if self.counters.is_some_and(|before| before != counters) {
+            self.input_missing_at = Some(head.tick);
+        }
         if let Some((missing, dropped)) = self.counters {
             self.stats.inputs_missing += u64::from(head.missing.wrapping_sub(missing));
             self.stats.inputs_dropped += u64::from(head.dropped.wrapping_sub(dropped));
@@ -447,8 +462,18 @@ impl<G: Game> Client<G> {
         }
         let correction = self.prediction.reconcile(now, head.tick, own, &self.around);
         self.prediction.confirm_shots(seat.player, head.tick, self.replica.records());
-        if let Some(distance) = correction {
-            self.stats.count_correction(distance, input_went_missing);
+        if let Some((distance, cause)) = correction {
+            // The server uses another input for a tick, and the difference may show a little later.
+            let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
+            self.stats.count_correction(distance, if input { Interference::Input } else { cause });
+        }
+    }
+
+    /// The tick of the others' picture, with a fraction: the drawn one, or the newest snapshot where nobody draws.
+    fn seen_tick(&self) -> f64 {
+        match (self.config.detail, self.interpolation.drawn()) {
+            (Detail::View, Some(drawn)) => drawn,
+            (Detail::View, None) | (Detail::Replica, _) => self.newest.map_or(0.0, |(tick, _)| f64::from(tick.0)),
         }
     }
 
@@ -517,9 +542,12 @@ impl<G: Game> Client<G> {
             return;
         }
         let first = tick.before(samples.len() as u32 - 1);
+        // What was seen lies as far behind the newest sample as it lies behind the first.
+        let seen = if self.lag_compensation { self.seen_tick() } else { f64::from(tick.0) };
+        let lag = ViewTime::of(tick).0.saturating_sub(ViewTime::from_ticks(seen).0);
         let acked = self.newest.map_or(Tick(0), |(tick, _)| tick);
         self.sent = tick;
-        self.send(InputPacket { acked, first, samples }.encode());
+        self.send(InputPacket { acked, first, lag, samples }.encode());
     }
 }
 

@@ -10,7 +10,7 @@ use glam::Vec2;
 
 use super::OwnView;
 use super::interpolation::{Sight, sight_of};
-use crate::game::{EntityId, Game, PlayerId, PredictedSpawn};
+use crate::game::{EntityId, Game, Interference, PlayerId, PredictedSpawn};
 use crate::replication::fields::Record;
 use crate::time::{MonoTime, Tick};
 
@@ -126,8 +126,14 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Takes the server's state at `tick`. Gives the distance in world units by which the state at the newest tick had to
-    /// be corrected, or `None` if it was right or nothing could be compared.
-    pub fn reconcile(&mut self, now: MonoTime, tick: Tick, own: G::Own, around: &G::Around) -> Option<f32> {
+    /// be corrected, and the game's word on why, or `None` if the position was right or nothing could be compared.
+    pub fn reconcile(
+        &mut self,
+        now: MonoTime,
+        tick: Tick,
+        own: G::Own,
+        around: &G::Around,
+    ) -> Option<(f32, Interference)> {
         while self.steps.front().is_some_and(|step| step.tick < tick) {
             self.steps.pop_front();
         }
@@ -139,8 +145,8 @@ impl<G: Game> Prediction<G> {
         if was.is_none() || self.tick < tick {
             self.tick = tick;
         }
-        let compared = predicted.is_some();
-        if compared {
+        let cause = predicted.map(|step| G::interference(&step.own, &own));
+        if cause.is_some() {
             self.steps.pop_front();
         }
         let mut state = (own.clone(), own);
@@ -157,7 +163,7 @@ impl<G: Game> Prediction<G> {
             moved.length()
         });
         self.current = Some(state);
-        distance.filter(|distance| compared && *distance > 0.0)
+        distance.filter(|distance| *distance > 0.0).zip(cause)
     }
 
     /// The own state at `own_tick`, a tick with a fraction.

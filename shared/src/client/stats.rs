@@ -1,5 +1,6 @@
 //! What a player feels, as figures.
 
+use crate::game::Interference;
 use crate::time::Tick;
 
 /// The figures of one snapshot's arrival.
@@ -40,10 +41,8 @@ pub struct Stats {
     pub inputs_missing: u64,
     /// Inputs of ours the server dropped as too late or too early.
     pub inputs_dropped: u64,
-    /// Corrections of the own ship in snapshots after an input of ours went missing.
-    pub corrections_input: u64,
-    /// Corrections of the own ship by the world: contact with other ships, hits, respawns.
-    pub corrections_world: u64,
+    /// Corrections of the own position by cause, in the order of [`Interference::ALL`].
+    pub corrections: [u64; Interference::ALL.len()],
     /// Sum of the distances corrected, in world units.
     pub corrected_units: f64,
     /// The last correction in world units.
@@ -63,12 +62,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn count_correction(&mut self, distance: f32, input_went_missing: bool) {
-        if input_went_missing {
-            self.corrections_input += 1;
-        } else {
-            self.corrections_world += 1;
-        }
+    /// Corrections of the own position for whatever cause.
+    #[must_use]
+    pub fn corrections_total(&self) -> u64 {
+        self.corrections.iter().sum()
+    }
+
+    pub(super) fn count_correction(&mut self, distance: f32, cause: Interference) {
+        self.corrections[cause as usize] += 1;
         self.corrected_units += f64::from(distance);
         self.last_correction_units = distance;
     }

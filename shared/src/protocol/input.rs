@@ -1,14 +1,16 @@
 //! The input packet: what a player asks for, tick by tick, and the newest snapshot they have.
 //!
 //! ```text
-//! packet := kind:u8 = 2, acked:u32, first:u32, count - 1 (golomb 1), samples, padding
+//! packet := kind:u8 = 2, acked:u32, first:u32, lag (golomb 8), count - 1 (golomb 1), samples, padding
 //! ```
+//! `lag` says what the player was looking at when the first sample was taken: how far behind `first`, in sixteenths of a tick.
 //! Samples are for the ticks `first`, `first + 1`, and so on; the first is written in full, each other one with a bit that
 //! says "as the one before" or in full.
 
 use super::FrameKind;
-use super::limits::SAMPLES_MAX;
+use super::limits::{LAG_MAX, SAMPLES_MAX};
 use crate::game::GameInput;
+use crate::history::ViewTime;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::time::Tick;
 
@@ -19,6 +21,8 @@ pub struct InputPacket<I> {
     pub acked: Tick,
     /// The tick that the first sample is for.
     pub first: Tick,
+    /// How far behind `first` the picture was that the player saw, in sixteenths of a tick, at most [`LAG_MAX`].
+    pub lag: u32,
     /// One input per tick, 1 to [`SAMPLES_MAX`].
     pub samples: Vec<I>,
 }
@@ -35,6 +39,7 @@ impl<I: GameInput> InputPacket<I> {
         let mut bits = BitWriter::new(&mut frame);
         bits.bits(self.acked.0, 32);
         bits.bits(self.first.0, 32);
+        bits.golomb(self.lag.min(LAG_MAX), 8);
         bits.golomb(self.samples.len() as u32 - 1, 1);
         let mut before: Option<&I> = None;
         for sample in &self.samples {
@@ -50,6 +55,12 @@ impl<I: GameInput> InputPacket<I> {
         frame
     }
 
+    /// What the player was looking at when the `at`-th sample was taken.
+    #[must_use]
+    pub fn view_of(&self, at: usize) -> ViewTime {
+        ViewTime(ViewTime::of(self.first.after(at as u32)).0.saturating_sub(self.lag))
+    }
+
     /// Reads a packet from the bytes after the kind byte.
     ///
     /// # Errors
@@ -57,6 +68,7 @@ impl<I: GameInput> InputPacket<I> {
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut bits = BitReader::new(bytes);
         let (acked, first) = (Tick(bits.bits(32)?), Tick(bits.bits(32)?));
+        let lag = bits.count(8, LAG_MAX as usize, "view lag")? as u32;
         let count = bits.count(1, SAMPLES_MAX - 1, "input samples")? + 1;
         let mut samples: Vec<I> = Vec::with_capacity(count);
         for _ in 0..count {
@@ -67,6 +79,6 @@ impl<I: GameInput> InputPacket<I> {
             samples.push(sample);
         }
         bits.finish()?;
-        Ok(InputPacket { acked, first, samples })
+        Ok(InputPacket { acked, first, lag, samples })
     }
 }

@@ -15,6 +15,9 @@ pub const NAME_CHARS_MAX: usize = 16;
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Most input samples in one packet; a client that has more to say says the newest.
 pub const SAMPLES_MAX: usize = 12;
+/// Longest time between the picture a player sees and the tick an input is for, in sixteenths of a tick: a sender says this when
+/// it is longer, a receiver refuses more.
+pub const LAG_MAX: u32 = 65_535;
 /// Furthest in the future an input may be, in ticks; one further is dropped and counted. Two seconds at 60 Hz, which is more
 /// than a playable line needs.
 pub const INPUT_AHEAD_MAX: u32 = 120;

@@ -1,0 +1,135 @@
+//! Where everyone was in the last ticks: so that a shot can be judged as its shooter saw it (lag compensation).
+
+use std::collections::VecDeque;
+
+use glam::Vec2;
+
+use crate::game::PlayerId;
+use crate::time::Tick;
+
+/// Furthest back a shot may be judged, in milliseconds: who sees later than that has to aim ahead, so that nobody is hit long
+/// after taking cover.
+pub const REWIND_MS_MAX: u32 = 250;
+/// Ticks of poses kept; covers [`REWIND_MS_MAX`] up to 120 ticks per second.
+pub const HISTORY_TICKS: usize = 32;
+
+const _: () = assert!(HISTORY_TICKS as u32 * 1000 / 120 >= REWIND_MS_MAX);
+
+/// A moment in ticks with a fraction, in sixteenths: what a player was looking at when an input was sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ViewTime(pub u32);
+
+impl ViewTime {
+    /// Parts of a tick it counts.
+    pub const PARTS: u32 = 16;
+
+    /// The moment of a tick.
+    #[must_use]
+    pub fn of(tick: Tick) -> ViewTime {
+        ViewTime(tick.0.saturating_mul(Self::PARTS))
+    }
+
+    /// A moment as clients keep it; negative ones are tick 0.
+    #[must_use]
+    pub fn from_ticks(ticks: f64) -> ViewTime {
+        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u32)
+    }
+
+    /// The moment within what may be judged at `tick`: not after it, and not further back than [`REWIND_MS_MAX`].
+    #[must_use]
+    pub fn judged_at(self, tick: Tick, tick_hz: u32) -> ViewTime {
+        let newest = ViewTime::of(tick);
+        let back = REWIND_MS_MAX * tick_hz * Self::PARTS / 1000;
+        self.clamp(ViewTime(newest.0.saturating_sub(back)), newest)
+    }
+}
+
+/// Where a player was at a tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pose {
+    /// Who.
+    pub player: PlayerId,
+    /// Where, in world units.
+    pub at: Vec2,
+    /// Which life: poses of different lives are not joined by a line.
+    pub life: u16,
+}
+
+/// The poses of the last [`HISTORY_TICKS`] ticks.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    ticks: VecDeque<(Tick, Vec<Pose>)>,
+}
+
+impl History {
+    /// Records a tick: `fill` appends one pose per player, in order of player.
+    pub fn record(&mut self, tick: Tick, fill: impl FnOnce(&mut Vec<Pose>)) {
+        let mut poses = if self.ticks.len() == HISTORY_TICKS {
+            self.ticks.pop_front().map_or_else(Vec::new, |(_, poses)| poses)
+        } else {
+            Vec::new()
+        };
+        poses.clear();
+        fill(&mut poses);
+        self.ticks.push_back((tick, poses));
+    }
+
+    /// Where a player was at a moment, on the line between two ticks; `None` if they were not there at both, or if it is too
+    /// long ago. A moment after the newest tick is the newest tick.
+    #[must_use]
+    pub fn at(&self, player: PlayerId, when: ViewTime) -> Option<Vec2> {
+        let after = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when);
+        let (from_tick, from) = self.ticks.get(after.checked_sub(1)?)?;
+        let from = pose_of(from, player)?;
+        let Some((to_tick, to)) = self.ticks.get(after) else { return Some(from.at) };
+        let to = pose_of(to, player)?;
+        if to.life != from.life {
+            return None;
+        }
+        let (start, end) = (ViewTime::of(*from_tick).0, ViewTime::of(*to_tick).0);
+        let part = (when.0 - start) as f32 / (end - start) as f32;
+        Some(from.at + (to.at - from.at) * part)
+    }
+
+    /// Everyone's pose at a moment, as [`History::at`], in order of player.
+    pub fn all_at(&self, when: ViewTime) -> impl Iterator<Item = (PlayerId, Vec2)> + '_ {
+        let at = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when).saturating_sub(1);
+        let poses = self.ticks.get(at).map_or(&[][..], |(_, poses)| poses.as_slice());
+        poses.iter().filter_map(move |pose| Some((pose.player, self.at(pose.player, when)?)))
+    }
+}
+
+fn pose_of(poses: &[Pose], player: PlayerId) -> Option<&Pose> {
+    poses.binary_search_by_key(&player, |pose| pose.player).ok().map(|at| &poses[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pose_lies_between_those_of_the_ticks_around_it() {
+        let mut history = History::default();
+        for tick in 1..=100u32 {
+            history.record(Tick(tick), |poses| {
+                let life = u16::from(tick >= 90);
+                poses.push(Pose { player: PlayerId(3), at: Vec2::new(tick as f32 * 10.0, 0.0), life });
+            });
+        }
+        let at = |ticks: f64| history.at(PlayerId(3), ViewTime::from_ticks(ticks)).map(|at| at.x);
+        assert_eq!(at(80.0), Some(800.0));
+        assert_eq!(at(80.25), Some(802.5));
+        assert_eq!(at(89.5), None, "between two lives");
+        assert_eq!(at(250.0), Some(1000.0), "no later than the newest");
+        assert_eq!(at(60.0), None, "too long ago");
+        assert_eq!(history.at(PlayerId(4), ViewTime::from_ticks(80.0)), None);
+    }
+
+    #[test]
+    fn a_shot_is_judged_at_most_a_quarter_of_a_second_back() {
+        let judged = |ticks: f64| ViewTime::from_ticks(ticks).judged_at(Tick(100), 60).0 as f64 / 16.0;
+        assert_eq!(judged(95.5), 95.5);
+        assert_eq!(judged(20.0), 85.0);
+        assert_eq!(judged(300.0), 100.0);
+    }
+}
