@@ -36,6 +36,13 @@ pub fn hidden() -> bool {
     document().is_some_and(|d| d.hidden())
 }
 
+/// Whether the person asked their machine for less motion.
+#[must_use]
+pub fn wants_calm() -> bool {
+    let query = window().and_then(|w| w.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
+    query.is_some_and(|q| q.matches())
+}
+
 /// A number that differs from page to page, for what should not happen everywhere at once.
 #[must_use]
 pub fn entropy() -> u64 {

@@ -8,7 +8,7 @@ use crate::random::Random;
 /// The farthest the camera looks ahead of its ship along each axis, world units.
 pub const LEAD_MAX: Vec2 = Vec2::new(120.0, 80.0);
 /// The most a picture shows, world units: less than a client may know, because ships should not look like ants.
-pub const SHOWN_MAX: Vec2 = Vec2::new(1600.0, 1000.0);
+pub const SHOWN_MAX: Vec2 = Vec2::new(1440.0, 900.0);
 /// How far the pointer at the edge of the window pulls the camera, as a share of [`LEAD_MAX`].
 const LEAD_POINTER: f32 = 0.65;
 /// Seconds of flight the camera looks ahead.
@@ -29,6 +29,8 @@ pub struct Camera {
     pub half: Vec2,
     /// Device pixels per world unit.
     pub scale: f32,
+    /// How much shakes are felt, 0..=1: less for people who asked for less motion.
+    pub calm: f32,
     lead: Vec2,
     shake: f32,
     random: Random,
@@ -38,13 +40,21 @@ impl Camera {
     /// A camera at the origin that shows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Camera { at: Vec2::ZERO, half: Vec2::ONE, scale: 1.0, lead: Vec2::ZERO, shake: 0.0, random: Random::new(7) }
+        Camera {
+            at: Vec2::ZERO,
+            half: Vec2::ONE,
+            scale: 1.0,
+            calm: 1.0,
+            lead: Vec2::ZERO,
+            shake: 0.0,
+            random: Random::new(7),
+        }
     }
 
     /// Fits the picture into `pixels`, filling them, so that neither axis reaches beyond `view` world units around the ship,
-    /// lead and shake included.
-    pub fn fit(&mut self, pixels: Vec2, view: Vec2) {
-        let room = SHOWN_MAX.min(view - 2.0 * (LEAD_MAX + SHAKE_REACH));
+    /// lead and shake included. `share` of [`SHOWN_MAX`] is shown, 0..=1: less on a screen in a hand.
+    pub fn fit(&mut self, pixels: Vec2, view: Vec2, share: f32) {
+        let room = (SHOWN_MAX * share).min(view - 2.0 * (LEAD_MAX + SHAKE_REACH));
         let pixels = pixels.max(Vec2::ONE);
         self.scale = (pixels / room).max_element();
         self.half = pixels / self.scale * 0.5;
@@ -56,7 +66,8 @@ impl Camera {
         let share = 1.0 - (-LEAD_RATE * dt).exp();
         self.lead += (wanted.clamp(-LEAD_MAX, LEAD_MAX) - self.lead) * share;
         self.shake = (self.shake - self.shake * SHAKE_DECAY * dt).clamp(0.0, 1.0);
-        let shift = Vec2::new(self.random.bell(), self.random.bell()) * self.shake * self.shake * SHAKE_REACH;
+        let shift =
+            Vec2::new(self.random.bell(), self.random.bell()) * self.shake * self.shake * SHAKE_REACH * self.calm;
         self.at = target + self.lead + shift;
     }
 
@@ -101,7 +112,7 @@ mod tests {
     fn no_window_shows_more_than_the_view_wherever_the_camera_leads() {
         for pixels in [(1920.0, 1080.0), (1080.0, 1920.0), (3440.0, 1440.0), (640.0, 640.0), (1.0, 900.0)] {
             let mut camera = Camera::new();
-            camera.fit(Vec2::from(pixels), VIEW);
+            camera.fit(Vec2::from(pixels), VIEW, 1.0);
             camera.shake(1.0);
             for _ in 0..120 {
                 camera.follow(Vec2::ZERO, Vec2::splat(4000.0), Vec2::ONE, 1.0 / 60.0);
@@ -114,7 +125,7 @@ mod tests {
     #[test]
     fn a_pixel_is_square_and_the_window_is_filled() {
         let mut camera = Camera::new();
-        camera.fit(Vec2::new(1280.0, 720.0), VIEW);
+        camera.fit(Vec2::new(1280.0, 720.0), VIEW, 0.8);
         let pixels = camera.half * 2.0 * camera.scale;
         assert!((pixels - Vec2::new(1280.0, 720.0)).length() < 0.01, "{pixels:?}");
     }

@@ -42,7 +42,7 @@ impl Socket {
     /// # Errors
     /// What the browser says of the address.
     pub fn open(url: &str, wake: Rc<dyn Fn()>) -> Result<Socket, String> {
-        let socket = WebSocket::new_with_str(url, SUBPROTOCOL).map_err(crate::gl::context::text)?;
+        let socket = WebSocket::new_with_str(url, SUBPROTOCOL).map_err(|e| crate::gl::context::text(&e))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
         let inbox = Inbox::default();
         let post = {
@@ -67,7 +67,8 @@ impl Socket {
                 post(arrival);
             })
         };
-        let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| post(Arrival::Closed(event.code())));
+        let on_close =
+            Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| post(Arrival::Closed(event.code())));
         socket.set_onopen(Some(on_event.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));

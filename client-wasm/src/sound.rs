@@ -114,8 +114,12 @@ impl Speaker {
             let own = |player: u16| stage.own == Some(player);
             let (sound, at, gain) = match *sight {
                 Sight::Fired { player, at, .. } => (Sound::Laser, at, if own(player) { 0.34 } else { 0.26 }),
-                Sight::Struck { player, at, shielded: false, .. } => (Sound::Hit, at, if own(player) { 0.95 } else { 0.4 }),
-                Sight::Struck { player, at, shielded: true, .. } => (Sound::Shield, at, if own(player) { 0.8 } else { 0.35 }),
+                Sight::Struck { player, at, shielded: false, .. } => {
+                    (Sound::Hit, at, if own(player) { 0.95 } else { 0.4 })
+                }
+                Sight::Struck { player, at, shielded: true, .. } => {
+                    (Sound::Shield, at, if own(player) { 0.8 } else { 0.35 })
+                }
                 Sight::Chipped { at } => (Sound::Chip, at, 0.22),
                 Sight::Sunk { at, .. } => (Sound::Blast, at, 0.95),
                 Sight::Taken { player, at, .. } => (Sound::Pickup, at, if own(player) { 0.6 } else { 0.15 }),

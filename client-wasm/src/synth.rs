@@ -163,7 +163,8 @@ fn drone() -> Vec<f32> {
     tone_flat(8.0, |t| {
         let swell = |turns: f32| 0.6 + 0.4 * sine(turns);
         let low = sine(55.0 * t) * swell(t / 8.0) + sine(82.5 * t) * 0.6 * swell(t / 4.0 + 0.3);
-        let high = sine(220.0 * t + 0.3 * sine(t / 2.0)) * 0.10 * swell(t / 8.0 + 0.6) + sine(330.25 * t) * 0.06 * swell(t / 4.0);
+        let high = sine(220.0 * t + 0.3 * sine(t / 2.0)) * 0.10 * swell(t / 8.0 + 0.6)
+            + sine(330.25 * t) * 0.06 * swell(t / 4.0);
         (low * 0.32 + high) * 0.6
     })
 }

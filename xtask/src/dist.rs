@@ -32,11 +32,7 @@ pub fn dist() -> Result<()> {
     let binary = folder.join(built.file_name().context("a program has a name")?);
     fs::copy(&built, &binary).with_context(|| format!("cannot write {}", short(&binary)))?;
     try_in_an_empty_folder(&binary)?;
-    println!(
-        "{} ({:.1} MB)",
-        short(&binary),
-        fs::metadata(&binary)?.len() as f64 / 1e6
-    );
+    println!("{} ({:.1} MB)", short(&binary), fs::metadata(&binary)?.len() as f64 / 1e6);
     Ok(())
 }
 
@@ -44,30 +40,16 @@ pub fn dist() -> Result<()> {
 fn try_in_an_empty_folder(binary: &Path) -> Result<()> {
     let folder = EmptyFolder::new()?;
     let mut command = Command::new(binary);
-    command
-        .args(["--host", "127.0.0.1", "--port", "0"])
-        .current_dir(&folder.0);
+    command.args(["--host", "127.0.0.1", "--port", "0"]).current_dir(&folder.0);
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let address = address_of(&mut server)?;
-    for (path, expected) in [
-        ("/", b"broadside_client_wasm.js".as_slice()),
-        ("/broadside_client_wasm_bg.wasm", b"\0asm"),
-    ] {
+    for (path, expected) in
+        [("/", b"broadside_client_wasm.js".as_slice()), ("/broadside_client_wasm_bg.wasm", b"\0asm")]
+    {
         let answer = http::get(address, path)?;
-        ensure!(
-            answer.status == 200,
-            "GET {path} answered {} and not 200",
-            answer.status
-        );
-        let as_expected = answer
-            .body
-            .windows(expected.len())
-            .any(|part| part == expected);
-        ensure!(
-            as_expected,
-            "GET {path} did not bring {:?}",
-            String::from_utf8_lossy(expected)
-        );
+        ensure!(answer.status == 200, "GET {path} answered {} and not 200", answer.status);
+        let as_expected = answer.body.windows(expected.len()).any(|part| part == expected);
+        ensure!(as_expected, "GET {path} did not bring {:?}", String::from_utf8_lossy(expected));
     }
     server.end()
 }
@@ -81,19 +63,9 @@ fn address_of(server: &mut Service) -> Result<SocketAddr> {
         _ = BufReader::new(stdout).read_line(&mut line);
         _ = line_out.send(line);
     });
-    let line = line_in
-        .recv_timeout(START_MAX)
-        .context("the server did not say where it listens")?;
-    let address = line
-        .trim()
-        .strip_prefix("listening on http://")
-        .and_then(|address| address.parse().ok());
-    address.with_context(|| {
-        format!(
-            "the server said {:?} and not `listening on http://ADDRESS`",
-            line.trim()
-        )
-    })
+    let line = line_in.recv_timeout(START_MAX).context("the server did not say where it listens")?;
+    let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+    address.with_context(|| format!("the server said {:?} and not `listening on http://ADDRESS`", line.trim()))
 }
 
 /// A folder with nothing in it, which goes with this value.
@@ -102,8 +74,7 @@ struct EmptyFolder(PathBuf);
 impl EmptyFolder {
     fn new() -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("broadside-dist-{}", std::process::id()));
-        fs::create_dir(&folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        fs::create_dir(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         Ok(Self(folder))
     }
 }

@@ -15,10 +15,7 @@ pub struct Args {
     #[arg(long)]
     #[cfg_attr(
         not(target_os = "linux"),
-        expect(
-            dead_code,
-            reason = "only Linux can tell a process of its parent's end"
-        )
+        expect(dead_code, reason = "only Linux can tell a process of its parent's end")
     )]
     parent: u32,
     /// The program and its arguments.
@@ -31,22 +28,14 @@ pub struct Args {
 pub fn guarded(command: &Command) -> Result<Command> {
     let mut guarded = if cfg!(target_os = "linux") {
         let mut guarded = Command::new(std::env::current_exe()?);
-        guarded
-            .arg("guard")
-            .arg("--parent")
-            .arg(std::process::id().to_string())
-            .arg("--");
+        guarded.arg("guard").arg("--parent").arg(std::process::id().to_string()).arg("--");
         guarded.arg(command.get_program());
         guarded
     } else {
         Command::new(command.get_program())
     };
     guarded.args(command.get_args());
-    guarded.envs(
-        command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
+    guarded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if let Some(dir) = command.get_current_dir() {
         guarded.current_dir(dir);
     }
@@ -60,14 +49,8 @@ pub fn become_program(args: &Args) -> Result<()> {
 
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM)?;
     let parent = nix::unistd::getppid().as_raw().cast_unsigned();
-    anyhow::ensure!(
-        parent == args.parent,
-        "the process {} has ended already",
-        args.parent
-    );
-    let error = Command::new(&args.program[0])
-        .args(&args.program[1..])
-        .exec();
+    anyhow::ensure!(parent == args.parent, "the process {} has ended already", args.parent);
+    let error = Command::new(&args.program[0]).args(&args.program[1..]).exec();
     Err(error.into())
 }
 

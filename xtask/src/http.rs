@@ -24,10 +24,7 @@ pub struct Answer {
 pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).with_context(|| format!("{address}{path} did not answer in HTTP"))
@@ -37,10 +34,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..head_end]).ok()?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some(Answer {
-        status,
-        body: bytes[head_end + 4..].to_vec(),
-    })
+    Some(Answer { status, body: bytes[head_end + 4..].to_vec() })
 }
 
 #[cfg(test)]
@@ -49,12 +43,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_split_into_status_and_body() {
-        let answer =
-            parse(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno\r\n\r\nsuch").expect("it is HTTP");
-        assert_eq!(
-            (answer.status, answer.body.as_slice()),
-            (404, b"no\r\n\r\nsuch".as_slice())
-        );
+        let answer = parse(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno\r\n\r\nsuch").expect("it is HTTP");
+        assert_eq!((answer.status, answer.body.as_slice()), (404, b"no\r\n\r\nsuch".as_slice()));
     }
 
     #[test]

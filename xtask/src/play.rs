@@ -38,34 +38,23 @@ pub fn play(args: &Args) -> Result<()> {
     toolchain::ensure_wasm_target()?;
     site::build()?;
     // Both in one call, so that they share every dependency.
-    run(&mut cargo(
-        "build --release --package broadside-server --package broadside-bots --bins",
-    ))?;
+    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))?;
 
     let mut server = start_server(args)?;
     if !wait_until_up(&mut server, args)? {
         return server.end();
     }
-    let mut bots = if args.bots > 0 {
-        Some(start_bots(args)?)
-    } else {
-        None
-    };
+    let mut bots = if args.bots > 0 { Some(start_bots(args)?) } else { None };
     println!("playing at http://{}:{}", name_of(args.host), args.port);
 
     while process::stop_signals() == 0 {
         for service in [Some(&mut server), bots.as_mut()].into_iter().flatten() {
-            let name = service.name();
-            if let Some(status) = service.ended()? {
-                bail!(
-                    "the {name} ended by itself ({status}){}",
-                    if name == "server" {
-                        String::new()
-                    } else {
-                        last_words()
-                    }
-                );
-            }
+            let Some(status) = service.ended()? else {
+                continue;
+            };
+            // The server has told its reason on the terminal; the bots have told theirs to their log.
+            let why = if service.name() == "bots" { last_words() } else { String::new() };
+            bail!("the {} ended unasked ({status}){why}", service.name());
         }
         std::thread::sleep(GLANCE);
     }
@@ -87,8 +76,7 @@ fn ensure_port_is_free(args: &Args) -> Result<()> {
                 args.port
             ),
             Err(error) if address == args.host => {
-                return Err(error)
-                    .with_context(|| format!("cannot listen on {address} port {}", args.port));
+                return Err(error).with_context(|| format!("cannot listen on {address} port {}", args.port));
             }
             // A machine without IPv6 has no such address, and no one else there either.
             Ok(_) | Err(_) => {}
@@ -99,12 +87,7 @@ fn ensure_port_is_free(args: &Args) -> Result<()> {
 
 fn start_server(args: &Args) -> Result<Service> {
     let mut command = Command::new(program("release", "broadside-server"));
-    command.args([
-        "--host",
-        &args.host.to_string(),
-        "--port",
-        &args.port.to_string(),
-    ]);
+    command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
     command.arg("--assets").arg(web_dir()).current_dir(root());
     if std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "warn");
@@ -124,26 +107,17 @@ fn wait_until_up(server: &mut Service, args: &Args) -> Result<bool> {
         if let Some(status) = server.ended()? {
             bail!("the server ended before it was up ({status})");
         }
-        ensure!(
-            started_at.elapsed() < START_MAX,
-            "the server did not answer GET /healthz within {START_MAX:?}"
-        );
+        ensure!(started_at.elapsed() < START_MAX, "the server did not answer GET /healthz within {START_MAX:?}");
         std::thread::sleep(GLANCE);
     }
     Ok(false)
 }
 
 fn start_bots(args: &Args) -> Result<Service> {
-    let log =
-        File::create(bots_log()).with_context(|| format!("cannot write {}", short(&bots_log())))?;
-    let url = format!(
-        "ws://{}/ws",
-        SocketAddr::new(reachable(args.host), args.port)
-    );
+    let log = File::create(bots_log()).with_context(|| format!("cannot write {}", short(&bots_log())))?;
+    let url = format!("ws://{}/ws", SocketAddr::new(reachable(args.host), args.port));
     let mut command = Command::new(program("release", "bot"));
-    command
-        .args([&url, "--count", &args.bots.to_string(), "--skill", "0.6"])
-        .current_dir(root());
+    command.args([&url, "--count", &args.bots.to_string(), "--skill", "0.6"]).current_dir(root());
     Service::start("bots", &command, log.try_clone()?.into(), log.into())
 }
 
@@ -153,10 +127,7 @@ fn bots_log() -> PathBuf {
 
 fn last_words() -> String {
     let log = std::fs::read_to_string(bots_log()).unwrap_or_default();
-    let line = log
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or("they said nothing");
+    let line = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("they said nothing");
     format!(": {line} (all of it: {})", short(&bots_log()))
 }
 

@@ -30,8 +30,7 @@ impl std::error::Error for Stopped {}
 
 /// From here on Ctrl-C, SIGTERM and a closed terminal are counted and end nothing by themselves.
 pub fn catch_stop_signals() -> Result<()> {
-    ctrlc::set_handler(|| _ = STOP_SIGNALS.fetch_add(1, Ordering::Relaxed))
-        .context("cannot catch Ctrl-C")
+    ctrlc::set_handler(|| _ = STOP_SIGNALS.fetch_add(1, Ordering::Relaxed)).context("cannot catch Ctrl-C")
 }
 
 /// How often we were asked to stop.
@@ -45,10 +44,7 @@ pub fn stop_signals() -> u32 {
 /// It cannot be started, it fails, or [`Stopped`].
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .spawn()
-        .with_context(|| format!("cannot start `{shown}`"))?;
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start `{shown}`"))?;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -68,14 +64,9 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 fn shown(command: &Command) -> String {
-    let program = std::path::Path::new(command.get_program())
-        .file_stem()
-        .unwrap_or(command.get_program());
+    let program = std::path::Path::new(command.get_program()).file_stem().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// A program that runs until it is told to end; it dies with this value, and with this process.
@@ -87,19 +78,12 @@ pub struct Service {
 impl Service {
     /// Starts `command` with no input and in a process group of its own: Ctrl-C then reaches us alone, and we
     /// decide the order in which things end.
-    pub fn start(
-        name: &'static str,
-        command: &Command,
-        stdout: Stdio,
-        stderr: Stdio,
-    ) -> Result<Self> {
+    pub fn start(name: &'static str, command: &Command, stdout: Stdio, stderr: Stdio) -> Result<Self> {
         let mut command = guard::guarded(command)?;
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start the {name}"))?;
+        let child = command.spawn().with_context(|| format!("cannot start the {name}"))?;
         Ok(Self { name, child })
     }
 
@@ -127,23 +111,11 @@ impl Service {
         ask_to_end(&mut self.child);
         loop {
             if let Some(status) = self.child.try_wait()? {
-                ensure!(
-                    status.success() || !cfg!(unix),
-                    "the {} ended with {status}",
-                    self.name
-                );
+                ensure!(status.success() || !cfg!(unix), "the {} ended with {status}", self.name);
                 return Ok(());
             }
-            ensure!(
-                asked_at.elapsed() < GRACE,
-                "the {} had to be killed: it did not end in {GRACE:?}",
-                self.name
-            );
-            ensure!(
-                stop_signals() == signals_before,
-                "the {} was killed",
-                self.name
-            );
+            ensure!(asked_at.elapsed() < GRACE, "the {} had to be killed: it did not end in {GRACE:?}", self.name);
+            ensure!(stop_signals() == signals_before, "the {} was killed", self.name);
             std::thread::sleep(GLANCE);
         }
     }

@@ -52,16 +52,7 @@ const RULES: &[Rule] = &[
         inside: PURE,
         except: &[],
         tests: InTests::Allowed,
-        words: &[
-            "thread",
-            "thread_local",
-            "tokio",
-            "rayon",
-            "Mutex",
-            "RwLock",
-            "DashMap",
-            "dashmap",
-        ],
+        words: &["thread", "thread_local", "tokio", "rayon", "Mutex", "RwLock", "DashMap", "dashmap"],
         why: "a pure core is driven from outside: no threads, locks or tasks",
     },
     Rule {
@@ -82,16 +73,7 @@ const RULES: &[Rule] = &[
         inside: PURE,
         except: &[],
         tests: InTests::Allowed,
-        words: &[
-            "TcpStream",
-            "TcpListener",
-            "UdpSocket",
-            "ToSocketAddrs",
-            "axum",
-            "hyper",
-            "web_sys",
-            "js_sys",
-        ],
+        words: &["TcpStream", "TcpListener", "UdpSocket", "ToSocketAddrs", "axum", "hyper", "web_sys", "js_sys"],
         why: "sockets and the browser live in the shells around a pure core",
     },
     Rule {
@@ -118,7 +100,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// What the pure crate may be built from.
-const SHARED_MAY_USE: &[&str] = &["bincode", "glam", "libm", "serde", "thiserror", "tracing"];
+const SHARED_MAY_USE: &[&str] = &["bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing"];
 
 /// Checks that pure folders are pure and that arrows between modules point one way.
 pub fn check() -> Result<()> {
@@ -127,27 +109,14 @@ pub fn check() -> Result<()> {
 
 fn findings(files: &[SourceFile]) -> Vec<Finding> {
     let mut found = Vec::new();
-    let rust: Vec<(&SourceFile, String)> = files
-        .iter()
-        .filter(|file| file.is_rust())
-        .map(|file| (file, code_only(&file.text)))
-        .collect();
+    let rust: Vec<(&SourceFile, String)> =
+        files.iter().filter(|file| file.is_rust()).map(|file| (file, code_only(&file.text))).collect();
     let test_modules = test_modules(&rust);
     for (file, code) in &rust {
-        let is_test = test_modules
-            .iter()
-            .any(|module| file.is_in(module) || file.path == format!("{module}.rs"));
-        let product = if is_test {
-            String::new()
-        } else {
-            without_tests(code).0
-        };
+        let is_test = test_modules.iter().any(|module| file.is_in(module) || file.path == format!("{module}.rs"));
+        let product = if is_test { String::new() } else { without_tests(code).0 };
         for rule in RULES.iter().filter(|rule| rule.covers(file)) {
-            let code = if rule.tests == InTests::Banned {
-                code
-            } else {
-                &product
-            };
+            let code = if rule.tests == InTests::Banned { code } else { &product };
             let wrong = words(code).filter(|(_, word)| rule.words.contains(word));
             found.extend(wrong.map(|(line, word)| Finding {
                 path: file.path.clone(),
@@ -175,17 +144,8 @@ fn test_modules(rust: &[(&SourceFile, String)]) -> BTreeSet<String> {
     for (file, code) in rust {
         let stem = file.path.trim_end_matches(".rs");
         let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-        let home = if matches!(name, "mod" | "lib" | "main") {
-            folder
-        } else {
-            stem
-        };
-        modules.extend(
-            without_tests(code)
-                .1
-                .iter()
-                .map(|module| format!("{home}/{module}")),
-        );
+        let home = if matches!(name, "mod" | "lib" | "main") { folder } else { stem };
+        modules.extend(without_tests(code).1.iter().map(|module| format!("{home}/{module}")));
     }
     modules
 }
@@ -199,11 +159,7 @@ fn dependencies_of_shared(manifest: &SourceFile) -> Vec<Finding> {
             continue;
         }
         let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-        if in_dependencies
-            && !name.is_empty()
-            && !name.starts_with('#')
-            && !SHARED_MAY_USE.contains(&name)
-        {
+        if in_dependencies && !name.is_empty() && !name.starts_with('#') && !SHARED_MAY_USE.contains(&name) {
             let allowed = SHARED_MAY_USE.join(", ");
             found.push(Finding {
                 path: manifest.path.clone(),
@@ -220,25 +176,16 @@ mod tests {
     use super::*;
 
     fn found_in(path: &str, text: &str) -> Vec<(usize, String)> {
-        let files = [SourceFile {
-            path: path.into(),
-            text: text.into(),
-        }];
+        let files = [SourceFile { path: path.into(), text: text.into() }];
         let word = |what: &str| what.split('`').nth(1).unwrap_or_default().to_string();
-        findings(&files)
-            .into_iter()
-            .map(|finding| (finding.line, word(&finding.what)))
-            .collect()
+        findings(&files).into_iter().map(|finding| (finding.line, word(&finding.what))).collect()
     }
 
     #[test]
     fn a_clock_in_the_room_is_found_however_it_is_imported() {
         let text = "//! Instant\nuse std::time::{Duration, Instant};\nfn f() -> Instant { std::time::Instant::now() }";
         let line = |line| (line, "Instant".to_string());
-        assert_eq!(
-            found_in("server/src/room/room.rs", text),
-            [line(2), line(3), line(3)]
-        );
+        assert_eq!(found_in("server/src/room/room.rs", text), [line(2), line(3), line(3)]);
         assert_eq!(found_in("server/src/session/mod.rs", text).len(), 3);
         assert_eq!(found_in("server/src/net/driver.rs", text), []);
         assert_eq!(found_in("server/src/roommate.rs", text), []);
@@ -253,18 +200,9 @@ mod tests {
     #[test]
     fn a_module_declared_for_tests_is_a_test_wherever_it_lives() {
         let files = [
-            SourceFile {
-                path: "shared/src/lib.rs".into(),
-                text: "pub mod game;\n#[cfg(test)]\nmod toy;".into(),
-            },
-            SourceFile {
-                path: "shared/src/toy.rs".into(),
-                text: "use std::collections::HashSet;".into(),
-            },
-            SourceFile {
-                path: "shared/src/toy/deep.rs".into(),
-                text: "use std::thread;".into(),
-            },
+            SourceFile { path: "shared/src/lib.rs".into(), text: "pub mod game;\n#[cfg(test)]\nmod toy;".into() },
+            SourceFile { path: "shared/src/toy.rs".into(), text: "use std::collections::HashSet;".into() },
+            SourceFile { path: "shared/src/toy/deep.rs".into(), text: "use std::thread;".into() },
         ];
         assert_eq!(findings(&files), []);
     }
@@ -272,10 +210,7 @@ mod tests {
     #[test]
     fn the_engine_never_names_the_game() {
         let text = "use crate::arena::Ship;";
-        assert_eq!(
-            found_in("shared/src/replication/delta.rs", text),
-            [(1, "arena".to_string())]
-        );
+        assert_eq!(found_in("shared/src/replication/delta.rs", text), [(1, "arena".to_string())]);
         assert_eq!(found_in("shared/src/arena/ship.rs", text), []);
     }
 
@@ -283,23 +218,14 @@ mod tests {
     fn each_library_has_one_owner_even_in_tests() {
         let text = "#[cfg(test)]\nmod tests { use bincode::encode; use tokio_tungstenite as t; }";
         assert_eq!(found_in("server/src/http/mod.rs", text).len(), 2);
-        assert_eq!(
-            found_in("shared/src/protocol/codec.rs", "use bincode::encode;"),
-            []
-        );
-        assert_eq!(
-            found_in("bots/src/socket.rs", "use tokio_tungstenite as t;"),
-            []
-        );
+        assert_eq!(found_in("shared/src/protocol/codec.rs", "use bincode::encode;"), []);
+        assert_eq!(found_in("bots/src/socket.rs", "use tokio_tungstenite as t;"), []);
     }
 
     #[test]
     fn the_pure_crate_gets_no_new_dependency_unseen() {
         let text = "[package]\nname = \"x\"\n[dependencies]\nserde.workspace = true\ntokio = { version = \"1\" }\n\
                     [dev-dependencies]\nproptest.workspace = true\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"";
-        assert_eq!(
-            found_in("shared/Cargo.toml", text),
-            [(5, "tokio".into()), (9, "libc".into())]
-        );
+        assert_eq!(found_in("shared/Cargo.toml", text), [(5, "tokio".into()), (9, "libc".into())]);
     }
 }

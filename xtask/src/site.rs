@@ -17,25 +17,18 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, cargo, root, short, target_dir, web_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// Files that hold compressed data already.
-const COMPRESSED: [&str; 10] = [
-    "png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2",
-];
+const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
 
 /// Brings `target/web` up to date.
 pub fn build() -> Result<()> {
-    run(&mut cargo(&format!(
-        "build --package broadside-client-wasm --target {WASM_TARGET} --profile wasm"
-    )))?;
-    let wasm = target_dir()
-        .join(WASM_TARGET)
-        .join("wasm/broadside_client_wasm.wasm");
+    run(&mut cargo(&format!("build --package broadside-client-wasm --target {WASM_TARGET} --profile wasm")))?;
+    let wasm = target_dir().join(WASM_TARGET).join("wasm/broadside_client_wasm.wasm");
     let (web, stamp) = (web_dir(), web_dir().with_extension("stamp"));
     let key = key(&wasm, &root().join("assets"))?;
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, &web).unwrap_or_default())
-    {
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, &web).unwrap_or_default()) {
         return Ok(());
     }
     let fresh = web.with_extension("new");
@@ -60,6 +53,9 @@ fn make(wasm: &Path, fresh: &Path) -> Result<()> {
         .typescript(false)
         // The page calls `init()` without an address; this makes the script find the wasm beside itself.
         .omit_default_module_path(false)
+        // Names of functions and tools are worth nothing to a player, and a tenth of the download.
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .generate(fresh)
         .context("wasm-bindgen refused the client")?;
     files(fresh)?.iter().try_for_each(|file| compress(file))
@@ -67,11 +63,7 @@ fn make(wasm: &Path, fresh: &Path) -> Result<()> {
 
 /// Writes the compressed siblings of `file` that are smaller than it.
 fn compress(file: &Path) -> Result<()> {
-    let extension = file
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
+    let extension = file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     if COMPRESSED.contains(&extension.as_str()) {
         return Ok(());
     }
@@ -100,9 +92,7 @@ fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
 fn key(wasm: &Path, assets: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     RECIPE.hash(&mut hasher);
-    fs::read(wasm)
-        .with_context(|| format!("cannot read {}", short(wasm)))?
-        .hash(&mut hasher);
+    fs::read(wasm).with_context(|| format!("cannot read {}", short(wasm)))?.hash(&mut hasher);
     for file in files(assets)? {
         file.strip_prefix(assets)?.hash(&mut hasher);
         fs::read(&file)?.hash(&mut hasher);
@@ -114,11 +104,7 @@ fn key(wasm: &Path, assets: &Path) -> Result<String> {
 fn describe(key: &str, web: &Path) -> Result<String> {
     let mut text = format!("{key}\n");
     for file in files(web)? {
-        text += &format!(
-            "{} {}\n",
-            fs::metadata(&file)?.len(),
-            file.strip_prefix(web)?.display()
-        );
+        text += &format!("{} {}\n", fs::metadata(&file)?.len(), file.strip_prefix(web)?.display());
     }
     Ok(text)
 }
@@ -128,8 +114,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder)
-            .with_context(|| format!("cannot read the folder {}", short(&folder)))?;
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", short(&folder)))?;
         for entry in entries {
             let path = entry?.path();
             if path.is_dir() {
@@ -145,8 +130,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn remove_folder(folder: &Path) -> Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove the folder {}", short(folder)))?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove the folder {}", short(folder)))?;
     }
     Ok(())
 }
@@ -155,19 +139,11 @@ fn remove_folder(folder: &Path) -> Result<()> {
 fn report(web: &Path) -> Result<()> {
     let all = files(web)?;
     let mut bytes = 0;
-    for file in all
-        .iter()
-        .filter(|file| !matches!(file.extension().and_then(|e| e.to_str()), Some("br" | "gz")))
-    {
+    for file in all.iter().filter(|file| !matches!(file.extension().and_then(|e| e.to_str()), Some("br" | "gz"))) {
         let packed = PathBuf::from(format!("{}.br", file.display()));
         bytes += fs::metadata(if packed.exists() { &packed } else { file })?.len();
     }
-    eprintln!(
-        "made {}: {} files, {} kB for a first visit",
-        short(web),
-        all.len(),
-        bytes.div_ceil(1000)
-    );
+    eprintln!("made {}: {} files, {} kB for a first visit", short(web), all.len(), bytes.div_ceil(1000));
     Ok(())
 }
 
@@ -185,9 +161,7 @@ mod tests {
             .expect("valid");
         assert_eq!(again, plain);
         again.clear();
-        flate2::read::GzDecoder::new(gzip(&plain).expect("gzip").as_slice())
-            .read_to_end(&mut again)
-            .expect("valid");
+        flate2::read::GzDecoder::new(gzip(&plain).expect("gzip").as_slice()).read_to_end(&mut again).expect("valid");
         assert_eq!(again, plain);
     }
 }

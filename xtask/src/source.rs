@@ -26,9 +26,7 @@ impl SourceFile {
 
     /// Whether it is `folder` or inside of it.
     pub fn is_in(&self, folder: &str) -> bool {
-        self.path
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -64,9 +62,7 @@ pub fn project_files() -> Result<Vec<SourceFile>> {
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> Result<()> {
-    for entry in fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder {}", folder.display()))?
-    {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
@@ -93,11 +89,7 @@ pub fn code_only(text: &str) -> String {
             out.push(chars[at]);
             at += 1;
         } else {
-            out.extend(
-                chars[at..end]
-                    .iter()
-                    .map(|&c| if c == '\n' { '\n' } else { ' ' }),
-            );
+            out.extend(chars[at..end].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
             at = end;
         }
     }
@@ -151,18 +143,9 @@ fn raw_string(rest: &[char], prefix: usize) -> usize {
     if rest.get(open) != Some(&'"') {
         return 0;
     }
-    let closes = |at: &usize| {
-        rest[*at] == '"'
-            && rest[at + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|&&c| c == '#')
-                .count()
-                == hashes
-    };
-    (open + 1..rest.len())
-        .find(closes)
-        .map_or(rest.len(), |at| at + 1 + hashes)
+    let closes =
+        |at: &usize| rest[*at] == '"' && rest[at + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes;
+    (open + 1..rest.len()).find(closes).map_or(rest.len(), |at| at + 1 + hashes)
 }
 
 /// `code` (of [`code_only`]) with everything under `#[cfg(test)]` as blanks, and the names of the modules that are
@@ -174,18 +157,12 @@ pub fn without_tests(code: &str) -> (String, Vec<String>) {
     while let Some(at) = rest.find(MARK) {
         let (before, item) = rest.split_at(at);
         let end = item_end(item, MARK.len());
-        let declared = item[..end]
-            .strip_suffix(';')
-            .and_then(|item| item.rsplit_once("mod "));
+        let declared = item[..end].strip_suffix(';').and_then(|item| item.rsplit_once("mod "));
         if let Some((_, name)) = declared {
             modules.push(name.trim().to_string());
         }
         kept.push_str(before);
-        kept.extend(
-            item[..end]
-                .chars()
-                .map(|c| if c == '\n' { '\n' } else { ' ' }),
-        );
+        kept.extend(item[..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
         rest = &item[end..];
     }
     kept.push_str(rest);
@@ -211,9 +188,7 @@ fn item_end(item: &str, from: usize) -> usize {
 /// The words (identifiers and keywords) of `code`, each with its line from 1.
 pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     code.lines().zip(1..).flat_map(|(text, line)| {
-        text.split(|c| !is_word(c))
-            .filter(|word| !word.is_empty())
-            .map(move |word| (line, word))
+        text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(move |word| (line, word))
     })
 }
 
@@ -231,15 +206,7 @@ mod tests {
         let code = code_only(text);
         assert_eq!(
             words(&code).collect::<Vec<_>>(),
-            [
-                (1, "a"),
-                (3, "b"),
-                (3, "c"),
-                (3, "d"),
-                (3, "b"),
-                (3, "f"),
-                (3, "g")
-            ]
+            [(1, "a"), (3, "b"), (3, "c"), (3, "d"), (3, "b"), (3, "f"), (3, "g")]
         );
         assert_eq!(code.chars().count(), text.chars().count());
     }
@@ -251,13 +218,9 @@ mod tests {
 
     #[test]
     fn test_modules_are_cut_out_and_named() {
-        let code =
-            "a\n#[cfg(test)]\nmod tests { fn b() {} }\nc\n#[cfg(test)]\npub mod toy;\nd [0; 2]";
+        let code = "a\n#[cfg(test)]\nmod tests { fn b() {} }\nc\n#[cfg(test)]\npub mod toy;\nd [0; 2]";
         let (kept, modules) = without_tests(code);
-        assert_eq!(
-            words(&kept).collect::<Vec<_>>(),
-            [(1, "a"), (4, "c"), (7, "d"), (7, "0"), (7, "2")]
-        );
+        assert_eq!(words(&kept).collect::<Vec<_>>(), [(1, "a"), (4, "c"), (7, "d"), (7, "0"), (7, "2")]);
         assert_eq!(modules, ["toy"]);
     }
 }

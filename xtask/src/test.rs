@@ -35,23 +35,14 @@ enum Step {
 /// Runs every step, or the chosen one.
 pub fn test(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
-    let steps: Vec<Step> = Step::value_variants()
-        .iter()
-        .copied()
-        .filter(|step| args.only.is_none_or(|only| only == *step))
-        .collect();
+    let steps: Vec<Step> =
+        Step::value_variants().iter().copied().filter(|step| args.only.is_none_or(|only| only == *step)).collect();
     let started_at = Instant::now();
     for (step, number) in steps.iter().zip(1..) {
         let (name, step_started_at) = (step.name(), Instant::now());
         println!("[{number}/{}] {name}: {}", steps.len(), step.about());
-        step.run().with_context(|| {
-            format!("{name} failed; `cargo xtask test --only {name}` repeats it")
-        })?;
-        println!(
-            "[{number}/{}] {name}: good after {}",
-            steps.len(),
-            seconds(step_started_at.elapsed())
-        );
+        step.run().with_context(|| format!("{name} failed; `cargo xtask test --only {name}` repeats it"))?;
+        println!("[{number}/{}] {name}: good after {}", steps.len(), seconds(step_started_at.elapsed()));
     }
     println!("all good after {}", seconds(started_at.elapsed()));
     Ok(())
@@ -63,10 +54,7 @@ fn seconds(time: Duration) -> String {
 
 impl Step {
     fn name(self) -> String {
-        self.to_possible_value()
-            .expect("no step is hidden")
-            .get_name()
-            .to_string()
+        self.to_possible_value().expect("no step is hidden").get_name().to_string()
     }
 
     fn about(self) -> &'static str {
@@ -91,15 +79,11 @@ impl Step {
             Step::Purity => purity::check(),
             Step::Tidy => tidy::check(),
             // `--test browser` because a target that plain `cargo test` leaves out is none of `--all-targets`.
-            Step::Clippy => run(&mut cargo(
-                "clippy --workspace --all-targets --test browser -- -D warnings",
-            )),
+            Step::Clippy => run(&mut cargo("clippy --workspace --all-targets --test browser -- -D warnings")),
             Step::ClippyWasm => run(&mut cargo(&format!(
                 "clippy --package broadside-shared --package broadside-client-wasm --target {WASM_TARGET} -- -D warnings"
             ))),
-            Step::Docs => {
-                run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))
-            }
+            Step::Docs => run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")),
             Step::Unit => run(&mut cargo("test --workspace")),
             Step::Site => embedded_site(),
             Step::Browser => browser(),
@@ -116,9 +100,7 @@ fn tools() -> Result<()> {
 /// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.
 fn embedded_site() -> Result<()> {
     site::build()?;
-    run(&mut cargo(
-        "clippy --workspace --bins --features broadside-server/embed -- -D warnings",
-    ))
+    run(&mut cargo("clippy --workspace --bins --features broadside-server/embed -- -D warnings"))
 }
 
 /// Always with `--workspace`, like the steps before: other selections of packages would build dependencies anew.

@@ -14,11 +14,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const MAP: &str = "docs/ARCHITECTURE.md";
 
 /// Work that was put off. In two halves, so that this line is none.
-const LEFTOVERS: [&str; 3] = [
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-];
+const LEFTOVERS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 /// Beginnings of paths that exist on one machine only.
 const MACHINE_PATHS: [&str; 5] = [
     concat!("/wo", "rk/"),
@@ -37,11 +33,7 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in files {
         let mut add = |line, what| {
-            found.push(Finding {
-                path: file.path.clone(),
-                line,
-                what,
-            });
+            found.push(Finding { path: file.path.clone(), line, what });
         };
         if file.path != "Cargo.lock" {
             leftovers(&file.text, &mut add);
@@ -49,20 +41,12 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
         if file.is_rust() {
             let lines = file.text.lines().count();
             if lines > FILE_LINES_MAX {
-                add(
-                    lines,
-                    format!(
-                        "the file has {lines} lines, more than {FILE_LINES_MAX}: split it by idea"
-                    ),
-                );
+                add(lines, format!("the file has {lines} lines, more than {FILE_LINES_MAX}: split it by idea"));
             }
             let code = code_only(&file.text);
             for (line, text) in (1..).zip(code.lines()) {
                 if text.contains("#[ignore") {
-                    add(
-                        line,
-                        "a test that nobody runs proves nothing: make it pass or remove it".into(),
-                    );
+                    add(line, "a test that nobody runs proves nothing: make it pass or remove it".into());
                 }
             }
             long_functions(&code, &mut add);
@@ -82,10 +66,7 @@ fn leftovers(text: &str, add: &mut impl FnMut(usize, String)) {
             }
         }
         for path in MACHINE_PATHS.iter().filter(|path| text.contains(**path)) {
-            add(
-                line,
-                format!("`{path}`: this path exists on one machine only"),
-            );
+            add(line, format!("`{path}`: this path exists on one machine only"));
         }
     }
 }
@@ -98,56 +79,28 @@ fn long_functions(code: &str, add: &mut impl FnMut(usize, String)) {
             continue;
         };
         let indent = &line[..line.len() - line.trim_start().len()];
-        let ends = |line: &&str| {
-            line.strip_prefix(indent)
-                .is_some_and(|rest| rest.trim_end() == "}")
-        };
+        let ends = |line: &&str| line.strip_prefix(indent).is_some_and(|rest| rest.trim_end() == "}");
         let is_declaration = |line: &&str| {
-            line.strip_prefix(indent)
-                .is_some_and(|rest| !rest.starts_with(' ') && rest.trim_end().ends_with(';'))
+            line.strip_prefix(indent).is_some_and(|rest| !rest.starts_with(' ') && rest.trim_end().ends_with(';'))
         };
-        let length = lines[start..]
-            .iter()
-            .position(|line| ends(line) || is_declaration(line))
-            .map_or(1, |at| at + 1);
+        let length = lines[start..].iter().position(|line| ends(line) || is_declaration(line)).map_or(1, |at| at + 1);
         if length > FUNCTION_LINES_MAX && !line.trim_end().ends_with('}') {
-            add(
-                start + 1,
-                format!("`{name}` has {length} lines, more than {FUNCTION_LINES_MAX}: split it"),
-            );
+            add(start + 1, format!("`{name}` has {length} lines, more than {FUNCTION_LINES_MAX}: split it"));
         }
     }
 }
 
 /// The name of the function that `line` begins, if it begins one.
 fn function_name(line: &str) -> Option<&str> {
-    const BEFORE: [&str; 7] = [
-        "pub",
-        "pub(crate)",
-        "pub(super)",
-        "const",
-        "async",
-        "unsafe",
-        "extern",
-    ];
-    let mut parts = line
-        .split_whitespace()
-        .skip_while(|part| BEFORE.contains(part));
-    (parts.next() == Some("fn"))
-        .then(|| parts.next())
-        .flatten()?
-        .split(['(', '<'])
-        .next()
+    const BEFORE: [&str; 7] = ["pub", "pub(crate)", "pub(super)", "const", "async", "unsafe", "extern"];
+    let mut parts = line.split_whitespace().skip_while(|part| BEFORE.contains(part));
+    (parts.next() == Some("fn")).then(|| parts.next()).flatten()?.split(['(', '<']).next()
 }
 
 /// Reports what the map puts in backticks and the tree does not have: paths, and names with `::` in them.
 fn unknown_names(map: &str, files: &[SourceFile], add: &mut impl FnMut(usize, String)) {
-    let known: BTreeSet<&str> = files
-        .iter()
-        .filter(|file| file.is_rust())
-        .flat_map(|file| words(&file.text))
-        .map(|(_, word)| word)
-        .collect();
+    let known: BTreeSet<&str> =
+        files.iter().filter(|file| file.is_rust()).flat_map(|file| words(&file.text)).map(|(_, word)| word).collect();
     let mut in_block = false;
     for (line, text) in (1..).zip(map.lines()) {
         in_block ^= text.starts_with("```");
@@ -164,9 +117,7 @@ fn unknown_names(map: &str, files: &[SourceFile], add: &mut impl FnMut(usize, St
             if let Some(path) = path.filter(|path| !exists(path, files)) {
                 add(line, format!("`{path}`: there is no such file or folder"));
             }
-            let foreign = ["std", "tokio"]
-                .iter()
-                .any(|library| names.starts_with(library));
+            let foreign = ["std", "tokio"].iter().any(|library| names.starts_with(library));
             for (_, name) in words(names).filter(|(_, name)| !foreign && !known.contains(name)) {
                 add(line, format!("`{name}` in `{quoted}`: no source names it"));
             }
@@ -175,24 +126,16 @@ fn unknown_names(map: &str, files: &[SourceFile], add: &mut impl FnMut(usize, St
 }
 
 fn looks_like_a_path(quoted: &str) -> bool {
-    const ENDINGS: [&str; 8] = [
-        ".rs", ".md", ".toml", ".html", ".css", ".js", ".json", ".lock",
-    ];
-    let plain = quoted
-        .chars()
-        .all(|c| c.is_alphanumeric() || "_-./".contains(c));
+    const ENDINGS: [&str; 8] = [".rs", ".md", ".toml", ".html", ".css", ".js", ".json", ".lock"];
+    let plain = quoted.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
     let route_or_made = quoted.starts_with('/') || quoted.starts_with("target/");
-    plain
-        && !route_or_made
-        && (quoted.contains('/') || ENDINGS.iter().any(|ending| quoted.ends_with(ending)))
+    plain && !route_or_made && (quoted.contains('/') || ENDINGS.iter().any(|ending| quoted.ends_with(ending)))
 }
 
 /// Whether some file or folder has this path, or a longer one that ends with it.
 fn exists(path: &str, files: &[SourceFile]) -> bool {
     let wanted = format!("/{}/", path.trim_matches('/'));
-    files
-        .iter()
-        .any(|file| format!("/{}/", file.path).contains(&wanted))
+    files.iter().any(|file| format!("/{}/", file.path).contains(&wanted))
         || crate::workspace::root().join(path).exists()
 }
 
@@ -201,50 +144,29 @@ mod tests {
     use super::*;
 
     fn found_in(path: &str, text: &str) -> Vec<(usize, String)> {
-        let files = [SourceFile {
-            path: path.into(),
-            text: text.into(),
-        }];
-        findings(&files)
-            .into_iter()
-            .map(|finding| (finding.line, finding.what))
-            .collect()
+        let files = [SourceFile { path: path.into(), text: text.into() }];
+        findings(&files).into_iter().map(|finding| (finding.line, finding.what)).collect()
     }
 
     fn lines_found_in(path: &str, text: &str) -> Vec<usize> {
-        found_in(path, text)
-            .into_iter()
-            .map(|(line, _)| line)
-            .collect()
+        found_in(path, text).into_iter().map(|(line, _)| line).collect()
     }
 
     #[test]
     fn leftovers_and_machine_paths_are_found_in_any_text() {
-        let text = format!(
-            "fine\n# {}: later\ncd {}x\n",
-            LEFTOVERS[0], MACHINE_PATHS[0]
-        );
+        let text = format!("fine\n# {}: later\ncd {}x\n", LEFTOVERS[0], MACHINE_PATHS[0]);
         assert_eq!(lines_found_in("docs/a.md", &text), [2, 3]);
     }
 
     #[test]
     fn skipped_tests_are_found_and_mere_mentions_are_not() {
-        assert_eq!(
-            lines_found_in(
-                "a.rs",
-                "// #[ignore]\nconst A: &str = \"#[ignore]\";\n#[ignore]\nfn a() {}\n"
-            ),
-            [3]
-        );
+        assert_eq!(lines_found_in("a.rs", "// #[ignore]\nconst A: &str = \"#[ignore]\";\n#[ignore]\nfn a() {}\n"), [3]);
     }
 
     #[test]
     fn a_function_of_71_lines_is_found_and_one_of_70_is_not() {
         let of = |lines: usize| {
-            format!(
-                "impl A {{\n    pub fn long(\n    ) {{\n{}    }}\n}}\n",
-                "        b();\n".repeat(lines - 3)
-            )
+            format!("impl A {{\n    pub fn long(\n    ) {{\n{}    }}\n}}\n", "        b();\n".repeat(lines - 3))
         };
         assert_eq!(found_in("a.rs", &of(70)), []);
         assert_eq!(lines_found_in("a.rs", &of(71)), [2]);
@@ -252,10 +174,7 @@ mod tests {
 
     #[test]
     fn a_declaration_without_a_body_has_no_length() {
-        let text = format!(
-            "trait A {{\n    fn a(\n        &self,\n    );\n{}}}\n",
-            "    fn b(&self);\n".repeat(80)
-        );
+        let text = format!("trait A {{\n    fn a(\n        &self,\n    );\n{}}}\n", "    fn b(&self);\n".repeat(80));
         assert_eq!(found_in("a.rs", &text), []);
     }
 
@@ -267,21 +186,13 @@ mod tests {
 
     #[test]
     fn the_map_may_name_only_what_exists() {
-        let map = "`room/room.rs`, `room/`, `/healthz`, `room.rs::step`\n`gone.rs`\n`Room::stroll`\n```\n`gone.rs`\n```\n";
+        let map =
+            "`room/room.rs`, `room/`, `/healthz`, `room.rs::step`\n`gone.rs`\n`Room::stroll`\n```\n`gone.rs`\n```\n";
         let files = [
-            SourceFile {
-                path: MAP.into(),
-                text: map.into(),
-            },
-            SourceFile {
-                path: "server/src/room/room.rs".into(),
-                text: "struct Room; fn step() {}".into(),
-            },
+            SourceFile { path: MAP.into(), text: map.into() },
+            SourceFile { path: "server/src/room/room.rs".into(), text: "struct Room; fn step() {}".into() },
         ];
-        let found: Vec<_> = findings(&files)
-            .into_iter()
-            .map(|finding| finding.line)
-            .collect();
+        let found: Vec<_> = findings(&files).into_iter().map(|finding| finding.line).collect();
         assert_eq!(found, [2, 3]);
     }
 }

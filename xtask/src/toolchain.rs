@@ -21,9 +21,7 @@ pub struct Browser {
 /// install nothing by itself.
 pub fn ensure_wasm_target() -> Result<()> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc
-        .current_dir(root())
-        .args(["--print", "target-libdir", "--target", WASM_TARGET]);
+    rustc.current_dir(root()).args(["--print", "target-libdir", "--target", WASM_TARGET]);
     let output = rustc.output().context("cannot start `rustc`")?;
     let libdir = String::from_utf8(output.stdout)?;
     if output.status.success() && Path::new(libdir.trim()).is_dir() {
@@ -55,12 +53,7 @@ fn rustup(args: &[&str]) -> Result<()> {
 }
 
 fn silent(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success())
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
 /// Finds Chromium and chromedriver, or installs Debian's when we may.
@@ -76,15 +69,10 @@ pub fn ensure_browser() -> Result<Browser> {
             "the browser tests need Chromium and chromedriver: install them, or name them in CHROMIUM and CHROMEDRIVER"
         );
     }
-    ensure!(
-        may_install(),
-        "the browser tests need Chromium and chromedriver: type `sudo {PACKAGES}`"
-    );
+    ensure!(may_install(), "the browser tests need Chromium and chromedriver: type `sudo {PACKAGES}`");
     eprintln!("running `{PACKAGES}`");
     run(Command::new("apt-get").arg("update"))?;
-    run(Command::new("apt-get")
-        .args(PACKAGES.split(' ').skip(1))
-        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    run(Command::new("apt-get").args(PACKAGES.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive"))?;
     find_browser().context("chromium and chromium-driver were installed, but are not in PATH")
 }
 
@@ -94,10 +82,7 @@ fn find_browser() -> Option<Browser> {
         named.or_else(|| names.iter().find_map(|name| find_program(name)))
     };
     Some(Browser {
-        browser: named_or_found(
-            "CHROMIUM",
-            &["chromium", "chromium-browser", "google-chrome"],
-        )?,
+        browser: named_or_found("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?,
         driver: named_or_found("CHROMEDRIVER", &["chromedriver"])?,
     })
 }
@@ -105,9 +90,7 @@ fn find_browser() -> Option<Browser> {
 fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let file = Path::new(name).with_extension(std::env::consts::EXE_EXTENSION);
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(&file))
-        .find(|candidate| candidate.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(&file)).find(|candidate| candidate.is_file())
 }
 
 #[cfg(unix)]

@@ -8,16 +8,13 @@ pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The folder that holds the workspace's `Cargo.toml`.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is a folder inside the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder inside the workspace")
 }
 
 /// Where cargo puts what it builds.
 pub fn target_dir() -> PathBuf {
     // A relative CARGO_TARGET_DIR is relative to where cargo was called, and `root` is where we call it.
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |dir| root().join(dir))
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
 /// The folder that a browser loads from, in the place where the server looks for it.
@@ -27,10 +24,7 @@ pub fn web_dir() -> PathBuf {
 
 /// The program `name` as built with `profile` ("debug" or "release").
 pub fn program(profile: &str, name: &str) -> PathBuf {
-    target_dir()
-        .join(profile)
-        .join(name)
-        .with_extension(std::env::consts::EXE_EXTENSION)
+    target_dir().join(profile).join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// `cargo ARGS` in the workspace's root, with the cargo that runs us; `args` are separated by blanks.
@@ -42,8 +36,5 @@ pub fn cargo(args: &str) -> Command {
 
 /// `path` as a person would name it: relative to the root where that is possible, with forward slashes.
 pub fn short(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap_or(path)
-        .to_string_lossy()
-        .replace('\\', "/")
+    path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }

@@ -91,7 +91,7 @@ pub fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlText
         Gl::UNSIGNED_BYTE,
         None,
     )
-    .map_err(text)?;
+    .map_err(|e| text(&e))?;
     let wrap = match wrap {
         Wrap::Repeat => Gl::REPEAT,
         Wrap::Clamp => Gl::CLAMP_TO_EDGE,
@@ -116,6 +116,6 @@ pub fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebG
 
 /// What a JavaScript exception says.
 #[must_use]
-pub fn text(value: JsValue) -> String {
+pub fn text(value: &JsValue) -> String {
     value.as_string().unwrap_or_else(|| format!("{value:?}"))
 }

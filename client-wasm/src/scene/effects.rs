@@ -54,7 +54,8 @@ impl Effects<'_> {
         for _ in 0..self.particles.burst(4) {
             let way = ahead * self.random.range(120.0, 320.0) + ahead.perp() * self.random.bell() * 150.0;
             let life = self.random.range(0.08, 0.2);
-            let spark = Particle::new(Look::Spark, at, life, (2.6, 1.0), (color.mix(Color::WHITE, 0.4), color.alpha(0.0)));
+            let spark =
+                Particle::new(Look::Spark, at, life, (2.6, 1.0), (color.mix(Color::WHITE, 0.4), color.alpha(0.0)));
             self.particles.add(spark.flying(ship + way, 3.0));
         }
     }
@@ -95,17 +96,19 @@ impl Effects<'_> {
         self.add(Look::Glow, at, 0.16, (210.0, 150.0), (Color::WHITE, Color::hex(0xffd090).alpha(0.0)));
         self.add(Look::Glow, at, 0.75, (190.0, 260.0), (FIRE.alpha(0.55), EMBER.alpha(0.0)));
         self.add(Look::Ring, at, 0.60, (18.0, 190.0), (Color::hex(0xfff0d0), color.alpha(0.0)));
-        self.particles.add(
-            Particle::new(Look::Ring, at, 0.85, (10.0, 280.0), (color.alpha(0.55), color.alpha(0.0))).after(0.06),
-        );
+        self.particles
+            .add(Particle::new(Look::Ring, at, 0.85, (10.0, 280.0), (color.alpha(0.55), color.alpha(0.0))).after(0.06));
         for _ in 0..self.particles.burst(16) {
             let way = self.random.direction() * self.random.range(10.0, 150.0);
             let life = self.random.range(0.35, 0.95);
             let size = self.random.range(20.0, 46.0);
-            let fire = Particle::new(Look::Glow, at + way * 0.12, life, (size, size * 0.3), (
-                Color::hex(0xffe2a0).mix(FIRE, self.random.unit()).alpha(0.85),
-                EMBER.alpha(0.0),
-            ));
+            let fire = Particle::new(
+                Look::Glow,
+                at + way * 0.12,
+                life,
+                (size, size * 0.3),
+                (Color::hex(0xffe2a0).mix(FIRE, self.random.unit()).alpha(0.85), EMBER.alpha(0.0)),
+            );
             self.particles.add(fire.flying(drift + way, 2.0).after(self.random.unit() * 0.12));
         }
         for _ in 0..self.particles.burst(38) {
@@ -127,10 +130,13 @@ impl Effects<'_> {
         for _ in 0..self.particles.burst(8) {
             let way = self.random.direction() * self.random.range(10.0, 60.0);
             let life = self.random.range(1.0, 2.0);
-            let smoke = Particle::new(Look::Smoke, at + way * 0.4, life, (26.0, 80.0), (
-                Color::hex(0x15161c).alpha(0.7),
-                Color::hex(0x20222a).alpha(0.0),
-            ));
+            let smoke = Particle::new(
+                Look::Smoke,
+                at + way * 0.4,
+                life,
+                (26.0, 80.0),
+                (Color::hex(0x15161c).alpha(0.7), Color::hex(0x20222a).alpha(0.0)),
+            );
             self.particles.add(smoke.flying(drift + way, 1.2).tumbling(self.random.unit() * 6.0, self.random.bell()));
         }
     }
@@ -141,7 +147,13 @@ impl Effects<'_> {
         for _ in 0..self.particles.burst(18) {
             let out = self.random.direction();
             let life = self.random.range(0.4, 0.9);
-            let mote = Particle::new(Look::Glow, at + out * 14.0, life, (7.0, 1.0), (color, color.mix(Color::WHITE, 0.4).alpha(0.0)));
+            let mote = Particle::new(
+                Look::Glow,
+                at + out * 14.0,
+                life,
+                (7.0, 1.0),
+                (color, color.mix(Color::WHITE, 0.4).alpha(0.0)),
+            );
             self.particles.add(mote.flying(out * self.random.range(60.0, 220.0), 3.0));
         }
     }

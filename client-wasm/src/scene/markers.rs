@@ -96,7 +96,7 @@ impl Markers {
             let pulse = faint * (0.45 + 0.25 * (seconds * 5.0).sin() as f32);
             let red = (self.hurt * 0.9).max(pulse).min(1.0);
             if red > 0.01 {
-                let edge = Sprite::light(Shape::Edge, camera.at, camera.half, Color::hex(0xd01828).alpha(red * 0.8));
+                let edge = Sprite::light(Shape::Edge, camera.at, camera.half, Color::hex(0xd01828).alpha(red * 0.6));
                 batch.add(Layer::Top, &edge);
             }
             arrows(stage, camera, window, batch);
@@ -115,7 +115,7 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
         }
         let color = paint_of(stage, ship.player);
         let above = ship.at - Vec2::Y * (26.0 + 13.0 * window.px);
-        let half = Vec2::new(22.0 * window.px, 2.6 * window.px);
+        let half = Vec2::new(24.0 * window.px, 3.0 * window.px);
         let hull = Color::hex(0xff5468).mix(Color::hex(0x62f59b), (ship.hull * 1.25 - 0.25).clamp(0.0, 1.0));
         if ship.hull < 0.985 || ship.shield > 0.0 {
             let bar = Sprite::new(Shape::Bar, above + Vec2::Y * (9.0 * window.px), half, hull.alpha(0.95));
@@ -174,14 +174,14 @@ fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     let middle_angle = here.to_angle();
     let count = (TAU / step / 2.0) as i32;
     for n in -count..count {
-        dot(Vec2::from_angle(middle_angle + n as f32 * step) * stage.edge, 1.1, Color::hex(0xff7a6a).alpha(0.8));
+        dot(Vec2::from_angle(middle_angle + n as f32 * step) * stage.edge, 1.3, Color::hex(0x6cc4ff).alpha(0.95));
     }
     for pickup in &stage.pickups {
-        dot(pickup.at, 2.0, boon_color(pickup.what));
+        dot(pickup.at, 2.4, boon_color(pickup.what));
     }
     for ship in &stage.ships {
         if stage.own != Some(ship.player) {
-            dot(ship.at, 2.6, paint_of(stage, ship.player));
+            dot(ship.at, 3.3, paint_of(stage, ship.player));
         }
     }
     if let Some(own) = stage.own_ship() {

@@ -99,7 +99,9 @@ impl Scene {
         self.ships.draw(stage, camera, shot.seconds, shot.dt, out);
         things::shots(stage, camera, batch);
         self.particles.draw(batch, |at, reach| camera.sees(at, reach));
-        markers::labels(stage, camera, shot.window, names, batch);
+        if stage.own.is_some() {
+            markers::labels(stage, camera, shot.window, names, batch);
+        }
         self.markers.draw(stage, camera, shot.window, shot.seconds, batch);
     }
 }

@@ -14,7 +14,7 @@ use crate::random::Random;
 use crate::stage::{ShipLook, Sight, Stage};
 
 /// A hull is drawn a little larger than the circle that shots hit, as its corners would otherwise seem armoured.
-const HULL: f32 = SHIP_RADIUS * 1.28;
+const HULL: f32 = SHIP_RADIUS * 1.42;
 /// Particles of exhaust per second at full thrust.
 const EXHAUST: f32 = 46.0;
 
@@ -53,7 +53,14 @@ impl Ships {
     }
 
     /// Adds every ship in the picture, and the exhaust of the last `dt` seconds.
-    pub fn draw(&mut self, stage: &Stage, camera: &Camera, seconds: f64, dt: f32, out: (&mut Batch, &mut Particles, &mut Random)) {
+    pub fn draw(
+        &mut self,
+        stage: &Stage,
+        camera: &Camera,
+        seconds: f64,
+        dt: f32,
+        out: (&mut Batch, &mut Particles, &mut Random),
+    ) {
         let (batch, particles, random) = out;
         self.image = self.image.wrapping_add(1);
         for ship in &stage.ships {
@@ -100,22 +107,36 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
     let flame = Color::hex(0x59c8ff).mix(Color::hex(0xff9a3c), if own { 0.0 } else { 1.0 });
     for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
         let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
-        let long = 10.0 + 24.0 * power;
-        let sprite = Sprite::light(Shape::Flame, at - bow * (long * 0.86), Vec2::new(long, 7.0), flame.alpha(0.55 + 0.45 * power));
+        let long = 9.0 + 31.0 * power;
+        let sprite = Sprite::light(
+            Shape::Flame,
+            at - bow * (long * 0.86),
+            Vec2::new(long, 8.0),
+            flame.alpha(0.55 + 0.45 * power),
+        );
         let phase = f32::from(ship.id) * 1.7 + nozzle as f32;
-        batch.add(Layer::Back, &sprite.turned(ship.heading).with(phase, 0.35 + 0.6 * power).accent(Color::hex(0xeaf7ff)));
-        batch.add(Layer::Back, &Sprite::light(Shape::Glow, at, Vec2::splat(9.0 + 15.0 * power), flame.alpha(0.55 * power)));
+        batch.add(
+            Layer::Back,
+            &sprite.turned(ship.heading).with(phase, 0.35 + 0.6 * power).accent(Color::hex(0xeaf7ff)),
+        );
+        batch.add(
+            Layer::Back,
+            &Sprite::light(Shape::Glow, at, Vec2::splat(9.0 + 15.0 * power), flame.alpha(0.55 * power)),
+        );
     }
-    let aura = if own { 0.20 } else { 0.13 };
+    let aura = if own { 0.26 } else { 0.16 };
     batch.add(Layer::Back, &Sprite::light(Shape::Glow, ship.at, Vec2::splat(HULL * 2.5), color.alpha(aura)));
-    let blink = if ship.protected { 0.55 + 0.35 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
+    let blink = if ship.protected { 0.78 + 0.22 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
     let stripe = if own { Color::hex(0xffe9b0) } else { color.mix(Color::WHITE, 0.65) };
     let hull = Sprite::new(Shape::Ship, ship.at, Vec2::splat(HULL * 1.3), color.alpha(blink)).turned(ship.heading);
     batch.add(Layer::Solid, &hull.with(shape, memory.flash).accent(stripe));
     if ship.rapid {
         let beat = 0.6 + 0.4 * ((seconds * 16.0).sin() as f32);
         let at = ship.at + bow * (HULL * 0.95);
-        batch.add(Layer::Light, &Sprite::light(Shape::Glow, at, Vec2::splat(18.0), Color::hex(0xffb84a).alpha(0.75 * beat)));
+        batch.add(
+            Layer::Light,
+            &Sprite::light(Shape::Glow, at, Vec2::splat(18.0), Color::hex(0xffb84a).alpha(0.75 * beat)),
+        );
     }
     if ship.shield > 0.0 || memory.guard > 0.0 {
         let strength = (0.45 + 0.55 * ship.shield).min(1.0);
@@ -123,13 +144,21 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
         batch.add(Layer::Light, &bubble.with(strength, memory.guard));
     }
     if ship.protected {
-        let bubble = Sprite::light(Shape::Shield, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0xe8f6ff).alpha(0.8 * blink));
+        let bubble =
+            Sprite::light(Shape::Shield, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0xe8f6ff).alpha(0.8 * blink));
         batch.add(Layer::Light, &bubble.with(0.8, memory.guard));
     }
 }
 
 /// Leaves exhaust behind, and smoke and sparks once the hull is bad.
-fn exhaust(ship: &ShipLook, memory: &mut Memory, color: Color, dt: f32, particles: &mut Particles, random: &mut Random) {
+fn exhaust(
+    ship: &ShipLook,
+    memory: &mut Memory,
+    color: Color,
+    dt: f32,
+    particles: &mut Particles,
+    random: &mut Random,
+) {
     let bow = Vec2::from_angle(ship.heading);
     memory.owed += EXHAUST * memory.burn * particles.share() * dt;
     let (behind, apart) = engines(silhouette(ship.player, false));
@@ -138,19 +167,33 @@ fn exhaust(ship: &ShipLook, memory: &mut Memory, color: Color, dt: f32, particle
         let side = bow.perp() * (HULL * apart * random.bell());
         let hot = Color::hex(0x8fdcff).mix(color, 0.55);
         let at = ship.at - bow * (HULL * (behind + 0.5)) + side - ship.velocity * (dt * random.unit());
-        let trail = Particle::new(Look::Glow, at, random.range(0.35, 0.75), (6.5, 1.5), (hot.alpha(0.42), color.alpha(0.0)));
+        let trail =
+            Particle::new(Look::Glow, at, random.range(0.35, 0.75), (6.5, 1.5), (hot.alpha(0.42), color.alpha(0.0)));
         particles.add(trail.flying(ship.velocity * 0.35 - bow * 170.0 + random.direction() * 26.0, 2.2));
     }
     let bad = (0.42 - ship.hull).max(0.0) / 0.42;
     if random.unit() < bad * dt * 26.0 * particles.share() {
         let at = ship.at + random.direction() * HULL * 0.4;
-        let smoke = Particle::new(Look::Smoke, at, random.range(0.7, 1.3), (7.0, 26.0), (
-            Color::hex(0x1a1c22).alpha(0.75),
-            Color::hex(0x2a2c33).alpha(0.0),
-        ));
-        particles.add(smoke.flying(ship.velocity * 0.4 + random.direction() * 20.0, 1.0).tumbling(random.unit() * 6.0, random.bell()));
+        let smoke = Particle::new(
+            Look::Smoke,
+            at,
+            random.range(0.7, 1.3),
+            (7.0, 26.0),
+            (Color::hex(0x1a1c22).alpha(0.75), Color::hex(0x2a2c33).alpha(0.0)),
+        );
+        particles.add(
+            smoke
+                .flying(ship.velocity * 0.4 + random.direction() * 20.0, 1.0)
+                .tumbling(random.unit() * 6.0, random.bell()),
+        );
         if random.unit() < bad {
-            let ember = Particle::new(Look::Spark, at, random.range(0.2, 0.5), (2.6, 1.2), (Color::hex(0xffb050), Color::hex(0xff4020).alpha(0.0)));
+            let ember = Particle::new(
+                Look::Spark,
+                at,
+                random.range(0.2, 0.5),
+                (2.6, 1.2),
+                (Color::hex(0xffb050), Color::hex(0xff4020).alpha(0.0)),
+            );
             particles.add(ember.flying(ship.velocity * 0.6 + random.direction() * 110.0, 2.0));
         }
     }

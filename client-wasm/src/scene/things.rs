@@ -41,7 +41,8 @@ pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
         let look = u32::from(rock.id).wrapping_mul(2_654_435_761) >> 8;
         let (dark, light) = MINERALS[(look >> 4) as usize % MINERALS.len()];
         let pace = (((look >> 9) & 255) as f32 / 127.5 - 1.0) * 9.0 / rock.radius.max(20.0);
-        let turn = ((look >> 3) & 1023) as f32 / 1023.0 * TAU + (seconds * f64::from(pace)).rem_euclid(TAU.into()) as f32;
+        let turn =
+            ((look >> 3) & 1023) as f32 / 1023.0 * TAU + (seconds * f64::from(pace)).rem_euclid(TAU.into()) as f32;
         let shade = Sprite::new(Shape::Glow, rock.at + Vec2::new(7.0, 10.0), half * 1.25, Color::hex(0).alpha(0.75));
         batch.add(Layer::Back, &shade);
         let sprite = Sprite::new(Shape::Rock, rock.at, half, dark).turned(turn);

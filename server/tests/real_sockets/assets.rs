@@ -48,7 +48,9 @@ async fn a_file_packed_beforehand_is_sent_to_who_can_unpack_it() {
 async fn nothing_outside_the_folder_and_nothing_hidden_is_served() {
     let server = Server::start().await;
     server.folder.put(".secret", b"no");
-    for path in ["/../Cargo.toml", "/.git/config", "/.secret", "/%2e%2e/Cargo.toml", "//etc/passwd", "/a/../../x", "/no"] {
+    for path in
+        ["/../Cargo.toml", "/.git/config", "/.secret", "/%2e%2e/Cargo.toml", "//etc/passwd", "/a/../../x", "/no"]
+    {
         let reply = get(server.address(), path, &[]).await;
         assert_eq!(reply.status, 404, "{path}: {}", reply.text());
         assert_eq!(reply.header("content-type"), "application/problem+json", "{path}");

@@ -43,7 +43,7 @@ async fn play_at_full_rate(player: &mut Player) {
 }
 
 fn input(acked: Tick, first: Tick) -> Message {
-    let packet = InputPacket { acked, first, samples: vec![ArenaInput::default()] };
+    let packet = InputPacket { acked, first, lag: 0, samples: vec![ArenaInput::default()] };
     Message::Binary(packet.encode().into())
 }
 

@@ -42,40 +42,20 @@ impl Browser {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = setup::chromedriver();
         let mut command = Command::new(&program);
-        command
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
-        let mut driver = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        let mut driver = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
         let lines = BufReader::new(driver.stdout.take().expect("its output is piped")).lines();
-        let port = tokio::time::timeout(DEADLINE, port_named_in(lines))
-            .await
-            .expect("chromedriver starts");
+        let port = tokio::time::timeout(DEADLINE, port_named_in(lines)).await.expect("chromedriver starts");
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let profiles = format!(
-            "{}/chromium-{}-{number}",
-            env!("CARGO_TARGET_TMPDIR"),
-            std::process::id()
-        );
-        Self {
-            driver,
-            url: format!("http://127.0.0.1:{port}"),
-            profiles: profiles.into(),
-            pages: AtomicU32::new(0),
-        }
+        let profiles = format!("{}/chromium-{}-{number}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        Self { driver, url: format!("http://127.0.0.1:{port}"), profiles: profiles.into(), pages: AtomicU32::new(0) }
     }
 
     /// Opens `url` in a browser of its own, with a window of `size` pixels: pages in the background are not drawn.
     pub async fn open(&self, size: (u32, u32), url: &str) -> Page {
-        let profile = self
-            .profiles
-            .join(self.pages.fetch_add(1, Ordering::Relaxed).to_string());
+        let profile = self.profiles.join(self.pages.fetch_add(1, Ordering::Relaxed).to_string());
         let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
         flags.push(format!("--window-size={},{}", size.0, size.1));
         flags.push(format!("--user-data-dir={}", profile.display()));
@@ -87,11 +67,7 @@ impl Browser {
         });
         let wanted = wanted.as_object().expect("it is one").clone();
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        let client = builder
-            .capabilities(wanted)
-            .connect(&self.url)
-            .await
-            .expect("Chromium starts");
+        let client = builder.capabilities(wanted).connect(&self.url).await.expect("Chromium starts");
         client.goto(url).await.expect("the page is there");
         Page::new(client)
     }
@@ -99,9 +75,7 @@ impl Browser {
 
 async fn port_named_in(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>) -> u16 {
     while let Some(line) = lines.next_line().await.expect("its output can be read") {
-        let port = line
-            .split_once("started successfully on port ")
-            .map(|(_, port)| port.trim_end_matches('.'));
+        let port = line.split_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.'));
         if let Some(port) = port.and_then(|port| port.parse().ok()) {
             return port;
         }

@@ -33,18 +33,14 @@ async fn a_person_types_a_name_and_plays_without_a_console_error() {
     let server = Server::start().await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/?effects=low")).await;
-    page.wait_for("the menu", |state| state["phase"] == "menu")
-        .await;
+    page.wait_for("the menu", |state| state["phase"] == "menu").await;
 
     page.enter_name_and_play("Ann").await;
 
     let joined = page.wait_for("a ship to steer", State::is_playing).await;
     assert_eq!(joined["name"], "Ann");
     let seen = number(&joined["snapshots"]);
-    page.wait_for("a hundred more snapshots", |state| {
-        number(&state["snapshots"]) > seen + 100.0
-    })
-    .await;
+    page.wait_for("a hundred more snapshots", |state| number(&state["snapshots"]) > seen + 100.0).await;
     assert_eq!(page.errors().await, Vec::<String>::new());
     assert_eq!(page.console().await, Vec::<String>::new());
 }
@@ -53,16 +49,10 @@ async fn a_person_types_a_name_and_plays_without_a_console_error() {
 async fn a_key_press_moves_the_ship_on_another_players_screen() {
     let server = Server::start().await;
     let browser = Browser::start().await;
-    let ann = browser
-        .open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low"))
-        .await;
-    let ben = browser
-        .open(SMALL, &server.url("/?name=Ben&autojoin=1&effects=low"))
-        .await;
+    let ann = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
+    let ben = browser.open(SMALL, &server.url("/?name=Ben&autojoin=1&effects=low")).await;
     ann.wait_for("a ship to steer", State::is_playing).await;
-    let mut rested = ben
-        .wait_for("Ann on Ben's screen", |state| state.other("Ann").is_some())
-        .await;
+    let mut rested = ben.wait_for("Ann on Ben's screen", |state| state.other("Ann").is_some()).await;
     // Whatever she does afterwards, she does because of the key.
     ben.wait_for("Ann to lie still", |state| {
         if state.way_of("Ann", &rested).is_none_or(|way| way > 1.0) {
@@ -74,12 +64,7 @@ async fn a_key_press_moves_the_ship_on_another_players_screen() {
 
     ann.hold_key('w').await;
 
-    ben.wait_for("Ann to move", |state| {
-        state
-            .way_of("Ann", &rested)
-            .is_some_and(|way| way > A_GOOD_WAY)
-    })
-    .await;
+    ben.wait_for("Ann to move", |state| state.way_of("Ann", &rested).is_some_and(|way| way > A_GOOD_WAY)).await;
     ann.release_keys().await;
     assert_eq!((ann.errors().await, ben.errors().await), (vec![], vec![]));
 }
@@ -88,24 +73,17 @@ async fn a_key_press_moves_the_ship_on_another_players_screen() {
 async fn the_page_plays_on_after_the_server_was_killed_and_started_again() {
     let server = Server::start().await;
     let browser = Browser::start().await;
-    let page = browser
-        .open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low"))
-        .await;
+    let page = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
     page.wait_for("a ship to steer", State::is_playing).await;
 
     let port = server.kill().await;
-    page.wait_for("the page to notice", |state| !state.is_playing())
-        .await;
+    page.wait_for("the page to notice", |state| !state.is_playing()).await;
     let _server = Server::start_on(port).await;
 
-    let back = page
-        .wait_for("a ship to steer again", State::is_playing)
-        .await;
+    let back = page.wait_for("a ship to steer again", State::is_playing).await;
     let seen = number(&back["snapshots"]);
-    page.wait_for("snapshots that go on", |state| {
-        state.is_playing() && number(&state["snapshots"]) > seen + 30.0
-    })
-    .await;
+    page.wait_for("snapshots that go on", |state| state.is_playing() && number(&state["snapshots"]) > seen + 30.0)
+        .await;
     // The console does hold refused connections, which the browser writes there itself; the page has said nothing.
     assert_eq!(page.errors().await, Vec::<String>::new());
 }
@@ -118,21 +96,13 @@ async fn the_world_has_the_same_hashes_in_the_browser_and_here() {
     let server = Server::start().await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/?effects=low")).await;
-    page.wait_for("the menu", |state| state["phase"] == "menu")
-        .await;
+    page.wait_for("the menu", |state| state["phase"] == "menu").await;
 
     let there = page.world_hashes(SEED, TICKS, EVERY).await;
 
     let here = broadside_shared::arena::script::world_hashes(SEED, TICKS, EVERY);
-    let here: Vec<Value> = here
-        .iter()
-        .map(|hash| format!("{hash:016x}").into())
-        .collect();
-    assert!(
-        here.len() >= (TICKS / EVERY) as usize,
-        "{} hashes",
-        here.len()
-    );
+    let here: Vec<Value> = here.iter().map(|hash| format!("{hash:016x}").into()).collect();
+    assert!(here.len() >= (TICKS / EVERY) as usize, "{} hashes", here.len());
     assert_eq!(there, here);
 }
 
@@ -141,26 +111,17 @@ async fn a_picture_of_play_is_kept() {
     let server = Server::start().await;
     let _bots = Bots::start(&server, 12);
     let browser = Browser::start().await;
-    let page = browser
-        .open((1280, 720), &server.url("/?name=Ann&autojoin=1"))
-        .await;
+    let page = browser.open((1280, 720), &server.url("/?name=Ann&autojoin=1")).await;
     page.wait_for("a ship to steer", State::is_playing).await;
     page.hold_key('w').await;
-    page.wait_for("company", |state| {
-        state.is_playing() && state["others"].as_array().is_some_and(|o| o.len() >= 3)
-    })
-    .await;
+    page.wait_for("company", |state| state.is_playing() && state["others"].as_array().is_some_and(|o| o.len() >= 3))
+        .await;
 
     let picture = page.picture().await;
 
     let file = setup::artifacts().join("play.png");
     std::fs::write(&file, &picture).expect("the folder of artifacts can be written");
     // A page of one color packs to about 4 kB at this size.
-    assert!(
-        picture.len() > 20_000,
-        "{} shows next to nothing: {} bytes",
-        file.display(),
-        picture.len()
-    );
+    assert!(picture.len() > 20_000, "{} shows next to nothing: {} bytes", file.display(), picture.len());
     assert_eq!(page.errors().await, Vec::<String>::new());
 }

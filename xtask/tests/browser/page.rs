@@ -22,10 +22,7 @@ impl State {
 
     /// Where the other player called `name` is, in units of the arena.
     pub fn other(&self, name: &str) -> Option<(f64, f64)> {
-        let other = self["others"]
-            .as_array()?
-            .iter()
-            .find(|other| other["name"] == name)?;
+        let other = self["others"].as_array()?.iter().find(|other| other["name"] == name)?;
         Some((number(&other["x"]), number(&other["y"])))
     }
 
@@ -62,10 +59,7 @@ impl Page {
 
     /// What the page believes now.
     pub async fn state(&self) -> State {
-        State(
-            self.run("return window.broadside ? window.broadside.state() : null")
-                .await,
-        )
+        State(self.run("return window.broadside ? window.broadside.state() : null").await)
     }
 
     /// Waits until the page believes what `wanted` asks for, and gives that.
@@ -81,9 +75,7 @@ impl Page {
             }
             if started_at.elapsed() > DEADLINE {
                 let (errors, console) = (self.errors().await, self.console().await);
-                panic!(
-                    "waited {DEADLINE:?} for {what}; {state:?}, errors {errors:?}, console {console:?}"
-                );
+                panic!("waited {DEADLINE:?} for {what}; {state:?}, errors {errors:?}, console {console:?}");
             }
             tokio::time::sleep(GLANCE).await;
         }
@@ -91,58 +83,35 @@ impl Page {
 
     /// Does what a person does on the first screen.
     pub async fn enter_name_and_play(&self, name: &str) {
-        let field = self
-            .client
-            .find(Locator::Css("#name"))
-            .await
-            .expect("there is a field for the name");
+        let field = self.client.find(Locator::Css("#name")).await.expect("there is a field for the name");
         field.clear().await.expect("it can be cleared");
         field.send_keys(name).await.expect("it takes keys");
-        let button = self
-            .client
-            .find(Locator::Css("#play"))
-            .await
-            .expect("there is a button to play");
+        let button = self.client.find(Locator::Css("#play")).await.expect("there is a button to play");
         button.click().await.expect("it can be clicked");
     }
 
     /// Presses `key` and keeps it down.
     pub async fn hold_key(&self, key: char) {
         let press = KeyActions::new("keyboard".into()).then(KeyAction::Down { value: key });
-        self.client
-            .perform_actions(press)
-            .await
-            .expect("there is a keyboard");
+        self.client.perform_actions(press).await.expect("there is a keyboard");
     }
 
     /// Lets go of every key.
     pub async fn release_keys(&self) {
-        self.client
-            .release_actions()
-            .await
-            .expect("there is a keyboard");
+        self.client.release_actions().await.expect("there is a keyboard");
     }
 
     /// The errors that the page's own script saw.
     pub async fn errors(&self) -> Vec<String> {
-        let errors = self
-            .run("return window.broadside ? window.broadside.errors.map(String) : ['no script']")
-            .await;
+        let errors = self.run("return window.broadside ? window.broadside.errors.map(String) : ['no script']").await;
         serde_json::from_value(errors).expect("they are strings")
     }
 
     /// The errors in the browser's console, those of loading included. Each is told once.
     pub async fn console(&self) -> Vec<String> {
-        let log = self
-            .client
-            .issue_cmd(BrowserLog)
-            .await
-            .expect("chromedriver keeps a log");
+        let log = self.client.issue_cmd(BrowserLog).await.expect("chromedriver keeps a log");
         let entries = log.as_array().expect("it is a list").iter();
-        entries
-            .filter(|entry| entry["level"] == "SEVERE")
-            .map(|entry| entry["message"].to_string())
-            .collect()
+        entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
     }
 
     /// What the wasm that runs in this page makes of a scripted game: the world's hash every so many ticks, in hex.
@@ -153,27 +122,17 @@ impl Page {
                 .then(hashes => done(Array.from(hashes, hash => BigInt.asUintN(64, hash).toString(16).padStart(16, '0'))))
                 .catch(error => done([String(error)]));";
         let arguments = vec![json!(seed.to_string()), json!(ticks), json!(every)];
-        let hashes = self
-            .client
-            .execute_async(SCRIPT, arguments)
-            .await
-            .expect("the script ends in time");
+        let hashes = self.client.execute_async(SCRIPT, arguments).await.expect("the script ends in time");
         hashes.as_array().expect("it is a list").clone()
     }
 
     /// A PNG of what is on the screen.
     pub async fn picture(&self) -> Vec<u8> {
-        self.client
-            .screenshot()
-            .await
-            .expect("the browser can draw")
+        self.client.screenshot().await.expect("the browser can draw")
     }
 
     async fn run(&self, script: &str) -> Value {
-        self.client
-            .execute(script, Vec::new())
-            .await
-            .expect("the page runs scripts")
+        self.client.execute(script, Vec::new()).await.expect("the page runs scripts")
     }
 }
 
@@ -182,21 +141,11 @@ impl Page {
 struct BrowserLog;
 
 impl WebDriverCompatibleCommand for BrowserLog {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!(
-            "session/{}/se/log",
-            session.expect("the page is open")
-        ))
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.expect("the page is open")))
     }
 
     fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
-        (
-            http::Method::POST,
-            Some(json!({ "type": "browser" }).to_string()),
-        )
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
     }
 }

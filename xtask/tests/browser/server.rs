@@ -23,29 +23,15 @@ impl Server {
     pub async fn start_on(port: u16) -> Self {
         let program = setup::program("broadside-server");
         let mut command = Command::new(&program);
-        command
-            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
-            .arg("--assets")
-            .arg(setup::site());
-        command
-            .env("RUST_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg("--assets").arg(setup::site());
+        command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
         let mut stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
         let mut line = String::new();
         let read = tokio::time::timeout(DEADLINE, stdout.read_line(&mut line)).await;
-        read.expect("the server says where it listens")
-            .expect("its output can be read");
-        let port = line
-            .trim()
-            .strip_prefix("listening on http://127.0.0.1:")
-            .and_then(|port| port.parse().ok());
-        let port =
-            port.unwrap_or_else(|| panic!("the server said {line:?} and not where it listens"));
+        read.expect("the server says where it listens").expect("its output can be read");
+        let port = line.trim().strip_prefix("listening on http://127.0.0.1:").and_then(|port| port.parse().ok());
+        let port = port.unwrap_or_else(|| panic!("the server said {line:?} and not where it listens"));
         Self { child, port }
     }
 
@@ -70,20 +56,8 @@ impl Bots {
     /// Starts `count` of them on `server`.
     pub fn start(server: &Server, count: u32) -> Self {
         let mut command = Command::new(setup::program("bot"));
-        command.args([
-            &format!("ws://127.0.0.1:{}/ws", server.port),
-            "--count",
-            &count.to_string(),
-            "--skill",
-            "0.6",
-        ]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        Self {
-            _child: command.spawn().expect("the program `bot` was built"),
-        }
+        command.args([&format!("ws://127.0.0.1:{}/ws", server.port), "--count", &count.to_string(), "--skill", "0.6"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        Self { _child: command.spawn().expect("the program `bot` was built") }
     }
 }

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 /// The folder of the programs under test.
 pub fn program(name: &str) -> PathBuf {
-    named("BROADSIDE_PROGRAMS", "target/debug")
-        .join(name)
-        .with_extension(std::env::consts::EXE_EXTENSION)
+    named("BROADSIDE_PROGRAMS", "target/debug").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// The folder that the server serves.
@@ -24,16 +22,12 @@ pub fn artifacts() -> PathBuf {
 
 /// Chromium.
 pub fn chromium() -> PathBuf {
-    std::env::var_os("CHROMIUM")
-        .unwrap_or_else(|| "/usr/bin/chromium".into())
-        .into()
+    std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into()).into()
 }
 
 /// Chromedriver, of the same version.
 pub fn chromedriver() -> PathBuf {
-    std::env::var_os("CHROMEDRIVER")
-        .unwrap_or_else(|| "chromedriver".into())
-        .into()
+    std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into()).into()
 }
 
 fn named(variable: &str, usually: &str) -> PathBuf {

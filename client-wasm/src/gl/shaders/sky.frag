@@ -16,7 +16,7 @@ void main() {
   float hatch = smoothstep(0.42, 0.5, abs(fract((world.x + world.y) / 46.0 - u_time * 0.06) - 0.5));
   color = mix(color, color * 0.35 + vec3(0.085, 0.012, 0.028) * (1.0 + hatch * 0.9 * smoothstep(0.0, 40.0, beyond)), out_);
   vec2 corner = v_uv * 2.0 - 1.0;
-  color *= 1.0 - 0.30 * dot(corner, corner) * 0.5;
+  color *= 0.86 - 0.30 * dot(corner, corner) * 0.5;
   // Eight bits band in the dark: a pinch of noise hides it.
   float grain = fract(sin(dot(gl_FragCoord.xy, vec2(12.9898, 78.233))) * 43758.547);
   o_color = vec4(color + (grain - 0.5) / 200.0, 1.0);

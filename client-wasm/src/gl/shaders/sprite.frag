@@ -63,7 +63,7 @@ vec4 ship() {
   vec3 h = hull(p, kind);
   float px = u_px / scale;
   float cover = clamp(0.5 - h.x / px, 0.0, 1.0);
-  float rim = smoothstep(-0.13, -0.04, h.x);
+  float rim = smoothstep(-0.105, -0.045, h.x);
   float deep = smoothstep(0.0, -0.30, h.x);
   float ridge = clamp(p.y * 7.0, -1.0, 1.0) * 0.34 * smoothstep(0.55, 0.1, abs(p.y));
   vec3 normal = normalize(vec3(h.yz * (1.0 - deep) * 0.95 + vec2(0.0, ridge), 0.9));
@@ -80,7 +80,7 @@ vec4 ship() {
   float lit = 0.55 + 0.45 * smoothstep(0.10, -0.12, dot(p - glass_at, to_local(-LIGHT).xy));
   color = mix(color, mix(v_accent.rgb * 0.45, v_accent.rgb + 0.35, lit), clamp(0.5 - glass / px, 0.0, 1.0));
   color = mix(color, vec3(0.02, 0.03, 0.06), clamp(0.5 - (abs(glass) - 0.022) / px, 0.0, 1.0) * 0.8);
-  color = mix(color, vec3(1.0), v_extra.y * 0.85);
+  color = mix(color, vec3(1.0), v_extra.y * 0.6);
   // A dark halo keeps the silhouette readable over bright sky and flames.
   float halo = exp(-max(h.x, 0.0) * 9.0) * 0.55 * (1.0 - cover);
   return vec4(color * cover, cover + halo * step(0.0, h.x)) * v_tint.a;
@@ -141,14 +141,14 @@ vec4 bolt() {
 vec4 wall() {
   float y = v_uv.y * v_half.y;
   float along = v_extra.x + v_uv.x * v_half.x;
-  float core = exp(-abs(y) * 0.30) * 1.1 + exp(-y * y * 0.004) * 0.30;
+  float core = exp(-abs(y) * 0.34) * 1.0 + exp(-y * y * 0.005) * 0.20;
   float flow = pow(0.5 + 0.5 * sin(along * 0.045 - u_time * 2.4), 6.0);
   float posts = smoothstep(0.44, 0.5, abs(fract(along / 120.0) - 0.5));
   float outer = smoothstep(0.0, 4.0, y);
   float bars = 0.5 + 0.5 * sin((along + y) * 0.16);
   float haze = exp(-abs(y) * 0.045) * mix(0.10, 0.26 + 0.16 * bars, outer);
   float edge = smoothstep(1.0, 0.7, abs(v_uv.y));
-  vec3 color = v_tint.rgb * (core + haze) + v_accent.rgb * (flow * core * 0.8 + posts * exp(-abs(y) * 0.12) * 0.7);
+  vec3 color = v_tint.rgb * (core + haze) + v_accent.rgb * (flow * core * 0.6 + posts * exp(-abs(y) * 0.12) * 0.7);
   return vec4(color * edge * v_tint.a, 0.0);
 }
 
