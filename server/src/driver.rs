@@ -86,6 +86,10 @@ pub struct RoomFigures {
     pub snapshots: AtomicU64,
     /// Snapshots superseded: skipped because the client had not taken the ones before.
     pub superseded: AtomicU64,
+    /// Times a connection was given less, because its line did not take what it got.
+    pub budget_steps_down: AtomicU64,
+    /// Times a connection was given more again.
+    pub budget_steps_up: AtomicU64,
     /// Ticks whose fan-out was skipped because the sender was still busy.
     pub fanouts_skipped: AtomicU64,
     /// Times the room broke down and began anew.

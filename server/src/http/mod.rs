@@ -91,6 +91,8 @@ async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
         missed_ticks: u64,
         snapshots: u64,
         superseded: u64,
+        budget_steps_down: u64,
+        budget_steps_up: u64,
     }
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let rooms: Vec<Room> = app
@@ -110,6 +112,8 @@ async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
             missed_ticks: load(&room.figures.missed),
             snapshots: load(&room.figures.snapshots),
             superseded: load(&room.figures.superseded),
+            budget_steps_down: load(&room.figures.budget_steps_down),
+            budget_steps_up: load(&room.figures.budget_steps_up),
         })
         .collect();
     ([(HeaderName::from_static("cache-control"), "no-store")], Json(rooms)).into_response()

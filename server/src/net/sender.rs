@@ -14,7 +14,7 @@ use super::conn::{Conn, HEADER_MAX, Sent};
 use crate::clock::MonoClock;
 use crate::driver::RoomFigures;
 use crate::room::RoomOutput;
-use crate::room::flow::Flow;
+use crate::room::flow::{Decision, Flow};
 use crate::room::outgoing::Outgoing;
 
 /// Outputs waiting for the sender at the most; while so many wait, a tick's fan-out is skipped.
@@ -172,7 +172,7 @@ impl Sender {
 
     fn fan_out(&mut self) {
         let now = self.clock.now();
-        let (mut written, mut superseded) = (0, 0);
+        let (mut written, mut superseded, mut steps_down, mut steps_up) = (0, 0, 0, 0);
         for at in 0..self.outgoing.due().len() {
             let player = self.outgoing.due()[at].player;
             let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) else { continue };
@@ -181,21 +181,28 @@ impl Sender {
             }
             let (acked, acked_at) = recipient.conn.acked();
             recipient.flow.handle_ack(acked, acked_at);
-            match recipient.conn.ready() {
-                Sent::Written => {}
-                Sent::Superseded => {
+            let socket_free = match recipient.conn.ready() {
+                Sent::Written => true,
+                Sent::Superseded => false,
+                Sent::Ended => continue,
+            };
+            let before = recipient.flow.budget().steps();
+            let decision = recipient.flow.decide(self.interval_us, socket_free);
+            let after = recipient.flow.budget().steps();
+            steps_down += after.0 - before.0;
+            steps_up += after.1 - before.1;
+            let thinning = match decision {
+                Decision::Write(thinning) => thinning,
+                Decision::Skip => {
                     superseded += 1;
                     continue;
                 }
-                Sent::Ended => continue,
-            }
-            if !recipient.flow.may_write(self.interval_us) {
-                superseded += 1;
-                continue;
-            }
+                Decision::Rest => continue,
+            };
+            let budget = recipient.flow.budget().level();
             self.frame.clear();
             self.frame.resize(HEADER_MAX, 0);
-            self.outgoing.frame(at, &mut self.frame);
+            self.outgoing.frame(at, budget, thinning, &mut self.frame);
             // Only this thread writes snapshots, and `ready` found nothing waiting: at worst an answer came in between, and the
             // frame waits behind it.
             if recipient.conn.send_framed(&mut self.frame) == Sent::Written {
@@ -205,5 +212,7 @@ impl Sender {
         }
         self.figures.snapshots.fetch_add(written, Ordering::Relaxed);
         self.figures.superseded.fetch_add(superseded, Ordering::Relaxed);
+        self.figures.budget_steps_down.fetch_add(steps_down, Ordering::Relaxed);
+        self.figures.budget_steps_up.fetch_add(steps_up, Ordering::Relaxed);
     }
 }

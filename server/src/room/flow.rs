@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use broadside_shared::replication::viewer::Thinning;
 use broadside_shared::time::{MonoTime, Tick};
 
 /// Snapshots on their way at the most, however long the line.
@@ -14,6 +15,109 @@ const SPARE: u64 = 2;
 /// Round trip assumed before the first acknowledgement, in microseconds.
 const FIRST_RTT_US: u64 = 300_000;
 
+/// Refusals within [`WINDOW`] snapshots that are due after which a connection gets less.
+const DOWN_AFTER: u32 = 3;
+/// Snapshots that are due over which refusals are counted.
+const WINDOW: u32 = 30;
+/// Snapshots in a row without a refusal after which a connection gets more again: three seconds at 30 Hz.
+const UP_AFTER: u32 = 90;
+/// Longest wait before it gets more again, when more turned out to be too much: doubled each time.
+const UP_AFTER_MAX: u32 = 90 * 16;
+
+/// How much a connection gets. First the far cells come less often, then the whole snapshot does.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    level: u8,
+    /// Snapshots and refusals of the running window.
+    due: u32,
+    refusals: u32,
+    /// Snapshots in a row without a refusal.
+    clean: u32,
+    up_after: u32,
+    steps_down: u64,
+    steps_up: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget { level: 0, due: 0, refusals: 0, clean: 0, up_after: UP_AFTER, steps_down: 0, steps_up: 0 }
+    }
+}
+
+impl Budget {
+    /// The lowest level: a quarter of the snapshots, thinned out.
+    pub const LEVEL_MAX: u8 = 4;
+
+    /// A snapshot was due; whether the line took it.
+    pub fn note(&mut self, taken: bool) {
+        self.due += 1;
+        if taken {
+            self.clean += 1;
+        } else {
+            self.refusals += 1;
+            self.clean = 0;
+        }
+        if self.refusals >= DOWN_AFTER && self.level < Self::LEVEL_MAX {
+            if self.steps_up > 0 {
+                // The last step up did not last: wait longer before the next.
+                self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
+            }
+            self.level += 1;
+            self.steps_down += 1;
+            (self.due, self.refusals) = (0, 0);
+        } else if self.clean >= self.up_after && self.level > 0 {
+            self.level -= 1;
+            self.steps_up += 1;
+            (self.due, self.refusals, self.clean) = (0, 0, 0);
+        } else if self.due >= WINDOW {
+            (self.due, self.refusals) = (0, 0);
+        }
+    }
+
+    /// How far it was stepped down, 0..=[`Budget::LEVEL_MAX`].
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// What becomes of far cells.
+    #[must_use]
+    pub fn thinning(&self) -> Thinning {
+        match self.level {
+            0 => Thinning::None,
+            1 => Thinning::Rim,
+            _ => Thinning::Deep,
+        }
+    }
+
+    /// Every how many snapshots that would be due one is sent.
+    #[must_use]
+    pub fn every(&self) -> u32 {
+        match self.level {
+            0..=2 => 1,
+            3 => 2,
+            _ => 4,
+        }
+    }
+
+    /// Steps down and up so far.
+    #[must_use]
+    pub fn steps(&self) -> (u64, u64) {
+        (self.steps_down, self.steps_up)
+    }
+}
+
+/// What becomes of a snapshot that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is written, with far cells like this.
+    Write(Thinning),
+    /// The line has not taken the ones before: a newer one takes its place.
+    Skip,
+    /// The budget does not hold it.
+    Rest,
+}
+
 /// What is on its way to one connection.
 #[derive(Debug, Clone)]
 pub struct Flow {
@@ -21,11 +125,20 @@ pub struct Flow {
     rtt_us: u64,
     measured: bool,
     skipped: u64,
+    budget: Budget,
+    turn: u32,
 }
 
 impl Default for Flow {
     fn default() -> Self {
-        Flow { written: VecDeque::with_capacity(UNACKED_MAX), rtt_us: FIRST_RTT_US, measured: false, skipped: 0 }
+        Flow {
+            written: VecDeque::with_capacity(UNACKED_MAX),
+            rtt_us: FIRST_RTT_US,
+            measured: false,
+            skipped: 0,
+            budget: Budget::default(),
+            turn: 0,
+        }
     }
 }
 
@@ -45,17 +158,30 @@ impl Flow {
         }
     }
 
-    /// Whether the next snapshot may be written, snapshots being `interval_us` apart. A refusal is counted.
-    pub fn may_write(&mut self, interval_us: u64) -> bool {
-        let explained = self.rtt_us.div_ceil(interval_us.max(1)).saturating_add(SPARE);
-        let may = (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
-        self.skipped += u64::from(!may);
-        may
+    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart and the socket free of unwritten bytes or not.
+    pub fn decide(&mut self, interval_us: u64, socket_free: bool) -> Decision {
+        self.turn = self.turn.wrapping_add(1);
+        let every = self.budget.every();
+        if !self.turn.is_multiple_of(every) {
+            return Decision::Rest;
+        }
+        let interval_us = interval_us.max(1) * u64::from(every);
+        let explained = self.rtt_us.div_ceil(interval_us).saturating_add(SPARE);
+        let taken = socket_free && (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
+        self.skipped += u64::from(!taken);
+        self.budget.note(taken);
+        if taken { Decision::Write(self.budget.thinning()) } else { Decision::Skip }
     }
 
     /// The snapshot of `tick` was written at `at`.
     pub fn wrote(&mut self, tick: Tick, at: MonoTime) {
         self.written.push_back((tick, at));
+    }
+
+    /// How much the connection gets.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Snapshots skipped so far.
@@ -83,7 +209,7 @@ mod tests {
                 on_way.pop_front();
                 flow.handle_ack(ack, MonoTime(at));
             }
-            if flow.may_write(INTERVAL_US) {
+            if let Decision::Write(_) = flow.decide(INTERVAL_US, true) {
                 flow.wrote(Tick(tick), now);
                 on_way.push_back((Tick(tick), now.0 + rtt_us));
             }
@@ -103,6 +229,28 @@ mod tests {
     fn a_stalled_client_has_a_handful_on_their_way_and_the_rest_is_skipped() {
         let (skips, most) = skipped(30_000, |now| (5_000_000..13_000_000).contains(&now));
         assert!(most <= 5, "{most}");
-        assert!(skips >= 230, "8 s at 30 Hz but for those on their way: {skips}");
+        // Eight seconds of a quarter of 30 Hz, but for those on their way and the moments before the rate fell.
+        assert!(skips >= 55, "{skips}");
+    }
+
+    #[test]
+    fn a_budget_steps_down_while_refused_and_up_again_ever_more_cautiously() {
+        let mut budget = Budget::default();
+        (0..200).for_each(|_| budget.note(false));
+        assert_eq!((budget.level(), budget.every()), (Budget::LEVEL_MAX, 4));
+        let until_up = |budget: &mut Budget| {
+            let before = budget.level();
+            (1..10_000).find(|_| {
+                budget.note(true);
+                budget.level() < before
+            })
+        };
+        assert_eq!(until_up(&mut budget), Some(UP_AFTER));
+        (0..DOWN_AFTER).for_each(|_| budget.note(false));
+        assert_eq!(budget.level(), Budget::LEVEL_MAX);
+        assert_eq!(until_up(&mut budget), Some(UP_AFTER * 2), "the step up did not last");
+        (0..1000).for_each(|_| budget.note(true));
+        let (down, up) = budget.steps();
+        assert_eq!((down, budget.level(), budget.every()), (up, 0, 1));
     }
 }

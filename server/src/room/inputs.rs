@@ -91,7 +91,7 @@ impl<I: GameInput> InputQueue<I> {
     /// The front of the player's snapshot of `tick`; starts a new measurement of how early inputs come.
     pub fn report(&mut self, tick: Tick) -> SnapshotHead {
         let early = std::mem::replace(&mut self.early, SnapshotHead::NO_INPUT);
-        SnapshotHead { tick, consumed: self.consumed, early, missing: self.missing, dropped: self.dropped }
+        SnapshotHead { tick, consumed: self.consumed, early, missing: self.missing, dropped: self.dropped, budget: 0 }
     }
 }
 

@@ -24,7 +24,7 @@ use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
-use broadside_shared::replication::world::WorldState;
+use broadside_shared::replication::world::{Placement, WorldState};
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
@@ -63,6 +63,8 @@ pub struct Room<G: Game> {
     standings: Vec<Standing>,
     /// So that a shot can be judged as its shooter saw it.
     history: History,
+    /// Which cell each thing was last in.
+    placement: Placement,
 }
 
 struct Seat<G: Game> {
@@ -117,6 +119,7 @@ impl<G: Game> Room<G> {
             inputs: Vec::new(),
             standings: Vec::new(),
             history: History::default(),
+            placement: Placement::default(),
         }
     }
 
@@ -170,7 +173,7 @@ impl<G: Game> Room<G> {
         self.take_inputs(tick);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
         self.history.record(tick, |poses| self.game.poses(poses));
-        Arc::make_mut(&mut out.world).capture(&self.game, tick);
+        Arc::make_mut(&mut out.world).capture(&self.game, tick, &mut self.placement);
         out.tick = tick;
         self.write_due(tick, out);
         self.write_events(out);

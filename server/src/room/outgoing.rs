@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use broadside_shared::game::{Audience, Game, PlayerId};
 use broadside_shared::protocol::limits::EVENTS_MAX;
+use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
-use broadside_shared::replication::viewer::Viewer;
+use broadside_shared::replication::viewer::{Thinning, Viewer};
 use broadside_shared::replication::world::{EncodeStats, HISTORY_TICKS, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 use glam::Vec2;
@@ -116,17 +117,18 @@ impl Outgoing {
     }
 
     /// Appends the snapshot frame of the `at`-th of [`Outgoing::due`] and takes it as written: call it only when it will be.
+    /// `budget` is how far the connection was stepped down, `thinning` what that does to far cells.
     ///
     /// # Panics
     /// If `at` is out of range, or nobody called [`Outgoing::reset`] for that player.
-    pub fn frame(&mut self, at: usize, out: &mut Vec<u8>) {
+    pub fn frame(&mut self, at: usize, budget: u8, thinning: Thinning, out: &mut Vec<u8>) {
         let due = &self.current.due[at];
         let told = &mut self.told[usize::from(due.player.0)];
         let start = out.len();
-        due.head.write(out);
+        SnapshotHead { budget, ..due.head }.write(out);
         out.extend_from_slice(&self.current.own_bytes[due.own.clone()]);
         self.sizes.own += (out.len() - start) as u64;
-        let cells = told.viewer.write(&mut self.history, due.focus, self.view, out);
+        let cells = told.viewer.write(&mut self.history, due.focus, self.view, thinning, out);
         self.sizes.cell_heads += cells.head_bytes as u64;
         self.sizes.cells += cells.blob_bytes as u64;
         let events_at = out.len();

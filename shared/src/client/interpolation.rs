@@ -51,6 +51,8 @@ pub struct Interpolation {
 struct Track {
     kind: u8,
     samples: VecDeque<(Tick, [i32; FIELDS_MAX])>,
+    /// Newest snapshot in which it was there.
+    seen: Tick,
     /// First snapshot in which it was missing.
     gone: Option<Tick>,
 }
@@ -76,17 +78,24 @@ impl Interpolation {
         self.every = f64::from(ticks);
     }
 
-    /// Takes the replica after the snapshot of `tick`, which came when the server was at `server_tick`.
-    pub fn handle_snapshot<'a>(&mut self, tick: Tick, server_tick: f64, records: impl Iterator<Item = &'a Record>) {
+    /// Takes the replica after the snapshot of `tick`, which came when the server was at `server_tick`: each record with the tick
+    /// it is of, which is older where far cells are thinned out.
+    pub fn handle_snapshot<'a>(
+        &mut self,
+        tick: Tick,
+        server_tick: f64,
+        records: impl Iterator<Item = (Tick, &'a Record)>,
+    ) {
         let late = server_tick - f64::from(tick.0);
         self.lateness = if self.newest.is_none() { late } else { late.max(self.lateness - FORGET_TICKS) };
         self.newest = Some(tick);
-        for record in records {
+        for (of, record) in records {
             let track = self.tracks.entry(record.id).or_insert_with(|| Track::new(record.kind));
             if track.kind != record.kind || track.gone.is_some() {
                 *track = Track::new(record.kind);
             }
-            track.push(tick, record.values, self.kinds[usize::from(record.kind)].motion);
+            track.seen = tick;
+            track.push(of, record.values, self.kinds[usize::from(record.kind)].motion);
         }
         let drawn = self.drawn.map_or(0.0, |(tick, _)| tick);
         self.tracks.retain(|_, track| {
@@ -140,10 +149,13 @@ impl Interpolation {
 
 impl Track {
     fn new(kind: u8) -> Self {
-        Track { kind, samples: VecDeque::new(), gone: None }
+        Track { kind, samples: VecDeque::new(), seen: Tick(0), gone: None }
     }
 
     fn push(&mut self, tick: Tick, values: [i32; FIELDS_MAX], motion: Motion) {
+        if self.samples.back().is_some_and(|(last, _)| *last >= tick) {
+            return;
+        }
         // What never changes needs its first sample for when it came, and one more for when it was last seen.
         if motion == Motion::Still && self.samples.len() > 1 {
             self.samples.pop_back();
@@ -155,7 +167,7 @@ impl Track {
     }
 
     fn end_if_missing(&mut self, tick: Tick) {
-        if self.gone.is_none() && self.samples.back().is_none_or(|(last, _)| *last < tick) {
+        if self.gone.is_none() && self.seen < tick {
             self.gone = Some(tick);
         }
     }

@@ -411,6 +411,8 @@ impl<G: Game> Client<G> {
         let arrival = self.arrival(now, &head, len);
         self.newest = Some((head.tick, now));
         self.stats.snapshots += 1;
+        self.stats.budget_steps += u64::from(self.stats.budget != head.budget);
+        self.stats.budget = head.budget;
         self.stats.bytes_own += own_end as u64 + 1;
         self.stats.bytes_cells += (cells_end - own_end) as u64;
         self.stats.bytes_events += (events_end - cells_end) as u64;
@@ -420,7 +422,7 @@ impl<G: Game> Client<G> {
             && self.config.detail == Detail::View
         {
             let server_tick = seat.tick_at(self.clock.server_us(now));
-            self.interpolation.handle_snapshot(head.tick, server_tick, self.replica.records());
+            self.interpolation.handle_snapshot(head.tick, server_tick, self.replica.records_by_tick());
         }
         Ok(arrival)
     }

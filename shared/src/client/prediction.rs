@@ -47,8 +47,16 @@ struct Step<G: Game> {
 /// Something of ours on its way, and what the server has said of it.
 pub struct Shot {
     key: u32,
+    /// When it was let loose.
+    tick: Tick,
     record: Record,
     state: OwnShot,
+}
+
+impl Shot {
+    fn predicted(spawn: PredictedSpawn) -> Shot {
+        Shot { key: spawn.key, tick: spawn.tick, record: spawn.record, state: OwnShot::Predicted }
+    }
 }
 
 /// What the server has said of a predicted thing.
@@ -114,7 +122,7 @@ impl<G: Game> Prediction<G> {
         self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
         for spawn in self.spawned.drain(..) {
             if self.shots.len() < SHOTS_MAX {
-                self.shots.push(Shot { key: spawn.key, record: spawn.record, state: OwnShot::Predicted });
+                self.shots.push(Shot::predicted(spawn));
             }
         }
     }
@@ -176,19 +184,23 @@ impl<G: Game> Prediction<G> {
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
     pub fn confirm_shots<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
-        let real: Vec<(u32, EntityId)> =
-            records.filter_map(|record| Some((G::spawn_key(player, record)?, record.id))).collect();
+        let real: Vec<(u32, &Record)> =
+            records.filter_map(|record| Some((G::spawn_key(player, record)?, record))).collect();
         for shot in &mut self.shots {
-            let found = real.iter().find(|(key, _)| *key == shot.key).map(|(_, id)| *id);
+            let found = real.iter().find(|(key, _)| *key == shot.key).map(|(_, record)| *record);
             shot.state = match (shot.state, found) {
                 (OwnShot::Ended(id, at), _) => OwnShot::Ended(id, at),
-                (OwnShot::Predicted | OwnShot::Confirmed(_), Some(id)) => OwnShot::Confirmed(id),
+                (OwnShot::Predicted | OwnShot::Confirmed(_), Some(record)) => {
+                    // The server may know better: what a beam ran into, say.
+                    shot.record = *record;
+                    OwnShot::Confirmed(record.id)
+                }
                 (OwnShot::Confirmed(id), None) => OwnShot::Ended(id, tick),
                 (OwnShot::Predicted, None) => OwnShot::Predicted,
             };
         }
         // What should be in this snapshot and is not never came to be, or ended at once.
-        self.shots.retain(|shot| shot.state != OwnShot::Predicted || shot.key > tick.0);
+        self.shots.retain(|shot| shot.state != OwnShot::Predicted || shot.tick > tick);
     }
 
     /// Whether the thing with this number is shown by [`Prediction::show_shots`].
@@ -203,9 +215,9 @@ impl<G: Game> Prediction<G> {
     /// Appends what we let loose, as seen when our own ship is at `own_tick` and the others at `tick`.
     pub fn show_shots(&mut self, own_tick: f64, tick: f64, out: &mut Vec<Sight>) {
         let drawn_at = |shot: &Shot| {
-            let eased = ((own_tick - f64::from(shot.key)) / EASE_TICKS).clamp(0.0, 1.0);
+            let eased = ((own_tick - f64::from(shot.tick.0)) / EASE_TICKS).clamp(0.0, 1.0);
             let eased = eased * eased * (3.0 - 2.0 * eased);
-            (own_tick + (tick - own_tick) * eased).max(f64::from(shot.key))
+            (own_tick + (tick - own_tick) * eased).max(f64::from(shot.tick.0))
         };
         self.shots.retain(|shot| match shot.state {
             OwnShot::Ended(_, at) => drawn_at(shot) < f64::from(at.0),
@@ -216,16 +228,18 @@ impl<G: Game> Prediction<G> {
 
     /// After a replay: predicted shots are those that the replayed inputs let loose, no others.
     fn respawn_shots(&mut self) {
-        let first = self.steps.front().map_or(self.tick.0.saturating_add(1), |step| step.tick.0);
+        let first = self.steps.front().map_or(self.tick.after(1), |step| step.tick);
         let spawned = &self.spawned;
         self.shots.retain(|shot| {
-            shot.state != OwnShot::Predicted || shot.key < first || spawned.iter().any(|s| s.key == shot.key)
+            shot.state != OwnShot::Predicted || shot.tick < first || spawned.iter().any(|s| s.key == shot.key)
         });
         for spawn in self.spawned.drain(..) {
             if let Some(shot) = self.shots.iter_mut().find(|shot| shot.key == spawn.key) {
-                shot.record = spawn.record;
+                if shot.state == OwnShot::Predicted {
+                    shot.record = spawn.record;
+                }
             } else if self.shots.len() < SHOTS_MAX {
-                self.shots.push(Shot { key: spawn.key, record: spawn.record, state: OwnShot::Predicted });
+                self.shots.push(Shot::predicted(spawn));
             }
         }
     }

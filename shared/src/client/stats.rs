@@ -35,6 +35,11 @@ pub struct Stats {
     pub input_early_ms: f64,
     /// Snapshots applied.
     pub snapshots: u64,
+    /// How much less than everything the server sends, because our line does not take it; see
+    /// [`SnapshotHead::budget`](crate::protocol::snapshot::SnapshotHead::budget).
+    pub budget: u8,
+    /// Changes of that.
+    pub budget_steps: u64,
     /// Drawn frames for which the newest snapshot was too old.
     pub starved_frames: u64,
     /// Ticks the server stepped without an input of ours.

@@ -11,9 +11,9 @@ pub struct CellId(pub u16);
 /// Cells per row and rows in all; the number of a cell takes 14 bits.
 const SIDE: i32 = 128;
 /// Position steps per cell.
-const STEPS: i32 = 4096;
+const STEPS: i32 = 2048;
 /// How far outside its cell a thing may be while it still belongs to it, in position steps.
-const MARGIN: i32 = 2048;
+const MARGIN: i32 = 1024;
 
 const _: () = assert!(STEPS + 2 * MARGIN == 1 << CellId::LOCAL_BITS);
 const _: () = assert!(STEPS as f32 * POSITION_STEP == CellId::SIZE);
@@ -22,7 +22,7 @@ impl CellId {
     /// Width of a cell in world units: about a quarter of the width of a view.
     pub const SIZE: f32 = 512.0;
     /// Bits of a position relative to a cell.
-    pub const LOCAL_BITS: u32 = 13;
+    pub const LOCAL_BITS: u32 = 12;
     /// How many cells there can be.
     pub const COUNT: u16 = (SIDE * SIDE) as u16;
 
@@ -44,8 +44,25 @@ impl CellId {
     /// The middle of the cell in world units.
     #[must_use]
     pub fn centre(self) -> Vec2 {
+        let (x, y) = self.middle();
+        Vec2::new(x as f32, y as f32) * POSITION_STEP
+    }
+
+    /// The middle of the cell, in position steps.
+    #[must_use]
+    pub fn middle(self) -> (i32, i32) {
         let (x, y) = self.corner();
-        Vec2::new((x + STEPS / 2) as f32, (y + STEPS / 2) as f32) * POSITION_STEP
+        (x + STEPS / 2, y + STEPS / 2)
+    }
+
+    /// The neighbour in a direction, 0..8, row by row from the smallest x and y; `None` beyond the rim.
+    #[must_use]
+    pub fn neighbour(self, direction: u8) -> Option<CellId> {
+        // The cell itself is the fifth of the nine.
+        let at = i32::from(direction) + i32::from(direction >= 4);
+        let (row, column) = (i32::from(self.0) / SIDE + at / 3 - 1, i32::from(self.0) % SIDE + at % 3 - 1);
+        let inside = (0..SIDE).contains(&row) && (0..SIDE).contains(&column);
+        inside.then(|| CellId((row * SIDE + column) as u16))
     }
 
     /// A position relative to the cell's corner along one axis, in `LOCAL_BITS` bits; clamped to half a cell outside.
@@ -107,6 +124,15 @@ mod tests {
         }
         let cell = CellId::of(Vec2::new(-0.1, 511.9));
         assert_eq!(cell.centre(), Vec2::new(-256.0, 256.0));
+    }
+
+    #[test]
+    fn neighbours_are_the_eight_cells_around_and_none_beyond_the_rim() {
+        let cell = CellId::of(Vec2::new(5.0, 5.0));
+        let around: Vec<Vec2> = (0..8).filter_map(|d| cell.neighbour(d)).map(|n| n.centre() - cell.centre()).collect();
+        assert_eq!(around.len(), 8);
+        assert!(around.iter().all(|d| d.abs().max_element() == CellId::SIZE));
+        assert_eq!((0..8).filter_map(|d| CellId(0).neighbour(d)).count(), 3);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! One cell at one tick, written against an earlier state of it, or against nothing (a keyframe).
 //!
 //! Law: `decode(base, encode(base, new)) == new` for all states. Records are in order of id on both sides, so survivors carry
-//! no number: their order says who is who.
+//! no number: their order says who is who. What came over from a neighbour cell is named by its place there, by readers who
+//! know the neighbour as of the same baseline ([`Links`]); others get it in full.
 //!
 //! ```text
-//! blob      := keyframe:1, [not keyframe: leaves, update of each survivor that moves], enters, padding to a byte
+//! blob      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: movers]], enters,
+//!              padding to a byte
 //! leaves    := any:1, [any: stays:1 for each base record]
-//! update    := as_predicted:1, [not: dv x, dv y, dp x, dp y (signed codes), rest_same:1, [not: (same:1, [diff])...]]
-//! enters    := count (golomb 0), then for each in order of id: id gap - 1 (golomb 8), kind:3, every field in full
+//! update    := as_predicted:1, [not: dv x, dv y, dp x, dp y, the turn of each angle (signed codes), rest_same:1,
+//!              [not: for each other field same:1, [diff (signed code)]]]
+//! movers    := count (golomb 0), then for each in order of id: direction:3, index in the neighbour's base records (as many
+//!              bits as their number needs), [moves: update]
+//! enters    := count (golomb 0), then for each in order of id: id gap - 1 (golomb 13), kind:3, every field in full
 //! ```
 
 use super::bits::{BitReader, BitWriter, WireError};
@@ -19,6 +24,8 @@ use crate::time::Tick;
 /// The most records a cell tells of. A cell that holds more (ships cannot overlap, so none does in play) tells of those with
 /// the lowest ids.
 pub const CELL_RECORDS_MAX: usize = 4096;
+/// Order of the code for the gap between two numbers of new things: in a busy world they are spread over all 16 bits.
+const ID_GAP_K: u32 = 13;
 
 /// What a cell is written against.
 #[derive(Debug, Clone, Copy)]
@@ -31,26 +38,55 @@ pub enum Against<'a> {
         records: &'a [Record],
         /// The tick they are from.
         tick: Tick,
+        /// The cells around as the reader has them of the same tick.
+        links: Links<'a>,
     },
 }
 
-/// Appends the blob of one cell: `new`, in order of id, at `tick`.
-pub fn encode(kinds: &[KindSpec], cell: CellId, tick: Tick, against: Against, new: &[Record], out: &mut Vec<u8>) {
-    let new = &new[..new.len().min(CELL_RECORDS_MAX)];
+/// The records of the eight cells around, by [`CellId::neighbour`]'s directions; none where the reader knows no such cell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Links<'a>(pub [&'a [Record]; 8]);
+
+impl<'a> Links<'a> {
+    /// Which neighbour `record` came over from, and its place there.
+    fn origin(&self, kinds: &[KindSpec], record: &Record) -> Option<(u8, usize)> {
+        (0..8).zip(self.0).find_map(|(direction, base)| Some((direction, survivor(kinds, base, record)?)))
+    }
+}
+
+/// Appends the blob of one cell: `new`, in order of id, at `tick`. Gives the directions of the neighbours it refers to, as bits.
+pub fn encode(kinds: &[KindSpec], cell: CellId, tick: Tick, against: Against, new: &[Record], out: &mut Vec<u8>) -> u8 {
+    let new = bounded(new);
     let mut bits = BitWriter::new(out);
+    let mut sources = 0;
     match against {
         Against::Nothing => {
             bits.flag(true);
             write_enters(kinds, cell, tick, new, |_| true, &mut bits);
         }
-        Against::Baseline { records: base, tick: base_tick } => {
+        Against::Baseline { records: base, tick: base_tick, links } => {
             bits.flag(false);
-            let base = &base[..base.len().min(CELL_RECORDS_MAX)];
-            write_survivors(kinds, tick.since(base_tick), base, new, &mut bits);
-            write_enters(kinds, cell, tick, new, |record| survivor(kinds, base, record).is_none(), &mut bits);
+            let (base, ticks) = (bounded(base), tick.since(base_tick));
+            let is_new = |record: &Record| survivor(kinds, base, record).is_none();
+            let came_over = |record: &Record| is_new(record).then(|| links.origin(kinds, record)).flatten();
+            for (direction, _) in new.iter().filter_map(came_over) {
+                sources |= 1 << direction;
+            }
+            bits.flag(sources != 0);
+            write_survivors(kinds, ticks, base, new, &mut bits);
+            if sources != 0 {
+                write_movers(kinds, ticks, links, new, came_over, &mut bits);
+            }
+            let enters = |record: &Record| is_new(record) && came_over(record).is_none();
+            write_enters(kinds, cell, tick, new, enters, &mut bits);
         }
     }
     bits.finish();
+    sources
+}
+
+fn bounded(records: &[Record]) -> &[Record] {
+    &records[..records.len().min(CELL_RECORDS_MAX)]
 }
 
 /// Reads the blob of one cell into `out`, in order of id. Leaves `bits` at the first byte after the blob.
@@ -71,17 +107,22 @@ pub fn decode(
     match (keyframe, base) {
         (true, _) => {}
         (false, Against::Nothing) => return Err(WireError::Baseline),
-        (false, Against::Baseline { records, tick: base_tick }) => {
-            read_survivors(kinds, tick.since(base_tick), records, bits, out)?;
+        (false, Against::Baseline { records, tick: base_tick, links }) => {
+            let (linked, ticks) = (bits.flag()?, tick.since(base_tick));
+            read_survivors(kinds, ticks, bounded(records), bits, out)?;
+            if linked {
+                read_movers(kinds, ticks, links, bits, out)?;
+            }
         }
     }
     read_enters(kinds, cell, tick, bits, out)?;
     bits.align();
-    Ok(())
+    in_order(out)
 }
 
-/// The state in `base` that `record` goes on from: same id, same kind, and in kinds that never change the same fields.
-fn survivor<'a>(kinds: &[KindSpec], base: &'a [Record], record: &Record) -> Option<&'a Record> {
+/// The place in `base` of the state that `record` goes on from: same id, same kind, and in kinds that never change the same
+/// fields.
+fn survivor(kinds: &[KindSpec], base: &[Record], record: &Record) -> Option<usize> {
     let at = base.binary_search_by_key(&record.id, |r| r.id).ok()?;
     let before = &base[at];
     let goes_on = before.kind == record.kind
@@ -89,7 +130,7 @@ fn survivor<'a>(kinds: &[KindSpec], base: &'a [Record], record: &Record) -> Opti
             Motion::Still => before.values == record.values,
             Motion::Moving => true,
         };
-    goes_on.then_some(before)
+    goes_on.then_some(at)
 }
 
 fn write_survivors(kinds: &[KindSpec], ticks: u32, base: &[Record], new: &[Record], out: &mut BitWriter) {
@@ -146,6 +187,31 @@ fn expected(from: i32, before: i32, after: i32, ticks: u32) -> i64 {
     i64::from(from) + (twice + i64::from(VELOCITY_TICKS)).div_euclid(2 * i64::from(VELOCITY_TICKS))
 }
 
+/// What has to be said of a moving record that goes from `before` to `after` in `ticks`: how far each field is from what was
+/// to be expected, in the order of its table. For measuring codes.
+#[must_use]
+pub fn residuals(kind: &KindSpec, ticks: u32, before: &Record, after: &Record) -> [i32; FIELDS_MAX] {
+    let (b, a) = (&before.values, &after.values);
+    let mut out = [0; FIELDS_MAX];
+    for (at, field) in kind.fields.iter().enumerate() {
+        out[at] = match at {
+            0 | 1 => (i64::from(a[at]) - expected(b[at], b[at + 2], a[at + 2], ticks)) as i32,
+            _ => field.difference(b[at], a[at]),
+        };
+    }
+    out
+}
+
+/// The fields of a moving kind that turn: they change nearly always.
+fn turning(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
+    kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role == Role::Angle)
+}
+
+/// The other fields behind the velocity: they seldom change.
+fn resting(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
+    kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role != Role::Angle)
+}
+
 fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, out: &mut BitWriter) {
     let (b, a) = (&before.values, &after.values);
     let expect = [expected(b[0], b[2], a[2], ticks), expected(b[1], b[3], a[3], ticks)];
@@ -159,12 +225,15 @@ fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, ou
     out.signed(a[3] - b[3], u32::from(kind.fields[3].k));
     out.signed(miss[0] as i32, u32::from(kind.fields[0].k));
     out.signed(miss[1] as i32, u32::from(kind.fields[1].k));
-    let rest_same = b[4..] == a[4..];
+    for (at, field) in turning(kind) {
+        out.signed(field.difference(b[at], a[at]), u32::from(field.k));
+    }
+    let rest_same = resting(kind).all(|(at, _)| b[at] == a[at]);
     out.flag(rest_same);
     if rest_same {
         return;
     }
-    for (at, field) in kind.fields.iter().enumerate().skip(4) {
+    for (at, field) in resting(kind) {
         let same = b[at] == a[at];
         out.flag(same);
         if !same {
@@ -187,15 +256,70 @@ fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitR
         let at = expected(before[axis], before[axis + 2], values[axis + 2], ticks) + i64::from(miss[axis]);
         values[axis] = kind.fields[axis].check(at)?;
     }
-    if as_predicted || bits.flag()? {
+    if as_predicted {
         return Ok(());
     }
-    for (at, field) in kind.fields.iter().enumerate().skip(4) {
+    for (at, field) in turning(kind) {
+        values[at] = field.add(before[at], bits.signed(u32::from(field.k))?)?;
+    }
+    if bits.flag()? {
+        return Ok(());
+    }
+    for (at, field) in resting(kind) {
         if !bits.flag()? {
             values[at] = field.add(before[at], bits.signed(u32::from(field.k))?)?;
         }
     }
     Ok(())
+}
+
+fn write_movers(
+    kinds: &[KindSpec],
+    ticks: u32,
+    links: Links,
+    new: &[Record],
+    came_over: impl Fn(&Record) -> Option<(u8, usize)>,
+    out: &mut BitWriter,
+) {
+    let movers = || new.iter().filter_map(|record| came_over(record).map(|(direction, at)| (record, direction, at)));
+    out.golomb(movers().count() as u32, 0);
+    for (record, direction, at) in movers() {
+        let base = links.0[usize::from(direction)];
+        out.bits(u32::from(direction), 3);
+        out.bits(at as u32, index_bits(base.len()));
+        let kind = &kinds[usize::from(record.kind)];
+        match kind.motion {
+            Motion::Moving => write_update(kind, ticks, &base[at], record, out),
+            Motion::Still => {}
+        }
+    }
+}
+
+fn read_movers(
+    kinds: &[KindSpec],
+    ticks: u32,
+    links: Links,
+    bits: &mut BitReader,
+    out: &mut Vec<Record>,
+) -> Result<(), WireError> {
+    let count = bits.count(0, CELL_RECORDS_MAX, "records that came over")?;
+    for _ in 0..count {
+        let base = links.0[bits.bits(3)? as usize];
+        let at = bits.bits(index_bits(base.len()))? as usize;
+        let mut record = *base.get(at).ok_or(WireError::Baseline)?;
+        let kind = &kinds[usize::from(record.kind)];
+        match kind.motion {
+            Motion::Moving => read_update(kind, ticks, &mut record, bits)?,
+            Motion::Still => {}
+        }
+        out.push(record);
+    }
+    Ok(())
+}
+
+/// Bits that tell `count` things apart.
+fn index_bits(count: usize) -> u32 {
+    usize::BITS - count.saturating_sub(1).leading_zeros()
 }
 
 fn write_enters(
@@ -209,7 +333,7 @@ fn write_enters(
     out.golomb(new.iter().filter(|r| enters(r)).count() as u32, 0);
     let mut next = 0;
     for record in new.iter().filter(|r| enters(r)) {
-        out.golomb(u32::from(record.id.0) - next, 8);
+        out.golomb(u32::from(record.id.0) - next, ID_GAP_K);
         next = u32::from(record.id.0) + 1;
         out.bits(u32::from(record.kind), 3);
         record.write_raw(&kinds[usize::from(record.kind)], cell, tick, out);
@@ -224,10 +348,9 @@ fn read_enters(
     out: &mut Vec<Record>,
 ) -> Result<(), WireError> {
     let count = bits.count(0, CELL_RECORDS_MAX, "records of a cell")?;
-    let survivors = out.len();
     let mut next = 0u64;
     for _ in 0..count {
-        let id = next + u64::from(bits.golomb(8)?);
+        let id = next + u64::from(bits.golomb(ID_GAP_K)?);
         next = id + 1;
         let limit = u64::from(u16::MAX);
         let id = u16::try_from(id).map_err(|_| WireError::Range { what: "entity id", value: id, limit })?;
@@ -237,17 +360,22 @@ fn read_enters(
             kinds.get(kind as usize).ok_or(WireError::Range { what: "entity kind", value: kind.into(), limit })?;
         out.push(Record::read_raw(EntityId(id), kind as u8, spec, cell, tick, bits)?);
     }
-    if survivors > 0 && count > 0 {
+    Ok(())
+}
+
+/// Brings records in order of id. One id twice would make later deltas mean different things on the two ends.
+fn in_order(out: &mut [Record]) -> Result<(), WireError> {
+    if !out.is_sorted_by_key(|r| r.id) {
         out.sort_by_key(|r| r.id);
     }
-    // One id twice would make later deltas mean different things on the two ends.
-    match out.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        Some(pair) => Err(WireError::Range { what: "repeated entity id", value: pair[0].id.0.into(), limit: 1 }),
-        None if out.len() > CELL_RECORDS_MAX => {
-            Err(WireError::Range { what: "records of a cell", value: out.len() as u64, limit: CELL_RECORDS_MAX as u64 })
-        }
-        None => Ok(()),
+    if let Some(pair) = out.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        return Err(WireError::Range { what: "repeated entity id", value: pair[0].id.0.into(), limit: 1 });
     }
+    if out.len() > CELL_RECORDS_MAX {
+        let (value, limit) = (out.len() as u64, CELL_RECORDS_MAX as u64);
+        return Err(WireError::Range { what: "records of a cell", value, limit });
+    }
+    Ok(())
 }
 
 impl FieldSpec {
@@ -270,7 +398,8 @@ impl FieldSpec {
         }
     }
 
-    fn check(&self, value: i64) -> Result<i32, WireError> {
+    /// The value, if the field can carry it.
+    pub(super) fn check(&self, value: i64) -> Result<i32, WireError> {
         let (low, high) = self.range();
         if (low..=high).contains(&value) {
             Ok(value as i32)
@@ -295,8 +424,8 @@ mod tests {
             fields: &[
                 FieldSpec::X,
                 FieldSpec::Y,
-                velocity("vx", 11, 60),
-                velocity("vy", 11, 60),
+                velocity("vx", 8, 60),
+                velocity("vy", 8, 60),
                 angle("heading", 8),
                 plain("hull", 7, 1.0),
             ],
@@ -313,9 +442,9 @@ mod tests {
         let (x, y) = cell.corner();
         let mut records: Vec<Record> = before.iter().filter(|_| rng.u8(..) > 30).copied().collect();
         for r in records.iter_mut().filter(|r| r.kind == 0) {
-            r.values[0] = (r.values[0] + rng.i32(-60..60)).clamp(x, x + 4095);
-            r.values[1] = (r.values[1] + rng.i32(-60..60)).clamp(y, y + 4095);
-            r.values[2] = (r.values[2] + rng.i32(-3..=3)).clamp(-1024, 1023);
+            r.values[0] = (r.values[0] + rng.i32(-60..60)).clamp(x, x + 2047);
+            r.values[1] = (r.values[1] + rng.i32(-60..60)).clamp(y, y + 2047);
+            r.values[2] = (r.values[2] + rng.i32(-3..=3)).clamp(-128, 127);
             r.values[4] = (r.values[4] + rng.i32(-9..=9)).rem_euclid(256);
             r.values[5] = rng.i32(0..128);
         }
@@ -325,11 +454,11 @@ mod tests {
                 continue;
             }
             let kind = rng.u8(0..2);
-            let (px, py) = (x + rng.i32(0..4096), y + rng.i32(0..4096));
+            let (px, py) = (x + rng.i32(0..2048), y + rng.i32(0..2048));
             let values = if kind == 0 {
-                [px, py, rng.i32(-1024..1024), rng.i32(-1024..1024), rng.i32(0..256), 100, 0, 0, 0, 0]
+                [px, py, rng.i32(-128..128), rng.i32(-128..128), rng.i32(0..256), 100, 0, 0, 0, 0]
             } else {
-                [px, py, (tick.0 - rng.u32(0..200)) as i32, rng.i32(0..4096), 0, 0, 0, 0, 0, 0]
+                [px, py, (tick.0 - rng.u32(0..150)) as i32, rng.i32(0..4096), 0, 0, 0, 0, 0, 0]
             };
             records.push(Record { id, kind, values });
         }
@@ -345,8 +474,19 @@ mod tests {
             let base = random_cell(&mut rng, cell, Tick(1000), &[]);
             let base = random_cell(&mut rng, cell, Tick(1001), &base);
             let tick = Tick(1001 + rng.u32(1..60));
-            let new = random_cell(&mut rng, cell, tick, &base);
-            let against = [Against::Nothing, Against::Baseline { records: &base, tick: Tick(1001) }][round % 2];
+            let mut new = random_cell(&mut rng, cell, tick, &base);
+            // Some of a neighbour's things come over, by readers who know it.
+            let over = random_cell(&mut rng, cell, Tick(1001), &[]);
+            new.extend(
+                over.iter()
+                    .filter(|r| !new.iter().any(|n| n.id == r.id) && !base.iter().any(|b| b.id == r.id))
+                    .copied()
+                    .collect::<Vec<_>>(),
+            );
+            new.sort_by_key(|r| r.id);
+            let mut links = Links::default();
+            links.0[rng.usize(0..8)] = if round % 3 == 0 { &over } else { &[] };
+            let against = [Against::Nothing, Against::Baseline { records: &base, tick: Tick(1001), links }][round % 2];
             let mut blob = Vec::new();
             encode(KINDS, cell, tick, against, &new, &mut blob);
             let (mut bits, mut back) = (BitReader::new(&blob), Vec::new());
@@ -362,7 +502,7 @@ mod tests {
         let cell = CellId(4000);
         let base = random_cell(&mut rng, cell, Tick(1000), &[]);
         let mut good = Vec::new();
-        let against = Against::Baseline { records: &base, tick: Tick(1000) };
+        let against = Against::Baseline { records: &base, tick: Tick(1000), links: Links::default() };
         encode(KINDS, cell, Tick(1002), against, &random_cell(&mut rng, cell, Tick(1002), &base), &mut good);
         let (mut accepted, mut out) = (0, Vec::new());
         for round in 0..20_000 {

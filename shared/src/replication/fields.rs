@@ -15,10 +15,12 @@ pub const FIELDS_MAX: usize = 10;
 /// The most kinds a game may have; a kind's number takes 3 bits.
 pub const KINDS_MAX: usize = 8;
 /// World units per position step: the worst error of a replicated position is half of it on each axis.
-pub const POSITION_STEP: f32 = 1.0 / 8.0;
+pub const POSITION_STEP: f32 = 1.0 / 4.0;
 /// Ticks in which a thing moves by the steps its velocity says: velocities are position steps per this many ticks, so that
 /// linear prediction is integer arithmetic.
-pub const VELOCITY_TICKS: i32 = 4;
+///
+/// Coarse on purpose: what a position has to add is small either way, and the bits of both together were fewest here (`ledger`).
+pub const VELOCITY_TICKS: i32 = 2;
 
 /// World units per second that one step of a velocity field stands for at `tick_hz`.
 #[must_use]
@@ -44,7 +46,7 @@ pub struct FieldSpec {
 /// What the engine does with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Position along x: field 0 of every kind. Written relative to the cell in kinds that move.
+    /// Position along x: field 0 of every kind. Written relative to the cell.
     X,
     /// Position along y: field 1 of every kind.
     Y,
@@ -93,9 +95,9 @@ pub struct Record {
 
 impl FieldSpec {
     /// Position along x, in world units.
-    pub const X: FieldSpec = FieldSpec { name: "x", role: Role::X, bits: 20, step: POSITION_STEP, k: 0 };
+    pub const X: FieldSpec = FieldSpec { name: "x", role: Role::X, bits: 19, step: POSITION_STEP, k: 0 };
     /// Position along y, in world units.
-    pub const Y: FieldSpec = FieldSpec { name: "y", role: Role::Y, bits: 20, step: POSITION_STEP, k: 0 };
+    pub const Y: FieldSpec = FieldSpec { name: "y", role: Role::Y, bits: 19, step: POSITION_STEP, k: 0 };
 
     /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
     #[must_use]
@@ -191,15 +193,21 @@ impl Record {
 }
 
 impl FieldSpec {
+    /// Order of the code for the place of what stands still, from the middle of the cell: it lies within half a cell, or, as the
+    /// muzzle of a shot that has flown on, a little further.
+    const STILL_K: u32 = 10;
+
     fn write_raw(&self, value: i32, motion: Motion, cell: CellId, tick: Tick, out: &mut BitWriter) {
         match (self.role, motion) {
             (Role::X, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().0), CellId::LOCAL_BITS),
             (Role::Y, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().1), CellId::LOCAL_BITS),
+            (Role::X, Motion::Still) => out.signed(value - cell.middle().0, Self::STILL_K),
+            (Role::Y, Motion::Still) => out.signed(value - cell.middle().1, Self::STILL_K),
             (Role::Start, _) => {
                 let age = (i64::from(tick.0) - i64::from(value)).clamp(0, (1i64 << self.bits) - 1);
                 out.bits(age as u32, u32::from(self.bits));
             }
-            (Role::X | Role::Y | Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
+            (Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
                 out.bits((i64::from(value) - self.range().0) as u32, u32::from(self.bits));
             }
         }
@@ -209,6 +217,8 @@ impl FieldSpec {
         match (self.role, motion) {
             (Role::X, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().0)),
             (Role::Y, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().1)),
+            (Role::X, Motion::Still) => self.check(i64::from(bits.signed(Self::STILL_K)?) + i64::from(cell.middle().0)),
+            (Role::Y, Motion::Still) => self.check(i64::from(bits.signed(Self::STILL_K)?) + i64::from(cell.middle().1)),
             (Role::Start, _) => {
                 let age = bits.bits(u32::from(self.bits))?;
                 let limit = u64::from(tick.0);
@@ -216,7 +226,7 @@ impl FieldSpec {
                     tick.0.checked_sub(age).ok_or(WireError::Range { what: "age", value: age.into(), limit })?;
                 i32::try_from(start).map_err(|_| WireError::Range { what: "start", value: start.into(), limit })
             }
-            (Role::X | Role::Y | Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
+            (Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
                 Ok((i64::from(bits.bits(u32::from(self.bits))?) + self.range().0) as i32)
             }
         }

@@ -2,7 +2,7 @@
 
 use super::bits::{BitReader, WireError};
 use super::cells::CellId;
-use super::delta::{self, Against};
+use super::delta::{self, Against, Links};
 use super::fields::{KindSpec, Record};
 use super::viewer::SUBSCRIBED_MAX;
 use crate::time::Tick;
@@ -11,13 +11,14 @@ use crate::time::Tick;
 #[derive(Debug, Clone, Default)]
 pub struct Replica {
     cells: Vec<Cell>,
-    spare: Vec<Record>,
+    /// Room for the cells' next records.
+    next: Vec<Vec<Record>>,
 }
 
 #[derive(Debug, Clone)]
 struct Cell {
     id: CellId,
-    /// Of the blob last applied; `None` before the first.
+    /// Of the frame last applied; `None` before the first.
     tick: Option<Tick>,
     records: Vec<Record>,
 }
@@ -29,30 +30,56 @@ impl Replica {
     /// What is wrong with the bytes. The replica is then of no further use: deltas would build on a wrong state.
     pub fn apply(&mut self, kinds: &[KindSpec], tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
         self.resubscribe(bits)?;
-        let mut present = [false; SUBSCRIBED_MAX];
-        for flag in present.iter_mut().take(self.cells.len()) {
-            *flag = bits.flag()?;
+        let thinned = bits.flag()?;
+        let (mut due, mut present) = ([true; SUBSCRIBED_MAX], [false; SUBSCRIBED_MAX]);
+        for at in 0..self.cells.len() {
+            due[at] = !thinned || bits.flag()?;
+            present[at] = due[at] && bits.flag()?;
         }
         bits.align();
-        for (cell, present) in self.cells.iter_mut().zip(present) {
-            if !present {
-                continue;
-            }
+        self.next.resize_with(self.cells.len().max(self.next.len()), Vec::new);
+        for at in (0..self.cells.len()).filter(|at| present[*at]) {
+            let mut next = std::mem::take(&mut self.next[at]);
+            let cell = &self.cells[at];
             let base = match cell.tick {
-                Some(tick) => Against::Baseline { records: &cell.records, tick },
+                Some(tick) => Against::Baseline { records: &cell.records, tick, links: self.links(cell.id, tick) },
                 None => Against::Nothing,
             };
-            delta::decode(kinds, cell.id, tick, base, bits, &mut self.spare)?;
-            std::mem::swap(&mut cell.records, &mut self.spare);
-            cell.tick = Some(tick);
+            delta::decode(kinds, cell.id, tick, base, bits, &mut next)?;
+            self.next[at] = next;
+        }
+        // Only now, since blobs refer to the cells around as they were.
+        for (at, cell) in self.cells.iter_mut().enumerate() {
+            if present[at] {
+                std::mem::swap(&mut cell.records, &mut self.next[at]);
+            }
+            // A cell that was due and is not present is as it was.
+            if due[at] {
+                cell.tick = Some(tick);
+            }
         }
         Ok(())
+    }
+
+    /// The cells around as of the same tick.
+    fn links(&self, cell: CellId, tick: Tick) -> Links<'_> {
+        let known = |near: CellId| {
+            let at = self.cells.binary_search_by_key(&near, |c| c.id).ok()?;
+            (self.cells[at].tick == Some(tick)).then_some(self.cells[at].records.as_slice())
+        };
+        Links(std::array::from_fn(|direction| cell.neighbour(direction as u8).and_then(known).unwrap_or(&[])))
     }
 
     /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
     /// the newest snapshot.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.cells.iter().flat_map(|cell| cell.records.iter())
+    }
+
+    /// As [`Replica::records`], each with the tick it is of: that of the newest snapshot in which its cell was due.
+    pub fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
+        let known = self.cells.iter().filter_map(|cell| Some((cell.tick?, &cell.records)));
+        known.flat_map(|(tick, records)| records.iter().map(move |record| (tick, record)))
     }
 
     /// The cells subscribed to, in order of number.
@@ -93,8 +120,8 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::super::fields::{FIELDS_MAX, FieldSpec, Motion, plain, velocity};
-    use super::super::viewer::Viewer;
-    use super::super::world::{WorldHistory, WorldState};
+    use super::super::viewer::{Thinning, Viewer};
+    use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
     use crate::game::EntityId;
     use glam::Vec2;
@@ -104,7 +131,7 @@ mod tests {
         KindSpec {
             name: "mover",
             motion: Motion::Moving,
-            fields: &[FieldSpec::X, FieldSpec::Y, velocity("vx", 11, 60), velocity("vy", 11, 60)],
+            fields: &[FieldSpec::X, FieldSpec::Y, velocity("vx", 9, 60), velocity("vy", 9, 60)],
         },
         KindSpec { name: "rock", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("size", 8, 1.0)] },
     ];
@@ -123,14 +150,16 @@ mod tests {
             Drift(things.collect())
         }
 
-        fn state(&self, tick: Tick) -> Arc<WorldState> {
+        fn state(&self, tick: Tick, placement: &mut Placement) -> Arc<WorldState> {
             let placed = self.0.iter().map(|(id, at, v)| {
                 let kind = u8::from(*v == Vec2::ZERO);
                 let spec = &KINDS[usize::from(kind)];
                 let values: &[f32] = if kind == 0 { &[at.x, at.y, v.x, v.y] } else { &[at.x, at.y, 40.0] };
                 (*at, Record::pack(*id, kind, spec, values))
             });
-            Arc::new(WorldState::from_placed(tick, placed))
+            let mut state = WorldState::default();
+            state.place(tick, placed, placement);
+            Arc::new(state)
         }
 
         fn step(&mut self, rng: &mut fastrand::Rng) {
@@ -147,12 +176,12 @@ mod tests {
     fn a_replica_equals_the_world_in_its_cells_however_often_snapshots_are_skipped() {
         let mut rng = fastrand::Rng::with_seed(3);
         let mut drift = Drift::scattered(&mut rng);
-        let mut history = WorldHistory::new(KINDS);
+        let (mut history, mut placement) = (WorldHistory::new(KINDS), Placement::default());
         let (mut viewer, mut replica) = (Viewer::default(), Replica::default());
-        let mut pause = 0;
+        let (mut pause, mut compared) = (0, 0);
         for tick in 1..1500u32 {
             drift.step(&mut rng);
-            history.push(drift.state(Tick(tick)));
+            history.push(drift.state(Tick(tick), &mut placement));
             if pause > 0 {
                 pause -= 1;
                 continue;
@@ -161,29 +190,45 @@ mod tests {
             pause = if rng.u8(..) < 10 { rng.u32(0..150) } else { rng.u32(0..4) };
             let focus = Vec2::new((tick as f32 * 2.0) % 2000.0, 300.0);
             let mut frame = Vec::new();
-            viewer.write(&mut history, focus, VIEW, &mut frame);
+            let thinning = [Thinning::None, Thinning::Rim, Thinning::Deep][(tick / 200) as usize % 3];
+            viewer.write(&mut history, focus, VIEW, thinning, &mut frame);
             let mut bits = BitReader::new(&frame);
             replica.apply(KINDS, Tick(tick), &mut bits).expect("our own bytes apply");
             assert_eq!(bits.finish(), Ok(()));
             assert!(viewer.cells().eq(replica.cells()));
-            let newest = history.newest().expect("pushed above");
-            let told: Vec<Record> = viewer.cells().flat_map(|cell| newest.cell(cell).to_vec()).collect();
-            assert!(!told.is_empty());
-            assert!(replica.records().eq(told.iter()), "tick {tick}");
+            // Each cell is exactly as it was at its tick; that is this one unless far cells are thinned out.
+            for cell in &replica.cells {
+                let of = cell.tick.expect("a cell comes with its first blob");
+                assert!(of == Tick(tick) || thinning != Thinning::None, "tick {tick}");
+                if let Some(state) = history.state(of) {
+                    assert_eq!(cell.records, state.cell(cell.id), "tick {tick}, cell {:?} of {of}", cell.id);
+                    compared += 1;
+                }
+            }
         }
+        assert!(compared > 3_000, "{compared}");
+    }
+
+    #[test]
+    fn a_thing_that_lingers_on_a_border_stays_in_its_cell() {
+        let mut placement = Placement::default();
+        let cells: Vec<CellId> =
+            [500.0, 515.0, 508.0, 520.0, 530.0, 505.0].map(|x| placement.cell(EntityId(1), Vec2::new(x, 9.0))).to_vec();
+        let (left, right) = (CellId::of(Vec2::new(500.0, 9.0)), CellId::of(Vec2::new(530.0, 9.0)));
+        assert_eq!(cells, [left, left, left, left, right, right]);
     }
 
     #[test]
     fn viewers_with_the_same_baseline_share_the_same_blob() {
         let mut rng = fastrand::Rng::with_seed(5);
         let mut drift = Drift::scattered(&mut rng);
-        let mut history = WorldHistory::new(KINDS);
+        let (mut history, mut placement) = (WorldHistory::new(KINDS), Placement::default());
         let mut viewers = vec![Viewer::default(); 50];
         for tick in 1..20u32 {
             drift.step(&mut rng);
-            history.push(drift.state(Tick(tick)));
+            history.push(drift.state(Tick(tick), &mut placement));
             for viewer in &mut viewers {
-                viewer.write(&mut history, Vec2::ZERO, VIEW, &mut Vec::new());
+                viewer.write(&mut history, Vec2::ZERO, VIEW, Thinning::None, &mut Vec::new());
             }
         }
         let stats = history.stats();
@@ -195,9 +240,9 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(9);
         let drift = Drift::scattered(&mut rng);
         let mut history = WorldHistory::new(KINDS);
-        history.push(drift.state(Tick(5)));
+        history.push(drift.state(Tick(5), &mut Placement::default()));
         let mut frame = Vec::new();
-        Viewer::default().write(&mut history, Vec2::ZERO, VIEW, &mut frame);
+        Viewer::default().write(&mut history, Vec2::ZERO, VIEW, Thinning::None, &mut frame);
         for _ in 0..5000 {
             let mut bytes = frame.clone();
             for _ in 0..rng.usize(1..4) {

@@ -6,7 +6,7 @@
 //! ```text
 //! cells := removed count (golomb 0), index gap - 1 (golomb 2) each      indices into the list before the change
 //!          added count (golomb 0), cell number (14 bits) each
-//!          present:1 for each subscribed cell in order of number, padding to a byte
+//!          thinned:1, then for each subscribed cell in order of number: [thinned: due:1], [due: present:1]; padding to a byte
 //!          the blobs of the cells that are present, each a whole number of bytes
 //! ```
 
@@ -25,6 +25,8 @@ const KEEP: f32 = CellId::SIZE * 0.5;
 /// A connection's subscriptions and the baseline of each.
 #[derive(Debug, Clone, Default)]
 pub struct Viewer {
+    /// Frames written, which decides whose turn it is when far cells are thinned out.
+    turn: u32,
     subscribed: Vec<Subscription>,
     next: Vec<Subscription>,
 }
@@ -34,6 +36,46 @@ struct Subscription {
     cell: CellId,
     /// The state the other end has, or `None` before the first blob.
     base: Option<Tick>,
+}
+
+/// How much of the world a connection gets: whether its far cells come in every snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Thinning {
+    /// Every cell in every snapshot.
+    #[default]
+    None,
+    /// Cells at the rim of the view in every 2nd snapshot.
+    Rim,
+    /// Cells at the rim in every 4th, those half way in every 2nd.
+    Deep,
+}
+
+impl Thinning {
+    /// Every how many snapshots a cell is due, seen from `focus` with a view of `view`.
+    fn period(self, cell: CellId, focus: Vec2, view: Vec2) -> u32 {
+        let within = |share: f32| {
+            let reach = view * (0.5 * share) + Vec2::splat(CellId::SIZE * 0.5);
+            (cell.centre() - focus).abs().cmple(reach).all()
+        };
+        match self {
+            Thinning::None => 1,
+            Thinning::Rim => {
+                if within(0.6) {
+                    1
+                } else {
+                    2
+                }
+            }
+            Thinning::Deep if within(0.3) => 1,
+            Thinning::Deep => {
+                if within(0.6) {
+                    2
+                } else {
+                    4
+                }
+            }
+        }
+    }
 }
 
 /// What a frame carried of the world, for byte accounts.
@@ -50,7 +92,14 @@ pub struct CellsWritten {
 impl Viewer {
     /// Appends the cells section that brings this connection to the newest state, seen from `focus`, and takes it as written:
     /// call it only when the frame will be written.
-    pub fn write(&mut self, history: &mut WorldHistory, focus: Vec2, view: Vec2, out: &mut Vec<u8>) -> CellsWritten {
+    pub fn write(
+        &mut self,
+        history: &mut WorldHistory,
+        focus: Vec2,
+        view: Vec2,
+        thinning: Thinning,
+        out: &mut Vec<u8>,
+    ) -> CellsWritten {
         let Some(tick) = history.newest().map(|state| state.tick) else {
             return CellsWritten::default();
         };
@@ -60,14 +109,29 @@ impl Viewer {
         let mut head = BitWriter::new(out);
         self.resubscribe(&wanted, &kept, &mut head);
         let mut blobs: [Option<std::ops::Range<usize>>; SUBSCRIBED_MAX] = [const { None }; SUBSCRIBED_MAX];
-        for (subscription, slot) in self.subscribed.iter_mut().zip(&mut blobs) {
-            match history.blob(subscription.cell, subscription.base) {
+        self.turn = self.turn.wrapping_add(1);
+        head.flag(thinning != Thinning::None);
+        let mut due = [true; SUBSCRIBED_MAX];
+        for (at, slot) in blobs.iter_mut().enumerate().take(self.subscribed.len()) {
+            let Subscription { cell, base } = self.subscribed[at];
+            if thinning != Thinning::None {
+                // Spread over the turns by number, so that frames stay about equally long. What is new comes at once.
+                let period = thinning.period(cell, focus, view);
+                due[at] = base.is_none() || self.turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period);
+                head.flag(due[at]);
+                if !due[at] {
+                    continue;
+                }
+            }
+            match history.blob(cell, base, |near| base.is_some() && self.base_of(near) == base) {
                 Blob::Same => head.flag(false),
-                Blob::Bytes(range) => {
+                Blob::Bytes(range, _) => {
                     head.flag(true);
                     *slot = Some(range);
                 }
             }
+        }
+        for (subscription, _) in self.subscribed.iter_mut().zip(due).filter(|(_, due)| *due) {
             subscription.base = Some(tick);
         }
         head.finish();
@@ -86,6 +150,11 @@ impl Viewer {
     /// The cells subscribed to, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.subscribed.iter().map(|s| s.cell)
+    }
+
+    fn base_of(&self, cell: CellId) -> Option<Tick> {
+        let at = self.subscribed.binary_search_by_key(&cell, |s| s.cell).ok()?;
+        self.subscribed[at].base
     }
 
     fn resubscribe(&mut self, wanted: &CellBlock, kept: &CellBlock, out: &mut BitWriter) {
