@@ -19,21 +19,24 @@ fn main() {
 
     let per_minute = 60.0 / seconds as f64 / each as f64;
     println!("per bot and minute, seed {seed}, {seconds} s, {} bots", skills.len());
-    println!("skill  kills deaths wrecks shots  hit%  pickups wait/s fight/s idle%");
+    println!("skill  kills deaths wrecks shots  hit% beams  hit% kill%  pickups wait/s fight/s idle%");
     let tallies: Vec<Tally> = sparring.tallies().collect();
     for (skill, group) in SKILLS.iter().zip(tallies.chunks(each)) {
         let sum = |field: fn(&Tally) -> u32| group.iter().map(|tally| f64::from(field(tally))).sum::<f64>();
-        let by_cannon = sum(|t| t.deaths) - sum(|t| t.wrecked);
+        let by_others = sum(|t| t.deaths) - sum(|t| t.wrecked);
         println!(
-            "{skill:5.2} {:6.1} {:6.1} {:6.1} {:5.0} {:5.1} {:8.1} {:6.1} {:7.1} {:5.1}",
+            "{skill:5.2} {:6.1} {:6.1} {:6.1} {:5.0} {:5.1} {:5.0} {:5.1} {:5.1} {:8.1} {:6.1} {:7.1} {:5.1}",
             sum(|t| t.kills) * per_minute,
             sum(|t| t.deaths) * per_minute,
             sum(|t| t.wrecked) * per_minute,
             sum(|t| t.shots) * per_minute,
             100.0 * sum(|t| t.hits) / sum(|t| t.shots).max(1.0),
+            sum(|t| t.beams) * per_minute,
+            100.0 * sum(|t| t.beam_hits) / sum(|t| t.beams).max(1.0),
+            100.0 * sum(|t| t.beam_kills) / sum(|t| t.kills).max(1.0),
             sum(|t| t.pickups) * per_minute,
             sum(|t| t.waits) / 60.0 / sum(|t| t.meetings).max(1.0),
-            sum(|t| t.fights) / 60.0 / by_cannon.max(1.0),
+            sum(|t| t.fights) / 60.0 / by_others.max(1.0),
             100.0 * sum(|t| t.idle) / sum(|t| t.afloat).max(1.0),
         );
     }

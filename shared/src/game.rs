@@ -122,6 +122,8 @@ pub struct Happening<E> {
 pub struct PredictedSpawn {
     /// What tells one predicted thing of this player from another; equal to [`Game::spawn_key`] of the real one.
     pub key: u32,
+    /// The tick of the input that let it loose: from a snapshot of that tick on, the real one is known or was never let loose.
+    pub tick: Tick,
     /// The thing as it would be replicated. Its id means nothing.
     pub record: Record,
 }

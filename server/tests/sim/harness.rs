@@ -1,6 +1,6 @@
 //! The harness: sessions, a room and its fan-out on one side, clients on the other, pipes between them.
 
-use broadside_server::room::flow::Flow;
+use broadside_server::room::flow::{Decision, Flow};
 use broadside_server::room::outgoing::Outgoing;
 use broadside_server::room::{Room, RoomConfig, RoomOutput};
 use broadside_server::session::{Session, SessionOutput};
@@ -183,9 +183,9 @@ impl<G: Game<Config: Default>> Sim<G> {
         for at in 0..self.outgoing.due().len() {
             let player = self.outgoing.due()[at].player;
             let Some(c) = self.clients.iter_mut().find(|c| c.player == Some(player)) else { continue };
-            if c.down.takes_more() && c.flow.may_write(interval_us) {
+            if let Decision::Write(thinning) = c.flow.decide(interval_us, c.down.takes_more()) {
                 self.frame.clear();
-                self.outgoing.frame(at, &mut self.frame);
+                self.outgoing.frame(at, c.flow.budget().level(), thinning, &mut self.frame);
                 c.flow.wrote(self.tick, server_time(self.now));
                 c.down.send(self.now, self.frame.clone());
             }

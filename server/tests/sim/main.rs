@@ -3,5 +3,6 @@
 
 mod feel;
 mod harness;
+mod rail;
 mod toy;
 mod whole;

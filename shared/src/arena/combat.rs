@@ -7,7 +7,7 @@ use super::rules::{DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_KILL, SHIP_RADIUS, SH
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
 use super::{Arena, ArenaEvent, Armour};
-use crate::game::{Audience, Happening, PlayerId};
+use crate::game::{Audience, EntityId, Happening, PlayerId};
 use crate::time::Tick;
 
 /// What a shot met first on its way.
@@ -15,6 +15,19 @@ use crate::time::Tick;
 enum Met {
     Ship(PlayerId),
     Rock,
+}
+
+/// What damage did to a ship.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wound {
+    /// Armour lost.
+    pub(super) dealt: u16,
+    /// What took it.
+    pub(super) on: Armour,
+    /// Where the ship is, or was when it sank.
+    pub(super) at: Vec2,
+    /// The number of the ship, if this sank it.
+    sunk: Option<EntityId>,
 }
 
 impl Arena {
@@ -74,30 +87,48 @@ impl Arena {
     }
 
     fn strike(&mut self, shot: &Shot, target: PlayerId, at: Vec2, events: &mut Vec<Happening<ArenaEvent>>) {
-        let Some(seat) = self.seat_mut(target) else { return };
-        let hull = seat.own.hull;
-        let dealt = seat.own.hurt(SHOT_DAMAGE);
-        let on = match (dealt, seat.own.hull < hull) {
+        let Some(wound) = self.wound(target, SHOT_DAMAGE) else { return };
+        let by = shot.owner;
+        let hit = ArenaEvent::Hit { at, shot: shot.id, target, by, on: wound.on };
+        events.push(Happening { audience: Audience::Near(at), event: hit });
+        if wound.dealt > 0 {
+            let points = wound.dealt.div_ceil(POINT) as u8;
+            events.push(Happening { audience: Audience::Player(by), event: ArenaEvent::Dealt { target, points } });
+        }
+        self.finish(target, by, &wound, Cause::Cannon, events);
+    }
+
+    /// Damages a player's ship, which may sink it; `None` if nobody sits there. Whoever calls this tells of it, and then lets
+    /// [`Arena::finish`] tell of the rest.
+    pub(super) fn wound(&mut self, target: PlayerId, damage: u16) -> Option<Wound> {
+        let own = &mut self.seat_mut(target)?.own;
+        let hull = own.hull;
+        let dealt = own.hurt(damage);
+        let on = match (dealt, own.hull < hull) {
             (0, _) => Armour::Protection,
             (_, true) => Armour::Hull,
             (_, false) => Armour::Shield,
         };
-        let entity = seat.own.entity.filter(|_| seat.own.hull == 0);
-        if entity.is_some() {
-            seat.own.sink();
+        let sunk = own.entity.filter(|_| own.hull == 0);
+        if sunk.is_some() {
+            own.sink();
         }
-        let by = shot.owner;
-        let hit = ArenaEvent::Hit { at, shot: shot.id, target, by, on };
-        events.push(Happening { audience: Audience::Near(at), event: hit });
-        if dealt > 0 {
-            let points = dealt.div_ceil(POINT) as u8;
-            events.push(Happening { audience: Audience::Player(by), event: ArenaEvent::Dealt { target, points } });
-        }
-        if let Some(entity) = entity {
-            self.ids.free(entity);
-            self.reward(by);
-            self.tell_of_wreck(target, Some(by), Cause::Cannon, events);
-        }
+        Some(Wound { dealt, on, at: own.position, sunk })
+    }
+
+    /// If a wound sank its ship: rewards who dealt it and tells everyone.
+    pub(super) fn finish(
+        &mut self,
+        target: PlayerId,
+        by: PlayerId,
+        wound: &Wound,
+        cause: Cause,
+        events: &mut Vec<Happening<ArenaEvent>>,
+    ) {
+        let Some(entity) = wound.sunk else { return };
+        self.ids.free(entity);
+        self.reward(by);
+        self.tell_of_wreck(target, Some(by), cause, events);
     }
 
     fn reward(&mut self, killer: PlayerId) {

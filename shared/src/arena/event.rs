@@ -38,6 +38,39 @@ pub enum ArenaEvent {
         /// Damage in points, rounded up.
         points: u8,
     },
+    /// A beam hit a ship. Told to everyone near.
+    Pierced {
+        /// Where the ship is now; the beam ends where its shooter saw it.
+        at: Vec2,
+        /// Whose ship was hit.
+        target: PlayerId,
+        /// Who fired.
+        by: PlayerId,
+        /// What took it.
+        on: Armour,
+    },
+    /// The beam of the player who is told this did damage: what a hit marker shows, however far away.
+    Railed {
+        /// Whose ship was hit.
+        target: PlayerId,
+        /// Damage in points, rounded up.
+        points: u8,
+        /// Where the middle of the ship was at the moment it was judged at, as the shooter saw it.
+        at: Vec2,
+        /// How long before the tick of the shot that moment was, in parts of a tick ([`crate::history::ViewTime`]).
+        ago: u8,
+    },
+    /// The player who is told this was hit by a beam: what was judged, to be shown to the victim.
+    Struck {
+        /// Who fired.
+        by: PlayerId,
+        /// Where one's ship was at the moment it was judged at.
+        at: Vec2,
+        /// Where it is at the tick of the shot.
+        now: Vec2,
+        /// How long before that tick the moment was, in parts of a tick ([`crate::history::ViewTime`]).
+        ago: u8,
+    },
     /// A ship blew up. Told to everyone near.
     Sunk {
         /// Where.
@@ -84,9 +117,13 @@ pub enum Armour {
 }
 
 const ARMOURS: [Armour; 3] = [Armour::Hull, Armour::Shield, Armour::Protection];
-const CAUSES: [Cause; 3] = [Cause::Cannon, Cause::Rock, Cause::Border];
+const CAUSES: [Cause; 4] = [Cause::Cannon, Cause::Rock, Cause::Border, Cause::Rail];
 
 const KIND_BITS: u32 = 3;
+/// The kind that says that another number follows: the rail's events are rarer than the others.
+const KIND_RAIL: u32 = 7;
+const RAIL_KIND_BITS: u32 = 2;
+const AGO_BITS: u32 = 8;
 const PLAYER_BITS: u32 = OWNER_BITS as u32;
 /// Bits of a coordinate in steps of half a unit: all of the 32,768 units a world reaches each way.
 const POINT_BITS: u32 = 17;
@@ -136,7 +173,33 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_player(player, out);
             out.bits(u32::from(what.number()), 2);
         }
+        ArenaEvent::Pierced { at, target, by, on } => {
+            write_rail_kind(0, out);
+            write_point(at, out);
+            write_player(target, out);
+            write_player(by, out);
+            out.bits(on as u32, 2);
+        }
+        ArenaEvent::Railed { target, points, at, ago } => {
+            write_rail_kind(1, out);
+            write_player(target, out);
+            out.bits(u32::from(points), 8);
+            write_point(at, out);
+            out.bits(u32::from(ago), AGO_BITS);
+        }
+        ArenaEvent::Struck { by, at, now, ago } => {
+            write_rail_kind(2, out);
+            write_player(by, out);
+            write_point(at, out);
+            write_point(now, out);
+            out.bits(u32::from(ago), AGO_BITS);
+        }
     }
+}
+
+fn write_rail_kind(kind: u32, out: &mut BitWriter) {
+    out.bits(KIND_RAIL, KIND_BITS);
+    out.bits(kind, RAIL_KIND_BITS);
 }
 
 pub(super) fn read(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
@@ -162,7 +225,31 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
             player: read_player(bits)?,
             what: choose(bits, &Boon::ALL, "pickup")?,
         },
-        unknown => return Err(WireError::Range { what: "event", value: unknown.into(), limit: 6 }),
+        _ => read_rail(bits)?,
+    })
+}
+
+fn read_rail(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
+    Ok(match bits.bits(RAIL_KIND_BITS)? {
+        0 => ArenaEvent::Pierced {
+            at: read_point(bits)?,
+            target: read_player(bits)?,
+            by: read_player(bits)?,
+            on: choose(bits, &ARMOURS, "armour")?,
+        },
+        1 => ArenaEvent::Railed {
+            target: read_player(bits)?,
+            points: bits.bits(8)? as u8,
+            at: read_point(bits)?,
+            ago: bits.bits(AGO_BITS)? as u8,
+        },
+        2 => ArenaEvent::Struck {
+            by: read_player(bits)?,
+            at: read_point(bits)?,
+            now: read_point(bits)?,
+            ago: bits.bits(AGO_BITS)? as u8,
+        },
+        unknown => return Err(WireError::Range { what: "event of the rail", value: unknown.into(), limit: 2 }),
     })
 }
 

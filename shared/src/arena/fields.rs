@@ -2,8 +2,9 @@
 //!
 //! | kind | worst error of what a client sees |
 //! |---|---|
-//! | ship | position 1/16 unit per axis, velocity 0.94 units/s per axis, heading 0.7 degrees, hull 1.6 points |
+//! | ship | position 1/8 unit per axis, velocity 3.75 units/s per axis, heading 1.4 degrees, hull 1.6 points |
 //! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends run the rounded shot |
+//! | beam | its length half a unit; its line none: the origin is rounded at the muzzle, the heading is exact |
 //! | rock, pickup | none: they are placed on the grid of positions |
 
 use crate::replication::fields::{
@@ -20,6 +21,8 @@ pub const SHOT: u8 = 1;
 pub const ROCK: u8 = 2;
 /// Number of a pickup's kind.
 pub const PICKUP: u8 = 3;
+/// Number of a beam's kind.
+pub const BEAM: u8 = 4;
 
 /// Bit of a ship's flags: the main engine burns.
 pub const FLAG_THRUST: u8 = 1;
@@ -30,10 +33,14 @@ pub const FLAG_RAPID: u8 = 4;
 /// Bit of a ship's flags: it is new and cannot be hurt.
 pub const FLAG_PROTECTED: u8 = 8;
 
-/// Bits of a player's number in ships and shots.
+/// Bits of a player's number in ships, shots and beams.
 pub(super) const OWNER_BITS: u8 = 13;
 /// Bits of a shot's age when it is first told of.
 pub(super) const START_BITS: u8 = 7;
+/// Bits of a beam's age when it is first told of.
+pub(super) const BEAM_START_BITS: u8 = 5;
+/// Bits of a beam's length, whole world units.
+pub(super) const LENGTH_BITS: u8 = 10;
 /// Points of hull per step of a ship's hull field: 31 steps are a whole hull and a little more.
 const HULL_STEP: f32 = 3.25;
 
@@ -46,9 +53,9 @@ pub const KINDS: &[KindSpec] = &[
         fields: &[
             FieldSpec::X,
             FieldSpec::Y,
-            FieldSpec { k: 3, ..velocity("vx", 10, TICK_HZ) },
-            FieldSpec { k: 3, ..velocity("vy", 10, TICK_HZ) },
-            FieldSpec { k: 3, ..angle("heading", 8) },
+            FieldSpec { k: 1, ..velocity("vx", 8, TICK_HZ) },
+            FieldSpec { k: 1, ..velocity("vy", 8, TICK_HZ) },
+            FieldSpec { k: 2, ..angle("heading", 7) },
             FieldSpec { k: 3, ..plain("hull", 5, HULL_STEP) },
             plain("flags", 4, 1.0),
             plain("owner", OWNER_BITS, 1.0),
@@ -68,13 +75,25 @@ pub const KINDS: &[KindSpec] = &[
     },
     KindSpec { name: "rock", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("radius", 8, 1.0)] },
     KindSpec { name: "pickup", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("what", 2, 1.0)] },
+    KindSpec {
+        name: "beam",
+        motion: Motion::Still,
+        fields: &[
+            FieldSpec::X,
+            FieldSpec::Y,
+            angle("heading", 16),
+            plain("length", LENGTH_BITS, 1.0),
+            start("start", BEAM_START_BITS),
+            plain("owner", OWNER_BITS, 1.0),
+        ],
+    },
 ];
 
 const _: () = crate::replication::fields::check_kinds(KINDS);
 
-/// Velocity of a shot, whole units/s: never used for linear prediction, so its step is the game's choice.
+/// Velocity of a shot, in steps of 4 units/s: never used for linear prediction, so its step is the game's choice.
 const fn shot_velocity(name: &'static str) -> FieldSpec {
-    FieldSpec { name, role: Role::Signed, bits: 12, step: 1.0, k: 8 }
+    FieldSpec { name, role: Role::Signed, bits: 10, step: 4.0, k: 8 }
 }
 
 /// The table of a kind.

@@ -26,6 +26,8 @@ impl ArenaInput {
     pub const RIGHT: u8 = 8;
     /// The cannon's trigger; held down it fires as fast as the cannon can.
     pub const FIRE: u8 = 16;
+    /// The rail's trigger; held down it fires whenever the rail is ready.
+    pub const RAIL: u8 = 32;
 
     /// An input that points along `radians` with `buttons` down.
     #[must_use]

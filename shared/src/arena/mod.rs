@@ -5,9 +5,10 @@
 //! | [`rules`] | every tuning constant, with its unit and its reason |
 //! | [`input`] | what a player asks for in one tick |
 //! | [`ship`] | a player's exact state, and how it moves: the predicted part of the rules |
+//! | `own_state` | that state on the wire |
 //! | [`border`] | the edge of the arena, which follows the population |
-//! | [`shot`], [`rock`], [`pickup`] | the other things in the arena |
-//! | `step` | the order of a tick; `combat` who is hit, `stock` what lies about, `grid` who is near |
+//! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other things in the arena |
+//! | `step` | the order of a tick; `combat` and `rail` who is hit, `stock` what lies about, `grid` who is near |
 //! | [`event`] | what happens once |
 //! | [`fields`] | the kinds and the bits they take on the wire |
 //! | [`sight`] | what a client sees, typed |
@@ -15,6 +16,7 @@
 //! | [`spar`] | brains against brains without a network, for tuning and tests |
 //! | [`script`] | scripted players, for the test that native and wasm agree |
 
+pub mod beam;
 pub mod border;
 pub mod brain;
 mod combat;
@@ -22,7 +24,9 @@ pub mod event;
 pub mod fields;
 mod grid;
 pub mod input;
+mod own_state;
 pub mod pickup;
+mod rail;
 pub mod rock;
 pub mod rules;
 pub mod script;
@@ -45,6 +49,7 @@ use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
 use crate::time::Tick;
 
+pub use beam::Beam;
 pub use border::Border;
 pub use event::{ArenaEvent, Armour};
 pub use input::ArenaInput;
@@ -84,6 +89,8 @@ pub struct Arena {
     seats: Vec<Option<Seat>>,
     population: usize,
     shots: Vec<Shot>,
+    /// In the order they were fired.
+    beams: Vec<Beam>,
     rocks: RockField,
     pickups: Vec<Pickup>,
     /// Ships by place, as of the middle of the step.
@@ -97,6 +104,8 @@ struct Seat {
     own: Own,
     /// What was asked for in the last step.
     input: ArenaInput,
+    /// When the ship of now, or the last one, was launched.
+    launched: Tick,
 }
 
 impl Arena {
@@ -141,6 +150,7 @@ impl Game for Arena {
             seats: Vec::new(),
             population: 0,
             shots: Vec::new(),
+            beams: Vec::new(),
             rocks: RockField::new(),
             pickups: Vec::new(),
             ships_near: Grid::new(step::SHIP_CELL),
@@ -159,7 +169,8 @@ impl Game for Arena {
             self.seats.resize_with(index + 1, || None);
         }
         assert!(self.seats[index].is_none(), "player {player} sits already");
-        self.seats[index] = Some(Seat { own: Own::ashore(player, self.border), input: ArenaInput::default() });
+        self.seats[index] =
+            Some(Seat { own: Own::ashore(player, self.border), input: ArenaInput::default(), launched: Tick(0) });
         self.population += 1;
     }
 
@@ -175,6 +186,13 @@ impl Game for Arena {
             let keep = shot.owner != player;
             if !keep {
                 ids.free(shot.id);
+            }
+            keep
+        });
+        self.beams.retain(|beam| {
+            let keep = beam.owner != player;
+            if !keep {
+                ids.free(beam.id);
             }
             keep
         });
@@ -204,7 +222,13 @@ impl Game for Arena {
     }
 
     fn predict(own: &mut Own, input: &ArenaInput, tick: Tick, around: &Around, spawned: &mut Vec<PredictedSpawn>) {
+        let before = spawned.len();
         ship::advance(own, input, tick, around.rocks.iter(), spawned);
+        for spawn in spawned[before..].iter_mut().filter(|spawn| spawn.record.kind == fields::BEAM) {
+            let mut beam = Beam::read(&spawn.record);
+            beam.stop_at(around.rocks.iter());
+            spawn.record = beam.record();
+        }
     }
 
     fn around<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Around) {
@@ -214,11 +238,18 @@ impl Game for Arena {
     }
 
     fn spawn_key(player: PlayerId, record: &Record) -> Option<u32> {
-        if record.kind != fields::SHOT {
-            return None;
-        }
-        let shot = Shot::read(record);
-        (shot.owner == player).then_some(shot.start.0)
+        let (owner, key) = match record.kind {
+            fields::SHOT => {
+                let shot = Shot::read(record);
+                (shot.owner, ship::shot_key(shot.start))
+            }
+            fields::BEAM => {
+                let beam = Beam::read(record);
+                (beam.owner, ship::beam_key(beam.start))
+            }
+            _ => return None,
+        };
+        (owner == player).then_some(key)
     }
 
     fn focus(own: &Own) -> Vec2 {
@@ -236,6 +267,7 @@ impl Game for Arena {
             }
         }
         out.extend(self.shots.iter().map(|shot| (shot.position_at(f64::from(tick.0)), shot.record())));
+        out.extend(self.beams.iter().map(|beam| (beam.middle(), beam.record())));
         out.extend(self.rocks.all().iter().map(|rock| (rock.at, rock.record())));
         out.extend(self.pickups.iter().map(|pickup| (pickup.at, pickup.record())));
     }
@@ -252,10 +284,13 @@ impl Game for Arena {
         self.border.hash(&mut hash);
         for seat in self.seats() {
             seat.own.hash(&mut hash);
-            hash.u64(u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
+            hash.u64(u64::from(seat.launched.0) << 24 | u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
         }
         for shot in &self.shots {
             shot.hash(&mut hash);
+        }
+        for beam in &self.beams {
+            beam.hash(&mut hash);
         }
         self.rocks.hash(&mut hash);
         for pickup in &self.pickups {
@@ -265,11 +300,11 @@ impl Game for Arena {
     }
 
     fn write_own(own: &Own, out: &mut BitWriter) {
-        ship::write_own(own, out);
+        own_state::write(own, out);
     }
 
     fn read_own(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
-        ship::read_own(bits)
+        own_state::read(bits)
     }
 
     fn write_event(event: &ArenaEvent, out: &mut BitWriter) {

@@ -6,6 +6,7 @@
 use glam::Vec2;
 
 use super::fields;
+use crate::history::{REWIND_MS_MAX, ViewTime};
 
 /// Steps per second.
 pub const TICK_HZ: u32 = 60;
@@ -69,6 +70,19 @@ pub const COOLDOWN: u8 = 10;
 /// The same with rapid fire.
 pub const COOLDOWN_RAPID: u8 = 5;
 
+// The rail.
+
+/// How far a beam reaches, world units: a little less than a shot flies, and hardly beyond the edge of a view.
+pub const RAIL_RANGE: f32 = 900.0;
+/// Damage of a beam: three sink a fresh ship.
+pub const RAIL_DAMAGE: u16 = 34 * POINT;
+/// Ticks from one beam to the next.
+pub const RAIL_COOLDOWN: u8 = 108;
+/// Ticks a beam glows. It has done its work in the first.
+pub const BEAM_LIFE: u32 = 20;
+/// Furthest a ship's place now can be from its edge at a moment a beam is judged at, world units.
+pub const RAIL_SWAY: f32 = 200.0;
+
 // Pickups.
 
 /// Radius of a pickup: generous, since one flies over it at full speed.
@@ -113,6 +127,8 @@ pub const IMPACT_DAMAGE: f32 = 3.6;
 pub const ROCK_REACH: f32 = 64.0;
 /// Share of the overlap of two ships that one tick takes away.
 pub const CONTACT_SOFTNESS: f32 = 0.4;
+/// Ticks for which a ship remembers that it touched another: longer than any gap between the snapshots of a playable line.
+pub const CONTACT_TICKS: u8 = 120;
 /// Share of their speed toward each other that two ships keep after contact.
 pub const CONTACT_BOUNCE: f32 = 0.3;
 
@@ -149,3 +165,8 @@ const _: () = assert!(RADIUS_MAX + (SHOT_SPEED + SPEED_MAX) * SHOT_LIFE as f32 *
 const _: () = assert!((SPEED_MAX + SHOT_SPEED) * DT + SHOT_RADIUS < ROCK_REACH);
 // A shot that ends at its life's end was told of while its start still fitted the field.
 const _: () = assert!(SHOT_LIFE < 1 << fields::START_BITS);
+const _: () = assert!(BEAM_LIFE < 1 << fields::BEAM_START_BITS);
+const _: () = assert!((RAIL_RANGE as u32) < 1 << fields::LENGTH_BITS);
+// How long ago a beam was judged takes 8 bits, in parts of a tick.
+const _: () = assert!(REWIND_MS_MAX * TICK_HZ * ViewTime::PARTS / 1000 < 1 << 8);
+const _: () = assert!(SPEED_MAX * REWIND_MS_MAX as f32 / 1000.0 + SHIP_RADIUS < RAIL_SWAY * 0.75);

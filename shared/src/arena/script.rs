@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 
+use super::rules::TICK_HZ;
 use super::{Arena, ArenaConfig, ArenaInput};
 use crate::game::{Game, PlayerId, PlayerInput};
 use crate::history::{History, ViewTime};
@@ -82,9 +83,11 @@ impl Script {
                 }
             }
         }
-        for PlayerInput { player, input, .. } in &mut self.inputs {
+        for PlayerInput { player, input, view } in &mut self.inputs {
+            // Each looks at another moment of the past, some further back than is judged.
+            *view = ViewTime(ViewTime::of(tick).0.saturating_sub(u32::from(player.0) * 7)).judged_at(tick, TICK_HZ);
             if self.rng.u32(0..20) == 0 {
-                input.buttons = self.rng.u8(0..32);
+                input.buttons = self.rng.u8(0..64);
                 // Fire and thrust more often than not: a lively match reaches more of the rules.
                 if self.rng.bool() {
                     input.buttons |= ArenaInput::FIRE | ArenaInput::THRUST;

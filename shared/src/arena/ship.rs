@@ -2,20 +2,20 @@
 
 use glam::Vec2;
 
+use super::beam::Beam;
 use super::border::Border;
 use super::fields::{self, SHIP};
 use super::input::{ArenaInput, radians_of};
 use super::rock::Rock;
 use super::rules::{
     BORDER_DAMAGE, BORDER_DEEP, BORDER_PULL, BORDER_PULL_MAX, BOUNCE, CALM, COOLDOWN, COOLDOWN_RAPID, DRAG, DT,
-    HULL_MAX, IMPACT_DAMAGE, IMPACT_FREE, MUZZLE, POINT, PROTECTION, REGEN, RESPAWN, REVERSE, SHIELD_DECAY,
-    SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
+    HULL_MAX, IMPACT_DAMAGE, IMPACT_FREE, MUZZLE, POINT, PROTECTION, RAIL_COOLDOWN, RAIL_RANGE, REGEN, RESPAWN,
+    REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
 };
 use super::shot::Shot;
 use crate::game::{EntityId, Interference, PlayerId, PredictedSpawn};
 use crate::hash::WorldHash;
 use crate::math;
-use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::Record;
 use crate::time::Tick;
 
@@ -40,12 +40,16 @@ pub struct Own {
     pub shield: u16,
     /// Ticks until the cannon is ready.
     pub cooldown: u8,
+    /// Ticks until the rail is ready, 0..=[`RAIL_COOLDOWN`].
+    pub rail: u8,
     /// Ticks of rapid fire left.
     pub rapid: u16,
     /// Ticks left in which nothing hurts.
     pub protection: u16,
     /// Ticks since the last damage, up to [`CALM`], from which on the hull regains.
     pub calm: u16,
+    /// Ticks for which it still remembers the last contact with another ship, from [`super::rules::CONTACT_TICKS`] down.
+    pub contact: u8,
     /// Ticks until the next ship, while there is none.
     pub respawn: u16,
     /// The edge of the arena as announced so far.
@@ -67,19 +71,25 @@ pub enum Cause {
     Rock,
     /// Stayed outside the border.
     Border,
+    /// Another player's rail.
+    Rail,
 }
 
-/// Why the server came to `actual` where `predicted` was expected.
+/// Why the server came to `actual` where `predicted` was expected. Only another ship moves a ship: a difference of place without
+/// a contact since is unexplained, whatever else came between.
 pub(super) fn interference(predicted: &Own, actual: &Own) -> Interference {
     let armour = |own: &Own| u32::from(own.hull) + u32::from(own.shield);
+    let motion = |own: &Own| (own.position, own.velocity, own.heading);
     if predicted.entity != actual.entity {
         Interference::Respawn
+    } else if actual.contact > predicted.contact {
+        Interference::Collision
+    } else if motion(predicted) != motion(actual) {
+        Interference::Unknown
     } else if armour(actual) < armour(predicted) {
         Interference::Hit
     } else if armour(actual) > armour(predicted) || actual.rapid > predicted.rapid {
         Interference::Pickup
-    } else if predicted.velocity != actual.velocity || predicted.position != actual.position {
-        Interference::Collision
     } else {
         Interference::Unknown
     }
@@ -98,9 +108,11 @@ impl Own {
             hull: 0,
             shield: 0,
             cooldown: 0,
+            rail: 0,
             rapid: 0,
             protection: 0,
             calm: CALM,
+            contact: 0,
             respawn: 0,
             border,
             score: 0,
@@ -138,7 +150,8 @@ impl Own {
         self.entity = Some(entity);
         (self.position, self.velocity, self.heading) = (at, Vec2::ZERO, heading);
         (self.hull, self.shield) = (HULL_MAX, 0);
-        (self.cooldown, self.rapid, self.protection, self.calm, self.respawn) = (0, 0, PROTECTION, CALM, 0);
+        (self.cooldown, self.rail, self.rapid, self.protection) = (0, 0, 0, PROTECTION);
+        (self.calm, self.contact, self.respawn) = (CALM, 0, 0);
     }
 
     /// Takes `damage` units from the shield and then from the hull; gives how much the ship lost.
@@ -158,8 +171,8 @@ impl Own {
     pub(super) fn sink(&mut self) {
         self.entity = None;
         self.velocity = Vec2::ZERO;
-        (self.hull, self.shield, self.rapid, self.cooldown, self.protection) = (0, 0, 0, 0, 0);
-        self.calm = CALM;
+        (self.hull, self.shield, self.rapid, self.protection) = (0, 0, 0, 0);
+        (self.cooldown, self.rail, self.calm, self.contact) = (0, 0, CALM, 0);
         self.respawn = RESPAWN;
         self.deaths = self.deaths.saturating_add(1);
     }
@@ -199,7 +212,7 @@ impl Own {
         for number in [self.heading, self.hull, self.shield, self.rapid, self.protection, self.calm, self.respawn] {
             hash.u64(u64::from(number));
         }
-        hash.u64(u64::from(self.cooldown));
+        hash.u64(u64::from(self.cooldown) << 16 | u64::from(self.rail) << 8 | u64::from(self.contact));
         self.border.hash(hash);
         hash.u64(u64::from(self.score.cast_unsigned()) << 32 | u64::from(self.kills) << 16 | u64::from(self.deaths));
     }
@@ -244,11 +257,16 @@ pub(super) fn advance<'a>(
     if input.has(ArenaInput::FIRE) && own.cooldown == 0 {
         fire(own, tick, spawned);
     }
+    if input.has(ArenaInput::RAIL) && own.rail == 0 {
+        fire_rail(own, tick, spawned);
+    }
     None
 }
 
 fn run_timers(own: &mut Own) {
     own.cooldown = own.cooldown.saturating_sub(1);
+    own.rail = own.rail.saturating_sub(1);
+    own.contact = own.contact.saturating_sub(1);
     own.rapid = own.rapid.saturating_sub(1);
     own.protection = own.protection.saturating_sub(1);
     own.shield = own.shield.saturating_sub(SHIELD_DECAY);
@@ -314,69 +332,30 @@ fn fire(own: &mut Own, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
         velocity: own.velocity + nose * SHOT_SPEED,
         start: tick,
     };
-    spawned.push(PredictedSpawn { key: tick.0, record: shot.record() });
+    spawned.push(PredictedSpawn { key: shot_key(tick), tick, record: shot.record() });
 }
 
-const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;
-const ARMOUR_BITS: u32 = 13;
-const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
-
-/// Appends an exact private state: about 32 bytes in a fight.
-pub(super) fn write_own(own: &Own, out: &mut BitWriter) {
-    out.bits(u32::from(own.player.0), PLAYER_BITS);
-    for value in [own.position.x, own.position.y] {
-        out.f32(value);
-    }
-    own.border.write(out);
-    out.signed(own.score, 6);
-    out.golomb(u32::from(own.kills), 3);
-    out.golomb(u32::from(own.deaths), 3);
-    out.flag(own.afloat());
-    let Some(entity) = own.entity else {
-        out.bits(u32::from(own.respawn), 8);
-        out.bits(u32::from(own.heading), 16);
-        return;
+/// Fires a beam as far as it reaches: what is in its way is for those to say who know of it.
+fn fire_rail(own: &mut Own, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
+    own.rail = RAIL_COOLDOWN;
+    own.protection = 0;
+    let beam = Beam {
+        id: EntityId::default(),
+        owner: own.player,
+        origin: own.position + math::heading(own.heading_radians()) * MUZZLE,
+        heading: own.heading,
+        length: RAIL_RANGE,
+        start: tick,
     };
-    out.bits(u32::from(entity.0), 16);
-    for value in [own.velocity.x, own.velocity.y] {
-        out.f32(value);
-    }
-    out.bits(u32::from(own.heading), 16);
-    out.bits(u32::from(own.hull), ARMOUR_BITS);
-    out.bits(u32::from(own.cooldown), 4);
-    for timer in [CALM - own.calm, own.shield, own.rapid, own.protection] {
-        out.flag(timer > 0);
-        if timer > 0 {
-            out.bits(u32::from(timer), ARMOUR_BITS);
-        }
-    }
+    spawned.push(PredictedSpawn { key: beam_key(tick), tick, record: beam.record() });
 }
 
-/// Reads what [`write_own`] wrote.
-pub(super) fn read_own(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
-    let player = PlayerId(bits.bits(PLAYER_BITS)? as u16);
-    let position = Vec2::new(bits.f32("x")?, bits.f32("y")?);
-    let mut own = Own::ashore(player, Border::read(bits)?);
-    own.position = position;
-    own.score = bits.signed(6)?;
-    own.kills = bits.count(3, usize::from(u16::MAX), "kills")? as u16;
-    own.deaths = bits.count(3, usize::from(u16::MAX), "deaths")? as u16;
-    if !bits.flag()? {
-        own.respawn = bits.bits(8)? as u16;
-        own.heading = bits.bits(16)? as u16;
-        return Ok(own);
-    }
-    own.entity = Some(EntityId(bits.bits(16)? as u16));
-    own.velocity = Vec2::new(bits.f32("vx")?, bits.f32("vy")?);
-    own.heading = bits.bits(16)? as u16;
-    own.hull = bits.bits(ARMOUR_BITS)? as u16;
-    own.cooldown = bits.bits(4)? as u8;
-    let mut unrest = 0;
-    for timer in [&mut unrest, &mut own.shield, &mut own.rapid, &mut own.protection] {
-        if bits.flag()? {
-            *timer = bits.bits(ARMOUR_BITS)? as u16;
-        }
-    }
-    own.calm = CALM.saturating_sub(unrest);
-    Ok(own)
+/// What tells a player's shots apart, and from their beams: a cannon fires at most once a tick.
+pub(super) fn shot_key(start: Tick) -> u32 {
+    start.0.wrapping_mul(2)
+}
+
+/// What tells a player's beams apart, and from their shots.
+pub(super) fn beam_key(start: Tick) -> u32 {
+    start.0.wrapping_mul(2) | 1
 }

@@ -2,6 +2,7 @@
 
 use glam::Vec2;
 
+use super::beam::Beam;
 use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
 use super::pickup::Pickup;
 use super::rock::Rock;
@@ -16,6 +17,8 @@ pub enum Sight {
     Ship(ShipSight),
     /// A shot in flight.
     Shot(Shot),
+    /// A beam that still glows.
+    Beam(Beam),
     /// A rock.
     Rock(Rock),
     /// A pickup.
@@ -48,6 +51,7 @@ impl Sight {
         Some(match record.kind {
             fields::SHIP => Sight::Ship(ShipSight::read(record.id, &fields::unpack(record))),
             fields::SHOT => Sight::Shot(Shot::read(record)),
+            fields::BEAM => Sight::Beam(Beam::read(record)),
             fields::ROCK => Sight::Rock(Rock::read(record)),
             fields::PICKUP => Sight::Pickup(Pickup::read(record)),
             _ => return None,
@@ -104,6 +108,8 @@ pub struct Scene {
     pub ships: Vec<ShipSight>,
     /// Shots in flight, whose position follows from the tick.
     pub shots: Vec<Shot>,
+    /// Beams that still glow.
+    pub beams: Vec<Beam>,
     /// Rocks.
     pub rocks: Vec<Rock>,
     /// Pickups.
@@ -115,6 +121,7 @@ impl Scene {
     pub fn clear(&mut self) {
         self.ships.clear();
         self.shots.clear();
+        self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
     }
@@ -124,6 +131,7 @@ impl Scene {
         match sight {
             Sight::Ship(ship) => self.ships.push(ship),
             Sight::Shot(shot) => self.shots.push(shot),
+            Sight::Beam(beam) => self.beams.push(beam),
             Sight::Rock(rock) => self.rocks.push(rock),
             Sight::Pickup(pickup) => self.pickups.push(pickup),
         }

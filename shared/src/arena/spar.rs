@@ -22,7 +22,13 @@ pub struct Tally {
     pub shots: u32,
     /// Shots that hit a ship.
     pub hits: u32,
-    /// Ships sunk.
+    /// Beams fired.
+    pub beams: u32,
+    /// Beams that hit a ship.
+    pub beam_hits: u32,
+    /// Ships sunk by beams.
+    pub beam_kills: u32,
+    /// Ships sunk, by whatever.
     pub kills: u32,
     /// Ships lost.
     pub deaths: u32,
@@ -38,7 +44,7 @@ pub struct Tally {
     pub meetings: u32,
     /// Ticks from launch to the first hit given or taken, over those lives.
     pub waits: u32,
-    /// Ticks from the first hit taken since the hull was last whole to sinking, over the deaths by cannon.
+    /// Ticks from the first hit taken since the hull was last whole to sinking, over the deaths by others.
     pub fights: u32,
 }
 
@@ -153,7 +159,7 @@ impl Sparring {
             self.inputs.push(PlayerInput {
                 player,
                 input: fighter.brain.think(&seen),
-                view: ViewTime::from_ticks(f64::from(self.tick.0)),
+                view: ViewTime::from_ticks(ships_at),
             });
         }
     }
@@ -163,18 +169,25 @@ impl Sparring {
         for shot in self.arena.shots.iter().filter(|shot| shot.start == tick) {
             self.fighters[usize::from(shot.owner.0)].tally.shots += 1;
         }
+        for beam in self.arena.beams.iter().filter(|beam| beam.start == tick) {
+            self.fighters[usize::from(beam.owner.0)].tally.beams += 1;
+        }
         for happening in &self.events {
             match happening.event {
+                ArenaEvent::Pierced { target, by, .. } => {
+                    self.fighters[usize::from(by.0)].tally.beam_hits += 1;
+                    self.fighters[usize::from(by.0)].touch(tick);
+                    self.fighters[usize::from(target.0)].wounded_at(tick);
+                }
                 ArenaEvent::Hit { target, by, .. } => {
                     self.fighters[usize::from(by.0)].tally.hits += 1;
                     self.fighters[usize::from(by.0)].touch(tick);
-                    let target = &mut self.fighters[usize::from(target.0)];
-                    target.touch(tick);
-                    target.wounded.get_or_insert(tick);
+                    self.fighters[usize::from(target.0)].wounded_at(tick);
                 }
                 ArenaEvent::Felled { victim, by, cause } => {
                     if let Some(by) = by {
                         self.fighters[usize::from(by.0)].tally.kills += 1;
+                        self.fighters[usize::from(by.0)].tally.beam_kills += u32::from(cause == Cause::Rail);
                     }
                     self.fighters[usize::from(victim.0)].sink(tick, cause);
                 }
@@ -183,7 +196,11 @@ impl Sparring {
                     (fighter.launched, fighter.touched, fighter.wounded) = (tick, None, None);
                 }
                 ArenaEvent::Picked { player, .. } => self.fighters[usize::from(player.0)].tally.pickups += 1,
-                ArenaEvent::Chipped { .. } | ArenaEvent::Dealt { .. } | ArenaEvent::Sunk { .. } => {}
+                ArenaEvent::Chipped { .. }
+                | ArenaEvent::Dealt { .. }
+                | ArenaEvent::Railed { .. }
+                | ArenaEvent::Struck { .. }
+                | ArenaEvent::Sunk { .. } => {}
             }
         }
         for (fighter, seat) in self.fighters.iter_mut().zip(self.arena.seats()) {
@@ -209,10 +226,15 @@ impl Fighter {
         self.touched = Some(tick);
     }
 
+    fn wounded_at(&mut self, tick: Tick) {
+        self.touch(tick);
+        self.wounded.get_or_insert(tick);
+    }
+
     fn sink(&mut self, tick: Tick, cause: Cause) {
         self.tally.deaths += 1;
         match cause {
-            Cause::Cannon => self.tally.fights += tick.since(self.wounded.unwrap_or(tick)),
+            Cause::Cannon | Cause::Rail => self.tally.fights += tick.since(self.wounded.unwrap_or(tick)),
             Cause::Rock | Cause::Border => self.tally.wrecked += 1,
         }
     }

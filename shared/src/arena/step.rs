@@ -1,6 +1,10 @@
 //! A tick of the arena: [`Arena::run_tick`] is its table of contents.
 
-use super::rules::{BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS};
+use super::beam::Beam;
+use super::fields::BEAM;
+use super::rules::{
+    BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, CONTACT_TICKS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS,
+};
 use super::shot::Shot;
 use super::{Arena, ArenaEvent, ArenaInput, ship};
 use crate::game::{Happening, PlayerId, PlayerInput};
@@ -15,7 +19,7 @@ impl Arena {
         &mut self,
         tick: Tick,
         inputs: &[PlayerInput<ArenaInput>],
-        _history: &History,
+        history: &History,
         events: &mut Vec<Happening<ArenaEvent>>,
     ) {
         self.tick = tick;
@@ -24,6 +28,7 @@ impl Arena {
         self.sail(tick, inputs, events); // the predicted part: every ship by itself
         self.index_ships();
         self.part_ships(); // contact, which prediction does not know
+        self.judge_beams(tick, inputs, history, events); // against the past its shooter saw
         self.fly_shots(tick, events);
         self.hand_out_pickups(events);
         self.restock(tick);
@@ -66,8 +71,10 @@ impl Arena {
             let sunk = ship::advance(&mut seat.own, input, tick, near, &mut self.spawned);
             for spawn in self.spawned.drain(..) {
                 // With every number taken the shot is lost: its owner sees it fade.
-                if let Some(id) = self.ids.take() {
-                    self.shots.push(Shot { id, ..Shot::read(&spawn.record) });
+                let Some(id) = self.ids.take() else { continue };
+                match spawn.record.kind {
+                    BEAM => self.beams.push(Beam { id, ..Beam::read(&spawn.record) }),
+                    _ => self.shots.push(Shot { id, ..Shot::read(&spawn.record) }),
                 }
             }
             if let (Some(id), Some(cause)) = (afloat_as, sunk) {
@@ -109,6 +116,7 @@ impl Arena {
                 let push = normal * (overlap * CONTACT_SOFTNESS * 0.5);
                 a.own.position -= push;
                 b.own.position += push;
+                (a.own.contact, b.own.contact) = (CONTACT_TICKS, CONTACT_TICKS);
                 let approach = (a.own.velocity - b.own.velocity).dot(normal);
                 if approach > 0.0 {
                     let change = normal * (approach * (1.0 + CONTACT_BOUNCE) * 0.5);

@@ -53,6 +53,7 @@ impl Arena {
             let at = self.quiet_place(tick);
             let Some(seat) = &mut self.seats[index] else { continue };
             seat.own.launch(id, at, turn_of(math::angle_of(-at)));
+            seat.launched = tick;
             let (at, player) = (rounded(at), seat.own.player);
             events.push(Happening { audience: Audience::Near(at), event: ArenaEvent::Launched { at, player } });
         }

@@ -3,7 +3,8 @@
 use glam::Vec2;
 
 use super::rules::{
-    AREA_PER_PLAYER, BORDER_NOTICE, HULL_MAX, PROTECTION, RADIUS_MIN, RESPAWN, SCORE_KILL, SHOT_DAMAGE,
+    AREA_PER_PLAYER, BORDER_NOTICE, HULL_MAX, PROTECTION, RADIUS_MIN, RAIL_COOLDOWN, RAIL_DAMAGE, RESPAWN, SCORE_KILL,
+    SHOT_DAMAGE,
 };
 use super::spar::Sparring;
 use super::*;
@@ -15,6 +16,7 @@ use crate::replication::cells::{CellBlock, CellId};
 struct Scene {
     arena: Arena,
     tick: Tick,
+    history: History,
     inputs: Vec<PlayerInput<ArenaInput>>,
     events: Vec<Happening<ArenaEvent>>,
 }
@@ -22,7 +24,13 @@ struct Scene {
 impl Scene {
     fn new(places: &[Vec2]) -> Scene {
         let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0 };
-        let mut scene = Scene { arena: Arena::new(&config, 1), tick: Tick(0), inputs: Vec::new(), events: Vec::new() };
+        let mut scene = Scene {
+            arena: Arena::new(&config, 1),
+            tick: Tick(0),
+            history: History::default(),
+            inputs: Vec::new(),
+            events: Vec::new(),
+        };
         for player in (0..places.len() as u16).map(PlayerId) {
             scene.arena.join(player, Tick(0), &mut scene.events);
             scene.inputs.push(PlayerInput { player, input: ArenaInput::default(), view: ViewTime::default() });
@@ -51,8 +59,24 @@ impl Scene {
     fn run(&mut self, ticks: u32) {
         for _ in 0..ticks {
             self.tick = self.tick.after(1);
-            self.arena.step(self.tick, &self.inputs, &History::default(), &mut self.events);
+            self.arena.step(self.tick, &self.inputs, &self.history, &mut self.events);
+            self.history.record(self.tick, |poses| self.arena.poses(poses));
         }
+    }
+
+    /// Fires a player's rail, who looks at what was `ticks` before that; gives what the player is told of whom it hit.
+    fn rail(&mut self, player: usize, ticks: u32) -> Option<(PlayerId, Vec2, u8)> {
+        self.press(player, ArenaInput::RAIL);
+        let tick = self.tick.after(1);
+        self.inputs[player].view = ViewTime::of(tick.before(ticks)).judged_at(tick, Arena::TICK_HZ);
+        self.events.clear();
+        self.run(1);
+        self.press(player, 0);
+        let told = Audience::Player(PlayerId(player as u16));
+        self.events.iter().find_map(|happening| match happening.event {
+            ArenaEvent::Railed { target, at, ago, .. } if happening.audience == told => Some((target, at, ago)),
+            _ => None,
+        })
     }
 
     fn hits_on(&self, player: u16) -> usize {
@@ -109,6 +133,87 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     scene.press(1, ArenaInput::FIRE);
     scene.run(1);
     assert_eq!(scene.own_mut(1).hurt(SHOT_DAMAGE), SHOT_DAMAGE);
+}
+
+#[test]
+fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_are_told() {
+    let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(400.0, -60.0), Vec2::new(600.0, 0.0)]);
+    scene.own_mut(1).velocity = Vec2::new(0.0, 420.0);
+    scene.run(8);
+    let crossing = scene.own(1).position;
+    scene.run(12);
+    assert!(crossing.y.abs() < 10.0 && scene.own(1).position.y > 60.0, "it has left the line");
+    let (target, at, ago) = scene.rail(0, 13).expect("it was in the line when it was seen");
+    assert_eq!((target, ago), (PlayerId(1), 13 * 16));
+    assert!((at - crossing).length() < 1.0, "{at} {crossing}");
+    assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE);
+    let struck =
+        |h: &&Happening<ArenaEvent>| matches!(h.event, ArenaEvent::Struck { by: PlayerId(0), now, .. } if now.y > 60.0);
+    assert_eq!(scene.events.iter().find(struck).map(|h| h.audience), Some(Audience::Player(PlayerId(1))));
+    assert!((scene.arena.beams[0].length - (400.0 - 22.0)).abs() < 16.0, "it ends there: {:?}", scene.arena.beams);
+
+    // The rail is not ready yet; when it is, who looks at the present hits whoever is in the line now.
+    assert_eq!(scene.rail(0, 0), None);
+    assert_eq!(scene.arena.beams.len(), 1);
+    scene.run(u32::from(RAIL_COOLDOWN));
+    assert!(scene.arena.beams.is_empty());
+    assert_eq!(scene.rail(0, 0).map(|(target, ..)| target), Some(PlayerId(2)));
+}
+
+#[test]
+fn who_took_cover_more_than_a_quarter_of_a_second_ago_is_not_hit_by_a_beam() {
+    let cover = Rock { id: EntityId(900), at: Vec2::new(250.0, 40.0), radius: 60.0 };
+    let rail_after = |ticks: u32, seen_ticks_ago: u32| {
+        let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(500.0, -60.0)]);
+        scene.arena.rocks.put(&[cover]);
+        // The line to it is clear until it comes down to where the rock lies between.
+        let aim = super::input::turn_of(crate::math::angle_of(Vec2::new(500.0, -60.0)));
+        (scene.own_mut(0).heading, scene.inputs[0].input.aim) = (aim, aim);
+        scene.run(20);
+        scene.own_mut(1).position.y = 60.0;
+        scene.run(ticks);
+        scene.rail(0, seen_ticks_ago)
+    };
+    assert!(rail_after(5, 10).is_some(), "seen in the open, and not long ago");
+    assert!(rail_after(13, 15).is_some());
+    assert_eq!(rail_after(16, 30), None, "whoever sees later than that has to aim ahead");
+}
+
+#[test]
+fn a_beam_passes_those_that_cannot_be_hurt_and_ends_at_rocks() {
+    let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(200.0, 0.0), Vec2::new(400.0, 0.0)]);
+    scene.run(2);
+    scene.own_mut(1).protection = 100;
+    assert_eq!(scene.rail(0, 1).map(|(target, ..)| target), Some(PlayerId(2)));
+    assert_eq!(scene.own(1).protection, 99);
+    scene.run(u32::from(RAIL_COOLDOWN));
+    scene.own_mut(1).protection = 0;
+    scene.arena.rocks.put(&[Rock { id: EntityId(900), at: Vec2::new(140.0, 10.0), radius: 40.0 }]);
+    assert_eq!(scene.rail(0, 1), None);
+    assert!(scene.arena.beams[0].end().x < 102.0);
+    scene.arena.rocks.put(&[]);
+    scene.run(u32::from(RAIL_COOLDOWN));
+    // A new ship is not hit where its player's former ship was seen.
+    scene.arena.seat_mut(PlayerId(1)).expect("seated").launched = scene.tick;
+    assert_eq!(scene.rail(0, 3).map(|(target, ..)| target), Some(PlayerId(2)));
+}
+
+#[test]
+fn only_contact_explains_a_ship_elsewhere_than_predicted() {
+    let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(28.0, 0.0)]);
+    let (mut predicted, mut spawned) = (scene.own(0).clone(), Vec::new());
+    let mut step = |predicted: &mut Own, tick| {
+        Arena::predict(predicted, &ArenaInput::default(), tick, &Around::default(), &mut spawned);
+    };
+    step(&mut predicted, scene.tick.after(1));
+    scene.run(1);
+    assert_ne!(predicted.position, scene.own(0).position);
+    assert_eq!(Arena::interference(&predicted, scene.own(0)), Interference::Collision);
+    let pushed = Own { position: Vec2::new(1.0, 2.0), hull: 60, ..predicted.clone() };
+    assert_eq!(Arena::interference(&predicted, &pushed), Interference::Unknown);
+    let hurt = Own { hull: 60, ..predicted.clone() };
+    assert_eq!(Arena::interference(&predicted, &hurt), Interference::Hit);
+    assert_eq!(Arena::interference(&hurt, &predicted), Interference::Pickup);
 }
 
 #[test]
@@ -170,6 +275,12 @@ fn around_of(arena: &Arena, focus: Vec2, tick: Tick) -> Around {
     around
 }
 
+/// Whether a point is where a client's view is.
+fn in_sight(own: &Own, at: Vec2) -> bool {
+    let offset = (at - own.position).abs();
+    offset.x < Arena::VIEW.x * 0.5 && offset.y < Arena::VIEW.y * 0.5
+}
+
 #[test]
 fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
     let config = ArenaConfig { rock_density: 9.0, pickups_per_player: 0.0 };
@@ -218,11 +329,16 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
                 None => {}
             }
             for spawn in &spawned {
-                let mut real = arena.shots.iter().map(Shot::record);
+                let beams = arena.beams.iter().map(Beam::record);
+                let mut real = arena.shots.iter().map(Shot::record).chain(beams);
                 let twin = real.rfind(|r| Arena::spawn_key(PlayerId(3), r) == Some(spawn.key));
                 // A muzzle inside a rock is the one way for a shot to be gone within its first step.
                 if let Some(twin) = twin {
-                    assert_eq!(twin.values, spawn.record.values);
+                    let mut expected = spawn.record.values;
+                    if twin.kind == fields::BEAM && !in_sight(&own, Beam::read(&twin).end()) {
+                        expected[3] = twin.values[3]; // stopped by a rock that the client does not know
+                    }
+                    assert_eq!(twin.values, expected);
                     twins += 1;
                 }
             }
@@ -230,7 +346,7 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
         }
     }
     assert!(bounces > 20, "the flight met {bounces} rocks: too few to prove anything");
-    assert!(twins > 100, "{twins} shots were predicted");
+    assert!(twins > 100, "{twins} shots and beams were predicted");
     assert!(deaths > 0, "nobody sank by flying into rocks");
 }
 

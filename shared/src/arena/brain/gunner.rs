@@ -1,11 +1,13 @@
-//! Pointing and shooting: leading a moving target with a hand that is not quite steady.
+//! Pointing and shooting with a hand that is not quite steady: the cannon leads a moving target, the rail is pointed where one
+//! sees it.
 
 use fastrand::Rng;
 use glam::Vec2;
 
 use super::{Seen, helm};
+use crate::arena::input::radians_of;
 use crate::arena::input::ticks_of;
-use crate::arena::rules::{DT, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED};
+use crate::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED, TURN};
 use crate::arena::sight::ShipSight;
 use crate::game::PlayerId;
 use crate::math;
@@ -23,6 +25,10 @@ pub(super) struct Gunner {
     error: f32,
     /// The trigger is held until, and then left alone until.
     burst: (Tick, Tick),
+    /// When it remembers the rail again.
+    rail_at: Tick,
+    /// By how much it will point past its next target with that, radians, over the wandering of its hand.
+    flick: f32,
 }
 
 /// Where to point, and whether to pull the trigger.
@@ -30,14 +36,25 @@ pub(super) struct Gunner {
 pub(super) struct Lay {
     pub(super) aim: f32,
     pub(super) fire: bool,
+    pub(super) rail: bool,
 }
 
 /// Furthest distance at which it opens fire: shots die of age a little beyond.
 const RANGE: f32 = SHOT_SPEED * SHOT_LIFE as f32 * DT * 0.85;
+/// Distances at which it thinks of the rail: closer by, the cannon does as well and the nose swings too much.
+const RAIL_BAND: (f32, f32) = (130.0, RAIL_RANGE * 0.95);
 
 impl Gunner {
     pub(super) fn new() -> Gunner {
-        Gunner { target: None, ready_at: Tick(0), velocity: Vec2::ZERO, error: 0.0, burst: (Tick(0), Tick(0)) }
+        Gunner {
+            target: None,
+            ready_at: Tick(0),
+            velocity: Vec2::ZERO,
+            error: 0.0,
+            burst: (Tick(0), Tick(0)),
+            rail_at: Tick(0),
+            flick: 0.0,
+        }
     }
 
     pub(super) fn forget(&mut self) {
@@ -57,13 +74,40 @@ impl Gunner {
         let spread = 0.009 + 0.36 * clumsy * clumsy.sqrt();
         self.error = self.error * 0.94 + (rng.f32() + rng.f32() - 1.0) * spread;
 
+        if let Some(lay) = self.lay_rail(seen, target, clumsy, rng) {
+            return lay;
+        }
         let own = seen.own;
         let late = (f64::from(seen.tick.0) - seen.ships_at) as f32 * DT;
         let offset = target.position + self.velocity * late.clamp(0.0, 0.5) - own.position;
         let relative = (self.velocity - own.velocity) * (0.55 + 0.45 * skill);
         let (lead, time) = intercept(offset, relative);
         let aim = math::angle_of(lead) + self.error;
-        Lay { aim, fire: self.trigger(seen, target, lead, time, clumsy, rng) }
+        Lay { aim, fire: self.trigger(seen, target, lead, time, clumsy, rng), rail: false }
+    }
+
+    /// With the rail ready and the target in the open: straight at it, for it is judged where it is seen; fires once the nose
+    /// is as good as there.
+    fn lay_rail(&mut self, seen: &Seen, target: &ShipSight, clumsy: f32, rng: &mut Rng) -> Option<Lay> {
+        let own = seen.own;
+        let offset = target.position - (own.position + own.velocity * DT);
+        let good = own.rail == 0
+            && seen.tick >= self.ready_at
+            && seen.tick >= self.rail_at
+            && (RAIL_BAND.0..RAIL_BAND.1).contains(&offset.length())
+            && !target.protected()
+            && helm::is_clear(seen, target.position);
+        if !good {
+            return None;
+        }
+        let aim = math::angle_of(offset) + self.error + self.flick;
+        let rail = math::turn_between(own.heading_radians(), aim).abs() < radians_of(TURN);
+        if rail {
+            // It has other things to think of than a rail that has just become ready; the clumsy more so.
+            self.rail_at = seen.tick.after(ticks_of(2.5 + (1.0 + 3.0 * clumsy) * rng.f32() + clumsy));
+            self.flick = (rng.f32() + rng.f32() - 1.0) * (0.06 + 0.1 * clumsy);
+        }
+        Some(Lay { aim, fire: false, rail })
     }
 
     /// Fires bursts while the nose is on the target, the way is clear and the distance makes sense.

@@ -3,6 +3,7 @@
 use glam::Vec2;
 
 use super::{BERTH, Seen, foes};
+use crate::arena::beam::Beam;
 use crate::arena::input::ArenaInput;
 use crate::arena::rules::{BORDER_NOTICE, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
 use crate::arena::shot::{Shot, first_touch};
@@ -53,8 +54,13 @@ pub(super) fn is_clear(seen: &Seen, point: Vec2) -> bool {
         .all(|rock| first_touch(from - rock.at, point - rock.at, rock.radius + SHOT_RADIUS).is_none())
 }
 
-/// Who fired the shot that will come closest, if one is coming.
+/// Who fired the beam that ended close by, or the shot that will come closest, if one is coming.
 pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
+    let stranger = |beam: &&Beam| beam.owner != seen.own.player;
+    let close = |beam: &&Beam| (beam.end() - seen.own.position).length() < SHIP_RADIUS * 4.0;
+    if let Some(beam) = seen.scene.beams.iter().filter(stranger).rfind(close) {
+        return Some(beam.owner);
+    }
     let mut soonest = SHOT_HORIZON;
     let mut shooter = None;
     for shot in &seen.scene.shots {

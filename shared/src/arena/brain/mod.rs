@@ -238,6 +238,9 @@ impl Brain {
             if shot.fire {
                 buttons |= ArenaInput::FIRE;
             }
+            if shot.rail {
+                buttons |= ArenaInput::RAIL;
+            }
             return ArenaInput { aim: turn_of(shot.aim), buttons };
         }
         self.gunner.forget();

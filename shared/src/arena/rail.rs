@@ -1,0 +1,104 @@
+//! The rail: who a beam hits, judged where its shooter saw everyone (lag compensation), and who is told of it.
+
+use glam::Vec2;
+
+use super::beam::Beam;
+use super::event::rounded;
+use super::rules::{POINT, RAIL_DAMAGE, RAIL_RANGE, RAIL_SWAY, ROCK_REACH, SHIP_RADIUS};
+use super::ship::Cause;
+use super::{Arena, ArenaEvent, ArenaInput};
+use crate::game::{Audience, Happening, PlayerId, PlayerInput};
+use crate::history::{History, ViewTime};
+use crate::time::Tick;
+
+/// A ship in a beam.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    target: PlayerId,
+    /// Where along the beam, world units from the muzzle.
+    distance: f32,
+    /// Where its shooter saw the middle of the ship.
+    seen_at: Vec2,
+}
+
+/// Distance between two looks for rocks along a beam: each look answers for half of it both ways.
+const ROCK_STRIDE: f32 = 128.0;
+const _: () = assert!(ROCK_STRIDE * 0.5 <= ROCK_REACH);
+
+impl Arena {
+    /// Ends the beams that have glowed their time, and judges those fired in this tick, in the order they were fired.
+    pub(super) fn judge_beams(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<ArenaInput>],
+        history: &History,
+        events: &mut Vec<Happening<ArenaEvent>>,
+    ) {
+        let ids = &mut self.ids;
+        self.beams.retain(|beam| {
+            let keep = !beam.spent_at(tick);
+            if !keep {
+                ids.free(beam.id);
+            }
+            keep
+        });
+        let first = self.beams.partition_point(|beam| beam.start < tick);
+        for index in first..self.beams.len() {
+            let mut beam = self.beams[index];
+            let Ok(by) = inputs.binary_search_by_key(&beam.owner, |input| input.player) else { continue };
+            let view = inputs[by].view;
+            let strides = 0..=(RAIL_RANGE / ROCK_STRIDE) as u32 + 1;
+            let direction = beam.direction();
+            let looks = strides.map(|stride| beam.origin + direction * (stride as f32 * ROCK_STRIDE));
+            let mut stopped = beam;
+            looks.for_each(|look| stopped.stop_at(self.rocks.near(look)));
+            beam.length = stopped.length;
+            if let Some(judged) = self.first_in_beam(&beam, view, history) {
+                beam.length = judged.distance;
+                self.rail(&beam, &judged, ViewTime::of(tick).0.saturating_sub(view.0), events);
+            }
+            self.beams[index] = beam;
+        }
+    }
+
+    /// The first ship in a beam, each where its shooter saw it at `view`. Ships that cannot be hurt now let it pass.
+    fn first_in_beam(&self, beam: &Beam, view: ViewTime, history: &History) -> Option<Judged> {
+        let direction = beam.direction();
+        let mut first: Option<Judged> = None;
+        for seat in self.seats() {
+            let own = &seat.own;
+            // Who saw the seat's former ship has not seen this one.
+            let can_be_hurt = own.afloat() && own.protection == 0 && view >= ViewTime::of(seat.launched);
+            if !can_be_hurt || own.player == beam.owner {
+                continue;
+            }
+            let offset = own.position - beam.origin;
+            let (along, across) = (offset.dot(direction), offset.perp_dot(direction).abs());
+            if across > RAIL_SWAY || along < -RAIL_SWAY || along > beam.length + RAIL_SWAY {
+                continue;
+            }
+            let Some(seen_at) = history.at(own.player, view) else { continue };
+            let Some(distance) = beam.touches(seen_at, SHIP_RADIUS) else { continue };
+            if first.is_none_or(|nearer| distance < nearer.distance) {
+                first = Some(Judged { target: own.player, distance, seen_at });
+            }
+        }
+        first
+    }
+
+    /// Does a beam's damage and tells of it: those near, and above all the two it is between.
+    fn rail(&mut self, beam: &Beam, judged: &Judged, ago: u32, events: &mut Vec<Happening<ArenaEvent>>) {
+        let Judged { target, seen_at, .. } = *judged;
+        let by = beam.owner;
+        let Some(wound) = self.wound(target, RAIL_DAMAGE) else { return };
+        let (at, now, ago) = (rounded(seen_at), rounded(wound.at), ago.min(u32::from(u8::MAX)) as u8);
+        let points = wound.dealt.div_ceil(POINT) as u8;
+        let pierced = ArenaEvent::Pierced { at: now, target, by, on: wound.on };
+        events.push(Happening { audience: Audience::Near(now), event: pierced });
+        let railed = ArenaEvent::Railed { target, points, at, ago };
+        events.push(Happening { audience: Audience::Player(by), event: railed });
+        let struck = ArenaEvent::Struck { by, at, now, ago };
+        events.push(Happening { audience: Audience::Player(target), event: struck });
+        self.finish(target, by, &wound, Cause::Rail, events);
+    }
+}
