@@ -5,6 +5,7 @@
 //! | [`socket`] | opening a WebSocket, and what went wrong in one line |
 //! | [`pilot`] | who decides what a headless player does: the arena's brain, or a cheap pattern |
 //! | [`player`] | one headless player: socket, client and pilot in one loop |
+//! | [`proxy`] | a TCP proxy that makes a line out of loopback |
 //! | [`load`] | many players, measured: ramp, steady phase, drain |
 //! | [`report`] | what they felt, as text and as JSON |
 //!
@@ -13,11 +14,22 @@
 pub mod load;
 pub mod pilot;
 pub mod player;
+pub mod proxy;
 pub mod report;
 pub mod socket;
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+
+use broadside_shared::link::LinkProfile;
+
+/// Parses the name of a line, or says which there are.
+///
+/// # Errors
+/// The names, for clap to show behind the flag and its value.
+pub fn link(name: &str) -> Result<LinkProfile, String> {
+    LinkProfile::named(name).ok_or_else(|| format!("must be one of {}", LinkProfile::names()))
+}
 
 /// Parses a flag's number within a range, or says what is allowed.
 ///

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::link::{LinkProfile, Spells};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::time::MonoTime;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
@@ -19,6 +21,8 @@ use crate::socket::{PlayError, Target};
 pub struct LoadPlan {
     /// The server.
     pub target: Target,
+    /// The line its players are on; `target` leads over it already.
+    pub link: LinkProfile,
     /// How many players.
     pub players: usize,
     /// Joins per second.
@@ -141,7 +145,8 @@ pub async fn run(plan: &LoadPlan, progress: &Arc<LoadProgress>) -> LoadOutcome {
     let steady_from = Instant::now();
     progress.phase.store(Phase::Steady as u8, Ordering::Relaxed);
     let ends_at = steady_from + plan.steady;
-    while Instant::now() < ends_at && progress.joined.load(Ordering::Relaxed) > progress.dropped.load(Ordering::Relaxed) {
+    while Instant::now() < ends_at && progress.joined.load(Ordering::Relaxed) > progress.dropped.load(Ordering::Relaxed)
+    {
         let wait = ends_at.saturating_duration_since(Instant::now()).min(Duration::from_millis(100));
         tokio::time::sleep(wait).await;
     }
@@ -181,7 +186,8 @@ async fn play(plan: LoadPlan, index: usize, progress: Arc<LoadProgress>) -> Opti
         gaps_us: times(),
         acks_us: times(),
     };
-    match measure(&mut player, &mut tally, &progress).await {
+    let freezes = plan.link.freezes(plan.seed.wrapping_add(index as u64));
+    match measure(&mut player, &mut tally, &progress, freezes).await {
         Ok(()) => player.leave().await,
         Err(error) => {
             progress.note(&error);
@@ -206,8 +212,14 @@ async fn join(plan: &LoadPlan, index: usize, brain: bool) -> Result<Player, Play
 }
 
 /// Plays until the drain, counting what comes in the steady phase.
-async fn measure(player: &mut Player, tally: &mut PlayerTally, progress: &LoadProgress) -> Result<(), PlayError> {
-    let mut act_at = Instant::now() + ACT_EVERY;
+async fn measure(
+    player: &mut Player,
+    tally: &mut PlayerTally,
+    progress: &LoadProgress,
+    mut freezes: Option<Spells>,
+) -> Result<(), PlayError> {
+    let began = Instant::now();
+    let mut act_at = began + ACT_EVERY;
     let mut since: Option<(Instant, crate::player::FrameCount)> = None;
     let mut last: Option<Instant> = None;
     loop {
@@ -223,6 +235,13 @@ async fn measure(player: &mut Player, tally: &mut PlayerTally, progress: &LoadPr
         }
         if phase == Phase::Drain {
             return Ok(());
+        }
+        if let Some(until) = freezes.as_mut().and_then(|f| f.stands_until(MonoTime(began.elapsed().as_micros() as u64)))
+        {
+            // For a tenth of a second at a time, so as to see the end of the run.
+            let until = (began + Duration::from_micros(until.0)).min(Instant::now() + Duration::from_millis(100));
+            player.stand_still(until).await;
+            continue;
         }
         if let Progress::Snapshot(arrival) = player.step(act_at).await? {
             progress.snapshots.fetch_add(1, Ordering::Relaxed);

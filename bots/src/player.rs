@@ -1,5 +1,6 @@
 //! One headless player: socket, client and pilot in one loop.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use broadside_shared::arena::Arena;
@@ -32,6 +33,8 @@ pub struct Player {
     pilot: Pilot,
     began: Instant,
     frames: FrameCount,
+    /// What came while the player stood still. Bounded by the server, which sends no more than 16 snapshots unacknowledged.
+    stashed: VecDeque<Message>,
 }
 
 /// Frames and bytes so far, WebSocket headers included.
@@ -62,7 +65,8 @@ impl Player {
         let began = Instant::now();
         let mut client = Client::new(config);
         client.handle_open(MonoTime(0));
-        let mut player = Player { socket, client, pilot, began, frames: FrameCount::default() };
+        let mut player =
+            Player { socket, client, pilot, began, frames: FrameCount::default(), stashed: VecDeque::new() };
         player.send_queued().await?;
         Ok(player)
     }
@@ -72,7 +76,10 @@ impl Player {
     /// # Errors
     /// Why the connection ended.
     pub async fn step(&mut self, deadline: Instant) -> Result<Progress, PlayError> {
-        let message = tokio::time::timeout_at(deadline.into(), self.socket.next()).await;
+        let message = match self.stashed.pop_front() {
+            Some(message) => Ok(Some(Ok(message))),
+            None => tokio::time::timeout_at(deadline.into(), self.socket.next()).await,
+        };
         let progress = match message {
             Err(_) => Progress::Nothing,
             Ok(Some(Ok(Message::Binary(frame)))) => {
@@ -94,6 +101,14 @@ impl Player {
         };
         self.send_queued().await?;
         Ok(progress)
+    }
+
+    /// Stands still until `until`, as a frozen browser tab does: nothing is decided and nothing is looked at, but the socket goes
+    /// on taking frames and answering pings.
+    pub async fn stand_still(&mut self, until: Instant) {
+        while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until.into(), self.socket.next()).await {
+            self.stashed.push_back(message);
+        }
     }
 
     /// Lets the pilot decide, runs the client's ticks that are due and sends what there is to send.

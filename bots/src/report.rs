@@ -139,8 +139,16 @@ impl std::fmt::Display for Report {
         let r = self;
         let patterns = r.joined.saturating_sub(r.brains);
         writeln!(f, "players          {} of {} joined, {} dropped", r.joined, r.players, r.dropped)?;
-        writeln!(f, "                 {} flown by the brain, {patterns} by a pattern; {} s measured", r.brains, r.seconds)?;
-        writeln!(f, "snapshot rate    median {} Hz, worst player {} Hz", r.snapshot_rate_hz.p50, r.snapshot_rate_hz.min)?;
+        writeln!(
+            f,
+            "                 {} flown by the brain, {patterns} by a pattern; {} s measured",
+            r.brains, r.seconds
+        )?;
+        writeln!(
+            f,
+            "snapshot rate    median {} Hz, worst player {} Hz",
+            r.snapshot_rate_hz.p50, r.snapshot_rate_hz.min
+        )?;
         let gap = r.snapshot_gap_ms;
         writeln!(f, "snapshot gap     p50 {} ms, p99 {} ms, max {} ms", gap.p50, gap.p99, gap.max)?;
         writeln!(f, "input to ack     p50 {} ms, p99 {} ms", r.input_to_ack_ms.p50, r.input_to_ack_ms.p99)?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::SUBPROTOCOL;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::limits::SERVER_FRAME_MAX;
@@ -13,6 +14,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error as WsError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::proxy::LinkProxy;
 
 /// An open connection to a server.
 pub type Socket = WebSocketStream<TcpStream>;
@@ -79,6 +82,20 @@ impl Target {
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("host is missing"))?.to_owned();
         let port = uri.port_u16().unwrap_or(80);
         Ok(Target { host: host.trim_matches(['[', ']']).to_owned(), port, uri })
+    }
+}
+
+impl Target {
+    /// The same server, reached through a line: starts a proxy that makes it.
+    ///
+    /// # Errors
+    /// [`PlayError::Unreachable`] when the proxy finds no port.
+    pub async fn through(&self, profile: LinkProfile, seed: u64) -> Result<(Target, LinkProxy), PlayError> {
+        let proxy = LinkProxy::start((self.host.clone(), self.port), profile, seed).await.map_err(|error| {
+            PlayError::Unreachable { target: self.to_string(), cause: format!("no port for the line's proxy: {error}") }
+        })?;
+        let (host, port) = (proxy.address.ip().to_string(), proxy.address.port());
+        Ok((Target { uri: self.uri.clone(), host, port }, proxy))
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use broadside_bots::in_range;
 use broadside_bots::load::times;
 use broadside_bots::pilot::Pilot;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
+use broadside_bots::{in_range, link};
 use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::link::{LinkProfile, Spells};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::time::MonoTime;
 use clap::Parser;
 use hdrhistogram::Histogram;
 use tokio::sync::watch;
@@ -37,6 +39,10 @@ struct Args {
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
+    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
+    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link)]
+    link: LinkProfile,
+
     /// Seed of the bots' minds, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
@@ -49,8 +55,29 @@ const JOIN: Duration = Duration::from_secs(15);
 
 /// Call signs, drawn in order; a second round gets numbers.
 const NAMES: [&str; 24] = [
-    "Albatross", "Bramble", "Corsair", "Dagger", "Ember", "Falcon", "Gannet", "Harrier", "Icebreaker", "Jackdaw", "Kestrel",
-    "Lantern", "Marlin", "Nettle", "Osprey", "Petrel", "Quarrel", "Razorbill", "Skua", "Tempest", "Umber", "Vixen", "Wasp",
+    "Albatross",
+    "Bramble",
+    "Corsair",
+    "Dagger",
+    "Ember",
+    "Falcon",
+    "Gannet",
+    "Harrier",
+    "Icebreaker",
+    "Jackdaw",
+    "Kestrel",
+    "Lantern",
+    "Marlin",
+    "Nettle",
+    "Osprey",
+    "Petrel",
+    "Quarrel",
+    "Razorbill",
+    "Skua",
+    "Tempest",
+    "Umber",
+    "Vixen",
+    "Wasp",
     "Zephyr",
 ];
 
@@ -83,7 +110,15 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), PlayError> {
+async fn run(mut args: Args) -> Result<(), PlayError> {
+    // A clean line needs no proxy.
+    let _proxy = if args.link == LinkProfile::CLEAN {
+        None
+    } else {
+        let (target, proxy) = args.target.through(args.link, args.seed).await?;
+        args.target = target;
+        Some(proxy)
+    };
     let totals = Arc::new(Totals::default());
     let (stop, stopped) = watch::channel(false);
     let began = Instant::now();
@@ -201,7 +236,7 @@ async fn play(
     }
     totals.playing.fetch_add(1, Ordering::Relaxed);
     let result = tokio::select! {
-        result = fly(&mut player, &totals) => result,
+        result = fly(&mut player, &totals, args.link.freezes(args.seed.wrapping_add(index as u64))) => result,
         _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
     };
     totals.playing.fetch_sub(1, Ordering::Relaxed);
@@ -211,10 +246,14 @@ async fn play(
     result
 }
 
-async fn fly(player: &mut Player, totals: &Totals) -> Result<(), PlayError> {
-    let mut act_at = Instant::now();
+async fn fly(player: &mut Player, totals: &Totals, mut freezes: Option<Spells>) -> Result<(), PlayError> {
+    let (began, mut act_at) = (Instant::now(), Instant::now());
     let (mut kills, mut deaths) = (0, 0);
     loop {
+        if let Some(until) = freezes.as_mut().and_then(|f| f.stands_until(MonoTime(began.elapsed().as_micros() as u64)))
+        {
+            player.stand_still(began + Duration::from_micros(until.0)).await;
+        }
         if let Progress::Snapshot(arrival) = player.step(act_at).await? {
             totals.snapshots.fetch_add(1, Ordering::Relaxed);
             if let Some(gap_us) = arrival.gap_us {

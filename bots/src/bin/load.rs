@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use broadside_bots::in_range;
 use broadside_bots::load::{self, LoadPlan, LoadProgress};
 use broadside_bots::report::Report;
 use broadside_bots::socket::{Target, connect};
+use broadside_bots::{in_range, link};
+use broadside_shared::link::LinkProfile;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,6 +45,10 @@ struct Args {
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
+    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
+    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link)]
+    link: LinkProfile,
+
     /// Seed of the pilots, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
@@ -73,8 +78,16 @@ fn main() -> ExitCode {
 async fn run(args: &Args) -> anyhow::Result<bool> {
     // One connection first: a wrong address is one line and not a thousand.
     drop(connect(&args.target).await?);
+    // A clean line needs no proxy.
+    let (target, _proxy) = if args.link == LinkProfile::CLEAN {
+        (args.target.clone(), None)
+    } else {
+        let (target, proxy) = args.target.through(args.link, args.seed).await?;
+        (target, Some(proxy))
+    };
     let plan = LoadPlan {
-        target: args.target.clone(),
+        target,
+        link: args.link,
         players: args.players,
         rate: args.rate,
         steady: Duration::from_secs(args.seconds),
