@@ -1,1 +1,200 @@
-//! The feel of play per line; filled below.
+//! What a line feels like: a battle of brains in virtual time, measured at every client.
+
+use std::collections::BTreeMap;
+
+use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::fields::SHIP;
+use broadside_shared::arena::sight::{Scene, ShipSight};
+use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_shared::client::Client;
+use broadside_shared::game::{Game, Interference, PlayerId};
+use broadside_shared::history::Pose;
+use broadside_shared::link::LinkProfile;
+use glam::Vec2;
+
+use crate::harness::Sim;
+
+/// Ticks of true positions kept to compare drawn ones with: four seconds.
+const TRUTH_TICKS: usize = 240;
+/// Seconds that clocks and leads get to find their place before anything counts.
+const SETTLE_S: f64 = 5.0;
+
+/// What a battle over one line felt like. Times in milliseconds, distances in world units.
+pub struct Feel {
+    ages: Vec<f64>,
+    gaps: Vec<f64>,
+    errors: Vec<f64>,
+    delays: Vec<f64>,
+    frames: u64,
+    starved: u64,
+    remote_square: f64,
+    remote_count: u64,
+    corrections: [u64; Interference::ALL.len()],
+    skipped: u64,
+    minutes: f64,
+}
+
+impl Feel {
+    /// Lets `players` brains fight over a line for `seconds` and measures at every client.
+    pub fn measure(line: &LinkProfile, players: usize, seconds: f64, seed: u64) -> Feel {
+        let mut sim = Sim::<Arena>::new(seed, 3);
+        (0..players).for_each(|_| drop(sim.connect(line)));
+        let mut pilots = Pilots::new(seed, players);
+        let mut truth = Truth::default();
+        sim.run_watching(SETTLE_S, &mut |i, c| pilots.decide(i, c), &mut |sim| truth.follow(sim));
+        let mut feel = Feel {
+            ages: Vec::new(),
+            gaps: Vec::new(),
+            errors: Vec::new(),
+            delays: Vec::new(),
+            frames: 0,
+            starved: 0,
+            remote_square: 0.0,
+            remote_count: 0,
+            corrections: [0; Interference::ALL.len()],
+            skipped: 0,
+            minutes: seconds * players as f64 / 60.0,
+        };
+        let before: Vec<_> = sim.clients.iter().map(|c| (*c.client.stats(), c.flow.skipped())).collect();
+        sim.clients.iter_mut().for_each(|c| c.arrivals.clear());
+        sim.run_watching(seconds, &mut |i, c| pilots.decide(i, c), &mut |sim| {
+            truth.follow(sim);
+            feel.watch(sim, &truth);
+        });
+        for (c, (stats, skipped)) in sim.clients.iter().zip(before) {
+            let now = c.client.stats();
+            feel.starved += now.starved_frames - stats.starved_frames;
+            feel.skipped += c.flow.skipped() - skipped;
+            for (sum, (now, before)) in feel.corrections.iter_mut().zip(now.corrections.iter().zip(stats.corrections)) {
+                *sum += now - before;
+            }
+            feel.gaps.extend(c.arrivals.iter().filter_map(|a| a.gap_us).map(|us| us as f64 / 1000.0));
+            feel.errors.extend(c.arrivals.iter().map(|a| f64::from(a.corrected_units)));
+        }
+        for samples in [&mut feel.ages, &mut feel.gaps, &mut feel.errors, &mut feel.delays] {
+            samples.sort_by(f64::total_cmp);
+        }
+        feel
+    }
+
+    fn watch(&mut self, sim: &mut Sim<Arena>, truth: &Truth) {
+        for c in &mut sim.clients {
+            // One that stands still draws nothing.
+            if !c.drew || c.frozen_until > sim.now {
+                continue;
+            }
+            self.frames += 1;
+            let stats = c.client.stats();
+            self.ages.push(stats.snapshot_age_ms);
+            self.delays.push(stats.interpolation_ms);
+            let view = c.client.view(sim.now);
+            for sight in view.things.iter().filter(|sight| sight.kind == SHIP) {
+                let ship = ShipSight::read(sight.id, &sight.values);
+                if let Some(at) = truth.at(ship.player, view.tick) {
+                    self.remote_square += f64::from(ship.position.distance_squared(at));
+                    self.remote_count += 1;
+                }
+            }
+        }
+    }
+
+    pub fn age_ms(&self, quantile: f64) -> f64 {
+        at(&self.ages, quantile)
+    }
+
+    pub fn gap_ms(&self, quantile: f64) -> f64 {
+        at(&self.gaps, quantile)
+    }
+
+    pub fn error_units(&self, quantile: f64) -> f64 {
+        at(&self.errors, quantile)
+    }
+
+    pub fn delay_ms(&self, quantile: f64) -> f64 {
+        at(&self.delays, quantile)
+    }
+
+    /// Share of drawn frames for which the newest snapshot was too old.
+    pub fn starved_share(&self) -> f64 {
+        self.starved as f64 / self.frames.max(1) as f64
+    }
+
+    /// Root of the mean square of how far other ships were drawn from where they truly were at the drawn moment.
+    pub fn remote_rms(&self) -> f64 {
+        (self.remote_square / self.remote_count.max(1) as f64).sqrt()
+    }
+
+    /// Corrections per player and minute for a cause.
+    pub fn per_minute(&self, cause: Interference) -> f64 {
+        self.corrections[cause as usize] as f64 / self.minutes
+    }
+
+    /// Snapshots skipped, of all players.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+}
+
+fn at(sorted: &[f64], quantile: f64) -> f64 {
+    let index = (quantile * sorted.len().saturating_sub(1) as f64) as usize;
+    sorted.get(index).copied().unwrap_or(0.0)
+}
+
+/// A brain per client, which sees its replica.
+struct Pilots {
+    brains: Vec<Brain>,
+    scene: Scene,
+}
+
+impl Pilots {
+    fn new(seed: u64, players: usize) -> Pilots {
+        let brains = (0..players).map(|p| Brain::new(seed.wrapping_add(p as u64 * 31), 0.3 + 0.06 * (p % 10) as f32));
+        Pilots { brains: brains.collect(), scene: Scene::default() }
+    }
+
+    fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
+        let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
+        self.scene.fill(client.replica().records());
+        let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at: f64::from(snapshot.0) };
+        self.brains[index].think(&seen)
+    }
+}
+
+/// Where every ship truly was, by tick.
+#[derive(Default)]
+struct Truth {
+    ticks: BTreeMap<u32, Vec<Pose>>,
+}
+
+impl Truth {
+    fn follow(&mut self, sim: &Sim<Arena>) {
+        let tick = sim.outgoing.tick().0;
+        self.ticks.entry(tick).or_insert_with(|| {
+            let mut poses = Vec::new();
+            sim.room.game().poses(&mut poses);
+            poses
+        });
+        while self.ticks.len() > TRUTH_TICKS {
+            self.ticks.pop_first();
+        }
+    }
+
+    fn at(&self, player: PlayerId, tick: f64) -> Option<Vec2> {
+        let pose = |tick: u32| self.ticks.get(&tick)?.iter().find(|pose| pose.player == player);
+        let (from, to) = (pose(tick as u32)?, pose(tick as u32 + 1)?);
+        (from.life == to.life).then(|| from.at + (to.at - from.at) * tick.fract() as f32)
+    }
+}
+
+#[test]
+fn playable_lines_feel_as_promised() {
+    for (name, age_p99) in [("cable", 120.0), ("4g", 200.0), ("lte", 200.0), ("far", 250.0)] {
+        let line = LinkProfile::named(name).expect("a known line");
+        let feel = Feel::measure(&line, 12, 12.0, 5);
+        assert!(feel.age_ms(0.99) < age_p99, "{name}: age p99 {:.0} ms", feel.age_ms(0.99));
+        // A quarter of a ship, whose radius is 16 units.
+        assert!(feel.remote_rms() < 4.0, "{name}: others are drawn {:.2} units off", feel.remote_rms());
+        assert!(feel.error_units(0.5) == 0.0, "{name}: half of all snapshots correct nothing");
+        assert_eq!(feel.per_minute(Interference::Unknown), 0.0, "{name}: every correction has a cause");
+    }
+}

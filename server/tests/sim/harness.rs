@@ -4,7 +4,8 @@ use broadside_server::room::flow::{Decision, Flow};
 use broadside_server::room::outgoing::Outgoing;
 use broadside_server::room::{Room, RoomConfig, RoomOutput};
 use broadside_server::session::{Session, SessionOutput};
-use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};
+use broadside_shared::client::stats::Arrival;
+use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::link::{LinkProfile, Pipe, Spells};
 use broadside_shared::protocol::close::CloseCode;
@@ -36,6 +37,10 @@ pub struct Sim<G: Game> {
 pub struct SimClient<G: Game> {
     pub client: Client<G>,
     pub events: Vec<ClientEvent<G>>,
+    /// Every snapshot that came.
+    pub arrivals: Vec<Arrival>,
+    /// Whether it drew in this step.
+    pub drew: bool,
     pub closed: Option<CloseCode>,
     pub flow: Flow,
     /// Until when the program stands still: it neither reads nor acts.
@@ -80,6 +85,8 @@ impl<G: Game<Config: Default>> Sim<G> {
         self.clients.push(SimClient {
             client,
             events: Vec::new(),
+            arrivals: Vec::new(),
+            drew: false,
             closed: None,
             flow: Flow::default(),
             frozen_until: MonoTime(0),
@@ -202,9 +209,13 @@ impl<G: Game<Config: Default>> Sim<G> {
             return;
         }
         while let Some(frame) = c.down.receive(now) {
-            c.client.handle_frame(now, &frame).expect("the server's bytes are good");
+            let received = c.client.handle_frame(now, &frame).expect("the server's bytes are good");
+            if let Received::Snapshot(arrival) = received {
+                c.arrivals.push(arrival);
+            }
         }
-        if now >= c.next_frame_at {
+        c.drew = now >= c.next_frame_at;
+        if c.drew {
             c.next_frame_at = now.plus_us(FRAME_US);
             let input = drive(index, &c.client);
             c.client.advance(now, &input);

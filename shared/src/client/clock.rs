@@ -64,6 +64,12 @@ impl Clock {
         now.0 as f64 + self.offset_at(now)
     }
 
+    /// Whether an answer has come.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.samples.is_empty()
+    }
+
     /// Smoothed round trip time in milliseconds, 0 before the first answer.
     #[must_use]
     pub fn rtt_ms(&self) -> f64 {

@@ -1,10 +1,13 @@
 //! Interpolation: everything but the own ship is drawn a little in the past, between two snapshots that have both come.
 //!
-//! The delay follows the worst lateness of recent snapshots: it rises at once and falls slowly. Drawn time itself never jumps
-//! for that; it runs slower or faster until the delay is right. If snapshots stay out, things go on along their velocity for
+//! The delay follows the lateness of recent snapshots: it rises at once and falls slowly. One that is much later than all others
+//! is an accident, such as a segment lost and sent again, and is bridged; with the second it is the line. Drawn time itself
+//! never jumps for that; it runs slower or faster until the delay is right. If snapshots stay out, things go on along their velocity for
 //! a moment, then stand still.
 
 use std::collections::{BTreeMap, VecDeque};
+
+use glam::Vec2;
 
 use crate::game::{EntityId, Game};
 use crate::replication::fields::{FIELDS_MAX, KindSpec, Motion, Record, Role};
@@ -16,8 +19,15 @@ const SAMPLES_KEPT: usize = 32;
 const EXTRAPOLATE_TICKS: f64 = 6.0;
 /// Ticks added to the delay over what the worst recent snapshot needed.
 const SPARE_TICKS: f64 = 0.5;
-/// Ticks by which the remembered worst lateness falls with each snapshot.
-const FORGET_TICKS: f64 = 0.02;
+/// Share of what the remembered lateness is over the mean that is forgotten with each snapshot: half of it in a second.
+const FORGET: f64 = 0.02;
+/// Weight of a snapshot in the mean lateness.
+const MEAN_WEIGHT: f64 = 0.05;
+/// World units that a thing may be off after it was extrapolated and still glide to its place; further off, it jumps. The stated
+/// distance below which no jump is seen.
+const GLIDE_MAX: f32 = 96.0;
+/// Time in which a glide falls to 1/e, in seconds.
+const GLIDE_S: f32 = 0.1;
 /// Slowest and fastest that drawn time runs while the delay changes.
 const RATE: (f64, f64) = (0.6, 1.15);
 /// Further off than this many ticks, drawn time jumps: after a frozen tab.
@@ -42,7 +52,7 @@ pub struct Interpolation {
     tracks: BTreeMap<EntityId, Track>,
     newest: Option<Tick>,
     every: f64,
-    lateness: f64,
+    lateness: Lateness,
     drawn: Option<(f64, f64)>,
     tick_s: f32,
     starved: u64,
@@ -55,6 +65,8 @@ struct Track {
     seen: Tick,
     /// First snapshot in which it was missing.
     gone: Option<Tick>,
+    /// World units it is drawn off its place, as of a drawn tick.
+    glide: (Vec2, f64),
 }
 
 impl Interpolation {
@@ -66,7 +78,7 @@ impl Interpolation {
             tracks: BTreeMap::new(),
             newest: None,
             every: 2.0,
-            lateness: 0.0,
+            lateness: Lateness::default(),
             drawn: None,
             tick_s: 1.0 / tick_hz as f32,
             starved: 0,
@@ -86,18 +98,25 @@ impl Interpolation {
         server_tick: f64,
         records: impl Iterator<Item = (Tick, &'a Record)>,
     ) {
-        let late = server_tick - f64::from(tick.0);
-        self.lateness = if self.newest.is_none() { late } else { late.max(self.lateness - FORGET_TICKS) };
+        // Counted from when it was due after the one before, so that a slower rate is lateness too.
+        let due = self.newest.map_or(f64::from(tick.0), |before| f64::from(before.0) + self.every);
+        self.lateness.take(server_tick - due, server_tick, self.every);
         self.newest = Some(tick);
+        let drawn = self.drawn.map_or(0.0, |(tick, _)| tick);
         for (of, record) in records {
             let track = self.tracks.entry(record.id).or_insert_with(|| Track::new(record.kind));
             if track.kind != record.kind || track.gone.is_some() {
                 *track = Track::new(record.kind);
             }
             track.seen = tick;
-            track.push(of, record.values, self.kinds[usize::from(record.kind)].motion);
+            let kind = &self.kinds[usize::from(record.kind)];
+            // Where it is drawn now may have been a guess: what that was off by is taken back little by little.
+            let guessed = track.guess(drawn, kind, self.tick_s);
+            track.push(of, record.values, kind.motion);
+            if let Some(guess) = guessed {
+                track.glide_from(guess, drawn, kind, self.tick_s);
+            }
         }
-        let drawn = self.drawn.map_or(0.0, |(tick, _)| tick);
         self.tracks.retain(|_, track| {
             track.end_if_missing(tick);
             // A view that nobody draws must not keep what is long gone.
@@ -107,7 +126,7 @@ impl Interpolation {
 
     /// Moves drawn time on to go with the server being at `server_tick`; gives the tick to draw at.
     pub fn advance(&mut self, server_tick: f64) -> f64 {
-        let goal = server_tick - self.lateness - self.every - SPARE_TICKS;
+        let goal = server_tick - self.lateness.expected() - self.every - SPARE_TICKS;
         let tick = match self.drawn {
             Some((tick, at)) if (goal - tick).abs() < JUMP_TICKS => {
                 let step = (server_tick - at).max(0.0);
@@ -147,9 +166,48 @@ impl Interpolation {
     }
 }
 
+/// How late snapshots come, in ticks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lateness {
+    /// `None` before the first snapshot.
+    mean: Option<f64>,
+    /// The worst of late, and the second worst.
+    worst: (f64, f64),
+    came_at: f64,
+}
+
+impl Lateness {
+    /// Takes a snapshot that came `late` ticks after it was due, when the server was at `now`; they come every `every` ticks.
+    fn take(&mut self, late: f64, now: f64, every: f64) {
+        // Far from all before, or before its time: the clock was wrong then, as it is until the first ping has been answered.
+        let sane = |mean: &f64| late > mean - JUMP_TICKS && *mean > -JUMP_TICKS;
+        let Some(mean) = self.mean.filter(sane) else {
+            *self = Lateness { mean: Some(late), worst: (late, late), came_at: now };
+            return;
+        };
+        let mean = mean + (late - mean) * MEAN_WEIGHT;
+        let (first, second) = self.worst;
+        let (first, second) = (first - (first - mean).max(0.0) * FORGET, second - (second - mean).max(0.0) * FORGET);
+        // What comes in a burst was held up by the same accident.
+        let another = now - self.came_at > every * 0.5;
+        self.worst = match (late > first, another && late > second) {
+            (true, true) => (late, first),
+            (true, false) => (late, second),
+            (false, true) => (first, late),
+            (false, false) => (first, second),
+        };
+        (self.mean, self.came_at) = (Some(mean), now);
+    }
+
+    /// How late the next ones may well be.
+    fn expected(&self) -> f64 {
+        self.worst.1
+    }
+}
+
 impl Track {
     fn new(kind: u8) -> Self {
-        Track { kind, samples: VecDeque::new(), seen: Tick(0), gone: None }
+        Track { kind, samples: VecDeque::new(), seen: Tick(0), gone: None, glide: (Vec2::ZERO, 0.0) }
     }
 
     fn push(&mut self, tick: Tick, values: [i32; FIELDS_MAX], motion: Motion) {
@@ -172,25 +230,49 @@ impl Track {
         }
     }
 
+    /// Where it is drawn at `tick`, if that lies beyond the newest sample of it.
+    fn guess(&self, tick: f64, kind: &KindSpec, tick_s: f32) -> Option<Vec2> {
+        let beyond = self.samples.back().is_some_and(|(last, _)| f64::from(last.0) < tick);
+        if !beyond || kind.motion == Motion::Still {
+            return None;
+        }
+        self.at(tick, kind, tick_s).map(|values| Vec2::new(values[0], values[1]))
+    }
+
+    fn glide_from(&mut self, guess: Vec2, tick: f64, kind: &KindSpec, tick_s: f32) {
+        self.glide = (Vec2::ZERO, tick);
+        if let Some(values) = self.at(tick, kind, tick_s) {
+            let off = guess - Vec2::new(values[0], values[1]);
+            self.glide.0 = if off.length() <= GLIDE_MAX { off } else { Vec2::ZERO };
+        }
+    }
+
     /// The fields at `tick` in game units, or `None` before it came and after it went.
     fn at(&self, tick: f64, kind: &KindSpec, tick_s: f32) -> Option<[f32; FIELDS_MAX]> {
         if self.gone.is_some_and(|gone| tick >= f64::from(gone.0)) {
             return None;
         }
         let after = self.samples.iter().position(|(at, _)| f64::from(at.0) > tick);
-        match after {
-            Some(0) => None,
+        let mut values = match after {
+            Some(0) => return None,
             Some(at) => {
                 let ((t0, a), (t1, b)) = (&self.samples[at - 1], &self.samples[at]);
                 let part = (tick - f64::from(t0.0)) / f64::from(t1.since(*t0).max(1));
-                Some(between(kind, a, b, part as f32))
+                between(kind, a, b, part as f32)
             }
             None => {
                 let (at, values) = self.samples.back()?;
                 let past = (tick - f64::from(at.0)).min(EXTRAPOLATE_TICKS) as f32 * tick_s;
-                Some(beyond(kind, values, past))
+                beyond(kind, values, past)
             }
+        };
+        if self.glide.0 != Vec2::ZERO {
+            let seconds = (tick - self.glide.1).max(0.0) as f32 * tick_s;
+            let off = self.glide.0 * libm::expf(-seconds / GLIDE_S);
+            values[0] += off.x;
+            values[1] += off.y;
         }
+        Some(values)
     }
 }
 

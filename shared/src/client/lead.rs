@@ -14,8 +14,10 @@ const EARLY_JITTERS: f64 = 2.0;
 const GROW_MS_PER_S: f64 = 30.0;
 /// Fastest the lead shrinks, in milliseconds per second: five per mille, which no eye sees.
 const SHRINK_MS_PER_S: f64 = 5.0;
-/// Later than this, in milliseconds, and the line has changed for good: the lead is set anew.
+/// Further off than this, in milliseconds, report after report, and the line has changed for good: the lead is set anew.
 const JUMP_MS: f64 = 250.0;
+/// Reports in a row that it takes: one alone is an accident, such as a segment lost and sent again.
+const JUMP_REPORTS: u32 = 4;
 /// Longest lead in milliseconds; beyond, inputs are late whatever we do.
 const LEAD_MS_MAX: f64 = 1_000.0;
 
@@ -25,6 +27,8 @@ pub struct Lead {
     tick_ms: f64,
     lead_ms: f64,
     goal_ms: f64,
+    /// Reports in a row that were further off than [`JUMP_MS`].
+    far_off: u32,
     moved_at: MonoTime,
 }
 
@@ -42,7 +46,9 @@ impl Lead {
         let miss_ms = EARLY_MS + EARLY_JITTERS * jitter_ms - early_ms;
         // What the server says is one round trip old and already being acted on: follow half of it.
         self.goal_ms = (self.lead_ms + 0.5 * miss_ms).clamp(0.0, LEAD_MS_MAX);
-        if miss_ms.abs() > JUMP_MS {
+        self.far_off = if miss_ms.abs() > JUMP_MS { self.far_off + 1 } else { 0 };
+        if self.far_off >= JUMP_REPORTS {
+            self.far_off = 0;
             self.goal_ms = (self.lead_ms + miss_ms).clamp(0.0, LEAD_MS_MAX);
             self.lead_ms = self.goal_ms;
         }

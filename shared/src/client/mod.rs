@@ -215,7 +215,8 @@ impl<G: Game> Client<G> {
     pub fn handle_open(&mut self, now: MonoTime) {
         let hello = ClientMsg::Hello { revision: REVISION, agent: self.config.agent.clone() };
         self.send(codec::encode_client(&hello));
-        self.next_ping_at = now;
+        // The first ping goes along, so that the clock is set when the first snapshot comes.
+        self.send_ping(now);
     }
 
     /// Takes a frame from the server.
@@ -408,7 +409,7 @@ impl<G: Game> Client<G> {
         let events_end = bits.align();
         self.read_notes(&bytes[events_end..])?;
 
-        let arrival = self.arrival(now, &head, len);
+        let mut arrival = self.arrival(now, &head, len);
         self.newest = Some((head.tick, now));
         self.stats.snapshots += 1;
         self.stats.budget_steps += u64::from(self.stats.budget != head.budget);
@@ -417,9 +418,10 @@ impl<G: Game> Client<G> {
         self.stats.bytes_cells += (cells_end - own_end) as u64;
         self.stats.bytes_events += (events_end - cells_end) as u64;
         self.stats.bytes_notes += (bytes.len() - events_end) as u64;
-        self.reconcile(now, &head, own);
+        arrival.corrected_units = self.reconcile(now, &head, own);
         if let Some(seat) = self.seat
             && self.config.detail == Detail::View
+            && self.clock.is_set()
         {
             let server_tick = seat.tick_at(self.clock.server_us(now));
             self.interpolation.handle_snapshot(head.tick, server_tick, self.replica.records_by_tick());
@@ -441,12 +443,14 @@ impl<G: Game> Client<G> {
         let age_ms = self.seat.map_or(0.0, |seat| {
             (seat.tick_at(self.clock.server_us(now)) - f64::from(head.tick.0)) * 1000.0 / f64::from(seat.tick_hz)
         });
-        Arrival { tick: head.tick, bytes: len, gap_us, age_ms, input_to_ack_us }
+        Arrival { tick: head.tick, bytes: len, gap_us, age_ms, input_to_ack_us, corrected_units: 0.0 }
     }
 
-    fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::Own>) {
+    /// Gives the world units by which the own position had to be corrected.
+    fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::Own>) -> f32 {
         let counters = (head.missing, head.dropped);
-        if self.counters.is_some_and(|before| before != counters) {
+        // Before it has the first of our inputs, the server steps without.
+        if self.counters.is_some_and(|before| before != counters) || head.consumed == Tick(0) {
             self.input_missing_at = Some(head.tick);
         }
         if let Some((missing, dropped)) = self.counters {
@@ -458,7 +462,7 @@ impl<G: Game> Client<G> {
             self.stats.input_early_ms = f64::from(head.early) / 10.0;
             self.lead.handle_early(now, self.stats.input_early_ms, self.clock.jitter_ms());
         }
-        let (Some(own), Some(seat)) = (own, self.seat) else { return };
+        let (Some(own), Some(seat), true) = (own, self.seat, self.clock.is_set()) else { return 0.0 };
         if !self.prediction.started() {
             self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every);
         }
@@ -469,6 +473,7 @@ impl<G: Game> Client<G> {
             let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
             self.stats.count_correction(distance, if input { Interference::Input } else { cause });
         }
+        correction.map_or(0.0, |(distance, _)| distance)
     }
 
     /// The tick of the others' picture, with a fraction: the drawn one, or the newest snapshot where nobody draws.
@@ -528,8 +533,12 @@ impl<G: Game> Client<G> {
         }
         // The first ones come quickly, so that the clock is good before the first input.
         let pause_ms = if self.pings < 6 { 60 } else { 500 };
-        self.pings += 1;
         self.next_ping_at = now.plus_ms(pause_ms);
+        self.send_ping(now);
+    }
+
+    fn send_ping(&mut self, now: MonoTime) {
+        self.pings += 1;
         self.send(codec::encode_client(&ClientMsg::Ping { client_time: now }));
     }
 

@@ -16,6 +16,8 @@ pub struct Arrival {
     pub age_ms: f64,
     /// Microseconds from the sampling of the newest input it acknowledges; `None` if it acknowledges nothing new.
     pub input_to_ack_us: Option<u64>,
+    /// World units by which the own position had to be corrected; 0 if it was right.
+    pub corrected_units: f32,
 }
 
 /// Running figures of one connection.
