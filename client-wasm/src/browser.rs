@@ -39,8 +39,17 @@ pub fn hidden() -> bool {
 /// Whether the person asked their machine for less motion.
 #[must_use]
 pub fn wants_calm() -> bool {
-    let query = window().and_then(|w| w.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
-    query.is_some_and(|q| q.matches())
+    matches("(prefers-reduced-motion: reduce)")
+}
+
+/// Whether fingers are the machine's first pointer.
+#[must_use]
+pub fn is_held() -> bool {
+    matches("(pointer: coarse)")
+}
+
+fn matches(query: &str) -> bool {
+    window().and_then(|w| w.match_media(query).ok().flatten()).is_some_and(|q| q.matches())
 }
 
 /// A number that differs from page to page, for what should not happen everywhere at once.

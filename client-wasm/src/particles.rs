@@ -164,7 +164,7 @@ impl Particles {
                     // Fast at first, then slower: a shock, not a balloon.
                     let size = p.size.0 + (p.size.1 - p.size.0) * (1.0 - fresh * fresh * fresh);
                     let ring = Sprite::light(Shape::Ring, p.at, Vec2::splat(size), color);
-                    batch.add(Layer::Light, &ring.with(0.84, 0.035 + 0.11 * fresh));
+                    batch.add(Layer::Light, &ring.with(0.84, 0.022 + 0.075 * fresh));
                 }
                 Look::Shard => {
                     let sprite = Sprite::new(Shape::Shard, p.at, Vec2::splat(size), color).turned(p.turn);

@@ -114,6 +114,9 @@ impl Speaker {
             let own = |player: u16| stage.own == Some(player);
             let (sound, at, gain) = match *sight {
                 Sight::Fired { player, at, .. } => (Sound::Laser, at, if own(player) { 0.34 } else { 0.26 }),
+                Sight::Railed { player, from, .. } => (Sound::Rail, from, if own(player) { 0.6 } else { 0.5 }),
+                Sight::Judged { now: None, .. } => (Sound::Mark, ear, 0.5),
+                Sight::Judged { now: Some(_), .. } => continue,
                 Sight::Struck { player, at, shielded: false, .. } => {
                     (Sound::Hit, at, if own(player) { 0.95 } else { 0.4 })
                 }

@@ -45,6 +45,21 @@ pub struct ShotLook {
     pub key: u64,
 }
 
+/// A rail's beam that still glows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BeamLook {
+    /// Who fired it.
+    pub player: u16,
+    /// The muzzle, world units.
+    pub from: Vec2,
+    /// Where it ended, world units.
+    pub to: Vec2,
+    /// How long ago it was fired, seconds; negative while it is still to come.
+    pub age: f32,
+    /// What tells it from every other beam and shot.
+    pub key: u64,
+}
+
 /// A rock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RockLook {
@@ -79,7 +94,23 @@ pub enum Sight {
         /// Velocity of the shot, world units per second.
         velocity: Vec2,
     },
-    /// A shot hit a ship.
+    /// A ship fired its rail.
+    Railed {
+        /// Who.
+        player: u16,
+        /// The muzzle, world units.
+        from: Vec2,
+        /// Where the beam ended, world units.
+        to: Vec2,
+    },
+    /// What was judged of a beam that hit: shown to its shooter and to its victim.
+    Judged {
+        /// Where the ship was as the shooter saw it, world units.
+        seen_at: Vec2,
+        /// Where it was when the shot was judged, if this is told to the victim, world units.
+        now: Option<Vec2>,
+    },
+    /// A shot or a beam hit a ship.
     Struck {
         /// Whom.
         player: u16,
@@ -89,6 +120,8 @@ pub enum Sight {
         at: Vec2,
         /// Whether a shield took it.
         shielded: bool,
+        /// Whether it was a beam, which hurts more.
+        heavy: bool,
     },
     /// A shot ended at a rock.
     Chipped {
@@ -138,6 +171,8 @@ pub struct Stage {
     pub ships: Vec<ShipLook>,
     /// Every shot in view.
     pub shots: Vec<ShotLook>,
+    /// Every beam in view.
+    pub beams: Vec<BeamLook>,
     /// Every rock in view.
     pub rocks: Vec<RockLook>,
     /// Every pickup in view.
@@ -156,12 +191,13 @@ impl Stage {
     pub fn clear(&mut self) {
         self.ships.clear();
         self.shots.clear();
+        self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
         self.sights.clear();
     }
 
-    /// Adds a [`Sight::Fired`] for every shot that was not on the image before. Call it once, after the shots are in.
+    /// Adds a [`Sight::Fired`] or [`Sight::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.
     pub fn notice_shots(&mut self) {
         for shot in &self.shots {
             if shot.age < FRESH_SECONDS && self.known.binary_search(&shot.key).is_err() {
@@ -169,8 +205,15 @@ impl Stage {
                 self.sights.push(Sight::Fired { player: shot.player, at, velocity: shot.velocity });
             }
         }
+        for beam in &self.beams {
+            if (0.0..FRESH_SECONDS).contains(&beam.age) && self.known.binary_search(&beam.key).is_err() {
+                self.sights.push(Sight::Railed { player: beam.player, from: beam.from, to: beam.to });
+            }
+        }
         self.known.clear();
         self.known.extend(self.shots.iter().map(|shot| shot.key));
+        // One still to come counts as unknown, so that it flashes when it comes.
+        self.known.extend(self.beams.iter().filter(|beam| beam.age >= 0.0).map(|beam| beam.key));
         self.known.sort_unstable();
     }
 

@@ -12,6 +12,8 @@ pub const RATE: f32 = 32_000.0;
 pub enum Sound {
     /// A cannon.
     Laser,
+    /// A rail.
+    Rail,
     /// A shot on a hull.
     Hit,
     /// A shot on a shield.
@@ -38,8 +40,9 @@ pub enum Sound {
 
 impl Sound {
     /// Every sound, in the order of its number.
-    pub const ALL: [Sound; 12] = [
+    pub const ALL: [Sound; 13] = [
         Sound::Laser,
+        Sound::Rail,
         Sound::Hit,
         Sound::Shield,
         Sound::Chip,
@@ -63,6 +66,12 @@ impl Sound {
                 let pitch = 190.0 + 1250.0 * (-t * 24.0).exp();
                 let body = saw(phase_of_fall(190.0, 1250.0, 24.0, t)) * 0.4 + sine(pitch * 0.5 * t) * 0.3;
                 (body + random.bell() * 0.25 * (-t * 60.0).exp()) * (-t * 17.0).exp()
+            }),
+            Sound::Rail => tone(0.8, |t| {
+                let sweep = saw(phase_of_fall(48.0, 2600.0, 17.0, t)) * 0.45 * (-t * 7.0).exp();
+                let hiss = noise.pass(random.bell(), 0.5) * 0.9 * (-t * 26.0).exp();
+                let sing = sine(1244.0 * t + 1.6 * sine(310.0 * t)) * 0.16 * (-t * 5.0).exp();
+                ((sweep + hiss + sing) * 1.2).tanh()
             }),
             Sound::Hit => tone(0.24, |t| {
                 let crunch = noise.pass(random.bell(), 0.35) * 1.6 * (-t * 24.0).exp();

@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo xtask play | test | dist`.
 //!
 //! - [`play`]: build everything, start server and bots, and let a person play.
-//! - [`test`]: every check there is, step by step; continuous integration is this command and nothing more.
+//! - [`mod@test`]: every check there is, step by step; continuous integration is this command and nothing more.
 //! - [`dist`]: one server binary with the browser client inside it.
 //!
 //! Below those: [`site`] makes the folder a browser loads from; [`purity`] and [`tidy`] read the sources with the help

@@ -60,6 +60,8 @@ shapes! {
     Arrow = "ARROW",
     /// The radar's dial.
     Radar = "RADAR",
+    /// A rail's beam along x; numbers: share of its life that has passed, its length in world units.
+    Beam = "BEAM",
     /// A puff of smoke; number: seed.
     Smoke = "SMOKE",
 }

@@ -117,5 +117,5 @@ pub fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebG
 /// What a JavaScript exception says.
 #[must_use]
 pub fn text(value: &JsValue) -> String {
-    value.as_string().unwrap_or_else(|| format!("{value:?}"))
+    value.as_string().unwrap_or_else(|| js_sys::Object::from(value.clone()).to_string().into())
 }

@@ -10,8 +10,8 @@ const COLUMNS: i32 = 4;
 const LINES: i32 = 32;
 /// Size of one slot in pixels.
 const SLOT: (i32, i32) = (256, 32);
-/// Height of the letters in the slot, pixels.
-const LETTERS: f64 = 20.0;
+/// The letters: 20 of the slot's 32 pixels high, in the page's face.
+const FONT: &str = "600 20px Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif";
 
 /// A name's place in the atlas.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,7 +94,7 @@ impl TextAtlas {
         let (width, height) = (f64::from(SLOT.0), f64::from(SLOT.1));
         let pen = &self.pen;
         pen.clear_rect(0.0, 0.0, width, height);
-        pen.set_font(&format!("600 {LETTERS}px Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif"));
+        pen.set_font(FONT);
         pen.set_text_baseline("middle");
         pen.set_line_join("round");
         pen.set_line_width(4.0);

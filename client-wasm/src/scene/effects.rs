@@ -29,16 +29,17 @@ impl Effects<'_> {
                     let ship = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
                     self.muzzle(at, velocity, ship, paint_of(stage, player));
                 }
-                Sight::Struck { at, by, player, shielded } => {
+                Sight::Railed { player, from, to } => self.rail(from, to, paint_of(stage, player)),
+                Sight::Struck { at, by, player, shielded, heavy } => {
                     let away = stage.ship_of(player).map_or(Vec2::ZERO, |ship| (at - ship.at).normalize_or_zero());
                     let color = if shielded { Color::hex(0x8fc6ff) } else { paint_of(stage, by) };
-                    self.sparks(at, away, color, if shielded { 9 } else { 15 });
+                    self.sparks(at, away, color, if shielded { 9 } else { 15 } + if heavy { 16 } else { 0 });
                 }
                 Sight::Chipped { at } => self.chips(at),
                 Sight::Sunk { player, at, velocity } => self.wreck(at, velocity, paint_of(stage, player)),
                 Sight::Taken { what, at, .. } => self.taken(at, boon_color(what)),
                 Sight::Launched { player, at } => self.launched(at, paint_of(stage, player)),
-                Sight::Dealt { .. } => {}
+                Sight::Dealt { .. } | Sight::Judged { .. } => {}
             }
         }
     }
@@ -57,6 +58,21 @@ impl Effects<'_> {
             let spark =
                 Particle::new(Look::Spark, at, life, (2.6, 1.0), (color.mix(Color::WHITE, 0.4), color.alpha(0.0)));
             self.particles.add(spark.flying(ship + way, 3.0));
+        }
+    }
+
+    /// A beam: a flash at both ends, and motes that drift off its whole length.
+    fn rail(&mut self, from: Vec2, to: Vec2, color: Color) {
+        let pale = color.mix(Color::WHITE, 0.6);
+        self.add(Look::Glow, from, 0.18, (70.0, 20.0), (pale, color.alpha(0.0)));
+        self.add(Look::Ring, from, 0.26, (8.0, 46.0), (color.alpha(0.9), color.alpha(0.0)));
+        self.add(Look::Glow, to, 0.26, (60.0, 24.0), (pale, color.alpha(0.0)));
+        let way = to - from;
+        for _ in 0..self.particles.burst((way.length() / 22.0) as usize) {
+            let at = from + way * self.random.unit() + self.random.direction() * 5.0;
+            let life = self.random.range(0.3, 0.9);
+            let mote = Particle::new(Look::Glow, at, life, (5.0, 1.0), (color.alpha(0.7), color.alpha(0.0)));
+            self.particles.add(mote.flying(self.random.direction() * self.random.range(8.0, 46.0), 1.0));
         }
     }
 

@@ -20,9 +20,14 @@ pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
 const WOUND_SECONDS: f32 = 1.1;
 /// Seconds for which a hit marker is shown.
 const MARK_SECONDS: f32 = 0.22;
-/// Radius of the radar in CSS pixels, its distance from the corner, and the world units it reaches.
+/// Seconds for which the place a beam was judged at is shown to whom it hit.
+const JUDGED_SECONDS: f32 = 0.7;
+/// Radius of the radar in CSS pixels, and the most of the picture's height that it takes.
 const RADAR_PX: f32 = 74.0;
+const RADAR_SHARE: f32 = 0.13;
+/// Its distance from the corner in CSS pixels.
 const RADAR_MARGIN_PX: f32 = 18.0;
+/// World units from its middle to its rim.
 const RADAR_REACH: f32 = 1500.0;
 
 /// Marks that outlive the image they were made for.
@@ -32,6 +37,8 @@ pub struct Markers {
     wounds: Vec<(f32, f32)>,
     /// Places of recent hits by the own ship, and their ages.
     marks: Vec<(Vec2, f32)>,
+    /// Where beams that hit the own ship were judged, and their ages.
+    judged: Vec<(Vec2, f32)>,
     /// How badly the own ship was just hurt, 0..=1.
     hurt: f32,
 }
@@ -57,13 +64,22 @@ impl Markers {
         self.wounds.retain(|(_, age)| *age < WOUND_SECONDS);
         self.marks.retain(|(_, age)| *age < MARK_SECONDS);
         self.hurt = (self.hurt - dt * 2.2).max(0.0);
+        self.judged.iter_mut().for_each(|(_, age)| *age += dt);
+        self.judged.retain(|(_, age)| *age < JUDGED_SECONDS);
         for sight in &stage.sights {
-            let Sight::Struck { player, by, at, shielded } = *sight else { continue };
+            if let Sight::Judged { seen_at, now } = *sight {
+                match now {
+                    Some(_) => self.judged.push((seen_at, 0.0)),
+                    None => self.marks.push((seen_at, 0.0)),
+                }
+            }
+            let Sight::Struck { player, by, at, shielded, heavy } = *sight else { continue };
             if stage.own == Some(player) {
                 let Some(own) = stage.own_ship() else { continue };
                 let from = stage.ship_of(by).map_or(at, |ship| ship.at) - own.at;
                 self.wounds.push((from.to_angle(), 0.0));
-                self.hurt = (self.hurt + if shielded { 0.25 } else { 0.55 }).min(1.0);
+                let blow = if shielded { 0.25 } else { 0.55 } + if heavy { 0.3 } else { 0.0 };
+                self.hurt = (self.hurt + blow).min(1.0);
             } else if stage.own == Some(by) {
                 self.marks.push((at, 0.0));
             }
@@ -85,6 +101,12 @@ impl Markers {
                 let sprite = Sprite::light(Shape::Bolt, tick, Vec2::new(9.0, 4.0), Color::WHITE.alpha(fresh));
                 batch.add(Layer::Top, &sprite.turned(angle + TAU / 2.0));
             }
+        }
+        // What the shooter of a rail saw: a hit that seems unfair explains itself.
+        for (at, age) in &self.judged {
+            let fresh = 1.0 - age / JUDGED_SECONDS;
+            let ring = Sprite::light(Shape::Ring, *at, Vec2::splat(26.0), Color::hex(0xff7a8a).alpha(0.8 * fresh));
+            batch.add(Layer::Top, &ring.with(0.8, 0.06));
         }
         if let Some(own) = stage.own_ship() {
             for (angle, age) in &self.wounds {
@@ -149,7 +171,9 @@ fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
 
 /// Adds the radar: what is near, and where the arena ends.
 fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
-    let radius = RADAR_PX * window.px * if window.touch { 0.72 } else { 1.0 };
+    // On a low window it shrinks, and thumbs need the room more.
+    let tall = camera.half.y * 2.0 * RADAR_SHARE;
+    let radius = (RADAR_PX * window.px).min(tall) * if window.touch { 0.85 } else { 1.0 };
     let margin = RADAR_MARGIN_PX * window.px;
     let corner = if window.touch { Vec2::new(-1.0, -1.0) } else { Vec2::ONE };
     let mut middle = camera.at + corner * (camera.half - radius - margin);

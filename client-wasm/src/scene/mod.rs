@@ -98,6 +98,7 @@ impl Scene {
         let out = (&mut *batch, &mut self.particles, &mut self.random);
         self.ships.draw(stage, camera, shot.seconds, shot.dt, out);
         things::shots(stage, camera, batch);
+        things::beams(stage, camera, batch);
         self.particles.draw(batch, |at, reach| camera.sees(at, reach));
         if stage.own.is_some() {
             markers::labels(stage, camera, shot.window, names, batch);
@@ -116,15 +117,18 @@ impl Default for Scene {
 fn shake(stage: &Stage, camera: &mut Camera) {
     for sight in &stage.sights {
         match *sight {
-            Sight::Struck { player, shielded, .. } if stage.own == Some(player) => {
-                camera.shake(if shielded { 0.25 } else { 0.45 });
+            Sight::Struck { player, shielded, heavy, .. } if stage.own == Some(player) => {
+                camera.shake(if shielded { 0.25 } else { 0.45 } + if heavy { 0.3 } else { 0.0 });
             }
             Sight::Sunk { player, at, .. } => {
                 let near = 1.0 - ((at - camera.at).length() / 900.0).min(1.0);
                 camera.shake(if stage.own == Some(player) { 1.0 } else { 0.55 * near });
             }
             Sight::Fired { player, .. } if stage.own == Some(player) => camera.shake(0.05),
+            Sight::Railed { player, .. } if stage.own == Some(player) => camera.shake(0.22),
             Sight::Fired { .. }
+            | Sight::Railed { .. }
+            | Sight::Judged { .. }
             | Sight::Struck { .. }
             | Sight::Chipped { .. }
             | Sight::Taken { .. }

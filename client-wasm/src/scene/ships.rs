@@ -1,7 +1,5 @@
 //! Ships as sprites: hull, flame, shield, and what is remembered of each from image to image.
 
-use std::collections::BTreeMap;
-
 use broadside_shared::arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
@@ -35,7 +33,8 @@ struct Memory {
 /// The ships' memories.
 #[derive(Debug, Default)]
 pub struct Ships {
-    known: BTreeMap<u16, Memory>,
+    /// By ship; a few dozen at most, so that looking through all is quick.
+    known: Vec<(u16, Memory)>,
     image: u32,
 }
 
@@ -46,7 +45,7 @@ impl Ships {
             if let Sight::Struck { player, shielded, .. } = *sight
                 && let Some(ship) = stage.ship_of(player)
             {
-                let memory = self.known.entry(ship.id).or_default();
+                let memory = remember(&mut self.known, ship.id);
                 if shielded { memory.guard = 1.0 } else { memory.flash = 1.0 }
             }
         }
@@ -64,7 +63,7 @@ impl Ships {
         let (batch, particles, random) = out;
         self.image = self.image.wrapping_add(1);
         for ship in &stage.ships {
-            let memory = self.known.entry(ship.id).or_default();
+            let memory = remember(&mut self.known, ship.id);
             memory.seen = self.image;
             memory.flash = (memory.flash - dt * 7.0).max(0.0);
             memory.guard = (memory.guard - dt * 4.0).max(0.0);
@@ -78,8 +77,17 @@ impl Ships {
             draw_one(ship, memory, color, stage.own == Some(ship.player), seconds, batch);
         }
         let image = self.image;
-        self.known.retain(|_, memory| memory.seen == image);
+        self.known.retain(|(_, memory)| memory.seen == image);
     }
+}
+
+/// What is known of a ship; nothing yet if it is new.
+fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
+    let index = known.iter().position(|(id, _)| *id == ship).unwrap_or_else(|| {
+        known.push((ship, Memory::default()));
+        known.len() - 1
+    });
+    &mut known[index].1
 }
 
 /// The silhouette of a player's ship.

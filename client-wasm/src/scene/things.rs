@@ -3,6 +3,7 @@
 use std::f32::consts::TAU;
 
 use broadside_shared::arena::pickup::Boon;
+use broadside_shared::arena::rules::{BEAM_LIFE, DT};
 use glam::Vec2;
 
 use super::paint_of;
@@ -86,6 +87,24 @@ pub fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
         let bolt = Sprite::light(Shape::Bolt, shot.at - back, Vec2::new(long, 9.5), color.alpha(1.0));
         batch.add(Layer::Light, &bolt.turned(heading));
         batch.add(Layer::Light, &Sprite::light(Shape::Glow, shot.at, Vec2::splat(34.0), color.alpha(0.30)));
+    }
+}
+
+/// Half the width of a beam's quad, world units.
+const BEAM_WIDE: f32 = 24.0;
+
+/// Adds every beam in the picture.
+pub fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+    for beam in &stage.beams {
+        let share = beam.age / (BEAM_LIFE as f32 * DT);
+        let way = beam.to - beam.from;
+        let middle = beam.from + way * 0.5;
+        if !(0.0..1.0).contains(&share) || !camera.sees(middle, way.length() * 0.5 + BEAM_WIDE) {
+            continue;
+        }
+        let half = Vec2::new(way.length() * 0.5, BEAM_WIDE);
+        let sprite = Sprite::light(Shape::Beam, middle, half, paint_of(stage, beam.player)).turned(way.to_angle());
+        batch.add(Layer::Light, &sprite.with(share, way.length()));
     }
 }
 

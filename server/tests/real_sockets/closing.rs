@@ -106,6 +106,8 @@ async fn a_full_room_says_so_and_gives_a_freed_seat_to_the_next() {
     let server = Server::start_with(|config| config.capacity = 1).await;
     let mut first = bare(&server).await;
     sit(&mut first, "First").await;
+    // The figures follow a tick later.
+    server.until("players", |players| players == 1).await;
     let mut second = bare(&server).await;
     greet(&mut second).await;
     let name = broadside_shared::protocol::name::Name::new("Second").expect("a fine name");

@@ -14,7 +14,7 @@ use crate::scene::{Puppet, Server, play_until, player, within};
 fn ship_of(client: &Client<Arena>, player: PlayerId) -> Option<Vec2> {
     client.replica().records().find_map(|record| match Sight::of(record)? {
         Sight::Ship(ship) => (ship.player == player).then_some(ship.position),
-        Sight::Shot(_) | Sight::Rock(_) | Sight::Pickup(_) => None,
+        Sight::Shot(_) | Sight::Beam(_) | Sight::Rock(_) | Sight::Pickup(_) => None,
     })
 }
 

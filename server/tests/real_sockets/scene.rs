@@ -226,12 +226,15 @@ pub async fn sit(socket: &mut Socket, name: &str) -> ServerMsg {
     joined
 }
 
-/// The code and the reason that the server closes with; what comes before is skipped.
+/// The code and the reason that the server closes with; what comes before is skipped. Answers the close and waits for the end.
 pub async fn close_of(socket: &mut Socket) -> (u16, String) {
     within("a close", async {
         loop {
             match socket.next().await {
-                Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    while let Some(Ok(_)) = socket.next().await {}
+                    return (frame.code.into(), frame.reason.to_string());
+                }
                 Some(Ok(Message::Close(None))) => panic!("closed without a code"),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => panic!("a close was due, not {error}"),

@@ -13,16 +13,16 @@ pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);
 
 /// What [`world_hashes`] gives for [`REFERENCE`], natively and in wasm. These change with the rules, and only with them.
 pub const REFERENCE_HASHES: [u64; 10] = [
-    0x3bd9_9f0a_ca8f_683b,
-    0x5c5d_1078_a329_d58f,
-    0x8db3_0246_e861_f1e9,
-    0xd440_2166_fad8_9dad,
-    0x86eb_10f6_1aab_2f6b,
-    0xefd2_f850_abad_d6fb,
-    0x23fa_52be_9543_afd8,
-    0xd2da_e946_6e9b_dded,
-    0xd359_eb24_ce62_c7b1,
-    0x7d08_150b_3000_e10b,
+    0x55eb_af34_e4ec_3602,
+    0x1534_0e27_0fda_0752,
+    0xa406_02af_4c3a_68d7,
+    0xe1fc_c09f_4fdf_f33e,
+    0x6bc8_0434_cba2_cb3d,
+    0x28ae_9c87_f206_3ed5,
+    0xff95_f48e_e5cd_bae9,
+    0xb9b0_d844_7e0e_41b4,
+    0xe33c_c9a7_bf79_67d8,
+    0xca9c_b1c9_a3e6_9117,
 ];
 
 /// Most players the script seats at once: enough for the border to grow.

@@ -138,6 +138,20 @@ vec4 bolt() {
   return vec4((v_tint.rgb * halo + mix(v_tint.rgb, vec3(1.0), 0.85) * core) * v_tint.a, core * 0.6 * v_tint.a);
 }
 
+vec4 beam() {
+  float age = v_extra.x, fresh = 1.0 - age;
+  float along = (v_uv.x * 0.5 + 0.5) * v_extra.y;
+  float y = v_uv.y;
+  float ends = smoothstep(0.0, 10.0, along) * smoothstep(0.0, 6.0, v_extra.y - along);
+  float core = exp(-y * y / (0.004 + 0.010 * fresh)) * fresh * fresh * 1.5;
+  float halo = exp(-abs(y) * 5.5) * fresh * 0.8;
+  // Two threads wound around the core, which widen as they cool.
+  float wind = (0.12 + 0.62 * sqrt(age)) * sin(along * 0.085 - u_time * 9.0);
+  float threads = (exp(-pow((y - wind) / 0.07, 2.0)) + exp(-pow((y + wind) / 0.07, 2.0))) * fresh * 0.75;
+  vec3 color = v_tint.rgb * (halo + threads) + mix(v_tint.rgb, vec3(1.0), 0.8) * core;
+  return vec4(color * ends * smoothstep(1.0, 0.8, abs(y)) * v_tint.a, 0.0);
+}
+
 vec4 wall() {
   float y = v_uv.y * v_half.y;
   float along = v_extra.x + v_uv.x * v_half.x;
@@ -229,6 +243,7 @@ void main() {
     case SHIELD: c = shield(); break;
     case PICKUP: c = pickup(); break;
     case WALL: c = wall(); break;
+    case BEAM: c = beam(); break;
     case TEXT: {
       // 4 columns of 32 lines; x is the slot, y the part of it the text fills.
       float slot = floor(v_extra.x + 0.5);

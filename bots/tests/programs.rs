@@ -1,0 +1,282 @@
+//! The programs `bot` and `load` as a person runs them: what they print, and what they exit with.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use broadside_server::config::Config;
+use broadside_server::{Running, start};
+use broadside_shared::protocol::SUBPROTOCOL;
+use broadside_shared::protocol::close::CloseCode;
+use futures_util::{SinkExt, StreamExt};
+use http::HeaderValue;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+const BOT: &str = env!("CARGO_BIN_EXE_bot");
+const LOAD: &str = env!("CARGO_BIN_EXE_load");
+
+/// Longest wait for a program: far more than a busy machine needs, since only a failure ever waits so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is gone when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("broadside-programs-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the system has a temporary folder");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server on a free port, and the folder it serves.
+async fn server(capacity: u16) -> (Running, Folder) {
+    let folder = Folder::new();
+    std::fs::write(folder.0.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
+    let config = Config { port: 0, assets: Some(folder.0.clone()), capacity, seed: Some(7), ..Config::default() };
+    (start(config).await.expect("the system gives a free port"), folder)
+}
+
+fn command(program: &str, url: &str, flags: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.arg(url).args(flags).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs a program to its end.
+async fn run(program: &str, url: &str, flags: &[&str]) -> Output {
+    let output = command(program, url, flags).output();
+    tokio::time::timeout(PATIENCE, output).await.expect("the program ends").expect("the program runs")
+}
+
+fn url_of(listener: &TcpListener) -> String {
+    format!("ws://{}/ws", listener.local_addr().expect("a bound address"))
+}
+
+/// The lines that a program wrote to standard error.
+fn complaint(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stderr).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+fn name_of(program: &str) -> String {
+    Path::new(program).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Checks that a program failed and said why in one line.
+fn failed_with(program: &str, output: &Output, says: &[&str]) {
+    let lines = complaint(output);
+    assert_eq!(output.status.code(), Some(1), "{program}: {lines:?}");
+    assert_eq!(lines.len(), 1, "{program}: {lines:?}");
+    let all = std::iter::once(format!("{}: ", name_of(program))).chain(says.iter().map(|part| (*part).to_owned()));
+    for part in all {
+        assert!(lines[0].contains(&part), "{program}: {part:?} is missing in {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_address_is_refused_with_what_is_wrong_and_what_one_looks_like() {
+    for program in [BOT, LOAD] {
+        for (url, says) in [("http://127.0.0.1/ws", "scheme is http"), ("127.0.0.1:8080", "scheme is missing")] {
+            let output = run(program, url, &[]).await;
+            let lines = complaint(&output);
+            assert_eq!(output.status.code(), Some(2), "{program} {url}");
+            assert!(
+                lines[0].contains(says) && lines[0].contains("ws://127.0.0.1:8080/ws"),
+                "{program} {url}: {lines:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_told_in_one_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = url_of(&listener);
+    drop(listener);
+    for program in [BOT, LOAD] {
+        let output = run(program, &url, &[]).await;
+        failed_with(program, &output, &["cannot reach", &url, "is the server running?"]);
+    }
+}
+
+/// Answers every connection in the same way for as long as the test runs.
+fn answer_all<F: Future<Output = ()> + Send>(listener: TcpListener, how: impl Fn(TcpStream) -> F + Send + 'static) {
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            how(stream).await;
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_game_server_is_told_in_one_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = url_of(&listener);
+    answer_all(listener, |mut stream| async move {
+        let _ = stream.read(&mut [0; 1024]).await;
+        let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 8\r\n\r\nnot here").await;
+    });
+    for program in [BOT, LOAD] {
+        let output = run(program, &url, &[]).await;
+        failed_with(program, &output, &["refused the handshake", "404"]);
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "the signature is tungstenite's")]
+fn with_subprotocol(_: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    Ok(response)
+}
+
+#[tokio::test]
+async fn a_server_of_another_revision_is_told_in_one_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = url_of(&listener);
+    answer_all(listener, |stream| async move {
+        let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, with_subprotocol).await else { return };
+        // What a server of another revision does with our hello.
+        if let Some(Ok(Message::Binary(_))) = socket.next().await {
+            let code = CloseCode::WrongRevision;
+            let frame = CloseFrame { code: code.code().into(), reason: code.reason().into() };
+            let _ = socket.send(Message::Close(Some(frame))).await;
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    });
+    for (program, flags) in [(BOT, &["--count", "1"][..]), (LOAD, &["--players", "2", "--seconds", "1"])] {
+        let output = run(program, &url, flags).await;
+        failed_with(program, &output, &["wrong protocol revision", "4001"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_play_for_the_time_asked_and_sum_up() {
+    let (server, _folder) = server(100).await;
+    let url = format!("ws://{}/ws", server.address);
+    let output = run(BOT, &url, &["--count", "3", "--seconds", "3", "--skill", "0.7"]).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{:?}", complaint(&output));
+    assert!(said.lines().filter(|line| line.contains("/3 playing")).count() >= 2, "a line per second: {said}");
+    let last = said.lines().last().unwrap_or("");
+    for part in ["with 3 bots", "snapshots", "gap p50", "rtt", "kills"] {
+        assert!(last.contains(part), "{part:?} is missing in {last:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_away_is_told_in_one_line() {
+    for program in [BOT, LOAD] {
+        let (server, _folder) = server(100).await;
+        let url = format!("ws://{}/ws", server.address);
+        let flags: &[&str] = if program == BOT { &["--count", "2"] } else { &["--players", "2", "--seconds", "600"] };
+        let mut child = command(program, &url, flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        seated(&server, 2).await;
+        // The bots' own word too: one that is seated may not know of it yet.
+        let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        if program == BOT {
+            let playing = async {
+                while let Ok(Some(line)) = said.next_line().await {
+                    if line.contains("2/2 playing") {
+                        return;
+                    }
+                }
+                panic!("the bots end before they play");
+            };
+            tokio::time::timeout(PATIENCE, playing).await.expect("the bots play");
+        }
+        server.end().await;
+        let rest = tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
+        let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+        let output = ended.expect("the program ends").expect("the program ran");
+        failed_with(program, &output, &["server is shutting down", "1001"]);
+        rest.await.expect("reading does not panic");
+    }
+}
+
+/// Looks at the rooms of a server until so many play.
+async fn seated(server: &Running, players: u64) {
+    let looking = async {
+        loop {
+            let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+            let request = "GET /api/rooms HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes()).await.expect("the server takes a request");
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).await.expect("the server answers");
+            let body = reply.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+            let rooms: Value = serde_json::from_str(body).expect("the list of rooms is JSON");
+            if rooms[0]["players"] == players {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.expect("the players are seated");
+}
+
+/// Every key that the report promises, with the keys inside it.
+const REPORT: [(&str, &[&str]); 9] = [
+    ("players", &[]),
+    ("joined", &[]),
+    ("dropped", &[]),
+    ("seconds", &[]),
+    ("snapshot_rate_hz", &["p50", "min"]),
+    ("snapshot_gap_ms", &["p50", "p99", "max"]),
+    ("input_to_ack_ms", &["p50", "p99"]),
+    ("bytes_down_per_s", &["mean", "max"]),
+    ("bytes_up_per_s", &["mean"]),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_run_reports_what_the_players_felt() {
+    let (server, folder) = server(100).await;
+    let url = format!("ws://{}/ws", server.address);
+    let file = folder.0.join("report.json");
+    let path = file.to_string_lossy().into_owned();
+    let output = run(LOAD, &url, &["--players", "5", "--seconds", "2", "--json", &path]).await;
+    assert!(output.status.success(), "{:?}", complaint(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("5 of 5 joined, 0 dropped"));
+    let json = std::fs::read_to_string(&file).expect("the report was written");
+    let report: Value = serde_json::from_str(&json).expect("the report is JSON");
+    for (key, inner) in REPORT {
+        if inner.is_empty() {
+            assert!(report[key].is_number(), "{key} in {report}");
+        }
+        for part in inner {
+            assert!(report[key][part].as_f64().is_some_and(|number| number > 0.0), "{key}.{part} in {report}");
+        }
+    }
+    assert_eq!((&report["players"], &report["joined"], &report["dropped"]), (&5.into(), &5.into(), &0.into()));
+    let gap = &report["snapshot_gap_ms"];
+    assert!(gap["p50"].as_f64() <= gap["p99"].as_f64() && gap["p99"].as_f64() <= gap["max"].as_f64(), "{gap}");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_run_in_which_not_all_can_join_fails_and_still_reports() {
+    let (server, _folder) = server(2).await;
+    let url = format!("ws://{}/ws", server.address);
+    let output = run(LOAD, &url, &["--players", "3", "--seconds", "1", "--json", "-"]).await;
+    failed_with(LOAD, &output, &["1 players could not join", "room is full", "4006"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+    assert_eq!((&report["players"], &report["joined"]), (&3.into(), &2.into()), "{report}");
+    server.end().await;
+}

@@ -1,0 +1,215 @@
+//! One image: input, stage, drawing, gauges, sound.
+
+use broadside_shared::arena::ArenaInput;
+use broadside_shared::arena::rules::VIEW;
+use broadside_shared::game::PlayerId;
+use glam::Vec2;
+use wasm_bindgen::JsValue;
+
+use super::App;
+use super::state::State;
+use crate::browser;
+use crate::hud::play::Meter;
+use crate::hud::screens::Face;
+use crate::input::keys::Command;
+use crate::live;
+use crate::probe::{Record, list};
+use crate::scene::Shot;
+use crate::scene::markers::Window;
+
+/// The longest time one image stands for, seconds: after a stall the world jumps instead of rushing.
+const DT_MAX: f32 = 0.1;
+/// The share of the usual picture that a screen in a hand shows.
+const HAND_SHARE: f32 = 0.8;
+/// How loud the battle behind the title is.
+const BACKDROP_LOUD: f32 = 0.28;
+
+impl App {
+    /// One image: called by the browser before each repaint.
+    pub(super) fn image(&mut self) {
+        let now_ms = browser::now_ms();
+        let elapsed = ((now_ms - self.last_ms) / 1000.0) as f32;
+        self.last_ms = now_ms;
+        self.quality.measure(elapsed);
+        self.image_s += (elapsed - self.image_s) * 0.05;
+        // After a loss the last moment stands still, splinters and all.
+        let dt = if self.is_frozen() { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
+        self.take_commands(now_ms);
+        self.serve();
+        self.resize();
+        match self.state {
+            State::Menu => self.show_backdrop(dt),
+            State::Playing => self.show_game(dt),
+            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } if self.is_frozen() => {
+                self.stage.sights.clear();
+            }
+            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } => self.show_backdrop(dt),
+        }
+        self.draw(now_ms / 1000.0, dt);
+        self.listen();
+    }
+
+    /// Whether a game was interrupted: before the first one, the battle of the title goes on behind every notice.
+    fn is_frozen(&self) -> bool {
+        self.backdrop.is_none() && !matches!(self.state, State::Menu | State::Playing)
+    }
+
+    /// Images per second, lately.
+    fn fps(&self) -> f32 {
+        1.0 / self.image_s.max(0.001)
+    }
+
+    fn take_commands(&mut self, now_ms: f64) {
+        if self.help_until_ms > 0.0 && now_ms > self.help_until_ms {
+            self.help_until_ms = 0.0;
+            self.screens.help(false);
+        }
+        let playing = matches!(self.state, State::Playing);
+        loop {
+            let command = self.devices.borrow_mut().poll();
+            match command {
+                Some(Command::Menu) => self.toggle_pause(),
+                Some(Command::Mute) => self.toggle_mute(),
+                Some(Command::Help) if playing => {
+                    let open = self.help_until_ms > 0.0;
+                    self.help_until_ms = if open { 0.0 } else { f64::INFINITY };
+                    self.screens.help(!open);
+                }
+                Some(Command::Help) => {}
+                None => break,
+            }
+        }
+        let mut devices = self.devices.borrow_mut();
+        devices.steering = playing && !self.screens.paused();
+        let face = match self.state {
+            State::Menu => Face::Menu,
+            State::Playing => Face::Play,
+            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } if self.backdrop.is_some() => {
+                Face::Wait
+            }
+            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } => Face::Lost,
+        };
+        self.screens.face(face, devices.touch);
+        if devices.touch {
+            self.screens.thumbs(&devices.thumbs);
+        }
+    }
+
+    /// Gives the canvas as many pixels as its place in the window has.
+    fn resize(&mut self) {
+        let ratio = browser::window().map_or(1.0, |w| w.device_pixel_ratio()) as f32;
+        let ratio = self.quality.pixel_ratio(ratio);
+        let side = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
+        let (width, height) = (side(self.canvas.client_width()), side(self.canvas.client_height()));
+        if self.canvas.width() != width || self.canvas.height() != height {
+            self.canvas.set_width(width);
+            self.canvas.set_height(height);
+        }
+        let share = if self.devices.borrow().touch { HAND_SHARE } else { 1.0 };
+        self.camera.fit(Vec2::new(width as f32, height as f32), VIEW, share);
+    }
+
+    fn show_backdrop(&mut self, dt: f32) {
+        let Some(backdrop) = &mut self.backdrop else { return };
+        backdrop.show(dt, &mut self.stage);
+        self.camera.follow(backdrop.focus, Vec2::ZERO, Vec2::ZERO, dt);
+    }
+
+    fn show_game(&mut self, dt: f32) {
+        let now = browser::now();
+        let Some(session) = &mut self.session else { return };
+        let devices = self.devices.borrow();
+        let (ship, heading) = live::own_place(session.client.view(now));
+        let input = devices.input(ship, heading, &self.camera);
+        session.client.advance(now, &input);
+        session.flush();
+        let burning = input.has(ArenaInput::THRUST);
+        let pointer = if devices.touch { Vec2::ZERO } else { devices.pointer };
+        drop(devices);
+        let view = session.client.view(now);
+        live::fill(view, burning, &mut self.stage);
+        let (ship, _) = live::own_place(view);
+        let velocity = view.own.as_ref().map_or(Vec2::ZERO, |own| own.current.velocity);
+        if let Some(own) = &view.own {
+            self.play.own(&own.current, &self.sunk_by);
+        }
+        self.stage.notice_shots();
+        self.take_events();
+        self.camera.follow(ship, velocity, pointer, dt);
+        let Some(session) = &self.session else { return };
+        let client = &session.client;
+        let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
+        let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
+        let seconds = browser::now_ms() / 1000.0;
+        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), names);
+    }
+
+    fn draw(&mut self, seconds: f64, dt: f32) {
+        let Some(painter) = &mut self.painter else { return };
+        if painter.is_lost() {
+            return;
+        }
+        let size = (self.canvas.width() as i32, self.canvas.height() as i32);
+        if let Err(reason) = painter.begin(size, self.quality.effects) {
+            // A context lost this very moment; the event follows.
+            web_sys::console::warn_1(&reason.into());
+            return;
+        }
+        let css_wide = self.canvas.client_width().max(1) as f32;
+        let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
+        let shot = Shot { seconds, dt, quality: self.quality.effects, window };
+        let client = self.session.as_ref().map(|session| &session.client);
+        let mut names = |player: u16| painter.text(client?.name_of(PlayerId(player))?);
+        self.scene.show(&self.stage, &mut self.camera, shot, &mut names, &mut self.batch);
+        painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
+    }
+
+    fn listen(&mut self) {
+        self.speaker.prepare();
+        let loud = match self.state {
+            State::Playing => 1.0,
+            _ if self.is_frozen() => 0.0,
+            _ => BACKDROP_LOUD,
+        };
+        self.speaker.hear(&self.stage, self.camera.at, loud);
+    }
+
+    /// What the page believes, for tests.
+    pub(super) fn report(&self) -> JsValue {
+        let client = self.session.as_ref().map(|session| &session.client);
+        let own = client.and_then(|client| client.own());
+        let ship = own.filter(|own| own.afloat()).map_or(JsValue::NULL, |own| {
+            Record::new()
+                .with("x", own.position.x)
+                .with("y", own.position.y)
+                .with("heading", own.heading_radians())
+                .with("hull", own.hull_points())
+                .into()
+        });
+        let me = client.and_then(|client| client.player());
+        let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player)).map(|ship| {
+            let name = client.and_then(|client| client.name_of(PlayerId(ship.player))).unwrap_or_default();
+            Record::new()
+                .with("id", ship.id)
+                .with("player", ship.player)
+                .with("name", name)
+                .with("x", ship.at.x)
+                .with("y", ship.at.y)
+        });
+        let stats = client.map(|client| *client.stats()).unwrap_or_default();
+        Record::new()
+            .with("phase", self.state.name())
+            .with("name", self.name.as_ref().map_or(JsValue::NULL, |name| name.as_str().into()))
+            .with("player", me.map_or(JsValue::NULL, |me| me.0.into()))
+            .with("ship", ship)
+            .with("others", list(others))
+            .with("tick", client.map_or(0, |client| client.tick().0))
+            .with("ping_ms", stats.rtt_ms)
+            .with("age_ms", stats.snapshot_age_ms)
+            .with("snapshots", stats.snapshots as f64)
+            .with("score", own.map_or(0, |own| own.score))
+            .with("sprites", self.batch.len() as f64)
+            .with("fps", self.fps())
+            .into()
+    }
+}

@@ -1,0 +1,161 @@
+//! The page as a whole: its states, and who is called when.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`state`] | the states and what each tells the player |
+//! | `flow` | from state to state: play, connection lost, retry, leave |
+//! | `image` | one image: input, stage, drawing, gauges, sound |
+//! | `wiring` | the page's events, each one call into the app |
+//!
+//! Three things call the app: the browser's animation frame, arrivals on the socket, and a slow timer that keeps a tab in the
+//! background alive, whose animation frames stop.
+
+mod flow;
+mod image;
+pub mod state;
+mod wiring;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use broadside_shared::client::retry::Backoff;
+use broadside_shared::protocol::name::Name;
+use web_sys::{Document, HtmlCanvasElement};
+
+use crate::backdrop::Backdrop;
+use crate::browser;
+use crate::camera::Camera;
+use crate::gl::Painter;
+use crate::gl::batch::Batch;
+use crate::hud::dom::element;
+use crate::hud::play::Play;
+use crate::hud::screens::Screens;
+use crate::input::Devices;
+use crate::quality::Quality;
+use crate::scene::Scene;
+use crate::session::Session;
+use crate::sound::Speaker;
+use crate::stage::Stage;
+use state::State;
+
+/// Everything the page is.
+pub struct App {
+    document: Document,
+    canvas: HtmlCanvasElement,
+    /// `None` while the browser has taken the context away, or has none.
+    painter: Option<Painter>,
+    quality: Quality,
+    camera: Camera,
+    scene: Scene,
+    stage: Stage,
+    batch: Batch,
+    backdrop: Option<Backdrop>,
+    session: Option<Session>,
+    state: State,
+    backoff: Backoff,
+    name: Option<Name>,
+    /// Called by a socket when something arrived.
+    wake: Rc<dyn Fn()>,
+    devices: Rc<RefCell<Devices>>,
+    screens: Screens,
+    play: Play,
+    speaker: Speaker,
+    /// Milliseconds on the page's clock at the image before.
+    last_ms: f64,
+    /// Mean time from image to image lately, seconds.
+    image_s: f32,
+    /// Whether what happened while nobody looked is to be skipped.
+    stale: bool,
+    sunk_by: String,
+    help_until_ms: f64,
+    /// The connection to the arena was lost in the middle of a game.
+    interrupted: bool,
+}
+
+/// The app as its callbacks share it.
+pub type Shared = Rc<RefCell<App>>;
+
+impl App {
+    fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
+        let document = browser::document().ok_or("no document")?;
+        let canvas: HtmlCanvasElement = element(&document, "view")?;
+        let quality = Quality::new(browser::parameter("effects").as_deref());
+        let painter = match Painter::new(&canvas, &document, quality.effects) {
+            Ok(painter) => Some(painter),
+            Err(reason) => return Err(format!("cannot draw: {reason}")),
+        };
+        let mut camera = Camera::new();
+        camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
+        let devices = Devices { touch: browser::is_held(), ..Devices::default() };
+        Ok(App {
+            screens: Screens::new(&document)?,
+            play: Play::new(&document)?,
+            document,
+            canvas,
+            painter,
+            quality,
+            camera,
+            scene: Scene::new(),
+            stage: Stage::default(),
+            batch: Batch::default(),
+            backdrop: None,
+            session: None,
+            state: State::Menu,
+            backoff: Backoff::new(browser::entropy()),
+            name: None,
+            wake,
+            devices: Rc::new(RefCell::new(devices)),
+            speaker: Speaker::new(),
+            last_ms: browser::now_ms(),
+            image_s: 1.0 / 60.0,
+            stale: false,
+            sunk_by: String::new(),
+            help_until_ms: 0.0,
+            interrupted: false,
+        })
+    }
+
+    /// Takes the context's loss: nothing is drawn until it comes back.
+    fn lose_context(&mut self) {
+        self.painter = None;
+    }
+
+    /// The context is back, empty: everything on the GPU is made anew.
+    fn regain_context(&mut self) {
+        match Painter::new(&self.canvas, &self.document, self.quality.effects) {
+            Ok(painter) => self.painter = Some(painter),
+            Err(reason) => browser::complain(&format!("cannot draw again: {reason}")),
+        }
+    }
+}
+
+/// Builds the app, connects it to the page and shows the title.
+///
+/// # Errors
+/// What the page or the browser lacks.
+pub fn start() -> Result<(), String> {
+    let slot: Rc<RefCell<Option<Shared>>> = Rc::default();
+    let wake: Rc<dyn Fn()> = {
+        let slot = Rc::clone(&slot);
+        Rc::new(move || {
+            let Some(app) = slot.borrow().clone() else { return };
+            wiring::with(&app, App::wake);
+        })
+    };
+    let app = App::new(wake).inspect_err(|_| explain_failure())?;
+    let app = Rc::new(RefCell::new(app));
+    *slot.borrow_mut() = Some(Rc::clone(&app));
+    wiring::attach(&app)?;
+    wiring::with(&app, App::open_title);
+    Ok(())
+}
+
+/// Tells the player that this browser cannot play.
+fn explain_failure() {
+    if let Some(note) = browser::document().and_then(|d| d.get_element_by_id("loading")) {
+        note.set_text_content(Some(
+            "Broadside could not start: this browser gives it no WebGL 2. Update it, or try another.",
+        ));
+        note.set_class_name("failed");
+    }
+}

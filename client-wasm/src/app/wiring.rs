@@ -1,0 +1,121 @@
+//! The page's events, each one call into the app.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use broadside_shared::arena::ArenaInput;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{Event, HtmlElement};
+
+use super::{App, Shared};
+use crate::browser::{self, listen};
+use crate::hud::dom::element;
+use crate::input;
+use crate::probe;
+
+/// Milliseconds between two looks after a tab in the background.
+const BACKGROUND_MS: i32 = 250;
+
+/// Calls into the app, unless the app itself is what caused the event.
+pub(super) fn with<T>(app: &Shared, call: impl FnOnce(&mut App) -> T) -> Option<T> {
+    app.try_borrow_mut().ok().map(|mut app| call(&mut app))
+}
+
+/// Connects the app to the page for as long as the page lives.
+pub(super) fn attach(app: &Shared) -> Result<(), String> {
+    let window = browser::window().ok_or("no window")?;
+    let (canvas, document, devices) = {
+        let app = app.borrow();
+        (app.canvas.clone(), app.document.clone(), Rc::clone(&app.devices))
+    };
+    let gesture: Rc<dyn Fn()> = {
+        let app = Rc::clone(app);
+        Rc::new(move || {
+            with(&app, |app| app.speaker.unlock());
+        })
+    };
+    input::attach(&devices, &window, &canvas, &gesture);
+
+    for (id, kind, call) in [
+        ("card", "submit", App::press_play as fn(&mut App)),
+        ("resume", "click", App::toggle_pause),
+        ("leave", "click", App::leave),
+        ("mute", "click", App::toggle_mute),
+        ("volume", "input", App::change_volume),
+        ("notice-now", "click", App::try_now),
+        ("notice-back", "click", App::leave),
+        ("menu-touch", "click", App::toggle_pause),
+    ] {
+        let target: HtmlElement = element(&document, id)?;
+        let app = Rc::clone(app);
+        listen(&target, kind, move |event: Event| {
+            event.prevent_default(); // A form must not reload the page.
+            with(&app, call);
+        });
+    }
+    let rail: HtmlElement = element(&document, "rail-touch")?;
+    for (kind, button) in [("pointerdown", ArenaInput::RAIL), ("pointerup", 0), ("pointercancel", 0)] {
+        let devices = Rc::clone(&devices);
+        listen(&rail, kind, move |_: Event| devices.borrow_mut().trigger = button);
+    }
+    let shared = Rc::clone(app);
+    listen(&window, "online", move |_: Event| {
+        with(&shared, App::network_is_back);
+    });
+    let shared = Rc::clone(app);
+    listen(&document, "visibilitychange", move |_: Event| {
+        with(&shared, App::visibility_changed);
+    });
+    let shared = Rc::clone(app);
+    listen(&canvas, "webglcontextlost", move |event: Event| {
+        event.prevent_default(); // Otherwise it never comes back.
+        with(&shared, App::lose_context);
+    });
+    let shared = Rc::clone(app);
+    listen(&canvas, "webglcontextrestored", move |_: Event| {
+        with(&shared, App::regain_context);
+    });
+    let shared = Rc::clone(app);
+    probe::install(move || with(&shared, |app| app.report()).unwrap_or(wasm_bindgen::JsValue::NULL));
+    run_images(app);
+    run_timer(app, &window)
+}
+
+/// What the browser calls before it repaints.
+type Frame = Closure<dyn FnMut(f64)>;
+
+/// Asks for every animation frame from now on.
+fn run_images(app: &Shared) {
+    let slot: Rc<RefCell<Option<Frame>>> = Rc::default();
+    let again = Rc::clone(&slot);
+    let app = Rc::clone(app);
+    let frame = Frame::new(move |_| {
+        // Asked for first: whatever happens in this image, there is a next one.
+        request(&again);
+        with(&app, App::image);
+    });
+    *slot.borrow_mut() = Some(frame);
+    request(&slot);
+}
+
+fn request(slot: &RefCell<Option<Frame>>) {
+    if let (Some(window), Some(frame)) = (browser::window(), slot.borrow().as_ref()) {
+        // Only a page that is going away refuses.
+        let _ = window.request_animation_frame(frame.as_ref().unchecked_ref());
+    }
+}
+
+fn run_timer(app: &Shared, window: &web_sys::Window) -> Result<(), String> {
+    let app = Rc::clone(app);
+    let tick = Closure::<dyn FnMut()>::new(move || {
+        if browser::hidden() {
+            with(&app, App::wake);
+        }
+    });
+    let set =
+        window.set_interval_with_callback_and_timeout_and_arguments_0(tick.as_ref().unchecked_ref(), BACKGROUND_MS);
+    set.map_err(|e| crate::gl::context::text(&e))?;
+    tick.forget();
+    Ok(())
+}

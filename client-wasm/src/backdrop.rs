@@ -1,0 +1,158 @@
+//! The battle behind the title: a real arena with brains in it, simulated in the page.
+
+use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::rules::{DT, VIEW};
+use broadside_shared::arena::sight::{Scene, Sight as Seeing};
+use broadside_shared::arena::{Arena, ArenaConfig, ArenaEvent};
+use broadside_shared::game::{Game, Happening, PlayerId, PlayerInput, Standing};
+use broadside_shared::history::{History, ViewTime};
+use broadside_shared::replication::fields::Record;
+use broadside_shared::time::Tick;
+use glam::Vec2;
+
+use crate::live;
+use crate::stage::{PickupLook, RockLook, Stage};
+
+/// Ticks stepped at most for one image; a slow machine shows the battle slower.
+const TICKS_PER_IMAGE: u32 = 4;
+/// How fast the camera glides to whom it watches, 1/s.
+const GLIDE: f32 = 1.1;
+/// Seconds for which the camera stays with one ship.
+const WATCH_SECONDS: f32 = 12.0;
+/// Seats of the battle.
+const CAPTAINS: u16 = 13;
+
+/// The battle and who watches it.
+pub struct Backdrop {
+    arena: Arena,
+    brains: Vec<Brain>,
+    tick: Tick,
+    owed: f32,
+    records: Vec<(Vec2, Record)>,
+    scene: Scene,
+    inputs: Vec<PlayerInput<<Arena as Game>::Input>>,
+    history: History,
+    events: Vec<Happening<ArenaEvent>>,
+    standings: Vec<Standing>,
+    watched: Option<PlayerId>,
+    watched_for: f32,
+    /// Where the camera should look, world units.
+    pub focus: Vec2,
+}
+
+impl Backdrop {
+    /// A battle from a seed, already under way.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut arena = Arena::new(&ArenaConfig::default(), seed);
+        let mut events = Vec::new();
+        for player in 0..CAPTAINS {
+            arena.join(PlayerId(player), Tick(0), &mut events);
+        }
+        let brain = |n: u16| Brain::new(seed.wrapping_add(u64::from(n) * 77), 0.35 + 0.04 * f32::from(n));
+        let mut backdrop = Backdrop {
+            arena,
+            brains: (0..CAPTAINS).map(brain).collect(),
+            tick: Tick(0),
+            owed: 0.0,
+            records: Vec::new(),
+            scene: Scene::default(),
+            inputs: Vec::new(),
+            history: History::default(),
+            events,
+            standings: Vec::new(),
+            watched: None,
+            watched_for: 0.0,
+            focus: Vec2::ZERO,
+        };
+        // Nobody wants to see them all arrive.
+        for _ in 0..240 {
+            backdrop.step();
+        }
+        backdrop.events.clear();
+        backdrop
+    }
+
+    /// Goes on by `dt` seconds and fills the stage.
+    pub fn show(&mut self, dt: f32, stage: &mut Stage) {
+        self.events.clear();
+        self.owed = (self.owed + dt).min(DT * TICKS_PER_IMAGE as f32);
+        while self.owed >= DT {
+            self.owed -= DT;
+            self.step();
+        }
+        stage.clear();
+        stage.own = None;
+        stage.edge = self.arena.border().radius_at(self.tick);
+        // Between two ticks things go on along their velocity: smooth on any screen.
+        for (_, record) in &self.records {
+            match Seeing::of(record) {
+                Some(Seeing::Ship(ship)) => {
+                    let mut look = live::ship_look(&ship);
+                    look.at += look.velocity * self.owed;
+                    stage.ships.push(look);
+                }
+                Some(Seeing::Shot(shot)) => {
+                    let age = self.tick.since(shot.start) as f32 * DT + self.owed;
+                    stage.shots.push(live::shot_look(shot.owner.0, shot.start.0, shot.origin, shot.velocity, age));
+                }
+                Some(Seeing::Beam(beam)) => {
+                    let age = self.tick.since(beam.start) as f32 * DT + self.owed;
+                    let way = beam.direction() * beam.length;
+                    stage.beams.push(live::beam_look(beam.owner.0, beam.start.0, beam.origin, way, age));
+                }
+                Some(Seeing::Rock(rock)) => {
+                    stage.rocks.push(RockLook { id: rock.id.0, at: rock.at, radius: rock.radius });
+                }
+                Some(Seeing::Pickup(pickup)) => {
+                    stage.pickups.push(PickupLook { id: pickup.id.0, at: pickup.at, what: pickup.what });
+                }
+                None => {}
+            }
+        }
+        for happening in &self.events {
+            live::notice(&happening.event, stage);
+        }
+        stage.notice_shots();
+        self.watch(dt);
+    }
+
+    fn step(&mut self) {
+        self.records.clear();
+        self.arena.replicate(self.tick, &mut self.records);
+        self.inputs.clear();
+        for (n, brain) in self.brains.iter_mut().enumerate() {
+            let player = PlayerId(n as u16);
+            let Some(own) = self.arena.own(player) else { continue };
+            // Only what a client would be told of.
+            let near = |at: &Vec2| ((*at - own.position).abs() * 2.0).cmplt(VIEW).all();
+            self.scene.fill(self.records.iter().filter(|(at, _)| near(at)).map(|(_, record)| record));
+            let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at: f64::from(self.tick.0) };
+            let view = ViewTime::of(self.tick);
+            self.inputs.push(PlayerInput { player, input: brain.think(&seen), view });
+        }
+        let arena = &self.arena;
+        self.history.record(self.tick, |poses| arena.poses(poses));
+        self.tick = self.tick.after(1);
+        self.arena.step(self.tick, &self.inputs, &self.history, &mut self.events);
+        self.records.clear();
+        self.arena.replicate(self.tick, &mut self.records);
+    }
+
+    /// Follows one ship for a while, then another: the best one who is afloat.
+    fn watch(&mut self, dt: f32) {
+        self.watched_for += dt;
+        let afloat = |player: PlayerId| live::afloat(self.arena.own(player));
+        if self.watched.is_none_or(|player| !afloat(player)) || self.watched_for > WATCH_SECONDS {
+            self.standings.clear();
+            self.arena.standings(&mut self.standings);
+            let others = self.standings.iter().map(|line| line.player).filter(|p| Some(*p) != self.watched);
+            self.watched = others.into_iter().find(|player| afloat(*player));
+            self.watched_for = 0.0;
+        }
+        if let Some(own) = self.watched.and_then(|player| self.arena.own(player)) {
+            let share = 1.0 - (-GLIDE * dt).exp();
+            self.focus += (own.position - self.focus) * share;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The kill feed: the last few lines, each for a few seconds.
+
+use web_sys::{Document, Element, HtmlElement};
+
+use super::dom::{element, make};
+
+/// Lines shown at a time; the oldest goes first.
+const LINES: usize = 5;
+/// Seconds until a line fades, and until it is gone.
+const FADES_AFTER: f64 = 6.0;
+const GONE_AFTER: f64 = 6.8;
+
+/// A name in the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// What to call them.
+    pub name: String,
+    /// Whether it is the player who watches.
+    pub own: bool,
+}
+
+/// The lines on screen.
+pub struct Feed {
+    document: Document,
+    list: HtmlElement,
+    lines: Vec<(Element, f64)>,
+}
+
+impl Feed {
+    /// The page's feed.
+    ///
+    /// # Errors
+    /// If the page has none.
+    pub fn new(document: &Document) -> Result<Self, String> {
+        Ok(Feed { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
+    }
+
+    /// Adds a line: a name, a word, and perhaps another name.
+    pub fn add(&mut self, seconds: f64, first: &Who, word: &str, second: Option<&Who>) {
+        let Some(line) = make(&self.document, "li", "", "") else { return };
+        let part = |tag, class, text: &str| {
+            if let Some(part) = make(&self.document, tag, class, text) {
+                let _ = line.append_child(&part);
+            }
+        };
+        let class = |who: &Who| if who.own { "you" } else { "" };
+        part("b", class(first), &first.name);
+        part("i", "", word);
+        if let Some(second) = second {
+            part("b", class(second), &second.name);
+        }
+        if self.list.append_child(&line).is_ok() {
+            self.lines.push((line, seconds));
+        }
+        while self.lines.len() > LINES {
+            self.lines.remove(0).0.remove();
+        }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, seconds: f64) {
+        self.lines.retain(|(line, since)| {
+            let age = seconds - since;
+            if age > GONE_AFTER {
+                line.remove();
+            } else if age > FADES_AFTER {
+                line.set_class_name("old");
+            }
+            age <= GONE_AFTER
+        });
+    }
+
+    /// Forgets every line.
+    pub fn clear(&mut self) {
+        for (line, _) in self.lines.drain(..) {
+            line.remove();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What each key means. Keys are named by their place and not by their letter, so that any keyboard layout works.
+
+use broadside_shared::arena::ArenaInput;
+
+/// What a key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Holds a button of [`ArenaInput`] down.
+    Hold(u8),
+    /// Gives a command once.
+    Press(Command),
+}
+
+/// Something the pilot wants once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Open or close the menu.
+    Menu,
+    /// Show or hide the controls.
+    Help,
+    /// Sound on or off.
+    Mute,
+}
+
+/// The meaning of a key by the browser's name for its place.
+#[must_use]
+pub fn meaning(code: &str) -> Option<Key> {
+    Some(match code {
+        "KeyW" | "ArrowUp" => Key::Hold(ArenaInput::THRUST),
+        "KeyS" | "ArrowDown" => Key::Hold(ArenaInput::REVERSE),
+        "KeyA" | "ArrowLeft" => Key::Hold(ArenaInput::LEFT),
+        "KeyD" | "ArrowRight" => Key::Hold(ArenaInput::RIGHT),
+        "Space" => Key::Hold(ArenaInput::FIRE),
+        "KeyE" | "ShiftLeft" | "ShiftRight" => Key::Hold(ArenaInput::RAIL),
+        "Escape" => Key::Press(Command::Menu),
+        "KeyH" => Key::Press(Command::Help),
+        "KeyM" => Key::Press(Command::Mute),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_hands_can_steer() {
+        for (left, right) in [("KeyW", "ArrowUp"), ("KeyA", "ArrowLeft"), ("KeyS", "ArrowDown"), ("KeyD", "ArrowRight")]
+        {
+            assert_eq!(meaning(left), meaning(right));
+            assert!(meaning(left).is_some());
+        }
+        assert_eq!(meaning("KeyQ"), None);
+    }
+}

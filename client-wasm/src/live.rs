@@ -1,0 +1,149 @@
+//! From a client's view to the stage: the real game.
+
+use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
+use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, Own, ShipSight, fields};
+use broadside_shared::client::View;
+use broadside_shared::client::interpolation::Sight as Thing;
+use broadside_shared::math;
+use broadside_shared::time::Tick;
+use glam::Vec2;
+
+use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, Stage};
+
+/// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.
+pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
+    stage.clear();
+    if let Some(own) = &view.own {
+        let now = &own.current;
+        stage.own = Some(now.player.0);
+        stage.edge = now.border.radius_at(Tick(view.own_tick.max(0.0) as u32));
+        if let Some(entity) = now.entity {
+            let (at, heading) = own_place(view);
+            stage.ships.push(ShipLook {
+                id: entity.0,
+                player: now.player.0,
+                at,
+                velocity: now.velocity,
+                heading,
+                hull: f32::from(now.hull) / f32::from(HULL_MAX),
+                shield: f32::from(now.shield) / f32::from(SHIELD_MAX),
+                protected: now.protection > 0,
+                rapid: now.rapid > 0,
+                thrust: burning,
+            });
+        }
+    }
+    for thing in view.things.iter().chain(&view.own_shots) {
+        add(thing, stage);
+    }
+}
+
+/// Where the own ship is drawn, and where its bow points in radians; where it sank while there is none.
+#[must_use]
+pub fn own_place(view: &View<Arena>) -> (Vec2, f32) {
+    let Some(own) = &view.own else { return (Vec2::ZERO, 0.0) };
+    let (before, now) = (&own.previous, &own.current);
+    // A new ship is somewhere else: between the two there is nothing to see.
+    if before.entity != now.entity {
+        return (now.position, now.heading_radians());
+    }
+    let at = before.position.lerp(now.position, own.alpha) + own.offset;
+    let turn = math::turn_between(before.heading_radians(), now.heading_radians());
+    (at, math::wrap_angle(before.heading_radians() + turn * own.alpha))
+}
+
+fn add(thing: &Thing, stage: &mut Stage) {
+    let [x, y, a, b, ..] = thing.values;
+    let at = Vec2::new(x, y);
+    match thing.kind {
+        fields::SHIP => stage.ships.push(ship_look(&ShipSight::read(thing.id, &thing.values))),
+        fields::SHOT => {
+            let [.., start, owner] = [thing.values[4], thing.values[5]];
+            let velocity = Vec2::new(a, b);
+            let age = (thing.tick - f64::from(start)) as f32 * DT;
+            stage.shots.push(shot_look(owner as u16, start as u32, at, velocity, age));
+        }
+        fields::BEAM => {
+            let (length, start, owner) = (b, thing.values[4], thing.values[5]);
+            let age = (thing.tick - f64::from(start)) as f32 * DT;
+            stage.beams.push(beam_look(owner as u16, start as u32, at, Vec2::from_angle(a) * length, age));
+        }
+        fields::ROCK => stage.rocks.push(RockLook { id: thing.id.0, at, radius: a }),
+        fields::PICKUP => stage.pickups.push(PickupLook { id: thing.id.0, at, what: Boon::of(a as u32) }),
+        // Replicated things are of the game's kinds; one of a later version is not drawn.
+        _ => {}
+    }
+}
+
+/// A ship as others see it.
+#[must_use]
+pub fn ship_look(ship: &ShipSight) -> ShipLook {
+    ShipLook {
+        id: ship.id.0,
+        player: ship.player.0,
+        at: ship.position,
+        velocity: ship.velocity,
+        heading: ship.heading,
+        hull: ship.hull / 100.0,
+        shield: if ship.shielded() { 1.0 } else { 0.0 },
+        protected: ship.protected(),
+        rapid: ship.rapid(),
+        thrust: ship.thrusts(),
+    }
+}
+
+/// A shot that left `origin` at tick `start`, `age` seconds ago.
+#[must_use]
+pub fn shot_look(player: u16, start: u32, origin: Vec2, velocity: Vec2, age: f32) -> ShotLook {
+    let key = u64::from(player) << 32 | u64::from(start);
+    ShotLook { player, at: origin + velocity * age, velocity, age, key }
+}
+
+/// A beam that left `origin` at tick `start`, `age` seconds ago, and reached as far as `way`.
+#[must_use]
+pub fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> BeamLook {
+    // The top bit sets it apart from a shot of the same tick.
+    let key = 1 << 63 | u64::from(player) << 32 | u64::from(start);
+    BeamLook { player, from: origin, to: origin + way, age, key }
+}
+
+/// Adds what an event shows, if it shows anything.
+pub fn notice(event: &ArenaEvent, stage: &mut Stage) {
+    let sight = match *event {
+        ArenaEvent::Hit { at, target, by, on, .. } => {
+            let at = on_hull(at, target.0, stage);
+            Sight::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: false }
+        }
+        ArenaEvent::Pierced { at, target, by, on } => {
+            let at = on_hull(at, target.0, stage);
+            Sight::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: true }
+        }
+        ArenaEvent::Railed { at, .. } => Sight::Judged { seen_at: at, now: None },
+        ArenaEvent::Struck { at, now, .. } => Sight::Judged { seen_at: at, now: Some(now) },
+        ArenaEvent::Chipped { at, .. } => Sight::Chipped { at },
+        ArenaEvent::Dealt { points, .. } => Sight::Dealt { points },
+        ArenaEvent::Sunk { at, victim } => {
+            let velocity = stage.ship_of(victim.0).map_or(Vec2::ZERO, |ship| ship.velocity);
+            Sight::Sunk { player: victim.0, at, velocity }
+        }
+        ArenaEvent::Felled { .. } => return,
+        ArenaEvent::Launched { at, player } => Sight::Launched { player: player.0, at },
+        ArenaEvent::Picked { at, player, what } => Sight::Taken { player: player.0, what, at },
+    };
+    stage.sights.push(sight);
+}
+
+/// Where a hit at `at` is to be shown: the own ship is drawn ahead of where the server judged it, and the sparks belong on its
+/// hull.
+fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
+    match stage.own_ship().filter(|_| stage.own == Some(target)) {
+        Some(ship) => ship.at + (at - ship.at).clamp_length_max(SHIP_RADIUS),
+        None => at,
+    }
+}
+
+/// Whether the pilot of `own` could steer a ship now.
+#[must_use]
+pub fn afloat(own: Option<&Own>) -> bool {
+    own.is_some_and(Own::afloat)
+}

@@ -1,0 +1,54 @@
+//! `window.broadside`: what the page believes, for tests and for the curious.
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+
+use crate::browser;
+
+/// An object under construction.
+pub struct Record(Object);
+
+impl Record {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Record(Object::new())
+    }
+
+    /// With one more property.
+    #[must_use]
+    pub fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
+        // Setting a property of a plain object cannot fail.
+        let _ = Reflect::set(&self.0, &key.into(), &value.into());
+        self
+    }
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<Record> for JsValue {
+    fn from(record: Record) -> JsValue {
+        record.0.into()
+    }
+}
+
+/// A JavaScript array of records.
+#[must_use]
+pub fn list(records: impl Iterator<Item = Record>) -> Array {
+    records.map(JsValue::from).collect()
+}
+
+/// Lets `window.broadside.state()` answer with what `state` gives.
+pub fn install(state: impl Fn() -> JsValue + 'static) {
+    let Some(window) = browser::window() else { return };
+    let found = Reflect::get(&window, &"broadside".into()).ok().filter(JsValue::is_object);
+    let probe = found.unwrap_or_else(|| Object::new().into());
+    let closure = Closure::<dyn Fn() -> JsValue>::new(state);
+    let _ = Reflect::set(&probe, &"state".into(), closure.as_ref().unchecked_ref());
+    let _ = Reflect::set(&window, &"broadside".into(), &probe);
+    closure.forget();
+}

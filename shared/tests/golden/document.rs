@@ -1,0 +1,110 @@
+//! What `docs/PROTOCOL.md` shows is what the code does: its examples are the goldens, its tables are made here.
+//!
+//! An example is a code block whose first line is three backticks, `hex` and a golden's name; what follows a `#` explains the
+//! bytes and is not compared. A table stands between `<!-- table NAME -->` and `<!-- end of table -->`.
+
+use std::path::{Path, PathBuf};
+
+use crate::files::{Bless, hex, unhex, write_whole};
+use crate::{all, tables};
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PROTOCOL.md")
+}
+
+/// The parts of `text` between lines that begin with `open` and the next `close`: what follows `open`, and the part.
+fn blocks<'a>(text: &'a str, open: &str, close: &str) -> Vec<(&'a str, std::ops::Range<usize>)> {
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find(&format!("\n{open}")) {
+        let title = at + found + 1 + open.len();
+        let from = title + text[title..].find('\n').expect("a block has lines") + 1;
+        let to = from + text[from..].find(close).unwrap_or_else(|| panic!("no {close:?} after {open:?}"));
+        blocks.push((text[title..from].trim(), from..to));
+        at = to;
+    }
+    blocks
+}
+
+/// An example with the bytes of its golden put in place of its own; as it was if they are not as many.
+fn renewed(example: &str, bytes: &[u8]) -> String {
+    if unhex(example).len() != bytes.len() {
+        return example.to_owned();
+    }
+    let mut bytes = bytes.iter();
+    let mut out = String::new();
+    for line in example.lines() {
+        let (code, words) = line.split_at(line.find('#').unwrap_or(line.len()));
+        let mut code = code.to_owned();
+        let places: Vec<usize> = (0..code.len())
+            .filter(|at| !code[*at..].starts_with(' ') && (*at == 0 || code[..*at].ends_with(' ')))
+            .collect();
+        for (place, byte) in places.into_iter().zip(bytes.by_ref()) {
+            code.replace_range(place..place + 2, &format!("{byte:02x}"));
+        }
+        out.push_str(&code);
+        out.push_str(words);
+        out.push('\n');
+    }
+    out
+}
+
+/// Puts the right tables into `text`; gives those that were others.
+fn renew_tables(text: &mut String) -> Vec<String> {
+    let tables = tables::all();
+    let before = text.clone();
+    let places = blocks(&before, "<!-- table ", "<!-- end of table -->");
+    let mut wrong = Vec::new();
+    for (title, range) in places.iter().rev() {
+        let name = title.trim_end_matches("-->").trim();
+        let (_, table) =
+            tables.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("nobody makes a table {name:?}"));
+        if before[range.clone()].trim() != table.trim() {
+            text.replace_range(range.clone(), &format!("\n{table}\n"));
+            wrong.push(format!("the table {name:?} is\n{table}"));
+        }
+    }
+    assert_eq!(places.len(), tables.len(), "the document has every table once");
+    wrong
+}
+
+/// Puts the right bytes into the examples in `text`; gives those that were others.
+fn renew_examples(text: &mut String) -> Vec<String> {
+    let goldens = all();
+    let before = text.clone();
+    let examples = blocks(&before, "```hex ", "```");
+    let mut wrong = Vec::new();
+    for (name, range) in examples.iter().rev() {
+        let golden = goldens.iter().find(|golden| golden.name == *name);
+        let bytes = &golden.unwrap_or_else(|| panic!("the document shows {name:?}, which is no golden")).bytes;
+        let shown = &before[range.clone()];
+        if unhex(shown) != *bytes {
+            text.replace_range(range.clone(), &renewed(shown, bytes));
+            wrong.push(format!("the example {name} is\n{}", hex(bytes)));
+        }
+    }
+    // What has no example is explained by a table or by a message like it.
+    for name in
+        ["client-hello", "client-join", "server-joined", "input-three", "own-ship", "snapshot-first", "snapshot-next"]
+    {
+        assert!(examples.iter().any(|(shown, _)| *shown == name), "the document explains {name} by an example");
+    }
+    wrong
+}
+
+#[test]
+fn the_document_shows_what_the_code_does() {
+    let before = std::fs::read_to_string(path()).expect("docs/PROTOCOL.md is there");
+    let mut after = before.clone();
+    let mut wrong = renew_tables(&mut after);
+    wrong.extend(renew_examples(&mut after));
+    if before != after && Bless::asked() != Bless::Nothing {
+        write_whole(&path(), &after);
+    }
+    assert!(
+        wrong.is_empty(),
+        "docs/PROTOCOL.md shows something else: explain the change there. BLESS=1 renews tables and examples that kept their \
+         length, and fails this once to be looked at.\n\n{}",
+        wrong.join("\n\n")
+    );
+}

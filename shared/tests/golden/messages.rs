@@ -1,0 +1,231 @@
+//! Every control message, note, input packet, own state and event.
+
+use broadside_shared::arena::event::{ArenaEvent, Armour};
+use broadside_shared::arena::pickup::Boon;
+use broadside_shared::arena::ship::{Cause, Own};
+use broadside_shared::arena::{Arena, ArenaInput, Border};
+use broadside_shared::game::{EntityId, Game, PlayerId};
+use broadside_shared::protocol::codec::{
+    decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
+};
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::message::{ClientMsg, Note, RoomId, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::snapshot::write_own;
+use broadside_shared::protocol::{FrameKind, REVISION};
+use broadside_shared::replication::bits::{BitReader, BitWriter};
+use broadside_shared::time::{MonoTime, Tick};
+use glam::Vec2;
+
+use crate::Golden;
+use crate::files::checked_in;
+
+/// A name of three words' worth of bytes: ASCII, two-byte and four-byte characters.
+pub fn name() -> Name {
+    Name::new("Zoë 🚀").expect("a fine name")
+}
+
+fn client() -> Vec<(&'static str, ClientMsg)> {
+    let of = |msg: &ClientMsg| match msg {
+        // A new variant needs a golden: the compiler says so here.
+        ClientMsg::Hello { .. } => "client-hello",
+        ClientMsg::Join { .. } => "client-join",
+        ClientMsg::Ping { .. } => "client-ping",
+        ClientMsg::Leave => "client-leave",
+    };
+    let all = [
+        ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned() },
+        ClientMsg::Join { name: name() },
+        ClientMsg::Ping { client_time: MonoTime(1_234_567) },
+        ClientMsg::Leave,
+    ];
+    all.into_iter().map(|msg| (of(&msg), msg)).collect()
+}
+
+fn server() -> Vec<(&'static str, ServerMsg)> {
+    let of = |msg: &ServerMsg| match msg {
+        ServerMsg::Welcome { .. } => "server-welcome",
+        ServerMsg::Joined { .. } => "server-joined",
+        ServerMsg::Pong { .. } => "server-pong",
+    };
+    let all = [ServerMsg::Welcome { revision: REVISION, server: "broadside 0.1.0".to_owned() }, joined(), pong()];
+    all.into_iter().map(|msg| (of(&msg), msg)).collect()
+}
+
+/// The seat that the snapshots of the scene belong to.
+pub fn joined() -> ServerMsg {
+    ServerMsg::Joined {
+        room: RoomId(1),
+        player: PlayerId(300),
+        tick_hz: 60,
+        snapshot_every: 2,
+        tick_zero: MonoTime(2_500_000),
+    }
+}
+
+fn pong() -> ServerMsg {
+    ServerMsg::Pong { client_time: MonoTime(1_234_567), server_time: MonoTime(5_000_000_000) }
+}
+
+/// The notes, in the order in which the scene's first snapshot tells them.
+pub fn notes() -> Vec<(&'static str, Note)> {
+    let of = |note: &Note| match note {
+        Note::Named { .. } => "note-named",
+        Note::Left { .. } => "note-left",
+        Note::Board { .. } => "note-board",
+    };
+    let all = [
+        Note::Named { player: PlayerId(5), name: name() },
+        Note::Left { player: PlayerId(299) },
+        Note::Board { tick: Tick(600), players: 2, lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)] },
+    ];
+    all.into_iter().map(|note| (of(&note), note)).collect()
+}
+
+/// The events, each once.
+pub fn events() -> Vec<(&'static str, ArenaEvent)> {
+    let of = |event: &ArenaEvent| match event {
+        ArenaEvent::Hit { .. } => "event-hit",
+        ArenaEvent::Chipped { .. } => "event-chipped",
+        ArenaEvent::Dealt { .. } => "event-dealt",
+        ArenaEvent::Sunk { .. } => "event-sunk",
+        ArenaEvent::Felled { .. } => "event-felled",
+        ArenaEvent::Launched { .. } => "event-launched",
+        ArenaEvent::Picked { .. } => "event-picked",
+        ArenaEvent::Pierced { .. } => "event-pierced",
+        ArenaEvent::Railed { .. } => "event-railed",
+        ArenaEvent::Struck { .. } => "event-struck",
+    };
+    let at = Vec2::new(560.5, -100.0);
+    let (ann, bob) = (PlayerId(300), PlayerId(5));
+    let all = [
+        ArenaEvent::Hit { at, shot: EntityId(9), target: ann, by: bob, on: Armour::Shield },
+        ArenaEvent::Chipped { at, shot: EntityId(9) },
+        ArenaEvent::Dealt { target: ann, points: 14 },
+        ArenaEvent::Sunk { at, victim: ann },
+        ArenaEvent::Felled { victim: ann, by: Some(bob), cause: Cause::Cannon },
+        ArenaEvent::Launched { at, player: ann },
+        ArenaEvent::Picked { at, player: bob, what: Boon::Shield },
+        ArenaEvent::Pierced { at, target: ann, by: bob, on: Armour::Hull },
+        ArenaEvent::Railed { target: ann, points: 34, at, ago: 120 },
+        ArenaEvent::Struck { by: bob, at, now: Vec2::new(590.0, -90.5), ago: 120 },
+    ];
+    all.into_iter().map(|event| (of(&event), event)).collect()
+}
+
+fn packets() -> Vec<(&'static str, InputPacket<ArenaInput>)> {
+    let ahead = ArenaInput { aim: 0x4000, buttons: ArenaInput::THRUST };
+    let firing = ArenaInput { aim: 0x4100, buttons: ArenaInput::THRUST | ArenaInput::FIRE };
+    vec![
+        ("input-one", InputPacket { acked: Tick(0), first: Tick(601), lag: 0, samples: vec![ahead] }),
+        (
+            "input-three",
+            InputPacket { acked: Tick(600), first: Tick(605), lag: 120, samples: vec![ahead, ahead, firing] },
+        ),
+    ]
+}
+
+/// A ship in a fight, in an arena that is about to grow.
+pub fn own_ship() -> Own {
+    Own {
+        entity: Some(EntityId(3)),
+        position: Vec2::new(300.0, 200.0),
+        velocity: Vec2::new(120.0, 0.0),
+        heading: 0x0400,
+        hull: 4_500,
+        shield: 600,
+        cooldown: 7,
+        rail: 100,
+        calm: 40,
+        score: 70,
+        kills: 7,
+        deaths: 2,
+        ..Own::ashore(PlayerId(300), Border { from: 1300, to: 1500, since: Tick(700), ticks: 180 })
+    }
+}
+
+/// A player who waits for the next ship, in an arena at rest.
+pub fn own_wreck() -> Own {
+    Own {
+        position: Vec2::new(1400.0, 200.0),
+        heading: 0x0400,
+        respawn: 150,
+        score: -1,
+        deaths: 3,
+        ..Own::ashore(PlayerId(300), Border { from: 1300, to: 1300, since: Tick(0), ticks: 0 })
+    }
+}
+
+fn own_bytes(own: &Own) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_own(Some(|bits: &mut BitWriter| Arena::write_own(own, bits)), &mut bytes);
+    bytes
+}
+
+/// An event as a snapshot carries it, without its age.
+pub fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut bits = BitWriter::new(&mut bytes);
+    Arena::write_event(event, &mut bits);
+    bits.finish();
+    bytes
+}
+
+pub fn goldens() -> Vec<Golden> {
+    let golden = |name, about, bytes| Golden { name, about, bytes };
+    let note_bytes = |note: &Note| {
+        let mut bytes = Vec::new();
+        encode_note(note, &mut bytes);
+        bytes
+    };
+    let mut all: Vec<Golden> = Vec::new();
+    all.extend(client().iter().map(|(name, msg)| golden(name, "a frame from a client", encode_client(msg))));
+    all.extend(server().iter().map(|(name, msg)| golden(name, "a frame from a server", encode_server(msg))));
+    all.extend(packets().iter().map(|(name, packet)| golden(name, "a frame from a client", packet.encode())));
+    all.extend(notes().iter().map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))));
+    all.extend(
+        events()
+            .iter()
+            .map(|(name, event)| golden(name, "an event within a snapshot, without its age", event_bytes(event))),
+    );
+    let about = "the own section of a snapshot";
+    all.push(golden("own-ship", about, own_bytes(&own_ship())));
+    all.push(golden("own-wreck", about, own_bytes(&own_wreck())));
+    all
+}
+
+#[test]
+fn the_checked_in_bytes_are_read_as_what_they_say() {
+    for (name, msg) in client() {
+        let frame = checked_in(name);
+        let (kind, rest) = FrameKind::split(&frame).expect(name);
+        assert_eq!((kind, decode_client(rest)), (FrameKind::Control, Ok(msg)), "{name}");
+    }
+    for (name, msg) in server() {
+        let frame = checked_in(name);
+        let (kind, rest) = FrameKind::split(&frame).expect(name);
+        assert_eq!((kind, decode_server(rest)), (FrameKind::Control, Ok(msg)), "{name}");
+    }
+    for (name, packet) in packets() {
+        let frame = checked_in(name);
+        let (kind, rest) = FrameKind::split(&frame).expect(name);
+        assert_eq!((kind, InputPacket::decode(rest)), (FrameKind::State, Ok(packet)), "{name}");
+    }
+    for (name, note) in notes() {
+        let bytes = checked_in(name);
+        assert_eq!(decode_note(&bytes), Ok((note, bytes.len())), "{name}");
+    }
+    for (name, event) in events() {
+        let bytes = checked_in(name);
+        let mut bits = BitReader::new(&bytes);
+        assert_eq!(Arena::read_event(&mut bits), Ok(event), "{name}");
+        assert_eq!(bits.finish(), Ok(()), "{name}");
+    }
+    for (name, own) in [("own-ship", own_ship()), ("own-wreck", own_wreck())] {
+        let bytes = checked_in(name);
+        let mut bits = BitReader::new(&bytes);
+        assert_eq!(bits.flag(), Ok(true), "{name}");
+        assert_eq!(Arena::read_own(&mut bits), Ok(own), "{name}");
+        assert_eq!(bits.finish(), Ok(()), "{name}");
+    }
+}

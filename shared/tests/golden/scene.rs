@@ -1,0 +1,181 @@
+//! Three snapshots of a small world: a keyframe, a delta, and a jump to other cells.
+//!
+//! The view is smaller than the arena's, so that the frames are short enough to be followed by hand; a client never learns its
+//! size.
+
+use std::sync::Arc;
+
+use broadside_shared::arena::beam::Beam;
+use broadside_shared::arena::fields::{FLAG_THRUST, KINDS, ROCK, SHIP};
+use broadside_shared::arena::pickup::Boon;
+use broadside_shared::arena::ship::Own;
+use broadside_shared::arena::{Arena, Pickup, Rock, Shot};
+use broadside_shared::client::{Client, ClientConfig, Detail, Received};
+use broadside_shared::game::{EntityId, Game, PlayerId};
+use broadside_shared::protocol::codec::{encode_note, encode_server};
+use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::snapshot::{SnapshotHead, write_own};
+use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::fields::Record;
+use broadside_shared::replication::viewer::{Thinning, Viewer};
+use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
+use broadside_shared::time::{MonoTime, Tick};
+use glam::Vec2;
+
+use crate::Golden;
+use crate::files::checked_in;
+use crate::messages::{event_bytes, events, joined, name, notes, own_ship, own_wreck};
+
+const VIEW: Vec2 = Vec2::new(600.0, 300.0);
+const NAMES: [&str; 3] = ["snapshot-first", "snapshot-next", "snapshot-far"];
+
+/// A moment of the scene, and what the snapshot of it tells.
+struct Moment {
+    head: SnapshotHead,
+    own: Own,
+    things: Vec<(Vec2, Record)>,
+    /// Ages in ticks, and names of the events.
+    events: Vec<(u8, &'static str)>,
+    notes: Vec<&'static str>,
+}
+
+fn ship(id: u16, owner: u16, at: Vec2, velocity: Vec2, rest: [f32; 3]) -> (Vec2, Record) {
+    let [heading, hull, flags] = rest;
+    let values = [at.x, at.y, velocity.x, velocity.y, heading, hull, flags, f32::from(owner)];
+    (at, Record::pack(EntityId(id), SHIP, &KINDS[usize::from(SHIP)], &values))
+}
+
+fn rock() -> (Vec2, Record) {
+    let rock = Rock { id: EntityId(1), at: Vec2::new(100.0, 400.0), radius: 60.0 };
+    (rock.at, rock.record())
+}
+
+fn moments() -> Vec<Moment> {
+    let to_the_right = Vec2::new(120.0, 0.0);
+    let pickup = Pickup { id: EntityId(4), at: Vec2::new(600.0, 300.0), what: Boon::Shield };
+    let shot = Shot {
+        id: EntityId(9),
+        owner: PlayerId(5),
+        origin: Vec2::new(540.0, 110.0),
+        velocity: Vec2::new(-960.0, 32.0),
+        start: Tick(601),
+    };
+    let beam = Beam {
+        id: EntityId(12),
+        owner: PlayerId(5),
+        origin: Vec2::new(530.0, 95.5),
+        heading: 0x2000,
+        length: 300.0,
+        start: Tick(603),
+    };
+    let crossing = |x: f32| ship(11, 6, Vec2::new(x, 300.0), Vec2::new(420.0, 0.0), [0.0, 100.0, 0.0]);
+    let head = |tick, consumed, early| SnapshotHead {
+        tick: Tick(tick),
+        consumed: Tick(consumed),
+        early,
+        ..SnapshotHead::default()
+    };
+    let burns = f32::from(FLAG_THRUST);
+    vec![
+        // Everything for the first time.
+        Moment {
+            head: head(600, 0, SnapshotHead::NO_INPUT),
+            own: own_ship(),
+            things: vec![
+                rock(),
+                ship(3, 300, Vec2::new(300.0, 200.0), to_the_right, [0.0, 75.0, 0.0]),
+                crossing(511.0),
+                (pickup.at, pickup.record()),
+                ship(7, 5, Vec2::new(560.0, 100.0), Vec2::new(-60.0, 30.0), [3.0, 100.0, burns]),
+            ],
+            events: vec![],
+            notes: vec!["note-named", "note-left", "note-board"],
+        },
+        // The own ship goes on as predicted, and so does one that comes over into the next cell; the other one turns, loses hull
+        // and fires; the pickup is taken.
+        Moment {
+            head: SnapshotHead { missing: 1, ..head(602, 601, 65) },
+            own: Own { position: Vec2::new(304.0, 200.0), ..own_ship() },
+            things: vec![
+                rock(),
+                ship(3, 300, Vec2::new(304.0, 200.0), to_the_right, [0.0, 75.0, 0.0]),
+                ship(7, 5, Vec2::new(557.5, 101.5), Vec2::new(-75.0, 45.0), [2.9, 85.0, burns]),
+                crossing(525.0),
+                (shot.position_at(602.0), shot.record()),
+            ],
+            events: vec![(1, "event-dealt"), (0, "event-picked")],
+            notes: vec![],
+        },
+        // The own ship sank, and its wreck lies elsewhere: other cells.
+        Moment {
+            head: SnapshotHead { missing: 1, dropped: 2, ..head(604, 603, -120) },
+            own: own_wreck(),
+            things: vec![
+                rock(),
+                ship(7, 5, Vec2::new(555.0, 103.0), Vec2::new(-75.0, 45.0), [2.9, 85.0, burns]),
+                crossing(539.0),
+                (beam.middle(), beam.record()),
+            ],
+            events: vec![(0, "event-felled")],
+            notes: vec![],
+        },
+    ]
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let (mut history, mut viewer) = (WorldHistory::new(KINDS), Viewer::default());
+    let mut placement = Placement::default();
+    let frame = |moment: &Moment| {
+        let mut state = WorldState::default();
+        state.place(moment.head.tick, moment.things.iter().copied(), &mut placement);
+        history.push(Arc::new(state));
+        let mut out = Vec::new();
+        moment.head.write(&mut out);
+        write_own(Some(|bits: &mut BitWriter| Arena::write_own(&moment.own, bits)), &mut out);
+        viewer.write(&mut history, Arena::focus(&moment.own), VIEW, Thinning::None, &mut out);
+        let mut bits = BitWriter::new(&mut out);
+        bits.golomb(moment.events.len() as u32, 1);
+        bits.finish();
+        for (age, told) in &moment.events {
+            let (_, event) = *events().iter().find(|(name, _)| name == told).expect("a golden event");
+            out.push(*age);
+            out.extend(event_bytes(&event));
+        }
+        for told in &moment.notes {
+            let all = notes();
+            let (_, note) = all.iter().find(|(name, _)| name == told).expect("a golden note");
+            encode_note(note, &mut out);
+        }
+        out
+    };
+    moments().iter().map(frame).collect()
+}
+
+pub fn goldens() -> Vec<Golden> {
+    let about = ["the first snapshot", "two ticks later", "two ticks later, elsewhere"];
+    let all = NAMES.into_iter().zip(about).zip(frames());
+    all.map(|((name, about), bytes)| Golden { name, about, bytes }).collect()
+}
+
+#[test]
+fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
+    let config = ClientConfig { name: name(), agent: String::new(), detail: Detail::Replica };
+    let mut client = Client::<Arena>::new(config);
+    client.handle_frame(MonoTime(0), &encode_server(&joined())).expect("our own message");
+    for (name, moment) in NAMES.into_iter().zip(moments()) {
+        let received = client.handle_frame(MonoTime(0), &checked_in(name)).expect(name);
+        assert!(matches!(received, Received::Snapshot(arrival) if arrival.tick == moment.head.tick), "{name}");
+        assert_eq!(client.own(), Some(&moment.own), "{name}");
+        let mut told: Vec<Record> = moment.things.iter().map(|(_, record)| *record).collect();
+        let mut known: Vec<Record> = client.replica().records().copied().collect();
+        if name == "snapshot-far" {
+            told.retain(|record| record.kind != ROCK); // left behind with its cell
+        }
+        told.sort_by_key(|record| record.id);
+        known.sort_by_key(|record| record.id);
+        assert_eq!(known, told, "{name}");
+    }
+    assert_eq!(client.name_of(PlayerId(5)), Some(name().as_str()));
+    assert_eq!((client.players(), client.board().len()), (2, 2));
+    assert!(matches!(&notes()[2].1, Note::Board { players: 2, .. }));
+}

@@ -1,0 +1,197 @@
+//! The tables of `docs/PROTOCOL.md`, made from the code they speak of.
+
+use broadside_shared::arena::Arena;
+use broadside_shared::arena::fields::KINDS;
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::{CloseCode, Retry};
+use broadside_shared::protocol::codec::encode_client;
+use broadside_shared::protocol::message::ClientMsg;
+use broadside_shared::protocol::{REVISION, SUBPROTOCOL, limits};
+use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::cells::CellId;
+use broadside_shared::replication::delta::CELL_RECORDS_MAX;
+use broadside_shared::replication::fields::{FieldSpec, KindSpec, Motion, POSITION_STEP, Role, VELOCITY_TICKS};
+use broadside_shared::replication::viewer::SUBSCRIBED_MAX;
+use broadside_shared::time::MonoTime;
+
+use crate::files::hex;
+
+/// Every table by the name it has in the document.
+pub fn all() -> Vec<(&'static str, String)> {
+    vec![
+        ("constants", constants()),
+        ("integers", integers()),
+        ("codes", codes()),
+        ("fields", fields()),
+        ("limits", limits_table()),
+        ("close codes", close_codes()),
+    ]
+}
+
+fn rows(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut out = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len()));
+    for row in rows {
+        out.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    out
+}
+
+fn constants() -> String {
+    let row = |what: &str, value: String| vec![what.to_owned(), value];
+    let steps = (CellId::SIZE / POSITION_STEP) as i32;
+    let margin = ((1 << CellId::LOCAL_BITS) - steps) / 2;
+    rows(
+        &["constant", "value"],
+        &[
+            row("subprotocol", format!("`{SUBPROTOCOL}`")),
+            row("revision", REVISION.to_string()),
+            row("ticks per second of the arena", Arena::TICK_HZ.to_string()),
+            row("position step, in world units", POSITION_STEP.to_string()),
+            row("width of a cell, in world units", CellId::SIZE.to_string()),
+            row("the same in position steps (C)", steps.to_string()),
+            row("bits of a local position", CellId::LOCAL_BITS.to_string()),
+            row("how far outside its cell a local position may be, in position steps (M)", margin.to_string()),
+            row("ticks in which a velocity of 1 moves a thing by one position step (V)", VELOCITY_TICKS.to_string()),
+        ],
+    )
+}
+
+/// Unsigned integers of control messages: a ping is one, behind the kind and the number of the variant.
+fn integers() -> String {
+    let row = |value: u64| {
+        let frame = encode_client(&ClientMsg::Ping { client_time: MonoTime(value) });
+        vec![value.to_string(), format!("`{}`", hex(&frame[2..]))]
+    };
+    let values = [0, 250, 251, 300, 65_535, 65_536, 5_000_000_000];
+    rows(&["integer", "bytes"], &values.map(row))
+}
+
+/// The Golomb codes of a few numbers, as bits in the order they are written.
+fn codes() -> String {
+    let written = |write: &dyn Fn(&mut BitWriter)| {
+        let mut bytes = Vec::new();
+        let mut bits = BitWriter::new(&mut bytes);
+        write(&mut bits);
+        // A one behind the code tells where it ends.
+        bits.flag(true);
+        bits.finish();
+        let bits: Vec<u8> = (0..bytes.len() * 8).map(|at| bytes[at / 8] >> (at % 8) & 1).collect();
+        let end = bits.iter().rposition(|bit| *bit == 1).expect("the one behind the code");
+        format!("`{}`", bits[..end].iter().map(u8::to_string).collect::<String>())
+    };
+    let unsigned = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (3, 7), (3, 8), (8, 9), (8, 300)];
+    let signed = [(0, 0), (0, -1), (0, 1), (0, -2), (3, -8), (6, 70)];
+    let mut table: Vec<Vec<String>> = Vec::new();
+    for (k, value) in unsigned {
+        table.push(vec![format!("golomb {k}"), value.to_string(), written(&|bits| bits.golomb(value, k))]);
+    }
+    for (k, value) in signed {
+        table.push(vec![format!("signed {k}"), value.to_string(), written(&|bits| bits.signed(value, k))]);
+    }
+    rows(&["code", "value", "bits"], &table)
+}
+
+fn limits_table() -> String {
+    let row = |what: &str, value: u64, unit: &str, then: &str| {
+        vec![what.to_owned(), format!("{value} {unit}").trim().to_owned(), then.to_owned()]
+    };
+    let seconds = |us: u64| us / 1_000_000;
+    rows(
+        &["what", "limit", "beyond it"],
+        &[
+            row("a frame from a client", limits::CLIENT_FRAME_MAX as u64, "bytes", "close 1009"),
+            row("a frame from a server", limits::SERVER_FRAME_MAX as u64, "bytes", "the client closes"),
+            row("a player's name", limits::NAME_CHARS_MAX as u64, "characters", "close 4002"),
+            row("the agent in a hello", limits::AGENT_BYTES_MAX as u64, "bytes", "close 4002"),
+            row("samples in an input packet", limits::SAMPLES_MAX as u64, "", "close 4002; say the newest"),
+            row(
+                "`lag` in an input packet",
+                u64::from(limits::LAG_MAX),
+                "sixteenths of a tick",
+                "close 4002; say this much",
+            ),
+            row(
+                "how far ahead an input may be",
+                u64::from(limits::INPUT_AHEAD_MAX),
+                "ticks",
+                "the input is dropped and counted",
+            ),
+            row("frames at once", u64::from(limits::FRAMES_BURST), "frames", "close 4004"),
+            row("frames in the long run", u64::from(limits::FRAMES_PER_S), "frames/s", "close 4004"),
+            row("from the handshake to the join", seconds(limits::GREETING_US), "s", "close 4003"),
+            row("silence of a client", seconds(limits::SILENCE_US), "s", "close 4005"),
+            row("silence until the server pings", seconds(limits::PING_EVERY_US), "s", "a WebSocket ping"),
+            row("cells subscribed to", SUBSCRIBED_MAX as u64, "", "those with the highest numbers are left out"),
+            row("records of a cell", CELL_RECORDS_MAX as u64, "", "those with the highest ids are left out"),
+            row("events in a snapshot", limits::EVENTS_MAX as u64, "", "the oldest are left out"),
+            row("notes in a snapshot", limits::NOTES_BYTES_MAX as u64, "bytes", "the rest comes in the next ones"),
+            row("lines of the board", limits::BOARD_LINES_MAX as u64, "", "the others are not told"),
+        ],
+    )
+}
+
+/// What a field means: the unit behind its step, and a sentence.
+fn meaning(kind: &str, field: &FieldSpec) -> (&'static str, &'static str) {
+    match (kind, field.name) {
+        ("shot" | "beam", "x" | "y") => ("unit", "the muzzle at the tick it was fired"),
+        ("beam", "heading") => ("rad", "where it points, from +x toward +y"),
+        (_, "x" | "y") => ("unit", "the middle"),
+        (_, "vx" | "vy") => ("unit/s", "the velocity"),
+        (_, "heading") => ("rad", "where the nose points, from +x toward +y"),
+        (_, "hull") => ("point", "what is left of 100 points"),
+        (_, "flags") => ("", "1 engine burns, 2 shield, 4 rapid fire, 8 protected"),
+        (_, "owner") => ("", "the number of its player"),
+        (_, "start") => ("tick", "the tick it was fired at"),
+        (_, "radius") => ("unit", "the radius"),
+        (_, "length") => ("unit", "how far it reached"),
+        (_, "what") => ("", "0 repair, 1 rapid fire, 2 shield"),
+        (kind, field) => panic!("docs/PROTOCOL.md must say what {field} of a {kind} is: add it here"),
+    }
+}
+
+fn fields() -> String {
+    let row = |number: usize, kind: &KindSpec, field: &FieldSpec| {
+        let place = matches!(field.role, Role::X | Role::Y);
+        let full = match (field.role, kind.motion) {
+            (Role::X | Role::Y, Motion::Moving) => format!("{} bits, local", CellId::LOCAL_BITS),
+            (Role::X | Role::Y, Motion::Still) => "signed 10, from the middle".to_owned(),
+            (Role::Velocity | Role::Signed, _) => format!("{} bits, offset", field.bits),
+            (Role::Angle | Role::Plain, _) => format!("{} bits", field.bits),
+            (Role::Start, _) => format!("{} bits, age", field.bits),
+        };
+        let (unit, sentence) = meaning(kind.name, field);
+        let (low, high) = field.range();
+        let range = if field.role == Role::Start { "a tick".to_owned() } else { format!("{low} to {high}") };
+        let step = match field.role {
+            Role::Angle => format!("2π/{}", 1 << field.bits),
+            _ if place => POSITION_STEP.to_string(),
+            _ => field.step.to_string(),
+        };
+        let k = if kind.motion == Motion::Moving { field.k.to_string() } else { "-".to_owned() };
+        vec![
+            format!("{number} {}", kind.name),
+            field.name.to_owned(),
+            full,
+            range,
+            format!("{step} {unit}").trim().to_owned(),
+            k,
+            sentence.to_owned(),
+        ]
+    };
+    let kinds = KINDS.iter().enumerate();
+    let all: Vec<Vec<String>> =
+        kinds.flat_map(|(number, kind)| kind.fields.iter().map(move |field| row(number, kind, field))).collect();
+    rows(&["kind", "field", "in full", "range", "step", "k", "meaning"], &all)
+}
+
+fn close_codes() -> String {
+    let row = |code: CloseCode| {
+        let retry = match code.retry() {
+            Retry::ByItself => "yes, after a pause",
+            Retry::ByHand => "no",
+        };
+        vec![code.code().to_string(), code.reason().to_owned(), retry.to_owned(), code.advice().to_owned()]
+    };
+    let all: Vec<Vec<String>> = CloseCode::ALL.into_iter().map(row).collect();
+    rows(&["code", "reason on the wire", "come back by itself?", "what to tell a person"], &all)
+}
