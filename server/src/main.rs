@@ -1,6 +1,6 @@
 //! The server program: flags, logs, signals. Everything else is in the library.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use broadside_server::config::{Config, LogFormat};
 use clap::Parser;
@@ -9,7 +9,10 @@ use tracing_subscriber::EnvFilter;
 fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, Service, run};
-use crate::workspace::{cargo, program, short, target_dir};
+use crate::workspace::{cargo, program, short, target_dir, web_dir};
 use crate::{http, site, toolchain};
 
 /// How long the server may take from its start to naming its address.
@@ -36,20 +36,18 @@ pub fn dist() -> Result<()> {
     Ok(())
 }
 
-/// Starts the binary where there is nothing else, loads the page and the wasm, and ends it.
+/// Starts the binary where there is nothing else, loads the page and all it may ask for, and ends it.
 fn try_in_an_empty_folder(binary: &Path) -> Result<()> {
     let folder = EmptyFolder::new()?;
     let mut command = Command::new(binary);
-    command.args(["--host", "127.0.0.1", "--port", "0"]).current_dir(&folder.0);
+    command.args(["--host", "127.0.0.1", "--port", "0"]).current_dir(&folder.0).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let address = address_of(&mut server)?;
-    for (path, expected) in
-        [("/", b"broadside_client_wasm.js".as_slice()), ("/broadside_client_wasm_bg.wasm", b"\0asm")]
-    {
-        let answer = http::get(address, path)?;
+    for file in site::pages()? {
+        let path = format!("/{}", file.trim_end_matches("index.html"));
+        let answer = http::get(address, &path)?;
         ensure!(answer.status == 200, "GET {path} answered {} and not 200", answer.status);
-        let as_expected = answer.body.windows(expected.len()).any(|part| part == expected);
-        ensure!(as_expected, "GET {path} did not bring {:?}", String::from_utf8_lossy(expected));
+        ensure!(answer.body == fs::read(web_dir().join(&file))?, "GET {path} did not bring {file} as it was made");
     }
     server.end()
 }

@@ -5,6 +5,7 @@
 //! server never compresses anything. All of it is made in a second folder which then takes the place of the first:
 //! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
@@ -135,15 +136,23 @@ fn remove_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What a browser may ask the finished folder for: its files without the compressed siblings, named from the folder on.
+pub fn pages() -> Result<Vec<String>> {
+    let web = web_dir();
+    let is_sibling = |file: &Path| matches!(file.extension().and_then(OsStr::to_str), Some("br" | "gz"));
+    let plain = files(&web)?.into_iter().filter(|file| !is_sibling(file));
+    plain.map(|file| Ok(file.strip_prefix(&web)?.to_string_lossy().replace('\\', "/"))).collect()
+}
+
 /// Says what a first visit costs.
 fn report(web: &Path) -> Result<()> {
-    let all = files(web)?;
+    let pages = pages()?;
     let mut bytes = 0;
-    for file in all.iter().filter(|file| !matches!(file.extension().and_then(|e| e.to_str()), Some("br" | "gz"))) {
-        let packed = PathBuf::from(format!("{}.br", file.display()));
-        bytes += fs::metadata(if packed.exists() { &packed } else { file })?.len();
+    for page in &pages {
+        let packed = web.join(format!("{page}.br"));
+        bytes += fs::metadata(if packed.exists() { packed } else { web.join(page) })?.len();
     }
-    eprintln!("made {}: {} files, {} kB for a first visit", short(web), all.len(), bytes.div_ceil(1000));
+    eprintln!("made {}: {} files, {} kB for a first visit", short(web), pages.len(), bytes.div_ceil(1000));
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use ::http::HeaderValue;
 use broadside_bots::pilot::Pilot;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Target, connect};
@@ -15,11 +16,13 @@ use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::{FrameKind, REVISION};
+use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::http;
 
@@ -178,6 +181,18 @@ impl Puppet {
 /// A WebSocket that has said nothing yet.
 pub async fn bare(server: &Server) -> Socket {
     connect(&server.target()).await.expect("the server lets us in")
+}
+
+/// As [`bare`], but its end of the line takes next to nothing that nobody reads: what waits, waits in the server.
+pub async fn bare_with_a_small_window(server: &Server) -> Socket {
+    let socket = TcpSocket::new_v4().expect("the system has sockets");
+    // Before connecting: a window once offered is not taken back.
+    socket.set_recv_buffer_size(4 * 1024).expect("an option of every system");
+    let stream = socket.connect(server.address()).await.expect("the server listens");
+    let url = format!("ws://{}/ws", server.address());
+    let mut request = url.into_client_request().expect("a fine address");
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    tokio_tungstenite::client_async(request, stream).await.expect("the server lets us in").0
 }
 
 /// Says a control message.

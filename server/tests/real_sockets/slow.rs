@@ -15,7 +15,7 @@ use broadside_shared::time::{MonoTime, Tick};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::scene::{Server, bare, next_frame, play_until, player, say, sit, within};
+use crate::scene::{Server, bare, bare_with_a_small_window, next_frame, play_until, player, say, sit, within};
 
 /// Snapshots in a row, a second and a half of them, by which the rate is judged.
 const IN_A_ROW: usize = 45;
@@ -128,10 +128,7 @@ async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
     let server = Server::start().await;
-    let mut greedy = bare(&server).await;
-    // A small window makes the kernel give up early; what counts is what the server holds.
-    let small = socket2::SockRef::from(greedy.get_ref());
-    small.set_recv_buffer_size(4 * 1024).expect("a socket option of every system");
+    let mut greedy = bare_with_a_small_window(&server).await;
     sit(&mut greedy, "Greedy").await;
     server.until("players", |players| players == 1).await;
     // Each is answered with as many bytes, 125 at the most. First as many as a client may send at once, then as fast as it may.
@@ -146,7 +143,7 @@ async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
                 break;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = flood => {}

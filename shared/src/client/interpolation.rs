@@ -26,8 +26,8 @@ const MEAN_WEIGHT: f64 = 0.05;
 /// World units that a thing may be off after it was extrapolated and still glide to its place; further off, it jumps. The stated
 /// distance below which no jump is seen.
 const GLIDE_MAX: f32 = 96.0;
-/// Time in which a glide falls to 1/e, in seconds.
-const GLIDE_S: f32 = 0.1;
+/// Time in which a glide falls to 1/e, in seconds. Short: until it is over, shots are aimed at where nothing is.
+const GLIDE_S: f32 = 0.05;
 /// Slowest and fastest that drawn time runs while the delay changes.
 const RATE: (f64, f64) = (0.6, 1.15);
 /// Further off than this many ticks, drawn time jumps: after a frozen tab.
@@ -140,10 +140,11 @@ impl Interpolation {
         tick
     }
 
-    /// The tick last drawn at, with a fraction.
+    /// The tick whose picture was last drawn, with a fraction: while things stand still for want of snapshots, it does too.
     #[must_use]
     pub fn drawn(&self) -> Option<f64> {
-        self.drawn.map(|(tick, _)| tick)
+        let last = self.newest.map_or(f64::INFINITY, |newest| f64::from(newest.0) + EXTRAPOLATE_TICKS);
+        self.drawn.map(|(tick, _)| tick.min(last))
     }
 
     /// Drawn frames so far for which the newest snapshot was too old, so that things were extrapolated or frozen.

@@ -20,8 +20,9 @@ const REPLAY_TICKS: usize = 128;
 const SMOOTHING_S: f32 = 0.12;
 /// Corrections larger than this many world units are not smoothed: a respawn, not an error.
 const SMOOTHED_MAX: f32 = 160.0;
-/// Ticks over which a shot of ours eases from our own time to the time the others are drawn at.
-const EASE_TICKS: f64 = 30.0;
+/// By how much a shot of ours is drawn slower than it flies, until it is drawn at the time the others are drawn at: so that it
+/// begins at our muzzle and ends where its hit is seen, and the eye takes it for one flight.
+const EASE: f64 = 0.35;
 /// Shots of ours shown at once; more than a game lets loose in their lifetime.
 const SHOTS_MAX: usize = 64;
 
@@ -54,7 +55,7 @@ pub struct Shot {
 }
 
 impl Shot {
-    fn predicted(spawn: PredictedSpawn) -> Shot {
+    fn predicted(spawn: &PredictedSpawn) -> Shot {
         Shot { key: spawn.key, tick: spawn.tick, record: spawn.record, state: OwnShot::Predicted }
     }
 }
@@ -122,7 +123,7 @@ impl<G: Game> Prediction<G> {
         self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
         for spawn in self.spawned.drain(..) {
             if self.shots.len() < SHOTS_MAX {
-                self.shots.push(Shot::predicted(spawn));
+                self.shots.push(Shot::predicted(&spawn));
             }
         }
     }
@@ -215,9 +216,8 @@ impl<G: Game> Prediction<G> {
     /// Appends what we let loose, as seen when our own ship is at `own_tick` and the others at `tick`.
     pub fn show_shots(&mut self, own_tick: f64, tick: f64, out: &mut Vec<Sight>) {
         let drawn_at = |shot: &Shot| {
-            let eased = ((own_tick - f64::from(shot.tick.0)) / EASE_TICKS).clamp(0.0, 1.0);
-            let eased = eased * eased * (3.0 - 2.0 * eased);
-            (own_tick + (tick - own_tick) * eased).max(f64::from(shot.tick.0))
+            let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(shot.tick.0)).max(0.0));
+            own_tick - (age * EASE).min(lag)
         };
         self.shots.retain(|shot| match shot.state {
             OwnShot::Ended(_, at) => drawn_at(shot) < f64::from(at.0),
@@ -239,7 +239,7 @@ impl<G: Game> Prediction<G> {
                     shot.record = spawn.record;
                 }
             } else if self.shots.len() < SHOTS_MAX {
-                self.shots.push(Shot::predicted(spawn));
+                self.shots.push(Shot::predicted(&spawn));
             }
         }
     }

@@ -13,7 +13,7 @@ use broadside_shared::arena::{Arena, Pickup, Rock, Shot};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{encode_note, encode_server};
-use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::message::{Note, ServerMsg};
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_own};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::fields::Record;
@@ -50,9 +50,50 @@ fn rock() -> (Vec2, Record) {
     (rock.at, rock.record())
 }
 
-fn moments() -> Vec<Moment> {
-    let to_the_right = Vec2::new(120.0, 0.0);
+fn head(tick: u32, consumed: u32, early: i16) -> SnapshotHead {
+    SnapshotHead { tick: Tick(tick), consumed: Tick(consumed), early, ..SnapshotHead::default() }
+}
+
+/// The own ship: goes to the right at 120 units a second.
+fn own(x: f32) -> (Vec2, Record) {
+    ship(3, 300, Vec2::new(x, 200.0), Vec2::new(120.0, 0.0), [0.0, 75.0, 0.0])
+}
+
+/// A ship that flies over a border of cells at x = 512.
+fn crossing(x: f32) -> (Vec2, Record) {
+    ship(11, 6, Vec2::new(x, 300.0), Vec2::new(420.0, 0.0), [0.0, 100.0, 0.0])
+}
+
+/// A ship that turns, is hurt and fires; its engine burns.
+fn fighting(at: [f32; 2], velocity: [f32; 2], heading: f32, hull: f32) -> (Vec2, Record) {
+    ship(7, 5, Vec2::from(at), Vec2::from(velocity), [heading, hull, f32::from(FLAG_THRUST)])
+}
+
+fn moments() -> [Moment; 3] {
+    [first(), next(), far()]
+}
+
+/// Everything for the first time.
+fn first() -> Moment {
     let pickup = Pickup { id: EntityId(4), at: Vec2::new(600.0, 300.0), what: Boon::Shield };
+    Moment {
+        head: head(600, 0, SnapshotHead::NO_INPUT),
+        own: own_ship(),
+        things: vec![
+            rock(),
+            own(300.0),
+            crossing(511.0),
+            (pickup.at, pickup.record()),
+            fighting([560.0, 100.0], [-60.0, 30.0], 3.0, 100.0),
+        ],
+        events: vec![],
+        notes: vec!["note-named", "note-left", "note-board"],
+    }
+}
+
+/// The own ship goes on as predicted, and so does one that comes over into the next cell; the other one turns, loses hull and
+/// fires; the pickup is taken.
+fn next() -> Moment {
     let shot = Shot {
         id: EntityId(9),
         owner: PlayerId(5),
@@ -60,6 +101,23 @@ fn moments() -> Vec<Moment> {
         velocity: Vec2::new(-960.0, 32.0),
         start: Tick(601),
     };
+    Moment {
+        head: SnapshotHead { missing: 1, ..head(602, 601, 65) },
+        own: Own { position: Vec2::new(304.0, 200.0), ..own_ship() },
+        things: vec![
+            rock(),
+            own(304.0),
+            crossing(525.0),
+            fighting([557.5, 101.5], [-75.0, 45.0], 2.9, 85.0),
+            (shot.position_at(602.0), shot.record()),
+        ],
+        events: vec![(1, "event-dealt"), (0, "event-picked")],
+        notes: vec![],
+    }
+}
+
+/// The own ship sank, and its wreck lies elsewhere: other cells.
+fn far() -> Moment {
     let beam = Beam {
         id: EntityId(12),
         owner: PlayerId(5),
@@ -68,58 +126,18 @@ fn moments() -> Vec<Moment> {
         length: 300.0,
         start: Tick(603),
     };
-    let crossing = |x: f32| ship(11, 6, Vec2::new(x, 300.0), Vec2::new(420.0, 0.0), [0.0, 100.0, 0.0]);
-    let head = |tick, consumed, early| SnapshotHead {
-        tick: Tick(tick),
-        consumed: Tick(consumed),
-        early,
-        ..SnapshotHead::default()
-    };
-    let burns = f32::from(FLAG_THRUST);
-    vec![
-        // Everything for the first time.
-        Moment {
-            head: head(600, 0, SnapshotHead::NO_INPUT),
-            own: own_ship(),
-            things: vec![
-                rock(),
-                ship(3, 300, Vec2::new(300.0, 200.0), to_the_right, [0.0, 75.0, 0.0]),
-                crossing(511.0),
-                (pickup.at, pickup.record()),
-                ship(7, 5, Vec2::new(560.0, 100.0), Vec2::new(-60.0, 30.0), [3.0, 100.0, burns]),
-            ],
-            events: vec![],
-            notes: vec!["note-named", "note-left", "note-board"],
-        },
-        // The own ship goes on as predicted, and so does one that comes over into the next cell; the other one turns, loses hull
-        // and fires; the pickup is taken.
-        Moment {
-            head: SnapshotHead { missing: 1, ..head(602, 601, 65) },
-            own: Own { position: Vec2::new(304.0, 200.0), ..own_ship() },
-            things: vec![
-                rock(),
-                ship(3, 300, Vec2::new(304.0, 200.0), to_the_right, [0.0, 75.0, 0.0]),
-                ship(7, 5, Vec2::new(557.5, 101.5), Vec2::new(-75.0, 45.0), [2.9, 85.0, burns]),
-                crossing(525.0),
-                (shot.position_at(602.0), shot.record()),
-            ],
-            events: vec![(1, "event-dealt"), (0, "event-picked")],
-            notes: vec![],
-        },
-        // The own ship sank, and its wreck lies elsewhere: other cells.
-        Moment {
-            head: SnapshotHead { missing: 1, dropped: 2, ..head(604, 603, -120) },
-            own: own_wreck(),
-            things: vec![
-                rock(),
-                ship(7, 5, Vec2::new(555.0, 103.0), Vec2::new(-75.0, 45.0), [2.9, 85.0, burns]),
-                crossing(539.0),
-                (beam.middle(), beam.record()),
-            ],
-            events: vec![(0, "event-felled")],
-            notes: vec![],
-        },
-    ]
+    Moment {
+        head: SnapshotHead { missing: 1, dropped: 2, ..head(604, 603, -120) },
+        own: own_wreck(),
+        things: vec![
+            rock(),
+            crossing(539.0),
+            fighting([555.0, 103.0], [-75.0, 45.0], 2.9, 85.0),
+            (beam.middle(), beam.record()),
+        ],
+        events: vec![(0, "event-felled")],
+        notes: vec![],
+    }
 }
 
 fn frames() -> Vec<Vec<u8>> {
@@ -162,6 +180,9 @@ fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
     let config = ClientConfig { name: name(), agent: String::new(), detail: Detail::Replica };
     let mut client = Client::<Arena>::new(config);
     client.handle_frame(MonoTime(0), &encode_server(&joined())).expect("our own message");
+    // A client plays once it knows the server's clock.
+    let pong = ServerMsg::Pong { client_time: MonoTime(0), server_time: MonoTime(0) };
+    client.handle_frame(MonoTime(0), &encode_server(&pong)).expect("our own message");
     for (name, moment) in NAMES.into_iter().zip(moments()) {
         let received = client.handle_frame(MonoTime(0), &checked_in(name)).expect(name);
         assert!(matches!(received, Received::Snapshot(arrival) if arrival.tick == moment.head.tick), "{name}");

@@ -25,6 +25,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 const SMALL: (u32, u32) = (640, 360);
 /// How far a ship must come before we believe that it moves, in units of the arena; far above any quantization.
 const A_GOOD_WAY: f64 = 20.0;
+/// How far from the middle of the picture another ship is well in sight, in units of the arena.
+const NEAR: f64 = 380.0;
 /// How many ticks a ship must stay where it is before we believe that it rests.
 const REST_TICKS: f64 = 30.0;
 
@@ -113,10 +115,12 @@ async fn a_picture_of_play_is_kept() {
     let browser = Browser::start().await;
     let page = browser.open((1280, 720), &server.url("/?name=Ann&autojoin=1")).await;
     page.wait_for("a ship to steer", State::is_playing).await;
+    page.hold_key(' ').await;
+    page.wait_for("others", |state| state.is_playing() && state.others_within(f64::INFINITY) >= 3).await;
+    // A fight in the middle of the picture is nicer, and nothing that a test may insist on.
+    page.hope_for(Duration::from_secs(20), |state| state.is_playing() && state.others_within(NEAR) >= 2).await;
     page.hold_key('w').await;
-    page.wait_for("company", |state| state.is_playing() && state["others"].as_array().is_some_and(|o| o.len() >= 3))
-        .await;
-
+    page.wait_for("a ship in the picture", State::is_playing).await;
     let picture = page.picture().await;
 
     let file = setup::artifacts().join("play.png");

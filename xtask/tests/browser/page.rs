@@ -1,7 +1,7 @@
 //! One page with the game in it, as a person sees and uses it.
 
 use std::ops::Index;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -17,13 +17,20 @@ pub struct State(Value);
 impl State {
     /// Whether the page is in the game and has a ship.
     pub fn is_playing(&self) -> bool {
-        self["phase"] == "joined" && self["ship"].is_object()
+        self["phase"] == "playing" && self["ship"].is_object()
     }
 
     /// Where the other player called `name` is, in units of the arena.
     pub fn other(&self, name: &str) -> Option<(f64, f64)> {
         let other = self["others"].as_array()?.iter().find(|other| other["name"] == name)?;
         Some((number(&other["x"]), number(&other["y"])))
+    }
+
+    /// How many other players are within `range` of our ship, in units of the arena.
+    pub fn others_within(&self, range: f64) -> usize {
+        let way = |other: &Value, axis| number(&other[axis]) - number(&self["ship"][axis]);
+        let others = self["others"].as_array().map_or(&[][..], Vec::as_slice);
+        others.iter().filter(|other| way(other, "x").hypot(way(other, "y")) < range).count()
     }
 
     /// How far the other player called `name` is from where it was in `before`; nothing when it was, or is, away.
@@ -77,6 +84,14 @@ impl Page {
                 let (errors, console) = (self.errors().await, self.console().await);
                 panic!("waited {DEADLINE:?} for {what}; {state:?}, errors {errors:?}, console {console:?}");
             }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until the page believes what `wanted` asks for, or for `patience`.
+    pub async fn hope_for(&self, patience: Duration, wanted: impl Fn(&State) -> bool) {
+        let started_at = Instant::now();
+        while started_at.elapsed() < patience && !wanted(&self.state().await) {
             tokio::time::sleep(GLANCE).await;
         }
     }
