@@ -107,6 +107,32 @@ pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handle
     }
 }
 
+/// Calls something again and again until it is dropped.
+pub struct Ticker {
+    id: Option<i32>,
+    _call: Closure<dyn FnMut()>,
+}
+
+impl Ticker {
+    /// Calls `call` every `pause_ms` milliseconds, as well as the browser keeps to it.
+    #[must_use]
+    pub fn every(pause_ms: i32, call: impl FnMut() + 'static) -> Self {
+        let call = Closure::<dyn FnMut()>::new(call);
+        let handler = call.as_ref().unchecked_ref();
+        let id =
+            window().and_then(|w| w.set_interval_with_callback_and_timeout_and_arguments_0(handler, pause_ms).ok());
+        Ticker { id, _call: call }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        if let (Some(window), Some(id)) = (window(), self.id) {
+            window.clear_interval_with_handle(id);
+        }
+    }
+}
+
 /// Writes to the console as an error.
 pub fn complain(what: &str) {
     web_sys::console::error_1(&JsValue::from_str(what));

@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`app`] | the page's states (title, connecting, playing, lost) and what each image does |
-//! | [`session`], [`socket`] | one connection: WebSocket and client |
+//! | [`session`], [`socket`], [`line`] | one connection: WebSocket and client, and a bad line between them if wanted |
 //! | [`live`], [`backdrop`] | what fills the stage: the real game, or the battle behind the title |
 //! | [`stage`] | everything one image shows, in one plain struct |
 //! | [`scene`], [`particles`], [`camera`], [`color`] | from the stage to sprites |
@@ -25,6 +25,7 @@ pub mod color;
 pub mod gl;
 pub mod hud;
 pub mod input;
+pub mod line;
 pub mod live;
 pub mod particles;
 pub mod probe;

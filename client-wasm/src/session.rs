@@ -1,20 +1,25 @@
-//! One connection: the socket and the client behind it, from the first byte to the last.
+//! One connection: the socket and the client behind it, from the first byte to the last; between them a bad line, if wanted.
 
 use std::rc::Rc;
 
 use broadside_shared::arena::Arena;
-use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
+use broadside_shared::client::stats::Arrival as Figures;
+use broadside_shared::client::{Client, ClientConfig, Detail, Phase, Received};
+use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 
-use crate::browser;
+use crate::browser::{self, Ticker};
+use crate::line::Line;
 use crate::socket::{Arrival, Socket};
 
 /// Bytes waiting in the browser above which inputs are thrown away: on a line that stands still, old inputs are worth
 /// nothing, and they would only delay the new ones.
 const UNSENT_MAX: u32 = 16 * 1024;
+/// Milliseconds between two looks at what has come over a bad line; the shortest that browsers allow.
+const LINE_MS: i32 = 4;
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +32,36 @@ pub enum Ending {
     Nonsense,
 }
 
+/// What is kept for whoever looks at the net graph.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Snapshots that came since the last look.
+    pub arrivals: Vec<Figures>,
+    /// Bytes of the WebSocket headers of everything that came.
+    pub header_bytes: u64,
+}
+
+impl Watch {
+    /// Counts a frame of this many bytes.
+    fn count(&mut self, len: usize) {
+        // RFC 6455: a server's frame begins with 2 bytes, and with 2 or 8 more for lengths that do not fit.
+        self.header_bytes += match len {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        };
+    }
+}
+
 /// A connection.
 pub struct Session {
     socket: Socket,
     /// The client behind it.
     pub client: Client<Arena>,
+    /// `None` while nobody looks.
+    pub watch: Option<Watch>,
+    line: Option<(Line, Ticker)>,
+    wake: Rc<dyn Fn()>,
     heard_at: MonoTime,
 }
 
@@ -44,36 +74,110 @@ impl Session {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
         let client = Client::new(ClientConfig { name, agent, detail: Detail::View });
-        Ok(Session { socket: Socket::open(&url, wake)?, client, heard_at: browser::now() })
+        let socket = Socket::open(&url, Rc::clone(&wake))?;
+        Ok(Session { socket, client, watch: None, line: None, wake, heard_at: browser::now() })
+    }
+
+    /// Puts a line of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
+    pub fn set_line(&mut self, profile: LinkProfile) {
+        let now = browser::now();
+        match &mut self.line {
+            Some((line, _)) if line.profile().name == profile.name => {
+                line.set_delay(profile.delay_ms, profile.jitter_ms);
+            }
+            slot => {
+                let mut line = Line::new(profile, now, browser::entropy());
+                if let Some((old, _)) = slot.take() {
+                    line.take_over(old, now);
+                }
+                if profile != LinkProfile::CLEAN || !line.is_idle() {
+                    let wake = Rc::clone(&self.wake);
+                    *slot = Some((line, Ticker::every(LINE_MS, move || wake())));
+                }
+            }
+        }
+    }
+
+    /// Whether the client stands still, because its line comes with that.
+    pub fn is_frozen(&mut self) -> bool {
+        self.line.as_mut().is_some_and(|(line, _)| line.is_frozen(browser::now()))
     }
 
     /// Takes everything that arrived; tells if that was the end.
     pub fn pump(&mut self) -> Option<Ending> {
+        if self.is_frozen() {
+            return None;
+        }
         while let Some((at, arrival)) = self.socket.poll() {
-            self.heard_at = at;
-            match arrival {
-                Arrival::Open => self.client.handle_open(at),
-                Arrival::Frame(frame) => {
-                    if let Err(reason) = self.client.handle_frame(at, &frame) {
-                        web_sys::console::warn_1(&format!("frame not understood: {reason}").into());
-                        return Some(Ending::Nonsense);
+            match (arrival, &mut self.line) {
+                (Arrival::Open, _) => {
+                    self.heard_at = at;
+                    self.client.handle_open(at);
+                }
+                (Arrival::Frame(frame), Some((line, _))) => line.send_down(at, frame),
+                (Arrival::Frame(frame), None) => {
+                    if let Err(ending) = self.take(at, &frame) {
+                        return Some(ending);
                     }
                 }
-                Arrival::Text => return Some(Ending::Nonsense),
-                Arrival::Closed(code) => return Some(Ending::Closed(code)),
+                (Arrival::Text, _) => return Some(Ending::Nonsense),
+                (Arrival::Closed(code), Some((line, _))) => line.closed = Some(code),
+                (Arrival::Closed(code), None) => return Some(Ending::Closed(code)),
             }
+        }
+        if let Some(ending) = self.pump_line() {
+            return Some(ending);
         }
         let patience = if self.client.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
         (browser::now().us_since(self.heard_at) > patience).then_some(Ending::Silent)
     }
 
+    /// Takes what came over the line; tells if that was the end.
+    fn pump_line(&mut self) -> Option<Ending> {
+        let now = browser::now();
+        while let Some((at, frame)) = self.line.as_mut().and_then(|(line, _)| line.receive_down(now)) {
+            if let Err(ending) = self.take(at, &frame) {
+                return Some(ending);
+            }
+        }
+        let (line, _) = self.line.as_ref().filter(|(line, _)| line.is_idle())?;
+        if let Some(code) = line.closed {
+            return Some(Ending::Closed(code));
+        }
+        if *line.profile() == LinkProfile::CLEAN {
+            self.line = None;
+        }
+        None
+    }
+
+    fn take(&mut self, at: MonoTime, frame: &[u8]) -> Result<(), Ending> {
+        self.heard_at = at;
+        let received = self.client.handle_frame(at, frame).map_err(|reason| {
+            web_sys::console::warn_1(&format!("frame not understood: {reason}").into());
+            Ending::Nonsense
+        })?;
+        if let Some(watch) = &mut self.watch {
+            watch.count(frame.len());
+            if let Received::Snapshot(figures) = received {
+                watch.arrivals.push(figures);
+            }
+        }
+        Ok(())
+    }
+
     /// Sends what there is to send.
     pub fn flush(&mut self) {
+        let now = browser::now();
         while let Some(frame) = self.client.poll_frame() {
             let input = frame.first() == Some(&(FrameKind::State as u8));
-            if !input || self.socket.unsent() < UNSENT_MAX {
-                self.socket.send(&frame);
+            match &mut self.line {
+                Some((line, _)) if !input || line.takes_more() => line.send_up(now, frame),
+                None if !input || self.socket.unsent() < UNSENT_MAX => self.socket.send(&frame),
+                Some(_) | None => {}
             }
+        }
+        while let Some(frame) = self.line.as_mut().and_then(|(line, _)| line.receive_up(now)) {
+            self.socket.send(&frame);
         }
     }
 }

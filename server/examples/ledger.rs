@@ -14,10 +14,11 @@ use broadside_shared::arena::Arena;
 use broadside_shared::arena::spar::Sparring;
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::delta::residuals;
 use broadside_shared::replication::fields::{Motion, Record};
 use broadside_shared::replication::viewer::{Thinning, Viewer};
-use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
+use broadside_shared::replication::world::{Blob, Placement, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 
 /// Counts symbols, to say what an ideal coder that knows their frequencies would need.
@@ -52,6 +53,9 @@ struct Ledger {
     quantized_bits: u64,
     bytes: FrameBytes,
     entropy: Entropy,
+    world_bits: u64,
+    new_bits: u64,
+    moving: u64,
 }
 
 fn main() {
@@ -85,7 +89,7 @@ fn main() {
             }
         }
         if tick.0.is_multiple_of(every) {
-            measure_changes(&mut ledger, &history, tick, every);
+            measure_changes(&mut ledger, &mut history, tick, every);
         }
     }
     print(&ledger, players, seconds, every);
@@ -134,29 +138,43 @@ fn view(
     ledger.bytes.cells += written.blob_bytes as u64;
 }
 
-/// Adds what changed in the whole world to the entropy counts: each record once, as in one cell seen by one viewer.
-fn measure_changes(ledger: &mut Ledger, history: &WorldHistory, tick: Tick, every: u32) {
-    let (Some(new), Some(base)) = (history.newest(), history.state(tick.before(every))) else { return };
+/// Adds what changed in the whole world: what the codec spends on it once, as for a viewer of everything, and what an ideal coder
+/// would.
+fn measure_changes(ledger: &mut Ledger, history: &mut WorldHistory, tick: Tick, every: u32) {
+    let before = tick.before(every);
+    if history.state(before).is_none() {
+        return;
+    }
+    for cell in (0..CellId::COUNT).map(CellId) {
+        if let Blob::Bytes(range, _) = history.blob(cell, Some(before), |_| true) {
+            ledger.world_bits += range.len() as u64 * 8;
+        }
+    }
+    let (Some(new), Some(base)) = (history.newest(), history.state(before)) else { return };
     let by_id: BTreeMap<u16, &Record> = base.records().iter().map(|r| (r.id.0, r)).collect();
+    let mut stayed = 0;
     for record in new.records() {
         let spec = &Arena::KINDS[usize::from(record.kind)];
-        let before = by_id.get(&record.id.0).filter(|b| b.kind == record.kind);
-        match (before, spec.motion) {
+        match (by_id.get(&record.id.0).filter(|b| b.kind == record.kind), spec.motion) {
             (Some(before), Motion::Moving) => {
-                for (stream, symbol) in
-                    residuals(spec, every, before, record).into_iter().take(spec.fields.len()).enumerate()
-                {
+                stayed += 1;
+                ledger.moving += 1;
+                let residuals = residuals(spec, every, before, record);
+                for (stream, symbol) in residuals.into_iter().take(spec.fields.len()).enumerate() {
                     ledger.entropy.add(record.kind, stream, symbol);
                 }
             }
-            (Some(_), Motion::Still) => {}
-            // Full fields: nothing is known of them but their width.
+            (Some(_), Motion::Still) => stayed += 1,
+            // What is new is taken at its face: every field in its bits, and a kind.
             (None, _) => {
-                for (stream, field) in spec.fields.iter().enumerate() {
-                    *ledger.entropy.totals.entry((8 + record.kind, stream)).or_default() += u64::from(field.bits);
-                }
+                ledger.entropy.add(8, 0, i32::from(record.kind));
+                ledger.new_bits += spec.fields.iter().map(|f| u64::from(f.bits)).sum::<u64>();
             }
         }
+    }
+    // Who went.
+    for at in 0..base.records().len() {
+        ledger.entropy.add(9, 0, i32::from(at < stayed));
     }
 }
 
@@ -185,16 +203,13 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
         per_record((b.cell_heads * 8) as f64),
         cell_bits / ledger.in_view as f64
     );
-    let ships = ledger.entropy.totals.get(&(0, 0)).copied().unwrap_or(1) as f64;
-    println!("  order-0 entropy of what changed, per moving record: {:.2}", ledger.entropy.bits() / ships);
-    for stream in 0..8 {
-        let one = Entropy {
-            counts: ledger.entropy.counts.iter().filter(|((_, s, _), _)| *s == stream).map(|(k, v)| (*k, *v)).collect(),
-            totals: ledger.entropy.totals.clone(),
-        };
-        print!("  f{stream} {:.2}", one.bits() / ships);
-    }
-    println!();
+    let floor = ledger.entropy.bits() + ledger.new_bits as f64;
+    println!(
+        "the whole world once: sent {:.1} bits per moving record, order-0 floor {:.1}: {:.2} x the floor",
+        ledger.world_bits as f64 / ledger.moving as f64,
+        floor / ledger.moving as f64,
+        ledger.world_bits as f64 / floor
+    );
     println!(
         "payload per player: {:.1} kbit/s (own {:.1}, cells {:.1}, heads {:.1}); events and notes come on top",
         per_snapshot(b.own + b.cells + b.cell_heads) * 8.0 * hz / 1000.0,

@@ -146,6 +146,10 @@ async fn run(mut args: Args) -> Result<(), PlayError> {
     let _ = stop.send(true);
     while bots.join_next().await.is_some() {}
     take_gaps(&totals, &mut gaps_all);
+    if totals.snapshots.load(Ordering::Relaxed) == 0 {
+        // Nobody ever played: there is nothing to sum up.
+        return result;
+    }
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let ms = |quantile: f64| gaps_all.value_at_quantile(quantile) as f64 / 1000.0;
     println!(

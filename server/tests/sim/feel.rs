@@ -38,7 +38,9 @@ impl Feel {
     /// Lets `players` brains fight over a line for `seconds` and measures at every client.
     pub fn measure(line: &LinkProfile, players: usize, seconds: f64, seed: u64) -> Feel {
         let mut sim = Sim::<Arena>::new(seed, 3);
-        (0..players).for_each(|_| drop(sim.connect(line)));
+        for _ in 0..players {
+            sim.connect(line);
+        }
         let mut pilots = Pilots::new(seed, players);
         let mut truth = Truth::default();
         sim.run_watching(SETTLE_S, &mut |i, c| pilots.decide(i, c), &mut |sim| truth.follow(sim));
@@ -102,20 +104,12 @@ impl Feel {
         at(&self.ages, quantile)
     }
 
-    pub fn gap_ms(&self, quantile: f64) -> f64 {
-        at(&self.gaps, quantile)
-    }
-
     pub fn error_units(&self, quantile: f64) -> f64 {
         at(&self.errors, quantile)
     }
 
-    pub fn delay_ms(&self, quantile: f64) -> f64 {
-        at(&self.delays, quantile)
-    }
-
     /// Share of drawn frames for which the newest snapshot was too old.
-    pub fn starved_share(&self) -> f64 {
+    fn starved_share(&self) -> f64 {
         self.starved as f64 / self.frames.max(1) as f64
     }
 
@@ -128,10 +122,31 @@ impl Feel {
     pub fn per_minute(&self, cause: Interference) -> f64 {
         self.corrections[cause as usize] as f64 / self.minutes
     }
+}
 
-    /// Snapshots skipped, of all players.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
+/// The heads of the columns that [`Feel`] displays.
+pub const COLUMNS: &str = "age p50 / p99 ms | gap p99 ms | delay ms | starved | error p50 / p99 units | corrections per minute | \
+                           others RMS units | skipped";
+
+impl std::fmt::Display for Feel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = Interference::ALL.into_iter().filter(|cause| self.per_minute(*cause) >= 0.05);
+        let causes: Vec<String> =
+            counted.map(|cause| format!("{} {:.1}", cause.name(), self.per_minute(cause))).collect();
+        write!(
+            f,
+            "{:.0} / {:.0} | {:.0} | {:.0} | {:.2} % | {:.2} / {:.1} | {} | {:.2} | {}",
+            self.age_ms(0.5),
+            self.age_ms(0.99),
+            at(&self.gaps, 0.99),
+            at(&self.delays, 0.5),
+            self.starved_share() * 100.0,
+            self.error_units(0.5),
+            self.error_units(0.99),
+            if causes.is_empty() { "none".to_owned() } else { causes.join(", ") },
+            self.remote_rms(),
+            self.skipped,
+        )
     }
 }
 
@@ -191,10 +206,13 @@ fn playable_lines_feel_as_promised() {
     for (name, age_p99) in [("cable", 120.0), ("4g", 200.0), ("lte", 200.0), ("far", 250.0)] {
         let line = LinkProfile::named(name).expect("a known line");
         let feel = Feel::measure(&line, 12, 12.0, 5);
-        assert!(feel.age_ms(0.99) < age_p99, "{name}: age p99 {:.0} ms", feel.age_ms(0.99));
+        assert!(feel.age_ms(0.99) < age_p99, "{name}: {COLUMNS}: {feel}");
         // A quarter of a ship, whose radius is 16 units.
-        assert!(feel.remote_rms() < 4.0, "{name}: others are drawn {:.2} units off", feel.remote_rms());
-        assert!(feel.error_units(0.5) == 0.0, "{name}: half of all snapshots correct nothing");
-        assert_eq!(feel.per_minute(Interference::Unknown), 0.0, "{name}: every correction has a cause");
+        assert!(feel.remote_rms() < 4.0, "{name}: {COLUMNS}: {feel}");
+        assert!(feel.error_units(0.5) == 0.0, "{name}: most snapshots correct nothing: {COLUMNS}: {feel}");
+        assert!(
+            feel.per_minute(Interference::Unknown) == 0.0,
+            "{name}: every correction has a cause: {COLUMNS}: {feel}"
+        );
     }
 }

@@ -56,6 +56,7 @@ pub struct Interpolation {
     drawn: Option<(f64, f64)>,
     tick_s: f32,
     starved: u64,
+    plain: bool,
 }
 
 struct Track {
@@ -82,12 +83,19 @@ impl Interpolation {
             drawn: None,
             tick_s: 1.0 / tick_hz as f32,
             starved: 0,
+            plain: false,
         }
     }
 
     /// Ticks from one snapshot to the next.
     pub fn set_interval(&mut self, ticks: u32) {
         self.every = f64::from(ticks);
+    }
+
+    /// Draws everything as the newest snapshot has it, without waiting for the next one: what there would be to see without
+    /// interpolation.
+    pub fn set_plain(&mut self, plain: bool) {
+        self.plain = plain;
     }
 
     /// Takes the replica after the snapshot of `tick`, which came when the server was at `server_tick`: each record with the tick
@@ -126,6 +134,11 @@ impl Interpolation {
 
     /// Moves drawn time on to go with the server being at `server_tick`; gives the tick to draw at.
     pub fn advance(&mut self, server_tick: f64) -> f64 {
+        if let Some(newest) = self.newest.filter(|_| self.plain) {
+            let tick = f64::from(newest.0);
+            self.drawn = Some((tick, server_tick));
+            return tick;
+        }
         let goal = server_tick - self.lateness.expected() - self.every - SPARE_TICKS;
         let tick = match self.drawn {
             Some((tick, at)) if (goal - tick).abs() < JUMP_TICKS => {

@@ -283,15 +283,20 @@ impl<G: Game> Client<G> {
         while self.out_events.len() > EVENTS_KEPT {
             self.out_events.pop_front();
         }
-        let own_tick = self.lead.client_tick(now, server_tick);
         self.view.tick = tick;
-        self.view.own_tick = own_tick;
-        self.view.own = self.prediction.own_view(now, own_tick);
-        let own_entity = self.view.own.as_ref().and_then(|own| G::own_entity(&own.current));
         self.view.own_shots.clear();
-        self.prediction.show_shots(own_tick, tick, &mut self.view.own_shots);
+        if self.prediction.hidden() {
+            self.view.own_tick = tick;
+            self.view.own = self.prediction.told_view(tick);
+        } else {
+            self.view.own_tick = self.lead.client_tick(now, server_tick);
+            self.view.own = self.prediction.own_view(now, self.view.own_tick);
+            self.prediction.show_shots(self.view.own_tick, tick, &mut self.view.own_shots);
+        }
+        let own_entity = self.view.own.as_ref().and_then(|own| G::own_entity(&own.current));
         let prediction = &self.prediction;
-        let hidden = |sight: &Sight| Some(sight.id) == own_entity || prediction.shows(sight.id);
+        let hidden =
+            |sight: &Sight| Some(sight.id) == own_entity || (!prediction.hidden() && prediction.shows(sight.id));
         self.view.things.clear();
         self.interpolation.show(tick, hidden, &mut self.view.things);
         &self.view
@@ -301,6 +306,24 @@ impl<G: Game> Client<G> {
     /// difference.
     pub fn set_lag_compensation(&mut self, on: bool) {
         self.lag_compensation = on;
+    }
+
+    /// Whether the view shows the own ship and its shots as predicted; on unless someone wants to see the difference. Off, they
+    /// are shown where and when the server says, at [`View::tick`]. Inputs are sampled and sent the same.
+    pub fn set_prediction(&mut self, on: bool) {
+        self.prediction.set_hidden(!on);
+    }
+
+    /// Whether the view draws the others between two snapshots, a little in the past; on unless someone wants to see the
+    /// difference. Off, they stand where the newest snapshot has them until the next one comes.
+    pub fn set_interpolation(&mut self, on: bool) {
+        self.interpolation.set_plain(!on);
+    }
+
+    /// The own state that the server last sent, as of [`Client::snapshot_tick`]: what prediction is checked against.
+    #[must_use]
+    pub fn authority(&self) -> Option<&G::Own> {
+        self.prediction.authority()
     }
 
     /// How far the connection has come.

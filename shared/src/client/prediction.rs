@@ -23,6 +23,8 @@ const SMOOTHED_MAX: f32 = 160.0;
 /// By how much a shot of ours is drawn slower than it flies, until it is drawn at the time the others are drawn at: so that it
 /// begins at our muzzle and ends where its hit is seen, and the eye takes it for one flight.
 const EASE: f64 = 0.35;
+/// The server's states kept to draw the own ship from where prediction is not shown: more than any interpolation delay.
+const TOLD_KEPT: usize = 32;
 /// Shots of ours shown at once; more than a game lets loose in their lifetime.
 const SHOTS_MAX: usize = 64;
 
@@ -36,6 +38,9 @@ pub struct Prediction<G: Game> {
     spawned: Vec<PredictedSpawn>,
     offset: Vec2,
     offset_at: MonoTime,
+    /// What the server said, newest last: one state, or several while they are what is drawn.
+    told: VecDeque<(Tick, G::Own)>,
+    hidden: bool,
 }
 
 struct Step<G: Game> {
@@ -83,6 +88,8 @@ impl<G: Game> Prediction<G> {
             spawned: Vec::new(),
             offset: Vec2::ZERO,
             offset_at: MonoTime(0),
+            told: VecDeque::with_capacity(1),
+            hidden: false,
         }
     }
 
@@ -102,6 +109,23 @@ impl<G: Game> Prediction<G> {
     #[must_use]
     pub fn own(&self) -> Option<&G::Own> {
         self.current.as_ref().map(|(_, own)| own)
+    }
+
+    /// The own state that the server last sent.
+    #[must_use]
+    pub fn authority(&self) -> Option<&G::Own> {
+        self.told.back().map(|(_, own)| own)
+    }
+
+    /// Hides what is predicted, so that the view shows what the server said and when it said it; the inputs go on as before.
+    pub fn set_hidden(&mut self, hidden: bool) {
+        self.hidden = hidden;
+    }
+
+    /// Whether what is predicted is hidden.
+    #[must_use]
+    pub fn hidden(&self) -> bool {
+        self.hidden
     }
 
     /// Goes on to `tick` without steps in between, as after a frozen tab: the next snapshot sets the state right.
@@ -143,6 +167,11 @@ impl<G: Game> Prediction<G> {
         own: G::Own,
         around: &G::Around,
     ) -> Option<(f32, Interference)> {
+        let kept = if self.hidden { TOLD_KEPT } else { 1 };
+        while self.told.len() >= kept {
+            self.told.pop_front();
+        }
+        self.told.push_back((tick, own.clone()));
         while self.steps.front().is_some_and(|step| step.tick < tick) {
             self.steps.pop_front();
         }
@@ -181,6 +210,17 @@ impl<G: Game> Prediction<G> {
         let (previous, current) = self.current.as_ref()?;
         let alpha = (own_tick - f64::from(self.tick.0)).clamp(0.0, 1.0) as f32;
         Some(OwnView { previous: previous.clone(), current: current.clone(), alpha, offset: self.offset_at(now) })
+    }
+
+    /// The own state as the server told it, at `tick` with a fraction: between the two states around it, or the newest.
+    #[must_use]
+    pub fn told_view(&self, tick: f64) -> Option<OwnView<G>> {
+        let newest = self.told.len().checked_sub(1)?;
+        let after = self.told.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
+        let ((from, previous), (to, current)) = (&self.told[after.saturating_sub(1)], &self.told[after]);
+        let share = (tick - f64::from(from.0)) / f64::from(to.since(*from).max(1));
+        let alpha = share.clamp(0.0, 1.0) as f32;
+        Some(OwnView { previous: previous.clone(), current: current.clone(), alpha, offset: Vec2::ZERO })
     }
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.

@@ -85,7 +85,8 @@ pub fn encode(kinds: &[KindSpec], cell: CellId, tick: Tick, against: Against, ne
     sources
 }
 
-fn bounded(records: &[Record]) -> &[Record] {
+/// As much of a cell as is told of.
+pub(super) fn bounded(records: &[Record]) -> &[Record] {
     &records[..records.len().min(CELL_RECORDS_MAX)]
 }
 

@@ -65,7 +65,9 @@ impl WorldState {
 
     /// The records of the cells around a cell.
     fn links(&self, cell: CellId) -> Links<'_> {
-        Links(std::array::from_fn(|direction| cell.neighbour(direction as u8).map_or(&[][..], |near| self.cell(near))))
+        Links(std::array::from_fn(|direction| {
+            cell.neighbour(direction as u8).map_or(&[][..], |near| delta::bounded(self.cell(near)))
+        }))
     }
 
     /// Every record of the world.

@@ -9,12 +9,12 @@ mod page;
 mod server;
 mod setup;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use driver::Browser;
-use page::{State, number};
+use page::{Page, State, number, way};
 use server::{Bots, Server};
 
 /// How long anything may take on a busy machine that draws in software.
@@ -53,11 +53,11 @@ async fn a_key_press_moves_the_ship_on_another_players_screen() {
     let browser = Browser::start().await;
     let ann = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=low")).await;
     let ben = browser.open(SMALL, &server.url("/?name=Ben&autojoin=1&effects=low")).await;
-    ann.wait_for("a ship to steer", State::is_playing).await;
-    let mut rested = ben.wait_for("Ann on Ben's screen", |state| state.other("Ann").is_some()).await;
+    ben.wait_for("a ship to steer", State::is_playing).await;
+    let mut rested = ann.wait_for("a ship to steer", State::is_playing).await;
     // Whatever she does afterwards, she does because of the key.
-    ben.wait_for("Ann to lie still", |state| {
-        if state.way_of("Ann", &rested).is_none_or(|way| way > 1.0) {
+    ann.wait_for("Ann to lie still", |state| {
+        if way(rested.own(), state.own()).is_none_or(|way| way > 1.0) {
             rested = state.clone();
         }
         number(&state["tick"]) > number(&rested["tick"]) + REST_TICKS
@@ -66,9 +66,30 @@ async fn a_key_press_moves_the_ship_on_another_players_screen() {
 
     ann.hold_key('w').await;
 
-    ben.wait_for("Ann to move", |state| state.way_of("Ann", &rested).is_some_and(|way| way > A_GOOD_WAY)).await;
+    // They may have begun out of each other's sight.
+    let first = fly_into_sight(&ann, "Ann", &ben).await;
+    ben.wait_for("Ann to move", |state| {
+        way(first.other("Ann"), state.other("Ann")).is_some_and(|way| way > A_GOOD_WAY)
+    })
+    .await;
     ann.release_keys().await;
     assert_eq!((ann.errors().await, ben.errors().await), (vec![], vec![]));
+}
+
+/// Steers the ship of `page`, a player called `name` who thrusts already, toward that of `witness` until it is seen there.
+/// Gives what the witness saw first.
+async fn fly_into_sight(page: &Page, name: &str, witness: &Page) -> State {
+    let started_at = Instant::now();
+    loop {
+        let (here, there) = (page.state().await, witness.state().await);
+        if there.other(name).is_some() {
+            return there;
+        }
+        assert!(started_at.elapsed() < DEADLINE, "{name} did not come into sight: {here:?}, {there:?}");
+        if let (Some(from), Some(to)) = (here.own(), there.own()) {
+            page.point((to.0 - from.0, to.1 - from.1)).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::ops::Index;
 use std::time::{Duration, Instant};
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
@@ -22,22 +22,25 @@ impl State {
 
     /// Where the other player called `name` is, in units of the arena.
     pub fn other(&self, name: &str) -> Option<(f64, f64)> {
-        let other = self["others"].as_array()?.iter().find(|other| other["name"] == name)?;
-        Some((number(&other["x"]), number(&other["y"])))
+        place(self["others"].as_array()?.iter().find(|other| other["name"] == name)?)
+    }
+
+    /// Where our own ship is, in units of the arena.
+    pub fn own(&self) -> Option<(f64, f64)> {
+        place(&self["ship"])
     }
 
     /// How many other players are within `range` of our ship, in units of the arena.
     pub fn others_within(&self, range: f64) -> usize {
-        let way = |other: &Value, axis| number(&other[axis]) - number(&self["ship"][axis]);
         let others = self["others"].as_array().map_or(&[][..], Vec::as_slice);
-        others.iter().filter(|other| way(other, "x").hypot(way(other, "y")) < range).count()
+        others.iter().filter(|other| way(self.own(), place(other)).is_some_and(|way| way < range)).count()
     }
+}
 
-    /// How far the other player called `name` is from where it was in `before`; nothing when it was, or is, away.
-    pub fn way_of(&self, name: &str, before: &State) -> Option<f64> {
-        let (from, to) = (before.other(name)?, self.other(name)?);
-        Some((to.0 - from.0).hypot(to.1 - from.1))
-    }
+/// How far it is from one place to the other, when both are known.
+pub fn way(from: Option<(f64, f64)>, to: Option<(f64, f64)>) -> Option<f64> {
+    let (from, to) = (from?, to?);
+    Some((to.0 - from.0).hypot(to.1 - from.1))
 }
 
 impl Index<&str> for State {
@@ -46,6 +49,10 @@ impl Index<&str> for State {
     fn index(&self, key: &str) -> &Value {
         &self.0[key]
     }
+}
+
+fn place(ship: &Value) -> Option<(f64, f64)> {
+    Some((ship["x"].as_f64()?, ship["y"].as_f64()?))
 }
 
 /// The number in `value`; 0 when there is none.
@@ -109,6 +116,15 @@ impl Page {
     pub async fn hold_key(&self, key: char) {
         let press = KeyActions::new("keyboard".into()).then(KeyAction::Down { value: key });
         self.client.perform_actions(press).await.expect("there is a keyboard");
+    }
+
+    /// Moves the pointer to a place near the middle of the picture, in the direction of (`x`, `y`) from there, y down.
+    pub async fn point(&self, (x, y): (f64, f64)) {
+        let element = self.client.find(Locator::Css("#view")).await.expect("there is a picture");
+        let scale = 60.0 / x.hypot(y).max(1.0);
+        let to = PointerAction::MoveToElement { element, duration: None, x: x * scale, y: y * scale };
+        let moved = self.client.perform_actions(MouseActions::new("mouse".into()).then(to)).await;
+        moved.expect("there is a mouse");
     }
 
     /// Lets go of every key.
