@@ -17,25 +17,31 @@ pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
         let now = &own.current;
         stage.own = Some(now.player.0);
         stage.edge = now.border.radius_at(Tick(view.own_tick.max(0.0) as u32));
-        if let Some(entity) = now.entity {
+        if let Some(look) = own_look(now) {
             let (at, heading) = own_place(view);
-            stage.ships.push(ShipLook {
-                id: entity.0,
-                player: now.player.0,
-                at,
-                velocity: now.velocity,
-                heading,
-                hull: f32::from(now.hull) / f32::from(HULL_MAX),
-                shield: f32::from(now.shield) / f32::from(SHIELD_MAX),
-                protected: now.protection > 0,
-                rapid: now.rapid > 0,
-                thrust: burning,
-            });
+            stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
     for thing in view.things.iter().chain(&view.own_shots) {
         add(thing, stage);
     }
+}
+
+/// The ship of an own state, with its engine off; `None` while it has none.
+#[must_use]
+pub fn own_look(own: &Own) -> Option<ShipLook> {
+    own.entity.map(|entity| ShipLook {
+        id: entity.0,
+        player: own.player.0,
+        at: own.position,
+        velocity: own.velocity,
+        heading: own.heading_radians(),
+        hull: f32::from(own.hull) / f32::from(HULL_MAX),
+        shield: f32::from(own.shield) / f32::from(SHIELD_MAX),
+        protected: own.protection > 0,
+        rapid: own.rapid > 0,
+        thrust: false,
+    })
 }
 
 /// Where the own ship is drawn, and where its bow points in radians; where it sank while there is none.

@@ -169,6 +169,8 @@ pub struct Stage {
     pub own: Option<u16>,
     /// Every ship in view, the own one included.
     pub ships: Vec<ShipLook>,
+    /// The own ship once more, where the server last had it; only while someone wants to compare.
+    pub ghost: Option<ShipLook>,
     /// Every shot in view.
     pub shots: Vec<ShotLook>,
     /// Every beam in view.
@@ -190,6 +192,7 @@ impl Stage {
     /// Empties it for the next image and keeps the memory.
     pub fn clear(&mut self) {
         self.ships.clear();
+        self.ghost = None;
         self.shots.clear();
         self.beams.clear();
         self.rocks.clear();

@@ -1,7 +1,7 @@
 //! A room's threads: one waits for each tick and steps the room, one (in `net::sender`) tells the players.
 //!
 //! Ticks have absolute deadlines, so nothing drifts. One that starts late or runs long is counted as an overrun; if the room
-//! falls behind by more than [`CATCH_UP_TICKS`], the ticks in between are dropped and counted as missed.
+//! falls behind by more than `CATCH_UP_TICKS`, the ticks in between are dropped and counted as missed.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

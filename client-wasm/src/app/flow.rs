@@ -28,6 +28,7 @@ impl App {
         self.screens.ready();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.enter(State::Menu);
+        self.open_net();
         if browser::parameter("autojoin").as_deref() == Some("1") {
             self.press_play();
         }
@@ -105,7 +106,7 @@ impl App {
     /// Something arrived, or time passed in the background.
     pub(super) fn wake(&mut self) {
         self.serve();
-        if browser::hidden() {
+        if browser::hidden() && !self.is_asleep() {
             let idle = self.session.as_ref().and_then(|s| s.client.own());
             let idle = ArenaInput { aim: idle.map_or(0, |own| own.heading), buttons: 0 };
             if let Some(session) = &mut self.session {
@@ -143,6 +144,8 @@ impl App {
         match Session::open(name, Rc::clone(&self.wake)) {
             Ok(session) => {
                 self.session = Some(session);
+                self.graph.forget();
+                self.apply_wishes();
                 self.enter(State::Connecting { again: self.interrupted });
             }
             Err(reason) => self.enter(State::Refused { why: format!("This page cannot open a connection: {reason}.") }),

@@ -33,13 +33,18 @@ impl App {
         self.quality.measure(elapsed);
         self.image_s += (elapsed - self.image_s) * 0.05;
         // After a loss the last moment stands still, splinters and all.
-        let dt = if self.is_frozen() { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
+        let asleep = self.is_asleep();
+        let dt = if self.is_frozen() || asleep { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
         self.take_commands(now_ms);
         self.serve();
         self.resize();
         match self.state {
             State::Menu => self.show_backdrop(dt),
-            State::Playing => self.show_game(dt),
+            State::Playing if asleep => self.stage.sights.clear(),
+            State::Playing => {
+                self.show_game(dt);
+                self.show_net(now_ms);
+            }
             State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } if self.is_frozen() => {
                 self.stage.sights.clear();
             }
@@ -55,7 +60,7 @@ impl App {
     }
 
     /// Images per second, lately.
-    fn fps(&self) -> f32 {
+    pub(super) fn fps(&self) -> f32 {
         1.0 / self.image_s.max(0.001)
     }
 
@@ -70,6 +75,8 @@ impl App {
             match command {
                 Some(Command::Menu) => self.toggle_pause(),
                 Some(Command::Mute) => self.toggle_mute(),
+                Some(Command::Net) => self.toggle_net(),
+                Some(Command::Lab) => self.toggle_lab(),
                 Some(Command::Help) if playing => {
                     let open = self.help_until_ms > 0.0;
                     self.help_until_ms = if open { 0.0 } else { f64::INFINITY };
@@ -210,6 +217,8 @@ impl App {
             .with("score", own.map_or(0, |own| own.score))
             .with("sprites", self.batch.len() as f64)
             .with("fps", self.fps())
+            .with("link", self.lab.wishes.line.name)
+            .with("net", self.report_net())
             .into()
     }
 }

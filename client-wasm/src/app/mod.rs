@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`state`] | the states and what each tells the player |
 //! | `flow` | from state to state: play, connection lost, retry, leave |
+//! | `lab` | the net graph and the laboratory |
 //! | `image` | one image: input, stage, drawing, gauges, sound |
 //! | `wiring` | the page's events, each one call into the app |
 //!
@@ -12,6 +13,7 @@
 
 mod flow;
 mod image;
+mod lab;
 pub mod state;
 mod wiring;
 
@@ -28,6 +30,8 @@ use crate::camera::Camera;
 use crate::gl::Painter;
 use crate::gl::batch::Batch;
 use crate::hud::dom::element;
+use crate::hud::lab::Lab;
+use crate::hud::netgraph::NetGraph;
 use crate::hud::play::Play;
 use crate::hud::screens::Screens;
 use crate::input::Devices;
@@ -59,6 +63,8 @@ pub struct App {
     devices: Rc<RefCell<Devices>>,
     screens: Screens,
     play: Play,
+    graph: NetGraph,
+    lab: Lab,
     speaker: Speaker,
     /// Milliseconds on the page's clock at the image before.
     last_ms: f64,
@@ -70,6 +76,8 @@ pub struct App {
     help_until_ms: f64,
     /// The connection to the arena was lost in the middle of a game.
     interrupted: bool,
+    /// The game stands still with a tab that is frozen on purpose.
+    asleep: bool,
 }
 
 /// The app as its callbacks share it.
@@ -90,6 +98,8 @@ impl App {
         Ok(App {
             screens: Screens::new(&document)?,
             play: Play::new(&document)?,
+            graph: NetGraph::new(&document)?,
+            lab: Lab::new(&document, browser::parameter("link").as_deref())?,
             document,
             canvas,
             painter,
@@ -112,6 +122,7 @@ impl App {
             sunk_by: String::new(),
             help_until_ms: 0.0,
             interrupted: false,
+            asleep: false,
         })
     }
 

@@ -46,6 +46,9 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
         ("notice-now", "click", App::try_now),
         ("notice-back", "click", App::leave),
         ("menu-touch", "click", App::toggle_pause),
+        ("open-lab", "click", App::toggle_lab),
+        ("open-net", "click", App::toggle_net),
+        ("close-lab", "click", App::toggle_lab),
     ] {
         let target: HtmlElement = element(&document, id)?;
         let app = Rc::clone(app);
@@ -54,6 +57,16 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
             with(&app, call);
         });
     }
+    let lines: HtmlElement = element(&document, "lab-lines")?;
+    let shared = Rc::clone(app);
+    listen(&lines, "click", move |event: Event| {
+        with(&shared, |app| app.choose_line(&event));
+    });
+    let lab: HtmlElement = element(&document, "lab")?;
+    let shared = Rc::clone(app);
+    listen(&lab, "input", move |_: Event| {
+        with(&shared, App::change_lab);
+    });
     let rail: HtmlElement = element(&document, "rail-touch")?;
     for (kind, button) in [("pointerdown", ArenaInput::RAIL), ("pointerup", 0), ("pointercancel", 0)] {
         let devices = Rc::clone(&devices);

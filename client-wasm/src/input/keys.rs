@@ -20,6 +20,10 @@ pub enum Command {
     Help,
     /// Sound on or off.
     Mute,
+    /// Show or hide the net graph.
+    Net,
+    /// Show or hide the laboratory.
+    Lab,
 }
 
 /// The meaning of a key by the browser's name for its place.
@@ -35,6 +39,8 @@ pub fn meaning(code: &str) -> Option<Key> {
         "Escape" => Key::Press(Command::Menu),
         "KeyH" => Key::Press(Command::Help),
         "KeyM" => Key::Press(Command::Mute),
+        "F3" => Key::Press(Command::Net),
+        "F4" => Key::Press(Command::Lab),
         _ => return None,
     })
 }

@@ -97,14 +97,18 @@ pub fn attach(devices: &Rc<RefCell<Devices>>, window: &Window, canvas: &HtmlCanv
         let (devices, gesture) = (Rc::clone(devices), Rc::clone(gesture));
         listen(window, kind, move |event: KeyboardEvent| {
             gesture();
-            let typing = event.target().is_some_and(|t| t.has_type::<web_sys::HtmlInputElement>());
+            // Sliders and boxes are inputs too, but nobody types in them.
+            let target = event.target().and_then(|t| t.dyn_into::<web_sys::HtmlInputElement>().ok());
+            let typing = target.is_some_and(|input| input.type_() == "text");
             let chord = event.ctrl_key() || event.meta_key() || event.alt_key();
             if typing || (chord && down) {
                 return;
             }
             let mut devices = devices.borrow_mut();
-            if devices.key(&event.code(), down, event.repeat()) && devices.steering {
-                event.prevent_default(); // Space and the arrows must not scroll.
+            let code = event.code();
+            // Space and the arrows must not scroll, and F3 must not open the browser's search.
+            if devices.key(&code, down, event.repeat()) && (devices.steering || code.starts_with('F')) {
+                event.prevent_default();
             }
         });
     }

@@ -76,6 +76,11 @@ impl Ships {
             exhaust(ship, memory, color, dt, particles, random);
             draw_one(ship, memory, color, stage.own == Some(ship.player), seconds, batch);
         }
+        if let Some(ghost) = &stage.ghost {
+            let color = Color::hex(0xff6f9c);
+            let hull = Sprite::new(Shape::Ship, ghost.at, Vec2::splat(HULL * 1.3), color.alpha(0.5));
+            batch.add(Layer::Solid, &hull.turned(ghost.heading).accent(Color::WHITE));
+        }
         let image = self.image;
         self.known.retain(|(_, memory)| memory.seen == image);
     }

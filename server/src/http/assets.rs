@@ -25,7 +25,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
 
 #[cfg(feature = "embed")]
 #[derive(rust_embed::RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../target/web"]
+#[folder = "../target/web"]
 struct Embedded;
 
 /// Refuses to start without the page, rather than serving errors later.

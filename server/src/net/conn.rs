@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 /// Bytes waiting for one socket at the most; a connection that needs more takes nothing and is ended.
 const OUTBOX_MAX: usize = 64 * 1024;
-/// Room that [`frame_header`] needs in front of a payload.
+/// Room that `frame_header` needs in front of a payload.
 pub const HEADER_MAX: usize = 10;
 /// The first byte of a WebSocket frame: final, binary (RFC 6455, section 5.2).
 const FINAL_BINARY: u8 = 0x82;

@@ -21,7 +21,7 @@ const HEAD_MAX: usize = 16 * 1024;
 /// Time that open connections have to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves until the app is ending and every connection is closed, or [`DRAIN`] has passed.
+/// Serves until the app is ending and every connection is closed, or `DRAIN` has passed.
 pub async fn serve<G: Game>(listener: TcpListener, app: Arc<App<G>>) {
     let router = router(Arc::clone(&app));
     let mut ending = app.ending.clone();

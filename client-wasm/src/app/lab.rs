@@ -1,0 +1,126 @@
+//! The net graph and the laboratory: opened, closed, and what is chosen there put to work.
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen::JsValue;
+use web_sys::{Element, Event};
+
+use super::App;
+use crate::browser;
+use crate::hud::netgraph::Around;
+use crate::live;
+use crate::probe::Record;
+use broadside_shared::game::Interference;
+
+impl App {
+    /// Opens the net graph if the address says so.
+    pub(super) fn open_net(&mut self) {
+        if browser::parameter("net").as_deref() == Some("1") {
+            self.graph.open(true);
+        }
+    }
+
+    /// Opens or closes the net graph.
+    pub(super) fn toggle_net(&mut self) {
+        let open = !self.graph.is_open();
+        self.graph.open(open);
+        if let Some(session) = self.session.as_mut().filter(|_| !open) {
+            session.watch = None;
+        }
+    }
+
+    /// Opens or closes the laboratory.
+    pub(super) fn toggle_lab(&mut self) {
+        self.lab.toggle();
+    }
+
+    /// One of its lines was chosen.
+    pub(super) fn choose_line(&mut self, event: &Event) {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        if let Some(name) = target.and_then(|target| target.text_content()) {
+            self.lab.choose(&name);
+            self.apply_wishes();
+        }
+    }
+
+    /// One of its sliders or boxes was changed.
+    pub(super) fn change_lab(&mut self) {
+        self.lab.read();
+        self.apply_wishes();
+    }
+
+    /// Puts to work what was chosen.
+    pub(super) fn apply_wishes(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.set_line(self.lab.wishes.line);
+            self.lab.wishes.apply(&mut session.client);
+        }
+    }
+
+    /// Whether the game stands still because the line comes with a tab that freezes; says so when it begins and ends.
+    pub(super) fn is_asleep(&mut self) -> bool {
+        let asleep = self.session.as_mut().is_some_and(crate::session::Session::is_frozen);
+        if asleep != self.asleep {
+            self.asleep = asleep;
+            self.play.toast(if asleep { "tab frozen on purpose" } else { "tab awake" }, "");
+        }
+        // What happened meanwhile is not shown all at once.
+        self.stale |= asleep;
+        asleep
+    }
+
+    /// Adds the second picture of the own ship, and one image to the net graph.
+    pub(super) fn show_net(&mut self, now_ms: f64) {
+        let fps = self.fps();
+        let Some(session) = &mut self.session else { return };
+        if self.lab.wishes.split {
+            self.stage.ghost = session.client.authority().and_then(live::own_look);
+        }
+        if self.graph.is_open() {
+            let watch = session.watch.get_or_insert_default();
+            let around = Around { now_ms, fps, line: self.lab.wishes.line };
+            self.graph.show(session.client.stats(), watch, around);
+        }
+    }
+
+    /// What the connection is like, for tests.
+    pub(super) fn report_net(&self) -> JsValue {
+        let Some(session) = &self.session else { return JsValue::NULL };
+        let (client, stats, wishes) = (&session.client, session.client.stats(), &self.lab.wishes);
+        let corrections = Interference::ALL.into_iter().zip(stats.corrections);
+        let corrections =
+            corrections.fold(Record::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
+        let phase = match client.phase() {
+            broadside_shared::client::Phase::Greeting => "greeting",
+            broadside_shared::client::Phase::Joining => "joining",
+            broadside_shared::client::Phase::Playing => "playing",
+        };
+        let authority = client
+            .authority()
+            .filter(|own| own.afloat())
+            .map_or(JsValue::NULL, |own| Record::new().with("x", own.position.x).with("y", own.position.y).into());
+        let shown = self.stage.own_ship().map_or(JsValue::NULL, |ship| {
+            Record::new().with("x", ship.at.x).with("y", ship.at.y).with("heading", ship.heading).into()
+        });
+        Record::new()
+            .with("phase", phase)
+            .with("rtt_ms", stats.rtt_ms)
+            .with("jitter_ms", stats.jitter_ms)
+            .with("age_ms", stats.snapshot_age_ms)
+            .with("delay_ms", stats.interpolation_ms)
+            .with("lead_ms", stats.lead_ms)
+            .with("starved", stats.starved_frames as f64)
+            .with("inputs_missing", stats.inputs_missing as f64)
+            .with("inputs_dropped", stats.inputs_dropped as f64)
+            .with("corrected_units", stats.corrected_units)
+            .with("corrections", corrections)
+            .with("bytes_down", stats.bytes_down as f64)
+            .with("bytes_up", stats.bytes_up as f64)
+            .with("prediction", wishes.prediction)
+            .with("interpolation", wishes.interpolation)
+            .with("lag_compensation", wishes.lag_compensation)
+            .with("frozen", self.asleep)
+            .with("authority", authority)
+            .with("shown", shown)
+            .into()
+    }
+}

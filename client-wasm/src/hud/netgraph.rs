@@ -1,0 +1,276 @@
+//! The net graph: what the line does and what the client makes of it, drawn and in figures. Nothing is kept, drawn or written
+//! while it is closed.
+
+use broadside_shared::client::stats::Stats;
+use broadside_shared::game::Interference;
+use broadside_shared::link::LinkProfile;
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement};
+
+use super::dom::{Shown, element};
+use crate::session::Watch;
+
+/// Milliseconds at the top of the graph.
+const TOP_MS: f64 = 400.0;
+/// Lines across the graph, milliseconds.
+const MARKS_MS: [f64; 3] = [100.0, 200.0, 300.0];
+/// Snapshot ages from which the curve turns amber and red, milliseconds.
+const AGE_FAIR: f64 = 150.0;
+const AGE_POOR: f64 = 250.0;
+/// Milliseconds over which rates are taken, and between two writings of the figures.
+const RATES_MS: f64 = 1000.0;
+const FIGURES_MS: f64 = 250.0;
+
+/// The figures as they were when rates were last taken.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    at_ms: f64,
+    stats: Stats,
+    header_bytes: u64,
+}
+
+/// What came in one second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rates {
+    down: u64,
+    up: u64,
+    own: u64,
+    cells: u64,
+    events: u64,
+    notes: u64,
+    /// Everything that is not of a snapshot.
+    control: u64,
+    headers: u64,
+    snapshots: u64,
+}
+
+/// What the graph cannot know by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Around {
+    /// Milliseconds on the page's clock.
+    pub now_ms: f64,
+    /// Images per second.
+    pub fps: f32,
+    /// The line that is put on.
+    pub line: LinkProfile,
+}
+
+/// The panel.
+pub struct NetGraph {
+    panel: Shown,
+    canvas: HtmlCanvasElement,
+    context: Option<CanvasRenderingContext2d>,
+    figures: Shown,
+    before: Before,
+    rates: Rates,
+    gap_ms: (f64, f64),
+    written_ms: f64,
+    starved: u64,
+}
+
+impl NetGraph {
+    /// The page's panel, closed.
+    ///
+    /// # Errors
+    /// If the page has none.
+    pub fn new(document: &Document) -> Result<Self, String> {
+        Ok(NetGraph {
+            panel: Shown::new(document, "net")?,
+            canvas: element(document, "net-graph")?,
+            context: None,
+            figures: Shown::new(document, "net-figures")?,
+            before: Before::default(),
+            rates: Rates::default(),
+            gap_ms: (0.0, 0.0),
+            written_ms: 0.0,
+            starved: 0,
+        })
+    }
+
+    /// Opens or closes it.
+    pub fn open(&mut self, open: bool) {
+        self.panel.visible(open);
+        if open && self.context.is_none() {
+            let context = self.canvas.get_context("2d").ok().flatten();
+            self.context = context.and_then(|context| context.dyn_into().ok());
+        }
+        self.forget();
+    }
+
+    /// Whether it is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.panel.element.hidden()
+    }
+
+    /// Forgets the figures of the connection before.
+    pub fn forget(&mut self) {
+        self.before = Before::default();
+        self.rates = Rates::default();
+        self.gap_ms = (0.0, 0.0);
+        self.written_ms = 0.0;
+    }
+
+    /// Adds one image to the graph, and now and then writes the figures.
+    pub fn show(&mut self, stats: &Stats, watch: &mut Watch, around: Around) {
+        let mut newest_gap = None;
+        for arrival in watch.arrivals.drain(..) {
+            let gap = arrival.gap_us.map_or(0.0, |us| us as f64 / 1000.0);
+            self.gap_ms.0 = self.gap_ms.0.max(gap);
+            newest_gap = Some(newest_gap.map_or(gap, |before: f64| before.max(gap)));
+        }
+        self.draw(stats, newest_gap);
+        let passed = around.now_ms - self.before.at_ms;
+        if passed >= RATES_MS {
+            // The first look has nothing to compare with.
+            if self.before.at_ms > 0.0 {
+                self.rates = Rates::between(&self.before, stats, watch.header_bytes, passed);
+            }
+            self.before = Before { at_ms: around.now_ms, stats: *stats, header_bytes: watch.header_bytes };
+            self.gap_ms = (0.0, self.gap_ms.0);
+        }
+        if around.now_ms - self.written_ms >= FIGURES_MS {
+            self.written_ms = around.now_ms;
+            let gap_ms = self.gap_ms.0.max(self.gap_ms.1);
+            self.figures.text(&figures(stats, self.rates, gap_ms, around));
+        }
+    }
+
+    /// Pushes the graph one pixel to the left and draws the newest column: the age as a bar, the gap before a snapshot as a
+    /// dot, an image without fresh snapshots as a red foot.
+    fn draw(&mut self, stats: &Stats, gap_ms: Option<f64>) {
+        let starved = stats.starved_frames > self.starved;
+        self.starved = stats.starved_frames;
+        let Some(context) = &self.context else { return };
+        let (width, height) = (f64::from(self.canvas.width()), f64::from(self.canvas.height()));
+        let last = width - 1.0;
+        let row = |ms: f64| height - (ms.clamp(0.0, TOP_MS) / TOP_MS * height).round();
+        let fill = |color: &str, y: f64, high: f64| {
+            context.set_fill_style_str(color);
+            context.fill_rect(last, y, 1.0, high);
+        };
+        // The canvas is opaque where it was drawn on, so that its old picture covers itself. Only a canvas without pixels refuses.
+        let _ = context.draw_image_with_html_canvas_element(&self.canvas, -1.0, 0.0);
+        fill("#070c1a", 0.0, height);
+        for mark in MARKS_MS {
+            fill("#1e2b44", row(mark), 1.0);
+        }
+        let color = match stats.snapshot_age_ms {
+            age if age >= AGE_POOR => "#ff5468",
+            age if age >= AGE_FAIR => "#ffb454",
+            _ => "#2f9fc4",
+        };
+        let top = row(stats.snapshot_age_ms);
+        fill(color, top, height - top);
+        fill("#b79bff", row(stats.interpolation_ms), 1.0);
+        if let Some(gap) = gap_ms {
+            fill("#fff", (row(gap) - 1.0).max(0.0), 2.0);
+        }
+        if starved {
+            fill("#f00", height - 5.0, 5.0);
+        }
+    }
+}
+
+impl Rates {
+    fn between(before: &Before, stats: &Stats, header_bytes: u64, passed_ms: f64) -> Rates {
+        let then = &before.stats;
+        let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 * 1000.0 / passed_ms).round() as u64;
+        let parts = |stats: &Stats| stats.bytes_own + stats.bytes_cells + stats.bytes_events + stats.bytes_notes;
+        Rates {
+            down: rate(stats.bytes_down, then.bytes_down),
+            up: rate(stats.bytes_up, then.bytes_up),
+            own: rate(stats.bytes_own, then.bytes_own),
+            cells: rate(stats.bytes_cells, then.bytes_cells),
+            events: rate(stats.bytes_events, then.bytes_events),
+            notes: rate(stats.bytes_notes, then.bytes_notes),
+            control: rate(stats.bytes_down - parts(stats), then.bytes_down - parts(then)),
+            headers: rate(header_bytes, before.header_bytes),
+            snapshots: rate(stats.snapshots, then.snapshots),
+        }
+    }
+}
+
+fn whole(figure: f64) -> i64 {
+    figure.round() as i64
+}
+
+/// The figures as text. Whole numbers only: the code that writes fractions would be a tenth of the download.
+fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
+    let mut causes = String::new();
+    for (cause, count) in Interference::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
+        causes += &format!("{} {count}  ", cause.name());
+    }
+    let line = around.line;
+    format!(
+        "line    {} {} ±{} ms   {} fps\n\
+         rtt     {} ms  jitter {}\n\
+         age     {} ms  gap max {}  {}/s\n\
+         delay   {} ms  starved {} images\n\
+         lead    {} ms  early {}\n\
+         inputs  missing {}  dropped {}\n\
+         error   last {} px  sum {}\n\
+         fixed   {}  {causes}\n\
+         down    {} B/s = own {} + cells {}\n        + events {} + notes {} + control {}\n        and headers {}\n\
+         up      {} B/s\n\
+         budget  {} back  {} steps",
+        line.name,
+        whole(line.delay_ms),
+        whole(line.jitter_ms),
+        whole(f64::from(around.fps)),
+        whole(stats.rtt_ms),
+        whole(stats.jitter_ms),
+        whole(stats.snapshot_age_ms),
+        whole(gap_ms),
+        rates.snapshots,
+        whole(stats.interpolation_ms),
+        stats.starved_frames,
+        whole(stats.lead_ms),
+        whole(stats.input_early_ms),
+        stats.inputs_missing,
+        stats.inputs_dropped,
+        whole(f64::from(stats.last_correction_units)),
+        whole(stats.corrected_units),
+        stats.corrections_total(),
+        rates.down,
+        rates.own,
+        rates.cells,
+        rates.events,
+        rates.notes,
+        rates.control,
+        rates.headers,
+        rates.up,
+        stats.budget,
+        stats.budget_steps,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_by_class_add_up_to_what_came() {
+        let stats = Stats {
+            bytes_down: 2_000,
+            bytes_own: 300,
+            bytes_cells: 1_200,
+            bytes_events: 100,
+            bytes_notes: 40,
+            ..Stats::default()
+        };
+        let rates = Rates::between(&Before::default(), &stats, 88, 2_000.0);
+        assert_eq!(rates.down, 1_000);
+        assert_eq!(rates.own + rates.cells + rates.events + rates.notes + rates.control, rates.down);
+        assert_eq!(rates.headers, 44);
+    }
+
+    #[test]
+    fn corrections_are_named_by_their_cause() {
+        let stats = Stats { corrections: [2, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
+        let around = Around { now_ms: 0.0, fps: 60.0, line: LinkProfile::CLEAN };
+        let text = figures(&stats, Rates::default(), 0.0, around);
+        assert!(text.contains("3  input 2  hit 1"), "{text}");
+        assert!(text.contains("121 ms"), "{text}");
+    }
+}
