@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`app`] | the page's states (title, connecting, playing, lost) and what each image does |
-//! | [`session`], [`socket`], [`line`] | one connection: WebSocket and client, and a bad line between them if wanted |
+//! | [`session`], [`socket`], [`mod@line`] | one connection: WebSocket and client, and a bad line between them if wanted |
 //! | [`live`], [`backdrop`] | what fills the stage: the real game, or the battle behind the title |
 //! | [`stage`] | everything one image shows, in one plain struct |
 //! | [`scene`], [`particles`], [`camera`], [`color`] | from the stage to sprites |
