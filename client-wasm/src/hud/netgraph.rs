@@ -17,6 +17,9 @@ const MARKS_MS: [f64; 3] = [100.0, 200.0, 300.0];
 /// Snapshot ages from which the curve turns amber and red, milliseconds.
 const AGE_FAIR: f64 = 150.0;
 const AGE_POOR: f64 = 250.0;
+/// Columns that pass in a second, and the most that pass in one image.
+const COLUMNS_S: f64 = 60.0;
+const COLUMNS_MAX: f64 = 60.0;
 /// Milliseconds over which rates are taken, and between two writings of the figures.
 const RATES_MS: f64 = 1000.0;
 const FIGURES_MS: f64 = 250.0;
@@ -29,19 +32,19 @@ struct Before {
     header_bytes: u64,
 }
 
-/// What came in one second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What came in one second: bytes, and snapshots.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Rates {
-    down: u64,
-    up: u64,
-    own: u64,
-    cells: u64,
-    events: u64,
-    notes: u64,
+    down: f64,
+    up: f64,
+    own: f64,
+    cells: f64,
+    events: f64,
+    notes: f64,
     /// Everything that is not of a snapshot.
-    control: u64,
-    headers: u64,
-    snapshots: u64,
+    control: f64,
+    headers: f64,
+    snapshots: f64,
 }
 
 /// What the graph cannot know by itself.
@@ -65,6 +68,7 @@ pub struct NetGraph {
     rates: Rates,
     gap_ms: (f64, f64),
     written_ms: f64,
+    drawn_ms: f64,
     starved: u64,
 }
 
@@ -83,6 +87,7 @@ impl NetGraph {
             rates: Rates::default(),
             gap_ms: (0.0, 0.0),
             written_ms: 0.0,
+            drawn_ms: 0.0,
             starved: 0,
         })
     }
@@ -119,7 +124,7 @@ impl NetGraph {
             self.gap_ms.0 = self.gap_ms.0.max(gap);
             newest_gap = Some(newest_gap.map_or(gap, |before: f64| before.max(gap)));
         }
-        self.draw(stats, newest_gap);
+        self.draw(stats, newest_gap, around.now_ms);
         let passed = around.now_ms - self.before.at_ms;
         if passed >= RATES_MS {
             // The first look has nothing to compare with.
@@ -136,21 +141,23 @@ impl NetGraph {
         }
     }
 
-    /// Pushes the graph one pixel to the left and draws the newest column: the age as a bar, the gap before a snapshot as a
+    /// Pushes the graph to the left by the time that passed and draws what is new: the age as a bar, the gap before a snapshot as a
     /// dot, an image without fresh snapshots as a red foot.
-    fn draw(&mut self, stats: &Stats, gap_ms: Option<f64>) {
+    fn draw(&mut self, stats: &Stats, gap_ms: Option<f64>, now_ms: f64) {
+        let wide = ((now_ms - self.drawn_ms) * COLUMNS_S / 1000.0).round().clamp(1.0, COLUMNS_MAX);
+        self.drawn_ms = now_ms;
         let starved = stats.starved_frames > self.starved;
         self.starved = stats.starved_frames;
         let Some(context) = &self.context else { return };
         let (width, height) = (f64::from(self.canvas.width()), f64::from(self.canvas.height()));
-        let last = width - 1.0;
+        let left = width - wide;
         let row = |ms: f64| height - (ms.clamp(0.0, TOP_MS) / TOP_MS * height).round();
         let fill = |color: &str, y: f64, high: f64| {
             context.set_fill_style_str(color);
-            context.fill_rect(last, y, 1.0, high);
+            context.fill_rect(left, y, wide, high);
         };
         // The canvas is opaque where it was drawn on, so that its old picture covers itself. Only a canvas without pixels refuses.
-        let _ = context.draw_image_with_html_canvas_element(&self.canvas, -1.0, 0.0);
+        let _ = context.draw_image_with_html_canvas_element(&self.canvas, -wide, 0.0);
         fill("#070c1a", 0.0, height);
         for mark in MARKS_MS {
             fill("#1e2b44", row(mark), 1.0);
@@ -175,7 +182,7 @@ impl NetGraph {
 impl Rates {
     fn between(before: &Before, stats: &Stats, header_bytes: u64, passed_ms: f64) -> Rates {
         let then = &before.stats;
-        let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 * 1000.0 / passed_ms).round() as u64;
+        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 * 1000.0 / passed_ms;
         let parts = |stats: &Stats| stats.bytes_own + stats.bytes_cells + stats.bytes_events + stats.bytes_notes;
         Rates {
             down: rate(stats.bytes_down, then.bytes_down),
@@ -191,58 +198,49 @@ impl Rates {
     }
 }
 
-fn whole(figure: f64) -> i64 {
-    figure.round() as i64
-}
-
 /// The figures as text. Whole numbers only: the code that writes fractions would be a tenth of the download.
 fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
-    let mut causes = String::new();
-    for (cause, count) in Interference::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
-        causes += &format!("{} {count}  ", cause.name());
+    let mut text = format!("line    {}", around.line.name);
+    // Each number with what stands before it: a table is much smaller than as many arguments of one `format!`.
+    let parts = [
+        ("  ", around.line.delay_ms),
+        (" ±", around.line.jitter_ms),
+        (" ms  fps ", f64::from(around.fps)),
+        ("\nrtt     ", stats.rtt_ms),
+        (" ms  jitter ", stats.jitter_ms),
+        ("\nage     ", stats.snapshot_age_ms),
+        (" ms  gap ", gap_ms),
+        ("  per s ", rates.snapshots),
+        ("\ndelay   ", stats.interpolation_ms),
+        (" ms  starved ", stats.starved_frames as f64),
+        ("\nlead    ", stats.lead_ms),
+        (" ms  inputs early ", stats.input_early_ms),
+        ("\ninputs  missing ", stats.inputs_missing as f64),
+        ("  dropped ", stats.inputs_dropped as f64),
+        ("\nerror   last ", f64::from(stats.last_correction_units)),
+        (" u  sum ", stats.corrected_units),
+        ("\ndown    B/s ", rates.down),
+        (" = own ", rates.own),
+        (" + cells ", rates.cells),
+        ("\n        + events ", rates.events),
+        (" + notes ", rates.notes),
+        (" + pongs ", rates.control),
+        ("\n        headers ", rates.headers),
+        ("\nup      B/s ", rates.up),
+        ("\nbudget  back ", f64::from(stats.budget)),
+        ("  steps ", stats.budget_steps as f64),
+        ("\nfixed   ", stats.corrections_total() as f64),
+    ];
+    for (before, figure) in parts {
+        text += before;
+        text += &(figure.round() as i32).to_string();
     }
-    let line = around.line;
-    format!(
-        "line    {} {} ±{} ms   {} fps\n\
-         rtt     {} ms  jitter {}\n\
-         age     {} ms  gap max {}  {}/s\n\
-         delay   {} ms  starved {} images\n\
-         lead    {} ms  early {}\n\
-         inputs  missing {}  dropped {}\n\
-         error   last {} px  sum {}\n\
-         fixed   {}  {causes}\n\
-         down    {} B/s = own {} + cells {}\n        + events {} + notes {} + control {}\n        and headers {}\n\
-         up      {} B/s\n\
-         budget  {} back  {} steps",
-        line.name,
-        whole(line.delay_ms),
-        whole(line.jitter_ms),
-        whole(f64::from(around.fps)),
-        whole(stats.rtt_ms),
-        whole(stats.jitter_ms),
-        whole(stats.snapshot_age_ms),
-        whole(gap_ms),
-        rates.snapshots,
-        whole(stats.interpolation_ms),
-        stats.starved_frames,
-        whole(stats.lead_ms),
-        whole(stats.input_early_ms),
-        stats.inputs_missing,
-        stats.inputs_dropped,
-        whole(f64::from(stats.last_correction_units)),
-        whole(stats.corrected_units),
-        stats.corrections_total(),
-        rates.down,
-        rates.own,
-        rates.cells,
-        rates.events,
-        rates.notes,
-        rates.control,
-        rates.headers,
-        rates.up,
-        stats.budget,
-        stats.budget_steps,
-    )
+    for (cause, count) in Interference::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
+        for word in ["  ", cause.name(), " ", &count.to_string()] {
+            text += word;
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -260,9 +258,9 @@ mod tests {
             ..Stats::default()
         };
         let rates = Rates::between(&Before::default(), &stats, 88, 2_000.0);
-        assert_eq!(rates.down, 1_000);
-        assert_eq!(rates.own + rates.cells + rates.events + rates.notes + rates.control, rates.down);
-        assert_eq!(rates.headers, 44);
+        let classes = rates.own + rates.cells + rates.events + rates.notes + rates.control;
+        assert!((rates.down - 1_000.0).abs() < 1e-9 && (classes - rates.down).abs() < 1e-9, "{rates:?}");
+        assert!((rates.headers - 44.0).abs() < 1e-9, "{rates:?}");
     }
 
     #[test]
@@ -270,7 +268,7 @@ mod tests {
         let stats = Stats { corrections: [2, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
         let around = Around { now_ms: 0.0, fps: 60.0, line: LinkProfile::CLEAN };
         let text = figures(&stats, Rates::default(), 0.0, around);
-        assert!(text.contains("3  input 2  hit 1"), "{text}");
-        assert!(text.contains("121 ms"), "{text}");
+        assert!(text.contains("fixed   3  input 2  hit 1"), "{text}");
+        assert!(text.contains("rtt     121 ms"), "{text}");
     }
 }
