@@ -301,3 +301,32 @@ impl<G: Game> Default for Prediction<G> {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Arena;
+
+    #[test]
+    fn hidden_prediction_leaves_what_the_server_said_between_its_snapshots() {
+        let mut arena = Arena::new(&Default::default(), 1);
+        arena.join(PlayerId(0), Tick(1), &mut Vec::new());
+        let mut own = arena.own(PlayerId(0)).expect("seated").clone();
+        let mut prediction = Prediction::<Arena>::new();
+        prediction.set_hidden(true);
+        for tick in [10, 13, 16] {
+            own.position = Vec2::X * tick as f32;
+            prediction.reconcile(MonoTime(0), Tick(tick), own.clone(), &Default::default());
+        }
+        for (tick, expected) in [(5.0, 10.0), (11.5, 11.5), (14.0, 14.0), (30.0, 16.0)] {
+            let view = prediction.told_view(tick).expect("told");
+            let at = view.previous.position.lerp(view.current.position, view.alpha);
+            assert!((at.x - expected).abs() < 0.01, "at {tick}: {at}");
+        }
+        assert_eq!(prediction.authority(), Some(&own));
+        // Shown again, only the newest is kept.
+        prediction.set_hidden(false);
+        prediction.reconcile(MonoTime(0), Tick(19), own.clone(), &Default::default());
+        assert_eq!(prediction.told.len(), 1);
+    }
+}
