@@ -24,7 +24,7 @@ fuzz_target!(|frames: Vec<Vec<u8>>| {
             snapshot_every: 2,
             tick_zero: MonoTime(0),
         },
-        ServerMsg::Pong { client_time: now, server_time: now },
+        ServerMsg::Pong { client_time: now, server_time: now , tick_us: 412},
     ] {
         let _ = client.handle_frame(now, &encode_server(&msg));
     }

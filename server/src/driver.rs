@@ -76,6 +76,8 @@ pub struct RoomFigures {
     pub players: AtomicU16,
     /// The newest tick.
     pub tick: AtomicU32,
+    /// How long the newest tick took, in microseconds.
+    pub tick_us: AtomicU32,
     /// Ticks that started late or ran long: ended after the next one was due.
     pub overruns: AtomicU64,
     /// Ticks that were dropped.
@@ -197,6 +199,7 @@ fn run<G: Game>(
     tracing::info!(seed = config.seed, capacity = config.capacity, every = config.snapshot_every, "room open");
     while !figures.ending.load(Ordering::Relaxed) && handoff.alive() {
         clock.sleep_until(room.due_at(tick));
+        let began = clock.now();
         while let Ok(mail) = mails.try_recv() {
             take_mail(&mut room, mail, &mut out, handoff, tick_zero);
         }
@@ -206,6 +209,7 @@ fn run<G: Game>(
         }
         figures.players.store(room.players(), Ordering::Relaxed);
         figures.tick.store(tick.0, Ordering::Relaxed);
+        figures.tick_us.store(clock.now().us_since(began) as u32, Ordering::Relaxed);
         tick = next_tick(&room, tick, clock.now(), figures);
     }
     handoff.end();

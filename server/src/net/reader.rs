@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use broadside_shared::game::Game;
@@ -115,7 +116,12 @@ impl<G: Game> Reader<G> {
     fn handle_message(&mut self, message: Message) {
         let now = self.app.clock.now();
         match message {
-            Message::Binary(frame) => self.session.handle_frame(now, &frame),
+            Message::Binary(frame) => {
+                if let Some((room, _)) = &self.seat {
+                    self.session.note_tick_us(room.figures.tick_us.load(Ordering::Relaxed));
+                }
+                self.session.handle_frame(now, &frame);
+            }
             Message::Text(_) => self.session.handle_close(CloseCode::Unsupported),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => self.session.handle_alive(now),
             // The library answers it; the stream then ends.

@@ -53,6 +53,7 @@ pub struct Session<G: Game> {
     pinged_at: MonoTime,
     budget: FrameBudget,
     agent: String,
+    tick_us: u32,
     outputs: VecDeque<SessionOutput<G::Input>>,
 }
 
@@ -89,6 +90,7 @@ impl<G: Game> Session<G> {
             pinged_at: now,
             budget: FrameBudget { millitokens: FrameBudget::FULL, filled_at: now },
             agent: String::new(),
+            tick_us: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -131,6 +133,11 @@ impl<G: Game> Session<G> {
             self.state = State::Seated;
             self.outputs.push_back(SessionOutput::Send(codec::encode_server(joined)));
         }
+    }
+
+    /// How long the room's newest tick took, in microseconds, for the answers to pings.
+    pub fn note_tick_us(&mut self, tick_us: u32) {
+        self.tick_us = tick_us;
     }
 
     /// The connection is to end, for a reason from outside: the room is full, the server ends, text came.
@@ -202,7 +209,7 @@ impl<G: Game> Session<G> {
                 self.outputs.push_back(SessionOutput::Join(name));
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
-                let pong = ServerMsg::Pong { client_time, server_time: now };
+                let pong = ServerMsg::Pong { client_time, server_time: now, tick_us: self.tick_us };
                 self.outputs.push_back(SessionOutput::Send(codec::encode_server(&pong)));
             }
             (_, ClientMsg::Leave) => self.handle_close(CloseCode::Normal),

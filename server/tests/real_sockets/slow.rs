@@ -60,7 +60,7 @@ async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
         let frame = next_frame(socket).await;
         bytes += frame.len();
         if let Ok((FrameKind::Control, rest)) = FrameKind::split(&frame)
-            && let Ok(ServerMsg::Pong { client_time, server_time }) = codec::decode_server(rest)
+            && let Ok(ServerMsg::Pong { client_time, server_time, .. }) = codec::decode_server(rest)
             && client_time == mark
         {
             break server_time;

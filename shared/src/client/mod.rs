@@ -403,7 +403,8 @@ impl<G: Game> Client<G> {
                 self.interpolation.set_interval(snapshot_every);
                 self.out_events.push_back(ClientEvent::Joined { room, player });
             }
-            ServerMsg::Pong { client_time, server_time } => {
+            ServerMsg::Pong { client_time, server_time, tick_us } => {
+                self.stats.server_tick_ms = f64::from(tick_us) / 1000.0;
                 self.clock.handle_pong(client_time, server_time, now);
                 self.stats.rtt_ms = self.clock.rtt_ms();
                 self.stats.jitter_ms = self.clock.jitter_ms();

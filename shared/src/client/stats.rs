@@ -27,6 +27,8 @@ pub struct Stats {
     pub rtt_ms: f64,
     /// Smoothed mean deviation of the round trip time in milliseconds.
     pub jitter_ms: f64,
+    /// How long the newest tick of the room took the server, in milliseconds, as of the last ping.
+    pub server_tick_ms: f64,
     /// Age of the newest snapshot in milliseconds: estimated server time minus its tick, as of the last client tick.
     pub snapshot_age_ms: f64,
     /// How far in the past the others are drawn, in milliseconds.

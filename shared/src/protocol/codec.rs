@@ -141,7 +141,7 @@ mod tests {
                 snapshot_every: 2,
                 tick_zero: MonoTime(5_000_000),
             },
-            ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX) },
+            ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX), tick_us: 412 },
         ]
     }
 

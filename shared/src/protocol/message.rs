@@ -73,6 +73,8 @@ pub enum ServerMsg {
         client_time: MonoTime,
         /// The server's clock when it was answered.
         server_time: MonoTime,
+        /// How long your room's newest tick took, in microseconds; 0 before you have a seat.
+        tick_us: u32,
     },
 }
 

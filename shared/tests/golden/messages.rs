@@ -64,7 +64,7 @@ pub fn joined() -> ServerMsg {
 }
 
 fn pong() -> ServerMsg {
-    ServerMsg::Pong { client_time: MonoTime(1_234_567), server_time: MonoTime(5_000_000_000) }
+    ServerMsg::Pong { client_time: MonoTime(1_234_567), server_time: MonoTime(5_000_000_000), tick_us: 412 }
 }
 
 /// The notes, in the order in which the scene's first snapshot tells them.

@@ -181,7 +181,7 @@ fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
     let mut client = Client::<Arena>::new(config);
     client.handle_frame(MonoTime(0), &encode_server(&joined())).expect("our own message");
     // A client plays once it knows the server's clock.
-    let pong = ServerMsg::Pong { client_time: MonoTime(0), server_time: MonoTime(0) };
+    let pong = ServerMsg::Pong { client_time: MonoTime(0), server_time: MonoTime(0), tick_us: 0 };
     client.handle_frame(MonoTime(0), &encode_server(&pong)).expect("our own message");
     for (name, moment) in NAMES.into_iter().zip(moments()) {
         let received = client.handle_frame(MonoTime(0), &checked_in(name)).expect(name);
