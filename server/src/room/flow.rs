@@ -23,7 +23,7 @@ const WINDOW: u32 = 60;
 /// Snapshots in a row without a refusal after which a connection gets more again: three seconds at 30 Hz.
 const UP_AFTER: u32 = 90;
 /// Longest wait before it gets more again, when more turned out to be too much: doubled each time.
-const UP_AFTER_MAX: u32 = 90 * 16;
+const UP_AFTER_MAX: u32 = 90 * 4;
 
 /// How much a connection gets. First the far cells come less often, then the whole snapshot does.
 #[derive(Debug, Clone)]
@@ -55,7 +55,8 @@ impl Budget {
     pub fn note(&mut self, taken: bool) {
         self.due += 1;
         if taken {
-            self.clean += 1;
+            // Where the rate has fallen, each stands for those that were not due.
+            self.clean += self.every();
             self.choked = false;
         } else {
             self.chokes += u32::from(!self.choked);
@@ -259,13 +260,13 @@ mod tests {
             })
         };
         budget.note(false);
-        assert_eq!(until_up(&mut budget), Some(UP_AFTER));
+        assert_eq!(until_up(&mut budget), Some(UP_AFTER.div_ceil(4)));
         for _ in 0..DOWN_AFTER {
             budget.note(true);
             budget.note(false);
         }
         assert_eq!(budget.level(), Budget::LEVEL_MAX);
-        assert_eq!(until_up(&mut budget), Some(UP_AFTER * 2), "the step up did not last");
+        assert_eq!(until_up(&mut budget), Some((UP_AFTER * 2).div_ceil(4)), "the step up did not last");
         (0..2000).for_each(|_| budget.note(true));
         let (down, up) = budget.steps();
         assert_eq!((down, budget.level(), budget.every()), (up, 0, 1));

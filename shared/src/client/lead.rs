@@ -14,6 +14,10 @@ const EARLY_JITTERS: f64 = 2.0;
 const GROW_MS_PER_S: f64 = 30.0;
 /// Fastest the lead shrinks, in milliseconds per second: five per mille, which no eye sees.
 const SHRINK_MS_PER_S: f64 = 5.0;
+/// Share of what the lead is too long by more than [`LONG_MS`] that goes each second on top: after a bad spell it is soon short again.
+const SHRINK_SHARE_PER_S: f64 = 0.3;
+/// Longer than it should be by this many milliseconds is felt.
+const LONG_MS: f64 = 30.0;
 /// Further off than this, in milliseconds, report after report, and the line has changed for good: the lead is set anew.
 const JUMP_MS: f64 = 250.0;
 /// Reports in a row that it takes: one alone is an accident, such as a segment lost and sent again.
@@ -65,7 +69,9 @@ impl Lead {
 
     fn lead_at(&self, now: MonoTime) -> f64 {
         let seconds = now.us_since(self.moved_at) as f64 / 1e6;
-        self.lead_ms + (self.goal_ms - self.lead_ms).clamp(-SHRINK_MS_PER_S * seconds, GROW_MS_PER_S * seconds)
+        let long_ms = (self.lead_ms - self.goal_ms - LONG_MS).max(0.0);
+        let shrink = (SHRINK_MS_PER_S + long_ms * SHRINK_SHARE_PER_S) * seconds.min(1.0);
+        self.lead_ms + (self.goal_ms - self.lead_ms).clamp(-shrink, GROW_MS_PER_S * seconds)
     }
 
     fn move_to(&mut self, now: MonoTime) {

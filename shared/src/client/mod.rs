@@ -429,6 +429,8 @@ impl<G: Game> Client<G> {
         self.replica.apply(G::KINDS, head.tick, &mut bits)?;
         let cells_end = bits.align();
         G::around(self.replica.records(), &mut self.around);
+        let far = own.as_ref().map_or(0, |own| self.replica.blob_bytes_beyond(G::focus(own), G::VIEW * 0.5));
+        self.stats.bytes_cells_far += far as u64;
         self.read_events(head.tick, &mut bits)?;
         let events_end = bits.align();
         self.read_notes(&bytes[events_end..])?;

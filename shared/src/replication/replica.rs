@@ -1,5 +1,7 @@
 //! The receiving end: a client's copy of the cells it is subscribed to.
 
+use glam::Vec2;
+
 use super::bits::{BitReader, WireError};
 use super::cells::CellId;
 use super::delta::{self, Against, Links};
@@ -21,6 +23,8 @@ struct Cell {
     /// Of the frame last applied; `None` before the first.
     tick: Option<Tick>,
     records: Vec<Record>,
+    /// Length of its blob in the newest frame.
+    blob_bytes: usize,
 }
 
 impl Replica {
@@ -37,6 +41,7 @@ impl Replica {
             present[at] = due[at] && bits.flag()?;
         }
         bits.align();
+        let mut blob_bytes = [0; SUBSCRIBED_MAX];
         self.next.resize_with(self.cells.len().max(self.next.len()), Vec::new);
         for at in (0..self.cells.len()).filter(|at| present[*at]) {
             let mut next = std::mem::take(&mut self.next[at]);
@@ -45,14 +50,17 @@ impl Replica {
                 Some(tick) => Against::Baseline { records: &cell.records, tick, links: self.links(cell.id, tick) },
                 None => Against::Nothing,
             };
+            let from = bits.align();
             delta::decode(kinds, cell.id, tick, base, bits, &mut next)?;
             self.next[at] = next;
+            blob_bytes[at] = bits.align() - from;
         }
         // Only now, since blobs refer to the cells around as they were.
         for (at, cell) in self.cells.iter_mut().enumerate() {
             if present[at] {
                 std::mem::swap(&mut cell.records, &mut self.next[at]);
             }
+            cell.blob_bytes = blob_bytes[at];
             // A cell that was due and is not present is as it was.
             if due[at] {
                 cell.tick = Some(tick);
@@ -68,6 +76,13 @@ impl Replica {
             (self.cells[at].tick == Some(tick)).then_some(self.cells[at].records.as_slice())
         };
         Links(std::array::from_fn(|direction| cell.neighbour(direction as u8).and_then(known).unwrap_or(&[])))
+    }
+
+    /// Bytes of the newest frame's blobs of cells whose middle lies outside a rectangle of `size` world units around `centre`.
+    #[must_use]
+    pub fn blob_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
+        let beyond = |cell: &&Cell| !(cell.id.centre() - centre).abs().cmple(size * 0.5).all();
+        self.cells.iter().filter(beyond).map(|cell| cell.blob_bytes).sum()
     }
 
     /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
@@ -110,7 +125,7 @@ impl Replica {
             let id = CellId(bits.bits(14)? as u16);
             match self.cells.binary_search_by_key(&id, |cell| cell.id) {
                 Ok(_) => return Err(WireError::Range { what: "repeated cell", value: id.0.into(), limit: 1 }),
-                Err(at) => self.cells.insert(at, Cell { id, tick: None, records: Vec::new() }),
+                Err(at) => self.cells.insert(at, Cell { id, tick: None, records: Vec::new(), blob_bytes: 0 }),
             }
         }
         Ok(())
@@ -124,7 +139,6 @@ mod tests {
     use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
     use crate::game::EntityId;
-    use glam::Vec2;
     use std::sync::Arc;
 
     const KINDS: &[KindSpec] = &[
