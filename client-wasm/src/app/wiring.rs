@@ -6,7 +6,7 @@ use std::rc::Rc;
 use broadside_shared::arena::ArenaInput;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Event, HtmlElement};
+use web_sys::{Document, Event, HtmlElement};
 
 use super::{App, Shared};
 use crate::browser::{self, listen};
@@ -57,16 +57,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
             with(&app, call);
         });
     }
-    let lines: HtmlElement = element(&document, "lab-lines")?;
-    let shared = Rc::clone(app);
-    listen(&lines, "click", move |event: Event| {
-        with(&shared, |app| app.choose_line(&event));
-    });
-    let lab: HtmlElement = element(&document, "lab")?;
-    let shared = Rc::clone(app);
-    listen(&lab, "input", move |_: Event| {
-        with(&shared, App::change_lab);
-    });
+    attach_lab(app, &document)?;
     let rail: HtmlElement = element(&document, "rail-touch")?;
     for (kind, button) in [("pointerdown", ArenaInput::RAIL), ("pointerup", 0), ("pointercancel", 0)] {
         let devices = Rc::clone(&devices);
@@ -93,6 +84,21 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
     probe::install(move || with(&shared, |app| app.report()).unwrap_or(wasm_bindgen::JsValue::NULL));
     run_images(app);
     run_timer(app, &window)
+}
+
+/// Connects the panel of lines and switches.
+fn attach_lab(app: &Shared, document: &Document) -> Result<(), String> {
+    let lines: HtmlElement = element(document, "lab-lines")?;
+    let shared = Rc::clone(app);
+    listen(&lines, "click", move |event: Event| {
+        with(&shared, |app| app.choose_line(&event));
+    });
+    let lab: HtmlElement = element(document, "lab")?;
+    let shared = Rc::clone(app);
+    listen(&lab, "input", move |_: Event| {
+        with(&shared, App::change_lab);
+    });
+    Ok(())
 }
 
 /// What the browser calls before it repaints.
