@@ -45,6 +45,8 @@ pub struct SimClient<G: Game> {
     pub flow: Flow,
     /// Until when the program stands still: it neither reads nor acts.
     pub frozen_until: MonoTime,
+    /// Its line is cut: nothing moves either way, pings are not answered.
+    pub cut: bool,
     freezes: Option<Spells>,
     down: Pipe,
     up: Pipe,
@@ -90,6 +92,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             closed: None,
             flow: Flow::default(),
             frozen_until: MonoTime(0),
+            cut: false,
             freezes: line.freezes(seed),
             down,
             up,
@@ -140,7 +143,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             if c.closed.is_some() {
                 continue;
             }
-            while let Some(frame) = c.up.receive(self.now) {
+            while let Some(frame) = c.up.receive(self.now).filter(|_| !c.cut) {
                 c.session.handle_frame(now, &frame);
             }
             if c.session.poll_timeout().is_some_and(|at| at <= now) {
@@ -150,7 +153,8 @@ impl<G: Game<Config: Default>> Sim<G> {
                 match output {
                     SessionOutput::Send(frame) => c.down.send(self.now, frame),
                     // A socket answers pings even if its program is frozen.
-                    SessionOutput::Ping => c.session.handle_alive(now),
+                    SessionOutput::Ping if !c.cut => c.session.handle_alive(now),
+                    SessionOutput::Ping => {}
                     SessionOutput::Join(name) => match self.room.join(name, &mut self.out) {
                         Ok(player) => {
                             c.player = Some(player);
@@ -205,7 +209,7 @@ impl<G: Game<Config: Default>> Sim<G> {
         if let Some(until) = c.freezes.as_mut().and_then(|spells| spells.stands_until(now)) {
             c.frozen_until = until;
         }
-        if now < c.frozen_until {
+        if now < c.frozen_until || c.cut {
             return;
         }
         while let Some(frame) = c.down.receive(now) {

@@ -1,10 +1,14 @@
 //! The toy game and the arena through the whole engine.
 
-use broadside_shared::arena::Arena;
+use broadside_shared::arena::fields::SHOT;
 use broadside_shared::arena::input::ArenaInput;
+use broadside_shared::arena::{Arena, Shot};
 use broadside_shared::client::{Client, ClientEvent};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::link::LinkProfile;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::replication::cells::CellId;
+use broadside_shared::replication::fields::Record;
 use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
@@ -97,6 +101,65 @@ fn a_client_that_froze_is_at_the_present_within_a_second_and_gets_no_backlog() {
         let expected = (frozen_s + 1.0) * 30.0;
         assert!((told(&sim, other) - other_before) as f64 > expected - 3.0, "the other notices nothing");
     }
+}
+
+#[test]
+fn who_is_cut_off_for_a_minute_loses_the_socket_after_ten_seconds_and_joins_again_at_once() {
+    let mut sim = Sim::<Arena>::new(3, 2);
+    let lost = sim.connect(&line("cable"));
+    let other = sim.connect(&line("cable"));
+    let mut drive = weave(ArenaInput::THRUST);
+    sim.run(3.0, &mut drive);
+    let told = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
+    let other_before = told(&sim, other);
+    sim.clients[lost].cut = true;
+    sim.run(9.5, &mut drive);
+    assert_eq!(sim.clients[lost].closed, None);
+    sim.run(1.0, &mut drive);
+    assert_eq!(sim.clients[lost].closed, Some(CloseCode::Silent));
+    assert_eq!(sim.room.players(), 1, "the seat is free");
+    sim.run(49.5, &mut drive);
+    let back = sim.connect(&line("cable"));
+    sim.run(1.0, &mut drive);
+    let stats = sim.clients[back].client.stats();
+    assert!(stats.snapshots > 20 && stats.snapshot_age_ms < 120.0, "{stats:?}");
+    assert!((told(&sim, other) - other_before) as f64 > 61.0 * 30.0 - 3.0, "the other notices nothing");
+}
+
+#[test]
+fn who_comes_late_or_skipped_sees_the_shots_in_flight() {
+    let mut sim = Sim::<Arena>::new(11, 2);
+    let gunner = sim.connect(&LinkProfile::CLEAN);
+    let mut drive = weave(ArenaInput::FIRE);
+    let (mut late, mut skipped) = (0, 0);
+    for _ in 0..20 {
+        sim.run(1.0, &mut drive);
+        // The arena is larger than a view: only newcomers that come up near the gunner can tell.
+        let newcomer = sim.connect(&LinkProfile::CLEAN);
+        sim.run(0.3, &mut drive);
+        late += shots_known(&sim, newcomer).expect("no shot of a subscribed cell is missing");
+        sim.clients[gunner].frozen_until = MonoTime(sim.now.0 + 400_000);
+        sim.run(0.5, &mut drive);
+        skipped += shots_known(&sim, gunner).expect("no shot of a subscribed cell is missing");
+        sim.drop_client(newcomer);
+    }
+    assert!(late > 0 && skipped > 20, "{late} seen by newcomers, {skipped} after a pause");
+}
+
+/// How many shots a client knows, if it knows all that had been fired well before its snapshot and lie in its cells.
+fn shots_known(sim: &Sim<Arena>, index: usize) -> Option<usize> {
+    let client = &sim.clients[index].client;
+    let of = client.snapshot_tick()?;
+    let known: Vec<u16> = client.replica().records().filter(|r| r.kind == SHOT).map(|r| r.id.0).collect();
+    let mut placed = Vec::new();
+    sim.room.game().replicate(of, &mut placed);
+    let cells: Vec<CellId> = client.replica().cells().collect();
+    let in_reach = |at: Vec2, record: &Record| {
+        let middle = (at - CellId::of(at).centre()).abs().max_element() < CellId::SIZE * 0.4;
+        middle && cells.contains(&CellId::of(at)) && Shot::read(record).start < of
+    };
+    let expected = placed.iter().filter(|(at, r)| r.kind == SHOT && in_reach(*at, r));
+    expected.map(|(_, r)| known.contains(&r.id.0)).all(|knows| knows).then_some(known.len())
 }
 
 #[test]
