@@ -158,8 +158,8 @@ fn shots_known(sim: &Sim<Arena>, index: usize) -> Option<usize> {
         let middle = (at - CellId::of(at).centre()).abs().max_element() < CellId::SIZE * 0.4;
         middle && cells.contains(&CellId::of(at)) && Shot::read(record).start < of
     };
-    let expected = placed.iter().filter(|(at, r)| r.kind == SHOT && in_reach(*at, r));
-    expected.map(|(_, r)| known.contains(&r.id.0)).all(|knows| knows).then_some(known.len())
+    let mut expected = placed.iter().filter(|(at, r)| r.kind == SHOT && in_reach(*at, r));
+    expected.all(|(_, r)| known.contains(&r.id.0)).then_some(known.len())
 }
 
 #[test]
