@@ -32,7 +32,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
     pub capacity: u16,
 
-    /// Open connections of every kind, 1 to 100000; one more is told that the server is full
+    /// Open connections of every kind, 1 to 100000; who comes to play beyond that is told that the server is full
     #[arg(long, env = "BROADSIDE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS", value_parser = max_connections)]
     pub max_connections: usize,
 

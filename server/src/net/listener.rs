@@ -18,6 +18,9 @@ use crate::http::router;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest head of a request in bytes, hyper's smallest; a longer one is answered with 431.
 const HEAD_MAX: usize = 16 * 1024;
+/// Connections taken beyond the configured number, so that a page can still be told why it cannot play: its WebSocket is closed with
+/// a code, which its script can read, while it cannot read a refused handshake.
+pub const SPARE_CONNECTIONS: usize = 32;
 /// Time that open connections have to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -40,7 +43,7 @@ pub async fn serve<G: Game>(listener: TcpListener, app: Arc<App<G>>) {
             }
         };
         let guard = Guard::new(&app);
-        if guard.open > app.config.max_connections {
+        if guard.open > app.config.max_connections + SPARE_CONNECTIONS {
             tokio::spawn(refuse(stream, guard));
             continue;
         }

@@ -60,6 +60,10 @@ pub async fn run<G: Game>(app: Arc<App<G>>, stream: TcpStream, early: Bytes, pee
     let socket = WebSocketStream::from_partially_read(io, early.into(), Role::Server, Some(ws_config())).await;
     let mut reader =
         Reader { session: Session::new(app.clock.now()), app, conn, socket, peer, seat: None, closing: None };
+    if reader.app.connections.load(Ordering::Acquire) > reader.app.config.max_connections {
+        reader.session.handle_close(CloseCode::ServerFull);
+        reader.drive().await;
+    }
     reader.serve().await;
     reader.conn.end();
     if let Some((room, seated)) = reader.seat.take() {

@@ -1,10 +1,12 @@
 //! Who is let in, and what the others are told in words of HTTP.
 
 use broadside_bots::socket::{PlayError, connect};
+use broadside_server::net::listener::SPARE_CONNECTIONS;
 use broadside_shared::protocol::SUBPROTOCOL;
+use tokio::net::TcpStream;
 
 use crate::http::{Reply, ask, get};
-use crate::scene::{Server, bare, greet, within};
+use crate::scene::{Server, bare, close_of, greet, is_let_in, within};
 
 /// Shakes hands as a browser would, with some headers changed; "" leaves one out.
 async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
@@ -76,12 +78,32 @@ async fn one_connection_too_many_is_told_so_and_a_place_that_is_freed_is_given_a
     let server = Server::start_with(|config| config.max_connections = 1).await;
     let mut first = bare(&server).await;
     greet(&mut first).await;
+    let mut second = bare(&server).await;
+    assert_eq!(close_of(&mut second).await, (4008, "server is full".to_owned()));
+    drop(second);
+    // Beyond the spare ones nothing is even upgraded.
+    let mut idle = Vec::new();
+    for _ in 0..SPARE_CONNECTIONS {
+        idle.push(TcpStream::connect(server.address()).await.expect("it listens"));
+    }
+    let full = async { while get(server.address(), "/healthz", &[]).await.status != 503 {} };
+    within("the last places to be taken", full).await;
     let reply = get(server.address(), "/healthz", &[]).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, "10"), "{}", reply.text());
-    let refused = connect(&server.target()).await.expect_err("the place is taken");
+    let refused = connect(&server.target()).await.expect_err("every place is taken");
     let PlayError::Handshake { cause, .. } = refused else { panic!("{refused}") };
     assert!(cause.contains("503") && cause.contains("server is full"), "{cause}");
+    drop(idle);
     drop(first);
-    within("the place to be free again", async { while connect(&server.target()).await.is_err() {} }).await;
+    let free = async {
+        loop {
+            if let Ok(mut socket) = connect(&server.target()).await
+                && is_let_in(&mut socket).await
+            {
+                return;
+            }
+        }
+    };
+    within("the place to be free again", free).await;
     server.end().await;
 }

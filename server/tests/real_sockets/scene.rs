@@ -232,6 +232,14 @@ pub async fn greet(socket: &mut Socket) {
     assert!(matches!(welcome, ServerMsg::Welcome { revision: REVISION, .. }), "{welcome:?}");
 }
 
+/// Says hello; true if a welcome comes and not a close.
+pub async fn is_let_in(socket: &mut Socket) -> bool {
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned() };
+    // A server that closes at once may not take the hello any more.
+    let _ = socket.send(Message::Binary(encode_client(&hello).into())).await;
+    matches!(within("an answer to the hello", socket.next()).await, Some(Ok(Message::Binary(_))))
+}
+
 /// Greets, joins and hears of the seat.
 pub async fn sit(socket: &mut Socket, name: &str) -> ServerMsg {
     greet(socket).await;
