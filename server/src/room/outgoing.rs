@@ -12,7 +12,7 @@ use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::viewer::{Thinning, Viewer};
-use broadside_shared::replication::world::{EncodeStats, HISTORY_TICKS, WorldHistory, WorldState};
+use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
@@ -144,12 +144,6 @@ impl Outgoing {
     #[must_use]
     pub fn sizes(&self) -> FrameBytes {
         self.sizes
-    }
-
-    /// Encoding work done so far.
-    #[must_use]
-    pub fn encode_stats(&self) -> EncodeStats {
-        self.history.stats()
     }
 }
 

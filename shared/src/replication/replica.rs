@@ -102,11 +102,6 @@ impl Replica {
         self.cells.iter().map(|cell| cell.id)
     }
 
-    /// Forgets everything, as a new connection must.
-    pub fn reset(&mut self) {
-        self.cells.clear();
-    }
-
     fn resubscribe(&mut self, bits: &mut BitReader) -> Result<(), WireError> {
         let removed = bits.count(0, self.cells.len(), "removed cells")?;
         let (mut index, mut shift) = (0usize, 0usize);

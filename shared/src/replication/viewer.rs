@@ -142,11 +142,6 @@ impl Viewer {
         CellsWritten { cells: self.subscribed.len(), blob_bytes: out.len() - from - head_bytes, head_bytes }
     }
 
-    /// Forgets what was told: the next frame starts over with keyframes.
-    pub fn reset(&mut self) {
-        self.subscribed.clear();
-    }
-
     /// The cells subscribed to, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.subscribed.iter().map(|s| s.cell)
