@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::link::{LinkProfile, Spells};
+use broadside_shared::protocol::message::RoomChoice;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 use hdrhistogram::Histogram;
@@ -200,7 +201,7 @@ async fn play(plan: LoadPlan, index: usize, progress: Arc<LoadProgress>) -> Opti
 async fn join(plan: &LoadPlan, index: usize, brain: bool) -> Result<Player, PlayError> {
     let name = Name::new(&format!("load {index}")).expect("short and visible");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
-    let config = ClientConfig { name, agent, detail: Detail::Replica };
+    let config = ClientConfig { name, agent, room: RoomChoice::Quick, detail: Detail::Replica };
     let seed = plan.seed.wrapping_add(index as u64);
     let pilot = if brain { Pilot::brain(seed, plan.skill) } else { Pilot::pattern(seed) };
     let mut player = Player::connect(&plan.target, config, pilot).await?;

@@ -1,5 +1,6 @@
 //! Opening a WebSocket, and what went wrong in one line.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use broadside_shared::link::LinkProfile;
@@ -86,6 +87,31 @@ impl Target {
 }
 
 impl Target {
+    /// Finds the address of the host.
+    ///
+    /// # Errors
+    /// [`PlayError::Unreachable`] when nobody knows the host.
+    pub fn resolve(&self) -> Result<SocketAddr, PlayError> {
+        let unreachable = |cause: String| PlayError::Unreachable { target: self.to_string(), cause };
+        let found = (self.host.as_str(), self.port).to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
+        let found: Vec<SocketAddr> = found.collect();
+        // Most local servers listen on the old kind of address only.
+        let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
+        best.copied().ok_or_else(|| unreachable("the host has no address".to_owned()))
+    }
+
+    /// What to ask the server for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |path| path.as_str())
+    }
+
+    /// The host and port as the address names them.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.uri.authority().map_or(self.host.as_str(), |authority| authority.as_str())
+    }
+
     /// The same server, reached through a line: starts a proxy that makes it.
     ///
     /// # Errors

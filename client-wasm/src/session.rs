@@ -8,6 +8,7 @@ use broadside_shared::client::{Client, ClientConfig, Detail, Phase, Received};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
+use broadside_shared::protocol::message::RoomChoice;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 
@@ -73,7 +74,7 @@ impl Session {
     pub fn open(name: Name, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
-        let client = Client::new(ClientConfig { name, agent, detail: Detail::View });
+        let client = Client::new(ClientConfig { name, agent, room: RoomChoice::Quick, detail: Detail::View });
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         Ok(Session { socket, client, watch: None, line: None, wake, heard_at: browser::now() })
     }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
+use crate::http::metrics::Network;
+
 /// The Broadside server: one port serves the game, its API and its WebSocket.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "broadside-server", version, about, max_term_width = 100)]
@@ -28,13 +30,25 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", default_value_t = 2, value_name = "TICKS", value_parser = snapshot_every)]
     pub snapshot_every: u32,
 
-    /// Players the arena seats, 1 to 8000
+    /// Players an arena seats, 1 to 8000
     #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
     pub capacity: u16,
 
     /// Open connections of every kind, 1 to 100000; who comes to play beyond that is told that the server is full
     #[arg(long, env = "BROADSIDE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS", value_parser = max_connections)]
     pub max_connections: usize,
+
+    /// Arenas open from the start, 1 to 1000; --capacity is that of each
+    #[arg(long, env = "BROADSIDE_ROOMS", default_value_t = 1, value_name = "ROOMS", value_parser = rooms)]
+    pub rooms: u16,
+
+    /// Threads that own the connections, 1 to 64 [default: one per core]
+    #[arg(long, env = "BROADSIDE_SHARDS", value_name = "THREADS", value_parser = shards)]
+    pub shards: Option<usize>,
+
+    /// Who may read /metrics besides this machine: addresses, or networks such as 10.0.0.0/8, separated by commas
+    #[arg(long, env = "BROADSIDE_METRICS_ALLOW", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
+    pub metrics_allow: Vec<Network>,
 
     /// Seed of the world, 0 to 18446744073709551615; equal seeds and inputs give equal worlds [default: drawn at start]
     #[arg(long, env = "BROADSIDE_SEED", value_name = "NUMBER")]
@@ -64,6 +78,9 @@ impl Default for Config {
             snapshot_every: 2,
             capacity: 2000,
             max_connections: 10_000,
+            rooms: 1,
+            shards: None,
+            metrics_allow: Vec::new(),
             seed: None,
             log_format: LogFormat::Text,
         }
@@ -80,6 +97,14 @@ fn snapshot_every(text: &str) -> Result<u32, String> {
 
 fn capacity(text: &str) -> Result<u16, String> {
     in_range(text, 1..=8000, " players")
+}
+
+fn rooms(text: &str) -> Result<u16, String> {
+    in_range(text, 1..=1000, " rooms")
+}
+
+fn shards(text: &str) -> Result<usize, String> {
+    in_range(text, 1..=64, " threads")
 }
 
 fn max_connections(text: &str) -> Result<usize, String> {
@@ -111,6 +136,7 @@ mod tests {
             ("--capacity", "0", "must be 1 to 8000 players"),
             ("--port", "99999", "must be 0 to 65535"),
             ("--max-connections", "many", "must be 1 to 100000 connections"),
+            ("--metrics-allow", "10.0.0.0/33", "must be 0 to 32"),
         ] {
             let refusal =
                 Config::try_parse_from(["broadside-server", flag, value]).expect_err("out of range").to_string();

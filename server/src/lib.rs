@@ -6,23 +6,27 @@
 //! | [`room`] | PURE. One match: inputs in, a tick stepped, what to tell whom out |
 //! | [`session`] | PURE. One connection as a state machine: hello, join, limits, close |
 //! | [`lobby`] | the directory of rooms |
-//! | [`driver`] | a room's thread: waits for each tick, steps the room, hands the result to the sender |
-//! | [`net`] | listener, WebSocket upgrade, the connection and its outbox, the sender |
-//! | [`http`] | assets, health, the room list |
+//! | [`driver`] | a room's thread: waits for each tick, steps the room, leaves the result with the shards |
+//! | [`net`] | listener, WebSocket upgrade, the shards that own the connections |
+//! | [`http`] | assets, health, metrics, the room list |
+//! | [`metrics`] | what the server counts of itself |
 //!
-//! The way of a byte: `net::reader` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::sender` -> `net::conn`.
+//! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
+//! `net::conn`.
 
 pub mod clock;
 pub mod config;
 pub mod driver;
 pub mod http;
 pub mod lobby;
+pub mod metrics;
 pub mod net;
 pub mod room;
 pub mod session;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
 use broadside_shared::arena::Arena;
@@ -32,7 +36,10 @@ use tokio::sync::watch;
 
 use clock::MonoClock;
 use config::Config;
+use driver::Grounds;
 use lobby::Directory;
+use metrics::Metrics;
+use net::shard::{self, Inbox, ShardMail};
 use room::RoomConfig;
 
 /// What every connection shares.
@@ -43,10 +50,22 @@ pub struct App<G: Game> {
     pub clock: MonoClock,
     /// The rooms.
     pub directory: Directory<G>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Those who own the WebSockets.
+    pub shards: Arc<[Inbox<G>]>,
+    next_shard: AtomicUsize,
     /// Turns true once, when the server is to end.
     pub ending: watch::Receiver<bool>,
     /// Open connections, HTTP and WebSocket.
-    pub connections: std::sync::atomic::AtomicUsize,
+    pub connections: AtomicUsize,
+}
+
+impl<G: Game> App<G> {
+    /// The shard for the next connection: in turn.
+    pub fn next_shard(&self) -> &Inbox<G> {
+        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
+    }
 }
 
 /// Resolves when the app is ending.
@@ -61,17 +80,27 @@ pub struct Running {
     pub address: SocketAddr,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
-    rooms: Arc<App<Arena>>,
+    shards: Vec<std::thread::JoinHandle<()>>,
+    app: Arc<App<Arena>>,
 }
 
 impl Running {
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
     pub async fn end(self) {
         let _ = self.ending.send(true);
+        for inbox in self.app.shards.iter() {
+            inbox.post([ShardMail::End]);
+        }
         let _ = self.served.await;
-        let rooms = self.rooms;
-        // Room threads end at their next tick.
-        let _ = tokio::task::spawn_blocking(move || rooms.directory.end()).await;
+        let (app, shards) = (self.app, self.shards);
+        let wait = move || {
+            for shard in shards {
+                let _ = shard.join();
+            }
+            // Room threads end at their next tick.
+            app.directory.end();
+        };
+        let _ = tokio::task::spawn_blocking(wait).await;
     }
 }
 
@@ -88,21 +117,44 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let address = listener.local_addr().context("cannot read the bound address")?;
     let (ending, ending_seen) = watch::channel(false);
     let clock = MonoClock::start();
-    let directory = Directory::new();
-    let room = RoomConfig {
-        snapshot_every: config.snapshot_every,
-        capacity: config.capacity,
-        seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
-    };
-    directory.open("arena", room, clock).context("cannot start the room's threads")?;
+    let metrics = Arc::new(Metrics::new());
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let count = config.shards.unwrap_or_else(cores);
+    let prepared = (0..count).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
+    let (inboxes, watches): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
+    let shards: Arc<[Inbox<Arena>]> = inboxes.into();
+    let grounds = Grounds { clock, metrics: Arc::clone(&metrics), shards: Arc::clone(&shards) };
     let app = Arc::new(App {
+        directory: Directory::new(grounds),
         config,
         clock,
-        directory,
+        metrics,
+        shards,
+        next_shard: AtomicUsize::new(0),
         ending: ending_seen,
-        connections: std::sync::atomic::AtomicUsize::new(0),
+        connections: AtomicUsize::new(0),
     });
+    let spawn = |(index, watch)| shard::spawn(Arc::clone(&app), index, watch);
+    let shards = watches.into_iter().enumerate().map(spawn).collect::<std::io::Result<Vec<_>>>();
+    let shards = shards.context("cannot start the threads of the shards")?;
+    open_rooms(&app)?;
     let served = tokio::spawn(net::listener::serve(listener, Arc::clone(&app)));
     tracing::info!(%address, game = Arena::NAME, "listening");
-    Ok(Running { address, ending, served, rooms: app })
+    Ok(Running { address, ending, served, shards, app })
+}
+
+/// Opens the arenas there are from the start.
+fn open_rooms(app: &App<Arena>) -> anyhow::Result<()> {
+    let config = &app.config;
+    let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
+    for index in 0..config.rooms {
+        let room = RoomConfig {
+            snapshot_every: config.snapshot_every,
+            capacity: config.capacity,
+            seed: seed.wrapping_add(u64::from(index)),
+        };
+        let name = if config.rooms == 1 { "arena".to_owned() } else { format!("arena {}", index + 1) };
+        app.directory.open(&name, room).with_context(|| format!("cannot start the thread of room {}", index + 1))?;
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
-//! HTTP: the assets, health, the list of rooms, and the way to the WebSocket.
+//! HTTP: the assets, health, the list of rooms, the metrics, and the way to the WebSocket.
 
 pub mod assets;
+pub mod metrics;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +23,7 @@ pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
     Router::new()
         .route("/ws", any(upgrade::<G>))
         .route("/healthz", get(healthz::<G>))
+        .route("/metrics", get(metrics::metrics::<G>))
         .route("/api/rooms", get(rooms::<G>))
         .route("/api/{*rest}", any(no_such_route))
         .fallback(assets::serve::<G>)
@@ -83,6 +85,7 @@ async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
         name: String,
         game: &'static str,
         players: u16,
+        waiting: u32,
         capacity: u16,
         tick: u32,
         tick_hz: u32,
@@ -94,6 +97,7 @@ async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
         superseded: u64,
         budget_steps_down: u64,
         budget_steps_up: u64,
+        governor_level: u8,
     }
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let rooms: Vec<Room> = app
@@ -105,6 +109,7 @@ async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
             name: room.name.clone(),
             game: G::NAME,
             players: room.figures.players.load(Ordering::Relaxed),
+            waiting: room.figures.waiting.load(Ordering::Relaxed),
             capacity: room.config.capacity,
             tick: room.figures.tick.load(Ordering::Relaxed),
             tick_hz: G::TICK_HZ,
@@ -116,6 +121,7 @@ async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
             superseded: load(&room.figures.superseded),
             budget_steps_down: load(&room.figures.budget_steps_down),
             budget_steps_up: load(&room.figures.budget_steps_up),
+            governor_level: room.figures.level.load(Ordering::Relaxed),
         })
         .collect();
     ([(HeaderName::from_static("cache-control"), "no-store")], Json(rooms)).into_response()

@@ -1,212 +1,324 @@
-//! One connection's outbox: the one owner of what is written to its socket.
+//! One open WebSocket: what comes in as messages, and the outbox that is the one way out.
 //!
-//! Snapshots come from the sender's thread, answers from the reader's task, pongs and closes from tungstenite. All go through
-//! here, each a whole WebSocket frame, so that none is ever torn: what a write leaves over is finished before anything else.
-//! The outbox is bounded by newest-wins: while bytes are waiting, a snapshot is refused and not queued.
+//! Snapshots, answers, and what tungstenite writes by itself (pongs, closes) all go through the outbox, each a whole frame, so
+//! that none is ever torn: what a write leaves over is finished before anything else. It is bounded by newest-wins: while
+//! bytes wait, a snapshot is refused and not queued. A connection belongs to one thread.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::io::{self, Read, Write};
 
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::time::{MonoTime, Tick};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use broadside_shared::protocol::limits::CLIENT_FRAME_MAX;
+use bytes::Bytes;
+use mio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WsCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
 /// Bytes waiting for one socket at the most; a connection that needs more takes nothing and is ended.
 const OUTBOX_MAX: usize = 64 * 1024;
+/// What a quiet outbox keeps of the room that a backlog took.
+const OUTBOX_KEPT: usize = 1024;
 /// Room that `frame_header` needs in front of a payload.
 pub const HEADER_MAX: usize = 10;
 /// The first byte of a WebSocket frame: final, binary (RFC 6455, section 5.2).
 const FINAL_BINARY: u8 = 0x82;
+/// What the kernel may hold of unsent bytes of one connection before the socket refuses more. A backstop: what a client has
+/// not acknowledged is bounded before that.
+#[cfg(target_os = "linux")]
+const NOTSENT_LOWAT: u32 = 16 * 1024;
+/// Send buffer of a socket. Linux doubles it for its own accounts.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Bytes read at once: a handful of input packets. One read that brings less has emptied the socket.
+const READ_AT_ONCE: usize = 512;
 
 /// One open WebSocket.
 pub struct Conn {
-    stream: TcpStream,
-    outbox: Mutex<Outbox>,
-    /// Bytes wait for the socket to take them.
-    waiting: Notify,
-    /// The newest acknowledged snapshot and when the word came: tick in the upper half, milliseconds in the lower.
-    acked: AtomicU64,
-    /// The seat was told to the client: snapshots may follow.
-    live: AtomicBool,
-    /// Someone else than the reader wants it closed: a code, or 0.
-    close_wanted: AtomicU64,
-    close_asked: Notify,
+    wire: Wire,
+    ws: WebSocketContext,
+    /// What follows is not looked at any more.
+    deaf: bool,
 }
 
-#[derive(Default)]
-struct Outbox {
+/// The socket and what waits for it.
+struct Wire {
+    stream: TcpStream,
     pending: Vec<u8>,
+    /// How much of `pending` is written.
     written: usize,
     ended: bool,
+    /// The last read took all there was: another one would only be told so by the kernel.
+    drained: bool,
+    /// The other end has closed its side: reads go on until they say so.
+    closing: bool,
+    traffic: Traffic,
 }
 
-/// What became of a snapshot.
+/// What one connection moved, since the last [`Conn::take_traffic`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// System calls that read.
+    pub reads: u64,
+    /// Bytes that they brought.
+    pub bytes_in: u64,
+    /// System calls that wrote.
+    pub writes: u64,
+}
+
+/// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// It was written, or the last of it waits for the socket.
     Written,
-    /// Earlier bytes still wait: a newer snapshot will take its place.
-    Superseded,
     /// The connection is over.
     Ended,
 }
 
+/// What the watch says of a socket that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readable {
+    /// There are bytes.
+    More,
+    /// There may be bytes, and then the end: the other side has closed.
+    ToTheEnd,
+}
+
+/// What came in.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message.
+    Message(Message),
+    /// A frame longer than [`CLIENT_FRAME_MAX`]; nothing after it is looked at.
+    TooLong,
+    /// Nothing for now.
+    Nothing,
+    /// The connection is over, in good order or not.
+    Ended,
+}
+
 impl Conn {
-    /// A connection over an upgraded stream.
+    /// A connection over an upgraded stream; `early` holds bytes that came right behind the handshake.
     #[must_use]
-    pub fn new(stream: TcpStream) -> Self {
-        Conn {
+    pub fn new(stream: TcpStream, early: &[u8]) -> Self {
+        // The library's defaults are 128 KiB of read buffer per connection and messages of 64 MiB; ours are tens of bytes.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_AT_ONCE)
+            .write_buffer_size(0)
+            .max_write_buffer_size(8 * 1024)
+            .max_message_size(Some(CLIENT_FRAME_MAX))
+            .max_frame_size(Some(CLIENT_FRAME_MAX));
+        let ws = if early.is_empty() {
+            WebSocketContext::new(Role::Server, Some(config))
+        } else {
+            WebSocketContext::from_partially_read(early.to_vec(), Role::Server, Some(config))
+        };
+        set_options(&stream);
+        let wire = Wire {
             stream,
-            outbox: Mutex::default(),
-            waiting: Notify::new(),
-            acked: AtomicU64::new(0),
-            live: AtomicBool::new(false),
-            close_wanted: AtomicU64::new(0),
-            close_asked: Notify::new(),
+            pending: Vec::new(),
+            written: 0,
+            ended: false,
+            drained: false,
+            closing: false,
+            traffic: Traffic::default(),
+        };
+        Conn { wire, ws, deaf: false }
+    }
+
+    /// The socket, to be watched.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.wire.stream
+    }
+
+    /// The socket has something.
+    pub fn handle_readable(&mut self, readable: Readable) {
+        self.wire.drained = false;
+        self.wire.closing |= readable == Readable::ToTheEnd;
+    }
+
+    /// The next thing that came in. Call it until [`Heard::Nothing`] or [`Heard::Ended`].
+    pub fn hear(&mut self) -> Heard {
+        if self.deaf {
+            return self.discard();
+        }
+        match self.ws.read(&mut self.wire) {
+            Ok(message) => Heard::Message(message),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                self.deaf = true;
+                Heard::TooLong
+            }
+            Err(error) => {
+                tracing::debug!(%error, "connection over");
+                Heard::Ended
+            }
         }
     }
 
-    /// Whether a snapshot would be written now: no bytes wait and the connection is not over.
-    pub fn ready(&self) -> Sent {
-        let mut outbox = self.lock();
-        if outbox.ended {
-            return Sent::Ended;
-        }
-        match outbox.flush(&self.stream) {
-            Ok(true) => Sent::Written,
-            Ok(false) => Sent::Superseded,
+    /// Whether a snapshot would be written now: nothing waits for the socket.
+    pub fn is_free(&self) -> bool {
+        self.wire.pending.is_empty()
+    }
+
+    /// Whether nothing can be written any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.wire.ended
+    }
+
+    /// Bytes that wait for the socket.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.wire.pending.len() - self.wire.written
+    }
+
+    /// Writes a binary frame after whatever waits: `buffer` holds [`HEADER_MAX`] free bytes, then the payload.
+    pub fn send_framed(&mut self, buffer: &mut [u8]) -> Sent {
+        let start = frame_header(buffer);
+        self.wire.put(&buffer[start..])
+    }
+
+    /// Sends an empty WebSocket ping.
+    pub fn send_ping(&mut self) {
+        // What cannot be written ends the connection in `Wire::put`.
+        let _ = self.ws.write(&mut self.wire, Message::Ping(Bytes::new()));
+    }
+
+    /// Sends a close frame. What still comes in should be heard out, so that the other end gets to read it.
+    pub fn send_close(&mut self, code: CloseCode) {
+        let frame = CloseFrame { code: WsCode::from(code.code()), reason: code.reason().into() };
+        let _ = self.ws.close(&mut self.wire, Some(frame));
+        // The library writes a close when it next reads or flushes.
+        let _ = self.ws.flush(&mut self.wire);
+    }
+
+    /// Goes on writing what waits, if the socket takes it.
+    pub fn flush(&mut self) -> Sent {
+        match self.wire.flush_pending() {
+            Ok(()) => Sent::Written,
             Err(_) => Sent::Ended,
         }
     }
 
-    /// Writes a frame after whatever waits: `buffer` holds [`HEADER_MAX`] free bytes, then the payload. Snapshots go only when
-    /// [`Conn::ready`] said so.
-    pub fn send_framed(&self, buffer: &mut [u8]) -> Sent {
-        let start = frame_header(buffer);
-        let mut outbox = self.lock();
-        if outbox.ended { Sent::Ended } else { self.put(&mut outbox, &buffer[start..]) }
+    /// What moved since the last call.
+    pub fn take_traffic(&mut self) -> Traffic {
+        std::mem::take(&mut self.wire.traffic)
     }
 
-    /// Writes a control frame, after whatever waits.
-    pub fn send_control(&self, payload: &[u8]) -> Sent {
-        let mut buffer = vec![0; HEADER_MAX];
-        buffer.extend_from_slice(payload);
-        self.send_framed(&mut buffer)
-    }
-
-    /// Finishes writing what waits, whenever there is something, for as long as it is polled.
-    pub async fn drain(&self) -> io::Error {
-        loop {
-            self.waiting.notified().await;
-            loop {
-                if let Err(error) = self.stream.writable().await {
-                    return error;
-                }
-                let flushed = self.lock().flush(&self.stream);
-                match flushed {
-                    Ok(true) => break,
-                    Ok(false) => {}
-                    Err(error) => return error,
-                }
-            }
+    /// Reads and forgets: while we wait for the end of a peer that broke the rules, its bytes must not fill the socket, or the
+    /// kernel would answer with a reset and our close frame would be lost.
+    fn discard(&mut self) -> Heard {
+        let mut sink = [0; 4096];
+        match self.wire.read(&mut sink) {
+            Ok(0) => Heard::Ended,
+            Ok(_) => self.discard(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
+            Err(_) => Heard::Ended,
         }
     }
+}
 
-    /// The client was told of its seat: the sender may begin.
-    pub fn go_live(&self) {
-        self.live.store(true, Ordering::Release);
-    }
-
-    /// Whether the sender may write snapshots.
-    pub fn is_live(&self) -> bool {
-        self.live.load(Ordering::Acquire)
-    }
-
-    /// The client acknowledged a snapshot.
-    pub fn ack(&self, tick: Tick, at: MonoTime) {
-        let ms = (at.0 / 1000) as u32;
-        self.acked.store(u64::from(tick.0) << 32 | u64::from(ms), Ordering::Relaxed);
-    }
-
-    /// The newest acknowledged snapshot, and when the word came, to the millisecond.
-    pub fn acked(&self) -> (Tick, MonoTime) {
-        let acked = self.acked.load(Ordering::Relaxed);
-        (Tick((acked >> 32) as u32), MonoTime((acked & u64::from(u32::MAX)) * 1000))
-    }
-
-    /// Asks the connection's task to close it.
-    pub fn ask_close(&self, code: CloseCode) {
-        self.close_wanted.store(u64::from(code.code()), Ordering::Relaxed);
-        self.close_asked.notify_one();
-    }
-
-    /// Resolves when [`Conn::ask_close`] was called, with the code.
-    pub async fn close_asked(&self) -> CloseCode {
-        loop {
-            self.close_asked.notified().await;
-            if let Some(code) = CloseCode::from_code(self.close_wanted.load(Ordering::Relaxed) as u16) {
-                return code;
-            }
-        }
-    }
-
-    /// Nothing may be written any more.
-    pub fn end(&self) {
-        self.lock().ended = true;
-    }
-
+impl Wire {
     /// Writes a whole frame or keeps what the socket does not take.
-    fn put(&self, outbox: &mut Outbox, frame: &[u8]) -> Sent {
-        if outbox.pending.len() - outbox.written + frame.len() > OUTBOX_MAX {
-            outbox.ended = true;
-            self.ask_close(CloseCode::TooSlow);
+    fn put(&mut self, frame: &[u8]) -> Sent {
+        if self.ended {
             return Sent::Ended;
         }
-        outbox.pending.extend_from_slice(frame);
-        match outbox.flush(&self.stream) {
-            Ok(true) => Sent::Written,
-            Ok(false) => {
-                self.waiting.notify_one();
+        if !self.pending.is_empty() {
+            if self.pending.len() - self.written + frame.len() > OUTBOX_MAX {
+                self.ended = true;
+                return Sent::Ended;
+            }
+            self.pending.extend_from_slice(frame);
+            return if self.flush_pending().is_ok() { Sent::Written } else { Sent::Ended };
+        }
+        // The common case: nothing waits, so the frame goes out as it is and is not copied.
+        match self.write_some(frame) {
+            Ok(n) => {
+                self.pending.extend_from_slice(&frame[n..]);
                 Sent::Written
             }
             Err(_) => Sent::Ended,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Outbox> {
-        // A panic elsewhere leaves whole frames behind: the outbox is still good.
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Outbox {
-    /// Writes what waits; true when nothing is left.
-    fn flush(&mut self, stream: &TcpStream) -> io::Result<bool> {
+    /// Writes what waits, as far as the socket takes it.
+    fn flush_pending(&mut self) -> io::Result<()> {
         while self.written < self.pending.len() {
-            match stream.try_write(&self.pending[self.written..]) {
-                Ok(0) => {
-                    self.ended = true;
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
-                Ok(n) => self.written += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => {
-                    self.ended = true;
-                    return Err(error);
-                }
+            let pending = std::mem::take(&mut self.pending);
+            let result = self.write_some(&pending[self.written..]);
+            self.pending = pending;
+            match result? {
+                0 => return Ok(()),
+                n => self.written += n,
             }
         }
         self.pending.clear();
         self.written = 0;
         // A connection that was slow once does not hold its worst backlog for good.
-        self.pending.shrink_to(4096);
-        Ok(true)
+        self.pending.shrink_to(OUTBOX_KEPT);
+        Ok(())
     }
+
+    /// One write; 0 when the socket takes nothing now.
+    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.traffic.writes += 1;
+        match self.stream.write(bytes) {
+            Ok(0) => {
+                self.ended = true;
+                Err(io::ErrorKind::WriteZero.into())
+            }
+            Ok(n) => Ok(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What tungstenite reads. One call of the kernel per readiness: a read that brings less than asked for has emptied the socket,
+/// and the watch reports anew when more comes.
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.drained {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.traffic.reads += 1;
+        let result = self.stream.read(buffer);
+        match &result {
+            Ok(n) => {
+                self.drained = *n < buffer.len() && !self.closing;
+                self.traffic.bytes_in += *n as u64;
+            }
+            Err(error) => self.drained = error.kind() == io::ErrorKind::WouldBlock,
+        }
+        result
+    }
+}
+
+/// What tungstenite writes: whole frames, into the outbox.
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.put(bytes) {
+            Sent::Written => Ok(bytes.len()),
+            Sent::Ended => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn set_options(stream: &TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    // Options are advice: a kernel that refuses one still works.
+    let _ = stream.set_nodelay(true);
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(NOTSENT_LOWAT);
 }
 
 /// Puts a WebSocket header right before the payload of `buffer`, whose first [`HEADER_MAX`] bytes are free. Gives the start of
@@ -228,49 +340,6 @@ fn frame_header(buffer: &mut [u8]) -> usize {
             buffer[2..10].copy_from_slice(&(len as u64).to_be_bytes());
             0
         }
-    }
-}
-
-/// A connection as tungstenite sees it: it reads the socket, and what it writes goes into the outbox.
-pub struct ConnIo(pub Arc<Conn>);
-
-impl AsyncRead for ConnIo {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let stream = &self.0.stream;
-        loop {
-            std::task::ready!(stream.poll_read_ready(cx))?;
-            match stream.try_read(buf.initialize_unfilled()) {
-                Ok(n) => {
-                    buf.advance(n);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
-
-impl AsyncWrite for ConnIo {
-    /// Takes all of it: tungstenite hands over whole frames, and the outbox is bounded.
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let conn = &self.0;
-        let mut outbox = conn.lock();
-        let sent = if outbox.ended { Sent::Ended } else { conn.put(&mut outbox, bytes) };
-        match sent {
-            Sent::Written | Sent::Superseded => Poll::Ready(Ok(bytes.len())),
-            Sent::Ended => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-        }
-    }
-
-    /// Nothing to do: [`Conn::drain`] finishes what waits.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.end();
-        Poll::Ready(socket2::SockRef::from(&self.0.stream).shutdown(std::net::Shutdown::Write))
     }
 }
 

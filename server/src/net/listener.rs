@@ -100,6 +100,7 @@ pub struct Guard<G: Game> {
 impl<G: Game> Guard<G> {
     fn new(app: &Arc<App<G>>) -> Self {
         let open = app.connections.fetch_add(1, Ordering::AcqRel) + 1;
+        app.metrics.connections.inc();
         Guard { app: Arc::clone(app), open }
     }
 }
@@ -107,6 +108,7 @@ impl<G: Game> Guard<G> {
 impl<G: Game> Drop for Guard<G> {
     fn drop(&mut self) {
         self.app.connections.fetch_sub(1, Ordering::AcqRel);
+        self.app.metrics.connections.dec();
     }
 }
 

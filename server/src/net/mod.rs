@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`listener`] | accepts connections, serves HTTP on them, ends them |
 //! | [`upgrade`] | the WebSocket handshake: who may, and what a plain GET is told |
-//! | [`reader`] | one connection's task: frames in, the session, the answers |
-//! | [`conn`] | one connection's outbox: the one owner of what is written to its socket |
-//! | [`sender`] | one room's thread: assembles a frame per connection and writes it |
+//! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
+//! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
+//! | [`conn`] | one socket: what comes in as messages, and the outbox that is the one way out |
+//! | [`fanout`] | one room's part on one shard: assembles a frame per player and writes it |
 
 pub mod conn;
+pub mod fanout;
 pub mod listener;
-pub mod reader;
-pub mod sender;
+pub mod peer;
+pub mod shard;
 pub mod upgrade;

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::listener::Guard;
-use super::reader;
+use super::shard::{ShardMail, Upgraded};
 use crate::App;
 use crate::http::problem;
 
@@ -42,9 +42,15 @@ pub async fn upgrade<G: Game>(
         }
     };
     tokio::spawn(async move {
-        let _counted_until_it_ends = guard;
         match on_upgrade.await.map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>) {
-            Ok(Ok(parts)) => reader::run(app, parts.io.into_inner(), parts.read_buf, peer).await,
+            Ok(Ok(parts)) => match parts.io.into_inner().into_std() {
+                Ok(stream) => {
+                    let stream = mio::net::TcpStream::from_std(stream);
+                    let upgraded = Upgraded { stream, early: parts.read_buf, address: peer, guard };
+                    app.next_shard().post([ShardMail::Connected(upgraded)]);
+                }
+                Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
+            },
             Ok(Err(_)) => tracing::error!(%peer, "the upgraded connection is not the TCP stream we accepted"),
             Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
         }

@@ -56,7 +56,7 @@ impl Budget {
         self.due += 1;
         if taken {
             // Where the rate has fallen, each stands for those that were not due.
-            self.clean += self.every();
+            self.clean += Self::every(self.level);
             self.choked = false;
         } else {
             self.chokes += u32::from(!self.choked);
@@ -86,20 +86,20 @@ impl Budget {
         self.level
     }
 
-    /// What becomes of far cells.
+    /// What becomes of far cells at a level.
     #[must_use]
-    pub fn thinning(&self) -> Thinning {
-        match self.level {
+    pub fn thinning(level: u8) -> Thinning {
+        match level {
             0 => Thinning::None,
             1 => Thinning::Rim,
             _ => Thinning::Deep,
         }
     }
 
-    /// Every how many snapshots that would be due one is sent.
+    /// Every how many snapshots that would be due one is sent, at a level.
     #[must_use]
-    pub fn every(&self) -> u32 {
-        match self.level {
+    pub fn every(level: u8) -> u32 {
+        match level {
             0..=2 => 1,
             3 => 2,
             _ => 4,
@@ -110,6 +110,23 @@ impl Budget {
     #[must_use]
     pub fn steps(&self) -> (u64, u64) {
         (self.steps_down, self.steps_up)
+    }
+}
+
+/// Whether a socket would take a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Socket {
+    /// Nothing waits for it.
+    Free,
+    /// Bytes of before still wait.
+    Clogged,
+}
+
+impl Socket {
+    /// Of a line that says whether it takes more.
+    #[must_use]
+    pub fn from_free(free: bool) -> Socket {
+        if free { Socket::Free } else { Socket::Clogged }
     }
 }
 
@@ -164,19 +181,27 @@ impl Flow {
         }
     }
 
-    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart and the socket free of unwritten bytes or not.
-    pub fn decide(&mut self, interval_us: u64, socket_free: bool) -> Decision {
+    /// The level in force where everyone is stepped down to `floor` at least.
+    #[must_use]
+    pub fn level(&self, floor: u8) -> u8 {
+        self.budget.level.max(floor)
+    }
+
+    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart and everyone stepped down to `floor` at least.
+    pub fn decide(&mut self, interval_us: u64, socket: Socket, floor: u8) -> Decision {
         self.turn = self.turn.wrapping_add(1);
-        let every = self.budget.every();
+        let level = self.level(floor);
+        let every = Budget::every(level);
         if !self.turn.is_multiple_of(every) {
             return Decision::Rest;
         }
         let interval_us = interval_us.max(1) * u64::from(every);
         let explained = self.rtt_us.div_ceil(interval_us).saturating_add(SPARE);
-        let taken = socket_free && (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
+        let taken =
+            socket == Socket::Free && (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
         self.skipped += u64::from(!taken);
         self.budget.note(taken);
-        if taken { Decision::Write(self.budget.thinning()) } else { Decision::Skip }
+        if taken { Decision::Write(Budget::thinning(level)) } else { Decision::Skip }
     }
 
     /// The snapshot of `tick` was written at `at`.
@@ -215,7 +240,7 @@ mod tests {
                 on_way.pop_front();
                 flow.handle_ack(ack, MonoTime(at));
             }
-            if let Decision::Write(_) = flow.decide(INTERVAL_US, true) {
+            if let Decision::Write(_) = flow.decide(INTERVAL_US, Socket::Free, 0) {
                 flow.wrote(Tick(tick), now);
                 on_way.push_back((Tick(tick), now.0 + rtt_us));
             }
@@ -251,7 +276,7 @@ mod tests {
     fn a_budget_steps_down_while_the_line_chokes_and_up_again_ever_more_cautiously() {
         let mut budget = Budget::default();
         (0..200).for_each(|i| budget.note(i % 2 == 0));
-        assert_eq!((budget.level(), budget.every()), (Budget::LEVEL_MAX, 4));
+        assert_eq!(budget.level(), Budget::LEVEL_MAX);
         let until_up = |budget: &mut Budget| {
             let before = budget.level();
             (1..10_000).find(|_| {
@@ -269,6 +294,6 @@ mod tests {
         assert_eq!(until_up(&mut budget), Some((UP_AFTER * 2).div_ceil(4)), "the step up did not last");
         (0..2000).for_each(|_| budget.note(true));
         let (down, up) = budget.steps();
-        assert_eq!((down, budget.level(), budget.every()), (up, 0, 1));
+        assert_eq!((down, budget.level()), (up, 0));
     }
 }

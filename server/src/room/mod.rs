@@ -6,12 +6,18 @@
 //! | [`flow`] | whether a connection should get the next snapshot or skip it |
 //! | [`roster`] | who is called what, told to each client once |
 //! | [`outgoing`] | from one tick's output to one frame per connection |
+//! | [`recycle`] | outputs handed out and taken back |
+//! | [`line`] | who waits for a seat |
+//! | [`governor`] | steps everyone down before ticks are missed |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
 pub mod flow;
+pub mod governor;
 pub mod inputs;
+pub mod line;
 pub mod outgoing;
+pub mod recycle;
 pub mod roster;
 
 use std::sync::Arc;
@@ -57,8 +63,10 @@ pub struct Room<G: Game> {
     tick: Tick,
     seats: Vec<Option<Seat<G>>>,
     seated: u16,
-    /// What happened since the last output was taken.
+    /// What happened since the last step.
     events: Vec<Happening<G::Event>>,
+    /// Changes of the roster since the last step.
+    notes: Vec<Note>,
     inputs: Vec<PlayerInput<G::Input>>,
     standings: Vec<Standing>,
     /// So that a shot can be judged as its shooter saw it.
@@ -68,14 +76,17 @@ pub struct Room<G: Game> {
 }
 
 struct Seat<G: Game> {
+    name: Name,
     inputs: InputQueue<G::Input>,
 }
 
-/// What one tick says: shared by all, immutable once stepped.
+/// What one tick says: shared by all who tell the players, immutable once stepped.
 #[derive(Debug, Default)]
 pub struct RoomOutput {
     /// The tick that was stepped.
     pub tick: Tick,
+    /// How far everyone is stepped down because the machine is short of time: a level of [`flow::Budget`].
+    pub level: u8,
     /// The replicated world after it.
     pub world: Arc<WorldState>,
     /// For each player whose snapshot falls on this tick, in order of player.
@@ -86,9 +97,23 @@ pub struct RoomOutput {
     pub events: Vec<(Audience, std::ops::Range<usize>)>,
     /// The bytes that `events` points into.
     pub event_bytes: Vec<u8>,
-    /// Changes of the roster and the board. They are kept from tick to tick until the output is taken, so that none is lost
-    /// when a tick's output is not.
+    /// Changes of the roster, and the board.
     pub notes: Vec<Note>,
+}
+
+/// A part of a tick, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// One input per player is taken.
+    Inputs,
+    /// The game is stepped.
+    Step,
+    /// Poses are recorded.
+    History,
+    /// The state is put into cells.
+    Capture,
+    /// What to tell whom is written.
+    Outgoing,
 }
 
 /// One player's private part of a snapshot.
@@ -116,6 +141,7 @@ impl<G: Game> Room<G> {
             seats: Vec::new(),
             seated: 0,
             events: Vec::new(),
+            notes: Vec::new(),
             inputs: Vec::new(),
             standings: Vec::new(),
             history: History::default(),
@@ -133,7 +159,7 @@ impl<G: Game> Room<G> {
     ///
     /// # Errors
     /// [`RoomFull`] when no seat is free.
-    pub fn join(&mut self, name: Name, out: &mut RoomOutput) -> Result<PlayerId, RoomFull> {
+    pub fn join(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
         let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
         if free >= usize::from(self.config.capacity) {
             return Err(RoomFull(self.config.capacity));
@@ -142,20 +168,20 @@ impl<G: Game> Room<G> {
             self.seats.push(None);
         }
         let player = PlayerId(free as u16);
-        self.seats[free] = Some(Seat { inputs: InputQueue::default() });
+        self.seats[free] = Some(Seat { name: name.clone(), inputs: InputQueue::default() });
         self.seated += 1;
         self.game.join(player, self.tick.after(1), &mut self.events);
-        out.notes.push(Note::Named { player, name });
+        self.notes.push(Note::Named { player, name });
         Ok(player)
     }
 
     /// Frees a player's seat.
-    pub fn leave(&mut self, player: PlayerId, out: &mut RoomOutput) {
+    pub fn leave(&mut self, player: PlayerId) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
         if seat.take().is_some() {
             self.seated -= 1;
             self.game.leave(player, self.tick.after(1), &mut self.events);
-            out.notes.push(Note::Left { player });
+            self.notes.push(Note::Left { player });
         }
     }
 
@@ -167,17 +193,38 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Steps the room to `tick`. What `out` still held of earlier ticks is overwritten, but for its notes.
-    pub fn step(&mut self, tick: Tick, out: &mut RoomOutput) {
+    /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.
+    /// `watch` is told as each phase is over.
+    pub fn step(&mut self, tick: Tick, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
         self.tick = tick;
         self.take_inputs(tick);
+        watch(Phase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
+        watch(Phase::Step);
         self.history.record(tick, |poses| self.game.poses(poses));
-        Arc::make_mut(&mut out.world).capture(&self.game, tick, &mut self.placement);
+        watch(Phase::History);
+        if Arc::get_mut(&mut out.world).is_none() {
+            // Someone still reads the tick that this output held before.
+            out.world = Arc::default();
+        }
+        let world = Arc::get_mut(&mut out.world).expect("nobody else has it");
+        world.capture(&self.game, tick, &mut self.placement);
+        watch(Phase::Capture);
         out.tick = tick;
         self.write_due(tick, out);
         self.write_events(out);
-        self.write_board(tick, out);
+        self.write_notes(tick, out);
+        watch(Phase::Outgoing);
+    }
+
+    /// Who is called what.
+    #[must_use]
+    pub fn roster(&self) -> Vec<Note> {
+        let seats = (0..).map(PlayerId).zip(&self.seats);
+        let named = |(player, seat): (PlayerId, &Option<Seat<G>>)| {
+            seat.as_ref().map(|seat| Note::Named { player, name: seat.name.clone() })
+        };
+        seats.filter_map(named).collect()
     }
 
     /// How many play.
@@ -238,15 +285,16 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Once a second, and only the newest.
-    fn write_board(&mut self, tick: Tick, out: &mut RoomOutput) {
+    /// What changed in the roster, and once a second the board.
+    fn write_notes(&mut self, tick: Tick, out: &mut RoomOutput) {
+        out.notes.clear();
+        out.notes.append(&mut self.notes);
         if !tick.0.is_multiple_of(G::TICK_HZ) {
             return;
         }
         self.standings.clear();
         self.game.standings(&mut self.standings);
         let lines = self.standings.iter().take(BOARD_LINES_MAX).map(|s| (s.player, s.score)).collect();
-        out.notes.retain(|note| !matches!(note, Note::Board { .. }));
         out.notes.push(Note::Board { tick, players: self.seated, lines });
     }
 }

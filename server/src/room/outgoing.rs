@@ -4,15 +4,15 @@
 //! a thread of its own, a test owns one in virtual time.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use broadside_shared::game::{Audience, Game, PlayerId};
 use broadside_shared::protocol::limits::EVENTS_MAX;
+use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::viewer::{Thinning, Viewer};
-use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory, WorldState};
+use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
@@ -24,18 +24,10 @@ pub struct Outgoing {
     view: Vec2,
     history: WorldHistory,
     roster: Roster,
-    past: VecDeque<TickEvents>,
-    current: RoomOutput,
+    /// The outputs of the last ticks, the newest last.
+    past: VecDeque<Arc<RoomOutput>>,
     told: Vec<Told>,
     sizes: FrameBytes,
-}
-
-/// The events of one tick.
-#[derive(Debug, Default)]
-struct TickEvents {
-    tick: Tick,
-    events: Vec<(Audience, Range<usize>)>,
-    bytes: Vec<u8>,
 }
 
 /// What one connection has been told.
@@ -70,7 +62,6 @@ impl Outgoing {
             history: WorldHistory::new(G::KINDS),
             roster: Roster::default(),
             past: VecDeque::with_capacity(HISTORY_TICKS + 1),
-            current: RoomOutput::default(),
             told: Vec::new(),
             sizes: FrameBytes::default(),
         }
@@ -85,48 +76,40 @@ impl Outgoing {
         self.told[at] = Told::default();
     }
 
-    /// Takes the output of a tick and gives back an empty one to fill, with the room of an older one.
-    pub fn push(&mut self, output: &mut RoomOutput) {
-        for note in output.notes.drain(..) {
-            self.roster.put(&note);
+    /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
+    pub fn push(&mut self, output: Arc<RoomOutput>) {
+        self.note(&output.notes);
+        self.history.push(Arc::clone(&output.world));
+        self.past.push_back(output);
+        if self.past.len() > HISTORY_TICKS {
+            self.past.pop_front();
         }
-        std::mem::swap(&mut self.current, output);
-        let fallen = self.history.push(Arc::clone(&self.current.world));
-        output.world = fallen.unwrap_or_else(|| Arc::new(WorldState::default()));
-        let mut events = if self.past.len() > HISTORY_TICKS {
-            self.past.pop_front().unwrap_or_default()
-        } else {
-            TickEvents::default()
-        };
-        events.tick = self.current.tick;
-        std::mem::swap(&mut events.events, &mut self.current.events);
-        std::mem::swap(&mut events.bytes, &mut self.current.event_bytes);
-        self.past.push_back(events);
     }
 
-    /// The newest tick.
+    /// Takes notes of a tick whose output does not come.
+    pub fn note(&mut self, notes: &[Note]) {
+        notes.iter().for_each(|note| self.roster.put(note));
+    }
+
+    /// The newest tick's output.
     #[must_use]
-    pub fn tick(&self) -> Tick {
-        self.current.tick
+    pub fn newest(&self) -> Option<&RoomOutput> {
+        self.past.back().map(Arc::as_ref)
     }
 
-    /// The players whose snapshots fall on the newest tick.
-    #[must_use]
-    pub fn due(&self) -> &[Due] {
-        &self.current.due
-    }
-
-    /// Appends the snapshot frame of the `at`-th of [`Outgoing::due`] and takes it as written: call it only when it will be.
+    /// Appends the snapshot frame of the `at`-th who is due in [`Outgoing::newest`] and takes it as written: call it only when it
+    /// will be.
     /// `budget` is how far the connection was stepped down, `thinning` what that does to far cells.
     ///
     /// # Panics
-    /// If `at` is out of range, or nobody called [`Outgoing::reset`] for that player.
+    /// If nothing was pushed, `at` is out of range, or nobody called [`Outgoing::reset`] for that player.
     pub fn frame(&mut self, at: usize, budget: u8, thinning: Thinning, out: &mut Vec<u8>) {
-        let due = &self.current.due[at];
+        let current = self.past.back().expect("frames are asked for after a push");
+        let due = &current.due[at];
         let told = &mut self.told[usize::from(due.player.0)];
         let start = out.len();
         SnapshotHead { budget, ..due.head }.write(out);
-        out.extend_from_slice(&self.current.own_bytes[due.own.clone()]);
+        out.extend_from_slice(&current.own_bytes[due.own.clone()]);
         self.sizes.own += (out.len() - start) as u64;
         let cells = told.viewer.write(&mut self.history, due.focus, self.view, thinning, out);
         self.sizes.cell_heads += cells.head_bytes as u64;
@@ -148,7 +131,7 @@ impl Outgoing {
 }
 
 /// Appends the events since `told` that concern the viewer; if there are too many, the newest.
-fn write_events(past: &VecDeque<TickEvents>, view: Vec2, due: &Due, told: Option<Tick>, out: &mut Vec<u8>) {
+fn write_events(past: &VecDeque<Arc<RoomOutput>>, view: Vec2, due: &Due, told: Option<Tick>, out: &mut Vec<u8>) {
     let tick = due.head.tick;
     let since = told.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
     let concerns = |audience: &Audience| match audience {
@@ -178,6 +161,6 @@ fn write_events(past: &VecDeque<TickEvents>, view: Vec2, due: &Due, told: Option
     for (t, e) in found[..count].iter().rev().flatten() {
         let ticks = &past[*t];
         out.push(tick.since(ticks.tick) as u8);
-        out.extend_from_slice(&ticks.bytes[ticks.events[*e].1.clone()]);
+        out.extend_from_slice(&ticks.event_bytes[ticks.events[*e].1.clone()]);
     }
 }

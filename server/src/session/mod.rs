@@ -11,7 +11,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits;
-use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
@@ -24,7 +24,7 @@ pub enum SessionOutput<I> {
     /// Send a WebSocket ping.
     Ping,
     /// Ask the room for a seat; answer with [`Session::handle_seated`] or [`Session::handle_close`].
-    Join(Name),
+    Join(Name, RoomChoice),
     /// Give these inputs to the room.
     Input(InputPacket<I>),
     /// Close the socket with this code. Nothing follows.
@@ -135,6 +135,13 @@ impl<G: Game> Session<G> {
         }
     }
 
+    /// The room keeps us in line for the seat: this is the place, 1 being the next.
+    pub fn handle_waiting(&mut self, place: u32) {
+        if self.state == State::Joining {
+            self.outputs.push_back(SessionOutput::Send(codec::encode_server(&ServerMsg::Waiting { place })));
+        }
+    }
+
     /// How long the room's newest tick took, in microseconds, for the answers to pings.
     pub fn note_tick_us(&mut self, tick_us: u32) {
         self.tick_us = tick_us;
@@ -204,9 +211,9 @@ impl<G: Game> Session<G> {
                 let welcome = ServerMsg::Welcome { revision: REVISION, server };
                 self.outputs.push_back(SessionOutput::Send(codec::encode_server(&welcome)));
             }
-            (State::Greeted, ClientMsg::Join { name }) => {
+            (State::Greeted, ClientMsg::Join { name, room }) => {
                 self.state = State::Joining;
-                self.outputs.push_back(SessionOutput::Join(name));
+                self.outputs.push_back(SessionOutput::Join(name, room));
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
                 let pong = ServerMsg::Pong { client_time, server_time: now, tick_us: self.tick_us };

@@ -1,7 +1,7 @@
 use super::*;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::message::{RoomChoice, RoomId};
 use broadside_shared::time::Tick;
 
 type ArenaSession = Session<Arena>;
@@ -16,7 +16,7 @@ fn hello(revision: u16) -> Vec<u8> {
 }
 
 fn join() -> Vec<u8> {
-    codec::encode_client(&ClientMsg::Join { name: Name::new("Ann").expect("a fine name") })
+    codec::encode_client(&ClientMsg::Join { name: Name::new("Ann").expect("a fine name"), room: RoomChoice::Quick })
 }
 
 fn seated(now: MonoTime) -> ArenaSession {
@@ -38,7 +38,8 @@ fn seated(now: MonoTime) -> ArenaSession {
 fn hello_join_and_inputs_lead_to_a_seat_and_on_to_the_room() {
     let now = MonoTime(0);
     let mut session = seated(now);
-    let packet = InputPacket { acked: Tick(0), first: Tick(5), lag: 64, samples: vec![Default::default()] };
+    let packet =
+        InputPacket { acked: Tick(0), first: Tick(5), lag: 64, samples: [Default::default()].into_iter().collect() };
     session.handle_frame(now, &packet.encode());
     assert_eq!(outputs(&mut session), [SessionOutput::Input(packet)]);
     session.handle_frame(now, &codec::encode_client(&ClientMsg::Leave));

@@ -7,13 +7,13 @@ use broadside_bots::socket::PlayError;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAMES_BURST};
-use broadside_shared::protocol::message::ClientMsg;
+use broadside_shared::protocol::message::{ClientMsg, RoomChoice, RoomId, ServerMsg};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::scene::{Server, bare, close_of, greet, play_until, player, say, sit, within};
+use crate::scene::{Server, ask, bare, close_of, greet, hear, play_until, player, say, seat_of, sit, within};
 
 fn meant(code: CloseCode) -> (u16, String) {
     (code.code(), code.reason().to_owned())
@@ -66,7 +66,7 @@ async fn a_second_hello_and_a_second_join_are_out_of_place() {
     let mut seated = bare(&server).await;
     sit(&mut seated, "Ann").await;
     let name = broadside_shared::protocol::name::Name::new("Ann").expect("a fine name");
-    say(&mut seated, &ClientMsg::Join { name }).await;
+    say(&mut seated, &ClientMsg::Join { name, room: RoomChoice::Quick }).await;
     assert_eq!(close_of(&mut seated).await, meant(CloseCode::Malformed));
     server.until("players", |players| players == 0).await;
     server.end().await;
@@ -102,23 +102,38 @@ async fn a_flood_of_frames_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_room_says_so_and_gives_a_freed_seat_to_the_next() {
+async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
     let server = Server::start_with(|config| config.capacity = 1).await;
     let mut first = bare(&server).await;
     sit(&mut first, "First").await;
-    // The figures follow a tick later.
-    server.until("players", |players| players == 1).await;
     let mut second = bare(&server).await;
-    greet(&mut second).await;
-    let name = broadside_shared::protocol::name::Name::new("Second").expect("a fine name");
-    say(&mut second, &ClientMsg::Join { name }).await;
-    assert_eq!(close_of(&mut second).await, meant(CloseCode::RoomFull));
+    ask(&mut second, "Second", RoomChoice::Quick).await;
+    assert_eq!(hear(&mut second).await, ServerMsg::Waiting { place: 1 });
+    let mut third = bare(&server).await;
+    ask(&mut third, "Third", RoomChoice::Room(RoomId(1))).await;
+    assert_eq!(hear(&mut third).await, ServerMsg::Waiting { place: 2 });
 
     say(&mut first, &ClientMsg::Leave).await;
     assert_eq!(close_of(&mut first).await, meant(CloseCode::Normal));
-    server.until("players", |players| players == 0).await;
-    let mut third = bare(&server).await;
-    sit(&mut third, "Third").await;
+    assert!(matches!(seat_of(&mut second).await, ServerMsg::Joined { .. }));
+    // Who goes while waiting is not missed, and holds up nobody.
+    let mut fourth = bare(&server).await;
+    ask(&mut fourth, "Fourth", RoomChoice::Quick).await;
+    drop(third);
+    drop(second);
+    assert!(matches!(seat_of(&mut fourth).await, ServerMsg::Joined { .. }));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_is_not_there_is_refused_with_its_own_code() {
+    let server = Server::start_with(|config| config.rooms = 2).await;
+    let mut lost = bare(&server).await;
+    ask(&mut lost, "Lost", RoomChoice::Room(RoomId(3))).await;
+    assert_eq!(close_of(&mut lost).await, meant(CloseCode::NoSuchRoom));
+    let mut second = bare(&server).await;
+    ask(&mut second, "Second", RoomChoice::Room(RoomId(2))).await;
+    assert!(matches!(seat_of(&mut second).await, ServerMsg::Joined { room: RoomId(2), .. }));
     server.end().await;
 }
 

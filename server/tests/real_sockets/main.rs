@@ -7,6 +7,7 @@
 //! | [`handshake`] | who is let in, and what the others are told |
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
 //! | [`assets`] | files and figures over HTTP |
+//! | [`metrics`] | what the server counts of itself, and whom it tells |
 //!
 //! Behaviour under load, loss and delay is shown in virtual time elsewhere; here it is about the sockets. Nothing sleeps to
 //! give something time to happen: a scene waits for what it expects, up to a deadline far beyond what a busy machine needs.
@@ -15,6 +16,7 @@ mod assets;
 mod closing;
 mod handshake;
 mod http;
+mod metrics;
 mod play;
 mod scene;
 mod slow;

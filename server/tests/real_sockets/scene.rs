@@ -14,7 +14,7 @@ use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
-use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
@@ -125,7 +125,7 @@ impl Server {
 
 fn client_config(name: &str) -> ClientConfig {
     let name = Name::new(name).expect("a fine name");
-    ClientConfig { name, agent: "test".to_owned(), detail: Detail::Replica }
+    ClientConfig { name, agent: "test".to_owned(), room: RoomChoice::Quick, detail: Detail::Replica }
 }
 
 /// A player that flies a pattern.
@@ -240,10 +240,25 @@ pub async fn is_let_in(socket: &mut Socket) -> bool {
     matches!(within("an answer to the hello", socket.next()).await, Some(Ok(Message::Binary(_))))
 }
 
+/// Greets and asks for a seat.
+pub async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) {
+    greet(socket).await;
+    say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name"), room }).await;
+}
+
+/// Waits in line until something else than a place comes.
+pub async fn seat_of(socket: &mut Socket) -> ServerMsg {
+    loop {
+        match hear(socket).await {
+            ServerMsg::Waiting { .. } => {}
+            other => return other,
+        }
+    }
+}
+
 /// Greets, joins and hears of the seat.
 pub async fn sit(socket: &mut Socket, name: &str) -> ServerMsg {
-    greet(socket).await;
-    say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name") }).await;
+    ask(socket, name, RoomChoice::Quick).await;
     let joined = hear(socket).await;
     assert!(matches!(joined, ServerMsg::Joined { .. }), "{joined:?}");
     joined

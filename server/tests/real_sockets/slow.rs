@@ -8,7 +8,7 @@ use broadside_bots::socket::Socket;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
@@ -43,7 +43,7 @@ async fn play_at_full_rate(player: &mut Player) {
 }
 
 fn input(acked: Tick, first: Tick) -> Message {
-    let packet = InputPacket { acked, first, lag: 0, samples: vec![ArenaInput::default()] };
+    let packet = InputPacket { acked, first, lag: 0, samples: [ArenaInput::default()].into_iter().collect() };
     Message::Binary(packet.encode().into())
 }
 
@@ -53,7 +53,12 @@ async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
     let mark = MonoTime(4_242);
     say(socket, &ClientMsg::Ping { client_time: mark }).await;
     let name = Name::new("Mute").expect("a fine name");
-    let mut client = Client::<Arena>::new(ClientConfig { name, agent: String::new(), detail: Detail::Replica });
+    let mut client = Client::<Arena>::new(ClientConfig {
+        name,
+        agent: String::new(),
+        room: RoomChoice::Quick,
+        detail: Detail::Replica,
+    });
     client.handle_frame(MonoTime(0), &codec::encode_server(joined)).expect("our own message");
     let (mut snapshots, mut bytes, mut newest) = (0, 0, Tick(0));
     let asked_at = loop {

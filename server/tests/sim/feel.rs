@@ -183,7 +183,7 @@ struct Truth {
 
 impl Truth {
     fn follow(&mut self, sim: &Sim<Arena>) {
-        let tick = sim.outgoing.tick().0;
+        let tick = sim.outgoing.newest().map_or(0, |output| output.tick.0);
         self.ticks.entry(tick).or_insert_with(|| {
             let mut poses = Vec::new();
             sim.room.game().poses(&mut poses);

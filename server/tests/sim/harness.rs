@@ -1,15 +1,18 @@
 //! The harness: sessions, a room and its fan-out on one side, clients on the other, pipes between them.
 
-use broadside_server::room::flow::{Decision, Flow};
+use std::sync::Arc;
+
+use broadside_server::room::flow::{Decision, Flow, Socket};
 use broadside_server::room::outgoing::Outgoing;
-use broadside_server::room::{Room, RoomConfig, RoomOutput};
+use broadside_server::room::recycle::Outputs;
+use broadside_server::room::{Room, RoomConfig};
 use broadside_server::session::{Session, SessionOutput};
 use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::link::{LinkProfile, Pipe, Spells};
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{RoomId, ServerMsg};
+use broadside_shared::protocol::message::{RoomChoice, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
@@ -27,7 +30,7 @@ pub struct Sim<G: Game> {
     pub room: Room<G>,
     pub outgoing: Outgoing,
     config: RoomConfig,
-    out: RoomOutput,
+    outputs: Outputs,
     tick: Tick,
     tick_zero: MonoTime,
     frame: Vec<u8>,
@@ -66,10 +69,10 @@ impl<G: Game<Config: Default>> Sim<G> {
         Sim {
             now: MonoTime(0),
             clients: Vec::new(),
+            outputs: Outputs::default(),
             room: Room::new(config, &G::Config::default(), tick_zero),
             outgoing: Outgoing::new::<G>(),
             config,
-            out: RoomOutput::default(),
             tick: Tick(0),
             tick_zero,
             frame: Vec::new(),
@@ -80,7 +83,8 @@ impl<G: Game<Config: Default>> Sim<G> {
     pub fn connect(&mut self, line: &LinkProfile) -> usize {
         let index = self.clients.len();
         let name = Name::new(&format!("sim {index}")).expect("a fine name");
-        let mut client = Client::new(ClientConfig { name, agent: "sim".to_owned(), detail: Detail::View });
+        let mut client =
+            Client::new(ClientConfig { name, agent: "sim".to_owned(), room: RoomChoice::Quick, detail: Detail::View });
         client.handle_open(self.now);
         let seed = self.config.seed.wrapping_add(index as u64 * 977);
         let (down, up) = line.pipes(seed);
@@ -128,7 +132,7 @@ impl<G: Game<Config: Default>> Sim<G> {
     /// Closes a client's session from the server's side, as a lost socket does.
     pub fn drop_client(&mut self, index: usize) {
         if let Some(player) = self.clients[index].player.take() {
-            self.room.leave(player, &mut self.out);
+            self.room.leave(player);
         }
     }
 
@@ -155,7 +159,7 @@ impl<G: Game<Config: Default>> Sim<G> {
                     // A socket answers pings even if its program is frozen.
                     SessionOutput::Ping if !c.cut => c.session.handle_alive(now),
                     SessionOutput::Ping => {}
-                    SessionOutput::Join(name) => match self.room.join(name, &mut self.out) {
+                    SessionOutput::Join(name, _) => match self.room.join(name) {
                         Ok(player) => {
                             c.player = Some(player);
                             self.outgoing.reset(player);
@@ -178,7 +182,7 @@ impl<G: Game<Config: Default>> Sim<G> {
                     SessionOutput::Close(code) => {
                         c.closed = Some(code);
                         if let Some(player) = c.player.take() {
-                            self.room.leave(player, &mut self.out);
+                            self.room.leave(player);
                         }
                     }
                 }
@@ -188,15 +192,17 @@ impl<G: Game<Config: Default>> Sim<G> {
 
     fn step_room(&mut self) {
         self.tick = self.tick.after(1);
-        self.room.step(self.tick, &mut self.out);
-        self.outgoing.push(&mut self.out);
+        let output = self.outputs.fill(|output| self.room.step(self.tick, output, |_| {}));
+        self.outgoing.push(Arc::clone(&output));
         let interval_us = tick_us(G::TICK_HZ, self.config.snapshot_every);
-        for at in 0..self.outgoing.due().len() {
-            let player = self.outgoing.due()[at].player;
+        for (at, due) in output.due.iter().enumerate() {
+            let player = due.player;
             let Some(c) = self.clients.iter_mut().find(|c| c.player == Some(player)) else { continue };
-            if let Decision::Write(thinning) = c.flow.decide(interval_us, c.down.takes_more()) {
+            if let Decision::Write(thinning) =
+                c.flow.decide(interval_us, Socket::from_free(c.down.takes_more()), output.level)
+            {
                 self.frame.clear();
-                self.outgoing.frame(at, c.flow.budget().level(), thinning, &mut self.frame);
+                self.outgoing.frame(at, c.flow.level(output.level), thinning, &mut self.frame);
                 c.flow.wrote(self.tick, server_time(self.now));
                 c.down.send(self.now, self.frame.clone());
             }

@@ -8,6 +8,7 @@
 //! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
 //! | [`stats`] | what a player feels, as figures |
 //! | [`retry`] | when to connect again |
+//! | `types` | what a client is made from and what it gives: config, events, the view |
 //!
 //! [`Client`] has the shape of every core here: `handle_*` takes what happened and when, `poll_*` gives what to do next. It
 //! never sees a socket or a clock. One `Client` lives as long as one connection.
@@ -18,6 +19,9 @@ pub mod lead;
 pub mod prediction;
 pub mod retry;
 pub mod stats;
+mod types;
+
+pub use types::{ClientConfig, ClientEvent, Detail, OwnView, Phase, Received, View};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,7 +36,7 @@ use crate::history::ViewTime;
 use crate::protocol::codec;
 use crate::protocol::input::InputPacket;
 use crate::protocol::limits::{EVENTS_MAX, SAMPLES_MAX};
-use crate::protocol::message::{ClientMsg, Note, RoomId, ServerMsg};
+use crate::protocol::message::{ClientMsg, Note, ServerMsg};
 use crate::protocol::name::Name;
 use crate::protocol::snapshot::SnapshotHead;
 use crate::protocol::{FrameKind, REVISION};
@@ -48,89 +52,6 @@ const CATCH_UP_TICKS: u32 = 30;
 const INPUT_BLAME_TICKS: u32 = 6;
 /// Inputs whose time of sampling is remembered, to measure the time to their acknowledgement.
 const STAMPS: usize = 256;
-
-/// Who a client is and how much it keeps.
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// The name to play under.
-    pub name: Name,
-    /// The program and its version, for the server's log.
-    pub agent: String,
-    /// Whether anyone looks at the view.
-    pub detail: Detail,
-}
-
-/// How much a client keeps of what it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Everything: [`Client::view`] can be drawn.
-    View,
-    /// The replica and the figures only, for load tests; [`Client::view`] shows nothing but the own ship.
-    Replica,
-}
-
-/// How far a connection has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The socket is not open yet, or no welcome has come.
-    Greeting,
-    /// Welcomed; waiting for a seat.
-    Joining,
-    /// Seated; snapshots come.
-    Playing,
-}
-
-/// What a frame was.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Received {
-    /// A control message.
-    Control,
-    /// A snapshot, with the figures of its arrival.
-    Snapshot(Arrival),
-}
-
-/// Something that happened once.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ClientEvent<G: Game> {
-    /// The server gave us a seat.
-    Joined {
-        /// In this room.
-        room: RoomId,
-        /// With this number.
-        player: PlayerId,
-    },
-    /// The game's event, given out when the view has come to its tick.
-    Game(G::Event),
-}
-
-/// What to draw at one moment.
-#[derive(Debug, Clone)]
-pub struct View<G: Game> {
-    /// The moment that `things` are drawn at, in ticks with a fraction; behind the server by the interpolation delay.
-    pub tick: f64,
-    /// The moment that the own ship is drawn at, in ticks with a fraction; ahead of the server by the input lead.
-    pub own_tick: f64,
-    /// The own state, if seated and told of it.
-    pub own: Option<OwnView<G>>,
-    /// Everything else in reach, in order of id.
-    pub things: Vec<Sight>,
-    /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `Sight::tick`
-    /// of each is the moment it is drawn at: its own at first, easing to `tick`, so that hits are seen where they are judged.
-    pub own_shots: Vec<Sight>,
-}
-
-/// The own state between two client ticks.
-#[derive(Debug, Clone)]
-pub struct OwnView<G: Game> {
-    /// One tick before `current`.
-    pub previous: G::Own,
-    /// At the newest client tick.
-    pub current: G::Own,
-    /// How far the moment is from `previous` to `current`, 0..=1.
-    pub alpha: f32,
-    /// World units to add to the drawn position: what is left of past corrections.
-    pub offset: glam::Vec2,
-}
 
 /// A player without a screen. See the module.
 pub struct Client<G: Game> {
@@ -149,6 +70,7 @@ pub struct Client<G: Game> {
     names: BTreeMap<PlayerId, Name>,
     board: Vec<Standing>,
     players: u16,
+    place: Option<u32>,
     newest: Option<(Tick, MonoTime)>,
     counters: Option<(u8, u8)>,
     input_missing_at: Option<Tick>,
@@ -182,12 +104,12 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
         Client {
+            prediction: Prediction::of(config.detail),
             config,
             phase: Phase::Greeting,
             seat: None,
             clock: Clock::default(),
             lead: Lead::default(),
-            prediction: Prediction::new(),
             interpolation: Interpolation::new(G::KINDS, G::TICK_HZ),
             replica: Replica::default(),
             around: G::Around::default(),
@@ -197,6 +119,7 @@ impl<G: Game> Client<G> {
             names: BTreeMap::new(),
             board: Vec::new(),
             players: 0,
+            place: None,
             newest: None,
             counters: None,
             input_missing_at: None,
@@ -380,6 +303,28 @@ impl<G: Game> Client<G> {
         self.players
     }
 
+    /// The place in line for a seat, 1 being the next, while the server makes us wait.
+    #[must_use]
+    pub fn place_in_line(&self) -> Option<u32> {
+        self.place
+    }
+
+    /// Steps per second of the room, and ticks from one of its snapshots to the next, once seated.
+    #[must_use]
+    pub fn rates(&self) -> Option<(u32, u32)> {
+        self.seat.map(|seat| (seat.tick_hz, seat.snapshot_every))
+    }
+
+    /// When [`Client::advance`] will next have an input packet to send, if asked at `now`, at the earliest `now`; `None` before
+    /// the first snapshot. For those who call it no more often than needed.
+    #[must_use]
+    pub fn next_input_at(&self, now: MonoTime) -> Option<MonoTime> {
+        let seat = self.seat.filter(|_| self.prediction.started())?;
+        let at = self.lead.client_tick(now, seat.tick_at(self.clock.server_us(now)));
+        let ticks = f64::from(self.sent.0) + f64::from(seat.snapshot_every) - at;
+        Some(now.plus_us((ticks * 1e6 / f64::from(seat.tick_hz)).max(0.0).ceil() as u64))
+    }
+
     /// What the player feels, as figures.
     #[must_use]
     pub fn stats(&self) -> &Stats {
@@ -395,10 +340,14 @@ impl<G: Game> Client<G> {
         match *msg {
             ServerMsg::Welcome { .. } => {
                 self.phase = Phase::Joining;
-                self.send(codec::encode_client(&ClientMsg::Join { name: self.config.name.clone() }));
+                self.send(codec::encode_client(&ClientMsg::Join {
+                    name: self.config.name.clone(),
+                    room: self.config.room,
+                }));
             }
             ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero } => {
                 self.phase = Phase::Playing;
+                self.place = None;
                 self.seat = Some(Seat { player, tick_hz, snapshot_every, tick_zero });
                 self.interpolation.set_interval(snapshot_every);
                 self.out_events.push_back(ClientEvent::Joined { room, player });
@@ -408,6 +357,11 @@ impl<G: Game> Client<G> {
                 self.clock.handle_pong(client_time, server_time, now);
                 self.stats.rtt_ms = self.clock.rtt_ms();
                 self.stats.jitter_ms = self.clock.jitter_ms();
+            }
+            ServerMsg::Waiting { place } => {
+                if self.phase == Phase::Joining {
+                    self.place = Some(place);
+                }
             }
         }
     }
@@ -428,7 +382,9 @@ impl<G: Game> Client<G> {
         let own_end = bits.align();
         self.replica.apply(G::KINDS, head.tick, &mut bits)?;
         let cells_end = bits.align();
-        G::around(self.replica.records(), &mut self.around);
+        if self.config.detail != Detail::Decode {
+            G::around(self.replica.records(), &mut self.around);
+        }
         let far = own.as_ref().map_or(0, |own| self.replica.blob_bytes_beyond(G::focus(own), G::VIEW * 0.5));
         self.stats.bytes_cells_far += far as u64;
         self.read_events(head.tick, &mut bits)?;
@@ -506,7 +462,9 @@ impl<G: Game> Client<G> {
     fn seen_tick(&self) -> f64 {
         match (self.config.detail, self.interpolation.drawn()) {
             (Detail::View, Some(drawn)) => drawn,
-            (Detail::View, None) | (Detail::Replica, _) => self.newest.map_or(0.0, |(tick, _)| f64::from(tick.0)),
+            (Detail::View, None) | (Detail::Replica | Detail::Decode, _) => {
+                self.newest.map_or(0.0, |(tick, _)| f64::from(tick.0))
+            }
         }
     }
 
@@ -517,9 +475,13 @@ impl<G: Game> Client<G> {
             let at = tick.before(bits.bits(8)?);
             let event = G::read_event(bits)?;
             bits.align();
-            self.events.push_back((at, event));
+            if self.config.detail != Detail::Decode {
+                self.events.push_back((at, event));
+            }
         }
-        self.events.make_contiguous().sort_by_key(|(at, _)| *at);
+        if !self.events.iter().is_sorted_by_key(|(at, _)| *at) {
+            self.events.make_contiguous().sort_by_key(|(at, _)| *at);
+        }
         while self.events.len() > EVENTS_KEPT {
             self.events.pop_front();
         }
@@ -531,6 +493,8 @@ impl<G: Game> Client<G> {
             let (note, used) = codec::decode_note(bytes)?;
             bytes = &bytes[used..];
             match note {
+                // Thousands of players that each know the names of thousands would be no cheap ones.
+                Note::Named { .. } if self.config.detail == Detail::Decode => {}
                 Note::Named { player, name } => {
                     self.names.insert(player, name);
                 }

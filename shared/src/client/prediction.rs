@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 
+use arrayvec::ArrayVec;
 use glam::Vec2;
 
-use super::OwnView;
 use super::interpolation::{Sight, sight_of};
+use super::{Detail, OwnView};
 use crate::game::{EntityId, Game, Interference, PlayerId, PredictedSpawn};
+use crate::protocol::limits::SAMPLES_MAX;
 use crate::replication::fields::Record;
 use crate::time::{MonoTime, Tick};
 
@@ -41,6 +43,8 @@ pub struct Prediction<G: Game> {
     /// What the server said, newest last: one state, or several while they are what is drawn.
     told: VecDeque<(Tick, G::Own)>,
     hidden: bool,
+    /// Nothing is stepped: the current state is what the server last said, and the steps hold the inputs only.
+    blind: bool,
 }
 
 struct Step<G: Game> {
@@ -90,6 +94,15 @@ impl<G: Game> Prediction<G> {
             offset_at: MonoTime(0),
             told: VecDeque::with_capacity(1),
             hidden: false,
+            blind: false,
+        }
+    }
+
+    /// As [`Prediction::new`], for a client that keeps this much.
+    pub(super) fn of(detail: Detail) -> Self {
+        match detail {
+            Detail::View | Detail::Replica => Prediction::new(),
+            Detail::Decode => Prediction { blind: true, steps: VecDeque::new(), ..Prediction::new() },
         }
     }
 
@@ -114,7 +127,7 @@ impl<G: Game> Prediction<G> {
     /// The own state that the server last sent.
     #[must_use]
     pub fn authority(&self) -> Option<&G::Own> {
-        self.told.back().map(|(_, own)| own)
+        if self.blind { self.own() } else { self.told.back().map(|(_, own)| own) }
     }
 
     /// Hides what is predicted, so that the view shows what the server said and when it said it; the inputs go on as before.
@@ -138,6 +151,14 @@ impl<G: Game> Prediction<G> {
     pub fn advance(&mut self, input: &G::Input, around: &G::Around) {
         let Some((previous, own)) = &mut self.current else { return };
         self.tick = self.tick.after(1);
+        if self.blind {
+            // What is not replayed is sent at the most.
+            if self.steps.len() == SAMPLES_MAX {
+                self.steps.pop_front();
+            }
+            self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
+            return;
+        }
         previous.clone_from(own);
         self.spawned.clear();
         G::predict(own, input, self.tick, around, &mut self.spawned);
@@ -154,8 +175,8 @@ impl<G: Game> Prediction<G> {
 
     /// The inputs of the newest ticks in a row, from `first` on.
     #[must_use]
-    pub fn inputs_from(&self, first: Tick) -> Vec<G::Input> {
-        self.steps.iter().filter(|step| step.tick >= first).map(|step| step.input).collect()
+    pub fn inputs_from(&self, first: Tick) -> ArrayVec<G::Input, SAMPLES_MAX> {
+        self.steps.iter().filter(|step| step.tick >= first).take(SAMPLES_MAX).map(|step| step.input).collect()
     }
 
     /// Takes the server's state at `tick`. Gives the distance in world units by which the state at the newest tick had to
@@ -167,6 +188,11 @@ impl<G: Game> Prediction<G> {
         own: G::Own,
         around: &G::Around,
     ) -> Option<(f32, Interference)> {
+        if self.blind {
+            self.tick = self.tick.max(tick);
+            self.current = Some((own.clone(), own));
+            return None;
+        }
         let kept = if self.hidden { TOLD_KEPT } else { 1 };
         while self.told.len() >= kept {
             self.told.pop_front();
@@ -225,6 +251,10 @@ impl<G: Game> Prediction<G> {
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
     pub fn confirm_shots<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
+        // Without shots of ours there is nothing to look for.
+        if self.shots.is_empty() {
+            return;
+        }
         let real: Vec<(u32, &Record)> =
             records.filter_map(|record| Some((G::spawn_key(player, record)?, record))).collect();
         for shot in &mut self.shots {

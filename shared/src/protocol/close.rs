@@ -30,6 +30,8 @@ pub enum CloseCode {
     ServerFull = 4008,
     /// The client took nothing for so long that its buffer was full of what must not be dropped.
     TooSlow = 4009,
+    /// The room that was asked for is not there.
+    NoSuchRoom = 4010,
 }
 
 /// Whether it makes sense for a client to connect again by itself.
@@ -43,7 +45,7 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 13] = [
+    pub const ALL: [CloseCode; 14] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::Unsupported,
@@ -57,6 +59,7 @@ impl CloseCode {
         CloseCode::RoomFailed,
         CloseCode::ServerFull,
         CloseCode::TooSlow,
+        CloseCode::NoSuchRoom,
     ];
 
     /// The number on the wire.
@@ -88,6 +91,7 @@ impl CloseCode {
             CloseCode::RoomFailed => "room failed",
             CloseCode::ServerFull => "server is full",
             CloseCode::TooSlow => "took nothing for too long",
+            CloseCode::NoSuchRoom => "no such room",
         }
     }
 
@@ -106,9 +110,10 @@ impl CloseCode {
             CloseCode::GreetingTimeout => "Joining took too long.",
             CloseCode::TooManyFrames => "This page sent too much at once.",
             CloseCode::Silent | CloseCode::TooSlow => "Your connection went silent.",
-            CloseCode::RoomFull => "The arena is full. Try again in a minute.",
+            CloseCode::RoomFull => "The line for this arena is full, too. Try again in a minute.",
             CloseCode::RoomFailed => "The arena broke down and starts anew.",
             CloseCode::ServerFull => "The server is full. Try again in a minute.",
+            CloseCode::NoSuchRoom => "That room is not there any more. Play in another one.",
         }
     }
 
@@ -120,7 +125,8 @@ impl CloseCode {
             | CloseCode::Unsupported
             | CloseCode::TooBig
             | CloseCode::WrongRevision
-            | CloseCode::Malformed => Retry::ByHand,
+            | CloseCode::Malformed
+            | CloseCode::NoSuchRoom => Retry::ByHand,
             CloseCode::GoingAway
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames

@@ -74,7 +74,9 @@ pub fn decode_server(bytes: &[u8]) -> Result<ServerMsg, WireError> {
         {
             Err(WireError::Control)
         }
-        ServerMsg::Joined { .. } | ServerMsg::Welcome { .. } | ServerMsg::Pong { .. } => Ok(msg),
+        ServerMsg::Joined { .. } | ServerMsg::Welcome { .. } | ServerMsg::Pong { .. } | ServerMsg::Waiting { .. } => {
+            Ok(msg)
+        }
     }
 }
 
@@ -114,7 +116,7 @@ fn partial<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<(T,
 mod tests {
     use super::*;
     use crate::game::PlayerId;
-    use crate::protocol::message::RoomId;
+    use crate::protocol::message::{RoomChoice, RoomId};
     use crate::protocol::name::Name;
     use crate::time::{MonoTime, Tick};
 
@@ -125,7 +127,7 @@ mod tests {
     fn client_msgs() -> Vec<ClientMsg> {
         vec![
             ClientMsg::Hello { revision: 1, agent: "test 1".into() },
-            ClientMsg::Join { name: name() },
+            ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(7)) },
             ClientMsg::Ping { client_time: MonoTime(123_456_789) },
             ClientMsg::Leave,
         ]

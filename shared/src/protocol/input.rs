@@ -7,6 +7,8 @@
 //! Samples are for the ticks `first`, `first + 1`, and so on; the first is written in full, each other one with a bit that
 //! says "as the one before" or in full.
 
+use arrayvec::ArrayVec;
+
 use super::FrameKind;
 use super::limits::{LAG_MAX, SAMPLES_MAX};
 use crate::game::GameInput;
@@ -24,17 +26,17 @@ pub struct InputPacket<I> {
     /// How far behind `first` the picture was that the player saw, in sixteenths of a tick, at most [`LAG_MAX`].
     pub lag: u32,
     /// One input per tick, 1 to [`SAMPLES_MAX`].
-    pub samples: Vec<I>,
+    pub samples: ArrayVec<I, SAMPLES_MAX>,
 }
 
 impl<I: GameInput> InputPacket<I> {
     /// The packet as a frame.
     ///
     /// # Panics
-    /// If there is no sample, or more than [`SAMPLES_MAX`]: the sender's mistake.
+    /// If there is no sample: the sender's mistake.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        assert!((1..=SAMPLES_MAX).contains(&self.samples.len()), "1 to {SAMPLES_MAX} samples");
+        assert!(!self.samples.is_empty(), "1 to {SAMPLES_MAX} samples");
         let mut frame = vec![FrameKind::State as u8];
         let mut bits = BitWriter::new(&mut frame);
         bits.bits(self.acked.0, 32);
@@ -70,7 +72,7 @@ impl<I: GameInput> InputPacket<I> {
         let (acked, first) = (Tick(bits.bits(32)?), Tick(bits.bits(32)?));
         let lag = bits.count(8, LAG_MAX as usize, "view lag")? as u32;
         let count = bits.count(1, SAMPLES_MAX - 1, "input samples")? + 1;
-        let mut samples: Vec<I> = Vec::with_capacity(count);
+        let mut samples: ArrayVec<I, SAMPLES_MAX> = ArrayVec::new();
         for _ in 0..count {
             let sample = match samples.last() {
                 Some(before) if bits.flag()? => *before,

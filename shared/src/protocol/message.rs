@@ -20,6 +20,16 @@ impl std::fmt::Display for RoomId {
     }
 }
 
+/// Which room a client wants a seat in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RoomChoice {
+    /// Whichever the server thinks best.
+    #[default]
+    Quick,
+    /// The room with this number.
+    Room(RoomId),
+}
+
 /// Client to server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientMsg {
@@ -30,10 +40,12 @@ pub enum ClientMsg {
         /// The program, such as `web 0.1.0`: at most [`AGENT_BYTES_MAX`](super::limits::AGENT_BYTES_MAX) bytes, for logs only.
         agent: String,
     },
-    /// Asks for a seat in the open arena. Once, after the welcome.
+    /// Asks for a seat. Once, after the welcome.
     Join {
         /// The name to play under. Two players may have the same.
         name: Name,
+        /// In which room.
+        room: RoomChoice,
     },
     /// Asks for the server's time. Any time after the hello, about twice a second.
     Ping {
@@ -75,6 +87,11 @@ pub enum ServerMsg {
         server_time: MonoTime,
         /// How long your room's newest tick took, in microseconds; 0 before you have a seat.
         tick_us: u32,
+    },
+    /// You asked for a seat and are in line for it. Said at once, then about twice a second, until you are seated.
+    Waiting {
+        /// How many are before you, and you: 1 is the next.
+        place: u32,
     },
 }
 

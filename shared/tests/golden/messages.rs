@@ -9,7 +9,7 @@ use broadside_shared::protocol::codec::{
     decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
 };
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{ClientMsg, Note, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, Note, RoomChoice, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::snapshot::write_own;
 use broadside_shared::protocol::{FrameKind, REVISION};
@@ -29,13 +29,15 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
     let of = |msg: &ClientMsg| match msg {
         // A new variant needs a golden: the compiler says so here.
         ClientMsg::Hello { .. } => "client-hello",
-        ClientMsg::Join { .. } => "client-join",
+        ClientMsg::Join { room: RoomChoice::Quick, .. } => "client-join",
+        ClientMsg::Join { room: RoomChoice::Room(_), .. } => "client-join-room",
         ClientMsg::Ping { .. } => "client-ping",
         ClientMsg::Leave => "client-leave",
     };
     let all = [
         ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned() },
-        ClientMsg::Join { name: name() },
+        ClientMsg::Join { name: name(), room: RoomChoice::Quick },
+        ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(300)) },
         ClientMsg::Ping { client_time: MonoTime(1_234_567) },
         ClientMsg::Leave,
     ];
@@ -47,8 +49,10 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Welcome { .. } => "server-welcome",
         ServerMsg::Joined { .. } => "server-joined",
         ServerMsg::Pong { .. } => "server-pong",
+        ServerMsg::Waiting { .. } => "server-waiting",
     };
-    let all = [ServerMsg::Welcome { revision: REVISION, server: "broadside 0.1.0".to_owned() }, joined(), pong()];
+    let welcome = ServerMsg::Welcome { revision: REVISION, server: "broadside 0.1.0".to_owned() };
+    let all = [welcome, joined(), pong(), ServerMsg::Waiting { place: 12 }];
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
 }
 
@@ -117,10 +121,15 @@ fn packets() -> Vec<(&'static str, InputPacket<ArenaInput>)> {
     let ahead = ArenaInput { aim: 0x4000, buttons: ArenaInput::THRUST };
     let firing = ArenaInput { aim: 0x4100, buttons: ArenaInput::THRUST | ArenaInput::FIRE };
     vec![
-        ("input-one", InputPacket { acked: Tick(0), first: Tick(601), lag: 0, samples: vec![ahead] }),
+        ("input-one", InputPacket { acked: Tick(0), first: Tick(601), lag: 0, samples: [ahead].into_iter().collect() }),
         (
             "input-three",
-            InputPacket { acked: Tick(600), first: Tick(605), lag: 120, samples: vec![ahead, ahead, firing] },
+            InputPacket {
+                acked: Tick(600),
+                first: Tick(605),
+                lag: 120,
+                samples: [ahead, ahead, firing].into_iter().collect(),
+            },
         ),
     ]
 }

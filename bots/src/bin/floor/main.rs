@@ -1,0 +1,171 @@
+//! The floor: what the least server that could do this job costs on this machine.
+//!
+//! `floor --players 1000 --hz 20 --seconds 10 --bytes 180 --input-bytes 16 --json -`
+//!
+//! A bare epoll loop in one thread pushes one frame of a fixed size to every WebSocket at the given rate and reads what they
+//! send, and does nothing else: no game, no encoding, no parsing. The program starts itself once more for the other side, so
+//! that the CPU of the two is told apart. A real server under the same traffic is judged by its ratio to this.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `frames` | the frames of both sides |
+//! | `server` | the side that is measured |
+//! | `clients` | the other side, a process of its own |
+//! | `orders` | what the first process tells the second |
+//! | `machine` | limits and CPU time of a process |
+//! | `report` | the figures |
+
+#[cfg(unix)]
+mod clients;
+#[cfg(unix)]
+mod frames;
+#[cfg(unix)]
+mod machine;
+#[cfg(unix)]
+mod orders;
+#[cfg(unix)]
+mod report;
+#[cfg(unix)]
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use broadside_bots::in_range;
+use clap::Parser;
+
+/// Ticks per second of the arena, over which the frames are spread.
+const TICK_HZ: u32 = 60;
+/// Run before anything is measured.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// The floor of a server on this machine: frames out and inputs in at a rate, and nothing else.
+///
+/// Exits with 0 when it could measure, with 1 when it could not, with 2 when the flags are wrong.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "floor", version, about, max_term_width = 100)]
+struct Args {
+    /// WebSockets, 1 to 20000
+    #[arg(long, default_value_t = 1000, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=20_000, " players"))]
+    players: usize,
+
+    /// Frames per second to each, and inputs per second from each: 60, 30, 20, 15, 12, 10, 6 or 5
+    #[arg(long, default_value_t = 20, value_name = "HZ", value_parser = hz)]
+    hz: u32,
+
+    /// Seconds to measure, 1 to 3600
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=3600, " seconds"))]
+    seconds: u64,
+
+    /// Payload of a frame to a client in bytes, 1 to 60000
+    #[arg(long, default_value_t = 180, value_name = "BYTES", value_parser = |text: &str| in_range::<usize>(text, 1..=60_000, " bytes"))]
+    bytes: usize,
+
+    /// Payload of a frame from a client in bytes, 1 to 1000
+    #[arg(long, default_value_t = 16, value_name = "BYTES", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bytes"))]
+    input_bytes: usize,
+
+    /// Write the figures to this file as JSON; `-` writes them to standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Be the clients of the floor on this port of this machine
+    #[arg(long, hide = true, value_name = "PORT")]
+    clients_of: Option<u16>,
+}
+
+/// What both sides do.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    players: usize,
+    /// Ticks between two frames of a player.
+    every: u32,
+    measured: Duration,
+    bytes: usize,
+    input_bytes: usize,
+}
+
+impl Plan {
+    /// Time between two frames of a player.
+    fn interval(&self) -> Duration {
+        Duration::from_micros(1_000_000 * u64::from(self.every) / u64::from(TICK_HZ))
+    }
+}
+
+impl From<&Args> for Plan {
+    fn from(args: &Args) -> Plan {
+        Plan {
+            players: args.players,
+            every: TICK_HZ / args.hz,
+            measured: Duration::from_secs(args.seconds),
+            bytes: args.bytes,
+            input_bytes: args.input_bytes,
+        }
+    }
+}
+
+fn hz(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(hz @ 5..=TICK_HZ) if TICK_HZ.is_multiple_of(hz) => Ok(hz),
+        Ok(_) | Err(_) => Err(format!("must be 60, 30, 20, 15, 12, 10, 6 or 5, which divide {TICK_HZ} ticks a second")),
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("floor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(unix)]
+fn run(args: &Args) -> anyhow::Result<()> {
+    use anyhow::Context;
+
+    let plan = Plan::from(args);
+    // A socket per player, and a few files besides.
+    machine::raise_files(plan.players as u64 + 64)?;
+    if let Some(port) = args.clients_of {
+        return clients::run(&plan, port);
+    }
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on 127.0.0.1")?;
+    let port = listener.local_addr().context("cannot read the bound address")?.port();
+    let mut other = orders::Clients::start(port)?;
+    let peers = server::accept_all(&listener, &plan, &mut other)?;
+    let (served, came) = server::serve(peers, &plan, &mut other)?;
+    let report = report::Report::new(&plan, &served, &came);
+    let json = serde_json::to_string_pretty(&report)?;
+    match &args.json {
+        None => println!("{report}"),
+        Some(path) if path.as_os_str() == "-" => println!("{json}"),
+        Some(path) => {
+            println!("{report}");
+            std::fs::write(path, json + "\n").with_context(|| format!("cannot write --json {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn run(_: &Args) -> anyhow::Result<()> {
+    anyhow::bail!("CPU time is told by Unix only; run it on Linux")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_must_divide_the_ticks() {
+        Args::try_parse_from(["x"]).expect("every flag has a default");
+        for wrong in ["0", "7", "120", "fast"] {
+            let refusal = Args::try_parse_from(["x", "--hz", wrong]).expect_err(wrong).to_string();
+            assert!(refusal.contains("--hz") && refusal.contains("which divide 60"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The figures, as text and as JSON.
+
+use std::fmt;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::clients::ClientFigures;
+use crate::server::Served;
+use crate::{Plan, TICK_HZ};
+
+/// What a run of the floor brought. Units are in the names.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    players: usize,
+    hz: u32,
+    seconds: f64,
+    bytes: usize,
+    input_bytes: usize,
+    snapshots: u64,
+    /// Frames that came, of those that were due at the rate.
+    share_received: Share,
+    server: Server,
+    clients: Clients,
+    gap_ms: Spread,
+}
+
+#[derive(Debug, Serialize)]
+struct Share {
+    mean: f64,
+    min: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Server {
+    cpu_cores: f64,
+    cpu_us_per_client_snapshot: f64,
+    syscalls_per_client_snapshot: f64,
+    writes_per_client_snapshot: f64,
+    reads_per_client_snapshot: f64,
+    epoll_waits: u64,
+    sleeps: u64,
+    bytes_in: u64,
+    tick_ms: Tail,
+    lateness_ms: Tail,
+    missed_ticks: u64,
+    skips: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Clients {
+    cpu_cores: f64,
+    inputs: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Tail {
+    p50: f64,
+    p99: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Spread {
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl Report {
+    pub(crate) fn new(plan: &Plan, served: &Served, came: &ClientFigures) -> Report {
+        let (counts, wall) = (served.counts, served.wall.as_secs_f64());
+        let snapshots = counts.frames.max(1) as f64;
+        let hz = TICK_HZ / plan.every;
+        let due = wall * f64::from(hz);
+        Report {
+            players: plan.players,
+            hz,
+            seconds: round(wall),
+            bytes: plan.bytes,
+            input_bytes: plan.input_bytes,
+            snapshots: counts.frames,
+            share_received: Share {
+                mean: round(came.frames as f64 / (due * plan.players as f64)),
+                min: round(came.frames_fewest as f64 / due),
+            },
+            server: Server {
+                cpu_cores: round(served.cpu.as_secs_f64() / wall),
+                cpu_us_per_client_snapshot: round(served.cpu.as_secs_f64() * 1e6 / snapshots),
+                syscalls_per_client_snapshot: round(
+                    (counts.writes + counts.reads + counts.polls + counts.sleeps) as f64 / snapshots,
+                ),
+                writes_per_client_snapshot: round(counts.writes as f64 / snapshots),
+                reads_per_client_snapshot: round(counts.reads as f64 / snapshots),
+                epoll_waits: counts.polls,
+                sleeps: counts.sleeps,
+                bytes_in: counts.bytes_in,
+                tick_ms: tail(&served.tick_us),
+                lateness_ms: tail(&served.lateness_us),
+                missed_ticks: counts.missed,
+                skips: counts.skipped,
+            },
+            clients: Clients { cpu_cores: round(came.cpu_s / wall), inputs: came.inputs },
+            gap_ms: Spread { p50: round(came.gap_ms[0]), p99: round(came.gap_ms[1]), max: round(came.gap_ms[2]) },
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (s, gap) = (&self.server, &self.gap_ms);
+        writeln!(
+            f,
+            "floor            {} players at {} Hz, {} bytes out, {} in; {} s measured",
+            self.players, self.hz, self.bytes, self.input_bytes, self.seconds
+        )?;
+        writeln!(
+            f,
+            "CPU              {} us per client and snapshot; {} cores here, {} on the clients' side",
+            s.cpu_us_per_client_snapshot, s.cpu_cores, self.clients.cpu_cores
+        )?;
+        writeln!(
+            f,
+            "system calls     {} per client and snapshot ({} writes, {} reads)",
+            s.syscalls_per_client_snapshot, s.writes_per_client_snapshot, s.reads_per_client_snapshot
+        )?;
+        writeln!(f, "frame gap        p50 {} ms, p99 {} ms, max {} ms", gap.p50, gap.p99, gap.max)?;
+        writeln!(
+            f,
+            "frames received  {} of what was due, worst client {}",
+            self.share_received.mean, self.share_received.min
+        )?;
+        write!(
+            f,
+            "ticks            p99 {} ms long, {} ms late; {} missed, {} frames skipped",
+            s.tick_ms.p99, s.lateness_ms.p99, s.missed_ticks, s.skips
+        )
+    }
+}
+
+/// A histogram of times in microseconds, to three digits, up to a minute.
+pub(crate) fn times() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("constant bounds that fit")
+}
+
+fn tail(times_us: &Histogram<u32>) -> Tail {
+    let ms = |quantile| round(times_us.value_at_quantile(quantile) as f64 / 1000.0);
+    Tail { p50: ms(0.5), p99: ms(0.99) }
+}
+
+/// To three digits after the point: more would claim a precision that is not there.
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,236 @@
+//! The side that is measured: one thread, one epoll, one read and one write per client and frame.
+//!
+//! Ticks have absolute deadlines, as the server's have. In each, one `epoll_wait` finds the sockets with inputs, each is read
+//! once, and each client whose turn it is gets its frame; turns are spread over the ticks by the client's number.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use hdrhistogram::Histogram;
+use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
+use tokio_tungstenite::tungstenite::accept;
+
+use crate::clients::ClientFigures;
+use crate::orders::{Clients, Order};
+use crate::{Plan, TICK_HZ, WARM_UP, frames, machine, report};
+
+/// Options of the sockets: those of the server, so that the kernel does the same work.
+#[cfg(target_os = "linux")]
+const NOTSENT_LOWAT: u32 = 16 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
+/// Time without a new connection after which the clients are given up.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Ticks a late loop runs at once to catch up; beyond, they are dropped and counted.
+const CATCH_UP_TICKS: u32 = 4;
+
+/// One client's socket.
+pub(crate) struct Peer {
+    stream: mio::net::TcpStream,
+    /// What of the last frame the socket did not take.
+    unwritten: usize,
+}
+
+/// What was counted while it was measured.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) cpu: Duration,
+    pub(crate) wall: Duration,
+    pub(crate) counts: Counts,
+    /// From when a tick was due to when it began, in microseconds.
+    pub(crate) lateness_us: Histogram<u32>,
+    /// What a tick took, in microseconds.
+    pub(crate) tick_us: Histogram<u32>,
+}
+
+/// Calls and bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) frames: u64,
+    pub(crate) skipped: u64,
+    pub(crate) writes: u64,
+    pub(crate) reads: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) polls: u64,
+    pub(crate) sleeps: u64,
+    pub(crate) missed: u64,
+}
+
+/// Accepts every player, one after the other, with the handshake of a WebSocket.
+pub(crate) fn accept_all(listener: &TcpListener, plan: &Plan, other: &mut Clients) -> anyhow::Result<Vec<Peer>> {
+    listener.set_nonblocking(true).context("cannot make the listener nonblocking")?;
+    let mut peers = Vec::with_capacity(plan.players);
+    let mut last = Instant::now();
+    while peers.len() < plan.players {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                peers.push(shake_hands(stream)?);
+                last = Instant::now();
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                other.check()?;
+                if last.elapsed() > PATIENCE {
+                    let (came, wanted, s) = (peers.len(), plan.players, PATIENCE.as_secs());
+                    bail!("{came} of {wanted} clients connected and none in the last {s} s");
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            Err(error) => return Err(error).context("cannot accept a client"),
+        }
+    }
+    Ok(peers)
+}
+
+fn shake_hands(stream: TcpStream) -> anyhow::Result<Peer> {
+    stream.set_nonblocking(false).context("cannot make a socket blocking")?;
+    stream.set_read_timeout(Some(PATIENCE)).context("cannot bound the handshake")?;
+    let socket = accept(stream).map_err(|error| anyhow::anyhow!("a client failed in its handshake: {error}"))?;
+    let stream = socket.into_inner();
+    // Options are advice: a kernel that refuses one still works.
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(NOTSENT_LOWAT);
+    stream.set_nonblocking(true).context("cannot make a socket nonblocking")?;
+    Ok(Peer { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
+}
+
+/// Serves them for the warm-up and the measured time; gives what both sides counted.
+pub(crate) fn serve(peers: Vec<Peer>, plan: &Plan, other: &mut Clients) -> anyhow::Result<(Served, ClientFigures)> {
+    let mut floor = Floor::new(peers, plan)?;
+    other.order(Order::Go)?;
+    floor.run(WARM_UP)?;
+    other.order(Order::Measure)?;
+    floor.forget();
+    let (cpu, began) = (machine::cpu()?, Instant::now());
+    floor.run(plan.measured)?;
+    let (wall, cpu) = (began.elapsed(), machine::cpu()? - cpu);
+    // The sockets stay open until the clients have ended.
+    let came = other.end()?;
+    Ok((Served { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us }, came))
+}
+
+struct Floor {
+    poll: Poll,
+    events: Events,
+    peers: Vec<Peer>,
+    frame: Vec<u8>,
+    every: u32,
+    tick: u32,
+    counts: Counts,
+    lateness_us: Histogram<u32>,
+    tick_us: Histogram<u32>,
+}
+
+impl Floor {
+    fn new(mut peers: Vec<Peer>, plan: &Plan) -> anyhow::Result<Floor> {
+        let poll = Poll::new().context("cannot open an epoll")?;
+        for (index, peer) in peers.iter_mut().enumerate() {
+            let registered = poll.registry().register(&mut peer.stream, Token(index), Interest::READABLE);
+            registered.context("cannot watch a socket")?;
+        }
+        Ok(Floor {
+            poll,
+            events: Events::with_capacity(peers.len()),
+            peers,
+            frame: frames::from_server(plan.bytes),
+            every: plan.every,
+            tick: 0,
+            counts: Counts::default(),
+            lateness_us: report::times(),
+            tick_us: report::times(),
+        })
+    }
+
+    /// What was counted so far was warm-up.
+    fn forget(&mut self) {
+        self.counts = Counts::default();
+        self.lateness_us.reset();
+        self.tick_us.reset();
+    }
+
+    /// Ticks for this long.
+    fn run(&mut self, time: Duration) -> anyhow::Result<()> {
+        let period = Duration::from_secs(1) / TICK_HZ;
+        let began = Instant::now();
+        let ticks = (time.as_secs_f64() * f64::from(TICK_HZ)).round() as u32;
+        let mut tick = 0;
+        while tick < ticks {
+            let due = began + period * tick;
+            let early = due.saturating_duration_since(Instant::now());
+            if !early.is_zero() {
+                std::thread::sleep(early);
+                self.counts.sleeps += 1;
+            }
+            let start = Instant::now();
+            self.lateness_us.saturating_record(start.duration_since(due).as_micros() as u64);
+            self.read_inputs()?;
+            self.write_frames()?;
+            self.tick_us.saturating_record(start.elapsed().as_micros() as u64);
+            tick += 1;
+            self.tick = self.tick.wrapping_add(1);
+            let behind = (start.elapsed() + start.duration_since(due)).as_micros() / period.as_micros();
+            if behind > u128::from(CATCH_UP_TICKS) {
+                self.counts.missed += behind as u64;
+                tick += behind as u32;
+            }
+        }
+        // The last tick is a whole one too, so that the time measured is the time asked for.
+        std::thread::sleep((began + period * tick).saturating_duration_since(Instant::now()));
+        Ok(())
+    }
+
+    fn read_inputs(&mut self) -> anyhow::Result<()> {
+        let mut buffer = [0; 4096];
+        self.poll.poll(&mut self.events, Some(Duration::ZERO)).context("cannot wait for sockets")?;
+        self.counts.polls += 1;
+        for event in &self.events {
+            let stream = &mut self.peers[event.token().0].stream;
+            // Epoll tells of an arrival once; a buffer this large always takes all of a tick's input, so once is enough.
+            self.counts.reads += 1;
+            match stream.read(&mut buffer) {
+                Ok(0) => bail!("a client closed its socket"),
+                Ok(n) => self.counts.bytes_in += n as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error).context("cannot read from a client"),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_frames(&mut self) -> anyhow::Result<()> {
+        let first = (self.every - self.tick % self.every) % self.every;
+        for peer in self.peers.iter_mut().skip(first as usize).step_by(self.every as usize) {
+            // A frame is never torn: what the socket did not take goes first, and this turn is skipped if that does not go.
+            if peer.unwritten > 0 {
+                let from = self.frame.len() - peer.unwritten;
+                self.counts.writes += 1;
+                peer.unwritten -= written(peer.stream.write(&self.frame[from..]))?;
+            }
+            if peer.unwritten > 0 {
+                self.counts.skipped += 1;
+                continue;
+            }
+            self.counts.writes += 1;
+            let taken = written(peer.stream.write(&self.frame))?;
+            if taken == 0 {
+                self.counts.skipped += 1;
+                continue;
+            }
+            self.counts.frames += 1;
+            peer.unwritten = self.frame.len() - taken;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that a write brought under; a full socket takes none.
+fn written(result: std::io::Result<usize>) -> anyhow::Result<usize> {
+    match result {
+        Ok(n) => Ok(n),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        Err(error) => Err(error).context("cannot write to a client"),
+    }
+}

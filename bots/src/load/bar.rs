@@ -1,0 +1,52 @@
+//! The progress bar: what goes on, once a second, where there is a terminal to draw it on.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::run::Row;
+
+/// The bar.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar for a run that should take so many seconds.
+    #[must_use]
+    pub fn new(seconds: u64) -> Bar {
+        let bar = ProgressBar::new(seconds.max(1));
+        if !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:20} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Bar(bar)
+    }
+
+    /// Shows a second.
+    pub fn show(&self, row: &Row, players: usize) {
+        self.0.inc(1);
+        let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        self.0.set_message(format!(
+            "{} {}/{players} in, {} in line, {} lost  {:.0} snapshots/s ({:.1} %)  age p99 {:.0} ms  server {} cores  load {} \
+             cores, {:.1} ms late",
+            row.phase,
+            row.playing,
+            row.in_line,
+            row.lost,
+            row.snapshots_per_s,
+            row.share * 100.0,
+            row.age_ms_p99,
+            or_dash(row.server_cores),
+            or_dash(row.load_cores),
+            row.lateness_ms_p99,
+        ));
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,251 @@
+//! What the server says of itself: its `/metrics`, in Prometheus' text format, read before and after.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Time the server has to answer.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// Longest answer that is read, in bytes.
+const ANSWER_MAX: u64 = 4 * 1024 * 1024;
+
+/// Every sample of one look at the metrics, by name and labels as written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scrape(BTreeMap<String, f64>);
+
+/// The server's figures in a measured phase. A figure whose metric the server does not have is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ServerFigures {
+    /// CPU cores the whole server process used.
+    pub cpu_cores: Option<f64>,
+    /// Its CPU time per snapshot that arrived at a client, inputs included, in microseconds.
+    pub cpu_us_per_client_snapshot: Option<f64>,
+    /// Memory at the end, in MiB.
+    pub rss_mb: Option<f64>,
+    /// Memory it took since before the players came, in KiB per player.
+    pub kb_per_player: Option<f64>,
+    /// Length of ticks in milliseconds.
+    pub tick_ms: TickMs,
+    /// How late ticks began, in milliseconds.
+    pub lateness_ms: LatenessMs,
+    /// Ticks dropped.
+    pub missed_ticks: Option<f64>,
+    /// Ticks that took longer than they may.
+    pub overruns: Option<f64>,
+    /// Snapshots not sent because a line or a socket did not take them.
+    pub skips: Option<f64>,
+    /// Changes of a client's budget.
+    pub budget_steps: Option<f64>,
+    /// How far the server had stepped down by itself at the end; 0 is not at all.
+    pub governor_level: Option<f64>,
+    /// Its steps, down and up.
+    pub governor_steps: Option<f64>,
+    /// Input packets it read.
+    pub inputs_read: Option<f64>,
+    /// Why there is nothing here, if the metrics could not be read.
+    pub unavailable: Option<String>,
+}
+
+/// See [`ServerFigures::tick_ms`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct TickMs {
+    /// Median.
+    pub p50: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+}
+
+/// See [`ServerFigures::lateness_ms`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct LatenessMs {
+    /// 99th percentile.
+    pub p99: Option<f64>,
+}
+
+impl Scrape {
+    /// Asks the server at `address`.
+    ///
+    /// # Errors
+    /// Why there is nothing to read.
+    pub fn fetch(address: SocketAddr) -> Result<Scrape, String> {
+        let cannot = |error: std::io::Error| format!("cannot read http://{address}/metrics: {error}");
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(cannot)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(cannot)?;
+        stream.set_write_timeout(Some(PATIENCE)).map_err(cannot)?;
+        // 1.0, so that the answer comes in one piece and ends with the connection.
+        write!(stream, "GET /metrics HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n").map_err(cannot)?;
+        let mut answer = Vec::new();
+        stream.take(ANSWER_MAX).read_to_end(&mut answer).map_err(cannot)?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.lines().next().unwrap_or("");
+        if status.split(' ').nth(1) != Some("200") {
+            return Err(format!("http://{address}/metrics answers {status:?}"));
+        }
+        let scrape = Scrape::parse(body);
+        if scrape.0.is_empty() {
+            return Err(format!("http://{address}/metrics holds no metrics"));
+        }
+        Ok(scrape)
+    }
+
+    /// Reads the text format: a name, labels, a number per line. Lines that are something else are left out.
+    #[must_use]
+    pub fn parse(text: &str) -> Scrape {
+        let sample = |line: &str| {
+            if line.starts_with('#') {
+                return None;
+            }
+            // A label's value may hold spaces; after the labels come the value and perhaps a time.
+            let split = line.rfind('}').map_or_else(|| line.find(' '), |brace| Some(brace + 1))?;
+            let (name, rest) = line.split_at(split);
+            let value = rest.split_whitespace().next()?.parse().ok()?;
+            Some((name.trim().to_owned(), value))
+        };
+        Scrape(text.lines().filter_map(sample).collect())
+    }
+
+    /// The sum of a metric over its labels.
+    #[must_use]
+    pub fn sum(&self, name: &str) -> Option<f64> {
+        let labelled = format!("{name}{{");
+        let mut found = self.0.iter().filter(|(key, _)| *key == name || key.starts_with(&labelled)).peekable();
+        found.peek()?;
+        Some(found.map(|(_, value)| value).sum())
+    }
+
+    /// The buckets of a histogram, summed over its other labels: upper bounds, least first, and how many are not above.
+    #[must_use]
+    pub fn buckets(&self, name: &str) -> Vec<(f64, f64)> {
+        let prefix = format!("{name}_bucket{{");
+        let mut buckets: Vec<(f64, f64)> = Vec::new();
+        for (key, value) in self.0.iter().filter(|(key, _)| key.starts_with(&prefix)) {
+            let bound = key.split_once("le=\"").and_then(|(_, rest)| rest.split_once('"'));
+            let Some(bound) = bound.and_then(|(bound, _)| bound.parse::<f64>().ok()) else { continue };
+            match buckets.iter_mut().find(|(known, _)| known.total_cmp(&bound).is_eq()) {
+                Some((_, count)) => *count += value,
+                None => buckets.push((bound, *value)),
+            }
+        }
+        buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+        buckets
+    }
+}
+
+/// A quantile of what a histogram counted from `before` to `after`, along straight lines inside its buckets; `None` if it
+/// counted nothing. What lies above the last bound counts as that bound.
+#[must_use]
+pub fn quantile(before: &[(f64, f64)], after: &[(f64, f64)], quantile: f64) -> Option<f64> {
+    let counted = |at: usize| {
+        let (bound, count) = after[at];
+        let earlier = before.iter().find(|(known, _)| known.total_cmp(&bound).is_eq());
+        count - earlier.map_or(0.0, |(_, count)| *count)
+    };
+    let total = after.len().checked_sub(1).map(counted).filter(|total| *total > 0.0)?;
+    let wanted = total * quantile;
+    let at = (0..after.len()).find(|at| counted(*at) >= wanted)?;
+    let (low, below) = if at == 0 { (0.0, 0.0) } else { (after[at - 1].0, counted(at - 1)) };
+    let high = after[at].0;
+    if high.is_infinite() {
+        return Some(low);
+    }
+    let within = counted(at) - below;
+    Some(low + (high - low) * if within > 0.0 { (wanted - below) / within } else { 1.0 })
+}
+
+impl ServerFigures {
+    /// Nothing, and why.
+    #[must_use]
+    pub fn unavailable(why: String) -> ServerFigures {
+        ServerFigures { unavailable: Some(why), ..ServerFigures::default() }
+    }
+
+    /// What happened from `before` to `after`, `seconds` apart, in which clients got `snapshots`. `alone` is from before the
+    /// `players` came.
+    #[must_use]
+    pub fn between(
+        alone: Option<&Scrape>,
+        before: &Scrape,
+        after: &Scrape,
+        seconds: f64,
+        snapshots: u64,
+        players: usize,
+    ) -> ServerFigures {
+        let since = |name: &str| Some(after.sum(name)? - before.sum(name).unwrap_or(0.0));
+        let percentile = |name: &str, share| {
+            quantile(&before.buckets(name), &after.buckets(name), share).map(|seconds| seconds * 1000.0)
+        };
+        let cpu = since("process_cpu_seconds_total");
+        let rss = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes");
+        let grown = rss(after).zip(alone.and_then(rss)).map(|(after, alone)| after - alone);
+        ServerFigures {
+            cpu_cores: cpu.map(|cpu| cpu / seconds.max(1e-9)),
+            cpu_us_per_client_snapshot: cpu.filter(|_| snapshots > 0).map(|cpu| cpu * 1e6 / snapshots as f64),
+            rss_mb: rss(after).map(|bytes| bytes / 1048576.0),
+            kb_per_player: grown.filter(|_| players > 0).map(|bytes| bytes / 1024.0 / players as f64),
+            tick_ms: TickMs {
+                p50: percentile("broadside_tick_seconds", 0.5),
+                p99: percentile("broadside_tick_seconds", 0.99),
+            },
+            lateness_ms: LatenessMs { p99: percentile("broadside_tick_lateness_seconds", 0.99) },
+            missed_ticks: since("broadside_ticks_missed_total"),
+            overruns: since("broadside_tick_overruns_total"),
+            skips: since("broadside_snapshots_skipped_total"),
+            budget_steps: since("broadside_budget_steps_total"),
+            governor_level: after.sum("broadside_governor_level"),
+            governor_steps: since("broadside_governor_steps_total"),
+            inputs_read: since("broadside_inputs_read_total"),
+            unavailable: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# HELP broadside_tick_seconds Length of ticks.\n\
+        # TYPE broadside_tick_seconds histogram\n\
+        broadside_tick_seconds_sum 1.5\n\
+        broadside_tick_seconds_bucket{le=\"0.001\",room=\"1\"} 10\n\
+        broadside_tick_seconds_bucket{le=\"0.002\",room=\"1\"} 90\n\
+        broadside_tick_seconds_bucket{le=\"0.004\",room=\"1\"} 100\n\
+        broadside_tick_seconds_bucket{le=\"+Inf\",room=\"1\"} 100\n\
+        broadside_budget_steps_total{direction=\"down\"} 3\n\
+        broadside_budget_steps_total{direction=\"up\"} 2 1700000000\n\
+        process_cpu_seconds_total 12.5\n\
+        odd{text=\"a b } c\"} 7\n\
+        # EOF\n";
+
+    #[test]
+    fn percentiles_lie_on_straight_lines_inside_the_buckets() {
+        let scrape = Scrape::parse(TEXT);
+        let (none, buckets) = (Vec::new(), scrape.buckets("broadside_tick_seconds"));
+        let near = |share: f64, expected: f64| {
+            let got = quantile(&none, &buckets, share).expect("it counted");
+            assert!((got - expected).abs() < 1e-9, "{share}: {got}");
+        };
+        near(0.5, 0.0015);
+        near(0.05, 0.0005);
+        near(0.95, 0.003);
+        near(1.0, 0.004);
+        // Between two looks only what was counted between them matters.
+        let later = [(0.001, 10.0), (0.002, 90.0), (0.004, 100.0), (f64::INFINITY, 150.0)];
+        assert_eq!(quantile(&buckets, &later, 0.5), Some(0.004), "above the last bound");
+        assert_eq!(quantile(&buckets, &buckets, 0.5), None, "nothing was counted");
+        assert_eq!(quantile(&none, &none, 0.5), None);
+    }
+
+    #[test]
+    fn a_metric_that_is_absent_is_null_alone() {
+        let mut before = Scrape::parse(TEXT);
+        before.0.insert("process_cpu_seconds_total".to_owned(), 10.0);
+        let figures = ServerFigures::between(None, &before, &Scrape::parse(TEXT), 5.0, 100_000, 10);
+        assert_eq!((figures.cpu_cores, figures.cpu_us_per_client_snapshot), (Some(0.5), Some(25.0)));
+        assert_eq!((figures.budget_steps, figures.missed_ticks, figures.rss_mb), (Some(0.0), None, None));
+        assert_eq!(Scrape::parse(TEXT).sum("odd"), Some(7.0));
+    }
+}

@@ -1,0 +1,208 @@
+//! One room's part on one shard: who of its players are here, what they have been told, and the walk that tells them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::message::Note;
+use broadside_shared::time::{MonoTime, tick_us};
+use slab::Slab;
+
+use super::conn::{HEADER_MAX, Sent};
+use super::peer::Peer;
+use crate::clock::MonoClock;
+use crate::driver::{Mail, RoomHandle, Seated};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{ByteClass, Direction};
+use crate::room::RoomOutput;
+use crate::room::flow::{Decision, Flow, Socket};
+use crate::room::outgoing::{FrameBytes, Outgoing};
+
+/// One room's part on one shard.
+pub struct Share<G: Game> {
+    room: Arc<RoomHandle<G>>,
+    outgoing: Outgoing,
+    /// By number of player.
+    recipients: Vec<Option<Recipient>>,
+    /// A tick has come that nobody has been told of.
+    fresh: bool,
+    /// What the players here said, on its way to the room.
+    mails: Vec<Mail<G>>,
+    counted: FrameBytes,
+}
+
+/// A player here.
+struct Recipient {
+    /// Key of the connection.
+    peer: usize,
+    flow: Flow,
+}
+
+/// What a walk did.
+#[derive(Debug, Default)]
+struct Walk {
+    written: u64,
+    skipped: u64,
+    steps_down: u64,
+    steps_up: u64,
+    header_bytes: u64,
+}
+
+impl<G: Game> Share<G> {
+    /// The part of a room of which nothing was told yet; `notes` say who is there.
+    #[must_use]
+    pub fn new(room: Arc<RoomHandle<G>>, notes: &[Note]) -> Self {
+        let mut outgoing = Outgoing::new::<G>();
+        outgoing.note(notes);
+        Share {
+            room,
+            outgoing,
+            recipients: Vec::new(),
+            fresh: false,
+            mails: Vec::new(),
+            counted: FrameBytes::default(),
+        }
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Arc<RoomHandle<G>> {
+        &self.room
+    }
+
+    /// From now on the snapshots of this player go to this connection, which knows nothing yet.
+    pub fn seat(&mut self, player: PlayerId, peer: usize) {
+        let at = usize::from(player.0);
+        if self.recipients.len() <= at {
+            self.recipients.resize_with(at + 1, || None);
+        }
+        self.outgoing.reset(player);
+        self.recipients[at] = Some(Recipient { peer, flow: Flow::default() });
+    }
+
+    /// The player's connection is gone.
+    pub fn unseat(&mut self, player: PlayerId) {
+        if let Some(recipient) = self.recipients.get_mut(usize::from(player.0)) {
+            *recipient = None;
+        }
+    }
+
+    /// The connections of everyone here.
+    pub fn peers(&self) -> impl Iterator<Item = usize> + '_ {
+        self.recipients.iter().flatten().map(|recipient| recipient.peer)
+    }
+
+    /// A player here said what to do; it goes to the room with [`Share::post`].
+    pub fn input(&mut self, seated: Seated, packet: InputPacket<G::Input>, now: MonoTime) {
+        if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(seated.player.0)) {
+            recipient.flow.handle_ack(packet.acked, now);
+        }
+        self.mails.push(Mail::Input(seated, packet, now));
+    }
+
+    /// Gives the room what was said.
+    pub fn post(&mut self) {
+        if !self.mails.is_empty() {
+            self.room.send_all(&mut self.mails);
+        }
+    }
+
+    /// A tick was stepped. Gives whether one before it had not been told yet: its turn is over.
+    pub fn push(&mut self, output: Arc<RoomOutput>) -> bool {
+        self.outgoing.push(output);
+        std::mem::replace(&mut self.fresh, true)
+    }
+
+    /// Changes of the roster came without a tick.
+    pub fn note(&mut self, notes: &[Note]) {
+        self.outgoing.note(notes);
+    }
+
+    /// Tells the players here of the newest tick, if they were not told yet: assembles one frame for each who is due, and writes
+    /// it. `frame` is room to work in. Gives whether there was something to do.
+    pub fn fan_out(
+        &mut self,
+        peers: &mut Slab<Peer<G>>,
+        frame: &mut Vec<u8>,
+        clock: MonoClock,
+        metrics: &Metrics,
+    ) -> bool {
+        if !std::mem::take(&mut self.fresh) {
+            return false;
+        }
+        let began = clock.now();
+        let walk = self.walk(peers, frame, began);
+        let took_us = clock.now().us_since(began);
+        metrics.fanout_seconds.observe(took_us as f64 / 1e6);
+        self.count(&walk, metrics);
+        true
+    }
+
+    fn walk(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, now: MonoTime) -> Walk {
+        let mut walk = Walk::default();
+        let interval_us = tick_us(G::TICK_HZ, self.room.config.snapshot_every);
+        let Some((tick, level, count)) = self.outgoing.newest().map(|o| (o.tick, o.level, o.due.len())) else {
+            return walk;
+        };
+        for at in 0..count {
+            let Some(player) = self.outgoing.newest().map(|output| output.due[at].player) else { break };
+            let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) else { continue };
+            let Some(peer) = peers.get_mut(recipient.peer).filter(|peer| !peer.conn.is_over()) else { continue };
+            let flow = &mut recipient.flow;
+            let before = flow.budget().steps();
+            let decision = flow.decide(interval_us, Socket::from_free(peer.conn.is_free()), level);
+            let after = flow.budget().steps();
+            walk.steps_down += after.0 - before.0;
+            walk.steps_up += after.1 - before.1;
+            let thinning = match decision {
+                Decision::Write(thinning) => thinning,
+                Decision::Skip => {
+                    walk.skipped += 1;
+                    continue;
+                }
+                Decision::Rest => continue,
+            };
+            frame.clear();
+            frame.resize(HEADER_MAX, 0);
+            self.outgoing.frame(at, flow.level(level), thinning, frame);
+            let start_len = frame.len();
+            if peer.conn.send_framed(frame) == Sent::Written {
+                flow.wrote(tick, now);
+                walk.written += 1;
+                walk.header_bytes += header_bytes(start_len - HEADER_MAX);
+            }
+        }
+        walk
+    }
+
+    fn count(&mut self, walk: &Walk, metrics: &Metrics) {
+        let figures = &self.room.figures;
+        figures.snapshots.fetch_add(walk.written, Ordering::Relaxed);
+        figures.superseded.fetch_add(walk.skipped, Ordering::Relaxed);
+        figures.budget_steps_down.fetch_add(walk.steps_down, Ordering::Relaxed);
+        figures.budget_steps_up.fetch_add(walk.steps_up, Ordering::Relaxed);
+        metrics.snapshots_written.inc_by(walk.written);
+        metrics.snapshots_skipped.inc_by(walk.skipped);
+        metrics.budget_steps.of(Direction::Down).inc_by(walk.steps_down);
+        metrics.budget_steps.of(Direction::Up).inc_by(walk.steps_up);
+        let (sizes, before) = (self.outgoing.sizes(), self.counted);
+        metrics.bytes_out.of(ByteClass::Own).inc_by(sizes.own - before.own);
+        metrics.bytes_out.of(ByteClass::CellHeads).inc_by(sizes.cell_heads - before.cell_heads);
+        metrics.bytes_out.of(ByteClass::Cells).inc_by(sizes.cells - before.cells);
+        metrics.bytes_out.of(ByteClass::Events).inc_by(sizes.events - before.events);
+        metrics.bytes_out.of(ByteClass::Notes).inc_by(sizes.notes - before.notes);
+        metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(walk.header_bytes);
+        self.counted = sizes;
+    }
+}
+
+/// Bytes of WebSocket header before a payload of `len` bytes that is not masked (RFC 6455, section 5.2).
+#[must_use]
+pub fn header_bytes(len: usize) -> u64 {
+    match len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}

@@ -1,0 +1,448 @@
+//! A shard: one thread that owns some of the connections, whatever room they are in. It reads them, judges what they say, and
+//! tells them of each tick.
+//!
+//! Nothing is handed from thread to thread per client and snapshot: a room leaves one shared output per tick and shard, and the
+//! shard walks its connections. Inputs go to the room in one batch per room and read. Sockets are watched by one epoll, looked at
+//! no more than every [`READ_EVERY`]: what comes in the meantime is read in one go.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{Note, RoomId};
+use bytes::Bytes;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+
+use super::conn::{Conn, Readable, Traffic};
+use super::fanout::Share;
+use super::listener::Guard;
+use super::peer::{Going, Peer};
+use crate::App;
+use crate::driver::{Mail, PeerRef, Seated};
+use crate::room::RoomOutput;
+
+/// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
+/// clients share the cost of a look.
+const READ_EVERY: Duration = Duration::from_millis(2);
+/// Time between two looks at who is silent, closing or over; also the longest sleep.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// Events taken from the kernel at once.
+const EVENTS_AT_ONCE: usize = 1024;
+/// Time open connections have to end at shutdown.
+const DRAIN: Duration = Duration::from_secs(5);
+/// The watch's own token, for being woken.
+const WOKEN: Token = Token(usize::MAX);
+/// Numbers connections, so as to tell one holder of a key from the next, also after a shard began anew.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+/// The rooms that have players on a shard.
+pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
+
+/// A WebSocket that has just been upgraded.
+pub struct Upgraded<G: Game> {
+    /// The socket.
+    pub stream: mio::net::TcpStream,
+    /// Bytes that came right behind the handshake.
+    pub early: Bytes,
+    /// Where it comes from.
+    pub address: std::net::SocketAddr,
+    /// Its place in the count of open connections.
+    pub guard: Option<Arc<Guard<G>>>,
+}
+
+/// What others say to a shard.
+pub enum ShardMail<G: Game> {
+    /// A new connection is yours.
+    Connected(Upgraded<G>),
+    /// A player of this room is about to be seated here, the first one; these are in it.
+    Opened(RoomId, Vec<Note>),
+    /// The room gave a seat.
+    Seated(PeerRef, RoomId, Seated),
+    /// The room keeps someone in line, at this place.
+    Waiting(PeerRef, u32),
+    /// The room takes someone no more.
+    Refused(PeerRef, CloseCode),
+    /// Changes of the roster of ticks that were not handed over.
+    Notes(RoomId, Vec<Note>),
+    /// A tick was stepped.
+    Tick(RoomId, Arc<RoomOutput>),
+    /// Nobody of this room is here any more.
+    Emptied(RoomId),
+    /// The room broke down.
+    Failed(RoomId),
+    /// The server ends.
+    End,
+}
+
+/// A shard as others see it: its mailbox.
+pub struct Inbox<G: Game> {
+    /// Bounded by who writes: rooms leave a few ticks at the most, and one answer per join; the listener one mail per connection.
+    mails: Mutex<Vec<ShardMail<G>>>,
+    notified: AtomicBool,
+    waker: Waker,
+    thread: OnceLock<Thread>,
+}
+
+impl<G: Game> Inbox<G> {
+    /// Leaves mails, and wakes the shard.
+    pub fn post(&self, mails: impl IntoIterator<Item = ShardMail<G>>) {
+        self.lock().extend(mails);
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            // One of the two does: it sleeps in the watch, or rests between two looks.
+            let _ = self.waker.wake();
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ShardMail<G>>> {
+        // A panic elsewhere leaves whole mails behind.
+        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts of a few milliseconds, added to the metrics together.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Frames read.
+    pub frames_in: u64,
+    /// Input samples read.
+    pub inputs: u64,
+    reads: u64,
+    writes: u64,
+    bytes_in: u64,
+}
+
+impl Tally {
+    fn add(&mut self, traffic: Traffic) {
+        self.reads += traffic.reads;
+        self.writes += traffic.writes;
+        self.bytes_in += traffic.bytes_in;
+    }
+}
+
+/// A shard before it runs: its watch.
+pub struct Watch(Poll);
+
+/// A shard's mailbox and its watch.
+///
+/// # Errors
+/// When the operating system gives no epoll.
+pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Watch)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WOKEN)?;
+    let inbox = Inbox { mails: Mutex::default(), notified: AtomicBool::new(false), waker, thread: OnceLock::new() };
+    Ok((inbox, Watch(poll)))
+}
+
+/// Starts the shard with this number.
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+        let _ = app.shards[index].thread.set(std::thread::current());
+        let mut poll = watch.0;
+        loop {
+            let run = || Shard::new(&app, index, &mut poll).run();
+            if std::panic::catch_unwind(AssertUnwindSafe(run)).is_ok() {
+                return;
+            }
+            // Its sockets are closed by now. The rooms learn that the seats are free.
+            tracing::error!(shard = index, "shard failed; begins anew");
+            app.metrics.shard_failures.inc();
+            for room in app.directory.all() {
+                room.send(Mail::ShardLost(index));
+            }
+        }
+    })
+}
+
+struct Shard<'a, G: Game> {
+    app: &'a Arc<App<G>>,
+    inbox: &'a Inbox<G>,
+    index: usize,
+    poll: &'a mut Poll,
+    peers: Slab<Peer<G>>,
+    shares: Shares<G>,
+    mails: Vec<ShardMail<G>>,
+    /// Room to assemble frames in.
+    frame: Vec<u8>,
+    tally: Tally,
+    /// Work done since the last fan-out.
+    busy: Duration,
+    outbox_bytes: i64,
+    ending_at: Option<Instant>,
+}
+
+impl<'a, G: Game> Shard<'a, G> {
+    fn new(app: &'a Arc<App<G>>, index: usize, poll: &'a mut Poll) -> Self {
+        Shard {
+            app,
+            inbox: &app.shards[index],
+            index,
+            poll,
+            peers: Slab::new(),
+            shares: Shares::new(),
+            mails: Vec::new(),
+            frame: Vec::new(),
+            tally: Tally::default(),
+            busy: Duration::ZERO,
+            outbox_bytes: 0,
+            ending_at: None,
+        }
+    }
+
+    fn run(&mut self) {
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        let mut sweep_at = Instant::now() + SWEEP_EVERY;
+        loop {
+            let woke = Instant::now();
+            self.take_mails();
+            self.fan_out(woke);
+            if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
+                return self.count();
+            }
+            let asleep = Instant::now();
+            let wait = sweep_at.saturating_duration_since(asleep).min(SWEEP_EVERY);
+            self.busy += asleep - woke;
+            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
+                // Interrupted by a signal: the next look sees what there is.
+                tracing::debug!(%error, "watch interrupted");
+            }
+            let read_from = Instant::now();
+            self.read(&events);
+            if read_from >= sweep_at {
+                self.sweep();
+                sweep_at = read_from + SWEEP_EVERY;
+            }
+            self.busy += read_from.elapsed();
+            self.rest(read_from + READ_EVERY);
+        }
+    }
+
+    /// Waits until `until`, or until mail comes.
+    fn rest(&self, until: Instant) {
+        while !self.inbox.notified.load(Ordering::Acquire) {
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return;
+            }
+            std::thread::park_timeout(wait);
+        }
+    }
+
+    fn take_mails(&mut self) {
+        if !self.inbox.notified.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let mut mails = std::mem::take(&mut self.mails);
+        std::mem::swap(&mut mails, &mut *self.inbox.lock());
+        for mail in mails.drain(..) {
+            self.take(mail);
+        }
+        self.mails = mails;
+    }
+
+    fn take(&mut self, mail: ShardMail<G>) {
+        match mail {
+            ShardMail::Connected(upgraded) => self.connect(upgraded),
+            ShardMail::Opened(room, notes) => {
+                if let Some(handle) = self.app.directory.get(room) {
+                    self.shares.insert(room, Share::new(handle, &notes));
+                }
+            }
+            ShardMail::Seated(peer, room, seated) => self.seat(peer, room, seated),
+            ShardMail::Waiting(peer, place) => {
+                if let Some(found) = find(&mut self.peers, peer) {
+                    found.handle_waiting(place, self.app, &mut self.shares, &mut self.tally);
+                }
+            }
+            ShardMail::Refused(peer, code) => {
+                if let Some(found) = find(&mut self.peers, peer) {
+                    found.forget_room();
+                    found.close(code, self.app, &mut self.shares, &mut self.tally);
+                }
+            }
+            ShardMail::Notes(room, notes) => {
+                if let Some(share) = self.shares.get_mut(&room) {
+                    share.note(&notes);
+                }
+            }
+            ShardMail::Tick(room, output) => {
+                if let Some(share) = self.shares.get_mut(&room) {
+                    share.room().figures.taken(self.index);
+                    if share.push(output) {
+                        share.room().figures.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
+                        self.app.metrics.fanouts_skipped.inc();
+                    }
+                }
+            }
+            ShardMail::Emptied(room) => drop(self.shares.remove(&room)),
+            ShardMail::Failed(room) => self.fail(room),
+            ShardMail::End => {
+                self.ending_at = Some(Instant::now() + DRAIN);
+                self.close_where(CloseCode::GoingAway, |_| true);
+            }
+        }
+    }
+
+    fn connect(&mut self, upgraded: Upgraded<G>) {
+        let entry = self.peers.vacant_entry();
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let me = PeerRef { shard: self.index, key: entry.key(), serial };
+        let mut conn = Conn::new(upgraded.stream, &upgraded.early);
+        let watched =
+            self.poll.registry().register(conn.stream(), Token(entry.key()), Interest::READABLE | Interest::WRITABLE);
+        if let Err(error) = watched {
+            tracing::warn!(address = %upgraded.address, %error, "cannot watch a connection");
+            return;
+        }
+        let now = self.app.clock.now();
+        let key = entry.key();
+        entry.insert(Peer::new(conn, me, upgraded.address, upgraded.guard, now));
+        let over_full = self.app.connections.load(Ordering::Acquire) > self.app.config.max_connections;
+        if over_full {
+            self.peers[key].close(CloseCode::ServerFull, self.app, &mut self.shares, &mut self.tally);
+        } else if self.ending_at.is_some() {
+            self.peers[key].close(CloseCode::GoingAway, self.app, &mut self.shares, &mut self.tally);
+        }
+        // What came with the handshake is not announced by the kernel.
+        self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
+    }
+
+    fn seat(&mut self, peer: PeerRef, room: RoomId, seated: Seated) {
+        let Some(share) = self.shares.get_mut(&room) else {
+            // This shard broke down after it had asked.
+            return self.app.directory.get(room).iter().for_each(|room| room.send(Mail::Leave(seated)));
+        };
+        let handle = Arc::clone(share.room());
+        match find(&mut self.peers, peer) {
+            Some(found) => {
+                share.seat(seated.player, peer.key);
+                found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
+            }
+            // The connection went while it waited.
+            None => handle.send(Mail::Leave(seated)),
+        }
+    }
+
+    fn fail(&mut self, room: RoomId) {
+        let Some(share) = self.shares.remove(&room) else { return };
+        for key in share.peers() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.forget_room();
+                peer.close(CloseCode::RoomFailed, self.app, &mut self.shares, &mut self.tally);
+            }
+        }
+    }
+
+    fn close_where(&mut self, code: CloseCode, meant: impl Fn(&Peer<G>) -> bool) {
+        for (_, peer) in self.peers.iter_mut().filter(|(_, peer)| meant(peer)) {
+            peer.close(code, self.app, &mut self.shares, &mut self.tally);
+        }
+    }
+
+    fn fan_out(&mut self, woke: Instant) {
+        let mut told = false;
+        for share in self.shares.values_mut() {
+            told |= share.fan_out(&mut self.peers, &mut self.frame, self.app.clock, &self.app.metrics);
+        }
+        if told {
+            let busy_us = (self.busy + woke.elapsed()).as_micros() as u32;
+            for share in self.shares.values() {
+                share.room().figures.fanout_us.fetch_max(busy_us, Ordering::Relaxed);
+            }
+            self.busy = Duration::ZERO;
+            self.count();
+        }
+    }
+
+    fn read(&mut self, events: &Events) {
+        for event in events {
+            if event.token() != WOKEN {
+                let readable = if event.is_read_closed() || event.is_error() {
+                    Some(Readable::ToTheEnd)
+                } else {
+                    event.is_readable().then_some(Readable::More)
+                };
+                self.read_one(event.token().0, Readiness { readable, writable: event.is_writable() });
+            }
+        }
+        for share in self.shares.values_mut() {
+            share.post();
+        }
+    }
+
+    fn read_one(&mut self, key: usize, readiness: Readiness) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let mut going = Going::On;
+        if readiness.writable {
+            going = peer.handle_writable();
+        }
+        if let (Going::On, Some(readable)) = (going, readiness.readable) {
+            peer.conn.handle_readable(readable);
+            going = peer.handle_readable(self.app, &mut self.shares, &mut self.tally);
+        }
+        if going == Going::Over {
+            self.drop_peer(key);
+        }
+    }
+
+    fn drop_peer(&mut self, key: usize) {
+        let mut peer = self.peers.remove(key);
+        peer.leave(&mut self.shares);
+        self.tally.add(peer.conn.take_traffic());
+        if !peer.is_closing() {
+            self.app.metrics.torn();
+        }
+        // Closing the socket takes it out of the watch, too; this is for systems where it does not.
+        let _ = self.poll.registry().deregister(peer.conn.stream());
+    }
+
+    /// Looks after who is silent, closing or over.
+    fn sweep(&mut self) {
+        let mut over = Vec::new();
+        let mut outbox_bytes = 0;
+        for (key, peer) in &mut self.peers {
+            if peer.handle_time(self.app, &mut self.shares, &mut self.tally) == Going::Over {
+                over.push(key);
+            }
+            outbox_bytes += peer.conn.waiting_bytes() as i64;
+            self.tally.add(peer.conn.take_traffic());
+        }
+        over.into_iter().for_each(|key| self.drop_peer(key));
+        self.app.metrics.outbox_bytes.inc_by(outbox_bytes - self.outbox_bytes);
+        self.outbox_bytes = outbox_bytes;
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let tally = std::mem::take(&mut self.tally);
+        let metrics = &self.app.metrics;
+        metrics.frames_in.inc_by(tally.frames_in);
+        metrics.inputs_read.inc_by(tally.inputs);
+        metrics.socket_reads.inc_by(tally.reads);
+        metrics.socket_writes.inc_by(tally.writes);
+        metrics.bytes_in.inc_by(tally.bytes_in);
+    }
+}
+
+/// What the watch says of a socket.
+#[derive(Debug, Clone, Copy)]
+struct Readiness {
+    readable: Option<Readable>,
+    writable: bool,
+}
+
+/// The connection that is meant, unless another one has its key by now.
+fn find<G: Game>(peers: &mut Slab<Peer<G>>, meant: PeerRef) -> Option<&mut Peer<G>> {
+    peers.get_mut(meant.key).filter(|peer| peer.me() == meant)
+}

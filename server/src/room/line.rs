@@ -1,0 +1,139 @@
+//! Who waits for a seat: first come, first seated, a few at a time, so that a thousand who come at once delay no tick.
+
+use std::collections::VecDeque;
+
+/// Seats given in one tick while there is time to spare: 480 a second at 60 Hz. A newcomer costs keyframes of a whole view and the
+/// names of everyone.
+const SEATED_PER_TICK: u32 = 8;
+/// Every how many ticks one is seated while the machine is short of time.
+const PRESSED_EVERY: u32 = 4;
+/// Those who wait at the most; one more is refused.
+pub const WAITING_MAX: usize = 10_000;
+/// Every how many ticks those who wait are told their place: twice a second at 60 Hz.
+const TOLD_EVERY: u32 = 30;
+
+/// The line of one room. `T` is whatever its owner knows them by.
+#[derive(Debug)]
+pub struct Line<T> {
+    waiting: VecDeque<T>,
+    /// How many at the end have not been told their place yet.
+    untold: usize,
+    ticks: u32,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Line { waiting: VecDeque::new(), untold: 0, ticks: 0 }
+    }
+}
+
+impl<T> Line<T> {
+    /// Puts someone at the end; gives them back when the line is as long as it may be.
+    ///
+    /// # Errors
+    /// The one who found no place.
+    pub fn push(&mut self, who: T) -> Result<u32, T> {
+        if self.waiting.len() >= WAITING_MAX {
+            return Err(who);
+        }
+        self.waiting.push_back(who);
+        self.untold += 1;
+        Ok(self.waiting.len() as u32)
+    }
+
+    /// How many may be seated in this tick, with `free` seats and everyone stepped down to `level`. Call it once a tick.
+    pub fn admitted(&mut self, free: u32, level: u8) -> u32 {
+        self.ticks = self.ticks.wrapping_add(1);
+        let pace = match level {
+            0 => SEATED_PER_TICK,
+            _ => u32::from(self.ticks.is_multiple_of(PRESSED_EVERY)),
+        };
+        pace.min(free).min(self.waiting.len() as u32)
+    }
+
+    /// The next one, who leaves the line.
+    pub fn next(&mut self) -> Option<T> {
+        let next = self.waiting.pop_front();
+        self.untold = self.untold.min(self.waiting.len());
+        next
+    }
+
+    /// Takes everyone out who is meant: they went away.
+    pub fn remove(&mut self, meant: impl Fn(&T) -> bool) {
+        self.waiting.retain(|who| !meant(who));
+        self.untold = self.untold.min(self.waiting.len());
+    }
+
+    /// Those to be told their place now, 1 being the next: who has just come, and twice a second everyone.
+    pub fn told(&self) -> impl Iterator<Item = (u32, &T)> {
+        let everyone = self.ticks.is_multiple_of(TOLD_EVERY);
+        let from = if everyone { 0 } else { self.waiting.len() - self.untold };
+        (1..).zip(&self.waiting).skip(from)
+    }
+
+    /// Everyone was told. Gives how many of them were new.
+    pub fn mark_told(&mut self) -> usize {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_who_come_at_once_are_seated_in_order_within_about_two_seconds() {
+        let mut line = Line::default();
+        (0..1000).for_each(|who| assert_eq!(line.push(who), Ok(who + 1)));
+        let (mut seated, mut ticks) = (Vec::new(), 0);
+        while !line.is_empty() {
+            ticks += 1;
+            let admitted = line.admitted(5000, 0);
+            assert!(admitted <= SEATED_PER_TICK);
+            seated.extend((0..admitted).filter_map(|_| line.next()));
+        }
+        assert!(seated.iter().copied().eq(0..1000));
+        assert!(ticks <= 126, "{ticks} ticks at 60 Hz");
+    }
+
+    #[test]
+    fn the_place_counts_down_as_those_in_front_are_seated_or_go() {
+        let mut line = Line::default();
+        for who in 0..40 {
+            line.push(who).expect("room in the line");
+        }
+        let mut places = Vec::new();
+        for _ in 0..120 {
+            for _ in 0..line.admitted(1, 1) {
+                line.next();
+            }
+            line.remove(|who| *who == 30);
+            places.extend(line.told().filter(|(_, who)| **who == 39).map(|(place, _)| place));
+            line.mark_told();
+        }
+        assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
+        assert_eq!((places.first(), places.len()), (Some(&39), 5), "at once, then twice a second: {places:?}");
+    }
+
+    #[test]
+    fn nobody_is_seated_where_no_seat_is_free_and_the_line_has_an_end() {
+        let mut line = Line::default();
+        for who in 0..WAITING_MAX {
+            line.push(who).expect("room in the line");
+        }
+        assert_eq!(line.push(7), Err(7));
+        assert_eq!(line.admitted(0, 0), 0);
+    }
+}

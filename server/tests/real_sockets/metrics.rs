@@ -1,0 +1,96 @@
+//! What `/metrics` says of a server that is played on, and to whom.
+
+use broadside_bots::player::Progress;
+
+use crate::http::get;
+use crate::scene::{Server, play_until, player, within};
+
+/// What a scrape says.
+struct Scrape(String);
+
+impl Scrape {
+    async fn of(server: &Server) -> Scrape {
+        let reply = get(server.address(), "/metrics", &[("connection", "close")]).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        assert_eq!(reply.header("cache-control"), "no-store");
+        Scrape(reply.text())
+    }
+
+    /// The sum of all series that begin so.
+    fn sum(&self, beginning: &str) -> f64 {
+        let lines: Vec<&str> = self.0.lines().filter(|line| line.starts_with(beginning)).collect();
+        assert!(!lines.is_empty(), "no {beginning} in\n{}", self.0);
+        lines.iter().filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_played_is_counted() {
+    let server = Server::start().await;
+    let mut ann = player(&server, "Ann").await;
+    let mut snapshots = 0;
+    play_until(&mut ann, "snapshots that use inputs", |_, progress| {
+        if let Progress::Snapshot(arrival) = progress {
+            snapshots += u32::from(arrival.input_to_ack_us.is_some());
+        }
+        snapshots >= 30
+    })
+    .await;
+    let during = Scrape::of(&server).await;
+    for (series, value) in [("broadside_players ", 1.0), ("broadside_rooms ", 1.0), ("broadside_waiting ", 0.0)] {
+        assert_eq!(during.sum(series), value, "{series} in\n{}", during.0);
+    }
+    for (series, at_least) in [
+        ("broadside_ticks_total ", 30.0),
+        ("broadside_tick_seconds_count ", 30.0),
+        ("broadside_tick_lateness_seconds_count ", 30.0),
+        ("broadside_tick_phase_seconds_count{phase=\"step\"}", 30.0),
+        ("broadside_fanout_seconds_count ", 1.0),
+        ("broadside_snapshots_written_total ", 30.0),
+        ("broadside_inputs_read_total ", 30.0),
+        ("broadside_frames_in_total ", 30.0),
+        ("broadside_socket_reads_total ", 30.0),
+        ("broadside_socket_writes_total ", 30.0),
+        ("broadside_joins_total{result=\"seated\"} ", 1.0),
+        ("broadside_connections ", 1.0),
+        ("broadside_bytes_out_total{class=\"own\"} ", 30.0),
+    ] {
+        assert!(during.sum(series) >= at_least, "{series} below {at_least} in\n{}", during.0);
+    }
+
+    let frames = ann.frames();
+    ann.leave().await;
+    server.until("players", |players| players == 0).await;
+    within("the close to be counted", async {
+        while Scrape::of(&server).await.sum("broadside_closes_total{code=\"1000\"} ") < 1.0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let after = Scrape::of(&server).await;
+    assert_eq!(after.sum("broadside_leaves_total "), 1.0);
+    let (out, into) = (after.sum("broadside_bytes_out_total{"), after.sum("broadside_bytes_in_total "));
+    assert!(out >= frames.bytes_down as f64, "{out} bytes sent, {} received", frames.bytes_down);
+    assert!(into >= frames.bytes_up as f64, "{into} bytes read, {} sent", frames.bytes_up);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_for_this_machine_and_for_whom_the_operator_named() {
+    let server = Server::start().await;
+    for header in ["x-forwarded-for", "forwarded"] {
+        let reply = get(server.address(), "/metrics", &[(header, "for=198.51.100.5")]).await;
+        assert_eq!((reply.status, reply.header("content-type")), (403, "application/problem+json"), "{header}");
+        assert!(reply.text().contains("--metrics-allow 127.0.0.1"), "{}", reply.text());
+    }
+    server.end().await;
+
+    let server = Server::start_with(|config| {
+        config.metrics_allow = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await;
+    let reply = get(server.address(), "/metrics", &[("x-forwarded-for", "198.51.100.5")]).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    server.end().await;
+}
