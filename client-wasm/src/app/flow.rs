@@ -8,7 +8,7 @@ use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::close::Retry;
 
 use super::App;
-use super::state::{State, countdown, verdict};
+use super::state::{State, countdown, verdict, waiting};
 use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::hud::feed::Who;
@@ -123,10 +123,13 @@ impl App {
             session.flush();
             // Seated, and told where: until then the battle behind the title goes on.
             let seated = session.client.phase() == Phase::Playing && session.client.own().is_some();
+            let place = session.client.place_in_line();
             if let Some(ending) = ending {
                 self.end(ending);
             } else if seated && matches!(self.state, State::Connecting { .. }) {
                 self.enter(State::Playing);
+            } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {
+                self.screens.notice("In line", &waiting(place), true, None);
             }
         }
         if let State::Lost { until_ms, why } = &self.state {

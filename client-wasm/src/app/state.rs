@@ -66,6 +66,16 @@ pub fn countdown(why: &str, left_ms: f64) -> String {
     if seconds == 0 { format!("{why} Trying again.") } else { format!("{why} Trying again in {seconds} s.") }
 }
 
+/// What someone in line is told; 1 is the next.
+#[must_use]
+pub fn waiting(place: u32) -> String {
+    match place {
+        0 | 1 => "You are next.".to_owned(),
+        2 => "One captain is before you.".to_owned(),
+        place => format!("{} captains are before you.", place - 1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +88,12 @@ mod tests {
         let (why, retry) = verdict(Ending::Closed(CloseCode::WrongRevision.code()), false);
         assert_eq!(retry, Retry::ByHand);
         assert!(why.contains("Reload"), "{why}");
+    }
+
+    #[test]
+    fn the_place_in_line_reads_as_how_many_are_before_you() {
+        assert_eq!(waiting(1), "You are next.");
+        assert_eq!(waiting(12), "11 captains are before you.");
     }
 
     #[test]

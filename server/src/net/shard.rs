@@ -361,7 +361,6 @@ impl<'a, G: Game> Shard<'a, G> {
                 share.room().figures.fanout_us.fetch_max(busy_us, Ordering::Relaxed);
             }
             self.busy = Duration::ZERO;
-            self.count();
         }
     }
 
@@ -379,6 +378,7 @@ impl<'a, G: Game> Shard<'a, G> {
         for share in self.shares.values_mut() {
             share.post();
         }
+        self.count();
     }
 
     fn read_one(&mut self, key: usize, readiness: Readiness) {
@@ -391,6 +391,7 @@ impl<'a, G: Game> Shard<'a, G> {
             peer.conn.handle_readable(readable);
             going = peer.handle_readable(self.app, &mut self.shares, &mut self.tally);
         }
+        self.tally.add(peer.conn.take_traffic());
         if going == Going::Over {
             self.drop_peer(key);
         }
@@ -421,7 +422,6 @@ impl<'a, G: Game> Shard<'a, G> {
         over.into_iter().for_each(|key| self.drop_peer(key));
         self.app.metrics.outbox_bytes.inc_by(outbox_bytes - self.outbox_bytes);
         self.outbox_bytes = outbox_bytes;
-        self.count();
     }
 
     fn count(&mut self) {
