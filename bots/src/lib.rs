@@ -7,7 +7,7 @@
 //! | [`player`] | one headless player: socket, client and pilot in one loop |
 //! | [`proxy`] | a TCP proxy that makes a line out of loopback |
 //! | [`load`] | many players, measured: ramp, steady phase, drain |
-//! | [`report`] | what they felt, as text and as JSON |
+//! | [`report`] | what they felt, as text, as JSON and as a page |
 //!
 //! The programs `bot` and `load` are flags around these.
 

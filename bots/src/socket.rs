@@ -93,7 +93,8 @@ impl Target {
     /// [`PlayError::Unreachable`] when nobody knows the host.
     pub fn resolve(&self) -> Result<SocketAddr, PlayError> {
         let unreachable = |cause: String| PlayError::Unreachable { target: self.to_string(), cause };
-        let found = (self.host.as_str(), self.port).to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
+        let found =
+            (self.host.as_str(), self.port).to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
         let found: Vec<SocketAddr> = found.collect();
         // Most local servers listen on the old kind of address only.
         let best = found.iter().find(|address| address.is_ipv4()).or(found.first());

@@ -232,18 +232,75 @@ async fn seated(server: &Running, players: u64) {
     tokio::time::timeout(PATIENCE, looking).await.expect("the players are seated");
 }
 
-/// Every key that the report promises, with the keys inside it.
-const REPORT: [(&str, &[&str]); 9] = [
+/// Every key that the report promises, with the keys inside it; each is a number.
+const REPORT: [(&str, &[&str]); 25] = [
     ("players", &[]),
     ("joined", &[]),
+    ("refused", &[]),
     ("dropped", &[]),
+    ("rejoined", &[]),
     ("seconds", &[]),
     ("snapshot_rate_hz", &["p50", "min"]),
-    ("snapshot_gap_ms", &["p50", "p99", "max"]),
+    ("share_received", &["p50", "min", "all"]),
+    ("snapshot_age_ms", &["p50", "p95", "p99", "max"]),
+    ("snapshot_gap_ms", &["p50", "p95", "p99", "max"]),
     ("input_to_ack_ms", &["p50", "p99"]),
+    ("input_to_effect_ms", &["p50", "p99"]),
+    ("prediction_error", &["p99"]),
+    ("corrections_per_min", &[]),
+    ("corrections_by_cause", &["input", "collision", "hit", "pickup", "respawn", "unknown"]),
+    ("join_ms", &["p50", "p99"]),
+    ("bits_per_record", &["mean"]),
+    ("in_view", &["mean"]),
+    ("subscribed", &["mean"]),
     ("bytes_down_per_s", &["mean", "max"]),
     ("bytes_up_per_s", &["mean"]),
+    ("bytes_by_class", &["own", "cells_near", "cells_far", "events", "notes", "control", "headers"]),
+    ("kbit_per_s", &["payload_down", "down", "down_max", "up"]),
+    ("rtt_ms", &["p50"]),
+    ("load", &["cpu_cores", "socket_errors", "threads"]),
 ];
+/// Those that may well be 0 in a short run.
+const MAYBE_ZERO: [&str; 8] = [
+    "refused",
+    "dropped",
+    "rejoined",
+    "prediction_error",
+    "corrections_per_min",
+    "corrections_by_cause",
+    "bytes_by_class",
+    "load",
+];
+/// What the report says of the server, null where its metrics cannot be read.
+const SERVER: [&str; 9] = [
+    "cpu_cores",
+    "cpu_us_per_client_snapshot",
+    "rss_mb",
+    "tick_ms",
+    "lateness_ms",
+    "missed_ticks",
+    "skips",
+    "budget_steps",
+    "unavailable",
+];
+
+/// Checks that a report has every key it promises.
+fn has_every_key(report: &Value) {
+    for (key, inner) in REPORT {
+        let values: Vec<(String, &Value)> = match inner {
+            [] => vec![(key.to_owned(), &report[key])],
+            inner => inner.iter().map(|part| (format!("{key}.{part}"), &report[key][part])).collect(),
+        };
+        for (name, value) in values {
+            let least = if MAYBE_ZERO.contains(&key) { -1e-9 } else { 1e-9 };
+            assert!(value.as_f64().is_some_and(|number| number > least), "{name} in {report}");
+        }
+    }
+    for key in SERVER {
+        assert!(report["server"].get(key).is_some(), "server.{key} in {report}");
+    }
+    assert!(report["load"]["lateness_ms"]["p99"].is_number(), "{report}");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_run_reports_what_the_players_felt() {
@@ -251,23 +308,71 @@ async fn a_load_run_reports_what_the_players_felt() {
     let url = format!("ws://{}/ws", server.address);
     let file = folder.0.join("report.json");
     let path = file.to_string_lossy().into_owned();
-    let output = run(LOAD, &url, &["--players", "5", "--seconds", "2", "--json", &path]).await;
+    let page = folder.0.join("report.html").to_string_lossy().into_owned();
+    let output = run(LOAD, &url, &["--players", "5", "--seconds", "2", "--json", &path, "--html", &page]).await;
     assert!(output.status.success(), "{:?}", complaint(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("5 of 5 joined, 0 dropped"));
     let json = std::fs::read_to_string(&file).expect("the report was written");
     let report: Value = serde_json::from_str(&json).expect("the report is JSON");
-    for (key, inner) in REPORT {
-        if inner.is_empty() {
-            assert!(report[key].is_number(), "{key} in {report}");
-        }
-        for part in inner {
-            assert!(report[key][part].as_f64().is_some_and(|number| number > 0.0), "{key}.{part} in {report}");
-        }
-    }
+    has_every_key(&report);
     assert_eq!((&report["players"], &report["joined"], &report["dropped"]), (&5.into(), &5.into(), &0.into()));
     let gap = &report["snapshot_gap_ms"];
     assert!(gap["p50"].as_f64() <= gap["p99"].as_f64() && gap["p99"].as_f64() <= gap["max"].as_f64(), "{gap}");
+    let page = std::fs::read_to_string(&page).expect("the page was written");
+    assert!(page.contains("snapshot_age_ms") && !page.contains("NUMBERS"), "the numbers are in the page");
     server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_assertion_sets_the_exit_status() {
+    let (server, _folder) = server(100).await;
+    let url = format!("ws://{}/ws", server.address);
+    let flags = ["--players", "3", "--seconds", "1", "--assert"];
+    let held = run(LOAD, &url, &[&flags[..], &["age_p99<30s,dropped<=0,joined>=3"]].concat()).await;
+    assert!(held.status.success(), "{:?}", complaint(&held));
+    let broken = run(LOAD, &url, &[&flags[..], &["age_p99<1us,dropped<=0"]].concat()).await;
+    failed_with(LOAD, &broken, &["age_p99<1us does not hold", "ms"]);
+    let wrong = run(LOAD, &url, &[&flags[..], &["age<1ms"]].concat()).await;
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(complaint(&wrong)[0].contains("must be one of age_p50"), "{:?}", complaint(&wrong));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn players_on_a_mix_of_bad_lines_come_and_go_and_none_counts_as_dropped() {
+    let (server, _folder) = server(100).await;
+    let url = format!("ws://{}/ws", server.address);
+    let flags = ["--players", "8", "--seconds", "3", "--link", "far:1,wifi:1", "--churn", "1000", "--json", "-"];
+    let output = run(LOAD, &url, &flags).await;
+    assert!(output.status.success(), "{:?}", complaint(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+    assert_eq!((&report["dropped"], &report["refused"]), (&0.into(), &0.into()), "{report}");
+    assert!(report["rejoined"].as_u64() > Some(0), "{report}");
+    // Half are on a line of 60 ms each way, behind which nothing is younger than that.
+    assert!(report["snapshot_age_ms"]["p95"].as_f64() > Some(60.0), "{}", report["snapshot_age_ms"]);
+    assert!(report["snapshot_age_ms"]["p50"].as_f64() > Some(5.0), "{}", report["snapshot_age_ms"]);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_for_the_knee_ends_at_the_level_that_breaks() {
+    let (server, _folder) = server(100).await;
+    let url = format!("ws://{}/ws", server.address);
+    let flags = ["--find-knee", "2..8x2", "--seconds", "1", "--assert", "joined<=5", "--json", "-"];
+    let output = run(LOAD, &url, &flags).await;
+    assert!(output.status.success(), "{:?}", complaint(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+    let levels: Vec<_> =
+        report["knee"]["levels"].as_array().expect("levels").iter().map(|l| (&l["players"], &l["held"])).collect();
+    assert_eq!(levels, [(&2.into(), &true.into()), (&4.into(), &true.into()), (&8.into(), &false.into())], "{report}");
+    assert_eq!((&report["knee"]["players"], &report["players"]), (&4.into(), &4.into()), "{report}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_rate_of_a_server_that_runs_already_is_not_ours_to_set() {
+    let output = run(LOAD, "ws://127.0.0.1:9/ws", &["--hz", "20"]).await;
+    failed_with(LOAD, &output, &["--hz 20 is for the server that --spawn starts"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -146,8 +146,8 @@ fn measure_changes(ledger: &mut Ledger, history: &mut WorldHistory, tick: Tick, 
         return;
     }
     for cell in (0..CellId::COUNT).map(CellId) {
-        if let Blob::Bytes(range, _) = history.blob(cell, Some(before), |_| true) {
-            ledger.world_bits += range.len() as u64 * 8;
+        if let Blob::Bytes(bytes) = history.blob(cell, Some(before), |_| true) {
+            ledger.world_bits += bytes.len() as u64 * 8;
         }
     }
     let (Some(new), Some(base)) = (history.newest(), history.state(before)) else { return };

@@ -10,6 +10,7 @@
 //! | [`net`] | listener, WebSocket upgrade, the shards that own the connections |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
+//! | [`files`] | how many connections the operating system allows |
 //!
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
@@ -17,6 +18,7 @@
 pub mod clock;
 pub mod config;
 pub mod driver;
+pub mod files;
 pub mod http;
 pub mod lobby;
 pub mod metrics;
@@ -85,6 +87,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// What the server's parts share, to look at.
+    #[must_use]
+    pub fn app(&self) -> &App<Arena> {
+        &self.app
+    }
+
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
     pub async fn end(self) {
         let _ = self.ending.send(true);

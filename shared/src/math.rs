@@ -30,6 +30,15 @@ pub fn heading(radians: f32) -> Vec2 {
     Vec2::new(cos(radians), sin(radians))
 }
 
+/// The whole number at or below `value`; the nearest there is where an `i32` does not reach, 0 for NaN. As `libm::floorf`, but without
+/// the call, which was a tenth of an arena's tick.
+#[must_use]
+#[inline]
+pub fn floor(value: f32) -> i32 {
+    let whole = value as i32;
+    whole.saturating_sub(i32::from(whole as f32 > value))
+}
+
 /// `radians` brought into -PI..PI. Meant for angles a few turns away at most.
 #[must_use]
 pub fn wrap_angle(radians: f32) -> f32 {
@@ -51,6 +60,16 @@ pub fn turn_between(from: f32, to: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_floor_is_that_of_the_mathematical_library() {
+        let mut rng = fastrand::Rng::with_seed(23);
+        let edges = [0.0, -0.0, 1.0, -1.0, -0.1, 0.9, 3e9, -3e9, 16_777_217.0, -8_388_607.5, f32::NAN, f32::INFINITY];
+        let random = (0..200_000).map(|_| f32::from_bits(rng.u32(..)));
+        for value in edges.into_iter().chain(random) {
+            assert_eq!(floor(value), libm::floorf(value) as i32, "{value}");
+        }
+    }
 
     #[test]
     fn the_shortest_turn_crosses_the_seam() {

@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask play | test | dist`.
+//! The project's own commands: `cargo xtask play | test | dist | bench`.
 //!
 //! - [`play`]: build everything, start server and bots, and let a person play.
 //! - [`mod@test`]: every check there is, step by step; continuous integration is this command and nothing more.
 //! - [`dist`]: one server binary with the browser client inside it.
+//! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
 //!
 //! Below those: [`site`] makes the folder a browser loads from; [`purity`] and [`tidy`] read the sources with the help
 //! of [`source`]; [`toolchain`] looks for what must be installed; [`process`], [`guard`] and [`http`] start programs,
@@ -11,6 +12,7 @@
 //! The browser tests are `tests/browser/`, a test target of this crate, so that the WebDriver client is built for
 //! `cargo xtask test` only.
 
+mod bench;
 mod dist;
 mod guard;
 mod http;
@@ -44,6 +46,8 @@ enum Command {
     Test(test::Args),
     /// Make one server binary with the browser client inside: target/dist/broadside-server.
     Dist,
+    /// Measure what the server costs on this machine, and write it to docs/BENCHMARKS.md.
+    Bench(bench::Args),
     /// Run a program that must not outlive this one's parent (used by the other commands).
     #[command(hide = true)]
     Guard(guard::Args),
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Play(args) => play::play(&args),
         Command::Test(args) => test::test(&args),
         Command::Dist => dist::dist(),
+        Command::Bench(args) => bench::bench(&args),
         Command::Guard(args) => guard::become_program(&args),
     };
     match done {

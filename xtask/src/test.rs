@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::process::{self, run};
 use crate::workspace::{WASM_TARGET, cargo, target_dir, web_dir};
-use crate::{purity, site, tidy, toolchain};
+use crate::{bench, purity, site, tidy, toolchain};
 
 /// What `cargo xtask test` can be told.
 #[derive(clap::Args)]
@@ -28,6 +28,7 @@ enum Step {
     ClippyWasm,
     Docs,
     Unit,
+    Counts,
     Site,
     Browser,
 }
@@ -67,6 +68,7 @@ impl Step {
             Step::ClippyWasm => "no lint in what runs in the browser",
             Step::Docs => "the documentation builds without a warning",
             Step::Unit => "every test that needs no browser",
+            Step::Counts => "no part of the server takes more instructions than it may",
             Step::Site => "the browser client is compiled, and the server can embed it",
             Step::Browser => "headless Chromium plays on a real server",
         }
@@ -85,6 +87,7 @@ impl Step {
             ))),
             Step::Docs => run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")),
             Step::Unit => run(&mut cargo("test --workspace")),
+            Step::Counts => bench::check_counts(),
             Step::Site => embedded_site(),
             Step::Browser => browser(),
         }

@@ -1,23 +1,36 @@
 //! The load tester: `load ws://127.0.0.1:8080/ws --players 200 --seconds 20 --json report.json`.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use broadside_bots::load::{self, LoadPlan, LoadProgress};
-use broadside_bots::report::Report;
+use anyhow::{Context, bail};
+use broadside_bots::in_range;
+use broadside_bots::load::LoadPlan;
+use broadside_bots::load::assertion::Assertion;
+use broadside_bots::load::health;
+use broadside_bots::load::knee::{self, KneeRange};
+use broadside_bots::load::mix::LinkMix;
+use broadside_bots::load::run::{Measured, Row, Run};
+use broadside_bots::load::spawn::{Server, ServerPlan};
+use broadside_bots::report::{Pictures, Report, page};
 use broadside_bots::socket::{Target, connect};
-use broadside_bots::{in_range, link};
-use broadside_shared::link::LinkProfile;
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
+
+/// Thousands of clients allocate all the time; this allocator is quicker at it than most systems' own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Threads of players at the most, unless more are asked for.
+const THREADS: usize = 4;
 
 /// Many simulated players from one process, and what they feel.
 ///
-/// Exits with 0 when every player joined and stayed, with 1 when some did not, with 2 when the flags are wrong.
+/// Every player decodes everything it is sent; every k-th also predicts its own ship, and is flown by the arena's brain. Sockets
+/// are looked at about once a millisecond, so times of arrival are up to a millisecond too late. Exits with 0 when every
+/// player joined and stayed and all assertions held, with 1 when not, with 2 when the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load", version, about, max_term_width = 100)]
 struct Args {
@@ -29,7 +42,7 @@ struct Args {
     #[arg(long, default_value_t = 100, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     players: usize,
 
-    /// Seconds to measure once all have joined, 1 to 86400
+    /// Seconds to measure once all have joined, 1 to 86400; with --find-knee, for each level
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
     seconds: u64,
 
@@ -37,35 +50,79 @@ struct Args {
     #[arg(long, default_value_t = 200.0, value_name = "PER SECOND", value_parser = |text: &str| in_range::<f64>(text, 1.0..=5000.0, " per second"))]
     rate: f64,
 
-    /// Every how many players one is flown by the arena's brain, 1 to 10000; the others fly a cheap pattern
-    #[arg(long, default_value_t = 8, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
-    brains_every: usize,
+    /// Rooms to spread the players over, 1 to 1000; they are numbered from 1. With 1 the server chooses
+    #[arg(long, default_value_t = 1, value_name = "ROOMS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " rooms"))]
+    rooms: usize,
+
+    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall; or a mix with
+    /// weights, such as wifi:70,4g:25,3g:5
+    #[arg(long, default_value = "clean", value_name = "PROFILE")]
+    link: LinkMix,
+
+    /// Share of the players that leave and come back each minute, 0 to 1000 percent
+    #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = |text: &str| in_range::<f64>(text, 0.0..=1000.0, " percent"))]
+    churn: f64,
+
+    /// Every how many players one runs the full client and the brain, 1 to 10000; the others decode all and fly a pattern
+    #[arg(long, alias = "brains-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
+    full_every: usize,
 
     /// Skill of the brains, 0 to 1
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
-    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
-    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link)]
-    link: LinkProfile,
+    /// Threads that run the players, 1 to 64 [default: one per core, at most 4]
+    #[arg(long, value_name = "THREADS", value_parser = |text: &str| in_range::<usize>(text, 1..=64, " threads"))]
+    threads: Option<usize>,
 
-    /// Seed of the pilots, 0 to 18446744073709551615
+    /// Seed of pilots and lines, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
 
     /// Write the report to this file as JSON; `-` writes it to standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Write the report to this file as a page with plots; it opens without a network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// What must hold, such as 'age_p99<120ms,share>0.99'; exits with 1 if it does not. A wrong name lists all there are
+    #[arg(long, value_name = "CLAIMS")]
+    assert: Option<Assertion>,
+
+    /// Raise the players level by level until an assertion breaks, such as 100..3000 or 100..3000x1.5
+    #[arg(long, value_name = "FROM..TO", conflicts_with = "players")]
+    find_knee: Option<KneeRange>,
+
+    /// Start a server for this run, on a free port; it ends with the run
+    #[arg(long, conflicts_with = "target")]
+    spawn: bool,
+
+    /// The server's program for --spawn [default: broadside-server next to this program, or on PATH]
+    #[arg(long, value_name = "PATH", requires = "spawn")]
+    server: Option<PathBuf>,
+
+    /// Snapshots and input packets per second of the server that --spawn starts, 20 or 30 [default: 20]
+    #[arg(long, value_name = "HZ", value_parser = hz)]
+    hz: Option<u32>,
+
+    /// Players that a room of the server that --spawn starts seats, 1 to 8000 [default: as many as will come]
+    #[arg(long, value_name = "PLAYERS", requires = "spawn", value_parser = |text: &str| in_range::<usize>(text, 1..=8000, " players"))]
+    capacity: Option<usize>,
+}
+
+fn hz(text: &str) -> Result<u32, String> {
+    match text {
+        "20" => Ok(20),
+        "30" => Ok(30),
+        _ => Err("must be 20 or 30".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(&args)));
-    match result {
+    match run(&args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -75,83 +132,128 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: &Args) -> anyhow::Result<bool> {
-    // One connection first: a wrong address is one line and not a thousand.
-    drop(connect(&args.target).await?);
-    // A clean line needs no proxy.
-    let (target, _proxy) = if args.link == LinkProfile::CLEAN {
-        (args.target.clone(), None)
-    } else {
-        let (target, proxy) = args.target.through(args.link, args.seed).await?;
-        (target, Some(proxy))
+fn run(args: &Args) -> anyhow::Result<bool> {
+    if let (Some(hz), false) = (args.hz, args.spawn) {
+        bail!(
+            "--hz {hz} is for the server that --spawn starts; a server that runs already has its own --snapshot-every"
+        );
+    }
+    let players = args.find_knee.map_or(args.players, |range| range.most);
+    health::make_room(players).map_err(anyhow::Error::msg)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_signal = Arc::clone(&stop);
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+    // Lives until the end of the run, and ends then.
+    let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
+    let target = match &server {
+        Some(server) => Target::parse(&format!("ws://{}/ws", server.address)).map_err(anyhow::Error::msg)?,
+        None => args.target.clone(),
     };
-    let plan = LoadPlan {
+    say_hello(&target)?;
+    let plan = plan(args, target, players);
+    let outcome = play(args, &plan, stop)?;
+    drop(server);
+    tell(args, &plan, &outcome)
+}
+
+/// One connection first: a wrong address is one line and not a thousand.
+fn say_hello(target: &Target) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(connect(target)).map(drop)?)
+}
+
+fn server_plan(args: &Args, players: usize) -> ServerPlan {
+    ServerPlan {
+        program: args.server.clone(),
+        snapshot_every: if args.hz == Some(30) { 2 } else { 3 },
+        capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 8000),
+        rooms: args.rooms,
+    }
+}
+
+fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
+    LoadPlan {
         target,
-        link: args.link,
-        players: args.players,
+        link: args.link.clone(),
+        players,
         rate: args.rate,
         steady: Duration::from_secs(args.seconds),
-        brains_every: args.brains_every,
+        full_every: args.full_every,
         skill: args.skill,
+        rooms: args.rooms,
+        churn_percent: args.churn,
+        threads: args.threads.unwrap_or_else(|| health::cores().min(THREADS)),
         seed: args.seed,
+    }
+}
+
+/// What a run brought.
+struct Outcome {
+    report: Report,
+    pictures: Pictures,
+    rows: Vec<Row>,
+}
+
+fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
+    let ramp = (plan.players as f64 / plan.rate).ceil() as u64 + 1;
+    let levels = args.find_knee.map_or(1, |range| range.levels().len() as u64);
+    let mut run = Run::start(plan.clone(), stop, ramp + levels * (args.seconds + 1))?;
+    let mut pictures = Pictures::default();
+    let mut report = match args.find_knee {
+        None => {
+            run.ramp(plan.players);
+            let measured = run.measure(plan.steady);
+            pictures = Pictures::new(&measured);
+            Report::new(plan, &measured)
+        }
+        Some(range) => {
+            let summed = |measured: &Measured| Report::new(plan, measured);
+            let (found, mut report) = knee::search(&mut run, range, plan.steady, args.assert.as_ref(), summed);
+            report.knee = Some(found);
+            report
+        }
     };
-    let progress = Arc::new(LoadProgress::default());
-    let bar = tokio::spawn(show(Arc::clone(&progress), args.players, expected_seconds(args)));
-    let outcome = load::run(&plan, &progress).await;
-    bar.abort();
-    let _ = bar.await;
-    let report = Report::new(args.players, &outcome, &progress);
+    if let (Some(assertion), None) = (&args.assert, &report.knee) {
+        report.assertions = assertion.judge(&report);
+    }
+    Ok(Outcome { report, pictures, rows: run.end()? })
+}
+
+/// Writes the reports, and says whether all went as it should.
+fn tell(args: &Args, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
+    let Outcome { report, pictures, rows } = outcome;
     let to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if !to_stdout {
         println!("{report}");
     }
     if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&report)?;
+        let json = serde_json::to_string_pretty(report)?;
         if to_stdout {
             println!("{json}");
         } else {
-            std::fs::write(path, json + "\n")
-                .map_err(|error| anyhow::anyhow!("cannot write --json {}: {error}", path.display()))?;
+            write("--json", path, &(json + "\n"))?;
         }
+    }
+    if let Some(path) = &args.html {
+        write("--html", path, &page(report, rows, pictures, &plan.target.to_string())?)?;
+    }
+    if let Some(knee) = &report.knee {
+        return Ok(knee.players.is_some());
     }
     if !report.all_played() {
         let why = report.first_error.as_deref().unwrap_or("no reason given");
         let (refused, dropped) = (report.players - report.joined, report.dropped);
         eprintln!("load: {refused} players could not join, {dropped} were dropped; the first: {why}");
     }
-    Ok(report.all_played())
+    let broken: Vec<_> = report.assertions.iter().filter(|claim| !claim.held).collect();
+    for claim in &broken {
+        eprintln!("load: {} does not hold: {}", claim.claim, claim.value);
+    }
+    Ok(report.all_played() && broken.is_empty())
 }
 
-fn expected_seconds(args: &Args) -> u64 {
-    args.seconds + (args.players as f64 / args.rate).ceil() as u64
-}
-
-/// A bar with live figures, where there is a terminal to draw it on.
-async fn show(progress: Arc<LoadProgress>, players: usize, seconds: u64) {
-    let bar = ProgressBar::new(seconds * 10);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:30} {msg}") {
-        bar.set_style(style);
-    }
-    let mut before = 0;
-    let mut tenth = tokio::time::interval(Duration::from_millis(100));
-    for step in 0u64.. {
-        tenth.tick().await;
-        bar.inc(1);
-        if step.is_multiple_of(10) {
-            let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed);
-            let snapshots = count(&progress.snapshots);
-            let (joined, dropped) = (count(&progress.joined), count(&progress.dropped));
-            bar.set_message(format!(
-                "{joined}/{players} joined, {} refused, {dropped} dropped, {} snapshots/s",
-                count(&progress.refused),
-                snapshots - before,
-            ));
-            before = snapshots;
-        }
-    }
+fn write(flag: &str, path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {flag} {}", path.display()))
 }
 
 #[cfg(test)]
@@ -161,7 +263,17 @@ mod tests {
     #[test]
     fn an_empty_command_line_is_fine_and_a_wrong_value_is_refused_with_its_range() {
         Args::try_parse_from(["x"]).expect("every flag has a default");
-        let refusal = Args::try_parse_from(["x", "--skill", "7"]).expect_err("out of range").to_string();
-        assert!(refusal.contains("--skill") && refusal.contains('7') && refusal.contains("0 to 1"), "{refusal}");
+        for (flag, value, says) in [
+            ("--skill", "7", "0 to 1"),
+            ("--link", "wifi:70,5g:30", "must be one of clean"),
+            ("--assert", "age<1ms", "must be one of age_p50"),
+            ("--find-knee", "9..1", "9 is more than 1"),
+            ("--churn", "-3", "0 to 1000 percent"),
+            ("--hz", "60", "20 or 30"),
+        ] {
+            let flag_value = format!("{flag}={value}");
+            let refusal = Args::try_parse_from(["x", &flag_value]).expect_err("wrong").to_string();
+            assert!(refusal.contains(flag) && refusal.contains(value) && refusal.contains(says), "{refusal}");
+        }
     }
 }

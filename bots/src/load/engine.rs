@@ -181,9 +181,10 @@ impl Engine {
                 return Ok(());
             }
             let busy = !events.is_empty();
-            let next = self.schedule.peek().map_or(IDLE, |Reverse((at, _))| {
-                Duration::from_micros(at.us_since(shared.now())).min(IDLE)
-            });
+            let next = self
+                .schedule
+                .peek()
+                .map_or(IDLE, |Reverse((at, _))| Duration::from_micros(at.us_since(shared.now())).min(IDLE));
             let pause = LOOK_EVERY.saturating_sub(looked_at.elapsed());
             let wait = if busy || next <= pause {
                 std::thread::sleep(pause);
@@ -388,7 +389,7 @@ fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> Mind {
     let name = Name::new(&format!("load {index}")).expect("short and visible");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
     let full = plan.is_full(index);
-    let detail = if full { Detail::View } else { Detail::Decode };
+    let detail = if full { Detail::Replica } else { Detail::Decode };
     let room = match plan.rooms {
         1 => RoomChoice::Quick,
         rooms => RoomChoice::Room(RoomId((index % rooms) as u32 + 1)),

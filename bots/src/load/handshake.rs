@@ -54,7 +54,11 @@ impl Handshake {
         let accepted = lines.filter_map(|line| line.split_once(':')).any(|(name, value)| {
             name.trim().eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == self.accept
         });
-        if accepted { Ok(Some(end + 4)) } else { Err(refused("answer lacks the right Sec-WebSocket-Accept".to_owned())) }
+        if accepted {
+            Ok(Some(end + 4))
+        } else {
+            Err(refused("answer lacks the right Sec-WebSocket-Accept".to_owned()))
+        }
     }
 }
 

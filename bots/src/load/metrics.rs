@@ -33,6 +33,8 @@ pub struct ServerFigures {
     pub lateness_ms: LatenessMs,
     /// Ticks dropped.
     pub missed_ticks: Option<f64>,
+    /// Those as a share of all ticks that were due.
+    pub missed_share: Option<f64>,
     /// Ticks that took longer than they may.
     pub overruns: Option<f64>,
     /// Snapshots not sent because a line or a socket did not take them.
@@ -178,6 +180,8 @@ impl ServerFigures {
         let percentile = |name: &str, share| {
             quantile(&before.buckets(name), &after.buckets(name), share).map(|seconds| seconds * 1000.0)
         };
+        let missed = since("broadside_ticks_missed_total");
+        let run = since("broadside_tick_seconds_count");
         let cpu = since("process_cpu_seconds_total");
         let rss = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes");
         let grown = rss(after).zip(alone.and_then(rss)).map(|(after, alone)| after - alone);
@@ -191,7 +195,8 @@ impl ServerFigures {
                 p99: percentile("broadside_tick_seconds", 0.99),
             },
             lateness_ms: LatenessMs { p99: percentile("broadside_tick_lateness_seconds", 0.99) },
-            missed_ticks: since("broadside_ticks_missed_total"),
+            missed_ticks: missed,
+            missed_share: missed.zip(run).map(|(missed, run)| missed / (missed + run).max(1.0)),
             overruns: since("broadside_tick_overruns_total"),
             skips: since("broadside_snapshots_skipped_total"),
             budget_steps: since("broadside_budget_steps_total"),

@@ -122,9 +122,7 @@ impl Mind {
             }
             Opcode::Pong => Ok(()),
             Opcode::Close => Err(match frame.payload {
-                [high, low, reason @ ..] => {
-                    closed(u16::from_be_bytes([*high, *low]), &String::from_utf8_lossy(reason))
-                }
+                [high, low, reason @ ..] => closed(u16::from_be_bytes([*high, *low]), &String::from_utf8_lossy(reason)),
                 _ => PlayError::Gone("closed without a code".to_owned()),
             }),
         }
@@ -155,9 +153,6 @@ impl Mind {
         }
         let input = self.pilot.decide(&self.client);
         self.client.advance(around.now, &input);
-        if self.full {
-            self.client.view(around.now);
-        }
         self.poll(around);
         let next = self.client.next_input_at(around.now);
         let greeting_us = if self.client.phase() == Phase::Joining && self.client.place_in_line().is_some() {

@@ -29,6 +29,8 @@ pub struct ServerPlan {
 /// A running server; ends when dropped.
 pub struct Server {
     child: Child,
+    /// Gone when the server is.
+    _assets: Assets,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -43,8 +45,11 @@ impl Server {
             Some(program) => program.clone(),
             None => beside_us().unwrap_or_else(|| PathBuf::from(PROGRAM)),
         };
+        let assets = Assets::new()?;
         let mut command = Command::new(&program);
         command
+            .arg("--assets")
+            .arg(&assets.0)
             .args(["--host", "127.0.0.1", "--port", "0"])
             .args(["--snapshot-every", &plan.snapshot_every.to_string()])
             .args(["--capacity", &plan.capacity.to_string()])
@@ -69,7 +74,7 @@ impl Server {
         BufReader::new(said).read_line(&mut line).context("cannot read what the server says")?;
         let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
         // From here on it is ended when dropped.
-        let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Server { child, _assets: assets, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
             None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
@@ -90,6 +95,26 @@ impl Drop for Server {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The browser client of a server that nobody looks at: a page that says so. A server without any does not start.
+struct Assets(PathBuf);
+
+impl Assets {
+    fn new() -> anyhow::Result<Assets> {
+        let folder = std::env::temp_dir().join(format!("broadside-load-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let assets = Assets(folder);
+        std::fs::write(assets.0.join("index.html"), "<!doctype html><title>load</title>A server under load.\n")
+            .with_context(|| format!("cannot write to the folder {}", assets.0.display()))?;
+        Ok(assets)
+    }
+}
+
+impl Drop for Assets {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -40,7 +40,11 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
         0x88 => Opcode::Close,
         0x89 => Opcode::Ping,
         0x8a => Opcode::Pong,
-        _ => return Err(PlayError::Gone(format!("frame begins with {first:#04x}, must be a whole binary or control one"))),
+        _ => {
+            return Err(PlayError::Gone(format!(
+                "frame begins with {first:#04x}, must be a whole binary or control one"
+            )));
+        }
     };
     let (len, header) = match second {
         0..=125 => (usize::from(second), 2),
@@ -71,24 +75,25 @@ pub fn feed(
     bytes: &[u8],
     mut each: impl FnMut(Frame<'_>) -> Result<(), PlayError>,
 ) -> Result<(), PlayError> {
-    let joined = !kept.is_empty();
-    let mut held = std::mem::take(kept);
-    if joined {
-        held.extend_from_slice(bytes);
+    if kept.is_empty() {
+        let used = frames(bytes, &mut each)?;
+        kept.extend_from_slice(&bytes[used..]);
+    } else {
+        kept.extend_from_slice(bytes);
+        let used = frames(kept, &mut each)?;
+        kept.drain(..used);
     }
-    let mut rest = if joined { held.as_slice() } else { bytes };
-    while let Some(frame) = parse(rest)? {
-        rest = &rest[frame.bytes..];
+    Ok(())
+}
+
+/// Hands over every whole frame, and gives the bytes they took.
+fn frames(bytes: &[u8], each: &mut impl FnMut(Frame<'_>) -> Result<(), PlayError>) -> Result<usize, PlayError> {
+    let mut used = 0;
+    while let Some(frame) = parse(&bytes[used..])? {
+        used += frame.bytes;
         each(frame)?;
     }
-    if joined {
-        let used = held.len() - rest.len();
-        held.drain(..used);
-    } else {
-        held.extend_from_slice(rest);
-    }
-    *kept = held;
-    Ok(())
+    Ok(used)
 }
 
 /// Appends a client's frame, masked as clients must.

@@ -1,12 +1,29 @@
-//! What the players of a load run felt, as text and as JSON.
+//! What the players of a load run felt, and what it cost: as text, as JSON and as a page.
 //!
 //! The JSON keys are stable: new ones may come, none changes its meaning. Percentiles are over all samples of all players
-//! together; bytes are those of WebSocket frames, header included, without TCP and IP.
+//! together; bytes are those of WebSocket frames, header included unless it says payload, without TCP and IP.
 
+mod html;
+mod text;
+
+pub use html::{Pictures, page};
+
+use broadside_shared::game::Interference;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::load::{LoadOutcome, LoadProgress, PlayerTally, times};
+use crate::load::LoadPlan;
+use crate::load::assertion::Judgement;
+use crate::load::figures::Tally;
+use crate::load::health;
+use crate::load::knee::Knee;
+use crate::load::metrics::ServerFigures;
+use crate::load::run::{Measured, quantile_ms, round};
+
+/// Lateness of its own loop, 99th percentile in milliseconds, from which on the load tester's figures are its own.
+const LATE_MS: f64 = 10.0;
+/// Share of the cores it has from which on the load tester is the bottleneck.
+const BUSY: f64 = 0.9;
 
 /// A load run's figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,26 +32,73 @@ pub struct Report {
     pub players: usize,
     /// Players that got a seat.
     pub joined: usize,
-    /// Players that lost their connection after they had joined.
+    /// Players that could not join.
+    pub refused: usize,
+    /// Players that lost their connection after they had joined; leaving on purpose is not that.
     pub dropped: usize,
+    /// Times that a player left on purpose and came back.
+    pub rejoined: u64,
     /// Length of the measured phase in seconds.
     pub seconds: f64,
-    /// Players flown by the brain; the others fly a pattern.
+    /// Players that run the full client and the brain; the others decode everything and fly a pattern.
     pub brains: usize,
+    /// Every how many players one is full.
+    pub full_every: usize,
+    /// Rooms the players are spread over.
+    pub rooms: usize,
+    /// The lines the players are on.
+    pub link: String,
     /// Snapshots per second of each player: the median player and the worst.
     pub snapshot_rate_hz: RateHz,
+    /// Snapshots received of those due at the room's nominal rate, 0 to 1.
+    pub share_received: Share,
+    /// Estimated server time minus the tick of the newest snapshot, at every client tick, in milliseconds.
+    pub snapshot_age_ms: Times,
     /// Time from one snapshot to the next, in milliseconds.
-    pub snapshot_gap_ms: GapMs,
+    pub snapshot_gap_ms: Times,
     /// Time from the sampling of an input to the snapshot that acknowledges it, in milliseconds.
-    pub input_to_ack_ms: AckMs,
+    pub input_to_ack_ms: Times,
+    /// Time from the sampling of an input to the arrival of the snapshot in which it has had its effect, in milliseconds. What
+    /// acknowledges an input shows its effect too, so these are the same times.
+    pub input_to_effect_ms: Times,
+    /// Distance by which full clients had to correct their own position, over all their snapshots, in world units.
+    pub prediction_error: Error,
+    /// Corrections per full client and minute.
+    pub corrections_per_min: f64,
+    /// Those by cause.
+    pub corrections_by_cause: Causes,
+    /// Time from the begin of a connection to its first snapshot, in milliseconds.
+    pub join_ms: Times,
+    /// Bits of cells per record known and snapshot, heads of cells included.
+    pub bits_per_record: Mean,
+    /// Records within a player's view.
+    pub in_view: Mean,
+    /// Records a player knows.
+    pub subscribed: Mean,
     /// Bytes received per second and player.
     pub bytes_down_per_s: BytesDown,
     /// Bytes sent per second and player.
-    pub bytes_up_per_s: BytesUp,
+    pub bytes_up_per_s: Mean,
+    /// Bytes received per second and player, by what they are for.
+    pub bytes_by_class: ByClass,
+    /// Thousands of bits per second and player.
+    pub kbit_per_s: Kbit,
     /// Median of the players' smoothed round trip times in milliseconds.
     pub rtt_ms: RttMs,
+    /// The player with the oldest snapshots.
+    pub worst: Worst,
+    /// What the server says of itself.
+    pub server: ServerFigures,
+    /// Why there is nothing from the server, or null.
+    pub server_unavailable: Option<String>,
+    /// The load tester itself.
+    pub load: LoadHealth,
     /// Why the first player that failed did, or null.
     pub first_error: Option<String>,
+    /// What had to hold, and whether it did.
+    pub assertions: Vec<Judgement>,
+    /// What the search for the knee found, or null.
+    pub knee: Option<Knee>,
 }
 
 /// See [`Report::snapshot_rate_hz`].
@@ -46,24 +110,63 @@ pub struct RateHz {
     pub min: f64,
 }
 
-/// See [`Report::snapshot_gap_ms`].
+/// See [`Report::share_received`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct GapMs {
+pub struct Share {
+    /// The median player.
+    pub p50: f64,
+    /// The worst player.
+    pub min: f64,
+    /// All players together.
+    pub all: f64,
+}
+
+/// Percentiles of times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Times {
     /// Median.
     pub p50: f64,
+    /// 95th percentile.
+    pub p95: f64,
     /// 99th percentile.
     pub p99: f64,
     /// Longest.
     pub max: f64,
 }
 
-/// See [`Report::input_to_ack_ms`].
+/// See [`Report::prediction_error`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct AckMs {
+pub struct Error {
     /// Median.
     pub p50: f64,
     /// 99th percentile.
     pub p99: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// Corrections per full client and minute, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Causes {
+    /// An input came too late or not at all.
+    pub input: f64,
+    /// Contact with another player.
+    pub collision: f64,
+    /// A hit.
+    pub hit: f64,
+    /// Something picked up.
+    pub pickup: f64,
+    /// The end of a life, or the begin of one.
+    pub respawn: f64,
+    /// None of these: a bug.
+    pub unknown: f64,
+}
+
+/// A mean.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mean {
+    /// The mean.
+    pub mean: f64,
 }
 
 /// See [`Report::bytes_down_per_s`].
@@ -75,11 +178,36 @@ pub struct BytesDown {
     pub max: f64,
 }
 
-/// See [`Report::bytes_up_per_s`].
+/// See [`Report::bytes_by_class`]. Means over the players.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct BytesUp {
-    /// Mean over the players.
-    pub mean: f64,
+pub struct ByClass {
+    /// Snapshot heads and own states.
+    pub own: f64,
+    /// Cells near the middle of the view.
+    pub cells_near: f64,
+    /// The other cells.
+    pub cells_far: f64,
+    /// Events.
+    pub events: f64,
+    /// Names and standings.
+    pub notes: f64,
+    /// Control messages.
+    pub control: f64,
+    /// WebSocket headers.
+    pub headers: f64,
+}
+
+/// See [`Report::kbit_per_s`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Kbit {
+    /// Received, WebSocket headers left out; mean.
+    pub payload_down: f64,
+    /// Received, WebSocket headers included; mean.
+    pub down: f64,
+    /// The same of the player with the most.
+    pub down_max: f64,
+    /// Sent, WebSocket headers included; mean.
+    pub up: f64,
 }
 
 /// See [`Report::rtt_ms`].
@@ -89,41 +217,118 @@ pub struct RttMs {
     pub p50: f64,
 }
 
+/// See [`Report::worst`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Worst {
+    /// Its name in the game; empty if nobody played.
+    pub player: String,
+    /// Its line.
+    pub link: &'static str,
+    /// 99th percentile of the age of its newest snapshot in milliseconds, to a tenth of its value.
+    pub age_ms_p99: f64,
+    /// Longest gap between two of its snapshots in milliseconds.
+    pub gap_ms_max: f64,
+    /// Share of its snapshots it received.
+    pub share: f64,
+}
+
+/// See [`Report::load`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LoadHealth {
+    /// CPU cores it used; null where the system does not say.
+    pub cpu_cores: Option<f64>,
+    /// Its CPU time per snapshot received, inputs sent included, in microseconds.
+    pub cpu_us_per_client_snapshot: Option<f64>,
+    /// How late players acted because it was busy, in milliseconds.
+    pub lateness_ms: Times,
+    /// Threads that ran the players.
+    pub threads: usize,
+    /// Connections that failed or broke other than by the server closing them.
+    pub socket_errors: u64,
+    /// Whether it was too slow itself: the figures are then its own and not the server's.
+    pub overloaded: bool,
+}
+
 impl Report {
-    /// Sums up a run.
+    /// Sums up a measured phase.
     #[must_use]
-    pub fn new(players: usize, outcome: &LoadOutcome, progress: &LoadProgress) -> Report {
-        let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(std::sync::atomic::Ordering::Relaxed);
-        let tallies = &outcome.tallies;
-        let (mut gaps, mut acks) = (times(), times());
-        for tally in tallies {
-            // Both were made by `times`, so that they fit each other.
-            let _ = gaps.add(&tally.gaps_us);
-            let _ = acks.add(&tally.acks_us);
-        }
-        let per_second = |of: fn(&PlayerTally) -> u64| -> Vec<f64> {
-            let mut rates: Vec<f64> = tallies.iter().map(|t| of(t) as f64 / t.seconds.max(1e-3)).collect();
-            rates.sort_by(f64::total_cmp);
-            rates
-        };
-        let rates = per_second(|t| t.snapshots);
-        let down = per_second(|t| t.bytes_down);
-        let up = per_second(|t| t.bytes_up);
-        let mut rtts: Vec<f64> = tallies.iter().map(|t| t.rtt_ms).collect();
-        rtts.sort_by(f64::total_cmp);
+    pub fn new(plan: &LoadPlan, measured: &Measured) -> Report {
+        let Measured { window, tallies, .. } = measured;
+        let full_s: f64 = tallies.iter().filter(|t| t.full).map(|t| t.played_us as f64 / 1e6).sum();
+        let per_full_min = |count: u64| if full_s > 0.0 { round(count as f64 * 60.0 / full_s) } else { 0.0 };
+        let cause = |cause: Interference| per_full_min(window.corrections[cause as usize]);
+        let effects = percentiles(&window.effects);
+        let snapshots = window.snapshots.max(1) as f64;
+        let cells: u64 = tallies.iter().map(|t| t.down.cells_near + t.down.cells_far).sum();
+        let rates = sorted(tallies, |t| per_s(t, t.snapshots));
+        let shares = sorted(tallies, Tally::share);
+        let down = sorted(tallies, |t| per_s(t, t.down.payload() + t.down.headers));
+        let class = |of: fn(&Tally) -> u64| mean(tallies, |t| per_s(t, of(t)));
+        let expected: f64 = tallies.iter().map(|t| t.expected).sum();
+        let kbit = |bytes_per_s: f64| round(bytes_per_s * 8.0 / 1000.0);
+        let all = if expected > 0.0 { round((window.snapshots as f64 / expected).min(1.0)) } else { 1.0 };
+        let up = class(|t| t.bytes_up);
+        let server = measured.server.clone();
         Report {
-            players,
-            joined: count(&progress.joined),
-            dropped: count(&progress.dropped),
-            seconds: round(outcome.steady.as_secs_f64()),
-            brains: tallies.iter().filter(|t| t.brain).count(),
-            snapshot_rate_hz: RateHz { p50: middle(&rates), min: round(rates.first().copied().unwrap_or(0.0)) },
-            snapshot_gap_ms: GapMs { p50: ms(&gaps, 0.5), p99: ms(&gaps, 0.99), max: ms(&gaps, 1.0) },
-            input_to_ack_ms: AckMs { p50: ms(&acks, 0.5), p99: ms(&acks, 0.99) },
-            bytes_down_per_s: BytesDown { mean: mean(&down), max: round(down.last().copied().unwrap_or(0.0)) },
-            bytes_up_per_s: BytesUp { mean: mean(&up) },
-            rtt_ms: RttMs { p50: middle(&rtts) },
-            first_error: progress.first_error(),
+            players: measured.players,
+            joined: measured.joined,
+            refused: measured.refused,
+            dropped: measured.dropped,
+            rejoined: window.rejoined,
+            seconds: round(measured.seconds),
+            brains: tallies.iter().filter(|t| t.full).count(),
+            full_every: plan.full_every,
+            rooms: plan.rooms,
+            link: plan.link.to_string(),
+            snapshot_rate_hz: RateHz { p50: middle(&rates), min: first(&rates) },
+            share_received: Share { p50: middle(&shares), min: first(&shares), all },
+            snapshot_age_ms: percentiles(&window.ages),
+            snapshot_gap_ms: percentiles(&window.gaps),
+            input_to_ack_ms: effects,
+            input_to_effect_ms: effects,
+            prediction_error: Error {
+                p50: quantile_ms(&window.errors, 0.5),
+                p99: quantile_ms(&window.errors, 0.99),
+                max: quantile_ms(&window.errors, 1.0),
+            },
+            corrections_per_min: per_full_min(window.corrections.iter().sum()),
+            corrections_by_cause: Causes {
+                input: cause(Interference::Input),
+                collision: cause(Interference::Collision),
+                hit: cause(Interference::Hit),
+                pickup: cause(Interference::Pickup),
+                respawn: cause(Interference::Respawn),
+                unknown: cause(Interference::Unknown),
+            },
+            join_ms: percentiles(&measured.joins),
+            bits_per_record: Mean { mean: round(cells as f64 * 8.0 / window.records.max(1) as f64) },
+            in_view: Mean { mean: round(window.in_view.0 as f64 / window.in_view.1.max(1) as f64) },
+            subscribed: Mean { mean: round(window.records as f64 / snapshots) },
+            bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
+            bytes_up_per_s: Mean { mean: up },
+            bytes_by_class: ByClass {
+                own: class(|t| t.down.own),
+                cells_near: class(|t| t.down.cells_near),
+                cells_far: class(|t| t.down.cells_far),
+                events: class(|t| t.down.events),
+                notes: class(|t| t.down.notes),
+                control: class(|t| t.down.control),
+                headers: class(|t| t.down.headers),
+            },
+            kbit_per_s: Kbit {
+                payload_down: kbit(class(|t| t.down.payload())),
+                down: kbit(class(|t| t.down.payload() + t.down.headers)),
+                down_max: kbit(last(&down)),
+                up: kbit(up),
+            },
+            rtt_ms: RttMs { p50: middle(&sorted(tallies, |t| t.rtt_ms)) },
+            worst: worst(plan, tallies),
+            server_unavailable: server.unavailable.clone(),
+            server,
+            load: LoadHealth::new(plan, measured),
+            first_error: measured.first_error.clone(),
+            assertions: Vec::new(),
+            knee: None,
         }
     }
 
@@ -134,44 +339,65 @@ impl Report {
     }
 }
 
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let r = self;
-        let patterns = r.joined.saturating_sub(r.brains);
-        writeln!(f, "players          {} of {} joined, {} dropped", r.joined, r.players, r.dropped)?;
-        writeln!(
-            f,
-            "                 {} flown by the brain, {patterns} by a pattern; {} s measured",
-            r.brains, r.seconds
-        )?;
-        writeln!(
-            f,
-            "snapshot rate    median {} Hz, worst player {} Hz",
-            r.snapshot_rate_hz.p50, r.snapshot_rate_hz.min
-        )?;
-        let gap = r.snapshot_gap_ms;
-        writeln!(f, "snapshot gap     p50 {} ms, p99 {} ms, max {} ms", gap.p50, gap.p99, gap.max)?;
-        writeln!(f, "input to ack     p50 {} ms, p99 {} ms", r.input_to_ack_ms.p50, r.input_to_ack_ms.p99)?;
-        let down = r.bytes_down_per_s;
-        writeln!(f, "down per player  {:.0} B/s mean, {:.0} B/s most", down.mean, down.max)?;
-        write!(f, "up per player    {:.0} B/s mean", r.bytes_up_per_s.mean)
+impl LoadHealth {
+    fn new(plan: &LoadPlan, measured: &Measured) -> LoadHealth {
+        let lateness_ms = percentiles(&measured.window.lateness);
+        let most = plan.threads.min(health::cores()) as f64;
+        let busy = measured.load_cores.is_some_and(|cores| cores > BUSY * most);
+        let per_snapshot = |cores: f64| cores * measured.seconds * 1e6 / measured.window.snapshots.max(1) as f64;
+        LoadHealth {
+            cpu_cores: measured.load_cores.map(round),
+            cpu_us_per_client_snapshot: measured.load_cores.map(per_snapshot).map(round),
+            lateness_ms,
+            threads: plan.threads,
+            socket_errors: measured.window.socket_errors,
+            overloaded: busy || lateness_ms.p99 > LATE_MS,
+        }
     }
 }
 
-/// A quantile of a histogram of microseconds, in milliseconds; 0 without samples.
-fn ms(times: &Histogram<u32>, quantile: f64) -> f64 {
-    if times.is_empty() { 0.0 } else { round(times.value_at_quantile(quantile) as f64 / 1000.0) }
+fn worst(plan: &LoadPlan, tallies: &[Tally]) -> Worst {
+    let age = |tally: &Tally| tally.ages.quantile_ms(0.99);
+    let order = |a: &&Tally, b: &&Tally| age(a).total_cmp(&age(b)).then(b.share().total_cmp(&a.share()));
+    match tallies.iter().max_by(order) {
+        Some(tally) => Worst {
+            player: format!("load {}", tally.index),
+            link: plan.link.pick(tally.index).name,
+            age_ms_p99: round(age(tally).min(tally.age_max_us as f64 / 1000.0)),
+            gap_ms_max: round(tally.gap_max_us as f64 / 1000.0),
+            share: round(tally.share()),
+        },
+        None => Worst { player: String::new(), link: "clean", age_ms_p99: 0.0, gap_ms_max: 0.0, share: 1.0 },
+    }
+}
+
+fn percentiles(times: &Histogram<u32>) -> Times {
+    let at = |quantile| quantile_ms(times, quantile);
+    Times { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1.0) }
+}
+
+fn per_s(tally: &Tally, count: u64) -> f64 {
+    count as f64 / (tally.played_us as f64 / 1e6).max(1e-3)
+}
+
+fn sorted(tallies: &[Tally], of: impl Fn(&Tally) -> f64) -> Vec<f64> {
+    let mut values: Vec<f64> = tallies.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn mean(tallies: &[Tally], of: impl Fn(&Tally) -> f64) -> f64 {
+    if tallies.is_empty() { 0.0 } else { round(tallies.iter().map(of).sum::<f64>() / tallies.len() as f64) }
+}
+
+fn first(sorted: &[f64]) -> f64 {
+    round(sorted.first().copied().unwrap_or(0.0))
 }
 
 fn middle(sorted: &[f64]) -> f64 {
     round(sorted.get(sorted.len() / 2).copied().unwrap_or(0.0))
 }
 
-fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() { 0.0 } else { round(values.iter().sum::<f64>() / values.len() as f64) }
-}
-
-/// To three digits after the point: more would claim a precision that is not there.
-fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+fn last(sorted: &[f64]) -> f64 {
+    round(sorted.last().copied().unwrap_or(0.0))
 }

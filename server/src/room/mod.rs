@@ -145,7 +145,7 @@ impl<G: Game> Room<G> {
             inputs: Vec::new(),
             standings: Vec::new(),
             history: History::default(),
-            placement: Placement::default(),
+            placement: Placement::every(config.snapshot_every),
         }
     }
 

@@ -3,10 +3,12 @@
 //! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: the sender owns an `Outgoing` on
 //! a thread of its own, a test owns one in virtual time.
 
+mod events;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broadside_shared::game::{Audience, Game, PlayerId};
+use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::snapshot::SnapshotHead;
@@ -16,16 +18,16 @@ use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
+use super::RoomOutput;
 use super::roster::{Known, Roster};
-use super::{Due, RoomOutput};
+use events::{EventIndex, Witness};
 
 /// What the connections of a room have been told, and what there is to tell.
 pub struct Outgoing {
     view: Vec2,
     history: WorldHistory,
     roster: Roster,
-    /// The outputs of the last ticks, the newest last.
-    past: VecDeque<Arc<RoomOutput>>,
+    past: Past,
     told: Vec<Told>,
     sizes: FrameBytes,
 }
@@ -61,7 +63,7 @@ impl Outgoing {
             view: G::VIEW,
             history: WorldHistory::new(G::KINDS),
             roster: Roster::default(),
-            past: VecDeque::with_capacity(HISTORY_TICKS + 1),
+            past: Past::default(),
             told: Vec::new(),
             sizes: FrameBytes::default(),
         }
@@ -80,10 +82,7 @@ impl Outgoing {
     pub fn push(&mut self, output: Arc<RoomOutput>) {
         self.note(&output.notes);
         self.history.push(Arc::clone(&output.world));
-        self.past.push_back(output);
-        if self.past.len() > HISTORY_TICKS {
-            self.past.pop_front();
-        }
+        self.past.push(output);
     }
 
     /// Takes notes of a tick whose output does not come.
@@ -94,7 +93,7 @@ impl Outgoing {
     /// The newest tick's output.
     #[must_use]
     pub fn newest(&self) -> Option<&RoomOutput> {
-        self.past.back().map(Arc::as_ref)
+        self.past.outputs.back().map(|(output, _)| output.as_ref())
     }
 
     /// Appends the snapshot frame of the `at`-th who is due in [`Outgoing::newest`] and takes it as written: call it only when it
@@ -104,7 +103,7 @@ impl Outgoing {
     /// # Panics
     /// If nothing was pushed, `at` is out of range, or nobody called [`Outgoing::reset`] for that player.
     pub fn frame(&mut self, at: usize, budget: u8, thinning: Thinning, out: &mut Vec<u8>) {
-        let current = self.past.back().expect("frames are asked for after a push");
+        let (current, _) = self.past.outputs.back().expect("frames are asked for after a push");
         let due = &current.due[at];
         let told = &mut self.told[usize::from(due.player.0)];
         let start = out.len();
@@ -115,12 +114,13 @@ impl Outgoing {
         self.sizes.cell_heads += cells.head_bytes as u64;
         self.sizes.cells += cells.blob_bytes as u64;
         let events_at = out.len();
-        write_events(&self.past, self.view, due, told.tick, out);
+        let (tick, witness) = (due.head.tick, Witness { player: due.player, focus: due.focus, view: self.view });
+        self.past.write_events(tick, witness, told.tick, out);
         let notes_at = out.len();
         self.roster.tell(&mut told.known, out);
         self.sizes.events += (notes_at - events_at) as u64;
         self.sizes.notes += (out.len() - notes_at) as u64;
-        told.tick = Some(due.head.tick);
+        told.tick = Some(tick);
     }
 
     /// Bytes written so far by class.
@@ -130,37 +130,44 @@ impl Outgoing {
     }
 }
 
-/// Appends the events since `told` that concern the viewer; if there are too many, the newest.
-fn write_events(past: &VecDeque<Arc<RoomOutput>>, view: Vec2, due: &Due, told: Option<Tick>, out: &mut Vec<u8>) {
-    let tick = due.head.tick;
-    let since = told.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
-    let concerns = |audience: &Audience| match audience {
-        Audience::Near(at) => (*at - due.focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
-        Audience::Player(player) => *player == due.player,
-        Audience::Room => true,
-    };
-    let mut found: [Option<(usize, usize)>; EVENTS_MAX] = [None; EVENTS_MAX];
-    let mut count = 0;
-    'newest_first: for (t, ticks) in past.iter().enumerate().rev() {
-        if ticks.tick <= since {
-            break;
-        }
-        for (e, (audience, _)) in ticks.events.iter().enumerate().rev() {
-            if concerns(audience) {
-                found[count] = Some((t, e));
-                count += 1;
-                if count == EVENTS_MAX {
-                    break 'newest_first;
-                }
-            }
-        }
+/// The outputs of the last ticks, the newest last.
+#[derive(Default)]
+struct Past {
+    outputs: VecDeque<(Arc<RoomOutput>, EventIndex)>,
+    /// Room for the events of a frame, the newest first: index into `outputs`, and into its events.
+    found: Vec<(usize, u32)>,
+    of_tick: Vec<u32>,
+}
+
+impl Past {
+    fn push(&mut self, output: Arc<RoomOutput>) {
+        let oldest = if self.outputs.len() == HISTORY_TICKS { self.outputs.pop_front() } else { None };
+        let mut index = oldest.map(|(_, index)| index).unwrap_or_default();
+        index.sort(&output.events);
+        self.outputs.push_back((output, index));
     }
-    let mut bits = BitWriter::new(out);
-    bits.golomb(count as u32, 1);
-    bits.finish();
-    for (t, e) in found[..count].iter().rev().flatten() {
-        let ticks = &past[*t];
-        out.push(tick.since(ticks.tick) as u8);
-        out.extend_from_slice(&ticks.event_bytes[ticks.events[*e].1.clone()]);
+
+    /// Appends the events since `told` that concern the viewer; if there are too many, the newest.
+    fn write_events(&mut self, tick: Tick, witness: Witness, told: Option<Tick>, out: &mut Vec<u8>) {
+        let since = told.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
+        self.found.clear();
+        for (at, (output, index)) in self.outputs.iter().enumerate().rev() {
+            if output.tick <= since || self.found.len() >= EVENTS_MAX {
+                break;
+            }
+            self.of_tick.clear();
+            index.concerning(witness, &mut self.of_tick);
+            self.found.extend(self.of_tick.iter().map(|event| (at, *event)));
+        }
+        self.found.truncate(EVENTS_MAX);
+        let mut bits = BitWriter::new(out);
+        bits.golomb(self.found.len() as u32, 1);
+        bits.finish();
+        for (at, event) in self.found.iter().rev() {
+            let (output, _) = &self.outputs[*at];
+            let (_, bytes) = &output.events[*event as usize];
+            out.push(tick.since(output.tick) as u8);
+            out.extend_from_slice(&output.event_bytes[bytes.clone()]);
+        }
     }
 }

@@ -5,16 +5,21 @@
 
 use glam::Vec2;
 
+use crate::math;
+
 /// The squares around the origin and what lies in each.
 #[derive(Debug)]
 pub(super) struct Grid {
-    cell: f32,
+    /// Squares per world unit. Their width is a power of two, so that this multiplies exactly as that divides.
+    scale: f32,
     /// Squares per row; the table spans the things it holds and clamps everything further out to its rim.
     side: i32,
     /// Entries of square `i` are `items[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
     items: Vec<u16>,
     added: Vec<Added>,
+    /// The squares of what was added.
+    blocks: Vec<Block>,
     extent: f32,
 }
 
@@ -25,9 +30,35 @@ struct Added {
     reach: f32,
 }
 
+/// The first and last column and row of a block of squares.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    columns: (i32, i32),
+    rows: (i32, i32),
+}
+
+impl Block {
+    /// The first and last square of each row.
+    fn rows(self, side: i32) -> impl Iterator<Item = std::ops::RangeInclusive<usize>> {
+        (self.rows.0..=self.rows.1)
+            .map(move |row| (row * side + self.columns.0) as usize..=(row * side + self.columns.1) as usize)
+    }
+}
+
 impl Grid {
-    pub(super) fn new(cell: f32) -> Self {
-        let mut grid = Grid { cell, side: 1, starts: Vec::new(), items: Vec::new(), added: Vec::new(), extent: 0.0 };
+    /// # Panics
+    /// If the width of a square is not a power of two.
+    pub(super) fn new(width: f32) -> Self {
+        assert!(width.to_bits().trailing_zeros() >= 23, "width {width}: must be a power of two");
+        let mut grid = Grid {
+            scale: 1.0 / width,
+            side: 1,
+            starts: Vec::new(),
+            items: Vec::new(),
+            added: Vec::new(),
+            blocks: Vec::new(),
+            extent: 0.0,
+        };
         grid.build();
         grid
     }
@@ -46,18 +77,16 @@ impl Grid {
 
     /// Sorts what was added into squares.
     pub(super) fn build(&mut self) {
-        self.side = ((self.extent / self.cell) as i32 + 1) * 2;
+        let side = ((self.extent * self.scale) as i32 + 1) * 2;
+        self.side = side;
+        self.blocks.clear();
         self.starts.clear();
-        self.starts.resize((self.side * self.side) as usize + 1, 0);
-        let mut entries = 0;
-        for i in 0..self.added.len() {
-            let (columns, rows) = self.span(self.added[i]);
-            for row in rows.0..=rows.1 {
-                for column in columns.0..=columns.1 {
-                    self.starts[(row * self.side + column) as usize] += 1;
-                    entries += 1;
-                }
-            }
+        self.starts.resize((side * side) as usize + 1, 0);
+        for added in &self.added {
+            let reach = Vec2::splat(added.reach);
+            let block = block(self.scale, side, added.at - reach, added.at + reach);
+            block.rows(side).flatten().for_each(|square| self.starts[square] += 1);
+            self.blocks.push(block);
         }
         let mut end = 0;
         for start in &mut self.starts {
@@ -65,34 +94,44 @@ impl Grid {
             *start = end;
         }
         self.items.clear();
-        self.items.resize(entries, 0);
+        self.items.resize(end as usize, 0);
         // From the last to the first, each square filled from its end: leaves every start in place and the indices rising.
-        for i in (0..self.added.len()).rev() {
-            let (columns, rows) = self.span(self.added[i]);
-            for row in rows.0..=rows.1 {
-                for column in columns.0..=columns.1 {
-                    let start = &mut self.starts[(row * self.side + column) as usize];
-                    *start -= 1;
-                    self.items[*start as usize] = self.added[i].index;
-                }
+        for (added, block) in self.added.iter().zip(&self.blocks).rev() {
+            for square in block.rows(side).flatten() {
+                let start = &mut self.starts[square];
+                *start -= 1;
+                self.items[*start as usize] = added.index;
             }
         }
     }
 
     /// Everything whose circle touches the square of `point`, in rising order.
     pub(super) fn at(&self, point: Vec2) -> &[u16] {
-        let square = (self.line(point.y) * self.side + self.line(point.x)) as usize;
-        &self.items[self.starts[square] as usize..self.starts[square + 1] as usize]
+        let square = line(self.scale, self.side, point.y) * self.side + line(self.scale, self.side, point.x);
+        self.squares(square as usize..=square as usize)
     }
 
-    fn span(&self, added: Added) -> ((i32, i32), (i32, i32)) {
-        let (low, high) = (added.at - Vec2::splat(added.reach), added.at + Vec2::splat(added.reach));
-        ((self.line(low.x), self.line(high.x)), (self.line(low.y), self.line(high.y)))
+    /// Everything whose circle touches a rectangle, and perhaps a little more; some of it several times, in no order.
+    pub(super) fn within(&self, low: Vec2, high: Vec2) -> impl Iterator<Item = u16> {
+        let rows = block(self.scale, self.side, low, high).rows(self.side);
+        rows.flat_map(|squares| self.squares(squares).iter().copied())
     }
 
-    fn line(&self, coordinate: f32) -> i32 {
-        (libm::floorf(coordinate / self.cell) as i32).saturating_add(self.side / 2).clamp(0, self.side - 1)
+    /// What lies in some squares of a row.
+    fn squares(&self, squares: std::ops::RangeInclusive<usize>) -> &[u16] {
+        &self.items[self.starts[*squares.start()] as usize..self.starts[*squares.end() + 1] as usize]
     }
+}
+
+/// The squares that a rectangle touches.
+fn block(scale: f32, side: i32, low: Vec2, high: Vec2) -> Block {
+    let line = |coordinate| line(scale, side, coordinate);
+    Block { columns: (line(low.x), line(high.x)), rows: (line(low.y), line(high.y)) }
+}
+
+/// The column or row of a coordinate.
+fn line(scale: f32, side: i32, coordinate: f32) -> i32 {
+    math::floor(coordinate * scale).saturating_add(side / 2).clamp(0, side - 1)
 }
 
 #[cfg(test)]
@@ -116,6 +155,12 @@ mod tests {
             assert!(found.is_sorted());
             for (i, (at, reach)) in circles.iter().enumerate() {
                 assert!((point - *at).length() > *reach || found.contains(&(i as u16)), "{i} is missing at {point}");
+            }
+            let half = Vec2::new(rng.f32(), rng.f32()) * 500.0;
+            let within: Vec<u16> = grid.within(point - half, point + half).collect();
+            for (i, (at, reach)) in circles.iter().enumerate() {
+                let near = (point - *at).abs().cmple(half + Vec2::splat(*reach)).all();
+                assert!(!near || within.contains(&(i as u16)), "{i} is missing around {point}");
             }
         }
     }

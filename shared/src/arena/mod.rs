@@ -93,8 +93,10 @@ pub struct Arena {
     beams: Vec<Beam>,
     rocks: RockField,
     pickups: Vec<Pickup>,
-    /// Ships by place, as of the middle of the step.
+    /// Ships by place, as of the middle of the last step.
     ships_near: Grid,
+    /// Where ships were launched in this step.
+    launched_at: Vec<Vec2>,
     spawned: Vec<PredictedSpawn>,
 }
 
@@ -154,6 +156,7 @@ impl Game for Arena {
             rocks: RockField::new(),
             pickups: Vec::new(),
             ships_near: Grid::new(step::SHIP_CELL),
+            launched_at: Vec::new(),
             spawned: Vec::new(),
         };
         arena.furnish();

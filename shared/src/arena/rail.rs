@@ -64,8 +64,11 @@ impl Arena {
     /// The first ship in a beam, each where its shooter saw it at `view`. Ships that cannot be hurt now let it pass.
     fn first_in_beam(&self, beam: &Beam, view: ViewTime, history: &History) -> Option<Judged> {
         let direction = beam.direction();
+        let (start, end) = (beam.origin - direction * RAIL_SWAY, beam.origin + direction * (beam.length + RAIL_SWAY));
+        let sway = Vec2::splat(RAIL_SWAY);
         let mut first: Option<Judged> = None;
-        for seat in self.seats() {
+        for player in self.players_within(start.min(end) - sway, start.max(end) + sway) {
+            let Some(seat) = self.seat(player) else { continue };
             let own = &seat.own;
             // Who saw the seat's former ship has not seen this one.
             let can_be_hurt = own.afloat() && own.protection == 0 && view >= ViewTime::of(seat.launched);
@@ -79,7 +82,8 @@ impl Arena {
             }
             let Some(seen_at) = history.at(own.player, view) else { continue };
             let Some(distance) = beam.touches(seen_at, SHIP_RADIUS) else { continue };
-            if first.is_none_or(|nearer| distance < nearer.distance) {
+            // Of two equally near, the lower number.
+            if first.is_none_or(|nearer| (distance, own.player) < (nearer.distance, nearer.target)) {
                 first = Some(Judged { target: own.player, distance, seen_at });
             }
         }

@@ -112,8 +112,7 @@ impl RockField {
             let radius = f32::from(rng.u16(ROCK_RADIUS.0..=ROCK_RADIUS.1));
             let at = point_in_ring(rng, ring);
             let at = Vec2::new(on_grid(at.x), on_grid(at.y));
-            let has_room = self.rocks.iter().all(|rock| rock.leaves_free(at, radius + ROCK_GAP));
-            if !has_room || !is_clear(at, radius) {
+            if !self.has_room(at, radius + ROCK_GAP, before) || !is_clear(at, radius) {
                 continue;
             }
             let Some(id) = ids.take() else { break };
@@ -124,6 +123,13 @@ impl RockField {
             self.rocks.sort_by_key(|rock| rock.id);
             self.index();
         }
+    }
+
+    /// Whether a circle is free of rocks, those behind the first `indexed` not yet being in the squares.
+    fn has_room(&self, at: Vec2, radius: f32, indexed: usize) -> bool {
+        let around = self.grid.within(at - Vec2::splat(radius), at + Vec2::splat(radius));
+        let around = around.map(|index| &self.rocks[usize::from(index)]);
+        around.chain(&self.rocks[indexed..]).all(|rock| rock.leaves_free(at, radius))
     }
 
     /// Takes away the rocks further than `distance` from the origin.

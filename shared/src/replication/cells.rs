@@ -3,6 +3,7 @@
 use glam::Vec2;
 
 use super::fields::POSITION_STEP;
+use crate::math;
 
 /// A square of the world, `CellId::SIZE` world units wide. Its number is row * 128 + column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +78,7 @@ impl CellId {
 }
 
 fn index(coordinate: f32) -> i32 {
-    (libm::floorf(coordinate / CellId::SIZE) as i32).clamp(-SIDE / 2, SIDE / 2 - 1) + SIDE / 2
+    math::floor(coordinate / CellId::SIZE).clamp(-SIDE / 2, SIDE / 2 - 1) + SIDE / 2
 }
 
 /// A block of cells: those a rectangle of the world touches.
@@ -87,12 +88,79 @@ pub struct CellBlock {
     rows: (i32, i32),
 }
 
+impl Default for CellBlock {
+    /// The block that holds no cell.
+    fn default() -> Self {
+        CellBlock { columns: (SIDE, -1), rows: (SIDE, -1) }
+    }
+}
+
 impl CellBlock {
     /// The cells that a rectangle of `size` world units around `centre` touches.
     #[must_use]
     pub fn around(centre: Vec2, size: Vec2) -> CellBlock {
         let (low, high) = (centre - size * 0.5, centre + size * 0.5);
         CellBlock { columns: (index(low.x), index(high.x)), rows: (index(low.y), index(high.y)) }
+    }
+
+    /// Widens the block just so far that it holds a cell.
+    pub fn include(&mut self, cell: CellId) {
+        let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
+        self.columns = (self.columns.0.min(column), self.columns.1.max(column));
+        self.rows = (self.rows.0.min(row), self.rows.1.max(row));
+    }
+
+    /// The block with the cells around it; one that holds none stays so.
+    #[must_use]
+    pub fn widened(self) -> CellBlock {
+        if self.is_empty() {
+            return self;
+        }
+        let wider = |(low, high): (i32, i32)| ((low - 1).max(0), (high + 1).min(SIDE - 1));
+        CellBlock { columns: wider(self.columns), rows: wider(self.rows) }
+    }
+
+    /// How many cells it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        if self.is_empty() { 0 } else { (self.width() * (self.rows.1 - self.rows.0 + 1)) as usize }
+    }
+
+    /// Whether it holds no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.columns.0 > self.columns.1 || self.rows.0 > self.rows.1
+    }
+
+    /// The place of a cell among those of the block in order of number; `None` if it is not one of them.
+    #[must_use]
+    pub fn place(&self, cell: CellId) -> Option<usize> {
+        let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
+        self.holds(cell).then(|| ((row - self.rows.0) * self.width() + column - self.columns.0) as usize)
+    }
+
+    /// The cells that two blocks share, row by row, as ranges of their places in `of`.
+    pub fn rows_in(&self, of: &CellBlock) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let (of, width) = (*of, of.width());
+        let columns = (self.columns.0.max(of.columns.0), self.columns.1.min(of.columns.1));
+        let rows = self.rows.0.max(of.rows.0)..=self.rows.1.min(of.rows.1);
+        rows.filter(move |_| columns.0 <= columns.1).map(move |row| {
+            let start = (row - of.rows.0) * width - of.columns.0;
+            (start + columns.0) as usize..(start + columns.1 + 1) as usize
+        })
+    }
+
+    /// Of a row of three around the cell in `place` (row 0 is the one of smaller y, 1 its own, 2 that of larger y): the places
+    /// of the first that lies in the block, of the middle one, and of the last. `None` if the block has no such row.
+    pub(super) fn beside(&self, place: usize, row: u8) -> Option<(usize, usize, usize)> {
+        let width = self.width() as usize;
+        let column = place % width;
+        let middle = (place + usize::from(row) * width).checked_sub(width).filter(|middle| *middle < self.len())?;
+        Some((middle - usize::from(column > 0), middle, middle + usize::from(column + 1 < width)))
+    }
+
+    fn width(&self) -> i32 {
+        self.columns.1 - self.columns.0 + 1
     }
 
     /// Whether the cell is one of the block.
@@ -142,5 +210,35 @@ mod tests {
         assert!(cells.is_sorted());
         assert_eq!(cells.len(), (0..CellId::COUNT).filter(|c| block.holds(CellId(*c))).count());
         assert!(cells.len() >= 12 && cells.len() <= 24, "{}", cells.len());
+        assert_eq!(cells.len(), block.len());
+        assert!((0..).map(Some).zip(&cells).all(|(place, cell)| block.place(*cell) == place));
+    }
+
+    #[test]
+    fn a_block_grows_to_hold_what_it_is_to_and_stays_within_the_world() {
+        let mut block = CellBlock::default();
+        assert_eq!((block.len(), block.is_empty(), block.widened().len()), (0, true, 0));
+        block.include(CellId(0));
+        assert_eq!((block.len(), block.place(CellId(0)), block.place(CellId(1))), (1, Some(0), None));
+        assert_eq!(block.widened().len(), 4, "nothing beyond the rim");
+        block.include(CellId(CellId::COUNT - 1));
+        assert_eq!(block.widened().len(), usize::from(CellId::COUNT));
+    }
+
+    #[test]
+    fn the_rows_that_two_blocks_share_hold_the_cells_that_are_in_both() {
+        let mut rng = fastrand::Rng::with_seed(13);
+        for _ in 0..300 {
+            let mut block = || {
+                let mut unit = || rng.f32() - 0.5;
+                CellBlock::around(Vec2::new(unit(), unit()) * 70_000.0, Vec2::new(unit(), unit()).abs() * 20_000.0)
+            };
+            let (one, other) = (block(), block());
+            let shared: Vec<usize> = one.rows_in(&other).flatten().collect();
+            let expected: Vec<usize> = one.cells().filter_map(|cell| other.place(cell)).collect();
+            assert_eq!(shared, expected);
+        }
+        let all = CellBlock::around(Vec2::ZERO, Vec2::splat(80_000.0));
+        assert_eq!(all.rows_in(&CellBlock::default()).count(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! One cell at one tick, written against an earlier state of it, or against nothing (a keyframe).
 //!
-//! Law: `decode(base, encode(base, new)) == new` for all states. Records are in order of id on both sides, so survivors carry
+//! Law: reading what was [written](super::encode) of `new` against `base` gives `new` back, for all states. Records are in order of id on both sides, so survivors carry
 //! no number: their order says who is who. What came over from a neighbour cell is named by its place there, by readers who
 //! know the neighbour as of the same baseline ([`Links`]); others get it in full.
 //!
@@ -15,7 +15,7 @@
 //! enters    := count (golomb 0), then for each in order of id: id gap - 1 (golomb 13), kind:3, every field in full
 //! ```
 
-use super::bits::{BitReader, BitWriter, WireError};
+use super::bits::{BitReader, WireError};
 use super::cells::CellId;
 use super::fields::{FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, VELOCITY_TICKS};
 use crate::game::EntityId;
@@ -25,7 +25,7 @@ use crate::time::Tick;
 /// the lowest ids.
 pub const CELL_RECORDS_MAX: usize = 4096;
 /// Order of the code for the gap between two numbers of new things: in a busy world they are spread over all 16 bits.
-const ID_GAP_K: u32 = 13;
+pub(super) const ID_GAP_K: u32 = 13;
 
 /// What a cell is written against.
 #[derive(Debug, Clone, Copy)]
@@ -46,44 +46,6 @@ pub enum Against<'a> {
 /// The records of the eight cells around, by [`CellId::neighbour`]'s directions; none where the reader knows no such cell.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Links<'a>(pub [&'a [Record]; 8]);
-
-impl<'a> Links<'a> {
-    /// Which neighbour `record` came over from, and its place there.
-    fn origin(&self, kinds: &[KindSpec], record: &Record) -> Option<(u8, usize)> {
-        (0..8).zip(self.0).find_map(|(direction, base)| Some((direction, survivor(kinds, base, record)?)))
-    }
-}
-
-/// Appends the blob of one cell: `new`, in order of id, at `tick`. Gives the directions of the neighbours it refers to, as bits.
-pub fn encode(kinds: &[KindSpec], cell: CellId, tick: Tick, against: Against, new: &[Record], out: &mut Vec<u8>) -> u8 {
-    let new = bounded(new);
-    let mut bits = BitWriter::new(out);
-    let mut sources = 0;
-    match against {
-        Against::Nothing => {
-            bits.flag(true);
-            write_enters(kinds, cell, tick, new, |_| true, &mut bits);
-        }
-        Against::Baseline { records: base, tick: base_tick, links } => {
-            bits.flag(false);
-            let (base, ticks) = (bounded(base), tick.since(base_tick));
-            let is_new = |record: &Record| survivor(kinds, base, record).is_none();
-            let came_over = |record: &Record| is_new(record).then(|| links.origin(kinds, record)).flatten();
-            for (direction, _) in new.iter().filter_map(came_over) {
-                sources |= 1 << direction;
-            }
-            bits.flag(sources != 0);
-            write_survivors(kinds, ticks, base, new, &mut bits);
-            if sources != 0 {
-                write_movers(kinds, ticks, links, new, came_over, &mut bits);
-            }
-            let enters = |record: &Record| is_new(record) && came_over(record).is_none();
-            write_enters(kinds, cell, tick, new, enters, &mut bits);
-        }
-    }
-    bits.finish();
-    sources
-}
 
 /// As much of a cell as is told of.
 pub(super) fn bounded(records: &[Record]) -> &[Record] {
@@ -121,40 +83,6 @@ pub fn decode(
     in_order(out)
 }
 
-/// The place in `base` of the state that `record` goes on from: same id, same kind, and in kinds that never change the same
-/// fields.
-fn survivor(kinds: &[KindSpec], base: &[Record], record: &Record) -> Option<usize> {
-    let at = base.binary_search_by_key(&record.id, |r| r.id).ok()?;
-    let before = &base[at];
-    let goes_on = before.kind == record.kind
-        && match kinds[usize::from(record.kind)].motion {
-            Motion::Still => before.values == record.values,
-            Motion::Moving => true,
-        };
-    goes_on.then_some(at)
-}
-
-fn write_survivors(kinds: &[KindSpec], ticks: u32, base: &[Record], new: &[Record], out: &mut BitWriter) {
-    let next = |before: &Record| {
-        let at = new.binary_search_by_key(&before.id, |r| r.id).ok()?;
-        survivor(kinds, std::slice::from_ref(before), &new[at]).map(|_| &new[at])
-    };
-    let any_leaves = base.iter().any(|before| next(before).is_none());
-    out.flag(any_leaves);
-    if any_leaves {
-        for before in base {
-            out.flag(next(before).is_some());
-        }
-    }
-    for before in base {
-        let kind = &kinds[usize::from(before.kind)];
-        match (next(before), kind.motion) {
-            (Some(after), Motion::Moving) => write_update(kind, ticks, before, after, out),
-            (Some(_), Motion::Still) | (None, _) => {}
-        }
-    }
-}
-
 fn read_survivors(
     kinds: &[KindSpec],
     ticks: u32,
@@ -183,7 +111,7 @@ fn read_survivors(
 
 /// Where a thing that moved from `from` with velocity steps `before`, then `after`, is expected `ticks` later: the mean of
 /// both velocities, rounded to the nearest step. Integers, so every machine agrees.
-fn expected(from: i32, before: i32, after: i32, ticks: u32) -> i64 {
+pub(super) fn expected(from: i32, before: i32, after: i32, ticks: u32) -> i64 {
     let twice = (i64::from(before) + i64::from(after)) * i64::from(ticks);
     i64::from(from) + (twice + i64::from(VELOCITY_TICKS)).div_euclid(2 * i64::from(VELOCITY_TICKS))
 }
@@ -211,36 +139,6 @@ fn turning(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
 /// The other fields behind the velocity: they seldom change.
 fn resting(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
     kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role != Role::Angle)
-}
-
-fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, out: &mut BitWriter) {
-    let (b, a) = (&before.values, &after.values);
-    let expect = [expected(b[0], b[2], a[2], ticks), expected(b[1], b[3], a[3], ticks)];
-    let miss = [i64::from(a[0]) - expect[0], i64::from(a[1]) - expect[1]];
-    let as_predicted = b[2..] == a[2..] && miss == [0, 0];
-    out.flag(as_predicted);
-    if as_predicted {
-        return;
-    }
-    out.signed(a[2] - b[2], u32::from(kind.fields[2].k));
-    out.signed(a[3] - b[3], u32::from(kind.fields[3].k));
-    out.signed(miss[0] as i32, u32::from(kind.fields[0].k));
-    out.signed(miss[1] as i32, u32::from(kind.fields[1].k));
-    for (at, field) in turning(kind) {
-        out.signed(field.difference(b[at], a[at]), u32::from(field.k));
-    }
-    let rest_same = resting(kind).all(|(at, _)| b[at] == a[at]);
-    out.flag(rest_same);
-    if rest_same {
-        return;
-    }
-    for (at, field) in resting(kind) {
-        let same = b[at] == a[at];
-        out.flag(same);
-        if !same {
-            out.signed(field.difference(b[at], a[at]), u32::from(field.k));
-        }
-    }
 }
 
 fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitReader) -> Result<(), WireError> {
@@ -274,28 +172,6 @@ fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitR
     Ok(())
 }
 
-fn write_movers(
-    kinds: &[KindSpec],
-    ticks: u32,
-    links: Links,
-    new: &[Record],
-    came_over: impl Fn(&Record) -> Option<(u8, usize)>,
-    out: &mut BitWriter,
-) {
-    let movers = || new.iter().filter_map(|record| came_over(record).map(|(direction, at)| (record, direction, at)));
-    out.golomb(movers().count() as u32, 0);
-    for (record, direction, at) in movers() {
-        let base = links.0[usize::from(direction)];
-        out.bits(u32::from(direction), 3);
-        out.bits(at as u32, index_bits(base.len()));
-        let kind = &kinds[usize::from(record.kind)];
-        match kind.motion {
-            Motion::Moving => write_update(kind, ticks, &base[at], record, out),
-            Motion::Still => {}
-        }
-    }
-}
-
 fn read_movers(
     kinds: &[KindSpec],
     ticks: u32,
@@ -319,26 +195,8 @@ fn read_movers(
 }
 
 /// Bits that tell `count` things apart.
-fn index_bits(count: usize) -> u32 {
+pub(super) fn index_bits(count: usize) -> u32 {
     usize::BITS - count.saturating_sub(1).leading_zeros()
-}
-
-fn write_enters(
-    kinds: &[KindSpec],
-    cell: CellId,
-    tick: Tick,
-    new: &[Record],
-    enters: impl Fn(&Record) -> bool,
-    out: &mut BitWriter,
-) {
-    out.golomb(new.iter().filter(|r| enters(r)).count() as u32, 0);
-    let mut next = 0;
-    for record in new.iter().filter(|r| enters(r)) {
-        out.golomb(u32::from(record.id.0) - next, ID_GAP_K);
-        next = u32::from(record.id.0) + 1;
-        out.bits(u32::from(record.kind), 3);
-        record.write_raw(&kinds[usize::from(record.kind)], cell, tick, out);
-    }
 }
 
 fn read_enters(
@@ -381,7 +239,7 @@ fn in_order(out: &mut [Record]) -> Result<(), WireError> {
 
 impl FieldSpec {
     /// What to add to `from` to get `to`; angles go the short way round.
-    fn difference(&self, from: i32, to: i32) -> i32 {
+    pub(super) fn difference(&self, from: i32, to: i32) -> i32 {
         match self.role {
             Role::Angle => {
                 let turn = 1 << self.bits;
@@ -414,7 +272,9 @@ const _: () = assert!(FIELDS_MAX >= 4);
 
 #[cfg(test)]
 mod tests {
+    use super::super::encode::{self, Refer, Scratch};
     use super::super::fields::{angle, check_kinds, plain, start, velocity};
+    use super::super::state::{Placement, WorldState};
     use super::*;
     use glam::Vec2;
 
@@ -477,19 +337,28 @@ mod tests {
             let tick = Tick(1001 + rng.u32(1..60));
             let mut new = random_cell(&mut rng, cell, tick, &base);
             // Some of a neighbour's things come over, by readers who know it.
-            let over = random_cell(&mut rng, cell, Tick(1001), &[]);
-            new.extend(
-                over.iter()
-                    .filter(|r| !new.iter().any(|n| n.id == r.id) && !base.iter().any(|b| b.id == r.id))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+            let mut over = random_cell(&mut rng, cell, Tick(1001), &[]);
+            over.retain(|r| !base.iter().any(|b| b.id == r.id));
+            new.extend(over.iter().filter(|r| !new.iter().any(|n| n.id == r.id)).copied().collect::<Vec<_>>());
             new.sort_by_key(|r| r.id);
+            let direction = rng.u8(0..8);
+            let near = cell.neighbour(direction).expect("the cell is far from the rim");
+            let refer = if round % 3 == 0 { Refer::ToNeighbours } else { Refer::ToNothing };
             let mut links = Links::default();
-            links.0[rng.usize(0..8)] = if round % 3 == 0 { &over } else { &[] };
+            links.0[usize::from(direction)] = if round % 3 == 0 { &over } else { &[] };
             let against = [Against::Nothing, Against::Baseline { records: &base, tick: Tick(1001), links }][round % 2];
-            let mut blob = Vec::new();
-            encode(KINDS, cell, tick, against, &new, &mut blob);
+            let (mut blob, mut scratch) = (Vec::new(), Scratch::default());
+            if let Against::Baseline { .. } = against {
+                let known = base.iter().map(|r| (cell.centre(), *r)).chain(over.iter().map(|r| (near.centre(), *r)));
+                let mut was = WorldState::default();
+                was.place(Tick(1001), known, &mut Placement::default());
+                if encode::delta(KINDS, cell, tick, &was, refer, &new, &mut scratch, &mut blob).is_none() {
+                    assert_eq!((&blob, &base), (&Vec::new(), &new), "nothing to say");
+                    continue;
+                }
+            } else {
+                encode::keyframe(KINDS, cell, tick, &new, &mut blob);
+            }
             let (mut bits, mut back) = (BitReader::new(&blob), Vec::new());
             decode(KINDS, cell, tick, against, &mut bits, &mut back).expect("our own bytes decode");
             assert_eq!(back, new, "round {round}");
@@ -504,7 +373,10 @@ mod tests {
         let base = random_cell(&mut rng, cell, Tick(1000), &[]);
         let mut good = Vec::new();
         let against = Against::Baseline { records: &base, tick: Tick(1000), links: Links::default() };
-        encode(KINDS, cell, Tick(1002), against, &random_cell(&mut rng, cell, Tick(1002), &base), &mut good);
+        let mut was = WorldState::default();
+        was.place(Tick(1000), base.iter().map(|r| (cell.centre(), *r)), &mut Placement::default());
+        let new = random_cell(&mut rng, cell, Tick(1002), &base);
+        encode::delta(KINDS, cell, Tick(1002), &was, Refer::ToNothing, &new, &mut Scratch::default(), &mut good);
         let (mut accepted, mut out) = (0, Vec::new());
         for round in 0..20_000 {
             let bytes: Vec<u8> = if round % 2 == 0 {

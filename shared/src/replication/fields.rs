@@ -101,12 +101,17 @@ impl FieldSpec {
 
     /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
     #[must_use]
+    #[inline(always)] // Where the table is known, as in a game's `record()`, what is left is the arithmetic: a third of the time.
     pub fn pack(&self, value: f32) -> i32 {
-        let steps = libm::roundf(value / self.step);
-        let (low, high) = self.range();
+        let steps = nearest(value / self.step);
         match self.role {
-            Role::Angle => (steps as i32).rem_euclid(1 << self.bits),
-            _ => (steps as i64).clamp(low, high) as i32,
+            Role::X | Role::Y | Role::Velocity | Role::Signed => {
+                let half = 1 << (self.bits - 1);
+                steps.clamp(-half, half - 1)
+            }
+            Role::Angle => steps & ((1 << self.bits) - 1),
+            Role::Plain => steps.clamp(0, (1 << self.bits) - 1),
+            Role::Start => steps.max(0),
         }
     }
 
@@ -127,6 +132,14 @@ impl FieldSpec {
             Role::Start => (0, i64::from(i32::MAX)),
         }
     }
+}
+
+/// The nearest integer, halves away from zero, as `libm::roundf` gives it; that call for every field was half the cost of a
+/// capture.
+#[inline]
+fn nearest(value: f32) -> i32 {
+    // Just below a half, so that what is just below a half is not rounded up by the sum; the conversion cuts off the rest.
+    (value + (0.5 - 0.25 * f32::EPSILON).copysign(value)) as i32
 }
 
 /// A velocity field of `bits` bits for a game of `tick_hz`, in world units per second.
@@ -159,6 +172,7 @@ impl Record {
     /// # Panics
     /// If there are not as many values as the kind has fields: a mistake in the game's code.
     #[must_use]
+    #[inline(always)] // See `FieldSpec::pack`.
     pub fn pack(id: EntityId, kind: u8, spec: &KindSpec, values: &[f32]) -> Record {
         assert_eq!(values.len(), spec.fields.len(), "{}: one value per field", spec.name);
         let mut record = Record { id, kind, values: [0; FIELDS_MAX] };
@@ -255,5 +269,27 @@ pub const fn check_kinds(kinds: &[KindSpec]) {
             f += 1;
         }
         k += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_integer_is_that_of_the_mathematical_library() {
+        let mut rng = fastrand::Rng::with_seed(17);
+        for round in 0..2_000_000 {
+            let value = match round % 3 {
+                0 => f32::from_bits(rng.u32(..)),
+                1 => (rng.i32(-4000..4000) as f32) * 0.25,
+                _ => (rng.f32() - 0.5) * 200_000.0,
+            };
+            assert_eq!(nearest(value), libm::roundf(value) as i32, "{value}");
+        }
+        for value in [0.5, 1.5, 0.499_999_97, 8_388_607.5, 8_388_609.0, 16_777_217.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(nearest(value), libm::roundf(value) as i32, "{value}");
+            assert_eq!(nearest(-value), libm::roundf(-value) as i32, "-{value}");
+        }
     }
 }

@@ -21,12 +21,15 @@ use crate::time::Tick;
 pub const SUBSCRIBED_MAX: usize = 64;
 /// A cell stays subscribed until it is this many world units outside the view, so that pacing along a border costs nothing.
 const KEEP: f32 = CellId::SIZE * 0.5;
+const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "a bit for each");
 
 /// A connection's subscriptions and the baseline of each.
 #[derive(Debug, Clone, Default)]
 pub struct Viewer {
     /// Frames written, which decides whose turn it is when far cells are thinned out.
     turn: u32,
+    /// The cells wanted and those kept in the last frame.
+    around: Option<(CellBlock, CellBlock)>,
     subscribed: Vec<Subscription>,
     next: Vec<Subscription>,
 }
@@ -104,41 +107,41 @@ impl Viewer {
             return CellsWritten::default();
         };
         let from = out.len();
-        let wanted = CellBlock::around(focus, view);
-        let kept = CellBlock::around(focus, view + Vec2::splat(2.0 * KEEP));
         let mut head = BitWriter::new(out);
-        self.resubscribe(&wanted, &kept, &mut head);
-        let mut blobs: [Option<std::ops::Range<usize>>; SUBSCRIBED_MAX] = [const { None }; SUBSCRIBED_MAX];
+        self.resubscribe(focus, view, &mut head);
         self.turn = self.turn.wrapping_add(1);
+        let mut blobs = std::mem::take(history.room_for_blobs());
+        blobs.clear();
+        let mut due = u64::MAX;
         head.flag(thinning != Thinning::None);
-        let mut due = [true; SUBSCRIBED_MAX];
-        for (at, slot) in blobs.iter_mut().enumerate().take(self.subscribed.len()) {
-            let Subscription { cell, base } = self.subscribed[at];
+        for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
             if thinning != Thinning::None {
                 // Spread over the turns by number, so that frames stay about equally long. What is new comes at once.
-                let period = thinning.period(cell, focus, view);
-                due[at] = base.is_none() || self.turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period);
-                head.flag(due[at]);
-                if !due[at] {
+                let period = thinning.period(*cell, focus, view);
+                let is_due = base.is_none() || self.turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period);
+                head.flag(is_due);
+                if !is_due {
+                    due &= !(1 << at);
                     continue;
                 }
             }
-            match history.blob(cell, base, |near| base.is_some() && self.base_of(near) == base) {
-                Blob::Same => head.flag(false),
-                Blob::Bytes(range, _) => {
-                    head.flag(true);
-                    *slot = Some(range);
-                }
+            let blob = history.blob(*cell, *base, |near| base.is_some() && self.base_of(near) == *base);
+            head.flag(blob != Blob::Same);
+            if let Blob::Bytes(bytes) = blob {
+                blobs.push(bytes);
             }
         }
-        for (subscription, _) in self.subscribed.iter_mut().zip(due).filter(|(_, due)| *due) {
-            subscription.base = Some(tick);
+        for (at, subscription) in self.subscribed.iter_mut().enumerate() {
+            if due & (1 << at) != 0 {
+                subscription.base = Some(tick);
+            }
         }
         head.finish();
         let head_bytes = out.len() - from;
-        for range in blobs.iter().flatten() {
-            out.extend_from_slice(&history.bytes()[range.clone()]);
+        for blob in &blobs {
+            history.append(*blob, out);
         }
+        *history.room_for_blobs() = blobs;
         CellsWritten { cells: self.subscribed.len(), blob_bytes: out.len() - from - head_bytes, head_bytes }
     }
 
@@ -152,7 +155,21 @@ impl Viewer {
         self.subscribed[at].base
     }
 
-    fn resubscribe(&mut self, wanted: &CellBlock, kept: &CellBlock, out: &mut BitWriter) {
+    /// Follows the focus, and writes which cells go and which come.
+    fn resubscribe(&mut self, focus: Vec2, view: Vec2, out: &mut BitWriter) {
+        let wanted = CellBlock::around(focus, view);
+        let kept = CellBlock::around(focus, view + Vec2::splat(2.0 * KEEP));
+        if self.around == Some((wanted, kept)) {
+            // The same cells as in the last frame, as in most: none goes and none comes.
+            out.golomb(0, 0);
+            out.golomb(0, 0);
+            return;
+        }
+        self.around = Some((wanted, kept));
+        self.change_cells(&wanted, &kept, out);
+    }
+
+    fn change_cells(&mut self, wanted: &CellBlock, kept: &CellBlock, out: &mut BitWriter) {
         let stays = |s: &Subscription| kept.holds(s.cell);
         out.golomb(self.subscribed.iter().filter(|s| !stays(s)).count() as u32, 0);
         let mut next_index = 0;

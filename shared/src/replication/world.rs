@@ -1,132 +1,57 @@
-//! The replicated world at one tick, the recent past of it, and the blobs encoded from it.
+//! The recent past of the replicated world, and the blobs that lead from it to the newest state.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::blobs::{LocalBlobs, LocalKey, Slot, Stored};
 use super::cells::CellId;
-use super::delta::{self, Against, Links};
-use super::fields::{KindSpec, Motion, Record};
-use crate::game::{EntityId, Game};
+use super::encode::{self, Refer, Scratch};
+use super::fields::KindSpec;
 use crate::time::Tick;
+
+pub use super::state::{Placement, WorldState};
 
 /// Ticks of the past a delta may be written against; longer ago gets keyframes. About a second at 60 Hz.
 pub const HISTORY_TICKS: usize = 64;
 /// A delta over more ticks than this is weighed against the keyframe, and the shorter one is sent.
 const WEIGH_TICKS: u32 = 8;
 
-/// Every replicated thing at one tick, in order of cell, then id.
-#[derive(Debug, Clone, Default)]
-pub struct WorldState {
-    /// The tick.
-    pub tick: Tick,
-    records: Vec<Record>,
-    cells: Vec<(CellId, Range<usize>)>,
-    /// Room kept from tick to tick for what [`WorldState::capture`] sorts.
-    gathered: Vec<(glam::Vec2, Record)>,
-    sorted: Vec<(CellId, Record)>,
-}
-
-impl WorldState {
-    /// Takes the state of `game` at `tick`, reusing the room of whatever `self` held before.
-    pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
-        let mut placed = std::mem::take(&mut self.gathered);
-        placed.clear();
-        game.replicate(tick, &mut placed);
-        self.place(tick, placed.iter().copied(), placement);
-        self.gathered = placed;
-    }
-
-    /// Takes the given things as the state at `tick`, each with the point that decides its cell.
-    pub fn place(&mut self, tick: Tick, placed: impl Iterator<Item = (glam::Vec2, Record)>, placement: &mut Placement) {
-        self.tick = tick;
-        self.sorted.clear();
-        self.sorted.extend(placed.map(|(at, record)| (placement.cell(record.id, at), record)));
-        self.sorted.sort_unstable_by_key(|(cell, record)| (*cell, record.id));
-        self.records.clear();
-        self.records.extend(self.sorted.iter().map(|(_, record)| *record));
-        self.cells.clear();
-        for (at, (cell, _)) in self.sorted.iter().enumerate() {
-            match self.cells.last_mut() {
-                Some((last, range)) if last == cell => range.end = at + 1,
-                _ => self.cells.push((*cell, at..at + 1)),
-            }
-        }
-    }
-
-    /// The records of a cell, in order of id; none if nothing is there.
-    #[must_use]
-    pub fn cell(&self, cell: CellId) -> &[Record] {
-        match self.cells.binary_search_by_key(&cell, |(c, _)| *c) {
-            Ok(at) => &self.records[self.cells[at].1.clone()],
-            Err(_) => &[],
-        }
-    }
-
-    /// The records of the cells around a cell.
-    fn links(&self, cell: CellId) -> Links<'_> {
-        Links(std::array::from_fn(|direction| {
-            cell.neighbour(direction as u8).map_or(&[][..], |near| delta::bounded(self.cell(near)))
-        }))
-    }
-
-    /// Every record of the world.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-}
-
-/// Which cell each thing was last in: it stays there until it is clearly outside, so that what lingers on a border does not go to
-/// and fro.
-#[derive(Debug, Clone, Default)]
-pub struct Placement {
-    /// By entity number; [`CellId::COUNT`] where nothing is known.
-    cells: Vec<CellId>,
-}
-
-impl Placement {
-    /// World units a thing may be outside its cell before it changes.
-    const LINGER: f32 = 12.0;
-
-    /// The cell of the thing with this number, which is at this point.
-    pub fn cell(&mut self, id: EntityId, at: glam::Vec2) -> CellId {
-        let index = usize::from(id.0);
-        if self.cells.len() <= index {
-            self.cells.resize(index + 1, CellId(CellId::COUNT));
-        }
-        let was = &mut self.cells[index];
-        // A number that was another thing's before is far from where that was, or close enough not to matter.
-        let lingers =
-            was.0 != CellId::COUNT && (at - was.centre()).abs().max_element() <= CellId::SIZE * 0.5 + Self::LINGER;
-        if !lingers {
-            *was = CellId::of(at);
-        }
-        *was
-    }
-}
-
 /// What to send a subscriber of a cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blob {
     /// The cell is as the subscriber has it, and nothing in it moves: nothing need be sent.
     Same,
-    /// These bytes of [`WorldHistory::bytes`], for subscribers who have the neighbours in these directions (as bits) as of the
-    /// same baseline.
-    Bytes(Range<usize>, u8),
+    /// These bytes: [`WorldHistory::append`].
+    Bytes(BlobBytes),
 }
 
-/// Whether a blob may refer to the cells around.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Refer {
-    ToNeighbours,
-    ToNothing,
+/// Where the bytes of a blob are, until the next push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobBytes {
+    at: u32,
+    len: u32,
+    /// Kept in the newest state, or by the history.
+    shared: bool,
+}
+
+impl BlobBytes {
+    /// How many bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Never: a blob has a byte at the least.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
 }
 
 /// Counts of encoding work, for benches and metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EncodeStats {
-    /// Blobs encoded.
+    /// Blobs encoded here: one that several histories share counts where it was encoded.
     pub encoded: u64,
     /// Bytes of them.
     pub encoded_bytes: u64,
@@ -134,15 +59,31 @@ pub struct EncodeStats {
     pub served: u64,
 }
 
-/// The world of the last [`HISTORY_TICKS`] ticks, and the blobs of the newest one: each encoded at most once per baseline.
+/// The world of the last [`HISTORY_TICKS`] ticks, and the blobs that lead to the newest one: each encoded at most once per
+/// baseline.
+///
+/// Threads that tell of the same world each have their own history of the same states. The blobs from the common baseline, and
+/// keyframes, are then encoded by whichever needs them first, and read by all; those from rarer baselines by each for itself.
 #[derive(Debug)]
 pub struct WorldHistory {
     kinds: &'static [KindSpec],
     states: VecDeque<Arc<WorldState>>,
-    blobs: BTreeMap<(CellId, Option<Tick>, Refer), Blob>,
-    bytes: Vec<u8>,
-    spare: Vec<u8>,
+    /// Where in `states` the newest one's common baseline is, and its tick.
+    common: Option<(usize, Tick)>,
+    local: LocalBlobs,
+    /// A blob on its way into the newest state.
+    buffer: Vec<u8>,
+    room: Room,
+    /// Room for the blobs of a frame.
+    frame: Vec<BlobBytes>,
     stats: EncodeStats,
+}
+
+/// Room for encoding, kept from blob to blob.
+#[derive(Debug, Default)]
+struct Room {
+    scratch: Scratch,
+    keyframe: Vec<u8>,
 }
 
 impl WorldHistory {
@@ -152,23 +93,27 @@ impl WorldHistory {
         WorldHistory {
             kinds,
             states: VecDeque::with_capacity(HISTORY_TICKS + 1),
-            blobs: BTreeMap::new(),
-            bytes: Vec::new(),
-            spare: Vec::new(),
+            common: None,
+            local: LocalBlobs::default(),
+            buffer: Vec::new(),
+            room: Room::default(),
+            frame: Vec::new(),
             stats: EncodeStats::default(),
         }
     }
 
-    /// Makes `state` the newest. Gives back the state that fell out of the history, so that its room can be reused.
+    /// Makes `state` the newest, and lets go of the one that is too old.
     ///
     /// # Panics
     /// If `state` is not newer than the newest: ticks only go forward.
-    pub fn push(&mut self, state: Arc<WorldState>) -> Option<Arc<WorldState>> {
+    pub fn push(&mut self, state: Arc<WorldState>) {
         assert!(self.states.back().is_none_or(|newest| newest.tick < state.tick), "ticks only go forward");
+        if self.states.len() == HISTORY_TICKS {
+            self.states.pop_front();
+        }
+        self.common = state.common().and_then(|tick| Some((self.find(tick)?, tick)));
         self.states.push_back(state);
-        self.blobs.clear();
-        self.bytes.clear();
-        if self.states.len() > HISTORY_TICKS { self.states.pop_front() } else { None }
+        self.local.clear();
     }
 
     /// The newest state.
@@ -189,30 +134,34 @@ impl WorldHistory {
     /// # Panics
     /// If the history is empty.
     pub fn blob(&mut self, cell: CellId, base: Option<Tick>, knows: impl Fn(CellId) -> bool) -> Blob {
-        let base = base.filter(|tick| self.find(*tick).is_some());
         self.stats.served += 1;
-        let blob = self.shared(cell, base, Refer::ToNeighbours);
-        match blob {
-            Blob::Bytes(_, sources) if !sources_known(cell, sources, knows) => {
-                self.shared(cell, base, Refer::ToNothing)
+        let base = match base {
+            Some(tick) if self.common.is_some_and(|(_, common)| common == tick) => self.common.map(|(at, _)| at),
+            Some(tick) => self.find(tick),
+            None => None,
+        };
+        let Some(at) = base else { return self.get(cell, None, Slot::Keyframe).0 };
+        match self.get(cell, Some(at), Slot::Linked) {
+            (_, sources) if sources != 0 && !sources_known(cell, sources, knows) => {
+                self.get(cell, Some(at), Slot::Unlinked).0
             }
-            Blob::Bytes(..) | Blob::Same => blob,
+            (blob, _) => blob,
         }
     }
 
-    fn shared(&mut self, cell: CellId, base: Option<Tick>, refer: Refer) -> Blob {
-        if let Some(blob) = self.blobs.get(&(cell, base, refer)) {
-            return blob.clone();
+    /// Appends the bytes of a blob that was handed out since the last push.
+    pub fn append(&self, blob: BlobBytes, out: &mut Vec<u8>) {
+        if blob.shared {
+            let newest = self.states.back().expect("a blob was handed out");
+            newest.blobs().append(blob.at, blob.len(), out);
+        } else {
+            out.extend_from_slice(&self.local.bytes()[blob.at as usize..][..blob.len()]);
         }
-        let blob = self.encode(cell, base, refer);
-        self.blobs.insert((cell, base, refer), blob.clone());
-        blob
     }
 
-    /// The bytes that [`Blob::Bytes`] points into, valid until the next push.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Lends room for the blobs of one frame, which is given back for the next.
+    pub(super) fn room_for_blobs(&mut self) -> &mut Vec<BlobBytes> {
+        &mut self.frame
     }
 
     /// Work done so far.
@@ -225,44 +174,198 @@ impl WorldHistory {
         self.states.binary_search_by_key(&tick, |state| state.tick).ok()
     }
 
-    fn encode(&mut self, cell: CellId, base: Option<Tick>, refer: Refer) -> Blob {
+    /// The blob from a base (as index into `states`), and the directions it refers to.
+    #[inline]
+    fn get(&mut self, cell: CellId, base: Option<usize>, slot: Slot) -> (Blob, u8) {
         let newest = self.states.back().expect("blobs are asked for after a push");
-        let new = newest.cell(cell);
-        let from = self.bytes.len();
-        let mut sources = 0;
-        match base.and_then(|tick| self.find(tick)).map(|at| &self.states[at]) {
-            None => {
-                delta::encode(self.kinds, cell, newest.tick, Against::Nothing, new, &mut self.bytes);
+        // Nearly always it is the shared one, and there already.
+        let is_shared = base.is_none() || base == self.common.map(|(at, _)| at);
+        let place = if is_shared { newest.place_of(cell) } else { None };
+        let stored = place.and_then(|place| newest.blobs().get(place, slot));
+        stored.and_then(shared_blob).unwrap_or_else(|| self.get_or_encode(cell, base, place, slot))
+    }
+
+    #[cold]
+    fn get_or_encode(&mut self, cell: CellId, base: Option<usize>, place: Option<usize>, slot: Slot) -> (Blob, u8) {
+        let newest = self.states.back().expect("blobs are asked for after a push");
+        let base = base.map(|at| self.states[at].as_ref());
+        let encoder = Encoder { kinds: self.kinds, cell, newest, base, slot };
+        let (buffer, room, stats) = (&mut self.buffer, &mut self.room, &mut self.stats);
+        if let Some(place) = place {
+            let stored = newest.blobs().get_or_encode(place, slot, buffer, |out| encoder.encode(out, room, stats));
+            if let Some(blob) = shared_blob(stored) {
+                return blob;
             }
-            Some(state) => {
-                let records = state.cell(cell);
-                let moves = |r: &Record| self.kinds[usize::from(r.kind)].motion == Motion::Moving;
-                if records == new && !new.iter().any(moves) {
-                    return Blob::Same;
-                }
-                let links = match refer {
-                    Refer::ToNeighbours => state.links(cell),
-                    Refer::ToNothing => Links::default(),
+        }
+        let key = LocalKey { cell, base: base.map(|state| state.tick), slot };
+        match self.local.get_or_encode(key, |out| encoder.encode(out, room, stats)) {
+            None => (Blob::Same, 0),
+            Some((from, to, sources)) => (Blob::Bytes(BlobBytes { at: from, len: to - from, shared: false }), sources),
+        }
+    }
+}
+
+/// A blob kept in the newest state, and the directions it refers to; `None` if it is kept elsewhere.
+#[inline]
+fn shared_blob(stored: Stored) -> Option<(Blob, u8)> {
+    match stored {
+        Stored::Same => Some((Blob::Same, 0)),
+        Stored::At { at, len, sources } => {
+            Some((Blob::Bytes(BlobBytes { at, len: u32::from(len), shared: true }), sources))
+        }
+        Stored::Elsewhere => None,
+    }
+}
+
+/// All that decides the bytes of a blob.
+struct Encoder<'a> {
+    kinds: &'static [KindSpec],
+    cell: CellId,
+    newest: &'a WorldState,
+    base: Option<&'a WorldState>,
+    slot: Slot,
+}
+
+impl Encoder<'_> {
+    /// Appends the blob, and gives the directions of the neighbours it refers to; `None` if nothing need be sent.
+    fn encode(&self, out: &mut Vec<u8>, room: &mut Room, stats: &mut EncodeStats) -> Option<u8> {
+        let &Encoder { kinds, cell, newest, base, slot } = self;
+        let (from, tick, new) = (out.len(), newest.tick, newest.cell(cell));
+        let mut sources = 0;
+        match base {
+            None => encode::keyframe(kinds, cell, tick, new, out),
+            Some(base) => {
+                let refer = match slot {
+                    Slot::Linked => Refer::ToNeighbours,
+                    Slot::Unlinked | Slot::Keyframe => Refer::ToNothing,
                 };
-                let against = Against::Baseline { records, tick: state.tick, links };
-                sources = delta::encode(self.kinds, cell, newest.tick, against, new, &mut self.bytes);
-                if newest.tick.since(state.tick) > WEIGH_TICKS {
-                    self.spare.clear();
-                    delta::encode(self.kinds, cell, newest.tick, Against::Nothing, new, &mut self.spare);
-                    if self.spare.len() < self.bytes.len() - from {
-                        self.bytes.truncate(from);
-                        self.bytes.extend_from_slice(&self.spare);
+                sources = encode::delta(kinds, cell, tick, base, refer, new, &mut room.scratch, out)?;
+                if tick.since(base.tick) > WEIGH_TICKS {
+                    room.keyframe.clear();
+                    encode::keyframe(kinds, cell, tick, new, &mut room.keyframe);
+                    if room.keyframe.len() < out.len() - from {
+                        out.truncate(from);
+                        out.extend_from_slice(&room.keyframe);
                         sources = 0;
                     }
                 }
             }
         }
-        self.stats.encoded += 1;
-        self.stats.encoded_bytes += (self.bytes.len() - from) as u64;
-        Blob::Bytes(from..self.bytes.len(), sources)
+        stats.encoded += 1;
+        stats.encoded_bytes += (out.len() - from) as u64;
+        Some(sources)
     }
 }
 
 fn sources_known(cell: CellId, sources: u8, knows: impl Fn(CellId) -> bool) -> bool {
     (0..8).filter(|direction| sources & (1 << direction) != 0).all(|d| cell.neighbour(d).is_some_and(&knows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::{FieldSpec, Motion, Record, plain, velocity};
+    use super::super::viewer::{Thinning, Viewer};
+    use super::*;
+    use crate::game::EntityId;
+    use glam::Vec2;
+
+    const KINDS: &[KindSpec] = &[
+        KindSpec {
+            name: "mover",
+            motion: Motion::Moving,
+            fields: &[FieldSpec::X, FieldSpec::Y, velocity("vx", 9, 60), velocity("vy", 9, 60)],
+        },
+        KindSpec { name: "rock", motion: Motion::Still, fields: &[FieldSpec::X, FieldSpec::Y, plain("size", 8, 1.0)] },
+    ];
+    const EVERY: u32 = 3;
+    const TICKS: u32 = 90;
+    const VIEWERS: usize = 40;
+
+    /// Some hundred things, most of them on straight ways, captured at every tick.
+    fn states(placement: &mut Placement) -> Vec<Arc<WorldState>> {
+        let mut rng = fastrand::Rng::with_seed(21);
+        let mut unit = || rng.f32() * 2.0 - 1.0;
+        let things: Vec<(Vec2, Vec2)> =
+            (0..500).map(|_| (Vec2::new(unit(), unit()) * 2000.0, Vec2::new(unit(), unit()) * 400.0)).collect();
+        let at_tick = |tick: u32| {
+            let placed = things.iter().zip(0..).map(move |((from, v), id)| {
+                let at = *from + *v * (tick as f32 / 60.0);
+                if id % 5 == 0 {
+                    (*from, Record::pack(EntityId(id), 1, &KINDS[1], &[from.x, from.y, 9.0]))
+                } else {
+                    (at, Record::pack(EntityId(id), 0, &KINDS[0], &[at.x, at.y, v.x, v.y]))
+                }
+            });
+            let mut state = WorldState::default();
+            state.place(Tick(tick), placed, placement);
+            Arc::new(state)
+        };
+        (1..=TICKS).map(at_tick).collect()
+    }
+
+    /// Whether viewers miss a snapshot now and then, so that rarer baselines are met as well.
+    #[derive(Clone, Copy)]
+    enum Skips {
+        Some,
+        None,
+    }
+
+    /// The frames of every `step`-th viewer from `first` on, and what it took to make them.
+    fn tell(
+        states: &[Arc<WorldState>],
+        skips: Skips,
+        first: usize,
+        step: usize,
+    ) -> (Vec<(u32, usize, Vec<u8>)>, EncodeStats) {
+        let mut history = WorldHistory::new(KINDS);
+        let mut viewers = vec![Viewer::default(); VIEWERS];
+        let mut frames = Vec::new();
+        for state in states {
+            history.push(Arc::clone(state));
+            let tick = state.tick.0;
+            for index in (first..VIEWERS).step_by(step).filter(|index| (tick as usize + index) % EVERY as usize == 0) {
+                if matches!(skips, Skips::Some) && (tick as usize * 7 + index * 13) % 11 == 0 {
+                    continue;
+                }
+                let focus = Vec2::new(index as f32 * 60.0 - 1200.0, tick as f32 * 9.0 - 400.0);
+                let mut frame = Vec::new();
+                viewers[index].write(&mut history, focus, Vec2::new(1920.0, 1200.0), Thinning::None, &mut frame);
+                frames.push((tick, index, frame));
+            }
+        }
+        frames.sort();
+        (frames, history.stats())
+    }
+
+    #[test]
+    fn a_blob_is_the_same_whether_it_is_shared_or_not() {
+        let (frames, alone) = tell(&states(&mut Placement::default()), Skips::Some, 0, 1);
+        let (shared_frames, shared) = tell(&states(&mut Placement::every(EVERY)), Skips::Some, 0, 1);
+        assert_eq!(frames, shared_frames);
+        assert_eq!(alone, shared);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "that threads may share states is what this shows")]
+    fn two_threads_tell_the_same_as_one_and_encode_each_common_blob_once() {
+        for skips in [Skips::Some, Skips::None] {
+            let (frames, alone) = tell(&states(&mut Placement::every(EVERY)), skips, 0, 1);
+            let shared = states(&mut Placement::every(EVERY));
+            let (mut both, ours, theirs) = std::thread::scope(|scope| {
+                let other = scope.spawn(|| tell(&shared, skips, 1, 2));
+                let (mut frames, ours) = tell(&shared, skips, 0, 2);
+                let (more, theirs) = other.join().expect("the other thread");
+                frames.extend(more);
+                (frames, ours, theirs)
+            });
+            both.sort();
+            assert_eq!(both, frames);
+            assert_eq!(ours.served + theirs.served, alone.served);
+            match skips {
+                // Each encodes the rarer ones for itself.
+                Skips::Some => assert!(ours.encoded + theirs.encoded > alone.encoded),
+                Skips::None => assert_eq!(ours.encoded + theirs.encoded, alone.encoded),
+            }
+        }
+    }
 }

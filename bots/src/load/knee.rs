@@ -1,0 +1,209 @@
+//! The knee: more and more players until an assertion breaks.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::assertion::{Assertion, Judgement};
+use super::run::Run;
+use crate::report::Report;
+
+/// What must hold where nobody says: claims about figures that the server does not tell are left out.
+pub const DEFAULT: &str = "age_p99<120ms,share_min>0.9,share>0.99,dropped<=0,refused<=0,missed_share<=0.1%,governor_level<=0,lateness_p99<10ms";
+
+/// From how many players to how many, and by how much more each time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KneeRange {
+    /// Players to begin with.
+    pub start: usize,
+    /// Players to end with.
+    pub most: usize,
+    /// From one level to the next.
+    pub factor: f64,
+}
+
+impl KneeRange {
+    /// Every level, least first; the last is `most`.
+    #[must_use]
+    pub fn levels(&self) -> Vec<usize> {
+        let mut levels = vec![self.start];
+        let mut level = self.start;
+        while level < self.most {
+            level = ((level as f64 * self.factor) as usize).max(level + 1).min(self.most);
+            levels.push(level);
+        }
+        levels
+    }
+}
+
+impl FromStr for KneeRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |what: String| format!("{what}; levels look like 100..3000, or 100..3000x1.5 to rise by half");
+        let (range, factor) = match text.split_once('x') {
+            Some((range, factor)) => (range, factor.parse().map_err(|_| wrong(format!("{factor:?} is no number")))?),
+            None => (text, 1.25),
+        };
+        let (start, most) = range.split_once("..").ok_or_else(|| wrong(format!("{range:?} has no ..")))?;
+        let players = |text: &str| match text.trim().parse::<usize>() {
+            Ok(players) if (1..=10_000).contains(&players) => Ok(players),
+            Ok(_) | Err(_) => Err(wrong(format!("{:?} must be 1 to 10000 players", text.trim()))),
+        };
+        let (start, most) = (players(start)?, players(most)?);
+        if start > most {
+            return Err(wrong(format!("{start} is more than {most}")));
+        }
+        if !(1.01..=10.0).contains(&factor) {
+            return Err(wrong(format!("factor {factor} must be 1.01 to 10")));
+        }
+        Ok(KneeRange { start, most, factor })
+    }
+}
+
+/// A level and how it went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Level {
+    /// Players.
+    pub players: usize,
+    /// Whether all claims held.
+    pub held: bool,
+    /// The claims that did not.
+    pub failed: Vec<Judgement>,
+    /// Age of the newest snapshot, 99th percentile, in milliseconds.
+    pub age_ms_p99: f64,
+    /// Gap between snapshots, 99th percentile, in milliseconds.
+    pub gap_ms_p99: f64,
+    /// Worst player's share of snapshots.
+    pub share_min: f64,
+    /// CPU time of the server per client and snapshot, in microseconds.
+    pub cpu_us_per_client_snapshot: Option<f64>,
+    /// CPU cores of the server.
+    pub server_cores: Option<f64>,
+    /// Length of ticks, 99th percentile, in milliseconds.
+    pub tick_ms_p99: Option<f64>,
+    /// Payload per player in kbit/s.
+    pub kbit_per_s: f64,
+    /// CPU cores of the load tester.
+    pub load_cores: Option<f64>,
+    /// Whether the load tester itself was too slow.
+    pub load_overloaded: bool,
+}
+
+/// What the search found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Knee {
+    /// Most players with which all claims held; null if they did not with the fewest.
+    pub players: Option<usize>,
+    /// What had to hold.
+    pub assertion: String,
+    /// Every level tried.
+    pub levels: Vec<Level>,
+}
+
+/// Raises the players level by level until a claim breaks. Gives the report of the last level that held, or of the first
+/// if none did.
+pub fn search(
+    run: &mut Run,
+    range: KneeRange,
+    length: Duration,
+    assertion: Option<&Assertion>,
+    report: impl Fn(&super::run::Measured) -> Report,
+) -> (Knee, Report) {
+    let default: Assertion = DEFAULT.parse().expect("the default is an assertion");
+    let mut knee = Knee { players: None, assertion: assertion.unwrap_or(&default).text(), levels: Vec::new() };
+    let mut best: Option<Report> = None;
+    for players in range.levels() {
+        run.ramp(players);
+        let measured = run.measure(length);
+        if measured.stopped {
+            best.get_or_insert_with(|| report(&measured));
+            break;
+        }
+        let reached = report(&measured);
+        let claims = assertion.cloned().unwrap_or_else(|| default.measured_in(&reached));
+        let failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
+        let held = failed.is_empty();
+        knee.levels.push(level(players, &reached, failed));
+        if held {
+            knee.players = Some(players);
+            best = Some(reached);
+        } else {
+            best.get_or_insert(reached);
+            break;
+        }
+    }
+    let report = best.expect("a range has a first level");
+    (knee, report)
+}
+
+fn level(players: usize, report: &Report, failed: Vec<Judgement>) -> Level {
+    Level {
+        players,
+        held: failed.is_empty(),
+        failed,
+        age_ms_p99: report.snapshot_age_ms.p99,
+        gap_ms_p99: report.snapshot_gap_ms.p99,
+        share_min: report.share_received.min,
+        cpu_us_per_client_snapshot: report.server.cpu_us_per_client_snapshot,
+        server_cores: report.server.cpu_cores,
+        tick_ms_p99: report.server.tick_ms.p99,
+        kbit_per_s: report.kbit_per_s.payload_down,
+        load_cores: report.load.cpu_cores,
+        load_overloaded: report.load.overloaded,
+    }
+}
+
+impl std::fmt::Display for Knee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        writeln!(f, "players   age p99   gap p99  share min   us/snap   cores  tick p99   kbit/s   load")?;
+        for level in &self.levels {
+            let failed: Vec<String> =
+                level.failed.iter().map(|claim| format!("{} (was {})", claim.claim, claim.value)).collect();
+            writeln!(
+                f,
+                "{:>7} {:>6.1} ms {:>6.1} ms {:>10.3} {:>9} {:>7} {:>6} ms {:>8.1} {:>6}  {}{}",
+                level.players,
+                level.age_ms_p99,
+                level.gap_ms_p99,
+                level.share_min,
+                or_dash(level.cpu_us_per_client_snapshot),
+                or_dash(level.server_cores),
+                or_dash(level.tick_ms_p99),
+                level.kbit_per_s,
+                or_dash(level.load_cores),
+                if level.held { "holds".to_owned() } else { format!("breaks {}", failed.join(", ")) },
+                if level.load_overloaded { "; the load tester itself was late" } else { "" },
+            )?;
+        }
+        match self.players {
+            Some(players) => write!(f, "knee: {players} players is the last level that held {}", self.assertion),
+            None => write!(f, "knee: not even the first level held {}", self.assertion),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_rise_to_the_most_and_wrong_ones_are_refused() {
+        let range: KneeRange = "100..300".parse().expect("levels");
+        assert_eq!(range.levels(), [100, 125, 156, 195, 243, 300]);
+        assert_eq!("10..10x2".parse::<KneeRange>().expect("levels").levels(), [10]);
+        for (bad, says) in [
+            ("100", "has no .."),
+            ("0..10", "1 to 10000"),
+            ("20..10", "20 is more than 10"),
+            ("1..9x1", "1.01 to 10"),
+            ("1..9xa", "no number"),
+        ] {
+            let refusal = bad.parse::<KneeRange>().expect_err(bad);
+            assert!(refusal.contains(says), "{bad}: {refusal}");
+        }
+        DEFAULT.parse::<Assertion>().expect("the default is an assertion");
+    }
+}

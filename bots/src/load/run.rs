@@ -1,0 +1,339 @@
+//! A run as the main thread sees it: players come, are measured, and leave.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::LoadPlan;
+use super::bar::Bar;
+use super::engine::{Desk, Engine, Shared, lock};
+use super::figures::{Tally, Window};
+use super::health;
+use super::metrics::{Scrape, ServerFigures};
+
+/// Time from the last join to the measured phase: names and first pictures are on their way until then.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Longest time without anybody getting on for which joins are waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Time between two looks of the main thread.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A second of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its end, in seconds since the run began.
+    pub at_s: f64,
+    /// Ramp, steady or drain.
+    pub phase: &'static str,
+    /// Players that play.
+    pub playing: usize,
+    /// Players in line for a seat.
+    pub in_line: usize,
+    /// Players refused or dropped so far.
+    pub lost: usize,
+    /// Age of the newest snapshot, in milliseconds.
+    pub age_ms_p50: f64,
+    /// See `age_ms_p50`.
+    pub age_ms_p99: f64,
+    /// Time between snapshots, in milliseconds.
+    pub gap_ms_p99: f64,
+    /// Snapshots received per second by all.
+    pub snapshots_per_s: f64,
+    /// Those as a share of the nominal rate of the players that play.
+    pub share: f64,
+    /// Bits received per second and player that plays, in thousands.
+    pub kbit_per_s: f64,
+    /// CPU cores the server used.
+    pub server_cores: Option<f64>,
+    /// CPU cores this process used.
+    pub load_cores: Option<f64>,
+    /// Lateness of this process' own loop, in milliseconds.
+    pub lateness_ms_p99: f64,
+}
+
+/// What a measured phase brought.
+pub struct Measured {
+    /// Players wanted in it.
+    pub players: usize,
+    /// Players that had got a seat by its end.
+    pub joined: usize,
+    /// Players that could not join until its end.
+    pub refused: usize,
+    /// Players that had lost their connection by its end.
+    pub dropped: usize,
+    /// Its length in seconds.
+    pub seconds: f64,
+    /// What all counted in it.
+    pub window: Window,
+    /// Times to join of all that joined before its end, in it or not.
+    pub joins: hdrhistogram::Histogram<u32>,
+    /// What each player counted in it.
+    pub tallies: Vec<Tally>,
+    /// What the server says of it.
+    pub server: ServerFigures,
+    /// CPU cores this process used.
+    pub load_cores: Option<f64>,
+    /// Why the first player that failed did.
+    pub first_error: Option<String>,
+    /// Whether somebody stopped it before its time.
+    pub stopped: bool,
+}
+
+/// A run.
+pub struct Run {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<std::io::Result<()>>>,
+    stop: Arc<AtomicBool>,
+    bar: Bar,
+    /// Metrics from before the players came.
+    alone: Result<Scrape, String>,
+    phase: &'static str,
+    /// Of the phase so far.
+    total: Window,
+    joins: hdrhistogram::Histogram<u32>,
+    rows: Vec<Row>,
+    second: (Instant, Option<f64>, Option<f64>),
+    /// Snapshots per second and player at the nominal rate, once known.
+    nominal_hz: f64,
+}
+
+impl Run {
+    /// Starts the threads. `stop` ends the run early.
+    ///
+    /// # Errors
+    /// When the host has no address, or the system gives no threads.
+    pub fn start(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
+        let address = plan.target.resolve()?;
+        let alone = Scrape::fetch(address);
+        let shared = Arc::new(Shared {
+            address,
+            began: Instant::now(),
+            wanted: AtomicUsize::new(0),
+            epoch: AtomicU32::new(0),
+            churning: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            joined: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
+            dropped: AtomicUsize::new(0),
+            first_error: Mutex::new(None),
+            desks: (0..plan.threads).map(|_| Desk::default()).collect(),
+            plan,
+        });
+        let mut threads = Vec::new();
+        for number in 0..shared.desks.len() {
+            let engine = Engine::new(Arc::clone(&shared), number).context("the system gives no readiness queue")?;
+            let thread = std::thread::Builder::new().name(format!("players {number}"));
+            threads.push(thread.spawn(move || engine.run()).context("the system gives no thread")?);
+        }
+        let cpu = alone.as_ref().ok().and_then(server_cpu);
+        Ok(Run {
+            shared,
+            threads,
+            stop,
+            bar: Bar::new(seconds),
+            alone,
+            phase: "ramp",
+            total: Window::default(),
+            joins: super::times(),
+            rows: Vec::new(),
+            second: (Instant::now(), cpu, health::cpu_seconds()),
+            nominal_hz: 0.0,
+        })
+    }
+
+    /// Lets players join until there are so many, and waits until each has a seat or has been refused.
+    pub fn ramp(&mut self, players: usize) {
+        self.phase = "ramp";
+        let shared = Arc::clone(&self.shared);
+        let (from, began) = (shared.wanted.load(Ordering::Relaxed), Instant::now());
+        let mut last = (0, 0, Instant::now());
+        loop {
+            let wanted = from + (began.elapsed().as_secs_f64() * shared.plan.rate) as usize + 1;
+            shared.wanted.store(wanted.min(players).max(from), Ordering::Relaxed);
+            let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+            let now = (count(&shared.joined) + count(&shared.refused), shared.sum(|desk| &desk.in_line));
+            if now != (last.0, last.1) || wanted < players {
+                last = (now.0, now.1, Instant::now());
+            }
+            if now.0 >= players || last.2.elapsed() > PATIENCE || self.stopped() {
+                break;
+            }
+            self.look();
+        }
+        let settled = Instant::now() + SETTLE;
+        while Instant::now() < settled && !self.stopped() && self.anybody() {
+            self.look();
+        }
+    }
+
+    /// Measures for a while.
+    pub fn measure(&mut self, length: Duration) -> Measured {
+        self.next_phase("steady");
+        self.total = Window::default();
+        self.shared.churning.store(self.shared.plan.churn_percent > 0.0, Ordering::Relaxed);
+        let before = Scrape::fetch(self.shared.address);
+        let (began, cpu) = (Instant::now(), health::cpu_seconds());
+        while began.elapsed() < length && !self.stopped() && self.anybody() {
+            self.look();
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let after = Scrape::fetch(self.shared.address);
+        let load_cores = health::cpu_seconds().zip(cpu).map(|(now, then)| (now - then) / seconds.max(1e-9));
+        self.shared.churning.store(false, Ordering::Relaxed);
+        let tallies = self.next_phase("ramp");
+        let window = std::mem::take(&mut self.total);
+        let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+        let joined = count(&self.shared.joined);
+        let server = match (&before, &after) {
+            (Ok(before), Ok(after)) => {
+                ServerFigures::between(self.alone.as_ref().ok(), before, after, seconds, window.snapshots, joined)
+            }
+            (Err(why), _) | (_, Err(why)) => ServerFigures::unavailable(why.clone()),
+        };
+        Measured {
+            players: count(&self.shared.wanted),
+            joined,
+            refused: count(&self.shared.refused),
+            dropped: count(&self.shared.dropped),
+            seconds,
+            window,
+            joins: self.joins.clone(),
+            tallies,
+            server,
+            load_cores,
+            first_error: lock(&self.shared.first_error).clone(),
+            stopped: self.stopped(),
+        }
+    }
+
+    /// Lets all leave, and gives every second of the run.
+    ///
+    /// # Errors
+    /// When a thread failed: its readiness queue, or a fault of ours.
+    pub fn end(mut self) -> anyhow::Result<Vec<Row>> {
+        self.phase = "drain";
+        self.shared.over.store(true, Ordering::Relaxed);
+        while self.threads.iter().any(|thread| !thread.is_finished()) {
+            self.look();
+        }
+        self.bar.end();
+        for thread in std::mem::take(&mut self.threads) {
+            match thread.join() {
+                Ok(result) => result.context("the readiness queue failed")?,
+                Err(_) => anyhow::bail!("a thread of players failed: its figures are lost"),
+            }
+        }
+        Ok(std::mem::take(&mut self.rows))
+    }
+
+    /// Whether somebody wants the run to end now.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody still has or may get a seat.
+    fn anybody(&self) -> bool {
+        let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+        let shared = &self.shared;
+        count(&shared.refused) + count(&shared.dropped) < count(&shared.wanted)
+            && self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Begins the next phase, and gives what each player counted in the last.
+    fn next_phase(&mut self, phase: &'static str) -> Vec<Tally> {
+        let over = self.shared.epoch.fetch_add(1, Ordering::Relaxed);
+        self.phase = phase;
+        let mut tallies = Vec::new();
+        for (desk, thread) in self.shared.desks.iter().zip(&self.threads) {
+            loop {
+                let mut delivered = lock(&desk.delivered);
+                if let Some(at) = delivered.iter().position(|delivery| delivery.epoch == over) {
+                    let delivery = delivered.swap_remove(at);
+                    tallies.extend(delivery.tallies);
+                    let _ = self.joins.add(&delivery.window.joins);
+                    self.total.add(&delivery.window);
+                    break;
+                }
+                drop(delivered);
+                if thread.is_finished() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        if let Some(hz) = tallies.iter().map(|t| t.expected / (t.played_us as f64 / 1e6)).find(|hz| hz.is_finite()) {
+            self.nominal_hz = hz;
+        }
+        tallies.sort_by_key(|tally| tally.index);
+        tallies
+    }
+
+    /// Waits a moment; once a second takes down what there is.
+    fn look(&mut self) {
+        std::thread::sleep(LOOK_EVERY);
+        let seconds = self.second.0.elapsed().as_secs_f64();
+        if seconds < 1.0 {
+            return;
+        }
+        let mut window = Window::default();
+        for desk in &self.shared.desks {
+            window.add(&std::mem::take(&mut *lock(&desk.window)));
+        }
+        let server = self
+            .alone
+            .as_ref()
+            .ok()
+            .and_then(|_| Scrape::fetch(self.shared.address).ok())
+            .as_ref()
+            .and_then(server_cpu);
+        let load = health::cpu_seconds();
+        let cores =
+            |now: Option<f64>, then: Option<f64>| now.zip(then).map(|(now, then)| round((now - then) / seconds));
+        let playing = self.shared.sum(|desk| &desk.playing);
+        let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+        let snapshots_per_s = window.snapshots as f64 / seconds;
+        let nominal = self.nominal_hz * playing as f64;
+        let row = Row {
+            at_s: round(self.shared.began.elapsed().as_secs_f64()),
+            phase: self.phase,
+            playing,
+            in_line: self.shared.sum(|desk| &desk.in_line),
+            lost: count(&self.shared.refused) + count(&self.shared.dropped),
+            age_ms_p50: quantile_ms(&window.ages, 0.5),
+            age_ms_p99: quantile_ms(&window.ages, 0.99),
+            gap_ms_p99: quantile_ms(&window.gaps, 0.99),
+            snapshots_per_s: snapshots_per_s.round(),
+            share: if nominal > 0.0 { round((snapshots_per_s / nominal).min(1.0)) } else { 1.0 },
+            kbit_per_s: round(window.bytes_down as f64 * 8.0 / 1000.0 / seconds / (playing.max(1) as f64)),
+            server_cores: cores(server, self.second.1),
+            load_cores: cores(load, self.second.2),
+            lateness_ms_p99: quantile_ms(&window.lateness, 0.99),
+        };
+        self.second = (Instant::now(), server, load);
+        self.bar.show(&row, count(&self.shared.wanted));
+        self.rows.push(row);
+        let _ = self.joins.add(&window.joins);
+        self.total.add(&window);
+    }
+}
+
+fn server_cpu(scrape: &Scrape) -> Option<f64> {
+    scrape.sum("process_cpu_seconds_total")
+}
+
+/// A quantile of a histogram of microseconds, in milliseconds; 0 without samples.
+#[must_use]
+pub fn quantile_ms(times: &hdrhistogram::Histogram<u32>, quantile: f64) -> f64 {
+    if times.is_empty() { 0.0 } else { round(times.value_at_quantile(quantile) as f64 / 1000.0) }
+}
+
+/// To three digits after the point: more would claim a precision that is not there.
+#[must_use]
+pub fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,98 @@
+//! What an idle connection costs: memory of the server per connection, and that ten thousand fit into one process.
+//!
+//! `cargo run --release -p broadside-server --example idle [connections]`
+//!
+//! The server runs in this process. The connections come from a second one, so that their memory is not counted: it shakes hands,
+//! says hello, and then says nothing.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+
+use broadside_server::config::Config;
+use broadside_server::files::raise_limit;
+use broadside_shared::protocol::codec::encode_client;
+use broadside_shared::protocol::message::ClientMsg;
+use broadside_shared::protocol::{REVISION, SUBPROTOCOL};
+
+fn main() -> anyhow::Result<()> {
+    raise_limit();
+    let mut args = std::env::args().skip(1);
+    let first = args.next();
+    if first.as_deref() == Some("--connect") {
+        let address = args.next().unwrap_or_default().parse()?;
+        return connect(address, args.next().unwrap_or_default().parse()?);
+    }
+    let connections = match first.map(|text| text.parse::<usize>()) {
+        None => 10_000,
+        Some(Ok(n)) if (1..=100_000).contains(&n) => n,
+        Some(_) => anyhow::bail!("the argument is the number of connections, 1 to 100000"),
+    };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(connections))
+}
+
+async fn serve(connections: usize) -> anyhow::Result<()> {
+    let folder = std::env::temp_dir().join(format!("broadside-idle-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("index.html"), "idle")?;
+    let config =
+        Config { port: 0, assets: Some(folder.clone()), max_connections: connections + 100, ..Config::default() };
+    let running = broadside_server::start(config).await?;
+    let before = resident_kib()?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["--connect", &running.address.to_string(), &connections.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = [0; 1];
+    let mut told = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no pipe from the second process"))?;
+    let told = tokio::task::spawn_blocking(move || told.read_exact(&mut line)).await?;
+    let open = running.app().connections.load(Ordering::Relaxed);
+    let after = resident_kib()?;
+    // The second process ends when its standard input does.
+    drop(child.stdin.take());
+    let status = child.wait()?;
+    running.end().await;
+    std::fs::remove_dir_all(&folder)?;
+    told?;
+    anyhow::ensure!(status.success(), "the second process failed: {status}");
+    println!("| idle connections | server memory before / with them | per connection |");
+    println!("|---|---|---|");
+    let per = (after - before) as f64 / open as f64;
+    println!("| {open} | {:.1} / {:.1} MiB | {per:.2} KiB |", before as f64 / 1024.0, after as f64 / 1024.0);
+    Ok(())
+}
+
+/// Opens the connections, says so, and keeps them until standard input ends.
+fn connect(address: SocketAddr, connections: usize) -> anyhow::Result<()> {
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: {SUBPROTOCOL}\r\n\r\n"
+    );
+    let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned() });
+    // A client's frame is masked; a mask of zeros changes nothing (RFC 6455, section 5.3).
+    let mut frame = vec![0x82, 0x80 | hello.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(&hello);
+    let mut open = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = [0; 512];
+        let n = stream.read(&mut answer)?;
+        anyhow::ensure!(answer[..n].starts_with(b"HTTP/1.1 101"), "handshake refused");
+        stream.write_all(&frame)?;
+        anyhow::ensure!(stream.read(&mut answer)? > 2, "no welcome");
+        open.push(stream);
+    }
+    println!();
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    Ok(())
+}
+
+/// Memory of this process in RAM, in KiB, as Linux tells it.
+fn resident_kib() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().map_err(|_| anyhow::anyhow!("no VmRSS in /proc/self/status"))
+}

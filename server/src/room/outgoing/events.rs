@@ -1,0 +1,122 @@
+//! The events of a tick by whom they concern, so that a frame looks at those around its player and not at all of them: with 3,000
+//! players there are a hundred in a tick.
+
+use std::ops::Range;
+
+use broadside_shared::game::{Audience, PlayerId};
+use broadside_shared::replication::cells::{CellBlock, CellId};
+use glam::Vec2;
+
+/// World units beyond the view in which events are told of.
+const MARGIN: f32 = 64.0;
+
+/// Who sees which events: a player, where they look at, and how much they see of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Witness {
+    pub(super) player: PlayerId,
+    pub(super) focus: Vec2,
+    pub(super) view: Vec2,
+}
+
+/// Indices of the events of one tick.
+#[derive(Debug, Default)]
+pub(super) struct EventIndex {
+    /// The cells in which something happened, and those around.
+    block: CellBlock,
+    /// Where the events of each cell of `block` begin in `near`, and where those of the last end.
+    starts: Vec<u32>,
+    near: Vec<(u32, Vec2)>,
+    /// In order of player.
+    of_player: Vec<(PlayerId, u32)>,
+    of_room: Vec<u32>,
+}
+
+impl EventIndex {
+    /// Sorts the events of a tick, forgetting those of another.
+    pub(super) fn sort(&mut self, events: &[(Audience, Range<usize>)]) {
+        self.block = CellBlock::default();
+        self.near.clear();
+        self.of_player.clear();
+        self.of_room.clear();
+        for (index, (audience, _)) in (0u32..).zip(events) {
+            match audience {
+                Audience::Near(at) => {
+                    self.block.include(CellId::of(*at));
+                    self.near.push((index, *at));
+                }
+                Audience::Player(player) => self.of_player.push((*player, index)),
+                Audience::Room => self.of_room.push(index),
+            }
+        }
+        self.of_player.sort_unstable();
+        let block = self.block;
+        let place = |at: Vec2| block.place(CellId::of(at)).expect("the block holds every event");
+        self.near.sort_unstable_by_key(|(index, at)| (place(*at), *index));
+        self.starts.clear();
+        self.starts.resize(block.len() + 1, 0);
+        for (_, at) in &self.near {
+            self.starts[place(*at) + 1] += 1;
+        }
+        for at in 1..self.starts.len() {
+            self.starts[at] += self.starts[at - 1];
+        }
+    }
+
+    /// Appends the indices of the events that concern a witness, the newest first.
+    pub(super) fn concerning(&self, witness: Witness, out: &mut Vec<u32>) {
+        let from = out.len();
+        let reach = witness.view * 0.5 + Vec2::splat(MARGIN);
+        // A little more than the reach, against rounding.
+        let around = CellBlock::around(witness.focus, reach * 2.0 + Vec2::ONE);
+        for places in around.rows_in(&self.block) {
+            let near = self.starts[places.start] as usize..self.starts[places.end] as usize;
+            let seen = self.near[near].iter().filter(|(_, at)| (*at - witness.focus).abs().cmple(reach).all());
+            out.extend(seen.map(|(index, _)| *index));
+        }
+        let first = self.of_player.partition_point(|(player, _)| *player < witness.player);
+        let own = self.of_player[first..].iter().take_while(|(player, _)| *player == witness.player);
+        out.extend(own.map(|(_, index)| *index));
+        out.extend_from_slice(&self.of_room);
+        out[from..].sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_witness_is_told_of_what_concerns_them_and_of_nothing_else() {
+        let mut rng = fastrand::Rng::with_seed(31);
+        let view = Vec2::new(1920.0, 1200.0);
+        let mut index = EventIndex::default();
+        for _ in 0..200 {
+            let mut point = || Vec2::new(rng.f32() - 0.5, rng.f32() - 0.5) * 6000.0;
+            let points: Vec<Vec2> = (0..100).map(|_| point()).collect();
+            let focus = point();
+            let audience = |at: &Vec2| match rng.u8(0..10) {
+                0 => Audience::Player(PlayerId(rng.u16(0..4))),
+                1 => Audience::Room,
+                2 => Audience::Near(focus + view * 0.5 + Vec2::splat(64.0)),
+                _ => Audience::Near(*at),
+            };
+            let count = points.len();
+            let events: Vec<(Audience, Range<usize>)> = points.iter().map(audience).map(|a| (a, 0..0)).collect();
+            index.sort(&events[..rng.usize(0..=count)]);
+            index.sort(&events);
+            let witness = Witness { player: PlayerId(2), focus, view };
+            let mut told = vec![999];
+            index.concerning(witness, &mut told);
+            let concerns = |audience: &Audience| match audience {
+                Audience::Near(at) => (*at - focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
+                Audience::Player(player) => *player == PlayerId(2),
+                Audience::Room => true,
+            };
+            let concerned =
+                (0u32..).zip(&events).filter(|(_, (audience, _))| concerns(audience)).map(|(index, _)| index);
+            let mut expected: Vec<u32> = concerned.collect();
+            expected.reverse();
+            assert_eq!(told[1..], expected);
+        }
+    }
+}

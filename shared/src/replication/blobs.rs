@@ -1,0 +1,249 @@
+//! Where encoded cells are kept: those that most viewers ask for in the [`WorldState`](super::state::WorldState) they lead to,
+//! shared by all threads that tell of it; the others in a cache of each [`WorldHistory`](super::world::WorldHistory).
+//!
+//! No lock is held and, once warm, nothing is allocated: the bytes of shared blobs lie in one array of words, of which each
+//! blob takes the next few. Words because they can be written through a shared reference in safe code, and because a cell's
+//! usual delta is one or two of them.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::cells::CellId;
+use crate::time::Tick;
+
+/// Which of a cell's shared blobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// The difference from the common baseline, which may refer to the cells around.
+    Linked,
+    /// The same for who does not know the cells around.
+    Unlinked,
+    /// A keyframe.
+    Keyframe,
+}
+
+const SLOTS: usize = 3;
+const WORD: usize = size_of::<u64>();
+
+/// Words that are made room for per record and per cell: more than deltas and the few keyframes of a tick take. Where that is
+/// too little, the state gets more when it is used again.
+const WORDS_PER_RECORD: usize = 2;
+const WORDS_PER_CELL: usize = 2;
+
+/// What is known of a blob. Small on purpose: there are three per cell and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// Nothing need be sent.
+    Same,
+    /// So many bytes from this word (shared) or byte (local) on, which refer to the neighbours in these directions.
+    At { at: u32, len: u16, sources: u8 },
+    /// It is kept elsewhere: there was no room for it here.
+    Elsewhere,
+}
+
+/// The shared blobs of a state.
+#[derive(Debug, Default)]
+pub(super) struct SharedBlobs {
+    /// Those of each slot by place in the state's index of cells: first those that are asked for most, so that they lie close.
+    stored: Vec<OnceLock<Stored>>,
+    /// Cells in that index.
+    cells: usize,
+    words: Vec<AtomicU64>,
+    /// Words given out, or wanted where there were not enough.
+    taken: AtomicUsize,
+}
+
+impl SharedBlobs {
+    /// Forgets all blobs, and makes room for those of a world of so many cells and records.
+    pub(super) fn reset(&mut self, cells: usize, records: usize) {
+        self.cells = cells;
+        self.stored.clear();
+        self.stored.resize_with(cells * SLOTS, OnceLock::new);
+        let wanted = std::mem::take(self.taken.get_mut());
+        let usual = records * WORDS_PER_RECORD + cells * WORDS_PER_CELL;
+        if self.words.len() < wanted.max(usual) {
+            // A quarter more, so that a world that grows slowly does not ask again each tick.
+            let room = wanted.max(usual) * 5 / 4;
+            self.words.resize_with(room, AtomicU64::default);
+        }
+    }
+
+    /// The blob in a slot, if it is there already.
+    #[inline]
+    pub(super) fn get(&self, place: usize, slot: Slot) -> Option<Stored> {
+        self.stored[slot as usize * self.cells + place].get().copied()
+    }
+
+    /// The blob in a slot; the first thread to ask encodes it, and others that ask meanwhile wait for it. `encode` fills the
+    /// buffer and gives the directions referred to, or `None` if nothing need be sent.
+    pub(super) fn get_or_encode(
+        &self,
+        place: usize,
+        slot: Slot,
+        buffer: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Option<u8>,
+    ) -> Stored {
+        *self.stored[slot as usize * self.cells + place].get_or_init(|| {
+            buffer.clear();
+            match encode(buffer) {
+                Some(sources) => self.store(buffer, sources),
+                None => Stored::Same,
+            }
+        })
+    }
+
+    fn store(&self, bytes: &[u8], sources: u8) -> Stored {
+        let count = bytes.len().div_ceil(WORD);
+        let at = self.taken.fetch_add(count, Ordering::Relaxed);
+        let (Some(words), Ok(len)) = (self.words.get(at..at + count), u16::try_from(bytes.len())) else {
+            return Stored::Elsewhere;
+        };
+        for (word, chunk) in words.iter().zip(bytes.chunks(WORD)) {
+            let mut whole = [0; WORD];
+            whole[..chunk.len()].copy_from_slice(chunk);
+            // The slot is set after this, and read before the words are: it orders these.
+            word.store(u64::from_le_bytes(whole), Ordering::Relaxed);
+        }
+        Stored::At { at: at as u32, len, sources }
+    }
+
+    /// Appends a blob's bytes.
+    #[inline]
+    pub(super) fn append(&self, at: u32, len: usize, out: &mut Vec<u8>) {
+        let (at, end) = (at as usize, out.len() + len);
+        for word in &self.words[at..at + len.div_ceil(WORD)] {
+            out.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
+        out.truncate(end);
+    }
+}
+
+/// What a blob of the local cache leads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LocalKey {
+    pub(super) cell: CellId,
+    pub(super) base: Option<Tick>,
+    pub(super) slot: Slot,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LocalBlob {
+    key: LocalKey,
+    /// `None`: nothing need be sent. Otherwise the bytes from here to there, and the directions they refer to.
+    bytes: Option<(u32, u32, u8)>,
+}
+
+/// Blobs by key, forgotten all at once: open addressing in arrays that are kept.
+#[derive(Debug, Default)]
+pub(super) struct LocalBlobs {
+    blobs: Vec<LocalBlob>,
+    /// Index into `blobs` plus one, or 0; a power of two in size, and at most half full.
+    table: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl LocalBlobs {
+    const TABLE_MIN: usize = 256;
+
+    pub(super) fn clear(&mut self) {
+        if !self.blobs.is_empty() {
+            self.table.fill(0);
+            self.blobs.clear();
+            self.bytes.clear();
+        }
+    }
+
+    /// The blob of a key: where its bytes lie and the directions they refer to, or `None` if nothing need be sent.
+    pub(super) fn get_or_encode(
+        &mut self,
+        key: LocalKey,
+        encode: impl FnOnce(&mut Vec<u8>) -> Option<u8>,
+    ) -> Option<(u32, u32, u8)> {
+        if self.table.len() < 2 * (self.blobs.len() + 1) {
+            self.grow();
+        }
+        let slot = self.slot(&key);
+        if let Some(found) = self.table[slot].checked_sub(1) {
+            return self.blobs[found as usize].bytes;
+        }
+        let from = self.bytes.len() as u32;
+        let bytes = encode(&mut self.bytes).map(|sources| (from, self.bytes.len() as u32, sources));
+        self.blobs.push(LocalBlob { key, bytes });
+        self.table[slot] = self.blobs.len() as u32;
+        bytes
+    }
+
+    /// The bytes that ranges point into.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where a key is in the table, or where it belongs.
+    fn slot(&self, key: &LocalKey) -> usize {
+        let mask = self.table.len() - 1;
+        let base = key.base.map_or(u64::MAX, |tick| u64::from(tick.0));
+        let mixed = (base << 18 | u64::from(key.cell.0) << 2 | key.slot as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut at = (mixed >> 40) as usize & mask;
+        while let Some(found) = self.table[at].checked_sub(1)
+            && self.blobs[found as usize].key != *key
+        {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn grow(&mut self) {
+        let size = (self.table.len() * 2).max(Self::TABLE_MIN);
+        self.table.clear();
+        self.table.resize(size, 0);
+        for at in 0..self.blobs.len() {
+            let slot = self.slot(&self.blobs[at].key);
+            self.table[slot] = at as u32 + 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_without_room_is_kept_elsewhere_and_the_state_has_room_the_next_time() {
+        let mut blobs = SharedBlobs::default();
+        blobs.reset(1, 0);
+        let long = [7u8; 999];
+        let encode = |out: &mut Vec<u8>| {
+            out.extend_from_slice(&long);
+            Some(3)
+        };
+        let get = |blobs: &SharedBlobs| blobs.get_or_encode(0, Slot::Linked, &mut Vec::new(), encode);
+        assert_eq!(get(&blobs), Stored::Elsewhere);
+        blobs.reset(1, 0);
+        let Stored::At { at, len: 999, sources: 3 } = get(&blobs) else { panic!("there is room now") };
+        let mut out = vec![1, 2];
+        blobs.append(at, 999, &mut out);
+        assert_eq!((&out[..2], &out[2..]), (&[1, 2][..], &long[..]));
+    }
+
+    #[test]
+    fn each_key_has_its_own_blob_however_many_there_are() {
+        let mut blobs = LocalBlobs::default();
+        for round in 0..2 {
+            for again in [false, true] {
+                for n in 0..3000u16 {
+                    let base = (n % 3 != 0).then_some(Tick(u32::from(n % 7)));
+                    let key =
+                        LocalKey { cell: CellId(n / 2), base, slot: [Slot::Linked, Slot::Unlinked][n as usize % 2] };
+                    let found = blobs.get_or_encode(key, |out| {
+                        assert!(!again, "encoded once");
+                        out.extend_from_slice(&n.to_le_bytes());
+                        (n % 5 != 0).then_some(n as u8)
+                    });
+                    let bytes = found.map(|(from, to, _)| blobs.bytes()[from as usize..to as usize].to_vec());
+                    assert_eq!(bytes, (n % 5 != 0).then(|| n.to_le_bytes().to_vec()), "{n} in round {round}");
+                }
+            }
+            blobs.clear();
+        }
+    }
+}

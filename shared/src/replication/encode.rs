@@ -1,0 +1,221 @@
+//! Writing a cell: as a keyframe, or as what has changed since an earlier state. The layout is in [`delta`](super::delta).
+
+use super::bits::BitWriter;
+use super::cells::CellId;
+use super::delta::{CELL_RECORDS_MAX, ID_GAP_K, bounded, expected, index_bits};
+use super::fields::{KindSpec, Motion, Record, Role};
+use super::state::{Origin, WorldState};
+use crate::time::Tick;
+
+/// Whether a blob may refer to the cells around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refer {
+    /// Its readers know the neighbours as of the same baseline.
+    ToNeighbours,
+    /// They may not.
+    ToNothing,
+}
+
+/// Room for encoding, kept from blob to blob.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Indices of the base records that go on, and of what they have become.
+    survivors: Vec<(u16, u16)>,
+    /// Indices of the new records that did not go on from one here.
+    arrivals: Vec<u16>,
+    /// Those of them that came over from a neighbour.
+    movers: Vec<(u16, Origin)>,
+}
+
+/// Appends a keyframe of one cell: `new`, in order of id, at `tick`.
+pub fn keyframe(kinds: &[KindSpec], cell: CellId, tick: Tick, new: &[Record], out: &mut Vec<u8>) {
+    let new = bounded(new);
+    let mut bits = BitWriter::new(out);
+    bits.flag(true);
+    write_enters(kinds, cell, tick, new.len(), new.iter(), &mut bits);
+    bits.finish();
+}
+
+/// Appends what brings a reader of one cell from `base` to `new`, in order of id, at `tick`. Gives the directions of the
+/// neighbours it refers to, as bits; `None`, and nothing is written, if nothing has changed and nothing in the cell moves.
+pub fn delta(
+    kinds: &[KindSpec],
+    cell: CellId,
+    tick: Tick,
+    base: &WorldState,
+    refer: Refer,
+    new: &[Record],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Option<u8> {
+    let (before, new) = (bounded(base.cell(cell)), bounded(new));
+    let Scratch { survivors, arrivals, movers } = scratch;
+    let anything_moves = match_up(kinds, before, new, survivors, arrivals);
+    let any_leaves = survivors.len() < before.len();
+    if !any_leaves && arrivals.is_empty() && !anything_moves {
+        return None;
+    }
+    let sources = match refer {
+        Refer::ToNeighbours if !arrivals.is_empty() => find_movers(kinds, cell, base, new, arrivals, movers),
+        Refer::ToNeighbours | Refer::ToNothing => 0,
+    };
+    let ticks = tick.since(base.tick);
+    let mut bits = BitWriter::new(out);
+    bits.flag(false);
+    bits.flag(sources != 0);
+    bits.flag(any_leaves);
+    if any_leaves {
+        write_leaves(before.len(), survivors, &mut bits);
+    }
+    for (was, is) in survivors.iter() {
+        let (was, is) = (&before[usize::from(*was)], &new[usize::from(*is)]);
+        write_change(kinds, ticks, was, is, &mut bits);
+    }
+    if sources != 0 {
+        bits.golomb(movers.len() as u32, 0);
+        for (is, origin) in movers.iter() {
+            bits.bits(u32::from(origin.direction), 3);
+            bits.bits(u32::from(origin.at), index_bits(usize::from(origin.count)));
+            write_change(kinds, ticks, base.record_of(origin), &new[usize::from(*is)], &mut bits);
+        }
+    }
+    write_enters(kinds, cell, tick, arrivals.len(), arrivals.iter().map(|is| &new[usize::from(*is)]), &mut bits);
+    bits.finish();
+    Some(sources)
+}
+
+/// Walks through both lists at once, since both are in order of id. Says whether any of the new ones moves.
+fn match_up(
+    kinds: &[KindSpec],
+    before: &[Record],
+    new: &[Record],
+    survivors: &mut Vec<(u16, u16)>,
+    arrivals: &mut Vec<u16>,
+) -> bool {
+    survivors.clear();
+    arrivals.clear();
+    let (mut was, mut anything_moves) = (0, false);
+    for (is, record) in new.iter().enumerate() {
+        anything_moves |= kinds[usize::from(record.kind)].motion == Motion::Moving;
+        while was < before.len() && before[was].id < record.id {
+            was += 1;
+        }
+        if was < before.len() && before[was].id == record.id && goes_on(kinds, &before[was], record) {
+            survivors.push((was as u16, is as u16));
+        } else {
+            arrivals.push(is as u16);
+        }
+    }
+    anything_moves
+}
+
+/// Whether `record` is what became of `before`, which has the same id: it is of the same kind, and in kinds that never change
+/// the same.
+fn goes_on(kinds: &[KindSpec], before: &Record, record: &Record) -> bool {
+    before.kind == record.kind
+        && match kinds[usize::from(record.kind)].motion {
+            Motion::Still => before.values == record.values,
+            Motion::Moving => true,
+        }
+}
+
+/// Moves those that came over from a neighbour out of the arrivals, and gives the directions they came from, as bits.
+fn find_movers(
+    kinds: &[KindSpec],
+    cell: CellId,
+    base: &WorldState,
+    new: &[Record],
+    arrivals: &mut Vec<u16>,
+    movers: &mut Vec<(u16, Origin)>,
+) -> u8 {
+    movers.clear();
+    let mut sources = 0;
+    arrivals.retain(|is| {
+        let record = &new[usize::from(*is)];
+        let origin = base.origin(cell, record.id).filter(|origin| goes_on(kinds, base.record_of(origin), record));
+        if let Some(origin) = origin {
+            sources |= 1 << origin.direction;
+            movers.push((*is, origin));
+        }
+        origin.is_none()
+    });
+    sources
+}
+
+fn write_leaves(count: usize, survivors: &[(u16, u16)], out: &mut BitWriter) {
+    let mut next = 0;
+    for (was, _) in survivors {
+        for _ in next..*was {
+            out.flag(false);
+        }
+        out.flag(true);
+        next = *was + 1;
+    }
+    for _ in usize::from(next)..count {
+        out.flag(false);
+    }
+}
+
+fn write_change(kinds: &[KindSpec], ticks: u32, before: &Record, after: &Record, out: &mut BitWriter) {
+    let kind = &kinds[usize::from(before.kind)];
+    match kind.motion {
+        Motion::Moving => write_update(kind, ticks, before, after, out),
+        Motion::Still => {}
+    }
+}
+
+fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, out: &mut BitWriter) {
+    let (b, a) = (&before.values, &after.values);
+    let expect = [expected(b[0], b[2], a[2], ticks), expected(b[1], b[3], a[3], ticks)];
+    let miss = [i64::from(a[0]) - expect[0], i64::from(a[1]) - expect[1]];
+    let as_predicted = miss == [0, 0] && b[2..] == a[2..];
+    out.flag(as_predicted);
+    if as_predicted {
+        return;
+    }
+    let fields = kind.fields;
+    out.signed(a[2] - b[2], u32::from(fields[2].k));
+    out.signed(a[3] - b[3], u32::from(fields[3].k));
+    out.signed(miss[0] as i32, u32::from(fields[0].k));
+    out.signed(miss[1] as i32, u32::from(fields[1].k));
+    let behind = || fields.iter().zip(b.iter().zip(a)).skip(4);
+    // What turns changes nearly always, the rest seldom.
+    let mut rest_same = true;
+    for (field, (b, a)) in behind() {
+        if field.role == Role::Angle {
+            out.signed(field.difference(*b, *a), u32::from(field.k));
+        } else {
+            rest_same &= b == a;
+        }
+    }
+    out.flag(rest_same);
+    if rest_same {
+        return;
+    }
+    for (field, (b, a)) in behind().filter(|(field, _)| field.role != Role::Angle) {
+        out.flag(b == a);
+        if b != a {
+            out.signed(field.difference(*b, *a), u32::from(field.k));
+        }
+    }
+}
+
+fn write_enters<'a>(
+    kinds: &[KindSpec],
+    cell: CellId,
+    tick: Tick,
+    count: usize,
+    records: impl Iterator<Item = &'a Record>,
+    out: &mut BitWriter,
+) {
+    out.golomb(count as u32, 0);
+    let mut next = 0;
+    for record in records {
+        out.golomb(u32::from(record.id.0) - next, ID_GAP_K);
+        next = u32::from(record.id.0) + 1;
+        out.bits(u32::from(record.kind), 3);
+        record.write_raw(&kinds[usize::from(record.kind)], cell, tick, out);
+    }
+}
+
+const _: () = assert!(CELL_RECORDS_MAX <= 1 << 16, "indices of a cell's records take 16 bits");

@@ -1,0 +1,144 @@
+//! `cargo xtask bench`: what the server costs on this machine, in one go, and a gate that holds on noisy machines.
+//!
+//! - `machine`: what it runs on, as the reports name it.
+//! - `micro`: the parts without sockets, timed.
+//! - `counts`: the same parts in instructions, which no neighbour changes.
+//! - `level`: a whole server under so many players, and the floor for the same frames right after it.
+//! - `table`, [`plot`], [`page`]: tables, drawings, and where they go in `docs/BENCHMARKS.md`.
+//! - `gate`: what may not become dearer.
+
+mod counts;
+mod gate;
+mod level;
+mod machine;
+mod micro;
+mod page;
+mod plot;
+mod table;
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::process::run;
+use crate::workspace::{cargo, root, short, target_dir};
+
+pub use gate::check as check_counts;
+
+/// Players of the room curves.
+const PLAYERS: [usize; 8] = [100, 250, 500, 1000, 1500, 2000, 2500, 3000];
+/// Those of `--quick`.
+const PLAYERS_QUICK: [usize; 3] = [100, 500, 1500];
+/// Most players of the curve at 30 Hz.
+const PLAYERS_30_MAX: usize = 2000;
+/// Seconds measured at each level.
+const SECONDS: u64 = 20;
+/// Those of `--quick`.
+const SECONDS_QUICK: u64 = 5;
+
+/// What `cargo xtask bench` can be told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A few levels and a few seconds each, done within three minutes after the build; writes nothing unless --write.
+    #[arg(long)]
+    quick: bool,
+    /// Levels of the room curves, 1 to 10000 players each.
+    #[arg(long, value_name = "PLAYERS,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    players: Vec<u32>,
+    /// Seconds measured at each level, 1 to 600.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: Option<u64>,
+    /// Write docs/BENCHMARKS.md and docs/bench/ after a quick run too.
+    #[arg(long)]
+    write: bool,
+    /// Instead: check instruction counts and the ratio to the floor against xtask/bench-ceilings.txt.
+    #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write"])]
+    gate: bool,
+    /// With --gate: set the ceilings anew from what is measured now.
+    #[arg(long, requires = "gate")]
+    set_ceilings: bool,
+}
+
+/// Measures, prints, and writes what was asked for.
+pub fn bench(args: &Args) -> Result<()> {
+    if args.gate {
+        return gate::gate(if args.set_ceilings { gate::Ceilings::SetAnew } else { gate::Ceilings::Hold });
+    }
+    build()?;
+    let began = Instant::now();
+    let players: Vec<usize> = match (args.players.is_empty(), args.quick) {
+        (false, _) => args.players.iter().map(|players| *players as usize).collect(),
+        (true, true) => PLAYERS_QUICK.to_vec(),
+        (true, false) => PLAYERS.to_vec(),
+    };
+    let seconds = args.seconds.unwrap_or(if args.quick { SECONDS_QUICK } else { SECONDS });
+    let machine = machine::Machine::look()?;
+    say("machine", &machine.paragraph());
+    let encode = micro::encode(if args.quick { 1 } else { 5 })?;
+    say("codec", &encode);
+    let ledger = micro::ledger(if args.quick { 10 } else { 60 })?;
+    say("ledger", &ledger);
+    let cost = micro::cost(if args.quick { 120 } else { 600 })?;
+    say("room", &cost);
+    let counts = counts::measure()?;
+    say("instructions", &counts::table(counts.as_ref()));
+    let at_20 = curve(20, &players, seconds)?;
+    let within: Vec<usize> = players.iter().copied().filter(|players| *players <= PLAYERS_30_MAX).collect();
+    let at_30 = if args.quick { Vec::new() } else { curve(30, &within, seconds)? };
+    println!("measured in {:.0} s", began.elapsed().as_secs_f64());
+    if args.quick && !args.write {
+        return Ok(());
+    }
+    let mut sections = vec![
+        ("machine", machine.paragraph()),
+        ("encode", encode),
+        ("ledger", ledger),
+        ("room", cost),
+        ("counts", counts::table(counts.as_ref())),
+        ("rooms-20", level::table(&at_20)),
+    ];
+    if !at_30.is_empty() {
+        sections.push(("rooms-30", level::table(&at_30)));
+    }
+    write(&sections, &at_20, &at_30)
+}
+
+/// Everything that is run, as people would build it for use.
+fn build() -> Result<()> {
+    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))?;
+    run(&mut cargo("build --release --package broadside-server --example encode --example ledger --example cost"))
+}
+
+fn curve(hz: u32, players: &[usize], seconds: u64) -> Result<Vec<level::Level>> {
+    let folder = target_dir().join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
+    let mut levels = Vec::new();
+    for players in players {
+        let level = level::Level::measure(&folder, hz, *players, seconds)?;
+        println!("{level}");
+        levels.push(level);
+    }
+    say(&format!("rooms at {hz} Hz"), &level::table(&levels));
+    Ok(levels)
+}
+
+fn say(title: &str, text: &str) {
+    println!("\n## {title}\n\n{text}");
+}
+
+fn write(sections: &[(&str, String)], at_20: &[level::Level], at_30: &[level::Level]) -> Result<()> {
+    let path = root().join("docs/BENCHMARKS.md");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", short(&path)))?;
+    let text = page::fill(&text, sections)?;
+    fs::write(&path, text).with_context(|| format!("cannot write {}", short(&path)))?;
+    let folder = root().join("docs/bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
+    for (name, svg) in level::plots(at_20, at_30) {
+        let path = folder.join(name);
+        fs::write(&path, svg).with_context(|| format!("cannot write {}", short(&path)))?;
+        println!("wrote {}", short(&path));
+    }
+    println!("wrote {}", short(&path));
+    Ok(())
+}
