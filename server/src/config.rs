@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
 use crate::http::metrics::Network;
@@ -50,6 +51,10 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_METRICS_ALLOW", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub metrics_allow: Vec<Network>,
 
+    /// Seconds for which the seat of a lost connection is kept, 0 to 3600
+    #[arg(long, env = "BROADSIDE_GRACE", default_value_t = GRACE_S, value_name = "SECONDS", value_parser = grace)]
+    pub grace: u32,
+
     /// Seed of the world, 0 to 18446744073709551615; equal seeds and inputs give equal worlds [default: drawn at start]
     #[arg(long, env = "BROADSIDE_SEED", value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -79,6 +84,7 @@ impl Default for Config {
             capacity: 2000,
             max_connections: 10_000,
             rooms: 1,
+            grace: GRACE_S,
             shards: None,
             metrics_allow: Vec::new(),
             seed: None,
@@ -97,6 +103,10 @@ fn snapshot_every(text: &str) -> Result<u32, String> {
 
 fn capacity(text: &str) -> Result<u16, String> {
     in_range(text, 1..=8000, " players")
+}
+
+fn grace(text: &str) -> Result<u32, String> {
+    in_range(text, 0..=3600, " seconds")
 }
 
 fn rooms(text: &str) -> Result<u16, String> {

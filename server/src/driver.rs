@@ -65,6 +65,8 @@ struct Driver<'a, G: Game> {
     room: Room<G>,
     tick_zero: MonoTime,
     capacity: u16,
+    /// Ticks for which the seat of a lost connection is kept.
+    grace: u32,
     outputs: Outputs,
     line: Line<Asking>,
     governor: Governor,
@@ -102,6 +104,7 @@ impl<'a, G: Game> Driver<'a, G> {
             room: Room::new(config, &G::Config::default(), tick_zero),
             tick_zero,
             capacity: config.capacity,
+            grace: grounds.grace_s * G::TICK_HZ,
             outputs: Outputs::default(),
             line: Line::default(),
             governor: Governor::default(),
@@ -122,6 +125,7 @@ impl<'a, G: Game> Driver<'a, G> {
             self.grounds.clock.sleep_until(due);
             let began = self.grounds.clock.now();
             self.take_mails(mailbox);
+            self.free_seats();
             self.admit();
             self.step(tick, began);
             self.answer_those_in_line();
@@ -151,12 +155,21 @@ impl<'a, G: Game> Driver<'a, G> {
             }
             Mail::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
             Mail::Leave(seated) if seated.tick_zero == self.tick_zero => self.leave(seated.player),
+            Mail::Away(seated) if seated.tick_zero == self.tick_zero => self.room.away(seated.player),
+            Mail::Back(seated) if seated.tick_zero == self.tick_zero => self.room.back(seated.player),
             Mail::Input(seated, packet, arrived) if seated.tick_zero == self.tick_zero => {
                 self.room.input(seated.player, &packet, arrived);
             }
             // Meant for the room that failed before this one.
-            Mail::Leave(_) | Mail::Input(..) => {}
+            Mail::Leave(_) | Mail::Away(_) | Mail::Back(_) | Mail::Input(..) => {}
             Mail::ShardLost(shard) => self.lose(shard),
+        }
+    }
+
+    /// Frees the seats of those who did not come back in time.
+    fn free_seats(&mut self) {
+        while let Some(player) = self.room.gone_for(self.grace) {
+            self.leave(player);
         }
     }
 
@@ -194,6 +207,7 @@ impl<'a, G: Game> Driver<'a, G> {
     fn leave(&mut self, player: PlayerId) {
         let Some(peer) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
         self.room.leave(player);
+        self.answer(peer, ShardMail::Unseated(self.id, player));
         self.links[peer.shard].seats -= 1;
         if self.links[peer.shard].seats == 0 {
             self.answer(peer, ShardMail::Emptied(self.id));

@@ -33,6 +33,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::Game;
+use broadside_shared::protocol::message::Item;
+use broadside_shared::protocol::topic::Topic;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -40,6 +42,8 @@ use clock::MonoClock;
 use config::Config;
 use driver::Grounds;
 use lobby::Directory;
+use lobby::sessions::{SessionId, Sessions};
+use lobby::topics::{Letter, Topics};
 use metrics::Metrics;
 use net::shard::{self, Inbox, ShardMail};
 use room::RoomConfig;
@@ -54,6 +58,10 @@ pub struct App<G: Game> {
     pub directory: Directory<G>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who is connected or may come back.
+    pub sessions: Sessions,
+    /// What was published, as far as it is kept.
+    pub topics: Topics,
     /// Those who own the WebSockets.
     pub shards: Arc<[Inbox<G>]>,
     next_shard: AtomicUsize,
@@ -64,6 +72,21 @@ pub struct App<G: Game> {
 }
 
 impl<G: Game> App<G> {
+    /// Publishes something to everyone who has subscribed.
+    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item) {
+        let publication = self.topics.publish(topic, from, item, self.clock.now());
+        for shard in self.shards.iter() {
+            shard.post([ShardMail::Published(Arc::clone(&publication))]);
+        }
+    }
+
+    /// Brings a message to one session, unless it is not connected or mutes the one it comes from.
+    pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
+        if let Some(peer) = self.sessions.peer_of(to) {
+            self.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]);
+        }
+    }
+
     /// The shard for the next connection: in turn.
     pub fn next_shard(&self) -> &Inbox<G> {
         &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
@@ -131,12 +154,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let prepared = (0..count).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
     let (inboxes, watches): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
-    let grounds = Grounds { clock, metrics: Arc::clone(&metrics), shards: Arc::clone(&shards) };
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
+    let grace_s = config.grace;
+    let grounds = Grounds { clock, metrics: Arc::clone(&metrics), shards: Arc::clone(&shards), grace_s };
     let app = Arc::new(App {
         directory: Directory::new(grounds),
         config,
         clock,
         metrics,
+        sessions: Sessions::new(key),
+        topics: Topics::new(),
         shards,
         next_shard: AtomicUsize::new(0),
         ending: ending_seen,

@@ -27,11 +27,18 @@ pub struct Grounds<G: Game> {
     pub metrics: Arc<Metrics>,
     /// Those who tell the players.
     pub shards: Arc<[Inbox<G>]>,
+    /// Seconds for which the seat of a lost connection is kept.
+    pub grace_s: u32,
 }
 
 impl<G: Game> Clone for Grounds<G> {
     fn clone(&self) -> Self {
-        Grounds { clock: self.clock, metrics: Arc::clone(&self.metrics), shards: Arc::clone(&self.shards) }
+        Grounds {
+            clock: self.clock,
+            metrics: Arc::clone(&self.metrics),
+            shards: Arc::clone(&self.shards),
+            grace_s: self.grace_s,
+        }
     }
 }
 
@@ -61,8 +68,12 @@ pub enum Mail<G: Game> {
     Join(Asking),
     /// A connection that asked is gone before it was answered.
     Gone(PeerRef),
-    /// The connection of the player in this seat is gone.
+    /// The player in this seat gives it up.
     Leave(Seated),
+    /// The connection of the player in this seat is lost.
+    Away(Seated),
+    /// The player in this seat has a connection again.
+    Back(Seated),
     /// Inputs of the player in this seat came.
     Input(Seated, InputPacket<G::Input>, MonoTime),
     /// The shard with this number broke down, with every connection there.
@@ -229,7 +240,7 @@ impl<G: Game> RoomHandle<G> {
                 left -= 1;
                 true
             }
-            Mail::Join(_) | Mail::Gone(_) | Mail::Leave(_) | Mail::ShardLost(_) => true,
+            Mail::Join(_) | Mail::Gone(_) | Mail::Leave(_) | Mail::Away(_) | Mail::Back(_) | Mail::ShardLost(_) => true,
         }));
         let dropped = (before - free) as u64;
         self.figures.mails_dropped.fetch_add(dropped, Ordering::Relaxed);

@@ -1,4 +1,12 @@
-//! The directory of rooms: which there are, and how to reach each.
+//! What lies between the rooms: the directory of rooms, sessions, topics.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`sessions`] | who is connected or may come back, and the names players find each other by |
+//! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
+
+pub mod sessions;
+pub mod topics;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::message::{Note, Resume};
+use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
 
@@ -13,6 +14,7 @@ use super::conn::{HEADER_MAX, Sent};
 use super::peer::Peer;
 use crate::clock::MonoClock;
 use crate::driver::{Mail, RoomHandle, Seated};
+use crate::lobby::sessions::SessionId;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ByteClass, Direction};
 use crate::room::RoomOutput;
@@ -23,6 +25,7 @@ use crate::room::outgoing::{FrameBytes, Outgoing};
 pub struct Share<G: Game> {
     room: Arc<RoomHandle<G>>,
     outgoing: Outgoing,
+    tick_zero: Option<MonoTime>,
     /// By number of player.
     recipients: Vec<Option<Recipient>>,
     /// A tick has come that nobody has been told of.
@@ -34,8 +37,9 @@ pub struct Share<G: Game> {
 
 /// A player here.
 struct Recipient {
-    /// Key of the connection.
-    peer: usize,
+    /// Key of the connection; `None` while it is lost and the seat is kept.
+    peer: Option<usize>,
+    session: SessionId,
     flow: Flow,
 }
 
@@ -47,7 +51,12 @@ struct Walk {
     steps_down: u64,
     steps_up: u64,
     header_bytes: u64,
+    message_bytes: u64,
 }
+
+/// There is no such seat, or another session has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSeat;
 
 impl<G: Game> Share<G> {
     /// The part of a room of which nothing was told yet; `notes` say who is there.
@@ -58,7 +67,7 @@ impl<G: Game> Share<G> {
         Share {
             room,
             outgoing,
-            recipients: Vec::new(),
+            tick_zero: None, recipients: Vec::new(),
             fresh: false,
             mails: Vec::new(),
             counted: FrameBytes::default(),
@@ -71,26 +80,62 @@ impl<G: Game> Share<G> {
         &self.room
     }
 
+    /// When tick 0 of the room was due whose players are here: tells it from one that began anew.
+    #[must_use]
+    pub fn tick_zero(&self) -> Option<MonoTime> {
+        self.tick_zero
+    }
+
     /// From now on the snapshots of this player go to this connection, which knows nothing yet.
-    pub fn seat(&mut self, player: PlayerId, peer: usize) {
+    pub fn seat(&mut self, seated: Seated, peer: usize, session: SessionId) {
+        let player = seated.player;
+        self.tick_zero = Some(seated.tick_zero);
         let at = usize::from(player.0);
         if self.recipients.len() <= at {
             self.recipients.resize_with(at + 1, || None);
         }
         self.outgoing.reset(player);
-        self.recipients[at] = Some(Recipient { peer, flow: Flow::default() });
+        self.recipients[at] = Some(Recipient { peer: Some(peer), session, flow: Flow::default() });
     }
 
-    /// The player's connection is gone.
-    pub fn unseat(&mut self, player: PlayerId) {
-        if let Some(recipient) = self.recipients.get_mut(usize::from(player.0)) {
-            *recipient = None;
+    /// The player has no seat any more. Gives the session that had it.
+    pub fn unseat(&mut self, player: PlayerId) -> Option<SessionId> {
+        self.recipients.get_mut(usize::from(player.0))?.take().map(|recipient| recipient.session)
+    }
+
+    /// The player's connection is lost, and the seat is kept: nothing is sent for now.
+    pub fn away(&mut self, player: PlayerId) {
+        if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) {
+            recipient.peer = None;
         }
+    }
+
+    /// The player goes on over this connection, whose other end has what `resume` says. Gives the connection there was, if it is
+    /// still open.
+    ///
+    /// # Errors
+    /// When this session has no such seat here.
+    pub fn resume(&mut self, player: PlayerId, peer: usize, resume: &Resume) -> Result<Option<usize>, NoSeat> {
+        let recipient = self.recipients.get_mut(usize::from(player.0)).and_then(Option::as_mut).ok_or(NoSeat)?;
+        if recipient.session != resume.token.session {
+            return Err(NoSeat);
+        }
+        recipient.flow = Flow::default();
+        let former = recipient.peer.replace(peer);
+        let tick_of = |behind: u8| resume.have.before(u32::from(behind));
+        let cells = resume.cells.iter().map(|(cell, behind)| (CellId(*cell), tick_of(*behind)));
+        self.outgoing.resume(player, resume.have, cells);
+        Ok(former)
     }
 
     /// The connections of everyone here.
     pub fn peers(&self) -> impl Iterator<Item = usize> + '_ {
-        self.recipients.iter().flatten().map(|recipient| recipient.peer)
+        self.recipients.iter().flatten().filter_map(|recipient| recipient.peer)
+    }
+
+    /// The sessions of everyone here.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.recipients.iter().flatten().map(|recipient| recipient.session)
     }
 
     /// A player here said what to do; it goes to the room with [`Share::post`].
@@ -148,7 +193,8 @@ impl<G: Game> Share<G> {
         for at in 0..count {
             let Some(player) = self.outgoing.newest().map(|output| output.due[at].player) else { break };
             let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) else { continue };
-            let Some(peer) = peers.get_mut(recipient.peer).filter(|peer| !peer.conn.is_over()) else { continue };
+            let Some(key) = recipient.peer else { continue };
+            let Some(peer) = peers.get_mut(key).filter(|peer| !peer.conn.is_over()) else { continue };
             let flow = &mut recipient.flow;
             let before = flow.budget().steps();
             let decision = flow.decide(interval_us, Socket::from_free(peer.conn.is_free()), level);
@@ -166,6 +212,7 @@ impl<G: Game> Share<G> {
             frame.clear();
             frame.resize(HEADER_MAX, 0);
             self.outgoing.frame(at, flow.level(level), thinning, frame);
+            walk.message_bytes += peer.append_messages(frame);
             let start_len = frame.len();
             if peer.conn.send_framed(frame) == Sent::Written {
                 flow.wrote(tick, now);
@@ -192,6 +239,7 @@ impl<G: Game> Share<G> {
         metrics.bytes_out.of(ByteClass::Cells).inc_by(sizes.cells - before.cells);
         metrics.bytes_out.of(ByteClass::Events).inc_by(sizes.events - before.events);
         metrics.bytes_out.of(ByteClass::Notes).inc_by(sizes.notes - before.notes);
+        metrics.bytes_out.of(ByteClass::Control).inc_by(walk.message_bytes);
         metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(walk.header_bytes);
         self.counted = sizes;
     }

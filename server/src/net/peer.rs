@@ -1,22 +1,28 @@
 //! One connection on its shard: the socket, the session that judges what comes, and where in the rooms it is.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broadside_shared::game::Game;
-use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{RoomChoice, RoomId};
+use broadside_shared::protocol::close::{CloseCode, Retry};
+use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
+use broadside_shared::protocol::message::{Notice, Request, Resume, RoomChoice, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::MonoTime;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
 use super::fanout::header_bytes;
 use super::listener::Guard;
+use super::requests::{self, Asker, Ears, Effects};
 use super::shard::{Shares, Tally};
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
+use crate::lobby::sessions::{Home, SessionId};
+use crate::lobby::topics::Letter;
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
 
@@ -32,9 +38,34 @@ pub struct Peer<G: Game> {
     /// The room was told, and this is when to drop the socket.
     drop_at: Option<MonoTime>,
     me: PeerRef,
+    /// The session it speaks for; 0 before the hello.
+    session_id: SessionId,
+    /// It came back and is to get its seat: the shard sees to it.
+    returning: Option<Returning>,
+    ears: Ears,
+    /// Messages that ride in the next snapshots, oldest first.
+    letters: VecDeque<Letter>,
+    missed: u32,
     address: SocketAddr,
     /// Keeps its place in the count of open connections.
     _guard: Option<Arc<Guard<G>>>,
+}
+
+/// Someone who is back: where their seat is, and what they have.
+pub struct Returning {
+    /// The seat.
+    pub home: Home,
+    /// What they showed.
+    pub resume: Resume,
+}
+
+/// What becomes of the seat when a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// It is given up.
+    Free,
+    /// It is kept for a while.
+    Keep,
 }
 
 /// Where in the rooms a connection is.
@@ -53,16 +84,118 @@ pub enum Going {
     Over,
 }
 
+/// What becomes of the seat of a connection that we close with this code: who may come back by themselves finds it kept.
+fn seat_after(code: CloseCode) -> Seat {
+    match code.retry() {
+        Retry::ByItself => Seat::Keep,
+        Retry::ByHand => Seat::Free,
+    }
+}
+
 impl<G: Game> Peer<G> {
     /// A connection that was opened at `now`.
     pub fn new(conn: Conn, me: PeerRef, address: SocketAddr, guard: Option<Arc<Guard<G>>>, now: MonoTime) -> Self {
-        Peer { conn, session: Session::new(now), place: Place::Nowhere, drop_at: None, me, address, _guard: guard }
+        Peer {
+            conn,
+            session: Session::new(now),
+            place: Place::Nowhere,
+            drop_at: None,
+            me,
+            session_id: 0,
+            returning: None,
+            ears: Ears::default(),
+            letters: VecDeque::new(),
+            missed: 0,
+            address,
+            _guard: guard,
+        }
     }
 
     /// What the rooms know it by.
     #[must_use]
     pub fn me(&self) -> PeerRef {
         self.me
+    }
+
+    /// It is on another shard now.
+    pub fn move_to(&mut self, me: PeerRef) {
+        self.me = me;
+    }
+
+    /// The session it speaks for; 0 before the hello.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        self.session_id
+    }
+
+    /// What it hears of.
+    #[must_use]
+    pub fn ears(&self) -> &Ears {
+        &self.ears
+    }
+
+    /// Someone who wants an earlier seat back, once.
+    pub fn take_returning(&mut self) -> Option<Returning> {
+        self.returning.take()
+    }
+
+    /// The seat it asked for is its own again.
+    pub fn handle_resumed(
+        &mut self,
+        room: &RoomHandle<G>,
+        returning: &Returning,
+        app: &App<G>,
+        shares: &mut Shares<G>,
+        tally: &mut Tally,
+    ) {
+        let (token, seated) = (returning.resume.token, returning.home.seated);
+        tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
+        self.session_id = token.session;
+        self.place = Place::Seated(room.id, seated);
+        self.session.handle_welcome(token, Some(&room.joined(seated)));
+        self.drive(app, shares, tally);
+    }
+
+    /// The seat it asked for is gone: it begins anew.
+    pub fn handle_fresh(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+        self.greet(app);
+        self.drive(app, shares, tally);
+    }
+
+    /// Brings it a message: with its next snapshot if it gets any, at once if not.
+    pub fn deliver(&mut self, letter: &Letter, app: &App<G>) {
+        match self.place {
+            Place::Seated(..) => {
+                if self.letters.len() >= MESSAGES_WAITING_MAX {
+                    self.letters.pop_front();
+                    self.missed += 1;
+                }
+                self.letters.push_back(letter.clone());
+            }
+            Place::Nowhere | Place::InLine(_) => self.send_message(letter.message(), app),
+        }
+    }
+
+    /// Appends messages to a snapshot, as many as its share of bytes allows. Gives their bytes.
+    pub fn append_messages(&mut self, frame: &mut Vec<u8>) -> u64 {
+        if self.letters.is_empty() {
+            return 0;
+        }
+        let from = frame.len();
+        if self.missed > 0 {
+            let missed = Notice::Missed { count: std::mem::take(&mut self.missed) };
+            frame.extend_from_slice(Letter::new(ServerMsg::Notice(missed)).note());
+        }
+        while let Some(letter) = self.letters.front() {
+            let so_far = frame.len() - from;
+            // The first goes whatever its length: none is longer than a few hundred bytes.
+            if so_far > 0 && so_far + letter.note().len() > MESSAGES_BYTES_MAX {
+                break;
+            }
+            frame.extend_from_slice(letter.note());
+            self.letters.pop_front();
+        }
+        (frame.len() - from) as u64
     }
 
     /// The socket has something.
@@ -119,6 +252,8 @@ impl<G: Game> Peer<G> {
     ) {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, agent = self.session.agent(), "joined");
         self.place = Place::Seated(room.id, seated);
+        let home = Home { shard: self.me.shard, room: room.id, seated };
+        app.sessions.set_home(self.session_id, Some(home));
         // The answer is written before the first snapshot: both go out on this thread.
         self.session.handle_seated(&room.joined(seated));
         self.drive(app, shares, tally);
@@ -130,19 +265,33 @@ impl<G: Game> Peer<G> {
         self.drive(app, shares, tally);
     }
 
-    /// Gives up what it holds in the rooms. Call it before it is dropped.
-    pub fn leave(&mut self, shares: &mut Shares<G>) {
+    /// Ends what it holds in the rooms.
+    pub fn leave(&mut self, seat: Seat, shares: &mut Shares<G>) {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
             Place::InLine(room) => room.send(Mail::Gone(self.me)),
             Place::Seated(room, seated) => {
                 if let Some(share) = shares.get_mut(&room) {
-                    share.unseat(seated.player);
+                    // Either way nothing more is sent; the room says when the seat is free.
+                    share.away(seated.player);
                     // After what it said last.
                     share.post();
-                    share.room().send(Mail::Leave(seated));
+                    let mail = match seat {
+                        Seat::Free => Mail::Leave(seated),
+                        Seat::Keep => Mail::Away(seated),
+                    };
+                    share.room().send(mail);
                 }
             }
+        }
+        self.ears.leave_room();
+    }
+
+    /// The connection ends: its session goes on without it, if it has a seat.
+    pub fn end(&mut self, app: &App<G>, shares: &mut Shares<G>) {
+        self.leave(Seat::Keep, shares);
+        if self.session_id != 0 {
+            app.sessions.detach(self.session_id, self.me);
         }
     }
 
@@ -155,6 +304,7 @@ impl<G: Game> Peer<G> {
     /// The room is gone: there is nothing to give up.
     pub fn forget_room(&mut self) {
         self.place = Place::Nowhere;
+        self.ears.leave_room();
     }
 
     fn going(&self) -> Going {
@@ -186,7 +336,17 @@ impl<G: Game> Peer<G> {
             match output {
                 SessionOutput::Send(payload) => self.send(&payload, app),
                 SessionOutput::Ping => self.conn.send_ping(),
-                SessionOutput::Join(name, choice) => self.join(name, choice, app),
+                SessionOutput::Hello(None) => self.greet(app),
+                SessionOutput::Hello(Some(resume)) => match app.sessions.home_of(&resume.token) {
+                    Some(home) => self.returning = Some(Returning { home, resume }),
+                    None => self.greet(app),
+                },
+                SessionOutput::Join(name, choice) => {
+                    self.leave(Seat::Free, shares);
+                    app.sessions.set_home(self.session_id, None);
+                    self.join(&name, choice, app);
+                }
+                SessionOutput::Request(id, request) => self.request(id, request, app, shares),
                 SessionOutput::Input(packet) => {
                     if let Place::Seated(room, seated) = &self.place
                         && let Some(share) = shares.get_mut(room)
@@ -198,12 +358,45 @@ impl<G: Game> Peer<G> {
                 SessionOutput::Close(code) => {
                     tracing::debug!(address = %self.address, code = code.code(), reason = code.reason(), "closing");
                     app.metrics.closed(code);
-                    self.leave(shares);
+                    self.leave(seat_after(code), shares);
                     self.conn.send_close(code);
                     self.drop_at = Some(app.clock.now().plus_us(CLOSING_US));
                 }
             }
         }
+    }
+
+    /// Welcomes it as a new session.
+    fn greet(&mut self, app: &App<G>) {
+        let token = app.sessions.open(self.me);
+        self.session_id = token.session;
+        self.session.handle_welcome(token, None);
+    }
+
+    fn request(&mut self, id: u32, request: Request, app: &App<G>, shares: &mut Shares<G>) {
+        let room = match &self.place {
+            Place::Nowhere => None,
+            Place::InLine(room) => Some(room.id),
+            Place::Seated(room, _) => Some(*room),
+        };
+        let asker = Asker { session: self.session_id, room };
+        let mut effects = Effects::default();
+        let result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
+        if effects.exits && room.is_some() {
+            self.leave(Seat::Free, shares);
+            self.session.handle_exit();
+        }
+        // The answer comes before what it brings.
+        let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
+        self.send(&codec::encode_server(&reply), app);
+        effects.letters.iter().for_each(|letter| self.deliver(letter, app));
+    }
+
+    fn send_message(&mut self, message: &[u8], app: &App<G>) {
+        let mut payload = Vec::with_capacity(1 + message.len());
+        payload.push(FrameKind::Control as u8);
+        payload.extend_from_slice(message);
+        self.send(&payload, app);
     }
 
     fn send(&mut self, payload: &[u8], app: &App<G>) {
@@ -218,14 +411,18 @@ impl<G: Game> Peer<G> {
         app.metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(header_bytes(payload.len()));
     }
 
-    fn join(&mut self, name: Name, choice: RoomChoice, app: &App<G>) {
+    fn join(&mut self, name: &Name, choice: RoomChoice, app: &App<G>) {
+        let called = app.sessions.call(self.session_id, name);
+        if called != *name {
+            self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
+        }
         let room = match choice {
             RoomChoice::Quick => app.directory.for_quick_play().ok_or(CloseCode::RoomFailed),
             RoomChoice::Room(id) => app.directory.get(id).ok_or(CloseCode::NoSuchRoom),
         };
         match room {
             Ok(room) => {
-                room.send(Mail::Join(Asking { name, peer: self.me }));
+                room.send(Mail::Join(Asking { name: called, peer: self.me }));
                 self.place = Place::InLine(room);
             }
             Err(code) => {

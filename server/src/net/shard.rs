@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use broadside_shared::game::Game;
+use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Note, RoomId};
 use bytes::Bytes;
@@ -22,9 +22,11 @@ use slab::Slab;
 use super::conn::{Conn, Readable, Traffic};
 use super::fanout::Share;
 use super::listener::Guard;
-use super::peer::{Going, Peer};
+use super::peer::{Going, Peer, Returning};
 use crate::App;
 use crate::driver::{Mail, PeerRef, Seated};
+use crate::lobby::sessions::SessionId;
+use crate::lobby::topics::{Letter, Publication};
 use crate::room::RoomOutput;
 
 /// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
@@ -72,8 +74,16 @@ pub enum ShardMail<G: Game> {
     Notes(RoomId, Vec<Note>),
     /// A tick was stepped.
     Tick(RoomId, Arc<RoomOutput>),
+    /// This player has no seat any more.
+    Unseated(RoomId, PlayerId),
     /// Nobody of this room is here any more.
     Emptied(RoomId),
+    /// This connection has its seat here: take it over.
+    Moved(Box<(Peer<G>, Returning)>),
+    /// Something was published.
+    Published(Arc<Publication>),
+    /// A message to the one connection, unless it mutes this session.
+    Letter(PeerRef, Option<SessionId>, Letter),
     /// The room broke down.
     Failed(RoomId),
     /// The server ends.
@@ -158,6 +168,7 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::
             // Its sockets are closed by now. The rooms learn that the seats are free.
             tracing::error!(shard = index, "shard failed; begins anew");
             app.metrics.shard_failures.inc();
+            app.sessions.lose_shard(index);
             for room in app.directory.all() {
                 room.send(Mail::ShardLost(index));
             }
@@ -285,7 +296,27 @@ impl<'a, G: Game> Shard<'a, G> {
                     }
                 }
             }
+            ShardMail::Unseated(room, player) => self.unseat(room, player),
             ShardMail::Emptied(room) => drop(self.shares.remove(&room)),
+            ShardMail::Moved(moved) => {
+                let (peer, returning) = *moved;
+                if let Some(key) = self.add(peer) {
+                    self.resume(key, &returning);
+                    self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
+                }
+            }
+            ShardMail::Published(publication) => {
+                for (_, peer) in &mut self.peers {
+                    if peer.ears().hears_of(publication.topic) && peer.ears().hears(publication.from) {
+                        peer.deliver(&publication.letter, self.app);
+                    }
+                }
+            }
+            ShardMail::Letter(to, from, letter) => {
+                if let Some(found) = find(&mut self.peers, to).filter(|found| found.ears().hears(from)) {
+                    found.deliver(&letter, self.app);
+                }
+            }
             ShardMail::Failed(room) => self.fail(room),
             ShardMail::End => {
                 self.ending_at = Some(Instant::now() + DRAIN);
@@ -295,19 +326,11 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn connect(&mut self, upgraded: Upgraded<G>) {
-        let entry = self.peers.vacant_entry();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let me = PeerRef { shard: self.index, key: entry.key(), serial };
-        let mut conn = Conn::new(upgraded.stream, &upgraded.early);
-        let watched =
-            self.poll.registry().register(conn.stream(), Token(entry.key()), Interest::READABLE | Interest::WRITABLE);
-        if let Err(error) = watched {
-            tracing::warn!(address = %upgraded.address, %error, "cannot watch a connection");
-            return;
-        }
-        let now = self.app.clock.now();
-        let key = entry.key();
-        entry.insert(Peer::new(conn, me, upgraded.address, upgraded.guard, now));
+        let me = PeerRef { shard: self.index, key: 0, serial };
+        let conn = Conn::new(upgraded.stream, &upgraded.early);
+        let peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
+        let Some(key) = self.add(peer) else { return };
         let over_full = self.app.connections.load(Ordering::Acquire) > self.app.config.max_connections;
         if over_full {
             self.peers[key].close(CloseCode::ServerFull, self.app, &mut self.shares, &mut self.tally);
@@ -318,6 +341,59 @@ impl<'a, G: Game> Shard<'a, G> {
         self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
     }
 
+    /// Watches a connection from now on. Gives its key.
+    fn add(&mut self, mut peer: Peer<G>) -> Option<usize> {
+        let entry = self.peers.vacant_entry();
+        let key = entry.key();
+        peer.move_to(PeerRef { shard: self.index, key, ..peer.me() });
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(peer.conn.stream(), Token(key), interest) {
+            tracing::warn!(%error, "cannot watch a connection");
+            return None;
+        }
+        entry.insert(peer);
+        Some(key)
+    }
+
+    /// Someone is back: brings them to where their seat is, or gives it to them.
+    fn bring_home(&mut self, key: usize, returning: Returning) {
+        let shard = returning.home.shard;
+        if shard == self.index {
+            return self.resume(key, &returning);
+        }
+        let mut peer = self.peers.remove(key);
+        // It is watched by the other shard from now on.
+        let _ = self.poll.registry().deregister(peer.conn.stream());
+        self.app.shards[shard].post([ShardMail::Moved(Box::new((peer, returning)))]);
+    }
+
+    fn resume(&mut self, key: usize, returning: &Returning) {
+        let (room, seated) = (returning.home.room, returning.home.seated);
+        let share = self.shares.get_mut(&room).filter(|share| share.tick_zero() == Some(seated.tick_zero));
+        let found = share.and_then(|share| {
+            let former = share.resume(seated.player, key, &returning.resume).ok()?;
+            Some((former, Arc::clone(share.room())))
+        });
+        let Some((former, room)) = found else {
+            let peer = &mut self.peers[key];
+            return peer.handle_fresh(self.app, &mut self.shares, &mut self.tally);
+        };
+        if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
+            former.forget_room();
+            former.close(CloseCode::TakenOver, self.app, &mut self.shares, &mut self.tally);
+        }
+        room.send(Mail::Back(seated));
+        let peer = &mut self.peers[key];
+        self.app.sessions.attach(returning.resume.token.session, peer.me());
+        peer.handle_resumed(&room, returning, self.app, &mut self.shares, &mut self.tally);
+    }
+
+    fn unseat(&mut self, room: RoomId, player: PlayerId) {
+        if let Some(session) = self.shares.get_mut(&room).and_then(|share| share.unseat(player)) {
+            self.app.sessions.set_home(session, None);
+        }
+    }
+
     fn seat(&mut self, peer: PeerRef, room: RoomId, seated: Seated) {
         let Some(share) = self.shares.get_mut(&room) else {
             // This shard broke down after it had asked.
@@ -326,7 +402,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let handle = Arc::clone(share.room());
         match find(&mut self.peers, peer) {
             Some(found) => {
-                share.seat(seated.player, peer.key);
+                share.seat(seated, peer.key, found.session_id());
                 found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
             }
             // The connection went while it waited.
@@ -336,6 +412,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn fail(&mut self, room: RoomId) {
         let Some(share) = self.shares.remove(&room) else { return };
+        share.sessions().for_each(|session| self.app.sessions.set_home(session, None));
         for key in share.peers() {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.forget_room();
@@ -394,12 +471,14 @@ impl<'a, G: Game> Shard<'a, G> {
         self.tally.add(peer.conn.take_traffic());
         if going == Going::Over {
             self.drop_peer(key);
+        } else if let Some(returning) = peer.take_returning() {
+            self.bring_home(key, returning);
         }
     }
 
     fn drop_peer(&mut self, key: usize) {
         let mut peer = self.peers.remove(key);
-        peer.leave(&mut self.shares);
+        peer.end(self.app, &mut self.shares);
         self.tally.add(peer.conn.take_traffic());
         if !peer.is_closing() {
             self.app.metrics.torn();

@@ -77,6 +77,8 @@ pub struct Room<G: Game> {
 
 struct Seat<G: Game> {
     name: Name,
+    /// The tick since which the player's connection is lost.
+    away_since: Option<Tick>,
     inputs: InputQueue<G::Input>,
 }
 
@@ -168,7 +170,7 @@ impl<G: Game> Room<G> {
             self.seats.push(None);
         }
         let player = PlayerId(free as u16);
-        self.seats[free] = Some(Seat { name: name.clone(), inputs: InputQueue::default() });
+        self.seats[free] = Some(Seat { name: name.clone(), away_since: None, inputs: InputQueue::default() });
         self.seated += 1;
         self.game.join(player, self.tick.after(1), &mut self.events);
         self.notes.push(Note::Named { player, name });
@@ -183,6 +185,40 @@ impl<G: Game> Room<G> {
             self.game.leave(player, self.tick.after(1), &mut self.events);
             self.notes.push(Note::Left { player });
         }
+    }
+
+    /// A player's connection is lost: their seat is kept, and everyone is told. Their ship idles, as without inputs.
+    pub fn away(&mut self, player: PlayerId) {
+        if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
+            && seat.away_since.is_none()
+        {
+            seat.away_since = Some(self.tick);
+            self.notes.push(Note::Away { player });
+        }
+    }
+
+    /// A player is connected again.
+    pub fn back(&mut self, player: PlayerId) {
+        if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
+            && seat.away_since.take().is_some()
+        {
+            self.notes.push(Note::Back { player });
+        }
+    }
+
+    /// A player who has been away for `grace` ticks, if there is one.
+    #[must_use]
+    pub fn gone_for(&self, grace: u32) -> Option<PlayerId> {
+        let gone = |seat: &Option<Seat<G>>| {
+            seat.as_ref().and_then(|seat| seat.away_since).is_some_and(|since| self.tick.since(since) >= grace)
+        };
+        self.seats.iter().position(gone).map(|at| PlayerId(at as u16))
+    }
+
+    /// The name of a player.
+    #[must_use]
+    pub fn name_of(&self, player: PlayerId) -> Option<&Name> {
+        self.seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name)
     }
 
     /// Takes a player's inputs, which came at `arrived`.
@@ -220,11 +256,15 @@ impl<G: Game> Room<G> {
     /// Who is called what.
     #[must_use]
     pub fn roster(&self) -> Vec<Note> {
-        let seats = (0..).map(PlayerId).zip(&self.seats);
-        let named = |(player, seat): (PlayerId, &Option<Seat<G>>)| {
-            seat.as_ref().map(|seat| Note::Named { player, name: seat.name.clone() })
-        };
-        seats.filter_map(named).collect()
+        let mut notes = Vec::new();
+        for (player, seat) in (0..).map(PlayerId).zip(&self.seats) {
+            let Some(seat) = seat else { continue };
+            notes.push(Note::Named { player, name: seat.name.clone() });
+            if seat.away_since.is_some() {
+                notes.push(Note::Away { player });
+            }
+        }
+        notes
     }
 
     /// How many play.

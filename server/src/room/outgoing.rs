@@ -13,6 +13,7 @@ use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::viewer::{Thinning, Viewer};
 use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::Tick;
@@ -38,7 +39,12 @@ struct Told {
     viewer: Viewer,
     known: Known,
     tick: Option<Tick>,
+    /// What was known from which frame on, oldest first: who comes back says the newest frame that arrived.
+    marks: VecDeque<(Tick, Known)>,
 }
+
+/// Marks kept per connection: the board alone makes one a second.
+const MARKS_MAX: usize = 32;
 
 /// Bytes written so far by class, without WebSocket headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,6 +82,21 @@ impl Outgoing {
             self.told.resize_with(at + 1, Told::default);
         }
         self.told[at] = Told::default();
+    }
+
+    /// The player in this seat is back over a new connection, on which `have` was the newest frame to arrive, with these cells as
+    /// of these ticks. What is still in the history goes on from there; the rest comes anew.
+    pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Item = (CellId, Tick)>) {
+        let Some(told) = self.told.get_mut(usize::from(player.0)) else { return self.reset(player) };
+        if have == Tick(0) {
+            return self.reset(player);
+        }
+        let known = told.marks.iter().rev().find(|(tick, _)| *tick <= have).map(|(_, known)| *known);
+        told.known = known.unwrap_or_default();
+        told.marks.clear();
+        told.marks.push_back((have, told.known));
+        told.tick = Some(have);
+        told.viewer = Viewer::resumed(cells);
     }
 
     /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
@@ -117,7 +138,14 @@ impl Outgoing {
         let (tick, witness) = (due.head.tick, Witness { player: due.player, focus: due.focus, view: self.view });
         self.past.write_events(tick, witness, told.tick, out);
         let notes_at = out.len();
+        let knew = told.known;
         self.roster.tell(&mut told.known, out);
+        if told.known != knew {
+            told.marks.push_back((tick, told.known));
+            if told.marks.len() > MARKS_MAX {
+                told.marks.pop_front();
+            }
+        }
         self.sizes.events += (notes_at - events_at) as u64;
         self.sizes.notes += (out.len() - notes_at) as u64;
         told.tick = Some(tick);

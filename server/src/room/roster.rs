@@ -16,6 +16,8 @@ pub struct Roster {
     version: u64,
     entries: BTreeMap<u64, Vec<u8>>,
     of_player: BTreeMap<PlayerId, u64>,
+    /// Who is away is told by an entry of its own, behind the name.
+    of_absence: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
 }
 
@@ -30,7 +32,16 @@ impl Roster {
         let mut bytes = Vec::new();
         encode_note(note, &mut bytes);
         let former = match note {
-            Note::Named { player, .. } | Note::Left { player } => self.of_player.insert(*player, self.version),
+            Note::Named { player, .. } | Note::Left { player } => {
+                // A new holder of the number is not away.
+                if let Some(absence) = self.of_absence.remove(player) {
+                    self.entries.remove(&absence);
+                }
+                self.of_player.insert(*player, self.version)
+            }
+            Note::Away { player } | Note::Back { player } => self.of_absence.insert(*player, self.version),
+            // Said to one and not to all.
+            Note::Message(_) => return,
             Note::Board { .. } => self.of_board.replace(self.version),
         };
         if let Some(former) = former {

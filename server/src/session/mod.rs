@@ -11,8 +11,11 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits;
-use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
+use broadside_shared::protocol::message::{
+    ClientMsg, Outcome, Refusal, Request, Resume, RoomChoice, ServerMsg,
+};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 
@@ -23,10 +26,14 @@ pub enum SessionOutput<I> {
     Send(Vec<u8>),
     /// Send a WebSocket ping.
     Ping,
+    /// The client said hello, and perhaps wants an earlier seat back: answer with [`Session::handle_welcome`].
+    Hello(Option<Resume>),
     /// Ask the room for a seat; answer with [`Session::handle_seated`] or [`Session::handle_close`].
     Join(Name, RoomChoice),
     /// Give these inputs to the room.
     Input(InputPacket<I>),
+    /// Do this, and answer with [`Session::handle_outcome`].
+    Request(u32, Request),
     /// Close the socket with this code. Nothing follows.
     Close(CloseCode),
 }
@@ -35,7 +42,9 @@ pub enum SessionOutput<I> {
 enum State {
     /// Connected; no hello yet.
     Opened,
-    /// Welcomed; no join yet.
+    /// Said hello; not welcomed yet.
+    Greeting,
+    /// Welcomed; in no room.
     Greeted,
     /// Asked the room for a seat.
     Joining,
@@ -51,31 +60,41 @@ pub struct Session<G: Game> {
     opened_at: MonoTime,
     heard_at: MonoTime,
     pinged_at: MonoTime,
-    budget: FrameBudget,
+    frames: Bucket,
+    requests: Bucket,
+    said: Bucket,
     agent: String,
     tick_us: u32,
     outputs: VecDeque<SessionOutput<G::Input>>,
 }
 
-/// A token bucket: [`limits::FRAMES_PER_S`] in the long run, [`limits::FRAMES_BURST`] at once.
+/// A token bucket: so many at once, and one more every so often.
 #[derive(Debug, Clone, Copy)]
-struct FrameBudget {
-    millitokens: u64,
+struct Bucket {
+    every_us: u64,
+    full_us: u64,
+    /// What is left, as the time it took to earn it.
+    left_us: u64,
     filled_at: MonoTime,
 }
 
-impl FrameBudget {
-    const FULL: u64 = limits::FRAMES_BURST as u64 * 1000;
+impl Bucket {
+    fn new(burst: u32, every_us: u64, now: MonoTime) -> Self {
+        let full_us = u64::from(burst) * every_us;
+        Bucket { every_us, full_us, left_us: full_us, filled_at: now }
+    }
 
-    fn take(&mut self, now: MonoTime) -> bool {
-        let earned = now.us_since(self.filled_at).saturating_mul(u64::from(limits::FRAMES_PER_S)) / 1000;
-        if earned > 0 {
-            self.millitokens = (self.millitokens + earned).min(Self::FULL);
-            self.filled_at = now;
+    /// Takes one, or says in how many microseconds there will be one.
+    fn take(&mut self, now: MonoTime) -> Result<(), u64> {
+        self.left_us = self.left_us.saturating_add(now.us_since(self.filled_at)).min(self.full_us);
+        self.filled_at = now;
+        match self.left_us.checked_sub(self.every_us) {
+            Some(left) => {
+                self.left_us = left;
+                Ok(())
+            }
+            None => Err(self.every_us - self.left_us),
         }
-        let enough = self.millitokens >= 1000;
-        self.millitokens -= if enough { 1000 } else { 0 };
-        enough
     }
 }
 
@@ -88,7 +107,9 @@ impl<G: Game> Session<G> {
             opened_at: now,
             heard_at: now,
             pinged_at: now,
-            budget: FrameBudget { millitokens: FrameBudget::FULL, filled_at: now },
+            frames: Bucket::new(limits::FRAMES_BURST, 1_000_000 / u64::from(limits::FRAMES_PER_S), now),
+            requests: Bucket::new(limits::REQUESTS_BURST, u64::from(limits::REQUEST_EVERY_MS) * 1000, now),
+            said: Bucket::new(limits::SAID_BURST, u64::from(limits::SAID_EVERY_MS) * 1000, now),
             agent: String::new(),
             tick_us: 0,
             outputs: VecDeque::new(),
@@ -101,7 +122,7 @@ impl<G: Game> Session<G> {
             return;
         }
         self.heard_at = now;
-        if !self.budget.take(now) {
+        if self.frames.take(now).is_err() {
             return self.handle_close(CloseCode::TooManyFrames);
         }
         let wrong = match FrameKind::split(frame) {
@@ -122,8 +143,34 @@ impl<G: Game> Session<G> {
     /// Something else came that shows the peer is alive: a pong, a ping.
     pub fn handle_alive(&mut self, now: MonoTime) {
         self.heard_at = now;
-        if self.state != State::Closed && !self.budget.take(now) {
+        if self.state != State::Closed && self.frames.take(now).is_err() {
             self.handle_close(CloseCode::TooManyFrames);
+        }
+    }
+
+    /// The answer to [`SessionOutput::Hello`]: the session's token, and the seat, if an earlier one was given back.
+    pub fn handle_welcome(&mut self, token: Token, seat: Option<&ServerMsg>) {
+        if self.state != State::Greeting {
+            return;
+        }
+        let server = concat!("broadside ", env!("CARGO_PKG_VERSION")).to_owned();
+        self.send(&ServerMsg::Welcome { revision: REVISION, server, token, resumed: seat.is_some() });
+        self.state = State::Greeted;
+        if let Some(joined) = seat {
+            self.state = State::Seated;
+            self.send(joined);
+        }
+    }
+
+    /// How a request ended.
+    pub fn handle_outcome(&mut self, id: u32, outcome: Outcome) {
+        self.send(&ServerMsg::Reply { id, outcome });
+    }
+
+    /// The seat, or the place in line, was given up without the end of the connection.
+    pub fn handle_exit(&mut self) {
+        if matches!(self.state, State::Joining | State::Seated) {
+            self.state = State::Greeted;
         }
     }
 
@@ -131,14 +178,14 @@ impl<G: Game> Session<G> {
     pub fn handle_seated(&mut self, joined: &ServerMsg) {
         if self.state == State::Joining {
             self.state = State::Seated;
-            self.outputs.push_back(SessionOutput::Send(codec::encode_server(joined)));
+            self.send(joined);
         }
     }
 
     /// The room keeps us in line for the seat: this is the place, 1 being the next.
     pub fn handle_waiting(&mut self, place: u32) {
         if self.state == State::Joining {
-            self.outputs.push_back(SessionOutput::Send(codec::encode_server(&ServerMsg::Waiting { place })));
+            self.send(&ServerMsg::Waiting { place });
         }
     }
 
@@ -159,10 +206,10 @@ impl<G: Game> Session<G> {
     pub fn handle_timeout(&mut self, now: MonoTime) {
         match self.state {
             State::Closed => return,
-            State::Opened | State::Greeted if now.us_since(self.opened_at) >= limits::GREETING_US => {
+            State::Opened if now.us_since(self.opened_at) >= limits::GREETING_US => {
                 return self.handle_close(CloseCode::GreetingTimeout);
             }
-            State::Opened | State::Greeted | State::Joining | State::Seated => {}
+            State::Opened | State::Greeting | State::Greeted | State::Joining | State::Seated => {}
         }
         if now.us_since(self.heard_at) >= limits::SILENCE_US {
             return self.handle_close(CloseCode::Silent);
@@ -187,8 +234,8 @@ impl<G: Game> Session<G> {
         let next = dead_at.min(ping_at);
         match self.state {
             State::Closed => None,
-            State::Opened | State::Greeted => Some(next.min(self.opened_at.plus_us(limits::GREETING_US))),
-            State::Joining | State::Seated => Some(next),
+            State::Opened => Some(next.min(self.opened_at.plus_us(limits::GREETING_US))),
+            State::Greeting | State::Greeted | State::Joining | State::Seated => Some(next),
         }
     }
 
@@ -200,38 +247,58 @@ impl<G: Game> Session<G> {
 
     fn handle_control(&mut self, now: MonoTime, msg: ClientMsg) {
         match (self.state, msg) {
-            (State::Opened, ClientMsg::Hello { revision, agent }) => {
+            (State::Opened, ClientMsg::Hello { revision, agent, resume }) => {
                 if revision != REVISION {
                     tracing::debug!(revision, ours = REVISION, "wrong revision");
                     return self.handle_close(CloseCode::WrongRevision);
                 }
-                self.state = State::Greeted;
+                self.state = State::Greeting;
                 self.agent = agent;
-                let server = concat!("broadside ", env!("CARGO_PKG_VERSION")).to_owned();
-                let welcome = ServerMsg::Welcome { revision: REVISION, server };
-                self.outputs.push_back(SessionOutput::Send(codec::encode_server(&welcome)));
+                self.outputs.push_back(SessionOutput::Hello(resume));
             }
-            (State::Greeted, ClientMsg::Join { name, room }) => {
+            (State::Greeted | State::Joining | State::Seated, ClientMsg::Join { name, room }) => {
                 self.state = State::Joining;
                 self.outputs.push_back(SessionOutput::Join(name, room));
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
-                let pong = ServerMsg::Pong { client_time, server_time: now, tick_us: self.tick_us };
-                self.outputs.push_back(SessionOutput::Send(codec::encode_server(&pong)));
+                self.send(&ServerMsg::Pong { client_time, server_time: now, tick_us: self.tick_us });
+            }
+            (State::Greeted | State::Joining | State::Seated, ClientMsg::Request { id, request }) => {
+                self.handle_request(now, id, request);
             }
             (_, ClientMsg::Leave) => self.handle_close(CloseCode::Normal),
-            (_, ClientMsg::Hello { .. } | ClientMsg::Join { .. } | ClientMsg::Ping { .. }) => {
+            (
+                _,
+                ClientMsg::Hello { .. } | ClientMsg::Join { .. } | ClientMsg::Ping { .. } | ClientMsg::Request { .. },
+            ) => {
                 self.handle_close(CloseCode::Malformed);
             }
         }
     }
 
-    fn handle_input(&mut self, packet: InputPacket<G::Input>) {
-        if self.state == State::Seated {
-            self.outputs.push_back(SessionOutput::Input(packet));
-        } else {
-            self.handle_close(CloseCode::Malformed);
+    fn handle_request(&mut self, now: MonoTime, id: u32, request: Request) {
+        let speaks = matches!(request, Request::Say { .. } | Request::Tell { .. } | Request::Report { .. });
+        let bucket = if speaks { &mut self.said } else { &mut self.requests };
+        match bucket.take(now) {
+            Ok(()) => self.outputs.push_back(SessionOutput::Request(id, request)),
+            Err(us) => {
+                let wait_ms = us.div_ceil(1000) as u32;
+                self.handle_outcome(id, Outcome::Refused(Refusal::TooFast { wait_ms }));
+            }
         }
+    }
+
+    fn handle_input(&mut self, packet: InputPacket<G::Input>) {
+        match self.state {
+            State::Seated => self.outputs.push_back(SessionOutput::Input(packet)),
+            // Sent before the client heard that it has no seat any more.
+            State::Greeted | State::Joining => {}
+            State::Opened | State::Greeting | State::Closed => self.handle_close(CloseCode::Malformed),
+        }
+    }
+
+    fn send(&mut self, msg: &ServerMsg) {
+        self.outputs.push_back(SessionOutput::Send(codec::encode_server(msg)));
     }
 }
 

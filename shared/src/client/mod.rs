@@ -7,28 +7,31 @@
 //! | [`prediction`] | the own state ahead of the server, and its reconciliation with snapshots |
 //! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
 //! | [`stats`] | what a player feels, as figures |
+//! | [`requests`] | what was asked for, and what came of it |
 //! | [`retry`] | when to connect again |
 //! | `types` | what a client is made from and what it gives: config, events, the view |
 //!
 //! [`Client`] has the shape of every core here: `handle_*` takes what happened and when, `poll_*` gives what to do next. It
-//! never sees a socket or a clock. One `Client` lives as long as one connection.
+//! never sees a socket or a clock. One `Client` lives as long as one session: a lost socket is followed by another.
 
 pub mod clock;
 pub mod interpolation;
 pub mod lead;
 pub mod prediction;
+pub mod requests;
 pub mod retry;
 pub mod stats;
 mod types;
 
 pub use types::{ClientConfig, ClientEvent, Detail, OwnView, Phase, Received, View};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clock::Clock;
 use interpolation::{Interpolation, Sight};
 use lead::Lead;
 use prediction::Prediction;
+use requests::{Answer, Requests};
 use stats::{Arrival, Stats};
 
 use crate::game::{Game, Interference, PlayerId, Standing};
@@ -36,9 +39,10 @@ use crate::history::ViewTime;
 use crate::protocol::codec;
 use crate::protocol::input::InputPacket;
 use crate::protocol::limits::{EVENTS_MAX, SAMPLES_MAX};
-use crate::protocol::message::{ClientMsg, Note, ServerMsg};
+use crate::protocol::message::{ClientMsg, Note, Notice, Request, Resume, RoomChoice, ServerMsg};
 use crate::protocol::name::Name;
 use crate::protocol::snapshot::SnapshotHead;
+use crate::protocol::token::Token;
 use crate::protocol::{FrameKind, REVISION};
 use crate::replication::bits::{BitReader, WireError};
 use crate::replication::replica::Replica;
@@ -71,6 +75,11 @@ pub struct Client<G: Game> {
     board: Vec<Standing>,
     players: u16,
     place: Option<u32>,
+    token: Option<Token>,
+    /// The seat of an earlier connection was given back, and is about to be named.
+    resumed: bool,
+    requests: Requests,
+    away: BTreeSet<PlayerId>,
     newest: Option<(Tick, MonoTime)>,
     counters: Option<(u8, u8)>,
     input_missing_at: Option<Tick>,
@@ -120,6 +129,10 @@ impl<G: Game> Client<G> {
             board: Vec::new(),
             players: 0,
             place: None,
+            token: None,
+            resumed: false,
+            requests: Requests::default(),
+            away: BTreeSet::new(),
             newest: None,
             counters: None,
             input_missing_at: None,
@@ -134,9 +147,27 @@ impl<G: Game> Client<G> {
         }
     }
 
-    /// The socket is open: say hello.
+    /// The seat of an earlier connection is wanted back: this is what its welcome brought.
+    pub fn set_token(&mut self, token: Token) {
+        self.token = Some(token);
+    }
+
+    /// The socket is open: say hello. A later socket goes on where the one before it broke off: the same client asks for its seat,
+    /// and for what it missed.
     pub fn handle_open(&mut self, now: MonoTime) {
-        let hello = ClientMsg::Hello { revision: REVISION, agent: self.config.agent.clone() };
+        while let Some(id) = self.requests.drop_one() {
+            self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::None });
+        }
+        self.out_frames.clear();
+        self.phase = Phase::Greeting;
+        self.place = None;
+        self.pings = 0;
+        self.counters = None;
+        let resume = self.token.map(|token| {
+            let have = self.newest.map_or(Tick(0), |(tick, _)| tick);
+            Resume { token, have, cells: self.replica.keep_known(have) }
+        });
+        let hello = ClientMsg::Hello { revision: REVISION, agent: self.config.agent.clone(), resume };
         self.send(codec::encode_client(&hello));
         // The first ping goes along, so that the clock is set when the first snapshot comes.
         self.send_ping(now);
@@ -158,10 +189,27 @@ impl<G: Game> Client<G> {
         }
     }
 
+    /// Asks the server for something; gives the number that its answer will carry, or `None` when too much is asked for at once.
+    pub fn request(&mut self, now: MonoTime, request: Request) -> Option<u32> {
+        let (id, msg) = self.requests.send(now, request)?;
+        self.send(codec::encode_client(&msg));
+        Some(id)
+    }
+
+    /// Gives up the seat for one in another room.
+    pub fn switch(&mut self, room: RoomChoice) {
+        self.config.room = room;
+        self.phase = Phase::Joining;
+        self.ask_for_a_seat();
+    }
+
     /// Runs the client ticks that are due by `now` with `input`, and queues what there is to send. Call it once a drawn frame,
     /// or as often as ticks are due; calling it more seldom loses nothing but time.
     pub fn advance(&mut self, now: MonoTime, input: &G::Input) {
         self.ping_if_due(now);
+        while let Some(id) = self.requests.give_up(now) {
+            self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::None });
+        }
         let (Some(seat), true) = (self.seat, self.prediction.started()) else { return };
         let server_tick = seat.tick_at(self.clock.server_us(now));
         self.stats.snapshot_age_ms = self.age_ms(&seat, now);
@@ -303,6 +351,12 @@ impl<G: Game> Client<G> {
         self.players
     }
 
+    /// Whether a player's connection is lost and their seat is kept.
+    #[must_use]
+    pub fn is_away(&self, player: PlayerId) -> bool {
+        self.away.contains(&player)
+    }
+
     /// The place in line for a seat, 1 being the next, while the server makes us wait.
     #[must_use]
     pub fn place_in_line(&self) -> Option<u32> {
@@ -338,16 +392,21 @@ impl<G: Game> Client<G> {
 
     fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
         match *msg {
-            ServerMsg::Welcome { .. } => {
+            ServerMsg::Welcome { token, resumed, .. } => {
+                self.token = Some(token);
                 self.phase = Phase::Joining;
-                self.send(codec::encode_client(&ClientMsg::Join {
-                    name: self.config.name.clone(),
-                    room: self.config.room,
-                }));
+                self.resumed = resumed;
+                self.out_events.push_back(ClientEvent::Welcomed(token));
+                if !resumed {
+                    self.ask_for_a_seat();
+                }
             }
             ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero } => {
                 self.phase = Phase::Playing;
                 self.place = None;
+                if !std::mem::take(&mut self.resumed) {
+                    self.forget_the_world();
+                }
                 self.seat = Some(Seat { player, tick_hz, snapshot_every, tick_zero });
                 self.interpolation.set_interval(snapshot_every);
                 self.out_events.push_back(ClientEvent::Joined { room, player });
@@ -363,7 +422,50 @@ impl<G: Game> Client<G> {
                     self.place = Some(place);
                 }
             }
+            ServerMsg::Reply { id, outcome } => {
+                if self.requests.take(id) {
+                    self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::Came(outcome) });
+                }
+            }
+            ServerMsg::Published { ref topic, ref item } => {
+                self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), item: item.clone() });
+            }
+            ServerMsg::Told { ref from, ref text } => {
+                self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
+            }
+            ServerMsg::Notice(ref notice) => {
+                if let Notice::Called { name } = notice {
+                    self.config.name = name.clone();
+                }
+                self.out_events.push_back(ClientEvent::Notice(notice.clone()));
+            }
         }
+        while self.out_events.len() > EVENTS_KEPT {
+            self.out_events.pop_front();
+        }
+    }
+
+    fn ask_for_a_seat(&mut self) {
+        let join = ClientMsg::Join { name: self.config.name.clone(), room: self.config.room };
+        self.send(codec::encode_client(&join));
+    }
+
+    /// A new seat: nothing of the world before holds any more. The clock and the lead do.
+    fn forget_the_world(&mut self) {
+        self.prediction = Prediction::new();
+        self.interpolation = Interpolation::new(G::KINDS, G::TICK_HZ);
+        self.replica = Replica::default();
+        self.around = G::Around::default();
+        self.events.clear();
+        self.names.clear();
+        self.away.clear();
+        self.board.clear();
+        self.newest = None;
+        self.counters = None;
+        self.input_missing_at = None;
+        self.stamps.clear();
+        self.acked_input = Tick(0);
+        self.sent = Tick(0);
     }
 
     fn handle_snapshot(&mut self, now: MonoTime, len: usize, bytes: &[u8]) -> Result<Arrival, WireError> {
@@ -389,7 +491,7 @@ impl<G: Game> Client<G> {
         self.stats.bytes_cells_far += far as u64;
         self.read_events(head.tick, &mut bits)?;
         let events_end = bits.align();
-        self.read_notes(&bytes[events_end..])?;
+        self.read_notes(now, &bytes[events_end..])?;
 
         let mut arrival = self.arrival(now, &head, len);
         self.newest = Some((head.tick, now));
@@ -488,7 +590,7 @@ impl<G: Game> Client<G> {
         Ok(())
     }
 
-    fn read_notes(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+    fn read_notes(&mut self, now: MonoTime, mut bytes: &[u8]) -> Result<(), WireError> {
         while !bytes.is_empty() {
             let (note, used) = codec::decode_note(bytes)?;
             bytes = &bytes[used..];
@@ -496,11 +598,20 @@ impl<G: Game> Client<G> {
                 // Thousands of players that each know the names of thousands would be no cheap ones.
                 Note::Named { .. } if self.config.detail == Detail::Decode => {}
                 Note::Named { player, name } => {
+                    self.away.remove(&player);
                     self.names.insert(player, name);
                 }
                 Note::Left { player } => {
+                    self.away.remove(&player);
                     self.names.remove(&player);
                 }
+                Note::Away { player } => {
+                    self.away.insert(player);
+                }
+                Note::Back { player } => {
+                    self.away.remove(&player);
+                }
+                Note::Message(msg) => self.handle_control(now, &msg),
                 Note::Board { lines, players, .. } => {
                     self.players = players;
                     self.board = lines.into_iter().map(|(player, score)| Standing { player, score }).collect();

@@ -1,10 +1,13 @@
 //! What a client is made from, and what it gives.
 
 use super::interpolation::Sight;
+use super::requests::Answer;
 use super::stats::Arrival;
 use crate::game::{Game, PlayerId};
-use crate::protocol::message::{RoomChoice, RoomId};
+use crate::protocol::message::{Item, Notice, RoomChoice, RoomId};
 use crate::protocol::name::Name;
+use crate::protocol::text::Text;
+use crate::protocol::token::Token;
 
 /// Who a client is and how much it keeps.
 #[derive(Debug, Clone)]
@@ -61,6 +64,31 @@ pub enum ClientEvent<G: Game> {
         /// With this number.
         player: PlayerId,
     },
+    /// The server knows us by this token: to be kept where a reload does not reach.
+    Welcomed(Token),
+    /// What became of a request.
+    Answered {
+        /// Its number, as [`Client::request`](super::Client::request) gave it.
+        id: u32,
+        /// What became of it.
+        answer: Answer,
+    },
+    /// Something was published in a topic we subscribed to.
+    Published {
+        /// The name of the topic.
+        topic: String,
+        /// What.
+        item: Item,
+    },
+    /// A player said something to us alone.
+    Told {
+        /// Who.
+        from: Name,
+        /// What.
+        text: Text,
+    },
+    /// The server said something to us alone.
+    Notice(Notice),
     /// The game's event, given out when the view has come to its tick.
     Game(G::Event),
 }

@@ -32,6 +32,8 @@ pub enum CloseCode {
     TooSlow = 4009,
     /// The room that was asked for is not there.
     NoSuchRoom = 4010,
+    /// Another connection took up this one's seat.
+    TakenOver = 4011,
 }
 
 /// Whether it makes sense for a client to connect again by itself.
@@ -45,7 +47,7 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 14] = [
+    pub const ALL: [CloseCode; 15] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::Unsupported,
@@ -60,6 +62,7 @@ impl CloseCode {
         CloseCode::ServerFull,
         CloseCode::TooSlow,
         CloseCode::NoSuchRoom,
+        CloseCode::TakenOver,
     ];
 
     /// The number on the wire.
@@ -92,6 +95,7 @@ impl CloseCode {
             CloseCode::ServerFull => "server is full",
             CloseCode::TooSlow => "took nothing for too long",
             CloseCode::NoSuchRoom => "no such room",
+            CloseCode::TakenOver => "taken over by another connection",
         }
     }
 
@@ -114,6 +118,7 @@ impl CloseCode {
             CloseCode::RoomFailed => "The arena broke down and starts anew.",
             CloseCode::ServerFull => "The server is full. Try again in a minute.",
             CloseCode::NoSuchRoom => "That room is not there any more. Play in another one.",
+            CloseCode::TakenOver => "You play on in another tab or window.",
         }
     }
 
@@ -126,7 +131,8 @@ impl CloseCode {
             | CloseCode::TooBig
             | CloseCode::WrongRevision
             | CloseCode::Malformed
-            | CloseCode::NoSuchRoom => Retry::ByHand,
+            | CloseCode::NoSuchRoom
+            | CloseCode::TakenOver => Retry::ByHand,
             CloseCode::GoingAway
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames

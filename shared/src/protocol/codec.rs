@@ -6,8 +6,10 @@ use bincode::config::{self, Config};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::limits::{AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, SERVER_CONTROL_MAX};
-use super::message::{ClientMsg, Note, ServerMsg};
+use super::limits::{
+    AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, RESUMED_CELLS_MAX, SERVER_CONTROL_MAX,
+};
+use super::message::{ClientMsg, Item, Note, ServerMsg};
 use super::{FrameKind, limits};
 use crate::replication::bits::WireError;
 
@@ -56,7 +58,15 @@ pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
         ClientMsg::Hello { agent, .. } if agent.len() > AGENT_BYTES_MAX => {
             Err(WireError::Range { what: "agent length", value: agent.len() as u64, limit: AGENT_BYTES_MAX as u64 })
         }
-        ClientMsg::Hello { .. } | ClientMsg::Join { .. } | ClientMsg::Ping { .. } | ClientMsg::Leave => Ok(msg),
+        ClientMsg::Hello { resume: Some(resume), .. } if resume.cells.len() > RESUMED_CELLS_MAX => {
+            let (value, limit) = (resume.cells.len() as u64, RESUMED_CELLS_MAX as u64);
+            Err(WireError::Range { what: "cells of a client that comes back", value, limit })
+        }
+        ClientMsg::Hello { .. }
+        | ClientMsg::Join { .. }
+        | ClientMsg::Ping { .. }
+        | ClientMsg::Leave
+        | ClientMsg::Request { .. } => Ok(msg),
     }
 }
 
@@ -67,16 +77,30 @@ pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
 pub fn decode_server(bytes: &[u8]) -> Result<ServerMsg, WireError> {
     check_length(bytes, limits::SERVER_FRAME_MAX)?;
     let msg: ServerMsg = whole(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
-    match &msg {
+    check_server(&msg)?;
+    Ok(msg)
+}
+
+fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
+    match msg {
         // A client divides by both.
         ServerMsg::Joined { tick_hz, snapshot_every, .. }
             if !(1..=1000).contains(tick_hz) || !(1..=60).contains(snapshot_every) =>
         {
             Err(WireError::Control)
         }
-        ServerMsg::Joined { .. } | ServerMsg::Welcome { .. } | ServerMsg::Pong { .. } | ServerMsg::Waiting { .. } => {
-            Ok(msg)
+        ServerMsg::Published { item: Item::Leaders(lines), .. } if lines.len() > BOARD_LINES_MAX => {
+            let (value, limit) = (lines.len() as u64, BOARD_LINES_MAX as u64);
+            Err(WireError::Range { what: "lines of the leaderboard", value, limit })
         }
+        ServerMsg::Joined { .. }
+        | ServerMsg::Welcome { .. }
+        | ServerMsg::Pong { .. }
+        | ServerMsg::Waiting { .. }
+        | ServerMsg::Reply { .. }
+        | ServerMsg::Published { .. }
+        | ServerMsg::Told { .. }
+        | ServerMsg::Notice(_) => Ok(()),
     }
 }
 
@@ -92,7 +116,10 @@ pub fn decode_note(bytes: &[u8]) -> Result<(Note, usize), WireError> {
             value: lines.len() as u64,
             limit: BOARD_LINES_MAX as u64,
         }),
-        Note::Board { .. } | Note::Named { .. } | Note::Left { .. } => Ok((note, used)),
+        Note::Message(msg) => check_server(msg).map(|()| (note, used)),
+        Note::Board { .. } | Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } => {
+            Ok((note, used))
+        }
     }
 }
 

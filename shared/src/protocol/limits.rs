@@ -1,16 +1,40 @@
 //! Every bound on what the other end may send, and what happens at it.
 
 /// Longest frame a server accepts, in bytes; a longer one ends the connection with
-/// [`TooBig`](super::close::CloseCode::TooBig). The longest honest one is a hello.
-pub const CLIENT_FRAME_MAX: usize = 512;
+/// [`TooBig`](super::close::CloseCode::TooBig). The longest honest one is a message of 200 characters of four bytes each.
+pub const CLIENT_FRAME_MAX: usize = 1024;
 /// Longest frame a client accepts, in bytes. A snapshot of a view packed with things stays under a tenth of it.
 pub const SERVER_FRAME_MAX: usize = 256 * 1024;
 /// Longest decoded control message from a client, in bytes of memory (bincode counts decoded sizes).
-pub const CLIENT_CONTROL_MAX: usize = 1024;
+pub const CLIENT_CONTROL_MAX: usize = 2048;
 /// Longest decoded control message from a server, in bytes of memory.
 pub const SERVER_CONTROL_MAX: usize = 64 * 1024;
 /// Longest player name, in characters; the rest is refused by the name entry and by the server.
 pub const NAME_CHARS_MAX: usize = 16;
+/// Longest line of chat, in characters; a longer one is refused.
+pub const TEXT_CHARS_MAX: usize = 200;
+/// Cells that a client that comes back may say it has; as many as a viewer can be subscribed to.
+pub const RESUMED_CELLS_MAX: usize = 64;
+/// Topics one connection may be subscribed to; one more is refused.
+pub const SUBSCRIPTIONS_MAX: usize = 16;
+/// Players one connection may mute; one more is refused.
+pub const MUTED_MAX: usize = 64;
+/// Lines one player may say at once, and how long it takes until they may say another, in milliseconds.
+pub const SAID_BURST: u32 = 5;
+/// See [`SAID_BURST`].
+pub const SAID_EVERY_MS: u32 = 1_000;
+/// Requests of other kinds: at once, and how long until the next, in milliseconds.
+pub const REQUESTS_BURST: u32 = 20;
+/// See [`REQUESTS_BURST`].
+pub const REQUEST_EVERY_MS: u32 = 100;
+/// Lines of a chat that who subscribes later still hears.
+pub const CHAT_KEPT: usize = 20;
+/// Messages waiting to ride in one client's snapshots; the oldest are dropped first, and the client is told how many.
+pub const MESSAGES_WAITING_MAX: usize = 64;
+/// Most bytes of messages in one snapshot; the rest follows in the next ones.
+pub const MESSAGES_BYTES_MAX: usize = 512;
+/// Time a seat is kept for a connection that was lost, in seconds, unless the operator says otherwise.
+pub const GRACE_S: u32 = 60;
 /// Longest name of a client program, in bytes; a longer one is refused as malformed.
 pub const AGENT_BYTES_MAX: usize = 64;
 /// Most input samples in one packet; a client that has more to say says the newest.

@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::text::Text;
+use super::token::Token;
 use crate::game::PlayerId;
 use crate::time::{MonoTime, Tick};
 
@@ -39,8 +41,10 @@ pub enum ClientMsg {
         revision: u16,
         /// The program, such as `web 0.1.0`: at most [`AGENT_BYTES_MAX`](super::limits::AGENT_BYTES_MAX) bytes, for logs only.
         agent: String,
+        /// The seat of an earlier connection, to be taken up again.
+        resume: Option<Resume>,
     },
-    /// Asks for a seat. Once, after the welcome.
+    /// Asks for a seat. Any time after the welcome; who has a seat gives it up with this.
     Join {
         /// The name to play under. Two players may have the same.
         name: Name,
@@ -54,6 +58,131 @@ pub enum ClientMsg {
     },
     /// Gives up the seat and ends the connection.
     Leave,
+    /// Asks for something that is answered with [`ServerMsg::Reply`].
+    Request {
+        /// Comes back in the reply. A client counts up.
+        id: u32,
+        /// What is asked for.
+        request: Request,
+    },
+}
+
+/// What a client that comes back shows and has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The token of the last welcome.
+    pub token: Token,
+    /// The newest snapshot applied; tick 0 if nothing is left of it, as after a reload.
+    pub have: Tick,
+    /// Every subscribed cell with how many ticks its state is behind `have`, in order of cell; at most
+    /// [`RESUMED_CELLS_MAX`](super::limits::RESUMED_CELLS_MAX).
+    pub cells: Vec<(u16, u8)>,
+}
+
+/// What a client asks for besides playing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// To be known by this name. A join says the same.
+    Call {
+        /// The name; if somebody on this server has it, a number is put behind it.
+        name: String,
+    },
+    /// To hear of a topic.
+    Subscribe {
+        /// Its name, such as `lobby/chat`.
+        topic: String,
+    },
+    /// To hear of it no more.
+    Unsubscribe {
+        /// Its name.
+        topic: String,
+    },
+    /// To say something to everyone who has subscribed to a chat.
+    Say {
+        /// The name of the topic.
+        topic: String,
+        /// What to say.
+        text: String,
+    },
+    /// To say something to one player, wherever they are.
+    Tell {
+        /// Their name.
+        to: String,
+        /// What to say.
+        text: String,
+    },
+    /// To hear nothing more of what this player says.
+    Mute {
+        /// Their name.
+        name: String,
+    },
+    /// To hear them again.
+    Unmute {
+        /// Their name.
+        name: String,
+    },
+    /// To tell the operator about a player.
+    Report {
+        /// Their name.
+        name: String,
+        /// What they did.
+        text: String,
+    },
+    /// To give up the seat, or the place in line, and stay connected.
+    Exit,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was not, and this is why.
+    Refused(Refusal),
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// No topic has this name.
+    NoSuchTopic,
+    /// One may not say this here, or not hear this from where one is.
+    NotAllowed,
+    /// Too much in a short time.
+    TooFast {
+        /// When it may be tried again, in milliseconds.
+        wait_ms: u32,
+    },
+    /// The text is empty or too long.
+    BadText,
+    /// The name is empty or too long.
+    BadName,
+    /// Nobody of this name is connected.
+    NoSuchPlayer,
+    /// As many as there may be are there already: subscriptions, or muted players.
+    TooMany,
+    /// One has no name yet: call, or join.
+    Nameless,
+    /// One is in no room.
+    NotInRoom,
+}
+
+impl Refusal {
+    /// A sentence for the player: what was wrong and what to do.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Refusal::NoSuchTopic => "There is no such topic.",
+            Refusal::NotAllowed => "You cannot do that from here.",
+            Refusal::TooFast { .. } => "Too fast. Wait a moment.",
+            Refusal::BadText => "A message has 1 to 200 characters.",
+            Refusal::BadName => "A name has 1 to 16 characters.",
+            Refusal::NoSuchPlayer => "Nobody of that name is here.",
+            Refusal::TooMany => "That is the most there may be.",
+            Refusal::Nameless => "Choose a name first.",
+            Refusal::NotInRoom => "Join a battle first.",
+        }
+    }
 }
 
 /// Server to client.
@@ -65,6 +194,10 @@ pub enum ServerMsg {
         revision: u16,
         /// The program, such as `broadside 0.1.0`.
         server: String,
+        /// Shown in the hello of a later connection, it gives the seat back.
+        token: Token,
+        /// Whether the seat that the hello asked for was given back: then joined follows without a join.
+        resumed: bool,
     },
     /// The answer to the join: you are seated, snapshots follow.
     Joined {
@@ -93,6 +226,94 @@ pub enum ServerMsg {
         /// How many are before you, and you: 1 is the next.
         place: u32,
     },
+    /// How a request ended.
+    Reply {
+        /// Its number.
+        id: u32,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Something was published in a topic you subscribed to.
+    Published {
+        /// The name of the topic.
+        topic: String,
+        /// What.
+        item: Item,
+    },
+    /// A player said something to you alone.
+    Told {
+        /// Who.
+        from: Name,
+        /// What.
+        text: Text,
+    },
+    /// The server has something to say to you alone.
+    Notice(Notice),
+}
+
+/// What can be published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Item {
+    /// Somebody said something.
+    Said {
+        /// Who.
+        from: Name,
+        /// What.
+        text: Text,
+        /// How many seconds ago: 0 but for what was said before you subscribed.
+        age_s: u32,
+    },
+    /// Somebody did something in a room.
+    Deed {
+        /// Who did it, if anyone.
+        by: Option<Name>,
+        /// The verb, such as `sank`.
+        deed: String,
+        /// To whom.
+        of: Name,
+    },
+    /// The best of all rooms, best first, at most [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX).
+    Leaders(Vec<Leader>),
+    /// The operator's word.
+    Word(Text),
+}
+
+/// A line of the leaderboard of all rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leader {
+    /// Who.
+    pub name: Name,
+    /// In which room.
+    pub room: RoomId,
+    /// With which score.
+    pub score: i32,
+}
+
+/// What the server says to one player.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// Somebody mutes you: they do not hear what you say.
+    Muted,
+    /// Your room ends.
+    RoomEnds {
+        /// In so many seconds.
+        seconds: u32,
+    },
+    /// Somebody came by the link of your room.
+    FriendJoined {
+        /// Who.
+        name: Name,
+    },
+    /// You were called by this name, because yours was taken.
+    Called {
+        /// The name.
+        name: Name,
+    },
+    /// Messages were dropped, because your line did not take them.
+    Missed {
+        /// How many.
+        count: u32,
+    },
 }
 
 /// What a room tells everyone in it, in the notes of a snapshot: each encoded once for all.
@@ -119,4 +340,16 @@ pub enum Note {
         /// At most [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX) lines.
         lines: Vec<(PlayerId, i32)>,
     },
+    /// The connection of the player with this number is lost; their seat is kept for a while.
+    Away {
+        /// The number.
+        player: PlayerId,
+    },
+    /// They are back.
+    Back {
+        /// The number.
+        player: PlayerId,
+    },
+    /// A message to you, in a snapshot instead of a frame of its own.
+    Message(Box<ServerMsg>),
 }

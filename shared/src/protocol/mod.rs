@@ -6,7 +6,9 @@
 //! | [`codec`] | control messages to bytes and back; the only file that names bincode |
 //! | [`input`] | the input packet: what a player asks for, tick by tick |
 //! | [`snapshot`] | the snapshot frame: what one client is told of the world at one tick |
-//! | [`name`] | player names |
+//! | [`name`], [`text`] | player names, and what players write |
+//! | [`topic`] | named streams that clients subscribe to |
+//! | [`token`] | what gives a seat back over a new connection |
 //! | [`close`] | close codes, and what a person should do about each |
 //! | [`limits`] | every bound on what the other end may send |
 //!
@@ -19,6 +21,9 @@ pub mod limits;
 pub mod message;
 pub mod name;
 pub mod snapshot;
+pub mod text;
+pub mod token;
+pub mod topic;
 
 use crate::replication::bits::WireError;
 

@@ -53,7 +53,7 @@ impl Name {
 
 /// Control characters, zero-width characters and those that reorder text around them do not show, and can make one name
 /// look like another.
-fn shows(c: char) -> bool {
+pub(super) fn shows(c: char) -> bool {
     let hidden = c.is_control()
         || matches!(
             c,

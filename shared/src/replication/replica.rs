@@ -97,6 +97,14 @@ impl Replica {
         known.flat_map(|(tick, records)| records.iter().map(move |record| (tick, record)))
     }
 
+    /// Every cell whose state is known, with how many ticks it is behind `tick`, in order of number; what is not known, or too far
+    /// behind to be said, is forgotten. This is what a connection that is taken up again goes on from.
+    pub fn keep_known(&mut self, tick: Tick) -> Vec<(u16, u8)> {
+        let behind = |cell: &Cell| cell.tick.and_then(|at| u8::try_from(tick.since(at)).ok());
+        self.cells.retain(|cell| behind(cell).is_some());
+        self.cells.iter().filter_map(|cell| Some((cell.id.0, behind(cell)?))).collect()
+    }
+
     /// The cells subscribed to, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.cells.iter().map(|cell| cell.id)

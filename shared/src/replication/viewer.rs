@@ -93,6 +93,16 @@ pub struct CellsWritten {
 }
 
 impl Viewer {
+    /// A connection whose other end has these cells, as of these ticks: at most [`SUBSCRIBED_MAX`] count, each once.
+    #[must_use]
+    pub fn resumed(cells: impl Iterator<Item = (CellId, Tick)>) -> Self {
+        let known = cells.filter(|(cell, _)| cell.0 < CellId::COUNT).take(SUBSCRIBED_MAX);
+        let mut subscribed: Vec<_> = known.map(|(cell, tick)| Subscription { cell, base: Some(tick) }).collect();
+        subscribed.sort_unstable_by_key(|s| s.cell);
+        subscribed.dedup_by_key(|s| s.cell);
+        Viewer { subscribed, ..Viewer::default() }
+    }
+
     /// Appends the cells section that brings this connection to the newest state, seen from `focus`, and takes it as written:
     /// call it only when the frame will be written.
     pub fn write(

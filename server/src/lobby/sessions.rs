@@ -1,0 +1,262 @@
+//! Who is connected or may come back: sessions by number, names by which players find each other.
+//!
+//! A session outlives its socket as long as it has a seat. Its token is its number and a signature, so that nobody can make one up;
+//! the key is drawn when the server starts, and a token of an earlier server is simply unknown.
+
+use broadside_shared::protocol::limits::NAME_CHARS_MAX;
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::token::Token;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::driver::{PeerRef, Seated};
+
+/// A session's number.
+pub type SessionId = u64;
+
+/// Where a session has its seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home {
+    /// The shard that tells it of its room.
+    pub shard: usize,
+    /// The room.
+    pub room: RoomId,
+    /// The seat there.
+    pub seated: Seated,
+}
+
+/// One session.
+#[derive(Debug, Clone)]
+struct Session {
+    name: Option<Name>,
+    peer: Option<PeerRef>,
+    home: Option<Home>,
+}
+
+/// The sessions of a server. Every call is short, and no lock is held when it returns.
+pub struct Sessions {
+    key: Hmac<Sha256>,
+    by_id: DashMap<SessionId, Session>,
+    /// In lower case, so that "Ann" and "ann" are not two players.
+    by_name: DashMap<String, SessionId>,
+}
+
+impl Sessions {
+    /// No sessions; tokens are signed with `key`.
+    ///
+    /// # Panics
+    /// Never: the key has a length that HMAC takes.
+    #[must_use]
+    pub fn new(key: [u8; 32]) -> Self {
+        let key = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
+        Sessions { key, by_id: DashMap::new(), by_name: DashMap::new() }
+    }
+
+    /// A new session over this connection. Its number is drawn, so that it says nothing of how many there are.
+    pub fn open(&self, peer: PeerRef) -> Token {
+        loop {
+            let session = fastrand::u64(1..);
+            if let Entry::Vacant(free) = self.by_id.entry(session) {
+                free.insert(Session { name: None, peer: Some(peer), home: None });
+                return self.sign(session);
+            }
+        }
+    }
+
+    /// The seat that a token gives back, if it is one of ours and there still is one.
+    #[must_use]
+    pub fn home_of(&self, token: &Token) -> Option<Home> {
+        // Compared in constant time: `verify_truncated_left` takes care of that.
+        let mut mac = self.key.clone();
+        mac.update(&token.session.to_le_bytes());
+        mac.verify_truncated_left(&token.signature).ok()?;
+        self.by_id.get(&token.session).and_then(|session| session.home)
+    }
+
+    /// The session goes on over this connection. Gives the one it had, if that is still open.
+    pub fn attach(&self, session: SessionId, peer: PeerRef) -> Option<PeerRef> {
+        self.by_id.get_mut(&session).and_then(|mut found| found.peer.replace(peer))
+    }
+
+    /// The connection is gone. A session without a seat ends with it.
+    pub fn detach(&self, session: SessionId, peer: PeerRef) {
+        if let Some(mut found) = self.by_id.get_mut(&session)
+            && found.peer == Some(peer)
+        {
+            found.peer = None;
+        }
+        self.end_if_over(session);
+    }
+
+    /// The session has this seat, or none any more.
+    pub fn set_home(&self, session: SessionId, home: Option<Home>) {
+        if let Some(mut found) = self.by_id.get_mut(&session) {
+            found.home = home;
+        }
+        self.end_if_over(session);
+    }
+
+    /// Gives the session the wanted name; if another session has it, with a number behind it.
+    pub fn call(&self, session: SessionId, wanted: &Name) -> Name {
+        for number in 1u32.. {
+            let name = numbered(wanted, number);
+            let free = match self.by_name.entry(name.as_str().to_lowercase()) {
+                Entry::Vacant(free) => {
+                    free.insert(session);
+                    true
+                }
+                Entry::Occupied(taken) => *taken.get() == session,
+            };
+            if free {
+                let former = self.by_id.get_mut(&session).and_then(|mut found| found.name.replace(name.clone()));
+                if let Some(former) = former.filter(|former| !same(former, &name)) {
+                    self.by_name.remove(&former.as_str().to_lowercase());
+                }
+                return name;
+            }
+        }
+        unreachable!("there are more numbers than sessions")
+    }
+
+    /// The session's name, once it has one.
+    #[must_use]
+    pub fn name_of(&self, session: SessionId) -> Option<Name> {
+        self.by_id.get(&session).and_then(|found| found.name.clone())
+    }
+
+    /// The session that has this name.
+    #[must_use]
+    pub fn find(&self, name: &Name) -> Option<SessionId> {
+        self.by_name.get(&name.as_str().to_lowercase()).map(|session| *session)
+    }
+
+    /// The session's connection, while it has one.
+    #[must_use]
+    pub fn peer_of(&self, session: SessionId) -> Option<PeerRef> {
+        self.by_id.get(&session).and_then(|found| found.peer)
+    }
+
+    /// The shard with this number broke down: the seats it told of and the connections it had are gone.
+    pub fn lose_shard(&self, shard: usize) {
+        let lost: Vec<SessionId> = self.by_id.iter().map(|found| *found.key()).collect();
+        for session in lost {
+            if let Some(mut found) = self.by_id.get_mut(&session) {
+                found.home = found.home.filter(|home| home.shard != shard);
+                found.peer = found.peer.filter(|peer| peer.shard != shard);
+            }
+            self.end_if_over(session);
+        }
+    }
+
+    /// How many there are, connected or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    fn sign(&self, session: SessionId) -> Token {
+        let mut mac = self.key.clone();
+        mac.update(&session.to_le_bytes());
+        let tag = mac.finalize().into_bytes();
+        let mut signature = [0; 16];
+        signature.copy_from_slice(&tag[..16]);
+        Token { session, signature }
+    }
+
+    fn end_if_over(&self, session: SessionId) {
+        let over = self.by_id.remove_if(&session, |_, found| found.peer.is_none() && found.home.is_none());
+        if let Some(name) = over.and_then(|(_, session)| session.name) {
+            self.by_name.remove_if(&name.as_str().to_lowercase(), |_, owner| *owner == session);
+        }
+    }
+}
+
+fn same(a: &Name, b: &Name) -> bool {
+    a.as_str().to_lowercase() == b.as_str().to_lowercase()
+}
+
+/// The name itself for 1, and with the number behind it, cut to fit, for others.
+fn numbered(name: &Name, number: u32) -> Name {
+    if number == 1 {
+        return name.clone();
+    }
+    let tail = format!(" {number}");
+    let kept: String = name.as_str().chars().take(NAME_CHARS_MAX - tail.len()).collect();
+    Name::new(&format!("{kept}{tail}")).unwrap_or_else(|_| name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broadside_shared::game::PlayerId;
+    use broadside_shared::time::MonoTime;
+
+    fn peer(key: usize) -> PeerRef {
+        PeerRef { shard: 0, key, serial: key as u64 }
+    }
+
+    fn home() -> Home {
+        let seated = Seated { player: PlayerId(3), tick_zero: MonoTime(5) };
+        Home { shard: 1, room: RoomId(7), seated }
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a fine name")
+    }
+
+    #[test]
+    fn a_token_gives_the_seat_back_and_a_forged_one_does_not() {
+        let sessions = Sessions::new([7; 32]);
+        let token = sessions.open(peer(1));
+        assert_eq!(sessions.home_of(&token), None, "no seat yet");
+        sessions.set_home(token.session, Some(home()));
+        assert_eq!(sessions.home_of(&token), Some(home()));
+        for bit in 0..128 {
+            let mut forged = token;
+            forged.signature[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(sessions.home_of(&forged), None);
+        }
+        assert_eq!(Sessions::new([8; 32]).home_of(&token), None, "another server's key");
+    }
+
+    #[test]
+    fn a_session_lasts_while_it_has_a_socket_or_a_seat() {
+        let sessions = Sessions::new([7; 32]);
+        let token = sessions.open(peer(1));
+        sessions.call(token.session, &name("Ann"));
+        sessions.set_home(token.session, Some(home()));
+        sessions.detach(token.session, peer(1));
+        assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
+        assert_eq!(sessions.peer_of(token.session), None);
+        assert_eq!(sessions.attach(token.session, peer(2)), None);
+        // What the former connection still says does not matter.
+        sessions.detach(token.session, peer(1));
+        assert_eq!(sessions.peer_of(token.session), Some(peer(2)));
+        assert_eq!(sessions.attach(token.session, peer(3)), Some(peer(2)), "a takeover");
+        sessions.detach(token.session, peer(3));
+        sessions.set_home(token.session, None);
+        assert!(sessions.is_empty());
+        assert_eq!(sessions.call(sessions.open(peer(4)).session, &name("Ann")), name("Ann"), "the name is free again");
+    }
+
+    #[test]
+    fn two_of_one_name_are_told_apart() {
+        let sessions = Sessions::new([7; 32]);
+        let names: Vec<Name> = (0..11)
+            .map(|key| sessions.call(sessions.open(peer(key)).session, &name("Captain Longname")))
+            .collect();
+        assert_eq!(names[0], name("Captain Longname"));
+        assert_eq!(names[1], name("Captain Longna 2"));
+        assert_eq!(names[10], name("Captain Longn 11"));
+        assert_eq!(sessions.find(&names[10]).and_then(|session| sessions.peer_of(session)), Some(peer(10)));
+    }
+}

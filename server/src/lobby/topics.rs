@@ -1,0 +1,167 @@
+//! Publish and subscribe: what was published is encoded once, and handed to the shards, who know the subscribers.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use broadside_shared::protocol::codec;
+use broadside_shared::protocol::limits::CHAT_KEPT;
+use broadside_shared::protocol::message::{Item, Note, ServerMsg};
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
+use dashmap::DashMap;
+
+use super::sessions::SessionId;
+
+/// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The note; a frame is its kind and the message, which is the note without its variant.
+    note: Arc<[u8]>,
+}
+
+impl Letter {
+    /// Encodes a message.
+    #[must_use]
+    pub fn new(msg: ServerMsg) -> Letter {
+        let mut note = Vec::new();
+        codec::encode_note(&Note::Message(Box::new(msg)), &mut note);
+        Letter { note: note.into() }
+    }
+
+    /// The bytes to put among the notes of a snapshot.
+    #[must_use]
+    pub fn note(&self) -> &[u8] {
+        &self.note
+    }
+
+    /// The bytes to put behind the kind of a control frame.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.note[1..]
+    }
+}
+
+/// What was published.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// Where.
+    pub topic: Topic,
+    /// By whom, if not by the server: who mutes them does not hear it.
+    pub from: Option<SessionId>,
+    /// What.
+    pub letter: Letter,
+}
+
+/// What is kept of each topic for who subscribes later.
+#[derive(Default)]
+pub struct Topics {
+    last: DashMap<Topic, Item>,
+    said: DashMap<Topic, VecDeque<(MonoTime, SessionId, Item)>>,
+}
+
+impl Topics {
+    /// Nothing was published yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Topics::default()
+    }
+
+    /// Encodes what is published, and keeps it as long as its topic wants.
+    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item, now: MonoTime) -> Arc<Publication> {
+        let letter = letter(topic, item.clone());
+        match (topic, from) {
+            (Topic::Leaderboard | Topic::Notices, _) => drop(self.last.insert(topic, item)),
+            (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
+                let mut said = self.said.entry(topic).or_default();
+                said.push_back((now, from, item));
+                if said.len() > CHAT_KEPT {
+                    said.pop_front();
+                }
+            }
+            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => {}
+        }
+        Arc::new(Publication { topic, from, letter })
+    }
+
+    /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
+    #[must_use]
+    pub fn kept(&self, topic: Topic, now: MonoTime, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
+        match topic {
+            Topic::Leaderboard | Topic::Notices => {
+                self.last.get(&topic).map(|item| letter(topic, item.clone())).into_iter().collect()
+            }
+            Topic::RoomChat(_) | Topic::LobbyChat => {
+                let Some(said) = self.said.get(&topic) else { return Vec::new() };
+                let heard = said.iter().filter(|(_, from, _)| !muted(*from));
+                heard.map(|(at, _, item)| letter(topic, aged(item, (now.us_since(*at) / 1_000_000) as u32))).collect()
+            }
+            Topic::RoomFeed(_) => Vec::new(),
+        }
+    }
+
+    /// Forgets what was said in a room that is gone.
+    pub fn forget(&self, topic: Topic) {
+        self.said.remove(&topic);
+    }
+}
+
+fn letter(topic: Topic, item: Item) -> Letter {
+    Letter::new(ServerMsg::Published { topic: topic.to_string(), item })
+}
+
+fn aged(item: &Item, age_s: u32) -> Item {
+    match item {
+        Item::Said { from, text, .. } => Item::Said { from: from.clone(), text: text.clone(), age_s },
+        Item::Deed { .. } | Item::Leaders(_) | Item::Word(_) => item.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broadside_shared::protocol::name::Name;
+    use broadside_shared::protocol::text::Text;
+
+    fn said(line: &str, age_s: u32) -> Item {
+        let from = Name::new("Ann").expect("a fine name");
+        Item::Said { from, text: Text::new(line).expect("a fine line"), age_s }
+    }
+
+    fn heard(letter: &Letter) -> Item {
+        match codec::decode_server(letter.message()) {
+            Ok(ServerMsg::Published { item, .. }) => item,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
+        let published = Topics::new().publish(Topic::LobbyChat, Some(1), said("hi", 0), MonoTime(0));
+        let (note, used) = codec::decode_note(published.letter.note()).expect("our own note");
+        let Note::Message(msg) = note else { panic!("{note:?}") };
+        assert_eq!(used, published.letter.note().len());
+        assert_eq!(*msg, codec::decode_server(published.letter.message()).expect("our own message"));
+    }
+
+    #[test]
+    fn who_comes_later_hears_the_last_lines_but_for_those_of_whom_they_mute() {
+        let topics = Topics::new();
+        for line in 0..CHAT_KEPT as u64 + 5 {
+            topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}"), 0), MonoTime(line * 1_000_000));
+        }
+        let now = MonoTime(30_000_000);
+        let all: Vec<Item> = topics.kept(Topic::LobbyChat, now, |_| false).iter().map(heard).collect();
+        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &said("line 5", 25)));
+        assert_eq!(topics.kept(Topic::LobbyChat, now, |from| from == 1).len(), CHAT_KEPT / 2);
+    }
+
+    #[test]
+    fn the_last_leaderboard_is_kept_and_a_feed_is_not() {
+        let topics = Topics::new();
+        let room = broadside_shared::protocol::message::RoomId(1);
+        topics.publish(Topic::Leaderboard, None, Item::Leaders(Vec::new()), MonoTime(0));
+        topics.publish(Topic::RoomFeed(room), None, said("x", 0), MonoTime(0));
+        assert_eq!(topics.kept(Topic::Leaderboard, MonoTime(0), |_| false).len(), 1);
+        assert_eq!(topics.kept(Topic::RoomFeed(room), MonoTime(0), |_| false), []);
+    }
+}

@@ -1,0 +1,180 @@
+//! What one connection asks for besides playing: topics, chat, direct messages, mutes.
+
+use std::collections::BTreeMap;
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
+use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request, RoomId, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::topic::Topic;
+
+use crate::App;
+use crate::lobby::sessions::SessionId;
+use crate::lobby::topics::Letter;
+
+/// What a connection hears of.
+#[derive(Debug, Default)]
+pub struct Ears {
+    topics: Vec<Topic>,
+    /// By session, so that a new name does not help; with the name they had.
+    muted: BTreeMap<SessionId, Name>,
+}
+
+impl Ears {
+    /// Whether it has subscribed to a topic.
+    #[must_use]
+    pub fn hears_of(&self, topic: Topic) -> bool {
+        self.topics.contains(&topic)
+    }
+
+    /// Whether it wants to hear this session.
+    #[must_use]
+    pub fn hears(&self, from: Option<SessionId>) -> bool {
+        from.is_none_or(|from| !self.muted.contains_key(&from))
+    }
+
+    /// Leaves the topics of a room.
+    pub fn leave_room(&mut self) {
+        self.topics.retain(|topic| !matches!(topic, Topic::RoomChat(_)));
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    /// Its session.
+    pub session: SessionId,
+    /// The room it is in.
+    pub room: Option<RoomId>,
+}
+
+/// What is to be done on the connection itself.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// To be sent to it.
+    pub letters: Vec<Letter>,
+    /// It gives up its seat.
+    pub exits: bool,
+}
+
+/// Does what is asked for.
+///
+/// # Errors
+/// Why not.
+pub fn answer<G: Game>(
+    request: Request,
+    asker: Asker,
+    ears: &mut Ears,
+    app: &App<G>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    match request {
+        Request::Call { name } => {
+            let wanted = Name::new(&name).map_err(|_| Refusal::BadName)?;
+            let called = app.sessions.call(asker.session, &wanted);
+            if called != wanted {
+                effects.letters.push(Letter::new(ServerMsg::Notice(Notice::Called { name: called })));
+            }
+            Ok(())
+        }
+        Request::Subscribe { topic } => subscribe(&topic, asker, ears, app, effects),
+        Request::Unsubscribe { topic } => {
+            let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+            ears.topics.retain(|heard| *heard != topic);
+            Ok(())
+        }
+        Request::Say { topic, text } => say(&topic, &text, asker, app),
+        Request::Tell { to, text } => tell(&to, &text, asker, app),
+        Request::Mute { name } => {
+            let (session, name) = find(&name, app)?;
+            if ears.muted.len() >= MUTED_MAX && !ears.muted.contains_key(&session) {
+                return Err(Refusal::TooMany);
+            }
+            if session == asker.session {
+                return Err(Refusal::NotAllowed);
+            }
+            if ears.muted.insert(session, name).is_none() {
+                app.deliver(session, Some(asker.session), Letter::new(ServerMsg::Notice(Notice::Muted)));
+            }
+            Ok(())
+        }
+        Request::Unmute { name } => {
+            let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
+            let before = ears.muted.len();
+            ears.muted.retain(|_, muted| muted.as_str().to_lowercase() != name.as_str().to_lowercase());
+            if ears.muted.len() < before { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
+        }
+        Request::Report { name, text } => {
+            let (session, name) = find(&name, app)?;
+            let text = Text::new(&text).map_err(|_| Refusal::BadText)?;
+            tracing::warn!(by = asker.session, %session, name = name.as_str(), text = text.as_str(), "reported");
+            Ok(())
+        }
+        Request::Exit => {
+            effects.exits = true;
+            if asker.room.is_some() { Ok(()) } else { Err(Refusal::NotInRoom) }
+        }
+    }
+}
+
+/// How a request ended, as it is told.
+#[must_use]
+pub fn outcome(result: Result<(), Refusal>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(why) => Outcome::Refused(why),
+    }
+}
+
+fn subscribe<G: Game>(
+    topic: &str,
+    asker: Asker,
+    ears: &mut Ears,
+    app: &App<G>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+    match topic {
+        Topic::RoomChat(room) if asker.room != Some(room) => return Err(Refusal::NotAllowed),
+        Topic::RoomFeed(room) if app.directory.get(room).is_none() => return Err(Refusal::NoSuchTopic),
+        Topic::RoomChat(_) | Topic::RoomFeed(_) | Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => {}
+    }
+    if ears.hears_of(topic) {
+        return Ok(());
+    }
+    if ears.topics.len() >= SUBSCRIPTIONS_MAX {
+        return Err(Refusal::TooMany);
+    }
+    ears.topics.push(topic);
+    effects.letters.extend(app.topics.kept(topic, app.clock.now(), |from| !ears.hears(Some(from))));
+    Ok(())
+}
+
+fn say<G: Game>(topic: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(), Refusal> {
+    let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+    match topic {
+        Topic::LobbyChat => {}
+        Topic::RoomChat(room) if asker.room == Some(room) => {}
+        Topic::RoomChat(_) | Topic::RoomFeed(_) | Topic::Leaderboard | Topic::Notices => {
+            return Err(Refusal::NotAllowed);
+        }
+    }
+    let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
+    let text = Text::new(text).map_err(|_| Refusal::BadText)?;
+    app.publish(topic, Some(asker.session), Item::Said { from, text, age_s: 0 });
+    Ok(())
+}
+
+fn tell<G: Game>(to: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(), Refusal> {
+    let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
+    let text = Text::new(text).map_err(|_| Refusal::BadText)?;
+    let (session, _) = find(to, app)?;
+    app.deliver(session, Some(asker.session), Letter::new(ServerMsg::Told { from, text }));
+    Ok(())
+}
+
+fn find<G: Game>(name: &str, app: &App<G>) -> Result<(SessionId, Name), Refusal> {
+    let name = Name::new(name).map_err(|_| Refusal::BadName)?;
+    app.sessions.find(&name).map(|session| (session, name)).ok_or(Refusal::NoSuchPlayer)
+}

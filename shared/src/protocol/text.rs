@@ -1,0 +1,75 @@
+//! What people write to each other: decided once, at the edge, like names.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use thiserror::Error;
+
+use super::limits::TEXT_CHARS_MAX;
+use super::name::shows;
+
+/// A line somebody wrote: 1 to [`TEXT_CHARS_MAX`] characters, none of them a control or a character that reorders text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Text(String);
+
+/// Why a line is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TextError {
+    /// Nothing is left of it.
+    #[error("a message has 1 to {TEXT_CHARS_MAX} visible characters, this one has none")]
+    Empty,
+    /// It is too long.
+    #[error("a message has 1 to {TEXT_CHARS_MAX} characters, this one has {0}")]
+    Long(usize),
+}
+
+impl Text {
+    /// A line from what somebody typed: characters that do not show are dropped, line breaks become spaces.
+    ///
+    /// # Errors
+    /// [`TextError::Empty`] if nothing is left, [`TextError::Long`] if too much is.
+    pub fn new(typed: &str) -> Result<Text, TextError> {
+        // Cut before looking at each character: a megabyte costs no more than a line.
+        let typed = typed.get(..typed.floor_char_boundary(8192)).unwrap_or("");
+        let spaced = typed.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+        let text: String = spaced.filter(|c| shows(*c)).collect();
+        let text = text.trim();
+        match text.chars().count() {
+            0 => Err(TextError::Empty),
+            n if n > TEXT_CHARS_MAX => Err(TextError::Long(n)),
+            _ => Ok(Text(text.to_owned())),
+        }
+    }
+
+    /// The line as text; untrusted, so never as HTML.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let typed = String::deserialize(deserializer)?;
+        Text::new(&typed).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_what_shows_and_html_stays_text() {
+        let text = |typed: &str| Text::new(typed).map(|t| t.as_str().to_owned());
+        assert_eq!(text(" <b>hi</b>\n\u{202e}there\u{0} "), Ok("<b>hi</b> there".to_owned()));
+        assert_eq!(text("\u{200b}\r\n"), Err(TextError::Empty));
+        assert_eq!(text(&"x".repeat(201)), Err(TextError::Long(201)));
+        assert!(text(&"🚀".repeat(200)).is_ok());
+    }
+}
