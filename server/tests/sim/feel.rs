@@ -156,18 +156,18 @@ fn at(sorted: &[f64], quantile: f64) -> f64 {
 }
 
 /// A brain per client, which sees its replica.
-struct Pilots {
+pub struct Pilots {
     brains: Vec<Brain>,
     scene: Scene,
 }
 
 impl Pilots {
-    fn new(seed: u64, players: usize) -> Pilots {
+    pub fn new(seed: u64, players: usize) -> Pilots {
         let brains = (0..players).map(|p| Brain::new(seed.wrapping_add(p as u64 * 31), 0.3 + 0.06 * (p % 10) as f32));
         Pilots { brains: brains.collect(), scene: Scene::default() }
     }
 
-    fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
+    pub fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
         let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
         self.scene.fill(client.replica().records());
         let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at: f64::from(snapshot.0) };

@@ -12,8 +12,10 @@ use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase,
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::link::{LinkProfile, Pipe, Spells};
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{RoomChoice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Outcome, Refusal, RoomChoice, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::token::Token;
+use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 /// The server's clock began this much before the clients', so that nothing works by mistaking one for the other.
@@ -136,6 +138,25 @@ impl<G: Game<Config: Default>> Sim<G> {
         }
     }
 
+    /// A client's socket is lost, and what was on its way with it; the seat is kept.
+    pub fn lose_socket(&mut self, index: usize) {
+        let c = &mut self.clients[index];
+        c.cut = true;
+        if let Some(player) = c.player {
+            self.room.away(player);
+        }
+    }
+
+    /// A client that lost its socket has another one, over the same line.
+    pub fn reconnect(&mut self, index: usize, line: &LinkProfile) {
+        let now = self.now;
+        let c = &mut self.clients[index];
+        (c.down, c.up) = line.pipes(self.config.seed.wrapping_add(index as u64 * 977 + 1));
+        c.session = Session::new(server_time(now));
+        c.cut = false;
+        c.client.handle_open(now);
+    }
+
     /// Whether every client is seated and knows its own state.
     pub fn all_play(&self) -> bool {
         self.clients.iter().all(|c| c.client.phase() == Phase::Playing && c.client.own().is_some())
@@ -159,17 +180,31 @@ impl<G: Game<Config: Default>> Sim<G> {
                     // A socket answers pings even if its program is frozen.
                     SessionOutput::Ping if !c.cut => c.session.handle_alive(now),
                     SessionOutput::Ping => {}
+                    SessionOutput::Hello(resume) => {
+                        let seat = resume.filter(|resume| Some(resume.token.session) == c.player.map(session_of));
+                        match (seat, c.player) {
+                            (Some(resume), Some(player)) => {
+                                let behind = |(cell, ticks): (u16, u8)| {
+                                    (CellId(cell), resume.have.before(u32::from(ticks)))
+                                };
+                                self.outgoing.resume(player, resume.have, resume.cells.iter().copied().map(behind));
+                                self.room.back(player);
+                                c.flow = Flow::default();
+                                let joined = joined::<G>(player, &self.config, self.tick_zero);
+                                c.session.handle_welcome(resume.token, Some(&joined));
+                            }
+                            (_, _) => c.session.handle_welcome(Token { session: 0, signature: [0; 16] }, None),
+                        }
+                    }
+                    SessionOutput::Request(id, _) => {
+                        c.session.handle_outcome(id, Outcome::Refused(Refusal::NotAllowed));
+                    }
                     SessionOutput::Join(name, _) => match self.room.join(name) {
                         Ok(player) => {
                             c.player = Some(player);
                             self.outgoing.reset(player);
-                            c.session.handle_seated(&ServerMsg::Joined {
-                                room: RoomId(1),
-                                player,
-                                tick_hz: G::TICK_HZ,
-                                snapshot_every: self.config.snapshot_every,
-                                tick_zero: self.tick_zero,
-                            });
+                            c.session.handle_seated(&joined::<G>(player, &self.config, self.tick_zero));
+                            c.client.set_token(Token { session: session_of(player), signature: [0; 16] });
                         }
                         Err(_) => c.session.handle_close(CloseCode::RoomFull),
                     },
@@ -237,6 +272,21 @@ impl<G: Game<Config: Default>> Sim<G> {
         while let Some(frame) = c.client.poll_frame() {
             c.up.send(now, frame);
         }
+    }
+}
+
+/// The session of the player in a seat.
+fn session_of(player: PlayerId) -> u64 {
+    u64::from(player.0) + 1
+}
+
+fn joined<G: Game>(player: PlayerId, config: &RoomConfig, tick_zero: MonoTime) -> ServerMsg {
+    ServerMsg::Joined {
+        room: RoomId(1),
+        player,
+        tick_hz: G::TICK_HZ,
+        snapshot_every: config.snapshot_every,
+        tick_zero,
     }
 }
 

@@ -4,5 +4,6 @@
 mod feel;
 mod harness;
 mod rail;
+mod resume;
 mod toy;
 mod whole;

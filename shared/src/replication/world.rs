@@ -12,7 +12,7 @@ use crate::time::Tick;
 pub use super::state::{Placement, WorldState};
 
 /// Ticks of the past a delta may be written against; longer ago gets keyframes. About a second at 60 Hz.
-pub const HISTORY_TICKS: usize = 64;
+pub const HISTORY_TICKS: usize = 144;
 /// A delta over more ticks than this is weighed against the keyframe, and the shorter one is sent.
 const WEIGH_TICKS: u32 = 8;
 
