@@ -157,7 +157,9 @@ async fn a_server_of_another_revision_is_told_in_one_line() {
             while let Some(Ok(_)) = socket.next().await {}
         }
     });
-    for (program, flags) in [(BOT, &["--count", "1"][..]), (LOAD, &["--players", "2", "--seconds", "1"])] {
+    for (program, flags) in
+        [(BOT, &["--count", "1"][..]), (LOAD, &["--players", "2", "--seconds", "1", "--settle", "0"])]
+    {
         let output = run(program, &url, flags).await;
         failed_with(program, &output, &["wrong protocol revision", "4001"]);
     }
@@ -233,10 +235,11 @@ async fn seated(server: &Running, players: u64) {
 }
 
 /// Every key that the report promises, with the keys inside it; each is a number.
-const REPORT: [(&str, &[&str]); 25] = [
+const REPORT: [(&str, &[&str]); 26] = [
     ("players", &[]),
     ("joined", &[]),
     ("refused", &[]),
+    ("in_line", &[]),
     ("dropped", &[]),
     ("rejoined", &[]),
     ("seconds", &[]),
@@ -261,7 +264,8 @@ const REPORT: [(&str, &[&str]); 25] = [
     ("load", &["cpu_cores", "socket_errors", "threads"]),
 ];
 /// Those that may well be 0 in a short run.
-const MAYBE_ZERO: [&str; 8] = [
+const MAYBE_ZERO: [&str; 9] = [
+    "in_line",
     "refused",
     "dropped",
     "rejoined",
@@ -309,7 +313,8 @@ async fn a_load_run_reports_what_the_players_felt() {
     let file = folder.0.join("report.json");
     let path = file.to_string_lossy().into_owned();
     let page = folder.0.join("report.html").to_string_lossy().into_owned();
-    let output = run(LOAD, &url, &["--players", "5", "--seconds", "2", "--json", &path, "--html", &page]).await;
+    let output =
+        run(LOAD, &url, &["--players", "5", "--seconds", "2", "--settle", "0", "--json", &path, "--html", &page]).await;
     assert!(output.status.success(), "{:?}", complaint(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("5 of 5 joined, 0 dropped"));
     let json = std::fs::read_to_string(&file).expect("the report was written");
@@ -327,7 +332,7 @@ async fn a_load_run_reports_what_the_players_felt() {
 async fn an_assertion_sets_the_exit_status() {
     let (server, _folder) = server(100).await;
     let url = format!("ws://{}/ws", server.address);
-    let flags = ["--players", "3", "--seconds", "1", "--assert"];
+    let flags = ["--players", "3", "--seconds", "1", "--settle", "0", "--assert"];
     let held = run(LOAD, &url, &[&flags[..], &["age_p99<30s,dropped<=0,joined>=3"]].concat()).await;
     assert!(held.status.success(), "{:?}", complaint(&held));
     let broken = run(LOAD, &url, &[&flags[..], &["age_p99<1us,dropped<=0"]].concat()).await;
@@ -342,7 +347,20 @@ async fn an_assertion_sets_the_exit_status() {
 async fn players_on_a_mix_of_bad_lines_come_and_go_and_none_counts_as_dropped() {
     let (server, _folder) = server(100).await;
     let url = format!("ws://{}/ws", server.address);
-    let flags = ["--players", "8", "--seconds", "3", "--link", "far:1,wifi:1", "--churn", "1000", "--json", "-"];
+    let flags = [
+        "--players",
+        "8",
+        "--seconds",
+        "3",
+        "--settle",
+        "0",
+        "--link",
+        "far:1,wifi:1",
+        "--churn",
+        "1000",
+        "--json",
+        "-",
+    ];
     let output = run(LOAD, &url, &flags).await;
     assert!(output.status.success(), "{:?}", complaint(&output));
     let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
@@ -358,7 +376,7 @@ async fn players_on_a_mix_of_bad_lines_come_and_go_and_none_counts_as_dropped() 
 async fn a_search_for_the_knee_ends_at_the_level_that_breaks() {
     let (server, _folder) = server(100).await;
     let url = format!("ws://{}/ws", server.address);
-    let flags = ["--find-knee", "2..8x2", "--seconds", "1", "--assert", "joined<=5", "--json", "-"];
+    let flags = ["--find-knee", "2..8x2", "--seconds", "1", "--settle", "0", "--assert", "joined<=5", "--json", "-"];
     let output = run(LOAD, &url, &flags).await;
     assert!(output.status.success(), "{:?}", complaint(&output));
     let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
@@ -379,8 +397,8 @@ async fn the_rate_of_a_server_that_runs_already_is_not_ours_to_set() {
 async fn a_load_run_in_which_not_all_can_join_fails_and_still_reports() {
     let (server, _folder) = server(2).await;
     let url = format!("ws://{}/ws", server.address);
-    let output = run(LOAD, &url, &["--players", "3", "--seconds", "1", "--json", "-"]).await;
-    failed_with(LOAD, &output, &["1 players could not join", "room is full", "4006"]);
+    let output = run(LOAD, &url, &["--players", "3", "--seconds", "1", "--settle", "0", "--json", "-"]).await;
+    failed_with(LOAD, &output, &["1 players could not join", "1 still in line for a seat"]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
     assert_eq!((&report["players"], &report["joined"]), (&3.into(), &2.into()), "{report}");
     server.end().await;

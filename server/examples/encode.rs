@@ -12,7 +12,7 @@ use broadside_shared::arena::Arena;
 use broadside_shared::arena::spar::Sparring;
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::replication::viewer::{Thinning, Viewer};
-use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
+use broadside_shared::replication::world::{HISTORY_TICKS, Placement, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 
 /// Ticks between two snapshots of a player: 20 Hz.
@@ -41,7 +41,7 @@ fn main() {
         "| players | records | capture us per tick | encode us per tick | encode ns per record | assemble ns per frame | served per blob |"
     );
     println!("|---|---|---|---|---|---|---|");
-    for players in [100u16, 500, 1000, 2000] {
+    for players in [100u16, 500, 1000, 2000, 3000] {
         measure(players, seconds);
     }
 }
@@ -50,18 +50,21 @@ fn measure(players: u16, seconds: u32) {
     let mut battle = Sparring::new(1, &vec![0.5; usize::from(players)]);
     let mut history = WorldHistory::new(Arena::KINDS);
     let mut viewers = vec![Viewer::default(); usize::from(players)];
-    let (mut placement, mut times, mut frame) = (Placement::default(), Times::default(), Vec::new());
+    let (mut placement, mut times, mut frame) = (Placement::every(EVERY), Times::default(), Vec::new());
+    // As in a room, a state is used again once the history has let go of it.
+    let mut states: Vec<Arc<WorldState>> = (0..HISTORY_TICKS + 2).map(|_| Arc::default()).collect();
     // The arena needs a while to grow to its crowd.
     let from = Arena::TICK_HZ * 15;
     battle.run(from);
     for tick in from + 1..=from + seconds * Arena::TICK_HZ {
         battle.run(1);
+        states.rotate_left(1);
         let began = Instant::now();
-        let mut state = WorldState::default();
+        let state = Arc::get_mut(&mut states[0]).expect("the history is shorter than this ring");
         state.capture(battle.arena(), Tick(tick), &mut placement);
         times.capture += began.elapsed();
         times.records += state.records().len() as u64;
-        history.push(Arc::new(state));
+        history.push(Arc::clone(&states[0]));
         let due: Vec<usize> = (0..viewers.len()).filter(|p| (tick + *p as u32).is_multiple_of(EVERY)).collect();
         let mut again: Vec<Viewer> = due.iter().map(|p| viewers[*p].clone()).collect();
         let focus = |player: usize| battle.arena().own(PlayerId(player as u16)).map(Arena::focus).unwrap_or_default();

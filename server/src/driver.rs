@@ -178,7 +178,7 @@ impl<'a, G: Game> Driver<'a, G> {
         let free = u32::from(self.capacity.saturating_sub(self.room.players()));
         let admitted = self.line.admitted(free, self.governor.level());
         for _ in 0..admitted {
-            let Some(asking) = self.line.next() else { break };
+            let Some(asking) = self.line.pop() else { break };
             match self.room.join(asking.name) {
                 Ok(player) => self.seat(player, asking.peer),
                 // The line and the room disagree on the free seats: keep them for the next tick.

@@ -13,7 +13,7 @@ use broadside_bots::load::assertion::Assertion;
 use broadside_bots::load::health;
 use broadside_bots::load::knee::{self, KneeRange};
 use broadside_bots::load::mix::LinkMix;
-use broadside_bots::load::run::{Measured, Row, Run};
+use broadside_bots::load::run::{Row, Run};
 use broadside_bots::load::spawn::{Server, ServerPlan};
 use broadside_bots::report::{Pictures, Report, page};
 use broadside_bots::socket::{Target, connect};
@@ -45,6 +45,10 @@ struct Args {
     /// Seconds to measure once all have joined, 1 to 86400; with --find-knee, for each level
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
     seconds: u64,
+
+    /// Seconds between the last join and the measuring, 0 to 600: the arena grows with its players, and they need time to spread
+    #[arg(long, default_value_t = 8.0, value_name = "SECONDS", value_parser = |text: &str| in_range::<f64>(text, 0.0..=600.0, " seconds"))]
+    settle: f64,
 
     /// Joins per second, 1 to 5000
     #[arg(long, default_value_t = 200.0, value_name = "PER SECOND", value_parser = |text: &str| in_range::<f64>(text, 1.0..=5000.0, " per second"))]
@@ -177,6 +181,7 @@ fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
         link: args.link.clone(),
         players,
         rate: args.rate,
+        settle: Duration::from_secs_f64(args.settle),
         steady: Duration::from_secs(args.seconds),
         full_every: args.full_every,
         skill: args.skill,
@@ -197,21 +202,14 @@ struct Outcome {
 fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let ramp = (plan.players as f64 / plan.rate).ceil() as u64 + 1;
     let levels = args.find_knee.map_or(1, |range| range.levels().len() as u64);
-    let mut run = Run::start(plan.clone(), stop, ramp + levels * (args.seconds + 1))?;
-    let mut pictures = Pictures::default();
-    let mut report = match args.find_knee {
+    let mut run = Run::start(plan.clone(), stop, ramp + levels * (args.seconds + args.settle as u64))?;
+    let (mut report, pictures) = match args.find_knee {
         None => {
             run.ramp(plan.players);
             let measured = run.measure(plan.steady);
-            pictures = Pictures::new(&measured);
-            Report::new(plan, &measured)
+            (Report::new(plan, &measured), Pictures::new(&measured))
         }
-        Some(range) => {
-            let summed = |measured: &Measured| Report::new(plan, measured);
-            let (found, mut report) = knee::search(&mut run, range, plan.steady, args.assert.as_ref(), summed);
-            report.knee = Some(found);
-            report
-        }
+        Some(range) => knee::search(&mut run, range, plan, args.assert.as_ref()),
     };
     if let (Some(assertion), None) = (&args.assert, &report.knee) {
         report.assertions = assertion.judge(&report);

@@ -18,7 +18,7 @@ impl Bar {
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:20} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:12} {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));
@@ -29,13 +29,12 @@ impl Bar {
     pub fn show(&self, row: &Row, players: usize) {
         self.0.inc(1);
         let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        let in_line = if row.in_line > 0 { format!(", {} in line", row.in_line) } else { String::new() };
+        let lost = if row.lost > 0 { format!(", {} lost", row.lost) } else { String::new() };
         self.0.set_message(format!(
-            "{} {}/{players} in, {} in line, {} lost  {:.0} snapshots/s ({:.1} %)  age p99 {:.0} ms  server {} cores  load {} \
-             cores, {:.1} ms late",
+            "{} {}/{players}{in_line}{lost}  {:.0}/s {:.1} %  age p99 {:.0} ms  cores: server {} load {}, {:.1} ms late",
             row.phase,
             row.playing,
-            row.in_line,
-            row.lost,
             row.snapshots_per_s,
             row.share * 100.0,
             row.age_ms_p99,

@@ -31,14 +31,13 @@ pub struct Window {
     pub effects: Histogram<u32>,
     /// Times from a connection's begin to its first snapshot, in microseconds.
     pub joins: Histogram<u32>,
-    /// Distances by which full clients had to correct their own position, in thousandths of a world unit; 0 where it was right.
+    /// Distances by which full clients had to correct their own position other than for a new ship, in thousandths of a world
+    /// unit; 0 where it was right.
     pub errors: Histogram<u32>,
     /// How late the players' acts ran, in microseconds: the load tester's own lateness.
     pub lateness: Histogram<u32>,
     /// Snapshots received.
     pub snapshots: u64,
-    /// Of those, by full clients.
-    pub full_snapshots: u64,
     /// Bytes received, WebSocket headers included.
     pub bytes_down: u64,
     /// Bytes sent, WebSocket headers included.
@@ -65,7 +64,6 @@ impl Default for Window {
             errors: times(),
             lateness: times(),
             snapshots: 0,
-            full_snapshots: 0,
             bytes_down: 0,
             bytes_up: 0,
             records: 0,
@@ -93,7 +91,6 @@ impl Window {
             let _ = into.add(from);
         }
         self.snapshots += other.snapshots;
-        self.full_snapshots += other.full_snapshots;
         self.bytes_down += other.bytes_down;
         self.bytes_up += other.bytes_up;
         self.records += other.records;

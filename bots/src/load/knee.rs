@@ -1,13 +1,13 @@
 //! The knee: more and more players until an assertion breaks.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::Serialize;
 
+use super::LoadPlan;
 use super::assertion::{Assertion, Judgement};
 use super::run::Run;
-use crate::report::Report;
+use crate::report::{Pictures, Report};
 
 /// What must hold where nobody says: claims about figures that the server does not tell are left out.
 pub const DEFAULT: &str = "age_p99<120ms,share_min>0.9,share>0.99,dropped<=0,refused<=0,missed_share<=0.1%,governor_level<=0,lateness_p99<10ms";
@@ -103,39 +103,37 @@ pub struct Knee {
 }
 
 /// Raises the players level by level until a claim breaks. Gives the report of the last level that held, or of the first
-/// if none did.
-pub fn search(
-    run: &mut Run,
-    range: KneeRange,
-    length: Duration,
-    assertion: Option<&Assertion>,
-    report: impl Fn(&super::run::Measured) -> Report,
-) -> (Knee, Report) {
+/// if none did, with the search in it.
+///
+/// # Panics
+/// Never: a range has a first level, and the default assertion is one.
+pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Option<&Assertion>) -> (Report, Pictures) {
     let default: Assertion = DEFAULT.parse().expect("the default is an assertion");
     let mut knee = Knee { players: None, assertion: assertion.unwrap_or(&default).text(), levels: Vec::new() };
-    let mut best: Option<Report> = None;
+    let mut best: Option<(Report, Pictures)> = None;
     for players in range.levels() {
         run.ramp(players);
-        let measured = run.measure(length);
+        let measured = run.measure(plan.steady);
+        let (reached, pictures) = (Report::new(plan, &measured), Pictures::new(&measured));
         if measured.stopped {
-            best.get_or_insert_with(|| report(&measured));
+            best.get_or_insert((reached, pictures));
             break;
         }
-        let reached = report(&measured);
         let claims = assertion.cloned().unwrap_or_else(|| default.measured_in(&reached));
         let failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
         let held = failed.is_empty();
         knee.levels.push(level(players, &reached, failed));
         if held {
             knee.players = Some(players);
-            best = Some(reached);
+            best = Some((reached, pictures));
         } else {
-            best.get_or_insert(reached);
+            best.get_or_insert((reached, pictures));
             break;
         }
     }
-    let report = best.expect("a range has a first level");
-    (knee, report)
+    let (mut report, pictures) = best.expect("a range has a first level");
+    report.knee = Some(knee);
+    (report, pictures)
 }
 
 fn level(players: usize, report: &Report, failed: Vec<Judgement>) -> Level {

@@ -129,8 +129,13 @@ impl Mind {
     }
 
     fn take_message(&mut self, payload: &[u8], around: &mut Around) -> Result<(), PlayError> {
+        let respawns = self.respawns();
         if let Received::Snapshot(arrival) = self.client.handle_frame(around.now, payload)? {
             self.count(&arrival, around);
+            // A new ship elsewhere is counted as a correction, but nobody could have predicted it.
+            if self.full && self.respawns() == respawns {
+                around.window.errors.saturating_record((f64::from(arrival.corrected_units) * 1000.0) as u64);
+            }
         }
         self.poll(around);
         Ok(())
@@ -179,7 +184,8 @@ impl Mind {
         let now = around.now;
         if self.newest.is_none() {
             around.window.joins.saturating_record(now.us_since(self.began));
-            self.sample_at = now;
+            // Somewhere in a tick, so that samples do not keep step with snapshots.
+            self.sample_at = now.plus_us(around.rng.u64(0..TICK_US));
             self.counted_from = now;
         }
         self.newest = Some((now, (arrival.age_ms.max(0.0) * 1000.0) as u64));
@@ -201,10 +207,10 @@ impl Mind {
             window.in_view.0 += self.in_view(Arena::focus(own));
             window.in_view.1 += 1;
         }
-        if self.full {
-            window.full_snapshots += 1;
-            window.errors.saturating_record((f64::from(arrival.corrected_units) * 1000.0) as u64);
-        }
+    }
+
+    fn respawns(&self) -> u64 {
+        self.client.stats().corrections[Interference::Respawn as usize]
     }
 
     /// How many records lie within the view around a point.
@@ -254,5 +260,3 @@ impl Mind {
         std::mem::replace(&mut self.tally, Tally { index, full, ..Tally::default() })
     }
 }
-
-const _: () = assert!(Interference::ALL.len() == 6, "the report names each cause");

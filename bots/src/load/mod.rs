@@ -5,7 +5,7 @@
 //! | [`run`] | a run from ramp to drain, as the main thread sees it |
 //! | [`engine`] | the threads that run the players |
 //! | [`peer`], [`mind`] | one player: its connection, and what it does and counts |
-//! | [`wire`], [`handshake`], [`line`] | frames, the opening handshake, and the simulated line a player is behind |
+//! | [`wire`], [`handshake`], [`mod@line`] | frames, the opening handshake, and the simulated line a player is behind |
 //! | [`figures`] | what is counted, by all together and by each player |
 //! | [`mix`] | which lines the players are on |
 //! | [`metrics`] | what the server says of itself |
@@ -49,6 +49,9 @@ pub struct LoadPlan {
     pub players: usize,
     /// Joins per second.
     pub rate: f64,
+    /// Time from the last join to the measured phase: names and first pictures are on their way until then, and the arena grows
+    /// with its players and they spread in it.
+    pub settle: Duration,
     /// Length of the measured phase.
     pub steady: Duration,
     /// Every how many players one runs the full client and the brain; the others decode all they get and fly a pattern.

@@ -15,10 +15,10 @@ use super::figures::{Tally, Window};
 use super::health;
 use super::metrics::{Scrape, ServerFigures};
 
-/// Time from the last join to the measured phase: names and first pictures are on their way until then.
-const SETTLE: Duration = Duration::from_secs(1);
 /// Longest time without anybody getting on for which joins are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same when all that have no seat are in line for one: the rooms are full.
+const PATIENCE_IN_LINE: Duration = Duration::from_secs(5);
 /// Time between two looks of the main thread.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub struct Row {
     /// Its end, in seconds since the run began.
     pub at_s: f64,
-    /// Ramp, steady or drain.
+    /// Ramp or steady.
     pub phase: &'static str,
     /// Players that play.
     pub playing: usize,
@@ -63,6 +63,8 @@ pub struct Measured {
     pub joined: usize,
     /// Players that could not join until its end.
     pub refused: usize,
+    /// Players that were in line for a seat at its end.
+    pub in_line: usize,
     /// Players that had lost their connection by its end.
     pub dropped: usize,
     /// Its length in seconds.
@@ -94,6 +96,8 @@ pub struct Run {
     phase: &'static str,
     /// Of the phase so far.
     total: Window,
+    /// Of the second so far: what a phase that ended in it has delivered.
+    carried: Window,
     joins: hdrhistogram::Histogram<u32>,
     rows: Vec<Row>,
     second: (Instant, Option<f64>, Option<f64>),
@@ -138,6 +142,7 @@ impl Run {
             alone,
             phase: "ramp",
             total: Window::default(),
+            carried: Window::default(),
             joins: super::times(),
             rows: Vec::new(),
             second: (Instant::now(), cpu, health::cpu_seconds()),
@@ -145,7 +150,8 @@ impl Run {
         })
     }
 
-    /// Lets players join until there are so many, and waits until each has a seat or has been refused.
+    /// Lets players join until there are so many, waits until each has a seat or has been refused, and then until they have
+    /// settled.
     pub fn ramp(&mut self, players: usize) {
         self.phase = "ramp";
         let shared = Arc::clone(&self.shared);
@@ -159,12 +165,13 @@ impl Run {
             if now != (last.0, last.1) || wanted < players {
                 last = (now.0, now.1, Instant::now());
             }
-            if now.0 >= players || last.2.elapsed() > PATIENCE || self.stopped() {
+            let patience = if now.0 + now.1 >= players { PATIENCE_IN_LINE } else { PATIENCE };
+            if now.0 >= players || last.2.elapsed() > patience || self.stopped() {
                 break;
             }
             self.look();
         }
-        let settled = Instant::now() + SETTLE;
+        let settled = Instant::now() + shared.plan.settle;
         while Instant::now() < settled && !self.stopped() && self.anybody() {
             self.look();
         }
@@ -182,7 +189,9 @@ impl Run {
         }
         let seconds = began.elapsed().as_secs_f64();
         let after = Scrape::fetch(self.shared.address);
-        let load_cores = health::cpu_seconds().zip(cpu).map(|(now, then)| (now - then) / seconds.max(1e-9));
+        // Of a phase that was stopped as soon as it began nothing can be said.
+        let load_cores =
+            health::cpu_seconds().zip(cpu).filter(|_| seconds > 0.1).map(|(now, then)| (now - then) / seconds);
         self.shared.churning.store(false, Ordering::Relaxed);
         let tallies = self.next_phase("ramp");
         let window = std::mem::take(&mut self.total);
@@ -198,6 +207,7 @@ impl Run {
             players: count(&self.shared.wanted),
             joined,
             refused: count(&self.shared.refused),
+            in_line: self.shared.sum(|desk| &desk.in_line),
             dropped: count(&self.shared.dropped),
             seconds,
             window,
@@ -257,6 +267,7 @@ impl Run {
                     tallies.extend(delivery.tallies);
                     let _ = self.joins.add(&delivery.window.joins);
                     self.total.add(&delivery.window);
+                    self.carried.add(&delivery.window);
                     break;
                 }
                 drop(delivered);
@@ -280,10 +291,16 @@ impl Run {
         if seconds < 1.0 {
             return;
         }
+        if self.phase == "drain" {
+            return;
+        }
         let mut window = Window::default();
         for desk in &self.shared.desks {
             window.add(&std::mem::take(&mut *lock(&desk.window)));
         }
+        let _ = self.joins.add(&window.joins);
+        self.total.add(&window);
+        window.add(&std::mem::take(&mut self.carried));
         let server = self
             .alone
             .as_ref()
@@ -317,8 +334,6 @@ impl Run {
         self.second = (Instant::now(), server, load);
         self.bar.show(&row, count(&self.shared.wanted));
         self.rows.push(row);
-        let _ = self.joins.add(&window.joins);
-        self.total.add(&window);
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Report {
     pub joined: usize,
     /// Players that could not join.
     pub refused: usize,
+    /// Players that were still in line for a seat at the end.
+    pub in_line: usize,
     /// Players that lost their connection after they had joined; leaving on purpose is not that.
     pub dropped: usize,
     /// Times that a player left on purpose and came back.
@@ -61,7 +63,8 @@ pub struct Report {
     /// Time from the sampling of an input to the arrival of the snapshot in which it has had its effect, in milliseconds. What
     /// acknowledges an input shows its effect too, so these are the same times.
     pub input_to_effect_ms: Times,
-    /// Distance by which full clients had to correct their own position, over all their snapshots, in world units.
+    /// Distance by which full clients had to correct their own position, over all their snapshots but those that brought a new
+    /// ship, in world units.
     pub prediction_error: Error,
     /// Corrections per full client and minute.
     pub corrections_per_min: f64,
@@ -273,6 +276,7 @@ impl Report {
             players: measured.players,
             joined: measured.joined,
             refused: measured.refused,
+            in_line: measured.in_line,
             dropped: measured.dropped,
             rejoined: window.rejoined,
             seconds: round(measured.seconds),
@@ -326,7 +330,7 @@ impl Report {
             server_unavailable: server.unavailable.clone(),
             server,
             load: LoadHealth::new(plan, measured),
-            first_error: measured.first_error.clone(),
+            first_error: measured.first_error.clone().or_else(|| still_in_line(measured.in_line)),
             assertions: Vec::new(),
             knee: None,
         }
@@ -354,6 +358,10 @@ impl LoadHealth {
             overloaded: busy || lateness_ms.p99 > LATE_MS,
         }
     }
+}
+
+fn still_in_line(players: usize) -> Option<String> {
+    (players > 0).then(|| format!("{players} still in line for a seat: the rooms are full"))
 }
 
 fn worst(plan: &LoadPlan, tallies: &[Tally]) -> Worst {

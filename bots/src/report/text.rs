@@ -42,6 +42,9 @@ impl Report {
     fn players(&self, f: &mut Formatter<'_>) -> Result {
         let r = self;
         write!(f, "players          {} of {} joined, {} dropped", r.joined, r.players, r.dropped)?;
+        if r.refused + r.in_line > 0 {
+            write!(f, ", {} refused, {} still in line", r.refused, r.in_line)?;
+        }
         if r.rejoined > 0 {
             write!(f, ", {} left and came back", r.rejoined)?;
         }

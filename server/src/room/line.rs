@@ -52,7 +52,7 @@ impl<T> Line<T> {
     }
 
     /// The next one, who leaves the line.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         let next = self.waiting.pop_front();
         self.untold = self.untold.min(self.waiting.len());
         next
@@ -102,7 +102,7 @@ mod tests {
             ticks += 1;
             let admitted = line.admitted(5000, 0);
             assert!(admitted <= SEATED_PER_TICK);
-            seated.extend((0..admitted).filter_map(|_| line.next()));
+            seated.extend((0..admitted).filter_map(|_| line.pop()));
         }
         assert!(seated.iter().copied().eq(0..1000));
         assert!(ticks <= 126, "{ticks} ticks at 60 Hz");
@@ -117,7 +117,7 @@ mod tests {
         let mut places = Vec::new();
         for _ in 0..120 {
             for _ in 0..line.admitted(1, 1) {
-                line.next();
+                line.pop();
             }
             line.remove(|who| *who == 30);
             places.extend(line.told().filter(|(_, who)| **who == 39).map(|(place, _)| place));

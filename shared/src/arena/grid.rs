@@ -3,17 +3,17 @@
 //! Things are entered into every square their circle (reach included) touches, so that a question is one look into one
 //! square. The answer lists indices in rising order, which makes every rule that reads it ordered too.
 
-use glam::Vec2;
+use std::ops::Range;
 
-use crate::math;
+use glam::Vec2;
 
 /// The squares around the origin and what lies in each.
 #[derive(Debug)]
 pub(super) struct Grid {
-    /// Squares per world unit. Their width is a power of two, so that this multiplies exactly as that divides.
+    /// Squares per world unit.
     scale: f32,
     /// Squares per row; the table spans the things it holds and clamps everything further out to its rim.
-    side: i32,
+    side: u32,
     /// Entries of square `i` are `items[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
     items: Vec<u16>,
@@ -30,26 +30,24 @@ struct Added {
     reach: f32,
 }
 
-/// The first and last column and row of a block of squares.
+/// A block of squares: first column and row, and those behind the last.
 #[derive(Debug, Clone, Copy)]
 struct Block {
-    columns: (i32, i32),
-    rows: (i32, i32),
+    columns: (u32, u32),
+    rows: (u32, u32),
 }
 
 impl Block {
-    /// The first and last square of each row.
-    fn rows(self, side: i32) -> impl Iterator<Item = std::ops::RangeInclusive<usize>> {
-        (self.rows.0..=self.rows.1)
-            .map(move |row| (row * side + self.columns.0) as usize..=(row * side + self.columns.1) as usize)
+    /// The squares of each row.
+    #[inline]
+    fn rows(self, side: u32) -> impl Iterator<Item = Range<usize>> {
+        (self.rows.0..self.rows.1)
+            .map(move |row| (row * side + self.columns.0) as usize..(row * side + self.columns.1) as usize)
     }
 }
 
 impl Grid {
-    /// # Panics
-    /// If the width of a square is not a power of two.
     pub(super) fn new(width: f32) -> Self {
-        assert!(width.to_bits().trailing_zeros() >= 23, "width {width}: must be a power of two");
         let mut grid = Grid {
             scale: 1.0 / width,
             side: 1,
@@ -77,7 +75,7 @@ impl Grid {
 
     /// Sorts what was added into squares.
     pub(super) fn build(&mut self) {
-        let side = ((self.extent * self.scale) as i32 + 1) * 2;
+        let side = ((self.extent * self.scale) as u32 + 1) * 2;
         self.side = side;
         self.blocks.clear();
         self.starts.clear();
@@ -85,7 +83,9 @@ impl Grid {
         for added in &self.added {
             let reach = Vec2::splat(added.reach);
             let block = block(self.scale, side, added.at - reach, added.at + reach);
-            block.rows(side).flatten().for_each(|square| self.starts[square] += 1);
+            for squares in block.rows(side) {
+                self.starts[squares].iter_mut().for_each(|count| *count += 1);
+            }
             self.blocks.push(block);
         }
         let mut end = 0;
@@ -97,18 +97,21 @@ impl Grid {
         self.items.resize(end as usize, 0);
         // From the last to the first, each square filled from its end: leaves every start in place and the indices rising.
         for (added, block) in self.added.iter().zip(&self.blocks).rev() {
-            for square in block.rows(side).flatten() {
-                let start = &mut self.starts[square];
-                *start -= 1;
-                self.items[*start as usize] = added.index;
+            for squares in block.rows(side) {
+                for start in &mut self.starts[squares] {
+                    *start -= 1;
+                    self.items[*start as usize] = added.index;
+                }
             }
         }
     }
 
     /// Everything whose circle touches the square of `point`, in rising order.
+    #[inline]
     pub(super) fn at(&self, point: Vec2) -> &[u16] {
-        let square = line(self.scale, self.side, point.y) * self.side + line(self.scale, self.side, point.x);
-        self.squares(square as usize..=square as usize)
+        let line = |coordinate| line(self.scale, self.side, coordinate);
+        let square = (line(point.y) * self.side + line(point.x)) as usize;
+        self.squares(square..square + 1)
     }
 
     /// Everything whose circle touches a rectangle, and perhaps a little more; some of it several times, in no order.
@@ -118,20 +121,24 @@ impl Grid {
     }
 
     /// What lies in some squares of a row.
-    fn squares(&self, squares: std::ops::RangeInclusive<usize>) -> &[u16] {
-        &self.items[self.starts[*squares.start()] as usize..self.starts[*squares.end() + 1] as usize]
+    #[inline]
+    fn squares(&self, squares: Range<usize>) -> &[u16] {
+        &self.items[self.starts[squares.start] as usize..self.starts[squares.end] as usize]
     }
 }
 
 /// The squares that a rectangle touches.
-fn block(scale: f32, side: i32, low: Vec2, high: Vec2) -> Block {
+#[inline]
+fn block(scale: f32, side: u32, low: Vec2, high: Vec2) -> Block {
     let line = |coordinate| line(scale, side, coordinate);
-    Block { columns: (line(low.x), line(high.x)), rows: (line(low.y), line(high.y)) }
+    Block { columns: (line(low.x), line(high.x) + 1), rows: (line(low.y), line(high.y) + 1) }
 }
 
-/// The column or row of a coordinate.
-fn line(scale: f32, side: i32, coordinate: f32) -> i32 {
-    math::floor(coordinate * scale).saturating_add(side / 2).clamp(0, side - 1)
+/// The column or row of a coordinate. All that matters is that it never falls while the coordinate rises: so the sum may round, and
+/// the conversion may cut off what is below 0.
+#[inline]
+fn line(scale: f32, side: u32, coordinate: f32) -> u32 {
+    ((coordinate * scale + (side / 2) as f32) as u32).min(side - 1)
 }
 
 #[cfg(test)]

@@ -338,6 +338,24 @@ mod tests {
     use crate::arena::Arena;
 
     #[test]
+    fn a_client_that_only_decodes_sends_inputs_and_has_the_state_the_server_told() {
+        let mut arena = Arena::new(&Default::default(), 1);
+        arena.join(PlayerId(0), Tick(1), &mut Vec::new());
+        let mut own = arena.own(PlayerId(0)).expect("seated").clone();
+        let mut prediction = Prediction::<Arena>::of(Detail::Decode);
+        let (around, input) = (Default::default(), crate::arena::input::ArenaInput { aim: 77, ..Default::default() });
+        prediction.reconcile(MonoTime(0), Tick(10), own.clone(), &around);
+        (0..20).for_each(|_| prediction.advance(&input, &around));
+        assert_eq!((prediction.tick(), prediction.own()), (Tick(30), Some(&own)));
+        assert_eq!(prediction.inputs_from(Tick(28)).as_slice(), [input; 3]);
+        assert_eq!(prediction.inputs_from(Tick(0)).len(), SAMPLES_MAX);
+        // What the server says is the state at once, and never takes the client back in time.
+        own.position = Vec2::X * 50.0;
+        assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &around), None);
+        assert_eq!((prediction.tick(), prediction.own(), prediction.authority()), (Tick(30), Some(&own), Some(&own)));
+    }
+
+    #[test]
     fn hidden_prediction_leaves_what_the_server_said_between_its_snapshots() {
         let mut arena = Arena::new(&Default::default(), 1);
         arena.join(PlayerId(0), Tick(1), &mut Vec::new());

@@ -41,7 +41,7 @@ const NARROW: u32 = 16;
 pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
     hold: u64,
-    /// Bits in `hold`, 0..=63. Whole words go out: byte by byte took three times as long.
+    /// Bits in `hold`, 0..=63. Whole words go out, and not byte by byte.
     held: u32,
 }
 
@@ -60,6 +60,13 @@ impl<'a> BitWriter<'a> {
     /// Appends one bit.
     pub fn flag(&mut self, value: bool) {
         self.put(u64::from(value), 1);
+    }
+
+    /// Appends flags: the low `count` bits of `flags`, 0..=64, the lowest first; the others are 0.
+    pub fn flags(&mut self, flags: u64, count: u32) {
+        let low = count.min(32);
+        self.put(flags & ((1 << low) - 1), low);
+        self.put(flags >> 32, count - low);
     }
 
     /// Appends a float exactly, 32 bits.
@@ -95,6 +102,7 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Appends the `bits` bits of `value`, 0..=63; the others are 0.
+    #[inline]
     fn put(&mut self, value: u64, bits: u32) {
         self.hold |= value << self.held;
         self.held += bits;
@@ -266,6 +274,23 @@ mod tests {
                 assert_eq!(r.bits(32), Ok(n));
             }
             assert_eq!(r.finish(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn many_flags_are_the_same_as_one_after_the_other() {
+        for count in 0..=64 {
+            let flags = 0x9e37_79b9_7f4a_7c15_u64 & (u64::MAX.checked_shr(64 - count).unwrap_or(0));
+            let (mut at_once, mut singly) = (Vec::new(), Vec::new());
+            let mut w = BitWriter::new(&mut at_once);
+            w.flag(true);
+            w.flags(flags, count);
+            w.finish();
+            let mut w = BitWriter::new(&mut singly);
+            w.flag(true);
+            (0..count).for_each(|at| w.flag(flags & (1 << at) != 0));
+            w.finish();
+            assert_eq!(at_once, singly, "{count}");
         }
     }
 

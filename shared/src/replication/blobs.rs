@@ -134,12 +134,23 @@ struct LocalBlob {
 }
 
 /// Blobs by key, forgotten all at once: open addressing in arrays that are kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LocalBlobs {
     blobs: Vec<LocalBlob>,
     /// Index into `blobs` plus one, or 0; a power of two in size, and at most half full.
     table: Vec<u32>,
     bytes: Vec<u8>,
+}
+
+impl Default for LocalBlobs {
+    /// With room for the few of usual ticks, so that none of them has to make it.
+    fn default() -> Self {
+        LocalBlobs {
+            blobs: Vec::with_capacity(Self::TABLE_MIN / 2),
+            table: vec![0; Self::TABLE_MIN],
+            bytes: Vec::with_capacity(Self::TABLE_MIN * 16),
+        }
+    }
 }
 
 impl LocalBlobs {
@@ -193,7 +204,7 @@ impl LocalBlobs {
     }
 
     fn grow(&mut self) {
-        let size = (self.table.len() * 2).max(Self::TABLE_MIN);
+        let size = self.table.len() * 2;
         self.table.clear();
         self.table.resize(size, 0);
         for at in 0..self.blobs.len() {

@@ -24,6 +24,8 @@ impl CellId {
     pub const SIZE: f32 = 512.0;
     /// Bits of a position relative to a cell.
     pub const LOCAL_BITS: u32 = 12;
+    /// Rows of cells.
+    pub const ROWS: usize = SIDE as usize;
     /// How many cells there can be.
     pub const COUNT: u16 = (SIDE * SIDE) as u16;
 
@@ -33,6 +35,12 @@ impl CellId {
     pub fn of(point: Vec2) -> CellId {
         let (column, row) = (index(point.x), index(point.y));
         CellId((row * SIDE + column) as u16)
+    }
+
+    /// Its row, 0..[`CellId::ROWS`], by rising y.
+    #[must_use]
+    pub fn row(self) -> usize {
+        usize::from(self.0) / SIDE as usize
     }
 
     /// The smallest x and y of the cell, in position steps.
@@ -134,20 +142,17 @@ impl CellBlock {
 
     /// The place of a cell among those of the block in order of number; `None` if it is not one of them.
     #[must_use]
+    #[inline]
     pub fn place(&self, cell: CellId) -> Option<usize> {
-        let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
-        self.holds(cell).then(|| ((row - self.rows.0) * self.width() + column - self.columns.0) as usize)
+        let (row, column) = (i32::from(cell.0) / SIDE - self.rows.0, i32::from(cell.0) % SIDE - self.columns.0);
+        let inside = row >= 0 && column >= 0 && row <= self.rows.1 - self.rows.0 && column < self.width();
+        inside.then(|| (row * self.width() + column) as usize)
     }
 
-    /// The cells that two blocks share, row by row, as ranges of their places in `of`.
-    pub fn rows_in(&self, of: &CellBlock) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
-        let (of, width) = (*of, of.width());
-        let columns = (self.columns.0.max(of.columns.0), self.columns.1.min(of.columns.1));
-        let rows = self.rows.0.max(of.rows.0)..=self.rows.1.min(of.rows.1);
-        rows.filter(move |_| columns.0 <= columns.1).map(move |row| {
-            let start = (row - of.rows.0) * width - of.columns.0;
-            (start + columns.0) as usize..(start + columns.1 + 1) as usize
-        })
+    /// The rows it spans: [`CellId::row`].
+    #[must_use]
+    pub fn rows(&self) -> std::ops::RangeInclusive<usize> {
+        self.rows.0.max(0) as usize..=self.rows.1.max(0) as usize
     }
 
     /// Of a row of three around the cell in `place` (row 0 is the one of smaller y, 1 its own, 2 that of larger y): the places
@@ -218,27 +223,11 @@ mod tests {
     fn a_block_grows_to_hold_what_it_is_to_and_stays_within_the_world() {
         let mut block = CellBlock::default();
         assert_eq!((block.len(), block.is_empty(), block.widened().len()), (0, true, 0));
+        assert!((0..CellId::COUNT).all(|cell| block.place(CellId(cell)).is_none()));
         block.include(CellId(0));
         assert_eq!((block.len(), block.place(CellId(0)), block.place(CellId(1))), (1, Some(0), None));
         assert_eq!(block.widened().len(), 4, "nothing beyond the rim");
         block.include(CellId(CellId::COUNT - 1));
         assert_eq!(block.widened().len(), usize::from(CellId::COUNT));
-    }
-
-    #[test]
-    fn the_rows_that_two_blocks_share_hold_the_cells_that_are_in_both() {
-        let mut rng = fastrand::Rng::with_seed(13);
-        for _ in 0..300 {
-            let mut block = || {
-                let mut unit = || rng.f32() - 0.5;
-                CellBlock::around(Vec2::new(unit(), unit()) * 70_000.0, Vec2::new(unit(), unit()).abs() * 20_000.0)
-            };
-            let (one, other) = (block(), block());
-            let shared: Vec<usize> = one.rows_in(&other).flatten().collect();
-            let expected: Vec<usize> = one.cells().filter_map(|cell| other.place(cell)).collect();
-            assert_eq!(shared, expected);
-        }
-        let all = CellBlock::around(Vec2::ZERO, Vec2::splat(80_000.0));
-        assert_eq!(all.rows_in(&CellBlock::default()).count(), 0);
     }
 }

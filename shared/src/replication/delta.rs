@@ -2,7 +2,7 @@
 //!
 //! Law: reading what was [written](super::encode) of `new` against `base` gives `new` back, for all states. Records are in order of id on both sides, so survivors carry
 //! no number: their order says who is who. What came over from a neighbour cell is named by its place there, by readers who
-//! know the neighbour as of the same baseline ([`Links`]); others get it in full.
+//! know the neighbour as of the same baseline; others get it in full.
 //!
 //! ```text
 //! blob      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: movers]], enters,
@@ -27,60 +27,49 @@ pub const CELL_RECORDS_MAX: usize = 4096;
 /// Order of the code for the gap between two numbers of new things: in a busy world they are spread over all 16 bits.
 pub(super) const ID_GAP_K: u32 = 13;
 
-/// What a cell is written against.
-#[derive(Debug, Clone, Copy)]
-pub enum Against<'a> {
-    /// Nothing: a keyframe.
-    Nothing,
-    /// The cell as the reader has it.
-    Baseline {
-        /// Its records then, in order of id.
-        records: &'a [Record],
-        /// The tick they are from.
-        tick: Tick,
-        /// The cells around as the reader has them of the same tick.
-        links: Links<'a>,
-    },
+/// A cell as the reader has it.
+#[derive(Clone, Copy)]
+pub struct Base<'a> {
+    /// Its records, in order of id.
+    pub records: &'a [Record],
+    /// The tick they are from.
+    pub tick: Tick,
+    /// The records of the cell in one of [`CellId::neighbour`]'s directions as of the same tick; none where the reader knows no
+    /// such cell. Asked only for what came over.
+    pub around: &'a dyn Fn(u8) -> &'a [Record],
 }
-
-/// The records of the eight cells around, by [`CellId::neighbour`]'s directions; none where the reader knows no such cell.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Links<'a>(pub [&'a [Record]; 8]);
 
 /// As much of a cell as is told of.
 pub(super) fn bounded(records: &[Record]) -> &[Record] {
     &records[..records.len().min(CELL_RECORDS_MAX)]
 }
 
-/// Reads the blob of one cell into `out`, in order of id. Leaves `bits` at the first byte after the blob.
+/// Reads the blob of one cell and appends its records to `out`, in order of id. Leaves `bits` at the first byte after the blob.
 ///
 /// # Errors
-/// [`WireError::Baseline`] for a delta when `base` is `Nothing`; otherwise what is wrong with the bytes. `out` then holds
-/// nothing of use.
+/// [`WireError::Baseline`] for a delta where there is no `base`; otherwise what is wrong with the bytes. What was appended is then
+/// of no use.
 pub fn decode(
     kinds: &[KindSpec],
     cell: CellId,
     tick: Tick,
-    base: Against,
+    base: Option<Base>,
     bits: &mut BitReader,
     out: &mut Vec<Record>,
 ) -> Result<(), WireError> {
-    out.clear();
+    let from = out.len();
     let keyframe = bits.flag()?;
-    match (keyframe, base) {
-        (true, _) => {}
-        (false, Against::Nothing) => return Err(WireError::Baseline),
-        (false, Against::Baseline { records, tick: base_tick, links }) => {
-            let (linked, ticks) = (bits.flag()?, tick.since(base_tick));
-            read_survivors(kinds, ticks, bounded(records), bits, out)?;
-            if linked {
-                read_movers(kinds, ticks, links, bits, out)?;
-            }
+    if !keyframe {
+        let base = base.ok_or(WireError::Baseline)?;
+        let (linked, ticks) = (bits.flag()?, tick.since(base.tick));
+        read_survivors(kinds, ticks, bounded(base.records), bits, out)?;
+        if linked {
+            read_movers(kinds, ticks, base.around, bits, out)?;
         }
     }
     read_enters(kinds, cell, tick, bits, out)?;
     bits.align();
-    in_order(out)
+    in_order(&mut out[from..])
 }
 
 fn read_survivors(
@@ -90,6 +79,7 @@ fn read_survivors(
     bits: &mut BitReader,
     out: &mut Vec<Record>,
 ) -> Result<(), WireError> {
+    let from = out.len();
     if bits.flag()? {
         for before in base {
             if bits.flag()? {
@@ -99,7 +89,7 @@ fn read_survivors(
     } else {
         out.extend_from_slice(base);
     }
-    for record in out.iter_mut() {
+    for record in &mut out[from..] {
         let kind = &kinds[usize::from(record.kind)];
         match kind.motion {
             Motion::Moving => read_update(kind, ticks, record, bits)?,
@@ -172,16 +162,16 @@ fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitR
     Ok(())
 }
 
-fn read_movers(
+fn read_movers<'a>(
     kinds: &[KindSpec],
     ticks: u32,
-    links: Links,
+    around: &dyn Fn(u8) -> &'a [Record],
     bits: &mut BitReader,
     out: &mut Vec<Record>,
 ) -> Result<(), WireError> {
     let count = bits.count(0, CELL_RECORDS_MAX, "records that came over")?;
     for _ in 0..count {
-        let base = links.0[bits.bits(3)? as usize];
+        let base = bounded(around(bits.bits(3)? as u8));
         let at = bits.bits(index_bits(base.len()))? as usize;
         let mut record = *base.get(at).ok_or(WireError::Baseline)?;
         let kind = &kinds[usize::from(record.kind)];
@@ -222,16 +212,17 @@ fn read_enters(
     Ok(())
 }
 
-/// Brings records in order of id. One id twice would make later deltas mean different things on the two ends.
-fn in_order(out: &mut [Record]) -> Result<(), WireError> {
-    if !out.is_sorted_by_key(|r| r.id) {
-        out.sort_by_key(|r| r.id);
+/// Brings the records of a cell in order of id. One id twice would make later deltas mean different things on the two ends.
+fn in_order(records: &mut [Record]) -> Result<(), WireError> {
+    let rises = |pair: &[Record]| pair[0].id < pair[1].id;
+    if !records.windows(2).all(rises) {
+        records.sort_by_key(|r| r.id);
+        if let Some(pair) = records.windows(2).find(|pair| !rises(pair)) {
+            return Err(WireError::Range { what: "repeated entity id", value: pair[0].id.0.into(), limit: 1 });
+        }
     }
-    if let Some(pair) = out.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(WireError::Range { what: "repeated entity id", value: pair[0].id.0.into(), limit: 1 });
-    }
-    if out.len() > CELL_RECORDS_MAX {
-        let (value, limit) = (out.len() as u64, CELL_RECORDS_MAX as u64);
+    if records.len() > CELL_RECORDS_MAX {
+        let (value, limit) = (records.len() as u64, CELL_RECORDS_MAX as u64);
         return Err(WireError::Range { what: "records of a cell", value, limit });
     }
     Ok(())
@@ -272,7 +263,7 @@ const _: () = assert!(FIELDS_MAX >= 4);
 
 #[cfg(test)]
 mod tests {
-    use super::super::encode::{self, Refer, Scratch};
+    use super::super::encode::{self, Refer, Scratch, Subject};
     use super::super::fields::{angle, check_kinds, plain, start, velocity};
     use super::super::state::{Placement, WorldState};
     use super::*;
@@ -344,23 +335,23 @@ mod tests {
             let direction = rng.u8(0..8);
             let near = cell.neighbour(direction).expect("the cell is far from the rim");
             let refer = if round % 3 == 0 { Refer::ToNeighbours } else { Refer::ToNothing };
-            let mut links = Links::default();
-            links.0[usize::from(direction)] = if round % 3 == 0 { &over } else { &[] };
-            let against = [Against::Nothing, Against::Baseline { records: &base, tick: Tick(1001), links }][round % 2];
+            let around = |from: u8| if round % 3 == 0 && from == direction { over.as_slice() } else { &[] };
+            let reader = (round % 2 == 1).then_some(Base { records: &base, tick: Tick(1001), around: &around });
             let (mut blob, mut scratch) = (Vec::new(), Scratch::default());
-            if let Against::Baseline { .. } = against {
+            let subject = Subject { kinds: KINDS, cell, tick, records: &new };
+            if reader.is_some() {
                 let known = base.iter().map(|r| (cell.centre(), *r)).chain(over.iter().map(|r| (near.centre(), *r)));
                 let mut was = WorldState::default();
                 was.place(Tick(1001), known, &mut Placement::default());
-                if encode::delta(KINDS, cell, tick, &was, refer, &new, &mut scratch, &mut blob).is_none() {
+                if encode::delta(&subject, &was, refer, &mut scratch, &mut blob).is_none() {
                     assert_eq!((&blob, &base), (&Vec::new(), &new), "nothing to say");
                     continue;
                 }
             } else {
-                encode::keyframe(KINDS, cell, tick, &new, &mut blob);
+                encode::keyframe(&subject, &mut blob);
             }
             let (mut bits, mut back) = (BitReader::new(&blob), Vec::new());
-            decode(KINDS, cell, tick, against, &mut bits, &mut back).expect("our own bytes decode");
+            decode(KINDS, cell, tick, reader, &mut bits, &mut back).expect("our own bytes decode");
             assert_eq!(back, new, "round {round}");
             assert_eq!(bits.finish(), Ok(()), "round {round}");
         }
@@ -372,11 +363,12 @@ mod tests {
         let cell = CellId(4000);
         let base = random_cell(&mut rng, cell, Tick(1000), &[]);
         let mut good = Vec::new();
-        let against = Against::Baseline { records: &base, tick: Tick(1000), links: Links::default() };
+        let reader = Base { records: &base, tick: Tick(1000), around: &|_| &[] };
         let mut was = WorldState::default();
         was.place(Tick(1000), base.iter().map(|r| (cell.centre(), *r)), &mut Placement::default());
         let new = random_cell(&mut rng, cell, Tick(1002), &base);
-        encode::delta(KINDS, cell, Tick(1002), &was, Refer::ToNothing, &new, &mut Scratch::default(), &mut good);
+        let subject = Subject { kinds: KINDS, cell, tick: Tick(1002), records: &new };
+        encode::delta(&subject, &was, Refer::ToNothing, &mut Scratch::default(), &mut good);
         let (mut accepted, mut out) = (0, Vec::new());
         for round in 0..20_000 {
             let bytes: Vec<u8> = if round % 2 == 0 {
@@ -387,7 +379,9 @@ mod tests {
                 bytes[at] ^= 1 << rng.u8(0..8);
                 bytes
             };
-            let read = decode(KINDS, cell, Tick(rng.u32(900..1100)), against, &mut BitReader::new(&bytes), &mut out);
+            out.clear();
+            let tick = Tick(rng.u32(900..1100));
+            let read = decode(KINDS, cell, tick, Some(reader), &mut BitReader::new(&bytes), &mut out);
             accepted += usize::from(read.is_ok());
         }
         assert!(accepted > 0 && accepted < 20_000, "both outcomes were met: {accepted}");

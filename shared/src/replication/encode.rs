@@ -27,28 +27,40 @@ pub struct Scratch {
     movers: Vec<(u16, Origin)>,
 }
 
-/// Appends a keyframe of one cell: `new`, in order of id, at `tick`.
-pub fn keyframe(kinds: &[KindSpec], cell: CellId, tick: Tick, new: &[Record], out: &mut Vec<u8>) {
-    let new = bounded(new);
+/// A cell as it is to be told of.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The game's kinds.
+    pub kinds: &'a [KindSpec],
+    /// Which cell.
+    pub cell: CellId,
+    /// The tick it is of.
+    pub tick: Tick,
+    /// Its records, in order of id.
+    pub records: &'a [Record],
+}
+
+/// Appends a keyframe of one cell.
+pub fn keyframe(subject: &Subject, out: &mut Vec<u8>) {
+    let &Subject { kinds, cell, tick, records } = subject;
+    let new = bounded(records);
     let mut bits = BitWriter::new(out);
     bits.flag(true);
     write_enters(kinds, cell, tick, new.len(), new.iter(), &mut bits);
     bits.finish();
 }
 
-/// Appends what brings a reader of one cell from `base` to `new`, in order of id, at `tick`. Gives the directions of the
-/// neighbours it refers to, as bits; `None`, and nothing is written, if nothing has changed and nothing in the cell moves.
+/// Appends what brings a reader of one cell from `base` to the subject. Gives the directions of the neighbours it refers to, as
+/// bits; `None`, and nothing is written, if nothing has changed and nothing in the cell moves.
 pub fn delta(
-    kinds: &[KindSpec],
-    cell: CellId,
-    tick: Tick,
+    subject: &Subject,
     base: &WorldState,
     refer: Refer,
-    new: &[Record],
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Option<u8> {
-    let (before, new) = (bounded(base.cell(cell)), bounded(new));
+    let &Subject { kinds, cell, tick, records } = subject;
+    let (before, new) = (bounded(base.cell(cell)), bounded(records));
     let Scratch { survivors, arrivals, movers } = scratch;
     let anything_moves = match_up(kinds, before, new, survivors, arrivals);
     let any_leaves = survivors.len() < before.len();

@@ -101,7 +101,7 @@ impl FieldSpec {
 
     /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
     #[must_use]
-    #[inline(always)] // Where the table is known, as in a game's `record()`, what is left is the arithmetic: a third of the time.
+    #[inline(always)] // Where the table is known, as in a game's `record()`, what is left is the arithmetic: a seventh off a capture.
     pub fn pack(&self, value: f32) -> i32 {
         let steps = nearest(value / self.step);
         match self.role {
@@ -134,7 +134,7 @@ impl FieldSpec {
     }
 }
 
-/// The nearest integer, halves away from zero, as `libm::roundf` gives it; that call for every field was half the cost of a
+/// The nearest integer, halves away from zero, as `libm::roundf` gives it; that call for every field was a third of the cost of a
 /// capture.
 #[inline]
 fn nearest(value: f32) -> i32 {

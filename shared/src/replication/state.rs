@@ -102,7 +102,7 @@ impl WorldState {
     /// Which of the cells around `cell` held the thing with this number.
     ///
     /// Three looks into the list of numbers, since three cells of a row lie side by side in it: most of what is asked for is new
-    /// and found nowhere, and eight searches through records took four times as long.
+    /// and found nowhere, so that all eight cells are looked through.
     pub(super) fn origin(&self, cell: CellId, id: EntityId) -> Option<Origin> {
         let place = self.block.place(cell)?;
         (0..3u8).find_map(|row| {

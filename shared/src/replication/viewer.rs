@@ -122,23 +122,31 @@ impl Viewer {
         self.turn = self.turn.wrapping_add(1);
         let mut blobs = std::mem::take(history.room_for_blobs());
         blobs.clear();
-        let mut due = u64::MAX;
+        let (mut due, mut present) = (u64::MAX, 0);
         head.flag(thinning != Thinning::None);
         for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
             if thinning != Thinning::None {
                 // Spread over the turns by number, so that frames stay about equally long. What is new comes at once.
                 let period = thinning.period(*cell, focus, view);
-                let is_due = base.is_none() || self.turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period);
-                head.flag(is_due);
-                if !is_due {
+                if base.is_some() && !self.turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period) {
                     due &= !(1 << at);
                     continue;
                 }
             }
             let blob = history.blob(*cell, *base, |near| base.is_some() && self.base_of(near) == *base);
-            head.flag(blob != Blob::Same);
             if let Blob::Bytes(bytes) = blob {
+                present |= 1 << at;
                 blobs.push(bytes);
+            }
+        }
+        if thinning == Thinning::None {
+            head.flags(present, self.subscribed.len() as u32);
+        } else {
+            for bit in (0..self.subscribed.len()).map(|at| 1u64 << at) {
+                head.flag(due & bit != 0);
+                if due & bit != 0 {
+                    head.flag(present & bit != 0);
+                }
             }
         }
         for (at, subscription) in self.subscribed.iter_mut().enumerate() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::counts::{self, Count};
-use super::level::Level;
+use super::level::{Level, Time};
 use crate::process::run;
 use crate::workspace::{cargo, root, short, target_dir};
 
@@ -19,7 +19,7 @@ const MARGIN_RATIO: f64 = 1.15;
 const RATIO: &str = "ratio_to_floor";
 /// Players and seconds of the ratio, and how often it is tried: one good try is proof, a bad one may be the neighbours.
 const RATIO_PLAYERS: usize = 400;
-const RATIO_SECONDS: u64 = 5;
+const RATIO_TIME: Time = Time { ramp_s: 10, measured_s: 5 };
 const RATIO_TRIES: usize = 3;
 
 /// What to do with the list.
@@ -33,8 +33,8 @@ pub(super) enum Ceilings {
 
 /// `cargo xtask bench --gate`: everything in the list.
 pub(super) fn gate(ceilings: Ceilings) -> Result<()> {
+    super::build()?;
     let counts = counted()?;
-    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))?;
     match ceilings {
         Ceilings::SetAnew => {
             let counts = counts.context("valgrind is not installed, so there is nothing to set ceilings from")?;
@@ -103,7 +103,7 @@ fn ratio(ceiling: f64) -> Result<f64> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
     let mut best = f64::INFINITY;
     for _ in 0..RATIO_TRIES {
-        let level = Level::measure(&folder, 20, RATIO_PLAYERS, RATIO_SECONDS)?;
+        let level = Level::measure(&folder, 20, RATIO_PLAYERS, RATIO_TIME)?;
         println!("{level}");
         let ratio = level.ratio().context("the server's CPU could not be read, so there is no ratio to the floor")?;
         best = best.min(ratio);

@@ -12,8 +12,8 @@ use super::plot::{Limit, Plot, Series, Tone};
 use super::table::Table;
 use crate::workspace::program;
 
-/// Joins per second: quick, and slow enough that the joins themselves are not what is measured.
-const JOINS_PER_S: usize = 500;
+/// Seconds that the floor is measured at the most: it is steadier than a server that is played on.
+const FLOOR_SECONDS: u64 = 10;
 /// Header and mask of a client's WebSocket frame of up to 125 bytes.
 const INPUT_HEADER: f64 = 6.0;
 /// The longest gap between two snapshots at the 99th percentile that counts as playable, in ms; from the same bar at which other
@@ -22,12 +22,23 @@ const GAP_MS_MAX: f64 = 66.0;
 /// The oldest picture at the 99th percentile that is aimed at, in ms.
 const AGE_MS_MAX: f64 = 100.0;
 
+/// How long a level is played.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time {
+    /// Seconds over which the players join. The arena grows as they come: were they all there at once, they would be measured in
+    /// the crowd of the first moments and not as they play.
+    pub(super) ramp_s: u64,
+    /// Seconds measured.
+    pub(super) measured_s: u64,
+}
+
 /// One level. `None` is a figure that could not be measured.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Level {
     hz: u32,
     players: usize,
     joined: Option<f64>,
+    in_view: Option<f64>,
     cpu_us: Option<f64>,
     cores: Option<f64>,
     rss_mb: Option<f64>,
@@ -39,6 +50,8 @@ pub(super) struct Level {
     share: Option<f64>,
     payload_kbit: Option<f64>,
     load_late_p99_ms: Option<f64>,
+    /// The players' side could not keep up: times are its fault.
+    overloaded: bool,
     floor_us: Option<f64>,
     floor_gap_p99_ms: Option<f64>,
     /// Payload of a frame out and of an input in bytes, for the floor.
@@ -48,11 +61,12 @@ pub(super) struct Level {
 
 impl Level {
     /// Plays it. Reports are kept in `folder`.
-    pub(super) fn measure(folder: &Path, hz: u32, players: usize, seconds: u64) -> Result<Level> {
-        let report = folder.join(format!("load-{hz}-{players}.json"));
+    pub(super) fn measure(folder: &Path, hz: u32, players: usize, time: Time) -> Result<Level> {
+        let (report, seconds) = (folder.join(format!("load-{hz}-{players}.json")), time.measured_s);
+        let joins_per_s = (players as f64 / time.ramp_s as f64).max(1.0);
         let played = ask_program("load", &report, |load| {
             load.args(["--spawn", "--hz", &hz.to_string(), "--players", &players.to_string()]);
-            load.args(["--seconds", &seconds.to_string(), "--rate", &JOINS_PER_S.to_string()]);
+            load.args(["--seconds", &seconds.to_string(), "--rate", &joins_per_s.to_string()]);
         })?;
         let mut level = Level::of_load(hz, players, &played);
         if level.frame_bytes < 1.0 {
@@ -61,7 +75,12 @@ impl Level {
         let report = folder.join(format!("floor-{hz}-{players}.json"));
         let floor = ask_program("floor", &report, |floor| {
             floor.args(["--players", &players.to_string(), "--hz", &hz.to_string()]);
-            floor.args(["--seconds", &seconds.to_string(), "--bytes", &format!("{:.0}", level.frame_bytes)]);
+            floor.args([
+                "--seconds",
+                &seconds.min(FLOOR_SECONDS).to_string(),
+                "--bytes",
+                &format!("{:.0}", level.frame_bytes),
+            ]);
             floor.args(["--input-bytes", &format!("{:.0}", level.input_bytes.max(1.0))]);
         })?;
         level.floor_us = number(&floor, "/server/cpu_us_per_client_snapshot");
@@ -79,6 +98,7 @@ impl Level {
             hz,
             players,
             joined: of("/joined"),
+            in_view: of("/in_view/mean"),
             cpu_us: of("/server/cpu_us_per_client_snapshot"),
             cores: of("/server/cpu_cores"),
             rss_mb: of("/server/rss_mb"),
@@ -90,9 +110,18 @@ impl Level {
             share: of("/share_received/p50"),
             payload_kbit,
             load_late_p99_ms: of("/load/lateness_ms/p99"),
+            overloaded: report.pointer("/load/overloaded").and_then(Value::as_bool).unwrap_or(false),
             frame_bytes,
             input_bytes,
             ..Level::default()
+        }
+    }
+
+    /// Players, and how many of them got a seat if not all did.
+    fn seated(&self) -> String {
+        match self.joined {
+            Some(joined) if joined < self.players as f64 => format!("{joined} of {}", self.players),
+            Some(_) | None => self.players.to_string(),
         }
     }
 
@@ -128,7 +157,7 @@ impl fmt::Display for Level {
 pub(super) fn table(levels: &[Level]) -> String {
     let mut table = Table::new(&[
         "players",
-        "joined",
+        "in view",
         "CPU us per client and snapshot",
         "floor us",
         "ratio",
@@ -146,8 +175,8 @@ pub(super) fn table(levels: &[Level]) -> String {
     ]);
     for level in levels {
         table.row([
-            level.players.to_string(),
-            shown(level.joined, 0),
+            level.seated(),
+            shown(level.in_view, 0),
             shown(level.cpu_us, 1),
             shown(level.floor_us, 1),
             shown(level.ratio(), 2),
@@ -161,7 +190,7 @@ pub(super) fn table(levels: &[Level]) -> String {
             shown(level.share.map(|share| share * 100.0), 1) + " %",
             shown(level.payload_kbit, 1),
             shown(level.rss_mb, 0),
-            shown(level.load_late_p99_ms, 1),
+            shown(level.load_late_p99_ms, 1) + if level.overloaded { ", overloaded" } else { "" },
         ]);
     }
     table.to_string()
@@ -247,6 +276,6 @@ mod tests {
         assert_eq!((level.rss_mb, level.ratio()), (None, None));
         level.floor_us = Some(8.0);
         assert_eq!(level.ratio(), Some(1.5));
-        assert!(table(&[level]).contains("| 100 | 100 | 12.0 | 8.0 | 1.50 | - |"));
+        assert!(table(&[level]).contains("| 100 | - | 12.0 | 8.0 | 1.50 | - |"));
     }
 }

@@ -100,8 +100,8 @@ impl Plot {
             let y = plane.y(limit.value);
             let _ = write!(
                 svg,
-                "<line x1=\"{LEFT}\" x2=\"{x2}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#d1242f\" stroke-dasharray=\"6 4\"/>\n\
-                 <text x=\"{x2}\" y=\"{above:.1}\" text-anchor=\"end\" fill=\"#d1242f\">{name}</text>\n",
+                "<line x1=\"{LEFT}\" x2=\"{x2}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#e5534b\" stroke-dasharray=\"6 4\"/>\n\
+                 <text x=\"{x2}\" y=\"{above:.1}\" text-anchor=\"end\" fill=\"#e5534b\">{name}</text>\n",
                 x2 = WIDTH - RIGHT,
                 above = y - 5.0,
                 name = escaped(&limit.name),

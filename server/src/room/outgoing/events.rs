@@ -18,47 +18,59 @@ pub(super) struct Witness {
     pub(super) view: Vec2,
 }
 
+/// Events of a tick that there is room for from the start: about those of 3,000 players, so that a busy moment allocates nothing.
+const ROOM: usize = 160;
+
 /// Indices of the events of one tick.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct EventIndex {
-    /// The cells in which something happened, and those around.
-    block: CellBlock,
-    /// Where the events of each cell of `block` begin in `near`, and where those of the last end.
-    starts: Vec<u32>,
+    /// Where the events of each row of cells begin in `near`, and where those of the last end. Rows are enough: a view is a
+    /// few of them, and one holds two or three events.
+    starts: [u32; CellId::ROWS + 2],
     near: Vec<(u32, Vec2)>,
     /// In order of player.
     of_player: Vec<(PlayerId, u32)>,
     of_room: Vec<u32>,
 }
 
+impl Default for EventIndex {
+    fn default() -> Self {
+        EventIndex {
+            starts: [0; CellId::ROWS + 2],
+            near: Vec::with_capacity(ROOM),
+            of_player: Vec::with_capacity(ROOM),
+            of_room: Vec::with_capacity(ROOM),
+        }
+    }
+}
+
 impl EventIndex {
     /// Sorts the events of a tick, forgetting those of another.
     pub(super) fn sort(&mut self, events: &[(Audience, Range<usize>)]) {
-        self.block = CellBlock::default();
+        self.starts.fill(0);
         self.near.clear();
         self.of_player.clear();
         self.of_room.clear();
         for (index, (audience, _)) in (0u32..).zip(events) {
             match audience {
-                Audience::Near(at) => {
-                    self.block.include(CellId::of(*at));
-                    self.near.push((index, *at));
-                }
+                Audience::Near(at) => self.starts[CellId::of(*at).row() + 2] += 1,
                 Audience::Player(player) => self.of_player.push((*player, index)),
                 Audience::Room => self.of_room.push(index),
             }
         }
         self.of_player.sort_unstable();
-        let block = self.block;
-        let place = |at: Vec2| block.place(CellId::of(at)).expect("the block holds every event");
-        self.near.sort_unstable_by_key(|(index, at)| (place(*at), *index));
-        self.starts.clear();
-        self.starts.resize(block.len() + 1, 0);
-        for (_, at) in &self.near {
-            self.starts[place(*at) + 1] += 1;
+        // Counted two rows further on: summing gives the start of each row one further on, and filling in moves it to that of
+        // the next.
+        for row in 1..self.starts.len() {
+            self.starts[row] += self.starts[row - 1];
         }
-        for at in 1..self.starts.len() {
-            self.starts[at] += self.starts[at - 1];
+        self.near.resize(self.starts[CellId::ROWS + 1] as usize, (0, Vec2::ZERO));
+        for (index, (audience, _)) in (0u32..).zip(events) {
+            if let Audience::Near(at) = audience {
+                let place = &mut self.starts[CellId::of(*at).row() + 1];
+                self.near[*place as usize] = (index, *at);
+                *place += 1;
+            }
         }
     }
 
@@ -67,12 +79,10 @@ impl EventIndex {
         let from = out.len();
         let reach = witness.view * 0.5 + Vec2::splat(MARGIN);
         // A little more than the reach, against rounding.
-        let around = CellBlock::around(witness.focus, reach * 2.0 + Vec2::ONE);
-        for places in around.rows_in(&self.block) {
-            let near = self.starts[places.start] as usize..self.starts[places.end] as usize;
-            let seen = self.near[near].iter().filter(|(_, at)| (*at - witness.focus).abs().cmple(reach).all());
-            out.extend(seen.map(|(index, _)| *index));
-        }
+        let rows = CellBlock::around(witness.focus, reach * 2.0 + Vec2::ONE).rows();
+        let near = self.starts[*rows.start()] as usize..self.starts[*rows.end() + 1] as usize;
+        let seen = self.near[near].iter().filter(|(_, at)| (*at - witness.focus).abs().cmple(reach).all());
+        out.extend(seen.map(|(index, _)| *index));
         let first = self.of_player.partition_point(|(player, _)| *player < witness.player);
         let own = self.of_player[first..].iter().take_while(|(player, _)| *player == witness.player);
         out.extend(own.map(|(_, index)| *index));
