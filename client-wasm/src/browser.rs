@@ -91,6 +91,26 @@ pub fn remember(key: &str, value: &str) {
     }
 }
 
+/// What was remembered under a key for as long as this tab lives, reloads included.
+#[must_use]
+pub fn recall_in_tab(key: &str) -> Option<String> {
+    tab_storage()?.get_item(key).ok()?
+}
+
+/// Remembers a value for as long as this tab lives, or forgets it, if the browser lets us.
+pub fn remember_in_tab(key: &str, value: Option<&str>) {
+    if let Some(storage) = tab_storage() {
+        let _ = match value {
+            Some(value) => storage.set_item(key, value),
+            None => storage.remove_item(key),
+        };
+    }
+}
+
+fn tab_storage() -> Option<web_sys::Storage> {
+    window()?.session_storage().ok()?
+}
+
 /// Calls `handler` for every event of this kind, for as long as the page lives.
 pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handler: impl FnMut(E) + 'static) {
     let closure = Closure::<dyn FnMut(E)>::new(handler);

@@ -10,6 +10,7 @@ use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
 use broadside_shared::protocol::message::RoomChoice;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
 
 use crate::browser::{self, Ticker};
@@ -19,6 +20,8 @@ use crate::socket::{Arrival, Socket};
 /// Bytes waiting in the browser above which inputs are thrown away: on a line that stands still, old inputs are worth
 /// nothing, and they would only delay the new ones.
 const UNSENT_MAX: u32 = 16 * 1024;
+/// Where the token of the session is kept: in the tab, so that a reload finds it and another tab does not.
+pub const TOKEN_KEY: &str = "broadside.token";
 /// Milliseconds between two looks at what has come over a bad line; the shortest that browsers allow.
 const LINE_MS: i32 = 4;
 
@@ -67,14 +70,21 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins to connect; `wake` is called whenever something arrived.
+    /// Begins to connect; `wake` is called whenever something arrived. `former` is the client of a connection that was lost: it
+    /// asks for its seat, and for what it missed. Without one, a token that outlived a reload does the same.
     ///
     /// # Errors
     /// What the browser says of the address.
-    pub fn open(name: Name, wake: Rc<dyn Fn()>) -> Result<Self, String> {
+    pub fn open(name: Name, former: Option<Client<Arena>>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
-        let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
-        let client = Client::new(ClientConfig { name, agent, room: RoomChoice::Quick, detail: Detail::View });
+        let client = former.unwrap_or_else(|| {
+            let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
+            let mut client = Client::new(ClientConfig { name, agent, room: RoomChoice::Quick, detail: Detail::View });
+            if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {
+                client.set_token(token);
+            }
+            client
+        });
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         Ok(Session { socket, client, watch: None, line: None, wake, heard_at: browser::now() })
     }

@@ -6,6 +6,7 @@ use broadside_shared::arena::{ArenaInput, Cause};
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::close::Retry;
+use broadside_shared::protocol::message::Notice;
 
 use super::App;
 use super::state::{State, countdown, verdict, waiting};
@@ -14,7 +15,7 @@ use crate::browser;
 use crate::hud::feed::Who;
 use crate::hud::screens::Face;
 use crate::live;
-use crate::session::{Ending, Session};
+use crate::session::{Ending, Session, TOKEN_KEY};
 use crate::synth::Sound;
 
 /// Games in which the controls are shown at first, and for how long.
@@ -29,7 +30,9 @@ impl App {
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.enter(State::Menu);
         self.open_net();
-        if browser::parameter("autojoin").as_deref() == Some("1") {
+        // A reload in the middle of a battle goes on with it.
+        let reloaded = browser::recall_in_tab(TOKEN_KEY).is_some();
+        if reloaded || browser::parameter("autojoin").as_deref() == Some("1") {
             self.press_play();
         }
     }
@@ -51,6 +54,10 @@ impl App {
     /// Leaves the game, or stops trying, and goes back to the title.
     pub(super) fn leave(&mut self) {
         self.speaker.click(Sound::Click);
+        browser::remember_in_tab(TOKEN_KEY, None);
+        if let Some(session) = &mut self.session {
+            session.leave();
+        }
         self.enter(State::Menu);
     }
 
@@ -144,7 +151,7 @@ impl App {
 
     fn connect(&mut self) {
         let Some(name) = self.name.clone() else { return };
-        match Session::open(name, Rc::clone(&self.wake)) {
+        match Session::open(name, self.former.take(), Rc::clone(&self.wake)) {
             Ok(session) => {
                 self.session = Some(session);
                 self.graph.forget();
@@ -158,8 +165,9 @@ impl App {
     fn end(&mut self, ending: Ending) {
         let was_playing = matches!(self.state, State::Playing);
         self.interrupted |= was_playing;
-        self.session = None;
         let (why, retry) = verdict(ending, was_playing);
+        // The same client asks for its seat over the next connection.
+        self.former = self.session.take().map(|session| session.client).filter(|_| retry == Retry::ByItself);
         match retry {
             Retry::ByItself => {
                 let pause = f64::from(self.backoff.next_pause_ms());
@@ -176,7 +184,7 @@ impl App {
         let touch = self.devices.borrow().touch;
         match &state {
             State::Menu => {
-                self.session = None;
+                (self.session, self.former) = (None, None);
                 self.interrupted = false;
                 self.play.reset();
                 self.scene.clear();
@@ -230,7 +238,14 @@ impl App {
         let Some(session) = &mut self.session else { return };
         while let Some(event) = session.client.poll_event() {
             match event {
-                ClientEvent::Joined { .. } => {}
+                ClientEvent::Joined { .. } | ClientEvent::Answered { .. } | ClientEvent::Published { .. } => {}
+                ClientEvent::Welcomed(token) => browser::remember_in_tab(TOKEN_KEY, Some(&token.to_text())),
+                ClientEvent::Told { from, text } => self.play.toast(&format!("{from}: {text}"), ""),
+                ClientEvent::Notice(notice) => {
+                    if let Some(text) = heard(&notice) {
+                        self.play.toast(&text, "");
+                    }
+                }
                 ClientEvent::Game(event) => {
                     if stale {
                         continue;
@@ -263,6 +278,17 @@ impl App {
         if stale {
             self.scene.clear();
         }
+    }
+}
+
+/// What a notice of the server says, if it is worth a line.
+fn heard(notice: &Notice) -> Option<String> {
+    match notice {
+        Notice::Muted => Some("somebody does not want to hear you".to_owned()),
+        Notice::RoomEnds { seconds } => Some(format!("this battle ends in {seconds} s")),
+        Notice::FriendJoined { name } => Some(format!("{name} came by your link")),
+        Notice::Called { name } => Some(format!("that name was taken: you are {name}")),
+        Notice::Missed { .. } => None,
     }
 }
 

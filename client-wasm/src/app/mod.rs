@@ -55,6 +55,8 @@ pub struct App {
     batch: Batch,
     backdrop: Option<Backdrop>,
     session: Option<Session>,
+    /// The client of a connection that was lost, until the next one.
+    former: Option<Client<Arena>>,
     state: State,
     backoff: Backoff,
     name: Option<Name>,
@@ -110,6 +112,7 @@ impl App {
             batch: Batch::default(),
             backdrop: None,
             session: None,
+            former: None,
             state: State::Menu,
             backoff: Backoff::new(browser::entropy()),
             name: None,

@@ -260,7 +260,7 @@ impl<G: Game> Session<G> {
                 self.state = State::Joining;
                 self.outputs.push_back(SessionOutput::Join(name, room));
             }
-            (State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
+            (State::Greeting | State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
                 self.send(&ServerMsg::Pong { client_time, server_time: now, tick_us: self.tick_us });
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Request { id, request }) => {
