@@ -2,35 +2,43 @@ use super::*;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::message::{RoomChoice, RoomId};
+use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
 
 type ArenaSession = Session<Arena>;
 type Output = SessionOutput<<Arena as Game>::Input>;
+
+const TOKEN: Token = Token { session: 1, signature: [7; 16] };
 
 fn outputs(session: &mut ArenaSession) -> Vec<Output> {
     std::iter::from_fn(|| session.poll_output()).collect()
 }
 
 fn hello(revision: u16) -> Vec<u8> {
-    codec::encode_client(&ClientMsg::Hello { revision, agent: "test".into() })
+    codec::encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None })
 }
 
 fn join() -> Vec<u8> {
     codec::encode_client(&ClientMsg::Join { name: Name::new("Ann").expect("a fine name"), room: RoomChoice::Quick })
 }
 
-fn seated(now: MonoTime) -> ArenaSession {
-    let mut session = Session::new(now);
-    session.handle_frame(now, &hello(REVISION));
-    session.handle_frame(now, &join());
-    session.handle_seated(&ServerMsg::Joined {
+fn joined() -> ServerMsg {
+    ServerMsg::Joined {
         room: RoomId(1),
         player: PlayerId(0),
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(0),
-    });
-    assert_eq!(outputs(&mut session).len(), 3, "welcome, join, joined");
+    }
+}
+
+fn seated(now: MonoTime) -> ArenaSession {
+    let mut session = Session::new(now);
+    session.handle_frame(now, &hello(REVISION));
+    session.handle_welcome(TOKEN, None);
+    session.handle_frame(now, &join());
+    session.handle_seated(&joined());
+    assert_eq!(outputs(&mut session).len(), 4, "hello, welcome, join, joined");
     session
 }
 
@@ -92,8 +100,6 @@ fn a_silent_peer_is_pinged_and_then_counts_as_dead_but_one_that_answers_stays() 
 #[test]
 fn who_says_nothing_is_closed_and_so_is_who_says_too_much() {
     let mut quiet: ArenaSession = Session::new(MonoTime(0));
-    quiet.handle_frame(MonoTime(0), &hello(REVISION));
-    quiet.poll_output();
     quiet.handle_alive(MonoTime(9_000_000));
     quiet.handle_timeout(MonoTime(limits::GREETING_US));
     assert_eq!(outputs(&mut quiet), [SessionOutput::Close(CloseCode::GreetingTimeout)]);
@@ -125,4 +131,50 @@ fn any_bytes_in_any_state_end_in_an_output_or_a_close_code() {
             assert!(closes <= 1 && outputs.len() <= 2, "{outputs:?}");
         }
     }
+}
+
+#[test]
+fn who_comes_back_is_seated_without_a_join_and_who_has_no_seat_joins() {
+    let resume = Resume { token: TOKEN, have: Tick(9), cells: vec![(8256, 0)] };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume: Some(resume.clone()) };
+    for seat_is_there in [true, false] {
+        let mut session: ArenaSession = Session::new(MonoTime(0));
+        session.handle_frame(MonoTime(0), &codec::encode_client(&hello));
+        assert_eq!(outputs(&mut session), [SessionOutput::Hello(Some(resume.clone()))]);
+        let joined = joined();
+        session.handle_welcome(TOKEN, Some(&joined).filter(|_| seat_is_there));
+        let sent = outputs(&mut session).len();
+        session.handle_frame(MonoTime(0), &join());
+        assert_eq!(sent, if seat_is_there { 2 } else { 1 }, "welcome, and joined if the seat is there");
+        assert!(matches!(outputs(&mut session)[..], [SessionOutput::Join(..)]), "a join asks for another seat");
+    }
+}
+
+#[test]
+fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
+    let mut session = seated(MonoTime(0));
+    let say = |id| {
+        let request = Request::Say { topic: "lobby/chat".into(), text: "hi".into() };
+        codec::encode_client(&ClientMsg::Request { id, request })
+    };
+    let mut refused = Vec::new();
+    for id in 0..10 {
+        session.handle_frame(MonoTime(0), &say(id));
+        for output in outputs(&mut session) {
+            match output {
+                SessionOutput::Request(asked, _) => {
+                    assert_eq!(asked, id);
+                    session.handle_outcome(id, Outcome::Done);
+                }
+                SessionOutput::Send(frame) => refused.push(codec::decode_server(&frame[1..]).expect("our own message")),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+        outputs(&mut session);
+    }
+    assert_eq!(refused.len(), 10 - limits::SAID_BURST as usize);
+    let too_fast = Refusal::TooFast { wait_ms: limits::SAID_EVERY_MS };
+    assert!(matches!(&refused[0], ServerMsg::Reply { outcome: Outcome::Refused(why), .. } if *why == too_fast));
+    session.handle_frame(MonoTime(u64::from(limits::SAID_EVERY_MS) * 1000), &say(10));
+    assert!(matches!(outputs(&mut session)[..], [SessionOutput::Request(10, _)]), "after that time one more goes");
 }

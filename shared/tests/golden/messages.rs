@@ -9,7 +9,11 @@ use broadside_shared::protocol::codec::{
     decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
 };
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{ClientMsg, Note, RoomChoice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{
+    ClientMsg, Item, Leader, Note, Notice, Outcome, Refusal, Request, Resume, RoomChoice, RoomId, ServerMsg,
+};
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::snapshot::write_own;
 use broadside_shared::protocol::{FrameKind, REVISION};
@@ -28,19 +32,46 @@ pub fn name() -> Name {
 fn client() -> Vec<(&'static str, ClientMsg)> {
     let of = |msg: &ClientMsg| match msg {
         // A new variant needs a golden: the compiler says so here.
-        ClientMsg::Hello { .. } => "client-hello",
+        ClientMsg::Hello { resume: None, .. } => "client-hello",
+        ClientMsg::Hello { resume: Some(_), .. } => "client-hello-resume",
         ClientMsg::Join { room: RoomChoice::Quick, .. } => "client-join",
         ClientMsg::Join { room: RoomChoice::Room(_), .. } => "client-join-room",
         ClientMsg::Ping { .. } => "client-ping",
         ClientMsg::Leave => "client-leave",
+        ClientMsg::Request { request, .. } => match request {
+            Request::Call { .. } => "client-call",
+            Request::Subscribe { .. } => "client-subscribe",
+            Request::Unsubscribe { .. } => "client-unsubscribe",
+            Request::Say { .. } => "client-say",
+            Request::Tell { .. } => "client-tell",
+            Request::Mute { .. } => "client-mute",
+            Request::Unmute { .. } => "client-unmute",
+            Request::Report { .. } => "client-report",
+            Request::Exit => "client-exit",
+        },
     };
     let all = [
-        ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned() },
+        ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: None },
+        ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: Some(resume()) },
         ClientMsg::Join { name: name(), room: RoomChoice::Quick },
         ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(300)) },
         ClientMsg::Ping { client_time: MonoTime(1_234_567) },
         ClientMsg::Leave,
     ];
+    let text = |text: &str| text.to_owned();
+    let requests = [
+        Request::Call { name: text("Ann") },
+        Request::Subscribe { topic: text("lobby/chat") },
+        Request::Unsubscribe { topic: text("lobby/chat") },
+        Request::Say { topic: text("room/7/chat"), text: text("hi") },
+        Request::Tell { to: text("Ann"), text: text("hi") },
+        Request::Mute { name: text("Ann") },
+        Request::Unmute { name: text("Ann") },
+        Request::Report { name: text("Ann"), text: text("hi") },
+        Request::Exit,
+    ];
+    let requests = (1..).zip(requests).map(|(id, request)| ClientMsg::Request { id, request });
+    let all = all.into_iter().chain(requests);
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
 }
 
@@ -50,10 +81,55 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Joined { .. } => "server-joined",
         ServerMsg::Pong { .. } => "server-pong",
         ServerMsg::Waiting { .. } => "server-waiting",
+        ServerMsg::Reply { outcome: Outcome::Done, .. } => "server-reply-done",
+        ServerMsg::Reply { outcome: Outcome::Refused(_), .. } => "server-reply-refused",
+        ServerMsg::Published { item, .. } => match item {
+            Item::Said { .. } => "server-said",
+            Item::Deed { .. } => "server-deed",
+            Item::Leaders(_) => "server-leaders",
+            Item::Word(_) => "server-word",
+        },
+        ServerMsg::Told { .. } => "server-told",
+        ServerMsg::Notice(notice) => match notice {
+            Notice::Muted => "server-notice-muted",
+            Notice::RoomEnds { .. } => "server-notice-room-ends",
+            Notice::FriendJoined { .. } => "server-notice-friend",
+            Notice::Called { .. } => "server-notice-called",
+            Notice::Missed { .. } => "server-notice-missed",
+        },
     };
-    let welcome = ServerMsg::Welcome { revision: REVISION, server: "broadside 0.1.0".to_owned() };
-    let all = [welcome, joined(), pong(), ServerMsg::Waiting { place: 12 }];
+    let server = "broadside 0.1.0".to_owned();
+    let welcome = ServerMsg::Welcome { revision: REVISION, server, token: token(), resumed: false };
+    let (ann, text) = (Name::new("Ann").expect("a fine name"), Text::new("hi").expect("a fine line"));
+    let published = |topic: &str, item| ServerMsg::Published { topic: topic.to_owned(), item };
+    let refused = Outcome::Refused(Refusal::TooFast { wait_ms: 250 });
+    let all = [
+        welcome,
+        joined(),
+        pong(),
+        ServerMsg::Waiting { place: 12 },
+        ServerMsg::Reply { id: 1, outcome: Outcome::Done },
+        ServerMsg::Reply { id: 2, outcome: refused },
+        published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone(), age_s: 0 }),
+        published("room/7/feed", Item::Deed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
+        published("leaderboard", Item::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
+        published("notices", Item::Word(text.clone())),
+        ServerMsg::Told { from: ann.clone(), text },
+        ServerMsg::Notice(Notice::Muted),
+        ServerMsg::Notice(Notice::RoomEnds { seconds: 30 }),
+        ServerMsg::Notice(Notice::FriendJoined { name: ann.clone() }),
+        ServerMsg::Notice(Notice::Called { name: ann }),
+        ServerMsg::Notice(Notice::Missed { count: 3 }),
+    ];
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
+}
+
+fn token() -> Token {
+    Token { session: 0x0102_0304_0506_0708, signature: std::array::from_fn(|at| at as u8) }
+}
+
+fn resume() -> Resume {
+    Resume { token: token(), have: Tick(600), cells: vec![(8256, 0), (8257, 3)] }
 }
 
 /// The seat that the snapshots of the scene belong to.
@@ -71,19 +147,35 @@ fn pong() -> ServerMsg {
     ServerMsg::Pong { client_time: MonoTime(1_234_567), server_time: MonoTime(5_000_000_000), tick_us: 412 }
 }
 
-/// The notes, in the order in which the scene's first snapshot tells them.
-pub fn notes() -> Vec<(&'static str, Note)> {
-    let of = |note: &Note| match note {
+fn note_name(note: &Note) -> &'static str {
+    match note {
         Note::Named { .. } => "note-named",
         Note::Left { .. } => "note-left",
         Note::Board { .. } => "note-board",
-    };
+        Note::Away { .. } => "note-away",
+        Note::Back { .. } => "note-back",
+        Note::Message(_) => "note-message",
+    }
+}
+
+/// The notes that no snapshot of the scene tells.
+fn other_notes() -> Vec<(&'static str, Note)> {
+    let all = [
+        Note::Away { player: PlayerId(5) },
+        Note::Back { player: PlayerId(5) },
+        Note::Message(Box::new(ServerMsg::Notice(Notice::Muted))),
+    ];
+    all.into_iter().map(|note| (note_name(&note), note)).collect()
+}
+
+/// The notes, in the order in which the scene's first snapshot tells them.
+pub fn notes() -> Vec<(&'static str, Note)> {
     let all = [
         Note::Named { player: PlayerId(5), name: name() },
         Note::Left { player: PlayerId(299) },
         Note::Board { tick: Tick(600), players: 2, lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)] },
     ];
-    all.into_iter().map(|note| (of(&note), note)).collect()
+    all.into_iter().map(|note| (note_name(&note), note)).collect()
 }
 
 /// The events, each once.
@@ -191,7 +283,7 @@ pub fn goldens() -> Vec<Golden> {
     all.extend(client().iter().map(|(name, msg)| golden(name, "a frame from a client", encode_client(msg))));
     all.extend(server().iter().map(|(name, msg)| golden(name, "a frame from a server", encode_server(msg))));
     all.extend(packets().iter().map(|(name, packet)| golden(name, "a frame from a client", packet.encode())));
-    all.extend(notes().iter().map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))));
+    all.extend(notes().iter().chain(&other_notes()).map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))));
     all.extend(
         events()
             .iter()
@@ -220,7 +312,7 @@ fn the_checked_in_bytes_are_read_as_what_they_say() {
         let (kind, rest) = FrameKind::split(&frame).expect(name);
         assert_eq!((kind, InputPacket::decode(rest)), (FrameKind::State, Ok(packet)), "{name}");
     }
-    for (name, note) in notes() {
+    for (name, note) in notes().into_iter().chain(other_notes()) {
         let bytes = checked_in(name);
         assert_eq!(decode_note(&bytes), Ok((note, bytes.len())), "{name}");
     }
