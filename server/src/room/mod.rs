@@ -195,8 +195,10 @@ impl<G: Game> Room<G> {
 
     /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.
     /// `watch` is told as each phase is over.
-    pub fn step(&mut self, tick: Tick, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
+    /// `level` is how far everyone is stepped down: a level of [`flow::Budget`].
+    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
         self.tick = tick;
+        self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
         watch(Phase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
@@ -210,7 +212,7 @@ impl<G: Game> Room<G> {
         let world = Arc::get_mut(&mut out.world).expect("nobody else has it");
         world.capture(&self.game, tick, &mut self.placement);
         watch(Phase::Capture);
-        out.tick = tick;
+        (out.tick, out.level) = (tick, level);
         self.write_due(tick, out);
         self.write_events(out);
         self.write_notes(tick, out);
@@ -255,7 +257,7 @@ impl<G: Game> Room<G> {
     fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
         out.due.clear();
         out.own_bytes.clear();
-        let every = self.config.snapshot_every;
+        let every = self.config.snapshot_every * SnapshotHead::every(out.level);
         for (at, seat) in self.seats.iter_mut().enumerate() {
             let Some(seat) = seat else { continue };
             if !(tick.0.wrapping_add(at as u32)).is_multiple_of(every) {
