@@ -150,7 +150,7 @@ impl Bench {
             outputs: Outputs::default(),
             outgoing,
             history: WorldHistory::new(Arena::KINDS),
-            placement: Placement::default(),
+            placement: Placement::every(EVERY),
             viewers: vec![Viewer::default(); usize::from(players)],
             frame: Vec::new(),
             tick: Tick(0),

@@ -30,7 +30,7 @@ const NOTSENT_LOWAT: u32 = 16 * 1024;
 /// Send buffer of a socket. Linux doubles it for its own accounts.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Bytes read at once: a handful of input packets. One read that brings less has emptied the socket.
-const READ_AT_ONCE: usize = 512;
+const READ_AT_ONCE: usize = 128;
 
 /// One open WebSocket.
 pub struct Conn {
