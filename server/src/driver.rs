@@ -261,6 +261,9 @@ impl<'a, G: Game> Driver<'a, G> {
         let (took_us, late_us) = (now.us_since(began), began.us_since(due));
         let metrics = &self.grounds.metrics;
         metrics.ticks.inc();
+        metrics.inputs_dropped.inc_by(self.room.take_inputs_dropped());
+        let queued = self.figures.queued.iter().map(|queued| i64::from(queued.load(Ordering::Relaxed))).sum();
+        metrics.outputs_queued.set(queued);
         metrics.tick_seconds.observe(took_us as f64 / 1e6);
         metrics.tick_lateness_seconds.observe(late_us as f64 / 1e6);
         let figures = self.figures;

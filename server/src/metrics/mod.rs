@@ -206,7 +206,12 @@ impl Metrics {
         add(to, "bytes_in", "Bytes read from WebSocket connections", &self.bytes_in);
         add(to, "frames_in", "WebSocket frames read", &self.frames_in);
         add(to, "inputs_read", "Input samples read and given to rooms", &self.inputs_read);
-        add(to, "inputs_dropped", "Input packets that found their room's mailbox full", &self.inputs_dropped);
+        add(
+            to,
+            "inputs_dropped",
+            "Inputs that came and were not used: too late, too early, or the mailbox was full",
+            &self.inputs_dropped,
+        );
         add(to, "joins", "Requests to join by how they ended", self.joins.family());
         add(to, "leaves", "Players that left their seat", &self.leaves);
         add(to, "closes", "WebSockets that ended by close code; 1006 is a line that went", &self.closes);
@@ -224,7 +229,12 @@ impl Metrics {
         let level = "How much rooms hold back because their ticks ran long; the sum of all rooms, 0 for nothing";
         add(to, "governor_level", level, &self.governor_level);
         add(to, "mailbox_depth", "Mails that a room found waiting at its newest tick", &self.mailbox_depth);
-        add(to, "outputs_queued", "Results of ticks that shards have not taken yet", &self.outputs_queued);
+        add(
+            to,
+            "outputs_queued",
+            "Results of ticks that the shards of the room that ticked last have not taken yet",
+            &self.outputs_queued,
+        );
         add(to, "outbox_bytes", "Bytes waiting for sockets to take them", &self.outbox_bytes);
         to.register("build", "Version of the server", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }

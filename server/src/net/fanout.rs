@@ -121,13 +121,7 @@ impl<G: Game> Share<G> {
 
     /// Tells the players here of the newest tick, if they were not told yet: assembles one frame for each who is due, and writes
     /// it. `frame` is room to work in.
-    pub fn fan_out(
-        &mut self,
-        peers: &mut Slab<Peer<G>>,
-        frame: &mut Vec<u8>,
-        clock: MonoClock,
-        metrics: &Metrics,
-    ) {
+    pub fn fan_out(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, clock: MonoClock, metrics: &Metrics) {
         if !std::mem::take(&mut self.fresh) {
             return;
         }

@@ -68,6 +68,7 @@ pub struct Room<G: Game> {
     /// Changes of the roster since the last step.
     notes: Vec<Note>,
     inputs: Vec<PlayerInput<G::Input>>,
+    inputs_dropped: u64,
     standings: Vec<Standing>,
     /// So that a shot can be judged as its shooter saw it.
     history: History,
@@ -143,6 +144,7 @@ impl<G: Game> Room<G> {
             events: Vec::new(),
             notes: Vec::new(),
             inputs: Vec::new(),
+            inputs_dropped: 0,
             standings: Vec::new(),
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
@@ -189,8 +191,13 @@ impl<G: Game> Room<G> {
     pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
         let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
-            seat.inputs.push(packet, self.tick, early_us);
+            self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
         }
+    }
+
+    /// Inputs that came too late or too early, since the last call.
+    pub fn take_inputs_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.inputs_dropped)
     }
 
     /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.

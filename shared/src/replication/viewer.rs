@@ -119,7 +119,8 @@ impl Viewer {
                 // turn gets what is overdue.
                 let period = thinning.period(*cell, focus, view);
                 let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;
-                if base.is_some_and(|base| !overdue(&base)) && !turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period)
+                if base.is_some_and(|base| !overdue(&base))
+                    && !turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period)
                 {
                     due &= !(1 << at);
                     continue;
