@@ -62,7 +62,7 @@ fn take_inputs(room: &mut Room<Arena>, packets: &[InputPacket<ArenaInput>]) {
 
 #[inline(never)]
 fn step_room(room: &mut Room<Arena>, tick: Tick, out: &mut RoomOutput) {
-    room.step(tick, out, |_| ());
+    room.step(tick, 0, out, |_| ());
 }
 
 #[inline(never)]
@@ -150,7 +150,7 @@ impl Bench {
             outputs: Outputs::default(),
             outgoing,
             history: WorldHistory::new(Arena::KINDS),
-            placement: Placement::default(),
+            placement: Placement::every(EVERY),
             viewers: vec![Viewer::default(); usize::from(players)],
             frame: Vec::new(),
             tick: Tick(0),
@@ -177,7 +177,7 @@ impl Bench {
         for (player, packet) in packets.iter().enumerate() {
             self.room.input(PlayerId(player as u16), packet, MonoTime(0));
         }
-        let output = self.outputs.fill(|out| self.room.step(self.tick, out, |_| ()));
+        let output = self.outputs.fill(|out| self.room.step(self.tick, 0, out, |_| ()));
         self.outgoing.push(output);
     }
 

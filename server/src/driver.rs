@@ -18,7 +18,7 @@ pub use handle::{Asking, Grounds, Mail, PeerRef, RoomFigures, RoomHandle, Seated
 
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 use crate::net::shard::ShardMail;
-use crate::room::governor::Governor;
+use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
 use crate::room::recycle::Outputs;
 use crate::room::{Phase, Room, RoomConfig, RoomOutput};
@@ -78,6 +78,8 @@ struct Driver<'a, G: Game> {
     figures: &'a Arc<RoomFigures>,
     grounds: &'a Grounds<G>,
     waiting: usize,
+    /// A shard had not taken the tick before when this one was stepped.
+    behind: bool,
 }
 
 /// What a room owes a shard.
@@ -114,6 +116,7 @@ impl<'a, G: Game> Driver<'a, G> {
             figures,
             grounds,
             waiting: 0,
+            behind: false,
         }
     }
 
@@ -251,11 +254,9 @@ impl<'a, G: Game> Driver<'a, G> {
             phase_from = now;
         };
         let (room, level) = (&mut self.room, self.governor.level());
-        let output = self.outputs.fill(|output| {
-            room.step(tick, output, watch);
-            output.level = level;
-        });
+        let output = self.outputs.fill(|output| room.step(tick, level, output, watch));
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
+            self.behind |= self.figures.queued[shard].load(Ordering::Relaxed) > 0;
             link.tell(self.id, &output, &self.figures.queued[shard]);
         }
     }
@@ -274,6 +275,9 @@ impl<'a, G: Game> Driver<'a, G> {
         let (took_us, late_us) = (now.us_since(began), began.us_since(due));
         let metrics = &self.grounds.metrics;
         metrics.ticks.inc();
+        metrics.inputs_dropped.inc_by(self.room.take_inputs_dropped());
+        let queued = self.figures.queued.iter().map(|queued| i64::from(queued.load(Ordering::Relaxed))).sum();
+        metrics.outputs_queued.set(queued);
         metrics.tick_seconds.observe(took_us as f64 / 1e6);
         metrics.tick_lateness_seconds.observe(late_us as f64 / 1e6);
         let figures = self.figures;
@@ -281,16 +285,16 @@ impl<'a, G: Game> Driver<'a, G> {
         figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
         figures.tick.store(tick.0, Ordering::Relaxed);
         figures.tick_us.store(took_us as u32, Ordering::Relaxed);
-        let fanout_us = u64::from(figures.fanout_us.swap(0, Ordering::Relaxed));
-        let busy_us = (late_us + took_us).max(fanout_us);
+        let busy = ((late_us + took_us) * 1000 / tick_us(G::TICK_HZ, 1).max(1)) as u32;
+        let busy = if std::mem::take(&mut self.behind) { busy.max(BEHIND) } else { busy };
         let before = (self.governor.level(), self.governor.steps());
-        self.governor.note((busy_us * 1000 / tick_us(G::TICK_HZ, 1).max(1)) as u32);
+        self.governor.note(busy);
         if self.governor.level() != before.0 {
             let after = self.governor.steps();
             metrics.governor_steps.of(Direction::Down).inc_by(after.0 - before.1.0);
             metrics.governor_steps.of(Direction::Up).inc_by(after.1 - before.1.1);
             metrics.governor_level.inc_by(i64::from(self.governor.level()) - i64::from(before.0));
-            tracing::info!(room = %self.id, level = self.governor.level(), busy_us, "governor");
+            tracing::info!(room = %self.id, level = self.governor.level(), "governor: the machine is short of time, or has some to spare again");
         }
         figures.level.store(self.governor.level(), Ordering::Relaxed);
     }

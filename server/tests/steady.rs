@@ -90,7 +90,7 @@ fn a_steady_tick_allocates_nothing() {
             flows[usize::from(player)].handle_ack(packet.acked, now);
             room.input(broadside_shared::game::PlayerId(player), &packet, now);
         }
-        let output = outputs.fill(|output| room.step(Tick(tick), output, |_| {}));
+        let output = outputs.fill(|output| room.step(Tick(tick), 0, output, |_| {}));
         outgoing.push(std::sync::Arc::clone(&output));
         for (at, due) in output.due.iter().enumerate() {
             let flow = &mut flows[usize::from(due.player.0)];

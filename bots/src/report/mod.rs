@@ -290,11 +290,7 @@ impl Report {
             snapshot_gap_ms: percentiles(&window.gaps),
             input_to_ack_ms: effects,
             input_to_effect_ms: effects,
-            prediction_error: Error {
-                p50: quantile_ms(&window.errors, 0.5),
-                p99: quantile_ms(&window.errors, 0.99),
-                max: quantile_ms(&window.errors, 1.0),
-            },
+            prediction_error: Error::of(&window.errors),
             corrections_per_min: per_full_min(window.corrections.iter().sum()),
             corrections_by_cause: Causes {
                 input: cause(Interference::Input),
@@ -310,15 +306,7 @@ impl Report {
             subscribed: Mean { mean: round(window.records as f64 / snapshots) },
             bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
             bytes_up_per_s: Mean { mean: up },
-            bytes_by_class: ByClass {
-                own: class(|t| t.down.own),
-                cells_near: class(|t| t.down.cells_near),
-                cells_far: class(|t| t.down.cells_far),
-                events: class(|t| t.down.events),
-                notes: class(|t| t.down.notes),
-                control: class(|t| t.down.control),
-                headers: class(|t| t.down.headers),
-            },
+            bytes_by_class: ByClass::of(tallies),
             kbit_per_s: Kbit {
                 payload_down: kbit(class(|t| t.down.payload())),
                 down: kbit(class(|t| t.down.payload() + t.down.headers)),
@@ -340,6 +328,30 @@ impl Report {
     #[must_use]
     pub fn all_played(&self) -> bool {
         self.joined == self.players && self.dropped == 0
+    }
+}
+
+impl Error {
+    /// Of distances in thousandths of a unit.
+    fn of(errors: &Histogram<u32>) -> Error {
+        // As from microseconds to milliseconds.
+        let at = |quantile| quantile_ms(errors, quantile);
+        Error { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+    }
+}
+
+impl ByClass {
+    fn of(tallies: &[Tally]) -> ByClass {
+        let class = |of: fn(&Tally) -> u64| mean(tallies, |t| per_s(t, of(t)));
+        ByClass {
+            own: class(|t| t.down.own),
+            cells_near: class(|t| t.down.cells_near),
+            cells_far: class(|t| t.down.cells_far),
+            events: class(|t| t.down.events),
+            notes: class(|t| t.down.notes),
+            control: class(|t| t.down.control),
+            headers: class(|t| t.down.headers),
+        }
     }
 }
 

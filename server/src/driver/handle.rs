@@ -137,8 +137,6 @@ pub struct RoomFigures {
     pub tick: AtomicU32,
     /// How long the newest tick took, in microseconds.
     pub tick_us: AtomicU32,
-    /// The longest that a shard was at work between two fan-outs since the newest tick, in microseconds.
-    pub fanout_us: AtomicU32,
     /// How far everyone is stepped down because the machine is short of time.
     pub level: AtomicU8,
     /// Ticks that started late or ran long: ended after the next one was due.
@@ -171,7 +169,6 @@ impl RoomFigures {
             waiting: AtomicU32::new(0),
             tick: AtomicU32::new(0),
             tick_us: AtomicU32::new(0),
-            fanout_us: AtomicU32::new(0),
             level: AtomicU8::new(0),
             overruns: AtomicU64::new(0),
             missed: AtomicU64::new(0),

@@ -66,9 +66,9 @@ pub struct Metrics {
     pub bytes_in: Counter,
     /// WebSocket frames read.
     pub frames_in: Counter,
-    /// Inputs that rooms took: one per player and tick that an input came for in time.
+    /// Input samples read and given to rooms: about one per player and tick.
     pub inputs_read: Counter,
-    /// Inputs that came and were not used: too late, too early, twice, or the mailbox was full.
+    /// Input packets dropped because the mailbox of their room was full.
     pub inputs_dropped: Counter,
     /// Requests to join, by how they ended.
     pub joins: PerLabel<JoinResult, Counter>,
@@ -92,9 +92,9 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Players waiting in line for a seat.
     pub waiting: Gauge,
-    /// How much a room holds back because its ticks ran long: 0 nothing; the highest of all rooms.
+    /// How much rooms hold back because their ticks ran long, the sum of all rooms; 0 is nothing.
     pub governor_level: Gauge,
-    /// Mails waiting for rooms, of all rooms.
+    /// Mails that a room found waiting at its newest tick.
     pub mailbox_depth: Gauge,
     /// Results of ticks that shards have not taken yet, of all rooms.
     pub outputs_queued: Gauge,
@@ -205,8 +205,13 @@ impl Metrics {
         add(to, "bytes_out", "Bytes given to sockets by what they are", self.bytes_out.family());
         add(to, "bytes_in", "Bytes read from WebSocket connections", &self.bytes_in);
         add(to, "frames_in", "WebSocket frames read", &self.frames_in);
-        add(to, "inputs_read", "Inputs that rooms took", &self.inputs_read);
-        add(to, "inputs_dropped", "Inputs that came and were not used", &self.inputs_dropped);
+        add(to, "inputs_read", "Input samples read and given to rooms", &self.inputs_read);
+        add(
+            to,
+            "inputs_dropped",
+            "Inputs that came and were not used: too late, too early, or the mailbox was full",
+            &self.inputs_dropped,
+        );
         add(to, "joins", "Requests to join by how they ended", self.joins.family());
         add(to, "leaves", "Players that left their seat", &self.leaves);
         add(to, "closes", "WebSockets that ended by close code; 1006 is a line that went", &self.closes);
@@ -221,10 +226,15 @@ impl Metrics {
         add(to, "rooms", "Rooms open", &self.rooms);
         add(to, "connections", "Connections open, HTTP and WebSocket", &self.connections);
         add(to, "waiting", "Players waiting in line for a seat", &self.waiting);
-        let level = "How much a room holds back because its ticks ran long, 0 for nothing; the highest of all rooms";
+        let level = "How much rooms hold back because their ticks ran long; the sum of all rooms, 0 for nothing";
         add(to, "governor_level", level, &self.governor_level);
-        add(to, "mailbox_depth", "Mails waiting for rooms", &self.mailbox_depth);
-        add(to, "outputs_queued", "Results of ticks that shards have not taken yet", &self.outputs_queued);
+        add(to, "mailbox_depth", "Mails that a room found waiting at its newest tick", &self.mailbox_depth);
+        add(
+            to,
+            "outputs_queued",
+            "Results of ticks that the shards of the room that ticked last have not taken yet",
+            &self.outputs_queued,
+        );
         add(to, "outbox_bytes", "Bytes waiting for sockets to take them", &self.outbox_bytes);
         to.register("build", "Version of the server", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }

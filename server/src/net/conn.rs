@@ -29,7 +29,8 @@ const FINAL_BINARY: u8 = 0x82;
 const NOTSENT_LOWAT: u32 = 16 * 1024;
 /// Send buffer of a socket. Linux doubles it for its own accounts.
 const SEND_BUFFER: usize = 64 * 1024;
-/// Bytes read at once: a handful of input packets. One read that brings less has emptied the socket.
+/// Bytes read at once: a handful of input packets. One read that brings less has emptied the socket. With less room, tungstenite more
+/// often has only the end of its buffer to read into, and a second read is needed.
 const READ_AT_ONCE: usize = 512;
 
 /// One open WebSocket.

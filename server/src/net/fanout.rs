@@ -165,23 +165,16 @@ impl<G: Game> Share<G> {
     }
 
     /// Tells the players here of the newest tick, if they were not told yet: assembles one frame for each who is due, and writes
-    /// it. `frame` is room to work in. Gives whether there was something to do.
-    pub fn fan_out(
-        &mut self,
-        peers: &mut Slab<Peer<G>>,
-        frame: &mut Vec<u8>,
-        clock: MonoClock,
-        metrics: &Metrics,
-    ) -> bool {
+    /// it. `frame` is room to work in.
+    pub fn fan_out(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, clock: MonoClock, metrics: &Metrics) {
         if !std::mem::take(&mut self.fresh) {
-            return false;
+            return;
         }
         let began = clock.now();
         let walk = self.walk(peers, frame, began);
         let took_us = clock.now().us_since(began);
         metrics.fanout_seconds.observe(took_us as f64 / 1e6);
         self.count(&walk, metrics);
-        true
     }
 
     fn walk(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, now: MonoTime) -> Walk {

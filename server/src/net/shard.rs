@@ -187,8 +187,6 @@ struct Shard<'a, G: Game> {
     /// Room to assemble frames in.
     frame: Vec<u8>,
     tally: Tally,
-    /// Work done since the last fan-out.
-    busy: Duration,
     outbox_bytes: i64,
     ending_at: Option<Instant>,
 }
@@ -205,7 +203,6 @@ impl<'a, G: Game> Shard<'a, G> {
             mails: Vec::new(),
             frame: Vec::new(),
             tally: Tally::default(),
-            busy: Duration::ZERO,
             outbox_bytes: 0,
             ending_at: None,
         }
@@ -215,15 +212,12 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut sweep_at = Instant::now() + SWEEP_EVERY;
         loop {
-            let woke = Instant::now();
             self.take_mails();
-            self.fan_out(woke);
+            self.fan_out();
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
                 return self.count();
             }
-            let asleep = Instant::now();
-            let wait = sweep_at.saturating_duration_since(asleep).min(SWEEP_EVERY);
-            self.busy += asleep - woke;
+            let wait = sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY);
             if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
                 // Interrupted by a signal: the next look sees what there is.
                 tracing::debug!(%error, "watch interrupted");
@@ -234,7 +228,6 @@ impl<'a, G: Game> Shard<'a, G> {
                 self.sweep();
                 sweep_at = read_from + SWEEP_EVERY;
             }
-            self.busy += read_from.elapsed();
             self.rest(read_from + READ_EVERY);
         }
     }
@@ -427,17 +420,9 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    fn fan_out(&mut self, woke: Instant) {
-        let mut told = false;
+    fn fan_out(&mut self) {
         for share in self.shares.values_mut() {
-            told |= share.fan_out(&mut self.peers, &mut self.frame, self.app.clock, &self.app.metrics);
-        }
-        if told {
-            let busy_us = (self.busy + woke.elapsed()).as_micros() as u32;
-            for share in self.shares.values() {
-                share.room().figures.fanout_us.fetch_max(busy_us, Ordering::Relaxed);
-            }
-            self.busy = Duration::ZERO;
+            share.fan_out(&mut self.peers, &mut self.frame, self.app.clock, &self.app.metrics);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::viewer::Thinning;
 use broadside_shared::time::{MonoTime, Tick};
 
@@ -56,7 +57,7 @@ impl Budget {
         self.due += 1;
         if taken {
             // Where the rate has fallen, each stands for those that were not due.
-            self.clean += Self::every(self.level);
+            self.clean += SnapshotHead::every(self.level);
             self.choked = false;
         } else {
             self.chokes += u32::from(!self.choked);
@@ -93,16 +94,6 @@ impl Budget {
             0 => Thinning::None,
             1 => Thinning::Rim,
             _ => Thinning::Deep,
-        }
-    }
-
-    /// Every how many snapshots that would be due one is sent, at a level.
-    #[must_use]
-    pub fn every(level: u8) -> u32 {
-        match level {
-            0..=2 => 1,
-            3 => 2,
-            _ => 4,
         }
     }
 
@@ -187,21 +178,24 @@ impl Flow {
         self.budget.level.max(floor)
     }
 
-    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart and everyone stepped down to `floor` at least.
+    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart at level 0 and everyone stepped down to `floor`
+    /// at least: those that do not come because of that are not due.
     pub fn decide(&mut self, interval_us: u64, socket: Socket, floor: u8) -> Decision {
         self.turn = self.turn.wrapping_add(1);
-        let level = self.level(floor);
-        let every = Budget::every(level);
-        if !self.turn.is_multiple_of(every) {
+        let (own, due) = (SnapshotHead::every(self.budget.level), SnapshotHead::every(floor));
+        if !self.turn.is_multiple_of((own / due).max(1)) {
             return Decision::Rest;
         }
-        let interval_us = interval_us.max(1) * u64::from(every);
+        let interval_us = interval_us.max(1) * u64::from(own.max(due));
         let explained = self.rtt_us.div_ceil(interval_us).saturating_add(SPARE);
         let taken =
             socket == Socket::Free && (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
         self.skipped += u64::from(!taken);
         self.budget.note(taken);
-        if taken { Decision::Write(Budget::thinning(level)) } else { Decision::Skip }
+        // Thinned out, cells are needed since several earlier ticks and not since one: it saves a line bytes, and the machine at most
+        // a little. Where the machine is so short of time that snapshots have become fewer, it would cost more than it saves.
+        let floor = if due > 1 { 0 } else { floor };
+        if taken { Decision::Write(Budget::thinning(self.level(floor))) } else { Decision::Skip }
     }
 
     /// The snapshot of `tick` was written at `at`.

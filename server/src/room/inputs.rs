@@ -43,14 +43,16 @@ impl<I: GameInput> Default for InputQueue<I> {
 
 impl<I: GameInput> InputQueue<I> {
     /// Takes a packet while the room is at `stepped`; its first sample came `early_us` microseconds before its tick is due.
-    /// Samples for ticks already stepped or too far ahead are dropped and counted. A second sample for a tick is not taken.
-    pub fn push(&mut self, packet: &InputPacket<I>, stepped: Tick, early_us: i64) {
+    /// Samples for ticks already stepped or too far ahead are dropped and counted; gives how many. A second sample for a tick is not
+    /// taken.
+    pub fn push(&mut self, packet: &InputPacket<I>, stepped: Tick, early_us: i64) -> u32 {
         let tenths_of_ms = (early_us / 100).clamp(i64::from(i16::MIN) + 1, i64::from(i16::MAX)) as i16;
         self.early = if self.early == SnapshotHead::NO_INPUT { tenths_of_ms } else { self.early.min(tenths_of_ms) };
+        let mut dropped = 0;
         for (at, sample) in packet.samples.iter().enumerate() {
             let tick = packet.first.after(at as u32);
             if tick <= stepped || tick.since(stepped) > INPUT_AHEAD_MAX {
-                self.dropped = self.dropped.wrapping_add(1);
+                dropped += 1;
                 continue;
             }
             match self.waiting.binary_search_by_key(&tick, |(t, ..)| *t) {
@@ -58,6 +60,8 @@ impl<I: GameInput> InputQueue<I> {
                 Err(slot) => self.waiting.insert(slot, (tick, *sample, packet.view_of(at))),
             }
         }
+        self.dropped = self.dropped.wrapping_add(dropped as u8);
+        dropped
     }
 
     /// The input for `tick`: the one that names it, or the last one repeated for a moment, or idling; and what the player was

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 /// Seats given in one tick while there is time to spare: 480 a second at 60 Hz. A newcomer costs keyframes of a whole view and the
 /// names of everyone.
 const SEATED_PER_TICK: u32 = 8;
-/// Every how many ticks one is seated while the machine is short of time.
-const PRESSED_EVERY: u32 = 4;
+/// Seats given in one tick while far cells are thinned out because the machine is short of time.
+const SEATED_PER_PRESSED_TICK: u32 = 4;
+/// Seats given in one tick while even the rate of snapshots has fallen: 60 a second.
+const SEATED_PER_BAD_TICK: u32 = 1;
 /// Those who wait at the most; one more is refused.
 pub const WAITING_MAX: usize = 10_000;
 /// Every how many ticks those who wait are told their place: twice a second at 60 Hz.
@@ -46,7 +48,8 @@ impl<T> Line<T> {
         self.ticks = self.ticks.wrapping_add(1);
         let pace = match level {
             0 => SEATED_PER_TICK,
-            _ => u32::from(self.ticks.is_multiple_of(PRESSED_EVERY)),
+            1 | 2 => SEATED_PER_PRESSED_TICK,
+            _ => SEATED_PER_BAD_TICK,
         };
         pace.min(free).min(self.waiting.len() as u32)
     }
@@ -115,8 +118,8 @@ mod tests {
             line.push(who).expect("room in the line");
         }
         let mut places = Vec::new();
-        for _ in 0..120 {
-            for _ in 0..line.admitted(1, 1) {
+        for tick in 0..120 {
+            for _ in 0..u32::from(tick % 4 == 3).min(line.admitted(1, 1)) {
                 line.pop();
             }
             line.remove(|who| *who == 30);

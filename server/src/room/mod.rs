@@ -68,6 +68,7 @@ pub struct Room<G: Game> {
     /// Changes of the roster since the last step.
     notes: Vec<Note>,
     inputs: Vec<PlayerInput<G::Input>>,
+    inputs_dropped: u64,
     standings: Vec<Standing>,
     /// So that a shot can be judged as its shooter saw it.
     history: History,
@@ -145,6 +146,7 @@ impl<G: Game> Room<G> {
             events: Vec::new(),
             notes: Vec::new(),
             inputs: Vec::new(),
+            inputs_dropped: 0,
             standings: Vec::new(),
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
@@ -225,14 +227,21 @@ impl<G: Game> Room<G> {
     pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
         let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
-            seat.inputs.push(packet, self.tick, early_us);
+            self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
         }
+    }
+
+    /// Inputs that came too late or too early, since the last call.
+    pub fn take_inputs_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.inputs_dropped)
     }
 
     /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.
     /// `watch` is told as each phase is over.
-    pub fn step(&mut self, tick: Tick, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
+    /// `level` is how far everyone is stepped down: a level of [`flow::Budget`].
+    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
         self.tick = tick;
+        self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
         watch(Phase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
@@ -246,7 +255,7 @@ impl<G: Game> Room<G> {
         let world = Arc::get_mut(&mut out.world).expect("nobody else has it");
         world.capture(&self.game, tick, &mut self.placement);
         watch(Phase::Capture);
-        out.tick = tick;
+        (out.tick, out.level) = (tick, level);
         self.write_due(tick, out);
         self.write_events(out);
         self.write_notes(tick, out);
@@ -295,7 +304,7 @@ impl<G: Game> Room<G> {
     fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
         out.due.clear();
         out.own_bytes.clear();
-        let every = self.config.snapshot_every;
+        let every = self.config.snapshot_every * SnapshotHead::every(out.level);
         for (at, seat) in self.seats.iter_mut().enumerate() {
             let Some(seat) = seat else { continue };
             if !(tick.0.wrapping_add(at as u32)).is_multiple_of(every) {

@@ -227,7 +227,7 @@ impl<G: Game<Config: Default>> Sim<G> {
 
     fn step_room(&mut self) {
         self.tick = self.tick.after(1);
-        let output = self.outputs.fill(|output| self.room.step(self.tick, output, |_| {}));
+        let output = self.outputs.fill(|output| self.room.step(self.tick, 0, output, |_| {}));
         self.outgoing.push(Arc::clone(&output));
         let interval_us = tick_us(G::TICK_HZ, self.config.snapshot_every);
         for (at, due) in output.due.iter().enumerate() {

@@ -375,7 +375,7 @@ impl<G: Game> Client<G> {
     pub fn next_input_at(&self, now: MonoTime) -> Option<MonoTime> {
         let seat = self.seat.filter(|_| self.prediction.started())?;
         let at = self.lead.client_tick(now, seat.tick_at(self.clock.server_us(now)));
-        let ticks = f64::from(self.sent.0) + f64::from(seat.snapshot_every) - at;
+        let ticks = f64::from(self.sent.0) + f64::from(self.input_every(&seat)) - at;
         Some(now.plus_us((ticks * 1e6 / f64::from(seat.tick_hz)).max(0.0).ceil() as u64))
     }
 
@@ -633,7 +633,11 @@ impl<G: Game> Client<G> {
             return;
         }
         // The first ones come quickly, so that the clock is good before the first input.
-        let pause_ms = if self.pings < 6 { 60 } else { 500 };
+        let pause_ms = match self.pings {
+            0..6 => 60,
+            6..16 => 500,
+            _ => 1000,
+        };
         self.next_ping_at = now.plus_ms(pause_ms);
         self.send_ping(now);
     }
@@ -643,9 +647,15 @@ impl<G: Game> Client<G> {
         self.send(codec::encode_client(&ClientMsg::Ping { client_time: now }));
     }
 
+    /// Ticks from one input packet to the next: as from one snapshot to the next, also where those have become fewer. A server that
+    /// is short of time is so for both.
+    fn input_every(&self, seat: &Seat) -> u32 {
+        (seat.snapshot_every * SnapshotHead::every(self.stats.budget)).min(SAMPLES_MAX as u32)
+    }
+
     fn send_inputs(&mut self, seat: &Seat) {
         let tick = self.prediction.tick();
-        if tick.since(self.sent) < seat.snapshot_every {
+        if tick.since(self.sent) < self.input_every(seat) {
             return;
         }
         let first = self.sent.after(1).max(tick.before(SAMPLES_MAX as u32 - 1));

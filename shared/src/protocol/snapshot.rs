@@ -33,6 +33,16 @@ pub struct SnapshotHead {
 }
 
 impl SnapshotHead {
+    /// Every how many of the snapshots that would be due one comes, at a budget; input packets are spaced out in the same way.
+    #[must_use]
+    pub fn every(budget: u8) -> u32 {
+        match budget {
+            0..=2 => 1,
+            3 => 2,
+            _ => 4,
+        }
+    }
+
     /// The value of `early` when no input arrived since the last snapshot.
     pub const NO_INPUT: i16 = i16::MIN;
     /// Bytes of the kind and the head.

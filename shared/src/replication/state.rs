@@ -134,6 +134,11 @@ impl WorldState {
         &self.records
     }
 
+    /// Ticks between two snapshots of most viewers, as far as that was said; at least 1.
+    pub(super) fn interval(&self) -> u32 {
+        self.common.map_or(1, |common| self.tick.since(common).max(1))
+    }
+
     /// The tick that most viewers have when they are told of this one, if that was said: see [`Placement::every`].
     pub(super) fn common(&self) -> Option<Tick> {
         self.common
@@ -185,6 +190,11 @@ impl Placement {
     #[must_use]
     pub fn every(ticks: u32) -> Placement {
         Placement { every: ticks, ..Placement::default() }
+    }
+
+    /// From now on most viewers are told every so many ticks.
+    pub fn set_every(&mut self, ticks: u32) {
+        self.every = ticks;
     }
 
     /// The cell of the thing with this number, which is at this point.

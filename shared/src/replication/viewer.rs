@@ -26,8 +26,6 @@ const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "a bit for each");
 /// A connection's subscriptions and the baseline of each.
 #[derive(Debug, Clone, Default)]
 pub struct Viewer {
-    /// Frames written, which decides whose turn it is when far cells are thinned out.
-    turn: u32,
     /// The cells wanted and those kept in the last frame.
     around: Option<(CellBlock, CellBlock)>,
     subscribed: Vec<Subscription>,
@@ -113,22 +111,27 @@ impl Viewer {
         thinning: Thinning,
         out: &mut Vec<u8>,
     ) -> CellsWritten {
-        let Some(tick) = history.newest().map(|state| state.tick) else {
+        let Some((tick, interval)) = history.newest().map(|state| (state.tick, state.interval())) else {
             return CellsWritten::default();
         };
+        let turn = tick.0 / interval;
         let from = out.len();
         let mut head = BitWriter::new(out);
         self.resubscribe(focus, view, &mut head);
-        self.turn = self.turn.wrapping_add(1);
         let mut blobs = std::mem::take(history.room_for_blobs());
         blobs.clear();
         let (mut due, mut present) = (u64::MAX, 0);
         head.flag(thinning != Thinning::None);
         for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
             if thinning != Thinning::None {
-                // Spread over the turns by number, so that frames stay about equally long. What is new comes at once.
+                // Spread over the turns by number, so that frames stay about equally long. What is new comes at once. Turns are
+                // the world's and not the viewer's: all leave out the same cells, and the same blobs serve all. Who skipped a
+                // turn gets what is overdue.
                 let period = thinning.period(*cell, focus, view);
-                if base.is_some() && !self.turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period) {
+                let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;
+                if base.is_some_and(|base| !overdue(&base))
+                    && !turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period)
+                {
                     due &= !(1 << at);
                     continue;
                 }

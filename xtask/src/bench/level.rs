@@ -59,6 +59,11 @@ pub(super) struct Level {
     input_bytes: f64,
 }
 
+/// Seconds between the last join and the measurement: the arena grows to its crowd, and the crowd spreads.
+const SETTLE_S: &str = "8";
+/// Every how many players one predicts and thinks; the others decode all and fly a pattern.
+const FULL_EVERY: &str = "32";
+
 impl Level {
     /// Plays it. Reports are kept in `folder`.
     pub(super) fn measure(folder: &Path, hz: u32, players: usize, time: Time) -> Result<Level> {
@@ -66,7 +71,8 @@ impl Level {
         let joins_per_s = (players as f64 / time.ramp_s as f64).max(1.0);
         let played = ask_program("load", &report, |load| {
             load.args(["--spawn", "--hz", &hz.to_string(), "--players", &players.to_string()]);
-            load.args(["--seconds", &seconds.to_string(), "--rate", &joins_per_s.to_string()]);
+            load.args(["--seconds", &seconds.to_string(), "--rate", &joins_per_s.to_string(), "--settle", SETTLE_S]);
+            load.args(["--full-every", FULL_EVERY]);
         })?;
         let mut level = Level::of_load(hz, players, &played);
         if level.frame_bytes < 1.0 {

@@ -6,11 +6,6 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{program, root};
 
-/// The table of the codec, so many seconds of play per size.
-pub(super) fn encode(seconds: u32) -> Result<String> {
-    example("encode", &[seconds])
-}
-
 /// What a snapshot's bytes are spent on, over so many seconds of play of 200 brains at 20 Hz, as a block of text.
 pub(super) fn ledger(seconds: u32) -> Result<String> {
     Ok(format!("```text\n{}\n```", example("ledger", &[200, seconds, 3])?))

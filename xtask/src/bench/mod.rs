@@ -33,7 +33,7 @@ const PLAYERS_QUICK: [usize; 3] = [100, 500, 1500];
 /// Most players of the curve at 30 Hz.
 const PLAYERS_30_MAX: usize = 2000;
 /// Seconds measured at each level.
-const SECONDS: u64 = 20;
+const SECONDS: u64 = 10;
 /// Those of `--quick`.
 const SECONDS_QUICK: u64 = 5;
 
@@ -83,11 +83,6 @@ pub fn bench(args: &Args) -> Result<()> {
     };
     let machine = machine::Machine::look()?;
     say("machine", &machine.paragraph());
-    // Two thousand brains need minutes to grow an arena; `cost` shows the same parts with patterns in seconds.
-    let encode = if args.quick { None } else { Some(micro::encode(1)?) };
-    if let Some(encode) = &encode {
-        say("codec", encode);
-    }
     let ledger = micro::ledger(if args.quick { 10 } else { 60 })?;
     say("ledger", &ledger);
     let cost = micro::cost(if args.quick { 120 } else { 600 })?;
@@ -108,7 +103,6 @@ pub fn bench(args: &Args) -> Result<()> {
         ("counts", counts::table(counts.as_ref())),
         ("rooms-20", level::table(&at_20)),
     ];
-    sections.extend(encode.map(|encode| ("encode", encode)));
     if !at_30.is_empty() {
         sections.push(("rooms-30", level::table(&at_30)));
     }
@@ -118,7 +112,7 @@ pub fn bench(args: &Args) -> Result<()> {
 /// Everything that is run, as people would build it for use; in one call, so that nothing is built twice.
 fn build() -> Result<()> {
     run(&mut cargo(
-        "build --release --package broadside-server --package broadside-bots --bins --example encode --example ledger \
+        "build --release --package broadside-server --package broadside-bots --bins --example ledger \
          --example cost",
     ))
 }
