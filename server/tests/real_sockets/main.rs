@@ -7,6 +7,7 @@
 //! | [`handshake`] | who is let in, and what the others are told |
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
 //! | [`assets`] | files and figures over HTTP |
+//! | [`sessions`] | a seat outlives its socket, and what players say to each other |
 //! | [`metrics`] | what the server counts of itself, and whom it tells |
 //!
 //! Behaviour under load, loss and delay is shown in virtual time elsewhere; here it is about the sockets. Nothing sleeps to
@@ -19,4 +20,5 @@ mod http;
 mod metrics;
 mod play;
 mod scene;
+mod sessions;
 mod slow;

@@ -16,6 +16,7 @@ use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
 use futures_util::{SinkExt, StreamExt};
@@ -163,6 +164,11 @@ impl Puppet {
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
+    /// Its own clock.
+    pub fn now(&self) -> MonoTime {
+        MonoTime(self.began.elapsed().as_micros() as u64)
+    }
+
     /// Takes a frame if one comes soon, then runs the ticks that are due with what `decide` says.
     pub async fn step(&mut self, decide: impl Fn(&Client<Arena>) -> ArenaInput) {
         let soon = tokio::time::timeout(Duration::from_millis(8), next_frame(&mut self.socket)).await;
@@ -225,25 +231,28 @@ pub async fn hear(socket: &mut Socket) -> ServerMsg {
     }
 }
 
-/// Says hello and hears the welcome.
-pub async fn greet(socket: &mut Socket) {
-    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned() }).await;
-    let welcome = hear(socket).await;
-    assert!(matches!(welcome, ServerMsg::Welcome { revision: REVISION, .. }), "{welcome:?}");
+/// Says hello and hears the welcome; gives the session's token.
+pub async fn greet(socket: &mut Socket) -> Token {
+    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None }).await;
+    match hear(socket).await {
+        ServerMsg::Welcome { revision: REVISION, token, resumed: false, .. } => token,
+        other => panic!("a welcome was due, not {other:?}"),
+    }
 }
 
 /// Says hello; true if a welcome comes and not a close.
 pub async fn is_let_in(socket: &mut Socket) -> bool {
-    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned() };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
     // A server that closes at once may not take the hello any more.
     let _ = socket.send(Message::Binary(encode_client(&hello).into())).await;
     matches!(within("an answer to the hello", socket.next()).await, Some(Ok(Message::Binary(_))))
 }
 
-/// Greets and asks for a seat.
-pub async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) {
-    greet(socket).await;
+/// Greets and asks for a seat; gives the session's token.
+pub async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) -> Token {
+    let token = greet(socket).await;
     say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name"), room }).await;
+    token
 }
 
 /// Waits in line until something else than a place comes.

@@ -1,0 +1,185 @@
+//! A seat outlives its socket, and what players say to each other.
+
+use broadside_bots::socket::Socket;
+use broadside_shared::arena::ArenaInput;
+use broadside_shared::client::requests::Answer;
+use broadside_shared::client::{ClientEvent, Phase};
+use broadside_shared::protocol::REVISION;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{
+    ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, RoomChoice, ServerMsg,
+};
+use broadside_shared::protocol::token::Token;
+use broadside_shared::time::Tick;
+
+use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of, within};
+
+/// Says hello with an earlier session's token; gives the welcome's token and whether the seat was given back.
+async fn come_back(socket: &mut Socket, token: Token) -> (Token, bool) {
+    let resume = Resume { token, have: Tick(0), cells: Vec::new() };
+    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) }).await;
+    match hear(socket).await {
+        ServerMsg::Welcome { token, resumed, .. } => (token, resumed),
+        other => panic!("a welcome was due, not {other:?}"),
+    }
+}
+
+/// Asks for something, and hears how it ended; what is heard before is skipped.
+async fn request(socket: &mut Socket, id: u32, request: Request) -> Outcome {
+    say(socket, &ClientMsg::Request { id, request }).await;
+    loop {
+        match hear(socket).await {
+            ServerMsg::Reply { id: answered, outcome } if answered == id => return outcome,
+            _ => {}
+        }
+    }
+}
+
+fn refused(why: Refusal) -> Outcome {
+    Outcome::Refused(why)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_finds_its_seat_again_and_a_leave_gives_it_up() {
+    let server = Server::start().await;
+    let mut first = bare(&server).await;
+    let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
+    let ServerMsg::Joined { player, .. } = seat_of(&mut first).await else { panic!("no seat") };
+    drop(first);
+    // Twice, since the second time it may be on another shard at first.
+    for _ in 0..4 {
+        let mut again = bare(&server).await;
+        assert_eq!(come_back(&mut again, token).await, (token, true));
+        let ServerMsg::Joined { player: same, .. } = seat_of(&mut again).await else { panic!("no seat") };
+        assert_eq!(same, player);
+        drop(again);
+    }
+    server.until("players", |players| players == 1).await;
+    let mut last = bare(&server).await;
+    assert_eq!(come_back(&mut last, token).await, (token, true));
+    say(&mut last, &ClientMsg::Leave).await;
+    assert_eq!(close_of(&mut last).await.0, CloseCode::Normal.code());
+    server.until("players", |players| players == 0).await;
+    let mut late = bare(&server).await;
+    let (fresh, resumed) = come_back(&mut late, token).await;
+    assert!(!resumed && fresh != token, "the seat was given up");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good() {
+    let server = Server::start().await;
+    let mut first = bare(&server).await;
+    let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
+    assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
+    let mut second = bare(&server).await;
+    assert_eq!(come_back(&mut second, token).await, (token, true));
+    assert_eq!(close_of(&mut first).await.0, CloseCode::TakenOver.code());
+    assert!(matches!(seat_of(&mut second).await, ServerMsg::Joined { .. }));
+    server.until("players", |players| players == 1).await;
+    let mut forger = bare(&server).await;
+    let forged = Token { signature: [0; 16], ..token };
+    assert!(!come_back(&mut forger, forged).await.1, "a made-up token opens nothing");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seat_is_free_again_when_nobody_comes_back_in_time() {
+    let server = Server::start_with(|config| config.grace = 1).await;
+    let mut first = bare(&server).await;
+    ask(&mut first, "Ann", RoomChoice::Quick).await;
+    assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
+    server.until("players", |players| players == 1).await;
+    drop(first);
+    server.until("players", |players| players == 0).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_in_the_lobby_chat_tell_and_mute() {
+    let server = Server::start().await;
+    let (mut ann, mut bob) = (bare(&server).await, bare(&server).await);
+    greet(&mut ann).await;
+    greet(&mut bob).await;
+    let topic = || "lobby/chat".to_owned();
+    let text = || "ahoy".to_owned();
+    let say_it = || Request::Say { topic: topic(), text: text() };
+    assert_eq!(request(&mut ann, 1, say_it()).await, refused(Refusal::Nameless));
+    assert_eq!(request(&mut ann, 2, Request::Call { name: "Ann".to_owned() }).await, Outcome::Done);
+    assert_eq!(request(&mut bob, 1, Request::Call { name: "ann".to_owned() }).await, Outcome::Done);
+    assert!(matches!(hear(&mut bob).await, ServerMsg::Notice(Notice::Called { name }) if name.as_str() == "ann 2"));
+    for (id, topic, outcome) in [
+        (3, "lobby/chat", Outcome::Done),
+        (4, "lobby/chats", refused(Refusal::NoSuchTopic)),
+        (5, "room/1/chat", refused(Refusal::NotAllowed)),
+        (6, "room/9/feed", refused(Refusal::NoSuchTopic)),
+    ] {
+        assert_eq!(request(&mut bob, id, Request::Subscribe { topic: topic.to_owned() }).await, outcome, "{topic}");
+    }
+    assert_eq!(request(&mut ann, 3, say_it()).await, Outcome::Done);
+    match hear(&mut bob).await {
+        ServerMsg::Published { item: Item::Said { from, text, .. }, .. } => {
+            assert_eq!((from.as_str(), text.as_str()), ("Ann", "ahoy"));
+        }
+        other => panic!("a line was due, not {other:?}"),
+    }
+    let tell = |to: &str| Request::Tell { to: to.to_owned(), text: text() };
+    assert_eq!(request(&mut ann, 4, tell("nobody")).await, refused(Refusal::NoSuchPlayer));
+    assert_eq!(request(&mut ann, 5, tell("Ann 2")).await, Outcome::Done);
+    assert!(matches!(hear(&mut bob).await, ServerMsg::Told { from, .. } if from.as_str() == "Ann"));
+    assert_eq!(request(&mut bob, 7, Request::Mute { name: "Ann".to_owned() }).await, Outcome::Done);
+    assert_eq!(hear(&mut ann).await, ServerMsg::Notice(Notice::Muted));
+    assert_eq!(request(&mut ann, 6, tell("ann 2")).await, Outcome::Done);
+    assert_eq!(request(&mut bob, 8, Request::Unmute { name: "Ann".to_owned() }).await, Outcome::Done);
+    assert_eq!(request(&mut ann, 7, say_it()).await, Outcome::Done);
+    // What was said while muted was not heard: the next thing is what was said after.
+    assert!(matches!(hear(&mut bob).await, ServerMsg::Published { .. }));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chat_rides_in_the_snapshots_of_a_room() {
+    let server = Server::start().await;
+    let mut ann = Puppet::connect(&server, "Ann").await;
+    let mut bob = Puppet::connect(&server, "Bob").await;
+    let idle = |_: &_| ArenaInput::default();
+    within("two seats", async {
+        while ann.client.phase() != Phase::Playing || bob.client.phase() != Phase::Playing {
+            ann.step(idle).await;
+            bob.step(idle).await;
+        }
+    })
+    .await;
+    let topic = || "room/1/chat".to_owned();
+    let now = ann.now();
+    ann.client.request(now, Request::Say { topic: topic(), text: "before".to_owned() });
+    bob.client.request(bob.now(), Request::Subscribe { topic: topic() });
+    let (mut heard, mut answered, mut asked) = (Vec::new(), 0, false);
+    within("both lines", async {
+        while heard.len() < 2 {
+            ann.step(idle).await;
+            bob.step(idle).await;
+            while let Some(event) = ann.client.poll_event() {
+                if let ClientEvent::Answered { answer, .. } = event {
+                    assert_eq!(answer, Answer::Came(Outcome::Done));
+                }
+            }
+            while let Some(event) = bob.client.poll_event() {
+                match event {
+                    ClientEvent::Answered { .. } => answered += 1,
+                    ClientEvent::Published { item: Item::Said { from, text, .. }, .. } => heard.push((from, text)),
+                    _ => {}
+                }
+            }
+            if answered == 1 && !asked {
+                asked = true;
+                let now = ann.now();
+                ann.client.request(now, Request::Say { topic: topic(), text: "after".to_owned() });
+            }
+        }
+    })
+    .await;
+    let lines: Vec<_> = heard.iter().map(|(from, text)| (from.as_str(), text.as_str())).collect();
+    assert_eq!(lines, [("Ann", "before"), ("Ann", "after")]);
+    server.end().await;
+}
