@@ -3,7 +3,7 @@
 //!
 //! Nothing is handed from thread to thread per client and snapshot: a room leaves one shared output per tick and shard, and the
 //! shard walks its connections. Inputs go to the room in one batch per room and read. Sockets are watched by one epoll, looked at
-//! no more than every [`READ_EVERY`]: what comes in the meantime is read in one go.
+//! no more than every `READ_EVERY`: what comes in the meantime is read in one go.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;

@@ -7,7 +7,7 @@
 //! | [`roster`] | who is called what, told to each client once |
 //! | [`outgoing`] | from one tick's output to one frame per connection |
 //! | [`recycle`] | outputs handed out and taken back |
-//! | [`line`] | who waits for a seat |
+//! | [`mod@line`] | who waits for a seat |
 //! | [`governor`] | steps everyone down before ticks are missed |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.

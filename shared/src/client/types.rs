@@ -22,11 +22,11 @@ pub struct ClientConfig {
 /// How much a client keeps of what it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// Everything: [`Client::view`] can be drawn.
+    /// Everything: [`Client::view`](super::Client::view) can be drawn.
     View,
-    /// The replica, the prediction and the figures, for bots; [`Client::view`] shows nothing but the own ship.
+    /// The replica, the prediction and the figures, for bots; [`Client::view`](super::Client::view) shows nothing but the own ship.
     Replica,
-    /// Decodes all that comes and keeps the replica and the figures, but predicts nothing: [`Client::own`] is what the server
+    /// Decodes all that comes and keeps the replica and the figures, but predicts nothing: [`Client::own`](super::Client::own) is what the server
     /// last said, names and events are dropped. The cheapest player that a load test can have.
     Decode,
 }
