@@ -20,6 +20,9 @@ use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
 
+/// Messages taken from one connection in one look: what a line that stood still delivers takes a few looks, and who floods us does not
+/// keep the others waiting.
+const HEARD_AT_ONCE: usize = 128;
 /// Time a peer has to answer our close before the socket is dropped, in microseconds.
 const CLOSING_US: u64 = 2_000_000;
 
@@ -49,6 +52,8 @@ enum Place<G: Game> {
 pub enum Going {
     /// It does.
     On,
+    /// It does, and there may be more to hear: look again, for the kernel will not say so twice.
+    More,
     /// Nothing more can be done with it: drop it.
     Over,
 }
@@ -67,15 +72,17 @@ impl<G: Game> Peer<G> {
 
     /// The socket has something.
     pub fn handle_readable(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
-        loop {
+        for _ in 0..HEARD_AT_ONCE {
             match self.conn.hear() {
                 Heard::Message(message) => self.handle_message(message, app, shares, tally),
                 Heard::TooLong => self.session.handle_close(CloseCode::TooBig),
+                Heard::Noise => {}
                 Heard::Nothing => return self.going(),
                 Heard::Ended => return Going::Over,
             }
             self.drive(app, shares, tally);
         }
+        Going::More
     }
 
     /// The socket may take more.

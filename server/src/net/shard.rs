@@ -173,6 +173,8 @@ struct Shard<'a, G: Game> {
     peers: Slab<Peer<G>>,
     shares: Shares<G>,
     mails: Vec<ShardMail<G>>,
+    /// Keys of connections that were not heard out.
+    unheard: Vec<usize>,
     /// Room to assemble frames in.
     frame: Vec<u8>,
     tally: Tally,
@@ -190,6 +192,7 @@ impl<'a, G: Game> Shard<'a, G> {
             peers: Slab::new(),
             shares: Shares::new(),
             mails: Vec::new(),
+            unheard: Vec::new(),
             frame: Vec::new(),
             tally: Tally::default(),
             outbox_bytes: 0,
@@ -206,7 +209,10 @@ impl<'a, G: Game> Shard<'a, G> {
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
                 return self.count();
             }
-            let wait = sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY);
+            let wait = match self.unheard[..] {
+                [] => sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY),
+                [..] => Duration::ZERO,
+            };
             if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
                 // Interrupted by a signal: the next look sees what there is.
                 tracing::debug!(%error, "watch interrupted");
@@ -350,6 +356,9 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn read(&mut self, events: &Events) {
+        for key in std::mem::take(&mut self.unheard) {
+            self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
+        }
         for event in events {
             if event.token() != WOKEN {
                 let readable = if event.is_read_closed() || event.is_error() {
@@ -360,6 +369,9 @@ impl<'a, G: Game> Shard<'a, G> {
                 self.read_one(event.token().0, Readiness { readable, writable: event.is_writable() });
             }
         }
+        // Whoever was looked at twice is looked at once next time.
+        self.unheard.sort_unstable();
+        self.unheard.dedup();
         for share in self.shares.values_mut() {
             share.post();
         }
@@ -377,8 +389,10 @@ impl<'a, G: Game> Shard<'a, G> {
             going = peer.handle_readable(self.app, &mut self.shares, &mut self.tally);
         }
         self.tally.add(peer.conn.take_traffic());
-        if going == Going::Over {
-            self.drop_peer(key);
+        match going {
+            Going::On => {}
+            Going::More => self.unheard.push(key),
+            Going::Over => self.drop_peer(key),
         }
     }
 

@@ -73,6 +73,32 @@ async fn a_second_hello_and_a_second_join_are_out_of_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_megabytes_in_a_frame_is_closed_and_harms_nobody() {
+    let server = Server::start_with(|config| config.shards = Some(1)).await;
+    let mut neighbour = bare(&server).await;
+    greet(&mut neighbour).await;
+    let (mut writes, mut reads) = futures_util::StreamExt::split(bare(&server).await);
+    let flood = tokio::spawn(async move {
+        let frame = bytes::Bytes::from(vec![0; 8 << 20]);
+        // Until the server has had enough.
+        while writes.send(Message::Binary(frame.clone())).await.is_ok() {}
+    });
+    within("a close for the flood", async {
+        while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reads).await {
+            if let Message::Close(frame) = message {
+                let frame = frame.expect("a close with a code");
+                return assert_eq!((frame.code.into(), frame.reason.to_string()), meant(CloseCode::TooBig));
+            }
+        }
+    })
+    .await;
+    say(&mut neighbour, &ClientMsg::Ping { client_time: MonoTime(7) }).await;
+    assert!(matches!(hear(&mut neighbour).await, ServerMsg::Pong { client_time: MonoTime(7), .. }));
+    within("the end of the flood", flood).await.expect("the flood ends by itself");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_frames_ends_the_connection() {
     let server = Server::start().await;
     let mut socket = bare(&server).await;
