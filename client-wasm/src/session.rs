@@ -8,8 +8,8 @@ use broadside_shared::client::{Client, ClientConfig, Detail, Phase, Received};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
-use broadside_shared::protocol::message::RoomChoice;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
 
@@ -79,7 +79,13 @@ impl Session {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let client = former.unwrap_or_else(|| {
             let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
-            let mut client = Client::new(ClientConfig { name, agent, room: RoomChoice::Quick, detail: Detail::View });
+            let mut client = Client::new(ClientConfig {
+                name,
+                agent,
+                room: Some(RoomChoice::Quick),
+                role: Role::Play,
+                detail: Detail::View,
+            });
             if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {
                 client.set_token(token);
             }
@@ -112,6 +118,12 @@ impl Session {
     /// Whether the client stands still, because its line comes with that.
     pub fn is_frozen(&mut self) -> bool {
         self.line.as_mut().is_some_and(|(line, _)| line.is_frozen(browser::now()))
+    }
+
+    /// Says goodbye: the seat is free at once.
+    pub fn leave(&mut self) {
+        self.client.leave();
+        self.flush();
     }
 
     /// Takes everything that arrived; tells if that was the end.

@@ -5,14 +5,15 @@ use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::codec::encode_server;
-use broadside_shared::protocol::message::{RoomChoice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{RoomId, ServerMsg};
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|frames: Vec<Vec<u8>>| {
     let Ok(name) = Name::new("fuzz") else { return };
-    let mut client: Client<Arena> = Client::new(ClientConfig { name, agent: String::new(), room: RoomChoice::Quick, detail: Detail::View });
+    let mut client: Client<Arena> = Client::new(ClientConfig { name, agent: String::new(), room: Some(RoomChoice::Quick), role: Role::Play, detail: Detail::View });
     let mut now = MonoTime(1_000_000);
     client.handle_open(now);
     for msg in [

@@ -15,6 +15,7 @@ use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Mode;
 use broadside_shared::replication::viewer::{Thinning, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::{MonoTime, Tick};
@@ -136,7 +137,7 @@ struct Bench {
 
 impl Bench {
     fn new(players: u16) -> Bench {
-        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1 };
+        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Arena };
         let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
         let mut outgoing = Outgoing::new::<Arena>();
         for player in 0..players {

@@ -70,7 +70,7 @@ fn connect(address: SocketAddr, connections: usize) -> anyhow::Result<()> {
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: {SUBPROTOCOL}\r\n\r\n"
     );
-    let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned() });
+    let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned(), resume: None });
     // A client's frame is masked; a mask of zeros changes nothing (RFC 6455, section 5.3).
     let mut frame = vec![0x82, 0x80 | hello.len() as u8, 0, 0, 0, 0];
     frame.extend_from_slice(&hello);

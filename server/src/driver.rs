@@ -333,7 +333,7 @@ impl<G: Game> Link<G> {
     /// Puts a tick behind the answers, unless the shard is too far behind: then what it must not miss goes with the next one.
     fn tell(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: &std::sync::atomic::AtomicU32) {
         if queued.load(Ordering::Relaxed) >= QUEUED_MAX {
-            self.owed.retain(|note| !matches!(note, Note::Board { .. }));
+            self.owed.retain(|note| !matches!(note, Note::Board { .. } | Note::Match(_)));
             self.owed.extend_from_slice(&output.notes);
             return;
         }

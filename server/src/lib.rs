@@ -34,6 +34,7 @@ use anyhow::Context;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Item;
+use broadside_shared::protocol::room::Mode;
 use broadside_shared::protocol::topic::Topic;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -188,6 +189,7 @@ fn open_rooms(app: &App<Arena>) -> anyhow::Result<()> {
             snapshot_every: config.snapshot_every,
             capacity: config.capacity,
             seed: seed.wrapping_add(u64::from(index)),
+            mode: Mode::Arena,
         };
         let name = if config.rooms == 1 { "arena".to_owned() } else { format!("arena {}", index + 1) };
         app.directory.open(&name, room).with_context(|| format!("cannot start the thread of room {}", index + 1))?;

@@ -15,6 +15,7 @@ use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 struct Counting;
@@ -59,7 +60,7 @@ fn input(player: u16, tick: u32) -> ArenaInput {
 
 #[test]
 fn a_steady_tick_allocates_nothing() {
-    let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11 };
+    let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Arena };
     let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
     let (mut outgoing, mut outputs) = (Outgoing::new::<Arena>(), Outputs::default());
     let mut flows = vec![Flow::default(); usize::from(PLAYERS)];

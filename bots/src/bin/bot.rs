@@ -12,8 +12,8 @@ use broadside_bots::socket::{PlayError, Target};
 use broadside_bots::{in_range, link};
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::link::{LinkProfile, Spells};
-use broadside_shared::protocol::message::RoomChoice;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 use clap::Parser;
 use hdrhistogram::Histogram;
@@ -229,7 +229,7 @@ async fn play(
     let name = Name::new(&name).expect("call signs are short and visible");
     let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
     let pilot = Pilot::brain(args.seed.wrapping_add(index as u64), args.skill);
-    let config = ClientConfig { name, agent, room: RoomChoice::Quick, detail: Detail::Replica };
+    let config = ClientConfig { name, agent, room: Some(RoomChoice::Quick), role: Role::Play, detail: Detail::Replica };
     let mut player = Player::connect(&args.target, config, pilot).await?;
     let join_by = Instant::now() + JOIN;
     while !player.joined() {

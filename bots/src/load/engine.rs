@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use broadside_shared::client::{Client, ClientConfig, Detail};
-use broadside_shared::protocol::message::{RoomChoice, RoomId};
+use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 use mio::{Events, Poll, Token};
 
@@ -394,7 +395,7 @@ fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> Mind {
         1 => RoomChoice::Quick,
         rooms => RoomChoice::Room(RoomId((index % rooms) as u32 + 1)),
     };
-    let client = Client::new(ClientConfig { name, agent, room, detail });
+    let client = Client::new(ClientConfig { name, agent, room: Some(room), role: Role::Play, detail });
     let seed = plan.seed.wrapping_add(index as u64);
     let pilot = if full { Pilot::brain(seed, plan.skill) } else { Pilot::pattern(seed) };
     Mind::new(index, client, pilot, full, plan.link.pick(index).freezes(seed), now)

@@ -288,7 +288,7 @@ fn heard(notice: &Notice) -> Option<String> {
         Notice::RoomEnds { seconds } => Some(format!("this battle ends in {seconds} s")),
         Notice::FriendJoined { name } => Some(format!("{name} came by your link")),
         Notice::Called { name } => Some(format!("that name was taken: you are {name}")),
-        Notice::Missed { .. } => None,
+        Notice::Following { .. } | Notice::Missed { .. } => None,
     }
 }
 

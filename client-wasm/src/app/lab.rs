@@ -91,6 +91,7 @@ impl App {
             corrections.fold(Record::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
         let phase = match client.phase() {
             broadside_shared::client::Phase::Greeting => "greeting",
+            broadside_shared::client::Phase::Lobby => "lobby",
             broadside_shared::client::Phase::Joining => "joining",
             broadside_shared::client::Phase::Playing => "playing",
         };

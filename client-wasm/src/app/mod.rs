@@ -20,6 +20,8 @@ mod wiring;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use broadside_shared::arena::Arena;
+use broadside_shared::client::Client;
 use broadside_shared::client::retry::Backoff;
 use broadside_shared::protocol::name::Name;
 use web_sys::{Document, HtmlCanvasElement};

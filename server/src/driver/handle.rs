@@ -8,6 +8,7 @@ use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Role;
 use broadside_shared::time::MonoTime;
 
 use crate::clock::MonoClock;
@@ -253,6 +254,8 @@ impl<G: Game> RoomHandle<G> {
             tick_hz: G::TICK_HZ,
             snapshot_every: self.config.snapshot_every,
             tick_zero: seated.tick_zero,
+            mode: self.config.mode,
+            role: Role::Play,
         }
     }
 

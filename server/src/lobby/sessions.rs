@@ -251,9 +251,8 @@ mod tests {
     #[test]
     fn two_of_one_name_are_told_apart() {
         let sessions = Sessions::new([7; 32]);
-        let names: Vec<Name> = (0..11)
-            .map(|key| sessions.call(sessions.open(peer(key)).session, &name("Captain Longname")))
-            .collect();
+        let names: Vec<Name> =
+            (0..11).map(|key| sessions.call(sessions.open(peer(key)).session, &name("Captain Longname"))).collect();
         assert_eq!(names[0], name("Captain Longname"));
         assert_eq!(names[1], name("Captain Longna 2"));
         assert_eq!(names[10], name("Captain Longn 11"));

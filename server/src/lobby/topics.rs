@@ -70,7 +70,7 @@ impl Topics {
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item, now: MonoTime) -> Arc<Publication> {
         let letter = letter(topic, item.clone());
         match (topic, from) {
-            (Topic::Leaderboard | Topic::Notices, _) => drop(self.last.insert(topic, item)),
+            (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => drop(self.last.insert(topic, item)),
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut said = self.said.entry(topic).or_default();
                 said.push_back((now, from, item));
@@ -87,7 +87,7 @@ impl Topics {
     #[must_use]
     pub fn kept(&self, topic: Topic, now: MonoTime, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
         match topic {
-            Topic::Leaderboard | Topic::Notices => {
+            Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
                 self.last.get(&topic).map(|item| letter(topic, item.clone())).into_iter().collect()
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
@@ -112,7 +112,7 @@ fn letter(topic: Topic, item: Item) -> Letter {
 fn aged(item: &Item, age_s: u32) -> Item {
     match item {
         Item::Said { from, text, .. } => Item::Said { from: from.clone(), text: text.clone(), age_s },
-        Item::Deed { .. } | Item::Leaders(_) | Item::Word(_) => item.clone(),
+        Item::Match(_) | Item::Deed { .. } | Item::Leaders(_) | Item::Word(_) => item.clone(),
     }
 }
 
@@ -147,7 +147,12 @@ mod tests {
     fn who_comes_later_hears_the_last_lines_but_for_those_of_whom_they_mute() {
         let topics = Topics::new();
         for line in 0..CHAT_KEPT as u64 + 5 {
-            topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}"), 0), MonoTime(line * 1_000_000));
+            topics.publish(
+                Topic::LobbyChat,
+                Some(line % 2),
+                said(&format!("line {line}"), 0),
+                MonoTime(line * 1_000_000),
+            );
         }
         let now = MonoTime(30_000_000);
         let all: Vec<Item> = topics.kept(Topic::LobbyChat, now, |_| false).iter().map(heard).collect();

@@ -91,6 +91,8 @@ pub enum Heard {
     Message(Message),
     /// A frame longer than [`CLIENT_FRAME_MAX`]; nothing after it is looked at.
     TooLong,
+    /// Bytes that are not looked at.
+    Noise,
     /// Nothing for now.
     Nothing,
     /// The connection is over, in good order or not.
@@ -212,7 +214,7 @@ impl Conn {
         let mut sink = [0; 4096];
         match self.wire.read(&mut sink) {
             Ok(0) => Heard::Ended,
-            Ok(_) => self.discard(),
+            Ok(_) => Heard::Noise,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
             Err(_) => Heard::Ended,
         }

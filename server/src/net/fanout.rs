@@ -67,7 +67,8 @@ impl<G: Game> Share<G> {
         Share {
             room,
             outgoing,
-            tick_zero: None, recipients: Vec::new(),
+            tick_zero: None,
+            recipients: Vec::new(),
             fresh: false,
             mails: Vec::new(),
             counted: FrameBytes::default(),

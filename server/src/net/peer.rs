@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
-use broadside_shared::protocol::message::{Notice, Request, Resume, RoomChoice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::MonoTime;
 use tokio_tungstenite::tungstenite::Message;
@@ -26,6 +27,9 @@ use crate::lobby::topics::Letter;
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
 
+/// Messages taken from one connection in one look: what a line that stood still delivers takes a few looks, and who floods us does not
+/// keep the others waiting.
+const HEARD_AT_ONCE: usize = 128;
 /// Time a peer has to answer our close before the socket is dropped, in microseconds.
 const CLOSING_US: u64 = 2_000_000;
 
@@ -80,6 +84,8 @@ enum Place<G: Game> {
 pub enum Going {
     /// It does.
     On,
+    /// It does, and there may be more to hear: look again, for the kernel will not say so twice.
+    More,
     /// Nothing more can be done with it: drop it.
     Over,
 }
@@ -200,15 +206,17 @@ impl<G: Game> Peer<G> {
 
     /// The socket has something.
     pub fn handle_readable(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
-        loop {
+        for _ in 0..HEARD_AT_ONCE {
             match self.conn.hear() {
                 Heard::Message(message) => self.handle_message(message, app, shares, tally),
                 Heard::TooLong => self.session.handle_close(CloseCode::TooBig),
+                Heard::Noise => {}
                 Heard::Nothing => return self.going(),
                 Heard::Ended => return Going::Over,
             }
             self.drive(app, shares, tally);
         }
+        Going::More
     }
 
     /// The socket may take more.
@@ -341,10 +349,10 @@ impl<G: Game> Peer<G> {
                     Some(home) => self.returning = Some(Returning { home, resume }),
                     None => self.greet(app),
                 },
-                SessionOutput::Join(name, choice) => {
+                SessionOutput::Join(name, choice, role) => {
                     self.leave(Seat::Free, shares);
                     app.sessions.set_home(self.session_id, None);
-                    self.join(&name, choice, app);
+                    self.join(&name, choice, role, app);
                 }
                 SessionOutput::Request(id, request) => self.request(id, request, app, shares),
                 SessionOutput::Input(packet) => {
@@ -379,7 +387,7 @@ impl<G: Game> Peer<G> {
             Place::InLine(room) => Some(room.id),
             Place::Seated(room, _) => Some(*room),
         };
-        let asker = Asker { session: self.session_id, room };
+        let asker = Asker { session: self.session_id, room, watches: false };
         let mut effects = Effects::default();
         let result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
         if effects.exits && room.is_some() {
@@ -411,7 +419,7 @@ impl<G: Game> Peer<G> {
         app.metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(header_bytes(payload.len()));
     }
 
-    fn join(&mut self, name: &Name, choice: RoomChoice, app: &App<G>) {
+    fn join(&mut self, name: &Name, choice: RoomChoice, role: Role, app: &App<G>) {
         let called = app.sessions.call(self.session_id, name);
         if called != *name {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);

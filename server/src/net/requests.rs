@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use broadside_shared::game::Game;
+use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
 use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -47,6 +47,8 @@ pub struct Asker {
     pub session: SessionId,
     /// The room it is in.
     pub room: Option<RoomId>,
+    /// Whether it only watches there.
+    pub watches: bool,
 }
 
 /// What is to be done on the connection itself.
@@ -54,6 +56,8 @@ pub struct Asker {
 pub struct Effects {
     /// To be sent to it.
     pub letters: Vec<Letter>,
+    /// It wants to see what this player sees.
+    pub follows: Option<PlayerId>,
     /// It gives up its seat.
     pub exits: bool,
 }
@@ -111,6 +115,10 @@ pub fn answer<G: Game>(
             tracing::warn!(by = asker.session, %session, name = name.as_str(), text = text.as_str(), "reported");
             Ok(())
         }
+        Request::Follow { player } => {
+            effects.follows = Some(player);
+            if asker.watches { Ok(()) } else { Err(Refusal::NotAllowed) }
+        }
         Request::Exit => {
             effects.exits = true;
             if asker.room.is_some() { Ok(()) } else { Err(Refusal::NotInRoom) }
@@ -137,8 +145,15 @@ fn subscribe<G: Game>(
     let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
     match topic {
         Topic::RoomChat(room) if asker.room != Some(room) => return Err(Refusal::NotAllowed),
-        Topic::RoomFeed(room) if app.directory.get(room).is_none() => return Err(Refusal::NoSuchTopic),
-        Topic::RoomChat(_) | Topic::RoomFeed(_) | Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => {}
+        Topic::RoomFeed(room) | Topic::RoomMatch(room) if app.directory.get(room).is_none() => {
+            return Err(Refusal::NoSuchTopic);
+        }
+        Topic::RoomChat(_)
+        | Topic::RoomFeed(_)
+        | Topic::RoomMatch(_)
+        | Topic::LobbyChat
+        | Topic::Leaderboard
+        | Topic::Notices => {}
     }
     if ears.hears_of(topic) {
         return Ok(());
@@ -156,7 +171,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(
     match topic {
         Topic::LobbyChat => {}
         Topic::RoomChat(room) if asker.room == Some(room) => {}
-        Topic::RoomChat(_) | Topic::RoomFeed(_) | Topic::Leaderboard | Topic::Notices => {
+        Topic::RoomChat(_) | Topic::RoomFeed(_) | Topic::RoomMatch(_) | Topic::Leaderboard | Topic::Notices => {
             return Err(Refusal::NotAllowed);
         }
     }

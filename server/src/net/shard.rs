@@ -3,7 +3,7 @@
 //!
 //! Nothing is handed from thread to thread per client and snapshot: a room leaves one shared output per tick and shard, and the
 //! shard walks its connections. Inputs go to the room in one batch per room and read. Sockets are watched by one epoll, looked at
-//! no more than every [`READ_EVERY`]: what comes in the meantime is read in one go.
+//! no more than every `READ_EVERY`: what comes in the meantime is read in one go.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -184,6 +184,8 @@ struct Shard<'a, G: Game> {
     peers: Slab<Peer<G>>,
     shares: Shares<G>,
     mails: Vec<ShardMail<G>>,
+    /// Keys of connections that were not heard out.
+    unheard: Vec<usize>,
     /// Room to assemble frames in.
     frame: Vec<u8>,
     tally: Tally,
@@ -201,6 +203,7 @@ impl<'a, G: Game> Shard<'a, G> {
             peers: Slab::new(),
             shares: Shares::new(),
             mails: Vec::new(),
+            unheard: Vec::new(),
             frame: Vec::new(),
             tally: Tally::default(),
             outbox_bytes: 0,
@@ -217,7 +220,10 @@ impl<'a, G: Game> Shard<'a, G> {
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
                 return self.count();
             }
-            let wait = sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY);
+            let wait = match self.unheard[..] {
+                [] => sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY),
+                [..] => Duration::ZERO,
+            };
             if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
                 // Interrupted by a signal: the next look sees what there is.
                 tracing::debug!(%error, "watch interrupted");
@@ -427,6 +433,9 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn read(&mut self, events: &Events) {
+        for key in std::mem::take(&mut self.unheard) {
+            self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
+        }
         for event in events {
             if event.token() != WOKEN {
                 let readable = if event.is_read_closed() || event.is_error() {
@@ -437,6 +446,9 @@ impl<'a, G: Game> Shard<'a, G> {
                 self.read_one(event.token().0, Readiness { readable, writable: event.is_writable() });
             }
         }
+        // Whoever was looked at twice is looked at once next time.
+        self.unheard.sort_unstable();
+        self.unheard.dedup();
         for share in self.shares.values_mut() {
             share.post();
         }
@@ -454,10 +466,16 @@ impl<'a, G: Game> Shard<'a, G> {
             going = peer.handle_readable(self.app, &mut self.shares, &mut self.tally);
         }
         self.tally.add(peer.conn.take_traffic());
-        if going == Going::Over {
-            self.drop_peer(key);
-        } else if let Some(returning) = peer.take_returning() {
+        if going != Going::Over
+            && let Some(returning) = peer.take_returning()
+        {
             self.bring_home(key, returning);
+            return;
+        }
+        match going {
+            Going::On => {}
+            Going::More => self.unheard.push(key),
+            Going::Over => self.drop_peer(key),
         }
     }
 

@@ -7,7 +7,7 @@
 //! | [`roster`] | who is called what, told to each client once |
 //! | [`outgoing`] | from one tick's output to one frame per connection |
 //! | [`recycle`] | outputs handed out and taken back |
-//! | [`line`] | who waits for a seat |
+//! | [`mod@line`] | who waits for a seat |
 //! | [`governor`] | steps everyone down before ticks are missed |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
@@ -28,6 +28,7 @@ use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Mode;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::world::{Placement, WorldState};
@@ -46,6 +47,8 @@ pub struct RoomConfig {
     pub capacity: u16,
     /// Seed of the world.
     pub seed: u64,
+    /// The rules it plays by.
+    pub mode: Mode,
 }
 
 /// Every seat is taken.

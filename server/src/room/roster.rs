@@ -19,6 +19,7 @@ pub struct Roster {
     /// Who is away is told by an entry of its own, behind the name.
     of_absence: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
+    of_match: Option<u64>,
 }
 
 /// What one client knows: everything up to a version.
@@ -43,6 +44,7 @@ impl Roster {
             // Said to one and not to all.
             Note::Message(_) => return,
             Note::Board { .. } => self.of_board.replace(self.version),
+            Note::Match(_) => self.of_match.replace(self.version),
         };
         if let Some(former) = former {
             self.entries.remove(&former);

@@ -11,10 +11,9 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits;
-use broadside_shared::protocol::message::{
-    ClientMsg, Outcome, Refusal, Request, Resume, RoomChoice, ServerMsg,
-};
+use broadside_shared::protocol::message::{ClientMsg, Outcome, Refusal, Request, Resume, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
@@ -29,7 +28,7 @@ pub enum SessionOutput<I> {
     /// The client said hello, and perhaps wants an earlier seat back: answer with [`Session::handle_welcome`].
     Hello(Option<Resume>),
     /// Ask the room for a seat; answer with [`Session::handle_seated`] or [`Session::handle_close`].
-    Join(Name, RoomChoice),
+    Join(Name, RoomChoice, Role),
     /// Give these inputs to the room.
     Input(InputPacket<I>),
     /// Do this, and answer with [`Session::handle_outcome`].
@@ -256,9 +255,9 @@ impl<G: Game> Session<G> {
                 self.agent = agent;
                 self.outputs.push_back(SessionOutput::Hello(resume));
             }
-            (State::Greeted | State::Joining | State::Seated, ClientMsg::Join { name, room }) => {
+            (State::Greeted | State::Joining | State::Seated, ClientMsg::Join { name, room, role }) => {
                 self.state = State::Joining;
-                self.outputs.push_back(SessionOutput::Join(name, room));
+                self.outputs.push_back(SessionOutput::Join(name, room, role));
             }
             (State::Greeting | State::Greeted | State::Joining | State::Seated, ClientMsg::Ping { client_time }) => {
                 self.send(&ServerMsg::Pong { client_time, server_time: now, tick_us: self.tick_us });

@@ -1,7 +1,8 @@
 use super::*;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::{RoomChoice, RoomId};
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
 
@@ -19,7 +20,11 @@ fn hello(revision: u16) -> Vec<u8> {
 }
 
 fn join() -> Vec<u8> {
-    codec::encode_client(&ClientMsg::Join { name: Name::new("Ann").expect("a fine name"), room: RoomChoice::Quick })
+    codec::encode_client(&ClientMsg::Join {
+        name: Name::new("Ann").expect("a fine name"),
+        room: RoomChoice::Quick,
+        role: Role::Play,
+    })
 }
 
 fn joined() -> ServerMsg {
@@ -29,6 +34,8 @@ fn joined() -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(0),
+        mode: Mode::Arena,
+        role: Role::Play,
     }
 }
 

@@ -7,7 +7,8 @@ use broadside_bots::socket::PlayError;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAMES_BURST};
-use broadside_shared::protocol::message::{ClientMsg, RoomChoice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, RoomId, ServerMsg};
+use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 use futures_util::SinkExt;
@@ -66,9 +67,35 @@ async fn a_second_hello_is_out_of_place_and_a_second_join_asks_for_another_seat(
     let mut seated = bare(&server).await;
     sit(&mut seated, "Ann").await;
     let name = broadside_shared::protocol::name::Name::new("Ann").expect("a fine name");
-    say(&mut seated, &ClientMsg::Join { name, room: RoomChoice::Quick }).await;
+    say(&mut seated, &ClientMsg::Join { name, room: RoomChoice::Quick, role: Role::Play }).await;
     assert!(matches!(seat_of(&mut seated).await, ServerMsg::Joined { .. }));
     server.until("players", |players| players == 1).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_megabytes_in_a_frame_is_closed_and_harms_nobody() {
+    let server = Server::start_with(|config| config.shards = Some(1)).await;
+    let mut neighbour = bare(&server).await;
+    greet(&mut neighbour).await;
+    let (mut writes, mut reads) = futures_util::StreamExt::split(bare(&server).await);
+    let flood = tokio::spawn(async move {
+        let frame = bytes::Bytes::from(vec![0; 8 << 20]);
+        // Until the server has had enough.
+        while writes.send(Message::Binary(frame.clone())).await.is_ok() {}
+    });
+    within("a close for the flood", async {
+        while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reads).await {
+            if let Message::Close(frame) = message {
+                let frame = frame.expect("a close with a code");
+                return assert_eq!((frame.code.into(), frame.reason.to_string()), meant(CloseCode::TooBig));
+            }
+        }
+    })
+    .await;
+    say(&mut neighbour, &ClientMsg::Ping { client_time: MonoTime(7) }).await;
+    assert!(matches!(hear(&mut neighbour).await, ServerMsg::Pong { client_time: MonoTime(7), .. }));
+    within("the end of the flood", flood).await.expect("the flood ends by itself");
     server.end().await;
 }
 

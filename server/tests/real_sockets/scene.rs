@@ -14,8 +14,9 @@ use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
-use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
@@ -126,7 +127,13 @@ impl Server {
 
 fn client_config(name: &str) -> ClientConfig {
     let name = Name::new(name).expect("a fine name");
-    ClientConfig { name, agent: "test".to_owned(), room: RoomChoice::Quick, detail: Detail::Replica }
+    ClientConfig {
+        name,
+        agent: "test".to_owned(),
+        room: Some(RoomChoice::Quick),
+        role: Role::Play,
+        detail: Detail::Replica,
+    }
 }
 
 /// A player that flies a pattern.
@@ -251,7 +258,7 @@ pub async fn is_let_in(socket: &mut Socket) -> bool {
 /// Greets and asks for a seat; gives the session's token.
 pub async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) -> Token {
     let token = greet(socket).await;
-    say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name"), room }).await;
+    say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name"), room, role: Role::Play }).await;
     token
 }
 

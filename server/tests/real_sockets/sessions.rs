@@ -6,9 +6,8 @@ use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{
-    ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, RoomChoice, ServerMsg,
-};
+use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, ServerMsg};
+use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
 

@@ -8,8 +8,9 @@ use broadside_bots::socket::Socket;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{ClientMsg, RoomChoice, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
 use futures_util::{SinkExt, StreamExt};
@@ -56,7 +57,8 @@ async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
     let mut client = Client::<Arena>::new(ClientConfig {
         name,
         agent: String::new(),
-        room: RoomChoice::Quick,
+        room: Some(RoomChoice::Quick),
+        role: Role::Play,
         detail: Detail::Replica,
     });
     client.handle_frame(MonoTime(0), &codec::encode_server(joined)).expect("our own message");

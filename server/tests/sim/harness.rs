@@ -12,8 +12,9 @@ use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase,
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::link::{LinkProfile, Pipe, Spells};
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{Outcome, Refusal, RoomChoice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Outcome, Refusal, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
@@ -66,7 +67,7 @@ pub type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Inp
 impl<G: Game<Config: Default>> Sim<G> {
     /// An empty room.
     pub fn new(seed: u64, snapshot_every: u32) -> Self {
-        let config = RoomConfig { snapshot_every, capacity: 1000, seed };
+        let config = RoomConfig { snapshot_every, capacity: 1000, seed, mode: Mode::Arena };
         let tick_zero = MonoTime(SERVER_AHEAD_US);
         Sim {
             now: MonoTime(0),
@@ -85,8 +86,13 @@ impl<G: Game<Config: Default>> Sim<G> {
     pub fn connect(&mut self, line: &LinkProfile) -> usize {
         let index = self.clients.len();
         let name = Name::new(&format!("sim {index}")).expect("a fine name");
-        let mut client =
-            Client::new(ClientConfig { name, agent: "sim".to_owned(), room: RoomChoice::Quick, detail: Detail::View });
+        let mut client = Client::new(ClientConfig {
+            name,
+            agent: "sim".to_owned(),
+            room: Some(RoomChoice::Quick),
+            role: Role::Play,
+            detail: Detail::View,
+        });
         client.handle_open(self.now);
         let seed = self.config.seed.wrapping_add(index as u64 * 977);
         let (down, up) = line.pipes(seed);
@@ -184,9 +190,8 @@ impl<G: Game<Config: Default>> Sim<G> {
                         let seat = resume.filter(|resume| Some(resume.token.session) == c.player.map(session_of));
                         match (seat, c.player) {
                             (Some(resume), Some(player)) => {
-                                let behind = |(cell, ticks): (u16, u8)| {
-                                    (CellId(cell), resume.have.before(u32::from(ticks)))
-                                };
+                                let behind =
+                                    |(cell, ticks): (u16, u8)| (CellId(cell), resume.have.before(u32::from(ticks)));
                                 self.outgoing.resume(player, resume.have, resume.cells.iter().copied().map(behind));
                                 self.room.back(player);
                                 c.flow = Flow::default();
@@ -287,6 +292,8 @@ fn joined<G: Game>(player: PlayerId, config: &RoomConfig, tick_zero: MonoTime) -
         tick_hz: G::TICK_HZ,
         snapshot_every: config.snapshot_every,
         tick_zero,
+        mode: config.mode,
+        role: Role::Play,
     }
 }
 

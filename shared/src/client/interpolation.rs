@@ -92,6 +92,12 @@ impl Interpolation {
         self.every = f64::from(ticks);
     }
 
+    /// Whether it stands at the newest snapshot.
+    #[must_use]
+    pub fn plain(&self) -> bool {
+        self.plain
+    }
+
     /// Draws everything as the newest snapshot has it, without waiting for the next one: what there would be to see without
     /// interpolation.
     pub fn set_plain(&mut self, plain: bool) {

@@ -9,6 +9,7 @@
 //! | [`stats`] | what a player feels, as figures |
 //! | [`requests`] | what was asked for, and what came of it |
 //! | [`retry`] | when to connect again |
+//! | `snapshot` | what comes in each snapshot, taken apart |
 //! | `types` | what a client is made from and what it gives: config, events, the view |
 //!
 //! [`Client`] has the shape of every core here: `handle_*` takes what happened and when, `poll_*` gives what to do next. It
@@ -20,6 +21,7 @@ pub mod lead;
 pub mod prediction;
 pub mod requests;
 pub mod retry;
+mod snapshot;
 pub mod stats;
 mod types;
 
@@ -32,19 +34,21 @@ use interpolation::{Interpolation, Sight};
 use lead::Lead;
 use prediction::Prediction;
 use requests::{Answer, Requests};
-use stats::{Arrival, Stats};
+use stats::Stats;
 
-use crate::game::{Game, Interference, PlayerId, Standing};
+use crate::game::{Game, PlayerId, Standing};
 use crate::history::ViewTime;
 use crate::protocol::codec;
+use crate::protocol::contest::Contest;
 use crate::protocol::input::InputPacket;
-use crate::protocol::limits::{EVENTS_MAX, SAMPLES_MAX};
-use crate::protocol::message::{ClientMsg, Note, Notice, Request, Resume, RoomChoice, ServerMsg};
+use crate::protocol::limits::SAMPLES_MAX;
+use crate::protocol::message::{ClientMsg, Notice, Request, Resume, RoomId, ServerMsg};
 use crate::protocol::name::Name;
+use crate::protocol::room::{Mode, Role, RoomChoice};
 use crate::protocol::snapshot::SnapshotHead;
 use crate::protocol::token::Token;
 use crate::protocol::{FrameKind, REVISION};
-use crate::replication::bits::{BitReader, WireError};
+use crate::replication::bits::WireError;
 use crate::replication::replica::Replica;
 use crate::time::{MonoTime, Tick, tick_us};
 
@@ -52,8 +56,6 @@ use crate::time::{MonoTime, Tick, tick_us};
 const EVENTS_KEPT: usize = 256;
 /// Client ticks run at the most in one [`Client::advance`]; further behind, the client jumps to the present.
 const CATCH_UP_TICKS: u32 = 30;
-/// Ticks after a missing input in which a correction is put down to it.
-const INPUT_BLAME_TICKS: u32 = 6;
 /// Inputs whose time of sampling is remembered, to measure the time to their acknowledgement.
 const STAMPS: usize = 256;
 
@@ -75,6 +77,8 @@ pub struct Client<G: Game> {
     board: Vec<Standing>,
     players: u16,
     place: Option<u32>,
+    following: Option<PlayerId>,
+    contest: Option<Contest>,
     token: Option<Token>,
     /// The seat of an earlier connection was given back, and is about to be named.
     resumed: bool,
@@ -95,7 +99,10 @@ pub struct Client<G: Game> {
 
 #[derive(Debug, Clone, Copy)]
 struct Seat {
+    room: RoomId,
     player: PlayerId,
+    mode: Mode,
+    role: Role,
     tick_hz: u32,
     snapshot_every: u32,
     tick_zero: MonoTime,
@@ -129,6 +136,8 @@ impl<G: Game> Client<G> {
             board: Vec::new(),
             players: 0,
             place: None,
+            following: None,
+            contest: None,
             token: None,
             resumed: false,
             requests: Requests::default(),
@@ -196,11 +205,30 @@ impl<G: Game> Client<G> {
         Some(id)
     }
 
-    /// Gives up the seat for one in another room.
-    pub fn switch(&mut self, room: RoomChoice) {
-        self.config.room = room;
-        self.phase = Phase::Joining;
-        self.ask_for_a_seat();
+    /// Asks for a seat in another room, and gives up the one there is; the connection stays.
+    pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
+        (self.config.room, self.config.role) = (Some(room), role);
+        if self.phase != Phase::Greeting {
+            self.phase = Phase::Joining;
+            self.ask_for_a_seat(now);
+        }
+    }
+
+    /// Gives up the seat, or the place in line, and stays in the lobby.
+    pub fn exit(&mut self, now: MonoTime) {
+        self.config.room = None;
+        if matches!(self.phase, Phase::Joining | Phase::Playing) {
+            self.phase = Phase::Lobby;
+            (self.seat, self.place) = (None, None);
+            self.forget_the_world();
+            self.request(now, Request::Exit);
+        }
+    }
+
+    /// Gives up the seat and ends the session: nothing may follow but the end of the socket.
+    pub fn leave(&mut self) {
+        self.token = None;
+        self.send(codec::encode_client(&ClientMsg::Leave));
     }
 
     /// Runs the client ticks that are due by `now` with `input`, and queues what there is to send. Call it once a drawn frame,
@@ -209,6 +237,10 @@ impl<G: Game> Client<G> {
         self.ping_if_due(now);
         while let Some(id) = self.requests.give_up(now) {
             self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::None });
+        }
+        if let Some(seat) = self.seat.filter(|seat| seat.role == Role::Watch) {
+            self.stats.snapshot_age_ms = self.age_ms(&seat, now);
+            return self.send_ack();
         }
         let (Some(seat), true) = (self.seat, self.prediction.started()) else { return };
         let server_tick = seat.tick_at(self.clock.server_us(now));
@@ -351,6 +383,24 @@ impl<G: Game> Client<G> {
         self.players
     }
 
+    /// The room we are in, its rules, and what we do there.
+    #[must_use]
+    pub fn room(&self) -> Option<(RoomId, Mode, Role)> {
+        self.seat.map(|seat| (seat.room, seat.mode, seat.role))
+    }
+
+    /// Whom a watcher looks at.
+    #[must_use]
+    pub fn following(&self) -> Option<PlayerId> {
+        self.following
+    }
+
+    /// How the match stands, at most a second old; `None` before the server has said.
+    #[must_use]
+    pub fn contest(&self) -> Option<&Contest> {
+        self.contest.as_ref()
+    }
+
     /// Whether a player's connection is lost and their seat is kept.
     #[must_use]
     pub fn is_away(&self, player: PlayerId) -> bool {
@@ -394,22 +444,22 @@ impl<G: Game> Client<G> {
         match *msg {
             ServerMsg::Welcome { token, resumed, .. } => {
                 self.token = Some(token);
-                self.phase = Phase::Joining;
+                self.phase = if resumed || self.config.room.is_some() { Phase::Joining } else { Phase::Lobby };
                 self.resumed = resumed;
                 self.out_events.push_back(ClientEvent::Welcomed(token));
                 if !resumed {
-                    self.ask_for_a_seat();
+                    self.ask_for_a_seat(now);
                 }
             }
-            ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero } => {
+            ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero, mode, role } => {
                 self.phase = Phase::Playing;
                 self.place = None;
                 if !std::mem::take(&mut self.resumed) {
                     self.forget_the_world();
                 }
-                self.seat = Some(Seat { player, tick_hz, snapshot_every, tick_zero });
+                self.seat = Some(Seat { room, player, tick_hz, snapshot_every, tick_zero, mode, role });
                 self.interpolation.set_interval(snapshot_every);
-                self.out_events.push_back(ClientEvent::Joined { room, player });
+                self.out_events.push_back(ClientEvent::Joined { room, player, mode, role });
             }
             ServerMsg::Pong { client_time, server_time, tick_us } => {
                 self.stats.server_tick_ms = f64::from(tick_us) / 1000.0;
@@ -434,8 +484,10 @@ impl<G: Game> Client<G> {
                 self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
             }
             ServerMsg::Notice(ref notice) => {
-                if let Notice::Called { name } = notice {
-                    self.config.name = name.clone();
+                match notice {
+                    Notice::Called { name } => self.config.name = name.clone(),
+                    Notice::Following { player } => self.following = Some(*player),
+                    Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
                 }
                 self.out_events.push_back(ClientEvent::Notice(notice.clone()));
             }
@@ -445,20 +497,33 @@ impl<G: Game> Client<G> {
         }
     }
 
-    fn ask_for_a_seat(&mut self) {
-        let join = ClientMsg::Join { name: self.config.name.clone(), room: self.config.room };
-        self.send(codec::encode_client(&join));
+    fn ask_for_a_seat(&mut self, now: MonoTime) {
+        let name = self.config.name.clone();
+        let msg = match self.config.room {
+            Some(room) => ClientMsg::Join { name, room, role: self.config.role },
+            // Who is in the lobby wants to be found by name, too.
+            None => match self.requests.send(now, Request::Call { name: name.as_str().to_owned() }) {
+                Some((_, msg)) => msg,
+                None => return,
+            },
+        };
+        self.send(codec::encode_client(&msg));
     }
 
     /// A new seat: nothing of the world before holds any more. The clock and the lead do.
     fn forget_the_world(&mut self) {
-        self.prediction = Prediction::new();
+        let (hidden, plain) = (self.prediction.hidden(), self.interpolation.plain());
+        self.prediction = Prediction::of(self.config.detail);
+        self.prediction.set_hidden(hidden);
         self.interpolation = Interpolation::new(G::KINDS, G::TICK_HZ);
+        self.interpolation.set_plain(plain);
         self.replica = Replica::default();
         self.around = G::Around::default();
         self.events.clear();
         self.names.clear();
         self.away.clear();
+        self.following = None;
+        self.contest = None;
         self.board.clear();
         self.newest = None;
         self.counters = None;
@@ -466,98 +531,6 @@ impl<G: Game> Client<G> {
         self.stamps.clear();
         self.acked_input = Tick(0);
         self.sent = Tick(0);
-    }
-
-    fn handle_snapshot(&mut self, now: MonoTime, len: usize, bytes: &[u8]) -> Result<Arrival, WireError> {
-        let mut bits = BitReader::new(bytes);
-        let head = SnapshotHead::read(&mut bits)?;
-        if let Some((newest, _)) = self.newest
-            && head.tick <= newest
-        {
-            return Err(WireError::Range {
-                what: "snapshot tick, not after the one before",
-                value: head.tick.0.into(),
-                limit: newest.0.into(),
-            });
-        }
-        let own = if bits.flag()? { Some(G::read_own(&mut bits)?) } else { None };
-        let own_end = bits.align();
-        self.replica.apply(G::KINDS, head.tick, &mut bits)?;
-        let cells_end = bits.align();
-        if self.config.detail != Detail::Decode {
-            G::around(self.replica.records(), &mut self.around);
-        }
-        let far = own.as_ref().map_or(0, |own| self.replica.blob_bytes_beyond(G::focus(own), G::VIEW * 0.5));
-        self.stats.bytes_cells_far += far as u64;
-        self.read_events(head.tick, &mut bits)?;
-        let events_end = bits.align();
-        self.read_notes(now, &bytes[events_end..])?;
-
-        let mut arrival = self.arrival(now, &head, len);
-        self.newest = Some((head.tick, now));
-        self.stats.snapshots += 1;
-        self.stats.budget_steps += u64::from(self.stats.budget != head.budget);
-        self.stats.budget = head.budget;
-        self.stats.bytes_own += own_end as u64 + 1;
-        self.stats.bytes_cells += (cells_end - own_end) as u64;
-        self.stats.bytes_events += (events_end - cells_end) as u64;
-        self.stats.bytes_notes += (bytes.len() - events_end) as u64;
-        arrival.corrected_units = self.reconcile(now, &head, own);
-        if let Some(seat) = self.seat
-            && self.config.detail == Detail::View
-            && self.clock.is_set()
-        {
-            let server_tick = seat.tick_at(self.clock.server_us(now));
-            self.interpolation.handle_snapshot(head.tick, server_tick, self.replica.records_by_tick());
-        }
-        Ok(arrival)
-    }
-
-    fn arrival(&mut self, now: MonoTime, head: &SnapshotHead, len: usize) -> Arrival {
-        let mut input_to_ack_us = None;
-        if head.consumed > self.acked_input {
-            self.acked_input = head.consumed;
-            while self.stamps.front().is_some_and(|(tick, _)| *tick < head.consumed) {
-                self.stamps.pop_front();
-            }
-            let stamp = self.stamps.front().filter(|(tick, _)| *tick == head.consumed);
-            input_to_ack_us = stamp.map(|(_, at)| now.us_since(*at));
-        }
-        let gap_us = self.newest.map(|(_, at)| now.us_since(at));
-        let age_ms = self.seat.map_or(0.0, |seat| {
-            (seat.tick_at(self.clock.server_us(now)) - f64::from(head.tick.0)) * 1000.0 / f64::from(seat.tick_hz)
-        });
-        Arrival { tick: head.tick, bytes: len, gap_us, age_ms, input_to_ack_us, corrected_units: 0.0 }
-    }
-
-    /// Gives the world units by which the own position had to be corrected.
-    fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::Own>) -> f32 {
-        let counters = (head.missing, head.dropped);
-        // Before it has the first of our inputs, the server steps without.
-        if self.counters.is_some_and(|before| before != counters) || head.consumed == Tick(0) {
-            self.input_missing_at = Some(head.tick);
-        }
-        if let Some((missing, dropped)) = self.counters {
-            self.stats.inputs_missing += u64::from(head.missing.wrapping_sub(missing));
-            self.stats.inputs_dropped += u64::from(head.dropped.wrapping_sub(dropped));
-        }
-        self.counters = Some(counters);
-        if head.early != SnapshotHead::NO_INPUT {
-            self.stats.input_early_ms = f64::from(head.early) / 10.0;
-            self.lead.handle_early(now, self.stats.input_early_ms, self.clock.jitter_ms());
-        }
-        let (Some(own), Some(seat), true) = (own, self.seat, self.clock.is_set()) else { return 0.0 };
-        if !self.prediction.started() {
-            self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every);
-        }
-        let correction = self.prediction.reconcile(now, head.tick, own, &self.around);
-        self.prediction.confirm_shots(seat.player, head.tick, self.replica.records());
-        if let Some((distance, cause)) = correction {
-            // The server uses another input for a tick, and the difference may show a little later.
-            let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
-            self.stats.count_correction(distance, if input { Interference::Input } else { cause });
-        }
-        correction.map_or(0.0, |(distance, _)| distance)
     }
 
     /// The tick of the others' picture, with a fraction: the drawn one, or the newest snapshot where nobody draws.
@@ -568,57 +541,6 @@ impl<G: Game> Client<G> {
                 self.newest.map_or(0.0, |(tick, _)| f64::from(tick.0))
             }
         }
-    }
-
-    fn read_events(&mut self, tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
-        let count = bits.count(1, EVENTS_MAX, "events")?;
-        bits.align();
-        for _ in 0..count {
-            let at = tick.before(bits.bits(8)?);
-            let event = G::read_event(bits)?;
-            bits.align();
-            if self.config.detail != Detail::Decode {
-                self.events.push_back((at, event));
-            }
-        }
-        if !self.events.iter().is_sorted_by_key(|(at, _)| *at) {
-            self.events.make_contiguous().sort_by_key(|(at, _)| *at);
-        }
-        while self.events.len() > EVENTS_KEPT {
-            self.events.pop_front();
-        }
-        Ok(())
-    }
-
-    fn read_notes(&mut self, now: MonoTime, mut bytes: &[u8]) -> Result<(), WireError> {
-        while !bytes.is_empty() {
-            let (note, used) = codec::decode_note(bytes)?;
-            bytes = &bytes[used..];
-            match note {
-                // Thousands of players that each know the names of thousands would be no cheap ones.
-                Note::Named { .. } if self.config.detail == Detail::Decode => {}
-                Note::Named { player, name } => {
-                    self.away.remove(&player);
-                    self.names.insert(player, name);
-                }
-                Note::Left { player } => {
-                    self.away.remove(&player);
-                    self.names.remove(&player);
-                }
-                Note::Away { player } => {
-                    self.away.insert(player);
-                }
-                Note::Back { player } => {
-                    self.away.remove(&player);
-                }
-                Note::Message(msg) => self.handle_control(now, &msg),
-                Note::Board { lines, players, .. } => {
-                    self.players = players;
-                    self.board = lines.into_iter().map(|(player, score)| Standing { player, score }).collect();
-                }
-            }
-        }
-        Ok(())
     }
 
     fn age_ms(&self, seat: &Seat, now: MonoTime) -> f64 {
@@ -651,6 +573,14 @@ impl<G: Game> Client<G> {
     /// is short of time is so for both.
     fn input_every(&self, seat: &Seat) -> u32 {
         (seat.snapshot_every * SnapshotHead::every(self.stats.budget)).min(SAMPLES_MAX as u32)
+    }
+
+    /// Who watches has no inputs, but the server must know what came.
+    fn send_ack(&mut self) {
+        let Some((acked, _)) = self.newest.filter(|(tick, _)| *tick > self.sent) else { return };
+        self.sent = acked;
+        let samples = std::iter::once(G::Input::default()).collect();
+        self.send(InputPacket { acked, first: acked, lag: 0, samples }.encode());
     }
 
     fn send_inputs(&mut self, seat: &Seat) {

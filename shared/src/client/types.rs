@@ -4,8 +4,9 @@ use super::interpolation::Sight;
 use super::requests::Answer;
 use super::stats::Arrival;
 use crate::game::{Game, PlayerId};
-use crate::protocol::message::{Item, Notice, RoomChoice, RoomId};
+use crate::protocol::message::{Item, Notice, RoomId};
 use crate::protocol::name::Name;
+use crate::protocol::room::{Mode, Role, RoomChoice};
 use crate::protocol::text::Text;
 use crate::protocol::token::Token;
 
@@ -16,8 +17,10 @@ pub struct ClientConfig {
     pub name: Name,
     /// The program and its version, for the server's log.
     pub agent: String,
-    /// The room to ask for.
-    pub room: RoomChoice,
+    /// The room to ask for; `None` stays in the lobby.
+    pub room: Option<RoomChoice>,
+    /// What to do there.
+    pub role: Role,
     /// Whether anyone looks at the view.
     pub detail: Detail,
 }
@@ -25,11 +28,11 @@ pub struct ClientConfig {
 /// How much a client keeps of what it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// Everything: [`Client::view`] can be drawn.
+    /// Everything: [`Client::view`](super::Client::view) can be drawn.
     View,
-    /// The replica, the prediction and the figures, for bots; [`Client::view`] shows nothing but the own ship.
+    /// The replica, the prediction and the figures, for bots; [`Client::view`](super::Client::view) shows nothing but the own ship.
     Replica,
-    /// Decodes all that comes and keeps the replica and the figures, but predicts nothing: [`Client::own`] is what the server
+    /// Decodes all that comes and keeps the replica and the figures, but predicts nothing: [`Client::own`](super::Client::own) is what the server
     /// last said, names and events are dropped. The cheapest player that a load test can have.
     Decode,
 }
@@ -39,6 +42,8 @@ pub enum Detail {
 pub enum Phase {
     /// The socket is not open yet, or no welcome has come.
     Greeting,
+    /// Welcomed, and in no room: chat and topics work.
+    Lobby,
     /// Welcomed; waiting for a seat.
     Joining,
     /// Seated; snapshots come.
@@ -63,6 +68,10 @@ pub enum ClientEvent<G: Game> {
         room: RoomId,
         /// With this number.
         player: PlayerId,
+        /// The rules of the room.
+        mode: Mode,
+        /// What we do there.
+        role: Role,
     },
     /// The server knows us by this token: to be kept where a reload does not reach.
     Welcomed(Token),

@@ -6,9 +6,8 @@ use bincode::config::{self, Config};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::limits::{
-    AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, RESUMED_CELLS_MAX, SERVER_CONTROL_MAX,
-};
+use super::contest::{Contest, SIDES_MAX};
+use super::limits::{AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, RESUMED_CELLS_MAX, SERVER_CONTROL_MAX};
 use super::message::{ClientMsg, Item, Note, ServerMsg};
 use super::{FrameKind, limits};
 use crate::replication::bits::WireError;
@@ -93,6 +92,7 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
             let (value, limit) = (lines.len() as u64, BOARD_LINES_MAX as u64);
             Err(WireError::Range { what: "lines of the leaderboard", value, limit })
         }
+        ServerMsg::Published { item: Item::Match(contest), .. } => check_contest(contest),
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
         | ServerMsg::Pong { .. }
@@ -117,10 +117,16 @@ pub fn decode_note(bytes: &[u8]) -> Result<(Note, usize), WireError> {
             limit: BOARD_LINES_MAX as u64,
         }),
         Note::Message(msg) => check_server(msg).map(|()| (note, used)),
+        Note::Match(contest) => check_contest(contest).map(|()| (note, used)),
         Note::Board { .. } | Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } => {
             Ok((note, used))
         }
     }
+}
+
+fn check_contest(contest: &Contest) -> Result<(), WireError> {
+    let (value, limit) = (contest.sides.len() as u64, SIDES_MAX as u64);
+    if value > limit { Err(WireError::Range { what: "sides of a match", value, limit }) } else { Ok(()) }
 }
 
 fn check_length(bytes: &[u8], limit: usize) -> Result<(), WireError> {
@@ -143,8 +149,11 @@ fn partial<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<(T,
 mod tests {
     use super::*;
     use crate::game::PlayerId;
-    use crate::protocol::message::{RoomChoice, RoomId};
+    use crate::protocol::message::RoomId;
     use crate::protocol::name::Name;
+    use crate::protocol::room::RoomChoice;
+    use crate::protocol::room::{Mode, Role};
+    use crate::protocol::token::Token;
     use crate::time::{MonoTime, Tick};
 
     fn name() -> Name {
@@ -153,8 +162,8 @@ mod tests {
 
     fn client_msgs() -> Vec<ClientMsg> {
         vec![
-            ClientMsg::Hello { revision: 1, agent: "test 1".into() },
-            ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(7)) },
+            ClientMsg::Hello { revision: 1, agent: "test 1".into(), resume: None },
+            ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(7)), role: Role::Watch },
             ClientMsg::Ping { client_time: MonoTime(123_456_789) },
             ClientMsg::Leave,
         ]
@@ -162,13 +171,20 @@ mod tests {
 
     fn server_msgs() -> Vec<ServerMsg> {
         vec![
-            ServerMsg::Welcome { revision: 1, server: "broadside 0.1.0".into() },
+            ServerMsg::Welcome {
+                revision: 1,
+                server: "broadside 0.1.0".into(),
+                token: Token { session: 9, signature: [7; 16] },
+                resumed: false,
+            },
             ServerMsg::Joined {
                 room: RoomId(1),
                 player: PlayerId(300),
                 tick_hz: 60,
                 snapshot_every: 2,
                 tick_zero: MonoTime(5_000_000),
+                mode: Mode::Arena,
+                role: Role::Play,
             },
             ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX), tick_us: 412 },
         ]
@@ -231,7 +247,7 @@ mod tests {
         // A hello whose agent claims 2^60 bytes: refused before anything is allocated.
         let lie = [0, 1, 253, 0, 0, 0, 0, 0, 0, 0, 16];
         assert_eq!(decode_client(&lie), Err(WireError::Control));
-        let long = encode_client(&ClientMsg::Hello { revision: 1, agent: "x".repeat(65) });
+        let long = encode_client(&ClientMsg::Hello { revision: 1, agent: "x".repeat(65), resume: None });
         assert!(matches!(decode_client(&long[1..]), Err(WireError::Range { what: "agent length", value: 65, .. })));
     }
 }

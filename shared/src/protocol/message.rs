@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::contest::Contest;
 use super::name::Name;
+use super::room::{Mode, Role, RoomChoice};
 use super::text::Text;
 use super::token::Token;
 use crate::game::PlayerId;
@@ -20,16 +22,6 @@ impl std::fmt::Display for RoomId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Which room a client wants a seat in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum RoomChoice {
-    /// Whichever the server thinks best.
-    #[default]
-    Quick,
-    /// The room with this number.
-    Room(RoomId),
 }
 
 /// Client to server.
@@ -46,10 +38,12 @@ pub enum ClientMsg {
     },
     /// Asks for a seat. Any time after the welcome; who has a seat gives it up with this.
     Join {
-        /// The name to play under. Two players may have the same.
+        /// The name to play under; if somebody on this server has it, a number is put behind it.
         name: Name,
         /// In which room.
         room: RoomChoice,
+        /// To do what.
+        role: Role,
     },
     /// Asks for the server's time. Any time after the hello, about twice a second.
     Ping {
@@ -130,6 +124,11 @@ pub enum Request {
     },
     /// To give up the seat, or the place in line, and stay connected.
     Exit,
+    /// Who watches: to look at what this player does.
+    Follow {
+        /// Their number.
+        player: PlayerId,
+    },
 }
 
 /// How a request ended.
@@ -211,6 +210,10 @@ pub enum ServerMsg {
         snapshot_every: u32,
         /// When tick 0 of the room was due, by the server's clock; tick `n` is due `n / tick_hz` seconds later.
         tick_zero: MonoTime,
+        /// The rules of the room.
+        mode: Mode,
+        /// What you do there.
+        role: Role,
     },
     /// The answer to a ping.
     Pong {
@@ -276,6 +279,8 @@ pub enum Item {
     Leaders(Vec<Leader>),
     /// The operator's word.
     Word(Text),
+    /// How the match of a room stands.
+    Match(Contest),
 }
 
 /// A line of the leaderboard of all rooms.
@@ -308,6 +313,11 @@ pub enum Notice {
     Called {
         /// The name.
         name: Name,
+    },
+    /// You watch, and see what this player sees.
+    Following {
+        /// Their number.
+        player: PlayerId,
     },
     /// Messages were dropped, because your line did not take them.
     Missed {
@@ -350,6 +360,8 @@ pub enum Note {
         /// The number.
         player: PlayerId,
     },
+    /// How the match stands: when it changed, and once a second where it has rounds.
+    Match(Contest),
     /// A message to you, in a snapshot instead of a frame of its own.
     Message(Box<ServerMsg>),
 }

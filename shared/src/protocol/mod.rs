@@ -7,6 +7,8 @@
 //! | [`input`] | the input packet: what a player asks for, tick by tick |
 //! | [`snapshot`] | the snapshot frame: what one client is told of the world at one tick |
 //! | [`name`], [`text`] | player names, and what players write |
+//! | [`contest`] | how a match stands |
+//! | [`room`] | which room a client wants, by mode, code or reservation |
 //! | [`topic`] | named streams that clients subscribe to |
 //! | [`token`] | what gives a seat back over a new connection |
 //! | [`close`] | close codes, and what a person should do about each |
@@ -16,10 +18,12 @@
 
 pub mod close;
 pub mod codec;
+pub mod contest;
 pub mod input;
 pub mod limits;
 pub mod message;
 pub mod name;
+pub mod room;
 pub mod snapshot;
 pub mod text;
 pub mod token;

@@ -14,6 +14,8 @@ pub enum Topic {
     RoomChat(RoomId),
     /// `room/ID/feed`: who did what to whom there.
     RoomFeed(RoomId),
+    /// `room/ID/match`: how the match there stands. Its last value is kept.
+    RoomMatch(RoomId),
     /// `lobby/chat`: what is said to everyone on the server.
     LobbyChat,
     /// `leaderboard`: the best of all rooms. Its last value is kept for who subscribes later.
@@ -24,7 +26,9 @@ pub enum Topic {
 
 /// Text that names no topic.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no topic has this name; there are room/ID/chat, room/ID/feed, lobby/chat, leaderboard and notices")]
+#[error(
+    "no topic has this name; there are room/ID/chat, room/ID/feed, room/ID/match, lobby/chat, leaderboard and notices"
+)]
 pub struct NoSuchTopic;
 
 impl FromStr for Topic {
@@ -38,6 +42,7 @@ impl FromStr for Topic {
         match name.split('/').collect::<Vec<_>>()[..] {
             ["room", id, "chat"] => room(id).map(Topic::RoomChat),
             ["room", id, "feed"] => room(id).map(Topic::RoomFeed),
+            ["room", id, "match"] => room(id).map(Topic::RoomMatch),
             ["lobby", "chat"] => Ok(Topic::LobbyChat),
             ["leaderboard"] => Ok(Topic::Leaderboard),
             ["notices"] => Ok(Topic::Notices),
@@ -51,6 +56,7 @@ impl fmt::Display for Topic {
         match self {
             Topic::RoomChat(room) => write!(f, "room/{room}/chat"),
             Topic::RoomFeed(room) => write!(f, "room/{room}/feed"),
+            Topic::RoomMatch(room) => write!(f, "room/{room}/match"),
             Topic::LobbyChat => f.write_str("lobby/chat"),
             Topic::Leaderboard => f.write_str("leaderboard"),
             Topic::Notices => f.write_str("notices"),
@@ -65,13 +71,26 @@ mod tests {
     #[test]
     fn every_topic_is_what_its_name_says_and_other_names_are_none() {
         let room = RoomId(7);
-        for topic in
-            [Topic::RoomChat(room), Topic::RoomFeed(room), Topic::LobbyChat, Topic::Leaderboard, Topic::Notices]
-        {
+        for topic in [
+            Topic::RoomChat(room),
+            Topic::RoomFeed(room),
+            Topic::RoomMatch(room),
+            Topic::LobbyChat,
+            Topic::Leaderboard,
+            Topic::Notices,
+        ] {
             assert_eq!(topic.to_string().parse(), Ok(topic));
         }
-        for name in ["", "room", "room//chat", "room/07/chat", "room/-1/chat", "room/99999999999/feed", "Notices", "lobby/chat/x"]
-        {
+        for name in [
+            "",
+            "room",
+            "room//chat",
+            "room/07/chat",
+            "room/-1/chat",
+            "room/99999999999/feed",
+            "Notices",
+            "lobby/chat/x",
+        ] {
             assert_eq!(name.parse::<Topic>(), Err(NoSuchTopic), "{name}");
         }
     }

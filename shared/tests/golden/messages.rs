@@ -8,14 +8,16 @@ use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{
     decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
 };
+use broadside_shared::protocol::contest::{Contest, Side, Stage};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{
-    ClientMsg, Item, Leader, Note, Notice, Outcome, Refusal, Request, Resume, RoomChoice, RoomId, ServerMsg,
+    ClientMsg, Item, Leader, Note, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
 };
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::snapshot::write_own;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::token::Token;
-use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::snapshot::write_own;
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::replication::bits::{BitReader, BitWriter};
 use broadside_shared::time::{MonoTime, Tick};
@@ -36,6 +38,9 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         ClientMsg::Hello { resume: Some(_), .. } => "client-hello-resume",
         ClientMsg::Join { room: RoomChoice::Quick, .. } => "client-join",
         ClientMsg::Join { room: RoomChoice::Room(_), .. } => "client-join-room",
+        ClientMsg::Join { room: RoomChoice::Mode(_), .. } => "client-join-mode",
+        ClientMsg::Join { room: RoomChoice::Code(_), .. } => "client-join-code",
+        ClientMsg::Join { room: RoomChoice::Reserved { .. }, .. } => "client-join-reserved",
         ClientMsg::Ping { .. } => "client-ping",
         ClientMsg::Leave => "client-leave",
         ClientMsg::Request { request, .. } => match request {
@@ -48,13 +53,18 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
             Request::Unmute { .. } => "client-unmute",
             Request::Report { .. } => "client-report",
             Request::Exit => "client-exit",
+            Request::Follow { .. } => "client-follow",
         },
     };
+    let join = |room, role| ClientMsg::Join { name: name(), room, role };
     let all = [
         ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: None },
         ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: Some(resume()) },
-        ClientMsg::Join { name: name(), room: RoomChoice::Quick },
-        ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(300)) },
+        join(RoomChoice::Quick, Role::Play),
+        join(RoomChoice::Room(RoomId(300)), Role::Watch),
+        join(RoomChoice::Mode(Mode::Duel), Role::Play),
+        join(RoomChoice::Code("K7QF2M".parse().expect("a fine code")), Role::Play),
+        join(RoomChoice::Reserved { room: RoomId(300), reservation: 0x0102_0304_0506_0708 }, Role::Play),
         ClientMsg::Ping { client_time: MonoTime(1_234_567) },
         ClientMsg::Leave,
     ];
@@ -69,6 +79,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         Request::Unmute { name: text("Ann") },
         Request::Report { name: text("Ann"), text: text("hi") },
         Request::Exit,
+        Request::Follow { player: PlayerId(7) },
     ];
     let requests = (1..).zip(requests).map(|(id, request)| ClientMsg::Request { id, request });
     let all = all.into_iter().chain(requests);
@@ -88,6 +99,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
             Item::Deed { .. } => "server-deed",
             Item::Leaders(_) => "server-leaders",
             Item::Word(_) => "server-word",
+            Item::Match(_) => "server-match",
         },
         ServerMsg::Told { .. } => "server-told",
         ServerMsg::Notice(notice) => match notice {
@@ -95,6 +107,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
             Notice::RoomEnds { .. } => "server-notice-room-ends",
             Notice::FriendJoined { .. } => "server-notice-friend",
             Notice::Called { .. } => "server-notice-called",
+            Notice::Following { .. } => "server-notice-following",
             Notice::Missed { .. } => "server-notice-missed",
         },
     };
@@ -113,15 +126,32 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone(), age_s: 0 }),
         published("room/7/feed", Item::Deed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
         published("leaderboard", Item::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
+        published("room/7/match", Item::Match(contest())),
         published("notices", Item::Word(text.clone())),
         ServerMsg::Told { from: ann.clone(), text },
         ServerMsg::Notice(Notice::Muted),
         ServerMsg::Notice(Notice::RoomEnds { seconds: 30 }),
         ServerMsg::Notice(Notice::FriendJoined { name: ann.clone() }),
         ServerMsg::Notice(Notice::Called { name: ann }),
+        ServerMsg::Notice(Notice::Following { player: PlayerId(7) }),
         ServerMsg::Notice(Notice::Missed { count: 3 }),
     ];
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
+}
+
+fn contest() -> Contest {
+    let side = |name: &str, score| Side { name: name.to_owned(), score, goal: 100, rounds: 1, players: 4 };
+    Contest {
+        mode: Mode::Teams,
+        stage: Stage::Playing,
+        round: 2,
+        rounds: 3,
+        tick: Tick(6_000),
+        ends: Some(Tick(18_000)),
+        sides: vec![side("Red", 42), side("Blue", 300)],
+        holder: Some(1),
+        winner: None,
+    }
 }
 
 fn token() -> Token {
@@ -140,6 +170,8 @@ pub fn joined() -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(2_500_000),
+        mode: Mode::Arena,
+        role: Role::Play,
     }
 }
 
@@ -154,6 +186,7 @@ fn note_name(note: &Note) -> &'static str {
         Note::Board { .. } => "note-board",
         Note::Away { .. } => "note-away",
         Note::Back { .. } => "note-back",
+        Note::Match(_) => "note-match",
         Note::Message(_) => "note-message",
     }
 }
@@ -163,6 +196,7 @@ fn other_notes() -> Vec<(&'static str, Note)> {
     let all = [
         Note::Away { player: PlayerId(5) },
         Note::Back { player: PlayerId(5) },
+        Note::Match(contest()),
         Note::Message(Box::new(ServerMsg::Notice(Notice::Muted))),
     ];
     all.into_iter().map(|note| (note_name(&note), note)).collect()
@@ -283,7 +317,12 @@ pub fn goldens() -> Vec<Golden> {
     all.extend(client().iter().map(|(name, msg)| golden(name, "a frame from a client", encode_client(msg))));
     all.extend(server().iter().map(|(name, msg)| golden(name, "a frame from a server", encode_server(msg))));
     all.extend(packets().iter().map(|(name, packet)| golden(name, "a frame from a client", packet.encode())));
-    all.extend(notes().iter().chain(&other_notes()).map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))));
+    all.extend(
+        notes()
+            .iter()
+            .chain(&other_notes())
+            .map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))),
+    );
     all.extend(
         events()
             .iter()

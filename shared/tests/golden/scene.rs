@@ -13,7 +13,8 @@ use broadside_shared::arena::{Arena, Pickup, Rock, Shot};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{encode_note, encode_server};
-use broadside_shared::protocol::message::{Note, RoomChoice, ServerMsg};
+use broadside_shared::protocol::message::{Note, ServerMsg};
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_own};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::fields::Record;
@@ -177,7 +178,13 @@ pub fn goldens() -> Vec<Golden> {
 
 #[test]
 fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
-    let config = ClientConfig { name: name(), agent: String::new(), room: RoomChoice::Quick, detail: Detail::Replica };
+    let config = ClientConfig {
+        name: name(),
+        agent: String::new(),
+        room: Some(RoomChoice::Quick),
+        role: Role::Play,
+        detail: Detail::Replica,
+    };
     let mut client = Client::<Arena>::new(config);
     client.handle_frame(MonoTime(0), &encode_server(&joined())).expect("our own message");
     // A client plays once it knows the server's clock.

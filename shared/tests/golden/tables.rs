@@ -125,7 +125,12 @@ fn limits_table() -> String {
             row("records of a cell", CELL_RECORDS_MAX as u64, "", "those with the highest ids are left out"),
             row("events in a snapshot", limits::EVENTS_MAX as u64, "", "the oldest are left out"),
             row("notes in a snapshot", limits::NOTES_BYTES_MAX as u64, "bytes", "the rest comes in the next ones"),
-            row("messages in a snapshot", limits::MESSAGES_BYTES_MAX as u64, "bytes", "the rest comes in the next ones"),
+            row(
+                "messages in a snapshot",
+                limits::MESSAGES_BYTES_MAX as u64,
+                "bytes",
+                "the rest comes in the next ones",
+            ),
             row("messages waiting for a client", limits::MESSAGES_WAITING_MAX as u64, "", "the oldest is dropped"),
             row("a line of chat", limits::TEXT_CHARS_MAX as u64, "characters", "refused: bad text"),
             row("lines of chat at once", u64::from(limits::SAID_BURST), "", "refused: too fast"),

@@ -1,0 +1,184 @@
+//! What a client says about the room it wants: its mode, its code, a seat kept for it.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+use super::message::RoomId;
+
+/// The rules a room plays by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everyone against everyone, without an end.
+    #[default]
+    Arena,
+    /// Two sides, a shared score, a zone to hold; in rounds.
+    Teams,
+    /// Two players, best of five.
+    Duel,
+}
+
+impl Mode {
+    /// Every mode, in order of number on the wire.
+    pub const ALL: [Mode; 3] = [Mode::Arena, Mode::Teams, Mode::Duel];
+
+    /// The mode's name in addresses, flags and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Arena => "arena",
+            Mode::Teams => "teams",
+            Mode::Duel => "duel",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Text that names no mode.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no mode is called `{0}`; there are arena, teams and duel")]
+pub struct NoSuchMode(pub String);
+
+impl FromStr for Mode {
+    type Err = NoSuchMode;
+
+    fn from_str(name: &str) -> Result<Self, NoSuchMode> {
+        Mode::ALL
+            .into_iter()
+            .find(|mode| mode.name() == name)
+            .ok_or_else(|| NoSuchMode(name.chars().take(32).collect()))
+    }
+}
+
+/// What opens a private room: [`RoomCode::LEN`] letters and digits, none of which looks like another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoomCode([u8; RoomCode::LEN]);
+
+/// Text that is no room code.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("not a room code: it has {} letters and digits, such as K7QF2M", RoomCode::LEN)]
+pub struct NoRoomCode;
+
+impl RoomCode {
+    /// Letters and digits in a code: 31^6 is about 900 million, so that guessing does not pay under the limits on requests.
+    pub const LEN: usize = 6;
+    /// No 0 and O, no 1, I and L.
+    pub const ALPHABET: &'static [u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+
+    /// The code made of `pick(31)`, called once for each of its letters, which gives numbers below 31.
+    #[must_use]
+    pub fn from_picks(mut pick: impl FnMut(usize) -> usize) -> RoomCode {
+        RoomCode(std::array::from_fn(|_| Self::ALPHABET[pick(Self::ALPHABET.len()) % Self::ALPHABET.len()]))
+    }
+
+    /// The code as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for RoomCode {
+    type Err = NoRoomCode;
+
+    /// Small letters are as good as capitals.
+    fn from_str(text: &str) -> Result<Self, NoRoomCode> {
+        let mut code = [0; Self::LEN];
+        if text.len() != Self::LEN {
+            return Err(NoRoomCode);
+        }
+        for (letter, byte) in code.iter_mut().zip(text.bytes()) {
+            *letter = byte.to_ascii_uppercase();
+            if !Self::ALPHABET.contains(letter) {
+                return Err(NoRoomCode);
+            }
+        }
+        Ok(RoomCode(code))
+    }
+}
+
+impl fmt::Display for RoomCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TryFrom<String> for RoomCode {
+    type Error = NoRoomCode;
+
+    fn try_from(text: String) -> Result<Self, NoRoomCode> {
+        text.parse()
+    }
+}
+
+impl From<RoomCode> for String {
+    fn from(code: RoomCode) -> String {
+        code.as_str().to_owned()
+    }
+}
+
+/// Which room a client wants a seat in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RoomChoice {
+    /// Whichever the server thinks best.
+    #[default]
+    Quick,
+    /// The public room with this number.
+    Room(RoomId),
+    /// Whichever of this mode the server thinks best; one is opened if there is none with a free seat.
+    Mode(Mode),
+    /// The private room with this code.
+    Code(RoomCode),
+    /// The room in which a seat was reserved over HTTP.
+    Reserved {
+        /// The room.
+        room: RoomId,
+        /// What `POST /api/quickplay` gave.
+        reservation: u64,
+    },
+}
+
+/// What a client does in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Role {
+    /// Plays.
+    #[default]
+    Play,
+    /// Only watches: it has no ship and is in nobody's way.
+    Watch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_reads_as_written_in_either_case_and_nothing_else_does() {
+        let mut next = 0;
+        let code = RoomCode::from_picks(|_| {
+            next += 6;
+            next
+        });
+        assert_eq!(code.to_string().parse(), Ok(code));
+        assert_eq!(code.to_string().to_lowercase().parse(), Ok(code));
+        for text in ["", "K7QF2", "K7QF2MM", "K7QF2O", "K7QF2é", "K7 F2M"] {
+            assert_eq!(text.parse::<RoomCode>(), Err(NoRoomCode), "{text}");
+        }
+    }
+
+    #[test]
+    fn modes_go_by_their_names() {
+        for mode in Mode::ALL {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        assert_eq!("brawl".parse::<Mode>(), Err(NoSuchMode("brawl".into())));
+    }
+}
