@@ -419,7 +419,7 @@ impl<G: Game> Peer<G> {
         app.metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(header_bytes(payload.len()));
     }
 
-    fn join(&mut self, name: &Name, choice: RoomChoice, role: Role, app: &App<G>) {
+    fn join(&mut self, name: &Name, choice: RoomChoice, _role: Role, app: &App<G>) {
         let called = app.sessions.call(self.session_id, name);
         if called != *name {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
@@ -427,6 +427,7 @@ impl<G: Game> Peer<G> {
         let room = match choice {
             RoomChoice::Quick => app.directory.for_quick_play().ok_or(CloseCode::RoomFailed),
             RoomChoice::Room(id) => app.directory.get(id).ok_or(CloseCode::NoSuchRoom),
+            RoomChoice::Mode(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => Err(CloseCode::NoSuchRoom),
         };
         match room {
             Ok(room) => {
