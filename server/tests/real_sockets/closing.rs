@@ -8,7 +8,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAMES_BURST};
 use broadside_shared::protocol::message::{ClientMsg, RoomId, ServerMsg};
-use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 use futures_util::SinkExt;

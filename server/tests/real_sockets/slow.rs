@@ -10,7 +10,7 @@ use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
 use futures_util::{SinkExt, StreamExt};
