@@ -137,6 +137,17 @@ pub struct Standing {
     pub score: i32,
 }
 
+/// Somebody did something that is worth a line in a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deed {
+    /// Who did it, if anyone.
+    pub by: Option<PlayerId>,
+    /// The verb, such as `sank`.
+    pub verb: &'static str,
+    /// To whom.
+    pub of: PlayerId,
+}
+
 /// A game: its rules, and the tables from which the engine replicates, predicts and draws areas of interest.
 ///
 /// Everything here is deterministic: equal seed and equal calls give equal state, natively and in wasm.
@@ -217,6 +228,11 @@ pub trait Game: Sized + Send + 'static {
 
     /// Appends every seated player's score, best first; equal scores in order of player.
     fn standings(&self, out: &mut Vec<Standing>);
+
+    /// What an event says to those who read the feed of a room; `None` for most.
+    fn deed(_event: &Self::Event) -> Option<Deed> {
+        None
+    }
 
     /// Hash of the whole world: equal worlds, equal hashes, on every machine.
     fn hash(&self) -> u64;
