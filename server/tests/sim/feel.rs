@@ -91,7 +91,7 @@ impl Feel {
             self.delays.push(stats.interpolation_ms);
             let view = c.client.view(sim.now);
             for sight in view.things.iter().filter(|sight| sight.kind == SHIP) {
-                let ship = ShipSight::read(sight.id, &sight.values);
+                let ship = ShipSight::read(sight.id, sight.kind, &sight.values);
                 if let Some(at) = truth.at(ship.player, view.tick) {
                     self.remote_square += f64::from(ship.position.distance_squared(at));
                     self.remote_count += 1;
