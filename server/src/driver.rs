@@ -103,9 +103,9 @@ impl<'a, G: Game> Driver<'a, G> {
         let link = |_| Link { seats: 0, outgoing: Vec::new(), owed: Vec::new() };
         Driver {
             id,
-            room: Room::new(config, &G::Config::default(), tick_zero),
+            room: Room::new(config, &G::config(config.mode), tick_zero),
             tick_zero,
-            capacity: config.capacity,
+            capacity: config.capacity.min(G::seats_max(config.mode)),
             grace: grounds.grace_s * G::TICK_HZ,
             outputs: Outputs::default(),
             line: Line::default(),
