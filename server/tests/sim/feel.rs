@@ -170,6 +170,7 @@ impl Pilots {
     pub fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
         let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
         self.scene.fill(client.replica().records());
+        self.scene.zone = client.contest().and_then(|contest| contest.zone);
         let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at: f64::from(snapshot.0) };
         self.brains[index].think(&seen)
     }

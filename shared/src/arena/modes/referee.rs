@@ -101,7 +101,7 @@ impl Referee {
     }
 
     /// The side with more of something, if one has.
-    fn ahead<T: Ord>(of: [T; SIDES_MAX]) -> Option<u8> {
+    fn ahead<T: Ord + Copy>(of: [T; SIDES_MAX]) -> Option<u8> {
         match of[0].cmp(&of[1]) {
             std::cmp::Ordering::Less => Some(1),
             std::cmp::Ordering::Equal => None,
@@ -210,14 +210,13 @@ impl Arena {
         let over = referee.is_due(tick);
         let sides = referee.bout.sides;
         if referee.mode == Mode::Duel {
-            match referee.lost {
-                [false, false] if over => {
-                    referee.end_round(Referee::ahead([0, 1].map(|side| self.armour_of(side))), tick)
-                }
-                [false, false] => {}
+            let winner = match referee.lost {
+                [false, false] if over => Referee::ahead([0, 1].map(|side| self.armour_of(side))),
+                [false, false] => return,
                 // Both at once is a draw.
-                lost => referee.end_round(Referee::ahead(lost.map(|lost| !lost)), tick),
-            }
+                lost => Referee::ahead(lost.map(|lost| !lost)),
+            };
+            referee.end_round(winner, tick);
             return;
         }
         if over || sides.iter().any(|side| side.score >= side.goal) {
