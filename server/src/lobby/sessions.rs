@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::driver::{PeerRef, Seated};
+use crate::net::requests::Ears;
 
 /// A session's number.
 pub type SessionId = u64;
@@ -34,6 +35,8 @@ struct Session {
     name: Option<Name>,
     peer: Option<PeerRef>,
     home: Option<Home>,
+    /// What it heard of, while it has no connection.
+    ears: Ears,
 }
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
@@ -60,7 +63,7 @@ impl Sessions {
         loop {
             let session = fastrand::u64(1..);
             if let Entry::Vacant(free) = self.by_id.entry(session) {
-                free.insert(Session { name: None, peer: Some(peer), home: None });
+                free.insert(Session { name: None, peer: Some(peer), home: None, ears: Ears::default() });
                 return self.sign(session);
             }
         }
@@ -79,6 +82,19 @@ impl Sessions {
     /// The session goes on over this connection. Gives the one it had, if that is still open.
     pub fn attach(&self, session: SessionId, peer: PeerRef) -> Option<PeerRef> {
         self.by_id.get_mut(&session).and_then(|mut found| found.peer.replace(peer))
+    }
+
+    /// Keeps what the session hears of until it is connected again.
+    pub fn keep_ears(&self, session: SessionId, ears: Ears) {
+        if let Some(mut found) = self.by_id.get_mut(&session) {
+            found.ears = ears;
+        }
+    }
+
+    /// Gives back what [`Sessions::keep_ears`] took.
+    #[must_use]
+    pub fn take_ears(&self, session: SessionId) -> Ears {
+        self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.ears)).unwrap_or_default()
     }
 
     /// The connection is gone. A session without a seat ends with it.
@@ -101,7 +117,9 @@ impl Sessions {
 
     /// Gives the session the wanted name; if another session has it, with a number behind it.
     pub fn call(&self, session: SessionId, wanted: &Name) -> Name {
-        for number in 1u32.. {
+        // Where many want the same name, trying one number after the other would be slow.
+        let numbers = (1..20).chain(std::iter::repeat_with(|| fastrand::u32(20..1_000_000)));
+        for number in numbers {
             let name = numbered(wanted, number);
             let free = match self.by_name.entry(name.as_str().to_lowercase()) {
                 Entry::Vacant(free) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::CHAT_KEPT;
-use broadside_shared::protocol::message::{Item, Note, ServerMsg};
+use broadside_shared::protocol::message::{Item, Note, RoomId, ServerMsg};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
@@ -55,8 +55,8 @@ pub struct Publication {
 /// What is kept of each topic for who subscribes later.
 #[derive(Default)]
 pub struct Topics {
-    last: DashMap<Topic, Item>,
-    said: DashMap<Topic, VecDeque<(MonoTime, SessionId, Item)>>,
+    last: DashMap<Topic, Letter>,
+    said: DashMap<Topic, VecDeque<(SessionId, Letter)>>,
 }
 
 impl Topics {
@@ -68,12 +68,14 @@ impl Topics {
 
     /// Encodes what is published, and keeps it as long as its topic wants.
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item, now: MonoTime) -> Arc<Publication> {
-        let letter = letter(topic, item.clone());
+        let letter = Letter::new(ServerMsg::Published { topic: topic.to_string(), at: now, item });
         match (topic, from) {
-            (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => drop(self.last.insert(topic, item)),
+            (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
+                self.last.insert(topic, letter.clone());
+            }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut said = self.said.entry(topic).or_default();
-                said.push_back((now, from, item));
+                said.push_back((from, letter.clone()));
                 if said.len() > CHAT_KEPT {
                     said.pop_front();
                 }
@@ -85,34 +87,23 @@ impl Topics {
 
     /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
     #[must_use]
-    pub fn kept(&self, topic: Topic, now: MonoTime, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
+    pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
-                self.last.get(&topic).map(|item| letter(topic, item.clone())).into_iter().collect()
+                self.last.get(&topic).map(|letter| letter.clone()).into_iter().collect()
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
                 let Some(said) = self.said.get(&topic) else { return Vec::new() };
-                let heard = said.iter().filter(|(_, from, _)| !muted(*from));
-                heard.map(|(at, _, item)| letter(topic, aged(item, (now.us_since(*at) / 1_000_000) as u32))).collect()
+                said.iter().filter(|(from, _)| !muted(*from)).map(|(_, letter)| letter.clone()).collect()
             }
             Topic::RoomFeed(_) => Vec::new(),
         }
     }
 
-    /// Forgets what was said in a room that is gone.
-    pub fn forget(&self, topic: Topic) {
-        self.said.remove(&topic);
-    }
-}
-
-fn letter(topic: Topic, item: Item) -> Letter {
-    Letter::new(ServerMsg::Published { topic: topic.to_string(), item })
-}
-
-fn aged(item: &Item, age_s: u32) -> Item {
-    match item {
-        Item::Said { from, text, .. } => Item::Said { from: from.clone(), text: text.clone(), age_s },
-        Item::Match(_) | Item::Deed { .. } | Item::Leaders(_) | Item::Word(_) => item.clone(),
+    /// Forgets what is kept of a room that is gone.
+    pub fn forget_room(&self, room: RoomId) {
+        self.said.remove(&Topic::RoomChat(room));
+        self.last.remove(&Topic::RoomMatch(room));
     }
 }
 
@@ -122,21 +113,21 @@ mod tests {
     use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::text::Text;
 
-    fn said(line: &str, age_s: u32) -> Item {
+    fn said(line: &str) -> Item {
         let from = Name::new("Ann").expect("a fine name");
-        Item::Said { from, text: Text::new(line).expect("a fine line"), age_s }
+        Item::Said { from, text: Text::new(line).expect("a fine line") }
     }
 
-    fn heard(letter: &Letter) -> Item {
+    fn heard(letter: &Letter) -> (MonoTime, Item) {
         match codec::decode_server(letter.message()) {
-            Ok(ServerMsg::Published { item, .. }) => item,
+            Ok(ServerMsg::Published { at, item, .. }) => (at, item),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
-        let published = Topics::new().publish(Topic::LobbyChat, Some(1), said("hi", 0), MonoTime(0));
+        let published = Topics::new().publish(Topic::LobbyChat, Some(1), said("hi"), MonoTime(0));
         let (note, used) = codec::decode_note(published.letter.note()).expect("our own note");
         let Note::Message(msg) = note else { panic!("{note:?}") };
         assert_eq!(used, published.letter.note().len());
@@ -147,17 +138,11 @@ mod tests {
     fn who_comes_later_hears_the_last_lines_but_for_those_of_whom_they_mute() {
         let topics = Topics::new();
         for line in 0..CHAT_KEPT as u64 + 5 {
-            topics.publish(
-                Topic::LobbyChat,
-                Some(line % 2),
-                said(&format!("line {line}"), 0),
-                MonoTime(line * 1_000_000),
-            );
+            topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}")), MonoTime(line * 1_000_000));
         }
-        let now = MonoTime(30_000_000);
-        let all: Vec<Item> = topics.kept(Topic::LobbyChat, now, |_| false).iter().map(heard).collect();
-        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &said("line 5", 25)));
-        assert_eq!(topics.kept(Topic::LobbyChat, now, |from| from == 1).len(), CHAT_KEPT / 2);
+        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).iter().map(heard).collect();
+        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5), said("line 5"))));
+        assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).len(), CHAT_KEPT / 2);
     }
 
     #[test]
@@ -165,8 +150,8 @@ mod tests {
         let topics = Topics::new();
         let room = broadside_shared::protocol::message::RoomId(1);
         topics.publish(Topic::Leaderboard, None, Item::Leaders(Vec::new()), MonoTime(0));
-        topics.publish(Topic::RoomFeed(room), None, said("x", 0), MonoTime(0));
-        assert_eq!(topics.kept(Topic::Leaderboard, MonoTime(0), |_| false).len(), 1);
-        assert_eq!(topics.kept(Topic::RoomFeed(room), MonoTime(0), |_| false), []);
+        topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
+        assert_eq!(topics.kept(Topic::Leaderboard, |_| false).len(), 1);
+        assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), []);
     }
 }

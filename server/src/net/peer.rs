@@ -157,6 +157,7 @@ impl<G: Game> Peer<G> {
         let (token, seated) = (returning.resume.token, returning.home.seated);
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
+        self.ears = app.sessions.take_ears(token.session);
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, shares, tally);
@@ -297,9 +298,17 @@ impl<G: Game> Peer<G> {
 
     /// The connection ends: its session goes on without it, if it has a seat.
     pub fn end(&mut self, app: &App<G>, shares: &mut Shares<G>) {
+        self.keep_ears(app);
         self.leave(Seat::Keep, shares);
         if self.session_id != 0 {
             app.sessions.detach(self.session_id, self.me);
+        }
+    }
+
+    /// Another connection may take up its seat: what it hears of goes with that.
+    pub fn keep_ears(&mut self, app: &App<G>) {
+        if matches!(self.place, Place::Seated(..)) {
+            app.sessions.keep_ears(self.session_id, std::mem::take(&mut self.ears));
         }
     }
 
@@ -366,7 +375,11 @@ impl<G: Game> Peer<G> {
                 SessionOutput::Close(code) => {
                     tracing::debug!(address = %self.address, code = code.code(), reason = code.reason(), "closing");
                     app.metrics.closed(code);
-                    self.leave(seat_after(code), shares);
+                    let seat = seat_after(code);
+                    if seat == Seat::Keep {
+                        self.keep_ears(app);
+                    }
+                    self.leave(seat, shares);
                     self.conn.send_close(code);
                     self.drop_at = Some(app.clock.now().plus_us(CLOSING_US));
                 }

@@ -14,7 +14,7 @@ use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Letter;
 
 /// What a connection hears of.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ears {
     topics: Vec<Topic>,
     /// By session, so that a new name does not help; with the name they had.
@@ -162,7 +162,7 @@ fn subscribe<G: Game>(
         return Err(Refusal::TooMany);
     }
     ears.topics.push(topic);
-    effects.letters.extend(app.topics.kept(topic, app.clock.now(), |from| !ears.hears(Some(from))));
+    effects.letters.extend(app.topics.kept(topic, |from| !ears.hears(Some(from))));
     Ok(())
 }
 
@@ -177,7 +177,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(
     }
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    app.publish(topic, Some(asker.session), Item::Said { from, text, age_s: 0 });
+    app.publish(topic, Some(asker.session), Item::Said { from, text });
     Ok(())
 }
 

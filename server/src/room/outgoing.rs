@@ -21,7 +21,7 @@ use glam::Vec2;
 
 use super::RoomOutput;
 use super::roster::{Known, Roster};
-use events::{EventIndex, Witness};
+use events::{EventIndex, News, Witness};
 
 /// What the connections of a room have been told, and what there is to tell.
 pub struct Outgoing {
@@ -43,6 +43,8 @@ struct Told {
     marks: VecDeque<(Tick, Known)>,
 }
 
+/// Age in ticks up to which one is told of what happened nearby: a splash of half a second ago is not worth its bytes.
+const NEAR_TICKS: u32 = 30;
 /// Marks kept per connection: the board alone makes one a second.
 const MARKS_MAX: usize = 32;
 
@@ -141,10 +143,10 @@ impl Outgoing {
         let knew = told.known;
         self.roster.tell(&mut told.known, out);
         if told.known != knew {
-            told.marks.push_back((tick, told.known));
-            if told.marks.len() > MARKS_MAX {
+            if told.marks.len() == MARKS_MAX {
                 told.marks.pop_front();
             }
+            told.marks.push_back((tick, told.known));
         }
         self.sizes.events += (notes_at - events_at) as u64;
         self.sizes.notes += (out.len() - notes_at) as u64;
@@ -184,7 +186,8 @@ impl Past {
                 break;
             }
             self.of_tick.clear();
-            index.concerning(witness, &mut self.of_tick);
+            let news = if tick.since(output.tick) <= NEAR_TICKS { News::All } else { News::Lasting };
+            index.concerning(witness, news, &mut self.of_tick);
             self.found.extend(self.of_tick.iter().map(|event| (at, *event)));
         }
         self.found.truncate(EVENTS_MAX);

@@ -8,7 +8,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAMES_BURST};
 use broadside_shared::protocol::message::{ClientMsg, RoomId, ServerMsg};
-use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 use futures_util::SinkExt;
@@ -36,7 +36,7 @@ async fn whatever_a_stranger_says_is_answered_with_its_close_code() {
     with_more.push(0);
     for (bytes, code) in [
         (vec![0; CLIENT_FRAME_MAX + 1], CloseCode::TooBig),
-        (vec![1; 600], CloseCode::TooBig),
+        (vec![1; CLIENT_FRAME_MAX + 1], CloseCode::TooBig),
         (hello(REVISION + 1), CloseCode::WrongRevision),
         (hello(0), CloseCode::WrongRevision),
         (Vec::new(), CloseCode::Malformed),

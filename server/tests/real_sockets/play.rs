@@ -83,7 +83,7 @@ async fn two_players_see_each_others_ships_and_names() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_cut_off_without_a_word_frees_the_seat() {
-    let server = Server::start().await;
+    let server = Server::start_with(|config| config.grace = 0).await;
     let mut ann = player(&server, "Ann").await;
     play_until(&mut ann, "a seat", |ann, _| ann.joined()).await;
     server.until("players", |players| players == 1).await;

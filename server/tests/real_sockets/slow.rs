@@ -10,7 +10,7 @@ use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
 use futures_util::{SinkExt, StreamExt};
@@ -134,7 +134,7 @@ async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
-    let server = Server::start().await;
+    let server = Server::start_with(|config| config.grace = 0).await;
     let mut greedy = bare_with_a_small_window(&server).await;
     sit(&mut greedy, "Greedy").await;
     server.until("players", |players| players == 1).await;

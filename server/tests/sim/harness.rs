@@ -204,7 +204,7 @@ impl<G: Game<Config: Default>> Sim<G> {
                     SessionOutput::Request(id, _) => {
                         c.session.handle_outcome(id, Outcome::Refused(Refusal::NotAllowed));
                     }
-                    SessionOutput::Join(name, _) => match self.room.join(name) {
+                    SessionOutput::Join(name, ..) => match self.room.join(name) {
                         Ok(player) => {
                             c.player = Some(player);
                             self.outgoing.reset(player);

@@ -242,7 +242,10 @@ impl<G: Game> Client<G> {
         }
         if let Some(seat) = self.seat.filter(|seat| seat.role == Role::Watch) {
             self.stats.snapshot_age_ms = self.age_ms(&seat, now);
-            return self.send_ack();
+            if self.phase == Phase::Playing {
+                self.send_ack();
+            }
+            return;
         }
         let (Some(seat), true) = (self.seat, self.prediction.started()) else { return };
         let server_tick = seat.tick_at(self.clock.server_us(now));
@@ -260,7 +263,10 @@ impl<G: Game> Client<G> {
             }
         }
         self.stats.lead_ms = (target - server_tick) * 1000.0 / f64::from(seat.tick_hz);
-        self.send_inputs(&seat);
+        // Over a new socket, the seat is ours again only when the server says so.
+        if self.phase == Phase::Playing {
+            self.send_inputs(&seat);
+        }
     }
 
     /// The next frame to send, oldest first.
@@ -403,6 +409,12 @@ impl<G: Game> Client<G> {
         self.contest.as_ref()
     }
 
+    /// How long ago a moment of the server's clock was, in milliseconds; 0 before the clock is known.
+    #[must_use]
+    pub fn age_ms_of(&self, at: MonoTime, now: MonoTime) -> f64 {
+        if self.clock.is_set() { ((self.clock.server_us(now) - at.0 as f64) / 1000.0).max(0.0) } else { 0.0 }
+    }
+
     /// Whether a player's connection is lost and their seat is kept.
     #[must_use]
     pub fn is_away(&self, player: PlayerId) -> bool {
@@ -479,8 +491,8 @@ impl<G: Game> Client<G> {
                     self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::Came(outcome) });
                 }
             }
-            ServerMsg::Published { ref topic, ref item } => {
-                self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), item: item.clone() });
+            ServerMsg::Published { ref topic, at, ref item } => {
+                self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), at, item: item.clone() });
             }
             ServerMsg::Told { ref from, ref text } => {
                 self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });

@@ -9,6 +9,7 @@ use crate::protocol::name::Name;
 use crate::protocol::room::{Mode, Role, RoomChoice};
 use crate::protocol::text::Text;
 use crate::protocol::token::Token;
+use crate::time::MonoTime;
 
 /// Who a client is and how much it keeps.
 #[derive(Debug, Clone)]
@@ -86,6 +87,8 @@ pub enum ClientEvent<G: Game> {
     Published {
         /// The name of the topic.
         topic: String,
+        /// When, by the server's clock: [`Client::age_ms_of`](super::Client::age_ms_of) says how long ago.
+        at: MonoTime,
         /// What.
         item: Item,
     },

@@ -240,6 +240,8 @@ pub enum ServerMsg {
     Published {
         /// The name of the topic.
         topic: String,
+        /// When, by the server's clock: what was said before you subscribed is older.
+        at: MonoTime,
         /// What.
         item: Item,
     },
@@ -263,8 +265,6 @@ pub enum Item {
         from: Name,
         /// What.
         text: Text,
-        /// How many seconds ago: 0 but for what was said before you subscribed.
-        age_s: u32,
     },
     /// Somebody did something in a room.
     Deed {

@@ -114,7 +114,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
     let server = "broadside 0.1.0".to_owned();
     let welcome = ServerMsg::Welcome { revision: REVISION, server, token: token(), resumed: false };
     let (ann, text) = (Name::new("Ann").expect("a fine name"), Text::new("hi").expect("a fine line"));
-    let published = |topic: &str, item| ServerMsg::Published { topic: topic.to_owned(), item };
+    let published = |topic: &str, item| ServerMsg::Published { topic: topic.to_owned(), at: MonoTime(4_000_000), item };
     let refused = Outcome::Refused(Refusal::TooFast { wait_ms: 250 });
     let all = [
         welcome,
@@ -123,7 +123,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Waiting { place: 12 },
         ServerMsg::Reply { id: 1, outcome: Outcome::Done },
         ServerMsg::Reply { id: 2, outcome: refused },
-        published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone(), age_s: 0 }),
+        published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone() }),
         published("room/7/feed", Item::Deed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
         published("leaderboard", Item::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
         published("room/7/match", Item::Match(contest())),

@@ -18,6 +18,14 @@ pub(super) struct Witness {
     pub(super) view: Vec2,
 }
 
+/// What of a tick's events is still worth telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    All,
+    /// What concerns the player, or everyone: not what happened nearby.
+    Lasting,
+}
+
 /// Events of a tick that there is room for from the start: about those of 3,000 players, so that a busy moment allocates nothing.
 const ROOM: usize = 160;
 
@@ -75,14 +83,16 @@ impl EventIndex {
     }
 
     /// Appends the indices of the events that concern a witness, the newest first.
-    pub(super) fn concerning(&self, witness: Witness, out: &mut Vec<u32>) {
+    pub(super) fn concerning(&self, witness: Witness, news: News, out: &mut Vec<u32>) {
         let from = out.len();
-        let reach = witness.view * 0.5 + Vec2::splat(MARGIN);
-        // A little more than the reach, against rounding.
-        let rows = CellBlock::around(witness.focus, reach * 2.0 + Vec2::ONE).rows();
-        let near = self.starts[*rows.start()] as usize..self.starts[*rows.end() + 1] as usize;
-        let seen = self.near[near].iter().filter(|(_, at)| (*at - witness.focus).abs().cmple(reach).all());
-        out.extend(seen.map(|(index, _)| *index));
+        if news == News::All {
+            let reach = witness.view * 0.5 + Vec2::splat(MARGIN);
+            // A little more than the reach, against rounding.
+            let rows = CellBlock::around(witness.focus, reach * 2.0 + Vec2::ONE).rows();
+            let near = self.starts[*rows.start()] as usize..self.starts[*rows.end() + 1] as usize;
+            let seen = self.near[near].iter().filter(|(_, at)| (*at - witness.focus).abs().cmple(reach).all());
+            out.extend(seen.map(|(index, _)| *index));
+        }
         let first = self.of_player.partition_point(|(player, _)| *player < witness.player);
         let own = self.of_player[first..].iter().take_while(|(player, _)| *player == witness.player);
         out.extend(own.map(|(_, index)| *index));
@@ -116,7 +126,7 @@ mod tests {
             index.sort(&events);
             let witness = Witness { player: PlayerId(2), focus, view };
             let mut told = vec![999];
-            index.concerning(witness, &mut told);
+            index.concerning(witness, News::All, &mut told);
             let concerns = |audience: &Audience| match audience {
                 Audience::Near(at) => (*at - focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
                 Audience::Player(player) => *player == PlayerId(2),
@@ -127,6 +137,10 @@ mod tests {
             let mut expected: Vec<u32> = concerned.collect();
             expected.reverse();
             assert_eq!(told[1..], expected);
+            told.clear();
+            index.concerning(witness, News::Lasting, &mut told);
+            expected.retain(|index| !matches!(events[*index as usize].0, Audience::Near(_)));
+            assert_eq!(told, expected);
         }
     }
 }
