@@ -157,3 +157,25 @@ impl Drop for Ticker {
 pub fn complain(what: &str) {
     web_sys::console::error_1(&JsValue::from_str(what));
 }
+
+/// The path of the page's address.
+#[must_use]
+pub fn path() -> String {
+    window().and_then(|window| window.location().pathname().ok()).unwrap_or_default()
+}
+
+/// The address of a path on this server.
+#[must_use]
+pub fn address(path: &str) -> String {
+    let origin = window().and_then(|window| window.location().origin().ok()).unwrap_or_default();
+    format!("{origin}{path}")
+}
+
+/// Shows another path in the address, without loading anything; parameters stay.
+pub fn set_path(wanted: &str) {
+    let Some(window) = window().filter(|_| path() != wanted) else { return };
+    let search = window.location().search().unwrap_or_default();
+    if let Ok(history) = window.history() {
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("{wanted}{search}")));
+    }
+}

@@ -4,11 +4,15 @@ use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
 use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, Own, ShipSight, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::Sight as Thing;
+use broadside_shared::game::PlayerId;
 use broadside_shared::math;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
 use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, Stage};
+
+/// Radius of an arena whose edge is never seen, world units.
+const FAR_AWAY: f32 = 1e6;
 
 /// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.
 pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
@@ -22,9 +26,19 @@ pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
+    if view.own.is_none() {
+        // Whoever only watches is not told where the arena ends.
+        stage.edge = FAR_AWAY;
+    }
     for thing in view.things.iter().chain(&view.own_shots) {
         add(thing, stage);
     }
+}
+
+/// The players of these ships whose connection is lost.
+#[must_use]
+pub fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16> {
+    stage.ships.iter().map(|ship| ship.player).filter(|player| is_away(PlayerId(*player))).collect()
 }
 
 /// The ship of an own state, with its engine off; `None` while it has none.
@@ -62,7 +76,9 @@ fn add(thing: &Thing, stage: &mut Stage) {
     let [x, y, a, b, ..] = thing.values;
     let at = Vec2::new(x, y);
     match thing.kind {
-        fields::SHIP => stage.ships.push(ship_look(&ShipSight::read(thing.id, &thing.values))),
+        kind if fields::is_ship(kind) => {
+            stage.ships.push(ship_look(&ShipSight::read(thing.id, kind, &thing.values)));
+        }
         fields::SHOT => {
             let [.., start, owner] = [thing.values[4], thing.values[5]];
             let velocity = Vec2::new(a, b);

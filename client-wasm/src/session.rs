@@ -4,13 +4,10 @@ use std::rc::Rc;
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::Arrival as Figures;
-use broadside_shared::client::{Client, ClientConfig, Detail, Phase, Received};
+use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
-use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
 
 use crate::browser::{self, Ticker};
@@ -22,6 +19,8 @@ use crate::socket::{Arrival, Socket};
 const UNSENT_MAX: u32 = 16 * 1024;
 /// Where the token of the session is kept: in the tab, so that a reload finds it and another tab does not.
 pub const TOKEN_KEY: &str = "broadside.token";
+/// Longest time between two looks for a page that is awake, in microseconds.
+const AWAKE_US: u64 = 1_000_000;
 /// Milliseconds between two looks at what has come over a bad line; the shortest that browsers allow.
 const LINE_MS: i32 = 4;
 
@@ -67,32 +66,20 @@ pub struct Session {
     line: Option<(Line, Ticker)>,
     wake: Rc<dyn Fn()>,
     heard_at: MonoTime,
+    looked_at: MonoTime,
 }
 
 impl Session {
-    /// Begins to connect; `wake` is called whenever something arrived. `former` is the client of a connection that was lost: it
-    /// asks for its seat, and for what it missed. Without one, a token that outlived a reload does the same.
+    /// Begins to connect; `wake` is called whenever something arrived. The client of a connection that was lost asks for its seat,
+    /// and for what it missed.
     ///
     /// # Errors
     /// What the browser says of the address.
-    pub fn open(name: Name, former: Option<Client<Arena>>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
+    pub fn open(client: Client<Arena>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
-        let client = former.unwrap_or_else(|| {
-            let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
-            let mut client = Client::new(ClientConfig {
-                name,
-                agent,
-                room: Some(RoomChoice::Quick),
-                role: Role::Play,
-                detail: Detail::View,
-            });
-            if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {
-                client.set_token(token);
-            }
-            client
-        });
         let socket = Socket::open(&url, Rc::clone(&wake))?;
-        Ok(Session { socket, client, watch: None, line: None, wake, heard_at: browser::now() })
+        let now = browser::now();
+        Ok(Session { socket, client, watch: None, line: None, wake, heard_at: now, looked_at: now })
     }
 
     /// Puts a line of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
@@ -120,17 +107,15 @@ impl Session {
         self.line.as_mut().is_some_and(|(line, _)| line.is_frozen(browser::now()))
     }
 
-    /// Says goodbye: the seat is free at once.
-    pub fn leave(&mut self) {
-        self.client.leave();
-        self.flush();
-    }
-
     /// Takes everything that arrived; tells if that was the end.
     pub fn pump(&mut self) -> Option<Ending> {
         if self.is_frozen() {
             return None;
         }
+        // A tab in the background sleeps for up to a minute at a time, and hears of silence only what it was awake for.
+        let slept_us = browser::now().us_since(self.looked_at).saturating_sub(AWAKE_US);
+        self.heard_at = self.heard_at.plus_us(slept_us);
+        self.looked_at = browser::now();
         while let Some((at, arrival)) = self.socket.poll() {
             match (arrival, &mut self.line) {
                 (Arrival::Open, _) => {

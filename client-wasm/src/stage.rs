@@ -167,6 +167,10 @@ pub struct Stage {
     pub edge: f32,
     /// The player who watches, if it plays.
     pub own: Option<u16>,
+    /// Whom a watcher without a ship looks at.
+    pub watched: Option<u16>,
+    /// Players among the ships whose connection is lost.
+    pub away: Vec<u16>,
     /// Every ship in view, the own one included.
     pub ships: Vec<ShipLook>,
     /// The own ship once more, where the server last had it; only while someone wants to compare.
@@ -192,7 +196,8 @@ impl Stage {
     /// Empties it for the next image and keeps the memory.
     pub fn clear(&mut self) {
         self.ships.clear();
-        self.ghost = None;
+        (self.own, self.watched, self.ghost) = (None, None, None);
+        self.away.clear();
         self.shots.clear();
         self.beams.clear();
         self.rocks.clear();

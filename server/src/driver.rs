@@ -111,7 +111,7 @@ impl<G: Game> Driver<G> {
         Driver {
             id,
             config,
-            room: Room::new(config, &G::Config::default(), tick_zero),
+            room: Room::new(config, &G::config(config.mode), tick_zero),
             tick_zero,
             tick: Tick(1),
             outputs: Outputs::default(),

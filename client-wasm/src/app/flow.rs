@@ -1,70 +1,114 @@
-//! From state to state: play, lost, retry, leave.
+//! From state to state: into a room and out of it, and back to the title.
 
-use std::rc::Rc;
-
-use broadside_shared::arena::{ArenaInput, Cause};
-use broadside_shared::client::{ClientEvent, Phase};
-use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::close::Retry;
-use broadside_shared::protocol::message::Notice;
+use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::token::Token;
 
 use super::App;
-use super::state::{State, countdown, verdict, waiting};
+use super::state::{Pause, Remedy, State, countdown, offer, verdict, waiting};
 use crate::backdrop::Backdrop;
 use crate::browser;
-use crate::hud::feed::Who;
 use crate::hud::screens::Face;
-use crate::live;
 use crate::session::{Ending, Session, TOKEN_KEY};
 use crate::synth::Sound;
+use crate::wish::Wish;
 
+/// Where the room one is in is kept: in the tab, like the token.
+const WISH_KEY: &str = "broadside.room";
 /// Games in which the controls are shown at first, and for how long.
 const HELPED_KEY: &str = "broadside.helped";
 const HELPED_GAMES: u32 = 3;
 const HELP_MS: f64 = 9_000.0;
+/// What to call who has not yet said.
+const GUEST: &str = "guest";
 
 impl App {
-    /// Shows the title; joins at once if the address says so.
+    /// Shows the title; goes on into a room if the tab was in one, if the address names one, or if it says so.
     pub(super) fn open_title(&mut self) {
         self.screens.ready();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.enter(State::Menu);
         self.open_net();
+        let path = browser::path();
+        let linked = Wish::from_path(&path);
+        if linked.is_none() && path.starts_with("/r/") {
+            self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
+            browser::set_path("/");
+        }
         // A reload in the middle of a battle goes on with it.
-        let reloaded = browser::recall_in_tab(TOKEN_KEY).is_some();
-        if reloaded || browser::parameter("autojoin").as_deref() == Some("1") {
-            self.press_play();
+        let kept = browser::recall_in_tab(WISH_KEY).and_then(|text| Wish::from_text(&text));
+        let auto = browser::parameter("autojoin").as_deref() == Some("1");
+        self.asked = linked.or(kept).or(auto.then_some(Wish::play(RoomChoice::Quick)));
+        if linked.is_some() {
+            self.lobby.play_says("Join");
+            self.screens.note("You are invited to a private battle.", false);
+        }
+        match self.asked {
+            Some(wish) if self.screens.has_name() => self.go(wish),
+            Some(_) | None => self.connect(),
         }
     }
 
-    /// The button on the title.
+    /// The button beside the name.
     pub(super) fn press_play(&mut self) {
-        if !matches!(self.state, State::Menu) {
+        self.go(self.asked.unwrap_or(Wish::play(RoomChoice::Quick)));
+    }
+
+    /// Goes into a room, from wherever we are, over the connection there is.
+    pub(super) fn go(&mut self, wish: Wish) {
+        let Some(name) = self.screens.take_name() else {
+            // As soon as there is a name.
+            self.asked = Some(wish);
             return;
-        }
-        if let Some(name) = self.screens.take_name() {
-            self.name = Some(name);
-            self.backoff.reset();
-            self.interrupted = false;
-            self.speaker.click(Sound::Click);
-            self.connect();
+        };
+        self.lobby.close_invite();
+        self.lobby.play_says("Play");
+        (self.asked, self.wish) = (None, Some(wish));
+        browser::remember_in_tab(WISH_KEY, Some(&wish.to_text()));
+        browser::set_path(&wish.path());
+        self.name = Some(name.clone());
+        self.interrupted = false;
+        self.speaker.click(Sound::Click);
+        self.enter(State::Connecting { again: false });
+        match &mut self.session {
+            Some(session) => {
+                session.client.rename(browser::now(), name);
+                session.client.switch(browser::now(), wish.room, wish.role);
+                session.flush();
+            }
+            None => self.connect(),
         }
     }
 
-    /// Leaves the game, or stops trying, and goes back to the title.
+    /// Leaves the room, the line, or the wait for a connection, and goes back to the title. The socket stays.
     pub(super) fn leave(&mut self) {
         self.speaker.click(Sound::Click);
-        browser::remember_in_tab(TOKEN_KEY, None);
-        if let Some(session) = &mut self.session {
-            session.leave();
+        self.to_lobby();
+        if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
+            client.exit(browser::now());
         }
+        match &mut self.session {
+            Some(session) => session.flush(),
+            None => self.connect(),
+        }
+    }
+
+    fn to_lobby(&mut self) {
+        (self.wish, self.asked) = (None, None);
+        browser::remember_in_tab(WISH_KEY, None);
+        browser::set_path("/");
         self.enter(State::Menu);
     }
 
-    /// Does not wait for the countdown.
+    /// The first button of a notice: does not wait for the countdown, or does what helps.
     pub(super) fn try_now(&mut self) {
         match self.state {
-            State::Lost { .. } => self.connect(),
+            State::Lost => self.connect(),
+            State::Refused { remedy: Remedy::PlayHere, .. } => {
+                self.enter(State::Connecting { again: true });
+                self.connect();
+            }
             State::Refused { .. } => {
                 if let Some(window) = browser::window() {
                     let _ = window.location().reload();
@@ -76,50 +120,8 @@ impl App {
 
     /// The machine found a network again: no need to sit the pause out.
     pub(super) fn network_is_back(&mut self) {
-        if matches!(self.state, State::Lost { .. }) {
+        if self.pause.is_some() {
             self.connect();
-        }
-    }
-
-    /// Opens or closes the menu over the game.
-    pub(super) fn toggle_pause(&mut self) {
-        if matches!(self.state, State::Playing) {
-            let open = !self.screens.paused();
-            self.screens.pause(open);
-            self.devices.borrow_mut().release();
-            self.speaker.click(Sound::Click);
-        }
-    }
-
-    /// Sound on or off.
-    pub(super) fn toggle_mute(&mut self) {
-        self.speaker.toggle_mute();
-        self.screens.sound(self.speaker.volume(), self.speaker.muted());
-    }
-
-    /// The slider was moved.
-    pub(super) fn change_volume(&mut self) {
-        self.speaker.set_volume(self.screens.chosen_volume());
-        self.screens.sound(self.speaker.volume(), self.speaker.muted());
-        self.speaker.click(Sound::Mark);
-    }
-
-    /// The tab went to the background or came back.
-    pub(super) fn visibility_changed(&mut self) {
-        self.devices.borrow_mut().release();
-        self.stale = true;
-    }
-
-    /// Something arrived, or time passed in the background.
-    pub(super) fn wake(&mut self) {
-        self.serve();
-        if browser::hidden() && !self.is_asleep() {
-            let idle = self.session.as_ref().and_then(|s| s.client.own());
-            let idle = ArenaInput { aim: idle.map_or(0, |own| own.heading), buttons: 0 };
-            if let Some(session) = &mut self.session {
-                session.client.advance(browser::now(), &idle);
-                session.flush();
-            }
         }
     }
 
@@ -127,100 +129,158 @@ impl App {
     pub(super) fn serve(&mut self) {
         if let Some(session) = &mut self.session {
             let ending = session.pump();
+            if !matches!(self.state, State::Playing) {
+                session.client.advance(browser::now(), &Default::default());
+            }
             session.flush();
+            let phase = session.client.phase();
             // Seated, and told where: until then the battle behind the title goes on.
-            let seated = session.client.phase() == Phase::Playing && session.client.own().is_some();
+            let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Watch);
+            let seated = phase == Phase::Playing && (watches || session.client.own().is_some());
             let place = session.client.place_in_line();
+            if phase != Phase::Greeting {
+                self.backoff.reset();
+            }
             if let Some(ending) = ending {
                 self.end(ending);
             } else if seated && matches!(self.state, State::Connecting { .. }) {
                 self.enter(State::Playing);
             } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {
-                self.screens.notice("In line", &waiting(place), true, None);
+                self.screens.notice("In line", &waiting(place), true, (None, "Leave the line"));
             }
         }
-        if let State::Lost { until_ms, why } = &self.state {
-            let left = until_ms - browser::now_ms();
-            let text = countdown(why, left);
-            self.screens.notice("Connection lost", &text, true, Some("Try now"));
-            if left <= 0.0 {
+        if !matches!(self.state, State::Playing) {
+            self.take_events();
+        }
+        self.serve_pause();
+    }
+
+    /// The countdown, in a room over the picture, and at the title in a line of its own.
+    fn serve_pause(&mut self) {
+        let menu = matches!(self.state, State::Menu);
+        if let Some(pause) = &self.pause {
+            let left_ms = pause.until_ms - browser::now_ms();
+            let text = countdown(&pause.why, left_ms);
+            if menu {
+                self.lobby.line(&text, "bad");
+            } else {
+                self.screens.notice("Connection lost", &text, true, (Some("Try now"), "Back to title"));
+            }
+            if left_ms <= 0.0 {
                 self.connect();
             }
+        } else if menu {
+            let connected = self.session.as_ref().is_some_and(|session| session.client.phase() != Phase::Greeting);
+            self.lobby.line(if connected { "connected" } else { "connecting" }, if connected { "good" } else { "" });
         }
     }
 
     fn connect(&mut self) {
-        let Some(name) = self.name.clone() else { return };
-        match Session::open(name, self.former.take(), Rc::clone(&self.wake)) {
+        self.pause = None;
+        let client = self.former.take().unwrap_or_else(|| self.new_client());
+        match Session::open(client, std::rc::Rc::clone(&self.wake)) {
             Ok(session) => {
                 self.session = Some(session);
                 self.graph.forget();
                 self.apply_wishes();
-                self.enter(State::Connecting { again: self.interrupted });
+                if matches!(self.state, State::Lost) {
+                    self.enter(State::Connecting { again: self.interrupted });
+                }
             }
-            Err(reason) => self.enter(State::Refused { why: format!("This page cannot open a connection: {reason}.") }),
+            Err(reason) => {
+                let why = format!("This page cannot open a connection: {reason}.");
+                self.enter(State::Refused { why, remedy: Remedy::Reload });
+            }
         }
+    }
+
+    fn new_client(&self) -> Client<broadside_shared::arena::Arena> {
+        let name = self.name.clone().or_else(|| self.screens.remembered_name());
+        let name = name.unwrap_or_else(|| Name::new(GUEST).expect("a fine name"));
+        let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
+        let (room, role) = self.wish.map_or((None, Role::Play), |wish| (Some(wish.room), wish.role));
+        let mut client = Client::new(ClientConfig { name, agent, room, role, detail: Detail::View });
+        // One that outlived a reload.
+        if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {
+            client.set_token(token);
+        }
+        client
     }
 
     fn end(&mut self, ending: Ending) {
         let was_playing = matches!(self.state, State::Playing);
         self.interrupted |= was_playing;
-        let (why, retry) = verdict(ending, was_playing);
+        let (why, remedy) = verdict(ending, was_playing);
         // The same client asks for its seat over the next connection.
-        self.former = self.session.take().map(|session| session.client).filter(|_| retry == Retry::ByItself);
-        match retry {
-            Retry::ByItself => {
-                let pause = f64::from(self.backoff.next_pause_ms());
-                self.enter(State::Lost { until_ms: browser::now_ms() + pause, why });
+        self.former = self.session.take().map(|session| session.client);
+        match remedy {
+            Remedy::Wait => self.wait(why),
+            Remedy::Lobby => {
+                self.former = None;
+                self.to_lobby();
+                self.screens.note(&why, true);
+                self.wait(String::new());
             }
-            Retry::ByHand => self.enter(State::Refused { why }),
+            Remedy::PlayHere | Remedy::Reload => self.enter(State::Refused { why, remedy }),
         }
     }
 
-    fn enter(&mut self, state: State) {
+    fn wait(&mut self, why: String) {
+        let until_ms = browser::now_ms() + f64::from(self.backoff.next_pause_ms());
+        self.pause = Some(Pause { until_ms, why });
+        if !matches!(self.state, State::Menu) {
+            self.enter(State::Lost);
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
         self.screens.pause(false);
         self.screens.no_notice();
         self.devices.borrow_mut().release();
-        let touch = self.devices.borrow().touch;
+        self.watching = false;
         match &state {
             State::Menu => {
-                (self.session, self.former) = (None, None);
                 self.interrupted = false;
                 self.play.reset();
+                self.chat.set_in_room(false);
+                self.lobby.pause_invite(None);
+                self.rooms_at_ms = 0.0;
                 self.scene.clear();
-                self.screens.face(Face::Menu, touch);
+                self.stage.clear();
+                self.backdrop = Some(Backdrop::new(browser::entropy()));
+                self.screens.face(Face::Menu, self.devices.borrow().touch);
                 self.screens.help(false);
-                if self.backdrop.is_none() {
-                    self.backdrop = Some(Backdrop::new(browser::entropy()));
-                }
             }
             State::Connecting { again } => {
                 let title = if *again { "Coming back" } else { "Setting sail" };
-                self.screens.notice(title, "connecting to the arena", true, None);
+                self.screens.notice(title, "looking for a seat", true, (None, "Back to title"));
             }
-            State::Playing => self.begin_play(touch),
-            State::Lost { .. } => {}
-            State::Refused { why } => {
-                self.screens.notice("Cannot play", why, false, Some("Reload"));
+            State::Playing => self.begin_play(),
+            State::Lost => {}
+            State::Refused { why, remedy } => {
+                let (title, button) = offer(*remedy);
+                self.screens.notice(title, why, false, (Some(button), "Back to title"));
             }
         }
         self.state = state;
     }
 
-    fn begin_play(&mut self, touch: bool) {
-        self.backoff.reset();
+    fn begin_play(&mut self) {
+        let touch = self.devices.borrow().touch;
         self.backdrop = None;
         self.play.reset();
         self.scene.clear();
         self.stage.clear();
         self.sunk_by.clear();
-        self.screens.face(Face::Play, touch);
+        self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Watch);
+        self.screens.face(if self.watching { Face::Watch } else { Face::Play }, touch);
         self.screens.focus_game();
+        self.show_own_link();
         if self.interrupted {
             self.play.toast("back again", "good");
             self.interrupted = false;
-        } else {
-            let name = self.name.as_ref().map_or("", |name| name.as_str());
+        } else if !self.watching {
+            let name = self.client().map(|client| client.name().to_string()).unwrap_or_default();
             self.play.toast(&format!("good hunting, {name}"), "");
             let helped: u32 = browser::recall(HELPED_KEY).and_then(|n| n.parse().ok()).unwrap_or(0);
             if helped < HELPED_GAMES {
@@ -229,82 +289,5 @@ impl App {
                 self.screens.help(true);
             }
         }
-    }
-
-    /// Takes the client's events: onto the stage, into the feed. Skips the show of them when nobody was looking.
-    pub(super) fn take_events(&mut self) {
-        let stale = std::mem::take(&mut self.stale);
-        let seconds = browser::now_ms() / 1000.0;
-        let Some(session) = &mut self.session else { return };
-        while let Some(event) = session.client.poll_event() {
-            match event {
-                ClientEvent::Joined { .. } | ClientEvent::Answered { .. } | ClientEvent::Published { .. } => {}
-                ClientEvent::Welcomed(token) => browser::remember_in_tab(TOKEN_KEY, Some(&token.to_text())),
-                ClientEvent::Told { from, text } => self.play.toast(&format!("{from}: {text}"), ""),
-                ClientEvent::Notice(notice) => {
-                    if let Some(text) = heard(&notice) {
-                        self.play.toast(&text, "");
-                    }
-                }
-                ClientEvent::Game(event) => {
-                    if stale {
-                        continue;
-                    }
-                    live::notice(&event, &mut self.stage);
-                    if let broadside_shared::arena::ArenaEvent::Felled { victim, by, cause } = event {
-                        let own = session.client.player();
-                        let who = |player: PlayerId| Who {
-                            name: session.client.name_of(player).unwrap_or("someone").to_owned(),
-                            own: Some(player) == own,
-                        };
-                        let (victim, by) = (who(victim), by.map(who));
-                        match &by {
-                            Some(by) => self.play.feed.add(seconds, by, deed(cause), Some(&victim)),
-                            None => self.play.feed.add(seconds, &victim, fate(cause), None),
-                        }
-                        if victim.own {
-                            self.sunk_by = match &by {
-                                Some(by) => format!("by {}", by.name),
-                                None => format!("you {}", fate(cause)),
-                            };
-                        } else if by.is_some_and(|by| by.own) {
-                            self.play.toast(&format!("you sank {}", victim.name), "kill");
-                            self.speaker.click(Sound::Kill);
-                        }
-                    }
-                }
-            }
-        }
-        if stale {
-            self.scene.clear();
-        }
-    }
-}
-
-/// What a notice of the server says, if it is worth a line.
-fn heard(notice: &Notice) -> Option<String> {
-    match notice {
-        Notice::Muted => Some("somebody does not want to hear you".to_owned()),
-        Notice::RoomEnds { seconds } => Some(format!("this battle ends in {seconds} s")),
-        Notice::FriendJoined { name } => Some(format!("{name} came by your link")),
-        Notice::Called { name } => Some(format!("that name was taken: you are {name}")),
-        Notice::Following { .. } | Notice::Missed { .. } => None,
-    }
-}
-
-/// What one ship did to another.
-fn deed(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Rail => "speared",
-        Cause::Cannon | Cause::Rock | Cause::Border => "sank",
-    }
-}
-
-/// What a ship did that sank by itself.
-fn fate(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Cannon | Cause::Rail => "went down under fire",
-        Cause::Rock => "hit a rock",
-        Cause::Border => "got lost in the void",
     }
 }

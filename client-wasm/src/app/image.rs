@@ -2,6 +2,7 @@
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::arena::rules::VIEW;
+use broadside_shared::client::Phase;
 use broadside_shared::game::PlayerId;
 use glam::Vec2;
 use wasm_bindgen::JsValue;
@@ -37,6 +38,8 @@ impl App {
         let dt = if self.is_frozen() || asleep { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
         self.take_commands(now_ms);
         self.serve();
+        self.look_after_lobby(now_ms);
+        self.chat.advance(now_ms);
         self.resize();
         match self.state {
             State::Menu => self.show_backdrop(dt),
@@ -45,10 +48,10 @@ impl App {
                 self.show_game(dt);
                 self.show_net(now_ms);
             }
-            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } if self.is_frozen() => {
+            State::Connecting { .. } | State::Lost | State::Refused { .. } if self.is_frozen() => {
                 self.stage.sights.clear();
             }
-            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } => self.show_backdrop(dt),
+            State::Connecting { .. } | State::Lost | State::Refused { .. } => self.show_backdrop(dt),
         }
         self.draw(now_ms / 1000.0, dt);
         self.listen();
@@ -74,6 +77,7 @@ impl App {
             let command = self.devices.borrow_mut().poll();
             match command {
                 Some(Command::Menu) => self.toggle_pause(),
+                Some(Command::Chat) => self.toggle_chat(),
                 Some(Command::Mute) => self.toggle_mute(),
                 Some(Command::Net) => self.toggle_net(),
                 Some(Command::Lab) => self.toggle_lab(),
@@ -88,17 +92,24 @@ impl App {
         }
         let mut devices = self.devices.borrow_mut();
         devices.steering = playing && !self.screens.paused();
+        let held = if devices.steering && self.watching { devices.buttons | devices.trigger } else { 0 };
         let face = match self.state {
             State::Menu => Face::Menu,
+            State::Playing if self.watching => Face::Watch,
             State::Playing => Face::Play,
-            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } if self.backdrop.is_some() => {
-                Face::Wait
-            }
-            State::Connecting { .. } | State::Lost { .. } | State::Refused { .. } => Face::Lost,
+            State::Connecting { .. } | State::Lost | State::Refused { .. } if self.backdrop.is_some() => Face::Wait,
+            State::Connecting { .. } | State::Lost | State::Refused { .. } => Face::Lost,
         };
         self.screens.face(face, devices.touch);
         if devices.touch {
             self.screens.thumbs(&devices.thumbs);
+        }
+        drop(devices);
+        let pressed = held & !std::mem::replace(&mut self.held, held);
+        if pressed & ArenaInput::LEFT != 0 {
+            self.follow_another(-1);
+        } else if pressed & (ArenaInput::RIGHT | ArenaInput::FIRE) != 0 {
+            self.follow_another(1);
         }
     }
 
@@ -131,7 +142,7 @@ impl App {
         session.client.advance(now, &input);
         session.flush();
         let burning = input.has(ArenaInput::THRUST);
-        let pointer = if devices.touch { Vec2::ZERO } else { devices.pointer };
+        let pointer = if devices.touch || self.watching { Vec2::ZERO } else { devices.pointer };
         drop(devices);
         let view = session.client.view(now);
         live::fill(view, burning, &mut self.stage);
@@ -140,12 +151,24 @@ impl App {
         if let Some(own) = &view.own {
             self.play.own(&own.current, &self.sunk_by);
         }
+        let watched = if self.watching { session.client.following() } else { None };
+        let (ship, velocity) = match watched.and_then(|player| self.stage.ship_of(player.0)) {
+            Some(look) => (look.at, look.velocity),
+            None if self.watching => (self.watched_at, Vec2::ZERO),
+            None => (ship, velocity),
+        };
+        self.watched_at = ship;
+        self.stage.watched = watched.map(|player| player.0);
+        self.stage.away = live::away(&self.stage, |player| session.client.is_away(player));
         self.stage.notice_shots();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
         let Some(session) = &self.session else { return };
         let client = &session.client;
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
+        if self.watching {
+            self.screens.watched(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
+        }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
         let seconds = browser::now_ms() / 1000.0;
         self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), names);
@@ -166,7 +189,11 @@ impl App {
         let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
         let shot = Shot { seconds, dt, quality: self.quality.effects, window };
         let client = self.session.as_ref().map(|session| &session.client);
-        let mut names = |player: u16| painter.text(client?.name_of(PlayerId(player))?);
+        let mut names = |player: u16| {
+            let (client, player) = (client?, PlayerId(player));
+            let name = client.name_of(player)?;
+            if client.is_away(player) { painter.text(&format!("{name} … away")) } else { painter.text(name) }
+        };
         self.scene.show(&self.stage, &mut self.camera, shot, &mut names, &mut self.batch);
         painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
     }
@@ -214,6 +241,20 @@ impl App {
             .with("ping_ms", stats.rtt_ms)
             .with("age_ms", stats.snapshot_age_ms)
             .with("snapshots", stats.snapshots as f64)
+            .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
+            .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
+            .with("watching", self.watching)
+            .with("place", client.and_then(|client| client.place_in_line()).map_or(JsValue::NULL, Into::into))
+            .with("called", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
+            .with("connected", client.is_some_and(|client| client.phase() != Phase::Greeting))
+            .with(
+                "chat",
+                list(
+                    self.chat.lines().map(|(kind, from, text)| {
+                        Record::new().with("kind", kind).with("from", from).with("text", text)
+                    }),
+                ),
+            )
             .with("score", own.map_or(0, |own| own.score))
             .with("sprites", self.batch.len() as f64)
             .with("fps", self.fps())

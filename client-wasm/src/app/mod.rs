@@ -3,7 +3,10 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`state`] | the states and what each tells the player |
-//! | `flow` | from state to state: play, connection lost, retry, leave |
+//! | `flow` | from state to state: into a room, connection lost, retry, leave |
+//! | `controls` | menus, sound, and what buttons ask for |
+//! | `lobby` | the list of rooms, private rooms and their links |
+//! | `talk` | topics, chat, notices, and what became of every request |
 //! | `lab` | the net graph and the laboratory |
 //! | `image` | one image: input, stage, drawing, gauges, sound |
 //! | `wiring` | the page's events, each one call into the app |
@@ -11,19 +14,23 @@
 //! Three things call the app: the browser's animation frame, arrivals on the socket, and a slow timer that keeps a tab in the
 //! background alive, whose animation frames stop.
 
+mod controls;
 mod flow;
 mod image;
 mod lab;
+mod lobby;
 pub mod state;
+mod talk;
 mod wiring;
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::client::retry::Backoff;
 use broadside_shared::protocol::name::Name;
+use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
 
 use crate::backdrop::Backdrop;
@@ -31,8 +38,10 @@ use crate::browser;
 use crate::camera::Camera;
 use crate::gl::Painter;
 use crate::gl::batch::Batch;
+use crate::hud::chat::Chat;
 use crate::hud::dom::element;
 use crate::hud::lab::Lab;
+use crate::hud::lobby::Lobby;
 use crate::hud::netgraph::NetGraph;
 use crate::hud::play::Play;
 use crate::hud::screens::Screens;
@@ -42,7 +51,9 @@ use crate::scene::Scene;
 use crate::session::Session;
 use crate::sound::Speaker;
 use crate::stage::Stage;
-use state::State;
+use crate::wish::Wish;
+use state::{Pause, State};
+use talk::Asked;
 
 /// Everything the page is.
 pub struct App {
@@ -61,11 +72,33 @@ pub struct App {
     former: Option<Client<Arena>>,
     state: State,
     backoff: Backoff,
+    /// The next attempt to connect, while there is no connection.
+    pause: Option<Pause>,
+    /// Once somebody has given one.
     name: Option<Name>,
+    /// The room we are in, or on the way into.
+    wish: Option<Wish>,
+    /// The room to go to as soon as there is a name.
+    asked: Option<Wish>,
+    /// The private room that was made here.
+    invited: Option<Wish>,
+    /// Requests on their way.
+    asked_for: Vec<(u32, Asked)>,
+    /// When the list of rooms is due, milliseconds on the page's clock.
+    rooms_at_ms: f64,
+    /// We have no ship, and look at others.
+    watching: bool,
+    /// What a watcher holds down, and where the picture is.
+    held: u8,
+    watched_at: Vec2,
+    /// The app itself, for what comes back later.
+    shared: Weak<RefCell<App>>,
     /// Called by a socket when something arrived.
     wake: Rc<dyn Fn()>,
     devices: Rc<RefCell<Devices>>,
     screens: Screens,
+    lobby: Lobby,
+    chat: Chat,
     play: Play,
     graph: NetGraph,
     lab: Lab,
@@ -101,6 +134,8 @@ impl App {
         let devices = Devices { touch: browser::is_held(), ..Devices::default() };
         Ok(App {
             screens: Screens::new(&document)?,
+            lobby: Lobby::new(&document)?,
+            chat: Chat::new(&document)?,
             play: Play::new(&document)?,
             graph: NetGraph::new(&document)?,
             lab: Lab::new(&document, browser::parameter("link").as_deref())?,
@@ -117,7 +152,17 @@ impl App {
             former: None,
             state: State::Menu,
             backoff: Backoff::new(browser::entropy()),
+            pause: None,
             name: None,
+            wish: None,
+            asked: None,
+            invited: None,
+            asked_for: Vec::new(),
+            rooms_at_ms: 0.0,
+            watching: false,
+            held: 0,
+            watched_at: Vec2::ZERO,
+            shared: Weak::new(),
             wake,
             devices: Rc::new(RefCell::new(devices)),
             speaker: Speaker::new(),
@@ -129,6 +174,11 @@ impl App {
             interrupted: false,
             asleep: false,
         })
+    }
+
+    /// The client of the connection there is.
+    fn client(&self) -> Option<&Client<Arena>> {
+        self.session.as_ref().map(|session| &session.client)
     }
 
     /// Takes the context's loss: nothing is drawn until it comes back.
@@ -160,6 +210,7 @@ pub fn start() -> Result<(), String> {
     };
     let app = App::new(wake).inspect_err(|_| explain_failure())?;
     let app = Rc::new(RefCell::new(app));
+    app.borrow_mut().shared = Rc::downgrade(&app);
     *slot.borrow_mut() = Some(Rc::clone(&app));
     wiring::attach(&app)?;
     wiring::with(&app, App::open_title);

@@ -7,26 +7,23 @@ use crate::session::Ending;
 /// Where the page is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    /// At the title.
+    /// At the title, with the lobby.
     Menu,
-    /// Connecting and joining.
+    /// On the way into a room.
     Connecting {
         /// Whether a game was under way before.
         again: bool,
     },
-    /// In the arena.
+    /// In a room: playing, or watching.
     Playing,
-    /// The connection is gone; the next attempt is due.
-    Lost {
-        /// When, milliseconds on the page's clock.
-        until_ms: f64,
-        /// What happened, for the player.
-        why: String,
-    },
+    /// The connection is gone in a room or on the way into one; the next attempt is due.
+    Lost,
     /// The connection is gone, and only the player can change why.
     Refused {
         /// What happened and what to do.
         why: String,
+        /// What the player can do about it.
+        remedy: Remedy,
     },
 }
 
@@ -39,23 +36,64 @@ impl State {
             State::Connecting { again: false } => "connecting",
             State::Connecting { again: true } => "retrying",
             State::Playing => "playing",
-            State::Lost { .. } => "lost",
+            State::Lost => "lost",
             State::Refused { .. } => "refused",
         }
     }
 }
 
-/// What follows from the end of a connection: what to tell, and whether to come back without being asked.
+/// What helps after the end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// To wait: the page tries again by itself.
+    Wait,
+    /// Another room: back to the lobby.
+    Lobby,
+    /// To take the seat back from the other tab, if that is wanted.
+    PlayHere,
+    /// To load the page anew.
+    Reload,
+}
+
+/// A pause before the next attempt to connect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pause {
+    /// Until when, milliseconds on the page's clock.
+    pub until_ms: f64,
+    /// What happened, for the player.
+    pub why: String,
+}
+
+/// What follows from the end of a connection: what to tell, and what helps.
 #[must_use]
-pub fn verdict(ending: Ending, was_playing: bool) -> (String, Retry) {
+pub fn verdict(ending: Ending, was_playing: bool) -> (String, Remedy) {
     match ending {
         Ending::Closed(number) => match CloseCode::from_code(number) {
-            Some(code) => (code.advice().to_owned(), code.retry()),
-            None if was_playing => ("The connection was lost.".to_owned(), Retry::ByItself),
-            None => ("The server cannot be reached.".to_owned(), Retry::ByItself),
+            Some(code) => (code.advice().to_owned(), remedy(code)),
+            None if was_playing => ("The connection was lost.".to_owned(), Remedy::Wait),
+            None => ("The server cannot be reached.".to_owned(), Remedy::Wait),
         },
-        Ending::Silent => ("The server does not answer.".to_owned(), Retry::ByItself),
-        Ending::Nonsense => (CloseCode::Malformed.advice().to_owned(), Retry::ByHand),
+        Ending::Silent => ("The server does not answer.".to_owned(), Remedy::Wait),
+        Ending::Nonsense => (CloseCode::Malformed.advice().to_owned(), Remedy::Reload),
+    }
+}
+
+fn remedy(code: CloseCode) -> Remedy {
+    match (code, code.retry()) {
+        (CloseCode::TakenOver, _) => Remedy::PlayHere,
+        (CloseCode::NoSuchRoom | CloseCode::Normal, _) => Remedy::Lobby,
+        (_, Retry::ByItself) => Remedy::Wait,
+        (_, Retry::ByHand) => Remedy::Reload,
+    }
+}
+
+/// The title and the button of the notice that goes with a remedy.
+#[must_use]
+pub fn offer(remedy: Remedy) -> (&'static str, &'static str) {
+    match remedy {
+        Remedy::PlayHere => ("Playing elsewhere", "Play here"),
+        Remedy::Wait | Remedy::Lobby => ("Connection lost", "Try now"),
+        Remedy::Reload => ("Cannot play", "Reload"),
     }
 }
 
@@ -63,16 +101,17 @@ pub fn verdict(ending: Ending, was_playing: bool) -> (String, Retry) {
 #[must_use]
 pub fn countdown(why: &str, left_ms: f64) -> String {
     let seconds = (left_ms / 1000.0).ceil().max(0.0) as u32;
-    if seconds == 0 { format!("{why} Trying again.") } else { format!("{why} Trying again in {seconds} s.") }
+    let then = if seconds == 0 { "Trying again.".to_owned() } else { format!("Trying again in {seconds} s.") };
+    format!("{why} {then}").trim_start().to_owned()
 }
 
 /// What someone in line is told; 1 is the next.
 #[must_use]
 pub fn waiting(place: u32) -> String {
     match place {
-        0 | 1 => "You are next.".to_owned(),
-        2 => "One captain is before you.".to_owned(),
-        place => format!("{} captains are before you.", place - 1),
+        0 | 1 => "Every seat is taken. You are next.".to_owned(),
+        2 => "Every seat is taken. One captain is before you.".to_owned(),
+        place => format!("Every seat is taken. {} captains are before you.", place - 1),
     }
 }
 
@@ -82,23 +121,41 @@ mod tests {
 
     #[test]
     fn a_restart_is_waited_out_and_an_old_page_says_what_to_do() {
-        let (why, retry) = verdict(Ending::Closed(CloseCode::GoingAway.code()), true);
-        assert_eq!(retry, Retry::ByItself);
+        let (why, remedy) = verdict(Ending::Closed(CloseCode::GoingAway.code()), true);
+        assert_eq!(remedy, Remedy::Wait);
         assert!(countdown(&why, 2100.0).ends_with("Trying again in 3 s."), "{}", countdown(&why, 2100.0));
-        let (why, retry) = verdict(Ending::Closed(CloseCode::WrongRevision.code()), false);
-        assert_eq!(retry, Retry::ByHand);
+        let (why, remedy) = verdict(Ending::Closed(CloseCode::WrongRevision.code()), false);
+        assert_eq!(remedy, Remedy::Reload);
         assert!(why.contains("Reload"), "{why}");
     }
 
     #[test]
+    fn a_seat_taken_by_another_tab_is_not_fought_for() {
+        let (why, remedy) = verdict(Ending::Closed(CloseCode::TakenOver.code()), true);
+        assert_eq!(remedy, Remedy::PlayHere);
+        assert!(why.contains("another tab"), "{why}");
+        assert_eq!(offer(remedy).1, "Play here");
+        assert_eq!(verdict(Ending::Closed(CloseCode::NoSuchRoom.code()), true).1, Remedy::Lobby);
+    }
+
+    #[test]
+    fn every_code_says_something_and_only_those_that_pass_are_waited_out() {
+        for code in CloseCode::ALL {
+            let (why, remedy) = verdict(Ending::Closed(code.code()), true);
+            assert!(why.ends_with('.'), "{why}");
+            assert_eq!(remedy == Remedy::Wait, code.retry() == Retry::ByItself, "{code:?}");
+        }
+    }
+
+    #[test]
     fn the_place_in_line_reads_as_how_many_are_before_you() {
-        assert_eq!(waiting(1), "You are next.");
-        assert_eq!(waiting(12), "11 captains are before you.");
+        assert!(waiting(1).ends_with("You are next."));
+        assert!(waiting(12).ends_with("11 captains are before you."));
     }
 
     #[test]
     fn a_cut_line_and_a_dead_server_read_differently() {
         assert_ne!(verdict(Ending::Closed(1006), true).0, verdict(Ending::Closed(1006), false).0);
-        assert_eq!(verdict(Ending::Silent, true).1, Retry::ByItself);
+        assert_eq!(verdict(Ending::Silent, true).1, Remedy::Wait);
     }
 }

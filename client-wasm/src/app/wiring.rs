@@ -6,7 +6,7 @@ use std::rc::Rc;
 use broadside_shared::arena::ArenaInput;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Document, Event, HtmlElement};
+use web_sys::{Document, Event, HtmlElement, KeyboardEvent};
 
 use super::{App, Shared};
 use crate::browser::{self, listen};
@@ -39,6 +39,9 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
 
     for (id, kind, call) in [
         ("card", "submit", App::press_play as fn(&mut App)),
+        ("name", "change", App::change_name),
+        ("chat-form", "submit", App::say),
+        ("code-form", "submit", App::enter_by_code),
         ("resume", "click", App::toggle_pause),
         ("leave", "click", App::leave),
         ("mute", "click", App::toggle_mute),
@@ -58,6 +61,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
         });
     }
     attach_lab(app, &document)?;
+    attach_talk(app, &document, &canvas)?;
     let rail: HtmlElement = element(&document, "rail-touch")?;
     for (kind, button) in [("pointerdown", ArenaInput::RAIL), ("pointerup", 0), ("pointercancel", 0)] {
         let devices = Rc::clone(&devices);
@@ -84,6 +88,31 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
     probe::install(move || with(&shared, |app| app.report()).unwrap_or(wasm_bindgen::JsValue::NULL));
     run_images(app);
     run_timer(app, &window)
+}
+
+/// Connects the chat, and every button that says itself what it is for.
+fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
+    let shared = Rc::clone(app);
+    listen(document, "click", move |event: Event| {
+        with(&shared, |app| app.press(&event));
+    });
+    let text: HtmlElement = element(document, "chat-text")?;
+    let shared = Rc::clone(app);
+    listen(&text, "keydown", move |event: KeyboardEvent| {
+        let call: fn(&mut App) = match event.code().as_str() {
+            "Escape" => App::close_chat,
+            "Tab" => App::switch_channel,
+            _ => return,
+        };
+        event.prevent_default();
+        with(&shared, call);
+    });
+    // Whoever reaches for the ship wants to fly it.
+    let shared = Rc::clone(app);
+    listen(canvas, "pointerdown", move |_: Event| {
+        with(&shared, App::close_chat);
+    });
+    Ok(())
 }
 
 /// Connects the panel of lines and switches.

@@ -4,14 +4,19 @@
 //! |---|---|
 //! | [`dom`] | elements that change only when what they show changes |
 //! | [`play`] | what the pilot reads in battle |
+//! | [`lobby`] | rooms to go to, the best of all rooms, private rooms |
+//! | [`chat`], [`said`] | what people write to each other; what a typed line means |
 //! | [`feed`] | who sank whom |
 //! | [`screens`] | title, pause, notices |
 //! | [`netgraph`] | the line, drawn and in figures |
 //! | [`lab`] | bad lines on purpose, and what helps against them |
 
+pub mod chat;
 pub mod dom;
 pub mod feed;
 pub mod lab;
+pub mod lobby;
 pub mod netgraph;
 pub mod play;
+pub mod said;
 pub mod screens;

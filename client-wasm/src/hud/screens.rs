@@ -10,6 +10,11 @@ use crate::input::touch::Thumbs;
 /// Where the name is remembered.
 const NAME_KEY: &str = "broadside.name";
 
+/// A name from the address goes before a remembered one.
+fn known_name() -> Option<String> {
+    browser::parameter("name").or_else(|| browser::recall(NAME_KEY))
+}
+
 /// Which face the page shows; a class of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
@@ -17,6 +22,8 @@ pub enum Face {
     Menu,
     /// The game.
     Play,
+    /// A game of others.
+    Watch,
     /// The game, dimmed under a notice.
     Lost,
     /// Nothing but the picture behind a notice.
@@ -34,6 +41,8 @@ pub struct Screens {
     notice_title: Shown,
     notice_text: Shown,
     notice_now: Shown,
+    notice_back: Shown,
+    watch_name: Shown,
     volume: HtmlInputElement,
     mute: Shown,
     sticks: Shown,
@@ -65,6 +74,8 @@ impl Screens {
             notice_title: shown("notice-title")?,
             notice_text: shown("notice-text")?,
             notice_now: shown("notice-now")?,
+            notice_back: shown("notice-back")?,
+            watch_name: shown("watch-name")?,
             volume: element(document, "volume")?,
             mute: shown("mute")?,
             sticks: shown("sticks")?,
@@ -77,8 +88,7 @@ impl Screens {
 
     /// The page is ready: the button may be pressed. A name from the address goes before a remembered one.
     pub fn ready(&mut self) {
-        let name = browser::parameter("name").or_else(|| browser::recall(NAME_KEY)).unwrap_or_default();
-        self.name.set_value(&name);
+        self.name.set_value(&known_name().unwrap_or_default());
         self.play.set_disabled(false);
         if let Some(note) = browser::document().and_then(|d| d.get_element_by_id("loading")) {
             note.remove();
@@ -102,6 +112,29 @@ impl Screens {
         }
     }
 
+    /// The name in the field, if it is one.
+    #[must_use]
+    pub fn typed_name(&self) -> Option<Name> {
+        Name::new(&self.name.value()).ok()
+    }
+
+    /// The name of earlier visits, if there is one.
+    #[must_use]
+    pub fn remembered_name(&self) -> Option<Name> {
+        Name::new(&known_name()?).ok()
+    }
+
+    /// Whether a name was brought along, by the address or from an earlier visit.
+    #[must_use]
+    pub fn has_name(&self) -> bool {
+        self.remembered_name().is_some()
+    }
+
+    /// Whom we watch.
+    pub fn watched(&mut self, name: &str) {
+        self.watch_name.text(name);
+    }
+
     /// Says something under the name.
     pub fn note(&mut self, text: &str, bad: bool) {
         self.note.text(text);
@@ -115,6 +148,8 @@ impl Screens {
             (Face::Menu, true) => "menu touch",
             (Face::Play, false) => "play",
             (Face::Play, true) => "play touch",
+            (Face::Watch, false) => "play watch",
+            (Face::Watch, true) => "play watch touch",
             (Face::Wait, false) => "wait",
             (Face::Wait, true) => "wait touch",
             (Face::Lost, false) => "lost",
@@ -158,8 +193,10 @@ impl Screens {
         self.volume.value().parse().unwrap_or(70)
     }
 
-    /// Shows a notice; one that is `busy` turns a wheel, and `now` names its first button, if it has one.
-    pub fn notice(&mut self, title: &str, text: &str, busy: bool, now: Option<&str>) {
+    /// Shows a notice; one that is `busy` turns a wheel, and `buttons` names its first button, if it has one, and its second.
+    pub fn notice(&mut self, title: &str, text: &str, busy: bool, buttons: (Option<&str>, &str)) {
+        let (now, back) = buttons;
+        self.notice_back.text(back);
         self.notice_title.text(title);
         self.notice_text.text(text);
         self.notice.class(if busy { "panel" } else { "panel still" });

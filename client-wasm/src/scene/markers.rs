@@ -123,7 +123,7 @@ impl Markers {
             }
             arrows(stage, camera, window, batch);
         }
-        if stage.own.is_some() {
+        if stage.own.is_some() || stage.watched.is_some() {
             radar(stage, camera, window, batch);
         }
     }
@@ -146,7 +146,9 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
         if let Some(slot) = names(ship.player) {
             let tall = 8.6 * window.px;
             let half = Vec2::new(tall * slot.aspect(), tall);
-            let sprite = Sprite::new(Shape::Text, above, half, color.mix(Color::WHITE, 0.45).alpha(0.92));
+            // Whoever is away sits in an idle ship, and their name is faint.
+            let strong = if stage.away.contains(&ship.player) { 0.4 } else { 0.92 };
+            let sprite = Sprite::new(Shape::Text, above, half, color.mix(Color::WHITE, 0.45).alpha(strong));
             batch.add(Layer::Top, &sprite.with(slot.index, slot.fill));
         }
     }

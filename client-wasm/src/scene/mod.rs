@@ -100,7 +100,7 @@ impl Scene {
         things::shots(stage, camera, batch);
         things::beams(stage, camera, batch);
         self.particles.draw(batch, |at, reach| camera.sees(at, reach));
-        if stage.own.is_some() {
+        if stage.own.is_some() || stage.watched.is_some() {
             markers::labels(stage, camera, shot.window, names, batch);
         }
         self.markers.draw(stage, camera, shot.window, shot.seconds, batch);

@@ -43,16 +43,13 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     )
 }
 
-/// Serves a file of the client; `/` is `index.html`.
+/// Serves a file of the client; what people see in the address bar has no ending.
 pub async fn serve<G: Game>(State(app): State<Arc<App<G>>>, request: Request) -> Response {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let detail = format!("files do not answer {}; use GET", request.method());
         return problem(StatusCode::METHOD_NOT_ALLOWED, &detail).into_response();
     }
-    let path = match request.uri().path().trim_start_matches('/') {
-        "" => "index.html",
-        path => path,
-    };
+    let path = page_of(request.uri().path().trim_start_matches('/'));
     if !is_plain(path) {
         return missing(path);
     }
@@ -65,6 +62,17 @@ pub async fn serve<G: Game>(State(app): State<Arc<App<G>>>, request: Request) ->
         .or_else(|| Some((read(&app.config, path)?, None)));
     let Some((bytes, coding)) = found else { return missing(path) };
     respond(path, bytes, coding, request.headers().get(IF_NONE_MATCH))
+}
+
+/// The file behind a path: the game at `/` and at the links of private rooms, whatever their code; the pages for developers.
+fn page_of(path: &str) -> &str {
+    match path {
+        "" => "index.html",
+        "compare" => "compare.html",
+        "wire" => "wire.html",
+        path if path.strip_prefix("r/").is_some_and(|code| !code.contains('/')) => "index.html",
+        path => path,
+    }
 }
 
 fn respond(path: &str, bytes: Vec<u8>, coding: Option<&'static str>, known: Option<&HeaderValue>) -> Response {
@@ -142,6 +150,20 @@ fn media_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_go_by_short_names_and_a_link_leads_to_the_game() {
+        for (path, file) in [
+            ("", "index.html"),
+            ("compare", "compare.html"),
+            ("wire", "wire.html"),
+            ("r/K7QF2M", "index.html"),
+            ("a.js", "a.js"),
+        ] {
+            assert_eq!(page_of(path), file);
+        }
+        assert_eq!(page_of("r/K7QF2M/../x"), "r/K7QF2M/../x", "and that is no plain name");
+    }
 
     #[test]
     fn only_plain_names_are_looked_up() {

@@ -100,11 +100,7 @@ impl<G: Game> Directory<G> {
     }
 
     fn config(&self, mode: Mode, id: RoomId) -> RoomConfig {
-        let capacity = match mode {
-            Mode::Arena => self.common.capacity,
-            Mode::Teams => self.common.capacity.min(TEAMS_CAPACITY),
-            Mode::Duel => DUEL_CAPACITY,
-        };
+        let capacity = self.common.capacity.min(G::seats_max(mode));
         RoomConfig { mode, capacity, seed: self.common.seed.wrapping_add(u64::from(id.0) - 1), ..self.common }
     }
 
@@ -198,10 +194,6 @@ impl<G: Game> Directory<G> {
         }
     }
 }
-
-/// Seats in a room of teams, and in a duel.
-const TEAMS_CAPACITY: u16 = 16;
-const DUEL_CAPACITY: u16 = 2;
 
 fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
     let figures = &room.figures;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`inputs`] | a player's inputs, waiting for the tick they are for |
 //! | [`flow`] | whether a connection should get the next snapshot or skip it |
+//! | [`contest`] | how the match stands, told when it changes |
 //! | [`roster`] | who is called what, told to each client once |
 //! | [`outgoing`] | from one tick's output to one frame per connection |
 //! | [`recycle`] | outputs handed out and taken back |
@@ -13,6 +14,7 @@
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
+pub mod contest;
 pub mod flow;
 pub mod governor;
 pub mod inputs;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 use broadside_shared::game::{Audience, Deed, Game, Happening, PlayerId, PlayerInput, Standing};
 use broadside_shared::history::History;
+use broadside_shared::protocol::contest::Contest;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::message::{Item, Note};
@@ -38,6 +41,7 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
 
+use contest::Scribe;
 use inputs::InputQueue;
 
 /// Who may watch one room at the same time.
@@ -85,6 +89,7 @@ pub struct Room<G: Game> {
     inputs: Vec<PlayerInput<G::Input>>,
     inputs_dropped: u64,
     standings: Vec<Standing>,
+    scribe: Scribe,
     /// So that a shot can be judged as its shooter saw it.
     history: History,
     /// Which cell each thing was last in.
@@ -126,8 +131,10 @@ pub struct RoomOutput {
     pub events: Vec<(Audience, std::ops::Range<usize>)>,
     /// The bytes that `events` points into.
     pub event_bytes: Vec<u8>,
-    /// Changes of the roster, and the board.
+    /// Changes of the roster, the board, and the match.
     pub notes: Vec<Note>,
+    /// How the match stands, if this tick tells of it.
+    pub contest: Option<Arc<Contest>>,
 }
 
 /// A part of a tick, in order.
@@ -162,8 +169,9 @@ impl<G: Game> Room<G> {
     /// An empty room whose tick 0 is due at `tick_zero`.
     #[must_use]
     pub fn new(config: RoomConfig, game: &G::Config, tick_zero: MonoTime) -> Self {
+        let capacity = config.capacity.min(G::seats_max(config.mode));
         Room {
-            config,
+            config: RoomConfig { capacity, ..config },
             game: G::new(game, config.seed),
             tick_zero,
             tick: Tick(0),
@@ -177,6 +185,7 @@ impl<G: Game> Room<G> {
             inputs: Vec::new(),
             inputs_dropped: 0,
             standings: Vec::new(),
+            scribe: Scribe::default(),
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
         }
@@ -338,10 +347,17 @@ impl<G: Game> Room<G> {
         self.write_due(tick, out);
         self.write_events(out);
         self.write_notes(tick, out);
+        self.write_contest(tick, out);
         watch(Phase::Outgoing);
     }
 
-    /// Who is called what.
+    /// How the match stands; nothing where there are no rounds.
+    #[must_use]
+    pub fn contest(&self) -> Option<&Arc<Contest>> {
+        self.scribe.newest()
+    }
+
+    /// Who is called what, and how the match stands.
     #[must_use]
     pub fn roster(&self) -> Vec<Note> {
         let mut notes = Vec::new();
@@ -352,6 +368,7 @@ impl<G: Game> Room<G> {
                 notes.push(Note::Away { player });
             }
         }
+        notes.extend(self.contest().map(|contest| Note::Match(contest.as_ref().clone())));
         notes
     }
 
@@ -459,5 +476,16 @@ impl<G: Game> Room<G> {
         self.game.standings(&mut self.standings);
         let lines = self.standings.iter().take(BOARD_LINES_MAX).map(|s| (s.player, s.score)).collect();
         out.notes.push(Note::Board { tick, players: self.seated, lines });
+    }
+
+    fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
+        out.contest = None;
+        let Some(bout) = self.game.bout() else { return };
+        let seats = &self.seats;
+        let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);
+        if let Some(contest) = self.scribe.write(self.config.mode, bout, (tick, G::TICK_HZ), name_of) {
+            out.notes.push(Note::Match(contest.as_ref().clone()));
+            out.contest = Some(Arc::clone(contest));
+        }
     }
 }

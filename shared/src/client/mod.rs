@@ -8,6 +8,7 @@
 //! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
 //! | [`stats`] | what a player feels, as figures |
 //! | [`requests`] | what was asked for, and what came of it |
+//! | `lobby` | another name, and who is there |
 //! | [`retry`] | when to connect again |
 //! | `snapshot` | what comes in each snapshot, taken apart |
 //! | `types` | what a client is made from and what it gives: config, events, the view |
@@ -18,6 +19,7 @@
 pub mod clock;
 pub mod interpolation;
 pub mod lead;
+mod lobby;
 pub mod prediction;
 pub mod requests;
 pub mod retry;

@@ -1,0 +1,112 @@
+//! The lobby at work: the list of rooms over HTTP, private rooms and their links.
+
+use broadside_shared::protocol::room::RoomChoice;
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::state::State;
+use super::{App, wiring};
+use crate::browser;
+use crate::fetch::{self, Answer, text};
+use crate::hud::lobby::RoomLine;
+use crate::wish::Wish;
+
+/// Milliseconds between two looks at the list of rooms, while somebody sees it.
+const ROOMS_EVERY_MS: f64 = 3_000.0;
+
+impl App {
+    /// Looks at the list of rooms now and then.
+    pub(super) fn look_after_lobby(&mut self, now_ms: f64) {
+        if matches!(self.state, State::Menu) && now_ms >= self.rooms_at_ms {
+            self.look_for_rooms();
+        }
+    }
+
+    /// Asks for the list of rooms.
+    pub(super) fn look_for_rooms(&mut self) {
+        self.rooms_at_ms = browser::now_ms() + ROOMS_EVERY_MS;
+        let Some(app) = self.shared.upgrade() else { return };
+        fetch::ask("/api/rooms", None, move |answer| {
+            wiring::with(&app, |app| match answer {
+                Ok(rooms) => app.lobby.show_rooms(RoomLine::read_all(&rooms)),
+                Err(why) => app.lobby.no_rooms(&why),
+            });
+        });
+    }
+
+    /// Asks for a private room of a mode.
+    pub(super) fn create_room(&mut self, mode: &str) {
+        let Some(app) = self.shared.upgrade() else { return };
+        self.lobby.code_note("");
+        let body = format!("{{\"mode\":\"{mode}\",\"private\":true}}");
+        fetch::ask("/api/rooms", Some(&body), move |answer| {
+            wiring::with(&app, |app| app.show_created(answer));
+        });
+    }
+
+    fn show_created(&mut self, answer: Answer) {
+        let code = answer.and_then(|room| {
+            let code = text(&room, "code");
+            code.parse().map_err(|_| "The server gave the room no code.".to_owned())
+        });
+        match code {
+            Ok(code) => {
+                let wish = Wish::play(RoomChoice::Code(code));
+                self.invited = Some(wish);
+                self.lobby.show_invite(code.as_str(), &browser::address(&wish.path()));
+            }
+            Err(why) => self.lobby.code_note(&why),
+        }
+    }
+
+    /// Goes into the private room that was made.
+    pub(super) fn go_by_invite(&mut self) {
+        if let Some(wish) = self.invited {
+            self.lobby.close_invite();
+            self.go(wish);
+        }
+    }
+
+    /// Goes into the private room whose code was typed.
+    pub(super) fn enter_by_code(&mut self) {
+        if let Some(code) = self.lobby.take_code() {
+            self.go(Wish::play(RoomChoice::Code(code)));
+        }
+    }
+
+    /// In a private room, the menu over the game shows its link.
+    pub(super) fn show_own_link(&mut self) {
+        let link = match self.wish {
+            Some(wish @ Wish { room: RoomChoice::Code(_), .. }) => Some(browser::address(&wish.path())),
+            Some(_) | None => None,
+        };
+        self.lobby.pause_invite(link.as_deref());
+    }
+
+    /// Puts the link where it can be pasted from.
+    pub(super) fn copy_link(&mut self) {
+        let room = self.invited.filter(|_| matches!(self.state, State::Menu)).or(self.wish);
+        let (Some(wish), Some(app)) = (room, self.shared.upgrade()) else { return };
+        let said = {
+            let app = app.clone();
+            move |done: bool| {
+                wiring::with(&app, |app| {
+                    app.lobby.copied(done);
+                    app.play.toast(if done { "link copied" } else { "copy the link by hand" }, "");
+                });
+            }
+        };
+        let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
+        let Some(clipboard) = clipboard.filter(JsValue::is_object) else {
+            // Pages that came over plain HTTP from another machine have none.
+            self.lobby.copied(false);
+            return;
+        };
+        let write = fetch::get(&clipboard, "writeText");
+        let written = write
+            .dyn_ref::<js_sys::Function>()
+            .and_then(|write| write.call1(&clipboard, &browser::address(&wish.path()).into()).ok());
+        if let Some(written) = written {
+            fetch::when_over(&written, move |error| said(error.is_undefined()));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Questions to the server over HTTP, answered in JSON.
+
+use js_sys::{JSON, Reflect};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Headers, RequestInit, Response};
+
+use crate::browser;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A promise, as far as it is needed here: one function hears of either end, so that it is called exactly once and then freed.
+    type Thenable;
+
+    #[wasm_bindgen(method)]
+    fn then(this: &Thenable, came: &JsValue, failed: &JsValue) -> Thenable;
+}
+
+/// What an answer brought: the value, or a sentence that says why there is none.
+pub type Answer = Result<JsValue, String>;
+
+/// Asks, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a POST.
+pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
+    let Some(window) = browser::window() else { return };
+    let init = RequestInit::new();
+    if let Some(body) = body {
+        init.set_method("POST");
+        init.set_body(&body.into());
+        if let Ok(headers) = Headers::new() {
+            let _ = headers.set("content-type", "application/json");
+            init.set_headers(&headers);
+        }
+    }
+    let answer: JsValue = window.fetch_with_str_and_init(path, &init).into();
+    when_over(&answer, move |value| {
+        let response = value.dyn_into::<Response>().ok();
+        let text = response.as_ref().and_then(|response| response.text().ok());
+        match (response, text) {
+            (Some(response), Some(text)) => {
+                let good = response.ok();
+                when_over(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
+            }
+            (Some(_) | None, _) => done(Err("The server cannot be reached.".to_owned())),
+        }
+    });
+}
+
+/// Calls `call` with what a promise brings in the end, be it an error.
+pub fn when_over(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
+    let call = Closure::once_into_js(call);
+    promise.unchecked_ref::<Thenable>().then(&call, &call);
+}
+
+/// The JSON of an answer; of a refusal, its detail (RFC 9457).
+fn read(good: bool, text: &str) -> Answer {
+    match (good, JSON::parse(text)) {
+        (true, Ok(value)) => Ok(value),
+        (false, Ok(problem)) => {
+            let detail = self::text(&problem, "detail");
+            Err(if detail.is_empty() { "The server refused.".to_owned() } else { sentence(&detail) })
+        }
+        (_, Err(_)) => Err("The server's answer makes no sense.".to_owned()),
+    }
+}
+
+/// A detail as a sentence for people.
+fn sentence(detail: &str) -> String {
+    let mut letters = detail.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+/// A property of an object; undefined if it has none.
+#[must_use]
+pub fn get(value: &JsValue, key: &str) -> JsValue {
+    Reflect::get(value, &key.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// A property that is a whole number; 0 if it is none.
+#[must_use]
+pub fn number(value: &JsValue, key: &str) -> u32 {
+    get(value, key).as_f64().unwrap_or(0.0) as u32
+}
+
+/// A property that is text; empty if it is none.
+#[must_use]
+pub fn text(value: &JsValue, key: &str) -> String {
+    get(value, key).as_string().unwrap_or_default()
+}

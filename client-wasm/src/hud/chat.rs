@@ -1,0 +1,296 @@
+//! The chat: lines that fade when it is closed, and a field to type in when it is open. Whatever somebody wrote is text and never
+//! markup.
+
+use std::collections::VecDeque;
+
+use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
+
+use super::dom::{Shown, element, make};
+use super::said::quoted;
+use crate::browser;
+
+/// Lines kept; the oldest goes first.
+const LINES_MAX: usize = 100;
+/// Milliseconds for which a new line is seen while the chat is closed.
+const FRESH_MS: f64 = 9_000.0;
+/// Seconds from which on a line says when it was said.
+const OLD_S: u32 = 45;
+/// A line that comes again after a connection was lost may seem this much younger or older, in milliseconds.
+const AGAIN_MS: f64 = 2_500.0;
+
+/// Where words go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// To everyone on the server who listens.
+    Lobby,
+    /// To everyone in the room.
+    Room,
+}
+
+/// What kind of line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Said in a channel.
+    Said(Channel),
+    /// Said by a player to us alone.
+    Told,
+    /// Said by us to a player alone.
+    Telling,
+    /// The page or the server says it.
+    Note,
+}
+
+impl Kind {
+    fn class(self) -> &'static str {
+        match self {
+            Kind::Said(Channel::Lobby) => "lobby",
+            Kind::Said(Channel::Room) => "room",
+            Kind::Told | Kind::Telling => "told",
+            Kind::Note => "note",
+        }
+    }
+
+    /// What stands before the name.
+    fn sign(self) -> &'static str {
+        match self {
+            Kind::Said(Channel::Lobby) => "lobby",
+            Kind::Said(Channel::Room) | Kind::Note => "",
+            Kind::Told => "from",
+            Kind::Telling => "to",
+        }
+    }
+}
+
+struct Line {
+    element: Element,
+    kind: Kind,
+    from: String,
+    text: String,
+    said_ms: f64,
+    shown_ms: f64,
+}
+
+/// The chat.
+pub struct Chat {
+    document: Document,
+    root: Shown,
+    log: HtmlElement,
+    input: HtmlInputElement,
+    channel_button: Shown,
+    dot: Shown,
+    who: Shown,
+    who_name: Shown,
+    lines: VecDeque<Line>,
+    open: bool,
+    unread: u32,
+    channel: Channel,
+    in_room: bool,
+    chosen: String,
+}
+
+impl Chat {
+    /// The page's chat.
+    ///
+    /// # Errors
+    /// If the page lacks a part of it.
+    pub fn new(document: &Document) -> Result<Self, String> {
+        let shown = |id: &str| Shown::new(document, id);
+        Ok(Chat {
+            document: document.clone(),
+            root: shown("chat")?,
+            log: element(document, "chat-log")?,
+            input: element(document, "chat-text")?,
+            channel_button: shown("chat-channel")?,
+            dot: shown("chat-dot")?,
+            who: shown("who")?,
+            who_name: shown("who-name")?,
+            lines: VecDeque::new(),
+            open: false,
+            unread: 0,
+            channel: Channel::Lobby,
+            in_room: false,
+            chosen: String::new(),
+        })
+    }
+
+    /// Adds a line; `age_s` seconds old, if it is from before we listened. What came before the connection was lost is not said twice.
+    pub fn add(&mut self, kind: Kind, from: &str, text: &str, age_s: u32) {
+        let now_ms = browser::now_ms();
+        let said_ms = now_ms - f64::from(age_s) * 1000.0;
+        let again = |line: &Line| {
+            line.kind == kind && line.from == from && line.text == text && (line.said_ms - said_ms).abs() < AGAIN_MS
+        };
+        if age_s > 0 && self.lines.iter().any(again) {
+            return;
+        }
+        let Some(element) = self.show(kind, from, text, age_s) else { return };
+        // At the end, unless the reader looks at what was before.
+        let at_end = self.log.scroll_height() - self.log.scroll_top() - self.log.client_height() < 40;
+        if self.log.append_child(&element).is_err() {
+            return;
+        }
+        if at_end {
+            self.log.set_scroll_top(self.log.scroll_height());
+        }
+        // What is old is not news.
+        let shown_ms = if age_s > OLD_S { now_ms - FRESH_MS } else { now_ms };
+        self.lines.push_back(Line { element, kind, from: from.to_owned(), text: text.to_owned(), said_ms, shown_ms });
+        if self.lines.len() > LINES_MAX
+            && let Some(line) = self.lines.pop_front()
+        {
+            line.element.remove();
+        }
+        if !self.open && kind != Kind::Note && kind != Kind::Telling && age_s == 0 {
+            self.unread += 1;
+        }
+        self.show_state();
+    }
+
+    fn show(&self, kind: Kind, from: &str, text: &str, age_s: u32) -> Option<Element> {
+        let line = make(&self.document, "li", kind.class(), "")?;
+        let add = |tag, class, text: &str| {
+            let part = make(&self.document, tag, class, text)?;
+            line.append_child(&part).ok()?;
+            Some(part)
+        };
+        if age_s >= OLD_S {
+            add("time", "", &clock_time(age_s));
+        }
+        if !kind.sign().is_empty() {
+            add("i", "", kind.sign());
+        }
+        if !from.is_empty() {
+            let name = add("button", "", from)?;
+            let _ = name.set_attribute("type", "button");
+            let _ = name.set_attribute("data-act", &format!("who:{from}"));
+        }
+        add("span", "", text);
+        Some(line)
+    }
+
+    /// The page says something.
+    pub fn note(&mut self, text: &str) {
+        self.add(Kind::Note, "", text, 0);
+    }
+
+    /// Lets lines fade that were seen long enough.
+    pub fn advance(&mut self, now_ms: f64) {
+        for line in &mut self.lines {
+            if line.shown_ms.is_finite() && now_ms - line.shown_ms >= FRESH_MS {
+                let _ = line.element.class_list().add_1("old");
+                line.shown_ms = f64::INFINITY;
+            }
+        }
+    }
+
+    /// Whether somebody may be typing.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Opens the chat, with a text to begin with.
+    pub fn open(&mut self, begun: &str) {
+        self.open = true;
+        self.unread = 0;
+        if !begun.is_empty() {
+            self.input.set_value(begun);
+        }
+        self.show_state();
+        self.log.set_scroll_top(self.log.scroll_height());
+        let _ = self.input.focus();
+    }
+
+    /// Closes it; what was typed stays.
+    pub fn close(&mut self) {
+        self.open = false;
+        self.who.visible(false);
+        let _ = self.input.blur();
+        self.show_state();
+    }
+
+    /// Takes what was typed; the field is empty then.
+    pub fn take_text(&mut self) -> String {
+        let text = self.input.value().trim().to_owned();
+        self.input.set_value("");
+        text
+    }
+
+    /// Gives a text back that could not be said, unless something else is there by now.
+    pub fn give_back(&mut self, text: &str) {
+        if self.input.value().is_empty() {
+            self.input.set_value(text);
+        }
+    }
+
+    /// Where words go.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// We came into a room, or left it.
+    pub fn set_in_room(&mut self, in_room: bool) {
+        self.in_room = in_room;
+        self.channel = if in_room { Channel::Room } else { Channel::Lobby };
+        self.show_state();
+    }
+
+    /// The other channel, if there are two.
+    pub fn switch_channel(&mut self) {
+        if self.in_room {
+            self.channel = match self.channel {
+                Channel::Lobby => Channel::Room,
+                Channel::Room => Channel::Lobby,
+            };
+            self.show_state();
+        }
+        let _ = self.input.focus();
+    }
+
+    /// Asks what to do about a player.
+    pub fn ask_about(&mut self, name: &str) {
+        self.chosen = name.to_owned();
+        self.who_name.text(name);
+        self.who.visible(true);
+    }
+
+    /// Whom it was asked about; no more from now on.
+    pub fn take_chosen(&mut self) -> String {
+        self.who.visible(false);
+        std::mem::take(&mut self.chosen)
+    }
+
+    /// Begins a command about a player.
+    pub fn begin(&mut self, command: &str, name: &str) {
+        self.open(&format!("/{command} {} ", quoted(name)));
+    }
+
+    /// Everyone who said something lately.
+    pub fn speakers(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
+    }
+
+    /// The lines as text, for tests: kind, name, words.
+    pub fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+        self.lines.iter().map(|line| (line.kind.class(), line.from.as_str(), line.text.as_str()))
+    }
+
+    fn show_state(&mut self) {
+        self.root.class(if self.open { "open" } else { "" });
+        self.dot.visible(self.unread > 0);
+        self.dot.text(&self.unread.min(99).to_string());
+        let (name, class) = match self.channel {
+            Channel::Lobby => ("lobby", "lobby"),
+            Channel::Room => ("room", "room"),
+        };
+        self.channel_button.text(name);
+        self.channel_button.class(class);
+    }
+}
+
+/// The time of day so many seconds ago, such as 14:05.
+fn clock_time(age_s: u32) -> String {
+    let then = js_sys::Date::new(&(js_sys::Date::now() - f64::from(age_s) * 1000.0).into());
+    format!("{:02}:{:02}", then.get_hours(), then.get_minutes())
+}

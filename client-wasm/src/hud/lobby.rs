@@ -1,0 +1,253 @@
+//! The lobby on the title: rooms one can go to, the best of all rooms, private rooms and their links.
+
+use broadside_shared::protocol::message::Leader;
+use broadside_shared::protocol::room::RoomCode;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::JsValue;
+use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
+
+use super::dom::{Shown, element, make};
+use crate::fetch::{get, number, text};
+
+/// Leaders shown.
+const LEADERS: usize = 8;
+
+/// A room as the list of rooms tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomLine {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Its rules, by name.
+    pub mode: String,
+    /// People and bots in it.
+    pub players: u32,
+    /// Seats.
+    pub capacity: u32,
+    /// In line for a seat.
+    pub waiting: u32,
+    /// Watching.
+    pub watching: u32,
+}
+
+impl RoomLine {
+    /// Reads the answer of `GET /api/rooms`.
+    #[must_use]
+    pub fn read_all(list: &JsValue) -> Vec<RoomLine> {
+        let Some(list) = list.dyn_ref::<js_sys::Array>() else { return Vec::new() };
+        let read = |room: JsValue| RoomLine {
+            id: number(&room, "id"),
+            name: text(&room, "name"),
+            mode: text(&room, "mode"),
+            players: number(&room, "players"),
+            capacity: number(&room, "capacity"),
+            waiting: number(&room, "waiting"),
+            watching: number(&room, "watching"),
+        };
+        let open = |room: &JsValue| get(room, "private").as_bool() != Some(true);
+        list.iter().filter(open).map(read).collect()
+    }
+
+    fn seats(&self) -> String {
+        let mut text = format!("{} of {}", self.players, self.capacity);
+        if self.waiting > 0 {
+            text.push_str(&format!(", {} in line", self.waiting));
+        }
+        if self.watching > 0 {
+            text.push_str(&format!(", {} watching", self.watching));
+        }
+        text
+    }
+}
+
+/// A room's line on the page.
+struct Row {
+    id: u32,
+    name: Shown,
+    seats: Shown,
+    fill: Shown,
+}
+
+/// The lobby.
+pub struct Lobby {
+    document: Document,
+    list: HtmlElement,
+    rows: Vec<Row>,
+    rooms: Vec<RoomLine>,
+    rooms_note: Shown,
+    leaders: HtmlElement,
+    leaders_panel: Shown,
+    line: Shown,
+    invite: Shown,
+    invite_code: Shown,
+    invite_link: HtmlInputElement,
+    copy: Shown,
+    pause_invite: Shown,
+    pause_link: HtmlInputElement,
+    code: HtmlInputElement,
+    code_note: Shown,
+    play: Shown,
+    word: Shown,
+    word_text: Shown,
+}
+
+impl Lobby {
+    /// The page's lobby.
+    ///
+    /// # Errors
+    /// If the page lacks a part of it.
+    pub fn new(document: &Document) -> Result<Self, String> {
+        let shown = |id: &str| Shown::new(document, id);
+        Ok(Lobby {
+            document: document.clone(),
+            list: element(document, "rooms")?,
+            rows: Vec::new(),
+            rooms: Vec::new(),
+            rooms_note: shown("rooms-note")?,
+            leaders: element(document, "leaders")?,
+            leaders_panel: shown("best")?,
+            line: shown("line-note")?,
+            invite: shown("invite")?,
+            invite_code: shown("invite-code")?,
+            invite_link: element(document, "invite-link")?,
+            copy: shown("invite-copy")?,
+            pause_invite: shown("pause-invite")?,
+            pause_link: element(document, "pause-link")?,
+            code: element(document, "code")?,
+            code_note: shown("code-note")?,
+            play: shown("play")?,
+            word: shown("word")?,
+            word_text: shown("word-text")?,
+        })
+    }
+
+    /// Shows the rooms. Lines that stay are changed and not made anew, so that a click on them does not go astray.
+    pub fn show_rooms(&mut self, rooms: Vec<RoomLine>) {
+        self.rooms_note.text(if rooms.is_empty() { "No battle is on. Play, and one begins." } else { "" });
+        if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
+            self.list.set_text_content(None);
+            self.rows = rooms.iter().filter_map(|room| self.make_row(room)).collect();
+        }
+        for (row, room) in self.rows.iter_mut().zip(&rooms) {
+            row.name.text(&room.name);
+            row.seats.text(&room.seats());
+            row.fill.fill(room.players as f32 / room.capacity.max(1) as f32);
+        }
+        self.rooms = rooms;
+    }
+
+    /// Why there are no rooms to show.
+    pub fn no_rooms(&mut self, why: &str) {
+        self.rooms_note.text(why);
+    }
+
+    /// What a room is called.
+    #[must_use]
+    pub fn room_name(&self, id: u32) -> Option<&str> {
+        self.rooms.iter().find(|room| room.id == id).map(|room| room.name.as_str())
+    }
+
+    fn make_row(&self, room: &RoomLine) -> Option<Row> {
+        let line = make(&self.document, "li", &room.mode, "")?;
+        let add = |parent: &Element, tag: &str, class: &str, text: &str| {
+            let part = make(&self.document, tag, class, text)?;
+            parent.append_child(&part).ok()?;
+            part.dyn_into::<HtmlElement>().ok()
+        };
+        add(&line, "i", "", if room.mode.is_empty() { "arena" } else { &room.mode })?;
+        let name = Shown::of(add(&line, "b", "", "")?);
+        let seats = Shown::of(add(&line, "small", "", "")?);
+        let bar = add(&line, "u", "", "")?;
+        let fill = Shown::of(add(&bar, "s", "", "")?);
+        for (label, act) in [("Join", "room"), ("Watch", "watch")] {
+            let button = add(&line, "button", act, label)?;
+            let _ = button.set_attribute("type", "button");
+            let _ = button.set_attribute("data-act", &format!("{act}:{}", room.id));
+        }
+        self.list.append_child(&line).ok()?;
+        Some(Row { id: room.id, name, seats, fill })
+    }
+
+    /// Shows the best of all rooms.
+    pub fn show_leaders(&mut self, leaders: &[Leader]) {
+        self.leaders.set_text_content(None);
+        self.leaders_panel.visible(!leaders.is_empty());
+        for leader in leaders.iter().take(LEADERS) {
+            let room = self.room_name(leader.room.0).map_or_else(|| format!("room {}", leader.room), str::to_owned);
+            let Some(line) = make(&self.document, "li", "", "") else { return };
+            for (tag, text) in [("b", leader.name.as_str()), ("small", &room), ("span", &leader.score.to_string())] {
+                if let Some(part) = make(&self.document, tag, "", text) {
+                    let _ = line.append_child(&part);
+                }
+            }
+            let _ = self.leaders.append_child(&line);
+        }
+    }
+
+    /// How the line to the server is; `tone` is a class of the style sheet.
+    pub fn line(&mut self, text: &str, tone: &str) {
+        self.line.text(text);
+        self.line.class(tone);
+    }
+
+    /// What the first button says: where it leads.
+    pub fn play_says(&mut self, text: &str) {
+        self.play.text(text);
+    }
+
+    /// A private room is there: shows how friends get in.
+    pub fn show_invite(&mut self, code: &str, link: &str) {
+        self.invite_code.text(code);
+        self.invite_link.set_value(link);
+        self.copy.text("Copy link");
+        self.invite.visible(true);
+    }
+
+    /// Closes that.
+    pub fn close_invite(&mut self) {
+        self.invite.visible(false);
+    }
+
+    /// The link of the private room we are in, for the menu over the game.
+    pub fn pause_invite(&mut self, link: Option<&str>) {
+        self.pause_invite.visible(link.is_some());
+        self.pause_link.set_value(link.unwrap_or_default());
+    }
+
+    /// The link was copied, or the browser does not let us.
+    pub fn copied(&mut self, done: bool) {
+        self.copy.text(if done { "Copied" } else { "Copy it by hand" });
+        if !done {
+            self.invite_link.select();
+        }
+    }
+
+    /// The code that was typed, if it is one; a link serves as well.
+    pub fn take_code(&mut self) -> Option<RoomCode> {
+        let typed = self.code.value();
+        let typed = typed.trim().trim_end_matches('/');
+        match typed.rsplit('/').next().unwrap_or(typed).parse::<RoomCode>() {
+            Ok(code) => {
+                self.code.set_value("");
+                self.code_note("");
+                Some(code)
+            }
+            Err(reason) => {
+                self.code_note(&format!("{reason}"));
+                None
+            }
+        }
+    }
+
+    /// Says something under the field for the code.
+    pub fn code_note(&mut self, text: &str) {
+        self.code_note.text(text);
+    }
+
+    /// The operator's word, until it is closed.
+    pub fn word(&mut self, text: &str) {
+        self.word_text.text(text);
+        self.word.visible(!text.is_empty());
+    }
+}

@@ -1,0 +1,105 @@
+//! What the player wants: which room, and to do what there. As text, so that a reload goes on with it.
+
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+
+/// The beginning of the path of a private room's link.
+const LINK: &str = "/r/";
+
+/// A room and what to do in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// The room.
+    pub room: RoomChoice,
+    /// What to do there.
+    pub role: Role,
+}
+
+impl Wish {
+    /// To play in a room.
+    #[must_use]
+    pub fn play(room: RoomChoice) -> Wish {
+        Wish { room, role: Role::Play }
+    }
+
+    /// To watch a room.
+    #[must_use]
+    pub fn watch(room: RoomChoice) -> Wish {
+        Wish { room, role: Role::Watch }
+    }
+
+    /// The wish as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with a `watch:` in front for who only watches.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let room = match self.room {
+            // A reservation is for once: whoever comes back takes any seat there.
+            RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => format!("room:{room}"),
+            RoomChoice::Quick => "quick".to_owned(),
+            RoomChoice::Mode(mode) => format!("mode:{mode}"),
+            RoomChoice::Code(code) => format!("code:{code}"),
+        };
+        match self.role {
+            Role::Play => room,
+            Role::Watch => format!("watch:{room}"),
+        }
+    }
+
+    /// Reads what [`Wish::to_text`] wrote; `None` for anything else.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Wish> {
+        let (role, room) = match text.strip_prefix("watch:") {
+            Some(room) => (Role::Watch, room),
+            None => (Role::Play, text),
+        };
+        let room = match room.split_once(':') {
+            None if room == "quick" => RoomChoice::Quick,
+            Some(("mode", mode)) => RoomChoice::Mode(mode.parse().ok()?),
+            Some(("room", id)) => RoomChoice::Room(RoomId(id.parse().ok()?)),
+            Some(("code", code)) => RoomChoice::Code(code.parse().ok()?),
+            Some(_) | None => return None,
+        };
+        Some(Wish { room, role })
+    }
+
+    /// The wish that a page's path stands for: the link of a private room.
+    #[must_use]
+    pub fn from_path(path: &str) -> Option<Wish> {
+        let code = path.strip_prefix(LINK)?;
+        Some(Wish::play(RoomChoice::Code(code.trim_end_matches('/').parse().ok()?)))
+    }
+
+    /// The path that stands for this wish: that of its link, or the title's.
+    #[must_use]
+    pub fn path(self) -> String {
+        match self.room {
+            RoomChoice::Code(code) => format!("{LINK}{code}"),
+            RoomChoice::Quick | RoomChoice::Room(_) | RoomChoice::Mode(_) | RoomChoice::Reserved { .. } => {
+                "/".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_survives_a_reload_and_other_text_is_none() {
+        for text in ["quick", "mode:arena", "mode:duel", "room:7", "code:K7QF2M", "watch:room:7", "watch:code:K7QF2M"] {
+            assert_eq!(Wish::from_text(text).map(Wish::to_text).as_deref(), Some(text));
+        }
+        for text in ["", "slow", "mode:brawl", "room:-1", "code:0", "watch:", "watch:watch:quick"] {
+            assert_eq!(Wish::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_a_wish_and_a_wish_has_a_link() {
+        let wish = Wish::from_path("/r/k7qf2m/").expect("a fine link");
+        assert_eq!(wish.path(), "/r/K7QF2M");
+        for path in ["/", "/r/", "/r/K7QF2", "/x/K7QF2M", "/r/K7QF2M/x"] {
+            assert_eq!(Wish::from_path(path), None, "{path}");
+        }
+    }
+}
