@@ -19,7 +19,7 @@ use bytes::Bytes;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::conn::{Conn, Readable, Traffic};
+use super::conn::{Conn, Readable, Traffic, Wire};
 use super::fanout::Share;
 use super::listener::Guard;
 use super::peer::{Going, Peer};
@@ -46,8 +46,8 @@ pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
 
 /// A WebSocket that has just been upgraded.
 pub struct Upgraded<G: Game> {
-    /// The socket.
-    pub stream: mio::net::TcpStream,
+    /// The socket, with its TLS.
+    pub wire: Wire,
     /// Bytes that came right behind the handshake.
     pub early: Bytes,
     /// Where it comes from.
@@ -297,7 +297,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let entry = self.peers.vacant_entry();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let me = PeerRef { shard: self.index, key: entry.key(), serial };
-        let mut conn = Conn::new(upgraded.stream, &upgraded.early);
+        let mut conn = Conn::new(upgraded.wire, &upgraded.early);
         let watched =
             self.poll.registry().register(conn.stream(), Token(entry.key()), Interest::READABLE | Interest::WRITABLE);
         if let Err(error) = watched {
