@@ -235,7 +235,7 @@ async fn seated(server: &Running, players: u64) {
 }
 
 /// Every key that the report promises, with the keys inside it; each is a number.
-const REPORT: [(&str, &[&str]); 26] = [
+const REPORT: [(&str, &[&str]); 27] = [
     ("players", &[]),
     ("joined", &[]),
     ("refused", &[]),
@@ -261,6 +261,7 @@ const REPORT: [(&str, &[&str]); 26] = [
     ("bytes_by_class", &["own", "cells_near", "cells_far", "events", "notes", "control", "headers"]),
     ("kbit_per_s", &["payload_down", "down", "down_max", "up"]),
     ("rtt_ms", &["p50"]),
+    ("socket_bytes_per_s", &["down", "up"]),
     ("load", &["cpu_cores", "socket_errors", "threads"]),
 ];
 /// Those that may well be 0 in a short run.

@@ -24,13 +24,15 @@ pub struct ServerPlan {
     pub capacity: usize,
     /// Rooms.
     pub rooms: usize,
+    /// Whether it speaks wss, with a certificate of its own making.
+    pub tls: bool,
 }
 
 /// A running server; ends when dropped.
 pub struct Server {
     child: Child,
     /// Gone when the server is.
-    _assets: Assets,
+    assets: Assets,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -56,6 +58,9 @@ impl Server {
             .args(["--max-connections", &(plan.capacity * plan.rooms + 256).min(100_000).to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
+        if plan.tls {
+            command.arg("--tls-self-signed").arg(&assets.0);
+        }
         if plan.rooms > 1 {
             command.args(["--rooms", &plan.rooms.to_string()]);
         }
@@ -72,14 +77,22 @@ impl Server {
         let said = child.stdout.take().context("the server's output is not there")?;
         let mut line = String::new();
         BufReader::new(said).read_line(&mut line).context("cannot read what the server says")?;
-        let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let address = line.trim().split_once("://").and_then(|(_, address)| address.parse().ok());
         // From here on it is ended when dropped.
-        let mut server = Server { child, _assets: assets, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Server { child, assets, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
             None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
         }
         Ok(server)
+    }
+}
+
+impl Server {
+    /// Its certificate, if it was started with one.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.assets.0.join("self-signed-cert.pem")
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Report {
     pub bytes_down_per_s: BytesDown,
     /// Bytes sent per second and player.
     pub bytes_up_per_s: Mean,
+    /// Bytes that sockets moved per second and player: with TLS those of its records, too. Without TCP and IP.
+    pub socket_bytes_per_s: BothWays,
     /// Bytes received per second and player, by what they are for.
     pub bytes_by_class: ByClass,
     /// Thousands of bits per second and player.
@@ -181,6 +183,15 @@ pub struct BytesDown {
     pub max: f64,
 }
 
+/// See [`Report::socket_bytes_per_s`]. Means over the players.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BothWays {
+    /// From the server.
+    pub down: f64,
+    /// To it.
+    pub up: f64,
+}
+
 /// See [`Report::bytes_by_class`]. Means over the players.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ByClass {
@@ -271,6 +282,7 @@ impl Report {
         let kbit = |bytes_per_s: f64| round(bytes_per_s * 8.0 / 1000.0);
         let all = if expected > 0.0 { round((window.snapshots as f64 / expected).min(1.0)) } else { 1.0 };
         let up = class(|t| t.bytes_up);
+        let played_s = tallies.iter().map(|t| t.played_us as f64 / 1e6).sum::<f64>().max(1.0);
         let server = measured.server.clone();
         Report {
             players: measured.players,
@@ -306,6 +318,10 @@ impl Report {
             subscribed: Mean { mean: round(window.records as f64 / snapshots) },
             bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
             bytes_up_per_s: Mean { mean: up },
+            socket_bytes_per_s: BothWays {
+                down: round(window.socket_down as f64 / played_s),
+                up: round(window.socket_up as f64 / played_s),
+            },
             bytes_by_class: ByClass::of(tallies),
             kbit_per_s: Kbit {
                 payload_down: kbit(class(|t| t.down.payload())),

@@ -7,6 +7,8 @@
 //! | [`handshake`] | who is let in, and what the others are told |
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
 //! | [`assets`] | files and figures over HTTP |
+//! | [`tls`] | all that by TLS; certificates that change; who comes without TLS |
+//! | [`proxy`] | who is believed about a client's address and scheme, and which pages may connect |
 //! | [`metrics`] | what the server counts of itself, and whom it tells |
 //!
 //! Behaviour under load, loss and delay is shown in virtual time elsewhere; here it is about the sockets. Nothing sleeps to
@@ -18,5 +20,7 @@ mod handshake;
 mod http;
 mod metrics;
 mod play;
+mod proxy;
 mod scene;
 mod slow;
+mod tls;
