@@ -1,13 +1,16 @@
 //! Which servers a client believes when they say by TLS who they are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::ring::default_provider;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Flags of every program that connects.
@@ -42,7 +45,10 @@ impl Trust {
             _ if self.insecure => {
                 config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
             }
-            Some(path) => config.with_root_certificates(authorities(path)?).with_no_client_auth(),
+            Some(path) => {
+                let known = Known::read(path, provider)?;
+                config.dangerous().with_custom_certificate_verifier(Arc::new(known)).with_no_client_auth()
+            }
             None => {
                 let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>();
                 config.with_root_certificates(roots).with_no_client_auth()
@@ -52,18 +58,71 @@ impl Trust {
     }
 }
 
-fn authorities(path: &std::path::Path) -> Result<RootCertStore, String> {
-    let wrong = |what: String| format!("--ca {}: {what}", path.display());
-    let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let mut roots = RootCertStore::empty();
-    for cert in CertificateDer::pem_slice_iter(&pem) {
-        let cert = cert.map_err(|error| wrong(format!("is no PEM: {error}")))?;
-        roots.add(cert).map_err(|error| wrong(format!("holds a certificate that is no good: {error}")))?;
+/// Believes the servers that these certificates vouch for, and those that show one of them.
+#[derive(Debug)]
+struct Known {
+    certs: Vec<CertificateDer<'static>>,
+    vouching: Arc<WebPkiServerVerifier>,
+}
+
+impl Known {
+    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Known, String> {
+        let wrong = |what: String| format!("--ca {}: {what}", path.display());
+        let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let certs = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+        let certs = certs.map_err(|error| wrong(format!("is no PEM: {error}")))?;
+        if certs.is_empty() {
+            return Err(wrong("holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----".to_owned()));
+        }
+        let mut roots = RootCertStore::empty();
+        for cert in &certs {
+            let added = roots.add(cert.clone());
+            added.map_err(|error| wrong(format!("holds a certificate that is no good: {error}")))?;
+        }
+        let vouching = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(Known { certs, vouching: vouching.map_err(|error| wrong(error.to_string()))? })
     }
-    if roots.is_empty() {
-        return Err(wrong("holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----".to_owned()));
+}
+
+impl ServerCertVerifier for Known {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // `openssl req -x509` makes authorities that vouch for themselves alone; strictly a server may not show one. Whoever names
+        // that very certificate means it. It must be for this server all the same.
+        if self.certs.iter().any(|cert| cert == end_entity) {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.vouching.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
-    Ok(roots)
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.vouching.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.vouching.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.vouching.supported_verify_schemes()
+    }
 }
 
 /// Believes everyone. Signatures are looked at all the same, so that at least the connection is one.

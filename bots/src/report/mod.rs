@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::load::LoadPlan;
 use crate::load::assertion::Judgement;
-use crate::load::figures::Tally;
+use crate::load::figures::{Tally, Window};
 use crate::load::health;
 use crate::load::knee::Knee;
 use crate::load::metrics::ServerFigures;
@@ -282,7 +282,6 @@ impl Report {
         let kbit = |bytes_per_s: f64| round(bytes_per_s * 8.0 / 1000.0);
         let all = if expected > 0.0 { round((window.snapshots as f64 / expected).min(1.0)) } else { 1.0 };
         let up = class(|t| t.bytes_up);
-        let played_s = tallies.iter().map(|t| t.played_us as f64 / 1e6).sum::<f64>().max(1.0);
         let server = measured.server.clone();
         Report {
             players: measured.players,
@@ -318,10 +317,7 @@ impl Report {
             subscribed: Mean { mean: round(window.records as f64 / snapshots) },
             bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
             bytes_up_per_s: Mean { mean: up },
-            socket_bytes_per_s: BothWays {
-                down: round(window.socket_down as f64 / played_s),
-                up: round(window.socket_up as f64 / played_s),
-            },
+            socket_bytes_per_s: BothWays::of(window, tallies),
             bytes_by_class: ByClass::of(tallies),
             kbit_per_s: Kbit {
                 payload_down: kbit(class(|t| t.down.payload())),
@@ -353,6 +349,14 @@ impl Error {
         // As from microseconds to milliseconds.
         let at = |quantile| quantile_ms(errors, quantile);
         Error { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+    }
+}
+
+impl BothWays {
+    fn of(window: &Window, tallies: &[Tally]) -> BothWays {
+        let played_s = tallies.iter().map(|t| t.played_us as f64 / 1e6).sum::<f64>().max(1.0);
+        let per_s = |bytes: u64| round(bytes as f64 / played_s);
+        BothWays { down: per_s(window.socket_down), up: per_s(window.socket_up) }
     }
 }
 
