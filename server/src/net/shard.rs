@@ -20,7 +20,7 @@ use bytes::Bytes;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::conn::{Conn, Readable, Traffic};
+use super::conn::{Conn, Readable, Traffic, Wire};
 use super::fanout::Share;
 use super::listener::Guard;
 use super::peer::{Going, Peer, Returning};
@@ -49,8 +49,8 @@ pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
 
 /// A WebSocket that has just been upgraded.
 pub struct Upgraded<G: Game> {
-    /// The socket.
-    pub stream: mio::net::TcpStream,
+    /// The socket, with its TLS.
+    pub wire: Wire,
     /// Bytes that came right behind the handshake.
     pub early: Bytes,
     /// Where it comes from.
@@ -349,7 +349,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn connect(&mut self, upgraded: Upgraded<G>) {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let me = PeerRef { shard: self.index, key: 0, serial };
-        let conn = Conn::new(upgraded.stream, &upgraded.early);
+        let conn = Conn::new(upgraded.wire, &upgraded.early);
         let peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
         let Some(key) = self.add(peer) else { return };
         let over_full = self.app.connections.load(Ordering::Acquire) > self.app.config.max_connections;
