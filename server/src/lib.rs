@@ -15,6 +15,7 @@
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
 
+pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod driver;
@@ -44,6 +45,7 @@ use driver::Grounds;
 use driver::pool::Pool;
 use lobby::Directory;
 use lobby::board::Leaderboard;
+use lobby::openings::Openings;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::{Letter, Topics};
 use metrics::Metrics;
@@ -67,6 +69,8 @@ pub struct App<G: Game> {
     pub sessions: Sessions,
     /// What the rooms stand on, topics and the shards that own the WebSockets among it.
     pub grounds: Grounds<G>,
+    /// Who has opened rooms lately.
+    pub openings: Openings,
     /// The best of all rooms.
     pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
@@ -189,6 +193,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         metrics,
         sessions: Sessions::new(key),
         grounds,
+        openings: Openings::default(),
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         ending: ending_seen,
@@ -236,6 +241,7 @@ async fn look_around<G: Game>(app: Arc<App<G>>) {
             () = ended(&mut ending) => return,
         }
         app.directory.sweep();
+        app.openings.forget(app.clock.now());
         app.leaderboard.renew(&app.directory, &app.grounds);
     }
 }
