@@ -220,11 +220,16 @@ impl<G: Game> Client<G> {
     pub fn exit(&mut self, now: MonoTime) {
         self.config.room = None;
         if matches!(self.phase, Phase::Joining | Phase::Playing) {
-            self.phase = Phase::Lobby;
-            (self.seat, self.place) = (None, None);
-            self.forget_the_world();
+            self.return_to_lobby();
             self.request(now, Request::Exit);
         }
+    }
+
+    fn return_to_lobby(&mut self) {
+        self.config.room = None;
+        self.phase = Phase::Lobby;
+        (self.seat, self.place) = (None, None);
+        self.forget_the_world();
     }
 
     /// Gives up the seat and ends the session: nothing may follow but the end of the socket.
@@ -501,6 +506,7 @@ impl<G: Game> Client<G> {
                 match notice {
                     Notice::Called { name } => self.config.name = name.clone(),
                     Notice::Following { player } => self.following = Some(*player),
+                    Notice::RoomEnds { seconds: 0 } => self.return_to_lobby(),
                     Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
                 }
                 self.out_events.push_back(ClientEvent::Notice(notice.clone()));
