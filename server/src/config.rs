@@ -31,7 +31,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER [FOLDER: broadside-tls]
+    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER, broadside-tls if none is named
     #[arg(long, env = "BROADSIDE_TLS_SELF_SIGNED", value_name = "FOLDER", num_args = 0..=1, default_missing_value = "broadside-tls")]
     pub tls_self_signed: Option<PathBuf>,
 
