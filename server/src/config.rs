@@ -39,7 +39,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
     pub redirect_http: Option<u16>,
 
-    /// Pages that may connect besides our own, such as https://portal.example; separated by commas, or given again
+    /// Pages that may connect besides our own, such as `https://portal.example`; separated by commas, or given again
     #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 
