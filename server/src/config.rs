@@ -32,7 +32,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER [FOLDER: broadside-tls]
+    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER, broadside-tls if none is named
     #[arg(long, env = "BROADSIDE_TLS_SELF_SIGNED", value_name = "FOLDER", num_args = 0..=1, default_missing_value = "broadside-tls")]
     pub tls_self_signed: Option<PathBuf>,
 
@@ -40,7 +40,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
     pub redirect_http: Option<u16>,
 
-    /// Pages that may connect besides our own, such as https://portal.example; separated by commas, or given again
+    /// Pages that may connect besides our own, such as `https://portal.example`; separated by commas, or given again
     #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 
