@@ -77,7 +77,6 @@ impl App {
             let command = self.devices.borrow_mut().poll();
             match command {
                 Some(Command::Menu) => self.toggle_pause(),
-                Some(Command::Chat) => self.toggle_chat(),
                 Some(Command::Mute) => self.toggle_mute(),
                 Some(Command::Net) => self.toggle_net(),
                 Some(Command::Lab) => self.toggle_lab(),

@@ -29,6 +29,7 @@ use std::rc::{Rc, Weak};
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::client::retry::Backoff;
+use broadside_shared::client::wish::Wish;
 use broadside_shared::protocol::name::Name;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
@@ -51,7 +52,6 @@ use crate::scene::Scene;
 use crate::session::Session;
 use crate::sound::Speaker;
 use crate::stage::Stage;
-use crate::wish::Wish;
 use state::{Pause, State};
 use talk::Asked;
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`listener`] | accepts connections, serves HTTP on them, ends them |
 //! | [`upgrade`] | the WebSocket handshake: who may, and what a plain GET is told |
+//! | [`handshake`] | what is kept of a handshake for who asks |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
 //! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
@@ -12,6 +13,7 @@
 
 pub mod conn;
 pub mod fanout;
+pub mod handshake;
 pub mod listener;
 pub mod peer;
 pub mod requests;

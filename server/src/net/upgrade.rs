@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
+use super::handshake;
 use super::listener::Guard;
 use super::shard::{ShardMail, Upgraded};
 use crate::App;
@@ -35,18 +36,24 @@ pub async fn upgrade<G: Game>(
             .into_response();
     };
     let guard = parts.extensions.remove::<Arc<Guard<G>>>();
+    let mut kept = handshake::record(&parts.uri, &parts.headers);
     let response = match create_response(&http::Request::from_parts(parts, ())) {
         Ok(response) => response,
         Err(error) => {
             return problem(StatusCode::BAD_REQUEST, &format!("not a WebSocket handshake: {error}")).into_response();
         }
     };
+    let mut response = response.map(|()| Body::empty());
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    if let Some(kept) = &mut kept {
+        handshake::answer(kept, response.status(), response.headers());
+    }
     tokio::spawn(async move {
         match on_upgrade.await.map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>) {
             Ok(Ok(parts)) => match parts.io.into_inner().into_std() {
                 Ok(stream) => {
                     let stream = mio::net::TcpStream::from_std(stream);
-                    let upgraded = Upgraded { stream, early: parts.read_buf, address: peer, guard };
+                    let upgraded = Upgraded { stream, early: parts.read_buf, address: peer, guard, handshake: kept };
                     app.next_shard().post([ShardMail::Connected(upgraded)]);
                 }
                 Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
@@ -55,8 +62,6 @@ pub async fn upgrade<G: Game>(
             Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
         }
     });
-    let mut response = response.map(|()| Body::empty());
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     response
 }
 
