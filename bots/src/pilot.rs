@@ -61,6 +61,7 @@ impl BrainPilot {
         if self.seen != Some(snapshot) {
             self.seen = Some(snapshot);
             self.scene.fill(client.replica().records());
+            self.scene.zone = client.contest().and_then(|contest| contest.zone);
         }
         let ships_at = f64::from(snapshot.0);
         self.brain.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })

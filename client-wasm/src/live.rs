@@ -76,7 +76,9 @@ fn add(thing: &Thing, stage: &mut Stage) {
     let [x, y, a, b, ..] = thing.values;
     let at = Vec2::new(x, y);
     match thing.kind {
-        fields::SHIP => stage.ships.push(ship_look(&ShipSight::read(thing.id, &thing.values))),
+        kind if fields::is_ship(kind) => {
+            stage.ships.push(ship_look(&ShipSight::read(thing.id, kind, &thing.values)));
+        }
         fields::SHOT => {
             let [.., start, owner] = [thing.values[4], thing.values[5]];
             let velocity = Vec2::new(a, b);

@@ -43,6 +43,18 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_ROOMS", default_value_t = 1, value_name = "ROOMS", value_parser = rooms)]
     pub rooms: u16,
 
+    /// Rooms open at the same time at the most, 1 to 20000: those from the start, and those opened on demand
+    #[arg(long, env = "BROADSIDE_MAX_ROOMS", default_value_t = 2000, value_name = "ROOMS", value_parser = max_rooms)]
+    pub max_rooms: usize,
+
+    /// Seconds after which a room ends that was opened on demand, whoever is in it, 1 to 604800; an empty one ends much earlier
+    #[arg(long, env = "BROADSIDE_ROOM_LIFE", default_value_t = 14_400, value_name = "SECONDS", value_parser = room_life)]
+    pub room_life: u32,
+
+    /// What this server is called among others, such as eu-west; quick play can ask for it
+    #[arg(long, env = "BROADSIDE_REGION", default_value = "local", value_name = "LABEL", value_parser = region)]
+    pub region: String,
+
     /// Threads that own the connections, 1 to 64 [default: one per core]
     #[arg(long, env = "BROADSIDE_SHARDS", value_name = "THREADS", value_parser = shards)]
     pub shards: Option<usize>,
@@ -84,6 +96,9 @@ impl Default for Config {
             capacity: 2000,
             max_connections: 10_000,
             rooms: 1,
+            max_rooms: 2000,
+            room_life: 14_400,
+            region: "local".to_owned(),
             grace: GRACE_S,
             shards: None,
             metrics_allow: Vec::new(),
@@ -111,6 +126,19 @@ fn grace(text: &str) -> Result<u32, String> {
 
 fn rooms(text: &str) -> Result<u16, String> {
     in_range(text, 1..=1000, " rooms")
+}
+
+fn max_rooms(text: &str) -> Result<usize, String> {
+    in_range(text, 1..=20_000, " rooms")
+}
+
+fn room_life(text: &str) -> Result<u32, String> {
+    in_range(text, 1..=604_800, " seconds")
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let fine = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fine { Ok(text.to_owned()) } else { Err("must be 1 to 32 letters, digits and hyphens".to_owned()) }
 }
 
 fn shards(text: &str) -> Result<usize, String> {

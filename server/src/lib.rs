@@ -29,25 +29,29 @@ pub mod session;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::Game;
-use broadside_shared::protocol::message::Item;
 use broadside_shared::protocol::room::Mode;
-use broadside_shared::protocol::topic::Topic;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use clock::MonoClock;
 use config::Config;
 use driver::Grounds;
+use driver::pool::Pool;
 use lobby::Directory;
+use lobby::board::Leaderboard;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::{Letter, Topics};
 use metrics::Metrics;
 use net::shard::{self, Inbox, ShardMail};
 use room::RoomConfig;
+
+/// Threads that run rooms, for each core: a long tick of a large room on one leaves another for the small ones.
+const ROOM_THREADS_PER_CORE: usize = 2;
 
 /// What every connection shares.
 pub struct App<G: Game> {
@@ -61,10 +65,10 @@ pub struct App<G: Game> {
     pub metrics: Arc<Metrics>,
     /// Who is connected or may come back.
     pub sessions: Sessions,
-    /// What was published, as far as it is kept.
-    pub topics: Topics,
-    /// Those who own the WebSockets.
-    pub shards: Arc<[Inbox<G>]>,
+    /// What the rooms stand on, topics and the shards that own the WebSockets among it.
+    pub grounds: Grounds<G>,
+    /// The best of all rooms.
+    pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
     /// Turns true once, when the server is to end.
     pub ending: watch::Receiver<bool>,
@@ -73,24 +77,17 @@ pub struct App<G: Game> {
 }
 
 impl<G: Game> App<G> {
-    /// Publishes something to everyone who has subscribed.
-    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item) {
-        let publication = self.topics.publish(topic, from, item, self.clock.now());
-        for shard in self.shards.iter() {
-            shard.post([ShardMail::Published(Arc::clone(&publication))]);
-        }
-    }
-
     /// Brings a message to one session, unless it is not connected or mutes the one it comes from.
     pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
         if let Some(peer) = self.sessions.peer_of(to) {
-            self.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]);
+            self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]);
         }
     }
 
     /// The shard for the next connection: in turn.
     pub fn next_shard(&self) -> &Inbox<G> {
-        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
+        let shards = &self.grounds.shards;
+        &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()]
     }
 }
 
@@ -106,7 +103,7 @@ pub struct Running {
     pub address: SocketAddr,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
-    shards: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
     app: Arc<App<Arena>>,
 }
 
@@ -120,17 +117,16 @@ impl Running {
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
     pub async fn end(self) {
         let _ = self.ending.send(true);
-        for inbox in self.app.shards.iter() {
+        for inbox in self.app.grounds.shards.iter() {
             inbox.post([ShardMail::End]);
         }
         let _ = self.served.await;
-        let (app, shards) = (self.app, self.shards);
+        let (app, threads) = (self.app, self.threads);
+        app.grounds.pool.end();
         let wait = move || {
-            for shard in shards {
-                let _ = shard.join();
+            for thread in threads {
+                let _ = thread.join();
             }
-            // Room threads end at their next tick.
-            app.directory.end();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
     }
@@ -157,42 +153,58 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
-    let grace_s = config.grace;
-    let grounds = Grounds { clock, metrics: Arc::clone(&metrics), shards: Arc::clone(&shards), grace_s };
+    let pool = Arc::new(Pool::new(clock));
+    let mut threads =
+        pool.start(cores().max(2) * ROOM_THREADS_PER_CORE).context("cannot start the threads of the rooms")?;
+    let grounds = Grounds {
+        clock,
+        metrics: Arc::clone(&metrics),
+        shards,
+        topics: Arc::new(Topics::new()),
+        pool,
+        grace_s: config.grace,
+        room_life_s: config.room_life,
+    };
+    let common = RoomConfig {
+        snapshot_every: config.snapshot_every,
+        capacity: config.capacity,
+        seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
+        mode: Mode::Arena,
+    };
     let app = Arc::new(App {
-        directory: Directory::new(grounds),
+        directory: Directory::new(grounds.clone(), common, config.max_rooms),
         config,
         clock,
         metrics,
         sessions: Sessions::new(key),
-        topics: Topics::new(),
-        shards,
+        grounds,
+        leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         ending: ending_seen,
         connections: AtomicUsize::new(0),
     });
-    let spawn = |(index, watch)| shard::spawn(Arc::clone(&app), index, watch);
-    let shards = watches.into_iter().enumerate().map(spawn).collect::<std::io::Result<Vec<_>>>();
-    let shards = shards.context("cannot start the threads of the shards")?;
-    open_rooms(&app)?;
+    for (index, watch) in watches.into_iter().enumerate() {
+        threads.push(shard::spawn(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
+    }
+    for index in 1..=app.config.rooms {
+        app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
+    }
+    tokio::spawn(look_around(Arc::clone(&app)));
     let served = tokio::spawn(net::listener::serve(listener, Arc::clone(&app)));
     tracing::info!(%address, game = Arena::NAME, "listening");
-    Ok(Running { address, ending, served, shards, app })
+    Ok(Running { address, ending, served, threads, app })
 }
 
-/// Opens the arenas there are from the start.
-fn open_rooms(app: &App<Arena>) -> anyhow::Result<()> {
-    let config = &app.config;
-    let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
-    for index in 0..config.rooms {
-        let room = RoomConfig {
-            snapshot_every: config.snapshot_every,
-            capacity: config.capacity,
-            seed: seed.wrapping_add(u64::from(index)),
-            mode: Mode::Arena,
-        };
-        let name = if config.rooms == 1 { "arena".to_owned() } else { format!("arena {}", index + 1) };
-        app.directory.open(&name, room).with_context(|| format!("cannot start the thread of room {}", index + 1))?;
+/// Once a second: rooms that are over go, the leaderboard is put together.
+async fn look_around<G: Game>(app: Arc<App<G>>) {
+    let mut ending = app.ending.clone();
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = ended(&mut ending) => return,
+        }
+        app.directory.sweep();
+        app.leaderboard.renew(&app.directory, &app.grounds);
     }
-    Ok(())
 }

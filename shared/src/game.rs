@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
 use crate::history::{History, Pose, ViewTime};
+use crate::protocol::contest::{SIDES_MAX, Stage, Zone};
+use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
 use crate::time::Tick;
@@ -137,6 +139,60 @@ pub struct Standing {
     pub score: i32,
 }
 
+/// Somebody did something that is worth a line in a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deed {
+    /// Who did it, if anyone.
+    pub by: Option<PlayerId>,
+    /// The verb, such as `sank`.
+    pub verb: &'static str,
+    /// To whom.
+    pub of: PlayerId,
+}
+
+/// How a match stands, as the game knows it: the room turns numbers into names and tells everyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bout {
+    /// How far it is.
+    pub stage: Stage,
+    /// The round, from 1; 0 before the first.
+    pub round: u8,
+    /// Rounds at the most.
+    pub rounds: u8,
+    /// The tick at which the stage ends by itself, if it does.
+    pub ends: Option<Tick>,
+    /// The sides.
+    pub sides: [BoutSide; SIDES_MAX],
+    /// The place to hold, if there is one.
+    pub zone: Option<Zone>,
+    /// The side that won: the round in a pause, the match among the results.
+    pub winner: Option<u8>,
+}
+
+/// A side of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoutSide {
+    /// What to call it.
+    pub who: Who,
+    /// Its points in this round.
+    pub score: u32,
+    /// Points that win the round.
+    pub goal: u32,
+    /// Rounds it has won.
+    pub rounds: u8,
+    /// How many play for it.
+    pub players: u16,
+}
+
+/// What a side is called by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// A colour.
+    Team(&'static str),
+    /// The one player of it; `None` if there is none, or not any more.
+    Player(Option<PlayerId>),
+}
+
 /// A game: its rules, and the tables from which the engine replicates, predicts and draws areas of interest.
 ///
 /// Everything here is deterministic: equal seed and equal calls give equal state, natively and in wasm.
@@ -160,6 +216,18 @@ pub trait Game: Sized + Send + 'static {
     type Event: Clone + PartialEq + Debug + Send + Sync;
     /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick.
     type Around: Default + Send;
+
+    /// What a room of a mode opens with.
+    #[must_use]
+    fn config(_mode: Mode) -> Self::Config {
+        Self::Config::default()
+    }
+
+    /// The most who can play in a room of a mode.
+    #[must_use]
+    fn seats_max(_mode: Mode) -> u16 {
+        u16::MAX
+    }
 
     /// Opens a world. Equal config and seed give equal worlds.
     fn new(config: &Self::Config, seed: u64) -> Self;
@@ -217,6 +285,16 @@ pub trait Game: Sized + Send + 'static {
 
     /// Appends every seated player's score, best first; equal scores in order of player.
     fn standings(&self, out: &mut Vec<Standing>);
+
+    /// What an event says to those who read the feed of a room; `None` for most.
+    fn deed(_event: &Self::Event) -> Option<Deed> {
+        None
+    }
+
+    /// How the match stands, where there are rounds.
+    fn bout(&self) -> Option<&Bout> {
+        None
+    }
 
     /// Hash of the whole world: equal worlds, equal hashes, on every machine.
     fn hash(&self) -> u64;

@@ -23,6 +23,12 @@ pub struct Ears {
 }
 
 impl Ears {
+    /// What it has subscribed to.
+    #[must_use]
+    pub fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+
     /// Whether it has subscribed to a topic.
     #[must_use]
     pub fn hears_of(&self, topic: Topic) -> bool {
@@ -170,7 +176,7 @@ fn subscribe<G: Game>(
         return Err(Refusal::TooMany);
     }
     ears.topics.push(topic);
-    effects.letters.extend(app.topics.kept(topic, |from| !ears.hears(Some(from))));
+    effects.letters.extend(app.grounds.topics.kept(topic, |from| !ears.hears(Some(from))));
     Ok(())
 }
 
@@ -185,7 +191,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, app: &App<G>) -> Resu
     }
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    app.publish(topic, Some(asker.session), Item::Said { from, text });
+    app.grounds.publish(topic, Some(asker.session), Item::Said { from, text });
     Ok(())
 }
 

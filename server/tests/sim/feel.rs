@@ -91,7 +91,7 @@ impl Feel {
             self.delays.push(stats.interpolation_ms);
             let view = c.client.view(sim.now);
             for sight in view.things.iter().filter(|sight| sight.kind == SHIP) {
-                let ship = ShipSight::read(sight.id, &sight.values);
+                let ship = ShipSight::read(sight.id, sight.kind, &sight.values);
                 if let Some(at) = truth.at(ship.player, view.tick) {
                     self.remote_square += f64::from(ship.position.distance_squared(at));
                     self.remote_count += 1;
@@ -170,6 +170,7 @@ impl Pilots {
     pub fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
         let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
         self.scene.fill(client.replica().records());
+        self.scene.zone = client.contest().and_then(|contest| contest.zone);
         let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at: f64::from(snapshot.0) };
         self.brains[index].think(&seen)
     }

@@ -65,15 +65,20 @@ pub struct SimClient<G: Game> {
 pub type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Input;
 
 impl<G: Game<Config: Default>> Sim<G> {
-    /// An empty room.
+    /// An empty room where everyone is for themselves.
     pub fn new(seed: u64, snapshot_every: u32) -> Self {
-        let config = RoomConfig { snapshot_every, capacity: 1000, seed, mode: Mode::Arena };
+        Sim::of_mode(Mode::Arena, seed, snapshot_every)
+    }
+
+    /// An empty room.
+    pub fn of_mode(mode: Mode, seed: u64, snapshot_every: u32) -> Self {
+        let config = RoomConfig { snapshot_every, capacity: 1000, seed, mode };
         let tick_zero = MonoTime(SERVER_AHEAD_US);
         Sim {
             now: MonoTime(0),
             clients: Vec::new(),
             outputs: Outputs::default(),
-            room: Room::new(config, &G::Config::default(), tick_zero),
+            room: Room::new(config, &G::config(mode), tick_zero),
             outgoing: Outgoing::new::<G>(),
             config,
             tick: Tick(0),

@@ -3,6 +3,7 @@
 
 mod feel;
 mod harness;
+mod modes;
 mod rail;
 mod resume;
 mod toy;

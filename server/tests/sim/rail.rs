@@ -154,7 +154,7 @@ impl Pilot {
         self.drawn.clear();
         for thing in &view.things {
             match thing.kind {
-                SHIP => self.drawn.ships.push(ShipSight::read(thing.id, &thing.values)),
+                SHIP => self.drawn.ships.push(ShipSight::read(thing.id, thing.kind, &thing.values)),
                 ROCK => {
                     let [x, y, radius, ..] = thing.values;
                     self.drawn.rocks.push(broadside_shared::arena::Rock { id: thing.id, at: Vec2::new(x, y), radius });

@@ -3,7 +3,7 @@
 use glam::Vec2;
 
 use super::rules::{
-    AREA_PER_PLAYER, BORDER_GROW, BORDER_NOTICE, BORDER_SHRINK, BORDER_SLACK, RADIUS_MAX, RADIUS_MIN, TICK_HZ,
+    AREA_PER_PLAYER, BORDER_GROW, BORDER_NOTICE, BORDER_SHRINK, BORDER_SLACK, DUEL_RADIUS, RADIUS_MAX, TICK_HZ,
 };
 use crate::hash::WorldHash;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
@@ -25,13 +25,13 @@ pub struct Border {
 const RADIUS_BITS: u32 = 15;
 const TICKS_BITS: u32 = 15;
 const _: () = assert!((RADIUS_MAX as u32) < 1 << RADIUS_BITS);
-const _: () = assert!(((RADIUS_MAX - RADIUS_MIN) / BORDER_SHRINK) as u32 * TICK_HZ < 1 << TICKS_BITS);
+const _: () = assert!(((RADIUS_MAX - DUEL_RADIUS) / BORDER_SHRINK) as u32 * TICK_HZ < 1 << TICKS_BITS);
 
 impl Border {
-    /// A border at rest at the radius `population` players need.
+    /// A border at rest at the radius `population` players need, `floor` at least.
     #[must_use]
-    pub fn resting(population: usize) -> Border {
-        let radius = radius_for(population);
+    pub fn resting(floor: f32, population: usize) -> Border {
+        let radius = radius_for(floor, population);
         Border { from: radius, to: radius, since: Tick(0), ticks: 0 }
     }
 
@@ -59,14 +59,14 @@ impl Border {
         self.ticks == 0 || tick >= self.since.after(u32::from(self.ticks))
     }
 
-    /// The border to announce at `tick` for `population` players, if it rests and they need another one.
-    pub(super) fn follow(&self, population: usize, tick: Tick) -> Option<Border> {
+    /// The border to announce at `tick` for `population` players, if it rests and they need another one, `floor` at least.
+    pub(super) fn follow(&self, floor: f32, population: usize, tick: Tick) -> Option<Border> {
         if !self.rests_at(tick) {
             return None;
         }
-        let (now, wanted) = (self.radius_at(tick), radius_for(population));
+        let (now, wanted) = (self.radius_at(tick), radius_for(floor, population));
         let change = f32::from(wanted) - now;
-        let near_the_floor = f32::from(wanted) <= RADIUS_MIN && change < 0.0;
+        let near_the_floor = f32::from(wanted) <= floor && change < 0.0;
         if change.abs() < now * BORDER_SLACK && !near_the_floor {
             return None;
         }
@@ -107,7 +107,7 @@ impl Border {
 }
 
 /// The radius `population` players need, in world units.
-fn radius_for(population: usize) -> u16 {
+fn radius_for(floor: f32, population: usize) -> u16 {
     let area = population as f32 * AREA_PER_PLAYER;
-    (area / std::f32::consts::PI).sqrt().clamp(RADIUS_MIN, RADIUS_MAX) as u16
+    (area / std::f32::consts::PI).sqrt().clamp(floor, RADIUS_MAX) as u16
 }

@@ -72,9 +72,10 @@ impl Arena {
                 meet(share, Met::Rock);
             }
         }
+        let Some(friends) = self.spared_by(shot.owner) else { return first };
         for player in self.players_near(from) {
             let Some(own) = self.seat(player).map(|seat| &seat.own) else { continue };
-            if player == shot.owner || !own.afloat() {
+            if player == shot.owner || !own.afloat() || friends.has(own) {
                 continue;
             }
             // Both move during the step: the shot is looked at from the ship.
@@ -149,6 +150,10 @@ impl Arena {
         events: &mut Vec<Happening<ArenaEvent>>,
     ) {
         let Some(at) = self.seat(victim).map(|seat| seat.own.position) else { return };
+        let sides = (self.side_of(victim), by.and_then(|by| self.side_of(by)));
+        if let Some(referee) = &mut self.referee {
+            referee.note_sunk(sides.0, sides.1);
+        }
         self.drop_from_wreck(at);
         let near = rounded(at);
         events.push(Happening { audience: Audience::Near(near), event: ArenaEvent::Sunk { at: near, victim } });

@@ -12,8 +12,9 @@ use crate::replication::fields::{
 };
 
 use super::rules::TICK_HZ;
+use crate::protocol::contest::SIDES_MAX;
 
-/// Number of a ship's kind.
+/// Number of the kind of a ship that fights for itself.
 pub const SHIP: u8 = 0;
 /// Number of a shot's kind.
 pub const SHOT: u8 = 1;
@@ -23,6 +24,9 @@ pub const ROCK: u8 = 2;
 pub const PICKUP: u8 = 3;
 /// Number of a beam's kind.
 pub const BEAM: u8 = 4;
+/// Numbers of the kinds of a ship of a side: the same as a ship in every field. What side a ship is of never changes, so that as
+/// part of its kind it costs nothing.
+pub const SIDE_SHIPS: [u8; SIDES_MAX] = [5, 6];
 
 /// Bit of a ship's flags: the main engine burns.
 pub const FLAG_THRUST: u8 = 1;
@@ -47,20 +51,7 @@ const HULL_STEP: f32 = 3.25;
 /// Every kind, in the order of its number. The orders `k` of a ship's codes are those that took the fewest bits when sixty
 /// bots of mixed skill fought, at 30 and at 20 snapshots a second alike.
 pub const KINDS: &[KindSpec] = &[
-    KindSpec {
-        name: "ship",
-        motion: Motion::Moving,
-        fields: &[
-            FieldSpec::X,
-            FieldSpec::Y,
-            FieldSpec { k: 1, ..velocity("vx", 8, TICK_HZ) },
-            FieldSpec { k: 1, ..velocity("vy", 8, TICK_HZ) },
-            FieldSpec { k: 2, ..angle("heading", 7) },
-            FieldSpec { k: 3, ..plain("hull", 5, HULL_STEP) },
-            plain("flags", 4, 1.0),
-            plain("owner", OWNER_BITS, 1.0),
-        ],
-    },
+    KindSpec { name: "ship", motion: Motion::Moving, fields: SHIP_FIELDS },
     KindSpec {
         name: "shot",
         motion: Motion::Still,
@@ -87,6 +78,19 @@ pub const KINDS: &[KindSpec] = &[
             plain("owner", OWNER_BITS, 1.0),
         ],
     },
+    KindSpec { name: "ship of the first side", motion: Motion::Moving, fields: SHIP_FIELDS },
+    KindSpec { name: "ship of the second side", motion: Motion::Moving, fields: SHIP_FIELDS },
+];
+
+const SHIP_FIELDS: &[FieldSpec] = &[
+    FieldSpec::X,
+    FieldSpec::Y,
+    FieldSpec { k: 1, ..velocity("vx", 8, TICK_HZ) },
+    FieldSpec { k: 1, ..velocity("vy", 8, TICK_HZ) },
+    FieldSpec { k: 2, ..angle("heading", 7) },
+    FieldSpec { k: 3, ..plain("hull", 5, HULL_STEP) },
+    plain("flags", 4, 1.0),
+    plain("owner", OWNER_BITS, 1.0),
 ];
 
 const _: () = crate::replication::fields::check_kinds(KINDS);
@@ -94,6 +98,24 @@ const _: () = crate::replication::fields::check_kinds(KINDS);
 /// Velocity of a shot, in steps of 4 units/s: never used for linear prediction, so its step is the game's choice.
 const fn shot_velocity(name: &'static str) -> FieldSpec {
     FieldSpec { name, role: Role::Signed, bits: 10, step: 4.0, k: 8 }
+}
+
+/// The kind of a ship of a side, or of none.
+#[must_use]
+pub fn ship_of(side: Option<u8>) -> u8 {
+    side.map_or(SHIP, |side| SIDE_SHIPS[usize::from(side)])
+}
+
+/// Whether a kind is one of the ships.
+#[must_use]
+pub fn is_ship(kind: u8) -> bool {
+    kind == SHIP || SIDE_SHIPS.contains(&kind)
+}
+
+/// The side that a kind of ship fights for; `None` for itself, and for what is no ship.
+#[must_use]
+pub fn side_of(kind: u8) -> Option<u8> {
+    SIDE_SHIPS.iter().position(|of| *of == kind).map(|side| side as u8)
 }
 
 /// The table of a kind.

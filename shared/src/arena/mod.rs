@@ -9,6 +9,7 @@
 //! | [`border`] | the edge of the arena, which follows the population |
 //! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other things in the arena |
 //! | `step` | the order of a tick; `combat` and `rail` who is hit, `stock` what lies about, `grid` who is near |
+//! | `modes` | what sides and rounds add to it: teams and duels |
 //! | [`event`] | what happens once |
 //! | [`fields`] | the kinds and the bits they take on the wire |
 //! | [`sight`] | what a client sees, typed |
@@ -24,6 +25,7 @@ pub mod event;
 pub mod fields;
 mod grid;
 pub mod input;
+mod modes;
 mod own_state;
 pub mod pickup;
 mod rail;
@@ -42,9 +44,13 @@ mod tests;
 use fastrand::Rng;
 use glam::Vec2;
 
-use crate::game::{EntityId, Game, Happening, Ids, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing};
+use crate::game::{
+    Bout, Deed, EntityId, Game, Happening, Ids, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing,
+};
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
+use crate::protocol::contest::SIDES_MAX;
+use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
 use crate::time::Tick;
@@ -60,11 +66,14 @@ pub use shot::Shot;
 pub use sight::{ShipSight, Sight};
 
 use grid::Grid;
+use modes::Referee;
 use rock::RockField;
 
 /// How an arena is furnished.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArenaConfig {
+    /// The rules on top of the game.
+    pub mode: Mode,
     /// Rocks per million square units, 0..=10: four or five in a view by default.
     pub rock_density: f32,
     /// Pickups per player, 0..=2.
@@ -73,7 +82,7 @@ pub struct ArenaConfig {
 
 impl Default for ArenaConfig {
     fn default() -> Self {
-        ArenaConfig { rock_density: 2.0, pickups_per_player: 0.4 }
+        ArenaConfig { mode: Mode::Arena, rock_density: 2.0, pickups_per_player: 0.4 }
     }
 }
 
@@ -85,6 +94,8 @@ pub struct Arena {
     tick: Tick,
     ids: Ids,
     border: Border,
+    /// Judges the match; none where there are no rounds.
+    referee: Option<Referee>,
     /// By player; `None` where nobody sits.
     seats: Vec<Option<Seat>>,
     population: usize,
@@ -142,13 +153,22 @@ impl Game for Arena {
     type Event = ArenaEvent;
     type Around = Around;
 
+    fn config(mode: Mode) -> ArenaConfig {
+        modes::ground::furniture(mode)
+    }
+
+    fn seats_max(mode: Mode) -> u16 {
+        if mode == Mode::Duel { SIDES_MAX as u16 } else { rules::PLAYERS_MAX }
+    }
+
     fn new(config: &ArenaConfig, seed: u64) -> Self {
         let mut arena = Arena {
             config: config.clone(),
             rng: Rng::with_seed(seed),
             tick: Tick(0),
             ids: Ids::new(),
-            border: Border::resting(0),
+            border: Border::resting(modes::ground::radius(config.mode), 0),
+            referee: Referee::of(config.mode),
             seats: Vec::new(),
             population: 0,
             shots: Vec::new(),
@@ -172,14 +192,17 @@ impl Game for Arena {
             self.seats.resize_with(index + 1, || None);
         }
         assert!(self.seats[index].is_none(), "player {player} sits already");
-        self.seats[index] =
-            Some(Seat { own: Own::ashore(player, self.border), input: ArenaInput::default(), launched: Tick(0) });
+        let own = Own { side: self.enlist(), ..Own::ashore(player, self.border) };
+        self.seats[index] = Some(Seat { own, input: ArenaInput::default(), launched: Tick(0) });
         self.population += 1;
     }
 
     fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<ArenaEvent>>) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
         self.population -= 1;
+        if let Some(referee) = &mut self.referee {
+            referee.note_left(player);
+        }
         if let Some(entity) = seat.own.entity {
             self.ids.free(entity);
         }
@@ -280,6 +303,20 @@ impl Game for Arena {
         out.sort_by_key(|standing| (std::cmp::Reverse(standing.score), standing.player));
     }
 
+    fn deed(event: &ArenaEvent) -> Option<Deed> {
+        match event {
+            ArenaEvent::Felled { victim, by, cause } => {
+                let verb = if by.is_some() { cause.deed() } else { cause.fate() };
+                Some(Deed { by: *by, verb, of: *victim })
+            }
+            _ => None,
+        }
+    }
+
+    fn bout(&self) -> Option<&Bout> {
+        self.referee.as_ref().map(Referee::bout)
+    }
+
     fn hash(&self) -> u64 {
         let mut hash = WorldHash::default();
         hash.u64(u64::from(self.tick.0));
@@ -298,6 +335,9 @@ impl Game for Arena {
         self.rocks.hash(&mut hash);
         for pickup in &self.pickups {
             pickup.hash(&mut hash);
+        }
+        if let Some(referee) = &self.referee {
+            referee.hash(&mut hash);
         }
         hash.finish()
     }

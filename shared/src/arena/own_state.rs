@@ -4,7 +4,7 @@ use glam::Vec2;
 
 use super::border::Border;
 use super::fields;
-use super::rules::{CALM, CONTACT_TICKS, HULL_MAX, RAIL_COOLDOWN};
+use super::rules::{CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, RAIL_COOLDOWN};
 use super::ship::Own;
 use crate::game::{EntityId, PlayerId};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
@@ -13,7 +13,10 @@ const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;
 const ARMOUR_BITS: u32 = 13;
 /// Bits of the short timers.
 const TIMER_BITS: u32 = 7;
+/// Bits of the ticks until a round begins.
+const HELD_BITS: u32 = 8;
 const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
+const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::protocol::contest::SIDES_MAX == 2);
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
 
 /// Appends an exact private state: about 34 bytes in a fight.
@@ -30,6 +33,7 @@ pub(super) fn write(own: &Own, out: &mut BitWriter) {
     let Some(entity) = own.entity else {
         out.bits(u32::from(own.respawn), 8);
         out.bits(u32::from(own.heading), 16);
+        write_side(own, out);
         return;
     };
     out.bits(u32::from(entity.0), 16);
@@ -51,6 +55,29 @@ pub(super) fn write(own: &Own, out: &mut BitWriter) {
             out.bits(u32::from(timer), ARMOUR_BITS);
         }
     }
+    write_side(own, out);
+}
+
+/// At the end, where the padding of most states without a side has a bit to spare.
+fn write_side(own: &Own, out: &mut BitWriter) {
+    out.flag(own.side.is_some());
+    if let Some(side) = own.side {
+        out.bits(u32::from(side), 1);
+        out.flag(own.held > 0);
+        if own.held > 0 {
+            out.bits(u32::from(own.held), HELD_BITS);
+        }
+    }
+}
+
+fn read_side(own: &mut Own, bits: &mut BitReader<'_>) -> Result<(), WireError> {
+    if bits.flag()? {
+        own.side = Some(bits.bits(1)? as u8);
+        if bits.flag()? {
+            own.held = bits.bits(HELD_BITS)? as u16;
+        }
+    }
+    Ok(())
 }
 
 /// Reads what [`write`] wrote.
@@ -65,6 +92,7 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
     if !bits.flag()? {
         own.respawn = bits.bits(8)? as u16;
         own.heading = bits.bits(16)? as u16;
+        read_side(&mut own, bits)?;
         return Ok(own);
     }
     own.entity = Some(EntityId(bits.bits(16)? as u16));
@@ -84,5 +112,6 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
         }
     }
     own.calm = CALM.saturating_sub(unrest);
+    read_side(&mut own, bits)?;
     Ok(own)
 }

@@ -61,18 +61,20 @@ impl Arena {
         }
     }
 
-    /// The first ship in a beam, each where its shooter saw it at `view`. Ships that cannot be hurt now let it pass.
+    /// The first ship in a beam, each where its shooter saw it at `view`. Ships that cannot be hurt now,
+    /// and friends, let it pass.
     fn first_in_beam(&self, beam: &Beam, view: ViewTime, history: &History) -> Option<Judged> {
         let direction = beam.direction();
         let (start, end) = (beam.origin - direction * RAIL_SWAY, beam.origin + direction * (beam.length + RAIL_SWAY));
         let sway = Vec2::splat(RAIL_SWAY);
+        let friends = self.spared_by(beam.owner)?;
         let mut first: Option<Judged> = None;
         for player in self.players_within(start.min(end) - sway, start.max(end) + sway) {
             let Some(seat) = self.seat(player) else { continue };
             let own = &seat.own;
             // Who saw the seat's former ship has not seen this one.
             let can_be_hurt = own.afloat() && own.protection == 0 && view >= ViewTime::of(seat.launched);
-            if !can_be_hurt || own.player == beam.owner {
+            if !can_be_hurt || own.player == beam.owner || friends.has(own) {
                 continue;
             }
             let offset = own.position - beam.origin;

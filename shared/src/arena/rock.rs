@@ -126,6 +126,36 @@ impl RockField {
         }
     }
 
+    /// Tries to place rocks that are still owed in pairs, each opposite of its twin as seen from the origin, `tries` pairs at the most,
+    /// within a distance and where `is_clear` allows a circle: what lies before one side lies before the other.
+    pub(super) fn place_mirrored(
+        &mut self,
+        tries: u32,
+        reach: f32,
+        rng: &mut Rng,
+        ids: &mut Ids,
+        is_clear: impl Fn(Vec2, f32) -> bool,
+    ) {
+        let before = self.rocks.len();
+        for _ in 0..tries {
+            if self.owed < 2 {
+                break;
+            }
+            let radius = f32::from(rng.u16(ROCK_RADIUS.0..=ROCK_RADIUS.1));
+            let at = point_in_ring(rng, (radius + ROCK_GAP * 0.5, reach));
+            let at = Vec2::new(on_grid(at.x), on_grid(at.y));
+            if !self.has_room(at, radius + ROCK_GAP, before) || !is_clear(at, radius) {
+                continue;
+            }
+            let (Some(id), Some(twin)) = (ids.take(), ids.take()) else { break };
+            self.rocks.extend([Rock { id, at, radius }, Rock { id: twin, at: -at, radius }]);
+            self.owed -= 2;
+        }
+        self.owed = 0;
+        self.rocks.sort_by_key(|rock| rock.id);
+        self.index();
+    }
+
     /// Whether a circle is free of rocks, those behind the first `indexed` not yet being in the squares.
     fn has_room(&self, at: Vec2, radius: f32, indexed: usize) -> bool {
         let around = self.grid.within(at - Vec2::splat(radius), at + Vec2::splat(radius));

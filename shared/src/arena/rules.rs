@@ -159,6 +159,47 @@ pub const BORDER_DAMAGE: u16 = 12;
 /// Depth outside at which rocks and pickups vanish.
 pub const BORDER_DEBRIS: f32 = 300.0;
 
+// Matches.
+
+/// Ticks before a round in which ships lie at their places, may turn, and cannot fire.
+pub const COUNTDOWN: u32 = 180;
+/// Ticks between two rounds, in which nothing hurts anyone.
+pub const PAUSE: u32 = 180;
+/// What players of a team are called by. Told apart by eyes that see red and green alike.
+pub const TEAMS: [&str; 2] = ["Amber", "Azure"];
+/// Rounds of a team match: best of three.
+pub const TEAMS_ROUNDS: u8 = 3;
+/// Ticks of a round of a team match: four minutes, which only even sides need.
+pub const TEAMS_ROUND: u32 = 240 * TICK_HZ;
+/// Ticks for which the results of a team match are shown.
+pub const TEAMS_RESULTS: u32 = 10 * TICK_HZ;
+/// Points that win a round, but for those of [`TEAMS_GOAL_EACH`].
+pub const TEAMS_GOAL: u32 = 40;
+/// Points that win a round, on top for each player: the more there are, the more are sunk.
+pub const TEAMS_GOAL_EACH: u32 = 10;
+/// Points for sinking an enemy; the zone gives one a second.
+pub const TEAMS_SUNK: u32 = 2;
+/// Radius of a team match's arena for up to fifty; it grows with more.
+pub const TEAMS_RADIUS: f32 = 1700.0;
+/// Distance of a team's base from the middle, as a share of the arena's radius.
+pub const TEAMS_BASE: f32 = 0.72;
+/// Radius of a team's base, in which its ships begin.
+pub const TEAMS_BASE_RADIUS: f32 = 300.0;
+/// Radius of the zone: two ships can fight over it without meeting.
+pub const ZONE_RADIUS: u16 = 230;
+/// Ticks alone in a zone that nobody holds until it is held; in the other side's, twice that.
+pub const ZONE_FULL: u16 = 240;
+/// Rounds of a duel: best of five.
+pub const DUEL_ROUNDS: u8 = 5;
+/// Ticks of a round of a duel; then the stronger ship wins.
+pub const DUEL_ROUND: u32 = 90 * TICK_HZ;
+/// Ticks for which the results of a duel are shown.
+pub const DUEL_RESULTS: u32 = 8 * TICK_HZ;
+/// Radius of a duel's arena: each sees the other nearly always.
+pub const DUEL_RADIUS: f32 = 850.0;
+/// Distance of a duellist's place from the middle, as a share of the arena's radius.
+pub const DUEL_BASE: f32 = 0.6;
+
 const _: () = assert!(BORDER_NOTICE >= 120);
 const _: () = assert!(RADIUS_MAX + (SHOT_SPEED + SPEED_MAX) * SHOT_LIFE as f32 * DT < 32_768.0);
 // A ship's whole way and a shot's whole way in one tick lie within the reach of one look into a grid.

@@ -60,6 +60,10 @@ pub struct Own {
     pub kills: u16,
     /// Ships lost.
     pub deaths: u16,
+    /// The side it fights for, below [`SIDES_MAX`](crate::protocol::contest::SIDES_MAX); `None` where everyone is for themselves.
+    pub side: Option<u8>,
+    /// Ticks for which the ship still lies at its place before a round, up to [`super::rules::COUNTDOWN`]: it turns, and nothing else.
+    pub held: u16,
 }
 
 /// Why a ship sank.
@@ -73,6 +77,27 @@ pub enum Cause {
     Border,
     /// Another player's rail.
     Rail,
+}
+
+impl Cause {
+    /// What one ship did to another.
+    #[must_use]
+    pub fn deed(self) -> &'static str {
+        match self {
+            Cause::Rail => "speared",
+            Cause::Cannon | Cause::Rock | Cause::Border => "sank",
+        }
+    }
+
+    /// What a ship did that sank by itself.
+    #[must_use]
+    pub fn fate(self) -> &'static str {
+        match self {
+            Cause::Cannon | Cause::Rail => "went down under fire",
+            Cause::Rock => "hit a rock",
+            Cause::Border => "got lost in the void",
+        }
+    }
 }
 
 /// Why the server came to `actual` where `predicted` was expected. Only another ship moves a ship: a difference of place without
@@ -118,6 +143,8 @@ impl Own {
             score: 0,
             kills: 0,
             deaths: 0,
+            side: None,
+            held: 0,
         }
     }
 
@@ -151,7 +178,21 @@ impl Own {
         (self.position, self.velocity, self.heading) = (at, Vec2::ZERO, heading);
         (self.hull, self.shield) = (HULL_MAX, 0);
         (self.cooldown, self.rail, self.rapid, self.protection) = (0, 0, 0, PROTECTION);
-        (self.calm, self.contact, self.respawn) = (CALM, 0, 0);
+        (self.calm, self.contact, self.respawn, self.held) = (CALM, 0, 0, 0);
+    }
+
+    /// Keeps a fresh ship at its place until a round begins, which it meets as everyone else.
+    pub(super) fn hold(&mut self, ticks: u32) {
+        (self.held, self.protection) = (ticks as u16, 0);
+    }
+
+    /// Takes the ship off the water without a loss; gives its number.
+    pub(super) fn recall(&mut self) -> Option<EntityId> {
+        let entity = self.entity.take()?;
+        let deaths = self.deaths;
+        self.sink();
+        self.deaths = deaths;
+        Some(entity)
     }
 
     /// Takes `damage` units from the shield and then from the hull; gives how much the ship lost.
@@ -172,7 +213,7 @@ impl Own {
         self.entity = None;
         self.velocity = Vec2::ZERO;
         (self.hull, self.shield, self.rapid, self.protection) = (0, 0, 0, 0);
-        (self.cooldown, self.rail, self.calm, self.contact) = (0, 0, CALM, 0);
+        (self.cooldown, self.rail, self.calm, self.contact, self.held) = (0, 0, CALM, 0, 0);
         self.respawn = RESPAWN;
         self.deaths = self.deaths.saturating_add(1);
     }
@@ -190,7 +231,7 @@ impl Own {
         }
         Record::pack(
             id,
-            SHIP,
+            fields::ship_of(self.side),
             fields::spec(SHIP),
             &[
                 self.position.x,
@@ -215,6 +256,9 @@ impl Own {
         hash.u64(u64::from(self.cooldown) << 16 | u64::from(self.rail) << 8 | u64::from(self.contact));
         self.border.hash(hash);
         hash.u64(u64::from(self.score.cast_unsigned()) << 32 | u64::from(self.kills) << 16 | u64::from(self.deaths));
+        if let Some(side) = self.side {
+            hash.u64(u64::from(self.held) << 1 | u64::from(side));
+        }
     }
 }
 
@@ -231,8 +275,14 @@ pub(super) fn advance<'a>(
         own.respawn = own.respawn.saturating_sub(1);
         return None;
     }
+    if own.held > 0 {
+        own.held -= 1;
+        turn(own, input);
+        return None;
+    }
     run_timers(own);
-    steer(own, input);
+    turn(own, input);
+    burn(own, input);
     let depth = own.border.depth(own.position, tick);
     if depth > 0.0 {
         let pull = (depth * BORDER_PULL).min(BORDER_PULL_MAX);
@@ -276,12 +326,15 @@ fn run_timers(own: &mut Own) {
     }
 }
 
-/// Turns toward the pointer and burns the engines.
-fn steer(own: &mut Own, input: &ArenaInput) {
+/// Turns toward the pointer.
+fn turn(own: &mut Own, input: &ArenaInput) {
     let turn = input.aim.wrapping_sub(own.heading).cast_signed();
     let step = i32::from(turn).clamp(-i32::from(TURN), i32::from(TURN)) as i16;
     own.heading = own.heading.wrapping_add_signed(step);
+}
 
+/// Burns the engines.
+fn burn(own: &mut Own, input: &ArenaInput) {
     let nose = math::heading(own.heading_radians());
     let starboard = Vec2::new(-nose.y, nose.x);
     let mut push = Vec2::ZERO;

@@ -8,6 +8,7 @@ use super::pickup::Pickup;
 use super::rock::Rock;
 use super::shot::Shot;
 use crate::game::{EntityId, PlayerId};
+use crate::protocol::contest::Zone;
 use crate::replication::fields::{FIELDS_MAX, Record};
 
 /// A replicated thing, read by its kind.
@@ -32,6 +33,8 @@ pub struct ShipSight {
     pub id: EntityId,
     /// Whose ship it is.
     pub player: PlayerId,
+    /// The side it fights for; `None` for itself.
+    pub side: Option<u8>,
     /// World units.
     pub position: Vec2,
     /// Units per second.
@@ -49,7 +52,7 @@ impl Sight {
     #[must_use]
     pub fn of(record: &Record) -> Option<Sight> {
         Some(match record.kind {
-            fields::SHIP => Sight::Ship(ShipSight::read(record.id, &fields::unpack(record))),
+            kind if fields::is_ship(kind) => Sight::Ship(ShipSight::read(record.id, kind, &fields::unpack(record))),
             fields::SHOT => Sight::Shot(Shot::read(record)),
             fields::BEAM => Sight::Beam(Beam::read(record)),
             fields::ROCK => Sight::Rock(Rock::read(record)),
@@ -60,13 +63,14 @@ impl Sight {
 }
 
 impl ShipSight {
-    /// Reads a ship's fields in game units, as interpolation gives them.
+    /// Reads the fields of a ship of some kind in game units, as interpolation gives them.
     #[must_use]
-    pub fn read(id: EntityId, values: &[f32; FIELDS_MAX]) -> ShipSight {
+    pub fn read(id: EntityId, kind: u8, values: &[f32; FIELDS_MAX]) -> ShipSight {
         let [x, y, vx, vy, heading, hull, flags, owner, ..] = *values;
         ShipSight {
             id,
             player: PlayerId(owner as u16),
+            side: fields::side_of(kind),
             position: Vec2::new(x, y),
             velocity: Vec2::new(vx, vy),
             heading,
@@ -114,6 +118,8 @@ pub struct Scene {
     pub rocks: Vec<Rock>,
     /// Pickups.
     pub pickups: Vec<Pickup>,
+    /// The place to hold, where the match has one: what [`Client::contest`](crate::client::Client::contest) says of it.
+    pub zone: Option<Zone>,
 }
 
 impl Scene {
@@ -124,6 +130,7 @@ impl Scene {
         self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
+        self.zone = None;
     }
 
     /// Adds a thing.

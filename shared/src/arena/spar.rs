@@ -138,7 +138,7 @@ impl Sparring {
         self.arena.replicate(self.tick, &mut self.records);
         let mut past = if self.past.len() > LATE { self.past.pop_front().unwrap_or_default() } else { Vec::new() };
         past.clear();
-        past.extend(self.records.iter().filter(|(_, record)| record.kind == super::fields::SHIP));
+        past.extend(self.records.iter().filter(|(_, record)| super::fields::is_ship(record.kind)));
         self.past.push_back(past);
         self.inputs.clear();
         for (index, fighter) in self.fighters.iter_mut().enumerate() {
@@ -149,7 +149,7 @@ impl Sparring {
                 offset.x < VIEW.x * 0.5 && offset.y < VIEW.y * 0.5
             };
             self.scene.clear();
-            let others = self.records.iter().filter(|(_, record)| record.kind != super::fields::SHIP);
+            let others = self.records.iter().filter(|(_, record)| !super::fields::is_ship(record.kind));
             let late = self.past.front().into_iter().flatten();
             for sight in others.chain(late).filter(|(at, _)| in_view(*at)).filter_map(|(_, r)| Sight::of(r)) {
                 self.scene.add(sight);

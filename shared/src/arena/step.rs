@@ -2,6 +2,7 @@
 
 use super::beam::Beam;
 use super::fields::BEAM;
+use super::modes::ground;
 use super::rules::{
     BORDER_DEBRIS, CONTACT_BOUNCE, CONTACT_SOFTNESS, CONTACT_TICKS, ROCK_CLEAR, ROCK_REACH, ROCK_TRIES, SHIP_RADIUS,
 };
@@ -27,6 +28,7 @@ impl Arena {
     ) {
         self.tick = tick;
         self.follow_population(tick); // the border, and the rocks that come and go with it
+        self.referee(tick); // sides and rounds, where there are any
         self.launch_ships(tick, events);
         self.sail(tick, inputs, events); // the predicted part: every ship by itself
         self.index_ships();
@@ -38,7 +40,7 @@ impl Arena {
     }
 
     fn follow_population(&mut self, tick: Tick) {
-        if let Some(border) = self.border.follow(self.population, tick) {
+        if let Some(border) = self.border.follow(ground::radius(self.config.mode), self.population, tick) {
             self.border = border;
             self.rocks.want(self.rocks_wanted(f32::from(border.to)));
         } else if self.border.rests_at(tick) && self.border.ticks != 0 {

@@ -6,12 +6,14 @@ use std::f32::consts::PI;
 use super::event::rounded;
 use super::fields::on_grid;
 use super::input::turn_of;
+use super::modes::ground;
 use super::pickup::{Boon, Pickup};
 use super::rock::point_in_ring;
-use super::rules::{PICKUP_RADIUS, PICKUPS_MIN, RADIUS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP};
+use super::rules::{PICKUP_RADIUS, PICKUPS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP};
 use super::{Arena, ArenaEvent};
 use crate::game::{Audience, Happening};
 use crate::math;
+use crate::protocol::room::Mode;
 use crate::time::Tick;
 
 /// Places looked at for a new ship; the quietest is taken.
@@ -21,15 +23,22 @@ const PICKUP_TRIES: usize = 8;
 /// Distance to the nearest ship at which a place is as quiet as it need be: further away, the next fight is a long flight.
 const QUIET: f32 = 900.0;
 /// Share of the arena's radius within which ships and pickups appear.
-const INNER: f32 = 0.88;
+pub(super) const INNER: f32 = 0.88;
 
 const _: () = assert!(QUIET < VIEW.x);
 
 impl Arena {
     /// Puts the first rocks and pickups into an empty arena.
     pub(super) fn furnish(&mut self) {
-        self.rocks.want(self.rocks_wanted(RADIUS_MIN));
-        self.rocks.place(1000, (0.0, RADIUS_MIN), &mut self.rng, &mut self.ids, |_, _| true);
+        let (mode, radius) = (self.config.mode, ground::radius(self.config.mode));
+        self.rocks.want(self.rocks_wanted(radius));
+        match mode {
+            Mode::Arena => self.rocks.place(1000, (0.0, radius), &mut self.rng, &mut self.ids, |_, _| true),
+            Mode::Teams | Mode::Duel => {
+                let is_clear = |at, rock| ground::is_clear(mode, at, rock);
+                self.rocks.place_mirrored(1000, radius, &mut self.rng, &mut self.ids, is_clear);
+            }
+        }
         while self.pickups.len() < self.pickups_wanted() && self.add_pickup() {}
     }
 
@@ -45,28 +54,35 @@ impl Arena {
     /// Gives every player whose wait is over a new ship at a quiet place.
     pub(super) fn launch_ships(&mut self, tick: Tick, events: &mut Vec<Happening<ArenaEvent>>) {
         self.launched_at.clear();
+        let held = self.referee.as_ref().map_or(0, |referee| referee.holds_for(tick));
         for index in 0..self.seats.len() {
             if self.seats[index].as_ref().is_none_or(|seat| seat.own.afloat() || seat.own.respawn > 0) {
                 continue;
             }
+            let side = self.seats[index].as_ref().and_then(|seat| seat.own.side);
+            if self.referee.as_ref().is_some_and(|referee| !referee.launches(side)) {
+                continue;
+            }
             // With every number taken the player waits.
             let Some(id) = self.ids.take() else { return };
-            let at = self.quiet_place(tick);
+            let at = self.place_for(side, tick);
             self.launched_at.push(at);
             let Some(seat) = &mut self.seats[index] else { continue };
             seat.own.launch(id, at, turn_of(math::angle_of(-at)));
             seat.launched = tick;
+            if held > 0 {
+                seat.own.hold(held);
+            }
             let (at, player) = (rounded(at), seat.own.player);
             events.push(Happening { audience: Audience::Near(at), event: ArenaEvent::Launched { at, player } });
         }
     }
 
-    /// The best of a few random places: free of rocks, then as far from other ships as is useful.
-    fn quiet_place(&mut self, tick: Tick) -> Vec2 {
-        let mut best = (-1.0, Vec2::ZERO);
-        let radius = self.border.radius_at(tick) * INNER;
+    /// The best of a few random places in a circle: free of rocks, then as far from other ships as is useful.
+    pub(super) fn quiet_place(&mut self, middle: Vec2, radius: f32) -> Vec2 {
+        let mut best = (-1.0, middle);
         for _ in 0..LAUNCH_TRIES {
-            let at = point_in_ring(&mut self.rng, (0.0, radius));
+            let at = middle + point_in_ring(&mut self.rng, (0.0, radius));
             let nearest = self.nearest_ship(at);
             let quiet = if self.rocks.is_free(at, SHIP_RADIUS * 3.0) { nearest } else { nearest * 1.0e-6 };
             if quiet > best.0 {

@@ -23,7 +23,7 @@ struct Scene {
 
 impl Scene {
     fn new(places: &[Vec2]) -> Scene {
-        let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0 };
+        let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0, ..ArenaConfig::default() };
         let mut scene = Scene {
             arena: Arena::new(&config, 1),
             tick: Tick(0),
@@ -283,7 +283,7 @@ fn in_sight(own: &Own, at: Vec2) -> bool {
 
 #[test]
 fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
-    let config = ArenaConfig { rock_density: 9.0, pickups_per_player: 0.0 };
+    let config = ArenaConfig { rock_density: 9.0, pickups_per_player: 0.0, ..ArenaConfig::default() };
     let mut rng = Rng::with_seed(5);
     let (mut bounces, mut deaths, mut twins) = (0, 0, 0);
     for seed in 0..6 {

@@ -45,10 +45,44 @@ pub struct Contest {
     pub ends: Option<Tick>,
     /// Teams, or the two players of a duel; none where everyone is for themselves. At most [`SIDES_MAX`].
     pub sides: Vec<Side>,
-    /// The side that holds the zone.
-    pub holder: Option<u8>,
-    /// The side that won: the round in a pause, the match among the results.
+    /// The place to hold, if the mode has one.
+    pub zone: Option<Zone>,
+    /// The side that won: the round in a pause, the match among the results. None if nobody did.
     pub winner: Option<u8>,
+}
+
+/// A round place that counts for the side that holds it. Where it leans is said only when that changes its course: between, both
+/// ends know it by the tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Its middle, whole world units.
+    pub x: i16,
+    /// See `x`.
+    pub y: i16,
+    /// Its radius, whole world units.
+    pub radius: u16,
+    /// The side that holds it.
+    pub holder: Option<u8>,
+    /// Ships of both sides are in it: it leans no further, and nobody scores.
+    pub contested: bool,
+    /// How far it leans at `since`: `-full` is wholly to the first side, `full` wholly to the second.
+    pub from: i16,
+    /// Where it leans to from then on, by one a tick.
+    pub to: i16,
+    /// See `from`.
+    pub since: Tick,
+    /// How far it has to lean to a side to be held by it; it is lost again at 0.
+    pub full: u16,
+}
+
+impl Zone {
+    /// How far it leans at a tick, `-full..=full`.
+    #[must_use]
+    pub fn lean_at(&self, tick: Tick) -> i16 {
+        let (from, to) = (i32::from(self.from), i32::from(self.to));
+        let moved = tick.since(self.since).min(to.abs_diff(from)) as i32;
+        (from + (to - from).signum() * moved) as i16
+    }
 }
 
 /// A side of a match.

@@ -8,7 +8,7 @@ use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{
     decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
 };
-use broadside_shared::protocol::contest::{Contest, Side, Stage};
+use broadside_shared::protocol::contest::{Contest, Side, Stage, Zone};
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{
@@ -159,9 +159,14 @@ fn contest() -> Contest {
         tick: Tick(6_000),
         ends: Some(Tick(18_000)),
         sides: vec![side("Red", 42), side("Blue", 300)],
-        holder: Some(1),
+        zone: Some(zone()),
         winner: None,
     }
+}
+
+fn zone() -> Zone {
+    let (from, to, since, full) = (-120, 240, Tick(5_970), 240);
+    Zone { x: 0, y: -300, radius: 230, holder: Some(0), contested: false, from, to, since, full }
 }
 
 fn token() -> Token {
@@ -301,6 +306,19 @@ pub fn own_wreck() -> Own {
     }
 }
 
+/// A ship of the second side at its place, half a second before a round begins.
+fn own_held() -> Own {
+    Own {
+        entity: Some(EntityId(8)),
+        position: Vec2::new(510.0, 0.0),
+        heading: 0x8000,
+        hull: 6_000,
+        side: Some(1),
+        held: 30,
+        ..Own::ashore(PlayerId(1), Border { from: 850, to: 850, since: Tick(0), ticks: 0 })
+    }
+}
+
 fn own_bytes(own: &Own) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_own(Some(|bits: &mut BitWriter| Arena::write_own(own, bits)), &mut bytes);
@@ -341,6 +359,7 @@ pub fn goldens() -> Vec<Golden> {
     let about = "the own section of a snapshot";
     all.push(golden("own-ship", about, own_bytes(&own_ship())));
     all.push(golden("own-wreck", about, own_bytes(&own_wreck())));
+    all.push(golden("own-held", about, own_bytes(&own_held())));
     all
 }
 
@@ -371,7 +390,7 @@ fn the_checked_in_bytes_are_read_as_what_they_say() {
         assert_eq!(Arena::read_event(&mut bits), Ok(event), "{name}");
         assert_eq!(bits.finish(), Ok(()), "{name}");
     }
-    for (name, own) in [("own-ship", own_ship()), ("own-wreck", own_wreck())] {
+    for (name, own) in [("own-ship", own_ship()), ("own-wreck", own_wreck()), ("own-held", own_held())] {
         let bytes = checked_in(name);
         let mut bits = BitReader::new(&bytes);
         assert_eq!(bits.flag(), Ok(true), "{name}");

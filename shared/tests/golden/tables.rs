@@ -193,9 +193,15 @@ fn fields() -> String {
             sentence.to_owned(),
         ]
     };
-    let kinds = KINDS.iter().enumerate();
-    let all: Vec<Vec<String>> =
-        kinds.flat_map(|(number, kind)| kind.fields.iter().map(move |field| row(number, kind, field))).collect();
+    let rows_of = |(number, kind): (usize, &'static KindSpec)| {
+        // A kind with the table of an earlier one is said in one row.
+        let twin = KINDS[..number].iter().position(|other| std::ptr::eq(other.fields, kind.fields));
+        let Some(twin) = twin else { return kind.fields.iter().map(|field| row(number, kind, field)).collect() };
+        let cell = |text: &str| text.to_owned();
+        let all = format!("all as {twin} {}", KINDS[twin].name);
+        vec![vec![format!("{number} {}", kind.name), all, cell("-"), cell("-"), cell("-"), cell("-"), cell("-")]]
+    };
+    let all: Vec<Vec<String>> = KINDS.iter().enumerate().flat_map(rows_of).collect();
     rows(&["kind", "field", "in full", "range", "step", "k", "meaning"], &all)
 }
 

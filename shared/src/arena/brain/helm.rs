@@ -2,7 +2,7 @@
 
 use glam::Vec2;
 
-use super::{BERTH, Seen, foes};
+use super::{BERTH, Seen, others};
 use crate::arena::beam::Beam;
 use crate::arena::input::ArenaInput;
 use crate::arena::rules::{BORDER_NOTICE, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
@@ -56,7 +56,7 @@ pub(super) fn is_clear(seen: &Seen, point: Vec2) -> bool {
 
 /// Who fired the beam that ended close by, or the shot that will come closest, if one is coming.
 pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
-    let stranger = |beam: &&Beam| beam.owner != seen.own.player;
+    let stranger = |beam: &&Beam| beam.owner != seen.own.player && !is_friend(seen, beam.owner);
     let close = |beam: &&Beam| (beam.end() - seen.own.position).length() < SHIP_RADIUS * 4.0;
     if let Some(beam) = seen.scene.beams.iter().filter(stranger).rfind(close) {
         return Some(beam.owner);
@@ -74,9 +74,15 @@ pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
     shooter
 }
 
+/// Whether a player in view is of the own side: what they fire does no harm.
+fn is_friend(seen: &Seen, player: PlayerId) -> bool {
+    let side = seen.own.side;
+    side.is_some() && others(seen).any(|ship| ship.player == player && ship.side == side)
+}
+
 /// In how many seconds a stranger's shot is nearest, and where it is then as seen from the ship.
 fn approach(seen: &Seen, shot: &Shot) -> Option<(f32, Vec2)> {
-    if shot.owner == seen.own.player || shot.spent_at(seen.tick) {
+    if shot.owner == seen.own.player || shot.spent_at(seen.tick) || is_friend(seen, shot.owner) {
         return None;
     }
     let offset = shot.position_at(f64::from(seen.tick.0)) - seen.own.position;
@@ -112,8 +118,8 @@ fn notices(shot: &Shot, player: PlayerId, skill: f32) -> bool {
 /// Not into other ships.
 fn apart(seen: &Seen) -> Vec2 {
     let mut push = Vec2::ZERO;
-    for foe in foes(seen) {
-        let offset = seen.own.position - foe.position;
+    for other in others(seen) {
+        let offset = seen.own.position - other.position;
         let distance = offset.length();
         if distance < 90.0 {
             push += offset.normalize_or_zero() * ((90.0 - distance) * 4.0);

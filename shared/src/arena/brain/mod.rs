@@ -77,6 +77,8 @@ enum Plan {
     Fetch(EntityId, Vec2),
     /// Get away from this player.
     Flee(PlayerId),
+    /// Be in the zone, at this place, and shoot at who comes near.
+    Hold(Vec2),
     /// See what is over there.
     Roam(Vec2),
 }
@@ -138,6 +140,7 @@ impl Brain {
         match self.plan {
             Plan::Fight(player) | Plan::Flee(player) => ship_of(seen, player).is_none(),
             Plan::Fetch(id, _) => seen.scene.pickups.iter().all(|pickup| pickup.id != id),
+            Plan::Hold(_) => seen.scene.zone.is_none(),
             Plan::Roam(to) => (to - seen.own.position).length() < 120.0 || foes(seen).next().is_some(),
         }
     }
@@ -151,12 +154,14 @@ impl Brain {
         let pickup = self.best_pickup(seen, weak);
         let pace = 0.35 + 0.6 * self.rng.f32() + 0.5 * (1.0 - self.temper.skill);
         self.plan_until = seen.tick.after(ticks_of(pace));
+        let zone = self.zone_to_hold(seen, foe.as_ref());
         self.threat = None; // old grudges fade
-        self.plan = match (foe, pickup) {
-            (_, Some(pickup)) => pickup,
-            (Some(foe), None) if weak && self.flees_from(seen, &foe) => Plan::Flee(foe.player),
-            (Some(foe), None) => Plan::Fight(foe.player),
-            (None, None) => self.wander(seen),
+        self.plan = match (pickup, zone, foe) {
+            (Some(pickup), ..) => pickup,
+            (None, _, Some(foe)) if weak && self.flees_from(seen, &foe) => Plan::Flee(foe.player),
+            (None, Some(place), _) => Plan::Hold(place),
+            (None, None, Some(foe)) => Plan::Fight(foe.player),
+            (None, None, None) => self.wander(seen),
         };
     }
 
@@ -208,6 +213,24 @@ impl Brain {
         best.map(|(_, plan)| plan)
     }
 
+    /// Where to be in the zone, if there is one that needs this ship: the other side's or nobody's, or one with an enemy at it; once
+    /// it is held, only the patient stay. Who is being shot at from close by has other things to do.
+    fn zone_to_hold(&mut self, seen: &Seen, foe: Option<&ShipSight>) -> Option<Vec2> {
+        let (zone, side) = (seen.scene.zone?, seen.own.side?);
+        let (middle, radius) = (Vec2::new(f32::from(zone.x), f32::from(zone.y)), f32::from(zone.radius));
+        let distance = (middle - seen.own.position).length();
+        let wanted = zone.holder != Some(side) || zone.contested || self.temper.patience > 1.3;
+        let pressed = foe.is_some_and(|foe| {
+            let near = (foe.position - seen.own.position).length() < 380.0;
+            near && distance > radius && self.threat == Some(foe.player)
+        });
+        if !wanted || pressed {
+            return None;
+        }
+        let angle = self.rng.f32() * std::f32::consts::TAU;
+        Some(middle + math::heading(angle) * (radius * 0.75 * self.rng.f32()))
+    }
+
     /// Whether a weak ship runs: not from one that is weaker still, nor from one it cannot outrun the shots of.
     fn flees_from(&self, seen: &Seen, foe: &ShipSight) -> bool {
         let distance = (foe.position - seen.own.position).length();
@@ -254,6 +277,8 @@ impl Brain {
     fn target<'a>(&self, seen: &Seen<'a>) -> Option<&'a ShipSight> {
         match self.plan {
             Plan::Fight(player) => ship_of(seen, player),
+            // Whoever is in reach of the guns, while it moves about in the zone.
+            Plan::Hold(_) => nearest_foe(seen).filter(|foe| (foe.position - seen.own.position).length() < 820.0),
             Plan::Fetch(_, at) => {
                 let far = (at - seen.own.position).length() > 350.0;
                 let reach = if far { 260.0 } else { 480.0 };
@@ -283,6 +308,11 @@ impl Brain {
                 // Arrive with less sideways drift: what is not toward the goal is braked by asking for what is.
                 offset.normalize_or_zero() * 430.0
             }
+            Plan::Hold(at) => {
+                let offset = at - own.position;
+                let around = Vec2::new(-offset.y, offset.x).normalize_or_zero() * (90.0 * self.side);
+                (offset * 1.4 + around).clamp_length_max(430.0)
+            }
             Plan::Flee(player) => {
                 let Some(foe) = ship_of(seen, player) else { return Vec2::ZERO };
                 let away = (own.position - foe.position).normalize_or_zero();
@@ -293,10 +323,16 @@ impl Brain {
     }
 }
 
-/// The other ships.
-fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
+/// The other ships, friends among them.
+fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
     let own = seen.own.player;
     seen.scene.ships.iter().filter(move |ship| ship.player != own)
+}
+
+/// The ships to fight: of a side, those of the other.
+fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
+    let side = seen.own.side;
+    others(seen).filter(move |ship| side.is_none() || ship.side != side)
 }
 
 fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipSight> {

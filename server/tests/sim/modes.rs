@@ -1,0 +1,90 @@
+//! Teams and duels through the whole system: brains that fight matches over lines that are no good.
+
+use broadside_shared::arena::Arena;
+use broadside_shared::game::Interference;
+use broadside_shared::link::LinkProfile;
+use broadside_shared::protocol::contest::{Contest, Stage};
+use broadside_shared::protocol::room::Mode;
+
+use crate::feel::Pilots;
+use crate::harness::Sim;
+
+/// A match of a mode between so many brains over a line.
+struct Match {
+    sim: Sim<Arena>,
+    pilots: Pilots,
+    /// Every stage in turn, with its round and what it said first.
+    stages: Vec<Contest>,
+}
+
+impl Match {
+    fn new(mode: Mode, players: usize, line: &str, seed: u64) -> Match {
+        let mut sim = Sim::<Arena>::of_mode(mode, seed, 2);
+        let line = LinkProfile::named(line).expect("a known line");
+        (0..players).for_each(|_| {
+            sim.connect(&line);
+        });
+        Match { sim, pilots: Pilots::new(seed, players), stages: Vec::new() }
+    }
+
+    fn run(&mut self, seconds: f64) {
+        let (pilots, stages) = (&mut self.pilots, &mut self.stages);
+        self.sim.run_watching(seconds, &mut |index, client| pilots.decide(index, client), &mut |sim| {
+            // As the first client is told.
+            let Some(contest) = sim.clients[0].client.contest() else { return };
+            let last = stages.last().map(|last: &Contest| (last.stage, last.round));
+            if last != Some((contest.stage, contest.round)) {
+                stages.push(contest.clone());
+            }
+        });
+    }
+
+    /// Corrections of all clients for a cause.
+    fn corrections(&self, cause: Interference) -> u64 {
+        self.sim.clients.iter().map(|c| c.client.stats().corrections[cause as usize]).sum()
+    }
+
+    fn results(&self) -> impl Iterator<Item = &Contest> {
+        self.stages.iter().filter(|contest| contest.stage == Stage::Results)
+    }
+}
+
+#[test]
+fn duels_between_brains_are_decided_again_and_again_and_every_correction_has_a_cause() {
+    for (line, seed) in [("cable", 3), ("4g", 4), ("jittery", 5)] {
+        let mut duel = Match::new(Mode::Duel, 2, line, seed);
+        duel.run(240.0);
+        let told: Vec<_> = duel.stages.iter().map(|c| (c.stage, c.round, c.winner)).collect();
+        assert!(duel.results().count() >= 1, "{line}: {told:?}");
+        let first = duel.results().next().expect("just counted");
+        let mut names: Vec<&str> = first.sides.iter().map(|side| side.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["sim 0", "sim 1"], "{line}");
+        if let Some(winner) = first.winner {
+            assert!(first.sides[usize::from(winner)].rounds > first.sides[usize::from(1 - winner)].rounds);
+        }
+        assert_eq!(duel.corrections(Interference::Unknown), 0, "{line}: {told:?}");
+        for c in &duel.sim.clients {
+            let contest = c.client.contest().expect("everyone is told");
+            assert!(c.client.own().is_some_and(|own| own.side.is_some()));
+            let newest = duel.sim.room.contest().expect("a duel has rounds");
+            assert!(newest.tick.since(contest.tick) <= 90, "{line}: told in time");
+        }
+    }
+}
+
+#[test]
+fn teams_of_brains_hold_the_zone_and_score_and_every_correction_has_a_cause() {
+    for (line, seed) in [("cable", 7), ("4g", 8)] {
+        let mut teams = Match::new(Mode::Teams, 8, line, seed);
+        teams.run(420.0);
+        let told: Vec<_> = teams.stages.iter().map(|c| (c.stage, c.round, c.winner)).collect();
+        let newest = teams.sim.room.contest().expect("teams have rounds");
+        assert_eq!(newest.sides.iter().map(|side| side.players).collect::<Vec<_>>(), [4, 4]);
+        let scored: u32 = newest.sides.iter().map(|side| side.score).sum();
+        let rounds: u8 = newest.sides.iter().map(|side| side.rounds).sum();
+        assert!(scored > 20 || rounds > 0, "{line}: {newest:?}");
+        assert!(told.len() >= 3, "{line}: {told:?}");
+        assert_eq!(teams.corrections(Interference::Unknown), 0, "{line}: {told:?}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The ground a match is played on: how large it is, where its rocks lie, where ships begin.
+
+use glam::Vec2;
+
+use super::super::rules::{
+    DUEL_BASE, DUEL_RADIUS, RADIUS_MIN, ROCK_CLEAR, SHIP_RADIUS, TEAMS_BASE, TEAMS_BASE_RADIUS, TEAMS_RADIUS,
+    ZONE_RADIUS,
+};
+use super::super::{Arena, ArenaConfig};
+use super::Referee;
+use crate::math;
+use crate::protocol::contest::Stage;
+use crate::protocol::room::Mode;
+use crate::time::Tick;
+
+/// Directions looked at for the places of a duel.
+const AXIS_TRIES: usize = 24;
+
+/// Radius of a mode's arena with few players, world units.
+pub(in crate::arena) fn radius(mode: Mode) -> f32 {
+    match mode {
+        Mode::Arena => RADIUS_MIN,
+        Mode::Teams => TEAMS_RADIUS,
+        Mode::Duel => DUEL_RADIUS,
+    }
+}
+
+/// How the arena of a mode is furnished: a duel is decided by the two alone.
+pub(in crate::arena) fn furniture(mode: Mode) -> ArenaConfig {
+    let open = ArenaConfig { mode, ..ArenaConfig::default() };
+    match mode {
+        Mode::Arena | Mode::Teams => open,
+        Mode::Duel => ArenaConfig { rock_density: 4.0, pickups_per_player: 0.0, ..open },
+    }
+}
+
+/// Whether a rock may lie here: not in the zone, and not where ships begin.
+pub(in crate::arena) fn is_clear(mode: Mode, at: Vec2, rock: f32) -> bool {
+    let apart = |from: Vec2, distance: f32| (at - from).length() > distance + rock + SHIP_RADIUS * 2.0;
+    match mode {
+        Mode::Arena => true,
+        Mode::Teams => {
+            let base = Vec2::X * (TEAMS_RADIUS * TEAMS_BASE);
+            let bases = apart(base, TEAMS_BASE_RADIUS) && apart(-base, TEAMS_BASE_RADIUS);
+            bases && apart(Vec2::ZERO, f32::from(ZONE_RADIUS) + SHIP_RADIUS)
+        }
+        Mode::Duel => apart(Vec2::ZERO, ROCK_CLEAR * 0.25),
+    }
+}
+
+impl Referee {
+    /// Where ships of a side begin: a circle, of which a duel has only the middle. `None` for anywhere.
+    fn base_of(&self, side: u8, radius: f32) -> Option<(Vec2, f32)> {
+        let toward = if side == 0 { -self.axis } else { self.axis };
+        match self.mode {
+            Mode::Arena => None,
+            Mode::Teams => Some((toward * (radius * TEAMS_BASE), TEAMS_BASE_RADIUS)),
+            Mode::Duel if self.bout.stage == Stage::Waiting => None,
+            Mode::Duel => Some((toward * (radius * DUEL_BASE), 0.0)),
+        }
+    }
+}
+
+impl Arena {
+    /// Where the next ship of a side begins at `tick`.
+    pub(in crate::arena) fn place_for(&mut self, side: Option<u8>, tick: Tick) -> Vec2 {
+        let radius = self.border.radius_at(tick);
+        let base = side.and_then(|side| self.referee.as_ref()?.base_of(side, radius));
+        match base {
+            None => self.quiet_place(Vec2::ZERO, radius * super::super::stock::INNER),
+            Some((at, 0.0)) => at,
+            Some((at, reach)) => self.quiet_place(at, reach),
+        }
+    }
+
+    /// Teams keep their ends of the arena; a duel is along another line in each round, both ends of it free of rocks.
+    pub(super) fn choose_axis(&mut self, referee: &Referee) -> Vec2 {
+        if referee.mode != Mode::Duel {
+            return Vec2::X;
+        }
+        let radius = self.border.radius_at(self.tick) * DUEL_BASE;
+        let mut axis = Vec2::X;
+        for _ in 0..AXIS_TRIES {
+            axis = math::heading(self.rng.f32() * std::f32::consts::TAU);
+            // What lies at one end lies at the other.
+            if self.rocks.is_free(axis * radius, SHIP_RADIUS * 3.0) {
+                break;
+            }
+        }
+        axis
+    }
+}

@@ -1,0 +1,152 @@
+//! Sides: who fights for which.
+
+use glam::Vec2;
+
+use super::super::{Arena, Own, Seat};
+use super::Referee;
+use crate::game::{PlayerId, Who};
+use crate::protocol::contest::{SIDES_MAX, Stage};
+use crate::protocol::room::Mode;
+
+impl Referee {
+    /// The side for a player who comes: of a team match the smaller, then the one that is behind; of a duel the free one, if there
+    /// is one.
+    pub(in crate::arena) fn side_for_newcomer(&self) -> Option<u8> {
+        let sides = &self.bout.sides;
+        match self.mode {
+            Mode::Arena => None,
+            Mode::Teams => {
+                let standing = |side: usize| (sides[side].players, sides[side].rounds, sides[side].score);
+                Some(if standing(1) < standing(0) { 1 } else { 0 })
+            }
+            Mode::Duel => (0..SIDES_MAX).find(|side| sides[*side].players == 0).map(|side| side as u8),
+        }
+    }
+
+    /// Whether a match can begin.
+    pub(super) fn can_begin(&self) -> bool {
+        let players = self.bout.sides.map(|side| side.players);
+        match self.mode {
+            Mode::Arena => false,
+            // They are balanced before it begins.
+            Mode::Teams => players.iter().sum::<u16>() >= SIDES_MAX as u16,
+            Mode::Duel => players.iter().all(|players| *players > 0),
+        }
+    }
+
+    /// A side that nobody fights for.
+    pub(super) fn deserted(&self) -> Option<u8> {
+        self.bout.sides.iter().position(|side| side.players == 0).map(|side| side as u8)
+    }
+
+    /// Whether a player of this side gets a ship now: not who looks on, and in a duel not before the next round.
+    pub(in crate::arena) fn launches(&self, side: Option<u8>) -> bool {
+        let over = matches!(self.bout.stage, Stage::Pause | Stage::Results);
+        side.is_some() && !(self.mode == Mode::Duel && over)
+    }
+}
+
+/// Those whom a player's shots and beams pass: the ships of a side, or none.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::arena) struct Friends(Option<u8>);
+
+impl Friends {
+    /// Whether a ship is one of them.
+    pub(in crate::arena) fn has(self, own: &Own) -> bool {
+        self.0.is_some() && own.side == self.0
+    }
+}
+
+impl Arena {
+    /// Whom a player's shots and beams pass; `None` for everyone, between the rounds.
+    pub(in crate::arena) fn spared_by(&self, player: PlayerId) -> Option<Friends> {
+        match &self.referee {
+            None => Some(Friends(None)),
+            Some(referee) if referee.is_live() => Some(Friends(self.side_of(player))),
+            Some(_) => None,
+        }
+    }
+
+    /// The side of a player's ship, or of their next one.
+    pub(in crate::arena) fn side_of(&self, player: PlayerId) -> Option<u8> {
+        self.seat(player)?.own.side
+    }
+
+    /// Counts a player who just took a seat, and gives their side.
+    pub(in crate::arena) fn enlist(&mut self) -> Option<u8> {
+        let mut referee = self.referee.take()?;
+        self.count_players(&mut referee);
+        let side = referee.side_for_newcomer();
+        self.referee = Some(referee);
+        side
+    }
+
+    pub(super) fn count_players(&self, referee: &mut Referee) {
+        // Of who left during the results, the name stays until they are over.
+        let settled = !matches!(referee.bout.stage, Stage::Waiting | Stage::Open);
+        for side in &mut referee.bout.sides {
+            side.players = 0;
+            if let Who::Player(player) = &mut side.who
+                && !settled
+            {
+                *player = None;
+            }
+        }
+        for own in self.seats().map(|seat| &seat.own) {
+            let Some(side) = own.side else { continue };
+            let side = &mut referee.bout.sides[usize::from(side)];
+            side.players += 1;
+            if let Who::Player(player) = &mut side.who
+                && !settled
+            {
+                *player = Some(own.player);
+            }
+        }
+    }
+
+    /// Evens out the sides of a team match before it begins: who sits furthest back changes over.
+    pub(super) fn balance(&mut self, referee: &Referee) {
+        if referee.mode != Mode::Teams {
+            return;
+        }
+        let players = referee.bout.sides.map(|side| side.players);
+        let larger = if players[0] > players[1] { 0 } else { 1 };
+        let surplus = usize::from(players[0].abs_diff(players[1]) / 2);
+        let of_larger = |seat: &&mut Seat| seat.own.side == Some(larger);
+        for seat in self.seats.iter_mut().flatten().rev().filter(of_larger).take(surplus) {
+            seat.own.side = Some(1 - larger);
+        }
+    }
+
+    /// Takes every ship, shot and beam off the water.
+    pub(super) fn clear_water(&mut self) {
+        for seat in self.seats.iter_mut().flatten() {
+            if let Some(entity) = seat.own.recall() {
+                self.ids.free(entity);
+            }
+            seat.own.respawn = 0;
+        }
+        for id in self.shots.drain(..).map(|shot| shot.id).chain(self.beams.drain(..).map(|beam| beam.id)) {
+            self.ids.free(id);
+        }
+    }
+
+    /// Which sides have a ship within a circle.
+    pub(super) fn sides_within(&self, middle: Vec2, radius: f32) -> [bool; SIDES_MAX] {
+        let mut present = [false; SIDES_MAX];
+        for own in self.seats().map(|seat| &seat.own).filter(|own| own.afloat()) {
+            if let Some(side) = own.side
+                && (own.position - middle).length_squared() < radius * radius
+            {
+                present[usize::from(side)] = true;
+            }
+        }
+        present
+    }
+
+    /// Hull and shield of the ships of a side.
+    pub(super) fn armour_of(&self, side: u8) -> u32 {
+        let own = self.seats().map(|seat| &seat.own).filter(|own| own.side == Some(side));
+        own.map(|own| u32::from(own.hull) + u32::from(own.shield)).sum()
+    }
+}

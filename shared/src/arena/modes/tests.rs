@@ -1,0 +1,311 @@
+//! Scenes of matches: small worlds, stated outcomes.
+
+use glam::Vec2;
+
+use super::super::rules::{
+    COUNTDOWN, DUEL_RESULTS, DUEL_ROUND, DUEL_ROUNDS, HULL_MAX, PAUSE, RAIL_DAMAGE, SHOT_DAMAGE, TEAMS_RESULTS,
+    TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
+};
+use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Own, fields};
+use crate::game::{Bout, Game, Happening, PlayerId, PlayerInput, Who};
+use crate::history::{History, ViewTime};
+use crate::protocol::contest::Stage;
+use crate::protocol::room::Mode;
+use crate::time::Tick;
+
+/// A match whose players do as the scene says.
+struct Scene {
+    arena: Arena,
+    tick: Tick,
+    history: History,
+    inputs: Vec<PlayerInput<ArenaInput>>,
+    events: Vec<Happening<ArenaEvent>>,
+}
+
+impl Scene {
+    fn new(mode: Mode, players: u16) -> Scene {
+        let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0, ..Arena::config(mode) };
+        let mut scene = Scene {
+            arena: Arena::new(&config, 7),
+            tick: Tick(0),
+            history: History::default(),
+            inputs: Vec::new(),
+            events: Vec::new(),
+        };
+        (0..players).for_each(|player| scene.join(player));
+        scene
+    }
+
+    fn join(&mut self, player: u16) {
+        let player = PlayerId(player);
+        self.arena.join(player, self.tick.after(1), &mut self.events);
+        let input = PlayerInput { player, input: ArenaInput::default(), view: ViewTime::default() };
+        let at = self.inputs.partition_point(|input| input.player < player);
+        self.inputs.insert(at, input);
+    }
+
+    fn leave(&mut self, player: u16) {
+        self.arena.leave(PlayerId(player), self.tick.after(1), &mut self.events);
+        self.inputs.retain(|input| input.player.0 != player);
+    }
+
+    fn run(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            self.tick = self.tick.after(1);
+            for input in &mut self.inputs {
+                input.view = ViewTime::of(self.tick.before(1));
+            }
+            self.arena.step(self.tick, &self.inputs, &self.history, &mut self.events);
+            self.history.record(self.tick, |poses| self.arena.poses(poses));
+        }
+    }
+
+    fn bout(&self) -> Bout {
+        *self.arena.bout().expect("a mode with rounds")
+    }
+
+    fn own(&mut self, player: u16) -> &mut Own {
+        &mut self.arena.seat_mut(PlayerId(player)).expect("the scene seats its players").own
+    }
+
+    fn press(&mut self, player: u16, buttons: u8) {
+        let input = self.inputs.iter_mut().find(|input| input.player.0 == player);
+        input.expect("the scene seats its players").input = ArenaInput { aim: 0, buttons };
+    }
+
+    /// Puts a ship somewhere, with its nose to the right.
+    fn put(&mut self, player: u16, x: f32, y: f32) {
+        let own = self.own(player);
+        (own.position, own.velocity, own.heading, own.protection) = (Vec2::new(x, y), Vec2::ZERO, 0, 0);
+    }
+
+    /// Runs until a stage begins.
+    fn until(&mut self, stage: Stage) {
+        for _ in 0..TEAMS_ROUND + 10 {
+            if self.bout().stage == stage {
+                return;
+            }
+            self.run(1);
+        }
+        panic!("{stage:?} does not come: {:?}", self.bout());
+    }
+
+    /// Sinks a player's ship by another's shot.
+    fn sink(&mut self, victim: u16, by: u16) {
+        self.put(by, -300.0, 0.0);
+        self.put(victim, -200.0, 0.0);
+        self.own(victim).hull = 1;
+        self.press(by, ArenaInput::FIRE);
+        for _ in 0..30 {
+            self.run(1);
+            if !self.own(victim).afloat() {
+                break;
+            }
+        }
+        self.press(by, 0);
+        assert!(!self.own(victim).afloat(), "{:?}", self.bout());
+    }
+
+    /// How many play for each side.
+    fn sides(&self) -> [usize; 2] {
+        [0, 1].map(|side| self.arena.seats().filter(|seat| seat.own.side == Some(side)).count())
+    }
+}
+
+#[test]
+fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again() {
+    let mut scene = Scene::new(Mode::Duel, 1);
+    scene.run(200);
+    assert_eq!(scene.bout().stage, Stage::Waiting);
+    assert!(scene.own(0).afloat(), "who waits may fly about");
+    scene.join(1);
+    scene.run(1);
+    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
+    let who = [0, 1].map(|player| Who::Player(Some(PlayerId(player))));
+    assert_eq!(scene.bout().sides.map(|side| side.who), who);
+    // One wins two, the other two, and the last decides.
+    for (round, winner) in [(1, 0), (2, 1), (3, 1), (4, 0), (5, 1)] {
+        scene.until(Stage::Countdown);
+        assert_eq!(scene.bout().round, round);
+        scene.until(Stage::Playing);
+        scene.sink(1 - winner, winner);
+        scene.run(1);
+        assert_eq!(scene.bout().winner, Some(winner as u8));
+        let stage = if round == u16::from(DUEL_ROUNDS) as u8 { Stage::Results } else { Stage::Pause };
+        assert_eq!(scene.bout().stage, stage, "round {round}");
+        assert!(scene.own(winner).afloat());
+        scene.run(PAUSE - 2);
+        assert!(!scene.own(1 - winner).afloat(), "no new ship before the next round");
+    }
+    assert_eq!(scene.bout().sides.map(|side| side.rounds), [2, 3]);
+    scene.run(DUEL_RESULTS);
+    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
+    assert_eq!(scene.bout().sides.map(|side| (side.rounds, side.score)), [(0, 0); 2]);
+    assert_eq!((scene.own(0).score, scene.own(1).kills), (0, 0), "scores begin anew");
+}
+
+#[test]
+fn a_round_begins_with_both_opposite_each_other_whole_held_and_silent() {
+    let mut scene = Scene::new(Mode::Duel, 2);
+    scene.run(1);
+    let (one, other) = (scene.own(0).clone(), scene.own(1).clone());
+    assert_eq!(one.position, -other.position);
+    assert!(one.position.length() > 300.0 && [&one, &other].iter().all(|own| own.hull == HULL_MAX));
+    (0..2).for_each(|player| scene.press(player, ArenaInput::FIRE | ArenaInput::RAIL | ArenaInput::THRUST));
+    scene.run(COUNTDOWN - 1);
+    assert_eq!((scene.own(0).position, scene.own(0).held), (one.position, 0));
+    assert_ne!(scene.own(0).heading, one.heading, "it may take aim");
+    assert!(scene.arena.shots.is_empty() && scene.arena.beams.is_empty());
+    scene.run(1);
+    assert_eq!(scene.bout().stage, Stage::Playing);
+    assert_ne!(scene.own(0).position, one.position);
+    assert_eq!((scene.arena.shots.len(), scene.arena.beams.len()), (2, 2));
+}
+
+#[test]
+fn a_duel_without_a_sinking_goes_to_the_stronger_ship_and_between_equals_to_none() {
+    let mut scene = Scene::new(Mode::Duel, 2);
+    scene.until(Stage::Playing);
+    scene.run(DUEL_ROUND - 300);
+    (scene.own(1).hull, scene.own(1).calm) = (HULL_MAX - 600, 0);
+    scene.until(Stage::Pause);
+    assert_eq!((scene.bout().winner, scene.bout().sides[0].rounds), (Some(0), 1));
+    scene.until(Stage::Playing);
+    scene.until(Stage::Pause);
+    assert_eq!((scene.bout().winner, scene.bout().round), (None, 2));
+}
+
+#[test]
+fn who_leaves_a_duel_has_lost_it_and_the_next_opponent_begins_another() {
+    let mut scene = Scene::new(Mode::Duel, 2);
+    scene.until(Stage::Playing);
+    scene.sink(1, 0);
+    scene.leave(0);
+    scene.run(1);
+    assert_eq!((scene.bout().stage, scene.bout().winner), (Stage::Results, Some(1)));
+    assert_eq!(scene.bout().sides[0].who, Who::Player(None));
+    scene.join(0);
+    assert_eq!(scene.own(0).side, Some(0));
+    scene.run(5);
+    assert_eq!(scene.bout().sides[0].who, Who::Player(None), "the results are about who left");
+    scene.run(DUEL_RESULTS);
+    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
+    assert_eq!(scene.bout().sides[0].who, Who::Player(Some(PlayerId(0))));
+    scene.leave(1);
+    scene.run(DUEL_RESULTS + 2);
+    assert_eq!(scene.bout().stage, Stage::Waiting);
+}
+
+#[test]
+fn a_third_in_a_duel_looks_on() {
+    let mut scene = Scene::new(Mode::Duel, 3);
+    scene.run(COUNTDOWN * 2);
+    assert_eq!((scene.own(2).side, scene.own(2).afloat()), (None, false));
+    assert_eq!(scene.bout().stage, Stage::Playing);
+}
+
+#[test]
+fn teams_fill_evenly_and_are_evened_out_only_before_a_match() {
+    let mut scene = Scene::new(Mode::Teams, 8);
+    assert_eq!(scene.sides(), [4, 4]);
+    scene.until(Stage::Playing);
+    scene.arena.referee.as_mut().expect("teams have one").bout.sides[0].score = 5;
+    scene.join(8);
+    assert_eq!(scene.own(8).side, Some(1), "to the one that is behind");
+    [0, 2, 4].into_iter().for_each(|player| scene.leave(player));
+    scene.run(10);
+    assert_eq!(scene.sides(), [1, 5], "not while they play");
+    scene.leave(6);
+    scene.run(1);
+    assert_eq!((scene.bout().stage, scene.bout().winner), (Stage::Results, Some(1)), "a side without players has lost");
+    scene.run(TEAMS_RESULTS);
+    assert_eq!(scene.bout().stage, Stage::Countdown);
+    let mut sides = scene.sides();
+    sides.sort_unstable();
+    assert_eq!(sides, [2, 3]);
+    for own in scene.arena.seats().map(|seat| &seat.own) {
+        let own_end = if own.side == Some(0) { -1.0 } else { 1.0 };
+        assert!(own.position.x * own_end > 600.0, "{own:?}");
+    }
+}
+
+#[test]
+fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
+    let mut scene = Scene::new(Mode::Teams, 4); // 0 and 2 against 1 and 3
+    scene.until(Stage::Playing);
+    scene.put(0, -600.0, 0.0);
+    scene.put(2, -500.0, 0.0);
+    scene.put(1, -400.0, 0.0);
+    scene.put(3, 0.0, 900.0);
+    scene.run(2); // a beam is judged by what its shooter saw
+    scene.press(0, ArenaInput::FIRE | ArenaInput::RAIL);
+    scene.run(1);
+    assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE);
+    scene.press(0, 0);
+    scene.run(30);
+    assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE - SHOT_DAMAGE);
+    assert_eq!(scene.own(2).hull, HULL_MAX);
+    let mut records = Vec::new();
+    scene.arena.replicate(scene.tick, &mut records);
+    let kinds: Vec<u8> = records.iter().filter(|(_, r)| fields::is_ship(r.kind)).map(|(_, r)| r.kind).collect();
+    assert_eq!(kinds.iter().map(|kind| fields::side_of(*kind)).collect::<Vec<_>>(), [0, 1, 0, 1].map(Some));
+}
+
+#[test]
+fn sinking_enemies_and_holding_the_zone_alone_score_and_a_contested_zone_does_not() {
+    let mut scene = Scene::new(Mode::Teams, 2);
+    scene.until(Stage::Playing);
+    let scores = |scene: &Scene| scene.bout().sides.map(|side| side.score);
+    scene.sink(1, 0);
+    scene.run(1);
+    assert_eq!(scores(&scene), [TEAMS_SUNK, 0]);
+    scene.run(200);
+    scene.put(0, 10.0, 0.0);
+    scene.put(1, 0.0, 700.0);
+    scene.run(u32::from(ZONE_FULL) + 2);
+    let zone = scene.bout().zone.expect("teams have a zone");
+    assert_eq!((zone.holder, zone.contested), (Some(0), false));
+    let before = scores(&scene)[0];
+    scene.run(5 * TICK_HZ);
+    assert_eq!(scores(&scene), [before + 5, 0]);
+    scene.put(1, 100.0, 0.0);
+    scene.run(5 * TICK_HZ);
+    assert_eq!(scores(&scene), [before + 5, 0]);
+    assert!(scene.bout().zone.expect("it is there").contested);
+}
+
+#[test]
+fn a_team_match_is_best_of_three_by_points_and_then_another_begins() {
+    let mut scene = Scene::new(Mode::Teams, 2);
+    scene.until(Stage::Playing);
+    scene.put(1, 0.0, 0.0);
+    let goal = scene.bout().sides[1].goal;
+    scene.until(Stage::Pause);
+    assert_eq!((scene.bout().winner, scene.bout().sides[1].score), (Some(1), goal));
+    // Nothing hurts in a pause.
+    scene.put(0, -100.0, 0.0);
+    scene.put(1, 0.0, 0.0);
+    scene.press(0, ArenaInput::FIRE | ArenaInput::RAIL);
+    scene.run(60);
+    scene.press(0, 0);
+    assert_eq!(scene.own(1).hull, HULL_MAX);
+    scene.until(Stage::Playing);
+    assert_eq!((scene.bout().round, scene.bout().sides[1].score), (2, 0));
+    scene.put(1, 0.0, 0.0);
+    scene.until(Stage::Results);
+    assert_eq!((scene.bout().winner, scene.bout().round), (Some(1), 2), "two of three are enough");
+    scene.until(Stage::Countdown);
+    assert_eq!((scene.bout().round, scene.bout().sides[1].rounds), (1, 0));
+}
+
+#[test]
+fn what_lies_before_one_side_lies_before_the_other() {
+    for mode in [Mode::Teams, Mode::Duel] {
+        let arena = Arena::new(&Arena::config(mode), 3);
+        let rocks = arena.rocks.all();
+        assert!(rocks.len() >= 4, "{mode}: {}", rocks.len());
+        for rock in rocks {
+            assert!(rocks.iter().any(|twin| twin.at == -rock.at && twin.radius == rock.radius), "{mode}: {rock:?}");
+        }
+    }
+}
