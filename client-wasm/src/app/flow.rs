@@ -181,6 +181,7 @@ impl App {
         match Session::open(client, std::rc::Rc::clone(&self.wake)) {
             Ok(session) => {
                 self.session = Some(session);
+                self.sockets += 1;
                 self.graph.forget();
                 self.apply_wishes();
                 if matches!(self.state, State::Lost) {

@@ -72,6 +72,8 @@ pub struct App {
     former: Option<Client<Arena>>,
     state: State,
     backoff: Backoff,
+    /// Opened so far.
+    sockets: u32,
     /// The next attempt to connect, while there is no connection.
     pause: Option<Pause>,
     /// Once somebody has given one.
@@ -151,6 +153,7 @@ impl App {
             session: None,
             former: None,
             state: State::Menu,
+            sockets: 0,
             backoff: Backoff::new(browser::entropy()),
             pause: None,
             name: None,
