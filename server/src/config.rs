@@ -10,6 +10,7 @@ use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
 use crate::http::metrics::Network;
+use crate::net::origin::Origin;
 
 /// The Broadside server: one port serves the game, its API and its WebSocket.
 #[derive(Debug, Clone, Parser)]
@@ -22,6 +23,30 @@ pub struct Config {
     /// Port to listen on, 0 to 65535; 0 takes any free one and prints it
     #[arg(long, env = "BROADSIDE_PORT", default_value_t = 8080, value_name = "PORT", value_parser = port)]
     pub port: u16,
+
+    /// Certificate for https and wss in PEM, with those that lead to its authority; read anew when it changes
+    #[arg(long, env = "BROADSIDE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of --tls-cert in PEM; read anew when it changes
+    #[arg(long, env = "BROADSIDE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER [FOLDER: broadside-tls]
+    #[arg(long, env = "BROADSIDE_TLS_SELF_SIGNED", value_name = "FOLDER", num_args = 0..=1, default_missing_value = "broadside-tls")]
+    pub tls_self_signed: Option<PathBuf>,
+
+    /// Port in the clear that sends everyone to https, 0 to 65535; 0 takes any free one
+    #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
+    pub redirect_http: Option<u16>,
+
+    /// Pages that may connect besides our own, such as https://portal.example; separated by commas, or given again
+    #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<Origin>,
+
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, or networks such as 10.0.0.0/8
+    #[arg(long, env = "BROADSIDE_TRUST_PROXY", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
+    pub trust_proxy: Vec<Network>,
 
     /// Folder with the browser client, unless it is inside the program
     #[arg(long, env = "BROADSIDE_ASSETS", value_name = "FOLDER")]
@@ -91,6 +116,12 @@ impl Default for Config {
         Config {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8080,
+            tls_cert: None,
+            tls_key: None,
+            tls_self_signed: None,
+            redirect_http: None,
+            allow_origin: Vec::new(),
+            trust_proxy: Vec::new(),
             assets: None,
             snapshot_every: 2,
             capacity: 2000,
@@ -175,6 +206,9 @@ mod tests {
             ("--port", "99999", "must be 0 to 65535"),
             ("--max-connections", "many", "must be 1 to 100000 connections"),
             ("--metrics-allow", "10.0.0.0/33", "must be 0 to 32"),
+            ("--trust-proxy", "proxy.example", "must be an address such as"),
+            ("--allow-origin", "portal.example", "scheme is missing"),
+            ("--redirect-http", "http", "must be 0 to 65535"),
         ] {
             let refusal =
                 Config::try_parse_from(["broadside-server", flag, value]).expect_err("out of range").to_string();

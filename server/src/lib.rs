@@ -7,7 +7,7 @@
 //! | [`session`] | PURE. One connection as a state machine: hello, join, limits, close |
 //! | [`lobby`] | the directory of rooms |
 //! | [`driver`] | a room's thread: waits for each tick, steps the room, leaves the result with the shards |
-//! | [`net`] | listener, WebSocket upgrade, the shards that own the connections |
+//! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the connections |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`files`] | how many connections the operating system allows |
@@ -15,6 +15,7 @@
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
 
+pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod driver;
@@ -26,7 +27,7 @@ pub mod net;
 pub mod room;
 pub mod session;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -44,6 +45,7 @@ use driver::Grounds;
 use driver::pool::Pool;
 use lobby::Directory;
 use lobby::board::Leaderboard;
+use lobby::openings::Openings;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::{Letter, Topics};
 use metrics::Metrics;
@@ -67,6 +69,8 @@ pub struct App<G: Game> {
     pub sessions: Sessions,
     /// What the rooms stand on, topics and the shards that own the WebSockets among it.
     pub grounds: Grounds<G>,
+    /// Who has opened rooms lately.
+    pub openings: Openings,
     /// The best of all rooms.
     pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
@@ -101,6 +105,9 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
 pub struct Running {
     /// The bound address; its port is a real one even if port 0 was asked for.
     pub address: SocketAddr,
+    /// The port in the clear that sends everyone to https, if one was asked for.
+    pub redirect: Option<SocketAddr>,
+    secure: bool,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
     threads: Vec<std::thread::JoinHandle<()>>,
@@ -112,6 +119,12 @@ impl Running {
     #[must_use]
     pub fn app(&self) -> &App<Arena> {
         &self.app
+    }
+
+    /// What browsers and programs put before the address: `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
@@ -135,14 +148,16 @@ impl Running {
 /// Binds the port, opens the arena and begins to serve.
 ///
 /// # Errors
-/// When the address cannot be bound or the assets are not where the config says, with the way out.
+/// When the address cannot be bound, or assets or certificate are not where the config says, with the way out.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     http::assets::check(&config)?;
-    let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; choose another port with --port, or 0 for any"))?;
-    let address = listener.local_addr().context("cannot read the bound address")?;
+    let certificate = net::certificate::asked_for(&config)?.map(Arc::new);
+    let tls = certificate.clone().map(net::certificate::acceptor).transpose()?;
+    let (listener, address) = bind(config.host, config.port, "--port").await?;
+    let in_the_clear = match config.redirect_http {
+        Some(port) => Some(bind(config.host, port, "--redirect-http").await?),
+        None => None,
+    };
     let (ending, ending_seen) = watch::channel(false);
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
@@ -178,6 +193,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         metrics,
         sessions: Sessions::new(key),
         grounds,
+        openings: Openings::default(),
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         ending: ending_seen,
@@ -190,9 +206,29 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
     }
     tokio::spawn(look_around(Arc::clone(&app)));
-    let served = tokio::spawn(net::listener::serve(listener, Arc::clone(&app)));
-    tracing::info!(%address, game = Arena::NAME, "listening");
-    Ok(Running { address, ending, served, threads, app })
+    let secure = tls.is_some();
+    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
+    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
+    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
+    if let Some((listener, from)) = in_the_clear {
+        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        tracing::info!(address = %from, "sending everyone to https");
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
+        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
+    }
+    Ok(Running { address, redirect, secure, ending, served, threads, app })
+}
+
+/// Listens on a port that a flag has named.
+async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let address = SocketAddr::new(host, port);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another port with {flag}, or 0 for any"))?;
+    let address = listener.local_addr().context("cannot read the bound address")?;
+    Ok((listener, address))
 }
 
 /// Once a second: rooms that are over go, the leaderboard is put together.
@@ -205,6 +241,7 @@ async fn look_around<G: Game>(app: Arc<App<G>>) {
             () = ended(&mut ending) => return,
         }
         app.directory.sweep();
+        app.openings.forget(app.clock.now());
         app.leaderboard.renew(&app.directory, &app.grounds);
     }
 }

@@ -207,6 +207,8 @@ pub struct RoomHandle<G: Game> {
 pub struct RoomFigures {
     /// How many play.
     pub players: AtomicU16,
+    /// How many of the players are bots of the server.
+    pub bots: AtomicU16,
     /// How many only watch.
     pub watching: AtomicU16,
     /// How many wait in line for a seat.
@@ -253,6 +255,7 @@ impl RoomFigures {
     fn new(shards: usize) -> Self {
         RoomFigures {
             players: AtomicU16::new(0),
+            bots: AtomicU16::new(0),
             watching: AtomicU16::new(0),
             waiting: AtomicU32::new(0),
             reserved: AtomicU16::new(0),

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`board`] | the leaderboard of all rooms, once a second |
 //! | [`matching`] | PURE. Which room is best for someone who just wants to play |
+//! | [`openings`] | PURE. How fast one address may open rooms |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
 
 pub mod board;
 pub mod matching;
+pub mod openings;
 pub mod sessions;
 pub mod topics;
 

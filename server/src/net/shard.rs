@@ -21,7 +21,7 @@ use bytes::Bytes;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::conn::{Conn, Readable, Traffic};
+use super::conn::{Conn, Readable, Traffic, Wire};
 use super::fanout::Share;
 use super::listener::Guard;
 use super::peer::{Going, Peer, Returning};
@@ -50,8 +50,8 @@ pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
 
 /// A WebSocket that has just been upgraded.
 pub struct Upgraded<G: Game> {
-    /// The socket.
-    pub stream: mio::net::TcpStream,
+    /// The socket, with its TLS.
+    pub wire: Wire,
     /// Bytes that came right behind the handshake.
     pub early: Bytes,
     /// Where it comes from.
@@ -352,7 +352,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn connect(&mut self, upgraded: Upgraded<G>) {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let me = PeerRef { shard: self.index, key: 0, serial };
-        let conn = Conn::new(upgraded.stream, &upgraded.early);
+        let conn = Conn::new(upgraded.wire, &upgraded.early);
         let mut peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
         peer.handshake = upgraded.handshake;
         let Some(key) = self.add(peer) else { return };
