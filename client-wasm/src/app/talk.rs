@@ -1,11 +1,12 @@
 //! Talk at work: topics, chat, direct messages, notices, and what became of every request.
 
-use broadside_shared::arena::ArenaEvent;
+use broadside_shared::arena::{ArenaEvent, Cause};
 use broadside_shared::client::ClientEvent;
 use broadside_shared::client::requests::Answer;
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request};
 use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
 
 use super::App;
 use super::state::State;
@@ -140,13 +141,9 @@ impl App {
                     self.subscribe(Topic::RoomChat(room));
                 }
                 ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
-                ClientEvent::Published { topic, at, item } => {
-                    let session = self.session.as_ref();
-                    let age_ms = session.map_or(0.0, |session| session.client.age_ms_of(at, browser::now()));
-                    self.take_item(&topic, item, (age_ms / 1000.0) as u32);
-                }
+                ClientEvent::Published { topic, at, item } => self.take_item(&topic, at, item),
                 ClientEvent::Told { from, text } => {
-                    self.chat.add(Kind::Told, from.as_str(), text.as_str(), 0);
+                    self.chat.add(Kind::Told, from.as_str(), text.as_str());
                     self.speaker.click(Sound::Mark);
                 }
                 ClientEvent::Notice(notice) => self.take_notice(&notice),
@@ -159,11 +156,12 @@ impl App {
         }
     }
 
-    fn take_item(&mut self, topic: &str, item: Item, age_s: u32) {
+    fn take_item(&mut self, topic: &str, at: MonoTime, item: Item) {
         match item {
             Item::Said { from, text } => {
                 let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
-                self.chat.add(Kind::Said(channel), from.as_str(), text.as_str(), age_s);
+                let age_ms = self.client().map_or(0.0, |client| client.age_ms_of(at, browser::now()));
+                self.chat.publish(channel, (from.as_str(), text.as_str()), at, age_ms);
             }
             Item::Leaders(leaders) => self.lobby.show_leaders(&leaders),
             Item::Word(text) => self.lobby.word(text.as_str()),
@@ -177,7 +175,7 @@ impl App {
         let (_, asked) = self.asked_for.remove(at);
         match answer {
             Answer::Came(Outcome::Done) => match asked {
-                Asked::Tell { to, text } => self.chat.add(Kind::Telling, &to, &text, 0),
+                Asked::Tell { to, text } => self.chat.add(Kind::Telling, &to, &text),
                 Asked::Mute(name) => self.chat.note(&format!("You no longer hear {name}. /unmute {name} undoes that.")),
                 Asked::Unmute(name) => self.chat.note(&format!("You hear {name} again.")),
                 Asked::Report(name) => self.chat.note(&format!("The operator was told about {name}.")),
@@ -228,13 +226,13 @@ impl App {
         let (victim, by) = (who(victim), by.map(who));
         let seconds = browser::now_ms() / 1000.0;
         match &by {
-            Some(by) => self.play.feed.add(seconds, by, cause.deed(), Some(&victim)),
-            None => self.play.feed.add(seconds, &victim, cause.fate(), None),
+            Some(by) => self.play.feed.add(seconds, by, deed(cause), Some(&victim)),
+            None => self.play.feed.add(seconds, &victim, fate(cause), None),
         }
         if victim.own {
             self.sunk_by = match &by {
                 Some(by) => format!("by {}", by.name),
-                None => format!("you {}", cause.fate()),
+                None => format!("you {}", fate(cause)),
             };
         } else if by.is_some_and(|by| by.own) {
             self.play.toast(&format!("you sank {}", victim.name), "kill");
@@ -266,6 +264,23 @@ fn what(asked: &Asked) -> String {
         Asked::Report(name) => format!("your report about {name}"),
         Asked::Subscribe(topic) => format!("the wish to hear of {topic}"),
         Asked::Follow => "the wish to watch another captain".to_owned(),
+    }
+}
+
+/// What one ship did to another.
+fn deed(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Rail => "speared",
+        Cause::Cannon | Cause::Rock | Cause::Border => "sank",
+    }
+}
+
+/// What a ship did that sank by itself.
+fn fate(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Cannon | Cause::Rail => "went down under fire",
+        Cause::Rock => "hit a rock",
+        Cause::Border => "got lost in the void",
     }
 }
 

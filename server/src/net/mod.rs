@@ -8,6 +8,7 @@
 //! | [`client`] | who asks: the address and the scheme, also through a proxy that is trusted |
 //! | [`origin`] | which pages may connect |
 //! | [`upgrade`] | the WebSocket handshake: who may, and what a plain GET is told |
+//! | [`handshake`] | what is kept of a handshake for who asks |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
 //! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
@@ -19,6 +20,7 @@ pub mod certificate;
 pub mod client;
 pub mod conn;
 pub mod fanout;
+pub mod handshake;
 pub mod listener;
 pub mod origin;
 pub mod peer;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
+use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -51,6 +52,8 @@ pub struct Peer<G: Game> {
     letters: VecDeque<Letter>,
     missed: u32,
     address: SocketAddr,
+    /// How it began, if that was kept.
+    pub handshake: Option<Box<Handshake>>,
     /// Keeps its place in the count of open connections.
     _guard: Option<Arc<Guard<G>>>,
 }
@@ -113,6 +116,7 @@ impl<G: Game> Peer<G> {
             letters: VecDeque::new(),
             missed: 0,
             address,
+            handshake: None,
             _guard: guard,
         }
     }
@@ -414,7 +418,8 @@ impl<G: Game> Peer<G> {
             Place::Seated(room, _) => Some(*room),
         };
         let watches = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Watch);
-        let asker = Asker { session: self.session_id, room, watches };
+        let shown = self.handshake.as_deref();
+        let asker = Asker { session: self.session_id, room, watches, shown };
         let mut effects = Effects::default();
         let result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
         if effects.exits && room.is_some() {

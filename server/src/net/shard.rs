@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{Note, RoomId};
 use broadside_shared::protocol::topic::Topic;
 use bytes::Bytes;
@@ -57,6 +58,8 @@ pub struct Upgraded<G: Game> {
     pub address: std::net::SocketAddr,
     /// Its place in the count of open connections.
     pub guard: Option<Arc<Guard<G>>>,
+    /// How it began, if it asked for that to be kept.
+    pub handshake: Option<Box<Handshake>>,
 }
 
 /// What others say to a shard.
@@ -350,7 +353,8 @@ impl<'a, G: Game> Shard<'a, G> {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let me = PeerRef { shard: self.index, key: 0, serial };
         let conn = Conn::new(upgraded.wire, &upgraded.early);
-        let peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
+        let mut peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
+        peer.handshake = upgraded.handshake;
         let Some(key) = self.add(peer) else { return };
         let over_full = self.app.connections.load(Ordering::Acquire) > self.app.config.max_connections;
         if over_full {

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::client::Client;
 use super::conn::Wire;
+use super::handshake;
 use super::listener::Guard;
 use super::origin;
 use super::shard::{ShardMail, Upgraded};
@@ -47,23 +48,27 @@ pub async fn upgrade<G: Game>(
             .into_response();
     };
     let guard = parts.extensions.remove::<Arc<Guard<G>>>();
+    let mut kept = handshake::record(&parts.uri, &parts.headers);
     let response = match create_response(&http::Request::from_parts(parts, ())) {
         Ok(response) => response,
         Err(error) => {
             return problem(StatusCode::BAD_REQUEST, &format!("not a WebSocket handshake: {error}")).into_response();
         }
     };
+    let mut response = response.map(|()| Body::empty());
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    if let Some(kept) = &mut kept {
+        handshake::answer(kept, response.status(), response.headers());
+    }
     tokio::spawn(async move {
         match on_upgrade.await.map_err(io::Error::other).and_then(take_over) {
             Ok((wire, early)) => {
-                let upgraded = Upgraded { wire, early, address: peer, guard };
+                let upgraded = Upgraded { wire, early, address: peer, guard, handshake: kept };
                 app.next_shard().post([ShardMail::Connected(upgraded)]);
             }
             Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
         }
     });
-    let mut response = response.map(|()| Body::empty());
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     response
 }
 

@@ -10,6 +10,7 @@
 //! | [`requests`] | what was asked for, and what came of it |
 //! | `lobby` | another name, and who is there |
 //! | [`retry`] | when to connect again |
+//! | [`wish`] | which room somebody wants, as text and as a link |
 //! | `snapshot` | what comes in each snapshot, taken apart |
 //! | `types` | what a client is made from and what it gives: config, events, the view |
 //!
@@ -26,6 +27,7 @@ pub mod retry;
 mod snapshot;
 pub mod stats;
 mod types;
+pub mod wish;
 
 pub use types::{ClientConfig, ClientEvent, Detail, OwnView, Phase, Received, View};
 
@@ -499,6 +501,8 @@ impl<G: Game> Client<G> {
             ServerMsg::Published { ref topic, at, ref item } => {
                 self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), at, item: item.clone() });
             }
+            // For pages that look at the frames themselves.
+            ServerMsg::Handshake(_) => {}
             ServerMsg::Told { ref from, ref text } => {
                 self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
             }

@@ -4,10 +4,13 @@
 //! server of its own on a free port and asks pages for `window.broadside.state()`, which is what the page believes. No
 //! test waits for a time: each waits for a condition, with a deadline that only a failure meets.
 
+mod developers;
 mod driver;
+mod gate;
 mod page;
 mod server;
 mod setup;
+mod together;
 
 use std::time::{Duration, Instant};
 

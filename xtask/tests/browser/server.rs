@@ -53,6 +53,11 @@ impl Server {
         format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
     }
 
+    /// Its host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Ends it with no chance to say goodbye. Gives the port that it had.
     pub async fn kill(mut self) -> u16 {
         self.child.kill().await.expect("it runs");
