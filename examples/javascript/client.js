@@ -92,11 +92,11 @@ export class Client extends EventEmitter {
     try {
       if (!isBinary || data.length === 0) throw new WireError('not a frame');
       if (data[0] === CONTROL) return this.#takeMessage(decodeServer(data));
-      if (!this.joined) return; // of the seat we had: it was on the way when we gave that up
       const { events, messages } = this.world.apply(data);
       if (events.length > 0) this.emit('events', events);
       messages.forEach((message) => this.#takeMessage(message));
-      this.#answerSnapshot();
+      // Without a seat, it was on the way when we gave that up.
+      if (this.joined) this.#answerSnapshot();
       this.emit('snapshot', this.world);
     } catch (error) {
       // We and the server misunderstand each other: nothing that follows would make sense.
