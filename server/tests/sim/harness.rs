@@ -79,7 +79,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             clients: Vec::new(),
             outputs: Outputs::default(),
             room: Room::new(config, &G::config(mode), tick_zero),
-            outgoing: Outgoing::new::<G>(),
+            outgoing: Outgoing::new::<G>(config.capacity),
             config,
             tick: Tick(0),
             tick_zero,
