@@ -39,6 +39,7 @@ use crate::camera::Camera;
 use crate::gl::Painter;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
+use crate::hud::contest::ContestHud;
 use crate::hud::dom::element;
 use crate::hud::lab::Lab;
 use crate::hud::lobby::Lobby;
@@ -100,6 +101,7 @@ pub struct App {
     lobby: Lobby,
     chat: Chat,
     play: Play,
+    contest: ContestHud,
     graph: NetGraph,
     lab: Lab,
     speaker: Speaker,
@@ -137,6 +139,7 @@ impl App {
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
+            contest: ContestHud::new(&document)?,
             graph: NetGraph::new(&document)?,
             lab: Lab::new(&document, browser::parameter("link").as_deref())?,
             document,

@@ -157,7 +157,8 @@ impl App {
 
     fn take_item(&mut self, topic: &str, item: Item) {
         match item {
-            Item::Said { from, text, age_s } => {
+            Item::Said { from, text } => {
+                let age_s = 0;
                 let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
                 self.chat.add(Kind::Said(channel), from.as_str(), text.as_str(), age_s);
             }
