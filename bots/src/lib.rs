@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`socket`] | opening a WebSocket, and what went wrong in one line |
+//! | [`trust`] | which servers are believed when they say by TLS who they are |
 //! | [`pilot`] | who decides what a headless player does: the arena's brain, or a cheap pattern |
 //! | [`player`] | one headless player: socket, client and pilot in one loop |
 //! | [`proxy`] | a TCP proxy that makes a line out of loopback |
@@ -17,6 +18,7 @@ pub mod player;
 pub mod proxy;
 pub mod report;
 pub mod socket;
+pub mod trust;
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;

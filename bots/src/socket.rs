@@ -1,6 +1,7 @@
 //! Opening a WebSocket, and what went wrong in one line.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use broadside_shared::link::LinkProfile;
@@ -9,27 +10,49 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::limits::SERVER_FRAME_MAX;
 use broadside_shared::replication::bits::WireError;
 use http::{HeaderValue, Uri};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error as WsError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::proxy::LinkProxy;
+use crate::trust::Trust;
 
 /// An open connection to a server.
-pub type Socket = WebSocketStream<TcpStream>;
+pub type Socket = WebSocketStream<Stream>;
+
+/// What a WebSocket runs over: TCP, or TLS over it.
+pub type Stream = Box<dyn ReadWrite>;
+
+/// A stream of bytes both ways.
+pub trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> ReadWrite for T {}
 
 /// Time to connect and shake hands.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// The address of a server, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Target {
     uri: Uri,
     host: String,
     port: u16,
+    tls: Option<Tls>,
+}
+
+/// How a server is asked for by wss.
+#[derive(Debug, Clone)]
+struct Tls {
+    config: Arc<ClientConfig>,
+    /// What its certificate must be for.
+    name: ServerName<'static>,
 }
 
 /// Why a player is not, or no longer, connected.
@@ -68,21 +91,45 @@ pub enum PlayError {
 }
 
 impl Target {
-    /// Checks an address such as `ws://127.0.0.1:8080/ws`.
+    /// Checks an address such as `ws://127.0.0.1:8080/ws` or `wss://game.example/ws`.
     ///
     /// # Errors
     /// What is wrong with it and what it should look like.
     pub fn parse(text: &str) -> Result<Target, String> {
-        let wrong = |what: &str| format!("{what}; an address looks like ws://127.0.0.1:8080/ws");
+        let wrong =
+            |what: &str| format!("{what}; an address looks like ws://127.0.0.1:8080/ws or wss://game.example/ws");
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("not an address ({error})")))?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some(scheme) => return Err(wrong(&format!("scheme is {scheme}, must be ws"))),
+        let secure = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
+            Some(scheme) => return Err(wrong(&format!("scheme is {scheme}, must be ws or wss"))),
             None => return Err(wrong("scheme is missing")),
+        };
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("host is missing"))?;
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let tls = if secure {
+            let name = ServerName::try_from(host.clone()).map_err(|_| wrong("host can have no certificate"))?;
+            Some(Tls { config: Trust::default().config()?, name })
+        } else {
+            None
+        };
+        Ok(Target { host, port, uri, tls })
+    }
+
+    /// The same server, believed as these flags say.
+    ///
+    /// # Errors
+    /// What is wrong with the flags.
+    pub fn trusting(mut self, trust: &Trust) -> Result<Target, String> {
+        match &mut self.tls {
+            Some(tls) => tls.config = trust.config()?,
+            None if trust.is_asked_for() => {
+                return Err(format!("--ca and --insecure are for wss://; {self} is not encrypted"));
+            }
+            None => {}
         }
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("host is missing"))?.to_owned();
-        let port = uri.port_u16().unwrap_or(80);
-        Ok(Target { host: host.trim_matches(['[', ']']).to_owned(), port, uri })
+        Ok(self)
     }
 }
 
@@ -99,6 +146,16 @@ impl Target {
         // Most local servers listen on the old kind of address only.
         let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
         best.copied().ok_or_else(|| unreachable("the host has no address".to_owned()))
+    }
+
+    /// The beginning of a TLS session with the server; `None` if it is asked for without.
+    ///
+    /// # Errors
+    /// [`PlayError::Handshake`] when TLS cannot begin.
+    pub fn session(&self) -> Result<Option<ClientConnection>, PlayError> {
+        let Some(tls) = &self.tls else { return Ok(None) };
+        let session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone());
+        session.map(Some).map_err(|error| PlayError::Handshake { target: self.to_string(), cause: error.to_string() })
     }
 
     /// What to ask the server for.
@@ -122,7 +179,7 @@ impl Target {
             PlayError::Unreachable { target: self.to_string(), cause: format!("no port for the line's proxy: {error}") }
         })?;
         let (host, port) = (proxy.address.ip().to_string(), proxy.address.port());
-        Ok((Target { uri: self.uri.clone(), host, port }, proxy))
+        Ok((Target { uri: self.uri.clone(), host, port, tls: self.tls.clone() }, proxy))
     }
 }
 
@@ -144,6 +201,13 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        let stream: Stream = match &target.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let connector = TlsConnector::from(Arc::clone(&tls.config));
+                Box::new(connector.connect(tls.name.clone(), stream).await.map_err(|error| refused(untrusted(&error)))?)
+            }
+        };
         let mut request = target.uri.clone().into_client_request().map_err(|error| refused(error.to_string()))?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
         let config = WebSocketConfig::default()
@@ -159,6 +223,18 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
     match tokio::time::timeout(CONNECT, opening).await {
         Ok(result) => result,
         Err(_) => Err(unreachable(format!("no answer within {} s", CONNECT.as_secs()))),
+    }
+}
+
+/// A failed TLS handshake in words for people.
+fn untrusted(error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            format!("{error}; --ca FILE trusts a certificate of your own, --insecure any")
+        }
+        Some(rustls::Error::InvalidMessage(_)) => format!("it does not speak TLS ({error}); is it a ws:// server?"),
+        Some(_) | None => format!("TLS: {error}"),
     }
 }
 
@@ -193,6 +269,11 @@ mod tests {
     fn an_address_is_taken_or_refused_with_what_is_wrong() {
         assert!(Target::parse("ws://127.0.0.1:8080/ws").is_ok());
         assert_eq!(Target::parse("ws://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 80)));
+        assert_eq!(Target::parse("wss://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 443)));
+        let any = Trust { insecure: true, ca: None };
+        Target::parse("wss://localhost/ws").and_then(|target| target.trusting(&any)).expect("anyone is believed");
+        let refusal = Target::parse("ws://localhost/ws").and_then(|target| target.trusting(&any)).expect_err("no TLS");
+        assert!(refusal.contains("for wss://"), "{refusal}");
         for (bad, says) in [
             ("http://127.0.0.1/ws", "scheme is http"),
             ("127.0.0.1:8080", "scheme"),

@@ -235,7 +235,7 @@ async fn seated(server: &Running, players: u64) {
 }
 
 /// Every key that the report promises, with the keys inside it; each is a number.
-const REPORT: [(&str, &[&str]); 26] = [
+const REPORT: [(&str, &[&str]); 27] = [
     ("players", &[]),
     ("joined", &[]),
     ("refused", &[]),
@@ -261,6 +261,7 @@ const REPORT: [(&str, &[&str]); 26] = [
     ("bytes_by_class", &["own", "cells_near", "cells_far", "events", "notes", "control", "headers"]),
     ("kbit_per_s", &["payload_down", "down", "down_max", "up"]),
     ("rtt_ms", &["p50"]),
+    ("socket_bytes_per_s", &["down", "up"]),
     ("load", &["cpu_cores", "socket_errors", "threads"]),
 ];
 /// Those that may well be 0 in a short run.
@@ -401,5 +402,41 @@ async fn a_load_run_in_which_not_all_can_join_fails_and_still_reports() {
     failed_with(LOAD, &output, &["1 players could not join", "1 still in line for a seat"]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
     assert_eq!((&report["players"], &report["joined"]), (&3.into(), &2.into()), "{report}");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_and_loads_come_by_tls_if_they_trust_the_server() {
+    let folder = Folder::new();
+    let page = folder.0.join("page");
+    std::fs::create_dir(&page).expect("the temporary folder takes a folder");
+    std::fs::write(page.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
+    let tls = folder.0.join("tls");
+    let config = Config { port: 0, assets: Some(page), tls_self_signed: Some(tls.clone()), ..Config::default() };
+    let server = start(config).await.expect("the system gives a free port");
+    let url = format!("wss://{}/ws", server.address);
+    let ca = tls.join("self-signed-cert.pem").to_string_lossy().into_owned();
+    for trust in [&["--ca", &ca][..], &["--insecure"]] {
+        let output = run(BOT, &url, &[trust, &["--seconds", "1"]].concat()).await;
+        assert!(output.status.success(), "{:?}", complaint(&output));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("played"), "{output:?}");
+        let flags = ["--players", "4", "--seconds", "1", "--settle", "0", "--link", "clean:1,wifi:1", "--json", "-"];
+        let output = run(LOAD, &url, &[trust, &flags].concat()).await;
+        assert!(output.status.success(), "{:?}", complaint(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+        assert_eq!((&report["joined"], &report["dropped"]), (&4.into(), &0.into()), "{report}");
+        // The server's own figures come by TLS too.
+        assert!(report["server"]["cpu_cores"].is_number() || report["server_unavailable"].is_null(), "{report}");
+        let (socket, frames) = (&report["socket_bytes_per_s"]["down"], &report["bytes_down_per_s"]["mean"]);
+        assert!(socket.as_f64() > frames.as_f64(), "records cost something: {socket} {frames}");
+    }
+    for program in [BOT, LOAD] {
+        failed_with(program, &run(program, &url, &[]).await, &["refused the handshake", "--ca FILE trusts"]);
+        let missing = run(program, &url, &["--ca", "/nowhere/ca.pem"]).await;
+        failed_with(program, &missing, &["--ca /nowhere/ca.pem: cannot be read"]);
+        let plain = url.replace("wss:", "ws:");
+        failed_with(program, &run(program, &plain, &["--insecure"]).await, &["are for wss://"]);
+        failed_with(program, &run(program, &plain, &[]).await, &["use https:// and wss://"]);
+    }
     server.end().await;
 }

@@ -66,8 +66,8 @@ fn read(good: bool, text: &str) -> Answer {
 
 /// A detail as a sentence for people.
 fn sentence(detail: &str) -> String {
-    let mut letters = detail.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+    let (first, rest) = detail.split_at(detail.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}.", first.to_ascii_uppercase())
 }
 
 /// A property of an object; undefined if it has none.

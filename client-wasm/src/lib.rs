@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`app`] | the page's states (title, connecting, playing, lost) and what each image does |
 //! | [`session`], [`socket`], [`mod@line`] | one connection: WebSocket and client, and a bad line between them if wanted |
-//! | [`wish`], [`fetch`] | which room the player wants; questions over HTTP |
+//! | [`fetch`] | questions over HTTP |
 //! | [`live`], [`backdrop`] | what fills the stage: the real game, or the battle behind the title |
 //! | [`stage`] | everything one image shows, in one plain struct |
 //! | [`scene`], [`particles`], [`camera`], [`color`] | from the stage to sprites |
@@ -39,7 +39,6 @@ pub mod socket;
 pub mod sound;
 pub mod stage;
 pub mod synth;
-pub mod wish;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -47,8 +46,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen(start)]
 pub fn start_broadside() {
     std::panic::set_hook(Box::new(|info| browser::complain(&info.to_string())));
-    // Outside the game's page (a test that only wants `world_hashes`, a page that only reads the wire) there is nothing to start.
-    if browser::document().is_some_and(|page| page.get_element_by_id("view").is_some())
+    // Outside a page (a test that only wants `world_hashes`) there is nothing to start.
+    if browser::document().is_some()
         && let Err(reason) = app::start()
     {
         browser::complain(&reason);

@@ -1,20 +1,29 @@
 //! What an idle connection costs: memory of the server per connection, and that ten thousand fit into one process.
 //!
-//! `cargo run --release -p broadside-server --example idle [connections]`
+//! `cargo run --release -p broadside-server --example idle [connections] [--tls]`
 //!
-//! The server runs in this process. The connections come from a second one, so that their memory is not counted: it shakes hands,
+//! The server runs in this process, with `--tls` by TLS. The connections come from a second one, so that their memory is not counted: it shakes hands,
 //! says hello, and then says nothing.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
 use broadside_server::files::raise_limit;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::{REVISION, SUBPROTOCOL};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+/// What a connection runs over.
+trait ReadWrite: Read + Write {}
+
+impl<T: Read + Write> ReadWrite for T {}
 
 fn main() -> anyhow::Result<()> {
     raise_limit();
@@ -22,26 +31,34 @@ fn main() -> anyhow::Result<()> {
     let first = args.next();
     if first.as_deref() == Some("--connect") {
         let address = args.next().unwrap_or_default().parse()?;
-        return connect(address, args.next().unwrap_or_default().parse()?);
+        return connect(address, args.next().unwrap_or_default().parse()?, args.next().is_some());
     }
+    let tls = args.next().is_some_and(|flag| flag == "--tls");
     let connections = match first.map(|text| text.parse::<usize>()) {
         None => 10_000,
         Some(Ok(n)) if (1..=100_000).contains(&n) => n,
         Some(_) => anyhow::bail!("the argument is the number of connections, 1 to 100000"),
     };
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(connections))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(connections, tls))
 }
 
-async fn serve(connections: usize) -> anyhow::Result<()> {
+async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("broadside-idle-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("index.html"), "idle")?;
-    let config =
-        Config { port: 0, assets: Some(folder.clone()), max_connections: connections + 100, ..Config::default() };
+    let page = folder.join("page");
+    std::fs::create_dir_all(&page)?;
+    std::fs::write(page.join("index.html"), "idle")?;
+    let config = Config {
+        port: 0,
+        assets: Some(page),
+        tls_self_signed: tls.then(|| folder.join("tls")),
+        max_connections: connections + 100,
+        ..Config::default()
+    };
     let running = broadside_server::start(config).await?;
     let before = resident_kib()?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["--connect", &running.address.to_string(), &connections.to_string()])
+        .args(tls.then_some("--tls"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -65,7 +82,7 @@ async fn serve(connections: usize) -> anyhow::Result<()> {
 }
 
 /// Opens the connections, says so, and keeps them until standard input ends.
-fn connect(address: SocketAddr, connections: usize) -> anyhow::Result<()> {
+fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result<()> {
     let request = format!(
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: {SUBPROTOCOL}\r\n\r\n"
@@ -74,9 +91,16 @@ fn connect(address: SocketAddr, connections: usize) -> anyhow::Result<()> {
     // A client's frame is masked; a mask of zeros changes nothing (RFC 6455, section 5.3).
     let mut frame = vec![0x82, 0x80 | hello.len() as u8, 0, 0, 0, 0];
     frame.extend_from_slice(&hello);
+    let anyone = Trust { ca: None, insecure: true }.config().map_err(anyhow::Error::msg)?;
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let mut stream = TcpStream::connect(address)?;
+        let stream = TcpStream::connect(address)?;
+        let mut stream: Box<dyn ReadWrite> = if tls {
+            let session = ClientConnection::new(Arc::clone(&anyone), ServerName::from(address.ip()))?;
+            Box::new(StreamOwned::new(session, stream))
+        } else {
+            Box::new(stream)
+        };
         stream.write_all(request.as_bytes())?;
         let mut answer = [0; 512];
         let n = stream.read(&mut answer)?;

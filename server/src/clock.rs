@@ -29,11 +29,9 @@ impl MonoClock {
         self.began + Duration::from_micros(time.0)
     }
 
-    /// Waits on this thread until `time`.
-    pub fn sleep_until(&self, time: MonoTime) {
-        let wait = self.instant(time).saturating_duration_since(Instant::now());
-        if !wait.is_zero() {
-            std::thread::sleep(wait);
-        }
+    /// How long it is until `time`; zero if it is past.
+    #[must_use]
+    pub fn until(&self, time: MonoTime) -> Duration {
+        self.instant(time).saturating_duration_since(Instant::now())
     }
 }

@@ -10,6 +10,7 @@ use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
 use crate::http::metrics::Network;
+use crate::net::origin::Origin;
 
 /// The Broadside server: one port serves the game, its API and its WebSocket.
 #[derive(Debug, Clone, Parser)]
@@ -22,6 +23,30 @@ pub struct Config {
     /// Port to listen on, 0 to 65535; 0 takes any free one and prints it
     #[arg(long, env = "BROADSIDE_PORT", default_value_t = 8080, value_name = "PORT", value_parser = port)]
     pub port: u16,
+
+    /// Certificate for https and wss in PEM, with those that lead to its authority; read anew when it changes
+    #[arg(long, env = "BROADSIDE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of --tls-cert in PEM; read anew when it changes
+    #[arg(long, env = "BROADSIDE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER, broadside-tls if none is named
+    #[arg(long, env = "BROADSIDE_TLS_SELF_SIGNED", value_name = "FOLDER", num_args = 0..=1, default_missing_value = "broadside-tls")]
+    pub tls_self_signed: Option<PathBuf>,
+
+    /// Port in the clear that sends everyone to https, 0 to 65535; 0 takes any free one
+    #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
+    pub redirect_http: Option<u16>,
+
+    /// Pages that may connect besides our own, such as `https://portal.example`; separated by commas, or given again
+    #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<Origin>,
+
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, or networks such as 10.0.0.0/8
+    #[arg(long, env = "BROADSIDE_TRUST_PROXY", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
+    pub trust_proxy: Vec<Network>,
 
     /// Folder with the browser client, unless it is inside the program
     #[arg(long, env = "BROADSIDE_ASSETS", value_name = "FOLDER")]
@@ -42,6 +67,18 @@ pub struct Config {
     /// Arenas open from the start, 1 to 1000; --capacity is that of each
     #[arg(long, env = "BROADSIDE_ROOMS", default_value_t = 1, value_name = "ROOMS", value_parser = rooms)]
     pub rooms: u16,
+
+    /// Rooms open at the same time at the most, 1 to 20000: those from the start, and those opened on demand
+    #[arg(long, env = "BROADSIDE_MAX_ROOMS", default_value_t = 2000, value_name = "ROOMS", value_parser = max_rooms)]
+    pub max_rooms: usize,
+
+    /// Seconds after which a room ends that was opened on demand, whoever is in it, 1 to 604800; an empty one ends much earlier
+    #[arg(long, env = "BROADSIDE_ROOM_LIFE", default_value_t = 14_400, value_name = "SECONDS", value_parser = room_life)]
+    pub room_life: u32,
+
+    /// What this server is called among others, such as eu-west; quick play can ask for it
+    #[arg(long, env = "BROADSIDE_REGION", default_value = "local", value_name = "LABEL", value_parser = region)]
+    pub region: String,
 
     /// Threads that own the connections, 1 to 64 [default: one per core]
     #[arg(long, env = "BROADSIDE_SHARDS", value_name = "THREADS", value_parser = shards)]
@@ -79,11 +116,20 @@ impl Default for Config {
         Config {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8080,
+            tls_cert: None,
+            tls_key: None,
+            tls_self_signed: None,
+            redirect_http: None,
+            allow_origin: Vec::new(),
+            trust_proxy: Vec::new(),
             assets: None,
             snapshot_every: 2,
             capacity: 2000,
             max_connections: 10_000,
             rooms: 1,
+            max_rooms: 2000,
+            room_life: 14_400,
+            region: "local".to_owned(),
             grace: GRACE_S,
             shards: None,
             metrics_allow: Vec::new(),
@@ -111,6 +157,19 @@ fn grace(text: &str) -> Result<u32, String> {
 
 fn rooms(text: &str) -> Result<u16, String> {
     in_range(text, 1..=1000, " rooms")
+}
+
+fn max_rooms(text: &str) -> Result<usize, String> {
+    in_range(text, 1..=20_000, " rooms")
+}
+
+fn room_life(text: &str) -> Result<u32, String> {
+    in_range(text, 1..=604_800, " seconds")
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let fine = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fine { Ok(text.to_owned()) } else { Err("must be 1 to 32 letters, digits and hyphens".to_owned()) }
 }
 
 fn shards(text: &str) -> Result<usize, String> {
@@ -147,6 +206,9 @@ mod tests {
             ("--port", "99999", "must be 0 to 65535"),
             ("--max-connections", "many", "must be 1 to 100000 connections"),
             ("--metrics-allow", "10.0.0.0/33", "must be 0 to 32"),
+            ("--trust-proxy", "proxy.example", "must be an address such as"),
+            ("--allow-origin", "portal.example", "scheme is missing"),
+            ("--redirect-http", "http", "must be 0 to 65535"),
         ] {
             let refusal =
                 Config::try_parse_from(["broadside-server", flag, value]).expect_err("out of range").to_string();

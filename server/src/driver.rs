@@ -1,85 +1,90 @@
-//! A room's thread: it waits for each tick, steps the room, and leaves the result with the shards, who tell the players.
+//! A room in time: one turn per tick takes what was written to it, steps it, and leaves the result with the shards, who tell the
+//! players. The threads of the [`pool`] take the rooms in the order in which they are due.
 //!
 //! Ticks have absolute deadlines, so nothing drifts. One that starts late or runs long is counted as an overrun; if the room
-//! falls behind by more than `CATCH_UP_TICKS`, the ticks in between are dropped and counted as missed.
+//! falls behind by more than `CATCH_UP_TICKS`, the ticks in between are dropped and counted as missed. A room in which nobody is
+//! sleeps, and costs nothing.
 
 mod handle;
+pub mod pool;
+mod seats;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{Note, RoomId};
+use broadside_shared::protocol::message::{Item, Note, Notice, RoomId, ServerMsg};
+use broadside_shared::protocol::room::Role;
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
-pub use handle::{Asking, Grounds, Mail, PeerRef, RoomFigures, RoomHandle, Seated};
+pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandle, RoomOver, Seated, Way};
 
+use crate::lobby::topics::Letter;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 use crate::net::shard::ShardMail;
 use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
 use crate::room::recycle::Outputs;
+use crate::room::reservations::Reservations;
 use crate::room::{Phase, Room, RoomConfig, RoomOutput};
 use handle::Mailbox;
 
 /// Ticks a late room steps at once to catch up; beyond, they are dropped.
 const CATCH_UP_TICKS: u32 = 4;
+/// Time before its end at which a room says so, in microseconds.
+const WARNED_US: u64 = 30_000_000;
 /// Outputs waiting for a shard at the most; while so many wait, a tick is not handed to it.
 const QUEUED_MAX: u32 = 4;
 
-/// Runs a room until it is told to end; one that panics is closed with a code and begins anew.
-fn supervise<G: Game>(
-    id: RoomId,
-    config: RoomConfig,
-    mailbox: &Mailbox<G>,
-    figures: &Arc<RoomFigures>,
-    grounds: &Grounds<G>,
-) {
-    let mut config = config;
-    while !figures.is_ending() {
-        let tick_zero = grounds.clock.now();
-        let mut driver = Driver::new(id, config, tick_zero, figures, grounds);
-        let run = std::panic::catch_unwind(AssertUnwindSafe(|| driver.run(mailbox)));
-        driver.take_down();
-        if run.is_ok() {
-            return;
-        }
-        figures.failures.fetch_add(1, Ordering::Relaxed);
-        grounds.metrics.room_failures.inc();
-        tracing::error!(room = %id, seed = config.seed, tick = figures.tick.load(Ordering::Relaxed), "room failed; begins anew");
-        config.seed = config.seed.wrapping_add(1);
-        // What waited was meant for the room that failed; its connections are being closed.
-        mailbox.clear();
-        figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
-        for inbox in grounds.shards.iter() {
-            inbox.post([ShardMail::Failed(id)]);
-        }
-    }
+/// What becomes of a room after a turn.
+pub enum Next {
+    /// Another turn, at this moment.
+    At(MonoTime),
+    /// Nobody is in it: none until somebody writes to it.
+    Asleep,
+    /// It is over.
+    Over,
 }
 
-/// What a room's thread keeps besides the room.
-struct Driver<'a, G: Game> {
+/// A room, and what running it takes.
+pub struct Driver<G: Game> {
     id: RoomId,
+    config: RoomConfig,
     room: Room<G>,
     tick_zero: MonoTime,
-    capacity: u16,
-    /// Ticks for which the seat of a lost connection is kept.
-    grace: u32,
+    /// The next tick to step.
+    tick: Tick,
     outputs: Outputs,
     line: Line<Asking>,
+    reservations: Reservations,
     governor: Governor,
     /// Where each player is, by number.
-    seats: Vec<Option<PeerRef>>,
+    seats: Vec<Option<Seat>>,
+    /// Who is told when a friend comes by the link: the first who came by it.
+    host: Option<PlayerId>,
     /// By number of shard.
     links: Vec<Link<G>>,
     mails: Vec<Mail<G>>,
-    figures: &'a Arc<RoomFigures>,
-    grounds: &'a Grounds<G>,
+    mailbox: Arc<Mailbox<G>>,
+    figures: Arc<RoomFigures>,
+    grounds: Grounds<G>,
     waiting: usize,
     /// A shard had not taken the tick before when this one was stepped.
     behind: bool,
+    slept: bool,
+    /// When it ends, whoever is in it.
+    ends_at: Option<MonoTime>,
+    warned: bool,
+}
+
+/// A seat that is taken.
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    peer: PeerRef,
+    seated: Seated,
 }
 
 /// What a room owes a shard.
@@ -92,143 +97,162 @@ struct Link<G: Game> {
     owed: Vec<Note>,
 }
 
-impl<'a, G: Game> Driver<'a, G> {
-    fn new(
+impl<G: Game> Driver<G> {
+    pub(super) fn new(
         id: RoomId,
         config: RoomConfig,
-        tick_zero: MonoTime,
-        figures: &'a Arc<RoomFigures>,
-        grounds: &'a Grounds<G>,
+        mailbox: Arc<Mailbox<G>>,
+        figures: Arc<RoomFigures>,
+        grounds: Grounds<G>,
     ) -> Self {
+        tracing::debug!(room = %id, mode = %config.mode, capacity = config.capacity, "room open");
+        let tick_zero = grounds.clock.now();
         let link = |_| Link { seats: 0, outgoing: Vec::new(), owed: Vec::new() };
         Driver {
             id,
+            config,
             room: Room::new(config, &G::config(config.mode), tick_zero),
             tick_zero,
-            capacity: config.capacity.min(G::seats_max(config.mode)),
-            grace: grounds.grace_s * G::TICK_HZ,
+            tick: Tick(1),
             outputs: Outputs::default(),
             line: Line::default(),
+            reservations: Reservations::default(),
             governor: Governor::default(),
             seats: Vec::new(),
+            host: None,
             links: (0..grounds.shards.len()).map(link).collect(),
             mails: Vec::new(),
+            mailbox,
             figures,
             grounds,
             waiting: 0,
             behind: false,
+            slept: false,
+            ends_at: None,
+            warned: false,
         }
     }
 
-    fn run(&mut self, mailbox: &Mailbox<G>) {
-        tracing::info!(room = %self.id, capacity = self.capacity, "room open");
-        let mut tick = Tick(1);
-        while !self.figures.is_ending() {
-            let due = self.room.due_at(tick);
-            self.grounds.clock.sleep_until(due);
-            let began = self.grounds.clock.now();
-            self.take_mails(mailbox);
-            self.free_seats();
-            self.admit();
-            self.step(tick, began);
-            self.answer_those_in_line();
+    /// It ends in this many seconds, whoever is in it.
+    pub(super) fn ends_after(&mut self, seconds: u32) {
+        self.ends_at = Some(self.tick_zero.plus_us(u64::from(seconds) * 1_000_000));
+    }
+
+    /// Does one tick; a room that panics is closed with a code and begins anew.
+    pub fn turn(&mut self) -> Next {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| self.tick_once())) {
+            Ok(next) => next,
+            Err(_) => self.begin_anew(),
+        }
+    }
+
+    /// Has the mailbox hold the room until somebody writes to it; gives it back if somebody has.
+    pub fn lay_to_sleep(room: Box<Self>) -> Option<Box<Self>> {
+        let mailbox = Arc::clone(&room.mailbox);
+        mailbox.lay_to_sleep(room)
+    }
+
+    fn tick_once(&mut self) -> Next {
+        let began = self.grounds.clock.now();
+        if std::mem::take(&mut self.slept) {
+            self.wake_up(began);
+        }
+        let tick = self.tick;
+        self.take_mails();
+        self.free_seats();
+        self.admit();
+        if self.is_ending(began) {
+            return self.end();
+        }
+        if self.is_empty() {
             self.hand_over();
-            self.note_time(tick, due, began);
-            tick = self.next_tick(tick);
+            return self.fall_asleep(began);
         }
+        self.step(tick, began);
+        self.answer_those_in_line();
+        self.tell_watchers();
+        self.hand_over();
+        self.note_time(tick, self.room.due_at(tick), began);
+        self.tick = self.next_tick(tick);
+        Next::At(self.room.due_at(self.tick))
     }
 
-    fn take_mails(&mut self, mailbox: &Mailbox<G>) {
-        let mut mails = std::mem::take(&mut self.mails);
-        mailbox.take(&mut mails);
-        self.grounds.metrics.mailbox_depth.set(mails.len() as i64);
-        for mail in mails.drain(..) {
-            self.take(mail);
-        }
-        self.mails = mails;
-    }
-
-    fn take(&mut self, mail: Mail<G>) {
-        match mail {
-            Mail::Join(asking) => {
-                if let Err(asking) = self.line.push(asking) {
-                    self.grounds.metrics.joins.of(JoinResult::Refused).inc();
-                    self.answer(asking.peer, ShardMail::Refused(asking.peer, CloseCode::RoomFull));
-                }
-            }
-            Mail::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
-            Mail::Leave(seated) if seated.tick_zero == self.tick_zero => self.leave(seated.player),
-            Mail::Away(seated) if seated.tick_zero == self.tick_zero => self.room.away(seated.player),
-            Mail::Back(seated) if seated.tick_zero == self.tick_zero => self.room.back(seated.player),
-            Mail::Input(seated, packet, arrived) if seated.tick_zero == self.tick_zero => {
-                self.room.input(seated.player, &packet, arrived);
-            }
-            // Meant for the room that failed before this one.
-            Mail::Leave(_) | Mail::Away(_) | Mail::Back(_) | Mail::Input(..) => {}
-            Mail::ShardLost(shard) => self.lose(shard),
-        }
-    }
-
-    /// Frees the seats of those who did not come back in time.
-    fn free_seats(&mut self) {
-        while let Some(player) = self.room.gone_for(self.grace) {
-            self.leave(player);
-        }
-    }
-
-    /// Seats those whose turn it is.
-    fn admit(&mut self) {
-        let free = u32::from(self.capacity.saturating_sub(self.room.players()));
-        let admitted = self.line.admitted(free, self.governor.level());
-        for _ in 0..admitted {
-            let Some(asking) = self.line.pop() else { break };
-            match self.room.join(asking.name) {
-                Ok(player) => self.seat(player, asking.peer),
-                // The line and the room disagree on the free seats: keep them for the next tick.
-                Err(_) => break,
+    /// Whether its time is over, or it was empty for long and still is. Says so half a minute before.
+    fn is_ending(&mut self, now: MonoTime) -> bool {
+        let retired = self.figures.retiring.swap(false, Ordering::Relaxed);
+        let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
+        if left_us <= WARNED_US && !std::mem::replace(&mut self.warned, true) {
+            let seconds = left_us.div_ceil(1_000_000) as u32;
+            let letter = Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds }));
+            for seat in self.seats.iter().flatten() {
+                self.links[seat.peer.shard].outgoing.push(ShardMail::Letter(seat.peer, None, letter.clone()));
             }
         }
+        left_us == 0 || (retired && self.is_empty())
     }
 
-    fn seat(&mut self, player: PlayerId, peer: PeerRef) {
-        let at = usize::from(player.0);
-        if self.seats.len() <= at {
-            self.seats.resize(at + 1, None);
-        }
-        self.seats[at] = Some(peer);
-        if self.links[peer.shard].seats == 0 {
-            let roster = self.room.roster();
-            self.links[peer.shard].owed.clear();
-            self.answer(peer, ShardMail::Opened(self.id, roster));
-        }
-        self.links[peer.shard].seats += 1;
-        self.answer(peer, ShardMail::Seated(peer, self.id, Seated { player, tick_zero: self.tick_zero }));
-        self.grounds.metrics.players.inc();
-        self.grounds.metrics.joins.of(JoinResult::Seated).inc();
+    fn is_empty(&self) -> bool {
+        self.room.players() == 0
+            && self.room.watching() == 0
+            && self.line.is_empty()
+            && self.reservations.is_empty()
+            && self.waiting == 0
     }
 
-    fn leave(&mut self, player: PlayerId) {
-        let Some(peer) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
-        self.room.leave(player);
-        self.answer(peer, ShardMail::Unseated(self.id, player));
-        self.links[peer.shard].seats -= 1;
-        if self.links[peer.shard].seats == 0 {
-            self.answer(peer, ShardMail::Emptied(self.id));
-        }
-        self.grounds.metrics.players.dec();
-        self.grounds.metrics.leaves.inc();
+    fn fall_asleep(&mut self, now: MonoTime) -> Next {
+        self.slept = true;
+        self.note_people();
+        self.figures.tick_us.store(0, Ordering::Relaxed);
+        self.figures.asleep_since.store(now.0.max(1), Ordering::Relaxed);
+        Next::Asleep
     }
 
-    /// A shard broke down: whoever was there is gone.
-    fn lose(&mut self, shard: usize) {
-        self.line.remove(|asking| asking.peer.shard == shard);
-        self.links[shard].outgoing.clear();
-        for at in 0..self.seats.len() {
-            if self.seats[at].is_some_and(|peer| peer.shard == shard) {
-                self.leave(PlayerId(at as u16));
+    /// The ticks that were slept through are left out: nobody was there to miss them.
+    fn wake_up(&mut self, now: MonoTime) {
+        self.figures.asleep_since.store(0, Ordering::Relaxed);
+        let passed = now.us_since(self.tick_zero) * u64::from(G::TICK_HZ) / 1_000_000;
+        self.tick = self.tick.max(Tick(passed as u32));
+    }
+
+    /// The room broke down: its connections are closed, and it begins anew with another seed.
+    fn begin_anew(&mut self) -> Next {
+        self.take_down();
+        self.figures.failures.fetch_add(1, Ordering::Relaxed);
+        self.grounds.metrics.room_failures.inc();
+        tracing::error!(room = %self.id, seed = self.config.seed, tick = %self.tick, "room failed; begins anew");
+        // What waited was meant for the room that failed; its connections are being closed.
+        self.mailbox.clear();
+        self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
+        for inbox in self.grounds.shards.iter() {
+            inbox.post([ShardMail::Failed(self.id)]);
+        }
+        let config = RoomConfig { seed: self.config.seed.wrapping_add(1), ..self.config };
+        let (mailbox, figures) = (Arc::clone(&self.mailbox), Arc::clone(&self.figures));
+        let ends_at = self.ends_at;
+        *self = Driver::new(self.id, config, mailbox, figures, self.grounds.clone());
+        self.ends_at = ends_at;
+        Next::At(self.room.due_at(self.tick))
+    }
+
+    /// The room ends: who is in it goes back to the lobby, who comes is refused.
+    fn end(&mut self) -> Next {
+        for mail in self.mailbox.close() {
+            if let Mail::Join(asking) = mail {
+                self.answer(asking.peer, ShardMail::Refused(asking.peer, CloseCode::NoSuchRoom));
             }
         }
-        self.figures.queued[shard].store(0, Ordering::Relaxed);
+        while let Some(asking) = self.line.pop() {
+            self.answer(asking.peer, ShardMail::Refused(asking.peer, CloseCode::NoSuchRoom));
+        }
+        for link in &mut self.links {
+            link.outgoing.push(ShardMail::Ended(self.id));
+        }
+        self.hand_over();
+        self.take_down();
+        self.grounds.topics.forget_room(self.id);
+        self.figures.set_over();
+        tracing::debug!(room = %self.id, "room over");
+        Next::Over
     }
 
     fn answer(&mut self, peer: PeerRef, mail: ShardMail<G>) {
@@ -245,6 +269,15 @@ impl<'a, G: Game> Driver<'a, G> {
         self.waiting = waiting;
     }
 
+    /// Tells those who watch whom they see now.
+    fn tell_watchers(&mut self) {
+        for (watcher, player) in self.room.take_following() {
+            let Some(Some(seat)) = self.seats.get(usize::from(watcher.0)) else { continue };
+            let letter = Letter::new(ServerMsg::Notice(Notice::Following { player }));
+            self.links[seat.peer.shard].outgoing.push(ShardMail::Letter(seat.peer, None, letter));
+        }
+    }
+
     fn step(&mut self, tick: Tick, began: MonoTime) {
         let (clock, metrics) = (self.grounds.clock, &self.grounds.metrics);
         let mut phase_from = began;
@@ -255,6 +288,7 @@ impl<'a, G: Game> Driver<'a, G> {
         };
         let (room, level) = (&mut self.room, self.governor.level());
         let output = self.outputs.fill(|output| room.step(tick, level, output, watch));
+        self.publish(&output);
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
             self.behind |= self.figures.queued[shard].load(Ordering::Relaxed) > 0;
             link.tell(self.id, &output, &self.figures.queued[shard]);
@@ -280,9 +314,8 @@ impl<'a, G: Game> Driver<'a, G> {
         metrics.outputs_queued.set(queued);
         metrics.tick_seconds.observe(took_us as f64 / 1e6);
         metrics.tick_lateness_seconds.observe(late_us as f64 / 1e6);
-        let figures = self.figures;
-        figures.players.store(self.room.players(), Ordering::Relaxed);
-        figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
+        self.note_people();
+        let figures = &self.figures;
         figures.tick.store(tick.0, Ordering::Relaxed);
         figures.tick_us.store(took_us as u32, Ordering::Relaxed);
         let busy = ((late_us + took_us) * 1000 / tick_us(G::TICK_HZ, 1).max(1)) as u32;
@@ -297,6 +330,35 @@ impl<'a, G: Game> Driver<'a, G> {
             tracing::info!(room = %self.id, level = self.governor.level(), "governor: the machine is short of time, or has some to spare again");
         }
         figures.level.store(self.governor.level(), Ordering::Relaxed);
+    }
+
+    /// What a tick says to those who are not in the room.
+    fn publish(&mut self, output: &RoomOutput) {
+        for deed in self.room.take_deeds() {
+            self.grounds.publish(Topic::RoomFeed(self.id), None, deed);
+        }
+        for note in &output.notes {
+            match note {
+                Note::Board { lines, .. } => {
+                    let named = |(player, score): &(PlayerId, i32)| Some((self.room.name_of(*player)?.clone(), *score));
+                    let best = lines.iter().filter_map(named).collect();
+                    *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
+                }
+                Note::Match(contest) => {
+                    *self.figures.contest.lock().unwrap_or_else(PoisonError::into_inner) = Some(contest.clone());
+                    self.grounds.publish(Topic::RoomMatch(self.id), None, Item::Match(contest.clone()));
+                }
+                Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } | Note::Message(_) => {}
+            }
+        }
+    }
+
+    fn note_people(&self) {
+        let figures = &self.figures;
+        figures.players.store(self.room.players(), Ordering::Relaxed);
+        figures.watching.store(self.room.watching(), Ordering::Relaxed);
+        figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
+        figures.reserved.store(self.reservations.len() as u16, Ordering::Relaxed);
     }
 
     /// The tick to step after `tick`: the next, unless the room is too far behind.
@@ -321,11 +383,13 @@ impl<'a, G: Game> Driver<'a, G> {
     /// Takes what this run added to the gauges out of them again.
     fn take_down(&mut self) {
         let metrics = &self.grounds.metrics;
-        let seated = self.seats.iter().flatten().count();
+        let seated = self.seats.iter().flatten().filter(|seat| seat.seated.role == Role::Play).count();
         metrics.players.dec_by(seated as i64);
         metrics.waiting.dec_by(self.waiting as i64);
         metrics.governor_level.dec_by(i64::from(self.governor.level()));
-        self.figures.players.store(0, Ordering::Relaxed);
+        for figure in [&self.figures.players, &self.figures.watching, &self.figures.reserved] {
+            figure.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -353,17 +417,4 @@ fn label(phase: Phase) -> TickPhase {
         Phase::Capture => TickPhase::Capture,
         Phase::Outgoing => TickPhase::Outgoing,
     }
-}
-
-/// Starts a room's thread.
-fn spawn<G: Game>(
-    id: RoomId,
-    config: RoomConfig,
-    mailbox: Arc<Mailbox<G>>,
-    figures: Arc<RoomFigures>,
-    grounds: Grounds<G>,
-) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(format!("room-{id}"))
-        .spawn(move || supervise(id, config, &mailbox, &figures, &grounds))
 }

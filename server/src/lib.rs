@@ -7,7 +7,7 @@
 //! | [`session`] | PURE. One connection as a state machine: hello, join, limits, close |
 //! | [`lobby`] | the directory of rooms |
 //! | [`driver`] | a room's thread: waits for each tick, steps the room, leaves the result with the shards |
-//! | [`net`] | listener, WebSocket upgrade, the shards that own the connections |
+//! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the connections |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`files`] | how many connections the operating system allows |
@@ -15,6 +15,7 @@
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
 
+pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod driver;
@@ -26,28 +27,33 @@ pub mod net;
 pub mod room;
 pub mod session;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use broadside_shared::arena::Arena;
 use broadside_shared::game::Game;
-use broadside_shared::protocol::message::Item;
 use broadside_shared::protocol::room::Mode;
-use broadside_shared::protocol::topic::Topic;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use clock::MonoClock;
 use config::Config;
 use driver::Grounds;
+use driver::pool::Pool;
 use lobby::Directory;
+use lobby::board::Leaderboard;
+use lobby::openings::Openings;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::{Letter, Topics};
 use metrics::Metrics;
 use net::shard::{self, Inbox, ShardMail};
 use room::RoomConfig;
+
+/// Threads that run rooms, for each core: a long tick of a large room on one leaves another for the small ones.
+const ROOM_THREADS_PER_CORE: usize = 2;
 
 /// What every connection shares.
 pub struct App<G: Game> {
@@ -61,10 +67,12 @@ pub struct App<G: Game> {
     pub metrics: Arc<Metrics>,
     /// Who is connected or may come back.
     pub sessions: Sessions,
-    /// What was published, as far as it is kept.
-    pub topics: Topics,
-    /// Those who own the WebSockets.
-    pub shards: Arc<[Inbox<G>]>,
+    /// What the rooms stand on, topics and the shards that own the WebSockets among it.
+    pub grounds: Grounds<G>,
+    /// Who has opened rooms lately.
+    pub openings: Openings,
+    /// The best of all rooms.
+    pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
     /// Turns true once, when the server is to end.
     pub ending: watch::Receiver<bool>,
@@ -73,24 +81,17 @@ pub struct App<G: Game> {
 }
 
 impl<G: Game> App<G> {
-    /// Publishes something to everyone who has subscribed.
-    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item) {
-        let publication = self.topics.publish(topic, from, item, self.clock.now());
-        for shard in self.shards.iter() {
-            shard.post([ShardMail::Published(Arc::clone(&publication))]);
-        }
-    }
-
     /// Brings a message to one session, unless it is not connected or mutes the one it comes from.
     pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
         if let Some(peer) = self.sessions.peer_of(to) {
-            self.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]);
+            self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]);
         }
     }
 
     /// The shard for the next connection: in turn.
     pub fn next_shard(&self) -> &Inbox<G> {
-        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
+        let shards = &self.grounds.shards;
+        &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()]
     }
 }
 
@@ -104,9 +105,12 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
 pub struct Running {
     /// The bound address; its port is a real one even if port 0 was asked for.
     pub address: SocketAddr,
+    /// The port in the clear that sends everyone to https, if one was asked for.
+    pub redirect: Option<SocketAddr>,
+    secure: bool,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
-    shards: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
     app: Arc<App<Arena>>,
 }
 
@@ -117,20 +121,25 @@ impl Running {
         &self.app
     }
 
+    /// What browsers and programs put before the address: `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
     pub async fn end(self) {
         let _ = self.ending.send(true);
-        for inbox in self.app.shards.iter() {
+        for inbox in self.app.grounds.shards.iter() {
             inbox.post([ShardMail::End]);
         }
         let _ = self.served.await;
-        let (app, shards) = (self.app, self.shards);
+        let (app, threads) = (self.app, self.threads);
+        app.grounds.pool.end();
         let wait = move || {
-            for shard in shards {
-                let _ = shard.join();
+            for thread in threads {
+                let _ = thread.join();
             }
-            // Room threads end at their next tick.
-            app.directory.end();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
     }
@@ -139,14 +148,16 @@ impl Running {
 /// Binds the port, opens the arena and begins to serve.
 ///
 /// # Errors
-/// When the address cannot be bound or the assets are not where the config says, with the way out.
+/// When the address cannot be bound, or assets or certificate are not where the config says, with the way out.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     http::assets::check(&config)?;
-    let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; choose another port with --port, or 0 for any"))?;
-    let address = listener.local_addr().context("cannot read the bound address")?;
+    let certificate = net::certificate::asked_for(&config)?.map(Arc::new);
+    let tls = certificate.clone().map(net::certificate::acceptor).transpose()?;
+    let (listener, address) = bind(config.host, config.port, "--port").await?;
+    let in_the_clear = match config.redirect_http {
+        Some(port) => Some(bind(config.host, port, "--redirect-http").await?),
+        None => None,
+    };
     let (ending, ending_seen) = watch::channel(false);
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
@@ -157,42 +168,80 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
-    let grace_s = config.grace;
-    let grounds = Grounds { clock, metrics: Arc::clone(&metrics), shards: Arc::clone(&shards), grace_s };
+    let pool = Arc::new(Pool::new(clock));
+    let mut threads =
+        pool.start(cores().max(2) * ROOM_THREADS_PER_CORE).context("cannot start the threads of the rooms")?;
+    let grounds = Grounds {
+        clock,
+        metrics: Arc::clone(&metrics),
+        shards,
+        topics: Arc::new(Topics::new()),
+        pool,
+        grace_s: config.grace,
+        room_life_s: config.room_life,
+    };
+    let common = RoomConfig {
+        snapshot_every: config.snapshot_every,
+        capacity: config.capacity,
+        seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
+        mode: Mode::Arena,
+    };
     let app = Arc::new(App {
-        directory: Directory::new(grounds),
+        directory: Directory::new(grounds.clone(), common, config.max_rooms),
         config,
         clock,
         metrics,
         sessions: Sessions::new(key),
-        topics: Topics::new(),
-        shards,
+        grounds,
+        openings: Openings::default(),
+        leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         ending: ending_seen,
         connections: AtomicUsize::new(0),
     });
-    let spawn = |(index, watch)| shard::spawn(Arc::clone(&app), index, watch);
-    let shards = watches.into_iter().enumerate().map(spawn).collect::<std::io::Result<Vec<_>>>();
-    let shards = shards.context("cannot start the threads of the shards")?;
-    open_rooms(&app)?;
-    let served = tokio::spawn(net::listener::serve(listener, Arc::clone(&app)));
-    tracing::info!(%address, game = Arena::NAME, "listening");
-    Ok(Running { address, ending, served, shards, app })
+    for (index, watch) in watches.into_iter().enumerate() {
+        threads.push(shard::spawn(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
+    }
+    for index in 1..=app.config.rooms {
+        app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
+    }
+    tokio::spawn(look_around(Arc::clone(&app)));
+    let secure = tls.is_some();
+    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
+    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
+    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
+    if let Some((listener, from)) = in_the_clear {
+        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        tracing::info!(address = %from, "sending everyone to https");
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
+        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
+    }
+    Ok(Running { address, redirect, secure, ending, served, threads, app })
 }
 
-/// Opens the arenas there are from the start.
-fn open_rooms(app: &App<Arena>) -> anyhow::Result<()> {
-    let config = &app.config;
-    let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
-    for index in 0..config.rooms {
-        let room = RoomConfig {
-            snapshot_every: config.snapshot_every,
-            capacity: config.capacity,
-            seed: seed.wrapping_add(u64::from(index)),
-            mode: Mode::Arena,
-        };
-        let name = if config.rooms == 1 { "arena".to_owned() } else { format!("arena {}", index + 1) };
-        app.directory.open(&name, room).with_context(|| format!("cannot start the thread of room {}", index + 1))?;
+/// Listens on a port that a flag has named.
+async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let address = SocketAddr::new(host, port);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another port with {flag}, or 0 for any"))?;
+    let address = listener.local_addr().context("cannot read the bound address")?;
+    Ok((listener, address))
+}
+
+/// Once a second: rooms that are over go, the leaderboard is put together.
+async fn look_around<G: Game>(app: Arc<App<G>>) {
+    let mut ending = app.ending.clone();
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = ended(&mut ending) => return,
+        }
+        app.directory.sweep();
+        app.openings.forget(app.clock.now());
+        app.leaderboard.renew(&app.directory, &app.grounds);
     }
-    Ok(())
 }

@@ -35,7 +35,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let running = broadside_server::start(config).await?;
     // The one line on standard output, for scripts that asked for port 0.
     let mut stdout = std::io::stdout();
-    let _ = writeln!(stdout, "listening on http://{}", running.address);
+    let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
     let _ = stdout.flush();
     let name = signal.await;
     tracing::info!(signal = name, "ending: closing every connection");

@@ -139,6 +139,17 @@ pub struct Standing {
     pub score: i32,
 }
 
+/// Somebody did something that is worth a line in a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deed {
+    /// Who did it, if anyone.
+    pub by: Option<PlayerId>,
+    /// The verb, such as `sank`.
+    pub verb: &'static str,
+    /// To whom.
+    pub of: PlayerId,
+}
+
 /// How a match stands, as the game knows it: the room turns numbers into names and tells everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bout {
@@ -274,6 +285,11 @@ pub trait Game: Sized + Send + 'static {
 
     /// Appends every seated player's score, best first; equal scores in order of player.
     fn standings(&self, out: &mut Vec<Standing>);
+
+    /// What an event says to those who read the feed of a room; `None` for most.
+    fn deed(_event: &Self::Event) -> Option<Deed> {
+        None
+    }
 
     /// How the match stands, where there are rounds.
     fn bout(&self) -> Option<&Bout> {

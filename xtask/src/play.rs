@@ -28,6 +28,9 @@ pub struct Args {
     /// Address to listen on; 0.0.0.0 lets other machines in your network play.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+    /// By https and wss, with a certificate of the server's own making; the browser will ask whether you trust it.
+    #[arg(long)]
+    tls: bool,
 }
 
 /// Builds, starts server and bots, and stays until Ctrl-C, SIGTERM, or the end of one of them.
@@ -45,7 +48,8 @@ pub fn play(args: &Args) -> Result<()> {
         return server.end();
     }
     let mut bots = if args.bots > 0 { Some(start_bots(args)?) } else { None };
-    println!("playing at http://{}:{}", name_of(args.host), args.port);
+    let scheme = if args.tls { "https" } else { "http" };
+    println!("playing at {scheme}://{}:{}", name_of(args.host), args.port);
 
     while process::stop_signals() == 0 {
         for service in [Some(&mut server), bots.as_mut()].into_iter().flatten() {
@@ -89,6 +93,9 @@ fn start_server(args: &Args) -> Result<Service> {
     let mut command = Command::new(program("release", "broadside-server"));
     command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
     command.arg("--assets").arg(web_dir()).current_dir(root());
+    if args.tls {
+        command.arg("--tls-self-signed").arg(tls_dir());
+    }
     if std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "warn");
     }
@@ -99,9 +106,9 @@ fn start_server(args: &Args) -> Result<Service> {
 fn wait_until_up(server: &mut Service, args: &Args) -> Result<bool> {
     let started_at = Instant::now();
     while process::stop_signals() == 0 {
-        if http::get(SocketAddr::new(reachable(args.host), args.port), "/healthz")
-            .is_ok_and(|answer| answer.status == 200)
-        {
+        let answer = http::get(SocketAddr::new(reachable(args.host), args.port), "/healthz");
+        // A server that speaks TLS answers too: 400, for we do not.
+        if answer.is_ok_and(|answer| answer.status == if args.tls { 400 } else { 200 }) {
             return Ok(true);
         }
         if let Some(status) = server.ended()? {
@@ -115,10 +122,19 @@ fn wait_until_up(server: &mut Service, args: &Args) -> Result<bool> {
 
 fn start_bots(args: &Args) -> Result<Service> {
     let log = File::create(bots_log()).with_context(|| format!("cannot write {}", short(&bots_log())))?;
-    let url = format!("ws://{}/ws", SocketAddr::new(reachable(args.host), args.port));
+    let scheme = if args.tls { "wss" } else { "ws" };
+    let url = format!("{scheme}://{}/ws", SocketAddr::new(reachable(args.host), args.port));
     let mut command = Command::new(program("release", "bot"));
+    if args.tls {
+        command.arg("--ca").arg(tls_dir().join("self-signed-cert.pem"));
+    }
     command.args([&url, "--count", &args.bots.to_string(), "--skill", "0.6"]).current_dir(root());
     Service::start("bots", &command, log.try_clone()?.into(), log.into())
+}
+
+/// Where the server keeps the certificate that it makes.
+fn tls_dir() -> PathBuf {
+    target_dir().join("tls")
 }
 
 fn bots_log() -> PathBuf {

@@ -91,6 +91,13 @@ const RULES: &[Rule] = &[
         why: "one module owns the WebSocket library: `server/src/net` (and the clients in `bots`)",
     },
     Rule {
+        inside: &["shared", "server", "client-wasm"],
+        except: &["server/src/net", "server/tests", "server/examples"],
+        tests: InTests::Banned,
+        words: &["rustls", "tokio_rustls", "rcgen"],
+        why: "TLS is a matter of the connection: `server/src/net` (and the clients in `bots`)",
+    },
+    Rule {
         inside: &["shared", "server", "client-wasm", "bots"],
         except: &["shared/src/protocol/codec.rs"],
         tests: InTests::Banned,

@@ -1,4 +1,5 @@
-//! The folder a browser loads from: `target/web`, made of `assets/` and the compiled client.
+//! The folder a browser loads from: `target/web`, made of `assets/` and the compiled client, with what the pages for developers
+//! need in a folder of its own.
 //!
 //! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
@@ -18,36 +19,55 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, cargo, root, short, target_dir, web_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
+
+/// Folder of the pages for developers, which players do not load.
+const DEV: &str = "dev";
+
+/// What is compiled to wasm, and the folder it goes to.
+const MODULES: [(&str, &str); 2] = [("broadside-client-wasm", ""), ("broadside-wire-wasm", DEV)];
 
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
 
 /// Brings `target/web` up to date.
 pub fn build() -> Result<()> {
-    run(&mut cargo(&format!("build --package broadside-client-wasm --target {WASM_TARGET} --profile wasm")))?;
-    let wasm = target_dir().join(WASM_TARGET).join("wasm/broadside_client_wasm.wasm");
+    let packages = MODULES.map(|(package, _)| format!("--package {package}")).join(" ");
+    run(&mut cargo(&format!("build {packages} --target {WASM_TARGET} --profile wasm")))?;
     let (web, stamp) = (web_dir(), web_dir().with_extension("stamp"));
-    let key = key(&wasm, &root().join("assets"))?;
+    let key = key(&root().join("assets"))?;
     if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, &web).unwrap_or_default()) {
         return Ok(());
     }
     let fresh = web.with_extension("new");
     remove_folder(&fresh)?;
-    make(&wasm, &fresh)?;
+    make(&fresh)?;
     remove_folder(&web)?;
     fs::rename(&fresh, &web)?;
     fs::write(&stamp, describe(&key, &web)?)?;
     report(&web)
 }
 
-fn make(wasm: &Path, fresh: &Path) -> Result<()> {
+fn make(fresh: &Path) -> Result<()> {
     let assets = root().join("assets");
     for file in files(&assets)? {
         let to = fresh.join(file.strip_prefix(&assets)?);
         fs::create_dir_all(to.parent().unwrap_or(fresh))?;
         fs::copy(&file, to)?;
     }
+    for (package, folder) in MODULES {
+        bind(&wasm(package), &fresh.join(folder))?;
+    }
+    files(fresh)?.iter().try_for_each(|file| compress(file))
+}
+
+/// Where cargo puts the wasm of a package.
+fn wasm(package: &str) -> PathBuf {
+    target_dir().join(WASM_TARGET).join("wasm").join(package.replace('-', "_")).with_extension("wasm")
+}
+
+/// Writes a wasm as the browser loads it, with its JavaScript.
+fn bind(wasm: &Path, folder: &Path) -> Result<()> {
     Bindgen::new()
         .input_path(wasm)
         .web(true)?
@@ -57,9 +77,8 @@ fn make(wasm: &Path, fresh: &Path) -> Result<()> {
         // Names of functions and tools are worth nothing to a player, and a tenth of the download.
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(fresh)
-        .context("wasm-bindgen refused the client")?;
-    files(fresh)?.iter().try_for_each(|file| compress(file))
+        .generate(folder)
+        .with_context(|| format!("wasm-bindgen refused {}", short(wasm)))
 }
 
 /// Writes the compressed siblings of `file` that are smaller than it.
@@ -89,11 +108,14 @@ fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
     Ok(writer.finish()?)
 }
 
-/// A number that changes when the wasm, the name or content of an asset, or the recipe does.
-fn key(wasm: &Path, assets: &Path) -> Result<String> {
+/// A number that changes when a wasm, the name or content of an asset, or the recipe does.
+fn key(assets: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     RECIPE.hash(&mut hasher);
-    fs::read(wasm).with_context(|| format!("cannot read {}", short(wasm)))?.hash(&mut hasher);
+    for (package, _) in MODULES {
+        let wasm = wasm(package);
+        fs::read(&wasm).with_context(|| format!("cannot read {}", short(&wasm)))?.hash(&mut hasher);
+    }
     for file in files(assets)? {
         file.strip_prefix(assets)?.hash(&mut hasher);
         fs::read(&file)?.hash(&mut hasher);
@@ -148,7 +170,7 @@ pub fn pages() -> Result<Vec<String>> {
 fn report(web: &Path) -> Result<()> {
     let pages = pages()?;
     let mut bytes = 0;
-    for page in &pages {
+    for page in pages.iter().filter(|page| !page.starts_with(&format!("{DEV}/"))) {
         let packed = web.join(format!("{page}.br"));
         bytes += fs::metadata(if packed.exists() { packed } else { web.join(page) })?.len();
     }

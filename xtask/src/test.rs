@@ -83,7 +83,7 @@ impl Step {
             // `--test browser` because a target that plain `cargo test` leaves out is none of `--all-targets`.
             Step::Clippy => run(&mut cargo("clippy --workspace --all-targets --test browser -- -D warnings")),
             Step::ClippyWasm => run(&mut cargo(&format!(
-                "clippy --package broadside-shared --package broadside-client-wasm --target {WASM_TARGET} -- -D warnings"
+                "clippy --package broadside-shared --package broadside-client-wasm --package broadside-wire-wasm --target {WASM_TARGET} -- -D warnings"
             ))),
             Step::Docs => run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")),
             Step::Unit => run(&mut cargo("test --workspace")),

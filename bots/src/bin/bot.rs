@@ -9,6 +9,7 @@ use broadside_bots::load::times;
 use broadside_bots::pilot::Pilot;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
+use broadside_bots::trust::Trust;
 use broadside_bots::{in_range, link};
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::link::{LinkProfile, Spells};
@@ -27,6 +28,9 @@ struct Args {
     /// Address of the server
     #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::parse)]
     target: Target,
+
+    #[command(flatten)]
+    trust: Trust,
 
     /// Bots, 1 to 1000
     #[arg(long, default_value_t = 1, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bots"))]
@@ -94,7 +98,14 @@ struct Totals {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut args = Args::parse();
+    match args.target.clone().trusting(&args.trust) {
+        Ok(target) => args.target = target,
+        Err(error) => {
+            eprintln!("bot: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

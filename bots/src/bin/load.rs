@@ -17,6 +17,7 @@ use broadside_bots::load::run::{Row, Run};
 use broadside_bots::load::spawn::{Server, ServerPlan};
 use broadside_bots::report::{Pictures, Report, page};
 use broadside_bots::socket::{Target, connect};
+use broadside_bots::trust::Trust;
 use clap::Parser;
 
 /// Thousands of clients allocate all the time; this allocator is quicker at it than most systems' own.
@@ -37,6 +38,9 @@ struct Args {
     /// Address of the server
     #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::parse)]
     target: Target,
+
+    #[command(flatten)]
+    trust: Trust,
 
     /// Players, 1 to 10000
     #[arg(long, default_value_t = 100, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
@@ -107,6 +111,10 @@ struct Args {
     #[arg(long, value_name = "PATH", requires = "spawn")]
     server: Option<PathBuf>,
 
+    /// Let the server that --spawn starts speak wss, with a certificate of its own making that is trusted for this run
+    #[arg(long, requires = "spawn", conflicts_with_all = ["ca", "insecure"])]
+    tls: bool,
+
     /// Snapshots and input packets per second of the server that --spawn starts, 20 or 30 [default: 20]
     #[arg(long, value_name = "HZ", value_parser = hz)]
     hz: Option<u32>,
@@ -149,15 +157,24 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
     // Lives until the end of the run, and ends then.
     let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
-    let target = match &server {
-        Some(server) => Target::parse(&format!("ws://{}/ws", server.address)).map_err(anyhow::Error::msg)?,
-        None => args.target.clone(),
-    };
+    let target = target(args, server.as_ref()).map_err(anyhow::Error::msg)?;
     say_hello(&target)?;
     let plan = plan(args, target, players);
     let outcome = play(args, &plan, stop)?;
     drop(server);
     tell(args, &plan, &outcome)
+}
+
+/// Whom to load, and how it is believed.
+fn target(args: &Args, server: Option<&Server>) -> Result<Target, String> {
+    match server {
+        None => args.target.clone().trusting(&args.trust),
+        Some(server) if args.tls => {
+            let trust = Trust { ca: Some(server.certificate()), insecure: false };
+            Target::parse(&format!("wss://{}/ws", server.address))?.trusting(&trust)
+        }
+        Some(server) => Target::parse(&format!("ws://{}/ws", server.address))?.trusting(&args.trust),
+    }
 }
 
 /// One connection first: a wrong address is one line and not a thousand.
@@ -172,6 +189,7 @@ fn server_plan(args: &Args, players: usize) -> ServerPlan {
         snapshot_every: if args.hz == Some(30) { 2 } else { 3 },
         capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 8000),
         rooms: args.rooms,
+        tls: args.tls,
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Window {
     pub bytes_down: u64,
     /// Bytes sent, WebSocket headers included.
     pub bytes_up: u64,
+    /// Bytes that came from sockets: with TLS those of its records, too.
+    pub socket_down: u64,
+    /// Bytes that sockets took.
+    pub socket_up: u64,
     /// Records known to the players, summed over snapshots.
     pub records: u64,
     /// Records within the view, summed over the snapshots that were looked at, and the number of those.
@@ -66,6 +70,8 @@ impl Default for Window {
             snapshots: 0,
             bytes_down: 0,
             bytes_up: 0,
+            socket_down: 0,
+            socket_up: 0,
             records: 0,
             in_view: (0, 0),
             corrections: [0; Interference::ALL.len()],
@@ -93,6 +99,8 @@ impl Window {
         self.snapshots += other.snapshots;
         self.bytes_down += other.bytes_down;
         self.bytes_up += other.bytes_up;
+        self.socket_down += other.socket_down;
+        self.socket_up += other.socket_up;
         self.records += other.records;
         self.in_view = (self.in_view.0 + other.in_view.0, self.in_view.1 + other.in_view.1);
         for (into, from) in self.corrections.iter_mut().zip(other.corrections) {

@@ -13,9 +13,24 @@ const CHUNK: usize = 1448;
 /// Receive buffer of a socket behind a line. Small, so that the line is what holds bytes and not the kernel.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 
+/// Bytes that a socket moved, whatever they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// From the server.
+    pub down: u64,
+    /// To it.
+    pub up: u64,
+}
+
+/// A socket that counts.
+struct Socket {
+    stream: TcpStream,
+    moved: Moved,
+}
+
 /// A socket, and the line it is behind unless that is clean.
 pub struct Wire {
-    stream: TcpStream,
+    socket: Socket,
     line: Option<Box<(Pipe, Pipe)>>,
     /// Bytes that wait for the line or the socket to take more.
     unsent: Vec<u8>,
@@ -34,12 +49,23 @@ impl Wire {
             let _ = socket2::SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER);
             Box::new(profile.pipes(seed))
         });
-        Wire { stream, line, unsent: Vec::new(), arrived: Vec::new(), readable: false }
+        Wire {
+            socket: Socket { stream, moved: Moved::default() },
+            line,
+            unsent: Vec::new(),
+            arrived: Vec::new(),
+            readable: false,
+        }
     }
 
     /// The socket.
     pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        &mut self.socket.stream
+    }
+
+    /// What the socket moved since the last call.
+    pub fn take_moved(&mut self) -> Moved {
+        std::mem::take(&mut self.socket.moved)
     }
 
     /// When the line next has something to deliver, or takes something that waits.
@@ -69,7 +95,7 @@ impl Wire {
                 if !self.readable {
                     break Ok(true);
                 }
-                match read(&mut self.stream, buffer).map_err(gone)? {
+                match read(&mut self.socket, buffer).map_err(gone)? {
                     Came::Bytes(0) => break Ok(false),
                     // Edges are told once: a short read is how a drained socket is known without asking again.
                     Came::Bytes(n) => {
@@ -90,7 +116,7 @@ impl Wire {
             if !(self.readable && open && down.takes_more()) {
                 break;
             }
-            match read(&mut self.stream, &mut buffer[..CHUNK]).map_err(gone)? {
+            match read(&mut self.socket, &mut buffer[..CHUNK]).map_err(gone)? {
                 Came::Bytes(0) => open = false,
                 Came::Bytes(n) => down.send(now, buffer[..n].to_vec()),
                 Came::Nothing => self.readable = false,
@@ -105,7 +131,7 @@ impl Wire {
     /// [`PlayError::Gone`] with what the system said.
     pub fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
         if self.line.is_none() && self.unsent.is_empty() {
-            let taken = write(&mut self.stream, bytes).map_err(gone)?;
+            let taken = write(&mut self.socket, bytes).map_err(gone)?;
             self.unsent.extend_from_slice(&bytes[taken..]);
             return Ok(());
         }
@@ -127,9 +153,9 @@ impl Wire {
             while let Some(bytes) = up.receive(now) {
                 self.arrived.extend_from_slice(&bytes);
             }
-            drain(&mut self.stream, &mut self.arrived).map_err(gone)
+            drain(&mut self.socket, &mut self.arrived).map_err(gone)
         } else {
-            drain(&mut self.stream, &mut self.unsent).map_err(gone)
+            drain(&mut self.socket, &mut self.unsent).map_err(gone)
         }
     }
 }
@@ -144,10 +170,13 @@ enum Came {
     Nothing,
 }
 
-fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Came> {
+fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<Came> {
     loop {
-        match stream.read(buffer) {
-            Ok(n) => return Ok(Came::Bytes(n)),
+        match socket.stream.read(buffer) {
+            Ok(n) => {
+                socket.moved.down += n as u64;
+                return Ok(Came::Bytes(n));
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Came::Nothing),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -156,10 +185,13 @@ fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Came> {
 }
 
 /// Gives the number of bytes the socket took.
-fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn write(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
     loop {
-        match stream.write(bytes) {
-            Ok(taken) => return Ok(taken),
+        match socket.stream.write(bytes) {
+            Ok(taken) => {
+                socket.moved.up += taken as u64;
+                return Ok(taken);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -167,9 +199,9 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-fn drain(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn drain(socket: &mut Socket, bytes: &mut Vec<u8>) -> io::Result<()> {
     while !bytes.is_empty() {
-        match write(stream, bytes)? {
+        match write(socket, bytes)? {
             0 => break,
             taken => {
                 bytes.drain(..taken);

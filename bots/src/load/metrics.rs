@@ -5,7 +5,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rustls::StreamOwned;
 use serde::Serialize;
+
+use crate::socket::Target;
 
 /// Time the server has to answer.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -68,28 +71,29 @@ pub struct LatenessMs {
 }
 
 impl Scrape {
-    /// Asks the server at `address`.
+    /// Asks the server of `target`, which is at `address`.
     ///
     /// # Errors
     /// Why there is nothing to read.
-    pub fn fetch(address: SocketAddr) -> Result<Scrape, String> {
-        let cannot = |error: std::io::Error| format!("cannot read http://{address}/metrics: {error}");
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(cannot)?;
+    pub fn fetch(target: &Target, address: SocketAddr) -> Result<Scrape, String> {
+        let cannot = |error: std::io::Error| format!("cannot read /metrics of {address}: {error}");
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(cannot)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(cannot)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(cannot)?;
-        // 1.0, so that the answer comes in one piece and ends with the connection.
-        write!(stream, "GET /metrics HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n").map_err(cannot)?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_MAX).read_to_end(&mut answer).map_err(cannot)?;
+        let answer = match target.session().map_err(|error| error.to_string())? {
+            None => ask(stream, target),
+            Some(session) => ask(StreamOwned::new(session, stream), target),
+        };
+        let answer = answer.map_err(cannot)?;
         let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.lines().next().unwrap_or("");
         if status.split(' ').nth(1) != Some("200") {
-            return Err(format!("http://{address}/metrics answers {status:?}"));
+            return Err(format!("/metrics of {address} answers {status:?}"));
         }
         let scrape = Scrape::parse(body);
         if scrape.0.is_empty() {
-            return Err(format!("http://{address}/metrics holds no metrics"));
+            return Err(format!("/metrics of {address} holds no metrics"));
         }
         Ok(scrape)
     }
@@ -135,6 +139,16 @@ impl Scrape {
         buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         buckets
     }
+}
+
+/// Asks for the metrics, and gives the whole answer.
+fn ask(mut stream: impl Read + Write, target: &Target) -> std::io::Result<Vec<u8>> {
+    // 1.0, so that the answer comes in one piece and ends with the connection.
+    write!(stream, "GET /metrics HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n", target.authority())?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// A quantile of what a histogram counted from `before` to `after`, along straight lines inside its buckets; `None` if it

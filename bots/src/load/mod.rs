@@ -5,7 +5,8 @@
 //! | [`run`] | a run from ramp to drain, as the main thread sees it |
 //! | [`engine`] | the threads that run the players |
 //! | [`peer`], [`mind`] | one player: its connection, and what it does and counts |
-//! | [`wire`], [`handshake`], [`mod@line`] | frames, the opening handshake, and the simulated line a player is behind |
+//! | [`wire`], [`handshake`] | frames, and the opening handshake |
+//! | [`channel`], [`mod@line`] | TLS if asked for, and the simulated line a player is behind |
 //! | [`figures`] | what is counted, by all together and by each player |
 //! | [`mix`] | which lines the players are on |
 //! | [`metrics`] | what the server says of itself |
@@ -17,6 +18,7 @@
 
 pub mod assertion;
 pub mod bar;
+pub mod channel;
 pub mod engine;
 pub mod figures;
 pub mod handshake;

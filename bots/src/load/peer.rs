@@ -9,9 +9,9 @@ use broadside_shared::time::MonoTime;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::channel::Channel;
 use super::figures::Tally;
 use super::handshake::Handshake;
-use super::line::Wire;
 use super::mind::{Around, Mind, TICK_US};
 use super::wire::{Opcode, feed};
 use crate::socket::{PlayError, Target};
@@ -39,7 +39,7 @@ pub enum Stage {
 /// One connection of a simulated player.
 pub struct Peer {
     stage: Stage,
-    wire: Wire,
+    channel: Channel,
     handshake: Handshake,
     mind: Mind,
     /// Bytes of a frame, or of the handshake's answer, that is not there whole.
@@ -56,7 +56,7 @@ impl Peer {
     /// Begins to connect.
     ///
     /// # Errors
-    /// [`PlayError::Unreachable`] when the system has no socket to give.
+    /// [`PlayError::Unreachable`] when the system has no socket to give, [`PlayError::Handshake`] when TLS cannot begin.
     pub fn connect(
         mind: Mind,
         (profile, seed): (LinkProfile, u64),
@@ -71,7 +71,7 @@ impl Peer {
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(unreachable)?;
         Ok(Peer {
             stage: Stage::Connecting,
-            wire: Wire::new(stream, &profile, seed),
+            channel: Channel::new(stream, target, &profile, seed)?,
             handshake: Handshake::new(target),
             mind,
             partial: Vec::new(),
@@ -102,7 +102,7 @@ impl Peer {
             Stage::Joining => self.act_at.min(self.deadline),
             Stage::Playing => self.act_at,
         };
-        self.wire.next_at().map_or(own, |line| line.min(own))
+        self.channel.next_at().map_or(own, |line| line.min(own))
     }
 
     /// Its socket is ready for something.
@@ -117,16 +117,16 @@ impl Peer {
         around: &mut Around,
     ) -> Result<(), PlayError> {
         if readable {
-            self.wire.set_readable();
+            self.channel.wire().set_readable();
         }
         if self.stage == Stage::Connecting {
             if !writable || !self.connected(target)? {
                 return Ok(());
             }
             self.stage = Stage::Shaking;
-            self.wire.send(around.now, self.handshake.request.as_bytes())?;
+            self.channel.send(around.now, self.handshake.request.as_bytes())?;
         } else if writable {
-            self.wire.flush(around.now)?;
+            self.channel.flush(around.now)?;
         }
         self.receive(target, buffer, around)
     }
@@ -137,8 +137,8 @@ impl Peer {
     /// Why the connection ended.
     pub fn wake(&mut self, target: &Target, buffer: &mut [u8], around: &mut Around) -> Result<(), PlayError> {
         let now = around.now;
-        if self.stage != Stage::Connecting && self.wire.next_at().is_some_and(|at| at <= now) {
-            self.wire.flush(now)?;
+        if self.stage != Stage::Connecting && self.channel.next_at().is_some_and(|at| at <= now) {
+            self.channel.flush(now)?;
             self.receive(target, buffer, around)?;
         }
         let too_late = |what: &str| PlayError::Gone(format!("{what} within {} s", JOIN_US / 1_000_000));
@@ -181,7 +181,7 @@ impl Peer {
 
     /// Whether the socket is connected: told writable before that, another word follows.
     fn connected(&mut self, target: &Target) -> Result<bool, PlayError> {
-        let stream = self.wire.stream();
+        let stream = self.channel.wire().stream();
         if let Some(error) = stream.take_error().ok().flatten() {
             return Err(PlayError::Unreachable { target: target.to_string(), cause: error.to_string() });
         }
@@ -189,8 +189,8 @@ impl Peer {
     }
 
     fn receive(&mut self, target: &Target, buffer: &mut [u8], around: &mut Around) -> Result<(), PlayError> {
-        let Peer { stage, wire, handshake, mind, partial, .. } = self;
-        let open = wire.receive(around.now, buffer, |bytes| {
+        let Peer { stage, channel, handshake, mind, partial, .. } = self;
+        let open = channel.receive(around.now, buffer, |bytes| {
             if *stage != Stage::Shaking {
                 return feed(partial, bytes, |frame| mind.take(frame, around));
             }
@@ -222,7 +222,10 @@ impl Peer {
     }
 
     fn send(&mut self, around: &mut Around) -> Result<(), PlayError> {
-        let result = if around.out.is_empty() { Ok(()) } else { self.wire.send(around.now, around.out) };
+        let moved = self.channel.take_moved();
+        around.window.socket_down += moved.down;
+        around.window.socket_up += moved.up;
+        let result = if around.out.is_empty() { Ok(()) } else { self.channel.send(around.now, around.out) };
         around.out.clear();
         result
     }

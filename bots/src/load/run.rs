@@ -112,7 +112,7 @@ impl Run {
     /// When the host has no address, or the system gives no threads.
     pub fn start(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
         let address = plan.target.resolve()?;
-        let alone = Scrape::fetch(address);
+        let alone = Scrape::fetch(&plan.target, address);
         let shared = Arc::new(Shared {
             address,
             began: Instant::now(),
@@ -182,13 +182,13 @@ impl Run {
         self.next_phase("steady");
         self.total = Window::default();
         self.shared.churning.store(self.shared.plan.churn_percent > 0.0, Ordering::Relaxed);
-        let before = Scrape::fetch(self.shared.address);
+        let before = Scrape::fetch(&self.shared.plan.target, self.shared.address);
         let (began, cpu) = (Instant::now(), health::cpu_seconds());
         while began.elapsed() < length && !self.stopped() && self.anybody() {
             self.look();
         }
         let seconds = began.elapsed().as_secs_f64();
-        let after = Scrape::fetch(self.shared.address);
+        let after = Scrape::fetch(&self.shared.plan.target, self.shared.address);
         // Of a phase that was stopped as soon as it began nothing can be said.
         let load_cores =
             health::cpu_seconds().zip(cpu).filter(|_| seconds > 0.1).map(|(now, then)| (now - then) / seconds);
@@ -305,7 +305,7 @@ impl Run {
             .alone
             .as_ref()
             .ok()
-            .and_then(|_| Scrape::fetch(self.shared.address).ok())
+            .and_then(|_| Scrape::fetch(&self.shared.plan.target, self.shared.address).ok())
             .as_ref()
             .and_then(server_cpu);
         let load = health::cpu_seconds();

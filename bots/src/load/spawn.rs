@@ -24,13 +24,15 @@ pub struct ServerPlan {
     pub capacity: usize,
     /// Rooms.
     pub rooms: usize,
+    /// Whether it speaks wss, with a certificate of its own making.
+    pub tls: bool,
 }
 
 /// A running server; ends when dropped.
 pub struct Server {
     child: Child,
     /// Gone when the server is.
-    _assets: Assets,
+    folder: Folder,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -45,17 +47,20 @@ impl Server {
             Some(program) => program.clone(),
             None => beside_us().unwrap_or_else(|| PathBuf::from(PROGRAM)),
         };
-        let assets = Assets::new()?;
+        let folder = Folder::new()?;
         let mut command = Command::new(&program);
         command
             .arg("--assets")
-            .arg(&assets.0)
+            .arg(folder.page())
             .args(["--host", "127.0.0.1", "--port", "0"])
             .args(["--snapshot-every", &plan.snapshot_every.to_string()])
             .args(["--capacity", &plan.capacity.to_string()])
             .args(["--max-connections", &(plan.capacity * plan.rooms + 256).min(100_000).to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
+        if plan.tls {
+            command.arg("--tls-self-signed").arg(folder.tls());
+        }
         if plan.rooms > 1 {
             command.args(["--rooms", &plan.rooms.to_string()]);
         }
@@ -72,14 +77,22 @@ impl Server {
         let said = child.stdout.take().context("the server's output is not there")?;
         let mut line = String::new();
         BufReader::new(said).read_line(&mut line).context("cannot read what the server says")?;
-        let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let address = line.trim().split_once("://").and_then(|(_, address)| address.parse().ok());
         // From here on it is ended when dropped.
-        let mut server = Server { child, _assets: assets, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Server { child, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
             None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
         }
         Ok(server)
+    }
+}
+
+impl Server {
+    /// Its certificate, if it was started with one.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.tls().join("self-signed-cert.pem")
     }
 }
 
@@ -98,21 +111,30 @@ impl Drop for Server {
     }
 }
 
-/// The browser client of a server that nobody looks at: a page that says so. A server without any does not start.
-struct Assets(PathBuf);
+/// What a server that nobody looks at has on disk: the browser client, a page that says so, without which it does not start; and
+/// apart from that its certificate.
+struct Folder(PathBuf);
 
-impl Assets {
-    fn new() -> anyhow::Result<Assets> {
-        let folder = std::env::temp_dir().join(format!("broadside-load-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let assets = Assets(folder);
-        std::fs::write(assets.0.join("index.html"), "<!doctype html><title>load</title>A server under load.\n")
-            .with_context(|| format!("cannot write to the folder {}", assets.0.display()))?;
-        Ok(assets)
+impl Folder {
+    fn new() -> anyhow::Result<Folder> {
+        let folder = Folder(std::env::temp_dir().join(format!("broadside-load-{}", std::process::id())));
+        let page = folder.page();
+        std::fs::create_dir_all(&page).with_context(|| format!("cannot make the folder {}", page.display()))?;
+        std::fs::write(page.join("index.html"), "<!doctype html><title>load</title>A server under load.\n")
+            .with_context(|| format!("cannot write to the folder {}", page.display()))?;
+        Ok(folder)
+    }
+
+    fn page(&self) -> PathBuf {
+        self.0.join("page")
+    }
+
+    fn tls(&self) -> PathBuf {
+        self.0.join("tls")
     }
 }
 
-impl Drop for Assets {
+impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

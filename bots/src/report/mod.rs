@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::load::LoadPlan;
 use crate::load::assertion::Judgement;
-use crate::load::figures::Tally;
+use crate::load::figures::{Tally, Window};
 use crate::load::health;
 use crate::load::knee::Knee;
 use crate::load::metrics::ServerFigures;
@@ -82,6 +82,8 @@ pub struct Report {
     pub bytes_down_per_s: BytesDown,
     /// Bytes sent per second and player.
     pub bytes_up_per_s: Mean,
+    /// Bytes that sockets moved per second and player: with TLS those of its records, too. Without TCP and IP.
+    pub socket_bytes_per_s: BothWays,
     /// Bytes received per second and player, by what they are for.
     pub bytes_by_class: ByClass,
     /// Thousands of bits per second and player.
@@ -179,6 +181,15 @@ pub struct BytesDown {
     pub mean: f64,
     /// The player with the most.
     pub max: f64,
+}
+
+/// See [`Report::socket_bytes_per_s`]. Means over the players.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BothWays {
+    /// From the server.
+    pub down: f64,
+    /// To it.
+    pub up: f64,
 }
 
 /// See [`Report::bytes_by_class`]. Means over the players.
@@ -306,6 +317,7 @@ impl Report {
             subscribed: Mean { mean: round(window.records as f64 / snapshots) },
             bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
             bytes_up_per_s: Mean { mean: up },
+            socket_bytes_per_s: BothWays::of(window, tallies),
             bytes_by_class: ByClass::of(tallies),
             kbit_per_s: Kbit {
                 payload_down: kbit(class(|t| t.down.payload())),
@@ -337,6 +349,14 @@ impl Error {
         // As from microseconds to milliseconds.
         let at = |quantile| quantile_ms(errors, quantile);
         Error { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+    }
+}
+
+impl BothWays {
+    fn of(window: &Window, tallies: &[Tally]) -> BothWays {
+        let played_s = tallies.iter().map(|t| t.played_us as f64 / 1e6).sum::<f64>().max(1.0);
+        let per_s = |bytes: u64| round(bytes as f64 / played_s);
+        BothWays { down: per_s(window.socket_down), up: per_s(window.socket_up) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the player does to the page besides flying: menus, sound, and what buttons with a `data-act` ask for.
 
 use broadside_shared::arena::ArenaInput;
+use broadside_shared::client::wish::Wish;
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::message::{Request, RoomId};
 use broadside_shared::protocol::room::RoomChoice;
@@ -12,7 +13,6 @@ use super::state::State;
 use super::talk::Asked;
 use crate::browser;
 use crate::synth::Sound;
-use crate::wish::Wish;
 
 impl App {
     /// A button was pressed that says what it is for.

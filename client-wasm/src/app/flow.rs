@@ -1,5 +1,6 @@
 //! From state to state: into a room and out of it, and back to the title.
 
+use broadside_shared::client::wish::Wish;
 use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -12,7 +13,6 @@ use crate::browser;
 use crate::hud::screens::Face;
 use crate::session::{Ending, Session, TOKEN_KEY};
 use crate::synth::Sound;
-use crate::wish::Wish;
 
 /// Where the room one is in is kept: in the tab, like the token.
 const WISH_KEY: &str = "broadside.room";
@@ -181,6 +181,7 @@ impl App {
         match Session::open(client, std::rc::Rc::clone(&self.wake)) {
             Ok(session) => {
                 self.session = Some(session);
+                self.sockets += 1;
                 self.graph.forget();
                 self.apply_wishes();
                 if matches!(self.state, State::Lost) {

@@ -2,7 +2,7 @@
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::arena::rules::VIEW;
-use broadside_shared::client::Phase;
+use broadside_shared::client::{Client, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::contest::Stage;
 use broadside_shared::protocol::room::Mode;
@@ -81,7 +81,6 @@ impl App {
             let command = self.devices.borrow_mut().poll();
             match command {
                 Some(Command::Menu) => self.toggle_pause(),
-                Some(Command::Chat) => self.toggle_chat(),
                 Some(Command::Mute) => self.toggle_mute(),
                 Some(Command::Net) => self.toggle_net(),
                 Some(Command::Lab) => self.toggle_lab(),
@@ -250,6 +249,9 @@ impl App {
                 .with("y", ship.at.y)
         });
         let stats = client.map(|client| *client.stats()).unwrap_or_default();
+        let roster = client.into_iter().flat_map(Client::roster);
+        let away = roster.filter(|(player, _)| client.is_some_and(|client| client.is_away(*player)));
+        let away: js_sys::Array = away.map(|(_, name)| JsValue::from(name)).collect();
         Record::new()
             .with("phase", self.state.name())
             .with("name", self.name.as_ref().map_or(JsValue::NULL, |name| name.as_str().into()))
@@ -263,6 +265,8 @@ impl App {
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
             .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
             .with("watching", self.watching)
+            .with("sockets", self.sockets)
+            .with("away", away)
             .with("place", client.and_then(|client| client.place_in_line()).map_or(JsValue::NULL, Into::into))
             .with("called", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
             .with("connected", client.is_some_and(|client| client.phase() != Phase::Greeting))

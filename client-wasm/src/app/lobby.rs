@@ -1,5 +1,6 @@
 //! The lobby at work: the list of rooms over HTTP, private rooms and their links.
 
+use broadside_shared::client::wish::Wish;
 use broadside_shared::protocol::room::RoomChoice;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -8,7 +9,6 @@ use super::{App, wiring};
 use crate::browser;
 use crate::fetch::{self, Answer, text};
 use crate::hud::lobby::RoomLine;
-use crate::wish::Wish;
 
 /// Milliseconds between two looks at the list of rooms, while somebody sees it.
 const ROOMS_EVERY_MS: f64 = 3_000.0;

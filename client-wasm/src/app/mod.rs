@@ -29,6 +29,7 @@ use std::rc::{Rc, Weak};
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::client::retry::Backoff;
+use broadside_shared::client::wish::Wish;
 use broadside_shared::protocol::name::Name;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
@@ -52,7 +53,6 @@ use crate::scene::Scene;
 use crate::session::Session;
 use crate::sound::Speaker;
 use crate::stage::Stage;
-use crate::wish::Wish;
 use state::{Pause, State};
 use talk::Asked;
 
@@ -73,6 +73,8 @@ pub struct App {
     former: Option<Client<Arena>>,
     state: State,
     backoff: Backoff,
+    /// Opened so far.
+    sockets: u32,
     /// The next attempt to connect, while there is no connection.
     pause: Option<Pause>,
     /// Once somebody has given one.
@@ -154,6 +156,7 @@ impl App {
             session: None,
             former: None,
             state: State::Menu,
+            sockets: 0,
             backoff: Backoff::new(browser::entropy()),
             pause: None,
             name: None,

@@ -6,6 +6,7 @@ use broadside_shared::client::requests::Answer;
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request};
 use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
 
 use super::App;
 use super::state::State;
@@ -140,9 +141,9 @@ impl App {
                     self.subscribe(Topic::RoomChat(room));
                 }
                 ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
-                ClientEvent::Published { topic, item, .. } => self.take_item(&topic, item),
+                ClientEvent::Published { topic, at, item } => self.take_item(&topic, at, item),
                 ClientEvent::Told { from, text } => {
-                    self.chat.add(Kind::Told, from.as_str(), text.as_str(), 0);
+                    self.chat.add(Kind::Told, from.as_str(), text.as_str());
                     self.speaker.click(Sound::Mark);
                 }
                 ClientEvent::Notice(notice) => self.take_notice(&notice),
@@ -155,12 +156,12 @@ impl App {
         }
     }
 
-    fn take_item(&mut self, topic: &str, item: Item) {
+    fn take_item(&mut self, topic: &str, at: MonoTime, item: Item) {
         match item {
             Item::Said { from, text } => {
-                let age_s = 0;
                 let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
-                self.chat.add(Kind::Said(channel), from.as_str(), text.as_str(), age_s);
+                let age_ms = self.client().map_or(0.0, |client| client.age_ms_of(at, browser::now()));
+                self.chat.publish(channel, (from.as_str(), text.as_str()), at, age_ms);
             }
             Item::Leaders(leaders) => self.lobby.show_leaders(&leaders),
             Item::Word(text) => self.lobby.word(text.as_str()),
@@ -174,7 +175,7 @@ impl App {
         let (_, asked) = self.asked_for.remove(at);
         match answer {
             Answer::Came(Outcome::Done) => match asked {
-                Asked::Tell { to, text } => self.chat.add(Kind::Telling, &to, &text, 0),
+                Asked::Tell { to, text } => self.chat.add(Kind::Telling, &to, &text),
                 Asked::Mute(name) => self.chat.note(&format!("You no longer hear {name}. /unmute {name} undoes that.")),
                 Asked::Unmute(name) => self.chat.note(&format!("You hear {name} again.")),
                 Asked::Report(name) => self.chat.note(&format!("The operator was told about {name}.")),

@@ -107,12 +107,26 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
         event.prevent_default();
         with(&shared, call);
     });
+    // At once and not with the next image: the letters that follow belong into the field.
+    let shared = Rc::clone(app);
+    listen(document, "keydown", move |event: KeyboardEvent| {
+        let elsewhere = event.target().is_none_or(|target| target.dyn_ref::<HtmlElement>().is_none_or(is_no_control));
+        if event.key() == "Enter" && elsewhere && !event.repeat() {
+            event.prevent_default();
+            with(&shared, App::toggle_chat);
+        }
+    });
     // Whoever reaches for the ship wants to fly it.
     let shared = Rc::clone(app);
     listen(canvas, "pointerdown", move |_: Event| {
         with(&shared, App::close_chat);
     });
     Ok(())
+}
+
+/// Whether Enter means nothing to this element itself.
+fn is_no_control(element: &HtmlElement) -> bool {
+    !matches!(element.tag_name().as_str(), "INPUT" | "BUTTON" | "A" | "SELECT")
 }
 
 /// Connects the panel of lines and switches.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use broadside_shared::time::MonoTime;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, make};
@@ -13,10 +14,8 @@ use crate::browser;
 const LINES_MAX: usize = 100;
 /// Milliseconds for which a new line is seen while the chat is closed.
 const FRESH_MS: f64 = 9_000.0;
-/// Seconds from which on a line says when it was said.
-const OLD_S: u32 = 45;
-/// A line that comes again after a connection was lost may seem this much younger or older, in milliseconds.
-const AGAIN_MS: f64 = 2_500.0;
+/// Milliseconds from which on a line says when it was said.
+const OLD_MS: f64 = 45_000.0;
 
 /// Where words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +65,8 @@ struct Line {
     kind: Kind,
     from: String,
     text: String,
-    said_ms: f64,
+    /// When the server published it, so that it is not shown twice; 0 for what is no publication.
+    at: u64,
     shown_ms: f64,
 }
 
@@ -113,17 +113,23 @@ impl Chat {
         })
     }
 
-    /// Adds a line; `age_s` seconds old, if it is from before we listened. What came before the connection was lost is not said twice.
-    pub fn add(&mut self, kind: Kind, from: &str, text: &str, age_s: u32) {
-        let now_ms = browser::now_ms();
-        let said_ms = now_ms - f64::from(age_s) * 1000.0;
-        let again = |line: &Line| {
-            line.kind == kind && line.from == from && line.text == text && (line.said_ms - said_ms).abs() < AGAIN_MS
-        };
-        if age_s > 0 && self.lines.iter().any(again) {
-            return;
+    /// Adds what was published at a moment of the server's clock, which is `age_ms` ago. What came before a connection was lost is
+    /// not shown twice.
+    pub fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
+        let again = |line: &Line| line.at == at.0 && line.from == from && line.text == text;
+        if !self.lines.iter().any(again) {
+            self.append(Kind::Said(channel), from, text, (at.0, age_ms));
         }
-        let Some(element) = self.show(kind, from, text, age_s) else { return };
+    }
+
+    /// Adds a line of now.
+    pub fn add(&mut self, kind: Kind, from: &str, text: &str) {
+        self.append(kind, from, text, (0, 0.0));
+    }
+
+    fn append(&mut self, kind: Kind, from: &str, text: &str, (at, age_ms): (u64, f64)) {
+        let now_ms = browser::now_ms();
+        let Some(element) = self.show(kind, from, text, age_ms) else { return };
         // At the end, unless the reader looks at what was before.
         let at_end = self.log.scroll_height() - self.log.scroll_top() - self.log.client_height() < 40;
         if self.log.append_child(&element).is_err() {
@@ -133,28 +139,28 @@ impl Chat {
             self.log.set_scroll_top(self.log.scroll_height());
         }
         // What is old is not news.
-        let shown_ms = if age_s > OLD_S { now_ms - FRESH_MS } else { now_ms };
-        self.lines.push_back(Line { element, kind, from: from.to_owned(), text: text.to_owned(), said_ms, shown_ms });
+        let shown_ms = now_ms - age_ms;
+        self.lines.push_back(Line { element, kind, from: from.to_owned(), text: text.to_owned(), at, shown_ms });
         if self.lines.len() > LINES_MAX
             && let Some(line) = self.lines.pop_front()
         {
             line.element.remove();
         }
-        if !self.open && kind != Kind::Note && kind != Kind::Telling && age_s == 0 {
+        if !self.open && kind != Kind::Note && kind != Kind::Telling && age_ms < FRESH_MS {
             self.unread += 1;
         }
         self.show_state();
     }
 
-    fn show(&self, kind: Kind, from: &str, text: &str, age_s: u32) -> Option<Element> {
+    fn show(&self, kind: Kind, from: &str, text: &str, age_ms: f64) -> Option<Element> {
         let line = make(&self.document, "li", kind.class(), "")?;
         let add = |tag, class, text: &str| {
             let part = make(&self.document, tag, class, text)?;
             line.append_child(&part).ok()?;
             Some(part)
         };
-        if age_s >= OLD_S {
-            add("time", "", &clock_time(age_s));
+        if age_ms >= OLD_MS {
+            add("time", "", &clock_time(age_ms));
         }
         if !kind.sign().is_empty() {
             add("i", "", kind.sign());
@@ -170,7 +176,7 @@ impl Chat {
 
     /// The page says something.
     pub fn note(&mut self, text: &str) {
-        self.add(Kind::Note, "", text, 0);
+        self.add(Kind::Note, "", text);
     }
 
     /// Lets lines fade that were seen long enough.
@@ -289,8 +295,8 @@ impl Chat {
     }
 }
 
-/// The time of day so many seconds ago, such as 14:05.
-fn clock_time(age_s: u32) -> String {
-    let then = js_sys::Date::new(&(js_sys::Date::now() - f64::from(age_s) * 1000.0).into());
+/// The time of day so long ago, such as 14:05.
+fn clock_time(age_ms: f64) -> String {
+    let then = js_sys::Date::new(&(js_sys::Date::now() - age_ms).into());
     format!("{:02}:{:02}", then.get_hours(), then.get_minutes())
 }

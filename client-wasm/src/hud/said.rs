@@ -70,8 +70,9 @@ fn split_name<'a>(rest: &'a str, known: &[&str]) -> (&'a str, &'a str) {
     if let Some((name, text)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
         return (name, text);
     }
+    // Letters beyond ASCII as they are: the tables for their cases would be a tenth of the download.
     let begins = |name: &&&str| {
-        let begin = rest.get(..name.len()).is_some_and(|begin| begin.to_lowercase() == name.to_lowercase());
+        let begin = rest.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
         begin && rest[name.len()..].chars().next().is_none_or(char::is_whitespace)
     };
     match known.iter().filter(begins).max_by_key(|name| name.len()) {

@@ -24,8 +24,6 @@ pub enum Command {
     Net,
     /// Show or hide the laboratory.
     Lab,
-    /// Open the chat.
-    Chat,
 }
 
 /// The meaning of a key by the browser's name for its place.
@@ -41,7 +39,6 @@ pub fn meaning(code: &str) -> Option<Key> {
         "Escape" => Key::Press(Command::Menu),
         "KeyH" => Key::Press(Command::Help),
         "KeyM" => Key::Press(Command::Mute),
-        "Enter" | "NumpadEnter" => Key::Press(Command::Chat),
         "F3" => Key::Press(Command::Net),
         "F4" => Key::Press(Command::Lab),
         _ => return None,

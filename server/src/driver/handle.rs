@@ -2,18 +2,23 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::contest::Contest;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Role;
+use broadside_shared::protocol::room::{Role, RoomCode};
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
+use super::Driver;
+use super::pool::Pool;
 use crate::clock::MonoClock;
+use crate::lobby::sessions::SessionId;
+use crate::lobby::topics::Topics;
 use crate::metrics::Metrics;
-use crate::net::shard::Inbox;
+use crate::net::shard::{Inbox, ShardMail};
 use crate::room::RoomConfig;
 
 /// Inputs waiting for a room at the most: a second of 4,000 players. An input more is dropped, and the client is told as for any
@@ -28,8 +33,26 @@ pub struct Grounds<G: Game> {
     pub metrics: Arc<Metrics>,
     /// Those who tell the players.
     pub shards: Arc<[Inbox<G>]>,
+    /// What was published, as far as it is kept.
+    pub topics: Arc<Topics>,
+    /// The threads that run the rooms.
+    pub pool: Arc<Pool<G>>,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
+    /// Seconds after which a room ends that was opened on demand, whoever is in it.
+    pub room_life_s: u32,
+}
+
+impl<G: Game> Grounds<G> {
+    /// Publishes something to everyone who has subscribed. Gives the moment it carries.
+    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item) -> MonoTime {
+        let now = self.clock.now();
+        let publication = self.topics.publish(topic, from, item, now);
+        for shard in self.shards.iter() {
+            shard.post([ShardMail::Published(Arc::clone(&publication))]);
+        }
+        now
+    }
 }
 
 impl<G: Game> Clone for Grounds<G> {
@@ -38,7 +61,10 @@ impl<G: Game> Clone for Grounds<G> {
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             shards: Arc::clone(&self.shards),
+            topics: Arc::clone(&self.topics),
+            pool: Arc::clone(&self.pool),
             grace_s: self.grace_s,
+            room_life_s: self.room_life_s,
         }
     }
 }
@@ -54,11 +80,26 @@ pub struct PeerRef {
     pub serial: u64,
 }
 
+/// How somebody found a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// In the list of rooms, or by quick play.
+    Public,
+    /// By the code or the link of a private room.
+    Code,
+    /// By a seat that was kept for them.
+    Reservation(u64),
+}
+
 /// A connection that wants a seat.
 #[derive(Debug)]
 pub struct Asking {
     /// Under this name.
     pub name: Name,
+    /// To do what.
+    pub role: Role,
+    /// How it found the room.
+    pub by: Way,
     /// The connection.
     pub peer: PeerRef,
 }
@@ -73,8 +114,12 @@ pub enum Mail<G: Game> {
     Leave(Seated),
     /// The connection of the player in this seat is lost.
     Away(Seated),
-    /// The player in this seat has a connection again.
-    Back(Seated),
+    /// The player in this seat has a connection again: this one.
+    Back(Seated, PeerRef),
+    /// The watcher in this seat wants to look at this player.
+    Follow(Seated, PlayerId),
+    /// A seat is to be kept until this moment for whoever shows this number.
+    Reserve(u64, MonoTime),
     /// Inputs of the player in this seat came.
     Input(Seated, InputPacket<G::Input>, MonoTime),
     /// The shard with this number broke down, with every connection there.
@@ -89,26 +134,53 @@ pub struct Seated {
     /// When tick 0 of the room was due. A room that failed and began anew has another one, so that what was meant for the
     /// seats of the former is not taken for those of the new.
     pub tick_zero: MonoTime,
+    /// What its holder does.
+    pub role: Role,
 }
 
 /// Where mails wait for a room. Its thread takes them all at once, before each tick.
-pub(super) struct Mailbox<G: Game> {
-    mails: Mutex<Vec<Mail<G>>>,
+pub struct Mailbox<G: Game> {
+    inner: Mutex<Inner<G>>,
+}
+
+struct Inner<G: Game> {
+    mails: Vec<Mail<G>>,
+    /// The room while it sleeps: nobody is in it, and whoever writes to it wakes it.
+    asleep: Option<Box<Driver<G>>>,
+    /// The room is over: nobody reads what is put in here.
+    over: bool,
 }
 
 impl<G: Game> Mailbox<G> {
     /// Swaps what waits against the empty `mails`.
     pub(super) fn take(&self, mails: &mut Vec<Mail<G>>) {
-        std::mem::swap(mails, &mut *self.lock());
+        std::mem::swap(mails, &mut self.lock().mails);
     }
 
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        self.lock().mails.clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Mail<G>>> {
+    /// Lays the room to sleep, unless somebody has written in the meantime: then it is given back.
+    pub(super) fn lay_to_sleep(&self, room: Box<Driver<G>>) -> Option<Box<Driver<G>>> {
+        let mut inner = self.lock();
+        if inner.mails.is_empty() {
+            inner.asleep = Some(room);
+            return None;
+        }
+        Some(room)
+    }
+
+    /// Nothing more is taken in. Gives what waited.
+    pub(super) fn close(&self) -> Vec<Mail<G>> {
+        let mut inner = self.lock();
+        inner.over = true;
+        std::mem::take(&mut inner.mails)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<G>> {
         // A panic elsewhere leaves whole mails behind.
-        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,9 +194,12 @@ pub struct RoomHandle<G: Game> {
     pub config: RoomConfig,
     /// What it says of itself.
     pub figures: Arc<RoomFigures>,
+    /// What opens it, if it is private.
+    pub code: Option<RoomCode>,
+    /// Whether it ends when it has been empty for a while.
+    pub passing: bool,
     mailbox: Arc<Mailbox<G>>,
-    metrics: Arc<Metrics>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    grounds: Grounds<G>,
 }
 
 /// A room's figures, written by its threads, read by anyone.
@@ -132,8 +207,14 @@ pub struct RoomHandle<G: Game> {
 pub struct RoomFigures {
     /// How many play.
     pub players: AtomicU16,
+    /// How many of the players are bots of the server.
+    pub bots: AtomicU16,
+    /// How many only watch.
+    pub watching: AtomicU16,
     /// How many wait in line for a seat.
     pub waiting: AtomicU32,
+    /// Seats kept for those who were promised one.
+    pub reserved: AtomicU16,
     /// The newest tick.
     pub tick: AtomicU32,
     /// How long the newest tick took, in microseconds.
@@ -160,14 +241,24 @@ pub struct RoomFigures {
     pub failures: AtomicU64,
     /// Outputs on their way to each shard.
     pub(super) queued: Box<[AtomicU32]>,
-    ending: AtomicBool,
+    /// The best who play, best first; at most as many as the leaderboard has lines.
+    pub best: Mutex<Arc<[(Name, i32)]>>,
+    /// How the match stands, where there is one to speak of.
+    pub contest: Mutex<Option<Contest>>,
+    /// Since when it sleeps, in microseconds of the server's clock; 0 while it is awake.
+    pub asleep_since: AtomicU64,
+    pub(super) retiring: AtomicBool,
+    over: AtomicBool,
 }
 
 impl RoomFigures {
     fn new(shards: usize) -> Self {
         RoomFigures {
             players: AtomicU16::new(0),
+            bots: AtomicU16::new(0),
+            watching: AtomicU16::new(0),
             waiting: AtomicU32::new(0),
+            reserved: AtomicU16::new(0),
             tick: AtomicU32::new(0),
             tick_us: AtomicU32::new(0),
             level: AtomicU8::new(0),
@@ -181,7 +272,11 @@ impl RoomFigures {
             fanouts_skipped: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             queued: (0..shards).map(|_| AtomicU32::new(0)).collect(),
-            ending: AtomicBool::new(false),
+            best: Mutex::new(Arc::new([])),
+            contest: Mutex::new(None),
+            asleep_since: AtomicU64::new(0),
+            retiring: AtomicBool::new(false),
+            over: AtomicBool::new(false),
         }
     }
 
@@ -191,58 +286,81 @@ impl RoomFigures {
         let _ = self.queued[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
     }
 
-    /// Whether the room is to end.
-    #[must_use]
-    pub fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed)
+    pub(super) fn set_over(&self) {
+        self.over.store(true, Ordering::Release);
     }
 }
 
 impl<G: Game> RoomHandle<G> {
-    /// Opens a room with its thread.
-    ///
-    /// # Errors
-    /// When the operating system gives no thread.
-    pub fn open(id: RoomId, name: &str, config: RoomConfig, grounds: &Grounds<G>) -> std::io::Result<Self> {
-        let mailbox = Arc::new(Mailbox { mails: Mutex::default() });
+    /// Opens a room; the pool runs it from now on.
+    #[must_use]
+    pub fn open(id: RoomId, opening: Opening, grounds: &Grounds<G>) -> Self {
+        let inner = Inner { mails: Vec::new(), asleep: None, over: false };
+        let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
         let figures = Arc::new(RoomFigures::new(grounds.shards.len()));
-        let thread = super::spawn(id, config, Arc::clone(&mailbox), Arc::clone(&figures), grounds.clone())?;
-        Ok(RoomHandle {
-            id,
-            name: name.to_owned(),
-            config,
-            figures,
-            mailbox,
-            metrics: Arc::clone(&grounds.metrics),
-            thread: Mutex::new(Some(thread)),
-        })
+        let mut room = Driver::new(id, opening.config, Arc::clone(&mailbox), Arc::clone(&figures), grounds.clone());
+        if opening.passing {
+            room.ends_after(grounds.room_life_s);
+        }
+        grounds.pool.add(Box::new(room), grounds.clock.now());
+        let Opening { name, config, code, passing } = opening;
+        RoomHandle { id, name, config, figures, code, passing, mailbox, grounds: grounds.clone() }
     }
 
     /// Puts a mail into the room's mailbox. Joins and leaves always find room in it: there is at most one per connection.
-    pub fn send(&self, mail: Mail<G>) {
-        self.mailbox.lock().push(mail);
+    ///
+    /// # Errors
+    /// When the room is over.
+    pub fn send(&self, mail: Mail<G>) -> Result<(), RoomOver> {
+        let mut inner = self.mailbox.lock();
+        if inner.over {
+            return Err(RoomOver);
+        }
+        inner.mails.push(mail);
+        self.wake(inner);
+        Ok(())
     }
 
     /// Puts mails into the room's mailbox and leaves `mails` empty. Inputs that find no room are dropped, and counted.
     pub fn send_all(&self, mails: &mut Vec<Mail<G>>) {
-        let mut mailbox = self.mailbox.lock();
-        let free = MAILBOX.saturating_sub(mailbox.len());
+        let mut inner = self.mailbox.lock();
+        if inner.over {
+            return mails.clear();
+        }
+        let free = MAILBOX.saturating_sub(inner.mails.len());
         if mails.len() <= free {
-            return mailbox.append(mails);
+            inner.mails.append(mails);
+            return self.wake(inner);
         }
         let before = mails.len();
         let mut left = free;
-        mailbox.extend(mails.drain(..).filter(|mail| match mail {
+        inner.mails.extend(mails.drain(..).filter(|mail| match mail {
             Mail::Input(..) if left == 0 => false,
             Mail::Input(..) => {
                 left -= 1;
                 true
             }
-            Mail::Join(_) | Mail::Gone(_) | Mail::Leave(_) | Mail::Away(_) | Mail::Back(_) | Mail::ShardLost(_) => true,
+            Mail::Join(_)
+            | Mail::Gone(_)
+            | Mail::Leave(_)
+            | Mail::Away(_)
+            | Mail::Back(..)
+            | Mail::Follow(..)
+            | Mail::Reserve(..)
+            | Mail::ShardLost(_) => true,
         }));
+        self.wake(inner);
         let dropped = (before - free) as u64;
         self.figures.mails_dropped.fetch_add(dropped, Ordering::Relaxed);
-        self.metrics.inputs_dropped.inc_by(dropped);
+        self.grounds.metrics.inputs_dropped.inc_by(dropped);
+    }
+
+    fn wake(&self, mut inner: MutexGuard<'_, Inner<G>>) {
+        let asleep = inner.asleep.take();
+        drop(inner);
+        if let Some(room) = asleep {
+            self.grounds.pool.add(room, self.grounds.clock.now());
+        }
     }
 
     /// The message that tells a client of its seat.
@@ -255,22 +373,36 @@ impl<G: Game> RoomHandle<G> {
             snapshot_every: self.config.snapshot_every,
             tick_zero: seated.tick_zero,
             mode: self.config.mode,
-            role: Role::Play,
+            role: seated.role,
         }
     }
 
-    /// Whether the room's thread is gone.
+    /// Whether the room is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.thread.lock().is_ok_and(|thread| thread.as_ref().is_none_or(JoinHandle::is_finished))
+        self.figures.over.load(Ordering::Acquire)
     }
 
-    /// Ends the room's thread and waits for it.
-    pub fn end(&self) {
-        self.figures.ending.store(true, Ordering::Relaxed);
-        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
+    /// Ends the room if nobody is in it, or about to be.
+    pub fn retire(&self) {
+        self.figures.retiring.store(true, Ordering::Relaxed);
+        self.wake(self.mailbox.lock());
     }
 }
+
+/// How a room is opened.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Its name.
+    pub name: String,
+    /// Its rules and sizes.
+    pub config: RoomConfig,
+    /// What opens it, if it is private.
+    pub code: Option<RoomCode>,
+    /// Whether it ends when it has been empty for a while.
+    pub passing: bool,
+}
+
+/// The room is over: nobody reads what is sent to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomOver;

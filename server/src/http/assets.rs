@@ -68,8 +68,8 @@ pub async fn serve<G: Game>(State(app): State<Arc<App<G>>>, request: Request) ->
 fn page_of(path: &str) -> &str {
     match path {
         "" => "index.html",
-        "compare" => "compare.html",
-        "wire" => "wire.html",
+        "compare" => "dev/compare.html",
+        "wire" => "dev/wire.html",
         path if path.strip_prefix("r/").is_some_and(|code| !code.contains('/')) => "index.html",
         path => path,
     }
@@ -155,8 +155,8 @@ mod tests {
     fn pages_go_by_short_names_and_a_link_leads_to_the_game() {
         for (path, file) in [
             ("", "index.html"),
-            ("compare", "compare.html"),
-            ("wire", "wire.html"),
+            ("compare", "dev/compare.html"),
+            ("wire", "dev/wire.html"),
             ("r/K7QF2M", "index.html"),
             ("a.js", "a.js"),
         ] {

@@ -2,9 +2,15 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`board`] | the leaderboard of all rooms, once a second |
+//! | [`matching`] | PURE. Which room is best for someone who just wants to play |
+//! | [`openings`] | PURE. How fast one address may open rooms |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
 
+pub mod board;
+pub mod matching;
+pub mod openings;
 pub mod sessions;
 pub mod topics;
 
@@ -12,54 +18,159 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 
-use crate::driver::{Grounds, RoomHandle};
+use crate::driver::{Grounds, Mail, Opening, RoomHandle, Way};
 use crate::room::RoomConfig;
+use matching::Fill;
 
-/// The rooms by number. No lock of it is held across an await or inside a tick: what comes out is a shared handle.
+/// Time for which a seat is kept for someone who was promised one, in seconds.
+pub const RESERVATION_S: u32 = 15;
+/// Time after which an empty room ends that was opened on demand, in seconds.
+pub const EMPTY_S: u64 = 30;
+
+/// Why no room was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are {0} rooms, as many as this server opens (--max-rooms); join one of them, or try again later")]
+pub struct TooManyRooms(pub usize);
+
+/// The rooms by number and by code. No lock of it is held across an await or inside a tick: what comes out is a shared handle.
 pub struct Directory<G: Game> {
     rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
+    by_code: DashMap<RoomCode, RoomId>,
     next: AtomicU32,
     grounds: Grounds<G>,
+    /// What every room has in common; mode, capacity and seed are its own.
+    common: RoomConfig,
+    max_rooms: usize,
 }
 
 impl<G: Game> Directory<G> {
     /// No rooms; those to come stand on `grounds`.
     #[must_use]
-    pub fn new(grounds: Grounds<G>) -> Self {
-        Directory { rooms: DashMap::new(), next: AtomicU32::new(1), grounds }
+    pub fn new(grounds: Grounds<G>, common: RoomConfig, max_rooms: usize) -> Self {
+        let (rooms, by_code) = (DashMap::new(), DashMap::new());
+        Directory { rooms, by_code, next: AtomicU32::new(1), grounds, common, max_rooms }
     }
 
-    /// Opens a room.
-    ///
-    /// # Errors
-    /// When the operating system gives no thread.
-    pub fn open(&self, name: &str, config: RoomConfig) -> std::io::Result<Arc<RoomHandle<G>>> {
-        let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
-        let room = Arc::new(RoomHandle::open(id, name, config, &self.grounds)?);
-        self.rooms.insert(id, Arc::clone(&room));
-        self.grounds.metrics.rooms.inc();
-        Ok(room)
-    }
-
-    /// The room that someone who just wants to play joins: the fullest that has a free seat; if none has, the one with the shortest
-    /// line.
-    #[must_use]
-    pub fn for_quick_play(&self) -> Option<Arc<RoomHandle<G>>> {
-        self.all().into_iter().min_by_key(|room| {
-            let (players, line) =
-                (room.figures.players.load(Ordering::Relaxed), room.figures.waiting.load(Ordering::Relaxed));
-            let free = room.config.capacity.saturating_sub(players);
-            (free == 0, line, free)
+    /// Opens a room that stays. Its capacity is the configured one.
+    pub fn open_lasting(&self, name: &str) -> Arc<RoomHandle<G>> {
+        self.open(|id| Opening {
+            name: name.to_owned(),
+            config: self.config(Mode::Arena, id),
+            code: None,
+            passing: false,
         })
     }
 
-    /// The room with this number.
+    /// Opens a room that ends when it has been empty for [`EMPTY_S`] seconds; a private one is in no list and has a code.
+    ///
+    /// # Errors
+    /// When there are as many rooms as there may be.
+    pub fn open_passing(
+        &self,
+        mode: Mode,
+        name: Option<String>,
+        private: bool,
+    ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
+        if self.rooms.len() >= self.max_rooms {
+            return Err(TooManyRooms(self.max_rooms));
+        }
+        let code = private.then(|| self.new_code());
+        let room = self.open(|id| Opening {
+            name: name.unwrap_or_else(|| format!("{mode} {id}")),
+            config: self.config(mode, id),
+            code,
+            passing: true,
+        });
+        if let Some(code) = code {
+            self.by_code.insert(code, room.id);
+        }
+        Ok(room)
+    }
+
+    fn open(&self, opening: impl FnOnce(RoomId) -> Opening) -> Arc<RoomHandle<G>> {
+        let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
+        let room = Arc::new(RoomHandle::open(id, opening(id), &self.grounds));
+        self.rooms.insert(id, Arc::clone(&room));
+        self.grounds.metrics.rooms.inc();
+        room
+    }
+
+    fn config(&self, mode: Mode, id: RoomId) -> RoomConfig {
+        let capacity = self.common.capacity.min(G::seats_max(mode));
+        RoomConfig { mode, capacity, seed: self.common.seed.wrapping_add(u64::from(id.0) - 1), ..self.common }
+    }
+
+    /// A code that no room has.
+    fn new_code(&self) -> RoomCode {
+        loop {
+            let code = RoomCode::from_picks(|count| fastrand::usize(..count));
+            if let Entry::Vacant(_) = self.by_code.entry(code) {
+                return code;
+            }
+        }
+    }
+
+    /// The room that someone wants, and how they found it.
+    ///
+    /// # Errors
+    /// The code to close their connection with when there is none.
+    pub fn find(&self, choice: RoomChoice) -> Result<(Arc<RoomHandle<G>>, Way), CloseCode> {
+        let room = match choice {
+            RoomChoice::Quick => self.quick_play(Mode::default()),
+            RoomChoice::Mode(mode) => self.quick_play(mode),
+            RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()),
+            RoomChoice::Code(code) => {
+                return self.by_code(code).map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
+            }
+            RoomChoice::Reserved { room, reservation } => {
+                let room = self.get(room).ok_or(CloseCode::NoSuchRoom)?;
+                return Ok((room, Way::Reservation(reservation)));
+            }
+        };
+        room.map(|room| (room, Way::Public)).ok_or(CloseCode::NoSuchRoom)
+    }
+
+    /// The best public room of a mode. One is opened if there is no seat in any, but for the open arena: there one waits in line for the
+    /// company.
+    #[must_use]
+    pub fn quick_play(&self, mode: Mode) -> Option<Arc<RoomHandle<G>>> {
+        let rooms = self.all().into_iter().filter(|room| room.code.is_none() && room.config.mode == mode);
+        let best = matching::best(rooms.map(|room| {
+            let fill = fill(&room);
+            (room, fill)
+        }));
+        match best {
+            Some((room, fill)) if fill.has_room() || mode == Mode::Arena => Some(room),
+            other => self.open_passing(mode, None, false).ok().or(other.map(|(room, _)| room)),
+        }
+    }
+
+    /// Keeps a seat in a room; the number is to be shown with the join.
+    pub fn reserve(&self, room: &RoomHandle<G>) -> u64 {
+        let number = fastrand::u64(1..);
+        let until = self.grounds.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
+        // A room that is over keeps nothing; who comes is told so.
+        let _ = room.send(Mail::Reserve(number, until));
+        number
+    }
+
+    /// The room with this number, public or not.
     #[must_use]
     pub fn get(&self, id: RoomId) -> Option<Arc<RoomHandle<G>>> {
         self.rooms.get(&id).map(|entry| Arc::clone(entry.value()))
+    }
+
+    /// The private room with this code.
+    #[must_use]
+    pub fn by_code(&self, code: RoomCode) -> Option<Arc<RoomHandle<G>>> {
+        let id = *self.by_code.get(&code)?;
+        self.get(id)
     }
 
     /// Every room, in order of number.
@@ -70,10 +181,25 @@ impl<G: Game> Directory<G> {
         rooms
     }
 
-    /// Ends every room and waits for their threads.
-    pub fn end(&self) {
-        for room in self.all() {
-            room.end();
+    /// Ends rooms that were opened on demand and have been empty for a while, and forgets those that are over.
+    pub fn sweep(&self) {
+        let now = self.grounds.clock.now();
+        for room in self.all().into_iter().filter(|room| room.passing) {
+            let asleep_since = room.figures.asleep_since.load(Ordering::Relaxed);
+            if asleep_since != 0 && now.0.saturating_sub(asleep_since) > EMPTY_S * 1_000_000 {
+                room.retire();
+            }
+            if room.is_over() && self.rooms.remove(&room.id).is_some() {
+                room.code.map(|code| self.by_code.remove(&code));
+                self.grounds.metrics.rooms.dec();
+            }
         }
     }
+}
+
+fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
+    let figures = &room.figures;
+    let taken = figures.players.load(Ordering::Relaxed) + figures.reserved.load(Ordering::Relaxed);
+    let waiting = figures.waiting.load(Ordering::Relaxed);
+    Fill { taken: u32::from(taken), capacity: u32::from(room.config.capacity), waiting }
 }

@@ -216,6 +216,7 @@ fn numbered(name: &Name, number: u32) -> Name {
 mod tests {
     use super::*;
     use broadside_shared::game::PlayerId;
+    use broadside_shared::protocol::room::Role;
     use broadside_shared::time::MonoTime;
 
     fn peer(key: usize) -> PeerRef {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     fn home() -> Home {
-        let seated = Seated { player: PlayerId(3), tick_zero: MonoTime(5) };
+        let seated = Seated { player: PlayerId(3), tick_zero: MonoTime(5), role: Role::Play };
         Home { shard: 1, room: RoomId(7), seated }
     }
 

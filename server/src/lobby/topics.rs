@@ -141,7 +141,7 @@ mod tests {
             topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}")), MonoTime(line * 1_000_000));
         }
         let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).iter().map(heard).collect();
-        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5), said("line 5"))));
+        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("line 5"))));
         assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).len(), CHAT_KEPT / 2);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Snapshots, answers, and what tungstenite writes by itself (pongs, closes) all go through the outbox, each a whole frame, so
 //! that none is ever torn: what a write leaves over is finished before anything else. It is bounded by newest-wins: while
-//! bytes wait, a snapshot is refused and not queued. A connection belongs to one thread.
+//! bytes wait, a snapshot is refused and not queued. With TLS, frames are sealed right before the outbox, which then holds
+//! sealed bytes. A connection belongs to one thread.
 
 use std::io::{self, Read, Write};
 
@@ -14,6 +15,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WsCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+
+use super::tls::Tls;
 
 /// Bytes waiting for one socket at the most; a connection that needs more takes nothing and is ended.
 const OUTBOX_MAX: usize = 64 * 1024;
@@ -41,8 +44,14 @@ pub struct Conn {
     deaf: bool,
 }
 
+/// The socket, and TLS where it was asked for.
+pub struct Wire {
+    tls: Option<Tls>,
+    outbox: Outbox,
+}
+
 /// The socket and what waits for it.
-struct Wire {
+struct Outbox {
     stream: TcpStream,
     pending: Vec<u8>,
     /// How much of `pending` is written.
@@ -102,7 +111,7 @@ pub enum Heard {
 impl Conn {
     /// A connection over an upgraded stream; `early` holds bytes that came right behind the handshake.
     #[must_use]
-    pub fn new(stream: TcpStream, early: &[u8]) -> Self {
+    pub fn new(wire: Wire, early: &[u8]) -> Self {
         // The library's defaults are 128 KiB of read buffer per connection and messages of 64 MiB; ours are tens of bytes.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_AT_ONCE)
@@ -115,28 +124,18 @@ impl Conn {
         } else {
             WebSocketContext::from_partially_read(early.to_vec(), Role::Server, Some(config))
         };
-        set_options(&stream);
-        let wire = Wire {
-            stream,
-            pending: Vec::new(),
-            written: 0,
-            ended: false,
-            drained: false,
-            closing: false,
-            traffic: Traffic::default(),
-        };
         Conn { wire, ws, deaf: false }
     }
 
     /// The socket, to be watched.
     pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.wire.stream
+        &mut self.wire.outbox.stream
     }
 
     /// The socket has something.
     pub fn handle_readable(&mut self, readable: Readable) {
-        self.wire.drained = false;
-        self.wire.closing |= readable == Readable::ToTheEnd;
+        self.wire.outbox.drained = false;
+        self.wire.outbox.closing |= readable == Readable::ToTheEnd;
     }
 
     /// The next thing that came in. Call it until [`Heard::Nothing`] or [`Heard::Ended`].
@@ -147,6 +146,7 @@ impl Conn {
         match self.ws.read(&mut self.wire) {
             Ok(message) => Heard::Message(message),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => Heard::Noise,
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                 self.deaf = true;
                 Heard::TooLong
@@ -160,19 +160,19 @@ impl Conn {
 
     /// Whether a snapshot would be written now: nothing waits for the socket.
     pub fn is_free(&self) -> bool {
-        self.wire.pending.is_empty()
+        self.wire.outbox.pending.is_empty()
     }
 
     /// Whether nothing can be written any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.wire.ended
+        self.wire.outbox.ended
     }
 
     /// Bytes that wait for the socket.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.wire.pending.len() - self.wire.written
+        self.wire.outbox.waiting()
     }
 
     /// Writes a binary frame after whatever waits: `buffer` holds [`HEADER_MAX`] free bytes, then the payload.
@@ -197,7 +197,7 @@ impl Conn {
 
     /// Goes on writing what waits, if the socket takes it.
     pub fn flush(&mut self) -> Sent {
-        match self.wire.flush_pending() {
+        match self.wire.outbox.flush_pending() {
             Ok(()) => Sent::Written,
             Err(_) => Sent::Ended,
         }
@@ -205,7 +205,7 @@ impl Conn {
 
     /// What moved since the last call.
     pub fn take_traffic(&mut self) -> Traffic {
-        std::mem::take(&mut self.wire.traffic)
+        std::mem::take(&mut self.wire.outbox.traffic)
     }
 
     /// Reads and forgets: while we wait for the end of a peer that broke the rules, its bytes must not fill the socket, or the
@@ -216,33 +216,83 @@ impl Conn {
             Ok(0) => Heard::Ended,
             Ok(_) => Heard::Noise,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Heard::Noise,
             Err(_) => Heard::Ended,
         }
     }
 }
 
 impl Wire {
+    /// A socket whose handshakes are over, with the session of its TLS.
+    #[must_use]
+    pub fn new(stream: TcpStream, tls: Option<Tls>) -> Self {
+        set_options(&stream);
+        let outbox = Outbox {
+            stream,
+            pending: Vec::new(),
+            written: 0,
+            ended: false,
+            drained: false,
+            closing: false,
+            traffic: Traffic::default(),
+        };
+        let mut wire = Wire { tls, outbox };
+        if let Some(tls) = &mut wire.tls {
+            // A socket that is gone already is noticed when it is read.
+            let _ = tls.hand_on(&mut wire.outbox);
+        }
+        wire
+    }
+
     /// Writes a whole frame or keeps what the socket does not take.
     fn put(&mut self, frame: &[u8]) -> Sent {
+        let Some(tls) = &mut self.tls else { return self.outbox.put(frame) };
+        // Nothing is sealed that cannot be sent: what was sealed counts, and a gap would break the session.
+        if self.outbox.ended {
+            return Sent::Ended;
+        }
+        match tls.write(frame, &mut self.outbox) {
+            Ok(()) => Sent::Written,
+            Err(_) => Sent::Ended,
+        }
+    }
+}
+
+/// In good order: with TLS, the other end is told that this is the end and not a cut.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let (Some(tls), false) = (&mut self.tls, self.outbox.ended) {
+            tls.close(&mut self.outbox);
+        }
+    }
+}
+
+impl Outbox {
+    /// Writes bytes or keeps what the socket does not take.
+    fn put(&mut self, bytes: &[u8]) -> Sent {
         if self.ended {
             return Sent::Ended;
         }
         if !self.pending.is_empty() {
-            if self.pending.len() - self.written + frame.len() > OUTBOX_MAX {
+            if self.waiting() + bytes.len() > OUTBOX_MAX {
                 self.ended = true;
                 return Sent::Ended;
             }
-            self.pending.extend_from_slice(frame);
+            self.pending.extend_from_slice(bytes);
             return if self.flush_pending().is_ok() { Sent::Written } else { Sent::Ended };
         }
-        // The common case: nothing waits, so the frame goes out as it is and is not copied.
-        match self.write_some(frame) {
+        // The common case: nothing waits, so the bytes go out as they are and are not copied.
+        match self.write_some(bytes) {
             Ok(n) => {
-                self.pending.extend_from_slice(&frame[n..]);
+                self.pending.extend_from_slice(&bytes[n..]);
                 Sent::Written
             }
             Err(_) => Sent::Ended,
         }
+    }
+
+    fn waiting(&self) -> usize {
+        self.pending.len() - self.written
     }
 
     /// Writes what waits, as far as the socket takes it.
@@ -281,9 +331,33 @@ impl Wire {
     }
 }
 
-/// What tungstenite reads. One call of the kernel per readiness: a read that brings less than asked for has emptied the socket,
-/// and the watch reports anew when more comes.
+/// What tungstenite reads.
 impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.outbox.read(buffer),
+            Some(tls) => tls.read(buffer, &mut self.outbox),
+        }
+    }
+}
+
+/// What tungstenite writes: whole frames.
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.put(bytes) {
+            Sent::Written => Ok(bytes.len()),
+            Sent::Ended => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One call of the kernel per readiness: a read that brings less than asked for has emptied the socket, and the watch reports
+/// anew when more comes.
+impl Read for Outbox {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.drained {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -301,8 +375,8 @@ impl Read for Wire {
     }
 }
 
-/// What tungstenite writes: whole frames, into the outbox.
-impl Write for Wire {
+/// Takes all it is given, or is over.
+impl Write for Outbox {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.put(bytes) {
             Sent::Written => Ok(bytes.len()),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{Note, Resume};
+use broadside_shared::protocol::room::Role;
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
@@ -144,7 +145,10 @@ impl<G: Game> Share<G> {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(seated.player.0)) {
             recipient.flow.handle_ack(packet.acked, now);
         }
-        self.mails.push(Mail::Input(seated, packet, now));
+        // A watcher's only says what it has.
+        if seated.role == Role::Play {
+            self.mails.push(Mail::Input(seated, packet, now));
+        }
     }
 
     /// Gives the room what was said.

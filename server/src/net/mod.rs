@@ -3,17 +3,30 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`listener`] | accepts connections, serves HTTP on them, ends them |
+//! | [`certificate`], [`self_signed`] | what the server shows who connects by TLS, from files that may change, or made by itself |
+//! | [`redirect`] | the port in the clear that sends everyone to https |
+//! | [`client`] | who asks: the address and the scheme, also through a proxy that is trusted |
+//! | [`origin`] | which pages may connect |
 //! | [`upgrade`] | the WebSocket handshake: who may, and what a plain GET is told |
+//! | [`handshake`] | what is kept of a handshake for who asks |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
 //! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
+//! | [`tls`] | TLS between a WebSocket and its socket |
 //! | [`conn`] | one socket: what comes in as messages, and the outbox that is the one way out |
 //! | [`fanout`] | one room's part on one shard: assembles a frame per player and writes it |
 
+pub mod certificate;
+pub mod client;
 pub mod conn;
 pub mod fanout;
+pub mod handshake;
 pub mod listener;
+pub mod origin;
 pub mod peer;
+pub mod redirect;
 pub mod requests;
+pub mod self_signed;
 pub mod shard;
+pub mod tls;
 pub mod upgrade;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
+use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -51,6 +52,8 @@ pub struct Peer<G: Game> {
     letters: VecDeque<Letter>,
     missed: u32,
     address: SocketAddr,
+    /// How it began, if that was kept.
+    pub handshake: Option<Box<Handshake>>,
     /// Keeps its place in the count of open connections.
     _guard: Option<Arc<Guard<G>>>,
 }
@@ -113,6 +116,7 @@ impl<G: Game> Peer<G> {
             letters: VecDeque::new(),
             missed: 0,
             address,
+            handshake: None,
             _guard: guard,
         }
     }
@@ -158,6 +162,7 @@ impl<G: Game> Peer<G> {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
         self.ears = app.sessions.take_ears(token.session);
+        tally.ears_changed = true;
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, shares, tally);
@@ -274,11 +279,20 @@ impl<G: Game> Peer<G> {
         self.drive(app, shares, tally);
     }
 
+    /// The room is over: back to the lobby.
+    pub fn handle_room_over(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+        self.forget_room();
+        self.session.handle_exit();
+        self.deliver(&Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds: 0 })), app);
+        self.drive(app, shares, tally);
+    }
+
     /// Ends what it holds in the rooms.
     pub fn leave(&mut self, seat: Seat, shares: &mut Shares<G>) {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
-            Place::InLine(room) => room.send(Mail::Gone(self.me)),
+            // A room that is over has no line.
+            Place::InLine(room) => drop(room.send(Mail::Gone(self.me))),
             Place::Seated(room, seated) => {
                 if let Some(share) = shares.get_mut(&room) {
                     // Either way nothing more is sent; the room says when the seat is free.
@@ -289,7 +303,7 @@ impl<G: Game> Peer<G> {
                         Seat::Free => Mail::Leave(seated),
                         Seat::Keep => Mail::Away(seated),
                     };
-                    share.room().send(mail);
+                    let _ = share.room().send(mail);
                 }
             }
         }
@@ -363,7 +377,10 @@ impl<G: Game> Peer<G> {
                     app.sessions.set_home(self.session_id, None);
                     self.join(&name, choice, role, app);
                 }
-                SessionOutput::Request(id, request) => self.request(id, request, app, shares),
+                SessionOutput::Request(id, request) => {
+                    tally.ears_changed = true;
+                    self.request(id, request, app, shares);
+                }
                 SessionOutput::Input(packet) => {
                     if let Place::Seated(room, seated) = &self.place
                         && let Some(share) = shares.get_mut(room)
@@ -400,12 +417,19 @@ impl<G: Game> Peer<G> {
             Place::InLine(room) => Some(room.id),
             Place::Seated(room, _) => Some(*room),
         };
-        let asker = Asker { session: self.session_id, room, watches: false };
+        let watches = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Watch);
+        let shown = self.handshake.as_deref();
+        let asker = Asker { session: self.session_id, room, watches, shown };
         let mut effects = Effects::default();
         let result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
         if effects.exits && room.is_some() {
             self.leave(Seat::Free, shares);
             self.session.handle_exit();
+        }
+        if let (Some(player), Place::Seated(room, seated)) = (effects.follows, &self.place)
+            && let Some(share) = shares.get(room)
+        {
+            let _ = share.room().send(Mail::Follow(*seated, player));
         }
         // The answer comes before what it brings.
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
@@ -432,21 +456,18 @@ impl<G: Game> Peer<G> {
         app.metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(header_bytes(payload.len()));
     }
 
-    fn join(&mut self, name: &Name, choice: RoomChoice, _role: Role, app: &App<G>) {
+    fn join(&mut self, name: &Name, choice: RoomChoice, role: Role, app: &App<G>) {
         let called = app.sessions.call(self.session_id, name);
         if called != *name {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
         }
-        let room = match choice {
-            RoomChoice::Quick => app.directory.for_quick_play().ok_or(CloseCode::RoomFailed),
-            RoomChoice::Room(id) => app.directory.get(id).ok_or(CloseCode::NoSuchRoom),
-            RoomChoice::Mode(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => Err(CloseCode::NoSuchRoom),
-        };
-        match room {
-            Ok(room) => {
-                room.send(Mail::Join(Asking { name: called, peer: self.me }));
-                self.place = Place::InLine(room);
-            }
+        let found = app.directory.find(choice).and_then(|(room, by)| {
+            let asking = Asking { name: called, role, by, peer: self.me };
+            room.send(Mail::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
+            Ok(room)
+        });
+        match found {
+            Ok(room) => self.place = Place::InLine(room),
             Err(code) => {
                 app.metrics.joins.of(JoinResult::Refused).inc();
                 self.session.handle_close(code);

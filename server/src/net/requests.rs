@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
 use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -22,6 +23,12 @@ pub struct Ears {
 }
 
 impl Ears {
+    /// What it has subscribed to.
+    #[must_use]
+    pub fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+
     /// Whether it has subscribed to a topic.
     #[must_use]
     pub fn hears_of(&self, topic: Topic) -> bool {
@@ -42,13 +49,15 @@ impl Ears {
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker {
+pub struct Asker<'a> {
     /// Its session.
     pub session: SessionId,
     /// The room it is in.
     pub room: Option<RoomId>,
     /// Whether it only watches there.
     pub watches: bool,
+    /// How its connection began, if that was kept.
+    pub shown: Option<&'a Handshake>,
 }
 
 /// What is to be done on the connection itself.
@@ -68,12 +77,17 @@ pub struct Effects {
 /// Why not.
 pub fn answer<G: Game>(
     request: Request,
-    asker: Asker,
+    asker: Asker<'_>,
     ears: &mut Ears,
     app: &App<G>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
     match request {
+        Request::Handshake => {
+            let shown = asker.shown.ok_or(Refusal::NotAllowed)?;
+            effects.letters.push(Letter::new(ServerMsg::Handshake(shown.clone())));
+            Ok(())
+        }
         Request::Call { name } => {
             let wanted = Name::new(&name).map_err(|_| Refusal::BadName)?;
             let called = app.sessions.call(asker.session, &wanted);
@@ -137,7 +151,7 @@ pub fn outcome(result: Result<(), Refusal>) -> Outcome {
 
 fn subscribe<G: Game>(
     topic: &str,
-    asker: Asker,
+    asker: Asker<'_>,
     ears: &mut Ears,
     app: &App<G>,
     effects: &mut Effects,
@@ -162,11 +176,11 @@ fn subscribe<G: Game>(
         return Err(Refusal::TooMany);
     }
     ears.topics.push(topic);
-    effects.letters.extend(app.topics.kept(topic, |from| !ears.hears(Some(from))));
+    effects.letters.extend(app.grounds.topics.kept(topic, |from| !ears.hears(Some(from))));
     Ok(())
 }
 
-fn say<G: Game>(topic: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(), Refusal> {
+fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, app: &App<G>) -> Result<(), Refusal> {
     let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
     match topic {
         Topic::LobbyChat => {}
@@ -177,7 +191,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(
     }
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    app.publish(topic, Some(asker.session), Item::Said { from, text });
+    app.grounds.publish(topic, Some(asker.session), Item::Said { from, text });
     Ok(())
 }
 

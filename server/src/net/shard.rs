@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{Note, RoomId};
+use broadside_shared::protocol::topic::Topic;
 use bytes::Bytes;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::conn::{Conn, Readable, Traffic};
+use super::conn::{Conn, Readable, Traffic, Wire};
 use super::fanout::Share;
 use super::listener::Guard;
 use super::peer::{Going, Peer, Returning};
@@ -48,14 +50,16 @@ pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
 
 /// A WebSocket that has just been upgraded.
 pub struct Upgraded<G: Game> {
-    /// The socket.
-    pub stream: mio::net::TcpStream,
+    /// The socket, with its TLS.
+    pub wire: Wire,
     /// Bytes that came right behind the handshake.
     pub early: Bytes,
     /// Where it comes from.
     pub address: std::net::SocketAddr,
     /// Its place in the count of open connections.
     pub guard: Option<Arc<Guard<G>>>,
+    /// How it began, if it asked for that to be kept.
+    pub handshake: Option<Box<Handshake>>,
 }
 
 /// What others say to a shard.
@@ -86,6 +90,8 @@ pub enum ShardMail<G: Game> {
     Letter(PeerRef, Option<SessionId>, Letter),
     /// The room broke down.
     Failed(RoomId),
+    /// The room is over: who was in it is in the lobby.
+    Ended(RoomId),
     /// The server ends.
     End,
 }
@@ -125,6 +131,8 @@ pub struct Tally {
     pub frames_in: u64,
     /// Input samples read.
     pub inputs: u64,
+    /// Somebody hears of other topics than before.
+    pub ears_changed: bool,
     reads: u64,
     writes: u64,
     bytes_in: u64,
@@ -158,7 +166,7 @@ pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Watch)> {
 /// When the operating system gives no thread.
 pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-        let _ = app.shards[index].thread.set(std::thread::current());
+        let _ = app.grounds.shards[index].thread.set(std::thread::current());
         let mut poll = watch.0;
         loop {
             let run = || Shard::new(&app, index, &mut poll).run();
@@ -170,7 +178,8 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::
             app.metrics.shard_failures.inc();
             app.sessions.lose_shard(index);
             for room in app.directory.all() {
-                room.send(Mail::ShardLost(index));
+                // A room that is over has nobody left to lose.
+                let _ = room.send(Mail::ShardLost(index));
             }
         }
     })
@@ -184,6 +193,8 @@ struct Shard<'a, G: Game> {
     peers: Slab<Peer<G>>,
     shares: Shares<G>,
     mails: Vec<ShardMail<G>>,
+    /// Who has subscribed to what, as of the last change.
+    listeners: BTreeMap<Topic, Vec<usize>>,
     /// Keys of connections that were not heard out.
     unheard: Vec<usize>,
     /// Room to assemble frames in.
@@ -197,12 +208,13 @@ impl<'a, G: Game> Shard<'a, G> {
     fn new(app: &'a Arc<App<G>>, index: usize, poll: &'a mut Poll) -> Self {
         Shard {
             app,
-            inbox: &app.shards[index],
+            inbox: &app.grounds.shards[index],
             index,
             poll,
             peers: Slab::new(),
             shares: Shares::new(),
             mails: Vec::new(),
+            listeners: BTreeMap::new(),
             unheard: Vec::new(),
             frame: Vec::new(),
             tally: Tally::default(),
@@ -305,11 +317,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 }
             }
             ShardMail::Published(publication) => {
-                for (_, peer) in &mut self.peers {
-                    if peer.ears().hears_of(publication.topic) && peer.ears().hears(publication.from) {
-                        peer.deliver(&publication.letter, self.app);
-                    }
-                }
+                self.publish(&publication);
             }
             ShardMail::Letter(to, from, letter) => {
                 if let Some(found) = find(&mut self.peers, to).filter(|found| found.ears().hears(from)) {
@@ -317,6 +325,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 }
             }
             ShardMail::Failed(room) => self.fail(room),
+            ShardMail::Ended(room) => self.end_room(room),
             ShardMail::End => {
                 self.ending_at = Some(Instant::now() + DRAIN);
                 self.close_where(CloseCode::GoingAway, |_| true);
@@ -324,11 +333,28 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
+    fn publish(&mut self, publication: &Publication) {
+        if std::mem::take(&mut self.tally.ears_changed) {
+            self.listeners.clear();
+            for (key, peer) in &self.peers {
+                for topic in peer.ears().topics() {
+                    self.listeners.entry(*topic).or_default().push(key);
+                }
+            }
+        }
+        for key in self.listeners.get(&publication.topic).into_iter().flatten() {
+            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().hears(publication.from)) {
+                peer.deliver(&publication.letter, self.app);
+            }
+        }
+    }
+
     fn connect(&mut self, upgraded: Upgraded<G>) {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let me = PeerRef { shard: self.index, key: 0, serial };
-        let conn = Conn::new(upgraded.stream, &upgraded.early);
-        let peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
+        let conn = Conn::new(upgraded.wire, &upgraded.early);
+        let mut peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
+        peer.handshake = upgraded.handshake;
         let Some(key) = self.add(peer) else { return };
         let over_full = self.app.connections.load(Ordering::Acquire) > self.app.config.max_connections;
         if over_full {
@@ -351,6 +377,7 @@ impl<'a, G: Game> Shard<'a, G> {
             return None;
         }
         entry.insert(peer);
+        self.tally.ears_changed = true;
         Some(key)
     }
 
@@ -363,7 +390,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut peer = self.peers.remove(key);
         // It is watched by the other shard from now on.
         let _ = self.poll.registry().deregister(peer.conn.stream());
-        self.app.shards[shard].post([ShardMail::Moved(Box::new((peer, returning)))]);
+        self.app.grounds.shards[shard].post([ShardMail::Moved(Box::new((peer, returning)))]);
     }
 
     fn resume(&mut self, key: usize, returning: &Returning) {
@@ -382,8 +409,9 @@ impl<'a, G: Game> Shard<'a, G> {
             former.forget_room();
             former.close(CloseCode::TakenOver, self.app, &mut self.shares, &mut self.tally);
         }
-        room.send(Mail::Back(seated));
         let peer = &mut self.peers[key];
+        // The seat is there: so is the room, or it says soon that it is not.
+        let _ = room.send(Mail::Back(seated, peer.me()));
         self.app.sessions.attach(returning.resume.token.session, peer.me());
         peer.handle_resumed(&room, returning, self.app, &mut self.shares, &mut self.tally);
     }
@@ -397,7 +425,10 @@ impl<'a, G: Game> Shard<'a, G> {
     fn seat(&mut self, peer: PeerRef, room: RoomId, seated: Seated) {
         let Some(share) = self.shares.get_mut(&room) else {
             // This shard broke down after it had asked.
-            return self.app.directory.get(room).iter().for_each(|room| room.send(Mail::Leave(seated)));
+            if let Some(room) = self.app.directory.get(room) {
+                let _ = room.send(Mail::Leave(seated));
+            }
+            return;
         };
         let handle = Arc::clone(share.room());
         match find(&mut self.peers, peer) {
@@ -406,7 +437,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
             }
             // The connection went while it waited.
-            None => handle.send(Mail::Leave(seated)),
+            None => drop(handle.send(Mail::Leave(seated))),
         }
     }
 
@@ -417,6 +448,16 @@ impl<'a, G: Game> Shard<'a, G> {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.forget_room();
                 peer.close(CloseCode::RoomFailed, self.app, &mut self.shares, &mut self.tally);
+            }
+        }
+    }
+
+    fn end_room(&mut self, room: RoomId) {
+        let Some(share) = self.shares.remove(&room) else { return };
+        share.sessions().for_each(|session| self.app.sessions.set_home(session, None));
+        for key in share.peers() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.handle_room_over(self.app, &mut self.shares, &mut self.tally);
             }
         }
     }
@@ -482,6 +523,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn drop_peer(&mut self, key: usize) {
         let mut peer = self.peers.remove(key);
+        self.tally.ears_changed = true;
         peer.end(self.app, &mut self.shares);
         self.tally.add(peer.conn.take_traffic());
         if !peer.is_closing() {
@@ -509,6 +551,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn count(&mut self) {
         let tally = std::mem::take(&mut self.tally);
+        self.tally.ears_changed = tally.ears_changed;
         let metrics = &self.app.metrics;
         metrics.frames_in.inc_by(tally.frames_in);
         metrics.inputs_read.inc_by(tally.inputs);

@@ -61,6 +61,11 @@ impl<T> Line<T> {
         next
     }
 
+    /// Puts the one back who was just taken out.
+    pub fn push_front(&mut self, who: T) {
+        self.waiting.push_front(who);
+    }
+
     /// Takes everyone out who is meant: they went away.
     pub fn remove(&mut self, meant: impl Fn(&T) -> bool) {
         self.waiting.retain(|who| !meant(who));

@@ -8,6 +8,7 @@
 //! | [`roster`] | who is called what, told to each client once |
 //! | [`outgoing`] | from one tick's output to one frame per connection |
 //! | [`recycle`] | outputs handed out and taken back |
+//! | [`reservations`] | seats kept for those who were promised one |
 //! | [`mod@line`] | who waits for a seat |
 //! | [`governor`] | steps everyone down before ticks are missed |
 //!
@@ -20,16 +21,17 @@ pub mod inputs;
 pub mod line;
 pub mod outgoing;
 pub mod recycle;
+pub mod reservations;
 pub mod roster;
 
 use std::sync::Arc;
 
-use broadside_shared::game::{Audience, Game, Happening, PlayerId, PlayerInput, Standing};
+use broadside_shared::game::{Audience, Deed, Game, Happening, PlayerId, PlayerInput, Standing};
 use broadside_shared::history::History;
 use broadside_shared::protocol::contest::Contest;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
-use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::message::{Item, Note};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::protocol::snapshot::SnapshotHead;
@@ -41,6 +43,9 @@ use thiserror::Error;
 
 use contest::Scribe;
 use inputs::InputQueue;
+
+/// Who may watch one room at the same time.
+pub const WATCHERS_MAX: u16 = 200;
 
 /// How a room is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +74,14 @@ pub struct Room<G: Game> {
     /// The newest tick stepped.
     tick: Tick,
     seats: Vec<Option<Seat<G>>>,
+    /// Who plays.
     seated: u16,
+    /// Who watches.
+    watching: u16,
+    /// Watchers, and whom they look at since the last step.
+    following: Vec<(PlayerId, PlayerId)>,
+    /// What is worth a line in the feed, since it was last asked for.
+    deeds: Vec<Deed>,
     /// What happened since the last step.
     events: Vec<Happening<G::Event>>,
     /// Changes of the roster since the last step.
@@ -86,9 +98,20 @@ pub struct Room<G: Game> {
 
 struct Seat<G: Game> {
     name: Name,
+    /// Who only watches.
+    watch: Option<Watch>,
     /// The tick since which the player's connection is lost.
     away_since: Option<Tick>,
     inputs: InputQueue<G::Input>,
+}
+
+/// What a watcher sees.
+#[derive(Debug, Clone, Copy)]
+struct Watch {
+    /// The player they look at.
+    follows: Option<PlayerId>,
+    /// Where they look.
+    focus: Vec2,
 }
 
 /// What one tick says: shared by all who tell the players, immutable once stepped.
@@ -110,8 +133,6 @@ pub struct RoomOutput {
     pub event_bytes: Vec<u8>,
     /// Changes of the roster, the board, and the match.
     pub notes: Vec<Note>,
-    /// How the match stands, if this tick tells of it.
-    pub contest: Option<Arc<Contest>>,
 }
 
 /// A part of a tick, in order.
@@ -154,6 +175,9 @@ impl<G: Game> Room<G> {
             tick: Tick(0),
             seats: Vec::new(),
             seated: 0,
+            watching: 0,
+            following: Vec::new(),
+            deeds: Vec::new(),
             events: Vec::new(),
             notes: Vec::new(),
             inputs: Vec::new(),
@@ -176,15 +200,10 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// [`RoomFull`] when no seat is free.
     pub fn join(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
-        let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
-        if free >= usize::from(self.config.capacity) {
+        if self.seated >= self.config.capacity {
             return Err(RoomFull(self.config.capacity));
         }
-        if free == self.seats.len() {
-            self.seats.push(None);
-        }
-        let player = PlayerId(free as u16);
-        self.seats[free] = Some(Seat { name: name.clone(), away_since: None, inputs: InputQueue::default() });
+        let player = self.take_seat(name.clone(), None);
         self.seated += 1;
         self.game.join(player, self.tick.after(1), &mut self.events);
         self.notes.push(Note::Named { player, name });
@@ -194,11 +213,62 @@ impl<G: Game> Room<G> {
     /// Frees a player's seat.
     pub fn leave(&mut self, player: PlayerId) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
-        if seat.take().is_some() {
+        let Some(seat) = seat.take() else { return };
+        if seat.watch.is_some() {
+            self.watching -= 1;
+        } else {
             self.seated -= 1;
             self.game.leave(player, self.tick.after(1), &mut self.events);
             self.notes.push(Note::Left { player });
         }
+    }
+
+    /// Lets somebody watch from the next tick on.
+    ///
+    /// # Errors
+    /// [`RoomFull`] when as many watch as may.
+    pub fn watch(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
+        if self.watching >= WATCHERS_MAX {
+            return Err(RoomFull(WATCHERS_MAX));
+        }
+        self.watching += 1;
+        Ok(self.take_seat(name, Some(Watch { follows: None, focus: Vec2::ZERO })))
+    }
+
+    /// What is worth a line in the feed, since the last call.
+    pub fn take_deeds(&mut self) -> Vec<Item> {
+        let name = |player: PlayerId| self.name_of(player).cloned();
+        let item = |deed: &Deed| {
+            Some(Item::Deed { by: deed.by.and_then(name), deed: deed.verb.to_owned(), of: name(deed.of)? })
+        };
+        let items = self.deeds.iter().filter_map(item).collect();
+        self.deeds.clear();
+        items
+    }
+
+    /// A watcher wants to look at this player; whoever does not play is not looked at.
+    pub fn follow(&mut self, watcher: PlayerId, player: PlayerId) {
+        let plays = self.game.own(player).is_some();
+        if let Some(Some(Seat { watch: Some(watch), .. })) = self.seats.get_mut(usize::from(watcher.0))
+            && plays
+        {
+            watch.follows = Some(player);
+            self.following.push((watcher, player));
+        }
+    }
+
+    /// Watchers that look at somebody else since the last call, and whom they look at.
+    pub fn take_following(&mut self) -> impl Iterator<Item = (PlayerId, PlayerId)> + '_ {
+        self.following.drain(..)
+    }
+
+    fn take_seat(&mut self, name: Name, watch: Option<Watch>) -> PlayerId {
+        let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
+        if free == self.seats.len() {
+            self.seats.push(None);
+        }
+        self.seats[free] = Some(Seat { name, watch, away_since: None, inputs: InputQueue::default() });
+        PlayerId(free as u16)
     }
 
     /// A player's connection is lost: their seat is kept, and everyone is told. Their ship idles, as without inputs.
@@ -207,7 +277,9 @@ impl<G: Game> Room<G> {
             && seat.away_since.is_none()
         {
             seat.away_since = Some(self.tick);
-            self.notes.push(Note::Away { player });
+            if seat.watch.is_none() {
+                self.notes.push(Note::Away { player });
+            }
         }
     }
 
@@ -215,6 +287,7 @@ impl<G: Game> Room<G> {
     pub fn back(&mut self, player: PlayerId) {
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
             && seat.away_since.take().is_some()
+            && seat.watch.is_none()
         {
             self.notes.push(Note::Back { player });
         }
@@ -255,6 +328,7 @@ impl<G: Game> Room<G> {
         self.tick = tick;
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
+        self.look_around();
         watch(Phase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
         watch(Phase::Step);
@@ -277,7 +351,7 @@ impl<G: Game> Room<G> {
 
     /// How the match stands; nothing where there are no rounds.
     #[must_use]
-    pub fn contest(&self) -> Option<&Arc<Contest>> {
+    pub fn contest(&self) -> Option<&Contest> {
         self.scribe.newest()
     }
 
@@ -286,13 +360,13 @@ impl<G: Game> Room<G> {
     pub fn roster(&self) -> Vec<Note> {
         let mut notes = Vec::new();
         for (player, seat) in (0..).map(PlayerId).zip(&self.seats) {
-            let Some(seat) = seat else { continue };
+            let Some(seat) = seat.as_ref().filter(|seat| seat.watch.is_none()) else { continue };
             notes.push(Note::Named { player, name: seat.name.clone() });
             if seat.away_since.is_some() {
                 notes.push(Note::Away { player });
             }
         }
-        notes.extend(self.contest().map(|contest| Note::Match(contest.as_ref().clone())));
+        notes.extend(self.contest().map(|contest| Note::Match(contest.clone())));
         notes
     }
 
@@ -302,16 +376,39 @@ impl<G: Game> Room<G> {
         self.seated
     }
 
+    /// How many watch.
+    #[must_use]
+    pub fn watching(&self) -> u16 {
+        self.watching
+    }
+
     /// The game, to look at.
     #[must_use]
     pub fn game(&self) -> &G {
         &self.game
     }
 
+    /// Gives each watcher somebody to look at: the best, unless they chose.
+    fn look_around(&mut self) {
+        if self.watching == 0 {
+            return;
+        }
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            let Some(Seat { watch: Some(watch), .. }) = seat else { continue };
+            if watch.follows.is_some_and(|player| self.game.own(player).is_some()) {
+                continue;
+            }
+            self.standings.clear();
+            self.game.standings(&mut self.standings);
+            watch.follows = self.standings.first().map(|standing| standing.player);
+            self.following.extend(watch.follows.map(|player| (PlayerId(at as u16), player)));
+        }
+    }
+
     fn take_inputs(&mut self, tick: Tick) {
         self.inputs.clear();
         for (at, seat) in self.seats.iter_mut().enumerate() {
-            if let Some(seat) = seat {
+            if let Some(seat) = seat.as_mut().filter(|seat| seat.watch.is_none()) {
                 let (input, view) = seat.inputs.take(tick);
                 let view = view.judged_at(tick, G::TICK_HZ);
                 self.inputs.push(PlayerInput { player: PlayerId(at as u16), input, view });
@@ -331,6 +428,17 @@ impl<G: Game> Room<G> {
                 continue;
             }
             let player = PlayerId(at as u16);
+            if let Some(watch) = &mut seat.watch {
+                if let Some(seen) = watch.follows.and_then(|player| self.game.own(player)) {
+                    watch.focus = G::focus(seen);
+                }
+                let (head, focus, from) = (seat.inputs.report(tick), watch.focus, out.own_bytes.len());
+                let mut bits = BitWriter::new(&mut out.own_bytes);
+                bits.flag(false);
+                bits.finish();
+                out.due.push(Due { player, head, focus, own: from..out.own_bytes.len() });
+                continue;
+            }
             let Some(own) = self.game.own(player) else { continue };
             let from = out.own_bytes.len();
             let mut bits = BitWriter::new(&mut out.own_bytes);
@@ -346,6 +454,7 @@ impl<G: Game> Room<G> {
         out.events.clear();
         out.event_bytes.clear();
         for happening in self.events.drain(..) {
+            self.deeds.extend(G::deed(&happening.event));
             let from = out.event_bytes.len();
             let mut bits = BitWriter::new(&mut out.event_bytes);
             G::write_event(&happening.event, &mut bits);
@@ -368,13 +477,11 @@ impl<G: Game> Room<G> {
     }
 
     fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
-        out.contest = None;
         let Some(bout) = self.game.bout() else { return };
         let seats = &self.seats;
         let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);
         if let Some(contest) = self.scribe.write(self.config.mode, bout, (tick, G::TICK_HZ), name_of) {
-            out.notes.push(Note::Match(contest.as_ref().clone()));
-            out.contest = Some(Arc::clone(contest));
+            out.notes.push(Note::Match(contest.clone()));
         }
     }
 }

@@ -43,8 +43,8 @@ struct Told {
     marks: VecDeque<(Tick, Known)>,
 }
 
-/// Age in ticks up to which one is told of what happened nearby: a splash of half a second ago is not worth its bytes.
-const NEAR_TICKS: u32 = 30;
+/// Age in ticks up to which one is told of what happened nearby: a splash of a quarter of a second ago is not worth its bytes.
+const NEAR_TICKS: u32 = 15;
 /// Marks kept per connection: the board alone makes one a second.
 const MARKS_MAX: usize = 32;
 

@@ -18,6 +18,8 @@ use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;
 
+use crate::bucket::Bucket;
+
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionOutput<I> {
@@ -65,36 +67,6 @@ pub struct Session<G: Game> {
     agent: String,
     tick_us: u32,
     outputs: VecDeque<SessionOutput<G::Input>>,
-}
-
-/// A token bucket: so many at once, and one more every so often.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    every_us: u64,
-    full_us: u64,
-    /// What is left, as the time it took to earn it.
-    left_us: u64,
-    filled_at: MonoTime,
-}
-
-impl Bucket {
-    fn new(burst: u32, every_us: u64, now: MonoTime) -> Self {
-        let full_us = u64::from(burst) * every_us;
-        Bucket { every_us, full_us, left_us: full_us, filled_at: now }
-    }
-
-    /// Takes one, or says in how many microseconds there will be one.
-    fn take(&mut self, now: MonoTime) -> Result<(), u64> {
-        self.left_us = self.left_us.saturating_add(now.us_since(self.filled_at)).min(self.full_us);
-        self.filled_at = now;
-        match self.left_us.checked_sub(self.every_us) {
-            Some(left) => {
-                self.left_us = left;
-                Ok(())
-            }
-            None => Err(self.every_us - self.left_us),
-        }
-    }
 }
 
 impl<G: Game> Session<G> {

@@ -5,11 +5,11 @@ use broadside_server::net::listener::SPARE_CONNECTIONS;
 use broadside_shared::protocol::SUBPROTOCOL;
 use tokio::net::TcpStream;
 
-use crate::http::{Reply, ask, get};
+use crate::http::{Reply, ask, ask_over, get, request};
 use crate::scene::{Server, bare, close_of, greet, is_let_in, within};
 
 /// Shakes hands as a browser would, with some headers changed; "" leaves one out.
-async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
+pub async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
     let good = [
         ("connection", "Upgrade"),
         ("upgrade", "websocket"),
@@ -23,9 +23,10 @@ async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
         .iter()
         .map(|(name, value)| (*name, changed(name).unwrap_or(value)))
         .chain(added)
-        .filter(|(_, value)| !value.is_empty())
+        .filter(|(name, value)| !value.is_empty() && *name != "host")
         .collect();
-    get(server.address(), "/ws", &headers).await
+    let host = changed("host").map_or_else(|| server.address().to_string(), str::to_owned);
+    ask_over(server.stream().await, &request(&host, "GET", "/ws", &headers)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +55,7 @@ async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
         (&[("sec-websocket-key", "")], 400, "not a WebSocket handshake"),
         (&[("origin", "http://evil.example")], 403, "open the game from this server"),
         (&[("origin", "null")], 403, "open the game from this server"),
+        (&[("origin", "http://127.0.0.1")], 403, "--allow-origin http://127.0.0.1"),
     ] {
         let reply = shake(&server, changes).await;
         assert_eq!(reply.status, status, "{changes:?}: {}", reply.text());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::scene::within;
@@ -36,21 +36,31 @@ pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> R
 
 /// A request without a body. The path goes out as it is, without being tidied up first.
 pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n");
-    for (name, value) in headers {
+    let stream = TcpStream::connect(address).await.expect("the server listens");
+    ask_over(stream, &request(&address.to_string(), method, path, headers)).await
+}
+
+/// A request, as bytes; without `host` if that is empty.
+pub fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut request = format!("{method} {path} HTTP/1.1\r\n");
+    for (name, value) in [("host", host)].iter().chain(headers).filter(|(_, value)| !value.is_empty()) {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
-    request.push_str("\r\n");
+    request + "\r\n"
+}
+
+/// Asks over a connection that is open.
+pub async fn ask_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Reply {
     within("an answer over http", async {
-        let mut stream = TcpStream::connect(address).await.expect("the server listens");
         // A server that refuses a request early takes not all of it: its answer says more than an error here would.
         let _ = stream.write_all(request.as_bytes()).await;
+        let _ = stream.flush().await;
         read_reply(&mut stream).await
     })
     .await
 }
 
-async fn read_reply(stream: &mut TcpStream) -> Reply {
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Reply {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use ::http::HeaderValue;
 use broadside_bots::pilot::Pilot;
 use broadside_bots::player::{Player, Progress};
-use broadside_bots::socket::{Socket, Target, connect};
+use broadside_bots::socket::{Socket, Stream, Target, connect};
+use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
+use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
-use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -21,8 +23,11 @@ use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
 use futures_util::{SinkExt, StreamExt};
+use rustls::pki_types::ServerName;
 use serde_json::Value;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -74,12 +79,30 @@ pub struct Server {
     running: Running,
     /// What it serves.
     pub folder: Folder,
+    /// Where its certificate is, if it speaks TLS.
+    pub tls: Option<Folder>,
 }
 
 impl Server {
     /// A server as it is without flags, but for the port.
     pub async fn start() -> Server {
         Server::start_with(|_| {}).await
+    }
+
+    /// A server that speaks TLS, with a certificate of its own.
+    pub async fn start_secure() -> Server {
+        Server::start_secure_with(|_| {}).await
+    }
+
+    /// The same with some flags.
+    pub async fn start_secure_with(change: impl FnOnce(&mut Config)) -> Server {
+        let tls = Folder::new();
+        let with_tls = |config: &mut Config| {
+            config.tls_self_signed = Some(tls.0.clone());
+            change(config);
+        };
+        let server = Server::start_with(with_tls).await;
+        Server { tls: Some(tls), ..server }
     }
 
     /// A server with some flags.
@@ -89,7 +112,7 @@ impl Server {
         let mut config = Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), ..Config::default() };
         change(&mut config);
         let running = start(config).await.expect("the system gives a free port");
-        Server { running, folder }
+        Server { running, folder, tls: None }
     }
 
     /// Where it listens.
@@ -97,14 +120,40 @@ impl Server {
         self.running.address
     }
 
+    /// Where it sends everyone to https from.
+    pub fn redirect(&self) -> SocketAddr {
+        self.running.redirect.expect("--redirect-http was given")
+    }
+
     /// Where its WebSocket is.
     pub fn target(&self) -> Target {
-        Target::parse(&format!("ws://{}/ws", self.address())).expect("a fine address")
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        let target = Target::parse(&format!("{scheme}://{}/ws", self.address())).expect("a fine address");
+        target.trusting(&self.trust()).expect("its certificate is there")
+    }
+
+    /// Who believes its certificate and no other.
+    fn trust(&self) -> Trust {
+        Trust { ca: self.tls.as_ref().map(|folder| folder.0.join(CERT_FILE)), insecure: false }
+    }
+
+    /// A connection that has said nothing yet.
+    pub async fn stream(&self) -> Stream {
+        let stream = TcpStream::connect(self.address()).await.expect("the server listens");
+        if self.tls.is_some() { Box::new(self.secure(stream).await) } else { Box::new(stream) }
+    }
+
+    /// Shakes hands by TLS.
+    pub async fn secure(&self, stream: TcpStream) -> TlsStream<TcpStream> {
+        let connector = TlsConnector::from(self.trust().config().expect("its certificate is there"));
+        let name = ServerName::from(self.address().ip());
+        within("a TLS handshake", connector.connect(name, stream)).await.expect("the server speaks TLS")
     }
 
     /// What the server says of its one room.
     pub async fn room(&self) -> Value {
-        let reply = http::get(self.address(), "/api/rooms", &[("connection", "close")]).await;
+        let request = http::request("test", "GET", "/api/rooms", &[("connection", "close")]);
+        let reply = http::ask_over(self.stream().await, &request).await;
         let rooms: Value = serde_json::from_slice(&reply.body).expect("the list of rooms is JSON");
         rooms[0].clone()
     }
@@ -171,6 +220,28 @@ impl Puppet {
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
+    /// Connects and asks for a seat in this room.
+    pub async fn join(server: &Server, name: &str, room: RoomChoice, role: Role) -> Puppet {
+        let mut client = Client::new(ClientConfig { room: Some(room), role, ..client_config(name) });
+        client.handle_open(MonoTime(0));
+        Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
+    /// Idles until something happens.
+    pub async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Arena>) -> bool) {
+        within(what, async {
+            loop {
+                while let Some(event) = self.client.poll_event() {
+                    if happens(&event) {
+                        return;
+                    }
+                }
+                self.step(|_| ArenaInput::default()).await;
+            }
+        })
+        .await;
+    }
+
     /// Its own clock.
     pub fn now(&self) -> MonoTime {
         MonoTime(self.began.elapsed().as_micros() as u64)
@@ -202,8 +273,8 @@ pub async fn bare_with_a_small_window(server: &Server) -> Socket {
     // Before connecting: a window once offered is not taken back.
     socket.set_recv_buffer_size(4 * 1024).expect("an option of every system");
     let stream = socket.connect(server.address()).await.expect("the server listens");
-    let url = format!("ws://{}/ws", server.address());
-    let mut request = url.into_client_request().expect("a fine address");
+    let stream: Stream = if server.tls.is_some() { Box::new(server.secure(stream).await) } else { Box::new(stream) };
+    let mut request = server.target().to_string().into_client_request().expect("a fine address");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
     tokio_tungstenite::client_async(request, stream).await.expect("the server lets us in").0
 }

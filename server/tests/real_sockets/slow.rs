@@ -94,7 +94,15 @@ async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_stops_reading_and_writing_harms_nobody() {
-    let server = Server::start().await;
+    a_mute_client_harms_nobody(Server::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_one_that_came_by_tls() {
+    a_mute_client_harms_nobody(Server::start_secure().await).await;
+}
+
+async fn a_mute_client_harms_nobody(server: Server) {
     let mut mute = bare(&server).await;
     let joined = sit(&mut mute, "Mute").await;
     let mut ann = player(&server, "Ann").await;
@@ -134,7 +142,15 @@ async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
-    let server = Server::start_with(|config| config.grace = 0).await;
+    a_greedy_client_is_ended(Server::start_with(|config| config.grace = 0).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_is_one_that_came_by_tls() {
+    a_greedy_client_is_ended(Server::start_secure_with(|config| config.grace = 0).await).await;
+}
+
+async fn a_greedy_client_is_ended(server: Server) {
     let mut greedy = bare_with_a_small_window(&server).await;
     sit(&mut greedy, "Greedy").await;
     server.until("players", |players| players == 1).await;

@@ -45,7 +45,7 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    Bout, EntityId, Game, Happening, Ids, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing,
+    Bout, Deed, EntityId, Game, Happening, Ids, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
@@ -301,6 +301,16 @@ impl Game for Arena {
     fn standings(&self, out: &mut Vec<Standing>) {
         out.extend(self.seats().map(|seat| Standing { player: seat.own.player, score: seat.own.score }));
         out.sort_by_key(|standing| (std::cmp::Reverse(standing.score), standing.player));
+    }
+
+    fn deed(event: &ArenaEvent) -> Option<Deed> {
+        match event {
+            ArenaEvent::Felled { victim, by, cause } => {
+                let verb = if by.is_some() { cause.deed() } else { cause.fate() };
+                Some(Deed { by: *by, verb, of: *victim })
+            }
+            _ => None,
+        }
     }
 
     fn bout(&self) -> Option<&Bout> {

@@ -79,6 +79,27 @@ pub enum Cause {
     Rail,
 }
 
+impl Cause {
+    /// What one ship did to another.
+    #[must_use]
+    pub fn deed(self) -> &'static str {
+        match self {
+            Cause::Rail => "speared",
+            Cause::Cannon | Cause::Rock | Cause::Border => "sank",
+        }
+    }
+
+    /// What a ship did that sank by itself.
+    #[must_use]
+    pub fn fate(self) -> &'static str {
+        match self {
+            Cause::Cannon | Cause::Rail => "went down under fire",
+            Cause::Rock => "hit a rock",
+            Cause::Border => "got lost in the void",
+        }
+    }
+}
+
 /// Why the server came to `actual` where `predicted` was expected. Only another ship moves a ship: a difference of place without
 /// a contact since is unexplained, whatever else came between.
 pub(super) fn interference(predicted: &Own, actual: &Own) -> Interference {

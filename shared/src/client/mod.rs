@@ -10,6 +10,7 @@
 //! | [`requests`] | what was asked for, and what came of it |
 //! | `lobby` | another name, and who is there |
 //! | [`retry`] | when to connect again |
+//! | [`wish`] | which room somebody wants, as text and as a link |
 //! | `snapshot` | what comes in each snapshot, taken apart |
 //! | `types` | what a client is made from and what it gives: config, events, the view |
 //!
@@ -26,6 +27,7 @@ pub mod retry;
 mod snapshot;
 pub mod stats;
 mod types;
+pub mod wish;
 
 pub use types::{ClientConfig, ClientEvent, Detail, OwnView, Phase, Received, View};
 
@@ -220,11 +222,16 @@ impl<G: Game> Client<G> {
     pub fn exit(&mut self, now: MonoTime) {
         self.config.room = None;
         if matches!(self.phase, Phase::Joining | Phase::Playing) {
-            self.phase = Phase::Lobby;
-            (self.seat, self.place) = (None, None);
-            self.forget_the_world();
+            self.return_to_lobby();
             self.request(now, Request::Exit);
         }
+    }
+
+    fn return_to_lobby(&mut self) {
+        self.config.room = None;
+        self.phase = Phase::Lobby;
+        (self.seat, self.place) = (None, None);
+        self.forget_the_world();
     }
 
     /// Gives up the seat and ends the session: nothing may follow but the end of the socket.
@@ -494,6 +501,8 @@ impl<G: Game> Client<G> {
             ServerMsg::Published { ref topic, at, ref item } => {
                 self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), at, item: item.clone() });
             }
+            // For pages that look at the frames themselves.
+            ServerMsg::Handshake(_) => {}
             ServerMsg::Told { ref from, ref text } => {
                 self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
             }
@@ -501,6 +510,7 @@ impl<G: Game> Client<G> {
                 match notice {
                     Notice::Called { name } => self.config.name = name.clone(),
                     Notice::Following { player } => self.following = Some(*player),
+                    Notice::RoomEnds { seconds: 0 } => self.return_to_lobby(),
                     Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
                 }
                 self.out_events.push_back(ClientEvent::Notice(notice.clone()));

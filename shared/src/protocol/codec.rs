@@ -100,7 +100,8 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
         | ServerMsg::Reply { .. }
         | ServerMsg::Published { .. }
         | ServerMsg::Told { .. }
-        | ServerMsg::Notice(_) => Ok(()),
+        | ServerMsg::Notice(_)
+        | ServerMsg::Handshake(_) => Ok(()),
     }
 }
 

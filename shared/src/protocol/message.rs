@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contest::Contest;
+use super::handshake::Handshake;
 use super::name::Name;
 use super::room::{Mode, Role, RoomChoice};
 use super::text::Text;
@@ -129,6 +130,8 @@ pub enum Request {
         /// Their number.
         player: PlayerId,
     },
+    /// To be shown the handshake of this connection, if it was kept.
+    Handshake,
 }
 
 /// How a request ended.
@@ -254,6 +257,8 @@ pub enum ServerMsg {
     },
     /// The server has something to say to you alone.
     Notice(Notice),
+    /// How this connection began.
+    Handshake(Handshake),
 }
 
 /// What can be published.

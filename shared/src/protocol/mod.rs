@@ -9,6 +9,7 @@
 //! | [`name`], [`text`] | player names, and what players write |
 //! | [`contest`] | how a match stands |
 //! | [`room`] | which room a client wants, by mode, code or reservation |
+//! | [`handshake`] | how a connection began, for developers |
 //! | [`topic`] | named streams that clients subscribe to |
 //! | [`token`] | what gives a seat back over a new connection |
 //! | [`close`] | close codes, and what a person should do about each |
@@ -19,6 +20,7 @@
 pub mod close;
 pub mod codec;
 pub mod contest;
+pub mod handshake;
 pub mod input;
 pub mod limits;
 pub mod message;

@@ -9,6 +9,7 @@ use broadside_shared::protocol::codec::{
     decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
 };
 use broadside_shared::protocol::contest::{Contest, Side, Stage, Zone};
+use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{
     ClientMsg, Item, Leader, Note, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
@@ -54,6 +55,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
             Request::Report { .. } => "client-report",
             Request::Exit => "client-exit",
             Request::Follow { .. } => "client-follow",
+            Request::Handshake => "client-handshake",
         },
     };
     let join = |room, role| ClientMsg::Join { name: name(), room, role };
@@ -80,6 +82,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         Request::Report { name: text("Ann"), text: text("hi") },
         Request::Exit,
         Request::Follow { player: PlayerId(7) },
+        Request::Handshake,
     ];
     let requests = (1..).zip(requests).map(|(id, request)| ClientMsg::Request { id, request });
     let all = all.into_iter().chain(requests);
@@ -110,6 +113,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
             Notice::Following { .. } => "server-notice-following",
             Notice::Missed { .. } => "server-notice-missed",
         },
+        ServerMsg::Handshake(_) => "server-handshake",
     };
     let server = "broadside 0.1.0".to_owned();
     let welcome = ServerMsg::Welcome { revision: REVISION, server, token: token(), resumed: false };
@@ -135,6 +139,12 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Notice(Notice::Called { name: ann }),
         ServerMsg::Notice(Notice::Following { player: PlayerId(7) }),
         ServerMsg::Notice(Notice::Missed { count: 3 }),
+        ServerMsg::Handshake(Handshake {
+            request: "GET /ws?wire=1 HTTP/1.1".into(),
+            asked: vec![("host".into(), "a:1".into())],
+            response: "HTTP/1.1 101 Switching Protocols".into(),
+            answered: vec![("upgrade".into(), "websocket".into())],
+        }),
     ];
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
 }

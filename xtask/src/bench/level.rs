@@ -240,7 +240,7 @@ pub(super) fn plots(at_20: &[Level], at_30: &[Level]) -> Vec<(&'static str, Stri
 }
 
 /// Runs a program of ours that writes its figures to `report`. One that could not do all it was asked has figures still.
-fn ask_program(name: &str, report: &Path, flags: impl FnOnce(&mut Command)) -> Result<Value> {
+pub(super) fn ask_program(name: &str, report: &Path, flags: impl FnOnce(&mut Command)) -> Result<Value> {
     if report.exists() {
         fs::remove_file(report).with_context(|| format!("cannot remove the old {}", report.display()))?;
     }
@@ -257,12 +257,12 @@ fn ask_program(name: &str, report: &Path, flags: impl FnOnce(&mut Command)) -> R
     serde_json::from_str(&text).with_context(|| format!("{} is no JSON", report.display()))
 }
 
-fn number(report: &Value, path: &str) -> Option<f64> {
+pub(super) fn number(report: &Value, path: &str) -> Option<f64> {
     report.pointer(path).and_then(Value::as_f64)
 }
 
 /// A figure, or a dash where there is none.
-fn shown(figure: Option<f64>, digits: usize) -> String {
+pub(super) fn shown(figure: Option<f64>, digits: usize) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
 }
 

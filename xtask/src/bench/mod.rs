@@ -4,6 +4,7 @@
 //! - `micro`: the parts without sockets, timed.
 //! - `counts`: the same parts in instructions, which no neighbour changes.
 //! - `level`: a whole server under so many players, and the floor for the same frames right after it.
+//! - `wss`: the same players in the clear and by TLS.
 //! - `table`, [`plot`], [`page`]: tables, drawings, and where they go in `docs/BENCHMARKS.md`.
 //! - `gate`: what may not become dearer.
 
@@ -15,8 +16,10 @@ mod micro;
 mod page;
 mod plot;
 mod table;
+mod wss;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -57,6 +60,9 @@ pub struct Args {
     /// Write docs/BENCHMARKS.md and docs/bench/ after a quick run too.
     #[arg(long)]
     write: bool,
+    /// Instead: the same players by ws and by wss in turns, done within a minute after the build, and written to docs/BENCHMARKS.md.
+    #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write", "gate"])]
+    wss: bool,
     /// Instead: check instruction counts and the ratio to the floor against xtask/bench-ceilings.txt.
     #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write"])]
     gate: bool,
@@ -71,6 +77,11 @@ pub fn bench(args: &Args) -> Result<()> {
         return gate::gate(if args.set_ceilings { gate::Ceilings::SetAnew } else { gate::Ceilings::Hold });
     }
     build()?;
+    if args.wss {
+        let table = wss::measure(&folder()?)?;
+        say("ws and wss", &table);
+        return fill(&[("wss", table)]);
+    }
     let began = Instant::now();
     let players: Vec<usize> = match (args.players.is_empty(), args.quick) {
         (false, _) => args.players.iter().map(|players| *players as usize).collect(),
@@ -92,6 +103,8 @@ pub fn bench(args: &Args) -> Result<()> {
     let at_20 = curve(20, &players, time)?;
     let within: Vec<usize> = players.iter().copied().filter(|players| *players <= PLAYERS_30_MAX).collect();
     let at_30 = if args.quick { Vec::new() } else { curve(30, &within, time)? };
+    let wss = if args.quick { None } else { Some(wss::measure(&folder()?)?) };
+    say("ws and wss", wss.as_deref().unwrap_or("Left out of a quick run."));
     println!("measured in {:.0} s", began.elapsed().as_secs_f64());
     if args.quick && !args.write {
         return Ok(());
@@ -106,6 +119,7 @@ pub fn bench(args: &Args) -> Result<()> {
     if !at_30.is_empty() {
         sections.push(("rooms-30", level::table(&at_30)));
     }
+    sections.extend(wss.map(|table| ("wss", table)));
     write(&sections, &at_20, &at_30)
 }
 
@@ -113,13 +127,12 @@ pub fn bench(args: &Args) -> Result<()> {
 fn build() -> Result<()> {
     run(&mut cargo(
         "build --release --package broadside-server --package broadside-bots --bins --example ledger \
-         --example cost",
+         --example cost --example idle",
     ))
 }
 
 fn curve(hz: u32, players: &[usize], time: level::Time) -> Result<Vec<level::Level>> {
-    let folder = target_dir().join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
+    let folder = folder()?;
     let mut levels = Vec::new();
     for players in players {
         let level = level::Level::measure(&folder, hz, *players, time)?;
@@ -130,15 +143,19 @@ fn curve(hz: u32, players: &[usize], time: level::Time) -> Result<Vec<level::Lev
     Ok(levels)
 }
 
+/// Where reports are kept.
+fn folder() -> Result<PathBuf> {
+    let folder = target_dir().join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
+    Ok(folder)
+}
+
 fn say(title: &str, text: &str) {
     println!("\n## {title}\n\n{text}");
 }
 
 fn write(sections: &[(&str, String)], at_20: &[level::Level], at_30: &[level::Level]) -> Result<()> {
-    let path = root().join("docs/BENCHMARKS.md");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", short(&path)))?;
-    let text = page::fill(&text, sections)?;
-    fs::write(&path, text).with_context(|| format!("cannot write {}", short(&path)))?;
+    fill(sections)?;
     let folder = root().join("docs/bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", short(&folder)))?;
     for (name, svg) in level::plots(at_20, at_30) {
@@ -146,6 +163,15 @@ fn write(sections: &[(&str, String)], at_20: &[level::Level], at_30: &[level::Le
         fs::write(&path, svg).with_context(|| format!("cannot write {}", short(&path)))?;
         println!("wrote {}", short(&path));
     }
+    Ok(())
+}
+
+/// Puts texts into docs/BENCHMARKS.md.
+fn fill(sections: &[(&str, String)]) -> Result<()> {
+    let path = root().join("docs/BENCHMARKS.md");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", short(&path)))?;
+    let text = page::fill(&text, sections)?;
+    fs::write(&path, text).with_context(|| format!("cannot write {}", short(&path)))?;
     println!("wrote {}", short(&path));
     Ok(())
 }

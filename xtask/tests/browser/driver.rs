@@ -14,7 +14,7 @@ use crate::page::Page;
 use crate::{DEADLINE, setup};
 
 /// What headless Chromium needs to draw with WebGL2 in software, alone and without asking the network for anything.
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -26,6 +26,8 @@ const FLAGS: [&str; 11] = [
     "--disable-sync",
     "--enable-unsafe-swiftshader",
     "--mute-audio",
+    // Servers that speak TLS make their own certificate here.
+    "--ignore-certificate-errors",
 ];
 
 /// A running chromedriver; it ends with this value, and every browser that it started as well.

@@ -4,10 +4,13 @@
 //! server of its own on a free port and asks pages for `window.broadside.state()`, which is what the page believes. No
 //! test waits for a time: each waits for a condition, with a deadline that only a failure meets.
 
+mod developers;
 mod driver;
+mod gate;
 mod page;
 mod server;
 mod setup;
+mod together;
 
 use std::time::{Duration, Instant};
 
@@ -43,6 +46,21 @@ async fn a_person_types_a_name_and_plays_without_a_console_error() {
     assert_eq!(joined["name"], "Ann");
     let seen = number(&joined["snapshots"]);
     page.wait_for("a hundred more snapshots", |state| number(&state["snapshots"]) > seen + 100.0).await;
+    assert_eq!(page.errors().await, Vec::<String>::new());
+    assert_eq!(page.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_page_that_came_by_https_plays_by_wss() {
+    let server = Server::start_secure().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?effects=low")).await;
+    page.wait_for("the menu", |state| state["phase"] == "menu").await;
+    page.enter_name_and_play("Ann").await;
+    // The server speaks nothing but TLS.
+    let joined = page.wait_for("a ship to steer", State::is_playing).await;
+    let seen = number(&joined["snapshots"]);
+    page.wait_for("thirty more snapshots", |state| number(&state["snapshots"]) > seen + 30.0).await;
     assert_eq!(page.errors().await, Vec::<String>::new());
     assert_eq!(page.console().await, Vec::<String>::new());
 }

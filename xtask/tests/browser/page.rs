@@ -4,7 +4,8 @@ use std::ops::Index;
 use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction};
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::elements::Element;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
@@ -110,6 +111,102 @@ impl Page {
         field.send_keys(name).await.expect("it takes keys");
         let button = self.client.find(Locator::Css("#play")).await.expect("there is a button to play");
         button.click().await.expect("it can be clicked");
+    }
+
+    /// Clicks an element as a person does, once it can be seen.
+    pub async fn click(&self, css: &str) {
+        let element = self.wait_for_element(css).await;
+        element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
+    }
+
+    /// Presses an element that may be covered or out of sight.
+    pub async fn press(&self, css: &str) {
+        let pressed = self.client.execute("document.querySelector(arguments[0]).click()", vec![json!(css)]).await;
+        pressed.unwrap_or_else(|error| panic!("{css} cannot be pressed: {error}"));
+    }
+
+    /// Waits until an element can be seen.
+    pub async fn wait_for_element(&self, css: &str) -> Element {
+        let started_at = Instant::now();
+        loop {
+            if let Ok(element) = self.client.find(Locator::Css(css)).await
+                && element.is_displayed().await.unwrap_or(false)
+            {
+                return element;
+            }
+            assert!(started_at.elapsed() < DEADLINE, "waited {DEADLINE:?} for {css}; {:?}", self.state().await);
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// The text of an element.
+    pub async fn text(&self, css: &str) -> String {
+        self.ask("return document.querySelector(arguments[0]).textContent", css).await
+    }
+
+    /// What stands in a field.
+    pub async fn value(&self, css: &str) -> String {
+        self.ask("return document.querySelector(arguments[0]).value", css).await
+    }
+
+    /// How many elements there are.
+    pub async fn count(&self, css: &str) -> usize {
+        self.ask("return String(document.querySelectorAll(arguments[0]).length)", css).await.parse().expect("a number")
+    }
+
+    /// Chooses from a list.
+    pub async fn choose(&self, css: &str, value: &str) {
+        let element = self.wait_for_element(css).await;
+        element.select_by_value(value).await.expect("it is in the list");
+    }
+
+    /// Says something in the chat, or gives it a command.
+    pub async fn say(&self, line: &str) {
+        self.press("#chat-open").await;
+        let field = self.wait_for_element("#chat-text").await;
+        field.send_keys(line).await.expect("it takes keys");
+        self.press("#chat-send").await;
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self) {
+        self.client.refresh().await.expect("the page is there");
+    }
+
+    /// How many WebSockets the page has opened.
+    pub async fn sockets(&self) -> u64 {
+        self.run("return window.broadside.state().sockets").await.as_u64().expect("the page counts them")
+    }
+
+    /// What the tab remembers until it is closed.
+    pub async fn tab_storage(&self) -> String {
+        self.run("return JSON.stringify(sessionStorage)").await.as_str().expect("it is text").to_owned()
+    }
+
+    /// Opens another tab that remembers what this one does, as a duplicated tab would, and goes on in it. `plain` is an address of the
+    /// same server without a script. Gives the tab that was left.
+    pub async fn open_tab(&self, plain: &str, kept: &str, url: &str) -> WindowHandle {
+        let here = self.client.window().await.expect("there is a tab");
+        let tab = self.client.new_window(true).await.expect("there can be another");
+        self.client.switch_to_window(tab.handle).await.expect("it is there");
+        self.client.goto(plain).await.expect("the server is there");
+        let script = "Object.entries(JSON.parse(arguments[0])).forEach(([k, v]) => sessionStorage.setItem(k, v))";
+        self.client.execute(script, vec![json!(kept)]).await.expect("the tab remembers");
+        self.client.goto(url).await.expect("the page is there");
+        here
+    }
+
+    /// Goes on in another tab. Gives the one that was left.
+    pub async fn switch_to(&self, tab: &WindowHandle) -> WindowHandle {
+        let here = self.client.window().await.expect("there is a tab");
+        self.client.switch_to_window(tab.clone()).await.expect("it is there");
+        here
+    }
+
+    async fn ask(&self, script: &str, css: &str) -> String {
+        let answer = self.client.execute(script, vec![json!(css)]).await;
+        let answer = answer.unwrap_or_else(|error| panic!("no {css}: {error}"));
+        answer.as_str().expect("it is text").to_owned()
     }
 
     /// Presses `key` and keeps it down.

@@ -10,6 +10,7 @@ use crate::{DEADLINE, setup};
 /// A running server; it ends with this value.
 pub struct Server {
     child: Child,
+    scheme: &'static str,
     port: u16,
 }
 
@@ -21,23 +22,40 @@ impl Server {
 
     /// Starts one on `port`, and waits until it listens.
     pub async fn start_on(port: u16) -> Self {
+        Self::start_with("http", port, &[]).await
+    }
+
+    /// Starts one that speaks TLS, with a certificate of its own making.
+    pub async fn start_secure() -> Self {
+        let folder = format!("{}/tls-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        Self::start_with("https", 0, &["--tls-self-signed", &folder]).await
+    }
+
+    async fn start_with(scheme: &'static str, port: u16, flags: &[&str]) -> Self {
         let program = setup::program("broadside-server");
         let mut command = Command::new(&program);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg("--assets").arg(setup::site());
+        command.args(flags);
         command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
         let mut stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
         let mut line = String::new();
         let read = tokio::time::timeout(DEADLINE, stdout.read_line(&mut line)).await;
         read.expect("the server says where it listens").expect("its output can be read");
-        let port = line.trim().strip_prefix("listening on http://127.0.0.1:").and_then(|port| port.parse().ok());
+        let said = line.trim().strip_prefix(&format!("listening on {scheme}://127.0.0.1:"));
+        let port = said.and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("the server said {line:?} and not where it listens"));
-        Self { child, port }
+        Self { child, scheme, port }
     }
 
     /// The address of `path` on it.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
+    }
+
+    /// Its host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Ends it with no chance to say goodbye. Gives the port that it had.

@@ -1,7 +1,7 @@
 //! What the player wants: which room, and to do what there. As text, so that a reload goes on with it.
 
-use broadside_shared::protocol::message::RoomId;
-use broadside_shared::protocol::room::{Role, RoomChoice};
+use crate::protocol::message::RoomId;
+use crate::protocol::room::{Role, RoomChoice};
 
 /// The beginning of the path of a private room's link.
 const LINK: &str = "/r/";

@@ -1,0 +1,211 @@
+// The same scores twice: asked for over HTTP, and pushed over a WebSocket.
+import { make, openLine } from "/dev/line.js";
+
+const SECONDS = 60;
+const LEADERS = 5;
+const by = (selector, within = document) => within.querySelector(selector);
+
+/// One of the two views: its figures, and where they are shown.
+class Side {
+  constructor(id, askedWhat) {
+    this.root = by(`#${id}`);
+    this.root.append(by("#gauges").content.cloneNode(true));
+    by(".asked-what", this.root).textContent = askedWhat;
+    Object.assign(this, { asked: 0, bytes: 0, opened: 0, at: null, past: [], rows: new Map() });
+    this.tint = getComputedStyle(this.root).getPropertyValue("--tint");
+  }
+
+  /// Milliseconds since the server took the value that is shown.
+  age() {
+    return this.at === null ? null : (line?.wire?.age_ms(this.at) ?? null);
+  }
+
+  leaders(leaders) {
+    this.list(".leaders", leaders.slice(0, LEADERS).map(({ name, score }) => [name, score]));
+  }
+
+  match(match) {
+    const sides = match?.sides ?? [];
+    const rows = sides.map((side) => [side.name, `${side.score} of ${side.goal}`]);
+    if (match) rows.push([match.stage, match.rounds ? `round ${match.round} of ${match.rounds}` : ""]);
+    if (!sides.length) rows.unshift(["everyone for themselves", ""]);
+    this.list(".match", rows);
+  }
+
+  list(where, rows) {
+    const list = by(where, this.root);
+    const before = this.rows.get(where) ?? [];
+    list.replaceChildren(...rows.map(([name, value], place) => {
+      const known = before[place];
+      const line = make("li", known && (known[0] !== name || known[1] !== value) ? "new" : "");
+      line.append(make("b", "", name), make("span", "", String(value)));
+      return line;
+    }));
+    this.rows.set(where, rows);
+  }
+
+  /// Shows the figures, and takes them into the charts.
+  show(now) {
+    const age = this.age();
+    by(".age b", this.root).textContent = age === null ? "–" : age < 995 ? `${Math.max(0, age).toFixed(0)} ms` : `${(age / 1000).toFixed(1)} s`;
+    by(".bar i", this.root).style.transform = `scaleX(${Math.min(1, Math.max(0, age ?? 0) / scale.age)})`;
+    by(".asked", this.root).textContent = this.asked.toLocaleString("en");
+    by(".bytes", this.root).textContent = this.bytes.toLocaleString("en");
+    by(".opened", this.root).textContent = this.opened;
+    if (age !== null) this.past.push([now, Math.max(0, age), this.bytes]);
+    while (this.past.length && now - this.past[0][0] > SECONDS * 1000) this.past.shift();
+  }
+
+  chart(where, index, now) {
+    const canvas = by(where, this.root);
+    const pen = canvas.getContext("2d");
+    const { width, height } = canvas;
+    const top = index === 1 ? scale.age : scale.bytes;
+    pen.clearRect(0, 0, width, height);
+    pen.fillStyle = "#6d86a4";
+    pen.font = "12px system-ui, sans-serif";
+    pen.fillText(index === 1 ? `${(top / 1000).toFixed(1)} s` : `${Math.ceil(top / 1000).toLocaleString("en")} kB`, 6, 15);
+    pen.beginPath();
+    for (const point of this.past) {
+      pen.lineTo(width * (1 - (now - point[0]) / (SECONDS * 1000)), height - 2 - (height - 22) * Math.min(1, point[index] / top));
+    }
+    pen.strokeStyle = this.tint;
+    pen.lineWidth = 2;
+    pen.stroke();
+  }
+}
+
+const scale = { age: 1000, bytes: 1000 };
+const poll = new Side("poll", "requests made");
+const push = new Side("push", "messages, both ways");
+let line = null;
+let room = null;
+/// Bytes of a GET's head beyond its path: what this browser says of itself with every request, as the server saw it with the handshake.
+let headBytes = 450;
+
+// ---- polling ----
+
+const every = by("#every");
+const interval = () => Math.round(100 * 100 ** (every.value / 100));
+
+/// Asks for a path, and counts what that costs.
+async function ask(path) {
+  poll.asked += 1;
+  const answer = await fetch(path, { cache: "no-store" });
+  const text = await answer.text();
+  let bytes = headBytes + path.length + `HTTP/1.1 ${answer.status} ${answer.statusText}\r\n\r\n`.length;
+  for (const [name, value] of answer.headers) bytes += name.length + value.length + 4;
+  const timing = performance.getEntriesByName(new URL(path, location).href).at(-1);
+  bytes += timing?.encodedBodySize || new TextEncoder().encode(text).length;
+  if (!poll.opened || (timing && timing.connectEnd > timing.connectStart)) poll.opened += 1;
+  performance.clearResourceTimings();
+  poll.bytes += bytes;
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  return JSON.parse(text);
+}
+
+let asking = false;
+async function pollOnce() {
+  if (asking) return;
+  asking = true;
+  try {
+    const board = await ask("/api/leaderboard");
+    poll.leaders(board.leaders);
+    poll.at = board.at_us;
+    if (room !== null) poll.match((await ask(`/api/rooms/${room}`)).match);
+  } catch {
+    by("#every-text").textContent = "no answer";
+  }
+  asking = false;
+}
+
+let timer = 0;
+function restart() {
+  const ms = interval();
+  by("#every-text").textContent = ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+  clearInterval(timer);
+  timer = setInterval(() => document.hidden || pollOnce(), ms);
+}
+every.addEventListener("input", restart);
+by("#ask").addEventListener("click", pollOnce);
+
+// ---- push ----
+
+/// The room to look at: one with a score, if there is one.
+async function chooseRoom() {
+  const rooms = await (await fetch("/api/rooms")).json();
+  const best = rooms.find((r) => r.match?.sides?.length) ?? rooms[0];
+  room = best?.id ?? null;
+  for (const name of document.querySelectorAll(".match-name")) name.textContent = best ? `match of ${best.name}` : "no room";
+}
+
+function heard({ up, wire, told }) {
+  push.asked += 1;
+  push.bytes += wire;
+  const { Published, Handshake } = (!up && told.msg) || {};
+  if (Handshake) handshake(Handshake);
+  if (!Published) return;
+  if (Published.item.Leaders) {
+    push.leaders(Published.item.Leaders);
+    push.at = Published.at;
+  }
+  if (Published.item.Match) push.match(Published.item.Match);
+}
+
+function handshake({ request, asked, response, answered }) {
+  const sum = (list) => list.reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 2);
+  push.bytes += request.length + 2 + sum(asked) + response.length + 2 + sum(answered);
+  const everywhere = /^(host|connection|user-agent|accept-encoding|accept-language|sec-ch-ua.*|cookie)$/;
+  const fetches = `Accept: */*\r\nReferer: ${location.href}\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n`;
+  headBytes = "GET  HTTP/1.1\r\n".length + sum(asked.filter(([name]) => everywhere.test(name))) + fetches.length;
+}
+
+function subscribe(text, ready) {
+  by("#line").textContent = text;
+  push.opened = line?.opened ?? 1;
+  if (!ready) return;
+  line.wire.handshake();
+  line.wire.subscribe("leaderboard", true);
+  if (room !== null) line.wire.subscribe(`room/${room}/match`, true);
+  line.flush();
+}
+
+// ---- both ----
+
+function show() {
+  const now = performance.now();
+  const seen = [...poll.past, ...push.past];
+  scale.age = Math.max(1000, ...seen.map((point) => point[1]));
+  scale.bytes = Math.max(1000, poll.bytes, push.bytes);
+  for (const side of [poll, push]) {
+    side.show(now);
+    side.chart(".ages", 1, now);
+    side.chart(".sums", 2, now);
+  }
+  const mean = (side) => side.past.reduce((sum, point) => sum + point[1], 0) / side.past.length;
+  if (poll.past.length > 20 && push.past.length > 20) {
+    const rate = (side) => (side.past.at(-1)[2] - side.past[0][2]) / ((side.past.at(-1)[0] - side.past[0][0]) / 1000);
+    by("#verdict").replaceChildren(
+      "Asking: ", make("i", "", `${mean(poll).toFixed(0)} ms old, ${rate(poll).toFixed(0)} bytes/s`),
+      ". Being told: ", make("b", "", `${mean(push).toFixed(0)} ms old, ${rate(push).toFixed(0)} bytes/s`), ".");
+  }
+}
+
+/// What the page believes, for tests.
+window.broadside.state = () => ({
+  phase: "compare",
+  poll: { asked: poll.asked, bytes: poll.bytes, age: poll.age(), opened: poll.opened, leaders: poll.rows.get(".leaders")?.length ?? 0 },
+  push: { asked: push.asked, bytes: push.bytes, age: push.age(), opened: push.opened, leaders: push.rows.get(".leaders")?.length ?? 0 },
+});
+
+await chooseRoom().catch(() => {});
+
+line = await openLine({
+  name: "compare",
+  seen: heard,
+  // The first word may come before there is a line to speak over.
+  said: (text, is) => setTimeout(() => subscribe(text, is)),
+});
+restart();
+pollOnce();
+setInterval(show, 100);

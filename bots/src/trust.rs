@@ -1,0 +1,180 @@
+//! Which servers a client believes when they say by TLS who they are.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::ring::default_provider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// Flags of every program that connects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub struct Trust {
+    /// For wss://: trust this certificate, or these authorities, in PEM and no others [default: the authorities that browsers trust]
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub ca: Option<PathBuf>,
+
+    /// For wss://: take any certificate. Nobody then knows who is at the other end
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+impl Trust {
+    /// Whether a flag was given.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        *self != Trust::default()
+    }
+
+    /// What connections are made with. They share what makes coming back cheap.
+    ///
+    /// # Errors
+    /// What is wrong with the file of `--ca`.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        let provider = Arc::new(default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let config =
+            config.with_safe_default_protocol_versions().map_err(|error| format!("cannot set up TLS: {error}"))?;
+        let config = match &self.ca {
+            _ if self.insecure => {
+                config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
+            }
+            Some(path) => {
+                let known = Known::read(path, provider)?;
+                config.dangerous().with_custom_certificate_verifier(Arc::new(known)).with_no_client_auth()
+            }
+            None => {
+                let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>();
+                config.with_root_certificates(roots).with_no_client_auth()
+            }
+        };
+        Ok(Arc::new(config))
+    }
+}
+
+/// Believes the servers that these certificates vouch for, and those that show one of them.
+#[derive(Debug)]
+struct Known {
+    certs: Vec<CertificateDer<'static>>,
+    vouching: Arc<WebPkiServerVerifier>,
+}
+
+impl Known {
+    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Known, String> {
+        let wrong = |what: String| format!("--ca {}: {what}", path.display());
+        let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let certs = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+        let certs = certs.map_err(|error| wrong(format!("is no PEM: {error}")))?;
+        if certs.is_empty() {
+            return Err(wrong("holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----".to_owned()));
+        }
+        let mut roots = RootCertStore::empty();
+        for cert in &certs {
+            let added = roots.add(cert.clone());
+            added.map_err(|error| wrong(format!("holds a certificate that is no good: {error}")))?;
+        }
+        let vouching = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(Known { certs, vouching: vouching.map_err(|error| wrong(error.to_string()))? })
+    }
+}
+
+impl ServerCertVerifier for Known {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // `openssl req -x509` makes authorities that vouch for themselves alone; strictly a server may not show one. Whoever names
+        // that very certificate means it. It must be for this server all the same.
+        if self.certs.iter().any(|cert| cert == end_entity) {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.vouching.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.vouching.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.vouching.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.vouching.supported_verify_schemes()
+    }
+}
+
+/// Believes everyone. Signatures are looked at all the same, so that at least the connection is one.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_holds_no_authority_is_refused_with_its_name() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (path, says) in [("/nowhere/ca.pem", "cannot be read"), (here, "holds no certificate in PEM")] {
+            let refusal = Trust { ca: Some(path.into()), insecure: false }.config().expect_err("no good");
+            assert!(refusal.contains(says) && refusal.contains(path), "{refusal}");
+        }
+        Trust::default().config().expect("the authorities that browsers trust");
+    }
+}

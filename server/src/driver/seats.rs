@@ -1,0 +1,172 @@
+//! Who comes and who goes: mails, the line, seats.
+
+use std::sync::atomic::Ordering;
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{Notice, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Role;
+
+use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way};
+use crate::lobby::topics::Letter;
+use crate::metrics::labels::JoinResult;
+use crate::net::shard::ShardMail;
+
+impl<G: Game> Driver<G> {
+    pub(super) fn take_mails(&mut self) {
+        let mut mails = std::mem::take(&mut self.mails);
+        self.mailbox.take(&mut mails);
+        self.grounds.metrics.mailbox_depth.set(mails.len() as i64);
+        for mail in mails.drain(..) {
+            self.take(mail);
+        }
+        self.mails = mails;
+    }
+
+    fn take(&mut self, mail: Mail<G>) {
+        match mail {
+            Mail::Join(asking) => self.take_join(asking),
+            Mail::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
+            Mail::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
+            Mail::Away(seated) if self.is_current(seated) => self.room.away(seated.player),
+            Mail::Back(seated, peer) if self.is_current(seated) => {
+                if let Some(Some(seat)) = self.seats.get_mut(usize::from(seated.player.0)) {
+                    seat.peer = peer;
+                }
+                self.room.back(seated.player);
+            }
+            Mail::Input(seated, packet, arrived) if self.is_current(seated) => {
+                self.room.input(seated.player, &packet, arrived);
+            }
+            Mail::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
+            Mail::Reserve(number, until) => self.reservations.keep(number, until),
+            // Meant for the room that failed before this one.
+            Mail::Leave(_) | Mail::Away(_) | Mail::Back(..) | Mail::Input(..) | Mail::Follow(..) => {}
+            Mail::ShardLost(shard) => self.lose(shard),
+        }
+    }
+
+    fn is_current(&self, seated: Seated) -> bool {
+        seated.tick_zero == self.tick_zero
+    }
+
+    fn take_join(&mut self, asking: Asking) {
+        match (asking.role, asking.by) {
+            (Role::Watch, _) => match self.room.watch(asking.name.clone()) {
+                Ok(player) => self.seat(player, &asking),
+                Err(_) => self.refuse(asking.peer),
+            },
+            (Role::Play, Way::Reservation(number)) if self.reservations.redeem(number) => {
+                self.enter(asking);
+            }
+            // A reservation that came too late is as good as none.
+            (Role::Play, _) => {
+                if let Err(asking) = self.line.push(asking) {
+                    self.refuse(asking.peer);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, peer: PeerRef) {
+        self.grounds.metrics.joins.of(JoinResult::Refused).inc();
+        self.answer(peer, ShardMail::Refused(peer, CloseCode::RoomFull));
+    }
+
+    /// Frees the seats of those who did not come back in time.
+    pub(super) fn free_seats(&mut self) {
+        self.reservations.expire(self.grounds.clock.now());
+        let grace = self.grounds.grace_s * G::TICK_HZ;
+        while let Some(player) = self.room.gone_for(grace) {
+            self.leave(player);
+        }
+    }
+
+    /// Seats those whose turn it is.
+    pub(super) fn admit(&mut self) {
+        let taken = self.room.players().saturating_add(self.reservations.len() as u16);
+        let free = u32::from(self.config.capacity.saturating_sub(taken));
+        let admitted = self.line.admitted(free, self.governor.level());
+        for _ in 0..admitted {
+            let Some(asking) = self.line.pop() else { break };
+            self.enter(asking);
+        }
+    }
+
+    fn enter(&mut self, asking: Asking) {
+        match self.room.join(asking.name.clone()) {
+            Ok(player) => {
+                if asking.by == Way::Code {
+                    self.greet_friend(player, &asking.name);
+                }
+                self.seat(player, &asking);
+            }
+            // The line and the room disagree on the free seats: the next tick tries again.
+            Err(_) => self.line.push_front(asking),
+        }
+    }
+
+    /// Tells the first who came by the link that somebody else did.
+    fn greet_friend(&mut self, player: PlayerId, name: &Name) {
+        let host = self.host.and_then(|host| self.seats.get(usize::from(host.0)).copied().flatten());
+        match host {
+            Some(host) => {
+                let letter = Letter::new(ServerMsg::Notice(Notice::FriendJoined { name: name.clone() }));
+                self.answer(host.peer, ShardMail::Letter(host.peer, None, letter));
+            }
+            None => self.host = Some(player),
+        }
+    }
+
+    fn seat(&mut self, player: PlayerId, asking: &Asking) {
+        let (peer, at) = (asking.peer, usize::from(player.0));
+        if self.seats.len() <= at {
+            self.seats.resize(at + 1, None);
+        }
+        let seated = Seated { player, tick_zero: self.tick_zero, role: asking.role };
+        self.seats[at] = Some(Seat { peer, seated });
+        if self.links[peer.shard].seats == 0 {
+            let roster = self.room.roster();
+            self.links[peer.shard].owed.clear();
+            self.answer(peer, ShardMail::Opened(self.id, roster));
+        }
+        self.links[peer.shard].seats += 1;
+        self.answer(peer, ShardMail::Seated(peer, self.id, seated));
+        if asking.role == Role::Play {
+            self.grounds.metrics.players.inc();
+        }
+        self.grounds.metrics.joins.of(JoinResult::Seated).inc();
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        let Some(Seat { peer, seated }) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else {
+            return;
+        };
+        self.room.leave(player);
+        if self.host == Some(player) {
+            self.host = None;
+        }
+        self.answer(peer, ShardMail::Unseated(self.id, player));
+        self.links[peer.shard].seats -= 1;
+        if self.links[peer.shard].seats == 0 {
+            self.answer(peer, ShardMail::Emptied(self.id));
+        }
+        if seated.role == Role::Play {
+            self.grounds.metrics.players.dec();
+        }
+        self.grounds.metrics.leaves.inc();
+    }
+
+    /// A shard broke down: whoever was there is gone.
+    fn lose(&mut self, shard: usize) {
+        self.line.remove(|asking| asking.peer.shard == shard);
+        self.links[shard].outgoing.clear();
+        for at in 0..self.seats.len() {
+            if self.seats[at].is_some_and(|seat| seat.peer.shard == shard) {
+                self.leave(PlayerId(at as u16));
+            }
+        }
+        self.figures.queued[shard].store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,437 @@
+//! The public HTTP API: rooms, quick play, the leaderboard. Its description, `/api/openapi.json`, is generated from this file.
+
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+use broadside_shared::game::Game;
+use broadside_shared::protocol::contest::Contest;
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Mode;
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+use super::problem;
+use crate::App;
+use crate::driver::RoomHandle;
+use crate::lobby::RESERVATION_S;
+use crate::net::client::Client;
+
+/// A room, as far as it concerns others.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RoomView {
+    /// Its number.
+    id: u32,
+    /// Its name.
+    name: String,
+    /// Which game is played.
+    game: &'static str,
+    /// By which rules: arena, teams or duel.
+    mode: &'static str,
+    /// Where the server is, as its operator says.
+    region: String,
+    /// Whether it is in no list, and joined by its code.
+    private: bool,
+    /// How many play, bots among them.
+    players: u16,
+    /// How many of them are bots of the server.
+    bots: u16,
+    /// How many only watch.
+    watching: u16,
+    /// How many wait in line for a seat.
+    waiting: u32,
+    /// Seats.
+    capacity: u16,
+    /// The newest tick; it stands still while nobody is in the room.
+    tick: u32,
+    /// Ticks a second.
+    tick_hz: u32,
+    /// How long the newest tick took, in microseconds.
+    tick_us: u32,
+    /// Ticks from one snapshot to the next.
+    snapshot_every: u32,
+    /// Ticks that started late or ran long.
+    overruns: u64,
+    /// Ticks that were dropped.
+    missed_ticks: u64,
+    /// Snapshots written.
+    snapshots: u64,
+    /// Snapshots skipped because the client had not taken those before.
+    superseded: u64,
+    /// Times a connection was given less because its line did not take what it got.
+    budget_steps_down: u64,
+    /// Times a connection was given more again.
+    budget_steps_up: u64,
+    /// How far everyone is stepped down because the machine is short of time.
+    governor_level: u8,
+    /// How the match stands; null where there are no rounds.
+    #[serde(rename = "match")]
+    contest: Option<MatchView>,
+    /// When this was read, in microseconds of the server's clock: that of `at` in what is published.
+    at_us: u64,
+}
+
+/// How a match stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MatchView {
+    /// open, waiting, countdown, playing, pause or results.
+    stage: String,
+    /// The round, from 1.
+    round: u8,
+    /// Rounds at the most.
+    rounds: u8,
+    /// Seconds until the stage ends by itself, as of the tick it was noted at; null if it does not.
+    ends_in_s: Option<f64>,
+    /// The sides.
+    sides: Vec<SideView>,
+    /// The index of the side that won the round or the match.
+    winner: Option<u8>,
+}
+
+/// A side of a match.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SideView {
+    /// A colour, or a player's name.
+    name: String,
+    /// Points in this round.
+    score: u32,
+    /// Points that win the round.
+    goal: u32,
+    /// Rounds won.
+    rounds: u8,
+    /// How many play for it.
+    players: u16,
+}
+
+/// A room to be opened.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoomWish {
+    /// arena, teams or duel.
+    mode: String,
+    /// Whether it is in no list, and joined by its code.
+    #[serde(default)]
+    private: bool,
+    /// What to call it: 1 to 16 characters. Without, it is called by its mode and number.
+    name: Option<String>,
+}
+
+/// A room that was opened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RoomOpened {
+    /// The room.
+    #[serde(flatten)]
+    room: RoomView,
+    /// What opens it, if it is private.
+    code: Option<String>,
+    /// The path of the page that joins it: /r/CODE if it is private.
+    link: String,
+}
+
+/// What somebody wants to play.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuickWish {
+    /// arena, teams or duel; arena if it is not said.
+    mode: Option<String>,
+    /// The region of the server; any if it is not said.
+    region: Option<String>,
+}
+
+/// A seat that is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuickSeat {
+    /// In this room.
+    room: RoomView,
+    /// To be shown in the join, as a decimal number.
+    reservation: String,
+    /// Seconds for which it is kept.
+    expires_s: u32,
+}
+
+/// The best of all public rooms.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BoardView {
+    /// When it last changed, in microseconds of the server's clock.
+    at_us: u64,
+    /// When this was read, by the same clock.
+    read_at_us: u64,
+    /// Best first.
+    leaders: Vec<LeaderView>,
+}
+
+/// A line of the leaderboard.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LeaderView {
+    /// Who.
+    name: String,
+    /// In which room.
+    room: u32,
+    /// With which score.
+    score: i32,
+}
+
+/// The server's health.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// ok or failing.
+    status: &'static str,
+    /// The server's version.
+    version: &'static str,
+    /// Seconds since it began.
+    uptime_s: u64,
+    /// Rooms.
+    rooms: usize,
+    /// Players in all of them.
+    players: u32,
+}
+
+/// Something was wrong (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// The status in words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What was wrong, and the way out.
+    pub detail: String,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Broadside",
+        description = "Rooms, quick play and the leaderboard. Playing itself goes over the WebSocket at /ws."
+    ),
+    paths(rooms, open_room, room, quick_play, leaderboard, healthz),
+    components(schemas(Problem))
+)]
+struct Api;
+
+/// The description of this API, as JSON with line breaks.
+#[must_use]
+pub fn openapi() -> String {
+    let mut api = Api::openapi();
+    api.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    api.to_pretty_json().expect("a description is plain data")
+}
+
+/// `GET /api/openapi.json`.
+pub async fn description() -> Response {
+    ([(axum::http::header::CONTENT_TYPE, "application/json")], openapi()).into_response()
+}
+
+/// The public rooms, in order of number.
+#[utoipa::path(get, path = "/api/rooms", responses((status = 200, description = "The public rooms", body = [RoomView])))]
+pub async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
+    let public = |room: &Arc<RoomHandle<G>>| room.code.is_none();
+    let rooms: Vec<RoomView> = app.directory.all().iter().filter(|room| public(room)).map(|r| view(&app, r)).collect();
+    fresh(Json(rooms))
+}
+
+/// One room.
+#[utoipa::path(
+    get,
+    path = "/api/rooms/{id}",
+    params(("id" = String, Path, description = "The number of a public room, or the code of a private one")),
+    responses((status = 200, body = RoomView), (status = 404, description = "There is no such room", body = Problem))
+)]
+pub async fn room<G: Game>(State(app): State<Arc<App<G>>>, Path(id): Path<String>) -> Response {
+    let by_number = id.parse().ok().and_then(|id| app.directory.get(RoomId(id))).filter(|room| room.code.is_none());
+    let found = by_number.or_else(|| app.directory.by_code(id.parse().ok()?));
+    match found {
+        Some(room) => fresh(Json(view(&app, &room))),
+        None => {
+            let id: String = id.chars().take(32).collect();
+            refusal(StatusCode::NOT_FOUND, &format!("there is no room `{id}`; it may be over: see /api/rooms"))
+        }
+    }
+}
+
+/// Opens a room. It ends by itself when it has been empty for a while.
+#[utoipa::path(
+    post,
+    path = "/api/rooms",
+    request_body = RoomWish,
+    responses(
+        (status = 201, description = "It is open", body = RoomOpened),
+        (status = 400, description = "The wish is not understood", body = Problem),
+        (status = 429, description = "Too many from this address", body = Problem),
+        (status = 503, description = "As many rooms as there may be", body = Problem)
+    )
+)]
+pub async fn open_room<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    Extension(client): Extension<Client>,
+    wish: Result<Json<RoomWish>, JsonRejection>,
+) -> Response {
+    let wish = match wish {
+        Ok(Json(wish)) => wish,
+        Err(wrong) => return refusal(wrong.status(), &wrong.body_text()),
+    };
+    let mode: Mode = match wish.mode.parse() {
+        Ok(mode) => mode,
+        Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
+    };
+    let name = match wish.name.as_deref().map(Name::new).transpose() {
+        Ok(name) => name.map(|name| name.to_string()),
+        Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("name: {wrong}")),
+    };
+    if let Err(refused) = slow_down(&app, client.address.ip()) {
+        return refused;
+    }
+    match app.directory.open_passing(mode, name, wish.private) {
+        Ok(room) => {
+            let code = room.code.map(|code| code.to_string());
+            let link = code.as_ref().map_or_else(|| format!("/?room={}", room.id), |code| format!("/r/{code}"));
+            let opened = RoomOpened { room: view(&app, &room), code, link };
+            let at = opened.code.clone().unwrap_or_else(|| room.id.to_string());
+            (StatusCode::CREATED, [(LOCATION, format!("/api/rooms/{at}"))], Json(opened)).into_response()
+        }
+        Err(wrong) => refusal(StatusCode::SERVICE_UNAVAILABLE, &wrong.to_string()),
+    }
+}
+
+/// Finds the best room of a mode and keeps a seat in it for a while.
+#[utoipa::path(
+    post,
+    path = "/api/quickplay",
+    request_body = QuickWish,
+    responses(
+        (status = 200, description = "A seat is kept", body = QuickSeat),
+        (status = 400, description = "The wish is not understood", body = Problem),
+        (status = 404, description = "This server is in another region", body = Problem),
+        (status = 429, description = "Too many from this address", body = Problem),
+        (status = 503, description = "As many rooms as there may be, and all are full", body = Problem)
+    )
+)]
+pub async fn quick_play<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    Extension(client): Extension<Client>,
+    wish: Result<Json<QuickWish>, JsonRejection>,
+) -> Response {
+    let wish = match wish {
+        Ok(Json(wish)) => wish,
+        Err(wrong) => return refusal(wrong.status(), &wrong.body_text()),
+    };
+    let mode: Mode = match wish.mode.as_deref().map(str::parse).transpose() {
+        Ok(mode) => mode.unwrap_or_default(),
+        Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
+    };
+    if let Some(region) = wish.region.as_deref().filter(|region| *region != app.config.region) {
+        let (asked, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
+        return refusal(StatusCode::NOT_FOUND, &format!("no server here is in `{asked}`; this one is in `{ours}`"));
+    }
+    if let Err(refused) = slow_down(&app, client.address.ip()) {
+        return refused;
+    }
+    match app.directory.quick_play(mode) {
+        Some(room) => {
+            let reservation = app.directory.reserve(&room).to_string();
+            fresh(Json(QuickSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
+        }
+        None => refusal(StatusCode::SERVICE_UNAVAILABLE, "there is no room of this mode, and no more can be opened"),
+    }
+}
+
+/// The best of all public rooms: the same as is published in the topic `leaderboard`.
+#[utoipa::path(get, path = "/api/leaderboard", responses((status = 200, body = BoardView)))]
+pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
+    let (at, leaders) = app.leaderboard.newest();
+    let line = |leader: &broadside_shared::protocol::message::Leader| LeaderView {
+        name: leader.name.to_string(),
+        room: leader.room.0,
+        score: leader.score,
+    };
+    let leaders = leaders.iter().map(line).collect();
+    fresh(Json(BoardView { at_us: at.0, read_at_us: app.clock.now().0, leaders }))
+}
+
+/// 200 while every room ticks, 503 when one does not.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses((status = 200, body = Health), (status = 503, description = "A room does not tick", body = Health))
+)]
+pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
+    let rooms = app.directory.all();
+    let alive = !rooms.is_empty() && rooms.iter().all(|room| !room.is_over() || room.passing);
+    let health = Health {
+        status: if alive { "ok" } else { "failing" },
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: app.clock.now().0 / 1_000_000,
+        rooms: rooms.len(),
+        players: rooms.iter().map(|room| u32::from(room.figures.players.load(Ordering::Relaxed))).sum(),
+    };
+    let status = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, fresh(Json(health))).into_response()
+}
+
+fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
+    let figures = &room.figures;
+    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let contest = figures.contest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    RoomView {
+        id: room.id.0,
+        name: room.name.clone(),
+        game: G::NAME,
+        mode: room.config.mode.name(),
+        region: app.config.region.clone(),
+        private: room.code.is_some(),
+        players: figures.players.load(Ordering::Relaxed),
+        bots: figures.bots.load(Ordering::Relaxed),
+        watching: figures.watching.load(Ordering::Relaxed),
+        waiting: figures.waiting.load(Ordering::Relaxed),
+        capacity: room.config.capacity,
+        tick: figures.tick.load(Ordering::Relaxed),
+        tick_hz: G::TICK_HZ,
+        tick_us: figures.tick_us.load(Ordering::Relaxed),
+        snapshot_every: room.config.snapshot_every,
+        overruns: load(&figures.overruns),
+        missed_ticks: load(&figures.missed),
+        snapshots: load(&figures.snapshots),
+        superseded: load(&figures.superseded),
+        budget_steps_down: load(&figures.budget_steps_down),
+        budget_steps_up: load(&figures.budget_steps_up),
+        governor_level: figures.level.load(Ordering::Relaxed),
+        contest: contest.map(|contest| match_view::<G>(contest)),
+        at_us: app.clock.now().0,
+    }
+}
+
+fn match_view<G: Game>(contest: Contest) -> MatchView {
+    let Contest { stage, round, rounds, tick, ends, sides, winner, .. } = contest;
+    let stage = format!("{stage:?}").to_lowercase();
+    let ends_in_s = ends.map(|ends| f64::from(ends.since(tick)) / f64::from(G::TICK_HZ));
+    let side = |side: broadside_shared::protocol::contest::Side| SideView {
+        name: side.name,
+        score: side.score,
+        goal: side.goal,
+        rounds: side.rounds,
+        players: side.players,
+    };
+    MatchView { stage, round, rounds, ends_in_s, sides: sides.into_iter().map(side).collect(), winner }
+}
+
+/// Rooms are opened, and seats kept, only so fast for one address.
+fn slow_down<G: Game>(app: &App<G>, address: IpAddr) -> Result<(), Response> {
+    app.openings.take(address, app.clock.now()).map_err(|wait_s| {
+        let detail = format!("too many from {address}; try again in {wait_s} s");
+        ([(RETRY_AFTER, wait_s.to_string())], refusal(StatusCode::TOO_MANY_REQUESTS, &detail)).into_response()
+    })
+}
+
+fn fresh(body: impl IntoResponse) -> Response {
+    ([(CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+fn refusal(status: StatusCode, detail: &str) -> Response {
+    problem(status, detail)
+}

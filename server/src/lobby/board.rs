@@ -1,0 +1,43 @@
+//! The leaderboard of all rooms: put together once a second, published when it changed, kept for whoever asks over HTTP.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::limits::BOARD_LINES_MAX;
+use broadside_shared::protocol::message::{Item, Leader};
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
+
+use super::Directory;
+use crate::driver::Grounds;
+
+/// The leaderboard as it was last put together.
+#[derive(Debug, Default)]
+pub struct Leaderboard {
+    newest: Mutex<(MonoTime, Arc<[Leader]>)>,
+}
+
+impl Leaderboard {
+    /// When it last changed, by the server's clock, and the best of all rooms, best first.
+    #[must_use]
+    pub fn newest(&self) -> (MonoTime, Arc<[Leader]>) {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts it together anew, and publishes it if it changed.
+    pub fn renew<G: Game>(&self, directory: &Directory<G>, grounds: &Grounds<G>) {
+        let mut leaders: Vec<Leader> = Vec::new();
+        for room in directory.all().into_iter().filter(|room| room.code.is_none()) {
+            let best = Arc::clone(&room.figures.best.lock().unwrap_or_else(PoisonError::into_inner));
+            let of_room = best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id, score: *score });
+            leaders.extend(of_room);
+        }
+        leaders.sort_by_key(|leader| std::cmp::Reverse(leader.score));
+        leaders.truncate(BOARD_LINES_MAX);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *newest.1 != leaders[..] {
+            newest.1 = leaders.clone().into();
+            newest.0 = grounds.publish(Topic::Leaderboard, None, Item::Leaders(leaders));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Which pages may connect. A browser lets any page open a WebSocket to anywhere, with the visitor's own network and cookies, and
+//! only says in `Origin` which page it is: so the server has to look.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderMap;
+use http::header::{HOST, ORIGIN};
+
+use super::client::Scheme;
+
+/// Where a page comes from: scheme, host and port (RFC 6454).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    /// `None` for schemes that have no port by themselves.
+    port: Option<u16>,
+}
+
+/// A page may connect to the server it came from, and so may the pages of `allowed`. Programs send no origin and may pass. `scheme`
+/// is how the client's browser got here, if that is known.
+///
+/// # Errors
+/// Why not, and what would help.
+pub fn check(headers: &HeaderMap, scheme: Option<Scheme>, allowed: &[Origin]) -> Result<(), String> {
+    let Some(header) = headers.get(ORIGIN) else { return Ok(()) };
+    let text = header.to_str().unwrap_or("?");
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    let Ok(origin) = text.parse::<Origin>() else {
+        return Err(format!("origin {text:?} is no page of a server; open the game from this server, {host:?}"));
+    };
+    if allowed.contains(&origin) || origin.is_of(host, scheme) {
+        return Ok(());
+    }
+    let ours = match scheme {
+        Some(Scheme::Https) => format!("https://{host}"),
+        Some(Scheme::Http) => format!("http://{host}"),
+        None => host.to_owned(),
+    };
+    Err(format!(
+        "origin is {text:?}, this server is {ours:?}; open the game from this server, or start the server with \
+         --allow-origin {origin}"
+    ))
+}
+
+impl Origin {
+    /// Whether a server that is asked for as `host` by this scheme is where the page comes from.
+    fn is_of(&self, host: &str, scheme: Option<Scheme>) -> bool {
+        let scheme_fits = match (self.scheme.as_str(), scheme) {
+            ("https", Some(Scheme::Https) | None) | ("http", Some(Scheme::Http) | None) => true,
+            (_, Some(Scheme::Https | Scheme::Http) | None) => false,
+        };
+        scheme_fits
+            && split(host).is_some_and(|(name, port)| {
+                name.eq_ignore_ascii_case(&self.host) && port.or(default_port(&self.scheme)) == self.port
+            })
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    /// Parses `https://game.example` or `http://localhost:8080`.
+    fn from_str(text: &str) -> Result<Origin, String> {
+        let wrong = |what: &str| format!("{what}; an origin looks like https://game.example or http://localhost:8080");
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("scheme is missing"))?;
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        if scheme.is_empty() || !scheme.bytes().all(is_scheme) {
+            return Err(wrong("scheme is no word"));
+        }
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err(wrong("there must be nothing but scheme, host and port"));
+        }
+        let (host, port) = split(rest).ok_or_else(|| wrong("host or port is wrong"))?;
+        let scheme = scheme.to_ascii_lowercase();
+        let port = port.or(default_port(&scheme));
+        Ok(Origin { host: host.to_ascii_lowercase(), port, scheme })
+    }
+}
+
+/// As browsers write it: without the port that goes with the scheme.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match self.port.filter(|_| self.port != default_port(&self.scheme)) {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+/// Host and port of `game.example:8080` or `[::1]:8080`; `None` for what is neither.
+#[must_use]
+pub fn split(authority: &str) -> Option<(&str, Option<u16>)> {
+    let end_of_host = authority.find(']').map_or(0, |bracket| bracket + 1);
+    let (host, port) = match authority[end_of_host..].find(':') {
+        None => (authority, None),
+        Some(colon) => {
+            let (host, port) = authority.split_at(end_of_host + colon);
+            (host, Some(port[1..].parse().ok()?))
+        }
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_fine = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_name),
+    };
+    is_fine.then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn may(origin: &'static str, host: &'static str, scheme: Option<Scheme>, allowed: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        headers.insert(ORIGIN, HeaderValue::from_static(origin));
+        let allowed: Vec<Origin> = allowed.iter().map(|text| text.parse().expect("an origin")).collect();
+        check(&headers, scheme, &allowed).is_ok()
+    }
+
+    #[test]
+    fn a_page_may_connect_to_where_it_comes_from() {
+        let (https, http) = (Some(Scheme::Https), Some(Scheme::Http));
+        for (origin, host, scheme, may_pass) in [
+            ("http://game.example:8080", "game.example:8080", http, true),
+            ("http://GAME.example:8080", "game.EXAMPLE:8080", http, true),
+            ("https://game.example", "game.example", https, true),
+            ("https://game.example", "game.example:443", https, true),
+            ("http://game.example", "game.example:80", http, true),
+            ("http://[::1]:8080", "[::1]:8080", http, true),
+            // A page in the clear on the same host is not the same page.
+            ("http://game.example", "game.example", https, false),
+            ("https://game.example", "game.example", http, false),
+            ("http://game.example", "game.example:443", https, false),
+            // Nobody told us of a proxy that does TLS: it may be there.
+            ("https://game.example", "game.example", None, true),
+            ("http://game.example", "game.example", None, true),
+            ("http://game.example", "game.example:8080", None, false),
+            ("http://evil.example", "game.example", http, false),
+            ("http://game.example.evil.example", "game.example", http, false),
+            ("null", "game.example", http, false),
+            ("file://", "", None, false),
+            ("http://", "", None, false),
+        ] {
+            assert_eq!(may(origin, host, scheme, &[]), may_pass, "{origin} at {host} by {scheme:?}");
+        }
+    }
+
+    #[test]
+    fn pages_on_the_list_may_connect_and_no_others() {
+        let list = ["https://portal.example", "app://local"];
+        assert!(may("https://portal.example", "game.example", None, &list));
+        assert!(may("https://portal.example:443", "game.example", None, &list));
+        assert!(may("app://local", "game.example", None, &list));
+        assert!(!may("http://portal.example", "game.example", None, &list));
+        assert!(!may("https://portal.example:8443", "game.example", None, &list));
+        assert!(may("https://game.example", "game.example", None, &list));
+    }
+
+    #[test]
+    fn who_names_no_page_is_no_browser() {
+        assert_eq!(check(&HeaderMap::new(), None, &[]), Ok(()));
+    }
+
+    #[test]
+    fn an_origin_on_the_command_line_is_taken_or_refused_with_what_is_wrong() {
+        let shown = |text: &str| text.parse::<Origin>().map(|origin| origin.to_string());
+        assert_eq!(shown("HTTPS://Game.Example:443"), Ok("https://game.example".to_owned()));
+        assert_eq!(shown("http://localhost:8080"), Ok("http://localhost:8080".to_owned()));
+        for bad in ["game.example", "https://", "https://game.example/", "https://a b", "https://x:y", "*", "://x"] {
+            let refusal = shown(bad).expect_err(bad);
+            assert!(refusal.contains("looks like https://game.example"), "{bad}: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The port in the clear: it tells everyone to come back by https, and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use broadside_shared::game::Game;
+use http::header::{HOST, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use super::listener::{Guard, HEAD_MAX, HEAD_TIMEOUT, SPARE_CONNECTIONS};
+use super::origin::split;
+use crate::App;
+use crate::http::problem;
+
+/// Time that one connection may take in all: it is told one thing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Serves until the app is ending. `https_port` is where everyone is sent.
+pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App<G>>) {
+    let router = Router::new().fallback(redirect).with_state(https_port);
+    let mut ending = app.ending.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = crate::ended(&mut ending) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let guard = Guard::new(&app);
+        if guard.open() > app.config.max_connections + SPARE_CONNECTIONS {
+            continue;
+        }
+        let service = hyper_util::service::TowerToHyperService::new(router.clone());
+        let mut ending = app.ending.clone();
+        tokio::spawn(async move {
+            let _guard = guard;
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_MAX)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::select! {
+                _ = tokio::time::timeout(PATIENCE, connection) => {}
+                () = crate::ended(&mut ending) => {}
+            }
+        });
+    }
+}
+
+async fn redirect(State(https_port): State<u16>, headers: HeaderMap, uri: Uri) -> Response {
+    match location(&headers, &uri, https_port) {
+        Ok(location) => (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response(),
+        Err(detail) => problem(StatusCode::BAD_REQUEST, &detail).into_response(),
+    }
+}
+
+/// The same path and query at the https port of the host that was asked for.
+fn location(headers: &HeaderMap, uri: &Uri, https_port: u16) -> Result<HeaderValue, String> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    // What goes into our answer is a name and a port and nothing else.
+    let Some((name, _)) = split(host) else {
+        return Err(format!("Host is {host:?}, must be the name of this server"));
+    };
+    let port = if https_port == 443 { String::new() } else { format!(":{https_port}") };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    HeaderValue::try_from(format!("https://{name}{port}{path}"))
+        .map_err(|_| format!("path {path:?} cannot be repeated"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_is_sent_to_the_same_place_by_https() {
+        for (host, path, port, wanted) in [
+            ("game.example", "/", 443, Ok("https://game.example/")),
+            ("game.example:80", "/r/AB?x=1&y=%20", 8443, Ok("https://game.example:8443/r/AB?x=1&y=%20")),
+            ("[::1]:8080", "/a//b", 443, Ok("https://[::1]/a//b")),
+            ("", "/", 443, Err("Host is")),
+            ("evil.example/@game.example", "/", 443, Err("Host is")),
+            ("a b", "/", 443, Err("Host is")),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            let got = location(&headers, &Uri::from_static(path), port);
+            match (got, wanted) {
+                (Ok(got), Ok(wanted)) => assert_eq!(got, wanted),
+                (Err(got), Err(wanted)) => assert!(got.contains(wanted), "{got}"),
+                (got, wanted) => panic!("{host}{path}: {got:?}, not {wanted:?}"),
+            }
+        }
+    }
+}

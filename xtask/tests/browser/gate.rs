@@ -1,0 +1,56 @@
+//! A line between a browser and a server that can be cut and mended, as networks are.
+
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::server::Server;
+
+/// A running gate; it ends with this value, and every connection through it.
+pub struct Gate {
+    port: u16,
+    open: watch::Sender<bool>,
+}
+
+impl Gate {
+    /// Stands before `server`, open, on a free port.
+    pub async fn before(server: &Server) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (open, seen) = watch::channel(true);
+        let behind = Arc::new(server.address());
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                // While the line is cut, whoever comes is hung up on.
+                if *seen.borrow() {
+                    tokio::spawn(forward(near, Arc::clone(&behind), seen.clone()));
+                }
+            }
+        });
+        Gate { port, open }
+    }
+
+    /// The address of `path` on the server, through the gate.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Cuts every connection, and lets no other through.
+    pub fn cut(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Lets connections through again.
+    pub fn mend(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+async fn forward(mut near: TcpStream, behind: Arc<String>, mut open: watch::Receiver<bool>) {
+    let Ok(mut far) = TcpStream::connect(behind.as_str()).await else { return };
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+        _ = open.wait_for(|open| !open) => {}
+    }
+}
