@@ -13,7 +13,7 @@ use wasm_bindgen::JsValue;
 use super::App;
 use super::state::State;
 use crate::browser;
-use crate::hud::contest::Onlooker;
+use crate::hud::contest::{Cue, Onlooker};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
@@ -21,6 +21,7 @@ use crate::live;
 use crate::probe::{Record, list};
 use crate::scene::Shot;
 use crate::scene::markers::Window;
+use crate::synth::Sound;
 
 /// The longest time one image stands for, seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
@@ -188,8 +189,16 @@ impl App {
             name_of: &names,
             side_of: &side_of,
         };
-        self.contest.show(client.contest(), &by);
+        let cue = self.contest.show(client.contest(), &by);
         self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, side_of));
+        if let Some(cue) = cue {
+            self.speaker.click(match cue {
+                Cue::Count => Sound::Mark,
+                Cue::Begin => Sound::Launch,
+                Cue::Won => Sound::Pickup,
+                Cue::Over => Sound::Click,
+            });
+        }
     }
 
     fn draw(&mut self, seconds: f64, dt: f32) {

@@ -53,6 +53,21 @@ pub struct ContestHud {
     over_next: Shown,
     table: HtmlElement,
     table_text: String,
+    /// What the word in the middle was, and whether a round was over.
+    heard: (String, bool),
+}
+
+/// What is to be heard of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cue {
+    /// A second less until the round.
+    Count,
+    /// The round begins.
+    Begin,
+    /// It was won.
+    Won,
+    /// It is over, and was not.
+    Over,
 }
 
 impl ContestHud {
@@ -86,16 +101,17 @@ impl ContestHud {
             over_next: shown("match-over-next")?,
             table: shown("match-over-table")?.element,
             table_text: String::new(),
+            heard: (String::new(), false),
         })
     }
 
-    /// Shows how the match stands, or that there is none.
-    pub fn show(&mut self, contest: Option<&Contest>, by: &Onlooker) {
+    /// Shows how the match stands, or that there is none; gives what is to be heard.
+    pub fn show(&mut self, contest: Option<&Contest>, by: &Onlooker) -> Option<Cue> {
         let contest = contest.filter(|contest| contest.sides.len() == self.halves.len());
         self.all.visible(contest.is_some());
         let Some(contest) = contest else {
             self.hide();
-            return;
+            return None;
         };
         let left = contest.ends.map(|ends| seconds_between(by.tick, ends));
         self.bar(contest, by.side, left);
@@ -104,6 +120,17 @@ impl ContestHud {
         self.count.text(&text);
         self.count.class(class);
         self.results(contest, by, left.unwrap_or(0));
+        let over = matches!(contest.stage, Stage::Pause | Stage::Results);
+        let before = std::mem::replace(&mut self.heard, (text, over));
+        let now = &self.heard;
+        if now.1 && !before.1 {
+            let won = contest.winner.is_some() && contest.winner == by.side;
+            return Some(if won { Cue::Won } else { Cue::Over });
+        }
+        if now.0.is_empty() || now.0 == before.0 {
+            return None;
+        }
+        Some(if class == "on go" { Cue::Begin } else { Cue::Count })
     }
 
     /// Takes everything off the screen.
@@ -112,6 +139,7 @@ impl ContestHud {
         self.over.visible(false);
         self.count.class("");
         self.count.text("");
+        self.heard = (String::new(), false);
     }
 
     fn bar(&mut self, contest: &Contest, own: Option<u8>, left: Option<u32>) {

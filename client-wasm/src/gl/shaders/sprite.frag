@@ -241,7 +241,7 @@ vec4 zone() {
   float track = clamp(0.5 - (abs(r - 1.055) - 0.022) / px, 0.0, 1.0) * notch;
   float filled = step(rise, v_extra.x) * step(0.001, v_extra.x);
   vec3 glow = v_tint.rgb * (floor_ + rim) + v_accent.rgb * waves;
-  vec3 ring = mix(vec3(0.55, 0.65, 0.8) * 0.14, mix(v_accent.rgb, vec3(1.0), 0.4 * contested * beat) * 0.9, filled) * track;
+  vec3 ring = mix(vec3(0.55, 0.65, 0.8) * 0.14, mix(v_accent.rgb, vec3(1.0), 0.2 * contested * beat) * 0.9, filled) * track;
   return vec4(glow + ring, 0.0) * v_tint.a;
 }
 
