@@ -261,7 +261,7 @@ fn count(contest: &Contest, tick: Tick) -> (String, &'static str) {
         (Stage::Countdown, Some(ends)) if tick < ends => {
             // Another class for every number, so that each of them comes anew.
             let left = seconds_between(tick, ends);
-            (left.to_string(), if left % 2 == 0 { "on even" } else { "on odd" })
+            (left.to_string(), if left.is_multiple_of(2) { "on even" } else { "on odd" })
         }
         (Stage::Countdown, Some(_)) => ("fight".to_owned(), "on go"),
         (Stage::Playing, Some(ends)) if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(contest.mode) => {
