@@ -189,7 +189,8 @@ impl ContestHud {
         self.over_title.text(title);
         self.over.class(&format!("{tone}{}", if last { " last" } else { "" }));
         self.over_text.text(&told(contest));
-        self.over_next.text(&format!("{} in {left} s", if last { "next match" } else { "next round" }));
+        let next = if last { "next match" } else { "next round" };
+        self.over_next.text(&if left > 0 { format!("{next} in {left} s") } else { next.to_owned() });
         let lines: Vec<String> =
             by.board.iter().map(|line| format!("{}\t{}", (by.name_of)(line.player), line.score)).collect();
         let text = if last { lines.join("\n") } else { String::new() };
