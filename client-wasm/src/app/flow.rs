@@ -248,6 +248,8 @@ impl App {
                 self.rooms_at_ms = 0.0;
                 self.scene.clear();
                 self.stage.clear();
+                self.stage.forget_sides();
+                self.contest.hide();
                 self.backdrop = Some(Backdrop::new(browser::entropy()));
                 self.screens.face(Face::Menu, self.devices.borrow().touch);
                 self.screens.help(false);
@@ -272,6 +274,8 @@ impl App {
         self.play.reset();
         self.scene.clear();
         self.stage.clear();
+        self.stage.forget_sides();
+        self.contest.hide();
         self.sunk_by.clear();
         self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Watch);
         self.screens.face(if self.watching { Face::Watch } else { Face::Play }, touch);

@@ -136,8 +136,6 @@ pub struct RoomOutput {
     pub event_bytes: Vec<u8>,
     /// Changes of the roster, the board, and the match.
     pub notes: Vec<Note>,
-    /// How the match stands, if this tick tells of it.
-    pub contest: Option<Arc<Contest>>,
 }
 
 /// A part of a tick, in order.
@@ -356,7 +354,7 @@ impl<G: Game> Room<G> {
 
     /// How the match stands; nothing where there are no rounds.
     #[must_use]
-    pub fn contest(&self) -> Option<&Arc<Contest>> {
+    pub fn contest(&self) -> Option<&Contest> {
         self.scribe.newest()
     }
 
@@ -371,7 +369,7 @@ impl<G: Game> Room<G> {
                 notes.push(Note::Away { player });
             }
         }
-        notes.extend(self.contest().map(|contest| Note::Match(contest.as_ref().clone())));
+        notes.extend(self.contest().map(|contest| Note::Match(contest.clone())));
         notes
     }
 
@@ -486,13 +484,11 @@ impl<G: Game> Room<G> {
     }
 
     fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
-        out.contest = None;
         let Some(bout) = self.game.bout() else { return };
         let seats = &self.seats;
         let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);
         if let Some(contest) = self.scribe.write(self.config.mode, bout, (tick, G::TICK_HZ), name_of) {
-            out.notes.push(Note::Match(contest.as_ref().clone()));
-            out.contest = Some(Arc::clone(contest));
+            out.notes.push(Note::Match(contest.clone()));
         }
     }
 }

@@ -4,8 +4,8 @@ use glam::Vec2;
 
 use super::super::Arena;
 use super::super::rules::{
-    COUNTDOWN, DUEL_RESULTS, DUEL_ROUND, DUEL_ROUNDS, PAUSE, TEAMS, TEAMS_GOAL, TEAMS_GOAL_EACH, TEAMS_RESULTS,
-    TEAMS_ROUND, TEAMS_ROUNDS, TEAMS_SUNK, TICK_HZ,
+    COUNTDOWN, DUEL_RESULTS, DUEL_ROUNDS, PAUSE, TEAMS, TEAMS_GOAL, TEAMS_GOAL_EACH, TEAMS_RESULTS, TEAMS_ROUNDS,
+    TEAMS_SUNK, TICK_HZ, round_ticks,
 };
 use super::zone;
 use crate::game::{Bout, BoutSide, PlayerId, Who};
@@ -74,10 +74,6 @@ impl Referee {
                 side.who = Who::Player(None);
             }
         }
-    }
-
-    fn round_ticks(&self) -> u32 {
-        if self.mode == Mode::Duel { DUEL_ROUND } else { TEAMS_ROUND }
     }
 
     fn results_ticks(&self) -> u32 {
@@ -171,7 +167,7 @@ impl Arena {
                 referee.rest_zone(tick);
             }
             Stage::Countdown if referee.is_due(tick) => {
-                referee.enter(Stage::Playing, tick, referee.round_ticks());
+                referee.enter(Stage::Playing, tick, round_ticks(referee.mode));
                 referee.bout.zone = referee.bout.zone.map(|_| zone::neutral(tick));
             }
             Stage::Playing => self.score(referee, tick),
