@@ -223,8 +223,8 @@ impl<G: Game> Client<G> {
         self.config.room = None;
         if matches!(self.phase, Phase::Joining | Phase::Playing) {
             self.phase = Phase::Lobby;
+            // What is known of the world stays until the next seat: snapshots that are on their way build on it.
             (self.seat, self.place) = (None, None);
-            self.forget_the_world();
             self.request(now, Request::Exit);
         }
     }
