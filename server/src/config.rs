@@ -32,7 +32,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER [FOLDER: broadside-tls]
+    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER, broadside-tls if none is named
     #[arg(long, env = "BROADSIDE_TLS_SELF_SIGNED", value_name = "FOLDER", num_args = 0..=1, default_missing_value = "broadside-tls")]
     pub tls_self_signed: Option<PathBuf>,
 
@@ -40,7 +40,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
     pub redirect_http: Option<u16>,
 
-    /// Pages that may connect besides our own, such as https://portal.example; separated by commas, or given again
+    /// Pages that may connect besides our own, such as `https://portal.example`; separated by commas, or given again
     #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 
@@ -71,6 +71,10 @@ pub struct Config {
     /// Rooms open at the same time at the most, 1 to 20000: those from the start, and those opened on demand
     #[arg(long, env = "BROADSIDE_MAX_ROOMS", default_value_t = 2000, value_name = "ROOMS", value_parser = max_rooms)]
     pub max_rooms: usize,
+
+    /// Players up to whom the server's own bots fill each public room while somebody is in it, 0 to 100
+    #[arg(long, env = "BROADSIDE_BOTS", default_value_t = 6, value_name = "PLAYERS", value_parser = bots)]
+    pub bots: u16,
 
     /// Seconds after which a room ends that was opened on demand, whoever is in it, 1 to 604800; an empty one ends much earlier
     #[arg(long, env = "BROADSIDE_ROOM_LIFE", default_value_t = 14_400, value_name = "SECONDS", value_parser = room_life)]
@@ -128,6 +132,7 @@ impl Default for Config {
             max_connections: 10_000,
             rooms: 1,
             max_rooms: 2000,
+            bots: 6,
             room_life: 14_400,
             region: "local".to_owned(),
             grace: GRACE_S,
@@ -161,6 +166,10 @@ fn rooms(text: &str) -> Result<u16, String> {
 
 fn max_rooms(text: &str) -> Result<usize, String> {
     in_range(text, 1..=20_000, " rooms")
+}
+
+fn bots(text: &str) -> Result<u16, String> {
+    in_range(text, 0..=100, " players")
 }
 
 fn room_life(text: &str) -> Result<u32, String> {

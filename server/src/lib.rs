@@ -8,6 +8,7 @@
 //! | [`lobby`] | the directory of rooms |
 //! | [`driver`] | a room's thread: waits for each tick, steps the room, leaves the result with the shards |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the connections |
+//! | [`residents`] | the server's own bots |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`files`] | how many connections the operating system allows |
@@ -24,6 +25,7 @@ pub mod http;
 pub mod lobby;
 pub mod metrics;
 pub mod net;
+pub mod residents;
 pub mod room;
 pub mod session;
 
@@ -74,6 +76,8 @@ pub struct App<G: Game> {
     /// The best of all rooms.
     pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
+    /// Shards with sockets: the first so many.
+    socket_shards: usize,
     /// Turns true once, when the server is to end.
     pub ending: watch::Receiver<bool>,
     /// Open connections, HTTP and WebSocket.
@@ -90,8 +94,7 @@ impl<G: Game> App<G> {
 
     /// The shard for the next connection: in turn.
     pub fn next_shard(&self) -> &Inbox<G> {
-        let shards = &self.grounds.shards;
-        &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()]
+        &self.grounds.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.socket_shards]
     }
 }
 
@@ -163,7 +166,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
-    let prepared = (0..count).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
+    // The bots are one more shard, without sockets.
+    let residents = usize::from(config.bots > 0);
+    let prepared = (0..count + residents).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
     let (inboxes, watches): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];
@@ -196,11 +201,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         openings: Openings::default(),
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
+        socket_shards: count,
         ending: ending_seen,
         connections: AtomicUsize::new(0),
     });
     for (index, watch) in watches.into_iter().enumerate() {
-        threads.push(shard::spawn(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
+        let start = if index < count { shard::spawn } else { residents::spawn };
+        threads.push(start(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
     }
     for index in 1..=app.config.rooms {
         app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });

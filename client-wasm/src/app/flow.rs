@@ -149,6 +149,10 @@ impl App {
             }
             if let Some(ending) = ending {
                 self.end(ending);
+            } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {
+                // The server put us out: the room is over.
+                self.to_lobby();
+                self.screens.note("That battle is over. There are others.", false);
             } else if seated && matches!(self.state, State::Connecting { .. }) {
                 self.enter(State::Playing);
             } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {

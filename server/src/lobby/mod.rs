@@ -199,7 +199,9 @@ impl<G: Game> Directory<G> {
 
 fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
     let figures = &room.figures;
-    let taken = figures.players.load(Ordering::Relaxed) + figures.reserved.load(Ordering::Relaxed);
+    // Bots make way.
+    let people = figures.players.load(Ordering::Relaxed).saturating_sub(figures.bots.load(Ordering::Relaxed));
+    let taken = people + figures.reserved.load(Ordering::Relaxed);
     let waiting = figures.waiting.load(Ordering::Relaxed);
     Fill { taken: u32::from(taken), capacity: u32::from(room.config.capacity), waiting }
 }

@@ -16,7 +16,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::scene::{Server, ask, bare, close_of, greet, hear, play_until, player, say, seat_of, sit, within};
 
-fn meant(code: CloseCode) -> (u16, String) {
+/// What a close with this code says.
+pub fn meant(code: CloseCode) -> (u16, String) {
     (code.code(), code.reason().to_owned())
 }
 

@@ -14,7 +14,7 @@ use broadside_server::config::Config;
 use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
-use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -109,7 +109,8 @@ impl Server {
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         let folder = Folder::new();
         folder.put("index.html", b"<!doctype html><title>test</title>");
-        let mut config = Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), ..Config::default() };
+        let mut config =
+            Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), bots: 0, ..Config::default() };
         change(&mut config);
         let running = start(config).await.expect("the system gives a free port");
         Server { running, folder, tls: None }
@@ -218,6 +219,28 @@ impl Puppet {
         let mut client = Client::new(client_config(name));
         client.handle_open(MonoTime(0));
         Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
+    /// Connects and asks for a seat in this room.
+    pub async fn join(server: &Server, name: &str, room: RoomChoice, role: Role) -> Puppet {
+        let mut client = Client::new(ClientConfig { room: Some(room), role, ..client_config(name) });
+        client.handle_open(MonoTime(0));
+        Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
+    /// Idles until something happens.
+    pub async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Arena>) -> bool) {
+        within(what, async {
+            loop {
+                while let Some(event) = self.client.poll_event() {
+                    if happens(&event) {
+                        return;
+                    }
+                }
+                self.step(|_| ArenaInput::default()).await;
+            }
+        })
+        .await;
     }
 
     /// Its own clock.

@@ -222,11 +222,16 @@ impl<G: Game> Client<G> {
     pub fn exit(&mut self, now: MonoTime) {
         self.config.room = None;
         if matches!(self.phase, Phase::Joining | Phase::Playing) {
-            self.phase = Phase::Lobby;
-            // What is known of the world stays until the next seat: snapshots that are on their way build on it.
-            (self.seat, self.place) = (None, None);
+            self.return_to_lobby();
             self.request(now, Request::Exit);
         }
+    }
+
+    fn return_to_lobby(&mut self) {
+        self.config.room = None;
+        self.phase = Phase::Lobby;
+        // What is known of the world stays until the next seat: snapshots that are on their way build on it.
+        (self.seat, self.place) = (None, None);
     }
 
     /// Gives up the seat and ends the session: nothing may follow but the end of the socket.
@@ -505,6 +510,7 @@ impl<G: Game> Client<G> {
                 match notice {
                     Notice::Called { name } => self.config.name = name.clone(),
                     Notice::Following { player } => self.following = Some(*player),
+                    Notice::RoomEnds { seconds: 0 } => self.return_to_lobby(),
                     Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
                 }
                 self.out_events.push_back(ClientEvent::Notice(notice.clone()));

@@ -1,0 +1,187 @@
+//! Rooms over HTTP, from opening one to its end; and joins that refer to them.
+
+use broadside_bots::socket::Socket;
+use broadside_server::http::api::openapi;
+use broadside_server::lobby::EMPTY_S;
+use broadside_shared::client::{ClientEvent, Phase};
+use broadside_shared::game::PlayerId;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Request, RoomId, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::closing::meant;
+use crate::http::{Reply, ask_over, get, request};
+use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of};
+
+async fn post(server: &Server, path: &str, body: &str) -> Reply {
+    let stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let length = body.len().to_string();
+    let headers = [("content-type", "application/json"), ("content-length", length.as_str())];
+    ask_over(stream, &(request(&server.address().to_string(), "POST", path, &headers) + body)).await
+}
+
+fn json_of(reply: &Reply) -> Value {
+    serde_json::from_slice(&reply.body).unwrap_or_else(|error| panic!("{error}: {}", reply.text()))
+}
+
+async fn room(server: &Server, id: &str) -> Value {
+    json_of(&get(server.address(), &format!("/api/rooms/{id}"), &[]).await)
+}
+
+async fn joined(socket: &mut Socket) -> (RoomId, Mode, Role) {
+    match seat_of(socket).await {
+        ServerMsg::Joined { room, mode, role, .. } => (room, mode, role),
+        other => panic!("a seat was due, not {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
+    let server = Server::start().await;
+    let opened = post(&server, "/api/rooms", r#"{"mode":"teams","private":true,"name":"Den"}"#).await;
+    assert_eq!(opened.status, 201, "{}", opened.text());
+    let opened = (opened.header("location").to_owned(), json_of(&opened));
+    let code = opened.1["code"].as_str().expect("a private room has a code").to_owned();
+    assert_eq!((opened.0, &opened.1["link"]), (format!("/api/rooms/{code}"), &json!(format!("/r/{code}"))));
+    let id = RoomId(opened.1["id"].as_u64().expect("a number") as u32);
+    let listed = json_of(&get(server.address(), "/api/rooms", &[]).await);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "only the arena is listed: {listed}");
+    assert_eq!(room(&server, &code.to_lowercase()).await["name"], "Den");
+    assert_eq!(get(server.address(), &format!("/api/rooms/{id}"), &[]).await.status, 404);
+
+    let mut stranger = bare(&server).await;
+    ask(&mut stranger, "Stranger", RoomChoice::Room(id)).await;
+    assert_eq!(close_of(&mut stranger).await, meant(CloseCode::NoSuchRoom));
+    let by_code = RoomChoice::Code(code.parse().expect("a fine code"));
+    let mut ann = Puppet::join(&server, "Ann", by_code, Role::Play).await;
+    ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+    assert_eq!(ann.client.room(), Some((id, Mode::Teams, Role::Play)));
+    let mut bob = bare(&server).await;
+    ask(&mut bob, "Bob", by_code).await;
+    assert_eq!(joined(&mut bob).await, (id, Mode::Teams, Role::Play));
+    let bob_came = Notice::FriendJoined { name: Name::new("Bob").expect("a fine name") };
+    ann.until("word of a friend", |event| matches!(event, ClientEvent::Notice(notice) if *notice == bob_came)).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seat_that_was_reserved_is_given_before_those_in_line() {
+    let server = Server::start_with(|config| config.capacity = 1).await;
+    let kept = json_of(&post(&server, "/api/quickplay", "{}").await);
+    let reservation = kept["reservation"].as_str().and_then(|text| text.parse().ok()).expect("a number");
+    let (mut early, mut promised) = (bare(&server).await, bare(&server).await);
+    ask(&mut early, "Early", RoomChoice::Quick).await;
+    assert!(matches!(hear(&mut early).await, ServerMsg::Waiting { place: 1 }));
+    ask(&mut promised, "Promised", RoomChoice::Reserved { room: RoomId(1), reservation }).await;
+    assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Arena, Role::Play));
+    say(&mut promised, &ClientMsg::Request { id: 1, request: Request::Exit }).await;
+    assert_eq!(joined(&mut early).await, (RoomId(1), Mode::Arena, Role::Play));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn duels_open_on_demand_are_watched_and_switched_and_end() {
+    let server = Server::start_with(|config| config.room_life = 2).await;
+    let mut players = Vec::new();
+    for name in ["Ann", "Bob", "Cid"] {
+        let mut socket = bare(&server).await;
+        ask(&mut socket, name, RoomChoice::Mode(Mode::Duel)).await;
+        players.push((joined(&mut socket).await, socket));
+    }
+    let rooms: Vec<u32> = players.iter().map(|((room, ..), _)| room.0).collect();
+    assert_eq!(rooms, [2, 2, 3], "two make a duel, the third opens another");
+    let mut watcher = Puppet::join(&server, "Dot", RoomChoice::Room(RoomId(2)), Role::Watch).await;
+    let mut followed = None;
+    watcher
+        .until("somebody to look at", |event| match *event {
+            ClientEvent::Notice(Notice::Following { player }) => followed.replace(player).is_none(),
+            _ => false,
+        })
+        .await;
+    assert_eq!(watcher.client.room(), Some((RoomId(2), Mode::Duel, Role::Watch)));
+    let other = PlayerId(1 - followed.expect("somebody").0);
+    let now = watcher.now();
+    watcher.client.request(now, Request::Follow { player: other });
+    let follows = Notice::Following { player: other };
+    watcher.until("the other one", |event| matches!(event, ClientEvent::Notice(notice) if *notice == follows)).await;
+    // Two seconds are the life of a room here: whoever is in it is told, and is in the lobby then.
+    watcher.until("the end", |event| matches!(event, ClientEvent::Notice(Notice::RoomEnds { seconds: 0 }))).await;
+    assert_eq!(watcher.client.phase(), Phase::Lobby);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leaderboard_is_pushed_and_read_and_the_same() {
+    let server = Server::start().await;
+    let (mut ann, mut reader) = (bare(&server).await, bare(&server).await);
+    ask(&mut ann, "Ann", RoomChoice::Quick).await;
+    joined(&mut ann).await;
+    greet(&mut reader).await;
+    let topic = Request::Subscribe { topic: "leaderboard".to_owned() };
+    say(&mut reader, &ClientMsg::Request { id: 1, request: topic }).await;
+    let (at, leaders) = loop {
+        if let ServerMsg::Published { at, item: Item::Leaders(leaders), .. } = hear(&mut reader).await
+            && !leaders.is_empty()
+        {
+            break (at, leaders);
+        }
+    };
+    assert_eq!((leaders[0].name.as_str(), leaders[0].room), ("Ann", RoomId(1)));
+    let read = json_of(&get(server.address(), "/api/leaderboard", &[]).await);
+    assert_eq!((&read["at_us"], &read["leaders"][0]["name"]), (&json!(at.0), &json!("Ann")));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_understood_or_too_much_is_refused_with_what_and_why() {
+    let server = Server::start_with(|config| config.max_rooms = 3).await;
+    for (path, body, status, says) in [
+        ("/api/rooms", "{}", 422, "missing field `mode`"),
+        ("/api/rooms", "{", 400, "EOF"),
+        ("/api/rooms", r#"{"mode":"brawl"}"#, 400, "there are arena, teams and duel"),
+        ("/api/rooms", r#"{"mode":"duel","name":"far too long a name"}"#, 400, "name"),
+        ("/api/rooms", r#"{"mode":"duel","size":3}"#, 422, "unknown field `size`"),
+        ("/api/quickplay", r#"{"region":"mars"}"#, 404, "this one is in `local`"),
+        ("/api/quickplay", r#"{"mode":7}"#, 422, "expected a string"),
+        ("/api/leaderboard", "", 405, "openapi"),
+    ] {
+        let reply = post(&server, path, body).await;
+        assert_eq!(reply.status, status, "{path} {body}: {}", reply.text());
+        assert_eq!(reply.header("content-type"), "application/problem+json", "{path} {body}");
+        assert!(reply.text().contains(says), "{path} {body}: {}", reply.text());
+    }
+    let open = r#"{"mode":"duel"}"#;
+    assert_eq!(post(&server, "/api/rooms", open).await.status, 201);
+    assert_eq!(post(&server, "/api/rooms", open).await.status, 201);
+    let full = post(&server, "/api/rooms", open).await;
+    assert_eq!(full.status, 503, "{}", full.text());
+    let mut refused = None;
+    for _ in 0..40 {
+        let reply = post(&server, "/api/rooms", open).await;
+        if reply.status == 429 {
+            refused = Some(reply);
+            break;
+        }
+    }
+    let refused = refused.expect("one address may not ask for ever");
+    assert!(!refused.header("retry-after").is_empty() && refused.text().contains("127.0.0.1"), "{}", refused.text());
+    server.end().await;
+}
+
+#[test]
+fn the_description_in_the_docs_is_that_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    let current = openapi() + "\n";
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &current).expect("docs can be written");
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == current,
+        "docs/openapi.json is old: BLESS=1 cargo test -p broadside-server --test real_sockets docs"
+    );
+    assert!(EMPTY_S < 60, "the docs say half a minute");
+}
