@@ -147,6 +147,10 @@ impl App {
             if phase != Phase::Greeting {
                 self.backoff.reset();
             }
+            if phase == Phase::Playing && matches!(self.state, State::Menu) {
+                // A seat that was given back to somebody who meanwhile went to the title.
+                session.client.exit(browser::now());
+            }
             if let Some(ending) = ending {
                 self.end(ending);
             } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {

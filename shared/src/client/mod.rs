@@ -8,7 +8,7 @@
 //! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
 //! | [`stats`] | what a player feels, as figures |
 //! | [`requests`] | what was asked for, and what came of it |
-//! | `lobby` | another name, and who is there |
+//! | `lobby` | into a room and out of it, another name, requests, who is there |
 //! | [`retry`] | when to connect again |
 //! | [`wish`] | which room somebody wants, as text and as a link |
 //! | `snapshot` | what comes in each snapshot, taken apart |
@@ -46,9 +46,9 @@ use crate::protocol::codec;
 use crate::protocol::contest::Contest;
 use crate::protocol::input::InputPacket;
 use crate::protocol::limits::SAMPLES_MAX;
-use crate::protocol::message::{ClientMsg, Notice, Request, Resume, RoomId, ServerMsg};
+use crate::protocol::message::{ClientMsg, Notice, Resume, RoomId, ServerMsg};
 use crate::protocol::name::Name;
-use crate::protocol::room::{Mode, Role, RoomChoice};
+use crate::protocol::room::{Mode, Role};
 use crate::protocol::snapshot::SnapshotHead;
 use crate::protocol::token::Token;
 use crate::protocol::{FrameKind, REVISION};
@@ -200,44 +200,6 @@ impl<G: Game> Client<G> {
             }
             FrameKind::State => self.handle_snapshot(now, frame.len(), rest).map(Received::Snapshot),
         }
-    }
-
-    /// Asks the server for something; gives the number that its answer will carry, or `None` when too much is asked for at once.
-    pub fn request(&mut self, now: MonoTime, request: Request) -> Option<u32> {
-        let (id, msg) = self.requests.send(now, request)?;
-        self.send(codec::encode_client(&msg));
-        Some(id)
-    }
-
-    /// Asks for a seat in another room, and gives up the one there is; the connection stays.
-    pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
-        (self.config.room, self.config.role) = (Some(room), role);
-        if self.phase != Phase::Greeting {
-            self.phase = Phase::Joining;
-            self.ask_for_a_seat(now);
-        }
-    }
-
-    /// Gives up the seat, or the place in line, and stays in the lobby.
-    pub fn exit(&mut self, now: MonoTime) {
-        self.config.room = None;
-        if matches!(self.phase, Phase::Joining | Phase::Playing) {
-            self.return_to_lobby();
-            self.request(now, Request::Exit);
-        }
-    }
-
-    fn return_to_lobby(&mut self) {
-        self.config.room = None;
-        self.phase = Phase::Lobby;
-        // What is known of the world stays until the next seat: snapshots that are on their way build on it.
-        (self.seat, self.place) = (None, None);
-    }
-
-    /// Gives up the seat and ends the session: nothing may follow but the end of the socket.
-    pub fn leave(&mut self) {
-        self.token = None;
-        self.send(codec::encode_client(&ClientMsg::Leave));
     }
 
     /// Runs the client ticks that are due by `now` with `input`, and queues what there is to send. Call it once a drawn frame,
@@ -519,19 +481,6 @@ impl<G: Game> Client<G> {
         while self.out_events.len() > EVENTS_KEPT {
             self.out_events.pop_front();
         }
-    }
-
-    fn ask_for_a_seat(&mut self, now: MonoTime) {
-        let name = self.config.name.clone();
-        let msg = match self.config.room {
-            Some(room) => ClientMsg::Join { name, room, role: self.config.role },
-            // Who is in the lobby wants to be found by name, too.
-            None => match self.requests.send(now, Request::Call { name: name.as_str().to_owned() }) {
-                Some((_, msg)) => msg,
-                None => return,
-            },
-        };
-        self.send(codec::encode_client(&msg));
     }
 
     /// A new seat: nothing of the world before holds any more. The clock and the lead do.
