@@ -32,6 +32,7 @@ pub mod session;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -113,7 +114,7 @@ pub struct Running {
     secure: bool,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     app: Arc<App<Arena>>,
 }
 
@@ -162,6 +163,25 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     let (ending, ending_seen) = watch::channel(false);
+    let (app, threads) = open(config, ending_seen)?;
+    tokio::spawn(look_around(Arc::clone(&app)));
+    let secure = tls.is_some();
+    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
+    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
+    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
+    if let Some((listener, from)) = in_the_clear {
+        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        tracing::info!(address = %from, "sending everyone to https");
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
+        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
+    }
+    Ok(Running { address, redirect, secure, ending, served, threads, app })
+}
+
+/// Opens what there is behind the listener: the threads of rooms and shards, and the first rooms.
+fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<(Arc<App<Arena>>, Vec<JoinHandle<()>>)> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -202,7 +222,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         socket_shards: count,
-        ending: ending_seen,
+        ending,
         connections: AtomicUsize::new(0),
     });
     for (index, watch) in watches.into_iter().enumerate() {
@@ -212,20 +232,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     for index in 1..=app.config.rooms {
         app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
     }
-    tokio::spawn(look_around(Arc::clone(&app)));
-    let secure = tls.is_some();
-    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
-    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
-    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
-    if let Some((listener, from)) = in_the_clear {
-        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
-        tracing::info!(address = %from, "sending everyone to https");
-    }
-    if let Some(certificate) = certificate {
-        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
-        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
-    }
-    Ok(Running { address, redirect, secure, ending, served, threads, app })
+    Ok((app, threads))
 }
 
 /// Listens on a port that a flag has named.

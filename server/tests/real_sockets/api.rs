@@ -2,7 +2,6 @@
 
 use broadside_bots::socket::Socket;
 use broadside_server::http::api::openapi;
-use broadside_server::lobby::EMPTY_S;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::close::CloseCode;
@@ -183,5 +182,4 @@ fn the_description_in_the_docs_is_that_of_the_code() {
         written == current,
         "docs/openapi.json is old: BLESS=1 cargo test -p broadside-server --test real_sockets docs"
     );
-    assert!(EMPTY_S < 60, "the docs say half a minute");
 }
