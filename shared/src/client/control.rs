@@ -31,8 +31,8 @@ impl<G: Game> Client<G> {
     fn return_to_lobby(&mut self) {
         self.config.room = None;
         self.phase = Phase::Lobby;
+        // What is known of the world stays until the next seat: snapshots that are on their way build on it.
         (self.seat, self.place) = (None, None);
-        self.forget_the_world();
     }
 
     pub(super) fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
