@@ -215,7 +215,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
         snapshot_every: config.snapshot_every,
         capacity: config.capacity,
         seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
-        mode: Mode::Arena,
+        mode: Mode::Open,
     };
     let app = Arc::new(App {
         directory: Directory::new(grounds.clone(), common, config.max_rooms),
