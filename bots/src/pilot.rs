@@ -1,25 +1,17 @@
 //! Who decides what a headless player does.
 
 use broadside_shared::arena::Arena;
-use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::brain::player::BrainPlayer;
 use broadside_shared::arena::input::ArenaInput;
-use broadside_shared::arena::sight::Scene;
 use broadside_shared::client::Client;
 use broadside_shared::time::Tick;
 
 /// Decides a player's inputs.
 pub enum Pilot {
     /// The arena's brain: sees what the client's replica holds, plays to win.
-    Brain(Box<BrainPilot>),
+    Brain(Box<BrainPlayer>),
     /// Flies about and shoots without looking; costs next to nothing.
     Pattern(Pattern),
-}
-
-/// The arena's brain and what it looks at.
-pub struct BrainPilot {
-    brain: Brain,
-    scene: Scene,
-    seen: Option<Tick>,
 }
 
 /// A lively pattern: curves, bursts of fire, now and then a change of mind.
@@ -36,7 +28,7 @@ impl Pilot {
     /// A brain of a skill from 0 to 1.
     #[must_use]
     pub fn brain(seed: u64, skill: f32) -> Pilot {
-        Pilot::Brain(Box::new(BrainPilot { brain: Brain::new(seed, skill), scene: Scene::default(), seen: None }))
+        Pilot::Brain(Box::new(BrainPlayer::new(seed, skill)))
     }
 
     /// A pattern.
@@ -52,19 +44,6 @@ impl Pilot {
             Pilot::Brain(pilot) => pilot.decide(client),
             Pilot::Pattern(pattern) => pattern.decide(client.tick()),
         }
-    }
-}
-
-impl BrainPilot {
-    fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
-        let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
-        if self.seen != Some(snapshot) {
-            self.seen = Some(snapshot);
-            self.scene.fill(client.replica().records());
-            self.scene.zone = client.contest().and_then(|contest| contest.zone);
-        }
-        let ships_at = f64::from(snapshot.0);
-        self.brain.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })
     }
 }
 

@@ -6,10 +6,11 @@ use broadside_shared::client::View;
 use broadside_shared::client::interpolation::Sight as Thing;
 use broadside_shared::game::PlayerId;
 use broadside_shared::math;
+use broadside_shared::protocol::contest::Zone;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
-use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, Stage};
+use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, Stage, ZoneLook};
 
 /// Radius of an arena whose edge is never seen, world units.
 const FAR_AWAY: f32 = 1e6;
@@ -41,12 +42,26 @@ pub fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16> {
     stage.ships.iter().map(|ship| ship.player).filter(|player| is_away(PlayerId(*player))).collect()
 }
 
+/// The zone of a match at a tick, for the stage.
+#[must_use]
+pub fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
+    let lean = zone.lean_at(Tick(tick.max(0.0) as u32));
+    ZoneLook {
+        at: Vec2::new(f32::from(zone.x), f32::from(zone.y)),
+        radius: f32::from(zone.radius),
+        lean: f32::from(lean) / f32::from(zone.full.max(1)),
+        holder: zone.holder,
+        contested: zone.contested,
+    }
+}
+
 /// The ship of an own state, with its engine off; `None` while it has none.
 #[must_use]
 pub fn own_look(own: &Own) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
         id: entity.0,
         player: own.player.0,
+        side: own.side,
         at: own.position,
         velocity: own.velocity,
         heading: own.heading_radians(),
@@ -103,6 +118,7 @@ pub fn ship_look(ship: &ShipSight) -> ShipLook {
     ShipLook {
         id: ship.id.0,
         player: ship.player.0,
+        side: ship.side,
         at: ship.position,
         velocity: ship.velocity,
         heading: ship.heading,

@@ -12,6 +12,8 @@ pub struct ShipLook {
     pub id: u16,
     /// Whose it is.
     pub player: u16,
+    /// The side it fights for, where there are sides.
+    pub side: Option<u8>,
     /// Its middle, world units.
     pub at: Vec2,
     /// Velocity, world units per second.
@@ -80,6 +82,21 @@ pub struct PickupLook {
     pub at: Vec2,
     /// What it does.
     pub what: Boon,
+}
+
+/// The place that two sides fight over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ZoneLook {
+    /// Its middle, world units.
+    pub at: Vec2,
+    /// Its radius, world units.
+    pub radius: f32,
+    /// How far it leans: -1 wholly to the first side, 1 wholly to the second.
+    pub lean: f32,
+    /// The side that holds it.
+    pub holder: Option<u8>,
+    /// Whether both are in it.
+    pub contested: bool,
 }
 
 /// Something that happened just now and is worth a flash or a sound.
@@ -183,8 +200,12 @@ pub struct Stage {
     pub rocks: Vec<RockLook>,
     /// Every pickup in view.
     pub pickups: Vec<PickupLook>,
+    /// The place to hold, if there is one.
+    pub zone: Option<ZoneLook>,
     /// What happened since the last image.
     pub sights: Vec<Sight>,
+    /// The side of every player whose ship was seen, in order of player: their shots are seen further than they are.
+    sides: Vec<(u16, u8)>,
     /// Keys of the shots of the image before, sorted.
     known: Vec<u64>,
 }
@@ -202,7 +223,46 @@ impl Stage {
         self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
+        self.zone = None;
         self.sights.clear();
+    }
+
+    /// Remembers who fights for which side. Call it once, after the ships are in.
+    pub fn notice_sides(&mut self) {
+        if self.ships.iter().all(|ship| ship.side.is_none()) {
+            return;
+        }
+        for ship in &self.ships {
+            let Some(side) = ship.side else { continue };
+            match self.sides.binary_search_by_key(&ship.player, |(player, _)| *player) {
+                Ok(at) => self.sides[at].1 = side,
+                Err(at) => self.sides.insert(at, (ship.player, side)),
+            }
+        }
+    }
+
+    /// Forgets who fights for which side: another room.
+    pub fn forget_sides(&mut self) {
+        self.sides.clear();
+    }
+
+    /// The side a player was last seen to fight for.
+    #[must_use]
+    pub fn side_of(&self, player: u16) -> Option<u8> {
+        let at = self.sides.binary_search_by_key(&player, |(player, _)| *player).ok()?;
+        Some(self.sides[at].1)
+    }
+
+    /// The side of who watches this: the own, or that of whom they follow.
+    #[must_use]
+    pub fn own_side(&self) -> Option<u8> {
+        self.side_of(self.own.or(self.watched)?)
+    }
+
+    /// Whether a ship is of the own side, and not the own.
+    #[must_use]
+    pub fn is_friend(&self, ship: &ShipLook) -> bool {
+        ship.side.is_some() && ship.side == self.own_side() && self.own != Some(ship.player)
     }
 
     /// Adds a [`Sight::Fired`] or [`Sight::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.

@@ -72,6 +72,10 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_MAX_ROOMS", default_value_t = 2000, value_name = "ROOMS", value_parser = max_rooms)]
     pub max_rooms: usize,
 
+    /// Players up to whom the server's own bots fill each public room while somebody is in it, 0 to 100
+    #[arg(long, env = "BROADSIDE_BOTS", default_value_t = 6, value_name = "PLAYERS", value_parser = bots)]
+    pub bots: u16,
+
     /// Seconds after which a room ends that was opened on demand, whoever is in it, 1 to 604800; an empty one ends much earlier
     #[arg(long, env = "BROADSIDE_ROOM_LIFE", default_value_t = 14_400, value_name = "SECONDS", value_parser = room_life)]
     pub room_life: u32,
@@ -128,6 +132,7 @@ impl Default for Config {
             max_connections: 10_000,
             rooms: 1,
             max_rooms: 2000,
+            bots: 6,
             room_life: 14_400,
             region: "local".to_owned(),
             grace: GRACE_S,
@@ -161,6 +166,10 @@ fn rooms(text: &str) -> Result<u16, String> {
 
 fn max_rooms(text: &str) -> Result<usize, String> {
     in_range(text, 1..=20_000, " rooms")
+}
+
+fn bots(text: &str) -> Result<u16, String> {
+    in_range(text, 0..=100, " players")
 }
 
 fn room_life(text: &str) -> Result<u32, String> {

@@ -8,6 +8,7 @@
 //! | [`lobby`] | the directory of rooms |
 //! | [`driver`] | a room's thread: waits for each tick, steps the room, leaves the result with the shards |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the connections |
+//! | [`residents`] | the server's own bots |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`files`] | how many connections the operating system allows |
@@ -24,12 +25,14 @@ pub mod http;
 pub mod lobby;
 pub mod metrics;
 pub mod net;
+pub mod residents;
 pub mod room;
 pub mod session;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -74,6 +77,8 @@ pub struct App<G: Game> {
     /// The best of all rooms.
     pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
+    /// Shards with sockets: the first so many.
+    socket_shards: usize,
     /// Turns true once, when the server is to end.
     pub ending: watch::Receiver<bool>,
     /// Open connections, HTTP and WebSocket.
@@ -90,8 +95,7 @@ impl<G: Game> App<G> {
 
     /// The shard for the next connection: in turn.
     pub fn next_shard(&self) -> &Inbox<G> {
-        let shards = &self.grounds.shards;
-        &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()]
+        &self.grounds.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.socket_shards]
     }
 }
 
@@ -110,7 +114,7 @@ pub struct Running {
     secure: bool,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     app: Arc<App<Arena>>,
 }
 
@@ -159,11 +163,38 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     let (ending, ending_seen) = watch::channel(false);
+    let Opened { app, threads } = open(config, ending_seen)?;
+    tokio::spawn(look_around(Arc::clone(&app)));
+    let secure = tls.is_some();
+    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
+    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
+    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
+    if let Some((listener, from)) = in_the_clear {
+        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        tracing::info!(address = %from, "sending everyone to https");
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
+        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
+    }
+    Ok(Running { address, redirect, secure, ending, served, threads, app })
+}
+
+/// What there is behind the listener.
+struct Opened {
+    app: Arc<App<Arena>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Opens what there is behind the listener: the threads of rooms and shards, and the first rooms.
+fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
-    let prepared = (0..count).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
+    // The bots are one more shard, without sockets.
+    let residents = usize::from(config.bots > 0);
+    let prepared = (0..count + residents).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
     let (inboxes, watches): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];
@@ -184,7 +215,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         snapshot_every: config.snapshot_every,
         capacity: config.capacity,
         seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
-        mode: Mode::Arena,
+        mode: Mode::Open,
     };
     let app = Arc::new(App {
         directory: Directory::new(grounds.clone(), common, config.max_rooms),
@@ -196,29 +227,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         openings: Openings::default(),
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
-        ending: ending_seen,
+        socket_shards: count,
+        ending,
         connections: AtomicUsize::new(0),
     });
     for (index, watch) in watches.into_iter().enumerate() {
-        threads.push(shard::spawn(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
+        let start = if index < count { shard::spawn } else { residents::spawn };
+        threads.push(start(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
     }
     for index in 1..=app.config.rooms {
         app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
     }
-    tokio::spawn(look_around(Arc::clone(&app)));
-    let secure = tls.is_some();
-    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
-    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
-    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
-    if let Some((listener, from)) = in_the_clear {
-        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
-        tracing::info!(address = %from, "sending everyone to https");
-    }
-    if let Some(certificate) = certificate {
-        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
-        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
-    }
-    Ok(Running { address, redirect, secure, ending, served, threads, app })
+    Ok(Opened { app, threads })
 }
 
 /// Listens on a port that a flag has named.

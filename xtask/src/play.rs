@@ -93,6 +93,10 @@ fn start_server(args: &Args) -> Result<Service> {
     let mut command = Command::new(program("release", "broadside-server"));
     command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
     command.arg("--assets").arg(web_dir()).current_dir(root());
+    if args.bots > 0 {
+        // Those are programs of their own, over the wire.
+        command.args(["--bots", "0"]);
+    }
     if args.tls {
         command.arg("--tls-self-signed").arg(tls_dir());
     }

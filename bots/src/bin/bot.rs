@@ -14,7 +14,7 @@ use broadside_bots::{in_range, link};
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::link::{LinkProfile, Spells};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 use clap::Parser;
 use hdrhistogram::Histogram;
@@ -35,6 +35,10 @@ struct Args {
     /// Bots, 1 to 1000
     #[arg(long, default_value_t = 1, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bots"))]
     count: usize,
+
+    /// The rules to play by: arena, teams or duel [default: whatever room the server thinks best]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
 
     /// Seconds to play, 1 to 86400 [default: until stopped]
     #[arg(long, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
@@ -240,7 +244,8 @@ async fn play(
     let name = Name::new(&name).expect("call signs are short and visible");
     let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
     let pilot = Pilot::brain(args.seed.wrapping_add(index as u64), args.skill);
-    let config = ClientConfig { name, agent, room: Some(RoomChoice::Quick), role: Role::Play, detail: Detail::Replica };
+    let room = args.mode.map_or(RoomChoice::Quick, RoomChoice::Mode);
+    let config = ClientConfig { name, agent, room: Some(room), role: Role::Play, detail: Detail::Replica };
     let mut player = Player::connect(&args.target, config, pilot).await?;
     let join_by = Instant::now() + JOIN;
     while !player.joined() {

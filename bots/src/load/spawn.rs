@@ -52,7 +52,7 @@ impl Server {
         command
             .arg("--assets")
             .arg(folder.page())
-            .args(["--host", "127.0.0.1", "--port", "0"])
+            .args(["--host", "127.0.0.1", "--port", "0", "--bots", "0"])
             .args(["--snapshot-every", &plan.snapshot_every.to_string()])
             .args(["--capacity", &plan.capacity.to_string()])
             .args(["--max-connections", &(plan.capacity * plan.rooms + 256).min(100_000).to_string()])

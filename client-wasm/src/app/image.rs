@@ -4,12 +4,16 @@ use broadside_shared::arena::ArenaInput;
 use broadside_shared::arena::rules::VIEW;
 use broadside_shared::client::{Client, Phase};
 use broadside_shared::game::PlayerId;
+use broadside_shared::protocol::contest::Stage;
+use broadside_shared::protocol::room::Mode;
+use broadside_shared::time::Tick;
 use glam::Vec2;
 use wasm_bindgen::JsValue;
 
 use super::App;
 use super::state::State;
 use crate::browser;
+use crate::hud::contest::{Cue, Onlooker};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
@@ -17,6 +21,7 @@ use crate::live;
 use crate::probe::{Record, list};
 use crate::scene::Shot;
 use crate::scene::markers::Window;
+use crate::synth::Sound;
 
 /// The longest time one image stands for, seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
@@ -145,6 +150,7 @@ impl App {
         drop(devices);
         let view = session.client.view(now);
         live::fill(view, burning, &mut self.stage);
+        let (view_tick, own_tick) = (view.tick, Tick(view.own_tick.max(0.0) as u32));
         let (ship, _) = live::own_place(view);
         let velocity = view.own.as_ref().map_or(Vec2::ZERO, |own| own.current.velocity);
         if let Some(own) = &view.own {
@@ -159,6 +165,10 @@ impl App {
         self.watched_at = ship;
         self.stage.watched = watched.map(|player| player.0);
         self.stage.away = live::away(&self.stage, |player| session.client.is_away(player));
+        self.stage.notice_sides();
+        let contest = session.client.contest();
+        self.stage.zone = contest.and_then(|contest| contest.zone).map(|zone| live::zone_look(&zone, view_tick));
+        self.play.between_rounds = contest.is_some_and(|c| c.mode == Mode::Duel && c.stage != Stage::Waiting);
         self.stage.notice_shots();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
@@ -170,7 +180,25 @@ impl App {
         }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
         let seconds = browser::now_ms() / 1000.0;
-        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), names);
+        let side_of = |player: PlayerId| self.stage.side_of(player.0);
+        let by = Onlooker {
+            tick: own_tick,
+            player: client.player(),
+            side: self.stage.own_side(),
+            board: client.board(),
+            name_of: &names,
+            side_of: &side_of,
+        };
+        let cue = self.contest.show(client.contest(), &by);
+        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, side_of));
+        if let Some(cue) = cue {
+            self.speaker.click(match cue {
+                Cue::Count => Sound::Mark,
+                Cue::Begin => Sound::Launch,
+                Cue::Won => Sound::Pickup,
+                Cue::Over => Sound::Click,
+            });
+        }
     }
 
     fn draw(&mut self, seconds: f64, dt: f32) {

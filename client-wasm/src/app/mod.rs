@@ -40,6 +40,7 @@ use crate::camera::Camera;
 use crate::gl::Painter;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
+use crate::hud::contest::ContestHud;
 use crate::hud::dom::element;
 use crate::hud::lab::Lab;
 use crate::hud::lobby::Lobby;
@@ -102,6 +103,7 @@ pub struct App {
     lobby: Lobby,
     chat: Chat,
     play: Play,
+    contest: ContestHud,
     graph: NetGraph,
     lab: Lab,
     speaker: Speaker,
@@ -139,6 +141,7 @@ impl App {
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
+            contest: ContestHud::new(&document)?,
             graph: NetGraph::new(&document)?,
             lab: Lab::new(&document, browser::parameter("link").as_deref())?,
             document,

@@ -104,7 +104,7 @@ impl App {
             Said::Mute(name) => self.ask(Request::Mute { name: name.clone() }, Asked::Mute(name)),
             Said::Unmute(name) => self.ask(Request::Unmute { name: name.clone() }, Asked::Unmute(name)),
             Said::Report { name, text } => self.ask(Request::Report { name: name.clone(), text }, Asked::Report(name)),
-            Said::Say(_) | Said::Tell { .. } if self.name.is_none() && self.screens.typed_name().is_none() => {
+            Said::Say(_) | Said::Tell { .. } if self.name.is_none() => {
                 self.chat.note("Choose a name first.");
                 self.chat.give_back(&line);
             }
@@ -222,6 +222,7 @@ impl App {
         let who = |player: PlayerId| Who {
             name: session.client.name_of(player).unwrap_or("someone").to_owned(),
             own: Some(player) == own,
+            side: self.stage.side_of(player.0),
         };
         let (victim, by) = (who(victim), by.map(who));
         let seconds = browser::now_ms() / 1000.0;

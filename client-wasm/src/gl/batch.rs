@@ -64,6 +64,8 @@ shapes! {
     Beam = "BEAM",
     /// A puff of smoke; number: seed.
     Smoke = "SMOKE",
+    /// The zone of a match, in the tint of its holder; numbers: how far its ring has filled with the accent, whether it is contested.
+    Zone = "ZONE",
 }
 
 /// How a sprite meets what is behind it.
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn every_shape_fits_below_the_bit_that_means_light() {
-        assert!((Shape::Smoke as u8) < 64);
+        assert!((Shape::Zone as u8) < 64);
         assert!(Shape::glsl().contains("const int GLOW = 0;"));
     }
 }

@@ -2,6 +2,7 @@
 
 use web_sys::{Document, Element, HtmlElement};
 
+use super::contest::side_class;
 use super::dom::{element, make};
 
 /// Lines shown at a time; the oldest goes first.
@@ -17,6 +18,8 @@ pub struct Who {
     pub name: String,
     /// Whether it is the player who watches.
     pub own: bool,
+    /// The side they fight for, where there are sides.
+    pub side: Option<u8>,
 }
 
 /// The lines on screen.
@@ -43,7 +46,7 @@ impl Feed {
                 let _ = line.append_child(&part);
             }
         };
-        let class = |who: &Who| if who.own { "you" } else { "" };
+        let class = |who: &Who| if who.own && who.side.is_none() { "you" } else { side_class(who.side) };
         part("b", class(first), &first.name);
         part("i", "", word);
         if let Some(second) = second {

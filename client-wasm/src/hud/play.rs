@@ -5,6 +5,7 @@ use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID,
 use broadside_shared::game::{PlayerId, Standing};
 use web_sys::Document;
 
+use super::contest::side_class;
 use super::dom::{Shown, make};
 use super::feed::Feed;
 
@@ -54,6 +55,8 @@ pub struct Play {
     board_text: String,
     /// The kill feed.
     pub feed: Feed,
+    /// Whether a sunk ship stays away until the next round.
+    pub between_rounds: bool,
     last_score: Option<i32>,
     slow_at: f64,
 }
@@ -97,6 +100,7 @@ impl Play {
             board: shown("board")?,
             board_text: String::new(),
             feed: Feed::new(document)?,
+            between_rounds: false,
             last_score: None,
             slow_at: 0.0,
         })
@@ -138,7 +142,8 @@ impl Play {
         self.sunk.visible(down);
         if down {
             self.sunk_by.text(sunk_by);
-            self.sunk_wait.text(&respawn_text(seconds(own.respawn)));
+            let wait = respawn_text(seconds(own.respawn));
+            self.sunk_wait.text(if self.between_rounds { "until the next round" } else { &wait });
         }
     }
 
@@ -149,7 +154,7 @@ impl Play {
         meter: Meter,
         own: Option<PlayerId>,
         (board, players): (&[Standing], u16),
-        name_of: impl Fn(PlayerId) -> &'a str,
+        (name_of, side_of): (impl Fn(PlayerId) -> &'a str, impl Fn(PlayerId) -> Option<u8>),
     ) {
         self.feed.advance(seconds);
         if seconds < self.slow_at {
@@ -170,13 +175,20 @@ impl Play {
             None if players > 0 => format!("{players} playing"),
             None => String::new(),
         });
-        self.show_board(own, board, name_of);
+        self.show_board(own, board, name_of, side_of);
     }
 
-    fn show_board<'a>(&mut self, own: Option<PlayerId>, board: &[Standing], name_of: impl Fn(PlayerId) -> &'a str) {
+    fn show_board<'a>(
+        &mut self,
+        own: Option<PlayerId>,
+        board: &[Standing],
+        name_of: impl Fn(PlayerId) -> &'a str,
+        side_of: impl Fn(PlayerId) -> Option<u8>,
+    ) {
         let mut text = String::new();
         for line in board.iter().take(BOARD_LINES) {
-            text.push_str(&format!("{}\t{}\t{}\n", line.player, name_of(line.player), line.score));
+            let side = side_class(side_of(line.player));
+            text.push_str(&format!("{}\t{}\t{}\t{side}\n", line.player, name_of(line.player), line.score));
         }
         if text == self.board_text {
             return;
@@ -185,7 +197,8 @@ impl Play {
         self.board.element.set_text_content(None);
         for (place, line) in board.iter().take(BOARD_LINES).enumerate() {
             let class = if Some(line.player) == own { "own" } else { "" };
-            let Some(item) = make(&self.document, "li", class, "") else { return };
+            let class = format!("{class} {}", side_class(side_of(line.player)));
+            let Some(item) = make(&self.document, "li", &class, "") else { return };
             for part in [(place + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
                     let _ = item.append_child(&part);

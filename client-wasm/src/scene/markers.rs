@@ -6,12 +6,12 @@ use std::f32::consts::TAU;
 use glam::Vec2;
 
 use super::paint_of;
-use super::things::boon_color;
+use super::things::{boon_color, zone_color};
 use crate::camera::Camera;
-use crate::color::{Color, OWN};
+use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::gl::text::Slot;
-use crate::stage::{Sight, Stage};
+use crate::stage::{ShipLook, Sight, Stage};
 
 /// Gives the atlas slot of a player's name.
 pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
@@ -27,6 +27,8 @@ const RADAR_PX: f32 = 74.0;
 const RADAR_SHARE: f32 = 0.13;
 /// Its distance from the corner in CSS pixels.
 const RADAR_MARGIN_PX: f32 = 18.0;
+/// How far from the edge of the picture the arrow to the zone is, in CSS pixels.
+const ZONE_INSET_PX: f32 = 66.0;
 /// World units from its middle to its rim.
 const RADAR_REACH: f32 = 1500.0;
 
@@ -123,6 +125,7 @@ impl Markers {
             }
             arrows(stage, camera, window, batch);
         }
+        zone_arrow(stage, camera, window, batch);
         if stage.own.is_some() || stage.watched.is_some() {
             radar(stage, camera, window, batch);
         }
@@ -138,6 +141,11 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
         let color = paint_of(stage, ship.player);
         let above = ship.at - Vec2::Y * (26.0 + 13.0 * window.px);
         let half = Vec2::new(24.0 * window.px, 3.0 * window.px);
+        if stage.is_friend(ship) {
+            // Friends are known by more than their color.
+            let ring = Sprite::light(Shape::Ring, ship.at, Vec2::splat(46.0), color.alpha(0.5));
+            batch.add(Layer::Top, &ring.with(0.86, 0.035));
+        }
         let hull = Color::hex(0xff5468).mix(Color::hex(0x62f59b), (ship.hull * 1.25 - 0.25).clamp(0.0, 1.0));
         if ship.hull < 0.985 || ship.shield > 0.0 {
             let bar = Sprite::new(Shape::Bar, above + Vec2::Y * (9.0 * window.px), half, hull.alpha(0.95));
@@ -166,8 +174,29 @@ fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
         let near = 1.0 - ((off.length() - off.length() * share) / 700.0).clamp(0.0, 0.75);
         let size = (6.5 + 4.0 * near) * window.px;
         let color = paint_of(stage, ship.player).alpha(0.4 + 0.55 * near);
-        let arrow = Sprite::new(Shape::Arrow, camera.at + off * share, Vec2::splat(size), color);
-        batch.add(Layer::Top, &arrow.turned(off.to_angle()));
+        let at = camera.at + off * share;
+        let mark = if stage.is_friend(ship) {
+            Sprite::new(Shape::Ring, at, Vec2::splat(size), color).with(0.6, 0.2)
+        } else {
+            Sprite::new(Shape::Arrow, at, Vec2::splat(size), color).turned(off.to_angle())
+        };
+        batch.add(Layer::Top, &mark);
+    }
+}
+
+/// Adds an arrow to the zone while its middle is out of the picture.
+fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+    let Some(zone) = stage.zone.filter(|zone| !camera.sees(zone.at, 0.0)) else { return };
+    let off = zone.at - camera.at;
+    let rim = camera.half - ZONE_INSET_PX * window.px;
+    let at = camera.at + off * (rim / off.abs().max(Vec2::splat(1.0))).min_element();
+    let (color, way) = (zone_color(&zone), off.normalize_or_zero());
+    let disc = Sprite::new(Shape::Disc, at, Vec2::splat(15.0 * window.px), Color::hex(0x060c1c).alpha(0.6));
+    let ring = Sprite::new(Shape::Ring, at, Vec2::splat(17.0 * window.px), color).with(0.8, 0.1);
+    let heart = Sprite::new(Shape::Disc, at, Vec2::splat(4.5 * window.px), color);
+    let arrow = Sprite::new(Shape::Arrow, at + way * (25.0 * window.px), Vec2::splat(10.0 * window.px), color);
+    for sprite in [disc, ring, heart, arrow.turned(off.to_angle())] {
+        batch.add(Layer::Top, &sprite);
     }
 }
 
@@ -205,13 +234,26 @@ fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     for pickup in &stage.pickups {
         dot(pickup.at, 2.4, boon_color(pickup.what));
     }
-    for ship in &stage.ships {
-        if stage.own != Some(ship.player) {
-            dot(ship.at, 3.3, paint_of(stage, ship.player));
-        }
+    let others = stage.ships.iter().filter(|ship| stage.own != Some(ship.player));
+    let (friends, foes): (Vec<&ShipLook>, Vec<&ShipLook>) = others.partition(|ship| stage.is_friend(ship));
+    let sided = stage.own_side().is_some();
+    for ship in friends.iter().chain(if sided { &[] } else { foes.as_slice() }) {
+        dot(ship.at, 3.3, paint_of(stage, ship.player));
+    }
+    // Where there are sides, foes have corners.
+    let place = |at: Vec2| middle + ((at - here) / RADAR_REACH).clamp_length_max(0.96) * radius;
+    for ship in foes.iter().filter(|ship| sided && (ship.at - here).length() < RADAR_REACH * 0.96) {
+        let half = Vec2::splat(5.2 * window.px);
+        let foe = Sprite::new(Shape::Arrow, place(ship.at), half, paint_of(stage, ship.player));
+        batch.add(Layer::Top, &foe.turned(-TAU / 4.0));
+    }
+    if let Some(zone) = stage.zone {
+        let half = Vec2::splat((zone.radius / RADAR_REACH * radius).max(5.0 * window.px));
+        let ring = Sprite::light(Shape::Ring, place(zone.at), half, zone_color(&zone));
+        batch.add(Layer::Top, &ring.with(0.84, 0.1));
     }
     if let Some(own) = stage.own_ship() {
-        let arrow = Sprite::new(Shape::Arrow, middle, Vec2::splat(6.0 * window.px), OWN);
+        let arrow = Sprite::new(Shape::Arrow, middle, Vec2::splat(6.0 * window.px), paint_of(stage, own.player));
         batch.add(Layer::Top, &arrow.turned(own.heading));
     }
 }

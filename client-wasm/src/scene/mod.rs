@@ -32,7 +32,13 @@ const PARTICLES: usize = 2400;
 /// The color of a player as this stage's watcher sees it.
 #[must_use]
 pub fn paint_of(stage: &Stage, player: u16) -> Color {
-    if stage.own == Some(player) { color::OWN } else { color::of_player(player) }
+    match stage.side_of(player) {
+        // Of a side, one's own ship is only the brightest.
+        Some(side) if stage.own == Some(player) => color::of_side(side).mix(Color::WHITE, 0.3),
+        Some(side) => color::of_side(side),
+        None if stage.own == Some(player) => color::OWN,
+        None => color::of_player(player),
+    }
 }
 
 /// What the drawing remembers from image to image.
@@ -93,6 +99,7 @@ impl Scene {
         batch.clear();
         self.sky.draw(batch, camera, shot.seconds, full);
         things::edge(stage, camera, batch);
+        things::zone(stage, camera, batch);
         things::rocks(stage, camera, shot.seconds, batch);
         things::pickups(stage, camera, shot.seconds, batch);
         let out = (&mut *batch, &mut self.particles, &mut self.random);

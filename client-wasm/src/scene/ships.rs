@@ -95,9 +95,15 @@ fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
     &mut known[index].1
 }
 
-/// The silhouette of a player's ship.
-fn silhouette(player: u16, own: bool) -> f32 {
-    if own { 0.0 } else { f32::from(player.wrapping_mul(40_503) >> 6 & 3) }
+/// The silhouette of a player's ship: of a side, all the others have the same, so that they are told apart without their color.
+fn silhouette(player: u16, side: Option<u8>, own: bool) -> f32 {
+    if own {
+        0.0
+    } else if let Some(side) = side {
+        1.0 + f32::from(side)
+    } else {
+        f32::from(player.wrapping_mul(40_503) >> 6 & 3)
+    }
 }
 
 /// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each side.
@@ -111,13 +117,17 @@ fn engines(silhouette: f32) -> (f32, f32) {
 }
 
 fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
-    let shape = silhouette(ship.player, own);
+    let shape = silhouette(ship.player, ship.side, own);
     let bow = Vec2::from_angle(ship.heading);
     let side = bow.perp();
     let (behind, apart) = engines(shape);
     // Idle engines glow too: a ship that drifts still shows where its stern is.
     let power = 0.16 + 0.84 * memory.burn;
-    let flame = Color::hex(0x59c8ff).mix(Color::hex(0xff9a3c), if own { 0.0 } else { 1.0 });
+    let flame = match ship.side {
+        Some(_) => color.mix(Color::WHITE, 0.15),
+        None if own => Color::hex(0x59c8ff),
+        None => Color::hex(0xff9a3c),
+    };
     for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
         let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
         let long = 9.0 + 31.0 * power;
@@ -174,7 +184,7 @@ fn exhaust(
 ) {
     let bow = Vec2::from_angle(ship.heading);
     memory.owed += EXHAUST * memory.burn * particles.share() * dt;
-    let (behind, apart) = engines(silhouette(ship.player, false));
+    let (behind, apart) = engines(silhouette(ship.player, ship.side, false));
     while memory.owed >= 1.0 {
         memory.owed -= 1.0;
         let side = bow.perp() * (HULL * apart * random.bell());

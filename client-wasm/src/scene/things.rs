@@ -8,9 +8,9 @@ use glam::Vec2;
 
 use super::paint_of;
 use crate::camera::Camera;
-use crate::color::Color;
+use crate::color::{self, Color};
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
-use crate::stage::Stage;
+use crate::stage::{Stage, ZoneLook};
 
 /// Dark and light of the minerals rocks are made of.
 const MINERALS: [(Color, Color); 4] = [
@@ -49,6 +49,31 @@ pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
         let sprite = Sprite::new(Shape::Rock, rock.at, half, dark).turned(turn);
         batch.add(Layer::Solid, &sprite.with((look & 7) as f32, 0.0).accent(light));
     }
+}
+
+/// The quad of a zone is this much larger than the zone: room for the ring that tells how far it leans.
+const ZONE_QUAD: f32 = 1.12;
+/// The color of what nobody holds.
+const NOBODY: Color = Color::hex(0x9fb4cc);
+
+/// The color of a zone: its holder's, or nobody's.
+#[must_use]
+pub fn zone_color(zone: &ZoneLook) -> Color {
+    zone.holder.map_or(NOBODY, color::of_side)
+}
+
+/// Adds the zone, if it is in the picture.
+pub fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+    let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * ZONE_QUAD)) else { return };
+    let toward = match zone.lean {
+        lean if lean < 0.0 => color::of_side(0),
+        lean if lean > 0.0 => color::of_side(1),
+        _ => NOBODY,
+    };
+    let half = Vec2::splat(zone.radius * ZONE_QUAD);
+    let sprite = Sprite::light(Shape::Zone, zone.at, half, zone_color(&zone));
+    let contested = if zone.contested { 1.0 } else { 0.0 };
+    batch.add(Layer::Back, &sprite.with(zone.lean.abs(), contested).accent(toward));
 }
 
 /// Adds every pickup in the picture.

@@ -284,7 +284,7 @@ pub async fn open_room<G: Game>(
         Ok(name) => name.map(|name| name.to_string()),
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("name: {wrong}")),
     };
-    if let Err(refused) = slow_down(&app, client.address.ip()) {
+    if let Some(refused) = slow_down(&app, client.address.ip()) {
         return refused;
     }
     match app.directory.open_passing(mode, name, wish.private) {
@@ -329,7 +329,7 @@ pub async fn quick_play<G: Game>(
         let (asked, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
         return refusal(StatusCode::NOT_FOUND, &format!("no server here is in `{asked}`; this one is in `{ours}`"));
     }
-    if let Err(refused) = slow_down(&app, client.address.ip()) {
+    if let Some(refused) = slow_down(&app, client.address.ip()) {
         return refused;
     }
     match app.directory.quick_play(mode) {
@@ -420,12 +420,11 @@ fn match_view<G: Game>(contest: Contest) -> MatchView {
     MatchView { stage, round, rounds, ends_in_s, sides: sides.into_iter().map(side).collect(), winner }
 }
 
-/// Rooms are opened, and seats kept, only so fast for one address.
-fn slow_down<G: Game>(app: &App<G>, address: IpAddr) -> Result<(), Response> {
-    app.openings.take(address, app.clock.now()).map_err(|wait_s| {
-        let detail = format!("too many from {address}; try again in {wait_s} s");
-        ([(RETRY_AFTER, wait_s.to_string())], refusal(StatusCode::TOO_MANY_REQUESTS, &detail)).into_response()
-    })
+/// Rooms are opened, and seats kept, only so fast for one address: the refusal, if it was too fast.
+fn slow_down<G: Game>(app: &App<G>, address: IpAddr) -> Option<Response> {
+    let wait_s = app.openings.take(address, app.clock.now()).err()?;
+    let detail = format!("too many from {address}; try again in {wait_s} s");
+    Some(([(RETRY_AFTER, wait_s.to_string())], refusal(StatusCode::TOO_MANY_REQUESTS, &detail)).into_response())
 }
 
 fn fresh(body: impl IntoResponse) -> Response {

@@ -118,6 +118,24 @@ impl<G: Game> Inbox<G> {
         }
     }
 
+    /// Hands what comes to `turn`, at least every `rest`, until it gives false. For whoever has no sockets to watch.
+    pub fn wait_as(&self, watch: Watch, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardMail<G>>) -> bool) {
+        let _ = self.thread.set(std::thread::current());
+        // The waker must outlive the watch that it wakes, and nothing else is in it.
+        let _watch = watch;
+        let mut mails = Vec::new();
+        loop {
+            if !self.notified.swap(false, Ordering::AcqRel) {
+                std::thread::park_timeout(rest);
+                self.notified.store(false, Ordering::Release);
+            }
+            std::mem::swap(&mut mails, &mut *self.lock());
+            if !turn(&mut mails) {
+                return;
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<ShardMail<G>>> {
         // A panic elsewhere leaves whole mails behind.
         self.mails.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,5 @@
 //! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
 
-use std::sync::Arc;
-
 use broadside_shared::game::{Bout, BoutSide, PlayerId, Who};
 use broadside_shared::protocol::contest::{Contest, Side, Stage};
 use broadside_shared::protocol::name::Name;
@@ -12,7 +10,7 @@ use broadside_shared::time::Tick;
 #[derive(Debug, Default)]
 pub struct Scribe {
     of: Option<Bout>,
-    newest: Option<Arc<Contest>>,
+    newest: Option<Contest>,
 }
 
 impl Scribe {
@@ -24,12 +22,12 @@ impl Scribe {
         bout: &Bout,
         (tick, tick_hz): (Tick, u32),
         name_of: impl Fn(PlayerId) -> Option<&'a Name>,
-    ) -> Option<&Arc<Contest>> {
+    ) -> Option<&Contest> {
         if self.of == Some(*bout) && !tick.0.is_multiple_of(tick_hz) {
             return None;
         }
         self.of = Some(*bout);
-        let former = self.newest.as_deref().filter(|_| bout.stage != Stage::Waiting);
+        let former = self.newest.as_ref().filter(|_| bout.stage != Stage::Waiting);
         let name = |at: usize, side: &BoutSide| match side.who {
             Who::Team(name) => name.to_owned(),
             Who::Player(Some(player)) => name_of(player).map(Name::to_string).unwrap_or_default(),
@@ -52,13 +50,13 @@ impl Scribe {
             zone: bout.zone,
             winner: bout.winner,
         };
-        self.newest = Some(Arc::new(contest));
+        self.newest = Some(contest);
         self.newest.as_ref()
     }
 
     /// What was told last; nothing where there are no rounds.
     #[must_use]
-    pub fn newest(&self) -> Option<&Arc<Contest>> {
+    pub fn newest(&self) -> Option<&Contest> {
         self.newest.as_ref()
     }
 }

@@ -8,6 +8,7 @@
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
 //! | [`assets`] | files and figures over HTTP |
+//! | [`residents`] | the server's own bots |
 //! | [`sessions`] | a seat outlives its socket, and what players say to each other |
 //! | [`tls`] | all that by TLS; certificates that change; who comes without TLS |
 //! | [`proxy`] | who is believed about a client's address and scheme, and which pages may connect |
@@ -24,6 +25,7 @@ mod http;
 mod metrics;
 mod play;
 mod proxy;
+mod residents;
 mod scene;
 mod sessions;
 mod slow;

@@ -109,7 +109,8 @@ impl Server {
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         let folder = Folder::new();
         folder.put("index.html", b"<!doctype html><title>test</title>");
-        let mut config = Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), ..Config::default() };
+        let mut config =
+            Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), bots: 0, ..Config::default() };
         change(&mut config);
         let running = start(config).await.expect("the system gives a free port");
         Server { running, folder, tls: None }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::brain::player::BrainPlayer;
 use broadside_shared::arena::fields::SHIP;
-use broadside_shared::arena::sight::{Scene, ShipSight};
+use broadside_shared::arena::sight::ShipSight;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
 use broadside_shared::game::{Game, Interference, PlayerId};
@@ -157,22 +157,18 @@ fn at(sorted: &[f64], quantile: f64) -> f64 {
 
 /// A brain per client, which sees its replica.
 pub struct Pilots {
-    brains: Vec<Brain>,
-    scene: Scene,
+    brains: Vec<BrainPlayer>,
 }
 
 impl Pilots {
     pub fn new(seed: u64, players: usize) -> Pilots {
-        let brains = (0..players).map(|p| Brain::new(seed.wrapping_add(p as u64 * 31), 0.3 + 0.06 * (p % 10) as f32));
-        Pilots { brains: brains.collect(), scene: Scene::default() }
+        let skill = |p: usize| 0.3 + 0.06 * (p % 10) as f32;
+        let brains = (0..players).map(|p| BrainPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
+        Pilots { brains: brains.collect() }
     }
 
     pub fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
-        let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
-        self.scene.fill(client.replica().records());
-        self.scene.zone = client.contest().and_then(|contest| contest.zone);
-        let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at: f64::from(snapshot.0) };
-        self.brains[index].think(&seen)
+        self.brains[index].decide(client)
     }
 }
 

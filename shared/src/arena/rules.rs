@@ -7,6 +7,7 @@ use glam::Vec2;
 
 use super::fields;
 use crate::history::{REWIND_MS_MAX, ViewTime};
+use crate::protocol::room::Mode;
 
 /// Steps per second.
 pub const TICK_HZ: u32 = 60;
@@ -199,6 +200,16 @@ pub const DUEL_RESULTS: u32 = 8 * TICK_HZ;
 pub const DUEL_RADIUS: f32 = 850.0;
 /// Distance of a duellist's place from the middle, as a share of the arena's radius.
 pub const DUEL_BASE: f32 = 0.6;
+
+/// Ticks of a round of a mode; 0 where there are no rounds.
+#[must_use]
+pub const fn round_ticks(mode: Mode) -> u32 {
+    match mode {
+        Mode::Open => 0,
+        Mode::Teams => TEAMS_ROUND,
+        Mode::Duel => DUEL_ROUND,
+    }
+}
 
 const _: () = assert!(BORDER_NOTICE >= 120);
 const _: () = assert!(RADIUS_MAX + (SHOT_SPEED + SPEED_MAX) * SHOT_LIFE as f32 * DT < 32_768.0);

@@ -195,7 +195,7 @@ fn fields() -> String {
     };
     let rows_of = |(number, kind): (usize, &'static KindSpec)| {
         // A kind with the table of an earlier one is said in one row.
-        let twin = KINDS[..number].iter().position(|other| other.fields == kind.fields && other.motion == kind.motion);
+        let twin = KINDS[..number].iter().position(|other| (other.motion, other.fields) == (kind.motion, kind.fields));
         let Some(twin) = twin else { return kind.fields.iter().map(|field| row(number, kind, field)).collect() };
         let cell = |text: &str| text.to_owned();
         let all = format!("all as {twin} {}", KINDS[twin].name);

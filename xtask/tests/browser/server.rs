@@ -34,7 +34,10 @@ impl Server {
     async fn start_with(scheme: &'static str, port: u16, flags: &[&str]) -> Self {
         let program = setup::program("broadside-server");
         let mut command = Command::new(&program);
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg("--assets").arg(setup::site());
+        command
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
+            .arg("--assets")
+            .arg(setup::site());
         command.args(flags);
         command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));

@@ -225,6 +225,26 @@ vec4 radar() {
   return vec4(vec3(0.025, 0.05, 0.11) * a + v_tint.rgb * lines, max(a, lines)) * v_tint.a;
 }
 
+// The zone: a floor that brightens to its rim, waves that run inward, and around it a ring that fills from the top on both sides.
+vec4 zone() {
+  float r = length(v_uv) * 1.12;            // 1 at the rim
+  float px = u_px / v_half.x * 1.12;
+  float contested = v_extra.y;
+  float beat = mix(1.0, 0.55 + 0.45 * sin(u_time * 9.0), contested);
+  float within = clamp(0.5 - (r - 1.0) / px, 0.0, 1.0);
+  float floor_ = (0.035 + 0.085 * smoothstep(0.35, 1.0, r)) * within;
+  float wave = fract(r * 4.0 + u_time * 0.22);
+  float waves = smoothstep(0.86, 1.0, wave) * smoothstep(0.1, 0.9, r) * 0.10 * within * step(0.001, v_extra.x);
+  float rim = exp(-pow((r - 1.0) / (1.6 * px), 2.0)) * 0.85 * beat;
+  float rise = abs(atan(v_uv.x, -v_uv.y)) / 3.14159265;
+  float notch = smoothstep(0.06, 0.12, abs(fract(rise * 24.0) - 0.5));
+  float track = clamp(0.5 - (abs(r - 1.055) - 0.022) / px, 0.0, 1.0) * notch;
+  float filled = step(rise, v_extra.x) * step(0.001, v_extra.x);
+  vec3 glow = v_tint.rgb * (floor_ + rim) + v_accent.rgb * waves;
+  vec3 ring = mix(vec3(0.55, 0.65, 0.8) * 0.14, mix(v_accent.rgb, vec3(1.0), 0.2 * contested * beat) * 0.9, filled) * track;
+  return vec4(glow + ring, 0.0) * v_tint.a;
+}
+
 void main() {
   int shape = v_shape & 63;
   float r = length(v_uv);
@@ -273,6 +293,7 @@ void main() {
       c = vec4(v_tint.rgb, 1.0) * max(cover, exp(-max(d, 0.0) * 9.0) * 0.25 * (1.0 - smoothstep(0.7, 1.0, r))) * v_tint.a; break;
     }
     case RADAR: c = radar(); break;
+    case ZONE: c = zone(); break;
     case SMOKE: {
       float cloud = textureLod(u_sky, v_uv * 0.16 + v_extra.x, 0.0).a;
       float f = max(1.0 - r - cloud * 0.55, 0.0);

@@ -7,6 +7,7 @@
 
 mod gunner;
 mod helm;
+pub mod player;
 
 use fastrand::Rng;
 use glam::Vec2;

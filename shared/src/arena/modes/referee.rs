@@ -4,8 +4,8 @@ use glam::Vec2;
 
 use super::super::Arena;
 use super::super::rules::{
-    COUNTDOWN, DUEL_RESULTS, DUEL_ROUND, DUEL_ROUNDS, PAUSE, TEAMS, TEAMS_GOAL, TEAMS_GOAL_EACH, TEAMS_RESULTS,
-    TEAMS_ROUND, TEAMS_ROUNDS, TEAMS_SUNK, TICK_HZ,
+    COUNTDOWN, DUEL_RESULTS, DUEL_ROUNDS, PAUSE, TEAMS, TEAMS_GOAL, TEAMS_GOAL_EACH, TEAMS_RESULTS, TEAMS_ROUNDS,
+    TEAMS_SUNK, TICK_HZ, round_ticks,
 };
 use super::zone;
 use crate::game::{Bout, BoutSide, PlayerId, Who};
@@ -29,7 +29,7 @@ impl Referee {
     /// One that waits for players; `None` in a mode without rounds.
     pub(in crate::arena) fn of(mode: Mode) -> Option<Referee> {
         let (rounds, who, zone) = match mode {
-            Mode::Arena => return None,
+            Mode::Open => return None,
             Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(Who::Team), Some(zone::neutral(Tick(0)))),
             Mode::Duel => (DUEL_ROUNDS, [Who::Player(None); SIDES_MAX], None),
         };
@@ -63,7 +63,7 @@ impl Referee {
         match (self.mode, by.map(usize::from)) {
             (Mode::Teams, Some(by)) if by != side => self.bout.sides[by].score += TEAMS_SUNK,
             (Mode::Duel, _) => self.bout.sides[1 - side].score += 1,
-            (Mode::Teams | Mode::Arena, _) => {}
+            (Mode::Teams | Mode::Open, _) => {}
         }
     }
 
@@ -74,10 +74,6 @@ impl Referee {
                 side.who = Who::Player(None);
             }
         }
-    }
-
-    fn round_ticks(&self) -> u32 {
-        if self.mode == Mode::Duel { DUEL_ROUND } else { TEAMS_ROUND }
     }
 
     fn results_ticks(&self) -> u32 {
@@ -171,7 +167,7 @@ impl Arena {
                 referee.rest_zone(tick);
             }
             Stage::Countdown if referee.is_due(tick) => {
-                referee.enter(Stage::Playing, tick, referee.round_ticks());
+                referee.enter(Stage::Playing, tick, round_ticks(referee.mode));
                 referee.bout.zone = referee.bout.zone.map(|_| zone::neutral(tick));
             }
             Stage::Playing => self.score(referee, tick),

@@ -1,0 +1,338 @@
+//! The match: both sides with score and rounds, the clock, the countdown, and who won.
+
+use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
+use broadside_shared::game::{PlayerId, Standing};
+use broadside_shared::protocol::contest::{Contest, Side, Stage};
+use broadside_shared::protocol::room::Mode;
+use broadside_shared::time::Tick;
+use web_sys::{Document, HtmlElement};
+
+use super::dom::{Shown, make};
+
+/// Ticks for which the word that begins a round is shown.
+const BEGUN_TICKS: u32 = TICK_HZ;
+
+/// Who looks at the match, and when.
+pub struct Onlooker<'a> {
+    /// The moment that is shown.
+    pub tick: Tick,
+    /// The player, or whom they watch.
+    pub player: Option<PlayerId>,
+    /// Their side.
+    pub side: Option<u8>,
+    /// The best scores, best first.
+    pub board: &'a [Standing],
+    /// What players are called.
+    pub name_of: &'a dyn Fn(PlayerId) -> &'a str,
+    /// Which side a player fights for.
+    pub side_of: &'a dyn Fn(PlayerId) -> Option<u8>,
+}
+
+/// The half of the bar that is about one side.
+struct Half {
+    all: Shown,
+    name: Shown,
+    pips: Shown,
+    score: Shown,
+    fill: Shown,
+    shown: (u8, u8),
+}
+
+/// The page's elements about the match.
+pub struct ContestHud {
+    document: Document,
+    all: Shown,
+    halves: [Half; 2],
+    clock: Shown,
+    round: Shown,
+    note: Shown,
+    count: Shown,
+    over: Shown,
+    over_title: Shown,
+    over_text: Shown,
+    over_next: Shown,
+    table: HtmlElement,
+    table_text: String,
+    /// What the word in the middle was, and whether a round was over.
+    heard: (String, bool),
+}
+
+/// What is to be heard of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cue {
+    /// A second less until the round.
+    Count,
+    /// The round begins.
+    Begin,
+    /// It was won.
+    Won,
+    /// It is over, and was not.
+    Over,
+}
+
+impl ContestHud {
+    /// The page's elements.
+    ///
+    /// # Errors
+    /// If the page lacks one.
+    pub fn new(document: &Document) -> Result<Self, String> {
+        let shown = |id: &str| Shown::new(document, id);
+        let half = |side: &str| -> Result<Half, String> {
+            Ok(Half {
+                all: shown(&format!("match-{side}"))?,
+                name: shown(&format!("match-{side}-name"))?,
+                pips: shown(&format!("match-{side}-pips"))?,
+                score: shown(&format!("match-{side}-score"))?,
+                fill: shown(&format!("match-{side}-fill"))?,
+                shown: (0, 0),
+            })
+        };
+        Ok(ContestHud {
+            document: document.clone(),
+            all: shown("match")?,
+            halves: [half("first")?, half("second")?],
+            clock: shown("match-clock")?,
+            round: shown("match-round")?,
+            note: shown("match-note")?,
+            count: shown("match-count")?,
+            over: shown("match-over")?,
+            over_title: shown("match-over-title")?,
+            over_text: shown("match-over-text")?,
+            over_next: shown("match-over-next")?,
+            table: shown("match-over-table")?.element,
+            table_text: String::new(),
+            heard: (String::new(), false),
+        })
+    }
+
+    /// Shows how the match stands, or that there is none; gives what is to be heard.
+    pub fn show(&mut self, contest: Option<&Contest>, by: &Onlooker) -> Option<Cue> {
+        let contest = contest.filter(|contest| contest.sides.len() == self.halves.len());
+        self.all.visible(contest.is_some());
+        let Some(contest) = contest else {
+            self.hide();
+            return None;
+        };
+        let left = contest.ends.map(|ends| seconds_between(by.tick, ends));
+        self.bar(contest, by.side, left);
+        self.note.text(&note(contest, by.side));
+        let (text, class) = count(contest, by.tick);
+        self.count.text(&text);
+        self.count.class(class);
+        self.results(contest, by, left.unwrap_or(0));
+        let over = matches!(contest.stage, Stage::Pause | Stage::Results);
+        let before = std::mem::replace(&mut self.heard, (text, over));
+        let now = &self.heard;
+        if now.1 && !before.1 {
+            let won = contest.winner.is_some() && contest.winner == by.side;
+            return Some(if won { Cue::Won } else { Cue::Over });
+        }
+        if now.0.is_empty() || now.0 == before.0 {
+            return None;
+        }
+        Some(if class == "on go" { Cue::Begin } else { Cue::Count })
+    }
+
+    /// Takes everything off the screen.
+    pub fn hide(&mut self) {
+        self.all.visible(false);
+        self.over.visible(false);
+        self.count.class("");
+        self.count.text("");
+        self.heard = (String::new(), false);
+    }
+
+    fn bar(&mut self, contest: &Contest, own: Option<u8>, left: Option<u32>) {
+        self.all.class(contest.mode.name());
+        for (at, (half, side)) in self.halves.iter_mut().zip(&contest.sides).enumerate() {
+            half.name.text(if side.name.is_empty() { "nobody yet" } else { &side.name });
+            half.all.class(if own == Some(at as u8) { "own" } else { "" });
+            let pips = (side.rounds, contest.rounds / 2 + 1);
+            let (have, need) = match contest.mode {
+                Mode::Duel => (u32::from(pips.0), u32::from(pips.1)),
+                Mode::Teams | Mode::Open => (side.score, side.goal),
+            };
+            half.score.text(&have.to_string());
+            half.fill.fill(have as f32 / need.max(1) as f32);
+            if pips != half.shown {
+                half.shown = pips;
+                half.pips.element.set_text_content(None);
+                for pip in 0..pips.1 {
+                    if let Some(pip) = make(&self.document, "i", if pip < pips.0 { "won" } else { "" }, "") {
+                        let _ = half.pips.element.append_child(&pip);
+                    }
+                }
+            }
+        }
+        let left = left.filter(|_| contest.stage == Stage::Playing);
+        self.clock.text(&clock(left.unwrap_or(round_ticks(contest.mode) / TICK_HZ)));
+        self.clock.class(match left {
+            Some(0..=10) => "short",
+            Some(_) => "",
+            None => "still",
+        });
+        self.round.text(&match contest.round {
+            0 => String::new(),
+            round => format!("round {round} of {}", contest.rounds),
+        });
+    }
+
+    /// After a round and after the match: who won, and what everyone has.
+    fn results(&mut self, contest: &Contest, by: &Onlooker, left: u32) {
+        let is_over = matches!(contest.stage, Stage::Pause | Stage::Results);
+        self.over.visible(is_over);
+        if !is_over {
+            return;
+        }
+        let last = contest.stage == Stage::Results;
+        let (title, tone) = verdict(contest, by.side);
+        self.over_title.text(title);
+        self.over.class(&format!("{tone}{}", if last { " last" } else { "" }));
+        self.over_text.text(&told(contest));
+        let next = if last { "next match" } else { "next round" };
+        self.over_next.text(&if left > 0 { format!("{next} in {left} s") } else { next.to_owned() });
+        let lines: Vec<String> =
+            by.board.iter().map(|line| format!("{}\t{}", (by.name_of)(line.player), line.score)).collect();
+        let text = if last { lines.join("\n") } else { String::new() };
+        if text == self.table_text {
+            return;
+        }
+        self.table_text = text;
+        self.table.set_text_content(None);
+        for line in by.board.iter().filter(|_| last) {
+            let own = if Some(line.player) == by.player { "own" } else { "" };
+            let side = side_class((by.side_of)(line.player));
+            let Some(item) = make(&self.document, "li", &format!("{side} {own}"), "") else { return };
+            for part in [(by.name_of)(line.player), &line.score.to_string()] {
+                if let Some(part) = make(&self.document, "span", "", part) {
+                    let _ = item.append_child(&part);
+                }
+            }
+            let _ = self.table.append_child(&item);
+        }
+    }
+}
+
+/// The class of what belongs to a side.
+#[must_use]
+pub fn side_class(side: Option<u8>) -> &'static str {
+    match side {
+        Some(0) => "first",
+        Some(_) => "second",
+        None => "",
+    }
+}
+
+/// Whole seconds, the last one begun counting.
+fn seconds_between(from: Tick, to: Tick) -> u32 {
+    to.since(from.min(to)).div_ceil(TICK_HZ)
+}
+
+fn clock(seconds: u32) -> String {
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// What there is to know besides the score.
+fn note(contest: &Contest, own: Option<u8>) -> String {
+    let name = |side: u8| contest.sides.get(usize::from(side)).map_or("", |side: &Side| side.name.as_str());
+    match contest.stage {
+        Stage::Waiting => "waiting for an opponent".to_owned(),
+        Stage::Countdown if contest.mode == Mode::Teams => match own {
+            Some(own) => format!("you fight for {}: hold the ring, sink the others", name(own)),
+            None => String::new(),
+        },
+        Stage::Countdown => format!("best of {}: the first to sink loses the round", contest.rounds),
+        Stage::Playing => match &contest.zone {
+            Some(zone) if zone.contested => "the ring is contested".to_owned(),
+            Some(zone) => match zone.holder {
+                Some(holder) if Some(holder) == own => "your ring".to_owned(),
+                Some(holder) => format!("{} holds the ring", name(holder)),
+                None => "nobody holds the ring".to_owned(),
+            },
+            None => String::new(),
+        },
+        Stage::Open | Stage::Pause | Stage::Results => String::new(),
+    }
+}
+
+/// The large word in the middle of the picture, and its class: a number before a round, a word as it begins.
+fn count(contest: &Contest, tick: Tick) -> (String, &'static str) {
+    match (contest.stage, contest.ends) {
+        // A client is ahead of what it was told: its round begins before it hears so.
+        (Stage::Countdown, Some(ends)) if tick < ends => {
+            // Another class for every number, so that each of them comes anew.
+            let left = seconds_between(tick, ends);
+            (left.to_string(), if left.is_multiple_of(2) { "on even" } else { "on odd" })
+        }
+        (Stage::Countdown, Some(_)) => ("fight".to_owned(), "on go"),
+        (Stage::Playing, Some(ends)) if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(contest.mode) => {
+            ("fight".to_owned(), "on go")
+        }
+        (Stage::Open | Stage::Waiting | Stage::Countdown | Stage::Playing | Stage::Pause | Stage::Results, _) => {
+            (String::new(), "")
+        }
+    }
+}
+
+/// What the end of a round or a match is to who looks on, and the class of that.
+fn verdict(contest: &Contest, own: Option<u8>) -> (&'static str, &'static str) {
+    let last = contest.stage == Stage::Results;
+    match (contest.winner, own) {
+        (None, _) => (if last { "draw" } else { "round drawn" }, "drawn"),
+        (Some(winner), Some(own)) if winner == own => (if last { "victory" } else { "round won" }, "won"),
+        (Some(_), Some(_)) => (if last { "defeat" } else { "round lost" }, "lost"),
+        (Some(_), None) => (if last { "match over" } else { "round over" }, "drawn"),
+    }
+}
+
+/// Who won, as a sentence.
+fn told(contest: &Contest) -> String {
+    let [first, second] = contest.sides.as_slice() else { return String::new() };
+    let what = if contest.stage == Stage::Results { "the match" } else { "the round" };
+    let rounds = format!("{} : {}", first.rounds, second.rounds);
+    match contest.winner.and_then(|winner| contest.sides.get(usize::from(winner))) {
+        Some(winner) => format!("{} wins {what} · {rounds}", winner.name),
+        None => format!("nobody wins {what} · {rounds}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contest(stage: Stage, ends: u32) -> Contest {
+        let side = |name: &str, rounds| Side { name: name.to_owned(), score: 0, goal: 1, rounds, players: 1 };
+        Contest {
+            mode: Mode::Duel,
+            stage,
+            round: 2,
+            rounds: 5,
+            tick: Tick(1000),
+            ends: Some(Tick(ends)),
+            sides: vec![side("Ann", 1), side("Bob", 2)],
+            winner: Some(1),
+            zone: None,
+        }
+    }
+
+    #[test]
+    fn a_countdown_counts_whole_seconds_and_ends_with_a_word() {
+        let before = contest(Stage::Countdown, 1180);
+        let at = |tick| count(&before, Tick(tick)).0;
+        assert_eq!([at(1000), at(1059), at(1060), at(1179), at(1180)], ["3", "3", "2", "1", "fight"]);
+        assert_eq!(count(&contest(Stage::Playing, 1010), Tick(1005)).0, "", "in the middle of a round");
+    }
+
+    #[test]
+    fn who_won_is_a_victory_for_some_and_a_defeat_for_others() {
+        let over = contest(Stage::Results, 2000);
+        assert_eq!(verdict(&over, Some(1)).0, "victory");
+        assert_eq!(verdict(&over, Some(0)).0, "defeat");
+        assert_eq!(told(&over), "Bob wins the match · 1 : 2");
+        let drawn = Contest { winner: None, ..contest(Stage::Pause, 2000) };
+        assert_eq!(
+            (verdict(&drawn, Some(0)).0, told(&drawn).as_str()),
+            ("round drawn", "nobody wins the round · 1 : 2")
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! The server's own bots: they fill public rooms and make way for people.
+//!
+//! Each is a whole client with a session of its own; only the socket between the two is missing. What it sees and does comes and goes
+//! as the bytes of the wire, so that it can do nothing that a client elsewhere could not. To the rooms all of them are one more shard.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`fill`] | PURE. How many bots a room wants |
+//! | `resident` | one bot: session and client, back to back |
+
+pub mod fill;
+mod resident;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use broadside_shared::arena::Arena;
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::time::{MonoTime, tick_us};
+use slab::Slab;
+
+use crate::App;
+use crate::driver::{PeerRef, RoomHandle};
+use crate::net::shard::{Inbox, ShardMail, Watch};
+use crate::room::flow::{Decision, Socket};
+use crate::room::outgoing::Outgoing;
+use fill::Crowd;
+use resident::Resident;
+
+/// Time between two looks at the rooms, in microseconds.
+const LOOK_EVERY_US: u64 = 250_000;
+/// Time between two looks at what is due; a bot's hand is no faster.
+const REST: Duration = Duration::from_millis(8);
+/// Bots that come into one room at one look.
+const COME_AT_ONCE: usize = 4;
+
+/// A room with bots in it.
+struct Hall {
+    room: Arc<RoomHandle<Arena>>,
+    outgoing: Option<Outgoing>,
+    /// Keys of the bots here, those in line among them.
+    residents: Vec<usize>,
+    seats: BTreeMap<PlayerId, usize>,
+    /// How many people were here, and since when.
+    people: (u32, MonoTime),
+    fresh: bool,
+}
+
+/// All bots of a server.
+struct Residents {
+    app: Arc<App<Arena>>,
+    /// Our number among the shards.
+    index: usize,
+    halls: BTreeMap<RoomId, Hall>,
+    residents: Slab<Resident>,
+    serial: u64,
+    frame: Vec<u8>,
+    look_at: MonoTime,
+}
+
+/// Starts the thread of the bots.
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("residents".to_owned()).spawn(move || {
+        let inbox_of = Arc::clone(&app);
+        let mut residents = Residents {
+            app,
+            index,
+            halls: BTreeMap::new(),
+            residents: Slab::new(),
+            serial: 0,
+            frame: Vec::new(),
+            look_at: MonoTime(0),
+        };
+        let inbox: &Inbox<Arena> = &inbox_of.grounds.shards[index];
+        inbox.wait_as(watch, REST, |mails| residents.turn(mails));
+    })
+}
+
+impl Residents {
+    /// Takes what came, lets everyone who is due think, and looks after the rooms. False when the server ends.
+    fn turn(&mut self, mails: &mut Vec<ShardMail<Arena>>) -> bool {
+        for mail in mails.drain(..) {
+            if matches!(mail, ShardMail::End) {
+                return false;
+            }
+            self.take(mail);
+        }
+        let now = self.app.clock.now();
+        self.tell(now);
+        if now >= self.look_at {
+            self.look_at = now.plus_us(LOOK_EVERY_US);
+            self.look_after_rooms(now);
+        }
+        for (_, resident) in &mut self.residents {
+            resident.play(now, &self.app);
+        }
+        true
+    }
+
+    fn take(&mut self, mail: ShardMail<Arena>) {
+        match mail {
+            ShardMail::Opened(room, notes) => {
+                if let Some(hall) = self.halls.get_mut(&room) {
+                    let mut outgoing = Outgoing::new::<Arena>(hall.room.config.capacity);
+                    outgoing.note(&notes);
+                    hall.outgoing = Some(outgoing);
+                }
+            }
+            ShardMail::Seated(peer, room, seated) => {
+                let resident = self.residents.get_mut(peer.key).filter(|resident| resident.me == peer);
+                match (resident, self.halls.get_mut(&room)) {
+                    (Some(resident), Some(hall)) => {
+                        if let Some(outgoing) = &mut hall.outgoing {
+                            outgoing.reset(seated.player);
+                        }
+                        hall.seats.insert(seated.player, peer.key);
+                        resident.handle_seated(seated);
+                    }
+                    (_, hall) => {
+                        // It went away while it stood in line.
+                        let _ = hall.map(|hall| hall.room.send(crate::driver::Mail::Leave(seated)));
+                    }
+                }
+            }
+            ShardMail::Notes(room, notes) => {
+                if let Some(outgoing) = self.halls.get_mut(&room).and_then(|hall| hall.outgoing.as_mut()) {
+                    outgoing.note(&notes);
+                }
+            }
+            ShardMail::Tick(room, output) => {
+                if let Some(hall) = self.halls.get_mut(&room) {
+                    hall.room.figures.taken(self.index);
+                    if let Some(outgoing) = &mut hall.outgoing {
+                        outgoing.push(output);
+                        hall.fresh = true;
+                    }
+                }
+            }
+            ShardMail::Unseated(room, player) => {
+                if let Some(hall) = self.halls.get_mut(&room) {
+                    hall.seats.remove(&player);
+                }
+            }
+            ShardMail::Emptied(room) => {
+                if let Some(hall) = self.halls.get_mut(&room) {
+                    hall.outgoing = None;
+                }
+            }
+            ShardMail::Refused(peer, _) => self.dismiss(peer.key),
+            ShardMail::Failed(room) | ShardMail::Ended(room) => {
+                if let Some(hall) = self.halls.remove(&room) {
+                    hall.residents.iter().for_each(|key| self.forget(*key));
+                }
+            }
+            // Bots stand in line without being told, do not chat, and are on no socket.
+            ShardMail::Waiting(..)
+            | ShardMail::Published(_)
+            | ShardMail::Letter(..)
+            | ShardMail::Connected(_)
+            | ShardMail::Moved(_)
+            | ShardMail::End => {}
+        }
+    }
+
+    /// Tells the bots of the newest tick of their rooms.
+    fn tell(&mut self, now: MonoTime) {
+        for hall in self.halls.values_mut() {
+            if !std::mem::take(&mut hall.fresh) {
+                continue;
+            }
+            let Some(outgoing) = &mut hall.outgoing else { continue };
+            let interval_us = tick_us(Arena::TICK_HZ, hall.room.config.snapshot_every);
+            let Some((tick, level, count)) = outgoing.newest().map(|o| (o.tick, o.level, o.due.len())) else {
+                continue;
+            };
+            for at in 0..count {
+                let Some(player) = outgoing.newest().map(|output| output.due[at].player) else { break };
+                let Some(resident) = hall.seats.get(&player).and_then(|key| self.residents.get_mut(*key)) else {
+                    continue;
+                };
+                if let Decision::Write(thinning) = resident.flow.decide(interval_us, Socket::Free, level) {
+                    self.frame.clear();
+                    outgoing.frame(at, resident.flow.level(level), thinning, &mut self.frame);
+                    resident.flow.wrote(tick, now);
+                    resident.hear(now, &self.frame);
+                }
+            }
+        }
+    }
+
+    /// Bots come where they are wanted, and go where they are not.
+    fn look_after_rooms(&mut self, now: MonoTime) {
+        let fill = u32::from(self.app.config.bots);
+        for room in self.app.directory.all().into_iter().filter(|room| room.code.is_none()) {
+            let figures = &room.figures;
+            let bots = self.halls.get(&room.id).map_or(0, |hall| hall.residents.len()) as u32;
+            let seated = self.halls.get(&room.id).map_or(0, |hall| hall.seats.len()) as u32;
+            figures.bots.store(seated as u16, Ordering::Relaxed);
+            let in_line = figures.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
+            let people = u32::from(figures.players.load(Ordering::Relaxed)).saturating_sub(seated);
+            if bots == 0 && people + u32::from(figures.watching.load(Ordering::Relaxed)) == 0 {
+                continue;
+            }
+            let hall = self.halls.entry(room.id).or_insert_with(|| Hall::new(&room, now));
+            if hall.people.0 != people {
+                hall.people = (people, now);
+            }
+            let crowd = Crowd {
+                mode: room.config.mode,
+                people,
+                watching: figures.watching.load(Ordering::Relaxed).into(),
+                coming: in_line + u32::from(figures.reserved.load(Ordering::Relaxed)),
+                capacity: room.config.capacity.into(),
+                steady_us: now.us_since(hall.people.1),
+            };
+            let wanted = fill::wanted(crowd, fill) as usize;
+            for _ in hall.residents.len()..wanted.min(hall.residents.len() + COME_AT_ONCE) {
+                self.invite(&room, now);
+            }
+            let surplus = self.halls[&room.id].residents.iter().skip(wanted).copied().collect::<Vec<_>>();
+            surplus.into_iter().for_each(|key| self.dismiss(key));
+        }
+        self.halls.retain(|_, hall| !hall.residents.is_empty() || !hall.room.is_over());
+    }
+
+    fn invite(&mut self, room: &Arc<RoomHandle<Arena>>, now: MonoTime) {
+        self.serial += 1;
+        let entry = self.residents.vacant_entry();
+        let me = PeerRef { shard: self.index, key: entry.key(), serial: self.serial };
+        let resident = Resident::new(me, room, now, &self.app);
+        if let Some(hall) = self.halls.get_mut(&room.id) {
+            hall.residents.push(entry.key());
+            entry.insert(resident);
+        }
+    }
+
+    /// A bot goes.
+    fn dismiss(&mut self, key: usize) {
+        let Some(room) = self.residents.get(key).map(|resident| resident.room.id) else { return };
+        if let Some(hall) = self.halls.get_mut(&room) {
+            hall.residents.retain(|resident| *resident != key);
+        }
+        self.forget(key);
+    }
+
+    fn forget(&mut self, key: usize) {
+        if let Some(resident) = self.residents.try_remove(key) {
+            resident.leave(&self.app);
+        }
+    }
+}
+
+impl Hall {
+    fn new(room: &Arc<RoomHandle<Arena>>, now: MonoTime) -> Hall {
+        Hall {
+            room: Arc::clone(room),
+            outgoing: None,
+            residents: Vec::new(),
+            seats: BTreeMap::new(),
+            people: (0, now),
+            fresh: false,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One bot: a client and its session, back to back.
+
+use std::sync::Arc;
+
+use broadside_shared::arena::Arena;
+use broadside_shared::arena::brain::player::BrainPlayer;
+use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::protocol::message::{Outcome, Refusal};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::time::MonoTime;
+
+use crate::App;
+use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated, Way};
+use crate::room::flow::Flow;
+use crate::session::{Session, SessionOutput};
+
+/// What bots are called; a number is put behind a name that is taken.
+const NAMES: [&str; 24] = [
+    "Marlin", "Osprey", "Kestrel", "Petrel", "Corsair", "Dorado", "Halyard", "Bowsprit", "Capstan", "Fathom", "Galley",
+    "Gannet", "Grapnel", "Jib", "Lugger", "Mizzen", "Narwhal", "Orca", "Pelican", "Sextant", "Tern", "Trawler",
+    "Wherry", "Zephyr",
+];
+
+/// A bot.
+pub(super) struct Resident {
+    pub(super) me: PeerRef,
+    pub(super) room: Arc<RoomHandle<Arena>>,
+    pub(super) flow: Flow,
+    session: Session<Arena>,
+    session_id: u64,
+    client: Client<Arena>,
+    mind: BrainPlayer,
+    seated: Option<Seated>,
+    mails: Vec<Mail<Arena>>,
+}
+
+impl Resident {
+    pub(super) fn new(me: PeerRef, room: &Arc<RoomHandle<Arena>>, now: MonoTime, app: &App<Arena>) -> Self {
+        let name = Name::new(&format!("bot {}", NAMES[fastrand::usize(..NAMES.len())])).expect("short and visible");
+        let mut client = Client::new(ClientConfig {
+            name,
+            agent: "resident".to_owned(),
+            room: Some(RoomChoice::Room(room.id)),
+            role: Role::Play,
+            detail: Detail::Replica,
+        });
+        client.handle_open(now);
+        let mut resident = Resident {
+            me,
+            room: Arc::clone(room),
+            flow: Flow::default(),
+            session: Session::new(now),
+            session_id: 0,
+            client,
+            mind: BrainPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2),
+            seated: None,
+            mails: Vec::new(),
+        };
+        resident.exchange(now, app);
+        resident
+    }
+
+    /// The room gave it a seat.
+    pub(super) fn handle_seated(&mut self, seated: Seated) {
+        self.seated = Some(seated);
+        self.session.handle_seated(&self.room.joined(seated));
+    }
+
+    /// A frame of the server's comes.
+    pub(super) fn hear(&mut self, now: MonoTime, frame: &[u8]) {
+        if let Err(wrong) = self.client.handle_frame(now, frame) {
+            // Our own bytes: a fault worth a line, and not the end of the server.
+            tracing::error!(%wrong, room = %self.room.id, "a bot does not understand the server");
+        }
+    }
+
+    /// Runs the ticks that are due.
+    pub(super) fn play(&mut self, now: MonoTime, app: &App<Arena>) {
+        let input = self.mind.decide(&self.client);
+        self.client.advance(now, &input);
+        while self.client.poll_event().is_some() {}
+        self.exchange(now, app);
+        if !self.mails.is_empty() {
+            self.room.send_all(&mut self.mails);
+        }
+    }
+
+    /// It goes: its seat is free.
+    pub(super) fn leave(self, app: &App<Arena>) {
+        let mail = self.seated.map_or(Mail::Gone(self.me), Mail::Leave);
+        // A room that is over has no seat to free.
+        let _ = self.room.send(mail);
+        app.sessions.detach(self.session_id, self.me);
+    }
+
+    /// Carries frames between client and session until both are silent.
+    fn exchange(&mut self, now: MonoTime, app: &App<Arena>) {
+        loop {
+            if let Some(frame) = self.client.poll_frame() {
+                self.session.handle_frame(now, &frame);
+            } else if let Some(output) = self.session.poll_output() {
+                self.follow(output, now, app);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn follow(&mut self, output: SessionOutput<broadside_shared::arena::ArenaInput>, now: MonoTime, app: &App<Arena>) {
+        match output {
+            SessionOutput::Send(frame) => self.hear(now, &frame),
+            SessionOutput::Ping => self.session.handle_alive(now),
+            SessionOutput::Hello(_) => {
+                let token = app.sessions.open(self.me);
+                self.session_id = token.session;
+                self.session.handle_welcome(token, None);
+            }
+            SessionOutput::Join(name, _, role) => {
+                let name = app.sessions.call(self.session_id, &name);
+                self.mails.push(Mail::Join(Asking { name, role, by: Way::Public, peer: self.me }));
+            }
+            SessionOutput::Request(id, _) => {
+                self.session.handle_outcome(id, Outcome::Refused(Refusal::NotAllowed));
+            }
+            SessionOutput::Input(packet) => {
+                self.flow.handle_ack(packet.acked, now);
+                if let Some(seated) = self.seated {
+                    self.mails.push(Mail::Input(seated, packet, now));
+                }
+            }
+            // It only closes on nonsense, and a bot talks none.
+            SessionOutput::Close(code) => tracing::error!(code = code.code(), "a bot was refused"),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The server's own bots: they come when somebody is there, and make way.
+
+use broadside_shared::client::ClientEvent;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+
+use crate::scene::{Puppet, Server};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_come_when_somebody_plays_make_way_for_people_and_go_with_the_last() {
+    let server = Server::start_with(|config| (config.bots, config.capacity, config.grace) = (3, 3, 0)).await;
+    let mut people = Vec::new();
+    // From the second on the room is full of bots: whoever comes is seated all the same.
+    for (name, bots) in [("Ann", 2), ("Bob", 1), ("Cid", 0)] {
+        let mut puppet = Puppet::join(&server, name, RoomChoice::Quick, Role::Play).await;
+        puppet.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+        server.until("bots", |there| there == bots).await;
+        server.until("players", |players| players == 3).await;
+        people.push(puppet);
+    }
+    people.truncate(1);
+    server.until("bots", |bots| bots == 2).await;
+    drop(people);
+    server.until("players", |players| players == 0).await;
+    server.until("bots", |bots| bots == 0).await;
+    server.end().await;
+}

@@ -1,0 +1,36 @@
+//! A brain at a client: looks at what the client has, and says what its inputs are.
+
+use super::{Brain, Seen};
+use crate::arena::Arena;
+use crate::arena::input::ArenaInput;
+use crate::arena::sight::Scene;
+use crate::client::Client;
+use crate::time::Tick;
+
+/// A brain that plays through a client.
+#[derive(Debug)]
+pub struct BrainPlayer {
+    brain: Brain,
+    scene: Scene,
+    seen: Option<Tick>,
+}
+
+impl BrainPlayer {
+    /// A brain of a skill from 0 to 1; equal seeds make equal characters.
+    #[must_use]
+    pub fn new(seed: u64, skill: f32) -> Self {
+        BrainPlayer { brain: Brain::new(seed, skill), scene: Scene::default(), seen: None }
+    }
+
+    /// The input for the client's next ticks.
+    pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
+        let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
+        if self.seen != Some(snapshot) {
+            self.seen = Some(snapshot);
+            self.scene.fill(client.replica().records());
+            self.scene.zone = client.contest().and_then(|contest| contest.zone);
+        }
+        let ships_at = f64::from(snapshot.0);
+        self.brain.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })
+    }
+}
