@@ -6,7 +6,7 @@ import { greeted, seated, startServer, until } from './scene.js';
 
 const timeout = 20_000;
 let server;
-before(async () => (server = await startServer()));
+before(async () => (server = await startServer('--bots', '0')));
 after(() => server.end());
 
 test('chat goes both ways, in the lobby and in a room', { timeout }, async () => {
