@@ -90,6 +90,11 @@ impl App {
     /// Leaves the room, the line, or the wait for a connection, and goes back to the title. The socket stays.
     pub(super) fn leave(&mut self) {
         self.speaker.click(Sound::Click);
+        if matches!(self.state, State::Refused { .. }) {
+            // Another tab has the seat, or the server does not want us: from here on we are somebody new.
+            self.former = None;
+            browser::remember_in_tab(TOKEN_KEY, None);
+        }
         self.to_lobby();
         if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
             client.exit(browser::now());

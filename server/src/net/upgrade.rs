@@ -133,9 +133,8 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
 /// Whether this is 16 bytes in base64: 22 letters, of which the last has but two bits to say, and the padding.
 fn is_key(key: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    key.strip_suffix(b"==").is_some_and(|letters| {
-        letters.len() == 22 && letters.iter().all(is_letter) && b"AQgw".contains(&letters[21])
-    })
+    key.strip_suffix(b"==")
+        .is_some_and(|letters| letters.len() == 22 && letters.iter().all(is_letter) && b"AQgw".contains(&letters[21]))
 }
 
 /// Whether a comma-separated header holds a token, whatever the case.
