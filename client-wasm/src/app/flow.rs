@@ -95,7 +95,7 @@ impl App {
             self.former = None;
             browser::remember_in_tab(TOKEN_KEY, None);
         }
-        self.to_lobby();
+        self.return_to_title();
         if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
             client.exit(browser::now());
         }
@@ -105,7 +105,7 @@ impl App {
         }
     }
 
-    fn to_lobby(&mut self) {
+    fn return_to_title(&mut self) {
         (self.wish, self.asked) = (None, None);
         browser::remember_in_tab(WISH_KEY, None);
         browser::set_path("/");
@@ -160,7 +160,7 @@ impl App {
                 self.end(ending);
             } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {
                 // The server put us out: the room is over.
-                self.to_lobby();
+                self.return_to_title();
                 self.screens.note("That battle is over. There are others.", false);
             } else if seated && matches!(self.state, State::Connecting { .. }) {
                 self.enter(State::Playing);
@@ -236,7 +236,7 @@ impl App {
             Remedy::Wait => self.wait(why),
             Remedy::Lobby => {
                 self.former = None;
-                self.to_lobby();
+                self.return_to_title();
                 self.screens.note(&why, true);
                 self.wait(String::new());
             }
