@@ -137,7 +137,7 @@ struct Bench {
 
 impl Bench {
     fn new(players: u16) -> Bench {
-        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Arena };
+        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Open };
         let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
         let mut outgoing = Outgoing::new::<Arena>(players);
         for player in 0..players {

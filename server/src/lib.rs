@@ -163,7 +163,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     let (ending, ending_seen) = watch::channel(false);
-    let (app, threads) = open(config, ending_seen)?;
+    let Opened { app, threads } = open(config, ending_seen)?;
     tokio::spawn(look_around(Arc::clone(&app)));
     let secure = tls.is_some();
     let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
@@ -180,8 +180,14 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     Ok(Running { address, redirect, secure, ending, served, threads, app })
 }
 
+/// What there is behind the listener.
+struct Opened {
+    app: Arc<App<Arena>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
 /// Opens what there is behind the listener: the threads of rooms and shards, and the first rooms.
-fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<(Arc<App<Arena>>, Vec<JoinHandle<()>>)> {
+fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -209,7 +215,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<(Arc<Ap
         snapshot_every: config.snapshot_every,
         capacity: config.capacity,
         seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
-        mode: Mode::Arena,
+        mode: Mode::Open,
     };
     let app = Arc::new(App {
         directory: Directory::new(grounds.clone(), common, config.max_rooms),
@@ -232,7 +238,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<(Arc<Ap
     for index in 1..=app.config.rooms {
         app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
     }
-    Ok((app, threads))
+    Ok(Opened { app, threads })
 }
 
 /// Listens on a port that a flag has named.
