@@ -11,16 +11,29 @@ class Side {
     this.root = by(`#${id}`);
     this.root.append(by("#gauges").content.cloneNode(true));
     by(".asked-what", this.root).textContent = askedWhat;
-    Object.assign(this, { asked: 0, bytes: 0, opened: 0, at: null, past: [], rows: new Map() });
+    Object.assign(this, { asked: 0, bytes: 0, opened: 0, at: null, late: null, past: [], rows: new Map() });
     this.tint = getComputedStyle(this.root).getPropertyValue("--tint");
   }
 
-  /// Milliseconds since the server took the value that is shown.
-  age() {
-    return this.at === null ? null : (line?.wire?.age_ms(this.at) ?? null);
+  /// Milliseconds for which there has been a newer value than the one that is shown; 0 while there is none.
+  behind() {
+    const newer = changes.find((at) => at > this.at);
+    return newer === undefined ? 0 : Math.max(0, ageOf(newer) ?? 0);
   }
 
-  leaders(leaders) {
+  /// Takes the leaderboard as it was at a moment of the server's clock.
+  leaders(leaders, at) {
+    if (at > (this.at ?? -1)) {
+      // What was there before this page was is no news.
+      if (this.at !== null) {
+        this.late = Math.max(0, ageOf(at) ?? 0);
+        this.past.push([performance.now(), this.late, this.bytes]);
+      }
+      this.at = at;
+      if (!changes.includes(at)) changes.push(at);
+      changes.sort((a, b) => a - b);
+      while (changes.length > 100) changes.shift();
+    }
     this.list(".leaders", leaders.slice(0, LEADERS).map(({ name, score }) => [name, score]));
   }
 
@@ -46,13 +59,14 @@ class Side {
 
   /// Shows the figures, and takes them into the charts.
   show(now) {
-    const age = this.age();
-    by(".age b", this.root).textContent = age === null ? "–" : age < 995 ? `${Math.max(0, age).toFixed(0)} ms` : `${(age / 1000).toFixed(1)} s`;
-    by(".bar i", this.root).style.transform = `scaleX(${Math.min(1, Math.max(0, age ?? 0) / scale.age)})`;
+    const behind = this.behind();
+    by(".age b", this.root).textContent = this.late === null ? "–" : time(this.late);
+    by(".bar i", this.root).style.transform = `scaleX(${Math.min(1, Math.max(behind, this.late ?? 0) / scale.age)})`;
+    by(".since", this.root).textContent = this.at === null ? "" : `it changed ${time(ageOf(this.at) ?? 0)} ago`;
     by(".asked", this.root).textContent = this.asked.toLocaleString("en");
     by(".bytes", this.root).textContent = this.bytes.toLocaleString("en");
     by(".opened", this.root).textContent = this.opened;
-    if (age !== null) this.past.push([now, Math.max(0, age), this.bytes]);
+    if (this.at !== null) this.past.push([now, behind, this.bytes]);
     while (this.past.length && now - this.past[0][0] > SECONDS * 1000) this.past.shift();
   }
 
@@ -76,6 +90,10 @@ class Side {
 }
 
 const scale = { age: 1000, bytes: 1000 };
+/// When the value changed lately, by the server's clock: whichever view heard of it first.
+const changes = [];
+const ageOf = (at) => line?.wire?.age_ms(at) ?? null;
+const time = (ms) => (ms < 995 ? `${Math.max(0, ms).toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
 const poll = new Side("poll", "requests made");
 const push = new Side("push", "messages, both ways");
 let line = null;
@@ -110,8 +128,7 @@ async function pollOnce() {
   asking = true;
   try {
     const board = await ask("/api/leaderboard");
-    poll.leaders(board.leaders);
-    poll.at = board.at_us;
+    poll.leaders(board.leaders, board.at_us);
     if (room !== null) poll.match((await ask(`/api/rooms/${room}`)).match);
   } catch {
     by("#every-text").textContent = "no answer";
@@ -135,8 +152,19 @@ by("#ask").addEventListener("click", pollOnce);
 async function chooseRoom() {
   const rooms = await (await fetch("/api/rooms")).json();
   const best = rooms.find((r) => r.match?.sides?.length) ?? rooms[0];
-  room = best?.id ?? null;
-  for (const name of document.querySelectorAll(".match-name")) name.textContent = best ? `match of ${best.name}` : "no room";
+  if (!best?.match) setTimeout(() => chooseRoom().catch(() => {}), 5000);
+  if (!best || best.id === room) return;
+  room = best.id;
+  for (const name of document.querySelectorAll(".match-name")) name.textContent = `match of ${best.name}`;
+  for (const side of [poll, push]) side.match(best.match && null);
+  hearRoom();
+}
+
+/// Subscribes to the match of the chosen room.
+function hearRoom() {
+  if (room === null || !line?.wire?.welcomed()) return;
+  line.wire.subscribe(`room/${room}/match`, true);
+  line.flush();
 }
 
 function heard({ up, wire, told }) {
@@ -146,8 +174,7 @@ function heard({ up, wire, told }) {
   if (Handshake) handshake(Handshake);
   if (!Published) return;
   if (Published.item.Leaders) {
-    push.leaders(Published.item.Leaders);
-    push.at = Published.at;
+    push.leaders(Published.item.Leaders, Published.at);
   }
   if (Published.item.Match) push.match(Published.item.Match);
 }
@@ -166,8 +193,8 @@ function subscribe(text, ready) {
   if (!ready) return;
   line.wire.handshake();
   line.wire.subscribe("leaderboard", true);
-  if (room !== null) line.wire.subscribe(`room/${room}/match`, true);
   line.flush();
+  hearRoom();
 }
 
 // ---- both ----
@@ -186,16 +213,16 @@ function show() {
   if (poll.past.length > 20 && push.past.length > 20) {
     const rate = (side) => (side.past.at(-1)[2] - side.past[0][2]) / ((side.past.at(-1)[0] - side.past[0][0]) / 1000);
     by("#verdict").replaceChildren(
-      "Asking: ", make("i", "", `${mean(poll).toFixed(0)} ms old, ${rate(poll).toFixed(0)} bytes/s`),
-      ". Being told: ", make("b", "", `${mean(push).toFixed(0)} ms old, ${rate(push).toFixed(0)} bytes/s`), ".");
+      "Asking: ", make("i", "", `${mean(poll).toFixed(0)} ms behind on average, ${rate(poll).toFixed(0)} bytes/s`),
+      ". Being told: ", make("b", "", `${mean(push).toFixed(0)} ms behind, ${rate(push).toFixed(0)} bytes/s`), ".");
   }
 }
 
 /// What the page believes, for tests.
 window.broadside.state = () => ({
   phase: "compare",
-  poll: { asked: poll.asked, bytes: poll.bytes, age: poll.age(), opened: poll.opened, leaders: poll.rows.get(".leaders")?.length ?? 0 },
-  push: { asked: push.asked, bytes: push.bytes, age: push.age(), opened: push.opened, leaders: push.rows.get(".leaders")?.length ?? 0 },
+  poll: { asked: poll.asked, bytes: poll.bytes, late: poll.late, opened: poll.opened, leaders: poll.rows.get(".leaders")?.length ?? 0 },
+  push: { asked: push.asked, bytes: push.bytes, late: push.late, opened: push.opened, leaders: push.rows.get(".leaders")?.length ?? 0 },
 });
 
 await chooseRoom().catch(() => {});

@@ -137,9 +137,9 @@ struct Bench {
 
 impl Bench {
     fn new(players: u16) -> Bench {
-        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Arena };
+        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Open };
         let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-        let mut outgoing = Outgoing::new::<Arena>();
+        let mut outgoing = Outgoing::new::<Arena>(players);
         for player in 0..players {
             let name = Name::new(&format!("cost {player}")).expect("short and visible");
             room.join(name).expect("the room has a seat for each");

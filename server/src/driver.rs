@@ -334,7 +334,7 @@ impl<G: Game> Driver<G> {
 
     /// What a tick says to those who are not in the room.
     fn publish(&mut self, output: &RoomOutput) {
-        for deed in self.room.take_deeds() {
+        for deed in self.room.deeds() {
             self.grounds.publish(Topic::RoomFeed(self.id), None, deed);
         }
         for note in &output.notes {

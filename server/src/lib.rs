@@ -32,6 +32,7 @@ pub mod session;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -113,7 +114,7 @@ pub struct Running {
     secure: bool,
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     app: Arc<App<Arena>>,
 }
 
@@ -162,6 +163,31 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     let (ending, ending_seen) = watch::channel(false);
+    let Opened { app, threads } = open(config, ending_seen)?;
+    tokio::spawn(look_around(Arc::clone(&app)));
+    let secure = tls.is_some();
+    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
+    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
+    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
+    if let Some((listener, from)) = in_the_clear {
+        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        tracing::info!(address = %from, "sending everyone to https");
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
+        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
+    }
+    Ok(Running { address, redirect, secure, ending, served, threads, app })
+}
+
+/// What there is behind the listener.
+struct Opened {
+    app: Arc<App<Arena>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Opens what there is behind the listener: the threads of rooms and shards, and the first rooms.
+fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -189,7 +215,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         snapshot_every: config.snapshot_every,
         capacity: config.capacity,
         seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
-        mode: Mode::Arena,
+        mode: Mode::Open,
     };
     let app = Arc::new(App {
         directory: Directory::new(grounds.clone(), common, config.max_rooms),
@@ -202,7 +228,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         socket_shards: count,
-        ending: ending_seen,
+        ending,
         connections: AtomicUsize::new(0),
     });
     for (index, watch) in watches.into_iter().enumerate() {
@@ -212,20 +238,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     for index in 1..=app.config.rooms {
         app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
     }
-    tokio::spawn(look_around(Arc::clone(&app)));
-    let secure = tls.is_some();
-    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
-    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
-    let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
-    if let Some((listener, from)) = in_the_clear {
-        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
-        tracing::info!(address = %from, "sending everyone to https");
-    }
-    if let Some(certificate) = certificate {
-        tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
-        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
-    }
-    Ok(Running { address, redirect, secure, ending, served, threads, app })
+    Ok(Opened { app, threads })
 }
 
 /// Listens on a port that a flag has named.

@@ -60,9 +60,9 @@ fn input(player: u16, tick: u32) -> ArenaInput {
 
 #[test]
 fn a_steady_tick_allocates_nothing() {
-    let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Arena };
+    let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Open };
     let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-    let (mut outgoing, mut outputs) = (Outgoing::new::<Arena>(), Outputs::default());
+    let (mut outgoing, mut outputs) = (Outgoing::new::<Arena>(PLAYERS), Outputs::default());
     let mut flows = vec![Flow::default(); usize::from(PLAYERS)];
     for number in 0..PLAYERS {
         let player = room.join(Name::new(&format!("ship {number}")).expect("a fine name")).expect("a free seat");

@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every check there is, cheapest first, ending at the first that fails.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::process::{self, run};
-use crate::workspace::{WASM_TARGET, cargo, target_dir, web_dir};
+use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir, web_dir};
 use crate::{bench, purity, site, tidy, toolchain};
 
 /// What `cargo xtask test` can be told.
@@ -29,6 +30,7 @@ enum Step {
     Docs,
     Unit,
     Counts,
+    Foreign,
     Site,
     Browser,
 }
@@ -60,7 +62,7 @@ impl Step {
 
     fn about(self) -> &'static str {
         match self {
-            Step::Tools => "the wasm target, rustfmt, clippy, Chromium and chromedriver are there",
+            Step::Tools => "the wasm target, rustfmt, clippy, Node, Chromium and chromedriver are there",
             Step::Fmt => "the code is formatted",
             Step::Purity => "pure folders name no clock, thread, socket or hash map",
             Step::Tidy => "no leftovers, no giants, and the map in docs/ matches the tree",
@@ -69,6 +71,7 @@ impl Step {
             Step::Docs => "the documentation builds without a warning",
             Step::Unit => "every test that needs no browser",
             Step::Counts => "no part of the server takes more instructions than it may",
+            Step::Foreign => "a client in JavaScript, written from docs/PROTOCOL.md alone, plays on a real server",
             Step::Site => "the browser client is compiled, and the server can embed it",
             Step::Browser => "headless Chromium plays on a real server",
         }
@@ -88,6 +91,7 @@ impl Step {
             Step::Docs => run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")),
             Step::Unit => run(&mut cargo("test --workspace")),
             Step::Counts => bench::check_counts(),
+            Step::Foreign => foreign(),
             Step::Site => embedded_site(),
             Step::Browser => browser(),
         }
@@ -97,7 +101,22 @@ impl Step {
 fn tools() -> Result<()> {
     toolchain::ensure_wasm_target()?;
     toolchain::ensure_components()?;
+    toolchain::ensure_node()?;
     toolchain::ensure_browser().map(|_| ())
+}
+
+/// Runs the example client's tests. Packages are fetched once, and again when their lock file changes.
+fn foreign() -> Result<()> {
+    let node = toolchain::ensure_node()?;
+    let folder = root().join("examples/javascript");
+    let (lock, fetched) = (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
+    if fetched.metadata().and_then(|made| made.modified()).ok() < Some(lock.metadata()?.modified()?) {
+        run(Command::new(&node.npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    }
+    run(&mut cargo("build --workspace --bins"))?;
+    let tests = ["handshake", "examples", "talk", "play"].map(|name| format!("test/{name}.test.js"));
+    let server = program("debug", "broadside-server");
+    run(Command::new(&node.node).arg("--test").args(tests).current_dir(&folder).env("BROADSIDE_SERVER", server))
 }
 
 /// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.

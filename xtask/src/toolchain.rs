@@ -17,6 +17,14 @@ pub struct Browser {
     pub driver: PathBuf,
 }
 
+/// What runs JavaScript outside a browser.
+pub struct Node {
+    /// Node itself.
+    pub node: PathBuf,
+    /// Its package manager.
+    pub npm: PathBuf,
+}
+
 /// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may have been told to
 /// install nothing by itself.
 pub fn ensure_wasm_target() -> Result<()> {
@@ -60,20 +68,37 @@ fn silent(command: &mut Command) -> bool {
 ///
 /// The variables `CHROMIUM` and `CHROMEDRIVER` name others.
 pub fn ensure_browser() -> Result<Browser> {
-    const PACKAGES: &str = "apt-get install --yes --no-install-recommends chromium chromium-driver";
     if let Some(found) = find_browser() {
         return Ok(found);
     }
-    if find_program("apt-get").is_none() {
-        bail!(
-            "the browser tests need Chromium and chromedriver: install them, or name them in CHROMIUM and CHROMEDRIVER"
-        );
-    }
-    ensure!(may_install(), "the browser tests need Chromium and chromedriver: type `sudo {PACKAGES}`");
-    eprintln!("running `{PACKAGES}`");
-    run(Command::new("apt-get").arg("update"))?;
-    run(Command::new("apt-get").args(PACKAGES.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive"))?;
+    install(
+        "chromium chromium-driver",
+        "the browser tests need Chromium and chromedriver",
+        "install them, or name them in CHROMIUM and CHROMEDRIVER",
+    )?;
     find_browser().context("chromium and chromium-driver were installed, but are not in PATH")
+}
+
+/// Finds Node and npm, or installs Debian's when we may.
+pub fn ensure_node() -> Result<Node> {
+    let find = || Some(Node { node: find_program("node")?, npm: find_program("npm")? });
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    install("nodejs npm", "the tests of the example client need Node 18 or newer, and npm", "install them")?;
+    find().context("nodejs and npm were installed, but are not in PATH")
+}
+
+/// Installs Debian's packages when we may; says what is needed when not.
+fn install(packages: &str, need: &str, otherwise: &str) -> Result<()> {
+    let typed = format!("apt-get install --yes --no-install-recommends {packages}");
+    if find_program("apt-get").is_none() {
+        bail!("{need}: {otherwise}");
+    }
+    ensure!(may_install(), "{need}: type `sudo {typed}`");
+    eprintln!("running `{typed}`");
+    run(Command::new("apt-get").arg("update"))?;
+    run(Command::new("apt-get").args(typed.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn find_browser() -> Option<Browser> {

@@ -49,7 +49,7 @@ impl App {
             "copy" => self.copy_link(),
             "chat" => self.toggle_chat(),
             "channel" => self.chat.switch_channel(),
-            "who" => self.chat.ask_about(what),
+            "who" if self.client().is_some_and(|client| client.name().as_str() != what) => self.chat.ask_about(what),
             "tell" | "report" => {
                 let name = self.chat.take_chosen();
                 self.chat.begin(if verb == "tell" { "w" } else { verb }, &name);
@@ -65,9 +65,11 @@ impl App {
         }
     }
 
-    /// Opens or closes the menu over the game.
+    /// Opens or closes the menu over the game; what is open over that goes first.
     pub(super) fn toggle_pause(&mut self) {
-        if matches!(self.state, State::Playing) {
+        if self.chat.is_open() {
+            self.close_chat();
+        } else if matches!(self.state, State::Playing) {
             let open = !self.screens.paused();
             self.screens.pause(open);
             self.devices.borrow_mut().release();

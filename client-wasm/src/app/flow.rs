@@ -27,6 +27,7 @@ impl App {
     /// Shows the title; goes on into a room if the tab was in one, if the address names one, or if it says so.
     pub(super) fn open_title(&mut self) {
         self.screens.ready();
+        self.name = self.screens.remembered_name();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.enter(State::Menu);
         self.open_net();
@@ -45,7 +46,7 @@ impl App {
             self.screens.note("You are invited to a private battle.", false);
         }
         match self.asked {
-            Some(wish) if self.screens.has_name() => self.go(wish),
+            Some(wish) if self.name.is_some() => self.go(wish),
             Some(_) | None => self.connect(),
         }
     }
@@ -67,16 +68,21 @@ impl App {
         (self.asked, self.wish) = (None, Some(wish));
         browser::remember_in_tab(WISH_KEY, Some(&wish.to_text()));
         browser::set_path(&wish.path());
+        // A name that the server has put a number behind is not asked for again.
+        let renamed = self.name.as_ref() != Some(&name);
         self.name = Some(name.clone());
         self.interrupted = false;
         self.speaker.click(Sound::Click);
         self.enter(State::Connecting { again: false });
-        match &mut self.session {
-            Some(session) => {
-                session.client.rename(browser::now(), name);
-                session.client.switch(browser::now(), wish.room, wish.role);
-                session.flush();
+        let now = browser::now();
+        if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
+            if renamed {
+                client.rename(now, name);
             }
+            client.switch(now, wish.room, wish.role);
+        }
+        match &mut self.session {
+            Some(session) => session.flush(),
             None => self.connect(),
         }
     }
@@ -84,7 +90,12 @@ impl App {
     /// Leaves the room, the line, or the wait for a connection, and goes back to the title. The socket stays.
     pub(super) fn leave(&mut self) {
         self.speaker.click(Sound::Click);
-        self.to_lobby();
+        if matches!(self.state, State::Refused { .. }) {
+            // Another tab has the seat, or the server does not want us: from here on we are somebody new.
+            self.former = None;
+            browser::remember_in_tab(TOKEN_KEY, None);
+        }
+        self.return_to_title();
         if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
             client.exit(browser::now());
         }
@@ -94,7 +105,7 @@ impl App {
         }
     }
 
-    fn to_lobby(&mut self) {
+    fn return_to_title(&mut self) {
         (self.wish, self.asked) = (None, None);
         browser::remember_in_tab(WISH_KEY, None);
         browser::set_path("/");
@@ -141,8 +152,16 @@ impl App {
             if phase != Phase::Greeting {
                 self.backoff.reset();
             }
+            if phase == Phase::Playing && matches!(self.state, State::Menu) {
+                // A seat that was given back to somebody who meanwhile went to the title.
+                session.client.exit(browser::now());
+            }
             if let Some(ending) = ending {
                 self.end(ending);
+            } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {
+                // The server put us out: the room is over.
+                self.return_to_title();
+                self.screens.note("That battle is over. There are others.", false);
             } else if seated && matches!(self.state, State::Connecting { .. }) {
                 self.enter(State::Playing);
             } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {
@@ -196,8 +215,7 @@ impl App {
     }
 
     fn new_client(&self) -> Client<broadside_shared::arena::Arena> {
-        let name = self.name.clone().or_else(|| self.screens.remembered_name());
-        let name = name.unwrap_or_else(|| Name::new(GUEST).expect("a fine name"));
+        let name = self.name.clone().unwrap_or_else(|| Name::new(GUEST).expect("a fine name"));
         let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
         let (room, role) = self.wish.map_or((None, Role::Play), |wish| (Some(wish.room), wish.role));
         let mut client = Client::new(ClientConfig { name, agent, room, role, detail: Detail::View });
@@ -218,7 +236,7 @@ impl App {
             Remedy::Wait => self.wait(why),
             Remedy::Lobby => {
                 self.former = None;
-                self.to_lobby();
+                self.return_to_title();
                 self.screens.note(&why, true);
                 self.wait(String::new());
             }

@@ -150,7 +150,7 @@ impl ContestHud {
             let pips = (side.rounds, contest.rounds / 2 + 1);
             let (have, need) = match contest.mode {
                 Mode::Duel => (u32::from(pips.0), u32::from(pips.1)),
-                Mode::Teams | Mode::Arena => (side.score, side.goal),
+                Mode::Teams | Mode::Open => (side.score, side.goal),
             };
             half.score.text(&have.to_string());
             half.fill.fill(have as f32 / need.max(1) as f32);

@@ -118,16 +118,10 @@ impl Screens {
         Name::new(&self.name.value()).ok()
     }
 
-    /// The name of earlier visits, if there is one.
+    /// The name that was brought along, by the address or from an earlier visit.
     #[must_use]
     pub fn remembered_name(&self) -> Option<Name> {
         Name::new(&known_name()?).ok()
-    }
-
-    /// Whether a name was brought along, by the address or from an earlier visit.
-    #[must_use]
-    pub fn has_name(&self) -> bool {
-        self.remembered_name().is_some()
     }
 
     /// Whom we watch.

@@ -61,7 +61,7 @@ impl<G: Game> Directory<G> {
     pub fn open_lasting(&self, name: &str) -> Arc<RoomHandle<G>> {
         self.open(|id| Opening {
             name: name.to_owned(),
-            config: self.config(Mode::Arena, id),
+            config: self.config(Mode::Open, id),
             code: None,
             passing: false,
         })
@@ -146,7 +146,7 @@ impl<G: Game> Directory<G> {
             (room, fill)
         }));
         match best {
-            Some((room, fill)) if fill.has_room() || mode == Mode::Arena => Some(room),
+            Some((room, fill)) if fill.has_room() || mode == Mode::Open => Some(room),
             other => self.open_passing(mode, None, false).ok().or(other.map(|(room, _)| room)),
         }
     }

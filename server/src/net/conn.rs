@@ -12,7 +12,7 @@ use broadside_shared::protocol::limits::CLIENT_FRAME_MAX;
 use bytes::Bytes;
 use mio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WsCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
@@ -100,6 +100,8 @@ pub enum Heard {
     Message(Message),
     /// A frame longer than [`CLIENT_FRAME_MAX`]; nothing after it is looked at.
     TooLong,
+    /// A frame that breaks the rules of WebSocket; nothing after it is looked at.
+    Broken,
     /// Bytes that are not looked at.
     Noise,
     /// Nothing for now.
@@ -150,6 +152,11 @@ impl Conn {
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                 self.deaf = true;
                 Heard::TooLong
+            }
+            Err(error) if is_broken(&error) => {
+                tracing::debug!(%error, "broken frame");
+                self.deaf = true;
+                Heard::Broken
             }
             Err(error) => {
                 tracing::debug!(%error, "connection over");
@@ -396,6 +403,16 @@ fn set_options(stream: &TcpStream) {
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_notsent_lowat(NOTSENT_LOWAT);
+}
+
+/// Whether the other end broke the rules, and can still be told so.
+fn is_broken(error: &Error) -> bool {
+    use ProtocolError::{ReceivedAfterClosing, ResetWithoutClosingHandshake, SendAfterClosing};
+    match error {
+        Error::Protocol(ResetWithoutClosingHandshake | SendAfterClosing | ReceivedAfterClosing) => false,
+        Error::Protocol(_) | Error::Utf8(_) => true,
+        _ => false,
+    }
 }
 
 /// Puts a WebSocket header right before the payload of `buffer`, whose first [`HEADER_MAX`] bytes are free. Gives the start of

@@ -63,7 +63,7 @@ impl<G: Game> Share<G> {
     /// The part of a room of which nothing was told yet; `notes` say who is there.
     #[must_use]
     pub fn new(room: Arc<RoomHandle<G>>, notes: &[Note]) -> Self {
-        let mut outgoing = Outgoing::new::<G>();
+        let mut outgoing = Outgoing::new::<G>(room.config.capacity);
         outgoing.note(notes);
         Share {
             room,

@@ -216,6 +216,7 @@ impl<G: Game> Peer<G> {
             match self.conn.hear() {
                 Heard::Message(message) => self.handle_message(message, app, shares, tally),
                 Heard::TooLong => self.session.handle_close(CloseCode::TooBig),
+                Heard::Broken => self.session.handle_close(CloseCode::Broken),
                 Heard::Noise => {}
                 Heard::Nothing => return self.going(),
                 Heard::Ended => return Going::Over,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::SUBPROTOCOL;
 use bytes::Bytes;
-use http::header::{CONNECTION, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -97,9 +97,10 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = problem(self.status, &self.detail).into_response();
         if self.status == StatusCode::UPGRADE_REQUIRED {
-            // RFC 9110, section 15.5.22: a 426 names the protocol to switch to.
+            // RFC 9110, section 15.5.22: a 426 names the protocol to switch to; RFC 6455, section 4.4: and the version of it.
             response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response
     }
@@ -118,12 +119,22 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let version = headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     if version != Some(b"13") {
-        return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Version must be 13".to_owned());
+        return refuse(StatusCode::UPGRADE_REQUIRED, "Sec-WebSocket-Version must be 13".to_owned());
+    }
+    if !headers.get(SEC_WEBSOCKET_KEY).is_some_and(|key| is_key(key.as_bytes())) {
+        return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64".to_owned());
     }
     if !has_token(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         return refuse(StatusCode::BAD_REQUEST, format!("Sec-WebSocket-Protocol must offer {SUBPROTOCOL}"));
     }
     Ok(())
+}
+
+/// Whether this is 16 bytes in base64: 22 letters, of which the last has but two bits to say, and the padding.
+fn is_key(key: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.strip_suffix(b"==")
+        .is_some_and(|letters| letters.len() == 22 && letters.iter().all(is_letter) && b"AQgw".contains(&letters[21]))
 }
 
 /// Whether a comma-separated header holds a token, whatever the case.
@@ -143,6 +154,7 @@ mod tests {
             ("connection", "keep-alive, Upgrade"),
             ("upgrade", "websocket"),
             ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
             ("sec-websocket-protocol", "other, broadside.v1"),
         ];
         for (name, value) in good.iter().chain(changes) {
@@ -156,7 +168,9 @@ mod tests {
         assert_eq!(status(&[]), 101);
         assert_eq!(status(&[("upgrade", "h2c")]), 426);
         assert_eq!(status(&[("connection", "keep-alive")]), 426);
-        assert_eq!(status(&[("sec-websocket-version", "8")]), 400);
+        assert_eq!(status(&[("sec-websocket-version", "8")]), 426);
+        assert_eq!(status(&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25j")]), 400);
+        assert_eq!(status(&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZR==")]), 400);
         assert_eq!(status(&[("sec-websocket-protocol", "chat")]), 400);
     }
 }

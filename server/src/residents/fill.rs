@@ -31,7 +31,7 @@ pub fn wanted(crowd: Crowd, fill: u32) -> u32 {
         return 0;
     }
     let target = match crowd.mode {
-        Mode::Arena | Mode::Teams => fill,
+        Mode::Open | Mode::Teams => fill,
         Mode::Duel if crowd.steady_us < ALONE_US => 0,
         Mode::Duel => 2,
     };
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn bots_fill_up_for_company_and_make_way_for_people() {
-        let arena = Crowd { mode: Mode::Arena, people: 1, watching: 0, coming: 0, capacity: 100, steady_us: 0 };
+        let arena = Crowd { mode: Mode::Open, people: 1, watching: 0, coming: 0, capacity: 100, steady_us: 0 };
         assert_eq!(wanted(arena, 8), 7);
         assert_eq!(wanted(arena, 0), 0, "switched off");
         assert_eq!(wanted(Crowd { people: 0, ..arena }, 8), 0, "nobody to see them");

@@ -108,7 +108,7 @@ impl Residents {
         match mail {
             ShardMail::Opened(room, notes) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
-                    let mut outgoing = Outgoing::new::<Arena>();
+                    let mut outgoing = Outgoing::new::<Arena>(hall.room.config.capacity);
                     outgoing.note(&notes);
                     hall.outgoing = Some(outgoing);
                 }

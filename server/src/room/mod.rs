@@ -43,7 +43,10 @@ use thiserror::Error;
 
 use contest::Scribe;
 use inputs::InputQueue;
+use outgoing::SEATS_PER_EVENT;
 
+/// Bytes that an event takes, about.
+const EVENT_BYTES: usize = 12;
 /// Who may watch one room at the same time.
 pub const WATCHERS_MAX: u16 = 200;
 
@@ -80,7 +83,7 @@ pub struct Room<G: Game> {
     watching: u16,
     /// Watchers, and whom they look at since the last step.
     following: Vec<(PlayerId, PlayerId)>,
-    /// What is worth a line in the feed, since it was last asked for.
+    /// What was worth a line in the feed in the newest tick.
     deeds: Vec<Deed>,
     /// What happened since the last step.
     events: Vec<Happening<G::Event>>,
@@ -235,15 +238,14 @@ impl<G: Game> Room<G> {
         Ok(self.take_seat(name, Some(Watch { follows: None, focus: Vec2::ZERO })))
     }
 
-    /// What is worth a line in the feed, since the last call.
-    pub fn take_deeds(&mut self) -> Vec<Item> {
+    /// What was worth a line in the feed in the newest tick.
+    #[must_use]
+    pub fn deeds(&self) -> Vec<Item> {
         let name = |player: PlayerId| self.name_of(player).cloned();
         let item = |deed: &Deed| {
             Some(Item::Deed { by: deed.by.and_then(name), deed: deed.verb.to_owned(), of: name(deed.of)? })
         };
-        let items = self.deeds.iter().filter_map(item).collect();
-        self.deeds.clear();
-        items
+        self.deeds.iter().filter_map(item).collect()
     }
 
     /// A watcher wants to look at this player; whoever does not play is not looked at.
@@ -326,6 +328,7 @@ impl<G: Game> Room<G> {
     /// `level` is how far everyone is stepped down: a level of [`flow::Budget`].
     pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
         self.tick = tick;
+        self.deeds.clear();
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
         self.look_around();
@@ -453,6 +456,10 @@ impl<G: Game> Room<G> {
     fn write_events(&mut self, out: &mut RoomOutput) {
         out.events.clear();
         out.event_bytes.clear();
+        // So much from the start that a lively tick allocates nothing.
+        let events = usize::from(self.config.capacity) / SEATS_PER_EVENT;
+        out.events.reserve(events);
+        out.event_bytes.reserve(events * EVENT_BYTES);
         for happening in self.events.drain(..) {
             self.deeds.extend(G::deed(&happening.event));
             let from = out.event_bytes.len();

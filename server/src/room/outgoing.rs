@@ -4,6 +4,7 @@
 //! a thread of its own, a test owns one in virtual time.
 
 mod events;
+pub(crate) use events::SEATS_PER_EVENT;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -66,12 +67,12 @@ pub struct FrameBytes {
 impl Outgoing {
     /// For a room of the game `G` that has told nobody anything.
     #[must_use]
-    pub fn new<G: Game>() -> Self {
+    pub fn new<G: Game>(seats: u16) -> Self {
         Outgoing {
             view: G::VIEW,
             history: WorldHistory::new(G::KINDS),
             roster: Roster::default(),
-            past: Past::default(),
+            past: Past { seats, ..Past::default() },
             told: Vec::new(),
             sizes: FrameBytes::default(),
         }
@@ -164,6 +165,8 @@ impl Outgoing {
 #[derive(Default)]
 struct Past {
     outputs: VecDeque<(Arc<RoomOutput>, EventIndex)>,
+    /// Seats of the room, for how much room its events take.
+    seats: u16,
     /// Room for the events of a frame, the newest first: index into `outputs`, and into its events.
     found: Vec<(usize, u32)>,
     of_tick: Vec<u32>,
@@ -172,7 +175,7 @@ struct Past {
 impl Past {
     fn push(&mut self, output: Arc<RoomOutput>) {
         let oldest = if self.outputs.len() == HISTORY_TICKS { self.outputs.pop_front() } else { None };
-        let mut index = oldest.map(|(_, index)| index).unwrap_or_default();
+        let mut index = oldest.map_or_else(|| EventIndex::for_seats(self.seats), |(_, index)| index);
         index.sort(&output.events);
         self.outputs.push_back((output, index));
     }

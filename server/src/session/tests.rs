@@ -34,7 +34,7 @@ fn joined() -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(0),
-        mode: Mode::Arena,
+        mode: Mode::Open,
         role: Role::Play,
     }
 }

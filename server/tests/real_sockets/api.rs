@@ -75,9 +75,9 @@ async fn a_seat_that_was_reserved_is_given_before_those_in_line() {
     ask(&mut early, "Early", RoomChoice::Quick).await;
     assert!(matches!(hear(&mut early).await, ServerMsg::Waiting { place: 1 }));
     ask(&mut promised, "Promised", RoomChoice::Reserved { room: RoomId(1), reservation }).await;
-    assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Arena, Role::Play));
+    assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Open, Role::Play));
     say(&mut promised, &ClientMsg::Request { id: 1, request: Request::Exit }).await;
-    assert_eq!(joined(&mut early).await, (RoomId(1), Mode::Arena, Role::Play));
+    assert_eq!(joined(&mut early).await, (RoomId(1), Mode::Open, Role::Play));
     server.end().await;
 }
 

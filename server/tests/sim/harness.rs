@@ -67,7 +67,7 @@ pub type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Inp
 impl<G: Game<Config: Default>> Sim<G> {
     /// An empty room where everyone is for themselves.
     pub fn new(seed: u64, snapshot_every: u32) -> Self {
-        Sim::of_mode(Mode::Arena, seed, snapshot_every)
+        Sim::of_mode(Mode::Open, seed, snapshot_every)
     }
 
     /// An empty room.
@@ -79,7 +79,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             clients: Vec::new(),
             outputs: Outputs::default(),
             room: Room::new(config, &G::config(mode), tick_zero),
-            outgoing: Outgoing::new::<G>(),
+            outgoing: Outgoing::new::<G>(config.capacity),
             config,
             tick: Tick(0),
             tick_zero,

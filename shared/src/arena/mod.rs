@@ -82,7 +82,7 @@ pub struct ArenaConfig {
 
 impl Default for ArenaConfig {
     fn default() -> Self {
-        ArenaConfig { mode: Mode::Arena, rock_density: 2.0, pickups_per_player: 0.4 }
+        ArenaConfig { mode: Mode::Open, rock_density: 2.0, pickups_per_player: 0.4 }
     }
 }
 

@@ -205,7 +205,7 @@ pub const DUEL_BASE: f32 = 0.6;
 #[must_use]
 pub const fn round_ticks(mode: Mode) -> u32 {
     match mode {
-        Mode::Arena => 0,
+        Mode::Open => 0,
         Mode::Teams => TEAMS_ROUND,
         Mode::Duel => DUEL_ROUND,
     }

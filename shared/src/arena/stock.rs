@@ -33,7 +33,7 @@ impl Arena {
         let (mode, radius) = (self.config.mode, ground::radius(self.config.mode));
         self.rocks.want(self.rocks_wanted(radius));
         match mode {
-            Mode::Arena => self.rocks.place(1000, (0.0, radius), &mut self.rng, &mut self.ids, |_, _| true),
+            Mode::Open => self.rocks.place(1000, (0.0, radius), &mut self.rng, &mut self.ids, |_, _| true),
             Mode::Teams | Mode::Duel => {
                 let is_clear = |at, rock| ground::is_clear(mode, at, rock);
                 self.rocks.place_mirrored(1000, radius, &mut self.rng, &mut self.ids, is_clear);

@@ -8,6 +8,8 @@ pub enum CloseCode {
     Normal = 1000,
     /// The server is shutting down; try again in a moment.
     GoingAway = 1001,
+    /// A frame arrived that breaks the rules of WebSocket itself, such as one that is not masked.
+    Broken = 1002,
     /// Text arrived where frames are binary.
     Unsupported = 1003,
     /// A frame longer than the limit arrived.
@@ -47,9 +49,10 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 15] = [
+    pub const ALL: [CloseCode; 16] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
+        CloseCode::Broken,
         CloseCode::Unsupported,
         CloseCode::TooBig,
         CloseCode::WrongRevision,
@@ -83,6 +86,7 @@ impl CloseCode {
         match self {
             CloseCode::Normal => "bye",
             CloseCode::GoingAway => "server is shutting down",
+            CloseCode::Broken => "broken WebSocket frame",
             CloseCode::Unsupported => "frames must be binary",
             CloseCode::TooBig => "frame too long",
             CloseCode::WrongRevision => "wrong protocol revision",
@@ -105,7 +109,7 @@ impl CloseCode {
         match self {
             CloseCode::Normal => "You left the game.",
             CloseCode::GoingAway => "The server is restarting. You will be back in a moment.",
-            CloseCode::Unsupported | CloseCode::TooBig | CloseCode::Malformed => {
+            CloseCode::Broken | CloseCode::Unsupported | CloseCode::TooBig | CloseCode::Malformed => {
                 "This page and the server misunderstood each other. Reload the page."
             }
             CloseCode::WrongRevision => {
@@ -127,6 +131,7 @@ impl CloseCode {
     pub fn retry(self) -> Retry {
         match self {
             CloseCode::Normal
+            | CloseCode::Broken
             | CloseCode::Unsupported
             | CloseCode::TooBig
             | CloseCode::WrongRevision

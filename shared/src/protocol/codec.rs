@@ -184,7 +184,7 @@ mod tests {
                 tick_hz: 60,
                 snapshot_every: 2,
                 tick_zero: MonoTime(5_000_000),
-                mode: Mode::Arena,
+                mode: Mode::Open,
                 role: Role::Play,
             },
             ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX), tick_us: 412 },

@@ -13,7 +13,8 @@ use super::message::RoomId;
 pub enum Mode {
     /// Everyone against everyone, without an end.
     #[default]
-    Arena,
+    #[serde(rename = "arena")]
+    Open,
     /// Two sides, a shared score, a zone to hold; in rounds.
     Teams,
     /// Two players, best of five.
@@ -22,13 +23,13 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode, in order of number on the wire.
-    pub const ALL: [Mode; 3] = [Mode::Arena, Mode::Teams, Mode::Duel];
+    pub const ALL: [Mode; 3] = [Mode::Open, Mode::Teams, Mode::Duel];
 
     /// The mode's name in addresses, flags and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Mode::Arena => "arena",
+            Mode::Open => "arena",
             Mode::Teams => "teams",
             Mode::Duel => "duel",
         }

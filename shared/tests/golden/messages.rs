@@ -185,7 +185,7 @@ pub fn joined() -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(2_500_000),
-        mode: Mode::Arena,
+        mode: Mode::Open,
         role: Role::Play,
     }
 }

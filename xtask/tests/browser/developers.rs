@@ -14,7 +14,7 @@ async fn polling_and_push_stand_side_by_side() {
     let page = browser.open(DESK, &server.url("/compare")).await;
     let both = |state: &crate::page::State, least: f64| {
         let side = |side: &str| number(&state[side]["asked"]) > least && number(&state[side]["leaders"]) > 0.0;
-        side("poll") && side("push") && state["poll"]["age"].is_number() && state["push"]["age"].is_number()
+        side("poll") && side("push") && state["poll"]["late"].is_number() && state["push"]["late"].is_number()
     };
     let state = page.wait_for("both views", |state| both(state, 5.0)).await;
     assert_eq!((number(&state["poll"]["opened"]), number(&state["push"]["opened"])), (1.0, 1.0));

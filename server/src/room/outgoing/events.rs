@@ -26,8 +26,9 @@ pub(super) enum News {
     Lasting,
 }
 
-/// Events of a tick that there is room for from the start: about those of 3,000 players, so that a busy moment allocates nothing.
-const ROOM: usize = 160;
+/// Seats for each event of a tick that there is room for from the start, so that a busy moment allocates nothing: with 3,000 players
+/// there are a hundred, and a small room is not to hold much.
+pub(crate) const SEATS_PER_EVENT: usize = 8;
 
 /// Indices of the events of one tick.
 #[derive(Debug)]
@@ -41,18 +42,18 @@ pub(super) struct EventIndex {
     of_room: Vec<u32>,
 }
 
-impl Default for EventIndex {
-    fn default() -> Self {
+impl EventIndex {
+    /// For a room with so many seats.
+    pub(super) fn for_seats(seats: u16) -> Self {
+        let room = usize::from(seats) / SEATS_PER_EVENT;
         EventIndex {
             starts: [0; CellId::ROWS + 2],
-            near: Vec::with_capacity(ROOM),
-            of_player: Vec::with_capacity(ROOM),
-            of_room: Vec::with_capacity(ROOM),
+            near: Vec::with_capacity(room),
+            of_player: Vec::with_capacity(room),
+            of_room: Vec::with_capacity(room),
         }
     }
-}
 
-impl EventIndex {
     /// Sorts the events of a tick, forgetting those of another.
     pub(super) fn sort(&mut self, events: &[(Audience, Range<usize>)]) {
         self.starts.fill(0);
@@ -109,7 +110,7 @@ mod tests {
     fn a_witness_is_told_of_what_concerns_them_and_of_nothing_else() {
         let mut rng = fastrand::Rng::with_seed(31);
         let view = Vec2::new(1920.0, 1200.0);
-        let mut index = EventIndex::default();
+        let mut index = EventIndex::for_seats(2000);
         for _ in 0..200 {
             let mut point = || Vec2::new(rng.f32() - 0.5, rng.f32() - 0.5) * 6000.0;
             let points: Vec<Vec2> = (0..100).map(|_| point()).collect();

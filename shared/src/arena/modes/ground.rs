@@ -19,7 +19,7 @@ const AXIS_TRIES: usize = 24;
 /// Radius of a mode's arena with few players, world units.
 pub(in crate::arena) fn radius(mode: Mode) -> f32 {
     match mode {
-        Mode::Arena => RADIUS_MIN,
+        Mode::Open => RADIUS_MIN,
         Mode::Teams => TEAMS_RADIUS,
         Mode::Duel => DUEL_RADIUS,
     }
@@ -29,7 +29,7 @@ pub(in crate::arena) fn radius(mode: Mode) -> f32 {
 pub(in crate::arena) fn furniture(mode: Mode) -> ArenaConfig {
     let open = ArenaConfig { mode, ..ArenaConfig::default() };
     match mode {
-        Mode::Arena | Mode::Teams => open,
+        Mode::Open | Mode::Teams => open,
         Mode::Duel => ArenaConfig { rock_density: 4.0, pickups_per_player: 0.0, ..open },
     }
 }
@@ -38,7 +38,7 @@ pub(in crate::arena) fn furniture(mode: Mode) -> ArenaConfig {
 pub(in crate::arena) fn is_clear(mode: Mode, at: Vec2, rock: f32) -> bool {
     let apart = |from: Vec2, distance: f32| (at - from).length() > distance + rock + SHIP_RADIUS * 2.0;
     match mode {
-        Mode::Arena => true,
+        Mode::Open => true,
         Mode::Teams => {
             let base = Vec2::X * (TEAMS_RADIUS * TEAMS_BASE);
             let bases = apart(base, TEAMS_BASE_RADIUS) && apart(-base, TEAMS_BASE_RADIUS);
@@ -53,7 +53,7 @@ impl Referee {
     fn base_of(&self, side: u8, radius: f32) -> Option<(Vec2, f32)> {
         let toward = if side == 0 { -self.axis } else { self.axis };
         match self.mode {
-            Mode::Arena => None,
+            Mode::Open => None,
             Mode::Teams => Some((toward * (radius * TEAMS_BASE), TEAMS_BASE_RADIUS)),
             Mode::Duel if self.bout.stage == Stage::Waiting => None,
             Mode::Duel => Some((toward * (radius * DUEL_BASE), 0.0)),

@@ -29,7 +29,7 @@ impl Referee {
     /// One that waits for players; `None` in a mode without rounds.
     pub(in crate::arena) fn of(mode: Mode) -> Option<Referee> {
         let (rounds, who, zone) = match mode {
-            Mode::Arena => return None,
+            Mode::Open => return None,
             Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(Who::Team), Some(zone::neutral(Tick(0)))),
             Mode::Duel => (DUEL_ROUNDS, [Who::Player(None); SIDES_MAX], None),
         };
@@ -63,7 +63,7 @@ impl Referee {
         match (self.mode, by.map(usize::from)) {
             (Mode::Teams, Some(by)) if by != side => self.bout.sides[by].score += TEAMS_SUNK,
             (Mode::Duel, _) => self.bout.sides[1 - side].score += 1,
-            (Mode::Teams | Mode::Arena, _) => {}
+            (Mode::Teams | Mode::Open, _) => {}
         }
     }
 

@@ -14,7 +14,7 @@ impl Referee {
     pub(in crate::arena) fn side_for_newcomer(&self) -> Option<u8> {
         let sides = &self.bout.sides;
         match self.mode {
-            Mode::Arena => None,
+            Mode::Open => None,
             Mode::Teams => {
                 let standing = |side: usize| (sides[side].players, sides[side].rounds, sides[side].score);
                 Some(if standing(1) < standing(0) { 1 } else { 0 })
@@ -27,7 +27,7 @@ impl Referee {
     pub(super) fn can_begin(&self) -> bool {
         let players = self.bout.sides.map(|side| side.players);
         match self.mode {
-            Mode::Arena => false,
+            Mode::Open => false,
             // They are balanced before it begins.
             Mode::Teams => players.iter().sum::<u16>() >= SIDES_MAX as u16,
             Mode::Duel => players.iter().all(|players| *players > 0),

@@ -1,0 +1,24 @@
+// A captain that flies in circles and fires: node play.js ws://localhost:8080/ws Ann
+
+import { BUTTONS } from './arena.js';
+import { Client } from './client.js';
+
+const [url = 'ws://localhost:8080/ws', name = 'Example'] = process.argv.slice(2);
+const client = new Client(url);
+
+client.on('message', (message) => {
+  if (message.kind === 'welcome') client.join(name);
+  if (message.kind === 'joined') client.request({ kind: 'subscribe', topic: `room/${message.room}/chat` });
+  if (message.kind === 'published') console.log(`${message.item.from}: ${message.item.text}`);
+  if (message.kind === 'waiting') console.log(`in line, at place ${message.place}`);
+});
+client.on('snapshot', ({ tick, own, board }) => {
+  client.sample = { aim: (tick / 120) % (2 * Math.PI), buttons: BUTTONS.engine | BUTTONS.cannon };
+  if (tick % 60 > 1 || !own) return;
+  const ships = [...client.world.things()].filter(({ kind }) => kind === 'ship').length;
+  const place = own.afloat ? `at ${own.x.toFixed(0)}, ${own.y.toFixed(0)}` : 'sunk';
+  console.log(`tick ${tick}: ${place}, score ${own.score}; ${ships} ships in view, ${board.players} play`);
+});
+client.on('failed', (error) => console.error(error.message));
+client.on('close', ({ code, reason }) => console.log(`closed: ${code} ${reason}`));
+process.on('SIGINT', () => client.leave());

@@ -1,0 +1,116 @@
+// Topics, chat, messages to one player, and what is refused.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { greeted, seated, startServer, until } from './scene.js';
+
+const timeout = 20_000;
+let server;
+before(async () => (server = await startServer()));
+after(() => server.end());
+
+test('chat goes both ways, in the lobby and in a room', { timeout }, async () => {
+  const [ann, bob] = [await seated(server, 'Ann'), await greeted(server)];
+  assert.deepEqual(await bob.request({ kind: 'call', name: 'Bob' }), { kind: 'done' });
+  for (const client of [ann, bob]) {
+    assert.deepEqual(await client.request({ kind: 'subscribe', topic: 'lobby/chat' }), { kind: 'done' });
+  }
+  // Ann hears it in a snapshot, Bob, who is in no room, in a frame of its own.
+  await bob.request({ kind: 'say', topic: 'lobby/chat', text: ' <b>hé</b>\u202e\n🚀 ' });
+  for (const client of [ann, bob]) {
+    const { topic, item, at } = await client.next('published');
+    assert.deepEqual([topic, item], ['lobby/chat', { kind: 'said', from: 'Bob', text: '<b>hé</b> 🚀' }]);
+    assert.ok(at > 0);
+  }
+  await ann.request({ kind: 'say', topic: 'lobby/chat', text: 'hello' });
+  assert.deepEqual((await bob.next('published')).item, { kind: 'said', from: 'Ann', text: 'hello' });
+
+  const chat = `room/${ann.joined.room}/chat`;
+  assert.equal(await bob.refusal({ kind: 'subscribe', topic: chat }), 'notAllowed');
+  bob.join('Bob');
+  await bob.next('joined');
+  await ann.request({ kind: 'subscribe', topic: chat });
+  await ann.request({ kind: 'say', topic: chat, text: 'before you came' });
+  await bob.request({ kind: 'subscribe', topic: chat });
+  assert.equal((await bob.next('published', ({ topic }) => topic === chat)).item.text, 'before you came');
+  await bob.request({ kind: 'unsubscribe', topic: 'lobby/chat' });
+
+  await ann.request({ kind: 'tell', to: 'bob', text: 'for you alone' });
+  assert.deepEqual(await bob.next('told'), { kind: 'told', from: 'Ann', text: 'for you alone' });
+  await bob.request({ kind: 'mute', name: 'Ann' });
+  assert.equal((await ann.next('notice')).notice.kind, 'muted');
+  await ann.request({ kind: 'say', topic: chat, text: 'not heard' });
+  await bob.request({ kind: 'unmute', name: 'Ann' });
+  await ann.request({ kind: 'tell', to: 'Bob', text: 'again' });
+  assert.equal((await bob.next('told')).text, 'again');
+  assert.ok(!bob.heard.some(({ item }) => item?.text === 'not heard'));
+  [ann, bob].forEach((client) => client.leave());
+});
+
+test('the leaderboard has us in it', { timeout }, async () => {
+  const cid = await seated(server, 'Cid');
+  const reader = await greeted(server);
+  await reader.request({ kind: 'subscribe', topic: 'leaderboard' });
+  const { item } = await reader.next('published', ({ item: { lines } }) => lines.some(({ name }) => name === 'Cid'));
+  const line = item.lines.find(({ name }) => name === 'Cid');
+  assert.equal(line.room, cid.joined.room);
+  const { leaders } = await (await fetch(`${server.http}/api/leaderboard`)).json();
+  assert.ok(leaders.some(({ name }) => name === 'Cid'), 'HTTP tells the same');
+  [cid, reader].forEach((client) => client.leave());
+});
+
+test('each refusal is the one that the document names', { timeout }, async () => {
+  const [dot, eve] = [await greeted(server), await seated(server, 'Eve')];
+  const room = eve.joined.room;
+  for (const [who, request, refusal] of [
+    [dot, { kind: 'subscribe', topic: 'weather' }, 'noSuchTopic'],
+    [dot, { kind: 'subscribe', topic: 'room/99999/feed' }, 'noSuchTopic'],
+    [dot, { kind: 'unsubscribe', topic: 'room/01/feed' }, 'noSuchTopic'],
+    [dot, { kind: 'subscribe', topic: `room/${room}/feed` }, null],
+    [dot, { kind: 'subscribe', topic: `room/${room}/match` }, null],
+    [dot, { kind: 'subscribe', topic: 'notices' }, null],
+    [dot, { kind: 'say', topic: 'leaderboard', text: 'hi' }, 'notAllowed'],
+    [dot, { kind: 'say', topic: 'lobby/chat', text: 'hi' }, 'nameless'],
+    [dot, { kind: 'call', name: ' \u200b ' }, 'badName'],
+    [dot, { kind: 'call', name: 'x'.repeat(17) }, 'badName'],
+    [dot, { kind: 'call', name: 'EVE' }, null],
+    [dot, { kind: 'exit' }, 'notInRoom'],
+    [dot, { kind: 'handshake' }, 'notAllowed'],
+    [dot, { kind: 'mute', name: 'EVE 2' }, 'notAllowed'],
+    [dot, { kind: 'unmute', name: 'Eve' }, 'noSuchPlayer'],
+    [dot, { kind: 'report', name: 'Eve', text: 'took my name' }, null],
+    [dot, { kind: 'tell', to: 'Nobody', text: 'hi' }, 'noSuchPlayer'],
+    [eve, { kind: 'say', topic: 'lobby/chat', text: 'x'.repeat(201) }, 'badText'],
+    [eve, { kind: 'say', topic: 'lobby/chat', text: '\u200b' }, 'badText'],
+    [eve, { kind: 'exit' }, null],
+  ]) {
+    assert.equal(await who.refusal(request), refusal, JSON.stringify(request));
+  }
+  const called = await dot.next('notice');
+  assert.deepEqual(called.notice, { kind: 'called', name: 'EVE 2' });
+
+  // Five lines at once and one a second; twenty other requests at once and ten a second.
+  const say = () => eve.request({ kind: 'say', topic: 'lobby/chat', text: 'hi' });
+  const said = await Promise.all([say(), say(), say(), say(), say(), say()]);
+  const { why } = said.find(({ kind }) => kind === 'refused');
+  assert.ok(why.kind === 'tooFast' && why.wait_ms > 0 && why.wait_ms <= 1000, JSON.stringify(why));
+  eve.leave();
+  const fay = await greeted(server);
+  const first = Promise.all(Array.from({ length: 15 }, () => fay.refusal({ kind: 'subscribe', topic: 'lobby/chat' })));
+  assert.deepEqual(new Set(await first), new Set([null]), 'to subscribe again is no error');
+  const more = await Promise.all(Array.from({ length: 10 }, () => fay.refusal({ kind: 'subscribe', topic: 'notices' })));
+  assert.ok(more.includes('tooFast'));
+  [dot, fay].forEach((client) => client.leave());
+  await until([dot, fay], () => dot.closed && fay.closed);
+});
+
+test('who asks for it is shown the handshake', { timeout }, async () => {
+  const client = await greeted(server, { url: `${server.url}?wire=1` });
+  assert.equal(await client.refusal({ kind: 'handshake' }), null);
+  const shown = await client.next('handshake');
+  assert.equal(shown.request, 'GET /ws?wire=1 HTTP/1.1');
+  assert.equal(shown.response, 'HTTP/1.1 101 Switching Protocols');
+  assert.ok(shown.asked.some(({ name, value }) => name === 'sec-websocket-version' && value === '13'));
+  assert.ok(shown.answered.some(({ name, value }) => name === 'sec-websocket-protocol' && value === 'broadside.v1'));
+  client.leave();
+});

@@ -1,0 +1,133 @@
+//! What is said now and then: welcome, seat, answers, what was published; and asking for rooms.
+
+use super::requests::Answer;
+use super::{Client, ClientEvent, EVENTS_KEPT, Interpolation, Phase, Prediction, Seat};
+use crate::game::Game;
+use crate::protocol::codec;
+use crate::protocol::message::{ClientMsg, Notice, Request, ServerMsg};
+use crate::protocol::room::{Role, RoomChoice};
+use crate::replication::replica::Replica;
+use crate::time::{MonoTime, Tick};
+
+impl<G: Game> Client<G> {
+    /// Asks for a seat in another room, and gives up the one there is; the connection stays.
+    pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
+        (self.config.room, self.config.role) = (Some(room), role);
+        if self.phase != Phase::Greeting {
+            self.phase = Phase::Joining;
+            self.ask_for_a_seat(now);
+        }
+    }
+
+    /// Gives up the seat, or the place in line, and stays in the lobby.
+    pub fn exit(&mut self, now: MonoTime) {
+        self.config.room = None;
+        if matches!(self.phase, Phase::Joining | Phase::Playing) {
+            self.return_to_lobby();
+            self.request(now, Request::Exit);
+        }
+    }
+
+    fn return_to_lobby(&mut self) {
+        self.config.room = None;
+        self.phase = Phase::Lobby;
+        // What is known of the world stays until the next seat: snapshots that are on their way build on it.
+        (self.seat, self.place) = (None, None);
+    }
+
+    pub(super) fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
+        match *msg {
+            ServerMsg::Welcome { token, resumed, .. } => {
+                self.token = Some(token);
+                self.phase = if resumed || self.config.room.is_some() { Phase::Joining } else { Phase::Lobby };
+                self.resumed = resumed;
+                self.out_events.push_back(ClientEvent::Welcomed(token));
+                if !resumed {
+                    self.ask_for_a_seat(now);
+                }
+            }
+            ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero, mode, role } => {
+                self.phase = Phase::Playing;
+                self.place = None;
+                if !std::mem::take(&mut self.resumed) {
+                    self.forget_the_world();
+                }
+                self.seat = Some(Seat { room, player, tick_hz, snapshot_every, tick_zero, mode, role });
+                self.interpolation.set_interval(snapshot_every);
+                self.out_events.push_back(ClientEvent::Joined { room, player, mode, role });
+            }
+            ServerMsg::Pong { client_time, server_time, tick_us } => {
+                self.stats.server_tick_ms = f64::from(tick_us) / 1000.0;
+                self.clock.handle_pong(client_time, server_time, now);
+                self.stats.rtt_ms = self.clock.rtt_ms();
+                self.stats.jitter_ms = self.clock.jitter_ms();
+            }
+            ServerMsg::Waiting { place } => {
+                if self.phase == Phase::Joining {
+                    self.place = Some(place);
+                }
+            }
+            ServerMsg::Reply { id, outcome } => {
+                if self.requests.take(id) {
+                    self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::Came(outcome) });
+                }
+            }
+            ServerMsg::Published { ref topic, at, ref item } => {
+                self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), at, item: item.clone() });
+            }
+            // For pages that look at the frames themselves.
+            ServerMsg::Handshake(_) => {}
+            ServerMsg::Told { ref from, ref text } => {
+                self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
+            }
+            ServerMsg::Notice(ref notice) => {
+                match notice {
+                    Notice::Called { name } => self.config.name = name.clone(),
+                    Notice::Following { player } => self.following = Some(*player),
+                    Notice::RoomEnds { seconds: 0 } => self.return_to_lobby(),
+                    Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
+                }
+                self.out_events.push_back(ClientEvent::Notice(notice.clone()));
+            }
+        }
+        while self.out_events.len() > EVENTS_KEPT {
+            self.out_events.pop_front();
+        }
+    }
+
+    fn ask_for_a_seat(&mut self, now: MonoTime) {
+        let name = self.config.name.clone();
+        let msg = match self.config.room {
+            Some(room) => ClientMsg::Join { name, room, role: self.config.role },
+            // Who is in the lobby wants to be found by name, too.
+            None => match self.requests.send(now, Request::Call { name: name.as_str().to_owned() }) {
+                Some((_, msg)) => msg,
+                None => return,
+            },
+        };
+        self.send(codec::encode_client(&msg));
+    }
+
+    /// A new seat: nothing of the world before holds any more. The clock and the lead do.
+    fn forget_the_world(&mut self) {
+        let (hidden, plain) = (self.prediction.hidden(), self.interpolation.plain());
+        self.prediction = Prediction::of(self.config.detail);
+        self.prediction.set_hidden(hidden);
+        self.interpolation = Interpolation::new(G::KINDS, G::TICK_HZ);
+        self.interpolation.set_plain(plain);
+        self.replica = Replica::default();
+        self.around = G::Around::default();
+        self.events.clear();
+        self.names.clear();
+        self.away.clear();
+        self.following = None;
+        self.contest = None;
+        self.board.clear();
+        self.newest = None;
+        self.counters = None;
+        self.input_missing_at = None;
+        self.stamps.clear();
+        self.acked_input = Tick(0);
+        self.sent = Tick(0);
+    }
+}
