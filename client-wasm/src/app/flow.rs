@@ -144,7 +144,7 @@ impl App {
                 session.client.advance(browser::now(), &Default::default());
             }
             session.flush();
-            let phase = session.client.phase();
+            let phase = session.phase();
             // Seated, and told where: until then the battle behind the title goes on.
             let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Watch);
             let seated = phase == Phase::Playing && (watches || session.client.own().is_some());
@@ -189,7 +189,7 @@ impl App {
                 self.connect();
             }
         } else if menu {
-            let connected = self.session.as_ref().is_some_and(|session| session.client.phase() != Phase::Greeting);
+            let connected = self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting);
             self.lobby.line(if connected { "connected" } else { "connecting" }, if connected { "good" } else { "" });
         }
     }
