@@ -67,6 +67,7 @@ pub struct Session {
     wake: Rc<dyn Fn()>,
     heard_at: MonoTime,
     looked_at: MonoTime,
+    opened: bool,
 }
 
 impl Session {
@@ -79,7 +80,13 @@ impl Session {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         let now = browser::now();
-        Ok(Session { socket, client, watch: None, line: None, wake, heard_at: now, looked_at: now })
+        Ok(Session { socket, client, watch: None, line: None, wake, heard_at: now, looked_at: now, opened: false })
+    }
+
+    /// How far the connection has come. A client of an earlier connection believes in that one until this one is open.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        if self.opened { self.client.phase() } else { Phase::Greeting }
     }
 
     /// Puts a line of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
@@ -119,6 +126,7 @@ impl Session {
         while let Some((at, arrival)) = self.socket.poll() {
             match (arrival, &mut self.line) {
                 (Arrival::Open, _) => {
+                    self.opened = true;
                     self.heard_at = at;
                     self.client.handle_open(at);
                 }
@@ -136,7 +144,7 @@ impl Session {
         if let Some(ending) = self.pump_line() {
             return Some(ending);
         }
-        let patience = if self.client.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
+        let patience = if self.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
         (browser::now().us_since(self.heard_at) > patience).then_some(Ending::Silent)
     }
 

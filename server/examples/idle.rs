@@ -1,9 +1,10 @@
-//! What an idle connection costs: memory of the server per connection, and that ten thousand fit into one process.
+//! What an idle connection costs: memory of the server per connection, and that ten thousand fit into one process; and what it costs to
+//! tell all of them something: all have subscribed to one topic, and what is published there is encoded once.
 //!
 //! `cargo run --release -p broadside-server --example idle [connections] [--tls]`
 //!
-//! The server runs in this process, with `--tls` by TLS. The connections come from a second one, so that their memory is not counted: it shakes hands,
-//! says hello, and then says nothing.
+//! The server runs in this process, with `--tls` by TLS. The connections come from a second one, so that neither their memory nor their time is
+//! counted: it shakes hands, says hello, subscribes, and then says nothing but when all have heard.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,10 +16,15 @@ use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
 use broadside_server::files::raise_limit;
 use broadside_shared::protocol::codec::encode_client;
-use broadside_shared::protocol::message::ClientMsg;
+use broadside_shared::protocol::message::{ClientMsg, Item, Request};
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::protocol::{REVISION, SUBPROTOCOL};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
+
+/// Times that something is published.
+const PUBLISHED: usize = 50;
 
 /// What a connection runs over.
 trait ReadWrite: Read + Write {}
@@ -64,33 +70,47 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
         .spawn()?;
     let mut line = [0; 1];
     let mut told = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no pipe from the second process"))?;
-    let told = tokio::task::spawn_blocking(move || told.read_exact(&mut line)).await?;
+    told.read_exact(&mut line)?;
     let open = running.app().connections.load(Ordering::Relaxed);
     let after = resident_kib()?;
+    let (cpu_from, mut longest, mut sum) = (cpu_ms()?, 0.0f64, 0.0);
+    let text = Text::new("The server restarts in five minutes: your seats are kept.").map_err(anyhow::Error::msg)?;
+    for _ in 0..PUBLISHED {
+        let from = std::time::Instant::now();
+        running.app().grounds.publish(Topic::Notices, None, Item::Word(text.clone()));
+        told.read_exact(&mut line)?;
+        let ms = from.elapsed().as_secs_f64() * 1000.0;
+        (longest, sum) = (longest.max(ms), sum + ms);
+    }
+    let cpu_us = (cpu_ms()? - cpu_from) as f64 * 1000.0 / (PUBLISHED * open) as f64;
     // The second process ends when its standard input does.
     drop(child.stdin.take());
     let status = child.wait()?;
     running.end().await;
     std::fs::remove_dir_all(&folder)?;
-    told?;
     anyhow::ensure!(status.success(), "the second process failed: {status}");
     println!("| idle connections | server memory before / with them | per connection |");
     println!("|---|---|---|");
     let per = (after - before) as f64 / open as f64;
     println!("| {open} | {:.1} / {:.1} MiB | {per:.2} KiB |", before as f64 / 1024.0, after as f64 / 1024.0);
+    println!();
+    println!(
+        "| subscribers of one topic | encoded | server CPU per publication and subscriber | until the last has it, mean / longest |"
+    );
+    println!("|---|---|---|---|");
+    println!("| {open} | once | {cpu_us:.2} us | {:.1} / {longest:.1} ms |", sum / PUBLISHED as f64);
     Ok(())
 }
 
-/// Opens the connections, says so, and keeps them until standard input ends.
+/// Opens the connections, says so, and says so again each time that all have heard something, until standard input ends.
 fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result<()> {
     let request = format!(
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: {SUBPROTOCOL}\r\n\r\n"
     );
     let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned(), resume: None });
-    // A client's frame is masked; a mask of zeros changes nothing (RFC 6455, section 5.3).
-    let mut frame = vec![0x82, 0x80 | hello.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(&hello);
+    let subscribe =
+        encode_client(&ClientMsg::Request { id: 1, request: Request::Subscribe { topic: Topic::Notices.to_string() } });
     let anyone = Trust { ca: None, insecure: true }.config().map_err(anyhow::Error::msg)?;
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
@@ -105,13 +125,53 @@ fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result
         let mut answer = [0; 512];
         let n = stream.read(&mut answer)?;
         anyhow::ensure!(answer[..n].starts_with(b"HTTP/1.1 101"), "handshake refused");
-        stream.write_all(&frame)?;
-        anyhow::ensure!(stream.read(&mut answer)? > 2, "no welcome");
+        for said in [&hello, &subscribe] {
+            stream.write_all(&masked(0x82, said))?;
+            anyhow::ensure!(stream.read(&mut answer)? > 2, "no answer");
+        }
         open.push(stream);
     }
     println!();
+    for _ in 0..PUBLISHED {
+        for stream in &mut open {
+            hear(stream)?;
+        }
+        println!();
+    }
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     Ok(())
+}
+
+/// Reads up to the next binary frame, and answers pings.
+fn hear(stream: &mut Box<dyn ReadWrite>) -> anyhow::Result<()> {
+    loop {
+        let mut head = [0; 2];
+        stream.read_exact(&mut head)?;
+        anyhow::ensure!(head[1] < 126, "a short frame was due");
+        let mut payload = vec![0; usize::from(head[1])];
+        stream.read_exact(&mut payload)?;
+        match head[0] {
+            0x82 => return Ok(()),
+            0x89 => stream.write_all(&masked(0x8a, &payload))?,
+            other => anyhow::bail!("a frame of kind {other:#x}"),
+        }
+    }
+}
+
+/// A client's frame is masked; a mask of zeros changes nothing (RFC 6455, section 5.3).
+fn masked(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![kind, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Processor time of this process so far, in milliseconds, as Linux tells it: in hundredths of a second.
+fn cpu_ms() -> anyhow::Result<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Behind the name, which may hold anything, user and system time are the 12th and 13th.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(ticks * 10)
 }
 
 /// Memory of this process in RAM, in KiB, as Linux tells it.

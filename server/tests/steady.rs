@@ -48,7 +48,7 @@ static COUNTING: Counting = Counting;
 const PLAYERS: u16 = 120;
 const EVERY: u32 = 3;
 /// Ticks until every buffer has had its largest load: the border has settled, and ships have been sunk and come back.
-const WARM: u32 = 60 * 40;
+const WARM: u32 = 60 * 60;
 const MEASURED: u32 = 60 * 5;
 
 /// What a player asks for: curves, and fire most of the time.

@@ -90,7 +90,12 @@ impl App {
     /// Leaves the room, the line, or the wait for a connection, and goes back to the title. The socket stays.
     pub(super) fn leave(&mut self) {
         self.speaker.click(Sound::Click);
-        self.to_lobby();
+        if matches!(self.state, State::Refused { .. }) {
+            // Another tab has the seat, or the server does not want us: from here on we are somebody new.
+            self.former = None;
+            browser::remember_in_tab(TOKEN_KEY, None);
+        }
+        self.return_to_title();
         if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
             client.exit(browser::now());
         }
@@ -100,7 +105,7 @@ impl App {
         }
     }
 
-    fn to_lobby(&mut self) {
+    fn return_to_title(&mut self) {
         (self.wish, self.asked) = (None, None);
         browser::remember_in_tab(WISH_KEY, None);
         browser::set_path("/");
@@ -139,7 +144,7 @@ impl App {
                 session.client.advance(browser::now(), &Default::default());
             }
             session.flush();
-            let phase = session.client.phase();
+            let phase = session.phase();
             // Seated, and told where: until then the battle behind the title goes on.
             let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Watch);
             let seated = phase == Phase::Playing && (watches || session.client.own().is_some());
@@ -155,7 +160,7 @@ impl App {
                 self.end(ending);
             } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {
                 // The server put us out: the room is over.
-                self.to_lobby();
+                self.return_to_title();
                 self.screens.note("That battle is over. There are others.", false);
             } else if seated && matches!(self.state, State::Connecting { .. }) {
                 self.enter(State::Playing);
@@ -184,7 +189,7 @@ impl App {
                 self.connect();
             }
         } else if menu {
-            let connected = self.session.as_ref().is_some_and(|session| session.client.phase() != Phase::Greeting);
+            let connected = self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting);
             self.lobby.line(if connected { "connected" } else { "connecting" }, if connected { "good" } else { "" });
         }
     }
@@ -231,7 +236,7 @@ impl App {
             Remedy::Wait => self.wait(why),
             Remedy::Lobby => {
                 self.former = None;
-                self.to_lobby();
+                self.return_to_title();
                 self.screens.note(&why, true);
                 self.wait(String::new());
             }

@@ -278,7 +278,7 @@ impl App {
             .with("away", away)
             .with("place", client.and_then(|client| client.place_in_line()).map_or(JsValue::NULL, Into::into))
             .with("called", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
-            .with("connected", client.is_some_and(|client| client.phase() != Phase::Greeting))
+            .with("connected", self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting))
             .with(
                 "chat",
                 list(

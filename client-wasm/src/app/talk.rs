@@ -160,6 +160,9 @@ impl App {
         match item {
             Item::Said { from, text } => {
                 let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
+                if let Some(session) = &self.session {
+                    self.chat.set_own(session.client.name().as_str());
+                }
                 let age_ms = self.client().map_or(0.0, |client| client.age_ms_of(at, browser::now()));
                 self.chat.publish(channel, (from.as_str(), text.as_str()), at, age_ms);
             }
@@ -203,6 +206,7 @@ impl App {
     fn take_notice(&mut self, notice: &Notice) {
         let text = match notice {
             Notice::Muted => "Somebody does not want to hear you.".to_owned(),
+            Notice::RoomEnds { seconds: 0 } => "This battle is over.".to_owned(),
             Notice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
             Notice::FriendJoined { name } => format!("{name} came by your link."),
             Notice::Called { name } if self.name.is_some() => format!("That name was taken: you are {name}."),

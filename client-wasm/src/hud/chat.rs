@@ -86,6 +86,8 @@ pub struct Chat {
     channel: Channel,
     in_room: bool,
     chosen: String,
+    /// What we are called: what we say ourselves is no news.
+    own: String,
 }
 
 impl Chat {
@@ -110,6 +112,7 @@ impl Chat {
             channel: Channel::Lobby,
             in_room: false,
             chosen: String::new(),
+            own: String::new(),
         })
     }
 
@@ -146,7 +149,8 @@ impl Chat {
         {
             line.element.remove();
         }
-        if !self.open && kind != Kind::Note && kind != Kind::Telling && age_ms < FRESH_MS {
+        let ours = matches!(kind, Kind::Note | Kind::Telling) || from == self.own;
+        if !self.open && !ours && age_ms < FRESH_MS {
             self.unread += 1;
         }
         self.show_state();
@@ -172,6 +176,11 @@ impl Chat {
         }
         add("span", "", text);
         Some(line)
+    }
+
+    /// This is what we are called.
+    pub fn set_own(&mut self, name: &str) {
+        name.clone_into(&mut self.own);
     }
 
     /// The page says something.

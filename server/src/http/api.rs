@@ -1,23 +1,26 @@
 //! The public HTTP API: rooms, quick play, the leaderboard. Its description, `/api/openapi.json`, is generated from this file.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Extension, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::contest::Contest;
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::message::{Item, RoomId};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::topic::Topic;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
+use super::metrics::is_this_machine;
 use super::problem;
 use crate::App;
 use crate::driver::RoomHandle;
@@ -145,6 +148,14 @@ pub struct QuickWish {
     region: Option<String>,
 }
 
+/// The operator's word to everyone.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Word {
+    /// What to say: 1 to 200 characters.
+    text: String,
+}
+
 /// A seat that is kept.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QuickSeat {
@@ -210,7 +221,7 @@ pub struct Problem {
         title = "Broadside",
         description = "Rooms, quick play and the leaderboard. Playing itself goes over the WebSocket at /ws."
     ),
-    paths(rooms, open_room, room, quick_play, leaderboard, healthz),
+    paths(rooms, open_room, room, quick_play, leaderboard, notice, healthz),
     components(schemas(Problem))
 )]
 struct Api;
@@ -352,6 +363,37 @@ pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     };
     let leaders = leaders.iter().map(line).collect();
     fresh(Json(BoardView { at_us: at.0, read_at_us: app.clock.now().0, leaders }))
+}
+
+/// Says something to everyone: it is published in the topic `notices`, and kept for who comes later. Only from this machine.
+#[utoipa::path(
+    post,
+    path = "/api/notices",
+    request_body = Word,
+    responses(
+        (status = 204, description = "It is published"),
+        (status = 400, description = "The text is empty or too long", body = Problem),
+        (status = 403, description = "Asked from another machine", body = Problem)
+    )
+)]
+pub async fn notice<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    word: Result<Json<Word>, JsonRejection>,
+) -> Response {
+    if !is_this_machine(peer.ip(), &headers) {
+        let detail = "notices are taken from the machine the server runs on, and not through a proxy";
+        return refusal(StatusCode::FORBIDDEN, detail);
+    }
+    let text = match word.map(|Json(word)| Text::new(&word.text)) {
+        Ok(Ok(text)) => text,
+        Ok(Err(wrong)) => return refusal(StatusCode::BAD_REQUEST, &format!("text: {wrong}")),
+        Err(wrong) => return refusal(wrong.status(), &wrong.body_text()),
+    };
+    tracing::info!(text = text.as_str(), "notice to everyone");
+    app.grounds.publish(Topic::Notices, None, Item::Word(text));
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// 200 while every room ticks, 503 when one does not.

@@ -23,9 +23,7 @@ pub async fn metrics<G: Game>(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    let proxied = headers.contains_key(FORWARDED) || headers.contains_key(X_FORWARDED_FOR);
-    let asks = if proxied { Asks::ThroughProxy } else { Asks::Directly };
-    if let Err(detail) = judge(peer.ip(), asks, &app.config.metrics_allow) {
+    if let Err(detail) = judge(peer.ip(), Asks::of(&headers), &app.config.metrics_allow) {
         return problem(StatusCode::FORBIDDEN, &detail).into_response();
     }
     ([(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store")], app.metrics.encode()).into_response()
@@ -38,6 +36,19 @@ enum Asks {
     Directly,
     /// From somebody else, whom that address speaks for.
     ThroughProxy,
+}
+
+impl Asks {
+    fn of(headers: &HeaderMap) -> Asks {
+        let proxied = headers.contains_key(FORWARDED) || headers.contains_key(X_FORWARDED_FOR);
+        if proxied { Asks::ThroughProxy } else { Asks::Directly }
+    }
+}
+
+/// Whether somebody is on this machine, and speaks for themselves.
+#[must_use]
+pub fn is_this_machine(peer: IpAddr, headers: &HeaderMap) -> bool {
+    judge(peer, Asks::of(headers), &[]).is_ok()
 }
 
 /// Loopback may ask, unless it speaks for somebody else: a proxy on this machine must not show the figures to the world by

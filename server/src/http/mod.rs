@@ -26,6 +26,7 @@ pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
         .route("/api/rooms/{id}", get(api::room::<G>))
         .route("/api/quickplay", post(api::quick_play::<G>))
         .route("/api/leaderboard", get(api::leaderboard::<G>))
+        .route("/api/notices", post(api::notice::<G>))
         .route("/api/openapi.json", get(api::description))
         .route("/api/{*rest}", any(no_such_route))
         .fallback(assets::serve::<G>)

@@ -5,7 +5,7 @@ use broadside_server::http::api::openapi;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Request, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Outcome, Request, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use serde_json::{Value, json};
@@ -131,6 +131,28 @@ async fn the_leaderboard_is_pushed_and_read_and_the_same() {
     assert_eq!((leaders[0].name.as_str(), leaders[0].room), ("Ann", RoomId(1)));
     let read = json_of(&get(server.address(), "/api/leaderboard", &[]).await);
     assert_eq!((&read["at_us"], &read["leaders"][0]["name"]), (&json!(at.0), &json!("Ann")));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operators_word_reaches_who_is_there_and_who_comes_later() {
+    let server = Server::start().await;
+    let subscribe = ClientMsg::Request { id: 1, request: Request::Subscribe { topic: "notices".to_owned() } };
+    let (mut there, mut later) = (bare(&server).await, bare(&server).await);
+    greet(&mut there).await;
+    say(&mut there, &subscribe).await;
+    assert_eq!(hear(&mut there).await, ServerMsg::Reply { id: 1, outcome: Outcome::Done });
+    assert_eq!(post(&server, "/api/notices", r#"{"text":"back at noon"}"#).await.status, 204);
+    assert_eq!(post(&server, "/api/notices", r#"{"text":""}"#).await.status, 400);
+    greet(&mut later).await;
+    say(&mut later, &subscribe).await;
+    assert_eq!(hear(&mut later).await, ServerMsg::Reply { id: 1, outcome: Outcome::Done });
+    for socket in [&mut there, &mut later] {
+        match hear(socket).await {
+            ServerMsg::Published { item: Item::Word(text), .. } => assert_eq!(text.as_str(), "back at noon"),
+            other => panic!("the operator's word was due, not {other:?}"),
+        }
+    }
     server.end().await;
 }
 

@@ -1,12 +1,16 @@
 //! Who is let in, and what the others are told in words of HTTP.
 
-use broadside_bots::socket::{PlayError, connect};
+use ::http::HeaderValue;
+use broadside_bots::socket::{PlayError, Socket, connect};
 use broadside_server::net::listener::SPARE_CONNECTIONS;
 use broadside_shared::protocol::SUBPROTOCOL;
+use broadside_shared::protocol::handshake::Handshake;
+use broadside_shared::protocol::message::{ClientMsg, Outcome, Refusal, Request, ServerMsg};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::http::{Reply, ask, ask_over, get, request};
-use crate::scene::{Server, bare, close_of, greet, is_let_in, within};
+use crate::scene::{Server, bare, close_of, greet, hear, is_let_in, say, within};
 
 /// Shakes hands as a browser would, with some headers changed; "" leaves one out.
 pub async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
@@ -39,6 +43,37 @@ async fn a_good_handshake_is_answered_with_the_subprotocol() {
     assert_eq!(reply.header("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let same_origin = format!("http://{}", server.address());
     assert_eq!(shake(&server, &[("origin", &same_origin)]).await.status, 101);
+    server.end().await;
+}
+
+/// Asks how the connection began; gives what was shown, or why it is not.
+async fn shown(socket: &mut Socket) -> Result<Handshake, Refusal> {
+    greet(socket).await;
+    say(socket, &ClientMsg::Request { id: 7, request: Request::Handshake }).await;
+    loop {
+        match hear(socket).await {
+            ServerMsg::Handshake(handshake) => return Ok(handshake),
+            ServerMsg::Reply { id: 7, outcome: Outcome::Refused(why) } => return Err(why),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_is_shown_to_who_asked_for_it_and_holds_no_secret() {
+    let server = Server::start().await;
+    assert_eq!(shown(&mut bare(&server).await).await, Err(Refusal::NotAllowed));
+    let mut request = format!("{}?wire=1", server.target()).into_client_request().expect("a fine address");
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    request.headers_mut().insert("cookie", HeaderValue::from_static("key=secret"));
+    let (mut socket, _) =
+        tokio_tungstenite::client_async(request, server.stream().await).await.expect("the server lets us in");
+    let handshake = shown(&mut socket).await.expect("it was kept");
+    assert_eq!(handshake.request, "GET /ws?wire=1 HTTP/1.1");
+    assert_eq!(handshake.response, "HTTP/1.1 101 Switching Protocols");
+    let protocol = ("sec-websocket-protocol".to_owned(), SUBPROTOCOL.to_owned());
+    assert!(handshake.asked.contains(&protocol) && handshake.answered.contains(&protocol), "{handshake:?}");
+    assert!(!format!("{handshake:?}").contains("secret"));
     server.end().await;
 }
 

@@ -7,7 +7,7 @@ use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, ServerMsg};
-use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
 
@@ -180,5 +180,25 @@ async fn chat_rides_in_the_snapshots_of_a_room() {
     .await;
     let lines: Vec<_> = heard.iter().map(|(from, text)| (from.as_str(), text.as_str())).collect();
     assert_eq!(lines, [("Ann", "before"), ("Ann", "after")]);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_a_battle_reads_what_was_on_its_way_and_joins_again() {
+    let server = Server::start().await;
+    let mut ann = Puppet::connect(&server, "Ann").await;
+    for _ in 0..5 {
+        within("a ship", async {
+            while ann.client.own().is_none_or(|own| !own.afloat()) {
+                ann.step(|_| ArenaInput::default()).await;
+            }
+        })
+        .await;
+        ann.client.exit(ann.now());
+        assert_eq!(ann.client.phase(), Phase::Lobby);
+        ann.until("the end of it", |event| matches!(event, ClientEvent::Answered { .. })).await;
+        ann.client.switch(ann.now(), RoomChoice::Quick, Role::Play);
+        ann.until("another seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+    }
     server.end().await;
 }
