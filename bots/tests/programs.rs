@@ -48,7 +48,8 @@ impl Drop for Folder {
 async fn server(capacity: u16) -> (Running, Folder) {
     let folder = Folder::new();
     std::fs::write(folder.0.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
-    let config = Config { port: 0, assets: Some(folder.0.clone()), capacity, seed: Some(7), ..Config::default() };
+    let config =
+        Config { port: 0, assets: Some(folder.0.clone()), capacity, seed: Some(7), bots: 0, ..Config::default() };
     (start(config).await.expect("the system gives a free port"), folder)
 }
 
@@ -412,7 +413,8 @@ async fn bots_and_loads_come_by_tls_if_they_trust_the_server() {
     std::fs::create_dir(&page).expect("the temporary folder takes a folder");
     std::fs::write(page.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
     let tls = folder.0.join("tls");
-    let config = Config { port: 0, assets: Some(page), tls_self_signed: Some(tls.clone()), ..Config::default() };
+    let config =
+        Config { port: 0, assets: Some(page), tls_self_signed: Some(tls.clone()), bots: 0, ..Config::default() };
     let server = start(config).await.expect("the system gives a free port");
     let url = format!("wss://{}/ws", server.address);
     let ca = tls.join("self-signed-cert.pem").to_string_lossy().into_owned();

@@ -58,6 +58,7 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
         assets: Some(page),
         tls_self_signed: tls.then(|| folder.join("tls")),
         max_connections: connections + 100,
+        bots: 0,
         ..Config::default()
     };
     let running = broadside_server::start(config).await?;

@@ -131,7 +131,7 @@ async fn a_flood_of_frames_ends_the_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
-    let server = Server::start_with(|config| config.capacity = 1).await;
+    let server = Server::start_with(|config| (config.capacity, config.grace) = (1, 0)).await;
     let mut first = bare(&server).await;
     sit(&mut first, "First").await;
     let mut second = bare(&server).await;
