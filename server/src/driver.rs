@@ -72,6 +72,8 @@ pub struct Driver<G: Game> {
     figures: Arc<RoomFigures>,
     grounds: Grounds<G>,
     waiting: usize,
+    /// Joins and reservations that were taken in since the figures were written.
+    came: u32,
     /// A shard had not taken the tick before when this one was stepped.
     behind: bool,
     slept: bool,
@@ -126,6 +128,7 @@ impl<G: Game> Driver<G> {
             figures,
             grounds,
             waiting: 0,
+            came: 0,
             behind: false,
             slept: false,
             ends_at: None,
@@ -154,6 +157,7 @@ impl<G: Game> Driver<G> {
 
     fn tick_once(&mut self) -> Next {
         let began = self.grounds.clock.now();
+        self.figures.looked_at.store(began.0, Ordering::Relaxed);
         if std::mem::take(&mut self.slept) {
             self.wake_up(began);
         }
@@ -203,6 +207,7 @@ impl<G: Game> Driver<G> {
         self.slept = true;
         self.note_people();
         self.figures.tick_us.store(0, Ordering::Relaxed);
+        self.forget_best();
         self.figures.asleep_since.store(now.0.max(1), Ordering::Relaxed);
         Next::Asleep
     }
@@ -222,6 +227,7 @@ impl<G: Game> Driver<G> {
         tracing::error!(room = %self.id, seed = self.config.seed, tick = %self.tick, "room failed; begins anew");
         // What waited was meant for the room that failed; its connections are being closed.
         self.mailbox.clear();
+        self.figures.coming.store(0, Ordering::Relaxed);
         self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
         for inbox in self.grounds.shards.iter() {
             inbox.post([ShardMail::Failed(self.id)]);
@@ -238,11 +244,11 @@ impl<G: Game> Driver<G> {
     fn end(&mut self) -> Next {
         for mail in self.mailbox.close() {
             if let Mail::Join(asking) = mail {
-                self.answer(asking.peer, ShardMail::Refused(asking.peer, CloseCode::NoSuchRoom));
+                self.answer(asking.peer, ShardMail::Refused(asking.peer, self.id, CloseCode::NoSuchRoom));
             }
         }
         while let Some(asking) = self.line.pop() {
-            self.answer(asking.peer, ShardMail::Refused(asking.peer, CloseCode::NoSuchRoom));
+            self.answer(asking.peer, ShardMail::Refused(asking.peer, self.id, CloseCode::NoSuchRoom));
         }
         for link in &mut self.links {
             link.outgoing.push(ShardMail::Ended(self.id));
@@ -261,7 +267,7 @@ impl<G: Game> Driver<G> {
 
     fn answer_those_in_line(&mut self) {
         for (place, asking) in self.line.told() {
-            self.links[asking.peer.shard].outgoing.push(ShardMail::Waiting(asking.peer, place));
+            self.links[asking.peer.shard].outgoing.push(ShardMail::Waiting(asking.peer, self.id, place));
         }
         self.grounds.metrics.joins.of(JoinResult::Waited).inc_by(self.line.mark_told() as u64);
         let waiting = self.line.len();
@@ -307,6 +313,7 @@ impl<G: Game> Driver<G> {
     fn note_time(&mut self, tick: Tick, due: MonoTime, began: MonoTime) {
         let now = self.grounds.clock.now();
         let (took_us, late_us) = (now.us_since(began), began.us_since(due));
+        self.note_people();
         let metrics = &self.grounds.metrics;
         metrics.ticks.inc();
         metrics.inputs_dropped.inc_by(self.room.take_inputs_dropped());
@@ -314,7 +321,6 @@ impl<G: Game> Driver<G> {
         metrics.outputs_queued.set(queued);
         metrics.tick_seconds.observe(took_us as f64 / 1e6);
         metrics.tick_lateness_seconds.observe(late_us as f64 / 1e6);
-        self.note_people();
         let figures = &self.figures;
         figures.tick.store(tick.0, Ordering::Relaxed);
         figures.tick_us.store(took_us as u32, Ordering::Relaxed);
@@ -353,8 +359,10 @@ impl<G: Game> Driver<G> {
         }
     }
 
-    fn note_people(&self) {
+    fn note_people(&mut self) {
+        let came = std::mem::take(&mut self.came);
         let figures = &self.figures;
+        figures.coming.fetch_sub(came, Ordering::Relaxed);
         figures.players.store(self.room.players(), Ordering::Relaxed);
         figures.watching.store(self.room.watching(), Ordering::Relaxed);
         figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
@@ -380,8 +388,14 @@ impl<G: Game> Driver<G> {
         next.after(behind)
     }
 
+    /// Nobody plays: nobody leads.
+    fn forget_best(&self) {
+        *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new([]);
+    }
+
     /// Takes what this run added to the gauges out of them again.
     fn take_down(&mut self) {
+        self.forget_best();
         let metrics = &self.grounds.metrics;
         let seated = self.seats.iter().flatten().filter(|seat| seat.seated.role == Role::Play).count();
         metrics.players.dec_by(seated as i64);

@@ -6,7 +6,7 @@
 //! | [`room`] | PURE. One match: inputs in, a tick stepped, what to tell whom out |
 //! | [`session`] | PURE. One connection as a state machine: hello, join, limits, close |
 //! | [`lobby`] | the directory of rooms |
-//! | [`driver`] | a room's thread: waits for each tick, steps the room, leaves the result with the shards |
+//! | [`driver`] | a room in time: waits for each tick, steps the room, leaves the result with the shards |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the connections |
 //! | [`residents`] | the server's own bots |
 //! | [`http`] | assets, health, metrics, the room list |

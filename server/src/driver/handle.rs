@@ -10,7 +10,7 @@ use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomCode};
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
+use broadside_shared::time::{MonoTime, Tick};
 
 use super::Driver;
 use super::pool::Pool;
@@ -22,7 +22,7 @@ use crate::net::shard::{Inbox, ShardMail};
 use crate::room::RoomConfig;
 
 /// Inputs waiting for a room at the most: a second of 4,000 players. An input more is dropped, and the client is told as for any
-/// other input that did not come. Joins are bounded by the connections there may be.
+/// other input that did not come. Joins are bounded by how often a connection may ask.
 const MAILBOX: usize = 120_000;
 
 /// What every room stands on.
@@ -134,6 +134,8 @@ pub struct Seated {
     /// When tick 0 of the room was due. A room that failed and began anew has another one, so that what was meant for the
     /// seats of the former is not taken for those of the new.
     pub tick_zero: MonoTime,
+    /// The tick before which it was given: tells its holder from the next one.
+    pub since: Tick,
     /// What its holder does.
     pub role: Role,
 }
@@ -213,6 +215,10 @@ pub struct RoomFigures {
     pub watching: AtomicU16,
     /// How many wait in line for a seat.
     pub waiting: AtomicU32,
+    /// Joins and reservations that the room has not looked at yet.
+    pub coming: AtomicU32,
+    /// When it was last run, in microseconds of the server's clock.
+    pub looked_at: AtomicU64,
     /// Seats kept for those who were promised one.
     pub reserved: AtomicU16,
     /// The newest tick.
@@ -258,6 +264,8 @@ impl RoomFigures {
             bots: AtomicU16::new(0),
             watching: AtomicU16::new(0),
             waiting: AtomicU32::new(0),
+            coming: AtomicU32::new(0),
+            looked_at: AtomicU64::new(0),
             reserved: AtomicU16::new(0),
             tick: AtomicU32::new(0),
             tick_us: AtomicU32::new(0),
@@ -307,7 +315,7 @@ impl<G: Game> RoomHandle<G> {
         RoomHandle { id, name, config, figures, code, passing, mailbox, grounds: grounds.clone() }
     }
 
-    /// Puts a mail into the room's mailbox. Joins and leaves always find room in it: there is at most one per connection.
+    /// Puts a mail into the room's mailbox. Joins and leaves always find room in it: a connection may ask for a few a second.
     ///
     /// # Errors
     /// When the room is over.
@@ -316,12 +324,15 @@ impl<G: Game> RoomHandle<G> {
         if inner.over {
             return Err(RoomOver);
         }
+        if matches!(mail, Mail::Join(_) | Mail::Reserve(..)) {
+            self.figures.coming.fetch_add(1, Ordering::Relaxed);
+        }
         inner.mails.push(mail);
         self.wake(inner);
         Ok(())
     }
 
-    /// Puts mails into the room's mailbox and leaves `mails` empty. Inputs that find no room are dropped, and counted.
+    /// Puts mails, none of them a join or a reservation, into the room's mailbox and leaves `mails` empty. Inputs that find no room are dropped, and counted.
     pub fn send_all(&self, mails: &mut Vec<Mail<G>>) {
         let mut inner = self.mailbox.lock();
         if inner.over {

@@ -149,7 +149,7 @@ impl<G: Game> Pool<G> {
     fn call(&self, state: &State<G>) {
         let next = state.due.peek().map(|due| due.at);
         let unwatched = next.is_some_and(|at| state.watched.is_none_or(|watched| at < watched));
-        if unwatched && (state.idle > 0 || state.watched.is_some()) {
+        if unwatched {
             self.changed.notify_one();
         }
     }

@@ -26,7 +26,10 @@ impl<G: Game> Driver<G> {
 
     fn take(&mut self, mail: Mail<G>) {
         match mail {
-            Mail::Join(asking) => self.take_join(asking),
+            Mail::Join(asking) => {
+                self.came += 1;
+                self.take_join(asking);
+            }
             Mail::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
             Mail::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
             Mail::Away(seated) if self.is_current(seated) => self.room.away(seated.player),
@@ -40,15 +43,19 @@ impl<G: Game> Driver<G> {
                 self.room.input(seated.player, &packet, arrived);
             }
             Mail::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
-            Mail::Reserve(number, until) => self.reservations.keep(number, until),
-            // Meant for the room that failed before this one.
+            Mail::Reserve(number, until) => {
+                self.came += 1;
+                self.reservations.keep(number, until);
+            }
+            // Meant for a seat that was given up, or for the room that failed before this one.
             Mail::Leave(_) | Mail::Away(_) | Mail::Back(..) | Mail::Input(..) | Mail::Follow(..) => {}
             Mail::ShardLost(shard) => self.lose(shard),
         }
     }
 
+    /// Whether a seat is still that of whom it was given to.
     fn is_current(&self, seated: Seated) -> bool {
-        seated.tick_zero == self.tick_zero
+        self.seats.get(usize::from(seated.player.0)).is_some_and(|seat| seat.is_some_and(|seat| seat.seated == seated))
     }
 
     fn take_join(&mut self, asking: Asking) {
@@ -71,7 +78,7 @@ impl<G: Game> Driver<G> {
 
     fn refuse(&mut self, peer: PeerRef) {
         self.grounds.metrics.joins.of(JoinResult::Refused).inc();
-        self.answer(peer, ShardMail::Refused(peer, CloseCode::RoomFull));
+        self.answer(peer, ShardMail::Refused(peer, self.id, CloseCode::RoomFull));
     }
 
     /// Frees the seats of those who did not come back in time.
@@ -124,7 +131,7 @@ impl<G: Game> Driver<G> {
         if self.seats.len() <= at {
             self.seats.resize(at + 1, None);
         }
-        let seated = Seated { player, tick_zero: self.tick_zero, role: asking.role };
+        let seated = Seated { player, tick_zero: self.tick_zero, since: self.tick, role: asking.role };
         self.seats[at] = Some(Seat { peer, seated });
         if self.links[peer.shard].seats == 0 {
             let roster = self.room.roster();

@@ -27,6 +27,9 @@ use crate::driver::RoomHandle;
 use crate::lobby::RESERVATION_S;
 use crate::net::client::Client;
 
+/// Time without a tick after which a room counts as stuck, in microseconds.
+const STUCK_US: u64 = 5_000_000;
+
 /// A room, as far as it concerns others.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RoomView {
@@ -404,7 +407,14 @@ pub async fn notice<G: Game>(
 )]
 pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     let rooms = app.directory.all();
-    let alive = !rooms.is_empty() && rooms.iter().all(|room| !room.is_over() || room.passing);
+    let now = app.clock.now();
+    // An empty room sleeps; any other is run many times a second.
+    let runs = |room: &Arc<RoomHandle<G>>| {
+        let looked_at = room.figures.looked_at.load(Ordering::Relaxed);
+        let asleep = room.figures.asleep_since.load(Ordering::Relaxed) != 0;
+        asleep || room.is_over() || now.0.saturating_sub(looked_at) < STUCK_US
+    };
+    let alive = !rooms.is_empty() && rooms.iter().all(runs);
     let health = Health {
         status: if alive { "ok" } else { "failing" },
         version: env!("CARGO_PKG_VERSION"),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`board`] | the leaderboard of all rooms, once a second |
 //! | [`matching`] | PURE. Which room is best for someone who just wants to play |
-//! | [`openings`] | PURE. How fast one address may open rooms |
+//! | [`openings`] | how fast one address may open rooms |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
 
@@ -129,7 +129,8 @@ impl<G: Game> Directory<G> {
                 return self.by_code(code).map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
             }
             RoomChoice::Reserved { room, reservation } => {
-                let room = self.get(room).ok_or(CloseCode::NoSuchRoom)?;
+                // Seats are reserved in public rooms only.
+                let room = self.get(room).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?;
                 return Ok((room, Way::Reservation(reservation)));
             }
         };
@@ -140,7 +141,8 @@ impl<G: Game> Directory<G> {
     /// company.
     #[must_use]
     pub fn quick_play(&self, mode: Mode) -> Option<Arc<RoomHandle<G>>> {
-        let rooms = self.all().into_iter().filter(|room| room.code.is_none() && room.config.mode == mode);
+        let open = |room: &Arc<RoomHandle<G>>| room.code.is_none() && room.config.mode == mode && !room.is_over();
+        let rooms = self.all().into_iter().filter(open);
         let best = matching::best(rooms.map(|room| {
             let fill = fill(&room);
             (room, fill)
@@ -160,10 +162,10 @@ impl<G: Game> Directory<G> {
         number
     }
 
-    /// The room with this number, public or not.
+    /// The room with this number, public or not, unless it is over.
     #[must_use]
     pub fn get(&self, id: RoomId) -> Option<Arc<RoomHandle<G>>> {
-        self.rooms.get(&id).map(|entry| Arc::clone(entry.value()))
+        self.rooms.get(&id).map(|entry| Arc::clone(entry.value())).filter(|room| !room.is_over())
     }
 
     /// The private room with this code.
@@ -202,6 +204,6 @@ fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
     // Bots make way.
     let people = figures.players.load(Ordering::Relaxed).saturating_sub(figures.bots.load(Ordering::Relaxed));
     let taken = people + figures.reserved.load(Ordering::Relaxed);
-    let waiting = figures.waiting.load(Ordering::Relaxed);
+    let waiting = figures.waiting.load(Ordering::Relaxed) + figures.coming.load(Ordering::Relaxed);
     Fill { taken: u32::from(taken), capacity: u32::from(room.config.capacity), waiting }
 }

@@ -115,6 +115,14 @@ impl Sessions {
         self.end_if_over(session);
     }
 
+    /// The session has this seat no more; one that it got in the meantime stays.
+    pub fn leave_home(&self, session: SessionId, room: RoomId, seated: Seated) {
+        if let Some(mut found) = self.by_id.get_mut(&session) {
+            found.home = found.home.filter(|home| (home.room, home.seated) != (room, seated));
+        }
+        self.end_if_over(session);
+    }
+
     /// Gives the session the wanted name; if another session has it, with a number behind it.
     pub fn call(&self, session: SessionId, wanted: &Name) -> Name {
         // Where many want the same name, trying one number after the other would be slow.
@@ -217,14 +225,14 @@ mod tests {
     use super::*;
     use broadside_shared::game::PlayerId;
     use broadside_shared::protocol::room::Role;
-    use broadside_shared::time::MonoTime;
+    use broadside_shared::time::{MonoTime, Tick};
 
     fn peer(key: usize) -> PeerRef {
         PeerRef { shard: 0, key, serial: key as u64 }
     }
 
     fn home() -> Home {
-        let seated = Seated { player: PlayerId(3), tick_zero: MonoTime(5), role: Role::Play };
+        let seated = Seated { player: PlayerId(3), tick_zero: MonoTime(5), since: Tick(1), role: Role::Play };
         Home { shard: 1, room: RoomId(7), seated }
     }
 

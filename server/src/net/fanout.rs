@@ -41,6 +41,7 @@ struct Recipient {
     /// Key of the connection; `None` while it is lost and the seat is kept.
     peer: Option<usize>,
     session: SessionId,
+    seated: Seated,
     flow: Flow,
 }
 
@@ -97,12 +98,13 @@ impl<G: Game> Share<G> {
             self.recipients.resize_with(at + 1, || None);
         }
         self.outgoing.reset(player);
-        self.recipients[at] = Some(Recipient { peer: Some(peer), session, flow: Flow::default() });
+        self.recipients[at] = Some(Recipient { peer: Some(peer), session, seated, flow: Flow::default() });
     }
 
-    /// The player has no seat any more. Gives the session that had it.
-    pub fn unseat(&mut self, player: PlayerId) -> Option<SessionId> {
-        self.recipients.get_mut(usize::from(player.0))?.take().map(|recipient| recipient.session)
+    /// The player has no seat any more. Gives the session that had it, the seat, and the connection that still counts on it.
+    pub fn unseat(&mut self, player: PlayerId) -> Option<(SessionId, Seated, Option<usize>)> {
+        let recipient = self.recipients.get_mut(usize::from(player.0))?.take()?;
+        Some((recipient.session, recipient.seated, recipient.peer))
     }
 
     /// The player's connection is lost, and the seat is kept: nothing is sent for now.
@@ -117,9 +119,10 @@ impl<G: Game> Share<G> {
     ///
     /// # Errors
     /// When this session has no such seat here.
-    pub fn resume(&mut self, player: PlayerId, peer: usize, resume: &Resume) -> Result<Option<usize>, NoSeat> {
+    pub fn resume(&mut self, seated: Seated, peer: usize, resume: &Resume) -> Result<Option<usize>, NoSeat> {
+        let player = seated.player;
         let recipient = self.recipients.get_mut(usize::from(player.0)).and_then(Option::as_mut).ok_or(NoSeat)?;
-        if recipient.session != resume.token.session {
+        if recipient.session != resume.token.session || recipient.seated != seated {
             return Err(NoSeat);
         }
         recipient.flow = Flow::default();
@@ -135,9 +138,9 @@ impl<G: Game> Share<G> {
         self.recipients.iter().flatten().filter_map(|recipient| recipient.peer)
     }
 
-    /// The sessions of everyone here.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
-        self.recipients.iter().flatten().map(|recipient| recipient.session)
+    /// The sessions of everyone here, and their seats.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, Seated)> + '_ {
+        self.recipients.iter().flatten().map(|recipient| (recipient.session, recipient.seated))
     }
 
     /// A player here said what to do; it goes to the room with [`Share::post`].

@@ -176,6 +176,9 @@ impl<G: Game> Peer<G> {
 
     /// Brings it a message: with its next snapshot if it gets any, at once if not.
     pub fn deliver(&mut self, letter: &Letter, app: &App<G>) {
+        if self.is_closing() {
+            return;
+        }
         match self.place {
             Place::Seated(..) => {
                 if self.letters.len() >= MESSAGES_WAITING_MAX {
@@ -200,7 +203,7 @@ impl<G: Game> Peer<G> {
         }
         while let Some(letter) = self.letters.front() {
             let so_far = frame.len() - from;
-            // The first goes whatever its length: none is longer than a few hundred bytes.
+            // The first goes whatever its length: none is long but a handshake, which only a developer asks for.
             if so_far > 0 && so_far + letter.note().len() > MESSAGES_BYTES_MAX {
                 break;
             }
@@ -282,14 +285,15 @@ impl<G: Game> Peer<G> {
 
     /// The room is over: back to the lobby.
     pub fn handle_room_over(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
-        self.forget_room();
+        self.forget_room(app);
+        tally.ears_changed = true;
         self.session.handle_exit();
         self.deliver(&Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds: 0 })), app);
         self.drive(app, shares, tally);
     }
 
     /// Ends what it holds in the rooms.
-    pub fn leave(&mut self, seat: Seat, shares: &mut Shares<G>) {
+    pub fn leave(&mut self, seat: Seat, app: &App<G>, shares: &mut Shares<G>) {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
             // A room that is over has no line.
@@ -308,13 +312,15 @@ impl<G: Game> Peer<G> {
                 }
             }
         }
-        self.ears.leave_room();
+        if seat == Seat::Free {
+            self.leave_topics(app);
+        }
     }
 
     /// The connection ends: its session goes on without it, if it has a seat.
     pub fn end(&mut self, app: &App<G>, shares: &mut Shares<G>) {
         self.keep_ears(app);
-        self.leave(Seat::Keep, shares);
+        self.leave(Seat::Keep, app, shares);
         if self.session_id != 0 {
             app.sessions.detach(self.session_id, self.me);
         }
@@ -327,6 +333,12 @@ impl<G: Game> Peer<G> {
         }
     }
 
+    /// Whether it stands in line for this room.
+    #[must_use]
+    pub fn awaits(&self, room: RoomId) -> bool {
+        !self.is_closing() && matches!(&self.place, Place::InLine(handle) if handle.id == room)
+    }
+
     /// Whether it was told why it ends.
     #[must_use]
     pub fn is_closing(&self) -> bool {
@@ -334,9 +346,17 @@ impl<G: Game> Peer<G> {
     }
 
     /// The room is gone: there is nothing to give up.
-    pub fn forget_room(&mut self) {
+    pub fn forget_room(&mut self, app: &App<G>) {
         self.place = Place::Nowhere;
-        self.ears.leave_room();
+        self.leave_topics(app);
+    }
+
+    /// What waited for a snapshot goes out now, and what is for those in the room is heard no more.
+    fn leave_topics(&mut self, app: &App<G>) {
+        self.ears.leave_room(|room| app.directory.get(room).is_none_or(|room| room.code.is_some()));
+        for letter in std::mem::take(&mut self.letters) {
+            self.deliver(&letter, app);
+        }
     }
 
     fn going(&self) -> Going {
@@ -374,12 +394,14 @@ impl<G: Game> Peer<G> {
                     None => self.greet(app),
                 },
                 SessionOutput::Join(name, choice, role) => {
-                    self.leave(Seat::Free, shares);
+                    tally.ears_changed = true;
+                    self.leave(Seat::Free, app, shares);
                     app.sessions.set_home(self.session_id, None);
                     self.join(&name, choice, role, app);
                 }
                 SessionOutput::Request(id, request) => {
-                    tally.ears_changed = true;
+                    tally.ears_changed |=
+                        matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. } | Request::Exit);
                     self.request(id, request, app, shares);
                 }
                 SessionOutput::Input(packet) => {
@@ -397,7 +419,7 @@ impl<G: Game> Peer<G> {
                     if seat == Seat::Keep {
                         self.keep_ears(app);
                     }
-                    self.leave(seat, shares);
+                    self.leave(seat, app, shares);
                     self.conn.send_close(code);
                     self.drop_at = Some(app.clock.now().plus_us(CLOSING_US));
                 }
@@ -424,7 +446,7 @@ impl<G: Game> Peer<G> {
         let mut effects = Effects::default();
         let result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
         if effects.exits && room.is_some() {
-            self.leave(Seat::Free, shares);
+            self.leave(Seat::Free, app, shares);
             self.session.handle_exit();
         }
         if let (Some(player), Place::Seated(room, seated)) = (effects.follows, &self.place)
@@ -462,11 +484,17 @@ impl<G: Game> Peer<G> {
         if called != *name {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
         }
-        let found = app.directory.find(choice).and_then(|(room, by)| {
-            let asking = Asking { name: called, role, by, peer: self.me };
+        let ask = |choice| {
+            let (room, by) = app.directory.find(choice)?;
+            let asking = Asking { name: called.clone(), role, by, peer: self.me };
             room.send(Mail::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)
-        });
+        };
+        // A room that ended at this very moment is not the only one.
+        let found = match choice {
+            RoomChoice::Quick | RoomChoice::Mode(_) => ask(choice).or_else(|_| ask(choice)),
+            RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => ask(choice),
+        };
         match found {
             Ok(room) => self.place = Place::InLine(room),
             Err(code) => {

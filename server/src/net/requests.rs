@@ -41,9 +41,13 @@ impl Ears {
         from.is_none_or(|from| !self.muted.contains_key(&from))
     }
 
-    /// Leaves the topics of a room.
-    pub fn leave_room(&mut self) {
-        self.topics.retain(|topic| !matches!(topic, Topic::RoomChat(_)));
+    /// Leaves what is for those in a room: its chat, and all of a private one.
+    pub fn leave_room(&mut self, is_private: impl Fn(RoomId) -> bool) {
+        self.topics.retain(|topic| match topic {
+            Topic::RoomChat(_) => false,
+            Topic::RoomFeed(room) | Topic::RoomMatch(room) => !is_private(*room),
+            Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => true,
+        });
     }
 }
 
@@ -159,15 +163,12 @@ fn subscribe<G: Game>(
     let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
     match topic {
         Topic::RoomChat(room) if asker.room != Some(room) => return Err(Refusal::NotAllowed),
-        Topic::RoomFeed(room) | Topic::RoomMatch(room) if app.directory.get(room).is_none() => {
-            return Err(Refusal::NoSuchTopic);
-        }
-        Topic::RoomChat(_)
-        | Topic::RoomFeed(_)
-        | Topic::RoomMatch(_)
-        | Topic::LobbyChat
-        | Topic::Leaderboard
-        | Topic::Notices => {}
+        // What goes on in a private room is for those who are in it.
+        Topic::RoomFeed(room) | Topic::RoomMatch(room) => match app.directory.get(room) {
+            Some(found) if found.code.is_none() || asker.room == Some(room) => {}
+            Some(_) | None => return Err(Refusal::NoSuchTopic),
+        },
+        Topic::RoomChat(_) | Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => {}
     }
     if ears.hears_of(topic) {
         return Ok(());

@@ -71,9 +71,9 @@ pub enum ShardMail<G: Game> {
     /// The room gave a seat.
     Seated(PeerRef, RoomId, Seated),
     /// The room keeps someone in line, at this place.
-    Waiting(PeerRef, u32),
+    Waiting(PeerRef, RoomId, u32),
     /// The room takes someone no more.
-    Refused(PeerRef, CloseCode),
+    Refused(PeerRef, RoomId, CloseCode),
     /// Changes of the roster of ticks that were not handed over.
     Notes(RoomId, Vec<Note>),
     /// A tick was stepped.
@@ -300,14 +300,14 @@ impl<'a, G: Game> Shard<'a, G> {
                 }
             }
             ShardMail::Seated(peer, room, seated) => self.seat(peer, room, seated),
-            ShardMail::Waiting(peer, place) => {
-                if let Some(found) = find(&mut self.peers, peer) {
+            ShardMail::Waiting(peer, room, place) => {
+                if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
                     found.handle_waiting(place, self.app, &mut self.shares, &mut self.tally);
                 }
             }
-            ShardMail::Refused(peer, code) => {
-                if let Some(found) = find(&mut self.peers, peer) {
-                    found.forget_room();
+            ShardMail::Refused(peer, room, code) => {
+                if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
+                    found.forget_room(self.app);
                     found.close(code, self.app, &mut self.shares, &mut self.tally);
                 }
             }
@@ -362,6 +362,10 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         for key in self.listeners.get(&publication.topic).into_iter().flatten() {
             if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().hears(publication.from)) {
+                // The list is as of the last change; who has left a room since then hears no more of it.
+                if !peer.ears().hears_of(publication.topic) {
+                    continue;
+                }
                 peer.deliver(&publication.letter, self.app);
             }
         }
@@ -415,7 +419,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let (room, seated) = (returning.home.room, returning.home.seated);
         let share = self.shares.get_mut(&room).filter(|share| share.tick_zero() == Some(seated.tick_zero));
         let found = share.and_then(|share| {
-            let former = share.resume(seated.player, key, &returning.resume).ok()?;
+            let former = share.resume(seated, key, &returning.resume).ok()?;
             Some((former, Arc::clone(share.room())))
         });
         let Some((former, room)) = found else {
@@ -424,7 +428,7 @@ impl<'a, G: Game> Shard<'a, G> {
         };
         if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
             former.keep_ears(self.app);
-            former.forget_room();
+            former.forget_room(self.app);
             former.close(CloseCode::TakenOver, self.app, &mut self.shares, &mut self.tally);
         }
         let peer = &mut self.peers[key];
@@ -435,8 +439,12 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn unseat(&mut self, room: RoomId, player: PlayerId) {
-        if let Some(session) = self.shares.get_mut(&room).and_then(|share| share.unseat(player)) {
-            self.app.sessions.set_home(session, None);
+        let gone = self.shares.get_mut(&room).and_then(|share| share.unseat(player));
+        let Some((session, seated, peer)) = gone else { return };
+        self.app.sessions.leave_home(session, room, seated);
+        // It came back in the very moment in which its seat was given up.
+        if let Some(peer) = peer.and_then(|key| self.peers.get_mut(key)) {
+            peer.handle_room_over(self.app, &mut self.shares, &mut self.tally);
         }
     }
 
@@ -449,22 +457,27 @@ impl<'a, G: Game> Shard<'a, G> {
             return;
         };
         let handle = Arc::clone(share.room());
-        match find(&mut self.peers, peer) {
+        match find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
             Some(found) => {
                 share.seat(seated, peer.key, found.session_id());
                 found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
             }
-            // The connection went while it waited.
+            // The connection, or its wish, went while it waited.
             None => drop(handle.send(Mail::Leave(seated))),
         }
     }
 
     fn fail(&mut self, room: RoomId) {
-        let Some(share) = self.shares.remove(&room) else { return };
-        share.sessions().for_each(|session| self.app.sessions.set_home(session, None));
-        for key in share.peers() {
+        let share = self.shares.remove(&room);
+        for (session, seated) in share.iter().flat_map(Share::sessions) {
+            self.app.sessions.leave_home(session, room, seated);
+        }
+        let seated: Vec<usize> = share.iter().flat_map(Share::peers).collect();
+        let in_line = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
+        let concerned: Vec<usize> = in_line.chain(seated).collect();
+        for key in concerned {
             if let Some(peer) = self.peers.get_mut(key) {
-                peer.forget_room();
+                peer.forget_room(self.app);
                 peer.close(CloseCode::RoomFailed, self.app, &mut self.shares, &mut self.tally);
             }
         }
@@ -472,7 +485,9 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn end_room(&mut self, room: RoomId) {
         let Some(share) = self.shares.remove(&room) else { return };
-        share.sessions().for_each(|session| self.app.sessions.set_home(session, None));
+        for (session, seated) in share.sessions() {
+            self.app.sessions.leave_home(session, room, seated);
+        }
         for key in share.peers() {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.handle_room_over(self.app, &mut self.shares, &mut self.tally);

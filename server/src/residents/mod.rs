@@ -24,7 +24,7 @@ use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
 
 use crate::App;
-use crate::driver::{PeerRef, RoomHandle};
+use crate::driver::{Mail, PeerRef, RoomHandle};
 use crate::net::shard::{Inbox, ShardMail, Watch};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
@@ -123,9 +123,11 @@ impl Residents {
                         hall.seats.insert(seated.player, peer.key);
                         resident.handle_seated(seated);
                     }
-                    (_, hall) => {
+                    (_, _) => {
                         // It went away while it stood in line.
-                        let _ = hall.map(|hall| hall.room.send(crate::driver::Mail::Leave(seated)));
+                        if let Some(room) = self.app.directory.get(room) {
+                            let _ = room.send(Mail::Leave(seated));
+                        }
                     }
                 }
             }
@@ -153,7 +155,7 @@ impl Residents {
                     hall.outgoing = None;
                 }
             }
-            ShardMail::Refused(peer, _) => self.dismiss(peer.key),
+            ShardMail::Refused(peer, ..) => self.dismiss(peer.key),
             ShardMail::Failed(room) | ShardMail::Ended(room) => {
                 if let Some(hall) = self.halls.remove(&room) {
                     hall.residents.iter().for_each(|key| self.forget(*key));

@@ -118,7 +118,9 @@ impl Resident {
             }
             SessionOutput::Join(name, _, role) => {
                 let name = app.sessions.call(self.session_id, &name);
-                self.mails.push(Mail::Join(Asking { name, role, by: Way::Public, peer: self.me }));
+                let asking = Asking { name, role, by: Way::Public, peer: self.me };
+                // A room that is over says nothing more; whoever looks after the bots sees that.
+                let _ = self.room.send(Mail::Join(asking));
             }
             SessionOutput::Request(id, _) => {
                 self.session.handle_outcome(id, Outcome::Refused(Refusal::NotAllowed));

@@ -228,6 +228,9 @@ impl<G: Game> Session<G> {
                 self.outputs.push_back(SessionOutput::Hello(resume));
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Join { name, room, role }) => {
+                if self.requests.take(now).is_err() {
+                    return self.handle_close(CloseCode::TooManyFrames);
+                }
                 self.state = State::Joining;
                 self.outputs.push_back(SessionOutput::Join(name, room, role));
             }

@@ -51,9 +51,19 @@ async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
     assert_eq!(room(&server, &code.to_lowercase()).await["name"], "Den");
     assert_eq!(get(server.address(), &format!("/api/rooms/{id}"), &[]).await.status, 404);
 
-    let mut stranger = bare(&server).await;
-    ask(&mut stranger, "Stranger", RoomChoice::Room(id)).await;
-    assert_eq!(close_of(&mut stranger).await, meant(CloseCode::NoSuchRoom));
+    for room in [RoomChoice::Room(id), RoomChoice::Reserved { room: id, reservation: 0 }] {
+        let mut stranger = bare(&server).await;
+        greet(&mut stranger).await;
+        for (at, part) in (1..).zip(["chat", "feed", "match"]) {
+            let request = Request::Subscribe { topic: format!("room/{id}/{part}") };
+            say(&mut stranger, &ClientMsg::Request { id: at, request }).await;
+            let reply = hear(&mut stranger).await;
+            assert!(matches!(reply, ServerMsg::Reply { outcome: Outcome::Refused(_), .. }), "{part}: {reply:?}");
+        }
+        let name = Name::new("Stranger").expect("a fine name");
+        say(&mut stranger, &ClientMsg::Join { name, room, role: Role::Watch }).await;
+        assert_eq!(close_of(&mut stranger).await, meant(CloseCode::NoSuchRoom));
+    }
     let by_code = RoomChoice::Code(code.parse().expect("a fine code"));
     let mut ann = Puppet::join(&server, "Ann", by_code, Role::Play).await;
     ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;

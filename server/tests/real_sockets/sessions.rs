@@ -6,7 +6,10 @@ use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, ServerMsg};
+use broadside_shared::protocol::message::{
+    ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
+};
+use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
@@ -79,6 +82,58 @@ async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good(
     let mut forger = bare(&server).await;
     let forged = Token { signature: [0; 16], ..token };
     assert!(!come_back(&mut forger, forged).await.1, "a made-up token opens nothing");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_went_to_another_room_comes_back_to_that_one() {
+    let server = Server::start_with(|config| config.rooms = 2).await;
+    // Often, for the two rooms do not tick together: the word of the one may come before that of the other or after.
+    for turn in 0..12 {
+        let mut first = bare(&server).await;
+        let token = ask(&mut first, &format!("Ann {turn}"), RoomChoice::Room(RoomId(1 + turn % 2))).await;
+        assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
+        let there = RoomId(2 - turn % 2);
+        let name = Name::new(&format!("Ann {turn}")).expect("a fine name");
+        say(&mut first, &ClientMsg::Join { name, room: RoomChoice::Room(there), role: Role::Play }).await;
+        assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { room, .. } if room == there));
+        // Both rooms have said what they had to say when another one has been seated in each.
+        for room in [1, 2] {
+            let mut witness = bare(&server).await;
+            ask(&mut witness, &format!("Witness {turn} {room}"), RoomChoice::Room(RoomId(room))).await;
+            assert!(matches!(seat_of(&mut witness).await, ServerMsg::Joined { .. }));
+            say(&mut witness, &ClientMsg::Leave).await;
+        }
+        drop(first);
+        let mut again = bare(&server).await;
+        assert!(come_back(&mut again, token).await.1, "the seat is kept");
+        assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { room, .. } if room == there));
+        say(&mut again, &ClientMsg::Leave).await;
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_changes_their_mind_before_the_answer_leaves_no_seat_behind() {
+    let server = Server::start_with(|config| config.rooms = 2).await;
+    let mut fickle = bare(&server).await;
+    greet(&mut fickle).await;
+    let name = || Name::new("Fickle").expect("a fine name");
+    for turn in 0..5 {
+        for (room, role) in [(1, Role::Watch), (2, Role::Play), (1, Role::Play)] {
+            let room = RoomChoice::Room(RoomId(room));
+            say(&mut fickle, &ClientMsg::Join { name: name(), room, role }).await;
+        }
+        say(&mut fickle, &ClientMsg::Request { id: turn, request: Request::Exit }).await;
+        while hear(&mut fickle).await != (ServerMsg::Reply { id: turn, outcome: Outcome::Done }) {}
+        let nobody = || async {
+            let rooms = crate::http::get(server.address(), "/api/rooms", &[]).await.text();
+            let rooms: serde_json::Value = serde_json::from_str(&rooms).expect("a list of rooms");
+            let count = |key: &str| -> u64 { (0..2).filter_map(|at| rooms[at][key].as_u64()).sum() };
+            count("players") + count("watching") + count("waiting") == 0
+        };
+        crate::scene::within("empty rooms", async { while !nobody().await {} }).await;
+    }
     server.end().await;
 }
 

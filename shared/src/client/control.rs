@@ -13,6 +13,7 @@ impl<G: Game> Client<G> {
     /// Asks for a seat in another room, and gives up the one there is; the connection stays.
     pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
         (self.config.room, self.config.role) = (Some(room), role);
+        self.strayed = true;
         if self.phase != Phase::Greeting {
             self.phase = Phase::Joining;
             self.ask_for_a_seat(now);
@@ -21,6 +22,7 @@ impl<G: Game> Client<G> {
 
     /// Gives up the seat, or the place in line, and stays in the lobby.
     pub fn exit(&mut self, now: MonoTime) {
+        self.strayed = true;
         self.config.room = None;
         if matches!(self.phase, Phase::Joining | Phase::Playing) {
             self.return_to_lobby();
@@ -49,12 +51,19 @@ impl<G: Game> Client<G> {
             ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero, mode, role } => {
                 self.phase = Phase::Playing;
                 self.place = None;
-                if !std::mem::take(&mut self.resumed) {
+                let resumed = std::mem::take(&mut self.resumed);
+                if !resumed {
                     self.forget_the_world();
                 }
                 self.seat = Some(Seat { room, player, tick_hz, snapshot_every, tick_zero, mode, role });
                 self.interpolation.set_interval(snapshot_every);
                 self.out_events.push_back(ClientEvent::Joined { room, player, mode, role });
+                match (std::mem::take(&mut self.strayed) && resumed, self.config.room) {
+                    (false, _) => {}
+                    // Something else was wanted when the former connection went.
+                    (true, Some(wanted)) => self.switch(now, wanted, self.config.role),
+                    (true, None) => self.exit(now),
+                }
             }
             ServerMsg::Pong { client_time, server_time, tick_us } => {
                 self.stats.server_tick_ms = f64::from(tick_us) / 1000.0;
@@ -109,7 +118,7 @@ impl<G: Game> Client<G> {
     }
 
     /// A new seat: nothing of the world before holds any more. The clock and the lead do.
-    fn forget_the_world(&mut self) {
+    pub(super) fn forget_the_world(&mut self) {
         let (hidden, plain) = (self.prediction.hidden(), self.interpolation.plain());
         self.prediction = Prediction::of(self.config.detail);
         self.prediction.set_hidden(hidden);

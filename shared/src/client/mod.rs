@@ -86,6 +86,8 @@ pub struct Client<G: Game> {
     following: Option<PlayerId>,
     contest: Option<Contest>,
     token: Option<Token>,
+    /// Another room, or the lobby, was asked for, and the server has not said yet that it heard.
+    strayed: bool,
     /// The seat of an earlier connection was given back, and is about to be named.
     resumed: bool,
     requests: Requests,
@@ -145,6 +147,7 @@ impl<G: Game> Client<G> {
             following: None,
             contest: None,
             token: None,
+            strayed: false,
             resumed: false,
             requests: Requests::default(),
             away: BTreeSet::new(),
@@ -178,6 +181,10 @@ impl<G: Game> Client<G> {
         self.place = None;
         self.pings = 0;
         self.counters = None;
+        if self.strayed {
+            // The seat may be another one by now: what is known of the world is of no use there.
+            self.forget_the_world();
+        }
         let resume = self.token.map(|token| {
             let have = self.newest.map_or(Tick(0), |(tick, _)| tick);
             Resume { token, have, cells: self.replica.keep_known(have) }

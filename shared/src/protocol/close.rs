@@ -91,7 +91,7 @@ impl CloseCode {
             CloseCode::TooBig => "frame too long",
             CloseCode::WrongRevision => "wrong protocol revision",
             CloseCode::Malformed => "malformed or out of place message",
-            CloseCode::GreetingTimeout => "no hello and join in time",
+            CloseCode::GreetingTimeout => "no hello in time",
             CloseCode::TooManyFrames => "too many frames",
             CloseCode::Silent => "nothing heard for too long",
             CloseCode::RoomFull => "room is full",

@@ -51,7 +51,7 @@ pub const EVENTS_MAX: usize = 64;
 pub const NOTES_BYTES_MAX: usize = 768;
 /// Lines of the standings that are sent.
 pub const BOARD_LINES_MAX: usize = 10;
-/// Time a new connection has to say hello and join, in microseconds; then it is closed.
+/// Time a new connection has to say hello, in microseconds; then it is closed.
 pub const GREETING_US: u64 = 10_000_000;
 /// Time without a byte from the other end after which it counts as dead, in microseconds.
 pub const SILENCE_US: u64 = 10_000_000;
