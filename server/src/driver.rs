@@ -24,7 +24,7 @@ pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandl
 
 use crate::lobby::topics::Letter;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
-use crate::net::shard::ShardMail;
+use crate::net::inbox::ShardMail;
 use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
 use crate::room::recycle::Outputs;

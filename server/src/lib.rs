@@ -52,7 +52,8 @@ use lobby::openings::Openings;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::{Letter, Topics};
 use metrics::Metrics;
-use net::shard::{self, Inbox, ShardMail};
+use net::inbox::{self, Inbox, ShardMail};
+use net::shard;
 use room::RoomConfig;
 
 /// Threads that run rooms, for each core: a long tick of a large room on one leaves another for the small ones.
@@ -194,7 +195,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
     let count = config.shards.unwrap_or_else(cores);
     // The bots are one more shard, without sockets.
     let residents = usize::from(config.bots > 0);
-    let prepared = (0..count + residents).map(|_| shard::prepare()).collect::<std::io::Result<Vec<_>>>();
+    let prepared = (0..count + residents).map(|_| inbox::prepare()).collect::<std::io::Result<Vec<_>>>();
     let (inboxes, watches): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];

@@ -18,7 +18,7 @@ use crate::clock::MonoClock;
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Topics;
 use crate::metrics::Metrics;
-use crate::net::shard::{Inbox, ShardMail};
+use crate::net::inbox::{Inbox, ShardMail};
 use crate::room::RoomConfig;
 
 /// Inputs waiting for a room at the most: a second of 4,000 players. An input more is dropped, and the client is told as for any

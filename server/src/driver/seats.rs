@@ -11,7 +11,7 @@ use broadside_shared::protocol::room::Role;
 use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way};
 use crate::lobby::topics::Letter;
 use crate::metrics::labels::JoinResult;
-use crate::net::shard::ShardMail;
+use crate::net::inbox::ShardMail;
 
 impl<G: Game> Driver<G> {
     pub(super) fn take_mails(&mut self) {

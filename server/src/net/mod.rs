@@ -9,6 +9,7 @@
 //! | [`origin`] | which pages may connect |
 //! | [`upgrade`] | the WebSocket handshake: who may, and what a plain GET is told |
 //! | [`handshake`] | what is kept of a handshake for who asks |
+//! | [`inbox`] | what others say to a shard, and where it waits |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
 //! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
@@ -21,6 +22,7 @@ pub mod client;
 pub mod conn;
 pub mod fanout;
 pub mod handshake;
+pub mod inbox;
 pub mod listener;
 pub mod origin;
 pub mod peer;

@@ -7,29 +7,25 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{JoinHandle, Thread};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::{Note, RoomId};
+use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::topic::Topic;
-use bytes::Bytes;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::conn::{Conn, Readable, Traffic, Wire};
+use super::conn::{Conn, Readable, Traffic};
 use super::fanout::Share;
-use super::listener::Guard;
+use super::inbox::{Inbox, ShardMail, Upgraded, WOKEN, Watch};
 use super::peer::{Going, Peer, Returning};
 use crate::App;
 use crate::driver::{Mail, PeerRef, Seated};
-use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::{Letter, Publication};
-use crate::room::RoomOutput;
+use crate::lobby::topics::Publication;
 
 /// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
 /// clients share the cost of a look.
@@ -40,107 +36,11 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 const EVENTS_AT_ONCE: usize = 1024;
 /// Time open connections have to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
-/// The watch's own token, for being woken.
-const WOKEN: Token = Token(usize::MAX);
 /// Numbers connections, so as to tell one holder of a key from the next, also after a shard began anew.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// The rooms that have players on a shard.
 pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
-
-/// A WebSocket that has just been upgraded.
-pub struct Upgraded<G: Game> {
-    /// The socket, with its TLS.
-    pub wire: Wire,
-    /// Bytes that came right behind the handshake.
-    pub early: Bytes,
-    /// Where it comes from.
-    pub address: std::net::SocketAddr,
-    /// Its place in the count of open connections.
-    pub guard: Option<Arc<Guard<G>>>,
-    /// How it began, if it asked for that to be kept.
-    pub handshake: Option<Box<Handshake>>,
-}
-
-/// What others say to a shard.
-pub enum ShardMail<G: Game> {
-    /// A new connection is yours.
-    Connected(Upgraded<G>),
-    /// A player of this room is about to be seated here, the first one; these are in it.
-    Opened(RoomId, Vec<Note>),
-    /// The room gave a seat.
-    Seated(PeerRef, RoomId, Seated),
-    /// The room keeps someone in line, at this place.
-    Waiting(PeerRef, RoomId, u32),
-    /// The room takes someone no more.
-    Refused(PeerRef, RoomId, CloseCode),
-    /// Changes of the roster of ticks that were not handed over.
-    Notes(RoomId, Vec<Note>),
-    /// A tick was stepped.
-    Tick(RoomId, Arc<RoomOutput>),
-    /// This player has no seat any more.
-    Unseated(RoomId, PlayerId),
-    /// Nobody of this room is here any more.
-    Emptied(RoomId),
-    /// This connection has its seat here: take it over.
-    Moved(Box<(Peer<G>, Returning)>),
-    /// Something was published.
-    Published(Arc<Publication>),
-    /// A message to the one connection, unless it mutes this session.
-    Letter(PeerRef, Option<SessionId>, Letter),
-    /// The room broke down.
-    Failed(RoomId),
-    /// The room is over: who was in it is in the lobby.
-    Ended(RoomId),
-    /// The server ends.
-    End,
-}
-
-/// A shard as others see it: its mailbox.
-pub struct Inbox<G: Game> {
-    /// Bounded by who writes: rooms leave a few ticks at the most, and one answer per join; the listener one mail per connection.
-    mails: Mutex<Vec<ShardMail<G>>>,
-    notified: AtomicBool,
-    waker: Waker,
-    thread: OnceLock<Thread>,
-}
-
-impl<G: Game> Inbox<G> {
-    /// Leaves mails, and wakes the shard.
-    pub fn post(&self, mails: impl IntoIterator<Item = ShardMail<G>>) {
-        self.lock().extend(mails);
-        if !self.notified.swap(true, Ordering::AcqRel) {
-            // One of the two does: it sleeps in the watch, or rests between two looks.
-            let _ = self.waker.wake();
-            if let Some(thread) = self.thread.get() {
-                thread.unpark();
-            }
-        }
-    }
-
-    /// Hands what comes to `turn`, at least every `rest`, until it gives false. For whoever has no sockets to watch.
-    pub fn wait_as(&self, watch: Watch, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardMail<G>>) -> bool) {
-        let _ = self.thread.set(std::thread::current());
-        // The waker must outlive the watch that it wakes, and nothing else is in it.
-        let _watch = watch;
-        let mut mails = Vec::new();
-        loop {
-            if !self.notified.swap(false, Ordering::AcqRel) {
-                std::thread::park_timeout(rest);
-                self.notified.store(false, Ordering::Release);
-            }
-            std::mem::swap(&mut mails, &mut *self.lock());
-            if !turn(&mut mails) {
-                return;
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<ShardMail<G>>> {
-        // A panic elsewhere leaves whole mails behind.
-        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Counts of a few milliseconds, added to the metrics together.
 #[derive(Debug, Default)]
@@ -164,27 +64,13 @@ impl Tally {
     }
 }
 
-/// A shard before it runs: its watch.
-pub struct Watch(Poll);
-
-/// A shard's mailbox and its watch.
-///
-/// # Errors
-/// When the operating system gives no epoll.
-pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Watch)> {
-    let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WOKEN)?;
-    let inbox = Inbox { mails: Mutex::default(), notified: AtomicBool::new(false), waker, thread: OnceLock::new() };
-    Ok((inbox, Watch(poll)))
-}
-
 /// Starts the shard with this number.
 ///
 /// # Errors
 /// When the operating system gives no thread.
 pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-        let _ = app.grounds.shards[index].thread.set(std::thread::current());
+        app.grounds.shards[index].read_here();
         let mut poll = watch.0;
         loop {
             let run = || Shard::new(&app, index, &mut poll).run();
@@ -270,7 +156,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     /// Waits until `until`, or until mail comes.
     fn rest(&self, until: Instant) {
-        while !self.inbox.notified.load(Ordering::Acquire) {
+        while !self.inbox.has_mail() {
             let wait = until.saturating_duration_since(Instant::now());
             if wait.is_zero() {
                 return;
@@ -280,11 +166,8 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn take_mails(&mut self) {
-        if !self.inbox.notified.swap(false, Ordering::AcqRel) {
-            return;
-        }
         let mut mails = std::mem::take(&mut self.mails);
-        std::mem::swap(&mut mails, &mut *self.inbox.lock());
+        self.inbox.take(&mut mails);
         for mail in mails.drain(..) {
             self.take(mail);
         }

@@ -25,7 +25,7 @@ use slab::Slab;
 
 use crate::App;
 use crate::driver::{Mail, PeerRef, RoomHandle};
-use crate::net::shard::{Inbox, ShardMail, Watch};
+use crate::net::inbox::{Inbox, ShardMail, Watch};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
 use fill::Crowd;

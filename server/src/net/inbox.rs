@@ -1,0 +1,151 @@
+//! What others say to a shard, and where it waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::handshake::Handshake;
+use broadside_shared::protocol::message::{Note, RoomId};
+use bytes::Bytes;
+use mio::{Poll, Token, Waker};
+
+use super::conn::Wire;
+use super::listener::Guard;
+use super::peer::{Peer, Returning};
+use crate::driver::{PeerRef, Seated};
+use crate::lobby::sessions::SessionId;
+use crate::lobby::topics::{Letter, Publication};
+use crate::room::RoomOutput;
+
+/// The watch's own token, for being woken.
+pub(super) const WOKEN: Token = Token(usize::MAX);
+
+/// A WebSocket that has just been upgraded.
+pub struct Upgraded<G: Game> {
+    /// The socket, with its TLS.
+    pub wire: Wire,
+    /// Bytes that came right behind the handshake.
+    pub early: Bytes,
+    /// Where it comes from.
+    pub address: std::net::SocketAddr,
+    /// Its place in the count of open connections.
+    pub guard: Option<Arc<Guard<G>>>,
+    /// How it began, if it asked for that to be kept.
+    pub handshake: Option<Box<Handshake>>,
+}
+
+/// What others say to a shard.
+pub enum ShardMail<G: Game> {
+    /// A new connection is yours.
+    Connected(Upgraded<G>),
+    /// A player of this room is about to be seated here, the first one; these are in it.
+    Opened(RoomId, Vec<Note>),
+    /// The room gave a seat.
+    Seated(PeerRef, RoomId, Seated),
+    /// The room keeps someone in line, at this place.
+    Waiting(PeerRef, RoomId, u32),
+    /// The room takes someone no more.
+    Refused(PeerRef, RoomId, CloseCode),
+    /// Changes of the roster of ticks that were not handed over.
+    Notes(RoomId, Vec<Note>),
+    /// A tick was stepped.
+    Tick(RoomId, Arc<RoomOutput>),
+    /// This player has no seat any more.
+    Unseated(RoomId, PlayerId),
+    /// Nobody of this room is here any more.
+    Emptied(RoomId),
+    /// This connection has its seat here: take it over.
+    Moved(Box<(Peer<G>, Returning)>),
+    /// Something was published.
+    Published(Arc<Publication>),
+    /// A message to the one connection, unless it mutes this session.
+    Letter(PeerRef, Option<SessionId>, Letter),
+    /// The room broke down.
+    Failed(RoomId),
+    /// The room is over: who was in it is in the lobby.
+    Ended(RoomId),
+    /// The server ends.
+    End,
+}
+
+/// A shard as others see it: its mailbox.
+pub struct Inbox<G: Game> {
+    /// Bounded by who writes: rooms leave a few ticks at the most, and one answer per join; the listener one mail per connection.
+    mails: Mutex<Vec<ShardMail<G>>>,
+    notified: AtomicBool,
+    waker: Waker,
+    thread: OnceLock<Thread>,
+}
+
+impl<G: Game> Inbox<G> {
+    /// Leaves mails, and wakes the shard.
+    pub fn post(&self, mails: impl IntoIterator<Item = ShardMail<G>>) {
+        self.lock().extend(mails);
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            // One of the two does: it sleeps in the watch, or rests between two looks.
+            let _ = self.waker.wake();
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
+        }
+    }
+
+    /// This thread reads it.
+    pub(super) fn read_here(&self) {
+        let _ = self.thread.set(std::thread::current());
+    }
+
+    /// Whether mail has come since it was last taken.
+    pub(super) fn has_mail(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    /// Swaps what came against the empty `mails`; false if nothing did.
+    pub(super) fn take(&self, mails: &mut Vec<ShardMail<G>>) -> bool {
+        let came = self.notified.swap(false, Ordering::AcqRel);
+        if came {
+            std::mem::swap(mails, &mut *self.lock());
+        }
+        came
+    }
+
+    /// Hands what comes to `turn`, at least every `rest`, until it gives false. For whoever has no sockets to watch.
+    pub fn wait_as(&self, watch: Watch, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardMail<G>>) -> bool) {
+        self.read_here();
+        // The waker must outlive the watch that it wakes, and nothing else is in it.
+        let _watch = watch;
+        let mut mails = Vec::new();
+        loop {
+            if !self.notified.swap(false, Ordering::AcqRel) {
+                std::thread::park_timeout(rest);
+                self.notified.store(false, Ordering::Release);
+            }
+            std::mem::swap(&mut mails, &mut *self.lock());
+            if !turn(&mut mails) {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ShardMail<G>>> {
+        // A panic elsewhere leaves whole mails behind.
+        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A shard before it runs: its watch.
+pub struct Watch(pub(super) Poll);
+
+/// A shard's mailbox and its watch.
+///
+/// # Errors
+/// When the operating system gives no epoll.
+pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Watch)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WOKEN)?;
+    let inbox = Inbox { mails: Mutex::default(), notified: AtomicBool::new(false), waker, thread: OnceLock::new() };
+    Ok((inbox, Watch(poll)))
+}
