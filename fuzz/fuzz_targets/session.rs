@@ -4,7 +4,9 @@
 use broadside_server::session::{Session, SessionOutput};
 use broadside_shared::arena::Arena;
 use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::{RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Outcome, RoomId, ServerMsg};
+use broadside_shared::protocol::room::{Mode, Role};
+use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
 use libfuzzer_sys::fuzz_target;
 
@@ -16,12 +18,19 @@ fuzz_target!(|frames: Vec<Vec<u8>>| {
         while let Some(output) = session.poll_output() {
             assert!(!closed, "nothing follows a close");
             match output {
-                SessionOutput::Join(_) => session.handle_seated(&ServerMsg::Joined {
+                SessionOutput::Hello(resume) => {
+                    let token = resume.map_or(Token { session: 1, signature: [0; 16] }, |resume| resume.token);
+                    session.handle_welcome(token, None);
+                }
+                SessionOutput::Request(id, _) => session.handle_outcome(id, Outcome::Done),
+                SessionOutput::Join(..) => session.handle_seated(&ServerMsg::Joined {
                     room: RoomId(1),
                     player: PlayerId(0),
                     tick_hz: 60,
                     snapshot_every: 2,
                     tick_zero: MonoTime(0),
+                    mode: Mode::Open,
+                    role: Role::Play,
                 }),
                 SessionOutput::Close(_) => closed = true,
                 SessionOutput::Send(_) | SessionOutput::Ping | SessionOutput::Input(_) => {}

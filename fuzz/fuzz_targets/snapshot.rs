@@ -6,8 +6,9 @@ use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::codec::encode_server;
 use broadside_shared::protocol::message::{RoomId, ServerMsg};
-use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
 use libfuzzer_sys::fuzz_target;
 
@@ -17,13 +18,20 @@ fuzz_target!(|frames: Vec<Vec<u8>>| {
     let mut now = MonoTime(1_000_000);
     client.handle_open(now);
     for msg in [
-        ServerMsg::Welcome { revision: 1, server: String::new() },
+        ServerMsg::Welcome {
+            revision: 1,
+            server: String::new(),
+            token: Token { session: 1, signature: [0; 16] },
+            resumed: false,
+        },
         ServerMsg::Joined {
             room: RoomId(1),
             player: PlayerId(3),
             tick_hz: 60,
             snapshot_every: 2,
             tick_zero: MonoTime(0),
+            mode: Mode::Open,
+            role: Role::Play,
         },
         ServerMsg::Pong { client_time: now, server_time: now , tick_us: 412},
     ] {

@@ -492,3 +492,6 @@ impl<G: Game> Room<G> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+use broadside_shared::arena::Arena;
+use broadside_shared::protocol::room::Mode;
+
+use super::*;
+
+fn room(capacity: u16) -> Room<Arena> {
+    let config = RoomConfig { snapshot_every: 2, capacity, seed: 5, mode: Mode::Open };
+    Room::new(config, &Arena::config(config.mode), MonoTime(0))
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a fine name")
+}
+
+/// Steps on to `tick`, and gives every note on the way.
+fn run(room: &mut Room<Arena>, out: &mut RoomOutput, ticks: std::ops::RangeInclusive<u32>) -> Vec<Note> {
+    ticks
+        .flat_map(|tick| {
+            room.step(Tick(tick), 0, out, |_| {});
+            out.notes.clone()
+        })
+        .filter(|note| !matches!(note, Note::Board { .. }))
+        .collect()
+}
+
+#[test]
+fn a_seat_is_kept_for_the_grace_and_not_a_tick_longer_and_everyone_is_told() {
+    let (mut room, mut out) = (room(2), RoomOutput::default());
+    let ann = room.join(name("Ann")).expect("a free seat");
+    let bob = room.join(name("Bob")).expect("a free seat");
+    run(&mut room, &mut out, 1..=10);
+    room.away(ann);
+    room.away(ann);
+    assert_eq!(run(&mut room, &mut out, 11..=40), [Note::Away { player: ann }], "told once");
+    assert_eq!(room.join(name("Cid")), Err(RoomFull(2)), "the seat is kept");
+    room.back(ann);
+    assert_eq!(run(&mut room, &mut out, 41..=50), [Note::Back { player: ann }]);
+    room.away(bob);
+    run(&mut room, &mut out, 51..=109);
+    assert_eq!(room.gone_for(60), None);
+    run(&mut room, &mut out, 110..=110);
+    assert_eq!(room.gone_for(60), Some(bob));
+    room.leave(bob);
+    assert_eq!(run(&mut room, &mut out, 111..=111), [Note::Left { player: bob }]);
+    assert_eq!(room.join(name("Cid")), Ok(bob), "the lowest free number");
+}
+
+#[test]
+fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
+    let (mut room, mut out) = (room(1), RoomOutput::default());
+    let watcher = room.watch(name("Dot")).expect("anyone may look");
+    assert_eq!((room.players(), room.watching()), (0, 1));
+    run(&mut room, &mut out, 1..=5);
+    assert_eq!(room.take_following().count(), 0, "there is nobody to look at");
+    let ann = room.join(name("Ann")).expect("a free seat");
+    let told = run(&mut room, &mut out, 6..=7);
+    assert_eq!(told, [Note::Named { player: ann, name: name("Ann") }]);
+    assert_eq!(room.take_following().collect::<Vec<_>>(), [(watcher, ann)]);
+    let seen = out.due.iter().find(|due| due.player == watcher).map(|due| due.focus);
+    let seen = seen.or_else(|| {
+        run(&mut room, &mut out, 8..=8);
+        out.due.iter().find(|due| due.player == watcher).map(|due| due.focus)
+    });
+    assert_eq!(seen, room.game().own(ann).map(Arena::focus), "they see what Ann sees");
+    room.follow(watcher, PlayerId(99));
+    assert_eq!(room.take_following().count(), 0, "nobody of that number plays");
+    assert_eq!(room.roster(), [Note::Named { player: ann, name: name("Ann") }]);
+    room.leave(watcher);
+    assert_eq!((room.players(), room.watching()), (1, 0));
+}
