@@ -87,10 +87,11 @@ pub struct App<G: Game> {
 }
 
 impl<G: Game> App<G> {
-    /// Brings a message to one session, unless it is not connected or mutes the one it comes from.
+    /// Brings a message to one session, unless it mutes the one it comes from; it waits for who is not connected at the moment.
     pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
-        if let Some(peer) = self.sessions.peer_of(to) {
-            self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]);
+        match self.sessions.peer_of(to) {
+            Some(peer) => self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]),
+            None => self.sessions.keep_letter(to, from, letter),
         }
     }
 

@@ -3,15 +3,19 @@
 //! A session outlives its socket as long as it has a seat. Its token is its number and a signature, so that nobody can make one up;
 //! the key is drawn when the server starts, and a token of an earlier server is simply unknown.
 
-use broadside_shared::protocol::limits::NAME_CHARS_MAX;
+use std::collections::VecDeque;
+
+use broadside_shared::protocol::limits::{MESSAGES_WAITING_MAX, NAME_CHARS_MAX};
 use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::token::Token;
+use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::topics::Letter;
 use crate::driver::{PeerRef, Seated};
 use crate::net::requests::Ears;
 
@@ -35,8 +39,19 @@ struct Session {
     name: Option<Name>,
     peer: Option<PeerRef>,
     home: Option<Home>,
-    /// What it heard of, while it has no connection.
-    ears: Ears,
+    /// What waits for it while it has no connection.
+    absence: Absence,
+}
+
+/// What waits for a session that has no connection.
+#[derive(Debug, Clone, Default)]
+pub struct Absence {
+    /// When it lost its connection.
+    pub since: MonoTime,
+    /// What it hears of.
+    pub ears: Ears,
+    /// What was said to it alone, oldest first; at most [`MESSAGES_WAITING_MAX`].
+    pub letters: VecDeque<Letter>,
 }
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
@@ -63,7 +78,7 @@ impl Sessions {
         loop {
             let session = fastrand::u64(1..);
             if let Entry::Vacant(free) = self.by_id.entry(session) {
-                free.insert(Session { name: None, peer: Some(peer), home: None, ears: Ears::default() });
+                free.insert(Session { name: None, peer: Some(peer), home: None, absence: Absence::default() });
                 return self.sign(session);
             }
         }
@@ -84,17 +99,29 @@ impl Sessions {
         self.by_id.get_mut(&session).and_then(|mut found| found.peer.replace(peer))
     }
 
-    /// Keeps what the session hears of until it is connected again.
-    pub fn keep_ears(&self, session: SessionId, ears: Ears) {
+    /// Keeps what the session hears of, and what waits for it, until it is connected again.
+    pub fn keep(&self, session: SessionId, absence: Absence) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
-            found.ears = ears;
+            found.absence = absence;
         }
     }
 
-    /// Gives back what [`Sessions::keep_ears`] took.
+    /// Gives back what [`Sessions::keep`] took.
     #[must_use]
-    pub fn take_ears(&self, session: SessionId) -> Ears {
-        self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.ears)).unwrap_or_default()
+    pub fn take_kept(&self, session: SessionId) -> Absence {
+        self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.absence)).unwrap_or_default()
+    }
+
+    /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it. The oldest goes
+    /// where there are too many.
+    pub fn keep_letter(&self, session: SessionId, from: Option<SessionId>, letter: Letter) {
+        if let Some(mut found) = self.by_id.get_mut(&session).filter(|found| found.absence.ears.hears(from)) {
+            let letters = &mut found.absence.letters;
+            if letters.len() >= MESSAGES_WAITING_MAX {
+                letters.pop_front();
+            }
+            letters.push_back(letter);
+        }
     }
 
     /// The connection is gone. A session without a seat ends with it.

@@ -55,8 +55,8 @@ pub struct Publication {
 /// What is kept of each topic for who subscribes later.
 #[derive(Default)]
 pub struct Topics {
-    last: DashMap<Topic, Letter>,
-    said: DashMap<Topic, VecDeque<(SessionId, Letter)>>,
+    last: DashMap<Topic, (MonoTime, Letter)>,
+    said: DashMap<Topic, VecDeque<(MonoTime, SessionId, Letter)>>,
 }
 
 impl Topics {
@@ -71,11 +71,11 @@ impl Topics {
         let letter = Letter::new(ServerMsg::Published { topic: topic.to_string(), at: now, item });
         match (topic, from) {
             (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
-                self.last.insert(topic, letter.clone());
+                self.last.insert(topic, (now, letter.clone()));
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut said = self.said.entry(topic).or_default();
-                said.push_back((from, letter.clone()));
+                said.push_back((now, from, letter.clone()));
                 if said.len() > CHAT_KEPT {
                     said.pop_front();
                 }
@@ -88,13 +88,21 @@ impl Topics {
     /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
     #[must_use]
     pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
+        self.kept_since(topic, MonoTime(0), muted)
+    }
+
+    /// What of that is not older than `since`: for who comes back.
+    #[must_use]
+    pub fn kept_since(&self, topic: Topic, since: MonoTime, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
-                self.last.get(&topic).map(|letter| letter.clone()).into_iter().collect()
+                let last = self.last.get(&topic).filter(|last| last.0 >= since);
+                last.map(|last| last.1.clone()).into_iter().collect()
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
                 let Some(said) = self.said.get(&topic) else { return Vec::new() };
-                said.iter().filter(|(from, _)| !muted(*from)).map(|(_, letter)| letter.clone()).collect()
+                let missed = said.iter().filter(|(at, from, _)| *at >= since && !muted(*from));
+                missed.map(|(_, _, letter)| letter.clone()).collect()
             }
             Topic::RoomFeed(_) => Vec::new(),
         }

@@ -23,7 +23,7 @@ use super::requests::{self, Asker, Ears, Effects};
 use super::shard::{Shares, Tally};
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
-use crate::lobby::sessions::{Home, SessionId};
+use crate::lobby::sessions::{Absence, Home, SessionId};
 use crate::lobby::topics::Letter;
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
@@ -161,11 +161,17 @@ impl<G: Game> Peer<G> {
         let (token, seated) = (returning.resume.token, returning.home.seated);
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
-        self.ears = app.sessions.take_ears(token.session);
+        let absence = app.sessions.take_kept(token.session);
+        (self.ears, self.letters) = (absence.ears, absence.letters);
         tally.ears_changed = true;
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, shares, tally);
+        // What was said meanwhile where it listens.
+        for topic in self.ears.topics().to_vec() {
+            let missed = app.grounds.topics.kept_since(topic, absence.since, |from| !self.ears.hears(Some(from)));
+            missed.iter().for_each(|letter| self.deliver(letter, app));
+        }
     }
 
     /// The seat it asked for is gone: it begins anew.
@@ -319,17 +325,18 @@ impl<G: Game> Peer<G> {
 
     /// The connection ends: its session goes on without it, if it has a seat.
     pub fn end(&mut self, app: &App<G>, shares: &mut Shares<G>) {
-        self.keep_ears(app);
+        self.keep(app);
         self.leave(Seat::Keep, app, shares);
         if self.session_id != 0 {
             app.sessions.detach(self.session_id, self.me);
         }
     }
 
-    /// Another connection may take up its seat: what it hears of goes with that.
-    pub fn keep_ears(&mut self, app: &App<G>) {
+    /// Another connection may take up its seat: what it hears of, and has not heard yet, goes with that.
+    pub fn keep(&mut self, app: &App<G>) {
         if matches!(self.place, Place::Seated(..)) {
-            app.sessions.keep_ears(self.session_id, std::mem::take(&mut self.ears));
+            let (ears, letters) = (std::mem::take(&mut self.ears), std::mem::take(&mut self.letters));
+            app.sessions.keep(self.session_id, Absence { since: app.clock.now(), ears, letters });
         }
     }
 
@@ -417,7 +424,7 @@ impl<G: Game> Peer<G> {
                     app.metrics.closed(code);
                     let seat = seat_after(code);
                     if seat == Seat::Keep {
-                        self.keep_ears(app);
+                        self.keep(app);
                     }
                     self.leave(seat, app, shares);
                     self.conn.send_close(code);

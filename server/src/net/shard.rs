@@ -310,7 +310,7 @@ impl<'a, G: Game> Shard<'a, G> {
             return peer.handle_fresh(self.app, &mut self.shares, &mut self.tally);
         };
         if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
-            former.keep_ears(self.app);
+            former.keep(self.app);
             former.forget_room(self.app);
             former.close(CloseCode::TakenOver, self.app, &mut self.shares, &mut self.tally);
         }

@@ -228,6 +228,13 @@ impl Puppet {
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
+    /// Goes on over another socket.
+    pub async fn reconnect(&mut self, server: &Server) {
+        self.socket = bare(server).await;
+        let now = self.now();
+        self.client.handle_open(now);
+    }
+
     /// Idles until something happens.
     pub async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Arena>) -> bool) {
         within(what, async {

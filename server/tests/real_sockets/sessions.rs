@@ -86,6 +86,41 @@ async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_said_while_one_was_away_waits() {
+    let server = Server::start().await;
+    let mut bob = Puppet::connect(&server, "Bob").await;
+    bob.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+    let now = bob.now();
+    bob.client.request(now, Request::Subscribe { topic: "lobby/chat".to_owned() });
+    bob.until("an answer", |event| matches!(event, ClientEvent::Answered { .. })).await;
+    let seat = bob.client.player().expect("seated");
+    bob.reconnect(&server).await;
+    let mut ann = Puppet::connect(&server, "Ann").await;
+    within("Bob to be away", async {
+        while !ann.client.is_away(seat) {
+            ann.step(|_| ArenaInput::default()).await;
+        }
+    })
+    .await;
+    let (now, text) = (ann.now(), || "ahoy".to_owned());
+    ann.client.request(now, Request::Tell { to: "Bob".to_owned(), text: text() });
+    ann.client.request(now, Request::Say { topic: "lobby/chat".to_owned(), text: text() });
+    for _ in 0..2 {
+        let done = Answer::Came(Outcome::Done);
+        ann.until("an answer", |event| matches!(event, ClientEvent::Answered { answer, .. } if *answer == done)).await;
+    }
+    let (mut told, mut said) = (0, 0);
+    bob.until("both", |event| {
+        told += u32::from(matches!(event, ClientEvent::Told { .. }));
+        said += u32::from(matches!(event, ClientEvent::Published { item: Item::Said { .. }, .. }));
+        told > 0 && said > 0
+    })
+    .await;
+    assert_eq!((told, said), (1, 1), "each once");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_went_to_another_room_comes_back_to_that_one() {
     let server = Server::start_with(|config| config.rooms = 2).await;
     // Often, for the two rooms do not tick together: the word of the one may come before that of the other or after.
