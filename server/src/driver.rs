@@ -22,7 +22,7 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandle, RoomOver, Seated, Way};
 
-use crate::lobby::topics::Letter;
+use crate::lobby::letters::Letter;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 use crate::net::inbox::ShardMail;
 use crate::room::governor::{BEHIND, Governor};

@@ -24,8 +24,6 @@ struct State<G: Game> {
     due: BinaryHeap<Due<G>>,
     /// The earliest moment that some thread watches for.
     watched: Option<MonoTime>,
-    /// Threads that have nothing to do.
-    idle: usize,
     ending: bool,
 }
 
@@ -59,7 +57,7 @@ impl<G: Game> Pool<G> {
     /// No rooms, and no threads yet.
     #[must_use]
     pub fn new(clock: MonoClock) -> Self {
-        let state = State { due: BinaryHeap::new(), watched: None, idle: 0, ending: false };
+        let state = State { due: BinaryHeap::new(), watched: None, ending: false };
         Pool { state: Mutex::new(state), changed: Condvar::new(), clock }
     }
 
@@ -138,11 +136,8 @@ impl<G: Game> Pool<G> {
         }
     }
 
-    fn idle<'a>(&'a self, mut state: MutexGuard<'a, State<G>>) -> MutexGuard<'a, State<G>> {
-        state.idle += 1;
-        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.idle -= 1;
-        state
+    fn idle<'a>(&'a self, state: MutexGuard<'a, State<G>>) -> MutexGuard<'a, State<G>> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls a thread that has nothing to do, if nobody watches for the next tick.

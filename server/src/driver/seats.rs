@@ -9,7 +9,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
 use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way};
-use crate::lobby::topics::Letter;
+use crate::lobby::letters::Letter;
 use crate::metrics::labels::JoinResult;
 use crate::net::inbox::ShardMail;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Extension, Path, State};
+use axum::extract::{ConnectInfo, Extension, FromRequest, Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -218,6 +218,23 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// A request's body as JSON; one that is not understood is refused with problem details.
+pub struct Body<T>(T);
+
+impl<S: Send + Sync, T> FromRequest<S> for Body<T>
+where
+    Json<T>: FromRequest<S, Rejection = JsonRejection>,
+{
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Body(body)),
+            Err(wrong) => Err(refusal(wrong.status(), &wrong.body_text())),
+        }
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -284,12 +301,8 @@ pub async fn room<G: Game>(State(app): State<Arc<App<G>>>, Path(id): Path<String
 pub async fn open_room<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,
-    wish: Result<Json<RoomWish>, JsonRejection>,
+    Body(wish): Body<RoomWish>,
 ) -> Response {
-    let wish = match wish {
-        Ok(Json(wish)) => wish,
-        Err(wrong) => return refusal(wrong.status(), &wrong.body_text()),
-    };
     let mode: Mode = match wish.mode.parse() {
         Ok(mode) => mode,
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
@@ -329,12 +342,8 @@ pub async fn open_room<G: Game>(
 pub async fn quick_play<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,
-    wish: Result<Json<QuickWish>, JsonRejection>,
+    Body(wish): Body<QuickWish>,
 ) -> Response {
-    let wish = match wish {
-        Ok(Json(wish)) => wish,
-        Err(wrong) => return refusal(wrong.status(), &wrong.body_text()),
-    };
     let mode: Mode = match wish.mode.as_deref().map(str::parse).transpose() {
         Ok(mode) => mode.unwrap_or_default(),
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
@@ -383,16 +392,16 @@ pub async fn notice<G: Game>(
     State(app): State<Arc<App<G>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    word: Result<Json<Word>, JsonRejection>,
+    word: Result<Body<Word>, Response>,
 ) -> Response {
     if !is_this_machine(peer.ip(), &headers) {
         let detail = "notices are taken from the machine the server runs on, and not through a proxy";
         return refusal(StatusCode::FORBIDDEN, detail);
     }
-    let text = match word.map(|Json(word)| Text::new(&word.text)) {
+    let text = match word.map(|Body(word)| Text::new(&word.text)) {
         Ok(Ok(text)) => text,
         Ok(Err(wrong)) => return refusal(StatusCode::BAD_REQUEST, &format!("text: {wrong}")),
-        Err(wrong) => return refusal(wrong.status(), &wrong.body_text()),
+        Err(refused) => return refused,
     };
     tracing::info!(text = text.as_str(), "notice to everyone");
     app.grounds.publish(Topic::Notices, None, Item::Word(text));

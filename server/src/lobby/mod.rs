@@ -3,12 +3,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`board`] | the leaderboard of all rooms, once a second |
+//! | [`letters`] | messages encoded once, and those that wait for somebody |
 //! | [`matching`] | PURE. Which room is best for someone who just wants to play |
 //! | [`openings`] | how fast one address may open rooms |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
 
 pub mod board;
+pub mod letters;
 pub mod matching;
 pub mod openings;
 pub mod sessions;
@@ -141,12 +143,9 @@ impl<G: Game> Directory<G> {
     /// company.
     #[must_use]
     pub fn quick_play(&self, mode: Mode) -> Option<Arc<RoomHandle<G>>> {
-        let open = |room: &Arc<RoomHandle<G>>| room.code.is_none() && room.config.mode == mode && !room.is_over();
-        let rooms = self.all().into_iter().filter(open);
-        let best = matching::best(rooms.map(|room| {
-            let fill = fill(&room);
-            (room, fill)
-        }));
+        let open = |room: &RoomHandle<G>| room.code.is_none() && room.config.mode == mode && !room.is_over();
+        let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id, fill(&room)));
+        let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
         match best {
             Some((room, fill)) if fill.has_room() || mode == Mode::Open => Some(room),
             other => self.open_passing(mode, None, false).ok().or(other.map(|(room, _)| room)),

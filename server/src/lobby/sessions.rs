@@ -3,9 +3,7 @@
 //! A session outlives its socket as long as it has a seat. Its token is its number and a signature, so that nobody can make one up;
 //! the key is drawn when the server starts, and a token of an earlier server is simply unknown.
 
-use std::collections::VecDeque;
-
-use broadside_shared::protocol::limits::{MESSAGES_WAITING_MAX, NAME_CHARS_MAX};
+use broadside_shared::protocol::limits::NAME_CHARS_MAX;
 use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::token::Token;
@@ -15,7 +13,7 @@ use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::topics::Letter;
+use super::letters::{Letter, Letters};
 use crate::driver::{PeerRef, Seated};
 use crate::net::requests::Ears;
 
@@ -50,8 +48,8 @@ pub struct Absence {
     pub since: MonoTime,
     /// What it hears of.
     pub ears: Ears,
-    /// What was said to it alone, oldest first; at most [`MESSAGES_WAITING_MAX`].
-    pub letters: VecDeque<Letter>,
+    /// What was said to it alone.
+    pub letters: Letters,
 }
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
@@ -112,15 +110,10 @@ impl Sessions {
         self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.absence)).unwrap_or_default()
     }
 
-    /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it. The oldest goes
-    /// where there are too many.
+    /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it.
     pub fn keep_letter(&self, session: SessionId, from: Option<SessionId>, letter: Letter) {
         if let Some(mut found) = self.by_id.get_mut(&session).filter(|found| found.absence.ears.hears(from)) {
-            let letters = &mut found.absence.letters;
-            if letters.len() >= MESSAGES_WAITING_MAX {
-                letters.pop_front();
-            }
-            letters.push_back(letter);
+            found.absence.letters.push(letter);
         }
     }
 

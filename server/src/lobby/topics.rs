@@ -3,43 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::CHAT_KEPT;
-use broadside_shared::protocol::message::{Item, Note, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 
+use super::letters::Letter;
 use super::sessions::SessionId;
-
-/// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// The note; a frame is its kind and the message, which is the note without its variant.
-    note: Arc<[u8]>,
-}
-
-impl Letter {
-    /// Encodes a message.
-    #[must_use]
-    pub fn new(msg: ServerMsg) -> Letter {
-        let mut note = Vec::new();
-        codec::encode_note(&Note::Message(Box::new(msg)), &mut note);
-        Letter { note: note.into() }
-    }
-
-    /// The bytes to put among the notes of a snapshot.
-    #[must_use]
-    pub fn note(&self) -> &[u8] {
-        &self.note
-    }
-
-    /// The bytes to put behind the kind of a control frame.
-    #[must_use]
-    pub fn message(&self) -> &[u8] {
-        &self.note[1..]
-    }
-}
 
 /// What was published.
 #[derive(Debug, Clone)]
@@ -118,6 +89,7 @@ impl Topics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use broadside_shared::protocol::codec;
     use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::text::Text;
 
@@ -131,15 +103,6 @@ mod tests {
             Ok(ServerMsg::Published { at, item, .. }) => (at, item),
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
-        let published = Topics::new().publish(Topic::LobbyChat, Some(1), said("hi"), MonoTime(0));
-        let (note, used) = codec::decode_note(published.letter.note()).expect("our own note");
-        let Note::Message(msg) = note else { panic!("{note:?}") };
-        assert_eq!(used, published.letter.note().len());
-        assert_eq!(*msg, codec::decode_server(published.letter.message()).expect("our own message"));
     }
 
     #[test]

@@ -16,8 +16,9 @@ use super::conn::Wire;
 use super::listener::Guard;
 use super::peer::{Peer, Returning};
 use crate::driver::{PeerRef, Seated};
+use crate::lobby::letters::Letter;
 use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::{Letter, Publication};
+use crate::lobby::topics::Publication;
 use crate::room::RoomOutput;
 
 /// The watch's own token, for being woken.

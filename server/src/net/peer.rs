@@ -1,6 +1,5 @@
 //! One connection on its shard: the socket, the session that judges what comes, and where in the rooms it is.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +7,6 @@ use std::sync::atomic::Ordering;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -23,8 +21,8 @@ use super::requests::{self, Asker, Ears, Effects};
 use super::shard::{Shares, Tally};
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
+use crate::lobby::letters::{Letter, Letters};
 use crate::lobby::sessions::{Absence, Home, SessionId};
-use crate::lobby::topics::Letter;
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
 
@@ -48,9 +46,8 @@ pub struct Peer<G: Game> {
     /// It came back and is to get its seat: the shard sees to it.
     returning: Option<Returning>,
     ears: Ears,
-    /// Messages that ride in the next snapshots, oldest first.
-    letters: VecDeque<Letter>,
-    missed: u32,
+    /// What rides in the next snapshots.
+    letters: Letters,
     address: SocketAddr,
     /// How it began, if that was kept.
     pub handshake: Option<Box<Handshake>>,
@@ -113,8 +110,7 @@ impl<G: Game> Peer<G> {
             session_id: 0,
             returning: None,
             ears: Ears::default(),
-            letters: VecDeque::new(),
-            missed: 0,
+            letters: Letters::default(),
             address,
             handshake: None,
             _guard: guard,
@@ -186,37 +182,14 @@ impl<G: Game> Peer<G> {
             return;
         }
         match self.place {
-            Place::Seated(..) => {
-                if self.letters.len() >= MESSAGES_WAITING_MAX {
-                    self.letters.pop_front();
-                    self.missed += 1;
-                }
-                self.letters.push_back(letter.clone());
-            }
+            Place::Seated(..) => self.letters.push(letter.clone()),
             Place::Nowhere | Place::InLine(_) => self.send_message(letter.message(), app),
         }
     }
 
     /// Appends messages to a snapshot, as many as its share of bytes allows. Gives their bytes.
     pub fn append_messages(&mut self, frame: &mut Vec<u8>) -> u64 {
-        if self.letters.is_empty() {
-            return 0;
-        }
-        let from = frame.len();
-        if self.missed > 0 {
-            let missed = Notice::Missed { count: std::mem::take(&mut self.missed) };
-            frame.extend_from_slice(Letter::new(ServerMsg::Notice(missed)).note());
-        }
-        while let Some(letter) = self.letters.front() {
-            let so_far = frame.len() - from;
-            // The first goes whatever its length: none is long but a handshake, which only a developer asks for.
-            if so_far > 0 && so_far + letter.note().len() > MESSAGES_BYTES_MAX {
-                break;
-            }
-            frame.extend_from_slice(letter.note());
-            self.letters.pop_front();
-        }
-        (frame.len() - from) as u64
+        self.letters.append(frame)
     }
 
     /// The socket has something.
@@ -358,10 +331,10 @@ impl<G: Game> Peer<G> {
         self.leave_topics(app);
     }
 
-    /// What waited for a snapshot goes out now, and what is for those in the room is heard no more.
+    /// In no room any more: what waited for a snapshot goes out now, and what is for those in the room is heard no more.
     fn leave_topics(&mut self, app: &App<G>) {
         self.ears.leave_room(|room| app.directory.get(room).is_none_or(|room| room.code.is_some()));
-        for letter in std::mem::take(&mut self.letters) {
+        while let Some(letter) = self.letters.pop() {
             self.deliver(&letter, app);
         }
     }

@@ -11,8 +11,8 @@ use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 
 use crate::App;
+use crate::lobby::letters::Letter;
 use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::Letter;
 
 /// What a connection hears of.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,110 @@
+//! Messages encoded once, and those that wait for somebody.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use broadside_shared::protocol::codec;
+use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
+use broadside_shared::protocol::message::{Note, Notice, ServerMsg};
+
+/// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The note; a frame is its kind and the message, which is the note without its variant.
+    note: Arc<[u8]>,
+}
+
+impl Letter {
+    /// Encodes a message.
+    #[must_use]
+    pub fn new(msg: ServerMsg) -> Letter {
+        let mut note = Vec::new();
+        codec::encode_note(&Note::Message(Box::new(msg)), &mut note);
+        Letter { note: note.into() }
+    }
+
+    /// The bytes to put among the notes of a snapshot.
+    #[must_use]
+    pub fn note(&self) -> &[u8] {
+        &self.note
+    }
+
+    /// The bytes to put behind the kind of a control frame.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.note[1..]
+    }
+}
+
+/// Messages that wait for somebody: to ride in their next snapshots, or for them to come back. At most [`MESSAGES_WAITING_MAX`]; beyond, the
+/// oldest are dropped, and who gets the rest is told how many.
+#[derive(Debug, Clone, Default)]
+pub struct Letters {
+    waiting: VecDeque<Letter>,
+    missed: u32,
+}
+
+impl Letters {
+    /// Puts one behind the others.
+    pub fn push(&mut self, letter: Letter) {
+        if self.waiting.len() >= MESSAGES_WAITING_MAX {
+            self.waiting.pop_front();
+            self.missed += 1;
+        }
+        self.waiting.push_back(letter);
+    }
+
+    /// The oldest, taken out.
+    pub fn pop(&mut self) -> Option<Letter> {
+        self.waiting.pop_front()
+    }
+
+    /// Takes out as many as a snapshot's share of bytes allows, and appends them as its notes. Gives their bytes.
+    pub fn append(&mut self, frame: &mut Vec<u8>) -> u64 {
+        if self.waiting.is_empty() {
+            return 0;
+        }
+        let from = frame.len();
+        if self.missed > 0 {
+            let missed = Notice::Missed { count: std::mem::take(&mut self.missed) };
+            frame.extend_from_slice(Letter::new(ServerMsg::Notice(missed)).note());
+        }
+        while let Some(letter) = self.waiting.front() {
+            let so_far = frame.len() - from;
+            // The first goes whatever its length: none is long but a handshake, which only a developer asks for.
+            if so_far > 0 && so_far + letter.note().len() > MESSAGES_BYTES_MAX {
+                break;
+            }
+            frame.extend_from_slice(letter.note());
+            self.waiting.pop_front();
+        }
+        (frame.len() - from) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
+        let letter = Letter::new(ServerMsg::Notice(Notice::Muted));
+        let (note, used) = codec::decode_note(letter.note()).expect("our own note");
+        let Note::Message(msg) = note else { panic!("{note:?}") };
+        assert_eq!(used, letter.note().len());
+        assert_eq!(*msg, codec::decode_server(letter.message()).expect("our own message"));
+    }
+
+    #[test]
+    fn too_many_letters_lose_the_oldest_and_a_snapshot_takes_its_share() {
+        let mut letters = Letters::default();
+        let ends = |seconds| Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds }));
+        (0..MESSAGES_WAITING_MAX as u32 + 3).for_each(|seconds| letters.push(ends(seconds)));
+        let mut notes = Vec::new();
+        let bytes = letters.append(&mut notes);
+        assert_eq!(bytes, notes.len() as u64);
+        assert!(notes.len() <= MESSAGES_BYTES_MAX);
+        let first = Letter::new(ServerMsg::Notice(Notice::Missed { count: 3 }));
+        assert!(notes.starts_with(&[first.note(), ends(3).note()].concat()));
+    }
+}
