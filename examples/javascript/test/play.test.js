@@ -43,7 +43,8 @@ test('hello, ping, join: a seat, and snapshots that agree with our own state', {
   const moved = () => Math.hypot(ann.world.own.x - from.x, ann.world.own.y - from.y);
   await until(ann, () => compared > 60 && moved() > 100);
   assert.ok(ann.world.head.consumed > joined.snapshot_every, 'our inputs were used');
-  assert.ok([...ann.world.things()].some(({ kind, owner }) => kind === 'shot' && owner === joined.player), 'our shots are told');
+  const ours = ({ kind, owner }) => kind === 'shot' && owner === joined.player;
+  await until(ann, () => [...ann.world.things()].some(ours));
   await until(ann, () => ann.world.board.lines.some(({ player }) => player === joined.player));
   assert.equal(ann.world.names.get(joined.player), 'Ann');
   ann.leave();

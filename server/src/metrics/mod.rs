@@ -78,6 +78,8 @@ pub struct Metrics {
     pub closes: Family<Closed, Counter>,
     /// Times a room broke down and began anew.
     pub room_failures: Counter,
+    /// Bots of the server's own that did not understand it.
+    pub bot_failures: Counter,
     /// Times a shard broke down and its connections were closed.
     pub shard_failures: Counter,
     /// Calls that wrote to a socket of a WebSocket.
@@ -137,6 +139,7 @@ impl Metrics {
             leaves: Counter::default(),
             closes: Family::default(),
             room_failures: Counter::default(),
+            bot_failures: Counter::default(),
             shard_failures: Counter::default(),
             socket_writes: Counter::default(),
             socket_reads: Counter::default(),
@@ -215,6 +218,7 @@ impl Metrics {
         add(to, "joins", "Requests to join by how they ended", self.joins.family());
         add(to, "leaves", "Players that left their seat", &self.leaves);
         add(to, "closes", "WebSockets that ended by close code; 1006 is a line that went", &self.closes);
+        add(to, "bot_failures", "Bots of the server's own that did not understand it", &self.bot_failures);
         add(to, "room_failures", "Times a room broke down and began anew", &self.room_failures);
         add(to, "shard_failures", "Times a shard broke down", &self.shard_failures);
         add(to, "socket_writes", "Calls that wrote to a socket of a WebSocket", &self.socket_writes);

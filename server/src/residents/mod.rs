@@ -44,7 +44,8 @@ struct Hall {
     outgoing: Option<Outgoing>,
     /// Keys of the bots here, those in line among them.
     residents: Vec<usize>,
-    seats: BTreeMap<PlayerId, usize>,
+    /// Until the room says that they are free. Whoever had one may be gone by then, and another bot may have its key.
+    seats: BTreeMap<PlayerId, PeerRef>,
     /// How many people were here, and since when.
     people: (u32, MonoTime),
     fresh: bool,
@@ -86,13 +87,13 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Resul
 impl Residents {
     /// Takes what came, lets everyone who is due think, and looks after the rooms. False when the server ends.
     fn turn(&mut self, mails: &mut Vec<ShardMail<Arena>>) -> bool {
+        let now = self.app.clock.now();
         for mail in mails.drain(..) {
             if matches!(mail, ShardMail::End) {
                 return false;
             }
-            self.take(mail);
+            self.take(mail, now);
         }
-        let now = self.app.clock.now();
         self.tell(now);
         if now >= self.look_at {
             self.look_at = now.plus_us(LOOK_EVERY_US);
@@ -101,10 +102,14 @@ impl Residents {
         for (_, resident) in &mut self.residents {
             resident.play(now, &self.app);
         }
+        let failed = self.residents.iter().filter(|(_, resident)| resident.has_failed());
+        for key in failed.map(|(key, _)| key).collect::<Vec<_>>() {
+            self.dismiss(key);
+        }
         true
     }
 
-    fn take(&mut self, mail: ShardMail<Arena>) {
+    fn take(&mut self, mail: ShardMail<Arena>, now: MonoTime) {
         match mail {
             ShardMail::Opened(room, notes) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
@@ -114,14 +119,13 @@ impl Residents {
                 }
             }
             ShardMail::Seated(peer, room, seated) => {
-                let resident = self.residents.get_mut(peer.key).filter(|resident| resident.me == peer);
-                match (resident, self.halls.get_mut(&room)) {
+                match (find(&mut self.residents, peer), self.halls.get_mut(&room)) {
                     (Some(resident), Some(hall)) => {
                         if let Some(outgoing) = &mut hall.outgoing {
                             outgoing.reset(seated.player);
                         }
-                        hall.seats.insert(seated.player, peer.key);
-                        resident.handle_seated(seated);
+                        hall.seats.insert(seated.player, peer);
+                        resident.handle_seated(seated, now, &self.app);
                     }
                     (_, _) => {
                         // It went away while it stood in line.
@@ -155,7 +159,11 @@ impl Residents {
                     hall.outgoing = None;
                 }
             }
-            ShardMail::Refused(peer, ..) => self.dismiss(peer.key),
+            ShardMail::Refused(peer, ..) => {
+                if find(&mut self.residents, peer).is_some() {
+                    self.dismiss(peer.key);
+                }
+            }
             ShardMail::Failed(room) | ShardMail::Ended(room) => {
                 if let Some(hall) = self.halls.remove(&room) {
                     hall.residents.iter().for_each(|key| self.forget(*key));
@@ -184,14 +192,13 @@ impl Residents {
             };
             for at in 0..count {
                 let Some(player) = outgoing.newest().map(|output| output.due[at].player) else { break };
-                let Some(resident) = hall.seats.get(&player).and_then(|key| self.residents.get_mut(*key)) else {
-                    continue;
-                };
+                let holder = hall.seats.get(&player);
+                let Some(resident) = holder.and_then(|holder| find(&mut self.residents, *holder)) else { continue };
                 if let Decision::Write(thinning) = resident.flow.decide(interval_us, Socket::Free, level) {
                     self.frame.clear();
                     outgoing.frame(at, resident.flow.level(level), thinning, &mut self.frame);
                     resident.flow.wrote(tick, now);
-                    resident.hear(now, &self.frame);
+                    resident.hear(now, &self.frame, &self.app);
                 }
             }
         }
@@ -257,6 +264,11 @@ impl Residents {
             resident.leave(&self.app);
         }
     }
+}
+
+/// The bot that this names, if it is still there.
+fn find(residents: &mut Slab<Resident>, named: PeerRef) -> Option<&mut Resident> {
+    residents.get_mut(named.key).filter(|resident| resident.me == named)
 }
 
 impl Hall {

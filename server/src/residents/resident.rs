@@ -33,6 +33,7 @@ pub(super) struct Resident {
     mind: BrainPlayer,
     seated: Option<Seated>,
     mails: Vec<Mail<Arena>>,
+    failed: bool,
 }
 
 impl Resident {
@@ -56,23 +57,32 @@ impl Resident {
             mind: BrainPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2),
             seated: None,
             mails: Vec::new(),
+            failed: false,
         };
         resident.exchange(now, app);
         resident
     }
 
-    /// The room gave it a seat.
-    pub(super) fn handle_seated(&mut self, seated: Seated) {
+    /// The room gave it a seat. It knows so at once: with a new seat a client forgets the world, which the snapshots to come build on.
+    pub(super) fn handle_seated(&mut self, seated: Seated, now: MonoTime, app: &App<Arena>) {
         self.seated = Some(seated);
         self.session.handle_seated(&self.room.joined(seated));
+        self.exchange(now, app);
     }
 
     /// A frame of the server's comes.
-    pub(super) fn hear(&mut self, now: MonoTime, frame: &[u8]) {
+    pub(super) fn hear(&mut self, now: MonoTime, frame: &[u8], app: &App<Arena>) {
         if let Err(wrong) = self.client.handle_frame(now, frame) {
             // Our own bytes: a fault worth a line, and not the end of the server.
-            tracing::error!(%wrong, room = %self.room.id, "a bot does not understand the server");
+            tracing::error!(%wrong, room = %self.room.id, "a bot does not understand the server, and goes");
+            app.metrics.bot_failures.inc();
+            self.failed = true;
         }
+    }
+
+    /// What it knows is of no further use: another one takes its place.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Runs the ticks that are due.
@@ -109,7 +119,7 @@ impl Resident {
 
     fn follow(&mut self, output: SessionOutput<broadside_shared::arena::ArenaInput>, now: MonoTime, app: &App<Arena>) {
         match output {
-            SessionOutput::Send(frame) => self.hear(now, &frame),
+            SessionOutput::Send(frame) => self.hear(now, &frame, app),
             SessionOutput::Ping => self.session.handle_alive(now),
             SessionOutput::Hello(_) => {
                 let token = app.sessions.open(self.me);
@@ -132,7 +142,11 @@ impl Resident {
                 }
             }
             // It only closes on nonsense, and a bot talks none.
-            SessionOutput::Close(code) => tracing::error!(code = code.code(), "a bot was refused"),
+            SessionOutput::Close(code) => {
+                tracing::error!(code = code.code(), "a bot was refused");
+                app.metrics.bot_failures.inc();
+                self.failed = true;
+            }
         }
     }
 }

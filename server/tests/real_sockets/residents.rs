@@ -1,9 +1,10 @@
 //! The server's own bots: they come when somebody is there, and make way.
 
+use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::ClientEvent;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 
-use crate::scene::{Puppet, Server};
+use crate::scene::{Puppet, Server, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bots_come_when_somebody_plays_make_way_for_people_and_go_with_the_last() {
@@ -22,5 +23,23 @@ async fn bots_come_when_somebody_plays_make_way_for_people_and_go_with_the_last(
     drop(people);
     server.until("players", |players| players == 0).await;
     server.until("bots", |bots| bots == 0).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_understand_what_they_are_told_from_their_first_snapshot_on() {
+    // Snapshots come every other tick: half of so many bots are seated in a tick that they are told of.
+    let server = Server::start_with(|config| config.bots = 24).await;
+    let mut ann = Puppet::join(&server, "Ann", RoomChoice::Quick, Role::Play).await;
+    ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+    server.until("bots", |bots| bots == 23).await;
+    let met = ann.client.stats().snapshots;
+    within("some snapshots among them", async {
+        while ann.client.stats().snapshots < met + 10 {
+            ann.step(|_| ArenaInput::default()).await;
+        }
+    })
+    .await;
+    assert_eq!(server.metrics().bot_failures.get(), 0);
     server.end().await;
 }

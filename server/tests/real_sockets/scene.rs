@@ -11,6 +11,7 @@ use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
 use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
+use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
@@ -114,6 +115,11 @@ impl Server {
         change(&mut config);
         let running = start(config).await.expect("the system gives a free port");
         Server { running, folder, tls: None }
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.running.app().metrics
     }
 
     /// Where it listens.
