@@ -355,7 +355,7 @@ pub async fn quick_play<G: Game>(
     if let Some(refused) = slow_down(&app, client.address.ip()) {
         return refused;
     }
-    match app.directory.quick_play(mode) {
+    match app.directory.quick_play(mode, || true) {
         Some(room) => {
             let reservation = app.directory.reserve(&room).to_string();
             fresh(Json(QuickSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))

@@ -118,15 +118,19 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// The room that someone wants, and how they found it.
+    /// The room that someone wants, and how they found it. `may_open` is asked before one is opened for them.
     ///
     /// # Errors
     /// The code to close their connection with when there is none.
-    pub fn find(&self, choice: RoomChoice) -> Result<(Arc<RoomHandle<G>>, Way), CloseCode> {
+    pub fn find(
+        &self,
+        choice: RoomChoice,
+        may_open: impl FnOnce() -> bool,
+    ) -> Result<(Arc<RoomHandle<G>>, Way), CloseCode> {
         let room = match choice {
-            RoomChoice::Quick => self.quick_play(Mode::default()),
-            RoomChoice::Mode(mode) => self.quick_play(mode),
-            RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()),
+            RoomChoice::Quick => self.quick_play(Mode::default(), may_open).ok_or(CloseCode::RoomFull)?,
+            RoomChoice::Mode(mode) => self.quick_play(mode, may_open).ok_or(CloseCode::RoomFull)?,
+            RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
             RoomChoice::Code(code) => {
                 return self.by_code(code).map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
             }
@@ -136,19 +140,20 @@ impl<G: Game> Directory<G> {
                 return Ok((room, Way::Reservation(reservation)));
             }
         };
-        room.map(|room| (room, Way::Public)).ok_or(CloseCode::NoSuchRoom)
+        Ok((room, Way::Public))
     }
 
-    /// The best public room of a mode. One is opened if there is no seat in any, but for the open arena: there one waits in line for the
-    /// company.
+    /// The best public room of a mode. If there is no seat in any, one is opened where `may_open` says so, but for the open arena:
+    /// there one waits in line for the company.
     #[must_use]
-    pub fn quick_play(&self, mode: Mode) -> Option<Arc<RoomHandle<G>>> {
+    pub fn quick_play(&self, mode: Mode, may_open: impl FnOnce() -> bool) -> Option<Arc<RoomHandle<G>>> {
         let open = |room: &RoomHandle<G>| room.code.is_none() && room.config.mode == mode && !room.is_over();
         let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id, fill(&room)));
         let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
         match best {
             Some((room, fill)) if fill.has_room() || mode == Mode::Open => Some(room),
-            other => self.open_passing(mode, None, false).ok().or(other.map(|(room, _)| room)),
+            other if may_open() => self.open_passing(mode, None, false).ok().or(other.map(|(room, _)| room)),
+            other => other.map(|(room, _)| room),
         }
     }
 

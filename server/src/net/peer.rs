@@ -465,7 +465,8 @@ impl<G: Game> Peer<G> {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
         }
         let ask = |choice| {
-            let (room, by) = app.directory.find(choice)?;
+            let may_open = || app.openings.take(self.address.ip(), app.clock.now()).is_ok();
+            let (room, by) = app.directory.find(choice, may_open)?;
             let asking = Asking { name: called.clone(), role, by, peer: self.me };
             room.send(Mail::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)

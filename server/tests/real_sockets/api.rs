@@ -202,6 +202,20 @@ async fn what_is_not_understood_or_too_much_is_refused_with_what_and_why() {
     server.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_opened_rooms_enough_opens_none_by_joining() {
+    let server = Server::start().await;
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) && statuses.len() < 40 {
+        statuses.push(post(&server, "/api/rooms", r#"{"mode":"teams"}"#).await.status);
+    }
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    let mut socket = bare(&server).await;
+    ask(&mut socket, "Ann", RoomChoice::Mode(Mode::Duel)).await;
+    assert_eq!(close_of(&mut socket).await, meant(CloseCode::RoomFull));
+    server.end().await;
+}
+
 #[test]
 fn the_description_in_the_docs_is_that_of_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");

@@ -24,7 +24,7 @@ pub enum CloseCode {
     TooManyFrames = 4004,
     /// Nothing was heard for too long.
     Silent = 4005,
-    /// The room is full.
+    /// The room and its line are full, or there is no room and none can be opened.
     RoomFull = 4006,
     /// The room ended because of a fault of ours.
     RoomFailed = 4007,
@@ -118,7 +118,7 @@ impl CloseCode {
             CloseCode::GreetingTimeout => "Joining took too long.",
             CloseCode::TooManyFrames => "This page sent too much at once.",
             CloseCode::Silent | CloseCode::TooSlow => "Your connection went silent.",
-            CloseCode::RoomFull => "The line for this arena is full, too. Try again in a minute.",
+            CloseCode::RoomFull => "There is no place, not even in line. Try again in a minute.",
             CloseCode::RoomFailed => "The arena broke down and starts anew.",
             CloseCode::ServerFull => "The server is full. Try again in a minute.",
             CloseCode::NoSuchRoom => "That room is not there any more. Play in another one.",
