@@ -14,6 +14,8 @@ use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, St
 
 /// Radius of an arena whose edge is never seen, world units.
 const FAR_AWAY: f32 = 1e6;
+/// How fast the edge follows what watchers are told once a second: the share that is left after a second.
+const EDGE_LAG: f32 = 0.02;
 
 /// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.
 pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
@@ -27,12 +29,21 @@ pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
-    if view.own.is_none() {
-        // Whoever only watches is not told where the arena ends.
-        stage.edge = FAR_AWAY;
-    }
     for thing in view.things.iter().chain(&view.own_shots) {
         add(thing, stage);
+    }
+}
+
+/// Where the arena ends for somebody who only watches: told once a second, so it glides there.
+#[must_use]
+pub fn watched_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
+    let told = f32::from(extent);
+    if extent == 0 {
+        FAR_AWAY
+    } else if drawn >= FAR_AWAY || drawn <= 0.0 {
+        told
+    } else {
+        told + (drawn - told) * EDGE_LAG.powf(dt)
     }
 }
 

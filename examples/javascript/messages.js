@@ -148,7 +148,7 @@ const fromServer = variants({
 const note = variants({
   named: { player: uint, name: string },
   left: { player: uint },
-  board: { tick: uint, players: uint, lines: list(struct({ player: uint, score: int })) },
+  board: { tick: uint, players: uint, extent: uint, lines: list(struct({ player: uint, score: int })) },
   away: { player: uint },
   back: { player: uint },
   match: { contest },

@@ -16,7 +16,7 @@ export class World {
   own = null; // our exact state; null for a watcher
   names = new Map(); // by player number
   away = new Set();
-  board = { tick: 0, players: 0, lines: [] };
+  board = { tick: 0, players: 0, extent: 0, lines: [] };
   contest = null;
   /** By number: `{ tick, records }`; the records in order of id, each `{ id, kind, values }`, values in steps. Replaced, never changed. */
   cells = new Map();

@@ -296,6 +296,11 @@ pub trait Game: Sized + Send + 'static {
         None
     }
 
+    /// Distance from the origin to where the world ends, in world units, for those who watch; 0 where it does not end.
+    fn extent(&self) -> u16 {
+        0
+    }
+
     /// Hash of the whole world: equal worlds, equal hashes, on every machine.
     fn hash(&self) -> u64;
 

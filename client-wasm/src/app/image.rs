@@ -150,11 +150,15 @@ impl App {
         drop(devices);
         let view = session.client.view(now);
         live::fill(view, burning, &mut self.stage);
+        let plays = view.own.is_some();
         let (view_tick, own_tick) = (view.tick, Tick(view.own_tick.max(0.0) as u32));
         let (ship, _) = live::own_place(view);
         let velocity = view.own.as_ref().map_or(Vec2::ZERO, |own| own.current.velocity);
         if let Some(own) = &view.own {
             self.play.own(&own.current, &self.sunk_by);
+        }
+        if !plays {
+            self.stage.edge = live::watched_edge(self.stage.edge, session.client.extent(), dt);
         }
         let watched = if self.watching { session.client.following() } else { None };
         let (ship, velocity) = match watched.and_then(|player| self.stage.ship_of(player.0)) {

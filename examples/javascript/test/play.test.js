@@ -66,6 +66,7 @@ test('what deltas add up to is what a newcomer is told in full', { timeout }, as
     assert.deepEqual(await watcher.request({ kind: 'follow', player }), { kind: 'done' });
     await watcher.next('notice', ({ notice }) => notice.kind === 'following' && notice.player === player);
     assert.equal(watcher.world.own, null);
+    await until(watcher, () => watcher.world.board.extent >= 1000); // where the arena ends, which players find in their own state
   }
   const told = new Map(); // by tick and cell, whoever was told first
   const compared = { cells: 0, things: 0 };

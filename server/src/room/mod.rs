@@ -480,7 +480,7 @@ impl<G: Game> Room<G> {
         self.standings.clear();
         self.game.standings(&mut self.standings);
         let lines = self.standings.iter().take(BOARD_LINES_MAX).map(|s| (s.player, s.score)).collect();
-        out.notes.push(Note::Board { tick, players: self.seated, lines });
+        out.notes.push(Note::Board { tick, players: self.seated, extent: self.game.extent(), lines });
     }
 
     fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {

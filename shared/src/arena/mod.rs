@@ -317,6 +317,10 @@ impl Game for Arena {
         self.referee.as_ref().map(Referee::bout)
     }
 
+    fn extent(&self) -> u16 {
+        self.border.radius_at(self.tick) as u16
+    }
+
     fn hash(&self) -> u64 {
         let mut hash = WorldHash::default();
         hash.u64(u64::from(self.tick.0));

@@ -132,6 +132,7 @@ impl<G: Game> Client<G> {
         self.following = None;
         self.contest = None;
         self.board.clear();
+        self.extent = 0;
         self.newest = None;
         self.counters = None;
         self.input_missing_at = None;

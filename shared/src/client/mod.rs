@@ -82,6 +82,7 @@ pub struct Client<G: Game> {
     names: BTreeMap<PlayerId, Name>,
     board: Vec<Standing>,
     players: u16,
+    extent: u16,
     place: Option<u32>,
     following: Option<PlayerId>,
     contest: Option<Contest>,
@@ -143,6 +144,7 @@ impl<G: Game> Client<G> {
             names: BTreeMap::new(),
             board: Vec::new(),
             players: 0,
+            extent: 0,
             place: None,
             following: None,
             contest: None,
@@ -380,6 +382,13 @@ impl<G: Game> Client<G> {
     #[must_use]
     pub fn players(&self) -> u16 {
         self.players
+    }
+
+    /// Distance from the origin to where the world ended about a second ago at the most, in world units; 0 where it does not end, or
+    /// as long as nothing is known. Whoever plays finds the exact one in their own state, if the game has one.
+    #[must_use]
+    pub fn extent(&self) -> u16 {
+        self.extent
     }
 
     /// The room we are in, its rules, and what we do there.

@@ -149,8 +149,8 @@ impl<G: Game> Client<G> {
                 }
                 Note::Match(contest) => self.contest = Some(contest),
                 Note::Message(msg) => self.handle_control(now, &msg),
-                Note::Board { lines, players, .. } => {
-                    self.players = players;
+                Note::Board { lines, players, extent, .. } => {
+                    (self.players, self.extent) = (players, extent);
                     self.board = lines.into_iter().map(|(player, score)| Standing { player, score }).collect();
                 }
             }

@@ -195,7 +195,7 @@ mod tests {
         vec![
             Note::Named { player: PlayerId(7), name: name() },
             Note::Left { player: PlayerId(7) },
-            Note::Board { tick: Tick(600), players: 2, lines: vec![(PlayerId(1), 30), (PlayerId(7), -2)] },
+            Note::Board { tick: Tick(600), players: 2, extent: 0, lines: vec![(PlayerId(1), 30), (PlayerId(7), -2)] },
         ]
     }
 

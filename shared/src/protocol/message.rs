@@ -352,6 +352,8 @@ pub enum Note {
         tick: Tick,
         /// How many play.
         players: u16,
+        /// Distance from the origin to where the world ends, in world units; 0 where it does not.
+        extent: u16,
         /// At most [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX) lines.
         lines: Vec<(PlayerId, i32)>,
     },

@@ -222,7 +222,7 @@ pub fn notes() -> Vec<(&'static str, Note)> {
     let all = [
         Note::Named { player: PlayerId(5), name: name() },
         Note::Left { player: PlayerId(299) },
-        Note::Board { tick: Tick(600), players: 2, lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)] },
+        Note::Board { tick: Tick(600), players: 2, extent: 1500, lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)] },
     ];
     all.into_iter().map(|note| (note_name(&note), note)).collect()
 }
