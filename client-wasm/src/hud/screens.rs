@@ -96,8 +96,13 @@ impl Screens {
         let _ = self.name.focus();
     }
 
-    /// The typed name, remembered if it is one; otherwise the reason is shown and there is none.
+    /// The typed name, or one that is made up if nothing was typed, remembered if it is one; otherwise the reason is shown and there is
+    /// none.
     pub fn take_name(&mut self) -> Option<Name> {
+        if self.name.value().trim().is_empty() {
+            // Nobody should have to think of a name before they have seen the game.
+            self.name.set_value(&format!("Captain {}", 100 + browser::entropy() % 900));
+        }
         match Name::new(&self.name.value()) {
             Ok(name) => {
                 browser::remember(NAME_KEY, name.as_str());
