@@ -11,7 +11,7 @@ use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, Serve
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
-use broadside_shared::time::MonoTime;
+use broadside_shared::time::{MonoTime, Tick};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
@@ -163,9 +163,10 @@ impl<G: Game> Peer<G> {
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, shares, tally);
-        // What was said meanwhile where it listens.
+        // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
+        let since = if returning.resume.have == Tick(0) { MonoTime(0) } else { absence.since };
         for topic in self.ears.topics().to_vec() {
-            let missed = app.grounds.topics.kept_since(topic, absence.since, |from| !self.ears.hears(Some(from)));
+            let missed = app.grounds.topics.kept_since(topic, since, |from| !self.ears.hears(Some(from)));
             missed.iter().for_each(|letter| self.deliver(letter, app));
         }
     }

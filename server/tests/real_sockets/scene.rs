@@ -234,6 +234,14 @@ impl Puppet {
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
+    /// Comes back as a reloaded page does: with nothing but a token.
+    pub async fn with_token(server: &Server, name: &str, token: Token) -> Puppet {
+        let mut client = Client::new(client_config(name));
+        client.set_token(token);
+        client.handle_open(MonoTime(0));
+        Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
     /// Goes on over another socket.
     pub async fn reconnect(&mut self, server: &Server) {
         self.socket = bare(server).await;

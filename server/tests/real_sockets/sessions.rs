@@ -89,7 +89,14 @@ async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good(
 async fn what_was_said_while_one_was_away_waits() {
     let server = Server::start().await;
     let mut bob = Puppet::connect(&server, "Bob").await;
-    bob.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
+    let mut token = None;
+    bob.until("a seat", |event| {
+        if let ClientEvent::Welcomed(shown) = event {
+            token = Some(*shown);
+        }
+        matches!(event, ClientEvent::Joined { .. })
+    })
+    .await;
     let now = bob.now();
     bob.client.request(now, Request::Subscribe { topic: "lobby/chat".to_owned() });
     bob.until("an answer", |event| matches!(event, ClientEvent::Answered { .. })).await;
@@ -117,6 +124,10 @@ async fn what_was_said_while_one_was_away_waits() {
     })
     .await;
     assert_eq!((told, said), (1, 1), "each once");
+
+    // A page that was reloaded has nothing left of what was said before, either.
+    let mut page = Puppet::with_token(&server, "Bob", token.expect("welcomed")).await;
+    page.until("the history", |event| matches!(event, ClientEvent::Published { item: Item::Said { .. }, .. })).await;
     server.end().await;
 }
 

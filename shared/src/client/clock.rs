@@ -39,6 +39,10 @@ impl Clock {
         }
         let rtt_us = now.us_since(sent);
         let offset_us = server.0 as f64 - (sent.0 as f64 + rtt_us as f64 / 2.0);
+        // A middle is off by half of its round trip at most. Samples that cannot be of one clock with this one are of a server that
+        // has been started again since.
+        let one_clock = |s: &Sample| (s.offset_us - offset_us).abs() <= (s.rtt_us + rtt_us) as f64 / 2.0 + JUMP_US;
+        self.samples.retain(one_clock);
         let first = self.samples.is_empty();
         let rtt_ms = rtt_us as f64 / 1000.0;
         if first {
@@ -129,5 +133,21 @@ mod tests {
             last = Some(estimate);
         }
         assert!((clock.rtt_ms() - 60.0).abs() < 10.0);
+    }
+
+    #[test]
+    fn a_server_that_was_started_again_has_another_clock_from_its_first_answer_on() {
+        let mut clock = Clock::default();
+        for second in 0..20 {
+            let sent = MonoTime(second * 1_000_000);
+            clock.handle_pong(sent, MonoTime(sent.0 + 3_600_000_000), sent.plus_us(20_000));
+        }
+        // The first answer after it came by a slower way than those before.
+        let now = MonoTime(25_000_000);
+        clock.handle_pong(now, MonoTime(700_000), now.plus_us(300_000));
+        assert!((clock.server_us(now) - 700_000.0).abs() <= 150_000.0, "{}", clock.server_us(now));
+        // A slower answer yet takes nothing away from it.
+        clock.handle_pong(now, MonoTime(700_000), now.plus_us(900_000));
+        assert!((clock.server_us(now) - 700_000.0).abs() <= 150_000.0, "{}", clock.server_us(now));
     }
 }

@@ -245,7 +245,9 @@ impl<G: Game> Client<G> {
         self.stats.snapshot_age_ms = self.age_ms(&seat, now);
         let target = self.lead.client_tick(now, server_tick);
         let due = Tick(target.max(0.0) as u32);
-        if due.since(self.prediction.tick()) > CATCH_UP_TICKS {
+        let (behind, ahead) = (due.since(self.prediction.tick()), self.prediction.tick().since(due));
+        // Ahead, when the server's clock turned out to be another one than was thought.
+        if behind.max(ahead) > CATCH_UP_TICKS {
             self.prediction.jump_to(due.before(1));
         }
         while self.prediction.tick() < due {
