@@ -200,7 +200,10 @@ impl Game for Arena {
     fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<ArenaEvent>>) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
         self.population -= 1;
-        if let Some(referee) = &mut self.referee {
+        if self.population == 0 {
+            // Nobody is there to see it to its end: the next who come begin another match.
+            self.referee = Referee::of(self.config.mode);
+        } else if let Some(referee) = &mut self.referee {
             referee.note_left(player);
         }
         if let Some(entity) = seat.own.entity {

@@ -4,7 +4,7 @@ use glam::Vec2;
 
 use super::super::{Arena, Own, Seat};
 use super::Referee;
-use crate::game::{PlayerId, Who};
+use crate::game::{BoutSide, PlayerId, Who};
 use crate::protocol::contest::{SIDES_MAX, Stage};
 use crate::protocol::room::Mode;
 
@@ -34,9 +34,11 @@ impl Referee {
         }
     }
 
-    /// A side that nobody fights for.
+    /// A side that nobody fights for any more, or whose duellist left: somebody else may have their place by now, and does not take
+    /// over their match.
     pub(super) fn deserted(&self) -> Option<u8> {
-        self.bout.sides.iter().position(|side| side.players == 0).map(|side| side as u8)
+        let left = |side: &BoutSide| side.players == 0 || side.who == Who::Player(None);
+        self.bout.sides.iter().position(left).map(|side| side as u8)
     }
 
     /// Whether a player of this side gets a ship now: not who looks on, and in a duel not before the next round.

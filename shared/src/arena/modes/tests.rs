@@ -197,6 +197,29 @@ fn who_leaves_a_duel_has_lost_it_and_the_next_opponent_begins_another() {
 }
 
 #[test]
+fn whoever_comes_the_moment_another_leaves_a_duel_does_not_take_over_their_match() {
+    let mut scene = Scene::new(Mode::Duel, 2);
+    scene.until(Stage::Playing);
+    scene.leave(0);
+    scene.join(0);
+    scene.run(1);
+    assert_eq!((scene.bout().stage, scene.bout().winner), (Stage::Results, Some(1)));
+    scene.run(DUEL_RESULTS);
+    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
+}
+
+#[test]
+fn a_match_that_everyone_left_is_over_for_the_next_who_come() {
+    let mut scene = Scene::new(Mode::Duel, 2);
+    scene.until(Stage::Playing);
+    // The room sleeps from here on: nothing is stepped until somebody comes.
+    [0, 1].into_iter().for_each(|player| scene.leave(player));
+    scene.join(0);
+    scene.run(1);
+    assert_eq!((scene.bout().stage, scene.bout().winner, scene.bout().round), (Stage::Waiting, None, 0));
+}
+
+#[test]
 fn a_third_in_a_duel_looks_on() {
     let mut scene = Scene::new(Mode::Duel, 3);
     scene.run(COUNTDOWN * 2);
