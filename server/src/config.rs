@@ -56,7 +56,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", default_value_t = 2, value_name = "TICKS", value_parser = snapshot_every)]
     pub snapshot_every: u32,
 
-    /// Players an arena seats, 1 to 8000
+    /// Players an arena seats, 1 to 7900
     #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
     pub capacity: u16,
 
@@ -152,8 +152,11 @@ fn snapshot_every(text: &str) -> Result<u32, String> {
     in_range(text, 1..=12, " ticks")
 }
 
+/// Seats of an arena at the most: with those who watch there must be a number for everyone.
+pub const CAPACITY_MAX: u16 = 7900;
+
 fn capacity(text: &str) -> Result<u16, String> {
-    in_range(text, 1..=8000, " players")
+    in_range(text, 1..=CAPACITY_MAX, " players")
 }
 
 fn grace(text: &str) -> Result<u32, String> {
@@ -211,7 +214,7 @@ mod tests {
     fn a_wrong_value_is_refused_with_its_name_its_value_and_its_range() {
         for (flag, value, says) in [
             ("--snapshot-every", "50", "must be 1 to 12 ticks"),
-            ("--capacity", "0", "must be 1 to 8000 players"),
+            ("--capacity", "0", "must be 1 to 7900 players"),
             ("--port", "99999", "must be 0 to 65535"),
             ("--max-connections", "many", "must be 1 to 100000 connections"),
             ("--metrics-allow", "10.0.0.0/33", "must be 0 to 32"),

@@ -14,7 +14,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use broadside_shared::game::{Game, PlayerId};
-use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Item, Note, Notice, RoomId, ServerMsg};
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;
@@ -23,8 +22,9 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandle, RoomOver, Seated, Way};
 
 use crate::lobby::letters::Letter;
+use crate::lobby::sessions::SessionId;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
-use crate::net::inbox::ShardMail;
+use crate::net::inbox::{ShardMail, Written};
 use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
 use crate::room::recycle::Outputs;
@@ -86,7 +86,20 @@ pub struct Driver<G: Game> {
 #[derive(Debug, Clone, Copy)]
 struct Seat {
     peer: PeerRef,
+    session: SessionId,
     seated: Seated,
+}
+
+impl Seat {
+    /// A letter to whoever sits there.
+    fn letter<G: Game>(self, letter: Letter) -> ShardMail<G> {
+        ShardMail::Letter(self.peer, self.session, Written { by: None, letter })
+    }
+}
+
+/// Tells somebody that the room ends in so many seconds.
+fn ends_in(seconds: u32) -> Letter {
+    Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds }))
 }
 
 /// What a room owes a shard.
@@ -186,13 +199,18 @@ impl<G: Game> Driver<G> {
         let retired = self.figures.retiring.swap(false, Ordering::Relaxed);
         let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
         if left_us <= WARNED_US && !std::mem::replace(&mut self.warned, true) {
-            let seconds = left_us.div_ceil(1_000_000) as u32;
-            let letter = Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds }));
+            let letter = ends_in(self.seconds_left(now));
             for seat in self.seats.iter().flatten() {
-                self.links[seat.peer.shard].outgoing.push(ShardMail::Letter(seat.peer, None, letter.clone()));
+                self.links[seat.peer.shard].outgoing.push(seat.letter(letter.clone()));
             }
         }
         left_us == 0 || (retired && self.is_empty())
+    }
+
+    /// Seconds until its end; 1 at least, since with 0 it is over.
+    fn seconds_left(&self, now: MonoTime) -> u32 {
+        let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
+        left_us.div_ceil(1_000_000).clamp(1, u64::from(u32::MAX)) as u32
     }
 
     fn is_empty(&self) -> bool {
@@ -226,8 +244,7 @@ impl<G: Game> Driver<G> {
         self.grounds.metrics.room_failures.inc();
         tracing::error!(room = %self.id, seed = self.config.seed, tick = %self.tick, "room failed; begins anew");
         // What waited was meant for the room that failed; its connections are being closed.
-        self.mailbox.clear();
-        self.figures.coming.store(0, Ordering::Relaxed);
+        self.mailbox.clear(&self.figures.coming);
         self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
         for inbox in self.grounds.shards.iter() {
             inbox.post([ShardMail::Failed(self.id)]);
@@ -240,15 +257,15 @@ impl<G: Game> Driver<G> {
         Next::At(self.room.due_at(self.tick))
     }
 
-    /// The room ends: who is in it goes back to the lobby, who comes is refused.
+    /// The room ends: who is in it or in its line goes back to the lobby, who comes is refused.
     fn end(&mut self) -> Next {
         for mail in self.mailbox.close() {
-            if let Mail::Join(asking) = mail {
-                self.answer(asking.peer, ShardMail::Refused(asking.peer, self.id, CloseCode::NoSuchRoom));
+            if let Mail::Join(_) = mail {
+                self.grounds.metrics.joins.of(JoinResult::Refused).inc();
             }
         }
-        while let Some(asking) = self.line.pop() {
-            self.answer(asking.peer, ShardMail::Refused(asking.peer, self.id, CloseCode::NoSuchRoom));
+        while self.line.pop().is_some() {
+            self.grounds.metrics.joins.of(JoinResult::Refused).inc();
         }
         for link in &mut self.links {
             link.outgoing.push(ShardMail::Ended(self.id));
@@ -280,7 +297,7 @@ impl<G: Game> Driver<G> {
         for (watcher, player) in self.room.take_following() {
             let Some(Some(seat)) = self.seats.get(usize::from(watcher.0)) else { continue };
             let letter = Letter::new(ServerMsg::Notice(Notice::Following { player }));
-            self.links[seat.peer.shard].outgoing.push(ShardMail::Letter(seat.peer, None, letter));
+            self.links[seat.peer.shard].outgoing.push(seat.letter(letter));
         }
     }
 

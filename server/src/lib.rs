@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broadside_shared::arena::Arena;
+use broadside_shared::arena::rules::PLAYERS_MAX;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::room::Mode;
 use tokio::net::TcpListener;
@@ -44,8 +45,8 @@ use tokio::sync::watch;
 
 use clock::MonoClock;
 use config::Config;
-use driver::Grounds;
 use driver::pool::Pool;
+use driver::{Grounds, Mail};
 use lobby::Directory;
 use lobby::board::Leaderboard;
 use lobby::letters::Letter;
@@ -53,9 +54,11 @@ use lobby::openings::Openings;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::Topics;
 use metrics::Metrics;
-use net::inbox::{self, Inbox, ShardMail};
+use net::inbox::{self, Inbox, ShardMail, Written};
 use net::shard;
 use room::RoomConfig;
+
+const _: () = assert!(config::CAPACITY_MAX + room::WATCHERS_MAX <= PLAYERS_MAX);
 
 /// Threads that run rooms, for each core: a long tick of a large room on one leaves another for the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
@@ -91,8 +94,22 @@ impl<G: Game> App<G> {
     /// Brings a message to one session, unless it mutes the one it comes from; it waits for who is not connected at the moment.
     pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
         match self.sessions.peer_of(to) {
-            Some(peer) => self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, from, letter)]),
+            Some(peer) => {
+                let written = Written { by: from, letter };
+                self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, to, written)]);
+            }
             None => self.sessions.keep_letter(to, from, letter),
+        }
+    }
+
+    /// A shard broke down: its connections are gone, and the rooms learn that the seats there are free.
+    fn lose_shard(&self, index: usize) {
+        tracing::error!(shard = index, "shard failed; begins anew");
+        self.metrics.shard_failures.inc();
+        self.sessions.lose_shard(index);
+        for room in self.directory.all() {
+            // A room that is over has nobody left to lose.
+            let _ = room.send(Mail::ShardLost(index));
         }
     }
 

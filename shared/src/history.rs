@@ -17,7 +17,7 @@ const _: () = assert!(HISTORY_TICKS as u32 * 1000 / 120 >= REWIND_MS_MAX);
 
 /// A moment in ticks with a fraction, in sixteenths: what a player was looking at when an input was sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ViewTime(pub u32);
+pub struct ViewTime(pub u64);
 
 impl ViewTime {
     /// Parts of a tick it counts.
@@ -26,20 +26,26 @@ impl ViewTime {
     /// The moment of a tick.
     #[must_use]
     pub fn of(tick: Tick) -> ViewTime {
-        ViewTime(tick.0.saturating_mul(Self::PARTS))
+        ViewTime(u64::from(tick.0) * u64::from(Self::PARTS))
     }
 
     /// A moment as clients keep it; negative ones are tick 0.
     #[must_use]
     pub fn from_ticks(ticks: f64) -> ViewTime {
-        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u32)
+        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u64)
+    }
+
+    /// Parts of a tick from `earlier` to this moment; 0 if that is later.
+    #[must_use]
+    pub fn parts_since(self, earlier: ViewTime) -> u32 {
+        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
     }
 
     /// The moment within what may be judged at `tick`: not after it, and not further back than [`REWIND_MS_MAX`].
     #[must_use]
     pub fn judged_at(self, tick: Tick, tick_hz: u32) -> ViewTime {
         let newest = ViewTime::of(tick);
-        let back = REWIND_MS_MAX * tick_hz * Self::PARTS / 1000;
+        let back = u64::from(REWIND_MS_MAX * tick_hz * Self::PARTS / 1000);
         self.clamp(ViewTime(newest.0.saturating_sub(back)), newest)
     }
 }
@@ -106,6 +112,14 @@ fn pose_of(poses: &[Pose], player: PlayerId) -> Option<&Pose> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_told_apart_as_long_as_ticks_are() {
+        let last = ViewTime::of(Tick(u32::MAX));
+        assert_eq!(last.parts_since(ViewTime::of(Tick(u32::MAX - 3))), 3 * ViewTime::PARTS);
+        assert_eq!(last.judged_at(Tick(u32::MAX), 60), last);
+        assert_eq!(ViewTime::of(Tick(3)).parts_since(last), 0);
+    }
 
     #[test]
     fn a_pose_lies_between_those_of_the_ticks_around_it() {

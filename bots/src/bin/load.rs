@@ -119,8 +119,8 @@ struct Args {
     #[arg(long, value_name = "HZ", value_parser = hz)]
     hz: Option<u32>,
 
-    /// Players that a room of the server that --spawn starts seats, 1 to 8000 [default: as many as will come]
-    #[arg(long, value_name = "PLAYERS", requires = "spawn", value_parser = |text: &str| in_range::<usize>(text, 1..=8000, " players"))]
+    /// Players that a room of the server that --spawn starts seats, 1 to 7900 [default: as many as will come]
+    #[arg(long, value_name = "PLAYERS", requires = "spawn", value_parser = |text: &str| in_range::<usize>(text, 1..=7900, " players"))]
     capacity: Option<usize>,
 }
 
@@ -187,7 +187,7 @@ fn server_plan(args: &Args, players: usize) -> ServerPlan {
     ServerPlan {
         program: args.server.clone(),
         snapshot_every: if args.hz == Some(30) { 2 } else { 3 },
-        capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 8000),
+        capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 7900),
         rooms: args.rooms,
         tls: args.tls,
     }

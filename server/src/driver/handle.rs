@@ -102,6 +102,8 @@ pub struct Asking {
     pub by: Way,
     /// The connection.
     pub peer: PeerRef,
+    /// The session it speaks for.
+    pub session: SessionId,
 }
 
 /// What others say to a room.
@@ -159,8 +161,12 @@ impl<G: Game> Mailbox<G> {
         std::mem::swap(mails, &mut self.lock().mails);
     }
 
-    pub(super) fn clear(&self) {
-        self.lock().mails.clear();
+    /// Forgets what waits; of that nobody is `coming` any more.
+    pub(super) fn clear(&self, coming: &AtomicU32) {
+        let mut inner = self.lock();
+        inner.mails.clear();
+        // While nobody can come: each join is counted under the lock, too.
+        coming.store(0, Ordering::Relaxed);
     }
 
     /// Lays the room to sleep, unless somebody has written in the meantime: then it is given back.
@@ -258,14 +264,15 @@ pub struct RoomFigures {
 }
 
 impl RoomFigures {
-    fn new(shards: usize) -> Self {
+    fn new(shards: usize, now: MonoTime) -> Self {
         RoomFigures {
             players: AtomicU16::new(0),
             bots: AtomicU16::new(0),
             watching: AtomicU16::new(0),
             waiting: AtomicU32::new(0),
             coming: AtomicU32::new(0),
-            looked_at: AtomicU64::new(0),
+            // A room that has just been opened does not hang.
+            looked_at: AtomicU64::new(now.0),
             reserved: AtomicU16::new(0),
             tick: AtomicU32::new(0),
             tick_us: AtomicU32::new(0),
@@ -305,7 +312,7 @@ impl<G: Game> RoomHandle<G> {
     pub fn open(id: RoomId, opening: Opening, grounds: &Grounds<G>) -> Self {
         let inner = Inner { mails: Vec::new(), asleep: None, over: false };
         let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
-        let figures = Arc::new(RoomFigures::new(grounds.shards.len()));
+        let figures = Arc::new(RoomFigures::new(grounds.shards.len(), grounds.clock.now()));
         let mut room = Driver::new(id, opening.config, Arc::clone(&mailbox), Arc::clone(&figures), grounds.clone());
         if opening.passing {
             room.ends_after(grounds.room_life_s);

@@ -8,7 +8,7 @@ use broadside_shared::protocol::message::{Notice, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
-use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way};
+use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way, ends_in};
 use crate::lobby::letters::Letter;
 use crate::metrics::labels::JoinResult;
 use crate::net::inbox::ShardMail;
@@ -120,7 +120,7 @@ impl<G: Game> Driver<G> {
         match host {
             Some(host) => {
                 let letter = Letter::new(ServerMsg::Notice(Notice::FriendJoined { name: name.clone() }));
-                self.answer(host.peer, ShardMail::Letter(host.peer, None, letter));
+                self.answer(host.peer, host.letter(letter));
             }
             None => self.host = Some(player),
         }
@@ -132,7 +132,8 @@ impl<G: Game> Driver<G> {
             self.seats.resize(at + 1, None);
         }
         let seated = Seated { player, tick_zero: self.tick_zero, since: self.tick, role: asking.role };
-        self.seats[at] = Some(Seat { peer, seated });
+        let seat = Seat { peer, session: asking.session, seated };
+        self.seats[at] = Some(seat);
         if self.links[peer.shard].seats == 0 {
             let roster = self.room.roster();
             self.links[peer.shard].owed.clear();
@@ -140,6 +141,10 @@ impl<G: Game> Driver<G> {
         }
         self.links[peer.shard].seats += 1;
         self.answer(peer, ShardMail::Seated(peer, self.id, seated));
+        if self.warned {
+            // Whoever comes late is told as well.
+            self.answer(peer, seat.letter(ends_in(self.seconds_left(self.grounds.clock.now()))));
+        }
         if asking.role == Role::Play {
             self.grounds.metrics.players.inc();
         }
@@ -147,7 +152,7 @@ impl<G: Game> Driver<G> {
     }
 
     fn leave(&mut self, player: PlayerId) {
-        let Some(Seat { peer, seated }) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else {
+        let Some(Seat { peer, seated, .. }) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else {
             return;
         };
         self.room.leave(player);

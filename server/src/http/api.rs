@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{ConnectInfo, Extension, FromRequest, Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
@@ -26,6 +26,7 @@ use crate::App;
 use crate::driver::RoomHandle;
 use crate::lobby::RESERVATION_S;
 use crate::net::client::Client;
+use crate::room::reservations::RESERVED_MAX;
 
 /// Time without a tick after which a room counts as stuck, in microseconds.
 const STUCK_US: u64 = 5_000_000;
@@ -235,6 +236,21 @@ where
     }
 }
 
+/// What a body can be refused for before anybody looks at what it asks.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "a description of what the framework answers")]
+enum BodyRefused {
+    /// It is longer than bodies may be
+    #[response(status = 413)]
+    TooLong(Problem),
+    /// It is not said to be JSON: the header content-type is missing
+    #[response(status = 415)]
+    NotJson(Problem),
+    /// It is JSON, and lacks a field, has one that is unknown, or one of another type
+    #[response(status = 422)]
+    OtherFields(Problem),
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -274,7 +290,9 @@ pub async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     params(("id" = String, Path, description = "The number of a public room, or the code of a private one")),
     responses((status = 200, body = RoomView), (status = 404, description = "There is no such room", body = Problem))
 )]
-pub async fn room<G: Game>(State(app): State<Arc<App<G>>>, Path(id): Path<String>) -> Response {
+pub async fn room<G: Game>(State(app): State<Arc<App<G>>>, id: Result<Path<String>, PathRejection>) -> Response {
+    // What is no text is no room's number.
+    let id = id.map(|Path(id)| id).unwrap_or_default();
     let by_number = id.parse().ok().and_then(|id| app.directory.get(RoomId(id))).filter(|room| room.code.is_none());
     let found = by_number.or_else(|| app.directory.by_code(id.parse().ok()?));
     match found {
@@ -295,7 +313,8 @@ pub async fn room<G: Game>(State(app): State<Arc<App<G>>>, Path(id): Path<String
         (status = 201, description = "It is open", body = RoomOpened),
         (status = 400, description = "The wish is not understood", body = Problem),
         (status = 429, description = "Too many from this address", body = Problem),
-        (status = 503, description = "As many rooms as there may be", body = Problem)
+        (status = 503, description = "As many rooms as there may be", body = Problem),
+        BodyRefused
     )
 )]
 pub async fn open_room<G: Game>(
@@ -336,7 +355,8 @@ pub async fn open_room<G: Game>(
         (status = 400, description = "The wish is not understood", body = Problem),
         (status = 404, description = "This server is in another region", body = Problem),
         (status = 429, description = "Too many from this address", body = Problem),
-        (status = 503, description = "As many rooms as there may be, and all are full", body = Problem)
+        (status = 503, description = "As many rooms as there may be, or as many seats kept in the best one as may be", body = Problem),
+        BodyRefused
     )
 )]
 pub async fn quick_play<G: Game>(
@@ -357,7 +377,12 @@ pub async fn quick_play<G: Game>(
     }
     match app.directory.quick_play(mode, || true) {
         Some(room) => {
-            let reservation = app.directory.reserve(&room).to_string();
+            let Some(reservation) = app.directory.reserve(&room) else {
+                let detail =
+                    format!("{RESERVED_MAX} seats are kept in room {} already; try again in a moment", room.id);
+                return refusal(StatusCode::SERVICE_UNAVAILABLE, &detail);
+            };
+            let reservation = reservation.to_string();
             fresh(Json(QuickSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
         }
         None => refusal(StatusCode::SERVICE_UNAVAILABLE, "there is no room of this mode, and no more can be opened"),
@@ -385,7 +410,8 @@ pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     responses(
         (status = 204, description = "It is published"),
         (status = 400, description = "The text is empty or too long", body = Problem),
-        (status = 403, description = "Asked from another machine", body = Problem)
+        (status = 403, description = "Asked from another machine", body = Problem),
+        BodyRefused
     )
 )]
 pub async fn notice<G: Game>(

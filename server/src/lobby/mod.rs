@@ -16,8 +16,8 @@ pub mod openings;
 pub mod sessions;
 pub mod topics;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
@@ -28,6 +28,7 @@ use dashmap::mapref::entry::Entry;
 
 use crate::driver::{Grounds, Mail, Opening, RoomHandle, Way};
 use crate::room::RoomConfig;
+use crate::room::reservations::RESERVED_MAX;
 use matching::Fill;
 
 /// Time for which a seat is kept for someone who was promised one, in seconds.
@@ -45,6 +46,8 @@ pub struct Directory<G: Game> {
     rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
     by_code: DashMap<RoomCode, RoomId>,
     next: AtomicU32,
+    /// Held by who opens a room on demand.
+    opening: Mutex<()>,
     grounds: Grounds<G>,
     /// What every room has in common; mode, capacity and seed are its own.
     common: RoomConfig,
@@ -56,7 +59,7 @@ impl<G: Game> Directory<G> {
     #[must_use]
     pub fn new(grounds: Grounds<G>, common: RoomConfig, max_rooms: usize) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
-        Directory { rooms, by_code, next: AtomicU32::new(1), grounds, common, max_rooms }
+        Directory { rooms, by_code, next: AtomicU32::new(1), opening: Mutex::new(()), grounds, common, max_rooms }
     }
 
     /// Opens a room that stays. Its capacity is the configured one.
@@ -79,6 +82,8 @@ impl<G: Game> Directory<G> {
         name: Option<String>,
         private: bool,
     ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
+        // One after the other, so that the limit holds.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.rooms.len() >= self.max_rooms {
             return Err(TooManyRooms(self.max_rooms));
         }
@@ -157,13 +162,18 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// Keeps a seat in a room; the number is to be shown with the join.
-    pub fn reserve(&self, room: &RoomHandle<G>) -> u64 {
+    /// Keeps a seat in a room, if not too many are kept already; the number is to be shown with the join.
+    pub fn reserve(&self, room: &RoomHandle<G>) -> Option<u64> {
+        // Those on their way to the room may be reservations, too.
+        let coming = room.figures.coming.load(Ordering::Relaxed) as usize;
+        if usize::from(room.figures.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
+            return None;
+        }
         let number = fastrand::u64(1..);
         let until = self.grounds.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
         // A room that is over keeps nothing; who comes is told so.
         let _ = room.send(Mail::Reserve(number, until));
-        number
+        Some(number)
     }
 
     /// The room with this number, public or not, unless it is over.
@@ -208,6 +218,6 @@ fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
     // Bots make way.
     let people = figures.players.load(Ordering::Relaxed).saturating_sub(figures.bots.load(Ordering::Relaxed));
     let taken = people + figures.reserved.load(Ordering::Relaxed);
-    let waiting = figures.waiting.load(Ordering::Relaxed) + figures.coming.load(Ordering::Relaxed);
+    let waiting = figures.waiting.load(Ordering::Relaxed).saturating_add(figures.coming.load(Ordering::Relaxed));
     Fill { taken: u32::from(taken), capacity: u32::from(room.config.capacity), waiting }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 
 use crate::bucket::Bucket;
 
@@ -11,7 +12,7 @@ use crate::bucket::Bucket;
 const BURST: u32 = 20;
 /// Time until it may ask for another one, in microseconds.
 const EVERY_US: u64 = 3_000_000;
-/// Addresses remembered at the most: beyond, those that have asked for nothing lately are forgotten earlier.
+/// Addresses remembered at the most: while there are so many that have asked for something lately, others have to wait.
 const REMEMBERED_MAX: usize = 10_000;
 
 /// What each address has asked for lately.
@@ -26,11 +27,15 @@ impl Openings {
     /// # Errors
     /// In how many seconds it may try again.
     pub fn take(&self, address: IpAddr, now: MonoTime) -> Result<(), u64> {
-        if self.by_address.len() >= REMEMBERED_MAX {
-            self.forget(now);
+        let full = self.by_address.len() >= REMEMBERED_MAX;
+        match self.by_address.entry(network(address)) {
+            Entry::Occupied(mut bucket) => bucket.get_mut().take(now).map_err(|us| us.div_ceil(1_000_000)),
+            // They are forgotten once a second.
+            Entry::Vacant(_) if full => Err(1),
+            Entry::Vacant(free) => {
+                free.insert(Bucket::new(BURST, EVERY_US, now)).take(now).map_err(|us| us.div_ceil(1_000_000))
+            }
         }
-        let mut bucket = self.by_address.entry(network(address)).or_insert_with(|| Bucket::new(BURST, EVERY_US, now));
-        bucket.take(now).map_err(|us| us.div_ceil(1_000_000))
     }
 
     /// Forgets those who have asked for nothing for long enough.
@@ -62,6 +67,11 @@ mod tests {
         assert_eq!(openings.take(neighbour, MonoTime(1_000_000)), Err(2));
         assert_eq!(openings.take(other, MonoTime(1_000_000)), Ok(()));
         assert_eq!(openings.take(one, MonoTime(3_000_000)), Ok(()));
+        for part in 0..REMEMBERED_MAX as u32 {
+            let _ = openings.take(IpAddr::V4(part.into()), MonoTime(3_000_000));
+        }
+        assert_eq!(openings.by_address.len(), REMEMBERED_MAX);
+        assert_eq!(openings.take(address("198.51.100.1"), MonoTime(3_000_000)), Err(1), "too many to remember");
         openings.forget(MonoTime(60_000_000));
         assert_eq!(openings.by_address.len(), 1, "who asked most is remembered longest");
         openings.forget(MonoTime(63_000_000));

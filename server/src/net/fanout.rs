@@ -12,7 +12,7 @@ use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
 
 use super::conn::{HEADER_MAX, Sent};
-use super::peer::Peer;
+use super::peer::{Peer, Seat};
 use crate::clock::MonoClock;
 use crate::driver::{Mail, RoomHandle, Seated};
 use crate::lobby::sessions::SessionId;
@@ -107,10 +107,14 @@ impl<G: Game> Share<G> {
         Some((recipient.session, recipient.seated, recipient.peer))
     }
 
-    /// The player's connection is lost, and the seat is kept: nothing is sent for now.
-    pub fn away(&mut self, player: PlayerId) {
+    /// The player has no connection any more, and the seat is kept or given up: nothing is sent for now.
+    pub fn away(&mut self, player: PlayerId, seat: Seat) {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) {
             recipient.peer = None;
+            if seat == Seat::Free {
+                // Nobody's any more: no token takes it up.
+                recipient.session = 0;
+            }
         }
     }
 

@@ -38,6 +38,15 @@ pub struct Upgraded<G: Game> {
     pub handshake: Option<Box<Handshake>>,
 }
 
+/// A letter on its way.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Who wrote it, if it was a player: whoever mutes them does not get it.
+    pub by: Option<SessionId>,
+    /// What.
+    pub letter: Letter,
+}
+
 /// What others say to a shard.
 pub enum ShardMail<G: Game> {
     /// A new connection is yours.
@@ -62,8 +71,8 @@ pub enum ShardMail<G: Game> {
     Moved(Box<(Peer<G>, Returning)>),
     /// Something was published.
     Published(Arc<Publication>),
-    /// A message to the one connection, unless it mutes this session.
-    Letter(PeerRef, Option<SessionId>, Letter),
+    /// A message to one session, which had this connection when it was written.
+    Letter(PeerRef, SessionId, Written),
     /// The room broke down.
     Failed(RoomId),
     /// The room is over: who was in it is in the lobby.
@@ -114,10 +123,8 @@ impl<G: Game> Inbox<G> {
     }
 
     /// Hands what comes to `turn`, at least every `rest`, until it gives false. For whoever has no sockets to watch.
-    pub fn wait_as(&self, watch: Watch, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardMail<G>>) -> bool) {
+    pub fn wait_as(&self, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardMail<G>>) -> bool) {
         self.read_here();
-        // The waker must outlive the watch that it wakes, and nothing else is in it.
-        let _watch = watch;
         let mut mails = Vec::new();
         loop {
             if !self.notified.swap(false, Ordering::AcqRel) {

@@ -75,8 +75,16 @@ pub enum Seat {
 /// Where in the rooms a connection is.
 enum Place<G: Game> {
     Nowhere,
-    InLine(Arc<RoomHandle<G>>),
+    InLine(Ask<G>),
     Seated(RoomId, Seated),
+}
+
+/// A seat that was asked for.
+struct Ask<G: Game> {
+    room: Arc<RoomHandle<G>>,
+    role: Role,
+    /// Whether the client knows that it stands in line.
+    told: bool,
 }
 
 /// Whether a connection goes on.
@@ -142,7 +150,8 @@ impl<G: Game> Peer<G> {
 
     /// Someone who wants an earlier seat back, once.
     pub fn take_returning(&mut self) -> Option<Returning> {
-        self.returning.take()
+        // Whoever said more with the same breath, and is closed for it, takes nobody's seat.
+        self.returning.take().filter(|_| !self.is_closing())
     }
 
     /// The seat it asked for is its own again.
@@ -259,6 +268,9 @@ impl<G: Game> Peer<G> {
 
     /// The room keeps it in line.
     pub fn handle_waiting(&mut self, place: u32, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+        if let Place::InLine(ask) = &mut self.place {
+            ask.told = true;
+        }
         self.session.handle_waiting(place);
         self.drive(app, shares, tally);
     }
@@ -272,16 +284,30 @@ impl<G: Game> Peer<G> {
         self.drive(app, shares, tally);
     }
 
+    /// The room whose line it stands in is over: back to the lobby. Whoever does not know of a line yet looks for another room; told of
+    /// an end, they might take it for that of the room they come from.
+    pub fn handle_line_over(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+        if matches!(&self.place, Place::InLine(ask) if ask.told) {
+            self.handle_room_over(app, shares, tally);
+        } else {
+            self.forget_room(app);
+            self.close(CloseCode::NoSuchRoom, app, shares, tally);
+        }
+    }
+
     /// Ends what it holds in the rooms.
     pub fn leave(&mut self, seat: Seat, app: &App<G>, shares: &mut Shares<G>) {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
             // A room that is over has no line.
-            Place::InLine(room) => drop(room.send(Mail::Gone(self.me))),
+            Place::InLine(ask) => drop(ask.room.send(Mail::Gone(self.me))),
             Place::Seated(room, seated) => {
+                if seat == Seat::Free {
+                    app.sessions.set_home(self.session_id, None);
+                }
                 if let Some(share) = shares.get_mut(&room) {
                     // Either way nothing more is sent; the room says when the seat is free.
-                    share.away(seated.player);
+                    share.away(seated.player, seat);
                     // After what it said last.
                     share.post();
                     let mail = match seat {
@@ -317,7 +343,13 @@ impl<G: Game> Peer<G> {
     /// Whether it stands in line for this room.
     #[must_use]
     pub fn awaits(&self, room: RoomId) -> bool {
-        !self.is_closing() && matches!(&self.place, Place::InLine(handle) if handle.id == room)
+        !self.is_closing() && matches!(&self.place, Place::InLine(ask) if ask.room.id == room)
+    }
+
+    /// Whether it stands in line for this room to do this there: what an earlier wish brought is not meant any more.
+    #[must_use]
+    pub fn awaits_as(&self, room: RoomId, role: Role) -> bool {
+        self.awaits(room) && matches!(&self.place, Place::InLine(ask) if ask.role == role)
     }
 
     /// Whether it was told why it ends.
@@ -377,7 +409,6 @@ impl<G: Game> Peer<G> {
                 SessionOutput::Join(name, choice, role) => {
                     tally.ears_changed = true;
                     self.leave(Seat::Free, app, shares);
-                    app.sessions.set_home(self.session_id, None);
                     self.join(&name, choice, role, app);
                 }
                 SessionOutput::Request(id, request) => {
@@ -401,6 +432,8 @@ impl<G: Game> Peer<G> {
                         self.keep(app);
                     }
                     self.leave(seat, app, shares);
+                    // From here on what is said to it waits for the next connection.
+                    app.sessions.detach(self.session_id, self.me);
                     self.conn.send_close(code);
                     self.drop_at = Some(app.clock.now().plus_us(CLOSING_US));
                 }
@@ -418,7 +451,7 @@ impl<G: Game> Peer<G> {
     fn request(&mut self, id: u32, request: Request, app: &App<G>, shares: &mut Shares<G>) {
         let room = match &self.place {
             Place::Nowhere => None,
-            Place::InLine(room) => Some(room.id),
+            Place::InLine(ask) => Some(ask.room.id),
             Place::Seated(room, _) => Some(*room),
         };
         let watches = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Watch);
@@ -468,7 +501,8 @@ impl<G: Game> Peer<G> {
         let ask = |choice| {
             let may_open = || app.openings.take(self.address.ip(), app.clock.now()).is_ok();
             let (room, by) = app.directory.find(choice, may_open)?;
-            let asking = Asking { name: called.clone(), role, by, peer: self.me };
+            let (peer, session) = (self.me, self.session_id);
+            let asking = Asking { name: called.clone(), role, by, peer, session };
             room.send(Mail::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)
         };
@@ -478,7 +512,7 @@ impl<G: Game> Peer<G> {
             RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => ask(choice),
         };
         match found {
-            Ok(room) => self.place = Place::InLine(room),
+            Ok(room) => self.place = Place::InLine(Ask { room, role, told: false }),
             Err(code) => {
                 app.metrics.joins.of(JoinResult::Refused).inc();
                 self.session.handle_close(code);

@@ -21,10 +21,11 @@ use slab::Slab;
 
 use super::conn::{Conn, Readable, Traffic};
 use super::fanout::Share;
-use super::inbox::{Inbox, ShardMail, Upgraded, WOKEN, Watch};
+use super::inbox::{Inbox, ShardMail, Upgraded, WOKEN, Watch, Written};
 use super::peer::{Going, Peer, Returning};
 use crate::App;
 use crate::driver::{Mail, PeerRef, Seated};
+use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Publication;
 
 /// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
@@ -77,14 +78,8 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::
             if std::panic::catch_unwind(AssertUnwindSafe(run)).is_ok() {
                 return;
             }
-            // Its sockets are closed by now. The rooms learn that the seats are free.
-            tracing::error!(shard = index, "shard failed; begins anew");
-            app.metrics.shard_failures.inc();
-            app.sessions.lose_shard(index);
-            for room in app.directory.all() {
-                // A room that is over has nobody left to lose.
-                let _ = room.send(Mail::ShardLost(index));
-            }
+            // Its sockets are closed by now.
+            app.lose_shard(index);
         }
     })
 }
@@ -220,17 +215,25 @@ impl<'a, G: Game> Shard<'a, G> {
             ShardMail::Published(publication) => {
                 self.publish(&publication);
             }
-            ShardMail::Letter(to, from, letter) => {
-                if let Some(found) = find(&mut self.peers, to).filter(|found| found.ears().hears(from)) {
-                    found.deliver(&letter, self.app);
-                }
-            }
+            ShardMail::Letter(to, session, written) => self.deliver(to, session, written),
             ShardMail::Failed(room) => self.fail(room),
             ShardMail::Ended(room) => self.end_room(room),
             ShardMail::End => {
                 self.ending_at = Some(Instant::now() + DRAIN);
                 self.close_where(CloseCode::GoingAway, |_| true);
             }
+        }
+    }
+
+    fn deliver(&mut self, to: PeerRef, session: SessionId, Written { by, letter }: Written) {
+        match find(&mut self.peers, to).filter(|found| !found.is_closing()) {
+            Some(found) if found.ears().hears(by) => found.deliver(&letter, self.app),
+            Some(_) => {}
+            // The session has lost that connection by now: it waits there, or goes to the next one.
+            None if self.app.sessions.peer_of(session) == Some(to) => {
+                self.app.sessions.keep_letter(session, by, letter);
+            }
+            None => self.app.deliver(session, by, letter),
         }
     }
 
@@ -340,7 +343,7 @@ impl<'a, G: Game> Shard<'a, G> {
             return;
         };
         let handle = Arc::clone(share.room());
-        match find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
+        match find(&mut self.peers, peer).filter(|found| found.awaits_as(room, seated.role)) {
             Some(found) => {
                 share.seat(seated, peer.key, found.session_id());
                 found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
@@ -367,6 +370,10 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn end_room(&mut self, room: RoomId) {
+        let in_line = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
+        for key in in_line.collect::<Vec<_>>() {
+            self.peers[key].handle_line_over(self.app, &mut self.shares, &mut self.tally);
+        }
         let Some(share) = self.shares.remove(&room) else { return };
         for (session, seated) in share.sessions() {
             self.app.sessions.leave_home(session, room, seated);

@@ -12,6 +12,7 @@ pub mod fill;
 mod resident;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -25,7 +26,7 @@ use slab::Slab;
 
 use crate::App;
 use crate::driver::{Mail, PeerRef, RoomHandle};
-use crate::net::inbox::{Inbox, ShardMail, Watch};
+use crate::net::inbox::{ShardMail, Watch};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
 use fill::Crowd;
@@ -69,22 +70,35 @@ struct Residents {
 /// When the operating system gives no thread.
 pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("residents".to_owned()).spawn(move || {
-        let inbox_of = Arc::clone(&app);
-        let mut residents = Residents {
-            app,
-            index,
-            halls: BTreeMap::new(),
-            residents: Slab::new(),
-            serial: 0,
-            frame: Vec::new(),
-            look_at: MonoTime(0),
-        };
-        let inbox: &Inbox<Arena> = &inbox_of.grounds.shards[index];
-        inbox.wait_as(watch, REST, |mails| residents.turn(mails));
+        // The waker must outlive the watch that it wakes, and nothing else is in it.
+        let _watch = watch;
+        let mut serial = 0;
+        loop {
+            let mut residents = Residents::new(&app, index, serial);
+            let run = AssertUnwindSafe(|| app.grounds.shards[index].wait_as(REST, |mails| residents.turn(mails)));
+            if std::panic::catch_unwind(run).is_ok() {
+                return;
+            }
+            // What is still on its way was meant for those before.
+            serial = residents.serial;
+            app.lose_shard(index);
+        }
     })
 }
 
 impl Residents {
+    fn new(app: &Arc<App<Arena>>, index: usize, serial: u64) -> Self {
+        Residents {
+            app: Arc::clone(app),
+            index,
+            halls: BTreeMap::new(),
+            residents: Slab::new(),
+            serial,
+            frame: Vec::new(),
+            look_at: MonoTime(0),
+        }
+    }
+
     /// Takes what came, lets everyone who is due think, and looks after the rooms. False when the server ends.
     fn turn(&mut self, mails: &mut Vec<ShardMail<Arena>>) -> bool {
         let now = self.app.clock.now();

@@ -128,7 +128,7 @@ impl Resident {
             }
             SessionOutput::Join(name, _, role) => {
                 let name = app.sessions.call(self.session_id, &name);
-                let asking = Asking { name, role, by: Way::Public, peer: self.me };
+                let asking = Asking { name, role, by: Way::Public, peer: self.me, session: self.session_id };
                 // A room that is over says nothing more; whoever looks after the bots sees that.
                 let _ = self.room.send(Mail::Join(asking));
             }

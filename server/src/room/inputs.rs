@@ -73,7 +73,7 @@ impl<I: GameInput> InputQueue<I> {
         match self.waiting.front() {
             Some((t, input, view)) if *t == tick => {
                 self.last = *input;
-                self.lag = ViewTime::of(tick).0.saturating_sub(view.0);
+                self.lag = ViewTime::of(tick).parts_since(*view);
                 self.repeated = 0;
                 self.consumed = tick;
                 self.waiting.pop_front();
@@ -89,7 +89,7 @@ impl<I: GameInput> InputQueue<I> {
                 }
             }
         }
-        (self.last, ViewTime(ViewTime::of(tick).0.saturating_sub(self.lag)))
+        (self.last, ViewTime(ViewTime::of(tick).0.saturating_sub(self.lag.into())))
     }
 
     /// The front of the player's snapshot of `tick`; starts a new measurement of how early inputs come.

@@ -287,11 +287,13 @@ impl<G: Game> Room<G> {
 
     /// A player is connected again.
     pub fn back(&mut self, player: PlayerId) {
-        if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
-            && seat.away_since.take().is_some()
-            && seat.watch.is_none()
-        {
-            self.notes.push(Note::Back { player });
+        let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
+        let was_away = seat.away_since.take().is_some();
+        match &seat.watch {
+            None if was_away => self.notes.push(Note::Back { player }),
+            None => {}
+            // Over the new connection they have not heard yet whom they look at.
+            Some(watch) => self.following.extend(watch.follows.map(|followed| (player, followed))),
         }
     }
 

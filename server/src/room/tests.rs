@@ -65,6 +65,8 @@ fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
     room.follow(watcher, PlayerId(99));
     assert_eq!(room.take_following().count(), 0, "nobody of that number plays");
     assert_eq!(room.roster(), [Note::Named { player: ann, name: name("Ann") }]);
+    room.back(watcher);
+    assert_eq!(room.take_following().collect::<Vec<_>>(), [(watcher, ann)], "over a new connection it is told again");
     room.leave(watcher);
     assert_eq!((room.players(), room.watching()), (1, 0));
 }

@@ -2,6 +2,7 @@
 
 use broadside_bots::socket::Socket;
 use broadside_server::http::api::openapi;
+use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::close::CloseCode;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::closing::meant;
 use crate::http::{Reply, ask_over, get, request};
-use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of};
+use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of, within};
 
 async fn post(server: &Server, path: &str, body: &str) -> Reply {
     let stream = TcpStream::connect(server.address()).await.expect("the server listens");
@@ -102,6 +103,13 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     }
     let rooms: Vec<u32> = players.iter().map(|((room, ..), _)| room.0).collect();
     assert_eq!(rooms, [2, 2, 3], "two make a duel, the third opens another");
+    let mut in_line = Puppet::join(&server, "Eve", RoomChoice::Room(RoomId(2)), Role::Play).await;
+    within("a place in line", async {
+        while in_line.client.place_in_line().is_none() {
+            in_line.step(|_| ArenaInput::default()).await;
+        }
+    })
+    .await;
     let mut watcher = Puppet::join(&server, "Dot", RoomChoice::Room(RoomId(2)), Role::Watch).await;
     let mut followed = None;
     watcher
@@ -119,6 +127,8 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     // Two seconds are the life of a room here: whoever is in it is told, and is in the lobby then.
     watcher.until("the end", |event| matches!(event, ClientEvent::Notice(Notice::RoomEnds { seconds: 0 }))).await;
     assert_eq!(watcher.client.phase(), Phase::Lobby);
+    in_line.until("the end", |event| matches!(event, ClientEvent::Notice(Notice::RoomEnds { seconds: 0 }))).await;
+    assert_eq!(in_line.client.phase(), Phase::Lobby, "over the same connection");
     server.end().await;
 }
 

@@ -6,13 +6,17 @@ use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::codec::encode_client;
+use broadside_shared::protocol::limits::FRAMES_BURST;
 use broadside_shared::protocol::message::{
     ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
-use broadside_shared::time::Tick;
+use broadside_shared::time::{MonoTime, Tick};
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of, within};
 
@@ -82,6 +86,54 @@ async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good(
     let mut forger = bare(&server).await;
     let forged = Token { signature: [0; 16], ..token };
     assert!(!come_back(&mut forger, forged).await.1, "a made-up token opens nothing");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_in_the_same_breath_takes_nobodys_seat() {
+    let server = Server::start().await;
+    let mut first = bare(&server).await;
+    let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
+    assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
+    let mut second = bare(&server).await;
+    let resume = Resume { token, have: Tick(0), cells: Vec::new() };
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) };
+    for msg in [hello, ClientMsg::Leave] {
+        second.feed(Message::Binary(encode_client(&msg).into())).await.expect("the server stays");
+    }
+    within("both to be sent", second.flush()).await.expect("the server stays");
+    assert_eq!(close_of(&mut second).await.0, CloseCode::Normal.code());
+    say(&mut first, &ClientMsg::Ping { client_time: MonoTime(7) }).await;
+    assert!(matches!(hear(&mut first).await, ServerMsg::Pong { client_time: MonoTime(7), .. }), "it goes on");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_while_a_connection_is_being_closed_waits_for_the_next() {
+    let server = Server::start().await;
+    let mut bob = bare(&server).await;
+    let token = ask(&mut bob, "Bob", RoomChoice::Quick).await;
+    let ServerMsg::Joined { player, .. } = seat_of(&mut bob).await else { panic!("a seat was due") };
+    let ping = encode_client(&ClientMsg::Ping { client_time: MonoTime(0) });
+    for _ in 0..2 * FRAMES_BURST {
+        // Closed for that, and never reads it: the server waits for the answer to its close.
+        if within("the server to read", bob.send(Message::Binary(ping.clone().into()))).await.is_err() {
+            break;
+        }
+    }
+    let mut ann = Puppet::connect(&server, "Ann").await;
+    within("Bob to be away", async {
+        while !ann.client.is_away(player) {
+            ann.step(|_| ArenaInput::default()).await;
+        }
+    })
+    .await;
+    let now = ann.now();
+    ann.client.request(now, Request::Tell { to: "Bob".to_owned(), text: "ahoy".to_owned() });
+    let done = Answer::Came(Outcome::Done);
+    ann.until("an answer", |event| matches!(event, ClientEvent::Answered { answer, .. } if *answer == done)).await;
+    let mut back = Puppet::with_token(&server, "Bob", token).await;
+    back.until("the word", |event| matches!(event, ClientEvent::Told { .. })).await;
     server.end().await;
 }
 

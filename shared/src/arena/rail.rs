@@ -55,7 +55,7 @@ impl Arena {
             beam.length = stopped.length;
             if let Some(judged) = self.first_in_beam(&beam, view, history) {
                 beam.length = judged.distance;
-                self.rail(&beam, &judged, ViewTime::of(tick).0.saturating_sub(view.0), events);
+                self.rail(&beam, &judged, ViewTime::of(tick).parts_since(view), events);
             }
             self.beams[index] = beam;
         }

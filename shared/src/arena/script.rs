@@ -85,7 +85,7 @@ impl Script {
         }
         for PlayerInput { player, input, view } in &mut self.inputs {
             // Each looks at another moment of the past, some further back than is judged.
-            *view = ViewTime(ViewTime::of(tick).0.saturating_sub(u32::from(player.0) * 7)).judged_at(tick, TICK_HZ);
+            *view = ViewTime(ViewTime::of(tick).0.saturating_sub(u64::from(player.0) * 7)).judged_at(tick, TICK_HZ);
             if self.rng.u32(0..20) == 0 {
                 input.buttons = self.rng.u8(0..64);
                 // Fire and thrust more often than not: a lively match reaches more of the rules.

@@ -519,7 +519,7 @@ impl<G: Game> Client<G> {
         let first = tick.before(samples.len() as u32 - 1);
         // What was seen lies as far behind the newest sample as it lies behind the first.
         let seen = if self.lag_compensation { self.seen_tick() } else { f64::from(tick.0) };
-        let lag = ViewTime::of(tick).0.saturating_sub(ViewTime::from_ticks(seen).0);
+        let lag = ViewTime::of(tick).parts_since(ViewTime::from_ticks(seen));
         let acked = self.newest.map_or(Tick(0), |(tick, _)| tick);
         self.sent = tick;
         self.send(InputPacket { acked, first, lag, samples }.encode());

@@ -60,7 +60,7 @@ impl<I: GameInput> InputPacket<I> {
     /// What the player was looking at when the `at`-th sample was taken.
     #[must_use]
     pub fn view_of(&self, at: usize) -> ViewTime {
-        ViewTime(ViewTime::of(self.first.after(at as u32)).0.saturating_sub(self.lag))
+        ViewTime(ViewTime::of(self.first.after(at as u32)).0.saturating_sub(self.lag.into()))
     }
 
     /// Reads a packet from the bytes after the kind byte.
