@@ -224,6 +224,8 @@ impl<G: Game> Driver<G> {
     fn fall_asleep(&mut self, now: MonoTime) -> Next {
         self.slept = true;
         self.note_people();
+        // A match that everyone left is over.
+        *self.figures.contest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.figures.tick_us.store(0, Ordering::Relaxed);
         self.forget_best();
         self.figures.asleep_since.store(now.0.max(1), Ordering::Relaxed);
