@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broadside_server::room::outgoing::Outgoing;
-use broadside_server::room::recycle::Outputs;
+use broadside_server::room::recycle::Recycled;
 use broadside_server::room::{Room, RoomConfig, RoomOutput};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::{Game, PlayerId};
@@ -124,7 +124,7 @@ struct Times {
 struct Bench {
     players: u16,
     room: Room<Arena>,
-    outputs: Outputs,
+    outputs: Recycled<RoomOutput>,
     outgoing: Outgoing,
     history: WorldHistory,
     placement: Placement,
@@ -148,7 +148,7 @@ impl Bench {
         let mut bench = Bench {
             players,
             room,
-            outputs: Outputs::default(),
+            outputs: Recycled::default(),
             outgoing,
             history: WorldHistory::new(Arena::KINDS),
             placement: Placement::every(EVERY),

@@ -27,7 +27,7 @@ use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 use crate::net::inbox::{ShardMail, Written};
 use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
-use crate::room::recycle::Outputs;
+use crate::room::recycle::Recycled;
 use crate::room::reservations::Reservations;
 use crate::room::{Phase, Room, RoomConfig, RoomOutput};
 use handle::Mailbox;
@@ -57,7 +57,7 @@ pub struct Driver<G: Game> {
     tick_zero: MonoTime,
     /// The next tick to step.
     tick: Tick,
-    outputs: Outputs,
+    outputs: Recycled<RoomOutput>,
     line: Line<Asking>,
     reservations: Reservations,
     governor: Governor,
@@ -129,7 +129,7 @@ impl<G: Game> Driver<G> {
             room: Room::new(config, &G::config(config.mode), tick_zero),
             tick_zero,
             tick: Tick(1),
-            outputs: Outputs::default(),
+            outputs: Recycled::default(),
             line: Line::default(),
             reservations: Reservations::default(),
             governor: Governor::default(),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use broadside_server::room::flow::{Decision, Flow, Socket};
 use broadside_server::room::outgoing::Outgoing;
-use broadside_server::room::recycle::Outputs;
+use broadside_server::room::recycle::Recycled;
 use broadside_server::room::{Room, RoomConfig};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::Game;
@@ -62,7 +62,7 @@ fn input(player: u16, tick: u32) -> ArenaInput {
 fn a_steady_tick_allocates_nothing() {
     let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Open };
     let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-    let (mut outgoing, mut outputs) = (Outgoing::new::<Arena>(PLAYERS), Outputs::default());
+    let (mut outgoing, mut outputs) = (Outgoing::new::<Arena>(PLAYERS), Recycled::default());
     let mut flows = vec![Flow::default(); usize::from(PLAYERS)];
     for number in 0..PLAYERS {
         let player = room.join(Name::new(&format!("ship {number}")).expect("a fine name")).expect("a free seat");

@@ -44,9 +44,15 @@ use thiserror::Error;
 use contest::Scribe;
 use inputs::InputQueue;
 use outgoing::SEATS_PER_EVENT;
+use recycle::Recycled;
 
 /// Bytes that an event takes, about.
 const EVENT_BYTES: usize = 12;
+/// With fewer people in it, all of a room are told in the same tick, and with [`SPREAD_MIN`] not any more: between the two it stays as it
+/// was, since every change makes one interval shorter or longer.
+const TOGETHER_MAX: u16 = 12;
+/// See [`TOGETHER_MAX`].
+const SPREAD_MIN: u16 = 16;
 /// Who may watch one room at the same time.
 pub const WATCHERS_MAX: u16 = 200;
 
@@ -97,6 +103,9 @@ pub struct Room<G: Game> {
     history: History,
     /// Which cell each thing was last in.
     placement: Placement,
+    worlds: Recycled<WorldState>,
+    /// Whether the players are spread over the ticks between two snapshots.
+    is_spread: bool,
 }
 
 struct Seat<G: Game> {
@@ -124,8 +133,8 @@ pub struct RoomOutput {
     pub tick: Tick,
     /// How far everyone is stepped down because the machine is short of time: a level of [`flow::Budget`].
     pub level: u8,
-    /// The replicated world after it.
-    pub world: Arc<WorldState>,
+    /// The replicated world after it, if anyone is told of it.
+    pub world: Option<Arc<WorldState>>,
     /// For each player whose snapshot falls on this tick, in order of player.
     pub due: Vec<Due>,
     /// The exact own states that `due` points into.
@@ -189,6 +198,8 @@ impl<G: Game> Room<G> {
             scribe: Scribe::default(),
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
+            worlds: Recycled::default(),
+            is_spread: false,
         }
     }
 
@@ -339,14 +350,14 @@ impl<G: Game> Room<G> {
         watch(Phase::Step);
         self.history.record(tick, |poses| self.game.poses(poses));
         watch(Phase::History);
-        if Arc::get_mut(&mut out.world).is_none() {
-            // Someone still reads the tick that this output held before.
-            out.world = Arc::default();
-        }
-        let world = Arc::get_mut(&mut out.world).expect("nobody else has it");
-        world.capture(&self.game, tick, &mut self.placement);
-        watch(Phase::Capture);
         (out.tick, out.level) = (tick, level);
+        self.spread();
+        out.world = None;
+        if (0..self.seats.len()).any(|at| self.is_due(at, tick, level)) {
+            let (game, placement) = (&self.game, &mut self.placement);
+            out.world = Some(self.worlds.fill(|world| world.capture(game, tick, placement)));
+        }
+        watch(Phase::Capture);
         self.write_due(tick, out);
         self.write_events(out);
         self.write_notes(tick, out);
@@ -421,17 +432,15 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// The private part for each player whose phase this tick is: players are spread over the ticks between two snapshots, so
-    /// that none carries them all.
+    /// The private part for each player who is told of this tick.
     fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
         out.due.clear();
         out.own_bytes.clear();
-        let every = self.config.snapshot_every * SnapshotHead::every(out.level);
-        for (at, seat) in self.seats.iter_mut().enumerate() {
-            let Some(seat) = seat else { continue };
-            if !(tick.0.wrapping_add(at as u32)).is_multiple_of(every) {
+        for at in 0..self.seats.len() {
+            if !self.is_due(at, tick, out.level) {
                 continue;
             }
+            let Some(seat) = &mut self.seats[at] else { continue };
             let player = PlayerId(at as u16);
             if let Some(watch) = &mut seat.watch {
                 if let Some(seen) = watch.follows.and_then(|player| self.game.own(player)) {
@@ -452,6 +461,23 @@ impl<G: Game> Room<G> {
             bits.finish();
             let own_range = from..out.own_bytes.len();
             out.due.push(Due { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
+        }
+    }
+
+    /// Whether the snapshot of this seat's holder falls on a tick.
+    fn is_due(&self, at: usize, tick: Tick, level: u8) -> bool {
+        let every = self.config.snapshot_every * SnapshotHead::every(level);
+        let phase = if self.is_spread { at as u32 } else { 0 };
+        self.seats[at].is_some() && tick.0.wrapping_add(phase).is_multiple_of(every)
+    }
+
+    /// Few are told in the same tick, so that in the others nothing has to be captured and kept; many are spread over the ticks, so
+    /// that none carries them all.
+    fn spread(&mut self) {
+        match self.seated + self.watching {
+            0..TOGETHER_MAX => self.is_spread = false,
+            SPREAD_MIN.. => self.is_spread = true,
+            TOGETHER_MAX..SPREAD_MIN => {}
         }
     }
 

@@ -105,7 +105,9 @@ impl Outgoing {
     /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
     pub fn push(&mut self, output: Arc<RoomOutput>) {
         self.note(&output.notes);
-        self.history.push(Arc::clone(&output.world));
+        if let Some(world) = &output.world {
+            self.history.push(Arc::clone(world));
+        }
         self.past.push(output);
     }
 

@@ -70,3 +70,27 @@ fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
     room.leave(watcher);
     assert_eq!((room.players(), room.watching()), (1, 0));
 }
+
+#[test]
+fn few_are_told_together_and_many_spread_over_the_ticks() {
+    let (mut room, mut out) = (room(40), RoomOutput::default());
+    let mut told = |room: &mut Room<Arena>, ticks: std::ops::Range<u32>| -> Vec<(usize, bool)> {
+        let tell = |tick| {
+            room.step(Tick(tick), 0, &mut out, |_| ());
+            (out.due.len(), out.world.is_some())
+        };
+        ticks.map(tell).collect()
+    };
+    for number in 0..10 {
+        room.join(name(&format!("ship {number}"))).expect("a free seat");
+    }
+    assert_eq!(told(&mut room, 1..5), [(0, false), (10, true), (0, false), (10, true)]);
+    for number in 10..30 {
+        room.join(name(&format!("ship {number}"))).expect("a free seat");
+    }
+    assert_eq!(told(&mut room, 5..9), [(15, true); 4]);
+    (15..30).for_each(|player| room.leave(PlayerId(player)));
+    assert_eq!(told(&mut room, 9..11), [(7, true), (8, true)], "it stays as it was until there are fewer yet");
+    (5..15).for_each(|player| room.leave(PlayerId(player)));
+    assert_eq!(told(&mut room, 11..13), [(0, false), (5, true)]);
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use broadside_server::room::flow::{Decision, Flow, Socket};
 use broadside_server::room::outgoing::Outgoing;
-use broadside_server::room::recycle::Outputs;
-use broadside_server::room::{Room, RoomConfig};
+use broadside_server::room::recycle::Recycled;
+use broadside_server::room::{Room, RoomConfig, RoomOutput};
 use broadside_server::session::{Session, SessionOutput};
 use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
@@ -33,7 +33,7 @@ pub struct Sim<G: Game> {
     pub room: Room<G>,
     pub outgoing: Outgoing,
     config: RoomConfig,
-    outputs: Outputs,
+    outputs: Recycled<RoomOutput>,
     tick: Tick,
     tick_zero: MonoTime,
     frame: Vec<u8>,
@@ -77,7 +77,7 @@ impl<G: Game<Config: Default>> Sim<G> {
         Sim {
             now: MonoTime(0),
             clients: Vec::new(),
-            outputs: Outputs::default(),
+            outputs: Recycled::default(),
             room: Room::new(config, &G::config(mode), tick_zero),
             outgoing: Outgoing::new::<G>(config.capacity),
             config,

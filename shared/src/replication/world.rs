@@ -11,7 +11,7 @@ use crate::time::Tick;
 
 pub use super::state::{Placement, WorldState};
 
-/// Ticks of the past a delta may be written against; longer ago gets keyframes. About a second at 60 Hz.
+/// Ticks of the past a delta may be written against; longer ago gets keyframes. 2.4 s at 60 Hz.
 pub const HISTORY_TICKS: usize = 144;
 /// A delta over more ticks than this is weighed against the keyframe, and the shorter one is sent.
 const WEIGH_TICKS: u32 = 8;
@@ -102,15 +102,14 @@ impl WorldHistory {
         }
     }
 
-    /// Makes `state` the newest, and lets go of the one that is too old.
+    /// Makes `state` the newest, and lets go of those that are too old. Ticks of which nobody is told may be left out.
     ///
     /// # Panics
     /// If `state` is not newer than the newest: ticks only go forward.
     pub fn push(&mut self, state: Arc<WorldState>) {
         assert!(self.states.back().is_none_or(|newest| newest.tick < state.tick), "ticks only go forward");
-        if self.states.len() == HISTORY_TICKS {
-            self.states.pop_front();
-        }
+        let too_old = |oldest: &mut Arc<WorldState>| state.tick.since(oldest.tick) >= HISTORY_TICKS as u32;
+        while self.states.pop_front_if(too_old).is_some() {}
         self.common = state.common().and_then(|tick| Some((self.find(tick)?, tick)));
         self.states.push_back(state);
         self.local.clear();
