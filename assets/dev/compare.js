@@ -262,12 +262,16 @@ function show() {
 }
 
 /// What the page believes, for tests.
+const believed = (side) => {
+  const { asked, bytes, at, late, opened } = side;
+  return { asked, bytes, at, late, opened, leaders: side.rows.get(".leaders")?.length ?? 0 };
+};
 window.broadside.state = () => ({
   phase: "compare",
   line: by("#line").textContent,
   room,
-  poll: { asked: poll.asked, bytes: poll.bytes, late: poll.late, opened: poll.opened, leaders: poll.rows.get(".leaders")?.length ?? 0 },
-  push: { asked: push.asked, bytes: push.bytes, late: push.late, opened: push.opened, leaders: push.rows.get(".leaders")?.length ?? 0 },
+  poll: believed(poll),
+  push: believed(push),
 });
 
 lookForRoom();

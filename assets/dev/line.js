@@ -62,10 +62,10 @@ export async function openLine({ name, where, seen, ready, failed }) {
     const socket = new WebSocket(`${scheme}://${location.host}/ws?wire=1`, Wire.subprotocol());
     socket.binaryType = "arraybuffer";
     line.socket = socket;
-    line.opened += 1;
     heardAt = lookedAt = performance.now();
     where.textContent = "connecting";
     socket.onopen = () => {
+      line.opened += 1;
       line.wire = new Wire(name);
       line.wire.open();
       flush();
