@@ -3,6 +3,8 @@ import { make, openLine } from "/dev/line.js";
 
 const SECONDS = 60;
 const LEADERS = 5;
+/// How long an answer over HTTP is waited for.
+const ANSWER_MS = 10000;
 const by = (selector, within = document) => within.querySelector(selector);
 
 /// One of the two views: its figures, and where they are shown.
@@ -17,6 +19,7 @@ class Side {
 
   /// Milliseconds for which there has been a newer value than the one that is shown; 0 while there is none.
   behind() {
+    if (this.at === null) return 0;
     const newer = changes.find((at) => at > this.at);
     return newer === undefined ? 0 : Math.max(0, ageOf(newer) ?? 0);
   }
@@ -62,7 +65,8 @@ class Side {
     const behind = this.behind();
     by(".age b", this.root).textContent = this.late === null ? "–" : time(this.late);
     by(".bar i", this.root).style.transform = `scaleX(${Math.min(1, Math.max(behind, this.late ?? 0) / scale.age)})`;
-    by(".since", this.root).textContent = this.at === null ? "" : `it changed ${time(ageOf(this.at) ?? 0)} ago`;
+    const since = this.at === null ? null : ageOf(this.at);
+    by(".since", this.root).textContent = since === null ? "" : `it changed ${time(since)} ago`;
     by(".asked", this.root).textContent = this.asked.toLocaleString("en");
     by(".bytes", this.root).textContent = this.bytes.toLocaleString("en");
     by(".opened", this.root).textContent = this.opened;
@@ -91,26 +95,33 @@ class Side {
 
 const scale = { age: 1000, bytes: 1000 };
 /// When the value changed lately, by the server's clock: whichever view heard of it first.
-const changes = [];
+let changes = [];
 const ageOf = (at) => line?.wire?.age_ms(at) ?? null;
 const time = (ms) => (ms < 995 ? `${Math.max(0, ms).toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
 const poll = new Side("poll", "requests made");
 const push = new Side("push", "messages, both ways");
 let line = null;
 let room = null;
+/// Whether the room has a match, so that no other one need be looked for.
+let settled = false;
 /// Bytes of a GET's head beyond its path: what this browser says of itself with every request, as the server saw it with the handshake.
+/// Until then, a guess.
 let headBytes = 450;
+/// Heads that were counted.
+let heads = 0;
 
 // ---- polling ----
 
 const every = by("#every");
 const interval = () => Math.round(100 * 100 ** (every.value / 100));
 
-/// Asks for a path, and counts what that costs.
+/// Asks for a path, and counts what that costs. Throws the answer if it is no good one.
 async function ask(path) {
   poll.asked += 1;
-  const answer = await fetch(path, { cache: "no-store" });
+  // The server's answers say themselves that they must not be kept; to ask for that would cost two more headers.
+  const answer = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS) });
   const text = await answer.text();
+  heads += 1;
   let bytes = headBytes + path.length + `HTTP/1.1 ${answer.status} ${answer.statusText}\r\n\r\n`.length;
   for (const [name, value] of answer.headers) bytes += name.length + value.length + 4;
   const timing = performance.getEntriesByName(new URL(path, location).href).at(-1);
@@ -118,7 +129,7 @@ async function ask(path) {
   if (!poll.opened || (timing && timing.connectEnd > timing.connectStart)) poll.opened += 1;
   performance.clearResourceTimings();
   poll.bytes += bytes;
-  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  if (!answer.ok) throw answer;
   return JSON.parse(text);
 }
 
@@ -129,19 +140,25 @@ async function pollOnce() {
   try {
     const board = await ask("/api/leaderboard");
     poll.leaders(board.leaders, board.at_us);
-    if (room !== null) poll.match((await ask(`/api/rooms/${room}`)).match);
-  } catch {
-    by("#every-text").textContent = "no answer";
+    const [asked, answer] = [room, room !== null && (await ask(`/api/rooms/${room}`))];
+    if (answer && asked === room) poll.match(answer.match);
+    by("#every-text").textContent = time(interval());
+  } catch (wrong) {
+    if (wrong.status === 404) {
+      leaveRoom();
+      lookForRoom();
+    } else {
+      by("#every-text").textContent = wrong.status ? `answered ${wrong.status}` : "no answer";
+    }
   }
   asking = false;
 }
 
 let timer = 0;
 function restart() {
-  const ms = interval();
-  by("#every-text").textContent = ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+  by("#every-text").textContent = time(interval());
   clearInterval(timer);
-  timer = setInterval(() => document.hidden || pollOnce(), ms);
+  timer = setInterval(() => document.hidden || pollOnce(), interval());
 }
 every.addEventListener("input", restart);
 by("#ask").addEventListener("click", pollOnce);
@@ -150,20 +167,36 @@ by("#ask").addEventListener("click", pollOnce);
 
 /// The room to look at: one with a score, if there is one.
 async function chooseRoom() {
-  const rooms = await (await fetch("/api/rooms")).json();
+  const rooms = await (await fetch("/api/rooms", { signal: AbortSignal.timeout(ANSWER_MS) })).json();
   const best = rooms.find((r) => r.match?.sides?.length) ?? rooms[0];
-  if (!best?.match) setTimeout(() => chooseRoom().catch(() => {}), 5000);
-  if (!best || best.id === room) return;
-  room = best.id;
-  for (const name of document.querySelectorAll(".match-name")) name.textContent = `match of ${best.name}`;
-  for (const side of [poll, push]) side.match(best.match && null);
-  hearRoom();
+  if (best && best.id !== room) {
+    leaveRoom();
+    room = best.id;
+    showRoom(`match of ${best.name}`);
+    if (!best.match) push.match(null);
+    hearRoom(true);
+  }
+  settled = Boolean(best?.match);
 }
 
-/// Subscribes to the match of the chosen room.
-function hearRoom() {
-  if (room === null || !line?.wire?.welcomed()) return;
-  line.wire.subscribe(`room/${room}/match`, true);
+const lookForRoom = () => settled || document.hidden || chooseRoom().catch(() => {});
+
+/// The room has ended, or there is a better one.
+function leaveRoom() {
+  hearRoom(false);
+  [room, settled] = [null, false];
+  showRoom("the match");
+}
+
+function showRoom(name) {
+  for (const title of document.querySelectorAll(".match-name")) title.textContent = name;
+  for (const side of [poll, push]) side.list(".match", []);
+}
+
+/// Subscribes to the match of the chosen room, or wants to hear no more of it.
+function hearRoom(on) {
+  if (room === null || !line?.ready) return;
+  line.wire.subscribe(`room/${room}/match`, on);
   line.flush();
 }
 
@@ -176,31 +209,41 @@ function heard({ up, wire, told }) {
   if (Published.item.Leaders) {
     push.leaders(Published.item.Leaders, Published.at);
   }
-  if (Published.item.Match) push.match(Published.item.Match);
+  if (Published.item.Match && Published.topic === `room/${room}/match`) push.match(Published.item.Match);
 }
 
 function handshake({ request, asked, response, answered }) {
   const sum = (list) => list.reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 2);
   push.bytes += request.length + 2 + sum(asked) + response.length + 2 + sum(answered);
-  const everywhere = /^(host|connection|user-agent|accept-encoding|accept-language|sec-ch-ua.*|cookie)$/;
-  const fetches = `Accept: */*\r\nReferer: ${location.href}\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n`;
-  headBytes = "GET  HTTP/1.1\r\n".length + sum(asked.filter(([name]) => everywhere.test(name))) + fetches.length;
+  const everywhere = /^(host|user-agent|accept-encoding|accept-language|cookie)$/;
+  // What comes with a `fetch` and not with a handshake; browsers with client hints tell scripts the same of themselves.
+  let own = `GET  HTTP/1.1\r\nConnection: keep-alive\r\nAccept: */*\r\nReferer: ${location.href.split("#")[0]}\r\n`;
+  own += "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n";
+  const hints = navigator.userAgentData;
+  if (hints) {
+    const brands = hints.brands.map(({ brand, version }) => `"${brand}";v="${version}"`).join(", ");
+    own += `sec-ch-ua-platform: "${hints.platform}"\r\nsec-ch-ua: ${brands}\r\nsec-ch-ua-mobile: ?${Number(hints.mobile)}\r\n`;
+  }
+  const told = own.length + sum(asked.filter(([name]) => everywhere.test(name)));
+  poll.bytes += heads * (told - headBytes);
+  headBytes = told;
 }
 
-function subscribe(text, ready) {
-  by("#line").textContent = text;
-  push.opened = line?.opened ?? 1;
-  if (!ready) return;
+/// A connection was welcomed, perhaps by a server that was started again and whose clock is another one.
+function ready() {
+  changes = [];
+  poll.at = push.at = null;
   line.wire.handshake();
   line.wire.subscribe("leaderboard", true);
   line.flush();
-  hearRoom();
+  hearRoom(true);
 }
 
 // ---- both ----
 
 function show() {
   const now = performance.now();
+  push.opened = line.opened;
   const seen = [...poll.past, ...push.past];
   scale.age = Math.max(1000, ...seen.map((point) => point[1]));
   scale.bytes = Math.max(1000, poll.bytes, push.bytes);
@@ -219,19 +262,28 @@ function show() {
 }
 
 /// What the page believes, for tests.
+const believed = (side) => {
+  const { asked, bytes, at, late, opened } = side;
+  return { asked, bytes, at, late, opened, leaders: side.rows.get(".leaders")?.length ?? 0 };
+};
 window.broadside.state = () => ({
   phase: "compare",
-  poll: { asked: poll.asked, bytes: poll.bytes, late: poll.late, opened: poll.opened, leaders: poll.rows.get(".leaders")?.length ?? 0 },
-  push: { asked: push.asked, bytes: push.bytes, late: push.late, opened: push.opened, leaders: push.rows.get(".leaders")?.length ?? 0 },
+  line: by("#line").textContent,
+  room,
+  poll: believed(poll),
+  push: believed(push),
 });
 
-await chooseRoom().catch(() => {});
-
+lookForRoom();
+setInterval(lookForRoom, 5000);
 line = await openLine({
   name: "compare",
+  where: by("#line"),
   seen: heard,
-  // The first word may come before there is a line to speak over.
-  said: (text, is) => setTimeout(() => subscribe(text, is)),
+  ready,
+  failed: (text) => {
+    by("#line").textContent = `connected; ${text}`;
+  },
 });
 restart();
 pollOnce();

@@ -7,14 +7,13 @@ const by = (id) => document.getElementById(id);
 
 /// Frames that are kept, oldest first; those that are shown have a line.
 const frames = [];
-let shown = 0;
+/// Those that came while the page was paused, which stand back until it goes on.
+const held = [];
 let paused = false;
 let chosen = null;
 let line = null;
 let sums = { up: [0, 0], down: [0, 0] };
 let number = 0;
-/// What requests were about, by their number, until they are answered.
-const asked = new Map();
 
 // ---- frames ----
 
@@ -41,14 +40,11 @@ function seen({ up, bytes, wire, told, at }) {
   sum[0] += 1;
   sum[1] += wire;
   const frame = { up, bytes, told, at, name: nameOf(told), number: (number += 1), row: null };
-  frames.push(frame);
-  const { Handshake, Reply } = (!up && told.msg) || {};
-  if (Handshake) showHandshake(Handshake);
-  if (Reply) answered(Reply);
-  if (up && told.msg?.Request) asked.set(told.msg.Request.id, told.msg.Request.request);
-  for (const note of told.said ?? []) if (note.Message?.Reply) answered(note.Message.Reply);
+  const kept = paused ? held : frames;
+  kept.push(frame);
+  if (!up && told.msg?.Handshake) showHandshake(told.msg.Handshake);
   if (!paused) add(frame);
-  while (frames.length > FRAMES_MAX) frames.shift().row?.remove();
+  while (kept.length > FRAMES_MAX) kept.shift().row?.remove();
 }
 
 function passes(frame) {
@@ -69,12 +65,13 @@ function add(frame) {
     make("span", "", summary(frame)),
   );
   if (frame.told.parts) row.lastChild.append(partsBar(frame.told.parts));
-  row.dataset.number = frame.number;
+  row.id = `frame-${frame.number}`;
+  row.role = "option";
+  row.ariaSelected = frame === chosen;
   frame.row = row;
   const list = by("frames");
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   list.append(row);
-  shown = list.childElementCount;
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
@@ -109,12 +106,14 @@ function hex(bytes) {
   return lines.join("\n");
 }
 
-function choose(frame) {
-  chosen?.row?.classList.remove("chosen");
-  chosen = frame;
-  frame.row?.classList.add("chosen");
-  const { told, bytes, up } = frame;
-  const parts = [make("h2", "", `${up ? "To" : "From"} the server: ${frame.name}`)];
+function choose(row) {
+  if (chosen?.row) chosen.row.ariaSelected = false;
+  chosen = frames.find((frame) => frame.row === row);
+  row.ariaSelected = true;
+  row.scrollIntoView({ block: "nearest" });
+  by("frames").setAttribute("aria-activedescendant", row.id);
+  const { told, bytes, up } = chosen;
+  const parts = [make("h2", "", `${up ? "To" : "From"} the server: ${chosen.name}`)];
   if (told.parts) {
     const legend = make("div", "legend");
     for (const part of PARTS) {
@@ -138,8 +137,19 @@ function choose(frame) {
 
 by("frames").addEventListener("click", (event) => {
   const row = event.target.closest("li");
-  const frame = row && frames.find((frame) => frame.number === Number(row.dataset.number));
-  if (frame) choose(frame);
+  if (row) choose(row);
+});
+
+/// How many frames further a key goes.
+const STEPS = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10, Home: -FRAMES_MAX, End: FRAMES_MAX };
+by("frames").addEventListener("keydown", (event) => {
+  const rows = [...by("frames").children];
+  if (!(event.key in STEPS) || !rows.length) return;
+  event.preventDefault();
+  // Where nothing is chosen, or what was is gone, it begins with the newest.
+  const from = rows.indexOf(chosen?.row);
+  const to = (from < 0 ? rows.length : from) + STEPS[event.key];
+  choose(rows[Math.min(Math.max(to, 0), rows.length - 1)]);
 });
 
 // ---- the handshake ----
@@ -164,15 +174,10 @@ function say(text) {
   by("note").textContent = text;
 }
 
-function answered({ id, outcome }) {
-  const what = asked.get(id);
-  asked.delete(id);
-  if (outcome !== "Done" && what) say(`refused: ${JSON.stringify(what)} because ${JSON.stringify(outcome.Refused)}`);
-}
-
 function act(event, call) {
   event.preventDefault();
-  say("");
+  say(line?.ready ? "" : "nothing was sent: there was no connection");
+  if (!line?.ready) return;
   try {
     call();
     line.flush();
@@ -195,39 +200,52 @@ by("pause").addEventListener("click", () => {
   paused = !paused;
   by("pause").textContent = paused ? "Go on" : "Pause";
   by("pause").classList.toggle("on", paused);
-  if (!paused) refill();
+  if (paused) return;
+  frames.push(...held.splice(0));
+  frames.splice(0, frames.length - FRAMES_MAX);
+  refill();
 });
 by("clear").addEventListener("click", () => {
-  frames.length = 0;
+  frames.length = held.length = 0;
   refill();
 });
 for (const filter of ["way", "kind"]) by(filter).addEventListener("change", refill);
 
+/// The topics of every server.
+const TOPICS = [...by("topics").children];
+
 async function lookForRooms() {
   const rooms = await (await fetch("/api/rooms")).json();
-  by("room").replaceChildren(...rooms.map((room) => {
+  const list = by("room");
+  const before = list.value;
+  list.replaceChildren(...rooms.map((room) => {
     const option = make("option", "", `${room.name} (${room.players})`);
     option.value = room.id;
+    option.selected = option.value === before;
     return option;
   }));
-  for (const room of rooms) {
-    for (const what of ["chat", "feed", "match"]) by("topics").append(make("option", "", `room/${room.id}/${what}`));
-  }
+  const topics = rooms.flatMap((room) => ["chat", "feed", "match"].map((what) => make("option", "", `room/${room.id}/${what}`)));
+  by("topics").replaceChildren(...TOPICS, ...topics);
 }
 
-function told(text, ready) {
-  by("line").textContent = text;
-  if (ready) {
-    line.wire.handshake();
-    line.flush();
-  }
+const tryRooms = () => lookForRooms().catch(() => say("the server does not say which rooms there are"));
+for (const list of ["room", "topic"]) {
+  for (const what of ["focus", "pointerdown"]) by(list).addEventListener(what, tryRooms);
+}
+
+function ready() {
+  line.wire.handshake();
+  line.flush();
+  tryRooms();
 }
 
 /// What the page believes, for tests.
 window.broadside.state = () => ({
   phase: "wire",
+  line: by("line").textContent,
   frames: frames.length,
-  shown,
+  held: held.length,
+  shown: by("frames").childElementCount,
   up: sums.up[0],
   down: sums.down[0],
   kinds: [...new Set(frames.map((frame) => frame.name))],
@@ -236,8 +254,7 @@ window.broadside.state = () => ({
   note: by("note").textContent,
 });
 
-line = await openLine({ name: "wire", seen, said: (text, ready) => setTimeout(() => told(text, ready)) });
-lookForRooms().catch((wrong) => say(String(wrong)));
+line = await openLine({ name: "wire", where: by("line"), seen, ready, failed: say });
 setInterval(() => {
   const [up, down] = [sums.up, sums.down];
   by("sums").textContent = `So far ${down[0]} frames and ${down[1].toLocaleString("en")} bytes came, ${up[0]} and ${up[1].toLocaleString("en")} went.`;

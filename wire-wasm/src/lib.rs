@@ -12,9 +12,12 @@
 pub mod json;
 
 use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_shared::client::requests::Answer;
 use broadside_shared::client::wish::Wish;
-use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
+use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};
+use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::limits::SILENCE_US;
 use broadside_shared::protocol::message::Request;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
@@ -61,16 +64,40 @@ impl Wire {
         SUBPROTOCOL.to_owned()
     }
 
+    /// Milliseconds without a frame from the server after which it counts as dead: while it lives, it answers about a ping a second.
+    #[must_use]
+    pub fn silence_ms() -> f64 {
+        SILENCE_US as f64 / 1000.0
+    }
+
+    /// A sentence about the end of a connection: what happened and what to do. A code that is none of ours means that it was lost.
+    #[must_use]
+    pub fn advice(code: u16) -> String {
+        CloseCode::from_code(code).map_or("The connection was lost.", CloseCode::advice).to_owned()
+    }
+
+    /// Whether to connect again by itself after this close code.
+    #[must_use]
+    pub fn comes_back(code: u16) -> bool {
+        CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::ByItself)
+    }
+
     /// The socket is open.
     pub fn open(&mut self) {
         self.client.handle_open(now());
     }
 
-    /// Time passes: pings, inputs and acks become due.
-    pub fn advance(&mut self) {
+    /// Time passes: pings, inputs and acks become due. Gives the numbers of the requests that were not answered in time.
+    pub fn advance(&mut self) -> Vec<u32> {
         self.client.advance(now(), &ArenaInput::default());
-        // The page reads the frames themselves.
-        while self.client.poll_event().is_some() {}
+        let mut unanswered = Vec::new();
+        while let Some(event) = self.client.poll_event() {
+            // Of everything else the page reads the frames themselves.
+            if let ClientEvent::Answered { id, answer: Answer::None } = event {
+                unanswered.push(id);
+            }
+        }
+        unanswered
     }
 
     /// The next frame to send, oldest first.
@@ -210,4 +237,18 @@ impl Wire {
 
 fn told(kind: &str, key: &str, value: &str) -> String {
     format!("{{\"kind\":\"{kind}\",\"{key}\":{value}}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_made_again_and_one_that_was_taken_over_is_not() {
+        assert!(Wire::comes_back(1006) && Wire::advice(1006).contains("lost"), "{}", Wire::advice(1006));
+        assert!(Wire::comes_back(CloseCode::GoingAway.code()));
+        let taken_over = CloseCode::TakenOver.code();
+        assert!(!Wire::comes_back(taken_over));
+        assert_eq!(Wire::advice(taken_over), CloseCode::TakenOver.advice());
+    }
 }
