@@ -92,22 +92,24 @@ impl<G: Game> Client<G> {
             ServerMsg::Told { ref from, ref text } => {
                 self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
             }
-            ServerMsg::Notice(ref notice) => {
-                match notice {
-                    Notice::Called { name } => self.config.name = name.clone(),
-                    Notice::Following { player } => self.following = Some(*player),
-                    // Otherwise it was the room before, which was left already for another.
-                    Notice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
-                        self.return_to_lobby();
-                    }
-                    Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
-                }
-                self.out_events.push_back(ClientEvent::Notice(notice.clone()));
-            }
+            ServerMsg::Notice(ref notice) => self.handle_notice(notice),
         }
         while self.out_events.len() > EVENTS_KEPT {
             self.out_events.pop_front();
         }
+    }
+
+    fn handle_notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Called { name } => self.config.name = name.clone(),
+            Notice::Following { player } => self.following = Some(*player),
+            // Otherwise it was the room before, which was left already for another.
+            Notice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
+                self.return_to_lobby();
+            }
+            Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
+        }
+        self.out_events.push_back(ClientEvent::Notice(notice.clone()));
     }
 
     fn ask_for_a_seat(&mut self, now: MonoTime) {
