@@ -171,10 +171,18 @@ pub fn address(path: &str) -> String {
     format!("{origin}{path}")
 }
 
-/// Shows another path in the address, without loading anything; parameters stay.
+/// The parameter of the address that names a public room.
+pub const ROOM: &str = "room";
+
+/// Shows another path in the address, without loading anything; parameters stay, but for [`ROOM`]: a reload is to lead where we are
+/// by then.
 pub fn set_path(wanted: &str) {
-    let Some(window) = window().filter(|_| path() != wanted) else { return };
-    let search = window.location().search().unwrap_or_default();
+    let Some(window) = window() else { return };
+    let mut search = window.location().search().unwrap_or_default();
+    if let Some(parameters) = UrlSearchParams::new_with_str(&search).ok().filter(|parameters| parameters.has(ROOM)) {
+        parameters.delete(ROOM);
+        search = format!("?{}", String::from(parameters.to_string()));
+    }
     if let Ok(history) = window.history() {
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("{wanted}{search}")));
     }

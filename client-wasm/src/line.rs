@@ -90,6 +90,12 @@ impl Line {
         self.down.next_arrival().is_none() && self.up.next_arrival().is_none()
     }
 
+    /// The close code of the socket, once all that came before it has come to the client. What the client sends meanwhile goes nowhere.
+    #[must_use]
+    pub fn ended(&self) -> Option<u16> {
+        self.closed.filter(|_| self.down.next_arrival().is_none())
+    }
+
     /// Whether the client stands still at `now`, as a tab that the browser froze: it reads nothing and does nothing.
     pub fn is_frozen(&mut self, now: MonoTime) -> bool {
         let time = self.time(now);
@@ -127,6 +133,19 @@ mod tests {
         assert!((55.0..=65.1).contains(&came.ms_since(START)), "{came:?}");
         assert_eq!(far.receive_up(START.plus_ms(90)), Some(vec![2]));
         assert!(far.is_idle());
+    }
+
+    #[test]
+    fn the_end_comes_after_what_came_before_it_whatever_the_client_still_sends() {
+        let mut far = line("far");
+        far.send_down(START, vec![1]);
+        far.closed = Some(4006);
+        far.send_up(START, vec![2]);
+        assert_eq!(far.ended(), None);
+        let now = START.plus_ms(90);
+        assert!(far.receive_down(now).is_some());
+        far.send_up(now, vec![3]);
+        assert_eq!(far.ended(), Some(4006));
     }
 
     #[test]

@@ -156,14 +156,12 @@ impl Session {
                 return Some(ending);
             }
         }
-        let (line, _) = self.line.as_ref().filter(|(line, _)| line.is_idle())?;
-        if let Some(code) = line.closed {
-            return Some(Ending::Closed(code));
-        }
-        if *line.profile() == LinkProfile::CLEAN {
+        let (line, _) = self.line.as_ref()?;
+        let ended = line.ended();
+        if *line.profile() == LinkProfile::CLEAN && line.is_idle() {
             self.line = None;
         }
-        None
+        ended.map(Ending::Closed)
     }
 
     fn take(&mut self, at: MonoTime, frame: &[u8]) -> Result<(), Ending> {

@@ -116,6 +116,8 @@ impl App {
                 session.client.advance(browser::now(), &idle);
                 session.flush();
             }
+            // No image comes that would: who looks again later wants to read what was said.
+            self.take_events();
         }
     }
 

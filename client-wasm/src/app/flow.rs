@@ -32,18 +32,27 @@ impl App {
         self.enter(State::Menu);
         self.open_net();
         let path = browser::path();
-        let linked = Wish::from_path(&path);
-        if linked.is_none() && path.starts_with("/r/") {
+        let private = Wish::from_path(&path);
+        if private.is_none() && path.starts_with("/r/") {
             self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
             browser::set_path("/");
         }
-        // A reload in the middle of a battle goes on with it.
+        let public = browser::parameter(browser::ROOM).and_then(|id| Wish::from_text(&format!("room:{id}")));
+        let linked = private.or(public);
+        // A reload in the middle of a battle goes on with it, unless the address names another.
         let kept = browser::recall_in_tab(WISH_KEY).and_then(|text| Wish::from_text(&text));
+        let kept = kept.filter(|kept| linked.is_none_or(|linked| linked.room == kept.room));
         let auto = browser::parameter("autojoin").as_deref() == Some("1");
-        self.asked = linked.or(kept).or(auto.then_some(Wish::play(RoomChoice::Quick)));
+        self.asked = kept.or(linked).or(auto.then_some(Wish::play(RoomChoice::Quick)));
         if linked.is_some() {
             self.lobby.play_says("Join");
-            self.screens.note("You are invited to a private battle.", false);
+            let invited =
+                if private.is_some() { "You are invited to a private battle." } else { "You are invited to a battle." };
+            self.screens.note(invited, false);
+            if kept.is_none() {
+                // The tab may have a seat elsewhere: it is given back first, and then left for this room.
+                self.former = Some(self.new_client());
+            }
         }
         match self.asked {
             Some(wish) if self.name.is_some() => self.go(wish),
@@ -67,6 +76,10 @@ impl App {
         self.lobby.play_says("Play");
         (self.asked, self.wish) = (None, Some(wish));
         browser::remember_in_tab(WISH_KEY, Some(&wish.to_text()));
+        if self.session.as_ref().map_or(self.former.is_some(), |session| session.phase() == Phase::Greeting) {
+            // The seat that this stands for is not wanted any more, also by who reloads before the server knows. Its welcome brings it again.
+            browser::remember_in_tab(TOKEN_KEY, None);
+        }
         browser::set_path(&wish.path());
         // A name that the server has put a number behind is not asked for again.
         let renamed = self.name.as_ref() != Some(&name);
@@ -148,8 +161,9 @@ impl App {
             // Seated, and told where: until then the battle behind the title goes on.
             let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Watch);
             let seated = phase == Phase::Playing && (watches || session.client.own().is_some());
-            let place = session.client.place_in_line();
-            if phase != Phase::Greeting {
+            let place = session.client.place_in_line().filter(|_| phase == Phase::Joining);
+            if matches!(phase, Phase::Playing | Phase::Lobby) || place.is_some() {
+                // Not yet with the welcome: one that is sent away again after it comes back ever more seldom.
                 self.backoff.reset();
             }
             if phase == Phase::Playing && matches!(self.state, State::Menu) {
@@ -162,7 +176,10 @@ impl App {
                 // The server put us out: the room is over.
                 self.return_to_title();
                 self.screens.note("That battle is over. There are others.", false);
-            } else if seated && matches!(self.state, State::Connecting { .. }) {
+            } else if phase == Phase::Joining && matches!(self.state, State::Playing) {
+                // That seat was of an earlier wish.
+                self.enter(State::Connecting { again: false });
+            } else if seated && (matches!(self.state, State::Connecting { .. }) || self.shows_otherwise(watches)) {
                 self.enter(State::Playing);
             } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {
                 self.screens.notice("In line", &waiting(place), true, (None, "Leave the line"));
@@ -172,6 +189,11 @@ impl App {
             self.take_events();
         }
         self.serve_pause();
+    }
+
+    /// Whether the game is shown as to a player and we watch, or the other way round.
+    fn shows_otherwise(&self, watches: bool) -> bool {
+        matches!(self.state, State::Playing) && self.watching != watches
     }
 
     /// The countdown, in a room over the picture, and at the title in a line of its own.
@@ -196,7 +218,11 @@ impl App {
 
     fn connect(&mut self) {
         self.pause = None;
-        let client = self.former.take().unwrap_or_else(|| self.new_client());
+        let client = self.former.take().unwrap_or_else(|| {
+            // Another client counts its requests from 1.
+            self.asked_for.clear();
+            self.new_client()
+        });
         match Session::open(client, std::rc::Rc::clone(&self.wake)) {
             Ok(session) => {
                 self.session = Some(session);
@@ -273,6 +299,7 @@ impl App {
                 self.screens.help(false);
             }
             State::Connecting { again } => {
+                self.chat.set_in_room(false);
                 let title = if *again { "Coming back" } else { "Setting sail" };
                 self.screens.notice(title, "looking for a seat", true, (None, "Back to title"));
             }

@@ -86,27 +86,23 @@ impl App {
     pub(super) fn copy_link(&mut self) {
         let room = self.invited.filter(|_| matches!(self.state, State::Menu)).or(self.wish);
         let (Some(wish), Some(app)) = (room, self.shared.upgrade()) else { return };
-        let said = {
-            let app = app.clone();
-            move |done: bool| {
-                wiring::with(&app, |app| {
-                    app.lobby.copied(done);
-                    app.play.toast(if done { "link copied" } else { "copy the link by hand" }, "");
-                });
-            }
-        };
+        // Pages that came over plain HTTP from another machine have none.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
-        let Some(clipboard) = clipboard.filter(JsValue::is_object) else {
-            // Pages that came over plain HTTP from another machine have none.
-            self.lobby.copied(false);
-            return;
-        };
-        let write = fetch::get(&clipboard, "writeText");
-        let written = write
-            .dyn_ref::<js_sys::Function>()
-            .and_then(|write| write.call1(&clipboard, &browser::address(&wish.path()).into()).ok());
-        if let Some(written) = written {
-            fetch::when_over(&written, move |error| said(error.is_undefined()));
+        let written = clipboard.filter(JsValue::is_object).and_then(|clipboard| {
+            let write = fetch::get(&clipboard, "writeText");
+            let link = browser::address(&wish.path()).into();
+            write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link).ok())
+        });
+        match written {
+            Some(written) => fetch::when_over(&written, move |error| {
+                wiring::with(&app, |app| app.show_copied(error.is_undefined()));
+            }),
+            None => self.show_copied(false),
         }
+    }
+
+    fn show_copied(&mut self, done: bool) {
+        self.lobby.copied(done, matches!(self.state, State::Playing));
+        self.play.toast(if done { "link copied" } else { "copy the link by hand" }, "");
     }
 }

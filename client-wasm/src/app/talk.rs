@@ -1,8 +1,8 @@
 //! Talk at work: topics, chat, direct messages, notices, and what became of every request.
 
 use broadside_shared::arena::{ArenaEvent, Cause};
-use broadside_shared::client::ClientEvent;
-use broadside_shared::client::requests::Answer;
+use broadside_shared::client::requests::{Answer, ON_THE_WAY_MAX};
+use broadside_shared::client::{Client, ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request};
 use broadside_shared::protocol::topic::Topic;
@@ -13,7 +13,7 @@ use super::state::State;
 use crate::browser;
 use crate::hud::chat::{Channel, Kind};
 use crate::hud::feed::Who;
-use crate::hud::said::{self, Said};
+use crate::hud::said::{self, Said, quoted};
 use crate::live;
 use crate::session::TOKEN_KEY;
 use crate::synth::Sound;
@@ -43,16 +43,23 @@ pub enum Asked {
 }
 
 impl App {
-    /// Asks the server for something, and remembers what.
-    pub(super) fn ask(&mut self, request: Request, asked: Asked) {
+    /// Asks the server for something, and remembers what; tells whether it was asked.
+    pub(super) fn ask(&mut self, request: Request, asked: Asked) -> bool {
         let Some(session) = &mut self.session else {
-            return self.chat.note("You are not connected. This is tried again by itself.");
+            self.chat.note("You are not connected. This is tried again by itself.");
+            return false;
         };
-        match session.client.request(browser::now(), request) {
-            Some(id) => self.asked_for.push((id, asked)),
-            None => self.chat.note("Too much at once. Wait a moment."),
-        }
+        let Some(id) = session.client.request(browser::now(), request) else {
+            self.chat.note("Too much at once. Wait a moment.");
+            return false;
+        };
         session.flush();
+        if self.asked_for.len() >= ON_THE_WAY_MAX {
+            // No more than that are waited for.
+            self.asked_for.remove(0);
+        }
+        self.asked_for.push((id, asked));
+        true
     }
 
     fn subscribe(&mut self, topic: Topic) {
@@ -96,20 +103,14 @@ impl App {
             let known: Vec<&str> = roster.chain(self.chat.speakers()).collect();
             said::read(&line, &known)
         };
-        match said {
-            Said::Unclear(how) => {
-                self.chat.note(how);
-                self.chat.give_back(&line);
-            }
-            Said::Mute(name) => self.ask(Request::Mute { name: name.clone() }, Asked::Mute(name)),
-            Said::Unmute(name) => self.ask(Request::Unmute { name: name.clone() }, Asked::Unmute(name)),
-            Said::Report { name, text } => self.ask(Request::Report { name: name.clone(), text }, Asked::Report(name)),
-            Said::Say(_) | Said::Tell { .. } if self.name.is_none() => {
-                self.chat.note("Choose a name first.");
-                self.chat.give_back(&line);
-            }
+        let said = match said {
+            Said::Unclear(how) => Err(how),
+            Said::Mute(name) => Ok((Request::Mute { name: name.clone() }, Asked::Mute(name))),
+            Said::Unmute(name) => Ok((Request::Unmute { name: name.clone() }, Asked::Unmute(name))),
+            Said::Report { name, text } => Ok((Request::Report { name: name.clone(), text }, Asked::Report(name))),
+            Said::Say(_) | Said::Tell { .. } if self.name.is_none() => Err("Choose a name first."),
             Said::Tell { to, text } => {
-                self.ask(Request::Tell { to: to.clone(), text: text.clone() }, Asked::Tell { to, text });
+                Ok((Request::Tell { to: to.clone(), text: text.clone() }, Asked::Tell { to, text }))
             }
             Said::Say(text) => {
                 let room = self.session.as_ref().and_then(|session| session.client.room());
@@ -117,8 +118,18 @@ impl App {
                     (Channel::Room, Some((room, ..))) => Topic::RoomChat(room),
                     (Channel::Room, None) | (Channel::Lobby, _) => Topic::LobbyChat,
                 };
-                self.ask(Request::Say { topic: topic.to_string(), text: text.clone() }, Asked::Say(text));
+                Ok((Request::Say { topic: topic.to_string(), text: text.clone() }, Asked::Say(text)))
             }
+        };
+        let asked = match said {
+            Ok((request, asked)) => self.ask(request, asked),
+            Err(how) => {
+                self.chat.note(how);
+                false
+            }
+        };
+        if !asked {
+            self.chat.give_back(&line);
         }
         if matches!(self.state, State::Playing) {
             self.close_chat();
@@ -137,8 +148,11 @@ impl App {
                     }
                 }
                 ClientEvent::Joined { room, .. } => {
-                    self.chat.set_in_room(true);
-                    self.subscribe(Topic::RoomChat(room));
+                    // Unless it was left already for what is wanted by now.
+                    if self.client().and_then(Client::room).is_some_and(|(here, ..)| here == room) {
+                        self.chat.set_in_room(true);
+                        self.subscribe(Topic::RoomChat(room));
+                    }
                 }
                 ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
                 ClientEvent::Published { topic, at, item } => self.take_item(&topic, at, item),
@@ -174,28 +188,31 @@ impl App {
     }
 
     fn take_answer(&mut self, id: u32, answer: Answer) {
-        let Some(at) = self.asked_for.iter().position(|(asked, _)| *asked == id) else { return };
+        let Some(at) = self.asked_for.iter().position(|(asked, _)| *asked == id) else {
+            // The client's own, such as for another name. Those of a connection that was lost are not worth a word.
+            let connected = self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting);
+            if answer == Answer::None && connected {
+                self.chat.note("The server did not answer.");
+            }
+            return;
+        };
         let (_, asked) = self.asked_for.remove(at);
         match answer {
             Answer::Came(Outcome::Done) => match asked {
                 Asked::Tell { to, text } => self.chat.add(Kind::Telling, &to, &text),
-                Asked::Mute(name) => self.chat.note(&format!("You no longer hear {name}. /unmute {name} undoes that.")),
+                Asked::Mute(name) => {
+                    let undo = quoted(&name);
+                    self.chat.note(&format!("You no longer hear {name}. /unmute {undo} undoes that."));
+                }
                 Asked::Unmute(name) => self.chat.note(&format!("You hear {name} again.")),
                 Asked::Report(name) => self.chat.note(&format!("The operator was told about {name}.")),
                 Asked::Say(_) | Asked::Subscribe(_) | Asked::Follow => {}
             },
             Answer::Came(Outcome::Refused(why)) => {
                 match &asked {
-                    Asked::Say(text) | Asked::Tell { text, .. } if matches!(why, Refusal::TooFast { .. }) => {
-                        self.chat.give_back(text);
-                    }
-                    Asked::Say(_)
-                    | Asked::Tell { .. }
-                    | Asked::Mute(_)
-                    | Asked::Unmute(_)
-                    | Asked::Report(_)
-                    | Asked::Subscribe(_)
-                    | Asked::Follow => {}
+                    Asked::Say(text) => self.chat.give_back(text),
+                    Asked::Tell { to, text } => self.chat.give_back(&format!("/w {} {text}", quoted(to))),
+                    Asked::Mute(_) | Asked::Unmute(_) | Asked::Report(_) | Asked::Subscribe(_) | Asked::Follow => {}
                 }
                 self.chat.note(&refused(&asked, why));
             }

@@ -215,11 +215,12 @@ impl Lobby {
         self.pause_link.set_value(link.unwrap_or_default());
     }
 
-    /// The link was copied, or the browser does not let us.
-    pub fn copied(&mut self, done: bool) {
+    /// The link was copied, or the browser does not let us: then it is selected, in the menu over the game for who plays.
+    pub fn copied(&mut self, done: bool, playing: bool) {
         self.copy.text(if done { "Copied" } else { "Copy it by hand" });
         if !done {
-            self.invite_link.select();
+            let link = if playing { &self.pause_link } else { &self.invite_link };
+            link.select();
         }
     }
 

@@ -40,7 +40,7 @@ pub fn read(line: &str, known: &[&str]) -> Said {
         (None, None) => return Said::Say(line.to_owned()),
     };
     let (name, text) = split_name(rest.trim_start(), known);
-    let (name, text) = (name.to_owned(), text.trim().to_owned());
+    let text = text.trim().to_owned();
     match command {
         "w" | "tell" | "msg" if !name.is_empty() && !text.is_empty() => Said::Tell { to: name, text },
         "w" | "tell" | "msg" => Said::Unclear("a message to one player goes: /w NAME words, or @NAME words"),
@@ -55,30 +55,51 @@ pub fn read(line: &str, known: &[&str]) -> Said {
     }
 }
 
-/// A name as a command takes it: with quotes if it has spaces.
+/// A name as a command takes it, whatever it holds and whoever else is there: quotes within are doubled.
 #[must_use]
 pub fn quoted(name: &str) -> String {
-    if name.contains(' ') { format!("\"{name}\"") } else { name.to_owned() }
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Takes a name out of its quotes at the beginning; what comes after is the rest.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let (mut name, mut rest) = (String::new(), text.strip_prefix('"')?);
+    loop {
+        let (part, after) = rest.split_once('"')?;
+        name.push_str(part);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, after)),
+        }
+    }
 }
 
 fn whole(rest: &str) -> String {
-    rest.trim().trim_matches('"').to_owned()
+    let rest = rest.trim();
+    match unquoted(rest) {
+        Some((name, "")) => name,
+        Some(_) | None => rest.to_owned(),
+    }
 }
 
 /// Splits the name off the beginning: quoted, the longest that is known, or the first word.
-fn split_name<'a>(rest: &'a str, known: &[&str]) -> (&'a str, &'a str) {
-    if let Some((name, text)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
-        return (name, text);
+fn split_name<'a>(rest: &'a str, known: &[&str]) -> (String, &'a str) {
+    if let Some(found) = unquoted(rest) {
+        return found;
     }
     // Letters beyond ASCII as they are: the tables for their cases would be a tenth of the download.
     let begins = |name: &&&str| {
         let begin = rest.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
         begin && rest[name.len()..].chars().next().is_none_or(char::is_whitespace)
     };
-    match known.iter().filter(begins).max_by_key(|name| name.len()) {
+    let (name, text) = match known.iter().filter(begins).max_by_key(|name| name.len()) {
         Some(name) => rest.split_at(name.len()),
         None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
-    }
+    };
+    (name.to_owned(), text)
 }
 
 #[cfg(test)]
@@ -105,8 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_spaces_comes_back_from_its_quotes() {
-        let line = format!("/w {} hi", quoted("Old Ben"));
-        assert_eq!(read(&line, &[]), Said::Tell { to: "Old Ben".into(), text: "hi".into() });
+    fn every_name_comes_back_from_its_quotes_whoever_else_is_there() {
+        let names = ["Ann", "Ann hi", "Old Ben", "Ann\" x", "\"Ann\"", "\"Ann", "\"", "\"\"", "a\"\"b c\""];
+        for name in names {
+            let line = format!("/w {} hi \"you\"", quoted(name));
+            assert_eq!(read(&line, &names), Said::Tell { to: name.into(), text: "hi \"you\"".into() });
+            let line = format!("/report {} rams me", quoted(name));
+            assert_eq!(read(&line, &[]), Said::Report { name: name.into(), text: "rams me".into() });
+            assert_eq!(read(&format!("/unmute {}", quoted(name)), &names), Said::Unmute(name.into()));
+        }
     }
 }

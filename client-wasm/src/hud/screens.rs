@@ -155,7 +155,8 @@ impl Screens {
             (Face::Lost, true) => "lost touch",
         };
         self.body.class(class);
-        self.sticks.visible(touch && face == Face::Play);
+        // Who watches has nothing to steer, but needs the menu.
+        self.sticks.visible(touch && matches!(face, Face::Play | Face::Watch));
     }
 
     /// Takes the keyboard from the name and gives it to the game.

@@ -14,6 +14,7 @@ impl<G: Game> Client<G> {
     pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
         (self.config.room, self.config.role) = (Some(room), role);
         self.strayed = true;
+        (self.seat, self.place) = (None, None);
         if self.phase != Phase::Greeting {
             self.phase = Phase::Joining;
             self.ask_for_a_seat(now);
@@ -72,8 +73,10 @@ impl<G: Game> Client<G> {
                 self.stats.jitter_ms = self.clock.jitter_ms();
             }
             ServerMsg::Waiting { place } => {
-                if self.phase == Phase::Joining {
-                    self.place = Some(place);
+                if matches!(self.phase, Phase::Joining | Phase::Playing) {
+                    // Who was seated before was so by an earlier wish than the one that waits here.
+                    self.phase = Phase::Joining;
+                    (self.seat, self.place) = (None, Some(place));
                 }
             }
             ServerMsg::Reply { id, outcome } => {
@@ -89,19 +92,24 @@ impl<G: Game> Client<G> {
             ServerMsg::Told { ref from, ref text } => {
                 self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
             }
-            ServerMsg::Notice(ref notice) => {
-                match notice {
-                    Notice::Called { name } => self.config.name = name.clone(),
-                    Notice::Following { player } => self.following = Some(*player),
-                    Notice::RoomEnds { seconds: 0 } => self.return_to_lobby(),
-                    Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
-                }
-                self.out_events.push_back(ClientEvent::Notice(notice.clone()));
-            }
+            ServerMsg::Notice(ref notice) => self.handle_notice(notice),
         }
         while self.out_events.len() > EVENTS_KEPT {
             self.out_events.pop_front();
         }
+    }
+
+    fn handle_notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Called { name } => self.config.name = name.clone(),
+            Notice::Following { player } => self.following = Some(*player),
+            // Otherwise it was the room before, which was left already for another.
+            Notice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
+                self.return_to_lobby();
+            }
+            Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
+        }
+        self.out_events.push_back(ClientEvent::Notice(notice.clone()));
     }
 
     fn ask_for_a_seat(&mut self, now: MonoTime) {
@@ -139,5 +147,104 @@ impl<G: Game> Client<G> {
         self.stamps.clear();
         self.acked_input = Tick(0);
         self.sent = Tick(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Arena;
+    use crate::client::{ClientConfig, Detail};
+    use crate::game::PlayerId;
+    use crate::protocol::REVISION;
+    use crate::protocol::message::RoomId;
+    use crate::protocol::name::Name;
+    use crate::protocol::room::Mode;
+    use crate::protocol::token::Token;
+
+    const NOW: MonoTime = MonoTime(1_000_000);
+    const OVER: ServerMsg = ServerMsg::Notice(Notice::RoomEnds { seconds: 0 });
+
+    fn hear(client: &mut Client<Arena>, msg: &ServerMsg) {
+        client.handle_frame(NOW, &codec::encode_server(msg)).expect("the server's own bytes");
+    }
+
+    fn joined(room: u32, role: Role) -> ServerMsg {
+        let (player, tick_hz, snapshot_every) = (PlayerId(3), 60, 3);
+        ServerMsg::Joined {
+            room: RoomId(room),
+            player,
+            tick_hz,
+            snapshot_every,
+            tick_zero: NOW,
+            mode: Mode::Open,
+            role,
+        }
+    }
+
+    fn welcome(resumed: bool) -> ServerMsg {
+        let token = Token { session: 1, signature: [2; 16] };
+        ServerMsg::Welcome { revision: REVISION, server: "test".to_owned(), token, resumed }
+    }
+
+    /// A client that plays in room 1.
+    fn playing() -> Client<Arena> {
+        let name = Name::new("Ann").expect("a fine name");
+        let room = Some(RoomChoice::Room(RoomId(1)));
+        let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::View };
+        let mut client = Client::new(config);
+        client.handle_open(NOW);
+        hear(&mut client, &welcome(false));
+        hear(&mut client, &joined(1, Role::Play));
+        client
+    }
+
+    fn in_room(client: &Client<Arena>) -> (Phase, Option<u32>, Option<u32>) {
+        (client.phase(), client.room().map(|(room, ..)| room.0), client.place_in_line())
+    }
+
+    #[test]
+    fn who_asks_for_another_room_is_in_none_and_its_end_is_no_matter() {
+        let mut client = playing();
+        assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        assert_eq!(in_room(&client), (Phase::Joining, None, None));
+        hear(&mut client, &OVER);
+        assert_eq!(in_room(&client), (Phase::Joining, None, None), "it was the room before that is over");
+        hear(&mut client, &ServerMsg::Waiting { place: 4 });
+        assert_eq!(in_room(&client), (Phase::Joining, None, Some(4)));
+        hear(&mut client, &OVER);
+        assert_eq!(in_room(&client), (Phase::Lobby, None, None), "the room that was waited for is over");
+
+        let mut client = playing();
+        hear(&mut client, &OVER);
+        assert_eq!(in_room(&client), (Phase::Lobby, None, None));
+    }
+
+    #[test]
+    fn a_seat_of_an_earlier_wish_gives_way_to_the_line_for_the_later_one() {
+        let mut client = playing();
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Watch);
+        client.switch(NOW, RoomChoice::Room(RoomId(3)), Role::Play);
+        hear(&mut client, &joined(2, Role::Watch));
+        hear(&mut client, &ServerMsg::Waiting { place: 2 });
+        assert_eq!(in_room(&client), (Phase::Joining, None, Some(2)));
+        hear(&mut client, &joined(3, Role::Play));
+        assert_eq!(in_room(&client), (Phase::Playing, Some(3), None));
+    }
+
+    #[test]
+    fn a_seat_that_was_given_back_is_left_for_the_room_that_is_wanted_by_now() {
+        let mut client = playing();
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        client.handle_open(NOW);
+        hear(&mut client, &welcome(true));
+        while client.poll_frame().is_some() {}
+        hear(&mut client, &joined(1, Role::Play));
+        assert_eq!(in_room(&client), (Phase::Joining, None, None));
+        let frame = client.poll_frame().expect("it asks");
+        let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
+        let asked = codec::decode_client(bytes).expect("its own bytes");
+        assert!(matches!(asked, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{asked:?}");
     }
 }

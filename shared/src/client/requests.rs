@@ -8,7 +8,7 @@ use crate::time::MonoTime;
 /// Time after which a request without an answer is given up, in microseconds.
 const TIMEOUT_US: u64 = 5_000_000;
 /// Requests on their way at the most: more than the server takes at once.
-const ON_THE_WAY_MAX: usize = 64;
+pub const ON_THE_WAY_MAX: usize = 64;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -168,6 +168,11 @@ impl Page {
         self.press("#chat-send").await;
     }
 
+    /// Goes to another address in the same tab.
+    pub async fn visit(&self, url: &str) {
+        self.client.goto(url).await.expect("the page is there");
+    }
+
     /// Loads the page anew.
     pub async fn reload(&self) {
         self.client.refresh().await.expect("the page is there");

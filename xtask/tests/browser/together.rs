@@ -117,6 +117,34 @@ async fn a_seat_outlives_a_cut_line_and_a_reload() {
 }
 
 #[tokio::test]
+async fn a_link_leads_into_its_room_from_a_tab_with_a_seat_elsewhere() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?name=Ann&effects=low")).await;
+    page.wait_for("the lobby", |state| state["connected"] == true).await;
+    page.click("[data-act='create:arena']").await;
+    page.wait_for_element("#invite").await;
+    let link = page.value("#invite-link").await;
+    page.click("[data-act='not-in']").await;
+    page.press("[data-act='mode:arena']").await;
+    let before = page.wait_for("a seat in the open arena", State::is_playing).await;
+
+    page.visit(&format!("{link}?effects=low")).await;
+    let elsewhere = |state: &State| state.is_playing() && state["room"] != before["room"];
+    let private = page.wait_for("a seat in the private room", elsewhere).await;
+    page.reload().await;
+    page.wait_for("it after a reload", |state| state.is_playing() && state["room"] == private["room"]).await;
+
+    page.visit(&server.url(&format!("/?room={}&effects=low", before["room"]))).await;
+    page.wait_for("a seat in the arena again", |state| state.is_playing() && state["room"] == before["room"]).await;
+    page.press("[data-act='mode:teams']").await;
+    page.wait_for("the teams", |state| state.is_playing() && state["mode"] == "teams").await;
+    page.reload().await;
+    page.wait_for("the teams after a reload", |state| state.is_playing() && state["mode"] == "teams").await;
+    assert_eq!(page.errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_second_tab_takes_the_seat_and_the_first_does_not_fight_for_it() {
     let server = Server::start().await;
     let browser = Browser::start().await;
