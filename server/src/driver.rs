@@ -316,15 +316,17 @@ impl<G: Game> Driver<G> {
         self.publish(&output);
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
             self.behind |= self.figures.queued[shard].load(Ordering::Relaxed) > 0;
-            link.tell(self.id, &output, &self.figures.queued[shard]);
+            link.tell(self.id, &output, self.figures.queued[shard].load(Ordering::Relaxed));
         }
     }
 
-    /// Leaves everything for the shards, each in one go.
+    /// Leaves everything for the shards, each in one go. What nobody is told of for now goes with the next that somebody is.
     fn hand_over(&mut self) {
-        for (link, inbox) in self.links.iter_mut().zip(self.grounds.shards.iter()) {
-            if !link.outgoing.is_empty() {
-                inbox.post(link.outgoing.drain(..));
+        for (shard, link) in self.links.iter_mut().enumerate() {
+            let silent = |mail: &ShardMail<G>| matches!(mail, ShardMail::Tick(_, output) if output.due.is_empty());
+            if !link.outgoing.iter().all(silent) {
+                self.figures.queued[shard].fetch_add(link.ticks(), Ordering::Relaxed);
+                self.grounds.shards[shard].post(link.outgoing.drain(..));
             }
         }
     }
@@ -428,8 +430,8 @@ impl<G: Game> Driver<G> {
 
 impl<G: Game> Link<G> {
     /// Puts a tick behind the answers, unless the shard is too far behind: then what it must not miss goes with the next one.
-    fn tell(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: &std::sync::atomic::AtomicU32) {
-        if queued.load(Ordering::Relaxed) >= QUEUED_MAX {
+    fn tell(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: u32) {
+        if queued >= QUEUED_MAX {
             self.owed.retain(|note| !matches!(note, Note::Board { .. } | Note::Match(_)));
             self.owed.extend_from_slice(&output.notes);
             return;
@@ -437,8 +439,12 @@ impl<G: Game> Link<G> {
         if !self.owed.is_empty() {
             self.outgoing.push(ShardMail::Notes(room, std::mem::take(&mut self.owed)));
         }
-        queued.fetch_add(1, Ordering::Relaxed);
         self.outgoing.push(ShardMail::Tick(room, Arc::clone(output)));
+    }
+
+    /// How many ticks wait to be handed over.
+    fn ticks(&self) -> u32 {
+        self.outgoing.iter().filter(|mail| matches!(mail, ShardMail::Tick(..))).count() as u32
     }
 }
 

@@ -167,8 +167,10 @@ impl<G: Game> Share<G> {
 
     /// A tick was stepped. Gives whether one before it had not been told yet: its turn is over.
     pub fn push(&mut self, output: Arc<RoomOutput>) -> bool {
+        let before = self.fresh;
+        self.fresh |= !output.due.is_empty();
         self.outgoing.push(output);
-        std::mem::replace(&mut self.fresh, true)
+        before
     }
 
     /// Changes of the roster came without a tick.

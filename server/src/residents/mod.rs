@@ -158,8 +158,8 @@ impl Residents {
                 if let Some(hall) = self.halls.get_mut(&room) {
                     hall.room.figures.taken(self.index);
                     if let Some(outgoing) = &mut hall.outgoing {
+                        hall.fresh |= !output.due.is_empty();
                         outgoing.push(output);
-                        hall.fresh = true;
                     }
                 }
             }
