@@ -7,6 +7,7 @@ use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
 use broadside_shared::protocol::codec;
+use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::time::MonoTime;
 use bytes::Bytes;
@@ -15,16 +16,6 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::pilot::Pilot;
 use crate::socket::{PlayError, Socket, Target, closed, connect, plain};
-
-/// Bytes of WebSocket header around a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of 4 more.
-#[must_use]
-pub fn header_bytes(len: usize) -> u64 {
-    match len {
-        0..=125 => 2,
-        126..=0xffff => 4,
-        _ => 10,
-    }
-}
 
 /// One headless player.
 pub struct Player {

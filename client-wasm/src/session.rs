@@ -6,8 +6,8 @@ use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::Arrival as Figures;
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::link::LinkProfile;
-use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
+use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
 
 use crate::browser::{self, Ticker};
@@ -47,12 +47,7 @@ pub struct Watch {
 impl Watch {
     /// Counts a frame of this many bytes.
     fn count(&mut self, len: usize) {
-        // RFC 6455: a server's frame begins with 2 bytes, and with 2 or 8 more for lengths that do not fit.
-        self.header_bytes += match len {
-            0..=125 => 2,
-            126..=0xffff => 4,
-            _ => 10,
-        };
+        self.header_bytes += header_bytes(len);
     }
 }
 

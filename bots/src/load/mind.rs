@@ -5,13 +5,13 @@ use broadside_shared::client::stats::{Arrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{Game, Interference};
 use broadside_shared::link::Spells;
+use broadside_shared::protocol::header_bytes;
 use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
 use super::figures::{Tally, Window};
 use super::wire::{Frame, Opcode, append_masked};
 use crate::pilot::Pilot;
-use crate::player::header_bytes;
 use crate::socket::{PlayError, closed};
 
 /// One client tick, in microseconds: how often the age of the newest snapshot is sampled.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{Note, Resume};
 use broadside_shared::protocol::room::Role;
@@ -249,15 +250,5 @@ impl<G: Game> Share<G> {
         metrics.bytes_out.of(ByteClass::Control).inc_by(walk.message_bytes);
         metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(walk.header_bytes);
         self.counted = sizes;
-    }
-}
-
-/// Bytes of WebSocket header before a payload of `len` bytes that is not masked (RFC 6455, section 5.2).
-#[must_use]
-pub fn header_bytes(len: usize) -> u64 {
-    match len {
-        0..=125 => 2,
-        126..=0xffff => 4,
-        _ => 10,
     }
 }

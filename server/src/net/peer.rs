@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::handshake::Handshake;
+use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -15,7 +16,6 @@ use broadside_shared::time::{MonoTime, Tick};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
-use super::fanout::header_bytes;
 use super::listener::Guard;
 use super::requests::{self, Asker, Ears, Effects};
 use super::shard::{Shares, Tally};

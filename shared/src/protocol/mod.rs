@@ -38,6 +38,16 @@ pub const SUBPROTOCOL: &str = "broadside.v1";
 /// Counts changes of the wire within [`SUBPROTOCOL`]; the hello carries it, and both ends must have the same.
 pub const REVISION: u16 = 1;
 
+/// Bytes of WebSocket header around a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of 4 more.
+#[must_use]
+pub fn header_bytes(len: usize) -> u64 {
+    match len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
 /// The first byte of every frame, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
