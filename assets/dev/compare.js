@@ -141,7 +141,11 @@ async function pollOnce() {
     const board = await ask("/api/leaderboard");
     poll.leaders(board.leaders, board.at_us);
     const [asked, answer] = [room, room !== null && (await ask(`/api/rooms/${room}`))];
-    if (answer && asked === room) poll.match(answer.match);
+    if (answer && asked === room) {
+      poll.match(answer.match);
+      // A match that everyone left: there may be another to look at.
+      settled = Boolean(answer.match);
+    }
     by("#every-text").textContent = time(interval());
   } catch (wrong) {
     if (wrong.status === 404) {

@@ -36,7 +36,7 @@ use handle::Mailbox;
 const CATCH_UP_TICKS: u32 = 4;
 /// Time before its end at which a room says so, in microseconds.
 const WARNED_US: u64 = 30_000_000;
-/// Outputs waiting for a shard at the most; while so many wait, a tick is not handed to it.
+/// Outputs that somebody is told of, waiting for a shard at the most; while so many wait, a tick is not handed to it.
 const QUEUED_MAX: u32 = 4;
 
 /// What becomes of a room after a turn.
@@ -76,6 +76,8 @@ pub struct Driver<G: Game> {
     came: u32,
     /// A shard had not taken the tick before when this one was stepped.
     behind: bool,
+    /// Nobody was told of the newest tick.
+    silent: bool,
     slept: bool,
     /// When it ends, whoever is in it.
     ends_at: Option<MonoTime>,
@@ -143,6 +145,7 @@ impl<G: Game> Driver<G> {
             waiting: 0,
             came: 0,
             behind: false,
+            silent: false,
             slept: false,
             ends_at: None,
             warned: false,
@@ -225,6 +228,7 @@ impl<G: Game> Driver<G> {
         self.slept = true;
         self.note_people();
         // A match that everyone left is over.
+        self.grounds.topics.forget_match(self.id);
         *self.figures.contest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.figures.tick_us.store(0, Ordering::Relaxed);
         self.forget_best();
@@ -314,6 +318,7 @@ impl<G: Game> Driver<G> {
         let (room, level) = (&mut self.room, self.governor.level());
         let output = self.outputs.fill(|output| room.step(tick, level, output, watch));
         self.publish(&output);
+        self.silent = output.due.is_empty();
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
             self.behind |= self.figures.queued[shard].load(Ordering::Relaxed) > 0;
             link.tell(self.id, &output, self.figures.queued[shard].load(Ordering::Relaxed));
@@ -323,9 +328,10 @@ impl<G: Game> Driver<G> {
     /// Leaves everything for the shards, each in one go. What nobody is told of for now goes with the next that somebody is.
     fn hand_over(&mut self) {
         for (shard, link) in self.links.iter_mut().enumerate() {
-            let silent = |mail: &ShardMail<G>| matches!(mail, ShardMail::Tick(_, output) if output.due.is_empty());
+            let silent = |mail: &ShardMail<G>| matches!(mail, ShardMail::Tick(..)) && !mail.tells();
             if !link.outgoing.iter().all(silent) {
-                self.figures.queued[shard].fetch_add(link.ticks(), Ordering::Relaxed);
+                let told = link.outgoing.iter().filter(|mail| mail.tells()).count();
+                self.figures.queued[shard].fetch_add(told as u32, Ordering::Relaxed);
                 self.grounds.shards[shard].post(link.outgoing.drain(..));
             }
         }
@@ -346,7 +352,9 @@ impl<G: Game> Driver<G> {
         figures.tick.store(tick.0, Ordering::Relaxed);
         figures.tick_us.store(took_us as u32, Ordering::Relaxed);
         let busy = ((late_us + took_us) * 1000 / tick_us(G::TICK_HZ, 1).max(1)) as u32;
-        let busy = if std::mem::take(&mut self.behind) { busy.max(BEHIND) } else { busy };
+        let busy = if self.behind { busy.max(BEHIND) } else { busy };
+        // It shows in ticks that somebody is told of, and counts until the next of those.
+        self.behind &= self.silent;
         let before = (self.governor.level(), self.governor.steps());
         self.governor.note(busy);
         if self.governor.level() != before.0 {
@@ -440,11 +448,6 @@ impl<G: Game> Link<G> {
             self.outgoing.push(ShardMail::Notes(room, std::mem::take(&mut self.owed)));
         }
         self.outgoing.push(ShardMail::Tick(room, Arc::clone(output)));
-    }
-
-    /// How many ticks wait to be handed over.
-    fn ticks(&self) -> u32 {
-        self.outgoing.iter().filter(|mail| matches!(mail, ShardMail::Tick(..))).count() as u32
     }
 }
 

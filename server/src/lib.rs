@@ -93,12 +93,15 @@ pub struct App<G: Game> {
 impl<G: Game> App<G> {
     /// Brings a message to one session, unless it mutes the one it comes from; it waits for who is not connected at the moment.
     pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
-        match self.sessions.peer_of(to) {
-            Some(peer) => {
+        // It may come and go while we look.
+        loop {
+            if let Some(peer) = self.sessions.peer_of(to) {
                 let written = Written { by: from, letter };
-                self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, to, written)]);
+                return self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, to, written)]);
             }
-            None => self.sessions.keep_letter(to, from, letter),
+            if self.sessions.keep_letter(to, from, &letter) {
+                return;
+            }
         }
     }
 

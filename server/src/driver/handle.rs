@@ -20,6 +20,7 @@ use crate::lobby::topics::Topics;
 use crate::metrics::Metrics;
 use crate::net::inbox::{Inbox, ShardMail};
 use crate::room::RoomConfig;
+use crate::room::RoomOutput;
 
 /// Inputs waiting for a room at the most: a second of 4,000 players. An input more is dropped, and the client is told as for any
 /// other input that did not come. Joins are bounded by how often a connection may ask.
@@ -251,7 +252,7 @@ pub struct RoomFigures {
     pub fanouts_skipped: AtomicU64,
     /// Times the room broke down and began anew.
     pub failures: AtomicU64,
-    /// Outputs on their way to each shard.
+    /// Outputs on their way to each shard that somebody is told of.
     pub(super) queued: Box<[AtomicU32]>,
     /// The best who play, best first; at most as many as the leaderboard has lines.
     pub best: Mutex<Arc<[(Name, i32)]>>,
@@ -296,7 +297,10 @@ impl RoomFigures {
     }
 
     /// A shard took an output off its mailbox.
-    pub fn taken(&self, shard: usize) {
+    pub fn taken(&self, shard: usize, output: &RoomOutput) {
+        if output.due.is_empty() {
+            return;
+        }
         let taken = |queued: u32| Some(queued.saturating_sub(1));
         let _ = self.queued[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
     }

@@ -110,11 +110,17 @@ impl Sessions {
         self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.absence)).unwrap_or_default()
     }
 
-    /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it.
-    pub fn keep_letter(&self, session: SessionId, from: Option<SessionId>, letter: Letter) {
-        if let Some(mut found) = self.by_id.get_mut(&session).filter(|found| found.absence.ears.hears(from)) {
-            found.absence.letters.push(letter);
+    /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it. False if it has
+    /// one by now.
+    pub fn keep_letter(&self, session: SessionId, from: Option<SessionId>, letter: &Letter) -> bool {
+        let Some(mut found) = self.by_id.get_mut(&session) else { return true };
+        if found.peer.is_some() {
+            return false;
         }
+        if found.absence.ears.hears(from) {
+            found.absence.letters.push(letter.clone());
+        }
+        true
     }
 
     /// The connection is gone. A session without a seat ends with it.
@@ -244,6 +250,7 @@ fn numbered(name: &Name, number: u32) -> Name {
 mod tests {
     use super::*;
     use broadside_shared::game::PlayerId;
+    use broadside_shared::protocol::message::{Notice, ServerMsg};
     use broadside_shared::protocol::room::Role;
     use broadside_shared::time::{MonoTime, Tick};
 
@@ -284,7 +291,11 @@ mod tests {
         sessions.detach(token.session, peer(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
         assert_eq!(sessions.peer_of(token.session), None);
+        let letter = Letter::new(ServerMsg::Notice(Notice::Muted));
+        assert!(sessions.keep_letter(token.session, None, &letter));
         assert_eq!(sessions.attach(token.session, peer(2)), None);
+        assert!(!sessions.keep_letter(token.session, None, &letter), "it would wait where nobody looks");
+        assert!(sessions.take_kept(token.session).letters.pop().is_some());
         // What the former connection still says does not matter.
         sessions.detach(token.session, peer(1));
         assert_eq!(sessions.peer_of(token.session), Some(peer(2)));

@@ -82,6 +82,11 @@ impl Topics {
     /// Forgets what is kept of a room that is gone.
     pub fn forget_room(&self, room: RoomId) {
         self.said.remove(&Topic::RoomChat(room));
+        self.forget_match(room);
+    }
+
+    /// Forgets how the match of a room stood: nobody plays it any more.
+    pub fn forget_match(&self, room: RoomId) {
         self.last.remove(&Topic::RoomMatch(room));
     }
 }

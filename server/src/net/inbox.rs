@@ -81,6 +81,14 @@ pub enum ShardMail<G: Game> {
     End,
 }
 
+impl<G: Game> ShardMail<G> {
+    /// Whether it is a tick that somebody is told of.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        matches!(self, ShardMail::Tick(_, output) if !output.due.is_empty())
+    }
+}
+
 /// A shard as others see it: its mailbox.
 pub struct Inbox<G: Game> {
     /// Bounded by who writes: rooms leave a few ticks at the most, and one answer per join; the listener one mail per connection.

@@ -196,7 +196,7 @@ impl<'a, G: Game> Shard<'a, G> {
             }
             ShardMail::Tick(room, output) => {
                 if let Some(share) = self.shares.get_mut(&room) {
-                    share.room().figures.taken(self.index);
+                    share.room().figures.taken(self.index, &output);
                     if share.push(output) {
                         share.room().figures.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
                         self.app.metrics.fanouts_skipped.inc();
@@ -230,10 +230,9 @@ impl<'a, G: Game> Shard<'a, G> {
             Some(found) if found.ears().hears(by) => found.deliver(&letter, self.app),
             Some(_) => {}
             // The session has lost that connection by now: it waits there, or goes to the next one.
-            None if self.app.sessions.peer_of(session) == Some(to) => {
-                self.app.sessions.keep_letter(session, by, letter);
-            }
-            None => self.app.deliver(session, by, letter),
+            None if self.app.sessions.peer_of(session) != Some(to) => self.app.deliver(session, by, letter),
+            // This shard broke down, and with it the connection.
+            None => {}
         }
     }
 

@@ -156,7 +156,7 @@ impl Residents {
             }
             ShardMail::Tick(room, output) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
-                    hall.room.figures.taken(self.index);
+                    hall.room.figures.taken(self.index, &output);
                     if let Some(outgoing) = &mut hall.outgoing {
                         hall.fresh |= !output.due.is_empty();
                         outgoing.push(output);

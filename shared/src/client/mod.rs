@@ -249,6 +249,7 @@ impl<G: Game> Client<G> {
         // Ahead, when the server's clock turned out to be another one than was thought.
         if behind.max(ahead) > CATCH_UP_TICKS {
             self.prediction.jump_to(due.before(1));
+            self.sent = self.sent.min(due.before(1));
         }
         while self.prediction.tick() < due {
             self.prediction.advance(input, &self.around);
