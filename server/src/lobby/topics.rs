@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use broadside_shared::protocol::limits::CHAT_KEPT;
 use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
@@ -15,6 +16,8 @@ use super::sessions::SessionId;
 /// What was published.
 #[derive(Debug, Clone)]
 pub struct Publication {
+    /// Grows with each of a topic, in the order in which they are kept.
+    pub number: u64,
     /// Where.
     pub topic: Topic,
     /// By whom, if not by the server: who mutes them does not hear it.
@@ -26,8 +29,33 @@ pub struct Publication {
 /// What is kept of each topic for who subscribes later.
 #[derive(Default)]
 pub struct Topics {
-    last: DashMap<Topic, (MonoTime, Letter)>,
-    said: DashMap<Topic, VecDeque<(MonoTime, SessionId, Letter)>>,
+    last: DashMap<Topic, Last>,
+    said: DashMap<Topic, VecDeque<Line>>,
+    published: AtomicU64,
+}
+
+/// The last value of a topic.
+struct Last {
+    number: u64,
+    at: MonoTime,
+    letter: Letter,
+}
+
+/// A line of a chat.
+struct Line {
+    number: u64,
+    at: MonoTime,
+    from: SessionId,
+    letter: Letter,
+}
+
+/// What was kept of a topic.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// What to hear of it, oldest first.
+    pub letters: Vec<Letter>,
+    /// The number of the newest: up to it nothing is to be heard again.
+    pub until: u64,
 }
 
 impl Topics {
@@ -40,42 +68,51 @@ impl Topics {
     /// Encodes what is published, and keeps it as long as its topic wants.
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item, now: MonoTime) -> Arc<Publication> {
         let letter = Letter::new(ServerMsg::Published { topic: topic.to_string(), at: now, item });
-        match (topic, from) {
+        // Drawn while the topic is held, so that who looks at what is kept knows what comes after.
+        let next = || self.published.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = match (topic, from) {
             (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
-                self.last.insert(topic, (now, letter.clone()));
+                let entry = self.last.entry(topic);
+                let number = next();
+                entry.insert(Last { number, at: now, letter: letter.clone() });
+                number
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut said = self.said.entry(topic).or_default();
-                said.push_back((now, from, letter.clone()));
+                let number = next();
+                said.push_back(Line { number, at: now, from, letter: letter.clone() });
                 if said.len() > CHAT_KEPT {
                     said.pop_front();
                 }
+                number
             }
-            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => {}
-        }
-        Arc::new(Publication { topic, from, letter })
+            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => next(),
+        };
+        Arc::new(Publication { number, topic, from, letter })
     }
 
     /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
     #[must_use]
-    pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
+    pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Kept {
         self.kept_since(topic, MonoTime(0), muted)
     }
 
     /// What of that is not older than `since`: for who comes back.
     #[must_use]
-    pub fn kept_since(&self, topic: Topic, since: MonoTime, muted: impl Fn(SessionId) -> bool) -> Vec<Letter> {
+    pub fn kept_since(&self, topic: Topic, since: MonoTime, muted: impl Fn(SessionId) -> bool) -> Kept {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
-                let last = self.last.get(&topic).filter(|last| last.0 >= since);
-                last.map(|last| last.1.clone()).into_iter().collect()
+                let Some(last) = self.last.get(&topic) else { return Kept::default() };
+                let missed = (last.at >= since).then(|| last.letter.clone());
+                Kept { letters: missed.into_iter().collect(), until: last.number }
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
-                let Some(said) = self.said.get(&topic) else { return Vec::new() };
-                let missed = said.iter().filter(|(at, from, _)| *at >= since && !muted(*from));
-                missed.map(|(_, _, letter)| letter.clone()).collect()
+                let Some(said) = self.said.get(&topic) else { return Kept::default() };
+                let missed = said.iter().filter(|line| line.at >= since && !muted(line.from));
+                let until = said.back().map_or(0, |line| line.number);
+                Kept { letters: missed.map(|line| line.letter.clone()).collect(), until }
             }
-            Topic::RoomFeed(_) => Vec::new(),
+            Topic::RoomFeed(_) => Kept::default(),
         }
     }
 
@@ -116,9 +153,9 @@ mod tests {
         for line in 0..CHAT_KEPT as u64 + 5 {
             topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}")), MonoTime(line * 1_000_000));
         }
-        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).iter().map(heard).collect();
+        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).letters.iter().map(heard).collect();
         assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("line 5"))));
-        assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).len(), CHAT_KEPT / 2);
+        assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).letters.len(), CHAT_KEPT / 2);
     }
 
     #[test]
@@ -127,7 +164,17 @@ mod tests {
         let room = broadside_shared::protocol::message::RoomId(1);
         topics.publish(Topic::Leaderboard, None, Item::Leaders(Vec::new()), MonoTime(0));
         topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
-        assert_eq!(topics.kept(Topic::Leaderboard, |_| false).len(), 1);
-        assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), []);
+        assert_eq!(topics.kept(Topic::Leaderboard, |_| false).letters.len(), 1);
+        assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), Kept::default());
+    }
+
+    #[test]
+    fn what_is_kept_says_up_to_where_nothing_is_to_be_heard_again() {
+        let topics = Topics::new();
+        let say = |line| topics.publish(Topic::LobbyChat, Some(1), said(line), MonoTime(0));
+        let before = say("before");
+        let kept = topics.kept(Topic::LobbyChat, |_| true);
+        assert_eq!((kept.letters.len(), kept.until), (0, before.number), "also of what is not heard");
+        assert!(say("after").number > kept.until);
     }
 }

@@ -174,9 +174,10 @@ impl<G: Game> Peer<G> {
         self.drive(app, shares, tally);
         // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
         let since = if returning.resume.have == Tick(0) { MonoTime(0) } else { absence.since };
-        for topic in self.ears.topics().to_vec() {
+        for topic in self.ears.topics().collect::<Vec<_>>() {
             let missed = app.grounds.topics.kept_since(topic, since, |from| !self.ears.hears(Some(from)));
-            missed.iter().for_each(|letter| self.deliver(letter, app));
+            self.ears.heard(topic, missed.until);
+            missed.letters.iter().for_each(|letter| self.deliver(letter, app));
         }
     }
 

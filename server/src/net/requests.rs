@@ -13,26 +13,41 @@ use broadside_shared::protocol::topic::Topic;
 use crate::App;
 use crate::lobby::letters::Letter;
 use crate::lobby::sessions::SessionId;
+use crate::lobby::topics::Publication;
 
 /// What a connection hears of.
 #[derive(Debug, Clone, Default)]
 pub struct Ears {
-    topics: Vec<Topic>,
+    /// With the number up to which each was heard when it was subscribed to: what was published then may still be on its way.
+    topics: Vec<(Topic, u64)>,
     /// By session, so that a new name does not help; with the name they had.
     muted: BTreeMap<SessionId, Name>,
 }
 
 impl Ears {
     /// What it has subscribed to.
-    #[must_use]
-    pub fn topics(&self) -> &[Topic] {
-        &self.topics
+    pub fn topics(&self) -> impl Iterator<Item = Topic> + '_ {
+        self.topics.iter().map(|(topic, _)| *topic)
     }
 
     /// Whether it has subscribed to a topic.
     #[must_use]
     pub fn hears_of(&self, topic: Topic) -> bool {
-        self.topics.contains(&topic)
+        self.topics().any(|heard| heard == topic)
+    }
+
+    /// Whether this is news to it: of a topic that it has subscribed to, by nobody it mutes, and not heard yet.
+    #[must_use]
+    pub fn awaits(&self, publication: &Publication) -> bool {
+        let news = |(topic, until): &(Topic, u64)| *topic == publication.topic && *until < publication.number;
+        self.hears(publication.from) && self.topics.iter().any(news)
+    }
+
+    /// Of a topic everything up to a number was heard.
+    pub fn heard(&mut self, topic: Topic, until: u64) {
+        for (_, heard) in self.topics.iter_mut().filter(|(heard, _)| *heard == topic) {
+            *heard = until.max(*heard);
+        }
     }
 
     /// Whether it wants to hear this session.
@@ -43,7 +58,7 @@ impl Ears {
 
     /// Leaves what is for those in a room: its chat, and all of a private one.
     pub fn leave_room(&mut self, is_private: impl Fn(RoomId) -> bool) {
-        self.topics.retain(|topic| match topic {
+        self.topics.retain(|(topic, _)| match topic {
             Topic::RoomChat(_) => false,
             Topic::RoomFeed(room) | Topic::RoomMatch(room) => !is_private(*room),
             Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => true,
@@ -103,7 +118,7 @@ pub fn answer<G: Game>(
         Request::Subscribe { topic } => subscribe(&topic, asker, ears, app, effects),
         Request::Unsubscribe { topic } => {
             let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
-            ears.topics.retain(|heard| *heard != topic);
+            ears.topics.retain(|(heard, _)| *heard != topic);
             Ok(())
         }
         Request::Say { topic, text } => say(&topic, &text, asker, app),
@@ -176,8 +191,9 @@ fn subscribe<G: Game>(
     if ears.topics.len() >= SUBSCRIPTIONS_MAX {
         return Err(Refusal::TooMany);
     }
-    ears.topics.push(topic);
-    effects.letters.extend(app.grounds.topics.kept(topic, |from| !ears.hears(Some(from))));
+    let kept = app.grounds.topics.kept(topic, |from| !ears.hears(Some(from)));
+    ears.topics.push((topic, kept.until));
+    effects.letters.extend(kept.letters);
     Ok(())
 }
 

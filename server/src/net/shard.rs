@@ -241,16 +241,13 @@ impl<'a, G: Game> Shard<'a, G> {
             self.listeners.clear();
             for (key, peer) in &self.peers {
                 for topic in peer.ears().topics() {
-                    self.listeners.entry(*topic).or_default().push(key);
+                    self.listeners.entry(topic).or_default().push(key);
                 }
             }
         }
         for key in self.listeners.get(&publication.topic).into_iter().flatten() {
-            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().hears(publication.from)) {
-                // The list is as of the last change; who has left a room since then hears no more of it.
-                if !peer.ears().hears_of(publication.topic) {
-                    continue;
-                }
+            // The list is as of the last change; who has left a room since then hears no more of it.
+            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().awaits(publication)) {
                 peer.deliver(&publication.letter, self.app);
             }
         }
