@@ -181,7 +181,8 @@ pub fn set_path(wanted: &str) {
     let mut search = window.location().search().unwrap_or_default();
     if let Some(parameters) = UrlSearchParams::new_with_str(&search).ok().filter(|parameters| parameters.has(ROOM)) {
         parameters.delete(ROOM);
-        search = format!("?{}", String::from(parameters.to_string()));
+        let left = String::from(parameters.to_string());
+        search = if left.is_empty() { left } else { format!("?{left}") };
     }
     if let Ok(history) = window.history() {
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("{wanted}{search}")));

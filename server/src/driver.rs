@@ -320,8 +320,9 @@ impl<G: Game> Driver<G> {
         self.publish(&output);
         self.silent = output.due.is_empty();
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
-            self.behind |= self.figures.queued[shard].load(Ordering::Relaxed) > 0;
-            link.tell(self.id, &output, self.figures.queued[shard].load(Ordering::Relaxed));
+            let queued = self.figures.queued[shard].load(Ordering::Relaxed);
+            self.behind |= queued > 0;
+            link.tell(self.id, &output, queued);
         }
     }
 
