@@ -9,8 +9,8 @@ use std::str::FromStr;
 use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
-use crate::http::metrics::Network;
 use crate::net::origin::Origin;
+use crate::network::Network;
 
 /// The Broadside server: one port serves the game, its API and its WebSocket.
 #[derive(Debug, Clone, Parser)]

@@ -11,6 +11,7 @@
 //! | [`residents`] | the server's own bots |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
+//! | [`network`] | IP networks, as flags name them |
 //! | [`files`] | how many connections the operating system allows |
 //!
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
@@ -25,6 +26,7 @@ pub mod http;
 pub mod lobby;
 pub mod metrics;
 pub mod net;
+pub mod network;
 pub mod residents;
 pub mod room;
 pub mod session;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-use crate::http::metrics::Network;
+use crate::network::Network;
 
 /// The addresses that a request has come from, nearest last.
 const FORWARDED_FOR: &str = "x-forwarded-for";
