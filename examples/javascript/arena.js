@@ -79,6 +79,9 @@ export function readEvents(bits) {
 
 export const BUTTONS = { engine: 1, reverse: 2, left: 4, right: 8, cannon: 16, rail: 32 };
 
+/** An aim in radians as the wire has it, in 1/65536 turn. */
+export const aimOf = (radians) => Math.round((radians / (2 * Math.PI)) * 65536) & 65535;
+
 /** An input packet: for the tick `first` and those after it, samples `{ aim, buttons }`, the aim in radians from +x toward +y. */
 export function encodeInput({ acked, first, lag = 0, samples }) {
   const bits = new BitWriter();
@@ -92,7 +95,7 @@ export function encodeInput({ acked, first, lag = 0, samples }) {
     const same = before?.aim === sample.aim && before?.buttons === sample.buttons;
     if (before) bits.bits(same ? 1 : 0, 1);
     if (same) return;
-    bits.bits(Math.round((sample.aim / (2 * Math.PI)) * 65536) & 65535, 16);
+    bits.bits(aimOf(sample.aim), 16);
     bits.bits(sample.buttons, 8);
   });
   return Uint8Array.from(bits.bytes);

@@ -1,7 +1,8 @@
 // A client: the socket, and the course of a connection (sections 2, 3, 5, 7 and 11 of docs/PROTOCOL.md).
 //
-// It does without prediction and clock: each snapshot is answered with the samples for the next ticks, and what is drawn is what the
-// snapshot says. `client.on('message', ..)`, 'snapshot', 'events' and 'close' say what happens.
+// It does without a clock: each snapshot is answered with the samples for the next ticks, and what is drawn is what the snapshot
+// says. predict.js runs our own ship ahead of that. `client.on('message', ..)`, 'snapshot', 'events', 'sent' (the samples) and 'close' say
+// what happens.
 
 import { EventEmitter } from 'node:events';
 import { WebSocket } from 'ws';
@@ -135,6 +136,8 @@ export class Client extends EventEmitter {
     const first = Math.max(this.#sampled, tick) + 1;
     const count = Math.min(Math.max(tick + this.#lead + this.joined.snapshot_every - first, 1), SAMPLES_MAX);
     this.#sampled = first + count - 1;
-    this.sendFrame(encodeInput({ acked: tick, first, samples: Array(count).fill(this.sample) }));
+    const samples = Array(count).fill(this.sample);
+    this.emit('sent', { first, samples });
+    this.sendFrame(encodeInput({ acked: tick, first, samples }));
   }
 }

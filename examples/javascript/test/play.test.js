@@ -86,6 +86,7 @@ test('what deltas add up to is what a newcomer is told in full', { timeout }, as
   // A dozen snapshots come without an acknowledgement: so many more mean that a watcher's are heard.
   await until(watchers, () => watchers.every(({ snapshots }) => snapshots > 60));
   assert.equal(await veteran.refusal({ kind: 'follow', player: 0 }), 'notAllowed', 'who plays looks from their own ship');
+  assert.equal(await watchers[0].refusal({ kind: 'follow', player: 8000 }), 'noSuchPlayer');
   [veteran, ...watchers].forEach((client) => client.leave());
 });
 
@@ -169,10 +170,13 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   assert.deepEqual([mode, number], ['teams', kept.room.id]);
   await until(ida, () => ida.world.contest?.sides.length === 2);
 
-  const lost = await greeted(server);
-  lost.join('Jon', { kind: 'room', room: 4_000_000 });
-  await until(lost, () => lost.closed);
-  assert.deepEqual(lost.closed, { code: 4010, reason: 'no such room' });
+  // A code that nobody has, and text that cannot be a code, are the same mistake.
+  for (const nowhere of [{ kind: 'room', room: 4_000_000 }, { kind: 'code', code: 'ZZZZZZ' }, { kind: 'code', code: 'K7QF2O!' }]) {
+    const lost = await greeted(server);
+    lost.join('Jon', nowhere);
+    await until(lost, () => lost.closed);
+    assert.deepEqual(lost.closed, { code: 4010, reason: 'no such room' });
+  }
   [hal, ida].forEach((client) => client.leave());
 });
 
