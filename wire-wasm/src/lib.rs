@@ -130,7 +130,7 @@ impl Wire {
     fn snapshot(&self, rest: &[u8], (cells, events, notes): (usize, usize, usize)) -> Result<String, WireError> {
         let mut bits = BitReader::new(rest);
         let head = SnapshotHead::read(&mut bits)?;
-        let head_bytes = bits.align();
+        let head_bytes = bits.align()?;
         let own = rest.len() - head_bytes - cells - events - notes;
         let mut said = String::new();
         let mut bytes = &rest[rest.len() - notes..];

@@ -27,16 +27,16 @@ impl<G: Game> Client<G> {
             });
         }
         let own = if bits.flag()? { Some(G::read_own(&mut bits)?) } else { None };
-        let own_end = bits.align();
+        let own_end = bits.align()?;
         self.replica.apply(G::KINDS, head.tick, &mut bits)?;
-        let cells_end = bits.align();
+        let cells_end = bits.align()?;
         if self.config.detail != Detail::Decode {
             G::around(self.replica.records(), &mut self.around);
         }
         let far = own.as_ref().map_or(0, |own| self.replica.blob_bytes_beyond(G::focus(own), G::VIEW * 0.5));
         self.stats.bytes_cells_far += far as u64;
         self.read_events(head.tick, &mut bits)?;
-        let events_end = bits.align();
+        let events_end = bits.align()?;
         self.read_notes(now, &bytes[events_end..])?;
 
         let mut arrival = self.arrival(now, &head, len);
@@ -108,11 +108,11 @@ impl<G: Game> Client<G> {
 
     fn read_events(&mut self, tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
         let count = bits.count(1, EVENTS_MAX, "events")?;
-        bits.align();
+        bits.align()?;
         for _ in 0..count {
             let at = tick.before(bits.bits(8)?);
             let event = G::read_event(bits)?;
-            bits.align();
+            bits.align()?;
             if self.config.detail != Detail::Decode {
                 self.events.push_back((at, event));
             }

@@ -3,6 +3,8 @@
 //! Frames are checked for length before they are decoded, decoding is bounded, and bytes left over are an error.
 
 use bincode::config::{self, Config};
+use bincode::de::read::Reader;
+use bincode::error::DecodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -143,7 +145,42 @@ fn whole<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<T, Wi
 }
 
 fn partial<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<(T, usize), WireError> {
-    bincode::serde::decode_from_slice(bytes, config).map_err(|_| WireError::Control)
+    let mut reader = Shortest { rest: bytes, form: None };
+    let value = bincode::serde::decode_from_reader(&mut reader, config).map_err(|_| WireError::Control)?;
+    Ok((value, bytes.len() - reader.rest.len()))
+}
+
+/// Reads from a slice and refuses an integer that is written longer than it need be, which bincode itself takes: equal messages
+/// are equal bytes. An integer of several bytes is one read of a single byte that announces how many follow, and then a read of just
+/// so many; nothing else in our messages is read in that pattern, since a string's length always comes right before it.
+struct Shortest<'a> {
+    rest: &'a [u8],
+    /// The last read, if it may be the announcement of an integer: the bytes that follow, and the largest number that needs fewer.
+    form: Option<(usize, u64)>,
+}
+
+impl Reader for &mut Shortest<'_> {
+    fn read(&mut self, out: &mut [u8]) -> Result<(), DecodeError> {
+        let additional = out.len().saturating_sub(self.rest.len());
+        let Some((read, rest)) = self.rest.split_at_checked(out.len()) else {
+            return Err(DecodeError::UnexpectedEnd { additional });
+        };
+        out.copy_from_slice(read);
+        self.rest = rest;
+        if let Some((_, shorter)) = self.form.take().filter(|(len, _)| *len == read.len()) {
+            let number = read.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            if number <= shorter {
+                return Err(DecodeError::Other("an integer is longer than it need be"));
+            }
+        }
+        self.form = match read {
+            [0xfb] => Some((2, 250)),
+            [0xfc] => Some((4, u64::from(u16::MAX))),
+            [0xfd] => Some((8, u64::from(u32::MAX))),
+            _ => None,
+        };
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -238,6 +275,33 @@ mod tests {
             let _ = decode_note(&bytes[1..]);
         }
         assert!(accepted > 100 && accepted < 50_000, "both outcomes were met: {accepted}");
+    }
+
+    #[test]
+    fn an_integer_that_is_longer_than_it_need_be_is_refused() {
+        // A ping with its time in every form that bincode knows, and whether that is the shortest.
+        for (form, is_shortest) in [
+            (&[250][..], true),
+            (&[0xfb, 250, 0], false),
+            (&[0xfb, 251, 0], true),
+            (&[0xfc, 0xff, 0xff, 0, 0], false),
+            (&[0xfc, 0, 0, 1, 0], true),
+            (&[0xfd, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], false),
+            (&[0xfd, 0, 0, 0, 0, 1, 0, 0, 0], true),
+        ] {
+            let ping = [&[2], form].concat();
+            assert_eq!(decode_client(&ping).is_ok(), is_shortest, "{form:02x?}");
+        }
+        // The same goes for a variant, a length, and the signed numbers of the board.
+        for long in [&[0xfb, 3, 0][..], &[0, 1, 0xfb, 1, 0, 120, 0]] {
+            assert_eq!(decode_client(long), Err(WireError::Control), "{long:02x?}");
+        }
+        decode_note(&[2, 0, 0, 0, 1, 5, 0xfb, 251, 0]).expect("a score that needs two bytes");
+        assert_eq!(decode_note(&[2, 0, 0, 0, 1, 5, 0xfb, 4, 0]), Err(WireError::Control));
+        // A string whose bytes look like an announcement is a string.
+        let agent = "\u{fb}\u{fc}\u{fd}".to_owned();
+        let hello = ClientMsg::Hello { revision: 1, agent, resume: None };
+        assert_eq!(decode_client(&encode_client(&hello)[1..]), Ok(hello));
     }
 
     #[test]

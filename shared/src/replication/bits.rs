@@ -27,6 +27,9 @@ pub enum WireError {
     /// A delta names an earlier state that the reader does not have.
     #[error("delta against an unknown state")]
     Baseline,
+    /// A bit between the end of a part and the next whole byte is not zero.
+    #[error("padding is not zero")]
+    Padding,
     /// A control message does not decode.
     #[error("control message does not decode")]
     Control,
@@ -235,18 +238,26 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// Skips to the next whole byte and gives the number of bytes read so far.
-    pub fn align(&mut self) -> usize {
-        self.at = self.at.div_ceil(8) * 8;
-        self.at / 8
+    /// Skips the padding up to the next whole byte and gives the number of bytes read so far.
+    ///
+    /// # Errors
+    /// [`WireError::Padding`] if it is not all zeros: equal contents are equal bytes.
+    pub fn align(&mut self) -> Result<usize, WireError> {
+        let bytes = self.at.div_ceil(8);
+        let last = self.bytes.get(self.at / 8).copied().unwrap_or(0);
+        if !self.at.is_multiple_of(8) && last >> (self.at % 8) != 0 {
+            return Err(WireError::Padding);
+        }
+        self.at = bytes * 8;
+        Ok(bytes)
     }
 
     /// Ends a frame: only the padding of the last byte may be left.
     ///
     /// # Errors
-    /// [`WireError::Long`] with the number of unread bytes.
+    /// [`WireError::Long`] with the number of unread bytes; [`WireError::Padding`].
     pub fn finish(mut self) -> Result<(), WireError> {
-        let read = self.align();
+        let read = self.align()?;
         if read == self.bytes.len() { Ok(()) } else { Err(WireError::Long(self.bytes.len() - read)) }
     }
 }
@@ -292,6 +303,20 @@ mod tests {
             w.finish();
             assert_eq!(at_once, singly, "{count}");
         }
+    }
+
+    #[test]
+    fn padding_that_is_not_zero_is_refused() {
+        for (byte, padding_is_zero) in [(0b0000_0111, true), (0b0000_1111, false), (0b1000_0000, false)] {
+            let bytes = [byte, 1];
+            let mut r = BitReader::new(&bytes);
+            assert_eq!(r.bits(3), Ok(u32::from(byte & 7)));
+            assert_eq!(r.clone().align(), if padding_is_zero { Ok(1) } else { Err(WireError::Padding) });
+            let finished = if padding_is_zero { Err(WireError::Long(1)) } else { Err(WireError::Padding) };
+            assert_eq!(r.finish(), finished);
+        }
+        let mut whole = BitReader::new(&[0xff, 0xff]);
+        assert_eq!((whole.align(), whole.bits(8), whole.align()), (Ok(0), Ok(255), Ok(1)));
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub fn decode(
         }
     }
     read_enters(kinds, cell, tick, bits, out)?;
-    bits.align();
+    bits.align()?;
     in_order(&mut out[from..])
 }
 

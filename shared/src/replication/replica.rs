@@ -55,7 +55,7 @@ impl Replica {
             due |= u64::from(is_due) << at;
             present |= u64::from(is_due && bits.flag()?) << at;
         }
-        bits.align();
+        bits.align()?;
         self.next.clear();
         let mut ends = [0; SUBSCRIBED_MAX];
         let mut lengths = [0; SUBSCRIBED_MAX];
@@ -65,12 +65,12 @@ impl Replica {
                 // As it was.
                 self.next.extend_from_slice(records);
             } else {
-                let from = bits.align();
+                let from = bits.align()?;
                 let (cells, all) = (&self.cells, &self.records);
                 let near = |direction| around(cells, all, cell, direction);
                 let base = cell.tick.map(|tick| Base { records, tick, around: &near });
                 delta::decode(kinds, cell.id, tick, base, bits, &mut self.next)?;
-                lengths[at] = (bits.align() - from) as u32;
+                lengths[at] = (bits.align()? - from) as u32;
             }
             ends[at] = self.next.len() as u32;
         }
