@@ -138,6 +138,12 @@ impl<G: Game> Share<G> {
         Ok(former)
     }
 
+    /// Whether a player of this number is in the room, as far as its ticks have come here.
+    #[must_use]
+    pub fn has_player(&self, player: PlayerId) -> bool {
+        self.outgoing.roster().has(player)
+    }
+
     /// The connections of everyone here.
     pub fn peers(&self) -> impl Iterator<Item = usize> + '_ {
         self.recipients.iter().flatten().filter_map(|recipient| recipient.peer)

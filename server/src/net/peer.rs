@@ -8,7 +8,7 @@ use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::header_bytes;
-use broadside_shared::protocol::message::{Notice, Request, Resume, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Notice, Refusal, Request, Resume, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
@@ -459,15 +459,19 @@ impl<G: Game> Peer<G> {
         let shown = self.handshake.as_deref();
         let asker = Asker { session: self.session_id, room, watches, shown };
         let mut effects = Effects::default();
-        let result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
+        let mut result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
         if effects.exits && room.is_some() {
             self.leave(Seat::Free, app, shares);
             self.session.handle_exit();
         }
-        if let (Some(player), Place::Seated(room, seated)) = (effects.follows, &self.place)
+        if let (Ok(()), Some(player), Place::Seated(room, seated)) = (result, effects.follows, &self.place)
             && let Some(share) = shares.get(room)
         {
-            let _ = share.room().send(Mail::Follow(*seated, player));
+            if share.has_player(player) {
+                let _ = share.room().send(Mail::Follow(*seated, player));
+            } else {
+                result = Err(Refusal::NoSuchPlayer);
+            }
         }
         // The answer comes before what it brings.
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };

@@ -116,6 +116,12 @@ impl Outgoing {
         notes.iter().for_each(|note| self.roster.put(note));
     }
 
+    /// Who is in the room, as far as its notes have come.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// The newest tick's output.
     #[must_use]
     pub fn newest(&self) -> Option<&RoomOutput> {

@@ -3,7 +3,7 @@
 //! Every change gets the next version. A client that knows all up to version `v` needs the entries with later versions, and a
 //! seat has one entry only, its newest: so a newcomer gets the roster as it is, and one who was away gets what was missed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::codec::encode_note;
@@ -16,6 +16,7 @@ pub struct Roster {
     version: u64,
     entries: BTreeMap<u64, Vec<u8>>,
     of_player: BTreeMap<PlayerId, u64>,
+    here: BTreeSet<PlayerId>,
     /// Who is away is told by an entry of its own, behind the name.
     of_absence: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
@@ -38,6 +39,7 @@ impl Roster {
                 if let Some(absence) = self.of_absence.remove(player) {
                     self.entries.remove(&absence);
                 }
+                self.here.remove(player);
                 self.of_player.insert(*player, self.version)
             }
             Note::Away { player } | Note::Back { player } => self.of_absence.insert(*player, self.version),
@@ -49,7 +51,16 @@ impl Roster {
         if let Some(former) = former {
             self.entries.remove(&former);
         }
+        if let Note::Named { player, .. } = note {
+            self.here.insert(*player);
+        }
         self.entries.insert(self.version, bytes);
+    }
+
+    /// Whether a player of this number is in the room, as far as the notes have come.
+    #[must_use]
+    pub fn has(&self, player: PlayerId) -> bool {
+        self.here.contains(&player)
     }
 
     /// Appends the oldest notes that a client lacks, at most [`NOTES_BYTES_MAX`] bytes, and takes them as told.
@@ -97,7 +108,9 @@ mod tests {
         roster.put(&named(1, "Bob"));
         assert_eq!(told(&roster, &mut early), [named(0, "Ann"), named(1, "Bob")]);
         roster.put(&Note::Left { player: PlayerId(0) });
+        assert_eq!([0, 1, 2].map(|player| roster.has(PlayerId(player))), [false, true, false]);
         roster.put(&named(0, "Cid"));
+        assert!(roster.has(PlayerId(0)), "a number is used again");
         assert_eq!(told(&roster, &mut early), [named(0, "Cid")]);
         assert_eq!(told(&roster, &mut early), []);
         assert_eq!(told(&roster, &mut Known::default()), [named(1, "Bob"), named(0, "Cid")]);
