@@ -50,7 +50,7 @@ impl App {
         });
         match code {
             Ok(code) => {
-                let wish = Wish::play(RoomChoice::Code(code));
+                let wish = Wish::play(RoomChoice::Code(Some(code)));
                 self.invited = Some(wish);
                 self.lobby.show_invite(code.as_str(), &browser::address(&wish.path()));
             }
@@ -69,7 +69,7 @@ impl App {
     /// Goes into the private room whose code was typed.
     pub(super) fn enter_by_code(&mut self) {
         if let Some(code) = self.lobby.take_code() {
-            self.go(Wish::play(RoomChoice::Code(code)));
+            self.go(Wish::play(RoomChoice::Code(Some(code))));
         }
     }
 

@@ -137,7 +137,8 @@ impl<G: Game> Directory<G> {
             RoomChoice::Mode(mode) => self.quick_play(mode, may_open).ok_or(CloseCode::RoomFull)?,
             RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
             RoomChoice::Code(code) => {
-                return self.by_code(code).map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
+                let room = code.and_then(|code| self.by_code(code));
+                return room.map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
             }
             RoomChoice::Reserved { room, reservation } => {
                 // Seats are reserved in public rooms only.

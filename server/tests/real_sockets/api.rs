@@ -65,7 +65,7 @@ async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
         say(&mut stranger, &ClientMsg::Join { name, room, role: Role::Watch }).await;
         assert_eq!(close_of(&mut stranger).await, meant(CloseCode::NoSuchRoom));
     }
-    let by_code = RoomChoice::Code(code.parse().expect("a fine code"));
+    let by_code = RoomChoice::Code(Some(code.parse().expect("a fine code")));
     let mut ann = Puppet::join(&server, "Ann", by_code, Role::Play).await;
     ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
     assert_eq!(ann.client.room(), Some((id, Mode::Teams, Role::Play)));

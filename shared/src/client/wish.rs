@@ -36,7 +36,8 @@ impl Wish {
             RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => format!("room:{room}"),
             RoomChoice::Quick => "quick".to_owned(),
             RoomChoice::Mode(mode) => format!("mode:{mode}"),
-            RoomChoice::Code(code) => format!("code:{code}"),
+            RoomChoice::Code(Some(code)) => format!("code:{code}"),
+            RoomChoice::Code(None) => "code:".to_owned(),
         };
         match self.role {
             Role::Play => room,
@@ -55,7 +56,7 @@ impl Wish {
             None if room == "quick" => RoomChoice::Quick,
             Some(("mode", mode)) => RoomChoice::Mode(mode.parse().ok()?),
             Some(("room", id)) => RoomChoice::Room(RoomId(id.parse().ok()?)),
-            Some(("code", code)) => RoomChoice::Code(code.parse().ok()?),
+            Some(("code", code)) => RoomChoice::Code(Some(code.parse().ok()?)),
             Some(_) | None => return None,
         };
         Some(Wish { room, role })
@@ -65,17 +66,19 @@ impl Wish {
     #[must_use]
     pub fn from_path(path: &str) -> Option<Wish> {
         let code = path.strip_prefix(LINK)?;
-        Some(Wish::play(RoomChoice::Code(code.trim_end_matches('/').parse().ok()?)))
+        Some(Wish::play(RoomChoice::Code(Some(code.trim_end_matches('/').parse().ok()?))))
     }
 
     /// The path that stands for this wish: that of its link, or the title's.
     #[must_use]
     pub fn path(self) -> String {
         match self.room {
-            RoomChoice::Code(code) => format!("{LINK}{code}"),
-            RoomChoice::Quick | RoomChoice::Room(_) | RoomChoice::Mode(_) | RoomChoice::Reserved { .. } => {
-                "/".to_owned()
-            }
+            RoomChoice::Code(Some(code)) => format!("{LINK}{code}"),
+            RoomChoice::Code(None)
+            | RoomChoice::Quick
+            | RoomChoice::Room(_)
+            | RoomChoice::Mode(_)
+            | RoomChoice::Reserved { .. } => "/".to_owned(),
         }
     }
 }

@@ -59,8 +59,7 @@ impl FromStr for Mode {
 }
 
 /// What opens a private room: [`RoomCode::LEN`] letters and digits, none of which looks like another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomCode([u8; RoomCode::LEN]);
 
 /// Text that is no room code.
@@ -112,17 +111,18 @@ impl fmt::Display for RoomCode {
     }
 }
 
-impl TryFrom<String> for RoomCode {
-    type Error = NoRoomCode;
+/// A code as somebody typed it: any text decodes, since a mistake of a person is no broken message, and [`None`] stands for what
+/// cannot be a code.
+mod typed {
+    use super::RoomCode;
+    use serde::{Deserialize, Deserializer, Serializer};
 
-    fn try_from(text: String) -> Result<Self, NoRoomCode> {
-        text.parse()
+    pub(super) fn serialize<S: Serializer>(code: &Option<RoomCode>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(code.as_ref().map_or("", RoomCode::as_str))
     }
-}
 
-impl From<RoomCode> for String {
-    fn from(code: RoomCode) -> String {
-        code.as_str().to_owned()
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RoomCode>, D::Error> {
+        Ok(String::deserialize(from)?.parse().ok())
     }
 }
 
@@ -136,8 +136,8 @@ pub enum RoomChoice {
     Room(RoomId),
     /// Whichever of this mode the server thinks best; one is opened if there is none with a free seat.
     Mode(Mode),
-    /// The private room with this code.
-    Code(RoomCode),
+    /// The private room with this code; `None` if what was typed cannot be one, and so opens no room.
+    Code(#[serde(with = "typed")] Option<RoomCode>),
     /// The room in which a seat was reserved over HTTP.
     Reserved {
         /// The room.

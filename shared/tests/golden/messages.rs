@@ -65,7 +65,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         join(RoomChoice::Quick, Role::Play),
         join(RoomChoice::Room(RoomId(300)), Role::Watch),
         join(RoomChoice::Mode(Mode::Duel), Role::Play),
-        join(RoomChoice::Code("K7QF2M".parse().expect("a fine code")), Role::Play),
+        join(RoomChoice::Code(Some("K7QF2M".parse().expect("a fine code"))), Role::Play),
         join(RoomChoice::Reserved { room: RoomId(300), reservation: 0x0102_0304_0506_0708 }, Role::Play),
         ClientMsg::Ping { client_time: MonoTime(1_234_567) },
         ClientMsg::Leave,

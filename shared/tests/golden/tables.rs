@@ -2,6 +2,7 @@
 
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::fields::KINDS;
+use broadside_shared::arena::rules;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::codec::encode_client;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("integers", integers()),
         ("codes", codes()),
         ("fields", fields()),
+        ("ship", ship()),
         ("limits", limits_table()),
         ("close codes", close_codes()),
     ]
@@ -89,6 +91,44 @@ fn codes() -> String {
         table.push(vec![format!("signed {k}"), value.to_string(), written(&|bits| bits.signed(value, k))]);
     }
     rows(&["code", "value", "bits"], &table)
+}
+
+/// What a client needs to know to predict its own ship.
+fn ship() -> String {
+    let row = |name: &str, value: f32, unit: &str| vec![name.to_owned(), value.to_string(), unit.to_owned()];
+    let ticks = |name: &str, value: u16| row(name, f32::from(value), "ticks");
+    let armour = |name: &str, value: u16, unit: &str| row(name, f32::from(value), unit);
+    rows(
+        &["name", "value", "unit"],
+        &[
+            row("THRUST", rules::THRUST, "unit/s²"),
+            row("REVERSE", rules::REVERSE, "unit/s²"),
+            row("STRAFE", rules::STRAFE, "unit/s²"),
+            row("DRAG", rules::DRAG, "of the velocity per second"),
+            row("SPEED_MAX", rules::SPEED_MAX, "unit/s"),
+            row("TURN", f32::from(rules::TURN), "1/65536 turn per tick"),
+            row("SHIP_RADIUS", rules::SHIP_RADIUS, "unit"),
+            row("ROCK_REACH", rules::ROCK_REACH, "unit"),
+            row("BOUNCE", rules::BOUNCE, "of the speed into a rock"),
+            row("IMPACT_FREE", rules::IMPACT_FREE, "unit/s"),
+            row("IMPACT_DAMAGE", rules::IMPACT_DAMAGE, "1/60 point per unit/s"),
+            row("PULL", rules::BORDER_PULL, "unit/s² per unit outside"),
+            row("PULL_MAX", rules::BORDER_PULL_MAX, "unit/s²"),
+            row("DEEP", rules::BORDER_DEEP, "unit outside"),
+            armour("DEEP_DAMAGE", rules::BORDER_DAMAGE, "1/60 point per tick"),
+            armour("HULL_MAX", rules::HULL_MAX, "1/60 point"),
+            armour("REGEN", rules::REGEN, "1/60 point per tick"),
+            ticks("CALM", rules::CALM),
+            armour("SHIELD_DECAY", rules::SHIELD_DECAY, "1/60 point per tick"),
+            ticks("COOLDOWN", u16::from(rules::COOLDOWN)),
+            ticks("COOLDOWN_RAPID", u16::from(rules::COOLDOWN_RAPID)),
+            ticks("RAIL_COOLDOWN", u16::from(rules::RAIL_COOLDOWN)),
+            row("MUZZLE", rules::MUZZLE, "unit ahead of the middle"),
+            row("SHOT_SPEED", rules::SHOT_SPEED, "unit/s over the ship's velocity"),
+            row("SHOT_LIFE", rules::SHOT_LIFE as f32, "ticks"),
+            row("RAIL_RANGE", rules::RAIL_RANGE, "unit"),
+        ],
+    )
 }
 
 fn limits_table() -> String {
