@@ -1,6 +1,7 @@
 //! Title, pause and notices: which of them is open, and what they say.
 
-use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::name::{Name, NameError};
+use js_sys::JsString;
 use web_sys::{Document, HtmlButtonElement, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, set_style};
@@ -13,6 +14,11 @@ const NAME_KEY: &str = "broadside.name";
 /// A name from the address goes before a remembered one.
 fn known_name() -> Option<String> {
     browser::parameter("name").or_else(|| browser::recall(NAME_KEY))
+}
+
+/// A name from what was typed, composed as the server composes it: the browser has the tables.
+fn read_name(typed: &str) -> Result<Name, NameError> {
+    Name::new(&String::from(JsString::from(typed).normalize("NFC")))
 }
 
 /// Which face the page shows; a class of the body.
@@ -103,7 +109,7 @@ impl Screens {
             // Nobody should have to think of a name before they have seen the game.
             self.name.set_value(&format!("Captain {}", 100 + browser::entropy() % 900));
         }
-        match Name::new(&self.name.value()) {
+        match read_name(&self.name.value()) {
             Ok(name) => {
                 browser::remember(NAME_KEY, name.as_str());
                 self.note("", false);
@@ -120,13 +126,13 @@ impl Screens {
     /// The name in the field, if it is one.
     #[must_use]
     pub fn typed_name(&self) -> Option<Name> {
-        Name::new(&self.name.value()).ok()
+        read_name(&self.name.value()).ok()
     }
 
     /// The name that was brought along, by the address or from an earlier visit.
     #[must_use]
     pub fn remembered_name(&self) -> Option<Name> {
-        Name::new(&known_name()?).ok()
+        read_name(&known_name()?).ok()
     }
 
     /// Whom we watch.

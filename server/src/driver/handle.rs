@@ -119,6 +119,8 @@ pub enum Mail<G: Game> {
     Away(Seated),
     /// The player in this seat has a connection again: this one.
     Back(Seated, PeerRef),
+    /// The player with this connection, in a seat or in line, has this name now.
+    Renamed(PeerRef, Name),
     /// The watcher in this seat wants to look at this player.
     Follow(Seated, PlayerId),
     /// A seat is to be kept until this moment for whoever shows this number.
@@ -368,6 +370,7 @@ impl<G: Game> RoomHandle<G> {
             | Mail::Away(_)
             | Mail::Back(..)
             | Mail::Follow(..)
+            | Mail::Renamed(..)
             | Mail::Reserve(..)
             | Mail::ShardLost(_) => true,
         }));

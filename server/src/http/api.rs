@@ -25,6 +25,7 @@ use super::problem;
 use crate::App;
 use crate::driver::RoomHandle;
 use crate::lobby::RESERVATION_S;
+use crate::lobby::names::FitName;
 use crate::net::client::Client;
 use crate::room::reservations::RESERVED_MAX;
 
@@ -326,8 +327,9 @@ pub async fn open_room<G: Game>(
         Ok(mode) => mode,
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
     };
-    let name = match wish.name.as_deref().map(Name::new).transpose() {
-        Ok(name) => name.map(|name| name.to_string()),
+    let fit = |name: &str| FitName::new(&Name::new(name)?);
+    let name = match wish.name.as_deref().map(fit).transpose() {
+        Ok(name) => name.map(|fit| fit.name().to_string()),
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("name: {wrong}")),
     };
     if let Some(refused) = slow_down(&app, client.address.ip()) {

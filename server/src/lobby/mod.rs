@@ -5,6 +5,7 @@
 //! | [`board`] | the leaderboard of all rooms, once a second |
 //! | [`letters`] | messages encoded once, and those that wait for somebody |
 //! | [`matching`] | PURE. Which room is best for someone who just wants to play |
+//! | [`names`] | which names may be given out, and which of them look alike |
 //! | [`openings`] | how fast one address may open rooms |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
@@ -12,6 +13,7 @@
 pub mod board;
 pub mod letters;
 pub mod matching;
+pub mod names;
 pub mod openings;
 pub mod sessions;
 pub mod topics;

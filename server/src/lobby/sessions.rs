@@ -3,7 +3,9 @@
 //! A session outlives its socket as long as it has a seat. Its token is its number and a signature, so that nobody can make one up;
 //! the key is drawn when the server starts, and a token of an earlier server is simply unknown.
 
-use broadside_shared::protocol::limits::NAME_CHARS_MAX;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::token::Token;
@@ -14,6 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::letters::{Letter, Letters};
+use super::names::{FitName, Looks};
 use crate::driver::{PeerRef, Seated};
 use crate::net::requests::Ears;
 
@@ -56,8 +59,8 @@ pub struct Absence {
 pub struct Sessions {
     key: Hmac<Sha256>,
     by_id: DashMap<SessionId, Session>,
-    /// In lower case, so that "Ann" and "ann" are not two players.
-    by_name: DashMap<String, SessionId>,
+    /// By every look of its name, so that no two players look like one.
+    by_look: Mutex<BTreeMap<String, SessionId>>,
 }
 
 impl Sessions {
@@ -68,7 +71,7 @@ impl Sessions {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         let key = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
-        Sessions { key, by_id: DashMap::new(), by_name: DashMap::new() }
+        Sessions { key, by_id: DashMap::new(), by_look: Mutex::default() }
     }
 
     /// A new session over this connection. Its number is drawn, so that it says nothing of how many there are.
@@ -149,26 +152,26 @@ impl Sessions {
         self.end_if_over(session);
     }
 
-    /// Gives the session the wanted name; if another session has it, with a number behind it.
-    pub fn call(&self, session: SessionId, wanted: &Name) -> Name {
-        // Where many want the same name, trying one number after the other would be slow.
-        let numbers = (1..20).chain(std::iter::repeat_with(|| fastrand::u32(20..1_000_000)));
-        for number in numbers {
-            let name = numbered(wanted, number);
-            let free = match self.by_name.entry(name.as_str().to_lowercase()) {
-                Entry::Vacant(free) => {
-                    free.insert(session);
-                    true
-                }
-                Entry::Occupied(taken) => *taken.get() == session,
-            };
-            if free {
-                let former = self.by_id.get_mut(&session).and_then(|mut found| found.name.replace(name.clone()));
-                if let Some(former) = former.filter(|former| !same(former, &name)) {
-                    self.by_name.remove(&former.as_str().to_lowercase());
-                }
-                return name;
+    /// Gives the session the wanted name; if another session has it or one that looks like it, with a number behind it.
+    ///
+    /// # Panics
+    /// Never: there are more numbers than sessions.
+    pub fn call(&self, session: SessionId, wanted: &FitName) -> Name {
+        for name in wanted.variants() {
+            let looks = Looks::of(&name);
+            // Whoever holds both locks took that of the session first.
+            let Some(mut found) = self.by_id.get_mut(&session) else { return name };
+            let mut by_look = self.by_look();
+            if looks.each().any(|look| by_look.get(look).is_some_and(|owner| *owner != session)) {
+                continue;
             }
+            if let Some(former) = found.name.replace(name.clone()) {
+                for look in Looks::of(&former).each() {
+                    by_look.remove(look);
+                }
+            }
+            by_look.extend(looks.each().map(|look| (look.to_owned(), session)));
+            return name;
         }
         unreachable!("there are more numbers than sessions")
     }
@@ -179,10 +182,11 @@ impl Sessions {
         self.by_id.get(&session).and_then(|found| found.name.clone())
     }
 
-    /// The session that has this name.
+    /// The session that has this name, or one that looks like it.
     #[must_use]
     pub fn find(&self, name: &Name) -> Option<SessionId> {
-        self.by_name.get(&name.as_str().to_lowercase()).map(|session| *session)
+        let by_look = self.by_look();
+        Looks::of(name).each().find_map(|look| by_look.get(look).copied())
     }
 
     /// The session's connection, while it has one.
@@ -227,23 +231,17 @@ impl Sessions {
     fn end_if_over(&self, session: SessionId) {
         let over = self.by_id.remove_if(&session, |_, found| found.peer.is_none() && found.home.is_none());
         if let Some(name) = over.and_then(|(_, session)| session.name) {
-            self.by_name.remove_if(&name.as_str().to_lowercase(), |_, owner| *owner == session);
+            let mut by_look = self.by_look();
+            for look in Looks::of(&name).each() {
+                by_look.remove(look);
+            }
         }
     }
-}
 
-fn same(a: &Name, b: &Name) -> bool {
-    a.as_str().to_lowercase() == b.as_str().to_lowercase()
-}
-
-/// The name itself for 1, and with the number behind it, cut to fit, for others.
-fn numbered(name: &Name, number: u32) -> Name {
-    if number == 1 {
-        return name.clone();
+    fn by_look(&self) -> MutexGuard<'_, BTreeMap<String, SessionId>> {
+        // A panic elsewhere leaves whole entries behind.
+        self.by_look.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let tail = format!(" {number}");
-    let kept: String = name.as_str().chars().take(NAME_CHARS_MAX - tail.len()).collect();
-    Name::new(&format!("{kept}{tail}")).unwrap_or_else(|_| name.clone())
 }
 
 #[cfg(test)]
@@ -267,6 +265,10 @@ mod tests {
         Name::new(text).expect("a fine name")
     }
 
+    fn call(sessions: &Sessions, session: SessionId, text: &str) -> Name {
+        sessions.call(session, &FitName::new(&name(text)).expect("not reserved"))
+    }
+
     #[test]
     fn a_token_gives_the_seat_back_and_a_forged_one_does_not() {
         let sessions = Sessions::new([7; 32]);
@@ -286,7 +288,7 @@ mod tests {
     fn a_session_lasts_while_it_has_a_socket_or_a_seat() {
         let sessions = Sessions::new([7; 32]);
         let token = sessions.open(peer(1));
-        sessions.call(token.session, &name("Ann"));
+        call(&sessions, token.session, "Ann");
         sessions.set_home(token.session, Some(home()));
         sessions.detach(token.session, peer(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
@@ -303,17 +305,38 @@ mod tests {
         sessions.detach(token.session, peer(3));
         sessions.set_home(token.session, None);
         assert!(sessions.is_empty());
-        assert_eq!(sessions.call(sessions.open(peer(4)).session, &name("Ann")), name("Ann"), "the name is free again");
+        assert_eq!(call(&sessions, sessions.open(peer(4)).session, "Ann"), name("Ann"), "the name is free again");
     }
 
     #[test]
     fn two_of_one_name_are_told_apart() {
         let sessions = Sessions::new([7; 32]);
         let names: Vec<Name> =
-            (0..11).map(|key| sessions.call(sessions.open(peer(key)).session, &name("Captain Longname"))).collect();
+            (0..11).map(|key| call(&sessions, sessions.open(peer(key)).session, "Captain Longname")).collect();
         assert_eq!(names[0], name("Captain Longname"));
         assert_eq!(names[1], name("Captain Longna 2"));
         assert_eq!(names[10], name("Captain Longn 11"));
         assert_eq!(sessions.find(&names[10]).and_then(|session| sessions.peer_of(session)), Some(peer(10)));
+    }
+
+    #[test]
+    fn who_looks_like_another_gets_a_number_and_a_name_given_up_is_free_in_all_its_looks() {
+        let sessions = Sessions::new([7; 32]);
+        let [ann, bob, eve] = [1, 2, 3].map(|key| sessions.open(peer(key)).session);
+        assert_eq!(call(&sessions, ann, "ALEX"), name("ALEX"));
+        // All of it Cyrillic but the L.
+        assert_eq!(call(&sessions, bob, "АLЕХ"), name("АLЕХ 2"));
+        assert_eq!(sessions.find(&name("аlеk")), None, "it looks like no name that is there");
+        assert_eq!(sessions.find(&name("𝐀𝐋𝐄𝐗")), Some(ann));
+        assert_eq!(call(&sessions, ann, "alex"), name("alex"), "one may write one's own name otherwise");
+        assert_eq!(call(&sessions, ann, "Lucy"), name("Lucy"));
+        assert_eq!(call(&sessions, eve, "Alex"), name("Alex"), "the former name is free");
+        assert_eq!(call(&sessions, bob, "Lucу"), name("Lucу 2"));
+        for (session, key) in [(ann, 1), (bob, 2), (eve, 3)] {
+            sessions.detach(session, peer(key));
+        }
+        assert!(sessions.by_look().is_empty(), "nothing is left of who is gone");
+        call(&sessions, ann, "Ann");
+        assert!(sessions.by_look().is_empty(), "nor does a session that is over get a name");
     }
 }

@@ -22,6 +22,7 @@ use super::shard::{Shares, Tally};
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
 use crate::lobby::letters::{Letter, Letters};
+use crate::lobby::names::FitName;
 use crate::lobby::sessions::{Absence, Home, SessionId};
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
@@ -464,6 +465,9 @@ impl<G: Game> Peer<G> {
             self.leave(Seat::Free, app, shares);
             self.session.handle_exit();
         }
+        if let Some(name) = effects.called {
+            self.rename(name, shares);
+        }
         if let (Ok(()), Some(player), Place::Seated(room, seated)) = (result, effects.follows, &self.place)
             && let Some(share) = shares.get(room)
         {
@@ -477,6 +481,17 @@ impl<G: Game> Peer<G> {
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
         self.send(&codec::encode_server(&reply), app);
         effects.letters.iter().for_each(|letter| self.deliver(letter, app));
+    }
+
+    /// Tells the room in which it plays or waits of its new name: it has one name everywhere.
+    fn rename(&self, name: Name, shares: &Shares<G>) {
+        let mail = Mail::Renamed(self.me, name);
+        // A room that is over calls nobody anything.
+        match &self.place {
+            Place::Nowhere => {}
+            Place::InLine(ask) => drop(ask.room.send(mail)),
+            Place::Seated(room, _) => drop(shares.get(room).map(|share| share.room().send(mail))),
+        }
     }
 
     fn send_message(&mut self, message: &[u8], app: &App<G>) {
@@ -499,7 +514,8 @@ impl<G: Game> Peer<G> {
     }
 
     fn join(&mut self, name: &Name, choice: RoomChoice, role: Role, app: &App<G>) {
-        let called = app.sessions.call(self.session_id, name);
+        let wanted = FitName::new(name).unwrap_or_else(|_| FitName::guest());
+        let called = app.sessions.call(self.session_id, &wanted);
         if called != *name {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
         }

@@ -12,6 +12,7 @@ use broadside_shared::protocol::topic::Topic;
 
 use crate::App;
 use crate::lobby::letters::Letter;
+use crate::lobby::names::{FitName, Looks};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Publication;
 
@@ -88,6 +89,8 @@ pub struct Effects {
     pub follows: Option<PlayerId>,
     /// It gives up its seat.
     pub exits: bool,
+    /// It has this name now.
+    pub called: Option<Name>,
 }
 
 /// Does what is asked for.
@@ -109,10 +112,12 @@ pub fn answer<G: Game>(
         }
         Request::Call { name } => {
             let wanted = Name::new(&name).map_err(|_| Refusal::BadName)?;
-            let called = app.sessions.call(asker.session, &wanted);
+            let fit = FitName::new(&wanted).map_err(|_| Refusal::BadName)?;
+            let called = app.sessions.call(asker.session, &fit);
             if called != wanted {
-                effects.letters.push(Letter::new(ServerMsg::Notice(Notice::Called { name: called })));
+                effects.letters.push(Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })));
             }
+            effects.called = Some(called);
             Ok(())
         }
         Request::Subscribe { topic } => subscribe(&topic, asker, ears, app, effects),
@@ -139,7 +144,9 @@ pub fn answer<G: Game>(
         Request::Unmute { name } => {
             let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
             let before = ears.muted.len();
-            ears.muted.retain(|_, muted| muted.as_str().to_lowercase() != name.as_str().to_lowercase());
+            // By the name they had or by the one they have.
+            let (looks, holder) = (Looks::of(&name), app.sessions.find(&name));
+            ears.muted.retain(|session, muted| Some(*session) != holder && !Looks::of(muted).meet(&looks));
             if ears.muted.len() < before { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
         }
         Request::Report { name, text } => {

@@ -12,6 +12,7 @@ use broadside_shared::time::MonoTime;
 
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated, Way};
+use crate::lobby::names::FitName;
 use crate::room::flow::Flow;
 use crate::session::{Session, SessionOutput};
 
@@ -127,7 +128,7 @@ impl Resident {
                 self.session.handle_welcome(token, None);
             }
             SessionOutput::Join(name, _, role) => {
-                let name = app.sessions.call(self.session_id, &name);
+                let name = app.sessions.call(self.session_id, &FitName::of_bot(name));
                 let asking = Asking { name, role, by: Way::Public, peer: self.me, session: self.session_id };
                 // A room that is over says nothing more; whoever looks after the bots sees that.
                 let _ = self.room.send(Mail::Join(asking));

@@ -72,6 +72,11 @@ impl<T> Line<T> {
         self.untold = self.untold.min(self.waiting.len());
     }
 
+    /// Everyone who waits, to change what they are known by.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.waiting.iter_mut()
+    }
+
     /// Those to be told their place now, 1 being the next: who has just come, and twice a second everyone.
     pub fn told(&self) -> impl Iterator<Item = (u32, &T)> {
         let everyone = self.ticks.is_multiple_of(TOLD_EVERY);

@@ -323,6 +323,18 @@ impl<G: Game> Room<G> {
         self.seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name)
     }
 
+    /// Calls the player in a seat something else; everyone is told, unless they only watch.
+    pub fn rename(&mut self, player: PlayerId, name: &Name) {
+        let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
+        if seat.name == *name {
+            return;
+        }
+        seat.name = name.clone();
+        if seat.watch.is_none() {
+            self.notes.push(Note::Named { player, name: name.clone() });
+        }
+    }
+
     /// Takes a player's inputs, which came at `arrived`.
     pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
         let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;

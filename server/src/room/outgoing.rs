@@ -15,7 +15,7 @@ use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::cells::CellId;
-use broadside_shared::replication::viewer::{Thinning, Viewer};
+use broadside_shared::replication::viewer::{Thinning, VIEW_MAX, Viewer};
 use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::Tick;
 use glam::Vec2;
@@ -68,6 +68,7 @@ impl Outgoing {
     /// For a room of the game `G` that has told nobody anything.
     #[must_use]
     pub fn new<G: Game>(seats: u16) -> Self {
+        const { assert!(G::VIEW.x <= VIEW_MAX.x && G::VIEW.y <= VIEW_MAX.y, "a view takes more cells than a viewer has") };
         Outgoing {
             view: G::VIEW,
             history: WorldHistory::new(G::KINDS),

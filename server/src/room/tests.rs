@@ -72,6 +72,22 @@ fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
 }
 
 #[test]
+fn a_new_name_is_told_to_everyone_and_to_who_comes_later() {
+    let (mut room, mut out) = (room(2), RoomOutput::default());
+    let ann = room.join(name("Ann")).expect("a free seat");
+    let watcher = room.watch(name("Dot")).expect("anyone may look");
+    run(&mut room, &mut out, 1..=5);
+    room.rename(ann, &name("Zoe"));
+    room.rename(watcher, &name("Dora"));
+    room.rename(PlayerId(99), &name("Nobody"));
+    let named = [Note::Named { player: ann, name: name("Zoe") }];
+    assert_eq!(run(&mut room, &mut out, 6..=6), named, "of watchers nobody is told");
+    assert_eq!((room.roster(), room.name_of(watcher)), (named.to_vec(), Some(&name("Dora"))));
+    room.rename(ann, &name("Zoe"));
+    assert_eq!(run(&mut room, &mut out, 7..=7), [], "nothing is new");
+}
+
+#[test]
 fn few_are_told_together_and_many_spread_over_the_ticks() {
     let (mut room, mut out) = (room(40), RoomOutput::default());
     let mut told = |room: &mut Room<Arena>, ticks: std::ops::Range<u32>| -> Vec<(usize, bool)> {

@@ -184,6 +184,8 @@ async fn what_is_not_understood_or_too_much_is_refused_with_what_and_why() {
         ("/api/rooms", "{", 400, "EOF"),
         ("/api/rooms", r#"{"mode":"brawl"}"#, 400, "there are arena, teams and duel"),
         ("/api/rooms", r#"{"mode":"duel","name":"far too long a name"}"#, 400, "name"),
+        ("/api/rooms", r#"{"mode":"duel","name":"\u3164\u200d"}"#, 400, "visible"),
+        ("/api/rooms", r#"{"mode":"duel","name":"Ѕerver 1"}"#, 400, "reserved"),
         ("/api/rooms", r#"{"mode":"duel","size":3}"#, 422, "unknown field `size`"),
         ("/api/quickplay", r#"{"region":"mars"}"#, 404, "this one is in `local`"),
         ("/api/quickplay", r#"{"mode":7}"#, 422, "expected a string"),

@@ -10,6 +10,7 @@
 //! | [`assets`] | files and figures over HTTP |
 //! | [`residents`] | the server's own bots |
 //! | [`sessions`] | a seat outlives its socket, and what players say to each other |
+//! | [`names`] | a name is one player's, to the eye, and everywhere |
 //! | [`tls`] | all that by TLS; certificates that change; who comes without TLS |
 //! | [`proxy`] | who is believed about a client's address and scheme, and which pages may connect |
 //! | [`metrics`] | what the server counts of itself, and whom it tells |
@@ -23,6 +24,7 @@ mod closing;
 mod handshake;
 mod http;
 mod metrics;
+mod names;
 mod play;
 mod proxy;
 mod residents;

@@ -11,6 +11,9 @@ use super::*;
 use crate::game::{Audience, GameInput};
 use crate::history::{History, ViewTime};
 use crate::replication::cells::{CellBlock, CellId};
+use crate::replication::replica::Replica;
+use crate::replication::viewer::{Thinning, Viewer};
+use crate::replication::world::{Placement, WorldHistory, WorldState};
 
 /// An arena without rocks and pickups in which every seat has a ship, past its protection, where the scene wants it.
 struct Scene {
@@ -432,4 +435,41 @@ fn any_bytes_are_a_value_or_an_error_and_the_value_can_be_used() {
             }
         }
     }
+}
+
+#[test]
+fn whoever_is_in_view_in_a_battle_is_sent_to_those_who_come_and_to_those_who_stay() {
+    let mut battle = Sparring::new(3, &[0.6; 40]);
+    battle.run(Arena::TICK_HZ * 5);
+    let (mut history, mut placement) = (WorldHistory::new(Arena::KINDS), Placement::default());
+    let mut stays = vec![(Viewer::default(), Replica::default()); 40];
+    let (mut things, mut in_view) = (Vec::new(), 0);
+    for tick in (1..=300).map(|tick| Tick(Arena::TICK_HZ * 5 + tick)) {
+        battle.run(1);
+        let mut state = WorldState::default();
+        state.capture(battle.arena(), tick, &mut placement);
+        history.push(std::sync::Arc::new(state));
+        if !tick.0.is_multiple_of(3) {
+            continue;
+        }
+        things.clear();
+        battle.arena().replicate(tick, &mut things);
+        for (player, stays) in (0..).map(PlayerId).zip(&mut stays) {
+            let Some(own) = battle.arena().own(player) else { continue };
+            let focus = Arena::focus(own);
+            for (viewer, replica) in [stays, &mut Default::default()] {
+                let mut frame = Vec::new();
+                viewer.write(&mut history, focus, Arena::VIEW, Thinning::None, &mut frame);
+                replica.apply(Arena::KINDS, tick, &mut BitReader::new(&frame)).expect("our own bytes apply");
+                for (at, record) in things.iter().filter(|(at, _)| (*at - focus).abs().cmple(Arena::VIEW * 0.5).all()) {
+                    in_view += 1;
+                    assert!(
+                        replica.records().any(|r| r.id == record.id),
+                        "{tick}: {record:?} at {at}, seen from {focus}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(in_view > 50_000, "{in_view}");
 }

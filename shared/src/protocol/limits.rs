@@ -11,6 +11,10 @@ pub const CLIENT_CONTROL_MAX: usize = 2048;
 pub const SERVER_CONTROL_MAX: usize = 64 * 1024;
 /// Longest player name, in characters; the rest is refused by the name entry and by the server.
 pub const NAME_CHARS_MAX: usize = 16;
+/// Widest player name, in cells: what a Latin letter takes in a fixed font, of which others take two; a wider one is refused.
+pub const NAME_CELLS_MAX: usize = 24;
+/// Most combining marks on one letter, in names and in chat; those beyond are dropped.
+pub const MARKS_MAX: usize = 2;
 /// Longest line of chat, in characters; a longer one is refused.
 pub const TEXT_CHARS_MAX: usize = 200;
 /// Cells that a client that comes back may say it has; as many as a viewer can be subscribed to.

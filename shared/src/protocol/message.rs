@@ -157,7 +157,7 @@ pub enum Refusal {
     },
     /// The text is empty or too long.
     BadText,
-    /// The name is empty or too long.
+    /// The name is empty, too long or too wide, or reserved.
     BadName,
     /// Nobody of this name is connected.
     NoSuchPlayer,
@@ -178,7 +178,7 @@ impl Refusal {
             Refusal::NotAllowed => "You cannot do that from here.",
             Refusal::TooFast { .. } => "Too fast. Wait a moment.",
             Refusal::BadText => "A message has 1 to 200 characters.",
-            Refusal::BadName => "A name has 1 to 16 characters.",
+            Refusal::BadName => "That name is empty, too long, or reserved.",
             Refusal::NoSuchPlayer => "Nobody of that name is here.",
             Refusal::TooMany => "That is the most there may be.",
             Refusal::Nameless => "Choose a name first.",
@@ -314,7 +314,7 @@ pub enum Notice {
         /// Who.
         name: Name,
     },
-    /// You were called by this name, because yours was taken.
+    /// This is your name, and not quite what you asked for: that was taken or reserved, or is written otherwise.
     Called {
         /// The name.
         name: Name,

@@ -5,9 +5,9 @@ use std::fmt;
 use thiserror::Error;
 
 use super::limits::TEXT_CHARS_MAX;
-use super::name::shows;
+use super::name::visible;
 
-/// A line somebody wrote: 1 to [`TEXT_CHARS_MAX`] characters, none of them a control or a character that reorders text.
+/// A line somebody wrote: 1 to [`TEXT_CHARS_MAX`] characters, all of them visible, with as few marks on each as in names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Text(String);
 
@@ -23,15 +23,14 @@ pub enum TextError {
 }
 
 impl Text {
-    /// A line from what somebody typed: characters that do not show are dropped, line breaks become spaces.
+    /// A line from what somebody typed: characters that do not show and piled up marks are dropped, line breaks become spaces.
     ///
     /// # Errors
     /// [`TextError::Empty`] if nothing is left, [`TextError::Long`] if too much is.
     pub fn new(typed: &str) -> Result<Text, TextError> {
         // Cut before looking at each character: a megabyte costs no more than a line.
         let typed = typed.get(..typed.floor_char_boundary(8192)).unwrap_or("");
-        let spaced = typed.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
-        let text: String = spaced.filter(|c| shows(*c)).collect();
+        let text = visible(typed);
         let text = text.trim();
         match text.chars().count() {
             0 => Err(TextError::Empty),
@@ -68,7 +67,12 @@ mod tests {
     fn a_line_keeps_what_shows_and_html_stays_text() {
         let text = |typed: &str| Text::new(typed).map(|t| t.as_str().to_owned());
         assert_eq!(text(" <b>hi</b>\n\u{202e}there\u{0} "), Ok("<b>hi</b> there".to_owned()));
-        assert_eq!(text("\u{200b}\r\n"), Err(TextError::Empty));
+        for blank in
+            ["\u{200b}\r\n", "\u{2800}\u{3164} \u{115f}", "\u{e0041}\u{fe0f}", "\u{301}\u{301}", "\u{a0}\u{3000}"]
+        {
+            assert_eq!(text(blank), Err(TextError::Empty), "{blank:?}");
+        }
+        assert_eq!(text(&format!("h{}ey", "\u{334}".repeat(40))), Ok("h\u{334}\u{334}ey".to_owned()));
         assert_eq!(text(&"x".repeat(201)), Err(TextError::Long(201)));
         assert!(text(&"🚀".repeat(200)).is_ok());
     }

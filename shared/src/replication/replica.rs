@@ -157,7 +157,7 @@ fn around<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> 
 #[cfg(test)]
 mod tests {
     use super::super::fields::{FIELDS_MAX, FieldSpec, Motion, plain, velocity};
-    use super::super::viewer::{Thinning, Viewer};
+    use super::super::viewer::{Thinning, VIEW_MAX, Viewer};
     use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
     use crate::game::EntityId;
@@ -257,6 +257,52 @@ mod tests {
             [500.0, 515.0, 508.0, 520.0, 530.0, 505.0].map(|x| placement.cell(EntityId(1), Vec2::new(x, 9.0))).to_vec();
         let (left, right) = (CellId::of(Vec2::new(500.0, 9.0)), CellId::of(Vec2::new(530.0, 9.0)));
         assert_eq!(cells, [left, left, left, left, right, right]);
+    }
+
+    /// A coordinate near the border of two cells, in world units: up to 20 to either side of it, more than what lingers there needs.
+    fn near_border(rng: &mut fastrand::Rng) -> f32 {
+        (rng.f32() * 9.0 - 4.5).round() * CellId::SIZE + (rng.f32() - 0.5) * 40.0
+    }
+
+    #[test]
+    fn whoever_is_in_view_is_sent_whatever_the_view_and_however_they_pace_along_the_borders_of_cells() {
+        let (mut in_view, mut lingering) = (0, 0);
+        for seed in 0..40 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let things = (0..400u16).map(|id| {
+                let at = Vec2::new(near_border(&mut rng), near_border(&mut rng));
+                (EntityId(id), at, Vec2::new(rng.f32() - 0.5, rng.f32() - 0.5) * 500.0)
+            });
+            let mut drift = Drift(things.collect());
+            let (mut history, mut placement) = (WorldHistory::new(KINDS), Placement::default());
+            let (mut viewer, mut replica) = (Viewer::default(), Replica::default());
+            for tick in 1..60u32 {
+                drift.step(&mut rng);
+                let state = drift.state(Tick(tick), &mut placement);
+                history.push(Arc::clone(&state));
+                if rng.u8(..) < 100 {
+                    // A newcomer has no cells of earlier views to help out; everybody else jumps, as after a respawn.
+                    (viewer, replica) = Default::default();
+                }
+                // The edges of the view lie near borders, too; it is one point at the least and as large as may be at the most.
+                let (low, high) = (Vec2::new(near_border(&mut rng), near_border(&mut rng)), VIEW_MAX * rng.f32());
+                let high = (low + high).min(Vec2::new(near_border(&mut rng), near_border(&mut rng))).max(low);
+                let (focus, view) = ((low + high) * 0.5, high - low);
+                let mut frame = Vec::new();
+                viewer.write(&mut history, focus, view, Thinning::None, &mut frame);
+                replica.apply(KINDS, Tick(tick), &mut BitReader::new(&frame)).expect("our own bytes apply");
+                let known: std::collections::BTreeSet<EntityId> = replica.records().map(|r| r.id).collect();
+                for (id, at, _) in drift.0.iter().filter(|(_, at, _)| (*at - focus).abs().cmple(view * 0.5).all()) {
+                    in_view += 1;
+                    lingering += usize::from(placement.cell(*id, *at) != CellId::of(*at));
+                    assert!(
+                        known.contains(id),
+                        "seed {seed}, tick {tick}: {id:?} at {at} in the view of {view} at {focus}"
+                    );
+                }
+            }
+        }
+        assert!(in_view > 10_000 && lingering > 1_000, "{in_view} in view, {lingering} of them across a border");
     }
 
     #[test]

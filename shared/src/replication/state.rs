@@ -183,7 +183,7 @@ pub struct Placement {
 
 impl Placement {
     /// World units a thing may be outside its cell before it changes.
-    const LINGER: f32 = 12.0;
+    pub(super) const LINGER: f32 = 12.0;
 
     /// A placement for a world that most viewers are told of every so many ticks: the blobs that lead from one such snapshot to
     /// the next are then shared by all threads, instead of being encoded by each.

@@ -1,7 +1,8 @@
 //! What one connection was last told of the world, and the next thing to tell it.
 //!
 //! A viewer is subscribed to the cells around its focus, with cells as topics: it keeps, for each, the tick of the blob last
-//! written. The bytes of a blob are shared by all viewers with the same baseline.
+//! written. It is subscribed to every cell that may hold a record in its view, which is more than the cells that its view touches: a
+//! record may be a little outside its cell ([`Placement`]). The bytes of a blob are shared by all viewers with the same baseline.
 //!
 //! ```text
 //! cells := removed count (golomb 0), index gap - 1 (golomb 2) each      indices into the list before the change
@@ -14,14 +15,21 @@ use glam::Vec2;
 
 use super::bits::BitWriter;
 use super::cells::{CellBlock, CellId};
-use super::world::{Blob, WorldHistory};
+use super::world::{Blob, Placement, WorldHistory};
 use crate::time::Tick;
 
-/// The most cells a viewer is subscribed to; a view of 1920 x 1200 units takes 12 to 20, and up to 42 with those kept.
+/// The most cells a viewer is subscribed to; a view of 1920 x 1200 units takes 12 to 20, and up to 30 with those kept.
 pub const SUBSCRIBED_MAX: usize = 64;
+/// The largest view that a game may have, in world units: with the cells kept around it, it touches 8 by 8 cells at most.
+pub const VIEW_MAX: Vec2 = Vec2::splat(7.0 * CellId::SIZE - 2.0 * KEEP);
+/// A cell is subscribed to when it is this many world units outside the view: what lingers beyond the border of its cell may be in
+/// view when the cell is not. A unit more covers the rounding of positions.
+const REACH: f32 = Placement::LINGER + 1.0;
 /// A cell stays subscribed until it is this many world units outside the view, so that pacing along a border costs nothing.
 const KEEP: f32 = CellId::SIZE * 0.5;
 const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "a bit for each");
+const _: () = assert!(SUBSCRIBED_MAX >= 8 * 8, "no cell is left out of the largest view");
+const _: () = assert!(REACH < KEEP, "what is wanted is kept");
 
 /// A connection's subscriptions and the baseline of each.
 #[derive(Debug, Clone, Default)]
@@ -178,7 +186,7 @@ impl Viewer {
 
     /// Follows the focus, and writes which cells go and which come.
     fn resubscribe(&mut self, focus: Vec2, view: Vec2, out: &mut BitWriter) {
-        let wanted = CellBlock::around(focus, view);
+        let wanted = CellBlock::around(focus, view + Vec2::splat(2.0 * REACH));
         let kept = CellBlock::around(focus, view + Vec2::splat(2.0 * KEEP));
         if self.around == Some((wanted, kept)) {
             // The same cells as in the last frame, as in most: none goes and none comes.

@@ -142,6 +142,8 @@ fn limits_table() -> String {
             row("a frame from a client", limits::CLIENT_FRAME_MAX as u64, "bytes", "close 1009"),
             row("a frame from a server", limits::SERVER_FRAME_MAX as u64, "bytes", "the client closes"),
             row("a player's name", limits::NAME_CHARS_MAX as u64, "characters", "close 4002"),
+            row("the width of a name", limits::NAME_CELLS_MAX as u64, "cells", "close 4002"),
+            row("marks on one letter", limits::MARKS_MAX as u64, "", "those beyond are dropped"),
             row("the agent in a hello", limits::AGENT_BYTES_MAX as u64, "bytes", "close 4002"),
             row("samples in an input packet", limits::SAMPLES_MAX as u64, "", "close 4002; say the newest"),
             row(
