@@ -16,6 +16,7 @@ use sha2::Sha256;
 use super::letters::{Letter, Letters};
 use crate::driver::{PeerRef, Seated};
 use crate::net::requests::Ears;
+use crate::secret;
 
 /// A session's number.
 pub type SessionId = u64;
@@ -74,7 +75,7 @@ impl Sessions {
     /// A new session over this connection. Its number is drawn, so that it says nothing of how many there are.
     pub fn open(&self, peer: PeerRef) -> Token {
         loop {
-            let session = fastrand::u64(1..);
+            let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
                 free.insert(Session { name: None, peer: Some(peer), home: None, absence: Absence::default() });
                 return self.sign(session);
@@ -151,7 +152,7 @@ impl Sessions {
 
     /// Gives the session the wanted name; if another session has it, with a number behind it.
     pub fn call(&self, session: SessionId, wanted: &Name) -> Name {
-        // Where many want the same name, trying one number after the other would be slow.
+        // Where many want the same name, trying one number after the other would be slow. These numbers are no secret.
         let numbers = (1..20).chain(std::iter::repeat_with(|| fastrand::u32(20..1_000_000)));
         for number in numbers {
             let name = numbered(wanted, number);
