@@ -2,8 +2,10 @@
 
 use std::fs::File;
 
-/// Files that are none of the connections': those of the program, its threads and its logs, and those that are served.
+/// Files that are none of the connections': those of the program, its logs, its ports, and those that are served.
 const OTHERS: usize = 64;
+/// Files of each thread that owns connections: its watch and what wakes it.
+const PER_SHARD: usize = 2;
 /// Files held in reserve.
 const SPARE: usize = 8;
 
@@ -36,11 +38,11 @@ fn limit() -> Option<usize> {
     None
 }
 
-/// How many of `wanted` connections, and `more` that are only told why they may not stay, there are files for; 1 at least.
+/// How many of `wanted` connections, and `more` that are only told why they may not stay, there are files for beside `shards`; 1 at least.
 #[must_use]
-pub fn connections_max(wanted: usize, more: usize) -> usize {
+pub fn connections_max(wanted: usize, more: usize, shards: usize) -> usize {
     let Some(files) = limit() else { return wanted };
-    let held = OTHERS + SPARE + more;
+    let held = OTHERS + SPARE + more + PER_SHARD * shards;
     let possible = files.saturating_sub(held).max(1);
     if possible < wanted {
         let needed = wanted + held;

@@ -269,7 +269,8 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
     let pool = Arc::new(Pool::new(clock));
     let mut threads =
         pool.start(cores().max(2) * ROOM_THREADS_PER_CORE).context("cannot start the threads of the rooms")?;
-    let connections_max = files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS);
+    let connections_max =
+        files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, count + residents);
     let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
     let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
     let grounds = Grounds {

@@ -64,7 +64,7 @@ impl<G: Game> Grounds<G> {
     pub fn refused(&self, address: IpAddr, limit: AddressLimit) {
         self.metrics.address_refusals.of(limit).inc();
         if self.limits.is_news(self.clock.now()) {
-            tracing::warn!(%address, ?limit, "address over its limit; --limit-per-address sets it, --limit-exempt lists those who have none");
+            tracing::warn!(%address, ?limit, "address over its limit; --limit-per-address sets it, --limit-exempt lists load hosts, --trust-proxy names proxies");
         }
     }
 }

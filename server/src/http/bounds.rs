@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
 use super::in_flight::Refused;
-use super::{WEBSOCKET, problem};
+use super::{METRICS, WEBSOCKET, problem};
 use crate::App;
 use crate::metrics::labels::AddressLimit;
 use crate::net::admission::Verdict;
@@ -32,12 +32,17 @@ pub async fn bounds<G: Game>(
     if let Some(refusal) = verdict.refusal().filter(|_| request.uri().path() != WEBSOCKET) {
         return refusal;
     }
+    // Figures are wanted most when much is on its way, and nobody else gets them.
+    let is_operators = request.uri().path() == METRICS;
     let Ok(answer) = tokio::time::timeout(REQUEST_MAX, next.run(request)).await else {
         let detail = format!("the request did not come whole within {} s", REQUEST_MAX.as_secs());
         let mut answer = problem(StatusCode::REQUEST_TIMEOUT, &detail);
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return answer;
     };
+    if is_operators {
+        return answer;
+    }
     let address = client.address.ip();
     app.in_flight.charge(answer, address, &app.grounds.limits).await.unwrap_or_else(|why| {
         match why {

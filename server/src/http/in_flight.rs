@@ -16,8 +16,9 @@ use crate::limits::holds::{AddressLimits, Hold};
 
 /// Kibibytes on their way at the most: 64 MiB.
 const TOTAL_KIB: usize = 64 * 1024;
-/// A body up to so many bytes is free: the kernel takes it at once, and the connection is what it costs.
-const FREE_MAX: usize = 16 * 1024;
+/// A body up to so many bytes is free, so that health and refusals are always told. Many of them may wait in one connection: as many as it
+/// may ask for, since requests are read while answers wait.
+const FREE_MAX: usize = 1024;
 /// What a body takes that is a reference to bytes the server has anyway: what the kernel holds of it, which is twice the send buffer.
 const SHARED_MAX: usize = 128 * 1024;
 

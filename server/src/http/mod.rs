@@ -20,6 +20,8 @@ use broadside_shared::game::Game;
 use crate::App;
 use crate::net::upgrade::upgrade;
 
+/// The path of the figures.
+const METRICS: &str = "/metrics";
 /// The path of the WebSocket.
 const WEBSOCKET: &str = "/ws";
 /// Longest body of a request in bytes: those that there are say a few words.
@@ -30,7 +32,7 @@ pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
     Router::new()
         .route(WEBSOCKET, any(upgrade::<G>))
         .route("/healthz", get(api::healthz::<G>))
-        .route("/metrics", get(metrics::metrics::<G>))
+        .route(METRICS, get(metrics::metrics::<G>))
         .route("/api/rooms", get(api::rooms::<G>).post(api::open_room::<G>))
         .route("/api/rooms/{id}", get(api::room::<G>))
         .route("/api/quickplay", post(api::quick_play::<G>))
