@@ -152,8 +152,8 @@ impl Sessions {
 
     /// Gives the session the wanted name; if another session has it, with a number behind it.
     pub fn call(&self, session: SessionId, wanted: &Name) -> Name {
-        // Where many want the same name, trying one number after the other would be slow. These numbers are no secret.
-        let numbers = (1..20).chain(std::iter::repeat_with(|| fastrand::u32(20..1_000_000)));
+        // Where many want the same name, trying one number after the other would be slow.
+        let numbers = (1..20).chain(std::iter::repeat_with(|| 20 + (secret::number() % 999_980) as u32));
         for number in numbers {
             let name = numbered(wanted, number);
             let free = match self.by_name.entry(name.as_str().to_lowercase()) {
