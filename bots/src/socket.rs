@@ -255,6 +255,12 @@ pub fn plain(error: &WsError) -> String {
 #[must_use]
 pub fn closed(code: u16, reason: &str) -> PlayError {
     let reason = match CloseCode::from_code(code) {
+        Some(known @ CloseCode::TooManyFromAddress) => {
+            return PlayError::Closed {
+                code,
+                reason: format!("{}; start the server with --limit-exempt and this machine's address", known.reason()),
+            };
+        }
         Some(known) if reason.is_empty() => known.reason(),
         Some(_) | None => reason,
     };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use broadside_server::config::Config;
+use broadside_server::network::Network;
 use broadside_server::{Running, start};
 use broadside_shared::protocol::SUBPROTOCOL;
 use broadside_shared::protocol::close::CloseCode;
@@ -44,12 +45,24 @@ impl Drop for Folder {
     }
 }
 
+/// The addresses that all programs here come from.
+fn loopback() -> Vec<Network> {
+    vec!["127.0.0.0/8".parse().expect("a network")]
+}
+
 /// A server on a free port, and the folder it serves.
 async fn server(capacity: u16) -> (Running, Folder) {
     let folder = Folder::new();
     std::fs::write(folder.0.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
-    let config =
-        Config { port: 0, assets: Some(folder.0.clone()), capacity, seed: Some(7), bots: 0, ..Config::default() };
+    let config = Config {
+        port: 0,
+        assets: Some(folder.0.clone()),
+        capacity,
+        seed: Some(7),
+        bots: 0,
+        limit_exempt: loopback(),
+        ..Config::default()
+    };
     (start(config).await.expect("the system gives a free port"), folder)
 }
 
@@ -413,8 +426,14 @@ async fn bots_and_loads_come_by_tls_if_they_trust_the_server() {
     std::fs::create_dir(&page).expect("the temporary folder takes a folder");
     std::fs::write(page.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
     let tls = folder.0.join("tls");
-    let config =
-        Config { port: 0, assets: Some(page), tls_self_signed: Some(tls.clone()), bots: 0, ..Config::default() };
+    let config = Config {
+        port: 0,
+        assets: Some(page),
+        tls_self_signed: Some(tls.clone()),
+        bots: 0,
+        limit_exempt: loopback(),
+        ..Config::default()
+    };
     let server = start(config).await.expect("the system gives a free port");
     let url = format!("wss://{}/ws", server.address);
     let ca = tls.join("self-signed-cert.pem").to_string_lossy().into_owned();

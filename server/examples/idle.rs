@@ -58,6 +58,7 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
         assets: Some(page),
         tls_self_signed: tls.then(|| folder.join("tls")),
         max_connections: connections + 100,
+        limit_exempt: vec!["127.0.0.0/8".parse().map_err(anyhow::Error::msg)?],
         bots: 0,
         ..Config::default()
     };

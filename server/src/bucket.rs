@@ -25,15 +25,29 @@ impl Bucket {
     /// # Errors
     /// In how many microseconds there will be one.
     pub fn take(&mut self, now: MonoTime) -> Result<(), u64> {
+        self.take_many(1, now)
+    }
+
+    /// Takes `count`, or none.
+    ///
+    /// # Errors
+    /// In how many microseconds there will be as many.
+    pub fn take_many(&mut self, count: u32, now: MonoTime) -> Result<(), u64> {
         self.left_us = self.left_us.saturating_add(now.us_since(self.filled_at)).min(self.full_us);
         self.filled_at = now;
-        match self.left_us.checked_sub(self.every_us) {
+        let wanted_us = u64::from(count) * self.every_us;
+        match self.left_us.checked_sub(wanted_us) {
             Some(left) => {
                 self.left_us = left;
                 Ok(())
             }
-            None => Err(self.every_us - self.left_us),
+            None => Err(wanted_us - self.left_us),
         }
+    }
+
+    /// Puts back `count` that were taken for nothing.
+    pub fn put_back(&mut self, count: u32) {
+        self.left_us = self.left_us.saturating_add(u64::from(count) * self.every_us).min(self.full_us);
     }
 
     /// Whether it has filled up again: it is then like a new one.

@@ -64,6 +64,15 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS", value_parser = max_connections)]
     pub max_connections: usize,
 
+    /// Connections that one address may have open at the same time, 1 to 100000, and never more than a quarter of --max-connections; what else
+    /// an address may have, seats and rooms among it, follows from it
+    #[arg(long, env = "BROADSIDE_LIMIT_PER_ADDRESS", default_value_t = LIMIT_PER_ADDRESS, value_name = "CONNECTIONS", value_parser = max_connections)]
+    pub limit_per_address: usize,
+
+    /// Addresses without such a limit: those of load testers, or networks such as 10.0.0.0/8; behind a local proxy never 127.0.0.1
+    #[arg(long, env = "BROADSIDE_LIMIT_EXEMPT", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
+    pub limit_exempt: Vec<Network>,
+
     /// Arenas open from the start, 1 to 1000; --capacity is that of each
     #[arg(long, env = "BROADSIDE_ROOMS", default_value_t = 1, value_name = "ROOMS", value_parser = rooms)]
     pub rooms: u16,
@@ -105,6 +114,9 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
+/// Connections of one address: those of a class of pupils behind one router, or of a few households behind their provider's.
+const LIMIT_PER_ADDRESS: usize = 64;
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -130,6 +142,8 @@ impl Default for Config {
             snapshot_every: 2,
             capacity: 2000,
             max_connections: 10_000,
+            limit_per_address: LIMIT_PER_ADDRESS,
+            limit_exempt: Vec::new(),
             rooms: 1,
             max_rooms: 2000,
             bots: 6,
@@ -218,6 +232,8 @@ mod tests {
             ("--port", "99999", "must be 0 to 65535"),
             ("--max-connections", "many", "must be 1 to 100000 connections"),
             ("--metrics-allow", "10.0.0.0/33", "must be 0 to 32"),
+            ("--limit-per-address", "0", "must be 1 to 100000 connections"),
+            ("--limit-exempt", "localhost", "must be an address such as"),
             ("--trust-proxy", "proxy.example", "must be an address such as"),
             ("--allow-origin", "portal.example", "scheme is missing"),
             ("--redirect-http", "http", "must be 0 to 65535"),

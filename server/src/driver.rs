@@ -9,6 +9,7 @@ mod handle;
 pub mod pool;
 mod seats;
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -21,6 +22,7 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandle, RoomOver, Seated, Way};
 
+use crate::limits::holds::Hold;
 use crate::lobby::letters::Letter;
 use crate::lobby::sessions::SessionId;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
@@ -59,10 +61,14 @@ pub struct Driver<G: Game> {
     tick: Tick,
     outputs: Recycled<RoomOutput>,
     line: Line<Asking>,
-    reservations: Reservations,
+    reservations: Reservations<Hold>,
+    /// Seats that one address may have here.
+    seats_per_address: usize,
     governor: Governor,
     /// Where each player is, by number.
     seats: Vec<Option<Seat>>,
+    /// How many play that are not bots of the server.
+    people: u32,
     /// Who is told when a friend comes by the link: the first who came by it.
     host: Option<PlayerId>,
     /// By number of shard.
@@ -85,16 +91,21 @@ pub struct Driver<G: Game> {
 }
 
 /// A seat that is taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Seat {
     peer: PeerRef,
     session: SessionId,
     seated: Seated,
+    /// Where its holder came from; `None` for the server's own bots.
+    address: Option<IpAddr>,
+    _hold: Hold,
+    /// Since when it is kept for a lost connection, and its address's place for that.
+    kept: Option<(MonoTime, Hold)>,
 }
 
 impl Seat {
     /// A letter to whoever sits there.
-    fn letter<G: Game>(self, letter: Letter) -> ShardMail<G> {
+    fn letter<G: Game>(&self, letter: Letter) -> ShardMail<G> {
         ShardMail::Letter(self.peer, self.session, Written { by: None, letter })
     }
 }
@@ -135,7 +146,9 @@ impl<G: Game> Driver<G> {
             line: Line::default(),
             reservations: Reservations::default(),
             governor: Governor::default(),
+            seats_per_address: usize::from(config.capacity),
             seats: Vec::new(),
+            people: 0,
             host: None,
             links: (0..grounds.shards.len()).map(link).collect(),
             mails: Vec::new(),
@@ -150,6 +163,11 @@ impl<G: Game> Driver<G> {
             ends_at: None,
             warned: false,
         }
+    }
+
+    /// One address may have as many of its seats.
+    pub(super) fn set_seats_per_address(&mut self, seats: usize) {
+        self.seats_per_address = seats;
     }
 
     /// It ends in this many seconds, whoever is in it.
@@ -197,7 +215,7 @@ impl<G: Game> Driver<G> {
         Next::At(self.room.due_at(self.tick))
     }
 
-    /// Whether its time is over, or it was empty for long and still is. Says so half a minute before.
+    /// Whether its time is over, or nobody has played in it for long and still does not. Says so half a minute before its time is over.
     fn is_ending(&mut self, now: MonoTime) -> bool {
         let retired = self.figures.retiring.swap(false, Ordering::Relaxed);
         let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
@@ -207,13 +225,18 @@ impl<G: Game> Driver<G> {
                 self.links[seat.peer.shard].outgoing.push(seat.letter(letter.clone()));
             }
         }
-        left_us == 0 || (retired && self.is_empty())
+        left_us == 0 || (retired && !self.is_played())
     }
 
     /// Seconds until its end; 1 at least, since with 0 it is over.
     fn seconds_left(&self, now: MonoTime) -> u32 {
         let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
         left_us.div_ceil(1_000_000).clamp(1, u64::from(u32::MAX)) as u32
+    }
+
+    /// Whether somebody plays or is about to, bots of the server aside.
+    fn is_played(&self) -> bool {
+        self.people > 0 || !self.reservations.is_empty() || self.line.any(|asking| asking.address.is_some())
     }
 
     fn is_empty(&self) -> bool {
@@ -257,9 +280,9 @@ impl<G: Game> Driver<G> {
         }
         let config = RoomConfig { seed: self.config.seed.wrapping_add(1), ..self.config };
         let (mailbox, figures) = (Arc::clone(&self.mailbox), Arc::clone(&self.figures));
-        let ends_at = self.ends_at;
+        let (ends_at, seats_per_address) = (self.ends_at, self.seats_per_address);
         *self = Driver::new(self.id, config, mailbox, figures, self.grounds.clone());
-        self.ends_at = ends_at;
+        (self.ends_at, self.seats_per_address) = (ends_at, seats_per_address);
         Next::At(self.room.due_at(self.tick))
     }
 
@@ -397,6 +420,11 @@ impl<G: Game> Driver<G> {
         figures.watching.store(self.room.watching(), Ordering::Relaxed);
         figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
         figures.reserved.store(self.reservations.len() as u16, Ordering::Relaxed);
+        if self.is_played() {
+            figures.unplayed_since.store(0, Ordering::Relaxed);
+        } else if figures.unplayed_since.load(Ordering::Relaxed) == 0 {
+            figures.unplayed_since.store(self.grounds.clock.now().0.max(1), Ordering::Relaxed);
+        }
     }
 
     /// The tick to step after `tick`: the next, unless the room is too far behind.

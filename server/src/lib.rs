@@ -12,7 +12,9 @@
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`network`] | IP networks, as flags name them |
+//! | [`limits`] | what one address may have |
 //! | [`files`] | how many connections the operating system allows |
+//! | [`secret`] | numbers that nobody can guess |
 //!
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
@@ -23,12 +25,14 @@ pub mod config;
 pub mod driver;
 pub mod files;
 pub mod http;
+pub mod limits;
 pub mod lobby;
 pub mod metrics;
 pub mod net;
 pub mod network;
 pub mod residents;
 pub mod room;
+pub mod secret;
 pub mod session;
 
 use std::net::{IpAddr, SocketAddr};
@@ -41,6 +45,7 @@ use anyhow::Context;
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::rules::PLAYERS_MAX;
 use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::Mode;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -49,13 +54,16 @@ use clock::MonoClock;
 use config::Config;
 use driver::pool::Pool;
 use driver::{Grounds, Mail};
+use http::in_flight::InFlight;
+use limits::holds::{AddressLimits, Caps, Hold, TooMuch};
+use limits::rates::{AddressRates, Rate};
 use lobby::Directory;
 use lobby::board::Leaderboard;
 use lobby::letters::Letter;
-use lobby::openings::Openings;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::Topics;
 use metrics::Metrics;
+use metrics::labels::AddressLimit;
 use net::inbox::{self, Inbox, ShardMail, Written};
 use net::shard;
 use room::RoomConfig;
@@ -80,7 +88,11 @@ pub struct App<G: Game> {
     /// What the rooms stand on, topics and the shards that own the WebSockets among it.
     pub grounds: Grounds<G>,
     /// Who has opened rooms lately.
-    pub openings: Openings,
+    pub openings: AddressRates,
+    /// Who has asked for what over HTTP lately.
+    pub requests: AddressRates,
+    /// Answers over HTTP that are on their way.
+    pub in_flight: InFlight,
     /// The best of all rooms.
     pub leaderboard: Leaderboard,
     next_shard: AtomicUsize,
@@ -90,6 +102,8 @@ pub struct App<G: Game> {
     pub ending: watch::Receiver<bool>,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
+    /// Connections that may be open: as configured, or as many as there are files for.
+    pub connections_max: usize,
 }
 
 impl<G: Game> App<G> {
@@ -116,6 +130,34 @@ impl<G: Game> App<G> {
             // A room that is over has nobody left to lose.
             let _ = room.send(Mail::ShardLost(index));
         }
+    }
+
+    /// Whether a room may be opened for somebody at this address: its place among the rooms of the address.
+    ///
+    /// # Errors
+    /// When there are too many of them, or they come too fast.
+    pub fn may_open(&self, address: IpAddr) -> Result<Hold, CloseCode> {
+        self.may_ask(address).map_err(|_| CloseCode::TooManyFromAddress)?;
+        self.take_room(address).map_err(|_| CloseCode::TooManyFromAddress)
+    }
+
+    /// Whether somebody at this address may ask for a room or a reservation now.
+    ///
+    /// # Errors
+    /// In how many seconds they may.
+    pub fn may_ask(&self, address: IpAddr) -> Result<(), u64> {
+        let taken = self.openings.take(address, 1, self.clock.now());
+        taken.inspect_err(|_| self.grounds.refused(address, AddressLimit::Openings))
+    }
+
+    /// One more room's place among those of an address.
+    ///
+    /// # Errors
+    /// When it has as many as it may.
+    pub fn take_room(&self, address: IpAddr) -> Result<Hold, TooMuch> {
+        let limits = &self.grounds.limits;
+        let taken = limits.take(address, &[limits.caps().room()]);
+        taken.inspect_err(|TooMuch(what)| self.grounds.refused(address, what.label()))
     }
 
     /// The shard for the next connection: in turn.
@@ -227,8 +269,13 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
     let pool = Arc::new(Pool::new(clock));
     let mut threads =
         pool.start(cores().max(2) * ROOM_THREADS_PER_CORE).context("cannot start the threads of the rooms")?;
+    let connections_max =
+        files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, count + residents);
+    let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
+    let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
     let grounds = Grounds {
         clock,
+        limits: Arc::new(AddressLimits::new(caps, config.limit_exempt.clone())),
         metrics: Arc::clone(&metrics),
         shards,
         topics: Arc::new(Topics::new()),
@@ -239,7 +286,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
     let common = RoomConfig {
         snapshot_every: config.snapshot_every,
         capacity: config.capacity,
-        seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
+        seed: config.seed.unwrap_or_else(secret::number),
         mode: Mode::Open,
     };
     let app = Arc::new(App {
@@ -249,12 +296,15 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
         metrics,
         sessions: Sessions::new(key),
         grounds,
-        openings: Openings::default(),
+        openings: AddressRates::new(Rate::OPENINGS),
+        requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
+        in_flight: InFlight::default(),
         leaderboard: Leaderboard::default(),
         next_shard: AtomicUsize::new(0),
         socket_shards: count,
         ending,
         connections: AtomicUsize::new(0),
+        connections_max,
     });
     for (index, watch) in watches.into_iter().enumerate() {
         let start = if index < count { shard::spawn } else { residents::spawn };
@@ -286,7 +336,9 @@ async fn look_around<G: Game>(app: Arc<App<G>>) {
             () = ended(&mut ending) => return,
         }
         app.directory.sweep();
-        app.openings.forget(app.clock.now());
+        let now = app.clock.now();
+        app.openings.forget(now);
+        app.requests.forget(now);
         app.leaderboard.renew(&app.directory, &app.grounds);
     }
 }

@@ -17,16 +17,8 @@ fn main() -> anyhow::Result<()> {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),
     }
-    // Every connection is a file; a few more for the program's own.
-    if let Some(files) =
-        broadside_server::files::raise_limit().filter(|files| *files < config.max_connections as u64 + 64)
-    {
-        tracing::warn!(
-            files,
-            wanted = config.max_connections + 64,
-            "fewer files may be open than --max-connections needs; raise it with ulimit -n"
-        );
-    }
+    // Every connection is a file.
+    broadside_server::files::raise_limit();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))
 }
 

@@ -93,6 +93,8 @@ fn start_server(args: &Args) -> Result<Service> {
     let mut command = Command::new(program("release", "broadside-server"));
     command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
     command.arg("--assets").arg(web_dir()).current_dir(root());
+    // The bots and the page of whoever plays here share an address.
+    command.args(["--limit-exempt", &format!("127.0.0.0/8,::1,{}", reachable(args.host))]);
     if args.bots > 0 {
         // Those are programs of their own, over the wire.
         command.args(["--bots", "0"]);

@@ -77,6 +77,13 @@ const RULES: &[Rule] = &[
         why: "sockets and the browser live in the shells around a pure core",
     },
     Rule {
+        inside: &["server/src"],
+        except: &["server/src/residents"],
+        tests: InTests::Allowed,
+        words: &["fastrand"],
+        why: "what it gives to one shows what it gives to others: `secret::number` is from the operating system",
+    },
+    Rule {
         inside: ENGINE,
         except: &[],
         tests: InTests::Allowed,

@@ -56,6 +56,7 @@ impl Server {
             .args(["--snapshot-every", &plan.snapshot_every.to_string()])
             .args(["--capacity", &plan.capacity.to_string()])
             .args(["--max-connections", &(plan.capacity * plan.rooms + 256).min(100_000).to_string()])
+            .args(["--limit-exempt", "127.0.0.0/8"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if plan.tls {

@@ -11,7 +11,7 @@ const root = new URL('../../../', import.meta.url);
 /** Starts a server on a free port. */
 export async function startServer(...flags) {
   const program = process.env.BROADSIDE_SERVER ?? fileURLToPath(new URL('target/debug/broadside-server', root));
-  const all = ['--host', '127.0.0.1', '--port', '0', '--assets', fileURLToPath(new URL('assets', root)), ...flags];
+  const all = ['--host', '127.0.0.1', '--port', '0', '--limit-exempt', '127.0.0.1', '--assets', fileURLToPath(new URL('assets', root)), ...flags];
   const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: 'error' } });
   const [line] = await once(createInterface(child.stdout), 'line');
   const port = Number(line.split(':').at(-1));

@@ -1,5 +1,6 @@
 //! A room as others see it: its mailbox and its figures.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,9 +16,11 @@ use broadside_shared::time::{MonoTime, Tick};
 use super::Driver;
 use super::pool::Pool;
 use crate::clock::MonoClock;
+use crate::limits::holds::{AddressLimits, Hold, share};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Topics;
 use crate::metrics::Metrics;
+use crate::metrics::labels::AddressLimit;
 use crate::net::inbox::{Inbox, ShardMail};
 use crate::room::RoomConfig;
 use crate::room::RoomOutput;
@@ -34,6 +37,8 @@ pub struct Grounds<G: Game> {
     pub metrics: Arc<Metrics>,
     /// Those who tell the players.
     pub shards: Arc<[Inbox<G>]>,
+    /// What each address holds.
+    pub limits: Arc<AddressLimits>,
     /// What was published, as far as it is kept.
     pub topics: Arc<Topics>,
     /// The threads that run the rooms.
@@ -54,6 +59,14 @@ impl<G: Game> Grounds<G> {
         }
         now
     }
+
+    /// An address had, or asked for, more than one may: counts it, and tells the operator now and then.
+    pub fn refused(&self, address: IpAddr, limit: AddressLimit) {
+        self.metrics.address_refusals.of(limit).inc();
+        if self.limits.is_news(self.clock.now()) {
+            tracing::warn!(%address, ?limit, "address over its limit; --limit-per-address sets it, --limit-exempt lists load hosts, --trust-proxy names proxies");
+        }
+    }
 }
 
 impl<G: Game> Clone for Grounds<G> {
@@ -62,6 +75,7 @@ impl<G: Game> Clone for Grounds<G> {
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             shards: Arc::clone(&self.shards),
+            limits: Arc::clone(&self.limits),
             topics: Arc::clone(&self.topics),
             pool: Arc::clone(&self.pool),
             grace_s: self.grace_s,
@@ -105,6 +119,12 @@ pub struct Asking {
     pub peer: PeerRef,
     /// The session it speaks for.
     pub session: SessionId,
+    /// Where it comes from; `None` for the server's own bots.
+    pub address: Option<IpAddr>,
+    /// Its address's place for the seat, from when the room has looked at it.
+    pub hold: Hold,
+    /// Its address's place in line, while it stands there.
+    pub in_line: Hold,
 }
 
 /// What others say to a room.
@@ -123,8 +143,8 @@ pub enum Mail<G: Game> {
     Renamed(PeerRef, Name),
     /// The watcher in this seat wants to look at this player.
     Follow(Seated, PlayerId),
-    /// A seat is to be kept until this moment for whoever shows this number.
-    Reserve(u64, MonoTime),
+    /// A seat is to be kept until this moment for whoever shows this number; it is a seat of the address that holds this.
+    Reserve(u64, MonoTime, Hold),
     /// Inputs of the player in this seat came.
     Input(Seated, InputPacket<G::Input>, MonoTime),
     /// The shard with this number broke down, with every connection there.
@@ -207,8 +227,10 @@ pub struct RoomHandle<G: Game> {
     pub figures: Arc<RoomFigures>,
     /// What opens it, if it is private.
     pub code: Option<RoomCode>,
-    /// Whether it ends when it has been empty for a while.
+    /// Whether it ends when nobody has played in it for a while.
     pub passing: bool,
+    /// Its place among the rooms of the address that opened it.
+    _opener: Hold,
     mailbox: Arc<Mailbox<G>>,
     grounds: Grounds<G>,
 }
@@ -262,6 +284,8 @@ pub struct RoomFigures {
     pub contest: Mutex<Option<Contest>>,
     /// Since when it sleeps, in microseconds of the server's clock; 0 while it is awake.
     pub asleep_since: AtomicU64,
+    /// Since when nobody plays in it or is about to, watchers and bots aside, in microseconds of the server's clock; 0 while somebody does.
+    pub unplayed_since: AtomicU64,
     pub(super) retiring: AtomicBool,
     over: AtomicBool,
 }
@@ -293,6 +317,7 @@ impl RoomFigures {
             best: Mutex::new(Arc::new([])),
             contest: Mutex::new(None),
             asleep_since: AtomicU64::new(0),
+            unplayed_since: AtomicU64::new(now.0.max(1)),
             retiring: AtomicBool::new(false),
             over: AtomicBool::new(false),
         }
@@ -319,13 +344,20 @@ impl<G: Game> RoomHandle<G> {
         let inner = Inner { mails: Vec::new(), asleep: None, over: false };
         let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
         let figures = Arc::new(RoomFigures::new(grounds.shards.len(), grounds.clock.now()));
-        let mut room = Driver::new(id, opening.config, Arc::clone(&mailbox), Arc::clone(&figures), grounds.clone());
-        if opening.passing {
+        let Opening { name, config, code, passing, opener } = opening;
+        let mut room = Driver::new(id, config, Arc::clone(&mailbox), Arc::clone(&figures), grounds.clone());
+        room.set_seats_per_address(seats_per_address(passing, config.capacity));
+        if passing {
             room.ends_after(grounds.room_life_s);
         }
         grounds.pool.add(Box::new(room), grounds.clock.now());
-        let Opening { name, config, code, passing } = opening;
-        RoomHandle { id, name, config, figures, code, passing, mailbox, grounds: grounds.clone() }
+        RoomHandle { id, name, config, figures, code, passing, _opener: opener, mailbox, grounds: grounds.clone() }
+    }
+
+    /// Seats in it that one address may have.
+    #[must_use]
+    pub fn seats_per_address(&self) -> usize {
+        seats_per_address(self.passing, self.config.capacity)
     }
 
     /// Puts a mail into the room's mailbox. Joins and leaves always find room in it: a connection may ask for a few a second.
@@ -408,15 +440,21 @@ impl<G: Game> RoomHandle<G> {
         self.figures.over.load(Ordering::Acquire)
     }
 
-    /// Ends the room if nobody is in it, or about to be.
+    /// Ends the room if nobody plays in it, or is about to.
     pub fn retire(&self) {
         self.figures.retiring.store(true, Ordering::Relaxed);
         self.wake(self.mailbox.lock());
     }
 }
 
+/// A share of an arena. A room opened on demand may be that of one family or one school, and where its seats are taken another is opened:
+/// how many rooms an address may open is the limit there.
+fn seats_per_address(passing: bool, capacity: u16) -> usize {
+    if passing { usize::from(capacity) } else { share(usize::from(capacity)) }
+}
+
 /// How a room is opened.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Opening {
     /// Its name.
     pub name: String,
@@ -424,8 +462,10 @@ pub struct Opening {
     pub config: RoomConfig,
     /// What opens it, if it is private.
     pub code: Option<RoomCode>,
-    /// Whether it ends when it has been empty for a while.
+    /// Whether it ends when nobody has played in it for a while.
     pub passing: bool,
+    /// Its place among the rooms of the address that opens it.
+    pub opener: Hold,
 }
 
 /// The room is over: nobody reads what is sent to it.

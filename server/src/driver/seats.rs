@@ -1,5 +1,6 @@
 //! Who comes and who goes: mails, the line, seats.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use broadside_shared::game::{Game, PlayerId};
@@ -9,8 +10,10 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
 use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way, ends_in};
+use crate::limits::counted_as;
+use crate::limits::holds::{Hold, TooMuch, What};
 use crate::lobby::letters::Letter;
-use crate::metrics::labels::JoinResult;
+use crate::metrics::labels::{AddressLimit, JoinResult};
 use crate::net::inbox::ShardMail;
 
 impl<G: Game> Driver<G> {
@@ -32,10 +35,11 @@ impl<G: Game> Driver<G> {
             }
             Mail::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
             Mail::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
-            Mail::Away(seated) if self.is_current(seated) => self.room.away(seated.player),
+            Mail::Away(seated) if self.is_current(seated) => self.away(seated.player),
             Mail::Back(seated, peer) if self.is_current(seated) => {
                 if let Some(Some(seat)) = self.seats.get_mut(usize::from(seated.player.0)) {
                     seat.peer = peer;
+                    seat.kept = None;
                 }
                 self.room.back(seated.player);
             }
@@ -44,9 +48,9 @@ impl<G: Game> Driver<G> {
             }
             Mail::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
             Mail::Renamed(peer, name) => self.rename(peer, &name),
-            Mail::Reserve(number, until) => {
+            Mail::Reserve(number, until, hold) => {
                 self.came += 1;
-                self.reservations.keep(number, until);
+                self.reservations.keep(number, until, hold);
             }
             // Meant for a seat that was given up, or for the room that failed before this one.
             Mail::Leave(_) | Mail::Away(_) | Mail::Back(..) | Mail::Input(..) | Mail::Follow(..) => {}
@@ -66,30 +70,109 @@ impl<G: Game> Driver<G> {
 
     /// Whether a seat is still that of whom it was given to.
     fn is_current(&self, seated: Seated) -> bool {
-        self.seats.get(usize::from(seated.player.0)).is_some_and(|seat| seat.is_some_and(|seat| seat.seated == seated))
+        self.seats
+            .get(usize::from(seated.player.0))
+            .is_some_and(|seat| seat.as_ref().is_some_and(|seat| seat.seated == seated))
     }
 
-    fn take_join(&mut self, asking: Asking) {
-        match (asking.role, asking.by) {
-            (Role::Watch, _) => match self.room.watch(asking.name.clone()) {
-                Ok(player) => self.seat(player, &asking),
-                Err(_) => self.refuse(asking.peer),
+    fn take_join(&mut self, mut asking: Asking) {
+        // What the address held for the reservation is free for the seat by now. One that came too late is as good as none.
+        let reserved = match (asking.role, asking.by) {
+            (Role::Play, Way::Reservation(number)) => self.reservations.redeem(number),
+            (Role::Play, Way::Public | Way::Code) | (Role::Watch, _) => false,
+        };
+        match self.hold_seat(&asking) {
+            Ok(hold) => asking.hold = hold,
+            Err(TooMuch(what)) => return self.refuse_address(&asking, what),
+        }
+        match asking.role {
+            Role::Watch => match self.room.watch(asking.name.clone()) {
+                Ok(player) => self.seat(player, asking),
+                Err(_) => self.refuse(asking.peer, CloseCode::RoomFull),
             },
-            (Role::Play, Way::Reservation(number)) if self.reservations.redeem(number) => {
-                self.enter(asking);
-            }
-            // A reservation that came too late is as good as none.
-            (Role::Play, _) => {
+            Role::Play if reserved => self.enter(asking),
+            Role::Play => {
+                let limits = &self.grounds.limits;
+                let in_line = asking.address.map(|address| limits.take(address, &[limits.caps().in_line(self.id)]));
+                match in_line.transpose() {
+                    Ok(in_line) => asking.in_line = in_line.unwrap_or_default(),
+                    Err(TooMuch(what)) => return self.refuse_address(&asking, what),
+                }
                 if let Err(asking) = self.line.push(asking) {
-                    self.refuse(asking.peer);
+                    self.refuse(asking.peer, CloseCode::RoomFull);
                 }
             }
         }
     }
 
-    fn refuse(&mut self, peer: PeerRef) {
+    /// Takes a place for the seat from what its address may have. Seats that are kept here for lost connections of the same address make way,
+    /// the oldest first.
+    fn hold_seat(&mut self, asking: &Asking) -> Result<Hold, TooMuch> {
+        let Some(address) = asking.address else { return Ok(Hold::default()) };
+        let caps = self.grounds.limits.caps();
+        let wants = match asking.role {
+            Role::Play => caps.seat(self.id, self.seats_per_address),
+            Role::Watch => caps.watch(self.id),
+        };
+        loop {
+            let taken = self.grounds.limits.take(address, &wants);
+            match (taken, self.oldest_kept(address, |role| role == asking.role)) {
+                (Ok(hold), _) => return Ok(hold),
+                (Err(_), Some(oldest)) => self.give_up(oldest),
+                (Err(why), None) => return Err(why),
+            }
+        }
+    }
+
+    /// The seat that has been kept longest for a lost connection of this address.
+    fn oldest_kept(&self, address: IpAddr, is_meant: impl Fn(Role) -> bool) -> Option<PlayerId> {
+        let address = counted_as(address);
+        let kept = (0..).map(PlayerId).zip(&self.seats).filter_map(|(player, seat)| {
+            let seat = seat.as_ref().filter(|seat| is_meant(seat.seated.role))?;
+            let (since, _) = seat.kept.as_ref()?;
+            (counted_as(seat.address?) == address).then_some((*since, player))
+        });
+        kept.min().map(|(_, player)| player)
+    }
+
+    /// A connection is lost: its seat is kept, unless its address has as many of those as it may. Then the oldest is given up.
+    fn away(&mut self, player: PlayerId) {
+        let Some(Some(seat)) = self.seats.get(usize::from(player.0)) else { return };
+        if let (None, Some(address)) = (&seat.kept, seat.address) {
+            let want = [self.grounds.limits.caps().kept()];
+            let hold = loop {
+                match (self.grounds.limits.take(address, &want), self.oldest_kept(address, |_| true)) {
+                    (Ok(hold), _) => break hold,
+                    (Err(_), Some(oldest)) => self.give_up(oldest),
+                    // All of them are in other rooms.
+                    (Err(_), None) => return self.give_up(player),
+                }
+            };
+            if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
+                seat.kept = Some((self.grounds.clock.now(), hold));
+            }
+        }
+        self.room.away(player);
+    }
+
+    /// Frees a seat that is kept for a lost connection, since its address has too many.
+    fn give_up(&mut self, player: PlayerId) {
+        if let Some(Some(Seat { address: Some(address), .. })) = self.seats.get(usize::from(player.0)) {
+            self.grounds.refused(*address, AddressLimit::Kept);
+        }
+        self.leave(player);
+    }
+
+    fn refuse_address(&mut self, asking: &Asking, what: What) {
+        if let Some(address) = asking.address {
+            self.grounds.refused(address, what.label());
+        }
+        self.refuse(asking.peer, CloseCode::TooManyFromAddress);
+    }
+
+    fn refuse(&mut self, peer: PeerRef, code: CloseCode) {
         self.grounds.metrics.joins.of(JoinResult::Refused).inc();
-        self.answer(peer, ShardMail::Refused(peer, self.id, CloseCode::RoomFull));
+        self.answer(peer, ShardMail::Refused(peer, self.id, code));
     }
 
     /// Frees the seats of those who did not come back in time.
@@ -118,7 +201,7 @@ impl<G: Game> Driver<G> {
                 if asking.by == Way::Code {
                     self.greet_friend(player, &asking.name);
                 }
-                self.seat(player, &asking);
+                self.seat(player, asking);
             }
             // The line and the room disagree on the free seats: the next tick tries again.
             Err(_) => self.line.push_front(asking),
@@ -127,24 +210,25 @@ impl<G: Game> Driver<G> {
 
     /// Tells the first who came by the link that somebody else did.
     fn greet_friend(&mut self, player: PlayerId, name: &Name) {
-        let host = self.host.and_then(|host| self.seats.get(usize::from(host.0)).copied().flatten());
+        let host = self.host.and_then(|host| self.seats.get(usize::from(host.0))).and_then(Option::as_ref);
         match host {
             Some(host) => {
                 let letter = Letter::new(ServerMsg::Notice(Notice::FriendJoined { name: name.clone() }));
-                self.answer(host.peer, host.letter(letter));
+                let (peer, letter) = (host.peer, host.letter(letter));
+                self.answer(peer, letter);
             }
             None => self.host = Some(player),
         }
     }
 
-    fn seat(&mut self, player: PlayerId, asking: &Asking) {
-        let (peer, at) = (asking.peer, usize::from(player.0));
+    fn seat(&mut self, player: PlayerId, asking: Asking) {
+        let Asking { role, peer, session, address, hold, .. } = asking;
+        let at = usize::from(player.0);
         if self.seats.len() <= at {
-            self.seats.resize(at + 1, None);
+            self.seats.resize_with(at + 1, || None);
         }
-        let seated = Seated { player, tick_zero: self.tick_zero, since: self.tick, role: asking.role };
-        let seat = Seat { peer, session: asking.session, seated };
-        self.seats[at] = Some(seat);
+        let seated = Seated { player, tick_zero: self.tick_zero, since: self.tick, role };
+        let seat = Seat { peer, session, seated, address, _hold: hold, kept: None };
         if self.links[peer.shard].seats == 0 {
             let roster = self.room.roster();
             self.links[peer.shard].owed.clear();
@@ -156,14 +240,17 @@ impl<G: Game> Driver<G> {
             // Whoever comes late is told as well.
             self.answer(peer, seat.letter(ends_in(self.seconds_left(self.grounds.clock.now()))));
         }
-        if asking.role == Role::Play {
+        self.seats[at] = Some(seat);
+        if role == Role::Play {
+            self.people += u32::from(address.is_some());
             self.grounds.metrics.players.inc();
         }
         self.grounds.metrics.joins.of(JoinResult::Seated).inc();
     }
 
     fn leave(&mut self, player: PlayerId) {
-        let Some(Seat { peer, seated, .. }) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else {
+        let Some(Seat { peer, seated, address, .. }) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take)
+        else {
             return;
         };
         self.room.leave(player);
@@ -176,6 +263,7 @@ impl<G: Game> Driver<G> {
             self.answer(peer, ShardMail::Emptied(self.id));
         }
         if seated.role == Role::Play {
+            self.people -= u32::from(address.is_some());
             self.grounds.metrics.players.dec();
         }
         self.grounds.metrics.leaves.inc();
@@ -186,7 +274,7 @@ impl<G: Game> Driver<G> {
         self.line.remove(|asking| asking.peer.shard == shard);
         self.links[shard].outgoing.clear();
         for at in 0..self.seats.len() {
-            if self.seats[at].is_some_and(|seat| seat.peer.shard == shard) {
+            if self.seats[at].as_ref().is_some_and(|seat| seat.peer.shard == shard) {
                 self.leave(PlayerId(at as u16));
             }
         }

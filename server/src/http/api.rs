@@ -11,6 +11,7 @@ use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::contest::Contest;
 use broadside_shared::protocol::message::{Item, RoomId};
 use broadside_shared::protocol::name::Name;
@@ -24,8 +25,9 @@ use super::metrics::is_this_machine;
 use super::problem;
 use crate::App;
 use crate::driver::RoomHandle;
-use crate::lobby::RESERVATION_S;
+use crate::limits::holds::TooMuch;
 use crate::lobby::names::FitName;
+use crate::lobby::{NotReserved, RESERVATION_S};
 use crate::net::client::Client;
 use crate::room::reservations::RESERVED_MAX;
 
@@ -289,13 +291,27 @@ pub async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     get,
     path = "/api/rooms/{id}",
     params(("id" = String, Path, description = "The number of a public room, or the code of a private one")),
-    responses((status = 200, body = RoomView), (status = 404, description = "There is no such room", body = Problem))
+    responses(
+        (status = 200, body = RoomView),
+        (status = 404, description = "There is no such room", body = Problem),
+        (status = 429, description = "Too many codes looked up from this address", body = Problem)
+    )
 )]
-pub async fn room<G: Game>(State(app): State<Arc<App<G>>>, id: Result<Path<String>, PathRejection>) -> Response {
+pub async fn room<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    Extension(client): Extension<Client>,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
     // What is no text is no room's number.
     let id = id.map(|Path(id)| id).unwrap_or_default();
     let by_number = id.parse().ok().and_then(|id| app.directory.get(RoomId(id))).filter(|room| room.code.is_none());
-    let found = by_number.or_else(|| app.directory.by_code(id.parse().ok()?));
+    let found = match (by_number, id.parse()) {
+        (None, Ok(code)) => match app.directory.by_code(code, client.address.ip()) {
+            Ok(found) => found,
+            Err(wait_s) => return too_fast(wait_s, client.address.ip()),
+        },
+        (by_number, _) => by_number,
+    };
     match found {
         Some(room) => fresh(Json(view(&app, &room))),
         None => {
@@ -332,10 +348,12 @@ pub async fn open_room<G: Game>(
         Ok(name) => name.map(|fit| fit.name().to_string()),
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("name: {wrong}")),
     };
-    if let Some(refused) = slow_down(&app, client.address.ip()) {
+    let address = client.address.ip();
+    if let Some(refused) = slow_down(&app, address) {
         return refused;
     }
-    match app.directory.open_passing(mode, name, wish.private) {
+    let Ok(opener) = app.take_room(address) else { return too_many_rooms() };
+    match app.directory.open_passing(mode, name, wish.private, opener) {
         Ok(room) => {
             let code = room.code.map(|code| code.to_string());
             let link = code.as_ref().map_or_else(|| format!("/?room={}", room.id), |code| format!("/r/{code}"));
@@ -374,20 +392,30 @@ pub async fn quick_play<G: Game>(
         let (asked, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
         return refusal(StatusCode::NOT_FOUND, &format!("no server here is in `{asked}`; this one is in `{ours}`"));
     }
-    if let Some(refused) = slow_down(&app, client.address.ip()) {
+    let address = client.address.ip();
+    if let Some(refused) = slow_down(&app, address) {
         return refused;
     }
-    match app.directory.quick_play(mode, || true) {
-        Some(room) => {
-            let Some(reservation) = app.directory.reserve(&room) else {
-                let detail =
-                    format!("{RESERVED_MAX} seats are kept in room {} already; try again in a moment", room.id);
-                return refusal(StatusCode::SERVICE_UNAVAILABLE, &detail);
+    let may_open = || app.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
+    match app.directory.quick_play(mode, may_open) {
+        Ok(room) => {
+            let reservation = match app.directory.reserve(&room, address) {
+                Ok(reservation) => reservation.to_string(),
+                Err(NotReserved::RoomFull) => {
+                    let detail =
+                        format!("{RESERVED_MAX} seats are kept in room {} already; try again in a moment", room.id);
+                    return refusal(StatusCode::SERVICE_UNAVAILABLE, &detail);
+                }
+                Err(NotReserved::TooMuch(TooMuch(what))) => {
+                    app.grounds.refused(address, what.label());
+                    let detail = "your address has as many seats there as one may; try again when one of them is free";
+                    return refusal(StatusCode::TOO_MANY_REQUESTS, detail);
+                }
             };
-            let reservation = reservation.to_string();
             fresh(Json(QuickSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
         }
-        None => refusal(StatusCode::SERVICE_UNAVAILABLE, "there is no room of this mode, and no more can be opened"),
+        Err(CloseCode::TooManyFromAddress) => too_many_rooms(),
+        Err(_) => refusal(StatusCode::SERVICE_UNAVAILABLE, "there is no room of this mode, and no more can be opened"),
     }
 }
 
@@ -511,9 +539,17 @@ fn match_view<G: Game>(contest: Contest) -> MatchView {
 
 /// Rooms are opened, and seats kept, only so fast for one address: the refusal, if it was too fast.
 fn slow_down<G: Game>(app: &App<G>, address: IpAddr) -> Option<Response> {
-    let wait_s = app.openings.take(address, app.clock.now()).err()?;
+    app.may_ask(address).err().map(|wait_s| too_fast(wait_s, address))
+}
+
+fn too_fast(wait_s: u64, address: IpAddr) -> Response {
     let detail = format!("too many from {address}; try again in {wait_s} s");
-    Some(([(RETRY_AFTER, wait_s.to_string())], refusal(StatusCode::TOO_MANY_REQUESTS, &detail)).into_response())
+    ([(RETRY_AFTER, wait_s.to_string())], refusal(StatusCode::TOO_MANY_REQUESTS, &detail)).into_response()
+}
+
+fn too_many_rooms() -> Response {
+    let detail = "your address has as many rooms open as one may; join one of them, or try again when one has ended";
+    refusal(StatusCode::TOO_MANY_REQUESTS, detail)
 }
 
 fn fresh(body: impl IntoResponse) -> Response {

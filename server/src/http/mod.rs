@@ -2,12 +2,16 @@
 
 pub mod api;
 pub mod assets;
+pub mod bounds;
+pub mod in_flight;
 pub mod metrics;
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
@@ -16,12 +20,19 @@ use broadside_shared::game::Game;
 use crate::App;
 use crate::net::upgrade::upgrade;
 
+/// The path of the figures.
+const METRICS: &str = "/metrics";
+/// The path of the WebSocket.
+const WEBSOCKET: &str = "/ws";
+/// Longest body of a request in bytes: those that there are say a few words.
+const BODY_MAX: usize = 16 * 1024;
+
 /// Every route of the server.
 pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
     Router::new()
-        .route("/ws", any(upgrade::<G>))
+        .route(WEBSOCKET, any(upgrade::<G>))
         .route("/healthz", get(api::healthz::<G>))
-        .route("/metrics", get(metrics::metrics::<G>))
+        .route(METRICS, get(metrics::metrics::<G>))
         .route("/api/rooms", get(api::rooms::<G>).post(api::open_room::<G>))
         .route("/api/rooms/{id}", get(api::room::<G>))
         .route("/api/quickplay", post(api::quick_play::<G>))
@@ -31,6 +42,8 @@ pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
         .route("/api/{*rest}", any(no_such_route))
         .fallback(assets::serve::<G>)
         .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), bounds::bounds::<G>))
         .with_state(app)
 }
 

@@ -6,7 +6,6 @@
 //! | [`letters`] | messages encoded once, and those that wait for somebody |
 //! | [`matching`] | PURE. Which room is best for someone who just wants to play |
 //! | [`names`] | which names may be given out, and which of them look alike |
-//! | [`openings`] | how fast one address may open rooms |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
 
@@ -14,10 +13,10 @@ pub mod board;
 pub mod letters;
 pub mod matching;
 pub mod names;
-pub mod openings;
 pub mod sessions;
 pub mod topics;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,19 +28,33 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use crate::driver::{Grounds, Mail, Opening, RoomHandle, Way};
+use crate::limits::holds::{Hold, TooMuch};
+use crate::limits::rates::{AddressRates, Rate};
+use crate::metrics::labels::AddressLimit;
 use crate::room::RoomConfig;
 use crate::room::reservations::RESERVED_MAX;
+use crate::secret;
 use matching::Fill;
 
 /// Time for which a seat is kept for someone who was promised one, in seconds.
 pub const RESERVATION_S: u32 = 15;
-/// Time after which an empty room ends that was opened on demand, in seconds.
+/// Time after which a room ends that was opened on demand and in which nobody plays or is about to, in seconds: those who watch do not
+/// keep it, nor do bots.
 pub const EMPTY_S: u64 = 30;
 
 /// Why no room was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there are {0} rooms, as many as this server opens (--max-rooms); join one of them, or try again later")]
 pub struct TooManyRooms(pub usize);
+
+/// Why no seat was reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotReserved {
+    /// As many are reserved in the room as may be.
+    RoomFull,
+    /// The address has as many seats or reservations as it may.
+    TooMuch(TooMuch),
+}
 
 /// The rooms by number and by code. No lock of it is held across an await or inside a tick: what comes out is a shared handle.
 pub struct Directory<G: Game> {
@@ -54,6 +67,8 @@ pub struct Directory<G: Game> {
     /// What every room has in common; mode, capacity and seed are its own.
     common: RoomConfig,
     max_rooms: usize,
+    /// Who has looked up codes lately.
+    look_ups: AddressRates,
 }
 
 impl<G: Game> Directory<G> {
@@ -61,7 +76,17 @@ impl<G: Game> Directory<G> {
     #[must_use]
     pub fn new(grounds: Grounds<G>, common: RoomConfig, max_rooms: usize) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
-        Directory { rooms, by_code, next: AtomicU32::new(1), opening: Mutex::new(()), grounds, common, max_rooms }
+        let look_ups = AddressRates::new(Rate::LOOK_UPS);
+        Directory {
+            rooms,
+            by_code,
+            next: AtomicU32::new(1),
+            opening: Mutex::new(()),
+            grounds,
+            common,
+            max_rooms,
+            look_ups,
+        }
     }
 
     /// Opens a room that stays. Its capacity is the configured one.
@@ -71,10 +96,12 @@ impl<G: Game> Directory<G> {
             config: self.config(Mode::Open, id),
             code: None,
             passing: false,
+            opener: Hold::default(),
         })
     }
 
-    /// Opens a room that ends when it has been empty for [`EMPTY_S`] seconds; a private one is in no list and has a code.
+    /// Opens a room that ends when nobody has played in it for [`EMPTY_S`] seconds; a private one is in no list and has a code. `opener` is its
+    /// place among the rooms of whose it is.
     ///
     /// # Errors
     /// When there are as many rooms as there may be.
@@ -83,6 +110,7 @@ impl<G: Game> Directory<G> {
         mode: Mode,
         name: Option<String>,
         private: bool,
+        opener: Hold,
     ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
         // One after the other, so that the limit holds.
         let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,6 +123,7 @@ impl<G: Game> Directory<G> {
             config: self.config(mode, id),
             code,
             passing: true,
+            opener,
         });
         if let Some(code) = code {
             self.by_code.insert(code, room.id);
@@ -118,29 +147,32 @@ impl<G: Game> Directory<G> {
     /// A code that no room has.
     fn new_code(&self) -> RoomCode {
         loop {
-            let code = RoomCode::from_picks(|count| fastrand::usize(..count));
+            // A remainder of 64 bits favours no letter by more than one part in 10^17.
+            let code = RoomCode::from_picks(|count| (secret::number() % count as u64) as usize);
             if let Entry::Vacant(_) = self.by_code.entry(code) {
                 return code;
             }
         }
     }
 
-    /// The room that someone wants, and how they found it. `may_open` is asked before one is opened for them.
+    /// The room that someone at `address` wants, and how they found it. `may_open` is asked before one is opened for them.
     ///
     /// # Errors
     /// The code to close their connection with when there is none.
     pub fn find(
         &self,
         choice: RoomChoice,
-        may_open: impl FnOnce() -> bool,
+        address: IpAddr,
+        may_open: impl FnOnce() -> Result<Hold, CloseCode>,
     ) -> Result<(Arc<RoomHandle<G>>, Way), CloseCode> {
         let room = match choice {
-            RoomChoice::Quick => self.quick_play(Mode::default(), may_open).ok_or(CloseCode::RoomFull)?,
-            RoomChoice::Mode(mode) => self.quick_play(mode, may_open).ok_or(CloseCode::RoomFull)?,
+            RoomChoice::Quick => self.quick_play(Mode::default(), may_open)?,
+            RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
             RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
             RoomChoice::Code(code) => {
-                let room = code.and_then(|code| self.by_code(code));
-                return room.map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
+                let Some(code) = code else { return Err(CloseCode::NoSuchRoom) };
+                let found = self.by_code(code, address).map_err(|_| CloseCode::TooManyFromAddress)?;
+                return found.map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
             }
             RoomChoice::Reserved { room, reservation } => {
                 // Seats are reserved in public rooms only.
@@ -153,30 +185,46 @@ impl<G: Game> Directory<G> {
 
     /// The best public room of a mode. If there is no seat in any, one is opened where `may_open` says so, but for the open arena:
     /// there one waits in line for the company.
-    #[must_use]
-    pub fn quick_play(&self, mode: Mode, may_open: impl FnOnce() -> bool) -> Option<Arc<RoomHandle<G>>> {
+    ///
+    /// # Errors
+    /// When there is no room at all: what `may_open` says, or [`CloseCode::RoomFull`] if no more can be opened.
+    pub fn quick_play(
+        &self,
+        mode: Mode,
+        may_open: impl FnOnce() -> Result<Hold, CloseCode>,
+    ) -> Result<Arc<RoomHandle<G>>, CloseCode> {
         let open = |room: &RoomHandle<G>| room.code.is_none() && room.config.mode == mode && !room.is_over();
         let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id, fill(&room)));
         let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
         match best {
-            Some((room, fill)) if fill.has_room() || mode == Mode::Open => Some(room),
-            other if may_open() => self.open_passing(mode, None, false).ok().or(other.map(|(room, _)| room)),
-            other => other.map(|(room, _)| room),
+            Some((room, fill)) if fill.has_room() || mode == Mode::Open => Ok(room),
+            other => {
+                let opened = may_open().and_then(|opener| {
+                    self.open_passing(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
+                });
+                opened.or_else(|why| other.map(|(room, _)| room).ok_or(why))
+            }
         }
     }
 
-    /// Keeps a seat in a room, if not too many are kept already; the number is to be shown with the join.
-    pub fn reserve(&self, room: &RoomHandle<G>) -> Option<u64> {
+    /// Keeps a seat in a room for someone at `address`; the number is to be shown with the join.
+    ///
+    /// # Errors
+    /// When too many are kept already, in the room or for the address.
+    pub fn reserve(&self, room: &RoomHandle<G>, address: IpAddr) -> Result<u64, NotReserved> {
         // Those on their way to the room may be reservations, too.
         let coming = room.figures.coming.load(Ordering::Relaxed) as usize;
         if usize::from(room.figures.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
-            return None;
+            return Err(NotReserved::RoomFull);
         }
-        let number = fastrand::u64(1..);
+        let limits = &self.grounds.limits;
+        let wants = limits.caps().reservation(room.id, room.seats_per_address());
+        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
+        let number = secret::number();
         let until = self.grounds.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
         // A room that is over keeps nothing; who comes is told so.
-        let _ = room.send(Mail::Reserve(number, until));
-        Some(number)
+        let _ = room.send(Mail::Reserve(number, until, hold));
+        Ok(number)
     }
 
     /// The room with this number, public or not, unless it is over.
@@ -185,11 +233,21 @@ impl<G: Game> Directory<G> {
         self.rooms.get(&id).map(|entry| Arc::clone(entry.value())).filter(|room| !room.is_over())
     }
 
-    /// The private room with this code.
-    #[must_use]
-    pub fn by_code(&self, code: RoomCode) -> Option<Arc<RoomHandle<G>>> {
-        let id = *self.by_code.get(&code)?;
-        self.get(id)
+    /// The private room with this code, if there is one, for someone at `address`.
+    ///
+    /// # Errors
+    /// In how many seconds they may look again: nobody tries one code after the other.
+    pub fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomHandle<G>>>, u64> {
+        // Paid for before the look: a refusal must not tell what a look would have told.
+        self.look_ups.take(address, Rate::MISS, self.grounds.clock.now()).inspect_err(|_| {
+            self.grounds.refused(address, AddressLimit::LookUps);
+        })?;
+        let id = self.by_code.get(&code).map(|id| *id);
+        let found = id.and_then(|id| self.get(id));
+        if found.is_some() {
+            self.look_ups.give_back(address, Rate::MISS - 1);
+        }
+        Ok(found)
     }
 
     /// Every room, in order of number.
@@ -200,12 +258,13 @@ impl<G: Game> Directory<G> {
         rooms
     }
 
-    /// Ends rooms that were opened on demand and have been empty for a while, and forgets those that are over.
+    /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over.
     pub fn sweep(&self) {
         let now = self.grounds.clock.now();
+        self.look_ups.forget(now);
         for room in self.all().into_iter().filter(|room| room.passing) {
-            let asleep_since = room.figures.asleep_since.load(Ordering::Relaxed);
-            if asleep_since != 0 && now.0.saturating_sub(asleep_since) > EMPTY_S * 1_000_000 {
+            let unplayed_since = room.figures.unplayed_since.load(Ordering::Relaxed);
+            if unplayed_since != 0 && now.0.saturating_sub(unplayed_since) > EMPTY_S * 1_000_000 {
                 room.retire();
             }
             if room.is_over() && self.rooms.remove(&room.id).is_some() {

@@ -15,6 +15,8 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::confusable_detection::skeleton;
 
+use crate::secret;
+
 /// Words that no name may have among others: it would pass for the server or for who runs it.
 const NOWHERE: [&str; 6] = ["server", "operator", "admin", "administrator", "moderator", "broadside"];
 /// Words that no name may begin with: what the server calls its bots, and what could stand before its own words.
@@ -101,7 +103,7 @@ impl FitName {
     /// The name, and then with a number behind it, cut to fit: without an end, for who comes when it is taken.
     pub fn variants(&self) -> impl Iterator<Item = Name> + '_ {
         // Where many want the same name, trying one number after the other would be slow.
-        let numbers = (2..20).chain(std::iter::repeat_with(|| fastrand::u32(20..1_000_000)));
+        let numbers = (2..20).chain(std::iter::repeat_with(|| 20 + (secret::number() % 999_980) as u32));
         let numbered = numbers.filter_map(|number| self.name.with_tail(&format!(" {number}")).ok());
         // What is left of a cut name may be a reserved word.
         let fit = numbered.filter(|name| self.of_bot || !is_reserved(name));

@@ -19,6 +19,7 @@ use super::letters::{Letter, Letters};
 use super::names::{FitName, Looks};
 use crate::driver::{PeerRef, Seated};
 use crate::net::requests::Ears;
+use crate::secret;
 
 /// A session's number.
 pub type SessionId = u64;
@@ -77,7 +78,7 @@ impl Sessions {
     /// A new session over this connection. Its number is drawn, so that it says nothing of how many there are.
     pub fn open(&self, peer: PeerRef) -> Token {
         loop {
-            let session = fastrand::u64(1..);
+            let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
                 free.insert(Session { name: None, peer: Some(peer), home: None, absence: Absence::default() });
                 return self.sign(session);

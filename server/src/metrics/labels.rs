@@ -130,6 +130,36 @@ label! {
     }
 }
 
+label! {
+    /// Of what an address had, or asked for, more than one may.
+    AddressLimit = "limit" {
+        /// Open connections.
+        Connections = "connections",
+        /// Connections that have asked for nothing yet.
+        HalfOpen = "half_open",
+        /// Requests over HTTP in a time.
+        Requests = "requests",
+        /// Bytes of answers on their way.
+        InFlight = "in_flight",
+        /// Codes looked up in a time.
+        LookUps = "look_ups",
+        /// Rooms opened and seats reserved in a time.
+        Openings = "openings",
+        /// Rooms open.
+        Rooms = "rooms",
+        /// Seats.
+        Seats = "seats",
+        /// Seats of lost connections: one was given up.
+        Kept = "kept",
+        /// Places to watch from.
+        Watching = "watching",
+        /// Places in line.
+        InLine = "in_line",
+        /// Reserved seats.
+        Reserved = "reserved",
+    }
+}
+
 /// How a WebSocket ended: its close code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Closed(u16);

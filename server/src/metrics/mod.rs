@@ -20,7 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
-use labels::{ByteClass, Closed, Direction, JoinResult, PerLabel, TickPhase};
+use labels::{AddressLimit, ByteClass, Closed, Direction, JoinResult, PerLabel, TickPhase};
 
 /// Media type of what [`Metrics::encode`] gives.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -82,6 +82,10 @@ pub struct Metrics {
     pub bot_failures: Counter,
     /// Times a shard broke down and its connections were closed.
     pub shard_failures: Counter,
+    /// Refusals of addresses that had, or asked for, more than one may.
+    pub address_refusals: PerLabel<AddressLimit, Counter>,
+    /// Answers over HTTP that were refused because too many bytes of others were on their way.
+    pub answers_refused: Counter,
     /// Calls that wrote to a socket of a WebSocket.
     pub socket_writes: Counter,
     /// Calls that read from a socket of a WebSocket.
@@ -141,6 +145,8 @@ impl Metrics {
             room_failures: Counter::default(),
             bot_failures: Counter::default(),
             shard_failures: Counter::default(),
+            address_refusals: PerLabel::new(Counter::default),
+            answers_refused: Counter::default(),
             socket_writes: Counter::default(),
             socket_reads: Counter::default(),
             players: Gauge::default(),
@@ -221,6 +227,10 @@ impl Metrics {
         add(to, "bot_failures", "Bots of the server's own that did not understand it", &self.bot_failures);
         add(to, "room_failures", "Times a room broke down and began anew", &self.room_failures);
         add(to, "shard_failures", "Times a shard broke down", &self.shard_failures);
+        let addresses = "Refusals of addresses that had, or asked for, more than one may";
+        add(to, "address_refusals", addresses, self.address_refusals.family());
+        let answers = "Answers over HTTP refused because too many bytes of others were on their way";
+        add(to, "answers_refused", answers, &self.answers_refused);
         add(to, "socket_writes", "Calls that wrote to a socket of a WebSocket", &self.socket_writes);
         add(to, "socket_reads", "Calls that read from a socket of a WebSocket", &self.socket_reads);
     }

@@ -12,8 +12,8 @@ use broadside_shared::protocol::message::{Note, RoomId};
 use bytes::Bytes;
 use mio::{Poll, Token, Waker};
 
+use super::admission::Guard;
 use super::conn::Wire;
-use super::listener::Guard;
 use super::peer::{Peer, Returning};
 use crate::driver::{PeerRef, Seated};
 use crate::lobby::letters::Letter;
@@ -36,6 +36,8 @@ pub struct Upgraded<G: Game> {
     pub guard: Option<Arc<Guard<G>>>,
     /// How it began, if it asked for that to be kept.
     pub handshake: Option<Box<Handshake>>,
+    /// It was upgraded only to be closed with this code: a page reads no other refusal.
+    pub refused_with: Option<CloseCode>,
 }
 
 /// A letter on its way.

@@ -16,7 +16,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
+use super::accept::{Newcomer, Port, turn_away};
+use super::admission::{Files, Guard};
 use super::client::{Client, Scheme};
+use super::paced::Paced;
 use crate::App;
 use crate::http::router;
 
@@ -27,8 +30,12 @@ pub const HEAD_MAX: usize = 16 * 1024;
 /// Connections taken beyond the configured number, so that a page can still be told why it cannot play: its WebSocket is closed with
 /// a code, which its script can read, while it cannot read a refused handshake.
 pub const SPARE_CONNECTIONS: usize = 32;
-/// Time that open connections have to end at shutdown.
+/// Time that WebSockets have to end at shutdown; they are closed and have two seconds to answer.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Time that answers on their way have at shutdown.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+/// Time that somebody may take who came when no file was left, and is told so.
+const TOLD_MAX: Duration = Duration::from_secs(2);
 /// The first byte of a TLS connection: a record of the handshake (RFC 8446, section 5.1). No request in the clear begins so.
 const HANDSHAKE: u8 = 22;
 
@@ -37,44 +44,45 @@ const HANDSHAKE: u8 = 22;
 pub async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAcceptor>, app: Arc<App<G>>) {
     let router = router(Arc::clone(&app));
     let mut ending = app.ending.clone();
+    let mut port = Port::new(listener);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let Newcomer { stream, peer, files } = tokio::select! {
+            newcomer = port.accept() => newcomer,
             () = crate::ended(&mut ending) => break,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Most often too many open files: accepting again at once would only spin.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+        // By TLS an answer would cost a handshake, and many come when there are too many: the connection ends without a word.
+        if tls.is_some() && files == Files::RunOut {
+            continue;
+        }
+        let guard = match Guard::new(&app, peer.ip(), files) {
+            Ok(guard) => Arc::new(guard),
+            Err(_) if tls.is_some() => continue,
+            Err(why) => {
+                turn_away(&stream, why);
                 continue;
             }
         };
-        let guard = Guard::new(&app);
-        if guard.open > app.config.max_connections + SPARE_CONNECTIONS {
-            // By TLS the answer would cost a handshake, and many come when there are too many.
-            if tls.is_none() {
-                tokio::spawn(refuse(stream, guard));
-            }
-            continue;
-        }
-        let _ = stream.set_nodelay(true);
         let direct = tls.as_ref().map(|_| Scheme::Https);
-        let visit = Visit { router: router.clone(), app: Arc::clone(&app), guard: Arc::new(guard), peer, direct };
-        let tls = tls.clone();
+        let visit = Visit { router: router.clone(), app: Arc::clone(&app), guard, peer, direct };
+        let (tls, mut ending) = (tls.clone(), app.ending.clone());
         tokio::spawn(async move {
             match tls {
+                None if files == Files::RunOut => drop(tokio::time::timeout(TOLD_MAX, visit.serve(stream)).await),
                 None => visit.serve(stream).await,
                 Some(tls) => {
-                    if let Some(stream) = secure(&tls, stream, peer).await {
+                    let secured = tokio::select! {
+                        secured = secure(&tls, stream, peer) => secured,
+                        // Nobody waits for who has not shaken hands yet.
+                        () = crate::ended(&mut ending) => None,
+                    };
+                    if let Some(stream) = secured {
                         visit.serve(stream).await;
                     }
                 }
             }
         });
     }
-    drop(listener);
+    drop(port);
     let closed = async {
         while app.connections.load(Ordering::Acquire) > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -101,13 +109,16 @@ impl<G: Game> Visit<G> {
         let mut ending = app.ending.clone();
         let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             let client = Client::of(peer, direct, request.headers(), &app.config.trust_proxy);
+            let verdict = guard.judge(client.address.ip());
             let extensions = request.extensions_mut();
             extensions.insert(ConnectInfo(peer));
             extensions.insert(client);
+            extensions.insert(verdict);
             // An upgraded connection outlives this task: it takes its place in the count along.
             extensions.insert(Arc::clone(&guard));
             request.map(axum::body::Body::new) as Request
         });
+        let (stream, is_writing) = Paced::new(stream);
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
@@ -118,8 +129,15 @@ impl<G: Game> Visit<G> {
         let result = tokio::select! {
             result = &mut connection => result,
             () = crate::ended(&mut ending) => {
+                // Who is not within an answer is not waited for: a body that never ends would hold up the end.
+                if !is_writing.load(Ordering::Relaxed) {
+                    return;
+                }
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                match tokio::time::timeout(LAST_ANSWER, connection).await {
+                    Ok(result) => result,
+                    Err(_) => return,
+                }
             }
         };
         if let Err(error) = result {
@@ -136,7 +154,8 @@ async fn secure(tls: &TlsAcceptor, mut stream: TcpStream, peer: SocketAddr) -> O
             tell_in_the_clear(&mut stream).await?;
             return Ok(None);
         }
-        tls.accept(stream).await.map(Some)
+        // What is sealed and not sent is small, too.
+        tls.accept_with(stream, |session| session.set_buffer_limit(Some(HEAD_MAX))).await.map(Some)
     };
     match tokio::time::timeout(HEAD_TIMEOUT, shaking).await {
         Ok(Ok(stream)) => stream,
@@ -160,42 +179,4 @@ async fn tell_in_the_clear(stream: &mut TcpStream) -> std::io::Result<()> {
     let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length:";
     stream.write_all(format!("{head} {}\r\n\r\n{TEXT}", TEXT.len()).as_bytes()).await?;
     stream.shutdown().await
-}
-
-/// A connection's place in the count of open ones.
-pub struct Guard<G: Game> {
-    app: Arc<App<G>>,
-    open: usize,
-}
-
-impl<G: Game> Guard<G> {
-    /// Takes a place.
-    pub fn new(app: &Arc<App<G>>) -> Self {
-        let open = app.connections.fetch_add(1, Ordering::AcqRel) + 1;
-        app.metrics.connections.inc();
-        Guard { app: Arc::clone(app), open }
-    }
-
-    /// How many were open when it was taken, itself included.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.open
-    }
-}
-
-impl<G: Game> Drop for Guard<G> {
-    fn drop(&mut self) {
-        self.app.connections.fetch_sub(1, Ordering::AcqRel);
-        self.app.metrics.connections.dec();
-    }
-}
-
-/// Tells a client that the server holds as many connections as it may.
-async fn refuse<G: Game>(mut stream: TcpStream, _guard: Guard<G>) {
-    let refusal = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\nconnection: close\r\ncontent-length: 15\r\n\r\nserver is full\n";
-    let told = async {
-        let _ = stream.write_all(refusal).await;
-        let _ = stream.shutdown().await;
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
 }

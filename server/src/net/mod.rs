@@ -2,7 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`listener`] | accepts connections, serves HTTP on them, ends them |
+//! | [`accept`] | where connections come in, also when no more files can be opened |
+//! | [`admission`] | who is let in, and what each request is told |
+//! | [`listener`] | shakes hands by TLS, serves HTTP, ends connections |
+//! | [`paced`] | a stream whose other end has to keep taking what is written |
 //! | [`certificate`], [`self_signed`] | what the server shows who connects by TLS, from files that may change, or made by itself |
 //! | [`redirect`] | the port in the clear that sends everyone to https |
 //! | [`client`] | who asks: the address and the scheme, also through a proxy that is trusted |
@@ -17,6 +20,8 @@
 //! | [`conn`] | one socket: what comes in as messages, and the outbox that is the one way out |
 //! | [`fanout`] | one room's part on one shard: assembles a frame per player and writes it |
 
+pub mod accept;
+pub mod admission;
 pub mod certificate;
 pub mod client;
 pub mod conn;
@@ -25,6 +30,7 @@ pub mod handshake;
 pub mod inbox;
 pub mod listener;
 pub mod origin;
+pub mod paced;
 pub mod peer;
 pub mod redirect;
 pub mod requests;

@@ -15,12 +15,13 @@ use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::admission::Guard;
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
-use super::listener::Guard;
 use super::requests::{self, Asker, Ears, Effects};
 use super::shard::{Shares, Tally};
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
+use crate::limits::holds::Hold;
 use crate::lobby::letters::{Letter, Letters};
 use crate::lobby::names::FitName;
 use crate::lobby::sessions::{Absence, Home, SessionId};
@@ -520,10 +521,12 @@ impl<G: Game> Peer<G> {
             self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
         }
         let ask = |choice| {
-            let may_open = || app.openings.take(self.address.ip(), app.clock.now()).is_ok();
-            let (room, by) = app.directory.find(choice, may_open)?;
+            let address = self.address.ip();
+            let (room, by) = app.directory.find(choice, address, || app.may_open(address))?;
             let (peer, session) = (self.me, self.session_id);
-            let asking = Asking { name: called.clone(), role, by, peer, session };
+            let (hold, in_line) = (Hold::default(), Hold::default());
+            let (name, address) = (called.clone(), Some(address));
+            let asking = Asking { name, role, by, peer, session, address, hold, in_line };
             room.send(Mail::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)
         };

@@ -12,7 +12,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use super::listener::{Guard, HEAD_MAX, HEAD_TIMEOUT, SPARE_CONNECTIONS};
+use super::accept::{Newcomer, Port, turn_away};
+use super::admission::Guard;
+use super::listener::{HEAD_MAX, HEAD_TIMEOUT};
 use super::origin::split;
 use crate::App;
 use crate::http::problem;
@@ -24,23 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App<G>>) {
     let router = Router::new().fallback(redirect).with_state(https_port);
     let mut ending = app.ending.clone();
+    let mut port = Port::new(listener);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let Newcomer { stream, peer, files } = tokio::select! {
+            newcomer = port.accept() => newcomer,
             () = crate::ended(&mut ending) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+        let guard = match Guard::new(&app, peer.ip(), files) {
+            Ok(guard) => guard,
+            Err(why) => {
+                turn_away(&stream, why);
                 continue;
             }
         };
-        let guard = Guard::new(&app);
-        if guard.open() > app.config.max_connections + SPARE_CONNECTIONS {
-            continue;
-        }
         let service = hyper_util::service::TowerToHyperService::new(router.clone());
         let mut ending = app.ending.clone();
         tokio::spawn(async move {

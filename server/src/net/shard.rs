@@ -260,11 +260,13 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
         peer.handshake = upgraded.handshake;
         let Some(key) = self.add(peer) else { return };
-        let over_full = self.app.connections.load(Ordering::Acquire) > self.app.config.max_connections;
-        if over_full {
-            self.peers[key].close(CloseCode::ServerFull, self.app, &mut self.shares, &mut self.tally);
-        } else if self.ending_at.is_some() {
-            self.peers[key].close(CloseCode::GoingAway, self.app, &mut self.shares, &mut self.tally);
+        let over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
+        let refused_with = upgraded
+            .refused_with
+            .or(over_full.then_some(CloseCode::ServerFull))
+            .or(self.ending_at.map(|_| CloseCode::GoingAway));
+        if let Some(code) = refused_with {
+            self.peers[key].close(code, self.app, &mut self.shares, &mut self.tally);
         }
         // What came with the handshake is not announced by the kernel.
         self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });

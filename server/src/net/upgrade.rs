@@ -17,12 +17,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
+use super::admission::{Guard, Verdict};
 use super::client::Client;
 use super::conn::Wire;
 use super::handshake;
 use super::inbox::{ShardMail, Upgraded};
-use super::listener::Guard;
 use super::origin;
+use super::paced::Paced;
 use super::tls::Tls;
 use crate::App;
 use crate::http::problem;
@@ -48,6 +49,7 @@ pub async fn upgrade<G: Game>(
             .into_response();
     };
     let guard = parts.extensions.remove::<Arc<Guard<G>>>();
+    let refused_with = parts.extensions.get::<Verdict>().and_then(|verdict| verdict.code());
     let mut kept = handshake::record(&parts.uri, &parts.headers);
     let response = match create_response(&http::Request::from_parts(parts, ())) {
         Ok(response) => response,
@@ -63,7 +65,7 @@ pub async fn upgrade<G: Game>(
     tokio::spawn(async move {
         match on_upgrade.await.map_err(io::Error::other).and_then(take_over) {
             Ok((wire, early)) => {
-                let upgraded = Upgraded { wire, early, address: peer, guard, handshake: kept };
+                let upgraded = Upgraded { wire, early, address: peer, guard, handshake: kept, refused_with };
                 app.next_shard().post([ShardMail::Connected(upgraded)]);
             }
             Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
@@ -74,11 +76,11 @@ pub async fn upgrade<G: Game>(
 
 /// Takes the connection from hyper and tokio: the socket, with its TLS, and bytes that hyper has read too many.
 fn take_over(upgraded: hyper::upgrade::Upgraded) -> io::Result<(Wire, Bytes)> {
-    let (stream, tls, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => (parts.io.into_inner(), None, parts.read_buf),
-        Err(upgraded) => match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+    let (stream, tls, early) = match upgraded.downcast::<TokioIo<Paced<TcpStream>>>() {
+        Ok(parts) => (parts.io.into_inner().into_inner(), None, parts.read_buf),
+        Err(upgraded) => match upgraded.downcast::<TokioIo<Paced<TlsStream<TcpStream>>>>() {
             Ok(parts) => {
-                let (stream, session) = parts.io.into_inner().into_inner();
+                let (stream, session) = parts.io.into_inner().into_inner().into_inner();
                 (stream, Some(Tls::new(session)), parts.read_buf)
             }
             Err(_) => return Err(io::Error::other("it is not a stream that we accepted")),

@@ -12,6 +12,7 @@ use broadside_shared::time::MonoTime;
 
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated, Way};
+use crate::limits::holds::Hold;
 use crate::lobby::names::FitName;
 use crate::room::flow::Flow;
 use crate::session::{Session, SessionOutput};
@@ -129,7 +130,9 @@ impl Resident {
             }
             SessionOutput::Join(name, _, role) => {
                 let name = app.sessions.call(self.session_id, &FitName::of_bot(name));
-                let asking = Asking { name, role, by: Way::Public, peer: self.me, session: self.session_id };
+                let (peer, session) = (self.me, self.session_id);
+                let (hold, in_line) = (Hold::default(), Hold::default());
+                let asking = Asking { name, role, by: Way::Public, peer, session, address: None, hold, in_line };
                 // A room that is over says nothing more; whoever looks after the bots sees that.
                 let _ = self.room.send(Mail::Join(asking));
             }

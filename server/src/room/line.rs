@@ -89,6 +89,12 @@ impl<T> Line<T> {
         std::mem::take(&mut self.untold)
     }
 
+    /// Whether somebody who waits is meant.
+    #[must_use]
+    pub fn any(&self, meant: impl Fn(&T) -> bool) -> bool {
+        self.waiting.iter().any(meant)
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,30 +5,36 @@ use broadside_shared::time::MonoTime;
 /// Seats kept in one room at the most; one more is not kept, and whoever shows it stands in line.
 pub const RESERVED_MAX: usize = 64;
 
-/// The seats kept in one room.
-#[derive(Debug, Default)]
-pub struct Reservations {
-    kept: Vec<(u64, MonoTime)>,
+/// The seats kept in one room. `H` is dropped with each.
+#[derive(Debug)]
+pub struct Reservations<H> {
+    kept: Vec<(u64, MonoTime, H)>,
 }
 
-impl Reservations {
+impl<H> Default for Reservations<H> {
+    fn default() -> Self {
+        Reservations { kept: Vec::new() }
+    }
+}
+
+impl<H> Reservations<H> {
     /// Keeps a seat until `until` for whoever shows this number.
-    pub fn keep(&mut self, number: u64, until: MonoTime) {
+    pub fn keep(&mut self, number: u64, until: MonoTime, held: H) {
         if self.kept.len() < RESERVED_MAX {
-            self.kept.push((number, until));
+            self.kept.push((number, until, held));
         }
     }
 
     /// Somebody shows this number: whether a seat is kept for them. It is not any more.
     pub fn redeem(&mut self, number: u64) -> bool {
         let before = self.kept.len();
-        self.kept.retain(|(kept, _)| *kept != number);
+        self.kept.retain(|(kept, ..)| *kept != number);
         self.kept.len() < before
     }
 
     /// Lets go of those who did not come in time.
     pub fn expire(&mut self, now: MonoTime) {
-        self.kept.retain(|(_, until)| *until > now);
+        self.kept.retain(|(_, until, _)| *until > now);
     }
 
     /// How many are kept.
@@ -51,15 +57,15 @@ mod tests {
     #[test]
     fn a_kept_seat_is_given_once_to_whom_it_was_promised_and_is_free_when_its_time_is_over() {
         let mut reservations = Reservations::default();
-        reservations.keep(7, MonoTime(100));
-        reservations.keep(8, MonoTime(200));
+        reservations.keep(7, MonoTime(100), ());
+        reservations.keep(8, MonoTime(200), ());
         assert!(!reservations.redeem(9));
         reservations.expire(MonoTime(100));
         assert_eq!(reservations.len(), 1);
         assert!(!reservations.redeem(7), "too late");
         assert!(reservations.redeem(8));
         assert!(!reservations.redeem(8), "only once");
-        (0..1000).for_each(|number| reservations.keep(number, MonoTime(300)));
+        (0..1000).for_each(|number| reservations.keep(number, MonoTime(300), ()));
         assert_eq!(reservations.len(), RESERVED_MAX);
     }
 }

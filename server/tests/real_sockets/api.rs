@@ -224,7 +224,7 @@ async fn who_has_opened_rooms_enough_opens_none_by_joining() {
     assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
     let mut socket = bare(&server).await;
     ask(&mut socket, "Ann", RoomChoice::Mode(Mode::Duel)).await;
-    assert_eq!(close_of(&mut socket).await, meant(CloseCode::RoomFull));
+    assert_eq!(close_of(&mut socket).await, meant(CloseCode::TooManyFromAddress));
     server.end().await;
 }
 

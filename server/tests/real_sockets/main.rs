@@ -3,6 +3,7 @@
 //! | module | what it shows |
 //! |---|---|
 //! | [`play`] | players join, play, see each other and leave |
+//! | [`limits`] | what one address may have, and how long anything over HTTP may take |
 //! | [`slow`] | who does not read harms nobody |
 //! | [`handshake`] | who is let in, and what the others are told |
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
@@ -23,6 +24,7 @@ mod assets;
 mod closing;
 mod handshake;
 mod http;
+mod limits;
 mod metrics;
 mod names;
 mod play;

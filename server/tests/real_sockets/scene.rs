@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,14 @@ use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
 use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
+use broadside_server::driver::RoomHandle;
 use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
 use broadside_shared::protocol::codec::{decode_server, encode_client};
-use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
@@ -112,6 +114,7 @@ impl Server {
         folder.put("index.html", b"<!doctype html><title>test</title>");
         let mut config =
             Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), bots: 0, ..Config::default() };
+        config.limit_exempt = vec!["127.0.0.0/8".parse().expect("a network")];
         change(&mut config);
         let running = start(config).await.expect("the system gives a free port");
         Server { running, folder, tls: None }
@@ -120,6 +123,11 @@ impl Server {
     /// What it counts.
     pub fn metrics(&self) -> &Metrics {
         &self.running.app().metrics
+    }
+
+    /// One of its rooms.
+    pub fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Arena>> {
+        self.running.app().directory.get(id).expect("the room is open")
     }
 
     /// Where it listens.
@@ -179,6 +187,16 @@ impl Server {
     pub async fn end(self) {
         within("the server's end", self.running.end()).await;
     }
+}
+
+/// Looks until something is as wanted.
+pub async fn look_until(what: &str, is_wanted: impl Fn() -> bool) {
+    within(what, async {
+        while !is_wanted() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await;
 }
 
 fn client_config(name: &str) -> ClientConfig {

@@ -36,6 +36,8 @@ pub enum CloseCode {
     NoSuchRoom = 4010,
     /// Another connection took up this one's seat.
     TakenOver = 4011,
+    /// One address holds as much as one address may, or asks too fast.
+    TooManyFromAddress = 4012,
 }
 
 /// Whether it makes sense for a client to connect again by itself.
@@ -49,7 +51,7 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 16] = [
+    pub const ALL: [CloseCode; 17] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::Broken,
@@ -66,6 +68,7 @@ impl CloseCode {
         CloseCode::TooSlow,
         CloseCode::NoSuchRoom,
         CloseCode::TakenOver,
+        CloseCode::TooManyFromAddress,
     ];
 
     /// The number on the wire.
@@ -100,6 +103,7 @@ impl CloseCode {
             CloseCode::TooSlow => "took nothing for too long",
             CloseCode::NoSuchRoom => "no such room",
             CloseCode::TakenOver => "taken over by another connection",
+            CloseCode::TooManyFromAddress => "too many from this address",
         }
     }
 
@@ -123,6 +127,9 @@ impl CloseCode {
             CloseCode::ServerFull => "The server is full. Try again in a minute.",
             CloseCode::NoSuchRoom => "That room is not there any more. Play in another one.",
             CloseCode::TakenOver => "You play on in another tab or window.",
+            CloseCode::TooManyFromAddress => {
+                "Too many connections come from your address. Close other tabs, or try again in a minute."
+            }
         }
     }
 
@@ -145,6 +152,7 @@ impl CloseCode {
             | CloseCode::RoomFull
             | CloseCode::RoomFailed
             | CloseCode::ServerFull
+            | CloseCode::TooManyFromAddress
             | CloseCode::TooSlow => Retry::ByItself,
         }
     }

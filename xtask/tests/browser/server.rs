@@ -36,6 +36,7 @@ impl Server {
         let mut command = Command::new(&program);
         command
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
+            .args(["--limit-exempt", "127.0.0.1"])
             .arg("--assets")
             .arg(setup::site());
         command.args(flags);
