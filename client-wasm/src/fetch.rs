@@ -20,7 +20,8 @@ extern "C" {
 /// What an answer brought: the value, or a sentence that says why there is none.
 pub type Answer = Result<JsValue, String>;
 
-/// Asks, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a POST.
+/// Asks for a path, seen from where the page is, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a
+/// POST.
 pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
     let Some(window) = browser::window() else { return };
     let init = RequestInit::new();
@@ -32,7 +33,7 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
             init.set_headers(&headers);
         }
     }
-    let answer: JsValue = window.fetch_with_str_and_init(path, &init).into();
+    let answer: JsValue = window.fetch_with_str_and_init(&browser::address(path), &init).into();
     when_over(&answer, move |value| {
         let response = value.dyn_into::<Response>().ok();
         let text = response.as_ref().and_then(|response| response.text().ok());

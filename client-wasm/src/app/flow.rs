@@ -33,9 +33,9 @@ impl App {
         self.open_net();
         let path = browser::path();
         let private = Wish::from_path(&path);
-        if private.is_none() && path.starts_with("/r/") {
+        if private.is_none() && path.starts_with("r/") {
             self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
-            browser::set_path("/");
+            browser::set_path("");
         }
         let public = browser::parameter(browser::ROOM).and_then(|id| Wish::from_text(&format!("room:{id}")));
         let linked = private.or(public);
@@ -121,7 +121,7 @@ impl App {
     fn return_to_title(&mut self) {
         (self.wish, self.asked) = (None, None);
         browser::remember_in_tab(WISH_KEY, None);
-        browser::set_path("/");
+        browser::set_path("");
         self.enter(State::Menu);
     }
 

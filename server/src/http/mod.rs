@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod base;
 pub mod metrics;
 
 use std::sync::Arc;

@@ -101,6 +101,7 @@ impl<G: Game> Visit<G> {
         let mut ending = app.ending.clone();
         let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             let client = Client::of(peer, direct, request.headers(), &app.config.trust_proxy);
+            app.config.base_path.strip(request.uri_mut());
             let extensions = request.extensions_mut();
             extensions.insert(ConnectInfo(peer));
             extensions.insert(client);
