@@ -17,6 +17,9 @@ extern "C" {
     fn then(this: &Thenable, came: &JsValue, failed: &JsValue) -> Thenable;
 }
 
+/// What is said when no answer came.
+pub const UNREACHABLE: &str = "The server cannot be reached.";
+
 /// What an answer brought: the value, or a sentence that says why there is none.
 pub type Answer = Result<JsValue, String>;
 
@@ -42,7 +45,7 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
                 let good = response.ok();
                 when_over(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
             }
-            (Some(_) | None, _) => done(Err("The server cannot be reached.".to_owned())),
+            (Some(_) | None, _) => done(Err(UNREACHABLE.to_owned())),
         }
     });
 }
