@@ -1,8 +1,13 @@
-import init from "./broadside_client_wasm.js";
-
-init().catch((reason) => {
-  console.error(`could not start: ${reason}`);
+// Starts the game; what can go wrong on the way is told by boot.js.
+if (window.broadside?.load) {
+  // A failure has been shown and written to the console by then.
+  window.broadside.load("broadside_client_wasm", "@build@", "start.js").catch(() => {});
+} else {
   const note = document.getElementById("loading");
-  note.textContent = "Broadside could not start: this browser needs WebAssembly and WebGL 2. Update it, or try another.";
-  note.classList.add("failed");
-});
+  const again = document.createElement("button");
+  again.type = "button";
+  again.textContent = "Reload";
+  again.addEventListener("click", () => location.reload());
+  note.className = "failed";
+  note.replaceChildren("boot.js, a part of this page, did not come or is not ours. Reload the page. ", again);
+}

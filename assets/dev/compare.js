@@ -1,5 +1,5 @@
 // The same scores twice: asked for over HTTP, and pushed over a WebSocket.
-import { make, openLine } from "/dev/line.js";
+import { beside, make, openLine } from "./line.js";
 
 const SECONDS = 60;
 const LEADERS = 5;
@@ -117,14 +117,15 @@ const interval = () => Math.round(100 * 100 ** (every.value / 100));
 
 /// Asks for a path, and counts what that costs. Throws the answer if it is no good one.
 async function ask(path) {
+  const url = beside(path);
   poll.asked += 1;
   // The server's answers say themselves that they must not be kept; to ask for that would cost two more headers.
-  const answer = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS) });
+  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
   const text = await answer.text();
   heads += 1;
-  let bytes = headBytes + path.length + `HTTP/1.1 ${answer.status} ${answer.statusText}\r\n\r\n`.length;
+  let bytes = headBytes + url.pathname.length + `HTTP/1.1 ${answer.status} ${answer.statusText}\r\n\r\n`.length;
   for (const [name, value] of answer.headers) bytes += name.length + value.length + 4;
-  const timing = performance.getEntriesByName(new URL(path, location).href).at(-1);
+  const timing = performance.getEntriesByName(url.href).at(-1);
   bytes += timing?.encodedBodySize || new TextEncoder().encode(text).length;
   if (!poll.opened || (timing && timing.connectEnd > timing.connectStart)) poll.opened += 1;
   performance.clearResourceTimings();
@@ -138,9 +139,9 @@ async function pollOnce() {
   if (asking) return;
   asking = true;
   try {
-    const board = await ask("/api/leaderboard");
+    const board = await ask("api/leaderboard");
     poll.leaders(board.leaders, board.at_us);
-    const [asked, answer] = [room, room !== null && (await ask(`/api/rooms/${room}`))];
+    const [asked, answer] = [room, room !== null && (await ask(`api/rooms/${room}`))];
     if (answer && asked === room) {
       poll.match(answer.match);
       // A match that everyone left: there may be another to look at.
@@ -171,7 +172,7 @@ by("#ask").addEventListener("click", pollOnce);
 
 /// The room to look at: one with a score, if there is one.
 async function chooseRoom() {
-  const rooms = await (await fetch("/api/rooms", { signal: AbortSignal.timeout(ANSWER_MS) })).json();
+  const rooms = await (await fetch(beside("api/rooms"), { signal: AbortSignal.timeout(ANSWER_MS) })).json();
   const best = rooms.find((r) => r.match?.sides?.length) ?? rooms[0];
   if (best && best.id !== room) {
     leaveRoom();

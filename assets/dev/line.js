@@ -1,6 +1,8 @@
 // A WebSocket to this server with the game's own client behind it, for pages that look at every frame. What a frame means is decided
 // by the WebAssembly module; nothing of the protocol is written down here.
-import init, { Wire } from "/dev/broadside_wire_wasm.js";
+
+/// The game's own client; there once a line was opened.
+let Wire;
 
 /// Longest time between two looks for a page that is awake.
 const AWAKE_MS = 1000;
@@ -12,7 +14,7 @@ const headerBytes = (length, up) => 2 + (length > 65535 ? 8 : length > 125 ? 2 :
 /// `seen({up, bytes, wire, told, at})` for every frame, `ready()` when a connection was welcomed, and `failed(text)` when a request was
 /// refused or not answered.
 export async function openLine({ name, where, seen, ready, failed }) {
-  await init();
+  ({ Wire } = await window.broadside.load("dev/broadside_wire_wasm", "@build@", "dev/line.js"));
   const line = { wire: null, socket: null, opened: 0, pause: 500, ready: false };
   /// What requests were about, by their number, until they are answered.
   const asked = new Map();
@@ -57,9 +59,8 @@ export async function openLine({ name, where, seen, ready, failed }) {
   };
 
   const connect = () => {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    // The query asks the server to keep the handshake, so that it can be shown.
-    const socket = new WebSocket(`${scheme}://${location.host}/ws?wire=1`, Wire.subprotocol());
+    // From http to ws, and from https to wss. The query asks the server to keep the handshake, so that it can be shown.
+    const socket = new WebSocket(beside("ws?wire=1").href.replace(/^http/, "ws"), Wire.subprotocol());
     socket.binaryType = "arraybuffer";
     line.socket = socket;
     heardAt = lookedAt = performance.now();
@@ -118,6 +119,9 @@ export async function openLine({ name, where, seen, ready, failed }) {
   line.flush = flush;
   return line;
 }
+
+/// The address of a path on this server, wherever on its host a proxy serves it: this script is one folder deeper.
+export const beside = (path) => new URL(`../${path}`, import.meta.url);
 
 /// A new element with a class and a text, which is never markup.
 export function make(tag, className = "", text = "") {

@@ -1,5 +1,5 @@
 // Every frame between this page and the server, taken apart.
-import { make, openLine } from "/dev/line.js";
+import { beside, make, openLine } from "./line.js";
 
 const FRAMES_MAX = 500;
 const PARTS = ["head", "own", "cells", "events", "notes"];
@@ -215,7 +215,7 @@ for (const filter of ["way", "kind"]) by(filter).addEventListener("change", refi
 const TOPICS = [...by("topics").children];
 
 async function lookForRooms() {
-  const rooms = await (await fetch("/api/rooms")).json();
+  const rooms = await (await fetch(beside("api/rooms"))).json();
   const list = by("room");
   const before = list.value;
   list.replaceChildren(...rooms.map((room) => {

@@ -65,12 +65,34 @@ pub fn parameter(name: &str) -> Option<String> {
     UrlSearchParams::new_with_str(&search).ok()?.get(name)
 }
 
-/// The address of the game's socket: the page's own host, encrypted if the page is.
+/// The address of the folder that the page came from, with a slash at its end: that of the host, or one below where a proxy serves
+/// the game. The script that runs first tells it; what the address bar shows may be deeper, and changes.
+fn base() -> String {
+    let told = window().and_then(|window| {
+        let probe = js_sys::Reflect::get(&window, &"broadside".into()).ok()?;
+        js_sys::Reflect::get(&probe, &"base".into()).ok()?.as_string()
+    });
+    told.unwrap_or_else(|| {
+        let origin = window().and_then(|window| window.location().origin().ok()).unwrap_or_default();
+        format!("{origin}/")
+    })
+}
+
+/// The path of an address such as that of [`base`].
+fn path_of(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |at| at + 3);
+    address[host..].find('/').map_or("/", |at| &address[host + at..])
+}
+
+/// The address of the game's socket: beside the page, encrypted if the page is.
 #[must_use]
 pub fn socket_url() -> Option<String> {
-    let location = window()?.location();
-    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-    Some(format!("{scheme}://{}/ws", location.host().ok()?))
+    socket_beside(&base())
+}
+
+fn socket_beside(base: &str) -> Option<String> {
+    // From http to ws, and from https to wss.
+    Some(format!("ws{}ws", base.strip_prefix("http")?))
 }
 
 fn storage() -> Option<Storage> {
@@ -158,23 +180,23 @@ pub fn complain(what: &str) {
     web_sys::console::error_1(&JsValue::from_str(what));
 }
 
-/// The path of the page's address.
+/// The path of the page's address, seen from where the page is: empty at the title.
 #[must_use]
 pub fn path() -> String {
-    window().and_then(|window| window.location().pathname().ok()).unwrap_or_default()
+    let path = window().and_then(|window| window.location().pathname().ok()).unwrap_or_default();
+    path.strip_prefix(path_of(&base())).unwrap_or_default().to_owned()
 }
 
-/// The address of a path on this server.
+/// The address of a path, seen from where the page is.
 #[must_use]
 pub fn address(path: &str) -> String {
-    let origin = window().and_then(|window| window.location().origin().ok()).unwrap_or_default();
-    format!("{origin}{path}")
+    format!("{}{path}", base())
 }
 
 /// The parameter of the address that names a public room.
 pub const ROOM: &str = "room";
 
-/// Shows another path in the address, without loading anything; parameters stay, but for [`ROOM`]: a reload is to lead where we are
+/// Shows another path, seen from where the page is, in the address, without loading anything; parameters stay, but for [`ROOM`]: a reload is to lead where we are
 /// by then.
 pub fn set_path(wanted: &str) {
     let Some(window) = window() else { return };
@@ -185,6 +207,25 @@ pub fn set_path(wanted: &str) {
         search = if left.is_empty() { left } else { format!("?{left}") };
     }
     if let Ok(history) = window.history() {
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("{wanted}{search}")));
+        let here = base();
+        let wanted = format!("{}{wanted}{search}", path_of(&here));
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&wanted));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_is_beside_the_page_wherever_that_is() {
+        for (base, socket, path) in [
+            ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080/ws", "/"),
+            ("https://[::1]:8443/game/", "wss://[::1]:8443/game/ws", "/game/"),
+            ("https://host.example/a/b/", "wss://host.example/a/b/ws", "/a/b/"),
+        ] {
+            assert_eq!((socket_beside(base).as_deref(), path_of(base)), (Some(socket), path));
+        }
+        assert_eq!(socket_beside("file:///game/"), None);
     }
 }

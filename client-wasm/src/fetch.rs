@@ -17,10 +17,14 @@ extern "C" {
     fn then(this: &Thenable, came: &JsValue, failed: &JsValue) -> Thenable;
 }
 
+/// What is said when no answer came.
+pub const UNREACHABLE: &str = "The server cannot be reached.";
+
 /// What an answer brought: the value, or a sentence that says why there is none.
 pub type Answer = Result<JsValue, String>;
 
-/// Asks, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a POST.
+/// Asks for a path, seen from where the page is, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a
+/// POST.
 pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
     let Some(window) = browser::window() else { return };
     let init = RequestInit::new();
@@ -32,7 +36,7 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
             init.set_headers(&headers);
         }
     }
-    let answer: JsValue = window.fetch_with_str_and_init(path, &init).into();
+    let answer: JsValue = window.fetch_with_str_and_init(&browser::address(path), &init).into();
     when_over(&answer, move |value| {
         let response = value.dyn_into::<Response>().ok();
         let text = response.as_ref().and_then(|response| response.text().ok());
@@ -41,7 +45,7 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
                 let good = response.ok();
                 when_over(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
             }
-            (Some(_) | None, _) => done(Err("The server cannot be reached.".to_owned())),
+            (Some(_) | None, _) => done(Err(UNREACHABLE.to_owned())),
         }
     });
 }

@@ -40,17 +40,20 @@ pub mod sound;
 pub mod stage;
 pub mod synth;
 
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Starts the page. The browser calls it once the module is loaded.
+///
+/// # Errors
+/// What the page or the browser lacks, as text; the script that loads the module shows it.
 #[wasm_bindgen(start)]
-pub fn start_broadside() {
+pub fn start_broadside() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|info| browser::complain(&info.to_string())));
     // Outside a page (a test that only wants `world_hashes`) there is nothing to start.
-    if browser::document().is_some()
-        && let Err(reason) = app::start()
-    {
-        browser::complain(&reason);
+    match browser::document() {
+        Some(_) => app::start().map_err(JsValue::from),
+        None => Ok(()),
     }
 }
 

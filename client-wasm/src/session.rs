@@ -56,6 +56,8 @@ pub struct Session {
     socket: Socket,
     /// The client behind it.
     pub client: Client<Arena>,
+    /// What the server gave as its reason for closing the socket, for developers; empty until then.
+    pub reason: String,
     /// `None` while nobody looks.
     pub watch: Option<Watch>,
     line: Option<(Line, Ticker)>,
@@ -75,13 +77,29 @@ impl Session {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         let now = browser::now();
-        Ok(Session { socket, client, watch: None, line: None, wake, heard_at: now, looked_at: now, opened: false })
+        Ok(Session {
+            socket,
+            client,
+            reason: String::new(),
+            watch: None,
+            line: None,
+            wake,
+            heard_at: now,
+            looked_at: now,
+            opened: false,
+        })
     }
 
     /// How far the connection has come. A client of an earlier connection believes in that one until this one is open.
     #[must_use]
     pub fn phase(&self) -> Phase {
         if self.opened { self.client.phase() } else { Phase::Greeting }
+    }
+
+    /// Whether the socket ever got as far as being open.
+    #[must_use]
+    pub fn was_open(&self) -> bool {
+        self.opened
     }
 
     /// Puts a line of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
@@ -132,8 +150,13 @@ impl Session {
                     }
                 }
                 (Arrival::Text, _) => return Some(Ending::Nonsense),
-                (Arrival::Closed(code), Some((line, _))) => line.closed = Some(code),
-                (Arrival::Closed(code), None) => return Some(Ending::Closed(code)),
+                (Arrival::Closed(code, reason), line) => {
+                    self.reason = reason;
+                    match line {
+                        Some((line, _)) => line.closed = Some(code),
+                        None => return Some(Ending::Closed(code)),
+                    }
+                }
             }
         }
         if let Some(ending) = self.pump_line() {

@@ -21,8 +21,8 @@ pub enum Arrival {
     Frame(Vec<u8>),
     /// A text frame came, which no server of ours sends.
     Text,
-    /// It is closed, with this code.
-    Closed(u16),
+    /// It is closed, with this code, and with the reason that the other end gave or none.
+    Closed(u16, String),
 }
 
 type Inbox = Rc<RefCell<VecDeque<(MonoTime, Arrival)>>>;
@@ -67,8 +67,9 @@ impl Socket {
                 post(arrival);
             })
         };
-        let on_close =
-            Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| post(Arrival::Closed(event.code())));
+        let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
+            post(Arrival::Closed(event.code(), event.reason()))
+        });
         socket.set_onopen(Some(on_event.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
+use crate::http::base::BasePath;
 use crate::net::origin::Origin;
 use crate::network::Network;
 
@@ -47,6 +48,10 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, or networks such as 10.0.0.0/8
     #[arg(long, env = "BROADSIDE_TRUST_PROXY", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub trust_proxy: Vec<Network>,
+
+    /// Path below which a proxy serves the game, such as /game, if it passes that path on; the server answers there as at its root
+    #[arg(long, env = "BROADSIDE_BASE_PATH", default_value_t, hide_default_value = true, value_name = "PATH")]
+    pub base_path: BasePath,
 
     /// Folder with the browser client, unless it is inside the program
     #[arg(long, env = "BROADSIDE_ASSETS", value_name = "FOLDER")]
@@ -138,6 +143,7 @@ impl Default for Config {
             redirect_http: None,
             allow_origin: Vec::new(),
             trust_proxy: Vec::new(),
+            base_path: BasePath::default(),
             assets: None,
             snapshot_every: 2,
             capacity: 2000,
@@ -236,6 +242,7 @@ mod tests {
             ("--limit-exempt", "localhost", "must be an address such as"),
             ("--trust-proxy", "proxy.example", "must be an address such as"),
             ("--allow-origin", "portal.example", "scheme is missing"),
+            ("--base-path", "game", "must be a path such as /game"),
             ("--redirect-http", "http", "must be 0 to 65535"),
         ] {
             let refusal =

@@ -5,6 +5,9 @@
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
 //! server never compresses anything. All of it is made in a second folder which then takes the place of the first:
 //! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
+//!
+//! Every file that a page cannot do without carries the number of the build: `boot.js` compares them, so that files of two builds
+//! (a cache on the way, a server that is updated while a page loads) are told and not run.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,13 +22,24 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, cargo, root, short, target_dir, web_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 3;
+const RECIPE: u32 = 4;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
 
 /// What is compiled to wasm, and the folder it goes to.
 const MODULES: [(&str, &str); 2] = [("broadside-client-wasm", ""), ("broadside-wire-wasm", DEV)];
+
+/// Stands in the sources for the number of the build.
+const BUILD_MARK: &str = "@build@";
+/// The section of a wasm that holds the number of the build.
+const BUILD_SECTION: &str = "build";
+
+/// The game's page, and the same page for the links of private rooms, whose addresses are one folder deeper.
+const PAGE: &str = "index.html";
+const ROOM_PAGE: &str = "r/index.html";
+/// Pages for developers, beside the game's.
+const DEV_PAGES: [&str; 2] = ["compare.html", "wire.html"];
 
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
@@ -41,14 +55,14 @@ pub fn build() -> Result<()> {
     }
     let fresh = web.with_extension("new");
     remove_folder(&fresh)?;
-    make(&fresh)?;
+    make(&fresh, &key)?;
     remove_folder(&web)?;
     fs::rename(&fresh, &web)?;
     fs::write(&stamp, describe(&key, &web)?)?;
     report(&web)
 }
 
-fn make(fresh: &Path) -> Result<()> {
+fn make(fresh: &Path, build: &str) -> Result<()> {
     let assets = root().join("assets");
     for file in files(&assets)? {
         let to = fresh.join(file.strip_prefix(&assets)?);
@@ -56,8 +70,12 @@ fn make(fresh: &Path) -> Result<()> {
         fs::copy(&file, to)?;
     }
     for (package, folder) in MODULES {
-        bind(&wasm(package), &fresh.join(folder))?;
+        bind(&wasm(package), &fresh.join(folder), build)?;
     }
+    stamp(fresh, build)?;
+    let page = fs::read_to_string(fresh.join(PAGE))?;
+    fs::create_dir_all(fresh.join("r"))?;
+    fs::write(fresh.join(ROOM_PAGE), page.replace("=\"./", "=\"../"))?;
     files(fresh)?.iter().try_for_each(|file| compress(file))
 }
 
@@ -66,8 +84,20 @@ fn wasm(package: &str) -> PathBuf {
     target_dir().join(WASM_TARGET).join("wasm").join(package.replace('-', "_")).with_extension("wasm")
 }
 
-/// Writes a wasm as the browser loads it, with its JavaScript.
-fn bind(wasm: &Path, folder: &Path) -> Result<()> {
+/// Puts the number of the build into every page and script that has a place for it.
+fn stamp(fresh: &Path, build: &str) -> Result<()> {
+    let is_text = |file: &PathBuf| matches!(file.extension().and_then(OsStr::to_str), Some("html" | "js"));
+    for file in files(fresh)?.into_iter().filter(is_text) {
+        let text = fs::read_to_string(&file)?;
+        if text.contains(BUILD_MARK) {
+            fs::write(&file, text.replace(BUILD_MARK, build))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a wasm as the browser loads it, with its JavaScript; both carry the number of the build.
+fn bind(wasm: &Path, folder: &Path, build: &str) -> Result<()> {
     Bindgen::new()
         .input_path(wasm)
         .web(true)?
@@ -78,7 +108,24 @@ fn bind(wasm: &Path, folder: &Path) -> Result<()> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(folder)
-        .with_context(|| format!("wasm-bindgen refused {}", short(wasm)))
+        .with_context(|| format!("wasm-bindgen refused {}", short(wasm)))?;
+    let name = wasm.file_stem().context("a wasm has a name")?.to_string_lossy();
+    let (script, binary) = (folder.join(format!("{name}.js")), folder.join(format!("{name}_bg.wasm")));
+    append(&script, format!("export const build = \"{build}\";\n").as_bytes())?;
+    append(&binary, &custom_section(BUILD_SECTION, build.as_bytes()))
+}
+
+fn append(file: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = fs::OpenOptions::new().append(true).open(file).with_context(|| format!("no {}", short(file)))?;
+    Ok(file.write_all(bytes)?)
+}
+
+/// A section that means nothing to WebAssembly itself: id 0, length, name, content. Both lengths fit into one byte of LEB128.
+fn custom_section(name: &str, content: &[u8]) -> Vec<u8> {
+    let length = 1 + name.len() + content.len();
+    assert!(length < 128, "a section of {length} bytes needs a longer length");
+    let head = [0, length as u8, name.len() as u8];
+    [&head, name.as_bytes(), content].concat()
 }
 
 /// Writes the compressed siblings of `file` that are smaller than it.
@@ -170,7 +217,8 @@ pub fn pages() -> Result<Vec<String>> {
 fn report(web: &Path) -> Result<()> {
     let pages = pages()?;
     let mut bytes = 0;
-    for page in pages.iter().filter(|page| !page.starts_with(&format!("{DEV}/"))) {
+    let is_dev = |page: &str| page.starts_with(&format!("{DEV}/")) || DEV_PAGES.contains(&page) || page == ROOM_PAGE;
+    for page in pages.iter().filter(|page| !is_dev(page)) {
         let packed = web.join(format!("{page}.br"));
         bytes += fs::metadata(if packed.exists() { packed } else { web.join(page) })?.len();
     }

@@ -67,12 +67,12 @@ impl App {
 
     /// Opens or closes the menu over the game; what is open over that goes first.
     pub(super) fn toggle_pause(&mut self) {
+        self.devices.borrow_mut().release();
         if self.chat.is_open() {
             self.close_chat();
         } else if matches!(self.state, State::Playing) {
             let open = !self.screens.paused();
             self.screens.pause(open);
-            self.devices.borrow_mut().release();
             self.speaker.click(Sound::Click);
         }
     }

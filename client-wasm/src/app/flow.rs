@@ -6,10 +6,11 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 
-use super::App;
-use super::state::{Pause, Remedy, State, countdown, offer, verdict, waiting};
+use super::state::{Pause, Remedy, State, countdown, offer, unreached, verdict, waiting};
+use super::{App, wiring};
 use crate::backdrop::Backdrop;
 use crate::browser;
+use crate::fetch;
 use crate::hud::screens::Face;
 use crate::session::{Ending, Session, TOKEN_KEY};
 use crate::synth::Sound;
@@ -20,6 +21,8 @@ const WISH_KEY: &str = "broadside.room";
 const HELPED_KEY: &str = "broadside.helped";
 const HELPED_GAMES: u32 = 3;
 const HELP_MS: f64 = 9_000.0;
+/// Sockets in a row that did not open, after which the server is asked over HTTP whether it is there at all.
+const UNREACHED: u32 = 2;
 /// What to call who has not yet said.
 const GUEST: &str = "guest";
 
@@ -33,9 +36,9 @@ impl App {
         self.open_net();
         let path = browser::path();
         let private = Wish::from_path(&path);
-        if private.is_none() && path.starts_with("/r/") {
+        if private.is_none() && path.starts_with("r/") {
             self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
-            browser::set_path("/");
+            browser::set_path("");
         }
         let public = browser::parameter(browser::ROOM).and_then(|id| Wish::from_text(&format!("room:{id}")));
         let linked = private.or(public);
@@ -121,7 +124,7 @@ impl App {
     fn return_to_title(&mut self) {
         (self.wish, self.asked) = (None, None);
         browser::remember_in_tab(WISH_KEY, None);
-        browser::set_path("/");
+        browser::set_path("");
         self.enter(State::Menu);
     }
 
@@ -255,11 +258,18 @@ impl App {
     fn end(&mut self, ending: Ending) {
         let was_playing = matches!(self.state, State::Playing);
         self.interrupted |= was_playing;
-        let (why, remedy) = verdict(ending, was_playing);
+        let session = self.session.take();
+        let (reason, opened) = session.as_ref().map_or(("", false), |session| (&session.reason, session.was_open()));
+        let (why, remedy) = verdict(ending, reason, was_playing);
         // The same client asks for its seat over the next connection.
-        self.former = self.session.take().map(|session| session.client);
+        self.former = session.map(|session| session.client);
         match remedy {
-            Remedy::Wait => self.wait(why),
+            Remedy::Wait => {
+                self.wait(why);
+                if !opened && self.backoff.attempts() >= UNREACHED {
+                    self.ask_for_health();
+                }
+            }
             Remedy::Lobby => {
                 self.former = None;
                 self.return_to_title();
@@ -268,6 +278,19 @@ impl App {
             }
             Remedy::PlayHere | Remedy::Reload => self.enter(State::Refused { why, remedy }),
         }
+    }
+
+    /// No socket opens: asks the server over HTTP how it is, and tells while waiting what that means.
+    fn ask_for_health(&mut self) {
+        let Some(app) = self.shared.upgrade() else { return };
+        fetch::ask("healthz", None, move |health| {
+            wiring::with(&app, |app| {
+                let health = health.as_ref().map(|_| ()).map_err(String::as_str);
+                if let (Some(pause), Some(why)) = (&mut app.pause, unreached(health)) {
+                    pause.why = why;
+                }
+            });
+        });
     }
 
     fn wait(&mut self, why: String) {

@@ -96,7 +96,7 @@ impl App {
         }
         let mut devices = self.devices.borrow_mut();
         devices.steering = playing && !self.screens.paused();
-        let held = if devices.steering && self.watching { devices.buttons | devices.trigger } else { 0 };
+        let held = if devices.steering && self.watching { devices.held.buttons() } else { 0 };
         let face = match self.state {
             State::Menu => Face::Menu,
             State::Playing if self.watching => Face::Watch,
@@ -278,6 +278,7 @@ impl App {
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
             .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
             .with("watching", self.watching)
+            .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)
             .with("place", client.and_then(|client| client.place_in_line()).map_or(JsValue::NULL, Into::into))

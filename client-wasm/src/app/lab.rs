@@ -30,6 +30,7 @@ impl App {
 
     /// Opens or closes the laboratory.
     pub(super) fn toggle_lab(&mut self) {
+        self.devices.borrow_mut().release();
         self.lab.toggle();
     }
 

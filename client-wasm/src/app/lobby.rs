@@ -25,7 +25,7 @@ impl App {
     pub(super) fn look_for_rooms(&mut self) {
         self.rooms_at_ms = browser::now_ms() + ROOMS_EVERY_MS;
         let Some(app) = self.shared.upgrade() else { return };
-        fetch::ask("/api/rooms", None, move |answer| {
+        fetch::ask("api/rooms", None, move |answer| {
             wiring::with(&app, |app| match answer {
                 Ok(rooms) => app.lobby.show_rooms(RoomLine::read_all(&rooms)),
                 Err(why) => app.lobby.no_rooms(&why),
@@ -38,7 +38,7 @@ impl App {
         let Some(app) = self.shared.upgrade() else { return };
         self.lobby.code_note("");
         let body = format!("{{\"mode\":\"{mode}\",\"private\":true}}");
-        fetch::ask("/api/rooms", Some(&body), move |answer| {
+        fetch::ask("api/rooms", Some(&body), move |answer| {
             wiring::with(&app, |app| app.show_created(answer));
         });
     }

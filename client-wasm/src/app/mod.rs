@@ -214,21 +214,11 @@ pub fn start() -> Result<(), String> {
             wiring::with(&app, App::wake);
         })
     };
-    let app = App::new(wake).inspect_err(|_| explain_failure())?;
+    let app = App::new(wake)?;
     let app = Rc::new(RefCell::new(app));
     app.borrow_mut().shared = Rc::downgrade(&app);
     *slot.borrow_mut() = Some(Rc::clone(&app));
     wiring::attach(&app)?;
     wiring::with(&app, App::open_title);
     Ok(())
-}
-
-/// Tells the player that this browser cannot play.
-fn explain_failure() {
-    if let Some(note) = browser::document().and_then(|d| d.get_element_by_id("loading")) {
-        note.set_text_content(Some(
-            "Broadside could not start: this browser gives it no WebGL 2. Update it, or try another.",
-        ));
-        note.set_class_name("failed");
-    }
 }

@@ -2,6 +2,7 @@
 
 use broadside_shared::protocol::close::{CloseCode, Retry};
 
+use crate::fetch::UNREACHABLE;
 use crate::session::Ending;
 
 /// Where the page is.
@@ -64,17 +65,34 @@ pub struct Pause {
     pub why: String,
 }
 
-/// What follows from the end of a connection: what to tell, and what helps.
+/// What follows from the end of a connection: what to tell, and what helps. `reason` is what the server gave with its close.
 #[must_use]
-pub fn verdict(ending: Ending, was_playing: bool) -> (String, Remedy) {
+pub fn verdict(ending: Ending, reason: &str, was_playing: bool) -> (String, Remedy) {
     match ending {
         Ending::Closed(number) => match CloseCode::from_code(number) {
             Some(code) => (code.advice().to_owned(), remedy(code)),
+            // Of a server newer than this page.
+            None if !reason.is_empty() => (format!("The server ended the connection: {reason}."), Remedy::Wait),
             None if was_playing => ("The connection was lost.".to_owned(), Remedy::Wait),
-            None => ("The server cannot be reached.".to_owned(), Remedy::Wait),
+            None => (UNREACHABLE.to_owned(), Remedy::Wait),
         },
         Ending::Silent => ("The server does not answer.".to_owned(), Remedy::Wait),
         Ending::Nonsense => (CloseCode::Malformed.advice().to_owned(), Remedy::Reload),
+    }
+}
+
+/// Why no socket opens, again and again, by what the server answers when it is asked over HTTP how it is: nothing where it cannot be
+/// reached that way either.
+#[must_use]
+pub fn unreached(health: Result<(), &str>) -> Option<String> {
+    match health {
+        Ok(()) => Some(
+            "The server is there, but no WebSocket gets through to it: a proxy, a firewall or an extension on the way stops it. \
+             Tell the operator of the server, or try another network."
+                .to_owned(),
+        ),
+        Err(UNREACHABLE) => None,
+        Err(why) => Some(format!("The server does not let this page connect. {why}")),
     }
 }
 
@@ -121,27 +139,27 @@ mod tests {
 
     #[test]
     fn a_restart_is_waited_out_and_an_old_page_says_what_to_do() {
-        let (why, remedy) = verdict(Ending::Closed(CloseCode::GoingAway.code()), true);
+        let (why, remedy) = verdict(Ending::Closed(CloseCode::GoingAway.code()), "", true);
         assert_eq!(remedy, Remedy::Wait);
         assert!(countdown(&why, 2100.0).ends_with("Trying again in 3 s."), "{}", countdown(&why, 2100.0));
-        let (why, remedy) = verdict(Ending::Closed(CloseCode::WrongRevision.code()), false);
+        let (why, remedy) = verdict(Ending::Closed(CloseCode::WrongRevision.code()), "", false);
         assert_eq!(remedy, Remedy::Reload);
         assert!(why.contains("Reload"), "{why}");
     }
 
     #[test]
     fn a_seat_taken_by_another_tab_is_not_fought_for() {
-        let (why, remedy) = verdict(Ending::Closed(CloseCode::TakenOver.code()), true);
+        let (why, remedy) = verdict(Ending::Closed(CloseCode::TakenOver.code()), "", true);
         assert_eq!(remedy, Remedy::PlayHere);
         assert!(why.contains("another tab"), "{why}");
         assert_eq!(offer(remedy).1, "Play here");
-        assert_eq!(verdict(Ending::Closed(CloseCode::NoSuchRoom.code()), true).1, Remedy::Lobby);
+        assert_eq!(verdict(Ending::Closed(CloseCode::NoSuchRoom.code()), "", true).1, Remedy::Lobby);
     }
 
     #[test]
     fn every_code_says_something_and_only_those_that_pass_are_waited_out() {
         for code in CloseCode::ALL {
-            let (why, remedy) = verdict(Ending::Closed(code.code()), true);
+            let (why, remedy) = verdict(Ending::Closed(code.code()), "", true);
             assert!(why.ends_with('.'), "{why}");
             assert_eq!(remedy == Remedy::Wait, code.retry() == Retry::ByItself, "{code:?}");
         }
@@ -154,8 +172,22 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_this_page_does_not_know_is_told_by_the_servers_own_reason() {
+        let (why, remedy) = verdict(Ending::Closed(4999), "the moon is full", false);
+        assert_eq!((why.as_str(), remedy), ("The server ended the connection: the moon is full.", Remedy::Wait));
+    }
+
+    #[test]
+    fn a_server_that_answers_and_takes_no_socket_is_not_called_unreachable() {
+        assert!(unreached(Ok(())).is_some_and(|why| why.contains("proxy") && why.contains("operator")));
+        let refused = unreached(Err("Host is not this server; start it with --public-host."));
+        assert!(refused.is_some_and(|why| why.contains("--public-host")));
+        assert_eq!(unreached(Err(UNREACHABLE)), None);
+    }
+
+    #[test]
     fn a_cut_line_and_a_dead_server_read_differently() {
-        assert_ne!(verdict(Ending::Closed(1006), true).0, verdict(Ending::Closed(1006), false).0);
-        assert_eq!(verdict(Ending::Silent, true).1, Remedy::Wait);
+        assert_ne!(verdict(Ending::Closed(1006), "", true).0, verdict(Ending::Closed(1006), "", false).0);
+        assert_eq!(verdict(Ending::Silent, "", true).1, Remedy::Wait);
     }
 }

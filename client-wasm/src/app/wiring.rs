@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use broadside_shared::arena::ArenaInput;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Document, Event, HtmlElement, KeyboardEvent};
@@ -35,7 +34,8 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
             with(&app, |app| app.speaker.unlock());
         })
     };
-    input::attach(&devices, &window, &canvas, &gesture);
+    let rail: HtmlElement = element(&document, "rail-touch")?;
+    input::attach(&devices, (&window, &document), (&canvas, rail.as_ref()), &gesture);
 
     for (id, kind, call) in [
         ("card", "submit", App::press_play as fn(&mut App)),
@@ -62,11 +62,6 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
     }
     attach_lab(app, &document)?;
     attach_talk(app, &document, &canvas)?;
-    let rail: HtmlElement = element(&document, "rail-touch")?;
-    for (kind, button) in [("pointerdown", ArenaInput::RAIL), ("pointerup", 0), ("pointercancel", 0)] {
-        let devices = Rc::clone(&devices);
-        listen(&rail, kind, move |_: Event| devices.borrow_mut().trigger = button);
-    }
     let shared = Rc::clone(app);
     listen(&window, "online", move |_: Event| {
         with(&shared, App::network_is_back);
@@ -99,6 +94,9 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
     let text: HtmlElement = element(document, "chat-text")?;
     let shared = Rc::clone(app);
     listen(&text, "keydown", move |event: KeyboardEvent| {
+        if input::is_composing(&event) {
+            return; // An input method chooses with Tab and gives up with Escape.
+        }
         let call: fn(&mut App) = match event.code().as_str() {
             "Escape" => App::close_chat,
             "Tab" => App::switch_channel,
@@ -110,8 +108,15 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
     // At once and not with the next image: the letters that follow belong into the field.
     let shared = Rc::clone(app);
     listen(document, "keydown", move |event: KeyboardEvent| {
+        if event.key() != "Enter" {
+            return;
+        }
+        if input::is_composing(&event) {
+            // It ends a composition; Safari would also send the form with it.
+            return event.prevent_default();
+        }
         let elsewhere = event.target().is_none_or(|target| target.dyn_ref::<HtmlElement>().is_none_or(is_no_control));
-        if event.key() == "Enter" && elsewhere && !event.repeat() {
+        if elsewhere && !event.repeat() {
             event.prevent_default();
             with(&shared, App::toggle_chat);
         }

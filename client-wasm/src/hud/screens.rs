@@ -96,9 +96,6 @@ impl Screens {
     pub fn ready(&mut self) {
         self.name.set_value(&known_name().unwrap_or_default());
         self.play.set_disabled(false);
-        if let Some(note) = browser::document().and_then(|d| d.get_element_by_id("loading")) {
-            note.remove();
-        }
         let _ = self.name.focus();
     }
 

@@ -45,6 +45,12 @@ pub fn meaning(code: &str) -> Option<Key> {
     })
 }
 
+/// Whether this is the key that Macs call Cmd, Windows its own, and older browsers OS.
+#[must_use]
+pub fn is_meta(code: &str) -> bool {
+    matches!(code, "MetaLeft" | "MetaRight" | "OSLeft" | "OSRight")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

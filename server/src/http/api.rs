@@ -141,7 +141,7 @@ pub struct RoomOpened {
     room: RoomView,
     /// What opens it, if it is private.
     code: Option<String>,
-    /// The path of the page that joins it: /r/CODE if it is private.
+    /// The path of the page that joins it: /r/CODE if it is private, behind the server's base path if it has one.
     link: String,
 }
 
@@ -356,10 +356,12 @@ pub async fn open_room<G: Game>(
     match app.directory.open_passing(mode, name, wish.private, opener) {
         Ok(room) => {
             let code = room.code.map(|code| code.to_string());
-            let link = code.as_ref().map_or_else(|| format!("/?room={}", room.id), |code| format!("/r/{code}"));
+            let base = &app.config.base_path;
+            let link =
+                code.as_ref().map_or_else(|| format!("{base}/?room={}", room.id), |code| format!("{base}/r/{code}"));
             let opened = RoomOpened { room: view(&app, &room), code, link };
             let at = opened.code.clone().unwrap_or_else(|| room.id.to_string());
-            (StatusCode::CREATED, [(LOCATION, format!("/api/rooms/{at}"))], Json(opened)).into_response()
+            (StatusCode::CREATED, [(LOCATION, format!("{base}/api/rooms/{at}"))], Json(opened)).into_response()
         }
         Err(wrong) => refusal(StatusCode::SERVICE_UNAVAILABLE, &wrong.to_string()),
     }

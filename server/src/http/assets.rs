@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::bail;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY,
+};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
@@ -18,6 +20,9 @@ use crate::config::Config;
 
 /// Where `cargo xtask` puts the built client.
 const BUILT: &str = "target/web";
+
+/// The page at the links of private rooms.
+const ROOM_PAGE: &str = "r/index.html";
 
 /// What the page may load and run: its own files and its own WebAssembly, nothing else.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
@@ -45,11 +50,18 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 
 /// Serves a file of the client; what people see in the address bar has no ending.
 pub async fn serve<G: Game>(State(app): State<Arc<App<G>>>, request: Request) -> Response {
+    if let Some(page) = app.config.base_path.redirect(request.uri()) {
+        return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, page)]).into_response();
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let detail = format!("files do not answer {}; use GET", request.method());
         return problem(StatusCode::METHOD_NOT_ALLOWED, &detail).into_response();
     }
-    let path = page_of(request.uri().path().trim_start_matches('/'));
+    let mut path = page_of(request.uri().path().trim_start_matches('/'));
+    if path == ROOM_PAGE && read(&app.config, path).is_none() {
+        // A folder of one's own may have one page for all.
+        path = "index.html";
+    }
     if !is_plain(path) {
         return missing(path);
     }
@@ -68,9 +80,10 @@ pub async fn serve<G: Game>(State(app): State<Arc<App<G>>>, request: Request) ->
 fn page_of(path: &str) -> &str {
     match path {
         "" => "index.html",
-        "compare" => "dev/compare.html",
-        "wire" => "dev/wire.html",
-        path if path.strip_prefix("r/").is_some_and(|code| !code.contains('/')) => "index.html",
+        "compare" => "compare.html",
+        "wire" => "wire.html",
+        // The same page, with addresses that are one folder deeper.
+        path if path.strip_prefix("r/").is_some_and(|code| !code.contains('/')) => ROOM_PAGE,
         path => path,
     }
 }
@@ -155,9 +168,9 @@ mod tests {
     fn pages_go_by_short_names_and_a_link_leads_to_the_game() {
         for (path, file) in [
             ("", "index.html"),
-            ("compare", "dev/compare.html"),
-            ("wire", "dev/wire.html"),
-            ("r/K7QF2M", "index.html"),
+            ("compare", "compare.html"),
+            ("wire", "wire.html"),
+            ("r/K7QF2M", "r/index.html"),
             ("a.js", "a.js"),
         ] {
             assert_eq!(page_of(path), file);

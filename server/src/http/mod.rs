@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod base;
 pub mod bounds;
 pub mod in_flight;
 pub mod metrics;

@@ -110,6 +110,7 @@ impl<G: Game> Visit<G> {
         let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             let client = Client::of(peer, direct, request.headers(), &app.config.trust_proxy);
             let verdict = guard.judge(client.address.ip());
+            app.config.base_path.strip(request.uri_mut());
             let extensions = request.extensions_mut();
             extensions.insert(ConnectInfo(peer));
             extensions.insert(client);

@@ -3,8 +3,8 @@
 use crate::protocol::message::RoomId;
 use crate::protocol::room::{Role, RoomChoice};
 
-/// The beginning of the path of a private room's link.
-const LINK: &str = "/r/";
+/// The beginning of the path of a private room's link, seen from where the page is.
+const LINK: &str = "r/";
 
 /// A room and what to do in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +62,14 @@ impl Wish {
         Some(Wish { room, role })
     }
 
-    /// The wish that a page's path stands for: the link of a private room.
+    /// The wish that a page's path stands for, seen from where the page is: the link of a private room.
     #[must_use]
     pub fn from_path(path: &str) -> Option<Wish> {
         let code = path.strip_prefix(LINK)?;
         Some(Wish::play(RoomChoice::Code(Some(code.trim_end_matches('/').parse().ok()?))))
     }
 
-    /// The path that stands for this wish: that of its link, or the title's.
+    /// The path that stands for this wish, seen from where the page is: that of its link, or the title's, which is empty.
     #[must_use]
     pub fn path(self) -> String {
         match self.room {
@@ -78,7 +78,7 @@ impl Wish {
             | RoomChoice::Quick
             | RoomChoice::Room(_)
             | RoomChoice::Mode(_)
-            | RoomChoice::Reserved { .. } => "/".to_owned(),
+            | RoomChoice::Reserved { .. } => String::new(),
         }
     }
 }
@@ -99,9 +99,10 @@ mod tests {
 
     #[test]
     fn a_link_is_a_wish_and_a_wish_has_a_link() {
-        let wish = Wish::from_path("/r/k7qf2m/").expect("a fine link");
-        assert_eq!(wish.path(), "/r/K7QF2M");
-        for path in ["/", "/r/", "/r/K7QF2", "/x/K7QF2M", "/r/K7QF2M/x"] {
+        let wish = Wish::from_path("r/k7qf2m/").expect("a fine link");
+        assert_eq!(wish.path(), "r/K7QF2M");
+        assert_eq!(Wish::play(RoomChoice::Quick).path(), "");
+        for path in ["", "r/", "r/K7QF2", "x/K7QF2M", "r/K7QF2M/x", "/r/K7QF2M"] {
             assert_eq!(Wish::from_path(path), None, "{path}");
         }
     }

@@ -7,7 +7,10 @@
 mod developers;
 mod driver;
 mod gate;
+mod hands;
+mod honest;
 mod page;
+mod path;
 mod server;
 mod setup;
 mod together;

@@ -178,6 +178,31 @@ impl Page {
         self.client.refresh().await.expect("the page is there");
     }
 
+    /// The address that the browser shows.
+    pub async fn address(&self) -> String {
+        self.client.current_url().await.expect("a page is open").to_string()
+    }
+
+    /// Runs a script with arguments in the page, and gives what it returns.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute(script, arguments).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Waits until an element's text contains this.
+    pub async fn wait_for_text(&self, css: &str, part: &str) {
+        const SCRIPT: &str =
+            "const found = document.querySelector(arguments[0]); return found ? found.textContent : ''";
+        let started_at = Instant::now();
+        loop {
+            let text = self.script(SCRIPT, vec![json!(css)]).await;
+            if text.as_str().is_some_and(|text| text.contains(part)) {
+                return;
+            }
+            assert!(started_at.elapsed() < DEADLINE, "waited {DEADLINE:?} for {part:?} in {css}, which says {text}");
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
     /// How many WebSockets the page has opened.
     pub async fn sockets(&self) -> u64 {
         self.run("return window.broadside.state().sockets").await.as_u64().expect("the page counts them")

@@ -1,5 +1,6 @@
 //! Real servers and bots, as programs of their own.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,23 +23,33 @@ impl Server {
 
     /// Starts one on `port`, and waits until it listens.
     pub async fn start_on(port: u16) -> Self {
-        Self::start_with("http", port, &[]).await
+        Self::start_with("http", port, &setup::site(), &[]).await
+    }
+
+    /// Starts one with these flags on a free port.
+    pub async fn start_with_flags(flags: &[&str]) -> Self {
+        Self::start_with("http", 0, &setup::site(), flags).await
+    }
+
+    /// Starts one that serves this folder, on a free port.
+    pub async fn start_serving(site: &Path) -> Self {
+        Self::start_with("http", 0, site, &[]).await
     }
 
     /// Starts one that speaks TLS, with a certificate of its own making.
     pub async fn start_secure() -> Self {
         let folder = format!("{}/tls-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-        Self::start_with("https", 0, &["--tls-self-signed", &folder]).await
+        Self::start_with("https", 0, &setup::site(), &["--tls-self-signed", &folder]).await
     }
 
-    async fn start_with(scheme: &'static str, port: u16, flags: &[&str]) -> Self {
+    async fn start_with(scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
         let program = setup::program("broadside-server");
         let mut command = Command::new(&program);
         command
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
             .args(["--limit-exempt", "127.0.0.1"])
             .arg("--assets")
-            .arg(setup::site());
+            .arg(site);
         command.args(flags);
         command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));

@@ -1,0 +1,123 @@
+//! Where the game is on its host, when a proxy serves it below a path and passes that path on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+
+/// What the server itself has at the root: below a path of this name nobody could tell the two apart.
+const OURS: [&str; 5] = ["api", "dev", "healthz", "metrics", "r"];
+
+/// A path such as `/game`, or none. The server answers below it and at its root alike, so it does not matter whether a proxy takes
+/// the path away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BasePath(String);
+
+impl BasePath {
+    /// Takes the path away from an address that begins with it; any other address stays as it is, and so does the path without a
+    /// slash behind it: see [`BasePath::redirect`].
+    pub fn strip(&self, uri: &mut Uri) {
+        let Some(rest) = uri.path_and_query().and_then(|path| path.as_str().strip_prefix(&self.0)) else { return };
+        if self.0.is_empty() || !rest.starts_with('/') {
+            return;
+        }
+        let Ok(rest) = PathAndQuery::try_from(rest) else { return };
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.path_and_query = Some(rest);
+        // The parts were those of an address before; without them it is the root's.
+        *uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+
+    /// Where the path without a slash leads: to the same with one, since a page finds its files beside itself. `None` for any other.
+    #[must_use]
+    pub fn redirect(&self, uri: &Uri) -> Option<String> {
+        if self.0.is_empty() || uri.path() != self.0 {
+            return None;
+        }
+        let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+        Some(format!("{}/{query}", self.0))
+    }
+}
+
+impl FromStr for BasePath {
+    type Err = String;
+
+    /// Parses `/game`, `/game/`, `/some/game`, and `/` for none.
+    fn from_str(text: &str) -> Result<BasePath, String> {
+        let path = text.trim_matches('/');
+        if path.is_empty() {
+            return Ok(BasePath::default());
+        }
+        let is_plain = |part: &str| {
+            !part.is_empty()
+                && part.bytes().any(|byte| byte != b'.')
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if !text.starts_with('/') || !path.split('/').all(is_plain) {
+            return Err("must be a path such as /game, of letters, digits and - . _ ~".to_owned());
+        }
+        let first = path.split('/').next().unwrap_or(path);
+        if OURS.contains(&first) {
+            return Err(format!(
+                "must not begin with /{first}, which the server has itself; take another, such as /game"
+            ));
+        }
+        Ok(BasePath(format!("/{path}")))
+    }
+}
+
+/// Without a slash at its end; empty for none, so that an address of the server can be written behind it.
+impl fmt::Display for BasePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(base: &str, address: &str) -> String {
+        let mut uri: Uri = address.parse().expect("an address");
+        base.parse::<BasePath>().expect("a path").strip(&mut uri);
+        uri.to_string()
+    }
+
+    #[test]
+    fn an_address_below_the_path_is_that_of_the_root_and_any_other_stays() {
+        for (base, address, ours) in [
+            ("/game", "/game/", "/"),
+            ("/game/", "/game/r/K7QF2M?name=Ann", "/r/K7QF2M?name=Ann"),
+            ("/a/b", "/a/b/ws", "/ws"),
+            ("/game", "http://host.example:80/game/ws?x", "http://host.example:80/ws?x"),
+            ("/game", "/games/x", "/games/x"),
+            ("/game", "/game", "/game"),
+            ("/game", "/game?x", "/game?x"),
+            ("/game", "/game//x", "//x"),
+            ("/game", "/ws", "/ws"),
+            ("/", "/game/ws", "/game/ws"),
+        ] {
+            assert_eq!(stripped(base, address), ours, "{address} with {base}");
+        }
+    }
+
+    #[test]
+    fn the_path_without_a_slash_leads_to_the_same_with_one() {
+        let base: BasePath = "/game".parse().expect("a path");
+        let to = |address: &str| base.redirect(&address.parse().expect("an address"));
+        assert_eq!(to("/game?name=Ann").as_deref(), Some("/game/?name=Ann"));
+        assert_eq!((to("/game/"), to("/"), to("/games")), (None, None, None));
+        assert_eq!(BasePath::default().redirect(&Uri::default()), None);
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for bad in
+            ["game", "/a b", "/a//b", "/..", "/a/../b", "/%2e", "/game?x", "/ä", "https://x/game", "/api", "/r/x"]
+        {
+            let refusal = bad.parse::<BasePath>().expect_err(bad);
+            assert!(refusal.contains("/game"), "{bad}: {refusal}");
+        }
+    }
+}
