@@ -14,24 +14,33 @@ pub enum Asked {
 }
 
 /// The signals that come from here on.
-pub struct Signals(mpsc::Receiver<Asked>);
+pub struct Signals {
+    coming: mpsc::Receiver<Asked>,
+    /// One that came while only the end was waited for.
+    kept: Option<Asked>,
+}
 
 impl Signals {
     /// The next one.
     pub async fn next(&mut self) -> Asked {
-        match self.0.recv().await {
+        if let Some(asked) = self.kept.take() {
+            return asked;
+        }
+        match self.coming.recv().await {
             Some(asked) => asked,
             // It cannot be: those who send live as long as the process.
             None => std::future::pending().await,
         }
     }
 
-    /// The next one that asks the program to end: its name and its number. Others are left out.
+    /// The next one that asks the program to end: its name and its number. What should be read anew is remembered.
     pub async fn end(&mut self) -> (&'static str, u8) {
         loop {
-            match self.next().await {
-                Asked::End(name, number) => return (name, number),
-                Asked::Renew(_) | Asked::Nothing(_) => {}
+            match self.coming.recv().await {
+                Some(Asked::End(name, number)) => return (name, number),
+                Some(asked @ Asked::Renew(_)) => self.kept = Some(asked),
+                Some(Asked::Nothing(_)) => {}
+                None => std::future::pending().await,
             }
         }
     }
@@ -73,7 +82,7 @@ pub fn listen() -> std::io::Result<Signals> {
             while came.recv().await.is_some() && sender.send(asked).await.is_ok() {}
         });
     }
-    Ok(Signals(receiver))
+    Ok(Signals { coming: receiver, kept: None })
 }
 
 /// Takes Ctrl-C.
@@ -86,7 +95,7 @@ pub fn listen() -> std::io::Result<Signals> {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() && sender.send(Asked::End("Ctrl-C", 2)).await.is_ok() {}
     });
-    Ok(Signals(receiver))
+    Ok(Signals { coming: receiver, kept: None })
 }
 
 /// Lets the process write to a terminal from the background, which may be set to stop whoever does.
