@@ -20,9 +20,7 @@ pub mod report;
 pub mod socket;
 pub mod trust;
 
-use std::ops::RangeInclusive;
-use std::str::FromStr;
-
+pub use broadside_cli::in_range;
 use broadside_shared::link::LinkProfile;
 
 /// Parses the name of a line, or says which there are.
@@ -31,18 +29,4 @@ use broadside_shared::link::LinkProfile;
 /// The names, for clap to show behind the flag and its value.
 pub fn link(name: &str) -> Result<LinkProfile, String> {
     LinkProfile::named(name).ok_or_else(|| format!("must be one of {}", LinkProfile::names()))
-}
-
-/// Parses a flag's number within a range, or says what is allowed.
-///
-/// # Errors
-/// The range and the unit, for clap to show behind the flag and its value.
-pub fn in_range<T>(text: &str, range: RangeInclusive<T>, unit: &str) -> Result<T, String>
-where
-    T: FromStr + PartialOrd + std::fmt::Display,
-{
-    match text.parse::<T>() {
-        Ok(value) if range.contains(&value) => Ok(value),
-        Ok(_) | Err(_) => Err(format!("must be {} to {}{unit}", range.start(), range.end())),
-    }
 }

@@ -1,15 +1,14 @@
 //! Every flag of the server. `--help` and the refusals of wrong values come from here.
 
-use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use broadside_cli::in_range;
 use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
 use crate::http::base::BasePath;
+use crate::net::certificate;
 use crate::net::origin::Origin;
 use crate::network::Network;
 
@@ -18,7 +17,7 @@ use crate::network::Network;
 #[command(name = "broadside-server", version, about, max_term_width = 100)]
 pub struct Config {
     /// Address to listen on; 0.0.0.0 lets other machines in, such as a phone on the same network
-    #[arg(long, env = "BROADSIDE_HOST", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
+    #[arg(long, env = "BROADSIDE_HOST", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS", value_parser = host)]
     pub host: IpAddr,
 
     /// Port to listen on, 0 to 65535; 0 takes any free one and prints it
@@ -111,7 +110,7 @@ pub struct Config {
     pub grace: u32,
 
     /// Seed of the world, 0 to 18446744073709551615; equal seeds and inputs give equal worlds [default: drawn at start]
-    #[arg(long, env = "BROADSIDE_SEED", value_name = "NUMBER")]
+    #[arg(long, env = "BROADSIDE_SEED", value_name = "NUMBER", value_parser = seed)]
     pub seed: Option<u64>,
 
     /// How log lines are written to standard error; RUST_LOG sets which (default info)
@@ -164,6 +163,31 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether flags that are fine by themselves make sense together.
+    ///
+    /// # Errors
+    /// Which do not, and the way out.
+    pub fn check(&self) -> Result<(), String> {
+        let (rooms, max_rooms) = (usize::from(self.rooms), self.max_rooms);
+        if rooms > max_rooms {
+            return Err(format!(
+                "--rooms {rooms}: more than --max-rooms {max_rooms} allows; raise that, or open fewer"
+            ));
+        }
+        certificate::source(self).map(drop)
+    }
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    let way_out = "must be an address of this machine such as 127.0.0.1, or 0.0.0.0 for all of them";
+    text.parse().map_err(|_| way_out.to_owned())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    in_range(text, 0..=u64::MAX, "")
+}
+
 fn port(text: &str) -> Result<u16, String> {
     in_range(text, 0..=u16::MAX, "")
 }
@@ -212,14 +236,6 @@ fn max_connections(text: &str) -> Result<usize, String> {
     in_range(text, 1..=100_000, " connections")
 }
 
-/// A number within `range`, or a refusal that names the range and the unit.
-fn in_range<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>, unit: &str) -> Result<T, String> {
-    match text.parse::<T>() {
-        Ok(value) if range.contains(&value) => Ok(value),
-        Ok(_) | Err(_) => Err(format!("must be {} to {}{unit}", range.start(), range.end())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +244,34 @@ mod tests {
     fn the_defaults_in_the_help_are_the_defaults_in_code() {
         let parsed = Config::try_parse_from(["broadside-server"]).expect("an empty command line is fine");
         assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused_with_the_way_out() {
+        let file = || Some(PathBuf::from("x.pem"));
+        let plain = Config::default();
+        for (config, says) in [
+            (Config { rooms: 3, max_rooms: 2, ..plain.clone() }, "--rooms 3: more than --max-rooms 2 allows"),
+            (Config { tls_cert: file(), ..plain.clone() }, "add --tls-key FILE"),
+            (Config { tls_key: file(), ..plain.clone() }, "add --tls-cert FILE"),
+            (Config { tls_cert: file(), tls_key: file(), tls_self_signed: file(), ..plain.clone() }, "leave it out"),
+            (Config { tls_key: file(), tls_self_signed: file(), ..plain.clone() }, "leave it out"),
+            (Config { redirect_http: Some(80), ..plain.clone() }, "--redirect-http sends everyone to https"),
+            (
+                Config { tls_self_signed: file(), redirect_http: Some(8080), ..plain.clone() },
+                "8080: is the --port of https",
+            ),
+        ] {
+            let refusal = config.check().expect_err("no sense");
+            assert!(refusal.contains(says), "{says}: {refusal}");
+        }
+        for config in [
+            Config { rooms: 2, max_rooms: 2, ..plain.clone() },
+            Config { tls_self_signed: file(), redirect_http: Some(0), port: 0, ..plain.clone() },
+            plain,
+        ] {
+            config.check().expect("fine");
+        }
     }
 
     #[test]
@@ -244,6 +288,8 @@ mod tests {
             ("--allow-origin", "portal.example", "scheme is missing"),
             ("--base-path", "game", "must be a path such as /game"),
             ("--redirect-http", "http", "must be 0 to 65535"),
+            ("--host", "localhost", "must be an address of this machine such as 127.0.0.1"),
+            ("--seed", "1e9", "must be 0 to 18446744073709551615"),
         ] {
             let refusal =
                 Config::try_parse_from(["broadside-server", flag, value]).expect_err("out of range").to_string();

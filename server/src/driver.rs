@@ -268,10 +268,11 @@ impl<G: Game> Driver<G> {
 
     /// The room broke down: its connections are closed, and it begins anew with another seed.
     fn begin_anew(&mut self) -> Next {
-        self.take_down();
+        // Counted first, logged last: nothing that follows can hide it.
         self.figures.failures.fetch_add(1, Ordering::Relaxed);
         self.grounds.metrics.room_failures.inc();
-        tracing::error!(room = %self.id, seed = self.config.seed, tick = %self.tick, "room failed; begins anew");
+        let (seed, tick) = (self.config.seed, self.tick);
+        self.take_down();
         // What waited was meant for the room that failed; its connections are being closed.
         self.mailbox.clear(&self.figures.coming);
         self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
@@ -283,6 +284,7 @@ impl<G: Game> Driver<G> {
         let (ends_at, seats_per_address) = (self.ends_at, self.seats_per_address);
         *self = Driver::new(self.id, config, mailbox, figures, self.grounds.clone());
         (self.ends_at, self.seats_per_address) = (ends_at, seats_per_address);
+        tracing::error!(room = %self.id, seed, %tick, "room failed; begins anew");
         Next::At(self.room.due_at(self.tick))
     }
 

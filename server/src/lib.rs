@@ -11,6 +11,9 @@
 //! | [`residents`] | the server's own bots |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
+//! | [`log`] | log lines, which hold nobody up |
+//! | [`signals`] | what the operating system asks of the program |
+//! | [`vital`] | what the server cannot do without |
 //! | [`network`] | IP networks, as flags name them |
 //! | [`limits`] | what one address may have |
 //! | [`files`] | how many connections the operating system allows |
@@ -27,6 +30,7 @@ pub mod files;
 pub mod http;
 pub mod limits;
 pub mod lobby;
+pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod network;
@@ -34,6 +38,8 @@ pub mod residents;
 pub mod room;
 pub mod secret;
 pub mod session;
+pub mod signals;
+pub mod vital;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -64,9 +70,11 @@ use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::Topics;
 use metrics::Metrics;
 use metrics::labels::AddressLimit;
+use net::certificate::{self, Certificate};
 use net::inbox::{self, Inbox, ShardMail, Written};
 use net::shard;
 use room::RoomConfig;
+use vital::Supervisor;
 
 const _: () = assert!(config::CAPACITY_MAX + room::WATCHERS_MAX <= PLAYERS_MAX);
 
@@ -100,6 +108,8 @@ pub struct App<G: Game> {
     socket_shards: usize,
     /// Turns true once, when the server is to end.
     pub ending: watch::Receiver<bool>,
+    /// Looks after what the server cannot do without.
+    pub supervisor: Supervisor,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
     /// Connections that may be open: as configured, or as many as there are files for.
@@ -123,13 +133,20 @@ impl<G: Game> App<G> {
 
     /// A shard broke down: its connections are gone, and the rooms learn that the seats there are free.
     fn lose_shard(&self, index: usize) {
-        tracing::error!(shard = index, "shard failed; begins anew");
+        // Counted first, logged last: nothing that follows can hide it.
         self.metrics.shard_failures.inc();
         self.sessions.lose_shard(index);
         for room in self.directory.all() {
             // A room that is over has nobody left to lose.
             let _ = room.send(Mail::ShardLost(index));
         }
+        tracing::error!(shard = index, "shard failed; begins anew");
+    }
+
+    /// Whether the server is ending.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        *self.ending.borrow()
     }
 
     /// Whether a room may be opened for somebody at this address: its place among the rooms of the address.
@@ -182,6 +199,7 @@ pub struct Running {
     ending: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
     threads: Vec<JoinHandle<()>>,
+    certificate: Option<Arc<Certificate>>,
     app: Arc<App<Arena>>,
 }
 
@@ -196,6 +214,19 @@ impl Running {
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
+    }
+
+    /// Reads anew what was read at the start and may have changed: the certificate. What is no good changes nothing but the log.
+    pub async fn renew(&self) {
+        match &self.certificate {
+            Some(certificate) => certificate::renew(certificate).await,
+            None => tracing::info!("nothing to read anew: without TLS there is no certificate"),
+        }
+    }
+
+    /// Resolves with a name when something is gone that the server cannot do without: it should end, to be started again.
+    pub async fn gone(&self) -> String {
+        self.app.supervisor.gone().await
     }
 
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
@@ -221,9 +252,10 @@ impl Running {
 /// # Errors
 /// When the address cannot be bound, or assets or certificate are not where the config says, with the way out.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
+    config.check().map_err(anyhow::Error::msg)?;
     http::assets::check(&config)?;
-    let certificate = net::certificate::asked_for(&config)?.map(Arc::new);
-    let tls = certificate.clone().map(net::certificate::acceptor).transpose()?;
+    let certificate = certificate::asked_for(&config)?.map(Arc::new);
+    let tls = certificate.clone().map(certificate::acceptor).transpose()?;
     let (listener, address) = bind(config.host, config.port, "--port").await?;
     let in_the_clear = match config.redirect_http {
         Some(port) => Some(bind(config.host, port, "--redirect-http").await?),
@@ -231,20 +263,20 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     };
     let (ending, ending_seen) = watch::channel(false);
     let Opened { app, threads } = open(config, ending_seen)?;
-    tokio::spawn(look_around(Arc::clone(&app)));
+    app.supervisor.spawn("look-around", look_around(Arc::clone(&app)));
     let secure = tls.is_some();
-    let served = tokio::spawn(net::listener::serve(listener, tls, Arc::clone(&app)));
+    let served = app.supervisor.spawn("listener", net::listener::serve(listener, tls, Arc::clone(&app)));
     tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
     let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
     if let Some((listener, from)) = in_the_clear {
-        tokio::spawn(net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        app.supervisor.spawn("redirect", net::redirect::serve(listener, address.port(), Arc::clone(&app)));
         tracing::info!(address = %from, "sending everyone to https");
     }
-    if let Some(certificate) = certificate {
+    if let Some(certificate) = &certificate {
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
-        tokio::spawn(net::certificate::watch(certificate, app.ending.clone()));
+        app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
-    Ok(Running { address, redirect, secure, ending, served, threads, app })
+    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app })
 }
 
 /// What there is behind the listener.
@@ -267,8 +299,10 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
     let pool = Arc::new(Pool::new(clock));
-    let mut threads =
-        pool.start(cores().max(2) * ROOM_THREADS_PER_CORE).context("cannot start the threads of the rooms")?;
+    let supervisor = Supervisor::new(ending.clone());
+    let mut threads = pool
+        .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
+        .context("cannot start the threads of the rooms")?;
     let connections_max =
         files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, count + residents);
     let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
@@ -303,6 +337,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
         next_shard: AtomicUsize::new(0),
         socket_shards: count,
         ending,
+        supervisor,
         connections: AtomicUsize::new(0),
         connections_max,
     });
@@ -321,7 +356,7 @@ async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListene
     let address = SocketAddr::new(host, port);
     let listener = TcpListener::bind(address)
         .await
-        .with_context(|| format!("cannot listen on {address}; choose another port with {flag}, or 0 for any"))?;
+        .map_err(|error| anyhow::anyhow!(broadside_cli::cannot_listen(address, &error, flag)))?;
     let address = listener.local_addr().context("cannot read the bound address")?;
     Ok((listener, address))
 }

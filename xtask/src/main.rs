@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask play | test | dist | bench`.
+//! The project's own commands: `cargo xtask play | test | dist | bench | audit`.
 //!
 //! - [`play`]: build everything, start server and bots, and let a person play.
 //! - [`mod@test`]: every check there is, step by step; continuous integration is this command and nothing more.
 //! - [`dist`]: one server binary with the browser client inside it.
 //! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
+//! - [`audit`]: licences, banned crates, sources and advisories of what we depend on.
 //!
 //! Below those: [`site`] makes the folder a browser loads from; [`purity`] and [`tidy`] read the sources with the help
 //! of [`source`]; [`toolchain`] looks for what must be installed; [`process`], [`guard`] and [`http`] start programs,
@@ -12,6 +13,7 @@
 //! The browser tests are `tests/browser/`, a test target of this crate, so that the WebDriver client is built for
 //! `cargo xtask test` only.
 
+mod audit;
 mod bench;
 mod dist;
 mod guard;
@@ -28,6 +30,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use broadside_cli::{parse, say};
 use clap::{Parser, Subcommand};
 
 /// Broadside's project commands.
@@ -48,24 +51,28 @@ enum Command {
     Dist,
     /// Measure what the server costs on this machine, and write it to docs/BENCHMARKS.md.
     Bench(bench::Args),
+    /// Check licences, banned crates and sources of all dependencies; or, with --advisories, known vulnerabilities.
+    Audit(audit::Args),
     /// Run a program that must not outlive this one's parent (used by the other commands).
     #[command(hide = true)]
     Guard(guard::Args),
 }
 
 fn main() -> ExitCode {
-    let done = match Args::parse().command {
+    let (args, _) = parse::<Args>();
+    let done = match args.command {
         Command::Play(args) => play::play(&args),
         Command::Test(args) => test::test(&args),
         Command::Dist => dist::dist(),
         Command::Bench(args) => bench::bench(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Guard(args) => guard::become_program(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<process::Stopped>() => ExitCode::from(130), // what a shell reports for Ctrl-C
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -75,12 +75,8 @@ fn ensure_port_is_free(args: &Args) -> Result<()> {
     }
     for address in addresses {
         match TcpListener::bind((address, args.port)) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
-                "port {} is taken on {address}: end the program that has it, or choose another with --port",
-                args.port
-            ),
-            Err(error) if address == args.host => {
-                return Err(error).with_context(|| format!("cannot listen on {address} port {}", args.port));
+            Err(error) if address == args.host || error.kind() == ErrorKind::AddrInUse => {
+                bail!(broadside_cli::cannot_listen(SocketAddr::new(address, args.port), &error, "--port"));
             }
             // A machine without IPv6 has no such address, and no one else there either.
             Ok(_) | Err(_) => {}

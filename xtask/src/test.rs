@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::process::{self, run};
 use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir, web_dir};
-use crate::{bench, purity, site, tidy, toolchain};
+use crate::{audit, bench, purity, site, tidy, toolchain};
 
 /// What `cargo xtask test` can be told.
 #[derive(clap::Args)]
@@ -25,6 +25,7 @@ enum Step {
     Fmt,
     Purity,
     Tidy,
+    Audit,
     Clippy,
     ClippyWasm,
     Docs,
@@ -66,6 +67,7 @@ impl Step {
             Step::Fmt => "the code is formatted",
             Step::Purity => "pure folders name no clock, thread, socket or hash map",
             Step::Tidy => "no leftovers, no giants, and the map in docs/ matches the tree",
+            Step::Audit => "licences, banned crates and sources of all dependencies are as deny.toml has them",
             Step::Clippy => "no lint in any native target",
             Step::ClippyWasm => "no lint in what runs in the browser",
             Step::Docs => "the documentation builds without a warning",
@@ -83,6 +85,7 @@ impl Step {
             Step::Fmt => run(&mut cargo("fmt --all --check")),
             Step::Purity => purity::check(),
             Step::Tidy => tidy::check(),
+            Step::Audit => audit::check_rules(),
             // `--test browser` because a target that plain `cargo test` leaves out is none of `--all-targets`.
             Step::Clippy => run(&mut cargo("clippy --workspace --all-targets --test browser -- -D warnings")),
             Step::ClippyWasm => run(&mut cargo(&format!(

@@ -112,7 +112,8 @@ fn find_browser() -> Option<Browser> {
     })
 }
 
-fn find_program(name: &str) -> Option<PathBuf> {
+/// A program in PATH.
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let file = Path::new(name).with_extension(std::env::consts::EXE_EXTENSION);
     std::env::split_paths(&path).map(|dir| dir.join(&file)).find(|candidate| candidate.is_file())

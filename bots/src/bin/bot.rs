@@ -102,7 +102,7 @@ struct Totals {
 }
 
 fn main() -> ExitCode {
-    let mut args = Args::parse();
+    let (mut args, _) = broadside_cli::parse::<Args>();
     match args.target.clone().trusting(&args.trust) {
         Ok(target) => args.target = target,
         Err(error) => {

@@ -12,6 +12,7 @@ use broadside_shared::time::MonoTime;
 
 use super::{Driver, Next};
 use crate::clock::MonoClock;
+use crate::vital::Supervisor;
 
 /// The rooms that wait for their next tick.
 pub struct Pool<G: Game> {
@@ -65,10 +66,14 @@ impl<G: Game> Pool<G> {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn start(self: &Arc<Self>, threads: usize) -> std::io::Result<Vec<JoinHandle<()>>> {
+    pub fn start(self: &Arc<Self>, threads: usize, supervisor: &Supervisor) -> std::io::Result<Vec<JoinHandle<()>>> {
         let start = |number: usize| {
-            let pool = Arc::clone(self);
-            std::thread::Builder::new().name(format!("rooms-{number}")).spawn(move || pool.work())
+            let (pool, name) = (Arc::clone(self), format!("rooms-{number}"));
+            let vital = supervisor.watch(name.as_str());
+            std::thread::Builder::new().name(name).spawn(move || {
+                let _vital = vital;
+                pool.work();
+            })
         };
         (0..threads).map(start).collect()
     }

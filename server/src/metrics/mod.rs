@@ -3,12 +3,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`labels`] | the closed sets of label values, and a metric for each of them |
+//! | `log` | log lines that were lost |
 //! | `process` | what the operating system says of this process, read when somebody asks |
 //!
 //! Every figure is an atomic that many threads may add to. Even so a hot loop counts in a plain local number and adds it once
 //! per tick: a shared cache line costs more than the work it would count. `docs/OPERATIONS.md` says what to do about each.
 
 pub mod labels;
+mod log;
 mod process;
 
 use broadside_shared::protocol::close::CloseCode;
@@ -121,6 +123,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(process::Process));
+        registry.register_collector(Box::new(log::Log));
         let mut metrics = Metrics {
             tick_seconds: Histogram::new(SECONDS),
             tick_lateness_seconds: Histogram::new(SECONDS),
@@ -277,6 +280,7 @@ mod tests {
             "broadside_tick_phase_seconds_count{phase=\"capture\"} 0",
             "broadside_tick_lateness_seconds_bucket{le=\"0.05\"} 0",
             "broadside_players 0",
+            "# TYPE broadside_log_lines_lost counter",
             concat!("broadside_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, cipher_suite, default_provider};
 use rustls::pki_types::pem::PemObject;
@@ -39,31 +39,61 @@ pub struct Certificate {
     current: Mutex<Arc<CertifiedKey>>,
 }
 
+/// Where the flags say that the certificate comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Source {
+    /// These files.
+    Files(Files),
+    /// One of our own making, in this folder.
+    SelfSigned(PathBuf),
+}
+
+/// Where the certificate comes from that the flags ask for; `None` is no TLS. Looks at no file.
+///
+/// # Errors
+/// Flags that make no sense together, with the way out.
+pub fn source(config: &Config) -> Result<Option<Source>, String> {
+    let refuse = |why: &str| Err(why.to_owned());
+    let source = match (&config.tls_cert, &config.tls_key, &config.tls_self_signed) {
+        (Some(cert), Some(key), None) => Source::Files(Files { cert: cert.clone(), key: key.clone() }),
+        (None, None, Some(folder)) => Source::SelfSigned(folder.clone()),
+        (Some(_), None, None) => {
+            return refuse("--tls-cert needs the certificate's private key too: add --tls-key FILE");
+        }
+        (None, Some(_), None) => {
+            return refuse("--tls-key needs the certificate that it belongs to: add --tls-cert FILE");
+        }
+        (_, _, Some(_)) => {
+            return refuse(
+                "--tls-self-signed makes a certificate and a key of its own: leave it out, or --tls-cert and --tls-key",
+            );
+        }
+        (None, None, None) if config.redirect_http.is_some() => {
+            return refuse(
+                "--redirect-http sends everyone to https, which this server does not speak: add --tls-cert and --tls-key, or \
+                 --tls-self-signed",
+            );
+        }
+        (None, None, None) => return Ok(None),
+    };
+    match config.redirect_http {
+        Some(port) if port != 0 && port == config.port => {
+            Err(format!("--redirect-http {port}: is the --port of https too; choose another for one of them"))
+        }
+        Some(_) | None => Ok(Some(source)),
+    }
+}
+
 /// The certificate that the flags ask for; `None` is no TLS.
 ///
 /// # Errors
 /// What is wrong with the files, or flags that make no sense together.
 pub fn asked_for(config: &Config) -> anyhow::Result<Option<Certificate>> {
-    let files = match (&config.tls_cert, &config.tls_key, &config.tls_self_signed) {
-        (Some(cert), Some(key), None) => Files { cert: cert.clone(), key: key.clone() },
-        (None, None, Some(folder)) => self_signed::prepare(folder, config.host)?,
-        (Some(_), None, None) => bail!("--tls-cert needs the certificate's private key too: add --tls-key FILE"),
-        (None, Some(_), None) => bail!("--tls-key needs the certificate that it belongs to: add --tls-cert FILE"),
-        (_, _, Some(_)) => bail!(
-            "--tls-self-signed makes a certificate and a key of its own: leave it out, or --tls-cert and --tls-key"
-        ),
-        (None, None, None) => {
-            ensure!(
-                config.redirect_http.is_none(),
-                "--redirect-http sends everyone to https, which this server does not speak: add --tls-cert and --tls-key, or \
-                 --tls-self-signed"
-            );
-            return Ok(None);
-        }
+    let files = match source(config).map_err(anyhow::Error::msg)? {
+        Some(Source::Files(files)) => files,
+        Some(Source::SelfSigned(folder)) => self_signed::prepare(&folder, config.host)?,
+        None => return Ok(None),
     };
-    if let Some(port) = config.redirect_http.filter(|port| *port != 0 && *port == config.port) {
-        bail!("--redirect-http {port}: is the port of https too; choose another for one of them");
-    }
     Certificate::read(files).map(Some)
 }
 
@@ -93,6 +123,16 @@ impl Certificate {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         self.now().end_entity_cert().map(|cert| fingerprint(cert)).unwrap_or_default()
+    }
+
+    /// Tells the log what came of reading the files anew.
+    fn tell(&self, read: anyhow::Result<()>) {
+        match read {
+            Ok(()) => tracing::info!(fingerprint = self.fingerprint(), "certificate replaced"),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "new certificate is no good; the one before stays");
+            }
+        }
     }
 
     fn now(&self) -> Arc<CertifiedKey> {
@@ -136,17 +176,21 @@ pub async fn watch(certificate: Arc<Certificate>, mut ending: watch::Receiver<bo
             let read = change.is_due(Stamp::of(&looked_at.files)).then(|| looked_at.read_anew());
             (change, read)
         });
-        let Ok((looked, read)) = look.await else { return };
+        // A look that broke down has been told of; the next one may do better.
+        let Ok((looked, read)) = look.await else { continue };
         change = looked;
-        match read {
-            None => {}
-            Some(Ok(())) => {
-                tracing::info!(fingerprint = certificate.fingerprint(), "certificate replaced");
-            }
-            Some(Err(error)) => {
-                tracing::warn!(error = format!("{error:#}"), "new certificate is no good; the one before stays");
-            }
+        if let Some(read) = read {
+            certificate.tell(read);
         }
+    }
+}
+
+/// Reads the files anew now, changed or not.
+pub async fn renew(certificate: &Arc<Certificate>) {
+    let renewed = Arc::clone(certificate);
+    // Files may be on a network.
+    if let Ok(read) = tokio::task::spawn_blocking(move || renewed.read_anew()).await {
+        certificate.tell(read);
     }
 }
 
@@ -299,27 +343,6 @@ mod tests {
             let refusal = refusal(&Files { cert: cert.clone(), key: key.clone() });
             assert!(refusal.contains(says), "{says}: {refusal}");
         }
-    }
-
-    #[test]
-    fn flags_that_make_no_sense_together_are_refused_with_the_way_out() {
-        let file = || Some(PathBuf::from("x.pem"));
-        let plain = Config::default();
-        for (config, says) in [
-            (Config { tls_cert: file(), ..plain.clone() }, "add --tls-key FILE"),
-            (Config { tls_key: file(), ..plain.clone() }, "add --tls-cert FILE"),
-            (Config { tls_cert: file(), tls_key: file(), tls_self_signed: file(), ..plain.clone() }, "leave it out"),
-            (Config { redirect_http: Some(80), ..plain.clone() }, "--redirect-http sends everyone to https"),
-            (
-                Config { tls_cert: file(), tls_key: file(), redirect_http: Some(8080), ..plain.clone() },
-                "8080: is the port",
-            ),
-            (Config { tls_cert: file(), tls_key: file(), ..plain.clone() }, "x.pem: cannot be read"),
-        ] {
-            let refusal = format!("{:#}", asked_for(&config).expect_err("no sense"));
-            assert!(refusal.contains(says), "{says}: {refusal}");
-        }
-        assert!(asked_for(&plain).expect("no TLS is fine").is_none());
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl Tally {
 /// # Errors
 /// When the operating system gives no thread.
 pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+    let name = format!("shard-{index}");
+    let vital = app.supervisor.watch(name.as_str());
+    std::thread::Builder::new().name(name).spawn(move || {
+        let _vital = vital;
         app.grounds.shards[index].read_here();
         let mut poll = watch.0;
         loop {
@@ -80,6 +83,10 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::
             }
             // Its sockets are closed by now.
             app.lose_shard(index);
+            if app.is_ending() {
+                // The word that it ends may be among the mail that it lost.
+                return;
+            }
         }
     })
 }

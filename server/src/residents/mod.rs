@@ -69,7 +69,9 @@ struct Residents {
 /// # Errors
 /// When the operating system gives no thread.
 pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
+    let vital = app.supervisor.watch("residents");
     std::thread::Builder::new().name("residents".to_owned()).spawn(move || {
+        let _vital = vital;
         // The waker must outlive the watch that it wakes, and nothing else is in it.
         let _watch = watch;
         let mut serial = 0;
@@ -82,6 +84,10 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Resul
             // What is still on its way was meant for those before.
             serial = residents.serial;
             app.lose_shard(index);
+            if app.is_ending() {
+                // The word that it ends may be among the mail that it lost.
+                return;
+            }
         }
     })
 }

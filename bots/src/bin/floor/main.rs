@@ -113,7 +113,7 @@ fn hz(text: &str) -> Result<u32, String> {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let (args, _) = broadside_cli::parse::<Args>();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,0 +1,84 @@
+//! `cargo xtask audit`: what we are made of: licences, banned crates, sources; and, asked for by name, known vulnerabilities. The rules and
+//! their exceptions are in `deny.toml`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process::{self, run};
+use crate::toolchain::find_program;
+use crate::workspace::{cargo, root, target_dir};
+
+/// The version that we install: a newer one may judge otherwise.
+const VERSION: &str = "0.20.2";
+
+/// What `cargo xtask audit` can be told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Look for known vulnerabilities and unmaintained crates instead. Fetches the RustSec database from GitHub, and fails when
+    /// it cannot.
+    #[arg(long)]
+    advisories: bool,
+}
+
+/// Checks everything but advisories, or advisories alone.
+pub fn audit(args: &Args) -> Result<()> {
+    process::catch_stop_signals()?;
+    let deny = match find_deny() {
+        Some(deny) => deny,
+        None => install()?,
+    };
+    if args.advisories {
+        // Whether it was a vulnerability or no network, the answer is no: what was not looked at is not fine.
+        return run(&mut check(deny, &["advisories"])).context(
+            "advisories do not hold, or could not be looked at: what it says above tells which; the database comes from \
+             https://github.com/RustSec/advisory-db",
+        );
+    }
+    rules(deny)?;
+    println!("advisories are not among this: `cargo xtask audit --advisories` looks at them, and needs a network");
+    Ok(())
+}
+
+/// The same without advisories, for `cargo xtask test`. Without cargo-deny it says so and is content.
+pub fn check_rules() -> Result<()> {
+    match find_deny() {
+        Some(deny) => rules(deny),
+        None => {
+            println!("left out: cargo-deny is not installed; `cargo xtask audit` does that, which takes minutes");
+            Ok(())
+        }
+    }
+}
+
+fn rules(deny: PathBuf) -> Result<()> {
+    run(&mut check(deny, &["bans", "licenses", "sources"])).context(
+        "what we are made of breaks a rule of deny.toml: replace the crate, or add an exception with its reason",
+    )
+}
+
+fn check(deny: PathBuf, what: &[&str]) -> Command {
+    let mut command = Command::new(deny);
+    command.args(["--locked", "check", "--hide-inclusion-graph"]).args(what).current_dir(root());
+    command
+}
+
+fn find_deny() -> Option<PathBuf> {
+    let ours = tools_dir().join("bin/cargo-deny").with_extension(std::env::consts::EXE_EXTENSION);
+    if ours.is_file() { Some(ours) } else { find_program("cargo-deny") }
+}
+
+fn tools_dir() -> PathBuf {
+    target_dir().join("tools")
+}
+
+/// Installs it among what is built, for us alone.
+fn install() -> Result<PathBuf> {
+    let mut install = cargo(&format!("install cargo-deny --locked --version {VERSION} --root"));
+    install.arg(tools_dir());
+    eprintln!("installing cargo-deny into target/tools, once; that takes minutes");
+    let need = format!("cargo-deny is needed: type `cargo install cargo-deny --locked --version {VERSION}`");
+    run(&mut install).context(need.clone())?;
+    find_deny().context(need)
+}
