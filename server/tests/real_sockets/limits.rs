@@ -288,10 +288,10 @@ async fn codes_of_private_rooms_are_not_to_be_guessed() {
     assert_eq!(refused.status, 429);
     assert!(!refused.header("retry-after").is_empty());
     let mut socket = websocket(&server, 2, "").await;
-    ask(&mut socket, "Guess", RoomChoice::Code(code)).await;
+    ask(&mut socket, "Guess", RoomChoice::Code(Some(code))).await;
     assert_eq!(close_of(&mut socket).await, meant(TOO_MANY));
     let mut friend = websocket(&server, 3, "").await;
-    ask(&mut friend, "Friend", RoomChoice::Code(code)).await;
+    ask(&mut friend, "Friend", RoomChoice::Code(Some(code))).await;
     assert!(is_seated(&mut friend).await, "another address");
     server.end().await;
 }
