@@ -28,31 +28,58 @@ impl Bucket {
         self.take_many(1, now)
     }
 
-    /// Takes `count`, or none.
+    /// Takes `count` together, or none.
     ///
     /// # Errors
-    /// In how many microseconds there will be as many.
+    /// In how many microseconds there will be as many; never, if that is more than the bucket holds.
     pub fn take_many(&mut self, count: u32, now: MonoTime) -> Result<(), u64> {
-        self.left_us = self.left_us.saturating_add(now.us_since(self.filled_at)).min(self.full_us);
+        let filled_us = self.left_us.saturating_add(now.us_since(self.filled_at)).min(self.full_us);
+        // What was forgiven may be above the brim.
+        self.left_us = self.left_us.max(filled_us);
         self.filled_at = now;
-        let wanted_us = u64::from(count) * self.every_us;
-        match self.left_us.checked_sub(wanted_us) {
+        let cost_us = u64::from(count) * self.every_us;
+        match self.left_us.checked_sub(cost_us) {
             Some(left) => {
                 self.left_us = left;
                 Ok(())
             }
-            None => Err(wanted_us - self.left_us),
+            None => Err(cost_us - self.left_us),
         }
     }
 
     /// Puts back `count` that were taken for nothing.
     pub fn put_back(&mut self, count: u32) {
-        self.left_us = self.left_us.saturating_add(u64::from(count) * self.every_us).min(self.full_us);
+        let refilled_us = self.left_us.saturating_add(u64::from(count) * self.every_us).min(self.full_us);
+        self.left_us = self.left_us.max(refilled_us);
+    }
+
+    /// Adds what is earned in so many microseconds, also above the brim: what was sent in a time in which nothing was taken comes all at once.
+    pub fn forgive(&mut self, us: u64) {
+        self.left_us = self.left_us.saturating_add(us);
     }
 
     /// Whether it has filled up again: it is then like a new one.
     #[must_use]
     pub fn is_full(&self, now: MonoTime) -> bool {
         self.left_us.saturating_add(now.us_since(self.filled_at)) >= self.full_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_what_it_holds_then_what_it_earns_and_what_is_forgiven_on_top() {
+        let mut bucket = Bucket::new(10, 100, MonoTime(0));
+        assert_eq!(bucket.take_many(11, MonoTime(0)), Err(100), "all or none");
+        assert_eq!(bucket.take_many(10, MonoTime(0)), Ok(()));
+        assert_eq!(bucket.take(MonoTime(40)), Err(60));
+        assert_eq!(bucket.take(MonoTime(100)), Ok(()));
+        // Full again, and five more that are not lost as time goes on.
+        bucket.forgive(1_500);
+        assert_eq!(bucket.take_many(15, MonoTime(9_000)), Ok(()));
+        assert_eq!(bucket.take(MonoTime(9_000)), Err(100));
+        assert_eq!(bucket.take_many(11, MonoTime(90_000)), Err(100), "and then as before");
     }
 }

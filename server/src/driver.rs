@@ -430,7 +430,7 @@ impl<G: Game> Driver<G> {
     }
 
     /// The tick to step after `tick`: the next, unless the room is too far behind.
-    fn next_tick(&self, tick: Tick) -> Tick {
+    fn next_tick(&mut self, tick: Tick) -> Tick {
         let (next, now) = (tick.after(1), self.grounds.clock.now());
         if now < self.room.due_at(next) {
             return next;
@@ -445,6 +445,7 @@ impl<G: Game> Driver<G> {
         self.figures.missed.fetch_add(u64::from(behind), Ordering::Relaxed);
         self.grounds.metrics.ticks_missed.inc_by(u64::from(behind));
         tracing::warn!(room = %self.id, %tick, behind, "ticks missed");
+        self.reservations.prolong(u64::from(behind) * period_us);
         next.after(behind)
     }
 

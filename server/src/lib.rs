@@ -15,6 +15,7 @@
 //! | [`signals`] | what the operating system asks of the program |
 //! | [`vital`] | what the server cannot do without |
 //! | [`network`] | IP networks, as flags name them |
+//! | [`awake`] | PURE. Time in which we ran, told from time in which we stood still |
 //! | [`limits`] | what one address may have |
 //! | [`files`] | how many connections the operating system allows |
 //! | [`secret`] | numbers that nobody can guess |
@@ -22,6 +23,7 @@
 //! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
 
+pub mod awake;
 pub mod bucket;
 pub mod clock;
 pub mod config;
@@ -56,6 +58,7 @@ use broadside_shared::protocol::room::Mode;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use awake::Awake;
 use clock::MonoClock;
 use config::Config;
 use driver::pool::Pool;
@@ -365,13 +368,14 @@ async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListene
 async fn look_around<G: Game>(app: Arc<App<G>>) {
     let mut ending = app.ending.clone();
     let mut every = tokio::time::interval(Duration::from_secs(1));
+    let mut awake = Awake::new(app.clock.now(), 2_000_000);
     loop {
         tokio::select! {
             _ = every.tick() => {}
             () = ended(&mut ending) => return,
         }
-        app.directory.sweep();
         let now = app.clock.now();
+        app.directory.sweep(awake.look(now));
         app.openings.forget(now);
         app.requests.forget(now);
         app.leaderboard.renew(&app.directory, &app.grounds);

@@ -177,7 +177,8 @@ impl<G: Game> Driver<G> {
 
     /// Frees the seats of those who did not come back in time.
     pub(super) fn free_seats(&mut self) {
-        self.reservations.expire(self.grounds.clock.now());
+        // When this tick was due, not when it came: if the server stood still, nobody could come for their seat.
+        self.reservations.expire(self.room.due_at(self.tick));
         let grace = self.grounds.grace_s * G::TICK_HZ;
         while let Some(player) = self.room.gone_for(grace) {
             self.leave(player);

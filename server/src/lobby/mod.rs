@@ -258,11 +258,14 @@ impl<G: Game> Directory<G> {
         rooms
     }
 
-    /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over.
-    pub fn sweep(&self) {
+    /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over. Since the last call
+    /// the server stood still for `still_us` microseconds, in which nobody could come.
+    pub fn sweep(&self, still_us: u64) {
         let now = self.grounds.clock.now();
         self.look_ups.forget(now);
         for room in self.all().into_iter().filter(|room| room.passing) {
+            let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
+            let _ = room.figures.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
             let unplayed_since = room.figures.unplayed_since.load(Ordering::Relaxed);
             if unplayed_since != 0 && now.0.saturating_sub(unplayed_since) > EMPTY_S * 1_000_000 {
                 room.retire();

@@ -208,10 +208,10 @@ impl<G: Game> Share<G> {
             let Some(player) = self.outgoing.newest().map(|output| output.due[at].player) else { break };
             let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) else { continue };
             let Some(key) = recipient.peer else { continue };
-            let Some(peer) = peers.get_mut(key).filter(|peer| !peer.conn.is_over()) else { continue };
+            let Some(peer) = peers.get_mut(key).filter(|peer| !peer.conn.wire.is_over()) else { continue };
             let flow = &mut recipient.flow;
             let before = flow.budget().steps();
-            let decision = flow.decide(interval_us, Socket::from_free(peer.conn.is_free()), level);
+            let decision = flow.decide(interval_us, Socket::from_free(peer.conn.wire.is_free()), level);
             let after = flow.budget().steps();
             walk.steps_down += after.0 - before.0;
             walk.steps_up += after.1 - before.1;

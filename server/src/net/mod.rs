@@ -1,4 +1,4 @@
-//! Sockets. The only place with tungstenite.
+//! Sockets. The only place with tungstenite, which answers the handshake.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -15,9 +15,12 @@
 //! | [`inbox`] | what others say to a shard, and where it waits |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
 //! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
+//! | [`tally`] | what a shard counts, on its way to the metrics |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
 //! | [`tls`] | TLS between a WebSocket and its socket |
-//! | [`conn`] | one socket: what comes in as messages, and the outbox that is the one way out |
+//! | [`frames`] | PURE. WebSocket frames out of a client's bytes, one at a time |
+//! | [`wire`] | one socket: bounded reads, and the outbox that is the one way out |
+//! | [`conn`] | one WebSocket: what comes in, frame by frame and so much per look, and what goes out |
 //! | [`fanout`] | one room's part on one shard: assembles a frame per player and writes it |
 
 pub mod accept;
@@ -26,6 +29,7 @@ pub mod certificate;
 pub mod client;
 pub mod conn;
 pub mod fanout;
+pub mod frames;
 pub mod handshake;
 pub mod inbox;
 pub mod listener;
@@ -36,5 +40,7 @@ pub mod redirect;
 pub mod requests;
 pub mod self_signed;
 pub mod shard;
+pub mod tally;
 pub mod tls;
 pub mod upgrade;
+pub mod wire;

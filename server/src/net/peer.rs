@@ -13,12 +13,12 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
-use tokio_tungstenite::tungstenite::Message;
 
 use super::admission::Guard;
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
 use super::requests::{self, Asker, Ears, Effects};
-use super::shard::{Shares, Tally};
+use super::shard::Shares;
+use super::tally::Tally;
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
 use crate::limits::holds::Hold;
@@ -28,9 +28,6 @@ use crate::lobby::sessions::{Absence, Home, SessionId};
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
 
-/// Messages taken from one connection in one look: what a line that stood still delivers takes a few looks, and who floods us does not
-/// keep the others waiting.
-const HEARD_AT_ONCE: usize = 128;
 /// Time a peer has to answer our close before the socket is dropped, in microseconds.
 const CLOSING_US: u64 = 2_000_000;
 
@@ -205,44 +202,53 @@ impl<G: Game> Peer<G> {
         self.letters.append(frame)
     }
 
-    /// The socket has something.
+    /// The socket has something: takes as much of it as one look may.
     pub fn handle_readable(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
-        for _ in 0..HEARD_AT_ONCE {
+        let now = app.clock.now();
+        let going = loop {
             match self.conn.hear() {
-                Heard::Message(message) => self.handle_message(message, app, shares, tally),
-                Heard::TooLong => self.session.handle_close(CloseCode::TooBig),
-                Heard::Broken => self.session.handle_close(CloseCode::Broken),
-                Heard::Noise => {}
-                Heard::Nothing => return self.going(),
+                Heard::Message => self.handle_message(now, shares, tally),
+                Heard::Frame => {
+                    tally.frames_in += 1;
+                    self.session.handle_alive(now);
+                }
+                Heard::Refused(code) => self.session.handle_close(code),
+                Heard::Nothing => break Going::On,
+                Heard::Enough => break Going::More,
                 Heard::Ended => return Going::Over,
             }
             self.drive(app, shares, tally);
-        }
-        Going::More
+        };
+        self.session.handle_bytes(now, self.conn.end_look());
+        self.drive(app, shares, tally);
+        if self.conn.wire.is_over() { Going::Over } else { going }
     }
 
     /// The socket may take more.
     pub fn handle_writable(&mut self) -> Going {
-        if self.conn.is_free() {
-            return Going::On;
-        }
         match self.conn.flush() {
             Sent::Written => Going::On,
             Sent::Ended => Going::Over,
         }
     }
 
-    /// Time has passed.
-    pub fn handle_time(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
-        let now = app.clock.now();
+    /// The server stood still for so many microseconds.
+    pub fn handle_pause(&mut self, us: u64) {
+        self.session.handle_pause(us);
+        self.drop_at = self.drop_at.map(|at| at.plus_us(us));
+    }
+
+    /// Time has passed, and what had come by `now` is read.
+    pub fn handle_time(&mut self, now: MonoTime, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
         if self.drop_at.is_some_and(|at| at <= now) {
             return Going::Over;
         }
-        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+        // Who has said more than one look takes is not silent.
+        if !self.conn.has_more() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
             self.drive(app, shares, tally);
         }
-        self.going()
+        if self.conn.wire.is_over() { Going::Over } else { Going::On }
     }
 
     /// It is to be closed, for a reason that is not its own.
@@ -375,27 +381,14 @@ impl<G: Game> Peer<G> {
         }
     }
 
-    fn going(&self) -> Going {
-        if self.conn.is_over() { Going::Over } else { Going::On }
-    }
-
-    fn handle_message(&mut self, message: Message, app: &App<G>, shares: &Shares<G>, tally: &mut Tally) {
-        let now = app.clock.now();
+    fn handle_message(&mut self, now: MonoTime, shares: &Shares<G>, tally: &mut Tally) {
         tally.frames_in += 1;
-        match message {
-            Message::Binary(frame) => {
-                if let Place::Seated(room, _) = &self.place
-                    && let Some(share) = shares.get(room)
-                {
-                    self.session.note_tick_us(share.room().figures.tick_us.load(Ordering::Relaxed));
-                }
-                self.session.handle_frame(now, &frame);
-            }
-            Message::Text(_) => self.session.handle_close(CloseCode::Unsupported),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => self.session.handle_alive(now),
-            // The library answers it; the stream then ends.
-            Message::Close(_) => {}
+        if let Place::Seated(room, _) = &self.place
+            && let Some(share) = shares.get(room)
+        {
+            self.session.note_tick_us(share.room().figures.tick_us.load(Ordering::Relaxed));
         }
+        self.session.handle_frame(now, self.conn.message());
     }
 
     /// Does what the session asks for.

@@ -16,14 +16,17 @@ use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::conn::{Conn, Readable, Traffic};
+use super::conn::{Conn, Readable};
 use super::fanout::Share;
 use super::inbox::{Inbox, ShardMail, Upgraded, WOKEN, Watch, Written};
 use super::peer::{Going, Peer, Returning};
+use super::tally::Tally;
 use crate::App;
+use crate::awake::Awake;
 use crate::driver::{Mail, PeerRef, Seated};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Publication;
@@ -33,6 +36,10 @@ use crate::lobby::topics::Publication;
 const READ_EVERY: Duration = Duration::from_millis(2);
 /// Time between two looks at who is silent, closing or over; also the longest sleep.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// Longest time for which a look at who is silent is put off because not all is heard.
+const SWEEP_LATE_MAX: Duration = Duration::from_secs(1);
+/// Time between two looks at the sockets that counts in full when it is about who is silent, in microseconds. Beyond, we stood still.
+const GAP_US_MAX: u64 = 250_000;
 /// Events taken from the kernel at once.
 const EVENTS_AT_ONCE: usize = 1024;
 /// Time open connections have to end at shutdown.
@@ -42,28 +49,6 @@ static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// The rooms that have players on a shard.
 pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
-
-/// Counts of a few milliseconds, added to the metrics together.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Frames read.
-    pub frames_in: u64,
-    /// Input samples read.
-    pub inputs: u64,
-    /// Somebody hears of other topics than before.
-    pub ears_changed: bool,
-    reads: u64,
-    writes: u64,
-    bytes_in: u64,
-}
-
-impl Tally {
-    fn add(&mut self, traffic: Traffic) {
-        self.reads += traffic.reads;
-        self.writes += traffic.writes;
-        self.bytes_in += traffic.bytes_in;
-    }
-}
 
 /// Starts the shard with this number.
 ///
@@ -132,25 +117,35 @@ impl<'a, G: Game> Shard<'a, G> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut sweep_at = Instant::now() + SWEEP_EVERY;
+        let mut awake = Awake::new(self.app.clock.now(), GAP_US_MAX);
         loop {
             self.take_mails();
             self.fan_out();
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
-                return self.count();
+                return self.tally.count(&self.app.metrics);
             }
             let wait = match self.unheard[..] {
                 [] => sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY),
                 [..] => Duration::ZERO,
             };
-            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
+            let watched = self.poll.poll(&mut events, Some(wait));
+            if let Err(error) = &watched {
                 // Interrupted by a signal: the next look sees what there is.
                 tracing::debug!(%error, "watch interrupted");
             }
-            let read_from = Instant::now();
+            let (read_from, now) = (Instant::now(), self.app.clock.now());
+            let still_us = awake.look(now);
+            if still_us > 0 {
+                self.peers.iter_mut().for_each(|(_, peer)| peer.handle_pause(still_us));
+            }
             self.read(&events);
             if read_from >= sweep_at {
-                self.sweep();
-                sweep_at = read_from + SWEEP_EVERY;
+                // Nobody is judged silent whom the watch had no room, or no time, to name.
+                let all_heard = watched.is_ok() && events.iter().count() < EVENTS_AT_ONCE;
+                if all_heard || read_from >= sweep_at + SWEEP_LATE_MAX {
+                    self.sweep(now);
+                    sweep_at = read_from + SWEEP_EVERY;
+                }
             }
             self.rest(read_from + READ_EVERY);
         }
@@ -285,7 +280,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let key = entry.key();
         peer.move_to(PeerRef { shard: self.index, key, ..peer.me() });
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(peer.conn.stream(), Token(key), interest) {
+        if let Err(error) = self.poll.registry().register(peer.conn.wire.stream(), Token(key), interest) {
             tracing::warn!(%error, "cannot watch a connection");
             return None;
         }
@@ -302,7 +297,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         let mut peer = self.peers.remove(key);
         // It is watched by the other shard from now on.
-        let _ = self.poll.registry().deregister(peer.conn.stream());
+        let _ = self.poll.registry().deregister(peer.conn.wire.stream());
         self.app.grounds.shards[shard].post([ShardMail::Moved(Box::new((peer, returning)))]);
     }
 
@@ -403,8 +398,11 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn read(&mut self, events: &Events) {
-        for key in std::mem::take(&mut self.unheard) {
-            self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
+        let mut again = std::mem::take(&mut self.unheard);
+        again.sort_unstable();
+        again.dedup();
+        for key in &again {
+            self.read_one(*key, Readiness { readable: Some(Readable::More), writable: false });
         }
         for event in events {
             if event.token() != WOKEN {
@@ -413,16 +411,27 @@ impl<'a, G: Game> Shard<'a, G> {
                 } else {
                     event.is_readable().then_some(Readable::More)
                 };
-                self.read_one(event.token().0, Readiness { readable, writable: event.is_writable() });
+                let (key, writable) = (event.token().0, event.is_writable());
+                if again.binary_search(&key).is_ok() {
+                    // One look in a round: what this says is for the next one.
+                    self.note(key, Readiness { readable, writable });
+                } else {
+                    self.read_one(key, Readiness { readable, writable });
+                }
             }
         }
-        // Whoever was looked at twice is looked at once next time.
-        self.unheard.sort_unstable();
-        self.unheard.dedup();
         for share in self.shares.values_mut() {
             share.post();
         }
-        self.count();
+        self.tally.count(&self.app.metrics);
+    }
+
+    fn note(&mut self, key: usize, readiness: Readiness) {
+        if let (Some(peer), Some(readable)) = (self.peers.get_mut(key), readiness.readable) {
+            peer.conn.wire.note(readable);
+            self.unheard.push(key);
+        }
+        self.read_one(key, Readiness { readable: None, ..readiness });
     }
 
     fn read_one(&mut self, key: usize, readiness: Readiness) {
@@ -435,7 +444,7 @@ impl<'a, G: Game> Shard<'a, G> {
             peer.conn.handle_readable(readable);
             going = peer.handle_readable(self.app, &mut self.shares, &mut self.tally);
         }
-        self.tally.add(peer.conn.take_traffic());
+        self.tally.add(peer.conn.wire.take_traffic());
         if going != Going::Over
             && let Some(returning) = peer.take_returning()
         {
@@ -453,39 +462,28 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut peer = self.peers.remove(key);
         self.tally.ears_changed = true;
         peer.end(self.app, &mut self.shares);
-        self.tally.add(peer.conn.take_traffic());
+        self.tally.add(peer.conn.wire.take_traffic());
         if !peer.is_closing() {
             self.app.metrics.torn();
         }
         // Closing the socket takes it out of the watch, too; this is for systems where it does not.
-        let _ = self.poll.registry().deregister(peer.conn.stream());
+        let _ = self.poll.registry().deregister(peer.conn.wire.stream());
     }
 
-    /// Looks after who is silent, closing or over.
-    fn sweep(&mut self) {
+    /// Looks after who is silent, closing or over, as of `now`: all that had come by then is read.
+    fn sweep(&mut self, now: MonoTime) {
         let mut over = Vec::new();
         let mut outbox_bytes = 0;
         for (key, peer) in &mut self.peers {
-            if peer.handle_time(self.app, &mut self.shares, &mut self.tally) == Going::Over {
+            if peer.handle_time(now, self.app, &mut self.shares, &mut self.tally) == Going::Over {
                 over.push(key);
             }
-            outbox_bytes += peer.conn.waiting_bytes() as i64;
-            self.tally.add(peer.conn.take_traffic());
+            outbox_bytes += peer.conn.wire.waiting_bytes() as i64;
+            self.tally.add(peer.conn.wire.take_traffic());
         }
         over.into_iter().for_each(|key| self.drop_peer(key));
         self.app.metrics.outbox_bytes.inc_by(outbox_bytes - self.outbox_bytes);
         self.outbox_bytes = outbox_bytes;
-    }
-
-    fn count(&mut self) {
-        let tally = std::mem::take(&mut self.tally);
-        self.tally.ears_changed = tally.ears_changed;
-        let metrics = &self.app.metrics;
-        metrics.frames_in.inc_by(tally.frames_in);
-        metrics.inputs_read.inc_by(tally.inputs);
-        metrics.socket_reads.inc_by(tally.reads);
-        metrics.socket_writes.inc_by(tally.writes);
-        metrics.bytes_in.inc_by(tally.bytes_in);
     }
 }
 

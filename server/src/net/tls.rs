@@ -10,8 +10,6 @@ use rustls::ServerConnection;
 
 /// Most plaintext that is sealed before it is handed on, in bytes: one record (RFC 8446, section 5.1).
 const RECORD_MAX: usize = 16 * 1024;
-/// Reads of the socket for one read of ours: records may be empty, and who sends nothing else does not keep the others waiting.
-const READS_AT_ONCE: usize = 8;
 
 /// A TLS session whose handshake is over.
 pub struct Tls {
@@ -40,13 +38,13 @@ impl Tls {
         Ok(())
     }
 
-    /// Reads what came and was meant for us; 0 at the end. `socket` is read only when nothing is left of what it gave before.
+    /// Reads what came and was meant for us; 0 at the end. `socket` is read only when nothing is left of what it gave before. Records may be
+    /// empty or only about keys, so it is read on as long as it gives something: it must give so much and no more.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] when there is nothing for now; [`ErrorKind::Interrupted`] when much came and nothing of it was for
-    /// us; [`ErrorKind::InvalidData`] for bytes that are no TLS, after the other end was told so; those of `socket`.
+    /// [`ErrorKind::WouldBlock`] when there is nothing for now; [`ErrorKind::InvalidData`] for bytes that are no TLS, after the other end was told so; those of `socket`.
     pub fn read(&mut self, plain: &mut [u8], socket: &mut (impl Read + Write)) -> io::Result<usize> {
-        for _ in 0..READS_AT_ONCE {
+        loop {
             match self.session.reader().read(plain) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 // Gone without the word that TLS wants: as with a bare socket, the WebSocket above says whether that was in order.
@@ -61,7 +59,6 @@ impl Tls {
                 return Err(io::Error::new(ErrorKind::InvalidData, error));
             }
         }
-        Err(ErrorKind::Interrupted.into())
     }
 
     /// Says that nothing follows, so that the other end can tell this end from one that was cut off.

@@ -82,6 +82,8 @@ pub struct Room<G: Game> {
     tick_zero: MonoTime,
     /// The newest tick stepped.
     tick: Tick,
+    /// Ticks stepped: other than their numbers, these know no gap for ticks that were dropped.
+    stepped: u32,
     seats: Vec<Option<Seat<G>>>,
     /// Who plays.
     seated: u16,
@@ -113,7 +115,7 @@ struct Seat<G: Game> {
     /// Who only watches.
     watch: Option<Watch>,
     /// The tick since which the player's connection is lost.
-    away_since: Option<Tick>,
+    away_since: Option<u32>,
     inputs: InputQueue<G::Input>,
 }
 
@@ -185,6 +187,7 @@ impl<G: Game> Room<G> {
             game: G::new(game, config.seed),
             tick_zero,
             tick: Tick(0),
+            stepped: 0,
             seats: Vec::new(),
             seated: 0,
             watching: 0,
@@ -289,7 +292,7 @@ impl<G: Game> Room<G> {
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
             && seat.away_since.is_none()
         {
-            seat.away_since = Some(self.tick);
+            seat.away_since = Some(self.stepped);
             if seat.watch.is_none() {
                 self.notes.push(Note::Away { player });
             }
@@ -308,11 +311,12 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// A player who has been away for `grace` ticks, if there is one.
+    /// A player who has been away for `grace` ticks, if there is one. Ticks that were dropped do not count: while the server stands still,
+    /// nobody can come back.
     #[must_use]
     pub fn gone_for(&self, grace: u32) -> Option<PlayerId> {
         let gone = |seat: &Option<Seat<G>>| {
-            seat.as_ref().and_then(|seat| seat.away_since).is_some_and(|since| self.tick.since(since) >= grace)
+            seat.as_ref().and_then(|seat| seat.away_since).is_some_and(|since| self.stepped - since >= grace)
         };
         self.seats.iter().position(gone).map(|at| PlayerId(at as u16))
     }
@@ -353,6 +357,7 @@ impl<G: Game> Room<G> {
     /// `level` is how far everyone is stepped down: a level of [`flow::Budget`].
     pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
         self.tick = tick;
+        self.stepped += 1;
         self.deeds.clear();
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);

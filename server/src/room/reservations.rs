@@ -37,6 +37,11 @@ impl<H> Reservations<H> {
         self.kept.retain(|(_, until, _)| *until > now);
     }
 
+    /// Nobody could come for so many microseconds: all are kept as much longer.
+    pub fn prolong(&mut self, us: u64) {
+        self.kept.iter_mut().for_each(|(_, until)| *until = until.plus_us(us));
+    }
+
     /// How many are kept.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -62,6 +67,8 @@ mod tests {
         assert!(!reservations.redeem(9));
         reservations.expire(MonoTime(100));
         assert_eq!(reservations.len(), 1);
+        reservations.prolong(50);
+        reservations.expire(MonoTime(249));
         assert!(!reservations.redeem(7), "too late");
         assert!(reservations.redeem(8));
         assert!(!reservations.redeem(8), "only once");

@@ -46,6 +46,19 @@ fn a_seat_is_kept_for_the_grace_and_not_a_tick_longer_and_everyone_is_told() {
 }
 
 #[test]
+fn ticks_that_were_dropped_are_no_part_of_the_grace() {
+    let (mut room, mut out) = (room(1), RoomOutput::default());
+    let ann = room.join(name("Ann")).expect("a free seat");
+    run(&mut room, &mut out, 1..=10);
+    room.away(ann);
+    // The server stood still for longer than the grace.
+    run(&mut room, &mut out, 100..=158);
+    assert_eq!(room.gone_for(60), None, "she has had no time to come back");
+    run(&mut room, &mut out, 159..=159);
+    assert_eq!(room.gone_for(60), Some(ann));
+}
+
+#[test]
 fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
     let (mut room, mut out) = (room(1), RoomOutput::default());
     let watcher = room.watch(name("Dot")).expect("anyone may look");

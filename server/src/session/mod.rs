@@ -20,6 +20,9 @@ use broadside_shared::time::MonoTime;
 
 use crate::bucket::Bucket;
 
+/// Longest standstill of the server for which clients may send more at once than usual, in microseconds.
+const FORGIVEN_US_MAX: u64 = 60_000_000;
+
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionOutput<I> {
@@ -62,10 +65,13 @@ pub struct Session<G: Game> {
     heard_at: MonoTime,
     pinged_at: MonoTime,
     frames: Bucket,
+    bytes: Bucket,
     requests: Bucket,
     said: Bucket,
     agent: String,
     tick_us: u32,
+    /// What came right behind a hello that is not answered yet, and when.
+    deferred: Vec<(MonoTime, ClientMsg)>,
     outputs: VecDeque<SessionOutput<G::Input>>,
 }
 
@@ -79,15 +85,17 @@ impl<G: Game> Session<G> {
             heard_at: now,
             pinged_at: now,
             frames: Bucket::new(limits::FRAMES_BURST, 1_000_000 / u64::from(limits::FRAMES_PER_S), now),
+            bytes: Bucket::new(limits::BYTES_BURST, 1_000_000 / u64::from(limits::BYTES_PER_S), now),
             requests: Bucket::new(limits::REQUESTS_BURST, u64::from(limits::REQUEST_EVERY_MS) * 1000, now),
             said: Bucket::new(limits::SAID_BURST, u64::from(limits::SAID_EVERY_MS) * 1000, now),
             agent: String::new(),
             tick_us: 0,
+            deferred: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
 
-    /// A binary frame came.
+    /// A binary message came.
     pub fn handle_frame(&mut self, now: MonoTime, frame: &[u8]) {
         if self.state == State::Closed {
             return;
@@ -97,6 +105,10 @@ impl<G: Game> Session<G> {
             return self.handle_close(CloseCode::TooManyFrames);
         }
         let wrong = match FrameKind::split(frame) {
+            // The rest of a hello of another revision may be anything.
+            Ok((FrameKind::Control, rest)) if self.state == State::Opened && is_foreign(rest) => {
+                return self.handle_close(CloseCode::WrongRevision);
+            }
             Ok((FrameKind::Control, rest)) => match codec::decode_client(rest) {
                 Ok(msg) => return self.handle_control(now, msg),
                 Err(wrong) => wrong,
@@ -111,11 +123,29 @@ impl<G: Game> Session<G> {
         self.handle_close(CloseCode::Malformed);
     }
 
-    /// Something else came that shows the peer is alive: a pong, a ping.
+    /// Another frame came, which shows that the peer is alive: a pong, a ping, a fragment of a message.
     pub fn handle_alive(&mut self, now: MonoTime) {
         self.heard_at = now;
         if self.state != State::Closed && self.frames.take(now).is_err() {
             self.handle_close(CloseCode::TooManyFrames);
+        }
+    }
+
+    /// So many bytes came from the socket, whatever they were.
+    pub fn handle_bytes(&mut self, now: MonoTime, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if self.state != State::Closed && self.bytes.take_many(count, now).is_err() {
+            self.handle_close(CloseCode::TooManyFrames);
+        }
+    }
+
+    /// The server stood still for so many microseconds: it heard nobody, so nobody was silent, and what was sent meanwhile comes at once.
+    pub fn handle_pause(&mut self, us: u64) {
+        for since in [&mut self.opened_at, &mut self.heard_at, &mut self.pinged_at] {
+            *since = since.plus_us(us);
+        }
+        for bucket in [&mut self.frames, &mut self.bytes, &mut self.requests, &mut self.said] {
+            bucket.forgive(us.min(FORGIVEN_US_MAX));
         }
     }
 
@@ -130,6 +160,9 @@ impl<G: Game> Session<G> {
         if let Some(joined) = seat {
             self.state = State::Seated;
             self.send(joined);
+        }
+        for (came, msg) in std::mem::take(&mut self.deferred) {
+            self.handle_control(came, msg);
         }
     }
 
@@ -218,11 +251,8 @@ impl<G: Game> Session<G> {
 
     fn handle_control(&mut self, now: MonoTime, msg: ClientMsg) {
         match (self.state, msg) {
-            (State::Opened, ClientMsg::Hello { revision, agent, resume }) => {
-                if revision != REVISION {
-                    tracing::debug!(revision, ours = REVISION, "wrong revision");
-                    return self.handle_close(CloseCode::WrongRevision);
-                }
+            // Of our revision: another one was told from its first bytes.
+            (State::Opened, ClientMsg::Hello { revision: _, agent, resume }) => {
                 self.state = State::Greeting;
                 self.agent = agent;
                 self.outputs.push_back(SessionOutput::Hello(resume));
@@ -239,6 +269,12 @@ impl<G: Game> Session<G> {
             }
             (State::Greeted | State::Joining | State::Seated, ClientMsg::Request { id, request }) => {
                 self.handle_request(now, id, request);
+            }
+            (State::Greeting, msg @ (ClientMsg::Join { .. } | ClientMsg::Request { .. })) => {
+                if self.deferred.len() == limits::DEFERRED_MAX {
+                    return self.handle_close(CloseCode::TooManyFrames);
+                }
+                self.deferred.push((now, msg));
             }
             (_, ClientMsg::Leave) => self.handle_close(CloseCode::Normal),
             (
@@ -265,15 +301,24 @@ impl<G: Game> Session<G> {
     fn handle_input(&mut self, packet: InputPacket<G::Input>) {
         match self.state {
             State::Seated => self.outputs.push_back(SessionOutput::Input(packet)),
-            // Sent before the client heard that it has no seat any more.
-            State::Greeted | State::Joining => {}
-            State::Opened | State::Greeting | State::Closed => self.handle_close(CloseCode::Malformed),
+            // Sent before the client heard that it has no seat, or no more.
+            State::Greeting | State::Greeted | State::Joining => {}
+            State::Opened | State::Closed => self.handle_close(CloseCode::Malformed),
         }
     }
 
     fn send(&mut self, msg: &ServerMsg) {
         self.outputs.push_back(SessionOutput::Send(codec::encode_server(msg)));
     }
+}
+
+/// Whether this is a hello of another revision.
+fn is_foreign(control: &[u8]) -> bool {
+    let revision = codec::hello_revision(control).filter(|revision| *revision != REVISION);
+    if let Some(revision) = revision {
+        tracing::debug!(revision, ours = REVISION, "wrong revision");
+    }
+    revision.is_some()
 }
 
 #[cfg(test)]

@@ -158,6 +158,44 @@ fn who_comes_back_is_seated_without_a_join_and_who_has_no_seat_joins() {
 }
 
 #[test]
+fn what_comes_right_behind_a_hello_waits_for_the_welcome_fresh_or_resumed() {
+    let resume = Resume { token: TOKEN, have: Tick(9), cells: Vec::new() };
+    let hello = |resume| codec::encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume });
+    let request = codec::encode_client(&ClientMsg::Request { id: 7, request: Request::Exit });
+    let input = InputPacket::<<Arena as Game>::Input> {
+        acked: Tick(0),
+        first: Tick(5),
+        lag: 0,
+        samples: [Default::default()].into_iter().collect(),
+    };
+    for (resume, seat_is_there) in [(None, false), (Some(resume.clone()), true), (Some(resume.clone()), false)] {
+        let mut session: ArenaSession = Session::new(MonoTime(0));
+        for frame in [hello(resume), input.encode(), request.clone(), join()] {
+            session.handle_frame(MonoTime(0), &frame);
+        }
+        assert!(matches!(outputs(&mut session)[..], [SessionOutput::Hello(_)]), "the rest waits");
+        let joined = joined();
+        session.handle_welcome(TOKEN, Some(&joined).filter(|_| seat_is_there));
+        let welcome = if seat_is_there { 2 } else { 1 };
+        let after = outputs(&mut session);
+        assert!(after[..welcome].iter().all(|output| matches!(output, SessionOutput::Send(_))), "{after:?}");
+        assert!(
+            matches!(after[welcome..], [SessionOutput::Request(7, Request::Exit), SessionOutput::Join(..)]),
+            "{after:?}"
+        );
+    }
+    // So much and no more waits; a leave does not wait at all.
+    let mut session: ArenaSession = Session::new(MonoTime(0));
+    session.handle_frame(MonoTime(0), &hello(Some(resume.clone())));
+    (0..=limits::DEFERRED_MAX).for_each(|_| session.handle_frame(MonoTime(0), &request));
+    assert_eq!(outputs(&mut session).last(), Some(&SessionOutput::Close(CloseCode::TooManyFrames)));
+    let mut session: ArenaSession = Session::new(MonoTime(0));
+    session.handle_frame(MonoTime(0), &hello(Some(resume)));
+    session.handle_frame(MonoTime(0), &codec::encode_client(&ClientMsg::Leave));
+    assert_eq!(outputs(&mut session).last(), Some(&SessionOutput::Close(CloseCode::Normal)));
+}
+
+#[test]
 fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
     let mut session = seated(MonoTime(0));
     let say = |id| {
@@ -184,4 +222,86 @@ fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
     assert!(matches!(&refused[0], ServerMsg::Reply { outcome: Outcome::Refused(why), .. } if *why == too_fast));
     session.handle_frame(MonoTime(u64::from(limits::SAID_EVERY_MS) * 1000), &say(10));
     assert!(matches!(outputs(&mut session)[..], [SessionOutput::Request(10, _)]), "after that time one more goes");
+}
+
+#[test]
+fn what_is_sent_costs_frames_and_bytes_whatever_it_is() {
+    // What is done again and again at one moment, and how often it is done before the close.
+    type Act = fn(&mut ArenaSession);
+    let acts: [(Act, u32); 3] = [
+        (|session| session.handle_alive(MonoTime(1)), limits::FRAMES_BURST),
+        (|session| session.handle_bytes(MonoTime(1), 1024), limits::BYTES_BURST / 1024),
+        (|session| session.handle_bytes(MonoTime(1), usize::MAX), 0),
+    ];
+    for (act, allowed) in acts {
+        let mut session: ArenaSession = Session::new(MonoTime(0));
+        let done = (0..).take_while(|_| {
+            act(&mut session);
+            session.poll_timeout().is_some()
+        });
+        assert_eq!(done.take(5000).count(), allowed as usize);
+        assert_eq!(outputs(&mut session), [SessionOutput::Close(CloseCode::TooManyFrames)]);
+    }
+    // An honest client at the highest rate goes on for ever: 60 packets of 80 bytes a second, and half as much again for TLS.
+    let mut session = seated(MonoTime(0));
+    for tick in 0..60 * 600 {
+        session.handle_alive(MonoTime(tick * 16_667));
+        session.handle_bytes(MonoTime(tick * 16_667), 120);
+    }
+    assert_eq!(outputs(&mut session), []);
+}
+
+#[test]
+fn time_in_which_the_server_stood_still_is_nobodys_silence() {
+    const PAUSE_US: u64 = 30_000_000;
+    let after = |us: u64| MonoTime(PAUSE_US + us);
+    // Heard at 0, a standstill: silent only after as long as ever of time awake.
+    let mut quiet = seated(MonoTime(0));
+    quiet.handle_pause(PAUSE_US);
+    quiet.handle_timeout(after(limits::SILENCE_US - 1));
+    assert_eq!(outputs(&mut quiet), [SessionOutput::Ping]);
+    quiet.handle_timeout(after(limits::SILENCE_US));
+    assert_eq!(outputs(&mut quiet), [SessionOutput::Close(CloseCode::Silent)]);
+    // So with the time to say hello.
+    let mut new: ArenaSession = Session::new(MonoTime(0));
+    new.handle_pause(PAUSE_US);
+    new.handle_timeout(after(limits::GREETING_US - 1));
+    assert!(!outputs(&mut new).contains(&SessionOutput::Close(CloseCode::GreetingTimeout)));
+    new.handle_frame(after(limits::GREETING_US - 1), &hello(REVISION));
+    assert_eq!(outputs(&mut new), [SessionOutput::Hello(None)]);
+    // Who went on talking all the time is heard all at once, and that is no flood.
+    let mut loud = seated(MonoTime(0));
+    loud.handle_pause(PAUSE_US);
+    for _ in 0..60 * PAUSE_US / 1_000_000 {
+        loud.handle_alive(after(0));
+    }
+    loud.handle_bytes(after(0), 60 * 30 * 120);
+    assert_eq!(outputs(&mut loud), []);
+    // A real flood still is one.
+    (0..100_000).for_each(|_| loud.handle_alive(after(0)));
+    assert_eq!(outputs(&mut loud), [SessionOutput::Close(CloseCode::TooManyFrames)]);
+}
+
+#[test]
+fn a_hello_of_another_revision_is_told_so_however_malformed_the_rest_is() {
+    let whole = hello(REVISION + 1);
+    let revision_ends = whole.len() - "test".len() - 2;
+    let mut endings: Vec<Vec<u8>> = (revision_ends..whole.len()).map(|end| whole[..end].to_vec()).collect();
+    endings.push([&whole[..], &[0; 9]].concat());
+    endings.push([&whole[..revision_ends], &[255; 200]].concat());
+    for frame in endings {
+        let mut session: ArenaSession = Session::new(MonoTime(0));
+        session.handle_frame(MonoTime(0), &frame);
+        assert_eq!(outputs(&mut session), [SessionOutput::Close(CloseCode::WrongRevision)], "{frame:?}");
+    }
+    // Of ours, and without the whole number, it is malformed; and only the first message is a hello.
+    let ours = hello(REVISION);
+    for frame in [&ours[..ours.len() - 1], &whole[..revision_ends - 1]] {
+        let mut session: ArenaSession = Session::new(MonoTime(0));
+        session.handle_frame(MonoTime(0), frame);
+        assert_eq!(outputs(&mut session), [SessionOutput::Close(CloseCode::Malformed)], "{frame:?}");
+    }
+    let mut session = seated(MonoTime(0));
+    session.handle_frame(MonoTime(0), &whole);
+    assert_eq!(outputs(&mut session), [SessionOutput::Close(CloseCode::Malformed)]);
 }

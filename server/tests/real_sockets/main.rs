@@ -6,6 +6,7 @@
 //! | [`limits`] | what one address may have, and how long anything over HTTP may take |
 //! | [`slow`] | who does not read harms nobody |
 //! | [`handshake`] | who is let in, and what the others are told |
+//! | [`frames`] | frames by the book: what a conformance suite plays, and what the server answers |
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
 //! | [`assets`] | files and figures over HTTP |
@@ -22,6 +23,7 @@
 mod api;
 mod assets;
 mod closing;
+mod frames;
 mod handshake;
 mod http;
 mod limits;

@@ -307,15 +307,19 @@ pub async fn bare(server: &Server) -> Socket {
     connect(&server.target()).await.expect("the server lets us in")
 }
 
-/// As [`bare`], but its end of the line takes next to nothing that nobody reads: what waits, waits in the server.
+/// As [`bare`], but its end of the line takes next to nothing that nobody reads: what waits, waits in the server. The handshake that
+/// it may ask to be shown is 7 KiB long.
 pub async fn bare_with_a_small_window(server: &Server) -> Socket {
     let socket = TcpSocket::new_v4().expect("the system has sockets");
     // Before connecting: a window once offered is not taken back.
     socket.set_recv_buffer_size(4 * 1024).expect("an option of every system");
     let stream = socket.connect(server.address()).await.expect("the server listens");
     let stream: Stream = if server.tls.is_some() { Box::new(server.secure(stream).await) } else { Box::new(stream) };
-    let mut request = server.target().to_string().into_client_request().expect("a fine address");
+    let mut request = format!("{}?wire=1", server.target()).into_client_request().expect("a fine address");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    for _ in 0..28 {
+        request.headers_mut().append("x-long", HeaderValue::from_str(&"x".repeat(250)).expect("a fine value"));
+    }
     tokio_tungstenite::client_async(request, stream).await.expect("the server lets us in").0
 }
 

@@ -21,10 +21,24 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of, within};
 
+/// A hello with an earlier session's token.
+fn hello_again(token: Token) -> ClientMsg {
+    let resume = Resume { token, have: Tick(0), cells: Vec::new() };
+    ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) }
+}
+
+/// Says two things in one write, where our client's sockets make one of each frame; masked with zeros.
+async fn say_at_once(socket: &mut Socket, msgs: [ClientMsg; 2]) {
+    let frames = msgs.map(|msg| encode_client(&msg));
+    let framed =
+        frames.iter().flat_map(|frame| [&[0x82, 0x80 | frame.len() as u8, 0, 0, 0, 0], frame.as_slice()].concat());
+    let bytes: Vec<u8> = framed.collect();
+    within("both to be sent", socket.get_mut().write_all(&bytes)).await.expect("the server stays");
+}
+
 /// Says hello with an earlier session's token; gives the welcome's token and whether the seat was given back.
 async fn come_back(socket: &mut Socket, token: Token) -> (Token, bool) {
-    let resume = Resume { token, have: Tick(0), cells: Vec::new() };
-    say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) }).await;
+    say(socket, &hello_again(token)).await;
     match hear(socket).await {
         ServerMsg::Welcome { token, resumed, .. } => (token, resumed),
         other => panic!("a welcome was due, not {other:?}"),
@@ -97,17 +111,47 @@ async fn who_leaves_in_the_same_breath_takes_nobodys_seat() {
     let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
     assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
     let mut second = bare(&server).await;
-    let resume = Resume { token, have: Tick(0), cells: Vec::new() };
-    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) };
-    // One write, where our client's sockets make one of each frame; masked with zeros.
-    let frames = [hello, ClientMsg::Leave].map(|msg| encode_client(&msg));
-    let framed =
-        frames.iter().flat_map(|frame| [&[0x82, 0x80 | frame.len() as u8, 0, 0, 0, 0], frame.as_slice()].concat());
-    let bytes: Vec<u8> = framed.collect();
-    within("both to be sent", second.get_mut().write_all(&bytes)).await.expect("the server stays");
+    say_at_once(&mut second, [hello_again(token), ClientMsg::Leave]).await;
     assert_eq!(close_of(&mut second).await.0, CloseCode::Normal.code());
     say(&mut first, &ClientMsg::Ping { client_time: MonoTime(7) }).await;
     assert!(matches!(hear(&mut first).await, ServerMsg::Pong { client_time: MonoTime(7), .. }), "it goes on");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
+    let server = Server::start_with(|config| config.shards = Some(2)).await;
+    let join = || ClientMsg::Join { name: Name::new("Ann").expect("fine"), room: RoomChoice::Quick, role: Role::Play };
+    let mut first = bare(&server).await;
+    let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
+    say_at_once(&mut first, [hello, join()]).await;
+    let ServerMsg::Welcome { token, resumed: false, .. } = hear(&mut first).await else { panic!("no welcome") };
+    assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
+    drop(first);
+    // Both on the shard of the seat and on the other one. The join asks for another seat, as it always does.
+    for _ in 0..4 {
+        let mut again = bare(&server).await;
+        say_at_once(&mut again, [hello_again(token), join()]).await;
+        assert!(matches!(hear(&mut again).await, ServerMsg::Welcome { resumed: true, .. }));
+        assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { .. }), "the former seat");
+        assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { .. }), "and the other one");
+        drop(again);
+    }
+    // Somebody whose seat is gone is new, and joins.
+    let mut stranger = bare(&server).await;
+    say_at_once(&mut stranger, [hello_again(Token { signature: [0; 16], ..token }), join()]).await;
+    assert!(matches!(hear(&mut stranger).await, ServerMsg::Welcome { resumed: false, .. }));
+    let joined = async {
+        loop {
+            // Told another name first: the old one is taken.
+            match hear(&mut stranger).await {
+                ServerMsg::Joined { .. } => return,
+                ServerMsg::Notice(_) | ServerMsg::Waiting { .. } => {}
+                other => panic!("a seat was due, not {other:?}"),
+            }
+        }
+    };
+    within("a seat", joined).await;
     server.end().await;
 }
 

@@ -7,8 +7,10 @@ use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::Socket;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
+use broadside_shared::protocol::limits::{REQUEST_EVERY_MS, REQUESTS_BURST};
+use broadside_shared::protocol::message::{ClientMsg, Request, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
@@ -16,7 +18,7 @@ use broadside_shared::time::{MonoTime, Tick};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::scene::{Server, bare, bare_with_a_small_window, next_frame, play_until, player, say, sit, within};
+use crate::scene::{Server, bare, bare_with_a_small_window, greet, next_frame, play_until, player, say, sit, within};
 
 /// Snapshots in a row, a second and a half of them, by which the rate is judged.
 const IN_A_ROW: usize = 45;
@@ -142,27 +144,26 @@ async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
-    a_greedy_client_is_ended(Server::start_with(|config| config.grace = 0).await).await;
+    a_greedy_client_is_ended(Server::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_is_one_that_came_by_tls() {
-    a_greedy_client_is_ended(Server::start_secure_with(|config| config.grace = 0).await).await;
+    a_greedy_client_is_ended(Server::start_secure().await).await;
 }
 
 async fn a_greedy_client_is_ended(server: Server) {
     let mut greedy = bare_with_a_small_window(&server).await;
-    sit(&mut greedy, "Greedy").await;
-    server.until("players", |players| players == 1).await;
-    // Each is answered with as many bytes, 125 at the most. First as many as a client may send at once, then as fast as it may.
+    greet(&mut greedy).await;
+    // Each is answered with 7 KiB. First as many as a client may ask for at once, then as fast as it may.
     let flood = async {
-        let ping = Message::Ping(vec![7; 125].into());
-        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        let ask = codec::encode_client(&ClientMsg::Request { id: 1, request: Request::Handshake });
+        let mut pace = tokio::time::interval(Duration::from_millis(u64::from(REQUEST_EVERY_MS)));
         for count in 0.. {
-            if count > 1100 {
+            if count > REQUESTS_BURST {
                 pace.tick().await;
             }
-            if greedy.send(ping.clone()).await.is_err() {
+            if greedy.send(Message::Binary(ask.clone().into())).await.is_err() {
                 break;
             }
         }
@@ -170,7 +171,12 @@ async fn a_greedy_client_is_ended(server: Server) {
     };
     tokio::select! {
         () = flood => {}
-        () = server.until("players", |players| players == 0) => {}
+        () = within("the end of the greedy", async {
+            let too_slow = format!("code=\"{}\"}} 1", CloseCode::TooSlow.code());
+            while !server.metrics().encode().contains(&too_slow) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }) => {}
     }
     // Nothing fits behind what waited, a close neither: one that came would be for another reason.
     while let Some(Ok(message)) = within("the end of what waited", greedy.next()).await {

@@ -20,7 +20,7 @@ pub enum CloseCode {
     Malformed = 4002,
     /// No hello or join came in time.
     GreetingTimeout = 4003,
-    /// Too many frames arrived.
+    /// Too many frames or bytes arrived in a short time, or one message came in too many fragments.
     TooManyFrames = 4004,
     /// Nothing was heard for too long.
     Silent = 4005,
@@ -95,7 +95,7 @@ impl CloseCode {
             CloseCode::WrongRevision => "wrong protocol revision",
             CloseCode::Malformed => "malformed or out of place message",
             CloseCode::GreetingTimeout => "no hello in time",
-            CloseCode::TooManyFrames => "too many frames",
+            CloseCode::TooManyFrames => "too many frames or bytes",
             CloseCode::Silent => "nothing heard for too long",
             CloseCode::RoomFull => "room is full",
             CloseCode::RoomFailed => "room failed",

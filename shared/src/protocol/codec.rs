@@ -71,6 +71,16 @@ pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
     }
 }
 
+/// The revision of a client's hello, from the bytes after the kind byte, whatever follows it: a hello begins alike in all revisions.
+/// `None` if this is no hello, or the number is not there whole.
+#[must_use]
+pub fn hello_revision(bytes: &[u8]) -> Option<u16> {
+    /// The number of the variant [`ClientMsg::Hello`].
+    const HELLO: u32 = 0;
+    let ((variant, revision), _) = partial::<(u32, u16)>(bytes, coding()).ok()?;
+    (variant == HELLO).then_some(revision)
+}
+
 /// Reads a server's control message from the bytes after the kind byte.
 ///
 /// # Errors
@@ -309,6 +319,16 @@ mod tests {
         let mut frame = encode_client(&ClientMsg::Leave);
         frame.push(0);
         assert_eq!(decode_client(&frame[1..]), Err(WireError::Long(1)));
+        // The revision of a hello is told whatever follows it.
+        let hello = |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None });
+        for revision in [0, 1, 250, 251, u16::MAX] {
+            let frame = hello(revision);
+            let number = frame.len() - "test".len() - 2;
+            assert_eq!(hello_revision(&frame[1..number]), Some(revision));
+            assert_eq!(hello_revision(&[&frame[1..], &[9; 40]].concat()), Some(revision));
+            assert_eq!(hello_revision(&frame[1..number - 1]), None);
+        }
+        assert_eq!(hello_revision(&encode_client(&ClientMsg::Ping { client_time: MonoTime(1) })[1..]), None);
         // A hello whose agent claims 2^60 bytes: refused before anything is allocated.
         let lie = [0, 1, 253, 0, 0, 0, 0, 0, 0, 0, 16];
         assert_eq!(decode_client(&lie), Err(WireError::Control));

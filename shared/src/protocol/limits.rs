@@ -61,11 +61,24 @@ pub const GREETING_US: u64 = 10_000_000;
 pub const SILENCE_US: u64 = 10_000_000;
 /// Time between the server's pings to a silent connection, in microseconds.
 pub const PING_EVERY_US: u64 = 3_000_000;
-/// Frames per second a client may send in the long run. Input packets at the highest rate, pings and requests together stay
+/// Most WebSocket fragments of one message from a client; one more ends the connection with
+/// [`TooManyFrames`](super::close::CloseCode::TooManyFrames). No library cuts a message of at most 1 KiB without being told to.
+pub const FRAGMENTS_MAX: u32 = 8;
+/// Joins and requests that a client may send behind its hello before it is welcomed; one more ends the connection with
+/// [`TooManyFrames`](super::close::CloseCode::TooManyFrames).
+pub const DEFERRED_MAX: usize = 16;
+/// Frames per second a client may send in the long run: every WebSocket frame counts, also fragments, pings and pongs. Input packets at the highest rate, pings and requests together stay
 /// under a third of it.
 pub const FRAMES_PER_S: u32 = 240;
 /// Frames a client may send at once: what a line that stood still for 10 s delivers in one burst.
 pub const FRAMES_BURST: u32 = 1200;
 
+/// Bytes per second a client may send in the long run, with the headers of WebSocket and what TLS adds. Input packets at the highest rate
+/// stay under a quarter of it.
+pub const BYTES_PER_S: u32 = 32 * 1024;
+/// Bytes a client may send at once: like [`FRAMES_BURST`], and then some.
+pub const BYTES_BURST: u32 = 256 * 1024;
+
 const _: () = assert!(PING_EVERY_US * 3 < SILENCE_US, "a peer gets three chances to answer before it counts as dead");
 const _: () = assert!(FRAMES_BURST as u64 >= 60 * SILENCE_US / 1_000_000, "a burst after a stall is not abuse");
+const _: () = assert!(BYTES_BURST as u64 >= BYTES_PER_S as u64 / 4 * SILENCE_US / 1_000_000, "nor are its bytes");

@@ -1,0 +1,316 @@
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use broadside_shared::arena::Arena;
+use broadside_shared::protocol::REVISION;
+use broadside_shared::protocol::codec::encode_client;
+use broadside_shared::protocol::limits::{BYTES_BURST, CLIENT_FRAME_MAX, FRAMES_BURST};
+use broadside_shared::protocol::message::{ClientMsg, Request};
+use broadside_shared::protocol::token::Token;
+use broadside_shared::time::MonoTime;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+
+use super::super::tls::Tls;
+use super::*;
+use crate::session::{Session, SessionOutput};
+
+const FIN: u8 = 0x80;
+const NOW: MonoTime = MonoTime(1);
+
+/// A client's frame, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = match payload.len() {
+        len @ 0..=125 => vec![FIN | len as u8],
+        len => [&[FIN | 126], &(len as u16).to_be_bytes()[..]].concat(),
+    };
+    [&[first], &length[..], &[0; 4], payload].concat()
+}
+
+/// How the bytes of a flood are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seal {
+    /// Not at all.
+    Plain,
+    /// In TLS records of so many bytes.
+    Records(usize),
+    /// In TLS records of a byte, each after new keys.
+    NewKeys,
+}
+
+/// The client's end of a connection: sends without end, and never waits.
+struct Flood {
+    stream: TcpStream,
+    tls: Option<ClientConnection>,
+    seal: Seal,
+    /// What is sent again and again.
+    unit: Vec<u8>,
+    queue: Vec<u8>,
+}
+
+impl Flood {
+    /// A flood that begins with `first`, and the connection that is to stand it.
+    fn new(first: &[u8], unit: &[u8], seal: Seal) -> (Flood, Conn) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the system gives a port");
+        let stream = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let (accepted, _) = listener.accept().expect("it was connected to");
+        for end in [&stream, &accepted] {
+            end.set_nonblocking(true).expect("an option of every system");
+        }
+        let (server, client) = match seal {
+            Seal::Plain => (None, None),
+            Seal::Records(_) | Seal::NewKeys => {
+                let (server, client) = shake_hands();
+                (Some(Tls::new(server)), Some(client))
+            }
+        };
+        let wire = Wire::new(mio::net::TcpStream::from_std(accepted), server);
+        let mut flood = Flood { stream, tls: client, seal, unit: unit.to_vec(), queue: Vec::new() };
+        flood.put(first);
+        (flood, Conn::new(wire, &[]))
+    }
+
+    /// Sends until the line is full.
+    fn pour(&mut self) {
+        loop {
+            while self.queue.len() < 64 * 1024 {
+                let unit = self.unit.clone();
+                self.put(&unit);
+            }
+            match self.stream.write(&self.queue) {
+                Ok(n) => drop(self.queue.drain(..n)),
+                // Full, or the server has ended it.
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn put(&mut self, plain: &[u8]) {
+        let Some(tls) = &mut self.tls else { return self.queue.extend_from_slice(plain) };
+        let most = match self.seal {
+            Seal::Plain | Seal::NewKeys => 1,
+            Seal::Records(bytes) => bytes,
+        };
+        for piece in plain.chunks(most) {
+            if self.seal == Seal::NewKeys {
+                tls.refresh_traffic_keys().expect("the handshake is over");
+            }
+            tls.writer().write_all(piece).expect("a Vec takes all");
+            while tls.wants_write() {
+                tls.write_tls(&mut self.queue).expect("a Vec takes all");
+            }
+        }
+    }
+
+    /// Reads what came, and gives the code of the close at its end.
+    fn close_code(&mut self, conn: &mut Conn) -> u16 {
+        let mut plain = Vec::new();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while std::time::Instant::now() < deadline {
+            conn.flush();
+            let mut bytes = vec![0; 64 * 1024];
+            let Ok(n) = self.stream.read(&mut bytes) else { continue };
+            match &mut self.tls {
+                None => plain.extend_from_slice(&bytes[..n]),
+                Some(tls) => {
+                    let mut sealed = &bytes[..n];
+                    while !sealed.is_empty() {
+                        tls.read_tls(&mut sealed).expect("it is in memory");
+                        tls.process_new_packets().expect("the server speaks TLS");
+                        let _ = tls.reader().read_to_end(&mut plain);
+                    }
+                }
+            }
+            // The server's frames have no mask.
+            let mut at = 0;
+            while let Some(&[first, length, ref payload @ ..]) = plain.get(at..) {
+                match payload {
+                    [high, low, ..] if first == FINAL_CLOSE => return u16::from_be_bytes([*high, *low]),
+                    _ => at += 2 + usize::from(length),
+                }
+            }
+        }
+        panic!("no close came");
+    }
+}
+
+/// Both ends of a TLS connection after the handshake, in memory.
+fn shake_hands() -> (ServerConnection, ClientConnection) {
+    let key = KeyPair::generate().expect("the system gives chance");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a fine name");
+    let certificate = params.self_signed(&key).expect("its own key").der().clone();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).expect("a fine certificate");
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a fine name");
+    let mut server = ServerConnection::new(Arc::new(server.expect("key and certificate fit"))).expect("a fine config");
+    let mut client = ClientConnection::new(Arc::new(client), name).expect("a fine config");
+    while server.is_handshaking() || client.is_handshaking() || server.wants_write() || client.wants_write() {
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).expect("a Vec takes all");
+        server.read_tls(&mut bytes.as_slice()).expect("it is in memory");
+        server.process_new_packets().expect("a handshake");
+        bytes.clear();
+        server.write_tls(&mut bytes).expect("a Vec takes all");
+        client.read_tls(&mut bytes.as_slice()).expect("it is in memory");
+        client.process_new_packets().expect("a handshake");
+    }
+    (server, client)
+}
+
+/// What one look took.
+#[derive(Debug, Default, Clone, Copy)]
+struct Look {
+    frames: u32,
+    bytes: usize,
+    closed: Option<CloseCode>,
+}
+
+/// Looks at a connection once, as a shard does, at one and the same moment of its clock.
+fn look(conn: &mut Conn, session: &mut Session<Arena>) -> Look {
+    let mut look = Look::default();
+    conn.handle_readable(Readable::More);
+    loop {
+        match conn.hear() {
+            Heard::Message => {
+                look.frames += 1;
+                session.handle_frame(NOW, conn.message());
+            }
+            Heard::Frame => {
+                look.frames += 1;
+                session.handle_alive(NOW);
+            }
+            Heard::Refused(code) => session.handle_close(code),
+            Heard::Nothing | Heard::Enough | Heard::Ended => break,
+        }
+        look.closed = look.closed.or(drive(conn, session));
+    }
+    look.bytes = conn.end_look();
+    session.handle_bytes(NOW, look.bytes);
+    look.closed = look.closed.or(drive(conn, session));
+    look
+}
+
+fn drive(conn: &mut Conn, session: &mut Session<Arena>) -> Option<CloseCode> {
+    while let Some(output) = session.poll_output() {
+        match output {
+            SessionOutput::Send(payload) => {
+                conn.send_framed(&mut [&[0; HEADER_MAX], payload.as_slice()].concat());
+            }
+            SessionOutput::Hello(_) => session.handle_welcome(Token { session: 1, signature: [0; 16] }, None),
+            SessionOutput::Close(code) => {
+                conn.send_close(code);
+                return Some(code);
+            }
+            SessionOutput::Ping | SessionOutput::Join(..) | SessionOutput::Input(_) | SessionOutput::Request(..) => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn no_flood_takes_more_of_a_look_than_its_share_and_each_is_closed_for_it() {
+    let hello =
+        frame(FIN | 2, &encode_client(&ClientMsg::Hello { revision: REVISION, agent: String::new(), resume: None }));
+    let message = encode_client(&ClientMsg::Ping { client_time: MonoTime(7) });
+    let begun = [&hello[..], &frame(2, b"")].concat();
+    let long = Request::Say { topic: "lobby/chat".to_owned(), text: "\u{1f600}".repeat(200) };
+    let long = frame(FIN | 2, &encode_client(&ClientMsg::Request { id: 1, request: long }));
+    let cut = |parts: usize| -> Vec<u8> {
+        let part = |at: usize| {
+            let (first, last) = (at == 0, at + 1 == parts);
+            let payload = if last { &message[..] } else { &[] };
+            frame(if first { 2 } else { 0 } | if last { FIN } else { 0 }, payload)
+        };
+        (0..parts).flat_map(part).collect()
+    };
+    let endless = [&[FIN | 2, FIN | 126], &(CLIENT_FRAME_MAX as u16 + 1).to_be_bytes()[..], &[0; 4]].concat();
+    let (full, records) = ([7; CONTROL_MAX], Seal::Records);
+    for (what, first, unit, seal, ends) in [
+        ("empty fragments", &begun, frame(0, b""), Seal::Plain, CloseCode::TooManyFrames),
+        ("messages in 16 fragments", &hello, cut(16), Seal::Plain, CloseCode::TooManyFrames),
+        ("messages in a few fragments", &hello, cut(4), Seal::Plain, CloseCode::TooManyFrames),
+        ("messages", &hello, frame(FIN | 2, &message), Seal::Plain, CloseCode::TooManyFrames),
+        ("long messages", &hello, long.clone(), Seal::Plain, CloseCode::TooManyFrames),
+        ("empty pings", &hello, frame(FIN | 9, b""), Seal::Plain, CloseCode::TooManyFrames),
+        ("full pings", &hello, frame(FIN | 9, &full), Seal::Plain, CloseCode::TooManyFrames),
+        ("pongs before a hello", &Vec::new(), frame(FIN | 10, b""), Seal::Plain, CloseCode::TooManyFrames),
+        ("empty messages", &hello, frame(FIN | 2, b""), Seal::Plain, CloseCode::Malformed),
+        ("text", &hello, frame(FIN | 1, b"hello"), Seal::Plain, CloseCode::Unsupported),
+        ("a frame without end", &endless, vec![0; 1000], Seal::Plain, CloseCode::TooBig),
+        ("zeros", &hello, vec![0; 1000], Seal::Plain, CloseCode::Broken),
+        ("empty fragments by TLS", &begun, frame(0, b""), records(16_000), CloseCode::TooManyFrames),
+        ("pings by TLS", &hello, frame(FIN | 9, b""), records(16_000), CloseCode::TooManyFrames),
+        ("records of a byte", &hello, frame(FIN | 2, &message), records(1), CloseCode::TooManyFrames),
+        ("new keys all the time", &hello, frame(FIN | 2, &message), Seal::NewKeys, CloseCode::TooManyFrames),
+    ] {
+        let (mut flood, mut conn) = Flood::new(first, &unit, seal);
+        let mut session = Session::new(NOW);
+        let (mut frames, mut bytes, mut after, mut closed) = (0, 0, 0, None);
+        // Far more looks than it takes.
+        for _ in 0..500 {
+            flood.pour();
+            let look = look(&mut conn, &mut session);
+            assert!(look.frames <= FRAMES_PER_LOOK && look.bytes <= BYTES_PER_LOOK, "{what}: {look:?}");
+            if closed.is_none() {
+                (frames, bytes) = (frames + look.frames, bytes + look.bytes);
+            } else {
+                after += look.bytes;
+            }
+            closed = closed.or(look.closed);
+            assert!(conn.wire.waiting_bytes() <= 2 * CLIENT_FRAME_MAX, "{what}: answers pile up");
+        }
+        assert_eq!(closed, Some(ends), "{what}");
+        assert!(frames <= FRAMES_BURST + FRAMES_PER_LOOK, "{what}: {frames} frames");
+        assert!(bytes <= BYTES_BURST as usize + BYTES_PER_LOOK, "{what}: {bytes} bytes");
+        assert!(after <= BYTES_AFTER_CLOSE, "{what}: {after} bytes after the close");
+        assert_eq!(flood.close_code(&mut conn), ends.code(), "{what}");
+    }
+}
+
+#[test]
+fn who_pings_and_takes_no_answers_is_owed_the_newest_alone() {
+    let (mut client, mut conn) = Flood::new(&[], &[], Seal::Plain);
+    // Until the line is full, and something waits.
+    while conn.wire.is_free() {
+        assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Written);
+    }
+    let waiting = conn.wire.waiting_bytes();
+    let mut session: Session<Arena> = Session::new(NOW);
+    let mut frames = 0;
+    for ping in 0..100 {
+        client.stream.write_all(&frame(FIN | 9, &[ping; CONTROL_MAX])).expect("there is room");
+    }
+    while frames < 100 {
+        frames += look(&mut conn, &mut session).frames;
+    }
+    assert_eq!(conn.wire.waiting_bytes(), waiting, "nothing was added");
+    let (mut bytes, mut last) = (vec![0; 64 * 1024], Vec::new());
+    let pong = [&[FINAL_PONG, CONTROL_MAX as u8], &[99; CONTROL_MAX][..]].concat();
+    while !last.ends_with(&pong) {
+        conn.flush();
+        if let Ok(n) = client.stream.read(&mut bytes) {
+            last.extend_from_slice(&bytes[..n]);
+            last.drain(..last.len().saturating_sub(1000));
+        }
+    }
+}
+
+#[test]
+fn a_header_says_the_length_in_the_shortest_form() {
+    for (len, header) in [
+        (0, vec![0x82, 0]),
+        (125, vec![0x82, 125]),
+        (126, vec![0x82, 126, 0, 126]),
+        (65_535, vec![0x82, 126, 255, 255]),
+        (65_536, vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+    ] {
+        let mut buffer = vec![7; HEADER_MAX + len];
+        let start = frame_header(&mut buffer);
+        assert_eq!(&buffer[start..HEADER_MAX], header, "{len}");
+    }
+}
