@@ -9,6 +9,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::http::base::BasePath;
 use crate::net::certificate;
+use crate::net::host::HostName;
 use crate::net::origin::Origin;
 use crate::network::Network;
 
@@ -39,6 +40,10 @@ pub struct Config {
     /// Port in the clear that sends everyone to https, 0 to 65535; 0 takes any free one
     #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
     pub redirect_http: Option<u16>,
+
+    /// Names by which browsers reach this server besides its addresses and localhost, such as game.example; separated by commas
+    #[arg(long, env = "BROADSIDE_PUBLIC_HOST", value_name = "NAME", value_delimiter = ',')]
+    pub public_host: Vec<HostName>,
 
     /// Pages that may connect besides our own, such as `https://portal.example`; separated by commas, or given again
     #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
@@ -101,7 +106,11 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_SHARDS", value_name = "THREADS", value_parser = shards)]
     pub shards: Option<usize>,
 
-    /// Who may read /metrics besides this machine: addresses, or networks such as 10.0.0.0/8, separated by commas
+    /// File with the token that the operator's calls must show, 16 to 256 characters [default: made at start; the log names its file]
+    #[arg(long, env = "BROADSIDE_OPERATOR_TOKEN", value_name = "FILE")]
+    pub operator_token: Option<PathBuf>,
+
+    /// Who may read /metrics without the operator's token: addresses, or networks such as 10.0.0.0/8, separated by commas
     #[arg(long, env = "BROADSIDE_METRICS_ALLOW", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub metrics_allow: Vec<Network>,
 
@@ -140,6 +149,7 @@ impl Default for Config {
             tls_key: None,
             tls_self_signed: None,
             redirect_http: None,
+            public_host: Vec::new(),
             allow_origin: Vec::new(),
             trust_proxy: Vec::new(),
             base_path: BasePath::default(),
@@ -156,6 +166,7 @@ impl Default for Config {
             region: "local".to_owned(),
             grace: GRACE_S,
             shards: None,
+            operator_token: None,
             metrics_allow: Vec::new(),
             seed: None,
             log_format: LogFormat::Text,
@@ -287,6 +298,7 @@ mod tests {
             ("--trust-proxy", "proxy.example", "must be an address such as"),
             ("--allow-origin", "portal.example", "scheme is missing"),
             ("--base-path", "game", "must be a path such as /game"),
+            ("--public-host", "https://game.example", "no scheme"),
             ("--redirect-http", "http", "must be 0 to 65535"),
             ("--host", "localhost", "must be an address of this machine such as 127.0.0.1"),
             ("--seed", "1e9", "must be 0 to 18446744073709551615"),

@@ -14,9 +14,11 @@
 //! | [`log`] | log lines, which hold nobody up |
 //! | [`signals`] | what the operating system asks of the program |
 //! | [`vital`] | what the server cannot do without |
+//! | [`operator`] | the operator's token, and where it is left |
 //! | [`network`] | IP networks, as flags name them |
 //! | [`awake`] | PURE. Time in which we ran, told from time in which we stood still |
 //! | [`limits`] | what one address may have |
+//! | [`first_seen`] | what is logged the first time only |
 //! | [`files`] | how many connections the operating system allows |
 //! | [`secret`] | numbers that nobody can guess |
 //!
@@ -29,6 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod driver;
 pub mod files;
+pub mod first_seen;
 pub mod http;
 pub mod limits;
 pub mod lobby;
@@ -36,6 +39,7 @@ pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod network;
+pub mod operator;
 pub mod residents;
 pub mod room;
 pub mod secret;
@@ -44,6 +48,7 @@ pub mod signals;
 pub mod vital;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -63,6 +68,8 @@ use clock::MonoClock;
 use config::Config;
 use driver::pool::Pool;
 use driver::{Grounds, Mail};
+use first_seen::FirstSeen;
+use http::assets::Assets;
 use http::in_flight::InFlight;
 use limits::holds::{AddressLimits, Caps, Hold, TooMuch};
 use limits::rates::{AddressRates, Rate};
@@ -76,6 +83,7 @@ use metrics::labels::AddressLimit;
 use net::certificate::{self, Certificate};
 use net::inbox::{self, Inbox, ShardMail, Written};
 use net::shard;
+use operator::{OperatorToken, TokenFile};
 use room::RoomConfig;
 use vital::Supervisor;
 
@@ -106,6 +114,14 @@ pub struct App<G: Game> {
     pub in_flight: InFlight,
     /// The best of all rooms.
     pub leaderboard: Leaderboard,
+    /// The browser client.
+    pub assets: Assets,
+    /// What the operator's calls must show.
+    pub operator: OperatorToken,
+    /// Names that are not ours and by which somebody asked for us.
+    pub foreign_hosts: FirstSeen,
+    /// Pages of other origins that tried to connect.
+    pub foreign_origins: FirstSeen,
     next_shard: AtomicUsize,
     /// Shards with sockets: the first so many.
     socket_shards: usize,
@@ -204,9 +220,17 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     certificate: Option<Arc<Certificate>>,
     app: Arc<App<Arena>>,
+    /// Goes with the server.
+    token_file: Option<TokenFile>,
 }
 
 impl Running {
+    /// Where the server has left the operator's token; none if the operator brought one, or it could not be left anywhere.
+    #[must_use]
+    pub fn token_file(&self) -> Option<&Path> {
+        self.token_file.as_ref().map(|file| file.path.as_path())
+    }
+
     /// What the server's parts share, to look at.
     #[must_use]
     pub fn app(&self) -> &App<Arena> {
@@ -265,7 +289,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     let (ending, ending_seen) = watch::channel(false);
-    let Opened { app, threads } = open(config, ending_seen)?;
+    let (operator, token_file) = operator_token(&config, address.port())?;
+    let Opened { app, threads } = open(config, operator, ending_seen)?;
     app.supervisor.spawn("look-around", look_around(Arc::clone(&app)));
     let secure = tls.is_some();
     let served = app.supervisor.spawn("listener", net::listener::serve(listener, tls, Arc::clone(&app)));
@@ -279,7 +304,25 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
         app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
-    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app })
+    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, token_file })
+}
+
+/// The operator's token: the one in the operator's own file, or a new one, left where the operator's programs look for it. A machine
+/// that has no place for it is no reason not to serve.
+fn operator_token(config: &Config, port: u16) -> anyhow::Result<(OperatorToken, Option<TokenFile>)> {
+    if let Some(path) = &config.operator_token {
+        return Ok((OperatorToken::of_file(path)?, None));
+    }
+    let token = OperatorToken::make()?;
+    let file = token.leave(port);
+    match &file {
+        Ok(file) => tracing::info!(file = %file.path.display(), "operator token"),
+        Err(error) => tracing::warn!(
+            error = format!("{error:#}"),
+            "operator token cannot be left anywhere, so nobody has it; name a file that holds one with --operator-token"
+        ),
+    }
+    Ok((token, file.ok()))
 }
 
 /// What there is behind the listener.
@@ -289,7 +332,7 @@ struct Opened {
 }
 
 /// Opens what there is behind the listener: the threads of rooms and shards, and the first rooms.
-fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
+fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -328,6 +371,7 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
     };
     let app = Arc::new(App {
         directory: Directory::new(grounds.clone(), common, config.max_rooms),
+        assets: Assets::new(&config),
         config,
         clock,
         metrics,
@@ -337,6 +381,9 @@ fn open(config: Config, ending: watch::Receiver<bool>) -> anyhow::Result<Opened>
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
         in_flight: InFlight::default(),
         leaderboard: Leaderboard::default(),
+        operator,
+        foreign_hosts: FirstSeen::default(),
+        foreign_origins: FirstSeen::default(),
         next_shard: AtomicUsize::new(0),
         socket_shards: count,
         ending,

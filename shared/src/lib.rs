@@ -9,6 +9,7 @@
 //! | [`client`] | clock sync, prediction, interpolation: a player without a screen |
 //! | [`history`] | where everyone was, for judging a shot as its shooter saw it |
 //! | [`link`] | the simulated network link, in virtual time |
+//! | [`operator`] | where a server leaves the operator's token |
 //! | [`time`], [`math`], [`hash`] | ticks and clocks, portable trigonometry, world hashes |
 //!
 //! Absent on purpose: sockets, clocks, threads, tasks, randomness of the machine, hash maps, pixels. Time is always an
@@ -22,6 +23,7 @@ pub mod hash;
 pub mod history;
 pub mod link;
 pub mod math;
+pub mod operator;
 pub mod protocol;
 pub mod replication;
 pub mod time;

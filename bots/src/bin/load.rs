@@ -12,6 +12,7 @@ use broadside_bots::load::LoadPlan;
 use broadside_bots::load::assertion::Assertion;
 use broadside_bots::load::health;
 use broadside_bots::load::knee::{self, KneeRange};
+use broadside_bots::load::metrics::operator_token;
 use broadside_bots::load::mix::LinkMix;
 use broadside_bots::load::run::{Row, Run};
 use broadside_bots::load::spawn::{Server, ServerPlan};
@@ -103,6 +104,10 @@ struct Args {
     #[arg(long, value_name = "FROM..TO", conflicts_with = "players")]
     find_knee: Option<KneeRange>,
 
+    /// File with the operator's token of the server, which its metrics ask for [default: what a server of yours on this machine has left]
+    #[arg(long, value_name = "FILE", conflicts_with = "spawn")]
+    operator_token: Option<PathBuf>,
+
     /// Start a server for this run, on a free port; it ends with the run
     #[arg(long, conflicts_with = "target")]
     spawn: bool,
@@ -159,7 +164,8 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
     let target = target(args, server.as_ref()).map_err(anyhow::Error::msg)?;
     say_hello(&target)?;
-    let plan = plan(args, target, players);
+    let token = operator_token(args.operator_token.as_deref(), target.resolve()?)?;
+    let plan = LoadPlan { operator_token: token, ..plan(args, target, players) };
     let outcome = play(args, &plan, stop)?;
     drop(server);
     tell(args, &plan, &outcome)
@@ -196,6 +202,7 @@ fn server_plan(args: &Args, players: usize) -> ServerPlan {
 fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
     LoadPlan {
         target,
+        operator_token: None,
         link: args.link.clone(),
         players,
         rate: args.rate,

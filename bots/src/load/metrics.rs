@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, bail};
+use broadside_shared::operator::token_files;
 use rustls::StreamOwned;
 use serde::Serialize;
 
@@ -71,25 +74,32 @@ pub struct LatenessMs {
 }
 
 impl Scrape {
-    /// Asks the server of `target`, which is at `address`.
+    /// Asks the server of `target`, which is at `address`, with the operator's token if there is one.
     ///
     /// # Errors
     /// Why there is nothing to read.
-    pub fn fetch(target: &Target, address: SocketAddr) -> Result<Scrape, String> {
+    pub fn fetch(target: &Target, address: SocketAddr, token: Option<&str>) -> Result<Scrape, String> {
         let cannot = |error: std::io::Error| format!("cannot read /metrics of {address}: {error}");
         let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(cannot)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(cannot)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(cannot)?;
         let answer = match target.session().map_err(|error| error.to_string())? {
-            None => ask(stream, target),
-            Some(session) => ask(StreamOwned::new(session, stream), target),
+            None => ask(stream, target, token),
+            Some(session) => ask(StreamOwned::new(session, stream), target, token),
         };
         let answer = answer.map_err(cannot)?;
         let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.lines().next().unwrap_or("");
-        if status.split(' ').nth(1) != Some("200") {
-            return Err(format!("/metrics of {address} answers {status:?}"));
+        match status.split(' ').nth(1) {
+            Some("200") => {}
+            Some("401") => {
+                return Err(format!(
+                    "/metrics of {address} is for its operator: name the file that its log calls \"operator token\" with \
+                     --operator-token FILE"
+                ));
+            }
+            Some(_) | None => return Err(format!("/metrics of {address} answers {status:?}")),
         }
         let scrape = Scrape::parse(body);
         if scrape.0.is_empty() {
@@ -141,10 +151,45 @@ impl Scrape {
     }
 }
 
+/// The operator's token of a server at `address`: the one in `file`, or, if it is a server of this user on this machine, the one that
+/// it has left there.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn operator_token(file: Option<&Path>, address: SocketAddr) -> anyhow::Result<Option<String>> {
+    let read = |path: &Path| std::fs::read_to_string(path).map(|text| text.trim().to_owned());
+    if let Some(path) = file {
+        let token = read(path).with_context(|| format!("cannot read --operator-token {}", path.display()))?;
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            bail!("--operator-token {}: holds no token, which is one line of letters and digits", path.display());
+        }
+        return Ok(Some(token));
+    }
+    if !address.ip().is_loopback() {
+        return Ok(None);
+    }
+    let files = token_files(|name| std::env::var_os(name), &std::env::temp_dir(), uid(), address.port());
+    // One may be left over from a server that did not end in good order.
+    let left = files.iter().filter_map(|path| Some((std::fs::metadata(path).ok()?.modified().ok()?, read(path).ok()?)));
+    Ok(left.max_by_key(|(modified, _)| *modified).map(|(_, token)| token))
+}
+
+#[cfg(unix)]
+fn uid() -> Option<u32> {
+    Some(nix::unistd::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn uid() -> Option<u32> {
+    None
+}
+
 /// Asks for the metrics, and gives the whole answer.
-fn ask(mut stream: impl Read + Write, target: &Target) -> std::io::Result<Vec<u8>> {
+fn ask(mut stream: impl Read + Write, target: &Target, token: Option<&str>) -> std::io::Result<Vec<u8>> {
+    let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let host = target.authority();
     // 1.0, so that the answer comes in one piece and ends with the connection.
-    write!(stream, "GET /metrics HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n", target.authority())?;
+    write!(stream, "GET /metrics HTTP/1.0\r\nHost: {host}\r\n{authorization}Connection: close\r\n\r\n")?;
     stream.flush()?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer)?;

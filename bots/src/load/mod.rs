@@ -45,6 +45,8 @@ use crate::socket::Target;
 pub struct LoadPlan {
     /// The server.
     pub target: Target,
+    /// What the server's metrics ask for, if that is known.
+    pub operator_token: Option<String>,
     /// The lines the players are on.
     pub link: LinkMix,
     /// How many players.

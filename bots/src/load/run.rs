@@ -112,7 +112,7 @@ impl Run {
     /// When the host has no address, or the system gives no threads.
     pub fn start(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
         let address = plan.target.resolve()?;
-        let alone = Scrape::fetch(&plan.target, address);
+        let alone = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
         let shared = Arc::new(Shared {
             address,
             began: Instant::now(),
@@ -177,18 +177,23 @@ impl Run {
         }
     }
 
+    fn scrape(&self) -> Result<Scrape, String> {
+        let plan = &self.shared.plan;
+        Scrape::fetch(&plan.target, self.shared.address, plan.operator_token.as_deref())
+    }
+
     /// Measures for a while.
     pub fn measure(&mut self, length: Duration) -> Measured {
         self.next_phase("steady");
         self.total = Window::default();
         self.shared.churning.store(self.shared.plan.churn_percent > 0.0, Ordering::Relaxed);
-        let before = Scrape::fetch(&self.shared.plan.target, self.shared.address);
+        let before = self.scrape();
         let (began, cpu) = (Instant::now(), health::cpu_seconds());
         while began.elapsed() < length && !self.stopped() && self.anybody() {
             self.look();
         }
         let seconds = began.elapsed().as_secs_f64();
-        let after = Scrape::fetch(&self.shared.plan.target, self.shared.address);
+        let after = self.scrape();
         // Of a phase that was stopped as soon as it began nothing can be said.
         let load_cores =
             health::cpu_seconds().zip(cpu).filter(|_| seconds > 0.1).map(|(now, then)| (now - then) / seconds);
@@ -301,13 +306,7 @@ impl Run {
         let _ = self.joins.add(&window.joins);
         self.total.add(&window);
         window.add(&std::mem::take(&mut self.carried));
-        let server = self
-            .alone
-            .as_ref()
-            .ok()
-            .and_then(|_| Scrape::fetch(&self.shared.plan.target, self.shared.address).ok())
-            .as_ref()
-            .and_then(server_cpu);
+        let server = self.alone.as_ref().ok().and_then(|_| self.scrape().ok()).as_ref().and_then(server_cpu);
         let load = health::cpu_seconds();
         let cores =
             |now: Option<f64>, then: Option<f64>| now.zip(then).map(|(now, then)| round((now - then) / seconds));

@@ -73,9 +73,8 @@ test('every other one is refused with a status and a reason', { timeout }, async
     [{ 'sec-websocket-key': randomBytes(17).toString('base64') }, 400, /16 bytes in base64/],
     [{ 'sec-websocket-protocol': null }, 400, /must offer broadside.v1/],
     [{ 'sec-websocket-protocol': 'broadside.v2' }, 400, /must offer broadside.v1/],
-    [{ origin: 'http://evil.example' }, 403, /--allow-origin http:\/\/evil.example/],
-    [{ origin: 'http://127.0.0.1:1' }, 403, /--allow-origin http:\/\/127.0.0.1:1/],
-    [{ origin: 'null' }, 403, /open the game from this server/],
+    [{ ...plain, origin: 'http://evil.example' }, 403, /--allow-origin http:\/\/evil.example/],
+    [{ host: 'evil.example' }, 421, /--public-host evil.example/],
   ]) {
     const { status: got, headers, body } = await ask(changes);
     assert.equal(got, status, JSON.stringify(changes));
@@ -86,6 +85,16 @@ test('every other one is refused with a status and a reason', { timeout }, async
     assert.equal(headers['sec-websocket-version'], status === 426 ? '13' : undefined);
   }
   assert.equal((await ask({}, { method: 'POST' })).status, 405);
+});
+
+test('a page of another origin is let in only to be told that it may not connect', { timeout }, async () => {
+  for (const origin of ['http://evil.example', 'http://127.0.0.1:1', 'null']) {
+    const { status, socket } = await ask({ origin });
+    assert.equal(status, 101, origin);
+    const reason = "pages of this origin may not connect; the server's log names the flag that allows it";
+    const close = Buffer.from([0x88, reason.length + 2, 4013 >> 8, 4013 & 255, ...Buffer.from(reason)]);
+    assert.deepEqual(await bytesFrom(socket, close.length), close, origin);
+  }
 });
 
 test('a head that does not end is cut off at its limit', { timeout }, async () => {

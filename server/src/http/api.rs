@@ -1,14 +1,14 @@
 //! The public HTTP API: rooms, quick play, the leaderboard. Its description, `/api/openapi.json`, is generated from this file.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, LazyLock, PoisonError};
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{ConnectInfo, Extension, FromRequest, Path, Request, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Extension, FromRequest, Path, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
@@ -19,16 +19,18 @@ use broadside_shared::protocol::room::Mode;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 use serde::{Deserialize, Serialize};
-use utoipa::{OpenApi, ToSchema};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::metrics::is_this_machine;
-use super::problem;
+use super::store::File;
+use super::{not_the_operator, problem};
 use crate::App;
 use crate::driver::RoomHandle;
 use crate::limits::holds::TooMuch;
 use crate::lobby::names::FitName;
 use crate::lobby::{NotReserved, RESERVATION_S};
 use crate::net::client::Client;
+use crate::operator::Shown;
 use crate::room::reservations::RESERVED_MAX;
 
 /// Time without a tick after which a room counts as stuck, in microseconds.
@@ -222,6 +224,15 @@ pub struct Problem {
     pub detail: String,
 }
 
+impl Problem {
+    /// With the status in words.
+    #[must_use]
+    pub fn new(status: StatusCode, detail: &str) -> Problem {
+        let title = status.canonical_reason().unwrap_or("error").to_owned();
+        Problem { title, status: status.as_u16(), detail: detail.to_owned() }
+    }
+}
+
 /// A request's body as JSON; one that is not understood is refused with problem details.
 pub struct Body<T>(T);
 
@@ -261,9 +272,20 @@ enum BodyRefused {
         description = "Rooms, quick play and the leaderboard. Playing itself goes over the WebSocket at /ws."
     ),
     paths(rooms, open_room, room, quick_play, leaderboard, notice, healthz),
-    components(schemas(Problem))
+    components(schemas(Problem)),
+    modifiers(&Operator)
 )]
 struct Api;
+
+/// What the operator's calls must show.
+struct Operator;
+
+impl Modify for Operator {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        api.components.get_or_insert_default().add_security_scheme("operator", token);
+    }
+}
 
 /// The description of this API, as JSON with line breaks.
 #[must_use]
@@ -274,8 +296,13 @@ pub fn openapi() -> String {
 }
 
 /// `GET /api/openapi.json`.
-pub async fn description() -> Response {
-    ([(axum::http::header::CONTENT_TYPE, "application/json")], openapi()).into_response()
+pub async fn description(headers: HeaderMap) -> Response {
+    static DESCRIPTION: LazyLock<File> = LazyLock::new(|| File::new(openapi().into()));
+    let mut response = DESCRIPTION.answer(&headers, &[]);
+    if response.status() == StatusCode::OK {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    response
 }
 
 /// The public rooms, in order of number.
@@ -434,7 +461,7 @@ pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     fresh(Json(BoardView { at_us: at.0, read_at_us: app.clock.now().0, leaders }))
 }
 
-/// Says something to everyone: it is published in the topic `notices`, and kept for who comes later. Only from this machine.
+/// Says something to everyone: it is published in the topic `notices`, and kept for who comes later. For the operator.
 #[utoipa::path(
     post,
     path = "/api/notices",
@@ -442,19 +469,19 @@ pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     responses(
         (status = 204, description = "It is published"),
         (status = 400, description = "The text is empty or too long", body = Problem),
-        (status = 403, description = "Asked from another machine", body = Problem),
+        (status = 401, description = "The operator's token is missing, or is another one", body = Problem),
         BodyRefused
-    )
+    ),
+    security(("operator" = []))
 )]
 pub async fn notice<G: Game>(
     State(app): State<Arc<App<G>>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     word: Result<Body<Word>, Response>,
 ) -> Response {
-    if !is_this_machine(peer.ip(), &headers) {
-        let detail = "notices are taken from the machine the server runs on, and not through a proxy";
-        return refusal(StatusCode::FORBIDDEN, detail);
+    let shown = app.operator.shown(&headers);
+    if shown != Shown::Token {
+        return not_the_operator(shown, "");
     }
     let text = match word.map(|Body(word)| Text::new(&word.text)) {
         Ok(Ok(text)) => text,

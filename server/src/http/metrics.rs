@@ -1,97 +1,68 @@
-//! `GET /metrics`: what the server counts of itself, for this machine and for whom the operator named.
+//! `GET /metrics`: what the server counts of itself, for the operator and for whom the operator named.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HeaderMap};
-use axum::http::{HeaderName, StatusCode};
+use axum::extract::{Extension, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
-use super::problem;
+use super::not_the_operator;
 use crate::App;
 use crate::metrics::MEDIA_TYPE;
+use crate::net::client::{Client, Source};
 use crate::network::Network;
+use crate::operator::Shown;
 
-/// What reverse proxies write beside the standard `Forwarded`.
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The figures, or 403 with how to be allowed.
+/// The figures, or 401 with how to be allowed.
 pub async fn metrics<G: Game>(
     State(app): State<Arc<App<G>>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(detail) = judge(peer.ip(), Asks::of(&headers), &app.config.metrics_allow) {
-        return problem(StatusCode::FORBIDDEN, &detail).into_response();
+    let shown = app.operator.shown(&headers);
+    if shown != Shown::Token
+        && let Err(way_out) = may_read(&client, &app.config.metrics_allow)
+    {
+        return not_the_operator(shown, &way_out);
     }
     ([(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store")], app.metrics.encode()).into_response()
 }
 
-/// How a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
-    /// From the address of its connection.
-    Directly,
-    /// From somebody else, whom that address speaks for.
-    ThroughProxy,
-}
-
-impl Asks {
-    fn of(headers: &HeaderMap) -> Asks {
-        let proxied = headers.contains_key(FORWARDED) || headers.contains_key(X_FORWARDED_FOR);
-        if proxied { Asks::ThroughProxy } else { Asks::Directly }
+/// Whether this address may read without a token; if not, what would let it.
+fn may_read(client: &Client, allowed: &[Network]) -> Result<(), String> {
+    let address = client.address.ip();
+    match client.source {
+        Source::Unknown => {
+            Err("--metrics-allow counts no request that came through a proxy which --trust-proxy does not name"
+                .to_owned())
+        }
+        Source::Connection | Source::TrustedProxy if allowed.iter().any(|network| network.contains(address)) => Ok(()),
+        Source::Connection | Source::TrustedProxy => {
+            Err(format!("or start the server with --metrics-allow {address}, which lets this address read without one"))
+        }
     }
-}
-
-/// Whether somebody is on this machine, and speaks for themselves.
-#[must_use]
-pub fn is_this_machine(peer: IpAddr, headers: &HeaderMap) -> bool {
-    judge(peer, Asks::of(headers), &[]).is_ok()
-}
-
-/// Loopback may ask, unless it speaks for somebody else: a proxy on this machine must not show the figures to the world by
-/// accident. Whoever is named may ask in either way.
-fn judge(peer: IpAddr, asks: Asks, allowed: &[Network]) -> Result<(), String> {
-    let peer = peer.to_canonical();
-    if allowed.iter().any(|network| network.contains(peer)) || (asks == Asks::Directly && peer.is_loopback()) {
-        return Ok(());
-    }
-    Err(match asks {
-        Asks::Directly => format!(
-            "metrics answer this machine and the addresses of --metrics-allow; yours is {peer}: start the server with \
-             --metrics-allow {peer}"
-        ),
-        Asks::ThroughProxy => format!(
-            "metrics do not answer through a proxy unless its address is allowed; it is {peer}: start the server with \
-             --metrics-allow {peer}"
-        ),
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
-    fn network(text: &str) -> Network {
-        text.parse().unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn address(text: &str) -> IpAddr {
-        text.parse().expect("an address")
-    }
-
     #[test]
-    fn this_machine_may_ask_and_others_are_told_how() {
-        let named = [network("192.0.2.0/24")];
-        assert_eq!(judge(address("127.0.0.1"), Asks::Directly, &[]), Ok(()));
-        assert_eq!(judge(address("::1"), Asks::Directly, &[]), Ok(()));
-        assert_eq!(judge(address("::ffff:127.0.0.1"), Asks::Directly, &[]), Ok(()));
-        assert_eq!(judge(address("192.0.2.5"), Asks::Directly, &named), Ok(()));
-        let refusal = judge(address("198.51.100.5"), Asks::Directly, &named).expect_err("not named");
-        assert!(refusal.contains("--metrics-allow 198.51.100.5"), "{refusal}");
-        judge(address("127.0.0.1"), Asks::ThroughProxy, &named).expect_err("speaks for somebody else");
-        assert_eq!(judge(address("127.0.0.1"), Asks::ThroughProxy, &[network("127.0.0.1")]), Ok(()));
+    fn whom_the_operator_named_may_read_and_others_are_told_how() {
+        let named: Vec<Network> = ["192.0.2.0/24", "127.0.0.1"].map(|text| text.parse().expect("a network")).into();
+        let may = |address: &str, source| {
+            let ip = address.parse().expect("an address");
+            may_read(&Client { address: SocketAddr::new(ip, 5000), scheme: None, source }, &named)
+        };
+        assert_eq!(may("192.0.2.5", Source::Connection), Ok(()));
+        assert_eq!(may("192.0.2.5", Source::TrustedProxy), Ok(()));
+        assert_eq!(may("127.0.0.1", Source::Connection), Ok(()));
+        let refusal = may("127.0.0.2", Source::Connection).expect_err("loopback is nobody by itself");
+        assert!(refusal.contains("--metrics-allow 127.0.0.2"), "{refusal}");
+        let refusal = may("127.0.0.1", Source::Unknown).expect_err("speaks for somebody else");
+        assert!(refusal.contains("--trust-proxy"), "{refusal}");
     }
 }

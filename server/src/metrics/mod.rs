@@ -78,6 +78,8 @@ pub struct Metrics {
     pub leaves: Counter,
     /// WebSockets that ended, by close code; use [`Metrics::closed`] and [`Metrics::torn`].
     pub closes: Family<Closed, Counter>,
+    /// Requests for the WebSocket by pages of other origins.
+    pub origin_refusals: Counter,
     /// Times a room broke down and began anew.
     pub room_failures: Counter,
     /// Bots of the server's own that did not understand it.
@@ -145,6 +147,7 @@ impl Metrics {
             joins: PerLabel::new(Counter::default),
             leaves: Counter::default(),
             closes: Family::default(),
+            origin_refusals: Counter::default(),
             room_failures: Counter::default(),
             bot_failures: Counter::default(),
             shard_failures: Counter::default(),
@@ -227,6 +230,7 @@ impl Metrics {
         add(to, "joins", "Requests to join by how they ended", self.joins.family());
         add(to, "leaves", "Players that left their seat", &self.leaves);
         add(to, "closes", "WebSockets that ended by close code; 1006 is a line that went", &self.closes);
+        add(to, "origin_refusals", "Requests for the WebSocket by pages of other origins", &self.origin_refusals);
         add(to, "bot_failures", "Bots of the server's own that did not understand it", &self.bot_failures);
         add(to, "room_failures", "Times a room broke down and began anew", &self.room_failures);
         add(to, "shard_failures", "Times a shard broke down", &self.shard_failures);

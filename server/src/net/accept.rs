@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::StatusCode;
+use http::header::RETRY_AFTER;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::admission::{Files, TurnedAway};
 use crate::files::{Spare, ran_out};
+use crate::http::raw_problem;
 
 /// Time between two lines in the log about connections that cannot be accepted.
 const NEWS_EVERY: Duration = Duration::from_secs(10);
@@ -76,19 +79,16 @@ fn newcomer(stream: TcpStream, peer: SocketAddr, files: Files) -> Newcomer {
 
 /// Tells somebody who speaks in the clear that they cannot come in. It takes no task and no time: there may be many of them.
 pub fn turn_away(stream: &TcpStream, why: TurnedAway) {
-    let (status, text) = match why {
-        TurnedAway::ServerFull => ("503 Service Unavailable", "server is full\n"),
-        TurnedAway::TooManyFromAddress => ("429 Too Many Requests", "too many connections from your address\n"),
+    let (status, detail) = match why {
+        TurnedAway::ServerFull => (StatusCode::SERVICE_UNAVAILABLE, "server is full"),
+        TurnedAway::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too many connections from your address"),
     };
-    let refusal = format!(
-        "HTTP/1.1 {status}\r\nretry-after: 10\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{text}",
-        text.len()
-    );
+    let refusal = raw_problem(status, detail, &[(RETRY_AFTER, "10")]);
     let socket = socket2::SockRef::from(stream);
     // What is not read would turn the end of the connection into a reset.
     let mut request = [std::mem::MaybeUninit::uninit(); 2048];
     let _ = socket.recv(&mut request);
     // Nothing waits in a new socket: it takes all of this.
-    let _ = socket.send(refusal.as_bytes());
+    let _ = socket.send(&refusal);
     let _ = socket.shutdown(std::net::Shutdown::Write);
 }

@@ -20,6 +20,17 @@ pub enum Scheme {
     Https,
 }
 
+/// How sure it is that a request comes from [`Client::address`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It is the other end of the connection, and speaks for itself.
+    Connection,
+    /// A trusted proxy says so.
+    TrustedProxy,
+    /// It speaks for somebody else, and nobody whom we trust says for whom. Nothing that an address may do is for it.
+    Unknown,
+}
+
 /// Who asks. Every request has it as an extension, a WebSocket its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
@@ -28,6 +39,8 @@ pub struct Client {
     /// How the client's browser got here. `None`: in the clear as far as we see, but perhaps through a proxy that does TLS and that
     /// nobody told us of.
     pub scheme: Option<Scheme>,
+    /// Whether that is who asks.
+    pub source: Source,
 }
 
 impl Client {
@@ -37,7 +50,8 @@ impl Client {
     pub fn of(peer: SocketAddr, direct: Option<Scheme>, headers: &HeaderMap, trusted: &[Network]) -> Client {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
         if !is_trusted(peer.ip()) {
-            return Client { address: canonical(peer), scheme: direct };
+            let source = if is_proxied(headers) { Source::Unknown } else { Source::Connection };
+            return Client { address: canonical(peer), scheme: direct, source };
         }
         let mut address = peer;
         for hop in values(headers, FORWARDED_FOR).rev() {
@@ -54,8 +68,28 @@ impl Client {
                 "http" | "ws" => Some(Scheme::Http),
                 _ => None,
             });
-        Client { address: canonical(address), scheme: told.or(direct) }
+        let source = match is_proxied(headers) {
+            false => Source::Connection,
+            true if is_trusted(address.ip()) => Source::Unknown,
+            true => Source::TrustedProxy,
+        };
+        Client { address: canonical(address), scheme: told.or(direct), source }
     }
+}
+
+/// Whether a request was passed on: it carries what proxies of any kind add. There is no list of those that would be whole, so names
+/// are judged by what they speak of.
+fn is_proxied(headers: &HeaderMap) -> bool {
+    let speaks_of = |name: &str| {
+        ["forward", "client-ip", "clientip", "connecting-ip", "real-ip", "remote-ip", "remote-addr", "original-"]
+            .iter()
+            .any(|part| name.contains(part))
+            || ["via", "cdn-loop", "max-forwards", "proxy-connection", "x-host"].contains(&name)
+            || ["cf-", "x-envoy-", "x-amzn-", "x-amz-cf-", "x-appengine-", "x-azure-", "x-arr-", "fastly-", "fly-"]
+                .iter()
+                .any(|vendor| name.starts_with(vendor))
+    };
+    headers.keys().any(|name| speaks_of(name.as_str()))
 }
 
 /// All parts of a header of comma-separated parts, in order.
@@ -100,6 +134,50 @@ mod tests {
         assert_eq!(client("203.0.113.9", &headers, &[]), ("203.0.113.9".to_owned(), None));
         assert_eq!(client("203.0.113.9", &headers, &["127.0.0.1"]), ("203.0.113.9".to_owned(), None));
         assert_eq!(client("127.0.0.1", &headers, &["127.0.0.1"]), ("1.1.1.1".to_owned(), Some(Scheme::Https)));
+    }
+
+    #[test]
+    fn who_speaks_for_somebody_else_is_nobody_unless_a_trusted_proxy_names_them() {
+        let source = |peer: &str, headers: &[(&'static str, &str)], trusted: &[&str]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_str(value).expect("visible"));
+            }
+            let trusted: Vec<Network> = trusted.iter().map(|text| text.parse().expect("a network")).collect();
+            Client::of(SocketAddr::new(peer.parse().expect("an address"), 5000), None, &map, &trusted).source
+        };
+        assert_eq!(source("127.0.0.1", &[("user-agent", "curl"), ("x-request-id", "7")], &[]), Source::Connection);
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-server",
+            "x-original-forwarded-for",
+            "via",
+            "x-real-ip",
+            "cf-connecting-ip",
+            "cf-ray",
+            "true-client-ip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "x-envoy-external-address",
+            "x-azure-clientip",
+            "fastly-client-ip",
+            "cdn-loop",
+        ] {
+            assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &[]), Source::Unknown, "{name}");
+            assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &["10.0.0.1"]), Source::Unknown, "{name}");
+        }
+        let trusted = ["127.0.0.1"];
+        assert_eq!(source("127.0.0.1", &[], &trusted), Source::Connection);
+        assert_eq!(
+            source("127.0.0.1", &[("x-forwarded-for", "1.1.1.1"), ("via", "x")], &trusted),
+            Source::TrustedProxy
+        );
+        for headers in [&[("via", "x")][..], &[("x-forwarded-for", "unknown")], &[("x-forwarded-for", "127.0.0.1")]] {
+            assert_eq!(source("127.0.0.1", headers, &trusted), Source::Unknown, "{headers:?}");
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use broadside_shared::game::Game;
+use http::StatusCode;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,10 +19,11 @@ use tower::ServiceExt;
 
 use super::accept::{Newcomer, Port, turn_away};
 use super::admission::{Files, Guard};
+use super::answers::Answers;
 use super::client::{Client, Scheme};
 use super::paced::Paced;
 use crate::App;
-use crate::http::router;
+use crate::http::{raw_problem, router};
 
 /// Time a client has to shake hands by TLS, and to send the head of a request.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -112,7 +114,6 @@ impl<G: Game> Visit<G> {
             let verdict = guard.judge(client.address.ip());
             app.config.base_path.strip(request.uri_mut());
             let extensions = request.extensions_mut();
-            extensions.insert(ConnectInfo(peer));
             extensions.insert(client);
             extensions.insert(verdict);
             // An upgraded connection outlives this task: it takes its place in the count along.
@@ -124,7 +125,10 @@ impl<G: Game> Visit<G> {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(HEAD_MAX)
-            .serve_connection(TokioIo::new(stream), hyper_util::service::TowerToHyperService::new(service))
+            .serve_connection(
+                TokioIo::new(Answers::new(stream)),
+                hyper_util::service::TowerToHyperService::new(service),
+            )
             .with_upgrades();
         tokio::pin!(connection);
         let result = tokio::select! {
@@ -173,11 +177,10 @@ async fn secure(tls: &TlsAcceptor, mut stream: TcpStream, peer: SocketAddr) -> O
 
 /// Tells who speaks HTTP in the clear what this port speaks.
 async fn tell_in_the_clear(stream: &mut TcpStream) -> std::io::Result<()> {
-    const TEXT: &str = "this port speaks TLS only: use https:// and wss:// instead of http:// and ws://\n";
+    const TEXT: &str = "this port speaks TLS only: use https:// and wss:// instead of http:// and ws://";
     // What is not read would turn the end of the connection into a reset, and the answer would be lost.
     let mut request = [0; 4096];
     let _ = stream.read(&mut request).await?;
-    let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length:";
-    stream.write_all(format!("{head} {}\r\n\r\n{TEXT}", TEXT.len()).as_bytes()).await?;
+    stream.write_all(&raw_problem(StatusCode::BAD_REQUEST, TEXT, &[])).await?;
     stream.shutdown().await
 }

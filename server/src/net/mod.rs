@@ -6,9 +6,11 @@
 //! | [`admission`] | who is let in, and what each request is told |
 //! | [`listener`] | shakes hands by TLS, serves HTTP, ends connections |
 //! | [`paced`] | a stream whose other end has to keep taking what is written |
+//! | [`answers`] | what hyper answers by itself, completed |
 //! | [`certificate`], [`self_signed`] | what the server shows who connects by TLS, from files that may change, or made by itself |
 //! | [`redirect`] | the port in the clear that sends everyone to https |
 //! | [`client`] | who asks: the address and the scheme, also through a proxy that is trusted |
+//! | [`host`] | by which names the server is asked for |
 //! | [`origin`] | which pages may connect |
 //! | [`upgrade`] | the WebSocket handshake: who may, and what a plain GET is told |
 //! | [`handshake`] | what is kept of a handshake for who asks |
@@ -25,12 +27,14 @@
 
 pub mod accept;
 pub mod admission;
+pub mod answers;
 pub mod certificate;
 pub mod client;
 pub mod conn;
 pub mod fanout;
 pub mod frames;
 pub mod handshake;
+pub mod host;
 pub mod inbox;
 pub mod listener;
 pub mod origin;

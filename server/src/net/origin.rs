@@ -90,7 +90,9 @@ impl fmt::Display for Origin {
     }
 }
 
-fn default_port(scheme: &str) -> Option<u16> {
+/// The port that goes with a scheme.
+#[must_use]
+pub fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
         "https" => Some(443),
@@ -106,7 +108,9 @@ pub fn split(authority: &str) -> Option<(&str, Option<u16>)> {
         None => (authority, None),
         Some(colon) => {
             let (host, port) = authority.split_at(end_of_host + colon);
-            (host, Some(port[1..].parse().ok()?))
+            // A number's own parser takes a sign as well.
+            let digits = port[1..].bytes().all(|byte| byte.is_ascii_digit()).then_some(&port[1..])?;
+            (host, Some(digits.parse().ok()?))
         }
     };
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use http::header::{HOST, LOCATION};
@@ -14,9 +15,11 @@ use tokio::net::TcpListener;
 
 use super::accept::{Newcomer, Port, turn_away};
 use super::admission::Guard;
+use super::answers::Answers;
 use super::listener::{HEAD_MAX, HEAD_TIMEOUT};
 use super::origin::split;
 use crate::App;
+use crate::http::door::{door, dress};
 use crate::http::problem;
 
 /// Time that one connection may take in all: it is told one thing.
@@ -24,7 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves until the app is ending. `https_port` is where everyone is sent.
 pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App<G>>) {
-    let router = Router::new().fallback(redirect).with_state(https_port);
+    let router = Router::new()
+        .fallback(redirect)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), door::<G>))
+        .layer(middleware::map_response(dress))
+        .with_state(https_port);
     let mut ending = app.ending.clone();
     let mut port = Port::new(listener);
     loop {
@@ -48,7 +55,7 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
                 .header_read_timeout(HEAD_TIMEOUT)
                 .max_buf_size(HEAD_MAX)
                 .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Answers::new(stream)), service);
             tokio::select! {
                 _ = tokio::time::timeout(PATIENCE, connection) => {}
                 () = crate::ended(&mut ending) => {}

@@ -39,7 +39,7 @@ impl<H> Reservations<H> {
 
     /// Nobody could come for so many microseconds: all are kept as much longer.
     pub fn prolong(&mut self, us: u64) {
-        self.kept.iter_mut().for_each(|(_, until)| *until = until.plus_us(us));
+        self.kept.iter_mut().for_each(|(_, until, _)| *until = until.plus_us(us));
     }
 
     /// How many are kept.

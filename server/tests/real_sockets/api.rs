@@ -17,9 +17,13 @@ use crate::http::{Reply, ask_over, get, request};
 use crate::scene::{Puppet, Server, ask, bare, close_of, greet, hear, say, seat_of, within};
 
 async fn post(server: &Server, path: &str, body: &str) -> Reply {
+    post_with(server, path, &[], body).await
+}
+
+async fn post_with(server: &Server, path: &str, more: &[(&str, &str)], body: &str) -> Reply {
     let stream = TcpStream::connect(server.address()).await.expect("the server listens");
     let length = body.len().to_string();
-    let headers = [("content-type", "application/json"), ("content-length", length.as_str())];
+    let headers = [&[("content-type", "application/json"), ("content-length", length.as_str())], more].concat();
     ask_over(stream, &(request(&server.address().to_string(), "POST", path, &headers) + body)).await
 }
 
@@ -162,8 +166,12 @@ async fn the_operators_word_reaches_who_is_there_and_who_comes_later() {
     greet(&mut there).await;
     say(&mut there, &subscribe).await;
     assert_eq!(hear(&mut there).await, ServerMsg::Reply { id: 1, outcome: Outcome::Done });
-    assert_eq!(post(&server, "/api/notices", r#"{"text":"back at noon"}"#).await.status, 204);
-    assert_eq!(post(&server, "/api/notices", r#"{"text":""}"#).await.status, 400);
+    let stranger = post(&server, "/api/notices", r#"{"text":"I am the operator"}"#).await;
+    assert_eq!((stranger.status, stranger.header("www-authenticate")), (401, "Bearer realm=\"operator\""));
+    let token = server.operator();
+    let operator = [("authorization", token.as_str())];
+    assert_eq!(post_with(&server, "/api/notices", &operator, r#"{"text":"back at noon"}"#).await.status, 204);
+    assert_eq!(post_with(&server, "/api/notices", &operator, r#"{"text":""}"#).await.status, 400);
     greet(&mut later).await;
     say(&mut later, &subscribe).await;
     assert_eq!(hear(&mut later).await, ServerMsg::Reply { id: 1, outcome: Outcome::Done });

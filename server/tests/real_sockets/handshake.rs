@@ -4,15 +4,17 @@ use ::http::HeaderValue;
 use broadside_bots::socket::{PlayError, Socket, connect};
 use broadside_server::net::listener::SPARE_CONNECTIONS;
 use broadside_shared::protocol::SUBPROTOCOL;
+use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Refusal, Request, ServerMsg};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::closing::meant;
 use crate::http::{Reply, ask, ask_over, get, request};
 use crate::scene::{Server, bare, close_of, greet, hear, is_let_in, say, within};
 
-/// Shakes hands as a browser would, with some headers changed; "" leaves one out.
+/// Shakes hands as a browser would, with these header lines in the place of those of the same name; "" leaves one out.
 pub async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
     let good = [
         ("connection", "Upgrade"),
@@ -21,14 +23,10 @@ pub async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ("sec-websocket-protocol", SUBPROTOCOL),
     ];
-    let added = changes.iter().filter(|(name, _)| good.iter().all(|(n, _)| n != name)).copied();
     let changed = |name: &str| changes.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
-    let headers: Vec<(&str, &str)> = good
-        .iter()
-        .map(|(name, value)| (*name, changed(name).unwrap_or(value)))
-        .chain(added)
-        .filter(|(name, value)| !value.is_empty() && *name != "host")
-        .collect();
+    let kept = good.iter().filter(|(name, _)| changed(name).is_none());
+    let headers: Vec<(&str, &str)> =
+        kept.chain(changes).filter(|(name, value)| !value.is_empty() && *name != "host").copied().collect();
     let host = changed("host").map_or_else(|| server.address().to_string(), str::to_owned);
     ask_over(server.stream().await, &request(&host, "GET", "/ws", &headers)).await
 }
@@ -78,6 +76,28 @@ async fn a_handshake_is_shown_to_who_asked_for_it_and_holds_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_in_several_lines_is_as_good_as_one_in_one() {
+    let server = Server::start().await;
+    for changes in [
+        &[("connection", "keep-alive"), ("connection", "Upgrade")][..],
+        &[("connection", "TE,\tUpgrade")],
+        &[("upgrade", "h2c, websocket")],
+        &[("upgrade", "h2c"), ("upgrade", "websocket")],
+        &[("sec-websocket-protocol", "chat"), ("sec-websocket-protocol", SUBPROTOCOL)],
+    ] {
+        let reply = shake(&server, changes).await;
+        assert_eq!(reply.status, 101, "{changes:?}: {}", reply.text());
+        assert_eq!(reply.header("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "{changes:?}");
+    }
+    for name in ["sec-websocket-key", "sec-websocket-version"] {
+        let twice = [(name, "13"), (name, "13")];
+        let reply = shake(&server, &twice).await;
+        assert_eq!(reply.status, 400, "{name}: {}", reply.text());
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
     let server = Server::start().await;
     for (changes, status, says) in [
@@ -89,9 +109,9 @@ async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
         (&[("sec-websocket-protocol", "broadside.v2")], 400, "must offer broadside.v1"),
         (&[("sec-websocket-key", "")], 400, "must be 16 bytes in base64"),
         (&[("sec-websocket-key", "short")], 400, "must be 16 bytes in base64"),
-        (&[("origin", "http://evil.example")], 403, "open the game from this server"),
-        (&[("origin", "null")], 403, "open the game from this server"),
-        (&[("origin", "http://127.0.0.1")], 403, "--allow-origin http://127.0.0.1"),
+        // Whoever asks from elsewhere and for no WebSocket reads the refusal.
+        (&[("origin", "http://evil.example"), ("upgrade", "")], 403, "open the game from this server"),
+        (&[("origin", "http://127.0.0.1"), ("connection", "")], 403, "--allow-origin http://127.0.0.1"),
     ] {
         let reply = shake(&server, changes).await;
         assert_eq!(reply.status, status, "{changes:?}: {}", reply.text());
@@ -102,12 +122,32 @@ async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_origin_is_let_in_only_to_be_told_why_it_may_not() {
+    let server = Server::start().await;
+    for (count, origin) in (1..).zip(["http://evil.example", "null", "http://127.0.0.1", "https://game.example"]) {
+        let mut request = server.target().to_string().into_client_request().expect("a fine address");
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+        request.headers_mut().insert("origin", HeaderValue::from_static(origin));
+        let (mut socket, _) =
+            tokio_tungstenite::client_async(request, server.stream().await).await.expect("the handshake is taken");
+        assert_eq!(close_of(&mut socket).await, meant(CloseCode::WrongOrigin), "{origin}");
+        assert_eq!(server.metrics().origin_refusals.get(), count, "{origin}");
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plain_get_of_the_websocket_is_told_to_upgrade() {
     let server = Server::start().await;
     let reply = get(server.address(), "/ws", &[]).await;
     assert_eq!(reply.status, 426);
     assert_eq!(reply.header("upgrade"), "websocket");
-    assert_eq!(ask(server.address(), "POST", "/ws", &[]).await.status, 405);
+    let posted = ask(server.address(), "POST", "/ws", &[]).await;
+    assert_eq!((posted.status, posted.header("allow")), (405, "GET"));
+    let old =
+        request(&server.address().to_string(), "GET", "/ws", &[("connection", "upgrade"), ("upgrade", "websocket")]);
+    let old = ask_over(server.stream().await, &old.replace("HTTP/1.1", "HTTP/1.0")).await;
+    assert_eq!((old.status, old.header("upgrade"), old.header("sec-websocket-version")), (426, "websocket", "13"));
     server.end().await;
 }
 

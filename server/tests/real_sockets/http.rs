@@ -55,12 +55,12 @@ pub async fn ask_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: 
         // A server that refuses a request early takes not all of it: its answer says more than an error here would.
         let _ = stream.write_all(request.as_bytes()).await;
         let _ = stream.flush().await;
-        read_reply(&mut stream).await
+        read_reply(&mut stream, request.starts_with("HEAD ")).await
     })
     .await
 }
 
-async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Reply {
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin), is_head: bool) -> Reply {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -79,7 +79,8 @@ async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Reply {
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     let mut reply = Reply { status, headers, body: Vec::new() };
-    let length = if matches!(status, 101 | 304) { 0 } else { reply.header("content-length").parse().unwrap_or(0) };
+    let length =
+        if matches!(status, 101 | 304) || is_head { 0 } else { reply.header("content-length").parse().unwrap_or(0) };
     while body.len() < length {
         let read = stream.read_buf(&mut body).await.expect("the body of an answer");
         assert!(read > 0, "the connection ended within the body");

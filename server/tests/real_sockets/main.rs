@@ -8,6 +8,7 @@
 //! | [`handshake`] | who is let in, and what the others are told |
 //! | [`frames`] | frames by the book: what a conformance suite plays, and what the server answers |
 //! | [`closing`] | every close code that a client can bring about, and the end of the server |
+//! | [`doors`] | what every request passes and every answer carries |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
 //! | [`assets`] | files and figures over HTTP |
 //! | [`residents`] | the server's own bots |
@@ -23,6 +24,7 @@
 mod api;
 mod assets;
 mod closing;
+mod doors;
 mod frames;
 mod handshake;
 mod http;

@@ -10,7 +10,8 @@ struct Scrape(String);
 
 impl Scrape {
     async fn of(server: &Server) -> Scrape {
-        let reply = get(server.address(), "/metrics", &[("connection", "close")]).await;
+        let token = server.operator();
+        let reply = get(server.address(), "/metrics", &[("connection", "close"), ("authorization", &token)]).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(reply.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
         assert_eq!(reply.header("cache-control"), "no-store");
@@ -77,20 +78,46 @@ async fn what_is_played_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_are_for_this_machine_and_for_whom_the_operator_named() {
+async fn metrics_are_for_the_operator_and_for_whom_the_operator_named() {
     let server = Server::start().await;
-    for header in ["x-forwarded-for", "forwarded"] {
-        let reply = get(server.address(), "/metrics", &[(header, "for=198.51.100.5")]).await;
-        assert_eq!((reply.status, reply.header("content-type")), (403, "application/problem+json"), "{header}");
-        assert!(reply.text().contains("--metrics-allow 127.0.0.1"), "{}", reply.text());
+    let (token, wrong) = (server.operator(), "Bearer 0123456789abcdef0123456789abcdef".to_owned());
+    for (headers, status, says) in [
+        (&[][..], 401, "--metrics-allow 127.0.0.1"),
+        (&[("authorization", wrong.as_str())], 401, "not the operator's"),
+        (&[("x-forwarded-for", "198.51.100.5")], 401, "--trust-proxy"),
+        (&[("authorization", token.as_str())], 200, "broadside_players"),
+        (&[("authorization", token.as_str()), ("x-forwarded-for", "198.51.100.5")], 200, "broadside_players"),
+    ] {
+        let reply = get(server.address(), "/metrics", headers).await;
+        assert_eq!(reply.status, status, "{headers:?}: {}", reply.text());
+        assert!(reply.text().contains(says), "{headers:?}: {}", reply.text());
+        let challenge = reply.header("www-authenticate");
+        assert_eq!(challenge.starts_with("Bearer realm=\"operator\""), status == 401, "{headers:?}: {challenge}");
     }
+    let file = server.token_file().to_owned();
+    assert!(file.exists());
     server.end().await;
+    assert!(!file.exists(), "the token goes with its server");
 
     let server = Server::start_with(|config| {
         config.metrics_allow = vec!["127.0.0.0/8".parse().expect("a network")];
     })
     .await;
-    let reply = get(server.address(), "/metrics", &[("x-forwarded-for", "198.51.100.5")]).await;
-    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(get(server.address(), "/metrics", &[]).await.status, 200);
+    for proxied in ["forwarded", "x-forwarded-for", "x-forwarded-host", "via", "cf-connecting-ip", "x-real-ip"] {
+        let reply = get(server.address(), "/metrics", &[(proxied, "127.0.0.1")]).await;
+        assert_eq!(reply.status, 401, "{proxied}: {}", reply.text());
+    }
+    server.end().await;
+
+    let server = Server::start_with(|config| {
+        config.metrics_allow = vec!["127.0.0.0/8".parse().expect("a network"), "192.0.2.7".parse().expect("one")];
+        config.trust_proxy = vec!["127.0.0.1".parse().expect("an address")];
+    })
+    .await;
+    for (chain, status) in [("192.0.2.7", 200), ("198.51.100.5", 401), ("127.0.0.1", 401), ("unknown", 401)] {
+        let reply = get(server.address(), "/metrics", &[("x-forwarded-for", chain)]).await;
+        assert_eq!(reply.status, status, "{chain}: {}", reply.text());
+    }
     server.end().await;
 }

@@ -1,7 +1,7 @@
 //! What the scenes are made of: a server on a free port, players, and bare sockets that say one thing at a time.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -130,6 +130,17 @@ impl Server {
         self.running.app().directory.get(id).expect("the room is open")
     }
 
+    /// What goes with the operator's calls: the header `authorization`.
+    pub fn operator(&self) -> String {
+        let token = std::fs::read_to_string(self.token_file()).expect("it can be read");
+        format!("Bearer {}", token.trim())
+    }
+
+    /// Where the operator's token is.
+    pub fn token_file(&self) -> &Path {
+        self.running.token_file().expect("the server leaves its token")
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.running.address
@@ -167,7 +178,7 @@ impl Server {
 
     /// What the server says of its one room.
     pub async fn room(&self) -> Value {
-        let request = http::request("test", "GET", "/api/rooms", &[("connection", "close")]);
+        let request = http::request("localhost", "GET", "/api/rooms", &[("connection", "close")]);
         let reply = http::ask_over(self.stream().await, &request).await;
         let rooms: Value = serde_json::from_slice(&reply.body).expect("the list of rooms is JSON");
         rooms[0].clone()

@@ -22,7 +22,7 @@ use crate::scene::{Folder, Server, bare, close_of, greet, hear, play_until, play
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_and_players_come_by_tls() {
     let server = Server::start_secure().await;
-    let page = ask_over(server.stream().await, &request("test", "GET", "/", &[])).await;
+    let page = ask_over(server.stream().await, &request("localhost", "GET", "/", &[])).await;
     assert_eq!((page.status, page.text().contains("<title>test")), (200, true));
     let mut socket = bare(&server).await;
     greet(&mut socket).await;

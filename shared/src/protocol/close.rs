@@ -38,6 +38,8 @@ pub enum CloseCode {
     TakenOver = 4011,
     /// One address holds as much as one address may, or asks too fast.
     TooManyFromAddress = 4012,
+    /// The page that opens the WebSocket is not one that may connect to this server.
+    WrongOrigin = 4013,
 }
 
 /// Whether it makes sense for a client to connect again by itself.
@@ -51,7 +53,7 @@ pub enum Retry {
 
 impl CloseCode {
     /// Every code, for docs and tests.
-    pub const ALL: [CloseCode; 17] = [
+    pub const ALL: [CloseCode; 18] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::Broken,
@@ -69,6 +71,7 @@ impl CloseCode {
         CloseCode::NoSuchRoom,
         CloseCode::TakenOver,
         CloseCode::TooManyFromAddress,
+        CloseCode::WrongOrigin,
     ];
 
     /// The number on the wire.
@@ -104,6 +107,9 @@ impl CloseCode {
             CloseCode::NoSuchRoom => "no such room",
             CloseCode::TakenOver => "taken over by another connection",
             CloseCode::TooManyFromAddress => "too many from this address",
+            CloseCode::WrongOrigin => {
+                "pages of this origin may not connect; the server's log names the flag that allows it"
+            }
         }
     }
 
@@ -130,6 +136,10 @@ impl CloseCode {
             CloseCode::TooManyFromAddress => {
                 "Too many connections come from your address. Close other tabs, or try again in a minute."
             }
+            CloseCode::WrongOrigin => {
+                "This server takes no connections from the address of this page. Open the game at the server's own \
+                 address, or ask who runs it to allow this one."
+            }
         }
     }
 
@@ -144,7 +154,8 @@ impl CloseCode {
             | CloseCode::WrongRevision
             | CloseCode::Malformed
             | CloseCode::NoSuchRoom
-            | CloseCode::TakenOver => Retry::ByHand,
+            | CloseCode::TakenOver
+            | CloseCode::WrongOrigin => Retry::ByHand,
             CloseCode::GoingAway
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames
