@@ -27,9 +27,11 @@ async function ask(changes = {}, { method = 'GET', path = '/ws' } = {}) {
   const headers = Object.fromEntries(Object.entries({ ...good, ...changes }).filter(([, value]) => value !== null));
   const asking = request({ host: '127.0.0.1', port: server.port, path, method, headers });
   asking.end();
-  const [kind, answer, socket] = await Promise.race(
+  const [kind, answer, socket, behind] = await Promise.race(
     ['response', 'upgrade'].map(async (kind) => [kind, ...(await once(asking, kind))]),
   );
+  // What came in one piece with the answer is the socket's.
+  if (kind === 'upgrade' && behind.length) socket.unshift(behind);
   if (kind === 'upgrade') return { status: answer.statusCode, headers: answer.headers, socket };
   let body = '';
   for await (const part of answer) body += part;
