@@ -84,14 +84,18 @@ impl Server {
     }
 
     async fn healthz(&self) -> String {
+        self.get("/healthz").await
+    }
+
+    async fn get(&self, path: &str) -> String {
         let answer = async {
             let mut stream = TcpStream::connect(&self.address).await?;
-            let request = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
             stream.write_all(request.as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.map(|_| answer)
         };
-        within("GET /healthz", answer).await.expect("an answer")
+        within(path, answer).await.expect("an answer")
     }
 
     async fn player(&self, name: &str) -> Player {
@@ -367,4 +371,18 @@ async fn a_service_of_our_name_in_kubernetes_keeps_nobody_from_starting() {
     server.send(Signal::SIGTERM);
     log.until("ending: closing every connection").await;
     assert_eq!(server.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_clone_without_the_page_runs_and_says_what_to_type() {
+    let empty = Folder::new();
+    let mut server = Server::start(Stdio::piped(), |command| {
+        command.env_remove("BROADSIDE_ASSETS").current_dir(&empty.0);
+    })
+    .await;
+    let mut log = Log::of(&mut server);
+    assert!(log.until("the page was not built yet").await.contains("`cargo xtask play`"));
+    let page = server.get("/").await;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("cargo xtask play"), "{page}");
+    server.end().await;
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::ensure;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
@@ -23,24 +23,31 @@ const BUILT: &str = "target/web";
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'";
 
+/// What stands in for the page in a clone in which it was not built yet.
+const UNBUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Broadside</title><p>The server runs, but its page \
+                       was not built yet: type <code>cargo xtask play</code>, which builds it and plays.</p></html>\n";
+
 #[cfg(feature = "embed")]
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../target/web"]
 struct Embedded;
 
-/// Refuses to start without the page, rather than serving errors later.
+/// Refuses to start without the page in a folder that was named, rather than serving errors later. Where none was named, the server runs
+/// for bots and programs, and says in place of the page how to build it.
 ///
 /// # Errors
 /// When there is no `index.html` where the config says.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    if read(config, "index.html").is_some() {
+    if read_built(config, "index.html").is_some() {
         return Ok(());
     }
-    let folder = folder(config);
-    bail!(
-        "no index.html in {}; build the client with `cargo xtask play`, or name its folder with --assets",
-        folder.display()
-    )
+    let folder = folder(config).display().to_string();
+    ensure!(
+        config.assets.is_none(),
+        "no index.html in {folder}; build the client with `cargo xtask play`, or name its folder with --assets"
+    );
+    tracing::warn!(folder, "the page was not built yet: `cargo xtask play` builds it and plays; bots can play without");
+    Ok(())
 }
 
 /// Serves a file of the client; what people see in the address bar has no ending.
@@ -111,6 +118,11 @@ fn is_plain(path: &str) -> bool {
 }
 
 fn read(config: &Config, path: &str) -> Option<Vec<u8>> {
+    let unbuilt = || (path == "index.html" && config.assets.is_none()).then(|| UNBUILT.as_bytes().to_vec());
+    read_built(config, path).or_else(unbuilt)
+}
+
+fn read_built(config: &Config, path: &str) -> Option<Vec<u8>> {
     #[cfg(feature = "embed")]
     if config.assets.is_none() {
         return Embedded::get(path).map(|file| file.data.into_owned());
