@@ -346,6 +346,19 @@ async fn what_is_wrong_at_the_start_is_one_line_that_names_the_flag_or_the_varia
 }
 
 #[tokio::test]
+async fn the_reason_for_the_end_is_told_in_the_format_of_the_log_and_whatever_the_filter() {
+    let flags = ["--host", "192.0.2.1", "--log-format", "json"];
+    let (code, told) = refused(&flags, &[("RUST_LOG", "off")]).await;
+    let line: serde_json::Value = serde_json::from_str(&told).expect("one object and nothing else");
+    assert_eq!((code, line["level"].as_str()), (Some(1), Some("ERROR")));
+    assert!(
+        line["fields"]["message"].as_str().is_some_and(|text| text.contains("no address of this machine")),
+        "{told}"
+    );
+    assert!(line["timestamp"].as_str().is_some_and(|at| at.starts_with("20")), "{told}");
+}
+
+#[tokio::test]
 async fn a_service_of_our_name_in_kubernetes_keeps_nobody_from_starting() {
     let variables = [
         ("BROADSIDE_SERVICE_HOST", "10.96.0.12"),
