@@ -19,6 +19,8 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer as Formatted;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -99,13 +101,24 @@ pub fn start(format: LogFormat, Filter(filter): Filter) -> io::Result<Log> {
 }
 
 impl Log {
-    /// Writes why the program ends: one line, for people as `error: ...`.
+    /// Writes why the program ends: one line, for people as `error: ...`, whatever `RUST_LOG` leaves out.
     pub fn error(&self, why: &str) {
-        let why = why.replace('\n', " ");
-        match self.format {
-            LogFormat::Text => self.writer.put(format!("error: {why}\n").as_bytes(), Level::ERROR),
-            LogFormat::Json => tracing::error!("{why}"),
-        }
+        let line = match self.format {
+            LogFormat::Text => format!("error: {}\n", why.replace('\n', " ")),
+            LogFormat::Json => {
+                let mut timestamp = String::new();
+                // It fails only if a string does not take what is written to it.
+                let _ = SystemTime.format_time(&mut Formatted::new(&mut timestamp));
+                let fields = serde_json::json!({ "message": why });
+                let level = Level::ERROR.as_str();
+                let target = env!("CARGO_CRATE_NAME");
+                format!(
+                    "{}\n",
+                    serde_json::json!({ "timestamp": timestamp, "level": level, "fields": fields, "target": target })
+                )
+            }
+        };
+        self.writer.put(line.as_bytes(), Level::ERROR);
     }
 }
 

@@ -84,14 +84,18 @@ impl Server {
     }
 
     async fn healthz(&self) -> String {
+        self.get("/healthz").await
+    }
+
+    async fn get(&self, path: &str) -> String {
         let answer = async {
             let mut stream = TcpStream::connect(&self.address).await?;
-            let request = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
             stream.write_all(request.as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.map(|_| answer)
         };
-        within("GET /healthz", answer).await.expect("an answer")
+        within(path, answer).await.expect("an answer")
     }
 
     async fn player(&self, name: &str) -> Player {
@@ -342,6 +346,19 @@ async fn what_is_wrong_at_the_start_is_one_line_that_names_the_flag_or_the_varia
 }
 
 #[tokio::test]
+async fn the_reason_for_the_end_is_told_in_the_format_of_the_log_and_whatever_the_filter() {
+    let flags = ["--host", "192.0.2.1", "--log-format", "json"];
+    let (code, told) = refused(&flags, &[("RUST_LOG", "off")]).await;
+    let line: serde_json::Value = serde_json::from_str(&told).expect("one object and nothing else");
+    assert_eq!((code, line["level"].as_str()), (Some(1), Some("ERROR")));
+    assert!(
+        line["fields"]["message"].as_str().is_some_and(|text| text.contains("no address of this machine")),
+        "{told}"
+    );
+    assert!(line["timestamp"].as_str().is_some_and(|at| at.starts_with("20")), "{told}");
+}
+
+#[tokio::test]
 async fn a_service_of_our_name_in_kubernetes_keeps_nobody_from_starting() {
     let variables = [
         ("BROADSIDE_SERVICE_HOST", "10.96.0.12"),
@@ -367,4 +384,18 @@ async fn a_service_of_our_name_in_kubernetes_keeps_nobody_from_starting() {
     server.send(Signal::SIGTERM);
     log.until("ending: closing every connection").await;
     assert_eq!(server.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_clone_without_the_page_runs_and_says_what_to_type() {
+    let empty = Folder::new();
+    let mut server = Server::start(Stdio::piped(), |command| {
+        command.env_remove("BROADSIDE_ASSETS").current_dir(&empty.0);
+    })
+    .await;
+    let mut log = Log::of(&mut server);
+    assert!(log.until("the page was not built yet").await.contains("`cargo xtask play`"));
+    let page = server.get("/").await;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("cargo xtask play"), "{page}");
+    server.end().await;
 }

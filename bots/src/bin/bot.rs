@@ -53,7 +53,7 @@ struct Args {
     link: LinkProfile,
 
     /// Seed of the bots' minds, 0 to 18446744073709551615
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
     seed: u64,
 }
 

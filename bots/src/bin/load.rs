@@ -85,7 +85,7 @@ struct Args {
     threads: Option<usize>,
 
     /// Seed of pilots and lines, 0 to 18446744073709551615
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
     seed: u64,
 
     /// Write the report to this file as JSON; `-` writes it to standard output

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::ensure;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{
     ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, IF_NONE_MATCH, LOCATION, VARY,
@@ -27,24 +27,31 @@ const BUILT: &str = "target/web";
 /// The page at the links of private rooms.
 const ROOM_PAGE: &str = "r/index.html";
 
+/// What stands in for the page in a clone in which it was not built yet.
+const UNBUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Broadside</title><p>The server runs, but its page \
+                       was not built yet: type <code>cargo xtask play</code>, which builds it and plays.</p></html>\n";
+
 #[cfg(feature = "embed")]
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../target/web"]
 struct Embedded;
 
-/// Refuses to start without the page, rather than serving errors later.
+/// Refuses to start without the page in a folder that was named, rather than serving errors later. Where none was named, the server runs
+/// for bots and programs, and says in place of the page how to build it.
 ///
 /// # Errors
 /// When there is no `index.html` where the config says.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    if Assets::new(config).get("index.html").is_some() {
+    if Assets::new(config).built("index.html").is_some() {
         return Ok(());
     }
-    let folder = folder(config);
-    bail!(
-        "no index.html in {}; build the client with `cargo xtask play`, or name its folder with --assets",
-        folder.display()
-    )
+    let folder = folder(config).display().to_string();
+    ensure!(
+        config.assets.is_none(),
+        "no index.html in {folder}; build the client with `cargo xtask play`, or name its folder with --assets"
+    );
+    tracing::warn!(folder, "the page was not built yet: `cargo xtask play` builds it and plays; bots can play without");
+    Ok(())
 }
 
 /// The files of the client, wherever they are.
@@ -52,6 +59,8 @@ pub struct Assets {
     #[cfg(feature = "embed")]
     inside: Option<std::collections::HashMap<String, Arc<File>>>,
     store: Store,
+    /// What is sent for the page where no folder was named and none was built.
+    unbuilt: Option<Arc<File>>,
 }
 
 impl Assets {
@@ -72,11 +81,17 @@ impl Assets {
             #[cfg(feature = "embed")]
             inside,
             store: Store::new(folder(config)),
+            unbuilt: config.assets.is_none().then(|| Arc::new(File::new(UNBUILT.into()))),
         }
     }
 
     /// A file by its path.
     fn get(&self, path: &str) -> Option<Arc<File>> {
+        self.built(path).or_else(|| self.unbuilt.clone().filter(|_| path == "index.html"))
+    }
+
+    /// A file of the built client by its path.
+    fn built(&self, path: &str) -> Option<Arc<File>> {
         #[cfg(feature = "embed")]
         if let Some(inside) = &self.inside {
             return inside.get(path).cloned();

@@ -17,6 +17,7 @@
 //! | [`tls`] | all that by TLS; certificates that change; who comes without TLS |
 //! | [`proxy`] | who is believed about a client's address and scheme, and which pages may connect |
 //! | [`metrics`] | what the server counts of itself, and whom it tells |
+//! | [`vital`] | a part that is gone for good |
 //!
 //! Behaviour under load, loss and delay is shown in virtual time elsewhere; here it is about the sockets. Nothing sleeps to
 //! give something time to happen: a scene waits for what it expects, up to a deadline far beyond what a busy machine needs.
@@ -38,3 +39,4 @@ mod scene;
 mod sessions;
 mod slow;
 mod tls;
+mod vital;

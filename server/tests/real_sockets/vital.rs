@@ -1,0 +1,27 @@
+//! What becomes of a server that has lost a part for good.
+
+use broadside_server::config::Config;
+use broadside_server::net::inbox::ShardMail;
+use broadside_server::start;
+
+use crate::scene::{Folder, within};
+
+#[tokio::test]
+async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
+    for part in ["shard-0", "residents", "rooms-"] {
+        let folder = Folder::new();
+        folder.put("index.html", b"<!doctype html>");
+        let config = Config { port: 0, assets: Some(folder.0.clone()), shards: Some(1), ..Config::default() };
+        let running = start(config).await.expect("the system gives a free port");
+        let grounds = &running.app().grounds;
+        match part {
+            "shard-0" => grounds.shards[0].post([ShardMail::End]),
+            // The bots are the last of the shards.
+            "residents" => grounds.shards[1].post([ShardMail::End]),
+            _ => grounds.pool.end(),
+        }
+        let gone = within("the word of its end", running.gone()).await;
+        assert!(gone.starts_with(part), "{gone}, not {part}");
+        within("the server's end", running.end()).await;
+    }
+}
