@@ -14,13 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::problem;
 use crate::limits::holds::{AddressLimits, Hold};
 
-/// Kibibytes on their way at the most: 64 MiB.
-const TOTAL_KIB: usize = 64 * 1024;
+/// Kibibytes on their way at the most: 32 MiB.
+const TOTAL_KIB: usize = 32 * 1024;
 /// A body up to so many bytes is free, so that health and refusals are always told. Many of them may wait in one connection: as many as it
 /// may ask for, since requests are read while answers wait.
 const FREE_MAX: usize = 1024;
-/// What a body takes that is a reference to bytes the server has anyway: what the kernel holds of it, which is twice the send buffer.
-const SHARED_MAX: usize = 128 * 1024;
+/// What a body takes at the most that is a reference to bytes the server has anyway, such as a file: what the connection holds beside it.
+const SHARED_MAX: usize = 16 * 1024;
 
 /// What is on its way.
 #[derive(Debug)]
@@ -124,9 +124,9 @@ mod tests {
         let limits = Arc::new(AddressLimits::new(Caps::new(64, 10_000, 100), Vec::new()));
         let in_flight = InFlight::default();
         let mut waiting = Vec::new();
-        // Each address has a quarter: 16 MiB.
+        // Each address has a quarter: 8 MiB.
         for from in 0..4 {
-            for _ in 0..16 {
+            for _ in 0..8 {
                 waiting.push(charge(&in_flight, &limits, from, vec![7; MIB].into()).await.expect("room for it"));
             }
             let more = charge(&in_flight, &limits, from, vec![7; MIB].into()).await;
@@ -144,11 +144,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_in_memory_once_counts_as_what_the_kernel_holds_of_it() {
+    async fn a_file_that_is_in_memory_anyway_counts_as_what_its_connection_holds() {
         let limits = Arc::new(AddressLimits::new(Caps::new(64, 10_000, 100), Vec::new()));
         let (in_flight, file) = (InFlight::default(), Bytes::from(vec![7; 2 * MIB]));
         let mut waiting = Vec::new();
-        for _ in 0..128 {
+        for _ in 0..512 {
             waiting.push(charge(&in_flight, &limits, 1, file.clone()).await.expect("room for it"));
         }
         assert_eq!(charge(&in_flight, &limits, 1, file.clone()).await.map(drop), Err(Refused::Address));

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderValue, RETRY_AFTER};
@@ -21,6 +22,9 @@ use crate::metrics::labels::AddressLimit;
 
 /// Seconds after which somebody who was refused may try again.
 const TRY_AGAIN_S: u64 = 10;
+/// Looks at whether there is a place among the half-open connections of an address, and the time between two.
+const LOOKS: u32 = 25;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Whether somebody may stay. A request whose answer is no carries this as an extension to the WebSocket's handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,22 +115,40 @@ impl<G: Game> Guard<G> {
             return Err(TurnedAway::ServerFull);
         }
         // A proxy speaks for many: whose a connection of its is, its requests say.
-        if !app.config.trust_proxy.iter().any(|proxy| proxy.contains(peer)) {
-            guard.settle(peer)?;
+        if !guard.is_proxy(peer) {
+            guard.count(&mut guard.lock(), peer)?;
         }
         Ok(guard)
     }
 
-    /// Takes the place of a connection that is its address's own.
-    fn settle(&self, peer: IpAddr) -> Result<(), TurnedAway> {
+    fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.app.config.trust_proxy.iter().any(|proxy| proxy.contains(peer))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        // Nothing panics while it is held.
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place among the connections of `peer` that have asked for nothing yet. Where many come in one rush the first of them have asked in
+    /// a moment: the others wait for that.
+    ///
+    /// # Errors
+    /// When they have not.
+    pub async fn begin(&self, peer: IpAddr) -> Result<(), TurnedAway> {
+        if self.is_proxy(peer) {
+            return Ok(());
+        }
         let limits = &self.app.grounds.limits;
-        let half_open = limits.take(peer, &[limits.caps().half_open()]).map_err(|TooMuch(what)| {
-            self.app.grounds.refused(peer, what.label());
-            TurnedAway::TooManyFromAddress
-        })?;
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        place.half_open = half_open;
-        self.count(&mut place, peer)
+        for _ in 0..LOOKS {
+            if let Ok(half_open) = limits.take(peer, &[limits.caps().half_open()]) {
+                self.lock().half_open = half_open;
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        self.app.grounds.refused(peer, AddressLimit::HalfOpen);
+        Err(TurnedAway::TooManyFromAddress)
     }
 
     /// Counts the connection as one of this address, and as none of another one.
@@ -145,7 +167,7 @@ impl<G: Game> Guard<G> {
 
     /// Judges a request that came from `address`, whose head is there by now.
     pub fn judge(&self, address: IpAddr) -> Verdict {
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.lock();
         place.half_open = Hold::default();
         if place.address != Some(counted_as(address)) {
             // One client of a proxy is refused, and the next that comes the same way may be welcome.

@@ -68,6 +68,12 @@ pub async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAcceptor>, app
         let visit = Visit { router: router.clone(), app: Arc::clone(&app), guard, peer, direct };
         let (tls, mut ending) = (tls.clone(), app.ending.clone());
         tokio::spawn(async move {
+            if let Err(why) = visit.guard.begin(peer.ip()).await {
+                if tls.is_none() {
+                    turn_away(&stream, why);
+                }
+                return;
+            }
             match tls {
                 None if files == Files::RunOut => drop(tokio::time::timeout(TOLD_MAX, visit.serve(stream)).await),
                 None => visit.serve(stream).await,
