@@ -233,7 +233,7 @@ async fn seated(server: &Running, players: u64) {
     let looking = async {
         loop {
             let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
-            let request = "GET /api/rooms HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+            let request = "GET /api/rooms HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
             stream.write_all(request.as_bytes()).await.expect("the server takes a request");
             let mut reply = String::new();
             stream.read_to_string(&mut reply).await.expect("the server answers");

@@ -254,6 +254,9 @@ where
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "a description of what the framework answers")]
 enum BodyRefused {
+    /// It comes from a page of another origin, which may not connect either
+    #[response(status = 403)]
+    OtherOrigin(Problem),
     /// It is longer than bodies may be
     #[response(status = 413)]
     TooLong(Problem),

@@ -16,7 +16,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::fields::elements;
 use super::{BODY_MAX_BYTES, problem};
 use crate::App;
+use crate::net::client::Client;
 use crate::net::host::{self, WrongHost};
+use crate::net::origin;
 
 /// What goes with every answer: it is what its type says, it is nobody else's to load or to frame, it tells no other site where its
 /// visitor was, and asks the browser for nothing that the game does not use.
@@ -95,6 +97,13 @@ fn check<G: Game>(request: &Parts, app: &App<G>) -> Result<(), Refusal> {
     if request.headers.get_all(ORIGIN).iter().count() > 1 {
         let detail = "there are several Origin headers; there may be one".to_owned();
         return Err(Refusal::new(StatusCode::BAD_REQUEST, detail));
+    }
+    // What changes something here is for pages that may connect, too: no form and no script of another page does it.
+    let scheme = request.extensions.get::<Client>().and_then(|client| client.scheme);
+    if !request.method.is_safe()
+        && let Err(detail) = origin::check(&request.headers, scheme, &app.config.allow_origin)
+    {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
     }
     if !has_known_coding(&request.headers) {
         let codings: Vec<&str> = elements(&request.headers, &TRANSFER_ENCODING).take(4).collect();

@@ -81,13 +81,34 @@ impl Client {
 /// are judged by what they speak of.
 fn is_proxied(headers: &HeaderMap) -> bool {
     let speaks_of = |name: &str| {
-        ["forward", "client-ip", "clientip", "connecting-ip", "real-ip", "remote-ip", "remote-addr", "original-"]
-            .iter()
-            .any(|part| name.contains(part))
-            || ["via", "cdn-loop", "max-forwards", "proxy-connection", "x-host"].contains(&name)
-            || ["cf-", "x-envoy-", "x-amzn-", "x-amz-cf-", "x-appengine-", "x-azure-", "x-arr-", "fastly-", "fly-"]
-                .iter()
-                .any(|vendor| name.starts_with(vendor))
+        const PARTS: [&str; 10] = [
+            "forward",
+            "proxy",
+            "client-ip",
+            "clientip",
+            "connecting-ip",
+            "real-ip",
+            "remote-ip",
+            "remote-addr",
+            "original-",
+            "originating-",
+        ];
+        const VENDORS: [&str; 11] = [
+            "cf-",
+            "x-envoy-",
+            "x-amzn-",
+            "x-amz-cf-",
+            "x-appengine-",
+            "x-azure-",
+            "x-arr-",
+            "x-varnish",
+            "akamai-",
+            "fastly-",
+            "fly-",
+        ];
+        ["via", "cdn-loop", "x-host"].contains(&name)
+            || PARTS.iter().any(|part| name.contains(part))
+            || VENDORS.iter().any(|vendor| name.starts_with(vendor))
     };
     headers.keys().any(|name| speaks_of(name.as_str()))
 }
@@ -164,6 +185,9 @@ mod tests {
             "x-envoy-external-address",
             "x-azure-clientip",
             "fastly-client-ip",
+            "x-proxyuser-ip",
+            "x-originating-ip",
+            "x-varnish",
             "cdn-loop",
         ] {
             assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &[]), Source::Unknown, "{name}");

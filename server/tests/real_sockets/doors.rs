@@ -35,6 +35,24 @@ async fn a_name_that_is_not_ours_gets_nothing_wherever_it_knocks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_origin_changes_nothing() {
+    let server = Server::start().await;
+    let post = async |origin: &str| {
+        let (json, length) = (("content-type", "application/json"), ("content-length", "16"));
+        let host = server.address().to_string();
+        let head = request(&host, "POST", "/api/rooms", &[json, length, ("origin", origin)]);
+        raw(&server, &(head + r#"{"mode": "duel"}"#)).await
+    };
+    for origin in ["http://evil.example", "null", "http://localhost"] {
+        let refused = post(origin).await;
+        assert_eq!(refused.status, 403, "{origin}: {}", refused.text());
+    }
+    assert_eq!(post(&format!("http://{}", server.address())).await.status, 201);
+    assert_eq!(post("").await.status, 201, "programs name no page");
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_can_be_read_in_two_ways_is_not_read_at_all() {
     let server = Server::start().await;
     for (head, status) in [
