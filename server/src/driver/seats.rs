@@ -115,12 +115,12 @@ impl<G: Game> Driver<G> {
             Role::Watch => caps.watch(self.id),
         };
         loop {
-            let taken = self.grounds.limits.take(address, &wants);
-            match (taken, self.oldest_kept(address, |role| role == asking.role)) {
-                (Ok(hold), _) => return Ok(hold),
-                (Err(_), Some(oldest)) => self.give_up(oldest),
-                (Err(why), None) => return Err(why),
-            }
+            let why = match self.grounds.limits.take(address, &wants) {
+                Ok(hold) => return Ok(hold),
+                Err(why) => why,
+            };
+            let oldest = self.oldest_kept(address, |role| role == asking.role).ok_or(why)?;
+            self.give_up(oldest);
         }
     }
 
@@ -141,12 +141,12 @@ impl<G: Game> Driver<G> {
         if let (None, Some(address)) = (&seat.kept, seat.address) {
             let want = [self.grounds.limits.caps().kept()];
             let hold = loop {
-                match (self.grounds.limits.take(address, &want), self.oldest_kept(address, |_| true)) {
-                    (Ok(hold), _) => break hold,
-                    (Err(_), Some(oldest)) => self.give_up(oldest),
-                    // All of them are in other rooms.
-                    (Err(_), None) => return self.give_up(player),
+                if let Ok(hold) = self.grounds.limits.take(address, &want) {
+                    break hold;
                 }
+                // Without one here all of them are in other rooms.
+                let Some(oldest) = self.oldest_kept(address, |_| true) else { return self.give_up(player) };
+                self.give_up(oldest);
             };
             if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
                 seat.kept = Some((self.grounds.clock.now(), hold));
