@@ -5,6 +5,7 @@
 
 mod html;
 mod text;
+mod verdict;
 
 pub use html::{Pictures, page};
 
@@ -278,7 +279,6 @@ impl Report {
         let Measured { window, tallies, .. } = measured;
         let full_s: f64 = tallies.iter().filter(|t| t.full).map(|t| t.played_us as f64 / 1e6).sum();
         let per_full_min = |count: u64| (full_s > 0.0).then(|| round(count as f64 * 60.0 / full_s));
-        let cause = |cause: Interference| per_full_min(window.corrections[cause as usize]);
         let effects = percentiles(&window.effects);
         let ratio = |of: f64, to: u64| (to > 0).then(|| round(of / to as f64));
         let cells: u64 = tallies.iter().map(|t| t.down.cells_near + t.down.cells_far).sum();
@@ -316,14 +316,7 @@ impl Report {
             input_to_effect_ms: effects,
             prediction_error: Error::of(&window.errors),
             corrections_per_min: per_full_min(window.corrections.iter().sum()),
-            corrections_by_cause: Causes {
-                input: cause(Interference::Input),
-                collision: cause(Interference::Collision),
-                hit: cause(Interference::Hit),
-                pickup: cause(Interference::Pickup),
-                respawn: cause(Interference::Respawn),
-                unknown: cause(Interference::Unknown),
-            },
+            corrections_by_cause: Causes::of(|cause| per_full_min(window.corrections[cause as usize])),
             join_ms: percentiles(&measured.joins),
             bits_per_record: Mean { mean: ratio(cells as f64 * 8.0, window.records) },
             in_view: Mean { mean: ratio(window.in_view.0 as f64, window.in_view.1) },
@@ -348,56 +341,18 @@ impl Report {
             knee: None,
         }
     }
+}
 
-    /// Whether every player joined and stayed, and something came.
-    #[must_use]
-    pub fn all_played(&self) -> bool {
-        self.joined == self.players && self.dropped == 0 && self.snapshots > 0
-    }
-
-    /// Why less was measured than was asked for, if so.
-    #[must_use]
-    pub fn cut_short(&self) -> Option<String> {
-        let after = format!("after {:.1} of {:.0} s", self.seconds, self.seconds_asked);
-        match (self.interrupted, self.seconds < self.seconds_asked) {
-            (false, false) => None,
-            (false, true) => Some(format!("nobody was left to play {after}")),
-            (true, true) => Some(format!("interrupted {after}")),
-            (true, false) => Some("interrupted in the search for the knee".to_owned()),
+impl Causes {
+    fn of(cause: impl Fn(Interference) -> Option<f64>) -> Causes {
+        Causes {
+            input: cause(Interference::Input),
+            collision: cause(Interference::Collision),
+            hit: cause(Interference::Hit),
+            pickup: cause(Interference::Pickup),
+            respawn: cause(Interference::Respawn),
+            unknown: cause(Interference::Unknown),
         }
-    }
-
-    /// What did not go as it should, in a line each; nothing if all was measured, everybody played, and all claims held.
-    #[must_use]
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        if let Some(how) = self.cut_short().filter(|_| self.interrupted) {
-            let (joined, players) = (self.joined, self.players);
-            faults.push(format!("{how}, with {joined} of {players} players in: what was not measured does not hold"));
-        }
-        if let Some(knee) = &self.knee {
-            if knee.players.is_none() && !self.interrupted {
-                faults.push("not even the first level held".to_owned());
-            }
-            return faults;
-        }
-        if !self.all_played() && !self.interrupted {
-            faults.push(self.missing());
-        }
-        let broken = self.assertions.iter().filter(|claim| !claim.held);
-        faults.extend(broken.map(|claim| format!("{} does not hold: {}", claim.claim, claim.value)));
-        faults
-    }
-
-    /// Who did not play, and why.
-    #[must_use]
-    pub fn missing(&self) -> String {
-        let (refused, dropped) = (self.players.saturating_sub(self.joined), self.dropped);
-        let why = self.first_error.as_deref().unwrap_or(match self.snapshots {
-            0 => "no snapshot came",
-            _ => "no reason given",
-        });
-        format!("{refused} players could not join, {dropped} were dropped; the first: {why}")
     }
 }
 

@@ -31,6 +31,11 @@ const BROKEN: &[Met] = &[Met::Closed(1002)];
 const NO_TEXT: &[Met] = &[Met::Closed(1003)];
 
 pub(super) fn attacks() -> Vec<Attack> {
+    floods().into_iter().chain(odd_ones()).chain(ends()).collect()
+}
+
+/// Too much of what may be said.
+fn floods() -> Vec<Attack> {
     vec![
         Attack::new("empty-fragments", "one message of endless empty fragments", TOO_MUCH, |s| {
             flood(s, 1, &frame(BINARY, &[1]), &frame(0, &[]))
@@ -50,6 +55,12 @@ pub(super) fn attacks() -> Vec<Attack> {
         Attack::new("ping-in-fragments", "pings without a pause inside a message", TOO_MUCH, |s| {
             flood(s, 1, &frame(BINARY, &[1]), &frame(PING, &[]))
         }),
+    ]
+}
+
+/// A frame or two that must not be.
+fn odd_ones() -> Vec<Attack> {
+    vec![
         Attack::new("long-ping", "a ping of 200 bytes", BROKEN, |s| odd(s, &[frame(PING, &[0; 200])])),
         Attack::new("split-ping", "a ping in fragments", BROKEN, |s| odd(s, &[frame(0x09, b"a")])),
         Attack::new("text", "a text frame", NO_TEXT, |s| odd(s, &[frame(END | TEXT, b"hello")])).short(),
@@ -91,6 +102,12 @@ pub(super) fn attacks() -> Vec<Attack> {
             &[Met::Closed(1009), Met::Closed(4004)],
             |s| flood(s, 1, &frame(BINARY, &[1; 500]), &frame(0, &[1; 500])),
         ),
+    ]
+}
+
+/// Frames and connections that do not end, or do not end there.
+fn ends() -> Vec<Attack> {
+    vec![
         Attack::new(
             "slow-frame",
             "a byte a second of one frame",

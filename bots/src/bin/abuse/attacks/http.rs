@@ -30,6 +30,11 @@ const NOT_YOURS: &[Met] = &[Met::Status(401), Met::Status(403)];
 const CHARGED: &[Met] = &[Met::Status(429), Met::Cut];
 
 pub(super) fn attacks() -> Vec<Attack> {
+    without_end().into_iter().chain(forms()).collect()
+}
+
+/// Requests and answers that do not end.
+fn without_end() -> Vec<Attack> {
     vec![
         Attack::new("slow-head", "a byte a second of a request's head, 100 times", CUT_OFF, |scene| {
             trickle(scene, "GET / HTTP/1.1\r\nx-slow: ")
@@ -49,6 +54,12 @@ pub(super) fn attacks() -> Vec<Attack> {
             &[Met::Status(200), Met::Status(503), Met::Status(429), Met::Cut],
             unread_downloads,
         ),
+    ]
+}
+
+/// Requests that must not be taken.
+fn forms() -> Vec<Attack> {
+    vec![
         Attack::new("long-header", "a header line of 64 KiB", TOO_LONG, |scene| {
             each(scene, &[get(scene, "/", &format!("x-long: {}\r\n", "a".repeat(64 * 1024)))])
         }),
