@@ -9,15 +9,21 @@
 //! | [`proxy`] | a TCP proxy that makes a line out of loopback |
 //! | [`load`] | many players, measured: ramp, steady phase, drain |
 //! | [`report`] | what they felt, as text, as JSON and as a page |
+//! | [`spawn`] | a server for one run |
+//! | [`guard`] | and how it ends with the program that started it, whatever becomes of that |
+//! | [`output`] | what the programs say, and where their reports go |
 //!
-//! The programs `bot` and `load` are flags around these.
+//! The programs `bot`, `load` and `abuse` are flags around these.
 
+pub mod guard;
 pub mod load;
+pub mod output;
 pub mod pilot;
 pub mod player;
 pub mod proxy;
 pub mod report;
 pub mod socket;
+pub mod spawn;
 pub mod trust;
 
 pub use broadside_cli::in_range;

@@ -8,6 +8,7 @@ use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::header_bytes;
+use broadside_shared::protocol::limits::SILENCE_US;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::time::MonoTime;
 use bytes::Bytes;
@@ -17,12 +18,17 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::pilot::Pilot;
 use crate::socket::{PlayError, Socket, Target, closed, connect, plain};
 
+/// Time without a word from the server after which it counts as gone.
+const SILENCE: Duration = Duration::from_micros(SILENCE_US);
+
 /// One headless player.
 pub struct Player {
     socket: Socket,
     client: Client<Arena>,
     pilot: Pilot,
     began: Instant,
+    /// When the server was last heard, whatever it said.
+    heard_at: Instant,
     frames: FrameCount,
     /// What came while the player stood still. Bounded by the server, which sends no more than 16 snapshots unacknowledged.
     stashed: VecDeque<Message>,
@@ -56,8 +62,15 @@ impl Player {
         let began = Instant::now();
         let mut client = Client::new(config);
         client.handle_open(MonoTime(0));
-        let mut player =
-            Player { socket, client, pilot, began, frames: FrameCount::default(), stashed: VecDeque::new() };
+        let mut player = Player {
+            socket,
+            client,
+            pilot,
+            began,
+            heard_at: began,
+            frames: FrameCount::default(),
+            stashed: VecDeque::new(),
+        };
         player.send_queued().await?;
         Ok(player)
     }
@@ -65,12 +78,17 @@ impl Player {
     /// Waits for a frame until `deadline` and takes it.
     ///
     /// # Errors
-    /// Why the connection ended.
+    /// Why the connection ended; [`PlayError::Silent`] if nothing was heard for so long that it counts as that.
     pub async fn step(&mut self, deadline: Instant) -> Result<Progress, PlayError> {
         let message = match self.stashed.pop_front() {
             Some(message) => Ok(Some(Ok(message))),
             None => tokio::time::timeout_at(deadline.into(), self.socket.next()).await,
         };
+        if message.is_ok() {
+            self.heard_at = Instant::now();
+        } else if self.heard_at.elapsed() >= SILENCE {
+            return Err(PlayError::Silent);
+        }
         let progress = match message {
             Err(_) => Progress::Nothing,
             Ok(Some(Ok(Message::Binary(frame)))) => {
@@ -98,6 +116,7 @@ impl Player {
     /// on taking frames and answering pings.
     pub async fn stand_still(&mut self, until: Instant) {
         while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until.into(), self.socket.next()).await {
+            self.heard_at = Instant::now();
             self.stashed.push_back(message);
         }
     }

@@ -1,20 +1,20 @@
 //! Opening a WebSocket, and what went wrong in one line.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::SUBPROTOCOL;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::limits::SERVER_FRAME_MAX;
+use broadside_shared::protocol::limits::{SERVER_FRAME_MAX, SILENCE_US};
 use broadside_shared::replication::bits::WireError;
 use http::{HeaderValue, Uri};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -45,6 +45,8 @@ pub struct Target {
     host: String,
     port: u16,
     tls: Option<Tls>,
+    /// The address of ours to speak from, unless the system shall choose.
+    from: Option<IpAddr>,
 }
 
 /// How a server is asked for by wss.
@@ -85,6 +87,9 @@ pub enum PlayError {
     /// The connection broke.
     #[error("server gone: {0}")]
     Gone(String),
+    /// Nothing was heard for so long that the server counts as gone.
+    #[error("server gone: nothing heard for {} s", SILENCE_US / 1_000_000)]
+    Silent,
     /// The server sent bytes that are no message.
     #[error("server sent a malformed frame: {0}")]
     Malformed(#[from] WireError),
@@ -114,7 +119,7 @@ impl Target {
         } else {
             None
         };
-        Ok(Target { host, port, uri, tls })
+        Ok(Target { host, port, uri, tls, from: None })
     }
 
     /// The same server, believed as these flags say.
@@ -148,6 +153,27 @@ impl Target {
         best.copied().ok_or_else(|| unreachable("the host has no address".to_owned()))
     }
 
+    /// Whether it is asked for by wss.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The same server, spoken to from this address of ours.
+    #[must_use]
+    pub fn speaking_from(mut self, address: IpAddr) -> Target {
+        self.from = Some(address);
+        self
+    }
+
+    /// A TCP connection.
+    async fn dial(&self) -> std::io::Result<TcpStream> {
+        let Some(from) = self.from else { return TcpStream::connect((self.host.as_str(), self.port)).await };
+        let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        socket.connect(self.resolve().map_err(std::io::Error::other)?).await
+    }
+
     /// The beginning of a TLS session with the server; `None` if it is asked for without.
     ///
     /// # Errors
@@ -179,7 +205,7 @@ impl Target {
             PlayError::Unreachable { target: self.to_string(), cause: format!("no port for the line's proxy: {error}") }
         })?;
         let (host, port) = (proxy.address.ip().to_string(), proxy.address.port());
-        Ok((Target { uri: self.uri.clone(), host, port, tls: self.tls.clone() }, proxy))
+        Ok((Target { host, port, ..self.clone() }, proxy))
     }
 }
 
@@ -197,9 +223,7 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
     let unreachable = |cause: String| PlayError::Unreachable { target: target.to_string(), cause };
     let refused = |cause: String| PlayError::Handshake { target: target.to_string(), cause };
     let opening = async {
-        let stream = TcpStream::connect((target.host.as_str(), target.port))
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
+        let stream = target.dial().await.map_err(|error| unreachable(error.to_string()))?;
         stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
         let stream: Stream = match &target.tls {
             None => Box::new(stream),

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use broadside_bots::load::times;
+use broadside_bots::output::{Reader, complain, say};
 use broadside_bots::pilot::Pilot;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
@@ -91,14 +93,61 @@ const NAMES: [&str; 24] = [
 ];
 
 /// Sums over all bots.
-#[derive(Default)]
 struct Totals {
+    began: Instant,
     playing: AtomicUsize,
+    /// Bots that had a seat at some time.
+    played: AtomicUsize,
     snapshots: AtomicU64,
     kills: AtomicU64,
     deaths: AtomicU64,
     rtt_us: AtomicU64,
     gaps_us: Mutex<Option<Histogram<u32>>>,
+    /// When each bot that plays got its newest snapshot, in microseconds since the begin; 0 of one that does not play.
+    newest_us: Vec<AtomicU64>,
+}
+
+impl Totals {
+    fn new(bots: usize) -> Totals {
+        Totals {
+            began: Instant::now(),
+            playing: AtomicUsize::new(0),
+            played: AtomicUsize::new(0),
+            snapshots: AtomicU64::new(0),
+            kills: AtomicU64::new(0),
+            deaths: AtomicU64::new(0),
+            rtt_us: AtomicU64::new(0),
+            gaps_us: Mutex::new(None),
+            newest_us: (0..bots).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    fn now_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+
+    fn count_gap(&self, gap_us: u64) {
+        let mut gaps = self.gaps_us.lock().unwrap_or_else(PoisonError::into_inner);
+        gaps.get_or_insert_with(times).saturating_record(gap_us);
+    }
+
+    /// Takes the gaps since the last call; adds them to `all`.
+    fn take_gaps(&self, all: &mut Histogram<u32>) -> Histogram<u32> {
+        let gaps = self.gaps_us.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(times);
+        // Both were made by `times`, so that they fit each other.
+        let _ = all.add(&gaps);
+        gaps
+    }
+
+    /// Adds the gaps that are open now, where they are longer than any that has ended: what does not come is no reason to be silent
+    /// about it.
+    fn add_open_gaps(&self, gaps: &mut Histogram<u32>) {
+        let (now_us, longest_us) = (self.now_us(), gaps.max());
+        let newest = self.newest_us.iter().map(|newest| newest.load(Ordering::Relaxed)).filter(|newest| *newest > 0);
+        for open_us in newest.map(|newest| now_us.saturating_sub(newest)).filter(|open| *open > longest_us) {
+            gaps.saturating_record(open_us);
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -106,27 +155,38 @@ fn main() -> ExitCode {
     match args.target.clone().trusting(&args.trust) {
         Ok(target) => args.target = target,
         Err(error) => {
-            eprintln!("bot: {error}");
+            complain("bot", error);
             return ExitCode::FAILURE;
         }
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("bot: cannot start: {error}");
+            complain("bot", format_args!("cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bot: {error}");
+            complain("bot", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(mut args: Args) -> Result<(), PlayError> {
+/// Why the bots end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// They played for the time asked.
+    TimeUp,
+    /// Somebody told the program to end.
+    Told,
+    /// Nobody reads what they say any more.
+    Unread,
+}
+
+async fn run(mut args: Args) -> anyhow::Result<()> {
     // A clean line needs no proxy.
     let _proxy = if args.link == LinkProfile::CLEAN {
         None
@@ -135,9 +195,8 @@ async fn run(mut args: Args) -> Result<(), PlayError> {
         args.target = target;
         Some(proxy)
     };
-    let totals = Arc::new(Totals::default());
+    let totals = Arc::new(Totals::new(args.count));
     let (stop, stopped) = watch::channel(false);
-    let began = Instant::now();
     let mut bots = JoinSet::new();
     for index in 0..args.count {
         bots.spawn(play(args.clone(), index, Arc::clone(&totals), stopped.clone()));
@@ -150,27 +209,51 @@ async fn run(mut args: Args) -> Result<(), PlayError> {
     let mut before = 0;
     let result = loop {
         tokio::select! {
-            _ = second.tick() => before = print_second(&args, &totals, began, before, &mut gaps_all),
-            () = &mut end => break Ok(()),
+            _ = second.tick() => match print_second(&args, &totals, &mut before, &mut gaps_all) {
+                Ok(Reader::There) => {}
+                Ok(Reader::Gone) => break Ok(End::Unread),
+                Err(error) => break Err(error),
+            },
+            why = &mut end => break Ok(why),
             Some(done) = bots.join_next() => match done {
-                Ok(Err(error)) => break Err(error),
+                Ok(Err(error)) => break Err(error.into()),
                 Ok(Ok(())) => {}
-                Err(panic) => break Err(PlayError::Gone(panic.to_string())),
+                Err(panic) => break Err(PlayError::Gone(panic.to_string()).into()),
             },
         }
     };
+    let (played_s, played) = (totals.began.elapsed().as_secs_f64(), totals.played.load(Ordering::Relaxed));
     let _ = stop.send(true);
     while bots.join_next().await.is_some() {}
-    take_gaps(&totals, &mut gaps_all);
-    if totals.snapshots.load(Ordering::Relaxed) == 0 {
+    totals.take_gaps(&mut gaps_all);
+    let said = if totals.snapshots.load(Ordering::Relaxed) > 0 {
+        sum_up(&args, &totals, played_s, &gaps_all)
+    } else {
         // Nobody ever played: there is nothing to sum up.
-        return result;
+        Ok(Reader::There)
+    };
+    judge(&args, played, played_s, result?)?;
+    said.map(drop)
+}
+
+/// Whether the bots did what was asked.
+fn judge(args: &Args, played: usize, played_s: f64, end: End) -> anyhow::Result<()> {
+    match (end, args.seconds) {
+        (End::Told, Some(seconds)) => bail!("interrupted after {played_s:.1} of {seconds} s"),
+        (End::TimeUp, _) if played < args.count => {
+            bail!("{} of {} bots never got a seat", args.count - played, args.count)
+        }
+        // Without a time they play until they are told to end.
+        (End::Told, None) | (End::TimeUp | End::Unread, _) => Ok(()),
     }
+}
+
+fn sum_up(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) -> anyhow::Result<Reader> {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let ms = |quantile: f64| gaps_all.value_at_quantile(quantile) as f64 / 1000.0;
-    println!(
+    let ms = |quantile: f64| gaps.value_at_quantile(quantile) as f64 / 1000.0;
+    say(format_args!(
         "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms, {} kills, {} deaths",
-        began.elapsed().as_secs_f64(),
+        played_s,
         args.count,
         count(&totals.snapshots),
         ms(0.5),
@@ -179,12 +262,11 @@ async fn run(mut args: Args) -> Result<(), PlayError> {
         count(&totals.rtt_us) as f64 / 1000.0,
         count(&totals.kills),
         count(&totals.deaths),
-    );
-    result
+    ))
 }
 
 /// Resolves when the time is up or the program is told to end.
-async fn ending(seconds: Option<u64>) {
+async fn ending(seconds: Option<u64>) -> End {
     let time_up = async {
         match seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -201,35 +283,29 @@ async fn ending(seconds: Option<u64>) {
     #[cfg(not(unix))]
     let terminated = std::future::pending::<()>();
     tokio::select! {
-        () = time_up => {}
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        () = time_up => End::TimeUp,
+        _ = tokio::signal::ctrl_c() => End::Told,
+        () = terminated => End::Told,
     }
 }
 
-fn take_gaps(totals: &Totals, all: &mut Histogram<u32>) -> Histogram<u32> {
-    let gaps = totals.gaps_us.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(times);
-    // Both were made by `times`, so that they fit each other.
-    let _ = all.add(&gaps);
-    gaps
-}
-
-fn print_second(args: &Args, totals: &Totals, began: Instant, before: u64, all: &mut Histogram<u32>) -> u64 {
-    let gaps = take_gaps(totals, all);
+fn print_second(args: &Args, totals: &Totals, before: &mut u64, all: &mut Histogram<u32>) -> anyhow::Result<Reader> {
+    let mut gaps = totals.take_gaps(all);
+    totals.add_open_gaps(&mut gaps);
     let snapshots = totals.snapshots.load(Ordering::Relaxed);
-    println!(
+    let new = snapshots - std::mem::replace(before, snapshots);
+    say(format_args!(
         "{:>4.0} s  {}/{} playing  {:>5} snapshots  gap p50 {:>5.1} ms p99 {:>5.1} ms  rtt {:>5.1} ms  {} kills  {} deaths",
-        began.elapsed().as_secs_f64(),
+        totals.began.elapsed().as_secs_f64(),
         totals.playing.load(Ordering::Relaxed),
         args.count,
-        snapshots - before,
+        new,
         gaps.value_at_quantile(0.5) as f64 / 1000.0,
         gaps.value_at_quantile(0.99) as f64 / 1000.0,
         totals.rtt_us.load(Ordering::Relaxed) as f64 / 1000.0,
         totals.kills.load(Ordering::Relaxed),
         totals.deaths.load(Ordering::Relaxed),
-    );
-    snapshots
+    ))
 }
 
 async fn play(
@@ -249,6 +325,10 @@ async fn play(
     let mut player = Player::connect(&args.target, config, pilot).await?;
     let join_by = Instant::now() + JOIN;
     while !player.joined() {
+        if *stopped.borrow() {
+            player.leave().await;
+            return Ok(());
+        }
         player.step(Instant::now() + ACT_EVERY).await?;
         player.act().await?;
         if Instant::now() > join_by {
@@ -256,18 +336,32 @@ async fn play(
         }
     }
     totals.playing.fetch_add(1, Ordering::Relaxed);
+    totals.played.fetch_add(1, Ordering::Relaxed);
+    let newest = &totals.newest_us[index];
+    newest.store(totals.now_us(), Ordering::Relaxed);
     let result = tokio::select! {
-        result = fly(&mut player, &totals, args.link.freezes(args.seed.wrapping_add(index as u64))) => result,
+        result = fly(&mut player, (&totals, newest), args.link.freezes(args.seed.wrapping_add(index as u64))) => result,
         _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
     };
     totals.playing.fetch_sub(1, Ordering::Relaxed);
+    // The gap that is open at the end is one too, if it is longer already than it should be.
+    let open_us = totals.now_us().saturating_sub(newest.swap(0, Ordering::Relaxed));
+    let nominal_us =
+        player.client().rates().map_or(0, |(hz, every)| 1_000_000 * u64::from(every) / u64::from(hz.max(1)));
+    if open_us > nominal_us {
+        totals.count_gap(open_us);
+    }
     if result.is_ok() {
         player.leave().await;
     }
     result
 }
 
-async fn fly(player: &mut Player, totals: &Totals, mut freezes: Option<Spells>) -> Result<(), PlayError> {
+async fn fly(
+    player: &mut Player,
+    (totals, newest): (&Totals, &AtomicU64),
+    mut freezes: Option<Spells>,
+) -> Result<(), PlayError> {
     let (began, mut act_at) = (Instant::now(), Instant::now());
     let (mut kills, mut deaths) = (0, 0);
     loop {
@@ -277,9 +371,9 @@ async fn fly(player: &mut Player, totals: &Totals, mut freezes: Option<Spells>) 
         }
         if let Progress::Snapshot(arrival) = player.step(act_at).await? {
             totals.snapshots.fetch_add(1, Ordering::Relaxed);
+            newest.store(totals.now_us(), Ordering::Relaxed);
             if let Some(gap_us) = arrival.gap_us {
-                let mut gaps = totals.gaps_us.lock().unwrap_or_else(PoisonError::into_inner);
-                gaps.get_or_insert_with(times).saturating_record(gap_us);
+                totals.count_gap(gap_us);
             }
             totals.rtt_us.store((player.client().stats().rtt_ms * 1000.0) as u64, Ordering::Relaxed);
         }

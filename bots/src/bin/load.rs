@@ -1,12 +1,13 @@
 //! The load tester: `load ws://127.0.0.1:8080/ws --players 200 --seconds 20 --json report.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use broadside_bots::guard;
 use broadside_bots::in_range;
 use broadside_bots::load::LoadPlan;
 use broadside_bots::load::assertion::Assertion;
@@ -15,9 +16,10 @@ use broadside_bots::load::knee::{self, KneeRange};
 use broadside_bots::load::metrics::operator_token;
 use broadside_bots::load::mix::LinkMix;
 use broadside_bots::load::run::{Row, Run};
-use broadside_bots::load::spawn::{Server, ServerPlan};
+use broadside_bots::output::{Sink, apart, complain, say};
 use broadside_bots::report::{Pictures, Report, page};
 use broadside_bots::socket::{Target, connect};
+use broadside_bots::spawn::{Server, ServerPlan};
 use broadside_bots::trust::Trust;
 use clap::Parser;
 
@@ -32,7 +34,7 @@ const THREADS: usize = 4;
 ///
 /// Every player decodes everything it is sent; every k-th also predicts its own ship, and is flown by the arena's brain. Sockets
 /// are looked at about once a millisecond, so times of arrival are up to a millisecond too late. Exits with 0 when every
-/// player joined and stayed and all assertions held, with 1 when not, with 2 when the flags are wrong.
+/// player joined and stayed, all was measured and all assertions held, with 1 when not, with 2 when the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load", version, about, max_term_width = 100)]
 struct Args {
@@ -138,15 +140,24 @@ fn hz(text: &str) -> Result<u32, String> {
 }
 
 fn main() -> ExitCode {
+    if guard::took_over() {
+        return ExitCode::FAILURE;
+    }
     let (args, _) = broadside_cli::parse::<Args>();
     match run(&args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("load: {error:#}");
+            complain("load", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where the reports go.
+struct Sinks {
+    json: Option<Sink>,
+    html: Option<Sink>,
 }
 
 fn run(args: &Args) -> anyhow::Result<bool> {
@@ -160,27 +171,23 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+    let open = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| Sink::open(flag, path)).transpose();
+    let sinks = Sinks { json: open("--json", &args.json)?, html: open("--html", &args.html)? };
+    apart(sinks.json.as_ref(), sinks.html.as_ref())?;
     // Lives until the end of the run, and ends then.
     let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
-    let target = target(args, server.as_ref()).map_err(anyhow::Error::msg)?;
+    let target = match &server {
+        Some(server) if args.tls => server.target(),
+        Some(server) => server.target().and_then(|target| target.trusting(&args.trust)),
+        None => args.target.clone().trusting(&args.trust),
+    };
+    let target = target.map_err(anyhow::Error::msg)?;
     say_hello(&target)?;
     let token = operator_token(args.operator_token.as_deref(), target.resolve()?)?;
     let plan = LoadPlan { operator_token: token, ..plan(args, target, players) };
     let outcome = play(args, &plan, stop)?;
     drop(server);
-    tell(args, &plan, &outcome)
-}
-
-/// Whom to load, and how it is believed.
-fn target(args: &Args, server: Option<&Server>) -> Result<Target, String> {
-    match server {
-        None => args.target.clone().trusting(&args.trust),
-        Some(server) if args.tls => {
-            let trust = Trust { ca: Some(server.certificate()), insecure: false };
-            Target::parse(&format!("wss://{}/ws", server.address))?.trusting(&trust)
-        }
-        Some(server) => Target::parse(&format!("ws://{}/ws", server.address))?.trusting(&args.trust),
-    }
+    tell(sinks, &plan, &outcome)
 }
 
 /// One connection first: a wrong address is one line and not a thousand.
@@ -196,6 +203,7 @@ fn server_plan(args: &Args, players: usize) -> ServerPlan {
         capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 7900),
         rooms: args.rooms,
         tls: args.tls,
+        ..ServerPlan::default()
     }
 }
 
@@ -243,40 +251,24 @@ fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<O
 }
 
 /// Writes the reports, and says whether all went as it should.
-fn tell(args: &Args, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
+fn tell(sinks: Sinks, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
     let Outcome { report, pictures, rows } = outcome;
-    let to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if !to_stdout {
-        println!("{report}");
+    let files = [&sinks.json, &sinks.html];
+    // Who has gone does not read the report, and the exit status says the rest.
+    if !files.into_iter().flatten().any(Sink::is_stdout) {
+        say(report)?;
     }
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(report)?;
-        if to_stdout {
-            println!("{json}");
-        } else {
-            write("--json", path, &(json + "\n"))?;
-        }
+    if let Some(json) = sinks.json {
+        json.write(&serde_json::to_string_pretty(report)?)?;
     }
-    if let Some(path) = &args.html {
-        write("--html", path, &page(report, rows, pictures, &plan.target.to_string())?)?;
+    if let Some(html) = sinks.html {
+        html.write(&page(report, rows, pictures, &plan.target.to_string())?)?;
     }
-    if let Some(knee) = &report.knee {
-        return Ok(knee.players.is_some());
+    let faults = report.faults();
+    for fault in &faults {
+        complain("load", fault);
     }
-    if !report.all_played() {
-        let why = report.first_error.as_deref().unwrap_or("no reason given");
-        let (refused, dropped) = (report.players - report.joined, report.dropped);
-        eprintln!("load: {refused} players could not join, {dropped} were dropped; the first: {why}");
-    }
-    let broken: Vec<_> = report.assertions.iter().filter(|claim| !claim.held).collect();
-    for claim in &broken {
-        eprintln!("load: {} does not hold: {}", claim.claim, claim.value);
-    }
-    Ok(report.all_played() && broken.is_empty())
-}
-
-fn write(flag: &str, path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {flag} {}", path.display()))
+    Ok(faults.is_empty())
 }
 
 #[cfg(test)]

@@ -58,59 +58,66 @@ struct Figure {
     name: &'static str,
     measure: Measure,
     of: fn(&Report) -> Option<f64>,
+    /// Whether it is the server that tells it, and one of them may not.
+    told: bool,
 }
 
 const fn figure(name: &'static str, measure: Measure, of: fn(&Report) -> Option<f64>) -> Figure {
-    Figure { name, measure, of }
+    Figure { name, measure, of, told: false }
+}
+
+const fn told(name: &'static str, measure: Measure, of: fn(&Report) -> Option<f64>) -> Figure {
+    Figure { name, measure, of, told: true }
 }
 
 /// Every figure that can be asserted.
-const FIGURES: [Figure; 46] = [
-    figure("age_p50", Measure::Ms, |r| Some(r.snapshot_age_ms.p50)),
-    figure("age_p95", Measure::Ms, |r| Some(r.snapshot_age_ms.p95)),
-    figure("age_p99", Measure::Ms, |r| Some(r.snapshot_age_ms.p99)),
-    figure("age_max", Measure::Ms, |r| Some(r.snapshot_age_ms.max)),
-    figure("age_worst", Measure::Ms, |r| Some(r.worst.age_ms_p99)),
-    figure("gap_p50", Measure::Ms, |r| Some(r.snapshot_gap_ms.p50)),
-    figure("gap_p95", Measure::Ms, |r| Some(r.snapshot_gap_ms.p95)),
-    figure("gap_p99", Measure::Ms, |r| Some(r.snapshot_gap_ms.p99)),
-    figure("gap_max", Measure::Ms, |r| Some(r.snapshot_gap_ms.max)),
-    figure("share", Measure::Share, |r| Some(r.share_received.p50)),
-    figure("share_min", Measure::Share, |r| Some(r.share_received.min)),
-    figure("share_all", Measure::Share, |r| Some(r.share_received.all)),
-    figure("effect_p50", Measure::Ms, |r| Some(r.input_to_effect_ms.p50)),
-    figure("effect_p95", Measure::Ms, |r| Some(r.input_to_effect_ms.p95)),
-    figure("effect_p99", Measure::Ms, |r| Some(r.input_to_effect_ms.p99)),
-    figure("effect_max", Measure::Ms, |r| Some(r.input_to_effect_ms.max)),
-    figure("error_p50", Measure::Plain, |r| Some(r.prediction_error.p50)),
-    figure("error_p99", Measure::Plain, |r| Some(r.prediction_error.p99)),
-    figure("error_max", Measure::Plain, |r| Some(r.prediction_error.max)),
-    figure("corrections", Measure::Plain, |r| Some(r.corrections_per_min)),
-    figure("corrections_unknown", Measure::Plain, |r| Some(r.corrections_by_cause.unknown)),
-    figure("join_p50", Measure::Ms, |r| Some(r.join_ms.p50)),
-    figure("join_p99", Measure::Ms, |r| Some(r.join_ms.p99)),
-    figure("join_max", Measure::Ms, |r| Some(r.join_ms.max)),
-    figure("rtt_p50", Measure::Ms, |r| Some(r.rtt_ms.p50)),
+const FIGURES: [Figure; 47] = [
+    figure("age_p50", Measure::Ms, |r| r.snapshot_age_ms.p50),
+    figure("age_p95", Measure::Ms, |r| r.snapshot_age_ms.p95),
+    figure("age_p99", Measure::Ms, |r| r.snapshot_age_ms.p99),
+    figure("age_max", Measure::Ms, |r| r.snapshot_age_ms.max),
+    figure("age_worst", Measure::Ms, |r| r.worst.as_ref()?.age_ms_p99),
+    figure("gap_p50", Measure::Ms, |r| r.snapshot_gap_ms.p50),
+    figure("gap_p95", Measure::Ms, |r| r.snapshot_gap_ms.p95),
+    figure("gap_p99", Measure::Ms, |r| r.snapshot_gap_ms.p99),
+    figure("gap_max", Measure::Ms, |r| r.snapshot_gap_ms.max),
+    figure("share", Measure::Share, |r| r.share_received.p50),
+    figure("share_min", Measure::Share, |r| r.share_received.min),
+    figure("share_all", Measure::Share, |r| r.share_received.all),
+    figure("effect_p50", Measure::Ms, |r| r.input_to_effect_ms.p50),
+    figure("effect_p95", Measure::Ms, |r| r.input_to_effect_ms.p95),
+    figure("effect_p99", Measure::Ms, |r| r.input_to_effect_ms.p99),
+    figure("effect_max", Measure::Ms, |r| r.input_to_effect_ms.max),
+    figure("error_p50", Measure::Plain, |r| r.prediction_error.p50),
+    figure("error_p99", Measure::Plain, |r| r.prediction_error.p99),
+    figure("error_max", Measure::Plain, |r| r.prediction_error.max),
+    figure("corrections", Measure::Plain, |r| r.corrections_per_min),
+    figure("corrections_unknown", Measure::Plain, |r| r.corrections_by_cause.unknown),
+    figure("join_p50", Measure::Ms, |r| r.join_ms.p50),
+    figure("join_p99", Measure::Ms, |r| r.join_ms.p99),
+    figure("join_max", Measure::Ms, |r| r.join_ms.max),
+    figure("rtt_p50", Measure::Ms, |r| r.rtt_ms.p50),
     figure("joined", Measure::Plain, |r| Some(r.joined as f64)),
+    figure("playing", Measure::Plain, |r| Some(r.playing as f64)),
     figure("refused", Measure::Plain, |r| Some(r.refused as f64)),
     figure("dropped", Measure::Plain, |r| Some(r.dropped as f64)),
-    figure("kbit_s", Measure::Kbit, |r| Some(r.kbit_per_s.payload_down)),
-    figure("kbit_s_max", Measure::Kbit, |r| Some(r.kbit_per_s.down_max)),
-    figure("kbit_s_up", Measure::Kbit, |r| Some(r.kbit_per_s.up)),
-    figure("bits_per_record", Measure::Plain, |r| Some(r.bits_per_record.mean)),
-    figure("cpu_us", Measure::Us, |r| r.server.cpu_us_per_client_snapshot),
-    figure("cpu_cores", Measure::Plain, |r| r.server.cpu_cores),
-    figure("rss_mb", Measure::Plain, |r| r.server.rss_mb),
-    figure("tick_p50", Measure::Ms, |r| r.server.tick_ms.p50),
-    figure("tick_p99", Measure::Ms, |r| r.server.tick_ms.p99),
-    figure("tick_lateness_p99", Measure::Ms, |r| r.server.lateness_ms.p99),
-    figure("missed_ticks", Measure::Plain, |r| r.server.missed_ticks),
-    figure("missed_share", Measure::Share, |r| r.server.missed_share),
-    figure("overruns", Measure::Plain, |r| r.server.overruns),
-    figure("skips", Measure::Plain, |r| r.server.skips),
-    figure("budget_steps", Measure::Plain, |r| r.server.budget_steps),
-    figure("governor_level", Measure::Plain, |r| r.server.governor_level),
-    figure("lateness_p99", Measure::Ms, |r| Some(r.load.lateness_ms.p99)),
+    figure("kbit_s", Measure::Kbit, |r| r.kbit_per_s.payload_down),
+    figure("kbit_s_max", Measure::Kbit, |r| r.kbit_per_s.down_max),
+    figure("kbit_s_up", Measure::Kbit, |r| r.kbit_per_s.up),
+    figure("bits_per_record", Measure::Plain, |r| r.bits_per_record.mean),
+    told("cpu_us", Measure::Us, |r| r.server.cpu_us_per_client_snapshot),
+    told("cpu_cores", Measure::Plain, |r| r.server.cpu_cores),
+    told("rss_mb", Measure::Plain, |r| r.server.rss_mb),
+    told("tick_p50", Measure::Ms, |r| r.server.tick_ms.p50),
+    told("tick_p99", Measure::Ms, |r| r.server.tick_ms.p99),
+    told("tick_lateness_p99", Measure::Ms, |r| r.server.lateness_ms.p99),
+    told("missed_ticks", Measure::Plain, |r| r.server.missed_ticks),
+    told("missed_share", Measure::Share, |r| r.server.missed_share),
+    told("overruns", Measure::Plain, |r| r.server.overruns),
+    told("skips", Measure::Plain, |r| r.server.skips),
+    told("budget_steps", Measure::Plain, |r| r.server.budget_steps),
+    told("governor_level", Measure::Plain, |r| r.server.governor_level),
+    figure("lateness_p99", Measure::Ms, |r| r.load.lateness_ms.p99),
     figure("load_cores", Measure::Plain, |r| r.load.cpu_cores),
 ];
 
@@ -165,15 +172,22 @@ impl Assertion {
     /// Judges a run.
     #[must_use]
     pub fn judge(&self, report: &Report) -> Vec<Judgement> {
+        let cut_short = report.cut_short();
         let judge = |(text, claim): &(String, Claim)| {
             let figure = &FIGURES[claim.figure];
             let value = (figure.of)(report);
-            let shown = match (value, &report.server.unavailable) {
-                (Some(value), _) => figure.measure.show(value),
-                (None, Some(why)) => format!("not measured: {why}"),
-                (None, None) => "not measured: the server does not tell".to_owned(),
+            let shown = match (value, &cut_short, &report.server.unavailable) {
+                (Some(value), None, _) => figure.measure.show(value),
+                (Some(value), Some(why), _) => {
+                    format!("not measured: {why}; {} until then", figure.measure.show(value))
+                }
+                (None, Some(why), _) => format!("not measured: {why}"),
+                (None, None, Some(why)) if figure.told => format!("not measured: {why}"),
+                (None, None, None) if figure.told => "not measured: the server does not tell".to_owned(),
+                (None, None, _) => "not measured: nothing came".to_owned(),
             };
-            let held = value.is_some_and(|value| claim.operator.holds(value, claim.limit));
+            // What was not measured does not hold.
+            let held = cut_short.is_none() && value.is_some_and(|value| claim.operator.holds(value, claim.limit));
             Judgement { claim: text.clone(), held, value: shown }
         };
         self.claims.iter().map(judge).collect()
@@ -191,10 +205,13 @@ impl Assertion {
         self.claims.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(",")
     }
 
-    /// Only the claims about figures that this report has, so that a default one suits a server that tells less.
+    /// Without the claims about what this report's server does not tell, so that a default one suits every server.
     #[must_use]
-    pub fn measured_in(&self, report: &Report) -> Assertion {
-        let has = |(_, claim): &&(String, Claim)| (FIGURES[claim.figure].of)(report).is_some();
+    pub fn told_in(&self, report: &Report) -> Assertion {
+        let has = |(_, claim): &&(String, Claim)| {
+            let figure = &FIGURES[claim.figure];
+            !figure.told || (figure.of)(report).is_some()
+        };
         Assertion { claims: self.claims.iter().filter(has).cloned().collect() }
     }
 }

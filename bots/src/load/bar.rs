@@ -28,19 +28,19 @@ impl Bar {
     /// Shows a second.
     pub fn show(&self, row: &Row, players: usize) {
         self.0.inc(1);
-        let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        let digits = |value: Option<f64>, digits| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
         let in_line = if row.in_line > 0 { format!(", {} in line", row.in_line) } else { String::new() };
         let lost = if row.lost > 0 { format!(", {} lost", row.lost) } else { String::new() };
         self.0.set_message(format!(
-            "{} {}/{players}{in_line}{lost}  {:.0}/s {:.1} %  age p99 {:.0} ms  cores: server {} load {}, {:.1} ms late",
+            "{} {}/{players}{in_line}{lost}  {:.0}/s {} %  age p99 {} ms  cores: server {} load {}, {} ms late",
             row.phase,
             row.playing,
             row.snapshots_per_s,
-            row.share * 100.0,
-            row.age_ms_p99,
-            or_dash(row.server_cores),
-            or_dash(row.load_cores),
-            row.lateness_ms_p99,
+            digits(row.share.map(|share| share * 100.0), 1),
+            digits(row.age_ms_p99, 0),
+            digits(row.server_cores, 2),
+            digits(row.load_cores, 2),
+            digits(row.lateness_ms_p99, 1),
         ));
     }
 

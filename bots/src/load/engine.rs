@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,8 @@ pub struct Desk {
     pub playing: AtomicUsize,
     /// Players that are in line for a seat.
     pub in_line: AtomicUsize,
+    /// Longest time for which a player with a seat has waited for a snapshot by now, in microseconds.
+    pub open_gap_us: AtomicU64,
 }
 
 /// What a thread counted in a phase.
@@ -110,11 +112,21 @@ impl Shared {
 #[derive(Default)]
 struct Slot {
     peer: Option<Peer>,
+    /// Who lost the connection with a seat, and goes on missing snapshots.
+    gone: Option<Mind>,
     joined: bool,
     /// When it comes back, while it is away on purpose.
     back_at: Option<MonoTime>,
     wake_at: MonoTime,
     past: Tally,
+}
+
+impl Slot {
+    /// See [`Desk::open_gap_us`].
+    fn open_gap_us(&self, now: MonoTime) -> u64 {
+        let playing = self.peer.as_ref().filter(|peer| peer.stage() == Stage::Playing).map(Peer::mind);
+        playing.or(self.gone.as_ref()).map_or(0, |mind| mind.open_gap_us(now))
+    }
 }
 
 /// One thread's players.
@@ -258,11 +270,8 @@ impl Engine {
     fn lost(&mut self, at: usize, error: &PlayError, window: &mut Window) {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
-        let Some(mut peer) = slot.peer.take() else { return };
+        let Some(peer) = slot.peer.take() else { return };
         slot.wake_at = MonoTime(u64::MAX);
-        self.out.clear();
-        let tally = peer.take_tally(&mut Around { now, window, out: &mut self.out, rng: &mut self.rng });
-        slot.past.absorb(&tally);
         if peer.stage() == Stage::Leaving {
             if !self.shared.over.load(Ordering::Relaxed) {
                 slot.back_at = Some(now.plus_us(self.rng.u64(200_000..1_000_000)));
@@ -271,9 +280,11 @@ impl Engine {
             }
             return;
         }
-        if matches!(error, PlayError::Gone(_) | PlayError::Unreachable { .. }) {
+        if matches!(error, PlayError::Gone(_) | PlayError::Silent | PlayError::Unreachable { .. }) {
             window.socket_errors += 1;
         }
+        // What it counted, and what it goes on missing, is taken with the others' at the end of the phase.
+        slot.gone = Some(peer.into_mind()).filter(Mind::playing);
         let count = if slot.joined { &self.shared.dropped } else { &self.shared.refused };
         count.fetch_add(1, Ordering::Relaxed);
         lock(&self.shared.first_error).get_or_insert_with(|| error.to_string());
@@ -289,20 +300,27 @@ impl Engine {
         }
         let epoch = shared.epoch.load(Ordering::Relaxed);
         if epoch != self.epoch {
+            // How many play is asked for next.
+            self.gauge(shared.now(), window);
             self.deliver(window);
             self.epoch = epoch;
         }
         let now = shared.now();
         if now >= self.gauge_at {
             self.gauge_at = now.plus_us(GAUGE_US);
-            self.gauge();
+            self.gauge(now, window);
             self.churn(now, window);
         }
     }
 
-    fn gauge(&self) {
+    fn gauge(&mut self, now: MonoTime, window: &mut Window) {
+        for mind in self.slots.iter_mut().filter_map(|slot| slot.gone.as_mut()) {
+            mind.sample_ages(&mut Around { now, window, out: &mut self.out, rng: &mut self.rng });
+        }
         let peers = || self.slots.iter().filter_map(|slot| slot.peer.as_ref());
+        let open_gap_us = self.slots.iter().map(|slot| slot.open_gap_us(now)).max().unwrap_or(0);
         let desk = &self.shared.desks[self.number];
+        desk.open_gap_us.store(open_gap_us, Ordering::Relaxed);
         desk.playing.store(peers().filter(|peer| peer.stage() == Stage::Playing).count(), Ordering::Relaxed);
         desk.in_line.store(peers().filter(|peer| peer.in_line()).count(), Ordering::Relaxed);
     }
@@ -347,9 +365,13 @@ impl Engine {
         let mut tallies = Vec::with_capacity(self.slots.len());
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let mut tally = std::mem::take(&mut slot.past);
+            self.out.clear();
+            let mut around = Around { now, window, out: &mut self.out, rng: &mut self.rng };
             if let Some(peer) = &mut slot.peer {
-                self.out.clear();
-                tally.absorb(&peer.take_tally(&mut Around { now, window, out: &mut self.out, rng: &mut self.rng }));
+                tally.absorb(&peer.take_tally(&mut around));
+            }
+            if let Some(mind) = &mut slot.gone {
+                tally.absorb(&mind.take_tally(&mut around));
             }
             tally.index = self.number + at * self.shared.desks.len();
             tally.full = self.shared.plan.is_full(tally.index);

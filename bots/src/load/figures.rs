@@ -25,7 +25,8 @@ pub fn times() -> Histogram<u32> {
 pub struct Window {
     /// Age of the newest snapshot in microseconds, one sample per player and client tick.
     pub ages: Histogram<u32>,
-    /// Times between snapshots in microseconds.
+    /// Times between snapshots in microseconds; one that is still open at the end of a phase, or that the loss of the connection left
+    /// open, counts with the length it had then.
     pub gaps: Histogram<u32>,
     /// Times from an input's sampling to the snapshot that covers it, in microseconds.
     pub effects: Histogram<u32>,
@@ -111,13 +112,16 @@ impl Window {
     }
 }
 
-/// A small histogram of ages, one per player: steps of 9 %, from 8 ms to 2 s.
+/// Steps of an [`Ages`]: as many as lead to two minutes.
+const STEPS: usize = 112;
+
+/// A small histogram of ages, one per player: steps of 9 %, from 8 ms to 2 minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ages([u32; 64]);
+pub struct Ages([u32; STEPS]);
 
 impl Default for Ages {
     fn default() -> Self {
-        Ages([0; 64])
+        Ages([0; STEPS])
     }
 }
 
@@ -125,7 +129,7 @@ impl Ages {
     /// Counts an age in microseconds.
     pub fn record(&mut self, age_us: u64) {
         let step = ((age_us as f64 / AGE_MIN_US).max(1.0).log2() * STEPS_PER_OCTAVE) as usize;
-        self.0[step.min(63)] += 1;
+        self.0[step.min(STEPS - 1)] += 1;
     }
 
     /// Adds other samples.
@@ -135,9 +139,9 @@ impl Ages {
         }
     }
 
-    /// The age in milliseconds that a share of the samples is not above; 0 without samples.
+    /// The age in milliseconds that a share of the samples is not above; `None` without samples.
     #[must_use]
-    pub fn quantile_ms(&self, quantile: f64) -> f64 {
+    pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
         let total: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
         let wanted = (total as f64 * quantile).ceil();
         let mut seen = 0;
@@ -145,7 +149,7 @@ impl Ages {
             seen += u64::from(*count);
             total > 0 && seen as f64 >= wanted
         });
-        step.map_or(0.0, |step| AGE_MIN_US / 1000.0 * ((step as f64 + 1.0) / STEPS_PER_OCTAVE).exp2())
+        step.map(|step| AGE_MIN_US / 1000.0 * ((step as f64 + 1.0) / STEPS_PER_OCTAVE).exp2())
     }
 }
 
@@ -206,7 +210,7 @@ pub struct Tally {
     pub full: bool,
     /// Snapshots received.
     pub snapshots: u64,
-    /// Time it had a seat, in microseconds.
+    /// Time from its seat on, in microseconds; who loses the connection goes on missing snapshots.
     pub played_us: u64,
     /// Snapshots it should have got in that time at the room's nominal rate.
     pub expected: f64,
@@ -248,11 +252,11 @@ impl Tally {
         self.budget_steps += other.budget_steps;
     }
 
-    /// Share of the snapshots it should have got; 1 if it should have got none.
+    /// Share of the snapshots it should have got; `None` if it should have got none.
     #[must_use]
-    pub fn share(&self) -> f64 {
+    pub fn share(&self) -> Option<f64> {
         // Whole snapshots against a fraction: one that falls on the edge of the phase is not one missed.
-        if self.expected < 1.0 { 1.0 } else { (self.snapshots as f64 / self.expected.floor()).min(1.0) }
+        (self.expected >= 1.0).then(|| (self.snapshots as f64 / self.expected.floor()).min(1.0))
     }
 }
 
@@ -263,13 +267,16 @@ mod tests {
     #[test]
     fn a_small_histogram_tells_ages_to_a_tenth() {
         let mut ages = Ages::default();
-        assert!(ages.quantile_ms(0.99).abs() < 1e-9);
+        assert_eq!(ages.quantile_ms(0.99), None, "of nothing");
         (1..=1000).for_each(|ms| ages.record(ms * 1000));
         for (quantile, expected) in [(0.5, 500.0), (0.99, 990.0), (0.1, 100.0)] {
-            let got = ages.quantile_ms(quantile);
+            let got = ages.quantile_ms(quantile).expect("it counted");
             assert!((got / expected - 1.0).abs() < 0.1, "{quantile}: {got}");
         }
         ages.record(0);
         ages.record(u64::MAX);
+        let mut long = Ages::default();
+        long.record(11_000_000);
+        assert!(long.quantile_ms(0.5) > Some(10_000.0), "a server that was gone for a while is not two seconds old");
     }
 }

@@ -72,11 +72,11 @@ pub struct Level {
     /// The claims that did not.
     pub failed: Vec<Judgement>,
     /// Age of the newest snapshot, 99th percentile, in milliseconds.
-    pub age_ms_p99: f64,
+    pub age_ms_p99: Option<f64>,
     /// Gap between snapshots, 99th percentile, in milliseconds.
-    pub gap_ms_p99: f64,
+    pub gap_ms_p99: Option<f64>,
     /// Worst player's share of snapshots.
-    pub share_min: f64,
+    pub share_min: Option<f64>,
     /// CPU time of the server per client and snapshot, in microseconds.
     pub cpu_us_per_client_snapshot: Option<f64>,
     /// CPU cores of the server.
@@ -84,7 +84,7 @@ pub struct Level {
     /// Length of ticks, 99th percentile, in milliseconds.
     pub tick_ms_p99: Option<f64>,
     /// Payload per player in kbit/s.
-    pub kbit_per_s: f64,
+    pub kbit_per_s: Option<f64>,
     /// CPU cores of the load tester.
     pub load_cores: Option<f64>,
     /// Whether the load tester itself was too slow.
@@ -98,7 +98,7 @@ pub struct Knee {
     pub players: Option<usize>,
     /// What had to hold.
     pub assertion: String,
-    /// Every level tried.
+    /// Every level that was measured.
     pub levels: Vec<Level>,
 }
 
@@ -115,12 +115,16 @@ pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Optio
         run.ramp(players);
         let measured = run.measure(plan.steady);
         let (reached, pictures) = (Report::new(plan, &measured), Pictures::new(&measured));
-        if measured.stopped {
-            best.get_or_insert((reached, pictures));
+        if measured.interrupted {
+            // The last level that held was measured in full, but the search did not come to its end.
+            best.get_or_insert((reached, pictures)).0.interrupted = true;
             break;
         }
-        let claims = assertion.cloned().unwrap_or_else(|| default.measured_in(&reached));
-        let failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
+        let claims = assertion.cloned().unwrap_or_else(|| default.told_in(&reached));
+        let mut failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
+        if !reached.all_played() {
+            failed.push(Judgement { claim: "all play".to_owned(), held: false, value: reached.missing() });
+        }
         let held = failed.is_empty();
         knee.levels.push(level(players, &reached, failed));
         if held {
@@ -162,15 +166,15 @@ impl std::fmt::Display for Knee {
                 level.failed.iter().map(|claim| format!("{} (was {})", claim.claim, claim.value)).collect();
             writeln!(
                 f,
-                "{:>7} {:>6.1} ms {:>6.1} ms {:>10.3} {:>9} {:>7} {:>6} ms {:>8.1} {:>6}  {}{}",
+                "{:>7} {:>6} ms {:>6} ms {:>10} {:>9} {:>7} {:>6} ms {:>8} {:>6}  {}{}",
                 level.players,
-                level.age_ms_p99,
-                level.gap_ms_p99,
-                level.share_min,
+                or_dash(level.age_ms_p99),
+                or_dash(level.gap_ms_p99),
+                or_dash(level.share_min),
                 or_dash(level.cpu_us_per_client_snapshot),
                 or_dash(level.server_cores),
                 or_dash(level.tick_ms_p99),
-                level.kbit_per_s,
+                or_dash(level.kbit_per_s),
                 or_dash(level.load_cores),
                 if level.held { "holds".to_owned() } else { format!("breaks {}", failed.join(", ")) },
                 if level.load_overloaded { "; the load tester itself was late" } else { "" },

@@ -156,6 +156,7 @@ impl Mind {
         for frame in std::mem::take(&mut self.stash) {
             self.take_message(&frame, around)?;
         }
+        self.sample_ages(around);
         let input = self.pilot.decide(&self.client);
         self.client.advance(around.now, &input);
         self.poll(around);
@@ -224,8 +225,8 @@ impl Mind {
     }
 
     /// Counts the age of the newest snapshot at each tick until now. Between two snapshots it grows as time goes, so that
-    /// nobody has to be woken for it.
-    fn sample_ages(&mut self, around: &mut Around) {
+    /// nobody has to be woken for it; of who hears nothing it grows all the same.
+    pub fn sample_ages(&mut self, around: &mut Around) {
         let Some((at, age_us)) = self.newest else { return };
         while self.sample_at < around.now {
             let age_us = age_us + self.sample_at.us_since(at);
@@ -236,11 +237,30 @@ impl Mind {
         }
     }
 
+    /// How long ago the newest snapshot came, in microseconds; 0 before the first.
+    #[must_use]
+    pub fn open_gap_us(&self, now: MonoTime) -> u64 {
+        self.newest.map_or(0, |(at, _)| now.us_since(at))
+    }
+
+    /// Counts the gap that is open now, if it is longer already than it should be: what did not come must not be missing in the
+    /// figures as well.
+    fn count_open_gap(&mut self, around: &mut Around) {
+        let nominal_us =
+            self.client.rates().map_or(0, |(hz, every)| 1_000_000 * u64::from(every) / u64::from(hz.max(1)));
+        let open_us = self.open_gap_us(around.now);
+        if open_us > nominal_us {
+            around.window.gaps.saturating_record(open_us);
+            self.tally.gap_max_us = self.tally.gap_max_us.max(open_us);
+        }
+    }
+
     /// What it counted until now; what comes from now on is counted anew.
     pub fn take_tally(&mut self, around: &mut Around) -> Tally {
         let stats = *self.client.stats();
         if self.playing() {
             self.sample_ages(around);
+            self.count_open_gap(around);
             let played_us = around.now.us_since(self.counted_from);
             self.tally.played_us += played_us;
             if let Some((hz, every)) = self.client.rates() {

@@ -11,7 +11,6 @@
 //! | [`mix`] | which lines the players are on |
 //! | [`metrics`] | what the server says of itself |
 //! | [`health`] | the load tester's own CPU time and files |
-//! | [`spawn`] | a server for one run |
 //! | [`assertion`] | what a run must hold, such as `age_p99<120ms` |
 //! | [`knee`] | more and more players until it does not |
 //! | [`bar`] | the progress bar |
@@ -30,7 +29,6 @@ pub mod mind;
 pub mod mix;
 pub mod peer;
 pub mod run;
-pub mod spawn;
 pub mod wire;
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::codec;
+use broadside_shared::protocol::limits::SILENCE_US;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::time::MonoTime;
 use mio::net::TcpStream;
@@ -46,6 +47,8 @@ pub struct Peer {
     partial: Vec<u8>,
     /// When it gives up waiting for what comes next; without meaning while it plays.
     deadline: MonoTime,
+    /// When the server was last heard, whatever it said.
+    heard_at: MonoTime,
     act_at: MonoTime,
     /// How far into a tick it acts, in microseconds, so that players do not act all at once.
     offset_us: u64,
@@ -76,6 +79,7 @@ impl Peer {
             mind,
             partial: Vec::new(),
             deadline: now.plus_us(JOIN_US),
+            heard_at: now,
             act_at: now,
             offset_us: (token.0 as u64).wrapping_mul(10_301) % TICK_US,
             place: None,
@@ -99,10 +103,27 @@ impl Peer {
     pub fn next_at(&self) -> MonoTime {
         let own = match self.stage {
             Stage::Connecting | Stage::Shaking | Stage::Leaving => self.deadline,
-            Stage::Joining => self.act_at.min(self.deadline),
-            Stage::Playing => self.act_at,
+            Stage::Joining => self.act_at.min(self.deadline).min(self.silent_at()),
+            Stage::Playing => self.act_at.min(self.silent_at()),
         };
         self.channel.next_at().map_or(own, |line| line.min(own))
+    }
+
+    /// When the server counts as gone if nothing more is heard.
+    fn silent_at(&self) -> MonoTime {
+        self.heard_at.plus_us(SILENCE_US)
+    }
+
+    /// The player apart from its connection.
+    #[must_use]
+    pub fn mind(&self) -> &Mind {
+        &self.mind
+    }
+
+    /// The player apart from its connection, which is lost.
+    #[must_use]
+    pub fn into_mind(self) -> Mind {
+        self.mind
     }
 
     /// Its socket is ready for something.
@@ -140,6 +161,14 @@ impl Peer {
         if self.stage != Stage::Connecting && self.channel.next_at().is_some_and(|at| at <= now) {
             self.channel.flush(now)?;
             self.receive(target, buffer, around)?;
+        }
+        if matches!(self.stage, Stage::Joining | Stage::Playing) && now >= self.silent_at() {
+            // Read before it is judged: it may have been us who stood still.
+            self.channel.wire().set_readable();
+            self.receive(target, buffer, around)?;
+            if now >= self.silent_at() {
+                return Err(PlayError::Silent);
+            }
         }
         let too_late = |what: &str| PlayError::Gone(format!("{what} within {} s", JOIN_US / 1_000_000));
         match self.stage {
@@ -189,8 +218,9 @@ impl Peer {
     }
 
     fn receive(&mut self, target: &Target, buffer: &mut [u8], around: &mut Around) -> Result<(), PlayError> {
-        let Peer { stage, channel, handshake, mind, partial, .. } = self;
+        let Peer { stage, channel, handshake, mind, partial, heard_at, .. } = self;
         let open = channel.receive(around.now, buffer, |bytes| {
+            *heard_at = around.now;
             if *stage != Stage::Shaking {
                 return feed(partial, bytes, |frame| mind.take(frame, around));
             }

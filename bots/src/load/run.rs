@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PATIENCE_IN_LINE: Duration = Duration::from_secs(5);
 /// Time between two looks of the main thread.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// Shortest phase, in seconds, of which a rate can be told.
+const SECONDS_MIN: f64 = 0.1;
 
 /// A second of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,16 +37,18 @@ pub struct Row {
     pub in_line: usize,
     /// Players refused or dropped so far.
     pub lost: usize,
-    /// Age of the newest snapshot, in milliseconds.
-    pub age_ms_p50: f64,
+    /// Age of the newest snapshot, in milliseconds; null where there was none, as everywhere here.
+    pub age_ms_p50: Option<f64>,
     /// See `age_ms_p50`.
-    pub age_ms_p99: f64,
+    pub age_ms_p99: Option<f64>,
     /// Time between snapshots, in milliseconds.
-    pub gap_ms_p99: f64,
+    pub gap_ms_p99: Option<f64>,
+    /// Longest time for which a player had waited for a snapshot at the end of this second, in milliseconds.
+    pub open_gap_ms_max: f64,
     /// Snapshots received per second by all.
     pub snapshots_per_s: f64,
     /// Those as a share of the nominal rate of the players that play.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Bits received per second and player that plays, in thousands.
     pub kbit_per_s: f64,
     /// CPU cores the server used.
@@ -52,7 +56,7 @@ pub struct Row {
     /// CPU cores this process used.
     pub load_cores: Option<f64>,
     /// Lateness of this process' own loop, in milliseconds.
-    pub lateness_ms_p99: f64,
+    pub lateness_ms_p99: Option<f64>,
 }
 
 /// What a measured phase brought.
@@ -67,8 +71,12 @@ pub struct Measured {
     pub in_line: usize,
     /// Players that had lost their connection by its end.
     pub dropped: usize,
+    /// Players that played at its end.
+    pub playing: usize,
     /// Its length in seconds.
     pub seconds: f64,
+    /// The length it was to have.
+    pub seconds_asked: f64,
     /// What all counted in it.
     pub window: Window,
     /// Times to join of all that joined before its end, in it or not.
@@ -82,7 +90,7 @@ pub struct Measured {
     /// Why the first player that failed did.
     pub first_error: Option<String>,
     /// Whether somebody stopped it before its time.
-    pub stopped: bool,
+    pub interrupted: bool,
 }
 
 /// A run.
@@ -94,6 +102,8 @@ pub struct Run {
     /// Metrics from before the players came.
     alone: Result<Scrape, String>,
     phase: &'static str,
+    /// Players that are to be there, once all have come.
+    asked: usize,
     /// Of the phase so far.
     total: Window,
     /// Of the second so far: what a phase that ended in it has delivered.
@@ -141,6 +151,7 @@ impl Run {
             bar: Bar::new(seconds),
             alone,
             phase: "ramp",
+            asked: 0,
             total: Window::default(),
             carried: Window::default(),
             joins: super::times(),
@@ -154,6 +165,7 @@ impl Run {
     /// settled.
     pub fn ramp(&mut self, players: usize) {
         self.phase = "ramp";
+        self.asked = players;
         let shared = Arc::clone(&self.shared);
         let (from, began) = (shared.wanted.load(Ordering::Relaxed), Instant::now());
         let mut last = (0, 0, Instant::now());
@@ -193,35 +205,44 @@ impl Run {
             self.look();
         }
         let seconds = began.elapsed().as_secs_f64();
-        let after = self.scrape();
-        // Of a phase that was stopped as soon as it began nothing can be said.
-        let load_cores =
-            health::cpu_seconds().zip(cpu).filter(|_| seconds > 0.1).map(|(now, then)| (now - then) / seconds);
+        // At once: what the server is asked for may take it a while, and that was not to be measured.
+        let interrupted = self.stopped() && seconds < length.as_secs_f64();
         self.shared.churning.store(false, Ordering::Relaxed);
-        let tallies = self.next_phase("ramp");
-        let window = std::mem::take(&mut self.total);
+        let mut tallies = self.next_phase("ramp");
+        let playing = self.shared.sum(|desk| &desk.playing);
+        let after = self.scrape();
+        let load_cores =
+            health::cpu_seconds().zip(cpu).filter(|_| seconds > SECONDS_MIN).map(|(now, then)| (now - then) / seconds);
+        let mut window = std::mem::take(&mut self.total);
+        if seconds < SECONDS_MIN {
+            // A sample or two that happened to fall into a phase that ended as it began is nothing measured.
+            (window, tallies) = (Window::default(), Vec::new());
+        }
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let joined = count(&self.shared.joined);
         let server = match (&before, &after) {
+            (Ok(_), Ok(_)) if seconds < SECONDS_MIN => ServerFigures::unavailable("nothing was measured".to_owned()),
             (Ok(before), Ok(after)) => {
                 ServerFigures::between(self.alone.as_ref().ok(), before, after, seconds, window.snapshots, joined)
             }
             (Err(why), _) | (_, Err(why)) => ServerFigures::unavailable(why.clone()),
         };
         Measured {
-            players: count(&self.shared.wanted),
+            players: self.asked,
             joined,
             refused: count(&self.shared.refused),
             in_line: self.shared.sum(|desk| &desk.in_line),
             dropped: count(&self.shared.dropped),
+            playing,
             seconds,
+            seconds_asked: length.as_secs_f64(),
             window,
             joins: self.joins.clone(),
             tallies,
             server,
             load_cores,
             first_error: lock(&self.shared.first_error).clone(),
-            stopped: self.stopped(),
+            interrupted,
         }
     }
 
@@ -311,6 +332,8 @@ impl Run {
         let cores =
             |now: Option<f64>, then: Option<f64>| now.zip(then).map(|(now, then)| round((now - then) / seconds));
         let playing = self.shared.sum(|desk| &desk.playing);
+        let open_gaps = self.shared.desks.iter().map(|desk| desk.open_gap_us.load(Ordering::Relaxed));
+        let open_gap_us = open_gaps.max().unwrap_or(0);
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let snapshots_per_s = window.snapshots as f64 / seconds;
         let nominal = self.nominal_hz * playing as f64;
@@ -323,8 +346,9 @@ impl Run {
             age_ms_p50: quantile_ms(&window.ages, 0.5),
             age_ms_p99: quantile_ms(&window.ages, 0.99),
             gap_ms_p99: quantile_ms(&window.gaps, 0.99),
+            open_gap_ms_max: round(open_gap_us as f64 / 1000.0),
             snapshots_per_s: snapshots_per_s.round(),
-            share: if nominal > 0.0 { round((snapshots_per_s / nominal).min(1.0)) } else { 1.0 },
+            share: (nominal > 0.0).then(|| round((snapshots_per_s / nominal).min(1.0))),
             kbit_per_s: round(window.bytes_down as f64 * 8.0 / 1000.0 / seconds / (playing.max(1) as f64)),
             server_cores: cores(server, self.second.1),
             load_cores: cores(load, self.second.2),
@@ -340,10 +364,10 @@ fn server_cpu(scrape: &Scrape) -> Option<f64> {
     scrape.sum("process_cpu_seconds_total")
 }
 
-/// A quantile of a histogram of microseconds, in milliseconds; 0 without samples.
+/// A quantile of a histogram of microseconds, in milliseconds; `None` without samples.
 #[must_use]
-pub fn quantile_ms(times: &hdrhistogram::Histogram<u32>, quantile: f64) -> f64 {
-    if times.is_empty() { 0.0 } else { round(times.value_at_quantile(quantile) as f64 / 1000.0) }
+pub fn quantile_ms(times: &hdrhistogram::Histogram<u32>, quantile: f64) -> Option<f64> {
+    (!times.is_empty()).then(|| round(times.value_at_quantile(quantile) as f64 / 1000.0))
 }
 
 /// To three digits after the point: more would claim a precision that is not there.

@@ -1,10 +1,11 @@
 //! What the players of a load run felt, and what it cost: as text, as JSON and as a page.
 //!
-//! The JSON keys are stable: new ones may come, none changes its meaning. Percentiles are over all samples of all players
+//! The JSON keys are stable: new ones may come, none changes its meaning. What was not measured is null. Percentiles are over all samples of all players
 //! together; bytes are those of WebSocket frames, header included unless it says payload, without TCP and IP.
 
 mod html;
 mod text;
+mod verdict;
 
 pub use html::{Pictures, page};
 
@@ -40,8 +41,16 @@ pub struct Report {
     pub dropped: usize,
     /// Times that a player left on purpose and came back.
     pub rejoined: u64,
-    /// Length of the measured phase in seconds.
+    /// Players that played at the end of the measured phase.
+    pub playing: usize,
+    /// Snapshots received in it by all.
+    pub snapshots: u64,
+    /// Its length in seconds.
     pub seconds: f64,
+    /// The length it was to have.
+    pub seconds_asked: f64,
+    /// Whether somebody ended the run before all was measured.
+    pub interrupted: bool,
     /// Players that run the full client and the brain; the others decode everything and fly a pattern.
     pub brains: usize,
     /// Every how many players one is full.
@@ -67,7 +76,7 @@ pub struct Report {
     /// ship, in world units.
     pub prediction_error: Error,
     /// Corrections per full client and minute.
-    pub corrections_per_min: f64,
+    pub corrections_per_min: Option<f64>,
     /// Those by cause.
     pub corrections_by_cause: Causes,
     /// Time from the begin of a connection to its first snapshot, in milliseconds.
@@ -90,8 +99,8 @@ pub struct Report {
     pub kbit_per_s: Kbit,
     /// Median of the players' smoothed round trip times in milliseconds.
     pub rtt_ms: RttMs,
-    /// The player with the oldest snapshots.
-    pub worst: Worst,
+    /// The player with the oldest snapshots, or null if nobody played.
+    pub worst: Option<Worst>,
     /// What the server says of itself.
     pub server: ServerFigures,
     /// Why there is nothing from the server, or null.
@@ -110,140 +119,140 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RateHz {
     /// The median player.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// The worst player.
-    pub min: f64,
+    pub min: Option<f64>,
 }
 
 /// See [`Report::share_received`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Share {
     /// The median player.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// The worst player.
-    pub min: f64,
+    pub min: Option<f64>,
     /// All players together.
-    pub all: f64,
+    pub all: Option<f64>,
 }
 
 /// Percentiles of times in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Times {
     /// Median.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// 95th percentile.
-    pub p95: f64,
+    pub p95: Option<f64>,
     /// 99th percentile.
-    pub p99: f64,
+    pub p99: Option<f64>,
     /// Longest.
-    pub max: f64,
+    pub max: Option<f64>,
 }
 
 /// See [`Report::prediction_error`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Error {
     /// Median.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// 99th percentile.
-    pub p99: f64,
+    pub p99: Option<f64>,
     /// Largest.
-    pub max: f64,
+    pub max: Option<f64>,
 }
 
 /// Corrections per full client and minute, by cause.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Causes {
     /// An input came too late or not at all.
-    pub input: f64,
+    pub input: Option<f64>,
     /// Contact with another player.
-    pub collision: f64,
+    pub collision: Option<f64>,
     /// A hit.
-    pub hit: f64,
+    pub hit: Option<f64>,
     /// Something picked up.
-    pub pickup: f64,
+    pub pickup: Option<f64>,
     /// The end of a life, or the begin of one.
-    pub respawn: f64,
+    pub respawn: Option<f64>,
     /// None of these: a bug.
-    pub unknown: f64,
+    pub unknown: Option<f64>,
 }
 
 /// A mean.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Mean {
     /// The mean.
-    pub mean: f64,
+    pub mean: Option<f64>,
 }
 
 /// See [`Report::bytes_down_per_s`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BytesDown {
     /// Mean over the players.
-    pub mean: f64,
+    pub mean: Option<f64>,
     /// The player with the most.
-    pub max: f64,
+    pub max: Option<f64>,
 }
 
 /// See [`Report::socket_bytes_per_s`]. Means over the players.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BothWays {
     /// From the server.
-    pub down: f64,
+    pub down: Option<f64>,
     /// To it.
-    pub up: f64,
+    pub up: Option<f64>,
 }
 
 /// See [`Report::bytes_by_class`]. Means over the players.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ByClass {
     /// Snapshot heads and own states.
-    pub own: f64,
+    pub own: Option<f64>,
     /// Cells near the middle of the view.
-    pub cells_near: f64,
+    pub cells_near: Option<f64>,
     /// The other cells.
-    pub cells_far: f64,
+    pub cells_far: Option<f64>,
     /// Events.
-    pub events: f64,
+    pub events: Option<f64>,
     /// Names and standings.
-    pub notes: f64,
+    pub notes: Option<f64>,
     /// Control messages.
-    pub control: f64,
+    pub control: Option<f64>,
     /// WebSocket headers.
-    pub headers: f64,
+    pub headers: Option<f64>,
 }
 
 /// See [`Report::kbit_per_s`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Kbit {
     /// Received, WebSocket headers left out; mean.
-    pub payload_down: f64,
+    pub payload_down: Option<f64>,
     /// Received, WebSocket headers included; mean.
-    pub down: f64,
+    pub down: Option<f64>,
     /// The same of the player with the most.
-    pub down_max: f64,
+    pub down_max: Option<f64>,
     /// Sent, WebSocket headers included; mean.
-    pub up: f64,
+    pub up: Option<f64>,
 }
 
 /// See [`Report::rtt_ms`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RttMs {
     /// Median.
-    pub p50: f64,
+    pub p50: Option<f64>,
 }
 
 /// See [`Report::worst`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Worst {
-    /// Its name in the game; empty if nobody played.
+    /// Its name in the game.
     pub player: String,
     /// Its line.
     pub link: &'static str,
     /// 99th percentile of the age of its newest snapshot in milliseconds, to a tenth of its value.
-    pub age_ms_p99: f64,
+    pub age_ms_p99: Option<f64>,
     /// Longest gap between two of its snapshots in milliseconds.
-    pub gap_ms_max: f64,
+    pub gap_ms_max: Option<f64>,
     /// Share of its snapshots it received.
-    pub share: f64,
+    pub share: Option<f64>,
 }
 
 /// See [`Report::load`].
@@ -269,18 +278,18 @@ impl Report {
     pub fn new(plan: &LoadPlan, measured: &Measured) -> Report {
         let Measured { window, tallies, .. } = measured;
         let full_s: f64 = tallies.iter().filter(|t| t.full).map(|t| t.played_us as f64 / 1e6).sum();
-        let per_full_min = |count: u64| if full_s > 0.0 { round(count as f64 * 60.0 / full_s) } else { 0.0 };
-        let cause = |cause: Interference| per_full_min(window.corrections[cause as usize]);
+        let per_full_min = |count: u64| (full_s > 0.0).then(|| round(count as f64 * 60.0 / full_s));
         let effects = percentiles(&window.effects);
-        let snapshots = window.snapshots.max(1) as f64;
+        let ratio = |of: f64, to: u64| (to > 0).then(|| round(of / to as f64));
         let cells: u64 = tallies.iter().map(|t| t.down.cells_near + t.down.cells_far).sum();
         let rates = sorted(tallies, |t| per_s(t, t.snapshots));
-        let shares = sorted(tallies, Tally::share);
+        let mut shares: Vec<f64> = tallies.iter().filter_map(Tally::share).collect();
+        shares.sort_by(f64::total_cmp);
         let down = sorted(tallies, |t| per_s(t, t.down.payload() + t.down.headers));
         let class = |of: fn(&Tally) -> u64| mean(tallies, |t| per_s(t, of(t)));
         let expected: f64 = tallies.iter().map(|t| t.expected).sum();
-        let kbit = |bytes_per_s: f64| round(bytes_per_s * 8.0 / 1000.0);
-        let all = if expected > 0.0 { round((window.snapshots as f64 / expected).min(1.0)) } else { 1.0 };
+        let kbit = |bytes_per_s: Option<f64>| bytes_per_s.map(|bytes| round(bytes * 8.0 / 1000.0));
+        let all = (expected >= 1.0).then(|| round((window.snapshots as f64 / expected).min(1.0)));
         let up = class(|t| t.bytes_up);
         let server = measured.server.clone();
         Report {
@@ -290,7 +299,11 @@ impl Report {
             in_line: measured.in_line,
             dropped: measured.dropped,
             rejoined: window.rejoined,
+            playing: measured.playing,
+            snapshots: window.snapshots,
             seconds: round(measured.seconds),
+            seconds_asked: round(measured.seconds_asked),
+            interrupted: measured.interrupted,
             brains: tallies.iter().filter(|t| t.full).count(),
             full_every: plan.full_every,
             rooms: plan.rooms,
@@ -303,18 +316,11 @@ impl Report {
             input_to_effect_ms: effects,
             prediction_error: Error::of(&window.errors),
             corrections_per_min: per_full_min(window.corrections.iter().sum()),
-            corrections_by_cause: Causes {
-                input: cause(Interference::Input),
-                collision: cause(Interference::Collision),
-                hit: cause(Interference::Hit),
-                pickup: cause(Interference::Pickup),
-                respawn: cause(Interference::Respawn),
-                unknown: cause(Interference::Unknown),
-            },
+            corrections_by_cause: Causes::of(|cause| per_full_min(window.corrections[cause as usize])),
             join_ms: percentiles(&measured.joins),
-            bits_per_record: Mean { mean: round(cells as f64 * 8.0 / window.records.max(1) as f64) },
-            in_view: Mean { mean: round(window.in_view.0 as f64 / window.in_view.1.max(1) as f64) },
-            subscribed: Mean { mean: round(window.records as f64 / snapshots) },
+            bits_per_record: Mean { mean: ratio(cells as f64 * 8.0, window.records) },
+            in_view: Mean { mean: ratio(window.in_view.0 as f64, window.in_view.1) },
+            subscribed: Mean { mean: ratio(window.records as f64, window.snapshots) },
             bytes_down_per_s: BytesDown { mean: class(|t| t.down.payload() + t.down.headers), max: last(&down) },
             bytes_up_per_s: Mean { mean: up },
             socket_bytes_per_s: BothWays::of(window, tallies),
@@ -335,11 +341,18 @@ impl Report {
             knee: None,
         }
     }
+}
 
-    /// Whether every player joined and stayed.
-    #[must_use]
-    pub fn all_played(&self) -> bool {
-        self.joined == self.players && self.dropped == 0
+impl Causes {
+    fn of(cause: impl Fn(Interference) -> Option<f64>) -> Causes {
+        Causes {
+            input: cause(Interference::Input),
+            collision: cause(Interference::Collision),
+            hit: cause(Interference::Hit),
+            pickup: cause(Interference::Pickup),
+            respawn: cause(Interference::Respawn),
+            unknown: cause(Interference::Unknown),
+        }
     }
 }
 
@@ -355,7 +368,7 @@ impl Error {
 impl BothWays {
     fn of(window: &Window, tallies: &[Tally]) -> BothWays {
         let played_s = tallies.iter().map(|t| t.played_us as f64 / 1e6).sum::<f64>().max(1.0);
-        let per_s = |bytes: u64| round(bytes as f64 / played_s);
+        let per_s = |bytes: u64| (!tallies.is_empty()).then(|| round(bytes as f64 / played_s));
         BothWays { down: per_s(window.socket_down), up: per_s(window.socket_up) }
     }
 }
@@ -380,14 +393,15 @@ impl LoadHealth {
         let lateness_ms = percentiles(&measured.window.lateness);
         let most = plan.threads.min(health::cores()) as f64;
         let busy = measured.load_cores.is_some_and(|cores| cores > BUSY * most);
-        let per_snapshot = |cores: f64| cores * measured.seconds * 1e6 / measured.window.snapshots.max(1) as f64;
+        let snapshots = measured.window.snapshots;
+        let per_snapshot = |cores: f64| cores * measured.seconds * 1e6 / snapshots as f64;
         LoadHealth {
             cpu_cores: measured.load_cores.map(round),
-            cpu_us_per_client_snapshot: measured.load_cores.map(per_snapshot).map(round),
+            cpu_us_per_client_snapshot: measured.load_cores.filter(|_| snapshots > 0).map(per_snapshot).map(round),
             lateness_ms,
             threads: plan.threads,
             socket_errors: measured.window.socket_errors,
-            overloaded: busy || lateness_ms.p99 > LATE_MS,
+            overloaded: busy || lateness_ms.p99.is_some_and(|late_ms| late_ms > LATE_MS),
         }
     }
 }
@@ -396,19 +410,20 @@ fn still_in_line(players: usize) -> Option<String> {
     (players > 0).then(|| format!("{players} still in line for a seat: the rooms are full"))
 }
 
-fn worst(plan: &LoadPlan, tallies: &[Tally]) -> Worst {
+fn worst(plan: &LoadPlan, tallies: &[Tally]) -> Option<Worst> {
     let age = |tally: &Tally| tally.ages.quantile_ms(0.99);
-    let order = |a: &&Tally, b: &&Tally| age(a).total_cmp(&age(b)).then(b.share().total_cmp(&a.share()));
-    match tallies.iter().max_by(order) {
-        Some(tally) => Worst {
-            player: format!("load {}", tally.index),
-            link: plan.link.pick(tally.index).name,
-            age_ms_p99: round(age(tally).min(tally.age_max_us as f64 / 1000.0)),
-            gap_ms_max: round(tally.gap_max_us as f64 / 1000.0),
-            share: round(tally.share()),
-        },
-        None => Worst { player: String::new(), link: "clean", age_ms_p99: 0.0, gap_ms_max: 0.0, share: 1.0 },
-    }
+    let share = |tally: &Tally| tally.share().unwrap_or(1.0);
+    let order = |a: &&Tally, b: &&Tally| {
+        age(a).unwrap_or(0.0).total_cmp(&age(b).unwrap_or(0.0)).then(share(b).total_cmp(&share(a)))
+    };
+    let tally = tallies.iter().max_by(order)?;
+    Some(Worst {
+        player: format!("load {}", tally.index),
+        link: plan.link.pick(tally.index).name,
+        age_ms_p99: age(tally).map(|age_ms| round(age_ms.min(tally.age_max_us as f64 / 1000.0))),
+        gap_ms_max: (tally.gap_max_us > 0).then(|| round(tally.gap_max_us as f64 / 1000.0)),
+        share: tally.share().map(round),
+    })
 }
 
 fn percentiles(times: &Histogram<u32>) -> Times {
@@ -426,18 +441,18 @@ fn sorted(tallies: &[Tally], of: impl Fn(&Tally) -> f64) -> Vec<f64> {
     values
 }
 
-fn mean(tallies: &[Tally], of: impl Fn(&Tally) -> f64) -> f64 {
-    if tallies.is_empty() { 0.0 } else { round(tallies.iter().map(of).sum::<f64>() / tallies.len() as f64) }
+fn mean(tallies: &[Tally], of: impl Fn(&Tally) -> f64) -> Option<f64> {
+    (!tallies.is_empty()).then(|| round(tallies.iter().map(of).sum::<f64>() / tallies.len() as f64))
 }
 
-fn first(sorted: &[f64]) -> f64 {
-    round(sorted.first().copied().unwrap_or(0.0))
+fn first(sorted: &[f64]) -> Option<f64> {
+    sorted.first().copied().map(round)
 }
 
-fn middle(sorted: &[f64]) -> f64 {
-    round(sorted.get(sorted.len() / 2).copied().unwrap_or(0.0))
+fn middle(sorted: &[f64]) -> Option<f64> {
+    sorted.get(sorted.len() / 2).copied().map(round)
 }
 
-fn last(sorted: &[f64]) -> f64 {
-    round(sorted.last().copied().unwrap_or(0.0))
+fn last(sorted: &[f64]) -> Option<f64> {
+    sorted.last().copied().map(round)
 }

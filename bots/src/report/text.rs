@@ -6,18 +6,28 @@ use super::{Report, Times};
 
 impl Display for Times {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "p50 {:.1}  p95 {:.1}  p99 {:.1}  max {:.1} ms", self.p50, self.p95, self.p99, self.max)
+        let [p50, p95, p99, max] = [self.p50, self.p95, self.p99, self.max].map(|value| or_dash(value, 1));
+        write!(f, "p50 {p50}  p95 {p95}  p99 {p99}  max {max} ms")
     }
 }
 
-/// A value the server may not tell.
+/// A value that may not have been measured, or that the server may not tell.
 fn or_dash(value: Option<f64>, digits: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// The same of a share, in percent.
+fn percent(share: Option<f64>) -> String {
+    or_dash(share.map(|share| share * 100.0), 1)
 }
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         self.players(f)?;
+        if let Some(why) = self.cut_short() {
+            let what = if self.interrupted { "INTERRUPTED" } else { "CUT SHORT" };
+            writeln!(f, "{what:<17}{why}: nothing is claimed of the rest")?;
+        }
         self.feel(f)?;
         self.bytes(f)?;
         self.server(f)?;
@@ -66,37 +76,37 @@ impl Report {
         writeln!(f, "snapshot gap     {}", r.snapshot_gap_ms)?;
         writeln!(
             f,
-            "snapshot rate    median {:.1} Hz, worst player {:.1} Hz; share received {:.1} %, worst player {:.1} %",
-            r.snapshot_rate_hz.p50,
-            r.snapshot_rate_hz.min,
-            r.share_received.all * 100.0,
-            r.share_received.min * 100.0
+            "snapshot rate    median {} Hz, worst player {} Hz; share received {} %, worst player {} %",
+            or_dash(r.snapshot_rate_hz.p50, 1),
+            or_dash(r.snapshot_rate_hz.min, 1),
+            percent(r.share_received.all),
+            percent(r.share_received.min)
         )?;
         writeln!(f, "input to effect  {}", r.input_to_effect_ms)?;
         writeln!(f, "time to join     {}", r.join_ms)?;
         let (error, causes) = (r.prediction_error, r.corrections_by_cause);
-        writeln!(f, "prediction error p50 {:.2}  p99 {:.2}  max {:.1} units", error.p50, error.p99, error.max)?;
+        let [p50, p99, max] = [or_dash(error.p50, 2), or_dash(error.p99, 2), or_dash(error.max, 1)];
+        writeln!(f, "prediction error p50 {p50}  p99 {p99}  max {max} units")?;
         writeln!(
             f,
-            "corrections      {:.1} per full client and minute: input {:.1}, collision {:.1}, hit {:.1}, pickup {:.1}, \
-             respawn {:.1}, unknown {:.1}",
-            r.corrections_per_min,
-            causes.input,
-            causes.collision,
-            causes.hit,
-            causes.pickup,
-            causes.respawn,
-            causes.unknown
+            "corrections      {} per full client and minute: input {}, collision {}, hit {}, pickup {}, respawn {}, unknown {}",
+            or_dash(r.corrections_per_min, 1),
+            or_dash(causes.input, 1),
+            or_dash(causes.collision, 1),
+            or_dash(causes.hit, 1),
+            or_dash(causes.pickup, 1),
+            or_dash(causes.respawn, 1),
+            or_dash(causes.unknown, 1)
         )?;
-        let w = &r.worst;
+        let Some(w) = &r.worst else { return writeln!(f, "worst player     -") };
         writeln!(
             f,
-            "worst player     {:?} on {}: age p99 {:.0} ms, longest gap {:.0} ms, {:.1} % of its snapshots",
+            "worst player     {:?} on {}: age p99 {} ms, longest gap {} ms, {} % of its snapshots",
             w.player,
             w.link,
-            w.age_ms_p99,
-            w.gap_ms_max,
-            w.share * 100.0
+            or_dash(w.age_ms_p99, 0),
+            or_dash(w.gap_ms_max, 0),
+            percent(w.share)
         )
     }
 
@@ -104,18 +114,29 @@ impl Report {
         let (kbit, by) = (self.kbit_per_s, self.bytes_by_class);
         writeln!(
             f,
-            "down per player  {:.1} kbit/s payload, {:.1} with headers, {:.1} most; up {:.1} kbit/s",
-            kbit.payload_down, kbit.down, kbit.down_max, kbit.up
+            "down per player  {} kbit/s payload, {} with headers, {} most; up {} kbit/s",
+            or_dash(kbit.payload_down, 1),
+            or_dash(kbit.down, 1),
+            or_dash(kbit.down_max, 1),
+            or_dash(kbit.up, 1)
         )?;
         writeln!(
             f,
-            "                 B/s: own {:.0}, cells near {:.0}, far {:.0}, events {:.0}, notes {:.0}, control {:.0}, headers {:.0}",
-            by.own, by.cells_near, by.cells_far, by.events, by.notes, by.control, by.headers
+            "                 B/s: own {}, cells near {}, far {}, events {}, notes {}, control {}, headers {}",
+            or_dash(by.own, 0),
+            or_dash(by.cells_near, 0),
+            or_dash(by.cells_far, 0),
+            or_dash(by.events, 0),
+            or_dash(by.notes, 0),
+            or_dash(by.control, 0),
+            or_dash(by.headers, 0)
         )?;
         writeln!(
             f,
-            "replication      {:.1} bits per record and snapshot; {:.1} records in view, {:.1} subscribed",
-            self.bits_per_record.mean, self.in_view.mean, self.subscribed.mean
+            "replication      {} bits per record and snapshot; {} records in view, {} subscribed",
+            or_dash(self.bits_per_record.mean, 1),
+            or_dash(self.in_view.mean, 1),
+            or_dash(self.subscribed.mean, 1)
         )
     }
 
@@ -155,11 +176,11 @@ impl Report {
         let load = &self.load;
         write!(
             f,
-            "load tester      {} cores on {} threads, {} us per client and snapshot, late p99 {:.1} ms, {} socket errors",
+            "load tester      {} cores on {} threads, {} us per client and snapshot, late p99 {} ms, {} socket errors",
             or_dash(load.cpu_cores, 2),
             load.threads,
             or_dash(load.cpu_us_per_client_snapshot, 2),
-            load.lateness_ms.p99,
+            or_dash(load.lateness_ms.p99, 1),
             load.socket_errors
         )?;
         if load.overloaded {

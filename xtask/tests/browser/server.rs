@@ -8,6 +8,16 @@ use tokio::process::{Child, Command};
 
 use crate::{DEADLINE, setup};
 
+/// A program that ends with us even when we are killed.
+fn guarded(program: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["guard", "--parent", &std::process::id().to_string(), "--"]).arg(program);
+    if !cfg!(target_os = "linux") {
+        command = Command::new(program);
+    }
+    command
+}
+
 /// A running server; it ends with this value.
 pub struct Server {
     child: Child,
@@ -44,7 +54,7 @@ impl Server {
 
     async fn start_with(scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
         let program = setup::program("broadside-server");
-        let mut command = Command::new(&program);
+        let mut command = guarded(&program);
         command
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
             .args(["--limit-exempt", "127.0.0.1"])
@@ -88,7 +98,7 @@ pub struct Bots {
 impl Bots {
     /// Starts `count` of them on `server`.
     pub fn start(server: &Server, count: u32) -> Self {
-        let mut command = Command::new(setup::program("bot"));
+        let mut command = guarded(&setup::program("bot"));
         command.args([&format!("ws://127.0.0.1:{}/ws", server.port), "--count", &count.to_string(), "--skill", "0.6"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         Self { _child: command.spawn().expect("the program `bot` was built") }

@@ -63,7 +63,7 @@ pub(crate) fn run(plan: &Plan, port: u16) -> anyhow::Result<()> {
     swarm.play(plan, || orders.newest() == Order::Measure)?;
     let cpu = machine::cpu()? - cpu;
     let figures = swarm.figures(cpu);
-    println!("{}", serde_json::to_string(&figures)?);
+    broadside_bots::output::say(serde_json::to_string(&figures)?)?;
     Ok(())
 }
 

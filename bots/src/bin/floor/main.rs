@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use broadside_bots::in_range;
+use broadside_bots::output::complain;
 use clap::Parser;
 
 /// Ticks per second of the arena, over which the frames are spread.
@@ -117,7 +118,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("floor: {error:#}");
+            complain("floor", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -126,6 +127,7 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn run(args: &Args) -> anyhow::Result<()> {
     use anyhow::Context;
+    use broadside_bots::output::{Sink, say};
 
     let plan = Plan::from(args);
     // A socket per player, and a few files besides.
@@ -133,22 +135,20 @@ fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(port) = args.clients_of {
         return clients::run(&plan, port);
     }
+    let json = args.json.as_deref().map(|path| Sink::open("--json", path)).transpose()?;
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on 127.0.0.1")?;
     let port = listener.local_addr().context("cannot read the bound address")?.port();
     let mut other = orders::Clients::start(port)?;
     let peers = server::accept_all(&listener, &plan, &mut other)?;
     let (served, came) = server::serve(peers, &plan, &mut other)?;
     let report = report::Report::new(&plan, &served, &came);
-    let json = serde_json::to_string_pretty(&report)?;
-    match &args.json {
-        None => println!("{report}"),
-        Some(path) if path.as_os_str() == "-" => println!("{json}"),
-        Some(path) => {
-            println!("{report}");
-            std::fs::write(path, json + "\n").with_context(|| format!("cannot write --json {}", path.display()))?;
-        }
+    if !json.as_ref().is_some_and(Sink::is_stdout) {
+        say(&report)?;
     }
-    Ok(())
+    match json {
+        Some(json) => json.write(&serde_json::to_string_pretty(&report)?),
+        None => Ok(()),
+    }
 }
 
 #[cfg(not(unix))]

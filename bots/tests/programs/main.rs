@@ -1,5 +1,10 @@
 //! The programs `bot` and `load` as a person runs them: what they print, and what they exit with.
 
+#[cfg(unix)]
+mod ends;
+#[cfg(unix)]
+mod honesty;
+
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
