@@ -36,6 +36,12 @@ pub fn hidden() -> bool {
     document().is_some_and(|d| d.hidden())
 }
 
+/// Whether the page's window is the one that keys go to.
+#[must_use]
+pub fn focused() -> bool {
+    document().is_none_or(|d| d.has_focus().unwrap_or(true))
+}
+
 /// Whether the person asked their machine for less motion.
 #[must_use]
 pub fn wants_calm() -> bool {

@@ -52,6 +52,13 @@ impl Color {
         Color { r: part(self.r, other.r), g: part(self.g, other.g), b: part(self.b, other.b), a: part(self.a, other.a) }
     }
 
+    /// As CSS writes it: `#rrggbb`, and `#rrggbbaa` where it can be seen through.
+    #[must_use]
+    pub fn css(self) -> String {
+        let [r, g, b, a] = self.bytes();
+        if a == 255 { format!("#{r:02x}{g:02x}{b:02x}") } else { format!("#{r:02x}{g:02x}{b:02x}{a:02x}") }
+    }
+
     /// Four bytes for the GPU, each part clamped to 0..=1.
     #[must_use]
     pub fn bytes(self) -> [u8; 4] {
@@ -92,6 +99,12 @@ mod tests {
         assert!(near(Color::hsl(0.0, 1.0, 0.5), Color::hex(0xff_0000)));
         assert!(near(Color::hsl(1.0 / 3.0, 1.0, 0.5), Color::hex(0x00_ff00)));
         assert!(near(Color::hsl(2.0 / 3.0, 1.0, 0.5), Color::hex(0x00_00ff)));
+    }
+
+    #[test]
+    fn css_names_the_same_color() {
+        assert_eq!(Color::hex(0x0a_ff00).css(), "#0aff00");
+        assert_eq!(Color::hex(0x0a_ff00).alpha(0.5).css(), "#0aff0080");
     }
 
     #[test]

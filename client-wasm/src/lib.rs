@@ -9,6 +9,8 @@
 //! | [`stage`] | everything one image shows, in one plain struct |
 //! | [`scene`], [`particles`], [`camera`], [`color`] | from the stage to sprites |
 //! | [`gl`] | from sprites to pixels, with WebGL 2 |
+//! | [`flat`] | from the stage to flat shapes on a 2D canvas, where there is no GPU |
+//! | [`hulls`] | the silhouettes of ships |
 //! | [`hud`] | gauges, board, lobby, chat, menus: elements of the page |
 //! | [`input`] | keyboard, mouse, thumbs |
 //! | [`synth`], [`sound`] | every sound computed, and played |
@@ -24,8 +26,10 @@ pub mod browser;
 pub mod camera;
 pub mod color;
 pub mod fetch;
+pub mod flat;
 pub mod gl;
 pub mod hud;
+pub mod hulls;
 pub mod input;
 pub mod line;
 pub mod live;

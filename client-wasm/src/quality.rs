@@ -1,51 +1,191 @@
-//! How much the picture may cost on this machine: starts with everything and takes off what does not fit in an image's time.
+//! How much the picture may cost on this machine: which renderer draws, and how fine. Starts with everything and takes off what
+//! does not fit in an image's time; a machine that draws in software gets the simple renderer within two seconds.
 
 use crate::gl::Effects;
 
-/// Images averaged before a judgement.
+/// Images averaged before a judgement of the full renderer's finer steps.
 const IMAGES: u32 = 90;
 /// Mean time of an image in seconds above which the picture is made cheaper: clearly below 50 images per second.
 const SLOW: f32 = 0.0215;
-/// Times longer than this are a hiccup of the browser and no measure of the picture.
+/// Times longer than this are a hiccup of the browser and no measure of those steps.
 const HICCUP: f32 = 0.25;
 /// A cheaper picture that is not at least this much faster, as a share of the time, was not what the machine lacked: a screen
 /// of 30 images per second, say. Then the dearer one comes back for good.
 const GAIN: f32 = 0.93;
-/// Least share of the window's pixels per axis that is drawn.
+/// Least share of the window's pixels per axis that is drawn by the full renderer.
 const SHARPNESS_MIN: f32 = 0.6;
+
+/// Seconds of a first look: whether this machine can use the full renderer at all.
+const LOOK_S: f32 = 1.0;
+/// Least images of it; the longest is left out, since any machine hiccups.
+const LOOK_IMAGES: u32 = 3;
+/// Mean time of the others in seconds from which it cannot: below 20 images a second.
+const HOPELESS_S: f32 = 0.050;
+/// Longer than this, in seconds, the page stood still.
+const STOOD_STILL_S: f32 = 1.5;
+/// Mean time in seconds above which the simple renderer draws fewer pixels: below 30 images a second.
+const SIMPLE_SLOW: f32 = 0.034;
+/// Least share of the window's pixels per axis that it draws.
+const SIMPLE_SHARPNESS_MIN: f32 = 0.5;
+
+/// What draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renderer {
+    /// WebGL 2, with light.
+    Full,
+    /// Flat shapes on a 2D canvas.
+    Simple,
+}
+
+impl Renderer {
+    /// Its name, for tests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Renderer::Full => "full",
+            Renderer::Simple => "simple",
+        }
+    }
+}
+
+/// What the player wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Whatever this machine can do.
+    Auto,
+    /// The full renderer with these effects, whatever it costs.
+    Full(Effects),
+    /// The simple renderer.
+    Simple,
+}
+
+impl Wish {
+    /// From the page's `effects` parameter or what was remembered of it; what is unknown is left to the machine.
+    #[must_use]
+    pub fn from_text(text: Option<&str>) -> Wish {
+        match text {
+            Some("simple") => Wish::Simple,
+            Some("low") => Wish::Full(Effects::Low),
+            Some("medium") => Wish::Full(Effects::Medium),
+            Some("full" | "high") => Wish::Full(Effects::High),
+            Some(_) | None => Wish::Auto,
+        }
+    }
+
+    /// As [`Wish::from_text`] reads it, and as the menu calls it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Wish::Auto => "auto",
+            Wish::Full(Effects::Low) => "low",
+            Wish::Full(Effects::Medium) => "medium",
+            Wish::Full(Effects::High) => "full",
+            Wish::Simple => "simple",
+        }
+    }
+
+    /// The one that the menu offers after this.
+    #[must_use]
+    pub fn next(self) -> Wish {
+        match self {
+            Wish::Auto => Wish::Simple,
+            Wish::Simple => Wish::Full(Effects::High),
+            Wish::Full(_) => Wish::Auto,
+        }
+    }
+}
+
+/// Whether a WebGL renderer of this name draws on the processor.
+#[must_use]
+pub fn draws_in_software(renderer: &str) -> bool {
+    let name = renderer.to_ascii_lowercase();
+    ["swiftshader", "llvmpipe", "softpipe", "software", "basic render"].iter().any(|known| name.contains(known))
+}
 
 /// The steering of quality.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
-    /// What is drawn.
+    /// What the player wants.
+    pub wish: Wish,
+    /// What draws.
+    pub renderer: Renderer,
+    /// What the full renderer draws.
     pub effects: Effects,
     /// Device pixels per axis as a share of what the screen has.
     pub sharpness: f32,
-    fixed: bool,
+    /// The finer steps are done with.
+    settled: bool,
     /// The last dearer picture, and the mean time it took.
     before: Option<(Effects, f32, f32)>,
     sum: f32,
     images: u32,
+    look: Look,
+}
+
+/// The images of a look: their number, the time they took and the longest, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Look {
+    images: u32,
+    sum: f32,
+    longest: f32,
 }
 
 impl Quality {
-    /// From the page's `effects` parameter: `low`, `medium` and `high` are kept whatever they cost.
+    /// Begins with what is wanted; `can_full` is whether this machine has a GPU that the full renderer may use.
     #[must_use]
-    pub fn new(wish: Option<&str>) -> Self {
-        let (effects, fixed) = match wish {
-            Some("low") => (Effects::Low, true),
-            Some("medium") => (Effects::Medium, true),
-            Some("high") => (Effects::High, true),
-            Some(_) | None => (Effects::High, false),
+    pub fn new(wish: Wish, can_full: bool) -> Self {
+        let (renderer, effects) = match wish {
+            Wish::Auto if can_full => (Renderer::Full, Effects::High),
+            Wish::Auto | Wish::Simple => (Renderer::Simple, Effects::High),
+            Wish::Full(effects) => (Renderer::Full, effects),
         };
-        Quality { effects, sharpness: 1.0, fixed, before: None, sum: 0.0, images: 0 }
+        let settled = wish != Wish::Auto;
+        let look = Look::default();
+        Quality { wish, renderer, effects, sharpness: 1.0, settled, before: None, sum: 0.0, images: 0, look }
     }
 
     /// Takes the time an image took, in seconds, and decides now and then.
     pub fn measure(&mut self, dt: f32) {
-        if self.fixed || dt > HICCUP {
-            return;
+        match self.renderer {
+            Renderer::Full if self.wish == Wish::Auto => {
+                if self.look(dt).is_some_and(|mean| mean > HOPELESS_S) {
+                    (self.renderer, self.sharpness) = (Renderer::Simple, 1.0);
+                } else if !self.settled && dt <= HICCUP {
+                    self.step(dt);
+                }
+            }
+            Renderer::Full => {}
+            Renderer::Simple => {
+                if self.look(dt).is_some_and(|mean| mean > SIMPLE_SLOW) {
+                    self.sharpness = (self.sharpness * 0.75).max(SIMPLE_SHARPNESS_MIN);
+                }
+            }
         }
+    }
+
+    /// What follows is no measure of what came before: the page was not looked at, say.
+    pub fn forget(&mut self) {
+        self.look = Look::default();
+        (self.sum, self.images) = (0.0, 0);
+    }
+
+    /// The mean time of the images of a look, once it is over.
+    fn look(&mut self, dt: f32) -> Option<f32> {
+        if dt > STOOD_STILL_S {
+            self.look = Look::default();
+            return None;
+        }
+        let look = &mut self.look;
+        (look.images, look.sum, look.longest) = (look.images + 1, look.sum + dt, look.longest.max(dt));
+        if look.sum < LOOK_S || look.images < LOOK_IMAGES {
+            return None;
+        }
+        let Look { images, sum, longest } = std::mem::take(look);
+        Some((sum - longest) / (images - 1) as f32)
+    }
+
+    /// The finer steps of the full renderer.
+    fn step(&mut self, dt: f32) {
         self.sum += dt;
         self.images += 1;
         if self.images < IMAGES {
@@ -56,7 +196,7 @@ impl Quality {
         if let Some((effects, sharpness, took)) = self.before.take()
             && mean > took * GAIN
         {
-            (self.effects, self.sharpness, self.fixed) = (effects, sharpness, true);
+            (self.effects, self.sharpness, self.settled) = (effects, sharpness, true);
             return;
         }
         if mean < SLOW {
@@ -76,7 +216,10 @@ impl Quality {
     /// Device pixels per CSS pixel to draw on a screen that has `ratio` of them.
     #[must_use]
     pub fn pixel_ratio(&self, ratio: f32) -> f32 {
-        let most = if self.effects == Effects::Low { 1.0 } else { 2.0 };
+        let most = match (self.renderer, self.effects) {
+            (Renderer::Simple, _) | (Renderer::Full, Effects::Low) => 1.0,
+            (Renderer::Full, Effects::Medium | Effects::High) => 2.0,
+        };
         (ratio.clamp(0.5, most) * self.sharpness).max(0.5)
     }
 }
@@ -85,45 +228,104 @@ impl Quality {
 mod tests {
     use super::*;
 
+    fn auto() -> Quality {
+        Quality::new(Wish::Auto, true)
+    }
+
     fn run(quality: &mut Quality, dt: f32) {
         (0..IMAGES).for_each(|_| quality.measure(dt));
     }
 
     #[test]
     fn a_slow_machine_loses_bloom_then_pixels_then_particles() {
-        let mut quality = Quality::new(None);
+        let mut quality = auto();
         run(&mut quality, 0.016);
         assert_eq!(quality.effects, Effects::High);
-        let mut took = 0.060;
+        let mut took = 0.045;
         run(&mut quality, took);
         assert_eq!((quality.effects, quality.sharpness), (Effects::Medium, 1.0));
         for _ in 0..6 {
-            took *= 0.85;
+            took *= 0.9;
             run(&mut quality, took);
         }
         assert_eq!((quality.effects, quality.sharpness), (Effects::Low, SHARPNESS_MIN));
+        assert_eq!(quality.renderer, Renderer::Full);
     }
 
     #[test]
     fn a_slow_screen_keeps_the_full_picture() {
-        let mut quality = Quality::new(None);
+        let mut quality = auto();
         run(&mut quality, 0.033);
         assert_eq!(quality.effects, Effects::Medium);
         run(&mut quality, 0.033);
         assert_eq!(quality.effects, Effects::High);
         run(&mut quality, 0.033);
-        assert_eq!(quality.effects, Effects::High);
+        assert_eq!((quality.effects, quality.renderer), (Effects::High, Renderer::Full));
     }
 
     #[test]
-    fn what_the_address_asks_for_stays_and_a_frozen_tab_is_no_measure() {
-        let mut low = Quality::new(Some("low"));
+    fn a_machine_that_draws_in_software_gets_the_simple_renderer_within_two_seconds() {
+        for images_per_s in [2.0f32, 3.0, 6.0, 12.0, 18.0] {
+            let (mut quality, mut seconds) = (auto(), 0.0);
+            while quality.renderer == Renderer::Full {
+                quality.measure(1.0 / images_per_s);
+                seconds += 1.0 / images_per_s;
+                assert!(seconds <= 2.0, "{images_per_s} images a second");
+            }
+        }
+        assert_eq!(Quality::new(Wish::Auto, false).renderer, Renderer::Simple);
+    }
+
+    #[test]
+    fn hiccups_and_a_page_nobody_looked_at_are_no_measure() {
+        let mut quality = auto();
+        for n in 0..2000 {
+            quality.measure(if n % 50 == 0 { 1.2 } else { 0.016 });
+            if n % 300 == 0 {
+                quality.measure(30.0);
+                quality.forget();
+            }
+        }
+        assert_eq!(quality.renderer, Renderer::Full);
+    }
+
+    #[test]
+    fn what_the_player_asks_for_stays() {
+        let mut low = Quality::new(Wish::from_text(Some("low")), true);
         assert_eq!(low.pixel_ratio(3.0), 1.0);
-        run(&mut low, 0.1);
-        assert_eq!(low.effects, Effects::Low);
-        let mut free = Quality::new(None);
-        run(&mut free, 5.0);
-        assert_eq!(free.effects, Effects::High);
-        assert_eq!(free.pixel_ratio(3.0), 2.0);
+        run(&mut low, 0.3);
+        assert_eq!((low.effects, low.renderer), (Effects::Low, Renderer::Full));
+        let mut full = Quality::new(Wish::from_text(Some("full")), false);
+        run(&mut full, 0.4);
+        assert_eq!((full.effects, full.renderer, full.pixel_ratio(3.0)), (Effects::High, Renderer::Full, 2.0));
+        let mut simple = Quality::new(Wish::from_text(Some("simple")), true);
+        run(&mut simple, 0.016);
+        assert_eq!((simple.renderer, simple.pixel_ratio(3.0)), (Renderer::Simple, 1.0));
+        run(&mut simple, 0.1);
+        assert_eq!((simple.renderer, simple.pixel_ratio(3.0)), (Renderer::Simple, SIMPLE_SHARPNESS_MIN));
+    }
+
+    #[test]
+    fn the_menu_goes_round_and_every_wish_is_read_as_it_was_written() {
+        let mut wish = Wish::Auto;
+        for _ in 0..3 {
+            assert_eq!(Wish::from_text(Some(wish.text())), wish);
+            wish = wish.next();
+        }
+        assert_eq!(wish, Wish::Auto);
+        assert_eq!(Wish::from_text(Some("pretty")), Wish::Auto);
+    }
+
+    #[test]
+    fn renderers_without_a_gpu_are_known_by_name() {
+        for name in [
+            "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero) (0x0000C0DE)), SwiftShader driver)",
+            "llvmpipe (LLVM 15.0.6, 256 bits)",
+            "Software Adapter",
+            "ANGLE (Microsoft, Microsoft Basic Render Driver Direct3D11 vs_5_0 ps_5_0)",
+        ] {
+            assert!(draws_in_software(name), "{name}");
+        }
+        assert!(!draws_in_software("ANGLE (Intel, Mesa Intel(R) UHD Graphics 620 (KBL GT2), OpenGL 4.6)"));
     }
 }

@@ -60,6 +60,7 @@ impl App {
             }
             "nothing" => drop(self.chat.take_chosen()),
             "word" => self.lobby.word(""),
+            "effects" => self.change_effects(),
             // A button of another part of the page.
             _ => {}
         }
@@ -103,6 +104,7 @@ impl App {
     /// The tab went to the background or came back.
     pub(super) fn visibility_changed(&mut self) {
         self.devices.borrow_mut().release();
+        self.quality.forget();
         self.stale = true;
     }
 

@@ -34,6 +34,7 @@ impl App {
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.enter(State::Menu);
         self.open_net();
+        self.show_effects();
         let path = browser::path();
         let private = Wish::from_path(&path);
         if private.is_none() && path.starts_with("r/") {
@@ -313,7 +314,7 @@ impl App {
                 self.chat.set_in_room(false);
                 self.lobby.pause_invite(None);
                 self.rooms_at_ms = 0.0;
-                self.scene.clear();
+                self.clear_scene();
                 self.stage.clear();
                 self.stage.forget_sides();
                 self.contest.hide();
@@ -340,7 +341,7 @@ impl App {
         let touch = self.devices.borrow().touch;
         self.backdrop = None;
         self.play.reset();
-        self.scene.clear();
+        self.clear_scene();
         self.stage.clear();
         self.stage.forget_sides();
         self.contest.hide();

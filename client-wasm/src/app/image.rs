@@ -1,7 +1,6 @@
 //! One image: input, stage, drawing, gauges, sound.
 
 use broadside_shared::arena::ArenaInput;
-use broadside_shared::arena::rules::VIEW;
 use broadside_shared::client::{Client, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::contest::Stage;
@@ -19,14 +18,12 @@ use crate::hud::screens::Face;
 use crate::input::keys::Command;
 use crate::live;
 use crate::probe::{Record, list};
-use crate::scene::Shot;
-use crate::scene::markers::Window;
 use crate::synth::Sound;
 
 /// The longest time one image stands for, seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
-/// The share of the usual picture that a screen in a hand shows.
-const HAND_SHARE: f32 = 0.8;
+/// Least seconds from one image to the next in a window that has not the focus: 30 a second.
+const UNFOCUSED_S: f32 = 0.030;
 /// How loud the battle behind the title is.
 const BACKDROP_LOUD: f32 = 0.28;
 
@@ -35,8 +32,18 @@ impl App {
     pub(super) fn image(&mut self) {
         let now_ms = browser::now_ms();
         let elapsed = ((now_ms - self.last_ms) / 1000.0) as f32;
+        let focused = browser::focused();
+        // Whoever looks elsewhere needs half of the images at the most, and some browsers ask for them in hidden tabs too.
+        if browser::hidden() || (!focused && elapsed < UNFOCUSED_S) {
+            return;
+        }
         self.last_ms = now_ms;
-        self.quality.measure(elapsed);
+        if focused {
+            self.quality.measure(elapsed);
+        } else {
+            self.quality.forget();
+        }
+        self.choose_renderer();
         self.image_s += (elapsed - self.image_s) * 0.05;
         // After a loss the last moment stands still, splinters and all.
         let asleep = self.is_asleep();
@@ -59,7 +66,24 @@ impl App {
             State::Connecting { .. } | State::Lost | State::Refused { .. } => self.show_backdrop(dt),
         }
         self.draw(now_ms / 1000.0, dt);
+        self.images += 1;
         self.listen();
+    }
+
+    /// Runs the client's ticks that are due with what the hands do now, and sends what there is to send: many times a second,
+    /// however seldom an image is drawn. Aims from where the ship was last seen, since that is what the hand aims by.
+    pub(super) fn steer(&mut self) {
+        if !matches!(self.state, State::Playing) {
+            return;
+        }
+        let Some(session) = &mut self.session else { return };
+        if session.is_frozen() {
+            return;
+        }
+        let (ship, heading) = self.seen_at;
+        let input = self.devices.borrow().input(ship, heading, &self.camera);
+        session.client.advance(browser::now(), &input);
+        session.flush();
     }
 
     /// Whether a game was interrupted: before the first one, the battle of the title goes on behind every notice.
@@ -117,20 +141,6 @@ impl App {
         }
     }
 
-    /// Gives the canvas as many pixels as its place in the window has.
-    fn resize(&mut self) {
-        let ratio = browser::window().map_or(1.0, |w| w.device_pixel_ratio()) as f32;
-        let ratio = self.quality.pixel_ratio(ratio);
-        let side = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
-        let (width, height) = (side(self.canvas.client_width()), side(self.canvas.client_height()));
-        if self.canvas.width() != width || self.canvas.height() != height {
-            self.canvas.set_width(width);
-            self.canvas.set_height(height);
-        }
-        let share = if self.devices.borrow().touch { HAND_SHARE } else { 1.0 };
-        self.camera.fit(Vec2::new(width as f32, height as f32), VIEW, share);
-    }
-
     fn show_backdrop(&mut self, dt: f32) {
         let Some(backdrop) = &mut self.backdrop else { return };
         backdrop.show(dt, &mut self.stage);
@@ -140,12 +150,11 @@ impl App {
     fn show_game(&mut self, dt: f32) {
         let now = browser::now();
         let Some(session) = &mut self.session else { return };
+        self.seen_at = live::own_place(session.client.view(now));
+        self.steer();
+        let Some(session) = &mut self.session else { return };
         let devices = self.devices.borrow();
-        let (ship, heading) = live::own_place(session.client.view(now));
-        let input = devices.input(ship, heading, &self.camera);
-        session.client.advance(now, &input);
-        session.flush();
-        let burning = input.has(ArenaInput::THRUST);
+        let burning = devices.input(self.seen_at.0, self.seen_at.1, &self.camera).has(ArenaInput::THRUST);
         let pointer = if devices.touch || self.watching { Vec2::ZERO } else { devices.pointer };
         drop(devices);
         let view = session.client.view(now);
@@ -203,30 +212,6 @@ impl App {
                 Cue::Over => Sound::Click,
             });
         }
-    }
-
-    fn draw(&mut self, seconds: f64, dt: f32) {
-        let Some(painter) = &mut self.painter else { return };
-        if painter.is_lost() {
-            return;
-        }
-        let size = (self.canvas.width() as i32, self.canvas.height() as i32);
-        if let Err(reason) = painter.begin(size, self.quality.effects) {
-            // A context lost this very moment; the event follows.
-            web_sys::console::warn_1(&reason.into());
-            return;
-        }
-        let css_wide = self.canvas.client_width().max(1) as f32;
-        let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
-        let shot = Shot { seconds, dt, quality: self.quality.effects, window };
-        let client = self.session.as_ref().map(|session| &session.client);
-        let mut names = |player: u16| {
-            let (client, player) = (client?, PlayerId(player));
-            let name = client.name_of(player)?;
-            if client.is_away(player) { painter.text(&format!("{name} … away")) } else { painter.text(name) }
-        };
-        self.scene.show(&self.stage, &mut self.camera, shot, &mut names, &mut self.batch);
-        painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
     }
 
     fn listen(&mut self) {
@@ -295,6 +280,8 @@ impl App {
             .with("score", own.map_or(0, |own| own.score))
             .with("sprites", self.batch.len() as f64)
             .with("fps", self.fps())
+            .with("renderer", self.quality.renderer.name())
+            .with("images", self.images)
             .with("link", self.lab.wishes.line.name)
             .with("net", self.report_net())
             .into()

@@ -115,6 +115,7 @@ impl App {
             .with("inputs_dropped", stats.inputs_dropped as f64)
             .with("corrected_units", stats.corrected_units)
             .with("corrections", corrections)
+            .with("largest_correction_units", stats.largest_correction_units)
             .with("bytes_down", stats.bytes_down as f64)
             .with("bytes_up", stats.bytes_up as f64)
             .with("prediction", wishes.prediction)

@@ -8,13 +8,16 @@
 //! | `lobby` | the list of rooms, private rooms and their links |
 //! | `talk` | topics, chat, notices, and what became of every request |
 //! | `lab` | the net graph and the laboratory |
-//! | `image` | one image: input, stage, drawing, gauges, sound |
+//! | `image` | one image: stage, gauges, sound; and the client's ticks between images |
+//! | `drawing` | which renderer draws it |
 //! | `wiring` | the page's events, each one call into the app |
 //!
-//! Three things call the app: the browser's animation frame, arrivals on the socket, and a slow timer that keeps a tab in the
-//! background alive, whose animation frames stop.
+//! Four things call the app: the browser's animation frame, which draws; a timer as fast as the game's ticks, which samples and sends inputs
+//! however seldom an image is drawn; arrivals on the socket; and a slow timer that keeps a tab in the background alive, whose
+//! animation frames stop.
 
 mod controls;
+mod drawing;
 mod flow;
 mod image;
 mod lab;
@@ -37,7 +40,6 @@ use web_sys::{Document, HtmlCanvasElement};
 use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::camera::Camera;
-use crate::gl::Painter;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
 use crate::hud::contest::ContestHud;
@@ -53,6 +55,7 @@ use crate::scene::Scene;
 use crate::session::Session;
 use crate::sound::Speaker;
 use crate::stage::Stage;
+use drawing::Drawing;
 use state::{Pause, State};
 use talk::Asked;
 
@@ -60,8 +63,7 @@ use talk::Asked;
 pub struct App {
     document: Document,
     canvas: HtmlCanvasElement,
-    /// `None` while the browser has taken the context away, or has none.
-    painter: Option<Painter>,
+    drawing: Drawing,
     quality: Quality,
     camera: Camera,
     scene: Scene,
@@ -91,6 +93,8 @@ pub struct App {
     rooms_at_ms: f64,
     /// We have no ship, and look at others.
     watching: bool,
+    /// Where the own ship was drawn last, and where its bow pointed in radians.
+    seen_at: (Vec2, f32),
     /// What a watcher holds down, and where the picture is.
     held: u8,
     watched_at: Vec2,
@@ -109,6 +113,8 @@ pub struct App {
     speaker: Speaker,
     /// Milliseconds on the page's clock at the image before.
     last_ms: f64,
+    /// Drawn so far.
+    images: u32,
     /// Mean time from image to image lately, seconds.
     image_s: f32,
     /// Whether what happened while nobody looked is to be skipped.
@@ -128,11 +134,7 @@ impl App {
     fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let document = browser::document().ok_or("no document")?;
         let canvas: HtmlCanvasElement = element(&document, "view")?;
-        let quality = Quality::new(browser::parameter("effects").as_deref());
-        let painter = match Painter::new(&canvas, &document, quality.effects) {
-            Ok(painter) => Some(painter),
-            Err(reason) => return Err(format!("cannot draw: {reason}")),
-        };
+        let (quality, drawing) = drawing::begin(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
         let mut camera = Camera::new();
         camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
         let devices = Devices { touch: browser::is_held(), ..Devices::default() };
@@ -146,7 +148,7 @@ impl App {
             lab: Lab::new(&document, browser::parameter("link").as_deref())?,
             document,
             canvas,
-            painter,
+            drawing,
             quality,
             camera,
             scene: Scene::new(),
@@ -166,6 +168,7 @@ impl App {
             asked_for: Vec::new(),
             rooms_at_ms: 0.0,
             watching: false,
+            seen_at: (Vec2::ZERO, 0.0),
             held: 0,
             watched_at: Vec2::ZERO,
             shared: Weak::new(),
@@ -173,6 +176,7 @@ impl App {
             devices: Rc::new(RefCell::new(devices)),
             speaker: Speaker::new(),
             last_ms: browser::now_ms(),
+            images: 0,
             image_s: 1.0 / 60.0,
             stale: false,
             sunk_by: String::new(),
@@ -185,19 +189,6 @@ impl App {
     /// The client of the connection there is.
     fn client(&self) -> Option<&Client<Arena>> {
         self.session.as_ref().map(|session| &session.client)
-    }
-
-    /// Takes the context's loss: nothing is drawn until it comes back.
-    fn lose_context(&mut self) {
-        self.painter = None;
-    }
-
-    /// The context is back, empty: everything on the GPU is made anew.
-    fn regain_context(&mut self) {
-        match Painter::new(&self.canvas, &self.document, self.quality.effects) {
-            Ok(painter) => self.painter = Some(painter),
-            Err(reason) => browser::complain(&format!("cannot draw again: {reason}")),
-        }
     }
 }
 

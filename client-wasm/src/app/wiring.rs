@@ -15,6 +15,8 @@ use crate::probe;
 
 /// Milliseconds between two looks after a tab in the background.
 const BACKGROUND_MS: i32 = 250;
+/// Milliseconds between two samplings of the hands: a little less than a tick.
+const STEER_MS: i32 = 15;
 
 /// Calls into the app, unless the app itself is what caused the event.
 pub(super) fn with<T>(app: &Shared, call: impl FnOnce(&mut App) -> T) -> Option<T> {
@@ -82,7 +84,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
     let shared = Rc::clone(app);
     probe::install(move || with(&shared, |app| app.report()).unwrap_or(wasm_bindgen::JsValue::NULL));
     run_images(app);
-    run_timer(app, &window)
+    run_timers(app, &window)
 }
 
 /// Connects the chat, and every button that says itself what it is for.
@@ -173,16 +175,20 @@ fn request(slot: &RefCell<Option<Frame>>) {
     }
 }
 
-fn run_timer(app: &Shared, window: &web_sys::Window) -> Result<(), String> {
-    let app = Rc::clone(app);
-    let tick = Closure::<dyn FnMut()>::new(move || {
-        if browser::hidden() {
-            with(&app, App::wake);
-        }
-    });
-    let set =
-        window.set_interval_with_callback_and_timeout_and_arguments_0(tick.as_ref().unchecked_ref(), BACKGROUND_MS);
-    set.map_err(|e| crate::gl::context::text(&e))?;
-    tick.forget();
+fn run_timers(app: &Shared, window: &web_sys::Window) -> Result<(), String> {
+    for (pause_ms, in_background, call) in
+        [(STEER_MS, false, App::steer as fn(&mut App)), (BACKGROUND_MS, true, App::wake as fn(&mut App))]
+    {
+        let app = Rc::clone(app);
+        let tick = Closure::<dyn FnMut()>::new(move || {
+            if browser::hidden() == in_background {
+                with(&app, call);
+            }
+        });
+        let set =
+            window.set_interval_with_callback_and_timeout_and_arguments_0(tick.as_ref().unchecked_ref(), pause_ms);
+        set.map_err(|e| crate::gl::context::text(&e))?;
+        tick.forget();
+    }
     Ok(())
 }

@@ -17,6 +17,15 @@ pub fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
     canvas.get_context_with_context_options("webgl2", &wish).ok()??.dyn_into::<Gl>().ok()
 }
 
+/// What the browser says draws in this context; `None` if it does not say.
+#[must_use]
+pub fn renderer(gl: &Gl) -> Option<String> {
+    /// `UNMASKED_RENDERER_WEBGL` of the extension.
+    const UNMASKED: u32 = 0x9246;
+    let unmasked = gl.get_extension("WEBGL_debug_renderer_info").ok().flatten().is_some();
+    gl.get_parameter(if unmasked { UNMASKED } else { Gl::RENDERER }).ok()?.as_string()
+}
+
 /// A linked program and where its uniforms are.
 #[derive(Debug)]
 pub struct Program {

@@ -22,6 +22,7 @@ use web_sys::{
 };
 
 use crate::camera::Camera;
+use crate::hulls;
 use batch::{Batch, INSTANCE_BYTES, SPRITES_MAX, Shape};
 use context::{Program, Wrap, bind_texture};
 use target::{Bloom, BloomPrograms, Target, bind_screen};
@@ -64,7 +65,7 @@ impl Painter {
     /// What the browser or the driver said.
     pub fn new(canvas: &HtmlCanvasElement, document: &Document, effects: Effects) -> Result<Self, String> {
         let gl = context::open(canvas).ok_or("no WebGL 2")?;
-        let fragment = format!("{}{}", Shape::glsl(), include_str!("shaders/sprite.frag"));
+        let fragment = format!("{}{}{}", Shape::glsl(), hulls::glsl(), include_str!("shaders/sprite.frag"));
         let uniforms = ["u_camera", "u_px", "u_time", "u_rocks", "u_sky", "u_text"];
         let sprites = Program::new(&gl, include_str!("shaders/sprite.vert"), &fragment, &uniforms)?;
         let sky =
@@ -181,6 +182,8 @@ impl Painter {
 /// Paints a texture once with the bake program, with mipmaps.
 fn baked(gl: &Gl, bake: &Program, mode: i32, size: (i32, i32)) -> Result<WebGlTexture, String> {
     let target = Target::new(gl, size, Wrap::Repeat)?;
+    // The context may have drawn before.
+    gl.disable(Gl::BLEND);
     target.bind(gl);
     bake.bind(gl);
     gl.uniform1i(bake.at("u_mode"), mode);

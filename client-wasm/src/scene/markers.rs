@@ -11,7 +11,7 @@ use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::gl::text::Slot;
-use crate::stage::{ShipLook, Sight, Stage};
+use crate::stage::{ShipLook, Sight, Stage, ZoneLook};
 
 /// Gives the atlas slot of a player's name.
 pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
@@ -30,7 +30,7 @@ const RADAR_MARGIN_PX: f32 = 18.0;
 /// How far from the edge of the picture the arrow to the zone is, in CSS pixels.
 const ZONE_INSET_PX: f32 = 66.0;
 /// World units from its middle to its rim.
-const RADAR_REACH: f32 = 1500.0;
+pub const RADAR_REACH: f32 = 1500.0;
 
 /// Marks that outlive the image they were made for.
 #[derive(Debug, Default)]
@@ -93,10 +93,33 @@ impl Markers {
         *self = Markers::default();
     }
 
+    /// Places of recent hits by the own ship, and how fresh each is, 0..=1.
+    pub fn marks(&self) -> impl Iterator<Item = (Vec2, f32)> {
+        self.marks.iter().map(|(at, age)| (*at, 1.0 - age / MARK_SECONDS))
+    }
+
+    /// Where beams that hit the own ship were judged, and how fresh that is: what the shooter of a rail saw, so that a hit that seems
+    /// unfair explains itself.
+    pub fn judged(&self) -> impl Iterator<Item = (Vec2, f32)> {
+        self.judged.iter().map(|(at, age)| (*at, 1.0 - age / JUDGED_SECONDS))
+    }
+
+    /// Directions of recent hits on the own ship in radians, and how fresh each is.
+    pub fn wounds(&self) -> impl Iterator<Item = (f32, f32)> {
+        self.wounds.iter().map(|(angle, age)| (*angle, 1.0 - age / WOUND_SECONDS))
+    }
+
+    /// How red the rim of the picture is, 0..=1: after a hit, and while the hull is bad.
+    #[must_use]
+    pub fn red(&self, own: &ShipLook, seconds: f64) -> f32 {
+        let faint = (0.30 - own.hull).max(0.0) / 0.30;
+        let pulse = faint * (0.45 + 0.25 * (seconds * 5.0).sin() as f32);
+        (self.hurt * 0.9).max(pulse).min(1.0)
+    }
+
     /// Adds what the pilot of the own ship sees over the world.
     pub fn draw(&self, stage: &Stage, camera: &Camera, window: Window, seconds: f64, batch: &mut Batch) {
-        for (at, age) in &self.marks {
-            let fresh = 1.0 - age / MARK_SECONDS;
+        for (at, fresh) in self.marks() {
             for n in 0..4 {
                 let angle = TAU / 8.0 + n as f32 * TAU / 4.0;
                 let tick = at + Vec2::from_angle(angle) * (15.0 + 8.0 * (1.0 - fresh));
@@ -104,21 +127,16 @@ impl Markers {
                 batch.add(Layer::Top, &sprite.turned(angle + TAU / 2.0));
             }
         }
-        // What the shooter of a rail saw: a hit that seems unfair explains itself.
-        for (at, age) in &self.judged {
-            let fresh = 1.0 - age / JUDGED_SECONDS;
-            let ring = Sprite::light(Shape::Ring, *at, Vec2::splat(26.0), Color::hex(0xff7a8a).alpha(0.8 * fresh));
+        for (at, fresh) in self.judged() {
+            let ring = Sprite::light(Shape::Ring, at, Vec2::splat(26.0), Color::hex(0xff7a8a).alpha(0.8 * fresh));
             batch.add(Layer::Top, &ring.with(0.8, 0.06));
         }
         if let Some(own) = stage.own_ship() {
-            for (angle, age) in &self.wounds {
-                let fresh = 1.0 - age / WOUND_SECONDS;
+            for (angle, fresh) in self.wounds() {
                 let arc = Sprite::light(Shape::Arc, own.at, Vec2::splat(118.0), Color::hex(0xff3b4a).alpha(fresh));
-                batch.add(Layer::Top, &arc.turned(*angle).with(0.5, 0.0));
+                batch.add(Layer::Top, &arc.turned(angle).with(0.5, 0.0));
             }
-            let faint = (0.30 - own.hull).max(0.0) / 0.30;
-            let pulse = faint * (0.45 + 0.25 * (seconds * 5.0).sin() as f32);
-            let red = (self.hurt * 0.9).max(pulse).min(1.0);
+            let red = self.red(own, seconds);
             if red > 0.01 {
                 let edge = Sprite::light(Shape::Edge, camera.at, camera.half, Color::hex(0xd01828).alpha(red * 0.6));
                 batch.add(Layer::Top, &edge);
@@ -162,46 +180,70 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
     }
 }
 
-/// Adds an arrow at the rim of the picture for every ship beyond it.
-fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+/// A ship that is out of the picture.
+pub struct Beyond<'a> {
+    /// Which.
+    pub ship: &'a ShipLook,
+    /// Where the rim of the picture is on the way to it, world units.
+    pub at: Vec2,
+    /// The way to it, radians.
+    pub way: f32,
+    /// How near it is, 0.25..=1.
+    pub near: f32,
+}
+
+/// Every other ship beyond the picture.
+pub fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Item = Beyond<'a>> {
     let rim = camera.half - 20.0 * window.px;
-    for ship in &stage.ships {
-        if stage.own == Some(ship.player) || camera.sees(ship.at, 4.0) {
-            continue;
-        }
+    let unseen = stage.ships.iter().filter(|ship| stage.own != Some(ship.player) && !camera.sees(ship.at, 4.0));
+    unseen.map(move |ship| {
         let off = ship.at - camera.at;
         let share = (rim / off.abs().max(Vec2::splat(1.0))).min_element();
         let near = 1.0 - ((off.length() - off.length() * share) / 700.0).clamp(0.0, 0.75);
-        let size = (6.5 + 4.0 * near) * window.px;
+        Beyond { ship, at: camera.at + off * share, way: off.to_angle(), near }
+    })
+}
+
+/// Adds an arrow at the rim of the picture for every ship beyond it.
+fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+    for Beyond { ship, at, way, near } in beyond(stage, camera, window) {
+        let size = Vec2::splat((6.5 + 4.0 * near) * window.px);
         let color = paint_of(stage, ship.player).alpha(0.4 + 0.55 * near);
-        let at = camera.at + off * share;
         let mark = if stage.is_friend(ship) {
-            Sprite::new(Shape::Ring, at, Vec2::splat(size), color).with(0.6, 0.2)
+            Sprite::new(Shape::Ring, at, size, color).with(0.6, 0.2)
         } else {
-            Sprite::new(Shape::Arrow, at, Vec2::splat(size), color).turned(off.to_angle())
+            Sprite::new(Shape::Arrow, at, size, color).turned(way)
         };
         batch.add(Layer::Top, &mark);
     }
 }
 
-/// Adds an arrow to the zone while its middle is out of the picture.
-fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
-    let Some(zone) = stage.zone.filter(|zone| !camera.sees(zone.at, 0.0)) else { return };
+/// Where the arrow to the zone is, and the way there as a unit vector, while its middle is out of the picture.
+#[must_use]
+pub fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Option<(ZoneLook, Vec2, Vec2)> {
+    let zone = stage.zone.filter(|zone| !camera.sees(zone.at, 0.0))?;
     let off = zone.at - camera.at;
     let rim = camera.half - ZONE_INSET_PX * window.px;
     let at = camera.at + off * (rim / off.abs().max(Vec2::splat(1.0))).min_element();
-    let (color, way) = (zone_color(&zone), off.normalize_or_zero());
+    Some((zone, at, off.normalize_or_zero()))
+}
+
+/// Adds an arrow to the zone while its middle is out of the picture.
+fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+    let Some((zone, at, way)) = way_to_zone(stage, camera, window) else { return };
+    let color = zone_color(&zone);
     let disc = Sprite::new(Shape::Disc, at, Vec2::splat(15.0 * window.px), Color::hex(0x060c1c).alpha(0.6));
     let ring = Sprite::new(Shape::Ring, at, Vec2::splat(17.0 * window.px), color).with(0.8, 0.1);
     let heart = Sprite::new(Shape::Disc, at, Vec2::splat(4.5 * window.px), color);
     let arrow = Sprite::new(Shape::Arrow, at + way * (25.0 * window.px), Vec2::splat(10.0 * window.px), color);
-    for sprite in [disc, ring, heart, arrow.turned(off.to_angle())] {
+    for sprite in [disc, ring, heart, arrow.turned(way.to_angle())] {
         batch.add(Layer::Top, &sprite);
     }
 }
 
-/// Adds the radar: what is near, and where the arena ends.
-fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+/// The middle of the radar, and its radius, in world units.
+#[must_use]
+pub fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
     // On a low window it shrinks, and thumbs need the room more.
     let tall = camera.half.y * 2.0 * RADAR_SHARE;
     let radius = (RADAR_PX * window.px).min(tall) * if window.touch { 0.85 } else { 1.0 };
@@ -212,6 +254,12 @@ fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
         // The menu button and the meter are above it.
         middle.y += 76.0 * window.px;
     }
+    (middle, radius)
+}
+
+/// Adds the radar: what is near, and where the arena ends.
+fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
+    let (middle, radius) = dial(camera, window);
     let dial = Sprite::new(Shape::Radar, middle, Vec2::splat(radius), Color::hex(0x7fb8e8).alpha(0.9));
     batch.add(Layer::Top, &dial);
     let here = stage.own_ship().map_or(camera.at, |ship| ship.at);

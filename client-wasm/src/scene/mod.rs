@@ -121,7 +121,7 @@ impl Default for Scene {
 }
 
 /// Shakes the camera: for hits on the own ship, and for wrecks nearby.
-fn shake(stage: &Stage, camera: &mut Camera) {
+pub fn shake(stage: &Stage, camera: &mut Camera) {
     for sight in &stage.sights {
         match *sight {
             Sight::Struck { player, shielded, heavy, .. } if stage.own == Some(player) => {

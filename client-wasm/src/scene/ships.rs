@@ -1,18 +1,16 @@
 //! Ships as sprites: hull, flame, shield, and what is remembered of each from image to image.
 
-use broadside_shared::arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
 use super::paint_of;
 use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
+use crate::hulls::{HULL, engines, silhouette};
 use crate::particles::{Look, Particle, Particles};
 use crate::random::Random;
 use crate::stage::{ShipLook, Sight, Stage};
 
-/// A hull is drawn a little larger than the circle that shots hit, as its corners would otherwise seem armoured.
-const HULL: f32 = SHIP_RADIUS * 1.42;
 /// Particles of exhaust per second at full thrust.
 const EXHAUST: f32 = 46.0;
 
@@ -95,27 +93,6 @@ fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
     &mut known[index].1
 }
 
-/// The silhouette of a player's ship: of a side, all the others have the same, so that they are told apart without their color.
-fn silhouette(player: u16, side: Option<u8>, own: bool) -> f32 {
-    if own {
-        0.0
-    } else if let Some(side) = side {
-        1.0 + f32::from(side)
-    } else {
-        f32::from(player.wrapping_mul(40_503) >> 6 & 3)
-    }
-}
-
-/// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each side.
-fn engines(silhouette: f32) -> (f32, f32) {
-    match silhouette as u8 {
-        0 => (0.66, 0.20),
-        1 => (0.64, 0.24),
-        2 => (0.68, 0.48),
-        _ => (0.66, 0.46),
-    }
-}
-
 fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
     let shape = silhouette(ship.player, ship.side, own);
     let bow = Vec2::from_angle(ship.heading);
@@ -152,7 +129,7 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
     let blink = if ship.protected { 0.78 + 0.22 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
     let stripe = if own { Color::hex(0xffe9b0) } else { color.mix(Color::WHITE, 0.65) };
     let hull = Sprite::new(Shape::Ship, ship.at, Vec2::splat(HULL * 1.3), color.alpha(blink)).turned(ship.heading);
-    batch.add(Layer::Solid, &hull.with(shape, memory.flash).accent(stripe));
+    batch.add(Layer::Solid, &hull.with(shape as f32, memory.flash).accent(stripe));
     if ship.rapid {
         let beat = 0.6 + 0.4 * ((seconds * 16.0).sin() as f32);
         let at = ship.at + bow * (HULL * 0.95);

@@ -27,10 +27,13 @@ const TILE: f32 = 2100.0;
 const HUES: [Color; 5] =
     [Color::hex(0xcfe4ff), Color::hex(0xa9c9ff), Color::hex(0xfff1dc), Color::hex(0xffd2a8), Color::hex(0xb9a8ff)];
 
-struct Star {
+/// One star.
+pub struct Star {
     at: Vec2,
-    size: f32,
-    color: Color,
+    /// Half of its size with its glow, world units.
+    pub size: f32,
+    /// Its color and strength.
+    pub color: Color,
     pace: f32,
 }
 
@@ -56,23 +59,28 @@ impl Sky {
         Sky { sheets: SHEETS.iter().map(|sheet| (0..sheet.stars).map(|_| star(sheet)).collect()).collect() }
     }
 
-    /// Adds the stars that can be seen; `share` of them, 0..=1.
-    pub fn draw(&self, batch: &mut Batch, camera: &Camera, seconds: f64, share: f32) {
+    /// Calls `show` with every star that can be seen, farthest first, and where it is; `share` of them, 0..=1.
+    pub fn visit(&self, camera: &Camera, share: f32, mut show: impl FnMut(&Star, Vec2)) {
         for (sheet, stars) in SHEETS.iter().zip(&self.sheets) {
             let shown = (stars.len() as f32 * share) as usize;
             for star in &stars[..shown] {
                 let off = (star.at - camera.at * sheet.depth).rem_euclid(Vec2::splat(TILE)) - TILE / 2.0;
                 let at = camera.at + off;
-                if !camera.sees(at, star.size) {
-                    continue;
+                if camera.sees(at, star.size) {
+                    show(star, at);
                 }
-                let twinkle = 0.82 + 0.18 * (seconds * f64::from(star.pace) + f64::from(star.at.x)).sin() as f32;
-                let rays = ((star.size - 5.0) / 6.0).clamp(0.0, 1.0);
-                let color = star.color.alpha(star.color.a * twinkle);
-                let sprite = Sprite::light(Shape::Star, at, Vec2::splat(star.size), color).with(rays, 0.0);
-                batch.add(Layer::Back, &sprite);
             }
         }
+    }
+
+    /// Adds the stars that can be seen; `share` of them, 0..=1.
+    pub fn draw(&self, batch: &mut Batch, camera: &Camera, seconds: f64, share: f32) {
+        self.visit(camera, share, |star, at| {
+            let twinkle = 0.82 + 0.18 * (seconds * f64::from(star.pace) + f64::from(star.at.x)).sin() as f32;
+            let rays = ((star.size - 5.0) / 6.0).clamp(0.0, 1.0);
+            let color = star.color.alpha(star.color.a * twinkle);
+            batch.add(Layer::Back, &Sprite::light(Shape::Star, at, Vec2::splat(star.size), color).with(rays, 0.0));
+        });
     }
 }
 

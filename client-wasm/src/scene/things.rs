@@ -10,7 +10,7 @@ use super::paint_of;
 use crate::camera::Camera;
 use crate::color::{self, Color};
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
-use crate::stage::{Stage, ZoneLook};
+use crate::stage::{RockLook, Stage, ZoneLook};
 
 /// Dark and light of the minerals rocks are made of.
 const MINERALS: [(Color, Color); 4] = [
@@ -32,6 +32,29 @@ pub fn boon_color(what: Boon) -> Color {
     }
 }
 
+/// How a rock looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RockPaint {
+    /// Which of eight reliefs it has.
+    pub relief: usize,
+    /// Its darkest color.
+    pub dark: Color,
+    /// Its lightest.
+    pub light: Color,
+    /// How far it has turned, radians.
+    pub turn: f32,
+}
+
+/// How a rock looks at a moment, which follows from its number.
+#[must_use]
+pub fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
+    let look = u32::from(rock.id).wrapping_mul(2_654_435_761) >> 8;
+    let (dark, light) = MINERALS[(look >> 4) as usize % MINERALS.len()];
+    let pace = (((look >> 9) & 255) as f32 / 127.5 - 1.0) * 9.0 / rock.radius.max(20.0);
+    let turn = ((look >> 3) & 1023) as f32 / 1023.0 * TAU + (seconds * f64::from(pace)).rem_euclid(TAU.into()) as f32;
+    RockPaint { relief: (look & 7) as usize, dark, light, turn }
+}
+
 /// Adds every rock in the picture.
 pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
     for rock in &stage.rocks {
@@ -39,15 +62,11 @@ pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
         if !camera.sees(rock.at, half.x) {
             continue;
         }
-        let look = u32::from(rock.id).wrapping_mul(2_654_435_761) >> 8;
-        let (dark, light) = MINERALS[(look >> 4) as usize % MINERALS.len()];
-        let pace = (((look >> 9) & 255) as f32 / 127.5 - 1.0) * 9.0 / rock.radius.max(20.0);
-        let turn =
-            ((look >> 3) & 1023) as f32 / 1023.0 * TAU + (seconds * f64::from(pace)).rem_euclid(TAU.into()) as f32;
+        let RockPaint { relief, dark, light, turn } = rock_paint(rock, seconds);
         let shade = Sprite::new(Shape::Glow, rock.at + Vec2::new(7.0, 10.0), half * 1.25, Color::hex(0).alpha(0.75));
         batch.add(Layer::Back, &shade);
         let sprite = Sprite::new(Shape::Rock, rock.at, half, dark).turned(turn);
-        batch.add(Layer::Solid, &sprite.with((look & 7) as f32, 0.0).accent(light));
+        batch.add(Layer::Solid, &sprite.with(relief as f32, 0.0).accent(light));
     }
 }
 

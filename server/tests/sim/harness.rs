@@ -26,6 +26,37 @@ const STEP_US: u64 = 1_000;
 /// A client draws this often: 60 times a second.
 const FRAME_US: u64 = 16_667;
 
+/// The program around a client: how often it gets to run the client's ticks.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Microseconds from one call to the next, drawn evenly from this range.
+    every_us: (u64, u64),
+    /// Frames wait until it calls, as where drawing blocks everything else.
+    blocked: bool,
+    rng: fastrand::Rng,
+}
+
+impl Host {
+    /// One that calls 60 times a second and takes frames as they come.
+    pub fn smooth() -> Self {
+        Host::every(FRAME_US, FRAME_US)
+    }
+
+    /// One whose calls are this far apart, in microseconds.
+    pub fn every(least_us: u64, most_us: u64) -> Self {
+        Host { every_us: (least_us, most_us), blocked: false, rng: fastrand::Rng::with_seed(least_us) }
+    }
+
+    /// The same, and whether frames wait for its calls.
+    pub fn blocked(self, blocked: bool) -> Self {
+        Host { blocked, ..self }
+    }
+
+    fn next_us(&mut self) -> u64 {
+        self.rng.u64(self.every_us.0..=self.every_us.1)
+    }
+}
+
 /// A whole system in virtual time.
 pub struct Sim<G: Game> {
     pub now: MonoTime,
@@ -51,6 +82,7 @@ pub struct SimClient<G: Game> {
     pub flow: Flow,
     /// Until when the program stands still: it neither reads nor acts.
     pub frozen_until: MonoTime,
+    pub host: Host,
     /// Its line is cut: nothing moves either way, pings are not answered.
     pub cut: bool,
     freezes: Option<Spells>,
@@ -109,6 +141,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             closed: None,
             flow: Flow::default(),
             frozen_until: MonoTime(0),
+            host: Host::smooth(),
             cut: false,
             freezes: line.freezes(seed),
             down,
@@ -263,15 +296,18 @@ impl<G: Game<Config: Default>> Sim<G> {
         if now < c.frozen_until || c.cut {
             return;
         }
+        c.drew = now >= c.next_frame_at;
+        if c.host.blocked && !c.drew {
+            return;
+        }
         while let Some(frame) = c.down.receive(now) {
             let received = c.client.handle_frame(now, &frame).expect("the server's bytes are good");
             if let Received::Snapshot(arrival) = received {
                 c.arrivals.push(arrival);
             }
         }
-        c.drew = now >= c.next_frame_at;
         if c.drew {
-            c.next_frame_at = now.plus_us(FRAME_US);
+            c.next_frame_at = now.plus_us(c.host.next_us());
             let input = drive(index, &c.client);
             c.client.advance(now, &input);
             c.client.view(now);

@@ -3,6 +3,7 @@
 
 mod feel;
 mod harness;
+mod host;
 mod modes;
 mod rail;
 mod resume;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`clock`] | the server's time, estimated from pings, slewed and never jumping |
 //! | [`lead`] | how far ahead of the server the own ship is run, steered by how early inputs arrive |
+//! | [`pace`] | how seldom the program around the client gets to send, and the lead that covers it |
 //! | [`prediction`] | the own state ahead of the server, and its reconciliation with snapshots |
 //! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
 //! | [`stats`] | what a player feels, as figures |
@@ -23,6 +24,7 @@ mod control;
 pub mod interpolation;
 pub mod lead;
 mod lobby;
+pub mod pace;
 pub mod prediction;
 pub mod requests;
 pub mod retry;
@@ -60,8 +62,9 @@ use crate::time::{MonoTime, Tick, tick_us};
 
 /// Events kept for a view that is not being drawn; the oldest go first.
 const EVENTS_KEPT: usize = 256;
-/// Client ticks run at the most in one [`Client::advance`]; further behind, the client jumps to the present.
-const CATCH_UP_TICKS: u32 = 30;
+/// Client ticks run at the most in one [`Client::advance`]; further behind, the client jumps to the present. More than the ticks
+/// of half a second, which a page that draws in software may take for an image, and the most that [`pace`] adds to them at once.
+const CATCH_UP_TICKS: u32 = 84;
 /// Inputs whose time of sampling is remembered, to measure the time to their acknowledgement.
 const STAMPS: usize = 256;
 
@@ -226,8 +229,8 @@ impl<G: Game> Client<G> {
         self.send(codec::encode_client(&ClientMsg::Leave));
     }
 
-    /// Runs the client ticks that are due by `now` with `input`, and queues what there is to send. Call it once a drawn frame,
-    /// or as often as ticks are due; calling it more seldom loses nothing but time.
+    /// Runs the client ticks that are due by `now` with `input`, and queues what there is to send. Call it as often as ticks are due;
+    /// called more seldom, the lead grows by as much as that takes, and nothing is lost but time.
     pub fn advance(&mut self, now: MonoTime, input: &G::Input) {
         self.ping_if_due(now);
         while let Some(id) = self.requests.give_up(now) {
@@ -242,6 +245,7 @@ impl<G: Game> Client<G> {
         }
         let (Some(seat), true) = (self.seat, self.prediction.started()) else { return };
         let server_tick = seat.tick_at(self.clock.server_us(now));
+        self.lead.handle_call(now);
         self.stats.snapshot_age_ms = self.age_ms(&seat, now);
         let target = self.lead.client_tick(now, server_tick);
         let due = Tick(target.max(0.0) as u32);
@@ -261,7 +265,7 @@ impl<G: Game> Client<G> {
         self.stats.lead_ms = (target - server_tick) * 1000.0 / f64::from(seat.tick_hz);
         // Over a new socket, the seat is ours again only when the server says so.
         if self.phase == Phase::Playing {
-            self.send_inputs(&seat);
+            self.send_inputs(&seat, now, server_tick);
         }
     }
 
@@ -507,23 +511,26 @@ impl<G: Game> Client<G> {
         self.send(InputPacket { acked, first: acked, lag: 0, samples }.encode());
     }
 
-    fn send_inputs(&mut self, seat: &Seat) {
-        let tick = self.prediction.tick();
-        if tick.since(self.sent) < self.input_every(seat) {
+    /// Sends the inputs of every tick since the last packet, in as many packets as it takes.
+    fn send_inputs(&mut self, seat: &Seat, now: MonoTime, server_tick: f64) {
+        let (tick, every, due) = (self.prediction.tick(), self.input_every(seat), self.sent.after(1));
+        let ready = tick.since(self.sent);
+        if ready == 0 || (ready < every && !self.lead.cannot_wait(now, server_tick, due, every)) {
             return;
         }
-        let first = self.sent.after(1).max(tick.before(SAMPLES_MAX as u32 - 1));
-        let samples = self.prediction.inputs_from(first);
-        if samples.is_empty() {
-            return;
+        if let Some((first, _)) = self.prediction.inputs_from(due).filter(|_| self.sent != Tick(0)) {
+            self.lead.handle_sent(now, server_tick, (due, first), every);
         }
-        let first = tick.before(samples.len() as u32 - 1);
         // What was seen lies as far behind the newest sample as it lies behind the first.
         let seen = if self.lag_compensation { self.seen_tick() } else { f64::from(tick.0) };
         let lag = ViewTime::of(tick).parts_since(ViewTime::from_ticks(seen));
         let acked = self.newest.map_or(Tick(0), |(tick, _)| tick);
-        self.sent = tick;
-        self.send(InputPacket { acked, first, lag, samples }.encode());
+        // Older ones are too late whatever the lead.
+        self.sent = self.sent.max(tick.before(CATCH_UP_TICKS));
+        while let Some((first, samples)) = self.prediction.inputs_from(self.sent.after(1)) {
+            self.sent = first.after(samples.len() as u32 - 1);
+            self.send(InputPacket { acked, first, lag, samples }.encode());
+        }
     }
 }
 

@@ -173,10 +173,13 @@ impl<G: Game> Prediction<G> {
         }
     }
 
-    /// The inputs of the newest ticks in a row, from `first` on.
+    /// The inputs of consecutive ticks, as many as one packet holds: those of `first` and later that are still known, and the tick of
+    /// the first of them. `None` if there are none.
     #[must_use]
-    pub fn inputs_from(&self, first: Tick) -> ArrayVec<G::Input, SAMPLES_MAX> {
-        self.steps.iter().filter(|step| step.tick >= first).take(SAMPLES_MAX).map(|step| step.input).collect()
+    pub fn inputs_from(&self, first: Tick) -> Option<(Tick, ArrayVec<G::Input, SAMPLES_MAX>)> {
+        let mut steps = self.steps.iter().skip_while(move |step| step.tick < first).peekable();
+        let first = steps.peek()?.tick;
+        Some((first, steps.take(SAMPLES_MAX).map(|step| step.input).collect()))
     }
 
     /// Takes the server's state at `tick`. Gives the distance in world units by which the state at the newest tick had to
@@ -347,8 +350,10 @@ mod tests {
         prediction.reconcile(MonoTime(0), Tick(10), own.clone(), &around);
         (0..20).for_each(|_| prediction.advance(&input, &around));
         assert_eq!((prediction.tick(), prediction.own()), (Tick(30), Some(&own)));
-        assert_eq!(prediction.inputs_from(Tick(28)).as_slice(), [input; 3]);
-        assert_eq!(prediction.inputs_from(Tick(0)).len(), SAMPLES_MAX);
+        assert_eq!(prediction.inputs_from(Tick(28)), Some((Tick(28), [input; 3].into_iter().collect())));
+        let all = prediction.inputs_from(Tick(0)).expect("there are some");
+        assert_eq!((all.0, all.1.len()), (Tick(30).before(SAMPLES_MAX as u32 - 1), SAMPLES_MAX));
+        assert_eq!(prediction.inputs_from(Tick(31)), None);
         // What the server says is the state at once, and never takes the client back in time.
         own.position = Vec2::X * 50.0;
         assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &around), None);

@@ -1,5 +1,6 @@
 //! What comes in each snapshot, taken apart: the head, the own state, the cells, events and notes.
 
+use super::pace::Calls;
 use super::stats::Arrival;
 use super::{Client, Detail, EVENTS_KEPT};
 use crate::game::{Game, Interference, Standing};
@@ -90,11 +91,17 @@ impl<G: Game> Client<G> {
         self.counters = Some(counters);
         if head.early != SnapshotHead::NO_INPUT {
             self.stats.input_early_ms = f64::from(head.early) / 10.0;
-            self.lead.handle_early(now, self.stats.input_early_ms, self.clock.jitter_ms());
+            let every = self.seat.map_or(1, |seat| self.input_every(&seat));
+            self.lead.handle_early(now, (head.tick, every), self.stats.input_early_ms, self.clock.jitter_ms());
         }
         let (Some(own), Some(seat), true) = (own, self.seat, self.clock.is_set()) else { return 0.0 };
         if !self.prediction.started() {
-            self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every);
+            let calls = match self.config.detail {
+                // Where somebody looks, calls come when images do.
+                Detail::View => Calls::Free,
+                Detail::Replica | Detail::Decode => Calls::Due,
+            };
+            self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every, calls);
         }
         let correction = self.prediction.reconcile(now, head.tick, own, &self.around);
         self.prediction.confirm_shots(seat.player, head.tick, self.replica.records());

@@ -56,6 +56,8 @@ pub struct Stats {
     pub corrected_units: f64,
     /// The last correction in world units.
     pub last_correction_units: f32,
+    /// The largest correction in world units; a new ship elsewhere is none.
+    pub largest_correction_units: f32,
     /// Payload bytes received: everything, WebSocket headers excluded.
     pub bytes_down: u64,
     /// Payload bytes of snapshot heads and own states.
@@ -83,5 +85,8 @@ impl Stats {
         self.corrections[cause as usize] += 1;
         self.corrected_units += f64::from(distance);
         self.last_correction_units = distance;
+        if cause != Interference::Respawn {
+            self.largest_correction_units = self.largest_correction_units.max(distance);
+        }
     }
 }

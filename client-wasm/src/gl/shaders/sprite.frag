@@ -22,18 +22,6 @@ float line(vec2 p, vec2 a, vec2 b) { vec2 e = b - a; return length(p - a - e * c
 vec3 to_local(vec3 v) { return vec3(v_turn.x * v.x + v_turn.y * v.y, -v_turn.y * v.x + v_turn.x * v.y, v.z); }
 float hash(float n) { return fract(sin(n * 78.233) * 43758.547); }
 
-// Upper halves of the hulls, bow at +x, mirrored in the x axis.
-const int CORNERS = 9;
-const vec2 HULLS[36] = vec2[36](
-  // dart: long nose, swept wings
-  vec2(1.12, 0.0), vec2(0.72, 0.13), vec2(0.22, 0.22), vec2(-0.12, 0.46), vec2(-0.62, 0.92), vec2(-0.86, 0.90), vec2(-0.60, 0.44), vec2(-0.78, 0.26), vec2(-0.66, 0.0),
-  // manta: broad and curved
-  vec2(0.92, 0.0), vec2(0.86, 0.20), vec2(0.46, 0.40), vec2(0.24, 0.78), vec2(-0.20, 1.0), vec2(-0.12, 0.62), vec2(-0.56, 0.46), vec2(-0.84, 0.20), vec2(-0.58, 0.0),
-  // fork: twin prongs ahead
-  vec2(0.34, 0.0), vec2(0.40, 0.22), vec2(1.02, 0.36), vec2(1.06, 0.52), vec2(0.30, 0.62), vec2(-0.30, 0.84), vec2(-0.80, 0.72), vec2(-0.58, 0.30), vec2(-0.74, 0.0),
-  // hammer: heavy bow, narrow waist
-  vec2(1.0, 0.0), vec2(0.98, 0.24), vec2(0.60, 0.50), vec2(0.22, 0.44), vec2(0.04, 0.26), vec2(-0.30, 0.34), vec2(-0.52, 0.84), vec2(-0.88, 0.62), vec2(-0.64, 0.0));
-
 // Distance to the hull's edge (inside negative) and the direction in which it grows.
 vec3 hull(vec2 p, int kind) {
   float flip = p.y < 0.0 ? -1.0 : 1.0;

@@ -1,0 +1,183 @@
+//! What draws the picture: the full renderer or the simple one, and the change from one to the other.
+
+use broadside_shared::arena::rules::VIEW;
+use broadside_shared::game::PlayerId;
+use glam::Vec2;
+use web_sys::{Document, HtmlCanvasElement};
+
+use super::App;
+use crate::browser;
+use crate::flat::{Flat, Moment};
+use crate::gl::{Painter, context};
+use crate::quality::{Quality, Renderer, Wish, draws_in_software};
+use crate::scene::Shot;
+use crate::scene::markers::Window;
+
+/// The share of the usual picture that a screen in a hand shows.
+const HAND_SHARE: f32 = 0.8;
+/// Where the choice of the menu is kept.
+const EFFECTS: &str = "broadside.effects";
+
+/// What draws.
+pub(super) enum Drawing {
+    /// The browser has taken the context away, and may give it back.
+    Nothing,
+    /// WebGL 2.
+    Full(Box<Painter>),
+    /// A 2D canvas.
+    Simple(Box<Flat>),
+}
+
+/// What is wanted of the picture: as the address says, or else as the menu was left.
+pub(super) fn begin(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
+    let text = browser::parameter("effects").or_else(|| browser::recall(EFFECTS));
+    let wish = Wish::from_text(text.as_deref());
+    let mut quality = Quality::new(wish, wish == Wish::Auto && has_gpu(canvas));
+    let drawing = open(canvas, document, &mut quality)?;
+    Ok((quality, drawing))
+}
+
+/// Whether the full renderer would draw on a GPU.
+fn has_gpu(canvas: &HtmlCanvasElement) -> bool {
+    context::open(canvas).is_some_and(|gl| !context::renderer(&gl).is_some_and(|name| draws_in_software(&name)))
+}
+
+/// Opens the renderer that was chosen, or the simple one where WebGL fails.
+fn open(canvas: &HtmlCanvasElement, document: &Document, quality: &mut Quality) -> Result<Drawing, String> {
+    if quality.renderer == Renderer::Full {
+        match Painter::new(canvas, document, quality.effects) {
+            Ok(painter) => return Ok(Drawing::Full(Box::new(painter))),
+            Err(reason) => {
+                web_sys::console::warn_1(&format!("the simple renderer draws: {reason}").into());
+                quality.renderer = Renderer::Simple;
+            }
+        }
+    }
+    let flat = Flat::new(document, canvas)?;
+    // It is covered from here on, and need not be copied.
+    canvas.set_width(1);
+    canvas.set_height(1);
+    Ok(Drawing::Simple(Box::new(flat)))
+}
+
+impl App {
+    /// Changes to the renderer that is wanted by now, if it is another.
+    pub(super) fn choose_renderer(&mut self) {
+        let fits = match self.drawing {
+            Drawing::Full(_) => self.quality.renderer == Renderer::Full,
+            Drawing::Simple(_) => self.quality.renderer == Renderer::Simple,
+            // Until the browser gives the context back, unless it is not needed any more.
+            Drawing::Nothing => self.quality.renderer == Renderer::Full,
+        };
+        if fits {
+            return;
+        }
+        self.drawing = Drawing::Nothing;
+        match open(&self.canvas, &self.document, &mut self.quality) {
+            Ok(drawing) => self.drawing = drawing,
+            Err(reason) => {
+                // Not asked for again with every image.
+                self.quality.renderer = Renderer::Full;
+                browser::complain(&format!("cannot draw: {reason}"));
+            }
+        }
+    }
+
+    /// The menu's button: automatic, simple, full.
+    pub(super) fn change_effects(&mut self) {
+        let wish = self.quality.wish.next();
+        browser::remember(EFFECTS, wish.text());
+        self.quality = Quality::new(wish, wish == Wish::Auto && has_gpu(&self.canvas));
+        self.choose_renderer();
+        self.show_effects();
+    }
+
+    /// Writes on the menu's button what is chosen.
+    pub(super) fn show_effects(&self) {
+        if let Some(button) = self.document.get_element_by_id("effects") {
+            button.set_text_content(Some(&format!("Effects: {}", self.quality.wish.text())));
+        }
+    }
+
+    /// Takes the context's loss: nothing is drawn until it comes back.
+    pub(super) fn lose_context(&mut self) {
+        if let Drawing::Full(_) = self.drawing {
+            self.drawing = Drawing::Nothing;
+        }
+    }
+
+    /// The context is back, empty: everything on the GPU is made again.
+    pub(super) fn regain_context(&mut self) {
+        if let (Drawing::Nothing, Renderer::Full) = (&self.drawing, self.quality.renderer) {
+            match open(&self.canvas, &self.document, &mut self.quality) {
+                Ok(drawing) => self.drawing = drawing,
+                Err(reason) => browser::complain(&format!("cannot draw again: {reason}")),
+            }
+        }
+    }
+
+    /// Forgets what was in the air in the world before.
+    pub(super) fn clear_scene(&mut self) {
+        self.scene.clear();
+        if let Drawing::Simple(flat) = &mut self.drawing {
+            flat.clear();
+        }
+    }
+
+    /// Device pixels for a CSS pixel.
+    fn ratio(&self) -> f32 {
+        let ratio = browser::window().map_or(1.0, |w| w.device_pixel_ratio()) as f32;
+        self.quality.pixel_ratio(ratio)
+    }
+
+    /// Gives the canvas as many pixels as its place in the window has.
+    pub(super) fn resize(&mut self) {
+        let ratio = self.ratio();
+        let canvas = match &self.drawing {
+            Drawing::Simple(flat) => flat.canvas(),
+            Drawing::Full(_) | Drawing::Nothing => &self.canvas,
+        };
+        let side = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
+        let (width, height) = (side(self.canvas.client_width()), side(self.canvas.client_height()));
+        if canvas.width() != width || canvas.height() != height {
+            canvas.set_width(width);
+            canvas.set_height(height);
+        }
+        let share = if self.devices.borrow().touch { HAND_SHARE } else { 1.0 };
+        self.camera.fit(Vec2::new(width as f32, height as f32), VIEW, share);
+    }
+
+    /// Draws one image of the stage.
+    pub(super) fn draw(&mut self, seconds: f64, dt: f32) {
+        let css_wide = self.canvas.client_width().max(1) as f32;
+        let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
+        let css = self.ratio();
+        let client = self.session.as_ref().map(|session| &session.client);
+        match &mut self.drawing {
+            Drawing::Nothing => {}
+            Drawing::Simple(flat) => {
+                let names = |player: u16| client?.name_of(PlayerId(player));
+                flat.draw(&self.stage, &mut self.camera, Moment { seconds, dt, window, css }, &names);
+            }
+            Drawing::Full(painter) => {
+                if painter.is_lost() {
+                    return;
+                }
+                let size = (self.canvas.width() as i32, self.canvas.height() as i32);
+                if let Err(reason) = painter.begin(size, self.quality.effects) {
+                    // A context lost this very moment; the event follows.
+                    web_sys::console::warn_1(&reason.into());
+                    return;
+                }
+                let mut names = |player: u16| {
+                    let (client, player) = (client?, PlayerId(player));
+                    let name = client.name_of(player)?;
+                    if client.is_away(player) { painter.text(&format!("{name} … away")) } else { painter.text(name) }
+                };
+                let shot = Shot { seconds, dt, quality: self.quality.effects, window };
+                self.scene.show(&self.stage, &mut self.camera, shot, &mut names, &mut self.batch);
+                painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
+            }
+        }
+    }
+}

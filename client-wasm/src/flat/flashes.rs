@@ -1,0 +1,163 @@
+//! What happens once, as flat light: discs, rings and rays that fade. A bounded pool of plain numbers.
+
+use std::f32::consts::TAU;
+
+use glam::Vec2;
+
+use super::pen::Pen;
+use crate::camera::Camera;
+use crate::color::Color;
+use crate::scene::paint_of;
+use crate::scene::things::boon_color;
+use crate::stage::{Sight, Stage};
+
+/// Most flashes at a time; among so many nobody misses another.
+const FLASHES_MAX: usize = 96;
+/// Rays of a wreck.
+const RAYS: u32 = 11;
+
+/// How a flash is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Disc,
+    Ring,
+    /// Splinters that fly out from the middle.
+    Rays,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Flash {
+    look: Look,
+    at: Vec2,
+    velocity: Vec2,
+    color: Color,
+    /// Radius at birth and at the end, world units.
+    size: (f32, f32),
+    life: f32,
+    age: f32,
+}
+
+/// The flashes that are still seen.
+#[derive(Debug, Default)]
+pub struct Flashes {
+    alive: Vec<Flash>,
+}
+
+impl Flashes {
+    /// Takes what just happened, and lets `dt` seconds pass.
+    pub fn notice(&mut self, stage: &Stage, dt: f32) {
+        for flash in &mut self.alive {
+            flash.age += dt;
+            flash.at += flash.velocity * dt;
+        }
+        self.alive.retain(|flash| flash.age < flash.life);
+        for sight in &stage.sights {
+            match *sight {
+                Sight::Fired { player, at, .. } => {
+                    let velocity = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
+                    let color = paint_of(stage, player).mix(Color::WHITE, 0.5);
+                    self.add(Flash { velocity, ..flash(Look::Disc, at, color, (10.0, 5.0), 0.08) });
+                }
+                Sight::Railed { player, from, to } => {
+                    let color = paint_of(stage, player).mix(Color::WHITE, 0.4);
+                    self.add(flash(Look::Ring, from, color, (8.0, 42.0), 0.24));
+                    self.add(flash(Look::Disc, to, color, (16.0, 6.0), 0.2));
+                }
+                Sight::Struck { at, by, shielded, heavy, .. } => {
+                    let color = if shielded { Color::hex(0x8f_c6ff) } else { paint_of(stage, by) };
+                    let far = if heavy { 52.0 } else { 32.0 };
+                    self.add(flash(Look::Disc, at, Color::WHITE, (13.0, 5.0), 0.12));
+                    self.add(flash(Look::Ring, at, color, (6.0, far), 0.24));
+                }
+                Sight::Chipped { at } => self.add(flash(Look::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14)),
+                Sight::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
+                Sight::Taken { what, at, .. } => {
+                    self.add(flash(Look::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
+                }
+                Sight::Launched { player, at } => {
+                    self.add(flash(Look::Ring, at, paint_of(stage, player), (96.0, 22.0), 0.45));
+                }
+                Sight::Dealt { .. } | Sight::Judged { .. } => {}
+            }
+        }
+    }
+
+    fn wreck(&mut self, at: Vec2, velocity: Vec2, color: Color) {
+        for (look, color, size, life) in [
+            (Look::Disc, Color::hex(0xff_8a30), (70.0, 96.0), 0.5),
+            (Look::Disc, Color::hex(0xff_f0d0), (52.0, 20.0), 0.3),
+            (Look::Rays, color, (24.0, 190.0), 0.75),
+            (Look::Ring, Color::hex(0xff_f0d0), (18.0, 170.0), 0.55),
+        ] {
+            self.add(Flash { velocity, ..flash(look, at, color, size, life) });
+        }
+    }
+
+    fn add(&mut self, flash: Flash) {
+        if self.alive.len() < FLASHES_MAX {
+            self.alive.push(flash);
+        }
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.alive.clear();
+    }
+
+    /// Draws those that are in the picture.
+    pub fn draw(&self, pen: &Pen, camera: &Camera) {
+        for flash in &self.alive {
+            if !camera.sees(flash.at, flash.size.0.max(flash.size.1)) {
+                continue;
+            }
+            let left = 1.0 - flash.age / flash.life;
+            // Fast at first, then slower.
+            let size = flash.size.0 + (flash.size.1 - flash.size.0) * (1.0 - left * left);
+            pen.fade(left);
+            match flash.look {
+                Look::Disc => {
+                    pen.fill_with(flash.color);
+                    pen.disc(flash.at, size);
+                }
+                Look::Ring => {
+                    pen.line_with(flash.color, 2.0 + 3.0 * left);
+                    pen.ring(flash.at, size);
+                }
+                Look::Rays => {
+                    pen.line_with(flash.color, 4.0);
+                    for n in 0..RAYS {
+                        // Uneven, and the same for the same place from image to image.
+                        let uneven = (n * 7 % RAYS) as f32 / RAYS as f32;
+                        let way = Vec2::from_angle((n as f32 + 0.6 * uneven) / RAYS as f32 * TAU);
+                        let out = flash.at + way * size * (0.5 + 0.5 * uneven);
+                        pen.line(out, out + way * (6.0 + 14.0 * left));
+                    }
+                }
+            }
+        }
+        pen.fade(1.0);
+    }
+}
+
+fn flash(look: Look, at: Vec2, color: Color, size: (f32, f32), life: f32) -> Flash {
+    Flash { look, at, velocity: Vec2::ZERO, color, size, life, age: 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flashes_fade_away_and_are_bounded() {
+        let mut stage = Stage::default();
+        stage.sights.extend((0..200).map(|n| Sight::Sunk { player: n, at: Vec2::ZERO, velocity: Vec2::X }));
+        let mut flashes = Flashes::default();
+        flashes.notice(&stage, 0.016);
+        assert_eq!(flashes.alive.len(), FLASHES_MAX);
+        stage.sights.clear();
+        flashes.notice(&stage, 0.4);
+        assert!(!flashes.alive.is_empty() && flashes.alive.len() < FLASHES_MAX);
+        flashes.notice(&stage, 0.6);
+        assert!(flashes.alive.is_empty());
+    }
+}

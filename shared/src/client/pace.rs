@@ -1,0 +1,162 @@
+//! The pace of the program around the client: how seldom it gets to send, and how much lead covers that.
+//!
+//! A packet holds the inputs of all ticks since the one before it, and the first of them must be in time. Whoever calls when
+//! a packet is due holds it for as long as packets are apart. A page calls when it can: a little later than that while it is
+//! quick, and five times a second where it draws in software. So the lead covers the longest that a call may let a packet wait,
+//! whether or not the one that just went did; and what the server says of that one is judged as if it had waited so long.
+
+use std::collections::VecDeque;
+
+use crate::time::{MonoTime, Tick};
+
+/// Packets remembered: two seconds of a quick page, half a dozen of a slow one.
+const PACKETS: usize = 32;
+/// Calls further apart than this many milliseconds say nothing of the pace: the program stood still.
+const APART_MS_MAX: f64 = 700.0;
+/// Calls further apart than this many milliseconds are seen as single images: the lead may jump.
+const SLOW_MS: f64 = 60.0;
+/// Fastest the covered time grows where it may not jump, in milliseconds per second.
+const GROW_MS_PER_S: f64 = 30.0;
+/// Fastest it shrinks: milliseconds per second, and the share of what is too much that goes each second on top.
+const SHRINK_MS_PER_S: f64 = 5.0;
+/// See [`SHRINK_MS_PER_S`].
+const SHRINK_SHARE_PER_S: f64 = 0.3;
+
+/// How often the program around a client calls it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Calls {
+    /// When there is something to send.
+    #[default]
+    Due,
+    /// When it can, in no step with the ticks.
+    Free,
+}
+
+/// The measured pace.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    calls: Calls,
+    packets: VecDeque<Packet>,
+    called_at: Option<MonoTime>,
+    /// Milliseconds between the last two calls, and the most since the last packet.
+    apart_ms: f64,
+    longest_ms: f64,
+    covered_ms: f64,
+    wanted_ms: f64,
+    moved_at: MonoTime,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Packet {
+    /// The tick of its first sample.
+    first: Tick,
+    /// The most that calls were apart while it waited, in milliseconds.
+    apart_ms: f64,
+    /// How much earlier it comes than would one that waits as long as is covered, and that has a sample for every tick since
+    /// the packet before; in milliseconds.
+    slack_ms: f64,
+}
+
+/// A packet that goes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent {
+    /// The tick of its first sample.
+    pub first: Tick,
+    /// Milliseconds for which the inputs of the ticks since the packet before have waited.
+    pub waited_ms: f64,
+    /// Milliseconds from one packet to the next, and from one tick to the next.
+    pub every_ms: f64,
+    /// See [`Sent::every_ms`].
+    pub tick_ms: f64,
+    /// Of the time waited, the milliseconds for which there are no samples any more: snapshots came first.
+    pub lost_ms: f64,
+}
+
+impl Pace {
+    /// Begins with what covers a program that calls like this and whose packets are `every_ms` apart.
+    pub fn start(&mut self, calls: Calls, every_ms: f64) {
+        self.calls = calls;
+        (self.covered_ms, self.wanted_ms) = (self.covered_ms.max(every_ms), every_ms);
+    }
+
+    /// The program calls.
+    pub fn handle_call(&mut self, now: MonoTime) {
+        let apart_ms = self.called_at.map_or(0.0, |at| now.ms_since(at));
+        self.called_at = Some(now);
+        if apart_ms <= APART_MS_MAX {
+            self.apart_ms = apart_ms;
+            self.longest_ms = self.longest_ms.max(apart_ms);
+        }
+    }
+
+    /// Whether inputs that have waited `waited_ms` would wait too long if they waited for the next call, where packets are
+    /// `every_ms` apart.
+    #[must_use]
+    pub fn cannot_wait(&self, waited_ms: f64, every_ms: f64) -> bool {
+        self.calls == Calls::Free && waited_ms + self.apart_ms > every_ms * 1.2
+    }
+
+    /// A packet goes out.
+    pub fn handle_sent(&mut self, now: MonoTime, sent: &Sent) {
+        self.move_to(now);
+        let apart_ms = std::mem::take(&mut self.longest_ms);
+        let slack_ms = sent.lost_ms
+            + match self.calls {
+                Calls::Due => 0.0,
+                Calls::Free => self.covered_ms - sent.waited_ms,
+            };
+        if self.packets.len() == PACKETS {
+            self.packets.pop_front();
+        }
+        self.packets.push_back(Packet { first: sent.first, apart_ms, slack_ms });
+        self.wanted_ms = match self.calls {
+            Calls::Due => sent.every_ms,
+            Calls::Free => {
+                let apart_ms = self.apart_most();
+                apart_ms.max((sent.every_ms - sent.tick_ms + apart_ms).min(sent.every_ms * 1.2))
+            }
+        };
+        if self.apart_most() > SLOW_MS {
+            self.covered_ms = self.covered_ms.max(self.wanted_ms);
+        }
+    }
+
+    /// How much earlier than it had to a packet came, in milliseconds, that the snapshot of `tick`, one of every `every` ticks,
+    /// reports as early by `early_ticks`; `None` if it is not known any more.
+    #[must_use]
+    pub fn slack_ms(&self, tick: Tick, every: u32, early_ticks: f64) -> Option<f64> {
+        // It came after the snapshot before, and by so much before its tick.
+        let last = f64::from(tick.0) + early_ticks + 0.6;
+        let first = last - f64::from(every) - 1.2;
+        let among = |packet: &&Packet| (first..=last).contains(&f64::from(packet.first.0));
+        self.packets.iter().filter(among).map(|packet| packet.slack_ms).reduce(f64::max)
+    }
+
+    /// The lead that lets every packet wait as long as it may have to, in milliseconds.
+    #[must_use]
+    pub fn covered_ms(&self, now: MonoTime) -> f64 {
+        let seconds = (now.us_since(self.moved_at) as f64 / 1e6).min(1.0);
+        let shrink_ms = SHRINK_MS_PER_S + (self.covered_ms - self.wanted_ms).max(0.0) * SHRINK_SHARE_PER_S;
+        self.covered_ms + (self.wanted_ms - self.covered_ms).clamp(-shrink_ms * seconds, GROW_MS_PER_S * seconds)
+    }
+
+    fn move_to(&mut self, now: MonoTime) {
+        self.covered_ms = self.covered_ms(now);
+        self.moved_at = now;
+    }
+
+    /// How far apart calls may be: the most of late, and half of what it differs from the mean, since the more uneven, the longer
+    /// the next may take. One alone that is much longer than all others is a hiccup and not the pace.
+    fn apart_most(&self) -> f64 {
+        let (mut most, mut second, mut sum) = (0.0f64, 0.0f64, 0.0);
+        for apart_ms in self.packets.iter().map(|packet| packet.apart_ms) {
+            (most, second) = (most.max(apart_ms), second.max(apart_ms.min(most)));
+            sum += apart_ms;
+        }
+        if second < most / 2.0 {
+            return second;
+        }
+        let uneven = if most > SLOW_MS { (most - sum / self.packets.len() as f64) / 2.0 } else { 0.0 };
+        (most + uneven).min(APART_MS_MAX)
+    }
+}
