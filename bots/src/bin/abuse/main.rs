@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     if guard::took_over() {
         return ExitCode::FAILURE;
     }
-    let args = Args::parse();
+    let (args, _) = broadside_cli::parse::<Args>();
     let attacks = match chosen(&args) {
         Ok(attacks) => attacks,
         Err(error) => {
