@@ -448,6 +448,9 @@ impl<'a, G: Game> Shard<'a, G> {
         if going != Going::Over
             && let Some(returning) = peer.take_returning()
         {
+            if going == Going::More && returning.home.shard == self.index {
+                self.unheard.push(key);
+            }
             self.bring_home(key, returning);
             return;
         }

@@ -1,5 +1,7 @@
 //! A seat outlives its socket, and what players say to each other.
 
+use std::time::Duration;
+
 use broadside_bots::socket::Socket;
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::requests::Answer;
@@ -27,13 +29,13 @@ fn hello_again(token: Token) -> ClientMsg {
     ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) }
 }
 
-/// Says two things in one write, where our client's sockets make one of each frame; masked with zeros.
-async fn say_at_once(socket: &mut Socket, msgs: [ClientMsg; 2]) {
-    let frames = msgs.map(|msg| encode_client(&msg));
+/// Says things in one write, where our client's sockets make one of each frame; masked with zeros.
+async fn say_at_once(socket: &mut Socket, msgs: &[ClientMsg]) {
+    let frames: Vec<Vec<u8>> = msgs.iter().map(encode_client).collect();
     let framed =
         frames.iter().flat_map(|frame| [&[0x82, 0x80 | frame.len() as u8, 0, 0, 0, 0], frame.as_slice()].concat());
     let bytes: Vec<u8> = framed.collect();
-    within("both to be sent", socket.get_mut().write_all(&bytes)).await.expect("the server stays");
+    within("all to be sent", socket.get_mut().write_all(&bytes)).await.expect("the server stays");
 }
 
 /// Says hello with an earlier session's token; gives the welcome's token and whether the seat was given back.
@@ -111,7 +113,7 @@ async fn who_leaves_in_the_same_breath_takes_nobodys_seat() {
     let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
     assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
     let mut second = bare(&server).await;
-    say_at_once(&mut second, [hello_again(token), ClientMsg::Leave]).await;
+    say_at_once(&mut second, &[hello_again(token), ClientMsg::Leave]).await;
     assert_eq!(close_of(&mut second).await.0, CloseCode::Normal.code());
     say(&mut first, &ClientMsg::Ping { client_time: MonoTime(7) }).await;
     assert!(matches!(hear(&mut first).await, ServerMsg::Pong { client_time: MonoTime(7), .. }), "it goes on");
@@ -124,14 +126,14 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
     let join = || ClientMsg::Join { name: Name::new("Ann").expect("fine"), room: RoomChoice::Quick, role: Role::Play };
     let mut first = bare(&server).await;
     let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
-    say_at_once(&mut first, [hello, join()]).await;
+    say_at_once(&mut first, &[hello, join()]).await;
     let ServerMsg::Welcome { token, resumed: false, .. } = hear(&mut first).await else { panic!("no welcome") };
     assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
     drop(first);
     // Both on the shard of the seat and on the other one. The join asks for another seat, as it always does.
     for _ in 0..4 {
         let mut again = bare(&server).await;
-        say_at_once(&mut again, [hello_again(token), join()]).await;
+        say_at_once(&mut again, &[hello_again(token), join()]).await;
         assert!(matches!(hear(&mut again).await, ServerMsg::Welcome { resumed: true, .. }));
         assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { .. }), "the former seat");
         assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { .. }), "and the other one");
@@ -139,7 +141,7 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
     }
     // Somebody whose seat is gone is new, and joins.
     let mut stranger = bare(&server).await;
-    say_at_once(&mut stranger, [hello_again(Token { signature: [0; 16], ..token }), join()]).await;
+    say_at_once(&mut stranger, &[hello_again(Token { signature: [0; 16], ..token }), join()]).await;
     assert!(matches!(hear(&mut stranger).await, ServerMsg::Welcome { resumed: false, .. }));
     let joined = async {
         loop {
@@ -152,6 +154,29 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
         }
     };
     within("a seat", joined).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_one_look_takes_may_come_behind_the_hello_of_who_comes_back() {
+    let server = Server::start_with(|config| config.shards = Some(2)).await;
+    let mut first = bare(&server).await;
+    let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
+    assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
+    drop(first);
+    for _ in 0..2 {
+        let mut again = bare(&server).await;
+        let before = server.metrics().frames_in.get();
+        let pings = (0..300).map(|at| ClientMsg::Ping { client_time: MonoTime(at) });
+        say_at_once(&mut again, &[hello_again(token)].into_iter().chain(pings).collect::<Vec<_>>()).await;
+        // Nothing is read here, so no answer to a ping of the server's wakes it up.
+        within("the last of them to be read", async {
+            while server.metrics().frames_in.get() < before + 301 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
     server.end().await;
 }
 
