@@ -163,7 +163,7 @@ fn run(args: &Args, attacks: &[Attack]) -> anyhow::Result<bool> {
     }
     let limits = Limits { gap_ms: args.gap_limit, memory_mib: args.memory_limit };
     let (mut rows, mut stage) = (Vec::new(), None);
-    for attack in attacks {
+    for (index, attack) in attacks.iter().enumerate() {
         let mut set = match stage.take().filter(|set: &Stage| set.scene.kind == attack.kind) {
             Some(set) => set,
             None => match Stage::new(args, attack)? {
@@ -171,6 +171,7 @@ fn run(args: &Args, attacks: &[Attack]) -> anyhow::Result<bool> {
                 None => continue,
             },
         };
+        set.scene.rascal = scene::rascal_of(index);
         let row = Row::new(set.play(args, attack)?, limits);
         if shown {
             say(&row)?;

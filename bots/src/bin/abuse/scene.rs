@@ -9,8 +9,6 @@ use broadside_bots::spawn::{Log, Server, ServerPlan};
 
 use crate::offender::{ANSWER, Met, Offender};
 
-/// Whom the offenders speak from, one and many.
-pub(crate) const RASCAL: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 /// Where somebody comes from who has nothing to do with all this.
 const NEWCOMER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 /// Bytes of the file that downloads ask for: more than the kernel holds for a socket that nobody reads from, and not so much that a
@@ -52,6 +50,8 @@ pub(crate) struct Scene {
     pub(crate) address: SocketAddr,
     /// What it is.
     pub(crate) kind: Kind,
+    /// Where a lone offender speaks from: another address for each attack, so that none pays for the one before.
+    pub(crate) rascal: Ipv4Addr,
     /// How long an attack that would go on for ever goes on.
     pub(crate) length: Duration,
     /// The other end of its log, if it is a pipe.
@@ -83,13 +83,14 @@ impl Scene {
         let mut server = Server::start(&plan)?;
         let target = server.target().map_err(anyhow::Error::msg)?;
         let (address, log) = (server.address, server.take_log());
-        Ok(Scene { server: Some(server), target, address, kind, length, log: std::sync::Mutex::new(log) })
+        let rascal = rascal_of(0);
+        Ok(Scene { server: Some(server), target, address, kind, rascal, length, log: std::sync::Mutex::new(log) })
     }
 
     /// A server that runs already.
     pub(crate) fn running(target: Target, address: SocketAddr, length: Duration) -> Scene {
         let kind = if target.is_secure() { Kind::Tls } else { Kind::Plain };
-        Scene { server: None, target, address, kind, length, log: std::sync::Mutex::new(None) }
+        Scene { server: None, target, address, kind, rascal: rascal_of(0), length, log: std::sync::Mutex::new(None) }
     }
 
     /// The server's process, if it is ours.
@@ -138,6 +139,11 @@ impl Scene {
             }
         }
     }
+}
+
+/// The address of ours of the lone offender of the `index`-th attack.
+pub(crate) fn rascal_of(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, (index / 200) as u8 + 1, (index % 200) as u8 + 1)
 }
 
 /// An address of ours for the `index`-th of many.

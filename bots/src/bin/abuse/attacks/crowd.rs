@@ -10,7 +10,7 @@ use super::http::ask;
 use super::{Attack, Outcome};
 use crate::line::Line;
 use crate::offender::{Met, Offender, write_all};
-use crate::scene::{Kind, RASCAL, Scene};
+use crate::scene::{Kind, Scene};
 
 /// Somebody else.
 const ANOTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
@@ -78,7 +78,7 @@ pub(super) fn attacks() -> Vec<Attack> {
 fn many_connections(scene: &Scene) -> anyhow::Result<Outcome> {
     let mut kept = Vec::new();
     let met: Vec<Met> = (0..CONNECTIONS)
-        .map(|_| match Offender::shake(scene, RASCAL, "") {
+        .map(|_| match Offender::shake(scene, scene.rascal, "") {
             Ok(mut one) => {
                 let met = one.listen(GLANCE);
                 kept.push(one);
@@ -97,7 +97,7 @@ fn held(scene: &Scene, begin: &[u8]) -> anyhow::Result<Outcome> {
     let mut met = Vec::new();
     let mut lines = Vec::new();
     for _ in 0..CONNECTIONS {
-        let mut line = match Line::bare(scene.address, RASCAL) {
+        let mut line = match Line::bare(scene.address, scene.rascal) {
             Ok(line) => line,
             Err(_) => {
                 met.push(Met::Cut);
@@ -130,7 +130,7 @@ fn held(scene: &Scene, begin: &[u8]) -> anyhow::Result<Outcome> {
 fn ghosts(scene: &Scene) -> anyhow::Result<Outcome> {
     // Who is not seated at once stands in line, and is not waited for.
     Ok(Outcome::of((0..GHOSTS).map(|_| {
-        let (mut one, _) = match Offender::greet(scene, RASCAL, None) {
+        let (mut one, _) = match Offender::greet(scene, scene.rascal, None) {
             Ok(greeted) => greeted,
             Err(met) => return met,
         };
@@ -141,7 +141,7 @@ fn ghosts(scene: &Scene) -> anyhow::Result<Outcome> {
 fn watchers(scene: &Scene) -> anyhow::Result<Outcome> {
     let mut kept = Vec::new();
     let met: Vec<Met> = (0..WATCHERS)
-        .map(|_| match Offender::greet(scene, RASCAL, None) {
+        .map(|_| match Offender::greet(scene, scene.rascal, None) {
             Ok((mut one, _)) => {
                 let met = one.join(RoomChoice::Quick, Role::Watch).map_or_else(|met| met, |()| one.listen(GLANCE));
                 kept.push(one);
@@ -162,7 +162,7 @@ fn posted(scene: &Scene, path: &str, body: &str) -> anyhow::Result<Outcome> {
         scene.address,
         body.len()
     );
-    let outcome = Outcome::of((0..ROOMS).map(|_| ask(scene, RASCAL, &request)));
+    let outcome = Outcome::of((0..ROOMS).map(|_| ask(scene, scene.rascal, &request)));
     let another = ask(scene, ANOTHER, &request);
     ensure!(matches!(another, Met::Status(200 | 201)), "another address met {another}");
     Ok(outcome)

@@ -9,7 +9,7 @@ use broadside_shared::time::MonoTime;
 use super::{Attack, Outcome, side_by_side};
 use crate::line::PAUSE;
 use crate::offender::{Met, Offender, binary, frame, head};
-use crate::scene::{Kind, RASCAL, Scene};
+use crate::scene::{Kind, Scene};
 
 /// First bytes of frames: the end of a message, and what it is.
 const END: u8 = 0x80;
@@ -143,7 +143,7 @@ fn in_fragments(count: usize) -> Vec<u8> {
 fn flood(scene: &Scene, offenders: usize, first: &[u8], again: &[u8]) -> anyhow::Result<Outcome> {
     let chunk = again.repeat(CHUNK.div_ceil(again.len()));
     Ok(side_by_side(offenders, |_| {
-        let mut offender = match Offender::play(scene, RASCAL) {
+        let mut offender = match Offender::play(scene, scene.rascal) {
             Ok(offender) => offender,
             Err(met) => return met,
         };
@@ -158,7 +158,7 @@ fn flood(scene: &Scene, offenders: usize, first: &[u8], again: &[u8]) -> anyhow:
 /// One player for each of these, who says it and listens.
 fn odd(scene: &Scene, each: &[Vec<u8>]) -> anyhow::Result<Outcome> {
     let say = |bytes: &Vec<u8>| {
-        let mut offender = Offender::play(scene, RASCAL)?;
+        let mut offender = Offender::play(scene, scene.rascal)?;
         let mut bytes = bytes.clone();
         Ok(offender.pump(AT_ONCE, |out| out.append(&mut bytes)))
     };
@@ -166,7 +166,7 @@ fn odd(scene: &Scene, each: &[Vec<u8>]) -> anyhow::Result<Outcome> {
 }
 
 fn slow_frame(scene: &Scene) -> anyhow::Result<Outcome> {
-    let mut offender = match Offender::play(scene, RASCAL) {
+    let mut offender = match Offender::play(scene, scene.rascal) {
         Ok(offender) => offender,
         Err(met) => return Ok(Outcome::of([met])),
     };
@@ -182,7 +182,7 @@ fn slow_frame(scene: &Scene) -> anyhow::Result<Outcome> {
 }
 
 fn flood_after_close(scene: &Scene) -> anyhow::Result<Outcome> {
-    let mut offender = match Offender::play(scene, RASCAL) {
+    let mut offender = match Offender::play(scene, scene.rascal) {
         Ok(offender) => offender,
         Err(met) => return Ok(Outcome::of([met])),
     };
@@ -204,7 +204,7 @@ fn flood_after_close(scene: &Scene) -> anyhow::Result<Outcome> {
 }
 
 fn half_close(scene: &Scene) -> anyhow::Result<Outcome> {
-    let mut offender = match Offender::play(scene, RASCAL) {
+    let mut offender = match Offender::play(scene, scene.rascal) {
         Ok(offender) => offender,
         Err(met) => return Ok(Outcome::of([met])),
     };
@@ -213,7 +213,7 @@ fn half_close(scene: &Scene) -> anyhow::Result<Outcome> {
 }
 
 fn new_keys(scene: &Scene) -> anyhow::Result<Outcome> {
-    let mut offender = match Offender::play(scene, RASCAL) {
+    let mut offender = match Offender::play(scene, scene.rascal) {
         Ok(offender) => offender,
         Err(met) => return Ok(Outcome::of([met])),
     };

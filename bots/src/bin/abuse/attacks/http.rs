@@ -8,7 +8,7 @@ use broadside_bots::load::handshake::Handshake;
 use super::{Attack, Outcome};
 use crate::line::Line;
 use crate::offender::{ANSWER, Met, Offender, read_some, status_of, write_all};
-use crate::scene::{RASCAL, Scene, one_of_many};
+use crate::scene::{Scene, one_of_many};
 
 /// Longest time for which somebody slow may live.
 const SLOW: Duration = Duration::from_secs(40);
@@ -98,7 +98,7 @@ fn forms() -> Vec<Attack> {
         Attack::new("foreign-origin", "WebSockets of other people's pages", &[Met::Closed(4013)], |scene| {
             let origins = ["http://evil.example", "null", "https://127.0.0.1.evil.example"];
             Ok(Outcome::of(origins.map(|origin| {
-                Offender::shake(scene, RASCAL, &format!("Origin: {origin}\r\n"))
+                Offender::shake(scene, scene.rascal, &format!("Origin: {origin}\r\n"))
                     .map_or_else(|met| met, |mut page| page.listen(ANSWER))
             })))
         })
@@ -157,7 +157,7 @@ pub(super) fn answer(line: &mut Line, patience: Duration, otherwise: Met) -> Met
 }
 
 fn each(scene: &Scene, requests: &[String]) -> anyhow::Result<Outcome> {
-    Ok(Outcome::of(requests.iter().map(|request| ask(scene, RASCAL, request))))
+    Ok(Outcome::of(requests.iter().map(|request| ask(scene, scene.rascal, request))))
 }
 
 /// Many begin a request and go on a byte a second.
@@ -195,7 +195,9 @@ fn trickle(scene: &Scene, head: &str) -> anyhow::Result<Outcome> {
 }
 
 fn pipelined(scene: &Scene) -> anyhow::Result<Outcome> {
-    let Ok(mut line) = Line::open(&scene.target, scene.address, RASCAL) else { return Ok(Outcome::of([Met::Cut])) };
+    let Ok(mut line) = Line::open(&scene.target, scene.address, scene.rascal) else {
+        return Ok(Outcome::of([Met::Cut]));
+    };
     let requests = format!("GET /api/rooms HTTP/1.1\r\nhost: {}\r\n\r\n", scene.address).repeat(200).into_bytes();
     let (until, mut at, mut came, mut bytes) = (Instant::now() + scene.length, 0, Vec::new(), 0);
     let mut met = Met::Open;
@@ -259,7 +261,7 @@ fn guessed_codes(scene: &Scene) -> anyhow::Result<Outcome> {
     let mut rng = fastrand::Rng::with_seed(11);
     Ok(Outcome::of((0..GUESSES).map(|_| {
         let code: String = (0..6).map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())])).collect();
-        ask(scene, RASCAL, &get(scene, &format!("/api/rooms/{code}"), ""))
+        ask(scene, scene.rascal, &get(scene, &format!("/api/rooms/{code}"), ""))
     })))
 }
 

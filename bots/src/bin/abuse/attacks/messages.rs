@@ -14,7 +14,7 @@ use broadside_shared::time::Tick;
 use super::{Attack, Outcome, side_by_side};
 use crate::line::PAUSE;
 use crate::offender::{Met, Offender, binary};
-use crate::scene::{RASCAL, Scene, one_of_many};
+use crate::scene::{Scene, one_of_many};
 
 /// Time in which a wrong message must have ended a connection.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -65,10 +65,14 @@ pub(super) fn attacks() -> Vec<Attack> {
         .short(),
         Attack::new("never-reading", "a player who says much and takes nothing", SWALLOWED, never_reading),
         Attack::new("silent-player", "a seat, and then not a word", &[Met::Closed(4005)], |scene| {
-            Ok(Outcome::of([Offender::play(scene, RASCAL).map_or_else(|met| met, |mut player| player.listen(SILENCE))]))
+            Ok(Outcome::of([
+                Offender::play(scene, scene.rascal).map_or_else(|met| met, |mut player| player.listen(SILENCE))
+            ]))
         }),
         Attack::new("no-hello", "a WebSocket, and then not a word", &[Met::Closed(4003)], |scene| {
-            Ok(Outcome::of([Offender::shake(scene, RASCAL, "").map_or_else(|met| met, |mut one| one.listen(SILENCE))]))
+            Ok(Outcome::of([
+                Offender::shake(scene, scene.rascal, "").map_or_else(|met| met, |mut one| one.listen(SILENCE))
+            ]))
         }),
     ]
 }
@@ -111,7 +115,7 @@ fn noise(scene: &Scene) -> anyhow::Result<Outcome> {
 
 /// One player says this without a pause.
 fn flood(scene: &Scene, mut next: impl FnMut() -> Vec<u8>) -> anyhow::Result<Outcome> {
-    let met = Offender::play(scene, RASCAL).map_or_else(
+    let met = Offender::play(scene, scene.rascal).map_or_else(
         |met| met,
         |mut player| player.pump(scene.length, |out| (0..100).for_each(|_| out.extend_from_slice(&next()))),
     );
@@ -152,7 +156,7 @@ fn request_flood(scene: &Scene) -> anyhow::Result<Outcome> {
 }
 
 fn chat_flood(scene: &Scene) -> anyhow::Result<Outcome> {
-    let mut player = match Offender::play(scene, RASCAL) {
+    let mut player = match Offender::play(scene, scene.rascal) {
         Ok(player) => player,
         Err(met) => return Ok(Outcome::of([met])),
     };
@@ -171,7 +175,7 @@ fn chat_flood(scene: &Scene) -> anyhow::Result<Outcome> {
 /// Whether a token gives a seat back.
 fn resumes(scene: &Scene, token: Token) -> Met {
     let resume = Resume { token, have: Tick(0), cells: Vec::new() };
-    match Offender::greet(scene, RASCAL, Some(resume)) {
+    match Offender::greet(scene, scene.rascal, Some(resume)) {
         Ok((_, ServerMsg::Welcome { resumed: true, .. })) => Met::Fooled,
         Ok(_) => Met::Open,
         Err(met) => met,
@@ -189,7 +193,7 @@ fn guessed_token(scene: &Scene) -> anyhow::Result<Outcome> {
 }
 
 fn tampered_token(scene: &Scene) -> anyhow::Result<Outcome> {
-    let (mut player, welcome) = match Offender::greet(scene, RASCAL, None) {
+    let (mut player, welcome) = match Offender::greet(scene, scene.rascal, None) {
         Ok(greeted) => greeted,
         Err(met) => return Ok(Outcome::of([met])),
     };
@@ -215,7 +219,7 @@ fn tampered_token(scene: &Scene) -> anyhow::Result<Outcome> {
 
 /// Says inputs at the usual rate, and leaves everything lying that comes.
 fn never_reading(scene: &Scene) -> anyhow::Result<Outcome> {
-    let mut player = match Offender::play(scene, RASCAL) {
+    let mut player = match Offender::play(scene, scene.rascal) {
         Ok(player) => player,
         Err(met) => return Ok(Outcome::of([met])),
     };

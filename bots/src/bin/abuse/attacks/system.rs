@@ -11,7 +11,7 @@ use super::http::{ask, asked};
 use super::{Attack, Outcome, side_by_side};
 use crate::line::Line;
 use crate::offender::{Met, Offender, binary, read_some, status_of};
-use crate::scene::{Kind, RASCAL, Scene, one_of_many};
+use crate::scene::{Kind, Scene, one_of_many};
 
 /// Connections to a server that may have 128 files.
 const MANY: usize = 200;
@@ -134,5 +134,5 @@ fn much_to_log(scene: &Scene) -> anyhow::Result<Outcome> {
         }
     }
     let health = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", scene.address);
-    Ok(Outcome::of([ask(scene, RASCAL, &health)]))
+    Ok(Outcome::of([ask(scene, scene.rascal, &health)]))
 }
