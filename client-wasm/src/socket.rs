@@ -68,7 +68,7 @@ impl Socket {
             })
         };
         let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
-            post(Arrival::Closed(event.code(), event.reason()))
+            post(Arrival::Closed(event.code(), event.reason()));
         });
         socket.set_onopen(Some(on_event.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
