@@ -47,6 +47,7 @@
     note.className = look;
     note.setAttribute("role", "alert");
     note.replaceChildren(`${text} `, again);
+    note.scrollIntoView({ block: "center" });
   };
 
   const fail = (text) => {
@@ -186,8 +187,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     const late = document.getElementById("late");
     if (late) late.remove();
-    // The address bar will show deeper paths, and what is relative to it would go along.
-    for (const link of document.links) link.href = link.href;
+    // The address bar will show deeper paths, and what is relative to it would go along; the icon is loaded again with each.
+    for (const link of document.querySelectorAll("a[href], link[rel=icon]")) link.href = link.href;
     if (!awaited) awaited = Array.from(document.querySelectorAll("script[type=module]"), (script) => nameOf(script.src)).join(", ");
   });
   setTimeout(() => {

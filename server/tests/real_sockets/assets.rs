@@ -1,6 +1,6 @@
 //! Files and figures over HTTP.
 
-use crate::http::{ask, get};
+use crate::http::{ask, ask_over, get, request};
 use crate::scene::{Server, bare, sit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,6 +60,31 @@ async fn nothing_outside_the_folder_and_nothing_hidden_is_served() {
     }
     assert_eq!(ask(server.address(), "DELETE", "/index.html", &[]).await.status, 405);
     assert_eq!(get(server.address(), "/api/no", &[]).await.status, 404);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn below_a_base_path_is_all_that_is_at_the_root() {
+    let server = Server::start_with(|config| config.base_path = "/game".parse().expect("a path")).await;
+    let bare = get(server.address(), "/game?name=Ann", &[]).await;
+    assert_eq!((bare.status, bare.header("location")), (308, "/game/?name=Ann"));
+    for path in ["/", "/game/", "/game/r/K7QF2M", "/r/K7QF2M"] {
+        assert!(get(server.address(), path, &[]).await.text().contains("<title>test</title>"), "{path}");
+    }
+    for path in ["/healthz", "/game/healthz", "/game/api/rooms"] {
+        let reply = get(server.address(), path, &[]).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{path}");
+    }
+    assert_eq!(get(server.address(), "/games/healthz", &[]).await.status, 404);
+    let wish = r#"{"mode":"duel","private":true}"#;
+    let headers = [("content-type", "application/json"), ("content-length", &wish.len().to_string())];
+    let post = request(&server.address().to_string(), "POST", "/game/api/rooms", &headers) + wish;
+    let stream = tokio::net::TcpStream::connect(server.address()).await.expect("the server listens");
+    let opened = ask_over(stream, &post).await;
+    let room: serde_json::Value = serde_json::from_slice(&opened.body).expect("a room is JSON");
+    let code = room["code"].as_str().expect("it has a code");
+    assert_eq!(opened.header("location"), format!("/game/api/rooms/{code}"));
+    assert_eq!(room["link"], format!("/game/r/{code}"));
     server.end().await;
 }
 

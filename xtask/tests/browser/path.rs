@@ -1,15 +1,14 @@
 //! The game below a path of its host, and behind proxies that get in its way.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::SMALL;
 use crate::driver::Browser;
 use crate::page::{Page, State, number};
 use crate::server::{Bots, Server};
+use crate::{SMALL, setup};
 
 /// What a proxy does.
 #[derive(Clone, Copy, Default)]
@@ -25,15 +24,17 @@ pub struct Habits {
 /// A proxy on a free port: one request a connection, and a WebSocket for as long as it lasts.
 pub struct Proxy {
     port: u16,
-    strays: Arc<AtomicU32>,
+    strays: Strays,
 }
+
+type Strays = Arc<Mutex<Vec<String>>>;
 
 impl Proxy {
     /// Stands before `server`.
     pub async fn before(server: &Server, habits: Habits) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let strays = Arc::<AtomicU32>::default();
+        let strays = Strays::default();
         let (behind, counted) = (server.address(), Arc::clone(&strays));
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -52,13 +53,13 @@ impl Proxy {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// How often somebody asked for what is not below the path.
-    pub fn strays(&self) -> u32 {
-        self.strays.load(Ordering::Relaxed)
+    /// What somebody asked for that is not below the path.
+    pub fn strays(&self) -> Vec<String> {
+        self.strays.lock().expect("nobody panicked").clone()
     }
 }
 
-async fn forward(near: TcpStream, behind: &str, habits: Habits, strays: &AtomicU32) -> std::io::Result<()> {
+async fn forward(near: TcpStream, behind: &str, habits: Habits, strays: &Strays) -> std::io::Result<()> {
     let mut near = BufReader::new(near);
     let mut line = String::new();
     near.read_line(&mut line).await?;
@@ -86,7 +87,7 @@ async fn forward(near: TcpStream, behind: &str, habits: Habits, strays: &AtomicU
             return Ok(());
         }
         Some(_) | None => {
-            strays.fetch_add(1, Ordering::Relaxed);
+            strays.lock().expect("nobody panicked").push(path.to_owned());
             "404 Not Found"
         }
     };
@@ -126,7 +127,7 @@ async fn the_game_is_played_below_a_path_that_the_server_does_not_know_of() {
     ben.wait_for_element("#rooms [data-act^='watch:']").await;
     ben.press("#menu nav a[href$=compare]").await;
     ben.wait_for("the other page", |state| state["phase"] == "compare").await;
-    assert_eq!((ann.errors().await, ben.errors().await, proxy.strays()), (vec![], vec![], 0));
+    assert_eq!((ann.errors().await, ben.errors().await, proxy.strays()), (vec![], vec![], vec![]));
 }
 
 #[tokio::test]
@@ -140,7 +141,7 @@ async fn the_pages_for_developers_work_below_a_path() {
     page.wait_for("both views", asked).await;
     page.visit(&proxy.url("/game/wire")).await;
     page.wait_for("the handshake", |state| state["handshake"] == "HTTP/1.1 101 Switching Protocols").await;
-    assert_eq!((page.errors().await, proxy.strays()), (vec![], 0));
+    assert_eq!((page.errors().await, proxy.strays()), (vec![], vec![]));
 }
 
 #[tokio::test]
@@ -163,6 +164,8 @@ async fn a_proxy_that_lets_no_socket_through_is_told_from_a_server_that_is_gone(
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &proxy.url("/?effects=low")).await;
     page.wait_for_text("#line-note", "no WebSocket gets through").await;
+    let file = setup::artifacts().join("no-socket.png");
+    std::fs::write(&file, page.picture().await).expect("the folder of artifacts can be written");
     server.kill().await;
     page.wait_for_text("#line-note", "cannot be reached").await;
 }
