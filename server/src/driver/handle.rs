@@ -139,8 +139,10 @@ pub enum Mail<G: Game> {
     Away(Seated),
     /// The player in this seat has a connection again: this one.
     Back(Seated, PeerRef),
-    /// The player with this connection, in a seat or in line, has this name now.
-    Renamed(PeerRef, Name),
+    /// The player in this seat has this name now.
+    Renamed(Seated, Name),
+    /// Whoever asked for a seat over this connection, and does not know of one yet, has this name now.
+    RenamedInLine(PeerRef, Name),
     /// The watcher in this seat wants to look at this player.
     Follow(Seated, PlayerId),
     /// A seat is to be kept until this moment for whoever shows this number; it is a seat of the address that holds this.
@@ -403,6 +405,7 @@ impl<G: Game> RoomHandle<G> {
             | Mail::Back(..)
             | Mail::Follow(..)
             | Mail::Renamed(..)
+            | Mail::RenamedInLine(..)
             | Mail::Reserve(..)
             | Mail::ShardLost(_) => true,
         }));

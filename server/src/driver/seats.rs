@@ -47,21 +47,28 @@ impl<G: Game> Driver<G> {
                 self.room.input(seated.player, &packet, arrived);
             }
             Mail::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
-            Mail::Renamed(peer, name) => self.rename(peer, &name),
+            Mail::Renamed(seated, name) if self.is_current(seated) => self.room.rename(seated.player, &name),
+            Mail::RenamedInLine(peer, name) => self.rename_in_line(peer, &name),
             Mail::Reserve(number, until, hold) => {
                 self.came += 1;
                 self.reservations.keep(number, until, hold);
             }
             // Meant for a seat that was given up, or for the room that failed before this one.
-            Mail::Leave(_) | Mail::Away(_) | Mail::Back(..) | Mail::Input(..) | Mail::Follow(..) => {}
+            Mail::Leave(_)
+            | Mail::Away(_)
+            | Mail::Back(..)
+            | Mail::Input(..)
+            | Mail::Follow(..)
+            | Mail::Renamed(..) => {}
             Mail::ShardLost(shard) => self.lose(shard),
         }
     }
 
-    /// Whoever has this connection goes by another name, and everyone is told; in line, they will come by it.
-    fn rename(&mut self, peer: PeerRef, name: &Name) {
-        for asking in self.line.iter_mut().filter(|asking| asking.peer == peer) {
+    /// Whoever asked over this connection will come by another name, unless they have come already.
+    fn rename_in_line(&mut self, peer: PeerRef, name: &Name) {
+        if let Some(asking) = self.line.iter_mut().find(|asking| asking.peer == peer) {
             asking.name = name.clone();
+            return;
         }
         for seat in self.seats.iter().flatten().filter(|seat| seat.peer == peer) {
             self.room.rename(seat.seated.player, name);

@@ -195,26 +195,33 @@ fn plain(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Whether a name could be taken for one of the house, as it is written, with digits for letters or behind them.
+/// Whether a name could be taken for one of the house: as it is written, or as its signs are meant, with digits for letters or behind
+/// them, and with words that only large letters set apart.
 fn is_reserved(name: &Name) -> bool {
-    let shown: String = as_shown(name.as_str()).nfkd().filter(|c| !is_combining_mark(*c)).collect();
-    let written = plain(&shown);
-    let spelled: Vec<String> = written.split(' ').map(spelled).collect();
     let mut tried: Vec<Vec<String>> = Vec::new();
-    for text in [written, spelled.join(" ")] {
-        let words = words_of(&text);
-        let bare = words.iter().map(|word| word.trim_matches(|c: char| c.is_numeric()).to_owned());
-        let bare = bare.filter(|word| !word.is_empty()).collect();
-        tried.extend([words, bare]);
+    for text in [name.as_str(), &as_shown(name.as_str())] {
+        let letters: String = text.nfd().filter(|c| !is_combining_mark(*c)).collect();
+        let written = plain(&letters);
+        let spelled: Vec<String> = written.split(' ').map(spelled).collect();
+        for text in [&written, &spelled.join(" "), &parted(&written)] {
+            let words = words_of(text);
+            let bare = words.iter().map(|word| word.trim_matches(|c: char| c.is_numeric()).to_owned());
+            let bare = bare.filter(|word| !word.is_empty()).collect();
+            tried.extend([words, bare]);
+        }
     }
-    // Most names have neither digits nor signs, and are the same each time.
+    // Most names are plain, and the same each time.
+    tried.sort_unstable();
     tried.dedup();
     tried.iter().any(|words| holds_reserved(words))
 }
 
 fn holds_reserved(words: &[String]) -> bool {
     let [nowhere, not_first, not_alone] = &*RESERVED;
-    let looks = |word: &str| [look(&lower(word)), look(&lower(&look(word)))].map(|look| letters_of(&look));
+    let looks = |word: &str| {
+        let word: String = word.nfkc().collect();
+        [look(&lower(&word)), look(&lower(&look(&word)))].map(|look| letters_of(&look))
+    };
     let among = |looks: &[String; 2], reserved: &BTreeSet<String>| {
         looks.iter().any(|look| reserved.contains(look) || reserved.contains(look.strip_suffix('s').unwrap_or(look)))
     };
@@ -238,6 +245,18 @@ fn words_of(text: &str) -> Vec<String> {
         spelling = alone;
     }
     words
+}
+
+/// The text with a space where a large letter comes behind a small one: "botMarlin".
+fn parted(text: &str) -> String {
+    let mut parted = String::with_capacity(text.len() + 4);
+    for c in text.chars() {
+        if c.is_uppercase() && parted.ends_with(char::is_lowercase) {
+            parted.push(' ');
+        }
+        parted.push(c);
+    }
+    parted
 }
 
 /// What of a look counts for reserved words: no marks, and i for l, which are one in many a font when the letter is large.

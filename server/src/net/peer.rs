@@ -479,12 +479,15 @@ impl<G: Game> Peer<G> {
 
     /// Tells the room in which it plays or waits of its new name: it has one name everywhere.
     fn rename(&self, name: Name, shares: &Shares<G>) {
-        let mail = Mail::Renamed(self.me, name);
         // A room that is over calls nobody anything.
         match &self.place {
             Place::Nowhere => {}
-            Place::InLine(ask) => drop(ask.room.send(mail)),
-            Place::Seated(room, _) => drop(shares.get(room).map(|share| share.room().send(mail))),
+            Place::InLine(ask) => drop(ask.room.send(Mail::RenamedInLine(self.me, name))),
+            Place::Seated(room, seated) => {
+                if let Some(share) = shares.get(room) {
+                    let _ = share.room().send(Mail::Renamed(*seated, name));
+                }
+            }
         }
     }
 
