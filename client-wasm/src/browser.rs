@@ -122,16 +122,26 @@ pub fn remember(key: &str, value: &str) {
 /// What was remembered under a key for as long as this tab lives, reloads included.
 #[must_use]
 pub fn recall_in_tab(key: &str) -> Option<String> {
-    tab_storage()?.get_item(key).ok()?
+    tab_storage()?.get_item(&key_here(key)).ok()?
 }
 
 /// Remembers a value for as long as this tab lives, or forgets it, if the browser lets us.
 pub fn remember_in_tab(key: &str, value: Option<&str>) {
     if let Some(storage) = tab_storage() {
+        let key = key_here(key);
         let _ = match value {
-            Some(value) => storage.set_item(key, value),
-            None => storage.remove_item(key),
+            Some(value) => storage.set_item(&key, value),
+            None => storage.remove_item(&key),
         };
+    }
+}
+
+/// The key under which a page at this path of its host keeps something: another path is another server, which a seat here means
+/// nothing to.
+fn key_here(key: &str) -> String {
+    match path_of(&base()) {
+        "/" => key.to_owned(),
+        path => format!("{key}{path}"),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::page::{Page, State, number};
 use crate::server::{Bots, Server};
 use crate::{SMALL, setup};
 
+/// Wide enough for the line that says how the connection is.
+const WIDE: (u32, u32) = (1000, 640);
+
 /// What a proxy does.
 #[derive(Clone, Copy, Default)]
 pub struct Habits {
@@ -162,7 +165,7 @@ async fn a_proxy_that_lets_no_socket_through_is_told_from_a_server_that_is_gone(
     let server = Server::start().await;
     let proxy = Proxy::before(&server, Habits { refuses: Some("/ws"), ..Habits::default() }).await;
     let browser = Browser::start().await;
-    let page = browser.open(SMALL, &proxy.url("/?effects=low")).await;
+    let page = browser.open(WIDE, &proxy.url("/?effects=low")).await;
     page.wait_for_text("#line-note", "no WebSocket gets through").await;
     let file = setup::artifacts().join("no-socket.png");
     std::fs::write(&file, page.picture().await).expect("the folder of artifacts can be written");
