@@ -1,4 +1,4 @@
-//! As much of an HTTP client as it takes to see that our own server answers.
+//! As much of an HTTP client as it takes to see that our own server answers, and to drive a browser.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,9 +22,22 @@ pub struct Answer {
 /// # Errors
 /// Nobody listens, the connection breaks, or the answer is not HTTP.
 pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
+    ask(address, "GET", path, "", PATIENCE)
+}
+
+/// Any method, with a body of JSON; each read may take `patience`.
+///
+/// # Errors
+/// As [`get`].
+pub fn ask(address: SocketAddr, method: &str, path: &str, body: &str, patience: Duration) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    stream.set_read_timeout(Some(patience))?;
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let about = match body.len() {
+        0 => String::new(),
+        len => format!("Content-Type: application/json\r\nContent-Length: {len}\r\n"),
+    };
+    write!(stream, "{head}{about}\r\n{body}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).with_context(|| format!("{address}{path} did not answer in HTTP"))
