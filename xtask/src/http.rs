@@ -38,9 +38,31 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, body: &str, patience: 
         len => format!("Content-Type: application/json\r\nContent-Length: {len}\r\n"),
     };
     write!(stream, "{head}{about}\r\n{body}")?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    let bytes = read(&mut stream)?;
     parse(&bytes).with_context(|| format!("{address}{path} did not answer in HTTP"))
+}
+
+/// Reads an answer to its end: some servers keep the connection whatever they are told.
+fn read(stream: &mut impl Read) -> Result<Vec<u8>> {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 16 * 1024]);
+    while whole_len(&bytes).is_none_or(|whole| bytes.len() < whole) {
+        match stream.read(&mut chunk)? {
+            0 => break,
+            len => bytes.extend_from_slice(&chunk[..len]),
+        }
+    }
+    Ok(bytes)
+}
+
+/// How long the answer is, once its head says so.
+fn whole_len(bytes: &[u8]) -> Option<usize> {
+    let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..head_end]).ok()?;
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let len = fields
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .find_map(|(_, len)| len.trim().parse().ok());
+    len.map(|len: usize| head_end.saturating_add(4).saturating_add(len))
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {
@@ -58,6 +80,13 @@ mod tests {
     fn an_answer_is_split_into_status_and_body() {
         let answer = parse(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno\r\n\r\nsuch").expect("it is HTTP");
         assert_eq!((answer.status, answer.body.as_slice()), (404, b"no\r\n\r\nsuch".as_slice()));
+    }
+
+    #[test]
+    fn an_answer_that_says_how_long_it_is_ends_there() {
+        let mut kept = &b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"[..];
+        assert_eq!(parse(&read(&mut kept).expect("readable")).expect("it is HTTP").body, b"ok");
+        assert_eq!(whole_len(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nno"), None);
     }
 
     #[test]

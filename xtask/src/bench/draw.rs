@@ -40,8 +40,8 @@ pub(super) fn measure() -> Result<String> {
     let tools = toolchain::ensure_browser()?;
     toolchain::ensure_wasm_target()?;
     site::build()?;
-    // As the browser tests build it: the page is what is measured.
-    run(&mut cargo("build --workspace --bins"))?;
+    // A debug build, as in the browser tests: the page is what is measured.
+    run(&mut cargo("build --package broadside-server --bins"))?;
     let mut drawn = Vec::new();
     for renderer in ["full", "simple"] {
         drawn.push(play(&tools, renderer)?);
