@@ -1,4 +1,4 @@
-//! As much of an HTTP client as it takes to see that our own server answers.
+//! As much of an HTTP client as it takes to see that our own server answers, and to drive a browser.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,12 +22,47 @@ pub struct Answer {
 /// # Errors
 /// Nobody listens, the connection breaks, or the answer is not HTTP.
 pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
+    ask(address, "GET", path, "", PATIENCE)
+}
+
+/// Any method, with a body of JSON; each read may take `patience`.
+///
+/// # Errors
+/// As [`get`].
+pub fn ask(address: SocketAddr, method: &str, path: &str, body: &str, patience: Duration) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    stream.set_read_timeout(Some(patience))?;
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let about = match body.len() {
+        0 => String::new(),
+        len => format!("Content-Type: application/json\r\nContent-Length: {len}\r\n"),
+    };
+    write!(stream, "{head}{about}\r\n{body}")?;
+    let bytes = read(&mut stream)?;
     parse(&bytes).with_context(|| format!("{address}{path} did not answer in HTTP"))
+}
+
+/// Reads an answer to its end: some servers keep the connection whatever they are told.
+fn read(stream: &mut impl Read) -> Result<Vec<u8>> {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 16 * 1024]);
+    while whole_len(&bytes).is_none_or(|whole| bytes.len() < whole) {
+        match stream.read(&mut chunk)? {
+            0 => break,
+            len => bytes.extend_from_slice(&chunk[..len]),
+        }
+    }
+    Ok(bytes)
+}
+
+/// How long the answer is, once its head says so.
+fn whole_len(bytes: &[u8]) -> Option<usize> {
+    let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..head_end]).ok()?;
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let len = fields
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .find_map(|(_, len)| len.trim().parse().ok());
+    len.map(|len: usize| head_end.saturating_add(4).saturating_add(len))
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {
@@ -45,6 +80,13 @@ mod tests {
     fn an_answer_is_split_into_status_and_body() {
         let answer = parse(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno\r\n\r\nsuch").expect("it is HTTP");
         assert_eq!((answer.status, answer.body.as_slice()), (404, b"no\r\n\r\nsuch".as_slice()));
+    }
+
+    #[test]
+    fn an_answer_that_says_how_long_it_is_ends_there() {
+        let mut kept = &b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"[..];
+        assert_eq!(parse(&read(&mut kept).expect("readable")).expect("it is HTTP").body, b"ok");
+        assert_eq!(whole_len(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nno"), None);
     }
 
     #[test]

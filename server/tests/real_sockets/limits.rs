@@ -131,7 +131,7 @@ async fn behind_a_proxy_each_client_has_its_own_limit_and_the_proxy_none() {
         assert_eq!(close_of(&mut websocket(&server, 1, client).await).await, meant(TOO_MANY), "{client}");
     }
     // The proxy asks for many over one connection: whoever has too much is refused, and nobody else.
-    let line = |client| request("test", "GET", "/healthz", &[("x-forwarded-for", client)]);
+    let line = |client| request("127.0.0.1", "GET", "/healthz", &[("x-forwarded-for", client)]);
     let mut kept = stream(&server, 1).await;
     for (client, status) in [("203.0.113.9", "200"), ("203.0.113.10", "200"), ("203.0.113.1", "429")] {
         kept.write_all(line(client).as_bytes()).await.expect("the connection is kept");
@@ -300,7 +300,7 @@ async fn codes_of_private_rooms_are_not_to_be_guessed() {
 async fn a_connection_that_asks_without_end_is_answered_for_a_while_and_then_closed() {
     let server = limited(|_| {}).await;
     let mut greedy = stream(&server, 2).await;
-    let many = request("test", "GET", "/healthz", &[]).repeat(5000);
+    let many = request("127.0.0.1", "GET", "/healthz", &[]).repeat(5000);
     let (mut reads, mut writes) = greedy.split();
     let flood = async {
         // It ends when the server has had enough.
@@ -327,7 +327,7 @@ async fn a_body_that_never_ends_and_a_head_that_never_ends_are_given_up() {
     let server = limited(|_| {}).await;
     let began = Instant::now();
     let head =
-        request("test", "POST", "/api/rooms", &[("content-type", "application/json"), ("content-length", "900")]);
+        request("127.0.0.1", "POST", "/api/rooms", &[("content-type", "application/json"), ("content-length", "900")]);
     let chunked = head.replace("content-length: 900", "transfer-encoding: chunked");
     for (start, drip, says) in [
         (head.as_str(), " ", "408"),
@@ -360,7 +360,7 @@ async fn an_answer_that_nobody_takes_is_given_up() {
     let server = limited(|_| {}).await;
     server.folder.put("large.txt", &vec![b'x'; 8 << 20]);
     let mut deaf = stream(&server, 2).await;
-    deaf.write_all(request("test", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
+    deaf.write_all(request("127.0.0.1", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
     let began = Instant::now();
     let mut first = [0; 15];
     deaf.read_exact(&mut first).await.expect("the answer begins");
@@ -377,7 +377,7 @@ async fn nobody_who_dawdles_holds_up_the_end() {
     let server = limited(|config| config.limit_per_address = 64).await;
     server.folder.put("large.txt", &vec![b'x'; 8 << 20]);
     let body =
-        request("test", "POST", "/api/rooms", &[("content-type", "application/json"), ("content-length", "900")]);
+        request("127.0.0.1", "POST", "/api/rooms", &[("content-type", "application/json"), ("content-length", "900")]);
     let mut open = Vec::new();
     for start in [body.as_str(), "GET /healthz HT", ""].repeat(8) {
         let mut slow = stream(&server, 2).await;
@@ -385,7 +385,7 @@ async fn nobody_who_dawdles_holds_up_the_end() {
         open.push(slow);
     }
     let mut deaf = stream(&server, 2).await;
-    deaf.write_all(request("test", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
+    deaf.write_all(request("127.0.0.1", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
     let mut first = [0; 15];
     within("the answer", deaf.read_exact(&mut first)).await.expect("the answer begins");
     let connections = server.metrics().connections.clone();

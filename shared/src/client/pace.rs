@@ -160,3 +160,58 @@ impl Pace {
         (most + uneven).min(APART_MS_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK_MS: f64 = 1000.0 / 60.0;
+
+    /// Calls that are so many milliseconds apart, each with a packet; gives the time covered after the last.
+    fn covered(calls: Calls, apart_ms: impl IntoIterator<Item = u64>) -> f64 {
+        let (mut pace, mut now) = (Pace::default(), MonoTime(1_000_000));
+        pace.start(calls, 3.0 * TICK_MS);
+        pace.handle_call(now);
+        for (n, apart_ms) in apart_ms.into_iter().enumerate() {
+            now = now.plus_ms(apart_ms);
+            pace.handle_call(now);
+            let first = Tick(n as u32 * 3);
+            let waited_ms = apart_ms as f64;
+            pace.handle_sent(now, &Sent { first, waited_ms, every_ms: 3.0 * TICK_MS, tick_ms: TICK_MS, lost_ms: 0.0 });
+        }
+        pace.covered_ms(now)
+    }
+
+    #[test]
+    fn a_page_that_keeps_up_is_covered_for_a_packet_and_a_hiccup_is_not_its_pace() {
+        assert!((covered(Calls::Free, [16; 100]) - 50.0).abs() < 1.0);
+        let hiccup = (0..100).map(|n| if n == 90 { 400 } else { 16 });
+        assert!((covered(Calls::Free, hiccup) - 50.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_slow_page_is_covered_from_its_third_packet_on_and_an_uneven_one_for_more_than_it_showed() {
+        assert!((covered(Calls::Free, [200; 3]) - 200.0).abs() < 1.0);
+        let uneven = covered(Calls::Free, [170, 300, 480, 240, 350]);
+        assert!((520.0..600.0).contains(&uneven), "{uneven}");
+    }
+
+    #[test]
+    fn what_is_covered_shrinks_when_the_page_is_quick_again_and_stands_still_for_whoever_calls_in_time() {
+        let back = covered(Calls::Free, [200; 20].into_iter().chain([16; 1200]));
+        assert!((back - 50.0).abs() < 3.0, "{back}");
+        assert!((covered(Calls::Due, [200; 20]) - 50.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_packet_is_judged_by_how_long_it_waited() {
+        let mut pace = Pace::default();
+        pace.start(Calls::Free, 50.0);
+        let sent = Sent { first: Tick(100), waited_ms: 35.0, every_ms: 50.0, tick_ms: TICK_MS, lost_ms: 0.0 };
+        pace.handle_sent(MonoTime(1), &sent);
+        // 1.5 ticks early in the snapshot of tick 99, that of ticks 97 to 99.
+        let slack_ms = pace.slack_ms(Tick(99), 3, 1.5).expect("it is known");
+        assert!((slack_ms - 15.0).abs() < 0.1, "{slack_ms}");
+        assert_eq!(pace.slack_ms(Tick(90), 3, 1.5), None);
+    }
+}

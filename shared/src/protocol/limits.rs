@@ -41,7 +41,7 @@ pub const MESSAGES_BYTES_MAX: usize = 512;
 pub const GRACE_S: u32 = 60;
 /// Longest name of a client program, in bytes; a longer one is refused as malformed.
 pub const AGENT_BYTES_MAX: usize = 64;
-/// Most input samples in one packet; a client that has more to say says the newest.
+/// Most input samples in one packet; a client that has more sends them in several.
 pub const SAMPLES_MAX: usize = 12;
 /// Longest time between the picture a player sees and the tick an input is for, in sixteenths of a tick: a sender says this when
 /// it is longer, a receiver refuses more.

@@ -27,7 +27,7 @@ use crate::Golden;
 use crate::files::checked_in;
 use crate::messages::{event_bytes, events, joined, name, notes, own_ship, own_wreck};
 
-const VIEW: Vec2 = Vec2::new(600.0, 300.0);
+const VIEW: Vec2 = Vec2::new(560.0, 300.0);
 const NAMES: [&str; 3] = ["snapshot-first", "snapshot-next", "snapshot-far"];
 
 /// A moment of the scene, and what the snapshot of it tells.
@@ -76,7 +76,7 @@ fn moments() -> [Moment; 3] {
 
 /// Everything for the first time.
 fn first() -> Moment {
-    let pickup = Pickup { id: EntityId(4), at: Vec2::new(600.0, 300.0), what: Boon::Shield };
+    let pickup = Pickup { id: EntityId(4), at: Vec2::new(560.0, 300.0), what: Boon::Shield };
     Moment {
         head: head(600, 0, SnapshotHead::NO_INPUT),
         own: own_ship(),

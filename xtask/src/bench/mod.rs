@@ -5,10 +5,12 @@
 //! - `counts`: the same parts in instructions, which no neighbour changes.
 //! - `level`: a whole server under so many players, and the floor for the same frames right after it.
 //! - `wss`: the same players in the clear and by TLS.
+//! - `draw`: the page without a GPU, by either renderer, through `webdriver`.
 //! - `table`, [`plot`], [`page`]: tables, drawings, and where they go in `docs/BENCHMARKS.md`.
 //! - `gate`: what may not become dearer.
 
 mod counts;
+mod draw;
 mod gate;
 mod level;
 mod machine;
@@ -16,6 +18,7 @@ mod micro;
 mod page;
 mod plot;
 mod table;
+mod webdriver;
 mod wss;
 
 use std::fs;
@@ -63,6 +66,10 @@ pub struct Args {
     /// Instead: the same players by ws and by wss in turns, done within a minute after the build, and written to docs/BENCHMARKS.md.
     #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write", "gate"])]
     wss: bool,
+    /// Instead: images per second and script time of the page in headless Chromium without a GPU, beside 14 bots, done within two
+    /// minutes after the build, and written to docs/BENCHMARKS.md.
+    #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write", "gate", "wss"])]
+    draw: bool,
     /// Instead: check instruction counts and the ratio to the floor against xtask/bench-ceilings.txt.
     #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write"])]
     gate: bool,
@@ -75,6 +82,11 @@ pub struct Args {
 pub fn bench(args: &Args) -> Result<()> {
     if args.gate {
         return gate::gate(if args.set_ceilings { gate::Ceilings::SetAnew } else { gate::Ceilings::Hold });
+    }
+    if args.draw {
+        let table = draw::measure()?;
+        say("drawing without a GPU", &table);
+        return fill(&[("draw", table)]);
     }
     build()?;
     if args.wss {

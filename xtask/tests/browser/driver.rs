@@ -13,22 +13,9 @@ use tokio::process::{Child, Command};
 use crate::page::Page;
 use crate::{DEADLINE, setup};
 
-/// What headless Chromium needs to draw with WebGL2 in software, alone and without asking the network for anything.
-const FLAGS: [&str; 12] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-unsafe-swiftshader",
-    "--mute-audio",
-    // Servers that speak TLS make their own certificate here.
-    "--ignore-certificate-errors",
-];
+/// What headless Chromium needs to draw with WebGL 2 in software, alone and without asking the network for anything; servers that
+/// speak TLS make their own certificate here. One flag a line.
+const FLAGS: &str = include_str!("../../browser-flags.txt");
 
 /// A running chromedriver; it ends with this value, and every browser that it started as well.
 pub struct Browser {
@@ -58,7 +45,7 @@ impl Browser {
     /// Opens `url` in a browser of its own, with a window of `size` pixels: pages in the background are not drawn.
     pub async fn open(&self, size: (u32, u32), url: &str) -> Page {
         let profile = self.profiles.join(self.pages.fetch_add(1, Ordering::Relaxed).to_string());
-        let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
+        let mut flags: Vec<String> = FLAGS.lines().map(ToString::to_string).collect();
         flags.push(format!("--window-size={},{}", size.0, size.1));
         flags.push(format!("--user-data-dir={}", profile.display()));
         let wanted = json!({

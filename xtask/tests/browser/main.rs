@@ -29,6 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
 /// Small and without glow: pages are drawn in software here.
 const SMALL: (u32, u32) = (640, 360);
+/// As people have it.
+const DESK: (u32, u32) = (1280, 720);
 /// How far a ship must come before we believe that it moves, in units of the arena; far above any quantization.
 const A_GOOD_WAY: f64 = 20.0;
 /// How far from the middle of the picture another ship is well in sight, in units of the arena.
@@ -151,23 +153,66 @@ async fn the_world_has_the_same_hashes_in_the_browser_and_here() {
 }
 
 #[tokio::test]
-async fn a_picture_of_play_is_kept() {
+async fn without_a_gpu_the_simple_renderer_is_chosen_within_two_seconds_of_play() {
     let server = Server::start().await;
     let _bots = Bots::start(&server, 12);
     let browser = Browser::start().await;
-    let page = browser.open((1280, 720), &server.url("/?name=Ann&autojoin=1")).await;
-    page.wait_for("a ship to steer", State::is_playing).await;
-    page.hold_key(' ').await;
-    page.wait_for("others", |state| state.is_playing() && state.others_within(f64::INFINITY) >= 3).await;
-    // A fight in the middle of the picture is nicer, and nothing that a test may insist on.
-    page.hope_for(Duration::from_secs(20), |state| state.is_playing() && state.others_within(NEAR) >= 2).await;
-    page.hold_key('w').await;
-    page.wait_for("a ship in the picture", State::is_playing).await;
-    let picture = page.picture().await;
+    let page = browser.open(DESK, &server.url("/?name=Ann&autojoin=1")).await;
+    let begun = page.wait_for("a ship to steer", State::is_playing).await;
+    // Two seconds by the game's own clock: this machine may be busy.
+    let state = page
+        .wait_for("two seconds of play", |state| {
+            state["renderer"] == "simple" || number(&state["tick"]) > number(&begun["tick"]) + 120.0
+        })
+        .await;
+    assert_eq!(state["renderer"], "simple");
+    // It draws, in its own canvas, and the one below still takes the pointer.
+    let drawn = number(&state["images"]);
+    page.wait_for("more images", |state| number(&state["images"]) > drawn + 5.0).await;
+    assert_eq!(page.count("canvas#flat").await, 1);
+    assert_eq!((page.errors().await, page.console().await), (vec![], vec![]));
+}
 
-    let file = setup::artifacts().join("play.png");
-    std::fs::write(&file, &picture).expect("the folder of artifacts can be written");
-    // A page of one color packs to about 4 kB at this size.
-    assert!(picture.len() > 20_000, "{} shows next to nothing: {} bytes", file.display(), picture.len());
-    assert_eq!(page.errors().await, Vec::<String>::new());
+#[tokio::test]
+async fn the_full_renderer_stays_if_it_is_asked_for_and_the_menu_changes_it() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(SMALL, &server.url("/?name=Ann&autojoin=1&effects=full")).await;
+    let begun = page.wait_for("a ship to steer", State::is_playing).await;
+    let late = |state: &State| state.is_playing() && number(&state["tick"]) > number(&begun["tick"]) + 300.0;
+    let state = page.wait_for("five seconds of play", late).await;
+    assert_eq!((&state["renderer"], page.count("canvas#flat").await), (&"full".into(), 0));
+    // Full, automatic (which is simple here), simple, and full again over the same canvas.
+    for (renderer, canvases) in [("simple", 1), ("simple", 1), ("full", 0)] {
+        page.press("#effects").await;
+        let state = page.wait_for("the other renderer", |state| state["renderer"] == renderer).await;
+        let drawn = number(&state["images"]);
+        page.wait_for("images", |state| number(&state["images"]) > drawn + 2.0).await;
+        assert_eq!(page.count("canvas#flat").await, canvases);
+    }
+    assert_eq!((page.errors().await, page.console().await), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn pictures_of_play_are_kept() {
+    for (effects, name) in [("full", "play.png"), ("simple", "play-simple.png")] {
+        let server = Server::start().await;
+        let _bots = Bots::start(&server, 12);
+        let browser = Browser::start().await;
+        let page = browser.open(DESK, &server.url(&format!("/?name=Ann&autojoin=1&effects={effects}"))).await;
+        page.wait_for("a ship to steer", State::is_playing).await;
+        page.hold_key(' ').await;
+        page.wait_for("others", |state| state.is_playing() && state.others_within(f64::INFINITY) >= 3).await;
+        // A fight in the middle of the picture is nicer, and nothing that a test may insist on.
+        page.hope_for(Duration::from_secs(20), |state| state.is_playing() && state.others_within(NEAR) >= 2).await;
+        page.hold_key('w').await;
+        page.wait_for("a ship in the picture", State::is_playing).await;
+        let picture = page.picture().await;
+
+        let file = setup::artifacts().join(name);
+        std::fs::write(&file, &picture).expect("the folder of artifacts can be written");
+        // A page of one color packs to about 4 kB at this size.
+        assert!(picture.len() > 20_000, "{} shows next to nothing: {} bytes", file.display(), picture.len());
+        assert_eq!(page.errors().await, Vec::<String>::new());
+    }
 }
