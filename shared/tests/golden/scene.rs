@@ -76,7 +76,7 @@ fn moments() -> [Moment; 3] {
 
 /// Everything for the first time.
 fn first() -> Moment {
-    let pickup = Pickup { id: EntityId(4), at: Vec2::new(560.0, 300.0), what: Boon::Shield };
+    let pickup = Pickup { id: EntityId(4), at: Vec2::new(600.0, 300.0), what: Boon::Shield };
     Moment {
         head: head(600, 0, SnapshotHead::NO_INPUT),
         own: own_ship(),
