@@ -1,6 +1,6 @@
 //! Servers that cannot outlive the program that started them, even when it is killed and no destructor runs.
 //!
-//! The kernel can kill a process when its parent dies, but the process must ask for that itself. So on Linux the program starts
+//! The kernel can signal a process when its parent dies, but the process must ask for that itself. So on Linux the program starts
 //! itself once more; that one asks, and then becomes the server. Elsewhere only destructors end it.
 
 use std::path::Path;
@@ -66,8 +66,8 @@ fn become_program(words: &[std::ffi::OsString]) -> anyhow::Result<std::convert::
     use std::os::unix::process::CommandExt;
 
     let [parent, files_max, program, rest @ ..] = words else { bail!("{WORD} is not for people") };
-    // Killed and not asked: one that is stopped hears of nothing else.
-    set_pdeathsig(Signal::SIGKILL).context("cannot ask to end with the parent")?;
+    // Asked and not killed: so it takes along what it has left on the disk.
+    set_pdeathsig(Signal::SIGTERM).context("cannot ask to end with the parent")?;
     if nix::unistd::getppid().to_string().as_str() != parent {
         bail!("the program that started this one has ended already");
     }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use super::*;
@@ -102,8 +102,6 @@ async fn a_load_tester_that_is_killed_leaves_no_server_and_no_folder() {
     let process = Pid::from_raw(words.next().and_then(|id| id.parse().ok()).expect("a number"));
     let page = Path::new(words.skip_while(|word| *word != "--assets").nth(1).expect("it serves a page"));
     assert_eq!(kill(process, None), Ok(()), "it runs");
-    // One that is stopped hears of no other signal.
-    kill(process, Signal::SIGSTOP).expect("it is ours");
     load.kill().await.expect("it runs");
     let gone = async {
         while kill(process, None) != Err(Errno::ESRCH) {
