@@ -114,7 +114,8 @@ const RULES: &[Rule] = &[
 ];
 
 /// What the pure crate may be built from.
-const SHARED_MAY_USE: &[&str] = &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing"];
+const SHARED_MAY_USE: &[&str] =
+    &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing", "unicode-width"];
 
 /// Checks that pure folders are pure and that arrows between modules point one way.
 pub fn check() -> Result<()> {
