@@ -16,7 +16,7 @@ use broadside_server::{Running, start};
 const FAILED: u8 = 1;
 /// What is added to the number of the signal that ends at once, as shells do.
 const SIGNALLED: u8 = 128;
-/// Time that everything has to end. Sockets have 5 s each to answer a close; beyond this something hangs.
+/// Time that everything has to end. Sockets have 2 s each to answer a close; beyond this something hangs.
 const END: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
@@ -107,6 +107,10 @@ async fn until_the_end(running: &Running, signals: &mut Signals) -> u8 {
                 // Files may be on a network, and take their time.
                 tokio::select! {
                     () = running.renew() => {}
+                    part = running.gone() => {
+                        tracing::error!(part, "ending, to be started again: closing every connection");
+                        return FAILED;
+                    }
                     (name, _) = signals.end() => {
                         tracing::info!(signal = name, "ending: closing every connection");
                         return 0;

@@ -75,7 +75,13 @@ pub fn listen() -> std::io::Result<Signals> {
         _ => None,
     };
     let (sender, receiver) = mpsc::channel(1);
-    for (number, asked) in Signal::iterator().filter_map(|signal| Some((signal as i32, asks(signal)?))) {
+    let named = Signal::iterator().filter_map(|signal| Some((signal as i32, asks(signal)?)));
+    // They have numbers instead of names, and end whoever does not take them.
+    #[cfg(target_os = "linux")]
+    let named = named.chain(
+        (nix::libc::SIGRTMIN()..=nix::libc::SIGRTMAX()).map(|number| (number, Asked::Nothing("a real-time signal"))),
+    );
+    for (number, asked) in named {
         let (mut came, sender) = (signal(SignalKind::from_raw(number))?, sender.clone());
         tokio::spawn(async move {
             // The system remembers of each signal only that it came, so no more than one of each ever waits.

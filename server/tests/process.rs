@@ -246,6 +246,13 @@ async fn a_signal_that_asks_for_nothing_ends_nothing_and_is_told_once() {
         log.until(&format!("ignored from now on signal=\"{signal}\"")).await;
         server.send(signal);
     }
+    if cfg!(target_os = "linux") {
+        // Real-time signals have no names; this is the first that a program may use.
+        let kill = format!("kill -34 {}", server.child.id().expect("it runs"));
+        let sent = std::process::Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(sent.success());
+        log.until("ignored from now on signal=\"a real-time signal\"").await;
+    }
     server.send(Signal::SIGHUP);
     let since = log.until("nothing to read anew").await;
     assert!(!since.contains("ignored"));

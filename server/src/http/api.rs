@@ -29,7 +29,7 @@ use crate::driver::RoomHandle;
 use crate::limits::holds::TooMuch;
 use crate::lobby::names::FitName;
 use crate::lobby::{NotReserved, RESERVATION_S};
-use crate::net::client::Client;
+use crate::net::client::{Client, Source};
 use crate::operator::Shown;
 use crate::room::reservations::RESERVED_MAX;
 
@@ -441,7 +441,7 @@ pub async fn quick_play<G: Game>(
                 Err(NotReserved::TooMuch(TooMuch(what))) => {
                     app.grounds.refused(address, what.label());
                     let detail = "your address has as many seats there as one may; try again when one of them is free";
-                    return refusal(StatusCode::TOO_MANY_REQUESTS, detail);
+                    return ([(RETRY_AFTER, "10")], refusal(StatusCode::TOO_MANY_REQUESTS, detail)).into_response();
                 }
             };
             fresh(Json(QuickSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
@@ -479,10 +479,17 @@ pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
 )]
 pub async fn notice<G: Game>(
     State(app): State<Arc<App<G>>>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     word: Result<Body<Word>, Response>,
 ) -> Response {
     let shown = app.operator.shown(&headers);
+    if client.source == Source::Unknown {
+        return not_the_operator(
+            shown,
+            "a request that came through a proxy which --trust-proxy does not name is nobody's",
+        );
+    }
     if shown != Shown::Token {
         return not_the_operator(shown, "");
     }
@@ -581,7 +588,7 @@ fn too_fast(wait_s: u64, address: IpAddr) -> Response {
 
 fn too_many_rooms() -> Response {
     let detail = "your address has as many rooms open as one may; join one of them, or try again when one has ended";
-    refusal(StatusCode::TOO_MANY_REQUESTS, detail)
+    ([(RETRY_AFTER, "10")], refusal(StatusCode::TOO_MANY_REQUESTS, detail)).into_response()
 }
 
 fn fresh(body: impl IntoResponse) -> Response {

@@ -132,7 +132,7 @@ fn has_known_coding(headers: &HeaderMap) -> bool {
 
 /// Tells whoever asks for another server. The operator hears of each name once: it may be the one that players use.
 fn foreign<G: Game>(name: &str, app: &App<G>) -> Refusal {
-    if app.foreign_hosts.is_first(name) {
+    if app.foreign_hosts.is_first(name, app.clock.now()) {
         tracing::warn!(host = name, "asked for by a name that is not ours; if it is, start with --public-host");
     }
     let detail = format!(

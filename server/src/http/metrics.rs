@@ -21,9 +21,8 @@ pub async fn metrics<G: Game>(
     headers: HeaderMap,
 ) -> Response {
     let shown = app.operator.shown(&headers);
-    if shown != Shown::Token
-        && let Err(way_out) = may_read(&client, &app.config.metrics_allow)
-    {
+    let is_operator = shown == Shown::Token && client.source != Source::Unknown;
+    if !is_operator && let Err(way_out) = may_read(&client, &app.config.metrics_allow) {
         return not_the_operator(shown, &way_out);
     }
     ([(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store")], app.metrics.encode()).into_response()
@@ -34,8 +33,7 @@ fn may_read(client: &Client, allowed: &[Network]) -> Result<(), String> {
     let address = client.address.ip();
     match client.source {
         Source::Unknown => {
-            Err("--metrics-allow counts no request that came through a proxy which --trust-proxy does not name"
-                .to_owned())
+            Err("a request that came through a proxy which --trust-proxy does not name is nobody's".to_owned())
         }
         Source::Connection | Source::TrustedProxy if allowed.iter().any(|network| network.contains(address)) => Ok(()),
         Source::Connection | Source::TrustedProxy => {

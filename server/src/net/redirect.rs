@@ -49,7 +49,9 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
         let service = hyper_util::service::TowerToHyperService::new(router.clone());
         let mut ending = app.ending.clone();
         tokio::spawn(async move {
-            let _guard = guard;
+            if guard.begin(peer.ip()).await.is_err() {
+                return;
+            }
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
@@ -60,6 +62,7 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
                 _ = tokio::time::timeout(PATIENCE, connection) => {}
                 () = crate::ended(&mut ending) => {}
             }
+            drop(guard);
         });
     }
 }

@@ -42,11 +42,17 @@ pub async fn upgrade<G: Game>(
     request: Request,
 ) -> Response {
     let peer = client.address;
+    let checked = check(&request);
+    let verdict = request.extensions().get::<Verdict>().copied();
+    // Only a WebSocket is opened to be told with a code that its address asks too much; what is none is told now.
+    if let (Err(_), Some(refusal)) = (&checked, verdict.and_then(Verdict::refusal)) {
+        return refusal;
+    }
     let origin = origin::check(request.headers(), client.scheme, &app.config.allow_origin);
     if let Err(detail) = &origin {
         note_origin(&app, request.headers(), detail);
     }
-    let (key, refused_with) = match (check(&request), origin) {
+    let (key, refused_with) = match (checked, origin) {
         (Ok(key), Ok(())) => (key, None),
         (Ok(key), Err(_)) => (key, Some(CloseCode::WrongOrigin)),
         (Err(_), Err(detail)) => return Refusal { status: StatusCode::FORBIDDEN, detail }.into_response(),
@@ -61,7 +67,7 @@ pub async fn upgrade<G: Game>(
         return Refusal { status: StatusCode::UPGRADE_REQUIRED, detail }.into_response();
     };
     let guard = parts.extensions.remove::<Arc<Guard<G>>>();
-    let refused_with = refused_with.or_else(|| parts.extensions.get::<Verdict>().and_then(|verdict| verdict.code()));
+    let refused_with = refused_with.or_else(|| verdict.and_then(Verdict::code));
     let mut kept = handshake::record(&parts.uri, &parts.headers);
     let response = switching(&key);
     if let Some(kept) = &mut kept {
@@ -85,7 +91,7 @@ fn note_origin<G: Game>(app: &App<G>, headers: &HeaderMap, detail: &str) {
     app.metrics.origin_refusals.inc();
     let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("?");
     let origin: String = value(ORIGIN).chars().take(200).collect();
-    if app.foreign_origins.is_first(&origin) {
+    if app.foreign_origins.is_first(&origin, app.clock.now()) {
         tracing::warn!(
             origin,
             host = value(HOST),
