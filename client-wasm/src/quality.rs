@@ -15,12 +15,14 @@ const GAIN: f32 = 0.93;
 /// Least share of the window's pixels per axis that is drawn by the full renderer.
 const SHARPNESS_MIN: f32 = 0.6;
 
-/// Seconds of a first look: whether this machine can use the full renderer at all.
-const LOOK_S: f32 = 1.0;
-/// Least images of it; the longest is left out, since any machine hiccups.
+/// Seconds of a look: whether this machine can use the full renderer at all. Two of them end within two seconds.
+const LOOK_S: f32 = 0.9;
+/// Least images of one; the longest is left out, since any machine hiccups.
 const LOOK_IMAGES: u32 = 3;
-/// Mean time of the others in seconds from which it cannot: below 20 images a second.
+/// Mean time of the others in seconds from which it cannot, in two looks in a row: below 20 images a second.
 const HOPELESS_S: f32 = 0.050;
+/// The same where the first look is enough: below 10 images a second.
+const UNUSABLE_S: f32 = 0.100;
 /// Longer than this, in seconds, the page stood still.
 const STOOD_STILL_S: f32 = 1.5;
 /// Mean time in seconds above which the simple renderer draws fewer pixels: below 30 images a second.
@@ -120,6 +122,9 @@ pub struct Quality {
     sum: f32,
     images: u32,
     look: Look,
+    /// The last look at the full renderer found it hopeless; none did so far.
+    last_hopeless: bool,
+    usable_once: bool,
 }
 
 /// The images of a look: their number, the time they took and the longest, in seconds.
@@ -141,14 +146,26 @@ impl Quality {
         };
         let settled = wish != Wish::Auto;
         let look = Look::default();
-        Quality { wish, renderer, effects, sharpness: 1.0, settled, before: None, sum: 0.0, images: 0, look }
+        Quality {
+            wish,
+            renderer,
+            effects,
+            sharpness: 1.0,
+            settled,
+            before: None,
+            sum: 0.0,
+            images: 0,
+            look,
+            last_hopeless: false,
+            usable_once: false,
+        }
     }
 
     /// Takes the time an image took, in seconds, and decides now and then.
     pub fn measure(&mut self, dt: f32) {
         match self.renderer {
             Renderer::Full if self.wish == Wish::Auto => {
-                if self.look(dt).is_some_and(|mean| mean > HOPELESS_S) {
+                if self.look(dt).is_some_and(|mean| self.is_hopeless(mean)) {
                     (self.renderer, self.sharpness) = (Renderer::Simple, 1.0);
                 } else if !self.settled && dt <= HICCUP {
                     self.step(dt);
@@ -161,6 +178,13 @@ impl Quality {
                 }
             }
         }
+    }
+
+    /// Whether the full renderer is given up, after a look with this mean time: a machine that could draw once may have a bad second.
+    fn is_hopeless(&mut self, mean: f32) -> bool {
+        let was_hopeless = std::mem::replace(&mut self.last_hopeless, mean > HOPELESS_S);
+        self.usable_once |= mean <= HOPELESS_S;
+        self.last_hopeless && (was_hopeless || (!self.usable_once && mean > UNUSABLE_S))
     }
 
     /// What follows is no measure of what came before: the page was not looked at, say.
@@ -285,6 +309,17 @@ mod tests {
                 quality.measure(30.0);
                 quality.forget();
             }
+        }
+        assert_eq!(quality.renderer, Renderer::Full);
+    }
+
+    #[test]
+    fn one_bad_second_is_not_the_end_of_the_full_renderer() {
+        let mut quality = auto();
+        // Shaders are made for the first images; later a second in which something else has the processor.
+        for slow in [0.4, 0.15, 0.3] {
+            (0..3).for_each(|_| quality.measure(slow));
+            (0..200).for_each(|_| quality.measure(0.016));
         }
         assert_eq!(quality.renderer, Renderer::Full);
     }

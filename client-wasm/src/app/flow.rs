@@ -284,10 +284,13 @@ impl App {
     /// No socket opens: asks the server over HTTP how it is, and tells while waiting what that means.
     fn ask_for_health(&mut self) {
         let Some(app) = self.shared.upgrade() else { return };
+        let Some(asked_in) = self.pause.as_ref().map(|pause| pause.until_ms) else { return };
         fetch::ask("healthz", None, move |health| {
             wiring::with(&app, |app| {
                 let health = health.as_ref().map(|_| ()).map_err(String::as_str);
-                if let (Some(pause), Some(why)) = (&mut app.pause, unreached(health)) {
+                // A later pause has a reason of its own.
+                let pause = app.pause.as_mut().filter(|pause| pause.until_ms == asked_in);
+                if let (Some(pause), Some(why)) = (pause, unreached(health)) {
                     pause.why = why;
                 }
             });

@@ -22,7 +22,7 @@ const NOWHERE: [&str; 6] = ["server", "operator", "admin", "administrator", "mod
 /// Words that no name may begin with: what the server calls its bots, and what could stand before its own words.
 const NOT_FIRST: [&str; 4] = ["bot", "system", "notice", "announcement"];
 /// Words that are no names: others whom one might believe, and those that the page says of its user, of all, and of nobody.
-const NOT_ALONE: [&str; 16] = [
+const NOT_ALONE: [&str; 15] = [
     "mod",
     "staff",
     "owner",
@@ -34,7 +34,6 @@ const NOT_ALONE: [&str; 16] = [
     "me",
     "everyone",
     "everybody",
-    "all",
     "someone",
     "somebody",
     "nobody",

@@ -232,8 +232,10 @@ impl Sessions {
     fn end_if_over(&self, session: SessionId) {
         let over = self.by_id.remove_if(&session, |_, found| found.peer.is_none() && found.home.is_none());
         if let Some(name) = over.and_then(|(_, session)| session.name) {
+            // The looks first: everyone waits for this lock.
+            let looks = Looks::of(&name);
             let mut by_look = self.by_look();
-            for look in Looks::of(&name).each() {
+            for look in looks.each() {
                 by_look.remove(look);
             }
         }

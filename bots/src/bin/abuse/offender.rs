@@ -134,13 +134,19 @@ impl Offender {
 
     /// Sends all of these bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Met> {
-        let mut rest = Some(bytes.to_vec());
-        match self.pump_until(
+        let (mut rest, mut is_sent) = (Some(bytes.to_vec()), false);
+        let met = self.pump_until(
             ANSWER,
             |out| out.append(&mut rest.take().unwrap_or_default()),
-            |sent| sent == bytes.len(),
-        ) {
-            Met::Open => Ok(()),
+            |sent| {
+                is_sent = sent == bytes.len();
+                is_sent
+            },
+        );
+        match met {
+            Met::Open if is_sent => Ok(()),
+            // It took too long: whoever does not take what we say answers nothing either.
+            Met::Open => Err(Met::Unanswered),
             met => Err(met),
         }
     }
@@ -208,7 +214,7 @@ impl Offender {
                 return Err(met);
             }
             if Instant::now() > until {
-                return Err(Met::Open);
+                return Err(Met::Unanswered);
             }
             std::thread::sleep(PAUSE);
         }

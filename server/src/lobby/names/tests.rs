@@ -228,7 +228,6 @@ const OF_THE_HOUSE: &[&str] = &[
     "you",
     "Y0U",
     "everyone",
-    "all",
     "staff",
     "nobody",
     "botMarlin",
@@ -250,6 +249,13 @@ fn what_passes_for_one_of_the_house_is_not_given_out_however_it_is_written() {
 #[test]
 fn words_that_hold_a_reserved_one_are_names_and_so_are_names_of_any_script() {
     let names = [
+        "Ali",
+        "ALI",
+        "Alis",
+        "Ali 2",
+        "Ail",
+        "Mia",
+        "Leo",
         "Observer",
         "Botticelli",
         "Bottom",

@@ -98,7 +98,10 @@ fn nonsense(scene: &Scene) -> anyhow::Result<Outcome> {
             1 => Offender::greet(scene, one_of_many(seed), None).map(|(offender, _)| offender),
             _ => Offender::play(scene, one_of_many(seed)),
         };
-        let Ok(mut offender) = offender else { return Met::Cut };
+        let mut offender = match offender {
+            Ok(offender) => offender,
+            Err(met) => return met,
+        };
         let mut bytes = binary(&bytes);
         offender.pump(AT_ONCE, |out| out.append(&mut bytes))
     }))
@@ -108,7 +111,10 @@ fn noise(scene: &Scene) -> anyhow::Result<Outcome> {
     Ok(in_batches(NONSENSE / 4, |seed| {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         let mut bytes: Vec<u8> = (0..4096).map(|_| rng.u8(..)).collect();
-        let Ok(mut offender) = Offender::shake(scene, one_of_many(seed), "") else { return Met::Cut };
+        let mut offender = match Offender::shake(scene, one_of_many(seed), "") {
+            Ok(offender) => offender,
+            Err(met) => return met,
+        };
         offender.pump(AT_ONCE, |out| out.append(&mut bytes))
     }))
 }
