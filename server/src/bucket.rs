@@ -55,7 +55,8 @@ impl Bucket {
 
     /// Adds what is earned in so many microseconds, also above the brim: what was sent in a time in which nothing was taken comes all at once.
     pub fn forgive(&mut self, us: u64) {
-        self.left_us = self.left_us.saturating_add(us);
+        // One pause after another does not add up.
+        self.left_us = self.left_us.saturating_add(us).min(self.full_us.saturating_add(us));
     }
 
     /// Whether it has filled up again: it is then like a new one.

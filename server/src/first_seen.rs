@@ -10,7 +10,7 @@ const REMEMBERED_MAX: usize = 64;
 /// Microseconds after which all is forgotten: made-up texts hide a real one for this long at most.
 const FORGET_US: u64 = 3_600_000_000;
 
-/// Texts that were met before; bounded, so that after [`REMEMBERED_MAX`] different ones no further one is told apart for the rest of an hour.
+/// Texts that were met before; bounded, so that after 64 different ones no further one is told apart for the rest of an hour.
 #[derive(Debug, Default)]
 pub struct FirstSeen {
     seen: Mutex<(MonoTime, HashSet<String>)>,

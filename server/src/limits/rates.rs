@@ -20,7 +20,7 @@ const OTHERS: u32 = 100;
 pub struct Rate {
     /// At once.
     pub burst: u32,
-    /// Time until one more, in microseconds, [`OTHERS`] at least.
+    /// Time until one more, in microseconds, `OTHERS` at least.
     pub every_us: u64,
 }
 

@@ -58,11 +58,12 @@ impl Port {
                 self.news_at = Instant::now() + NEWS_EVERY;
                 tracing::warn!(%error, "cannot accept a connection");
             }
+            let files = if ran_out(&error) { Files::RunOut } else { Files::Enough };
             let left = if ran_out(&error) { self.spare.let_go() } else { None };
             match (left, tokio::time::timeout(AT_ONCE, self.listener.accept()).await) {
                 // The last one is for saying no and nothing else.
                 (Some(0), Ok(Ok((stream, _)))) => turn_away(&stream, TurnedAway::ServerFull),
-                (_, Ok(Ok((stream, peer)))) => return newcomer(stream, peer, Files::RunOut),
+                (_, Ok(Ok((stream, peer)))) => return newcomer(stream, peer, files),
                 (Some(_), _) => {}
                 (None, _) => tokio::time::sleep(PAUSE).await,
             }

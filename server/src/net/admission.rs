@@ -83,6 +83,7 @@ struct Place {
     half_open: Hold,
     verdict: Verdict,
     requests: Bucket,
+    of_proxy: bool,
 }
 
 /// Why a connection is not even let in to be told why it may not stay.
@@ -108,6 +109,7 @@ impl<G: Game> Guard<G> {
             half_open: Hold::default(),
             verdict: if files == Files::RunOut { Verdict::NoFiles } else { Verdict::Welcome },
             requests: Rate::REQUESTS.bucket(app.clock.now()),
+            of_proxy: is_proxy(app, peer),
         };
         // From here on it is taken out of the count when dropped.
         let guard = Guard { app: Arc::clone(app), place: Mutex::new(place) };
@@ -115,14 +117,10 @@ impl<G: Game> Guard<G> {
             return Err(TurnedAway::ServerFull);
         }
         // A proxy speaks for many: whose a connection of its is, its requests say.
-        if !guard.is_proxy(peer) {
+        if !is_proxy(app, peer) {
             guard.count(&mut guard.lock(), peer)?;
         }
         Ok(guard)
-    }
-
-    fn is_proxy(&self, peer: IpAddr) -> bool {
-        self.app.config.trust_proxy.iter().any(|proxy| proxy.contains(peer))
     }
 
     fn lock(&self) -> MutexGuard<'_, Place> {
@@ -136,7 +134,7 @@ impl<G: Game> Guard<G> {
     /// # Errors
     /// When they have not.
     pub async fn begin(&self, peer: IpAddr) -> Result<(), TurnedAway> {
-        if self.is_proxy(peer) {
+        if is_proxy(&self.app, peer) {
             return Ok(());
         }
         let limits = &self.app.grounds.limits;
@@ -179,7 +177,11 @@ impl<G: Game> Guard<G> {
         }
         if place.verdict == Verdict::Welcome && !self.app.grounds.limits.is_exempt(address) {
             let now = self.app.clock.now();
-            let of_connection = place.requests.take(now).map_err(|us| us.div_ceil(1_000_000));
+            // A connection of a proxy carries many clients: only each of their addresses has its rate.
+            let of_connection = match place.of_proxy {
+                true => Ok(()),
+                false => place.requests.take(now).map_err(|us| us.div_ceil(1_000_000)),
+            };
             if let Err(wait_s) = of_connection.and_then(|()| self.app.requests.take(address, 1, now)) {
                 self.app.grounds.refused(address, AddressLimit::Requests);
                 return Verdict::TooMany(wait_s);
@@ -187,6 +189,10 @@ impl<G: Game> Guard<G> {
         }
         place.verdict
     }
+}
+
+fn is_proxy<G: Game>(app: &App<G>, peer: IpAddr) -> bool {
+    app.config.trust_proxy.iter().any(|proxy| proxy.contains(peer))
 }
 
 impl<G: Game> Drop for Guard<G> {

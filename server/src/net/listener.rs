@@ -37,7 +37,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Time that answers on their way have at shutdown.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 /// Time that somebody may take who came when no file was left, and is told so.
-const TOLD_MAX: Duration = Duration::from_secs(2);
+pub const TOLD_MAX: Duration = Duration::from_secs(2);
 /// The first byte of a TLS connection: a record of the handshake (RFC 8446, section 5.1). No request in the clear begins so.
 const HANDSHAKE: u8 = 22;
 

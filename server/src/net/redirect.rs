@@ -14,9 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
 use super::accept::{Newcomer, Port, turn_away};
-use super::admission::Guard;
+use super::admission::{Files, Guard};
 use super::answers::Answers;
-use super::listener::{HEAD_MAX, HEAD_TIMEOUT};
+use super::listener::{HEAD_MAX, HEAD_TIMEOUT, TOLD_MAX};
 use super::origin::split;
 use crate::App;
 use crate::http::door::{door, dress};
@@ -48,6 +48,7 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
         };
         let service = hyper_util::service::TowerToHyperService::new(router.clone());
         let mut ending = app.ending.clone();
+        let patience = if files == Files::RunOut { TOLD_MAX } else { PATIENCE };
         tokio::spawn(async move {
             if guard.begin(peer.ip()).await.is_err() {
                 return;
@@ -59,7 +60,7 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(Answers::new(stream)), service);
             tokio::select! {
-                _ = tokio::time::timeout(PATIENCE, connection) => {}
+                _ = tokio::time::timeout(patience, connection) => {}
                 () = crate::ended(&mut ending) => {}
             }
             drop(guard);

@@ -30,9 +30,7 @@ pub struct Wire {
 /// The socket and what waits for it.
 struct Outbox {
     stream: TcpStream,
-    pending: Vec<u8>,
-    /// How much of `pending` is written.
-    written: usize,
+    pending: Backlog,
     ended: bool,
     /// The last read took all there was: another one would only be told so by the kernel.
     drained: bool,
@@ -79,8 +77,7 @@ impl Wire {
         set_options(&stream);
         let outbox = Outbox {
             stream,
-            pending: Vec::new(),
-            written: 0,
+            pending: Backlog::default(),
             ended: false,
             drained: false,
             closing: false,
@@ -192,6 +189,44 @@ impl Drop for Wire {
     }
 }
 
+/// Bytes that wait for a socket, oldest first.
+#[derive(Default)]
+struct Backlog {
+    bytes: Vec<u8>,
+    /// How many of `bytes` are written.
+    written: usize,
+}
+
+impl Backlog {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What is not written yet.
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        // Whoever takes a little all the time may never take all of it: what is written goes, once it is worth a move.
+        if self.written >= OUTBOX_MAX {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.written += count;
+        if self.written == self.bytes.len() {
+            self.bytes.clear();
+            self.written = 0;
+            // A connection that was slow once does not hold its worst backlog for good.
+            self.bytes.shrink_to(OUTBOX_KEPT);
+        }
+    }
+}
+
 impl Outbox {
     /// Writes bytes or keeps what the socket does not take.
     fn put(&mut self, bytes: &[u8]) -> Sent {
@@ -203,13 +238,13 @@ impl Outbox {
                 self.ended = true;
                 return Sent::Ended;
             }
-            self.pending.extend_from_slice(bytes);
+            self.pending.push(bytes);
             return if self.flush_pending().is_ok() { Sent::Written } else { Sent::Ended };
         }
         // The common case: nothing waits, so the bytes go out as they are and are not copied.
         match self.write_some(bytes) {
             Ok(n) => {
-                self.pending.extend_from_slice(&bytes[n..]);
+                self.pending.push(&bytes[n..]);
                 Sent::Written
             }
             Err(_) => Sent::Ended,
@@ -217,24 +252,20 @@ impl Outbox {
     }
 
     fn waiting(&self) -> usize {
-        self.pending.len() - self.written
+        self.pending.rest().len()
     }
 
     /// Writes what waits, as far as the socket takes it.
     fn flush_pending(&mut self) -> io::Result<()> {
-        while self.written < self.pending.len() {
+        while !self.pending.is_empty() {
             let pending = std::mem::take(&mut self.pending);
-            let result = self.write_some(&pending[self.written..]);
+            let result = self.write_some(pending.rest());
             self.pending = pending;
             match result? {
                 0 => return Ok(()),
-                n => self.written += n,
+                n => self.pending.wrote(n),
             }
         }
-        self.pending.clear();
-        self.written = 0;
-        // A connection that was slow once does not hold its worst backlog for good.
-        self.pending.shrink_to(OUTBOX_KEPT);
         Ok(())
     }
 
@@ -309,4 +340,29 @@ fn set_options(stream: &TcpStream) {
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_notsent_lowat(NOTSENT_LOWAT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_a_little_all_the_time_and_never_all_holds_no_more_than_a_few_outboxes() {
+        let mut backlog = Backlog::default();
+        let (mut pushed, mut taken) = (0u32, 0u32);
+        for round in 0..100_000 {
+            let bytes: Vec<u8> = (0..100).map(|n| ((pushed + n) % 251) as u8).collect();
+            backlog.push(&bytes);
+            pushed += 100;
+            // It lags behind by up to half an outbox.
+            let takes = if round < 300 { 0 } else { 100 };
+            for byte in &backlog.rest()[..takes] {
+                assert_eq!(u32::from(*byte), taken % 251, "in order, and each once");
+                taken += 1;
+            }
+            backlog.wrote(takes);
+            assert_eq!(backlog.rest().len() as u32, pushed - taken);
+            assert!(backlog.bytes.capacity() <= 4 * OUTBOX_MAX, "{}", backlog.bytes.capacity());
+        }
+    }
 }

@@ -131,13 +131,24 @@ async fn behind_a_proxy_each_client_has_its_own_limit_and_the_proxy_none() {
         assert_eq!(close_of(&mut websocket(&server, 1, client).await).await, meant(TOO_MANY), "{client}");
     }
     // The proxy asks for many over one connection: whoever has too much is refused, and nobody else.
-    let line = |client| request("127.0.0.1", "GET", "/healthz", &[("x-forwarded-for", client)]);
+    let line = |client: &str| request("127.0.0.1", "GET", "/healthz", &[("x-forwarded-for", client)]);
     let mut kept = stream(&server, 1).await;
     for (client, status) in [("203.0.113.9", "200"), ("203.0.113.10", "200"), ("203.0.113.1", "429")] {
         kept.write_all(line(client).as_bytes()).await.expect("the connection is kept");
         let mut head = [0; 12];
         within("an answer", kept.read_exact(&mut head)).await.expect("an answer");
         assert_eq!(&head[9..], status.as_bytes(), "{client}");
+        let mut rest = [0; 4096];
+        within("the rest of it", kept.read(&mut rest)).await.expect("the rest of it");
+    }
+    // What one connection may ask is for those of clients: a proxy's carries many of them.
+    let mut kept = stream(&server, 1).await;
+    for client in 0..150 {
+        let client = format!("198.51.100.{client}");
+        kept.write_all(line(client.as_str()).as_bytes()).await.expect("the connection is kept");
+        let mut head = [0; 12];
+        within("an answer", kept.read_exact(&mut head)).await.expect("an answer");
+        assert_eq!(&head[9..], b"200", "{client}");
         let mut rest = [0; 4096];
         within("the rest of it", kept.read(&mut rest)).await.expect("the rest of it");
     }
