@@ -1,5 +1,6 @@
 //! One that misbehaves: a WebSocket, or what was to become one, of which every byte can be chosen.
 
+use std::cell::Cell;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -134,17 +135,17 @@ impl Offender {
 
     /// Sends all of these bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Met> {
-        let (mut rest, mut is_sent) = (Some(bytes.to_vec()), false);
+        let (mut rest, is_sent) = (Some(bytes.to_vec()), Cell::new(false));
         let met = self.pump_until(
             ANSWER,
             |out| out.append(&mut rest.take().unwrap_or_default()),
             |sent| {
-                is_sent = sent == bytes.len();
-                is_sent
+                is_sent.set(sent == bytes.len());
+                is_sent.get()
             },
         );
         match met {
-            Met::Open if is_sent => Ok(()),
+            Met::Open if is_sent.get() => Ok(()),
             // It took too long: whoever does not take what we say answers nothing either.
             Met::Open => Err(Met::Unanswered),
             met => Err(met),
