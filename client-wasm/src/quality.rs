@@ -317,8 +317,8 @@ mod tests {
     fn one_bad_second_is_not_the_end_of_the_full_renderer() {
         let mut quality = auto();
         // Shaders are made for the first images; later a second in which something else has the processor.
-        for slow in [0.4, 0.15, 0.3] {
-            (0..3).for_each(|_| quality.measure(slow));
+        for (images, slow) in [(2, 0.4), (3, 0.3), (6, 0.15)] {
+            (0..images).for_each(|_| quality.measure(slow));
             (0..200).for_each(|_| quality.measure(0.016));
         }
         assert_eq!(quality.renderer, Renderer::Full);
