@@ -182,9 +182,6 @@ impl<G: Game> App<G> {
     /// # Errors
     /// In how many seconds they may.
     pub fn may_ask(&self, address: IpAddr) -> Result<(), u64> {
-        if self.grounds.limits.is_exempt(address) {
-            return Ok(());
-        }
         let taken = self.openings.take(address, 1, self.clock.now());
         taken.inspect_err(|_| self.grounds.refused(address, AddressLimit::Openings))
     }
