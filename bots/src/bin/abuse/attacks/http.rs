@@ -115,9 +115,9 @@ fn forms() -> Vec<Attack> {
     ]
 }
 
-/// Header lines by which two servers may see two requests where one of them sees one.
-const SMUGGLED: [&str; 10] = [
-    "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+/// Header lines by which two servers may see two requests where one of them sees one. A length beside `chunked` is not among them: the
+/// server reads such a body by its chunks and ends the connection behind the answer, as RFC 9112, section 6.3 allows.
+const SMUGGLED: [&str; 9] = [
     "content-length: 5\r\ncontent-length: 6\r\n",
     "content-length: 5, 6\r\n",
     "content-length: +5\r\n",
