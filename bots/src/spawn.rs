@@ -128,7 +128,8 @@ impl Server {
         let mut server = Server { child, _folder: folder, certificate, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
-            None if line.starts_with("cannot ") => bail!("{}: {HOW}", line.trim()),
+            None if line.starts_with("cannot start ") => bail!("{}: {HOW}", line.trim()),
+            None if line.starts_with("cannot ") => bail!("{}", line.trim()),
             None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
         }
         Ok(server)
