@@ -25,7 +25,7 @@ const EVERY: u32 = 3;
 /// Ticks before anything is measured: the arena grows to its crowd, and everyone has been told of it.
 const WARM_UP: u32 = 600;
 /// What the table shows, in its order.
-const HEAD: &str = "| players | ticks | records | frames | blobs | inputs ns per player | step ns per player | frames ns per frame | capture ns per record | encode ns per record | assemble ns per frame |\n|---|---|---|---|---|---|---|---|---|---|---|";
+const HEAD: &str = "| players | ticks | records | frames | encoded_cells | inputs ns per player | step ns per player | frames ns per frame | capture ns per record | encode ns per record | assemble ns per frame |\n|---|---|---|---|---|---|---|---|---|---|---|";
 
 fn main() {
     let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u32>());
@@ -83,7 +83,7 @@ fn capture_world(game: &Arena, tick: Tick, placement: &mut Placement) -> WorldSt
     state
 }
 
-/// Nothing is encoded yet: assembles, and encodes on the way. Gives how many blobs were encoded so far.
+/// Nothing is encoded yet: assembles, and encodes on the way. Gives how many encoded_cells were encoded so far.
 #[inline(never)]
 fn view_cold(
     views: &mut [&mut Viewer],
@@ -210,7 +210,7 @@ impl Bench {
     }
 
     /// The codec alone: captures the tick's world once more and shows it to everyone who is due, twice: first with nothing
-    /// encoded, then with every blob there. Gives the number of records.
+    /// encoded, then with every encoded_cell there. Gives the number of records.
     fn look_twice(&mut self, times: &mut Times) -> u64 {
         let game = self.room.game();
         let state = timed(&mut times.capture, || capture_world(game, self.tick, &mut self.placement));

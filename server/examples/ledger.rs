@@ -18,7 +18,7 @@ use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::delta::residuals;
 use broadside_shared::replication::fields::{Motion, Record};
 use broadside_shared::replication::viewer::{Thinning, Viewer};
-use broadside_shared::replication::world::{Blob, Placement, WorldHistory, WorldState};
+use broadside_shared::replication::world::{EncodedCell, Placement, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 
 /// Counts symbols, to say what an ideal coder that knows their frequencies would need.
@@ -95,7 +95,7 @@ fn main() {
     print(&ledger, players, seconds, every);
     let stats = history.stats();
     println!(
-        "blobs: {} served, {} encoded ({:.1} each)",
+        "encoded_cells: {} served, {} encoded ({:.1} each)",
         stats.served,
         stats.encoded,
         stats.served as f64 / stats.encoded as f64
@@ -135,7 +135,7 @@ fn view(
     ledger.snapshots += 1;
     ledger.bytes.own += own_bytes.len() as u64 + SnapshotHead::BYTES as u64;
     ledger.bytes.cell_heads += written.head_bytes as u64;
-    ledger.bytes.cells += written.blob_bytes as u64;
+    ledger.bytes.cells += written.encoded_cell_bytes as u64;
 }
 
 /// Adds what changed in the whole world: what the codec spends on it once, as for a viewer of everything, and what an ideal coder
@@ -146,7 +146,7 @@ fn measure_changes(ledger: &mut Ledger, history: &mut WorldHistory, tick: Tick, 
         return;
     }
     for cell in (0..CellId::COUNT).map(CellId) {
-        if let Blob::Bytes(bytes) = history.blob(cell, Some(before), |_| true) {
+        if let EncodedCell::Bytes(bytes) = history.encoded_cell(cell, Some(before), |_| true) {
             ledger.world_bits += bytes.len() as u64 * 8;
         }
     }
@@ -197,7 +197,7 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
     );
     let cell_bits = ((b.cells + b.cell_heads) * 8) as f64;
     println!(
-        "  sent {:.2} (blobs {:.2}, heads {:.2}); per record in view {:.2}",
+        "  sent {:.2} (encoded_cells {:.2}, heads {:.2}); per record in view {:.2}",
         per_record(cell_bits),
         per_record((b.cells * 8) as f64),
         per_record((b.cell_heads * 8) as f64),

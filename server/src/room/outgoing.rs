@@ -1,4 +1,4 @@
-//! From one tick's output to one frame per connection: the shared blobs, the small private part, events and notes.
+//! From one tick's output to one frame per connection: the shared encoded_cells, the small private part, events and notes.
 //!
 //! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: the sender owns an `Outgoing` on
 //! a thread of its own, a test owns one in virtual time.
@@ -145,7 +145,7 @@ impl Outgoing {
         self.sizes.own += (out.len() - start) as u64;
         let cells = told.viewer.write(&mut self.history, due.focus, self.view, thinning, out);
         self.sizes.cell_heads += cells.head_bytes as u64;
-        self.sizes.cells += cells.blob_bytes as u64;
+        self.sizes.cells += cells.encoded_cell_bytes as u64;
         let events_at = out.len();
         let (tick, witness) = (due.head.tick, Witness { player: due.player, focus: due.focus, view: self.view });
         self.past.write_events(tick, witness, told.tick, out);

@@ -64,7 +64,7 @@ pub struct Stats {
     pub bytes_own: u64,
     /// Payload bytes of cells.
     pub bytes_cells: u64,
-    /// Of those, the blobs of cells nearer to the rim of the view than to its middle, and beyond.
+    /// Of those, the encoded_cells of cells nearer to the rim of the view than to its middle, and beyond.
     pub bytes_cells_far: u64,
     /// Payload bytes of events.
     pub bytes_events: u64,

@@ -5,7 +5,7 @@
 //! know the neighbour as of the same baseline; others get it in full.
 //!
 //! ```text
-//! blob      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: movers]], enters,
+//! encoded_cell      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: movers]], enters,
 //!              padding to a byte
 //! leaves    := any:1, [any: stays:1 for each base record]
 //! update    := as_predicted:1, [not: dv x, dv y, dp x, dp y, the turn of each angle (signed codes), rest_same:1,
@@ -44,7 +44,7 @@ pub(super) fn bounded(records: &[Record]) -> &[Record] {
     &records[..records.len().min(CELL_RECORDS_MAX)]
 }
 
-/// Reads the blob of one cell and appends its records to `out`, in order of id. Leaves `bits` at the first byte after the blob.
+/// Reads the encoded_cell of one cell and appends its records to `out`, in order of id. Leaves `bits` at the first byte after the encoded_cell.
 ///
 /// # Errors
 /// [`WireError::Baseline`] for a delta where there is no `base`; otherwise what is wrong with the bytes. What was appended is then
@@ -337,20 +337,20 @@ mod tests {
             let refer = if round % 3 == 0 { Refer::ToNeighbours } else { Refer::ToNothing };
             let around = |from: u8| if round % 3 == 0 && from == direction { over.as_slice() } else { &[] };
             let reader = (round % 2 == 1).then_some(Base { records: &base, tick: Tick(1001), around: &around });
-            let (mut blob, mut scratch) = (Vec::new(), Scratch::default());
+            let (mut encoded_cell, mut scratch) = (Vec::new(), Scratch::default());
             let subject = Subject { kinds: KINDS, cell, tick, records: &new };
             if reader.is_some() {
                 let known = base.iter().map(|r| (cell.centre(), *r)).chain(over.iter().map(|r| (near.centre(), *r)));
                 let mut was = WorldState::default();
                 was.place(Tick(1001), known, &mut Placement::default());
-                if encode::delta(&subject, &was, refer, &mut scratch, &mut blob).is_none() {
-                    assert_eq!((&blob, &base), (&Vec::new(), &new), "nothing to say");
+                if encode::delta(&subject, &was, refer, &mut scratch, &mut encoded_cell).is_none() {
+                    assert_eq!((&encoded_cell, &base), (&Vec::new(), &new), "nothing to say");
                     continue;
                 }
             } else {
-                encode::keyframe(&subject, &mut blob);
+                encode::keyframe(&subject, &mut encoded_cell);
             }
-            let (mut bits, mut back) = (BitReader::new(&blob), Vec::new());
+            let (mut bits, mut back) = (BitReader::new(&encoded_cell), Vec::new());
             decode(KINDS, cell, tick, reader, &mut bits, &mut back).expect("our own bytes decode");
             assert_eq!(back, new, "round {round}");
             assert_eq!(bits.finish(), Ok(()), "round {round}");

@@ -7,7 +7,7 @@ use super::fields::{KindSpec, Motion, Record, Role};
 use super::state::{Origin, WorldState};
 use crate::time::Tick;
 
-/// Whether a blob may refer to the cells around.
+/// Whether a encoded_cell may refer to the cells around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refer {
     /// Its readers know the neighbours as of the same baseline.
@@ -16,7 +16,7 @@ pub enum Refer {
     ToNothing,
 }
 
-/// Room for encoding, kept from blob to blob.
+/// Room for encoding, kept from encoded_cell to encoded_cell.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Indices of the base records that go on, and of what they have become.

@@ -8,8 +8,8 @@
 //! | [`delta`] | one cell against an earlier state of it, or against nothing (a keyframe): the layout, and reading it |
 //! | [`encode`] | writing it |
 //! | [`state`] | the replicated world at one tick |
-//! | [`world`] | the recent past of it, and the blobs that lead from it to the newest state |
-//! | `blobs` | where those are kept, and shared between threads |
+//! | [`world`] | the recent past of it, and the encoded_cells that lead from it to the newest state |
+//! | `encoded_cells` | where those are kept, and shared between threads |
 //! | [`viewer`] | what one connection was last told, and the next thing to tell it |
 //! | [`replica`] | the receiving end: a client's copy of its cells |
 //!
@@ -17,10 +17,10 @@
 //! cost of a snapshot is not clients times entities.
 
 pub mod bits;
-mod blobs;
 pub mod cells;
 pub mod delta;
 pub mod encode;
+mod encoded_cells;
 pub mod fields;
 pub mod replica;
 pub mod state;

@@ -31,8 +31,8 @@ struct Cell {
     /// Where its records are.
     start: u32,
     end: u32,
-    /// Length of its blob in the newest frame.
-    blob_bytes: u32,
+    /// Length of its encoded_cell in the newest frame.
+    encoded_cell_bytes: u32,
 }
 
 impl Cell {
@@ -74,11 +74,11 @@ impl Replica {
             }
             ends[at] = self.next.len() as u32;
         }
-        // Only now, since blobs refer to the cells around as they were.
+        // Only now, since encoded_cells refer to the cells around as they were.
         std::mem::swap(&mut self.records, &mut self.next);
         let mut start = 0;
         for (at, cell) in self.cells.iter_mut().enumerate() {
-            (cell.start, cell.end, cell.blob_bytes) = (start, ends[at], lengths[at]);
+            (cell.start, cell.end, cell.encoded_cell_bytes) = (start, ends[at], lengths[at]);
             start = cell.end;
             // A cell that was due and is not present is as it was.
             if due & (1 << at) != 0 {
@@ -88,11 +88,11 @@ impl Replica {
         Ok(())
     }
 
-    /// Bytes of the newest frame's blobs of cells whose middle lies outside a rectangle of `size` world units around `centre`.
+    /// Bytes of the newest frame's encoded_cells of cells whose middle lies outside a rectangle of `size` world units around `centre`.
     #[must_use]
     pub fn blob_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
         let beyond = |cell: &&Cell| !(cell.id.centre() - centre).abs().cmple(size * 0.5).all();
-        self.cells.iter().filter(beyond).map(|cell| cell.blob_bytes as usize).sum()
+        self.cells.iter().filter(beyond).map(|cell| cell.encoded_cell_bytes as usize).sum()
     }
 
     /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
@@ -138,7 +138,7 @@ impl Replica {
             let id = CellId(bits.bits(14)? as u16);
             match self.cells.binary_search_by_key(&id, |cell| cell.id) {
                 Ok(_) => return Err(WireError::Range { what: "repeated cell", value: id.0.into(), limit: 1 }),
-                Err(at) => self.cells.insert(at, Cell { id, tick: None, start: 0, end: 0, blob_bytes: 0 }),
+                Err(at) => self.cells.insert(at, Cell { id, tick: None, start: 0, end: 0, encoded_cell_bytes: 0 }),
             }
         }
         Ok(())
@@ -234,7 +234,7 @@ mod tests {
             assert!(viewer.cells().eq(replica.cells()));
             // Each cell is exactly as it was at its tick; that is this one unless far cells are thinned out.
             for cell in &replica.cells {
-                let of = cell.tick.expect("a cell comes with its first blob");
+                let of = cell.tick.expect("a cell comes with its first encoded_cell");
                 assert!(of == Tick(tick) || thinning != Thinning::None, "tick {tick}");
                 if let Some(state) = history.state(of) {
                     assert_eq!(

@@ -2,14 +2,14 @@
 
 use glam::Vec2;
 
-use super::blobs::SharedBlobs;
 use super::cells::{CellBlock, CellId};
 use super::delta::CELL_RECORDS_MAX;
+use super::encoded_cells::SharedEncodedCells;
 use super::fields::Record;
 use crate::game::{EntityId, Game};
 use crate::time::Tick;
 
-/// Every replicated thing at one tick, in order of cell, then id; and the blobs that lead to it, encoded by whoever needs one
+/// Every replicated thing at one tick, in order of cell, then id; and the encoded_cells that lead to it, encoded by whoever needs one
 /// first. Threads share it: it changes only while it is captured.
 #[derive(Debug, Default)]
 pub struct WorldState {
@@ -24,7 +24,7 @@ pub struct WorldState {
     block: CellBlock,
     /// Where the records of each cell of `block` begin; and where those of the last end.
     starts: Vec<u32>,
-    blobs: SharedBlobs,
+    encoded_cells: SharedEncodedCells,
 }
 
 impl WorldState {
@@ -80,7 +80,7 @@ impl WorldState {
         self.ids.extend(order.iter().map(|key| EntityId((key >> 16) as u16)));
         self.records.clear();
         self.records.extend(order.iter().map(|key| gathered[(key & 0xffff) as usize].1));
-        self.blobs.reset(cells, self.records.len());
+        self.encoded_cells.reset(cells, self.records.len());
     }
 
     /// The records of a cell, in order of id; none if nothing is there.
@@ -94,7 +94,7 @@ impl WorldState {
         &self.records[self.starts[place] as usize..self.starts[place + 1] as usize]
     }
 
-    /// Where a cell is in the index and among the shared blobs; `None` if it lies away from everything.
+    /// Where a cell is in the index and among the shared encoded_cells; `None` if it lies away from everything.
     pub(super) fn place_of(&self, cell: CellId) -> Option<usize> {
         self.block.place(cell)
     }
@@ -144,9 +144,9 @@ impl WorldState {
         self.common
     }
 
-    /// The blobs that lead to this state and are shared by all who tell of it.
-    pub(super) fn blobs(&self) -> &SharedBlobs {
-        &self.blobs
+    /// The encoded_cells that lead to this state and are shared by all who tell of it.
+    pub(super) fn encoded_cells(&self) -> &SharedEncodedCells {
+        &self.encoded_cells
     }
 }
 
@@ -185,7 +185,7 @@ impl Placement {
     /// World units a thing may be outside its cell before it changes.
     pub(super) const LINGER: f32 = 12.0;
 
-    /// A placement for a world that most viewers are told of every so many ticks: the blobs that lead from one such snapshot to
+    /// A placement for a world that most viewers are told of every so many ticks: the encoded_cells that lead from one such snapshot to
     /// the next are then shared by all threads, instead of being encoded by each.
     #[must_use]
     pub fn every(ticks: u32) -> Placement {

@@ -1,21 +1,21 @@
 //! What one connection was last told of the world, and the next thing to tell it.
 //!
-//! A viewer is subscribed to the cells around its focus, with cells as topics: it keeps, for each, the tick of the blob last
+//! A viewer is subscribed to the cells around its focus, with cells as topics: it keeps, for each, the tick of the encoded_cell last
 //! written. It is subscribed to every cell that may hold a record in its view, which is more than the cells that its view touches: a
-//! record may be a little outside its cell ([`Placement`]). The bytes of a blob are shared by all viewers with the same baseline.
+//! record may be a little outside its cell ([`Placement`]). The bytes of a encoded_cell are shared by all viewers with the same baseline.
 //!
 //! ```text
 //! cells := removed count (golomb 0), index gap - 1 (golomb 2) each      indices into the list before the change
 //!          added count (golomb 0), cell number (14 bits) each
 //!          thinned:1, then for each subscribed cell in order of number: [thinned: due:1], [due: present:1]; padding to a byte
-//!          the blobs of the cells that are present, each a whole number of bytes
+//!          the encoded_cells of the cells that are present, each a whole number of bytes
 //! ```
 
 use glam::Vec2;
 
 use super::bits::BitWriter;
 use super::cells::{CellBlock, CellId};
-use super::world::{Blob, Placement, WorldHistory};
+use super::world::{EncodedCell, Placement, WorldHistory};
 use crate::time::Tick;
 
 /// The most cells a viewer is subscribed to; a view of 1920 x 1200 units takes 12 to 20, and up to 30 with those kept.
@@ -43,7 +43,7 @@ pub struct Viewer {
 #[derive(Debug, Clone, Copy)]
 struct Subscription {
     cell: CellId,
-    /// The state the other end has, or `None` before the first blob.
+    /// The state the other end has, or `None` before the first encoded_cell.
     base: Option<Tick>,
 }
 
@@ -92,8 +92,8 @@ impl Thinning {
 pub struct CellsWritten {
     /// Subscribed cells.
     pub cells: usize,
-    /// Bytes of blobs.
-    pub blob_bytes: usize,
+    /// Bytes of encoded_cells.
+    pub encoded_cell_bytes: usize,
     /// Bytes of subscription changes and of the present mask.
     pub head_bytes: usize,
 }
@@ -126,14 +126,14 @@ impl Viewer {
         let from = out.len();
         let mut head = BitWriter::new(out);
         self.resubscribe(focus, view, &mut head);
-        let mut blobs = std::mem::take(history.room_for_blobs());
-        blobs.clear();
+        let mut encoded_cells = std::mem::take(history.room_for_blobs());
+        encoded_cells.clear();
         let (mut due, mut present) = (u64::MAX, 0);
         head.flag(thinning != Thinning::None);
         for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
             if thinning != Thinning::None {
                 // Spread over the turns by number, so that frames stay about equally long. What is new comes at once. Turns are
-                // the world's and not the viewer's: all leave out the same cells, and the same blobs serve all. Who skipped a
+                // the world's and not the viewer's: all leave out the same cells, and the same encoded_cells serve all. Who skipped a
                 // turn gets what is overdue.
                 let period = thinning.period(*cell, focus, view);
                 let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;
@@ -144,10 +144,10 @@ impl Viewer {
                     continue;
                 }
             }
-            let blob = history.blob(*cell, *base, |near| base.is_some() && self.base_of(near) == *base);
-            if let Blob::Bytes(bytes) = blob {
+            let encoded_cell = history.encoded_cell(*cell, *base, |near| base.is_some() && self.base_of(near) == *base);
+            if let EncodedCell::Bytes(bytes) = encoded_cell {
                 present |= 1 << at;
-                blobs.push(bytes);
+                encoded_cells.push(bytes);
             }
         }
         if thinning == Thinning::None {
@@ -167,11 +167,11 @@ impl Viewer {
         }
         head.finish();
         let head_bytes = out.len() - from;
-        for blob in &blobs {
-            history.append(*blob, out);
+        for encoded_cell in &encoded_cells {
+            history.append(*encoded_cell, out);
         }
-        *history.room_for_blobs() = blobs;
-        CellsWritten { cells: self.subscribed.len(), blob_bytes: out.len() - from - head_bytes, head_bytes }
+        *history.room_for_blobs() = encoded_cells;
+        CellsWritten { cells: self.subscribed.len(), encoded_cell_bytes: out.len() - from - head_bytes, head_bytes }
     }
 
     /// The cells subscribed to, in order of number.

@@ -1,11 +1,11 @@
-//! The recent past of the replicated world, and the blobs that lead from it to the newest state.
+//! The recent past of the replicated world, and the encoded_cells that lead from it to the newest state.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::blobs::{LocalBlobs, LocalKey, Slot, Stored};
 use super::cells::CellId;
 use super::encode::{self, Refer, Scratch, Subject};
+use super::encoded_cells::{LocalEncodedCells, LocalKey, Slot, Stored};
 use super::fields::KindSpec;
 use crate::time::Tick;
 
@@ -18,30 +18,30 @@ const WEIGH_TICKS: u32 = 8;
 
 /// What to send a subscriber of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blob {
+pub enum EncodedCell {
     /// The cell is as the subscriber has it, and nothing in it moves: nothing need be sent.
     Same,
     /// These bytes: [`WorldHistory::append`].
-    Bytes(BlobBytes),
+    Bytes(EncodedCellBytes),
 }
 
-/// Where the bytes of a blob are, until the next push.
+/// Where the bytes of a encoded_cell are, until the next push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlobBytes {
+pub struct EncodedCellBytes {
     at: u32,
     len: u32,
     /// Kept in the newest state, or by the history.
     shared: bool,
 }
 
-impl BlobBytes {
+impl EncodedCellBytes {
     /// How many bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Never: a blob has a byte at the least.
+    /// Never: a encoded_cell has a byte at the least.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -59,10 +59,10 @@ pub struct EncodeStats {
     pub served: u64,
 }
 
-/// The world of the last [`HISTORY_TICKS`] ticks, and the blobs that lead to the newest one: each encoded at most once per
+/// The world of the last [`HISTORY_TICKS`] ticks, and the encoded_cells that lead to the newest one: each encoded at most once per
 /// baseline.
 ///
-/// Threads that tell of the same world each have their own history of the same states. The blobs from the common baseline, and
+/// Threads that tell of the same world each have their own history of the same states. The encoded_cells from the common baseline, and
 /// keyframes, are then encoded by whichever needs them first, and read by all; those from rarer baselines by each for itself.
 #[derive(Debug)]
 pub struct WorldHistory {
@@ -70,16 +70,16 @@ pub struct WorldHistory {
     states: VecDeque<Arc<WorldState>>,
     /// Where in `states` the newest one's common baseline is, and its tick.
     common: Option<(usize, Tick)>,
-    local: LocalBlobs,
-    /// A blob on its way into the newest state.
+    local: LocalEncodedCells,
+    /// A encoded_cell on its way into the newest state.
     buffer: Vec<u8>,
     room: Room,
-    /// Room for the blobs of a frame.
-    frame: Vec<BlobBytes>,
+    /// Room for the encoded_cells of a frame.
+    frame: Vec<EncodedCellBytes>,
     stats: EncodeStats,
 }
 
-/// Room for encoding, kept from blob to blob.
+/// Room for encoding, kept from encoded_cell to encoded_cell.
 #[derive(Debug, Default)]
 struct Room {
     scratch: Scratch,
@@ -94,7 +94,7 @@ impl WorldHistory {
             kinds,
             states: VecDeque::with_capacity(HISTORY_TICKS + 1),
             common: None,
-            local: LocalBlobs::default(),
+            local: LocalEncodedCells::default(),
             buffer: Vec::new(),
             room: Room::default(),
             frame: Vec::new(),
@@ -127,12 +127,12 @@ impl WorldHistory {
         self.find(tick).map(|at| self.states[at].as_ref())
     }
 
-    /// The blob that brings a subscriber of `cell` from `base` (`None`: it has nothing) to the newest state. Encoded on first
+    /// The encoded_cell that brings a subscriber of `cell` from `base` (`None`: it has nothing) to the newest state. Encoded on first
     /// demand, then shared. `knows` says whether the subscriber has another cell as of the same baseline.
     ///
     /// # Panics
     /// If the history is empty.
-    pub fn blob(&mut self, cell: CellId, base: Option<Tick>, knows: impl Fn(CellId) -> bool) -> Blob {
+    pub fn encoded_cell(&mut self, cell: CellId, base: Option<Tick>, knows: impl Fn(CellId) -> bool) -> EncodedCell {
         self.stats.served += 1;
         let base = match base {
             Some(tick) if self.common.is_some_and(|(_, common)| common == tick) => self.common.map(|(at, _)| at),
@@ -144,22 +144,22 @@ impl WorldHistory {
             (_, sources) if sources != 0 && !sources_known(cell, sources, knows) => {
                 self.get(cell, Some(at), Slot::Unlinked).0
             }
-            (blob, _) => blob,
+            (encoded_cell, _) => encoded_cell,
         }
     }
 
-    /// Appends the bytes of a blob that was handed out since the last push.
-    pub fn append(&self, blob: BlobBytes, out: &mut Vec<u8>) {
-        if blob.shared {
-            let newest = self.states.back().expect("a blob was handed out");
-            newest.blobs().append(blob.at, blob.len(), out);
+    /// Appends the bytes of a encoded_cell that was handed out since the last push.
+    pub fn append(&self, encoded_cell: EncodedCellBytes, out: &mut Vec<u8>) {
+        if encoded_cell.shared {
+            let newest = self.states.back().expect("a encoded_cell was handed out");
+            newest.encoded_cells().append(encoded_cell.at, encoded_cell.len(), out);
         } else {
-            out.extend_from_slice(&self.local.bytes()[blob.at as usize..][..blob.len()]);
+            out.extend_from_slice(&self.local.bytes()[encoded_cell.at as usize..][..encoded_cell.len()]);
         }
     }
 
-    /// Lends room for the blobs of one frame, which is given back for the next.
-    pub(super) fn room_for_blobs(&mut self) -> &mut Vec<BlobBytes> {
+    /// Lends room for the encoded_cells of one frame, which is given back for the next.
+    pub(super) fn room_for_blobs(&mut self) -> &mut Vec<EncodedCellBytes> {
         &mut self.frame
     }
 
@@ -173,50 +173,59 @@ impl WorldHistory {
         self.states.binary_search_by_key(&tick, |state| state.tick).ok()
     }
 
-    /// The blob from a base (as index into `states`), and the directions it refers to.
+    /// The encoded_cell from a base (as index into `states`), and the directions it refers to.
     #[inline(always)] // It is nearly all that a frame does for a cell: a tenth off a frame.
-    fn get(&mut self, cell: CellId, base: Option<usize>, slot: Slot) -> (Blob, u8) {
-        let newest = self.states.back().expect("blobs are asked for after a push");
+    fn get(&mut self, cell: CellId, base: Option<usize>, slot: Slot) -> (EncodedCell, u8) {
+        let newest = self.states.back().expect("encoded_cells are asked for after a push");
         // Nearly always it is the shared one, and there already.
         let is_shared = base.is_none() || base == self.common.map(|(at, _)| at);
         let place = if is_shared { newest.place_of(cell) } else { None };
-        let stored = place.and_then(|place| newest.blobs().get(place, slot));
+        let stored = place.and_then(|place| newest.encoded_cells().get(place, slot));
         stored.and_then(shared_blob).unwrap_or_else(|| self.get_or_encode(cell, base, place, slot))
     }
 
     #[cold]
-    fn get_or_encode(&mut self, cell: CellId, base: Option<usize>, place: Option<usize>, slot: Slot) -> (Blob, u8) {
-        let newest = self.states.back().expect("blobs are asked for after a push");
+    fn get_or_encode(
+        &mut self,
+        cell: CellId,
+        base: Option<usize>,
+        place: Option<usize>,
+        slot: Slot,
+    ) -> (EncodedCell, u8) {
+        let newest = self.states.back().expect("encoded_cells are asked for after a push");
         let base = base.map(|at| self.states[at].as_ref());
         let encoder = Encoder { kinds: self.kinds, cell, newest, base, slot };
         let (buffer, room, stats) = (&mut self.buffer, &mut self.room, &mut self.stats);
         if let Some(place) = place {
-            let stored = newest.blobs().get_or_encode(place, slot, buffer, |out| encoder.encode(out, room, stats));
-            if let Some(blob) = shared_blob(stored) {
-                return blob;
+            let stored =
+                newest.encoded_cells().get_or_encode(place, slot, buffer, |out| encoder.encode(out, room, stats));
+            if let Some(encoded_cell) = shared_blob(stored) {
+                return encoded_cell;
             }
         }
         let key = LocalKey { cell, base: base.map(|state| state.tick), slot };
         match self.local.get_or_encode(key, |out| encoder.encode(out, room, stats)) {
-            None => (Blob::Same, 0),
-            Some((from, to, sources)) => (Blob::Bytes(BlobBytes { at: from, len: to - from, shared: false }), sources),
+            None => (EncodedCell::Same, 0),
+            Some((from, to, sources)) => {
+                (EncodedCell::Bytes(EncodedCellBytes { at: from, len: to - from, shared: false }), sources)
+            }
         }
     }
 }
 
-/// A blob kept in the newest state, and the directions it refers to; `None` if it is kept elsewhere.
+/// A encoded_cell kept in the newest state, and the directions it refers to; `None` if it is kept elsewhere.
 #[inline]
-fn shared_blob(stored: Stored) -> Option<(Blob, u8)> {
+fn shared_blob(stored: Stored) -> Option<(EncodedCell, u8)> {
     match stored {
-        Stored::Same => Some((Blob::Same, 0)),
+        Stored::Same => Some((EncodedCell::Same, 0)),
         Stored::At { at, len, sources } => {
-            Some((Blob::Bytes(BlobBytes { at, len: u32::from(len), shared: true }), sources))
+            Some((EncodedCell::Bytes(EncodedCellBytes { at, len: u32::from(len), shared: true }), sources))
         }
         Stored::Elsewhere => None,
     }
 }
 
-/// All that decides the bytes of a blob.
+/// All that decides the bytes of a encoded_cell.
 struct Encoder<'a> {
     kinds: &'static [KindSpec],
     cell: CellId,
@@ -226,7 +235,7 @@ struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
-    /// Appends the blob, and gives the directions of the neighbours it refers to; `None` if nothing need be sent.
+    /// Appends the encoded_cell, and gives the directions of the neighbours it refers to; `None` if nothing need be sent.
     fn encode(&self, out: &mut Vec<u8>, room: &mut Room, stats: &mut EncodeStats) -> Option<u8> {
         let &Encoder { kinds, cell, newest, base, slot } = self;
         let (from, tick) = (out.len(), newest.tick);

@@ -1,8 +1,8 @@
 //! Where encoded cells are kept: those that most viewers ask for in the [`WorldState`](super::state::WorldState) they lead to,
 //! shared by all threads that tell of it; the others in a cache of each [`WorldHistory`](super::world::WorldHistory).
 //!
-//! No lock is held and, once warm, nothing is allocated: the bytes of shared blobs lie in one array of words, of which each
-//! blob takes the next few. Words because they can be written through a shared reference in safe code, and because a cell's
+//! No lock is held and, once warm, nothing is allocated: the bytes of shared encoded_cells lie in one array of words, of which each
+//! encoded_cell takes the next few. Words because they can be written through a shared reference in safe code, and because a cell's
 //! usual delta is one or two of them.
 
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::cells::CellId;
 use crate::time::Tick;
 
-/// Which of a cell's shared blobs.
+/// Which of a cell's shared encoded_cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     /// The difference from the common baseline, which may refer to the cells around.
@@ -30,7 +30,7 @@ const WORD: usize = size_of::<u64>();
 const WORDS_PER_RECORD: usize = 2;
 const WORDS_PER_CELL: usize = 2;
 
-/// What is known of a blob. Small on purpose: there are three per cell and state.
+/// What is known of a encoded_cell. Small on purpose: there are three per cell and state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stored {
     /// Nothing need be sent.
@@ -41,9 +41,9 @@ pub(super) enum Stored {
     Elsewhere,
 }
 
-/// The shared blobs of a state.
+/// The shared encoded_cells of a state.
 #[derive(Debug, Default)]
-pub(super) struct SharedBlobs {
+pub(super) struct SharedEncodedCells {
     /// Those of each slot by place in the state's index of cells: first those that are asked for most, so that they lie close.
     stored: Vec<OnceLock<Stored>>,
     /// Cells in that index.
@@ -53,8 +53,8 @@ pub(super) struct SharedBlobs {
     taken: AtomicUsize,
 }
 
-impl SharedBlobs {
-    /// Forgets all blobs, and makes room for those of a world of so many cells and records.
+impl SharedEncodedCells {
+    /// Forgets all encoded_cells, and makes room for those of a world of so many cells and records.
     pub(super) fn reset(&mut self, cells: usize, records: usize) {
         self.cells = cells;
         self.stored.clear();
@@ -68,13 +68,13 @@ impl SharedBlobs {
         }
     }
 
-    /// The blob in a slot, if it is there already.
+    /// The encoded_cell in a slot, if it is there already.
     #[inline]
     pub(super) fn get(&self, place: usize, slot: Slot) -> Option<Stored> {
         self.stored[slot as usize * self.cells + place].get().copied()
     }
 
-    /// The blob in a slot; the first thread to ask encodes it, and others that ask meanwhile wait for it. `encode` fills the
+    /// The encoded_cell in a slot; the first thread to ask encodes it, and others that ask meanwhile wait for it. `encode` fills the
     /// buffer and gives the directions referred to, or `None` if nothing need be sent.
     pub(super) fn get_or_encode(
         &self,
@@ -107,7 +107,7 @@ impl SharedBlobs {
         Stored::At { at: at as u32, len, sources }
     }
 
-    /// Appends a blob's bytes.
+    /// Appends a encoded_cell's bytes.
     #[inline]
     pub(super) fn append(&self, at: u32, len: usize, out: &mut Vec<u8>) {
         let (at, end) = (at as usize, out.len() + len);
@@ -118,7 +118,7 @@ impl SharedBlobs {
     }
 }
 
-/// What a blob of the local cache leads from.
+/// What a encoded_cell of the local cache leads from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LocalKey {
     pub(super) cell: CellId,
@@ -135,52 +135,52 @@ struct LocalBlob {
 
 /// Blobs by key, forgotten all at once: open addressing in arrays that are kept.
 #[derive(Debug)]
-pub(super) struct LocalBlobs {
-    blobs: Vec<LocalBlob>,
-    /// Index into `blobs` plus one, or 0; a power of two in size, and at most half full.
+pub(super) struct LocalEncodedCells {
+    encoded_cells: Vec<LocalBlob>,
+    /// Index into `encoded_cells` plus one, or 0; a power of two in size, and at most half full.
     table: Vec<u32>,
     bytes: Vec<u8>,
 }
 
-impl Default for LocalBlobs {
+impl Default for LocalEncodedCells {
     /// With room for the few of usual ticks, so that none of them has to make it.
     fn default() -> Self {
-        LocalBlobs {
-            blobs: Vec::with_capacity(Self::TABLE_MIN / 2),
+        LocalEncodedCells {
+            encoded_cells: Vec::with_capacity(Self::TABLE_MIN / 2),
             table: vec![0; Self::TABLE_MIN],
             bytes: Vec::with_capacity(Self::TABLE_MIN * 16),
         }
     }
 }
 
-impl LocalBlobs {
+impl LocalEncodedCells {
     const TABLE_MIN: usize = 256;
 
     pub(super) fn clear(&mut self) {
-        if !self.blobs.is_empty() {
+        if !self.encoded_cells.is_empty() {
             self.table.fill(0);
-            self.blobs.clear();
+            self.encoded_cells.clear();
             self.bytes.clear();
         }
     }
 
-    /// The blob of a key: where its bytes lie and the directions they refer to, or `None` if nothing need be sent.
+    /// The encoded_cell of a key: where its bytes lie and the directions they refer to, or `None` if nothing need be sent.
     pub(super) fn get_or_encode(
         &mut self,
         key: LocalKey,
         encode: impl FnOnce(&mut Vec<u8>) -> Option<u8>,
     ) -> Option<(u32, u32, u8)> {
-        if self.table.len() < 2 * (self.blobs.len() + 1) {
+        if self.table.len() < 2 * (self.encoded_cells.len() + 1) {
             self.grow();
         }
         let slot = self.slot(&key);
         if let Some(found) = self.table[slot].checked_sub(1) {
-            return self.blobs[found as usize].bytes;
+            return self.encoded_cells[found as usize].bytes;
         }
         let from = self.bytes.len() as u32;
         let bytes = encode(&mut self.bytes).map(|sources| (from, self.bytes.len() as u32, sources));
-        self.blobs.push(LocalBlob { key, bytes });
-        self.table[slot] = self.blobs.len() as u32;
+        self.encoded_cells.push(LocalBlob { key, bytes });
+        self.table[slot] = self.encoded_cells.len() as u32;
         bytes
     }
 
@@ -196,7 +196,7 @@ impl LocalBlobs {
         let mixed = (base << 18 | u64::from(key.cell.0) << 2 | key.slot as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut at = (mixed >> 40) as usize & mask;
         while let Some(found) = self.table[at].checked_sub(1)
-            && self.blobs[found as usize].key != *key
+            && self.encoded_cells[found as usize].key != *key
         {
             at = (at + 1) & mask;
         }
@@ -207,8 +207,8 @@ impl LocalBlobs {
         let size = self.table.len() * 2;
         self.table.clear();
         self.table.resize(size, 0);
-        for at in 0..self.blobs.len() {
-            let slot = self.slot(&self.blobs[at].key);
+        for at in 0..self.encoded_cells.len() {
+            let slot = self.slot(&self.encoded_cells[at].key);
             self.table[slot] = at as u32 + 1;
         }
     }
@@ -220,41 +220,42 @@ mod tests {
 
     #[test]
     fn a_blob_without_room_is_kept_elsewhere_and_the_state_has_room_the_next_time() {
-        let mut blobs = SharedBlobs::default();
-        blobs.reset(1, 0);
+        let mut encoded_cells = SharedEncodedCells::default();
+        encoded_cells.reset(1, 0);
         let long = [7u8; 999];
         let encode = |out: &mut Vec<u8>| {
             out.extend_from_slice(&long);
             Some(3)
         };
-        let get = |blobs: &SharedBlobs| blobs.get_or_encode(0, Slot::Linked, &mut Vec::new(), encode);
-        assert_eq!(get(&blobs), Stored::Elsewhere);
-        blobs.reset(1, 0);
-        let Stored::At { at, len: 999, sources: 3 } = get(&blobs) else { panic!("there is room now") };
+        let get =
+            |encoded_cells: &SharedEncodedCells| encoded_cells.get_or_encode(0, Slot::Linked, &mut Vec::new(), encode);
+        assert_eq!(get(&encoded_cells), Stored::Elsewhere);
+        encoded_cells.reset(1, 0);
+        let Stored::At { at, len: 999, sources: 3 } = get(&encoded_cells) else { panic!("there is room now") };
         let mut out = vec![1, 2];
-        blobs.append(at, 999, &mut out);
+        encoded_cells.append(at, 999, &mut out);
         assert_eq!((&out[..2], &out[2..]), (&[1, 2][..], &long[..]));
     }
 
     #[test]
     fn each_key_has_its_own_blob_however_many_there_are() {
-        let mut blobs = LocalBlobs::default();
+        let mut encoded_cells = LocalEncodedCells::default();
         for round in 0..2 {
             for again in [false, true] {
                 for n in 0..3000u16 {
                     let base = (n % 3 != 0).then_some(Tick(u32::from(n % 7)));
                     let key =
                         LocalKey { cell: CellId(n / 2), base, slot: [Slot::Linked, Slot::Unlinked][n as usize % 2] };
-                    let found = blobs.get_or_encode(key, |out| {
+                    let found = encoded_cells.get_or_encode(key, |out| {
                         assert!(!again, "encoded once");
                         out.extend_from_slice(&n.to_le_bytes());
                         (n % 5 != 0).then_some(n as u8)
                     });
-                    let bytes = found.map(|(from, to, _)| blobs.bytes()[from as usize..to as usize].to_vec());
+                    let bytes = found.map(|(from, to, _)| encoded_cells.bytes()[from as usize..to as usize].to_vec());
                     assert_eq!(bytes, (n % 5 != 0).then(|| n.to_le_bytes().to_vec()), "{n} in round {round}");
                 }
             }
-            blobs.clear();
+            encoded_cells.clear();
         }
     }
 }
