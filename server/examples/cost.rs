@@ -16,7 +16,7 @@ use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
-use broadside_shared::replication::viewer::{Thinning, Viewer};
+use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::{MonoTime, Tick};
 
@@ -71,7 +71,7 @@ fn write_frames(outgoing: &mut Outgoing, frame: &mut Vec<u8>) -> usize {
     let due = outgoing.newest().map_or(0, |output| output.due.len());
     for at in 0..due {
         frame.clear();
-        outgoing.frame(at, 0, Thinning::None, frame);
+        outgoing.frame(at, 0, UpdateRateTier::Full, frame);
     }
     due
 }
@@ -107,7 +107,7 @@ fn view(views: &mut [&mut Viewer], game: &Arena, due: &[u16], history: &mut Worl
     for (viewer, player) in views.iter_mut().zip(due) {
         let focus = game.own(PlayerId(*player)).map(Arena::focus).unwrap_or_default();
         frame.clear();
-        viewer.write(history, focus, Arena::VIEW, Thinning::None, frame);
+        viewer.write(history, focus, Arena::VIEW, UpdateRateTier::Full, frame);
     }
 }
 
@@ -233,7 +233,7 @@ fn write_warm_up(bench: &mut Bench) {
     let due = bench.outgoing.newest().map_or(0, |output| output.due.len());
     for at in 0..due {
         bench.frame.clear();
-        bench.outgoing.frame(at, 0, Thinning::None, &mut bench.frame);
+        bench.outgoing.frame(at, 0, UpdateRateTier::Full, &mut bench.frame);
     }
 }
 

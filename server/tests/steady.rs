@@ -95,9 +95,9 @@ fn a_steady_tick_allocates_nothing() {
         outgoing.push(std::sync::Arc::clone(&output));
         for (at, due) in output.due.iter().enumerate() {
             let flow = &mut flows[usize::from(due.player.0)];
-            if let Decision::Write(thinning) = flow.decide(50_000, Socket::Free, 0) {
+            if let Decision::Write(tier) = flow.decide(50_000, Socket::Free, 0) {
                 frame.clear();
-                outgoing.frame(at, 0, thinning, &mut frame);
+                outgoing.frame(at, 0, tier, &mut frame);
                 flow.wrote(Tick(tick), now);
                 frames += 1;
                 bytes += frame.len() as u64;

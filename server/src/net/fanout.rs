@@ -215,8 +215,8 @@ impl<G: Game> Share<G> {
             let after = flow.budget().steps();
             walk.steps_down += after.0 - before.0;
             walk.steps_up += after.1 - before.1;
-            let thinning = match decision {
-                Decision::Write(thinning) => thinning,
+            let tier = match decision {
+                Decision::Write(tier) => tier,
                 Decision::Skip => {
                     walk.skipped += 1;
                     continue;
@@ -225,7 +225,7 @@ impl<G: Game> Share<G> {
             };
             frame.clear();
             frame.resize(HEADER_MAX, 0);
-            self.outgoing.frame(at, flow.level(level), thinning, frame);
+            self.outgoing.frame(at, flow.level(level), tier, frame);
             walk.message_bytes += peer.append_messages(frame);
             let start_len = frame.len();
             if peer.conn.send_framed(frame) == Sent::Written {

@@ -214,9 +214,9 @@ impl Residents {
                 let Some(player) = outgoing.newest().map(|output| output.due[at].player) else { break };
                 let holder = hall.seats.get(&player);
                 let Some(resident) = holder.and_then(|holder| find(&mut self.residents, *holder)) else { continue };
-                if let Decision::Write(thinning) = resident.flow.decide(interval_us, Socket::Free, level) {
+                if let Decision::Write(tier) = resident.flow.decide(interval_us, Socket::Free, level) {
                     self.frame.clear();
-                    outgoing.frame(at, resident.flow.level(level), thinning, &mut self.frame);
+                    outgoing.frame(at, resident.flow.level(level), tier, &mut self.frame);
                     resident.flow.wrote(tick, now);
                     resident.hear(now, &self.frame, &self.app);
                 }

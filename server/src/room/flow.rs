@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use broadside_shared::protocol::snapshot::SnapshotHead;
-use broadside_shared::replication::viewer::Thinning;
+use broadside_shared::replication::viewer::UpdateRateTier;
 use broadside_shared::time::{MonoTime, Tick};
 
 /// Snapshots on their way at the most, however long the line.
@@ -89,11 +89,11 @@ impl Budget {
 
     /// What becomes of far cells at a level.
     #[must_use]
-    pub fn thinning(level: u8) -> Thinning {
+    pub fn tier(level: u8) -> UpdateRateTier {
         match level {
-            0 => Thinning::None,
-            1 => Thinning::Rim,
-            _ => Thinning::Deep,
+            0 => UpdateRateTier::Full,
+            1 => UpdateRateTier::Far,
+            _ => UpdateRateTier::Farther,
         }
     }
 
@@ -125,7 +125,7 @@ impl Socket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// It is written, with far cells like this.
-    Write(Thinning),
+    Write(UpdateRateTier),
     /// The line has not taken the ones before: a newer one takes its place.
     Skip,
     /// The budget does not hold it.
@@ -195,7 +195,7 @@ impl Flow {
         // Thinned out, cells are needed since several earlier ticks and not since one: it saves a line bytes, and the machine at most
         // a little. Where the machine is so short of time that snapshots have become fewer, it would cost more than it saves.
         let floor = if due > 1 { 0 } else { floor };
-        if taken { Decision::Write(Budget::thinning(self.level(floor))) } else { Decision::Skip }
+        if taken { Decision::Write(Budget::tier(self.level(floor))) } else { Decision::Skip }
     }
 
     /// The snapshot of `tick` was written at `at`.

@@ -70,7 +70,7 @@ impl Governor {
         self.long += (busy - self.long) / LONG;
         self.since_step = self.since_step.saturating_add(1);
         let settled = self.since_step >= SETTLED;
-        // What a step up costs: see `SnapshotHead::every` and `Budget::thinning`.
+        // What a step up costs: see `SnapshotHead::every` and `Budget::tier`.
         let spare = if SnapshotHead::every(self.level) > 1 { IDLE } else { EASY };
         if self.short > BUSY * 1000 && self.since_step >= DOWN_AFTER && self.level < Budget::LEVEL_MAX {
             if self.stepped_up && !settled {

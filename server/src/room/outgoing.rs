@@ -15,7 +15,7 @@ use broadside_shared::protocol::message::Note;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::cells::CellId;
-use broadside_shared::replication::viewer::{Thinning, VIEW_MAX, Viewer};
+use broadside_shared::replication::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
 use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::Tick;
 use glam::Vec2;
@@ -131,11 +131,11 @@ impl Outgoing {
 
     /// Appends the snapshot frame of the `at`-th who is due in [`Outgoing::newest`] and takes it as written: call it only when it
     /// will be.
-    /// `budget` is how far the connection was stepped down, `thinning` what that does to far cells.
+    /// `budget` is how far the connection was stepped down, `tier` what that does to far cells.
     ///
     /// # Panics
     /// If nothing was pushed, `at` is out of range, or nobody called [`Outgoing::reset`] for that player.
-    pub fn frame(&mut self, at: usize, budget: u8, thinning: Thinning, out: &mut Vec<u8>) {
+    pub fn frame(&mut self, at: usize, budget: u8, tier: UpdateRateTier, out: &mut Vec<u8>) {
         let (current, _) = self.past.outputs.back().expect("frames are asked for after a push");
         let due = &current.due[at];
         let told = &mut self.told[usize::from(due.player.0)];
@@ -143,7 +143,7 @@ impl Outgoing {
         SnapshotHead { budget, ..due.head }.write(out);
         out.extend_from_slice(&current.own_bytes[due.own.clone()]);
         self.sizes.own += (out.len() - start) as u64;
-        let cells = told.viewer.write(&mut self.history, due.focus, self.view, thinning, out);
+        let cells = told.viewer.write(&mut self.history, due.focus, self.view, tier, out);
         self.sizes.cell_heads += cells.head_bytes as u64;
         self.sizes.cells += cells.encoded_cell_bytes as u64;
         let events_at = out.len();

@@ -276,11 +276,11 @@ impl<G: Game<Config: Default>> Sim<G> {
         for (at, due) in output.due.iter().enumerate() {
             let player = due.player;
             let Some(c) = self.clients.iter_mut().find(|c| c.player == Some(player)) else { continue };
-            if let Decision::Write(thinning) =
+            if let Decision::Write(tier) =
                 c.flow.decide(interval_us, Socket::from_free(c.down.takes_more()), output.level)
             {
                 self.frame.clear();
-                self.outgoing.frame(at, c.flow.level(output.level), thinning, &mut self.frame);
+                self.outgoing.frame(at, c.flow.level(output.level), tier, &mut self.frame);
                 c.flow.wrote(self.tick, server_time(self.now));
                 c.down.send(self.now, self.frame.clone());
             }

@@ -12,7 +12,7 @@ use crate::game::{Audience, GameInput};
 use crate::history::{History, ViewTime};
 use crate::replication::cells::{CellBlock, CellId};
 use crate::replication::replica::Replica;
-use crate::replication::viewer::{Thinning, Viewer};
+use crate::replication::viewer::{UpdateRateTier, Viewer};
 use crate::replication::world::{Placement, WorldHistory, WorldState};
 
 /// An arena without rocks and pickups in which every seat has a ship, past its protection, where the scene wants it.
@@ -459,7 +459,7 @@ fn whoever_is_in_view_in_a_battle_is_sent_to_those_who_come_and_to_those_who_sta
             let focus = Arena::focus(own);
             for (viewer, replica) in [stays, &mut Default::default()] {
                 let mut frame = Vec::new();
-                viewer.write(&mut history, focus, Arena::VIEW, Thinning::None, &mut frame);
+                viewer.write(&mut history, focus, Arena::VIEW, UpdateRateTier::Full, &mut frame);
                 replica.apply(Arena::KINDS, tick, &mut BitReader::new(&frame)).expect("our own bytes apply");
                 for (at, record) in things.iter().filter(|(at, _)| (*at - focus).abs().cmple(Arena::VIEW * 0.5).all()) {
                     in_view += 1;

@@ -157,7 +157,7 @@ fn around<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> 
 #[cfg(test)]
 mod tests {
     use super::super::fields::{FIELDS_MAX, FieldSpec, Motion, plain, velocity};
-    use super::super::viewer::{Thinning, VIEW_MAX, Viewer};
+    use super::super::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
     use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
     use crate::game::EntityId;
@@ -226,8 +226,8 @@ mod tests {
             pause = if rng.u8(..) < 10 { rng.u32(0..150) } else { rng.u32(0..4) };
             let focus = Vec2::new((tick as f32 * 2.0) % 2000.0, 300.0);
             let mut frame = Vec::new();
-            let thinning = [Thinning::None, Thinning::Rim, Thinning::Deep][(tick / 200) as usize % 3];
-            viewer.write(&mut history, focus, VIEW, thinning, &mut frame);
+            let tier = [UpdateRateTier::Full, UpdateRateTier::Far, UpdateRateTier::Farther][(tick / 200) as usize % 3];
+            viewer.write(&mut history, focus, VIEW, tier, &mut frame);
             let mut bits = BitReader::new(&frame);
             replica.apply(KINDS, Tick(tick), &mut bits).expect("our own bytes apply");
             assert_eq!(bits.finish(), Ok(()));
@@ -235,7 +235,7 @@ mod tests {
             // Each cell is exactly as it was at its tick; that is this one unless far cells are thinned out.
             for cell in &replica.cells {
                 let of = cell.tick.expect("a cell comes with its first encoded_cell");
-                assert!(of == Tick(tick) || thinning != Thinning::None, "tick {tick}");
+                assert!(of == Tick(tick) || tier != UpdateRateTier::Full, "tick {tick}");
                 if let Some(state) = history.state(of) {
                     assert_eq!(
                         cell.records(&replica.records),
@@ -289,7 +289,7 @@ mod tests {
                 let high = (low + high).min(Vec2::new(near_border(&mut rng), near_border(&mut rng))).max(low);
                 let (focus, view) = ((low + high) * 0.5, high - low);
                 let mut frame = Vec::new();
-                viewer.write(&mut history, focus, view, Thinning::None, &mut frame);
+                viewer.write(&mut history, focus, view, UpdateRateTier::Full, &mut frame);
                 replica.apply(KINDS, Tick(tick), &mut BitReader::new(&frame)).expect("our own bytes apply");
                 let known: std::collections::BTreeSet<EntityId> = replica.records().map(|r| r.id).collect();
                 for (id, at, _) in drift.0.iter().filter(|(_, at, _)| (*at - focus).abs().cmple(view * 0.5).all()) {
@@ -315,7 +315,7 @@ mod tests {
             drift.step(&mut rng);
             history.push(drift.state(Tick(tick), &mut placement));
             for viewer in &mut viewers {
-                viewer.write(&mut history, Vec2::ZERO, VIEW, Thinning::None, &mut Vec::new());
+                viewer.write(&mut history, Vec2::ZERO, VIEW, UpdateRateTier::Full, &mut Vec::new());
             }
         }
         let stats = history.stats();
@@ -329,7 +329,7 @@ mod tests {
         let mut history = WorldHistory::new(KINDS);
         history.push(drift.state(Tick(5), &mut Placement::default()));
         let mut frame = Vec::new();
-        Viewer::default().write(&mut history, Vec2::ZERO, VIEW, Thinning::None, &mut frame);
+        Viewer::default().write(&mut history, Vec2::ZERO, VIEW, UpdateRateTier::Full, &mut frame);
         for _ in 0..5000 {
             let mut bytes = frame.clone();
             for _ in 0..rng.usize(1..4) {

@@ -49,17 +49,17 @@ struct Subscription {
 
 /// How much of the world a connection gets: whether its far cells come in every snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Thinning {
+pub enum UpdateRateTier {
     /// Every cell in every snapshot.
     #[default]
-    None,
+    Full,
     /// Cells at the rim of the view in every 2nd snapshot.
-    Rim,
+    Far,
     /// Cells at the rim in every 4th, those half way in every 2nd.
-    Deep,
+    Farther,
 }
 
-impl Thinning {
+impl UpdateRateTier {
     /// Every how many snapshots a cell is due, seen from `focus` with a view of `view`.
     fn period(self, cell: CellId, focus: Vec2, view: Vec2) -> u32 {
         let within = |share: f32| {
@@ -67,16 +67,16 @@ impl Thinning {
             (cell.centre() - focus).abs().cmple(reach).all()
         };
         match self {
-            Thinning::None => 1,
-            Thinning::Rim => {
+            UpdateRateTier::Full => 1,
+            UpdateRateTier::Far => {
                 if within(0.6) {
                     1
                 } else {
                     2
                 }
             }
-            Thinning::Deep if within(0.3) => 1,
-            Thinning::Deep => {
+            UpdateRateTier::Farther if within(0.3) => 1,
+            UpdateRateTier::Farther => {
                 if within(0.6) {
                     2
                 } else {
@@ -116,7 +116,7 @@ impl Viewer {
         history: &mut WorldHistory,
         focus: Vec2,
         view: Vec2,
-        thinning: Thinning,
+        tier: UpdateRateTier,
         out: &mut Vec<u8>,
     ) -> CellsWritten {
         let Some((tick, interval)) = history.newest().map(|state| (state.tick, state.interval())) else {
@@ -129,13 +129,13 @@ impl Viewer {
         let mut encoded_cells = std::mem::take(history.room_for_blobs());
         encoded_cells.clear();
         let (mut due, mut present) = (u64::MAX, 0);
-        head.flag(thinning != Thinning::None);
+        head.flag(tier != UpdateRateTier::Full);
         for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
-            if thinning != Thinning::None {
+            if tier != UpdateRateTier::Full {
                 // Spread over the turns by number, so that frames stay about equally long. What is new comes at once. Turns are
                 // the world's and not the viewer's: all leave out the same cells, and the same encoded_cells serve all. Who skipped a
                 // turn gets what is overdue.
-                let period = thinning.period(*cell, focus, view);
+                let period = tier.period(*cell, focus, view);
                 let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;
                 if base.is_some_and(|base| !overdue(&base))
                     && !turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period)
@@ -150,7 +150,7 @@ impl Viewer {
                 encoded_cells.push(bytes);
             }
         }
-        if thinning == Thinning::None {
+        if tier == UpdateRateTier::Full {
             head.flags(present, self.subscribed.len() as u32);
         } else {
             for bit in (0..self.subscribed.len()).map(|at| 1u64 << at) {

@@ -273,7 +273,7 @@ fn sources_known(cell: CellId, sources: u8, knows: impl Fn(CellId) -> bool) -> b
 #[cfg(test)]
 mod tests {
     use super::super::fields::{FieldSpec, Motion, Record, plain, velocity};
-    use super::super::viewer::{Thinning, Viewer};
+    use super::super::viewer::{UpdateRateTier, Viewer};
     use super::*;
     use crate::game::EntityId;
     use glam::Vec2;
@@ -340,7 +340,7 @@ mod tests {
                 }
                 let focus = Vec2::new(index as f32 * 60.0 - 1200.0, tick as f32 * 9.0 - 400.0);
                 let mut frame = Vec::new();
-                viewers[index].write(&mut history, focus, Vec2::new(1920.0, 1200.0), Thinning::None, &mut frame);
+                viewers[index].write(&mut history, focus, Vec2::new(1920.0, 1200.0), UpdateRateTier::Full, &mut frame);
                 frames.push((tick, index, frame));
             }
         }

@@ -18,7 +18,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_own};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::fields::Record;
-use broadside_shared::replication::viewer::{Thinning, Viewer};
+use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::{MonoTime, Tick};
 use glam::Vec2;
@@ -151,7 +151,7 @@ fn frames() -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         moment.head.write(&mut out);
         write_own(Some(|bits: &mut BitWriter| Arena::write_own(&moment.own, bits)), &mut out);
-        viewer.write(&mut history, Arena::focus(&moment.own), VIEW, Thinning::None, &mut out);
+        viewer.write(&mut history, Arena::focus(&moment.own), VIEW, UpdateRateTier::Full, &mut out);
         let mut bits = BitWriter::new(&mut out);
         bits.golomb(moment.events.len() as u32, 1);
         bits.finish();
