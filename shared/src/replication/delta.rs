@@ -1,16 +1,16 @@
 //! One cell at one tick, written against an earlier state of it, or against nothing (a keyframe).
 //!
-//! Law: reading what was [written](super::encode) of `new` against `base` gives `new` back, for all states. Records are in order of id on both sides, so survivors carry
+//! Law: reading what was [written](super::encode) of `new` against `base` gives `new` back, for all states. Records are in order of id on both sides, so retained carry
 //! no number: their order says who is who. What came over from a neighbour cell is named by its place there, by readers who
 //! know the neighbour as of the same baseline; others get it in full.
 //!
 //! ```text
-//! encoded_cell      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: movers]], enters,
+//! encoded_cell      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: migrated]], enters,
 //!              padding to a byte
 //! leaves    := any:1, [any: stays:1 for each base record]
 //! update    := as_predicted:1, [not: dv x, dv y, dp x, dp y, the turn of each angle (signed codes), rest_same:1,
 //!              [not: for each other field same:1, [diff (signed code)]]]
-//! movers    := count (golomb 0), then for each in order of id: direction:3, index in the neighbour's base records (as many
+//! migrated    := count (golomb 0), then for each in order of id: direction:3, index in the neighbour's base records (as many
 //!              bits as their number needs), [moves: update]
 //! enters    := count (golomb 0), then for each in order of id: id gap - 1 (golomb 13), kind:3, every field in full
 //! ```
@@ -64,7 +64,7 @@ pub fn decode(
         let (linked, ticks) = (bits.flag()?, tick.since(base.tick));
         read_survivors(kinds, ticks, bounded(base.records), bits, out)?;
         if linked {
-            read_movers(kinds, ticks, base.around, bits, out)?;
+            read_migrated(kinds, ticks, base.around, bits, out)?;
         }
     }
     read_enters(kinds, cell, tick, bits, out)?;
@@ -162,7 +162,7 @@ fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitR
     Ok(())
 }
 
-fn read_movers<'a>(
+fn read_migrated<'a>(
     kinds: &[KindSpec],
     ticks: u32,
     around: &dyn Fn(u8) -> &'a [Record],

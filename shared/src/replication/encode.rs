@@ -20,11 +20,11 @@ pub enum Refer {
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Indices of the base records that go on, and of what they have become.
-    survivors: Vec<(u16, u16)>,
+    retained: Vec<(u16, u16)>,
     /// Indices of the new records that did not go on from one here.
-    arrivals: Vec<u16>,
+    spawned: Vec<u16>,
     /// Those of them that came over from a neighbour.
-    movers: Vec<(u16, Origin)>,
+    migrated: Vec<(u16, Origin)>,
 }
 
 /// A cell as it is to be told of.
@@ -61,37 +61,37 @@ pub fn delta(
 ) -> Option<u8> {
     let &Subject { kinds, cell, tick, records } = subject;
     let (before, new) = (bounded(base.cell(cell)), bounded(records));
-    let Scratch { survivors, arrivals, movers } = scratch;
-    let anything_moves = match_up(kinds, before, new, survivors, arrivals);
-    let any_leaves = survivors.len() < before.len();
-    if !any_leaves && arrivals.is_empty() && !anything_moves {
+    let Scratch { retained, spawned, migrated } = scratch;
+    let anything_moves = match_up(kinds, before, new, retained, spawned);
+    let any_removed = retained.len() < before.len();
+    if !any_removed && spawned.is_empty() && !anything_moves {
         return None;
     }
     let sources = match refer {
-        Refer::ToNeighbours if !arrivals.is_empty() => find_movers(kinds, cell, base, new, arrivals, movers),
+        Refer::ToNeighbours if !spawned.is_empty() => find_migrated(kinds, cell, base, new, spawned, migrated),
         Refer::ToNeighbours | Refer::ToNothing => 0,
     };
     let ticks = tick.since(base.tick);
     let mut bits = BitWriter::new(out);
     bits.flag(false);
     bits.flag(sources != 0);
-    bits.flag(any_leaves);
-    if any_leaves {
-        write_leaves(before.len(), survivors, &mut bits);
+    bits.flag(any_removed);
+    if any_removed {
+        write_removed(before.len(), retained, &mut bits);
     }
-    for (was, is) in survivors.iter() {
+    for (was, is) in retained.iter() {
         let (was, is) = (&before[usize::from(*was)], &new[usize::from(*is)]);
         write_change(kinds, ticks, was, is, &mut bits);
     }
     if sources != 0 {
-        bits.golomb(movers.len() as u32, 0);
-        for (is, origin) in movers.iter() {
+        bits.golomb(migrated.len() as u32, 0);
+        for (is, origin) in migrated.iter() {
             bits.bits(u32::from(origin.direction), 3);
             bits.bits(u32::from(origin.at), index_bits(usize::from(origin.count)));
             write_change(kinds, ticks, base.record_of(origin), &new[usize::from(*is)], &mut bits);
         }
     }
-    write_enters(kinds, cell, tick, arrivals.len(), arrivals.iter().map(|is| &new[usize::from(*is)]), &mut bits);
+    write_enters(kinds, cell, tick, spawned.len(), spawned.iter().map(|is| &new[usize::from(*is)]), &mut bits);
     bits.finish();
     Some(sources)
 }
@@ -101,11 +101,11 @@ fn match_up(
     kinds: &[KindSpec],
     before: &[Record],
     new: &[Record],
-    survivors: &mut Vec<(u16, u16)>,
-    arrivals: &mut Vec<u16>,
+    retained: &mut Vec<(u16, u16)>,
+    spawned: &mut Vec<u16>,
 ) -> bool {
-    survivors.clear();
-    arrivals.clear();
+    retained.clear();
+    spawned.clear();
     let (mut was, mut anything_moves) = (0, false);
     for (is, record) in new.iter().enumerate() {
         anything_moves |= kinds[usize::from(record.kind)].motion == Motion::Moving;
@@ -113,9 +113,9 @@ fn match_up(
             was += 1;
         }
         if was < before.len() && before[was].id == record.id && goes_on(kinds, &before[was], record) {
-            survivors.push((was as u16, is as u16));
+            retained.push((was as u16, is as u16));
         } else {
-            arrivals.push(is as u16);
+            spawned.push(is as u16);
         }
     }
     anything_moves
@@ -131,32 +131,32 @@ fn goes_on(kinds: &[KindSpec], before: &Record, record: &Record) -> bool {
         }
 }
 
-/// Moves those that came over from a neighbour out of the arrivals, and gives the directions they came from, as bits.
-fn find_movers(
+/// Moves those that came over from a neighbour out of the spawned, and gives the directions they came from, as bits.
+fn find_migrated(
     kinds: &[KindSpec],
     cell: CellId,
     base: &WorldState,
     new: &[Record],
-    arrivals: &mut Vec<u16>,
-    movers: &mut Vec<(u16, Origin)>,
+    spawned: &mut Vec<u16>,
+    migrated: &mut Vec<(u16, Origin)>,
 ) -> u8 {
-    movers.clear();
+    migrated.clear();
     let mut sources = 0;
-    arrivals.retain(|is| {
+    spawned.retain(|is| {
         let record = &new[usize::from(*is)];
         let origin = base.origin(cell, record.id).filter(|origin| goes_on(kinds, base.record_of(origin), record));
         if let Some(origin) = origin {
             sources |= 1 << origin.direction;
-            movers.push((*is, origin));
+            migrated.push((*is, origin));
         }
         origin.is_none()
     });
     sources
 }
 
-fn write_leaves(count: usize, survivors: &[(u16, u16)], out: &mut BitWriter) {
+fn write_removed(count: usize, retained: &[(u16, u16)], out: &mut BitWriter) {
     let mut next = 0;
-    for (was, _) in survivors {
+    for (was, _) in retained {
         for _ in next..*was {
             out.flag(false);
         }

@@ -15,9 +15,9 @@ use crate::time::Tick;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     /// The difference from the common baseline, which may refer to the cells around.
-    Linked,
+    CrossCell,
     /// The same for who does not know the cells around.
-    Unlinked,
+    WithinCell,
     /// A keyframe.
     Keyframe,
 }
@@ -227,8 +227,9 @@ mod tests {
             out.extend_from_slice(&long);
             Some(3)
         };
-        let get =
-            |encoded_cells: &SharedEncodedCells| encoded_cells.get_or_encode(0, Slot::Linked, &mut Vec::new(), encode);
+        let get = |encoded_cells: &SharedEncodedCells| {
+            encoded_cells.get_or_encode(0, Slot::CrossCell, &mut Vec::new(), encode)
+        };
         assert_eq!(get(&encoded_cells), Stored::Elsewhere);
         encoded_cells.reset(1, 0);
         let Stored::At { at, len: 999, sources: 3 } = get(&encoded_cells) else { panic!("there is room now") };
@@ -244,8 +245,11 @@ mod tests {
             for again in [false, true] {
                 for n in 0..3000u16 {
                     let base = (n % 3 != 0).then_some(Tick(u32::from(n % 7)));
-                    let key =
-                        LocalKey { cell: CellId(n / 2), base, slot: [Slot::Linked, Slot::Unlinked][n as usize % 2] };
+                    let key = LocalKey {
+                        cell: CellId(n / 2),
+                        base,
+                        slot: [Slot::CrossCell, Slot::WithinCell][n as usize % 2],
+                    };
                     let found = encoded_cells.get_or_encode(key, |out| {
                         assert!(!again, "encoded once");
                         out.extend_from_slice(&n.to_le_bytes());

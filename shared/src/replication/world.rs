@@ -140,9 +140,9 @@ impl WorldHistory {
             None => None,
         };
         let Some(at) = base else { return self.get(cell, None, Slot::Keyframe).0 };
-        match self.get(cell, Some(at), Slot::Linked) {
+        match self.get(cell, Some(at), Slot::CrossCell) {
             (_, sources) if sources != 0 && !sources_known(cell, sources, knows) => {
-                self.get(cell, Some(at), Slot::Unlinked).0
+                self.get(cell, Some(at), Slot::WithinCell).0
             }
             (encoded_cell, _) => encoded_cell,
         }
@@ -245,8 +245,8 @@ impl Encoder<'_> {
             None => encode::keyframe(&subject, out),
             Some(base) => {
                 let refer = match slot {
-                    Slot::Linked => Refer::ToNeighbours,
-                    Slot::Unlinked | Slot::Keyframe => Refer::ToNothing,
+                    Slot::CrossCell => Refer::ToNeighbours,
+                    Slot::WithinCell | Slot::Keyframe => Refer::ToNothing,
                 };
                 sources = encode::delta(&subject, base, refer, &mut room.scratch, out)?;
                 if tick.since(base.tick) > WEIGH_TICKS {
