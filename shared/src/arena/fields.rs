@@ -8,7 +8,7 @@
 //! | rock, pickup | none: they are placed on the grid of positions |
 
 use crate::replication::fields::{
-    FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, angle, plain, start, velocity,
+    FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, angle, plain, start, velocity,
 };
 
 use super::rules::TICK_HZ;
@@ -97,7 +97,7 @@ const _: () = crate::replication::fields::check_kinds(KINDS);
 
 /// Velocity of a shot, in steps of 4 units/s: never used for linear prediction, so its step is the game's choice.
 const fn shot_velocity(name: &'static str) -> FieldSpec {
-    FieldSpec { name, role: Role::Signed, bits: 10, step: 4.0, k: 8 }
+    FieldSpec { name, role: FieldRole::Signed, bits: 10, step: 4.0, k: 8 }
 }
 
 /// The kind of a ship of a side, or of none.

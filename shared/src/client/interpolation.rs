@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use glam::Vec2;
 
 use crate::game::{EntityId, Game};
-use crate::replication::fields::{FIELDS_MAX, KindSpec, Motion, Record, Role};
+use crate::replication::fields::{FIELDS_MAX, FieldRole, KindSpec, Motion, Record};
 use crate::time::Tick;
 
 /// Snapshots kept per thing: half a second and more at any rate.

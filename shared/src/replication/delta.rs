@@ -17,7 +17,7 @@
 
 use super::bits::{BitReader, WireError};
 use super::cells::CellId;
-use super::fields::{FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, Role, VELOCITY_TICKS};
+use super::fields::{FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, VELOCITY_TICKS};
 use crate::game::EntityId;
 use crate::time::Tick;
 
@@ -123,12 +123,12 @@ pub fn residuals(kind: &KindSpec, ticks: u32, before: &Record, after: &Record) -
 
 /// The fields of a moving kind that turn: they change nearly always.
 fn turning(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
-    kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role == Role::Angle)
+    kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role == FieldRole::Angle)
 }
 
 /// The other fields behind the velocity: they seldom change.
 fn resting(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
-    kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role != Role::Angle)
+    kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role != FieldRole::Angle)
 }
 
 fn read_update(kind: &KindSpec, ticks: u32, record: &mut Record, bits: &mut BitReader) -> Result<(), WireError> {
@@ -232,19 +232,29 @@ impl FieldSpec {
     /// What to add to `from` to get `to`; angles go the short way round.
     pub(super) fn difference(&self, from: i32, to: i32) -> i32 {
         match self.role {
-            Role::Angle => {
+            FieldRole::Angle => {
                 let turn = 1 << self.bits;
                 (to - from + turn / 2).rem_euclid(turn) - turn / 2
             }
-            Role::X | Role::Y | Role::Velocity | Role::Plain | Role::Signed | Role::Start => to - from,
+            FieldRole::X
+            | FieldRole::Y
+            | FieldRole::Velocity
+            | FieldRole::Plain
+            | FieldRole::Signed
+            | FieldRole::Start => to - from,
         }
     }
 
     fn add(&self, from: i32, difference: i32) -> Result<i32, WireError> {
         let sum = i64::from(from) + i64::from(difference);
         match self.role {
-            Role::Angle => Ok(sum.rem_euclid(1 << self.bits) as i32),
-            Role::X | Role::Y | Role::Velocity | Role::Plain | Role::Signed | Role::Start => self.check(sum),
+            FieldRole::Angle => Ok(sum.rem_euclid(1 << self.bits) as i32),
+            FieldRole::X
+            | FieldRole::Y
+            | FieldRole::Velocity
+            | FieldRole::Plain
+            | FieldRole::Signed
+            | FieldRole::Start => self.check(sum),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::bits::BitWriter;
 use super::cells::CellId;
 use super::delta::{CELL_RECORDS_MAX, ID_GAP_K, bounded, expected, index_bits};
-use super::fields::{KindSpec, Motion, Record, Role};
+use super::fields::{FieldRole, KindSpec, Motion, Record};
 use super::state::{Origin, WorldState};
 use crate::time::Tick;
 
@@ -194,7 +194,7 @@ fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, ou
     // What turns changes nearly always, the rest seldom.
     let mut rest_same = true;
     for (field, (b, a)) in behind() {
-        if field.role == Role::Angle {
+        if field.role == FieldRole::Angle {
             out.signed(field.difference(*b, *a), u32::from(field.k));
         } else {
             rest_same &= b == a;
@@ -204,7 +204,7 @@ fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, ou
     if rest_same {
         return;
     }
-    for (field, (b, a)) in behind().filter(|(field, _)| field.role != Role::Angle) {
+    for (field, (b, a)) in behind().filter(|(field, _)| field.role != FieldRole::Angle) {
         out.flag(b == a);
         if b != a {
             out.signed(field.difference(*b, *a), u32::from(field.k));

@@ -34,7 +34,7 @@ pub struct FieldSpec {
     /// Name in docs, logs and tests.
     pub name: &'static str,
     /// What the engine does with the field.
-    pub role: Role,
+    pub role: FieldRole,
     /// Bits of the raw value.
     pub bits: u8,
     /// Game units per step of the integer. A game's value is rounded to the nearest step; the worst error is half a step.
@@ -45,7 +45,7 @@ pub struct FieldSpec {
 
 /// What the engine does with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum FieldRole {
     /// Position along x: field 0 of every kind. Written relative to the cell.
     X,
     /// Position along y: field 1 of every kind.
@@ -95,9 +95,9 @@ pub struct Record {
 
 impl FieldSpec {
     /// Position along x, in world units.
-    pub const X: FieldSpec = FieldSpec { name: "x", role: Role::X, bits: 19, step: POSITION_STEP, k: 0 };
+    pub const X: FieldSpec = FieldSpec { name: "x", role: FieldRole::X, bits: 19, step: POSITION_STEP, k: 0 };
     /// Position along y, in world units.
-    pub const Y: FieldSpec = FieldSpec { name: "y", role: Role::Y, bits: 19, step: POSITION_STEP, k: 0 };
+    pub const Y: FieldSpec = FieldSpec { name: "y", role: FieldRole::Y, bits: 19, step: POSITION_STEP, k: 0 };
 
     /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
     #[must_use]
@@ -105,13 +105,13 @@ impl FieldSpec {
     pub fn pack(&self, value: f32) -> i32 {
         let steps = nearest(value / self.step);
         match self.role {
-            Role::X | Role::Y | Role::Velocity | Role::Signed => {
+            FieldRole::X | FieldRole::Y | FieldRole::Velocity | FieldRole::Signed => {
                 let half = 1 << (self.bits - 1);
                 steps.clamp(-half, half - 1)
             }
-            Role::Angle => steps & ((1 << self.bits) - 1),
-            Role::Plain => steps.clamp(0, (1 << self.bits) - 1),
-            Role::Start => steps.max(0),
+            FieldRole::Angle => steps & ((1 << self.bits) - 1),
+            FieldRole::Plain => steps.clamp(0, (1 << self.bits) - 1),
+            FieldRole::Start => steps.max(0),
         }
     }
 
@@ -125,11 +125,11 @@ impl FieldSpec {
     #[must_use]
     pub fn range(&self) -> (i64, i64) {
         match self.role {
-            Role::X | Role::Y | Role::Velocity | Role::Signed => {
+            FieldRole::X | FieldRole::Y | FieldRole::Velocity | FieldRole::Signed => {
                 (-(1i64 << (self.bits - 1)), (1i64 << (self.bits - 1)) - 1)
             }
-            Role::Angle | Role::Plain => (0, (1i64 << self.bits) - 1),
-            Role::Start => (0, i64::from(i32::MAX)),
+            FieldRole::Angle | FieldRole::Plain => (0, (1i64 << self.bits) - 1),
+            FieldRole::Start => (0, i64::from(i32::MAX)),
         }
     }
 }
@@ -145,25 +145,25 @@ fn nearest(value: f32) -> i32 {
 /// A velocity field of `bits` bits for a game of `tick_hz`, in world units per second.
 #[must_use]
 pub const fn velocity(name: &'static str, bits: u8, tick_hz: u32) -> FieldSpec {
-    FieldSpec { name, role: Role::Velocity, bits, step: velocity_step(tick_hz), k: 1 }
+    FieldSpec { name, role: FieldRole::Velocity, bits, step: velocity_step(tick_hz), k: 1 }
 }
 
 /// An angle field of `bits` bits, in radians.
 #[must_use]
 pub const fn angle(name: &'static str, bits: u8) -> FieldSpec {
-    FieldSpec { name, role: Role::Angle, bits, step: std::f32::consts::TAU / (1u32 << bits) as f32, k: 1 }
+    FieldSpec { name, role: FieldRole::Angle, bits, step: std::f32::consts::TAU / (1u32 << bits) as f32, k: 1 }
 }
 
 /// An unsigned field of `bits` bits, `step` game units a step.
 #[must_use]
 pub const fn plain(name: &'static str, bits: u8, step: f32) -> FieldSpec {
-    FieldSpec { name, role: Role::Plain, bits, step, k: 1 }
+    FieldSpec { name, role: FieldRole::Plain, bits, step, k: 1 }
 }
 
 /// The field that holds the tick a thing began, at most `2^bits - 1` ticks ago when first told.
 #[must_use]
 pub const fn start(name: &'static str, bits: u8) -> FieldSpec {
-    FieldSpec { name, role: Role::Start, bits, step: 1.0, k: 0 }
+    FieldSpec { name, role: FieldRole::Start, bits, step: 1.0, k: 0 }
 }
 
 impl Record {
@@ -213,15 +213,15 @@ impl FieldSpec {
 
     fn write_raw(&self, value: i32, motion: Motion, cell: CellId, tick: Tick, out: &mut BitWriter) {
         match (self.role, motion) {
-            (Role::X, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().0), CellId::LOCAL_BITS),
-            (Role::Y, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().1), CellId::LOCAL_BITS),
-            (Role::X, Motion::Still) => out.signed(value - cell.middle().0, Self::STILL_K),
-            (Role::Y, Motion::Still) => out.signed(value - cell.middle().1, Self::STILL_K),
-            (Role::Start, _) => {
+            (FieldRole::X, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().0), CellId::LOCAL_BITS),
+            (FieldRole::Y, Motion::Moving) => out.bits(CellId::to_local(value, cell.corner().1), CellId::LOCAL_BITS),
+            (FieldRole::X, Motion::Still) => out.signed(value - cell.middle().0, Self::STILL_K),
+            (FieldRole::Y, Motion::Still) => out.signed(value - cell.middle().1, Self::STILL_K),
+            (FieldRole::Start, _) => {
                 let age = (i64::from(tick.0) - i64::from(value)).clamp(0, (1i64 << self.bits) - 1);
                 out.bits(age as u32, u32::from(self.bits));
             }
-            (Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
+            (FieldRole::Velocity | FieldRole::Signed | FieldRole::Angle | FieldRole::Plain, _) => {
                 out.bits((i64::from(value) - self.range().0) as u32, u32::from(self.bits));
             }
         }
@@ -229,18 +229,22 @@ impl FieldSpec {
 
     fn read_raw(&self, motion: Motion, cell: CellId, tick: Tick, bits: &mut BitReader) -> Result<i32, WireError> {
         match (self.role, motion) {
-            (Role::X, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().0)),
-            (Role::Y, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().1)),
-            (Role::X, Motion::Still) => self.check(i64::from(bits.signed(Self::STILL_K)?) + i64::from(cell.middle().0)),
-            (Role::Y, Motion::Still) => self.check(i64::from(bits.signed(Self::STILL_K)?) + i64::from(cell.middle().1)),
-            (Role::Start, _) => {
+            (FieldRole::X, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().0)),
+            (FieldRole::Y, Motion::Moving) => Ok(CellId::of_local(bits.bits(CellId::LOCAL_BITS)?, cell.corner().1)),
+            (FieldRole::X, Motion::Still) => {
+                self.check(i64::from(bits.signed(Self::STILL_K)?) + i64::from(cell.middle().0))
+            }
+            (FieldRole::Y, Motion::Still) => {
+                self.check(i64::from(bits.signed(Self::STILL_K)?) + i64::from(cell.middle().1))
+            }
+            (FieldRole::Start, _) => {
                 let age = bits.bits(u32::from(self.bits))?;
                 let limit = u64::from(tick.0);
                 let start =
                     tick.0.checked_sub(age).ok_or(WireError::Range { what: "age", value: age.into(), limit })?;
                 i32::try_from(start).map_err(|_| WireError::Range { what: "start", value: start.into(), limit })
             }
-            (Role::Velocity | Role::Signed | Role::Angle | Role::Plain, _) => {
+            (FieldRole::Velocity | FieldRole::Signed | FieldRole::Angle | FieldRole::Plain, _) => {
                 Ok((i64::from(bits.bits(u32::from(self.bits))?) + self.range().0) as i32)
             }
         }
@@ -257,10 +261,10 @@ pub const fn check_kinds(kinds: &[KindSpec]) {
     while k < kinds.len() {
         let fields = kinds[k].fields;
         assert!(fields.len() >= 2 && fields.len() <= FIELDS_MAX, "a kind has 2 to FIELDS_MAX fields");
-        assert!(matches!(fields[0].role, Role::X) && matches!(fields[1].role, Role::Y), "x and y come first");
+        assert!(matches!(fields[0].role, FieldRole::X) && matches!(fields[1].role, FieldRole::Y), "x and y come first");
         if matches!(kinds[k].motion, Motion::Moving) {
             assert!(fields.len() >= 4, "a moving kind has a velocity");
-            assert!(matches!(fields[2].role, Role::Velocity) && matches!(fields[3].role, Role::Velocity));
+            assert!(matches!(fields[2].role, FieldRole::Velocity) && matches!(fields[3].role, FieldRole::Velocity));
         }
         let mut f = 0;
         while f < fields.len() {
