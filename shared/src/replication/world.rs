@@ -73,15 +73,15 @@ pub struct WorldHistory {
     local: LocalEncodedCells,
     /// A encoded_cell on its way into the newest state.
     buffer: Vec<u8>,
-    room: Room,
-    /// Room for the encoded_cells of a frame.
+    room: Buffers,
+    /// Buffers for the encoded_cells of a frame.
     frame: Vec<EncodedCellBytes>,
     stats: EncodeStats,
 }
 
-/// Room for encoding, kept from encoded_cell to encoded_cell.
+/// Buffers for encoding, kept from encoded_cell to encoded_cell.
 #[derive(Debug, Default)]
-struct Room {
+struct Buffers {
     scratch: Scratch,
     keyframe: Vec<u8>,
 }
@@ -96,7 +96,7 @@ impl WorldHistory {
             common: None,
             local: LocalEncodedCells::default(),
             buffer: Vec::new(),
-            room: Room::default(),
+            room: Buffers::default(),
             frame: Vec::new(),
             stats: EncodeStats::default(),
         }
@@ -236,7 +236,7 @@ struct Encoder<'a> {
 
 impl Encoder<'_> {
     /// Appends the encoded_cell, and gives the directions of the neighbours it refers to; `None` if nothing need be sent.
-    fn encode(&self, out: &mut Vec<u8>, room: &mut Room, stats: &mut EncodeStats) -> Option<u8> {
+    fn encode(&self, out: &mut Vec<u8>, room: &mut Buffers, stats: &mut EncodeStats) -> Option<u8> {
         let &Encoder { kinds, cell, newest, base, slot } = self;
         let (from, tick) = (out.len(), newest.tick);
         let subject = Subject { kinds, cell, tick, records: newest.cell(cell) };
