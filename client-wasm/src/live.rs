@@ -175,7 +175,7 @@ pub fn notice(event: &ArenaEvent, stage: &mut Stage) {
             let velocity = stage.ship_of(victim.0).map_or(Vec2::ZERO, |ship| ship.velocity);
             Sight::Sunk { player: victim.0, at, velocity }
         }
-        ArenaEvent::Felled { .. } => return,
+        ArenaEvent::KillFeed { .. } => return,
         ArenaEvent::Launched { at, player } => Sight::Launched { player: player.0, at },
         ArenaEvent::Picked { at, player, what } => Sight::Taken { player: player.0, what, at },
     };

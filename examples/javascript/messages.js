@@ -108,7 +108,7 @@ const refusal = variants({
 });
 const item = variants({
   said: { from: string, text: string },
-  deed: { by: option(string), deed: string, of: string },
+  killFeed: { by: option(string), verb: string, of: string },
   leaders: { lines: list(struct({ name: string, room: uint, score: int })) },
   word: { text: string },
   match: { contest },

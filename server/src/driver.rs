@@ -395,7 +395,7 @@ impl<G: Game> Driver<G> {
 
     /// What a tick says to those who are not in the room.
     fn publish(&mut self, output: &RoomOutput) {
-        for deed in self.room.deeds() {
+        for deed in self.room.kill_feed() {
             self.grounds.publish(Topic::RoomFeed(self.id), None, deed);
         }
         for note in &output.notes {

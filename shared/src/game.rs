@@ -141,7 +141,7 @@ pub struct Standing {
 
 /// Somebody did something that is worth a line in a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deed {
+pub struct KillFeedEntry {
     /// Who did it, if anyone.
     pub by: Option<PlayerId>,
     /// The verb, such as `sank`.
@@ -287,7 +287,7 @@ pub trait Game: Sized + Send + 'static {
     fn standings(&self, out: &mut Vec<Standing>);
 
     /// What an event says to those who read the feed of a room; `None` for most.
-    fn deed(_event: &Self::Event) -> Option<Deed> {
+    fn kill_feed_entry(_event: &Self::Event) -> Option<KillFeedEntry> {
         None
     }
 

@@ -183,7 +183,7 @@ impl App {
             Item::Leaders(leaders) => self.lobby.show_leaders(&leaders),
             Item::Word(text) => self.lobby.word(text.as_str()),
             // Both come with the snapshots, too, and nobody here subscribes to them.
-            Item::Deed { .. } | Item::Match(_) => {}
+            Item::KillFeed { .. } | Item::Match(_) => {}
         }
     }
 
@@ -238,7 +238,7 @@ impl App {
 
     fn take_game_event(&mut self, event: &ArenaEvent) {
         live::notice(event, &mut self.stage);
-        let (ArenaEvent::Felled { victim, by, cause }, Some(session)) = (*event, &self.session) else { return };
+        let (ArenaEvent::KillFeed { victim, by, cause }, Some(session)) = (*event, &self.session) else { return };
         let own = session.client.player();
         let who = |player: PlayerId| Who {
             name: session.client.name_of(player).unwrap_or("someone").to_owned(),

@@ -26,7 +26,7 @@ pub mod roster;
 
 use std::sync::Arc;
 
-use broadside_shared::game::{Audience, Deed, Game, Happening, PlayerId, PlayerInput, Standing};
+use broadside_shared::game::{Audience, Game, Happening, KillFeedEntry, PlayerId, PlayerInput, Standing};
 use broadside_shared::history::History;
 use broadside_shared::protocol::contest::Contest;
 use broadside_shared::protocol::input::InputPacket;
@@ -92,7 +92,7 @@ pub struct Room<G: Game> {
     /// Watchers, and whom they look at since the last step.
     following: Vec<(PlayerId, PlayerId)>,
     /// What was worth a line in the feed in the newest tick.
-    deeds: Vec<Deed>,
+    kill_feed: Vec<KillFeedEntry>,
     /// What happened since the last step.
     events: Vec<Happening<G::Event>>,
     /// Changes of the roster since the last step.
@@ -192,7 +192,7 @@ impl<G: Game> Room<G> {
             seated: 0,
             watching: 0,
             following: Vec::new(),
-            deeds: Vec::new(),
+            kill_feed: Vec::new(),
             events: Vec::new(),
             notes: Vec::new(),
             inputs: Vec::new(),
@@ -254,12 +254,12 @@ impl<G: Game> Room<G> {
 
     /// What was worth a line in the feed in the newest tick.
     #[must_use]
-    pub fn deeds(&self) -> Vec<Item> {
+    pub fn kill_feed(&self) -> Vec<Item> {
         let name = |player: PlayerId| self.name_of(player).cloned();
-        let item = |deed: &Deed| {
-            Some(Item::Deed { by: deed.by.and_then(name), deed: deed.verb.to_owned(), of: name(deed.of)? })
+        let item = |deed: &KillFeedEntry| {
+            Some(Item::KillFeed { by: deed.by.and_then(name), verb: deed.verb.to_owned(), of: name(deed.of)? })
         };
-        self.deeds.iter().filter_map(item).collect()
+        self.kill_feed.iter().filter_map(item).collect()
     }
 
     /// A watcher wants to look at this player; whoever does not play is not looked at.
@@ -358,7 +358,7 @@ impl<G: Game> Room<G> {
     pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
         self.tick = tick;
         self.stepped += 1;
-        self.deeds.clear();
+        self.kill_feed.clear();
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
         self.look_around();
@@ -506,7 +506,7 @@ impl<G: Game> Room<G> {
         out.events.reserve(events);
         out.event_bytes.reserve(events * EVENT_BYTES);
         for happening in self.events.drain(..) {
-            self.deeds.extend(G::deed(&happening.event));
+            self.kill_feed.extend(G::kill_feed_entry(&happening.event));
             let from = out.event_bytes.len();
             let mut bits = BitWriter::new(&mut out.event_bytes);
             G::write_event(&happening.event, &mut bits);

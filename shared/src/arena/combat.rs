@@ -157,6 +157,6 @@ impl Arena {
         self.drop_from_wreck(at);
         let near = rounded(at);
         events.push(Happening { audience: Audience::Near(near), event: ArenaEvent::Sunk { at: near, victim } });
-        events.push(Happening { audience: Audience::Room, event: ArenaEvent::Felled { victim, by, cause } });
+        events.push(Happening { audience: Audience::Room, event: ArenaEvent::KillFeed { victim, by, cause } });
     }
 }

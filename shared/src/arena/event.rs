@@ -79,7 +79,7 @@ pub enum ArenaEvent {
         victim: PlayerId,
     },
     /// The line of the kill feed for a ship that sank. Told to the whole room.
-    Felled {
+    KillFeed {
         /// Whose ship it was.
         victim: PlayerId,
         /// Who sank it; `None` if nobody did.
@@ -153,7 +153,7 @@ pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
             write_point(at, out);
             write_player(victim, out);
         }
-        ArenaEvent::Felled { victim, by, cause } => {
+        ArenaEvent::KillFeed { victim, by, cause } => {
             out.bits(4, KIND_BITS);
             write_player(victim, out);
             out.flag(by.is_some());
@@ -214,7 +214,7 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
         1 => ArenaEvent::Chipped { at: read_point(bits)?, shot: EntityId(bits.bits(16)? as u16) },
         2 => ArenaEvent::Dealt { target: read_player(bits)?, points: bits.bits(8)? as u8 },
         3 => ArenaEvent::Sunk { at: read_point(bits)?, victim: read_player(bits)? },
-        4 => ArenaEvent::Felled {
+        4 => ArenaEvent::KillFeed {
             victim: read_player(bits)?,
             by: if bits.flag()? { Some(read_player(bits)?) } else { None },
             cause: choose(bits, &CAUSES, "cause")?,

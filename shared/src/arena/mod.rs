@@ -45,7 +45,7 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    Bout, Deed, EntityId, Game, Happening, Ids, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing,
+    Bout, EntityId, Game, Happening, Ids, Interference, KillFeedEntry, PlayerId, PlayerInput, PredictedSpawn, Standing,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
@@ -306,11 +306,11 @@ impl Game for Arena {
         out.sort_by_key(|standing| (std::cmp::Reverse(standing.score), standing.player));
     }
 
-    fn deed(event: &ArenaEvent) -> Option<Deed> {
+    fn kill_feed_entry(event: &ArenaEvent) -> Option<KillFeedEntry> {
         match event {
-            ArenaEvent::Felled { victim, by, cause } => {
+            ArenaEvent::KillFeed { victim, by, cause } => {
                 let verb = if by.is_some() { cause.deed() } else { cause.fate() };
-                Some(Deed { by: *by, verb, of: *victim })
+                Some(KillFeedEntry { by: *by, verb, of: *victim })
             }
             _ => None,
         }

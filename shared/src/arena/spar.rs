@@ -184,7 +184,7 @@ impl Sparring {
                     self.fighters[usize::from(by.0)].touch(tick);
                     self.fighters[usize::from(target.0)].wounded_at(tick);
                 }
-                ArenaEvent::Felled { victim, by, cause } => {
+                ArenaEvent::KillFeed { victim, by, cause } => {
                     if let Some(by) = by {
                         self.fighters[usize::from(by.0)].tally.kills += 1;
                         self.fighters[usize::from(by.0)].tally.beam_kills += u32::from(cause == Cause::Rail);

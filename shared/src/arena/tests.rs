@@ -123,8 +123,12 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     assert_eq!((scene.own(0).kills, scene.own(0).score), (1, SCORE_KILL));
     assert_eq!((scene.own(1).deaths, scene.own(1).kills), (1, 0));
     let (victim, by) = (PlayerId(1), Some(PlayerId(0)));
-    let felled = ArenaEvent::Felled { victim, by, cause: Cause::Cannon };
-    assert_eq!(Arena::deed(&felled), Some(Deed { by, verb: "sank", of: victim }), "a line in the feed");
+    let felled = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };
+    assert_eq!(
+        Arena::kill_feed_entry(&felled),
+        Some(KillFeedEntry { by, verb: "sank", of: victim }),
+        "a line in the feed"
+    );
     assert!(scene.events.contains(&Happening { audience: Audience::Room, event: felled }));
     let mut records = Vec::new();
     scene.arena.replicate(scene.tick, &mut records);

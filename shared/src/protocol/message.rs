@@ -272,11 +272,11 @@ pub enum Item {
         text: Text,
     },
     /// Somebody did something in a room.
-    Deed {
+    KillFeed {
         /// Who did it, if anyone.
         by: Option<Name>,
         /// The verb, such as `sank`.
-        deed: String,
+        verb: String,
         /// To whom.
         of: Name,
     },

@@ -136,7 +136,7 @@ fn far() -> Moment {
             fighting([555.0, 103.0], [-75.0, 45.0], 2.9, 85.0),
             (beam.middle(), beam.record()),
         ],
-        events: vec![(0, "event-felled")],
+        events: vec![(0, "event-kill-feed")],
         notes: vec![],
     }
 }
