@@ -4,7 +4,7 @@ use broadside_shared::arena::brain::{Brain, Seen};
 use broadside_shared::arena::rules::{DT, VIEW};
 use broadside_shared::arena::sight::{Scene, Sight as Seeing};
 use broadside_shared::arena::{Arena, ArenaConfig, ArenaEvent};
-use broadside_shared::game::{Game, Happening, PlayerId, PlayerInput, Standing};
+use broadside_shared::game::{AddressedEvent, Game, PlayerId, PlayerInput, Standing};
 use broadside_shared::history::{History, ViewTime};
 use broadside_shared::replication::fields::Record;
 use broadside_shared::time::Tick;
@@ -32,7 +32,7 @@ pub struct Backdrop {
     scene: Scene,
     inputs: Vec<PlayerInput<<Arena as Game>::Input>>,
     history: History,
-    events: Vec<Happening<ArenaEvent>>,
+    events: Vec<AddressedEvent<ArenaEvent>>,
     standings: Vec<Standing>,
     watched: Option<PlayerId>,
     watched_for: f32,
@@ -110,8 +110,8 @@ impl Backdrop {
                 None => {}
             }
         }
-        for happening in &self.events {
-            live::notice(&happening.event, stage);
+        for event in &self.events {
+            live::notice(&event.event, stage);
         }
         stage.notice_shots();
         self.watch(dt);

@@ -101,7 +101,7 @@ impl Interference {
 
 /// Who is told of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Audience {
+pub enum Recipients {
     /// Everyone whose area of interest holds this point, in world units.
     Near(Vec2),
     /// One player.
@@ -112,9 +112,9 @@ pub enum Audience {
 
 /// An event and who is told of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Happening<E> {
+pub struct AddressedEvent<E> {
     /// Who is told.
-    pub audience: Audience,
+    pub recipients: Recipients,
     /// What happened.
     pub event: E,
 }
@@ -233,10 +233,10 @@ pub trait Game: Sized + Send + 'static {
     fn new(config: &Self::Config, seed: u64) -> Self;
 
     /// Seats a player before `tick` is stepped.
-    fn join(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<Happening<Self::Event>>);
+    fn join(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<AddressedEvent<Self::Event>>);
 
     /// Takes a player out before `tick` is stepped.
-    fn leave(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<Happening<Self::Event>>);
+    fn leave(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<AddressedEvent<Self::Event>>);
 
     /// Steps the world to `tick`. `inputs` holds one input for every seated player, in order of player; `history` the poses
     /// of the ticks before.
@@ -245,7 +245,7 @@ pub trait Game: Sized + Send + 'static {
         tick: Tick,
         inputs: &[PlayerInput<Self::Input>],
         history: &History,
-        events: &mut Vec<Happening<Self::Event>>,
+        events: &mut Vec<AddressedEvent<Self::Event>>,
     );
 
     /// Appends the pose of every player that can be hit, in order of player.

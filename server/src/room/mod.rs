@@ -26,7 +26,7 @@ pub mod roster;
 
 use std::sync::Arc;
 
-use broadside_shared::game::{Audience, Game, Happening, KillFeedEntry, PlayerId, PlayerInput, Standing};
+use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerId, PlayerInput, Recipients, Standing};
 use broadside_shared::history::History;
 use broadside_shared::protocol::contest::Contest;
 use broadside_shared::protocol::input::InputPacket;
@@ -94,7 +94,7 @@ pub struct Room<G: Game> {
     /// What was worth a line in the feed in the newest tick.
     kill_feed: Vec<KillFeedEntry>,
     /// What happened since the last step.
-    events: Vec<Happening<G::Event>>,
+    events: Vec<AddressedEvent<G::Event>>,
     /// Changes of the roster since the last step.
     notes: Vec<Note>,
     inputs: Vec<PlayerInput<G::Input>>,
@@ -142,7 +142,7 @@ pub struct RoomOutput {
     /// The exact own states that `due` points into.
     pub own_bytes: Vec<u8>,
     /// What happened in this tick: who is told, and where in `event_bytes` it is.
-    pub events: Vec<(Audience, std::ops::Range<usize>)>,
+    pub events: Vec<(Recipients, std::ops::Range<usize>)>,
     /// The bytes that `events` points into.
     pub event_bytes: Vec<u8>,
     /// Changes of the roster, the board, and the match.
@@ -505,13 +505,13 @@ impl<G: Game> Room<G> {
         let events = usize::from(self.config.capacity) / SEATS_PER_EVENT;
         out.events.reserve(events);
         out.event_bytes.reserve(events * EVENT_BYTES);
-        for happening in self.events.drain(..) {
-            self.kill_feed.extend(G::kill_feed_entry(&happening.event));
+        for event in self.events.drain(..) {
+            self.kill_feed.extend(G::kill_feed_entry(&event.event));
             let from = out.event_bytes.len();
             let mut bits = BitWriter::new(&mut out.event_bytes);
-            G::write_event(&happening.event, &mut bits);
+            G::write_event(&event.event, &mut bits);
             bits.finish();
-            out.events.push((happening.audience, from..out.event_bytes.len()));
+            out.events.push((event.recipients, from..out.event_bytes.len()));
         }
     }
 

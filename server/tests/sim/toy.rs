@@ -1,7 +1,8 @@
 //! A game of a few dozen lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
 
 use broadside_shared::game::{
-    Audience, EntityId, Game, GameInput, Happening, Interference, PlayerId, PlayerInput, PredictedSpawn, Standing,
+    AddressedEvent, EntityId, Game, GameInput, Interference, PlayerId, PlayerInput, PredictedSpawn, Recipients,
+    Standing,
 };
 use broadside_shared::hash::WorldHash;
 use broadside_shared::history::{History, Pose};
@@ -80,7 +81,7 @@ impl Game for Toy {
         Toy { dots: Vec::new() }
     }
 
-    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<Bump>>) {
+    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<Bump>>) {
         let at = usize::from(player.0);
         self.dots.resize(self.dots.len().max(at + 1), None);
         let dot = Dot {
@@ -92,7 +93,7 @@ impl Game for Toy {
         self.dots[at] = Some(dot);
     }
 
-    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<Bump>>) {
+    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<Bump>>) {
         self.dots[usize::from(player.0)] = None;
     }
 
@@ -101,7 +102,7 @@ impl Game for Toy {
         tick: Tick,
         inputs: &[PlayerInput<Push>],
         _history: &History,
-        events: &mut Vec<Happening<Bump>>,
+        events: &mut Vec<AddressedEvent<Bump>>,
     ) {
         for PlayerInput { player, input, .. } in inputs {
             if let Some(dot) = &mut self.dots[usize::from(player.0)] {
@@ -117,7 +118,7 @@ impl Game for Toy {
                     std::mem::swap(&mut one.velocity, &mut other.velocity);
                     one.bumps += 1;
                     other.bumps += 1;
-                    events.push(Happening { audience: Audience::Near(one.at), event: Bump(one.id.0) });
+                    events.push(AddressedEvent { recipients: Recipients::Near(one.at), event: Bump(one.id.0) });
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::rules::{DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_KILL, SHIP_RADIUS, SH
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
 use super::{Arena, ArenaEvent, Armour};
-use crate::game::{Audience, EntityId, Happening, PlayerId};
+use crate::game::{AddressedEvent, EntityId, PlayerId, Recipients};
 use crate::time::Tick;
 
 /// What a shot met first on its way.
@@ -32,7 +32,7 @@ pub(super) struct Wound {
 
 impl Arena {
     /// Moves every shot by one tick, in the order they were fired.
-    pub(super) fn fly_shots(&mut self, tick: Tick, events: &mut Vec<Happening<ArenaEvent>>) {
+    pub(super) fn fly_shots(&mut self, tick: Tick, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let mut kept = 0;
         for index in 0..self.shots.len() {
             let shot = self.shots[index];
@@ -44,7 +44,7 @@ impl Arena {
                     Met::Ship(target) => self.strike(&shot, target, at, events),
                     Met::Rock => {
                         let event = ArenaEvent::Chipped { at, shot: shot.id };
-                        events.push(Happening { audience: Audience::Near(at), event });
+                        events.push(AddressedEvent { recipients: Recipients::Near(at), event });
                     }
                 }
             }
@@ -87,14 +87,17 @@ impl Arena {
         first
     }
 
-    fn strike(&mut self, shot: &Shot, target: PlayerId, at: Vec2, events: &mut Vec<Happening<ArenaEvent>>) {
+    fn strike(&mut self, shot: &Shot, target: PlayerId, at: Vec2, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let Some(wound) = self.wound(target, SHOT_DAMAGE) else { return };
         let by = shot.owner;
         let hit = ArenaEvent::Hit { at, shot: shot.id, target, by, on: wound.on };
-        events.push(Happening { audience: Audience::Near(at), event: hit });
+        events.push(AddressedEvent { recipients: Recipients::Near(at), event: hit });
         if wound.dealt > 0 {
             let points = wound.dealt.div_ceil(POINT) as u8;
-            events.push(Happening { audience: Audience::Player(by), event: ArenaEvent::Dealt { target, points } });
+            events.push(AddressedEvent {
+                recipients: Recipients::Player(by),
+                event: ArenaEvent::Dealt { target, points },
+            });
         }
         self.finish(target, by, &wound, Cause::Cannon, events);
     }
@@ -124,7 +127,7 @@ impl Arena {
         by: PlayerId,
         wound: &Wound,
         cause: Cause,
-        events: &mut Vec<Happening<ArenaEvent>>,
+        events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         let Some(entity) = wound.sunk else { return };
         self.ids.free(entity);
@@ -147,7 +150,7 @@ impl Arena {
         victim: PlayerId,
         by: Option<PlayerId>,
         cause: Cause,
-        events: &mut Vec<Happening<ArenaEvent>>,
+        events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         let Some(at) = self.seat(victim).map(|seat| seat.own.position) else { return };
         let sides = (self.side_of(victim), by.and_then(|by| self.side_of(by)));
@@ -156,7 +159,8 @@ impl Arena {
         }
         self.drop_from_wreck(at);
         let near = rounded(at);
-        events.push(Happening { audience: Audience::Near(near), event: ArenaEvent::Sunk { at: near, victim } });
-        events.push(Happening { audience: Audience::Room, event: ArenaEvent::KillFeed { victim, by, cause } });
+        events
+            .push(AddressedEvent { recipients: Recipients::Near(near), event: ArenaEvent::Sunk { at: near, victim } });
+        events.push(AddressedEvent { recipients: Recipients::Room, event: ArenaEvent::KillFeed { victim, by, cause } });
     }
 }

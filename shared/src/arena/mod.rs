@@ -45,7 +45,8 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    Bout, EntityId, Game, Happening, Ids, Interference, KillFeedEntry, PlayerId, PlayerInput, PredictedSpawn, Standing,
+    AddressedEvent, Bout, EntityId, Game, Ids, Interference, KillFeedEntry, PlayerId, PlayerInput, PredictedSpawn,
+    Standing,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
@@ -185,7 +186,7 @@ impl Game for Arena {
 
     /// # Panics
     /// If the seat is taken, or its number is [`rules::PLAYERS_MAX`] or more.
-    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<ArenaEvent>>) {
+    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         assert!(player.0 < rules::PLAYERS_MAX, "player {player}: an arena has {} seats", rules::PLAYERS_MAX);
         let index = usize::from(player.0);
         if self.seats.len() <= index {
@@ -197,7 +198,7 @@ impl Game for Arena {
         self.population += 1;
     }
 
-    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<Happening<ArenaEvent>>) {
+    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
         self.population -= 1;
         if self.population == 0 {
@@ -232,7 +233,7 @@ impl Game for Arena {
         tick: Tick,
         inputs: &[PlayerInput<ArenaInput>],
         history: &History,
-        events: &mut Vec<Happening<ArenaEvent>>,
+        events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         self.run_tick(tick, inputs, history, events);
     }

@@ -7,7 +7,7 @@ use super::event::rounded;
 use super::rules::{POINT, RAIL_DAMAGE, RAIL_RANGE, RAIL_SWAY, ROCK_REACH, SHIP_RADIUS};
 use super::ship::Cause;
 use super::{Arena, ArenaEvent, ArenaInput};
-use crate::game::{Audience, Happening, PlayerId, PlayerInput};
+use crate::game::{AddressedEvent, PlayerId, PlayerInput, Recipients};
 use crate::history::{History, ViewTime};
 use crate::time::Tick;
 
@@ -32,7 +32,7 @@ impl Arena {
         tick: Tick,
         inputs: &[PlayerInput<ArenaInput>],
         history: &History,
-        events: &mut Vec<Happening<ArenaEvent>>,
+        events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         let ids = &mut self.ids;
         self.beams.retain(|beam| {
@@ -93,18 +93,18 @@ impl Arena {
     }
 
     /// Does a beam's damage and tells of it: those near, and above all the two it is between.
-    fn rail(&mut self, beam: &Beam, judged: &Judged, ago: u32, events: &mut Vec<Happening<ArenaEvent>>) {
+    fn rail(&mut self, beam: &Beam, judged: &Judged, ago: u32, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let Judged { target, seen_at, .. } = *judged;
         let by = beam.owner;
         let Some(wound) = self.wound(target, RAIL_DAMAGE) else { return };
         let (at, now, ago) = (rounded(seen_at), rounded(wound.at), ago.min(u32::from(u8::MAX)) as u8);
         let points = wound.dealt.div_ceil(POINT) as u8;
         let pierced = ArenaEvent::Pierced { at: now, target, by, on: wound.on };
-        events.push(Happening { audience: Audience::Near(now), event: pierced });
+        events.push(AddressedEvent { recipients: Recipients::Near(now), event: pierced });
         let railed = ArenaEvent::Railed { target, points, at, ago };
-        events.push(Happening { audience: Audience::Player(by), event: railed });
+        events.push(AddressedEvent { recipients: Recipients::Player(by), event: railed });
         let struck = ArenaEvent::Struck { by, at, now, ago };
-        events.push(Happening { audience: Audience::Player(target), event: struck });
+        events.push(AddressedEvent { recipients: Recipients::Player(target), event: struck });
         self.finish(target, by, &wound, Cause::Rail, events);
     }
 }

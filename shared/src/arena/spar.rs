@@ -7,7 +7,7 @@ use super::brain::{Brain, Seen};
 use super::rules::VIEW;
 use super::sight::{Scene, Sight};
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
-use crate::game::{Game, Happening, PlayerId, PlayerInput};
+use crate::game::{AddressedEvent, Game, PlayerId, PlayerInput};
 use crate::history::{History, ViewTime};
 use crate::replication::fields::Record;
 use crate::time::Tick;
@@ -70,7 +70,7 @@ pub struct Sparring {
     records: Vec<(Vec2, Record)>,
     past: VecDeque<Vec<(Vec2, Record)>>,
     scene: Scene,
-    events: Vec<Happening<ArenaEvent>>,
+    events: Vec<AddressedEvent<ArenaEvent>>,
     history: History,
 }
 
@@ -129,7 +129,7 @@ impl Sparring {
 
     /// What happened in the last tick.
     #[must_use]
-    pub fn events(&self) -> &[Happening<ArenaEvent>] {
+    pub fn events(&self) -> &[AddressedEvent<ArenaEvent>] {
         &self.events
     }
 
@@ -172,8 +172,8 @@ impl Sparring {
         for beam in self.arena.beams.iter().filter(|beam| beam.start == tick) {
             self.fighters[usize::from(beam.owner.0)].tally.beams += 1;
         }
-        for happening in &self.events {
-            match happening.event {
+        for event in &self.events {
+            match event.event {
                 ArenaEvent::Pierced { target, by, .. } => {
                     self.fighters[usize::from(by.0)].tally.beam_hits += 1;
                     self.fighters[usize::from(by.0)].touch(tick);

@@ -8,7 +8,7 @@ use super::rules::{
 };
 use super::shot::Shot;
 use super::{Arena, ArenaEvent, ArenaInput, ship};
-use crate::game::{Happening, PlayerId, PlayerInput};
+use crate::game::{AddressedEvent, PlayerId, PlayerInput};
 use crate::history::History;
 use crate::time::Tick;
 
@@ -24,7 +24,7 @@ impl Arena {
         tick: Tick,
         inputs: &[PlayerInput<ArenaInput>],
         history: &History,
-        events: &mut Vec<Happening<ArenaEvent>>,
+        events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         self.tick = tick;
         self.follow_population(tick); // the border, and the rocks that come and go with it
@@ -67,7 +67,7 @@ impl Arena {
     }
 
     /// Steps every ship by itself, with the function clients predict with.
-    fn sail(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<Happening<ArenaEvent>>) {
+    fn sail(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         for PlayerInput { player, input, .. } in inputs {
             let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::as_mut) else { continue };
             seat.input = *input;

@@ -11,7 +11,7 @@ use super::pickup::{Boon, Pickup};
 use super::rock::point_in_ring;
 use super::rules::{PICKUP_RADIUS, PICKUPS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP};
 use super::{Arena, ArenaEvent};
-use crate::game::{Audience, Happening};
+use crate::game::{AddressedEvent, Recipients};
 use crate::math;
 use crate::protocol::room::Mode;
 use crate::time::Tick;
@@ -52,7 +52,7 @@ impl Arena {
     }
 
     /// Gives every player whose wait is over a new ship at a quiet place.
-    pub(super) fn launch_ships(&mut self, tick: Tick, events: &mut Vec<Happening<ArenaEvent>>) {
+    pub(super) fn launch_ships(&mut self, tick: Tick, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         self.launched_at.clear();
         let held = self.referee.as_ref().map_or(0, |referee| referee.holds_for(tick));
         for index in 0..self.seats.len() {
@@ -74,7 +74,8 @@ impl Arena {
                 seat.own.hold(held);
             }
             let (at, player) = (rounded(at), seat.own.player);
-            events.push(Happening { audience: Audience::Near(at), event: ArenaEvent::Launched { at, player } });
+            events
+                .push(AddressedEvent { recipients: Recipients::Near(at), event: ArenaEvent::Launched { at, player } });
         }
     }
 
@@ -102,7 +103,7 @@ impl Arena {
     }
 
     /// Gives each pickup to the nearest ship that touches it.
-    pub(super) fn hand_out_pickups(&mut self, events: &mut Vec<Happening<ArenaEvent>>) {
+    pub(super) fn hand_out_pickups(&mut self, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         const TOUCH: f32 = SHIP_RADIUS + PICKUP_RADIUS;
         let mut kept = 0;
         for index in 0..self.pickups.len() {
@@ -123,7 +124,10 @@ impl Arena {
             };
             what.bless(&mut seat.own);
             let (at, player) = (rounded(at), seat.own.player);
-            events.push(Happening { audience: Audience::Near(at), event: ArenaEvent::Picked { at, player, what } });
+            events.push(AddressedEvent {
+                recipients: Recipients::Near(at),
+                event: ArenaEvent::Picked { at, player, what },
+            });
             self.ids.free(id);
         }
         self.pickups.truncate(kept);

@@ -8,7 +8,7 @@ use super::rules::{
 };
 use super::spar::Sparring;
 use super::*;
-use crate::game::{Audience, GameInput};
+use crate::game::{GameInput, Recipients};
 use crate::history::{History, ViewTime};
 use crate::replication::cells::{CellBlock, CellId};
 use crate::replication::replica::Replica;
@@ -21,7 +21,7 @@ struct Scene {
     tick: Tick,
     history: History,
     inputs: Vec<PlayerInput<ArenaInput>>,
-    events: Vec<Happening<ArenaEvent>>,
+    events: Vec<AddressedEvent<ArenaEvent>>,
 }
 
 impl Scene {
@@ -75,15 +75,16 @@ impl Scene {
         self.events.clear();
         self.run(1);
         self.press(player, 0);
-        let told = Audience::Player(PlayerId(player as u16));
-        self.events.iter().find_map(|happening| match happening.event {
-            ArenaEvent::Railed { target, at, ago, .. } if happening.audience == told => Some((target, at, ago)),
+        let told = Recipients::Player(PlayerId(player as u16));
+        self.events.iter().find_map(|event| match event.event {
+            ArenaEvent::Railed { target, at, ago, .. } if event.recipients == told => Some((target, at, ago)),
             _ => None,
         })
     }
 
     fn hits_on(&self, player: u16) -> usize {
-        let hit = |h: &&Happening<ArenaEvent>| matches!(h.event, ArenaEvent::Hit { target, .. } if target.0 == player);
+        let hit =
+            |h: &&AddressedEvent<ArenaEvent>| matches!(h.event, ArenaEvent::Hit { target, .. } if target.0 == player);
         self.events.iter().filter(hit).count()
     }
 }
@@ -129,7 +130,7 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
         Some(KillFeedEntry { by, verb: "sank", of: victim }),
         "a line in the feed"
     );
-    assert!(scene.events.contains(&Happening { audience: Audience::Room, event: felled }));
+    assert!(scene.events.contains(&AddressedEvent { recipients: Recipients::Room, event: felled }));
     let mut records = Vec::new();
     scene.arena.replicate(scene.tick, &mut records);
     assert_eq!(records.iter().filter(|(_, record)| record.kind == fields::SHIP).count(), 1, "a sunk ship is gone");
@@ -155,9 +156,8 @@ fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_are_told() {
     assert_eq!((target, ago), (PlayerId(1), 13 * 16));
     assert!((at - crossing).length() < 1.0, "{at} {crossing}");
     assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE);
-    let struck =
-        |h: &&Happening<ArenaEvent>| matches!(h.event, ArenaEvent::Struck { by: PlayerId(0), now, .. } if now.y > 60.0);
-    assert_eq!(scene.events.iter().find(struck).map(|h| h.audience), Some(Audience::Player(PlayerId(1))));
+    let struck = |h: &&AddressedEvent<ArenaEvent>| matches!(h.event, ArenaEvent::Struck { by: PlayerId(0), now, .. } if now.y > 60.0);
+    assert_eq!(scene.events.iter().find(struck).map(|h| h.recipients), Some(Recipients::Player(PlayerId(1))));
     assert!((scene.arena.beams[0].length - (400.0 - 22.0)).abs() < 16.0, "it ends there: {:?}", scene.arena.beams);
 
     // The rail is not ready yet; when it is, who looks at the present hits whoever is in the line now.
@@ -396,7 +396,7 @@ fn what_is_written_is_read_back_and_nothing_but_the_padding_is_left() {
     let mut seen = 0;
     for _ in 0..1500 {
         sparring.run(1);
-        for Happening { event, .. } in sparring.events() {
+        for AddressedEvent { event, .. } in sparring.events() {
             let bytes = coded(|out| Arena::write_event(event, out));
             let mut bits = BitReader::new(&bytes);
             assert_eq!(Arena::read_event(&mut bits).as_ref(), Ok(event));

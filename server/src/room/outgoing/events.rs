@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use broadside_shared::game::{Audience, PlayerId};
+use broadside_shared::game::{PlayerId, Recipients};
 use broadside_shared::replication::cells::{CellBlock, CellId};
 use glam::Vec2;
 
@@ -55,16 +55,16 @@ impl EventIndex {
     }
 
     /// Sorts the events of a tick, forgetting those of another.
-    pub(super) fn sort(&mut self, events: &[(Audience, Range<usize>)]) {
+    pub(super) fn sort(&mut self, events: &[(Recipients, Range<usize>)]) {
         self.starts.fill(0);
         self.near.clear();
         self.of_player.clear();
         self.of_room.clear();
-        for (index, (audience, _)) in (0u32..).zip(events) {
-            match audience {
-                Audience::Near(at) => self.starts[CellId::of(*at).row() + 2] += 1,
-                Audience::Player(player) => self.of_player.push((*player, index)),
-                Audience::Room => self.of_room.push(index),
+        for (index, (recipients, _)) in (0u32..).zip(events) {
+            match recipients {
+                Recipients::Near(at) => self.starts[CellId::of(*at).row() + 2] += 1,
+                Recipients::Player(player) => self.of_player.push((*player, index)),
+                Recipients::Room => self.of_room.push(index),
             }
         }
         self.of_player.sort_unstable();
@@ -74,8 +74,8 @@ impl EventIndex {
             self.starts[row] += self.starts[row - 1];
         }
         self.near.resize(self.starts[CellId::ROWS + 1] as usize, (0, Vec2::ZERO));
-        for (index, (audience, _)) in (0u32..).zip(events) {
-            if let Audience::Near(at) = audience {
+        for (index, (recipients, _)) in (0u32..).zip(events) {
+            if let Recipients::Near(at) = recipients {
                 let place = &mut self.starts[CellId::of(*at).row() + 1];
                 self.near[*place as usize] = (index, *at);
                 *place += 1;
@@ -115,32 +115,32 @@ mod tests {
             let mut point = || Vec2::new(rng.f32() - 0.5, rng.f32() - 0.5) * 6000.0;
             let points: Vec<Vec2> = (0..100).map(|_| point()).collect();
             let focus = point();
-            let audience = |at: &Vec2| match rng.u8(0..10) {
-                0 => Audience::Player(PlayerId(rng.u16(0..4))),
-                1 => Audience::Room,
-                2 => Audience::Near(focus + view * 0.5 + Vec2::splat(64.0)),
-                _ => Audience::Near(*at),
+            let recipients = |at: &Vec2| match rng.u8(0..10) {
+                0 => Recipients::Player(PlayerId(rng.u16(0..4))),
+                1 => Recipients::Room,
+                2 => Recipients::Near(focus + view * 0.5 + Vec2::splat(64.0)),
+                _ => Recipients::Near(*at),
             };
             let count = points.len();
-            let events: Vec<(Audience, Range<usize>)> = points.iter().map(audience).map(|a| (a, 0..0)).collect();
+            let events: Vec<(Recipients, Range<usize>)> = points.iter().map(recipients).map(|a| (a, 0..0)).collect();
             index.sort(&events[..rng.usize(0..=count)]);
             index.sort(&events);
             let witness = Witness { player: PlayerId(2), focus, view };
             let mut told = vec![999];
             index.concerning(witness, News::All, &mut told);
-            let concerns = |audience: &Audience| match audience {
-                Audience::Near(at) => (*at - focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
-                Audience::Player(player) => *player == PlayerId(2),
-                Audience::Room => true,
+            let concerns = |recipients: &Recipients| match recipients {
+                Recipients::Near(at) => (*at - focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
+                Recipients::Player(player) => *player == PlayerId(2),
+                Recipients::Room => true,
             };
             let concerned =
-                (0u32..).zip(&events).filter(|(_, (audience, _))| concerns(audience)).map(|(index, _)| index);
+                (0u32..).zip(&events).filter(|(_, (recipients, _))| concerns(recipients)).map(|(index, _)| index);
             let mut expected: Vec<u32> = concerned.collect();
             expected.reverse();
             assert_eq!(told[1..], expected);
             told.clear();
             index.concerning(witness, News::Lasting, &mut told);
-            expected.retain(|index| !matches!(events[*index as usize].0, Audience::Near(_)));
+            expected.retain(|index| !matches!(events[*index as usize].0, Recipients::Near(_)));
             assert_eq!(told, expected);
         }
     }

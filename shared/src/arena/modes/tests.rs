@@ -7,7 +7,7 @@ use super::super::rules::{
     TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
 use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Own, fields};
-use crate::game::{Bout, Game, Happening, PlayerId, PlayerInput, Who};
+use crate::game::{AddressedEvent, Bout, Game, PlayerId, PlayerInput, Who};
 use crate::history::{History, ViewTime};
 use crate::protocol::contest::Stage;
 use crate::protocol::room::Mode;
@@ -19,7 +19,7 @@ struct Scene {
     tick: Tick,
     history: History,
     inputs: Vec<PlayerInput<ArenaInput>>,
-    events: Vec<Happening<ArenaEvent>>,
+    events: Vec<AddressedEvent<ArenaEvent>>,
 }
 
 impl Scene {
