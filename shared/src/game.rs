@@ -59,7 +59,7 @@ pub struct PlayerInput<I> {
 /// Why a predicted own state was not what the server came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Interference {
+pub enum CorrectionCause {
     /// An input came too late or not at all, and the server used another.
     Input,
     /// Contact with something prediction does not know of: another player.
@@ -74,27 +74,27 @@ pub enum Interference {
     Unknown,
 }
 
-impl Interference {
+impl CorrectionCause {
     /// Every cause, in order of number.
-    pub const ALL: [Interference; 6] = [
-        Interference::Input,
-        Interference::Collision,
-        Interference::Hit,
-        Interference::Pickup,
-        Interference::Respawn,
-        Interference::Unknown,
+    pub const ALL: [CorrectionCause; 6] = [
+        CorrectionCause::Input,
+        CorrectionCause::Collision,
+        CorrectionCause::Hit,
+        CorrectionCause::Pickup,
+        CorrectionCause::Respawn,
+        CorrectionCause::Unknown,
     ];
 
     /// A word for tables and panels.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Interference::Input => "input",
-            Interference::Collision => "collision",
-            Interference::Hit => "hit",
-            Interference::Pickup => "pickup",
-            Interference::Respawn => "respawn",
-            Interference::Unknown => "unknown",
+            CorrectionCause::Input => "input",
+            CorrectionCause::Collision => "collision",
+            CorrectionCause::Hit => "hit",
+            CorrectionCause::Pickup => "pickup",
+            CorrectionCause::Respawn => "respawn",
+            CorrectionCause::Unknown => "unknown",
         }
     }
 }
@@ -272,7 +272,7 @@ pub trait Game: Sized + Send + 'static {
 
     /// Why the server came to `actual` where `predicted` was expected, judged from the two states alone; inputs gone missing
     /// are the engine's to know.
-    fn interference(predicted: &Self::Own, actual: &Self::Own) -> Interference;
+    fn correction_cause(predicted: &Self::Own, actual: &Self::Own) -> CorrectionCause;
 
     /// The centre of a player's area of interest in world units.
     fn focus(own: &Self::Own) -> Vec2;

@@ -1,7 +1,7 @@
 //! What is counted while players play: by all of a thread together second by second, and by each player.
 
 use broadside_shared::client::stats::Stats;
-use broadside_shared::game::Interference;
+use broadside_shared::game::CorrectionCause;
 use hdrhistogram::Histogram;
 
 /// Longest time the histograms hold, in microseconds.
@@ -51,8 +51,8 @@ pub struct Window {
     pub records: u64,
     /// Records within the view, summed over the snapshots that were looked at, and the number of those.
     pub in_view: (u64, u64),
-    /// Corrections of full clients by cause, in the order of [`Interference::ALL`].
-    pub corrections: [u64; Interference::ALL.len()],
+    /// Corrections of full clients by cause, in the order of [`CorrectionCause::ALL`].
+    pub corrections: [u64; CorrectionCause::ALL.len()],
     /// Errors of sockets: connections that failed or broke other than by a close frame.
     pub socket_errors: u64,
     /// Players that left on purpose and came back.
@@ -75,7 +75,7 @@ impl Default for Window {
             socket_up: 0,
             records: 0,
             in_view: (0, 0),
-            corrections: [0; Interference::ALL.len()],
+            corrections: [0; CorrectionCause::ALL.len()],
             socket_errors: 0,
             rejoined: 0,
         }

@@ -3,7 +3,7 @@
 use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::{Arrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
-use broadside_shared::game::{Game, Interference};
+use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::link::Spells;
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::time::MonoTime;
@@ -211,7 +211,7 @@ impl Mind {
     }
 
     fn respawns(&self) -> u64 {
-        self.client.stats().corrections[Interference::Respawn as usize]
+        self.client.stats().corrections[CorrectionCause::Respawn as usize]
     }
 
     /// How many records lie within the view around a point.

@@ -9,7 +9,7 @@ mod verdict;
 
 pub use html::{Pictures, page};
 
-use broadside_shared::game::Interference;
+use broadside_shared::game::CorrectionCause;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -344,14 +344,14 @@ impl Report {
 }
 
 impl Causes {
-    fn of(cause: impl Fn(Interference) -> Option<f64>) -> Causes {
+    fn of(cause: impl Fn(CorrectionCause) -> Option<f64>) -> Causes {
         Causes {
-            input: cause(Interference::Input),
-            collision: cause(Interference::Collision),
-            hit: cause(Interference::Hit),
-            pickup: cause(Interference::Pickup),
-            respawn: cause(Interference::Respawn),
-            unknown: cause(Interference::Unknown),
+            input: cause(CorrectionCause::Input),
+            collision: cause(CorrectionCause::Collision),
+            hit: cause(CorrectionCause::Hit),
+            pickup: cause(CorrectionCause::Pickup),
+            respawn: cause(CorrectionCause::Respawn),
+            unknown: cause(CorrectionCause::Unknown),
         }
     }
 }

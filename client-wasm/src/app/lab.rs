@@ -9,7 +9,7 @@ use crate::browser;
 use crate::hud::netgraph::Around;
 use crate::live;
 use crate::probe::Record;
-use broadside_shared::game::Interference;
+use broadside_shared::game::CorrectionCause;
 
 impl App {
     /// Opens the net graph if the address says so.
@@ -87,7 +87,7 @@ impl App {
     pub(super) fn report_net(&self) -> JsValue {
         let Some(session) = &self.session else { return JsValue::NULL };
         let (client, stats, wishes) = (&session.client, session.client.stats(), &self.lab.wishes);
-        let corrections = Interference::ALL.into_iter().zip(stats.corrections);
+        let corrections = CorrectionCause::ALL.into_iter().zip(stats.corrections);
         let corrections =
             corrections.fold(Record::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
         let phase = match client.phase() {

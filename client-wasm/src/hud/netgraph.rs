@@ -2,7 +2,7 @@
 //! while it is closed.
 
 use broadside_shared::client::stats::Stats;
-use broadside_shared::game::Interference;
+use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement};
@@ -240,7 +240,7 @@ fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
         text += before;
         text += &(figure.round() as i32).to_string();
     }
-    for (cause, count) in Interference::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
+    for (cause, count) in CorrectionCause::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
         for word in ["  ", cause.name(), " ", &count.to_string()] {
             text += word;
         }

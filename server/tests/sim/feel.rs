@@ -7,7 +7,7 @@ use broadside_shared::arena::fields::SHIP;
 use broadside_shared::arena::sight::ShipSight;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
-use broadside_shared::game::{Game, Interference, PlayerId};
+use broadside_shared::game::{CorrectionCause, Game, PlayerId};
 use broadside_shared::history::Pose;
 use broadside_shared::link::LinkProfile;
 use glam::Vec2;
@@ -29,7 +29,7 @@ pub struct Feel {
     starved: u64,
     remote_square: f64,
     remote_count: u64,
-    corrections: [u64; Interference::ALL.len()],
+    corrections: [u64; CorrectionCause::ALL.len()],
     skipped: u64,
     minutes: f64,
 }
@@ -53,7 +53,7 @@ impl Feel {
             starved: 0,
             remote_square: 0.0,
             remote_count: 0,
-            corrections: [0; Interference::ALL.len()],
+            corrections: [0; CorrectionCause::ALL.len()],
             skipped: 0,
             minutes: seconds * players as f64 / 60.0,
         };
@@ -119,7 +119,7 @@ impl Feel {
     }
 
     /// Corrections per player and minute for a cause.
-    pub fn per_minute(&self, cause: Interference) -> f64 {
+    pub fn per_minute(&self, cause: CorrectionCause) -> f64 {
         self.corrections[cause as usize] as f64 / self.minutes
     }
 }
@@ -130,7 +130,7 @@ pub const COLUMNS: &str = "age p50 / p99 ms | gap p99 ms | delay ms | starved | 
 
 impl std::fmt::Display for Feel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let counted = Interference::ALL.into_iter().filter(|cause| self.per_minute(*cause) >= 0.05);
+        let counted = CorrectionCause::ALL.into_iter().filter(|cause| self.per_minute(*cause) >= 0.05);
         let causes: Vec<String> =
             counted.map(|cause| format!("{} {:.1}", cause.name(), self.per_minute(cause))).collect();
         write!(
@@ -208,7 +208,7 @@ fn playable_lines_feel_as_promised() {
         assert!(feel.remote_rms() < 4.0, "{name}: {COLUMNS}: {feel}");
         assert!(feel.error_units(0.5) == 0.0, "{name}: most snapshots correct nothing: {COLUMNS}: {feel}");
         assert!(
-            feel.per_minute(Interference::Unknown) == 0.0,
+            feel.per_minute(CorrectionCause::Unknown) == 0.0,
             "{name}: every correction has a cause: {COLUMNS}: {feel}"
         );
     }

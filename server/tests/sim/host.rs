@@ -2,7 +2,7 @@
 
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
-use broadside_shared::game::{Game, Interference, PlayerId};
+use broadside_shared::game::{CorrectionCause, Game, PlayerId};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::math;
 use glam::Vec2;
@@ -35,7 +35,7 @@ fn play(line: &LinkProfile, host: &Host, what: &str) {
     let after = *sim.clients[0].client.stats();
     assert_eq!(after.inputs_missing - before.inputs_missing, 0, "{what}: {after:?}");
     assert_eq!(after.inputs_dropped - before.inputs_dropped, 0, "{what}: {after:?}");
-    for cause in [Interference::Input, Interference::Unknown] {
+    for cause in [CorrectionCause::Input, CorrectionCause::Unknown] {
         let corrected = after.corrections[cause as usize] - before.corrections[cause as usize];
         assert_eq!(corrected, 0, "{what}: {} {after:?}", cause.name());
     }

@@ -1,7 +1,7 @@
 //! Teams and duels through the whole system: brains that fight matches over lines that are no good.
 
 use broadside_shared::arena::Arena;
-use broadside_shared::game::Interference;
+use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::contest::{Contest, Stage};
 use broadside_shared::protocol::room::Mode;
@@ -40,7 +40,7 @@ impl Match {
     }
 
     /// Corrections of all clients for a cause.
-    fn corrections(&self, cause: Interference) -> u64 {
+    fn corrections(&self, cause: CorrectionCause) -> u64 {
         self.sim.clients.iter().map(|c| c.client.stats().corrections[cause as usize]).sum()
     }
 
@@ -63,7 +63,7 @@ fn duels_between_brains_are_decided_again_and_again_and_every_correction_has_a_c
         if let Some(winner) = first.winner {
             assert!(first.sides[usize::from(winner)].rounds > first.sides[usize::from(1 - winner)].rounds);
         }
-        assert_eq!(duel.corrections(Interference::Unknown), 0, "{line}: {told:?}");
+        assert_eq!(duel.corrections(CorrectionCause::Unknown), 0, "{line}: {told:?}");
         for c in &duel.sim.clients {
             let contest = c.client.contest().expect("everyone is told");
             assert!(c.client.own().is_some_and(|own| own.side.is_some()));
@@ -85,6 +85,6 @@ fn teams_of_brains_hold_the_zone_and_score_and_every_correction_has_a_cause() {
         let rounds: u8 = newest.sides.iter().map(|side| side.rounds).sum();
         assert!(scored > 20 || rounds > 0, "{line}: {newest:?}");
         assert!(told.len() >= 3, "{line}: {told:?}");
-        assert_eq!(teams.corrections(Interference::Unknown), 0, "{line}: {told:?}");
+        assert_eq!(teams.corrections(CorrectionCause::Unknown), 0, "{line}: {told:?}");
     }
 }

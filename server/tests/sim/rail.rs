@@ -10,7 +10,7 @@ use broadside_shared::arena::shot::first_touch;
 use broadside_shared::arena::sight::{Scene, ShipSight};
 use broadside_shared::arena::{Arena, ArenaEvent, ArenaInput, Beam};
 use broadside_shared::client::{Client, ClientEvent, View};
-use broadside_shared::game::{Game, Interference, PlayerId};
+use broadside_shared::game::{CorrectionCause, Game, PlayerId};
 use broadside_shared::history::{REWIND_MS_MAX, ViewTime};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::math;
@@ -275,16 +275,16 @@ fn every_correction_of_a_battle_has_a_cause() {
         brain.think(&Seen { tick: client.tick(), own, scene, ships_at })
     };
     sim.run(60.0, &mut drive);
-    let mut sums = [0u64; Interference::ALL.len()];
+    let mut sums = [0u64; CorrectionCause::ALL.len()];
     for c in &sim.clients {
         for (sum, count) in sums.iter_mut().zip(c.client.stats().corrections) {
             *sum += count;
         }
     }
-    for (cause, sum) in Interference::ALL.iter().zip(sums) {
+    for (cause, sum) in CorrectionCause::ALL.iter().zip(sums) {
         println!("{}: {sum}", cause.name());
     }
-    assert!(sums[Interference::Collision as usize] > 0, "a battle without contact proves little");
-    assert!(sums[Interference::Respawn as usize] > 0);
-    assert_eq!(sums[Interference::Unknown as usize], 0);
+    assert!(sums[CorrectionCause::Collision as usize] > 0, "a battle without contact proves little");
+    assert!(sums[CorrectionCause::Respawn as usize] > 0);
+    assert_eq!(sums[CorrectionCause::Unknown as usize], 0);
 }

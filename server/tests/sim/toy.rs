@@ -1,7 +1,7 @@
 //! A game of a few dozen lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
 
 use broadside_shared::game::{
-    AddressedEvent, EntityId, Game, GameInput, Interference, PlayerId, PlayerInput, PredictedSpawn, Recipients,
+    AddressedEvent, CorrectionCause, EntityId, Game, GameInput, PlayerId, PlayerInput, PredictedSpawn, Recipients,
     Standing,
 };
 use broadside_shared::hash::WorldHash;
@@ -129,8 +129,8 @@ impl Game for Toy {
         out.extend(dots.map(|dot| Pose { player: PlayerId(dot.id.0), at: dot.at, life: 0 }));
     }
 
-    fn interference(predicted: &Dot, actual: &Dot) -> Interference {
-        if predicted.bumps == actual.bumps { Interference::Unknown } else { Interference::Collision }
+    fn correction_cause(predicted: &Dot, actual: &Dot) -> CorrectionCause {
+        if predicted.bumps == actual.bumps { CorrectionCause::Unknown } else { CorrectionCause::Collision }
     }
 
     fn own(&self, player: PlayerId) -> Option<&Dot> {

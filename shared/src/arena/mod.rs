@@ -45,7 +45,7 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    AddressedEvent, Bout, EntityId, Game, Ids, Interference, KillFeedEntry, PlayerId, PlayerInput, PredictedSpawn,
+    AddressedEvent, Bout, CorrectionCause, EntityId, Game, Ids, KillFeedEntry, PlayerId, PlayerInput, PredictedSpawn,
     Standing,
 };
 use crate::hash::WorldHash;
@@ -243,8 +243,8 @@ impl Game for Arena {
         out.extend(afloat.map(|seat| Pose { player: seat.own.player, at: seat.own.position, life: seat.own.deaths }));
     }
 
-    fn interference(predicted: &Own, actual: &Own) -> Interference {
-        ship::interference(predicted, actual)
+    fn correction_cause(predicted: &Own, actual: &Own) -> CorrectionCause {
+        ship::correction_cause(predicted, actual)
     }
 
     fn own(&self, player: PlayerId) -> Option<&Own> {

@@ -13,7 +13,7 @@ use super::rules::{
     REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
 };
 use super::shot::Shot;
-use crate::game::{EntityId, Interference, PlayerId, PredictedSpawn};
+use crate::game::{CorrectionCause, EntityId, PlayerId, PredictedSpawn};
 use crate::hash::WorldHash;
 use crate::math;
 use crate::replication::fields::Record;
@@ -102,21 +102,21 @@ impl Cause {
 
 /// Why the server came to `actual` where `predicted` was expected. Only another ship moves a ship: a difference of place without
 /// a contact since is unexplained, whatever else came between.
-pub(super) fn interference(predicted: &Own, actual: &Own) -> Interference {
+pub(super) fn correction_cause(predicted: &Own, actual: &Own) -> CorrectionCause {
     let armour = |own: &Own| u32::from(own.hull) + u32::from(own.shield);
     let motion = |own: &Own| (own.position, own.velocity, own.heading);
     if predicted.entity != actual.entity {
-        Interference::Respawn
+        CorrectionCause::Respawn
     } else if actual.contact > predicted.contact {
-        Interference::Collision
+        CorrectionCause::Collision
     } else if motion(predicted) != motion(actual) {
-        Interference::Unknown
+        CorrectionCause::Unknown
     } else if armour(actual) < armour(predicted) {
-        Interference::Hit
+        CorrectionCause::Hit
     } else if armour(actual) > armour(predicted) || actual.rapid > predicted.rapid {
-        Interference::Pickup
+        CorrectionCause::Pickup
     } else {
-        Interference::Unknown
+        CorrectionCause::Unknown
     }
 }
 

@@ -216,12 +216,12 @@ fn only_contact_explains_a_ship_elsewhere_than_predicted() {
     step(&mut predicted, scene.tick.after(1));
     scene.run(1);
     assert_ne!(predicted.position, scene.own(0).position);
-    assert_eq!(Arena::interference(&predicted, scene.own(0)), Interference::Collision);
+    assert_eq!(Arena::correction_cause(&predicted, scene.own(0)), CorrectionCause::Collision);
     let pushed = Own { position: Vec2::new(1.0, 2.0), hull: 60, ..predicted.clone() };
-    assert_eq!(Arena::interference(&predicted, &pushed), Interference::Unknown);
+    assert_eq!(Arena::correction_cause(&predicted, &pushed), CorrectionCause::Unknown);
     let hurt = Own { hull: 60, ..predicted.clone() };
-    assert_eq!(Arena::interference(&predicted, &hurt), Interference::Hit);
-    assert_eq!(Arena::interference(&hurt, &predicted), Interference::Pickup);
+    assert_eq!(Arena::correction_cause(&predicted, &hurt), CorrectionCause::Hit);
+    assert_eq!(Arena::correction_cause(&hurt, &predicted), CorrectionCause::Pickup);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Prediction: the own state run ahead of the server with inputs it has not acknowledged yet; and reconciliation: on a
 //! snapshot, take the server's state and re-run the rest.
 //!
-//! The rules are the server's own ([`Game::predict`]), so without interference both agree bit for bit and reconciliation
+//! The rules are the server's own ([`Game::predict`]), so without correction_cause both agree bit for bit and reconciliation
 //! changes nothing. What a correction moves is smoothed in the view and never in the state.
 
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use glam::Vec2;
 
 use super::interpolation::{Sight, sight_of};
 use super::{Detail, OwnView};
-use crate::game::{EntityId, Game, Interference, PlayerId, PredictedSpawn};
+use crate::game::{CorrectionCause, EntityId, Game, PlayerId, PredictedSpawn};
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::replication::fields::Record;
 use crate::time::{MonoTime, Tick};
@@ -190,7 +190,7 @@ impl<G: Game> Prediction<G> {
         tick: Tick,
         own: G::Own,
         around: &G::Around,
-    ) -> Option<(f32, Interference)> {
+    ) -> Option<(f32, CorrectionCause)> {
         if self.blind {
             self.tick = self.tick.max(tick);
             self.current = Some((own.clone(), own));
@@ -212,7 +212,7 @@ impl<G: Game> Prediction<G> {
         if was.is_none() || self.tick < tick {
             self.tick = tick;
         }
-        let cause = predicted.map(|step| G::interference(&step.own, &own));
+        let cause = predicted.map(|step| G::correction_cause(&step.own, &own));
         if cause.is_some() {
             self.steps.pop_front();
         }

@@ -3,7 +3,7 @@
 use super::pace::Calls;
 use super::stats::Arrival;
 use super::{Client, Detail, EVENTS_KEPT};
-use crate::game::{Game, Interference, Standing};
+use crate::game::{CorrectionCause, Game, Standing};
 use crate::protocol::codec;
 use crate::protocol::limits::EVENTS_MAX;
 use crate::protocol::message::Note;
@@ -108,7 +108,7 @@ impl<G: Game> Client<G> {
         if let Some((distance, cause)) = correction {
             // The server uses another input for a tick, and the difference may show a little later.
             let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
-            self.stats.count_correction(distance, if input { Interference::Input } else { cause });
+            self.stats.count_correction(distance, if input { CorrectionCause::Input } else { cause });
         }
         correction.map_or(0.0, |(distance, _)| distance)
     }

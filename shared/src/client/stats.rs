@@ -1,6 +1,6 @@
 //! What a player feels, as figures.
 
-use crate::game::Interference;
+use crate::game::CorrectionCause;
 use crate::time::Tick;
 
 /// The figures of one snapshot's arrival.
@@ -50,8 +50,8 @@ pub struct Stats {
     pub inputs_missing: u64,
     /// Inputs of ours the server dropped as too late or too early.
     pub inputs_dropped: u64,
-    /// Corrections of the own position by cause, in the order of [`Interference::ALL`].
-    pub corrections: [u64; Interference::ALL.len()],
+    /// Corrections of the own position by cause, in the order of [`CorrectionCause::ALL`].
+    pub corrections: [u64; CorrectionCause::ALL.len()],
     /// Sum of the distances corrected, in world units.
     pub corrected_units: f64,
     /// The last correction in world units.
@@ -81,11 +81,11 @@ impl Stats {
         self.corrections.iter().sum()
     }
 
-    pub(super) fn count_correction(&mut self, distance: f32, cause: Interference) {
+    pub(super) fn count_correction(&mut self, distance: f32, cause: CorrectionCause) {
         self.corrections[cause as usize] += 1;
         self.corrected_units += f64::from(distance);
         self.last_correction_units = distance;
-        if cause != Interference::Respawn {
+        if cause != CorrectionCause::Respawn {
             self.largest_correction_units = self.largest_correction_units.max(distance);
         }
     }
