@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         if replica.apply(Arena::KINDS, Tick(tick), &mut bits).is_err() {
             return;
         }
-        let mut around = <Arena as Game>::Around::default();
-        Arena::around(replica.records(), &mut around);
+        let mut context = <Arena as Game>::PredictionContext::default();
+        Arena::prediction_context(replica.records(), &mut context);
     }
 });

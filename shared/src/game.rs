@@ -215,7 +215,7 @@ pub trait Game: Sized + Send + 'static {
     /// A thing that happened once.
     type Event: Clone + PartialEq + Debug + Send + Sync;
     /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick.
-    type Around: Default + Send;
+    type PredictionContext: Default + Send;
 
     /// What a room of a mode opens with.
     #[must_use]
@@ -255,17 +255,17 @@ pub trait Game: Sized + Send + 'static {
     fn own(&self, player: PlayerId) -> Option<&Self::Own>;
 
     /// Steps a player's own state to `tick`: the very function [`Game::step`] uses for it, so that prediction and authority
-    /// agree bit for bit unless something outside `around` interferes. Draws no chance.
+    /// agree bit for bit unless something outside `context` interferes. Draws no chance.
     fn predict(
         own: &mut Self::Own,
         input: &Self::Input,
         tick: Tick,
-        around: &Self::Around,
+        context: &Self::PredictionContext,
         spawned: &mut Vec<PredictedSpawn>,
     );
 
     /// Gathers from replicated records what prediction needs. Called after every snapshot.
-    fn around<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Self::Around);
+    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Self::PredictionContext);
 
     /// The key of the prediction that `record` confirms, if `player` could have predicted it.
     fn spawn_key(player: PlayerId, record: &Record) -> Option<u32>;

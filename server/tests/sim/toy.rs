@@ -75,7 +75,7 @@ impl Game for Toy {
     type Input = Push;
     type Own = Dot;
     type Event = Bump;
-    type Around = ();
+    type PredictionContext = ();
 
     fn new((): &(), _seed: u64) -> Self {
         Toy { dots: Vec::new() }
@@ -142,7 +142,7 @@ impl Game for Toy {
         own.at += own.velocity / TICK_HZ as f32;
     }
 
-    fn around<'a>(_records: impl Iterator<Item = &'a Record>, (): &mut ()) {}
+    fn prediction_context<'a>(_records: impl Iterator<Item = &'a Record>, (): &mut ()) {}
 
     fn spawn_key(_player: PlayerId, _record: &Record) -> Option<u32> {
         None

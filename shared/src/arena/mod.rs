@@ -61,7 +61,7 @@ pub use border::Border;
 pub use event::{ArenaEvent, Armour};
 pub use input::ArenaInput;
 pub use pickup::{Boon, Pickup};
-pub use rock::{Around, Rock};
+pub use rock::{PredictionContext, Rock};
 pub use ship::{Cause, Own};
 pub use shot::Shot;
 pub use sight::{ShipSight, Sight};
@@ -152,7 +152,7 @@ impl Game for Arena {
     type Input = ArenaInput;
     type Own = Own;
     type Event = ArenaEvent;
-    type Around = Around;
+    type PredictionContext = PredictionContext;
 
     fn config(mode: Mode) -> ArenaConfig {
         modes::ground::furniture(mode)
@@ -251,7 +251,13 @@ impl Game for Arena {
         self.seat(player).map(|seat| &seat.own)
     }
 
-    fn predict(own: &mut Own, input: &ArenaInput, tick: Tick, around: &Around, spawned: &mut Vec<PredictedSpawn>) {
+    fn predict(
+        own: &mut Own,
+        input: &ArenaInput,
+        tick: Tick,
+        around: &PredictionContext,
+        spawned: &mut Vec<PredictedSpawn>,
+    ) {
         let before = spawned.len();
         ship::advance(own, input, tick, around.rocks.iter(), spawned);
         for spawn in spawned[before..].iter_mut().filter(|spawn| spawn.record.kind == fields::BEAM) {
@@ -261,7 +267,7 @@ impl Game for Arena {
         }
     }
 
-    fn around<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Around) {
+    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut PredictionContext) {
         out.rocks.clear();
         out.rocks.extend(records.filter(|record| record.kind == fields::ROCK).map(Rock::read));
         out.rocks.sort_by_key(|rock| rock.id);

@@ -52,7 +52,7 @@ impl Rock {
 
 /// What prediction needs to know of the world: the rocks, in order of number.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Around {
+pub struct PredictionContext {
     /// The rocks, in order of number.
     pub rocks: Vec<Rock>,
 }

@@ -211,7 +211,7 @@ fn only_contact_explains_a_ship_elsewhere_than_predicted() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(28.0, 0.0)]);
     let (mut predicted, mut spawned) = (scene.own(0).clone(), Vec::new());
     let mut step = |predicted: &mut Own, tick| {
-        Arena::predict(predicted, &ArenaInput::default(), tick, &Around::default(), &mut spawned);
+        Arena::predict(predicted, &ArenaInput::default(), tick, &PredictionContext::default(), &mut spawned);
     };
     step(&mut predicted, scene.tick.after(1));
     scene.run(1);
@@ -274,12 +274,12 @@ fn the_border_follows_the_population_and_says_so_beforehand() {
 }
 
 /// What a client near `focus` would know of the world's rocks.
-fn around_of(arena: &Arena, focus: Vec2, tick: Tick) -> Around {
-    let (mut records, mut around) = (Vec::new(), Around::default());
+fn around_of(arena: &Arena, focus: Vec2, tick: Tick) -> PredictionContext {
+    let (mut records, mut around) = (Vec::new(), PredictionContext::default());
     arena.replicate(tick, &mut records);
     let block = CellBlock::around(focus, Arena::VIEW);
     let known = records.iter().filter(|(at, _)| block.holds(CellId::of(*at))).map(|(_, record)| record);
-    Arena::around(known, &mut around);
+    Arena::prediction_context(known, &mut around);
     around
 }
 
@@ -430,7 +430,7 @@ fn any_bytes_are_a_value_or_an_error_and_the_value_can_be_used() {
         if let Ok(mut own) = Arena::read_own(&mut BitReader::new(&bytes)) {
             let input = ArenaInput { aim: rng.u16(..), buttons: rng.u8(..) };
             let rock = Rock { id: EntityId(1), at: own.position + Vec2::new(20.0, 0.0), radius: 40.0 };
-            let around = Around { rocks: vec![rock] };
+            let around = PredictionContext { rocks: vec![rock] };
             let mut spawned = Vec::new();
             for tick in [0, 1, u32::MAX - 1, u32::MAX].map(Tick) {
                 Arena::predict(&mut own, &input, tick, &around, &mut spawned);

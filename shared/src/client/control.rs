@@ -133,7 +133,7 @@ impl<G: Game> Client<G> {
         self.interpolation = Interpolation::new(G::KINDS, G::TICK_HZ);
         self.interpolation.set_plain(plain);
         self.replica = Replica::default();
-        self.around = G::Around::default();
+        self.context = G::PredictionContext::default();
         self.events.clear();
         self.names.clear();
         self.away.clear();

@@ -2,7 +2,7 @@
 //!
 //! The server says in every snapshot how early inputs came. Too late, and the client runs a few per mille fast until they are
 //! in time; too early, and it runs slow, since every tick of lead is a tick of delay between the hand and the others' eyes.
-//! That is the line's part. How long inputs wait for the packet they go in is the part of the program around the client, and
+//! That is the line's part. How long inputs wait for the packet they go in is the part of the program context the client, and
 //! [`Pace`] knows it.
 
 use super::pace::{Calls, Pace, Sent};
@@ -50,7 +50,7 @@ impl Lead {
         self.pace.start(calls, f64::from(every) * self.tick_ms);
     }
 
-    /// The program around the client calls.
+    /// The program context the client calls.
     pub fn handle_call(&mut self, now: MonoTime) {
         self.pace.handle_call(now);
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`clock`] | the server's time, estimated from pings, slewed and never jumping |
 //! | [`lead`] | how far ahead of the server the own ship is run, steered by how early inputs arrive |
-//! | [`pace`] | how seldom the program around the client gets to send, and the lead that covers it |
+//! | [`pace`] | how seldom the program context the client gets to send, and the lead that covers it |
 //! | [`prediction`] | the own state ahead of the server, and its reconciliation with snapshots |
 //! | [`interpolation`] | everything else, drawn a little in the past between two snapshots |
 //! | [`stats`] | what a player feels, as figures |
@@ -78,7 +78,7 @@ pub struct Client<G: Game> {
     prediction: Prediction<G>,
     interpolation: Interpolation,
     replica: Replica,
-    around: G::Around,
+    context: G::PredictionContext,
     events: VecDeque<(Tick, G::Event)>,
     out_frames: VecDeque<Vec<u8>>,
     out_events: VecDeque<ClientEvent<G>>,
@@ -140,7 +140,7 @@ impl<G: Game> Client<G> {
             lead: Lead::default(),
             interpolation: Interpolation::new(G::KINDS, G::TICK_HZ),
             replica: Replica::default(),
-            around: G::Around::default(),
+            context: G::PredictionContext::default(),
             events: VecDeque::new(),
             out_frames: VecDeque::new(),
             out_events: VecDeque::new(),
@@ -256,7 +256,7 @@ impl<G: Game> Client<G> {
             self.sent = self.sent.min(due.before(1));
         }
         while self.prediction.tick() < due {
-            self.prediction.advance(input, &self.around);
+            self.prediction.advance(input, &self.context);
             self.stamps.push_back((self.prediction.tick(), now));
             if self.stamps.len() > STAMPS {
                 self.stamps.pop_front();
@@ -367,7 +367,7 @@ impl<G: Game> Client<G> {
         self.newest.map(|(tick, _)| tick)
     }
 
-    /// The client's copy of the world around it, as of the newest snapshot.
+    /// The client's copy of the world context it, as of the newest snapshot.
     #[must_use]
     pub fn replica(&self) -> &Replica {
         &self.replica

@@ -1,4 +1,4 @@
-//! The pace of the program around the client: how seldom it gets to send, and how much lead covers that.
+//! The pace of the program context the client: how seldom it gets to send, and how much lead covers that.
 //!
 //! A packet holds the inputs of all ticks since the one before it, and the first of them must be in time. Whoever calls when
 //! a packet is due holds it for as long as packets are apart. A page calls when it can: a little later than that while it is
@@ -22,7 +22,7 @@ const SHRINK_MS_PER_S: f64 = 5.0;
 /// See [`SHRINK_MS_PER_S`].
 const SHRINK_SHARE_PER_S: f64 = 0.3;
 
-/// How often the program around a client calls it.
+/// How often the program context a client calls it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Calls {
     /// When there is something to send.

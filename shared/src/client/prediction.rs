@@ -148,7 +148,7 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Steps the own state to the next tick.
-    pub fn advance(&mut self, input: &G::Input, around: &G::Around) {
+    pub fn advance(&mut self, input: &G::Input, context: &G::PredictionContext) {
         let Some((previous, own)) = &mut self.current else { return };
         self.tick = self.tick.after(1);
         if self.blind {
@@ -161,7 +161,7 @@ impl<G: Game> Prediction<G> {
         }
         previous.clone_from(own);
         self.spawned.clear();
-        G::predict(own, input, self.tick, around, &mut self.spawned);
+        G::predict(own, input, self.tick, context, &mut self.spawned);
         if self.steps.len() == REPLAY_TICKS {
             self.steps.pop_front();
         }
@@ -189,7 +189,7 @@ impl<G: Game> Prediction<G> {
         now: MonoTime,
         tick: Tick,
         own: G::Own,
-        around: &G::Around,
+        context: &G::PredictionContext,
     ) -> Option<(f32, CorrectionCause)> {
         if self.blind {
             self.tick = self.tick.max(tick);
@@ -220,7 +220,7 @@ impl<G: Game> Prediction<G> {
         self.spawned.clear();
         for step in &mut self.steps {
             state.0.clone_from(&state.1);
-            G::predict(&mut state.1, &step.input, step.tick, around, &mut self.spawned);
+            G::predict(&mut state.1, &step.input, step.tick, context, &mut self.spawned);
             step.own.clone_from(&state.1);
         }
         self.respawn_shots();
@@ -241,7 +241,7 @@ impl<G: Game> Prediction<G> {
         Some(OwnView { previous: previous.clone(), current: current.clone(), alpha, offset: self.offset_at(now) })
     }
 
-    /// The own state as the server told it, at `tick` with a fraction: between the two states around it, or the newest.
+    /// The own state as the server told it, at `tick` with a fraction: between the two states context it, or the newest.
     #[must_use]
     pub fn told_view(&self, tick: f64) -> Option<OwnView<G>> {
         let newest = self.told.len().checked_sub(1)?;
@@ -346,9 +346,9 @@ mod tests {
         arena.join(PlayerId(0), Tick(1), &mut Vec::new());
         let mut own = arena.own(PlayerId(0)).expect("seated").clone();
         let mut prediction = Prediction::<Arena>::of(Detail::Decode);
-        let (around, input) = (Default::default(), crate::arena::input::ArenaInput { aim: 77, ..Default::default() });
-        prediction.reconcile(MonoTime(0), Tick(10), own.clone(), &around);
-        (0..20).for_each(|_| prediction.advance(&input, &around));
+        let (context, input) = (Default::default(), crate::arena::input::ArenaInput { aim: 77, ..Default::default() });
+        prediction.reconcile(MonoTime(0), Tick(10), own.clone(), &context);
+        (0..20).for_each(|_| prediction.advance(&input, &context));
         assert_eq!((prediction.tick(), prediction.own()), (Tick(30), Some(&own)));
         assert_eq!(prediction.inputs_from(Tick(28)), Some((Tick(28), [input; 3].into_iter().collect())));
         let all = prediction.inputs_from(Tick(0)).expect("there are some");
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(prediction.inputs_from(Tick(31)), None);
         // What the server says is the state at once, and never takes the client back in time.
         own.position = Vec2::X * 50.0;
-        assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &around), None);
+        assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &context), None);
         assert_eq!((prediction.tick(), prediction.own(), prediction.authority()), (Tick(30), Some(&own), Some(&own)));
     }
 

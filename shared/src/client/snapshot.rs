@@ -32,7 +32,7 @@ impl<G: Game> Client<G> {
         self.replica.apply(G::KINDS, head.tick, &mut bits)?;
         let cells_end = bits.align()?;
         if self.config.detail != Detail::Decode {
-            G::around(self.replica.records(), &mut self.around);
+            G::prediction_context(self.replica.records(), &mut self.context);
         }
         let far = own.as_ref().map_or(0, |own| self.replica.blob_bytes_beyond(G::focus(own), G::VIEW * 0.5));
         self.stats.bytes_cells_far += far as u64;
@@ -103,7 +103,7 @@ impl<G: Game> Client<G> {
             };
             self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every, calls);
         }
-        let correction = self.prediction.reconcile(now, head.tick, own, &self.around);
+        let correction = self.prediction.reconcile(now, head.tick, own, &self.context);
         self.prediction.confirm_shots(seat.player, head.tick, self.replica.records());
         if let Some((distance, cause)) = correction {
             // The server uses another input for a tick, and the difference may show a little later.

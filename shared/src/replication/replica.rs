@@ -146,7 +146,7 @@ impl Replica {
 }
 
 /// The records of the cell beside another one, as of the same tick; none if that is not known.
-fn around<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> &'a [Record] {
+fn prediction_context<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> &'a [Record] {
     let known = |near: CellId| {
         let at = cells.binary_search_by_key(&near, |c| c.id).ok()?;
         (cells[at].tick == cell.tick).then_some(cells[at].records(all))

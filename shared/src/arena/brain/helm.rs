@@ -128,7 +128,7 @@ fn apart(seen: &Seen) -> Vec2 {
     push
 }
 
-/// Around rocks that the ship drifts into or wants to go through.
+/// PredictionContext rocks that the ship drifts into or wants to go through.
 fn off_rocks(seen: &Seen, want: Vec2, side: f32) -> Vec2 {
     let own = seen.own;
     let mut course = want;
