@@ -1,4 +1,4 @@
-//! The floor as a program: both sides over real sockets.
+//! The floor as a program: both teams over real sockets.
 
 #![cfg(unix)]
 

@@ -6,7 +6,7 @@ use broadside_shared::client::View;
 use broadside_shared::client::interpolation::Sight as Thing;
 use broadside_shared::game::PlayerId;
 use broadside_shared::math;
-use broadside_shared::protocol::contest::Zone;
+use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
@@ -72,7 +72,7 @@ pub fn own_look(own: &Own) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
         id: entity.0,
         player: own.player.0,
-        side: own.side,
+        side: own.team,
         at: own.position,
         velocity: own.velocity,
         heading: own.heading_radians(),
@@ -129,7 +129,7 @@ pub fn ship_look(ship: &ShipSight) -> ShipLook {
     ShipLook {
         id: ship.id.0,
         player: ship.player.0,
-        side: ship.side,
+        side: ship.team,
         at: ship.position,
         velocity: ship.velocity,
         heading: ship.heading,

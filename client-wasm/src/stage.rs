@@ -229,11 +229,11 @@ impl Stage {
 
     /// Remembers who fights for which side. Call it once, after the ships are in.
     pub fn notice_sides(&mut self) {
-        if self.ships.iter().all(|ship| ship.side.is_none()) {
+        if self.ships.iter().all(|ship| ship.team.is_none()) {
             return;
         }
         for ship in &self.ships {
-            let Some(side) = ship.side else { continue };
+            let Some(side) = ship.team else { continue };
             match self.sides.binary_search_by_key(&ship.player, |(player, _)| *player) {
                 Ok(at) => self.sides[at].1 = side,
                 Err(at) => self.sides.insert(at, (ship.player, side)),
@@ -262,7 +262,7 @@ impl Stage {
     /// Whether a ship is of the own side, and not the own.
     #[must_use]
     pub fn is_friend(&self, ship: &ShipLook) -> bool {
-        ship.side.is_some() && ship.side == self.own_side() && self.own != Some(ship.player)
+        ship.team.is_some() && ship.team == self.own_side() && self.own != Some(ship.player)
     }
 
     /// Adds a [`Sight::Fired`] or [`Sight::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.

@@ -87,18 +87,18 @@ const request = variants({
   follow: { player: uint },
   handshake: {},
 });
-const side = struct({ name: string, score: uint, goal: uint, rounds: u8, players: uint });
+const team = struct({ name: string, score: uint, goal: uint, rounds: u8, players: uint });
 const zone = struct({
   x: int, y: int, radius: uint, holder: option(u8), contested: bool, from: int, to: int, since: uint, full: uint,
 });
-const contest = struct({
+const matchStatus = struct({
   mode,
-  stage: words('open', 'waiting', 'countdown', 'playing', 'pause', 'results'),
+  phase: words('open', 'waiting', 'countdown', 'playing', 'pause', 'results'),
   round: u8,
   rounds: u8,
   tick: uint,
   ends: option(uint),
-  sides: list(side),
+  teams: list(team),
   zone: option(zone),
   winner: option(u8),
 });
@@ -111,7 +111,7 @@ const item = variants({
   killFeed: { by: option(string), verb: string, of: string },
   leaders: { lines: list(struct({ name: string, room: uint, score: int })) },
   word: { text: string },
-  match: { contest },
+  match: { matchStatus },
 });
 const notice = variants({
   muted: {},
@@ -151,7 +151,7 @@ const note = variants({
   board: { tick: uint, players: uint, extent: uint, lines: list(struct({ player: uint, score: int })) },
   away: { player: uint },
   back: { player: uint },
-  match: { contest },
+  match: { matchStatus },
   message: { message: fromServer },
 });
 

@@ -17,7 +17,7 @@ export class World {
   names = new Map(); // by player number
   away = new Set();
   board = { tick: 0, players: 0, extent: 0, lines: [] };
-  contest = null;
+  matchStatus = null;
   /** By number: `{ tick, records }`; the records in order of id, each `{ id, kind, values }`, values in steps. Replaced, never changed. */
   cells = new Map();
 
@@ -104,7 +104,7 @@ export class World {
     if (note.kind === 'away') this.away.add(note.player);
     if (['named', 'left', 'back'].includes(note.kind)) this.away.delete(note.player);
     if (note.kind === 'board') this.board = note;
-    if (note.kind === 'match') this.contest = note.contest;
+    if (note.kind === 'match') this.matchStatus = note.matchStatus;
   }
 }
 

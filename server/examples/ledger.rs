@@ -172,7 +172,7 @@ fn measure_changes(ledger: &mut Ledger, history: &mut WorldHistory, tick: Tick, 
             }
         }
     }
-    // Who went.
+    // TeamLabel went.
     for at in 0..base.records().len() {
         ledger.entropy.add(9, 0, i32::from(at < stayed));
     }

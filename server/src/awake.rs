@@ -3,7 +3,7 @@
 
 use broadside_shared::time::MonoTime;
 
-/// Who looks regularly, and when it did last.
+/// TeamLabel looks regularly, and when it did last.
 #[derive(Debug, Clone, Copy)]
 pub struct Awake {
     looked_at: MonoTime,

@@ -110,7 +110,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_OPERATOR_TOKEN", value_name = "FILE")]
     pub operator_token: Option<PathBuf>,
 
-    /// Who may read /metrics without the operator's token: addresses, or networks such as 10.0.0.0/8, separated by commas
+    /// TeamLabel may read /metrics without the operator's token: addresses, or networks such as 10.0.0.0/8, separated by commas
     #[arg(long, env = "BROADSIDE_METRICS_ALLOW", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub metrics_allow: Vec<Network>,
 

@@ -69,7 +69,7 @@ pub struct Driver<G: Game> {
     seats: Vec<Option<Seat>>,
     /// How many play that are not bots of the server.
     people: u32,
-    /// Who is told when a friend comes by the link: the first who came by it.
+    /// TeamLabel is told when a friend comes by the link: the first who came by it.
     host: Option<PlayerId>,
     /// By number of shard.
     links: Vec<Link<G>>,
@@ -252,7 +252,7 @@ impl<G: Game> Driver<G> {
         self.note_people();
         // A match that everyone left is over.
         self.grounds.topics.forget_match(self.id);
-        *self.figures.contest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.figures.tick_us.store(0, Ordering::Relaxed);
         self.forget_best();
         self.figures.asleep_since.store(now.0.max(1), Ordering::Relaxed);
@@ -405,9 +405,9 @@ impl<G: Game> Driver<G> {
                     let best = lines.iter().filter_map(named).collect();
                     *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
                 }
-                Note::Match(contest) => {
-                    *self.figures.contest.lock().unwrap_or_else(PoisonError::into_inner) = Some(contest.clone());
-                    self.grounds.publish(Topic::RoomMatch(self.id), None, Item::Match(contest.clone()));
+                Note::Match(match_status) => {
+                    *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) = Some(match_status.clone());
+                    self.grounds.publish(Topic::RoomMatch(self.id), None, Item::Match(match_status.clone()));
                 }
                 Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } | Note::Message(_) => {}
             }

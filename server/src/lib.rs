@@ -102,13 +102,13 @@ pub struct App<G: Game> {
     pub directory: Directory<G>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Who is connected or may come back.
+    /// TeamLabel is connected or may come back.
     pub sessions: Sessions,
     /// What the rooms stand on, topics and the shards that own the WebSockets among it.
     pub grounds: Grounds<G>,
-    /// Who has opened rooms lately.
+    /// TeamLabel has opened rooms lately.
     pub openings: AddressRates,
-    /// Who has asked for what over HTTP lately.
+    /// TeamLabel has asked for what over HTTP lately.
     pub requests: AddressRates,
     /// Answers over HTTP that are on their way.
     pub in_flight: InFlight,

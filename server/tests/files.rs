@@ -72,7 +72,7 @@ async fn who_comes_when_no_file_is_left_is_told_at_once() {
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("server is full"), "{refused}");
     let closed = answer(connect(next(), address).await, HANDSHAKE).await;
     assert!(closed.starts_with("HTTP/1.1 101") && closed.contains("server is full"), "{closed}");
-    // Who says nothing takes up the reserve, and does not keep the next from being told.
+    // TeamLabel says nothing takes up the reserve, and does not keep the next from being told.
     let mut silent = Vec::new();
     for _ in 0..10 {
         silent.push(connect(next(), address).await);

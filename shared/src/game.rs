@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
 use crate::history::{History, Pose, ViewTime};
-use crate::protocol::contest::{SIDES_MAX, Stage, Zone};
+use crate::protocol::match_status::{MatchPhase, TEAMS_MAX, Zone};
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
@@ -99,7 +99,7 @@ impl CorrectionCause {
     }
 }
 
-/// Who is told of an event.
+/// TeamLabel is told of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Recipients {
     /// Everyone whose area of interest holds this point, in world units.
@@ -113,7 +113,7 @@ pub enum Recipients {
 /// An event and who is told of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AddressedEvent<E> {
-    /// Who is told.
+    /// TeamLabel is told.
     pub recipients: Recipients,
     /// What happened.
     pub event: E,
@@ -142,7 +142,7 @@ pub struct Standing {
 /// Somebody did something that is worth a line in a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KillFeedEntry {
-    /// Who did it, if anyone.
+    /// TeamLabel did it, if anyone.
     pub by: Option<PlayerId>,
     /// The verb, such as `sank`.
     pub verb: &'static str,
@@ -152,28 +152,28 @@ pub struct KillFeedEntry {
 
 /// How a match stands, as the game knows it: the room turns numbers into names and tells everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bout {
+pub struct MatchState {
     /// How far it is.
-    pub stage: Stage,
+    pub phase: MatchPhase,
     /// The round, from 1; 0 before the first.
     pub round: u8,
     /// Rounds at the most.
     pub rounds: u8,
-    /// The tick at which the stage ends by itself, if it does.
+    /// The tick at which the phase ends by itself, if it does.
     pub ends: Option<Tick>,
-    /// The sides.
-    pub sides: [BoutSide; SIDES_MAX],
+    /// The teams.
+    pub teams: [Team; TEAMS_MAX],
     /// The place to hold, if there is one.
     pub zone: Option<Zone>,
-    /// The side that won: the round in a pause, the match among the results.
+    /// The team that won: the round in a pause, the match among the results.
     pub winner: Option<u8>,
 }
 
-/// A side of a match.
+/// A team of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BoutSide {
+pub struct Team {
     /// What to call it.
-    pub who: Who,
+    pub who: TeamLabel,
     /// Its points in this round.
     pub score: u32,
     /// Points that win the round.
@@ -184,9 +184,9 @@ pub struct BoutSide {
     pub players: u16,
 }
 
-/// What a side is called by.
+/// What a team is called by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
+pub enum TeamLabel {
     /// A colour.
     Team(&'static str),
     /// The one player of it; `None` if there is none, or not any more.
@@ -292,7 +292,7 @@ pub trait Game: Sized + Send + 'static {
     }
 
     /// How the match stands, where there are rounds.
-    fn bout(&self) -> Option<&Bout> {
+    fn match_state(&self) -> Option<&MatchState> {
         None
     }
 

@@ -53,7 +53,7 @@ impl ViewTime {
 /// Where a player was at a tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pose {
-    /// Who.
+    /// TeamLabel.
     pub player: PlayerId,
     /// Where, in world units.
     pub at: Vec2,

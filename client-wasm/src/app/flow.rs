@@ -320,7 +320,7 @@ impl App {
                 self.clear_scene();
                 self.stage.clear();
                 self.stage.forget_sides();
-                self.contest.hide();
+                self.match_status.hide();
                 self.backdrop = Some(Backdrop::new(browser::entropy()));
                 self.screens.face(Face::Menu, self.devices.borrow().touch);
                 self.screens.help(false);
@@ -347,7 +347,7 @@ impl App {
         self.clear_scene();
         self.stage.clear();
         self.stage.forget_sides();
-        self.contest.hide();
+        self.match_status.hide();
         self.sunk_by.clear();
         self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Watch);
         self.screens.face(if self.watching { Face::Watch } else { Face::Play }, touch);

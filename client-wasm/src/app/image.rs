@@ -3,7 +3,7 @@
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{Client, Phase};
 use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::contest::Stage;
+use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 use glam::Vec2;
@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 use super::App;
 use super::state::State;
 use crate::browser;
-use crate::hud::contest::{Cue, Onlooker};
+use crate::hud::match_status::{Cue, Onlooker};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
@@ -179,9 +179,10 @@ impl App {
         self.stage.watched = watched.map(|player| player.0);
         self.stage.away = live::away(&self.stage, |player| session.client.is_away(player));
         self.stage.notice_sides();
-        let contest = session.client.contest();
-        self.stage.zone = contest.and_then(|contest| contest.zone).map(|zone| live::zone_look(&zone, view_tick));
-        self.play.between_rounds = contest.is_some_and(|c| c.mode == Mode::Duel && c.stage != Stage::Waiting);
+        let match_status = session.client.match_status();
+        self.stage.zone =
+            match_status.and_then(|match_status| match_status.zone).map(|zone| live::zone_look(&zone, view_tick));
+        self.play.between_rounds = match_status.is_some_and(|c| c.mode == Mode::Duel && c.stage != MatchPhase::Waiting);
         self.stage.notice_shots();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
@@ -202,7 +203,7 @@ impl App {
             name_of: &names,
             side_of: &side_of,
         };
-        let cue = self.contest.show(client.contest(), &by);
+        let cue = self.match_status.show(client.match_status(), &by);
         self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, side_of));
         if let Some(cue) = cue {
             self.speaker.click(match cue {

@@ -42,10 +42,10 @@ use crate::browser;
 use crate::camera::Camera;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
-use crate::hud::contest::ContestHud;
 use crate::hud::dom::element;
 use crate::hud::lab::Lab;
 use crate::hud::lobby::Lobby;
+use crate::hud::match_status::ContestHud;
 use crate::hud::netgraph::NetGraph;
 use crate::hud::play::Play;
 use crate::hud::screens::Screens;
@@ -54,7 +54,7 @@ use crate::quality::Quality;
 use crate::scene::Scene;
 use crate::session::Session;
 use crate::sound::Speaker;
-use crate::stage::Stage;
+use crate::stage::MatchPhase;
 use drawing::Drawing;
 use state::{Pause, State};
 use talk::Asked;
@@ -67,7 +67,7 @@ pub struct App {
     quality: Quality,
     camera: Camera,
     scene: Scene,
-    stage: Stage,
+    stage: MatchPhase,
     batch: Batch,
     backdrop: Option<Backdrop>,
     session: Option<Session>,
@@ -107,7 +107,7 @@ pub struct App {
     lobby: Lobby,
     chat: Chat,
     play: Play,
-    contest: ContestHud,
+    match_status: ContestHud,
     graph: NetGraph,
     lab: Lab,
     speaker: Speaker,
@@ -143,7 +143,7 @@ impl App {
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
-            contest: ContestHud::new(&document)?,
+            match_status: ContestHud::new(&document)?,
             graph: NetGraph::new(&document)?,
             lab: Lab::new(&document, browser::parameter("link").as_deref())?,
             document,
@@ -152,7 +152,7 @@ impl App {
             quality,
             camera,
             scene: Scene::new(),
-            stage: Stage::default(),
+            stage: MatchPhase::default(),
             batch: Batch::default(),
             backdrop: None,
             session: None,

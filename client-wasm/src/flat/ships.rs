@@ -39,7 +39,7 @@ impl Hulls {
     }
 
     fn ship(&self, pen: &Pen, ship: &ShipLook, color: Color, own: bool, seconds: f64) {
-        let kind = silhouette(ship.player, ship.side, own);
+        let kind = silhouette(ship.player, ship.team, own);
         let Some(hull) = self.hulls.get(kind) else { return };
         pen.place(ship.at, ship.heading, HULL);
         flames(pen, ship, kind, own, color, seconds);
@@ -76,7 +76,7 @@ impl Hulls {
 
 /// What burns behind the engines: long while they do, and a stub otherwise, so that one sees where the stern is.
 fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seconds: f64) {
-    let fire = match ship.side {
+    let fire = match ship.team {
         Some(_) => color.mix(Color::WHITE, 0.3),
         None if own => Color::hex(0x59_c8ff),
         None => Color::hex(0xff_9a3c),

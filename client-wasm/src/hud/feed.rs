@@ -2,8 +2,8 @@
 
 use web_sys::{Document, Element, HtmlElement};
 
-use super::contest::side_class;
 use super::dom::{element, make};
+use super::match_status::side_class;
 
 /// Lines shown at a time; the oldest goes first.
 const LINES: usize = 5;
@@ -46,7 +46,7 @@ impl Feed {
                 let _ = line.append_child(&part);
             }
         };
-        let class = |who: &Who| if who.own && who.side.is_none() { "you" } else { side_class(who.side) };
+        let class = |who: &Who| if who.own && who.team.is_none() { "you" } else { side_class(who.team) };
         part("b", class(first), &first.name);
         part("i", "", word);
         if let Some(second) = second {

@@ -6,18 +6,18 @@
 //! | [`play`] | what the pilot reads in battle |
 //! | [`lobby`] | rooms to go to, the best of all rooms, private rooms |
 //! | [`chat`], [`said`] | what people write to each other; what a typed line means |
-//! | [`contest`] | both sides of a match, its clock, who won |
+//! | [`match_status`] | both sides of a match, its clock, who won |
 //! | [`feed`] | who sank whom |
 //! | [`screens`] | title, pause, notices |
 //! | [`netgraph`] | the line, drawn and in figures |
 //! | [`lab`] | bad lines on purpose, and what helps against them |
 
 pub mod chat;
-pub mod contest;
 pub mod dom;
 pub mod feed;
 pub mod lab;
 pub mod lobby;
+pub mod match_status;
 pub mod netgraph;
 pub mod play;
 pub mod said;

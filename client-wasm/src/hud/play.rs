@@ -5,9 +5,9 @@ use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID,
 use broadside_shared::game::{PlayerId, Standing};
 use web_sys::Document;
 
-use super::contest::side_class;
 use super::dom::{Shown, make};
 use super::feed::Feed;
+use super::match_status::side_class;
 
 /// Lines of the board.
 const BOARD_LINES: usize = 8;

@@ -94,13 +94,13 @@ fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
 }
 
 fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
-    let shape = silhouette(ship.player, ship.side, own);
+    let shape = silhouette(ship.player, ship.team, own);
     let bow = Vec2::from_angle(ship.heading);
     let side = bow.perp();
     let (behind, apart) = engines(shape);
     // Idle engines glow too: a ship that drifts still shows where its stern is.
     let power = 0.16 + 0.84 * memory.burn;
-    let flame = match ship.side {
+    let flame = match ship.team {
         Some(_) => color.mix(Color::WHITE, 0.15),
         None if own => Color::hex(0x59c8ff),
         None => Color::hex(0xff9a3c),
@@ -161,7 +161,7 @@ fn exhaust(
 ) {
     let bow = Vec2::from_angle(ship.heading);
     memory.owed += EXHAUST * memory.burn * particles.share() * dt;
-    let (behind, apart) = engines(silhouette(ship.player, ship.side, false));
+    let (behind, apart) = engines(silhouette(ship.player, ship.team, false));
     while memory.owed >= 1.0 {
         memory.owed -= 1.0;
         let side = bow.perp() * (HULL * apart * random.bell());

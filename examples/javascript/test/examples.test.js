@@ -47,9 +47,9 @@ test('every control message reads as something that is written with the same byt
   }
   const join = decodeClient(examples['client-join-room']);
   assert.deepEqual(join, { kind: 'join', name: 'Zoë 🚀', room: { kind: 'room', room: 300 }, role: 'watch' });
-  const [{ contest }] = readNotes(examples['note-match']);
-  assert.deepEqual(contest.sides.map(({ name, score }) => [name, score]), [['Red', 42], ['Blue', 300]]);
-  assert.deepEqual([contest.zone.y, contest.zone.from, contest.winner], [-300, -120, null]);
+  const [{ matchStatus }] = readNotes(examples['note-match']);
+  assert.deepEqual(matchStatus.teams.map(({ name, score }) => [name, score]), [['Red', 42], ['Blue', 300]]);
+  assert.deepEqual([matchStatus.zone.y, matchStatus.zone.from, matchStatus.winner], [-300, -120, null]);
 });
 
 test('an input packet has the bytes of the example', () => {

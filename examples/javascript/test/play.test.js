@@ -145,9 +145,9 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   await hal.request({ kind: 'subscribe', topic: `room/${hal.joined.room}/match` });
   ida.join('Ida', { kind: 'mode', mode: 'duel' });
   assert.equal((await ida.next('joined')).room, hal.joined.room, 'the second of a duel comes to the first');
-  await until(hal, () => hal.world.contest?.sides.map(({ name }) => name).sort().join() === 'Hal,Ida');
-  assert.deepEqual([hal.world.contest.mode, hal.world.contest.rounds], ['duel', 5]);
-  await hal.next('published', ({ item }) => item.kind === 'match' && item.contest.stage !== 'waiting');
+  await until(hal, () => hal.world.matchStatus?.teams.map(({ name }) => name).sort().join() === 'Hal,Ida');
+  assert.deepEqual([hal.world.matchStatus.mode, hal.world.matchStatus.rounds], ['duel', 5]);
+  await hal.next('published', ({ item }) => item.kind === 'match' && item.matchStatus.phase !== 'waiting');
   await until(hal, () => hal.world.own.side !== null);
 
   const room = await post('/api/rooms', { mode: 'arena', private: true });
@@ -168,7 +168,7 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   ida.join('Ida', { kind: 'reserved', room: kept.room.id, reservation: BigInt(kept.reservation) });
   const { mode, room: number } = await ida.next('joined');
   assert.deepEqual([mode, number], ['teams', kept.room.id]);
-  await until(ida, () => ida.world.contest?.sides.length === 2);
+  await until(ida, () => ida.world.matchStatus?.teams.length === 2);
 
   // A code that nobody has, and text that cannot be a code, are the same mistake.
   for (const nowhere of [{ kind: 'room', room: 4_000_000 }, { kind: 'code', code: 'ZZZZZZ' }, { kind: 'code', code: 'K7QF2O!' }]) {

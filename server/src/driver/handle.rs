@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, O
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broadside_shared::game::{Game, PlayerId};
-use broadside_shared::protocol::contest::Contest;
+use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -283,7 +283,7 @@ pub struct RoomFigures {
     /// The best who play, best first; at most as many as the leaderboard has lines.
     pub best: Mutex<Arc<[(Name, i32)]>>,
     /// How the match stands, where there is one to speak of.
-    pub contest: Mutex<Option<Contest>>,
+    pub match_status: Mutex<Option<MatchStatus>>,
     /// Since when it sleeps, in microseconds of the server's clock; 0 while it is awake.
     pub asleep_since: AtomicU64,
     /// Since when nobody plays in it or is about to, watchers and bots aside, in microseconds of the server's clock; 0 while somebody does.
@@ -317,7 +317,7 @@ impl RoomFigures {
             failures: AtomicU64::new(0),
             queued: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             best: Mutex::new(Arc::new([])),
-            contest: Mutex::new(None),
+            match_status: Mutex::new(None),
             asleep_since: AtomicU64::new(0),
             unplayed_since: AtomicU64::new(now.0.max(1)),
             retiring: AtomicBool::new(false),

@@ -1,4 +1,4 @@
-//! Who comes and who goes: mails, the line, seats.
+//! TeamLabel comes and who goes: mails, the line, seats.
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;

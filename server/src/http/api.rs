@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::contest::Contest;
+use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::message::{Item, RoomId};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
@@ -85,7 +85,7 @@ pub struct RoomView {
     governor_level: u8,
     /// How the match stands; null where there are no rounds.
     #[serde(rename = "match")]
-    contest: Option<MatchView>,
+    match_status: Option<MatchView>,
     /// When this was read, in microseconds of the server's clock: that of `at` in what is published.
     at_us: u64,
 }
@@ -94,22 +94,22 @@ pub struct RoomView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MatchView {
     /// open, waiting, countdown, playing, pause or results.
-    stage: String,
+    phase: String,
     /// The round, from 1.
     round: u8,
     /// Rounds at the most.
     rounds: u8,
-    /// Seconds until the stage ends by itself, as of the tick it was noted at; null if it does not.
+    /// Seconds until the phase ends by itself, as of the tick it was noted at; null if it does not.
     ends_in_s: Option<f64>,
-    /// The sides.
-    sides: Vec<SideView>,
-    /// The index of the side that won the round or the match.
+    /// The teams.
+    teams: Vec<TeamView>,
+    /// The index of the team that won the round or the match.
     winner: Option<u8>,
 }
 
-/// A side of a match.
+/// A team of a match.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SideView {
+pub struct TeamView {
     /// A colour, or a player's name.
     name: String,
     /// Points in this round.
@@ -190,7 +190,7 @@ pub struct BoardView {
 /// A line of the leaderboard.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeaderView {
-    /// Who.
+    /// TeamLabel.
     name: String,
     /// In which room.
     room: u32,
@@ -533,7 +533,7 @@ pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
 fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
     let figures = &room.figures;
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let contest = figures.contest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let match_status = figures.match_status.lock().unwrap_or_else(PoisonError::into_inner).clone();
     RoomView {
         id: room.id.0,
         name: room.name.clone(),
@@ -557,23 +557,23 @@ fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
         budget_steps_down: load(&figures.budget_steps_down),
         budget_steps_up: load(&figures.budget_steps_up),
         governor_level: figures.level.load(Ordering::Relaxed),
-        contest: contest.map(|contest| match_view::<G>(contest)),
+        match_status: match_status.map(|match_status| match_view::<G>(match_status)),
         at_us: app.clock.now().0,
     }
 }
 
-fn match_view<G: Game>(contest: Contest) -> MatchView {
-    let Contest { stage, round, rounds, tick, ends, sides, winner, .. } = contest;
-    let stage = format!("{stage:?}").to_lowercase();
+fn match_view<G: Game>(match_status: MatchStatus) -> MatchView {
+    let MatchStatus { phase, round, rounds, tick, ends, teams, winner, .. } = match_status;
+    let phase = format!("{phase:?}").to_lowercase();
     let ends_in_s = ends.map(|ends| f64::from(ends.since(tick)) / f64::from(G::TICK_HZ));
-    let side = |side: broadside_shared::protocol::contest::Side| SideView {
-        name: side.name,
-        score: side.score,
-        goal: side.goal,
-        rounds: side.rounds,
-        players: side.players,
+    let team = |team: broadside_shared::protocol::match_status::TeamStatus| TeamView {
+        name: team.name,
+        score: team.score,
+        goal: team.goal,
+        rounds: team.rounds,
+        players: team.players,
     };
-    MatchView { stage, round, rounds, ends_in_s, sides: sides.into_iter().map(side).collect(), winner }
+    MatchView { phase, round, rounds, ends_in_s, teams: teams.into_iter().map(team).collect(), winner }
 }
 
 /// Rooms are opened, and seats kept, only so fast for one address: the refusal, if it was too fast.

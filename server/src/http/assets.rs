@@ -144,7 +144,7 @@ pub async fn serve<G: Game>(
 }
 
 fn send(path: &str, coding: Coding, file: &File, assets: &Assets, headers: &HeaderMap) -> Response {
-    // Who has the file in another coding has it.
+    // TeamLabel has the file in another coding has it.
     let others: Vec<_> = match headers.contains_key(IF_NONE_MATCH) {
         true => Coding::ALL.into_iter().filter_map(|other| assets.in_coding(path, other)).collect(),
         false => Vec::new(),

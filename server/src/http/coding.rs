@@ -49,7 +49,7 @@ impl Coding {
     }
 }
 
-/// The codings that a client takes, the one it wants most first, and of equals the smallest. Who says nothing gets files as they are.
+/// The codings that a client takes, the one it wants most first, and of equals the smallest. TeamLabel says nothing gets files as they are.
 pub fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Coding> {
     let asked: Vec<(&str, u16)> = elements(headers, &ACCEPT_ENCODING).map(weighted).collect();
     let weight_of = |coding: Coding| {

@@ -180,7 +180,7 @@ fn part_of(total: usize, parts: usize) -> usize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMuch(pub What);
 
-/// Who holds how much.
+/// TeamLabel holds how much.
 #[derive(Debug)]
 pub struct AddressLimits {
     caps: Caps,

@@ -67,7 +67,7 @@ pub struct Directory<G: Game> {
     /// What every room has in common; mode, capacity and seed are its own.
     common: RoomConfig,
     max_rooms: usize,
-    /// Who has looked up codes lately.
+    /// TeamLabel has looked up codes lately.
     look_ups: AddressRates,
 }
 

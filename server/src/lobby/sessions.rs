@@ -1,4 +1,4 @@
-//! Who is connected or may come back: sessions by number, names by which players find each other.
+//! TeamLabel is connected or may come back: sessions by number, names by which players find each other.
 //!
 //! A session outlives its socket as long as it has a seat. Its token is its number and a signature, so that nobody can make one up;
 //! the key is drawn when the server starts, and a token of an earlier server is simply unknown.

@@ -1,4 +1,4 @@
-//! Who is let in: a connection's place among all and among those of its address, and what each of its requests is told.
+//! TeamLabel is let in: a connection's place among all and among those of its address, and what each of its requests is told.
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;

@@ -155,7 +155,7 @@ pub fn acceptor(certificate: Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
     let config = config.with_safe_default_protocol_versions().context("cannot set up TLS")?;
     let mut config = config.with_no_client_auth().with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Who comes back, after a network loss perhaps with a thousand others, is spared the costly part of the handshake; we keep
+    // TeamLabel comes back, after a network loss perhaps with a thousand others, is spared the costly part of the handshake; we keep
     // nothing for it.
     config.ticketer = Ticketer::new().context("cannot make a key for tickets of TLS")?;
     Ok(TlsAcceptor::from(Arc::new(config)))

@@ -1,4 +1,4 @@
-//! Who asks: the address for logs and limits, and by which scheme, also when a proxy speaks for them.
+//! TeamLabel asks: the address for logs and limits, and by which scheme, also when a proxy speaks for them.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,7 +31,7 @@ pub enum Source {
     Unknown,
 }
 
-/// Who asks. Every request has it as an extension, a WebSocket its address.
+/// TeamLabel asks. Every request has it as an extension, a WebSocket its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
     /// The client's own address; port 0 where a proxy does not tell it. `address.ip()` is what limits per address count.
@@ -44,7 +44,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Who asks on a connection from `peer`. What the headers say of it counts only if `peer` is one of `trusted`: anybody can write
+    /// TeamLabel asks on a connection from `peer`. What the headers say of it counts only if `peer` is one of `trusted`: anybody can write
     /// them. Of the addresses the right-most counts that is not itself `trusted`: those before it may be made up.
     #[must_use]
     pub fn of(peer: SocketAddr, direct: Option<Scheme>, headers: &HeaderMap, trusted: &[Network]) -> Client {

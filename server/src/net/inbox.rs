@@ -43,7 +43,7 @@ pub struct Upgraded<G: Game> {
 /// A letter on its way.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// Who wrote it, if it was a player: whoever mutes them does not get it.
+    /// TeamLabel wrote it, if it was a player: whoever mutes them does not get it.
     pub by: Option<SessionId>,
     /// What.
     pub letter: Letter,

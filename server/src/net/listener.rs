@@ -140,7 +140,7 @@ impl<G: Game> Visit<G> {
         let result = tokio::select! {
             result = &mut connection => result,
             () = crate::ended(&mut ending) => {
-                // Who is not within an answer is not waited for: a body that never ends would hold up the end.
+                // TeamLabel is not within an answer is not waited for: a body that never ends would hold up the end.
                 if !is_writing.load(Ordering::Relaxed) {
                     return;
                 }

@@ -243,7 +243,7 @@ impl<G: Game> Peer<G> {
         if self.drop_at.is_some_and(|at| at <= now) {
             return Going::Over;
         }
-        // Who has said more than one look takes is not silent.
+        // TeamLabel has said more than one look takes is not silent.
         if !self.conn.has_more() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
             self.drive(app, shares, tally);

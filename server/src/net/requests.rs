@@ -67,7 +67,7 @@ impl Ears {
     }
 }
 
-/// Who asks.
+/// TeamLabel asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
     /// Its session.

@@ -84,7 +84,7 @@ struct Shard<'a, G: Game> {
     peers: Slab<Peer<G>>,
     shares: Shares<G>,
     mails: Vec<ShardMail<G>>,
-    /// Who has subscribed to what, as of the last change.
+    /// TeamLabel has subscribed to what, as of the last change.
     listeners: BTreeMap<Topic, Vec<usize>>,
     /// Keys of connections that were not heard out.
     unheard: Vec<usize>,

@@ -5,7 +5,7 @@ use broadside_shared::protocol::room::Mode;
 /// Time that somebody waits alone for an opponent before a bot comes, in microseconds.
 const ALONE_US: u64 = 5_000_000;
 
-/// Who is in a room.
+/// TeamLabel is in a room.
 #[derive(Debug, Clone, Copy)]
 pub struct Crowd {
     /// Its rules.

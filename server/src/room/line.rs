@@ -1,4 +1,4 @@
-//! Who waits for a seat: first come, first seated, a few at a time, so that a thousand who come at once delay no tick.
+//! TeamLabel waits for a seat: first come, first seated, a few at a time, so that a thousand who come at once delay no tick.
 
 use std::collections::VecDeque;
 

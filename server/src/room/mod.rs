@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`inputs`] | a player's inputs, waiting for the tick they are for |
 //! | [`flow`] | whether a connection should get the next snapshot or skip it |
-//! | [`contest`] | how the match stands, told when it changes |
+//! | [`match_status`] | how the match stands, told when it changes |
 //! | [`roster`] | who is called what, told to each client once |
 //! | [`outgoing`] | from one tick's output to one frame per connection |
 //! | [`recycle`] | outputs handed out and taken back |
@@ -14,7 +14,7 @@
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
-pub mod contest;
+pub mod match_status;
 pub mod flow;
 pub mod governor;
 pub mod inputs;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerId, PlayerInput, Recipients, Standing};
 use broadside_shared::history::History;
-use broadside_shared::protocol::contest::Contest;
+use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::message::{Item, Note};
@@ -41,7 +41,7 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
 
-use contest::Scribe;
+use match_status::Scribe;
 use inputs::InputQueue;
 use outgoing::SEATS_PER_EVENT;
 use recycle::Recycled;
@@ -53,7 +53,7 @@ const EVENT_BYTES: usize = 12;
 const TOGETHER_MAX: u16 = 12;
 /// See [`TOGETHER_MAX`].
 const SPREAD_MIN: u16 = 16;
-/// Who may watch one room at the same time.
+/// TeamLabel may watch one room at the same time.
 pub const WATCHERS_MAX: u16 = 200;
 
 /// How a room is opened.
@@ -85,9 +85,9 @@ pub struct Room<G: Game> {
     /// Ticks stepped: other than their numbers, these know no gap for ticks that were dropped.
     stepped: u32,
     seats: Vec<Option<Seat<G>>>,
-    /// Who plays.
+    /// TeamLabel plays.
     seated: u16,
-    /// Who watches.
+    /// TeamLabel watches.
     watching: u16,
     /// Watchers, and whom they look at since the last step.
     following: Vec<(PlayerId, PlayerId)>,
@@ -112,7 +112,7 @@ pub struct Room<G: Game> {
 
 struct Seat<G: Game> {
     name: Name,
-    /// Who only watches.
+    /// TeamLabel only watches.
     watch: Option<Watch>,
     /// The tick since which the player's connection is lost.
     away_since: Option<u32>,
@@ -384,11 +384,11 @@ impl<G: Game> Room<G> {
 
     /// How the match stands; nothing where there are no rounds.
     #[must_use]
-    pub fn contest(&self) -> Option<&Contest> {
+    pub fn match_status(&self) -> Option<&MatchStatus> {
         self.scribe.newest()
     }
 
-    /// Who is called what, and how the match stands.
+    /// TeamLabel is called what, and how the match stands.
     #[must_use]
     pub fn roster(&self) -> Vec<Note> {
         let mut notes = Vec::new();
@@ -399,7 +399,7 @@ impl<G: Game> Room<G> {
                 notes.push(Note::Away { player });
             }
         }
-        notes.extend(self.contest().map(|contest| Note::Match(contest.clone())));
+        notes.extend(self.match_status().map(|match_status| Note::Match(match_status.clone())));
         notes
     }
 
@@ -529,11 +529,11 @@ impl<G: Game> Room<G> {
     }
 
     fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
-        let Some(bout) = self.game.bout() else { return };
+        let Some(match_state) = self.game.match_state() else { return };
         let seats = &self.seats;
         let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);
-        if let Some(contest) = self.scribe.write(self.config.mode, bout, (tick, G::TICK_HZ), name_of) {
-            out.notes.push(Note::Match(contest.clone()));
+        if let Some(match_status) = self.scribe.write(self.config.mode, match_state, (tick, G::TICK_HZ), name_of) {
+            out.notes.push(Note::Match(match_status.clone()));
         }
     }
 }

@@ -117,7 +117,7 @@ impl Outgoing {
         notes.iter().for_each(|note| self.roster.put(note));
     }
 
-    /// Who is in the room, as far as its notes have come.
+    /// TeamLabel is in the room, as far as its notes have come.
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster

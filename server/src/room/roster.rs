@@ -1,4 +1,4 @@
-//! Who is called what, and the board: told to each client once, in slices, however late it comes.
+//! TeamLabel is called what, and the board: told to each client once, in slices, however late it comes.
 //!
 //! Every change gets the next version. A client that knows all up to version `v` needs the entries with later versions, and a
 //! seat has one entry only, its newest: so a newcomer gets the roster as it is, and one who was away gets what was missed.
@@ -17,7 +17,7 @@ pub struct Roster {
     entries: BTreeMap<u64, Vec<u8>>,
     of_player: BTreeMap<PlayerId, u64>,
     here: BTreeSet<PlayerId>,
-    /// Who is away is told by an entry of its own, behind the name.
+    /// TeamLabel is away is told by an entry of its own, behind the name.
     of_absence: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
     of_match: Option<u64>,

@@ -269,7 +269,7 @@ fn time_in_which_the_server_stood_still_is_nobodys_silence() {
     assert!(!outputs(&mut new).contains(&SessionOutput::Close(CloseCode::GreetingTimeout)));
     new.handle_frame(after(limits::GREETING_US - 1), &hello(REVISION));
     assert_eq!(outputs(&mut new), [SessionOutput::Hello(None)]);
-    // Who went on talking all the time is heard all at once, and that is no flood.
+    // TeamLabel went on talking all the time is heard all at once, and that is no flood.
     let mut loud = seated(MonoTime(0));
     loud.handle_pause(PAUSE_US);
     for _ in 0..60 * PAUSE_US / 1_000_000 {

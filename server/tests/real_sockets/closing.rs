@@ -144,7 +144,7 @@ async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
     say(&mut first, &ClientMsg::Leave).await;
     assert_eq!(close_of(&mut first).await, meant(CloseCode::Normal));
     assert!(matches!(seat_of(&mut second).await, ServerMsg::Joined { .. }));
-    // Who goes while waiting is not missed, and holds up nobody.
+    // TeamLabel goes while waiting is not missed, and holds up nobody.
     let mut fourth = bare(&server).await;
     ask(&mut fourth, "Fourth", RoomChoice::Quick).await;
     drop(third);

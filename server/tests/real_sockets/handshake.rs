@@ -1,4 +1,4 @@
-//! Who is let in, and what the others are told in words of HTTP.
+//! TeamLabel is let in, and what the others are told in words of HTTP.
 
 use ::http::HeaderValue;
 use broadside_bots::socket::{PlayError, Socket, connect};

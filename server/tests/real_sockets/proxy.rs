@@ -1,4 +1,4 @@
-//! Who is believed about a client's address and scheme, and which pages may connect.
+//! TeamLabel is believed about a client's address and scheme, and which pages may connect.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -158,7 +158,7 @@ impl Server {
         target.trusting(&self.trust()).expect("its certificate is there")
     }
 
-    /// Who believes its certificate and no other.
+    /// TeamLabel believes its certificate and no other.
     fn trust(&self) -> Trust {
         Trust { ca: self.tls.as_ref().map(|folder| folder.0.join(CERT_FILE)), insecure: false }
     }

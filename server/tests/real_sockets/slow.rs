@@ -1,4 +1,4 @@
-//! Who does not read harms nobody: what waits for them is bounded, and the others get all of theirs.
+//! TeamLabel does not read harms nobody: what waits for them is bounded, and the others get all of theirs.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use broadside_shared::arena::Arena;
 use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;
-use broadside_shared::protocol::contest::{Contest, Stage};
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
 use broadside_shared::protocol::room::Mode;
 
 use crate::feel::Pilots;
@@ -13,8 +13,8 @@ use crate::harness::Sim;
 struct Match {
     sim: Sim<Arena>,
     pilots: Pilots,
-    /// Every stage in turn, with its round and what it said first.
-    stages: Vec<Contest>,
+    /// Every phase in turn, with its round and what it said first.
+    stages: Vec<MatchStatus>,
 }
 
 impl Match {
@@ -31,10 +31,10 @@ impl Match {
         let (pilots, stages) = (&mut self.pilots, &mut self.stages);
         self.sim.run_watching(seconds, &mut |index, client| pilots.decide(index, client), &mut |sim| {
             // As the first client is told.
-            let Some(contest) = sim.clients[0].client.contest() else { return };
-            let last = stages.last().map(|last: &Contest| (last.stage, last.round));
-            if last != Some((contest.stage, contest.round)) {
-                stages.push(contest.clone());
+            let Some(match_status) = sim.clients[0].client.match_status() else { return };
+            let last = stages.last().map(|last: &MatchStatus| (last.phase, last.round));
+            if last != Some((match_status.phase, match_status.round)) {
+                stages.push(match_status.clone());
             }
         });
     }
@@ -44,8 +44,8 @@ impl Match {
         self.sim.clients.iter().map(|c| c.client.stats().corrections[cause as usize]).sum()
     }
 
-    fn results(&self) -> impl Iterator<Item = &Contest> {
-        self.stages.iter().filter(|contest| contest.stage == Stage::Results)
+    fn results(&self) -> impl Iterator<Item = &MatchStatus> {
+        self.stages.iter().filter(|match_status| match_status.phase == MatchPhase::Results)
     }
 }
 
@@ -54,21 +54,21 @@ fn duels_between_brains_are_decided_again_and_again_and_every_correction_has_a_c
     for (line, seed) in [("cable", 3), ("4g", 4), ("jittery", 5)] {
         let mut duel = Match::new(Mode::Duel, 2, line, seed);
         duel.run(240.0);
-        let told: Vec<_> = duel.stages.iter().map(|c| (c.stage, c.round, c.winner)).collect();
+        let told: Vec<_> = duel.stages.iter().map(|c| (c.phase, c.round, c.winner)).collect();
         assert!(duel.results().count() >= 1, "{line}: {told:?}");
         let first = duel.results().next().expect("just counted");
-        let mut names: Vec<&str> = first.sides.iter().map(|side| side.name.as_str()).collect();
+        let mut names: Vec<&str> = first.teams.iter().map(|team| team.name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["sim 0", "sim 1"], "{line}");
         if let Some(winner) = first.winner {
-            assert!(first.sides[usize::from(winner)].rounds > first.sides[usize::from(1 - winner)].rounds);
+            assert!(first.teams[usize::from(winner)].rounds > first.teams[usize::from(1 - winner)].rounds);
         }
         assert_eq!(duel.corrections(CorrectionCause::Unknown), 0, "{line}: {told:?}");
         for c in &duel.sim.clients {
-            let contest = c.client.contest().expect("everyone is told");
-            assert!(c.client.own().is_some_and(|own| own.side.is_some()));
-            let newest = duel.sim.room.contest().expect("a duel has rounds");
-            assert!(newest.tick.since(contest.tick) <= 90, "{line}: told in time");
+            let match_status = c.client.match_status().expect("everyone is told");
+            assert!(c.client.own().is_some_and(|own| own.team.is_some()));
+            let newest = duel.sim.room.match_status().expect("a duel has rounds");
+            assert!(newest.tick.since(match_status.tick) <= 90, "{line}: told in time");
         }
     }
 }
@@ -78,11 +78,11 @@ fn teams_of_brains_hold_the_zone_and_score_and_every_correction_has_a_cause() {
     for (line, seed) in [("cable", 7), ("4g", 8)] {
         let mut teams = Match::new(Mode::Teams, 8, line, seed);
         teams.run(420.0);
-        let told: Vec<_> = teams.stages.iter().map(|c| (c.stage, c.round, c.winner)).collect();
-        let newest = teams.sim.room.contest().expect("teams have rounds");
-        assert_eq!(newest.sides.iter().map(|side| side.players).collect::<Vec<_>>(), [4, 4]);
-        let scored: u32 = newest.sides.iter().map(|side| side.score).sum();
-        let rounds: u8 = newest.sides.iter().map(|side| side.rounds).sum();
+        let told: Vec<_> = teams.stages.iter().map(|c| (c.phase, c.round, c.winner)).collect();
+        let newest = teams.sim.room.match_status().expect("teams have rounds");
+        assert_eq!(newest.teams.iter().map(|team| team.players).collect::<Vec<_>>(), [4, 4]);
+        let scored: u32 = newest.teams.iter().map(|team| team.score).sum();
+        let rounds: u8 = newest.teams.iter().map(|team| team.rounds).sum();
         assert!(scored > 20 || rounds > 0, "{line}: {newest:?}");
         assert!(told.len() >= 3, "{line}: {told:?}");
         assert_eq!(teams.corrections(CorrectionCause::Unknown), 0, "{line}: {told:?}");

@@ -56,7 +56,7 @@ fn coming_back_costs_what_was_missed_and_not_a_join() {
     }
     println!("bytes of a join {joins:?}, of coming back after so many seconds {costs:?}");
     let join = joins.iter().sum::<usize>() / joins.len();
-    // Who misses two seconds of a fight misses much; a few newcomers are no exact measure of a join either.
+    // TeamLabel misses two seconds of a fight misses much; a few newcomers are no exact measure of a join either.
     assert!(costs[0].1 * 2 <= join && costs[1].1 * 3 <= join * 2, "join {join}: {costs:?}");
     assert!(costs[0].1 < costs[1].1, "{costs:?}");
     assert!(HISTORY_TICKS as u32 > 2 * 60, "two seconds are served from the history");

@@ -19,7 +19,7 @@ pub enum ArenaEvent {
         shot: EntityId,
         /// Whose ship was hit.
         target: PlayerId,
-        /// Who fired.
+        /// TeamLabel fired.
         by: PlayerId,
         /// What took it.
         on: Armour,
@@ -44,7 +44,7 @@ pub enum ArenaEvent {
         at: Vec2,
         /// Whose ship was hit.
         target: PlayerId,
-        /// Who fired.
+        /// TeamLabel fired.
         by: PlayerId,
         /// What took it.
         on: Armour,
@@ -62,7 +62,7 @@ pub enum ArenaEvent {
     },
     /// The player who is told this was hit by a beam: what was judged, to be shown to the victim.
     Struck {
-        /// Who fired.
+        /// TeamLabel fired.
         by: PlayerId,
         /// Where one's ship was at the moment it was judged at.
         at: Vec2,
@@ -82,7 +82,7 @@ pub enum ArenaEvent {
     KillFeed {
         /// Whose ship it was.
         victim: PlayerId,
-        /// Who sank it; `None` if nobody did.
+        /// TeamLabel sank it; `None` if nobody did.
         by: Option<PlayerId>,
         /// What sank it.
         cause: Cause,
@@ -98,7 +98,7 @@ pub enum ArenaEvent {
     Picked {
         /// Where.
         at: Vec2,
-        /// Who took it.
+        /// TeamLabel took it.
         player: PlayerId,
         /// What it was.
         what: Boon,

@@ -12,7 +12,7 @@ use crate::replication::fields::{
 };
 
 use super::rules::TICK_HZ;
-use crate::protocol::contest::SIDES_MAX;
+use crate::protocol::match_status::TEAMS_MAX;
 
 /// Number of the kind of a ship that fights for itself.
 pub const SHIP: u8 = 0;
@@ -26,7 +26,7 @@ pub const PICKUP: u8 = 3;
 pub const BEAM: u8 = 4;
 /// Numbers of the kinds of a ship of a side: the same as a ship in every field. What side a ship is of never changes, so that as
 /// part of its kind it costs nothing.
-pub const SIDE_SHIPS: [u8; SIDES_MAX] = [5, 6];
+pub const SIDE_SHIPS: [u8; TEAMS_MAX] = [5, 6];
 
 /// Bit of a ship's flags: the main engine burns.
 pub const FLAG_THRUST: u8 = 1;

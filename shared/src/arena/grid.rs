@@ -1,4 +1,4 @@
-//! Who is near a point: a table of squares, rebuilt by counting sort in buffers that are kept.
+//! TeamLabel is near a point: a table of squares, rebuilt by counting sort in buffers that are kept.
 //!
 //! Things are entered into every square their circle (reach included) touches, so that a question is one look into one
 //! square. The answer lists indices in rising order, which makes every rule that reads it ordered too.

@@ -9,7 +9,7 @@
 //! | [`border`] | the edge of the arena, which follows the population |
 //! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other things in the arena |
 //! | `step` | the order of a tick; `combat` and `rail` who is hit, `stock` what lies about, `grid` who is near |
-//! | `modes` | what sides and rounds add to it: teams and duels |
+//! | `modes` | what teams and rounds add to it: teams and duels |
 //! | [`event`] | what happens once |
 //! | [`fields`] | the kinds and the bits they take on the wire |
 //! | [`sight`] | what a client sees, typed |
@@ -45,12 +45,12 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    AddressedEvent, Bout, CorrectionCause, EntityId, Game, Ids, KillFeedEntry, PlayerId, PlayerInput, PredictedSpawn,
-    Standing,
+    AddressedEvent, CorrectionCause, EntityId, Game, Ids, KillFeedEntry, MatchState, PlayerId, PlayerInput,
+    PredictedSpawn, Standing,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
-use crate::protocol::contest::SIDES_MAX;
+use crate::protocol::match_status::TEAMS_MAX;
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
@@ -159,7 +159,7 @@ impl Game for Arena {
     }
 
     fn seats_max(mode: Mode) -> u16 {
-        if mode == Mode::Duel { SIDES_MAX as u16 } else { rules::PLAYERS_MAX }
+        if mode == Mode::Duel { TEAMS_MAX as u16 } else { rules::PLAYERS_MAX }
     }
 
     fn new(config: &ArenaConfig, seed: u64) -> Self {
@@ -193,7 +193,7 @@ impl Game for Arena {
             self.seats.resize_with(index + 1, || None);
         }
         assert!(self.seats[index].is_none(), "player {player} sits already");
-        let own = Own { side: self.enlist(), ..Own::ashore(player, self.border) };
+        let own = Own { team: self.enlist(), ..Own::ashore(player, self.border) };
         self.seats[index] = Some(Seat { own, input: ArenaInput::default(), launched: Tick(0) });
         self.population += 1;
     }
@@ -323,8 +323,8 @@ impl Game for Arena {
         }
     }
 
-    fn bout(&self) -> Option<&Bout> {
-        self.referee.as_ref().map(Referee::bout)
+    fn match_state(&self) -> Option<&MatchState> {
+        self.referee.as_ref().map(Referee::match_state)
     }
 
     fn extent(&self) -> u16 {

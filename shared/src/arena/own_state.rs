@@ -16,7 +16,7 @@ const TIMER_BITS: u32 = 7;
 /// Bits of the ticks until a round begins.
 const HELD_BITS: u32 = 8;
 const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
-const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::protocol::contest::SIDES_MAX == 2);
+const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::protocol::match_status::TEAMS_MAX == 2);
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
 
 /// Appends an exact private state: about 34 bytes in a fight.
@@ -58,11 +58,11 @@ pub(super) fn write(own: &Own, out: &mut BitWriter) {
     write_side(own, out);
 }
 
-/// At the end, where the padding of most states without a side has a bit to spare.
+/// At the end, where the padding of most states without a team has a bit to spare.
 fn write_side(own: &Own, out: &mut BitWriter) {
-    out.flag(own.side.is_some());
-    if let Some(side) = own.side {
-        out.bits(u32::from(side), 1);
+    out.flag(own.team.is_some());
+    if let Some(team) = own.team {
+        out.bits(u32::from(team), 1);
         out.flag(own.held > 0);
         if own.held > 0 {
             out.bits(u32::from(own.held), HELD_BITS);
@@ -72,7 +72,7 @@ fn write_side(own: &Own, out: &mut BitWriter) {
 
 fn read_side(own: &mut Own, bits: &mut BitReader<'_>) -> Result<(), WireError> {
     if bits.flag()? {
-        own.side = Some(bits.bits(1)? as u8);
+        own.team = Some(bits.bits(1)? as u8);
         if bits.flag()? {
             own.held = bits.bits(HELD_BITS)? as u16;
         }

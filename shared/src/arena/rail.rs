@@ -72,7 +72,7 @@ impl Arena {
         for player in self.players_within(start.min(end) - sway, start.max(end) + sway) {
             let Some(seat) = self.seat(player) else { continue };
             let own = &seat.own;
-            // Who saw the seat's former ship has not seen this one.
+            // TeamLabel saw the seat's former ship has not seen this one.
             let can_be_hurt = own.afloat() && own.protection == 0 && view >= ViewTime::of(seat.launched);
             if !can_be_hurt || own.player == beam.owner || friends.has(own) {
                 continue;

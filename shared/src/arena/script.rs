@@ -52,7 +52,7 @@ pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
     hashes
 }
 
-/// Who sits where, and what each of them does.
+/// TeamLabel sits where, and what each of them does.
 #[derive(Debug)]
 struct Script {
     rng: Rng,

@@ -60,8 +60,8 @@ pub struct Own {
     pub kills: u16,
     /// Ships lost.
     pub deaths: u16,
-    /// The side it fights for, below [`SIDES_MAX`](crate::protocol::contest::SIDES_MAX); `None` where everyone is for themselves.
-    pub side: Option<u8>,
+    /// The team it fights for, below [`TEAMS_MAX`](crate::protocol::match_status::TEAMS_MAX); `None` where everyone is for themselves.
+    pub team: Option<u8>,
     /// Ticks for which the ship still lies at its place before a round, up to [`super::rules::COUNTDOWN`]: it turns, and nothing else.
     pub held: u16,
 }
@@ -143,7 +143,7 @@ impl Own {
             score: 0,
             kills: 0,
             deaths: 0,
-            side: None,
+            team: None,
             held: 0,
         }
     }
@@ -231,7 +231,7 @@ impl Own {
         }
         Record::pack(
             id,
-            fields::ship_of(self.side),
+            fields::ship_of(self.team),
             fields::spec(SHIP),
             &[
                 self.position.x,
@@ -256,8 +256,8 @@ impl Own {
         hash.u64(u64::from(self.cooldown) << 16 | u64::from(self.rail) << 8 | u64::from(self.contact));
         self.border.hash(hash);
         hash.u64(u64::from(self.score.cast_unsigned()) << 32 | u64::from(self.kills) << 16 | u64::from(self.deaths));
-        if let Some(side) = self.side {
-            hash.u64(u64::from(self.held) << 1 | u64::from(side));
+        if let Some(team) = self.team {
+            hash.u64(u64::from(self.held) << 1 | u64::from(team));
         }
     }
 }

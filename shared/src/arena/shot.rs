@@ -14,7 +14,7 @@ use crate::time::Tick;
 pub struct Shot {
     /// Its number in the room.
     pub id: EntityId,
-    /// Who fired it.
+    /// TeamLabel fired it.
     pub owner: PlayerId,
     /// The muzzle at the tick it was fired, world units.
     pub origin: Vec2,

@@ -8,7 +8,7 @@ use super::pickup::Pickup;
 use super::rock::Rock;
 use super::shot::Shot;
 use crate::game::{EntityId, PlayerId};
-use crate::protocol::contest::Zone;
+use crate::protocol::match_status::Zone;
 use crate::replication::fields::{FIELDS_MAX, Record};
 
 /// A replicated thing, read by its kind.
@@ -33,8 +33,8 @@ pub struct ShipSight {
     pub id: EntityId,
     /// Whose ship it is.
     pub player: PlayerId,
-    /// The side it fights for; `None` for itself.
-    pub side: Option<u8>,
+    /// The team it fights for; `None` for itself.
+    pub team: Option<u8>,
     /// World units.
     pub position: Vec2,
     /// Units per second.
@@ -70,7 +70,7 @@ impl ShipSight {
         ShipSight {
             id,
             player: PlayerId(owner as u16),
-            side: fields::side_of(kind),
+            team: fields::side_of(kind),
             position: Vec2::new(x, y),
             velocity: Vec2::new(vx, vy),
             heading,
@@ -118,7 +118,7 @@ pub struct Scene {
     pub rocks: Vec<Rock>,
     /// Pickups.
     pub pickups: Vec<Pickup>,
-    /// The place to hold, where the match has one: what [`Client::contest`](crate::client::Client::contest) says of it.
+    /// The place to hold, where the match has one: what [`Client::match_status`](crate::client::Client::match_status) says of it.
     pub zone: Option<Zone>,
 }
 

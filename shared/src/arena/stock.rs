@@ -59,7 +59,7 @@ impl Arena {
             if self.seats[index].as_ref().is_none_or(|seat| seat.own.afloat() || seat.own.respawn > 0) {
                 continue;
             }
-            let side = self.seats[index].as_ref().and_then(|seat| seat.own.side);
+            let side = self.seats[index].as_ref().and_then(|seat| seat.own.team);
             if self.referee.as_ref().is_some_and(|referee| !referee.launches(side)) {
                 continue;
             }

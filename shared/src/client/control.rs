@@ -74,7 +74,7 @@ impl<G: Game> Client<G> {
             }
             ServerMsg::Waiting { place } => {
                 if matches!(self.phase, Phase::Joining | Phase::Playing) {
-                    // Who was seated before was so by an earlier wish than the one that waits here.
+                    // TeamLabel was seated before was so by an earlier wish than the one that waits here.
                     self.phase = Phase::Joining;
                     (self.seat, self.place) = (None, Some(place));
                 }
@@ -116,7 +116,7 @@ impl<G: Game> Client<G> {
         let name = self.config.name.clone();
         let msg = match self.config.room {
             Some(room) => ClientMsg::Join { name, room, role: self.config.role },
-            // Who is in the lobby wants to be found by name, too.
+            // TeamLabel is in the lobby wants to be found by name, too.
             None => match self.requests.send(now, Request::Call { name: name.as_str().to_owned() }) {
                 Some((_, msg)) => msg,
                 None => return,
@@ -138,7 +138,7 @@ impl<G: Game> Client<G> {
         self.names.clear();
         self.away.clear();
         self.following = None;
-        self.contest = None;
+        self.match_status = None;
         self.board.clear();
         self.extent = 0;
         self.newest = None;

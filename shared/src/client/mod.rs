@@ -47,9 +47,9 @@ use stats::Stats;
 use crate::game::{Game, PlayerId, Standing};
 use crate::history::ViewTime;
 use crate::protocol::codec;
-use crate::protocol::contest::Contest;
 use crate::protocol::input::InputPacket;
 use crate::protocol::limits::SAMPLES_MAX;
+use crate::protocol::match_status::MatchStatus;
 use crate::protocol::message::{ClientMsg, Request, Resume, RoomId};
 use crate::protocol::name::Name;
 use crate::protocol::room::{Mode, Role};
@@ -88,7 +88,7 @@ pub struct Client<G: Game> {
     extent: u16,
     place: Option<u32>,
     following: Option<PlayerId>,
-    contest: Option<Contest>,
+    match_status: Option<MatchStatus>,
     token: Option<Token>,
     /// Another room, or the lobby, was asked for, and the server has not said yet that it heard.
     strayed: bool,
@@ -150,7 +150,7 @@ impl<G: Game> Client<G> {
             extent: 0,
             place: None,
             following: None,
-            contest: None,
+            match_status: None,
             token: None,
             strayed: false,
             resumed: false,
@@ -412,8 +412,8 @@ impl<G: Game> Client<G> {
 
     /// How the match stands, at most a second old; `None` before the server has said.
     #[must_use]
-    pub fn contest(&self) -> Option<&Contest> {
-        self.contest.as_ref()
+    pub fn match_status(&self) -> Option<&MatchStatus> {
+        self.match_status.as_ref()
     }
 
     /// How long ago a moment of the server's clock was, in milliseconds; 0 before the clock is known.
@@ -503,7 +503,7 @@ impl<G: Game> Client<G> {
         (seat.snapshot_every * SnapshotHead::every(self.stats.budget)).min(SAMPLES_MAX as u32)
     }
 
-    /// Who watches has no inputs, but the server must know what came.
+    /// TeamLabel watches has no inputs, but the server must know what came.
     fn send_ack(&mut self) {
         let Some((acked, _)) = self.newest.filter(|(tick, _)| *tick > self.sent) else { return };
         self.sent = acked;

@@ -154,7 +154,7 @@ impl<G: Game> Client<G> {
                 Note::Back { player } => {
                     self.away.remove(&player);
                 }
-                Note::Match(contest) => self.contest = Some(contest),
+                Note::Match(match_status) => self.match_status = Some(match_status),
                 Note::Message(msg) => self.handle_control(now, &msg),
                 Note::Board { lines, players, extent, .. } => {
                     (self.players, self.extent) = (players, extent);

@@ -11,7 +11,7 @@ use crate::protocol::text::Text;
 use crate::protocol::token::Token;
 use crate::time::MonoTime;
 
-/// Who a client is and how much it keeps.
+/// TeamLabel a client is and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// The name to play under.
@@ -94,7 +94,7 @@ pub enum ClientEvent<G: Game> {
     },
     /// A player said something to us alone.
     Told {
-        /// Who.
+        /// TeamLabel.
         from: Name,
         /// What.
         text: Text,

@@ -8,8 +8,8 @@ use bincode::error::DecodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::contest::{Contest, SIDES_MAX};
 use super::limits::{AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, RESUMED_CELLS_MAX, SERVER_CONTROL_MAX};
+use super::match_status::{MatchStatus, TEAMS_MAX};
 use super::message::{ClientMsg, Item, Note, ServerMsg};
 use super::{FrameKind, limits};
 use crate::replication::bits::WireError;
@@ -104,7 +104,7 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
             let (value, limit) = (lines.len() as u64, BOARD_LINES_MAX as u64);
             Err(WireError::Range { what: "lines of the leaderboard", value, limit })
         }
-        ServerMsg::Published { item: Item::Match(contest), .. } => check_contest(contest),
+        ServerMsg::Published { item: Item::Match(match_status), .. } => check_contest(match_status),
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
         | ServerMsg::Pong { .. }
@@ -130,16 +130,16 @@ pub fn decode_note(bytes: &[u8]) -> Result<(Note, usize), WireError> {
             limit: BOARD_LINES_MAX as u64,
         }),
         Note::Message(msg) => check_server(msg).map(|()| (note, used)),
-        Note::Match(contest) => check_contest(contest).map(|()| (note, used)),
+        Note::Match(match_status) => check_contest(match_status).map(|()| (note, used)),
         Note::Board { .. } | Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } => {
             Ok((note, used))
         }
     }
 }
 
-fn check_contest(contest: &Contest) -> Result<(), WireError> {
-    let (value, limit) = (contest.sides.len() as u64, SIDES_MAX as u64);
-    if value > limit { Err(WireError::Range { what: "sides of a match", value, limit }) } else { Ok(()) }
+fn check_contest(match_status: &MatchStatus) -> Result<(), WireError> {
+    let (value, limit) = (match_status.teams.len() as u64, TEAMS_MAX as u64);
+    if value > limit { Err(WireError::Range { what: "teams of a match", value, limit }) } else { Ok(()) }
 }
 
 fn check_length(bytes: &[u8], limit: usize) -> Result<(), WireError> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Headers kept of each side; the rest is left out.
+/// Headers kept of each team; the rest is left out.
 pub const HEADERS_MAX: usize = 32;
 /// Characters kept of each header's value, and of the request line.
 pub const VALUE_CHARS_MAX: usize = 256;

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::contest::Contest;
 use super::handshake::Handshake;
+use super::match_status::MatchStatus;
 use super::name::Name;
 use super::room::{Mode, Role, RoomChoice};
 use super::text::Text;
@@ -125,7 +125,7 @@ pub enum Request {
     },
     /// To give up the seat, or the place in line, and stay connected.
     Exit,
-    /// Who watches: to look at what this player does.
+    /// TeamLabel watches: to look at what this player does.
     Follow {
         /// Their number.
         player: PlayerId,
@@ -250,7 +250,7 @@ pub enum ServerMsg {
     },
     /// A player said something to you alone.
     Told {
-        /// Who.
+        /// TeamLabel.
         from: Name,
         /// What.
         text: Text,
@@ -266,14 +266,14 @@ pub enum ServerMsg {
 pub enum Item {
     /// Somebody said something.
     Said {
-        /// Who.
+        /// TeamLabel.
         from: Name,
         /// What.
         text: Text,
     },
     /// Somebody did something in a room.
     KillFeed {
-        /// Who did it, if anyone.
+        /// TeamLabel did it, if anyone.
         by: Option<Name>,
         /// The verb, such as `sank`.
         verb: String,
@@ -285,13 +285,13 @@ pub enum Item {
     /// The operator's word.
     Word(Text),
     /// How the match of a room stands.
-    Match(Contest),
+    Match(MatchStatus),
 }
 
 /// A line of the leaderboard of all rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leader {
-    /// Who.
+    /// TeamLabel.
     pub name: Name,
     /// In which room.
     pub room: RoomId,
@@ -311,7 +311,7 @@ pub enum Notice {
     },
     /// Somebody came by the link of your room.
     FriendJoined {
-        /// Who.
+        /// TeamLabel.
         name: Name,
     },
     /// This is your name, and not quite what you asked for: that was taken or reserved, or is written otherwise.
@@ -368,7 +368,7 @@ pub enum Note {
         player: PlayerId,
     },
     /// How the match stands: when it changed, and once a second where it has rounds.
-    Match(Contest),
+    Match(MatchStatus),
     /// A message to you, in a snapshot instead of a frame of its own.
     Message(Box<ServerMsg>),
 }

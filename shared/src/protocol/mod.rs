@@ -7,7 +7,7 @@
 //! | [`input`] | the input packet: what a player asks for, tick by tick |
 //! | [`snapshot`] | the snapshot frame: what one client is told of the world at one tick |
 //! | [`name`], [`text`] | player names, and what players write |
-//! | [`contest`] | how a match stands |
+//! | [`match_status`] | how a match stands |
 //! | [`room`] | which room a client wants, by mode, code or reservation |
 //! | [`handshake`] | how a connection began, for developers |
 //! | [`topic`] | named streams that clients subscribe to |
@@ -19,10 +19,10 @@
 
 pub mod close;
 pub mod codec;
-pub mod contest;
 pub mod handshake;
 pub mod input;
 pub mod limits;
+pub mod match_status;
 pub mod message;
 pub mod name;
 pub mod room;

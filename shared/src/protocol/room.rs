@@ -15,7 +15,7 @@ pub enum Mode {
     #[default]
     #[serde(rename = "arena")]
     Open,
-    /// Two sides, a shared score, a zone to hold; in rounds.
+    /// Two teams, a shared score, a zone to hold; in rounds.
     Teams,
     /// Two players, best of five.
     Duel,

@@ -133,7 +133,7 @@ impl Viewer {
         for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
             if tier != UpdateRateTier::Full {
                 // Spread over the turns by number, so that frames stay about equally long. What is new comes at once. Turns are
-                // the world's and not the viewer's: all leave out the same cells, and the same encoded_cells serve all. Who skipped a
+                // the world's and not the viewer's: all leave out the same cells, and the same encoded_cells serve all. TeamLabel skipped a
                 // turn gets what is overdue.
                 let period = tier.period(*cell, focus, view);
                 let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;

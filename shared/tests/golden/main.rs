@@ -8,7 +8,7 @@
 //! | [`document`] | what `docs/PROTOCOL.md` shows is what the code does |
 //! | [`tables`] | the tables of that document |
 //!
-//! Who changes the wire on purpose counts it in `REVISION`, runs `BLESS=1 cargo test -p broadside-shared --test golden`, which
+//! TeamLabel changes the wire on purpose counts it in `REVISION`, runs `BLESS=1 cargo test -p broadside-shared --test golden`, which
 //! renews the files here, the tables and those examples of the document that kept their length, and then explains the change
 //! in the document. Within one revision files are renewed only by `BLESS=unreleased`, for a revision that nobody runs yet.
 

@@ -8,9 +8,9 @@ use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{
     decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
 };
-use broadside_shared::protocol::contest::{Contest, Side, Stage, Zone};
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus, Zone};
 use broadside_shared::protocol::message::{
     ClientMsg, Item, Leader, Note, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
 };
@@ -130,7 +130,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone() }),
         published("room/7/feed", Item::KillFeed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
         published("leaderboard", Item::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
-        published("room/7/match", Item::Match(contest())),
+        published("room/7/match", Item::Match(match_status())),
         published("notices", Item::Word(text.clone())),
         ServerMsg::Told { from: ann.clone(), text },
         ServerMsg::Notice(Notice::Muted),
@@ -149,16 +149,16 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
     all.into_iter().map(|msg| (of(&msg), msg)).collect()
 }
 
-fn contest() -> Contest {
-    let side = |name: &str, score| Side { name: name.to_owned(), score, goal: 100, rounds: 1, players: 4 };
-    Contest {
+fn match_status() -> MatchStatus {
+    let team = |name: &str, score| TeamStatus { name: name.to_owned(), score, goal: 100, rounds: 1, players: 4 };
+    MatchStatus {
         mode: Mode::Teams,
-        stage: Stage::Playing,
+        phase: MatchPhase::Playing,
         round: 2,
         rounds: 3,
         tick: Tick(6_000),
         ends: Some(Tick(18_000)),
-        sides: vec![side("Red", 42), side("Blue", 300)],
+        teams: vec![team("Red", 42), team("Blue", 300)],
         zone: Some(zone()),
         winner: None,
     }
@@ -211,7 +211,7 @@ fn other_notes() -> Vec<(&'static str, Note)> {
     let all = [
         Note::Away { player: PlayerId(5) },
         Note::Back { player: PlayerId(5) },
-        Note::Match(contest()),
+        Note::Match(match_status()),
         Note::Message(Box::new(ServerMsg::Notice(Notice::Muted))),
     ];
     all.into_iter().map(|note| (note_name(&note), note)).collect()
@@ -306,14 +306,14 @@ pub fn own_wreck() -> Own {
     }
 }
 
-/// A ship of the second side at its place, half a second before a round begins.
+/// A ship of the second team at its place, half a second before a round begins.
 fn own_held() -> Own {
     Own {
         entity: Some(EntityId(8)),
         position: Vec2::new(510.0, 0.0),
         heading: 0x8000,
         hull: 6_000,
-        side: Some(1),
+        team: Some(1),
         held: 30,
         ..Own::ashore(PlayerId(1), Border { from: 850, to: 850, since: Tick(0), ticks: 0 })
     }

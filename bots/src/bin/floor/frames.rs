@@ -1,4 +1,4 @@
-//! The frames of both sides, made once, and the counting of what comes.
+//! The frames of both teams, made once, and the counting of what comes.
 
 /// The first byte of a WebSocket frame: final, binary (RFC 6455, section 5.2).
 const FINAL_BINARY: u8 = 0x82;

@@ -8,7 +8,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `frames` | the frames of both sides |
+//! | `frames` | the frames of both teams |
 //! | `server` | the side that is measured |
 //! | `clients` | the other side, a process of its own |
 //! | `orders` | what the first process tells the second |
@@ -76,7 +76,7 @@ struct Args {
     clients_of: Option<u16>,
 }
 
-/// What both sides do.
+/// What both teams do.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     players: usize,

@@ -97,7 +97,7 @@ fn shake_hands(stream: TcpStream) -> anyhow::Result<Peer> {
     Ok(Peer { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
 }
 
-/// Serves them for the warm-up and the measured time; gives what both sides counted.
+/// Serves them for the warm-up and the measured time; gives what both teams counted.
 pub(crate) fn serve(peers: Vec<Peer>, plan: &Plan, other: &mut Clients) -> anyhow::Result<(Served, ClientFigures)> {
     let mut floor = Floor::new(peers, plan)?;
     other.order(Order::Go)?;

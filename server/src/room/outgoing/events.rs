@@ -10,7 +10,7 @@ use glam::Vec2;
 /// World units beyond the view in which events are told of.
 const MARGIN: f32 = 64.0;
 
-/// Who sees which events: a player, where they look at, and how much they see of it.
+/// TeamLabel sees which events: a player, where they look at, and how much they see of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Witness {
     pub(super) player: PlayerId,

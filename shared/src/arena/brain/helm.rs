@@ -54,7 +54,7 @@ pub(super) fn is_clear(seen: &Seen, point: Vec2) -> bool {
         .all(|rock| first_touch(from - rock.at, point - rock.at, rock.radius + SHOT_RADIUS).is_none())
 }
 
-/// Who fired the beam that ended close by, or the shot that will come closest, if one is coming.
+/// TeamLabel fired the beam that ended close by, or the shot that will come closest, if one is coming.
 pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
     let stranger = |beam: &&Beam| beam.owner != seen.own.player && !is_friend(seen, beam.owner);
     let close = |beam: &&Beam| (beam.end() - seen.own.position).length() < SHIP_RADIUS * 4.0;

@@ -129,7 +129,7 @@ impl Brain {
             self.decide(seen);
         }
         if seen.tick >= self.side_until {
-            self.side = if self.rng.bool() { 1.0 } else { -1.0 };
+            self.team = if self.rng.bool() { 1.0 } else { -1.0 };
             self.side_until = seen.tick.after(ticks_of(self.temper.patience * (0.5 + self.rng.f32())));
         }
         self.held = self.act(seen);
@@ -215,9 +215,9 @@ impl Brain {
     }
 
     /// Where to be in the zone, if there is one that needs this ship: the other side's or nobody's, or one with an enemy at it; once
-    /// it is held, only the patient stay. Who is being shot at from close by has other things to do.
+    /// it is held, only the patient stay. TeamLabel is being shot at from close by has other things to do.
     fn zone_to_hold(&mut self, seen: &Seen, foe: Option<&ShipSight>) -> Option<Vec2> {
-        let (zone, side) = (seen.scene.zone?, seen.own.side?);
+        let (zone, side) = (seen.scene.zone?, seen.own.team?);
         let (middle, radius) = (Vec2::new(f32::from(zone.x), f32::from(zone.y)), f32::from(zone.radius));
         let distance = (middle - seen.own.position).length();
         let wanted = zone.holder != Some(side) || zone.contested || self.temper.patience > 1.3;
@@ -254,7 +254,7 @@ impl Brain {
     fn act(&mut self, seen: &Seen) -> ArenaInput {
         let own = seen.own;
         let mut want = self.course(seen);
-        want = helm::keep_clear(seen, want, self.temper.skill, self.side);
+        want = helm::keep_clear(seen, want, self.temper.skill, self.team);
         let target = self.target(seen).copied();
         if let Some(target) = target {
             let shot = self.gunner.lay(seen, &target, self.temper.skill, &mut self.rng);
@@ -298,7 +298,7 @@ impl Brain {
                 let offset = foe.position - own.position;
                 let distance = offset.length().max(1.0);
                 let toward = offset / distance;
-                let around = Vec2::new(-toward.y, toward.x) * self.side;
+                let around = Vec2::new(-toward.y, toward.x) * self.team;
                 let closing = ((distance - self.temper.range) * 1.6).clamp(-300.0, 420.0);
                 // Little, and more to look alive than to live: what circles steadily is easy to lead.
                 let circling = (70.0 + 90.0 * self.temper.skill) * (1.4 - distance / 900.0).clamp(0.2, 1.0);
@@ -311,13 +311,13 @@ impl Brain {
             }
             Plan::Hold(at) => {
                 let offset = at - own.position;
-                let around = Vec2::new(-offset.y, offset.x).normalize_or_zero() * (90.0 * self.side);
+                let around = Vec2::new(-offset.y, offset.x).normalize_or_zero() * (90.0 * self.team);
                 (offset * 1.4 + around).clamp_length_max(430.0)
             }
             Plan::Flee(player) => {
                 let Some(foe) = ship_of(seen, player) else { return Vec2::ZERO };
                 let away = (own.position - foe.position).normalize_or_zero();
-                let weave = Vec2::new(-away.y, away.x) * self.side * 0.45;
+                let weave = Vec2::new(-away.y, away.x) * self.team * 0.45;
                 (away + weave).normalize_or_zero() * 440.0
             }
         }
@@ -332,8 +332,8 @@ fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
 
 /// The ships to fight: of a side, those of the other.
 fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
-    let side = seen.own.side;
-    others(seen).filter(move |ship| side.is_none() || ship.side != side)
+    let side = seen.own.team;
+    others(seen).filter(move |ship| side.is_none() || ship.team != side)
 }
 
 fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipSight> {

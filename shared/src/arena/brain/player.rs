@@ -28,7 +28,7 @@ impl BrainPlayer {
         if self.seen != Some(snapshot) {
             self.seen = Some(snapshot);
             self.scene.fill(client.replica().records());
-            self.scene.zone = client.contest().and_then(|contest| contest.zone);
+            self.scene.zone = client.match_status().and_then(|match_status| match_status.zone);
         }
         let ships_at = f64::from(snapshot.0);
         self.brain.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })

@@ -9,7 +9,7 @@ use super::super::rules::{
 use super::super::{Arena, ArenaConfig};
 use super::Referee;
 use crate::math;
-use crate::protocol::contest::Stage;
+use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
@@ -49,23 +49,23 @@ pub(in crate::arena) fn is_clear(mode: Mode, at: Vec2, rock: f32) -> bool {
 }
 
 impl Referee {
-    /// Where ships of a side begin: a circle, of which a duel has only the middle. `None` for anywhere.
-    fn base_of(&self, side: u8, radius: f32) -> Option<(Vec2, f32)> {
-        let toward = if side == 0 { -self.axis } else { self.axis };
+    /// Where ships of a team begin: a circle, of which a duel has only the middle. `None` for anywhere.
+    fn base_of(&self, team: u8, radius: f32) -> Option<(Vec2, f32)> {
+        let toward = if team == 0 { -self.axis } else { self.axis };
         match self.mode {
             Mode::Open => None,
             Mode::Teams => Some((toward * (radius * TEAMS_BASE), TEAMS_BASE_RADIUS)),
-            Mode::Duel if self.bout.stage == Stage::Waiting => None,
+            Mode::Duel if self.match_state.phase == MatchPhase::Waiting => None,
             Mode::Duel => Some((toward * (radius * DUEL_BASE), 0.0)),
         }
     }
 }
 
 impl Arena {
-    /// Where the next ship of a side begins at `tick`.
-    pub(in crate::arena) fn place_for(&mut self, side: Option<u8>, tick: Tick) -> Vec2 {
+    /// Where the next ship of a team begins at `tick`.
+    pub(in crate::arena) fn place_for(&mut self, team: Option<u8>, tick: Tick) -> Vec2 {
         let radius = self.border.radius_at(tick);
-        let base = side.and_then(|side| self.referee.as_ref()?.base_of(side, radius));
+        let base = team.and_then(|team| self.referee.as_ref()?.base_of(team, radius));
         match base {
             None => self.quiet_place(Vec2::ZERO, radius * super::super::stock::INNER),
             Some((at, 0.0)) => at,

@@ -1,4 +1,4 @@
-//! The referee: what stage a match is at, what counts, and who wins.
+//! The referee: what phase a match is at, what counts, and who wins.
 
 use glam::Vec2;
 
@@ -8,9 +8,9 @@ use super::super::rules::{
     TEAMS_SUNK, TICK_HZ, round_ticks,
 };
 use super::zone;
-use crate::game::{Bout, BoutSide, PlayerId, Who};
+use crate::game::{MatchState, PlayerId, Team, TeamLabel};
 use crate::hash::WorldHash;
-use crate::protocol::contest::{SIDES_MAX, Stage};
+use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
@@ -18,10 +18,10 @@ use crate::time::Tick;
 #[derive(Debug, Clone)]
 pub(in crate::arena) struct Referee {
     pub(super) mode: Mode,
-    pub(super) bout: Bout,
+    pub(super) match_state: MatchState,
     /// Sides that lost a ship in this round.
-    lost: [bool; SIDES_MAX],
-    /// From the middle toward where the second side begins, of length 1.
+    lost: [bool; TEAMS_MAX],
+    /// From the middle toward where the second team begins, of length 1.
     pub(super) axis: Vec2,
 }
 
@@ -30,48 +30,49 @@ impl Referee {
     pub(in crate::arena) fn of(mode: Mode) -> Option<Referee> {
         let (rounds, who, zone) = match mode {
             Mode::Open => return None,
-            Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(Who::Team), Some(zone::neutral(Tick(0)))),
-            Mode::Duel => (DUEL_ROUNDS, [Who::Player(None); SIDES_MAX], None),
+            Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(TeamLabel::Team), Some(zone::neutral(Tick(0)))),
+            Mode::Duel => (DUEL_ROUNDS, [TeamLabel::Player(None); TEAMS_MAX], None),
         };
-        let side = |who| BoutSide { who, score: 0, goal: 0, rounds: 0, players: 0 };
-        let sides = who.map(side);
-        let bout = Bout { stage: Stage::Waiting, round: 0, rounds, ends: None, sides, zone, winner: None };
-        Some(Referee { mode, bout, lost: [false; SIDES_MAX], axis: Vec2::X })
+        let team = |who| Team { who, score: 0, goal: 0, rounds: 0, players: 0 };
+        let teams = who.map(team);
+        let match_state =
+            MatchState { phase: MatchPhase::Waiting, round: 0, rounds, ends: None, teams, zone, winner: None };
+        Some(Referee { mode, match_state, lost: [false; TEAMS_MAX], axis: Vec2::X })
     }
 
-    pub(in crate::arena) fn bout(&self) -> &Bout {
-        &self.bout
+    pub(in crate::arena) fn match_state(&self) -> &MatchState {
+        &self.match_state
     }
 
     /// Whether players can hurt each other now.
     pub(in crate::arena) fn is_live(&self) -> bool {
-        self.bout.stage == Stage::Playing
+        self.match_state.phase == MatchPhase::Playing
     }
 
     /// Ticks from `tick` for which a ship launched then is held at its place.
     pub(in crate::arena) fn holds_for(&self, tick: Tick) -> u32 {
-        match (self.bout.stage, self.bout.ends) {
-            (Stage::Countdown, Some(ends)) => ends.since(tick),
+        match (self.match_state.phase, self.match_state.ends) {
+            (MatchPhase::Countdown, Some(ends)) => ends.since(tick),
             _ => 0,
         }
     }
 
-    /// A ship sank: by a player of side `by`, if by any.
-    pub(in crate::arena) fn note_sunk(&mut self, side: Option<u8>, by: Option<u8>) {
-        let Some(side) = side.map(usize::from).filter(|_| self.is_live()) else { return };
-        self.lost[side] = true;
+    /// A ship sank: by a player of team `by`, if by any.
+    pub(in crate::arena) fn note_sunk(&mut self, team: Option<u8>, by: Option<u8>) {
+        let Some(team) = team.map(usize::from).filter(|_| self.is_live()) else { return };
+        self.lost[team] = true;
         match (self.mode, by.map(usize::from)) {
-            (Mode::Teams, Some(by)) if by != side => self.bout.sides[by].score += TEAMS_SUNK,
-            (Mode::Duel, _) => self.bout.sides[1 - side].score += 1,
+            (Mode::Teams, Some(by)) if by != team => self.match_state.teams[by].score += TEAMS_SUNK,
+            (Mode::Duel, _) => self.match_state.teams[1 - team].score += 1,
             (Mode::Teams | Mode::Open, _) => {}
         }
     }
 
     /// A player left.
     pub(in crate::arena) fn note_left(&mut self, player: PlayerId) {
-        for side in &mut self.bout.sides {
-            if side.who == Who::Player(Some(player)) {
-                side.who = Who::Player(None);
+        for team in &mut self.match_state.teams {
+            if team.who == TeamLabel::Player(Some(player)) {
+                team.who = TeamLabel::Player(None);
             }
         }
     }
@@ -81,23 +82,24 @@ impl Referee {
     }
 
     fn is_due(&self, tick: Tick) -> bool {
-        self.bout.ends.is_some_and(|ends| tick >= ends)
+        self.match_state.ends.is_some_and(|ends| tick >= ends)
     }
 
-    fn enter(&mut self, stage: Stage, tick: Tick, ticks: u32) {
-        self.bout.stage = stage;
-        self.bout.ends = Some(tick.after(ticks));
+    fn enter(&mut self, phase: MatchPhase, tick: Tick, ticks: u32) {
+        self.match_state.phase = phase;
+        self.match_state.ends = Some(tick.after(ticks));
     }
 
     fn wait(&mut self) {
-        (self.bout.stage, self.bout.ends, self.bout.round, self.bout.winner) = (Stage::Waiting, None, 0, None);
-        for side in &mut self.bout.sides {
-            (side.score, side.rounds) = (0, 0);
+        (self.match_state.phase, self.match_state.ends, self.match_state.round, self.match_state.winner) =
+            (MatchPhase::Waiting, None, 0, None);
+        for team in &mut self.match_state.teams {
+            (team.score, team.rounds) = (0, 0);
         }
     }
 
-    /// The side with more of something, if one has.
-    fn ahead<T: Ord + Copy>(of: [T; SIDES_MAX]) -> Option<u8> {
+    /// The team with more of something, if one has.
+    fn ahead<T: Ord + Copy>(of: [T; TEAMS_MAX]) -> Option<u8> {
         match of[0].cmp(&of[1]) {
             std::cmp::Ordering::Less => Some(1),
             std::cmp::Ordering::Equal => None,
@@ -108,34 +110,38 @@ impl Referee {
     /// Ends a round, and the match once it is decided.
     fn end_round(&mut self, winner: Option<u8>, tick: Tick) {
         if let Some(winner) = winner {
-            self.bout.sides[usize::from(winner)].rounds += 1;
+            self.match_state.teams[usize::from(winner)].rounds += 1;
         }
-        let won = self.bout.sides.map(|side| side.rounds);
-        let left = self.bout.rounds.saturating_sub(self.bout.round);
+        let won = self.match_state.teams.map(|team| team.rounds);
+        let left = self.match_state.rounds.saturating_sub(self.match_state.round);
         if won[0].abs_diff(won[1]) > left || left == 0 {
-            self.bout.winner = Self::ahead(won);
-            self.enter(Stage::Results, tick, self.results_ticks());
+            self.match_state.winner = Self::ahead(won);
+            self.enter(MatchPhase::Results, tick, self.results_ticks());
         } else {
-            self.bout.winner = winner;
-            self.enter(Stage::Pause, tick, PAUSE);
+            self.match_state.winner = winner;
+            self.enter(MatchPhase::Pause, tick, PAUSE);
         }
         self.rest_zone(tick);
     }
 
     fn rest_zone(&mut self, tick: Tick) {
-        if let Some(zone) = &mut self.bout.zone {
+        if let Some(zone) = &mut self.match_state.zone {
             zone::freeze(zone, tick);
         }
     }
 
     pub(in crate::arena) fn hash(&self, hash: &mut WorldHash) {
-        let bout = &self.bout;
-        hash.u64(u64::from(bout.stage as u8) << 16 | u64::from(bout.round) << 8 | u64::from(bout.winner.unwrap_or(9)));
-        hash.u64(bout.ends.map_or(u64::MAX, |ends| u64::from(ends.0)));
-        for side in &bout.sides {
-            hash.u64(u64::from(side.score) << 32 | u64::from(side.goal) << 8 | u64::from(side.rounds));
+        let match_state = &self.match_state;
+        hash.u64(
+            u64::from(match_state.phase as u8) << 16
+                | u64::from(match_state.round) << 8
+                | u64::from(match_state.winner.unwrap_or(9)),
+        );
+        hash.u64(match_state.ends.map_or(u64::MAX, |ends| u64::from(ends.0)));
+        for team in &match_state.teams {
+            hash.u64(u64::from(team.score) << 32 | u64::from(team.goal) << 8 | u64::from(team.rounds));
         }
-        if let Some(zone) = &bout.zone {
+        if let Some(zone) = &match_state.zone {
             zone::hash(zone, hash);
         }
         hash.vec2(self.axis);
@@ -154,25 +160,25 @@ impl Arena {
 
     fn judge(&mut self, referee: &mut Referee, tick: Tick) {
         let ready = referee.can_begin();
-        match referee.bout.stage {
-            Stage::Open | Stage::Waiting if ready => self.start_match(referee, tick),
-            Stage::Open | Stage::Waiting => {}
-            Stage::Results if referee.is_due(tick) && ready => self.start_match(referee, tick),
-            Stage::Results if referee.is_due(tick) => referee.wait(),
-            Stage::Results => {}
-            Stage::Countdown | Stage::Playing | Stage::Pause if referee.deserted().is_some() => {
-                // Who is left has won, whatever the score.
-                referee.bout.winner = referee.deserted().map(|side| 1 - side);
-                referee.enter(Stage::Results, tick, referee.results_ticks());
+        match referee.match_state.phase {
+            MatchPhase::Open | MatchPhase::Waiting if ready => self.start_match(referee, tick),
+            MatchPhase::Open | MatchPhase::Waiting => {}
+            MatchPhase::Results if referee.is_due(tick) && ready => self.start_match(referee, tick),
+            MatchPhase::Results if referee.is_due(tick) => referee.wait(),
+            MatchPhase::Results => {}
+            MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if referee.deserted().is_some() => {
+                // TeamLabel is left has won, whatever the score.
+                referee.match_state.winner = referee.deserted().map(|team| 1 - team);
+                referee.enter(MatchPhase::Results, tick, referee.results_ticks());
                 referee.rest_zone(tick);
             }
-            Stage::Countdown if referee.is_due(tick) => {
-                referee.enter(Stage::Playing, tick, round_ticks(referee.mode));
-                referee.bout.zone = referee.bout.zone.map(|_| zone::neutral(tick));
+            MatchPhase::Countdown if referee.is_due(tick) => {
+                referee.enter(MatchPhase::Playing, tick, round_ticks(referee.mode));
+                referee.match_state.zone = referee.match_state.zone.map(|_| zone::neutral(tick));
             }
-            Stage::Playing => self.score(referee, tick),
-            Stage::Pause if referee.is_due(tick) => self.start_round(referee, tick),
-            Stage::Countdown | Stage::Pause => {}
+            MatchPhase::Playing => self.score(referee, tick),
+            MatchPhase::Pause if referee.is_due(tick) => self.start_round(referee, tick),
+            MatchPhase::Countdown | MatchPhase::Pause => {}
         }
     }
 
@@ -190,24 +196,24 @@ impl Arena {
     fn start_round(&mut self, referee: &mut Referee, tick: Tick) {
         self.clear_water();
         referee.axis = self.choose_axis(referee);
-        let players: u32 = referee.bout.sides.iter().map(|side| u32::from(side.players)).sum();
+        let players: u32 = referee.match_state.teams.iter().map(|team| u32::from(team.players)).sum();
         let goal = if referee.mode == Mode::Duel { 1 } else { TEAMS_GOAL + TEAMS_GOAL_EACH * players };
-        for side in &mut referee.bout.sides {
-            (side.score, side.goal) = (0, goal);
+        for team in &mut referee.match_state.teams {
+            (team.score, team.goal) = (0, goal);
         }
-        referee.lost = [false; SIDES_MAX];
-        referee.bout.round += 1;
-        referee.bout.winner = None;
-        referee.bout.zone = referee.bout.zone.map(|_| zone::neutral(tick));
-        referee.enter(Stage::Countdown, tick, COUNTDOWN);
+        referee.lost = [false; TEAMS_MAX];
+        referee.match_state.round += 1;
+        referee.match_state.winner = None;
+        referee.match_state.zone = referee.match_state.zone.map(|_| zone::neutral(tick));
+        referee.enter(MatchPhase::Countdown, tick, COUNTDOWN);
     }
 
     fn score(&mut self, referee: &mut Referee, tick: Tick) {
         let over = referee.is_due(tick);
-        let sides = referee.bout.sides;
+        let teams = referee.match_state.teams;
         if referee.mode == Mode::Duel {
             let winner = match referee.lost {
-                [false, false] if over => Referee::ahead([0, 1].map(|side| self.armour_of(side))),
+                [false, false] if over => Referee::ahead([0, 1].map(|team| self.armour_of(team))),
                 [false, false] => return,
                 // Both at once is a draw.
                 lost => Referee::ahead(lost.map(|lost| !lost)),
@@ -215,16 +221,16 @@ impl Arena {
             referee.end_round(winner, tick);
             return;
         }
-        if over || sides.iter().any(|side| side.score >= side.goal) {
-            referee.end_round(Referee::ahead(sides.map(|side| side.score)), tick);
+        if over || teams.iter().any(|team| team.score >= team.goal) {
+            referee.end_round(Referee::ahead(teams.map(|team| team.score)), tick);
             return;
         }
-        let Some(zone) = &mut referee.bout.zone else { return };
+        let Some(zone) = &mut referee.match_state.zone else { return };
         let present = self.sides_within(zone::middle(zone), f32::from(zone.radius));
         zone::follow(zone, present, tick);
-        let full_second = referee.bout.ends.is_some_and(|ends| ends.since(tick).is_multiple_of(TICK_HZ));
+        let full_second = referee.match_state.ends.is_some_and(|ends| ends.since(tick).is_multiple_of(TICK_HZ));
         if let Some(holder) = zone.holder.filter(|_| full_second && !zone.contested) {
-            referee.bout.sides[usize::from(holder)].score += 1;
+            referee.match_state.teams[usize::from(holder)].score += 1;
         }
     }
 }

@@ -7,9 +7,9 @@ use super::super::rules::{
     TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
 use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Own, fields};
-use crate::game::{AddressedEvent, Bout, Game, PlayerId, PlayerInput, Who};
+use crate::game::{AddressedEvent, Game, MatchState, PlayerId, PlayerInput, TeamLabel};
 use crate::history::{History, ViewTime};
-use crate::protocol::contest::Stage;
+use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
@@ -60,8 +60,8 @@ impl Scene {
         }
     }
 
-    fn bout(&self) -> Bout {
-        *self.arena.bout().expect("a mode with rounds")
+    fn match_state(&self) -> MatchState {
+        *self.arena.match_state().expect("a mode with rounds")
     }
 
     fn own(&mut self, player: u16) -> &mut Own {
@@ -79,15 +79,15 @@ impl Scene {
         (own.position, own.velocity, own.heading, own.protection) = (Vec2::new(x, y), Vec2::ZERO, 0, 0);
     }
 
-    /// Runs until a stage begins.
-    fn until(&mut self, stage: Stage) {
+    /// Runs until a phase begins.
+    fn until(&mut self, phase: MatchPhase) {
         for _ in 0..TEAMS_ROUND + 10 {
-            if self.bout().stage == stage {
+            if self.match_state().phase == phase {
                 return;
             }
             self.run(1);
         }
-        panic!("{stage:?} does not come: {:?}", self.bout());
+        panic!("{phase:?} does not come: {:?}", self.match_state());
     }
 
     /// Sinks a player's ship by another's shot.
@@ -103,12 +103,12 @@ impl Scene {
             }
         }
         self.press(by, 0);
-        assert!(!self.own(victim).afloat(), "{:?}", self.bout());
+        assert!(!self.own(victim).afloat(), "{:?}", self.match_state());
     }
 
-    /// How many play for each side.
-    fn sides(&self) -> [usize; 2] {
-        [0, 1].map(|side| self.arena.seats().filter(|seat| seat.own.side == Some(side)).count())
+    /// How many play for each team.
+    fn teams(&self) -> [usize; 2] {
+        [0, 1].map(|team| self.arena.seats().filter(|seat| seat.own.team == Some(team)).count())
     }
 }
 
@@ -116,31 +116,31 @@ impl Scene {
 fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again() {
     let mut scene = Scene::new(Mode::Duel, 1);
     scene.run(200);
-    assert_eq!(scene.bout().stage, Stage::Waiting);
+    assert_eq!(scene.match_state().phase, MatchPhase::Waiting);
     assert!(scene.own(0).afloat(), "who waits may fly about");
     scene.join(1);
     scene.run(1);
-    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
-    let who = [0, 1].map(|player| Who::Player(Some(PlayerId(player))));
-    assert_eq!(scene.bout().sides.map(|side| side.who), who);
+    assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
+    let who = [0, 1].map(|player| TeamLabel::Player(Some(PlayerId(player))));
+    assert_eq!(scene.match_state().teams.map(|team| team.who), who);
     // One wins two, the other two, and the last decides.
     for (round, winner) in [(1, 0), (2, 1), (3, 1), (4, 0), (5, 1)] {
-        scene.until(Stage::Countdown);
-        assert_eq!(scene.bout().round, round);
-        scene.until(Stage::Playing);
+        scene.until(MatchPhase::Countdown);
+        assert_eq!(scene.match_state().round, round);
+        scene.until(MatchPhase::Playing);
         scene.sink(1 - winner, winner);
         scene.run(1);
-        assert_eq!(scene.bout().winner, Some(winner as u8));
-        let stage = if round == u16::from(DUEL_ROUNDS) as u8 { Stage::Results } else { Stage::Pause };
-        assert_eq!(scene.bout().stage, stage, "round {round}");
+        assert_eq!(scene.match_state().winner, Some(winner as u8));
+        let phase = if round == u16::from(DUEL_ROUNDS) as u8 { MatchPhase::Results } else { MatchPhase::Pause };
+        assert_eq!(scene.match_state().phase, phase, "round {round}");
         assert!(scene.own(winner).afloat());
         scene.run(PAUSE - 2);
         assert!(!scene.own(1 - winner).afloat(), "no new ship before the next round");
     }
-    assert_eq!(scene.bout().sides.map(|side| side.rounds), [2, 3]);
+    assert_eq!(scene.match_state().teams.map(|team| team.rounds), [2, 3]);
     scene.run(DUEL_RESULTS);
-    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
-    assert_eq!(scene.bout().sides.map(|side| (side.rounds, side.score)), [(0, 0); 2]);
+    assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
+    assert_eq!(scene.match_state().teams.map(|team| (team.rounds, team.score)), [(0, 0); 2]);
     assert_eq!((scene.own(0).score, scene.own(1).kills), (0, 0), "scores begin anew");
 }
 
@@ -157,7 +157,7 @@ fn a_round_begins_with_both_opposite_each_other_whole_held_and_silent() {
     assert_ne!(scene.own(0).heading, one.heading, "it may take aim");
     assert!(scene.arena.shots.is_empty() && scene.arena.beams.is_empty());
     scene.run(1);
-    assert_eq!(scene.bout().stage, Stage::Playing);
+    assert_eq!(scene.match_state().phase, MatchPhase::Playing);
     assert_ne!(scene.own(0).position, one.position);
     assert_eq!((scene.arena.shots.len(), scene.arena.beams.len()), (2, 2));
 }
@@ -165,89 +165,96 @@ fn a_round_begins_with_both_opposite_each_other_whole_held_and_silent() {
 #[test]
 fn a_duel_without_a_sinking_goes_to_the_stronger_ship_and_between_equals_to_none() {
     let mut scene = Scene::new(Mode::Duel, 2);
-    scene.until(Stage::Playing);
+    scene.until(MatchPhase::Playing);
     scene.run(DUEL_ROUND - 300);
     (scene.own(1).hull, scene.own(1).calm) = (HULL_MAX - 600, 0);
-    scene.until(Stage::Pause);
-    assert_eq!((scene.bout().winner, scene.bout().sides[0].rounds), (Some(0), 1));
-    scene.until(Stage::Playing);
-    scene.until(Stage::Pause);
-    assert_eq!((scene.bout().winner, scene.bout().round), (None, 2));
+    scene.until(MatchPhase::Pause);
+    assert_eq!((scene.match_state().winner, scene.match_state().teams[0].rounds), (Some(0), 1));
+    scene.until(MatchPhase::Playing);
+    scene.until(MatchPhase::Pause);
+    assert_eq!((scene.match_state().winner, scene.match_state().round), (None, 2));
 }
 
 #[test]
 fn who_leaves_a_duel_has_lost_it_and_the_next_opponent_begins_another() {
     let mut scene = Scene::new(Mode::Duel, 2);
-    scene.until(Stage::Playing);
+    scene.until(MatchPhase::Playing);
     scene.sink(1, 0);
     scene.leave(0);
     scene.run(1);
-    assert_eq!((scene.bout().stage, scene.bout().winner), (Stage::Results, Some(1)));
-    assert_eq!(scene.bout().sides[0].who, Who::Player(None));
+    assert_eq!((scene.match_state().phase, scene.match_state().winner), (MatchPhase::Results, Some(1)));
+    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None));
     scene.join(0);
-    assert_eq!(scene.own(0).side, Some(0));
+    assert_eq!(scene.own(0).team, Some(0));
     scene.run(5);
-    assert_eq!(scene.bout().sides[0].who, Who::Player(None), "the results are about who left");
+    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None), "the results are about who left");
     scene.run(DUEL_RESULTS);
-    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
-    assert_eq!(scene.bout().sides[0].who, Who::Player(Some(PlayerId(0))));
+    assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
+    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(Some(PlayerId(0))));
     scene.leave(1);
     scene.run(DUEL_RESULTS + 2);
-    assert_eq!(scene.bout().stage, Stage::Waiting);
+    assert_eq!(scene.match_state().phase, MatchPhase::Waiting);
 }
 
 #[test]
 fn whoever_comes_the_moment_another_leaves_a_duel_does_not_take_over_their_match() {
     let mut scene = Scene::new(Mode::Duel, 2);
-    scene.until(Stage::Playing);
+    scene.until(MatchPhase::Playing);
     scene.leave(0);
     scene.join(0);
     scene.run(1);
-    assert_eq!((scene.bout().stage, scene.bout().winner), (Stage::Results, Some(1)));
+    assert_eq!((scene.match_state().phase, scene.match_state().winner), (MatchPhase::Results, Some(1)));
     scene.run(DUEL_RESULTS);
-    assert_eq!((scene.bout().stage, scene.bout().round), (Stage::Countdown, 1));
+    assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
 }
 
 #[test]
 fn a_match_that_everyone_left_is_over_for_the_next_who_come() {
     let mut scene = Scene::new(Mode::Duel, 2);
-    scene.until(Stage::Playing);
+    scene.until(MatchPhase::Playing);
     // The room sleeps from here on: nothing is stepped until somebody comes.
     [0, 1].into_iter().for_each(|player| scene.leave(player));
     scene.join(0);
     scene.run(1);
-    assert_eq!((scene.bout().stage, scene.bout().winner, scene.bout().round), (Stage::Waiting, None, 0));
+    assert_eq!(
+        (scene.match_state().phase, scene.match_state().winner, scene.match_state().round),
+        (MatchPhase::Waiting, None, 0)
+    );
 }
 
 #[test]
 fn a_third_in_a_duel_looks_on() {
     let mut scene = Scene::new(Mode::Duel, 3);
     scene.run(COUNTDOWN * 2);
-    assert_eq!((scene.own(2).side, scene.own(2).afloat()), (None, false));
-    assert_eq!(scene.bout().stage, Stage::Playing);
+    assert_eq!((scene.own(2).team, scene.own(2).afloat()), (None, false));
+    assert_eq!(scene.match_state().phase, MatchPhase::Playing);
 }
 
 #[test]
 fn teams_fill_evenly_and_are_evened_out_only_before_a_match() {
     let mut scene = Scene::new(Mode::Teams, 8);
-    assert_eq!(scene.sides(), [4, 4]);
-    scene.until(Stage::Playing);
-    scene.arena.referee.as_mut().expect("teams have one").bout.sides[0].score = 5;
+    assert_eq!(scene.teams(), [4, 4]);
+    scene.until(MatchPhase::Playing);
+    scene.arena.referee.as_mut().expect("teams have one").match_state.teams[0].score = 5;
     scene.join(8);
-    assert_eq!(scene.own(8).side, Some(1), "to the one that is behind");
+    assert_eq!(scene.own(8).team, Some(1), "to the one that is behind");
     [0, 2, 4].into_iter().for_each(|player| scene.leave(player));
     scene.run(10);
-    assert_eq!(scene.sides(), [1, 5], "not while they play");
+    assert_eq!(scene.teams(), [1, 5], "not while they play");
     scene.leave(6);
     scene.run(1);
-    assert_eq!((scene.bout().stage, scene.bout().winner), (Stage::Results, Some(1)), "a side without players has lost");
+    assert_eq!(
+        (scene.match_state().phase, scene.match_state().winner),
+        (MatchPhase::Results, Some(1)),
+        "a team without players has lost"
+    );
     scene.run(TEAMS_RESULTS);
-    assert_eq!(scene.bout().stage, Stage::Countdown);
-    let mut sides = scene.sides();
-    sides.sort_unstable();
-    assert_eq!(sides, [2, 3]);
+    assert_eq!(scene.match_state().phase, MatchPhase::Countdown);
+    let mut teams = scene.teams();
+    teams.sort_unstable();
+    assert_eq!(teams, [2, 3]);
     for own in scene.arena.seats().map(|seat| &seat.own) {
-        let own_end = if own.side == Some(0) { -1.0 } else { 1.0 };
+        let own_end = if own.team == Some(0) { -1.0 } else { 1.0 };
         assert!(own.position.x * own_end > 600.0, "{own:?}");
     }
 }
@@ -255,7 +262,7 @@ fn teams_fill_evenly_and_are_evened_out_only_before_a_match() {
 #[test]
 fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
     let mut scene = Scene::new(Mode::Teams, 4); // 0 and 2 against 1 and 3
-    scene.until(Stage::Playing);
+    scene.until(MatchPhase::Playing);
     scene.put(0, -600.0, 0.0);
     scene.put(2, -500.0, 0.0);
     scene.put(1, -400.0, 0.0);
@@ -277,8 +284,8 @@ fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
 #[test]
 fn sinking_enemies_and_holding_the_zone_alone_score_and_a_contested_zone_does_not() {
     let mut scene = Scene::new(Mode::Teams, 2);
-    scene.until(Stage::Playing);
-    let scores = |scene: &Scene| scene.bout().sides.map(|side| side.score);
+    scene.until(MatchPhase::Playing);
+    let scores = |scene: &Scene| scene.match_state().teams.map(|team| team.score);
     scene.sink(1, 0);
     scene.run(1);
     assert_eq!(scores(&scene), [TEAMS_SUNK, 0]);
@@ -286,7 +293,7 @@ fn sinking_enemies_and_holding_the_zone_alone_score_and_a_contested_zone_does_no
     scene.put(0, 10.0, 0.0);
     scene.put(1, 0.0, 700.0);
     scene.run(u32::from(ZONE_FULL) + 2);
-    let zone = scene.bout().zone.expect("teams have a zone");
+    let zone = scene.match_state().zone.expect("teams have a zone");
     assert_eq!((zone.holder, zone.contested), (Some(0), false));
     let before = scores(&scene)[0];
     scene.run(5 * TICK_HZ);
@@ -294,17 +301,17 @@ fn sinking_enemies_and_holding_the_zone_alone_score_and_a_contested_zone_does_no
     scene.put(1, 100.0, 0.0);
     scene.run(5 * TICK_HZ);
     assert_eq!(scores(&scene), [before + 5, 0]);
-    assert!(scene.bout().zone.expect("it is there").contested);
+    assert!(scene.match_state().zone.expect("it is there").contested);
 }
 
 #[test]
 fn a_team_match_is_best_of_three_by_points_and_then_another_begins() {
     let mut scene = Scene::new(Mode::Teams, 2);
-    scene.until(Stage::Playing);
+    scene.until(MatchPhase::Playing);
     scene.put(1, 0.0, 0.0);
-    let goal = scene.bout().sides[1].goal;
-    scene.until(Stage::Pause);
-    assert_eq!((scene.bout().winner, scene.bout().sides[1].score), (Some(1), goal));
+    let goal = scene.match_state().teams[1].goal;
+    scene.until(MatchPhase::Pause);
+    assert_eq!((scene.match_state().winner, scene.match_state().teams[1].score), (Some(1), goal));
     // Nothing hurts in a pause.
     scene.put(0, -100.0, 0.0);
     scene.put(1, 0.0, 0.0);
@@ -312,13 +319,13 @@ fn a_team_match_is_best_of_three_by_points_and_then_another_begins() {
     scene.run(60);
     scene.press(0, 0);
     assert_eq!(scene.own(1).hull, HULL_MAX);
-    scene.until(Stage::Playing);
-    assert_eq!((scene.bout().round, scene.bout().sides[1].score), (2, 0));
+    scene.until(MatchPhase::Playing);
+    assert_eq!((scene.match_state().round, scene.match_state().teams[1].score), (2, 0));
     scene.put(1, 0.0, 0.0);
-    scene.until(Stage::Results);
-    assert_eq!((scene.bout().winner, scene.bout().round), (Some(1), 2), "two of three are enough");
-    scene.until(Stage::Countdown);
-    assert_eq!((scene.bout().round, scene.bout().sides[1].rounds), (1, 0));
+    scene.until(MatchPhase::Results);
+    assert_eq!((scene.match_state().winner, scene.match_state().round), (Some(1), 2), "two of three are enough");
+    scene.until(MatchPhase::Countdown);
+    assert_eq!((scene.match_state().round, scene.match_state().teams[1].rounds), (1, 0));
 }
 
 #[test]

@@ -1,16 +1,16 @@
-//! The zone of a team match: it leans to the side that is alone in it, and counts for the side it has come to lean to wholly,
+//! The zone of a team match: it leans to the team that is alone in it, and counts for the team it has come to lean to wholly,
 //! until it leans to neither.
 
 use glam::Vec2;
 
 use super::super::rules::{ZONE_FULL, ZONE_RADIUS};
 use crate::hash::WorldHash;
-use crate::protocol::contest::{SIDES_MAX, Zone};
+use crate::protocol::match_status::{TEAMS_MAX, Zone};
 use crate::time::Tick;
 
 const FULL: i16 = ZONE_FULL as i16;
 
-/// One that leans to neither side.
+/// One that leans to neither team.
 pub(super) fn neutral(tick: Tick) -> Zone {
     let (from, to, since) = (0, 0, tick);
     Zone { x: 0, y: 0, radius: ZONE_RADIUS, holder: None, contested: false, from, to, since, full: ZONE_FULL }
@@ -21,8 +21,8 @@ pub(super) fn middle(zone: &Zone) -> Vec2 {
     Vec2::new(f32::from(zone.x), f32::from(zone.y))
 }
 
-/// Takes notice of which sides are in it at a tick.
-pub(super) fn follow(zone: &mut Zone, present: [bool; SIDES_MAX], tick: Tick) {
+/// Takes notice of which teams are in it at a tick.
+pub(super) fn follow(zone: &mut Zone, present: [bool; TEAMS_MAX], tick: Tick) {
     let lean = zone.lean_at(tick);
     zone.holder = match zone.holder {
         Some(0) if lean < 0 => Some(0),
@@ -59,7 +59,7 @@ pub(super) fn hash(zone: &Zone, hash: &mut WorldHash) {
 mod tests {
     use super::*;
 
-    /// Lets `ticks` pass with these sides in the zone.
+    /// Lets `ticks` pass with these teams in the zone.
     fn pass(zone: &mut Zone, tick: &mut Tick, present: [bool; 2], ticks: u16) {
         for _ in 0..ticks {
             follow(zone, present, *tick);

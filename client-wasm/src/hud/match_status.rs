@@ -2,7 +2,7 @@
 
 use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
 use broadside_shared::game::{PlayerId, Standing};
-use broadside_shared::protocol::contest::{Contest, Side, Stage};
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, Side};
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 use web_sys::{Document, HtmlElement};
@@ -106,25 +106,25 @@ impl ContestHud {
     }
 
     /// Shows how the match stands, or that there is none; gives what is to be heard.
-    pub fn show(&mut self, contest: Option<&Contest>, by: &Onlooker) -> Option<Cue> {
-        let contest = contest.filter(|contest| contest.sides.len() == self.halves.len());
-        self.all.visible(contest.is_some());
-        let Some(contest) = contest else {
+    pub fn show(&mut self, match_status: Option<&MatchStatus>, by: &Onlooker) -> Option<Cue> {
+        let match_status = match_status.filter(|match_status| match_status.sides.len() == self.halves.len());
+        self.all.visible(match_status.is_some());
+        let Some(match_status) = match_status else {
             self.hide();
             return None;
         };
-        let left = contest.ends.map(|ends| seconds_between(by.tick, ends));
-        self.bar(contest, by.side, left);
-        self.note.text(&note(contest, by.side));
-        let (text, class) = count(contest, by.tick);
+        let left = match_status.ends.map(|ends| seconds_between(by.tick, ends));
+        self.bar(match_status, by.team, left);
+        self.note.text(&note(match_status, by.team));
+        let (text, class) = count(match_status, by.tick);
         self.count.text(&text);
         self.count.class(class);
-        self.results(contest, by, left.unwrap_or(0));
-        let over = matches!(contest.stage, Stage::Pause | Stage::Results);
+        self.results(match_status, by, left.unwrap_or(0));
+        let over = matches!(match_status.stage, MatchPhase::Pause | MatchPhase::Results);
         let before = std::mem::replace(&mut self.heard, (text, over));
         let now = &self.heard;
         if now.1 && !before.1 {
-            let won = contest.winner.is_some() && contest.winner == by.side;
+            let won = match_status.winner.is_some() && match_status.winner == by.team;
             return Some(if won { Cue::Won } else { Cue::Over });
         }
         if now.0.is_empty() || now.0 == before.0 {
@@ -142,13 +142,13 @@ impl ContestHud {
         self.heard = (String::new(), false);
     }
 
-    fn bar(&mut self, contest: &Contest, own: Option<u8>, left: Option<u32>) {
-        self.all.class(contest.mode.name());
-        for (at, (half, side)) in self.halves.iter_mut().zip(&contest.sides).enumerate() {
+    fn bar(&mut self, match_status: &MatchStatus, own: Option<u8>, left: Option<u32>) {
+        self.all.class(match_status.mode.name());
+        for (at, (half, side)) in self.halves.iter_mut().zip(&match_status.sides).enumerate() {
             half.name.text(if side.name.is_empty() { "nobody yet" } else { &side.name });
             half.all.class(if own == Some(at as u8) { "own" } else { "" });
-            let pips = (side.rounds, contest.rounds / 2 + 1);
-            let (have, need) = match contest.mode {
+            let pips = (side.rounds, match_status.rounds / 2 + 1);
+            let (have, need) = match match_status.mode {
                 Mode::Duel => (u32::from(pips.0), u32::from(pips.1)),
                 Mode::Teams | Mode::Open => (side.score, side.goal),
             };
@@ -164,31 +164,31 @@ impl ContestHud {
                 }
             }
         }
-        let left = left.filter(|_| contest.stage == Stage::Playing);
-        self.clock.text(&clock(left.unwrap_or(round_ticks(contest.mode) / TICK_HZ)));
+        let left = left.filter(|_| match_status.stage == MatchPhase::Playing);
+        self.clock.text(&clock(left.unwrap_or(round_ticks(match_status.mode) / TICK_HZ)));
         self.clock.class(match left {
             Some(0..=10) => "short",
             Some(_) => "",
             None => "still",
         });
-        self.round.text(&match contest.round {
+        self.round.text(&match match_status.round {
             0 => String::new(),
-            round => format!("round {round} of {}", contest.rounds),
+            round => format!("round {round} of {}", match_status.rounds),
         });
     }
 
     /// After a round and after the match: who won, and what everyone has.
-    fn results(&mut self, contest: &Contest, by: &Onlooker, left: u32) {
-        let is_over = matches!(contest.stage, Stage::Pause | Stage::Results);
+    fn results(&mut self, match_status: &MatchStatus, by: &Onlooker, left: u32) {
+        let is_over = matches!(match_status.stage, MatchPhase::Pause | MatchPhase::Results);
         self.over.visible(is_over);
         if !is_over {
             return;
         }
-        let last = contest.stage == Stage::Results;
-        let (title, tone) = verdict(contest, by.side);
+        let last = match_status.stage == MatchPhase::Results;
+        let (title, tone) = verdict(match_status, by.team);
         self.over_title.text(title);
         self.over.class(&format!("{tone}{}", if last { " last" } else { "" }));
-        self.over_text.text(&told(contest));
+        self.over_text.text(&told(match_status));
         let next = if last { "next match" } else { "next round" };
         self.over_next.text(&if left > 0 { format!("{next} in {left} s") } else { next.to_owned() });
         let lines: Vec<String> =
@@ -233,16 +233,16 @@ fn clock(seconds: u32) -> String {
 }
 
 /// What there is to know besides the score.
-fn note(contest: &Contest, own: Option<u8>) -> String {
-    let name = |side: u8| contest.sides.get(usize::from(side)).map_or("", |side: &Side| side.name.as_str());
-    match contest.stage {
-        Stage::Waiting => "waiting for an opponent".to_owned(),
-        Stage::Countdown if contest.mode == Mode::Teams => match own {
+fn note(match_status: &MatchStatus, own: Option<u8>) -> String {
+    let name = |side: u8| match_status.sides.get(usize::from(side)).map_or("", |side: &Side| side.name.as_str());
+    match match_status.stage {
+        MatchPhase::Waiting => "waiting for an opponent".to_owned(),
+        MatchPhase::Countdown if match_status.mode == Mode::Teams => match own {
             Some(own) => format!("you fight for {}: hold the ring, sink the others", name(own)),
             None => String::new(),
         },
-        Stage::Countdown => format!("best of {}: the first to sink loses the round", contest.rounds),
-        Stage::Playing => match &contest.zone {
+        MatchPhase::Countdown => format!("best of {}: the first to sink loses the round", match_status.rounds),
+        MatchPhase::Playing => match &match_status.zone {
             Some(zone) if zone.contested => "the ring is contested".to_owned(),
             Some(zone) => match zone.holder {
                 Some(holder) if Some(holder) == own => "your ring".to_owned(),
@@ -251,33 +251,41 @@ fn note(contest: &Contest, own: Option<u8>) -> String {
             },
             None => String::new(),
         },
-        Stage::Open | Stage::Pause | Stage::Results => String::new(),
+        MatchPhase::Open | MatchPhase::Pause | MatchPhase::Results => String::new(),
     }
 }
 
 /// The large word in the middle of the picture, and its class: a number before a round, a word as it begins.
-fn count(contest: &Contest, tick: Tick) -> (String, &'static str) {
-    match (contest.stage, contest.ends) {
+fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
+    match (match_status.stage, match_status.ends) {
         // A client is ahead of what it was told: its round begins before it hears so.
-        (Stage::Countdown, Some(ends)) if tick < ends => {
+        (MatchPhase::Countdown, Some(ends)) if tick < ends => {
             // Another class for every number, so that each of them comes anew.
             let left = seconds_between(tick, ends);
             (left.to_string(), if left.is_multiple_of(2) { "on even" } else { "on odd" })
         }
-        (Stage::Countdown, Some(_)) => ("fight".to_owned(), "on go"),
-        (Stage::Playing, Some(ends)) if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(contest.mode) => {
+        (MatchPhase::Countdown, Some(_)) => ("fight".to_owned(), "on go"),
+        (MatchPhase::Playing, Some(ends))
+            if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(match_status.mode) =>
+        {
             ("fight".to_owned(), "on go")
         }
-        (Stage::Open | Stage::Waiting | Stage::Countdown | Stage::Playing | Stage::Pause | Stage::Results, _) => {
-            (String::new(), "")
-        }
+        (
+            MatchPhase::Open
+            | MatchPhase::Waiting
+            | MatchPhase::Countdown
+            | MatchPhase::Playing
+            | MatchPhase::Pause
+            | MatchPhase::Results,
+            _,
+        ) => (String::new(), ""),
     }
 }
 
 /// What the end of a round or a match is to who looks on, and the class of that.
-fn verdict(contest: &Contest, own: Option<u8>) -> (&'static str, &'static str) {
-    let last = contest.stage == Stage::Results;
-    match (contest.winner, own) {
+fn verdict(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'static str) {
+    let last = match_status.stage == MatchPhase::Results;
+    match (match_status.winner, own) {
         (None, _) => (if last { "draw" } else { "round drawn" }, "drawn"),
         (Some(winner), Some(own)) if winner == own => (if last { "victory" } else { "round won" }, "won"),
         (Some(_), Some(_)) => (if last { "defeat" } else { "round lost" }, "lost"),
@@ -286,11 +294,11 @@ fn verdict(contest: &Contest, own: Option<u8>) -> (&'static str, &'static str) {
 }
 
 /// Who won, as a sentence.
-fn told(contest: &Contest) -> String {
-    let [first, second] = contest.sides.as_slice() else { return String::new() };
-    let what = if contest.stage == Stage::Results { "the match" } else { "the round" };
+fn told(match_status: &MatchStatus) -> String {
+    let [first, second] = match_status.sides.as_slice() else { return String::new() };
+    let what = if match_status.stage == MatchPhase::Results { "the match" } else { "the round" };
     let rounds = format!("{} : {}", first.rounds, second.rounds);
-    match contest.winner.and_then(|winner| contest.sides.get(usize::from(winner))) {
+    match match_status.winner.and_then(|winner| match_status.sides.get(usize::from(winner))) {
         Some(winner) => format!("{} wins {what} · {rounds}", winner.name),
         None => format!("nobody wins {what} · {rounds}"),
     }
@@ -300,9 +308,9 @@ fn told(contest: &Contest) -> String {
 mod tests {
     use super::*;
 
-    fn contest(stage: Stage, ends: u32) -> Contest {
+    fn match_status(stage: MatchPhase, ends: u32) -> MatchStatus {
         let side = |name: &str, rounds| Side { name: name.to_owned(), score: 0, goal: 1, rounds, players: 1 };
-        Contest {
+        MatchStatus {
             mode: Mode::Duel,
             stage,
             round: 2,
@@ -317,19 +325,19 @@ mod tests {
 
     #[test]
     fn a_countdown_counts_whole_seconds_and_ends_with_a_word() {
-        let before = contest(Stage::Countdown, 1180);
+        let before = match_status(MatchPhase::Countdown, 1180);
         let at = |tick| count(&before, Tick(tick)).0;
         assert_eq!([at(1000), at(1059), at(1060), at(1179), at(1180)], ["3", "3", "2", "1", "fight"]);
-        assert_eq!(count(&contest(Stage::Playing, 1010), Tick(1005)).0, "", "in the middle of a round");
+        assert_eq!(count(&match_status(MatchPhase::Playing, 1010), Tick(1005)).0, "", "in the middle of a round");
     }
 
     #[test]
     fn who_won_is_a_victory_for_some_and_a_defeat_for_others() {
-        let over = contest(Stage::Results, 2000);
+        let over = match_status(MatchPhase::Results, 2000);
         assert_eq!(verdict(&over, Some(1)).0, "victory");
         assert_eq!(verdict(&over, Some(0)).0, "defeat");
         assert_eq!(told(&over), "Bob wins the match · 1 : 2");
-        let drawn = Contest { winner: None, ..contest(Stage::Pause, 2000) };
+        let drawn = MatchStatus { winner: None, ..match_status(MatchPhase::Pause, 2000) };
         assert_eq!(
             (verdict(&drawn, Some(0)).0, told(&drawn).as_str()),
             ("round drawn", "nobody wins the round · 1 : 2")

@@ -4,58 +4,58 @@ use glam::Vec2;
 
 use super::super::{Arena, Own, Seat};
 use super::Referee;
-use crate::game::{BoutSide, PlayerId, Who};
-use crate::protocol::contest::{SIDES_MAX, Stage};
+use crate::game::{PlayerId, Team, TeamLabel};
+use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
 use crate::protocol::room::Mode;
 
 impl Referee {
-    /// The side for a player who comes: of a team match the smaller, then the one that is behind; of a duel the free one, if there
+    /// The team for a player who comes: of a team match the smaller, then the one that is behind; of a duel the free one, if there
     /// is one.
     pub(in crate::arena) fn side_for_newcomer(&self) -> Option<u8> {
-        let sides = &self.bout.sides;
+        let teams = &self.match_state.teams;
         match self.mode {
             Mode::Open => None,
             Mode::Teams => {
-                let standing = |side: usize| (sides[side].players, sides[side].rounds, sides[side].score);
+                let standing = |team: usize| (teams[team].players, teams[team].rounds, teams[team].score);
                 Some(if standing(1) < standing(0) { 1 } else { 0 })
             }
-            Mode::Duel => (0..SIDES_MAX).find(|side| sides[*side].players == 0).map(|side| side as u8),
+            Mode::Duel => (0..TEAMS_MAX).find(|team| teams[*team].players == 0).map(|team| team as u8),
         }
     }
 
     /// Whether a match can begin.
     pub(super) fn can_begin(&self) -> bool {
-        let players = self.bout.sides.map(|side| side.players);
+        let players = self.match_state.teams.map(|team| team.players);
         match self.mode {
             Mode::Open => false,
             // They are balanced before it begins.
-            Mode::Teams => players.iter().sum::<u16>() >= SIDES_MAX as u16,
+            Mode::Teams => players.iter().sum::<u16>() >= TEAMS_MAX as u16,
             Mode::Duel => players.iter().all(|players| *players > 0),
         }
     }
 
-    /// A side that nobody fights for any more, or whose duellist left: somebody else may have their place by now, and does not take
+    /// A team that nobody fights for any more, or whose duellist left: somebody else may have their place by now, and does not take
     /// over their match.
     pub(super) fn deserted(&self) -> Option<u8> {
-        let left = |side: &BoutSide| side.players == 0 || side.who == Who::Player(None);
-        self.bout.sides.iter().position(left).map(|side| side as u8)
+        let left = |team: &Team| team.players == 0 || team.who == TeamLabel::Player(None);
+        self.match_state.teams.iter().position(left).map(|team| team as u8)
     }
 
-    /// Whether a player of this side gets a ship now: not who looks on, and in a duel not before the next round.
-    pub(in crate::arena) fn launches(&self, side: Option<u8>) -> bool {
-        let over = matches!(self.bout.stage, Stage::Pause | Stage::Results);
-        side.is_some() && !(self.mode == Mode::Duel && over)
+    /// Whether a player of this team gets a ship now: not who looks on, and in a duel not before the next round.
+    pub(in crate::arena) fn launches(&self, team: Option<u8>) -> bool {
+        let over = matches!(self.match_state.phase, MatchPhase::Pause | MatchPhase::Results);
+        team.is_some() && !(self.mode == Mode::Duel && over)
     }
 }
 
-/// Those whom a player's shots and beams pass: the ships of a side, or none.
+/// Those whom a player's shots and beams pass: the ships of a team, or none.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::arena) struct Friends(Option<u8>);
 
 impl Friends {
     /// Whether a ship is one of them.
     pub(in crate::arena) fn has(self, own: &Own) -> bool {
-        self.0.is_some() && own.side == self.0
+        self.0.is_some() && own.team == self.0
     }
 }
 
@@ -69,36 +69,36 @@ impl Arena {
         }
     }
 
-    /// The side of a player's ship, or of their next one.
+    /// The team of a player's ship, or of their next one.
     pub(in crate::arena) fn side_of(&self, player: PlayerId) -> Option<u8> {
-        self.seat(player)?.own.side
+        self.seat(player)?.own.team
     }
 
-    /// Counts a player who just took a seat, and gives their side.
+    /// Counts a player who just took a seat, and gives their team.
     pub(in crate::arena) fn enlist(&mut self) -> Option<u8> {
         let mut referee = self.referee.take()?;
         self.count_players(&mut referee);
-        let side = referee.side_for_newcomer();
+        let team = referee.side_for_newcomer();
         self.referee = Some(referee);
-        side
+        team
     }
 
     pub(super) fn count_players(&self, referee: &mut Referee) {
         // Of who left during the results, the name stays until they are over.
-        let settled = !matches!(referee.bout.stage, Stage::Waiting | Stage::Open);
-        for side in &mut referee.bout.sides {
-            side.players = 0;
-            if let Who::Player(player) = &mut side.who
+        let settled = !matches!(referee.match_state.phase, MatchPhase::Waiting | MatchPhase::Open);
+        for team in &mut referee.match_state.teams {
+            team.players = 0;
+            if let TeamLabel::Player(player) = &mut team.who
                 && !settled
             {
                 *player = None;
             }
         }
         for own in self.seats().map(|seat| &seat.own) {
-            let Some(side) = own.side else { continue };
-            let side = &mut referee.bout.sides[usize::from(side)];
-            side.players += 1;
-            if let Who::Player(player) = &mut side.who
+            let Some(team) = own.team else { continue };
+            let team = &mut referee.match_state.teams[usize::from(team)];
+            team.players += 1;
+            if let TeamLabel::Player(player) = &mut team.who
                 && !settled
             {
                 *player = Some(own.player);
@@ -106,17 +106,17 @@ impl Arena {
         }
     }
 
-    /// Evens out the sides of a team match before it begins: who sits furthest back changes over.
+    /// Evens out the teams of a team match before it begins: who sits furthest back changes over.
     pub(super) fn balance(&mut self, referee: &Referee) {
         if referee.mode != Mode::Teams {
             return;
         }
-        let players = referee.bout.sides.map(|side| side.players);
+        let players = referee.match_state.teams.map(|team| team.players);
         let larger = if players[0] > players[1] { 0 } else { 1 };
         let surplus = usize::from(players[0].abs_diff(players[1]) / 2);
-        let of_larger = |seat: &&mut Seat| seat.own.side == Some(larger);
+        let of_larger = |seat: &&mut Seat| seat.own.team == Some(larger);
         for seat in self.seats.iter_mut().flatten().rev().filter(of_larger).take(surplus) {
-            seat.own.side = Some(1 - larger);
+            seat.own.team = Some(1 - larger);
         }
     }
 
@@ -133,22 +133,22 @@ impl Arena {
         }
     }
 
-    /// Which sides have a ship within a circle.
-    pub(super) fn sides_within(&self, middle: Vec2, radius: f32) -> [bool; SIDES_MAX] {
-        let mut present = [false; SIDES_MAX];
+    /// Which teams have a ship within a circle.
+    pub(super) fn sides_within(&self, middle: Vec2, radius: f32) -> [bool; TEAMS_MAX] {
+        let mut present = [false; TEAMS_MAX];
         for own in self.seats().map(|seat| &seat.own).filter(|own| own.afloat()) {
-            if let Some(side) = own.side
+            if let Some(team) = own.team
                 && (own.position - middle).length_squared() < radius * radius
             {
-                present[usize::from(side)] = true;
+                present[usize::from(team)] = true;
             }
         }
         present
     }
 
-    /// Hull and shield of the ships of a side.
-    pub(super) fn armour_of(&self, side: u8) -> u32 {
-        let own = self.seats().map(|seat| &seat.own).filter(|own| own.side == Some(side));
+    /// Hull and shield of the ships of a team.
+    pub(super) fn armour_of(&self, team: u8) -> u32 {
+        let own = self.seats().map(|seat| &seat.own).filter(|own| own.team == Some(team));
         own.map(|own| u32::from(own.hull) + u32::from(own.shield)).sum()
     }
 }

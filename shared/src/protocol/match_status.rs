@@ -1,4 +1,4 @@
-//! How a match stands: stage, sides, score. What a game says of itself to everyone in the room, to whoever has subscribed, and
+//! How a match stands: phase, teams, score. What a game says of itself to everyone in the room, to whoever has subscribed, and
 //! over HTTP.
 
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::room::Mode;
 use crate::time::Tick;
 
-/// Most sides of a match.
-pub const SIDES_MAX: usize = 2;
+/// Most teams of a match.
+pub const TEAMS_MAX: usize = 2;
 
 /// How far a match is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stage {
+pub enum MatchPhase {
     /// It has no rounds and no end.
     #[default]
     Open,
@@ -30,28 +30,28 @@ pub enum Stage {
 
 /// How a match stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Contest {
+pub struct MatchStatus {
     /// Its rules.
     pub mode: Mode,
     /// How far it is.
-    pub stage: Stage,
+    pub phase: MatchPhase,
     /// The round, from 1; 0 where there are none.
     pub round: u8,
     /// Rounds at the most; 0 where there are none.
     pub rounds: u8,
     /// The tick this was taken at.
     pub tick: Tick,
-    /// The tick at which the stage ends by itself, if it does.
+    /// The tick at which the phase ends by itself, if it does.
     pub ends: Option<Tick>,
-    /// Teams, or the two players of a duel; none where everyone is for themselves. At most [`SIDES_MAX`].
-    pub sides: Vec<Side>,
+    /// Teams, or the two players of a duel; none where everyone is for themselves. At most [`TEAMS_MAX`].
+    pub teams: Vec<TeamStatus>,
     /// The place to hold, if the mode has one.
     pub zone: Option<Zone>,
-    /// The side that won: the round in a pause, the match among the results. None if nobody did.
+    /// The team that won: the round in a pause, the match among the results. None if nobody did.
     pub winner: Option<u8>,
 }
 
-/// A round place that counts for the side that holds it. Where it leans is said only when that changes its course: between, both
+/// A round place that counts for the team that holds it. Where it leans is said only when that changes its course: between, both
 /// ends know it by the tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
@@ -61,17 +61,17 @@ pub struct Zone {
     pub y: i16,
     /// Its radius, whole world units.
     pub radius: u16,
-    /// The side that holds it.
+    /// The team that holds it.
     pub holder: Option<u8>,
-    /// Ships of both sides are in it: it leans no further, and nobody scores.
+    /// Ships of both teams are in it: it leans no further, and nobody scores.
     pub contested: bool,
-    /// How far it leans at `since`: `-full` is wholly to the first side, `full` wholly to the second.
+    /// How far it leans at `since`: `-full` is wholly to the first team, `full` wholly to the second.
     pub from: i16,
     /// Where it leans to from then on, by one a tick.
     pub to: i16,
     /// See `from`.
     pub since: Tick,
-    /// How far it has to lean to a side to be held by it; it is lost again at 0.
+    /// How far it has to lean to a team to be held by it; it is lost again at 0.
     pub full: u16,
 }
 
@@ -85,9 +85,9 @@ impl Zone {
     }
 }
 
-/// A side of a match.
+/// A team of a match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Side {
+pub struct TeamStatus {
     /// What to call it: a colour, or a player's name. At most 16 characters.
     pub name: String,
     /// Its points in this round.

@@ -1,0 +1,62 @@
+//! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
+
+use broadside_shared::game::{MatchState, Team, PlayerId, TeamLabel};
+use broadside_shared::protocol::match_status::{MatchStatus, Side, MatchPhase};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Mode;
+use broadside_shared::time::Tick;
+
+/// What was told of the match.
+#[derive(Debug, Default)]
+pub struct Scribe {
+    of: Option<MatchState>,
+    newest: Option<MatchStatus>,
+}
+
+impl Scribe {
+    /// What is to be told at a tick: nothing if it is what was told, and no full second. A player who is gone keeps the name until
+    /// the match is over.
+    pub fn write<'a>(
+        &mut self,
+        mode: Mode,
+        match_state: &MatchState,
+        (tick, tick_hz): (Tick, u32),
+        name_of: impl Fn(PlayerId) -> Option<&'a Name>,
+    ) -> Option<&MatchStatus> {
+        if self.of == Some(*match_state) && !tick.0.is_multiple_of(tick_hz) {
+            return None;
+        }
+        self.of = Some(*match_state);
+        let former = self.newest.as_ref().filter(|_| match_state.stage != MatchPhase::Waiting);
+        let name = |at: usize, side: &Team| match side.who {
+            TeamLabel::Team(name) => name.to_owned(),
+            TeamLabel::Player(Some(player)) => name_of(player).map(Name::to_string).unwrap_or_default(),
+            TeamLabel::Player(None) => {
+                former.and_then(|former| former.sides.get(at)).map(|s| s.name.clone()).unwrap_or_default()
+            }
+        };
+        let side = |(at, side): (usize, &Team)| {
+            let Team { score, goal, rounds, players, .. } = *side;
+            Side { name: name(at, side), score, goal, rounds, players }
+        };
+        let match_status = MatchStatus {
+            mode,
+            stage: match_state.stage,
+            round: match_state.round,
+            rounds: match_state.rounds,
+            tick,
+            ends: match_state.ends,
+            sides: match_state.sides.iter().enumerate().map(side).collect(),
+            zone: match_state.zone,
+            winner: match_state.winner,
+        };
+        self.newest = Some(match_status);
+        self.newest.as_ref()
+    }
+
+    /// What was told last; nothing where there are no rounds.
+    #[must_use]
+    pub fn newest(&self) -> Option<&MatchStatus> {
+        self.newest.as_ref()
+    }
+}
