@@ -406,7 +406,8 @@ impl<G: Game> Driver<G> {
                     *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
                 }
                 Note::Match(match_status) => {
-                    *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) = Some(match_status.clone());
+                    *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(match_status.clone());
                     self.grounds.publish(Topic::RoomMatch(self.id), None, Item::Match(match_status.clone()));
                 }
                 Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } | Note::Message(_) => {}

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, O
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broadside_shared::game::{Game, PlayerId};
-use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomCode};

@@ -1,19 +1,19 @@
 //! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
 
-use broadside_shared::game::{MatchState, Team, PlayerId, TeamLabel};
-use broadside_shared::protocol::match_status::{MatchStatus, Side, MatchPhase};
+use broadside_shared::game::{MatchState, PlayerId, Team, TeamLabel};
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, Side};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 
 /// What was told of the match.
 #[derive(Debug, Default)]
-pub struct Scribe {
+pub struct MatchPublisher {
     of: Option<MatchState>,
     newest: Option<MatchStatus>,
 }
 
-impl Scribe {
+impl MatchPublisher {
     /// What is to be told at a tick: nothing if it is what was told, and no full second. A player who is gone keeps the name until
     /// the match is over.
     pub fn write<'a>(

@@ -14,11 +14,11 @@
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
-pub mod match_status;
 pub mod flow;
 pub mod governor;
 pub mod inputs;
 pub mod line;
+pub mod match_publisher;
 pub mod outgoing;
 pub mod recycle;
 pub mod reservations;
@@ -28,9 +28,9 @@ use std::sync::Arc;
 
 use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerId, PlayerInput, Recipients, Standing};
 use broadside_shared::history::History;
-use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
+use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::message::{Item, Note};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
@@ -41,8 +41,8 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
 use thiserror::Error;
 
-use match_status::Scribe;
 use inputs::InputQueue;
+use match_publisher::MatchPublisher;
 use outgoing::SEATS_PER_EVENT;
 use recycle::Recycled;
 
@@ -100,7 +100,7 @@ pub struct Room<G: Game> {
     inputs: Vec<PlayerInput<G::Input>>,
     inputs_dropped: u64,
     standings: Vec<Standing>,
-    scribe: Scribe,
+    match_publisher: MatchPublisher,
     /// So that a shot can be judged as its shooter saw it.
     history: History,
     /// Which cell each thing was last in.
@@ -198,7 +198,7 @@ impl<G: Game> Room<G> {
             inputs: Vec::new(),
             inputs_dropped: 0,
             standings: Vec::new(),
-            scribe: Scribe::default(),
+            match_publisher: MatchPublisher::default(),
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
             worlds: Recycled::default(),
@@ -385,7 +385,7 @@ impl<G: Game> Room<G> {
     /// How the match stands; nothing where there are no rounds.
     #[must_use]
     pub fn match_status(&self) -> Option<&MatchStatus> {
-        self.scribe.newest()
+        self.match_publisher.newest()
     }
 
     /// TeamLabel is called what, and how the match stands.
@@ -532,7 +532,9 @@ impl<G: Game> Room<G> {
         let Some(match_state) = self.game.match_state() else { return };
         let seats = &self.seats;
         let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);
-        if let Some(match_status) = self.scribe.write(self.config.mode, match_state, (tick, G::TICK_HZ), name_of) {
+        if let Some(match_status) =
+            self.match_publisher.write(self.config.mode, match_state, (tick, G::TICK_HZ), name_of)
+        {
             out.notes.push(Note::Match(match_status.clone()));
         }
     }
