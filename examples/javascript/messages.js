@@ -79,7 +79,7 @@ const request = variants({
   subscribe: { topic: string },
   unsubscribe: { topic: string },
   say: { topic: string, text: string },
-  tell: { to: string, text: string },
+  directMessage: { to: string, text: string },
   mute: { name: string },
   unmute: { name: string },
   report: { name: string, text: string },
@@ -141,7 +141,7 @@ const fromServer = variants({
   waiting: { place: uint },
   reply: { id: uint, outcome: variants({ done: {}, refused: { why: refusal } }) },
   published: { topic: string, at: uint, item },
-  told: { from: string, text: string },
+  directMessage: { from: string, text: string },
   notice: { notice },
   handshake: { request: string, asked: list(header), response: string, answered: list(header) },
 });

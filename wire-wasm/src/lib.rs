@@ -188,7 +188,7 @@ impl Wire {
 
     /// Says something to one player.
     pub fn tell(&mut self, to: &str, text: &str) -> Option<u32> {
-        self.ask(Request::Tell { to: to.to_owned(), text: text.to_owned() })
+        self.ask(Request::DirectMessage { to: to.to_owned(), text: text.to_owned() })
     }
 
     /// Asks how the connection began.

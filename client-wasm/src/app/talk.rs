@@ -110,7 +110,7 @@ impl App {
             Said::Report { name, text } => Ok((Request::Report { name: name.clone(), text }, Asked::Report(name))),
             Said::Say(_) | Said::Tell { .. } if self.name.is_none() => Err("Choose a name first."),
             Said::Tell { to, text } => {
-                Ok((Request::Tell { to: to.clone(), text: text.clone() }, Asked::Tell { to, text }))
+                Ok((Request::DirectMessage { to: to.clone(), text: text.clone() }, Asked::Tell { to, text }))
             }
             Said::Say(text) => {
                 let room = self.session.as_ref().and_then(|session| session.client.room());
@@ -156,7 +156,7 @@ impl App {
                 }
                 ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
                 ClientEvent::Published { topic, at, item } => self.take_item(&topic, at, item),
-                ClientEvent::Told { from, text } => {
+                ClientEvent::DirectMessage { from, text } => {
                     self.chat.add(Kind::Told, from.as_str(), text.as_str());
                     self.speaker.click(Sound::Mark);
                 }

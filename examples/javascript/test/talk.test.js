@@ -35,14 +35,14 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   assert.equal((await bob.next('published', ({ topic }) => topic === chat)).item.text, 'before you came');
   await bob.request({ kind: 'unsubscribe', topic: 'lobby/chat' });
 
-  await ann.request({ kind: 'tell', to: 'bob', text: 'for you alone' });
-  assert.deepEqual(await bob.next('told'), { kind: 'told', from: 'Ann', text: 'for you alone' });
+  await ann.request({ kind: 'directMessage', to: 'bob', text: 'for you alone' });
+  assert.deepEqual(await bob.next('directMessage'), { kind: 'directMessage', from: 'Ann', text: 'for you alone' });
   await bob.request({ kind: 'mute', name: 'Ann' });
   assert.equal((await ann.next('notice')).notice.kind, 'muted');
   await ann.request({ kind: 'say', topic: chat, text: 'not heard' });
   await bob.request({ kind: 'unmute', name: 'Ann' });
-  await ann.request({ kind: 'tell', to: 'Bob', text: 'again' });
-  assert.equal((await bob.next('told')).text, 'again');
+  await ann.request({ kind: 'directMessage', to: 'Bob', text: 'again' });
+  assert.equal((await bob.next('directMessage')).text, 'again');
   assert.ok(!bob.heard.some(({ item }) => item?.text === 'not heard'));
   [ann, bob].forEach((client) => client.leave());
 });
@@ -79,7 +79,7 @@ test('each refusal is the one that the document names', { timeout }, async () =>
     [dot, { kind: 'mute', name: 'EVE 2' }, 'notAllowed'],
     [dot, { kind: 'unmute', name: 'Eve' }, 'noSuchPlayer'],
     [dot, { kind: 'report', name: 'Eve', text: 'took my name' }, null],
-    [dot, { kind: 'tell', to: 'Nobody', text: 'hi' }, 'noSuchPlayer'],
+    [dot, { kind: 'directMessage', to: 'Nobody', text: 'hi' }, 'noSuchPlayer'],
     [eve, { kind: 'say', topic: 'lobby/chat', text: 'x'.repeat(201) }, 'badText'],
     [eve, { kind: 'say', topic: 'lobby/chat', text: '\u200b' }, 'badText'],
     [eve, { kind: 'exit' }, null],

@@ -127,7 +127,7 @@ pub fn answer<G: Game>(
             Ok(())
         }
         Request::Say { topic, text } => say(&topic, &text, asker, app),
-        Request::Tell { to, text } => tell(&to, &text, asker, app),
+        Request::DirectMessage { to, text } => tell(&to, &text, asker, app),
         Request::Mute { name } => {
             let (session, name) = find(&name, app)?;
             if ears.muted.len() >= MUTED_MAX && !ears.muted.contains_key(&session) {
@@ -223,7 +223,7 @@ fn tell<G: Game>(to: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(),
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
     let (session, _) = find(to, app)?;
-    app.deliver(session, Some(asker.session), Letter::new(ServerMsg::Told { from, text }));
+    app.deliver(session, Some(asker.session), Letter::new(ServerMsg::DirectMessage { from, text }));
     Ok(())
 }
 

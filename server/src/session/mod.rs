@@ -287,7 +287,7 @@ impl<G: Game> Session<G> {
     }
 
     fn handle_request(&mut self, now: MonoTime, id: u32, request: Request) {
-        let speaks = matches!(request, Request::Say { .. } | Request::Tell { .. } | Request::Report { .. });
+        let speaks = matches!(request, Request::Say { .. } | Request::DirectMessage { .. } | Request::Report { .. });
         let bucket = if speaks { &mut self.said } else { &mut self.requests };
         match bucket.take(now) {
             Ok(()) => self.outputs.push_back(SessionOutput::Request(id, request)),

@@ -201,11 +201,11 @@ async fn what_is_said_while_a_connection_is_being_closed_waits_for_the_next() {
     })
     .await;
     let now = ann.now();
-    ann.client.request(now, Request::Tell { to: "Bob".to_owned(), text: "ahoy".to_owned() });
+    ann.client.request(now, Request::DirectMessage { to: "Bob".to_owned(), text: "ahoy".to_owned() });
     let done = Answer::Came(Outcome::Done);
     ann.until("an answer", |event| matches!(event, ClientEvent::Answered { answer, .. } if *answer == done)).await;
     let mut back = Puppet::with_token(&server, "Bob", token).await;
-    back.until("the word", |event| matches!(event, ClientEvent::Told { .. })).await;
+    back.until("the word", |event| matches!(event, ClientEvent::DirectMessage { .. })).await;
     server.end().await;
 }
 
@@ -234,7 +234,7 @@ async fn what_was_said_while_one_was_away_waits() {
     })
     .await;
     let (now, text) = (ann.now(), || "ahoy".to_owned());
-    ann.client.request(now, Request::Tell { to: "Bob".to_owned(), text: text() });
+    ann.client.request(now, Request::DirectMessage { to: "Bob".to_owned(), text: text() });
     ann.client.request(now, Request::Say { topic: "lobby/chat".to_owned(), text: text() });
     for _ in 0..2 {
         let done = Answer::Came(Outcome::Done);
@@ -242,7 +242,7 @@ async fn what_was_said_while_one_was_away_waits() {
     }
     let (mut told, mut said) = (0, 0);
     bob.until("both", |event| {
-        told += u32::from(matches!(event, ClientEvent::Told { .. }));
+        told += u32::from(matches!(event, ClientEvent::DirectMessage { .. }));
         said += u32::from(matches!(event, ClientEvent::Published { item: Item::Said { .. }, .. }));
         told > 0 && said > 0
     })
@@ -347,10 +347,10 @@ async fn people_in_the_lobby_chat_tell_and_mute() {
         }
         other => panic!("a line was due, not {other:?}"),
     }
-    let tell = |to: &str| Request::Tell { to: to.to_owned(), text: text() };
+    let tell = |to: &str| Request::DirectMessage { to: to.to_owned(), text: text() };
     assert_eq!(request(&mut ann, 4, tell("nobody")).await, refused(Refusal::NoSuchPlayer));
     assert_eq!(request(&mut ann, 5, tell("Ann 2")).await, Outcome::Done);
-    assert!(matches!(hear(&mut bob).await, ServerMsg::Told { from, .. } if from.as_str() == "Ann"));
+    assert!(matches!(hear(&mut bob).await, ServerMsg::DirectMessage { from, .. } if from.as_str() == "Ann"));
     assert_eq!(request(&mut bob, 7, Request::Mute { name: "Ann".to_owned() }).await, Outcome::Done);
     assert_eq!(hear(&mut ann).await, ServerMsg::Notice(Notice::Muted));
     assert_eq!(request(&mut ann, 6, tell("ann 2")).await, Outcome::Done);

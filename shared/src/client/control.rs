@@ -89,8 +89,8 @@ impl<G: Game> Client<G> {
             }
             // For pages that look at the frames themselves.
             ServerMsg::Handshake(_) => {}
-            ServerMsg::Told { ref from, ref text } => {
-                self.out_events.push_back(ClientEvent::Told { from: from.clone(), text: text.clone() });
+            ServerMsg::DirectMessage { ref from, ref text } => {
+                self.out_events.push_back(ClientEvent::DirectMessage { from: from.clone(), text: text.clone() });
             }
             ServerMsg::Notice(ref notice) => self.handle_notice(notice),
         }

@@ -93,7 +93,7 @@ pub enum ClientEvent<G: Game> {
         item: Item,
     },
     /// A player said something to us alone.
-    Told {
+    DirectMessage {
         /// TeamLabel.
         from: Name,
         /// What.

@@ -111,7 +111,7 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
         | ServerMsg::Waiting { .. }
         | ServerMsg::Reply { .. }
         | ServerMsg::Published { .. }
-        | ServerMsg::Told { .. }
+        | ServerMsg::DirectMessage { .. }
         | ServerMsg::Notice(_)
         | ServerMsg::Handshake(_) => Ok(()),
     }

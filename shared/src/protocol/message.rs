@@ -100,7 +100,7 @@ pub enum Request {
         text: String,
     },
     /// To say something to one player, wherever they are.
-    Tell {
+    DirectMessage {
         /// Their name.
         to: String,
         /// What to say.
@@ -249,7 +249,7 @@ pub enum ServerMsg {
         item: Item,
     },
     /// A player said something to you alone.
-    Told {
+    DirectMessage {
         /// TeamLabel.
         from: Name,
         /// What.
