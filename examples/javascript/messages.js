@@ -75,7 +75,7 @@ const choice = variants({
   reserved: { room: uint, reservation: u64 },
 });
 const request = variants({
-  call: { name: string },
+  setName: { name: string },
   subscribe: { topic: string },
   unsubscribe: { topic: string },
   say: { topic: string, text: string },
@@ -117,7 +117,7 @@ const notice = variants({
   muted: {},
   roomEnds: { seconds: uint },
   friendJoined: { name: string },
-  called: { name: string },
+  renamed: { name: string },
   following: { player: uint },
   missed: { count: uint },
 });

@@ -226,9 +226,9 @@ impl App {
             Notice::RoomEnds { seconds: 0 } => "This battle is over.".to_owned(),
             Notice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
             Notice::FriendJoined { name } => format!("{name} came by your link."),
-            Notice::Called { name } if self.name.is_some() => format!("That name is not free: you are {name}."),
+            Notice::Renamed { name } if self.name.is_some() => format!("That name is not free: you are {name}."),
             Notice::Missed { count } => format!("{count} messages did not get through: your line is slow."),
-            Notice::Called { .. } | Notice::Following { .. } => return,
+            Notice::Renamed { .. } | Notice::Following { .. } => return,
         };
         if matches!(self.state, State::Playing) {
             self.play.toast(text.trim_end_matches('.'), "");

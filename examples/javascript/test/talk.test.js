@@ -11,7 +11,7 @@ after(() => server.end());
 
 test('chat goes both ways, in the lobby and in a room', { timeout }, async () => {
   const [ann, bob] = [await seated(server, 'Ann'), await greeted(server)];
-  assert.deepEqual(await bob.request({ kind: 'call', name: 'Bob' }), { kind: 'done' });
+  assert.deepEqual(await bob.request({ kind: 'setName', name: 'Bob' }), { kind: 'done' });
   for (const client of [ann, bob]) {
     assert.deepEqual(await client.request({ kind: 'subscribe', topic: 'lobby/chat' }), { kind: 'done' });
   }
@@ -71,9 +71,9 @@ test('each refusal is the one that the document names', { timeout }, async () =>
     [dot, { kind: 'subscribe', topic: 'notices' }, null],
     [dot, { kind: 'say', topic: 'leaderboard', text: 'hi' }, 'notAllowed'],
     [dot, { kind: 'say', topic: 'lobby/chat', text: 'hi' }, 'nameless'],
-    [dot, { kind: 'call', name: ' \u200b ' }, 'badName'],
-    [dot, { kind: 'call', name: 'x'.repeat(17) }, 'badName'],
-    [dot, { kind: 'call', name: 'EVE' }, null],
+    [dot, { kind: 'setName', name: ' \u200b ' }, 'badName'],
+    [dot, { kind: 'setName', name: 'x'.repeat(17) }, 'badName'],
+    [dot, { kind: 'setName', name: 'EVE' }, null],
     [dot, { kind: 'exit' }, 'notInRoom'],
     [dot, { kind: 'handshake' }, 'notAllowed'],
     [dot, { kind: 'mute', name: 'EVE 2' }, 'notAllowed'],
@@ -87,7 +87,7 @@ test('each refusal is the one that the document names', { timeout }, async () =>
     assert.equal(await who.refusal(request), refusal, JSON.stringify(request));
   }
   const called = await dot.next('notice');
-  assert.deepEqual(called.notice, { kind: 'called', name: 'EVE 2' });
+  assert.deepEqual(called.notice, { kind: 'renamed', name: 'EVE 2' });
 
   // Five lines at once and one a second; twenty other requests at once and ten a second.
   const say = () => eve.request({ kind: 'say', topic: 'lobby/chat', text: 'hi' });

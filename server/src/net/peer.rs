@@ -514,7 +514,7 @@ impl<G: Game> Peer<G> {
         let wanted = FitName::new(name).unwrap_or_else(|_| FitName::guest());
         let called = app.sessions.call(self.session_id, &wanted);
         if called != *name {
-            self.deliver(&Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })), app);
+            self.deliver(&Letter::new(ServerMsg::Notice(Notice::Renamed { name: called.clone() })), app);
         }
         let ask = |choice| {
             let address = self.address.ip();

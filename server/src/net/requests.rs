@@ -110,12 +110,12 @@ pub fn answer<G: Game>(
             effects.letters.push(Letter::new(ServerMsg::Handshake(shown.clone())));
             Ok(())
         }
-        Request::Call { name } => {
+        Request::SetName { name } => {
             let wanted = Name::new(&name).map_err(|_| Refusal::BadName)?;
             let fit = FitName::new(&wanted).map_err(|_| Refusal::BadName)?;
             let called = app.sessions.call(asker.session, &fit);
             if called != wanted {
-                effects.letters.push(Letter::new(ServerMsg::Notice(Notice::Called { name: called.clone() })));
+                effects.letters.push(Letter::new(ServerMsg::Notice(Notice::Renamed { name: called.clone() })));
             }
             effects.called = Some(called);
             Ok(())

@@ -70,7 +70,7 @@ async fn join(socket: &mut Socket, name: &str, room: RoomChoice, role: Role) -> 
 async fn is_seated(socket: &mut Socket) -> bool {
     loop {
         match seat_of(socket).await {
-            ServerMsg::Notice(Notice::Called { .. }) => {}
+            ServerMsg::Notice(Notice::Renamed { .. }) => {}
             other => return matches!(other, ServerMsg::Joined { .. }),
         }
     }

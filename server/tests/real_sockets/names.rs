@@ -11,7 +11,7 @@ use crate::scene::{Puppet, Server, ask, bare, greet, hear, say, seat_of, within}
 /// Asks for a name; gives how that ended, and the name that was given instead, if one was.
 async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
     let ask = |id, request| ClientMsg::Request { id, request };
-    say(socket, &ask(1, Request::Call { name: name.to_owned() })).await;
+    say(socket, &ask(1, Request::SetName { name: name.to_owned() })).await;
     // The notice comes behind the reply, and before the reply to what is asked next.
     say(socket, &ask(2, Request::Unsubscribe { topic: "lobby/chat".to_owned() })).await;
     let (mut outcome, mut called) = (Outcome::Done, None);
@@ -19,7 +19,7 @@ async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
         match hear(socket).await {
             ServerMsg::Reply { id: 1, outcome: came } => outcome = came,
             ServerMsg::Reply { .. } => return (outcome, called),
-            ServerMsg::Notice(Notice::Called { name }) => called = Some(name.to_string()),
+            ServerMsg::Notice(Notice::Renamed { name }) => called = Some(name.to_string()),
             other => panic!("a reply was due, not {other:?}"),
         }
     }
@@ -47,7 +47,9 @@ async fn what_looks_like_anothers_name_gets_a_number_and_what_is_reserved_is_not
     }
     let mut mallory = bare(&server).await;
     ask(&mut mallory, "Broadside", RoomChoice::Quick).await;
-    assert!(matches!(hear(&mut mallory).await, ServerMsg::Notice(Notice::Called { name }) if name.as_str() == "guest"));
+    assert!(
+        matches!(hear(&mut mallory).await, ServerMsg::Notice(Notice::Renamed { name }) if name.as_str() == "guest")
+    );
     assert!(matches!(seat_of(&mut mallory).await, ServerMsg::Joined { .. }));
     server.end().await;
 }
@@ -71,7 +73,7 @@ async fn who_changes_name_in_a_seat_or_in_line_has_one_name_everywhere() {
         }
     })
     .await;
-    let call = |name: &str| Request::Call { name: name.to_owned() };
+    let call = |name: &str| Request::SetName { name: name.to_owned() };
     let (of_ann, now) = (ann.client.player().expect("seated"), ann.now());
     ann.client.request(now, call("Zoe"));
     cid.client.request(cid.now(), call("Rob"));

@@ -329,9 +329,9 @@ async fn people_in_the_lobby_chat_tell_and_mute() {
     let text = || "ahoy".to_owned();
     let say_it = || Request::Say { topic: topic(), text: text() };
     assert_eq!(request(&mut ann, 1, say_it()).await, refused(Refusal::Nameless));
-    assert_eq!(request(&mut ann, 2, Request::Call { name: "Ann".to_owned() }).await, Outcome::Done);
-    assert_eq!(request(&mut bob, 1, Request::Call { name: "ann".to_owned() }).await, Outcome::Done);
-    assert!(matches!(hear(&mut bob).await, ServerMsg::Notice(Notice::Called { name }) if name.as_str() == "ann 2"));
+    assert_eq!(request(&mut ann, 2, Request::SetName { name: "Ann".to_owned() }).await, Outcome::Done);
+    assert_eq!(request(&mut bob, 1, Request::SetName { name: "ann".to_owned() }).await, Outcome::Done);
+    assert!(matches!(hear(&mut bob).await, ServerMsg::Notice(Notice::Renamed { name }) if name.as_str() == "ann 2"));
     for (id, topic, outcome) in [
         (3, "lobby/chat", Outcome::Done),
         (4, "lobby/chats", refused(Refusal::NoSuchTopic)),

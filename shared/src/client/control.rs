@@ -101,7 +101,7 @@ impl<G: Game> Client<G> {
 
     fn handle_notice(&mut self, notice: &Notice) {
         match notice {
-            Notice::Called { name } => self.config.name = name.clone(),
+            Notice::Renamed { name } => self.config.name = name.clone(),
             Notice::Following { player } => self.following = Some(*player),
             // Otherwise it was the room before, which was left already for another.
             Notice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
@@ -117,7 +117,7 @@ impl<G: Game> Client<G> {
         let msg = match self.config.room {
             Some(room) => ClientMsg::Join { name, room, role: self.config.role },
             // TeamLabel is in the lobby wants to be found by name, too.
-            None => match self.requests.send(now, Request::Call { name: name.as_str().to_owned() }) {
+            None => match self.requests.send(now, Request::SetName { name: name.as_str().to_owned() }) {
                 Some((_, msg)) => msg,
                 None => return,
             },

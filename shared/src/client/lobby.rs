@@ -18,7 +18,7 @@ impl<G: Game> Client<G> {
         self.config.name = name;
         if self.phase == Phase::Lobby
             && let Some((_, msg)) =
-                self.requests.send(now, Request::Call { name: self.config.name.as_str().to_owned() })
+                self.requests.send(now, Request::SetName { name: self.config.name.as_str().to_owned() })
         {
             self.send(codec::encode_client(&msg));
         }

@@ -78,7 +78,7 @@ pub struct Resume {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// To be known by this name. A join says the same.
-    Call {
+    SetName {
         /// The name; if somebody on this server has it, a number is put behind it.
         name: String,
     },
@@ -315,7 +315,7 @@ pub enum Notice {
         name: Name,
     },
     /// This is your name, and not quite what you asked for: that was taken or reserved, or is written otherwise.
-    Called {
+    Renamed {
         /// The name.
         name: Name,
     },

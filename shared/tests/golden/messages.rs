@@ -45,7 +45,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         ClientMsg::Ping { .. } => "client-ping",
         ClientMsg::Leave => "client-leave",
         ClientMsg::Request { request, .. } => match request {
-            Request::Call { .. } => "client-call",
+            Request::SetName { .. } => "client-set-name",
             Request::Subscribe { .. } => "client-subscribe",
             Request::Unsubscribe { .. } => "client-unsubscribe",
             Request::Say { .. } => "client-say",
@@ -72,7 +72,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
     ];
     let text = |text: &str| text.to_owned();
     let requests = [
-        Request::Call { name: text("Ann") },
+        Request::SetName { name: text("Ann") },
         Request::Subscribe { topic: text("lobby/chat") },
         Request::Unsubscribe { topic: text("lobby/chat") },
         Request::Say { topic: text("room/7/chat"), text: text("hi") },
@@ -109,7 +109,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
             Notice::Muted => "server-notice-muted",
             Notice::RoomEnds { .. } => "server-notice-room-ends",
             Notice::FriendJoined { .. } => "server-notice-friend",
-            Notice::Called { .. } => "server-notice-called",
+            Notice::Renamed { .. } => "server-notice-renamed",
             Notice::Following { .. } => "server-notice-following",
             Notice::Missed { .. } => "server-notice-missed",
         },
@@ -136,7 +136,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Notice(Notice::Muted),
         ServerMsg::Notice(Notice::RoomEnds { seconds: 30 }),
         ServerMsg::Notice(Notice::FriendJoined { name: ann.clone() }),
-        ServerMsg::Notice(Notice::Called { name: ann }),
+        ServerMsg::Notice(Notice::Renamed { name: ann }),
         ServerMsg::Notice(Notice::Following { player: PlayerId(7) }),
         ServerMsg::Notice(Notice::Missed { count: 3 }),
         ServerMsg::Handshake(Handshake {
