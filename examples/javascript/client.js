@@ -22,7 +22,7 @@ export class Client extends EventEmitter {
   world = new World();
   welcome = null; // with the token, for a later connection
   joined = null; // the seat, while there is one
-  place = 0; // in line
+  position = 0; // in the join queue
   sample = IDLE; // what we ask for in each tick: change it at will
   #socket;
   #replies = new Map(); // by request: what is called with the outcome
@@ -109,7 +109,7 @@ export class Client extends EventEmitter {
   #takeMessage(message) {
     if (message.kind === 'welcome') [this.welcome, this.#resuming] = [message, message.resumed];
     if (message.kind === 'joined') this.#seated(message);
-    if (message.kind === 'waiting') this.place = message.place;
+    if (message.kind === 'queued') this.position = message.position;
     if (message.kind === 'pong') this.#pings.shift()?.(message);
     if (message.kind === 'notice' && message.notice.kind === 'roomEnds' && message.notice.seconds === 0) this.joined = null;
     if (message.kind === 'reply') {
@@ -124,7 +124,7 @@ export class Client extends EventEmitter {
     if (!this.#resuming) this.world = new World();
     this.#resuming = false;
     this.joined = joined;
-    this.place = 0;
+    this.position = 0;
     this.#sampled = 0;
   }
 

@@ -138,7 +138,7 @@ const fromServer = variants({
   welcome: { revision: uint, server: string, token, resumed: bool },
   joined: { room: uint, player: uint, tick_hz: uint, snapshot_every: uint, tick_zero: uint, mode, role },
   pong: { client_time: uint, server_time: uint, tick_us: uint },
-  waiting: { place: uint },
+  queued: { position: uint },
   reply: { id: uint, outcome: variants({ done: {}, refused: { why: refusal } }) },
   published: { topic: string, at: uint, item },
   directMessage: { from: string, text: string },

@@ -10,7 +10,7 @@ client.on('message', (message) => {
   if (message.kind === 'welcome') client.join(name);
   if (message.kind === 'joined') client.request({ kind: 'subscribe', topic: `room/${message.room}/chat` });
   if (message.kind === 'published') console.log(`${message.item.from}: ${message.item.text}`);
-  if (message.kind === 'waiting') console.log(`in line, at place ${message.place}`);
+  if (message.kind === 'queued') console.log(`in the join queue, at position ${message.position}`);
 });
 client.on('snapshot', ({ tick, own, board }) => {
   client.sample = { aim: (tick / 120) % (2 * Math.PI), buttons: BUTTONS.engine | BUTTONS.cannon };

@@ -88,7 +88,7 @@ async fn a_seat_that_was_reserved_is_given_before_those_in_line() {
     let reservation = kept["reservation"].as_str().and_then(|text| text.parse().ok()).expect("a number");
     let (mut early, mut promised) = (bare(&server).await, bare(&server).await);
     ask(&mut early, "Early", RoomChoice::Quick).await;
-    assert!(matches!(hear(&mut early).await, ServerMsg::Waiting { place: 1 }));
+    assert!(matches!(hear(&mut early).await, ServerMsg::Queued { position: 1 }));
     ask(&mut promised, "Promised", RoomChoice::Reserved { room: RoomId(1), reservation }).await;
     assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Open, Role::Play));
     say(&mut promised, &ClientMsg::Request { id: 1, request: Request::Exit }).await;

@@ -136,10 +136,10 @@ async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
     sit(&mut first, "First").await;
     let mut second = bare(&server).await;
     ask(&mut second, "Second", RoomChoice::Quick).await;
-    assert_eq!(hear(&mut second).await, ServerMsg::Waiting { place: 1 });
+    assert_eq!(hear(&mut second).await, ServerMsg::Queued { position: 1 });
     let mut third = bare(&server).await;
     ask(&mut third, "Third", RoomChoice::Room(RoomId(1))).await;
-    assert_eq!(hear(&mut third).await, ServerMsg::Waiting { place: 2 });
+    assert_eq!(hear(&mut third).await, ServerMsg::Queued { position: 2 });
 
     say(&mut first, &ClientMsg::Leave).await;
     assert_eq!(close_of(&mut first).await, meant(CloseCode::Normal));

@@ -392,7 +392,7 @@ pub async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) -> Token {
 pub async fn seat_of(socket: &mut Socket) -> ServerMsg {
     loop {
         match hear(socket).await {
-            ServerMsg::Waiting { .. } => {}
+            ServerMsg::Queued { .. } => {}
             other => return other,
         }
     }

@@ -148,7 +148,7 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
             // Told another name first: the old one is taken.
             match hear(&mut stranger).await {
                 ServerMsg::Joined { .. } => return,
-                ServerMsg::Notice(_) | ServerMsg::Waiting { .. } => {}
+                ServerMsg::Notice(_) | ServerMsg::Queued { .. } => {}
                 other => panic!("a seat was due, not {other:?}"),
             }
         }

@@ -72,7 +72,7 @@ impl<G: Game> Client<G> {
                 self.stats.rtt_ms = self.clock.rtt_ms();
                 self.stats.jitter_ms = self.clock.jitter_ms();
             }
-            ServerMsg::Waiting { place } => {
+            ServerMsg::Queued { position } => {
                 if matches!(self.phase, Phase::Joining | Phase::Playing) {
                     // TeamLabel was seated before was so by an earlier wish than the one that waits here.
                     self.phase = Phase::Joining;
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(in_room(&client), (Phase::Joining, None, None));
         hear(&mut client, &OVER);
         assert_eq!(in_room(&client), (Phase::Joining, None, None), "it was the room before that is over");
-        hear(&mut client, &ServerMsg::Waiting { place: 4 });
+        hear(&mut client, &ServerMsg::Queued { position: 4 });
         assert_eq!(in_room(&client), (Phase::Joining, None, Some(4)));
         hear(&mut client, &OVER);
         assert_eq!(in_room(&client), (Phase::Lobby, None, None), "the room that was waited for is over");
@@ -227,7 +227,7 @@ mod tests {
         client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Watch);
         client.switch(NOW, RoomChoice::Room(RoomId(3)), Role::Play);
         hear(&mut client, &joined(2, Role::Watch));
-        hear(&mut client, &ServerMsg::Waiting { place: 2 });
+        hear(&mut client, &ServerMsg::Queued { position: 2 });
         assert_eq!(in_room(&client), (Phase::Joining, None, Some(2)));
         hear(&mut client, &joined(3, Role::Play));
         assert_eq!(in_room(&client), (Phase::Playing, Some(3), None));

@@ -108,7 +108,7 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
         | ServerMsg::Pong { .. }
-        | ServerMsg::Waiting { .. }
+        | ServerMsg::Queued { .. }
         | ServerMsg::Reply { .. }
         | ServerMsg::Published { .. }
         | ServerMsg::DirectMessage { .. }

@@ -228,9 +228,9 @@ pub enum ServerMsg {
         tick_us: u32,
     },
     /// You asked for a seat and are in line for it. Said at once, then about twice a second, until you are seated.
-    Waiting {
+    Queued {
         /// How many are before you, and you: 1 is the next.
-        place: u32,
+        position: u32,
     },
     /// How a request ended.
     Reply {

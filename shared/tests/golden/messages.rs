@@ -94,7 +94,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Welcome { .. } => "server-welcome",
         ServerMsg::Joined { .. } => "server-joined",
         ServerMsg::Pong { .. } => "server-pong",
-        ServerMsg::Waiting { .. } => "server-waiting",
+        ServerMsg::Queued { .. } => "server-queued",
         ServerMsg::Reply { outcome: Outcome::Done, .. } => "server-reply-done",
         ServerMsg::Reply { outcome: Outcome::Refused(_), .. } => "server-reply-refused",
         ServerMsg::Published { item, .. } => match item {
@@ -124,7 +124,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         welcome,
         joined(),
         pong(),
-        ServerMsg::Waiting { place: 12 },
+        ServerMsg::Queued { position: 12 },
         ServerMsg::Reply { id: 1, outcome: Outcome::Done },
         ServerMsg::Reply { id: 2, outcome: refused },
         published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone() }),
