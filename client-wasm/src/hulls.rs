@@ -90,7 +90,7 @@ pub fn cockpit(silhouette: usize) -> f32 {
 }
 
 /// The whole outline of a hull, from the bow round to it.
-pub fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
+pub fn outline(silhouette: usize) -> impl Iterator<Publication = Vec2> {
     let half = &HULLS[silhouette];
     // The first and the last corner lie on the axis and have no mirror image.
     let mirrored = half[1..CORNERS - 1].iter().rev().map(|(x, y)| Vec2::new(*x, -y));

@@ -1,4 +1,4 @@
-// Control messages and notes: section 6 of docs/PROTOCOL.md, and "Notes" of section 8.
+// Control messages and updates: section 6 of docs/PROTOCOL.md, and "Notes" of section 8.
 //
 // A type is a pair of functions: `read(reader)` gives a value, `write(writer, value)` is the way back. Values are plain: a structure is
 // an object, one of several variants is `{ kind: 'name', ...fields }`, a 64-bit number is a BigInt.
@@ -106,11 +106,11 @@ const refusal = variants({
   noSuchTopic: {}, notAllowed: {}, tooFast: { wait_ms: uint }, badText: {}, badName: {}, noSuchPlayer: {}, tooMany: {},
   nameless: {}, notInRoom: {},
 });
-const item = variants({
+const publication = variants({
   said: { from: string, text: string },
   killFeed: { by: option(string), verb: string, of: string },
   leaders: { lines: list(struct({ name: string, room: uint, score: int })) },
-  word: { text: string },
+  announcement: { text: string },
   match: { matchStatus },
 });
 const notice = variants({
@@ -140,12 +140,12 @@ const fromServer = variants({
   pong: { client_time: uint, server_time: uint, tick_us: uint },
   queued: { position: uint },
   reply: { id: uint, outcome: variants({ done: {}, refused: { why: refusal } }) },
-  published: { topic: string, at: uint, item },
+  published: { topic: string, at: uint, publication },
   directMessage: { from: string, text: string },
   notice: { notice },
   handshake: { request: string, asked: list(header), response: string, answered: list(header) },
 });
-const note = variants({
+const update = variants({
   named: { player: uint, name: string },
   left: { player: uint },
   board: { tick: uint, players: uint, extent: uint, lines: list(struct({ player: uint, score: int })) },
@@ -175,9 +175,9 @@ export const decodeClient = decode(fromClient);
 export const encodeServer = encode(fromServer);
 export const decodeServer = decode(fromServer);
 
-/** The notes at the end of a snapshot. */
-export function readNotes(bytes) {
-  const [reader, notes] = [new ByteReader(bytes), []];
-  while (!reader.done) notes.push(note.read(reader));
-  return notes;
+/** The updates at the end of a snapshot. */
+export function readUpdates(bytes) {
+  const [reader, updates] = [new ByteReader(bytes), []];
+  while (!reader.done) updates.push(update.read(reader));
+  return updates;
 }

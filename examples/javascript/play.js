@@ -9,7 +9,7 @@ const client = new Client(url);
 client.on('message', (message) => {
   if (message.kind === 'welcome') client.join(name);
   if (message.kind === 'joined') client.request({ kind: 'subscribe', topic: `room/${message.room}/chat` });
-  if (message.kind === 'published') console.log(`${message.item.from}: ${message.item.text}`);
+  if (message.kind === 'published') console.log(`${message.publication.from}: ${message.publication.text}`);
   if (message.kind === 'queued') console.log(`in the join queue, at position ${message.position}`);
 });
 client.on('snapshot', ({ tick, own, board }) => {

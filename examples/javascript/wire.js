@@ -3,7 +3,7 @@
 /** Bytes do not mean what they should: an error of the other end, or of ours. */
 export class WireError extends Error {}
 
-/** Reads control messages and notes, byte by byte. */
+/** Reads control messages and updates, byte by byte. */
 export class ByteReader {
   constructor(bytes, at = 0) {
     this.bytes = bytes;

@@ -2,7 +2,7 @@
 
 import { BitReader, WireError } from './wire.js';
 import { KINDS, readEvents, readOwn } from './arena.js';
-import { readNotes } from './messages.js';
+import { readUpdates } from './messages.js';
 
 const CELL = 2048; // C: position steps per cell
 const MARGIN = 1024; // M: how far outside its cell a local position may be
@@ -30,9 +30,9 @@ export class World {
     bits.align();
     this.#readCells(bits);
     const events = readEvents(bits);
-    const notes = readNotes(frame.subarray(bits.at / 8));
-    notes.forEach((note) => this.#takeNote(note));
-    return { events, messages: notes.filter(({ kind }) => kind === 'message').map(({ message }) => message) };
+    const updates = readUpdates(frame.subarray(bits.at / 8));
+    updates.forEach((note) => this.#takeNote(note));
+    return { events, messages: updates.filter(({ kind }) => kind === 'message').map(({ message }) => message) };
   }
 
   /** Everything known, in game units: `{ id, kind, side, x, y, owner, .. }`. */

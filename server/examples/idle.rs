@@ -16,7 +16,7 @@ use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
 use broadside_server::files::raise_limit;
 use broadside_shared::protocol::codec::encode_client;
-use broadside_shared::protocol::message::{ClientMsg, Item, Request};
+use broadside_shared::protocol::message::{ClientMsg, Publication, Request};
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::protocol::{REVISION, SUBPROTOCOL};
@@ -79,7 +79,7 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
     let text = Text::new("The server restarts in five minutes: your seats are kept.").map_err(anyhow::Error::msg)?;
     for _ in 0..PUBLISHED {
         let from = std::time::Instant::now();
-        running.app().grounds.publish(Topic::Notices, None, Item::Word(text.clone()));
+        running.app().grounds.publish(Topic::Notices, None, Publication::Announcement(text.clone()));
         told.read_exact(&mut line)?;
         let ms = from.elapsed().as_secs_f64() * 1000.0;
         (longest, sum) = (longest.max(ms), sum + ms);

@@ -211,7 +211,7 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
         ledger.world_bits as f64 / floor
     );
     println!(
-        "payload per player: {:.1} kbit/s (own {:.1}, cells {:.1}, heads {:.1}); events and notes come on top",
+        "payload per player: {:.1} kbit/s (own {:.1}, cells {:.1}, heads {:.1}); events and updates come on top",
         per_snapshot(b.own + b.cells + b.cell_heads) * 8.0 * hz / 1000.0,
         per_snapshot(b.own) * 8.0 * hz / 1000.0,
         per_snapshot(b.cells) * 8.0 * hz / 1000.0,

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use broadside_shared::game::{Game, PlayerId};
-use broadside_shared::protocol::message::{Item, Note, Notice, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Publication, RoomId, RoomUpdate, ServerMsg, ServerNotice};
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
@@ -112,7 +112,7 @@ impl Seat {
 
 /// Tells somebody that the room ends in so many seconds.
 fn ends_in(seconds: u32) -> Letter {
-    Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds }))
+    Letter::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }))
 }
 
 /// What a room owes a shard.
@@ -122,7 +122,7 @@ struct Link<G: Game> {
     /// What goes out with the next tick, answers before the tick itself.
     outgoing: Vec<ShardMail<G>>,
     /// Changes of the roster that the shard missed because it was behind.
-    owed: Vec<Note>,
+    owed: Vec<RoomUpdate>,
 }
 
 impl<G: Game> Driver<G> {
@@ -327,7 +327,7 @@ impl<G: Game> Driver<G> {
     fn tell_watchers(&mut self) {
         for (watcher, player) in self.room.take_following() {
             let Some(Some(seat)) = self.seats.get(usize::from(watcher.0)) else { continue };
-            let letter = Letter::new(ServerMsg::Notice(Notice::Following { player }));
+            let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Following { player }));
             self.links[seat.peer.shard].outgoing.push(seat.letter(letter));
         }
     }
@@ -398,19 +398,23 @@ impl<G: Game> Driver<G> {
         for deed in self.room.kill_feed() {
             self.grounds.publish(Topic::RoomFeed(self.id), None, deed);
         }
-        for note in &output.notes {
+        for note in &output.updates {
             match note {
-                Note::Board { lines, .. } => {
+                RoomUpdate::Board { lines, .. } => {
                     let named = |(player, score): &(PlayerId, i32)| Some((self.room.name_of(*player)?.clone(), *score));
                     let best = lines.iter().filter_map(named).collect();
                     *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
                 }
-                Note::Match(match_status) => {
+                RoomUpdate::Match(match_status) => {
                     *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(match_status.clone());
-                    self.grounds.publish(Topic::RoomMatch(self.id), None, Item::Match(match_status.clone()));
+                    self.grounds.publish(Topic::RoomMatch(self.id), None, Publication::Match(match_status.clone()));
                 }
-                Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } | Note::Message(_) => {}
+                RoomUpdate::Named { .. }
+                | RoomUpdate::Left { .. }
+                | RoomUpdate::Away { .. }
+                | RoomUpdate::Back { .. }
+                | RoomUpdate::Message(_) => {}
             }
         }
     }
@@ -473,8 +477,8 @@ impl<G: Game> Link<G> {
     /// Puts a tick behind the answers, unless the shard is too far behind: then what it must not miss goes with the next one.
     fn tell(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: u32) {
         if queued >= QUEUED_MAX {
-            self.owed.retain(|note| !matches!(note, Note::Board { .. } | Note::Match(_)));
-            self.owed.extend_from_slice(&output.notes);
+            self.owed.retain(|note| !matches!(note, RoomUpdate::Board { .. } | RoomUpdate::Match(_)));
+            self.owed.extend_from_slice(&output.updates);
             return;
         }
         if !self.owed.is_empty() {

@@ -74,7 +74,7 @@ impl Json {
 }
 
 impl Open<'_> {
-    fn item(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Fraction> {
+    fn publication(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Fraction> {
         if !std::mem::take(&mut self.empty) {
             self.json.0.push(',');
         }
@@ -82,7 +82,7 @@ impl Open<'_> {
     }
 
     fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Fraction> {
-        self.item(name)?;
+        self.publication(name)?;
         self.json.0.push(':');
         value.serialize(&mut *self.json)
     }
@@ -231,13 +231,13 @@ impl<'a> ser::Serializer for &'a mut Json {
 
 /// Lists of any kind.
 macro_rules! list {
-    ($($kind:ident $item:ident),*) => {
+    ($($kind:ident $publication:ident),*) => {
         $(impl ser::$kind for Open<'_> {
             type Ok = ();
             type Error = Fraction;
 
-            fn $item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fraction> {
-                self.item(value)
+            fn $publication<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fraction> {
+                self.publication(value)
             }
 
             fn end(self) -> Result<(), Fraction> {
@@ -275,7 +275,7 @@ impl ser::SerializeMap for Open<'_> {
     type Error = Fraction;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fraction> {
-        self.item(key)
+        self.publication(key)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fraction> {
@@ -291,14 +291,14 @@ impl ser::SerializeMap for Open<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::protocol::message::{Notice, Outcome, Refusal, Request, RoomId, ServerMsg};
+    use broadside_shared::protocol::message::{Outcome, Refusal, Request, RoomId, ServerMsg, ServerNotice};
     use broadside_shared::protocol::room::RoomChoice;
 
     #[test]
     fn messages_read_as_json() {
         let reply = ServerMsg::Reply { id: 7, outcome: Outcome::Refused(Refusal::TooFast { wait_ms: 250 }) };
         assert_eq!(write(&reply), r#"{"Reply":{"id":7,"outcome":{"Refused":{"TooFast":{"wait_ms":250}}}}}"#);
-        assert_eq!(write(&ServerMsg::Notice(Notice::Muted)), r#"{"Notice":"Muted"}"#);
+        assert_eq!(write(&ServerMsg::ServerNotice(ServerNotice::Muted)), r#"{"ServerNotice":"Muted"}"#);
         let say = Request::Say { topic: "a\"\\\n".into(), text: "<b>ü</b>".into() };
         assert_eq!(write(&say), r#"{"Say":{"topic":"a\"\\\u000a","text":"<b>ü</b>"}}"#);
         let seat = RoomChoice::Reserved { room: RoomId(3), reservation: u64::MAX };

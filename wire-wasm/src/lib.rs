@@ -135,7 +135,7 @@ impl Wire {
         let mut said = String::new();
         let mut bytes = &rest[rest.len() - notes..];
         while !bytes.is_empty() {
-            let (note, used) = codec::decode_note(bytes)?;
+            let (note, used) = codec::decode_update(bytes)?;
             bytes = &bytes[used..];
             said.push_str(if said.is_empty() { "" } else { "," });
             said.push_str(&json::write(&note));

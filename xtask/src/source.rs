@@ -155,24 +155,24 @@ pub fn without_tests(code: &str) -> (String, Vec<String>) {
     let (mut kept, mut modules) = (String::with_capacity(code.len()), Vec::new());
     let mut rest = code;
     while let Some(at) = rest.find(MARK) {
-        let (before, item) = rest.split_at(at);
-        let end = item_end(item, MARK.len());
-        let declared = item[..end].strip_suffix(';').and_then(|item| item.rsplit_once("mod "));
+        let (before, publication) = rest.split_at(at);
+        let end = item_end(publication, MARK.len());
+        let declared = publication[..end].strip_suffix(';').and_then(|publication| publication.rsplit_once("mod "));
         if let Some((_, name)) = declared {
             modules.push(name.trim().to_string());
         }
         kept.push_str(before);
-        kept.extend(item[..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
-        rest = &item[end..];
+        kept.extend(publication[..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        rest = &publication[end..];
     }
     kept.push_str(rest);
     (kept, modules)
 }
 
-/// Where the item behind the attribute of length `from` ends: at its `;` or at the brace that closes its first one.
-fn item_end(item: &str, from: usize) -> usize {
+/// Where the publication behind the attribute of length `from` ends: at its `;` or at the brace that closes its first one.
+fn item_end(publication: &str, from: usize) -> usize {
     let mut depth = 0_i32;
-    for (at, c) in item.char_indices().skip_while(|(at, _)| *at < from) {
+    for (at, c) in publication.char_indices().skip_while(|(at, _)| *at < from) {
         match c {
             '{' | '(' | '[' => depth += 1,
             '}' | ')' | ']' => depth -= 1,
@@ -182,11 +182,11 @@ fn item_end(item: &str, from: usize) -> usize {
             return at + 1;
         }
     }
-    item.len()
+    publication.len()
 }
 
 /// The words (identifiers and keywords) of `code`, each with its line from 1.
-pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn words(code: &str) -> impl Iterator<Publication = (usize, &str)> {
     code.lines().zip(1..).flat_map(|(text, line)| {
         text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(move |word| (line, word))
     })

@@ -4,7 +4,7 @@ use broadside_shared::arena::{ArenaEvent, Cause};
 use broadside_shared::client::requests::{Answer, ON_THE_WAY_MAX};
 use broadside_shared::client::{Client, ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request};
+use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerNotice};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
@@ -155,12 +155,12 @@ impl App {
                     }
                 }
                 ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
-                ClientEvent::Published { topic, at, item } => self.take_item(&topic, at, item),
+                ClientEvent::Published { topic, at, publication } => self.take_item(&topic, at, publication),
                 ClientEvent::DirectMessage { from, text } => {
                     self.chat.add(Kind::Told, from.as_str(), text.as_str());
                     self.speaker.click(Sound::Mark);
                 }
-                ClientEvent::Notice(notice) => self.take_notice(&notice),
+                ClientEvent::ServerNotice(notice) => self.take_notice(&notice),
                 ClientEvent::Game(event) if !stale => self.take_game_event(&event),
                 ClientEvent::Game(_) => {}
             }
@@ -170,9 +170,9 @@ impl App {
         }
     }
 
-    fn take_item(&mut self, topic: &str, at: MonoTime, item: Item) {
-        match item {
-            Item::Said { from, text } => {
+    fn take_item(&mut self, topic: &str, at: MonoTime, publication: Publication) {
+        match publication {
+            Publication::Said { from, text } => {
                 let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
                 if let Some(session) = &self.session {
                     self.chat.set_own(session.client.name().as_str());
@@ -180,10 +180,10 @@ impl App {
                 let age_ms = self.client().map_or(0.0, |client| client.age_ms_of(at, browser::now()));
                 self.chat.publish(channel, (from.as_str(), text.as_str()), at, age_ms);
             }
-            Item::Leaders(leaders) => self.lobby.show_leaders(&leaders),
-            Item::Word(text) => self.lobby.word(text.as_str()),
+            Publication::Leaders(leaders) => self.lobby.show_leaders(&leaders),
+            Publication::Announcement(text) => self.lobby.word(text.as_str()),
             // Both come with the snapshots, too, and nobody here subscribes to them.
-            Item::KillFeed { .. } | Item::Match(_) => {}
+            Publication::KillFeed { .. } | Publication::Match(_) => {}
         }
     }
 
@@ -220,15 +220,15 @@ impl App {
         }
     }
 
-    fn take_notice(&mut self, notice: &Notice) {
+    fn take_notice(&mut self, notice: &ServerNotice) {
         let text = match notice {
-            Notice::Muted => "Somebody does not want to hear you.".to_owned(),
-            Notice::RoomEnds { seconds: 0 } => "This battle is over.".to_owned(),
-            Notice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
-            Notice::FriendJoined { name } => format!("{name} came by your link."),
-            Notice::Renamed { name } if self.name.is_some() => format!("That name is not free: you are {name}."),
-            Notice::Missed { count } => format!("{count} messages did not get through: your line is slow."),
-            Notice::Renamed { .. } | Notice::Following { .. } => return,
+            ServerNotice::Muted => "Somebody does not want to hear you.".to_owned(),
+            ServerNotice::RoomEnds { seconds: 0 } => "This battle is over.".to_owned(),
+            ServerNotice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
+            ServerNotice::FriendJoined { name } => format!("{name} came by your link."),
+            ServerNotice::Renamed { name } if self.name.is_some() => format!("That name is not free: you are {name}."),
+            ServerNotice::Missed { count } => format!("{count} messages did not get through: your line is slow."),
+            ServerNotice::Renamed { .. } | ServerNotice::Following { .. } => return,
         };
         if matches!(self.state, State::Playing) {
             self.play.toast(text.trim_end_matches('.'), "");

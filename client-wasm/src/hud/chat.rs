@@ -36,7 +36,7 @@ pub enum Kind {
     /// Said by us to a player alone.
     Telling,
     /// The page or the server says it.
-    Note,
+    RoomUpdate,
 }
 
 impl Kind {
@@ -45,7 +45,7 @@ impl Kind {
             Kind::Said(Channel::Lobby) => "lobby",
             Kind::Said(Channel::Room) => "room",
             Kind::Told | Kind::Telling => "told",
-            Kind::Note => "note",
+            Kind::RoomUpdate => "note",
         }
     }
 
@@ -53,7 +53,7 @@ impl Kind {
     fn sign(self) -> &'static str {
         match self {
             Kind::Said(Channel::Lobby) => "lobby",
-            Kind::Said(Channel::Room) | Kind::Note => "",
+            Kind::Said(Channel::Room) | Kind::RoomUpdate => "",
             Kind::Told => "from",
             Kind::Telling => "to",
         }
@@ -149,7 +149,7 @@ impl Chat {
         {
             line.element.remove();
         }
-        let ours = matches!(kind, Kind::Note | Kind::Telling) || from == self.own;
+        let ours = matches!(kind, Kind::RoomUpdate | Kind::Telling) || from == self.own;
         if !self.open && !ours && age_ms < FRESH_MS {
             self.unread += 1;
         }
@@ -185,7 +185,7 @@ impl Chat {
 
     /// The page says something.
     pub fn note(&mut self, text: &str) {
-        self.add(Kind::Note, "", text);
+        self.add(Kind::RoomUpdate, "", text);
     }
 
     /// Lets lines fade that were seen long enough.
@@ -282,12 +282,12 @@ impl Chat {
     }
 
     /// Everyone who said something lately.
-    pub fn speakers(&self) -> impl Iterator<Item = &str> {
+    pub fn speakers(&self) -> impl Iterator<Publication = &str> {
         self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
     }
 
     /// The lines as text, for tests: kind, name, words.
-    pub fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+    pub fn lines(&self) -> impl Iterator<Publication = (&'static str, &str, &str)> {
         self.lines.iter().map(|line| (line.kind.class(), line.from.as_str(), line.text.as_str()))
     }
 

@@ -202,13 +202,13 @@ impl ContestHud {
         for line in by.board.iter().filter(|_| last) {
             let own = if Some(line.player) == by.player { "own" } else { "" };
             let side = side_class((by.side_of)(line.player));
-            let Some(item) = make(&self.document, "li", &format!("{side} {own}"), "") else { return };
+            let Some(publication) = make(&self.document, "li", &format!("{side} {own}"), "") else { return };
             for part in [(by.name_of)(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
-                    let _ = item.append_child(&part);
+                    let _ = publication.append_child(&part);
                 }
             }
-            let _ = self.table.append_child(&item);
+            let _ = self.table.append_child(&publication);
         }
     }
 }

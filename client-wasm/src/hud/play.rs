@@ -198,13 +198,13 @@ impl Play {
         for (place, line) in board.iter().take(BOARD_LINES).enumerate() {
             let class = if Some(line.player) == own { "own" } else { "" };
             let class = format!("{class} {}", side_class(side_of(line.player)));
-            let Some(item) = make(&self.document, "li", &class, "") else { return };
+            let Some(publication) = make(&self.document, "li", &class, "") else { return };
             for part in [(place + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
-                    let _ = item.append_child(&part);
+                    let _ = publication.append_child(&part);
                 }
             }
-            let _ = self.board.element.append_child(&item);
+            let _ = self.board.element.append_child(&publication);
         }
     }
 

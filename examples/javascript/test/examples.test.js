@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { BUTTONS, encodeInput, readEvents, readOwn } from '../arena.js';
-import { decodeClient, decodeServer, encodeClient, encodeServer, readNotes } from '../messages.js';
+import { decodeClient, decodeServer, encodeClient, encodeServer, readUpdates } from '../messages.js';
 import { BitReader, BitWriter, ByteReader, ByteWriter } from '../wire.js';
 import { World } from '../world.js';
 
@@ -47,7 +47,7 @@ test('every control message reads as something that is written with the same byt
   }
   const join = decodeClient(examples['client-join-room']);
   assert.deepEqual(join, { kind: 'join', name: 'Zoë 🚀', room: { kind: 'room', room: 300 }, role: 'watch' });
-  const [{ matchStatus }] = readNotes(examples['note-match']);
+  const [{ matchStatus }] = readUpdates(examples['update-match']);
   assert.deepEqual(matchStatus.teams.map(({ name, score }) => [name, score]), [['Red', 42], ['Blue', 300]]);
   assert.deepEqual([matchStatus.zone.y, matchStatus.zone.from, matchStatus.winner], [-300, -120, null]);
 });
@@ -59,7 +59,7 @@ test('an input packet has the bytes of the example', () => {
   assert.deepEqual(packet, examples['input-three']);
 });
 
-test('own states, an event and notes read as explained', () => {
+test('own states, an event and updates read as explained', () => {
   const own = (name) => {
     const bits = new BitReader(examples[name], 1);
     const state = readOwn(bits);
@@ -74,8 +74,8 @@ test('own states, an event and notes read as explained', () => {
   // One event of age 0, as the events of a snapshot begin.
   const [hit] = readEvents(new BitReader(Uint8Array.from([3, 0, ...examples['event-hit']])));
   assert.deepEqual(hit, { age: 0, kind: 'hit', at: { x: 560.5, y: -100 }, shot: 9, target: 300, by: 5, on: 1 });
-  assert.deepEqual(readNotes(examples['note-named']), [{ kind: 'named', player: 5, name: 'Zoë 🚀' }]);
-  assert.equal(readNotes(examples['note-message'])[0].message.notice.kind, 'muted');
+  assert.deepEqual(readUpdates(examples['update-named']), [{ kind: 'named', player: 5, name: 'Zoë 🚀' }]);
+  assert.equal(readUpdates(examples['update-message'])[0].message.notice.kind, 'muted');
 });
 
 test('the two snapshots tell of the world that the document describes', () => {

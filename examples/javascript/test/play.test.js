@@ -110,7 +110,7 @@ test('a lost connection is taken up where it was, with what we still know', { ti
   assert.equal(back.world.names.get(player), 'Fay', 'names are not told again');
   await until(gil, () => !gil.world.away.has(player));
   await gil.request({ kind: 'say', topic: 'lobby/chat', text: 'you are back' });
-  assert.equal((await back.next('published')).item.text, 'you are back', 'subscriptions come back with the seat');
+  assert.equal((await back.next('published')).publication.text, 'you are back', 'subscriptions come back with the seat');
 
   // Another connection with the same token takes the seat over; nothing is known there.
   const tab = new Witness(server.url);
@@ -147,7 +147,7 @@ test('rooms by mode, by code and by reservation; another room over the same sock
   assert.equal((await ida.next('joined')).room, hal.joined.room, 'the second of a duel comes to the first');
   await until(hal, () => hal.world.matchStatus?.teams.map(({ name }) => name).sort().join() === 'Hal,Ida');
   assert.deepEqual([hal.world.matchStatus.mode, hal.world.matchStatus.rounds], ['duel', 5]);
-  await hal.next('published', ({ item }) => item.kind === 'match' && item.matchStatus.phase !== 'waiting');
+  await hal.next('published', ({ publication }) => publication.kind === 'match' && publication.matchStatus.phase !== 'waiting');
   await until(hal, () => hal.world.own.side !== null);
 
   const room = await post('/api/rooms', { mode: 'arena', private: true });

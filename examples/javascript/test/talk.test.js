@@ -18,12 +18,12 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   // Ann hears it in a snapshot, Bob, who is in no room, in a frame of its own.
   await bob.request({ kind: 'say', topic: 'lobby/chat', text: ' <b>hé</b>\u202e\n🚀 ' });
   for (const client of [ann, bob]) {
-    const { topic, item, at } = await client.next('published');
-    assert.deepEqual([topic, item], ['lobby/chat', { kind: 'said', from: 'Bob', text: '<b>hé</b> 🚀' }]);
+    const { topic, publication, at } = await client.next('published');
+    assert.deepEqual([topic, publication], ['lobby/chat', { kind: 'said', from: 'Bob', text: '<b>hé</b> 🚀' }]);
     assert.ok(at > 0);
   }
   await ann.request({ kind: 'say', topic: 'lobby/chat', text: 'hello' });
-  assert.deepEqual((await bob.next('published')).item, { kind: 'said', from: 'Ann', text: 'hello' });
+  assert.deepEqual((await bob.next('published')).publication, { kind: 'said', from: 'Ann', text: 'hello' });
 
   const chat = `room/${ann.joined.room}/chat`;
   assert.equal(await bob.refusal({ kind: 'subscribe', topic: chat }), 'notAllowed');
@@ -32,7 +32,7 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   await ann.request({ kind: 'subscribe', topic: chat });
   await ann.request({ kind: 'say', topic: chat, text: 'before you came' });
   await bob.request({ kind: 'subscribe', topic: chat });
-  assert.equal((await bob.next('published', ({ topic }) => topic === chat)).item.text, 'before you came');
+  assert.equal((await bob.next('published', ({ topic }) => topic === chat)).publication.text, 'before you came');
   await bob.request({ kind: 'unsubscribe', topic: 'lobby/chat' });
 
   await ann.request({ kind: 'directMessage', to: 'bob', text: 'for you alone' });
@@ -43,7 +43,7 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   await bob.request({ kind: 'unmute', name: 'Ann' });
   await ann.request({ kind: 'directMessage', to: 'Bob', text: 'again' });
   assert.equal((await bob.next('directMessage')).text, 'again');
-  assert.ok(!bob.heard.some(({ item }) => item?.text === 'not heard'));
+  assert.ok(!bob.heard.some(({ publication }) => publication?.text === 'not heard'));
   [ann, bob].forEach((client) => client.leave());
 });
 
@@ -51,8 +51,8 @@ test('the leaderboard has us in it', { timeout }, async () => {
   const cid = await seated(server, 'Cid');
   const reader = await greeted(server);
   await reader.request({ kind: 'subscribe', topic: 'leaderboard' });
-  const { item } = await reader.next('published', ({ item: { lines } }) => lines.some(({ name }) => name === 'Cid'));
-  const line = item.lines.find(({ name }) => name === 'Cid');
+  const { publication } = await reader.next('published', ({ publication: { lines } }) => lines.some(({ name }) => name === 'Cid'));
+  const line = publication.lines.find(({ name }) => name === 'Cid');
   assert.equal(line.room, cid.joined.room);
   const { leaders } = await (await fetch(`${server.http}/api/leaderboard`)).json();
   assert.ok(leaders.some(({ name }) => name === 'Cid'), 'HTTP tells the same');

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Publication, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomCode};
 use broadside_shared::protocol::topic::Topic;
@@ -51,11 +51,11 @@ pub struct Grounds<G: Game> {
 
 impl<G: Game> Grounds<G> {
     /// Publishes something to everyone who has subscribed. Gives the moment it carries.
-    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item) -> MonoTime {
+    pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
         let now = self.clock.now();
-        let publication = self.topics.publish(topic, from, item, now);
+        let message = self.topics.publish(topic, from, publication, now);
         for shard in self.shards.iter() {
-            shard.post([ShardMail::Published(Arc::clone(&publication))]);
+            shard.post([ShardMail::Published(Arc::clone(&message))]);
         }
         now
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{Notice, ServerMsg};
+use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
@@ -221,7 +221,7 @@ impl<G: Game> Driver<G> {
         let host = self.host.and_then(|host| self.seats.get(usize::from(host.0))).and_then(Option::as_ref);
         match host {
             Some(host) => {
-                let letter = Letter::new(ServerMsg::Notice(Notice::FriendJoined { name: name.clone() }));
+                let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::FriendJoined { name: name.clone() }));
                 let (peer, letter) = (host.peer, host.letter(letter));
                 self.answer(peer, letter);
             }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::message::{Item, RoomId};
+use broadside_shared::protocol::message::{Publication, RoomId};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::protocol::text::Text;
@@ -499,7 +499,7 @@ pub async fn notice<G: Game>(
         Err(refused) => return refused,
     };
     tracing::info!(text = text.as_str(), "notice to everyone");
-    app.grounds.publish(Topic::Notices, None, Item::Word(text));
+    app.grounds.publish(Topic::Notices, None, Publication::Announcement(text));
     StatusCode::NO_CONTENT.into_response()
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
-use broadside_shared::protocol::message::{Item, Leader};
+use broadside_shared::protocol::message::{Leader, Publication};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
@@ -37,7 +37,7 @@ impl Leaderboard {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if *newest.1 != leaders[..] {
             newest.1 = leaders.clone().into();
-            newest.0 = grounds.publish(Topic::Leaderboard, None, Item::Leaders(leaders));
+            newest.0 = grounds.publish(Topic::Leaderboard, None, Publication::Leaders(leaders));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
-use broadside_shared::protocol::message::{Note, Notice, ServerMsg};
+use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
 
 /// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +19,11 @@ impl Letter {
     #[must_use]
     pub fn new(msg: ServerMsg) -> Letter {
         let mut note = Vec::new();
-        codec::encode_note(&Note::Message(Box::new(msg)), &mut note);
+        codec::encode_update(&RoomUpdate::Message(Box::new(msg)), &mut note);
         Letter { note: note.into() }
     }
 
-    /// The bytes to put among the notes of a snapshot.
+    /// The bytes to put among the updates of a snapshot.
     #[must_use]
     pub fn note(&self) -> &[u8] {
         &self.note
@@ -59,15 +59,15 @@ impl Letters {
         self.waiting.pop_front()
     }
 
-    /// Takes out as many as a snapshot's share of bytes allows, and appends them as its notes. Gives their bytes.
+    /// Takes out as many as a snapshot's share of bytes allows, and appends them as its updates. Gives their bytes.
     pub fn append(&mut self, frame: &mut Vec<u8>) -> u64 {
         if self.waiting.is_empty() {
             return 0;
         }
         let from = frame.len();
         if self.missed > 0 {
-            let missed = Notice::Missed { count: std::mem::take(&mut self.missed) };
-            frame.extend_from_slice(Letter::new(ServerMsg::Notice(missed)).note());
+            let missed = ServerNotice::Missed { count: std::mem::take(&mut self.missed) };
+            frame.extend_from_slice(Letter::new(ServerMsg::ServerNotice(missed)).note());
         }
         while let Some(letter) = self.waiting.front() {
             let so_far = frame.len() - from;
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
-        let letter = Letter::new(ServerMsg::Notice(Notice::Muted));
-        let (note, used) = codec::decode_note(letter.note()).expect("our own note");
-        let Note::Message(msg) = note else { panic!("{note:?}") };
+        let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Muted));
+        let (note, used) = codec::decode_update(letter.note()).expect("our own note");
+        let RoomUpdate::Message(msg) = note else { panic!("{note:?}") };
         assert_eq!(used, letter.note().len());
         assert_eq!(*msg, codec::decode_server(letter.message()).expect("our own message"));
     }
@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn too_many_letters_lose_the_oldest_and_a_snapshot_takes_its_share() {
         let mut letters = Letters::default();
-        let ends = |seconds| Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds }));
+        let ends = |seconds| Letter::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }));
         (0..MESSAGES_WAITING_MAX as u32 + 3).for_each(|seconds| letters.push(ends(seconds)));
-        let mut notes = Vec::new();
-        let bytes = letters.append(&mut notes);
-        assert_eq!(bytes, notes.len() as u64);
-        assert!(notes.len() <= MESSAGES_BYTES_MAX);
-        let first = Letter::new(ServerMsg::Notice(Notice::Missed { count: 3 }));
-        assert!(notes.starts_with(&[first.note(), ends(3).note()].concat()));
+        let mut updates = Vec::new();
+        let bytes = letters.append(&mut updates);
+        assert_eq!(bytes, updates.len() as u64);
+        assert!(updates.len() <= MESSAGES_BYTES_MAX);
+        let first = Letter::new(ServerMsg::ServerNotice(ServerNotice::Missed { count: 3 }));
+        assert!(updates.starts_with(&[first.note(), ends(3).note()].concat()));
     }
 }

@@ -251,7 +251,7 @@ impl Sessions {
 mod tests {
     use super::*;
     use broadside_shared::game::PlayerId;
-    use broadside_shared::protocol::message::{Notice, ServerMsg};
+    use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
     use broadside_shared::protocol::room::Role;
     use broadside_shared::time::{MonoTime, Tick};
 
@@ -296,7 +296,7 @@ mod tests {
         sessions.detach(token.session, peer(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
         assert_eq!(sessions.peer_of(token.session), None);
-        let letter = Letter::new(ServerMsg::Notice(Notice::Muted));
+        let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Muted));
         assert!(sessions.keep_letter(token.session, None, &letter));
         assert_eq!(sessions.attach(token.session, peer(2)), None);
         assert!(!sessions.keep_letter(token.session, None, &letter), "it would wait where nobody looks");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use broadside_shared::protocol::limits::CHAT_KEPT;
-use broadside_shared::protocol::message::{Item, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Publication, RoomId, ServerMsg};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
@@ -15,7 +15,7 @@ use super::sessions::SessionId;
 
 /// What was published.
 #[derive(Debug, Clone)]
-pub struct Publication {
+pub struct TopicMessage {
     /// Grows with each of a topic, in the order in which they are kept.
     pub number: u64,
     /// Where.
@@ -66,8 +66,14 @@ impl Topics {
     }
 
     /// Encodes what is published, and keeps it as long as its topic wants.
-    pub fn publish(&self, topic: Topic, from: Option<SessionId>, item: Item, now: MonoTime) -> Arc<Publication> {
-        let letter = Letter::new(ServerMsg::Published { topic: topic.to_string(), at: now, item });
+    pub fn publish(
+        &self,
+        topic: Topic,
+        from: Option<SessionId>,
+        publication: Publication,
+        now: MonoTime,
+    ) -> Arc<TopicMessage> {
+        let letter = Letter::new(ServerMsg::Published { topic: topic.to_string(), at: now, publication });
         // Drawn while the topic is held, so that who looks at what is kept knows what comes after.
         let next = || self.published.fetch_add(1, Ordering::Relaxed) + 1;
         let number = match (topic, from) {
@@ -88,7 +94,7 @@ impl Topics {
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => next(),
         };
-        Arc::new(Publication { number, topic, from, letter })
+        Arc::new(TopicMessage { number, topic, from, letter })
     }
 
     /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
@@ -135,14 +141,14 @@ mod tests {
     use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::text::Text;
 
-    fn said(line: &str) -> Item {
+    fn said(line: &str) -> Publication {
         let from = Name::new("Ann").expect("a fine name");
-        Item::Said { from, text: Text::new(line).expect("a fine line") }
+        Publication::Said { from, text: Text::new(line).expect("a fine line") }
     }
 
-    fn heard(letter: &Letter) -> (MonoTime, Item) {
+    fn heard(letter: &Letter) -> (MonoTime, Publication) {
         match codec::decode_server(letter.message()) {
-            Ok(ServerMsg::Published { at, item, .. }) => (at, item),
+            Ok(ServerMsg::Published { at, publication, .. }) => (at, publication),
             other => panic!("{other:?}"),
         }
     }
@@ -162,7 +168,7 @@ mod tests {
     fn the_last_leaderboard_is_kept_and_a_feed_is_not() {
         let topics = Topics::new();
         let room = broadside_shared::protocol::message::RoomId(1);
-        topics.publish(Topic::Leaderboard, None, Item::Leaders(Vec::new()), MonoTime(0));
+        topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0));
         topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
         assert_eq!(topics.kept(Topic::Leaderboard, |_| false).letters.len(), 1);
         assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), Kept::default());

@@ -110,7 +110,7 @@ label! {
         /// Shots, hits and the like inside cells.
         Events = "events",
         /// Small words to one player inside a snapshot.
-        Notes = "notes",
+        Updates = "updates",
         /// Control messages: welcome, joined, pong and the like.
         Control = "control",
         /// Headers of WebSocket frames.

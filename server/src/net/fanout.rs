@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{Note, Resume};
+use broadside_shared::protocol::message::{Resume, RoomUpdate};
 use broadside_shared::protocol::room::Role;
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, tick_us};
@@ -62,11 +62,11 @@ struct Walk {
 pub struct NoSeat;
 
 impl<G: Game> Share<G> {
-    /// The part of a room of which nothing was told yet; `notes` say who is there.
+    /// The part of a room of which nothing was told yet; `updates` say who is there.
     #[must_use]
-    pub fn new(room: Arc<RoomHandle<G>>, notes: &[Note]) -> Self {
+    pub fn new(room: Arc<RoomHandle<G>>, updates: &[RoomUpdate]) -> Self {
         let mut outgoing = Outgoing::new::<G>(room.config.capacity);
-        outgoing.note(notes);
+        outgoing.note(updates);
         Share {
             room,
             outgoing,
@@ -145,12 +145,12 @@ impl<G: Game> Share<G> {
     }
 
     /// The connections of everyone here.
-    pub fn peers(&self) -> impl Iterator<Item = usize> + '_ {
+    pub fn peers(&self) -> impl Iterator<Publication = usize> + '_ {
         self.recipients.iter().flatten().filter_map(|recipient| recipient.peer)
     }
 
     /// The sessions of everyone here, and their seats.
-    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, Seated)> + '_ {
+    pub fn sessions(&self) -> impl Iterator<Publication = (SessionId, Seated)> + '_ {
         self.recipients.iter().flatten().map(|recipient| (recipient.session, recipient.seated))
     }
 
@@ -181,8 +181,8 @@ impl<G: Game> Share<G> {
     }
 
     /// Changes of the roster came without a tick.
-    pub fn note(&mut self, notes: &[Note]) {
-        self.outgoing.note(notes);
+    pub fn note(&mut self, updates: &[RoomUpdate]) {
+        self.outgoing.note(updates);
     }
 
     /// Tells the players here of the newest tick, if they were not told yet: assembles one frame for each who is due, and writes
@@ -252,7 +252,7 @@ impl<G: Game> Share<G> {
         metrics.bytes_out.of(ByteClass::CellHeads).inc_by(sizes.cell_heads - before.cell_heads);
         metrics.bytes_out.of(ByteClass::Cells).inc_by(sizes.cells - before.cells);
         metrics.bytes_out.of(ByteClass::Events).inc_by(sizes.events - before.events);
-        metrics.bytes_out.of(ByteClass::Notes).inc_by(sizes.notes - before.notes);
+        metrics.bytes_out.of(ByteClass::Updates).inc_by(sizes.updates - before.updates);
         metrics.bytes_out.of(ByteClass::Control).inc_by(walk.message_bytes);
         metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(walk.header_bytes);
         self.counted = sizes;

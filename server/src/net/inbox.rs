@@ -8,7 +8,7 @@ use std::time::Duration;
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::{Note, RoomId};
+use broadside_shared::protocol::message::{RoomId, RoomUpdate};
 use bytes::Bytes;
 use mio::{Poll, Token, Waker};
 
@@ -18,7 +18,7 @@ use super::peer::{Peer, Returning};
 use crate::driver::{PeerRef, Seated};
 use crate::lobby::letters::Letter;
 use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::Publication;
+use crate::lobby::topics::TopicMessage;
 use crate::room::RoomOutput;
 
 /// The watch's own token, for being woken.
@@ -54,7 +54,7 @@ pub enum ShardMail<G: Game> {
     /// A new connection is yours.
     Connected(Upgraded<G>),
     /// A player of this room is about to be seated here, the first one; these are in it.
-    Opened(RoomId, Vec<Note>),
+    Opened(RoomId, Vec<RoomUpdate>),
     /// The room gave a seat.
     Seated(PeerRef, RoomId, Seated),
     /// The room keeps someone in line, at this place.
@@ -62,7 +62,7 @@ pub enum ShardMail<G: Game> {
     /// The room takes someone no more.
     Refused(PeerRef, RoomId, CloseCode),
     /// Changes of the roster of ticks that were not handed over.
-    Notes(RoomId, Vec<Note>),
+    Notes(RoomId, Vec<RoomUpdate>),
     /// A tick was stepped.
     Tick(RoomId, Arc<RoomOutput>),
     /// This player has no seat any more.
@@ -72,7 +72,7 @@ pub enum ShardMail<G: Game> {
     /// This connection has its seat here: take it over.
     Moved(Box<(Peer<G>, Returning)>),
     /// Something was published.
-    Published(Arc<Publication>),
+    Published(Arc<TopicMessage>),
     /// A message to one session, which had this connection when it was written.
     Letter(PeerRef, SessionId, Written),
     /// The room broke down.
@@ -102,7 +102,7 @@ pub struct Inbox<G: Game> {
 
 impl<G: Game> Inbox<G> {
     /// Leaves mails, and wakes the shard.
-    pub fn post(&self, mails: impl IntoIterator<Item = ShardMail<G>>) {
+    pub fn post(&self, mails: impl IntoIterator<Publication = ShardMail<G>>) {
         self.lock().extend(mails);
         if !self.notified.swap(true, Ordering::AcqRel) {
             // One of the two does: it sleeps in the watch, or rests between two looks.

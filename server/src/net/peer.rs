@@ -8,7 +8,7 @@ use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::header_bytes;
-use broadside_shared::protocol::message::{Notice, Refusal, Request, Resume, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
@@ -289,7 +289,7 @@ impl<G: Game> Peer<G> {
         self.forget_room(app);
         tally.ears_changed = true;
         self.session.handle_exit();
-        self.deliver(&Letter::new(ServerMsg::Notice(Notice::RoomEnds { seconds: 0 })), app);
+        self.deliver(&Letter::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })), app);
         self.drive(app, shares, tally);
     }
 
@@ -514,7 +514,7 @@ impl<G: Game> Peer<G> {
         let wanted = FitName::new(name).unwrap_or_else(|_| FitName::guest());
         let called = app.sessions.call(self.session_id, &wanted);
         if called != *name {
-            self.deliver(&Letter::new(ServerMsg::Notice(Notice::Renamed { name: called.clone() })), app);
+            self.deliver(&Letter::new(ServerMsg::ServerNotice(ServerNotice::Renamed { name: called.clone() })), app);
         }
         let ask = |choice| {
             let address = self.address.ip();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
-use broadside_shared::protocol::message::{Item, Notice, Outcome, Refusal, Request, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, RoomId, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
@@ -14,7 +14,7 @@ use crate::App;
 use crate::lobby::letters::Letter;
 use crate::lobby::names::{FitName, Looks};
 use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::Publication;
+use crate::lobby::topics::TopicMessage;
 
 /// What a connection hears of.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,7 @@ pub struct Ears {
 
 impl Ears {
     /// What it has subscribed to.
-    pub fn topics(&self) -> impl Iterator<Item = Topic> + '_ {
+    pub fn topics(&self) -> impl Iterator<Publication = Topic> + '_ {
         self.topics.iter().map(|(topic, _)| *topic)
     }
 
@@ -39,9 +39,9 @@ impl Ears {
 
     /// Whether this is news to it: of a topic that it has subscribed to, by nobody it mutes, and not heard yet.
     #[must_use]
-    pub fn awaits(&self, publication: &Publication) -> bool {
-        let news = |(topic, until): &(Topic, u64)| *topic == publication.topic && *until < publication.number;
-        self.hears(publication.from) && self.topics.iter().any(news)
+    pub fn awaits(&self, message: &TopicMessage) -> bool {
+        let news = |(topic, until): &(Topic, u64)| *topic == message.topic && *until < message.number;
+        self.hears(message.from) && self.topics.iter().any(news)
     }
 
     /// Of a topic everything up to a number was heard.
@@ -115,7 +115,9 @@ pub fn answer<G: Game>(
             let fit = FitName::new(&wanted).map_err(|_| Refusal::BadName)?;
             let called = app.sessions.call(asker.session, &fit);
             if called != wanted {
-                effects.letters.push(Letter::new(ServerMsg::Notice(Notice::Renamed { name: called.clone() })));
+                effects
+                    .letters
+                    .push(Letter::new(ServerMsg::ServerNotice(ServerNotice::Renamed { name: called.clone() })));
             }
             effects.called = Some(called);
             Ok(())
@@ -137,7 +139,7 @@ pub fn answer<G: Game>(
                 return Err(Refusal::NotAllowed);
             }
             if ears.muted.insert(session, name).is_none() {
-                app.deliver(session, Some(asker.session), Letter::new(ServerMsg::Notice(Notice::Muted)));
+                app.deliver(session, Some(asker.session), Letter::new(ServerMsg::ServerNotice(ServerNotice::Muted)));
             }
             Ok(())
         }
@@ -215,7 +217,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, app: &App<G>) -> Resu
     }
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    app.grounds.publish(topic, Some(asker.session), Item::Said { from, text });
+    app.grounds.publish(topic, Some(asker.session), Publication::Said { from, text });
     Ok(())
 }
 

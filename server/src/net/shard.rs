@@ -29,7 +29,7 @@ use crate::App;
 use crate::awake::Awake;
 use crate::driver::{Mail, PeerRef, Seated};
 use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::Publication;
+use crate::lobby::topics::TopicMessage;
 
 /// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
 /// clients share the cost of a look.
@@ -174,9 +174,9 @@ impl<'a, G: Game> Shard<'a, G> {
     fn take(&mut self, mail: ShardMail<G>) {
         match mail {
             ShardMail::Connected(upgraded) => self.connect(upgraded),
-            ShardMail::Opened(room, notes) => {
+            ShardMail::Opened(room, updates) => {
                 if let Some(handle) = self.app.directory.get(room) {
-                    self.shares.insert(room, Share::new(handle, &notes));
+                    self.shares.insert(room, Share::new(handle, &updates));
                 }
             }
             ShardMail::Seated(peer, room, seated) => self.seat(peer, room, seated),
@@ -191,9 +191,9 @@ impl<'a, G: Game> Shard<'a, G> {
                     found.close(code, self.app, &mut self.shares, &mut self.tally);
                 }
             }
-            ShardMail::Notes(room, notes) => {
+            ShardMail::Notes(room, updates) => {
                 if let Some(share) = self.shares.get_mut(&room) {
-                    share.note(&notes);
+                    share.note(&updates);
                 }
             }
             ShardMail::Tick(room, output) => {
@@ -214,8 +214,8 @@ impl<'a, G: Game> Shard<'a, G> {
                     self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
                 }
             }
-            ShardMail::Published(publication) => {
-                self.publish(&publication);
+            ShardMail::Published(message) => {
+                self.publish(&message);
             }
             ShardMail::Letter(to, session, written) => self.deliver(to, session, written),
             ShardMail::Failed(room) => self.fail(room),
@@ -238,7 +238,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    fn publish(&mut self, publication: &Publication) {
+    fn publish(&mut self, message: &TopicMessage) {
         if std::mem::take(&mut self.tally.ears_changed) {
             self.listeners.clear();
             for (key, peer) in &self.peers {
@@ -247,10 +247,10 @@ impl<'a, G: Game> Shard<'a, G> {
                 }
             }
         }
-        for key in self.listeners.get(&publication.topic).into_iter().flatten() {
+        for key in self.listeners.get(&message.topic).into_iter().flatten() {
             // The list is as of the last change; who has left a room since then hears no more of it.
-            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().awaits(publication)) {
-                peer.deliver(&publication.letter, self.app);
+            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().awaits(message)) {
+                peer.deliver(&message.letter, self.app);
             }
         }
     }

@@ -131,10 +131,10 @@ impl Residents {
 
     fn take(&mut self, mail: ShardMail<Arena>, now: MonoTime) {
         match mail {
-            ShardMail::Opened(room, notes) => {
+            ShardMail::Opened(room, updates) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
                     let mut outgoing = Outgoing::new::<Arena>(hall.room.config.capacity);
-                    outgoing.note(&notes);
+                    outgoing.note(&updates);
                     hall.outgoing = Some(outgoing);
                 }
             }
@@ -155,9 +155,9 @@ impl Residents {
                     }
                 }
             }
-            ShardMail::Notes(room, notes) => {
+            ShardMail::Notes(room, updates) => {
                 if let Some(outgoing) = self.halls.get_mut(&room).and_then(|hall| hall.outgoing.as_mut()) {
-                    outgoing.note(&notes);
+                    outgoing.note(&updates);
                 }
             }
             ShardMail::Tick(room, output) => {

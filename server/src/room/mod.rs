@@ -31,7 +31,7 @@ use broadside_shared::history::History;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::message::{Item, Note};
+use broadside_shared::protocol::message::{Publication, RoomUpdate};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::protocol::snapshot::SnapshotHead;
@@ -96,7 +96,7 @@ pub struct Room<G: Game> {
     /// What happened since the last step.
     events: Vec<AddressedEvent<G::Event>>,
     /// Changes of the roster since the last step.
-    notes: Vec<Note>,
+    updates: Vec<RoomUpdate>,
     inputs: Vec<PlayerInput<G::Input>>,
     inputs_dropped: u64,
     standings: Vec<Standing>,
@@ -146,7 +146,7 @@ pub struct RoomOutput {
     /// The bytes that `events` points into.
     pub event_bytes: Vec<u8>,
     /// Changes of the roster, the board, and the match.
-    pub notes: Vec<Note>,
+    pub updates: Vec<RoomUpdate>,
 }
 
 /// A part of a tick, in order.
@@ -194,7 +194,7 @@ impl<G: Game> Room<G> {
             following: Vec::new(),
             kill_feed: Vec::new(),
             events: Vec::new(),
-            notes: Vec::new(),
+            updates: Vec::new(),
             inputs: Vec::new(),
             inputs_dropped: 0,
             standings: Vec::new(),
@@ -223,7 +223,7 @@ impl<G: Game> Room<G> {
         let player = self.take_seat(name.clone(), None);
         self.seated += 1;
         self.game.join(player, self.tick.after(1), &mut self.events);
-        self.notes.push(Note::Named { player, name });
+        self.updates.push(RoomUpdate::Named { player, name });
         Ok(player)
     }
 
@@ -236,7 +236,7 @@ impl<G: Game> Room<G> {
         } else {
             self.seated -= 1;
             self.game.leave(player, self.tick.after(1), &mut self.events);
-            self.notes.push(Note::Left { player });
+            self.updates.push(RoomUpdate::Left { player });
         }
     }
 
@@ -254,12 +254,12 @@ impl<G: Game> Room<G> {
 
     /// What was worth a line in the feed in the newest tick.
     #[must_use]
-    pub fn kill_feed(&self) -> Vec<Item> {
+    pub fn kill_feed(&self) -> Vec<Publication> {
         let name = |player: PlayerId| self.name_of(player).cloned();
-        let item = |deed: &KillFeedEntry| {
-            Some(Item::KillFeed { by: deed.by.and_then(name), verb: deed.verb.to_owned(), of: name(deed.of)? })
+        let publication = |deed: &KillFeedEntry| {
+            Some(Publication::KillFeed { by: deed.by.and_then(name), verb: deed.verb.to_owned(), of: name(deed.of)? })
         };
-        self.kill_feed.iter().filter_map(item).collect()
+        self.kill_feed.iter().filter_map(publication).collect()
     }
 
     /// A watcher wants to look at this player; whoever does not play is not looked at.
@@ -274,7 +274,7 @@ impl<G: Game> Room<G> {
     }
 
     /// Watchers that look at somebody else since the last call, and whom they look at.
-    pub fn take_following(&mut self) -> impl Iterator<Item = (PlayerId, PlayerId)> + '_ {
+    pub fn take_following(&mut self) -> impl Iterator<Publication = (PlayerId, PlayerId)> + '_ {
         self.following.drain(..)
     }
 
@@ -294,7 +294,7 @@ impl<G: Game> Room<G> {
         {
             seat.away_since = Some(self.stepped);
             if seat.watch.is_none() {
-                self.notes.push(Note::Away { player });
+                self.updates.push(RoomUpdate::Away { player });
             }
         }
     }
@@ -304,7 +304,7 @@ impl<G: Game> Room<G> {
         let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
         let was_away = seat.away_since.take().is_some();
         match &seat.watch {
-            None if was_away => self.notes.push(Note::Back { player }),
+            None if was_away => self.updates.push(RoomUpdate::Back { player }),
             None => {}
             // Over the new connection they have not heard yet whom they look at.
             Some(watch) => self.following.extend(watch.follows.map(|followed| (player, followed))),
@@ -335,7 +335,7 @@ impl<G: Game> Room<G> {
         }
         seat.name = name.clone();
         if seat.watch.is_none() {
-            self.notes.push(Note::Named { player, name: name.clone() });
+            self.updates.push(RoomUpdate::Named { player, name: name.clone() });
         }
     }
 
@@ -390,17 +390,17 @@ impl<G: Game> Room<G> {
 
     /// TeamLabel is called what, and how the match stands.
     #[must_use]
-    pub fn roster(&self) -> Vec<Note> {
-        let mut notes = Vec::new();
+    pub fn roster(&self) -> Vec<RoomUpdate> {
+        let mut updates = Vec::new();
         for (player, seat) in (0..).map(PlayerId).zip(&self.seats) {
             let Some(seat) = seat.as_ref().filter(|seat| seat.watch.is_none()) else { continue };
-            notes.push(Note::Named { player, name: seat.name.clone() });
+            updates.push(RoomUpdate::Named { player, name: seat.name.clone() });
             if seat.away_since.is_some() {
-                notes.push(Note::Away { player });
+                updates.push(RoomUpdate::Away { player });
             }
         }
-        notes.extend(self.match_status().map(|match_status| Note::Match(match_status.clone())));
-        notes
+        updates.extend(self.match_status().map(|match_status| RoomUpdate::Match(match_status.clone())));
+        updates
     }
 
     /// How many play.
@@ -517,15 +517,15 @@ impl<G: Game> Room<G> {
 
     /// What changed in the roster, and once a second the board.
     fn write_notes(&mut self, tick: Tick, out: &mut RoomOutput) {
-        out.notes.clear();
-        out.notes.append(&mut self.notes);
+        out.updates.clear();
+        out.updates.append(&mut self.updates);
         if !tick.0.is_multiple_of(G::TICK_HZ) {
             return;
         }
         self.standings.clear();
         self.game.standings(&mut self.standings);
         let lines = self.standings.iter().take(BOARD_LINES_MAX).map(|s| (s.player, s.score)).collect();
-        out.notes.push(Note::Board { tick, players: self.seated, extent: self.game.extent(), lines });
+        out.updates.push(RoomUpdate::Board { tick, players: self.seated, extent: self.game.extent(), lines });
     }
 
     fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
@@ -535,7 +535,7 @@ impl<G: Game> Room<G> {
         if let Some(match_status) =
             self.match_publisher.write(self.config.mode, match_state, (tick, G::TICK_HZ), name_of)
         {
-            out.notes.push(Note::Match(match_status.clone()));
+            out.updates.push(RoomUpdate::Match(match_status.clone()));
         }
     }
 }

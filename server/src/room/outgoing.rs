@@ -1,4 +1,4 @@
-//! From one tick's output to one frame per connection: the shared encoded_cells, the small private part, events and notes.
+//! From one tick's output to one frame per connection: the shared encoded_cells, the small private part, events and updates.
 //!
 //! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: the sender owns an `Outgoing` on
 //! a thread of its own, a test owns one in virtual time.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::limits::EVENTS_MAX;
-use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::message::RoomUpdate;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::cells::CellId;
@@ -61,7 +61,7 @@ pub struct FrameBytes {
     /// Events.
     pub events: u64,
     /// Names and standings.
-    pub notes: u64,
+    pub updates: u64,
 }
 
 impl Outgoing {
@@ -90,7 +90,7 @@ impl Outgoing {
 
     /// The player in this seat is back over a new connection, on which `have` was the newest frame to arrive, with these cells as
     /// of these ticks. What is still in the history goes on from there; the rest comes anew.
-    pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Item = (CellId, Tick)>) {
+    pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Publication = (CellId, Tick)>) {
         let Some(told) = self.told.get_mut(usize::from(player.0)) else { return self.reset(player) };
         if have == Tick(0) {
             return self.reset(player);
@@ -105,19 +105,19 @@ impl Outgoing {
 
     /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
     pub fn push(&mut self, output: Arc<RoomOutput>) {
-        self.note(&output.notes);
+        self.note(&output.updates);
         if let Some(world) = &output.world {
             self.history.push(Arc::clone(world));
         }
         self.past.push(output);
     }
 
-    /// Takes notes of a tick whose output does not come.
-    pub fn note(&mut self, notes: &[Note]) {
-        notes.iter().for_each(|note| self.roster.put(note));
+    /// Takes updates of a tick whose output does not come.
+    pub fn note(&mut self, updates: &[RoomUpdate]) {
+        updates.iter().for_each(|note| self.roster.put(note));
     }
 
-    /// TeamLabel is in the room, as far as its notes have come.
+    /// TeamLabel is in the room, as far as its updates have come.
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster
@@ -159,7 +159,7 @@ impl Outgoing {
             told.marks.push_back((tick, told.known));
         }
         self.sizes.events += (notes_at - events_at) as u64;
-        self.sizes.notes += (out.len() - notes_at) as u64;
+        self.sizes.updates += (out.len() - notes_at) as u64;
         told.tick = Some(tick);
     }
 

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::codec::encode_note;
-use broadside_shared::protocol::limits::NOTES_BYTES_MAX;
-use broadside_shared::protocol::message::Note;
+use broadside_shared::protocol::codec::encode_update;
+use broadside_shared::protocol::limits::UPDATES_BYTES_MAX;
+use broadside_shared::protocol::message::RoomUpdate;
 
-/// The notes of a room by version; each encoded once.
+/// The updates of a room by version; each encoded once.
 #[derive(Debug, Default)]
 pub struct Roster {
     version: u64,
@@ -29,12 +29,12 @@ pub struct Known(u64);
 
 impl Roster {
     /// Takes a change; the former entry of the same seat, or the former board, goes.
-    pub fn put(&mut self, note: &Note) {
+    pub fn put(&mut self, note: &RoomUpdate) {
         self.version += 1;
         let mut bytes = Vec::new();
-        encode_note(note, &mut bytes);
+        encode_update(note, &mut bytes);
         let former = match note {
-            Note::Named { player, .. } | Note::Left { player } => {
+            RoomUpdate::Named { player, .. } | RoomUpdate::Left { player } => {
                 // A new holder of the number is not away.
                 if let Some(absence) = self.of_absence.remove(player) {
                     self.entries.remove(&absence);
@@ -42,35 +42,35 @@ impl Roster {
                 self.here.remove(player);
                 self.of_player.insert(*player, self.version)
             }
-            Note::Away { player } | Note::Back { player } => self.of_absence.insert(*player, self.version),
+            RoomUpdate::Away { player } | RoomUpdate::Back { player } => self.of_absence.insert(*player, self.version),
             // Said to one and not to all.
-            Note::Message(_) => return,
-            Note::Board { .. } => self.of_board.replace(self.version),
-            Note::Match(_) => self.of_match.replace(self.version),
+            RoomUpdate::Message(_) => return,
+            RoomUpdate::Board { .. } => self.of_board.replace(self.version),
+            RoomUpdate::Match(_) => self.of_match.replace(self.version),
         };
         if let Some(former) = former {
             self.entries.remove(&former);
         }
-        if let Note::Named { player, .. } = note {
+        if let RoomUpdate::Named { player, .. } = note {
             self.here.insert(*player);
         }
         self.entries.insert(self.version, bytes);
     }
 
-    /// Whether a player of this number is in the room, as far as the notes have come.
+    /// Whether a player of this number is in the room, as far as the updates have come.
     #[must_use]
     pub fn has(&self, player: PlayerId) -> bool {
         self.here.contains(&player)
     }
 
-    /// Appends the oldest notes that a client lacks, at most [`NOTES_BYTES_MAX`] bytes, and takes them as told.
+    /// Appends the oldest updates that a client lacks, at most [`UPDATES_BYTES_MAX`] bytes, and takes them as told.
     pub fn tell(&self, known: &mut Known, out: &mut Vec<u8>) {
         if known.0 == self.version {
             return;
         }
         let from = out.len();
         for (version, bytes) in self.entries.range(known.0 + 1..) {
-            if out.len() - from + bytes.len() > NOTES_BYTES_MAX {
+            if out.len() - from + bytes.len() > UPDATES_BYTES_MAX {
                 return;
             }
             out.extend_from_slice(bytes);
@@ -82,23 +82,23 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::protocol::codec::decode_note;
+    use broadside_shared::protocol::codec::decode_update;
     use broadside_shared::protocol::name::Name;
 
-    fn named(player: u16, name: &str) -> Note {
-        Note::Named { player: PlayerId(player), name: Name::new(name).expect("a fine name") }
+    fn named(player: u16, name: &str) -> RoomUpdate {
+        RoomUpdate::Named { player: PlayerId(player), name: Name::new(name).expect("a fine name") }
     }
 
-    fn told(roster: &Roster, known: &mut Known) -> Vec<Note> {
-        let (mut notes, mut bytes) = (Vec::new(), Vec::new());
+    fn told(roster: &Roster, known: &mut Known) -> Vec<RoomUpdate> {
+        let (mut updates, mut bytes) = (Vec::new(), Vec::new());
         roster.tell(known, &mut bytes);
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
-            let (note, used) = decode_note(rest).expect("our own note");
-            notes.push(note);
+            let (note, used) = decode_update(rest).expect("our own note");
+            updates.push(note);
             rest = &rest[used..];
         }
-        notes
+        updates
     }
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
         roster.put(&named(0, "Ann"));
         roster.put(&named(1, "Bob"));
         assert_eq!(told(&roster, &mut early), [named(0, "Ann"), named(1, "Bob")]);
-        roster.put(&Note::Left { player: PlayerId(0) });
+        roster.put(&RoomUpdate::Left { player: PlayerId(0) });
         assert_eq!([0, 1, 2].map(|player| roster.has(PlayerId(player))), [false, true, false]);
         roster.put(&named(0, "Cid"));
         assert!(roster.has(PlayerId(0)), "a number is used again");
@@ -122,9 +122,9 @@ mod tests {
         (0..500).for_each(|p| roster.put(&named(p, "A name 16 chars.")));
         let (mut known, mut count, mut slices) = (Known::default(), 0, 0);
         while count < 500 {
-            let notes = told(&roster, &mut known).len();
-            assert!(notes > 0, "stuck after {count}");
-            count += notes;
+            let updates = told(&roster, &mut known).len();
+            assert!(updates > 0, "stuck after {count}");
+            count += updates;
             slices += 1;
         }
         assert!(slices > 5, "{slices}");

@@ -13,13 +13,13 @@ fn name(text: &str) -> Name {
 }
 
 /// Steps on to `tick`, and gives every note on the way.
-fn run(room: &mut Room<Arena>, out: &mut RoomOutput, ticks: std::ops::RangeInclusive<u32>) -> Vec<Note> {
+fn run(room: &mut Room<Arena>, out: &mut RoomOutput, ticks: std::ops::RangeInclusive<u32>) -> Vec<RoomUpdate> {
     ticks
         .flat_map(|tick| {
             room.step(Tick(tick), 0, out, |_| {});
-            out.notes.clone()
+            out.updates.clone()
         })
-        .filter(|note| !matches!(note, Note::Board { .. }))
+        .filter(|note| !matches!(note, RoomUpdate::Board { .. }))
         .collect()
 }
 
@@ -31,17 +31,17 @@ fn a_seat_is_kept_for_the_grace_and_not_a_tick_longer_and_everyone_is_told() {
     run(&mut room, &mut out, 1..=10);
     room.away(ann);
     room.away(ann);
-    assert_eq!(run(&mut room, &mut out, 11..=40), [Note::Away { player: ann }], "told once");
+    assert_eq!(run(&mut room, &mut out, 11..=40), [RoomUpdate::Away { player: ann }], "told once");
     assert_eq!(room.join(name("Cid")), Err(RoomFull(2)), "the seat is kept");
     room.back(ann);
-    assert_eq!(run(&mut room, &mut out, 41..=50), [Note::Back { player: ann }]);
+    assert_eq!(run(&mut room, &mut out, 41..=50), [RoomUpdate::Back { player: ann }]);
     room.away(bob);
     run(&mut room, &mut out, 51..=109);
     assert_eq!(room.gone_for(60), None);
     run(&mut room, &mut out, 110..=110);
     assert_eq!(room.gone_for(60), Some(bob));
     room.leave(bob);
-    assert_eq!(run(&mut room, &mut out, 111..=111), [Note::Left { player: bob }]);
+    assert_eq!(run(&mut room, &mut out, 111..=111), [RoomUpdate::Left { player: bob }]);
     assert_eq!(room.join(name("Cid")), Ok(bob), "the lowest free number");
 }
 
@@ -67,7 +67,7 @@ fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
     assert_eq!(room.take_following().count(), 0, "there is nobody to look at");
     let ann = room.join(name("Ann")).expect("a free seat");
     let told = run(&mut room, &mut out, 6..=7);
-    assert_eq!(told, [Note::Named { player: ann, name: name("Ann") }]);
+    assert_eq!(told, [RoomUpdate::Named { player: ann, name: name("Ann") }]);
     assert_eq!(room.take_following().collect::<Vec<_>>(), [(watcher, ann)]);
     let seen = out.due.iter().find(|due| due.player == watcher).map(|due| due.focus);
     let seen = seen.or_else(|| {
@@ -77,7 +77,7 @@ fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
     assert_eq!(seen, room.game().own(ann).map(Arena::focus), "they see what Ann sees");
     room.follow(watcher, PlayerId(99));
     assert_eq!(room.take_following().count(), 0, "nobody of that number plays");
-    assert_eq!(room.roster(), [Note::Named { player: ann, name: name("Ann") }]);
+    assert_eq!(room.roster(), [RoomUpdate::Named { player: ann, name: name("Ann") }]);
     room.back(watcher);
     assert_eq!(room.take_following().collect::<Vec<_>>(), [(watcher, ann)], "over a new connection it is told again");
     room.leave(watcher);
@@ -93,7 +93,7 @@ fn a_new_name_is_told_to_everyone_and_to_who_comes_later() {
     room.rename(ann, &name("Zoe"));
     room.rename(watcher, &name("Dora"));
     room.rename(PlayerId(99), &name("Nobody"));
-    let named = [Note::Named { player: ann, name: name("Zoe") }];
+    let named = [RoomUpdate::Named { player: ann, name: name("Zoe") }];
     assert_eq!(run(&mut room, &mut out, 6..=6), named, "of watchers nobody is told");
     assert_eq!((room.roster(), room.name_of(watcher)), (named.to_vec(), Some(&name("Dora"))));
     room.rename(ann, &name("Zoe"));

@@ -6,7 +6,7 @@ use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Outcome, Request, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Request, RoomId, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use serde_json::{Value, json};
@@ -76,8 +76,9 @@ async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
     let mut bob = bare(&server).await;
     ask(&mut bob, "Bob", by_code).await;
     assert_eq!(joined(&mut bob).await, (id, Mode::Teams, Role::Play));
-    let bob_came = Notice::FriendJoined { name: Name::new("Bob").expect("a fine name") };
-    ann.until("word of a friend", |event| matches!(event, ClientEvent::Notice(notice) if *notice == bob_came)).await;
+    let bob_came = ServerNotice::FriendJoined { name: Name::new("Bob").expect("a fine name") };
+    ann.until("word of a friend", |event| matches!(event, ClientEvent::ServerNotice(notice) if *notice == bob_came))
+        .await;
     server.end().await;
 }
 
@@ -118,7 +119,7 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     let mut followed = None;
     watcher
         .until("somebody to look at", |event| match *event {
-            ClientEvent::Notice(Notice::Following { player }) => followed.replace(player).is_none(),
+            ClientEvent::ServerNotice(ServerNotice::Following { player }) => followed.replace(player).is_none(),
             _ => false,
         })
         .await;
@@ -126,12 +127,18 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     let other = PlayerId(1 - followed.expect("somebody").0);
     let now = watcher.now();
     watcher.client.request(now, Request::Follow { player: other });
-    let follows = Notice::Following { player: other };
-    watcher.until("the other one", |event| matches!(event, ClientEvent::Notice(notice) if *notice == follows)).await;
+    let follows = ServerNotice::Following { player: other };
+    watcher
+        .until("the other one", |event| matches!(event, ClientEvent::ServerNotice(notice) if *notice == follows))
+        .await;
     // Two seconds are the life of a room here: whoever is in it is told, and is in the lobby then.
-    watcher.until("the end", |event| matches!(event, ClientEvent::Notice(Notice::RoomEnds { seconds: 0 }))).await;
+    watcher
+        .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
+        .await;
     assert_eq!(watcher.client.phase(), Phase::Lobby);
-    in_line.until("the end", |event| matches!(event, ClientEvent::Notice(Notice::RoomEnds { seconds: 0 }))).await;
+    in_line
+        .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
+        .await;
     assert_eq!(in_line.client.phase(), Phase::Lobby, "over the same connection");
     server.end().await;
 }
@@ -146,7 +153,7 @@ async fn the_leaderboard_is_pushed_and_read_and_the_same() {
     let topic = Request::Subscribe { topic: "leaderboard".to_owned() };
     say(&mut reader, &ClientMsg::Request { id: 1, request: topic }).await;
     let (at, leaders) = loop {
-        if let ServerMsg::Published { at, item: Item::Leaders(leaders), .. } = hear(&mut reader).await
+        if let ServerMsg::Published { at, publication: Publication::Leaders(leaders), .. } = hear(&mut reader).await
             && !leaders.is_empty()
         {
             break (at, leaders);
@@ -177,7 +184,9 @@ async fn the_operators_word_reaches_who_is_there_and_who_comes_later() {
     assert_eq!(hear(&mut later).await, ServerMsg::Reply { id: 1, outcome: Outcome::Done });
     for socket in [&mut there, &mut later] {
         match hear(socket).await {
-            ServerMsg::Published { item: Item::Word(text), .. } => assert_eq!(text.as_str(), "back at noon"),
+            ServerMsg::Published { publication: Publication::Announcement(text), .. } => {
+                assert_eq!(text.as_str(), "back at noon")
+            }
             other => panic!("the operator's word was due, not {other:?}"),
         }
     }

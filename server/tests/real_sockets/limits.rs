@@ -10,7 +10,7 @@ use broadside_server::metrics::labels::AddressLimit;
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::SUBPROTOCOL;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{ClientMsg, Notice, Request, Resume, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, Request, Resume, RoomId, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice, RoomCode};
 use broadside_shared::protocol::token::Token;
@@ -70,7 +70,7 @@ async fn join(socket: &mut Socket, name: &str, room: RoomChoice, role: Role) -> 
 async fn is_seated(socket: &mut Socket) -> bool {
     loop {
         match seat_of(socket).await {
-            ServerMsg::Notice(Notice::Renamed { .. }) => {}
+            ServerMsg::ServerNotice(ServerNotice::Renamed { .. }) => {}
             other => return matches!(other, ServerMsg::Joined { .. }),
         }
     }
@@ -269,7 +269,7 @@ async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
     room.retire();
     within("the end of the room", async {
         loop {
-            if let ServerMsg::Notice(Notice::RoomEnds { seconds: 0 }) = hear(&mut watcher).await {
+            if let ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 }) = hear(&mut watcher).await {
                 return;
             }
         }

@@ -3,7 +3,7 @@
 use broadside_bots::socket::Socket;
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::Phase;
-use broadside_shared::protocol::message::{ClientMsg, Item, Notice, Outcome, Refusal, Request, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Refusal, Request, ServerMsg, ServerNotice};
 use broadside_shared::protocol::room::RoomChoice;
 
 use crate::scene::{Puppet, Server, ask, bare, greet, hear, say, seat_of, within};
@@ -19,7 +19,7 @@ async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
         match hear(socket).await {
             ServerMsg::Reply { id: 1, outcome: came } => outcome = came,
             ServerMsg::Reply { .. } => return (outcome, called),
-            ServerMsg::Notice(Notice::Renamed { name }) => called = Some(name.to_string()),
+            ServerMsg::ServerNotice(ServerNotice::Renamed { name }) => called = Some(name.to_string()),
             other => panic!("a reply was due, not {other:?}"),
         }
     }
@@ -48,7 +48,7 @@ async fn what_looks_like_anothers_name_gets_a_number_and_what_is_reserved_is_not
     let mut mallory = bare(&server).await;
     ask(&mut mallory, "Broadside", RoomChoice::Quick).await;
     assert!(
-        matches!(hear(&mut mallory).await, ServerMsg::Notice(Notice::Renamed { name }) if name.as_str() == "guest")
+        matches!(hear(&mut mallory).await, ServerMsg::ServerNotice(ServerNotice::Renamed { name }) if name.as_str() == "guest")
     );
     assert!(matches!(seat_of(&mut mallory).await, ServerMsg::Joined { .. }));
     server.end().await;
@@ -95,7 +95,11 @@ async fn who_changes_name_in_a_seat_or_in_line_has_one_name_everywhere() {
         while said.is_none() || ann.client.name_of(of_bob) != Some("Ann") {
             tokio::join!(ann.step(idle), bob.step(idle), cid.step(idle));
             while let Some(event) = bob.client.poll_event() {
-                if let broadside_shared::client::ClientEvent::Published { item: Item::Said { from, .. }, .. } = event {
+                if let broadside_shared::client::ClientEvent::Published {
+                    publication: Publication::Said { from, .. },
+                    ..
+                } = event
+                {
                     said = Some(from.to_string());
                 }
             }

@@ -11,7 +11,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::FRAMES_BURST;
 use broadside_shared::protocol::message::{
-    ClientMsg, Item, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
+    ClientMsg, Outcome, Publication, Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -148,7 +148,7 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
             // Told another name first: the old one is taken.
             match hear(&mut stranger).await {
                 ServerMsg::Joined { .. } => return,
-                ServerMsg::Notice(_) | ServerMsg::Queued { .. } => {}
+                ServerMsg::ServerNotice(_) | ServerMsg::Queued { .. } => {}
                 other => panic!("a seat was due, not {other:?}"),
             }
         }
@@ -243,7 +243,7 @@ async fn what_was_said_while_one_was_away_waits() {
     let (mut told, mut said) = (0, 0);
     bob.until("both", |event| {
         told += u32::from(matches!(event, ClientEvent::DirectMessage { .. }));
-        said += u32::from(matches!(event, ClientEvent::Published { item: Item::Said { .. }, .. }));
+        said += u32::from(matches!(event, ClientEvent::Published { publication: Publication::Said { .. }, .. }));
         told > 0 && said > 0
     })
     .await;
@@ -251,7 +251,10 @@ async fn what_was_said_while_one_was_away_waits() {
 
     // A page that was reloaded has nothing left of what was said before, either.
     let mut page = Puppet::with_token(&server, "Bob", token.expect("welcomed")).await;
-    page.until("the history", |event| matches!(event, ClientEvent::Published { item: Item::Said { .. }, .. })).await;
+    page.until("the history", |event| {
+        matches!(event, ClientEvent::Published { publication: Publication::Said { .. }, .. })
+    })
+    .await;
     server.end().await;
 }
 
@@ -331,7 +334,9 @@ async fn people_in_the_lobby_chat_tell_and_mute() {
     assert_eq!(request(&mut ann, 1, say_it()).await, refused(Refusal::Nameless));
     assert_eq!(request(&mut ann, 2, Request::SetName { name: "Ann".to_owned() }).await, Outcome::Done);
     assert_eq!(request(&mut bob, 1, Request::SetName { name: "ann".to_owned() }).await, Outcome::Done);
-    assert!(matches!(hear(&mut bob).await, ServerMsg::Notice(Notice::Renamed { name }) if name.as_str() == "ann 2"));
+    assert!(
+        matches!(hear(&mut bob).await, ServerMsg::ServerNotice(ServerNotice::Renamed { name }) if name.as_str() == "ann 2")
+    );
     for (id, topic, outcome) in [
         (3, "lobby/chat", Outcome::Done),
         (4, "lobby/chats", refused(Refusal::NoSuchTopic)),
@@ -342,7 +347,7 @@ async fn people_in_the_lobby_chat_tell_and_mute() {
     }
     assert_eq!(request(&mut ann, 3, say_it()).await, Outcome::Done);
     match hear(&mut bob).await {
-        ServerMsg::Published { item: Item::Said { from, text, .. }, .. } => {
+        ServerMsg::Published { publication: Publication::Said { from, text, .. }, .. } => {
             assert_eq!((from.as_str(), text.as_str()), ("Ann", "ahoy"));
         }
         other => panic!("a line was due, not {other:?}"),
@@ -352,12 +357,12 @@ async fn people_in_the_lobby_chat_tell_and_mute() {
     assert_eq!(request(&mut ann, 5, tell("Ann 2")).await, Outcome::Done);
     assert!(matches!(hear(&mut bob).await, ServerMsg::DirectMessage { from, .. } if from.as_str() == "Ann"));
     assert_eq!(request(&mut bob, 7, Request::Mute { name: "Ann".to_owned() }).await, Outcome::Done);
-    assert_eq!(hear(&mut ann).await, ServerMsg::Notice(Notice::Muted));
+    assert_eq!(hear(&mut ann).await, ServerMsg::ServerNotice(ServerNotice::Muted));
     assert_eq!(request(&mut ann, 6, tell("ann 2")).await, Outcome::Done);
     assert_eq!(request(&mut bob, 8, Request::Unmute { name: "Ann".to_owned() }).await, Outcome::Done);
     assert_eq!(request(&mut ann, 7, Request::Mute { name: "ann 2".to_owned() }).await, Outcome::Done);
     // What was said while muted was not heard: the next thing is what came after.
-    assert_eq!(hear(&mut bob).await, ServerMsg::Notice(Notice::Muted));
+    assert_eq!(hear(&mut bob).await, ServerMsg::ServerNotice(ServerNotice::Muted));
     server.end().await;
 }
 
@@ -391,7 +396,9 @@ async fn chat_rides_in_the_snapshots_of_a_room() {
             while let Some(event) = bob.client.poll_event() {
                 match event {
                     ClientEvent::Answered { .. } => answered += 1,
-                    ClientEvent::Published { item: Item::Said { from, text, .. }, .. } => heard.push((from, text)),
+                    ClientEvent::Published { publication: Publication::Said { from, text, .. }, .. } => {
+                        heard.push((from, text))
+                    }
                     _ => {}
                 }
             }

@@ -44,7 +44,7 @@ impl Match {
         self.sim.clients.iter().map(|c| c.client.stats().corrections[cause as usize]).sum()
     }
 
-    fn results(&self) -> impl Iterator<Item = &MatchStatus> {
+    fn results(&self) -> impl Iterator<Publication = &MatchStatus> {
         self.stages.iter().filter(|match_status| match_status.phase == MatchPhase::Results)
     }
 }

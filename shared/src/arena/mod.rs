@@ -131,7 +131,7 @@ impl Arena {
         self.seats.get_mut(usize::from(player.0))?.as_mut()
     }
 
-    fn seats(&self) -> impl Iterator<Item = &Seat> {
+    fn seats(&self) -> impl Iterator<Publication = &Seat> {
         self.seats.iter().flatten()
     }
 
@@ -267,7 +267,7 @@ impl Game for Arena {
         }
     }
 
-    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut PredictionContext) {
+    fn prediction_context<'a>(records: impl Iterator<Publication = &'a Record>, out: &mut PredictionContext) {
         out.rocks.clear();
         out.rocks.extend(records.filter(|record| record.kind == fields::ROCK).map(Rock::read));
         out.rocks.sort_by_key(|rock| rock.id);

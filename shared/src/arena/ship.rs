@@ -268,7 +268,7 @@ pub(super) fn advance<'a>(
     own: &mut Own,
     input: &ArenaInput,
     tick: Tick,
-    rocks: impl Iterator<Item = &'a Rock>,
+    rocks: impl Iterator<Publication = &'a Rock>,
     spawned: &mut Vec<PredictedSpawn>,
 ) -> Option<Cause> {
     if !own.afloat() {

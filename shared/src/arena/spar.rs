@@ -117,7 +117,7 @@ impl Sparring {
     }
 
     /// What became of each bot, in order of seat.
-    pub fn tallies(&self) -> impl Iterator<Item = Tally> {
+    pub fn tallies(&self) -> impl Iterator<Publication = Tally> {
         self.fighters.iter().map(|fighter| fighter.tally)
     }
 

@@ -4,7 +4,7 @@ use super::requests::Answer;
 use super::{Client, ClientEvent, EVENTS_KEPT, Interpolation, Phase, Prediction, Seat};
 use crate::game::Game;
 use crate::protocol::codec;
-use crate::protocol::message::{ClientMsg, Notice, Request, ServerMsg};
+use crate::protocol::message::{ClientMsg, Request, ServerMsg, ServerNotice};
 use crate::protocol::room::{Role, RoomChoice};
 use crate::replication::replica::Replica;
 use crate::time::{MonoTime, Tick};
@@ -84,32 +84,39 @@ impl<G: Game> Client<G> {
                     self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::Came(outcome) });
                 }
             }
-            ServerMsg::Published { ref topic, at, ref item } => {
-                self.out_events.push_back(ClientEvent::Published { topic: topic.clone(), at, item: item.clone() });
+            ServerMsg::Published { ref topic, at, ref publication } => {
+                self.out_events.push_back(ClientEvent::Published {
+                    topic: topic.clone(),
+                    at,
+                    publication: publication.clone(),
+                });
             }
             // For pages that look at the frames themselves.
             ServerMsg::Handshake(_) => {}
             ServerMsg::DirectMessage { ref from, ref text } => {
                 self.out_events.push_back(ClientEvent::DirectMessage { from: from.clone(), text: text.clone() });
             }
-            ServerMsg::Notice(ref notice) => self.handle_notice(notice),
+            ServerMsg::ServerNotice(ref notice) => self.handle_notice(notice),
         }
         while self.out_events.len() > EVENTS_KEPT {
             self.out_events.pop_front();
         }
     }
 
-    fn handle_notice(&mut self, notice: &Notice) {
+    fn handle_notice(&mut self, notice: &ServerNotice) {
         match notice {
-            Notice::Renamed { name } => self.config.name = name.clone(),
-            Notice::Following { player } => self.following = Some(*player),
+            ServerNotice::Renamed { name } => self.config.name = name.clone(),
+            ServerNotice::Following { player } => self.following = Some(*player),
             // Otherwise it was the room before, which was left already for another.
-            Notice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
+            ServerNotice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
                 self.return_to_lobby();
             }
-            Notice::Muted | Notice::RoomEnds { .. } | Notice::FriendJoined { .. } | Notice::Missed { .. } => {}
+            ServerNotice::Muted
+            | ServerNotice::RoomEnds { .. }
+            | ServerNotice::FriendJoined { .. }
+            | ServerNotice::Missed { .. } => {}
         }
-        self.out_events.push_back(ClientEvent::Notice(notice.clone()));
+        self.out_events.push_back(ClientEvent::ServerNotice(notice.clone()));
     }
 
     fn ask_for_a_seat(&mut self, now: MonoTime) {
@@ -163,7 +170,7 @@ mod tests {
     use crate::protocol::token::Token;
 
     const NOW: MonoTime = MonoTime(1_000_000);
-    const OVER: ServerMsg = ServerMsg::Notice(Notice::RoomEnds { seconds: 0 });
+    const OVER: ServerMsg = ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 });
 
     fn hear(client: &mut Client<Arena>, msg: &ServerMsg) {
         client.handle_frame(NOW, &codec::encode_server(msg)).expect("the server's own bytes");

@@ -110,7 +110,7 @@ impl Interpolation {
         &mut self,
         tick: Tick,
         server_tick: f64,
-        records: impl Iterator<Item = (Tick, &'a Record)>,
+        records: impl Iterator<Publication = (Tick, &'a Record)>,
     ) {
         // Counted from when it was due after the one before, so that a slower rate is lateness too.
         let due = self.newest.map_or(f64::from(tick.0), |before| f64::from(before.0) + self.every);

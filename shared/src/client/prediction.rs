@@ -253,7 +253,12 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
-    pub fn confirm_shots<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
+    pub fn confirm_shots<'a>(
+        &mut self,
+        player: PlayerId,
+        tick: Tick,
+        records: impl Iterator<Publication = &'a Record>,
+    ) {
         // Without shots of ours there is nothing to look for.
         if self.shots.is_empty() {
             return;

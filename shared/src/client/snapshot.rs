@@ -1,4 +1,4 @@
-//! What comes in each snapshot, taken apart: the head, the own state, the cells, events and notes.
+//! What comes in each snapshot, taken apart: the head, the own state, the cells, events and updates.
 
 use super::pace::Calls;
 use super::stats::Arrival;
@@ -6,7 +6,7 @@ use super::{Client, Detail, EVENTS_KEPT};
 use crate::game::{CorrectionCause, Game, Standing};
 use crate::protocol::codec;
 use crate::protocol::limits::EVENTS_MAX;
-use crate::protocol::message::Note;
+use crate::protocol::message::RoomUpdate;
 use crate::protocol::snapshot::SnapshotHead;
 use crate::replication::bits::{BitReader, WireError};
 use crate::time::{MonoTime, Tick};
@@ -135,28 +135,28 @@ impl<G: Game> Client<G> {
 
     fn read_notes(&mut self, now: MonoTime, mut bytes: &[u8]) -> Result<(), WireError> {
         while !bytes.is_empty() {
-            let (note, used) = codec::decode_note(bytes)?;
+            let (note, used) = codec::decode_update(bytes)?;
             bytes = &bytes[used..];
             match note {
                 // Thousands of players that each know the names of thousands would be no cheap ones.
-                Note::Named { .. } if self.config.detail == Detail::Decode => {}
-                Note::Named { player, name } => {
+                RoomUpdate::Named { .. } if self.config.detail == Detail::Decode => {}
+                RoomUpdate::Named { player, name } => {
                     self.away.remove(&player);
                     self.names.insert(player, name);
                 }
-                Note::Left { player } => {
+                RoomUpdate::Left { player } => {
                     self.away.remove(&player);
                     self.names.remove(&player);
                 }
-                Note::Away { player } => {
+                RoomUpdate::Away { player } => {
                     self.away.insert(player);
                 }
-                Note::Back { player } => {
+                RoomUpdate::Back { player } => {
                     self.away.remove(&player);
                 }
-                Note::Match(match_status) => self.match_status = Some(match_status),
-                Note::Message(msg) => self.handle_control(now, &msg),
-                Note::Board { lines, players, extent, .. } => {
+                RoomUpdate::Match(match_status) => self.match_status = Some(match_status),
+                RoomUpdate::Message(msg) => self.handle_control(now, &msg),
+                RoomUpdate::Board { lines, players, extent, .. } => {
                     (self.players, self.extent) = (players, extent);
                     self.board = lines.into_iter().map(|(player, score)| Standing { player, score }).collect();
                 }

@@ -68,7 +68,7 @@ pub struct Stats {
     pub bytes_cells_far: u64,
     /// Payload bytes of events.
     pub bytes_events: u64,
-    /// Payload bytes of notes.
+    /// Payload bytes of updates.
     pub bytes_notes: u64,
     /// Payload bytes sent.
     pub bytes_up: u64,

@@ -4,7 +4,7 @@ use super::interpolation::Sight;
 use super::requests::Answer;
 use super::stats::Arrival;
 use crate::game::{Game, PlayerId};
-use crate::protocol::message::{Item, Notice, RoomId};
+use crate::protocol::message::{Publication, RoomId, ServerNotice};
 use crate::protocol::name::Name;
 use crate::protocol::room::{Mode, Role, RoomChoice};
 use crate::protocol::text::Text;
@@ -90,7 +90,7 @@ pub enum ClientEvent<G: Game> {
         /// When, by the server's clock: [`Client::age_ms_of`](super::Client::age_ms_of) says how long ago.
         at: MonoTime,
         /// What.
-        item: Item,
+        publication: Publication,
     },
     /// A player said something to us alone.
     DirectMessage {
@@ -100,7 +100,7 @@ pub enum ClientEvent<G: Game> {
         text: Text,
     },
     /// The server said something to us alone.
-    Notice(Notice),
+    ServerNotice(ServerNotice),
     /// The game's event, given out when the view has come to its tick.
     Game(G::Event),
 }

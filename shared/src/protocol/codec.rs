@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::limits::{AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, RESUMED_CELLS_MAX, SERVER_CONTROL_MAX};
 use super::match_status::{MatchStatus, TEAMS_MAX};
-use super::message::{ClientMsg, Item, Note, ServerMsg};
+use super::message::{ClientMsg, Publication, RoomUpdate, ServerMsg};
 use super::{FrameKind, limits};
 use crate::replication::bits::WireError;
 
@@ -31,8 +31,8 @@ pub fn encode_server(msg: &ServerMsg) -> Vec<u8> {
     encode_frame(msg)
 }
 
-/// Appends a note to the notes of a snapshot.
-pub fn encode_note(note: &Note, out: &mut Vec<u8>) {
+/// Appends a note to the updates of a snapshot.
+pub fn encode_update(note: &RoomUpdate, out: &mut Vec<u8>) {
     append(note, out);
 }
 
@@ -100,11 +100,11 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
         {
             Err(WireError::Control)
         }
-        ServerMsg::Published { item: Item::Leaders(lines), .. } if lines.len() > BOARD_LINES_MAX => {
+        ServerMsg::Published { publication: Publication::Leaders(lines), .. } if lines.len() > BOARD_LINES_MAX => {
             let (value, limit) = (lines.len() as u64, BOARD_LINES_MAX as u64);
             Err(WireError::Range { what: "lines of the leaderboard", value, limit })
         }
-        ServerMsg::Published { item: Item::Match(match_status), .. } => check_contest(match_status),
+        ServerMsg::Published { publication: Publication::Match(match_status), .. } => check_contest(match_status),
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
         | ServerMsg::Pong { .. }
@@ -112,7 +112,7 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
         | ServerMsg::Reply { .. }
         | ServerMsg::Published { .. }
         | ServerMsg::DirectMessage { .. }
-        | ServerMsg::Notice(_)
+        | ServerMsg::ServerNotice(_)
         | ServerMsg::Handshake(_) => Ok(()),
     }
 }
@@ -121,19 +121,21 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
 ///
 /// # Errors
 /// As [`decode_client`], but for bytes after the note, which are the next one.
-pub fn decode_note(bytes: &[u8]) -> Result<(Note, usize), WireError> {
-    let (note, used): (Note, usize) = partial(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
+pub fn decode_update(bytes: &[u8]) -> Result<(RoomUpdate, usize), WireError> {
+    let (note, used): (RoomUpdate, usize) = partial(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
     match &note {
-        Note::Board { lines, .. } if lines.len() > BOARD_LINES_MAX => Err(WireError::Range {
+        RoomUpdate::Board { lines, .. } if lines.len() > BOARD_LINES_MAX => Err(WireError::Range {
             what: "lines of the board",
             value: lines.len() as u64,
             limit: BOARD_LINES_MAX as u64,
         }),
-        Note::Message(msg) => check_server(msg).map(|()| (note, used)),
-        Note::Match(match_status) => check_contest(match_status).map(|()| (note, used)),
-        Note::Board { .. } | Note::Named { .. } | Note::Left { .. } | Note::Away { .. } | Note::Back { .. } => {
-            Ok((note, used))
-        }
+        RoomUpdate::Message(msg) => check_server(msg).map(|()| (note, used)),
+        RoomUpdate::Match(match_status) => check_contest(match_status).map(|()| (note, used)),
+        RoomUpdate::Board { .. }
+        | RoomUpdate::Named { .. }
+        | RoomUpdate::Left { .. }
+        | RoomUpdate::Away { .. }
+        | RoomUpdate::Back { .. } => Ok((note, used)),
     }
 }
 
@@ -238,11 +240,16 @@ mod tests {
         ]
     }
 
-    fn notes() -> Vec<Note> {
+    fn updates() -> Vec<RoomUpdate> {
         vec![
-            Note::Named { player: PlayerId(7), name: name() },
-            Note::Left { player: PlayerId(7) },
-            Note::Board { tick: Tick(600), players: 2, extent: 0, lines: vec![(PlayerId(1), 30), (PlayerId(7), -2)] },
+            RoomUpdate::Named { player: PlayerId(7), name: name() },
+            RoomUpdate::Left { player: PlayerId(7) },
+            RoomUpdate::Board {
+                tick: Tick(600),
+                players: 2,
+                extent: 0,
+                lines: vec![(PlayerId(1), 30), (PlayerId(7), -2)],
+            },
         ]
     }
 
@@ -257,10 +264,10 @@ mod tests {
             assert_eq!(decode_server(&encode_server(&msg)[1..]), Ok(msg));
         }
         let mut bytes = Vec::new();
-        notes().iter().for_each(|note| encode_note(note, &mut bytes));
+        updates().iter().for_each(|note| encode_update(note, &mut bytes));
         let mut rest = bytes.as_slice();
-        for note in notes() {
-            let (back, used) = decode_note(rest).expect("our own note");
+        for note in updates() {
+            let (back, used) = decode_update(rest).expect("our own note");
             assert_eq!(back, note);
             rest = &rest[used..];
         }
@@ -282,7 +289,7 @@ mod tests {
             bytes.truncate(rng.usize(1..=bytes.len()));
             accepted += usize::from(decode_client(&bytes[1..]).is_ok());
             accepted += usize::from(decode_server(&bytes[1..]).is_ok());
-            let _ = decode_note(&bytes[1..]);
+            let _ = decode_update(&bytes[1..]);
         }
         assert!(accepted > 100 && accepted < 50_000, "both outcomes were met: {accepted}");
     }
@@ -306,8 +313,8 @@ mod tests {
         for long in [&[0xfb, 3, 0][..], &[0, 1, 0xfb, 1, 0, 120, 0]] {
             assert_eq!(decode_client(long), Err(WireError::Control), "{long:02x?}");
         }
-        decode_note(&[2, 0, 0, 0, 1, 5, 0xfb, 251, 0]).expect("a score that needs two bytes");
-        assert_eq!(decode_note(&[2, 0, 0, 0, 1, 5, 0xfb, 4, 0]), Err(WireError::Control));
+        decode_update(&[2, 0, 0, 0, 1, 5, 0xfb, 251, 0]).expect("a score that needs two bytes");
+        assert_eq!(decode_update(&[2, 0, 0, 0, 1, 5, 0xfb, 4, 0]), Err(WireError::Control));
         // A string whose bytes look like an announcement is a string.
         let agent = "\u{fb}\u{fc}\u{fd}".to_owned();
         let hello = ClientMsg::Hello { revision: 1, agent, resume: None };

@@ -51,8 +51,8 @@ pub const LAG_MAX: u32 = 65_535;
 pub const INPUT_AHEAD_MAX: u32 = 120;
 /// Most events in one snapshot; the oldest are left out first.
 pub const EVENTS_MAX: usize = 64;
-/// Most bytes of notes (names, standings) in one snapshot; the rest follows in the next ones.
-pub const NOTES_BYTES_MAX: usize = 768;
+/// Most bytes of updates (names, standings) in one snapshot; the rest follows in the next ones.
+pub const UPDATES_BYTES_MAX: usize = 768;
 /// Lines of the standings that are sent.
 pub const BOARD_LINES_MAX: usize = 10;
 /// Time a new connection has to say hello, in microseconds; then it is closed.

@@ -246,7 +246,7 @@ pub enum ServerMsg {
         /// When, by the server's clock: what was said before you subscribed is older.
         at: MonoTime,
         /// What.
-        item: Item,
+        publication: Publication,
     },
     /// A player said something to you alone.
     DirectMessage {
@@ -256,14 +256,14 @@ pub enum ServerMsg {
         text: Text,
     },
     /// The server has something to say to you alone.
-    Notice(Notice),
+    ServerNotice(ServerNotice),
     /// How this connection began.
     Handshake(Handshake),
 }
 
 /// What can be published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Item {
+pub enum Publication {
     /// Somebody said something.
     Said {
         /// TeamLabel.
@@ -283,7 +283,7 @@ pub enum Item {
     /// The best of all rooms, best first, at most [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX).
     Leaders(Vec<Leader>),
     /// The operator's word.
-    Word(Text),
+    Announcement(Text),
     /// How the match of a room stands.
     Match(MatchStatus),
 }
@@ -301,7 +301,7 @@ pub struct Leader {
 
 /// What the server says to one player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Notice {
+pub enum ServerNotice {
     /// Somebody mutes you: they do not hear what you say.
     Muted,
     /// Your room ends.
@@ -331,9 +331,9 @@ pub enum Notice {
     },
 }
 
-/// What a room tells everyone in it, in the notes of a snapshot: each encoded once for all.
+/// What a room tells everyone in it, in the updates of a snapshot: each encoded once for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Note {
+pub enum RoomUpdate {
     /// From now on this number stands for this name.
     Named {
         /// The number.

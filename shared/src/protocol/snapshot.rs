@@ -1,12 +1,12 @@
 //! The snapshot frame: what one client is told of the world at one tick.
 //!
 //! ```text
-//! frame  := kind:u8 = 2, head, own, cells, events, notes
+//! frame  := kind:u8 = 2, head, own, cells, events, updates
 //! head   := tick:u32, consumed:u32, early:i16, missing:u8, dropped:u8, budget:u8      little-endian
 //! own    := present:1, [present: the game's exact private state], padding to a byte
 //! cells  := see replication::viewer
 //! events := count (golomb 1), padding to a byte, then each: age:u8 in ticks, the game's event, padding to a byte
-//! notes  := bincode-coded notes up to the end of the frame
+//! updates  := bincode-coded updates up to the end of the frame
 //! ```
 
 use super::FrameKind;

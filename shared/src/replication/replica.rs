@@ -97,12 +97,12 @@ impl Replica {
 
     /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
     /// the newest snapshot.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Publication = &Record> {
         self.records.iter()
     }
 
     /// As [`Replica::records`], each with the tick it is of: that of the newest snapshot in which its cell was due.
-    pub fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
+    pub fn records_by_tick(&self) -> impl Iterator<Publication = (Tick, &Record)> {
         let known = self.cells.iter().filter_map(|cell| Some((cell.tick?, cell.records(&self.records))));
         known.flat_map(|(tick, records)| records.iter().map(move |record| (tick, record)))
     }
@@ -116,7 +116,7 @@ impl Replica {
     }
 
     /// The cells subscribed to, in order of number.
-    pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
+    pub fn cells(&self) -> impl Iterator<Publication = CellId> + '_ {
         self.cells.iter().map(|cell| cell.id)
     }
 

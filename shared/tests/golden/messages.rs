@@ -6,13 +6,13 @@ use broadside_shared::arena::ship::{Cause, Own};
 use broadside_shared::arena::{Arena, ArenaInput, Border};
 use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{
-    decode_client, decode_note, decode_server, encode_client, encode_note, encode_server,
+    decode_client, decode_server, decode_update, encode_client, encode_server, encode_update,
 };
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus, Zone};
 use broadside_shared::protocol::message::{
-    ClientMsg, Item, Leader, Note, Notice, Outcome, Refusal, Request, Resume, RoomId, ServerMsg,
+    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomId, RoomUpdate, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
@@ -97,28 +97,32 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Queued { .. } => "server-queued",
         ServerMsg::Reply { outcome: Outcome::Done, .. } => "server-reply-done",
         ServerMsg::Reply { outcome: Outcome::Refused(_), .. } => "server-reply-refused",
-        ServerMsg::Published { item, .. } => match item {
-            Item::Said { .. } => "server-said",
-            Item::KillFeed { .. } => "server-kill-feed",
-            Item::Leaders(_) => "server-leaders",
-            Item::Word(_) => "server-word",
-            Item::Match(_) => "server-match",
+        ServerMsg::Published { publication, .. } => match publication {
+            Publication::Said { .. } => "server-said",
+            Publication::KillFeed { .. } => "server-kill-feed",
+            Publication::Leaders(_) => "server-leaders",
+            Publication::Announcement(_) => "server-announcement",
+            Publication::Match(_) => "server-match",
         },
         ServerMsg::DirectMessage { .. } => "server-direct-message",
-        ServerMsg::Notice(notice) => match notice {
-            Notice::Muted => "server-notice-muted",
-            Notice::RoomEnds { .. } => "server-notice-room-ends",
-            Notice::FriendJoined { .. } => "server-notice-friend",
-            Notice::Renamed { .. } => "server-notice-renamed",
-            Notice::Following { .. } => "server-notice-following",
-            Notice::Missed { .. } => "server-notice-missed",
+        ServerMsg::ServerNotice(notice) => match notice {
+            ServerNotice::Muted => "server-notice-muted",
+            ServerNotice::RoomEnds { .. } => "server-notice-room-ends",
+            ServerNotice::FriendJoined { .. } => "server-notice-friend",
+            ServerNotice::Renamed { .. } => "server-notice-renamed",
+            ServerNotice::Following { .. } => "server-notice-following",
+            ServerNotice::Missed { .. } => "server-notice-missed",
         },
         ServerMsg::Handshake(_) => "server-handshake",
     };
     let server = "broadside 0.1.0".to_owned();
     let welcome = ServerMsg::Welcome { revision: REVISION, server, token: token(), resumed: false };
     let (ann, text) = (Name::new("Ann").expect("a fine name"), Text::new("hi").expect("a fine line"));
-    let published = |topic: &str, item| ServerMsg::Published { topic: topic.to_owned(), at: MonoTime(4_000_000), item };
+    let published = |topic: &str, publication| ServerMsg::Published {
+        topic: topic.to_owned(),
+        at: MonoTime(4_000_000),
+        publication,
+    };
     let refused = Outcome::Refused(Refusal::TooFast { wait_ms: 250 });
     let all = [
         welcome,
@@ -127,18 +131,18 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Queued { position: 12 },
         ServerMsg::Reply { id: 1, outcome: Outcome::Done },
         ServerMsg::Reply { id: 2, outcome: refused },
-        published("lobby/chat", Item::Said { from: ann.clone(), text: text.clone() }),
-        published("room/7/feed", Item::KillFeed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
-        published("leaderboard", Item::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
-        published("room/7/match", Item::Match(match_status())),
-        published("notices", Item::Word(text.clone())),
+        published("lobby/chat", Publication::Said { from: ann.clone(), text: text.clone() }),
+        published("room/7/feed", Publication::KillFeed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
+        published("leaderboard", Publication::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
+        published("room/7/match", Publication::Match(match_status())),
+        published("notices", Publication::Announcement(text.clone())),
         ServerMsg::DirectMessage { from: ann.clone(), text },
-        ServerMsg::Notice(Notice::Muted),
-        ServerMsg::Notice(Notice::RoomEnds { seconds: 30 }),
-        ServerMsg::Notice(Notice::FriendJoined { name: ann.clone() }),
-        ServerMsg::Notice(Notice::Renamed { name: ann }),
-        ServerMsg::Notice(Notice::Following { player: PlayerId(7) }),
-        ServerMsg::Notice(Notice::Missed { count: 3 }),
+        ServerMsg::ServerNotice(ServerNotice::Muted),
+        ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 30 }),
+        ServerMsg::ServerNotice(ServerNotice::FriendJoined { name: ann.clone() }),
+        ServerMsg::ServerNotice(ServerNotice::Renamed { name: ann }),
+        ServerMsg::ServerNotice(ServerNotice::Following { player: PlayerId(7) }),
+        ServerMsg::ServerNotice(ServerNotice::Missed { count: 3 }),
         ServerMsg::Handshake(Handshake {
             request: "GET /ws?wire=1 HTTP/1.1".into(),
             asked: vec![("host".into(), "a:1".into())],
@@ -194,37 +198,42 @@ fn pong() -> ServerMsg {
     ServerMsg::Pong { client_time: MonoTime(1_234_567), server_time: MonoTime(5_000_000_000), tick_us: 412 }
 }
 
-fn note_name(note: &Note) -> &'static str {
+fn update_name(note: &RoomUpdate) -> &'static str {
     match note {
-        Note::Named { .. } => "note-named",
-        Note::Left { .. } => "note-left",
-        Note::Board { .. } => "note-board",
-        Note::Away { .. } => "note-away",
-        Note::Back { .. } => "note-back",
-        Note::Match(_) => "note-match",
-        Note::Message(_) => "note-message",
+        RoomUpdate::Named { .. } => "update-named",
+        RoomUpdate::Left { .. } => "update-left",
+        RoomUpdate::Board { .. } => "update-board",
+        RoomUpdate::Away { .. } => "update-away",
+        RoomUpdate::Back { .. } => "update-back",
+        RoomUpdate::Match(_) => "update-match",
+        RoomUpdate::Message(_) => "update-message",
     }
 }
 
-/// The notes that no snapshot of the scene tells.
-fn other_notes() -> Vec<(&'static str, Note)> {
+/// The updates that no snapshot of the scene tells.
+fn other_notes() -> Vec<(&'static str, RoomUpdate)> {
     let all = [
-        Note::Away { player: PlayerId(5) },
-        Note::Back { player: PlayerId(5) },
-        Note::Match(match_status()),
-        Note::Message(Box::new(ServerMsg::Notice(Notice::Muted))),
+        RoomUpdate::Away { player: PlayerId(5) },
+        RoomUpdate::Back { player: PlayerId(5) },
+        RoomUpdate::Match(match_status()),
+        RoomUpdate::Message(Box::new(ServerMsg::ServerNotice(ServerNotice::Muted))),
     ];
-    all.into_iter().map(|note| (note_name(&note), note)).collect()
+    all.into_iter().map(|note| (update_name(&note), note)).collect()
 }
 
-/// The notes, in the order in which the scene's first snapshot tells them.
-pub fn notes() -> Vec<(&'static str, Note)> {
+/// The updates, in the order in which the scene's first snapshot tells them.
+pub fn updates() -> Vec<(&'static str, RoomUpdate)> {
     let all = [
-        Note::Named { player: PlayerId(5), name: name() },
-        Note::Left { player: PlayerId(299) },
-        Note::Board { tick: Tick(600), players: 2, extent: 1500, lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)] },
+        RoomUpdate::Named { player: PlayerId(5), name: name() },
+        RoomUpdate::Left { player: PlayerId(299) },
+        RoomUpdate::Board {
+            tick: Tick(600),
+            players: 2,
+            extent: 1500,
+            lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)],
+        },
     ];
-    all.into_iter().map(|note| (note_name(&note), note)).collect()
+    all.into_iter().map(|note| (update_name(&note), note)).collect()
 }
 
 /// The events, each once.
@@ -336,9 +345,9 @@ pub fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
 
 pub fn goldens() -> Vec<Golden> {
     let golden = |name, about, bytes| Golden { name, about, bytes };
-    let note_bytes = |note: &Note| {
+    let note_bytes = |note: &RoomUpdate| {
         let mut bytes = Vec::new();
-        encode_note(note, &mut bytes);
+        encode_update(note, &mut bytes);
         bytes
     };
     let mut all: Vec<Golden> = Vec::new();
@@ -346,7 +355,7 @@ pub fn goldens() -> Vec<Golden> {
     all.extend(server().iter().map(|(name, msg)| golden(name, "a frame from a server", encode_server(msg))));
     all.extend(packets().iter().map(|(name, packet)| golden(name, "a frame from a client", packet.encode())));
     all.extend(
-        notes()
+        updates()
             .iter()
             .chain(&other_notes())
             .map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))),
@@ -380,9 +389,9 @@ fn the_checked_in_bytes_are_read_as_what_they_say() {
         let (kind, rest) = FrameKind::split(&frame).expect(name);
         assert_eq!((kind, InputPacket::decode(rest)), (FrameKind::State, Ok(packet)), "{name}");
     }
-    for (name, note) in notes().into_iter().chain(other_notes()) {
+    for (name, note) in updates().into_iter().chain(other_notes()) {
         let bytes = checked_in(name);
-        assert_eq!(decode_note(&bytes), Ok((note, bytes.len())), "{name}");
+        assert_eq!(decode_update(&bytes), Ok((note, bytes.len())), "{name}");
     }
     for (name, event) in events() {
         let bytes = checked_in(name);

@@ -12,8 +12,8 @@ use broadside_shared::arena::ship::Own;
 use broadside_shared::arena::{Arena, Pickup, Rock, Shot};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::game::{EntityId, Game, PlayerId};
-use broadside_shared::protocol::codec::{encode_note, encode_server};
-use broadside_shared::protocol::message::{Note, ServerMsg};
+use broadside_shared::protocol::codec::{encode_server, encode_update};
+use broadside_shared::protocol::message::{RoomUpdate, ServerMsg};
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_own};
 use broadside_shared::replication::bits::BitWriter;
@@ -25,7 +25,7 @@ use glam::Vec2;
 
 use crate::Golden;
 use crate::files::checked_in;
-use crate::messages::{event_bytes, events, joined, name, notes, own_ship, own_wreck};
+use crate::messages::{event_bytes, events, joined, name, own_ship, own_wreck, updates};
 
 const VIEW: Vec2 = Vec2::new(560.0, 300.0);
 const NAMES: [&str; 3] = ["snapshot-first", "snapshot-next", "snapshot-far"];
@@ -37,7 +37,7 @@ struct Moment {
     things: Vec<(Vec2, Record)>,
     /// Ages in ticks, and names of the events.
     events: Vec<(u8, &'static str)>,
-    notes: Vec<&'static str>,
+    updates: Vec<&'static str>,
 }
 
 fn ship(id: u16, owner: u16, at: Vec2, velocity: Vec2, rest: [f32; 3]) -> (Vec2, Record) {
@@ -88,7 +88,7 @@ fn first() -> Moment {
             fighting([560.0, 100.0], [-60.0, 30.0], 3.0, 100.0),
         ],
         events: vec![],
-        notes: vec!["note-named", "note-left", "note-board"],
+        updates: vec!["update-named", "update-left", "update-board"],
     }
 }
 
@@ -113,7 +113,7 @@ fn next() -> Moment {
             (shot.position_at(602.0), shot.record()),
         ],
         events: vec![(1, "event-dealt"), (0, "event-picked")],
-        notes: vec![],
+        updates: vec![],
     }
 }
 
@@ -137,7 +137,7 @@ fn far() -> Moment {
             (beam.middle(), beam.record()),
         ],
         events: vec![(0, "event-kill-feed")],
-        notes: vec![],
+        updates: vec![],
     }
 }
 
@@ -160,10 +160,10 @@ fn frames() -> Vec<Vec<u8>> {
             out.push(*age);
             out.extend(event_bytes(&event));
         }
-        for told in &moment.notes {
-            let all = notes();
+        for told in &moment.updates {
+            let all = updates();
             let (_, note) = all.iter().find(|(name, _)| name == told).expect("a golden note");
-            encode_note(note, &mut out);
+            encode_update(note, &mut out);
         }
         out
     };
@@ -205,5 +205,5 @@ fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
     }
     assert_eq!(client.name_of(PlayerId(5)), Some(name().as_str()));
     assert_eq!((client.players(), client.board().len()), (2, 2));
-    assert!(matches!(&notes()[2].1, Note::Board { players: 2, .. }));
+    assert!(matches!(&updates()[2].1, RoomUpdate::Board { players: 2, .. }));
 }

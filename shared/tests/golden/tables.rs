@@ -170,7 +170,7 @@ fn limits_table() -> String {
             row("cells subscribed to", SUBSCRIBED_MAX as u64, "", "those with the highest numbers are left out"),
             row("records of a cell", CELL_RECORDS_MAX as u64, "", "those with the highest ids are left out"),
             row("events in a snapshot", limits::EVENTS_MAX as u64, "", "the oldest are left out"),
-            row("notes in a snapshot", limits::NOTES_BYTES_MAX as u64, "bytes", "the rest comes in the next ones"),
+            row("updates in a snapshot", limits::UPDATES_BYTES_MAX as u64, "bytes", "the rest comes in the next ones"),
             row(
                 "messages in a snapshot",
                 limits::MESSAGES_BYTES_MAX as u64,

@@ -191,7 +191,7 @@ const OF_THE_HOUSE: &[&str] = &[
     "Broads1de",
     "Broadside Team",
     "notice",
-    "Notice!",
+    "ServerNotice!",
     "N0tice",
     "nοtice",
     "Notices",

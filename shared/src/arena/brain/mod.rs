@@ -325,13 +325,13 @@ impl Brain {
 }
 
 /// The other ships, friends among them.
-fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
+fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipSight> {
     let own = seen.own.player;
     seen.scene.ships.iter().filter(move |ship| ship.player != own)
 }
 
 /// The ships to fight: of a side, those of the other.
-fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipSight> {
+fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipSight> {
     let side = seen.own.team;
     others(seen).filter(move |ship| side.is_none() || ship.team != side)
 }
