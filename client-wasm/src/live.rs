@@ -14,7 +14,7 @@ use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, St
 
 /// Radius of an arena whose edge is never seen, world units.
 const FAR_AWAY: f32 = 1e6;
-/// How fast the edge follows what watchers are told once a second: the share that is left after a second.
+/// How fast the edge follows what spectators are told once a second: the share that is left after a second.
 const EDGE_LAG: f32 = 0.02;
 
 /// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.

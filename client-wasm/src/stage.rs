@@ -184,7 +184,7 @@ pub struct Stage {
     pub edge: f32,
     /// The player who watches, if it plays.
     pub own: Option<u16>,
-    /// Whom a watcher without a ship looks at.
+    /// Whom a spectator without a ship looks at.
     pub watched: Option<u16>,
     /// Players among the ships whose connection is lost.
     pub away: Vec<u16>,

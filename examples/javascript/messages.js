@@ -65,7 +65,7 @@ const fail = (what) => {
 };
 
 const mode = words('arena', 'teams', 'duel');
-const role = words('play', 'watch');
+const role = words('play', 'spectate');
 const token = struct({ session: u64, signature: bytes(16) });
 const choice = variants({
   quick: {},

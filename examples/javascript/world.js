@@ -13,7 +13,7 @@ const AROUND = [-129, -128, -127, -1, 1, 127, 128, 129]; // the cells around a c
 export class World {
   tick = 0; // of the newest snapshot
   head = null;
-  own = null; // our exact state; null for a watcher
+  own = null; // our exact state; null for a spectator
   names = new Map(); // by player number
   away = new Set();
   board = { tick: 0, players: 0, extent: 0, lines: [] };

@@ -241,7 +241,7 @@ impl<G: Game> Driver<G> {
 
     fn is_empty(&self) -> bool {
         self.room.players() == 0
-            && self.room.watching() == 0
+            && self.room.spectators() == 0
             && self.line.is_empty()
             && self.reservations.is_empty()
             && self.waiting == 0
@@ -325,8 +325,8 @@ impl<G: Game> Driver<G> {
 
     /// Tells those who watch whom they see now.
     fn tell_watchers(&mut self) {
-        for (watcher, player) in self.room.take_following() {
-            let Some(Some(seat)) = self.seats.get(usize::from(watcher.0)) else { continue };
+        for (spectator, player) in self.room.take_following() {
+            let Some(Some(seat)) = self.seats.get(usize::from(spectator.0)) else { continue };
             let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Following { player }));
             self.links[seat.peer.shard].outgoing.push(seat.letter(letter));
         }
@@ -424,7 +424,7 @@ impl<G: Game> Driver<G> {
         let figures = &self.figures;
         figures.coming.fetch_sub(came, Ordering::Relaxed);
         figures.players.store(self.room.players(), Ordering::Relaxed);
-        figures.watching.store(self.room.watching(), Ordering::Relaxed);
+        figures.spectators.store(self.room.spectators(), Ordering::Relaxed);
         figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
         figures.reserved.store(self.reservations.len() as u16, Ordering::Relaxed);
         if self.is_played() {
@@ -467,7 +467,7 @@ impl<G: Game> Driver<G> {
         metrics.players.dec_by(seated as i64);
         metrics.waiting.dec_by(self.waiting as i64);
         metrics.governor_level.dec_by(i64::from(self.governor.level()));
-        for figure in [&self.figures.players, &self.figures.watching, &self.figures.reserved] {
+        for figure in [&self.figures.players, &self.figures.spectators, &self.figures.reserved] {
             figure.store(0, Ordering::Relaxed);
         }
     }

@@ -87,7 +87,7 @@ use operator::{OperatorToken, TokenFile};
 use room::RoomConfig;
 use vital::Supervisor;
 
-const _: () = assert!(config::CAPACITY_MAX + room::WATCHERS_MAX <= PLAYERS_MAX);
+const _: () = assert!(config::CAPACITY_MAX + room::SPECTATORS_MAX <= PLAYERS_MAX);
 
 /// Threads that run rooms, for each core: a long tick of a large room on one leaves another for the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
@@ -340,7 +340,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
     // The bots are one more shard, without sockets.
     let residents = usize::from(config.bots > 0);
     let prepared = (0..count + residents).map(|_| inbox::prepare()).collect::<std::io::Result<Vec<_>>>();
-    let (inboxes, watches): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
+    let (inboxes, spectates): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
@@ -391,7 +391,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         connections: AtomicUsize::new(0),
         connections_max,
     });
-    for (index, watch) in watches.into_iter().enumerate() {
+    for (index, watch) in spectates.into_iter().enumerate() {
         let start = if index < count { shard::spawn } else { residents::spawn };
         threads.push(start(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
     }

@@ -54,7 +54,7 @@ impl Wire {
     pub fn new(name: &str) -> Result<Wire, String> {
         let name = Name::new(name).map_err(|reason| reason.to_string())?;
         let agent = concat!("wire ", env!("CARGO_PKG_VERSION")).to_owned();
-        let config = ClientConfig { name, agent, room: None, role: Role::Watch, detail: Detail::Replica };
+        let config = ClientConfig { name, agent, room: None, role: Role::Spectate, detail: Detail::Replica };
         Ok(Wire { client: Client::new(config) })
     }
 

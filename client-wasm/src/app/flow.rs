@@ -163,7 +163,7 @@ impl App {
             session.flush();
             let phase = session.phase();
             // Seated, and told where: until then the battle behind the title goes on.
-            let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Watch);
+            let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Spectate);
             let seated = phase == Phase::Playing && (watches || session.client.own().is_some());
             let place = session.client.place_in_line().filter(|_| phase == Phase::Joining);
             if matches!(phase, Phase::Playing | Phase::Lobby) || place.is_some() {
@@ -349,7 +349,7 @@ impl App {
         self.stage.forget_sides();
         self.match_status.hide();
         self.sunk_by.clear();
-        self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Watch);
+        self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Spectate);
         self.screens.face(if self.watching { Face::Watch } else { Face::Play }, touch);
         self.screens.focus_game();
         self.show_own_link();

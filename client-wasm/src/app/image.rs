@@ -263,7 +263,7 @@ impl App {
             .with("snapshots", stats.snapshots as f64)
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
             .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
-            .with("watching", self.watching)
+            .with("spectators", self.watching)
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)

@@ -95,7 +95,7 @@ pub struct App {
     watching: bool,
     /// Where the own ship was drawn last, and where its bow pointed in radians.
     seen_at: (Vec2, f32),
-    /// What a watcher holds down, and where the picture is.
+    /// What a spectator holds down, and where the picture is.
     held: u8,
     watched_at: Vec2,
     /// The app itself, for what comes back later.

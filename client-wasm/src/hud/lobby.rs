@@ -28,7 +28,7 @@ pub struct RoomLine {
     /// In line for a seat.
     pub waiting: u32,
     /// Watching.
-    pub watching: u32,
+    pub spectators: u32,
 }
 
 impl RoomLine {
@@ -43,7 +43,7 @@ impl RoomLine {
             players: number(&room, "players"),
             capacity: number(&room, "capacity"),
             waiting: number(&room, "waiting"),
-            watching: number(&room, "watching"),
+            spectators: number(&room, "spectators"),
         };
         let open = |room: &JsValue| get(room, "private").as_bool() != Some(true);
         list.iter().filter(open).map(read).collect()
@@ -54,8 +54,8 @@ impl RoomLine {
         if self.waiting > 0 {
             text.push_str(&format!(", {} in line", self.waiting));
         }
-        if self.watching > 0 {
-            text.push_str(&format!(", {} watching", self.watching));
+        if self.spectators > 0 {
+            text.push_str(&format!(", {} spectators", self.spectators));
         }
         text
     }

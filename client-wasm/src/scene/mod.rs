@@ -29,7 +29,7 @@ use sky::Sky;
 /// Most particles at a time.
 const PARTICLES: usize = 2400;
 
-/// The color of a player as this stage's watcher sees it.
+/// The color of a player as this stage's spectator sees it.
 #[must_use]
 pub fn paint_of(stage: &Stage, player: u16) -> Color {
     match stage.side_of(player) {

@@ -46,7 +46,7 @@ test('every control message reads as something that is written with the same byt
     assert.deepEqual(encodeServer(decodeServer(examples[name])), examples[name], name);
   }
   const join = decodeClient(examples['client-join-room']);
-  assert.deepEqual(join, { kind: 'join', name: 'Zoë 🚀', room: { kind: 'room', room: 300 }, role: 'watch' });
+  assert.deepEqual(join, { kind: 'join', name: 'Zoë 🚀', room: { kind: 'room', room: 300 }, role: 'spectate' });
   const [{ matchStatus }] = readUpdates(examples['update-match']);
   assert.deepEqual(matchStatus.teams.map(({ name, score }) => [name, score]), [['Red', 42], ['Blue', 300]]);
   assert.deepEqual([matchStatus.zone.y, matchStatus.zone.from, matchStatus.winner], [-300, -120, null]);

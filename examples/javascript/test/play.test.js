@@ -58,15 +58,15 @@ test('what deltas add up to is what a newcomer is told in full', { timeout }, as
   const veteran = await seated(lively, 'Bob');
   veteran.on('snapshot', ({ tick }) => attack(veteran, tick / 90));
   await until(veteran, () => veteran.snapshots > 40);
-  // Snapshots come every other tick, by the number of the player: of several watchers some have the veteran's ticks.
-  const watchers = await Promise.all([1, 2, 3, 4].map(() => seated(lively, 'Wat', undefined, 'watch')));
+  // Snapshots come every other tick, by the number of the player: of several spectators some have the veteran's ticks.
+  const spectators = await Promise.all([1, 2, 3, 4].map(() => seated(lively, 'Wat', undefined, 'spectate')));
   const { player } = veteran.joined;
-  for (const watcher of watchers) {
-    assert.equal(watcher.joined.role, 'watch');
-    assert.deepEqual(await watcher.request({ kind: 'follow', player }), { kind: 'done' });
-    await watcher.next('notice', ({ notice }) => notice.kind === 'following' && notice.player === player);
-    assert.equal(watcher.world.own, null);
-    await until(watcher, () => watcher.world.board.extent >= 1000); // where the arena ends, which players find in their own state
+  for (const spectator of spectators) {
+    assert.equal(spectator.joined.role, 'spectate');
+    assert.deepEqual(await spectator.request({ kind: 'follow', player }), { kind: 'done' });
+    await spectator.next('notice', ({ notice }) => notice.kind === 'following' && notice.player === player);
+    assert.equal(spectator.world.own, null);
+    await until(spectator, () => spectator.world.board.extent >= 1000); // where the arena ends, which players find in their own state
   }
   const told = new Map(); // by tick and cell, whoever was told first
   const compared = { cells: 0, things: 0 };
@@ -81,13 +81,13 @@ test('what deltas add up to is what a newcomer is told in full', { timeout }, as
       compared.things += records.length;
     }
   };
-  [veteran, ...watchers].forEach((client) => client.on('snapshot', compare));
-  await until([veteran, ...watchers], () => compared.cells > 1000 && compared.things > 2000);
-  // A dozen snapshots come without an acknowledgement: so many more mean that a watcher's are heard.
-  await until(watchers, () => watchers.every(({ snapshots }) => snapshots > 60));
+  [veteran, ...spectators].forEach((client) => client.on('snapshot', compare));
+  await until([veteran, ...spectators], () => compared.cells > 1000 && compared.things > 2000);
+  // A dozen snapshots come without an acknowledgement: so many more mean that a spectator's are heard.
+  await until(spectators, () => spectators.every(({ snapshots }) => snapshots > 60));
   assert.equal(await veteran.refusal({ kind: 'follow', player: 0 }), 'notAllowed', 'who plays looks from their own ship');
-  assert.equal(await watchers[0].refusal({ kind: 'follow', player: 8000 }), 'noSuchPlayer');
-  [veteran, ...watchers].forEach((client) => client.leave());
+  assert.equal(await spectators[0].refusal({ kind: 'follow', player: 8000 }), 'noSuchPlayer');
+  [veteran, ...spectators].forEach((client) => client.leave());
 });
 
 test('a lost connection is taken up where it was, with what we still know', { timeout }, async () => {

@@ -143,7 +143,7 @@ pub enum Mail<G: Game> {
     Renamed(Seated, Name),
     /// Whoever asked for a seat over this connection, and does not know of one yet, has this name now.
     RenamedInLine(PeerRef, Name),
-    /// The watcher in this seat wants to look at this player.
+    /// The spectator in this seat wants to look at this player.
     Follow(Seated, PlayerId),
     /// A seat is to be kept until this moment for whoever shows this number; it is a seat of the address that holds this.
     Reserve(u64, MonoTime, Hold),
@@ -245,7 +245,7 @@ pub struct RoomFigures {
     /// How many of the players are bots of the server.
     pub bots: AtomicU16,
     /// How many only watch.
-    pub watching: AtomicU16,
+    pub spectators: AtomicU16,
     /// How many wait in line for a seat.
     pub waiting: AtomicU32,
     /// Joins and reservations that the room has not looked at yet.
@@ -286,7 +286,7 @@ pub struct RoomFigures {
     pub match_status: Mutex<Option<MatchStatus>>,
     /// Since when it sleeps, in microseconds of the server's clock; 0 while it is awake.
     pub asleep_since: AtomicU64,
-    /// Since when nobody plays in it or is about to, watchers and bots aside, in microseconds of the server's clock; 0 while somebody does.
+    /// Since when nobody plays in it or is about to, spectators and bots aside, in microseconds of the server's clock; 0 while somebody does.
     pub unplayed_since: AtomicU64,
     pub(super) retiring: AtomicBool,
     over: AtomicBool,
@@ -297,7 +297,7 @@ impl RoomFigures {
         RoomFigures {
             players: AtomicU16::new(0),
             bots: AtomicU16::new(0),
-            watching: AtomicU16::new(0),
+            spectators: AtomicU16::new(0),
             waiting: AtomicU32::new(0),
             coming: AtomicU32::new(0),
             // A room that has just been opened does not hang.

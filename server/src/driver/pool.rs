@@ -1,6 +1,6 @@
 //! The threads that run the rooms: a few for thousands. Each takes the room that is due next, lets it do one tick, and puts it back.
 //!
-//! At any time at most one of the waiting threads watches the clock for the next tick; the others sleep until they are called.
+//! At any time at most one of the waiting threads spectates the clock for the next tick; the others sleep until they are called.
 //! A room in which nobody is does not wait here at all: its mailbox holds it until somebody writes.
 
 use std::collections::BinaryHeap;
@@ -23,7 +23,7 @@ pub struct Pool<G: Game> {
 
 struct State<G: Game> {
     due: BinaryHeap<Due<G>>,
-    /// The earliest moment that some thread watches for.
+    /// The earliest moment that some thread spectates for.
     watched: Option<MonoTime>,
     ending: bool,
 }
@@ -114,7 +114,7 @@ impl<G: Game> Pool<G> {
                     // This thread looks for the next one itself: nobody needs to be called.
                     state.due.extend(again);
                 }
-                // Somebody else watches for it.
+                // Somebody else spectates for it.
                 Some(at) if state.watched.is_some_and(|watched| watched <= at) => state = self.idle(state),
                 Some(at) => {
                     state.watched = Some(at);
@@ -145,7 +145,7 @@ impl<G: Game> Pool<G> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls a thread that has nothing to do, if nobody watches for the next tick.
+    /// Calls a thread that has nothing to do, if nobody spectates for the next tick.
     fn call(&self, state: &State<G>) {
         let next = state.due.peek().map(|due| due.at);
         let unwatched = next.is_some_and(|at| state.watched.is_none_or(|watched| at < watched));

@@ -86,14 +86,14 @@ impl<G: Game> Driver<G> {
         // What the address held for the reservation is free for the seat by now. One that came too late is as good as none.
         let reserved = match (asking.role, asking.by) {
             (Role::Play, Way::Reservation(number)) => self.reservations.redeem(number),
-            (Role::Play, Way::Public | Way::Code) | (Role::Watch, _) => false,
+            (Role::Play, Way::Public | Way::Code) | (Role::Spectate, _) => false,
         };
         match self.hold_seat(&asking) {
             Ok(hold) => asking.hold = hold,
             Err(TooMuch(what)) => return self.refuse_address(&asking, what),
         }
         match asking.role {
-            Role::Watch => match self.room.watch(asking.name.clone()) {
+            Role::Spectate => match self.room.watch(asking.name.clone()) {
                 Ok(player) => self.seat(player, asking),
                 Err(_) => self.refuse(asking.peer, CloseCode::RoomFull),
             },
@@ -119,7 +119,7 @@ impl<G: Game> Driver<G> {
         let caps = self.grounds.limits.caps();
         let wants = match asking.role {
             Role::Play => caps.seat(self.id, self.seats_per_address),
-            Role::Watch => caps.watch(self.id),
+            Role::Spectate => caps.watch(self.id),
         };
         loop {
             let why = match self.grounds.limits.take(address, &wants) {

@@ -56,7 +56,7 @@ pub struct RoomView {
     /// How many of them are bots of the server.
     bots: u16,
     /// How many only watch.
-    watching: u16,
+    spectators: u16,
     /// How many wait in line for a seat.
     waiting: u32,
     /// Seats.
@@ -543,7 +543,7 @@ fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
         private: room.code.is_some(),
         players: figures.players.load(Ordering::Relaxed),
         bots: figures.bots.load(Ordering::Relaxed),
-        watching: figures.watching.load(Ordering::Relaxed),
+        spectators: figures.spectators.load(Ordering::Relaxed),
         waiting: figures.waiting.load(Ordering::Relaxed),
         capacity: room.config.capacity,
         tick: figures.tick.load(Ordering::Relaxed),

@@ -12,7 +12,7 @@ use broadside_shared::time::MonoTime;
 use super::counted_as;
 use crate::metrics::labels::AddressLimit;
 use crate::network::Network;
-use crate::room::WATCHERS_MAX;
+use crate::room::SPECTATORS_MAX;
 use crate::room::line::WAITING_MAX;
 use crate::room::reservations::RESERVED_MAX;
 
@@ -133,7 +133,7 @@ impl Caps {
     /// A place to watch from: in all half as many as connections, in one room a share.
     #[must_use]
     pub fn watch(self, room: RoomId) -> [Want; 2] {
-        let max = share(usize::from(WATCHERS_MAX));
+        let max = share(usize::from(SPECTATORS_MAX));
         [
             Want { what: What::Watching, count: 1, max: part_of(self.connections, 2) },
             Want { what: What::WatchingIn(room), count: 1, max },

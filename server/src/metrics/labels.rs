@@ -152,7 +152,7 @@ label! {
         /// Seats of lost connections: one was given up.
         Kept = "kept",
         /// Places to watch from.
-        Watching = "watching",
+        Watching = "spectators",
         /// Places in line.
         InLine = "in_line",
         /// Reserved seats.

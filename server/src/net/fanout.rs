@@ -159,7 +159,7 @@ impl<G: Game> Share<G> {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(seated.player.0)) {
             recipient.flow.handle_ack(packet.acked, now);
         }
-        // A watcher's only says what it has.
+        // A spectator's only says what it has.
         if seated.role == Role::Play {
             self.mails.push(Mail::Input(seated, packet, now));
         }

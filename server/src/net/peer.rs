@@ -450,9 +450,9 @@ impl<G: Game> Peer<G> {
             Place::InLine(ask) => Some(ask.room.id),
             Place::Seated(room, _) => Some(*room),
         };
-        let watches = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Watch);
+        let spectates = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Spectate);
         let shown = self.handshake.as_deref();
-        let asker = Asker { session: self.session_id, room, watches, shown };
+        let asker = Asker { session: self.session_id, room, spectates, shown };
         let mut effects = Effects::default();
         let mut result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
         if effects.exits && room.is_some() {

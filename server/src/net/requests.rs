@@ -74,8 +74,8 @@ pub struct Asker<'a> {
     pub session: SessionId,
     /// The room it is in.
     pub room: Option<RoomId>,
-    /// Whether it only watches there.
-    pub watches: bool,
+    /// Whether it only spectates there.
+    pub spectates: bool,
     /// How its connection began, if that was kept.
     pub shown: Option<&'a Handshake>,
 }
@@ -159,7 +159,7 @@ pub fn answer<G: Game>(
         }
         Request::Follow { player } => {
             effects.follows = Some(player);
-            if asker.watches { Ok(()) } else { Err(Refusal::NotAllowed) }
+            if asker.spectates { Ok(()) } else { Err(Refusal::NotAllowed) }
         }
         Request::Exit => {
             effects.exits = true;

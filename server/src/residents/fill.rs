@@ -13,7 +13,7 @@ pub struct Crowd {
     /// People who play.
     pub people: u32,
     /// People who only watch.
-    pub watching: u32,
+    pub spectators: u32,
     /// People in line, and seats kept for some.
     pub coming: u32,
     /// Seats.
@@ -27,7 +27,7 @@ pub struct Crowd {
 #[must_use]
 pub fn wanted(crowd: Crowd, fill: u32) -> u32 {
     let people = crowd.people + crowd.coming;
-    if fill == 0 || crowd.people + crowd.watching == 0 {
+    if fill == 0 || crowd.people + crowd.spectators == 0 {
         return 0;
     }
     let target = match crowd.mode {
@@ -44,11 +44,11 @@ mod tests {
 
     #[test]
     fn bots_fill_up_for_company_and_make_way_for_people() {
-        let arena = Crowd { mode: Mode::Open, people: 1, watching: 0, coming: 0, capacity: 100, steady_us: 0 };
+        let arena = Crowd { mode: Mode::Open, people: 1, spectators: 0, coming: 0, capacity: 100, steady_us: 0 };
         assert_eq!(wanted(arena, 8), 7);
         assert_eq!(wanted(arena, 0), 0, "switched off");
         assert_eq!(wanted(Crowd { people: 0, ..arena }, 8), 0, "nobody to see them");
-        assert_eq!(wanted(Crowd { people: 0, watching: 1, ..arena }, 8), 8);
+        assert_eq!(wanted(Crowd { people: 0, spectators: 1, ..arena }, 8), 8);
         assert_eq!(wanted(Crowd { people: 6, coming: 1, ..arena }, 8), 1);
         assert_eq!(wanted(Crowd { people: 30, ..arena }, 8), 0);
         assert_eq!(wanted(Crowd { capacity: 4, coming: 2, ..arena }, 8), 1, "the seats of those who come are theirs");

@@ -234,7 +234,7 @@ impl Residents {
             figures.bots.store(seated as u16, Ordering::Relaxed);
             let in_line = figures.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
             let people = u32::from(figures.players.load(Ordering::Relaxed)).saturating_sub(seated);
-            if bots == 0 && people + u32::from(figures.watching.load(Ordering::Relaxed)) == 0 {
+            if bots == 0 && people + u32::from(figures.spectators.load(Ordering::Relaxed)) == 0 {
                 continue;
             }
             let hall = self.halls.entry(room.id).or_insert_with(|| Hall::new(&room, now));
@@ -244,7 +244,7 @@ impl Residents {
             let crowd = Crowd {
                 mode: room.config.mode,
                 people,
-                watching: figures.watching.load(Ordering::Relaxed).into(),
+                spectators: figures.spectators.load(Ordering::Relaxed).into(),
                 coming: in_line + u32::from(figures.reserved.load(Ordering::Relaxed)),
                 capacity: room.config.capacity.into(),
                 steady_us: now.us_since(hall.people.1),

@@ -54,7 +54,7 @@ const TOGETHER_MAX: u16 = 12;
 /// See [`TOGETHER_MAX`].
 const SPREAD_MIN: u16 = 16;
 /// TeamLabel may watch one room at the same time.
-pub const WATCHERS_MAX: u16 = 200;
+pub const SPECTATORS_MAX: u16 = 200;
 
 /// How a room is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +87,8 @@ pub struct Room<G: Game> {
     seats: Vec<Option<Seat<G>>>,
     /// TeamLabel plays.
     seated: u16,
-    /// TeamLabel watches.
-    watching: u16,
+    /// TeamLabel spectates.
+    spectators: u16,
     /// Watchers, and whom they look at since the last step.
     following: Vec<(PlayerId, PlayerId)>,
     /// What was worth a line in the feed in the newest tick.
@@ -112,14 +112,14 @@ pub struct Room<G: Game> {
 
 struct Seat<G: Game> {
     name: Name,
-    /// TeamLabel only watches.
+    /// TeamLabel only spectates.
     watch: Option<Watch>,
     /// The tick since which the player's connection is lost.
     away_since: Option<u32>,
     inputs: InputQueue<G::Input>,
 }
 
-/// What a watcher sees.
+/// What a spectator sees.
 #[derive(Debug, Clone, Copy)]
 struct Watch {
     /// The player they look at.
@@ -190,7 +190,7 @@ impl<G: Game> Room<G> {
             stepped: 0,
             seats: Vec::new(),
             seated: 0,
-            watching: 0,
+            spectators: 0,
             following: Vec::new(),
             kill_feed: Vec::new(),
             events: Vec::new(),
@@ -232,7 +232,7 @@ impl<G: Game> Room<G> {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
         let Some(seat) = seat.take() else { return };
         if seat.watch.is_some() {
-            self.watching -= 1;
+            self.spectators -= 1;
         } else {
             self.seated -= 1;
             self.game.leave(player, self.tick.after(1), &mut self.events);
@@ -245,10 +245,10 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// [`RoomFull`] when as many watch as may.
     pub fn watch(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
-        if self.watching >= WATCHERS_MAX {
-            return Err(RoomFull(WATCHERS_MAX));
+        if self.spectators >= SPECTATORS_MAX {
+            return Err(RoomFull(SPECTATORS_MAX));
         }
-        self.watching += 1;
+        self.spectators += 1;
         Ok(self.take_seat(name, Some(Watch { follows: None, focus: Vec2::ZERO })))
     }
 
@@ -262,14 +262,14 @@ impl<G: Game> Room<G> {
         self.kill_feed.iter().filter_map(publication).collect()
     }
 
-    /// A watcher wants to look at this player; whoever does not play is not looked at.
-    pub fn follow(&mut self, watcher: PlayerId, player: PlayerId) {
+    /// A spectator wants to look at this player; whoever does not play is not looked at.
+    pub fn follow(&mut self, spectator: PlayerId, player: PlayerId) {
         let plays = self.game.own(player).is_some();
-        if let Some(Some(Seat { watch: Some(watch), .. })) = self.seats.get_mut(usize::from(watcher.0))
+        if let Some(Some(Seat { watch: Some(watch), .. })) = self.seats.get_mut(usize::from(spectator.0))
             && plays
         {
             watch.follows = Some(player);
-            self.following.push((watcher, player));
+            self.following.push((spectator, player));
         }
     }
 
@@ -411,8 +411,8 @@ impl<G: Game> Room<G> {
 
     /// How many watch.
     #[must_use]
-    pub fn watching(&self) -> u16 {
-        self.watching
+    pub fn spectators(&self) -> u16 {
+        self.spectators
     }
 
     /// The game, to look at.
@@ -421,9 +421,9 @@ impl<G: Game> Room<G> {
         &self.game
     }
 
-    /// Gives each watcher somebody to look at: the best, unless they chose.
+    /// Gives each spectator somebody to look at: the best, unless they chose.
     fn look_around(&mut self) {
-        if self.watching == 0 {
+        if self.spectators == 0 {
             return;
         }
         for (at, seat) in self.seats.iter_mut().enumerate() {
@@ -491,7 +491,7 @@ impl<G: Game> Room<G> {
     /// Few are told in the same tick, so that in the others nothing has to be captured and kept; many are spread over the ticks, so
     /// that none carries them all.
     fn spread(&mut self) {
-        match self.seated + self.watching {
+        match self.seated + self.spectators {
             0..TOGETHER_MAX => self.is_spread = false,
             SPREAD_MIN.. => self.is_spread = true,
             TOGETHER_MAX..SPREAD_MIN => {}

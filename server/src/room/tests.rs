@@ -61,41 +61,41 @@ fn ticks_that_were_dropped_are_no_part_of_the_grace() {
 #[test]
 fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
     let (mut room, mut out) = (room(1), RoomOutput::default());
-    let watcher = room.watch(name("Dot")).expect("anyone may look");
-    assert_eq!((room.players(), room.watching()), (0, 1));
+    let spectator = room.watch(name("Dot")).expect("anyone may look");
+    assert_eq!((room.players(), room.spectators()), (0, 1));
     run(&mut room, &mut out, 1..=5);
     assert_eq!(room.take_following().count(), 0, "there is nobody to look at");
     let ann = room.join(name("Ann")).expect("a free seat");
     let told = run(&mut room, &mut out, 6..=7);
     assert_eq!(told, [RoomUpdate::Named { player: ann, name: name("Ann") }]);
-    assert_eq!(room.take_following().collect::<Vec<_>>(), [(watcher, ann)]);
-    let seen = out.due.iter().find(|due| due.player == watcher).map(|due| due.focus);
+    assert_eq!(room.take_following().collect::<Vec<_>>(), [(spectator, ann)]);
+    let seen = out.due.iter().find(|due| due.player == spectator).map(|due| due.focus);
     let seen = seen.or_else(|| {
         run(&mut room, &mut out, 8..=8);
-        out.due.iter().find(|due| due.player == watcher).map(|due| due.focus)
+        out.due.iter().find(|due| due.player == spectator).map(|due| due.focus)
     });
     assert_eq!(seen, room.game().own(ann).map(Arena::focus), "they see what Ann sees");
-    room.follow(watcher, PlayerId(99));
+    room.follow(spectator, PlayerId(99));
     assert_eq!(room.take_following().count(), 0, "nobody of that number plays");
     assert_eq!(room.roster(), [RoomUpdate::Named { player: ann, name: name("Ann") }]);
-    room.back(watcher);
-    assert_eq!(room.take_following().collect::<Vec<_>>(), [(watcher, ann)], "over a new connection it is told again");
-    room.leave(watcher);
-    assert_eq!((room.players(), room.watching()), (1, 0));
+    room.back(spectator);
+    assert_eq!(room.take_following().collect::<Vec<_>>(), [(spectator, ann)], "over a new connection it is told again");
+    room.leave(spectator);
+    assert_eq!((room.players(), room.spectators()), (1, 0));
 }
 
 #[test]
 fn a_new_name_is_told_to_everyone_and_to_who_comes_later() {
     let (mut room, mut out) = (room(2), RoomOutput::default());
     let ann = room.join(name("Ann")).expect("a free seat");
-    let watcher = room.watch(name("Dot")).expect("anyone may look");
+    let spectator = room.watch(name("Dot")).expect("anyone may look");
     run(&mut room, &mut out, 1..=5);
     room.rename(ann, &name("Zoe"));
-    room.rename(watcher, &name("Dora"));
+    room.rename(spectator, &name("Dora"));
     room.rename(PlayerId(99), &name("Nobody"));
     let named = [RoomUpdate::Named { player: ann, name: name("Zoe") }];
-    assert_eq!(run(&mut room, &mut out, 6..=6), named, "of watchers nobody is told");
-    assert_eq!((room.roster(), room.name_of(watcher)), (named.to_vec(), Some(&name("Dora"))));
+    assert_eq!(run(&mut room, &mut out, 6..=6), named, "of spectators nobody is told");
+    assert_eq!((room.roster(), room.name_of(spectator)), (named.to_vec(), Some(&name("Dora"))));
     room.rename(ann, &name("Zoe"));
     assert_eq!(run(&mut room, &mut out, 7..=7), [], "nothing is new");
 }

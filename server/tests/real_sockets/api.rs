@@ -66,7 +66,7 @@ async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
             assert!(matches!(reply, ServerMsg::Reply { outcome: Outcome::Refused(_), .. }), "{part}: {reply:?}");
         }
         let name = Name::new("Stranger").expect("a fine name");
-        say(&mut stranger, &ClientMsg::Join { name, room, role: Role::Watch }).await;
+        say(&mut stranger, &ClientMsg::Join { name, room, role: Role::Spectate }).await;
         assert_eq!(close_of(&mut stranger).await, meant(CloseCode::NoSuchRoom));
     }
     let by_code = RoomChoice::Code(Some(code.parse().expect("a fine code")));
@@ -115,27 +115,27 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
         }
     })
     .await;
-    let mut watcher = Puppet::join(&server, "Dot", RoomChoice::Room(RoomId(2)), Role::Watch).await;
+    let mut spectator = Puppet::join(&server, "Dot", RoomChoice::Room(RoomId(2)), Role::Spectate).await;
     let mut followed = None;
-    watcher
+    spectator
         .until("somebody to look at", |event| match *event {
             ClientEvent::ServerNotice(ServerNotice::Following { player }) => followed.replace(player).is_none(),
             _ => false,
         })
         .await;
-    assert_eq!(watcher.client.room(), Some((RoomId(2), Mode::Duel, Role::Watch)));
+    assert_eq!(spectator.client.room(), Some((RoomId(2), Mode::Duel, Role::Spectate)));
     let other = PlayerId(1 - followed.expect("somebody").0);
-    let now = watcher.now();
-    watcher.client.request(now, Request::Follow { player: other });
+    let now = spectator.now();
+    spectator.client.request(now, Request::Follow { player: other });
     let follows = ServerNotice::Following { player: other };
-    watcher
+    spectator
         .until("the other one", |event| matches!(event, ClientEvent::ServerNotice(notice) if *notice == follows))
         .await;
     // Two seconds are the life of a room here: whoever is in it is told, and is in the lobby then.
-    watcher
+    spectator
         .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
         .await;
-    assert_eq!(watcher.client.phase(), Phase::Lobby);
+    assert_eq!(spectator.client.phase(), Phase::Lobby);
     in_line
         .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
         .await;

@@ -222,13 +222,13 @@ async fn a_reserved_seat_is_redeemed_by_who_has_no_other_left() {
 async fn places_to_watch_from_and_rooms_are_shared_out_too() {
     // Of 4 connections: 2 may watch, and 1 room may be opened.
     let server = limited(|config| config.limit_per_address = 4).await;
-    let mut watching = Vec::new();
+    let mut spectators = Vec::new();
     for (from, let_in) in [(2, true), (2, true), (2, false), (3, true)] {
         let mut socket = websocket(&server, from, "").await;
-        join(&mut socket, "Watcher", RoomChoice::Quick, Role::Watch).await;
+        join(&mut socket, "Watcher", RoomChoice::Quick, Role::Spectate).await;
         if let_in {
             assert!(is_seated(&mut socket).await);
-            watching.push(socket);
+            spectators.push(socket);
         } else {
             assert_eq!(close_of(&mut socket).await, meant(TOO_MANY));
         }
@@ -249,9 +249,9 @@ async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
     let id = RoomId(opened["id"].as_u64().expect("a number") as u32);
     let room = server.room_handle(id);
     let unplayed = || room.figures.unplayed_since.load(Ordering::Relaxed) != 0;
-    let mut watcher = websocket(&server, 2, "").await;
-    join(&mut watcher, "Watcher", RoomChoice::Room(id), Role::Watch).await;
-    assert!(is_seated(&mut watcher).await);
+    let mut spectator = websocket(&server, 2, "").await;
+    join(&mut spectator, "Watcher", RoomChoice::Room(id), Role::Spectate).await;
+    assert!(is_seated(&mut spectator).await);
     let mut player = websocket(&server, 3, "").await;
     join(&mut player, "Player", RoomChoice::Room(id), Role::Play).await;
     assert!(is_seated(&mut player).await);
@@ -269,7 +269,7 @@ async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
     room.retire();
     within("the end of the room", async {
         loop {
-            if let ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 }) = hear(&mut watcher).await {
+            if let ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 }) = hear(&mut spectator).await {
                 return;
             }
         }

@@ -293,7 +293,7 @@ async fn who_changes_their_mind_before_the_answer_leaves_no_seat_behind() {
     greet(&mut fickle).await;
     let name = || Name::new("Fickle").expect("a fine name");
     for turn in 0..5 {
-        for (room, role) in [(1, Role::Watch), (2, Role::Play), (1, Role::Play)] {
+        for (room, role) in [(1, Role::Spectate), (2, Role::Play), (1, Role::Play)] {
             let room = RoomChoice::Room(RoomId(room));
             say(&mut fickle, &ClientMsg::Join { name: name(), room, role }).await;
         }
@@ -303,7 +303,7 @@ async fn who_changes_their_mind_before_the_answer_leaves_no_seat_behind() {
             let rooms = crate::http::get(server.address(), "/api/rooms", &[]).await.text();
             let rooms: serde_json::Value = serde_json::from_str(&rooms).expect("a list of rooms");
             let count = |key: &str| -> u64 { (0..2).filter_map(|at| rooms[at][key].as_u64()).sum() };
-            count("players") + count("watching") + count("waiting") == 0
+            count("players") + count("spectators") + count("waiting") == 0
         };
         crate::scene::within("empty rooms", async { while !nobody().await {} }).await;
     }

@@ -231,9 +231,9 @@ mod tests {
     #[test]
     fn a_seat_of_an_earlier_wish_gives_way_to_the_line_for_the_later_one() {
         let mut client = playing();
-        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Watch);
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Spectate);
         client.switch(NOW, RoomChoice::Room(RoomId(3)), Role::Play);
-        hear(&mut client, &joined(2, Role::Watch));
+        hear(&mut client, &joined(2, Role::Spectate));
         hear(&mut client, &ServerMsg::Queued { position: 2 });
         assert_eq!(in_room(&client), (Phase::Joining, None, Some(2)));
         hear(&mut client, &joined(3, Role::Play));

@@ -236,7 +236,7 @@ impl<G: Game> Client<G> {
         while let Some(id) = self.requests.give_up(now) {
             self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::None });
         }
-        if let Some(seat) = self.seat.filter(|seat| seat.role == Role::Watch) {
+        if let Some(seat) = self.seat.filter(|seat| seat.role == Role::Spectate) {
             self.stats.snapshot_age_ms = self.age_ms(&seat, now);
             if self.phase == Phase::Playing {
                 self.send_ack();
@@ -404,7 +404,7 @@ impl<G: Game> Client<G> {
         self.seat.map(|seat| (seat.room, seat.mode, seat.role))
     }
 
-    /// Whom a watcher looks at.
+    /// Whom a spectator looks at.
     #[must_use]
     pub fn following(&self) -> Option<PlayerId> {
         self.following
@@ -503,7 +503,7 @@ impl<G: Game> Client<G> {
         (seat.snapshot_every * SnapshotHead::every(self.stats.budget)).min(SAMPLES_MAX as u32)
     }
 
-    /// TeamLabel watches has no inputs, but the server must know what came.
+    /// TeamLabel spectates has no inputs, but the server must know what came.
     fn send_ack(&mut self) {
         let Some((acked, _)) = self.newest.filter(|(tick, _)| *tick > self.sent) else { return };
         self.sent = acked;

@@ -25,10 +25,10 @@ impl Wish {
     /// To watch a room.
     #[must_use]
     pub fn watch(room: RoomChoice) -> Wish {
-        Wish { room, role: Role::Watch }
+        Wish { room, role: Role::Spectate }
     }
 
-    /// The wish as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with a `watch:` in front for who only watches.
+    /// The wish as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with a `watch:` in front for who only spectates.
     #[must_use]
     pub fn to_text(self) -> String {
         let room = match self.room {
@@ -41,7 +41,7 @@ impl Wish {
         };
         match self.role {
             Role::Play => room,
-            Role::Watch => format!("watch:{room}"),
+            Role::Spectate => format!("watch:{room}"),
         }
     }
 
@@ -49,7 +49,7 @@ impl Wish {
     #[must_use]
     pub fn from_text(text: &str) -> Option<Wish> {
         let (role, room) = match text.strip_prefix("watch:") {
-            Some(room) => (Role::Watch, room),
+            Some(room) => (Role::Spectate, room),
             None => (Role::Play, text),
         };
         let room = match room.split_once(':') {

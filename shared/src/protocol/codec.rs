@@ -213,7 +213,7 @@ mod tests {
     fn client_msgs() -> Vec<ClientMsg> {
         vec![
             ClientMsg::Hello { revision: 1, agent: "test 1".into(), resume: None },
-            ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(7)), role: Role::Watch },
+            ClientMsg::Join { name: name(), room: RoomChoice::Room(RoomId(7)), role: Role::Spectate },
             ClientMsg::Ping { client_time: MonoTime(123_456_789) },
             ClientMsg::Leave,
         ]

@@ -125,7 +125,7 @@ pub enum Request {
     },
     /// To give up the seat, or the place in line, and stay connected.
     Exit,
-    /// TeamLabel watches: to look at what this player does.
+    /// TeamLabel spectates: to look at what this player does.
     Follow {
         /// Their number.
         player: PlayerId,

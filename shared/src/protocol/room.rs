@@ -153,8 +153,8 @@ pub enum Role {
     /// Plays.
     #[default]
     Play,
-    /// Only watches: it has no ship and is in nobody's way.
-    Watch,
+    /// Only spectates: it has no ship and is in nobody's way.
+    Spectate,
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: None },
         ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: Some(resume()) },
         join(RoomChoice::Quick, Role::Play),
-        join(RoomChoice::Room(RoomId(300)), Role::Watch),
+        join(RoomChoice::Room(RoomId(300)), Role::Spectate),
         join(RoomChoice::Mode(Mode::Duel), Role::Play),
         join(RoomChoice::Code(Some("K7QF2M".parse().expect("a fine code"))), Role::Play),
         join(RoomChoice::Reserved { room: RoomId(300), reservation: 0x0102_0304_0506_0708 }, Role::Play),

@@ -86,7 +86,7 @@ async fn a_captain_leaves_to_the_lobby_and_goes_elsewhere_over_the_same_socket()
     page.wait_for("the lobby again", |state| state["phase"] == "menu").await;
     page.wait_for_element("#rooms [data-act^='watch:']").await;
     page.press("#rooms [data-act^='watch:']").await;
-    page.wait_for("a battle to watch", |state| state["phase"] == "playing" && state["watching"] == true).await;
+    page.wait_for("a battle to watch", |state| state["phase"] == "playing" && state["spectators"] == true).await;
     assert_eq!(page.sockets().await, 1);
     assert_eq!(page.errors().await, Vec::<String>::new());
 }

@@ -57,7 +57,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         )
         .on(Kind::Tls),
         Attack::new("ghosts", "join and cut, 150 times from one address", LET_IN_OR_NOT, ghosts),
-        Attack::new("watchers", "250 watchers of one address", LET_IN_OR_NOT, watchers).must(TURNED_AWAY),
+        Attack::new("spectators", "250 spectators of one address", LET_IN_OR_NOT, spectators).must(TURNED_AWAY),
         Attack::new(
             "rooms",
             "100 rooms opened by one address",
@@ -138,19 +138,19 @@ fn ghosts(scene: &Scene) -> anyhow::Result<Outcome> {
     })))
 }
 
-fn watchers(scene: &Scene) -> anyhow::Result<Outcome> {
+fn spectators(scene: &Scene) -> anyhow::Result<Outcome> {
     let mut kept = Vec::new();
     let met: Vec<Met> = (0..WATCHERS)
         .map(|_| match Offender::greet(scene, scene.rascal, None) {
             Ok((mut one, _)) => {
-                let met = one.join(RoomChoice::Quick, Role::Watch).map_or_else(|met| met, |()| one.listen(GLANCE));
+                let met = one.join(RoomChoice::Quick, Role::Spectate).map_or_else(|met| met, |()| one.listen(GLANCE));
                 kept.push(one);
                 met
             }
             Err(met) => met,
         })
         .collect();
-    let another = Offender::enter(scene, ANOTHER, RoomChoice::Quick, Role::Watch);
+    let another = Offender::enter(scene, ANOTHER, RoomChoice::Quick, Role::Spectate);
     ensure!(another.is_ok(), "another address met {} as it came to watch", another.err().unwrap_or(Met::Open));
     Ok(Outcome::of(met))
 }
