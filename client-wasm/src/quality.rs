@@ -52,7 +52,7 @@ impl Renderer {
 
 /// What the player wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum RoomRequest {
     /// Whatever this machine can do.
     Auto,
     /// The full renderer with these effects, whatever it costs.
@@ -61,38 +61,38 @@ pub enum Wish {
     Simple,
 }
 
-impl Wish {
+impl RoomRequest {
     /// From the page's `effects` parameter or what was remembered of it; what is unknown is left to the machine.
     #[must_use]
-    pub fn from_text(text: Option<&str>) -> Wish {
+    pub fn from_text(text: Option<&str>) -> RoomRequest {
         match text {
-            Some("simple") => Wish::Simple,
-            Some("low") => Wish::Full(Effects::Low),
-            Some("medium") => Wish::Full(Effects::Medium),
-            Some("full" | "high") => Wish::Full(Effects::High),
-            Some(_) | None => Wish::Auto,
+            Some("simple") => RoomRequest::Simple,
+            Some("low") => RoomRequest::Full(Effects::Low),
+            Some("medium") => RoomRequest::Full(Effects::Medium),
+            Some("full" | "high") => RoomRequest::Full(Effects::High),
+            Some(_) | None => RoomRequest::Auto,
         }
     }
 
-    /// As [`Wish::from_text`] reads it, and as the menu calls it.
+    /// As [`RoomRequest::from_text`] reads it, and as the menu calls it.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Wish::Auto => "auto",
-            Wish::Full(Effects::Low) => "low",
-            Wish::Full(Effects::Medium) => "medium",
-            Wish::Full(Effects::High) => "full",
-            Wish::Simple => "simple",
+            RoomRequest::Auto => "auto",
+            RoomRequest::Full(Effects::Low) => "low",
+            RoomRequest::Full(Effects::Medium) => "medium",
+            RoomRequest::Full(Effects::High) => "full",
+            RoomRequest::Simple => "simple",
         }
     }
 
     /// The one that the menu offers after this.
     #[must_use]
-    pub fn next(self) -> Wish {
+    pub fn next(self) -> RoomRequest {
         match self {
-            Wish::Auto => Wish::Simple,
-            Wish::Simple => Wish::Full(Effects::High),
-            Wish::Full(_) => Wish::Auto,
+            RoomRequest::Auto => RoomRequest::Simple,
+            RoomRequest::Simple => RoomRequest::Full(Effects::High),
+            RoomRequest::Full(_) => RoomRequest::Auto,
         }
     }
 }
@@ -108,7 +108,7 @@ pub fn draws_in_software(renderer: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
     /// What the player wants.
-    pub wish: Wish,
+    pub room_request: RoomRequest,
     /// What draws.
     pub renderer: Renderer,
     /// What the full renderer draws.
@@ -138,16 +138,16 @@ struct Look {
 impl Quality {
     /// Begins with what is wanted; `can_full` is whether this machine has a GPU that the full renderer may use.
     #[must_use]
-    pub fn new(wish: Wish, can_full: bool) -> Self {
-        let (renderer, effects) = match wish {
-            Wish::Auto if can_full => (Renderer::Full, Effects::High),
-            Wish::Auto | Wish::Simple => (Renderer::Simple, Effects::High),
-            Wish::Full(effects) => (Renderer::Full, effects),
+    pub fn new(room_request: RoomRequest, can_full: bool) -> Self {
+        let (renderer, effects) = match room_request {
+            RoomRequest::Auto if can_full => (Renderer::Full, Effects::High),
+            RoomRequest::Auto | RoomRequest::Simple => (Renderer::Simple, Effects::High),
+            RoomRequest::Full(effects) => (Renderer::Full, effects),
         };
-        let settled = wish != Wish::Auto;
+        let settled = room_request != RoomRequest::Auto;
         let look = Look::default();
         Quality {
-            wish,
+            room_request,
             renderer,
             effects,
             sharpness: 1.0,
@@ -164,7 +164,7 @@ impl Quality {
     /// Takes the time an image took, in seconds, and decides now and then.
     pub fn measure(&mut self, dt: f32) {
         match self.renderer {
-            Renderer::Full if self.wish == Wish::Auto => {
+            Renderer::Full if self.room_request == RoomRequest::Auto => {
                 if self.look(dt).is_some_and(|mean| self.is_hopeless(mean)) {
                     (self.renderer, self.sharpness) = (Renderer::Simple, 1.0);
                 } else if !self.settled && dt <= HICCUP {
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     fn auto() -> Quality {
-        Quality::new(Wish::Auto, true)
+        Quality::new(RoomRequest::Auto, true)
     }
 
     fn run(quality: &mut Quality, dt: f32) {
@@ -297,7 +297,7 @@ mod tests {
                 assert!(seconds <= 2.0, "{images_per_s} images a second");
             }
         }
-        assert_eq!(Quality::new(Wish::Auto, false).renderer, Renderer::Simple);
+        assert_eq!(Quality::new(RoomRequest::Auto, false).renderer, Renderer::Simple);
     }
 
     #[test]
@@ -326,14 +326,14 @@ mod tests {
 
     #[test]
     fn what_the_player_asks_for_stays() {
-        let mut low = Quality::new(Wish::from_text(Some("low")), true);
+        let mut low = Quality::new(RoomRequest::from_text(Some("low")), true);
         assert_eq!(low.pixel_ratio(3.0), 1.0);
         run(&mut low, 0.3);
         assert_eq!((low.effects, low.renderer), (Effects::Low, Renderer::Full));
-        let mut full = Quality::new(Wish::from_text(Some("full")), false);
+        let mut full = Quality::new(RoomRequest::from_text(Some("full")), false);
         run(&mut full, 0.4);
         assert_eq!((full.effects, full.renderer, full.pixel_ratio(3.0)), (Effects::High, Renderer::Full, 2.0));
-        let mut simple = Quality::new(Wish::from_text(Some("simple")), true);
+        let mut simple = Quality::new(RoomRequest::from_text(Some("simple")), true);
         run(&mut simple, 0.016);
         assert_eq!((simple.renderer, simple.pixel_ratio(3.0)), (Renderer::Simple, 1.0));
         run(&mut simple, 0.1);
@@ -342,13 +342,13 @@ mod tests {
 
     #[test]
     fn the_menu_goes_round_and_every_wish_is_read_as_it_was_written() {
-        let mut wish = Wish::Auto;
+        let mut room_request = RoomRequest::Auto;
         for _ in 0..3 {
-            assert_eq!(Wish::from_text(Some(wish.text())), wish);
-            wish = wish.next();
+            assert_eq!(RoomRequest::from_text(Some(room_request.text())), room_request);
+            room_request = room_request.next();
         }
-        assert_eq!(wish, Wish::Auto);
-        assert_eq!(Wish::from_text(Some("pretty")), Wish::Auto);
+        assert_eq!(room_request, RoomRequest::Auto);
+        assert_eq!(RoomRequest::from_text(Some("pretty")), RoomRequest::Auto);
     }
 
     #[test]

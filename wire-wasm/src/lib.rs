@@ -13,7 +13,7 @@ pub mod json;
 
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::requests::Answer;
-use broadside_shared::client::wish::Wish;
+use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::input::InputPacket;
@@ -196,14 +196,14 @@ impl Wire {
         self.ask(Request::Handshake)
     }
 
-    /// Asks for a seat, as [`Wish`] writes it: `watch:room:7`, `mode:duel`.
+    /// Asks for a seat, as [`RoomRequest`] writes it: `watch:room:7`, `mode:duel`.
     ///
     /// # Errors
     /// That this is no such text.
-    pub fn join(&mut self, wish: &str) -> Result<(), String> {
-        let wish =
-            Wish::from_text(wish).ok_or("a seat is asked for as room:7, watch:room:7, mode:duel or code:K7QF2M")?;
-        self.client.switch(now(), wish.room, wish.role);
+    pub fn join(&mut self, room_request: &str) -> Result<(), String> {
+        let room_request = RoomRequest::from_text(room_request)
+            .ok_or("a seat is asked for as room:7, watch:room:7, mode:duel or code:K7QF2M")?;
+        self.client.switch(now(), room_request.room, room_request.role);
         Ok(())
     }
 

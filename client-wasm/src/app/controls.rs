@@ -1,7 +1,7 @@
 //! What the player does to the page besides flying: menus, sound, and what buttons with a `data-act` ask for.
 
 use broadside_shared::arena::ArenaInput;
-use broadside_shared::client::wish::Wish;
+use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::PlayerId;
 use broadside_shared::protocol::message::{Request, RoomId};
 use broadside_shared::protocol::room::RoomChoice;
@@ -25,17 +25,17 @@ impl App {
         match verb {
             "mode" => {
                 if let Ok(mode) = what.parse() {
-                    self.go(Wish::play(RoomChoice::Mode(mode)));
+                    self.go(RoomRequest::play(RoomChoice::Mode(mode)));
                 }
             }
             "room" => {
                 if let Ok(room) = room() {
-                    self.go(Wish::play(room));
+                    self.go(RoomRequest::play(room));
                 }
             }
             "watch" => {
                 if let Ok(room) = room() {
-                    self.go(Wish::watch(room));
+                    self.go(RoomRequest::watch(room));
                 }
             }
             "join" => self.join_what_is_watched(),
@@ -144,9 +144,9 @@ impl App {
     /// Who watches wants to play there.
     fn join_what_is_watched(&mut self) {
         let room = self.session.as_ref().and_then(|session| session.client.room());
-        match (self.wish.map(|wish| wish.room), room) {
-            (Some(RoomChoice::Code(code)), _) => self.go(Wish::play(RoomChoice::Code(code))),
-            (_, Some((room, ..))) => self.go(Wish::play(RoomChoice::Room(room))),
+        match (self.room_request.map(|room_request| room_request.room), room) {
+            (Some(RoomChoice::Code(code)), _) => self.go(RoomRequest::play(RoomChoice::Code(code))),
+            (_, Some((room, ..))) => self.go(RoomRequest::play(RoomChoice::Room(room))),
             (_, None) => {}
         }
     }

@@ -9,7 +9,7 @@ use super::App;
 use crate::browser;
 use crate::flat::{Flat, Moment};
 use crate::gl::{Painter, context};
-use crate::quality::{Quality, Renderer, Wish, draws_in_software};
+use crate::quality::{Quality, Renderer, RoomRequest, draws_in_software};
 use crate::scene::Shot;
 use crate::scene::markers::Window;
 
@@ -31,8 +31,8 @@ pub(super) enum Drawing {
 /// What is wanted of the picture: as the address says, or else as the menu was left.
 pub(super) fn begin(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
     let text = browser::parameter("effects").or_else(|| browser::recall(EFFECTS));
-    let wish = Wish::from_text(text.as_deref());
-    let mut quality = Quality::new(wish, wish == Wish::Auto && has_gpu(canvas));
+    let room_request = RoomRequest::from_text(text.as_deref());
+    let mut quality = Quality::new(room_request, room_request == RoomRequest::Auto && has_gpu(canvas));
     let drawing = open(canvas, document, &mut quality)?;
     Ok((quality, drawing))
 }
@@ -85,9 +85,9 @@ impl App {
 
     /// The menu's button: automatic, simple, full.
     pub(super) fn change_effects(&mut self) {
-        let wish = self.quality.wish.next();
-        browser::remember(EFFECTS, wish.text());
-        self.quality = Quality::new(wish, wish == Wish::Auto && has_gpu(&self.canvas));
+        let room_request = self.quality.room_request.next();
+        browser::remember(EFFECTS, room_request.text());
+        self.quality = Quality::new(room_request, room_request == RoomRequest::Auto && has_gpu(&self.canvas));
         self.choose_renderer();
         self.show_effects();
     }
@@ -95,7 +95,7 @@ impl App {
     /// Writes on the menu's button what is chosen.
     pub(super) fn show_effects(&self) {
         if let Some(button) = self.document.get_element_by_id("effects") {
-            button.set_text_content(Some(&format!("Effects: {}", self.quality.wish.text())));
+            button.set_text_content(Some(&format!("Effects: {}", self.quality.room_request.text())));
         }
     }
 

@@ -1,6 +1,6 @@
 //! From state to state: into a room and out of it, and back to the title.
 
-use broadside_shared::client::wish::Wish;
+use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -36,18 +36,18 @@ impl App {
         self.open_net();
         self.show_effects();
         let path = browser::path();
-        let private = Wish::from_path(&path);
+        let private = RoomRequest::from_path(&path);
         if private.is_none() && path.starts_with("r/") {
             self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
             browser::set_path("");
         }
-        let public = browser::parameter(browser::ROOM).and_then(|id| Wish::from_text(&format!("room:{id}")));
+        let public = browser::parameter(browser::ROOM).and_then(|id| RoomRequest::from_text(&format!("room:{id}")));
         let linked = private.or(public);
         // A reload in the middle of a battle goes on with it, unless the address names another.
-        let kept = browser::recall_in_tab(WISH_KEY).and_then(|text| Wish::from_text(&text));
+        let kept = browser::recall_in_tab(WISH_KEY).and_then(|text| RoomRequest::from_text(&text));
         let kept = kept.filter(|kept| linked.is_none_or(|linked| linked.room == kept.room));
         let auto = browser::parameter("autojoin").as_deref() == Some("1");
-        self.asked = kept.or(linked).or(auto.then_some(Wish::play(RoomChoice::Quick)));
+        self.asked = kept.or(linked).or(auto.then_some(RoomRequest::play(RoomChoice::Quick)));
         if linked.is_some() {
             self.lobby.play_says("Join");
             let invited =
@@ -59,32 +59,32 @@ impl App {
             }
         }
         match self.asked {
-            Some(wish) if self.name.is_some() => self.go(wish),
+            Some(room_request) if self.name.is_some() => self.go(room_request),
             Some(_) | None => self.connect(),
         }
     }
 
     /// The button beside the name.
     pub(super) fn press_play(&mut self) {
-        self.go(self.asked.unwrap_or(Wish::play(RoomChoice::Quick)));
+        self.go(self.asked.unwrap_or(RoomRequest::play(RoomChoice::Quick)));
     }
 
     /// Goes into a room, from wherever we are, over the connection there is.
-    pub(super) fn go(&mut self, wish: Wish) {
+    pub(super) fn go(&mut self, room_request: RoomRequest) {
         let Some(name) = self.screens.take_name() else {
             // As soon as there is a name.
-            self.asked = Some(wish);
+            self.asked = Some(room_request);
             return;
         };
         self.lobby.close_invite();
         self.lobby.play_says("Play");
-        (self.asked, self.wish) = (None, Some(wish));
-        browser::remember_in_tab(WISH_KEY, Some(&wish.to_text()));
+        (self.asked, self.room_request) = (None, Some(room_request));
+        browser::remember_in_tab(WISH_KEY, Some(&room_request.to_text()));
         if self.session.as_ref().map_or(self.former.is_some(), |session| session.phase() == Phase::Greeting) {
             // The seat that this stands for is not wanted any more, also by who reloads before the server knows. Its welcome brings it again.
             browser::remember_in_tab(TOKEN_KEY, None);
         }
-        browser::set_path(&wish.path());
+        browser::set_path(&room_request.path());
         // A name that the server has put a number behind is not asked for again.
         let renamed = self.name.as_ref() != Some(&name);
         self.name = Some(name.clone());
@@ -96,7 +96,7 @@ impl App {
             if renamed {
                 client.rename(now, name);
             }
-            client.switch(now, wish.room, wish.role);
+            client.switch(now, room_request.room, room_request.role);
         }
         match &mut self.session {
             Some(session) => session.flush(),
@@ -123,7 +123,7 @@ impl App {
     }
 
     fn return_to_title(&mut self) {
-        (self.wish, self.asked) = (None, None);
+        (self.room_request, self.asked) = (None, None);
         browser::remember_in_tab(WISH_KEY, None);
         browser::set_path("");
         self.enter(State::Menu);
@@ -181,7 +181,7 @@ impl App {
                 self.return_to_title();
                 self.screens.note("That battle is over. There are others.", false);
             } else if phase == Phase::Joining && matches!(self.state, State::Playing) {
-                // That seat was of an earlier wish.
+                // That seat was of an earlier room_request.
                 self.enter(State::Connecting { again: false });
             } else if seated && (matches!(self.state, State::Connecting { .. }) || self.shows_otherwise(watches)) {
                 self.enter(State::Playing);
@@ -247,7 +247,8 @@ impl App {
     fn new_client(&self) -> Client<broadside_shared::arena::Arena> {
         let name = self.name.clone().unwrap_or_else(|| Name::new(GUEST).expect("a fine name"));
         let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
-        let (room, role) = self.wish.map_or((None, Role::Play), |wish| (Some(wish.room), wish.role));
+        let (room, role) =
+            self.room_request.map_or((None, Role::Play), |room_request| (Some(room_request.room), room_request.role));
         let mut client = Client::new(ClientConfig { name, agent, room, role, detail: Detail::View });
         // One that outlived a reload.
         if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {

@@ -1,6 +1,6 @@
 //! The lobby at work: the list of rooms over HTTP, private rooms and their links.
 
-use broadside_shared::client::wish::Wish;
+use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::protocol::room::RoomChoice;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -50,9 +50,9 @@ impl App {
         });
         match code {
             Ok(code) => {
-                let wish = Wish::play(RoomChoice::Code(Some(code)));
-                self.invited = Some(wish);
-                self.lobby.show_invite(code.as_str(), &browser::address(&wish.path()));
+                let room_request = RoomRequest::play(RoomChoice::Code(Some(code)));
+                self.invited = Some(room_request);
+                self.lobby.show_invite(code.as_str(), &browser::address(&room_request.path()));
             }
             Err(why) => self.lobby.code_note(&why),
         }
@@ -60,23 +60,25 @@ impl App {
 
     /// Goes into the private room that was made.
     pub(super) fn go_by_invite(&mut self) {
-        if let Some(wish) = self.invited {
+        if let Some(room_request) = self.invited {
             self.lobby.close_invite();
-            self.go(wish);
+            self.go(room_request);
         }
     }
 
     /// Goes into the private room whose code was typed.
     pub(super) fn enter_by_code(&mut self) {
         if let Some(code) = self.lobby.take_code() {
-            self.go(Wish::play(RoomChoice::Code(Some(code))));
+            self.go(RoomRequest::play(RoomChoice::Code(Some(code))));
         }
     }
 
     /// In a private room, the menu over the game shows its link.
     pub(super) fn show_own_link(&mut self) {
-        let link = match self.wish {
-            Some(wish @ Wish { room: RoomChoice::Code(_), .. }) => Some(browser::address(&wish.path())),
+        let link = match self.room_request {
+            Some(room_request @ RoomRequest { room: RoomChoice::Code(_), .. }) => {
+                Some(browser::address(&room_request.path()))
+            }
             Some(_) | None => None,
         };
         self.lobby.pause_invite(link.as_deref());
@@ -84,13 +86,13 @@ impl App {
 
     /// Puts the link where it can be pasted from.
     pub(super) fn copy_link(&mut self) {
-        let room = self.invited.filter(|_| matches!(self.state, State::Menu)).or(self.wish);
-        let (Some(wish), Some(app)) = (room, self.shared.upgrade()) else { return };
+        let room = self.invited.filter(|_| matches!(self.state, State::Menu)).or(self.room_request);
+        let (Some(room_request), Some(app)) = (room, self.shared.upgrade()) else { return };
         // Pages that came over plain HTTP from another machine have none.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
         let written = clipboard.filter(JsValue::is_object).and_then(|clipboard| {
             let write = fetch::get(&clipboard, "writeText");
-            let link = browser::address(&wish.path()).into();
+            let link = browser::address(&room_request.path()).into();
             write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link).ok())
         });
         match written {

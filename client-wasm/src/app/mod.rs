@@ -32,7 +32,7 @@ use std::rc::{Rc, Weak};
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::client::retry::Backoff;
-use broadside_shared::client::wish::Wish;
+use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::protocol::name::Name;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
@@ -82,11 +82,11 @@ pub struct App {
     /// Once somebody has given one.
     name: Option<Name>,
     /// The room we are in, or on the way into.
-    wish: Option<Wish>,
+    room_request: Option<RoomRequest>,
     /// The room to go to as soon as there is a name.
-    asked: Option<Wish>,
+    asked: Option<RoomRequest>,
     /// The private room that was made here.
-    invited: Option<Wish>,
+    invited: Option<RoomRequest>,
     /// Requests on their way.
     asked_for: Vec<(u32, Asked)>,
     /// When the list of rooms is due, milliseconds on the page's clock.
@@ -162,7 +162,7 @@ impl App {
             backoff: Backoff::new(browser::entropy()),
             pause: None,
             name: None,
-            wish: None,
+            room_request: None,
             asked: None,
             invited: None,
             asked_for: Vec::new(),

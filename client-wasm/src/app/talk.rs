@@ -284,8 +284,8 @@ fn what(asked: &Asked) -> String {
         Asked::Mute(name) => format!("muting {name}"),
         Asked::Unmute(name) => format!("unmuting {name}"),
         Asked::Report(name) => format!("your report about {name}"),
-        Asked::Subscribe(topic) => format!("the wish to hear of {topic}"),
-        Asked::Follow => "the wish to watch another captain".to_owned(),
+        Asked::Subscribe(topic) => format!("the room_request to hear of {topic}"),
+        Asked::Follow => "the room_request to watch another captain".to_owned(),
     }
 }
 
@@ -318,6 +318,6 @@ mod tests {
         assert_eq!(refused(&Asked::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }), "Too fast. Try again in 2 s.");
         assert_eq!(what(&tell), "your message to Ann");
         let topic = Topic::RoomChat(RoomId(7)).to_string();
-        assert_eq!(what(&Asked::Subscribe(topic)), "the wish to hear of room/7/chat");
+        assert_eq!(what(&Asked::Subscribe(topic)), "the room_request to hear of room/7/chat");
     }
 }

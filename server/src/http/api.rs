@@ -125,7 +125,7 @@ pub struct TeamView {
 /// A room to be opened.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RoomWish {
+pub struct CreateRoomRequest {
     /// arena, teams or duel.
     mode: String,
     /// Whether it is in no list, and joined by its code.
@@ -150,7 +150,7 @@ pub struct RoomOpened {
 /// What somebody wants to play.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct QuickWish {
+pub struct QuickPlayRequest {
     /// arena, teams or duel; arena if it is not said.
     mode: Option<String>,
     /// The region of the server; any if it is not said.
@@ -160,7 +160,7 @@ pub struct QuickWish {
 /// The operator's word to everyone.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Word {
+pub struct AnnouncementRequest {
     /// What to say: 1 to 200 characters.
     text: String,
 }
@@ -355,10 +355,10 @@ pub async fn room<G: Game>(
 #[utoipa::path(
     post,
     path = "/api/rooms",
-    request_body = RoomWish,
+    request_body = CreateRoomRequest,
     responses(
         (status = 201, description = "It is open", body = RoomOpened),
-        (status = 400, description = "The wish is not understood", body = Problem),
+        (status = 400, description = "The room_request is not understood", body = Problem),
         (status = 429, description = "Too many from this address", body = Problem),
         (status = 503, description = "As many rooms as there may be", body = Problem),
         BodyRefused
@@ -367,14 +367,14 @@ pub async fn room<G: Game>(
 pub async fn open_room<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,
-    Body(wish): Body<RoomWish>,
+    Body(room_request): Body<CreateRoomRequest>,
 ) -> Response {
-    let mode: Mode = match wish.mode.parse() {
+    let mode: Mode = match room_request.mode.parse() {
         Ok(mode) => mode,
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
     };
     let fit = |name: &str| FitName::new(&Name::new(name)?);
-    let name = match wish.name.as_deref().map(fit).transpose() {
+    let name = match room_request.name.as_deref().map(fit).transpose() {
         Ok(name) => name.map(|fit| fit.name().to_string()),
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("name: {wrong}")),
     };
@@ -383,7 +383,7 @@ pub async fn open_room<G: Game>(
         return refused;
     }
     let Ok(opener) = app.take_room(address) else { return too_many_rooms() };
-    match app.directory.open_passing(mode, name, wish.private, opener) {
+    match app.directory.open_passing(mode, name, room_request.private, opener) {
         Ok(room) => {
             let code = room.code.map(|code| code.to_string());
             let base = &app.config.base_path;
@@ -401,10 +401,10 @@ pub async fn open_room<G: Game>(
 #[utoipa::path(
     post,
     path = "/api/quickplay",
-    request_body = QuickWish,
+    request_body = QuickPlayRequest,
     responses(
         (status = 200, description = "A seat is kept", body = QuickSeat),
-        (status = 400, description = "The wish is not understood", body = Problem),
+        (status = 400, description = "The room_request is not understood", body = Problem),
         (status = 404, description = "This server is in another region", body = Problem),
         (status = 429, description = "Too many from this address", body = Problem),
         (status = 503, description = "As many rooms as there may be, or as many seats kept in the best one as may be", body = Problem),
@@ -414,13 +414,13 @@ pub async fn open_room<G: Game>(
 pub async fn quick_play<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,
-    Body(wish): Body<QuickWish>,
+    Body(room_request): Body<QuickPlayRequest>,
 ) -> Response {
-    let mode: Mode = match wish.mode.as_deref().map(str::parse).transpose() {
+    let mode: Mode = match room_request.mode.as_deref().map(str::parse).transpose() {
         Ok(mode) => mode.unwrap_or_default(),
         Err(wrong) => return refusal(StatusCode::BAD_REQUEST, &format!("{wrong}")),
     };
-    if let Some(region) = wish.region.as_deref().filter(|region| *region != app.config.region) {
+    if let Some(region) = room_request.region.as_deref().filter(|region| *region != app.config.region) {
         let (asked, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
         return refusal(StatusCode::NOT_FOUND, &format!("no server here is in `{asked}`; this one is in `{ours}`"));
     }
@@ -468,7 +468,7 @@ pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
 #[utoipa::path(
     post,
     path = "/api/notices",
-    request_body = Word,
+    request_body = AnnouncementRequest,
     responses(
         (status = 204, description = "It is published"),
         (status = 400, description = "The text is empty or too long", body = Problem),
@@ -481,7 +481,7 @@ pub async fn notice<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,
     headers: HeaderMap,
-    word: Result<Body<Word>, Response>,
+    word: Result<Body<AnnouncementRequest>, Response>,
 ) -> Response {
     let shown = app.operator.shown(&headers);
     if client.source == Source::Unknown {

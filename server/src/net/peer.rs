@@ -355,7 +355,7 @@ impl<G: Game> Peer<G> {
         !self.is_closing() && matches!(&self.place, Place::InLine(ask) if ask.room.id == room)
     }
 
-    /// Whether it stands in line for this room to do this there: what an earlier wish brought is not meant any more.
+    /// Whether it stands in line for this room to do this there: what an earlier room_request brought is not meant any more.
     #[must_use]
     pub fn awaits_as(&self, room: RoomId, role: Role) -> bool {
         self.awaits(room) && matches!(&self.place, Place::InLine(ask) if ask.role == role)

@@ -348,7 +348,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 share.seat(seated, peer.key, found.session_id());
                 found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
             }
-            // The connection, or its wish, went while it waited.
+            // The connection, or its room_request, went while it waited.
             None => drop(handle.send(Mail::Leave(seated))),
         }
     }

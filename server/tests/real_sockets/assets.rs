@@ -76,9 +76,9 @@ async fn below_a_base_path_is_all_that_is_at_the_root() {
         assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{path}");
     }
     assert_eq!(get(server.address(), "/games/healthz", &[]).await.status, 404);
-    let wish = r#"{"mode":"duel","private":true}"#;
-    let headers = [("content-type", "application/json"), ("content-length", &wish.len().to_string())];
-    let post = request(&server.address().to_string(), "POST", "/game/api/rooms", &headers) + wish;
+    let room_request = r#"{"mode":"duel","private":true}"#;
+    let headers = [("content-type", "application/json"), ("content-length", &room_request.len().to_string())];
+    let post = request(&server.address().to_string(), "POST", "/game/api/rooms", &headers) + room_request;
     let stream = tokio::net::TcpStream::connect(server.address()).await.expect("the server listens");
     let opened = ask_over(stream, &post).await;
     let room: serde_json::Value = serde_json::from_slice(&opened.body).expect("a room is JSON");

@@ -74,7 +74,7 @@ impl<G: Game> Client<G> {
             }
             ServerMsg::Queued { position } => {
                 if matches!(self.phase, Phase::Joining | Phase::Playing) {
-                    // TeamLabel was seated before was so by an earlier wish than the one that waits here.
+                    // TeamLabel was seated before was so by an earlier room_request than the one that waits here.
                     self.phase = Phase::Joining;
                     (self.seat, self.place) = (None, Some(place));
                 }

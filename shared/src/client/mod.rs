@@ -11,7 +11,7 @@
 //! | [`requests`] | what was asked for, and what came of it |
 //! | `lobby` | another name, and who is there |
 //! | [`retry`] | when to connect again |
-//! | [`wish`] | which room somebody wants, as text and as a link |
+//! | [`room_request`] | which room somebody wants, as text and as a link |
 //! | `control` | what is said now and then, and asking for rooms |
 //! | `snapshot` | what comes in each snapshot, taken apart |
 //! | `types` | what a client is made from and what it gives: config, events, the view |
@@ -28,10 +28,10 @@ pub mod pace;
 pub mod prediction;
 pub mod requests;
 pub mod retry;
+pub mod room_request;
 mod snapshot;
 pub mod stats;
 mod types;
-pub mod wish;
 
 pub use types::{ClientConfig, ClientEvent, Detail, OwnView, Phase, Received, View};
 

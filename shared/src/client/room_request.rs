@@ -8,27 +8,27 @@ const LINK: &str = "r/";
 
 /// A room and what to do in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
+pub struct RoomRequest {
     /// The room.
     pub room: RoomChoice,
     /// What to do there.
     pub role: Role,
 }
 
-impl Wish {
+impl RoomRequest {
     /// To play in a room.
     #[must_use]
-    pub fn play(room: RoomChoice) -> Wish {
-        Wish { room, role: Role::Play }
+    pub fn play(room: RoomChoice) -> RoomRequest {
+        RoomRequest { room, role: Role::Play }
     }
 
     /// To watch a room.
     #[must_use]
-    pub fn watch(room: RoomChoice) -> Wish {
-        Wish { room, role: Role::Spectate }
+    pub fn watch(room: RoomChoice) -> RoomRequest {
+        RoomRequest { room, role: Role::Spectate }
     }
 
-    /// The wish as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with a `watch:` in front for who only spectates.
+    /// The room_request as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with a `watch:` in front for who only spectates.
     #[must_use]
     pub fn to_text(self) -> String {
         let room = match self.room {
@@ -45,9 +45,9 @@ impl Wish {
         }
     }
 
-    /// Reads what [`Wish::to_text`] wrote; `None` for anything else.
+    /// Reads what [`RoomRequest::to_text`] wrote; `None` for anything else.
     #[must_use]
-    pub fn from_text(text: &str) -> Option<Wish> {
+    pub fn from_text(text: &str) -> Option<RoomRequest> {
         let (role, room) = match text.strip_prefix("watch:") {
             Some(room) => (Role::Spectate, room),
             None => (Role::Play, text),
@@ -59,17 +59,17 @@ impl Wish {
             Some(("code", code)) => RoomChoice::Code(Some(code.parse().ok()?)),
             Some(_) | None => return None,
         };
-        Some(Wish { room, role })
+        Some(RoomRequest { room, role })
     }
 
-    /// The wish that a page's path stands for, seen from where the page is: the link of a private room.
+    /// The room_request that a page's path stands for, seen from where the page is: the link of a private room.
     #[must_use]
-    pub fn from_path(path: &str) -> Option<Wish> {
+    pub fn from_path(path: &str) -> Option<RoomRequest> {
         let code = path.strip_prefix(LINK)?;
-        Some(Wish::play(RoomChoice::Code(Some(code.trim_end_matches('/').parse().ok()?))))
+        Some(RoomRequest::play(RoomChoice::Code(Some(code.trim_end_matches('/').parse().ok()?))))
     }
 
-    /// The path that stands for this wish, seen from where the page is: that of its link, or the title's, which is empty.
+    /// The path that stands for this room_request, seen from where the page is: that of its link, or the title's, which is empty.
     #[must_use]
     pub fn path(self) -> String {
         match self.room {
@@ -90,20 +90,20 @@ mod tests {
     #[test]
     fn a_wish_survives_a_reload_and_other_text_is_none() {
         for text in ["quick", "mode:arena", "mode:duel", "room:7", "code:K7QF2M", "watch:room:7", "watch:code:K7QF2M"] {
-            assert_eq!(Wish::from_text(text).map(Wish::to_text).as_deref(), Some(text));
+            assert_eq!(RoomRequest::from_text(text).map(RoomRequest::to_text).as_deref(), Some(text));
         }
         for text in ["", "slow", "mode:brawl", "room:-1", "code:0", "watch:", "watch:watch:quick"] {
-            assert_eq!(Wish::from_text(text), None, "{text}");
+            assert_eq!(RoomRequest::from_text(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_link_is_a_wish_and_a_wish_has_a_link() {
-        let wish = Wish::from_path("r/k7qf2m/").expect("a fine link");
-        assert_eq!(wish.path(), "r/K7QF2M");
-        assert_eq!(Wish::play(RoomChoice::Quick).path(), "");
+        let room_request = RoomRequest::from_path("r/k7qf2m/").expect("a fine link");
+        assert_eq!(room_request.path(), "r/K7QF2M");
+        assert_eq!(RoomRequest::play(RoomChoice::Quick).path(), "");
         for path in ["", "r/", "r/K7QF2", "x/K7QF2M", "r/K7QF2M/x", "/r/K7QF2M"] {
-            assert_eq!(Wish::from_path(path), None, "{path}");
+            assert_eq!(RoomRequest::from_path(path), None, "{path}");
         }
     }
 }
