@@ -1,7 +1,7 @@
 //! From a client's view to the stage: the real game.
 
 use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
-use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, Own, ShipSight, fields};
+use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipSight, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::Sight as Thing;
 use broadside_shared::game::PlayerId;
@@ -29,7 +29,7 @@ pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
-    for thing in view.things.iter().chain(&view.own_shots) {
+    for thing in view.things.iter().chain(&view.predicted_spawns) {
         add(thing, stage);
     }
 }
@@ -68,7 +68,7 @@ pub fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
 
 /// The ship of an own state, with its engine off; `None` while it has none.
 #[must_use]
-pub fn own_look(own: &Own) -> Option<ShipLook> {
+pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
         id: entity.0,
         player: own.player.0,
@@ -193,6 +193,6 @@ fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
 
 /// Whether the pilot of `own` could steer a ship now.
 #[must_use]
-pub fn afloat(own: Option<&Own>) -> bool {
-    own.is_some_and(Own::afloat)
+pub fn afloat(own: Option<&LocalPlayerState>) -> bool {
+    own.is_some_and(LocalPlayerState::afloat)
 }

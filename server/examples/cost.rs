@@ -105,7 +105,7 @@ fn view_warm(views: &mut [&mut Viewer], game: &Arena, due: &[u16], history: &mut
 
 fn view(views: &mut [&mut Viewer], game: &Arena, due: &[u16], history: &mut WorldHistory, frame: &mut Vec<u8>) {
     for (viewer, player) in views.iter_mut().zip(due) {
-        let focus = game.own(PlayerId(*player)).map(Arena::focus).unwrap_or_default();
+        let focus = game.player_state(PlayerId(*player)).map(Arena::focus).unwrap_or_default();
         frame.clear();
         viewer.write(history, focus, Arena::VIEW, UpdateRateTier::Full, frame);
     }

@@ -128,12 +128,12 @@ fn view(
         let at = glam::Vec2::new(spec.fields[0].unpack(record.values[0]), spec.fields[1].unpack(record.values[1]));
         ledger.in_view += u64::from((at - focus).abs().cmple(Arena::VIEW * 0.5).all());
     }
-    let mut own_bytes = Vec::new();
-    let mut bits = broadside_shared::replication::bits::BitWriter::new(&mut own_bytes);
-    Arena::write_own(own, &mut bits);
+    let mut player_state_bytes = Vec::new();
+    let mut bits = broadside_shared::replication::bits::BitWriter::new(&mut player_state_bytes);
+    Arena::write_player_state(own, &mut bits);
     bits.finish();
     ledger.snapshots += 1;
-    ledger.bytes.own += own_bytes.len() as u64 + SnapshotHead::BYTES as u64;
+    ledger.bytes.own += player_state_bytes.len() as u64 + SnapshotHead::BYTES as u64;
     ledger.bytes.cell_heads += written.head_bytes as u64;
     ledger.bytes.cells += written.encoded_cell_bytes as u64;
 }

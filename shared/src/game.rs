@@ -211,7 +211,7 @@ pub trait Game: Sized + Send + 'static {
     /// What a player asks for in one tick.
     type Input: GameInput;
     /// A player's own exact state: every value that [`Game::predict`] reads, unrounded.
-    type Own: Clone + PartialEq + Debug + Send + Sync;
+    type LocalPlayerState: Clone + PartialEq + Debug + Send + Sync;
     /// A thing that happened once.
     type Event: Clone + PartialEq + Debug + Send + Sync;
     /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick.
@@ -252,12 +252,12 @@ pub trait Game: Sized + Send + 'static {
     fn poses(&self, out: &mut Vec<Pose>);
 
     /// The exact private state of a seated player.
-    fn own(&self, player: PlayerId) -> Option<&Self::Own>;
+    fn player_state(&self, player: PlayerId) -> Option<&Self::LocalPlayerState>;
 
     /// Steps a player's own state to `tick`: the very function [`Game::step`] uses for it, so that prediction and authority
     /// agree bit for bit unless something outside `context` interferes. Draws no chance.
     fn predict(
-        own: &mut Self::Own,
+        own: &mut Self::LocalPlayerState,
         input: &Self::Input,
         tick: Tick,
         context: &Self::PredictionContext,
@@ -272,13 +272,13 @@ pub trait Game: Sized + Send + 'static {
 
     /// Why the server came to `actual` where `predicted` was expected, judged from the two states alone; inputs gone missing
     /// are the engine's to know.
-    fn correction_cause(predicted: &Self::Own, actual: &Self::Own) -> CorrectionCause;
+    fn correction_cause(predicted: &Self::LocalPlayerState, actual: &Self::LocalPlayerState) -> CorrectionCause;
 
     /// The centre of a player's area of interest in world units.
-    fn focus(own: &Self::Own) -> Vec2;
+    fn focus(own: &Self::LocalPlayerState) -> Vec2;
 
     /// The player's own entity, which their client draws from prediction and not from the replica.
-    fn own_entity(own: &Self::Own) -> Option<EntityId>;
+    fn player_entity(own: &Self::LocalPlayerState) -> Option<EntityId>;
 
     /// Appends every replicated thing with the point that decides its cell. Order does not matter.
     fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>);
@@ -305,13 +305,13 @@ pub trait Game: Sized + Send + 'static {
     fn hash(&self) -> u64;
 
     /// Appends an exact private state.
-    fn write_own(own: &Self::Own, out: &mut BitWriter);
+    fn write_player_state(own: &Self::LocalPlayerState, out: &mut BitWriter);
 
-    /// Reads what [`Game::write_own`] wrote.
+    /// Reads what [`Game::write_player_state`] wrote.
     ///
     /// # Errors
     /// The reason the bits are not such a state.
-    fn read_own(bits: &mut BitReader<'_>) -> Result<Self::Own, WireError>;
+    fn read_player_state(bits: &mut BitReader<'_>) -> Result<Self::LocalPlayerState, WireError>;
 
     /// Appends an event.
     fn write_event(event: &Self::Event, out: &mut BitWriter);

@@ -1,6 +1,6 @@
 //! What the pilot reads in battle: hull, shield, powers, score, board, ping.
 
-use broadside_shared::arena::Own;
+use broadside_shared::arena::LocalPlayerState;
 use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
 use broadside_shared::game::{PlayerId, Standing};
 use web_sys::Document;
@@ -107,7 +107,7 @@ impl Play {
     }
 
     /// Shows the own state.
-    pub fn own(&mut self, own: &Own, sunk_by: &str) {
+    pub fn own(&mut self, own: &LocalPlayerState, sunk_by: &str) {
         let hull = f32::from(own.hull) / f32::from(HULL_MAX);
         let shield = f32::from(own.shield) / f32::from(SHIELD_MAX);
         self.hull_fill.fill(hull);

@@ -67,10 +67,10 @@ test('own states, an event and updates read as explained', () => {
     assert.equal(bits.at, examples[name].length * 8, name);
     return state;
   };
-  const ship = own('own-ship');
+  const ship = own('player-state-ship');
   assert.deepEqual([ship.player, ship.x, ship.vx, ship.hull, ship.rail, ship.score], [300, 300, 120, 75, 100, 70]);
-  assert.deepEqual([own('own-wreck').afloat, own('own-wreck').respawn, own('own-wreck').side], [false, 150, null]);
-  assert.deepEqual([own('own-held').side, own('own-held').held], [1, 30]);
+  assert.deepEqual([own('player-state-wreck').afloat, own('player-state-wreck').respawn, own('player-state-wreck').side], [false, 150, null]);
+  assert.deepEqual([own('player-state-held').side, own('player-state-held').held], [1, 30]);
   // One event of age 0, as the events of a snapshot begin.
   const [hit] = readEvents(new BitReader(Uint8Array.from([3, 0, ...examples['event-hit']])));
   assert.deepEqual(hit, { age: 0, kind: 'hit', at: { x: 560.5, y: -100 }, shot: 9, target: 300, by: 5, on: 1 });

@@ -102,7 +102,7 @@ label! {
     /// What bytes to a client are.
     ByteClass = "class" {
         /// The head of a snapshot and the own ship.
-        Own = "own",
+        PlayerState = "player_state",
         /// Which cells follow and what they are relative to.
         CellHeads = "cell_heads",
         /// The ships and pickups of cells.

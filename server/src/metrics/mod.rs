@@ -296,7 +296,7 @@ mod tests {
     fn what_is_counted_is_what_a_scrape_says() {
         let metrics = Metrics::new();
         metrics.tick_seconds.observe(0.0021);
-        metrics.bytes_out.of(ByteClass::Own).inc_by(180);
+        metrics.bytes_out.of(ByteClass::PlayerState).inc_by(180);
         metrics.joins.of(JoinResult::Refused).inc();
         metrics.closed(CloseCode::Silent);
         metrics.torn();
@@ -305,7 +305,7 @@ mod tests {
         for line in [
             "broadside_tick_seconds_bucket{le=\"0.002\"} 0",
             "broadside_tick_seconds_bucket{le=\"0.003\"} 1",
-            "broadside_bytes_out_total{class=\"own\"} 180",
+            "broadside_bytes_out_total{class=\"player_state\"} 180",
             "broadside_joins_total{result=\"refused\"} 1",
             "broadside_closes_total{code=\"4005\"} 1",
             "broadside_closes_total{code=\"1006\"} 1",

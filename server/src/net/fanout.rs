@@ -248,7 +248,7 @@ impl<G: Game> Share<G> {
         metrics.budget_steps.of(Direction::Down).inc_by(walk.steps_down);
         metrics.budget_steps.of(Direction::Up).inc_by(walk.steps_up);
         let (sizes, before) = (self.outgoing.sizes(), self.counted);
-        metrics.bytes_out.of(ByteClass::Own).inc_by(sizes.own - before.own);
+        metrics.bytes_out.of(ByteClass::PlayerState).inc_by(sizes.own - before.own);
         metrics.bytes_out.of(ByteClass::CellHeads).inc_by(sizes.cell_heads - before.cell_heads);
         metrics.bytes_out.of(ByteClass::Cells).inc_by(sizes.cells - before.cells);
         metrics.bytes_out.of(ByteClass::Events).inc_by(sizes.events - before.events);

@@ -140,7 +140,7 @@ pub struct RoomOutput {
     /// For each player whose snapshot falls on this tick, in order of player.
     pub due: Vec<Due>,
     /// The exact own states that `due` points into.
-    pub own_bytes: Vec<u8>,
+    pub player_state_bytes: Vec<u8>,
     /// What happened in this tick: who is told, and where in `event_bytes` it is.
     pub events: Vec<(Recipients, std::ops::Range<usize>)>,
     /// The bytes that `events` points into.
@@ -173,7 +173,7 @@ pub struct Due {
     pub head: SnapshotHead,
     /// The centre of the area of interest.
     pub focus: Vec2,
-    /// Where in `own_bytes` the own state is.
+    /// Where in `player_state_bytes` the own state is.
     pub own: std::ops::Range<usize>,
 }
 
@@ -264,7 +264,7 @@ impl<G: Game> Room<G> {
 
     /// A spectator wants to look at this player; whoever does not play is not looked at.
     pub fn follow(&mut self, spectator: PlayerId, player: PlayerId) {
-        let plays = self.game.own(player).is_some();
+        let plays = self.game.player_state(player).is_some();
         if let Some(Some(Seat { watch: Some(watch), .. })) = self.seats.get_mut(usize::from(spectator.0))
             && plays
         {
@@ -428,7 +428,7 @@ impl<G: Game> Room<G> {
         }
         for (at, seat) in self.seats.iter_mut().enumerate() {
             let Some(Seat { watch: Some(watch), .. }) = seat else { continue };
-            if watch.follows.is_some_and(|player| self.game.own(player).is_some()) {
+            if watch.follows.is_some_and(|player| self.game.player_state(player).is_some()) {
                 continue;
             }
             self.standings.clear();
@@ -452,7 +452,7 @@ impl<G: Game> Room<G> {
     /// The private part for each player who is told of this tick.
     fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
         out.due.clear();
-        out.own_bytes.clear();
+        out.player_state_bytes.clear();
         for at in 0..self.seats.len() {
             if !self.is_due(at, tick, out.level) {
                 continue;
@@ -460,23 +460,23 @@ impl<G: Game> Room<G> {
             let Some(seat) = &mut self.seats[at] else { continue };
             let player = PlayerId(at as u16);
             if let Some(watch) = &mut seat.watch {
-                if let Some(seen) = watch.follows.and_then(|player| self.game.own(player)) {
+                if let Some(seen) = watch.follows.and_then(|player| self.game.player_state(player)) {
                     watch.focus = G::focus(seen);
                 }
-                let (head, focus, from) = (seat.inputs.report(tick), watch.focus, out.own_bytes.len());
-                let mut bits = BitWriter::new(&mut out.own_bytes);
+                let (head, focus, from) = (seat.inputs.report(tick), watch.focus, out.player_state_bytes.len());
+                let mut bits = BitWriter::new(&mut out.player_state_bytes);
                 bits.flag(false);
                 bits.finish();
-                out.due.push(Due { player, head, focus, own: from..out.own_bytes.len() });
+                out.due.push(Due { player, head, focus, own: from..out.player_state_bytes.len() });
                 continue;
             }
-            let Some(own) = self.game.own(player) else { continue };
-            let from = out.own_bytes.len();
-            let mut bits = BitWriter::new(&mut out.own_bytes);
+            let Some(own) = self.game.player_state(player) else { continue };
+            let from = out.player_state_bytes.len();
+            let mut bits = BitWriter::new(&mut out.player_state_bytes);
             bits.flag(true);
-            G::write_own(own, &mut bits);
+            G::write_player_state(own, &mut bits);
             bits.finish();
-            let own_range = from..out.own_bytes.len();
+            let own_range = from..out.player_state_bytes.len();
             out.due.push(Due { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
         }
     }

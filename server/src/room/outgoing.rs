@@ -141,7 +141,7 @@ impl Outgoing {
         let told = &mut self.told[usize::from(due.player.0)];
         let start = out.len();
         SnapshotHead { budget, ..due.head }.write(out);
-        out.extend_from_slice(&current.own_bytes[due.own.clone()]);
+        out.extend_from_slice(&current.player_state_bytes[due.own.clone()]);
         self.sizes.own += (out.len() - start) as u64;
         let cells = told.viewer.write(&mut self.history, due.focus, self.view, tier, out);
         self.sizes.cell_heads += cells.head_bytes as u64;

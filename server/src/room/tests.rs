@@ -74,7 +74,7 @@ fn who_watches_takes_no_seat_follows_somebody_and_is_in_no_list() {
         run(&mut room, &mut out, 8..=8);
         out.due.iter().find(|due| due.player == spectator).map(|due| due.focus)
     });
-    assert_eq!(seen, room.game().own(ann).map(Arena::focus), "they see what Ann sees");
+    assert_eq!(seen, room.game().player_state(ann).map(Arena::focus), "they see what Ann sees");
     room.follow(spectator, PlayerId(99));
     assert_eq!(room.take_following().count(), 0, "nobody of that number plays");
     assert_eq!(room.roster(), [RoomUpdate::Named { player: ann, name: name("Ann") }]);

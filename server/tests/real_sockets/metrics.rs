@@ -55,7 +55,7 @@ async fn what_is_played_is_counted() {
         ("broadside_socket_writes_total ", 30.0),
         ("broadside_joins_total{result=\"seated\"} ", 1.0),
         ("broadside_connections ", 1.0),
-        ("broadside_bytes_out_total{class=\"own\"} ", 30.0),
+        ("broadside_bytes_out_total{class=\"player_state\"} ", 30.0),
     ] {
         assert!(during.sum(series) >= at_least, "{series} below {at_least} in\n{}", during.0);
     }

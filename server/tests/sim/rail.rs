@@ -145,7 +145,8 @@ impl Pilot {
     /// Takes the picture of a frame, in which a beam of one's own may be new.
     fn look(&mut self, view: &View<Arena>) {
         self.framed = false;
-        let beams = view.own_shots.iter().filter(|sight| sight.kind == BEAM).map(|sight| beam_of(view, sight.values));
+        let beams =
+            view.predicted_spawns.iter().filter(|sight| sight.kind == BEAM).map(|sight| beam_of(view, sight.values));
         for beam in beams {
             if self.fired.last().is_none_or(|fired| fired.tick < beam.start) {
                 self.fired.push(self.judge(&beam));
@@ -206,7 +207,7 @@ fn duel(line: &str, seconds: f64, lag_compensation: bool) -> Figures {
                 let own = |beam: &Beam| Some(beam.owner) == c.client.player() && beam.start == fired.tick;
                 if !fired.real && beams.iter().any(own) {
                     fired.real = true;
-                    let target = fired.saw.and_then(|player| sim.room.game().own(player));
+                    let target = fired.saw.and_then(|player| sim.room.game().player_state(player));
                     fired.sunk_since = target.is_some_and(|own| !own.afloat());
                 }
             }

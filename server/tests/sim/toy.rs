@@ -73,7 +73,7 @@ impl Game for Toy {
     const VIEW: Vec2 = Vec2::new(1000.0, 1000.0);
     type Config = ();
     type Input = Push;
-    type Own = Dot;
+    type LocalPlayerState = Dot;
     type Event = Bump;
     type PredictionContext = ();
 
@@ -133,7 +133,7 @@ impl Game for Toy {
         if predicted.bumps == actual.bumps { CorrectionCause::Unknown } else { CorrectionCause::Collision }
     }
 
-    fn own(&self, player: PlayerId) -> Option<&Dot> {
+    fn player_state(&self, player: PlayerId) -> Option<&Dot> {
         self.dots.get(usize::from(player.0))?.as_ref()
     }
 
@@ -152,7 +152,7 @@ impl Game for Toy {
         own.at
     }
 
-    fn own_entity(own: &Dot) -> Option<EntityId> {
+    fn player_entity(own: &Dot) -> Option<EntityId> {
         Some(own.id)
     }
 
@@ -178,7 +178,7 @@ impl Game for Toy {
         hash.finish()
     }
 
-    fn write_own(own: &Dot, out: &mut BitWriter) {
+    fn write_player_state(own: &Dot, out: &mut BitWriter) {
         out.bits(own.id.0.into(), 16);
         out.bits(own.bumps.into(), 16);
         for value in [own.at.x, own.at.y, own.velocity.x, own.velocity.y] {
@@ -186,7 +186,7 @@ impl Game for Toy {
         }
     }
 
-    fn read_own(bits: &mut BitReader<'_>) -> Result<Dot, WireError> {
+    fn read_player_state(bits: &mut BitReader<'_>) -> Result<Dot, WireError> {
         let (id, bumps) = (EntityId(bits.bits(16)? as u16), bits.bits(16)? as u16);
         let mut vec2 = |what| Ok(Vec2::new(bits.f32(what)?, bits.f32(what)?));
         Ok(Dot { id, bumps, at: vec2("position")?, velocity: vec2("velocity")? })

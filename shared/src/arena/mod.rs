@@ -62,7 +62,7 @@ pub use event::{ArenaEvent, Armour};
 pub use input::ArenaInput;
 pub use pickup::{Boon, Pickup};
 pub use rock::{PredictionContext, Rock};
-pub use ship::{Cause, Own};
+pub use ship::{Cause, LocalPlayerState};
 pub use shot::Shot;
 pub use sight::{ShipSight, Sight};
 
@@ -115,7 +115,7 @@ pub struct Arena {
 /// A seated player.
 #[derive(Debug)]
 struct Seat {
-    own: Own,
+    own: LocalPlayerState,
     /// What was asked for in the last step.
     input: ArenaInput,
     /// When the ship of now, or the last one, was launched.
@@ -150,7 +150,7 @@ impl Game for Arena {
 
     type Config = ArenaConfig;
     type Input = ArenaInput;
-    type Own = Own;
+    type LocalPlayerState = LocalPlayerState;
     type Event = ArenaEvent;
     type PredictionContext = PredictionContext;
 
@@ -193,7 +193,7 @@ impl Game for Arena {
             self.seats.resize_with(index + 1, || None);
         }
         assert!(self.seats[index].is_none(), "player {player} sits already");
-        let own = Own { team: self.enlist(), ..Own::ashore(player, self.border) };
+        let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
         self.seats[index] = Some(Seat { own, input: ArenaInput::default(), launched: Tick(0) });
         self.population += 1;
     }
@@ -243,16 +243,16 @@ impl Game for Arena {
         out.extend(afloat.map(|seat| Pose { player: seat.own.player, at: seat.own.position, life: seat.own.deaths }));
     }
 
-    fn correction_cause(predicted: &Own, actual: &Own) -> CorrectionCause {
+    fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
         ship::correction_cause(predicted, actual)
     }
 
-    fn own(&self, player: PlayerId) -> Option<&Own> {
+    fn player_state(&self, player: PlayerId) -> Option<&LocalPlayerState> {
         self.seat(player).map(|seat| &seat.own)
     }
 
     fn predict(
-        own: &mut Own,
+        own: &mut LocalPlayerState,
         input: &ArenaInput,
         tick: Tick,
         around: &PredictionContext,
@@ -288,11 +288,11 @@ impl Game for Arena {
         (owner == player).then_some(key)
     }
 
-    fn focus(own: &Own) -> Vec2 {
+    fn focus(own: &LocalPlayerState) -> Vec2 {
         own.position
     }
 
-    fn own_entity(own: &Own) -> Option<EntityId> {
+    fn player_entity(own: &LocalPlayerState) -> Option<EntityId> {
         own.entity
     }
 
@@ -356,11 +356,11 @@ impl Game for Arena {
         hash.finish()
     }
 
-    fn write_own(own: &Own, out: &mut BitWriter) {
+    fn write_player_state(own: &LocalPlayerState, out: &mut BitWriter) {
         own_state::write(own, out);
     }
 
-    fn read_own(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
+    fn read_player_state(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireError> {
         own_state::read(bits)
     }
 

@@ -4,7 +4,7 @@ use glam::Vec2;
 
 use super::fields::{self, PICKUP};
 use super::rules::{HULL_MAX, RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
-use super::ship::Own;
+use super::ship::LocalPlayerState;
 use crate::game::EntityId;
 use crate::hash::WorldHash;
 use crate::replication::fields::Record;
@@ -37,7 +37,7 @@ impl Boon {
     }
 
     /// Gives a ship what the pickup promises.
-    pub(super) fn bless(self, own: &mut Own) {
+    pub(super) fn bless(self, own: &mut LocalPlayerState) {
         match self {
             Boon::Repair => own.hull = (own.hull + REPAIR).min(HULL_MAX),
             Boon::Rapid => own.rapid = RAPID,

@@ -23,7 +23,7 @@ use crate::time::Tick;
 ///
 /// Times are counts of ticks left, so that they are small on the wire and need no clock.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Own {
+pub struct LocalPlayerState {
     /// The player it belongs to.
     pub player: PlayerId,
     /// The ship's number in the room; `None` from sinking to the next ship.
@@ -102,9 +102,9 @@ impl Cause {
 
 /// Why the server came to `actual` where `predicted` was expected. Only another ship moves a ship: a difference of place without
 /// a contact since is unexplained, whatever else came between.
-pub(super) fn correction_cause(predicted: &Own, actual: &Own) -> CorrectionCause {
-    let armour = |own: &Own| u32::from(own.hull) + u32::from(own.shield);
-    let motion = |own: &Own| (own.position, own.velocity, own.heading);
+pub(super) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
+    let armour = |own: &LocalPlayerState| u32::from(own.hull) + u32::from(own.shield);
+    let motion = |own: &LocalPlayerState| (own.position, own.velocity, own.heading);
     if predicted.entity != actual.entity {
         CorrectionCause::Respawn
     } else if actual.contact > predicted.contact {
@@ -120,11 +120,11 @@ pub(super) fn correction_cause(predicted: &Own, actual: &Own) -> CorrectionCause
     }
 }
 
-impl Own {
+impl LocalPlayerState {
     /// A seat without a ship that gets one at the next step.
     #[must_use]
-    pub fn ashore(player: PlayerId, border: Border) -> Own {
-        Own {
+    pub fn ashore(player: PlayerId, border: Border) -> LocalPlayerState {
+        LocalPlayerState {
             player,
             entity: None,
             position: Vec2::ZERO,
@@ -265,7 +265,7 @@ impl Own {
 /// Steps a player's own state to `tick`. `rocks` may hold any rocks in order of number; only those in reach count. Draws no
 /// chance and knows no other ship: server and client call it with the same state and get the same bits.
 pub(super) fn advance<'a>(
-    own: &mut Own,
+    own: &mut LocalPlayerState,
     input: &ArenaInput,
     tick: Tick,
     rocks: impl Iterator<Publication = &'a Rock>,
@@ -313,7 +313,7 @@ pub(super) fn advance<'a>(
     None
 }
 
-fn run_timers(own: &mut Own) {
+fn run_timers(own: &mut LocalPlayerState) {
     own.cooldown = own.cooldown.saturating_sub(1);
     own.rail = own.rail.saturating_sub(1);
     own.contact = own.contact.saturating_sub(1);
@@ -327,14 +327,14 @@ fn run_timers(own: &mut Own) {
 }
 
 /// Turns toward the pointer.
-fn turn(own: &mut Own, input: &ArenaInput) {
+fn turn(own: &mut LocalPlayerState, input: &ArenaInput) {
     let turn = input.aim.wrapping_sub(own.heading).cast_signed();
     let step = i32::from(turn).clamp(-i32::from(TURN), i32::from(TURN)) as i16;
     own.heading = own.heading.wrapping_add_signed(step);
 }
 
 /// Burns the engines.
-fn burn(own: &mut Own, input: &ArenaInput) {
+fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
     let nose = math::heading(own.heading_radians());
     let starboard = Vec2::new(-nose.y, nose.x);
     let mut push = Vec2::ZERO;
@@ -356,7 +356,7 @@ fn burn(own: &mut Own, input: &ArenaInput) {
 }
 
 /// Pushes the ship out of a rock, throws it back and charges for a hard impact.
-fn bounce_off(own: &mut Own, rock: &Rock) {
+fn bounce_off(own: &mut LocalPlayerState, rock: &Rock) {
     let offset = own.position - rock.at;
     let apart = rock.radius + SHIP_RADIUS;
     if offset.length_squared() >= apart * apart {
@@ -374,7 +374,7 @@ fn bounce_off(own: &mut Own, rock: &Rock) {
     }
 }
 
-fn fire(own: &mut Own, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
+fn fire(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
     own.cooldown = if own.rapid > 0 { COOLDOWN_RAPID } else { COOLDOWN };
     own.protection = 0;
     let nose = math::heading(own.heading_radians());
@@ -389,7 +389,7 @@ fn fire(own: &mut Own, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
 }
 
 /// Fires a beam as far as it reaches: what is in its way is for those to say who know of it.
-fn fire_rail(own: &mut Own, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
+fn fire_rail(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
     own.rail = RAIL_COOLDOWN;
     own.protection = 0;
     let beam = Beam {

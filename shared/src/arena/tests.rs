@@ -47,11 +47,11 @@ impl Scene {
         scene
     }
 
-    fn own(&self, player: usize) -> &Own {
+    fn player_state(&self, player: usize) -> &LocalPlayerState {
         self.arena.own(PlayerId(player as u16)).expect("the scene seats its players")
     }
 
-    fn own_mut(&mut self, player: usize) -> &mut Own {
+    fn own_mut(&mut self, player: usize) -> &mut LocalPlayerState {
         &mut self.arena.seat_mut(PlayerId(player as u16)).expect("the scene seats its players").own
     }
 
@@ -210,16 +210,16 @@ fn a_beam_passes_those_that_cannot_be_hurt_and_ends_at_rocks() {
 fn only_contact_explains_a_ship_elsewhere_than_predicted() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(28.0, 0.0)]);
     let (mut predicted, mut spawned) = (scene.own(0).clone(), Vec::new());
-    let mut step = |predicted: &mut Own, tick| {
+    let mut step = |predicted: &mut LocalPlayerState, tick| {
         Arena::predict(predicted, &ArenaInput::default(), tick, &PredictionContext::default(), &mut spawned);
     };
     step(&mut predicted, scene.tick.after(1));
     scene.run(1);
     assert_ne!(predicted.position, scene.own(0).position);
     assert_eq!(Arena::correction_cause(&predicted, scene.own(0)), CorrectionCause::Collision);
-    let pushed = Own { position: Vec2::new(1.0, 2.0), hull: 60, ..predicted.clone() };
+    let pushed = LocalPlayerState { position: Vec2::new(1.0, 2.0), hull: 60, ..predicted.clone() };
     assert_eq!(Arena::correction_cause(&predicted, &pushed), CorrectionCause::Unknown);
-    let hurt = Own { hull: 60, ..predicted.clone() };
+    let hurt = LocalPlayerState { hull: 60, ..predicted.clone() };
     assert_eq!(Arena::correction_cause(&predicted, &hurt), CorrectionCause::Hit);
     assert_eq!(Arena::correction_cause(&hurt, &predicted), CorrectionCause::Pickup);
 }
@@ -284,7 +284,7 @@ fn around_of(arena: &Arena, focus: Vec2, tick: Tick) -> PredictionContext {
 }
 
 /// Whether a point is where a client's view is.
-fn in_sight(own: &Own, at: Vec2) -> bool {
+fn in_sight(own: &LocalPlayerState, at: Vec2) -> bool {
     let offset = (at - own.position).abs();
     offset.x < Arena::VIEW.x * 0.5 && offset.y < Arena::VIEW.y * 0.5
 }
@@ -299,7 +299,7 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
         let mut events = Vec::new();
         arena.join(PlayerId(3), Tick(0), &mut events);
         let mut input = ArenaInput::default();
-        let mut predicted: Option<Own> = None;
+        let mut predicted: Option<LocalPlayerState> = None;
         let mut spawned = Vec::new();
         for tick in (1..=1200).map(Tick) {
             if rng.u32(0..15) == 0 {
@@ -404,10 +404,10 @@ fn what_is_written_is_read_back_and_nothing_but_the_padding_is_left() {
             seen += 1;
         }
         for own in sparring.arena().seats().map(|seat| &seat.own) {
-            let bytes = coded(|out| Arena::write_own(own, out));
+            let bytes = coded(|out| Arena::write_player_state(own, out));
             assert!(bytes.len() <= 48, "{} bytes: {own:?}", bytes.len());
             let mut bits = BitReader::new(&bytes);
-            assert_eq!(Arena::read_own(&mut bits).as_ref(), Ok(own));
+            assert_eq!(Arena::read_player_state(&mut bits).as_ref(), Ok(own));
             assert_eq!(bits.finish(), Ok(()));
         }
     }
@@ -427,7 +427,7 @@ fn any_bytes_are_a_value_or_an_error_and_the_value_can_be_used() {
         let bytes: Vec<u8> = (0..rng.usize(0..64)).map(|_| rng.u8(..)).collect();
         let _ = Arena::read_event(&mut BitReader::new(&bytes));
         let _ = ArenaInput::read(&mut BitReader::new(&bytes));
-        if let Ok(mut own) = Arena::read_own(&mut BitReader::new(&bytes)) {
+        if let Ok(mut own) = Arena::read_player_state(&mut BitReader::new(&bytes)) {
             let input = ArenaInput { aim: rng.u16(..), buttons: rng.u8(..) };
             let rock = Rock { id: EntityId(1), at: own.position + Vec2::new(20.0, 0.0), radius: 40.0 };
             let around = PredictionContext { rocks: vec![rock] };

@@ -33,7 +33,7 @@ mod snapshot;
 pub mod stats;
 mod types;
 
-pub use types::{ClientConfig, ClientEvent, Detail, OwnView, Phase, Received, View};
+pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Received, View};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -166,7 +166,7 @@ impl<G: Game> Client<G> {
             next_ping_at: MonoTime(0),
             pings: 0,
             stats: Stats::default(),
-            view: View { tick: 0.0, own_tick: 0.0, own: None, things: Vec::new(), own_shots: Vec::new() },
+            view: View { tick: 0.0, own_tick: 0.0, own: None, things: Vec::new(), predicted_spawns: Vec::new() },
         }
     }
 
@@ -295,19 +295,19 @@ impl<G: Game> Client<G> {
             self.out_events.pop_front();
         }
         self.view.tick = tick;
-        self.view.own_shots.clear();
+        self.view.predicted_spawns.clear();
         if self.prediction.hidden() {
             self.view.own_tick = tick;
             self.view.own = self.prediction.told_view(tick);
         } else {
             self.view.own_tick = self.lead.client_tick(now, server_tick);
             self.view.own = self.prediction.own_view(now, self.view.own_tick);
-            self.prediction.show_shots(self.view.own_tick, tick, &mut self.view.own_shots);
+            self.prediction.show_shots(self.view.own_tick, tick, &mut self.view.predicted_spawns);
         }
-        let own_entity = self.view.own.as_ref().and_then(|own| G::own_entity(&own.current));
+        let player_entity = self.view.own.as_ref().and_then(|own| G::player_entity(&own.current));
         let prediction = &self.prediction;
         let hidden =
-            |sight: &Sight| Some(sight.id) == own_entity || (!prediction.hidden() && prediction.shows(sight.id));
+            |sight: &Sight| Some(sight.id) == player_entity || (!prediction.hidden() && prediction.shows(sight.id));
         self.view.things.clear();
         self.interpolation.show(tick, hidden, &mut self.view.things);
         &self.view
@@ -333,7 +333,7 @@ impl<G: Game> Client<G> {
 
     /// The own state that the server last sent, as of [`Client::snapshot_tick`]: what prediction is checked against.
     #[must_use]
-    pub fn authority(&self) -> Option<&G::Own> {
+    pub fn authority(&self) -> Option<&G::LocalPlayerState> {
         self.prediction.authority()
     }
 
@@ -351,7 +351,7 @@ impl<G: Game> Client<G> {
 
     /// The own state at the newest client tick.
     #[must_use]
-    pub fn own(&self) -> Option<&G::Own> {
+    pub fn own(&self) -> Option<&G::LocalPlayerState> {
         self.prediction.own()
     }
 

@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use glam::Vec2;
 
 use super::interpolation::{Sight, sight_of};
-use super::{Detail, OwnView};
+use super::{Detail, LocalPlayerView};
 use crate::game::{CorrectionCause, EntityId, Game, PlayerId, PredictedSpawn};
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::replication::fields::Record;
@@ -34,14 +34,14 @@ const SHOTS_MAX: usize = 64;
 pub struct Prediction<G: Game> {
     tick: Tick,
     /// State at `tick`, and one tick before.
-    current: Option<(G::Own, G::Own)>,
+    current: Option<(G::LocalPlayerState, G::LocalPlayerState)>,
     steps: VecDeque<Step<G>>,
     shots: Vec<Shot>,
     spawned: Vec<PredictedSpawn>,
     offset: Vec2,
     offset_at: MonoTime,
     /// What the server said, newest last: one state, or several while they are what is drawn.
-    told: VecDeque<(Tick, G::Own)>,
+    told: VecDeque<(Tick, G::LocalPlayerState)>,
     hidden: bool,
     /// Nothing is stepped: the current state is what the server last said, and the steps hold the inputs only.
     blind: bool,
@@ -51,7 +51,7 @@ struct Step<G: Game> {
     tick: Tick,
     input: G::Input,
     /// The state after the step.
-    own: G::Own,
+    own: G::LocalPlayerState,
 }
 
 /// Something of ours on its way, and what the server has said of it.
@@ -120,13 +120,13 @@ impl<G: Game> Prediction<G> {
 
     /// The own state at that tick.
     #[must_use]
-    pub fn own(&self) -> Option<&G::Own> {
+    pub fn own(&self) -> Option<&G::LocalPlayerState> {
         self.current.as_ref().map(|(_, own)| own)
     }
 
     /// The own state that the server last sent.
     #[must_use]
-    pub fn authority(&self) -> Option<&G::Own> {
+    pub fn authority(&self) -> Option<&G::LocalPlayerState> {
         if self.blind { self.own() } else { self.told.back().map(|(_, own)| own) }
     }
 
@@ -188,7 +188,7 @@ impl<G: Game> Prediction<G> {
         &mut self,
         now: MonoTime,
         tick: Tick,
-        own: G::Own,
+        own: G::LocalPlayerState,
         context: &G::PredictionContext,
     ) -> Option<(f32, CorrectionCause)> {
         if self.blind {
@@ -235,21 +235,21 @@ impl<G: Game> Prediction<G> {
 
     /// The own state at `own_tick`, a tick with a fraction.
     #[must_use]
-    pub fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<OwnView<G>> {
+    pub fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<LocalPlayerView<G>> {
         let (previous, current) = self.current.as_ref()?;
         let alpha = (own_tick - f64::from(self.tick.0)).clamp(0.0, 1.0) as f32;
-        Some(OwnView { previous: previous.clone(), current: current.clone(), alpha, offset: self.offset_at(now) })
+        Some(LocalPlayerView { previous: previous.clone(), current: current.clone(), alpha, offset: self.offset_at(now) })
     }
 
     /// The own state as the server told it, at `tick` with a fraction: between the two states context it, or the newest.
     #[must_use]
-    pub fn told_view(&self, tick: f64) -> Option<OwnView<G>> {
+    pub fn told_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
         let newest = self.told.len().checked_sub(1)?;
         let after = self.told.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
         let ((from, previous), (to, current)) = (&self.told[after.saturating_sub(1)], &self.told[after]);
         let share = (tick - f64::from(from.0)) / f64::from(to.since(*from).max(1));
         let alpha = share.clamp(0.0, 1.0) as f32;
-        Some(OwnView { previous: previous.clone(), current: current.clone(), alpha, offset: Vec2::ZERO })
+        Some(LocalPlayerView { previous: previous.clone(), current: current.clone(), alpha, offset: Vec2::ZERO })
     }
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.

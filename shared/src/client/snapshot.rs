@@ -27,7 +27,7 @@ impl<G: Game> Client<G> {
                 limit: newest.0.into(),
             });
         }
-        let own = if bits.flag()? { Some(G::read_own(&mut bits)?) } else { None };
+        let own = if bits.flag()? { Some(G::read_player_state(&mut bits)?) } else { None };
         let own_end = bits.align()?;
         self.replica.apply(G::KINDS, head.tick, &mut bits)?;
         let cells_end = bits.align()?;
@@ -78,7 +78,7 @@ impl<G: Game> Client<G> {
     }
 
     /// Gives the world units by which the own position had to be corrected.
-    fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::Own>) -> f32 {
+    fn reconcile(&mut self, now: MonoTime, head: &SnapshotHead, own: Option<G::LocalPlayerState>) -> f32 {
         let counters = (head.missing, head.dropped);
         // Before it has the first of our inputs, the server steps without.
         if self.counters.is_some_and(|before| before != counters) || head.consumed == Tick(0) {

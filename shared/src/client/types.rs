@@ -113,21 +113,21 @@ pub struct View<G: Game> {
     /// The moment that the own ship is drawn at, in ticks with a fraction; ahead of the server by the input lead.
     pub own_tick: f64,
     /// The own state, if seated and told of it.
-    pub own: Option<OwnView<G>>,
+    pub own: Option<LocalPlayerView<G>>,
     /// Everything else in reach, in order of id.
     pub things: Vec<Sight>,
     /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `Sight::tick`
     /// of each is the moment it is drawn at: its own at first, easing to `tick`, so that hits are seen where they are judged.
-    pub own_shots: Vec<Sight>,
+    pub predicted_spawns: Vec<Sight>,
 }
 
 /// The own state between two client ticks.
 #[derive(Debug, Clone)]
-pub struct OwnView<G: Game> {
+pub struct LocalPlayerView<G: Game> {
     /// One tick before `current`.
-    pub previous: G::Own,
+    pub previous: G::LocalPlayerState,
     /// At the newest client tick.
-    pub current: G::Own,
+    pub current: G::LocalPlayerState,
     /// How far the moment is from `previous` to `current`, 0..=1.
     pub alpha: f32,
     /// World units to add to the drawn position: what is left of past corrections.

@@ -76,7 +76,7 @@ impl SnapshotHead {
 }
 
 /// Appends the own section.
-pub fn write_own(own: Option<impl FnOnce(&mut BitWriter)>, out: &mut Vec<u8>) {
+pub fn write_player_state(own: Option<impl FnOnce(&mut BitWriter)>, out: &mut Vec<u8>) {
     let mut bits = BitWriter::new(out);
     bits.flag(own.is_some());
     if let Some(write) = own {

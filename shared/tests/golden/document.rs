@@ -84,9 +84,15 @@ fn renew_examples(text: &mut String) -> Vec<String> {
         }
     }
     // What has no example is explained by a table or by a message like it.
-    for name in
-        ["client-hello", "client-join", "server-joined", "input-three", "own-ship", "snapshot-first", "snapshot-next"]
-    {
+    for name in [
+        "client-hello",
+        "client-join",
+        "server-joined",
+        "input-three",
+        "player-state-ship",
+        "snapshot-first",
+        "snapshot-next",
+    ] {
         assert!(examples.iter().any(|(shown, _)| *shown == name), "the document explains {name} by an example");
     }
     wrong

@@ -2,7 +2,7 @@
 
 use broadside_shared::arena::event::{ArenaEvent, Armour};
 use broadside_shared::arena::pickup::Boon;
-use broadside_shared::arena::ship::{Cause, Own};
+use broadside_shared::arena::ship::{Cause, LocalPlayerState};
 use broadside_shared::arena::{Arena, ArenaInput, Border};
 use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{
@@ -16,7 +16,7 @@ use broadside_shared::protocol::message::{
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
-use broadside_shared::protocol::snapshot::write_own;
+use broadside_shared::protocol::snapshot::write_player_state;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION};
@@ -285,8 +285,8 @@ fn packets() -> Vec<(&'static str, InputPacket<ArenaInput>)> {
 }
 
 /// A ship in a fight, in an arena that is about to grow.
-pub fn own_ship() -> Own {
-    Own {
+pub fn own_ship() -> LocalPlayerState {
+    LocalPlayerState {
         entity: Some(EntityId(3)),
         position: Vec2::new(300.0, 200.0),
         velocity: Vec2::new(120.0, 0.0),
@@ -299,38 +299,38 @@ pub fn own_ship() -> Own {
         score: 70,
         kills: 7,
         deaths: 2,
-        ..Own::ashore(PlayerId(300), Border { from: 1300, to: 1500, since: Tick(700), ticks: 180 })
+        ..LocalPlayerState::ashore(PlayerId(300), Border { from: 1300, to: 1500, since: Tick(700), ticks: 180 })
     }
 }
 
 /// A player who waits for the next ship, in an arena at rest.
-pub fn own_wreck() -> Own {
-    Own {
+pub fn own_wreck() -> LocalPlayerState {
+    LocalPlayerState {
         position: Vec2::new(1400.0, 200.0),
         heading: 0x0400,
         respawn: 150,
         score: -1,
         deaths: 3,
-        ..Own::ashore(PlayerId(300), Border { from: 1300, to: 1300, since: Tick(0), ticks: 0 })
+        ..LocalPlayerState::ashore(PlayerId(300), Border { from: 1300, to: 1300, since: Tick(0), ticks: 0 })
     }
 }
 
 /// A ship of the second team at its place, half a second before a round begins.
-fn own_held() -> Own {
-    Own {
+fn own_held() -> LocalPlayerState {
+    LocalPlayerState {
         entity: Some(EntityId(8)),
         position: Vec2::new(510.0, 0.0),
         heading: 0x8000,
         hull: 6_000,
         team: Some(1),
         held: 30,
-        ..Own::ashore(PlayerId(1), Border { from: 850, to: 850, since: Tick(0), ticks: 0 })
+        ..LocalPlayerState::ashore(PlayerId(1), Border { from: 850, to: 850, since: Tick(0), ticks: 0 })
     }
 }
 
-fn own_bytes(own: &Own) -> Vec<u8> {
+fn player_state_bytes(own: &LocalPlayerState) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_own(Some(|bits: &mut BitWriter| Arena::write_own(own, bits)), &mut bytes);
+    write_player_state(Some(|bits: &mut BitWriter| Arena::write_player_state(own, bits)), &mut bytes);
     bytes
 }
 
@@ -366,9 +366,9 @@ pub fn goldens() -> Vec<Golden> {
             .map(|(name, event)| golden(name, "an event within a snapshot, without its age", event_bytes(event))),
     );
     let about = "the own section of a snapshot";
-    all.push(golden("own-ship", about, own_bytes(&own_ship())));
-    all.push(golden("own-wreck", about, own_bytes(&own_wreck())));
-    all.push(golden("own-held", about, own_bytes(&own_held())));
+    all.push(golden("player-state-ship", about, player_state_bytes(&own_ship())));
+    all.push(golden("player-state-wreck", about, player_state_bytes(&own_wreck())));
+    all.push(golden("player-state-held", about, player_state_bytes(&own_held())));
     all
 }
 
@@ -399,11 +399,13 @@ fn the_checked_in_bytes_are_read_as_what_they_say() {
         assert_eq!(Arena::read_event(&mut bits), Ok(event), "{name}");
         assert_eq!(bits.finish(), Ok(()), "{name}");
     }
-    for (name, own) in [("own-ship", own_ship()), ("own-wreck", own_wreck()), ("own-held", own_held())] {
+    for (name, own) in
+        [("player-state-ship", own_ship()), ("player-state-wreck", own_wreck()), ("player-state-held", own_held())]
+    {
         let bytes = checked_in(name);
         let mut bits = BitReader::new(&bytes);
         assert_eq!(bits.flag(), Ok(true), "{name}");
-        assert_eq!(Arena::read_own(&mut bits), Ok(own), "{name}");
+        assert_eq!(Arena::read_player_state(&mut bits), Ok(own), "{name}");
         assert_eq!(bits.finish(), Ok(()), "{name}");
     }
 }

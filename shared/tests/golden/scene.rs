@@ -8,14 +8,14 @@ use std::sync::Arc;
 use broadside_shared::arena::beam::Beam;
 use broadside_shared::arena::fields::{FLAG_THRUST, KINDS, ROCK, SHIP};
 use broadside_shared::arena::pickup::Boon;
-use broadside_shared::arena::ship::Own;
+use broadside_shared::arena::ship::LocalPlayerState;
 use broadside_shared::arena::{Arena, Pickup, Rock, Shot};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::game::{EntityId, Game, PlayerId};
 use broadside_shared::protocol::codec::{encode_server, encode_update};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg};
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::snapshot::{SnapshotHead, write_own};
+use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::fields::Record;
 use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
@@ -33,7 +33,7 @@ const NAMES: [&str; 3] = ["snapshot-first", "snapshot-next", "snapshot-far"];
 /// A moment of the scene, and what the snapshot of it tells.
 struct Moment {
     head: SnapshotHead,
-    own: Own,
+    own: LocalPlayerState,
     things: Vec<(Vec2, Record)>,
     /// Ages in ticks, and names of the events.
     events: Vec<(u8, &'static str)>,
@@ -104,7 +104,7 @@ fn next() -> Moment {
     };
     Moment {
         head: SnapshotHead { missing: 1, ..head(602, 601, 65) },
-        own: Own { position: Vec2::new(304.0, 200.0), ..own_ship() },
+        own: LocalPlayerState { position: Vec2::new(304.0, 200.0), ..own_ship() },
         things: vec![
             rock(),
             own(304.0),
@@ -150,7 +150,7 @@ fn frames() -> Vec<Vec<u8>> {
         history.push(Arc::new(state));
         let mut out = Vec::new();
         moment.head.write(&mut out);
-        write_own(Some(|bits: &mut BitWriter| Arena::write_own(&moment.own, bits)), &mut out);
+        write_player_state(Some(|bits: &mut BitWriter| Arena::write_player_state(&moment.own, bits)), &mut out);
         viewer.write(&mut history, Arena::focus(&moment.own), VIEW, UpdateRateTier::Full, &mut out);
         let mut bits = BitWriter::new(&mut out);
         bits.golomb(moment.events.len() as u32, 1);

@@ -12,7 +12,7 @@ pub mod player;
 use fastrand::Rng;
 use glam::Vec2;
 
-use super::Own;
+use super::LocalPlayerState;
 use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
 use super::rules::{RADIUS_MIN, SHIP_RADIUS};
@@ -29,7 +29,7 @@ pub struct Seen<'a> {
     /// The tick the own state has been predicted to; shots are looked at as of then.
     pub tick: Tick,
     /// The own state.
-    pub own: &'a Own,
+    pub own: &'a LocalPlayerState,
     /// The rest.
     pub scene: &'a Scene,
     /// The moment, in ticks, at which the ships of the scene were where it says: interpolation shows them a little late.

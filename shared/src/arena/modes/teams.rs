@@ -2,7 +2,7 @@
 
 use glam::Vec2;
 
-use super::super::{Arena, Own, Seat};
+use super::super::{Arena, LocalPlayerState, Seat};
 use super::Referee;
 use crate::game::{PlayerId, Team, TeamLabel};
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
@@ -54,7 +54,7 @@ pub(in crate::arena) struct Friends(Option<u8>);
 
 impl Friends {
     /// Whether a ship is one of them.
-    pub(in crate::arena) fn has(self, own: &Own) -> bool {
+    pub(in crate::arena) fn has(self, own: &LocalPlayerState) -> bool {
         self.0.is_some() && own.team == self.0
     }
 }

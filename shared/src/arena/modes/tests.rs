@@ -6,7 +6,7 @@ use super::super::rules::{
     COUNTDOWN, DUEL_RESULTS, DUEL_ROUND, DUEL_ROUNDS, HULL_MAX, PAUSE, RAIL_DAMAGE, SHOT_DAMAGE, TEAMS_RESULTS,
     TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
-use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Own, fields};
+use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, LocalPlayerState, fields};
 use crate::game::{AddressedEvent, Game, MatchState, PlayerId, PlayerInput, TeamLabel};
 use crate::history::{History, ViewTime};
 use crate::protocol::match_status::MatchPhase;
@@ -64,7 +64,7 @@ impl Scene {
         *self.arena.match_state().expect("a mode with rounds")
     }
 
-    fn own(&mut self, player: u16) -> &mut Own {
+    fn own(&mut self, player: u16) -> &mut LocalPlayerState {
         &mut self.arena.seat_mut(PlayerId(player)).expect("the scene seats its players").own
     }
 

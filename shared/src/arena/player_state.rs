@@ -5,7 +5,7 @@ use glam::Vec2;
 use super::border::Border;
 use super::fields;
 use super::rules::{CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, RAIL_COOLDOWN};
-use super::ship::Own;
+use super::ship::LocalPlayerState;
 use crate::game::{EntityId, PlayerId};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
@@ -20,7 +20,7 @@ const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::protocol::match_statu
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
 
 /// Appends an exact private state: about 34 bytes in a fight.
-pub(super) fn write(own: &Own, out: &mut BitWriter) {
+pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
     out.bits(u32::from(own.player.0), PLAYER_BITS);
     for value in [own.position.x, own.position.y] {
         out.f32(value);
@@ -59,7 +59,7 @@ pub(super) fn write(own: &Own, out: &mut BitWriter) {
 }
 
 /// At the end, where the padding of most states without a team has a bit to spare.
-fn write_side(own: &Own, out: &mut BitWriter) {
+fn write_side(own: &LocalPlayerState, out: &mut BitWriter) {
     out.flag(own.team.is_some());
     if let Some(team) = own.team {
         out.bits(u32::from(team), 1);
@@ -70,7 +70,7 @@ fn write_side(own: &Own, out: &mut BitWriter) {
     }
 }
 
-fn read_side(own: &mut Own, bits: &mut BitReader<'_>) -> Result<(), WireError> {
+fn read_side(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(), WireError> {
     if bits.flag()? {
         own.team = Some(bits.bits(1)? as u8);
         if bits.flag()? {
@@ -81,10 +81,10 @@ fn read_side(own: &mut Own, bits: &mut BitReader<'_>) -> Result<(), WireError> {
 }
 
 /// Reads what [`write`] wrote.
-pub(super) fn read(bits: &mut BitReader<'_>) -> Result<Own, WireError> {
+pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireError> {
     let player = PlayerId(bits.bits(PLAYER_BITS)? as u16);
     let position = Vec2::new(bits.f32("x")?, bits.f32("y")?);
-    let mut own = Own::ashore(player, Border::read(bits)?);
+    let mut own = LocalPlayerState::ashore(player, Border::read(bits)?);
     own.position = position;
     own.score = bits.signed(6)?;
     own.kills = bits.count(3, usize::from(u16::MAX), "kills")? as u16;
