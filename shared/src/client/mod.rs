@@ -302,7 +302,7 @@ impl<G: Game> Client<G> {
         } else {
             self.view.own_tick = self.lead.client_tick(now, server_tick);
             self.view.own = self.prediction.own_view(now, self.view.own_tick);
-            self.prediction.show_shots(self.view.own_tick, tick, &mut self.view.predicted_spawns);
+            self.prediction.show_spawns(self.view.own_tick, tick, &mut self.view.predicted_spawns);
         }
         let player_entity = self.view.own.as_ref().and_then(|own| G::player_entity(&own.current));
         let prediction = &self.prediction;

@@ -36,7 +36,7 @@ pub struct Prediction<G: Game> {
     /// State at `tick`, and one tick before.
     current: Option<(G::LocalPlayerState, G::LocalPlayerState)>,
     steps: VecDeque<Step<G>>,
-    shots: Vec<Shot>,
+    spawns: Vec<TrackedSpawn>,
     spawned: Vec<PredictedSpawn>,
     offset: Vec2,
     offset_at: MonoTime,
@@ -55,23 +55,23 @@ struct Step<G: Game> {
 }
 
 /// Something of ours on its way, and what the server has said of it.
-pub struct Shot {
+pub struct TrackedSpawn {
     key: u32,
     /// When it was let loose.
     tick: Tick,
     record: Record,
-    state: OwnShot,
+    state: SpawnStatus,
 }
 
-impl Shot {
-    fn predicted(spawn: &PredictedSpawn) -> Shot {
-        Shot { key: spawn.key, tick: spawn.tick, record: spawn.record, state: OwnShot::Predicted }
+impl TrackedSpawn {
+    fn predicted(spawn: &PredictedSpawn) -> TrackedSpawn {
+        TrackedSpawn { key: spawn.key, tick: spawn.tick, record: spawn.record, state: SpawnStatus::Predicted }
     }
 }
 
 /// What the server has said of a predicted thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnShot {
+pub enum SpawnStatus {
     /// Nothing yet.
     Predicted,
     /// It is real, under this number.
@@ -88,7 +88,7 @@ impl<G: Game> Prediction<G> {
             tick: Tick(0),
             current: None,
             steps: VecDeque::with_capacity(REPLAY_TICKS),
-            shots: Vec::new(),
+            spawns: Vec::new(),
             spawned: Vec::new(),
             offset: Vec2::ZERO,
             offset_at: MonoTime(0),
@@ -167,8 +167,8 @@ impl<G: Game> Prediction<G> {
         }
         self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
         for spawn in self.spawned.drain(..) {
-            if self.shots.len() < SHOTS_MAX {
-                self.shots.push(Shot::predicted(&spawn));
+            if self.spawns.len() < SHOTS_MAX {
+                self.spawns.push(TrackedSpawn::predicted(&spawn));
             }
         }
     }
@@ -223,7 +223,7 @@ impl<G: Game> Prediction<G> {
             G::predict(&mut state.1, &step.input, step.tick, context, &mut self.spawned);
             step.own.clone_from(&state.1);
         }
-        self.respawn_shots();
+        self.respawn_predicted();
         let distance = was.as_ref().map(|(_, was)| {
             let moved = G::focus(was) - G::focus(&state.1);
             self.smooth(now, moved);
@@ -253,71 +253,71 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
-    pub fn confirm_shots<'a>(
+    pub fn confirm_spawns<'a>(
         &mut self,
         player: PlayerId,
         tick: Tick,
         records: impl Iterator<Publication = &'a Record>,
     ) {
         // Without shots of ours there is nothing to look for.
-        if self.shots.is_empty() {
+        if self.spawns.is_empty() {
             return;
         }
         let real: Vec<(u32, &Record)> =
             records.filter_map(|record| Some((G::spawn_key(player, record)?, record))).collect();
-        for shot in &mut self.shots {
+        for shot in &mut self.spawns {
             let found = real.iter().find(|(key, _)| *key == shot.key).map(|(_, record)| *record);
             shot.state = match (shot.state, found) {
-                (OwnShot::Ended(id, at), _) => OwnShot::Ended(id, at),
-                (OwnShot::Predicted | OwnShot::Confirmed(_), Some(record)) => {
+                (SpawnStatus::Ended(id, at), _) => SpawnStatus::Ended(id, at),
+                (SpawnStatus::Predicted | SpawnStatus::Confirmed(_), Some(record)) => {
                     // The server may know better: what a beam ran into, say.
                     shot.record = *record;
-                    OwnShot::Confirmed(record.id)
+                    SpawnStatus::Confirmed(record.id)
                 }
-                (OwnShot::Confirmed(id), None) => OwnShot::Ended(id, tick),
-                (OwnShot::Predicted, None) => OwnShot::Predicted,
+                (SpawnStatus::Confirmed(id), None) => SpawnStatus::Ended(id, tick),
+                (SpawnStatus::Predicted, None) => SpawnStatus::Predicted,
             };
         }
         // What should be in this snapshot and is not never came to be, or ended at once.
-        self.shots.retain(|shot| shot.state != OwnShot::Predicted || shot.tick > tick);
+        self.spawns.retain(|shot| shot.state != SpawnStatus::Predicted || shot.tick > tick);
     }
 
-    /// Whether the thing with this number is shown by [`Prediction::show_shots`].
+    /// Whether the thing with this number is shown by [`Prediction::show_spawns`].
     #[must_use]
     pub fn shows(&self, id: EntityId) -> bool {
-        self.shots.iter().any(|shot| match shot.state {
-            OwnShot::Confirmed(own) | OwnShot::Ended(own, _) => own == id,
-            OwnShot::Predicted => false,
+        self.spawns.iter().any(|shot| match shot.state {
+            SpawnStatus::Confirmed(own) | SpawnStatus::Ended(own, _) => own == id,
+            SpawnStatus::Predicted => false,
         })
     }
 
     /// Appends what we let loose, as seen when our own ship is at `own_tick` and the others at `tick`.
-    pub fn show_shots(&mut self, own_tick: f64, tick: f64, out: &mut Vec<Sight>) {
-        let drawn_at = |shot: &Shot| {
+    pub fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<Sight>) {
+        let drawn_at = |shot: &TrackedSpawn| {
             let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(shot.tick.0)).max(0.0));
             own_tick - (age * EASE).min(lag)
         };
-        self.shots.retain(|shot| match shot.state {
-            OwnShot::Ended(_, at) => drawn_at(shot) < f64::from(at.0),
-            OwnShot::Predicted | OwnShot::Confirmed(_) => true,
+        self.spawns.retain(|shot| match shot.state {
+            SpawnStatus::Ended(_, at) => drawn_at(shot) < f64::from(at.0),
+            SpawnStatus::Predicted | SpawnStatus::Confirmed(_) => true,
         });
-        out.extend(self.shots.iter().map(|shot| sight_of::<G>(&shot.record, drawn_at(shot))));
+        out.extend(self.spawns.iter().map(|shot| sight_of::<G>(&shot.record, drawn_at(shot))));
     }
 
     /// After a replay: predicted shots are those that the replayed inputs let loose, no others.
-    fn respawn_shots(&mut self) {
+    fn respawn_predicted(&mut self) {
         let first = self.steps.front().map_or(self.tick.after(1), |step| step.tick);
         let spawned = &self.spawned;
-        self.shots.retain(|shot| {
-            shot.state != OwnShot::Predicted || shot.tick < first || spawned.iter().any(|s| s.key == shot.key)
+        self.spawns.retain(|shot| {
+            shot.state != SpawnStatus::Predicted || shot.tick < first || spawned.iter().any(|s| s.key == shot.key)
         });
         for spawn in self.spawned.drain(..) {
-            if let Some(shot) = self.shots.iter_mut().find(|shot| shot.key == spawn.key) {
-                if shot.state == OwnShot::Predicted {
+            if let Some(shot) = self.spawns.iter_mut().find(|shot| shot.key == spawn.key) {
+                if shot.state == SpawnStatus::Predicted {
                     shot.record = spawn.record;
                 }
-            } else if self.shots.len() < SHOTS_MAX {
-                self.shots.push(Shot::predicted(&spawn));
+            } else if self.spawns.len() < SHOTS_MAX {
+                self.spawns.push(TrackedSpawn::predicted(&spawn));
             }
         }
     }

@@ -104,7 +104,7 @@ impl<G: Game> Client<G> {
             self.lead.start(self.clock.rtt_ms(), seat.tick_hz, seat.snapshot_every, calls);
         }
         let correction = self.prediction.reconcile(now, head.tick, own, &self.context);
-        self.prediction.confirm_shots(seat.player, head.tick, self.replica.records());
+        self.prediction.confirm_spawns(seat.player, head.tick, self.replica.records());
         if let Some((distance, cause)) = correction {
             // The server uses another input for a tick, and the difference may show a little later.
             let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
