@@ -1,8 +1,8 @@
 //! The battle behind the title: a real arena with brains in it, simulated in the page.
 
 use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::record_view::{RecordView, Scene};
 use broadside_shared::arena::rules::{DT, VIEW};
-use broadside_shared::arena::sight::{Scene, Sight as Seeing};
 use broadside_shared::arena::{Arena, ArenaConfig, ArenaEvent};
 use broadside_shared::game::{AddressedEvent, Game, PlayerId, PlayerInput, Standing};
 use broadside_shared::history::{History, ViewTime};
@@ -86,25 +86,25 @@ impl Backdrop {
         stage.edge = self.arena.border().radius_at(self.tick);
         // Between two ticks things go on along their velocity: smooth on any screen.
         for (_, record) in &self.records {
-            match Seeing::of(record) {
-                Some(Seeing::Ship(ship)) => {
+            match RecordView::of(record) {
+                Some(RecordView::Ship(ship)) => {
                     let mut look = live::ship_look(&ship);
                     look.at += look.velocity * self.owed;
                     stage.ships.push(look);
                 }
-                Some(Seeing::Shot(shot)) => {
+                Some(RecordView::Shot(shot)) => {
                     let age = self.tick.since(shot.start) as f32 * DT + self.owed;
                     stage.shots.push(live::shot_look(shot.owner.0, shot.start.0, shot.origin, shot.velocity, age));
                 }
-                Some(Seeing::Beam(beam)) => {
+                Some(RecordView::Beam(beam)) => {
                     let age = self.tick.since(beam.start) as f32 * DT + self.owed;
                     let way = beam.direction() * beam.length;
                     stage.beams.push(live::beam_look(beam.owner.0, beam.start.0, beam.origin, way, age));
                 }
-                Some(Seeing::Rock(rock)) => {
+                Some(RecordView::Rock(rock)) => {
                     stage.rocks.push(RockLook { id: rock.id.0, at: rock.at, radius: rock.radius });
                 }
-                Some(Seeing::Pickup(pickup)) => {
+                Some(RecordView::Pickup(pickup)) => {
                     stage.pickups.push(PickupLook { id: pickup.id.0, at: pickup.at, what: pickup.what });
                 }
                 None => {}

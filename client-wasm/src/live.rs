@@ -1,9 +1,9 @@
 //! From a client's view to the stage: the real game.
 
 use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
-use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipSight, fields};
+use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
-use broadside_shared::client::interpolation::Sight as Thing;
+use broadside_shared::client::interpolation::InterpolatedEntity;
 use broadside_shared::game::PlayerId;
 use broadside_shared::math;
 use broadside_shared::protocol::match_status::Zone;
@@ -98,12 +98,12 @@ pub fn own_place(view: &View<Arena>) -> (Vec2, f32) {
     (at, math::wrap_angle(before.heading_radians() + turn * own.alpha))
 }
 
-fn add(thing: &Thing, stage: &mut Stage) {
+fn add(thing: &InterpolatedEntity, stage: &mut Stage) {
     let [x, y, a, b, ..] = thing.values;
     let at = Vec2::new(x, y);
     match thing.kind {
         kind if fields::is_ship(kind) => {
-            stage.ships.push(ship_look(&ShipSight::read(thing.id, kind, &thing.values)));
+            stage.ships.push(ship_look(&ShipView::read(thing.id, kind, &thing.values)));
         }
         fields::SHOT => {
             let [.., start, owner] = [thing.values[4], thing.values[5]];
@@ -125,7 +125,7 @@ fn add(thing: &Thing, stage: &mut Stage) {
 
 /// A ship as others see it.
 #[must_use]
-pub fn ship_look(ship: &ShipSight) -> ShipLook {
+pub fn ship_look(ship: &ShipView) -> ShipLook {
     ShipLook {
         id: ship.id.0,
         player: ship.player.0,

@@ -2,7 +2,7 @@
 
 use broadside_bots::player::{Player, Progress};
 use broadside_shared::arena::input::turn_of;
-use broadside_shared::arena::{Arena, ArenaInput, Sight};
+use broadside_shared::arena::{Arena, ArenaInput, RecordView};
 use broadside_shared::client::Client;
 use broadside_shared::game::PlayerId;
 use broadside_shared::math;
@@ -12,9 +12,9 @@ use crate::scene::{Puppet, Server, play_until, player, within};
 
 /// Where the server's snapshots show the ship of a player.
 fn ship_of(client: &Client<Arena>, player: PlayerId) -> Option<Vec2> {
-    client.replica().records().find_map(|record| match Sight::of(record)? {
-        Sight::Ship(ship) => (ship.player == player).then_some(ship.position),
-        Sight::Shot(_) | Sight::Beam(_) | Sight::Rock(_) | Sight::Pickup(_) => None,
+    client.replica().records().find_map(|record| match RecordView::of(record)? {
+        RecordView::Ship(ship) => (ship.player == player).then_some(ship.position),
+        RecordView::Shot(_) | RecordView::Beam(_) | RecordView::Rock(_) | RecordView::Pickup(_) => None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use broadside_shared::arena::brain::player::BrainPlayer;
 use broadside_shared::arena::fields::SHIP;
-use broadside_shared::arena::sight::ShipSight;
+use broadside_shared::arena::record_view::ShipView;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
 use broadside_shared::game::{CorrectionCause, Game, PlayerId};
@@ -91,7 +91,7 @@ impl Feel {
             self.delays.push(stats.interpolation_ms);
             let view = c.client.view(sim.now);
             for sight in view.things.iter().filter(|sight| sight.kind == SHIP) {
-                let ship = ShipSight::read(sight.id, sight.kind, &sight.values);
+                let ship = ShipView::read(sight.id, sight.kind, &sight.values);
                 if let Some(at) = truth.at(ship.player, view.tick) {
                     self.remote_square += f64::from(ship.position.distance_squared(at));
                     self.remote_count += 1;

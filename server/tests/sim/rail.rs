@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use broadside_shared::arena::brain::{Brain, Seen};
 use broadside_shared::arena::fields::{BEAM, ROCK, SHIP};
 use broadside_shared::arena::input::{radians_of, turn_of};
+use broadside_shared::arena::record_view::{Scene, ShipView};
 use broadside_shared::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, TURN};
 use broadside_shared::arena::shot::first_touch;
-use broadside_shared::arena::sight::{Scene, ShipSight};
 use broadside_shared::arena::{Arena, ArenaEvent, ArenaInput, Beam};
 use broadside_shared::client::{Client, ClientEvent, View};
 use broadside_shared::game::{CorrectionCause, Game, PlayerId};
@@ -121,11 +121,11 @@ impl Pilot {
         let clear = |at: Vec2| {
             self.drawn.rocks.iter().all(|rock| first_touch(from - rock.at, at - rock.at, rock.radius).is_none())
         };
-        let reach = |ship: &&ShipSight| {
+        let reach = |ship: &&ShipView| {
             let distance = (ship.position - from).length();
             (60.0..RAIL_RANGE - 50.0).contains(&distance) && !ship.protected() && clear(ship.position)
         };
-        let near = |a: &&ShipSight, b: &&ShipSight| {
+        let near = |a: &&ShipView, b: &&ShipView| {
             (a.position - from).length_squared().total_cmp(&(b.position - from).length_squared())
         };
         if own.rail > 20 || self.holds_fire || !own.afloat() {
@@ -155,7 +155,7 @@ impl Pilot {
         self.drawn.clear();
         for thing in &view.things {
             match thing.kind {
-                SHIP => self.drawn.ships.push(ShipSight::read(thing.id, thing.kind, &thing.values)),
+                SHIP => self.drawn.ships.push(ShipView::read(thing.id, thing.kind, &thing.values)),
                 ROCK => {
                     let [x, y, radius, ..] = thing.values;
                     self.drawn.rocks.push(broadside_shared::arena::Rock { id: thing.id, at: Vec2::new(x, y), radius });

@@ -34,7 +34,7 @@ pub mod rules;
 pub mod script;
 pub mod ship;
 pub mod shot;
-pub mod sight;
+pub mod record_view;
 pub mod spar;
 mod step;
 mod stock;
@@ -64,7 +64,7 @@ pub use pickup::{Boon, Pickup};
 pub use rock::{PredictionContext, Rock};
 pub use ship::{Cause, LocalPlayerState};
 pub use shot::Shot;
-pub use sight::{ShipSight, Sight};
+pub use record_view::{ShipView, RecordView};
 
 use grid::Grid;
 use modes::Referee;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::brain::{Brain, Seen};
 use super::rules::VIEW;
-use super::sight::{Scene, Sight};
+use super::record_view::{Scene, RecordView};
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
 use crate::game::{AddressedEvent, Game, PlayerId, PlayerInput};
 use crate::history::{History, ViewTime};
@@ -151,7 +151,7 @@ impl Sparring {
             self.scene.clear();
             let others = self.records.iter().filter(|(_, record)| !super::fields::is_ship(record.kind));
             let late = self.past.front().into_iter().flatten();
-            for sight in others.chain(late).filter(|(at, _)| in_view(*at)).filter_map(|(_, r)| Sight::of(r)) {
+            for sight in others.chain(late).filter(|(at, _)| in_view(*at)).filter_map(|(_, r)| RecordView::of(r)) {
                 self.scene.add(sight);
             }
             let ships_at = f64::from(self.tick.before(self.past.len() as u32 - 1).0);

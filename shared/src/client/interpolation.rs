@@ -35,7 +35,7 @@ const JUMP_TICKS: f64 = 45.0;
 
 /// A thing as it is to be drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sight {
+pub struct InterpolatedEntity {
     /// Its number in the room.
     pub id: EntityId,
     /// Index into the game's kinds.
@@ -173,11 +173,11 @@ impl Interpolation {
     }
 
     /// Appends everything to draw at `tick` but what is `hidden`, in order of id.
-    pub fn show(&self, tick: f64, hidden: impl Fn(&Sight) -> bool, out: &mut Vec<Sight>) {
+    pub fn show(&self, tick: f64, hidden: impl Fn(&InterpolatedEntity) -> bool, out: &mut Vec<InterpolatedEntity>) {
         for (id, track) in &self.tracks {
             let kind = &self.kinds[usize::from(track.kind)];
             if let Some(values) = track.at(tick, kind, self.tick_s) {
-                let sight = Sight { id: *id, kind: track.kind, tick, values };
+                let sight = InterpolatedEntity { id: *id, kind: track.kind, tick, values };
                 if !hidden(&sight) {
                     out.push(sight);
                 }
@@ -332,8 +332,8 @@ fn unpacked(kind: &KindSpec, values: &[i32; FIELDS_MAX]) -> [f32; FIELDS_MAX] {
 
 /// A record as it is, drawn at `tick`.
 #[must_use]
-pub fn sight_of<G: Game>(record: &Record, tick: f64) -> Sight {
-    Sight {
+pub fn sight_of<G: Game>(record: &Record, tick: f64) -> InterpolatedEntity {
+    InterpolatedEntity {
         id: record.id,
         kind: record.kind,
         tick,

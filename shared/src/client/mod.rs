@@ -38,7 +38,7 @@ pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Recei
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clock::Clock;
-use interpolation::{Interpolation, Sight};
+use interpolation::{Interpolation, InterpolatedEntity};
 use lead::Lead;
 use prediction::Prediction;
 use requests::{Answer, Requests};
@@ -307,7 +307,7 @@ impl<G: Game> Client<G> {
         let player_entity = self.view.own.as_ref().and_then(|own| G::player_entity(&own.current));
         let prediction = &self.prediction;
         let hidden =
-            |sight: &Sight| Some(sight.id) == player_entity || (!prediction.hidden() && prediction.shows(sight.id));
+            |sight: &InterpolatedEntity| Some(sight.id) == player_entity || (!prediction.hidden() && prediction.shows(sight.id));
         self.view.things.clear();
         self.interpolation.show(tick, hidden, &mut self.view.things);
         &self.view

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use arrayvec::ArrayVec;
 use glam::Vec2;
 
-use super::interpolation::{Sight, sight_of};
+use super::interpolation::{InterpolatedEntity, sight_of};
 use super::{Detail, LocalPlayerView};
 use crate::game::{CorrectionCause, EntityId, Game, PlayerId, PredictedSpawn};
 use crate::protocol::limits::SAMPLES_MAX;
@@ -292,7 +292,7 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Appends what we let loose, as seen when our own ship is at `own_tick` and the others at `tick`.
-    pub fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<Sight>) {
+    pub fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<InterpolatedEntity>) {
         let drawn_at = |shot: &TrackedSpawn| {
             let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(shot.tick.0)).max(0.0));
             own_tick - (age * EASE).min(lag)

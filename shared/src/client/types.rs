@@ -1,6 +1,6 @@
 //! What a client is made from, and what it gives.
 
-use super::interpolation::Sight;
+use super::interpolation::InterpolatedEntity;
 use super::requests::Answer;
 use super::stats::Arrival;
 use crate::game::{Game, PlayerId};
@@ -115,10 +115,10 @@ pub struct View<G: Game> {
     /// The own state, if seated and told of it.
     pub own: Option<LocalPlayerView<G>>,
     /// Everything else in reach, in order of id.
-    pub things: Vec<Sight>,
-    /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `Sight::tick`
+    pub things: Vec<InterpolatedEntity>,
+    /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `InterpolatedEntity::tick`
     /// of each is the moment it is drawn at: its own at first, easing to `tick`, so that hits are seen where they are judged.
-    pub predicted_spawns: Vec<Sight>,
+    pub predicted_spawns: Vec<InterpolatedEntity>,
 }
 
 /// The own state between two client ticks.

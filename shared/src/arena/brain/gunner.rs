@@ -8,7 +8,7 @@ use super::{Seen, helm};
 use crate::arena::input::radians_of;
 use crate::arena::input::ticks_of;
 use crate::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED, TURN};
-use crate::arena::sight::ShipSight;
+use crate::arena::record_view::ShipView;
 use crate::game::PlayerId;
 use crate::math;
 use crate::time::Tick;
@@ -61,7 +61,7 @@ impl Gunner {
         self.target = None;
     }
 
-    pub(super) fn lay(&mut self, seen: &Seen, target: &ShipSight, skill: f32, rng: &mut Rng) -> Lay {
+    pub(super) fn lay(&mut self, seen: &Seen, target: &ShipView, skill: f32, rng: &mut Rng) -> Lay {
         let clumsy = 1.0 - skill;
         if self.target != Some(target.player) {
             self.target = Some(target.player);
@@ -88,7 +88,7 @@ impl Gunner {
 
     /// With the rail ready and the target in the open: straight at it, for it is judged where it is seen; fires once the nose
     /// is as good as there.
-    fn lay_rail(&mut self, seen: &Seen, target: &ShipSight, clumsy: f32, rng: &mut Rng) -> Option<Lay> {
+    fn lay_rail(&mut self, seen: &Seen, target: &ShipView, clumsy: f32, rng: &mut Rng) -> Option<Lay> {
         let own = seen.own;
         let offset = target.position - (own.position + own.velocity * DT);
         let good = own.rail == 0
@@ -111,7 +111,7 @@ impl Gunner {
     }
 
     /// Fires bursts while the nose is on the target, the way is clear and the distance makes sense.
-    fn trigger(&mut self, seen: &Seen, target: &ShipSight, lead: Vec2, time: f32, clumsy: f32, rng: &mut Rng) -> bool {
+    fn trigger(&mut self, seen: &Seen, target: &ShipView, lead: Vec2, time: f32, clumsy: f32, rng: &mut Rng) -> bool {
         let distance = lead.length().max(1.0);
         let off = math::turn_between(seen.own.heading_radians(), math::angle_of(lead) + self.error).abs();
         let tolerance = SHIP_RADIUS * 1.3 / distance + 0.03 + 0.06 * clumsy;

@@ -16,7 +16,7 @@ use super::LocalPlayerState;
 use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
 use super::rules::{RADIUS_MIN, SHIP_RADIUS};
-use super::sight::{Scene, ShipSight};
+use super::record_view::{Scene, ShipView};
 use crate::game::{EntityId, PlayerId};
 use crate::math;
 use crate::time::Tick;
@@ -167,8 +167,8 @@ impl Brain {
     }
 
     /// The ship most worth fighting: near, weak, shooting at us, and rather the same as before.
-    fn best_foe(&mut self, seen: &Seen) -> Option<ShipSight> {
-        let mut best: Option<(f32, ShipSight)> = None;
+    fn best_foe(&mut self, seen: &Seen) -> Option<ShipView> {
+        let mut best: Option<(f32, ShipView)> = None;
         for ship in foes(seen) {
             let distance = (ship.position - seen.own.position).length();
             let mut cost = distance + ship.hull * 3.0;
@@ -216,7 +216,7 @@ impl Brain {
 
     /// Where to be in the zone, if there is one that needs this ship: the other side's or nobody's, or one with an enemy at it; once
     /// it is held, only the patient stay. TeamLabel is being shot at from close by has other things to do.
-    fn zone_to_hold(&mut self, seen: &Seen, foe: Option<&ShipSight>) -> Option<Vec2> {
+    fn zone_to_hold(&mut self, seen: &Seen, foe: Option<&ShipView>) -> Option<Vec2> {
         let (zone, side) = (seen.scene.zone?, seen.own.team?);
         let (middle, radius) = (Vec2::new(f32::from(zone.x), f32::from(zone.y)), f32::from(zone.radius));
         let distance = (middle - seen.own.position).length();
@@ -233,7 +233,7 @@ impl Brain {
     }
 
     /// Whether a weak ship runs: not from one that is weaker still, nor from one it cannot outrun the shots of.
-    fn flees_from(&self, seen: &Seen, foe: &ShipSight) -> bool {
+    fn flees_from(&self, seen: &Seen, foe: &ShipView) -> bool {
         let distance = (foe.position - seen.own.position).length();
         let strength = seen.own.hull_points() + seen.own.shield_points();
         foe.hull > strength && distance > 150.0 && self.temper.skill > 0.3
@@ -275,7 +275,7 @@ impl Brain {
     }
 
     /// Whom to point at: the foe of the plan, or whoever is close while about something else.
-    fn target<'a>(&self, seen: &Seen<'a>) -> Option<&'a ShipSight> {
+    fn target<'a>(&self, seen: &Seen<'a>) -> Option<&'a ShipView> {
         match self.plan {
             Plan::Fight(player) => ship_of(seen, player),
             // Whoever is in reach of the guns, while it moves about in the zone.
@@ -325,22 +325,22 @@ impl Brain {
 }
 
 /// The other ships, friends among them.
-fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipSight> {
+fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipView> {
     let own = seen.own.player;
     seen.scene.ships.iter().filter(move |ship| ship.player != own)
 }
 
 /// The ships to fight: of a side, those of the other.
-fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipSight> {
+fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipView> {
     let side = seen.own.team;
     others(seen).filter(move |ship| side.is_none() || ship.team != side)
 }
 
-fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipSight> {
+fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipView> {
     foes(seen).find(|ship| ship.player == player)
 }
 
-fn nearest_foe<'a>(seen: &Seen<'a>) -> Option<&'a ShipSight> {
+fn nearest_foe<'a>(seen: &Seen<'a>) -> Option<&'a ShipView> {
     let at = seen.own.position;
     foes(seen).min_by(|a, b| (a.position - at).length_squared().total_cmp(&(b.position - at).length_squared()))
 }

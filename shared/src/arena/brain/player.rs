@@ -3,7 +3,7 @@
 use super::{Brain, Seen};
 use crate::arena::Arena;
 use crate::arena::input::ArenaInput;
-use crate::arena::sight::Scene;
+use crate::arena::record_view::Scene;
 use crate::client::Client;
 use crate::time::Tick;
 

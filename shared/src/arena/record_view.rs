@@ -13,9 +13,9 @@ use crate::replication::fields::{FIELDS_MAX, Record};
 
 /// A replicated thing, read by its kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Sight {
+pub enum RecordView {
     /// A ship, another player's or one's own.
-    Ship(ShipSight),
+    Ship(ShipView),
     /// A shot in flight.
     Shot(Shot),
     /// A beam that still glows.
@@ -28,7 +28,7 @@ pub enum Sight {
 
 /// A ship as others see it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShipSight {
+pub struct ShipView {
     /// Its number in the room; a player's next ship has another.
     pub id: EntityId,
     /// Whose ship it is.
@@ -47,27 +47,27 @@ pub struct ShipSight {
     pub flags: u8,
 }
 
-impl Sight {
+impl RecordView {
     /// Reads a record; `None` if it is of no kind of the arena.
     #[must_use]
-    pub fn of(record: &Record) -> Option<Sight> {
+    pub fn of(record: &Record) -> Option<RecordView> {
         Some(match record.kind {
-            kind if fields::is_ship(kind) => Sight::Ship(ShipSight::read(record.id, kind, &fields::unpack(record))),
-            fields::SHOT => Sight::Shot(Shot::read(record)),
-            fields::BEAM => Sight::Beam(Beam::read(record)),
-            fields::ROCK => Sight::Rock(Rock::read(record)),
-            fields::PICKUP => Sight::Pickup(Pickup::read(record)),
+            kind if fields::is_ship(kind) => RecordView::Ship(ShipView::read(record.id, kind, &fields::unpack(record))),
+            fields::SHOT => RecordView::Shot(Shot::read(record)),
+            fields::BEAM => RecordView::Beam(Beam::read(record)),
+            fields::ROCK => RecordView::Rock(Rock::read(record)),
+            fields::PICKUP => RecordView::Pickup(Pickup::read(record)),
             _ => return None,
         })
     }
 }
 
-impl ShipSight {
+impl ShipView {
     /// Reads the fields of a ship of some kind in game units, as interpolation gives them.
     #[must_use]
-    pub fn read(id: EntityId, kind: u8, values: &[f32; FIELDS_MAX]) -> ShipSight {
+    pub fn read(id: EntityId, kind: u8, values: &[f32; FIELDS_MAX]) -> ShipView {
         let [x, y, vx, vy, heading, hull, flags, owner, ..] = *values;
-        ShipSight {
+        ShipView {
             id,
             player: PlayerId(owner as u16),
             team: fields::side_of(kind),
@@ -109,7 +109,7 @@ impl ShipSight {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scene {
     /// Ships, one's own among them if the replica has it.
-    pub ships: Vec<ShipSight>,
+    pub ships: Vec<ShipView>,
     /// Shots in flight, whose position follows from the tick.
     pub shots: Vec<Shot>,
     /// Beams that still glow.
@@ -134,20 +134,20 @@ impl Scene {
     }
 
     /// Adds a thing.
-    pub fn add(&mut self, sight: Sight) {
+    pub fn add(&mut self, sight: RecordView) {
         match sight {
-            Sight::Ship(ship) => self.ships.push(ship),
-            Sight::Shot(shot) => self.shots.push(shot),
-            Sight::Beam(beam) => self.beams.push(beam),
-            Sight::Rock(rock) => self.rocks.push(rock),
-            Sight::Pickup(pickup) => self.pickups.push(pickup),
+            RecordView::Ship(ship) => self.ships.push(ship),
+            RecordView::Shot(shot) => self.shots.push(shot),
+            RecordView::Beam(beam) => self.beams.push(beam),
+            RecordView::Rock(rock) => self.rocks.push(rock),
+            RecordView::Pickup(pickup) => self.pickups.push(pickup),
         }
     }
 
     /// Replaces the scene by what the records tell.
     pub fn fill<'a>(&mut self, records: impl Iterator<Publication = &'a Record>) {
         self.clear();
-        for sight in records.filter_map(Sight::of) {
+        for sight in records.filter_map(RecordView::of) {
             self.add(sight);
         }
     }
