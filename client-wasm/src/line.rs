@@ -1,7 +1,7 @@
 //! A bad line on purpose, between the socket and the client: what comes and goes takes the time that a far or crowded line
 //! would take. Only there while someone asked for it.
 
-use broadside_shared::link::{LinkProfile, Pipe, Spells};
+use broadside_shared::link::{LinkProfile, Pipe, Stalls};
 use broadside_shared::time::MonoTime;
 
 /// One line, both ways.
@@ -12,7 +12,7 @@ pub struct Line {
     began: MonoTime,
     down: Pipe,
     up: Pipe,
-    freezes: Option<Spells>,
+    freezes: Option<Stalls>,
     /// When the client was last seen to stand still.
     frozen_at: MonoTime,
     /// The close code of the socket, which is told after all that came before it.
@@ -99,7 +99,7 @@ impl Line {
     /// Whether the client stands still at `now`, as a tab that the browser froze: it reads nothing and does nothing.
     pub fn is_frozen(&mut self, now: MonoTime) -> bool {
         let time = self.time(now);
-        let frozen = self.freezes.as_mut().is_some_and(|spells| spells.stands_until(time).is_some());
+        let frozen = self.freezes.as_mut().is_some_and(|stalls| stalls.stands_until(time).is_some());
         if frozen {
             self.frozen_at = now;
         }

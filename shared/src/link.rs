@@ -1,4 +1,4 @@
-//! The simulated network link, in virtual time: what a line does to an ordered stream.
+//! The simulated network link, in virtual time: what a link does to an ordered stream.
 //!
 //! WebSocket runs on TCP, which keeps order and loses nothing while it lives. So a link delays, varies, throttles and stalls;
 //! a lost packet is a stall of everything behind it until the sender tries again. The same [`Pipe`] is stepped by tests with a
@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 
 use crate::time::MonoTime;
 
-/// Bytes of a TCP segment on an ordinary line: 1,500 less headers and timestamps.
+/// Bytes of a TCP segment on an ordinary link: 1,500 less headers and timestamps.
 const SEGMENT_BYTES: usize = 1448;
 /// Least time after which a sender takes a segment for lost and sends it again, in milliseconds (Linux: `TCP_RTO_MIN`).
 const RETRANSMIT_MS: f64 = 200.0;
 /// Bytes on their way at the most before the sender's socket refuses more: its send buffer and the receiver's.
 const IN_FLIGHT_MAX: usize = 96 * 1024;
 
-/// A kind of line, the same both ways but for its rates.
+/// A kind of link, the same both ways but for its rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinkProfile {
     /// What flags and panels call it.
@@ -39,23 +39,23 @@ pub struct LinkProfile {
 pub enum Pause {
     /// Nothing does.
     Never,
-    /// The line: nothing moves, then all of it comes at once.
-    Line(Spell),
+    /// The link: nothing moves, then all of it comes at once.
+    Link(Stall),
     /// The client's program: its timers stop and it reads nothing, while its socket answers pings, as a frozen browser tab
-    /// does. The line itself goes on; who runs the client must stop it.
-    Client(Spell),
+    /// does. The link itself goes on; who runs the client must stop it.
+    Client(Stall),
 }
 
 /// How often something stands still, and for how long; each drawn evenly from a range, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spell {
+pub struct Stall {
     /// Time from the end of one to the begin of the next.
     pub every_s: (f64, f64),
     /// Time it lasts.
     pub lasts_s: (f64, f64),
 }
 
-const fn line(
+const fn link(
     name: &'static str,
     delay_ms: f64,
     jitter_ms: f64,
@@ -70,31 +70,31 @@ const fn line(
 }
 
 impl LinkProfile {
-    /// A line that does nothing.
-    pub const CLEAN: LinkProfile = line("clean", 0.0, 0.0, 0.0, None);
+    /// A link that does nothing.
+    pub const CLEAN: LinkProfile = link("clean", 0.0, 0.0, 0.0, None);
 
-    /// Every named line.
+    /// Every named link.
     pub const ALL: [LinkProfile; 11] = [
         Self::CLEAN,
-        line("cable", 14.0, 2.0, 0.0, Some((5.0, 1.0))),
-        line("wifi", 5.0, 5.0, 0.005, Some((30.0, 15.0))),
-        line("4g", 22.0, 10.0, 0.002, Some((20.0, 10.0))),
-        line("lte", 35.0, 10.0, 0.0, Some((12.0, 12.0))),
-        line("far", 60.0, 5.0, 0.0, Some((20.0, 10.0))),
-        line("3g", 130.0, 50.0, 0.005, Some((1.6, 0.77))),
-        line("jittery", 100.0, 100.0, 0.0, None),
-        line("very-bad", 250.0, 50.0, 0.1, Some((1.0, 1.0))),
+        link("cable", 14.0, 2.0, 0.0, Some((5.0, 1.0))),
+        link("wifi", 5.0, 5.0, 0.005, Some((30.0, 15.0))),
+        link("4g", 22.0, 10.0, 0.002, Some((20.0, 10.0))),
+        link("lte", 35.0, 10.0, 0.0, Some((12.0, 12.0))),
+        link("far", 60.0, 5.0, 0.0, Some((20.0, 10.0))),
+        link("3g", 130.0, 50.0, 0.005, Some((1.6, 0.77))),
+        link("jittery", 100.0, 100.0, 0.0, None),
+        link("very-bad", 250.0, 50.0, 0.1, Some((1.0, 1.0))),
         LinkProfile {
-            pause: Pause::Client(Spell { every_s: (10.0, 20.0), lasts_s: (5.0, 60.0) }),
-            ..line("tab-freeze", 14.0, 2.0, 0.0, None)
+            pause: Pause::Client(Stall { every_s: (10.0, 20.0), lasts_s: (5.0, 60.0) }),
+            ..link("tab-freeze", 14.0, 2.0, 0.0, None)
         },
         LinkProfile {
-            pause: Pause::Line(Spell { every_s: (8.0, 16.0), lasts_s: (2.0, 10.0) }),
-            ..line("stall", 14.0, 2.0, 0.0, None)
+            pause: Pause::Link(Stall { every_s: (8.0, 16.0), lasts_s: (2.0, 10.0) }),
+            ..link("stall", 14.0, 2.0, 0.0, None)
         },
     ];
 
-    /// The line with this name.
+    /// The link with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<LinkProfile> {
         Self::ALL.into_iter().find(|profile| profile.name == name)
@@ -106,50 +106,50 @@ impl LinkProfile {
         Self::ALL.map(|profile| profile.name).join(", ")
     }
 
-    /// A pair of pipes of this line: towards the client, and towards the server. Equal seeds give equal lines.
+    /// A pair of pipes of this link: towards the client, and towards the server. Equal seeds give equal links.
     #[must_use]
     pub fn pipes(&self, seed: u64) -> (Pipe, Pipe) {
-        let spells = match self.pause {
-            Pause::Line(spell) => Some(spell),
+        let stalls = match self.pause {
+            Pause::Link(stall) => Some(stall),
             Pause::Never | Pause::Client(_) => None,
         };
-        let pipe = |bps, seed| Pipe::new(self, bps, spells.map(|spell| Spells::new(spell, seed)), seed);
-        // Both directions stand still together: the spells come from the same seed.
+        let pipe = |bps, seed| Pipe::new(self, bps, stalls.map(|stall| Stalls::new(stall, seed)), seed);
+        // Both directions stand still together: the stalls come from the same seed.
         let (mut down, mut up) = (pipe(self.down_bps, seed), pipe(self.up_bps, seed));
         down.rng = fastrand::Rng::with_seed(seed ^ 0xd0);
         up.rng = fastrand::Rng::with_seed(seed ^ 0x11);
         (down, up)
     }
 
-    /// When the client's program stands still, if this line comes with that.
+    /// When the client's program stands still, if this link comes with that.
     #[must_use]
-    pub fn freezes(&self, seed: u64) -> Option<Spells> {
+    pub fn freezes(&self, seed: u64) -> Option<Stalls> {
         match self.pause {
-            Pause::Client(spell) => Some(Spells::new(spell, seed)),
-            Pause::Never | Pause::Line(_) => None,
+            Pause::Client(stall) => Some(Stalls::new(stall, seed)),
+            Pause::Never | Pause::Link(_) => None,
         }
     }
 }
 
-/// Spells of standing still, drawn from a seed.
+/// Stalls of standing still, drawn from a seed.
 #[derive(Debug, Clone)]
-pub struct Spells {
-    spell: Spell,
+pub struct Stalls {
+    stall: Stall,
     rng: fastrand::Rng,
     from: MonoTime,
     until: MonoTime,
 }
 
-impl Spells {
-    /// Spells of this kind, the first after a while of going.
+impl Stalls {
+    /// Stalls of this kind, the first after a while of going.
     #[must_use]
-    pub fn new(spell: Spell, seed: u64) -> Self {
-        let mut spells = Spells { spell, rng: fastrand::Rng::with_seed(seed), from: MonoTime(0), until: MonoTime(0) };
-        spells.draw();
-        spells
+    pub fn new(stall: Stall, seed: u64) -> Self {
+        let mut stalls = Stalls { stall, rng: fastrand::Rng::with_seed(seed), from: MonoTime(0), until: MonoTime(0) };
+        stalls.draw();
+        stalls
     }
 
-    /// The end of the spell that `now` is in, if it is in one. Times must not go back.
+    /// The end of the stall that `now` is in, if it is in one. Times must not go back.
     pub fn stands_until(&mut self, now: MonoTime) -> Option<MonoTime> {
         while now >= self.until {
             self.draw();
@@ -159,35 +159,35 @@ impl Spells {
 
     fn draw(&mut self) {
         let mut between = |(low, high): (f64, f64)| ((low + (high - low) * self.rng.f64()) * 1e6) as u64;
-        self.from = self.until.plus_us(between(self.spell.every_s));
-        self.until = self.from.plus_us(between(self.spell.lasts_s));
+        self.from = self.until.plus_us(between(self.stall.every_s));
+        self.until = self.from.plus_us(between(self.stall.lasts_s));
     }
 }
 
-/// One direction of a line: frames in, the same frames out, later.
+/// One direction of a link: frames in, the same frames out, later.
 #[derive(Debug, Clone)]
 pub struct Pipe {
     delay_ms: f64,
     jitter_ms: f64,
     loss: f64,
     bps: Option<f64>,
-    spells: Option<Spells>,
+    stalls: Option<Stalls>,
     rng: fastrand::Rng,
     on_way: VecDeque<(MonoTime, Vec<u8>)>,
     on_way_bytes: usize,
-    /// When the line has sent what was put on it so far.
+    /// When the link has sent what was put on it so far.
     idle_at: MonoTime,
     last_arrival: MonoTime,
 }
 
 impl Pipe {
-    fn new(profile: &LinkProfile, bps: Option<f64>, spells: Option<Spells>, seed: u64) -> Self {
+    fn new(profile: &LinkProfile, bps: Option<f64>, stalls: Option<Stalls>, seed: u64) -> Self {
         Pipe {
             delay_ms: profile.delay_ms,
             jitter_ms: profile.jitter_ms,
             loss: profile.loss,
             bps,
-            spells,
+            stalls,
             rng: fastrand::Rng::with_seed(seed),
             on_way: VecDeque::new(),
             on_way_bytes: 0,
@@ -207,7 +207,7 @@ impl Pipe {
         self.on_way_bytes < IN_FLIGHT_MAX
     }
 
-    /// Puts a frame on the line at `now`.
+    /// Puts a frame on the link at `now`.
     pub fn send(&mut self, now: MonoTime, frame: Vec<u8>) {
         let from = now.max(self.idle_at);
         let sending_us = self.bps.map_or(0.0, |bps| frame.len() as f64 * 8e6 / bps);
@@ -220,7 +220,7 @@ impl Pipe {
             }
         }
         arrival = arrival.max(self.last_arrival);
-        if let Some(until) = self.spells.as_mut().and_then(|spells| spells.stands_until(arrival)) {
+        if let Some(until) = self.stalls.as_mut().and_then(|stalls| stalls.stands_until(arrival)) {
             arrival = until;
         }
         self.last_arrival = arrival;
@@ -275,7 +275,7 @@ mod tests {
             assert_eq!(times.len(), 3000, "{}", profile.name);
             times.sort_by(f64::total_cmp);
             let median = times[1500];
-            // Keeping order makes a jittery line slower than its mean delay.
+            // Keeping order makes a jittery link slower than its mean delay.
             let most = profile.delay_ms + profile.jitter_ms + 450.0 * f64::from(u8::from(profile.loss > 0.05)) + 2.0;
             assert!(median >= profile.delay_ms && median <= most, "{}: {median}", profile.name);
         }

@@ -14,7 +14,7 @@ use broadside_bots::socket::{PlayError, Target};
 use broadside_bots::trust::Trust;
 use broadside_bots::{in_range, link};
 use broadside_shared::client::{ClientConfig, Detail};
-use broadside_shared::link::{LinkProfile, Spells};
+use broadside_shared::link::{LinkProfile, Stalls};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::time::MonoTime;
@@ -360,7 +360,7 @@ async fn play(
 async fn fly(
     player: &mut Player,
     (totals, newest): (&Totals, &AtomicU64),
-    mut freezes: Option<Spells>,
+    mut freezes: Option<Stalls>,
 ) -> Result<(), PlayError> {
     let (began, mut act_at) = (Instant::now(), Instant::now());
     let (mut kills, mut deaths) = (0, 0);

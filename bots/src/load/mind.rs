@@ -4,7 +4,7 @@ use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::{Arrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{CorrectionCause, Game};
-use broadside_shared::link::Spells;
+use broadside_shared::link::Stalls;
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::time::MonoTime;
 use glam::Vec2;
@@ -43,7 +43,7 @@ pub struct Mind {
     client: Client<Arena>,
     pilot: Pilot,
     full: bool,
-    freezes: Option<Spells>,
+    freezes: Option<Stalls>,
     began: MonoTime,
     /// Until when its program stands still, and what came meanwhile. Bounded by the server, which sends no more than 16
     /// snapshots unacknowledged.
@@ -66,7 +66,7 @@ impl Mind {
         client: Client<Arena>,
         pilot: Pilot,
         full: bool,
-        freezes: Option<Spells>,
+        freezes: Option<Stalls>,
         began: MonoTime,
     ) -> Mind {
         Mind {
@@ -147,7 +147,7 @@ impl Mind {
     /// What is wrong with a frame that came while the player's program stood still.
     pub fn act(&mut self, offset_us: u64, around: &mut Around) -> Result<MonoTime, PlayError> {
         let since = MonoTime(around.now.us_since(self.began));
-        if let Some(until) = self.freezes.as_mut().and_then(|spells| spells.stands_until(since)) {
+        if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stands_until(since)) {
             // For a tenth of a second at a time, so as to see the end of the run.
             self.frozen_until = Some(around.now.plus_us(until.us_since(since).min(100_000)));
             return Ok(around.now.plus_us(until.us_since(since).min(100_000)));

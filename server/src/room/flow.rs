@@ -16,7 +16,7 @@ const SPARE: u64 = 2;
 /// Round trip assumed before the first acknowledgement, in microseconds.
 const FIRST_RTT_US: u64 = 300_000;
 
-/// Times that a line choked within [`WINDOW`] snapshots that are due after which a connection gets less. Several refusals in a row
+/// Times that a line congested within [`WINDOW`] snapshots that are due after which a connection gets less. Several refusals in a row
 /// count once: a lost segment or a stall holds up everything for a while and says nothing of how much the line can carry.
 const DOWN_AFTER: u32 = 3;
 /// Snapshots that are due over which those are counted: two seconds at 30 Hz.
@@ -30,11 +30,11 @@ const UP_AFTER_MAX: u32 = 90 * 4;
 #[derive(Debug, Clone)]
 pub struct Budget {
     level: u8,
-    /// Snapshots of the running window, and how often the line choked in it.
+    /// Snapshots of the running window, and how often the line congested in it.
     due: u32,
-    chokes: u32,
+    congestions: u32,
     /// The last snapshot was refused.
-    choked: bool,
+    congested: bool,
     /// Snapshots in a row without a refusal.
     clean: u32,
     up_after: u32,
@@ -44,7 +44,16 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget { level: 0, due: 0, chokes: 0, choked: false, clean: 0, up_after: UP_AFTER, steps_down: 0, steps_up: 0 }
+        Budget {
+            level: 0,
+            due: 0,
+            congestions: 0,
+            congested: false,
+            clean: 0,
+            up_after: UP_AFTER,
+            steps_down: 0,
+            steps_up: 0,
+        }
     }
 }
 
@@ -58,26 +67,26 @@ impl Budget {
         if taken {
             // Where the rate has fallen, each stands for those that were not due.
             self.clean += SnapshotHead::every(self.level);
-            self.choked = false;
+            self.congested = false;
         } else {
-            self.chokes += u32::from(!self.choked);
-            self.choked = true;
+            self.congestions += u32::from(!self.congested);
+            self.congested = true;
             self.clean = 0;
         }
-        if self.chokes >= DOWN_AFTER && self.level < Self::LEVEL_MAX {
+        if self.congestions >= DOWN_AFTER && self.level < Self::LEVEL_MAX {
             if self.steps_up > 0 {
                 // The last step up did not last: wait longer before the next.
                 self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
             }
             self.level += 1;
             self.steps_down += 1;
-            (self.due, self.chokes) = (0, 0);
+            (self.due, self.congestions) = (0, 0);
         } else if self.clean >= self.up_after && self.level > 0 {
             self.level -= 1;
             self.steps_up += 1;
-            (self.due, self.chokes, self.clean) = (0, 0, 0);
+            (self.due, self.congestions, self.clean) = (0, 0, 0);
         } else if self.due >= WINDOW {
-            (self.due, self.chokes) = (0, 0);
+            (self.due, self.congestions) = (0, 0);
         }
     }
 
@@ -260,8 +269,8 @@ mod tests {
     #[test]
     fn one_long_stall_is_not_a_short_line() {
         let mut budget = Budget::default();
-        for choked in [50..80, 300..600] {
-            (0..1000).for_each(|i| budget.note(!choked.contains(&i)));
+        for congested in [50..80, 300..600] {
+            (0..1000).for_each(|i| budget.note(!congested.contains(&i)));
         }
         assert_eq!(budget.steps(), (0, 0));
     }

@@ -10,7 +10,7 @@ use broadside_server::session::{Session, SessionOutput};
 use broadside_shared::client::stats::Arrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::{Game, PlayerId};
-use broadside_shared::link::{LinkProfile, Pipe, Spells};
+use broadside_shared::link::{LinkProfile, Pipe, Stalls};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Outcome, Refusal, RoomId, ServerMsg};
 use broadside_shared::protocol::name::Name;
@@ -85,7 +85,7 @@ pub struct SimClient<G: Game> {
     pub host: Host,
     /// Its line is cut: nothing moves either way, pings are not answered.
     pub cut: bool,
-    freezes: Option<Spells>,
+    freezes: Option<Stalls>,
     down: Pipe,
     up: Pipe,
     session: Session<G>,
@@ -290,7 +290,7 @@ impl<G: Game<Config: Default>> Sim<G> {
     fn run_client(&mut self, index: usize, drive: Drive<G>) {
         let now = self.now;
         let c = &mut self.clients[index];
-        if let Some(until) = c.freezes.as_mut().and_then(|spells| spells.stands_until(now)) {
+        if let Some(until) = c.freezes.as_mut().and_then(|stalls| stalls.stands_until(now)) {
             c.frozen_until = until;
         }
         if now < c.frozen_until || c.cut {

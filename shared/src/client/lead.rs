@@ -17,7 +17,7 @@ const EARLY_JITTERS: f64 = 2.0;
 const GROW_MS_PER_S: f64 = 30.0;
 /// Fastest the lead shrinks, in milliseconds per second: five per mille, which no eye sees.
 const SHRINK_MS_PER_S: f64 = 5.0;
-/// Share of what the lead is too long by more than [`LONG_MS`] that goes each second on top: after a bad spell it is soon short again.
+/// Share of what the lead is too long by more than [`LONG_MS`] that goes each second on top: after a bad stall it is soon short again.
 const SHRINK_SHARE_PER_S: f64 = 0.3;
 /// Longer than it should be by this many milliseconds is felt.
 const LONG_MS: f64 = 30.0;
