@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`socket`] | opening a WebSocket, and what went wrong in one line |
 //! | [`trust`] | which servers are believed when they say by TLS who they are |
-//! | [`pilot`] | who decides what a headless player does: the arena's brain, or a cheap pattern |
+//! | [`pilot`] | who decides what a headless player does: the arena's ai, or a cheap pattern |
 //! | [`player`] | one headless player: socket, client and pilot in one loop |
 //! | [`proxy`] | a TCP proxy that makes a line out of loopback |
 //! | [`load`] | many players, measured: ramp, steady phase, drain |

@@ -1,15 +1,15 @@
 //! Who decides what a headless player does.
 
 use broadside_shared::arena::Arena;
-use broadside_shared::arena::brain::player::BrainPlayer;
+use broadside_shared::arena::ai::player::AiPlayer;
 use broadside_shared::arena::input::ArenaInput;
 use broadside_shared::client::Client;
 use broadside_shared::time::Tick;
 
 /// Decides a player's inputs.
 pub enum Pilot {
-    /// The arena's brain: sees what the client's replica holds, plays to win.
-    Brain(Box<BrainPlayer>),
+    /// The arena's ai: sees what the client's replica holds, plays to win.
+    Ai(Box<AiPlayer>),
     /// Flies about and shoots without looking; costs next to nothing.
     Pattern(Pattern),
 }
@@ -25,10 +25,10 @@ pub struct Pattern {
 }
 
 impl Pilot {
-    /// A brain of a skill from 0 to 1.
+    /// A ai of a skill from 0 to 1.
     #[must_use]
-    pub fn brain(seed: u64, skill: f32) -> Pilot {
-        Pilot::Brain(Box::new(BrainPlayer::new(seed, skill)))
+    pub fn ai(seed: u64, skill: f32) -> Pilot {
+        Pilot::Ai(Box::new(AiPlayer::new(seed, skill)))
     }
 
     /// A pattern.
@@ -41,7 +41,7 @@ impl Pilot {
     /// The input for the client's next ticks.
     pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
         match self {
-            Pilot::Brain(pilot) => pilot.decide(client),
+            Pilot::Ai(pilot) => pilot.decide(client),
             Pilot::Pattern(pattern) => pattern.decide(client.tick()),
         }
     }

@@ -1,6 +1,6 @@
-//! The battle behind the title: a real arena with brains in it, simulated in the page.
+//! The battle behind the title: a real arena with AIs in it, simulated in the page.
 
-use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::ai::{Ai, Seen};
 use broadside_shared::arena::record_view::{RecordView, Scene};
 use broadside_shared::arena::rules::{DT, VIEW};
 use broadside_shared::arena::{Arena, ArenaConfig, ArenaEvent};
@@ -25,7 +25,7 @@ const CAPTAINS: u16 = 13;
 /// The battle and who watches it.
 pub struct Backdrop {
     arena: Arena,
-    brains: Vec<Brain>,
+    AIs: Vec<Ai>,
     tick: Tick,
     owed: f32,
     records: Vec<(Vec2, Record)>,
@@ -49,10 +49,10 @@ impl Backdrop {
         for player in 0..CAPTAINS {
             arena.join(PlayerId(player), Tick(0), &mut events);
         }
-        let brain = |n: u16| Brain::new(seed.wrapping_add(u64::from(n) * 77), 0.35 + 0.04 * f32::from(n));
+        let ai = |n: u16| Ai::new(seed.wrapping_add(u64::from(n) * 77), 0.35 + 0.04 * f32::from(n));
         let mut backdrop = Backdrop {
             arena,
-            brains: (0..CAPTAINS).map(brain).collect(),
+            AIs: (0..CAPTAINS).map(ai).collect(),
             tick: Tick(0),
             owed: 0.0,
             records: Vec::new(),
@@ -121,7 +121,7 @@ impl Backdrop {
         self.records.clear();
         self.arena.replicate(self.tick, &mut self.records);
         self.inputs.clear();
-        for (n, brain) in self.brains.iter_mut().enumerate() {
+        for (n, ai) in self.AIs.iter_mut().enumerate() {
             let player = PlayerId(n as u16);
             let Some(own) = self.arena.own(player) else { continue };
             // Only what a client would be told of.
@@ -129,7 +129,7 @@ impl Backdrop {
             self.scene.fill(self.records.iter().filter(|(at, _)| near(at)).map(|(_, record)| record));
             let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at: f64::from(self.tick.0) };
             let view = ViewTime::of(self.tick);
-            self.inputs.push(PlayerInput { player, input: brain.think(&seen), view });
+            self.inputs.push(PlayerInput { player, input: ai.think(&seen), view });
         }
         let arena = &self.arena;
         self.history.record(self.tick, |poses| arena.poses(poses));

@@ -1,4 +1,4 @@
-//! The feel table: battles of brains in virtual time over every named line.
+//! The feel table: battles of AIs in virtual time over every named line.
 //!
 //! `cargo run --release -p broadside-server --example feel [players] [seconds]`
 
@@ -22,7 +22,7 @@ fn main() {
         }
     };
     let (players, seconds) = (number(32), number(60));
-    println!("{players} brains, {seconds} s per line, snapshots and inputs at 20 Hz, seed 1");
+    println!("{players} AIs, {seconds} s per line, snapshots and inputs at 20 Hz, seed 1");
     println!();
     println!("| line | {COLUMNS} |");
     println!("|---|{}", "---|".repeat(COLUMNS.split('|').count()));

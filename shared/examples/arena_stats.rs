@@ -1,4 +1,4 @@
-//! Bots of several skills fight for a while; prints what each skill achieved. The arena's rules and brain are tuned by it.
+//! Bots of several skills fight for a while; prints what each skill achieved. The arena's rules and ai are tuned by it.
 //!
 //! ```text
 //! cargo run --release -p broadside-shared --example arena_stats -- [seed] [seconds] [bots per skill]

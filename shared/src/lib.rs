@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`game`] | [`game::Game`]: the one line between the engine and a game |
-//! | [`arena`] | the built-in game: rules, replicated fields, bot brain |
+//! | [`arena`] | the built-in game: rules, replicated fields, bot ai |
 //! | [`protocol`] | every message, its limits and its bytes |
 //! | [`replication`] | world state to bytes and back: fields, cells, deltas, keyframes |
 //! | [`client`] | clock sync, prediction, interpolation: a player without a screen |

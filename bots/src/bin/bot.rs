@@ -319,7 +319,7 @@ async fn play(
     let name = if round == 0 { sign.to_owned() } else { format!("{sign} {}", round + 1) };
     let name = Name::new(&name).expect("call signs are short and visible");
     let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
-    let pilot = Pilot::brain(args.seed.wrapping_add(index as u64), args.skill);
+    let pilot = Pilot::ai(args.seed.wrapping_add(index as u64), args.skill);
     let room = args.mode.map_or(RoomChoice::Quick, RoomChoice::Mode);
     let config = ClientConfig { name, agent, room: Some(room), role: Role::Play, detail: Detail::Replica };
     let mut player = Player::connect(&args.target, config, pilot).await?;

@@ -32,7 +32,7 @@ const THREADS: usize = 4;
 
 /// Many simulated players from one process, and what they feel.
 ///
-/// Every player decodes everything it is sent; every k-th also predicts its own ship, and is flown by the arena's brain. Sockets
+/// Every player decodes everything it is sent; every k-th also predicts its own ship, and is flown by the arena's ai. Sockets
 /// are looked at about once a millisecond, so times of arrival are up to a millisecond too late. Exits with 0 when every
 /// player joined and stayed, all was measured and all assertions held, with 1 when not, with 2 when the flags are wrong.
 #[derive(Debug, Clone, Parser)]
@@ -74,11 +74,11 @@ struct Args {
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = |text: &str| in_range::<f64>(text, 0.0..=1000.0, " percent"))]
     churn: f64,
 
-    /// Every how many players one runs the full client and the brain, 1 to 10000; the others decode all and fly a pattern
-    #[arg(long, alias = "brains-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
+    /// Every how many players one runs the full client and the ai, 1 to 10000; the others decode all and fly a pattern
+    #[arg(long, alias = "AIs-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     full_every: usize,
 
-    /// Skill of the brains, 0 to 1
+    /// Skill of the AIs, 0 to 1
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 

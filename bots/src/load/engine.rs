@@ -419,6 +419,6 @@ fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> Mind {
     };
     let client = Client::new(ClientConfig { name, agent, room: Some(room), role: Role::Play, detail });
     let seed = plan.seed.wrapping_add(index as u64);
-    let pilot = if full { Pilot::brain(seed, plan.skill) } else { Pilot::pattern(seed) };
+    let pilot = if full { Pilot::ai(seed, plan.skill) } else { Pilot::pattern(seed) };
     Mind::new(index, client, pilot, full, plan.link.pick(index).freezes(seed), now)
 }

@@ -206,7 +206,7 @@ impl Classes {
 pub struct Tally {
     /// The player's number, from 0.
     pub index: usize,
-    /// Whether it ran the full client and the brain.
+    /// Whether it ran the full client and the ai.
     pub full: bool,
     /// Snapshots received.
     pub snapshots: u64,

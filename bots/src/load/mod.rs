@@ -56,9 +56,9 @@ pub struct LoadPlan {
     pub settle: Duration,
     /// Length of the measured phase.
     pub steady: Duration,
-    /// Every how many players one runs the full client and the brain; the others decode all they get and fly a pattern.
+    /// Every how many players one runs the full client and the ai; the others decode all they get and fly a pattern.
     pub full_every: usize,
-    /// Skill of the brains, 0 to 1.
+    /// Skill of the AIs, 0 to 1.
     pub skill: f32,
     /// Rooms the players are spread over; with 1 the server chooses.
     pub rooms: usize,

@@ -51,8 +51,8 @@ pub struct Report {
     pub seconds_asked: f64,
     /// Whether somebody ended the run before all was measured.
     pub interrupted: bool,
-    /// Players that run the full client and the brain; the others decode everything and fly a pattern.
-    pub brains: usize,
+    /// Players that run the full client and the ai; the others decode everything and fly a pattern.
+    pub AIs: usize,
     /// Every how many players one is full.
     pub full_every: usize,
     /// Rooms the players are spread over.
@@ -304,7 +304,7 @@ impl Report {
             seconds: round(measured.seconds),
             seconds_asked: round(measured.seconds_asked),
             interrupted: measured.interrupted,
-            brains: tallies.iter().filter(|t| t.full).count(),
+            AIs: tallies.iter().filter(|t| t.full).count(),
             full_every: plan.full_every,
             rooms: plan.rooms,
             link: plan.link.to_string(),

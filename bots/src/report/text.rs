@@ -61,10 +61,10 @@ impl Report {
         writeln!(f)?;
         writeln!(
             f,
-            "                 {} full clients flown by the brain (every {}th), {} that decode all and fly a pattern",
-            r.brains,
+            "                 {} full clients flown by the ai (every {}th), {} that decode all and fly a pattern",
+            r.AIs,
             r.full_every,
-            r.joined.saturating_sub(r.brains)
+            r.joined.saturating_sub(r.AIs)
         )?;
         let rooms = if r.rooms == 1 { "the room the server chose".to_owned() } else { format!("{} rooms", r.rooms) };
         writeln!(f, "                 {rooms}, line {}, {:.1} s measured", r.link, r.seconds)

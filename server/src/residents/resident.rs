@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broadside_shared::arena::Arena;
-use broadside_shared::arena::brain::player::BrainPlayer;
+use broadside_shared::arena::ai::player::AiPlayer;
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::message::{Outcome, Refusal};
 use broadside_shared::protocol::name::Name;
@@ -32,7 +32,7 @@ pub(super) struct Resident {
     session: Session<Arena>,
     session_id: u64,
     client: Client<Arena>,
-    mind: BrainPlayer,
+    mind: AiPlayer,
     seated: Option<Seated>,
     mails: Vec<Mail<Arena>>,
     failed: bool,
@@ -56,7 +56,7 @@ impl Resident {
             session: Session::new(now),
             session_id: 0,
             client,
-            mind: BrainPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2),
+            mind: AiPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2),
             seated: None,
             mails: Vec::new(),
             failed: false,

@@ -1,8 +1,8 @@
-//! What a line feels like: a battle of brains in virtual time, measured at every client.
+//! What a line feels like: a battle of AIs in virtual time, measured at every client.
 
 use std::collections::BTreeMap;
 
-use broadside_shared::arena::brain::player::BrainPlayer;
+use broadside_shared::arena::ai::player::AiPlayer;
 use broadside_shared::arena::fields::SHIP;
 use broadside_shared::arena::record_view::ShipView;
 use broadside_shared::arena::{Arena, ArenaInput};
@@ -35,7 +35,7 @@ pub struct Feel {
 }
 
 impl Feel {
-    /// Lets `players` brains fight over a line for `seconds` and measures at every client.
+    /// Lets `players` AIs fight over a line for `seconds` and measures at every client.
     pub fn measure(line: &LinkProfile, players: usize, seconds: f64, seed: u64) -> Feel {
         let mut sim = Sim::<Arena>::new(seed, 3);
         for _ in 0..players {
@@ -155,20 +155,20 @@ fn at(sorted: &[f64], quantile: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(0.0)
 }
 
-/// A brain per client, which sees its replica.
+/// A ai per client, which sees its replica.
 pub struct Pilots {
-    brains: Vec<BrainPlayer>,
+    AIs: Vec<AiPlayer>,
 }
 
 impl Pilots {
     pub fn new(seed: u64, players: usize) -> Pilots {
         let skill = |p: usize| 0.3 + 0.06 * (p % 10) as f32;
-        let brains = (0..players).map(|p| BrainPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
-        Pilots { brains: brains.collect() }
+        let AIs = (0..players).map(|p| AiPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
+        Pilots { AIs: AIs.collect() }
     }
 
     pub fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
-        self.brains[index].decide(client)
+        self.AIs[index].decide(client)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Teams and duels through the whole system: brains that fight matches over lines that are no good.
+//! Teams and duels through the whole system: AIs that fight matches over lines that are no good.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::game::CorrectionCause;
@@ -9,7 +9,7 @@ use broadside_shared::protocol::room::Mode;
 use crate::feel::Pilots;
 use crate::harness::Sim;
 
-/// A match of a mode between so many brains over a line.
+/// A match of a mode between so many AIs over a line.
 struct Match {
     sim: Sim<Arena>,
     pilots: Pilots,

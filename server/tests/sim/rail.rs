@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use broadside_shared::arena::brain::{Brain, Seen};
+use broadside_shared::arena::ai::{Ai, Seen};
 use broadside_shared::arena::fields::{BEAM, ROCK, SHIP};
 use broadside_shared::arena::input::{radians_of, turn_of};
 use broadside_shared::arena::record_view::{Scene, ShipView};
@@ -83,7 +83,7 @@ impl Figures {
 
 /// A pilot with a screen: points where it sees a ship, with an unsteady hand, and pulls the trigger once it points there.
 struct Pilot {
-    brain: Brain,
+    ai: Ai,
     rng: fastrand::Rng,
     scene: Scene,
     /// The picture drawn last.
@@ -98,7 +98,7 @@ struct Pilot {
 impl Pilot {
     fn new(seed: u64) -> Pilot {
         Pilot {
-            brain: Brain::new(seed, 0.6),
+            ai: Ai::new(seed, 0.6),
             rng: fastrand::Rng::with_seed(seed),
             scene: Scene::default(),
             drawn: Scene::default(),
@@ -115,7 +115,7 @@ impl Pilot {
         self.scene.fill(client.replica().records());
         let ships_at = client.snapshot_tick().map_or(0.0, |tick| f64::from(tick.0));
         let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at };
-        let mut input = self.brain.think(&seen);
+        let mut input = self.ai.think(&seen);
         input.buttons &= !(ArenaInput::FIRE | ArenaInput::RAIL);
         let from = own.position + own.velocity * DT;
         let clear = |at: Vec2| {
@@ -263,17 +263,17 @@ fn the_server_judges_what_the_shooter_saw_on_every_playable_line() {
 #[test]
 fn every_correction_of_a_battle_has_a_cause() {
     let mut sim = Sim::<Arena>::new(23, 2);
-    let mut brains: Vec<(Brain, Scene)> = Vec::new();
+    let mut AIs: Vec<(Ai, Scene)> = Vec::new();
     for index in 0..PILOTS {
         sim.connect(&LinkProfile::named("4g").expect("a known line"));
-        brains.push((Brain::new(index as u64, 0.5 + 0.04 * index as f32), Scene::default()));
+        AIs.push((Ai::new(index as u64, 0.5 + 0.04 * index as f32), Scene::default()));
     }
     let mut drive = |index: usize, client: &Client<Arena>| {
         let Some(own) = client.own() else { return ArenaInput::default() };
-        let (brain, scene) = &mut brains[index];
+        let (ai, scene) = &mut AIs[index];
         scene.fill(client.replica().records());
         let ships_at = client.snapshot_tick().map_or(0.0, |tick| f64::from(tick.0));
-        brain.think(&Seen { tick: client.tick(), own, scene, ships_at })
+        ai.think(&Seen { tick: client.tick(), own, scene, ships_at })
     };
     sim.run(60.0, &mut drive);
     let mut sums = [0u64; CorrectionCause::ALL.len()];

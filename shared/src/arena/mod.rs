@@ -13,13 +13,13 @@
 //! | [`event`] | what happens once |
 //! | [`fields`] | the kinds and the bits they take on the wire |
 //! | [`sight`] | what a client sees, typed |
-//! | [`brain`] | a bot: from what a client sees to an input |
-//! | [`spar`] | brains against brains without a network, for tuning and tests |
+//! | [`ai`] | a bot: from what a client sees to an input |
+//! | [`spar`] | AIs against AIs without a network, for tuning and tests |
 //! | [`script`] | scripted players, for the test that native and wasm agree |
 
 pub mod beam;
 pub mod border;
-pub mod brain;
+pub mod ai;
 mod combat;
 pub mod event;
 pub mod fields;

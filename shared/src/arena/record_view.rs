@@ -1,4 +1,4 @@
-//! What a client sees of others, typed: for drawing and for the bot brain.
+//! What a client sees of others, typed: for drawing and for the bot ai.
 
 use glam::Vec2;
 

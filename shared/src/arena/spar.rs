@@ -1,9 +1,9 @@
-//! Brains against brains without a network: how the rules and the brain are tuned, and how the tests know who is better.
+//! Brains against AIs without a network: how the rules and the ai are tuned, and how the tests know who is better.
 
 use glam::Vec2;
 use std::collections::VecDeque;
 
-use super::brain::{Brain, Seen};
+use super::ai::{Ai, Seen};
 use super::rules::VIEW;
 use super::record_view::{Scene, RecordView};
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
@@ -12,7 +12,7 @@ use crate::history::{History, ViewTime};
 use crate::replication::fields::Record;
 use crate::time::Tick;
 
-/// How late a brain sees other ships, ticks: interpolation and a short line together.
+/// How late a ai sees other ships, ticks: interpolation and a short line together.
 const LATE: usize = 9;
 
 /// What became of one bot.
@@ -51,7 +51,7 @@ pub struct Tally {
 /// A bot in the ring.
 #[derive(Debug)]
 struct Fighter {
-    brain: Brain,
+    ai: Ai,
     tally: Tally,
     launched: Tick,
     /// The last hit given or taken.
@@ -60,7 +60,7 @@ struct Fighter {
     wounded: Option<Tick>,
 }
 
-/// A match between brains that see what clients see: their view, rounded, and other ships a little late.
+/// A match between AIs that see what clients see: their view, rounded, and other ships a little late.
 #[derive(Debug)]
 pub struct Sparring {
     arena: Arena,
@@ -84,7 +84,7 @@ impl Sparring {
         for (index, skill) in skills.iter().enumerate() {
             arena.join(PlayerId(index as u16), Tick(0), &mut events);
             fighters.push(Fighter {
-                brain: Brain::new(seed.wrapping_add(index as u64 * 7919), *skill),
+                ai: Ai::new(seed.wrapping_add(index as u64 * 7919), *skill),
                 tally: Tally::default(),
                 launched: Tick(0),
                 touched: None,
@@ -158,7 +158,7 @@ impl Sparring {
             let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at };
             self.inputs.push(PlayerInput {
                 player,
-                input: fighter.brain.think(&seen),
+                input: fighter.ai.think(&seen),
                 view: ViewTime::from_ticks(ships_at),
             });
         }

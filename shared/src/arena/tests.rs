@@ -434,8 +434,8 @@ fn any_bytes_are_a_value_or_an_error_and_the_value_can_be_used() {
             let mut spawned = Vec::new();
             for tick in [0, 1, u32::MAX - 1, u32::MAX].map(Tick) {
                 Arena::predict(&mut own, &input, tick, &around, &mut spawned);
-                let seen = brain::Seen { tick, own: &own, scene: &Default::default(), ships_at: 0.0 };
-                let _ = brain::Brain::new(1, 0.5).think(&seen);
+                let seen = ai::Seen { tick, own: &own, scene: &Default::default(), ships_at: 0.0 };
+                let _ = ai::Ai::new(1, 0.5).think(&seen);
             }
         }
     }

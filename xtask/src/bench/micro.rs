@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{program, root};
 
-/// What a snapshot's bytes are spent on, over so many seconds of play of 200 brains at 20 Hz, as a block of text.
+/// What a snapshot's bytes are spent on, over so many seconds of play of 200 AIs at 20 Hz, as a block of text.
 pub(super) fn ledger(seconds: u32) -> Result<String> {
     Ok(format!("```text\n{}\n```", example("ledger", &[200, seconds, 3])?))
 }

@@ -1,25 +1,25 @@
-//! A brain at a client: looks at what the client has, and says what its inputs are.
+//! A ai at a client: looks at what the client has, and says what its inputs are.
 
-use super::{Brain, Seen};
+use super::{Ai, Seen};
 use crate::arena::Arena;
 use crate::arena::input::ArenaInput;
 use crate::arena::record_view::Scene;
 use crate::client::Client;
 use crate::time::Tick;
 
-/// A brain that plays through a client.
+/// A ai that plays through a client.
 #[derive(Debug)]
-pub struct BrainPlayer {
-    brain: Brain,
+pub struct AiPlayer {
+    ai: Ai,
     scene: Scene,
     seen: Option<Tick>,
 }
 
-impl BrainPlayer {
-    /// A brain of a skill from 0 to 1; equal seeds make equal characters.
+impl AiPlayer {
+    /// A ai of a skill from 0 to 1; equal seeds make equal characters.
     #[must_use]
     pub fn new(seed: u64, skill: f32) -> Self {
-        BrainPlayer { brain: Brain::new(seed, skill), scene: Scene::default(), seen: None }
+        AiPlayer { ai: Ai::new(seed, skill), scene: Scene::default(), seen: None }
     }
 
     /// The input for the client's next ticks.
@@ -31,6 +31,6 @@ impl BrainPlayer {
             self.scene.zone = client.match_status().and_then(|match_status| match_status.zone);
         }
         let ships_at = f64::from(snapshot.0);
-        self.brain.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })
+        self.ai.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })
     }
 }

@@ -23,7 +23,7 @@ use crate::time::Tick;
 
 use gunner::Gunner;
 
-/// What a brain sees: only what a client has.
+/// What a ai sees: only what a client has.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
     /// The tick the own state has been predicted to; shots are looked at as of then.
@@ -41,7 +41,7 @@ const LOOK_EVERY: u32 = 3;
 
 /// A bot's mind.
 #[derive(Debug, Clone)]
-pub struct Brain {
+pub struct Ai {
     rng: Rng,
     temper: Temper,
     plan: Plan,
@@ -84,10 +84,10 @@ enum Plan {
     Roam(Vec2),
 }
 
-impl Brain {
-    /// A brain of a skill from 0 (harmless) to 1 (deadly). Equal seeds make equal brains.
+impl Ai {
+    /// A ai of a skill from 0 (harmless) to 1 (deadly). Equal seeds make equal AIs.
     #[must_use]
-    pub fn new(seed: u64, skill: f32) -> Brain {
+    pub fn new(seed: u64, skill: f32) -> Ai {
         let mut rng = Rng::with_seed(seed);
         let skill = skill.clamp(0.0, 1.0);
         let temper = Temper {
@@ -97,7 +97,7 @@ impl Brain {
             greed: 250.0 + 350.0 * rng.f32(),
             patience: 0.7 + 1.3 * rng.f32(),
         };
-        Brain {
+        Ai {
             rng,
             temper,
             plan: Plan::Roam(Vec2::ZERO),
