@@ -154,7 +154,7 @@ impl Player {
     /// Whether the player has a seat.
     #[must_use]
     pub fn joined(&self) -> bool {
-        self.client.phase() == Phase::Playing && self.client.own().is_some()
+        self.client.phase() == Phase::Playing && self.client.local_player().is_some()
     }
 
     /// Frames and bytes so far.

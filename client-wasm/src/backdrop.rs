@@ -25,7 +25,7 @@ const CAPTAINS: u16 = 13;
 /// The battle and who watches it.
 pub struct Backdrop {
     arena: Arena,
-    AIs: Vec<Ai>,
+    ais: Vec<Ai>,
     tick: Tick,
     owed: f32,
     records: Vec<(Vec2, Record)>,
@@ -52,7 +52,7 @@ impl Backdrop {
         let ai = |n: u16| Ai::new(seed.wrapping_add(u64::from(n) * 77), 0.35 + 0.04 * f32::from(n));
         let mut backdrop = Backdrop {
             arena,
-            AIs: (0..CAPTAINS).map(ai).collect(),
+            ais: (0..CAPTAINS).map(ai).collect(),
             tick: Tick(0),
             owed: 0.0,
             records: Vec::new(),
@@ -121,9 +121,9 @@ impl Backdrop {
         self.records.clear();
         self.arena.replicate(self.tick, &mut self.records);
         self.inputs.clear();
-        for (n, ai) in self.AIs.iter_mut().enumerate() {
+        for (n, ai) in self.ais.iter_mut().enumerate() {
             let player = PlayerId(n as u16);
-            let Some(own) = self.arena.own(player) else { continue };
+            let Some(own) = self.arena.player_state(player) else { continue };
             // Only what a client would be told of.
             let near = |at: &Vec2| ((*at - own.position).abs() * 2.0).cmplt(VIEW).all();
             self.scene.fill(self.records.iter().filter(|(at, _)| near(at)).map(|(_, record)| record));
@@ -142,7 +142,7 @@ impl Backdrop {
     /// Follows one ship for a while, then another: the best one who is afloat.
     fn watch(&mut self, dt: f32) {
         self.watched_for += dt;
-        let afloat = |player: PlayerId| live::afloat(self.arena.own(player));
+        let afloat = |player: PlayerId| live::afloat(self.arena.player_state(player));
         if self.watched.is_none_or(|player| !afloat(player)) || self.watched_for > WATCH_SECONDS {
             self.standings.clear();
             self.arena.standings(&mut self.standings);
@@ -150,7 +150,7 @@ impl Backdrop {
             self.watched = others.into_iter().find(|player| afloat(*player));
             self.watched_for = 0.0;
         }
-        if let Some(own) = self.watched.and_then(|player| self.arena.own(player)) {
+        if let Some(own) = self.watched.and_then(|player| self.arena.player_state(player)) {
             let share = 1.0 - (-GLIDE * dt).exp();
             self.focus += (own.position - self.focus) * share;
         }

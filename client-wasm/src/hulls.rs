@@ -60,19 +60,19 @@ pub const HULLS: [[(f32, f32); CORNERS]; 4] = [
     ],
 ];
 
-/// The silhouette of a player's ship: of a side, all the others have the same, so that they are told apart without their color.
+/// The silhouette of a player's ship: of a team, all the others have the same, so that they are told apart without their color.
 #[must_use]
-pub fn silhouette(player: u16, side: Option<u8>, own: bool) -> usize {
+pub fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
     if own {
         0
-    } else if let Some(side) = side {
-        (1 + usize::from(side)).min(HULLS.len() - 1)
+    } else if let Some(team) = team {
+        (1 + usize::from(team)).min(HULLS.len() - 1)
     } else {
         usize::from(player.wrapping_mul(40_503) >> 6 & 3)
     }
 }
 
-/// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each side.
+/// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each team.
 #[must_use]
 pub fn engines(silhouette: usize) -> (f32, f32) {
     match silhouette {
@@ -90,7 +90,7 @@ pub fn cockpit(silhouette: usize) -> f32 {
 }
 
 /// The whole outline of a hull, from the bow round to it.
-pub fn outline(silhouette: usize) -> impl Iterator<Publication = Vec2> {
+pub fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
     let half = &HULLS[silhouette];
     // The first and the last corner lie on the axis and have no mirror image.
     let mirrored = half[1..CORNERS - 1].iter().rev().map(|(x, y)| Vec2::new(*x, -y));

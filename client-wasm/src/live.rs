@@ -72,7 +72,7 @@ pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
         id: entity.0,
         player: own.player.0,
-        side: own.team,
+        team: own.team,
         at: own.position,
         velocity: own.velocity,
         heading: own.heading_radians(),
@@ -129,7 +129,7 @@ pub fn ship_look(ship: &ShipView) -> ShipLook {
     ShipLook {
         id: ship.id.0,
         player: ship.player.0,
-        side: ship.team,
+        team: ship.team,
         at: ship.position,
         velocity: ship.velocity,
         heading: ship.heading,

@@ -38,7 +38,7 @@ impl From<Record> for JsValue {
 
 /// A JavaScript array of records.
 #[must_use]
-pub fn list(records: impl Iterator<Publication = Record>) -> Array {
+pub fn list(records: impl Iterator<Item = Record>) -> Array {
     records.map(JsValue::from).collect()
 }
 

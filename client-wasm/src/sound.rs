@@ -4,7 +4,7 @@ use glam::Vec2;
 use web_sys::{AudioBuffer, AudioContext, AudioContextState, GainNode};
 
 use crate::browser;
-use crate::stage::{MatchPhase, Sight};
+use crate::stage::{Sight, Stage};
 use crate::synth::{RATE, Sound};
 
 /// Where volume and mute are remembered.
@@ -108,7 +108,7 @@ impl Speaker {
     }
 
     /// Plays what just happened on the stage, as heard from `ear`, and sets the engine.
-    pub fn hear(&mut self, stage: &MatchPhase, ear: Vec2, loud: f32) {
+    pub fn hear(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
         let Some(desk) = &mut self.desk else { return };
         for sight in &stage.sights {
             let own = |player: u16| stage.own == Some(player);

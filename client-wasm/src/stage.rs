@@ -12,8 +12,8 @@ pub struct ShipLook {
     pub id: u16,
     /// Whose it is.
     pub player: u16,
-    /// The side it fights for, where there are sides.
-    pub side: Option<u8>,
+    /// The team it fights for, where there are sides.
+    pub team: Option<u8>,
     /// Its middle, world units.
     pub at: Vec2,
     /// Velocity, world units per second.
@@ -91,9 +91,9 @@ pub struct ZoneLook {
     pub at: Vec2,
     /// Its radius, world units.
     pub radius: f32,
-    /// How far it leans: -1 wholly to the first side, 1 wholly to the second.
+    /// How far it leans: -1 wholly to the first team, 1 wholly to the second.
     pub lean: f32,
-    /// The side that holds it.
+    /// The team that holds it.
     pub holder: Option<u8>,
     /// Whether both are in it.
     pub contested: bool,
@@ -204,7 +204,7 @@ pub struct Stage {
     pub zone: Option<ZoneLook>,
     /// What happened since the last image.
     pub sights: Vec<Sight>,
-    /// The side of every player whose ship was seen, in order of player: their shots are seen further than they are.
+    /// The team of every player whose ship was seen, in order of player: their shots are seen further than they are.
     sides: Vec<(u16, u8)>,
     /// Keys of the shots of the image before, sorted.
     known: Vec<u64>,
@@ -227,39 +227,39 @@ impl Stage {
         self.sights.clear();
     }
 
-    /// Remembers who fights for which side. Call it once, after the ships are in.
+    /// Remembers who fights for which team. Call it once, after the ships are in.
     pub fn notice_sides(&mut self) {
         if self.ships.iter().all(|ship| ship.team.is_none()) {
             return;
         }
         for ship in &self.ships {
-            let Some(side) = ship.team else { continue };
+            let Some(team) = ship.team else { continue };
             match self.sides.binary_search_by_key(&ship.player, |(player, _)| *player) {
-                Ok(at) => self.sides[at].1 = side,
-                Err(at) => self.sides.insert(at, (ship.player, side)),
+                Ok(at) => self.sides[at].1 = team,
+                Err(at) => self.sides.insert(at, (ship.player, team)),
             }
         }
     }
 
-    /// Forgets who fights for which side: another room.
+    /// Forgets who fights for which team: another room.
     pub fn forget_sides(&mut self) {
         self.sides.clear();
     }
 
-    /// The side a player was last seen to fight for.
+    /// The team a player was last seen to fight for.
     #[must_use]
     pub fn side_of(&self, player: u16) -> Option<u8> {
         let at = self.sides.binary_search_by_key(&player, |(player, _)| *player).ok()?;
         Some(self.sides[at].1)
     }
 
-    /// The side of who watches this: the own, or that of whom they follow.
+    /// The team of who watches this: the own, or that of whom they follow.
     #[must_use]
     pub fn own_side(&self) -> Option<u8> {
         self.side_of(self.own.or(self.watched)?)
     }
 
-    /// Whether a ship is of the own side, and not the own.
+    /// Whether a ship is of the own team, and not the own.
     #[must_use]
     pub fn is_friend(&self, ship: &ShipLook) -> bool {
         ship.team.is_some() && ship.team == self.own_side() && self.own != Some(ship.player)

@@ -22,7 +22,7 @@ fn main() {
         }
     };
     let (players, seconds) = (number(32), number(60));
-    println!("{players} AIs, {seconds} s per line, snapshots and inputs at 20 Hz, seed 1");
+    println!("{players} ais, {seconds} s per line, snapshots and inputs at 20 Hz, seed 1");
     println!();
     println!("| line | {COLUMNS} |");
     println!("|---|{}", "---|".repeat(COLUMNS.split('|').count()));

@@ -110,7 +110,7 @@ fn view(
     player: PlayerId,
     counted: bool,
 ) {
-    let Some(own) = arena.own(player) else { return };
+    let Some(own) = arena.player_state(player) else { return };
     let focus = Arena::focus(own);
     let mut frame = Vec::new();
     let written = viewer.write(history, focus, Arena::VIEW, UpdateRateTier::Full, &mut frame);
@@ -183,7 +183,7 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
     let per_record = |bits: f64| bits / ledger.subscribed as f64;
     let hz = f64::from(Arena::TICK_HZ) / f64::from(every);
     let b = ledger.bytes;
-    println!("{players} AIs, {seconds} s, snapshots at {hz} Hz, seed 1");
+    println!("{players} ais, {seconds} s, snapshots at {hz} Hz, seed 1");
     println!(
         "per snapshot: {:.1} records in view, {:.1} subscribed ({:.1} of them ships)",
         per_snapshot(ledger.in_view),

@@ -265,7 +265,7 @@ pub trait Game: Sized + Send + 'static {
     );
 
     /// Gathers from replicated records what prediction needs. Called after every snapshot.
-    fn prediction_context<'a>(records: impl Iterator<Publication = &'a Record>, out: &mut Self::PredictionContext);
+    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Self::PredictionContext);
 
     /// The key of the prediction that `record` confirms, if `player` could have predicted it.
     fn spawn_key(player: PlayerId, record: &Record) -> Option<u32>;

@@ -98,7 +98,7 @@ impl History {
     }
 
     /// Everyone's pose at a moment, as [`History::at`], in order of player.
-    pub fn all_at(&self, when: ViewTime) -> impl Iterator<Publication = (PlayerId, Vec2)> + '_ {
+    pub fn all_at(&self, when: ViewTime) -> impl Iterator<Item = (PlayerId, Vec2)> + '_ {
         let at = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when).saturating_sub(1);
         let poses = self.ticks.get(at).map_or(&[][..], |(_, poses)| poses.as_slice());
         poses.iter().filter_map(move |pose| Some((pose.player, self.at(pose.player, when)?)))

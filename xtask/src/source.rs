@@ -186,7 +186,7 @@ fn item_end(publication: &str, from: usize) -> usize {
 }
 
 /// The words (identifiers and keywords) of `code`, each with its line from 1.
-pub fn words(code: &str) -> impl Iterator<Publication = (usize, &str)> {
+pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     code.lines().zip(1..).flat_map(|(text, line)| {
         text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(move |word| (line, word))
     })

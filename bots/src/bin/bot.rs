@@ -380,7 +380,7 @@ async fn fly(
         if Instant::now() >= act_at {
             player.act().await?;
             act_at = (act_at + ACT_EVERY).max(Instant::now());
-            if let Some(own) = player.client().own() {
+            if let Some(own) = player.client().local_player() {
                 totals.kills.fetch_add(u64::from(own.kills.saturating_sub(kills)), Ordering::Relaxed);
                 totals.deaths.fetch_add(u64::from(own.deaths.saturating_sub(deaths)), Ordering::Relaxed);
                 (kills, deaths) = (own.kills, own.deaths);

@@ -75,7 +75,7 @@ struct Args {
     churn: f64,
 
     /// Every how many players one runs the full client and the ai, 1 to 10000; the others decode all and fly a pattern
-    #[arg(long, alias = "AIs-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
+    #[arg(long, alias = "ais-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     full_every: usize,
 
     /// Skill of the AIs, 0 to 1

@@ -161,7 +161,7 @@ impl Mind {
         self.client.advance(around.now, &input);
         self.poll(around);
         let next = self.client.next_input_at(around.now);
-        let greeting_us = if self.client.phase() == Phase::Joining && self.client.place_in_line().is_some() {
+        let greeting_us = if self.client.phase() == Phase::Joining && self.client.queue_position().is_some() {
             500_000
         } else {
             60_000

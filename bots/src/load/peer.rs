@@ -244,7 +244,7 @@ impl Peer {
             self.stage = Stage::Playing;
             self.act_at = around.now;
         }
-        let place = self.mind.client().place_in_line();
+        let place = self.mind.client().queue_position();
         if place.is_some() {
             self.deadline = around.now.plus_us(JOIN_US);
         }

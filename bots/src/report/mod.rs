@@ -52,7 +52,7 @@ pub struct Report {
     /// Whether somebody ended the run before all was measured.
     pub interrupted: bool,
     /// Players that run the full client and the ai; the others decode everything and fly a pattern.
-    pub AIs: usize,
+    pub ais: usize,
     /// Every how many players one is full.
     pub full_every: usize,
     /// Rooms the players are spread over.
@@ -304,7 +304,7 @@ impl Report {
             seconds: round(measured.seconds),
             seconds_asked: round(measured.seconds_asked),
             interrupted: measured.interrupted,
-            AIs: tallies.iter().filter(|t| t.full).count(),
+            ais: tallies.iter().filter(|t| t.full).count(),
             full_every: plan.full_every,
             rooms: plan.rooms,
             link: plan.link.to_string(),

@@ -62,9 +62,9 @@ impl Report {
         writeln!(
             f,
             "                 {} full clients flown by the ai (every {}th), {} that decode all and fly a pattern",
-            r.AIs,
+            r.ais,
             r.full_every,
-            r.joined.saturating_sub(r.AIs)
+            r.joined.saturating_sub(r.ais)
         )?;
         let rooms = if r.rooms == 1 { "the room the server chose".to_owned() } else { format!("{} rooms", r.rooms) };
         writeln!(f, "                 {rooms}, line {}, {:.1} s measured", r.link, r.seconds)

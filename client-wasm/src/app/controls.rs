@@ -112,7 +112,7 @@ impl App {
     pub(super) fn wake(&mut self) {
         self.serve();
         if browser::hidden() && !self.is_asleep() {
-            let idle = self.session.as_ref().and_then(|s| s.client.own());
+            let idle = self.session.as_ref().and_then(|s| s.client.local_player());
             let idle = ArenaInput { aim: idle.map_or(0, |own| own.heading), buttons: 0 };
             if let Some(session) = &mut self.session {
                 session.client.advance(browser::now(), &idle);

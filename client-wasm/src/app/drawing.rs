@@ -137,8 +137,8 @@ impl App {
             Drawing::Simple(flat) => flat.canvas(),
             Drawing::Full(_) | Drawing::Nothing => &self.canvas,
         };
-        let side = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
-        let (width, height) = (side(self.canvas.client_width()), side(self.canvas.client_height()));
+        let team = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
+        let (width, height) = (team(self.canvas.client_width()), team(self.canvas.client_height()));
         if canvas.width() != width || canvas.height() != height {
             canvas.set_width(width);
             canvas.set_height(height);

@@ -164,8 +164,8 @@ impl App {
             let phase = session.phase();
             // Seated, and told where: until then the battle behind the title goes on.
             let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Spectate);
-            let seated = phase == Phase::Playing && (watches || session.client.own().is_some());
-            let place = session.client.place_in_line().filter(|_| phase == Phase::Joining);
+            let seated = phase == Phase::Playing && (watches || session.client.local_player().is_some());
+            let place = session.client.queue_position().filter(|_| phase == Phase::Joining);
             if matches!(phase, Phase::Playing | Phase::Lobby) || place.is_some() {
                 // Not yet with the welcome: one that is sent away again after it comes back ever more seldom.
                 self.backoff.reset();

@@ -182,7 +182,7 @@ impl App {
         let match_status = session.client.match_status();
         self.stage.zone =
             match_status.and_then(|match_status| match_status.zone).map(|zone| live::zone_look(&zone, view_tick));
-        self.play.between_rounds = match_status.is_some_and(|c| c.mode == Mode::Duel && c.stage != MatchPhase::Waiting);
+        self.play.between_rounds = match_status.is_some_and(|c| c.mode == Mode::Duel && c.phase != MatchPhase::Waiting);
         self.stage.notice_shots();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
@@ -198,7 +198,7 @@ impl App {
         let by = Onlooker {
             tick: own_tick,
             player: client.player(),
-            side: self.stage.own_side(),
+            team: self.stage.own_side(),
             board: client.board(),
             name_of: &names,
             side_of: &side_of,
@@ -228,7 +228,7 @@ impl App {
     /// What the page believes, for tests.
     pub(super) fn report(&self) -> JsValue {
         let client = self.session.as_ref().map(|session| &session.client);
-        let own = client.and_then(|client| client.own());
+        let own = client.and_then(|client| client.local_player());
         let ship = own.filter(|own| own.afloat()).map_or(JsValue::NULL, |own| {
             Record::new()
                 .with("x", own.position.x)
@@ -267,7 +267,7 @@ impl App {
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)
-            .with("place", client.and_then(|client| client.place_in_line()).map_or(JsValue::NULL, Into::into))
+            .with("place", client.and_then(|client| client.queue_position()).map_or(JsValue::NULL, Into::into))
             .with("called", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
             .with("connected", self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting))
             .with(

@@ -54,7 +54,7 @@ use crate::quality::Quality;
 use crate::scene::Scene;
 use crate::session::Session;
 use crate::sound::Speaker;
-use crate::stage::MatchPhase;
+use crate::stage::Stage;
 use drawing::Drawing;
 use state::{Pause, State};
 use talk::Asked;
@@ -67,7 +67,7 @@ pub struct App {
     quality: Quality,
     camera: Camera,
     scene: Scene,
-    stage: MatchPhase,
+    stage: Stage,
     batch: Batch,
     backdrop: Option<Backdrop>,
     session: Option<Session>,
@@ -152,7 +152,7 @@ impl App {
             quality,
             camera,
             scene: Scene::new(),
-            stage: MatchPhase::default(),
+            stage: Stage::default(),
             batch: Batch::default(),
             backdrop: None,
             session: None,

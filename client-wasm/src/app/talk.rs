@@ -243,7 +243,7 @@ impl App {
         let who = |player: PlayerId| Who {
             name: session.client.name_of(player).unwrap_or("someone").to_owned(),
             own: Some(player) == own,
-            side: self.stage.side_of(player.0),
+            team: self.stage.side_of(player.0),
         };
         let (victim, by) = (who(victim), by.map(who));
         let seconds = browser::now_ms() / 1000.0;

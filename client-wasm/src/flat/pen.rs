@@ -163,7 +163,7 @@ const FACE: &str = "Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-se
 
 /// A shape with corners, prepared once; `None` if the browser cannot.
 #[must_use]
-pub fn path(corners: impl Iterator<Publication = Vec2>) -> Option<Path2d> {
+pub fn path(corners: impl Iterator<Item = Vec2>) -> Option<Path2d> {
     let path = Path2d::new().ok()?;
     for corner in corners {
         path.line_to(corner.x.into(), corner.y.into());

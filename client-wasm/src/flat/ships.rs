@@ -84,11 +84,11 @@ fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seco
     let flicker = (seconds * 43.0 + f64::from(ship.id)).sin() as f32;
     let long = if ship.thrust { 1.5 + 0.3 * flicker } else { 0.25 };
     let (behind, apart) = engines(kind);
-    for side in [apart, -apart] {
+    for team in [apart, -apart] {
         for (color, share) in [(fire, 1.0), (Color::hex(0xf2_faff), 0.45)] {
             let (wide, tip): (f32, f32) = (if share < 1.0 { 0.11 } else { 0.19 }, long * share);
             pen.fill_with(color);
-            pen.polygon(&[(0.0, wide), (-tip, 0.0), (0.0, -wide)].map(|(x, y)| Vec2::new(x - behind, side + y)));
+            pen.polygon(&[(0.0, wide), (-tip, 0.0), (0.0, -wide)].map(|(x, y)| Vec2::new(x - behind, team + y)));
         }
     }
 }

@@ -180,7 +180,7 @@ impl Batch {
     }
 
     /// Every layer's instances, back to front.
-    pub fn layers(&self) -> impl Iterator<Publication = &[u8]> {
+    pub fn layers(&self) -> impl Iterator<Item = &[u8]> {
         self.layers.iter().map(Vec::as_slice)
     }
 

@@ -282,12 +282,12 @@ impl Chat {
     }
 
     /// Everyone who said something lately.
-    pub fn speakers(&self) -> impl Iterator<Publication = &str> {
+    pub fn speakers(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
     }
 
     /// The lines as text, for tests: kind, name, words.
-    pub fn lines(&self) -> impl Iterator<Publication = (&'static str, &str, &str)> {
+    pub fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
         self.lines.iter().map(|line| (line.kind.class(), line.from.as_str(), line.text.as_str()))
     }
 

@@ -18,8 +18,8 @@ pub struct Who {
     pub name: String,
     /// Whether it is the player who watches.
     pub own: bool,
-    /// The side they fight for, where there are sides.
-    pub side: Option<u8>,
+    /// The team they fight for, where there are sides.
+    pub team: Option<u8>,
 }
 
 /// The lines on screen.

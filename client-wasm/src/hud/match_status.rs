@@ -1,8 +1,8 @@
-//! The match: both sides with score and rounds, the clock, the countdown, and who won.
+//! The match: both teams with score and rounds, the clock, the countdown, and who won.
 
 use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
 use broadside_shared::game::{PlayerId, Standing};
-use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, Side};
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 use web_sys::{Document, HtmlElement};
@@ -18,17 +18,17 @@ pub struct Onlooker<'a> {
     pub tick: Tick,
     /// The player, or whom they watch.
     pub player: Option<PlayerId>,
-    /// Their side.
-    pub side: Option<u8>,
+    /// Their team.
+    pub team: Option<u8>,
     /// The best scores, best first.
     pub board: &'a [Standing],
     /// What players are called.
     pub name_of: &'a dyn Fn(PlayerId) -> &'a str,
-    /// Which side a player fights for.
+    /// Which team a player fights for.
     pub side_of: &'a dyn Fn(PlayerId) -> Option<u8>,
 }
 
-/// The half of the bar that is about one side.
+/// The half of the bar that is about one team.
 struct Half {
     all: Shown,
     name: Shown,
@@ -77,13 +77,13 @@ impl ContestHud {
     /// If the page lacks one.
     pub fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
-        let half = |side: &str| -> Result<Half, String> {
+        let half = |team: &str| -> Result<Half, String> {
             Ok(Half {
-                all: shown(&format!("match-{side}"))?,
-                name: shown(&format!("match-{side}-name"))?,
-                pips: shown(&format!("match-{side}-pips"))?,
-                score: shown(&format!("match-{side}-score"))?,
-                fill: shown(&format!("match-{side}-fill"))?,
+                all: shown(&format!("match-{team}"))?,
+                name: shown(&format!("match-{team}-name"))?,
+                pips: shown(&format!("match-{team}-pips"))?,
+                score: shown(&format!("match-{team}-score"))?,
+                fill: shown(&format!("match-{team}-fill"))?,
                 shown: (0, 0),
             })
         };
@@ -107,7 +107,7 @@ impl ContestHud {
 
     /// Shows how the match stands, or that there is none; gives what is to be heard.
     pub fn show(&mut self, match_status: Option<&MatchStatus>, by: &Onlooker) -> Option<Cue> {
-        let match_status = match_status.filter(|match_status| match_status.sides.len() == self.halves.len());
+        let match_status = match_status.filter(|match_status| match_status.teams.len() == self.halves.len());
         self.all.visible(match_status.is_some());
         let Some(match_status) = match_status else {
             self.hide();
@@ -120,7 +120,7 @@ impl ContestHud {
         self.count.text(&text);
         self.count.class(class);
         self.results(match_status, by, left.unwrap_or(0));
-        let over = matches!(match_status.stage, MatchPhase::Pause | MatchPhase::Results);
+        let over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
         let before = std::mem::replace(&mut self.heard, (text, over));
         let now = &self.heard;
         if now.1 && !before.1 {
@@ -144,13 +144,13 @@ impl ContestHud {
 
     fn bar(&mut self, match_status: &MatchStatus, own: Option<u8>, left: Option<u32>) {
         self.all.class(match_status.mode.name());
-        for (at, (half, side)) in self.halves.iter_mut().zip(&match_status.sides).enumerate() {
-            half.name.text(if side.name.is_empty() { "nobody yet" } else { &side.name });
+        for (at, (half, team)) in self.halves.iter_mut().zip(&match_status.teams).enumerate() {
+            half.name.text(if team.name.is_empty() { "nobody yet" } else { &team.name });
             half.all.class(if own == Some(at as u8) { "own" } else { "" });
-            let pips = (side.rounds, match_status.rounds / 2 + 1);
+            let pips = (team.rounds, match_status.rounds / 2 + 1);
             let (have, need) = match match_status.mode {
                 Mode::Duel => (u32::from(pips.0), u32::from(pips.1)),
-                Mode::Teams | Mode::Open => (side.score, side.goal),
+                Mode::Teams | Mode::Open => (team.score, team.goal),
             };
             half.score.text(&have.to_string());
             half.fill.fill(have as f32 / need.max(1) as f32);
@@ -164,7 +164,7 @@ impl ContestHud {
                 }
             }
         }
-        let left = left.filter(|_| match_status.stage == MatchPhase::Playing);
+        let left = left.filter(|_| match_status.phase == MatchPhase::Playing);
         self.clock.text(&clock(left.unwrap_or(round_ticks(match_status.mode) / TICK_HZ)));
         self.clock.class(match left {
             Some(0..=10) => "short",
@@ -179,12 +179,12 @@ impl ContestHud {
 
     /// After a round and after the match: who won, and what everyone has.
     fn results(&mut self, match_status: &MatchStatus, by: &Onlooker, left: u32) {
-        let is_over = matches!(match_status.stage, MatchPhase::Pause | MatchPhase::Results);
+        let is_over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
         self.over.visible(is_over);
         if !is_over {
             return;
         }
-        let last = match_status.stage == MatchPhase::Results;
+        let last = match_status.phase == MatchPhase::Results;
         let (title, tone) = verdict(match_status, by.team);
         self.over_title.text(title);
         self.over.class(&format!("{tone}{}", if last { " last" } else { "" }));
@@ -201,8 +201,8 @@ impl ContestHud {
         self.table.set_text_content(None);
         for line in by.board.iter().filter(|_| last) {
             let own = if Some(line.player) == by.player { "own" } else { "" };
-            let side = side_class((by.side_of)(line.player));
-            let Some(publication) = make(&self.document, "li", &format!("{side} {own}"), "") else { return };
+            let team = side_class((by.side_of)(line.player));
+            let Some(publication) = make(&self.document, "li", &format!("{team} {own}"), "") else { return };
             for part in [(by.name_of)(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
                     let _ = publication.append_child(&part);
@@ -213,10 +213,10 @@ impl ContestHud {
     }
 }
 
-/// The class of what belongs to a side.
+/// The class of what belongs to a team.
 #[must_use]
-pub fn side_class(side: Option<u8>) -> &'static str {
-    match side {
+pub fn side_class(team: Option<u8>) -> &'static str {
+    match team {
         Some(0) => "first",
         Some(_) => "second",
         None => "",
@@ -234,8 +234,8 @@ fn clock(seconds: u32) -> String {
 
 /// What there is to know besides the score.
 fn note(match_status: &MatchStatus, own: Option<u8>) -> String {
-    let name = |side: u8| match_status.sides.get(usize::from(side)).map_or("", |side: &Side| side.name.as_str());
-    match match_status.stage {
+    let name = |team: u8| match_status.teams.get(usize::from(team)).map_or("", |team: &TeamStatus| team.name.as_str());
+    match match_status.phase {
         MatchPhase::Waiting => "waiting for an opponent".to_owned(),
         MatchPhase::Countdown if match_status.mode == Mode::Teams => match own {
             Some(own) => format!("you fight for {}: hold the ring, sink the others", name(own)),
@@ -257,7 +257,7 @@ fn note(match_status: &MatchStatus, own: Option<u8>) -> String {
 
 /// The large word in the middle of the picture, and its class: a number before a round, a word as it begins.
 fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
-    match (match_status.stage, match_status.ends) {
+    match (match_status.phase, match_status.ends) {
         // A client is ahead of what it was told: its round begins before it hears so.
         (MatchPhase::Countdown, Some(ends)) if tick < ends => {
             // Another class for every number, so that each of them comes anew.
@@ -284,7 +284,7 @@ fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
 
 /// What the end of a round or a match is to who looks on, and the class of that.
 fn verdict(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'static str) {
-    let last = match_status.stage == MatchPhase::Results;
+    let last = match_status.phase == MatchPhase::Results;
     match (match_status.winner, own) {
         (None, _) => (if last { "draw" } else { "round drawn" }, "drawn"),
         (Some(winner), Some(own)) if winner == own => (if last { "victory" } else { "round won" }, "won"),
@@ -295,10 +295,10 @@ fn verdict(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'stat
 
 /// Who won, as a sentence.
 fn told(match_status: &MatchStatus) -> String {
-    let [first, second] = match_status.sides.as_slice() else { return String::new() };
-    let what = if match_status.stage == MatchPhase::Results { "the match" } else { "the round" };
+    let [first, second] = match_status.teams.as_slice() else { return String::new() };
+    let what = if match_status.phase == MatchPhase::Results { "the match" } else { "the round" };
     let rounds = format!("{} : {}", first.rounds, second.rounds);
-    match match_status.winner.and_then(|winner| match_status.sides.get(usize::from(winner))) {
+    match match_status.winner.and_then(|winner| match_status.teams.get(usize::from(winner))) {
         Some(winner) => format!("{} wins {what} · {rounds}", winner.name),
         None => format!("nobody wins {what} · {rounds}"),
     }
@@ -308,16 +308,16 @@ fn told(match_status: &MatchStatus) -> String {
 mod tests {
     use super::*;
 
-    fn match_status(stage: MatchPhase, ends: u32) -> MatchStatus {
-        let side = |name: &str, rounds| Side { name: name.to_owned(), score: 0, goal: 1, rounds, players: 1 };
+    fn match_status(phase: MatchPhase, ends: u32) -> MatchStatus {
+        let team = |name: &str, rounds| TeamStatus { name: name.to_owned(), score: 0, goal: 1, rounds, players: 1 };
         MatchStatus {
             mode: Mode::Duel,
-            stage,
+            phase,
             round: 2,
             rounds: 5,
             tick: Tick(1000),
             ends: Some(Tick(ends)),
-            sides: vec![side("Ann", 1), side("Bob", 2)],
+            teams: vec![team("Ann", 1), team("Bob", 2)],
             winner: Some(1),
             zone: None,
         }

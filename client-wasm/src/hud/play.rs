@@ -187,8 +187,8 @@ impl Play {
     ) {
         let mut text = String::new();
         for line in board.iter().take(BOARD_LINES) {
-            let side = side_class(side_of(line.player));
-            text.push_str(&format!("{}\t{}\t{}\t{side}\n", line.player, name_of(line.player), line.score));
+            let team = side_class(side_of(line.player));
+            text.push_str(&format!("{}\t{}\t{}\t{team}\n", line.player, name_of(line.player), line.score));
         }
         if text == self.board_text {
             return;

@@ -94,18 +94,18 @@ impl Markers {
     }
 
     /// Places of recent hits by the own ship, and how fresh each is, 0..=1.
-    pub fn marks(&self) -> impl Iterator<Publication = (Vec2, f32)> {
+    pub fn marks(&self) -> impl Iterator<Item = (Vec2, f32)> {
         self.marks.iter().map(|(at, age)| (*at, 1.0 - age / MARK_SECONDS))
     }
 
     /// Where beams that hit the own ship were judged, and how fresh that is: what the shooter of a rail saw, so that a hit that seems
     /// unfair explains itself.
-    pub fn judged(&self) -> impl Iterator<Publication = (Vec2, f32)> {
+    pub fn judged(&self) -> impl Iterator<Item = (Vec2, f32)> {
         self.judged.iter().map(|(at, age)| (*at, 1.0 - age / JUDGED_SECONDS))
     }
 
     /// Directions of recent hits on the own ship in radians, and how fresh each is.
-    pub fn wounds(&self) -> impl Iterator<Publication = (f32, f32)> {
+    pub fn wounds(&self) -> impl Iterator<Item = (f32, f32)> {
         self.wounds.iter().map(|(angle, age)| (*angle, 1.0 - age / WOUND_SECONDS))
     }
 
@@ -193,7 +193,7 @@ pub struct Beyond<'a> {
 }
 
 /// Every other ship beyond the picture.
-pub fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Publication = Beyond<'a>> {
+pub fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Item = Beyond<'a>> {
     let rim = camera.half - 20.0 * window.px;
     let unseen = stage.ships.iter().filter(|ship| stage.own != Some(ship.player) && !camera.sees(ship.at, 4.0));
     unseen.map(move |ship| {

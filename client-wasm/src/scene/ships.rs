@@ -96,7 +96,7 @@ fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
 fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
     let shape = silhouette(ship.player, ship.team, own);
     let bow = Vec2::from_angle(ship.heading);
-    let side = bow.perp();
+    let team = bow.perp();
     let (behind, apart) = engines(shape);
     // Idle engines glow too: a ship that drifts still shows where its stern is.
     let power = 0.16 + 0.84 * memory.burn;
@@ -106,7 +106,7 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
         None => Color::hex(0xff9a3c),
     };
     for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
-        let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
+        let at = ship.at - bow * (behind * HULL) + team * (sign * apart * HULL);
         let long = 9.0 + 31.0 * power;
         let sprite = Sprite::light(
             Shape::Flame,
@@ -164,9 +164,9 @@ fn exhaust(
     let (behind, apart) = engines(silhouette(ship.player, ship.team, false));
     while memory.owed >= 1.0 {
         memory.owed -= 1.0;
-        let side = bow.perp() * (HULL * apart * random.bell());
+        let team = bow.perp() * (HULL * apart * random.bell());
         let hot = Color::hex(0x8fdcff).mix(color, 0.55);
-        let at = ship.at - bow * (HULL * (behind + 0.5)) + side - ship.velocity * (dt * random.unit());
+        let at = ship.at - bow * (HULL * (behind + 0.5)) + team - ship.velocity * (dt * random.unit());
         let trail =
             Particle::new(Look::Glow, at, random.range(0.35, 0.75), (6.5, 1.5), (hot.alpha(0.42), color.alpha(0.0)));
         particles.add(trail.flying(ship.velocity * 0.35 - bow * 170.0 + random.direction() * 26.0, 2.2));

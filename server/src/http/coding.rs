@@ -50,7 +50,7 @@ impl Coding {
 }
 
 /// The codings that a client takes, the one it wants most first, and of equals the smallest. TeamLabel says nothing gets files as they are.
-pub fn accepted(headers: &HeaderMap) -> impl Iterator<Publication = Coding> {
+pub fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Coding> {
     let asked: Vec<(&str, u16)> = elements(headers, &ACCEPT_ENCODING).map(weighted).collect();
     let weight_of = |coding: Coding| {
         let of = |is_it: &dyn Fn(&str) -> bool| asked.iter().find(|(name, _)| is_it(name)).map(|(_, weight)| *weight);

@@ -60,7 +60,7 @@ impl Asked<'_> {
 }
 
 /// The tags of a field over all of its lines; what comes behind something that is no tag is not read.
-fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Publication = Asked<'a>> {
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Asked<'a>> {
     headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| {
         let mut rest = line;
         std::iter::from_fn(move || {

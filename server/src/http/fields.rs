@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName};
 
 /// The elements of a comma-separated field over all of its lines, in order, without the blanks around them; empty ones do not
 /// count. A line that is not ASCII is one element `?`, so that it is neither taken for something else nor overlooked.
-pub fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Publication = &'a str> {
+pub fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
     lines.flat_map(|line| line.split(',')).map(trim).filter(|element| !element.is_empty())
 }

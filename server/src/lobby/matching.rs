@@ -21,7 +21,7 @@ impl Fill {
 
 /// The room to join: the fullest in which there is a seat, for company; if there is none, the one with the shortest line; of equals the
 /// one with the lowest number. `None` only if there are no rooms.
-pub fn best<N: Ord + Copy>(rooms: impl Iterator<Publication = (N, Fill)>) -> Option<(N, Fill)> {
+pub fn best<N: Ord + Copy>(rooms: impl Iterator<Item = (N, Fill)>) -> Option<(N, Fill)> {
     rooms.min_by_key(|(number, fill)| {
         let free = fill.capacity.saturating_sub(fill.taken);
         (!fill.has_room(), fill.waiting, free, *number)

@@ -100,7 +100,7 @@ impl FitName {
     }
 
     /// The name, and then with a number behind it, cut to fit: without an end, for who comes when it is taken.
-    pub fn variants(&self) -> impl Iterator<Publication = Name> + '_ {
+    pub fn variants(&self) -> impl Iterator<Item = Name> + '_ {
         // Where many want the same name, trying one number after the other would be slow.
         let numbers = (2..20).chain(std::iter::repeat_with(|| 20 + (secret::number() % 999_980) as u32));
         let numbered = numbers.filter_map(|number| self.name.with_tail(&format!(" {number}")).ok());
@@ -124,7 +124,7 @@ impl Looks {
     }
 
     /// The different ones.
-    pub fn each(&self) -> impl Iterator<Publication = &str> {
+    pub fn each(&self) -> impl Iterator<Item = &str> {
         let [small, drawn] = &self.0;
         std::iter::once(small.as_str()).chain((drawn != small).then_some(drawn.as_str()))
     }

@@ -114,7 +114,7 @@ fn is_proxied(headers: &HeaderMap) -> bool {
 }
 
 /// All parts of a header of comma-separated parts, in order.
-fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl DoubleEndedIterator<Publication = &'a str> {
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
     let lines: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
     lines.into_iter().flat_map(|line| line.split(',')).map(str::trim)
 }

@@ -145,12 +145,12 @@ impl<G: Game> Share<G> {
     }
 
     /// The connections of everyone here.
-    pub fn peers(&self) -> impl Iterator<Publication = usize> + '_ {
+    pub fn peers(&self) -> impl Iterator<Item = usize> + '_ {
         self.recipients.iter().flatten().filter_map(|recipient| recipient.peer)
     }
 
     /// The sessions of everyone here, and their seats.
-    pub fn sessions(&self) -> impl Iterator<Publication = (SessionId, Seated)> + '_ {
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, Seated)> + '_ {
         self.recipients.iter().flatten().map(|recipient| (recipient.session, recipient.seated))
     }
 

@@ -102,7 +102,7 @@ pub struct Inbox<G: Game> {
 
 impl<G: Game> Inbox<G> {
     /// Leaves mails, and wakes the shard.
-    pub fn post(&self, mails: impl IntoIterator<Publication = ShardMail<G>>) {
+    pub fn post(&self, mails: impl IntoIterator<Item = ShardMail<G>>) {
         self.lock().extend(mails);
         if !self.notified.swap(true, Ordering::AcqRel) {
             // One of the two does: it sleeps in the watch, or rests between two looks.

@@ -280,7 +280,7 @@ impl<G: Game> Peer<G> {
         if let Place::InLine(ask) = &mut self.place {
             ask.told = true;
         }
-        self.session.handle_waiting(place);
+        self.session.handle_queued(place);
         self.drive(app, shares, tally);
     }
 

@@ -27,7 +27,7 @@ pub struct Ears {
 
 impl Ears {
     /// What it has subscribed to.
-    pub fn topics(&self) -> impl Iterator<Publication = Topic> + '_ {
+    pub fn topics(&self) -> impl Iterator<Item = Topic> + '_ {
         self.topics.iter().map(|(topic, _)| *topic)
     }
 

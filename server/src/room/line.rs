@@ -73,12 +73,12 @@ impl<T> Line<T> {
     }
 
     /// Everyone who waits, to change what they are known by.
-    pub fn iter_mut(&mut self) -> impl Iterator<Publication = &mut T> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.waiting.iter_mut()
     }
 
     /// Those to be told their place now, 1 being the next: who has just come, and twice a second everyone.
-    pub fn told(&self) -> impl Iterator<Publication = (u32, &T)> {
+    pub fn told(&self) -> impl Iterator<Item = (u32, &T)> {
         let everyone = self.ticks.is_multiple_of(TOLD_EVERY);
         let from = if everyone { 0 } else { self.waiting.len() - self.untold };
         (1..).zip(&self.waiting).skip(from)

@@ -1,7 +1,7 @@
 //! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
 
 use broadside_shared::game::{MatchState, PlayerId, Team, TeamLabel};
-use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, Side};
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
@@ -27,26 +27,26 @@ impl MatchPublisher {
             return None;
         }
         self.of = Some(*match_state);
-        let former = self.newest.as_ref().filter(|_| match_state.stage != MatchPhase::Waiting);
-        let name = |at: usize, side: &Team| match side.who {
+        let former = self.newest.as_ref().filter(|_| match_state.phase != MatchPhase::Waiting);
+        let name = |at: usize, team: &Team| match team.who {
             TeamLabel::Team(name) => name.to_owned(),
             TeamLabel::Player(Some(player)) => name_of(player).map(Name::to_string).unwrap_or_default(),
             TeamLabel::Player(None) => {
-                former.and_then(|former| former.sides.get(at)).map(|s| s.name.clone()).unwrap_or_default()
+                former.and_then(|former| former.teams.get(at)).map(|s| s.name.clone()).unwrap_or_default()
             }
         };
-        let side = |(at, side): (usize, &Team)| {
-            let Team { score, goal, rounds, players, .. } = *side;
-            Side { name: name(at, side), score, goal, rounds, players }
+        let team = |(at, team): (usize, &Team)| {
+            let Team { score, goal, rounds, players, .. } = *team;
+            TeamStatus { name: name(at, team), score, goal, rounds, players }
         };
         let match_status = MatchStatus {
             mode,
-            stage: match_state.stage,
+            phase: match_state.phase,
             round: match_state.round,
             rounds: match_state.rounds,
             tick,
             ends: match_state.ends,
-            sides: match_state.sides.iter().enumerate().map(side).collect(),
+            teams: match_state.teams.iter().enumerate().map(team).collect(),
             zone: match_state.zone,
             winner: match_state.winner,
         };

@@ -274,7 +274,7 @@ impl<G: Game> Room<G> {
     }
 
     /// Watchers that look at somebody else since the last call, and whom they look at.
-    pub fn take_following(&mut self) -> impl Iterator<Publication = (PlayerId, PlayerId)> + '_ {
+    pub fn take_following(&mut self) -> impl Iterator<Item = (PlayerId, PlayerId)> + '_ {
         self.following.drain(..)
     }
 

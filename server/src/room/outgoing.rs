@@ -90,7 +90,7 @@ impl Outgoing {
 
     /// The player in this seat is back over a new connection, on which `have` was the newest frame to arrive, with these cells as
     /// of these ticks. What is still in the history goes on from there; the rest comes anew.
-    pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Publication = (CellId, Tick)>) {
+    pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Item = (CellId, Tick)>) {
         let Some(told) = self.told.get_mut(usize::from(player.0)) else { return self.reset(player) };
         if have == Tick(0) {
             return self.reset(player);

@@ -187,7 +187,7 @@ impl<G: Game> Session<G> {
     }
 
     /// The room keeps us in line for the seat: this is the place, 1 being the next.
-    pub fn handle_waiting(&mut self, place: u32) {
+    pub fn handle_queued(&mut self, position: u32) {
         if self.state == State::Joining {
             self.send(&ServerMsg::Queued { position });
         }

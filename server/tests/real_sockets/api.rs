@@ -110,7 +110,7 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     assert_eq!(rooms, [2, 2, 3], "two make a duel, the third opens another");
     let mut in_line = Puppet::join(&server, "Eve", RoomChoice::Room(RoomId(2)), Role::Play).await;
     within("a place in line", async {
-        while in_line.client.place_in_line().is_none() {
+        while in_line.client.queue_position().is_none() {
             in_line.step(|_| ArenaInput::default()).await;
         }
     })

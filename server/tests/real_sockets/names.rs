@@ -68,7 +68,7 @@ async fn who_changes_name_in_a_seat_or_in_line_has_one_name_everywhere() {
     .await;
     let mut cid = Puppet::connect(&server, "Cid").await;
     within("a place in line", async {
-        while cid.client.place_in_line().is_none() {
+        while cid.client.queue_position().is_none() {
             tokio::join!(ann.step(idle), bob.step(idle), cid.step(idle));
         }
     })

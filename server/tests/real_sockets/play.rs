@@ -47,7 +47,7 @@ async fn a_player_joins_plays_and_leaves() {
 
 /// Flies to the middle of the arena.
 fn to_the_middle(client: &Client<Arena>) -> ArenaInput {
-    client.own().map_or(ArenaInput::default(), |own| ArenaInput {
+    client.local_player().map_or(ArenaInput::default(), |own| ArenaInput {
         aim: turn_of(math::angle_of(-own.position)),
         buttons: ArenaInput::THRUST,
     })

@@ -421,7 +421,7 @@ async fn who_leaves_a_battle_reads_what_was_on_its_way_and_joins_again() {
     let mut ann = Puppet::connect(&server, "Ann").await;
     for _ in 0..5 {
         within("a ship", async {
-            while ann.client.own().is_none_or(|own| !own.afloat()) {
+            while ann.client.local_player().is_none_or(|own| !own.afloat()) {
                 ann.step(|_| ArenaInput::default()).await;
             }
         })

@@ -1,4 +1,4 @@
-//! What a line feels like: a battle of AIs in virtual time, measured at every client.
+//! What a line feels like: a battle of controllers in virtual time, measured at every client.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct Feel {
 }
 
 impl Feel {
-    /// Lets `players` AIs fight over a line for `seconds` and measures at every client.
+    /// Lets `players` controllers fight over a line for `seconds` and measures at every client.
     pub fn measure(line: &LinkProfile, players: usize, seconds: f64, seed: u64) -> Feel {
         let mut sim = Sim::<Arena>::new(seed, 3);
         for _ in 0..players {
@@ -157,18 +157,18 @@ fn at(sorted: &[f64], quantile: f64) -> f64 {
 
 /// A ai per client, which sees its replica.
 pub struct Pilots {
-    AIs: Vec<AiPlayer>,
+    controllers: Vec<AiPlayer>,
 }
 
 impl Pilots {
     pub fn new(seed: u64, players: usize) -> Pilots {
         let skill = |p: usize| 0.3 + 0.06 * (p % 10) as f32;
-        let AIs = (0..players).map(|p| AiPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
-        Pilots { AIs: AIs.collect() }
+        let controllers = (0..players).map(|p| AiPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
+        Pilots { controllers: controllers.collect() }
     }
 
     pub fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
-        self.AIs[index].decide(client)
+        self.controllers[index].decide(client)
     }
 }
 

@@ -203,7 +203,7 @@ impl<G: Game<Config: Default>> Sim<G> {
 
     /// Whether every client is seated and knows its own state.
     pub fn all_play(&self) -> bool {
-        self.clients.iter().all(|c| c.client.phase() == Phase::Playing && c.client.own().is_some())
+        self.clients.iter().all(|c| c.client.phase() == Phase::Playing && c.client.local_player().is_some())
     }
 
     fn serve(&mut self) {

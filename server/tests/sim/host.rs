@@ -28,7 +28,7 @@ fn play(line: &LinkProfile, host: &Host, what: &str) {
     let before = *sim.clients[0].client.stats();
     let (mut moved, mut last) = (0.0f32, None);
     sim.run_watching(60.0, &mut circle, &mut |sim| {
-        let at = sim.clients[0].client.own().map(Arena::focus);
+        let at = sim.clients[0].client.local_player().map(Arena::focus);
         moved += last.zip(at).map_or(0.0, |(a, b): (Vec2, Vec2)| a.distance(b));
         last = at;
     });

@@ -44,7 +44,7 @@ impl Match {
         self.sim.clients.iter().map(|c| c.client.stats().corrections[cause as usize]).sum()
     }
 
-    fn results(&self) -> impl Iterator<Publication = &MatchStatus> {
+    fn results(&self) -> impl Iterator<Item = &MatchStatus> {
         self.stages.iter().filter(|match_status| match_status.phase == MatchPhase::Results)
     }
 }
@@ -66,7 +66,7 @@ fn duels_between_brains_are_decided_again_and_again_and_every_correction_has_a_c
         assert_eq!(duel.corrections(CorrectionCause::Unknown), 0, "{line}: {told:?}");
         for c in &duel.sim.clients {
             let match_status = c.client.match_status().expect("everyone is told");
-            assert!(c.client.own().is_some_and(|own| own.team.is_some()));
+            assert!(c.client.local_player().is_some_and(|own| own.team.is_some()));
             let newest = duel.sim.room.match_status().expect("a duel has rounds");
             assert!(newest.tick.since(match_status.tick) <= 90, "{line}: told in time");
         }

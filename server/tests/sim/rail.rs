@@ -111,7 +111,7 @@ impl Pilot {
 
     fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
         self.framed = true;
-        let Some(own) = client.own() else { return ArenaInput::default() };
+        let Some(own) = client.local_player() else { return ArenaInput::default() };
         self.scene.fill(client.replica().records());
         let ships_at = client.snapshot_tick().map_or(0.0, |tick| f64::from(tick.0));
         let seen = Seen { tick: client.tick(), own, scene: &self.scene, ships_at };
@@ -263,14 +263,14 @@ fn the_server_judges_what_the_shooter_saw_on_every_playable_line() {
 #[test]
 fn every_correction_of_a_battle_has_a_cause() {
     let mut sim = Sim::<Arena>::new(23, 2);
-    let mut AIs: Vec<(Ai, Scene)> = Vec::new();
+    let mut ais: Vec<(Ai, Scene)> = Vec::new();
     for index in 0..PILOTS {
         sim.connect(&LinkProfile::named("4g").expect("a known line"));
-        AIs.push((Ai::new(index as u64, 0.5 + 0.04 * index as f32), Scene::default()));
+        ais.push((Ai::new(index as u64, 0.5 + 0.04 * index as f32), Scene::default()));
     }
     let mut drive = |index: usize, client: &Client<Arena>| {
-        let Some(own) = client.own() else { return ArenaInput::default() };
-        let (ai, scene) = &mut AIs[index];
+        let Some(own) = client.local_player() else { return ArenaInput::default() };
+        let (ai, scene) = &mut ais[index];
         scene.fill(client.replica().records());
         let ships_at = client.snapshot_tick().map_or(0.0, |tick| f64::from(tick.0));
         ai.think(&Seen { tick: client.tick(), own, scene, ships_at })

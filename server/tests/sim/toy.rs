@@ -142,7 +142,7 @@ impl Game for Toy {
         own.at += own.velocity / TICK_HZ as f32;
     }
 
-    fn prediction_context<'a>(_records: impl Iterator<Publication = &'a Record>, (): &mut ()) {}
+    fn prediction_context<'a>(_records: impl Iterator<Item = &'a Record>, (): &mut ()) {}
 
     fn spawn_key(_player: PlayerId, _record: &Record) -> Option<u32> {
         None

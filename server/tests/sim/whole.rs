@@ -25,7 +25,7 @@ fn a_toy_game_runs_through_the_whole_engine_over_every_line() {
         let mut sim = Sim::<Toy>::new(1, 2);
         let (left, right) = (sim.connect(&profile), sim.connect(&profile));
         // The two dots begin 100 units apart: each pushed to the middle, they bump.
-        let mut drive = |_: usize, client: &Client<Toy>| match client.own() {
+        let mut drive = |_: usize, client: &Client<Toy>| match client.local_player() {
             Some(own) if own.at.x < 50.0 => Push(1, 0),
             Some(_) | None => Push(-1, 0),
         };
@@ -54,7 +54,7 @@ fn an_undisturbed_ship_is_predicted_without_error_on_every_line_that_loses_nothi
         let before = *sim.clients[0].client.stats();
         let (mut moved, mut last) = (0.0f32, None);
         sim.run_watching(20.0, &mut drive, &mut |sim| {
-            let at = sim.clients[0].client.own().map(Arena::focus);
+            let at = sim.clients[0].client.local_player().map(Arena::focus);
             moved += last.zip(at).map_or(0.0, |(a, b): (Vec2, Vec2)| a.distance(b));
             last = at;
         });

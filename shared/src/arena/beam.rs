@@ -88,7 +88,7 @@ impl Beam {
     }
 
     /// Ends the beam at the first of `rocks` in its way.
-    pub fn stop_at<'a>(&mut self, rocks: impl Iterator<Publication = &'a Rock>) {
+    pub fn stop_at<'a>(&mut self, rocks: impl Iterator<Item = &'a Rock>) {
         let whole = Beam { length: RAIL_RANGE, ..*self };
         for rock in rocks {
             if let Some(distance) = whole.touches(rock.at, rock.radius) {

@@ -40,7 +40,7 @@ struct Block {
 impl Block {
     /// The squares of each row.
     #[inline]
-    fn rows(self, side: u32) -> impl Iterator<Publication = Range<usize>> {
+    fn rows(self, side: u32) -> impl Iterator<Item = Range<usize>> {
         (self.rows.0..self.rows.1)
             .map(move |row| (row * side + self.columns.0) as usize..(row * side + self.columns.1) as usize)
     }
@@ -115,7 +115,7 @@ impl Grid {
     }
 
     /// Everything whose circle touches a rectangle, and perhaps a little more; some of it several times, in no order.
-    pub(super) fn within(&self, low: Vec2, high: Vec2) -> impl Iterator<Publication = u16> {
+    pub(super) fn within(&self, low: Vec2, high: Vec2) -> impl Iterator<Item = u16> {
         let rows = block(self.scale, self.side, low, high).rows(self.side);
         rows.flat_map(|squares| self.squares(squares).iter().copied())
     }

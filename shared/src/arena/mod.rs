@@ -17,24 +17,24 @@
 //! | [`spar`] | AIs against AIs without a network, for tuning and tests |
 //! | [`script`] | scripted players, for the test that native and wasm agree |
 
+pub mod ai;
 pub mod beam;
 pub mod border;
-pub mod ai;
 mod combat;
 pub mod event;
 pub mod fields;
 mod grid;
 pub mod input;
 mod modes;
-mod own_state;
 pub mod pickup;
+mod player_state;
 mod rail;
+pub mod record_view;
 pub mod rock;
 pub mod rules;
 pub mod script;
 pub mod ship;
 pub mod shot;
-pub mod record_view;
 pub mod spar;
 mod step;
 mod stock;
@@ -61,10 +61,10 @@ pub use border::Border;
 pub use event::{ArenaEvent, Armour};
 pub use input::ArenaInput;
 pub use pickup::{Boon, Pickup};
+pub use record_view::{RecordView, ShipView};
 pub use rock::{PredictionContext, Rock};
 pub use ship::{Cause, LocalPlayerState};
 pub use shot::Shot;
-pub use record_view::{ShipView, RecordView};
 
 use grid::Grid;
 use modes::Referee;
@@ -131,7 +131,7 @@ impl Arena {
         self.seats.get_mut(usize::from(player.0))?.as_mut()
     }
 
-    fn seats(&self) -> impl Iterator<Publication = &Seat> {
+    fn seats(&self) -> impl Iterator<Item = &Seat> {
         self.seats.iter().flatten()
     }
 
@@ -267,7 +267,7 @@ impl Game for Arena {
         }
     }
 
-    fn prediction_context<'a>(records: impl Iterator<Publication = &'a Record>, out: &mut PredictionContext) {
+    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut PredictionContext) {
         out.rocks.clear();
         out.rocks.extend(records.filter(|record| record.kind == fields::ROCK).map(Rock::read));
         out.rocks.sort_by_key(|rock| rock.id);
@@ -357,11 +357,11 @@ impl Game for Arena {
     }
 
     fn write_player_state(own: &LocalPlayerState, out: &mut BitWriter) {
-        own_state::write(own, out);
+        player_state::write(own, out);
     }
 
     fn read_player_state(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireError> {
-        own_state::read(bits)
+        player_state::read(bits)
     }
 
     fn write_event(event: &ArenaEvent, out: &mut BitWriter) {

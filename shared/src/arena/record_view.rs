@@ -145,7 +145,7 @@ impl Scene {
     }
 
     /// Replaces the scene by what the records tell.
-    pub fn fill<'a>(&mut self, records: impl Iterator<Publication = &'a Record>) {
+    pub fn fill<'a>(&mut self, records: impl Iterator<Item = &'a Record>) {
         self.clear();
         for sight in records.filter_map(RecordView::of) {
             self.add(sight);

@@ -80,7 +80,7 @@ impl RockField {
     }
 
     /// The rocks that a ship or a shot at `point` could touch within one step, and perhaps a few more, in order of number.
-    pub(super) fn near(&self, point: Vec2) -> impl Iterator<Publication = &Rock> {
+    pub(super) fn near(&self, point: Vec2) -> impl Iterator<Item = &Rock> {
         self.grid.at(point).iter().map(|index| &self.rocks[usize::from(*index)])
     }
 

@@ -97,7 +97,7 @@ impl Script {
                 input.aim = input.aim.wrapping_add(self.rng.u16(0..16_384)).wrapping_sub(8_192);
             }
             if self.rng.u32(0..90) == 0
-                && let Some(own) = arena.own(*player)
+                && let Some(own) = arena.player_state(*player)
             {
                 // Now and then toward the middle, or they would all end up at the border.
                 input.aim = super::input::turn_of(crate::math::angle_of(-own.position));

@@ -268,7 +268,7 @@ pub(super) fn advance<'a>(
     own: &mut LocalPlayerState,
     input: &ArenaInput,
     tick: Tick,
-    rocks: impl Iterator<Publication = &'a Rock>,
+    rocks: impl Iterator<Item = &'a Rock>,
     spawned: &mut Vec<PredictedSpawn>,
 ) -> Option<Cause> {
     if !own.afloat() {

@@ -4,8 +4,8 @@ use glam::Vec2;
 use std::collections::VecDeque;
 
 use super::ai::{Ai, Seen};
+use super::record_view::{RecordView, Scene};
 use super::rules::VIEW;
-use super::record_view::{Scene, RecordView};
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
 use crate::game::{AddressedEvent, Game, PlayerId, PlayerInput};
 use crate::history::{History, ViewTime};
@@ -117,7 +117,7 @@ impl Sparring {
     }
 
     /// What became of each bot, in order of seat.
-    pub fn tallies(&self) -> impl Iterator<Publication = Tally> {
+    pub fn tallies(&self) -> impl Iterator<Item = Tally> {
         self.fighters.iter().map(|fighter| fighter.tally)
     }
 
@@ -143,7 +143,7 @@ impl Sparring {
         self.inputs.clear();
         for (index, fighter) in self.fighters.iter_mut().enumerate() {
             let player = PlayerId(index as u16);
-            let Some(own) = self.arena.own(player) else { continue };
+            let Some(own) = self.arena.player_state(player) else { continue };
             let in_view = |at: Vec2| {
                 let offset = (at - own.position).abs();
                 offset.x < VIEW.x * 0.5 && offset.y < VIEW.y * 0.5

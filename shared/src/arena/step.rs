@@ -140,13 +140,13 @@ impl Arena {
 
     /// The players whose ships may lie in a rectangle, and perhaps a few more; some several times, in no order. As of the last
     /// step: who was launched since is not among them.
-    pub(super) fn players_within(&self, low: glam::Vec2, high: glam::Vec2) -> impl Iterator<Publication = PlayerId> {
+    pub(super) fn players_within(&self, low: glam::Vec2, high: glam::Vec2) -> impl Iterator<Item = PlayerId> {
         let drift = glam::Vec2::splat(SHIP_DRIFT);
         self.ships_near.within(low - drift, high + drift).map(PlayerId)
     }
 
     /// The ships that may touch something at a point, in order of player.
-    pub(super) fn players_near(&self, point: glam::Vec2) -> impl Iterator<Publication = PlayerId> {
+    pub(super) fn players_near(&self, point: glam::Vec2) -> impl Iterator<Item = PlayerId> {
         self.ships_near.at(point).iter().map(|index| PlayerId(*index))
     }
 }

@@ -48,7 +48,7 @@ impl Scene {
     }
 
     fn player_state(&self, player: usize) -> &LocalPlayerState {
-        self.arena.own(PlayerId(player as u16)).expect("the scene seats its players")
+        self.arena.player_state(PlayerId(player as u16)).expect("the scene seats its players")
     }
 
     fn own_mut(&mut self, player: usize) -> &mut LocalPlayerState {
@@ -100,7 +100,7 @@ fn a_shot_hits_a_ship_that_crosses_its_way_and_never_its_shooter() {
     scene.run(40);
     assert_eq!(scene.hits_on(1), 1, "{:?}", scene.events);
     assert_eq!(scene.hits_on(0), 0);
-    assert_eq!(scene.own(1).hull, HULL_MAX - SHOT_DAMAGE);
+    assert_eq!(scene.player_state(1).hull, HULL_MAX - SHOT_DAMAGE);
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn a_rock_stops_a_shot_before_the_ship_behind_it() {
 fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(200.0, 0.0)]);
     scene.press(0, ArenaInput::FIRE);
-    while scene.own(1).afloat() {
+    while scene.player_state(1).afloat() {
         assert!(scene.tick < Tick(300), "eight hits sink a ship");
         scene.run(1);
     }
-    assert_eq!((scene.own(0).kills, scene.own(0).score), (1, SCORE_KILL));
-    assert_eq!((scene.own(1).deaths, scene.own(1).kills), (1, 0));
+    assert_eq!((scene.player_state(0).kills, scene.player_state(0).score), (1, SCORE_KILL));
+    assert_eq!((scene.player_state(1).deaths, scene.player_state(1).kills), (1, 0));
     let (victim, by) = (PlayerId(1), Some(PlayerId(0)));
     let felled = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };
     assert_eq!(
@@ -137,7 +137,7 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
 
     scene.press(0, 0);
     scene.run(u32::from(RESPAWN) + 1);
-    assert!(scene.own(1).afloat() && scene.own(1).protection >= PROTECTION - 2);
+    assert!(scene.player_state(1).afloat() && scene.player_state(1).protection >= PROTECTION - 2);
     assert_eq!(scene.own_mut(1).hurt(SHOT_DAMAGE), 0);
     scene.press(1, ArenaInput::FIRE);
     scene.run(1);
@@ -149,13 +149,13 @@ fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_are_told() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(400.0, -60.0), Vec2::new(600.0, 0.0)]);
     scene.own_mut(1).velocity = Vec2::new(0.0, 420.0);
     scene.run(8);
-    let crossing = scene.own(1).position;
+    let crossing = scene.player_state(1).position;
     scene.run(12);
-    assert!(crossing.y.abs() < 10.0 && scene.own(1).position.y > 60.0, "it has left the line");
+    assert!(crossing.y.abs() < 10.0 && scene.player_state(1).position.y > 60.0, "it has left the line");
     let (target, at, ago) = scene.rail(0, 13).expect("it was in the line when it was seen");
     assert_eq!((target, ago), (PlayerId(1), 13 * 16));
     assert!((at - crossing).length() < 1.0, "{at} {crossing}");
-    assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE);
+    assert_eq!(scene.player_state(1).hull, HULL_MAX - RAIL_DAMAGE);
     let struck = |h: &&AddressedEvent<ArenaEvent>| matches!(h.event, ArenaEvent::Struck { by: PlayerId(0), now, .. } if now.y > 60.0);
     assert_eq!(scene.events.iter().find(struck).map(|h| h.recipients), Some(Recipients::Player(PlayerId(1))));
     assert!((scene.arena.beams[0].length - (400.0 - 22.0)).abs() < 16.0, "it ends there: {:?}", scene.arena.beams);
@@ -193,7 +193,7 @@ fn a_beam_passes_those_that_cannot_be_hurt_and_ends_at_rocks() {
     scene.run(2);
     scene.own_mut(1).protection = 100;
     assert_eq!(scene.rail(0, 1).map(|(target, ..)| target), Some(PlayerId(2)));
-    assert_eq!(scene.own(1).protection, 99);
+    assert_eq!(scene.player_state(1).protection, 99);
     scene.run(u32::from(RAIL_COOLDOWN));
     scene.own_mut(1).protection = 0;
     scene.arena.rocks.put(&[Rock { id: EntityId(900), at: Vec2::new(140.0, 10.0), radius: 40.0 }]);
@@ -209,14 +209,14 @@ fn a_beam_passes_those_that_cannot_be_hurt_and_ends_at_rocks() {
 #[test]
 fn only_contact_explains_a_ship_elsewhere_than_predicted() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(28.0, 0.0)]);
-    let (mut predicted, mut spawned) = (scene.own(0).clone(), Vec::new());
+    let (mut predicted, mut spawned) = (scene.player_state(0).clone(), Vec::new());
     let mut step = |predicted: &mut LocalPlayerState, tick| {
         Arena::predict(predicted, &ArenaInput::default(), tick, &PredictionContext::default(), &mut spawned);
     };
     step(&mut predicted, scene.tick.after(1));
     scene.run(1);
-    assert_ne!(predicted.position, scene.own(0).position);
-    assert_eq!(Arena::correction_cause(&predicted, scene.own(0)), CorrectionCause::Collision);
+    assert_ne!(predicted.position, scene.player_state(0).position);
+    assert_eq!(Arena::correction_cause(&predicted, scene.player_state(0)), CorrectionCause::Collision);
     let pushed = LocalPlayerState { position: Vec2::new(1.0, 2.0), hull: 60, ..predicted.clone() };
     assert_eq!(Arena::correction_cause(&predicted, &pushed), CorrectionCause::Unknown);
     let hurt = LocalPlayerState { hull: 60, ..predicted.clone() };
@@ -230,7 +230,7 @@ fn ships_that_meet_are_pushed_apart_and_lose_nothing() {
     scene.own_mut(0).velocity = Vec2::new(400.0, 0.0);
     scene.own_mut(1).velocity = Vec2::new(-400.0, 0.0);
     scene.run(60);
-    let (a, b) = (scene.own(0), scene.own(1));
+    let (a, b) = (scene.player_state(0), scene.player_state(1));
     assert!(a.position.x < 0.0 && b.position.x > 0.0 && a.velocity.x < 0.0, "{a:?} {b:?}");
     assert_eq!((a.hull, b.hull), (HULL_MAX, HULL_MAX));
 }
@@ -250,7 +250,7 @@ fn the_border_follows_the_population_and_says_so_beforehand() {
     arena.step(Tick(1), &inputs, &History::default(), &mut events);
     let announced = arena.border();
     assert!(announced.since >= Tick(1 + BORDER_NOTICE));
-    assert_eq!(arena.own(PlayerId(7)).map(|own| own.border), Some(announced));
+    assert_eq!(arena.player_state(PlayerId(7)).map(|own| own.border), Some(announced));
     assert_eq!(announced.radius_at(Tick(1 + BORDER_NOTICE)), start, "it stands still until then");
     let step_all = |arena: &mut Arena, inputs: &[PlayerInput<ArenaInput>], from: u32, to: u32| {
         for tick in (from..=to).map(Tick) {
@@ -324,7 +324,7 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
                 &History::default(),
                 &mut events,
             );
-            let own = arena.own(PlayerId(3)).expect("seated").clone();
+            let own = arena.player_state(PlayerId(3)).expect("seated").clone();
             match &predicted {
                 // A new ship is the server's to give.
                 Some(predicted) if own.afloat() == predicted.afloat() => {
@@ -459,7 +459,7 @@ fn whoever_is_in_view_in_a_battle_is_sent_to_those_who_come_and_to_those_who_sta
         things.clear();
         battle.arena().replicate(tick, &mut things);
         for (player, stays) in (0..).map(PlayerId).zip(&mut stays) {
-            let Some(own) = battle.arena().own(player) else { continue };
+            let Some(own) = battle.arena().player_state(player) else { continue };
             let focus = Arena::focus(own);
             for (viewer, replica) in [stays, &mut Default::default()] {
                 let mut frame = Vec::new();

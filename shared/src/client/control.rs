@@ -14,14 +14,14 @@ impl<G: Game> Client<G> {
     pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
         (self.config.room, self.config.role) = (Some(room), role);
         self.strayed = true;
-        (self.seat, self.place) = (None, None);
+        (self.seat, self.position) = (None, None);
         if self.phase != Phase::Greeting {
             self.phase = Phase::Joining;
             self.ask_for_a_seat(now);
         }
     }
 
-    /// Gives up the seat, or the place in line, and stays in the lobby.
+    /// Gives up the seat, or the position in line, and stays in the lobby.
     pub fn exit(&mut self, now: MonoTime) {
         self.strayed = true;
         self.config.room = None;
@@ -35,7 +35,7 @@ impl<G: Game> Client<G> {
         self.config.room = None;
         self.phase = Phase::Lobby;
         // What is known of the world stays until the next seat: snapshots that are on their way build on it.
-        (self.seat, self.place) = (None, None);
+        (self.seat, self.position) = (None, None);
     }
 
     pub(super) fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
@@ -51,7 +51,7 @@ impl<G: Game> Client<G> {
             }
             ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero, mode, role } => {
                 self.phase = Phase::Playing;
-                self.place = None;
+                self.position = None;
                 let resumed = std::mem::take(&mut self.resumed);
                 if !resumed {
                     self.forget_the_world();
@@ -76,7 +76,7 @@ impl<G: Game> Client<G> {
                 if matches!(self.phase, Phase::Joining | Phase::Playing) {
                     // TeamLabel was seated before was so by an earlier room_request than the one that waits here.
                     self.phase = Phase::Joining;
-                    (self.seat, self.place) = (None, Some(place));
+                    (self.seat, self.position) = (None, Some(position));
                 }
             }
             ServerMsg::Reply { id, outcome } => {
@@ -108,7 +108,7 @@ impl<G: Game> Client<G> {
             ServerNotice::Renamed { name } => self.config.name = name.clone(),
             ServerNotice::Following { player } => self.following = Some(*player),
             // Otherwise it was the room before, which was left already for another.
-            ServerNotice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.place.is_some() => {
+            ServerNotice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.position.is_some() => {
                 self.return_to_lobby();
             }
             ServerNotice::Muted
@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn in_room(client: &Client<Arena>) -> (Phase, Option<u32>, Option<u32>) {
-        (client.phase(), client.room().map(|(room, ..)| room.0), client.place_in_line())
+        (client.phase(), client.room().map(|(room, ..)| room.0), client.queue_position())
     }
 
     #[test]

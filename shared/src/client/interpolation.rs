@@ -110,7 +110,7 @@ impl Interpolation {
         &mut self,
         tick: Tick,
         server_tick: f64,
-        records: impl Iterator<Publication = (Tick, &'a Record)>,
+        records: impl Iterator<Item = (Tick, &'a Record)>,
     ) {
         // Counted from when it was due after the one before, so that a slower rate is lateness too.
         let due = self.newest.map_or(f64::from(tick.0), |before| f64::from(before.0) + self.every);
@@ -301,13 +301,13 @@ fn between(kind: &KindSpec, a: &[i32; FIELDS_MAX], b: &[i32; FIELDS_MAX], part: 
     for (i, field) in kind.fields.iter().enumerate() {
         let from = field.unpack(a[i]);
         out[i] = match field.role {
-            Role::X | Role::Y | Role::Velocity => from + (field.unpack(b[i]) - from) * part,
-            Role::Angle => {
+            FieldRole::X | FieldRole::Y | FieldRole::Velocity => from + (field.unpack(b[i]) - from) * part,
+            FieldRole::Angle => {
                 let turn = 1 << field.bits;
                 let short = (b[i] - a[i] + turn / 2).rem_euclid(turn) - turn / 2;
                 from + field.unpack(short) * part
             }
-            Role::Plain | Role::Signed | Role::Start => from,
+            FieldRole::Plain | FieldRole::Signed | FieldRole::Start => from,
         };
     }
     out

@@ -37,7 +37,7 @@ impl<G: Game> Client<G> {
     }
 
     /// Everyone in the room whose name was told, in order of number.
-    pub fn roster(&self) -> impl Iterator<Publication = (PlayerId, &str)> {
+    pub fn roster(&self) -> impl Iterator<Item = (PlayerId, &str)> {
         self.names.iter().map(|(player, name)| (*player, name.as_str()))
     }
 

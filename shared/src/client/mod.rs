@@ -38,7 +38,7 @@ pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Recei
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clock::Clock;
-use interpolation::{Interpolation, InterpolatedEntity};
+use interpolation::{InterpolatedEntity, Interpolation};
 use lead::Lead;
 use prediction::Prediction;
 use requests::{Answer, Requests};
@@ -86,7 +86,7 @@ pub struct Client<G: Game> {
     board: Vec<Standing>,
     players: u16,
     extent: u16,
-    place: Option<u32>,
+    position: Option<u32>,
     following: Option<PlayerId>,
     match_status: Option<MatchStatus>,
     token: Option<Token>,
@@ -148,7 +148,7 @@ impl<G: Game> Client<G> {
             board: Vec::new(),
             players: 0,
             extent: 0,
-            place: None,
+            position: None,
             following: None,
             match_status: None,
             token: None,
@@ -183,7 +183,7 @@ impl<G: Game> Client<G> {
         }
         self.out_frames.clear();
         self.phase = Phase::Greeting;
-        self.place = None;
+        self.position = None;
         self.pings = 0;
         self.counters = None;
         if self.strayed {
@@ -306,8 +306,9 @@ impl<G: Game> Client<G> {
         }
         let player_entity = self.view.own.as_ref().and_then(|own| G::player_entity(&own.current));
         let prediction = &self.prediction;
-        let hidden =
-            |sight: &InterpolatedEntity| Some(sight.id) == player_entity || (!prediction.hidden() && prediction.shows(sight.id));
+        let hidden = |sight: &InterpolatedEntity| {
+            Some(sight.id) == player_entity || (!prediction.hidden() && prediction.shows(sight.id))
+        };
         self.view.things.clear();
         self.interpolation.show(tick, hidden, &mut self.view.things);
         &self.view
@@ -351,8 +352,8 @@ impl<G: Game> Client<G> {
 
     /// The own state at the newest client tick.
     #[must_use]
-    pub fn own(&self) -> Option<&G::LocalPlayerState> {
-        self.prediction.own()
+    pub fn local_player(&self) -> Option<&G::LocalPlayerState> {
+        self.prediction.local_player()
     }
 
     /// The newest client tick.
@@ -428,10 +429,10 @@ impl<G: Game> Client<G> {
         self.away.contains(&player)
     }
 
-    /// The place in line for a seat, 1 being the next, while the server makes us wait.
+    /// The position in the join queue, 1 being the next; `None` outside it.
     #[must_use]
-    pub fn place_in_line(&self) -> Option<u32> {
-        self.place
+    pub fn queue_position(&self) -> Option<u32> {
+        self.position
     }
 
     /// Steps per second of the room, and ticks from one of its snapshots to the next, once seated.

@@ -168,7 +168,7 @@ mod tests {
     const TICK_MS: f64 = 1000.0 / 60.0;
 
     /// Calls that are so many milliseconds apart, each with a packet; gives the time covered after the last.
-    fn covered(calls: Calls, apart_ms: impl IntoIterator<Publication = u64>) -> f64 {
+    fn covered(calls: Calls, apart_ms: impl IntoIterator<Item = u64>) -> f64 {
         let (mut pace, mut now) = (Pace::default(), MonoTime(1_000_000));
         pace.start(calls, 3.0 * TICK_MS);
         pace.handle_call(now);

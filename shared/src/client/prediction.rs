@@ -120,14 +120,14 @@ impl<G: Game> Prediction<G> {
 
     /// The own state at that tick.
     #[must_use]
-    pub fn own(&self) -> Option<&G::LocalPlayerState> {
+    pub fn local_player(&self) -> Option<&G::LocalPlayerState> {
         self.current.as_ref().map(|(_, own)| own)
     }
 
     /// The own state that the server last sent.
     #[must_use]
     pub fn authority(&self) -> Option<&G::LocalPlayerState> {
-        if self.blind { self.own() } else { self.told.back().map(|(_, own)| own) }
+        if self.blind { self.local_player() } else { self.told.back().map(|(_, own)| own) }
     }
 
     /// Hides what is predicted, so that the view shows what the server said and when it said it; the inputs go on as before.
@@ -238,7 +238,12 @@ impl<G: Game> Prediction<G> {
     pub fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<LocalPlayerView<G>> {
         let (previous, current) = self.current.as_ref()?;
         let alpha = (own_tick - f64::from(self.tick.0)).clamp(0.0, 1.0) as f32;
-        Some(LocalPlayerView { previous: previous.clone(), current: current.clone(), alpha, offset: self.offset_at(now) })
+        Some(LocalPlayerView {
+            previous: previous.clone(),
+            current: current.clone(),
+            alpha,
+            offset: self.offset_at(now),
+        })
     }
 
     /// The own state as the server told it, at `tick` with a fraction: between the two states context it, or the newest.
@@ -253,12 +258,7 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
-    pub fn confirm_spawns<'a>(
-        &mut self,
-        player: PlayerId,
-        tick: Tick,
-        records: impl Iterator<Publication = &'a Record>,
-    ) {
+    pub fn confirm_spawns<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
         // Without shots of ours there is nothing to look for.
         if self.spawns.is_empty() {
             return;
@@ -349,12 +349,12 @@ mod tests {
     fn a_client_that_only_decodes_sends_inputs_and_has_the_state_the_server_told() {
         let mut arena = Arena::new(&Default::default(), 1);
         arena.join(PlayerId(0), Tick(1), &mut Vec::new());
-        let mut own = arena.own(PlayerId(0)).expect("seated").clone();
+        let mut own = arena.player_state(PlayerId(0)).expect("seated").clone();
         let mut prediction = Prediction::<Arena>::of(Detail::Decode);
         let (context, input) = (Default::default(), crate::arena::input::ArenaInput { aim: 77, ..Default::default() });
         prediction.reconcile(MonoTime(0), Tick(10), own.clone(), &context);
         (0..20).for_each(|_| prediction.advance(&input, &context));
-        assert_eq!((prediction.tick(), prediction.own()), (Tick(30), Some(&own)));
+        assert_eq!((prediction.tick(), prediction.local_player()), (Tick(30), Some(&own)));
         assert_eq!(prediction.inputs_from(Tick(28)), Some((Tick(28), [input; 3].into_iter().collect())));
         let all = prediction.inputs_from(Tick(0)).expect("there are some");
         assert_eq!((all.0, all.1.len()), (Tick(30).before(SAMPLES_MAX as u32 - 1), SAMPLES_MAX));
@@ -362,14 +362,17 @@ mod tests {
         // What the server says is the state at once, and never takes the client back in time.
         own.position = Vec2::X * 50.0;
         assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &context), None);
-        assert_eq!((prediction.tick(), prediction.own(), prediction.authority()), (Tick(30), Some(&own), Some(&own)));
+        assert_eq!(
+            (prediction.tick(), prediction.local_player(), prediction.authority()),
+            (Tick(30), Some(&own), Some(&own))
+        );
     }
 
     #[test]
     fn hidden_prediction_leaves_what_the_server_said_between_its_snapshots() {
         let mut arena = Arena::new(&Default::default(), 1);
         arena.join(PlayerId(0), Tick(1), &mut Vec::new());
-        let mut own = arena.own(PlayerId(0)).expect("seated").clone();
+        let mut own = arena.player_state(PlayerId(0)).expect("seated").clone();
         let mut prediction = Prediction::<Arena>::new();
         prediction.set_hidden(true);
         for tick in [10, 13, 16] {

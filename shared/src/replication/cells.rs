@@ -176,7 +176,7 @@ impl CellBlock {
     }
 
     /// The cells of the block in order of number.
-    pub fn cells(&self) -> impl Iterator<Publication = CellId> + use<> {
+    pub fn cells(&self) -> impl Iterator<Item = CellId> + use<> {
         let (columns, rows) = (self.columns, self.rows);
         (rows.0..=rows.1)
             .flat_map(move |row| (columns.0..=columns.1).map(move |column| CellId((row * SIDE + column) as u16)))

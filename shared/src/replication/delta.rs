@@ -122,12 +122,12 @@ pub fn residuals(kind: &KindSpec, ticks: u32, before: &Record, after: &Record) -
 }
 
 /// The fields of a moving kind that turn: they change nearly always.
-fn turning(kind: &KindSpec) -> impl Iterator<Publication = (usize, &FieldSpec)> {
+fn turning(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
     kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role == FieldRole::Angle)
 }
 
 /// The other fields behind the velocity: they seldom change.
-fn resting(kind: &KindSpec) -> impl Iterator<Publication = (usize, &FieldSpec)> {
+fn resting(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
     kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role != FieldRole::Angle)
 }
 

@@ -217,7 +217,7 @@ fn write_enters<'a>(
     cell: CellId,
     tick: Tick,
     count: usize,
-    records: impl Iterator<Publication = &'a Record>,
+    records: impl Iterator<Item = &'a Record>,
     out: &mut BitWriter,
 ) {
     out.golomb(count as u32, 0);

@@ -67,7 +67,7 @@ impl Replica {
             } else {
                 let from = bits.align()?;
                 let (cells, all) = (&self.cells, &self.records);
-                let near = |direction| around(cells, all, cell, direction);
+                let near = |direction| neighbour_records(cells, all, cell, direction);
                 let base = cell.tick.map(|tick| Base { records, tick, around: &near });
                 delta::decode(kinds, cell.id, tick, base, bits, &mut self.next)?;
                 lengths[at] = (bits.align()? - from) as u32;
@@ -97,12 +97,12 @@ impl Replica {
 
     /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
     /// the newest snapshot.
-    pub fn records(&self) -> impl Iterator<Publication = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.records.iter()
     }
 
     /// As [`Replica::records`], each with the tick it is of: that of the newest snapshot in which its cell was due.
-    pub fn records_by_tick(&self) -> impl Iterator<Publication = (Tick, &Record)> {
+    pub fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
         let known = self.cells.iter().filter_map(|cell| Some((cell.tick?, cell.records(&self.records))));
         known.flat_map(|(tick, records)| records.iter().map(move |record| (tick, record)))
     }
@@ -116,7 +116,7 @@ impl Replica {
     }
 
     /// The cells subscribed to, in order of number.
-    pub fn cells(&self) -> impl Iterator<Publication = CellId> + '_ {
+    pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.cells.iter().map(|cell| cell.id)
     }
 
@@ -146,7 +146,7 @@ impl Replica {
 }
 
 /// The records of the cell beside another one, as of the same tick; none if that is not known.
-fn prediction_context<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> &'a [Record] {
+fn neighbour_records<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> &'a [Record] {
     let known = |near: CellId| {
         let at = cells.binary_search_by_key(&near, |c| c.id).ok()?;
         (cells[at].tick == cell.tick).then_some(cells[at].records(all))

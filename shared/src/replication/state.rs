@@ -39,12 +39,7 @@ impl WorldState {
     ///
     /// # Panics
     /// If there are more things than entity numbers.
-    pub fn place(
-        &mut self,
-        tick: Tick,
-        placed: impl Iterator<Publication = (Vec2, Record)>,
-        placement: &mut Placement,
-    ) {
+    pub fn place(&mut self, tick: Tick, placed: impl Iterator<Item = (Vec2, Record)>, placement: &mut Placement) {
         placement.gathered.clear();
         placement.gathered.extend(placed);
         self.take(tick, placement);

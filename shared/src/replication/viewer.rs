@@ -101,7 +101,7 @@ pub struct CellsWritten {
 impl Viewer {
     /// A connection whose other end has these cells, as of these ticks: at most [`SUBSCRIBED_MAX`] count, each once.
     #[must_use]
-    pub fn resumed(cells: impl Iterator<Publication = (CellId, Tick)>) -> Self {
+    pub fn resumed(cells: impl Iterator<Item = (CellId, Tick)>) -> Self {
         let known = cells.filter(|(cell, _)| cell.0 < CellId::COUNT).take(SUBSCRIBED_MAX);
         let mut subscribed: Vec<_> = known.map(|(cell, tick)| Subscription { cell, base: Some(tick) }).collect();
         subscribed.sort_unstable_by_key(|s| s.cell);
@@ -175,7 +175,7 @@ impl Viewer {
     }
 
     /// The cells subscribed to, in order of number.
-    pub fn cells(&self) -> impl Iterator<Publication = CellId> + '_ {
+    pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.subscribed.iter().map(|s| s.cell)
     }
 

@@ -132,7 +132,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
         ServerMsg::Reply { id: 1, outcome: Outcome::Done },
         ServerMsg::Reply { id: 2, outcome: refused },
         published("lobby/chat", Publication::Said { from: ann.clone(), text: text.clone() }),
-        published("room/7/feed", Publication::KillFeed { by: Some(ann.clone()), deed: "sank".to_owned(), of: name() }),
+        published("room/7/feed", Publication::KillFeed { by: Some(ann.clone()), verb: "sank".to_owned(), of: name() }),
         published("leaderboard", Publication::Leaders(vec![Leader { name: ann.clone(), room: RoomId(7), score: -3 }])),
         published("room/7/match", Publication::Match(match_status())),
         published("notices", Publication::Announcement(text.clone())),

@@ -193,7 +193,7 @@ fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
     for (name, moment) in NAMES.into_iter().zip(moments()) {
         let received = client.handle_frame(MonoTime(0), &checked_in(name)).expect(name);
         assert!(matches!(received, Received::Snapshot(arrival) if arrival.tick == moment.head.tick), "{name}");
-        assert_eq!(client.own(), Some(&moment.own), "{name}");
+        assert_eq!(client.local_player(), Some(&moment.own), "{name}");
         let mut told: Vec<Record> = moment.things.iter().map(|(_, record)| *record).collect();
         let mut known: Vec<Record> = client.replica().records().copied().collect();
         if name == "snapshot-far" {

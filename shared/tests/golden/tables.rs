@@ -212,19 +212,19 @@ fn meaning(kind: &str, field: &FieldSpec) -> (&'static str, &'static str) {
 
 fn fields() -> String {
     let row = |number: usize, kind: &KindSpec, field: &FieldSpec| {
-        let place = matches!(field.role, Role::X | Role::Y);
+        let place = matches!(field.role, FieldRole::X | FieldRole::Y);
         let full = match (field.role, kind.motion) {
-            (Role::X | Role::Y, Motion::Moving) => format!("{} bits, local", CellId::LOCAL_BITS),
-            (Role::X | Role::Y, Motion::Still) => "signed 10, from the middle".to_owned(),
-            (Role::Velocity | Role::Signed, _) => format!("{} bits, offset", field.bits),
-            (Role::Angle | Role::Plain, _) => format!("{} bits", field.bits),
-            (Role::Start, _) => format!("{} bits, age", field.bits),
+            (FieldRole::X | FieldRole::Y, Motion::Moving) => format!("{} bits, local", CellId::LOCAL_BITS),
+            (FieldRole::X | FieldRole::Y, Motion::Still) => "signed 10, from the middle".to_owned(),
+            (FieldRole::Velocity | FieldRole::Signed, _) => format!("{} bits, offset", field.bits),
+            (FieldRole::Angle | FieldRole::Plain, _) => format!("{} bits", field.bits),
+            (FieldRole::Start, _) => format!("{} bits, age", field.bits),
         };
         let (unit, sentence) = meaning(kind.name, field);
         let (low, high) = field.range();
-        let range = if field.role == Role::Start { "a tick".to_owned() } else { format!("{low} to {high}") };
+        let range = if field.role == FieldRole::Start { "a tick".to_owned() } else { format!("{low} to {high}") };
         let step = match field.role {
-            Role::Angle => format!("2π/{}", 1 << field.bits),
+            FieldRole::Angle => format!("2π/{}", 1 << field.bits),
             _ if place => POSITION_STEP.to_string(),
             _ => field.step.to_string(),
         };

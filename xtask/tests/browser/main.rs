@@ -80,7 +80,7 @@ async fn a_key_press_moves_the_ship_on_another_players_screen() {
     let mut rested = ann.wait_for("a ship to steer", State::is_playing).await;
     // Whatever she does afterwards, she does because of the key.
     ann.wait_for("Ann to lie still", |state| {
-        if way(rested.own(), state.own()).is_none_or(|way| way > 1.0) {
+        if way(rested.local_player(), state.local_player()).is_none_or(|way| way > 1.0) {
             rested = state.clone();
         }
         number(&state["tick"]) > number(&rested["tick"]) + REST_TICKS
@@ -109,7 +109,7 @@ async fn fly_into_sight(page: &Page, name: &str, witness: &Page) -> State {
             return there;
         }
         assert!(started_at.elapsed() < DEADLINE, "{name} did not come into sight: {here:?}, {there:?}");
-        if let (Some(from), Some(to)) = (here.own(), there.own()) {
+        if let (Some(from), Some(to)) = (here.local_player(), there.local_player()) {
             page.point((to.0 - from.0, to.1 - from.1)).await;
         }
     }

@@ -34,7 +34,7 @@ impl State {
     /// How many other players are within `range` of our ship, in units of the arena.
     pub fn others_within(&self, range: f64) -> usize {
         let others = self["others"].as_array().map_or(&[][..], Vec::as_slice);
-        others.iter().filter(|other| way(self.own(), place(other)).is_some_and(|way| way < range)).count()
+        others.iter().filter(|other| way(self.local_player(), place(other)).is_some_and(|way| way < range)).count()
     }
 }
 

@@ -76,8 +76,8 @@ pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
 
 /// Whether a player in view is of the own side: what they fire does no harm.
 fn is_friend(seen: &Seen, player: PlayerId) -> bool {
-    let side = seen.own.side;
-    side.is_some() && others(seen).any(|ship| ship.player == player && ship.side == side)
+    let team = seen.own.team;
+    team.is_some() && others(seen).any(|ship| ship.player == player && ship.team == team)
 }
 
 /// In how many seconds a stranger's shot is nearest, and where it is then as seen from the ship.

@@ -15,8 +15,8 @@ use glam::Vec2;
 use super::LocalPlayerState;
 use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
-use super::rules::{RADIUS_MIN, SHIP_RADIUS};
 use super::record_view::{Scene, ShipView};
+use super::rules::{RADIUS_MIN, SHIP_RADIUS};
 use crate::game::{EntityId, PlayerId};
 use crate::math;
 use crate::time::Tick;
@@ -129,7 +129,7 @@ impl Ai {
             self.decide(seen);
         }
         if seen.tick >= self.side_until {
-            self.team = if self.rng.bool() { 1.0 } else { -1.0 };
+            self.side = if self.rng.bool() { 1.0 } else { -1.0 };
             self.side_until = seen.tick.after(ticks_of(self.temper.patience * (0.5 + self.rng.f32())));
         }
         self.held = self.act(seen);
@@ -254,7 +254,7 @@ impl Ai {
     fn act(&mut self, seen: &Seen) -> ArenaInput {
         let own = seen.own;
         let mut want = self.course(seen);
-        want = helm::keep_clear(seen, want, self.temper.skill, self.team);
+        want = helm::keep_clear(seen, want, self.temper.skill, self.side);
         let target = self.target(seen).copied();
         if let Some(target) = target {
             let shot = self.gunner.lay(seen, &target, self.temper.skill, &mut self.rng);
@@ -298,7 +298,7 @@ impl Ai {
                 let offset = foe.position - own.position;
                 let distance = offset.length().max(1.0);
                 let toward = offset / distance;
-                let around = Vec2::new(-toward.y, toward.x) * self.team;
+                let around = Vec2::new(-toward.y, toward.x) * self.side;
                 let closing = ((distance - self.temper.range) * 1.6).clamp(-300.0, 420.0);
                 // Little, and more to look alive than to live: what circles steadily is easy to lead.
                 let circling = (70.0 + 90.0 * self.temper.skill) * (1.4 - distance / 900.0).clamp(0.2, 1.0);
@@ -311,13 +311,13 @@ impl Ai {
             }
             Plan::Hold(at) => {
                 let offset = at - own.position;
-                let around = Vec2::new(-offset.y, offset.x).normalize_or_zero() * (90.0 * self.team);
+                let around = Vec2::new(-offset.y, offset.x).normalize_or_zero() * (90.0 * self.side);
                 (offset * 1.4 + around).clamp_length_max(430.0)
             }
             Plan::Flee(player) => {
                 let Some(foe) = ship_of(seen, player) else { return Vec2::ZERO };
                 let away = (own.position - foe.position).normalize_or_zero();
-                let weave = Vec2::new(-away.y, away.x) * self.team * 0.45;
+                let weave = Vec2::new(-away.y, away.x) * self.side * 0.45;
                 (away + weave).normalize_or_zero() * 440.0
             }
         }
@@ -325,13 +325,13 @@ impl Ai {
 }
 
 /// The other ships, friends among them.
-fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipView> {
+fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipView> {
     let own = seen.own.player;
     seen.scene.ships.iter().filter(move |ship| ship.player != own)
 }
 
 /// The ships to fight: of a side, those of the other.
-fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Publication = &'a ShipView> {
+fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipView> {
     let side = seen.own.team;
     others(seen).filter(move |ship| side.is_none() || ship.team != side)
 }

@@ -24,7 +24,9 @@ impl AiPlayer {
 
     /// The input for the client's next ticks.
     pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
-        let (Some(own), Some(snapshot)) = (client.own(), client.snapshot_tick()) else { return ArenaInput::default() };
+        let (Some(own), Some(snapshot)) = (client.local_player(), client.snapshot_tick()) else {
+            return ArenaInput::default();
+        };
         if self.seen != Some(snapshot) {
             self.seen = Some(snapshot);
             self.scene.fill(client.replica().records());

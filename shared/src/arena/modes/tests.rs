@@ -64,7 +64,7 @@ impl Scene {
         *self.arena.match_state().expect("a mode with rounds")
     }
 
-    fn own(&mut self, player: u16) -> &mut LocalPlayerState {
+    fn player_state(&mut self, player: u16) -> &mut LocalPlayerState {
         &mut self.arena.seat_mut(PlayerId(player)).expect("the scene seats its players").own
     }
 
@@ -75,7 +75,7 @@ impl Scene {
 
     /// Puts a ship somewhere, with its nose to the right.
     fn put(&mut self, player: u16, x: f32, y: f32) {
-        let own = self.own(player);
+        let own = self.player_state(player);
         (own.position, own.velocity, own.heading, own.protection) = (Vec2::new(x, y), Vec2::ZERO, 0, 0);
     }
 
@@ -94,16 +94,16 @@ impl Scene {
     fn sink(&mut self, victim: u16, by: u16) {
         self.put(by, -300.0, 0.0);
         self.put(victim, -200.0, 0.0);
-        self.own(victim).hull = 1;
+        self.player_state(victim).hull = 1;
         self.press(by, ArenaInput::FIRE);
         for _ in 0..30 {
             self.run(1);
-            if !self.own(victim).afloat() {
+            if !self.player_state(victim).afloat() {
                 break;
             }
         }
         self.press(by, 0);
-        assert!(!self.own(victim).afloat(), "{:?}", self.match_state());
+        assert!(!self.player_state(victim).afloat(), "{:?}", self.match_state());
     }
 
     /// How many play for each team.
@@ -117,7 +117,7 @@ fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again(
     let mut scene = Scene::new(Mode::Duel, 1);
     scene.run(200);
     assert_eq!(scene.match_state().phase, MatchPhase::Waiting);
-    assert!(scene.own(0).afloat(), "who waits may fly about");
+    assert!(scene.player_state(0).afloat(), "who waits may fly about");
     scene.join(1);
     scene.run(1);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
@@ -133,32 +133,32 @@ fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again(
         assert_eq!(scene.match_state().winner, Some(winner as u8));
         let phase = if round == u16::from(DUEL_ROUNDS) as u8 { MatchPhase::Results } else { MatchPhase::Pause };
         assert_eq!(scene.match_state().phase, phase, "round {round}");
-        assert!(scene.own(winner).afloat());
+        assert!(scene.player_state(winner).afloat());
         scene.run(PAUSE - 2);
-        assert!(!scene.own(1 - winner).afloat(), "no new ship before the next round");
+        assert!(!scene.player_state(1 - winner).afloat(), "no new ship before the next round");
     }
     assert_eq!(scene.match_state().teams.map(|team| team.rounds), [2, 3]);
     scene.run(DUEL_RESULTS);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
     assert_eq!(scene.match_state().teams.map(|team| (team.rounds, team.score)), [(0, 0); 2]);
-    assert_eq!((scene.own(0).score, scene.own(1).kills), (0, 0), "scores begin anew");
+    assert_eq!((scene.player_state(0).score, scene.player_state(1).kills), (0, 0), "scores begin anew");
 }
 
 #[test]
 fn a_round_begins_with_both_opposite_each_other_whole_held_and_silent() {
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.run(1);
-    let (one, other) = (scene.own(0).clone(), scene.own(1).clone());
+    let (one, other) = (scene.player_state(0).clone(), scene.player_state(1).clone());
     assert_eq!(one.position, -other.position);
     assert!(one.position.length() > 300.0 && [&one, &other].iter().all(|own| own.hull == HULL_MAX));
     (0..2).for_each(|player| scene.press(player, ArenaInput::FIRE | ArenaInput::RAIL | ArenaInput::THRUST));
     scene.run(COUNTDOWN - 1);
-    assert_eq!((scene.own(0).position, scene.own(0).held), (one.position, 0));
-    assert_ne!(scene.own(0).heading, one.heading, "it may take aim");
+    assert_eq!((scene.player_state(0).position, scene.player_state(0).held), (one.position, 0));
+    assert_ne!(scene.player_state(0).heading, one.heading, "it may take aim");
     assert!(scene.arena.shots.is_empty() && scene.arena.beams.is_empty());
     scene.run(1);
     assert_eq!(scene.match_state().phase, MatchPhase::Playing);
-    assert_ne!(scene.own(0).position, one.position);
+    assert_ne!(scene.player_state(0).position, one.position);
     assert_eq!((scene.arena.shots.len(), scene.arena.beams.len()), (2, 2));
 }
 
@@ -167,7 +167,7 @@ fn a_duel_without_a_sinking_goes_to_the_stronger_ship_and_between_equals_to_none
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.until(MatchPhase::Playing);
     scene.run(DUEL_ROUND - 300);
-    (scene.own(1).hull, scene.own(1).calm) = (HULL_MAX - 600, 0);
+    (scene.player_state(1).hull, scene.player_state(1).calm) = (HULL_MAX - 600, 0);
     scene.until(MatchPhase::Pause);
     assert_eq!((scene.match_state().winner, scene.match_state().teams[0].rounds), (Some(0), 1));
     scene.until(MatchPhase::Playing);
@@ -185,7 +185,7 @@ fn who_leaves_a_duel_has_lost_it_and_the_next_opponent_begins_another() {
     assert_eq!((scene.match_state().phase, scene.match_state().winner), (MatchPhase::Results, Some(1)));
     assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None));
     scene.join(0);
-    assert_eq!(scene.own(0).team, Some(0));
+    assert_eq!(scene.player_state(0).team, Some(0));
     scene.run(5);
     assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None), "the results are about who left");
     scene.run(DUEL_RESULTS);
@@ -226,7 +226,7 @@ fn a_match_that_everyone_left_is_over_for_the_next_who_come() {
 fn a_third_in_a_duel_looks_on() {
     let mut scene = Scene::new(Mode::Duel, 3);
     scene.run(COUNTDOWN * 2);
-    assert_eq!((scene.own(2).team, scene.own(2).afloat()), (None, false));
+    assert_eq!((scene.player_state(2).team, scene.player_state(2).afloat()), (None, false));
     assert_eq!(scene.match_state().phase, MatchPhase::Playing);
 }
 
@@ -237,7 +237,7 @@ fn teams_fill_evenly_and_are_evened_out_only_before_a_match() {
     scene.until(MatchPhase::Playing);
     scene.arena.referee.as_mut().expect("teams have one").match_state.teams[0].score = 5;
     scene.join(8);
-    assert_eq!(scene.own(8).team, Some(1), "to the one that is behind");
+    assert_eq!(scene.player_state(8).team, Some(1), "to the one that is behind");
     [0, 2, 4].into_iter().for_each(|player| scene.leave(player));
     scene.run(10);
     assert_eq!(scene.teams(), [1, 5], "not while they play");
@@ -270,11 +270,11 @@ fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
     scene.run(2); // a beam is judged by what its shooter saw
     scene.press(0, ArenaInput::FIRE | ArenaInput::RAIL);
     scene.run(1);
-    assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE);
+    assert_eq!(scene.player_state(1).hull, HULL_MAX - RAIL_DAMAGE);
     scene.press(0, 0);
     scene.run(30);
-    assert_eq!(scene.own(1).hull, HULL_MAX - RAIL_DAMAGE - SHOT_DAMAGE);
-    assert_eq!(scene.own(2).hull, HULL_MAX);
+    assert_eq!(scene.player_state(1).hull, HULL_MAX - RAIL_DAMAGE - SHOT_DAMAGE);
+    assert_eq!(scene.player_state(2).hull, HULL_MAX);
     let mut records = Vec::new();
     scene.arena.replicate(scene.tick, &mut records);
     let kinds: Vec<u8> = records.iter().filter(|(_, r)| fields::is_ship(r.kind)).map(|(_, r)| r.kind).collect();
@@ -318,7 +318,7 @@ fn a_team_match_is_best_of_three_by_points_and_then_another_begins() {
     scene.press(0, ArenaInput::FIRE | ArenaInput::RAIL);
     scene.run(60);
     scene.press(0, 0);
-    assert_eq!(scene.own(1).hull, HULL_MAX);
+    assert_eq!(scene.player_state(1).hull, HULL_MAX);
     scene.until(MatchPhase::Playing);
     assert_eq!((scene.match_state().round, scene.match_state().teams[1].score), (2, 0));
     scene.put(1, 0.0, 0.0);

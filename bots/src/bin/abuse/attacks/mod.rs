@@ -94,7 +94,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    fn of(all: impl IntoIterator<Publication = Met>) -> Outcome {
+    fn of(all: impl IntoIterator<Item = Met>) -> Outcome {
         let mut outcome = Outcome::default();
         all.into_iter().for_each(|met| *outcome.met.entry(met).or_default() += 1);
         outcome
