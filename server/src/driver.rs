@@ -23,10 +23,10 @@ use broadside_shared::time::{MonoTime, Tick, tick_us};
 pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandle, RoomOver, Seated, Way};
 
 use crate::limits::holds::Hold;
-use crate::lobby::letters::Letter;
+use crate::lobby::messages::EncodedMessage;
 use crate::lobby::sessions::SessionId;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
-use crate::net::inbox::{ShardMail, Written};
+use crate::net::inbox::{Envelope, ShardMail};
 use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
 use crate::room::recycle::Recycled;
@@ -104,15 +104,15 @@ struct Seat {
 }
 
 impl Seat {
-    /// A letter to whoever sits there.
-    fn letter<G: Game>(&self, letter: Letter) -> ShardMail<G> {
-        ShardMail::Letter(self.peer, self.session, Written { by: None, letter })
+    /// A message to whoever sits there.
+    fn message<G: Game>(&self, message: EncodedMessage) -> ShardMail<G> {
+        ShardMail::Deliver(self.peer, self.session, Envelope { by: None, message })
     }
 }
 
 /// Tells somebody that the room ends in so many seconds.
-fn ends_in(seconds: u32) -> Letter {
-    Letter::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }))
+fn ends_in(seconds: u32) -> EncodedMessage {
+    EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }))
 }
 
 /// What a room owes a shard.
@@ -220,9 +220,9 @@ impl<G: Game> Driver<G> {
         let retired = self.figures.retiring.swap(false, Ordering::Relaxed);
         let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
         if left_us <= WARNED_US && !std::mem::replace(&mut self.warned, true) {
-            let letter = ends_in(self.seconds_left(now));
+            let message = ends_in(self.seconds_left(now));
             for seat in self.seats.iter().flatten() {
-                self.links[seat.peer.shard].outgoing.push(seat.letter(letter.clone()));
+                self.links[seat.peer.shard].outgoing.push(seat.message(message.clone()));
             }
         }
         left_us == 0 || (retired && !self.is_played())
@@ -327,8 +327,8 @@ impl<G: Game> Driver<G> {
     fn tell_watchers(&mut self) {
         for (spectator, player) in self.room.take_following() {
             let Some(Some(seat)) = self.seats.get(usize::from(spectator.0)) else { continue };
-            let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Following { player }));
-            self.links[seat.peer.shard].outgoing.push(seat.letter(letter));
+            let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Following { player }));
+            self.links[seat.peer.shard].outgoing.push(seat.message(message));
         }
     }
 

@@ -75,13 +75,13 @@ use limits::holds::{AddressLimits, Caps, Hold, TooMuch};
 use limits::rates::{AddressRates, Rate};
 use lobby::Directory;
 use lobby::board::Leaderboard;
-use lobby::letters::Letter;
+use lobby::messages::EncodedMessage;
 use lobby::sessions::{SessionId, Sessions};
 use lobby::topics::Topics;
 use metrics::Metrics;
 use metrics::labels::AddressLimit;
 use net::certificate::{self, Certificate};
-use net::inbox::{self, Inbox, ShardMail, Written};
+use net::inbox::{self, Envelope, Inbox, ShardMail};
 use net::shard;
 use operator::{OperatorToken, TokenFile};
 use room::RoomConfig;
@@ -137,14 +137,14 @@ pub struct App<G: Game> {
 
 impl<G: Game> App<G> {
     /// Brings a message to one session, unless it mutes the one it comes from; it waits for who is not connected at the moment.
-    pub fn deliver(&self, to: SessionId, from: Option<SessionId>, letter: Letter) {
+    pub fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
         // It may come and go while we look.
         loop {
             if let Some(peer) = self.sessions.peer_of(to) {
-                let written = Written { by: from, letter };
-                return self.grounds.shards[peer.shard].post([ShardMail::Letter(peer, to, written)]);
+                let written = Envelope { by: from, message };
+                return self.grounds.shards[peer.shard].post([ShardMail::Deliver(peer, to, written)]);
             }
-            if self.sessions.keep_letter(to, from, &letter) {
+            if self.sessions.park_message(to, from, &message) {
                 return;
             }
         }

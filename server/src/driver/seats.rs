@@ -12,7 +12,7 @@ use broadside_shared::protocol::room::Role;
 use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way, ends_in};
 use crate::limits::counted_as;
 use crate::limits::holds::{Hold, TooMuch, What};
-use crate::lobby::letters::Letter;
+use crate::lobby::messages::EncodedMessage;
 use crate::metrics::labels::{AddressLimit, JoinResult};
 use crate::net::inbox::ShardMail;
 
@@ -221,9 +221,10 @@ impl<G: Game> Driver<G> {
         let host = self.host.and_then(|host| self.seats.get(usize::from(host.0))).and_then(Option::as_ref);
         match host {
             Some(host) => {
-                let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::FriendJoined { name: name.clone() }));
-                let (peer, letter) = (host.peer, host.letter(letter));
-                self.answer(peer, letter);
+                let message =
+                    EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::FriendJoined { name: name.clone() }));
+                let (peer, message) = (host.peer, host.message(message));
+                self.answer(peer, message);
             }
             None => self.host = Some(player),
         }
@@ -246,7 +247,7 @@ impl<G: Game> Driver<G> {
         self.answer(peer, ShardMail::Seated(peer, self.id, seated));
         if self.warned {
             // Whoever comes late is told as well.
-            self.answer(peer, seat.letter(ends_in(self.seconds_left(self.grounds.clock.now()))));
+            self.answer(peer, seat.message(ends_in(self.seconds_left(self.grounds.clock.now()))));
         }
         self.seats[at] = Some(seat);
         if role == Role::Play {

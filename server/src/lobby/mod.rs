@@ -3,15 +3,15 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`board`] | the leaderboard of all rooms, once a second |
-//! | [`letters`] | messages encoded once, and those that wait for somebody |
+//! | [`messages`] | messages encoded once, and those that wait for somebody |
 //! | [`matching`] | PURE. Which room is best for someone who just wants to play |
 //! | [`names`] | which names may be given out, and which of them look alike |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
 //! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
 
 pub mod board;
-pub mod letters;
 pub mod matching;
+pub mod messages;
 pub mod names;
 pub mod sessions;
 pub mod topics;
@@ -147,7 +147,7 @@ impl<G: Game> Directory<G> {
     /// A code that no room has.
     fn new_code(&self) -> RoomCode {
         loop {
-            // A remainder of 64 bits favours no letter by more than one part in 10^17.
+            // A remainder of 64 bits favours no message by more than one part in 10^17.
             let code = RoomCode::from_picks(|count| (secret::number() % count as u64) as usize);
             if let Entry::Vacant(_) = self.by_code.entry(code) {
                 return code;

@@ -1,6 +1,6 @@
 //! Which names may be given out, and which of them look alike: what is equal to the eye is equal.
 //!
-//! Names are compared by their looks: letters of all scripts that are drawn alike are one, after the table of confusables of
+//! Names are compared by their looks: messages of all scripts that are drawn alike are one, after the table of confusables of
 //! [UTS 39](https://www.unicode.org/reports/tr39/), in either case. So a name of any one script is fine, and meets another one only where
 //! the two look the same.
 
@@ -115,7 +115,7 @@ impl FitName {
 pub struct Looks([String; 2]);
 
 impl Looks {
-    /// Of a name. One look is that of its small letters, the other that of the letters as they are: letters that are drawn alike in one
+    /// Of a name. One look is that of its small messages, the other that of the messages as they are: messages that are drawn alike in one
     /// case often are not in the other, as Greek Η and η for H and n.
     #[must_use]
     pub fn of(name: &Name) -> Looks {
@@ -153,12 +153,12 @@ fn lower(text: &str) -> String {
 /// The text with one character for all that look like it.
 fn look(text: &str) -> String {
     let once: String = skeleton(&plain(text)).collect();
-    // Some of the table's own choices are drawn like plain letters, of which it has more to say.
+    // Some of the table's own choices are drawn like plain messages, of which it has more to say.
     let twice: String = skeleton(&plain(&once)).collect();
     let mut looks = String::with_capacity(twice.len());
     for c in twice.chars() {
         match (looks.chars().next_back(), c) {
-            // A mark drawn over itself, or a dot over a letter that has one.
+            // A mark drawn over itself, or a dot over a message that has one.
             (Some(last), mark) if last == mark && is_combining_mark(mark) => {}
             (Some('i' | 'j' | 'l'), '\u{307}') => {}
             (Some('v'), 'v') => {
@@ -171,21 +171,21 @@ fn look(text: &str) -> String {
     looks
 }
 
-/// Letters in boxes, flags and small capitals as plain letters: the table knows each only as itself.
+/// MessageQueue in boxes, flags and small capitals as plain messages: the table knows each only as itself.
 fn plain(text: &str) -> String {
     const SMALL_CAPITALS: &str = "ᴀaʙbƅbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkĸkʟlᴍmʍmɴnᴏoᴘpꞯqʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz";
-    let letter = |c: char, first: u32| char::from(b'A' + (u32::from(c) - first) as u8);
+    let message = |c: char, first: u32| char::from(b'A' + (u32::from(c) - first) as u8);
     let plain = |c: char| match c {
-        '\u{1f150}'..='\u{1f169}' => letter(c, 0x1f150),
-        '\u{1f170}'..='\u{1f189}' => letter(c, 0x1f170),
-        '\u{1f1e6}'..='\u{1f1ff}' => letter(c, 0x1f1e6),
+        '\u{1f150}'..='\u{1f169}' => message(c, 0x1f150),
+        '\u{1f170}'..='\u{1f189}' => message(c, 0x1f170),
+        '\u{1f1e6}'..='\u{1f1ff}' => message(c, 0x1f1e6),
         'ς' => 'σ',
         _ if c.is_ascii() => c,
         _ => {
             let mut pairs = SMALL_CAPITALS.chars();
-            while let (Some(small), Some(letter)) = (pairs.next(), pairs.next()) {
+            while let (Some(small), Some(message)) = (pairs.next(), pairs.next()) {
                 if small == c {
-                    return letter;
+                    return message;
                 }
             }
             c
@@ -194,13 +194,13 @@ fn plain(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Whether a name could be taken for one of the house: as it is written, or as its signs are meant, with digits for letters or behind
-/// them, and with words that only large letters set apart.
+/// Whether a name could be taken for one of the house: as it is written, or as its signs are meant, with digits for messages or behind
+/// them, and with words that only large messages set apart.
 fn is_reserved(name: &Name) -> bool {
     let mut tried: Vec<Vec<String>> = Vec::new();
     for text in [name.as_str(), &as_shown(name.as_str())] {
-        let letters: String = text.nfd().filter(|c| !is_combining_mark(*c)).collect();
-        let written = plain(&letters);
+        let messages: String = text.nfd().filter(|c| !is_combining_mark(*c)).collect();
+        let written = plain(&messages);
         let spelled: Vec<String> = written.split(' ').map(spelled).collect();
         for text in [&written, &spelled.join(" "), &parted(&written)] {
             let words = words_of(text);
@@ -231,7 +231,7 @@ fn holds_reserved(words: &[String]) -> bool {
         || [nowhere, not_first, not_alone].into_iter().any(|reserved| among(&whole, reserved))
 }
 
-/// The words of a text, whatever is between them. Letters that stand alone make one word: "b o t".
+/// The words of a text, whatever is between them. MessageQueue that stand alone make one word: "b o t".
 fn words_of(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut spelling = false;
@@ -246,7 +246,7 @@ fn words_of(text: &str) -> Vec<String> {
     words
 }
 
-/// The text with a space where a large letter comes behind a small one: "botMarlin".
+/// The text with a space where a large message comes behind a small one: "botMarlin".
 fn parted(text: &str) -> String {
     let mut parted = String::with_capacity(text.len() + 4);
     for c in text.chars() {
@@ -258,17 +258,17 @@ fn parted(text: &str) -> String {
     parted
 }
 
-/// What of a look counts for reserved words: no marks, and i for l, which are one in many a font when the letter is large.
+/// What of a look counts for reserved words: no marks, and i for l, which are one in many a font when the message is large.
 fn letters_of(look: &str) -> String {
     look.nfd().filter(|c| !is_combining_mark(*c)).map(|c| if c == 'l' { 'i' } else { c }).collect()
 }
 
-/// A word with letters for the digits and signs that people write to get around a filter. What has no letter is a number.
+/// A word with messages for the digits and signs that people write to get around a filter. What has no message is a number.
 fn spelled(word: &str) -> String {
     if !word.chars().any(char::is_alphabetic) {
         return word.to_owned();
     }
-    let letter = |c: char| match c {
+    let message = |c: char| match c {
         '3' | '€' => 'e',
         '4' | '@' => 'a',
         '5' | '$' => 's',
@@ -280,7 +280,7 @@ fn spelled(word: &str) -> String {
         '0' => 'o',
         c => c,
     };
-    word.chars().map(letter).collect()
+    word.chars().map(message).collect()
 }
 
 #[cfg(test)]

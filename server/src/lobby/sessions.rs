@@ -15,7 +15,7 @@ use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::letters::{Letter, Letters};
+use super::messages::{EncodedMessage, MessageQueue};
 use super::names::{FitName, Looks};
 use crate::driver::{PeerRef, Seated};
 use crate::net::requests::Ears;
@@ -53,7 +53,7 @@ pub struct Absence {
     /// What it hears of.
     pub ears: Ears,
     /// What was said to it alone.
-    pub letters: Letters,
+    pub messages: MessageQueue,
 }
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
@@ -116,13 +116,13 @@ impl Sessions {
 
     /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it. False if it has
     /// one by now.
-    pub fn keep_letter(&self, session: SessionId, from: Option<SessionId>, letter: &Letter) -> bool {
+    pub fn park_message(&self, session: SessionId, from: Option<SessionId>, message: &EncodedMessage) -> bool {
         let Some(mut found) = self.by_id.get_mut(&session) else { return true };
         if found.peer.is_some() {
             return false;
         }
         if found.absence.ears.hears(from) {
-            found.absence.letters.push(letter.clone());
+            found.absence.messages.push(message.clone());
         }
         true
     }
@@ -296,11 +296,11 @@ mod tests {
         sessions.detach(token.session, peer(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
         assert_eq!(sessions.peer_of(token.session), None);
-        let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Muted));
-        assert!(sessions.keep_letter(token.session, None, &letter));
+        let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
+        assert!(sessions.park_message(token.session, None, &message));
         assert_eq!(sessions.attach(token.session, peer(2)), None);
-        assert!(!sessions.keep_letter(token.session, None, &letter), "it would wait where nobody looks");
-        assert!(sessions.take_kept(token.session).letters.pop().is_some());
+        assert!(!sessions.park_message(token.session, None, &message), "it would wait where nobody looks");
+        assert!(sessions.take_kept(token.session).messages.pop().is_some());
         // What the former connection still says does not matter.
         sessions.detach(token.session, peer(1));
         assert_eq!(sessions.peer_of(token.session), Some(peer(2)));

@@ -10,7 +10,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 
-use super::letters::Letter;
+use super::messages::EncodedMessage;
 use super::sessions::SessionId;
 
 /// What was published.
@@ -23,7 +23,7 @@ pub struct TopicMessage {
     /// By whom, if not by the server: who mutes them does not hear it.
     pub from: Option<SessionId>,
     /// What.
-    pub letter: Letter,
+    pub message: EncodedMessage,
 }
 
 /// What is kept of each topic for who subscribes later.
@@ -38,7 +38,7 @@ pub struct Topics {
 struct Last {
     number: u64,
     at: MonoTime,
-    letter: Letter,
+    message: EncodedMessage,
 }
 
 /// A line of a chat.
@@ -46,14 +46,14 @@ struct Line {
     number: u64,
     at: MonoTime,
     from: SessionId,
-    letter: Letter,
+    message: EncodedMessage,
 }
 
 /// What was kept of a topic.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// What to hear of it, oldest first.
-    pub letters: Vec<Letter>,
+    pub messages: Vec<EncodedMessage>,
     /// The number of the newest: up to it nothing is to be heard again.
     pub until: u64,
 }
@@ -73,20 +73,20 @@ impl Topics {
         publication: Publication,
         now: MonoTime,
     ) -> Arc<TopicMessage> {
-        let letter = Letter::new(ServerMsg::Published { topic: topic.to_string(), at: now, publication });
+        let message = EncodedMessage::new(ServerMsg::Published { topic: topic.to_string(), at: now, publication });
         // Drawn while the topic is held, so that who looks at what is kept knows what comes after.
         let next = || self.published.fetch_add(1, Ordering::Relaxed) + 1;
         let number = match (topic, from) {
             (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
                 let entry = self.last.entry(topic);
                 let number = next();
-                entry.insert(Last { number, at: now, letter: letter.clone() });
+                entry.insert(Last { number, at: now, message: message.clone() });
                 number
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut said = self.said.entry(topic).or_default();
                 let number = next();
-                said.push_back(Line { number, at: now, from, letter: letter.clone() });
+                said.push_back(Line { number, at: now, from, message: message.clone() });
                 if said.len() > CHAT_KEPT {
                     said.pop_front();
                 }
@@ -94,7 +94,7 @@ impl Topics {
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => next(),
         };
-        Arc::new(TopicMessage { number, topic, from, letter })
+        Arc::new(TopicMessage { number, topic, from, message })
     }
 
     /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
@@ -109,14 +109,14 @@ impl Topics {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
                 let Some(last) = self.last.get(&topic) else { return Kept::default() };
-                let missed = (last.at >= since).then(|| last.letter.clone());
-                Kept { letters: missed.into_iter().collect(), until: last.number }
+                let missed = (last.at >= since).then(|| last.message.clone());
+                Kept { messages: missed.into_iter().collect(), until: last.number }
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
                 let Some(said) = self.said.get(&topic) else { return Kept::default() };
                 let missed = said.iter().filter(|line| line.at >= since && !muted(line.from));
                 let until = said.back().map_or(0, |line| line.number);
-                Kept { letters: missed.map(|line| line.letter.clone()).collect(), until }
+                Kept { messages: missed.map(|line| line.message.clone()).collect(), until }
             }
             Topic::RoomFeed(_) => Kept::default(),
         }
@@ -146,8 +146,8 @@ mod tests {
         Publication::Said { from, text: Text::new(line).expect("a fine line") }
     }
 
-    fn heard(letter: &Letter) -> (MonoTime, Publication) {
-        match codec::decode_server(letter.message()) {
+    fn heard(message: &EncodedMessage) -> (MonoTime, Publication) {
+        match codec::decode_server(message.message()) {
             Ok(ServerMsg::Published { at, publication, .. }) => (at, publication),
             other => panic!("{other:?}"),
         }
@@ -159,9 +159,9 @@ mod tests {
         for line in 0..CHAT_KEPT as u64 + 5 {
             topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}")), MonoTime(line * 1_000_000));
         }
-        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).letters.iter().map(heard).collect();
+        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).messages.iter().map(heard).collect();
         assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("line 5"))));
-        assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).letters.len(), CHAT_KEPT / 2);
+        assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).messages.len(), CHAT_KEPT / 2);
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
         let room = broadside_shared::protocol::message::RoomId(1);
         topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0));
         topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
-        assert_eq!(topics.kept(Topic::Leaderboard, |_| false).letters.len(), 1);
+        assert_eq!(topics.kept(Topic::Leaderboard, |_| false).messages.len(), 1);
         assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), Kept::default());
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let say = |line| topics.publish(Topic::LobbyChat, Some(1), said(line), MonoTime(0));
         let before = say("before");
         let kept = topics.kept(Topic::LobbyChat, |_| true);
-        assert_eq!((kept.letters.len(), kept.until), (0, before.number), "also of what is not heard");
+        assert_eq!((kept.messages.len(), kept.until), (0, before.number), "also of what is not heard");
         assert!(say("after").number > kept.until);
     }
 }

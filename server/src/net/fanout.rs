@@ -228,7 +228,7 @@ impl<G: Game> Share<G> {
             self.outgoing.frame(at, flow.level(level), tier, frame);
             walk.message_bytes += peer.append_messages(frame);
             let start_len = frame.len();
-            if peer.conn.send_framed(frame) == Sent::Written {
+            if peer.conn.send_framed(frame) == Sent::Envelope {
                 flow.wrote(tick, now);
                 walk.written += 1;
                 walk.header_bytes += header_bytes(start_len - HEADER_MAX);

@@ -107,8 +107,8 @@ impl FromStr for HostName {
             Some((_, Some(_))) => wrong("there must be no port: the name counts with every port"),
             Some((address, None)) if address.starts_with('[') => wrong("every address is known already"),
             Some((name, None)) => Ok(HostName(name.to_ascii_lowercase())),
-            None if !name.is_ascii() => wrong("letters beyond ASCII are written as browsers send them, xn--..."),
-            None => wrong("there may be letters, digits, dots and hyphens"),
+            None if !name.is_ascii() => wrong("messages beyond ASCII are written as browsers send them, xn--..."),
+            None => wrong("there may be messages, digits, dots and hyphens"),
         }
     }
 }
@@ -220,8 +220,8 @@ mod tests {
             ("game.example:443", "no port"),
             ("[::1]", "every address"),
             ("spiel.österreich", "xn--"),
-            ("*.game.example", "letters, digits"),
-            ("", "letters, digits"),
+            ("*.game.example", "messages, digits"),
+            ("", "messages, digits"),
         ] {
             let refusal = bad.parse::<HostName>().expect_err(bad);
             assert!(refusal.contains(says) && refusal.contains("game.example"), "{bad}: {refusal}");

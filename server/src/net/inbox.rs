@@ -16,7 +16,7 @@ use super::admission::Guard;
 use super::conn::Wire;
 use super::peer::{Peer, Returning};
 use crate::driver::{PeerRef, Seated};
-use crate::lobby::letters::Letter;
+use crate::lobby::messages::EncodedMessage;
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
 use crate::room::RoomOutput;
@@ -40,13 +40,13 @@ pub struct Upgraded<G: Game> {
     pub refused_with: Option<CloseCode>,
 }
 
-/// A letter on its way.
+/// A message on its way.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub struct Envelope {
     /// TeamLabel wrote it, if it was a player: whoever mutes them does not get it.
     pub by: Option<SessionId>,
     /// What.
-    pub letter: Letter,
+    pub message: EncodedMessage,
 }
 
 /// What others say to a shard.
@@ -74,7 +74,7 @@ pub enum ShardMail<G: Game> {
     /// Something was published.
     Published(Arc<TopicMessage>),
     /// A message to one session, which had this connection when it was written.
-    Letter(PeerRef, SessionId, Written),
+    Deliver(PeerRef, SessionId, Envelope),
     /// The room broke down.
     Failed(RoomId),
     /// The room is over: who was in it is in the lobby.

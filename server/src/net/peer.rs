@@ -22,7 +22,7 @@ use super::tally::Tally;
 use crate::App;
 use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
 use crate::limits::holds::Hold;
-use crate::lobby::letters::{Letter, Letters};
+use crate::lobby::messages::{EncodedMessage, MessageQueue};
 use crate::lobby::names::FitName;
 use crate::lobby::sessions::{Absence, Home, SessionId};
 use crate::metrics::labels::{ByteClass, JoinResult};
@@ -46,7 +46,7 @@ pub struct Peer<G: Game> {
     returning: Option<Returning>,
     ears: Ears,
     /// What rides in the next snapshots.
-    letters: Letters,
+    messages: MessageQueue,
     address: SocketAddr,
     /// How it began, if that was kept.
     pub handshake: Option<Box<Handshake>>,
@@ -117,7 +117,7 @@ impl<G: Game> Peer<G> {
             session_id: 0,
             returning: None,
             ears: Ears::default(),
-            letters: Letters::default(),
+            messages: MessageQueue::default(),
             address,
             handshake: None,
             _guard: guard,
@@ -166,7 +166,7 @@ impl<G: Game> Peer<G> {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
         let absence = app.sessions.take_kept(token.session);
-        (self.ears, self.letters) = (absence.ears, absence.letters);
+        (self.ears, self.messages) = (absence.ears, absence.messages);
         tally.ears_changed = true;
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
@@ -176,7 +176,7 @@ impl<G: Game> Peer<G> {
         for topic in self.ears.topics().collect::<Vec<_>>() {
             let missed = app.grounds.topics.kept_since(topic, since, |from| !self.ears.hears(Some(from)));
             self.ears.heard(topic, missed.until);
-            missed.letters.iter().for_each(|letter| self.deliver(letter, app));
+            missed.messages.iter().for_each(|message| self.deliver(message, app));
         }
     }
 
@@ -187,19 +187,19 @@ impl<G: Game> Peer<G> {
     }
 
     /// Brings it a message: with its next snapshot if it gets any, at once if not.
-    pub fn deliver(&mut self, letter: &Letter, app: &App<G>) {
+    pub fn deliver(&mut self, message: &EncodedMessage, app: &App<G>) {
         if self.is_closing() {
             return;
         }
         match self.place {
-            Place::Seated(..) => self.letters.push(letter.clone()),
-            Place::Nowhere | Place::InLine(_) => self.send_message(letter.message(), app),
+            Place::Seated(..) => self.messages.push(message.clone()),
+            Place::Nowhere | Place::InLine(_) => self.send_message(message.message(), app),
         }
     }
 
     /// Appends messages to a snapshot, as many as its share of bytes allows. Gives their bytes.
     pub fn append_messages(&mut self, frame: &mut Vec<u8>) -> u64 {
-        self.letters.append(frame)
+        self.messages.append(frame)
     }
 
     /// The socket has something: takes as much of it as one look may.
@@ -227,7 +227,7 @@ impl<G: Game> Peer<G> {
     /// The socket may take more.
     pub fn handle_writable(&mut self) -> Going {
         match self.conn.flush() {
-            Sent::Written => Going::On,
+            Sent::Envelope => Going::On,
             Sent::Ended => Going::Over,
         }
     }
@@ -289,7 +289,7 @@ impl<G: Game> Peer<G> {
         self.forget_room(app);
         tally.ears_changed = true;
         self.session.handle_exit();
-        self.deliver(&Letter::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })), app);
+        self.deliver(&EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })), app);
         self.drive(app, shares, tally);
     }
 
@@ -344,8 +344,8 @@ impl<G: Game> Peer<G> {
     /// Another connection may take up its seat: what it hears of, and has not heard yet, goes with that.
     pub fn keep(&mut self, app: &App<G>) {
         if matches!(self.place, Place::Seated(..)) {
-            let (ears, letters) = (std::mem::take(&mut self.ears), std::mem::take(&mut self.letters));
-            app.sessions.keep(self.session_id, Absence { since: app.clock.now(), ears, letters });
+            let (ears, messages) = (std::mem::take(&mut self.ears), std::mem::take(&mut self.messages));
+            app.sessions.keep(self.session_id, Absence { since: app.clock.now(), ears, messages });
         }
     }
 
@@ -376,8 +376,8 @@ impl<G: Game> Peer<G> {
     /// In no room any more: what waited for a snapshot goes out now, and what is for those in the room is heard no more.
     fn leave_topics(&mut self, app: &App<G>) {
         self.ears.leave_room(|room| app.directory.get(room).is_none_or(|room| room.code.is_some()));
-        while let Some(letter) = self.letters.pop() {
-            self.deliver(&letter, app);
+        while let Some(message) = self.messages.pop() {
+            self.deliver(&message, app);
         }
     }
 
@@ -474,7 +474,7 @@ impl<G: Game> Peer<G> {
         // The answer comes before what it brings.
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
         self.send(&codec::encode_server(&reply), app);
-        effects.letters.iter().for_each(|letter| self.deliver(letter, app));
+        effects.messages.iter().for_each(|message| self.deliver(message, app));
     }
 
     /// Tells the room in which it plays or waits of its new name: it has one name everywhere.
@@ -514,7 +514,10 @@ impl<G: Game> Peer<G> {
         let wanted = FitName::new(name).unwrap_or_else(|_| FitName::guest());
         let called = app.sessions.call(self.session_id, &wanted);
         if called != *name {
-            self.deliver(&Letter::new(ServerMsg::ServerNotice(ServerNotice::Renamed { name: called.clone() })), app);
+            self.deliver(
+                &EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Renamed { name: called.clone() })),
+                app,
+            );
         }
         let ask = |choice| {
             let address = self.address.ip();

@@ -11,7 +11,7 @@ use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
 
 use crate::App;
-use crate::lobby::letters::Letter;
+use crate::lobby::messages::EncodedMessage;
 use crate::lobby::names::{FitName, Looks};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
@@ -84,7 +84,7 @@ pub struct Asker<'a> {
 #[derive(Debug, Default)]
 pub struct Effects {
     /// To be sent to it.
-    pub letters: Vec<Letter>,
+    pub messages: Vec<EncodedMessage>,
     /// It wants to see what this player sees.
     pub follows: Option<PlayerId>,
     /// It gives up its seat.
@@ -107,7 +107,7 @@ pub fn answer<G: Game>(
     match request {
         Request::Handshake => {
             let shown = asker.shown.ok_or(Refusal::NotAllowed)?;
-            effects.letters.push(Letter::new(ServerMsg::Handshake(shown.clone())));
+            effects.messages.push(EncodedMessage::new(ServerMsg::Handshake(shown.clone())));
             Ok(())
         }
         Request::SetName { name } => {
@@ -116,8 +116,8 @@ pub fn answer<G: Game>(
             let called = app.sessions.call(asker.session, &fit);
             if called != wanted {
                 effects
-                    .letters
-                    .push(Letter::new(ServerMsg::ServerNotice(ServerNotice::Renamed { name: called.clone() })));
+                    .messages
+                    .push(EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Renamed { name: called.clone() })));
             }
             effects.called = Some(called);
             Ok(())
@@ -139,7 +139,11 @@ pub fn answer<G: Game>(
                 return Err(Refusal::NotAllowed);
             }
             if ears.muted.insert(session, name).is_none() {
-                app.deliver(session, Some(asker.session), Letter::new(ServerMsg::ServerNotice(ServerNotice::Muted)));
+                app.deliver(
+                    session,
+                    Some(asker.session),
+                    EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted)),
+                );
             }
             Ok(())
         }
@@ -202,7 +206,7 @@ fn subscribe<G: Game>(
     }
     let kept = app.grounds.topics.kept(topic, |from| !ears.hears(Some(from)));
     ears.topics.push((topic, kept.until));
-    effects.letters.extend(kept.letters);
+    effects.messages.extend(kept.messages);
     Ok(())
 }
 
@@ -225,7 +229,7 @@ fn tell<G: Game>(to: &str, text: &str, asker: Asker, app: &App<G>) -> Result<(),
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
     let (session, _) = find(to, app)?;
-    app.deliver(session, Some(asker.session), Letter::new(ServerMsg::DirectMessage { from, text }));
+    app.deliver(session, Some(asker.session), EncodedMessage::new(ServerMsg::DirectMessage { from, text }));
     Ok(())
 }
 

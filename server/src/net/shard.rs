@@ -22,7 +22,7 @@ use slab::Slab;
 
 use super::conn::{Conn, Readable};
 use super::fanout::Share;
-use super::inbox::{Inbox, ShardMail, Upgraded, WOKEN, Watch, Written};
+use super::inbox::{Envelope, Inbox, ShardMail, Upgraded, WOKEN, Watch};
 use super::peer::{Going, Peer, Returning};
 use super::tally::Tally;
 use crate::App;
@@ -217,7 +217,7 @@ impl<'a, G: Game> Shard<'a, G> {
             ShardMail::Published(message) => {
                 self.publish(&message);
             }
-            ShardMail::Letter(to, session, written) => self.deliver(to, session, written),
+            ShardMail::Deliver(to, session, written) => self.deliver(to, session, written),
             ShardMail::Failed(room) => self.fail(room),
             ShardMail::Ended(room) => self.end_room(room),
             ShardMail::End => {
@@ -227,12 +227,12 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    fn deliver(&mut self, to: PeerRef, session: SessionId, Written { by, letter }: Written) {
+    fn deliver(&mut self, to: PeerRef, session: SessionId, Envelope { by, message }: Envelope) {
         match find(&mut self.peers, to).filter(|found| !found.is_closing()) {
-            Some(found) if found.ears().hears(by) => found.deliver(&letter, self.app),
+            Some(found) if found.ears().hears(by) => found.deliver(&message, self.app),
             Some(_) => {}
             // The session has lost that connection by now: it waits there, or goes to the next one.
-            None if self.app.sessions.peer_of(session) != Some(to) => self.app.deliver(session, by, letter),
+            None if self.app.sessions.peer_of(session) != Some(to) => self.app.deliver(session, by, message),
             // This shard broke down, and with it the connection.
             None => {}
         }
@@ -250,7 +250,7 @@ impl<'a, G: Game> Shard<'a, G> {
         for key in self.listeners.get(&message.topic).into_iter().flatten() {
             // The list is as of the last change; who has left a room since then hears no more of it.
             if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().awaits(message)) {
-                peer.deliver(&message.letter, self.app);
+                peer.deliver(&message.message, self.app);
             }
         }
     }

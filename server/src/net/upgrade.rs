@@ -192,11 +192,12 @@ fn check(request: &Request) -> Result<HeaderValue, Refusal> {
     Ok(key.clone())
 }
 
-/// Whether this is 16 bytes in base64: 22 letters, of which the last has but two bits to say, and the padding.
+/// Whether this is 16 bytes in base64: 22 messages, of which the last has but two bits to say, and the padding.
 fn is_key(key: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    key.strip_suffix(b"==")
-        .is_some_and(|letters| letters.len() == 22 && letters.iter().all(is_letter) && b"AQgw".contains(&letters[21]))
+    key.strip_suffix(b"==").is_some_and(|messages| {
+        messages.len() == 22 && messages.iter().all(is_letter) && b"AQgw".contains(&messages[21])
+    })
 }
 
 #[cfg(test)]

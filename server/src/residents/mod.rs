@@ -192,7 +192,7 @@ impl Residents {
             // Bots stand in line without being told, do not chat, and are on no socket.
             ShardMail::Waiting(..)
             | ShardMail::Published(_)
-            | ShardMail::Letter(..)
+            | ShardMail::Deliver(..)
             | ShardMail::Connected(_)
             | ShardMail::Moved(_)
             | ShardMail::End => {}

@@ -12,7 +12,7 @@ fn meet(a: &str, b: &str) -> bool {
 
 /// Pairs of names that the eye takes for one.
 const ALIKE: &[(&str, &str)] = &[
-    // The same letters in either case, of any script.
+    // The same messages in either case, of any script.
     ("Ann", "ANN"),
     ("Нина", "НИНА"),
     ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
@@ -59,7 +59,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("Ann", "ᴬⁿⁿ"),
     ("fi", "ﬁ"),
     ("Kim", "\u{212a}im"),
-    // Digits and letters, and letters that run together.
+    // Digits and messages, and messages that run together.
     ("Bob", "B0b"),
     ("Bill", "BiII"),
     ("Bill", "Bi11"),
@@ -67,7 +67,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("Arnold", "Amold"),
     ("will", "vvill"),
     ("AMOLD", "arnold"),
-    // Letters with the dot they have anyway, a mark over itself, marks that are drawn alike.
+    // MessageQueue with the dot they have anyway, a mark over itself, marks that are drawn alike.
     ("iris", "i\u{307}ris"),
     ("iris", "ırıs"),
     ("jo", "j\u{307}o"),
@@ -80,7 +80,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("Ann-Lee", "Ann\u{2212}Lee"),
     ("O'Hara", "O’Hara"),
     ("O'Hara", "Oʼhara"),
-    // Letters that run from right to left, in the order in which they are shown.
+    // MessageQueue that run from right to left, in the order in which they are shown.
     ("\u{5d0}1", "1\u{5d0}"),
     ("A1\u{5d0}", "A\u{5d0}1"),
     ("علي", "علي"),

@@ -277,7 +277,7 @@ fn who_pings_and_takes_no_answers_is_owed_the_newest_alone() {
     let (mut client, mut conn) = Flood::new(&[], &[], Seal::Plain);
     // Until the line is full, and something waits.
     while conn.wire.is_free() {
-        assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Written);
+        assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Envelope);
     }
     let waiting = conn.wire.waiting_bytes();
     let mut session: Session<Arena> = Session::new(NOW);

@@ -9,18 +9,18 @@ use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
 
 /// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct EncodedMessage {
     /// The note; a frame is its kind and the message, which is the note without its variant.
     note: Arc<[u8]>,
 }
 
-impl Letter {
+impl EncodedMessage {
     /// Encodes a message.
     #[must_use]
-    pub fn new(msg: ServerMsg) -> Letter {
+    pub fn new(msg: ServerMsg) -> EncodedMessage {
         let mut note = Vec::new();
         codec::encode_update(&RoomUpdate::Message(Box::new(msg)), &mut note);
-        Letter { note: note.into() }
+        EncodedMessage { note: note.into() }
     }
 
     /// The bytes to put among the updates of a snapshot.
@@ -39,23 +39,23 @@ impl Letter {
 /// Messages that wait for somebody: to ride in their next snapshots, or for them to come back. At most [`MESSAGES_WAITING_MAX`]; beyond, the
 /// oldest are dropped, and who gets the rest is told how many.
 #[derive(Debug, Clone, Default)]
-pub struct Letters {
-    waiting: VecDeque<Letter>,
+pub struct MessageQueue {
+    waiting: VecDeque<EncodedMessage>,
     missed: u32,
 }
 
-impl Letters {
+impl MessageQueue {
     /// Puts one behind the others.
-    pub fn push(&mut self, letter: Letter) {
+    pub fn push(&mut self, message: EncodedMessage) {
         if self.waiting.len() >= MESSAGES_WAITING_MAX {
             self.waiting.pop_front();
             self.missed += 1;
         }
-        self.waiting.push_back(letter);
+        self.waiting.push_back(message);
     }
 
     /// The oldest, taken out.
-    pub fn pop(&mut self) -> Option<Letter> {
+    pub fn pop(&mut self) -> Option<EncodedMessage> {
         self.waiting.pop_front()
     }
 
@@ -67,15 +67,15 @@ impl Letters {
         let from = frame.len();
         if self.missed > 0 {
             let missed = ServerNotice::Missed { count: std::mem::take(&mut self.missed) };
-            frame.extend_from_slice(Letter::new(ServerMsg::ServerNotice(missed)).note());
+            frame.extend_from_slice(EncodedMessage::new(ServerMsg::ServerNotice(missed)).note());
         }
-        while let Some(letter) = self.waiting.front() {
+        while let Some(message) = self.waiting.front() {
             let so_far = frame.len() - from;
             // The first goes whatever its length: none is long but a handshake, which only a developer asks for.
-            if so_far > 0 && so_far + letter.note().len() > MESSAGES_BYTES_MAX {
+            if so_far > 0 && so_far + message.note().len() > MESSAGES_BYTES_MAX {
                 break;
             }
-            frame.extend_from_slice(letter.note());
+            frame.extend_from_slice(message.note());
             self.waiting.pop_front();
         }
         (frame.len() - from) as u64
@@ -88,23 +88,23 @@ mod tests {
 
     #[test]
     fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
-        let letter = Letter::new(ServerMsg::ServerNotice(ServerNotice::Muted));
-        let (note, used) = codec::decode_update(letter.note()).expect("our own note");
+        let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
+        let (note, used) = codec::decode_update(message.note()).expect("our own note");
         let RoomUpdate::Message(msg) = note else { panic!("{note:?}") };
-        assert_eq!(used, letter.note().len());
-        assert_eq!(*msg, codec::decode_server(letter.message()).expect("our own message"));
+        assert_eq!(used, message.note().len());
+        assert_eq!(*msg, codec::decode_server(message.message()).expect("our own message"));
     }
 
     #[test]
     fn too_many_letters_lose_the_oldest_and_a_snapshot_takes_its_share() {
-        let mut letters = Letters::default();
-        let ends = |seconds| Letter::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }));
-        (0..MESSAGES_WAITING_MAX as u32 + 3).for_each(|seconds| letters.push(ends(seconds)));
+        let mut messages = MessageQueue::default();
+        let ends = |seconds| EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }));
+        (0..MESSAGES_WAITING_MAX as u32 + 3).for_each(|seconds| messages.push(ends(seconds)));
         let mut updates = Vec::new();
-        let bytes = letters.append(&mut updates);
+        let bytes = messages.append(&mut updates);
         assert_eq!(bytes, updates.len() as u64);
         assert!(updates.len() <= MESSAGES_BYTES_MAX);
-        let first = Letter::new(ServerMsg::ServerNotice(ServerNotice::Missed { count: 3 }));
+        let first = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Missed { count: 3 }));
         assert!(updates.starts_with(&[first.note(), ends(3).note()].concat()));
     }
 }
