@@ -20,13 +20,13 @@ use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
-pub use handle::{Asking, Grounds, Mail, Opening, PeerRef, RoomFigures, RoomHandle, RoomOver, Seated, Way};
+pub use handle::{Asking, Grounds, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, Seated, Way};
 
 use crate::limits::holds::Hold;
 use crate::lobby::messages::EncodedMessage;
 use crate::lobby::sessions::SessionId;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
-use crate::net::inbox::{Envelope, ShardMail};
+use crate::net::inbox::{Envelope, ShardCommand};
 use crate::room::governor::{BEHIND, Governor};
 use crate::room::line::Line;
 use crate::room::recycle::Recycled;
@@ -73,7 +73,7 @@ pub struct Driver<G: Game> {
     host: Option<PlayerId>,
     /// By number of shard.
     links: Vec<Link<G>>,
-    mails: Vec<Mail<G>>,
+    commands: Vec<RoomCommand<G>>,
     mailbox: Arc<Mailbox<G>>,
     figures: Arc<RoomFigures>,
     grounds: Grounds<G>,
@@ -105,8 +105,8 @@ struct Seat {
 
 impl Seat {
     /// A message to whoever sits there.
-    fn message<G: Game>(&self, message: EncodedMessage) -> ShardMail<G> {
-        ShardMail::Deliver(self.peer, self.session, Envelope { by: None, message })
+    fn message<G: Game>(&self, message: EncodedMessage) -> ShardCommand<G> {
+        ShardCommand::Deliver(self.peer, self.session, Envelope { by: None, message })
     }
 }
 
@@ -120,7 +120,7 @@ struct Link<G: Game> {
     /// Players there.
     seats: usize,
     /// What goes out with the next tick, answers before the tick itself.
-    outgoing: Vec<ShardMail<G>>,
+    outgoing: Vec<ShardCommand<G>>,
     /// Changes of the roster that the shard missed because it was behind.
     owed: Vec<RoomUpdate>,
 }
@@ -151,7 +151,7 @@ impl<G: Game> Driver<G> {
             people: 0,
             host: None,
             links: (0..grounds.shards.len()).map(link).collect(),
-            mails: Vec::new(),
+            commands: Vec::new(),
             mailbox,
             figures,
             grounds,
@@ -196,7 +196,7 @@ impl<G: Game> Driver<G> {
             self.wake_up(began);
         }
         let tick = self.tick;
-        self.take_mails();
+        self.take_commands();
         self.free_seats();
         self.admit();
         if self.is_ending(began) {
@@ -277,7 +277,7 @@ impl<G: Game> Driver<G> {
         self.mailbox.clear(&self.figures.coming);
         self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
         for inbox in self.grounds.shards.iter() {
-            inbox.post([ShardMail::Failed(self.id)]);
+            inbox.send([ShardCommand::Failed(self.id)]);
         }
         let config = RoomConfig { seed: self.config.seed.wrapping_add(1), ..self.config };
         let (mailbox, figures) = (Arc::clone(&self.mailbox), Arc::clone(&self.figures));
@@ -290,8 +290,8 @@ impl<G: Game> Driver<G> {
 
     /// The room ends: who is in it or in its line goes back to the lobby, who comes is refused.
     fn end(&mut self) -> Next {
-        for mail in self.mailbox.close() {
-            if let Mail::Join(_) = mail {
+        for command in self.mailbox.close() {
+            if let RoomCommand::Join(_) = command {
                 self.grounds.metrics.joins.of(JoinResult::Refused).inc();
             }
         }
@@ -299,7 +299,7 @@ impl<G: Game> Driver<G> {
             self.grounds.metrics.joins.of(JoinResult::Refused).inc();
         }
         for link in &mut self.links {
-            link.outgoing.push(ShardMail::Ended(self.id));
+            link.outgoing.push(ShardCommand::Ended(self.id));
         }
         self.hand_over();
         self.take_down();
@@ -309,13 +309,13 @@ impl<G: Game> Driver<G> {
         Next::Over
     }
 
-    fn answer(&mut self, peer: PeerRef, mail: ShardMail<G>) {
-        self.links[peer.shard].outgoing.push(mail);
+    fn answer(&mut self, peer: PeerRef, command: ShardCommand<G>) {
+        self.links[peer.shard].outgoing.push(command);
     }
 
     fn answer_those_in_line(&mut self) {
         for (place, asking) in self.line.told() {
-            self.links[asking.peer.shard].outgoing.push(ShardMail::Waiting(asking.peer, self.id, place));
+            self.links[asking.peer.shard].outgoing.push(ShardCommand::Waiting(asking.peer, self.id, place));
         }
         self.grounds.metrics.joins.of(JoinResult::Waited).inc_by(self.line.mark_told() as u64);
         let waiting = self.line.len();
@@ -354,11 +354,11 @@ impl<G: Game> Driver<G> {
     /// Leaves everything for the shards, each in one go. What nobody is told of for now goes with the next that somebody is.
     fn hand_over(&mut self) {
         for (shard, link) in self.links.iter_mut().enumerate() {
-            let silent = |mail: &ShardMail<G>| matches!(mail, ShardMail::Tick(..)) && !mail.tells();
+            let silent = |command: &ShardCommand<G>| matches!(command, ShardCommand::Tick(..)) && !command.tells();
             if !link.outgoing.iter().all(silent) {
-                let told = link.outgoing.iter().filter(|mail| mail.tells()).count();
+                let told = link.outgoing.iter().filter(|command| command.tells()).count();
                 self.figures.queued[shard].fetch_add(told as u32, Ordering::Relaxed);
-                self.grounds.shards[shard].post(link.outgoing.drain(..));
+                self.grounds.shards[shard].send(link.outgoing.drain(..));
             }
         }
     }
@@ -482,9 +482,9 @@ impl<G: Game> Link<G> {
             return;
         }
         if !self.owed.is_empty() {
-            self.outgoing.push(ShardMail::Notes(room, std::mem::take(&mut self.owed)));
+            self.outgoing.push(ShardCommand::Notes(room, std::mem::take(&mut self.owed)));
         }
-        self.outgoing.push(ShardMail::Tick(room, Arc::clone(output)));
+        self.outgoing.push(ShardCommand::Tick(room, Arc::clone(output)));
     }
 }
 

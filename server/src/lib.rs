@@ -67,7 +67,7 @@ use awake::Awake;
 use clock::MonoClock;
 use config::Config;
 use driver::pool::Pool;
-use driver::{Grounds, Mail};
+use driver::{Grounds, RoomCommand};
 use first_seen::FirstSeen;
 use http::assets::Assets;
 use http::in_flight::InFlight;
@@ -81,7 +81,7 @@ use lobby::topics::Topics;
 use metrics::Metrics;
 use metrics::labels::AddressLimit;
 use net::certificate::{self, Certificate};
-use net::inbox::{self, Envelope, Inbox, ShardMail};
+use net::inbox::{self, Envelope, Inbox, ShardCommand};
 use net::shard;
 use operator::{OperatorToken, TokenFile};
 use room::RoomConfig;
@@ -142,7 +142,7 @@ impl<G: Game> App<G> {
         loop {
             if let Some(peer) = self.sessions.peer_of(to) {
                 let written = Envelope { by: from, message };
-                return self.grounds.shards[peer.shard].post([ShardMail::Deliver(peer, to, written)]);
+                return self.grounds.shards[peer.shard].send([ShardCommand::Deliver(peer, to, written)]);
             }
             if self.sessions.park_message(to, from, &message) {
                 return;
@@ -157,7 +157,7 @@ impl<G: Game> App<G> {
         self.sessions.lose_shard(index);
         for room in self.directory.all() {
             // A room that is over has nobody left to lose.
-            let _ = room.send(Mail::ShardLost(index));
+            let _ = room.send(RoomCommand::ShardLost(index));
         }
         tracing::error!(shard = index, "shard failed; begins anew");
     }
@@ -260,7 +260,7 @@ impl Running {
     pub async fn end(self) {
         let _ = self.ending.send(true);
         for inbox in self.app.grounds.shards.iter() {
-            inbox.post([ShardMail::End]);
+            inbox.send([ShardCommand::End]);
         }
         let _ = self.served.await;
         let (app, threads) = (self.app, self.threads);

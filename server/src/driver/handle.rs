@@ -21,13 +21,13 @@ use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::Topics;
 use crate::metrics::Metrics;
 use crate::metrics::labels::AddressLimit;
-use crate::net::inbox::{Inbox, ShardMail};
+use crate::net::inbox::{Inbox, ShardCommand};
 use crate::room::RoomConfig;
 use crate::room::RoomOutput;
 
 /// Inputs waiting for a room at the most: a second of 4,000 players. An input more is dropped, and the client is told as for any
 /// other input that did not come. Joins are bounded by how often a connection may ask.
-const MAILBOX: usize = 120_000;
+const MAILBOX_MAX: usize = 120_000;
 
 /// What every room stands on.
 pub struct Grounds<G: Game> {
@@ -55,7 +55,7 @@ impl<G: Game> Grounds<G> {
         let now = self.clock.now();
         let message = self.topics.publish(topic, from, publication, now);
         for shard in self.shards.iter() {
-            shard.post([ShardMail::Published(Arc::clone(&message))]);
+            shard.send([ShardCommand::Published(Arc::clone(&message))]);
         }
         now
     }
@@ -128,7 +128,7 @@ pub struct Asking {
 }
 
 /// What others say to a room.
-pub enum Mail<G: Game> {
+pub enum RoomCommand<G: Game> {
     /// A connection asks for a seat.
     Join(Asking),
     /// A connection that asked is gone before it was answered.
@@ -167,13 +167,13 @@ pub struct Seated {
     pub role: Role,
 }
 
-/// Where mails wait for a room. Its thread takes them all at once, before each tick.
+/// Where commands wait for a room. Its thread takes them all at once, before each tick.
 pub struct Mailbox<G: Game> {
     inner: Mutex<Inner<G>>,
 }
 
 struct Inner<G: Game> {
-    mails: Vec<Mail<G>>,
+    commands: Vec<RoomCommand<G>>,
     /// The room while it sleeps: nobody is in it, and whoever writes to it wakes it.
     asleep: Option<Box<Driver<G>>>,
     /// The room is over: nobody reads what is put in here.
@@ -181,15 +181,15 @@ struct Inner<G: Game> {
 }
 
 impl<G: Game> Mailbox<G> {
-    /// Swaps what waits against the empty `mails`.
-    pub(super) fn take(&self, mails: &mut Vec<Mail<G>>) {
-        std::mem::swap(mails, &mut self.lock().mails);
+    /// Swaps what waits against the empty `commands`.
+    pub(super) fn take(&self, commands: &mut Vec<RoomCommand<G>>) {
+        std::mem::swap(commands, &mut self.lock().commands);
     }
 
     /// Forgets what waits; of that nobody is `coming` any more.
     pub(super) fn clear(&self, coming: &AtomicU32) {
         let mut inner = self.lock();
-        inner.mails.clear();
+        inner.commands.clear();
         // While nobody can come: each join is counted under the lock, too.
         coming.store(0, Ordering::Relaxed);
     }
@@ -197,7 +197,7 @@ impl<G: Game> Mailbox<G> {
     /// Lays the room to sleep, unless somebody has written in the meantime: then it is given back.
     pub(super) fn lay_to_sleep(&self, room: Box<Driver<G>>) -> Option<Box<Driver<G>>> {
         let mut inner = self.lock();
-        if inner.mails.is_empty() {
+        if inner.commands.is_empty() {
             inner.asleep = Some(room);
             return None;
         }
@@ -205,14 +205,14 @@ impl<G: Game> Mailbox<G> {
     }
 
     /// Nothing more is taken in. Gives what waited.
-    pub(super) fn close(&self) -> Vec<Mail<G>> {
+    pub(super) fn close(&self) -> Vec<RoomCommand<G>> {
         let mut inner = self.lock();
         inner.over = true;
-        std::mem::take(&mut inner.mails)
+        std::mem::take(&mut inner.commands)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<G>> {
-        // A panic elsewhere leaves whole mails behind.
+        // A panic elsewhere leaves whole commands behind.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -265,7 +265,7 @@ pub struct RoomFigures {
     /// Ticks that were dropped.
     pub missed: AtomicU64,
     /// Inputs dropped because the mailbox was full.
-    pub mails_dropped: AtomicU64,
+    pub inputs_dropped: AtomicU64,
     /// Snapshots written.
     pub snapshots: AtomicU64,
     /// Snapshots superseded: skipped because the client had not taken the ones before.
@@ -308,7 +308,7 @@ impl RoomFigures {
             level: AtomicU8::new(0),
             overruns: AtomicU64::new(0),
             missed: AtomicU64::new(0),
-            mails_dropped: AtomicU64::new(0),
+            inputs_dropped: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
             superseded: AtomicU64::new(0),
             budget_steps_down: AtomicU64::new(0),
@@ -343,7 +343,7 @@ impl<G: Game> RoomHandle<G> {
     /// Opens a room; the pool runs it from now on.
     #[must_use]
     pub fn open(id: RoomId, opening: Opening, grounds: &Grounds<G>) -> Self {
-        let inner = Inner { mails: Vec::new(), asleep: None, over: false };
+        let inner = Inner { commands: Vec::new(), asleep: None, over: false };
         let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
         let figures = Arc::new(RoomFigures::new(grounds.shards.len(), grounds.clock.now()));
         let Opening { name, config, code, passing, opener } = opening;
@@ -362,56 +362,56 @@ impl<G: Game> RoomHandle<G> {
         seats_per_address(self.passing, self.config.capacity)
     }
 
-    /// Puts a mail into the room's mailbox. Joins and leaves always find room in it: a connection may ask for a few a second.
+    /// Puts a command into the room's mailbox. Joins and leaves always find room in it: a connection may ask for a few a second.
     ///
     /// # Errors
     /// When the room is over.
-    pub fn send(&self, mail: Mail<G>) -> Result<(), RoomOver> {
+    pub fn send(&self, command: RoomCommand<G>) -> Result<(), RoomOver> {
         let mut inner = self.mailbox.lock();
         if inner.over {
             return Err(RoomOver);
         }
-        if matches!(mail, Mail::Join(_) | Mail::Reserve(..)) {
+        if matches!(command, RoomCommand::Join(_) | RoomCommand::Reserve(..)) {
             self.figures.coming.fetch_add(1, Ordering::Relaxed);
         }
-        inner.mails.push(mail);
+        inner.commands.push(command);
         self.wake(inner);
         Ok(())
     }
 
-    /// Puts mails, none of them a join or a reservation, into the room's mailbox and leaves `mails` empty. Inputs that find no room are dropped, and counted.
-    pub fn send_all(&self, mails: &mut Vec<Mail<G>>) {
+    /// Puts commands, none of them a join or a reservation, into the room's mailbox and leaves `commands` empty. Inputs that find no room are dropped, and counted.
+    pub fn send_all(&self, commands: &mut Vec<RoomCommand<G>>) {
         let mut inner = self.mailbox.lock();
         if inner.over {
-            return mails.clear();
+            return commands.clear();
         }
-        let free = MAILBOX.saturating_sub(inner.mails.len());
-        if mails.len() <= free {
-            inner.mails.append(mails);
+        let free = MAILBOX_MAX.saturating_sub(inner.commands.len());
+        if commands.len() <= free {
+            inner.commands.append(commands);
             return self.wake(inner);
         }
-        let before = mails.len();
+        let before = commands.len();
         let mut left = free;
-        inner.mails.extend(mails.drain(..).filter(|mail| match mail {
-            Mail::Input(..) if left == 0 => false,
-            Mail::Input(..) => {
+        inner.commands.extend(commands.drain(..).filter(|command| match command {
+            RoomCommand::Input(..) if left == 0 => false,
+            RoomCommand::Input(..) => {
                 left -= 1;
                 true
             }
-            Mail::Join(_)
-            | Mail::Gone(_)
-            | Mail::Leave(_)
-            | Mail::Away(_)
-            | Mail::Back(..)
-            | Mail::Follow(..)
-            | Mail::Renamed(..)
-            | Mail::RenamedInLine(..)
-            | Mail::Reserve(..)
-            | Mail::ShardLost(_) => true,
+            RoomCommand::Join(_)
+            | RoomCommand::Gone(_)
+            | RoomCommand::Leave(_)
+            | RoomCommand::Away(_)
+            | RoomCommand::Back(..)
+            | RoomCommand::Follow(..)
+            | RoomCommand::Renamed(..)
+            | RoomCommand::RenamedInLine(..)
+            | RoomCommand::Reserve(..)
+            | RoomCommand::ShardLost(_) => true,
         }));
         self.wake(inner);
         let dropped = (before - free) as u64;
-        self.figures.mails_dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.figures.inputs_dropped.fetch_add(dropped, Ordering::Relaxed);
         self.grounds.metrics.inputs_dropped.inc_by(dropped);
     }
 

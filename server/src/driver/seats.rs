@@ -1,4 +1,4 @@
-//! TeamLabel comes and who goes: mails, the line, seats.
+//! TeamLabel comes and who goes: commands, the line, seats.
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -9,58 +9,58 @@ use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
-use super::{Asking, Driver, Mail, PeerRef, Seat, Seated, Way, ends_in};
+use super::{Asking, Driver, PeerRef, RoomCommand, Seat, Seated, Way, ends_in};
 use crate::limits::counted_as;
 use crate::limits::holds::{Hold, TooMuch, What};
 use crate::lobby::messages::EncodedMessage;
 use crate::metrics::labels::{AddressLimit, JoinResult};
-use crate::net::inbox::ShardMail;
+use crate::net::inbox::ShardCommand;
 
 impl<G: Game> Driver<G> {
-    pub(super) fn take_mails(&mut self) {
-        let mut mails = std::mem::take(&mut self.mails);
-        self.mailbox.take(&mut mails);
-        self.grounds.metrics.mailbox_depth.set(mails.len() as i64);
-        for mail in mails.drain(..) {
-            self.take(mail);
+    pub(super) fn take_commands(&mut self) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.mailbox.take(&mut commands);
+        self.grounds.metrics.mailbox_depth.set(commands.len() as i64);
+        for command in commands.drain(..) {
+            self.take(command);
         }
-        self.mails = mails;
+        self.commands = commands;
     }
 
-    fn take(&mut self, mail: Mail<G>) {
-        match mail {
-            Mail::Join(asking) => {
+    fn take(&mut self, command: RoomCommand<G>) {
+        match command {
+            RoomCommand::Join(asking) => {
                 self.came += 1;
                 self.take_join(asking);
             }
-            Mail::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
-            Mail::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
-            Mail::Away(seated) if self.is_current(seated) => self.away(seated.player),
-            Mail::Back(seated, peer) if self.is_current(seated) => {
+            RoomCommand::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
+            RoomCommand::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
+            RoomCommand::Away(seated) if self.is_current(seated) => self.away(seated.player),
+            RoomCommand::Back(seated, peer) if self.is_current(seated) => {
                 if let Some(Some(seat)) = self.seats.get_mut(usize::from(seated.player.0)) {
                     seat.peer = peer;
                     seat.kept = None;
                 }
                 self.room.back(seated.player);
             }
-            Mail::Input(seated, packet, arrived) if self.is_current(seated) => {
+            RoomCommand::Input(seated, packet, arrived) if self.is_current(seated) => {
                 self.room.input(seated.player, &packet, arrived);
             }
-            Mail::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
-            Mail::Renamed(seated, name) if self.is_current(seated) => self.room.rename(seated.player, &name),
-            Mail::RenamedInLine(peer, name) => self.rename_in_line(peer, &name),
-            Mail::Reserve(number, until, hold) => {
+            RoomCommand::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
+            RoomCommand::Renamed(seated, name) if self.is_current(seated) => self.room.rename(seated.player, &name),
+            RoomCommand::RenamedInLine(peer, name) => self.rename_in_line(peer, &name),
+            RoomCommand::Reserve(number, until, hold) => {
                 self.came += 1;
                 self.reservations.keep(number, until, hold);
             }
             // Meant for a seat that was given up, or for the room that failed before this one.
-            Mail::Leave(_)
-            | Mail::Away(_)
-            | Mail::Back(..)
-            | Mail::Input(..)
-            | Mail::Follow(..)
-            | Mail::Renamed(..) => {}
-            Mail::ShardLost(shard) => self.lose(shard),
+            RoomCommand::Leave(_)
+            | RoomCommand::Away(_)
+            | RoomCommand::Back(..)
+            | RoomCommand::Input(..)
+            | RoomCommand::Follow(..)
+            | RoomCommand::Renamed(..) => {}
+            RoomCommand::ShardLost(shard) => self.lose(shard),
         }
     }
 
@@ -179,7 +179,7 @@ impl<G: Game> Driver<G> {
 
     fn refuse(&mut self, peer: PeerRef, code: CloseCode) {
         self.grounds.metrics.joins.of(JoinResult::Refused).inc();
-        self.answer(peer, ShardMail::Refused(peer, self.id, code));
+        self.answer(peer, ShardCommand::Refused(peer, self.id, code));
     }
 
     /// Frees the seats of those who did not come back in time.
@@ -241,10 +241,10 @@ impl<G: Game> Driver<G> {
         if self.links[peer.shard].seats == 0 {
             let roster = self.room.roster();
             self.links[peer.shard].owed.clear();
-            self.answer(peer, ShardMail::Opened(self.id, roster));
+            self.answer(peer, ShardCommand::Opened(self.id, roster));
         }
         self.links[peer.shard].seats += 1;
-        self.answer(peer, ShardMail::Seated(peer, self.id, seated));
+        self.answer(peer, ShardCommand::Seated(peer, self.id, seated));
         if self.warned {
             // Whoever comes late is told as well.
             self.answer(peer, seat.message(ends_in(self.seconds_left(self.grounds.clock.now()))));
@@ -266,10 +266,10 @@ impl<G: Game> Driver<G> {
         if self.host == Some(player) {
             self.host = None;
         }
-        self.answer(peer, ShardMail::Unseated(self.id, player));
+        self.answer(peer, ShardCommand::Unseated(self.id, player));
         self.links[peer.shard].seats -= 1;
         if self.links[peer.shard].seats == 0 {
-            self.answer(peer, ShardMail::Emptied(self.id));
+            self.answer(peer, ShardCommand::Emptied(self.id));
         }
         if seated.role == Role::Play {
             self.people -= u32::from(address.is_some());

@@ -27,7 +27,7 @@ use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use crate::driver::{Grounds, Mail, Opening, RoomHandle, Way};
+use crate::driver::{Grounds, Opening, RoomCommand, RoomHandle, Way};
 use crate::limits::holds::{Hold, TooMuch};
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
@@ -223,7 +223,7 @@ impl<G: Game> Directory<G> {
         let number = secret::number();
         let until = self.grounds.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
         // A room that is over keeps nothing; who comes is told so.
-        let _ = room.send(Mail::Reserve(number, until, hold));
+        let _ = room.send(RoomCommand::Reserve(number, until, hold));
         Ok(number)
     }
 

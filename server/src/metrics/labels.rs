@@ -75,7 +75,7 @@ macro_rules! label {
 label! {
     /// What a part of a tick does.
     TickPhase = "phase" {
-        /// Takes the mails and one input per player.
+        /// Takes the commands and one input per player.
         Inputs = "inputs",
         /// Steps the game.
         Step = "step",

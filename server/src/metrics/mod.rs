@@ -38,7 +38,7 @@ const SECONDS: [f64; 32] = [
 /// All of them. Fields are named as Prometheus names them, after `broadside_`; counters end in `_total` there.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Seconds that the step of a room took, from the first mail taken to the result handed over; one per tick.
+    /// Seconds that the step of a room took, from the first command taken to the result handed over; one per tick.
     pub tick_seconds: Histogram,
     /// Seconds from when a tick was due to when it began; one per tick.
     pub tick_lateness_seconds: Histogram,

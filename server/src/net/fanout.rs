@@ -15,7 +15,7 @@ use slab::Slab;
 use super::conn::{HEADER_MAX, Sent};
 use super::peer::{Peer, Seat};
 use crate::clock::MonoClock;
-use crate::driver::{Mail, RoomHandle, Seated};
+use crate::driver::{RoomCommand, RoomHandle, Seated};
 use crate::lobby::sessions::SessionId;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ByteClass, Direction};
@@ -33,7 +33,7 @@ pub struct Share<G: Game> {
     /// A tick has come that nobody has been told of.
     fresh: bool,
     /// What the players here said, on its way to the room.
-    mails: Vec<Mail<G>>,
+    commands: Vec<RoomCommand<G>>,
     counted: FrameBytes,
 }
 
@@ -73,7 +73,7 @@ impl<G: Game> Share<G> {
             tick_zero: None,
             recipients: Vec::new(),
             fresh: false,
-            mails: Vec::new(),
+            commands: Vec::new(),
             counted: FrameBytes::default(),
         }
     }
@@ -161,14 +161,14 @@ impl<G: Game> Share<G> {
         }
         // A spectator's only says what it has.
         if seated.role == Role::Play {
-            self.mails.push(Mail::Input(seated, packet, now));
+            self.commands.push(RoomCommand::Input(seated, packet, now));
         }
     }
 
     /// Gives the room what was said.
-    pub fn post(&mut self) {
-        if !self.mails.is_empty() {
-            self.room.send_all(&mut self.mails);
+    pub fn send(&mut self) {
+        if !self.commands.is_empty() {
+            self.room.send_all(&mut self.commands);
         }
     }
 

@@ -50,7 +50,7 @@ pub struct Envelope {
 }
 
 /// What others say to a shard.
-pub enum ShardMail<G: Game> {
+pub enum ShardCommand<G: Game> {
     /// A new connection is yours.
     Connected(Upgraded<G>),
     /// A player of this room is about to be seated here, the first one; these are in it.
@@ -70,7 +70,7 @@ pub enum ShardMail<G: Game> {
     /// Nobody of this room is here any more.
     Emptied(RoomId),
     /// This connection has its seat here: take it over.
-    Moved(Box<(Peer<G>, Returning)>),
+    Migrated(Box<(Peer<G>, Returning)>),
     /// Something was published.
     Published(Arc<TopicMessage>),
     /// A message to one session, which had this connection when it was written.
@@ -83,27 +83,27 @@ pub enum ShardMail<G: Game> {
     End,
 }
 
-impl<G: Game> ShardMail<G> {
+impl<G: Game> ShardCommand<G> {
     /// Whether it is a tick that somebody is told of.
     #[must_use]
     pub fn tells(&self) -> bool {
-        matches!(self, ShardMail::Tick(_, output) if !output.due.is_empty())
+        matches!(self, ShardCommand::Tick(_, output) if !output.due.is_empty())
     }
 }
 
 /// A shard as others see it: its mailbox.
 pub struct Inbox<G: Game> {
-    /// Bounded by who writes: rooms leave a few ticks at the most, and one answer per join; the listener one mail per connection.
-    mails: Mutex<Vec<ShardMail<G>>>,
+    /// Bounded by who writes: rooms leave a few ticks at the most, and one answer per join; the listener one command per connection.
+    commands: Mutex<Vec<ShardCommand<G>>>,
     notified: AtomicBool,
     waker: Waker,
     thread: OnceLock<Thread>,
 }
 
 impl<G: Game> Inbox<G> {
-    /// Leaves mails, and wakes the shard.
-    pub fn post(&self, mails: impl IntoIterator<Item = ShardMail<G>>) {
-        self.lock().extend(mails);
+    /// Leaves commands, and wakes the shard.
+    pub fn send(&self, commands: impl IntoIterator<Item = ShardCommand<G>>) {
+        self.lock().extend(commands);
         if !self.notified.swap(true, Ordering::AcqRel) {
             // One of the two does: it sleeps in the watch, or rests between two looks.
             let _ = self.waker.wake();
@@ -118,39 +118,39 @@ impl<G: Game> Inbox<G> {
         let _ = self.thread.set(std::thread::current());
     }
 
-    /// Whether mail has come since it was last taken.
-    pub(super) fn has_mail(&self) -> bool {
+    /// Whether command has come since it was last taken.
+    pub(super) fn has_commands(&self) -> bool {
         self.notified.load(Ordering::Acquire)
     }
 
-    /// Swaps what came against the empty `mails`; false if nothing did.
-    pub(super) fn take(&self, mails: &mut Vec<ShardMail<G>>) -> bool {
+    /// Swaps what came against the empty `commands`; false if nothing did.
+    pub(super) fn take(&self, commands: &mut Vec<ShardCommand<G>>) -> bool {
         let came = self.notified.swap(false, Ordering::AcqRel);
         if came {
-            std::mem::swap(mails, &mut *self.lock());
+            std::mem::swap(commands, &mut *self.lock());
         }
         came
     }
 
     /// Hands what comes to `turn`, at least every `rest`, until it gives false. For whoever has no sockets to watch.
-    pub fn wait_as(&self, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardMail<G>>) -> bool) {
+    pub fn wait_as(&self, rest: Duration, mut turn: impl FnMut(&mut Vec<ShardCommand<G>>) -> bool) {
         self.read_here();
-        let mut mails = Vec::new();
+        let mut commands = Vec::new();
         loop {
             if !self.notified.swap(false, Ordering::AcqRel) {
                 std::thread::park_timeout(rest);
                 self.notified.store(false, Ordering::Release);
             }
-            std::mem::swap(&mut mails, &mut *self.lock());
-            if !turn(&mut mails) {
+            std::mem::swap(&mut commands, &mut *self.lock());
+            if !turn(&mut commands) {
                 return;
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<ShardMail<G>>> {
-        // A panic elsewhere leaves whole mails behind.
-        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<ShardCommand<G>>> {
+        // A panic elsewhere leaves whole commands behind.
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,6 +164,6 @@ pub struct Watch(pub(super) Poll);
 pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Watch)> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WOKEN)?;
-    let inbox = Inbox { mails: Mutex::default(), notified: AtomicBool::new(false), waker, thread: OnceLock::new() };
+    let inbox = Inbox { commands: Mutex::default(), notified: AtomicBool::new(false), waker, thread: OnceLock::new() };
     Ok((inbox, Watch(poll)))
 }

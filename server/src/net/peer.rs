@@ -20,7 +20,7 @@ use super::requests::{self, Asker, Ears, Effects};
 use super::shard::Shares;
 use super::tally::Tally;
 use crate::App;
-use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated};
+use crate::driver::{Asking, PeerRef, RoomCommand, RoomHandle, Seated};
 use crate::limits::holds::Hold;
 use crate::lobby::messages::{EncodedMessage, MessageQueue};
 use crate::lobby::names::FitName;
@@ -309,7 +309,7 @@ impl<G: Game> Peer<G> {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
             // A room that is over has no line.
-            Place::InLine(ask) => drop(ask.room.send(Mail::Gone(self.me))),
+            Place::InLine(ask) => drop(ask.room.send(RoomCommand::Gone(self.me))),
             Place::Seated(room, seated) => {
                 if seat == Seat::Free {
                     app.sessions.set_home(self.session_id, None);
@@ -318,12 +318,12 @@ impl<G: Game> Peer<G> {
                     // Either way nothing more is sent; the room says when the seat is free.
                     share.away(seated.player, seat);
                     // After what it said last.
-                    share.post();
-                    let mail = match seat {
-                        Seat::Free => Mail::Leave(seated),
-                        Seat::Keep => Mail::Away(seated),
+                    share.send();
+                    let command = match seat {
+                        Seat::Free => RoomCommand::Leave(seated),
+                        Seat::Keep => RoomCommand::Away(seated),
                     };
-                    let _ = share.room().send(mail);
+                    let _ = share.room().send(command);
                 }
             }
         }
@@ -466,7 +466,7 @@ impl<G: Game> Peer<G> {
             && let Some(share) = shares.get(room)
         {
             if share.has_player(player) {
-                let _ = share.room().send(Mail::Follow(*seated, player));
+                let _ = share.room().send(RoomCommand::Follow(*seated, player));
             } else {
                 result = Err(Refusal::NoSuchPlayer);
             }
@@ -482,10 +482,10 @@ impl<G: Game> Peer<G> {
         // A room that is over calls nobody anything.
         match &self.place {
             Place::Nowhere => {}
-            Place::InLine(ask) => drop(ask.room.send(Mail::RenamedInLine(self.me, name))),
+            Place::InLine(ask) => drop(ask.room.send(RoomCommand::RenamedInLine(self.me, name))),
             Place::Seated(room, seated) => {
                 if let Some(share) = shares.get(room) {
-                    let _ = share.room().send(Mail::Renamed(*seated, name));
+                    let _ = share.room().send(RoomCommand::Renamed(*seated, name));
                 }
             }
         }
@@ -526,7 +526,7 @@ impl<G: Game> Peer<G> {
             let (hold, in_line) = (Hold::default(), Hold::default());
             let (name, address) = (called.clone(), Some(address));
             let asking = Asking { name, role, by, peer, session, address, hold, in_line };
-            room.send(Mail::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
+            room.send(RoomCommand::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)
         };
         // A room that ended at this very moment is not the only one.

@@ -22,12 +22,12 @@ use slab::Slab;
 
 use super::conn::{Conn, Readable};
 use super::fanout::Share;
-use super::inbox::{Envelope, Inbox, ShardMail, Upgraded, WOKEN, Watch};
+use super::inbox::{Envelope, Inbox, ShardCommand, Upgraded, WOKEN, Watch};
 use super::peer::{Going, Peer, Returning};
 use super::tally::Tally;
 use crate::App;
 use crate::awake::Awake;
-use crate::driver::{Mail, PeerRef, Seated};
+use crate::driver::{PeerRef, RoomCommand, Seated};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
 
@@ -69,7 +69,7 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::
             // Its sockets are closed by now.
             app.lose_shard(index);
             if app.is_ending() {
-                // The word that it ends may be among the mail that it lost.
+                // The word that it ends may be among the command that it lost.
                 return;
             }
         }
@@ -83,7 +83,7 @@ struct Shard<'a, G: Game> {
     poll: &'a mut Poll,
     peers: Slab<Peer<G>>,
     shares: Shares<G>,
-    mails: Vec<ShardMail<G>>,
+    commands: Vec<ShardCommand<G>>,
     /// TeamLabel has subscribed to what, as of the last change.
     listeners: BTreeMap<Topic, Vec<usize>>,
     /// Keys of connections that were not heard out.
@@ -104,7 +104,7 @@ impl<'a, G: Game> Shard<'a, G> {
             poll,
             peers: Slab::new(),
             shares: Shares::new(),
-            mails: Vec::new(),
+            commands: Vec::new(),
             listeners: BTreeMap::new(),
             unheard: Vec::new(),
             frame: Vec::new(),
@@ -119,7 +119,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut sweep_at = Instant::now() + SWEEP_EVERY;
         let mut awake = Awake::new(self.app.clock.now(), GAP_US_MAX);
         loop {
-            self.take_mails();
+            self.take_commands();
             self.fan_out();
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
                 return self.tally.count(&self.app.metrics);
@@ -151,9 +151,9 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    /// Waits until `until`, or until mail comes.
+    /// Waits until `until`, or until command comes.
     fn rest(&self, until: Instant) {
-        while !self.inbox.has_mail() {
+        while !self.inbox.has_commands() {
             let wait = until.saturating_duration_since(Instant::now());
             if wait.is_zero() {
                 return;
@@ -162,41 +162,41 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    fn take_mails(&mut self) {
-        let mut mails = std::mem::take(&mut self.mails);
-        self.inbox.take(&mut mails);
-        for mail in mails.drain(..) {
-            self.take(mail);
+    fn take_commands(&mut self) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.inbox.take(&mut commands);
+        for command in commands.drain(..) {
+            self.take(command);
         }
-        self.mails = mails;
+        self.commands = commands;
     }
 
-    fn take(&mut self, mail: ShardMail<G>) {
-        match mail {
-            ShardMail::Connected(upgraded) => self.connect(upgraded),
-            ShardMail::Opened(room, updates) => {
+    fn take(&mut self, command: ShardCommand<G>) {
+        match command {
+            ShardCommand::Connected(upgraded) => self.connect(upgraded),
+            ShardCommand::Opened(room, updates) => {
                 if let Some(handle) = self.app.directory.get(room) {
                     self.shares.insert(room, Share::new(handle, &updates));
                 }
             }
-            ShardMail::Seated(peer, room, seated) => self.seat(peer, room, seated),
-            ShardMail::Waiting(peer, room, place) => {
+            ShardCommand::Seated(peer, room, seated) => self.seat(peer, room, seated),
+            ShardCommand::Waiting(peer, room, place) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
                     found.handle_waiting(place, self.app, &mut self.shares, &mut self.tally);
                 }
             }
-            ShardMail::Refused(peer, room, code) => {
+            ShardCommand::Refused(peer, room, code) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
                     found.forget_room(self.app);
                     found.close(code, self.app, &mut self.shares, &mut self.tally);
                 }
             }
-            ShardMail::Notes(room, updates) => {
+            ShardCommand::Notes(room, updates) => {
                 if let Some(share) = self.shares.get_mut(&room) {
                     share.note(&updates);
                 }
             }
-            ShardMail::Tick(room, output) => {
+            ShardCommand::Tick(room, output) => {
                 if let Some(share) = self.shares.get_mut(&room) {
                     share.room().figures.taken(self.index, &output);
                     if share.push(output) {
@@ -205,22 +205,22 @@ impl<'a, G: Game> Shard<'a, G> {
                     }
                 }
             }
-            ShardMail::Unseated(room, player) => self.unseat(room, player),
-            ShardMail::Emptied(room) => drop(self.shares.remove(&room)),
-            ShardMail::Moved(moved) => {
-                let (peer, returning) = *moved;
+            ShardCommand::Unseated(room, player) => self.unseat(room, player),
+            ShardCommand::Emptied(room) => drop(self.shares.remove(&room)),
+            ShardCommand::Migrated(migrated) => {
+                let (peer, returning) = *migrated;
                 if let Some(key) = self.add(peer) {
                     self.resume(key, &returning);
                     self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
                 }
             }
-            ShardMail::Published(message) => {
+            ShardCommand::Published(message) => {
                 self.publish(&message);
             }
-            ShardMail::Deliver(to, session, written) => self.deliver(to, session, written),
-            ShardMail::Failed(room) => self.fail(room),
-            ShardMail::Ended(room) => self.end_room(room),
-            ShardMail::End => {
+            ShardCommand::Deliver(to, session, written) => self.deliver(to, session, written),
+            ShardCommand::Failed(room) => self.fail(room),
+            ShardCommand::Ended(room) => self.end_room(room),
+            ShardCommand::End => {
                 self.ending_at = Some(Instant::now() + DRAIN);
                 self.close_where(CloseCode::GoingAway, |_| true);
             }
@@ -298,7 +298,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut peer = self.peers.remove(key);
         // It is watched by the other shard from now on.
         let _ = self.poll.registry().deregister(peer.conn.wire.stream());
-        self.app.grounds.shards[shard].post([ShardMail::Moved(Box::new((peer, returning)))]);
+        self.app.grounds.shards[shard].send([ShardCommand::Migrated(Box::new((peer, returning)))]);
     }
 
     fn resume(&mut self, key: usize, returning: &Returning) {
@@ -319,7 +319,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         let peer = &mut self.peers[key];
         // The seat is there: so is the room, or it says soon that it is not.
-        let _ = room.send(Mail::Back(seated, peer.me()));
+        let _ = room.send(RoomCommand::Back(seated, peer.me()));
         self.app.sessions.attach(returning.resume.token.session, peer.me());
         peer.handle_resumed(&room, returning, self.app, &mut self.shares, &mut self.tally);
     }
@@ -338,7 +338,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let Some(share) = self.shares.get_mut(&room) else {
             // This shard broke down after it had asked.
             if let Some(room) = self.app.directory.get(room) {
-                let _ = room.send(Mail::Leave(seated));
+                let _ = room.send(RoomCommand::Leave(seated));
             }
             return;
         };
@@ -349,7 +349,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
             }
             // The connection, or its room_request, went while it waited.
-            None => drop(handle.send(Mail::Leave(seated))),
+            None => drop(handle.send(RoomCommand::Leave(seated))),
         }
     }
 
@@ -421,7 +421,7 @@ impl<'a, G: Game> Shard<'a, G> {
             }
         }
         for share in self.shares.values_mut() {
-            share.post();
+            share.send();
         }
         self.tally.count(&self.app.metrics);
     }

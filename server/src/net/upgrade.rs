@@ -26,7 +26,7 @@ use super::answers::Answers;
 use super::client::Client;
 use super::conn::Wire;
 use super::handshake;
-use super::inbox::{ShardMail, Upgraded};
+use super::inbox::{ShardCommand, Upgraded};
 use super::origin;
 use super::paced::Paced;
 use super::tls::Tls;
@@ -77,7 +77,7 @@ pub async fn upgrade<G: Game>(
         match on_upgrade.await.map_err(io::Error::other).and_then(take_over) {
             Ok((wire, early)) => {
                 let upgraded = Upgraded { wire, early, address: peer, guard, handshake: kept, refused_with };
-                app.next_shard().post([ShardMail::Connected(upgraded)]);
+                app.next_shard().send([ShardCommand::Connected(upgraded)]);
             }
             Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
         }

@@ -25,8 +25,8 @@ use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
 
 use crate::App;
-use crate::driver::{Mail, PeerRef, RoomHandle};
-use crate::net::inbox::{ShardMail, Watch};
+use crate::driver::{PeerRef, RoomCommand, RoomHandle};
+use crate::net::inbox::{ShardCommand, Watch};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
 use fill::Crowd;
@@ -77,7 +77,7 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Resul
         let mut serial = 0;
         loop {
             let mut residents = Residents::new(&app, index, serial);
-            let run = AssertUnwindSafe(|| app.grounds.shards[index].wait_as(REST, |mails| residents.turn(mails)));
+            let run = AssertUnwindSafe(|| app.grounds.shards[index].wait_as(REST, |commands| residents.turn(commands)));
             if std::panic::catch_unwind(run).is_ok() {
                 return;
             }
@@ -85,7 +85,7 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Resul
             serial = residents.serial;
             app.lose_shard(index);
             if app.is_ending() {
-                // The word that it ends may be among the mail that it lost.
+                // The word that it ends may be among the command that it lost.
                 return;
             }
         }
@@ -106,13 +106,13 @@ impl Residents {
     }
 
     /// Takes what came, lets everyone who is due think, and looks after the rooms. False when the server ends.
-    fn turn(&mut self, mails: &mut Vec<ShardMail<Arena>>) -> bool {
+    fn turn(&mut self, commands: &mut Vec<ShardCommand<Arena>>) -> bool {
         let now = self.app.clock.now();
-        for mail in mails.drain(..) {
-            if matches!(mail, ShardMail::End) {
+        for command in commands.drain(..) {
+            if matches!(command, ShardCommand::End) {
                 return false;
             }
-            self.take(mail, now);
+            self.take(command, now);
         }
         self.tell(now);
         if now >= self.look_at {
@@ -129,16 +129,16 @@ impl Residents {
         true
     }
 
-    fn take(&mut self, mail: ShardMail<Arena>, now: MonoTime) {
-        match mail {
-            ShardMail::Opened(room, updates) => {
+    fn take(&mut self, command: ShardCommand<Arena>, now: MonoTime) {
+        match command {
+            ShardCommand::Opened(room, updates) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
                     let mut outgoing = Outgoing::new::<Arena>(hall.room.config.capacity);
                     outgoing.note(&updates);
                     hall.outgoing = Some(outgoing);
                 }
             }
-            ShardMail::Seated(peer, room, seated) => {
+            ShardCommand::Seated(peer, room, seated) => {
                 match (find(&mut self.residents, peer), self.halls.get_mut(&room)) {
                     (Some(resident), Some(hall)) => {
                         if let Some(outgoing) = &mut hall.outgoing {
@@ -150,17 +150,17 @@ impl Residents {
                     (_, _) => {
                         // It went away while it stood in line.
                         if let Some(room) = self.app.directory.get(room) {
-                            let _ = room.send(Mail::Leave(seated));
+                            let _ = room.send(RoomCommand::Leave(seated));
                         }
                     }
                 }
             }
-            ShardMail::Notes(room, updates) => {
+            ShardCommand::Notes(room, updates) => {
                 if let Some(outgoing) = self.halls.get_mut(&room).and_then(|hall| hall.outgoing.as_mut()) {
                     outgoing.note(&updates);
                 }
             }
-            ShardMail::Tick(room, output) => {
+            ShardCommand::Tick(room, output) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
                     hall.room.figures.taken(self.index, &output);
                     if let Some(outgoing) = &mut hall.outgoing {
@@ -169,33 +169,33 @@ impl Residents {
                     }
                 }
             }
-            ShardMail::Unseated(room, player) => {
+            ShardCommand::Unseated(room, player) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
                     hall.seats.remove(&player);
                 }
             }
-            ShardMail::Emptied(room) => {
+            ShardCommand::Emptied(room) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
                     hall.outgoing = None;
                 }
             }
-            ShardMail::Refused(peer, ..) => {
+            ShardCommand::Refused(peer, ..) => {
                 if find(&mut self.residents, peer).is_some() {
                     self.dismiss(peer.key);
                 }
             }
-            ShardMail::Failed(room) | ShardMail::Ended(room) => {
+            ShardCommand::Failed(room) | ShardCommand::Ended(room) => {
                 if let Some(hall) = self.halls.remove(&room) {
                     hall.residents.iter().for_each(|key| self.forget(*key));
                 }
             }
             // Bots stand in line without being told, do not chat, and are on no socket.
-            ShardMail::Waiting(..)
-            | ShardMail::Published(_)
-            | ShardMail::Deliver(..)
-            | ShardMail::Connected(_)
-            | ShardMail::Moved(_)
-            | ShardMail::End => {}
+            ShardCommand::Waiting(..)
+            | ShardCommand::Published(_)
+            | ShardCommand::Deliver(..)
+            | ShardCommand::Connected(_)
+            | ShardCommand::Migrated(_)
+            | ShardCommand::End => {}
         }
     }
 

@@ -11,7 +11,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use crate::App;
-use crate::driver::{Asking, Mail, PeerRef, RoomHandle, Seated, Way};
+use crate::driver::{Asking, PeerRef, RoomCommand, RoomHandle, Seated, Way};
 use crate::limits::holds::Hold;
 use crate::lobby::names::FitName;
 use crate::room::flow::Flow;
@@ -34,7 +34,7 @@ pub(super) struct Resident {
     client: Client<Arena>,
     mind: AiPlayer,
     seated: Option<Seated>,
-    mails: Vec<Mail<Arena>>,
+    commands: Vec<RoomCommand<Arena>>,
     failed: bool,
 }
 
@@ -58,7 +58,7 @@ impl Resident {
             client,
             mind: AiPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2),
             seated: None,
-            mails: Vec::new(),
+            commands: Vec::new(),
             failed: false,
         };
         resident.exchange(now, app);
@@ -93,16 +93,16 @@ impl Resident {
         self.client.advance(now, &input);
         while self.client.poll_event().is_some() {}
         self.exchange(now, app);
-        if !self.mails.is_empty() {
-            self.room.send_all(&mut self.mails);
+        if !self.commands.is_empty() {
+            self.room.send_all(&mut self.commands);
         }
     }
 
     /// It goes: its seat is free.
     pub(super) fn leave(self, app: &App<Arena>) {
-        let mail = self.seated.map_or(Mail::Gone(self.me), Mail::Leave);
+        let command = self.seated.map_or(RoomCommand::Gone(self.me), RoomCommand::Leave);
         // A room that is over has no seat to free.
-        let _ = self.room.send(mail);
+        let _ = self.room.send(command);
         app.sessions.detach(self.session_id, self.me);
     }
 
@@ -134,7 +134,7 @@ impl Resident {
                 let (hold, in_line) = (Hold::default(), Hold::default());
                 let asking = Asking { name, role, by: Way::Public, peer, session, address: None, hold, in_line };
                 // A room that is over says nothing more; whoever looks after the bots sees that.
-                let _ = self.room.send(Mail::Join(asking));
+                let _ = self.room.send(RoomCommand::Join(asking));
             }
             SessionOutput::Request(id, _) => {
                 self.session.handle_outcome(id, Outcome::Refused(Refusal::NotAllowed));
@@ -142,7 +142,7 @@ impl Resident {
             SessionOutput::Input(packet) => {
                 self.flow.handle_ack(packet.acked, now);
                 if let Some(seated) = self.seated {
-                    self.mails.push(Mail::Input(seated, packet, now));
+                    self.commands.push(RoomCommand::Input(seated, packet, now));
                 }
             }
             // It only closes on nonsense, and a bot talks none.

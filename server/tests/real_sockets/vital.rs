@@ -1,7 +1,7 @@
 //! What becomes of a server that has lost a part for good.
 
 use broadside_server::config::Config;
-use broadside_server::net::inbox::ShardMail;
+use broadside_server::net::inbox::ShardCommand;
 use broadside_server::start;
 
 use crate::scene::{Folder, within};
@@ -15,9 +15,9 @@ async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
         let running = start(config).await.expect("the system gives a free port");
         let grounds = &running.app().grounds;
         match part {
-            "shard-0" => grounds.shards[0].post([ShardMail::End]),
+            "shard-0" => grounds.shards[0].send([ShardCommand::End]),
             // The bots are the last of the shards.
-            "residents" => grounds.shards[1].post([ShardMail::End]),
+            "residents" => grounds.shards[1].send([ShardCommand::End]),
             _ => grounds.pool.end(),
         }
         let gone = within("the word of its end", running.gone()).await;
