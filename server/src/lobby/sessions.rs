@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::messages::{EncodedMessage, MessageQueue};
 use super::names::{FitName, Looks};
 use crate::driver::{PeerRef, Seated};
-use crate::net::requests::Ears;
+use crate::net::requests::Subscriptions;
 use crate::secret;
 
 /// A session's number.
@@ -50,8 +50,8 @@ struct Session {
 pub struct Absence {
     /// When it lost its connection.
     pub since: MonoTime,
-    /// What it hears of.
-    pub ears: Ears,
+    /// What it accepts_from of.
+    pub subscriptions: Subscriptions,
     /// What was said to it alone.
     pub messages: MessageQueue,
 }
@@ -101,7 +101,7 @@ impl Sessions {
         self.by_id.get_mut(&session).and_then(|mut found| found.peer.replace(peer))
     }
 
-    /// Keeps what the session hears of, and what waits for it, until it is connected again.
+    /// Keeps what the session accepts_from of, and what waits for it, until it is connected again.
     pub fn keep(&self, session: SessionId, absence: Absence) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
             found.absence = absence;
@@ -121,7 +121,7 @@ impl Sessions {
         if found.peer.is_some() {
             return false;
         }
-        if found.absence.ears.hears(from) {
+        if found.absence.subscriptions.accepts_from(from) {
             found.absence.messages.push(message.clone());
         }
         true

@@ -16,7 +16,7 @@ use broadside_shared::time::{MonoTime, Tick};
 
 use super::admission::Guard;
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
-use super::requests::{self, Asker, Ears, Effects};
+use super::requests::{self, Asker, Effects, Subscriptions};
 use super::shard::Shares;
 use super::tally::Tally;
 use crate::App;
@@ -44,7 +44,7 @@ pub struct Peer<G: Game> {
     session_id: SessionId,
     /// It came back and is to get its seat: the shard sees to it.
     returning: Option<Returning>,
-    ears: Ears,
+    subscriptions: Subscriptions,
     /// What rides in the next snapshots.
     messages: MessageQueue,
     address: SocketAddr,
@@ -116,7 +116,7 @@ impl<G: Game> Peer<G> {
             me,
             session_id: 0,
             returning: None,
-            ears: Ears::default(),
+            subscriptions: Subscriptions::default(),
             messages: MessageQueue::default(),
             address,
             handshake: None,
@@ -141,10 +141,10 @@ impl<G: Game> Peer<G> {
         self.session_id
     }
 
-    /// What it hears of.
+    /// What it accepts_from of.
     #[must_use]
-    pub fn ears(&self) -> &Ears {
-        &self.ears
+    pub fn subscriptions(&self) -> &Subscriptions {
+        &self.subscriptions
     }
 
     /// Someone who wants an earlier seat back, once.
@@ -166,16 +166,17 @@ impl<G: Game> Peer<G> {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
         let absence = app.sessions.take_kept(token.session);
-        (self.ears, self.messages) = (absence.ears, absence.messages);
-        tally.ears_changed = true;
+        (self.subscriptions, self.messages) = (absence.subscriptions, absence.messages);
+        tally.subscriptions_changed = true;
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, shares, tally);
         // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
         let since = if returning.resume.have == Tick(0) { MonoTime(0) } else { absence.since };
-        for topic in self.ears.topics().collect::<Vec<_>>() {
-            let missed = app.grounds.topics.kept_since(topic, since, |from| !self.ears.hears(Some(from)));
-            self.ears.heard(topic, missed.until);
+        for topic in self.subscriptions.topics().collect::<Vec<_>>() {
+            let missed =
+                app.grounds.topics.kept_since(topic, since, |from| !self.subscriptions.accepts_from(Some(from)));
+            self.subscriptions.heard(topic, missed.until);
             missed.messages.iter().for_each(|message| self.deliver(message, app));
         }
     }
@@ -287,7 +288,7 @@ impl<G: Game> Peer<G> {
     /// The room is over: back to the lobby.
     pub fn handle_room_over(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
         self.forget_room(app);
-        tally.ears_changed = true;
+        tally.subscriptions_changed = true;
         self.session.handle_exit();
         self.deliver(&EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })), app);
         self.drive(app, shares, tally);
@@ -341,11 +342,12 @@ impl<G: Game> Peer<G> {
         }
     }
 
-    /// Another connection may take up its seat: what it hears of, and has not heard yet, goes with that.
+    /// Another connection may take up its seat: what it accepts_from of, and has not heard yet, goes with that.
     pub fn keep(&mut self, app: &App<G>) {
         if matches!(self.place, Place::Seated(..)) {
-            let (ears, messages) = (std::mem::take(&mut self.ears), std::mem::take(&mut self.messages));
-            app.sessions.keep(self.session_id, Absence { since: app.clock.now(), ears, messages });
+            let (subscriptions, messages) =
+                (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
+            app.sessions.keep(self.session_id, Absence { since: app.clock.now(), subscriptions, messages });
         }
     }
 
@@ -375,7 +377,7 @@ impl<G: Game> Peer<G> {
 
     /// In no room any more: what waited for a snapshot goes out now, and what is for those in the room is heard no more.
     fn leave_topics(&mut self, app: &App<G>) {
-        self.ears.leave_room(|room| app.directory.get(room).is_none_or(|room| room.code.is_some()));
+        self.subscriptions.leave_room(|room| app.directory.get(room).is_none_or(|room| room.code.is_some()));
         while let Some(message) = self.messages.pop() {
             self.deliver(&message, app);
         }
@@ -403,12 +405,12 @@ impl<G: Game> Peer<G> {
                     None => self.greet(app),
                 },
                 SessionOutput::Join(name, choice, role) => {
-                    tally.ears_changed = true;
+                    tally.subscriptions_changed = true;
                     self.leave(Seat::Free, app, shares);
                     self.join(&name, choice, role, app);
                 }
                 SessionOutput::Request(id, request) => {
-                    tally.ears_changed |=
+                    tally.subscriptions_changed |=
                         matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. } | Request::Exit);
                     self.request(id, request, app, shares);
                 }
@@ -454,7 +456,7 @@ impl<G: Game> Peer<G> {
         let shown = self.handshake.as_deref();
         let asker = Asker { session: self.session_id, room, spectates, shown };
         let mut effects = Effects::default();
-        let mut result = requests::answer(request, asker, &mut self.ears, app, &mut effects);
+        let mut result = requests::answer(request, asker, &mut self.subscriptions, app, &mut effects);
         if effects.exits && room.is_some() {
             self.leave(Seat::Free, app, shares);
             self.session.handle_exit();

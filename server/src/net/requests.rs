@@ -16,16 +16,16 @@ use crate::lobby::names::{FitName, Looks};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
 
-/// What a connection hears of.
+/// What a connection accepts_from of.
 #[derive(Debug, Clone, Default)]
-pub struct Ears {
+pub struct Subscriptions {
     /// With the number up to which each was heard when it was subscribed to: what was published then may still be on its way.
     topics: Vec<(Topic, u64)>,
     /// By session, so that a new name does not help; with the name they had.
     muted: BTreeMap<SessionId, Name>,
 }
 
-impl Ears {
+impl Subscriptions {
     /// What it has subscribed to.
     pub fn topics(&self) -> impl Iterator<Item = Topic> + '_ {
         self.topics.iter().map(|(topic, _)| *topic)
@@ -33,15 +33,15 @@ impl Ears {
 
     /// Whether it has subscribed to a topic.
     #[must_use]
-    pub fn hears_of(&self, topic: Topic) -> bool {
+    pub fn is_subscribed(&self, topic: Topic) -> bool {
         self.topics().any(|heard| heard == topic)
     }
 
     /// Whether this is news to it: of a topic that it has subscribed to, by nobody it mutes, and not heard yet.
     #[must_use]
-    pub fn awaits(&self, message: &TopicMessage) -> bool {
+    pub fn wants(&self, message: &TopicMessage) -> bool {
         let news = |(topic, until): &(Topic, u64)| *topic == message.topic && *until < message.number;
-        self.hears(message.from) && self.topics.iter().any(news)
+        self.accepts_from(message.from) && self.topics.iter().any(news)
     }
 
     /// Of a topic everything up to a number was heard.
@@ -53,7 +53,7 @@ impl Ears {
 
     /// Whether it wants to hear this session.
     #[must_use]
-    pub fn hears(&self, from: Option<SessionId>) -> bool {
+    pub fn accepts_from(&self, from: Option<SessionId>) -> bool {
         from.is_none_or(|from| !self.muted.contains_key(&from))
     }
 
@@ -100,7 +100,7 @@ pub struct Effects {
 pub fn answer<G: Game>(
     request: Request,
     asker: Asker<'_>,
-    ears: &mut Ears,
+    subscriptions: &mut Subscriptions,
     app: &App<G>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
@@ -122,23 +122,23 @@ pub fn answer<G: Game>(
             effects.called = Some(called);
             Ok(())
         }
-        Request::Subscribe { topic } => subscribe(&topic, asker, ears, app, effects),
+        Request::Subscribe { topic } => subscribe(&topic, asker, subscriptions, app, effects),
         Request::Unsubscribe { topic } => {
             let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
-            ears.topics.retain(|(heard, _)| *heard != topic);
+            subscriptions.topics.retain(|(heard, _)| *heard != topic);
             Ok(())
         }
         Request::Say { topic, text } => say(&topic, &text, asker, app),
         Request::DirectMessage { to, text } => tell(&to, &text, asker, app),
         Request::Mute { name } => {
             let (session, name) = find(&name, app)?;
-            if ears.muted.len() >= MUTED_MAX && !ears.muted.contains_key(&session) {
+            if subscriptions.muted.len() >= MUTED_MAX && !subscriptions.muted.contains_key(&session) {
                 return Err(Refusal::TooMany);
             }
             if session == asker.session {
                 return Err(Refusal::NotAllowed);
             }
-            if ears.muted.insert(session, name).is_none() {
+            if subscriptions.muted.insert(session, name).is_none() {
                 app.deliver(
                     session,
                     Some(asker.session),
@@ -149,11 +149,11 @@ pub fn answer<G: Game>(
         }
         Request::Unmute { name } => {
             let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
-            let before = ears.muted.len();
+            let before = subscriptions.muted.len();
             // By the name they had or by the one they have.
             let (looks, holder) = (Looks::of(&name), app.sessions.find(&name));
-            ears.muted.retain(|session, muted| Some(*session) != holder && !Looks::of(muted).meet(&looks));
-            if ears.muted.len() < before { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
+            subscriptions.muted.retain(|session, muted| Some(*session) != holder && !Looks::of(muted).meet(&looks));
+            if subscriptions.muted.len() < before { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
         }
         Request::Report { name, text } => {
             let (session, name) = find(&name, app)?;
@@ -184,7 +184,7 @@ pub fn outcome(result: Result<(), Refusal>) -> Outcome {
 fn subscribe<G: Game>(
     topic: &str,
     asker: Asker<'_>,
-    ears: &mut Ears,
+    subscriptions: &mut Subscriptions,
     app: &App<G>,
     effects: &mut Effects,
 ) -> Result<(), Refusal> {
@@ -198,14 +198,14 @@ fn subscribe<G: Game>(
         },
         Topic::RoomChat(_) | Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => {}
     }
-    if ears.hears_of(topic) {
+    if subscriptions.is_subscribed(topic) {
         return Ok(());
     }
-    if ears.topics.len() >= SUBSCRIPTIONS_MAX {
+    if subscriptions.topics.len() >= SUBSCRIPTIONS_MAX {
         return Err(Refusal::TooMany);
     }
-    let kept = app.grounds.topics.kept(topic, |from| !ears.hears(Some(from)));
-    ears.topics.push((topic, kept.until));
+    let kept = app.grounds.topics.kept(topic, |from| !subscriptions.accepts_from(Some(from)));
+    subscriptions.topics.push((topic, kept.until));
     effects.messages.extend(kept.messages);
     Ok(())
 }

@@ -229,7 +229,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn deliver(&mut self, to: PeerRef, session: SessionId, Envelope { by, message }: Envelope) {
         match find(&mut self.peers, to).filter(|found| !found.is_closing()) {
-            Some(found) if found.ears().hears(by) => found.deliver(&message, self.app),
+            Some(found) if found.subscriptions().accepts_from(by) => found.deliver(&message, self.app),
             Some(_) => {}
             // The session has lost that connection by now: it waits there, or goes to the next one.
             None if self.app.sessions.peer_of(session) != Some(to) => self.app.deliver(session, by, message),
@@ -239,17 +239,17 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn publish(&mut self, message: &TopicMessage) {
-        if std::mem::take(&mut self.tally.ears_changed) {
+        if std::mem::take(&mut self.tally.subscriptions_changed) {
             self.listeners.clear();
             for (key, peer) in &self.peers {
-                for topic in peer.ears().topics() {
+                for topic in peer.subscriptions().topics() {
                     self.listeners.entry(topic).or_default().push(key);
                 }
             }
         }
         for key in self.listeners.get(&message.topic).into_iter().flatten() {
-            // The list is as of the last change; who has left a room since then hears no more of it.
-            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.ears().awaits(message)) {
+            // The list is as of the last change; who has left a room since then accepts_from no more of it.
+            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.subscriptions().wants(message)) {
                 peer.deliver(&message.message, self.app);
             }
         }
@@ -285,7 +285,7 @@ impl<'a, G: Game> Shard<'a, G> {
             return None;
         }
         entry.insert(peer);
-        self.tally.ears_changed = true;
+        self.tally.subscriptions_changed = true;
         Some(key)
     }
 
@@ -463,7 +463,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn drop_peer(&mut self, key: usize) {
         let mut peer = self.peers.remove(key);
-        self.tally.ears_changed = true;
+        self.tally.subscriptions_changed = true;
         peer.end(self.app, &mut self.shares);
         self.tally.add(peer.conn.wire.take_traffic());
         if !peer.is_closing() {

@@ -11,7 +11,7 @@ pub struct Tally {
     /// Input samples read.
     pub inputs: u64,
     /// Somebody hears of other topics than before.
-    pub ears_changed: bool,
+    pub subscriptions_changed: bool,
     traffic: Traffic,
 }
 
@@ -26,7 +26,7 @@ impl Tally {
     /// Puts the counts into the metrics, and begins anew.
     pub fn count(&mut self, metrics: &Metrics) {
         let counted = std::mem::take(self);
-        self.ears_changed = counted.ears_changed;
+        self.subscriptions_changed = counted.subscriptions_changed;
         metrics.frames_in.inc_by(counted.frames_in);
         metrics.inputs_read.inc_by(counted.inputs);
         metrics.socket_reads.inc_by(counted.traffic.reads);
