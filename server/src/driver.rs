@@ -20,7 +20,9 @@ use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
-pub use handle::{Asking, Grounds, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, Seated, Way};
+pub use handle::{
+    Asking, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, Seated, ServerContext, Way,
+};
 
 use crate::limits::holds::Hold;
 use crate::lobby::messages::EncodedMessage;
@@ -76,7 +78,7 @@ pub struct Driver<G: Game> {
     commands: Vec<RoomCommand<G>>,
     mailbox: Arc<Mailbox<G>>,
     figures: Arc<RoomFigures>,
-    grounds: Grounds<G>,
+    context: ServerContext<G>,
     waiting: usize,
     /// Joins and reservations that were taken in since the figures were written.
     came: u32,
@@ -131,10 +133,10 @@ impl<G: Game> Driver<G> {
         config: RoomConfig,
         mailbox: Arc<Mailbox<G>>,
         figures: Arc<RoomFigures>,
-        grounds: Grounds<G>,
+        context: ServerContext<G>,
     ) -> Self {
         tracing::debug!(room = %id, mode = %config.mode, capacity = config.capacity, "room open");
-        let tick_zero = grounds.clock.now();
+        let tick_zero = context.clock.now();
         let link = |_| Link { seats: 0, outgoing: Vec::new(), owed: Vec::new() };
         Driver {
             id,
@@ -150,11 +152,11 @@ impl<G: Game> Driver<G> {
             seats: Vec::new(),
             people: 0,
             host: None,
-            links: (0..grounds.shards.len()).map(link).collect(),
+            links: (0..context.shards.len()).map(link).collect(),
             commands: Vec::new(),
             mailbox,
             figures,
-            grounds,
+            context,
             waiting: 0,
             came: 0,
             behind: false,
@@ -190,7 +192,7 @@ impl<G: Game> Driver<G> {
     }
 
     fn tick_once(&mut self) -> Next {
-        let began = self.grounds.clock.now();
+        let began = self.context.clock.now();
         self.figures.looked_at.store(began.0, Ordering::Relaxed);
         if std::mem::take(&mut self.slept) {
             self.wake_up(began);
@@ -251,7 +253,7 @@ impl<G: Game> Driver<G> {
         self.slept = true;
         self.note_people();
         // A match that everyone left is over.
-        self.grounds.topics.forget_match(self.id);
+        self.context.topics.forget_match(self.id);
         *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.figures.tick_us.store(0, Ordering::Relaxed);
         self.forget_best();
@@ -270,19 +272,19 @@ impl<G: Game> Driver<G> {
     fn begin_anew(&mut self) -> Next {
         // Counted first, logged last: nothing that follows can hide it.
         self.figures.failures.fetch_add(1, Ordering::Relaxed);
-        self.grounds.metrics.room_failures.inc();
+        self.context.metrics.room_failures.inc();
         let (seed, tick) = (self.config.seed, self.tick);
         self.take_down();
         // What waited was meant for the room that failed; its connections are being closed.
         self.mailbox.clear(&self.figures.coming);
         self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
-        for inbox in self.grounds.shards.iter() {
+        for inbox in self.context.shards.iter() {
             inbox.send([ShardCommand::Failed(self.id)]);
         }
         let config = RoomConfig { seed: self.config.seed.wrapping_add(1), ..self.config };
         let (mailbox, figures) = (Arc::clone(&self.mailbox), Arc::clone(&self.figures));
         let (ends_at, seats_per_address) = (self.ends_at, self.seats_per_address);
-        *self = Driver::new(self.id, config, mailbox, figures, self.grounds.clone());
+        *self = Driver::new(self.id, config, mailbox, figures, self.context.clone());
         (self.ends_at, self.seats_per_address) = (ends_at, seats_per_address);
         tracing::error!(room = %self.id, seed, %tick, "room failed; begins anew");
         Next::At(self.room.due_at(self.tick))
@@ -292,18 +294,18 @@ impl<G: Game> Driver<G> {
     fn end(&mut self) -> Next {
         for command in self.mailbox.close() {
             if let RoomCommand::Join(_) = command {
-                self.grounds.metrics.joins.of(JoinResult::Refused).inc();
+                self.context.metrics.joins.of(JoinResult::Refused).inc();
             }
         }
         while self.line.pop().is_some() {
-            self.grounds.metrics.joins.of(JoinResult::Refused).inc();
+            self.context.metrics.joins.of(JoinResult::Refused).inc();
         }
         for link in &mut self.links {
             link.outgoing.push(ShardCommand::Ended(self.id));
         }
         self.hand_over();
         self.take_down();
-        self.grounds.topics.forget_room(self.id);
+        self.context.topics.forget_room(self.id);
         self.figures.set_over();
         tracing::debug!(room = %self.id, "room over");
         Next::Over
@@ -317,9 +319,9 @@ impl<G: Game> Driver<G> {
         for (place, asking) in self.line.told() {
             self.links[asking.peer.shard].outgoing.push(ShardCommand::Waiting(asking.peer, self.id, place));
         }
-        self.grounds.metrics.joins.of(JoinResult::Waited).inc_by(self.line.mark_told() as u64);
+        self.context.metrics.joins.of(JoinResult::Waited).inc_by(self.line.mark_told() as u64);
         let waiting = self.line.len();
-        self.grounds.metrics.waiting.inc_by(waiting as i64 - self.waiting as i64);
+        self.context.metrics.waiting.inc_by(waiting as i64 - self.waiting as i64);
         self.waiting = waiting;
     }
 
@@ -333,7 +335,7 @@ impl<G: Game> Driver<G> {
     }
 
     fn step(&mut self, tick: Tick, began: MonoTime) {
-        let (clock, metrics) = (self.grounds.clock, &self.grounds.metrics);
+        let (clock, metrics) = (self.context.clock, &self.context.metrics);
         let mut phase_from = began;
         let watch = |phase: Phase| {
             let now = clock.now();
@@ -358,16 +360,16 @@ impl<G: Game> Driver<G> {
             if !link.outgoing.iter().all(silent) {
                 let told = link.outgoing.iter().filter(|command| command.tells()).count();
                 self.figures.queued[shard].fetch_add(told as u32, Ordering::Relaxed);
-                self.grounds.shards[shard].send(link.outgoing.drain(..));
+                self.context.shards[shard].send(link.outgoing.drain(..));
             }
         }
     }
 
     fn note_time(&mut self, tick: Tick, due: MonoTime, began: MonoTime) {
-        let now = self.grounds.clock.now();
+        let now = self.context.clock.now();
         let (took_us, late_us) = (now.us_since(began), began.us_since(due));
         self.note_people();
-        let metrics = &self.grounds.metrics;
+        let metrics = &self.context.metrics;
         metrics.ticks.inc();
         metrics.inputs_dropped.inc_by(self.room.take_inputs_dropped());
         let queued = self.figures.queued.iter().map(|queued| i64::from(queued.load(Ordering::Relaxed))).sum();
@@ -396,7 +398,7 @@ impl<G: Game> Driver<G> {
     /// What a tick says to those who are not in the room.
     fn publish(&mut self, output: &RoomOutput) {
         for deed in self.room.kill_feed() {
-            self.grounds.publish(Topic::RoomFeed(self.id), None, deed);
+            self.context.publish(Topic::RoomFeed(self.id), None, deed);
         }
         for note in &output.updates {
             match note {
@@ -408,7 +410,7 @@ impl<G: Game> Driver<G> {
                 RoomUpdate::Match(match_status) => {
                     *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(match_status.clone());
-                    self.grounds.publish(Topic::RoomMatch(self.id), None, Publication::Match(match_status.clone()));
+                    self.context.publish(Topic::RoomMatch(self.id), None, Publication::Match(match_status.clone()));
                 }
                 RoomUpdate::Named { .. }
                 | RoomUpdate::Left { .. }
@@ -430,25 +432,25 @@ impl<G: Game> Driver<G> {
         if self.is_played() {
             figures.unplayed_since.store(0, Ordering::Relaxed);
         } else if figures.unplayed_since.load(Ordering::Relaxed) == 0 {
-            figures.unplayed_since.store(self.grounds.clock.now().0.max(1), Ordering::Relaxed);
+            figures.unplayed_since.store(self.context.clock.now().0.max(1), Ordering::Relaxed);
         }
     }
 
     /// The tick to step after `tick`: the next, unless the room is too far behind.
     fn next_tick(&mut self, tick: Tick) -> Tick {
-        let (next, now) = (tick.after(1), self.grounds.clock.now());
+        let (next, now) = (tick.after(1), self.context.clock.now());
         if now < self.room.due_at(next) {
             return next;
         }
         self.figures.overruns.fetch_add(1, Ordering::Relaxed);
-        self.grounds.metrics.tick_overruns.inc();
+        self.context.metrics.tick_overruns.inc();
         let period_us = tick_us(G::TICK_HZ, 1).max(1);
         let behind = (now.us_since(self.room.due_at(next)) / period_us) as u32;
         if behind <= CATCH_UP_TICKS {
             return next;
         }
         self.figures.missed.fetch_add(u64::from(behind), Ordering::Relaxed);
-        self.grounds.metrics.ticks_missed.inc_by(u64::from(behind));
+        self.context.metrics.ticks_missed.inc_by(u64::from(behind));
         tracing::warn!(room = %self.id, %tick, behind, "ticks missed");
         self.reservations.prolong(u64::from(behind) * period_us);
         next.after(behind)
@@ -462,7 +464,7 @@ impl<G: Game> Driver<G> {
     /// Takes what this run added to the gauges out of them again.
     fn take_down(&mut self) {
         self.forget_best();
-        let metrics = &self.grounds.metrics;
+        let metrics = &self.context.metrics;
         let seated = self.seats.iter().flatten().filter(|seat| seat.seated.role == Role::Play).count();
         metrics.players.dec_by(seated as i64);
         metrics.waiting.dec_by(self.waiting as i64);

@@ -67,7 +67,7 @@ use awake::Awake;
 use clock::MonoClock;
 use config::Config;
 use driver::pool::Pool;
-use driver::{Grounds, RoomCommand};
+use driver::{RoomCommand, ServerContext};
 use first_seen::FirstSeen;
 use http::assets::Assets;
 use http::in_flight::InFlight;
@@ -105,7 +105,7 @@ pub struct App<G: Game> {
     /// TeamLabel is connected or may come back.
     pub sessions: Sessions,
     /// What the rooms stand on, topics and the shards that own the WebSockets among it.
-    pub grounds: Grounds<G>,
+    pub context: ServerContext<G>,
     /// TeamLabel has opened rooms lately.
     pub openings: AddressRates,
     /// TeamLabel has asked for what over HTTP lately.
@@ -142,7 +142,7 @@ impl<G: Game> App<G> {
         loop {
             if let Some(peer) = self.sessions.peer_of(to) {
                 let written = Envelope { by: from, message };
-                return self.grounds.shards[peer.shard].send([ShardCommand::Deliver(peer, to, written)]);
+                return self.context.shards[peer.shard].send([ShardCommand::Deliver(peer, to, written)]);
             }
             if self.sessions.park_message(to, from, &message) {
                 return;
@@ -183,7 +183,7 @@ impl<G: Game> App<G> {
     /// In how many seconds they may.
     pub fn may_ask(&self, address: IpAddr) -> Result<(), u64> {
         let taken = self.openings.take(address, 1, self.clock.now());
-        taken.inspect_err(|_| self.grounds.refused(address, AddressLimit::Openings))
+        taken.inspect_err(|_| self.context.refused(address, AddressLimit::Openings))
     }
 
     /// One more room's place among those of an address.
@@ -191,14 +191,14 @@ impl<G: Game> App<G> {
     /// # Errors
     /// When it has as many as it may.
     pub fn take_room(&self, address: IpAddr) -> Result<Hold, TooMuch> {
-        let limits = &self.grounds.limits;
+        let limits = &self.context.limits;
         let taken = limits.take(address, &[limits.caps().room()]);
-        taken.inspect_err(|TooMuch(what)| self.grounds.refused(address, what.label()))
+        taken.inspect_err(|TooMuch(what)| self.context.refused(address, what.label()))
     }
 
     /// The shard for the next connection: in turn.
     pub fn next_shard(&self) -> &Inbox<G> {
-        &self.grounds.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.socket_shards]
+        &self.context.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.socket_shards]
     }
 }
 
@@ -259,12 +259,12 @@ impl Running {
     /// Closes every socket with "going away", ends the rooms, and returns when all is done.
     pub async fn end(self) {
         let _ = self.ending.send(true);
-        for inbox in self.app.grounds.shards.iter() {
+        for inbox in self.app.context.shards.iter() {
             inbox.send([ShardCommand::End]);
         }
         let _ = self.served.await;
         let (app, threads) = (self.app, self.threads);
-        app.grounds.pool.end();
+        app.context.pool.end();
         let wait = move || {
             for thread in threads {
                 let _ = thread.join();
@@ -353,7 +353,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, count + residents);
     let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
     let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
-    let grounds = Grounds {
+    let context = ServerContext {
         clock,
         limits: Arc::new(AddressLimits::new(caps, config.limit_exempt.clone())),
         metrics: Arc::clone(&metrics),
@@ -370,13 +370,13 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         mode: Mode::Open,
     };
     let app = Arc::new(App {
-        directory: Directory::new(grounds.clone(), common, config.max_rooms),
+        directory: Directory::new(context.clone(), common, config.max_rooms),
         assets: Assets::new(&config),
         config,
         clock,
         metrics,
         sessions: Sessions::new(key),
-        grounds,
+        context,
         openings: AddressRates::new(Rate::OPENINGS),
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
         in_flight: InFlight::default(),
@@ -425,6 +425,6 @@ async fn look_around<G: Game>(app: Arc<App<G>>) {
         app.directory.sweep(awake.look(now));
         app.openings.forget(now);
         app.requests.forget(now);
-        app.leaderboard.renew(&app.directory, &app.grounds);
+        app.leaderboard.renew(&app.directory, &app.context);
     }
 }

@@ -30,7 +30,7 @@ use crate::room::RoomOutput;
 const MAILBOX_MAX: usize = 120_000;
 
 /// What every room stands on.
-pub struct Grounds<G: Game> {
+pub struct ServerContext<G: Game> {
     /// The clock.
     pub clock: MonoClock,
     /// What is counted.
@@ -49,7 +49,7 @@ pub struct Grounds<G: Game> {
     pub room_life_s: u32,
 }
 
-impl<G: Game> Grounds<G> {
+impl<G: Game> ServerContext<G> {
     /// Publishes something to everyone who has subscribed. Gives the moment it carries.
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
         let now = self.clock.now();
@@ -69,9 +69,9 @@ impl<G: Game> Grounds<G> {
     }
 }
 
-impl<G: Game> Clone for Grounds<G> {
+impl<G: Game> Clone for ServerContext<G> {
     fn clone(&self) -> Self {
-        Grounds {
+        ServerContext {
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             shards: Arc::clone(&self.shards),
@@ -234,7 +234,7 @@ pub struct RoomHandle<G: Game> {
     /// Its place among the rooms of the address that opened it.
     _opener: Hold,
     mailbox: Arc<Mailbox<G>>,
-    grounds: Grounds<G>,
+    context: ServerContext<G>,
 }
 
 /// A room's figures, written by its threads, read by anyone.
@@ -342,18 +342,18 @@ impl RoomFigures {
 impl<G: Game> RoomHandle<G> {
     /// Opens a room; the pool runs it from now on.
     #[must_use]
-    pub fn open(id: RoomId, opening: Opening, grounds: &Grounds<G>) -> Self {
+    pub fn open(id: RoomId, opening: Opening, context: &ServerContext<G>) -> Self {
         let inner = Inner { commands: Vec::new(), asleep: None, over: false };
         let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
-        let figures = Arc::new(RoomFigures::new(grounds.shards.len(), grounds.clock.now()));
+        let figures = Arc::new(RoomFigures::new(context.shards.len(), context.clock.now()));
         let Opening { name, config, code, passing, opener } = opening;
-        let mut room = Driver::new(id, config, Arc::clone(&mailbox), Arc::clone(&figures), grounds.clone());
+        let mut room = Driver::new(id, config, Arc::clone(&mailbox), Arc::clone(&figures), context.clone());
         room.set_seats_per_address(seats_per_address(passing, config.capacity));
         if passing {
-            room.ends_after(grounds.room_life_s);
+            room.ends_after(context.room_life_s);
         }
-        grounds.pool.add(Box::new(room), grounds.clock.now());
-        RoomHandle { id, name, config, figures, code, passing, _opener: opener, mailbox, grounds: grounds.clone() }
+        context.pool.add(Box::new(room), context.clock.now());
+        RoomHandle { id, name, config, figures, code, passing, _opener: opener, mailbox, context: context.clone() }
     }
 
     /// Seats in it that one address may have.
@@ -412,14 +412,14 @@ impl<G: Game> RoomHandle<G> {
         self.wake(inner);
         let dropped = (before - free) as u64;
         self.figures.inputs_dropped.fetch_add(dropped, Ordering::Relaxed);
-        self.grounds.metrics.inputs_dropped.inc_by(dropped);
+        self.context.metrics.inputs_dropped.inc_by(dropped);
     }
 
     fn wake(&self, mut inner: MutexGuard<'_, Inner<G>>) {
         let asleep = inner.asleep.take();
         drop(inner);
         if let Some(room) = asleep {
-            self.grounds.pool.add(room, self.grounds.clock.now());
+            self.context.pool.add(room, self.context.clock.now());
         }
     }
 

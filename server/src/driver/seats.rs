@@ -20,7 +20,7 @@ impl<G: Game> Driver<G> {
     pub(super) fn take_commands(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         self.mailbox.take(&mut commands);
-        self.grounds.metrics.mailbox_depth.set(commands.len() as i64);
+        self.context.metrics.mailbox_depth.set(commands.len() as i64);
         for command in commands.drain(..) {
             self.take(command);
         }
@@ -99,7 +99,7 @@ impl<G: Game> Driver<G> {
             },
             Role::Play if reserved => self.enter(asking),
             Role::Play => {
-                let limits = &self.grounds.limits;
+                let limits = &self.context.limits;
                 let in_line = asking.address.map(|address| limits.take(address, &[limits.caps().in_line(self.id)]));
                 match in_line.transpose() {
                     Ok(in_line) => asking.in_line = in_line.unwrap_or_default(),
@@ -116,13 +116,13 @@ impl<G: Game> Driver<G> {
     /// the oldest first.
     fn hold_seat(&mut self, asking: &Asking) -> Result<Hold, TooMuch> {
         let Some(address) = asking.address else { return Ok(Hold::default()) };
-        let caps = self.grounds.limits.caps();
+        let caps = self.context.limits.caps();
         let wants = match asking.role {
             Role::Play => caps.seat(self.id, self.seats_per_address),
             Role::Spectate => caps.watch(self.id),
         };
         loop {
-            let why = match self.grounds.limits.take(address, &wants) {
+            let why = match self.context.limits.take(address, &wants) {
                 Ok(hold) => return Ok(hold),
                 Err(why) => why,
             };
@@ -146,9 +146,9 @@ impl<G: Game> Driver<G> {
     fn away(&mut self, player: PlayerId) {
         let Some(Some(seat)) = self.seats.get(usize::from(player.0)) else { return };
         if let (None, Some(address)) = (&seat.kept, seat.address) {
-            let want = [self.grounds.limits.caps().kept()];
+            let want = [self.context.limits.caps().kept()];
             let hold = loop {
-                if let Ok(hold) = self.grounds.limits.take(address, &want) {
+                if let Ok(hold) = self.context.limits.take(address, &want) {
                     break hold;
                 }
                 // Without one here all of them are in other rooms.
@@ -156,7 +156,7 @@ impl<G: Game> Driver<G> {
                 self.give_up(oldest);
             };
             if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
-                seat.kept = Some((self.grounds.clock.now(), hold));
+                seat.kept = Some((self.context.clock.now(), hold));
             }
         }
         self.room.away(player);
@@ -165,20 +165,20 @@ impl<G: Game> Driver<G> {
     /// Frees a seat that is kept for a lost connection, since its address has too many.
     fn give_up(&mut self, player: PlayerId) {
         if let Some(Some(Seat { address: Some(address), .. })) = self.seats.get(usize::from(player.0)) {
-            self.grounds.refused(*address, AddressLimit::Kept);
+            self.context.refused(*address, AddressLimit::Kept);
         }
         self.leave(player);
     }
 
     fn refuse_address(&mut self, asking: &Asking, what: What) {
         if let Some(address) = asking.address {
-            self.grounds.refused(address, what.label());
+            self.context.refused(address, what.label());
         }
         self.refuse(asking.peer, CloseCode::TooManyFromAddress);
     }
 
     fn refuse(&mut self, peer: PeerRef, code: CloseCode) {
-        self.grounds.metrics.joins.of(JoinResult::Refused).inc();
+        self.context.metrics.joins.of(JoinResult::Refused).inc();
         self.answer(peer, ShardCommand::Refused(peer, self.id, code));
     }
 
@@ -186,7 +186,7 @@ impl<G: Game> Driver<G> {
     pub(super) fn free_seats(&mut self) {
         // When this tick was due, not when it came: if the server stood still, nobody could come for their seat.
         self.reservations.expire(self.room.due_at(self.tick));
-        let grace = self.grounds.grace_s * G::TICK_HZ;
+        let grace = self.context.grace_s * G::TICK_HZ;
         while let Some(player) = self.room.gone_for(grace) {
             self.leave(player);
         }
@@ -247,14 +247,14 @@ impl<G: Game> Driver<G> {
         self.answer(peer, ShardCommand::Seated(peer, self.id, seated));
         if self.warned {
             // Whoever comes late is told as well.
-            self.answer(peer, seat.message(ends_in(self.seconds_left(self.grounds.clock.now()))));
+            self.answer(peer, seat.message(ends_in(self.seconds_left(self.context.clock.now()))));
         }
         self.seats[at] = Some(seat);
         if role == Role::Play {
             self.people += u32::from(address.is_some());
-            self.grounds.metrics.players.inc();
+            self.context.metrics.players.inc();
         }
-        self.grounds.metrics.joins.of(JoinResult::Seated).inc();
+        self.context.metrics.joins.of(JoinResult::Seated).inc();
     }
 
     fn leave(&mut self, player: PlayerId) {
@@ -273,9 +273,9 @@ impl<G: Game> Driver<G> {
         }
         if seated.role == Role::Play {
             self.people -= u32::from(address.is_some());
-            self.grounds.metrics.players.dec();
+            self.context.metrics.players.dec();
         }
-        self.grounds.metrics.leaves.inc();
+        self.context.metrics.leaves.inc();
     }
 
     /// A shard broke down: whoever was there is gone.

@@ -439,7 +439,7 @@ pub async fn quick_play<G: Game>(
                     return refusal(StatusCode::SERVICE_UNAVAILABLE, &detail);
                 }
                 Err(NotReserved::TooMuch(TooMuch(what))) => {
-                    app.grounds.refused(address, what.label());
+                    app.context.refused(address, what.label());
                     let detail = "your address has as many seats there as one may; try again when one of them is free";
                     return ([(RETRY_AFTER, "10")], refusal(StatusCode::TOO_MANY_REQUESTS, detail)).into_response();
                 }
@@ -499,7 +499,7 @@ pub async fn notice<G: Game>(
         Err(refused) => return refused,
     };
     tracing::info!(text = text.as_str(), "notice to everyone");
-    app.grounds.publish(Topic::Notices, None, Publication::Announcement(text));
+    app.context.publish(Topic::Notices, None, Publication::Announcement(text));
     StatusCode::NO_CONTENT.into_response()
 }
 

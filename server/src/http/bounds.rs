@@ -44,10 +44,10 @@ pub async fn bounds<G: Game>(
         return answer;
     }
     let address = client.address.ip();
-    app.in_flight.charge(answer, address, &app.grounds.limits).await.unwrap_or_else(|why| {
+    app.in_flight.charge(answer, address, &app.context.limits).await.unwrap_or_else(|why| {
         match why {
             Refused::Server => drop(app.metrics.answers_refused.inc()),
-            Refused::Address => app.grounds.refused(address, AddressLimit::InFlight),
+            Refused::Address => app.context.refused(address, AddressLimit::InFlight),
         }
         why.into_response()
     })

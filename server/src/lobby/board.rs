@@ -9,7 +9,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
 use super::Directory;
-use crate::driver::Grounds;
+use crate::driver::ServerContext;
 
 /// The leaderboard as it was last put together.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Leaderboard {
     }
 
     /// Puts it together anew, and publishes it if it changed.
-    pub fn renew<G: Game>(&self, directory: &Directory<G>, grounds: &Grounds<G>) {
+    pub fn renew<G: Game>(&self, directory: &Directory<G>, context: &ServerContext<G>) {
         let mut leaders: Vec<Leader> = Vec::new();
         for room in directory.all().into_iter().filter(|room| room.code.is_none()) {
             let best = Arc::clone(&room.figures.best.lock().unwrap_or_else(PoisonError::into_inner));
@@ -37,7 +37,7 @@ impl Leaderboard {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if *newest.1 != leaders[..] {
             newest.1 = leaders.clone().into();
-            newest.0 = grounds.publish(Topic::Leaderboard, None, Publication::Leaders(leaders));
+            newest.0 = context.publish(Topic::Leaderboard, None, Publication::Leaders(leaders));
         }
     }
 }

@@ -27,7 +27,7 @@ use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use crate::driver::{Grounds, Opening, RoomCommand, RoomHandle, Way};
+use crate::driver::{Opening, RoomCommand, RoomHandle, ServerContext, Way};
 use crate::limits::holds::{Hold, TooMuch};
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
@@ -63,7 +63,7 @@ pub struct Directory<G: Game> {
     next: AtomicU32,
     /// Held by who opens a room on demand.
     opening: Mutex<()>,
-    grounds: Grounds<G>,
+    context: ServerContext<G>,
     /// What every room has in common; mode, capacity and seed are its own.
     common: RoomConfig,
     max_rooms: usize,
@@ -72,9 +72,9 @@ pub struct Directory<G: Game> {
 }
 
 impl<G: Game> Directory<G> {
-    /// No rooms; those to come stand on `grounds`.
+    /// No rooms; those to come stand on `context`.
     #[must_use]
-    pub fn new(grounds: Grounds<G>, common: RoomConfig, max_rooms: usize) -> Self {
+    pub fn new(context: ServerContext<G>, common: RoomConfig, max_rooms: usize) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
         let look_ups = AddressRates::new(Rate::LOOK_UPS);
         Directory {
@@ -82,7 +82,7 @@ impl<G: Game> Directory<G> {
             by_code,
             next: AtomicU32::new(1),
             opening: Mutex::new(()),
-            grounds,
+            context,
             common,
             max_rooms,
             look_ups,
@@ -133,9 +133,9 @@ impl<G: Game> Directory<G> {
 
     fn open(&self, opening: impl FnOnce(RoomId) -> Opening) -> Arc<RoomHandle<G>> {
         let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
-        let room = Arc::new(RoomHandle::open(id, opening(id), &self.grounds));
+        let room = Arc::new(RoomHandle::open(id, opening(id), &self.context));
         self.rooms.insert(id, Arc::clone(&room));
-        self.grounds.metrics.rooms.inc();
+        self.context.metrics.rooms.inc();
         room
     }
 
@@ -217,11 +217,11 @@ impl<G: Game> Directory<G> {
         if usize::from(room.figures.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
             return Err(NotReserved::RoomFull);
         }
-        let limits = &self.grounds.limits;
+        let limits = &self.context.limits;
         let wants = limits.caps().reservation(room.id, room.seats_per_address());
         let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
         let number = secret::number();
-        let until = self.grounds.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
+        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
         // A room that is over keeps nothing; who comes is told so.
         let _ = room.send(RoomCommand::Reserve(number, until, hold));
         Ok(number)
@@ -239,8 +239,8 @@ impl<G: Game> Directory<G> {
     /// In how many seconds they may look again: nobody tries one code after the other.
     pub fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomHandle<G>>>, u64> {
         // Paid for before the look: a refusal must not tell what a look would have told.
-        self.look_ups.take(address, Rate::MISS, self.grounds.clock.now()).inspect_err(|_| {
-            self.grounds.refused(address, AddressLimit::LookUps);
+        self.look_ups.take(address, Rate::MISS, self.context.clock.now()).inspect_err(|_| {
+            self.context.refused(address, AddressLimit::LookUps);
         })?;
         let id = self.by_code.get(&code).map(|id| *id);
         let found = id.and_then(|id| self.get(id));
@@ -261,7 +261,7 @@ impl<G: Game> Directory<G> {
     /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over. Since the last call
     /// the server stood still for `still_us` microseconds, in which nobody could come.
     pub fn sweep(&self, still_us: u64) {
-        let now = self.grounds.clock.now();
+        let now = self.context.clock.now();
         self.look_ups.forget(now);
         for room in self.all().into_iter().filter(|room| room.passing) {
             let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
@@ -272,7 +272,7 @@ impl<G: Game> Directory<G> {
             }
             if room.is_over() && self.rooms.remove(&room.id).is_some() {
                 room.code.map(|code| self.by_code.remove(&code));
-                self.grounds.metrics.rooms.dec();
+                self.context.metrics.rooms.dec();
             }
         }
     }

@@ -137,7 +137,7 @@ impl<G: Game> Guard<G> {
         if is_proxy(&self.app, peer) {
             return Ok(());
         }
-        let limits = &self.app.grounds.limits;
+        let limits = &self.app.context.limits;
         for _ in 0..LOOKS {
             if let Ok(half_open) = limits.take(peer, &[limits.caps().half_open()]) {
                 self.lock().half_open = half_open;
@@ -145,17 +145,17 @@ impl<G: Game> Guard<G> {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        self.app.grounds.refused(peer, AddressLimit::HalfOpen);
+        self.app.context.refused(peer, AddressLimit::HalfOpen);
         Err(TurnedAway::TooManyFromAddress)
     }
 
     /// Counts the connection as one of this address, and as none of another one.
     fn count(&self, place: &mut Place, address: IpAddr) -> Result<(), TurnedAway> {
-        let limits = &self.app.grounds.limits;
+        let limits = &self.app.context.limits;
         place.address = Some(counted_as(address));
         place._hold = Hold::default();
         let taken = limits.take(address, &[limits.caps().connection()]).or_else(|TooMuch(what)| {
-            self.app.grounds.refused(address, what.label());
+            self.app.context.refused(address, what.label());
             place.verdict = Verdict::TooMany(TRY_AGAIN_S);
             limits.take(address, &[limits.caps().told()])
         });
@@ -175,7 +175,7 @@ impl<G: Game> Guard<G> {
             // Too many of those that are only told: told all the same, since the proxy keeps the connection.
             let _ = self.count(&mut place, address);
         }
-        if place.verdict == Verdict::Welcome && !self.app.grounds.limits.is_exempt(address) {
+        if place.verdict == Verdict::Welcome && !self.app.context.limits.is_exempt(address) {
             let now = self.app.clock.now();
             // A connection of a proxy carries many clients: only each of their addresses has its rate.
             let of_connection = match place.of_proxy {
@@ -183,7 +183,7 @@ impl<G: Game> Guard<G> {
                 false => place.requests.take(now).map_err(|us| us.div_ceil(1_000_000)),
             };
             if let Err(wait_s) = of_connection.and_then(|()| self.app.requests.take(address, 1, now)) {
-                self.app.grounds.refused(address, AddressLimit::Requests);
+                self.app.context.refused(address, AddressLimit::Requests);
                 return Verdict::TooMany(wait_s);
             }
         }

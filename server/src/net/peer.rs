@@ -175,7 +175,7 @@ impl<G: Game> Peer<G> {
         let since = if returning.resume.have == Tick(0) { MonoTime(0) } else { absence.since };
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
             let missed =
-                app.grounds.topics.kept_since(topic, since, |from| !self.subscriptions.accepts_from(Some(from)));
+                app.context.topics.kept_since(topic, since, |from| !self.subscriptions.accepts_from(Some(from)));
             self.subscriptions.heard(topic, missed.until);
             missed.messages.iter().for_each(|message| self.deliver(message, app));
         }

@@ -204,7 +204,7 @@ fn subscribe<G: Game>(
     if subscriptions.topics.len() >= SUBSCRIPTIONS_MAX {
         return Err(Refusal::TooMany);
     }
-    let kept = app.grounds.topics.kept(topic, |from| !subscriptions.accepts_from(Some(from)));
+    let kept = app.context.topics.kept(topic, |from| !subscriptions.accepts_from(Some(from)));
     subscriptions.topics.push((topic, kept.until));
     effects.messages.extend(kept.messages);
     Ok(())
@@ -221,7 +221,7 @@ fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, app: &App<G>) -> Resu
     }
     let from = app.sessions.name_of(asker.session).ok_or(Refusal::Nameless)?;
     let text = Text::new(text).map_err(|_| Refusal::BadText)?;
-    app.grounds.publish(topic, Some(asker.session), Publication::Said { from, text });
+    app.context.publish(topic, Some(asker.session), Publication::Said { from, text });
     Ok(())
 }
 

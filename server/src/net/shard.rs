@@ -59,7 +59,7 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::
     let vital = app.supervisor.watch(name.as_str());
     std::thread::Builder::new().name(name).spawn(move || {
         let _vital = vital;
-        app.grounds.shards[index].read_here();
+        app.context.shards[index].read_here();
         let mut poll = watch.0;
         loop {
             let run = || Shard::new(&app, index, &mut poll).run();
@@ -99,7 +99,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn new(app: &'a Arc<App<G>>, index: usize, poll: &'a mut Poll) -> Self {
         Shard {
             app,
-            inbox: &app.grounds.shards[index],
+            inbox: &app.context.shards[index],
             index,
             poll,
             peers: Slab::new(),
@@ -298,7 +298,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut peer = self.peers.remove(key);
         // It is watched by the other shard from now on.
         let _ = self.poll.registry().deregister(peer.conn.wire.stream());
-        self.app.grounds.shards[shard].send([ShardCommand::Migrated(Box::new((peer, returning)))]);
+        self.app.context.shards[shard].send([ShardCommand::Migrated(Box::new((peer, returning)))]);
     }
 
     fn resume(&mut self, key: usize, returning: &Returning) {

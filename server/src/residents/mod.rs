@@ -77,7 +77,7 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Resul
         let mut serial = 0;
         loop {
             let mut residents = Residents::new(&app, index, serial);
-            let run = AssertUnwindSafe(|| app.grounds.shards[index].wait_as(REST, |commands| residents.turn(commands)));
+            let run = AssertUnwindSafe(|| app.context.shards[index].wait_as(REST, |commands| residents.turn(commands)));
             if std::panic::catch_unwind(run).is_ok() {
                 return;
             }

@@ -13,12 +13,12 @@ async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
         folder.put("index.html", b"<!doctype html>");
         let config = Config { port: 0, assets: Some(folder.0.clone()), shards: Some(1), ..Config::default() };
         let running = start(config).await.expect("the system gives a free port");
-        let grounds = &running.app().grounds;
+        let context = &running.app().context;
         match part {
-            "shard-0" => grounds.shards[0].send([ShardCommand::End]),
+            "shard-0" => context.shards[0].send([ShardCommand::End]),
             // The bots are the last of the shards.
-            "residents" => grounds.shards[1].send([ShardCommand::End]),
-            _ => grounds.pool.end(),
+            "residents" => context.shards[1].send([ShardCommand::End]),
+            _ => context.pool.end(),
         }
         let gone = within("the word of its end", running.gone()).await;
         assert!(gone.starts_with(part), "{gone}, not {part}");
