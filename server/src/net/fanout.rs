@@ -24,7 +24,7 @@ use crate::room::flow::{Decision, Flow, Socket};
 use crate::room::outgoing::{FrameBytes, Outgoing};
 
 /// One room's part on one shard.
-pub struct Share<G: Game> {
+pub struct RoomFanout<G: Game> {
     room: Arc<RoomHandle<G>>,
     outgoing: Outgoing,
     tick_zero: Option<MonoTime>,
@@ -48,7 +48,7 @@ struct Recipient {
 
 /// What a walk did.
 #[derive(Debug, Default)]
-struct Walk {
+struct FanoutStats {
     written: u64,
     skipped: u64,
     steps_down: u64,
@@ -61,13 +61,13 @@ struct Walk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSeat;
 
-impl<G: Game> Share<G> {
+impl<G: Game> RoomFanout<G> {
     /// The part of a room of which nothing was told yet; `updates` say who is there.
     #[must_use]
     pub fn new(room: Arc<RoomHandle<G>>, updates: &[RoomUpdate]) -> Self {
         let mut outgoing = Outgoing::new::<G>(room.config.capacity);
         outgoing.note(updates);
-        Share {
+        RoomFanout {
             room,
             outgoing,
             tick_zero: None,
@@ -154,7 +154,7 @@ impl<G: Game> Share<G> {
         self.recipients.iter().flatten().map(|recipient| (recipient.session, recipient.seated))
     }
 
-    /// A player here said what to do; it goes to the room with [`Share::post`].
+    /// A player here said what to do; it goes to the room with [`RoomFanout::post`].
     pub fn input(&mut self, seated: Seated, packet: InputPacket<G::Input>, now: MonoTime) {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(seated.player.0)) {
             recipient.flow.handle_ack(packet.acked, now);
@@ -198,8 +198,8 @@ impl<G: Game> Share<G> {
         self.count(&walk, metrics);
     }
 
-    fn walk(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, now: MonoTime) -> Walk {
-        let mut walk = Walk::default();
+    fn walk(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, now: MonoTime) -> FanoutStats {
+        let mut walk = FanoutStats::default();
         let interval_us = tick_us(G::TICK_HZ, self.room.config.snapshot_every);
         let Some((tick, level, count)) = self.outgoing.newest().map(|o| (o.tick, o.level, o.due.len())) else {
             return walk;
@@ -237,7 +237,7 @@ impl<G: Game> Share<G> {
         walk
     }
 
-    fn count(&mut self, walk: &Walk, metrics: &Metrics) {
+    fn count(&mut self, walk: &FanoutStats, metrics: &Metrics) {
         let figures = &self.room.figures;
         figures.snapshots.fetch_add(walk.written, Ordering::Relaxed);
         figures.superseded.fetch_add(walk.skipped, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use broadside_shared::time::{MonoTime, Tick};
 use super::admission::Guard;
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
 use super::requests::{self, Asker, Effects, Subscriptions};
-use super::shard::Shares;
+use super::shard::RoomFanouts;
 use super::tally::Tally;
 use crate::App;
 use crate::driver::{Asking, PeerRef, RoomCommand, RoomHandle, Seated};
@@ -159,7 +159,7 @@ impl<G: Game> Peer<G> {
         room: &RoomHandle<G>,
         returning: &Returning,
         app: &App<G>,
-        shares: &mut Shares<G>,
+        fanouts: &mut RoomFanouts<G>,
         tally: &mut Tally,
     ) {
         let (token, seated) = (returning.resume.token, returning.home.seated);
@@ -170,7 +170,7 @@ impl<G: Game> Peer<G> {
         tally.subscriptions_changed = true;
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
         // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
         let since = if returning.resume.have == Tick(0) { MonoTime(0) } else { absence.since };
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
@@ -182,9 +182,9 @@ impl<G: Game> Peer<G> {
     }
 
     /// The seat it asked for is gone: it begins anew.
-    pub fn handle_fresh(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+    pub fn handle_fresh(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
         self.greet(app);
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
     }
 
     /// Brings it a message: with its next snapshot if it gets any, at once if not.
@@ -198,17 +198,17 @@ impl<G: Game> Peer<G> {
         }
     }
 
-    /// Appends messages to a snapshot, as many as its share of bytes allows. Gives their bytes.
+    /// Appends messages to a snapshot, as many as its fanout of bytes allows. Gives their bytes.
     pub fn append_messages(&mut self, frame: &mut Vec<u8>) -> u64 {
         self.messages.append(frame)
     }
 
     /// The socket has something: takes as much of it as one look may.
-    pub fn handle_readable(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
+    pub fn handle_readable(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) -> Going {
         let now = app.clock.now();
         let going = loop {
             match self.conn.hear() {
-                Heard::Message => self.handle_message(now, shares, tally),
+                Heard::Message => self.handle_message(now, fanouts, tally),
                 Heard::Frame => {
                     tally.frames_in += 1;
                     self.session.handle_alive(now);
@@ -218,10 +218,10 @@ impl<G: Game> Peer<G> {
                 Heard::Enough => break Going::More,
                 Heard::Ended => return Going::Over,
             }
-            self.drive(app, shares, tally);
+            self.drive(app, fanouts, tally);
         };
         self.session.handle_bytes(now, self.conn.end_look());
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
         if self.conn.wire.is_over() { Going::Over } else { going }
     }
 
@@ -240,22 +240,28 @@ impl<G: Game> Peer<G> {
     }
 
     /// Time has passed, and what had come by `now` is read.
-    pub fn handle_time(&mut self, now: MonoTime, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) -> Going {
+    pub fn handle_time(
+        &mut self,
+        now: MonoTime,
+        app: &App<G>,
+        fanouts: &mut RoomFanouts<G>,
+        tally: &mut Tally,
+    ) -> Going {
         if self.drop_at.is_some_and(|at| at <= now) {
             return Going::Over;
         }
         // TeamLabel has said more than one look takes is not silent.
         if !self.conn.has_more() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
-            self.drive(app, shares, tally);
+            self.drive(app, fanouts, tally);
         }
         if self.conn.wire.is_over() { Going::Over } else { Going::On }
     }
 
     /// It is to be closed, for a reason that is not its own.
-    pub fn close(&mut self, code: CloseCode, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+    pub fn close(&mut self, code: CloseCode, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
         self.session.handle_close(code);
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
     }
 
     /// The room gave a seat.
@@ -264,7 +270,7 @@ impl<G: Game> Peer<G> {
         room: &RoomHandle<G>,
         seated: Seated,
         app: &App<G>,
-        shares: &mut Shares<G>,
+        fanouts: &mut RoomFanouts<G>,
         tally: &mut Tally,
     ) {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, agent = self.session.agent(), "joined");
@@ -273,40 +279,40 @@ impl<G: Game> Peer<G> {
         app.sessions.set_home(self.session_id, Some(home));
         // The answer is written before the first snapshot: both go out on this thread.
         self.session.handle_seated(&room.joined(seated));
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
     }
 
     /// The room keeps it in line.
-    pub fn handle_waiting(&mut self, place: u32, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+    pub fn handle_waiting(&mut self, place: u32, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
         if let Place::InLine(ask) = &mut self.place {
             ask.told = true;
         }
         self.session.handle_queued(place);
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
     }
 
     /// The room is over: back to the lobby.
-    pub fn handle_room_over(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+    pub fn handle_room_over(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
         self.forget_room(app);
         tally.subscriptions_changed = true;
         self.session.handle_exit();
         self.deliver(&EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })), app);
-        self.drive(app, shares, tally);
+        self.drive(app, fanouts, tally);
     }
 
     /// The room whose line it stands in is over: back to the lobby. Whoever does not know of a line yet looks for another room; told of
     /// an end, they might take it for that of the room they come from.
-    pub fn handle_line_over(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+    pub fn handle_line_over(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
         if matches!(&self.place, Place::InLine(ask) if ask.told) {
-            self.handle_room_over(app, shares, tally);
+            self.handle_room_over(app, fanouts, tally);
         } else {
             self.forget_room(app);
-            self.close(CloseCode::NoSuchRoom, app, shares, tally);
+            self.close(CloseCode::NoSuchRoom, app, fanouts, tally);
         }
     }
 
     /// Ends what it holds in the rooms.
-    pub fn leave(&mut self, seat: Seat, app: &App<G>, shares: &mut Shares<G>) {
+    pub fn leave(&mut self, seat: Seat, app: &App<G>, fanouts: &mut RoomFanouts<G>) {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
             // A room that is over has no line.
@@ -315,16 +321,16 @@ impl<G: Game> Peer<G> {
                 if seat == Seat::Free {
                     app.sessions.set_home(self.session_id, None);
                 }
-                if let Some(share) = shares.get_mut(&room) {
+                if let Some(fanout) = fanouts.get_mut(&room) {
                     // Either way nothing more is sent; the room says when the seat is free.
-                    share.away(seated.player, seat);
+                    fanout.away(seated.player, seat);
                     // After what it said last.
-                    share.send();
+                    fanout.send();
                     let command = match seat {
                         Seat::Free => RoomCommand::Leave(seated),
                         Seat::Keep => RoomCommand::Away(seated),
                     };
-                    let _ = share.room().send(command);
+                    let _ = fanout.room().send(command);
                 }
             }
         }
@@ -334,9 +340,9 @@ impl<G: Game> Peer<G> {
     }
 
     /// The connection ends: its session goes on without it, if it has a seat.
-    pub fn end(&mut self, app: &App<G>, shares: &mut Shares<G>) {
+    pub fn end(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>) {
         self.keep(app);
-        self.leave(Seat::Keep, app, shares);
+        self.leave(Seat::Keep, app, fanouts);
         if self.session_id != 0 {
             app.sessions.detach(self.session_id, self.me);
         }
@@ -383,18 +389,18 @@ impl<G: Game> Peer<G> {
         }
     }
 
-    fn handle_message(&mut self, now: MonoTime, shares: &Shares<G>, tally: &mut Tally) {
+    fn handle_message(&mut self, now: MonoTime, fanouts: &RoomFanouts<G>, tally: &mut Tally) {
         tally.frames_in += 1;
         if let Place::Seated(room, _) = &self.place
-            && let Some(share) = shares.get(room)
+            && let Some(fanout) = fanouts.get(room)
         {
-            self.session.note_tick_us(share.room().figures.tick_us.load(Ordering::Relaxed));
+            self.session.note_tick_us(fanout.room().figures.tick_us.load(Ordering::Relaxed));
         }
         self.session.handle_frame(now, self.conn.message());
     }
 
     /// Does what the session asks for.
-    fn drive(&mut self, app: &App<G>, shares: &mut Shares<G>, tally: &mut Tally) {
+    fn drive(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 SessionOutput::Send(payload) => self.send(&payload, app),
@@ -406,20 +412,20 @@ impl<G: Game> Peer<G> {
                 },
                 SessionOutput::Join(name, choice, role) => {
                     tally.subscriptions_changed = true;
-                    self.leave(Seat::Free, app, shares);
+                    self.leave(Seat::Free, app, fanouts);
                     self.join(&name, choice, role, app);
                 }
                 SessionOutput::Request(id, request) => {
                     tally.subscriptions_changed |=
                         matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. } | Request::Exit);
-                    self.request(id, request, app, shares);
+                    self.request(id, request, app, fanouts);
                 }
                 SessionOutput::Input(packet) => {
                     if let Place::Seated(room, seated) = &self.place
-                        && let Some(share) = shares.get_mut(room)
+                        && let Some(fanout) = fanouts.get_mut(room)
                     {
                         tally.inputs += packet.samples.len() as u64;
-                        share.input(*seated, packet, app.clock.now());
+                        fanout.input(*seated, packet, app.clock.now());
                     }
                 }
                 SessionOutput::Close(code) => {
@@ -429,7 +435,7 @@ impl<G: Game> Peer<G> {
                     if seat == Seat::Keep {
                         self.keep(app);
                     }
-                    self.leave(seat, app, shares);
+                    self.leave(seat, app, fanouts);
                     // From here on what is said to it waits for the next connection.
                     app.sessions.detach(self.session_id, self.me);
                     self.conn.send_close(code);
@@ -446,7 +452,7 @@ impl<G: Game> Peer<G> {
         self.session.handle_welcome(token, None);
     }
 
-    fn request(&mut self, id: u32, request: Request, app: &App<G>, shares: &mut Shares<G>) {
+    fn request(&mut self, id: u32, request: Request, app: &App<G>, fanouts: &mut RoomFanouts<G>) {
         let room = match &self.place {
             Place::Nowhere => None,
             Place::InLine(ask) => Some(ask.room.id),
@@ -458,17 +464,17 @@ impl<G: Game> Peer<G> {
         let mut effects = Effects::default();
         let mut result = requests::answer(request, asker, &mut self.subscriptions, app, &mut effects);
         if effects.exits && room.is_some() {
-            self.leave(Seat::Free, app, shares);
+            self.leave(Seat::Free, app, fanouts);
             self.session.handle_exit();
         }
         if let Some(name) = effects.called {
-            self.rename(name, shares);
+            self.rename(name, fanouts);
         }
         if let (Ok(()), Some(player), Place::Seated(room, seated)) = (result, effects.follows, &self.place)
-            && let Some(share) = shares.get(room)
+            && let Some(fanout) = fanouts.get(room)
         {
-            if share.has_player(player) {
-                let _ = share.room().send(RoomCommand::Follow(*seated, player));
+            if fanout.has_player(player) {
+                let _ = fanout.room().send(RoomCommand::Follow(*seated, player));
             } else {
                 result = Err(Refusal::NoSuchPlayer);
             }
@@ -480,14 +486,14 @@ impl<G: Game> Peer<G> {
     }
 
     /// Tells the room in which it plays or waits of its new name: it has one name everywhere.
-    fn rename(&self, name: Name, shares: &Shares<G>) {
+    fn rename(&self, name: Name, fanouts: &RoomFanouts<G>) {
         // A room that is over calls nobody anything.
         match &self.place {
             Place::Nowhere => {}
             Place::InLine(ask) => drop(ask.room.send(RoomCommand::RenamedInLine(self.me, name))),
             Place::Seated(room, seated) => {
-                if let Some(share) = shares.get(room) {
-                    let _ = share.room().send(RoomCommand::Renamed(*seated, name));
+                if let Some(fanout) = fanouts.get(room) {
+                    let _ = fanout.room().send(RoomCommand::Renamed(*seated, name));
                 }
             }
         }

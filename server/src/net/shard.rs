@@ -21,7 +21,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use super::conn::{Conn, Readable};
-use super::fanout::Share;
+use super::fanout::RoomFanout;
 use super::inbox::{Envelope, Inbox, ShardCommand, Upgraded, WOKEN, Watch};
 use super::peer::{Going, Peer, Returning};
 use super::tally::Tally;
@@ -32,7 +32,7 @@ use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
 
 /// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
-/// clients share the cost of a look.
+/// clients fanout the cost of a look.
 const READ_EVERY: Duration = Duration::from_millis(2);
 /// Time between two looks at who is silent, closing or over; also the longest sleep.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// The rooms that have players on a shard.
-pub type Shares<G> = BTreeMap<RoomId, Share<G>>;
+pub type RoomFanouts<G> = BTreeMap<RoomId, RoomFanout<G>>;
 
 /// Starts the shard with this number.
 ///
@@ -82,7 +82,7 @@ struct Shard<'a, G: Game> {
     index: usize,
     poll: &'a mut Poll,
     peers: Slab<Peer<G>>,
-    shares: Shares<G>,
+    fanouts: RoomFanouts<G>,
     commands: Vec<ShardCommand<G>>,
     /// TeamLabel has subscribed to what, as of the last change.
     listeners: BTreeMap<Topic, Vec<usize>>,
@@ -103,7 +103,7 @@ impl<'a, G: Game> Shard<'a, G> {
             index,
             poll,
             peers: Slab::new(),
-            shares: Shares::new(),
+            fanouts: RoomFanouts::new(),
             commands: Vec::new(),
             listeners: BTreeMap::new(),
             unheard: Vec::new(),
@@ -176,37 +176,37 @@ impl<'a, G: Game> Shard<'a, G> {
             ShardCommand::Connected(upgraded) => self.connect(upgraded),
             ShardCommand::Opened(room, updates) => {
                 if let Some(handle) = self.app.directory.get(room) {
-                    self.shares.insert(room, Share::new(handle, &updates));
+                    self.fanouts.insert(room, RoomFanout::new(handle, &updates));
                 }
             }
             ShardCommand::Seated(peer, room, seated) => self.seat(peer, room, seated),
             ShardCommand::Waiting(peer, room, place) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
-                    found.handle_waiting(place, self.app, &mut self.shares, &mut self.tally);
+                    found.handle_waiting(place, self.app, &mut self.fanouts, &mut self.tally);
                 }
             }
             ShardCommand::Refused(peer, room, code) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
                     found.forget_room(self.app);
-                    found.close(code, self.app, &mut self.shares, &mut self.tally);
+                    found.close(code, self.app, &mut self.fanouts, &mut self.tally);
                 }
             }
             ShardCommand::Notes(room, updates) => {
-                if let Some(share) = self.shares.get_mut(&room) {
-                    share.note(&updates);
+                if let Some(fanout) = self.fanouts.get_mut(&room) {
+                    fanout.note(&updates);
                 }
             }
             ShardCommand::Tick(room, output) => {
-                if let Some(share) = self.shares.get_mut(&room) {
-                    share.room().figures.taken(self.index, &output);
-                    if share.push(output) {
-                        share.room().figures.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
+                if let Some(fanout) = self.fanouts.get_mut(&room) {
+                    fanout.room().figures.taken(self.index, &output);
+                    if fanout.push(output) {
+                        fanout.room().figures.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
                         self.app.metrics.fanouts_skipped.inc();
                     }
                 }
             }
             ShardCommand::Unseated(room, player) => self.unseat(room, player),
-            ShardCommand::Emptied(room) => drop(self.shares.remove(&room)),
+            ShardCommand::Emptied(room) => drop(self.fanouts.remove(&room)),
             ShardCommand::Migrated(migrated) => {
                 let (peer, returning) = *migrated;
                 if let Some(key) = self.add(peer) {
@@ -268,7 +268,7 @@ impl<'a, G: Game> Shard<'a, G> {
             .or(over_full.then_some(CloseCode::ServerFull))
             .or(self.ending_at.map(|_| CloseCode::GoingAway));
         if let Some(code) = refused_with {
-            self.peers[key].close(code, self.app, &mut self.shares, &mut self.tally);
+            self.peers[key].close(code, self.app, &mut self.fanouts, &mut self.tally);
         }
         // What came with the handshake is not announced by the kernel.
         self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
@@ -303,50 +303,50 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn resume(&mut self, key: usize, returning: &Returning) {
         let (room, seated) = (returning.home.room, returning.home.seated);
-        let share = self.shares.get_mut(&room).filter(|share| share.tick_zero() == Some(seated.tick_zero));
-        let found = share.and_then(|share| {
-            let former = share.resume(seated, key, &returning.resume).ok()?;
-            Some((former, Arc::clone(share.room())))
+        let fanout = self.fanouts.get_mut(&room).filter(|fanout| fanout.tick_zero() == Some(seated.tick_zero));
+        let found = fanout.and_then(|fanout| {
+            let former = fanout.resume(seated, key, &returning.resume).ok()?;
+            Some((former, Arc::clone(fanout.room())))
         });
         let Some((former, room)) = found else {
             let peer = &mut self.peers[key];
-            return peer.handle_fresh(self.app, &mut self.shares, &mut self.tally);
+            return peer.handle_fresh(self.app, &mut self.fanouts, &mut self.tally);
         };
         if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
             former.keep(self.app);
             former.forget_room(self.app);
-            former.close(CloseCode::TakenOver, self.app, &mut self.shares, &mut self.tally);
+            former.close(CloseCode::TakenOver, self.app, &mut self.fanouts, &mut self.tally);
         }
         let peer = &mut self.peers[key];
         // The seat is there: so is the room, or it says soon that it is not.
         let _ = room.send(RoomCommand::Back(seated, peer.me()));
         self.app.sessions.attach(returning.resume.token.session, peer.me());
-        peer.handle_resumed(&room, returning, self.app, &mut self.shares, &mut self.tally);
+        peer.handle_resumed(&room, returning, self.app, &mut self.fanouts, &mut self.tally);
     }
 
     fn unseat(&mut self, room: RoomId, player: PlayerId) {
-        let gone = self.shares.get_mut(&room).and_then(|share| share.unseat(player));
+        let gone = self.fanouts.get_mut(&room).and_then(|fanout| fanout.unseat(player));
         let Some((session, seated, peer)) = gone else { return };
         self.app.sessions.leave_home(session, room, seated);
         // It came back in the very moment in which its seat was given up.
         if let Some(peer) = peer.and_then(|key| self.peers.get_mut(key)) {
-            peer.handle_room_over(self.app, &mut self.shares, &mut self.tally);
+            peer.handle_room_over(self.app, &mut self.fanouts, &mut self.tally);
         }
     }
 
     fn seat(&mut self, peer: PeerRef, room: RoomId, seated: Seated) {
-        let Some(share) = self.shares.get_mut(&room) else {
+        let Some(fanout) = self.fanouts.get_mut(&room) else {
             // This shard broke down after it had asked.
             if let Some(room) = self.app.directory.get(room) {
                 let _ = room.send(RoomCommand::Leave(seated));
             }
             return;
         };
-        let handle = Arc::clone(share.room());
+        let handle = Arc::clone(fanout.room());
         match find(&mut self.peers, peer).filter(|found| found.awaits_as(room, seated.role)) {
             Some(found) => {
-                share.seat(seated, peer.key, found.session_id());
-                found.handle_seated(&handle, seated, self.app, &mut self.shares, &mut self.tally);
+                fanout.seat(seated, peer.key, found.session_id());
+                found.handle_seated(&handle, seated, self.app, &mut self.fanouts, &mut self.tally);
             }
             // The connection, or its room_request, went while it waited.
             None => drop(handle.send(RoomCommand::Leave(seated))),
@@ -354,17 +354,17 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn fail(&mut self, room: RoomId) {
-        let share = self.shares.remove(&room);
-        for (session, seated) in share.iter().flat_map(Share::sessions) {
+        let fanout = self.fanouts.remove(&room);
+        for (session, seated) in fanout.iter().flat_map(RoomFanout::sessions) {
             self.app.sessions.leave_home(session, room, seated);
         }
-        let seated: Vec<usize> = share.iter().flat_map(Share::peers).collect();
+        let seated: Vec<usize> = fanout.iter().flat_map(RoomFanout::peers).collect();
         let in_line = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
         let concerned: Vec<usize> = in_line.chain(seated).collect();
         for key in concerned {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.forget_room(self.app);
-                peer.close(CloseCode::RoomFailed, self.app, &mut self.shares, &mut self.tally);
+                peer.close(CloseCode::RoomFailed, self.app, &mut self.fanouts, &mut self.tally);
             }
         }
     }
@@ -372,28 +372,28 @@ impl<'a, G: Game> Shard<'a, G> {
     fn end_room(&mut self, room: RoomId) {
         let in_line = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
         for key in in_line.collect::<Vec<_>>() {
-            self.peers[key].handle_line_over(self.app, &mut self.shares, &mut self.tally);
+            self.peers[key].handle_line_over(self.app, &mut self.fanouts, &mut self.tally);
         }
-        let Some(share) = self.shares.remove(&room) else { return };
-        for (session, seated) in share.sessions() {
+        let Some(fanout) = self.fanouts.remove(&room) else { return };
+        for (session, seated) in fanout.sessions() {
             self.app.sessions.leave_home(session, room, seated);
         }
-        for key in share.peers() {
+        for key in fanout.peers() {
             if let Some(peer) = self.peers.get_mut(key) {
-                peer.handle_room_over(self.app, &mut self.shares, &mut self.tally);
+                peer.handle_room_over(self.app, &mut self.fanouts, &mut self.tally);
             }
         }
     }
 
     fn close_where(&mut self, code: CloseCode, meant: impl Fn(&Peer<G>) -> bool) {
         for (_, peer) in self.peers.iter_mut().filter(|(_, peer)| meant(peer)) {
-            peer.close(code, self.app, &mut self.shares, &mut self.tally);
+            peer.close(code, self.app, &mut self.fanouts, &mut self.tally);
         }
     }
 
     fn fan_out(&mut self) {
-        for share in self.shares.values_mut() {
-            share.fan_out(&mut self.peers, &mut self.frame, self.app.clock, &self.app.metrics);
+        for fanout in self.fanouts.values_mut() {
+            fanout.fan_out(&mut self.peers, &mut self.frame, self.app.clock, &self.app.metrics);
         }
     }
 
@@ -420,8 +420,8 @@ impl<'a, G: Game> Shard<'a, G> {
                 }
             }
         }
-        for share in self.shares.values_mut() {
-            share.send();
+        for fanout in self.fanouts.values_mut() {
+            fanout.send();
         }
         self.tally.count(&self.app.metrics);
     }
@@ -442,7 +442,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         if let (Going::On, Some(readable)) = (going, readiness.readable) {
             peer.conn.handle_readable(readable);
-            going = peer.handle_readable(self.app, &mut self.shares, &mut self.tally);
+            going = peer.handle_readable(self.app, &mut self.fanouts, &mut self.tally);
         }
         self.tally.add(peer.conn.wire.take_traffic());
         if going != Going::Over
@@ -464,7 +464,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn drop_peer(&mut self, key: usize) {
         let mut peer = self.peers.remove(key);
         self.tally.subscriptions_changed = true;
-        peer.end(self.app, &mut self.shares);
+        peer.end(self.app, &mut self.fanouts);
         self.tally.add(peer.conn.wire.take_traffic());
         if !peer.is_closing() {
             self.app.metrics.torn();
@@ -478,7 +478,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut over = Vec::new();
         let mut outbox_bytes = 0;
         for (key, peer) in &mut self.peers {
-            if peer.handle_time(now, self.app, &mut self.shares, &mut self.tally) == Going::Over {
+            if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.tally) == Going::Over {
                 over.push(key);
             }
             outbox_bytes += peer.conn.wire.waiting_bytes() as i64;
