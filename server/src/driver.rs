@@ -30,7 +30,7 @@ use crate::lobby::sessions::SessionId;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 use crate::net::inbox::{Envelope, ShardCommand};
 use crate::room::governor::{BEHIND, Governor};
-use crate::room::line::Line;
+use crate::room::join_queue::JoinQueue;
 use crate::room::recycle::Recycled;
 use crate::room::reservations::Reservations;
 use crate::room::{Phase, Room, RoomConfig, RoomOutput};
@@ -62,7 +62,7 @@ pub struct Driver<G: Game> {
     /// The next tick to step.
     tick: Tick,
     outputs: Recycled<RoomOutput>,
-    line: Line<Asking>,
+    queue: JoinQueue<Asking>,
     reservations: Reservations<Hold>,
     /// Seats that one address may have here.
     seats_per_address: usize,
@@ -145,7 +145,7 @@ impl<G: Game> Driver<G> {
             tick_zero,
             tick: Tick(1),
             outputs: Recycled::default(),
-            line: Line::default(),
+            queue: JoinQueue::default(),
             reservations: Reservations::default(),
             governor: Governor::default(),
             seats_per_address: usize::from(config.capacity),
@@ -209,7 +209,7 @@ impl<G: Game> Driver<G> {
             return self.fall_asleep(began);
         }
         self.step(tick, began);
-        self.answer_those_in_line();
+        self.notify_queue();
         self.tell_watchers();
         self.hand_over();
         self.note_time(tick, self.room.due_at(tick), began);
@@ -238,13 +238,13 @@ impl<G: Game> Driver<G> {
 
     /// Whether somebody plays or is about to, bots of the server aside.
     fn is_played(&self) -> bool {
-        self.people > 0 || !self.reservations.is_empty() || self.line.any(|asking| asking.address.is_some())
+        self.people > 0 || !self.reservations.is_empty() || self.queue.any(|asking| asking.address.is_some())
     }
 
     fn is_empty(&self) -> bool {
         self.room.players() == 0
             && self.room.spectators() == 0
-            && self.line.is_empty()
+            && self.queue.is_empty()
             && self.reservations.is_empty()
             && self.waiting == 0
     }
@@ -297,7 +297,7 @@ impl<G: Game> Driver<G> {
                 self.context.metrics.joins.of(JoinResult::Refused).inc();
             }
         }
-        while self.line.pop().is_some() {
+        while self.queue.pop().is_some() {
             self.context.metrics.joins.of(JoinResult::Refused).inc();
         }
         for link in &mut self.links {
@@ -315,12 +315,12 @@ impl<G: Game> Driver<G> {
         self.links[peer.shard].outgoing.push(command);
     }
 
-    fn answer_those_in_line(&mut self) {
-        for (place, asking) in self.line.told() {
-            self.links[asking.peer.shard].outgoing.push(ShardCommand::Waiting(asking.peer, self.id, place));
+    fn notify_queue(&mut self) {
+        for (place, asking) in self.queue.told() {
+            self.links[asking.peer.shard].outgoing.push(ShardCommand::Queued(asking.peer, self.id, place));
         }
-        self.context.metrics.joins.of(JoinResult::Waited).inc_by(self.line.mark_told() as u64);
-        let waiting = self.line.len();
+        self.context.metrics.joins.of(JoinResult::Waited).inc_by(self.queue.mark_told() as u64);
+        let waiting = self.queue.len();
         self.context.metrics.waiting.inc_by(waiting as i64 - self.waiting as i64);
         self.waiting = waiting;
     }
@@ -427,7 +427,7 @@ impl<G: Game> Driver<G> {
         figures.coming.fetch_sub(came, Ordering::Relaxed);
         figures.players.store(self.room.players(), Ordering::Relaxed);
         figures.spectators.store(self.room.spectators(), Ordering::Relaxed);
-        figures.waiting.store(self.line.len() as u32, Ordering::Relaxed);
+        figures.waiting.store(self.queue.len() as u32, Ordering::Relaxed);
         figures.reserved.store(self.reservations.len() as u16, Ordering::Relaxed);
         if self.is_played() {
             figures.unplayed_since.store(0, Ordering::Relaxed);

@@ -124,7 +124,7 @@ pub struct Asking {
     /// Its address's place for the seat, from when the room has looked at it.
     pub hold: Hold,
     /// Its address's place in line, while it stands there.
-    pub in_line: Hold,
+    pub in_queue: Hold,
 }
 
 /// What others say to a room.
@@ -142,7 +142,7 @@ pub enum RoomCommand<G: Game> {
     /// The player in this seat has this name now.
     Renamed(Seated, Name),
     /// Whoever asked for a seat over this connection, and does not know of one yet, has this name now.
-    RenamedInLine(PeerRef, Name),
+    RenamedInQueue(PeerRef, Name),
     /// The spectator in this seat wants to look at this player.
     Follow(Seated, PlayerId),
     /// A seat is to be kept until this moment for whoever shows this number; it is a seat of the address that holds this.
@@ -405,7 +405,7 @@ impl<G: Game> RoomHandle<G> {
             | RoomCommand::Back(..)
             | RoomCommand::Follow(..)
             | RoomCommand::Renamed(..)
-            | RoomCommand::RenamedInLine(..)
+            | RoomCommand::RenamedInQueue(..)
             | RoomCommand::Reserve(..)
             | RoomCommand::ShardLost(_) => true,
         }));

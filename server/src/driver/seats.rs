@@ -33,7 +33,7 @@ impl<G: Game> Driver<G> {
                 self.came += 1;
                 self.take_join(asking);
             }
-            RoomCommand::Gone(peer) => self.line.remove(|asking| asking.peer == peer),
+            RoomCommand::Gone(peer) => self.queue.remove(|asking| asking.peer == peer),
             RoomCommand::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
             RoomCommand::Away(seated) if self.is_current(seated) => self.away(seated.player),
             RoomCommand::Back(seated, peer) if self.is_current(seated) => {
@@ -48,7 +48,7 @@ impl<G: Game> Driver<G> {
             }
             RoomCommand::Follow(seated, player) if self.is_current(seated) => self.room.follow(seated.player, player),
             RoomCommand::Renamed(seated, name) if self.is_current(seated) => self.room.rename(seated.player, &name),
-            RoomCommand::RenamedInLine(peer, name) => self.rename_in_line(peer, &name),
+            RoomCommand::RenamedInQueue(peer, name) => self.rename_in_queue(peer, &name),
             RoomCommand::Reserve(number, until, hold) => {
                 self.came += 1;
                 self.reservations.keep(number, until, hold);
@@ -65,8 +65,8 @@ impl<G: Game> Driver<G> {
     }
 
     /// Whoever asked over this connection will come by another name, unless they have come already.
-    fn rename_in_line(&mut self, peer: PeerRef, name: &Name) {
-        if let Some(asking) = self.line.iter_mut().find(|asking| asking.peer == peer) {
+    fn rename_in_queue(&mut self, peer: PeerRef, name: &Name) {
+        if let Some(asking) = self.queue.iter_mut().find(|asking| asking.peer == peer) {
             asking.name = name.clone();
             return;
         }
@@ -100,12 +100,12 @@ impl<G: Game> Driver<G> {
             Role::Play if reserved => self.enter(asking),
             Role::Play => {
                 let limits = &self.context.limits;
-                let in_line = asking.address.map(|address| limits.take(address, &[limits.caps().in_line(self.id)]));
-                match in_line.transpose() {
-                    Ok(in_line) => asking.in_line = in_line.unwrap_or_default(),
+                let in_queue = asking.address.map(|address| limits.take(address, &[limits.caps().in_queue(self.id)]));
+                match in_queue.transpose() {
+                    Ok(in_queue) => asking.in_queue = in_queue.unwrap_or_default(),
                     Err(TooMuch(what)) => return self.refuse_address(&asking, what),
                 }
-                if let Err(asking) = self.line.push(asking) {
+                if let Err(asking) = self.queue.push(asking) {
                     self.refuse(asking.peer, CloseCode::RoomFull);
                 }
             }
@@ -196,9 +196,9 @@ impl<G: Game> Driver<G> {
     pub(super) fn admit(&mut self) {
         let taken = self.room.players().saturating_add(self.reservations.len() as u16);
         let free = u32::from(self.config.capacity.saturating_sub(taken));
-        let admitted = self.line.admitted(free, self.governor.level());
+        let admitted = self.queue.admitted(free, self.governor.level());
         for _ in 0..admitted {
-            let Some(asking) = self.line.pop() else { break };
+            let Some(asking) = self.queue.pop() else { break };
             self.enter(asking);
         }
     }
@@ -212,7 +212,7 @@ impl<G: Game> Driver<G> {
                 self.seat(player, asking);
             }
             // The line and the room disagree on the free seats: the next tick tries again.
-            Err(_) => self.line.push_front(asking),
+            Err(_) => self.queue.push_front(asking),
         }
     }
 
@@ -280,7 +280,7 @@ impl<G: Game> Driver<G> {
 
     /// A shard broke down: whoever was there is gone.
     fn lose(&mut self, shard: usize) {
-        self.line.remove(|asking| asking.peer.shard == shard);
+        self.queue.remove(|asking| asking.peer.shard == shard);
         self.links[shard].outgoing.clear();
         for at in 0..self.seats.len() {
             if self.seats[at].as_ref().is_some_and(|seat| seat.peer.shard == shard) {

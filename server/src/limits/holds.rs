@@ -13,7 +13,7 @@ use super::counted_as;
 use crate::metrics::labels::AddressLimit;
 use crate::network::Network;
 use crate::room::SPECTATORS_MAX;
-use crate::room::line::WAITING_MAX;
+use crate::room::join_queue::WAITING_MAX;
 use crate::room::reservations::RESERVED_MAX;
 
 /// One address gets at most one part in so many of any total; the others are kept free for other addresses.
@@ -45,7 +45,7 @@ pub enum What {
     /// The same in one room.
     WatchingIn(RoomId),
     /// Places in the line of a room.
-    InLine(RoomId),
+    InQueue(RoomId),
     /// Reservations in a room.
     Reserved(RoomId),
     /// Rooms that were opened on demand.
@@ -64,7 +64,7 @@ impl What {
             What::Seats | What::SeatsIn(_) => AddressLimit::Seats,
             What::Kept => AddressLimit::Kept,
             What::Watching | What::WatchingIn(_) => AddressLimit::Watching,
-            What::InLine(_) => AddressLimit::InLine,
+            What::InQueue(_) => AddressLimit::InQueue,
             What::Reserved(_) => AddressLimit::Reserved,
             What::Rooms => AddressLimit::Rooms,
             What::InFlightKib => AddressLimit::InFlight,
@@ -142,8 +142,8 @@ impl Caps {
 
     /// A place in the line of a room.
     #[must_use]
-    pub fn in_line(self, room: RoomId) -> Want {
-        Want { what: What::InLine(room), count: 1, max: share(WAITING_MAX) }
+    pub fn in_queue(self, room: RoomId) -> Want {
+        Want { what: What::InQueue(room), count: 1, max: share(WAITING_MAX) }
     }
 
     /// A reserved seat: a seat like any other, and one of the reservations of the room.

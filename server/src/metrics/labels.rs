@@ -154,7 +154,7 @@ label! {
         /// Places to watch from.
         Watching = "spectators",
         /// Places in line.
-        InLine = "in_line",
+        InQueue = "in_queue",
         /// Reserved seats.
         Reserved = "reserved",
     }

@@ -58,7 +58,7 @@ pub enum ShardCommand<G: Game> {
     /// The room gave a seat.
     Seated(PeerRef, RoomId, Seated),
     /// The room keeps someone in line, at this place.
-    Waiting(PeerRef, RoomId, u32),
+    Queued(PeerRef, RoomId, u32),
     /// The room takes someone no more.
     Refused(PeerRef, RoomId, CloseCode),
     /// Changes of the roster of ticks that were not handed over.

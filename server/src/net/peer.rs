@@ -74,7 +74,7 @@ pub enum Seat {
 /// Where in the rooms a connection is.
 enum Place<G: Game> {
     Nowhere,
-    InLine(Ask<G>),
+    InQueue(Ask<G>),
     Seated(RoomId, Seated),
 }
 
@@ -194,7 +194,7 @@ impl<G: Game> Peer<G> {
         }
         match self.place {
             Place::Seated(..) => self.messages.push(message.clone()),
-            Place::Nowhere | Place::InLine(_) => self.send_message(message.message(), app),
+            Place::Nowhere | Place::InQueue(_) => self.send_message(message.message(), app),
         }
     }
 
@@ -284,7 +284,7 @@ impl<G: Game> Peer<G> {
 
     /// The room keeps it in line.
     pub fn handle_waiting(&mut self, place: u32, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
-        if let Place::InLine(ask) = &mut self.place {
+        if let Place::InQueue(ask) = &mut self.place {
             ask.told = true;
         }
         self.session.handle_queued(place);
@@ -302,8 +302,8 @@ impl<G: Game> Peer<G> {
 
     /// The room whose line it stands in is over: back to the lobby. Whoever does not know of a line yet looks for another room; told of
     /// an end, they might take it for that of the room they come from.
-    pub fn handle_line_over(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
-        if matches!(&self.place, Place::InLine(ask) if ask.told) {
+    pub fn handle_queue_closed(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+        if matches!(&self.place, Place::InQueue(ask) if ask.told) {
             self.handle_room_over(app, fanouts, tally);
         } else {
             self.forget_room(app);
@@ -316,7 +316,7 @@ impl<G: Game> Peer<G> {
         match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => {}
             // A room that is over has no line.
-            Place::InLine(ask) => drop(ask.room.send(RoomCommand::Gone(self.me))),
+            Place::InQueue(ask) => drop(ask.room.send(RoomCommand::Gone(self.me))),
             Place::Seated(room, seated) => {
                 if seat == Seat::Free {
                     app.sessions.set_home(self.session_id, None);
@@ -360,13 +360,13 @@ impl<G: Game> Peer<G> {
     /// Whether it stands in line for this room.
     #[must_use]
     pub fn awaits(&self, room: RoomId) -> bool {
-        !self.is_closing() && matches!(&self.place, Place::InLine(ask) if ask.room.id == room)
+        !self.is_closing() && matches!(&self.place, Place::InQueue(ask) if ask.room.id == room)
     }
 
     /// Whether it stands in line for this room to do this there: what an earlier room_request brought is not meant any more.
     #[must_use]
     pub fn awaits_as(&self, room: RoomId, role: Role) -> bool {
-        self.awaits(room) && matches!(&self.place, Place::InLine(ask) if ask.role == role)
+        self.awaits(room) && matches!(&self.place, Place::InQueue(ask) if ask.role == role)
     }
 
     /// Whether it was told why it ends.
@@ -455,7 +455,7 @@ impl<G: Game> Peer<G> {
     fn request(&mut self, id: u32, request: Request, app: &App<G>, fanouts: &mut RoomFanouts<G>) {
         let room = match &self.place {
             Place::Nowhere => None,
-            Place::InLine(ask) => Some(ask.room.id),
+            Place::InQueue(ask) => Some(ask.room.id),
             Place::Seated(room, _) => Some(*room),
         };
         let spectates = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Spectate);
@@ -490,7 +490,7 @@ impl<G: Game> Peer<G> {
         // A room that is over calls nobody anything.
         match &self.place {
             Place::Nowhere => {}
-            Place::InLine(ask) => drop(ask.room.send(RoomCommand::RenamedInLine(self.me, name))),
+            Place::InQueue(ask) => drop(ask.room.send(RoomCommand::RenamedInQueue(self.me, name))),
             Place::Seated(room, seated) => {
                 if let Some(fanout) = fanouts.get(room) {
                     let _ = fanout.room().send(RoomCommand::Renamed(*seated, name));
@@ -531,9 +531,9 @@ impl<G: Game> Peer<G> {
             let address = self.address.ip();
             let (room, by) = app.directory.find(choice, address, || app.may_open(address))?;
             let (peer, session) = (self.me, self.session_id);
-            let (hold, in_line) = (Hold::default(), Hold::default());
+            let (hold, in_queue) = (Hold::default(), Hold::default());
             let (name, address) = (called.clone(), Some(address));
-            let asking = Asking { name, role, by, peer, session, address, hold, in_line };
+            let asking = Asking { name, role, by, peer, session, address, hold, in_queue };
             room.send(RoomCommand::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)
         };
@@ -543,7 +543,7 @@ impl<G: Game> Peer<G> {
             RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => ask(choice),
         };
         match found {
-            Ok(room) => self.place = Place::InLine(Ask { room, role, told: false }),
+            Ok(room) => self.place = Place::InQueue(Ask { room, role, told: false }),
             Err(code) => {
                 app.metrics.joins.of(JoinResult::Refused).inc();
                 self.session.handle_close(code);

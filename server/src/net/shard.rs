@@ -180,7 +180,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 }
             }
             ShardCommand::Seated(peer, room, seated) => self.seat(peer, room, seated),
-            ShardCommand::Waiting(peer, room, place) => {
+            ShardCommand::Queued(peer, room, place) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
                     found.handle_waiting(place, self.app, &mut self.fanouts, &mut self.tally);
                 }
@@ -359,8 +359,8 @@ impl<'a, G: Game> Shard<'a, G> {
             self.app.sessions.leave_home(session, room, seated);
         }
         let seated: Vec<usize> = fanout.iter().flat_map(RoomFanout::peers).collect();
-        let in_line = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
-        let concerned: Vec<usize> = in_line.chain(seated).collect();
+        let in_queue = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
+        let concerned: Vec<usize> = in_queue.chain(seated).collect();
         for key in concerned {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.forget_room(self.app);
@@ -370,9 +370,9 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn end_room(&mut self, room: RoomId) {
-        let in_line = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
-        for key in in_line.collect::<Vec<_>>() {
-            self.peers[key].handle_line_over(self.app, &mut self.fanouts, &mut self.tally);
+        let in_queue = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
+        for key in in_queue.collect::<Vec<_>>() {
+            self.peers[key].handle_queue_closed(self.app, &mut self.fanouts, &mut self.tally);
         }
         let Some(fanout) = self.fanouts.remove(&room) else { return };
         for (session, seated) in fanout.sessions() {

@@ -190,7 +190,7 @@ impl Residents {
                 }
             }
             // Bots stand in line without being told, do not chat, and are on no socket.
-            ShardCommand::Waiting(..)
+            ShardCommand::Queued(..)
             | ShardCommand::Published(_)
             | ShardCommand::Deliver(..)
             | ShardCommand::Connected(_)
@@ -232,7 +232,7 @@ impl Residents {
             let bots = self.halls.get(&room.id).map_or(0, |hall| hall.residents.len()) as u32;
             let seated = self.halls.get(&room.id).map_or(0, |hall| hall.seats.len()) as u32;
             figures.bots.store(seated as u16, Ordering::Relaxed);
-            let in_line = figures.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
+            let in_queue = figures.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
             let people = u32::from(figures.players.load(Ordering::Relaxed)).saturating_sub(seated);
             if bots == 0 && people + u32::from(figures.spectators.load(Ordering::Relaxed)) == 0 {
                 continue;
@@ -245,7 +245,7 @@ impl Residents {
                 mode: room.config.mode,
                 people,
                 spectators: figures.spectators.load(Ordering::Relaxed).into(),
-                coming: in_line + u32::from(figures.reserved.load(Ordering::Relaxed)),
+                coming: in_queue + u32::from(figures.reserved.load(Ordering::Relaxed)),
                 capacity: room.config.capacity.into(),
                 steady_us: now.us_since(hall.people.1),
             };

@@ -131,8 +131,8 @@ impl Resident {
             SessionOutput::Join(name, _, role) => {
                 let name = app.sessions.call(self.session_id, &FitName::of_bot(name));
                 let (peer, session) = (self.me, self.session_id);
-                let (hold, in_line) = (Hold::default(), Hold::default());
-                let asking = Asking { name, role, by: Way::Public, peer, session, address: None, hold, in_line };
+                let (hold, in_queue) = (Hold::default(), Hold::default());
+                let asking = Asking { name, role, by: Way::Public, peer, session, address: None, hold, in_queue };
                 // A room that is over says nothing more; whoever looks after the bots sees that.
                 let _ = self.room.send(RoomCommand::Join(asking));
             }

@@ -9,7 +9,7 @@
 //! | [`outgoing`] | from one tick's output to one frame per connection |
 //! | [`recycle`] | outputs handed out and taken back |
 //! | [`reservations`] | seats kept for those who were promised one |
-//! | [`mod@line`] | who waits for a seat |
+//! | [`mod@join_queue`] | who waits for a seat |
 //! | [`governor`] | steps everyone down before ticks are missed |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
@@ -17,7 +17,7 @@
 pub mod flow;
 pub mod governor;
 pub mod inputs;
-pub mod line;
+pub mod join_queue;
 pub mod match_publisher;
 pub mod outgoing;
 pub mod recycle;

@@ -108,10 +108,10 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     }
     let rooms: Vec<u32> = players.iter().map(|((room, ..), _)| room.0).collect();
     assert_eq!(rooms, [2, 2, 3], "two make a duel, the third opens another");
-    let mut in_line = Puppet::join(&server, "Eve", RoomChoice::Room(RoomId(2)), Role::Play).await;
+    let mut in_queue = Puppet::join(&server, "Eve", RoomChoice::Room(RoomId(2)), Role::Play).await;
     within("a place in line", async {
-        while in_line.client.queue_position().is_none() {
-            in_line.step(|_| ArenaInput::default()).await;
+        while in_queue.client.queue_position().is_none() {
+            in_queue.step(|_| ArenaInput::default()).await;
         }
     })
     .await;
@@ -136,10 +136,10 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
         .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
         .await;
     assert_eq!(spectator.client.phase(), Phase::Lobby);
-    in_line
+    in_queue
         .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
         .await;
-    assert_eq!(in_line.client.phase(), Phase::Lobby, "over the same connection");
+    assert_eq!(in_queue.client.phase(), Phase::Lobby, "over the same connection");
     server.end().await;
 }
 
