@@ -21,7 +21,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{
-    Asking, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, Seated, ServerContext, Way,
+    JoinMethod, JoinRequest, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, Seated, ServerContext,
 };
 
 use crate::limits::holds::Hold;
@@ -62,7 +62,7 @@ pub struct Driver<G: Game> {
     /// The next tick to step.
     tick: Tick,
     outputs: Recycled<RoomOutput>,
-    queue: JoinQueue<Asking>,
+    queue: JoinQueue<JoinRequest>,
     reservations: Reservations<Hold>,
     /// Seats that one address may have here.
     seats_per_address: usize,
@@ -238,7 +238,7 @@ impl<G: Game> Driver<G> {
 
     /// Whether somebody plays or is about to, bots of the server aside.
     fn is_played(&self) -> bool {
-        self.people > 0 || !self.reservations.is_empty() || self.queue.any(|asking| asking.address.is_some())
+        self.people > 0 || !self.reservations.is_empty() || self.queue.any(|request| request.address.is_some())
     }
 
     fn is_empty(&self) -> bool {
@@ -316,8 +316,8 @@ impl<G: Game> Driver<G> {
     }
 
     fn notify_queue(&mut self) {
-        for (place, asking) in self.queue.told() {
-            self.links[asking.peer.shard].outgoing.push(ShardCommand::Queued(asking.peer, self.id, place));
+        for (place, request) in self.queue.told() {
+            self.links[request.peer.shard].outgoing.push(ShardCommand::Queued(request.peer, self.id, place));
         }
         self.context.metrics.joins.of(JoinResult::Waited).inc_by(self.queue.mark_told() as u64);
         let waiting = self.queue.len();

@@ -97,7 +97,7 @@ pub struct PeerRef {
 
 /// How somebody found a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum JoinMethod {
     /// In the list of rooms, or by quick play.
     Public,
     /// By the code or the link of a private room.
@@ -108,13 +108,13 @@ pub enum Way {
 
 /// A connection that wants a seat.
 #[derive(Debug)]
-pub struct Asking {
+pub struct JoinRequest {
     /// Under this name.
     pub name: Name,
     /// To do what.
     pub role: Role,
     /// How it found the room.
-    pub by: Way,
+    pub by: JoinMethod,
     /// The connection.
     pub peer: PeerRef,
     /// The session it speaks for.
@@ -130,7 +130,7 @@ pub struct Asking {
 /// What others say to a room.
 pub enum RoomCommand<G: Game> {
     /// A connection asks for a seat.
-    Join(Asking),
+    Join(JoinRequest),
     /// A connection that asked is gone before it was answered.
     Gone(PeerRef),
     /// The player in this seat gives it up.

@@ -9,7 +9,7 @@ use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
-use super::{Asking, Driver, PeerRef, RoomCommand, Seat, Seated, Way, ends_in};
+use super::{Driver, JoinMethod, JoinRequest, PeerRef, RoomCommand, Seat, Seated, ends_in};
 use crate::limits::counted_as;
 use crate::limits::holds::{Hold, TooMuch, What};
 use crate::lobby::messages::EncodedMessage;
@@ -29,11 +29,11 @@ impl<G: Game> Driver<G> {
 
     fn take(&mut self, command: RoomCommand<G>) {
         match command {
-            RoomCommand::Join(asking) => {
+            RoomCommand::Join(request) => {
                 self.came += 1;
-                self.take_join(asking);
+                self.take_join(request);
             }
-            RoomCommand::Gone(peer) => self.queue.remove(|asking| asking.peer == peer),
+            RoomCommand::Gone(peer) => self.queue.remove(|request| request.peer == peer),
             RoomCommand::Leave(seated) if self.is_current(seated) => self.leave(seated.player),
             RoomCommand::Away(seated) if self.is_current(seated) => self.away(seated.player),
             RoomCommand::Back(seated, peer) if self.is_current(seated) => {
@@ -66,8 +66,8 @@ impl<G: Game> Driver<G> {
 
     /// Whoever asked over this connection will come by another name, unless they have come already.
     fn rename_in_queue(&mut self, peer: PeerRef, name: &Name) {
-        if let Some(asking) = self.queue.iter_mut().find(|asking| asking.peer == peer) {
-            asking.name = name.clone();
+        if let Some(request) = self.queue.iter_mut().find(|request| request.peer == peer) {
+            request.name = name.clone();
             return;
         }
         for seat in self.seats.iter().flatten().filter(|seat| seat.peer == peer) {
@@ -82,31 +82,31 @@ impl<G: Game> Driver<G> {
             .is_some_and(|seat| seat.as_ref().is_some_and(|seat| seat.seated == seated))
     }
 
-    fn take_join(&mut self, mut asking: Asking) {
+    fn take_join(&mut self, mut request: JoinRequest) {
         // What the address held for the reservation is free for the seat by now. One that came too late is as good as none.
-        let reserved = match (asking.role, asking.by) {
-            (Role::Play, Way::Reservation(number)) => self.reservations.redeem(number),
-            (Role::Play, Way::Public | Way::Code) | (Role::Spectate, _) => false,
+        let reserved = match (request.role, request.by) {
+            (Role::Play, JoinMethod::Reservation(number)) => self.reservations.redeem(number),
+            (Role::Play, JoinMethod::Public | JoinMethod::Code) | (Role::Spectate, _) => false,
         };
-        match self.hold_seat(&asking) {
-            Ok(hold) => asking.hold = hold,
-            Err(TooMuch(what)) => return self.refuse_address(&asking, what),
+        match self.hold_seat(&request) {
+            Ok(hold) => request.hold = hold,
+            Err(TooMuch(what)) => return self.refuse_address(&request, what),
         }
-        match asking.role {
-            Role::Spectate => match self.room.watch(asking.name.clone()) {
-                Ok(player) => self.seat(player, asking),
-                Err(_) => self.refuse(asking.peer, CloseCode::RoomFull),
+        match request.role {
+            Role::Spectate => match self.room.watch(request.name.clone()) {
+                Ok(player) => self.seat(player, request),
+                Err(_) => self.refuse(request.peer, CloseCode::RoomFull),
             },
-            Role::Play if reserved => self.enter(asking),
+            Role::Play if reserved => self.enter(request),
             Role::Play => {
                 let limits = &self.context.limits;
-                let in_queue = asking.address.map(|address| limits.take(address, &[limits.caps().in_queue(self.id)]));
+                let in_queue = request.address.map(|address| limits.take(address, &[limits.caps().in_queue(self.id)]));
                 match in_queue.transpose() {
-                    Ok(in_queue) => asking.in_queue = in_queue.unwrap_or_default(),
-                    Err(TooMuch(what)) => return self.refuse_address(&asking, what),
+                    Ok(in_queue) => request.in_queue = in_queue.unwrap_or_default(),
+                    Err(TooMuch(what)) => return self.refuse_address(&request, what),
                 }
-                if let Err(asking) = self.queue.push(asking) {
-                    self.refuse(asking.peer, CloseCode::RoomFull);
+                if let Err(request) = self.queue.push(request) {
+                    self.refuse(request.peer, CloseCode::RoomFull);
                 }
             }
         }
@@ -114,10 +114,10 @@ impl<G: Game> Driver<G> {
 
     /// Takes a place for the seat from what its address may have. Seats that are kept here for lost connections of the same address make way,
     /// the oldest first.
-    fn hold_seat(&mut self, asking: &Asking) -> Result<Hold, TooMuch> {
-        let Some(address) = asking.address else { return Ok(Hold::default()) };
+    fn hold_seat(&mut self, request: &JoinRequest) -> Result<Hold, TooMuch> {
+        let Some(address) = request.address else { return Ok(Hold::default()) };
         let caps = self.context.limits.caps();
-        let wants = match asking.role {
+        let wants = match request.role {
             Role::Play => caps.seat(self.id, self.seats_per_address),
             Role::Spectate => caps.watch(self.id),
         };
@@ -126,7 +126,7 @@ impl<G: Game> Driver<G> {
                 Ok(hold) => return Ok(hold),
                 Err(why) => why,
             };
-            let oldest = self.oldest_kept(address, |role| role == asking.role).ok_or(why)?;
+            let oldest = self.oldest_kept(address, |role| role == request.role).ok_or(why)?;
             self.give_up(oldest);
         }
     }
@@ -170,11 +170,11 @@ impl<G: Game> Driver<G> {
         self.leave(player);
     }
 
-    fn refuse_address(&mut self, asking: &Asking, what: What) {
-        if let Some(address) = asking.address {
+    fn refuse_address(&mut self, request: &JoinRequest, what: What) {
+        if let Some(address) = request.address {
             self.context.refused(address, what.label());
         }
-        self.refuse(asking.peer, CloseCode::TooManyFromAddress);
+        self.refuse(request.peer, CloseCode::TooManyFromAddress);
     }
 
     fn refuse(&mut self, peer: PeerRef, code: CloseCode) {
@@ -198,21 +198,21 @@ impl<G: Game> Driver<G> {
         let free = u32::from(self.config.capacity.saturating_sub(taken));
         let admitted = self.queue.admitted(free, self.governor.level());
         for _ in 0..admitted {
-            let Some(asking) = self.queue.pop() else { break };
-            self.enter(asking);
+            let Some(request) = self.queue.pop() else { break };
+            self.enter(request);
         }
     }
 
-    fn enter(&mut self, asking: Asking) {
-        match self.room.join(asking.name.clone()) {
+    fn enter(&mut self, request: JoinRequest) {
+        match self.room.join(request.name.clone()) {
             Ok(player) => {
-                if asking.by == Way::Code {
-                    self.greet_friend(player, &asking.name);
+                if request.by == JoinMethod::Code {
+                    self.greet_friend(player, &request.name);
                 }
-                self.seat(player, asking);
+                self.seat(player, request);
             }
             // The line and the room disagree on the free seats: the next tick tries again.
-            Err(_) => self.queue.push_front(asking),
+            Err(_) => self.queue.push_front(request),
         }
     }
 
@@ -230,8 +230,8 @@ impl<G: Game> Driver<G> {
         }
     }
 
-    fn seat(&mut self, player: PlayerId, asking: Asking) {
-        let Asking { role, peer, session, address, hold, .. } = asking;
+    fn seat(&mut self, player: PlayerId, request: JoinRequest) {
+        let JoinRequest { role, peer, session, address, hold, .. } = request;
         let at = usize::from(player.0);
         if self.seats.len() <= at {
             self.seats.resize_with(at + 1, || None);
@@ -280,7 +280,7 @@ impl<G: Game> Driver<G> {
 
     /// A shard broke down: whoever was there is gone.
     fn lose(&mut self, shard: usize) {
-        self.queue.remove(|asking| asking.peer.shard == shard);
+        self.queue.remove(|request| request.peer.shard == shard);
         self.links[shard].outgoing.clear();
         for at in 0..self.seats.len() {
             if self.seats[at].as_ref().is_some_and(|seat| seat.peer.shard == shard) {

@@ -27,7 +27,7 @@ use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use crate::driver::{Opening, RoomCommand, RoomHandle, ServerContext, Way};
+use crate::driver::{JoinMethod, Opening, RoomCommand, RoomHandle, ServerContext};
 use crate::limits::holds::{Hold, TooMuch};
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
@@ -164,7 +164,7 @@ impl<G: Game> Directory<G> {
         choice: RoomChoice,
         address: IpAddr,
         may_open: impl FnOnce() -> Result<Hold, CloseCode>,
-    ) -> Result<(Arc<RoomHandle<G>>, Way), CloseCode> {
+    ) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
         let room = match choice {
             RoomChoice::Quick => self.quick_play(Mode::default(), may_open)?,
             RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
@@ -172,15 +172,15 @@ impl<G: Game> Directory<G> {
             RoomChoice::Code(code) => {
                 let Some(code) = code else { return Err(CloseCode::NoSuchRoom) };
                 let found = self.by_code(code, address).map_err(|_| CloseCode::TooManyFromAddress)?;
-                return found.map(|room| (room, Way::Code)).ok_or(CloseCode::NoSuchRoom);
+                return found.map(|room| (room, JoinMethod::Code)).ok_or(CloseCode::NoSuchRoom);
             }
             RoomChoice::Reserved { room, reservation } => {
                 // Seats are reserved in public rooms only.
                 let room = self.get(room).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?;
-                return Ok((room, Way::Reservation(reservation)));
+                return Ok((room, JoinMethod::Reservation(reservation)));
             }
         };
-        Ok((room, Way::Public))
+        Ok((room, JoinMethod::Public))
     }
 
     /// The best public room of a mode. If there is no seat in any, one is opened where `may_open` says so, but for the open arena:

@@ -20,7 +20,7 @@ use super::requests::{self, Asker, Effects, Subscriptions};
 use super::shard::RoomFanouts;
 use super::tally::Tally;
 use crate::App;
-use crate::driver::{Asking, PeerRef, RoomCommand, RoomHandle, Seated};
+use crate::driver::{JoinRequest, PeerRef, RoomCommand, RoomHandle, Seated};
 use crate::limits::holds::Hold;
 use crate::lobby::messages::{EncodedMessage, MessageQueue};
 use crate::lobby::names::FitName;
@@ -533,8 +533,8 @@ impl<G: Game> Peer<G> {
             let (peer, session) = (self.me, self.session_id);
             let (hold, in_queue) = (Hold::default(), Hold::default());
             let (name, address) = (called.clone(), Some(address));
-            let asking = Asking { name, role, by, peer, session, address, hold, in_queue };
-            room.send(RoomCommand::Join(asking)).map_err(|_| CloseCode::NoSuchRoom)?;
+            let request = JoinRequest { name, role, by, peer, session, address, hold, in_queue };
+            room.send(RoomCommand::Join(request)).map_err(|_| CloseCode::NoSuchRoom)?;
             Ok(room)
         };
         // A room that ended at this very moment is not the only one.

@@ -11,7 +11,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use crate::App;
-use crate::driver::{Asking, PeerRef, RoomCommand, RoomHandle, Seated, Way};
+use crate::driver::{JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomHandle, Seated};
 use crate::limits::holds::Hold;
 use crate::lobby::names::FitName;
 use crate::room::flow::Flow;
@@ -132,9 +132,10 @@ impl Resident {
                 let name = app.sessions.call(self.session_id, &FitName::of_bot(name));
                 let (peer, session) = (self.me, self.session_id);
                 let (hold, in_queue) = (Hold::default(), Hold::default());
-                let asking = Asking { name, role, by: Way::Public, peer, session, address: None, hold, in_queue };
+                let request =
+                    JoinRequest { name, role, by: JoinMethod::Public, peer, session, address: None, hold, in_queue };
                 // A room that is over says nothing more; whoever looks after the bots sees that.
-                let _ = self.room.send(RoomCommand::Join(asking));
+                let _ = self.room.send(RoomCommand::Join(request));
             }
             SessionOutput::Request(id, _) => {
                 self.session.handle_outcome(id, Outcome::Refused(Refusal::NotAllowed));
