@@ -21,7 +21,8 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{
-    JoinMethod, JoinRequest, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, Seated, ServerContext,
+    JoinMethod, JoinRequest, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, SeatAssignment,
+    ServerContext,
 };
 
 use crate::limits::holds::Hold;
@@ -97,7 +98,7 @@ pub struct Driver<G: Game> {
 struct Seat {
     peer: PeerRef,
     session: SessionId,
-    seated: Seated,
+    seated: SeatAssignment,
     /// Where its holder came from; `None` for the server's own bots.
     address: Option<IpAddr>,
     _hold: Hold,

@@ -134,28 +134,28 @@ pub enum RoomCommand<G: Game> {
     /// A connection that asked is gone before it was answered.
     Gone(PeerRef),
     /// The player in this seat gives it up.
-    Leave(Seated),
+    Leave(SeatAssignment),
     /// The connection of the player in this seat is lost.
-    Away(Seated),
+    Away(SeatAssignment),
     /// The player in this seat has a connection again: this one.
-    Back(Seated, PeerRef),
+    Back(SeatAssignment, PeerRef),
     /// The player in this seat has this name now.
-    Renamed(Seated, Name),
+    Renamed(SeatAssignment, Name),
     /// Whoever asked for a seat over this connection, and does not know of one yet, has this name now.
     RenamedInQueue(PeerRef, Name),
     /// The spectator in this seat wants to look at this player.
-    Follow(Seated, PlayerId),
+    Follow(SeatAssignment, PlayerId),
     /// A seat is to be kept until this moment for whoever shows this number; it is a seat of the address that holds this.
     Reserve(u64, MonoTime, Hold),
     /// Inputs of the player in this seat came.
-    Input(Seated, InputPacket<G::Input>, MonoTime),
+    Input(SeatAssignment, InputPacket<G::Input>, MonoTime),
     /// The shard with this number broke down, with every connection there.
     ShardLost(usize),
 }
 
 /// A seat that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seated {
+pub struct SeatAssignment {
     /// The seat.
     pub player: PlayerId,
     /// When tick 0 of the room was due. A room that failed and began anew has another one, so that what was meant for the
@@ -425,7 +425,7 @@ impl<G: Game> RoomHandle<G> {
 
     /// The message that tells a client of its seat.
     #[must_use]
-    pub fn joined(&self, seated: Seated) -> ServerMsg {
+    pub fn joined(&self, seated: SeatAssignment) -> ServerMsg {
         ServerMsg::Joined {
             room: self.id,
             player: seated.player,

@@ -9,7 +9,7 @@ use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
-use super::{Driver, JoinMethod, JoinRequest, PeerRef, RoomCommand, Seat, Seated, ends_in};
+use super::{Driver, JoinMethod, JoinRequest, PeerRef, RoomCommand, Seat, SeatAssignment, ends_in};
 use crate::limits::counted_as;
 use crate::limits::holds::{Hold, TooMuch, What};
 use crate::lobby::messages::EncodedMessage;
@@ -76,7 +76,7 @@ impl<G: Game> Driver<G> {
     }
 
     /// Whether a seat is still that of whom it was given to.
-    fn is_current(&self, seated: Seated) -> bool {
+    fn is_current(&self, seated: SeatAssignment) -> bool {
         self.seats
             .get(usize::from(seated.player.0))
             .is_some_and(|seat| seat.as_ref().is_some_and(|seat| seat.seated == seated))
@@ -236,7 +236,7 @@ impl<G: Game> Driver<G> {
         if self.seats.len() <= at {
             self.seats.resize_with(at + 1, || None);
         }
-        let seated = Seated { player, tick_zero: self.tick_zero, since: self.tick, role };
+        let seated = SeatAssignment { player, tick_zero: self.tick_zero, since: self.tick, role };
         let seat = Seat { peer, session, seated, address, _hold: hold, kept: None };
         if self.links[peer.shard].seats == 0 {
             let roster = self.room.roster();

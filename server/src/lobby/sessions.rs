@@ -17,7 +17,7 @@ use sha2::Sha256;
 
 use super::messages::{EncodedMessage, MessageQueue};
 use super::names::{FitName, Looks};
-use crate::driver::{PeerRef, Seated};
+use crate::driver::{PeerRef, SeatAssignment};
 use crate::net::requests::Subscriptions;
 use crate::secret;
 
@@ -26,13 +26,13 @@ pub type SessionId = u64;
 
 /// Where a session has its seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Home {
+pub struct SeatLocation {
     /// The shard that tells it of its room.
     pub shard: usize,
     /// The room.
     pub room: RoomId,
     /// The seat there.
-    pub seated: Seated,
+    pub seated: SeatAssignment,
 }
 
 /// One session.
@@ -40,14 +40,14 @@ pub struct Home {
 struct Session {
     name: Option<Name>,
     peer: Option<PeerRef>,
-    home: Option<Home>,
+    seat: Option<SeatLocation>,
     /// What waits for it while it has no connection.
-    absence: Absence,
+    parked: ParkedSession,
 }
 
 /// What waits for a session that has no connection.
 #[derive(Debug, Clone, Default)]
-pub struct Absence {
+pub struct ParkedSession {
     /// When it lost its connection.
     pub since: MonoTime,
     /// What it accepts_from of.
@@ -80,7 +80,7 @@ impl Sessions {
         loop {
             let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
-                free.insert(Session { name: None, peer: Some(peer), home: None, absence: Absence::default() });
+                free.insert(Session { name: None, peer: Some(peer), seat: None, parked: ParkedSession::default() });
                 return self.sign(session);
             }
         }
@@ -88,12 +88,12 @@ impl Sessions {
 
     /// The seat that a token gives back, if it is one of ours and there still is one.
     #[must_use]
-    pub fn home_of(&self, token: &Token) -> Option<Home> {
+    pub fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
         // Compared in constant time: `verify_truncated_left` takes care of that.
         let mut mac = self.key.clone();
         mac.update(&token.session.to_le_bytes());
         mac.verify_truncated_left(&token.signature).ok()?;
-        self.by_id.get(&token.session).and_then(|session| session.home)
+        self.by_id.get(&token.session).and_then(|session| session.seat)
     }
 
     /// The session goes on over this connection. Gives the one it had, if that is still open.
@@ -102,16 +102,16 @@ impl Sessions {
     }
 
     /// Keeps what the session accepts_from of, and what waits for it, until it is connected again.
-    pub fn keep(&self, session: SessionId, absence: Absence) {
+    pub fn keep(&self, session: SessionId, parked: ParkedSession) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
-            found.absence = absence;
+            found.parked = parked;
         }
     }
 
     /// Gives back what [`Sessions::keep`] took.
     #[must_use]
-    pub fn take_kept(&self, session: SessionId) -> Absence {
-        self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.absence)).unwrap_or_default()
+    pub fn take_kept(&self, session: SessionId) -> ParkedSession {
+        self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.parked)).unwrap_or_default()
     }
 
     /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it. False if it has
@@ -121,8 +121,8 @@ impl Sessions {
         if found.peer.is_some() {
             return false;
         }
-        if found.absence.subscriptions.accepts_from(from) {
-            found.absence.messages.push(message.clone());
+        if found.parked.subscriptions.accepts_from(from) {
+            found.parked.messages.push(message.clone());
         }
         true
     }
@@ -138,17 +138,17 @@ impl Sessions {
     }
 
     /// The session has this seat, or none any more.
-    pub fn set_home(&self, session: SessionId, home: Option<Home>) {
+    pub fn set_seat(&self, session: SessionId, seat: Option<SeatLocation>) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
-            found.home = home;
+            found.seat = seat;
         }
         self.end_if_over(session);
     }
 
     /// The session has this seat no more; one that it got in the meantime stays.
-    pub fn leave_home(&self, session: SessionId, room: RoomId, seated: Seated) {
+    pub fn clear_seat(&self, session: SessionId, room: RoomId, seated: SeatAssignment) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
-            found.home = found.home.filter(|home| (home.room, home.seated) != (room, seated));
+            found.seat = found.seat.filter(|seat| (seat.room, seat.seated) != (room, seated));
         }
         self.end_if_over(session);
     }
@@ -201,7 +201,7 @@ impl Sessions {
         let lost: Vec<SessionId> = self.by_id.iter().map(|found| *found.key()).collect();
         for session in lost {
             if let Some(mut found) = self.by_id.get_mut(&session) {
-                found.home = found.home.filter(|home| home.shard != shard);
+                found.seat = found.seat.filter(|seat| seat.shard != shard);
                 found.peer = found.peer.filter(|peer| peer.shard != shard);
             }
             self.end_if_over(session);
@@ -230,7 +230,7 @@ impl Sessions {
     }
 
     fn end_if_over(&self, session: SessionId) {
-        let over = self.by_id.remove_if(&session, |_, found| found.peer.is_none() && found.home.is_none());
+        let over = self.by_id.remove_if(&session, |_, found| found.peer.is_none() && found.seat.is_none());
         if let Some(name) = over.and_then(|(_, session)| session.name) {
             // The looks first: everyone waits for this lock.
             let looks = Looks::of(&name);
@@ -259,9 +259,9 @@ mod tests {
         PeerRef { shard: 0, key, serial: key as u64 }
     }
 
-    fn home() -> Home {
-        let seated = Seated { player: PlayerId(3), tick_zero: MonoTime(5), since: Tick(1), role: Role::Play };
-        Home { shard: 1, room: RoomId(7), seated }
+    fn seat() -> SeatLocation {
+        let seated = SeatAssignment { player: PlayerId(3), tick_zero: MonoTime(5), since: Tick(1), role: Role::Play };
+        SeatLocation { shard: 1, room: RoomId(7), seated }
     }
 
     fn name(text: &str) -> Name {
@@ -276,15 +276,15 @@ mod tests {
     fn a_token_gives_the_seat_back_and_a_forged_one_does_not() {
         let sessions = Sessions::new([7; 32]);
         let token = sessions.open(peer(1));
-        assert_eq!(sessions.home_of(&token), None, "no seat yet");
-        sessions.set_home(token.session, Some(home()));
-        assert_eq!(sessions.home_of(&token), Some(home()));
+        assert_eq!(sessions.seat_of(&token), None, "no seat yet");
+        sessions.set_seat(token.session, Some(seat()));
+        assert_eq!(sessions.seat_of(&token), Some(seat()));
         for bit in 0..128 {
             let mut forged = token;
             forged.signature[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(sessions.home_of(&forged), None);
+            assert_eq!(sessions.seat_of(&forged), None);
         }
-        assert_eq!(Sessions::new([8; 32]).home_of(&token), None, "another server's key");
+        assert_eq!(Sessions::new([8; 32]).seat_of(&token), None, "another server's key");
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
         let sessions = Sessions::new([7; 32]);
         let token = sessions.open(peer(1));
         call(&sessions, token.session, "Ann");
-        sessions.set_home(token.session, Some(home()));
+        sessions.set_seat(token.session, Some(seat()));
         sessions.detach(token.session, peer(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
         assert_eq!(sessions.peer_of(token.session), None);
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(sessions.peer_of(token.session), Some(peer(2)));
         assert_eq!(sessions.attach(token.session, peer(3)), Some(peer(2)), "a takeover");
         sessions.detach(token.session, peer(3));
-        sessions.set_home(token.session, None);
+        sessions.set_seat(token.session, None);
         assert!(sessions.is_empty());
         assert_eq!(call(&sessions, sessions.open(peer(4)).session, "Ann"), name("Ann"), "the name is free again");
     }

@@ -15,7 +15,7 @@ use slab::Slab;
 use super::conn::{HEADER_MAX, Sent};
 use super::peer::{Peer, Seat};
 use crate::clock::MonoClock;
-use crate::driver::{RoomCommand, RoomHandle, Seated};
+use crate::driver::{RoomCommand, RoomHandle, SeatAssignment};
 use crate::lobby::sessions::SessionId;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ByteClass, Direction};
@@ -42,7 +42,7 @@ struct Recipient {
     /// Key of the connection; `None` while it is lost and the seat is kept.
     peer: Option<usize>,
     session: SessionId,
-    seated: Seated,
+    seated: SeatAssignment,
     flow: Flow,
 }
 
@@ -91,7 +91,7 @@ impl<G: Game> RoomFanout<G> {
     }
 
     /// From now on the snapshots of this player go to this connection, which knows nothing yet.
-    pub fn seat(&mut self, seated: Seated, peer: usize, session: SessionId) {
+    pub fn seat(&mut self, seated: SeatAssignment, peer: usize, session: SessionId) {
         let player = seated.player;
         self.tick_zero = Some(seated.tick_zero);
         let at = usize::from(player.0);
@@ -103,7 +103,7 @@ impl<G: Game> RoomFanout<G> {
     }
 
     /// The player has no seat any more. Gives the session that had it, the seat, and the connection that still counts on it.
-    pub fn unseat(&mut self, player: PlayerId) -> Option<(SessionId, Seated, Option<usize>)> {
+    pub fn unseat(&mut self, player: PlayerId) -> Option<(SessionId, SeatAssignment, Option<usize>)> {
         let recipient = self.recipients.get_mut(usize::from(player.0))?.take()?;
         Some((recipient.session, recipient.seated, recipient.peer))
     }
@@ -124,7 +124,7 @@ impl<G: Game> RoomFanout<G> {
     ///
     /// # Errors
     /// When this session has no such seat here.
-    pub fn resume(&mut self, seated: Seated, peer: usize, resume: &Resume) -> Result<Option<usize>, NoSeat> {
+    pub fn resume(&mut self, seated: SeatAssignment, peer: usize, resume: &Resume) -> Result<Option<usize>, NoSeat> {
         let player = seated.player;
         let recipient = self.recipients.get_mut(usize::from(player.0)).and_then(Option::as_mut).ok_or(NoSeat)?;
         if recipient.session != resume.token.session || recipient.seated != seated {
@@ -150,12 +150,12 @@ impl<G: Game> RoomFanout<G> {
     }
 
     /// The sessions of everyone here, and their seats.
-    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, Seated)> + '_ {
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, SeatAssignment)> + '_ {
         self.recipients.iter().flatten().map(|recipient| (recipient.session, recipient.seated))
     }
 
     /// A player here said what to do; it goes to the room with [`RoomFanout::post`].
-    pub fn input(&mut self, seated: Seated, packet: InputPacket<G::Input>, now: MonoTime) {
+    pub fn input(&mut self, seated: SeatAssignment, packet: InputPacket<G::Input>, now: MonoTime) {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(seated.player.0)) {
             recipient.flow.handle_ack(packet.acked, now);
         }

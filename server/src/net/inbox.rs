@@ -14,8 +14,8 @@ use mio::{Poll, Token, Waker};
 
 use super::admission::Guard;
 use super::conn::Wire;
-use super::peer::{Peer, Returning};
-use crate::driver::{PeerRef, Seated};
+use super::peer::{Peer, PendingResume};
+use crate::driver::{PeerRef, SeatAssignment};
 use crate::lobby::messages::EncodedMessage;
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
@@ -56,7 +56,7 @@ pub enum ShardCommand<G: Game> {
     /// A player of this room is about to be seated here, the first one; these are in it.
     Opened(RoomId, Vec<RoomUpdate>),
     /// The room gave a seat.
-    Seated(PeerRef, RoomId, Seated),
+    Seated(PeerRef, RoomId, SeatAssignment),
     /// The room keeps someone in line, at this place.
     Queued(PeerRef, RoomId, u32),
     /// The room takes someone no more.
@@ -70,7 +70,7 @@ pub enum ShardCommand<G: Game> {
     /// Nobody of this room is here any more.
     Emptied(RoomId),
     /// This connection has its seat here: take it over.
-    Migrated(Box<(Peer<G>, Returning)>),
+    Migrated(Box<(Peer<G>, PendingResume)>),
     /// Something was published.
     Published(Arc<TopicMessage>),
     /// A message to one session, which had this connection when it was written.

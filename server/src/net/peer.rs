@@ -20,11 +20,11 @@ use super::requests::{self, Asker, Effects, Subscriptions};
 use super::shard::RoomFanouts;
 use super::tally::Tally;
 use crate::App;
-use crate::driver::{JoinRequest, PeerRef, RoomCommand, RoomHandle, Seated};
+use crate::driver::{JoinRequest, PeerRef, RoomCommand, RoomHandle, SeatAssignment};
 use crate::limits::holds::Hold;
 use crate::lobby::messages::{EncodedMessage, MessageQueue};
 use crate::lobby::names::FitName;
-use crate::lobby::sessions::{Absence, Home, SessionId};
+use crate::lobby::sessions::{ParkedSession, SeatLocation, SessionId};
 use crate::metrics::labels::{ByteClass, JoinResult};
 use crate::session::{Session, SessionOutput};
 
@@ -43,7 +43,7 @@ pub struct Peer<G: Game> {
     /// The session it speaks for; 0 before the hello.
     session_id: SessionId,
     /// It came back and is to get its seat: the shard sees to it.
-    returning: Option<Returning>,
+    pending_resume: Option<PendingResume>,
     subscriptions: Subscriptions,
     /// What rides in the next snapshots.
     messages: MessageQueue,
@@ -55,9 +55,9 @@ pub struct Peer<G: Game> {
 }
 
 /// Someone who is back: where their seat is, and what they have.
-pub struct Returning {
+pub struct PendingResume {
     /// The seat.
-    pub home: Home,
+    pub seat: SeatLocation,
     /// What they showed.
     pub resume: Resume,
 }
@@ -75,7 +75,7 @@ pub enum Seat {
 enum Place<G: Game> {
     Nowhere,
     InQueue(Ask<G>),
-    Seated(RoomId, Seated),
+    Seated(RoomId, SeatAssignment),
 }
 
 /// A seat that was asked for.
@@ -115,7 +115,7 @@ impl<G: Game> Peer<G> {
             drop_at: None,
             me,
             session_id: 0,
-            returning: None,
+            pending_resume: None,
             subscriptions: Subscriptions::default(),
             messages: MessageQueue::default(),
             address,
@@ -148,31 +148,31 @@ impl<G: Game> Peer<G> {
     }
 
     /// Someone who wants an earlier seat back, once.
-    pub fn take_returning(&mut self) -> Option<Returning> {
+    pub fn take_pending_resume(&mut self) -> Option<PendingResume> {
         // Whoever said more with the same breath, and is closed for it, takes nobody's seat.
-        self.returning.take().filter(|_| !self.is_closing())
+        self.pending_resume.take().filter(|_| !self.is_closing())
     }
 
     /// The seat it asked for is its own again.
     pub fn handle_resumed(
         &mut self,
         room: &RoomHandle<G>,
-        returning: &Returning,
+        pending_resume: &PendingResume,
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
         tally: &mut Tally,
     ) {
-        let (token, seated) = (returning.resume.token, returning.home.seated);
+        let (token, seated) = (pending_resume.resume.token, pending_resume.seat.seated);
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
-        let absence = app.sessions.take_kept(token.session);
-        (self.subscriptions, self.messages) = (absence.subscriptions, absence.messages);
+        let parked = app.sessions.take_kept(token.session);
+        (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
         tally.subscriptions_changed = true;
         self.place = Place::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, fanouts, tally);
         // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
-        let since = if returning.resume.have == Tick(0) { MonoTime(0) } else { absence.since };
+        let since = if pending_resume.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
             let missed =
                 app.context.topics.kept_since(topic, since, |from| !self.subscriptions.accepts_from(Some(from)));
@@ -268,15 +268,15 @@ impl<G: Game> Peer<G> {
     pub fn handle_seated(
         &mut self,
         room: &RoomHandle<G>,
-        seated: Seated,
+        seated: SeatAssignment,
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
         tally: &mut Tally,
     ) {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, agent = self.session.agent(), "joined");
         self.place = Place::Seated(room.id, seated);
-        let home = Home { shard: self.me.shard, room: room.id, seated };
-        app.sessions.set_home(self.session_id, Some(home));
+        let seat = SeatLocation { shard: self.me.shard, room: room.id, seated };
+        app.sessions.set_seat(self.session_id, Some(seat));
         // The answer is written before the first snapshot: both go out on this thread.
         self.session.handle_seated(&room.joined(seated));
         self.drive(app, fanouts, tally);
@@ -319,7 +319,7 @@ impl<G: Game> Peer<G> {
             Place::InQueue(ask) => drop(ask.room.send(RoomCommand::Gone(self.me))),
             Place::Seated(room, seated) => {
                 if seat == Seat::Free {
-                    app.sessions.set_home(self.session_id, None);
+                    app.sessions.set_seat(self.session_id, None);
                 }
                 if let Some(fanout) = fanouts.get_mut(&room) {
                     // Either way nothing more is sent; the room says when the seat is free.
@@ -353,7 +353,7 @@ impl<G: Game> Peer<G> {
         if matches!(self.place, Place::Seated(..)) {
             let (subscriptions, messages) =
                 (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
-            app.sessions.keep(self.session_id, Absence { since: app.clock.now(), subscriptions, messages });
+            app.sessions.keep(self.session_id, ParkedSession { since: app.clock.now(), subscriptions, messages });
         }
     }
 
@@ -406,8 +406,8 @@ impl<G: Game> Peer<G> {
                 SessionOutput::Send(payload) => self.send(&payload, app),
                 SessionOutput::Ping => self.conn.send_ping(),
                 SessionOutput::Hello(None) => self.greet(app),
-                SessionOutput::Hello(Some(resume)) => match app.sessions.home_of(&resume.token) {
-                    Some(home) => self.returning = Some(Returning { home, resume }),
+                SessionOutput::Hello(Some(resume)) => match app.sessions.seat_of(&resume.token) {
+                    Some(seat) => self.pending_resume = Some(PendingResume { seat, resume }),
                     None => self.greet(app),
                 },
                 SessionOutput::Join(name, choice, role) => {

@@ -23,11 +23,11 @@ use slab::Slab;
 use super::conn::{Conn, Readable};
 use super::fanout::RoomFanout;
 use super::inbox::{Envelope, Inbox, ShardCommand, Upgraded, WOKEN, Watch};
-use super::peer::{Going, Peer, Returning};
+use super::peer::{Going, Peer, PendingResume};
 use super::tally::Tally;
 use crate::App;
 use crate::awake::Awake;
-use crate::driver::{PeerRef, RoomCommand, Seated};
+use crate::driver::{PeerRef, RoomCommand, SeatAssignment};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
 
@@ -208,9 +208,9 @@ impl<'a, G: Game> Shard<'a, G> {
             ShardCommand::Unseated(room, player) => self.unseat(room, player),
             ShardCommand::Emptied(room) => drop(self.fanouts.remove(&room)),
             ShardCommand::Migrated(migrated) => {
-                let (peer, returning) = *migrated;
+                let (peer, resume) = *migrated;
                 if let Some(key) = self.add(peer) {
-                    self.resume(key, &returning);
+                    self.resume(key, &resume);
                     self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
                 }
             }
@@ -290,22 +290,22 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     /// Someone is back: brings them to where their seat is, or gives it to them.
-    fn bring_home(&mut self, key: usize, returning: Returning) {
-        let shard = returning.home.shard;
+    fn migrate(&mut self, key: usize, resume: PendingResume) {
+        let shard = resume.seat.shard;
         if shard == self.index {
-            return self.resume(key, &returning);
+            return self.resume(key, &resume);
         }
         let mut peer = self.peers.remove(key);
         // It is watched by the other shard from now on.
         let _ = self.poll.registry().deregister(peer.conn.wire.stream());
-        self.app.context.shards[shard].send([ShardCommand::Migrated(Box::new((peer, returning)))]);
+        self.app.context.shards[shard].send([ShardCommand::Migrated(Box::new((peer, resume)))]);
     }
 
-    fn resume(&mut self, key: usize, returning: &Returning) {
-        let (room, seated) = (returning.home.room, returning.home.seated);
+    fn resume(&mut self, key: usize, resume: &PendingResume) {
+        let (room, seated) = (resume.seat.room, resume.seat.seated);
         let fanout = self.fanouts.get_mut(&room).filter(|fanout| fanout.tick_zero() == Some(seated.tick_zero));
         let found = fanout.and_then(|fanout| {
-            let former = fanout.resume(seated, key, &returning.resume).ok()?;
+            let former = fanout.resume(seated, key, &resume.resume).ok()?;
             Some((former, Arc::clone(fanout.room())))
         });
         let Some((former, room)) = found else {
@@ -320,21 +320,21 @@ impl<'a, G: Game> Shard<'a, G> {
         let peer = &mut self.peers[key];
         // The seat is there: so is the room, or it says soon that it is not.
         let _ = room.send(RoomCommand::Back(seated, peer.me()));
-        self.app.sessions.attach(returning.resume.token.session, peer.me());
-        peer.handle_resumed(&room, returning, self.app, &mut self.fanouts, &mut self.tally);
+        self.app.sessions.attach(resume.resume.token.session, peer.me());
+        peer.handle_resumed(&room, resume, self.app, &mut self.fanouts, &mut self.tally);
     }
 
     fn unseat(&mut self, room: RoomId, player: PlayerId) {
         let gone = self.fanouts.get_mut(&room).and_then(|fanout| fanout.unseat(player));
         let Some((session, seated, peer)) = gone else { return };
-        self.app.sessions.leave_home(session, room, seated);
+        self.app.sessions.clear_seat(session, room, seated);
         // It came back in the very moment in which its seat was given up.
         if let Some(peer) = peer.and_then(|key| self.peers.get_mut(key)) {
             peer.handle_room_over(self.app, &mut self.fanouts, &mut self.tally);
         }
     }
 
-    fn seat(&mut self, peer: PeerRef, room: RoomId, seated: Seated) {
+    fn seat(&mut self, peer: PeerRef, room: RoomId, seated: SeatAssignment) {
         let Some(fanout) = self.fanouts.get_mut(&room) else {
             // This shard broke down after it had asked.
             if let Some(room) = self.app.directory.get(room) {
@@ -356,7 +356,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn fail(&mut self, room: RoomId) {
         let fanout = self.fanouts.remove(&room);
         for (session, seated) in fanout.iter().flat_map(RoomFanout::sessions) {
-            self.app.sessions.leave_home(session, room, seated);
+            self.app.sessions.clear_seat(session, room, seated);
         }
         let seated: Vec<usize> = fanout.iter().flat_map(RoomFanout::peers).collect();
         let in_queue = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
@@ -376,7 +376,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         let Some(fanout) = self.fanouts.remove(&room) else { return };
         for (session, seated) in fanout.sessions() {
-            self.app.sessions.leave_home(session, room, seated);
+            self.app.sessions.clear_seat(session, room, seated);
         }
         for key in fanout.peers() {
             if let Some(peer) = self.peers.get_mut(key) {
@@ -446,12 +446,12 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         self.tally.add(peer.conn.wire.take_traffic());
         if going != Going::Over
-            && let Some(returning) = peer.take_returning()
+            && let Some(resume) = peer.take_pending_resume()
         {
-            if going == Going::More && returning.home.shard == self.index {
+            if going == Going::More && resume.seat.shard == self.index {
                 self.unheard.push(key);
             }
-            self.bring_home(key, returning);
+            self.migrate(key, resume);
             return;
         }
         match going {

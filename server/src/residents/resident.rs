@@ -11,7 +11,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use crate::App;
-use crate::driver::{JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomHandle, Seated};
+use crate::driver::{JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomHandle, SeatAssignment};
 use crate::limits::holds::Hold;
 use crate::lobby::names::FitName;
 use crate::room::flow::Flow;
@@ -33,7 +33,7 @@ pub(super) struct Resident {
     session_id: u64,
     client: Client<Arena>,
     mind: AiPlayer,
-    seated: Option<Seated>,
+    seated: Option<SeatAssignment>,
     commands: Vec<RoomCommand<Arena>>,
     failed: bool,
 }
@@ -66,7 +66,7 @@ impl Resident {
     }
 
     /// The room gave it a seat. It knows so at once: with a new seat a client forgets the world, which the snapshots to come build on.
-    pub(super) fn handle_seated(&mut self, seated: Seated, now: MonoTime, app: &App<Arena>) {
+    pub(super) fn handle_seated(&mut self, seated: SeatAssignment, now: MonoTime, app: &App<Arena>) {
         self.seated = Some(seated);
         self.session.handle_seated(&self.room.joined(seated));
         self.exchange(now, app);
