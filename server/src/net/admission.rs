@@ -73,10 +73,10 @@ impl Verdict {
 /// A connection's place in the count of open ones, and among those of its address.
 pub struct Guard<G: Game> {
     app: Arc<App<G>>,
-    place: Mutex<Place>,
+    place: Mutex<Membership>,
 }
 
-struct Place {
+struct Membership {
     /// Whose the connection is: behind a proxy, whose the newest request is. `None` before the first of those.
     address: Option<IpAddr>,
     _hold: Hold,
@@ -103,7 +103,7 @@ impl<G: Game> Guard<G> {
     pub fn new(app: &Arc<App<G>>, peer: IpAddr, files: Files) -> Result<Self, TurnedAway> {
         let open = app.connections.fetch_add(1, Ordering::AcqRel) + 1;
         app.metrics.connections.inc();
-        let place = Place {
+        let place = Membership {
             address: None,
             _hold: Hold::default(),
             half_open: Hold::default(),
@@ -123,7 +123,7 @@ impl<G: Game> Guard<G> {
         Ok(guard)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Place> {
+    fn lock(&self) -> MutexGuard<'_, Membership> {
         // Nothing panics while it is held.
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,7 +150,7 @@ impl<G: Game> Guard<G> {
     }
 
     /// Counts the connection as one of this address, and as none of another one.
-    fn count(&self, place: &mut Place, address: IpAddr) -> Result<(), TurnedAway> {
+    fn count(&self, place: &mut Membership, address: IpAddr) -> Result<(), TurnedAway> {
         let limits = &self.app.context.limits;
         place.address = Some(counted_as(address));
         place._hold = Hold::default();

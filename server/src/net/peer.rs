@@ -36,7 +36,7 @@ pub struct Peer<G: Game> {
     /// The socket.
     pub conn: Conn,
     session: Session<G>,
-    place: Place<G>,
+    membership: Membership<G>,
     /// The room was told, and this is when to drop the socket.
     drop_at: Option<MonoTime>,
     me: PeerRef,
@@ -72,7 +72,7 @@ pub enum Seat {
 }
 
 /// Where in the rooms a connection is.
-enum Place<G: Game> {
+enum Membership<G: Game> {
     Nowhere,
     InQueue(Ask<G>),
     Seated(RoomId, SeatAssignment),
@@ -88,7 +88,7 @@ struct Ask<G: Game> {
 
 /// Whether a connection goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Going {
+pub enum ConnectionStatus {
     /// It does.
     On,
     /// It does, and there may be more to hear: look again, for the kernel will not say so twice.
@@ -111,7 +111,7 @@ impl<G: Game> Peer<G> {
         Peer {
             conn,
             session: Session::new(now),
-            place: Place::Nowhere,
+            membership: Membership::Nowhere,
             drop_at: None,
             me,
             session_id: 0,
@@ -168,7 +168,7 @@ impl<G: Game> Peer<G> {
         let parked = app.sessions.take_kept(token.session);
         (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
         tally.subscriptions_changed = true;
-        self.place = Place::Seated(room.id, seated);
+        self.membership = Membership::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, fanouts, tally);
         // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
@@ -192,9 +192,9 @@ impl<G: Game> Peer<G> {
         if self.is_closing() {
             return;
         }
-        match self.place {
-            Place::Seated(..) => self.messages.push(message.clone()),
-            Place::Nowhere | Place::InQueue(_) => self.send_message(message.message(), app),
+        match self.membership {
+            Membership::Seated(..) => self.messages.push(message.clone()),
+            Membership::Nowhere | Membership::InQueue(_) => self.send_message(message.message(), app),
         }
     }
 
@@ -204,9 +204,14 @@ impl<G: Game> Peer<G> {
     }
 
     /// The socket has something: takes as much of it as one look may.
-    pub fn handle_readable(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) -> Going {
+    pub fn handle_readable(
+        &mut self,
+        app: &App<G>,
+        fanouts: &mut RoomFanouts<G>,
+        tally: &mut Tally,
+    ) -> ConnectionStatus {
         let now = app.clock.now();
-        let going = loop {
+        let status = loop {
             match self.conn.hear() {
                 Heard::Message => self.handle_message(now, fanouts, tally),
                 Heard::Frame => {
@@ -214,22 +219,22 @@ impl<G: Game> Peer<G> {
                     self.session.handle_alive(now);
                 }
                 Heard::Refused(code) => self.session.handle_close(code),
-                Heard::Nothing => break Going::On,
-                Heard::Enough => break Going::More,
-                Heard::Ended => return Going::Over,
+                Heard::Nothing => break ConnectionStatus::On,
+                Heard::Enough => break ConnectionStatus::More,
+                Heard::Ended => return ConnectionStatus::Over,
             }
             self.drive(app, fanouts, tally);
         };
         self.session.handle_bytes(now, self.conn.end_look());
         self.drive(app, fanouts, tally);
-        if self.conn.wire.is_over() { Going::Over } else { going }
+        if self.conn.wire.is_over() { ConnectionStatus::Over } else { status }
     }
 
     /// The socket may take more.
-    pub fn handle_writable(&mut self) -> Going {
+    pub fn handle_writable(&mut self) -> ConnectionStatus {
         match self.conn.flush() {
-            Sent::Envelope => Going::On,
-            Sent::Ended => Going::Over,
+            Sent::Envelope => ConnectionStatus::On,
+            Sent::Ended => ConnectionStatus::Over,
         }
     }
 
@@ -246,16 +251,16 @@ impl<G: Game> Peer<G> {
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
         tally: &mut Tally,
-    ) -> Going {
+    ) -> ConnectionStatus {
         if self.drop_at.is_some_and(|at| at <= now) {
-            return Going::Over;
+            return ConnectionStatus::Over;
         }
         // TeamLabel has said more than one look takes is not silent.
         if !self.conn.has_more() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
             self.drive(app, fanouts, tally);
         }
-        if self.conn.wire.is_over() { Going::Over } else { Going::On }
+        if self.conn.wire.is_over() { ConnectionStatus::Over } else { ConnectionStatus::On }
     }
 
     /// It is to be closed, for a reason that is not its own.
@@ -274,7 +279,7 @@ impl<G: Game> Peer<G> {
         tally: &mut Tally,
     ) {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, agent = self.session.agent(), "joined");
-        self.place = Place::Seated(room.id, seated);
+        self.membership = Membership::Seated(room.id, seated);
         let seat = SeatLocation { shard: self.me.shard, room: room.id, seated };
         app.sessions.set_seat(self.session_id, Some(seat));
         // The answer is written before the first snapshot: both go out on this thread.
@@ -284,7 +289,7 @@ impl<G: Game> Peer<G> {
 
     /// The room keeps it in line.
     pub fn handle_waiting(&mut self, place: u32, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
-        if let Place::InQueue(ask) = &mut self.place {
+        if let Membership::InQueue(ask) = &mut self.membership {
             ask.told = true;
         }
         self.session.handle_queued(place);
@@ -303,7 +308,7 @@ impl<G: Game> Peer<G> {
     /// The room whose line it stands in is over: back to the lobby. Whoever does not know of a line yet looks for another room; told of
     /// an end, they might take it for that of the room they come from.
     pub fn handle_queue_closed(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
-        if matches!(&self.place, Place::InQueue(ask) if ask.told) {
+        if matches!(&self.membership, Membership::InQueue(ask) if ask.told) {
             self.handle_room_over(app, fanouts, tally);
         } else {
             self.forget_room(app);
@@ -313,11 +318,11 @@ impl<G: Game> Peer<G> {
 
     /// Ends what it holds in the rooms.
     pub fn leave(&mut self, seat: Seat, app: &App<G>, fanouts: &mut RoomFanouts<G>) {
-        match std::mem::replace(&mut self.place, Place::Nowhere) {
-            Place::Nowhere => {}
+        match std::mem::replace(&mut self.membership, Membership::Nowhere) {
+            Membership::Nowhere => {}
             // A room that is over has no line.
-            Place::InQueue(ask) => drop(ask.room.send(RoomCommand::Gone(self.me))),
-            Place::Seated(room, seated) => {
+            Membership::InQueue(ask) => drop(ask.room.send(RoomCommand::Gone(self.me))),
+            Membership::Seated(room, seated) => {
                 if seat == Seat::Free {
                     app.sessions.set_seat(self.session_id, None);
                 }
@@ -350,7 +355,7 @@ impl<G: Game> Peer<G> {
 
     /// Another connection may take up its seat: what it accepts_from of, and has not heard yet, goes with that.
     pub fn keep(&mut self, app: &App<G>) {
-        if matches!(self.place, Place::Seated(..)) {
+        if matches!(self.membership, Membership::Seated(..)) {
             let (subscriptions, messages) =
                 (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
             app.sessions.keep(self.session_id, ParkedSession { since: app.clock.now(), subscriptions, messages });
@@ -360,13 +365,13 @@ impl<G: Game> Peer<G> {
     /// Whether it stands in line for this room.
     #[must_use]
     pub fn awaits(&self, room: RoomId) -> bool {
-        !self.is_closing() && matches!(&self.place, Place::InQueue(ask) if ask.room.id == room)
+        !self.is_closing() && matches!(&self.membership, Membership::InQueue(ask) if ask.room.id == room)
     }
 
     /// Whether it stands in line for this room to do this there: what an earlier room_request brought is not meant any more.
     #[must_use]
     pub fn awaits_as(&self, room: RoomId, role: Role) -> bool {
-        self.awaits(room) && matches!(&self.place, Place::InQueue(ask) if ask.role == role)
+        self.awaits(room) && matches!(&self.membership, Membership::InQueue(ask) if ask.role == role)
     }
 
     /// Whether it was told why it ends.
@@ -377,7 +382,7 @@ impl<G: Game> Peer<G> {
 
     /// The room is gone: there is nothing to give up.
     pub fn forget_room(&mut self, app: &App<G>) {
-        self.place = Place::Nowhere;
+        self.membership = Membership::Nowhere;
         self.leave_topics(app);
     }
 
@@ -391,7 +396,7 @@ impl<G: Game> Peer<G> {
 
     fn handle_message(&mut self, now: MonoTime, fanouts: &RoomFanouts<G>, tally: &mut Tally) {
         tally.frames_in += 1;
-        if let Place::Seated(room, _) = &self.place
+        if let Membership::Seated(room, _) = &self.membership
             && let Some(fanout) = fanouts.get(room)
         {
             self.session.note_tick_us(fanout.room().figures.tick_us.load(Ordering::Relaxed));
@@ -421,7 +426,7 @@ impl<G: Game> Peer<G> {
                     self.request(id, request, app, fanouts);
                 }
                 SessionOutput::Input(packet) => {
-                    if let Place::Seated(room, seated) = &self.place
+                    if let Membership::Seated(room, seated) = &self.membership
                         && let Some(fanout) = fanouts.get_mut(room)
                     {
                         tally.inputs += packet.samples.len() as u64;
@@ -453,12 +458,12 @@ impl<G: Game> Peer<G> {
     }
 
     fn request(&mut self, id: u32, request: Request, app: &App<G>, fanouts: &mut RoomFanouts<G>) {
-        let room = match &self.place {
-            Place::Nowhere => None,
-            Place::InQueue(ask) => Some(ask.room.id),
-            Place::Seated(room, _) => Some(*room),
+        let room = match &self.membership {
+            Membership::Nowhere => None,
+            Membership::InQueue(ask) => Some(ask.room.id),
+            Membership::Seated(room, _) => Some(*room),
         };
-        let spectates = matches!(&self.place, Place::Seated(_, seated) if seated.role == Role::Spectate);
+        let spectates = matches!(&self.membership, Membership::Seated(_, seated) if seated.role == Role::Spectate);
         let shown = self.handshake.as_deref();
         let asker = Asker { session: self.session_id, room, spectates, shown };
         let mut effects = Effects::default();
@@ -470,7 +475,7 @@ impl<G: Game> Peer<G> {
         if let Some(name) = effects.called {
             self.rename(name, fanouts);
         }
-        if let (Ok(()), Some(player), Place::Seated(room, seated)) = (result, effects.follows, &self.place)
+        if let (Ok(()), Some(player), Membership::Seated(room, seated)) = (result, effects.follows, &self.membership)
             && let Some(fanout) = fanouts.get(room)
         {
             if fanout.has_player(player) {
@@ -488,10 +493,10 @@ impl<G: Game> Peer<G> {
     /// Tells the room in which it plays or waits of its new name: it has one name everywhere.
     fn rename(&self, name: Name, fanouts: &RoomFanouts<G>) {
         // A room that is over calls nobody anything.
-        match &self.place {
-            Place::Nowhere => {}
-            Place::InQueue(ask) => drop(ask.room.send(RoomCommand::RenamedInQueue(self.me, name))),
-            Place::Seated(room, seated) => {
+        match &self.membership {
+            Membership::Nowhere => {}
+            Membership::InQueue(ask) => drop(ask.room.send(RoomCommand::RenamedInQueue(self.me, name))),
+            Membership::Seated(room, seated) => {
                 if let Some(fanout) = fanouts.get(room) {
                     let _ = fanout.room().send(RoomCommand::Renamed(*seated, name));
                 }
@@ -543,7 +548,7 @@ impl<G: Game> Peer<G> {
             RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => ask(choice),
         };
         match found {
-            Ok(room) => self.place = Place::InQueue(Ask { room, role, told: false }),
+            Ok(room) => self.membership = Membership::InQueue(Ask { room, role, told: false }),
             Err(code) => {
                 app.metrics.joins.of(JoinResult::Refused).inc();
                 self.session.handle_close(code);

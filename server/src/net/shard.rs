@@ -23,7 +23,7 @@ use slab::Slab;
 use super::conn::{Conn, Readable};
 use super::fanout::RoomFanout;
 use super::inbox::{Envelope, Inbox, ShardCommand, Upgraded, WOKEN, Watch};
-use super::peer::{Going, Peer, PendingResume};
+use super::peer::{ConnectionStatus, Peer, PendingResume};
 use super::tally::Tally;
 use crate::App;
 use crate::awake::Awake;
@@ -436,28 +436,28 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn read_one(&mut self, key: usize, readiness: Readiness) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let mut going = Going::On;
+        let mut status = ConnectionStatus::On;
         if readiness.writable {
-            going = peer.handle_writable();
+            status = peer.handle_writable();
         }
-        if let (Going::On, Some(readable)) = (going, readiness.readable) {
+        if let (ConnectionStatus::On, Some(readable)) = (status, readiness.readable) {
             peer.conn.handle_readable(readable);
-            going = peer.handle_readable(self.app, &mut self.fanouts, &mut self.tally);
+            status = peer.handle_readable(self.app, &mut self.fanouts, &mut self.tally);
         }
         self.tally.add(peer.conn.wire.take_traffic());
-        if going != Going::Over
+        if status != ConnectionStatus::Over
             && let Some(resume) = peer.take_pending_resume()
         {
-            if going == Going::More && resume.seat.shard == self.index {
+            if status == ConnectionStatus::More && resume.seat.shard == self.index {
                 self.unheard.push(key);
             }
             self.migrate(key, resume);
             return;
         }
-        match going {
-            Going::On => {}
-            Going::More => self.unheard.push(key),
-            Going::Over => self.drop_peer(key),
+        match status {
+            ConnectionStatus::On => {}
+            ConnectionStatus::More => self.unheard.push(key),
+            ConnectionStatus::Over => self.drop_peer(key),
         }
     }
 
@@ -478,7 +478,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut over = Vec::new();
         let mut outbox_bytes = 0;
         for (key, peer) in &mut self.peers {
-            if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.tally) == Going::Over {
+            if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.tally) == ConnectionStatus::Over {
                 over.push(key);
             }
             outbox_bytes += peer.conn.wire.waiting_bytes() as i64;
