@@ -21,7 +21,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{
-    JoinMethod, JoinRequest, Opening, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, SeatAssignment,
+    JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, RoomSpec, SeatAssignment,
     ServerContext,
 };
 

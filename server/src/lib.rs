@@ -107,7 +107,7 @@ pub struct App<G: Game> {
     /// What the rooms stand on, topics and the shards that own the WebSockets among it.
     pub context: ServerContext<G>,
     /// TeamLabel has opened rooms lately.
-    pub openings: AddressRates,
+    pub room_creations: AddressRates,
     /// TeamLabel has asked for what over HTTP lately.
     pub requests: AddressRates,
     /// Answers over HTTP that are on their way.
@@ -182,8 +182,8 @@ impl<G: Game> App<G> {
     /// # Errors
     /// In how many seconds they may.
     pub fn may_ask(&self, address: IpAddr) -> Result<(), u64> {
-        let taken = self.openings.take(address, 1, self.clock.now());
-        taken.inspect_err(|_| self.context.refused(address, AddressLimit::Openings))
+        let taken = self.room_creations.take(address, 1, self.clock.now());
+        taken.inspect_err(|_| self.context.refused(address, AddressLimit::RoomCreations))
     }
 
     /// One more room's place among those of an address.
@@ -377,7 +377,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         metrics,
         sessions: Sessions::new(key),
         context,
-        openings: AddressRates::new(Rate::OPENINGS),
+        room_creations: AddressRates::new(Rate::ROOM_CREATIONS),
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
         in_flight: InFlight::default(),
         leaderboard: Leaderboard::default(),
@@ -396,7 +396,11 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         threads.push(start(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
     }
     for index in 1..=app.config.rooms {
-        app.directory.open_lasting(&if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") });
+        app.directory.open_persistent(&if app.config.rooms == 1 {
+            "arena".to_owned()
+        } else {
+            format!("arena {index}")
+        });
     }
     Ok(Opened { app, threads })
 }
@@ -423,7 +427,7 @@ async fn look_around<G: Game>(app: Arc<App<G>>) {
         }
         let now = app.clock.now();
         app.directory.sweep(awake.look(now));
-        app.openings.forget(now);
+        app.room_creations.forget(now);
         app.requests.forget(now);
         app.leaderboard.renew(&app.directory, &app.context);
     }

@@ -230,7 +230,7 @@ pub struct RoomHandle<G: Game> {
     /// What opens it, if it is private.
     pub code: Option<RoomCode>,
     /// Whether it ends when nobody has played in it for a while.
-    pub passing: bool,
+    pub ephemeral: bool,
     /// Its place among the rooms of the address that opened it.
     _opener: Hold,
     mailbox: Arc<Mailbox<G>>,
@@ -342,24 +342,24 @@ impl RoomFigures {
 impl<G: Game> RoomHandle<G> {
     /// Opens a room; the pool runs it from now on.
     #[must_use]
-    pub fn open(id: RoomId, opening: Opening, context: &ServerContext<G>) -> Self {
+    pub fn open(id: RoomId, opening: RoomSpec, context: &ServerContext<G>) -> Self {
         let inner = Inner { commands: Vec::new(), asleep: None, over: false };
         let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
         let figures = Arc::new(RoomFigures::new(context.shards.len(), context.clock.now()));
-        let Opening { name, config, code, passing, opener } = opening;
+        let RoomSpec { name, config, code, ephemeral, opener } = opening;
         let mut room = Driver::new(id, config, Arc::clone(&mailbox), Arc::clone(&figures), context.clone());
-        room.set_seats_per_address(seats_per_address(passing, config.capacity));
-        if passing {
+        room.set_seats_per_address(seats_per_address(ephemeral, config.capacity));
+        if ephemeral {
             room.ends_after(context.room_life_s);
         }
         context.pool.add(Box::new(room), context.clock.now());
-        RoomHandle { id, name, config, figures, code, passing, _opener: opener, mailbox, context: context.clone() }
+        RoomHandle { id, name, config, figures, code, ephemeral, _opener: opener, mailbox, context: context.clone() }
     }
 
     /// Seats in it that one address may have.
     #[must_use]
     pub fn seats_per_address(&self) -> usize {
-        seats_per_address(self.passing, self.config.capacity)
+        seats_per_address(self.ephemeral, self.config.capacity)
     }
 
     /// Puts a command into the room's mailbox. Joins and leaves always find room in it: a connection may ask for a few a second.
@@ -452,13 +452,13 @@ impl<G: Game> RoomHandle<G> {
 
 /// A share of an arena. A room opened on demand may be that of one family or one school, and where its seats are taken another is opened:
 /// how many rooms an address may open is the limit there.
-fn seats_per_address(passing: bool, capacity: u16) -> usize {
-    if passing { usize::from(capacity) } else { share(usize::from(capacity)) }
+fn seats_per_address(ephemeral: bool, capacity: u16) -> usize {
+    if ephemeral { usize::from(capacity) } else { share(usize::from(capacity)) }
 }
 
 /// How a room is opened.
 #[derive(Debug)]
-pub struct Opening {
+pub struct RoomSpec {
     /// Its name.
     pub name: String,
     /// Its rules and sizes.
@@ -466,7 +466,7 @@ pub struct Opening {
     /// What opens it, if it is private.
     pub code: Option<RoomCode>,
     /// Whether it ends when nobody has played in it for a while.
-    pub passing: bool,
+    pub ephemeral: bool,
     /// Its place among the rooms of the address that opens it.
     pub opener: Hold,
 }

@@ -383,7 +383,7 @@ pub async fn open_room<G: Game>(
         return refused;
     }
     let Ok(opener) = app.take_room(address) else { return too_many_rooms() };
-    match app.directory.open_passing(mode, name, room_request.private, opener) {
+    match app.directory.open_ephemeral(mode, name, room_request.private, opener) {
         Ok(room) => {
             let code = room.code.map(|code| code.to_string());
             let base = &app.config.base_path;

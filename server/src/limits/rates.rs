@@ -26,7 +26,7 @@ pub struct Rate {
 
 impl Rate {
     /// Rooms opened and seats reserved.
-    pub const OPENINGS: Rate = Rate { burst: 20, every_us: 3_000_000 };
+    pub const ROOM_CREATIONS: Rate = Rate { burst: 20, every_us: 3_000_000 };
     /// Codes of private rooms looked up, over HTTP or with a join. A right one costs 1, a wrong one [`Rate::MISS`]: 15
     /// wrong ones at once and one every 2 s, some 43,000 a day, from one address. With 31^6 codes, 100 private rooms, and a thousand addresses
     /// that do nothing else, somebody guesses one in five hours; one address alone takes 200 days.

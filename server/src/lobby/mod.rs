@@ -27,7 +27,7 @@ use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use crate::driver::{JoinMethod, Opening, RoomCommand, RoomHandle, ServerContext};
+use crate::driver::{JoinMethod, RoomCommand, RoomHandle, RoomSpec, ServerContext};
 use crate::limits::holds::{Hold, TooMuch};
 use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
@@ -90,12 +90,12 @@ impl<G: Game> Directory<G> {
     }
 
     /// Opens a room that stays. Its capacity is the configured one.
-    pub fn open_lasting(&self, name: &str) -> Arc<RoomHandle<G>> {
-        self.open(|id| Opening {
+    pub fn open_persistent(&self, name: &str) -> Arc<RoomHandle<G>> {
+        self.open(|id| RoomSpec {
             name: name.to_owned(),
             config: self.config(Mode::Open, id),
             code: None,
-            passing: false,
+            ephemeral: false,
             opener: Hold::default(),
         })
     }
@@ -105,7 +105,7 @@ impl<G: Game> Directory<G> {
     ///
     /// # Errors
     /// When there are as many rooms as there may be.
-    pub fn open_passing(
+    pub fn open_ephemeral(
         &self,
         mode: Mode,
         name: Option<String>,
@@ -118,11 +118,11 @@ impl<G: Game> Directory<G> {
             return Err(TooManyRooms(self.max_rooms));
         }
         let code = private.then(|| self.new_code());
-        let room = self.open(|id| Opening {
+        let room = self.open(|id| RoomSpec {
             name: name.unwrap_or_else(|| format!("{mode} {id}")),
             config: self.config(mode, id),
             code,
-            passing: true,
+            ephemeral: true,
             opener,
         });
         if let Some(code) = code {
@@ -131,7 +131,7 @@ impl<G: Game> Directory<G> {
         Ok(room)
     }
 
-    fn open(&self, opening: impl FnOnce(RoomId) -> Opening) -> Arc<RoomHandle<G>> {
+    fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
         let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
         let room = Arc::new(RoomHandle::open(id, opening(id), &self.context));
         self.rooms.insert(id, Arc::clone(&room));
@@ -200,7 +200,7 @@ impl<G: Game> Directory<G> {
             Some((room, fill)) if fill.has_room() || mode == Mode::Open => Ok(room),
             other => {
                 let opened = may_open().and_then(|opener| {
-                    self.open_passing(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
+                    self.open_ephemeral(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
                 });
                 opened.or_else(|why| other.map(|(room, _)| room).ok_or(why))
             }
@@ -263,7 +263,7 @@ impl<G: Game> Directory<G> {
     pub fn sweep(&self, still_us: u64) {
         let now = self.context.clock.now();
         self.look_ups.forget(now);
-        for room in self.all().into_iter().filter(|room| room.passing) {
+        for room in self.all().into_iter().filter(|room| room.ephemeral) {
             let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
             let _ = room.figures.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
             let unplayed_since = room.figures.unplayed_since.load(Ordering::Relaxed);

@@ -144,7 +144,7 @@ label! {
         /// Codes looked up in a time.
         LookUps = "look_ups",
         /// Rooms opened and seats reserved in a time.
-        Openings = "openings",
+        RoomCreations = "room_creations",
         /// Rooms open.
         Rooms = "rooms",
         /// Seats.
