@@ -21,7 +21,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{
-    JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomFigures, RoomHandle, RoomOver, RoomSpec, SeatAssignment,
+    JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomHandle, RoomOver, RoomSpec, RoomStatus, SeatAssignment,
     ServerContext,
 };
 
@@ -78,10 +78,10 @@ pub struct Driver<G: Game> {
     links: Vec<Link<G>>,
     commands: Vec<RoomCommand<G>>,
     mailbox: Arc<Mailbox<G>>,
-    figures: Arc<RoomFigures>,
+    status: Arc<RoomStatus>,
     context: ServerContext<G>,
     waiting: usize,
-    /// Joins and reservations that were taken in since the figures were written.
+    /// Joins and reservations that were taken in since the status were written.
     came: u32,
     /// A shard had not taken the tick before when this one was stepped.
     behind: bool,
@@ -133,7 +133,7 @@ impl<G: Game> Driver<G> {
         id: RoomId,
         config: RoomConfig,
         mailbox: Arc<Mailbox<G>>,
-        figures: Arc<RoomFigures>,
+        status: Arc<RoomStatus>,
         context: ServerContext<G>,
     ) -> Self {
         tracing::debug!(room = %id, mode = %config.mode, capacity = config.capacity, "room open");
@@ -156,7 +156,7 @@ impl<G: Game> Driver<G> {
             links: (0..context.shards.len()).map(link).collect(),
             commands: Vec::new(),
             mailbox,
-            figures,
+            status,
             context,
             waiting: 0,
             came: 0,
@@ -194,7 +194,7 @@ impl<G: Game> Driver<G> {
 
     fn tick_once(&mut self) -> Next {
         let began = self.context.clock.now();
-        self.figures.looked_at.store(began.0, Ordering::Relaxed);
+        self.status.looked_at.store(began.0, Ordering::Relaxed);
         if std::mem::take(&mut self.slept) {
             self.wake_up(began);
         }
@@ -220,7 +220,7 @@ impl<G: Game> Driver<G> {
 
     /// Whether its time is over, or nobody has played in it for long and still does not. Says so half a minute before its time is over.
     fn is_ending(&mut self, now: MonoTime) -> bool {
-        let retired = self.figures.retiring.swap(false, Ordering::Relaxed);
+        let retired = self.status.retiring.swap(false, Ordering::Relaxed);
         let left_us = self.ends_at.map_or(u64::MAX, |at| at.us_since(now));
         if left_us <= WARNED_US && !std::mem::replace(&mut self.warned, true) {
             let message = ends_in(self.seconds_left(now));
@@ -255,16 +255,16 @@ impl<G: Game> Driver<G> {
         self.note_people();
         // A match that everyone left is over.
         self.context.topics.forget_match(self.id);
-        *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.figures.tick_us.store(0, Ordering::Relaxed);
+        *self.status.match_status.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.status.tick_us.store(0, Ordering::Relaxed);
         self.forget_best();
-        self.figures.asleep_since.store(now.0.max(1), Ordering::Relaxed);
+        self.status.asleep_since.store(now.0.max(1), Ordering::Relaxed);
         Next::Asleep
     }
 
     /// The ticks that were slept through are left out: nobody was there to miss them.
     fn wake_up(&mut self, now: MonoTime) {
-        self.figures.asleep_since.store(0, Ordering::Relaxed);
+        self.status.asleep_since.store(0, Ordering::Relaxed);
         let passed = now.us_since(self.tick_zero) * u64::from(G::TICK_HZ) / 1_000_000;
         self.tick = self.tick.max(Tick(passed as u32));
     }
@@ -272,20 +272,20 @@ impl<G: Game> Driver<G> {
     /// The room broke down: its connections are closed, and it begins anew with another seed.
     fn begin_anew(&mut self) -> Next {
         // Counted first, logged last: nothing that follows can hide it.
-        self.figures.failures.fetch_add(1, Ordering::Relaxed);
+        self.status.failures.fetch_add(1, Ordering::Relaxed);
         self.context.metrics.room_failures.inc();
         let (seed, tick) = (self.config.seed, self.tick);
         self.take_down();
         // What waited was meant for the room that failed; its connections are being closed.
-        self.mailbox.clear(&self.figures.coming);
-        self.figures.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
+        self.mailbox.clear(&self.status.coming);
+        self.status.queued.iter().for_each(|queued| queued.store(0, Ordering::Relaxed));
         for inbox in self.context.shards.iter() {
             inbox.send([ShardCommand::Failed(self.id)]);
         }
         let config = RoomConfig { seed: self.config.seed.wrapping_add(1), ..self.config };
-        let (mailbox, figures) = (Arc::clone(&self.mailbox), Arc::clone(&self.figures));
+        let (mailbox, status) = (Arc::clone(&self.mailbox), Arc::clone(&self.status));
         let (ends_at, seats_per_address) = (self.ends_at, self.seats_per_address);
-        *self = Driver::new(self.id, config, mailbox, figures, self.context.clone());
+        *self = Driver::new(self.id, config, mailbox, status, self.context.clone());
         (self.ends_at, self.seats_per_address) = (ends_at, seats_per_address);
         tracing::error!(room = %self.id, seed, %tick, "room failed; begins anew");
         Next::At(self.room.due_at(self.tick))
@@ -307,7 +307,7 @@ impl<G: Game> Driver<G> {
         self.hand_over();
         self.take_down();
         self.context.topics.forget_room(self.id);
-        self.figures.set_over();
+        self.status.set_over();
         tracing::debug!(room = %self.id, "room over");
         Next::Over
     }
@@ -348,7 +348,7 @@ impl<G: Game> Driver<G> {
         self.publish(&output);
         self.silent = output.due.is_empty();
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
-            let queued = self.figures.queued[shard].load(Ordering::Relaxed);
+            let queued = self.status.queued[shard].load(Ordering::Relaxed);
             self.behind |= queued > 0;
             link.tell(self.id, &output, queued);
         }
@@ -360,7 +360,7 @@ impl<G: Game> Driver<G> {
             let silent = |command: &ShardCommand<G>| matches!(command, ShardCommand::Tick(..)) && !command.tells();
             if !link.outgoing.iter().all(silent) {
                 let told = link.outgoing.iter().filter(|command| command.tells()).count();
-                self.figures.queued[shard].fetch_add(told as u32, Ordering::Relaxed);
+                self.status.queued[shard].fetch_add(told as u32, Ordering::Relaxed);
                 self.context.shards[shard].send(link.outgoing.drain(..));
             }
         }
@@ -373,13 +373,13 @@ impl<G: Game> Driver<G> {
         let metrics = &self.context.metrics;
         metrics.ticks.inc();
         metrics.inputs_dropped.inc_by(self.room.take_inputs_dropped());
-        let queued = self.figures.queued.iter().map(|queued| i64::from(queued.load(Ordering::Relaxed))).sum();
+        let queued = self.status.queued.iter().map(|queued| i64::from(queued.load(Ordering::Relaxed))).sum();
         metrics.outputs_queued.set(queued);
         metrics.tick_seconds.observe(took_us as f64 / 1e6);
         metrics.tick_lateness_seconds.observe(late_us as f64 / 1e6);
-        let figures = &self.figures;
-        figures.tick.store(tick.0, Ordering::Relaxed);
-        figures.tick_us.store(took_us as u32, Ordering::Relaxed);
+        let status = &self.status;
+        status.tick.store(tick.0, Ordering::Relaxed);
+        status.tick_us.store(took_us as u32, Ordering::Relaxed);
         let busy = ((late_us + took_us) * 1000 / tick_us(G::TICK_HZ, 1).max(1)) as u32;
         let busy = if self.behind { busy.max(BEHIND) } else { busy };
         // It shows in ticks that somebody is told of, and counts until the next of those.
@@ -393,7 +393,7 @@ impl<G: Game> Driver<G> {
             metrics.governor_level.inc_by(i64::from(self.governor.level()) - i64::from(before.0));
             tracing::info!(room = %self.id, level = self.governor.level(), "governor: the machine is short of time, or has some to spare again");
         }
-        figures.level.store(self.governor.level(), Ordering::Relaxed);
+        status.level.store(self.governor.level(), Ordering::Relaxed);
     }
 
     /// What a tick says to those who are not in the room.
@@ -406,10 +406,10 @@ impl<G: Game> Driver<G> {
                 RoomUpdate::Board { lines, .. } => {
                     let named = |(player, score): &(PlayerId, i32)| Some((self.room.name_of(*player)?.clone(), *score));
                     let best = lines.iter().filter_map(named).collect();
-                    *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
+                    *self.status.best.lock().unwrap_or_else(PoisonError::into_inner) = best;
                 }
                 RoomUpdate::Match(match_status) => {
-                    *self.figures.match_status.lock().unwrap_or_else(PoisonError::into_inner) =
+                    *self.status.match_status.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(match_status.clone());
                     self.context.publish(Topic::RoomMatch(self.id), None, Publication::Match(match_status.clone()));
                 }
@@ -424,16 +424,16 @@ impl<G: Game> Driver<G> {
 
     fn note_people(&mut self) {
         let came = std::mem::take(&mut self.came);
-        let figures = &self.figures;
-        figures.coming.fetch_sub(came, Ordering::Relaxed);
-        figures.players.store(self.room.players(), Ordering::Relaxed);
-        figures.spectators.store(self.room.spectators(), Ordering::Relaxed);
-        figures.waiting.store(self.queue.len() as u32, Ordering::Relaxed);
-        figures.reserved.store(self.reservations.len() as u16, Ordering::Relaxed);
+        let status = &self.status;
+        status.coming.fetch_sub(came, Ordering::Relaxed);
+        status.players.store(self.room.players(), Ordering::Relaxed);
+        status.spectators.store(self.room.spectators(), Ordering::Relaxed);
+        status.waiting.store(self.queue.len() as u32, Ordering::Relaxed);
+        status.reserved.store(self.reservations.len() as u16, Ordering::Relaxed);
         if self.is_played() {
-            figures.unplayed_since.store(0, Ordering::Relaxed);
-        } else if figures.unplayed_since.load(Ordering::Relaxed) == 0 {
-            figures.unplayed_since.store(self.context.clock.now().0.max(1), Ordering::Relaxed);
+            status.unplayed_since.store(0, Ordering::Relaxed);
+        } else if status.unplayed_since.load(Ordering::Relaxed) == 0 {
+            status.unplayed_since.store(self.context.clock.now().0.max(1), Ordering::Relaxed);
         }
     }
 
@@ -443,14 +443,14 @@ impl<G: Game> Driver<G> {
         if now < self.room.due_at(next) {
             return next;
         }
-        self.figures.overruns.fetch_add(1, Ordering::Relaxed);
+        self.status.overruns.fetch_add(1, Ordering::Relaxed);
         self.context.metrics.tick_overruns.inc();
         let period_us = tick_us(G::TICK_HZ, 1).max(1);
         let behind = (now.us_since(self.room.due_at(next)) / period_us) as u32;
         if behind <= CATCH_UP_TICKS {
             return next;
         }
-        self.figures.missed.fetch_add(u64::from(behind), Ordering::Relaxed);
+        self.status.missed.fetch_add(u64::from(behind), Ordering::Relaxed);
         self.context.metrics.ticks_missed.inc_by(u64::from(behind));
         tracing::warn!(room = %self.id, %tick, behind, "ticks missed");
         self.reservations.prolong(u64::from(behind) * period_us);
@@ -459,7 +459,7 @@ impl<G: Game> Driver<G> {
 
     /// Nobody plays: nobody leads.
     fn forget_best(&self) {
-        *self.figures.best.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new([]);
+        *self.status.best.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new([]);
     }
 
     /// Takes what this run added to the gauges out of them again.
@@ -470,7 +470,7 @@ impl<G: Game> Driver<G> {
         metrics.players.dec_by(seated as i64);
         metrics.waiting.dec_by(self.waiting as i64);
         metrics.governor_level.dec_by(i64::from(self.governor.level()));
-        for figure in [&self.figures.players, &self.figures.spectators, &self.figures.reserved] {
+        for figure in [&self.status.players, &self.status.spectators, &self.status.reserved] {
             figure.store(0, Ordering::Relaxed);
         }
     }

@@ -1,4 +1,4 @@
-//! A room as others see it: its mailbox and its figures.
+//! A room as others see it: its mailbox and its status.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -226,7 +226,7 @@ pub struct RoomHandle<G: Game> {
     /// How it was opened.
     pub config: RoomConfig,
     /// What it says of itself.
-    pub figures: Arc<RoomFigures>,
+    pub status: Arc<RoomStatus>,
     /// What opens it, if it is private.
     pub code: Option<RoomCode>,
     /// Whether it ends when nobody has played in it for a while.
@@ -237,9 +237,9 @@ pub struct RoomHandle<G: Game> {
     context: ServerContext<G>,
 }
 
-/// A room's figures, written by its threads, read by anyone.
+/// A room's status, written by its threads, read by anyone.
 #[derive(Debug)]
-pub struct RoomFigures {
+pub struct RoomStatus {
     /// How many play.
     pub players: AtomicU16,
     /// How many of the players are bots of the server.
@@ -292,9 +292,9 @@ pub struct RoomFigures {
     over: AtomicBool,
 }
 
-impl RoomFigures {
+impl RoomStatus {
     fn new(shards: usize, now: MonoTime) -> Self {
-        RoomFigures {
+        RoomStatus {
             players: AtomicU16::new(0),
             bots: AtomicU16::new(0),
             spectators: AtomicU16::new(0),
@@ -345,15 +345,15 @@ impl<G: Game> RoomHandle<G> {
     pub fn open(id: RoomId, opening: RoomSpec, context: &ServerContext<G>) -> Self {
         let inner = Inner { commands: Vec::new(), asleep: None, over: false };
         let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
-        let figures = Arc::new(RoomFigures::new(context.shards.len(), context.clock.now()));
+        let status = Arc::new(RoomStatus::new(context.shards.len(), context.clock.now()));
         let RoomSpec { name, config, code, ephemeral, opener } = opening;
-        let mut room = Driver::new(id, config, Arc::clone(&mailbox), Arc::clone(&figures), context.clone());
+        let mut room = Driver::new(id, config, Arc::clone(&mailbox), Arc::clone(&status), context.clone());
         room.set_seats_per_address(seats_per_address(ephemeral, config.capacity));
         if ephemeral {
             room.ends_after(context.room_life_s);
         }
         context.pool.add(Box::new(room), context.clock.now());
-        RoomHandle { id, name, config, figures, code, ephemeral, _opener: opener, mailbox, context: context.clone() }
+        RoomHandle { id, name, config, status, code, ephemeral, _opener: opener, mailbox, context: context.clone() }
     }
 
     /// Seats in it that one address may have.
@@ -372,7 +372,7 @@ impl<G: Game> RoomHandle<G> {
             return Err(RoomOver);
         }
         if matches!(command, RoomCommand::Join(_) | RoomCommand::Reserve(..)) {
-            self.figures.coming.fetch_add(1, Ordering::Relaxed);
+            self.status.coming.fetch_add(1, Ordering::Relaxed);
         }
         inner.commands.push(command);
         self.wake(inner);
@@ -411,7 +411,7 @@ impl<G: Game> RoomHandle<G> {
         }));
         self.wake(inner);
         let dropped = (before - free) as u64;
-        self.figures.inputs_dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.status.inputs_dropped.fetch_add(dropped, Ordering::Relaxed);
         self.context.metrics.inputs_dropped.inc_by(dropped);
     }
 
@@ -440,12 +440,12 @@ impl<G: Game> RoomHandle<G> {
     /// Whether the room is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.figures.over.load(Ordering::Acquire)
+        self.status.over.load(Ordering::Acquire)
     }
 
     /// Ends the room if nobody plays in it, or is about to.
     pub fn retire(&self) {
-        self.figures.retiring.store(true, Ordering::Relaxed);
+        self.status.retiring.store(true, Ordering::Relaxed);
         self.wake(self.mailbox.lock());
     }
 }

@@ -287,6 +287,6 @@ impl<G: Game> Driver<G> {
                 self.leave(PlayerId(at as u16));
             }
         }
-        self.figures.queued[shard].store(0, Ordering::Relaxed);
+        self.status.queued[shard].store(0, Ordering::Relaxed);
     }
 }

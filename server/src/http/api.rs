@@ -514,8 +514,8 @@ pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     let now = app.clock.now();
     // An empty room sleeps; any other is run many times a second.
     let runs = |room: &Arc<RoomHandle<G>>| {
-        let looked_at = room.figures.looked_at.load(Ordering::Relaxed);
-        let asleep = room.figures.asleep_since.load(Ordering::Relaxed) != 0;
+        let looked_at = room.status.looked_at.load(Ordering::Relaxed);
+        let asleep = room.status.asleep_since.load(Ordering::Relaxed) != 0;
         asleep || room.is_over() || now.0.saturating_sub(looked_at) < STUCK_US
     };
     let alive = !rooms.is_empty() && rooms.iter().all(runs);
@@ -524,16 +524,16 @@ pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: app.clock.now().0 / 1_000_000,
         rooms: rooms.len(),
-        players: rooms.iter().map(|room| u32::from(room.figures.players.load(Ordering::Relaxed))).sum(),
+        players: rooms.iter().map(|room| u32::from(room.status.players.load(Ordering::Relaxed))).sum(),
     };
     let status = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, fresh(Json(health))).into_response()
 }
 
 fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
-    let figures = &room.figures;
+    let status = &room.status;
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let match_status = figures.match_status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let match_status = status.match_status.lock().unwrap_or_else(PoisonError::into_inner).clone();
     RoomView {
         id: room.id.0,
         name: room.name.clone(),
@@ -541,22 +541,22 @@ fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
         mode: room.config.mode.name(),
         region: app.config.region.clone(),
         private: room.code.is_some(),
-        players: figures.players.load(Ordering::Relaxed),
-        bots: figures.bots.load(Ordering::Relaxed),
-        spectators: figures.spectators.load(Ordering::Relaxed),
-        waiting: figures.waiting.load(Ordering::Relaxed),
+        players: status.players.load(Ordering::Relaxed),
+        bots: status.bots.load(Ordering::Relaxed),
+        spectators: status.spectators.load(Ordering::Relaxed),
+        waiting: status.waiting.load(Ordering::Relaxed),
         capacity: room.config.capacity,
-        tick: figures.tick.load(Ordering::Relaxed),
+        tick: status.tick.load(Ordering::Relaxed),
         tick_hz: G::TICK_HZ,
-        tick_us: figures.tick_us.load(Ordering::Relaxed),
+        tick_us: status.tick_us.load(Ordering::Relaxed),
         snapshot_every: room.config.snapshot_every,
-        overruns: load(&figures.overruns),
-        missed_ticks: load(&figures.missed),
-        snapshots: load(&figures.snapshots),
-        superseded: load(&figures.superseded),
-        budget_steps_down: load(&figures.budget_steps_down),
-        budget_steps_up: load(&figures.budget_steps_up),
-        governor_level: figures.level.load(Ordering::Relaxed),
+        overruns: load(&status.overruns),
+        missed_ticks: load(&status.missed),
+        snapshots: load(&status.snapshots),
+        superseded: load(&status.superseded),
+        budget_steps_down: load(&status.budget_steps_down),
+        budget_steps_up: load(&status.budget_steps_up),
+        governor_level: status.level.load(Ordering::Relaxed),
         match_status: match_status.map(|match_status| match_view::<G>(match_status)),
         at_us: app.clock.now().0,
     }

@@ -14,7 +14,7 @@ use crate::net::client::{Client, Source};
 use crate::network::Network;
 use crate::operator::Shown;
 
-/// The figures, or 401 with how to be allowed.
+/// The status, or 401 with how to be allowed.
 pub async fn metrics<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,

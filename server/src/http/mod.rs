@@ -8,7 +8,7 @@
 //! | [`base`] | where the game is on its host |
 //! | [`api`] | rooms, quick play, the leaderboard, health |
 //! | [`assets`] | the browser client |
-//! | [`metrics`] | the figures, for the operator |
+//! | [`metrics`] | the status, for the operator |
 //! | [`store`] | files held in memory |
 //! | [`condition`] | who has a file already |
 //! | [`coding`] | who gets it compressed, and how |
@@ -44,7 +44,7 @@ use crate::operator::Shown;
 /// Longest body of a request in bytes: the longest that makes sense is a notice of 200 characters.
 const BODY_MAX_BYTES: usize = 16 * 1024;
 
-/// The path of the figures.
+/// The path of the status.
 const METRICS: &str = "/metrics";
 /// The path of the WebSocket.
 const WEBSOCKET: &str = "/ws";

@@ -28,7 +28,7 @@ impl Leaderboard {
     pub fn renew<G: Game>(&self, directory: &Directory<G>, context: &ServerContext<G>) {
         let mut leaders: Vec<Leader> = Vec::new();
         for room in directory.all().into_iter().filter(|room| room.code.is_none()) {
-            let best = Arc::clone(&room.figures.best.lock().unwrap_or_else(PoisonError::into_inner));
+            let best = Arc::clone(&room.status.best.lock().unwrap_or_else(PoisonError::into_inner));
             let of_room = best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id, score: *score });
             leaders.extend(of_room);
         }

@@ -213,8 +213,8 @@ impl<G: Game> Directory<G> {
     /// When too many are kept already, in the room or for the address.
     pub fn reserve(&self, room: &RoomHandle<G>, address: IpAddr) -> Result<u64, NotReserved> {
         // Those on their way to the room may be reservations, too.
-        let coming = room.figures.coming.load(Ordering::Relaxed) as usize;
-        if usize::from(room.figures.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
+        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
+        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
             return Err(NotReserved::RoomFull);
         }
         let limits = &self.context.limits;
@@ -265,8 +265,8 @@ impl<G: Game> Directory<G> {
         self.look_ups.forget(now);
         for room in self.all().into_iter().filter(|room| room.ephemeral) {
             let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
-            let _ = room.figures.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
-            let unplayed_since = room.figures.unplayed_since.load(Ordering::Relaxed);
+            let _ = room.status.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+            let unplayed_since = room.status.unplayed_since.load(Ordering::Relaxed);
             if unplayed_since != 0 && now.0.saturating_sub(unplayed_since) > EMPTY_S * 1_000_000 {
                 room.retire();
             }
@@ -279,10 +279,10 @@ impl<G: Game> Directory<G> {
 }
 
 fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
-    let figures = &room.figures;
+    let status = &room.status;
     // Bots make way.
-    let people = figures.players.load(Ordering::Relaxed).saturating_sub(figures.bots.load(Ordering::Relaxed));
-    let taken = people + figures.reserved.load(Ordering::Relaxed);
-    let waiting = figures.waiting.load(Ordering::Relaxed).saturating_add(figures.coming.load(Ordering::Relaxed));
+    let people = status.players.load(Ordering::Relaxed).saturating_sub(status.bots.load(Ordering::Relaxed));
+    let taken = people + status.reserved.load(Ordering::Relaxed);
+    let waiting = status.waiting.load(Ordering::Relaxed).saturating_add(status.coming.load(Ordering::Relaxed));
     Fill { taken: u32::from(taken), capacity: u32::from(room.config.capacity), waiting }
 }

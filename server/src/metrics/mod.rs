@@ -120,7 +120,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All figures at 0; every label value is there from the start, so that a rate over it is never "no data".
+    /// All status at 0; every label value is there from the start, so that a rate over it is never "no data".
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::default();
@@ -261,7 +261,7 @@ impl Metrics {
     }
 }
 
-/// A clone of a metric is a second handle to the same figures.
+/// A clone of a metric is a second handle to the same status.
 fn add(registry: &mut Registry, name: &str, help: &str, metric: &(impl Metric + Clone)) {
     registry.register(name, help, metric.clone());
 }

@@ -238,11 +238,11 @@ impl<G: Game> RoomFanout<G> {
     }
 
     fn count(&mut self, walk: &FanoutStats, metrics: &Metrics) {
-        let figures = &self.room.figures;
-        figures.snapshots.fetch_add(walk.written, Ordering::Relaxed);
-        figures.superseded.fetch_add(walk.skipped, Ordering::Relaxed);
-        figures.budget_steps_down.fetch_add(walk.steps_down, Ordering::Relaxed);
-        figures.budget_steps_up.fetch_add(walk.steps_up, Ordering::Relaxed);
+        let status = &self.room.status;
+        status.snapshots.fetch_add(walk.written, Ordering::Relaxed);
+        status.superseded.fetch_add(walk.skipped, Ordering::Relaxed);
+        status.budget_steps_down.fetch_add(walk.steps_down, Ordering::Relaxed);
+        status.budget_steps_up.fetch_add(walk.steps_up, Ordering::Relaxed);
         metrics.snapshots_written.inc_by(walk.written);
         metrics.snapshots_skipped.inc_by(walk.skipped);
         metrics.budget_steps.of(Direction::Down).inc_by(walk.steps_down);

@@ -17,7 +17,7 @@
 //! | [`inbox`] | what others say to a shard, and where it waits |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
 //! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
-//! | [`tally`] | what a shard counts, on its way to the metrics |
+//! | [`counters`] | what a shard counts, on its way to the metrics |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
 //! | [`tls`] | TLS between a WebSocket and its socket |
 //! | [`frames`] | PURE. WebSocket frames out of a client's bytes, one at a time |
@@ -31,6 +31,7 @@ pub mod answers;
 pub mod certificate;
 pub mod client;
 pub mod conn;
+pub mod counters;
 pub mod fanout;
 pub mod frames;
 pub mod handshake;
@@ -44,7 +45,6 @@ pub mod redirect;
 pub mod requests;
 pub mod self_signed;
 pub mod shard;
-pub mod tally;
 pub mod tls;
 pub mod upgrade;
 pub mod wire;

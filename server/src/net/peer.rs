@@ -16,9 +16,9 @@ use broadside_shared::time::{MonoTime, Tick};
 
 use super::admission::Guard;
 use super::conn::{Conn, HEADER_MAX, Heard, Sent};
+use super::counters::TrafficCounters;
 use super::requests::{self, Asker, Effects, Subscriptions};
 use super::shard::RoomFanouts;
-use super::tally::Tally;
 use crate::App;
 use crate::driver::{JoinRequest, PeerRef, RoomCommand, RoomHandle, SeatAssignment};
 use crate::limits::holds::Hold;
@@ -160,17 +160,17 @@ impl<G: Game> Peer<G> {
         pending_resume: &PendingResume,
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
-        tally: &mut Tally,
+        counters: &mut TrafficCounters,
     ) {
         let (token, seated) = (pending_resume.resume.token, pending_resume.seat.seated);
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, "back");
         self.session_id = token.session;
         let parked = app.sessions.take_kept(token.session);
         (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
-        tally.subscriptions_changed = true;
+        counters.subscriptions_changed = true;
         self.membership = Membership::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
         // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
         let since = if pending_resume.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
@@ -182,9 +182,9 @@ impl<G: Game> Peer<G> {
     }
 
     /// The seat it asked for is gone: it begins anew.
-    pub fn handle_fresh(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+    pub fn handle_fresh(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, counters: &mut TrafficCounters) {
         self.greet(app);
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
     }
 
     /// Brings it a message: with its next snapshot if it gets any, at once if not.
@@ -208,14 +208,14 @@ impl<G: Game> Peer<G> {
         &mut self,
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
-        tally: &mut Tally,
+        counters: &mut TrafficCounters,
     ) -> ConnectionStatus {
         let now = app.clock.now();
         let status = loop {
             match self.conn.hear() {
-                Heard::Message => self.handle_message(now, fanouts, tally),
+                Heard::Message => self.handle_message(now, fanouts, counters),
                 Heard::Frame => {
-                    tally.frames_in += 1;
+                    counters.frames_in += 1;
                     self.session.handle_alive(now);
                 }
                 Heard::Refused(code) => self.session.handle_close(code),
@@ -223,10 +223,10 @@ impl<G: Game> Peer<G> {
                 Heard::Enough => break ConnectionStatus::More,
                 Heard::Ended => return ConnectionStatus::Over,
             }
-            self.drive(app, fanouts, tally);
+            self.drive(app, fanouts, counters);
         };
         self.session.handle_bytes(now, self.conn.end_look());
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
         if self.conn.wire.is_over() { ConnectionStatus::Over } else { status }
     }
 
@@ -250,7 +250,7 @@ impl<G: Game> Peer<G> {
         now: MonoTime,
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
-        tally: &mut Tally,
+        counters: &mut TrafficCounters,
     ) -> ConnectionStatus {
         if self.drop_at.is_some_and(|at| at <= now) {
             return ConnectionStatus::Over;
@@ -258,15 +258,21 @@ impl<G: Game> Peer<G> {
         // TeamLabel has said more than one look takes is not silent.
         if !self.conn.has_more() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
-            self.drive(app, fanouts, tally);
+            self.drive(app, fanouts, counters);
         }
         if self.conn.wire.is_over() { ConnectionStatus::Over } else { ConnectionStatus::On }
     }
 
     /// It is to be closed, for a reason that is not its own.
-    pub fn close(&mut self, code: CloseCode, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        app: &App<G>,
+        fanouts: &mut RoomFanouts<G>,
+        counters: &mut TrafficCounters,
+    ) {
         self.session.handle_close(code);
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
     }
 
     /// The room gave a seat.
@@ -276,7 +282,7 @@ impl<G: Game> Peer<G> {
         seated: SeatAssignment,
         app: &App<G>,
         fanouts: &mut RoomFanouts<G>,
-        tally: &mut Tally,
+        counters: &mut TrafficCounters,
     ) {
         tracing::info!(address = %self.address, room = %room.id, player = %seated.player, agent = self.session.agent(), "joined");
         self.membership = Membership::Seated(room.id, seated);
@@ -284,35 +290,41 @@ impl<G: Game> Peer<G> {
         app.sessions.set_seat(self.session_id, Some(seat));
         // The answer is written before the first snapshot: both go out on this thread.
         self.session.handle_seated(&room.joined(seated));
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
     }
 
     /// The room keeps it in line.
-    pub fn handle_waiting(&mut self, place: u32, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+    pub fn handle_waiting(
+        &mut self,
+        place: u32,
+        app: &App<G>,
+        fanouts: &mut RoomFanouts<G>,
+        counters: &mut TrafficCounters,
+    ) {
         if let Membership::InQueue(ask) = &mut self.membership {
             ask.told = true;
         }
         self.session.handle_queued(place);
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
     }
 
     /// The room is over: back to the lobby.
-    pub fn handle_room_over(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+    pub fn handle_room_over(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, counters: &mut TrafficCounters) {
         self.forget_room(app);
-        tally.subscriptions_changed = true;
+        counters.subscriptions_changed = true;
         self.session.handle_exit();
         self.deliver(&EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })), app);
-        self.drive(app, fanouts, tally);
+        self.drive(app, fanouts, counters);
     }
 
     /// The room whose line it stands in is over: back to the lobby. Whoever does not know of a line yet looks for another room; told of
     /// an end, they might take it for that of the room they come from.
-    pub fn handle_queue_closed(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+    pub fn handle_queue_closed(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, counters: &mut TrafficCounters) {
         if matches!(&self.membership, Membership::InQueue(ask) if ask.told) {
-            self.handle_room_over(app, fanouts, tally);
+            self.handle_room_over(app, fanouts, counters);
         } else {
             self.forget_room(app);
-            self.close(CloseCode::NoSuchRoom, app, fanouts, tally);
+            self.close(CloseCode::NoSuchRoom, app, fanouts, counters);
         }
     }
 
@@ -394,18 +406,18 @@ impl<G: Game> Peer<G> {
         }
     }
 
-    fn handle_message(&mut self, now: MonoTime, fanouts: &RoomFanouts<G>, tally: &mut Tally) {
-        tally.frames_in += 1;
+    fn handle_message(&mut self, now: MonoTime, fanouts: &RoomFanouts<G>, counters: &mut TrafficCounters) {
+        counters.frames_in += 1;
         if let Membership::Seated(room, _) = &self.membership
             && let Some(fanout) = fanouts.get(room)
         {
-            self.session.note_tick_us(fanout.room().figures.tick_us.load(Ordering::Relaxed));
+            self.session.note_tick_us(fanout.room().status.tick_us.load(Ordering::Relaxed));
         }
         self.session.handle_frame(now, self.conn.message());
     }
 
     /// Does what the session asks for.
-    fn drive(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, tally: &mut Tally) {
+    fn drive(&mut self, app: &App<G>, fanouts: &mut RoomFanouts<G>, counters: &mut TrafficCounters) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 SessionOutput::Send(payload) => self.send(&payload, app),
@@ -416,12 +428,12 @@ impl<G: Game> Peer<G> {
                     None => self.greet(app),
                 },
                 SessionOutput::Join(name, choice, role) => {
-                    tally.subscriptions_changed = true;
+                    counters.subscriptions_changed = true;
                     self.leave(Seat::Free, app, fanouts);
                     self.join(&name, choice, role, app);
                 }
                 SessionOutput::Request(id, request) => {
-                    tally.subscriptions_changed |=
+                    counters.subscriptions_changed |=
                         matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. } | Request::Exit);
                     self.request(id, request, app, fanouts);
                 }
@@ -429,7 +441,7 @@ impl<G: Game> Peer<G> {
                     if let Membership::Seated(room, seated) = &self.membership
                         && let Some(fanout) = fanouts.get_mut(room)
                     {
-                        tally.inputs += packet.samples.len() as u64;
+                        counters.inputs += packet.samples.len() as u64;
                         fanout.input(*seated, packet, app.clock.now());
                     }
                 }

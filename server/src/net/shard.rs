@@ -21,10 +21,10 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use super::conn::{Conn, Readable};
+use super::counters::TrafficCounters;
 use super::fanout::RoomFanout;
 use super::inbox::{Envelope, Inbox, ShardCommand, Upgraded, WOKEN, Watch};
 use super::peer::{ConnectionStatus, Peer, PendingResume};
-use super::tally::Tally;
 use crate::App;
 use crate::awake::Awake;
 use crate::driver::{PeerRef, RoomCommand, SeatAssignment};
@@ -90,7 +90,7 @@ struct Shard<'a, G: Game> {
     unheard: Vec<usize>,
     /// Room to assemble frames in.
     frame: Vec<u8>,
-    tally: Tally,
+    counters: TrafficCounters,
     outbox_bytes: i64,
     ending_at: Option<Instant>,
 }
@@ -108,7 +108,7 @@ impl<'a, G: Game> Shard<'a, G> {
             listeners: BTreeMap::new(),
             unheard: Vec::new(),
             frame: Vec::new(),
-            tally: Tally::default(),
+            counters: TrafficCounters::default(),
             outbox_bytes: 0,
             ending_at: None,
         }
@@ -122,7 +122,7 @@ impl<'a, G: Game> Shard<'a, G> {
             self.take_commands();
             self.fan_out();
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
-                return self.tally.count(&self.app.metrics);
+                return self.counters.count(&self.app.metrics);
             }
             let wait = match self.unheard[..] {
                 [] => sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY),
@@ -182,13 +182,13 @@ impl<'a, G: Game> Shard<'a, G> {
             ShardCommand::Seated(peer, room, seated) => self.seat(peer, room, seated),
             ShardCommand::Queued(peer, room, place) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
-                    found.handle_waiting(place, self.app, &mut self.fanouts, &mut self.tally);
+                    found.handle_waiting(place, self.app, &mut self.fanouts, &mut self.counters);
                 }
             }
             ShardCommand::Refused(peer, room, code) => {
                 if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
                     found.forget_room(self.app);
-                    found.close(code, self.app, &mut self.fanouts, &mut self.tally);
+                    found.close(code, self.app, &mut self.fanouts, &mut self.counters);
                 }
             }
             ShardCommand::Notes(room, updates) => {
@@ -198,9 +198,9 @@ impl<'a, G: Game> Shard<'a, G> {
             }
             ShardCommand::Tick(room, output) => {
                 if let Some(fanout) = self.fanouts.get_mut(&room) {
-                    fanout.room().figures.taken(self.index, &output);
+                    fanout.room().status.taken(self.index, &output);
                     if fanout.push(output) {
-                        fanout.room().figures.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
+                        fanout.room().status.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
                         self.app.metrics.fanouts_skipped.inc();
                     }
                 }
@@ -239,7 +239,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn publish(&mut self, message: &TopicMessage) {
-        if std::mem::take(&mut self.tally.subscriptions_changed) {
+        if std::mem::take(&mut self.counters.subscriptions_changed) {
             self.listeners.clear();
             for (key, peer) in &self.peers {
                 for topic in peer.subscriptions().topics() {
@@ -268,7 +268,7 @@ impl<'a, G: Game> Shard<'a, G> {
             .or(over_full.then_some(CloseCode::ServerFull))
             .or(self.ending_at.map(|_| CloseCode::GoingAway));
         if let Some(code) = refused_with {
-            self.peers[key].close(code, self.app, &mut self.fanouts, &mut self.tally);
+            self.peers[key].close(code, self.app, &mut self.fanouts, &mut self.counters);
         }
         // What came with the handshake is not announced by the kernel.
         self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
@@ -285,7 +285,7 @@ impl<'a, G: Game> Shard<'a, G> {
             return None;
         }
         entry.insert(peer);
-        self.tally.subscriptions_changed = true;
+        self.counters.subscriptions_changed = true;
         Some(key)
     }
 
@@ -310,18 +310,18 @@ impl<'a, G: Game> Shard<'a, G> {
         });
         let Some((former, room)) = found else {
             let peer = &mut self.peers[key];
-            return peer.handle_fresh(self.app, &mut self.fanouts, &mut self.tally);
+            return peer.handle_fresh(self.app, &mut self.fanouts, &mut self.counters);
         };
         if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
             former.keep(self.app);
             former.forget_room(self.app);
-            former.close(CloseCode::TakenOver, self.app, &mut self.fanouts, &mut self.tally);
+            former.close(CloseCode::TakenOver, self.app, &mut self.fanouts, &mut self.counters);
         }
         let peer = &mut self.peers[key];
         // The seat is there: so is the room, or it says soon that it is not.
         let _ = room.send(RoomCommand::Back(seated, peer.me()));
         self.app.sessions.attach(resume.resume.token.session, peer.me());
-        peer.handle_resumed(&room, resume, self.app, &mut self.fanouts, &mut self.tally);
+        peer.handle_resumed(&room, resume, self.app, &mut self.fanouts, &mut self.counters);
     }
 
     fn unseat(&mut self, room: RoomId, player: PlayerId) {
@@ -330,7 +330,7 @@ impl<'a, G: Game> Shard<'a, G> {
         self.app.sessions.clear_seat(session, room, seated);
         // It came back in the very moment in which its seat was given up.
         if let Some(peer) = peer.and_then(|key| self.peers.get_mut(key)) {
-            peer.handle_room_over(self.app, &mut self.fanouts, &mut self.tally);
+            peer.handle_room_over(self.app, &mut self.fanouts, &mut self.counters);
         }
     }
 
@@ -346,7 +346,7 @@ impl<'a, G: Game> Shard<'a, G> {
         match find(&mut self.peers, peer).filter(|found| found.awaits_as(room, seated.role)) {
             Some(found) => {
                 fanout.seat(seated, peer.key, found.session_id());
-                found.handle_seated(&handle, seated, self.app, &mut self.fanouts, &mut self.tally);
+                found.handle_seated(&handle, seated, self.app, &mut self.fanouts, &mut self.counters);
             }
             // The connection, or its room_request, went while it waited.
             None => drop(handle.send(RoomCommand::Leave(seated))),
@@ -364,7 +364,7 @@ impl<'a, G: Game> Shard<'a, G> {
         for key in concerned {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.forget_room(self.app);
-                peer.close(CloseCode::RoomFailed, self.app, &mut self.fanouts, &mut self.tally);
+                peer.close(CloseCode::RoomFailed, self.app, &mut self.fanouts, &mut self.counters);
             }
         }
     }
@@ -372,7 +372,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn end_room(&mut self, room: RoomId) {
         let in_queue = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
         for key in in_queue.collect::<Vec<_>>() {
-            self.peers[key].handle_queue_closed(self.app, &mut self.fanouts, &mut self.tally);
+            self.peers[key].handle_queue_closed(self.app, &mut self.fanouts, &mut self.counters);
         }
         let Some(fanout) = self.fanouts.remove(&room) else { return };
         for (session, seated) in fanout.sessions() {
@@ -380,14 +380,14 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         for key in fanout.peers() {
             if let Some(peer) = self.peers.get_mut(key) {
-                peer.handle_room_over(self.app, &mut self.fanouts, &mut self.tally);
+                peer.handle_room_over(self.app, &mut self.fanouts, &mut self.counters);
             }
         }
     }
 
     fn close_where(&mut self, code: CloseCode, meant: impl Fn(&Peer<G>) -> bool) {
         for (_, peer) in self.peers.iter_mut().filter(|(_, peer)| meant(peer)) {
-            peer.close(code, self.app, &mut self.fanouts, &mut self.tally);
+            peer.close(code, self.app, &mut self.fanouts, &mut self.counters);
         }
     }
 
@@ -423,7 +423,7 @@ impl<'a, G: Game> Shard<'a, G> {
         for fanout in self.fanouts.values_mut() {
             fanout.send();
         }
-        self.tally.count(&self.app.metrics);
+        self.counters.count(&self.app.metrics);
     }
 
     fn note(&mut self, key: usize, readiness: Readiness) {
@@ -442,9 +442,9 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         if let (ConnectionStatus::On, Some(readable)) = (status, readiness.readable) {
             peer.conn.handle_readable(readable);
-            status = peer.handle_readable(self.app, &mut self.fanouts, &mut self.tally);
+            status = peer.handle_readable(self.app, &mut self.fanouts, &mut self.counters);
         }
-        self.tally.add(peer.conn.wire.take_traffic());
+        self.counters.add(peer.conn.wire.take_traffic());
         if status != ConnectionStatus::Over
             && let Some(resume) = peer.take_pending_resume()
         {
@@ -463,9 +463,9 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn drop_peer(&mut self, key: usize) {
         let mut peer = self.peers.remove(key);
-        self.tally.subscriptions_changed = true;
+        self.counters.subscriptions_changed = true;
         peer.end(self.app, &mut self.fanouts);
-        self.tally.add(peer.conn.wire.take_traffic());
+        self.counters.add(peer.conn.wire.take_traffic());
         if !peer.is_closing() {
             self.app.metrics.torn();
         }
@@ -478,11 +478,11 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut over = Vec::new();
         let mut outbox_bytes = 0;
         for (key, peer) in &mut self.peers {
-            if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.tally) == ConnectionStatus::Over {
+            if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.counters) == ConnectionStatus::Over {
                 over.push(key);
             }
             outbox_bytes += peer.conn.wire.waiting_bytes() as i64;
-            self.tally.add(peer.conn.wire.take_traffic());
+            self.counters.add(peer.conn.wire.take_traffic());
         }
         over.into_iter().for_each(|key| self.drop_peer(key));
         self.app.metrics.outbox_bytes.inc_by(outbox_bytes - self.outbox_bytes);

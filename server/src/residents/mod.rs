@@ -162,7 +162,7 @@ impl Residents {
             }
             ShardCommand::Tick(room, output) => {
                 if let Some(hall) = self.halls.get_mut(&room) {
-                    hall.room.figures.taken(self.index, &output);
+                    hall.room.status.taken(self.index, &output);
                     if let Some(outgoing) = &mut hall.outgoing {
                         hall.fresh |= !output.due.is_empty();
                         outgoing.push(output);
@@ -228,13 +228,13 @@ impl Residents {
     fn look_after_rooms(&mut self, now: MonoTime) {
         let fill = u32::from(self.app.config.bots);
         for room in self.app.directory.all().into_iter().filter(|room| room.code.is_none()) {
-            let figures = &room.figures;
+            let status = &room.status;
             let bots = self.halls.get(&room.id).map_or(0, |hall| hall.residents.len()) as u32;
             let seated = self.halls.get(&room.id).map_or(0, |hall| hall.seats.len()) as u32;
-            figures.bots.store(seated as u16, Ordering::Relaxed);
-            let in_queue = figures.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
-            let people = u32::from(figures.players.load(Ordering::Relaxed)).saturating_sub(seated);
-            if bots == 0 && people + u32::from(figures.spectators.load(Ordering::Relaxed)) == 0 {
+            status.bots.store(seated as u16, Ordering::Relaxed);
+            let in_queue = status.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
+            let people = u32::from(status.players.load(Ordering::Relaxed)).saturating_sub(seated);
+            if bots == 0 && people + u32::from(status.spectators.load(Ordering::Relaxed)) == 0 {
                 continue;
             }
             let hall = self.halls.entry(room.id).or_insert_with(|| Hall::new(&room, now));
@@ -244,8 +244,8 @@ impl Residents {
             let crowd = Crowd {
                 mode: room.config.mode,
                 people,
-                spectators: figures.spectators.load(Ordering::Relaxed).into(),
-                coming: in_queue + u32::from(figures.reserved.load(Ordering::Relaxed)),
+                spectators: status.spectators.load(Ordering::Relaxed).into(),
+                coming: in_queue + u32::from(status.reserved.load(Ordering::Relaxed)),
                 capacity: room.config.capacity.into(),
                 steady_us: now.us_since(hall.people.1),
             };

@@ -12,7 +12,7 @@ use broadside_shared::time::Tick;
 /// Ticks for which the last input stands in for a missing one; then the player idles.
 const REPEATED_MAX: u32 = 2;
 
-/// One player's inputs by tick, and the figures that steer their client's lead.
+/// One player's inputs by tick, and the status that steer their client's lead.
 #[derive(Debug, Clone)]
 pub struct InputQueue<I> {
     /// In order of tick, each tick at most once, at most [`INPUT_AHEAD_MAX`] of them.

@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 
 /// Counts of a few milliseconds, added to the metrics together.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct TrafficCounters {
     /// WebSocket frames read.
     pub frames_in: u64,
     /// Input samples read.
@@ -15,7 +15,7 @@ pub struct Tally {
     traffic: Traffic,
 }
 
-impl Tally {
+impl TrafficCounters {
     /// Adds what a connection moved.
     pub fn add(&mut self, traffic: Traffic) {
         self.traffic.reads += traffic.reads;
