@@ -126,9 +126,9 @@ mod tests {
 
     /// Collects messages.
     #[derive(Clone, Default)]
-    struct Heard(Arc<Mutex<Vec<String>>>);
+    struct Incoming(Arc<Mutex<Vec<String>>>);
 
-    impl<S: Subscriber> tracing_subscriber::Layer<S> for Heard {
+    impl<S: Subscriber> tracing_subscriber::Layer<S> for Incoming {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
             let mut message = String::new();
             event.record(&mut Message(&mut message));
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_rush_is_told_by_a_few_lines_and_a_number_and_hides_nothing_else() {
-        let (crowd, heard) = (Arc::new(Crowd::default()), Heard::default());
+        let (crowd, heard) = (Arc::new(Crowd::default()), Incoming::default());
         let subscriber = tracing_subscriber::registry().with(Layer(Arc::clone(&crowd))).with(heard.clone());
         tracing::subscriber::with_default(subscriber, || {
             for player in 0..1000 {

@@ -60,7 +60,7 @@ enum Input {
 
 /// What came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum Incoming {
     /// A message: [`Conn::message`] has it.
     Message,
     /// Another frame: a ping, which is answered; a pong; a fragment that is not the last.
@@ -99,15 +99,15 @@ impl Conn {
         self.wire.begin_look(readable, self.bytes_max);
     }
 
-    /// The next thing that came in. Call it until [`Heard::Nothing`], [`Heard::Enough`] or [`Heard::Ended`].
-    pub fn hear(&mut self) -> Heard {
-        let heard = match self.input {
-            Input::Open => self.hear_frame(),
+    /// The next thing that came in. Call it until [`Incoming::Nothing`], [`Incoming::Enough`] or [`Incoming::Ended`].
+    pub fn receive(&mut self) -> Incoming {
+        let incoming = match self.input {
+            Input::Open => self.receive_frame(),
             Input::Discarded => self.discard(),
-            Input::Closed => Heard::Ended,
+            Input::Closed => Incoming::Ended,
         };
-        self.has_more = heard == Heard::Enough;
-        heard
+        self.has_more = incoming == Incoming::Enough;
+        incoming
     }
 
     /// The newest message.
@@ -143,7 +143,7 @@ impl Conn {
         self.send_control(FINAL_PING, &[]);
     }
 
-    /// Sends a close frame. What still comes in should be heard out, so that the other end gets to read it.
+    /// Sends a close frame. What still comes in should be incoming out, so that the other end gets to read it.
     pub fn send_close(&mut self, code: CloseCode) {
         let mut payload = code.code().to_be_bytes().to_vec();
         payload.extend_from_slice(code.reason().as_bytes());
@@ -162,10 +162,10 @@ impl Conn {
         sent
     }
 
-    fn hear_frame(&mut self) -> Heard {
+    fn receive_frame(&mut self) -> Incoming {
         loop {
             if self.frames_left == 0 {
-                return Heard::Enough;
+                return Incoming::Enough;
             }
             match self.reader.take_frame() {
                 Ok(Some(frame)) => {
@@ -175,36 +175,36 @@ impl Conn {
                 Ok(None) => {}
                 Err(code) => {
                     self.input = Input::Discarded;
-                    return Heard::Refused(code);
+                    return Incoming::Refused(code);
                 }
             }
             match self.reader.read_from(&mut self.wire) {
-                Ok(0) => return Heard::Ended,
+                Ok(0) => return Incoming::Ended,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.all_read(),
                 Err(error) => {
                     tracing::debug!(%error, "connection over");
-                    return Heard::Ended;
+                    return Incoming::Ended;
                 }
             }
         }
     }
 
-    fn handle_frame(&mut self, frame: Frame) -> Heard {
+    fn handle_frame(&mut self, frame: Frame) -> Incoming {
         match frame {
-            Frame::Message => Heard::Message,
-            Frame::Fragment | Frame::Pong => Heard::Frame,
+            Frame::Message => Incoming::Message,
+            Frame::Fragment | Frame::Pong => Incoming::Frame,
             // After a close nothing more is sent.
-            Frame::Ping if self.after_close.is_some() => Heard::Frame,
+            Frame::Ping if self.after_close.is_some() => Incoming::Frame,
             Frame::Ping if self.wire.is_free() => {
                 let (frame, length) = control(FINAL_PONG, self.reader.payload());
                 self.wire.put(&frame[..length]);
-                Heard::Frame
+                Incoming::Frame
             }
             Frame::Ping => {
                 self.owed_pong = Some(self.reader.payload().to_vec());
-                Heard::Frame
+                Incoming::Frame
             }
             Frame::Close => {
                 self.input = Input::Closed;
@@ -212,31 +212,31 @@ impl Conn {
                     let (frame, length) = control(FINAL_CLOSE, self.reader.payload());
                     self.wire.put(&frame[..length]);
                 }
-                Heard::Ended
+                Incoming::Ended
             }
         }
     }
 
     /// Nothing can be read for now, or in this look.
-    fn all_read(&self) -> Heard {
+    fn all_read(&self) -> Incoming {
         match (self.wire.is_cut_short(), self.after_close) {
-            (true, Some(left)) if left > self.bytes_max => Heard::Enough,
+            (true, Some(left)) if left > self.bytes_max => Incoming::Enough,
             // Nothing more is read: the end would not be seen.
-            (true, Some(_)) if self.wire.is_closing() => Heard::Ended,
-            (true, None) => Heard::Enough,
-            (true, Some(_)) | (false, _) => Heard::Nothing,
+            (true, Some(_)) if self.wire.is_closing() => Incoming::Ended,
+            (true, None) => Incoming::Enough,
+            (true, Some(_)) | (false, _) => Incoming::Nothing,
         }
     }
 
     /// Reads and forgets.
-    fn discard(&mut self) -> Heard {
+    fn discard(&mut self) -> Incoming {
         loop {
             match self.wire.discard() {
-                Ok(0) => return Heard::Ended,
+                Ok(0) => return Incoming::Ended,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.all_read(),
-                Err(_) => return Heard::Ended,
+                Err(_) => return Incoming::Ended,
             }
         }
     }

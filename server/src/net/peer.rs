@@ -15,7 +15,7 @@ use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
 
 use super::admission::Guard;
-use super::conn::{Conn, HEADER_MAX, Heard, Sent};
+use super::conn::{Conn, HEADER_MAX, Incoming, Sent};
 use super::counters::TrafficCounters;
 use super::requests::{self, Asker, Effects, Subscriptions};
 use super::shard::RoomFanouts;
@@ -91,7 +91,7 @@ struct Ask<G: Game> {
 pub enum ConnectionStatus {
     /// It does.
     On,
-    /// It does, and there may be more to hear: look again, for the kernel will not say so twice.
+    /// It does, and there may be more to receive: look again, for the kernel will not say so twice.
     More,
     /// Nothing more can be done with it: drop it.
     Over,
@@ -171,7 +171,7 @@ impl<G: Game> Peer<G> {
         self.membership = Membership::Seated(room.id, seated);
         self.session.handle_welcome(token, Some(&room.joined(seated)));
         self.drive(app, fanouts, counters);
-        // What was said meanwhile where it listens; all that a new subscriber would hear if it has nothing left, as after a reload.
+        // What was said meanwhile where it listens; all that a new subscriber would receive if it has nothing left, as after a reload.
         let since = if pending_resume.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
             let missed =
@@ -212,16 +212,16 @@ impl<G: Game> Peer<G> {
     ) -> ConnectionStatus {
         let now = app.clock.now();
         let status = loop {
-            match self.conn.hear() {
-                Heard::Message => self.handle_message(now, fanouts, counters),
-                Heard::Frame => {
+            match self.conn.receive() {
+                Incoming::Message => self.handle_message(now, fanouts, counters),
+                Incoming::Frame => {
                     counters.frames_in += 1;
                     self.session.handle_alive(now);
                 }
-                Heard::Refused(code) => self.session.handle_close(code),
-                Heard::Nothing => break ConnectionStatus::On,
-                Heard::Enough => break ConnectionStatus::More,
-                Heard::Ended => return ConnectionStatus::Over,
+                Incoming::Refused(code) => self.session.handle_close(code),
+                Incoming::Nothing => break ConnectionStatus::On,
+                Incoming::Enough => break ConnectionStatus::More,
+                Incoming::Ended => return ConnectionStatus::Over,
             }
             self.drive(app, fanouts, counters);
         };

@@ -51,7 +51,7 @@ impl Subscriptions {
         }
     }
 
-    /// Whether it wants to hear this session.
+    /// Whether it wants to receive this session.
     #[must_use]
     pub fn accepts_from(&self, from: Option<SessionId>) -> bool {
         from.is_none_or(|from| !self.muted.contains_key(&from))

@@ -87,7 +87,7 @@ struct Shard<'a, G: Game> {
     /// TeamLabel has subscribed to what, as of the last change.
     listeners: BTreeMap<Topic, Vec<usize>>,
     /// Keys of connections that were not heard out.
-    unheard: Vec<usize>,
+    pending_reads: Vec<usize>,
     /// Room to assemble frames in.
     frame: Vec<u8>,
     counters: TrafficCounters,
@@ -106,7 +106,7 @@ impl<'a, G: Game> Shard<'a, G> {
             fanouts: RoomFanouts::new(),
             commands: Vec::new(),
             listeners: BTreeMap::new(),
-            unheard: Vec::new(),
+            pending_reads: Vec::new(),
             frame: Vec::new(),
             counters: TrafficCounters::default(),
             outbox_bytes: 0,
@@ -124,7 +124,7 @@ impl<'a, G: Game> Shard<'a, G> {
             if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
                 return self.counters.count(&self.app.metrics);
             }
-            let wait = match self.unheard[..] {
+            let wait = match self.pending_reads[..] {
                 [] => sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY),
                 [..] => Duration::ZERO,
             };
@@ -398,7 +398,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn read(&mut self, events: &Events) {
-        let mut again = std::mem::take(&mut self.unheard);
+        let mut again = std::mem::take(&mut self.pending_reads);
         again.sort_unstable();
         again.dedup();
         for key in &again {
@@ -429,7 +429,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn note(&mut self, key: usize, readiness: Readiness) {
         if let (Some(peer), Some(readable)) = (self.peers.get_mut(key), readiness.readable) {
             peer.conn.wire.note(readable);
-            self.unheard.push(key);
+            self.pending_reads.push(key);
         }
         self.read_one(key, Readiness { readable: None, ..readiness });
     }
@@ -449,14 +449,14 @@ impl<'a, G: Game> Shard<'a, G> {
             && let Some(resume) = peer.take_pending_resume()
         {
             if status == ConnectionStatus::More && resume.seat.shard == self.index {
-                self.unheard.push(key);
+                self.pending_reads.push(key);
             }
             self.migrate(key, resume);
             return;
         }
         match status {
             ConnectionStatus::On => {}
-            ConnectionStatus::More => self.unheard.push(key),
+            ConnectionStatus::More => self.pending_reads.push(key),
             ConnectionStatus::Over => self.drop_peer(key),
         }
     }

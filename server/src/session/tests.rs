@@ -255,7 +255,7 @@ fn what_is_sent_costs_frames_and_bytes_whatever_it_is() {
 fn time_in_which_the_server_stood_still_is_nobodys_silence() {
     const PAUSE_US: u64 = 30_000_000;
     let after = |us: u64| MonoTime(PAUSE_US + us);
-    // Heard at 0, a standstill: silent only after as long as ever of time awake.
+    // Incoming at 0, a standstill: silent only after as long as ever of time awake.
     let mut quiet = seated(MonoTime(0));
     quiet.handle_pause(PAUSE_US);
     quiet.handle_timeout(after(limits::SILENCE_US - 1));

@@ -175,17 +175,17 @@ fn look(conn: &mut Conn, session: &mut Session<Arena>) -> Look {
     let mut look = Look::default();
     conn.handle_readable(Readable::More);
     loop {
-        match conn.hear() {
-            Heard::Message => {
+        match conn.receive() {
+            Incoming::Message => {
                 look.frames += 1;
                 session.handle_frame(NOW, conn.message());
             }
-            Heard::Frame => {
+            Incoming::Frame => {
                 look.frames += 1;
                 session.handle_alive(NOW);
             }
-            Heard::Refused(code) => session.handle_close(code),
-            Heard::Nothing | Heard::Enough | Heard::Ended => break,
+            Incoming::Refused(code) => session.handle_close(code),
+            Incoming::Nothing | Incoming::Enough | Incoming::Ended => break,
         }
         look.closed = look.closed.or(drive(conn, session));
     }
