@@ -21,30 +21,30 @@ use broadside_shared::time::Tick;
 use glam::Vec2;
 
 use super::RoomOutput;
-use super::roster::{Known, Roster};
+use super::roster::{Roster, SentRoster};
 use events::{EventIndex, News, Witness};
 
-/// What the connections of a room have been told, and what there is to tell.
+/// What the connections of a room have been sent, and what there is to tell.
 pub struct Outgoing {
     view: Vec2,
     history: WorldHistory,
     roster: Roster,
     past: Past,
-    told: Vec<Told>,
+    sent: Vec<SentState>,
     sizes: FrameBytes,
 }
 
-/// What one connection has been told.
+/// What one connection has been sent.
 #[derive(Debug, Clone, Default)]
-struct Told {
+struct SentState {
     viewer: Viewer,
-    known: Known,
+    sent_roster: SentRoster,
     tick: Option<Tick>,
-    /// What was known from which frame on, oldest first: who comes back says the newest frame that arrived.
-    marks: VecDeque<(Tick, Known)>,
+    /// What was sent_roster from which frame on, oldest first: who comes back says the newest frame that arrived.
+    marks: VecDeque<(Tick, SentRoster)>,
 }
 
-/// Age in ticks up to which one is told of what happened nearby: a splash of a quarter of a second ago is not worth its bytes.
+/// Age in ticks up to which one is sent of what happened nearby: a splash of a quarter of a second ago is not worth its bytes.
 const NEAR_TICKS: u32 = 15;
 /// Marks kept per connection: the board alone makes one a second.
 const MARKS_MAX: usize = 32;
@@ -65,7 +65,7 @@ pub struct FrameBytes {
 }
 
 impl Outgoing {
-    /// For a room of the game `G` that has told nobody anything.
+    /// For a room of the game `G` that has sent nobody anything.
     #[must_use]
     pub fn new<G: Game>(seats: u16) -> Self {
         const { assert!(G::VIEW.x <= VIEW_MAX.x && G::VIEW.y <= VIEW_MAX.y, "a view takes more cells than a viewer has") };
@@ -74,7 +74,7 @@ impl Outgoing {
             history: WorldHistory::new(G::KINDS),
             roster: Roster::default(),
             past: Past { seats, ..Past::default() },
-            told: Vec::new(),
+            sent: Vec::new(),
             sizes: FrameBytes::default(),
         }
     }
@@ -82,25 +82,25 @@ impl Outgoing {
     /// A new connection has this seat: it knows nothing.
     pub fn reset(&mut self, player: PlayerId) {
         let at = usize::from(player.0);
-        if self.told.len() <= at {
-            self.told.resize_with(at + 1, Told::default);
+        if self.sent.len() <= at {
+            self.sent.resize_with(at + 1, SentState::default);
         }
-        self.told[at] = Told::default();
+        self.sent[at] = SentState::default();
     }
 
     /// The player in this seat is back over a new connection, on which `have` was the newest frame to arrive, with these cells as
     /// of these ticks. What is still in the history goes on from there; the rest comes anew.
     pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Item = (CellId, Tick)>) {
-        let Some(told) = self.told.get_mut(usize::from(player.0)) else { return self.reset(player) };
+        let Some(sent) = self.sent.get_mut(usize::from(player.0)) else { return self.reset(player) };
         if have == Tick(0) {
             return self.reset(player);
         }
-        let known = told.marks.iter().rev().find(|(tick, _)| *tick <= have).map(|(_, known)| *known);
-        told.known = known.unwrap_or_default();
-        told.marks.clear();
-        told.marks.push_back((have, told.known));
-        told.tick = Some(have);
-        told.viewer = Viewer::resumed(cells);
+        let sent_roster = sent.marks.iter().rev().find(|(tick, _)| *tick <= have).map(|(_, sent_roster)| *sent_roster);
+        sent.sent_roster = sent_roster.unwrap_or_default();
+        sent.marks.clear();
+        sent.marks.push_back((have, sent.sent_roster));
+        sent.tick = Some(have);
+        sent.viewer = Viewer::resumed(cells);
     }
 
     /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
@@ -138,29 +138,29 @@ impl Outgoing {
     pub fn frame(&mut self, at: usize, budget: u8, tier: UpdateRateTier, out: &mut Vec<u8>) {
         let (current, _) = self.past.outputs.back().expect("frames are asked for after a push");
         let due = &current.due[at];
-        let told = &mut self.told[usize::from(due.player.0)];
+        let sent = &mut self.sent[usize::from(due.player.0)];
         let start = out.len();
         SnapshotHead { budget, ..due.head }.write(out);
         out.extend_from_slice(&current.player_state_bytes[due.own.clone()]);
         self.sizes.own += (out.len() - start) as u64;
-        let cells = told.viewer.write(&mut self.history, due.focus, self.view, tier, out);
+        let cells = sent.viewer.write(&mut self.history, due.focus, self.view, tier, out);
         self.sizes.cell_heads += cells.head_bytes as u64;
         self.sizes.cells += cells.encoded_cell_bytes as u64;
         let events_at = out.len();
         let (tick, witness) = (due.head.tick, Witness { player: due.player, focus: due.focus, view: self.view });
-        self.past.write_events(tick, witness, told.tick, out);
+        self.past.write_events(tick, witness, sent.tick, out);
         let notes_at = out.len();
-        let knew = told.known;
-        self.roster.tell(&mut told.known, out);
-        if told.known != knew {
-            if told.marks.len() == MARKS_MAX {
-                told.marks.pop_front();
+        let knew = sent.sent_roster;
+        self.roster.tell(&mut sent.sent_roster, out);
+        if sent.sent_roster != knew {
+            if sent.marks.len() == MARKS_MAX {
+                sent.marks.pop_front();
             }
-            told.marks.push_back((tick, told.known));
+            sent.marks.push_back((tick, sent.sent_roster));
         }
         self.sizes.events += (notes_at - events_at) as u64;
         self.sizes.updates += (out.len() - notes_at) as u64;
-        told.tick = Some(tick);
+        sent.tick = Some(tick);
     }
 
     /// Bytes written so far by class.
@@ -189,9 +189,9 @@ impl Past {
         self.outputs.push_back((output, index));
     }
 
-    /// Appends the events since `told` that concern the viewer; if there are too many, the newest.
-    fn write_events(&mut self, tick: Tick, witness: Witness, told: Option<Tick>, out: &mut Vec<u8>) {
-        let since = told.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
+    /// Appends the events since `sent` that concern the viewer; if there are too many, the newest.
+    fn write_events(&mut self, tick: Tick, witness: Witness, sent: Option<Tick>, out: &mut Vec<u8>) {
+        let since = sent.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
         self.found.clear();
         for (at, (output, index)) in self.outputs.iter().enumerate().rev() {
             if output.tick <= since || self.found.len() >= EVENTS_MAX {

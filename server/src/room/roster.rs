@@ -1,4 +1,4 @@
-//! TeamLabel is called what, and the board: told to each client once, in slices, however late it comes.
+//! TeamLabel is called what, and the board: sent to each client once, in slices, however late it comes.
 //!
 //! Every change gets the next version. A client that knows all up to version `v` needs the entries with later versions, and a
 //! seat has one entry only, its newest: so a newcomer gets the roster as it is, and one who was away gets what was missed.
@@ -17,7 +17,7 @@ pub struct Roster {
     entries: BTreeMap<u64, Vec<u8>>,
     of_player: BTreeMap<PlayerId, u64>,
     here: BTreeSet<PlayerId>,
-    /// TeamLabel is away is told by an entry of its own, behind the name.
+    /// TeamLabel is away is sent by an entry of its own, behind the name.
     of_absence: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
     of_match: Option<u64>,
@@ -25,7 +25,7 @@ pub struct Roster {
 
 /// What one client knows: everything up to a version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Known(u64);
+pub struct SentRoster(u64);
 
 impl Roster {
     /// Takes a change; the former entry of the same seat, or the former board, goes.
@@ -63,8 +63,8 @@ impl Roster {
         self.here.contains(&player)
     }
 
-    /// Appends the oldest updates that a client lacks, at most [`UPDATES_BYTES_MAX`] bytes, and takes them as told.
-    pub fn tell(&self, known: &mut Known, out: &mut Vec<u8>) {
+    /// Appends the oldest updates that a client lacks, at most [`UPDATES_BYTES_MAX`] bytes, and takes them as sent.
+    pub fn tell(&self, known: &mut SentRoster, out: &mut Vec<u8>) {
         if known.0 == self.version {
             return;
         }
@@ -89,7 +89,7 @@ mod tests {
         RoomUpdate::Named { player: PlayerId(player), name: Name::new(name).expect("a fine name") }
     }
 
-    fn told(roster: &Roster, known: &mut Known) -> Vec<RoomUpdate> {
+    fn sent(roster: &Roster, known: &mut SentRoster) -> Vec<RoomUpdate> {
         let (mut updates, mut bytes) = (Vec::new(), Vec::new());
         roster.tell(known, &mut bytes);
         let mut rest = bytes.as_slice();
@@ -103,26 +103,26 @@ mod tests {
 
     #[test]
     fn a_newcomer_learns_who_is_there_and_others_learn_what_changed() {
-        let (mut roster, mut early) = (Roster::default(), Known::default());
+        let (mut roster, mut early) = (Roster::default(), SentRoster::default());
         roster.put(&named(0, "Ann"));
         roster.put(&named(1, "Bob"));
-        assert_eq!(told(&roster, &mut early), [named(0, "Ann"), named(1, "Bob")]);
+        assert_eq!(sent(&roster, &mut early), [named(0, "Ann"), named(1, "Bob")]);
         roster.put(&RoomUpdate::Left { player: PlayerId(0) });
         assert_eq!([0, 1, 2].map(|player| roster.has(PlayerId(player))), [false, true, false]);
         roster.put(&named(0, "Cid"));
         assert!(roster.has(PlayerId(0)), "a number is used again");
-        assert_eq!(told(&roster, &mut early), [named(0, "Cid")]);
-        assert_eq!(told(&roster, &mut early), []);
-        assert_eq!(told(&roster, &mut Known::default()), [named(1, "Bob"), named(0, "Cid")]);
+        assert_eq!(sent(&roster, &mut early), [named(0, "Cid")]);
+        assert_eq!(sent(&roster, &mut early), []);
+        assert_eq!(sent(&roster, &mut SentRoster::default()), [named(1, "Bob"), named(0, "Cid")]);
     }
 
     #[test]
     fn a_long_roster_comes_in_slices_and_all_of_it_comes() {
         let mut roster = Roster::default();
         (0..500).for_each(|p| roster.put(&named(p, "A name 16 chars.")));
-        let (mut known, mut count, mut slices) = (Known::default(), 0, 0);
+        let (mut known, mut count, mut slices) = (SentRoster::default(), 0, 0);
         while count < 500 {
-            let updates = told(&roster, &mut known).len();
+            let updates = sent(&roster, &mut known).len();
             assert!(updates > 0, "stuck after {count}");
             count += updates;
             slices += 1;
