@@ -34,7 +34,7 @@ use crate::room::governor::{BEHIND, Governor};
 use crate::room::join_queue::JoinQueue;
 use crate::room::recycle::Recycled;
 use crate::room::reservations::Reservations;
-use crate::room::{Phase, Room, RoomConfig, RoomOutput};
+use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
 use handle::Mailbox;
 
 /// Ticks a late room steps at once to catch up; beyond, they are dropped.
@@ -338,7 +338,7 @@ impl<G: Game> Driver<G> {
     fn step(&mut self, tick: Tick, began: MonoTime) {
         let (clock, metrics) = (self.context.clock, &self.context.metrics);
         let mut phase_from = began;
-        let watch = |phase: Phase| {
+        let watch = |phase: StepPhase| {
             let now = clock.now();
             metrics.tick_phase_seconds.of(label(phase)).observe(now.us_since(phase_from) as f64 / 1e6);
             phase_from = now;
@@ -491,12 +491,12 @@ impl<G: Game> Link<G> {
     }
 }
 
-fn label(phase: Phase) -> TickPhase {
+fn label(phase: StepPhase) -> TickPhase {
     match phase {
-        Phase::Inputs => TickPhase::Inputs,
-        Phase::Step => TickPhase::Step,
-        Phase::History => TickPhase::History,
-        Phase::Capture => TickPhase::Capture,
-        Phase::Outgoing => TickPhase::Outgoing,
+        StepPhase::Inputs => TickPhase::Inputs,
+        StepPhase::Step => TickPhase::Step,
+        StepPhase::History => TickPhase::History,
+        StepPhase::Capture => TickPhase::Capture,
+        StepPhase::Outgoing => TickPhase::Outgoing,
     }
 }

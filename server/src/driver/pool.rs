@@ -22,33 +22,33 @@ pub struct Pool<G: Game> {
 }
 
 struct State<G: Game> {
-    due: BinaryHeap<Due<G>>,
+    due: BinaryHeap<DueRoom<G>>,
     /// The earliest moment that some thread spectates for.
     watched: Option<MonoTime>,
     ending: bool,
 }
 
 /// A room and when its next tick is due; the earliest is the greatest.
-struct Due<G: Game> {
+struct DueRoom<G: Game> {
     at: MonoTime,
     room: Box<Driver<G>>,
 }
 
-impl<G: Game> PartialEq for Due<G> {
+impl<G: Game> PartialEq for DueRoom<G> {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
     }
 }
 
-impl<G: Game> Eq for Due<G> {}
+impl<G: Game> Eq for DueRoom<G> {}
 
-impl<G: Game> PartialOrd for Due<G> {
+impl<G: Game> PartialOrd for DueRoom<G> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<G: Game> Ord for Due<G> {
+impl<G: Game> Ord for DueRoom<G> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         other.at.cmp(&self.at)
     }
@@ -84,7 +84,7 @@ impl<G: Game> Pool<G> {
         if state.ending {
             return;
         }
-        state.due.push(Due { at, room });
+        state.due.push(DueRoom { at, room });
         self.call(&state);
     }
 
@@ -130,10 +130,10 @@ impl<G: Game> Pool<G> {
     }
 
     /// Lets a room do a tick. Gives it back with its next one, if it has one.
-    fn run(&self, mut room: Box<Driver<G>>) -> Option<Due<G>> {
+    fn run(&self, mut room: Box<Driver<G>>) -> Option<DueRoom<G>> {
         loop {
             match room.turn() {
-                Next::At(at) => return Some(Due { at, room }),
+                Next::At(at) => return Some(DueRoom { at, room }),
                 Next::Over => return None,
                 // Given back if somebody wrote in the meantime.
                 Next::Asleep => room = Driver::lay_to_sleep(room)?,

@@ -155,15 +155,15 @@ impl<G: Game> Inbox<G> {
 }
 
 /// A shard before it runs: its watch.
-pub struct Watch(pub(super) Poll);
+pub struct Poller(pub(super) Poll);
 
 /// A shard's mailbox and its watch.
 ///
 /// # Errors
 /// When the operating system gives no epoll.
-pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Watch)> {
+pub fn prepare<G: Game>() -> std::io::Result<(Inbox<G>, Poller)> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WOKEN)?;
     let inbox = Inbox { commands: Mutex::default(), notified: AtomicBool::new(false), waker, thread: OnceLock::new() };
-    Ok((inbox, Watch(poll)))
+    Ok((inbox, Poller(poll)))
 }

@@ -23,7 +23,7 @@ use slab::Slab;
 use super::conn::{Conn, Readable};
 use super::counters::TrafficCounters;
 use super::fanout::RoomFanout;
-use super::inbox::{Envelope, Inbox, ShardCommand, Upgraded, WOKEN, Watch};
+use super::inbox::{Envelope, Inbox, Poller, ShardCommand, Upgraded, WOKEN};
 use super::peer::{ConnectionStatus, Peer, PendingResume};
 use crate::App;
 use crate::awake::Awake;
@@ -54,7 +54,7 @@ pub type RoomFanouts<G> = BTreeMap<RoomId, RoomFanout<G>>;
 ///
 /// # Errors
 /// When the operating system gives no thread.
-pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Poller) -> std::io::Result<JoinHandle<()>> {
     let name = format!("shard-{index}");
     let vital = app.supervisor.watch(name.as_str());
     std::thread::Builder::new().name(name).spawn(move || {

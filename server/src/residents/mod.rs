@@ -26,7 +26,7 @@ use slab::Slab;
 
 use crate::App;
 use crate::driver::{PeerRef, RoomCommand, RoomHandle};
-use crate::net::inbox::{ShardCommand, Watch};
+use crate::net::inbox::{Poller, ShardCommand};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
 use fill::Crowd;
@@ -68,7 +68,7 @@ struct Residents {
 ///
 /// # Errors
 /// When the operating system gives no thread.
-pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Watch) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Poller) -> std::io::Result<JoinHandle<()>> {
     let vital = app.supervisor.watch("residents");
     std::thread::Builder::new().name("residents".to_owned()).spawn(move || {
         let _vital = vital;

@@ -113,7 +113,7 @@ pub struct Room<G: Game> {
 struct Seat<G: Game> {
     name: Name,
     /// TeamLabel only spectates.
-    watch: Option<Watch>,
+    watch: Option<Spectating>,
     /// The tick since which the player's connection is lost.
     away_since: Option<u32>,
     inputs: InputQueue<G::Input>,
@@ -121,7 +121,7 @@ struct Seat<G: Game> {
 
 /// What a spectator sees.
 #[derive(Debug, Clone, Copy)]
-struct Watch {
+struct Spectating {
     /// The player they look at.
     follows: Option<PlayerId>,
     /// Where they look.
@@ -138,7 +138,7 @@ pub struct RoomOutput {
     /// The replicated world after it, if anyone is told of it.
     pub world: Option<Arc<WorldState>>,
     /// For each player whose snapshot falls on this tick, in order of player.
-    pub due: Vec<Due>,
+    pub due: Vec<DueSnapshot>,
     /// The exact own states that `due` points into.
     pub player_state_bytes: Vec<u8>,
     /// What happened in this tick: who is told, and where in `event_bytes` it is.
@@ -151,7 +151,7 @@ pub struct RoomOutput {
 
 /// A part of a tick, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum StepPhase {
     /// One input per player is taken.
     Inputs,
     /// The game is stepped.
@@ -166,7 +166,7 @@ pub enum Phase {
 
 /// One player's private part of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Due {
+pub struct DueSnapshot {
     /// Whose it is.
     pub player: PlayerId,
     /// The front of the frame.
@@ -249,7 +249,7 @@ impl<G: Game> Room<G> {
             return Err(RoomFull(SPECTATORS_MAX));
         }
         self.spectators += 1;
-        Ok(self.take_seat(name, Some(Watch { follows: None, focus: Vec2::ZERO })))
+        Ok(self.take_seat(name, Some(Spectating { follows: None, focus: Vec2::ZERO })))
     }
 
     /// What was worth a line in the feed in the newest tick.
@@ -278,7 +278,7 @@ impl<G: Game> Room<G> {
         self.following.drain(..)
     }
 
-    fn take_seat(&mut self, name: Name, watch: Option<Watch>) -> PlayerId {
+    fn take_seat(&mut self, name: Name, watch: Option<Spectating>) -> PlayerId {
         let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
         if free == self.seats.len() {
             self.seats.push(None);
@@ -355,18 +355,18 @@ impl<G: Game> Room<G> {
     /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.
     /// `watch` is told as each phase is over.
     /// `level` is how far everyone is stepped down: a level of [`flow::Budget`].
-    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(Phase)) {
+    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(StepPhase)) {
         self.tick = tick;
         self.stepped += 1;
         self.kill_feed.clear();
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
         self.look_around();
-        watch(Phase::Inputs);
+        watch(StepPhase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
-        watch(Phase::Step);
+        watch(StepPhase::Step);
         self.history.record(tick, |poses| self.game.poses(poses));
-        watch(Phase::History);
+        watch(StepPhase::History);
         (out.tick, out.level) = (tick, level);
         self.spread();
         out.world = None;
@@ -374,12 +374,12 @@ impl<G: Game> Room<G> {
             let (game, placement) = (&self.game, &mut self.placement);
             out.world = Some(self.worlds.fill(|world| world.capture(game, tick, placement)));
         }
-        watch(Phase::Capture);
+        watch(StepPhase::Capture);
         self.write_due(tick, out);
         self.write_events(out);
         self.write_notes(tick, out);
         self.write_contest(tick, out);
-        watch(Phase::Outgoing);
+        watch(StepPhase::Outgoing);
     }
 
     /// How the match stands; nothing where there are no rounds.
@@ -467,7 +467,7 @@ impl<G: Game> Room<G> {
                 let mut bits = BitWriter::new(&mut out.player_state_bytes);
                 bits.flag(false);
                 bits.finish();
-                out.due.push(Due { player, head, focus, own: from..out.player_state_bytes.len() });
+                out.due.push(DueSnapshot { player, head, focus, own: from..out.player_state_bytes.len() });
                 continue;
             }
             let Some(own) = self.game.player_state(player) else { continue };
@@ -477,7 +477,7 @@ impl<G: Game> Room<G> {
             G::write_player_state(own, &mut bits);
             bits.finish();
             let own_range = from..out.player_state_bytes.len();
-            out.due.push(Due { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
+            out.due.push(DueSnapshot { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
         }
     }
 
