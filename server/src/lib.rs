@@ -8,7 +8,7 @@
 //! | [`lobby`] | the directory of rooms |
 //! | [`driver`] | a room in time: waits for each tick, steps the room, leaves the result with the shards |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the connections |
-//! | [`residents`] | the server's own bots |
+//! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, health, metrics, the room list |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`log`] | log lines, which hold nobody up |
@@ -26,6 +26,7 @@
 //! `net::conn`.
 
 pub mod awake;
+pub mod bots;
 pub mod bucket;
 pub mod clock;
 pub mod config;
@@ -40,7 +41,6 @@ pub mod metrics;
 pub mod net;
 pub mod network;
 pub mod operator;
-pub mod residents;
 pub mod room;
 pub mod secret;
 pub mod session;
@@ -338,8 +338,8 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
     // The bots are one more shard, without sockets.
-    let residents = usize::from(config.bots > 0);
-    let prepared = (0..count + residents).map(|_| inbox::prepare()).collect::<std::io::Result<Vec<_>>>();
+    let bots = usize::from(config.bots > 0);
+    let prepared = (0..count + bots).map(|_| inbox::prepare()).collect::<std::io::Result<Vec<_>>>();
     let (inboxes, spectates): (Vec<_>, Vec<_>) = prepared.context("cannot watch sockets")?.into_iter().unzip();
     let shards: Arc<[Inbox<Arena>]> = inboxes.into();
     let mut key = [0; 32];
@@ -350,7 +350,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
         .context("cannot start the threads of the rooms")?;
     let connections_max =
-        files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, count + residents);
+        files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, count + bots);
     let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
     let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
     let context = ServerContext {
@@ -392,7 +392,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         connections_max,
     });
     for (index, watch) in spectates.into_iter().enumerate() {
-        let start = if index < count { shard::spawn } else { residents::spawn };
+        let start = if index < count { shard::spawn } else { bots::spawn };
         threads.push(start(Arc::clone(&app), index, watch).context("cannot start the threads of the shards")?);
     }
     for index in 1..=app.config.rooms {

@@ -11,7 +11,7 @@
 //! | [`doors`] | what every request passes and every answer carries |
 //! | [`api`] | rooms over HTTP, and joins that refer to them |
 //! | [`assets`] | files and figures over HTTP |
-//! | [`residents`] | the server's own bots |
+//! | [`bots`] | the server's own bots |
 //! | [`sessions`] | a seat outlives its socket, and what players say to each other |
 //! | [`names`] | a name is one player's, to the eye, and everywhere |
 //! | [`tls`] | all that by TLS; certificates that change; who comes without TLS |
@@ -24,6 +24,7 @@
 
 mod api;
 mod assets;
+mod bots;
 mod closing;
 mod doors;
 mod frames;
@@ -34,7 +35,6 @@ mod metrics;
 mod names;
 mod play;
 mod proxy;
-mod residents;
 mod scene;
 mod sessions;
 mod slow;

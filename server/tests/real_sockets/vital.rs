@@ -8,7 +8,7 @@ use crate::scene::{Folder, within};
 
 #[tokio::test]
 async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
-    for part in ["shard-0", "residents", "rooms-"] {
+    for part in ["shard-0", "bots", "rooms-"] {
         let folder = Folder::new();
         folder.put("index.html", b"<!doctype html>");
         let config = Config { port: 0, assets: Some(folder.0.clone()), shards: Some(1), ..Config::default() };
@@ -17,7 +17,7 @@ async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
         match part {
             "shard-0" => context.shards[0].send([ShardCommand::End]),
             // The bots are the last of the shards.
-            "residents" => context.shards[1].send([ShardCommand::End]),
+            "bots" => context.shards[1].send([ShardCommand::End]),
             _ => context.pool.end(),
         }
         let gone = within("the word of its end", running.gone()).await;

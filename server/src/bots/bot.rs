@@ -25,7 +25,7 @@ const NAMES: [&str; 24] = [
 ];
 
 /// A bot.
-pub(super) struct Resident {
+pub(super) struct Bot {
     pub(super) me: PeerRef,
     pub(super) room: Arc<RoomHandle<Arena>>,
     pub(super) flow: Flow,
@@ -38,18 +38,18 @@ pub(super) struct Resident {
     failed: bool,
 }
 
-impl Resident {
+impl Bot {
     pub(super) fn new(me: PeerRef, room: &Arc<RoomHandle<Arena>>, now: MonoTime, app: &App<Arena>) -> Self {
         let name = Name::new(&format!("bot {}", NAMES[fastrand::usize(..NAMES.len())])).expect("short and visible");
         let mut client = Client::new(ClientConfig {
             name,
-            agent: "resident".to_owned(),
+            agent: "bot".to_owned(),
             room: Some(RoomChoice::Room(room.id)),
             role: Role::Play,
             detail: Detail::Replica,
         });
         client.handle_open(now);
-        let mut resident = Resident {
+        let mut bot = Bot {
             me,
             room: Arc::clone(room),
             flow: Flow::default(),
@@ -61,8 +61,8 @@ impl Resident {
             commands: Vec::new(),
             failed: false,
         };
-        resident.exchange(now, app);
-        resident
+        bot.exchange(now, app);
+        bot
     }
 
     /// The room gave it a seat. It knows so at once: with a new seat a client forgets the world, which the snapshots to come build on.

@@ -6,10 +6,10 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`fill`] | PURE. How many bots a room wants |
-//! | `resident` | one bot: session and client, back to back |
+//! | `bot` | one bot: session and client, back to back |
 
+mod bot;
 pub mod fill;
-mod resident;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -29,8 +29,8 @@ use crate::driver::{PeerRef, RoomCommand, RoomHandle};
 use crate::net::inbox::{Poller, ShardCommand};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
+use bot::Bot;
 use fill::Crowd;
-use resident::Resident;
 
 /// Time between two looks at the rooms, in microseconds.
 const LOOK_EVERY_US: u64 = 250_000;
@@ -40,11 +40,11 @@ const REST: Duration = Duration::from_millis(8);
 const COME_AT_ONCE: usize = 4;
 
 /// A room with bots in it.
-struct Hall {
+struct BotRoom {
     room: Arc<RoomHandle<Arena>>,
     outgoing: Option<Outgoing>,
     /// Keys of the bots here, those in line among them.
-    residents: Vec<usize>,
+    bots: Vec<usize>,
     /// Until the room says that they are free. Whoever had one may be gone by then, and another bot may have its key.
     seats: BTreeMap<PlayerId, PeerRef>,
     /// How many people were here, and since when.
@@ -53,12 +53,12 @@ struct Hall {
 }
 
 /// All bots of a server.
-struct Residents {
+struct ServerBots {
     app: Arc<App<Arena>>,
     /// Our number among the shards.
     index: usize,
-    halls: BTreeMap<RoomId, Hall>,
-    residents: Slab<Resident>,
+    halls: BTreeMap<RoomId, BotRoom>,
+    bots: Slab<Bot>,
     serial: u64,
     frame: Vec<u8>,
     look_at: MonoTime,
@@ -69,20 +69,20 @@ struct Residents {
 /// # Errors
 /// When the operating system gives no thread.
 pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Poller) -> std::io::Result<JoinHandle<()>> {
-    let vital = app.supervisor.watch("residents");
-    std::thread::Builder::new().name("residents".to_owned()).spawn(move || {
+    let vital = app.supervisor.watch("bots");
+    std::thread::Builder::new().name("bots".to_owned()).spawn(move || {
         let _vital = vital;
         // The waker must outlive the watch that it wakes, and nothing else is in it.
         let _watch = watch;
         let mut serial = 0;
         loop {
-            let mut residents = Residents::new(&app, index, serial);
-            let run = AssertUnwindSafe(|| app.context.shards[index].wait_as(REST, |commands| residents.turn(commands)));
+            let mut bots = ServerBots::new(&app, index, serial);
+            let run = AssertUnwindSafe(|| app.context.shards[index].wait_as(REST, |commands| bots.turn(commands)));
             if std::panic::catch_unwind(run).is_ok() {
                 return;
             }
             // What is still on its way was meant for those before.
-            serial = residents.serial;
+            serial = bots.serial;
             app.lose_shard(index);
             if app.is_ending() {
                 // The word that it ends may be among the command that it lost.
@@ -92,13 +92,13 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Poller) -> std::io::Resu
     })
 }
 
-impl Residents {
+impl ServerBots {
     fn new(app: &Arc<App<Arena>>, index: usize, serial: u64) -> Self {
-        Residents {
+        ServerBots {
             app: Arc::clone(app),
             index,
             halls: BTreeMap::new(),
-            residents: Slab::new(),
+            bots: Slab::new(),
             serial,
             frame: Vec::new(),
             look_at: MonoTime(0),
@@ -119,10 +119,10 @@ impl Residents {
             self.look_at = now.plus_us(LOOK_EVERY_US);
             self.look_after_rooms(now);
         }
-        for (_, resident) in &mut self.residents {
-            resident.play(now, &self.app);
+        for (_, bot) in &mut self.bots {
+            bot.play(now, &self.app);
         }
-        let failed = self.residents.iter().filter(|(_, resident)| resident.has_failed());
+        let failed = self.bots.iter().filter(|(_, bot)| bot.has_failed());
         for key in failed.map(|(key, _)| key).collect::<Vec<_>>() {
             self.dismiss(key);
         }
@@ -139,13 +139,13 @@ impl Residents {
                 }
             }
             ShardCommand::Seated(peer, room, seated) => {
-                match (find(&mut self.residents, peer), self.halls.get_mut(&room)) {
-                    (Some(resident), Some(hall)) => {
+                match (find(&mut self.bots, peer), self.halls.get_mut(&room)) {
+                    (Some(bot), Some(hall)) => {
                         if let Some(outgoing) = &mut hall.outgoing {
                             outgoing.reset(seated.player);
                         }
                         hall.seats.insert(seated.player, peer);
-                        resident.handle_seated(seated, now, &self.app);
+                        bot.handle_seated(seated, now, &self.app);
                     }
                     (_, _) => {
                         // It went away while it stood in line.
@@ -180,13 +180,13 @@ impl Residents {
                 }
             }
             ShardCommand::Refused(peer, ..) => {
-                if find(&mut self.residents, peer).is_some() {
+                if find(&mut self.bots, peer).is_some() {
                     self.dismiss(peer.key);
                 }
             }
             ShardCommand::Failed(room) | ShardCommand::Ended(room) => {
                 if let Some(hall) = self.halls.remove(&room) {
-                    hall.residents.iter().for_each(|key| self.forget(*key));
+                    hall.bots.iter().for_each(|key| self.forget(*key));
                 }
             }
             // Bots stand in line without being told, do not chat, and are on no socket.
@@ -213,12 +213,12 @@ impl Residents {
             for at in 0..count {
                 let Some(player) = outgoing.newest().map(|output| output.due[at].player) else { break };
                 let holder = hall.seats.get(&player);
-                let Some(resident) = holder.and_then(|holder| find(&mut self.residents, *holder)) else { continue };
-                if let Decision::Write(tier) = resident.flow.decide(interval_us, Socket::Free, level) {
+                let Some(bot) = holder.and_then(|holder| find(&mut self.bots, *holder)) else { continue };
+                if let Decision::Write(tier) = bot.flow.decide(interval_us, Socket::Free, level) {
                     self.frame.clear();
-                    outgoing.frame(at, resident.flow.level(level), tier, &mut self.frame);
-                    resident.flow.wrote(tick, now);
-                    resident.hear(now, &self.frame, &self.app);
+                    outgoing.frame(at, bot.flow.level(level), tier, &mut self.frame);
+                    bot.flow.wrote(tick, now);
+                    bot.hear(now, &self.frame, &self.app);
                 }
             }
         }
@@ -229,7 +229,7 @@ impl Residents {
         let fill = u32::from(self.app.config.bots);
         for room in self.app.directory.all().into_iter().filter(|room| room.code.is_none()) {
             let status = &room.status;
-            let bots = self.halls.get(&room.id).map_or(0, |hall| hall.residents.len()) as u32;
+            let bots = self.halls.get(&room.id).map_or(0, |hall| hall.bots.len()) as u32;
             let seated = self.halls.get(&room.id).map_or(0, |hall| hall.seats.len()) as u32;
             status.bots.store(seated as u16, Ordering::Relaxed);
             let in_queue = status.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
@@ -237,7 +237,7 @@ impl Residents {
             if bots == 0 && people + u32::from(status.spectators.load(Ordering::Relaxed)) == 0 {
                 continue;
             }
-            let hall = self.halls.entry(room.id).or_insert_with(|| Hall::new(&room, now));
+            let hall = self.halls.entry(room.id).or_insert_with(|| BotRoom::new(&room, now));
             if hall.people.0 != people {
                 hall.people = (people, now);
             }
@@ -250,53 +250,53 @@ impl Residents {
                 steady_us: now.us_since(hall.people.1),
             };
             let wanted = fill::wanted(crowd, fill) as usize;
-            for _ in hall.residents.len()..wanted.min(hall.residents.len() + COME_AT_ONCE) {
+            for _ in hall.bots.len()..wanted.min(hall.bots.len() + COME_AT_ONCE) {
                 self.invite(&room, now);
             }
-            let surplus = self.halls[&room.id].residents.iter().skip(wanted).copied().collect::<Vec<_>>();
+            let surplus = self.halls[&room.id].bots.iter().skip(wanted).copied().collect::<Vec<_>>();
             surplus.into_iter().for_each(|key| self.dismiss(key));
         }
-        self.halls.retain(|_, hall| !hall.residents.is_empty() || !hall.room.is_over());
+        self.halls.retain(|_, hall| !hall.bots.is_empty() || !hall.room.is_over());
     }
 
     fn invite(&mut self, room: &Arc<RoomHandle<Arena>>, now: MonoTime) {
         self.serial += 1;
-        let entry = self.residents.vacant_entry();
+        let entry = self.bots.vacant_entry();
         let me = PeerRef { shard: self.index, key: entry.key(), serial: self.serial };
-        let resident = Resident::new(me, room, now, &self.app);
+        let bot = Bot::new(me, room, now, &self.app);
         if let Some(hall) = self.halls.get_mut(&room.id) {
-            hall.residents.push(entry.key());
-            entry.insert(resident);
+            hall.bots.push(entry.key());
+            entry.insert(bot);
         }
     }
 
     /// A bot goes.
     fn dismiss(&mut self, key: usize) {
-        let Some(room) = self.residents.get(key).map(|resident| resident.room.id) else { return };
+        let Some(room) = self.bots.get(key).map(|bot| bot.room.id) else { return };
         if let Some(hall) = self.halls.get_mut(&room) {
-            hall.residents.retain(|resident| *resident != key);
+            hall.bots.retain(|bot| *bot != key);
         }
         self.forget(key);
     }
 
     fn forget(&mut self, key: usize) {
-        if let Some(resident) = self.residents.try_remove(key) {
-            resident.leave(&self.app);
+        if let Some(bot) = self.bots.try_remove(key) {
+            bot.leave(&self.app);
         }
     }
 }
 
 /// The bot that this names, if it is still there.
-fn find(residents: &mut Slab<Resident>, named: PeerRef) -> Option<&mut Resident> {
-    residents.get_mut(named.key).filter(|resident| resident.me == named)
+fn find(bots: &mut Slab<Bot>, named: PeerRef) -> Option<&mut Bot> {
+    bots.get_mut(named.key).filter(|bot| bot.me == named)
 }
 
-impl Hall {
-    fn new(room: &Arc<RoomHandle<Arena>>, now: MonoTime) -> Hall {
-        Hall {
+impl BotRoom {
+    fn new(room: &Arc<RoomHandle<Arena>>, now: MonoTime) -> BotRoom {
+        BotRoom {
             room: Arc::clone(room),
             outgoing: None,
-            residents: Vec::new(),
+            bots: Vec::new(),
             seats: BTreeMap::new(),
             people: (0, now),
             fresh: false,
