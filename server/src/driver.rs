@@ -21,7 +21,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 pub use handle::{
-    JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomHandle, RoomOver, RoomSpec, RoomStatus, SeatAssignment,
+    ConnectionId, JoinMethod, JoinRequest, RoomCommand, RoomHandle, RoomOver, RoomSpec, RoomStatus, SeatAssignment,
     ServerContext,
 };
 
@@ -96,7 +96,7 @@ pub struct Driver<G: Game> {
 /// A seat that is taken.
 #[derive(Debug)]
 struct Seat {
-    peer: PeerRef,
+    peer: ConnectionId,
     session: SessionId,
     seated: SeatAssignment,
     /// Where its holder came from; `None` for the server's own bots.
@@ -312,7 +312,7 @@ impl<G: Game> Driver<G> {
         Next::Over
     }
 
-    fn answer(&mut self, peer: PeerRef, command: ShardCommand<G>) {
+    fn answer(&mut self, peer: ConnectionId, command: ShardCommand<G>) {
         self.links[peer.shard].outgoing.push(command);
     }
 

@@ -22,7 +22,7 @@
 //! | [`files`] | how many connections the operating system allows |
 //! | [`secret`] | numbers that nobody can guess |
 //!
-//! The way of a byte: `net::conn` -> `net::peer` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
+//! The way of a byte: `net::conn` -> `net::connection` -> `session` -> `driver` mailbox -> `room` -> `room::outgoing` -> `net::fanout` ->
 //! `net::conn`.
 
 pub mod awake;
@@ -140,7 +140,7 @@ impl<G: Game> App<G> {
     pub fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
         // It may come and go while we look.
         loop {
-            if let Some(peer) = self.sessions.peer_of(to) {
+            if let Some(peer) = self.sessions.connection_of(to) {
                 let written = Envelope { by: from, message };
                 return self.context.shards[peer.shard].send([ShardCommand::Deliver(peer, to, written)]);
             }

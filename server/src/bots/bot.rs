@@ -11,7 +11,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use crate::App;
-use crate::driver::{JoinMethod, JoinRequest, PeerRef, RoomCommand, RoomHandle, SeatAssignment};
+use crate::driver::{ConnectionId, JoinMethod, JoinRequest, RoomCommand, RoomHandle, SeatAssignment};
 use crate::limits::holds::Hold;
 use crate::lobby::names::FitName;
 use crate::room::flow::Flow;
@@ -26,7 +26,7 @@ const NAMES: [&str; 24] = [
 
 /// A bot.
 pub(super) struct Bot {
-    pub(super) me: PeerRef,
+    pub(super) me: ConnectionId,
     pub(super) room: Arc<RoomHandle<Arena>>,
     pub(super) flow: Flow,
     session: Session<Arena>,
@@ -39,7 +39,7 @@ pub(super) struct Bot {
 }
 
 impl Bot {
-    pub(super) fn new(me: PeerRef, room: &Arc<RoomHandle<Arena>>, now: MonoTime, app: &App<Arena>) -> Self {
+    pub(super) fn new(me: ConnectionId, room: &Arc<RoomHandle<Arena>>, now: MonoTime, app: &App<Arena>) -> Self {
         let name = Name::new(&format!("bot {}", NAMES[fastrand::usize(..NAMES.len())])).expect("short and visible");
         let mut client = Client::new(ClientConfig {
             name,

@@ -25,7 +25,7 @@ use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
 
 use crate::App;
-use crate::driver::{PeerRef, RoomCommand, RoomHandle};
+use crate::driver::{ConnectionId, RoomCommand, RoomHandle};
 use crate::net::inbox::{Poller, ShardCommand};
 use crate::room::flow::{Decision, Socket};
 use crate::room::outgoing::Outgoing;
@@ -46,7 +46,7 @@ struct BotRoom {
     /// Keys of the bots here, those in line among them.
     bots: Vec<usize>,
     /// Until the room says that they are free. Whoever had one may be gone by then, and another bot may have its key.
-    seats: BTreeMap<PlayerId, PeerRef>,
+    seats: BTreeMap<PlayerId, ConnectionId>,
     /// How many people were here, and since when.
     people: (u32, MonoTime),
     fresh: bool,
@@ -262,7 +262,7 @@ impl ServerBots {
     fn invite(&mut self, room: &Arc<RoomHandle<Arena>>, now: MonoTime) {
         self.serial += 1;
         let entry = self.bots.vacant_entry();
-        let me = PeerRef { shard: self.index, key: entry.key(), serial: self.serial };
+        let me = ConnectionId { shard: self.index, key: entry.key(), serial: self.serial };
         let bot = Bot::new(me, room, now, &self.app);
         if let Some(hall) = self.halls.get_mut(&room.id) {
             hall.bots.push(entry.key());
@@ -287,7 +287,7 @@ impl ServerBots {
 }
 
 /// The bot that this names, if it is still there.
-fn find(bots: &mut Slab<Bot>, named: PeerRef) -> Option<&mut Bot> {
+fn find(bots: &mut Slab<Bot>, named: ConnectionId) -> Option<&mut Bot> {
     bots.get_mut(named.key).filter(|bot| bot.me == named)
 }
 

@@ -86,7 +86,7 @@ impl<G: Game> Clone for ServerContext<G> {
 
 /// What the rooms know a connection by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PeerRef {
+pub struct ConnectionId {
     /// The number of its shard.
     pub shard: usize,
     /// Its key there.
@@ -116,7 +116,7 @@ pub struct JoinRequest {
     /// How it found the room.
     pub by: JoinMethod,
     /// The connection.
-    pub peer: PeerRef,
+    pub peer: ConnectionId,
     /// The session it speaks for.
     pub session: SessionId,
     /// Where it comes from; `None` for the server's own bots.
@@ -132,17 +132,17 @@ pub enum RoomCommand<G: Game> {
     /// A connection asks for a seat.
     Join(JoinRequest),
     /// A connection that asked is gone before it was answered.
-    Gone(PeerRef),
+    Gone(ConnectionId),
     /// The player in this seat gives it up.
     Leave(SeatAssignment),
     /// The connection of the player in this seat is lost.
     Away(SeatAssignment),
     /// The player in this seat has a connection again: this one.
-    Back(SeatAssignment, PeerRef),
+    Back(SeatAssignment, ConnectionId),
     /// The player in this seat has this name now.
     Renamed(SeatAssignment, Name),
     /// Whoever asked for a seat over this connection, and does not know of one yet, has this name now.
-    RenamedInQueue(PeerRef, Name),
+    RenamedInQueue(ConnectionId, Name),
     /// The spectator in this seat wants to look at this player.
     Follow(SeatAssignment, PlayerId),
     /// A seat is to be kept until this moment for whoever shows this number; it is a seat of the address that holds this.

@@ -9,7 +9,7 @@ use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 
-use super::{Driver, JoinMethod, JoinRequest, PeerRef, RoomCommand, Seat, SeatAssignment, ends_in};
+use super::{ConnectionId, Driver, JoinMethod, JoinRequest, RoomCommand, Seat, SeatAssignment, ends_in};
 use crate::limits::counted_as;
 use crate::limits::holds::{Hold, TooMuch, What};
 use crate::lobby::messages::EncodedMessage;
@@ -65,7 +65,7 @@ impl<G: Game> Driver<G> {
     }
 
     /// Whoever asked over this connection will come by another name, unless they have come already.
-    fn rename_in_queue(&mut self, peer: PeerRef, name: &Name) {
+    fn rename_in_queue(&mut self, peer: ConnectionId, name: &Name) {
         if let Some(request) = self.queue.iter_mut().find(|request| request.peer == peer) {
             request.name = name.clone();
             return;
@@ -177,7 +177,7 @@ impl<G: Game> Driver<G> {
         self.refuse(request.peer, CloseCode::TooManyFromAddress);
     }
 
-    fn refuse(&mut self, peer: PeerRef, code: CloseCode) {
+    fn refuse(&mut self, peer: ConnectionId, code: CloseCode) {
         self.context.metrics.joins.of(JoinResult::Refused).inc();
         self.answer(peer, ShardCommand::Refused(peer, self.id, code));
     }

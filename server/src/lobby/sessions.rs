@@ -17,7 +17,7 @@ use sha2::Sha256;
 
 use super::messages::{EncodedMessage, MessageQueue};
 use super::names::{FitName, Looks};
-use crate::driver::{PeerRef, SeatAssignment};
+use crate::driver::{ConnectionId, SeatAssignment};
 use crate::net::requests::Subscriptions;
 use crate::secret;
 
@@ -39,7 +39,7 @@ pub struct SeatLocation {
 #[derive(Debug, Clone)]
 struct Session {
     name: Option<Name>,
-    peer: Option<PeerRef>,
+    peer: Option<ConnectionId>,
     seat: Option<SeatLocation>,
     /// What waits for it while it has no connection.
     parked: ParkedSession,
@@ -76,7 +76,7 @@ impl Sessions {
     }
 
     /// A new session over this connection. Its number is drawn, so that it says nothing of how many there are.
-    pub fn open(&self, peer: PeerRef) -> Token {
+    pub fn open(&self, peer: ConnectionId) -> Token {
         loop {
             let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
@@ -97,7 +97,7 @@ impl Sessions {
     }
 
     /// The session goes on over this connection. Gives the one it had, if that is still open.
-    pub fn attach(&self, session: SessionId, peer: PeerRef) -> Option<PeerRef> {
+    pub fn attach(&self, session: SessionId, peer: ConnectionId) -> Option<ConnectionId> {
         self.by_id.get_mut(&session).and_then(|mut found| found.peer.replace(peer))
     }
 
@@ -128,7 +128,7 @@ impl Sessions {
     }
 
     /// The connection is gone. A session without a seat ends with it.
-    pub fn detach(&self, session: SessionId, peer: PeerRef) {
+    pub fn detach(&self, session: SessionId, peer: ConnectionId) {
         if let Some(mut found) = self.by_id.get_mut(&session)
             && found.peer == Some(peer)
         {
@@ -192,7 +192,7 @@ impl Sessions {
 
     /// The session's connection, while it has one.
     #[must_use]
-    pub fn peer_of(&self, session: SessionId) -> Option<PeerRef> {
+    pub fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.by_id.get(&session).and_then(|found| found.peer)
     }
 
@@ -255,8 +255,8 @@ mod tests {
     use broadside_shared::protocol::room::Role;
     use broadside_shared::time::{MonoTime, Tick};
 
-    fn peer(key: usize) -> PeerRef {
-        PeerRef { shard: 0, key, serial: key as u64 }
+    fn peer(key: usize) -> ConnectionId {
+        ConnectionId { shard: 0, key, serial: key as u64 }
     }
 
     fn seat() -> SeatLocation {
@@ -295,7 +295,7 @@ mod tests {
         sessions.set_seat(token.session, Some(seat()));
         sessions.detach(token.session, peer(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
-        assert_eq!(sessions.peer_of(token.session), None);
+        assert_eq!(sessions.connection_of(token.session), None);
         let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
         assert!(sessions.park_message(token.session, None, &message));
         assert_eq!(sessions.attach(token.session, peer(2)), None);
@@ -303,7 +303,7 @@ mod tests {
         assert!(sessions.take_kept(token.session).messages.pop().is_some());
         // What the former connection still says does not matter.
         sessions.detach(token.session, peer(1));
-        assert_eq!(sessions.peer_of(token.session), Some(peer(2)));
+        assert_eq!(sessions.connection_of(token.session), Some(peer(2)));
         assert_eq!(sessions.attach(token.session, peer(3)), Some(peer(2)), "a takeover");
         sessions.detach(token.session, peer(3));
         sessions.set_seat(token.session, None);
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(names[0], name("Captain Longname"));
         assert_eq!(names[1], name("Captain Longna 2"));
         assert_eq!(names[10], name("Captain Longn 11"));
-        assert_eq!(sessions.find(&names[10]).and_then(|session| sessions.peer_of(session)), Some(peer(10)));
+        assert_eq!(sessions.find(&names[10]).and_then(|session| sessions.connection_of(session)), Some(peer(10)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use broadside_shared::time::{MonoTime, tick_us};
 use slab::Slab;
 
 use super::conn::{HEADER_MAX, Sent};
-use super::peer::{Peer, Seat};
+use super::connection::{Connection, Seat};
 use crate::clock::MonoClock;
 use crate::driver::{RoomCommand, RoomHandle, SeatAssignment};
 use crate::lobby::sessions::SessionId;
@@ -145,7 +145,7 @@ impl<G: Game> RoomFanout<G> {
     }
 
     /// The connections of everyone here.
-    pub fn peers(&self) -> impl Iterator<Item = usize> + '_ {
+    pub fn connections(&self) -> impl Iterator<Item = usize> + '_ {
         self.recipients.iter().flatten().filter_map(|recipient| recipient.peer)
     }
 
@@ -187,18 +187,24 @@ impl<G: Game> RoomFanout<G> {
 
     /// Tells the players here of the newest tick, if they were not told yet: assembles one frame for each who is due, and writes
     /// it. `frame` is room to work in.
-    pub fn fan_out(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, clock: MonoClock, metrics: &Metrics) {
+    pub fn fan_out(
+        &mut self,
+        connections: &mut Slab<Connection<G>>,
+        frame: &mut Vec<u8>,
+        clock: MonoClock,
+        metrics: &Metrics,
+    ) {
         if !std::mem::take(&mut self.fresh) {
             return;
         }
         let began = clock.now();
-        let walk = self.walk(peers, frame, began);
+        let walk = self.walk(connections, frame, began);
         let took_us = clock.now().us_since(began);
         metrics.fanout_seconds.observe(took_us as f64 / 1e6);
         self.count(&walk, metrics);
     }
 
-    fn walk(&mut self, peers: &mut Slab<Peer<G>>, frame: &mut Vec<u8>, now: MonoTime) -> FanoutStats {
+    fn walk(&mut self, connections: &mut Slab<Connection<G>>, frame: &mut Vec<u8>, now: MonoTime) -> FanoutStats {
         let mut walk = FanoutStats::default();
         let interval_us = tick_us(G::TICK_HZ, self.room.config.snapshot_every);
         let Some((tick, level, count)) = self.outgoing.newest().map(|o| (o.tick, o.level, o.due.len())) else {
@@ -208,7 +214,7 @@ impl<G: Game> RoomFanout<G> {
             let Some(player) = self.outgoing.newest().map(|output| output.due[at].player) else { break };
             let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) else { continue };
             let Some(key) = recipient.peer else { continue };
-            let Some(peer) = peers.get_mut(key).filter(|peer| !peer.conn.wire.is_over()) else { continue };
+            let Some(peer) = connections.get_mut(key).filter(|peer| !peer.conn.wire.is_over()) else { continue };
             let flow = &mut recipient.flow;
             let before = flow.budget().steps();
             let decision = flow.decide(interval_us, Socket::from_free(peer.conn.wire.is_free()), level);

@@ -14,8 +14,8 @@ use mio::{Poll, Token, Waker};
 
 use super::admission::Guard;
 use super::conn::Wire;
-use super::peer::{Peer, PendingResume};
-use crate::driver::{PeerRef, SeatAssignment};
+use super::connection::{Connection, PendingResume};
+use crate::driver::{ConnectionId, SeatAssignment};
 use crate::lobby::messages::EncodedMessage;
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
@@ -56,11 +56,11 @@ pub enum ShardCommand<G: Game> {
     /// A player of this room is about to be seated here, the first one; these are in it.
     Opened(RoomId, Vec<RoomUpdate>),
     /// The room gave a seat.
-    Seated(PeerRef, RoomId, SeatAssignment),
+    Seated(ConnectionId, RoomId, SeatAssignment),
     /// The room keeps someone in line, at this place.
-    Queued(PeerRef, RoomId, u32),
+    Queued(ConnectionId, RoomId, u32),
     /// The room takes someone no more.
-    Refused(PeerRef, RoomId, CloseCode),
+    Refused(ConnectionId, RoomId, CloseCode),
     /// Changes of the roster of ticks that were not handed over.
     Notes(RoomId, Vec<RoomUpdate>),
     /// A tick was stepped.
@@ -70,11 +70,11 @@ pub enum ShardCommand<G: Game> {
     /// Nobody of this room is here any more.
     Emptied(RoomId),
     /// This connection has its seat here: take it over.
-    Migrated(Box<(Peer<G>, PendingResume)>),
+    Migrated(Box<(Connection<G>, PendingResume)>),
     /// Something was published.
     Published(Arc<TopicMessage>),
     /// A message to one session, which had this connection when it was written.
-    Deliver(PeerRef, SessionId, Envelope),
+    Deliver(ConnectionId, SessionId, Envelope),
     /// The room broke down.
     Failed(RoomId),
     /// The room is over: who was in it is in the lobby.

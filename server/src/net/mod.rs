@@ -16,7 +16,7 @@
 //! | [`handshake`] | what is kept of a handshake for who asks |
 //! | [`inbox`] | what others say to a shard, and where it waits |
 //! | [`shard`] | a thread that owns some of the connections: reads them, and tells them of each tick |
-//! | [`peer`] | one connection on its shard: socket, session, and where in the rooms it is |
+//! | [`connection`] | one connection on its shard: socket, session, and where in the rooms it is |
 //! | [`counters`] | what a shard counts, on its way to the metrics |
 //! | [`requests`] | what a connection asks for besides playing: topics, chat, direct messages, mutes |
 //! | [`tls`] | TLS between a WebSocket and its socket |
@@ -31,6 +31,7 @@ pub mod answers;
 pub mod certificate;
 pub mod client;
 pub mod conn;
+pub mod connection;
 pub mod counters;
 pub mod fanout;
 pub mod frames;
@@ -40,7 +41,6 @@ pub mod inbox;
 pub mod listener;
 pub mod origin;
 pub mod paced;
-pub mod peer;
 pub mod redirect;
 pub mod requests;
 pub mod self_signed;

@@ -21,13 +21,13 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use super::conn::{Conn, Readable};
+use super::connection::{Connection, ConnectionStatus, PendingResume};
 use super::counters::TrafficCounters;
 use super::fanout::RoomFanout;
 use super::inbox::{Envelope, Inbox, Poller, ShardCommand, Upgraded, WOKEN};
-use super::peer::{ConnectionStatus, Peer, PendingResume};
 use crate::App;
 use crate::awake::Awake;
-use crate::driver::{PeerRef, RoomCommand, SeatAssignment};
+use crate::driver::{ConnectionId, RoomCommand, SeatAssignment};
 use crate::lobby::sessions::SessionId;
 use crate::lobby::topics::TopicMessage;
 
@@ -81,7 +81,7 @@ struct Shard<'a, G: Game> {
     inbox: &'a Inbox<G>,
     index: usize,
     poll: &'a mut Poll,
-    peers: Slab<Peer<G>>,
+    connections: Slab<Connection<G>>,
     fanouts: RoomFanouts<G>,
     commands: Vec<ShardCommand<G>>,
     /// TeamLabel has subscribed to what, as of the last change.
@@ -102,7 +102,7 @@ impl<'a, G: Game> Shard<'a, G> {
             inbox: &app.context.shards[index],
             index,
             poll,
-            peers: Slab::new(),
+            connections: Slab::new(),
             fanouts: RoomFanouts::new(),
             commands: Vec::new(),
             listeners: BTreeMap::new(),
@@ -121,7 +121,7 @@ impl<'a, G: Game> Shard<'a, G> {
         loop {
             self.take_commands();
             self.fan_out();
-            if self.ending_at.is_some_and(|at| self.peers.is_empty() || at <= Instant::now()) {
+            if self.ending_at.is_some_and(|at| self.connections.is_empty() || at <= Instant::now()) {
                 return self.counters.count(&self.app.metrics);
             }
             let wait = match self.pending_reads[..] {
@@ -136,7 +136,7 @@ impl<'a, G: Game> Shard<'a, G> {
             let (read_from, now) = (Instant::now(), self.app.clock.now());
             let still_us = awake.look(now);
             if still_us > 0 {
-                self.peers.iter_mut().for_each(|(_, peer)| peer.handle_pause(still_us));
+                self.connections.iter_mut().for_each(|(_, peer)| peer.handle_pause(still_us));
             }
             self.read(&events);
             if read_from >= sweep_at {
@@ -181,12 +181,12 @@ impl<'a, G: Game> Shard<'a, G> {
             }
             ShardCommand::Seated(peer, room, seated) => self.seat(peer, room, seated),
             ShardCommand::Queued(peer, room, place) => {
-                if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
+                if let Some(found) = find(&mut self.connections, peer).filter(|found| found.awaits(room)) {
                     found.handle_waiting(place, self.app, &mut self.fanouts, &mut self.counters);
                 }
             }
             ShardCommand::Refused(peer, room, code) => {
-                if let Some(found) = find(&mut self.peers, peer).filter(|found| found.awaits(room)) {
+                if let Some(found) = find(&mut self.connections, peer).filter(|found| found.awaits(room)) {
                     found.forget_room(self.app);
                     found.close(code, self.app, &mut self.fanouts, &mut self.counters);
                 }
@@ -227,12 +227,12 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    fn deliver(&mut self, to: PeerRef, session: SessionId, Envelope { by, message }: Envelope) {
-        match find(&mut self.peers, to).filter(|found| !found.is_closing()) {
+    fn deliver(&mut self, to: ConnectionId, session: SessionId, Envelope { by, message }: Envelope) {
+        match find(&mut self.connections, to).filter(|found| !found.is_closing()) {
             Some(found) if found.subscriptions().accepts_from(by) => found.deliver(&message, self.app),
             Some(_) => {}
             // The session has lost that connection by now: it waits there, or goes to the next one.
-            None if self.app.sessions.peer_of(session) != Some(to) => self.app.deliver(session, by, message),
+            None if self.app.sessions.connection_of(session) != Some(to) => self.app.deliver(session, by, message),
             // This shard broke down, and with it the connection.
             None => {}
         }
@@ -241,7 +241,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn publish(&mut self, message: &TopicMessage) {
         if std::mem::take(&mut self.counters.subscriptions_changed) {
             self.listeners.clear();
-            for (key, peer) in &self.peers {
+            for (key, peer) in &self.connections {
                 for topic in peer.subscriptions().topics() {
                     self.listeners.entry(topic).or_default().push(key);
                 }
@@ -249,7 +249,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         for key in self.listeners.get(&message.topic).into_iter().flatten() {
             // The list is as of the last change; who has left a room since then accepts_from no more of it.
-            if let Some(peer) = self.peers.get_mut(*key).filter(|peer| peer.subscriptions().wants(message)) {
+            if let Some(peer) = self.connections.get_mut(*key).filter(|peer| peer.subscriptions().wants(message)) {
                 peer.deliver(&message.message, self.app);
             }
         }
@@ -257,9 +257,9 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn connect(&mut self, upgraded: Upgraded<G>) {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let me = PeerRef { shard: self.index, key: 0, serial };
+        let me = ConnectionId { shard: self.index, key: 0, serial };
         let conn = Conn::new(upgraded.wire, &upgraded.early);
-        let mut peer = Peer::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
+        let mut peer = Connection::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
         peer.handshake = upgraded.handshake;
         let Some(key) = self.add(peer) else { return };
         let over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
@@ -268,17 +268,17 @@ impl<'a, G: Game> Shard<'a, G> {
             .or(over_full.then_some(CloseCode::ServerFull))
             .or(self.ending_at.map(|_| CloseCode::GoingAway));
         if let Some(code) = refused_with {
-            self.peers[key].close(code, self.app, &mut self.fanouts, &mut self.counters);
+            self.connections[key].close(code, self.app, &mut self.fanouts, &mut self.counters);
         }
         // What came with the handshake is not announced by the kernel.
         self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
     }
 
     /// Watches a connection from now on. Gives its key.
-    fn add(&mut self, mut peer: Peer<G>) -> Option<usize> {
-        let entry = self.peers.vacant_entry();
+    fn add(&mut self, mut peer: Connection<G>) -> Option<usize> {
+        let entry = self.connections.vacant_entry();
         let key = entry.key();
-        peer.move_to(PeerRef { shard: self.index, key, ..peer.me() });
+        peer.move_to(ConnectionId { shard: self.index, key, ..peer.me() });
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(peer.conn.wire.stream(), Token(key), interest) {
             tracing::warn!(%error, "cannot watch a connection");
@@ -295,7 +295,7 @@ impl<'a, G: Game> Shard<'a, G> {
         if shard == self.index {
             return self.resume(key, &resume);
         }
-        let mut peer = self.peers.remove(key);
+        let mut peer = self.connections.remove(key);
         // It is watched by the other shard from now on.
         let _ = self.poll.registry().deregister(peer.conn.wire.stream());
         self.app.context.shards[shard].send([ShardCommand::Migrated(Box::new((peer, resume)))]);
@@ -309,15 +309,15 @@ impl<'a, G: Game> Shard<'a, G> {
             Some((former, Arc::clone(fanout.room())))
         });
         let Some((former, room)) = found else {
-            let peer = &mut self.peers[key];
+            let peer = &mut self.connections[key];
             return peer.handle_fresh(self.app, &mut self.fanouts, &mut self.counters);
         };
-        if let Some(former) = former.and_then(|former| self.peers.get_mut(former)) {
+        if let Some(former) = former.and_then(|former| self.connections.get_mut(former)) {
             former.keep(self.app);
             former.forget_room(self.app);
             former.close(CloseCode::TakenOver, self.app, &mut self.fanouts, &mut self.counters);
         }
-        let peer = &mut self.peers[key];
+        let peer = &mut self.connections[key];
         // The seat is there: so is the room, or it says soon that it is not.
         let _ = room.send(RoomCommand::Back(seated, peer.me()));
         self.app.sessions.attach(resume.resume.token.session, peer.me());
@@ -329,12 +329,12 @@ impl<'a, G: Game> Shard<'a, G> {
         let Some((session, seated, peer)) = gone else { return };
         self.app.sessions.clear_seat(session, room, seated);
         // It came back in the very moment in which its seat was given up.
-        if let Some(peer) = peer.and_then(|key| self.peers.get_mut(key)) {
+        if let Some(peer) = peer.and_then(|key| self.connections.get_mut(key)) {
             peer.handle_room_over(self.app, &mut self.fanouts, &mut self.counters);
         }
     }
 
-    fn seat(&mut self, peer: PeerRef, room: RoomId, seated: SeatAssignment) {
+    fn seat(&mut self, peer: ConnectionId, room: RoomId, seated: SeatAssignment) {
         let Some(fanout) = self.fanouts.get_mut(&room) else {
             // This shard broke down after it had asked.
             if let Some(room) = self.app.directory.get(room) {
@@ -343,7 +343,7 @@ impl<'a, G: Game> Shard<'a, G> {
             return;
         };
         let handle = Arc::clone(fanout.room());
-        match find(&mut self.peers, peer).filter(|found| found.awaits_as(room, seated.role)) {
+        match find(&mut self.connections, peer).filter(|found| found.awaits_as(room, seated.role)) {
             Some(found) => {
                 fanout.seat(seated, peer.key, found.session_id());
                 found.handle_seated(&handle, seated, self.app, &mut self.fanouts, &mut self.counters);
@@ -358,11 +358,11 @@ impl<'a, G: Game> Shard<'a, G> {
         for (session, seated) in fanout.iter().flat_map(RoomFanout::sessions) {
             self.app.sessions.clear_seat(session, room, seated);
         }
-        let seated: Vec<usize> = fanout.iter().flat_map(RoomFanout::peers).collect();
-        let in_queue = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
+        let seated: Vec<usize> = fanout.iter().flat_map(RoomFanout::connections).collect();
+        let in_queue = self.connections.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
         let concerned: Vec<usize> = in_queue.chain(seated).collect();
         for key in concerned {
-            if let Some(peer) = self.peers.get_mut(key) {
+            if let Some(peer) = self.connections.get_mut(key) {
                 peer.forget_room(self.app);
                 peer.close(CloseCode::RoomFailed, self.app, &mut self.fanouts, &mut self.counters);
             }
@@ -370,30 +370,30 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn end_room(&mut self, room: RoomId) {
-        let in_queue = self.peers.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
+        let in_queue = self.connections.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
         for key in in_queue.collect::<Vec<_>>() {
-            self.peers[key].handle_queue_closed(self.app, &mut self.fanouts, &mut self.counters);
+            self.connections[key].handle_queue_closed(self.app, &mut self.fanouts, &mut self.counters);
         }
         let Some(fanout) = self.fanouts.remove(&room) else { return };
         for (session, seated) in fanout.sessions() {
             self.app.sessions.clear_seat(session, room, seated);
         }
-        for key in fanout.peers() {
-            if let Some(peer) = self.peers.get_mut(key) {
+        for key in fanout.connections() {
+            if let Some(peer) = self.connections.get_mut(key) {
                 peer.handle_room_over(self.app, &mut self.fanouts, &mut self.counters);
             }
         }
     }
 
-    fn close_where(&mut self, code: CloseCode, meant: impl Fn(&Peer<G>) -> bool) {
-        for (_, peer) in self.peers.iter_mut().filter(|(_, peer)| meant(peer)) {
+    fn close_where(&mut self, code: CloseCode, meant: impl Fn(&Connection<G>) -> bool) {
+        for (_, peer) in self.connections.iter_mut().filter(|(_, peer)| meant(peer)) {
             peer.close(code, self.app, &mut self.fanouts, &mut self.counters);
         }
     }
 
     fn fan_out(&mut self) {
         for fanout in self.fanouts.values_mut() {
-            fanout.fan_out(&mut self.peers, &mut self.frame, self.app.clock, &self.app.metrics);
+            fanout.fan_out(&mut self.connections, &mut self.frame, self.app.clock, &self.app.metrics);
         }
     }
 
@@ -427,7 +427,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn note(&mut self, key: usize, readiness: Readiness) {
-        if let (Some(peer), Some(readable)) = (self.peers.get_mut(key), readiness.readable) {
+        if let (Some(peer), Some(readable)) = (self.connections.get_mut(key), readiness.readable) {
             peer.conn.wire.note(readable);
             self.pending_reads.push(key);
         }
@@ -435,7 +435,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn read_one(&mut self, key: usize, readiness: Readiness) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Some(peer) = self.connections.get_mut(key) else { return };
         let mut status = ConnectionStatus::On;
         if readiness.writable {
             status = peer.handle_writable();
@@ -462,7 +462,7 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn drop_peer(&mut self, key: usize) {
-        let mut peer = self.peers.remove(key);
+        let mut peer = self.connections.remove(key);
         self.counters.subscriptions_changed = true;
         peer.end(self.app, &mut self.fanouts);
         self.counters.add(peer.conn.wire.take_traffic());
@@ -477,7 +477,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn sweep(&mut self, now: MonoTime) {
         let mut over = Vec::new();
         let mut outbox_bytes = 0;
-        for (key, peer) in &mut self.peers {
+        for (key, peer) in &mut self.connections {
             if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.counters) == ConnectionStatus::Over {
                 over.push(key);
             }
@@ -498,6 +498,6 @@ struct Readiness {
 }
 
 /// The connection that is meant, unless another one has its key by now.
-fn find<G: Game>(peers: &mut Slab<Peer<G>>, meant: PeerRef) -> Option<&mut Peer<G>> {
-    peers.get_mut(meant.key).filter(|peer| peer.me() == meant)
+fn find<G: Game>(connections: &mut Slab<Connection<G>>, meant: ConnectionId) -> Option<&mut Connection<G>> {
+    connections.get_mut(meant.key).filter(|peer| peer.me() == meant)
 }

@@ -20,7 +20,7 @@ use super::counters::TrafficCounters;
 use super::requests::{self, Asker, Effects, Subscriptions};
 use super::shard::RoomFanouts;
 use crate::App;
-use crate::driver::{JoinRequest, PeerRef, RoomCommand, RoomHandle, SeatAssignment};
+use crate::driver::{ConnectionId, JoinRequest, RoomCommand, RoomHandle, SeatAssignment};
 use crate::limits::holds::Hold;
 use crate::lobby::messages::{EncodedMessage, MessageQueue};
 use crate::lobby::names::FitName;
@@ -32,14 +32,14 @@ use crate::session::{Session, SessionOutput};
 const CLOSING_US: u64 = 2_000_000;
 
 /// One connection.
-pub struct Peer<G: Game> {
+pub struct Connection<G: Game> {
     /// The socket.
     pub conn: Conn,
     session: Session<G>,
     membership: Membership<G>,
     /// The room was told, and this is when to drop the socket.
     drop_at: Option<MonoTime>,
-    me: PeerRef,
+    me: ConnectionId,
     /// The session it speaks for; 0 before the hello.
     session_id: SessionId,
     /// It came back and is to get its seat: the shard sees to it.
@@ -105,10 +105,10 @@ fn seat_after(code: CloseCode) -> Seat {
     }
 }
 
-impl<G: Game> Peer<G> {
+impl<G: Game> Connection<G> {
     /// A connection that was opened at `now`.
-    pub fn new(conn: Conn, me: PeerRef, address: SocketAddr, guard: Option<Arc<Guard<G>>>, now: MonoTime) -> Self {
-        Peer {
+    pub fn new(conn: Conn, me: ConnectionId, address: SocketAddr, guard: Option<Arc<Guard<G>>>, now: MonoTime) -> Self {
+        Connection {
             conn,
             session: Session::new(now),
             membership: Membership::Nowhere,
@@ -126,12 +126,12 @@ impl<G: Game> Peer<G> {
 
     /// What the rooms know it by.
     #[must_use]
-    pub fn me(&self) -> PeerRef {
+    pub fn me(&self) -> ConnectionId {
         self.me
     }
 
     /// It is on another shard now.
-    pub fn move_to(&mut self, me: PeerRef) {
+    pub fn move_to(&mut self, me: ConnectionId) {
         self.me = me;
     }
 
