@@ -57,7 +57,7 @@ struct ServerBots {
     app: Arc<App<Arena>>,
     /// Our number among the shards.
     index: usize,
-    halls: BTreeMap<RoomId, BotRoom>,
+    rooms: BTreeMap<RoomId, BotRoom>,
     bots: Slab<Bot>,
     serial: u64,
     frame: Vec<u8>,
@@ -97,7 +97,7 @@ impl ServerBots {
         ServerBots {
             app: Arc::clone(app),
             index,
-            halls: BTreeMap::new(),
+            rooms: BTreeMap::new(),
             bots: Slab::new(),
             serial,
             frame: Vec::new(),
@@ -132,19 +132,19 @@ impl ServerBots {
     fn take(&mut self, command: ShardCommand<Arena>, now: MonoTime) {
         match command {
             ShardCommand::Opened(room, updates) => {
-                if let Some(hall) = self.halls.get_mut(&room) {
-                    let mut outgoing = Outgoing::new::<Arena>(hall.room.config.capacity);
+                if let Some(room_bots) = self.rooms.get_mut(&room) {
+                    let mut outgoing = Outgoing::new::<Arena>(room_bots.room.config.capacity);
                     outgoing.note(&updates);
-                    hall.outgoing = Some(outgoing);
+                    room_bots.outgoing = Some(outgoing);
                 }
             }
             ShardCommand::Seated(peer, room, seated) => {
-                match (find(&mut self.bots, peer), self.halls.get_mut(&room)) {
-                    (Some(bot), Some(hall)) => {
-                        if let Some(outgoing) = &mut hall.outgoing {
+                match (find(&mut self.bots, peer), self.rooms.get_mut(&room)) {
+                    (Some(bot), Some(room_bots)) => {
+                        if let Some(outgoing) = &mut room_bots.outgoing {
                             outgoing.reset(seated.player);
                         }
-                        hall.seats.insert(seated.player, peer);
+                        room_bots.seats.insert(seated.player, peer);
                         bot.handle_seated(seated, now, &self.app);
                     }
                     (_, _) => {
@@ -156,27 +156,27 @@ impl ServerBots {
                 }
             }
             ShardCommand::Notes(room, updates) => {
-                if let Some(outgoing) = self.halls.get_mut(&room).and_then(|hall| hall.outgoing.as_mut()) {
+                if let Some(outgoing) = self.rooms.get_mut(&room).and_then(|room_bots| room_bots.outgoing.as_mut()) {
                     outgoing.note(&updates);
                 }
             }
             ShardCommand::Tick(room, output) => {
-                if let Some(hall) = self.halls.get_mut(&room) {
-                    hall.room.status.taken(self.index, &output);
-                    if let Some(outgoing) = &mut hall.outgoing {
-                        hall.fresh |= !output.due.is_empty();
+                if let Some(room_bots) = self.rooms.get_mut(&room) {
+                    room_bots.room.status.taken(self.index, &output);
+                    if let Some(outgoing) = &mut room_bots.outgoing {
+                        room_bots.fresh |= !output.due.is_empty();
                         outgoing.push(output);
                     }
                 }
             }
             ShardCommand::Unseated(room, player) => {
-                if let Some(hall) = self.halls.get_mut(&room) {
-                    hall.seats.remove(&player);
+                if let Some(room_bots) = self.rooms.get_mut(&room) {
+                    room_bots.seats.remove(&player);
                 }
             }
             ShardCommand::Emptied(room) => {
-                if let Some(hall) = self.halls.get_mut(&room) {
-                    hall.outgoing = None;
+                if let Some(room_bots) = self.rooms.get_mut(&room) {
+                    room_bots.outgoing = None;
                 }
             }
             ShardCommand::Refused(peer, ..) => {
@@ -185,8 +185,8 @@ impl ServerBots {
                 }
             }
             ShardCommand::Failed(room) | ShardCommand::Ended(room) => {
-                if let Some(hall) = self.halls.remove(&room) {
-                    hall.bots.iter().for_each(|key| self.forget(*key));
+                if let Some(room_bots) = self.rooms.remove(&room) {
+                    room_bots.bots.iter().for_each(|key| self.forget(*key));
                 }
             }
             // Bots stand in line without being told, do not chat, and are on no socket.
@@ -201,18 +201,18 @@ impl ServerBots {
 
     /// Tells the bots of the newest tick of their rooms.
     fn tell(&mut self, now: MonoTime) {
-        for hall in self.halls.values_mut() {
-            if !std::mem::take(&mut hall.fresh) {
+        for room_bots in self.rooms.values_mut() {
+            if !std::mem::take(&mut room_bots.fresh) {
                 continue;
             }
-            let Some(outgoing) = &mut hall.outgoing else { continue };
-            let interval_us = tick_us(Arena::TICK_HZ, hall.room.config.snapshot_every);
+            let Some(outgoing) = &mut room_bots.outgoing else { continue };
+            let interval_us = tick_us(Arena::TICK_HZ, room_bots.room.config.snapshot_every);
             let Some((tick, level, count)) = outgoing.newest().map(|o| (o.tick, o.level, o.due.len())) else {
                 continue;
             };
             for at in 0..count {
                 let Some(player) = outgoing.newest().map(|output| output.due[at].player) else { break };
-                let holder = hall.seats.get(&player);
+                let holder = room_bots.seats.get(&player);
                 let Some(bot) = holder.and_then(|holder| find(&mut self.bots, *holder)) else { continue };
                 if let Decision::Write(tier) = bot.flow.decide(interval_us, Socket::Free, level) {
                     self.frame.clear();
@@ -229,17 +229,17 @@ impl ServerBots {
         let fill = u32::from(self.app.config.bots);
         for room in self.app.directory.all().into_iter().filter(|room| room.code.is_none()) {
             let status = &room.status;
-            let bots = self.halls.get(&room.id).map_or(0, |hall| hall.bots.len()) as u32;
-            let seated = self.halls.get(&room.id).map_or(0, |hall| hall.seats.len()) as u32;
+            let bots = self.rooms.get(&room.id).map_or(0, |room_bots| room_bots.bots.len()) as u32;
+            let seated = self.rooms.get(&room.id).map_or(0, |room_bots| room_bots.seats.len()) as u32;
             status.bots.store(seated as u16, Ordering::Relaxed);
             let in_queue = status.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
             let people = u32::from(status.players.load(Ordering::Relaxed)).saturating_sub(seated);
             if bots == 0 && people + u32::from(status.spectators.load(Ordering::Relaxed)) == 0 {
                 continue;
             }
-            let hall = self.halls.entry(room.id).or_insert_with(|| BotRoom::new(&room, now));
-            if hall.people.0 != people {
-                hall.people = (people, now);
+            let room_bots = self.rooms.entry(room.id).or_insert_with(|| BotRoom::new(&room, now));
+            if room_bots.people.0 != people {
+                room_bots.people = (people, now);
             }
             let crowd = Crowd {
                 mode: room.config.mode,
@@ -247,16 +247,16 @@ impl ServerBots {
                 spectators: status.spectators.load(Ordering::Relaxed).into(),
                 coming: in_queue + u32::from(status.reserved.load(Ordering::Relaxed)),
                 capacity: room.config.capacity.into(),
-                steady_us: now.us_since(hall.people.1),
+                steady_us: now.us_since(room_bots.people.1),
             };
             let wanted = fill::wanted(crowd, fill) as usize;
-            for _ in hall.bots.len()..wanted.min(hall.bots.len() + COME_AT_ONCE) {
+            for _ in room_bots.bots.len()..wanted.min(room_bots.bots.len() + COME_AT_ONCE) {
                 self.invite(&room, now);
             }
-            let surplus = self.halls[&room.id].bots.iter().skip(wanted).copied().collect::<Vec<_>>();
+            let surplus = self.rooms[&room.id].bots.iter().skip(wanted).copied().collect::<Vec<_>>();
             surplus.into_iter().for_each(|key| self.dismiss(key));
         }
-        self.halls.retain(|_, hall| !hall.bots.is_empty() || !hall.room.is_over());
+        self.rooms.retain(|_, room_bots| !room_bots.bots.is_empty() || !room_bots.room.is_over());
     }
 
     fn invite(&mut self, room: &Arc<RoomHandle<Arena>>, now: MonoTime) {
@@ -264,8 +264,8 @@ impl ServerBots {
         let entry = self.bots.vacant_entry();
         let me = ConnectionId { shard: self.index, key: entry.key(), serial: self.serial };
         let bot = Bot::new(me, room, now, &self.app);
-        if let Some(hall) = self.halls.get_mut(&room.id) {
-            hall.bots.push(entry.key());
+        if let Some(room_bots) = self.rooms.get_mut(&room.id) {
+            room_bots.bots.push(entry.key());
             entry.insert(bot);
         }
     }
@@ -273,8 +273,8 @@ impl ServerBots {
     /// A bot goes.
     fn dismiss(&mut self, key: usize) {
         let Some(room) = self.bots.get(key).map(|bot| bot.room.id) else { return };
-        if let Some(hall) = self.halls.get_mut(&room) {
-            hall.bots.retain(|bot| *bot != key);
+        if let Some(room_bots) = self.rooms.get_mut(&room) {
+            room_bots.bots.retain(|bot| *bot != key);
         }
         self.forget(key);
     }

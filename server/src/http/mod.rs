@@ -55,7 +55,7 @@ pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
         .route(WEBSOCKET, any(upgrade::<G>))
         .route("/healthz", get(api::healthz::<G>))
         .route(METRICS, get(metrics::metrics::<G>))
-        .route("/api/rooms", get(api::rooms::<G>).send(api::open_room::<G>))
+        .route("/api/rooms", get(api::rooms::<G>).post(api::open_room::<G>))
         .route("/api/rooms/{id}", get(api::room::<G>))
         .route("/api/quickplay", post(api::quick_play::<G>))
         .route("/api/leaderboard", get(api::leaderboard::<G>))

@@ -11,29 +11,29 @@ const SEATED_PER_PRESSED_TICK: u32 = 4;
 const SEATED_PER_BAD_TICK: u32 = 1;
 /// Those who wait at the most; one more is refused.
 pub const WAITING_MAX: usize = 10_000;
-/// Every how many ticks those who wait are told their place: twice a second at 60 Hz.
+/// Every how many ticks those who wait are told their position: twice a second at 60 Hz.
 const TOLD_EVERY: u32 = 30;
 
-/// The line of one room. `T` is whatever its owner knows them by.
+/// The queue of one room. `T` is whatever its owner knows them by.
 #[derive(Debug)]
-pub struct Line<T> {
+pub struct JoinQueue<T> {
     waiting: VecDeque<T>,
-    /// How many at the end have not been told their place yet.
+    /// How many at the end have not been told their position yet.
     untold: usize,
     ticks: u32,
 }
 
-impl<T> Default for Line<T> {
+impl<T> Default for JoinQueue<T> {
     fn default() -> Self {
-        Line { waiting: VecDeque::new(), untold: 0, ticks: 0 }
+        JoinQueue { waiting: VecDeque::new(), untold: 0, ticks: 0 }
     }
 }
 
-impl<T> Line<T> {
-    /// Puts someone at the end; gives them back when the line is as long as it may be.
+impl<T> JoinQueue<T> {
+    /// Puts someone at the end; gives them back when the queue is as long as it may be.
     ///
     /// # Errors
-    /// The one who found no place.
+    /// The one who found no position.
     pub fn push(&mut self, who: T) -> Result<u32, T> {
         if self.waiting.len() >= WAITING_MAX {
             return Err(who);
@@ -54,7 +54,7 @@ impl<T> Line<T> {
         pace.min(free).min(self.waiting.len() as u32)
     }
 
-    /// The next one, who leaves the line.
+    /// The next one, who leaves the queue.
     pub fn pop(&mut self) -> Option<T> {
         let next = self.waiting.pop_front();
         self.untold = self.untold.min(self.waiting.len());
@@ -77,7 +77,7 @@ impl<T> Line<T> {
         self.waiting.iter_mut()
     }
 
-    /// Those to be told their place now, 1 being the next: who has just come, and twice a second everyone.
+    /// Those to be told their position now, 1 being the next: who has just come, and twice a second everyone.
     pub fn told(&self) -> impl Iterator<Item = (u32, &T)> {
         let everyone = self.ticks.is_multiple_of(TOLD_EVERY);
         let from = if everyone { 0 } else { self.waiting.len() - self.untold };
@@ -114,14 +114,14 @@ mod tests {
 
     #[test]
     fn a_thousand_who_come_at_once_are_seated_in_order_within_about_two_seconds() {
-        let mut line = Line::default();
-        (0..1000).for_each(|who| assert_eq!(line.push(who), Ok(who + 1)));
+        let mut queue = JoinQueue::default();
+        (0..1000).for_each(|who| assert_eq!(queue.push(who), Ok(who + 1)));
         let (mut seated, mut ticks) = (Vec::new(), 0);
-        while !line.is_empty() {
+        while !queue.is_empty() {
             ticks += 1;
-            let admitted = line.admitted(5000, 0);
+            let admitted = queue.admitted(5000, 0);
             assert!(admitted <= SEATED_PER_TICK);
-            seated.extend((0..admitted).filter_map(|_| line.pop()));
+            seated.extend((0..admitted).filter_map(|_| queue.pop()));
         }
         assert!(seated.iter().copied().eq(0..1000));
         assert!(ticks <= 126, "{ticks} ticks at 60 Hz");
@@ -129,18 +129,18 @@ mod tests {
 
     #[test]
     fn the_place_counts_down_as_those_in_front_are_seated_or_go() {
-        let mut line = Line::default();
+        let mut queue = JoinQueue::default();
         for who in 0..40 {
-            line.push(who).expect("room in the line");
+            queue.push(who).expect("room in the queue");
         }
         let mut places = Vec::new();
         for tick in 0..120 {
-            for _ in 0..u32::from(tick % 4 == 3).min(line.admitted(1, 1)) {
-                line.pop();
+            for _ in 0..u32::from(tick % 4 == 3).min(queue.admitted(1, 1)) {
+                queue.pop();
             }
-            line.remove(|who| *who == 30);
-            places.extend(line.told().filter(|(_, who)| **who == 39).map(|(place, _)| place));
-            line.mark_told();
+            queue.remove(|who| *who == 30);
+            places.extend(queue.told().filter(|(_, who)| **who == 39).map(|(position, _)| position));
+            queue.mark_told();
         }
         assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
         assert_eq!((places.first(), places.len()), (Some(&39), 5), "at once, then twice a second: {places:?}");
@@ -148,11 +148,11 @@ mod tests {
 
     #[test]
     fn nobody_is_seated_where_no_seat_is_free_and_the_line_has_an_end() {
-        let mut line = Line::default();
+        let mut queue = JoinQueue::default();
         for who in 0..WAITING_MAX {
-            line.push(who).expect("room in the line");
+            queue.push(who).expect("room in the queue");
         }
-        assert_eq!(line.push(7), Err(7));
-        assert_eq!(line.admitted(0, 0), 0);
+        assert_eq!(queue.push(7), Err(7));
+        assert_eq!(queue.admitted(0, 0), 0);
     }
 }

@@ -248,7 +248,7 @@ async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
     let opened: serde_json::Value = serde_json::from_slice(&opened.body).expect("JSON");
     let id = RoomId(opened["id"].as_u64().expect("a number") as u32);
     let room = server.room_handle(id);
-    let unplayed = || room.figures.unplayed_since.load(Ordering::Relaxed) != 0;
+    let unplayed = || room.status.unplayed_since.load(Ordering::Relaxed) != 0;
     let mut spectator = websocket(&server, 2, "").await;
     join(&mut spectator, "Watcher", RoomChoice::Room(id), Role::Spectate).await;
     assert!(is_seated(&mut spectator).await);
@@ -256,13 +256,13 @@ async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
     join(&mut player, "Player", RoomChoice::Room(id), Role::Play).await;
     assert!(is_seated(&mut player).await);
     look_until("somebody who plays", || !unplayed()).await;
-    let tick = || room.figures.tick.load(Ordering::Relaxed);
+    let tick = || room.status.tick.load(Ordering::Relaxed);
     room.retire();
     let asked = tick();
     look_until("the room to have looked at that", || tick() > asked + 2).await;
     say(&mut player, &ClientMsg::Request { id: 1, request: Request::Exit }).await;
     look_until("nobody who plays, but the server's bots", || {
-        unplayed() && room.figures.players.load(Ordering::Relaxed) > 0
+        unplayed() && room.status.players.load(Ordering::Relaxed) > 0
     })
     .await;
     assert!(!room.is_over(), "somebody played when it was asked");
