@@ -8,9 +8,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use broadside_server::room::outgoing::Outgoing;
-use broadside_server::room::recycle::Recycled;
-use broadside_server::room::{Room, RoomConfig, RoomOutput};
+use broadside_core::fanout::assembler::SnapshotAssembler;
+use broadside_core::room::recycle::Recycled;
+use broadside_core::room::{Room, RoomConfig, RoomOutput};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::protocol::input::InputPacket;
@@ -67,7 +67,7 @@ fn step_room(room: &mut Room<Arena>, tick: Tick, out: &mut RoomOutput) {
 }
 
 #[inline(never)]
-fn write_frames(outgoing: &mut Outgoing, frame: &mut Vec<u8>) -> usize {
+fn write_frames(outgoing: &mut SnapshotAssembler, frame: &mut Vec<u8>) -> usize {
     let due = outgoing.newest().map_or(0, |output| output.due.len());
     for at in 0..due {
         frame.clear();
@@ -125,7 +125,7 @@ struct Bench {
     players: u16,
     room: Room<Arena>,
     outputs: Recycled<RoomOutput>,
-    outgoing: Outgoing,
+    outgoing: SnapshotAssembler,
     history: WorldHistory,
     placement: Placement,
     viewers: Vec<Viewer>,
@@ -139,7 +139,7 @@ impl Bench {
     fn new(players: u16) -> Bench {
         let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Open };
         let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-        let mut outgoing = Outgoing::new::<Arena>(players);
+        let mut outgoing = SnapshotAssembler::new::<Arena>(players);
         for player in 0..players {
             let name = Name::new(&format!("cost {player}")).expect("short and visible");
             room.join(name).expect("the room has a seat for each");

@@ -8,6 +8,10 @@ mod feel;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod harness;
 
+#[path = "../tests/sim/server.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod server;
+
 use broadside_shared::link::LinkProfile;
 use feel::{COLUMNS, Feel};
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broadside_server::room::outgoing::FrameBytes;
+use broadside_core::fanout::assembler::FrameBytes;
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::spar::Sparring;
 use broadside_shared::game::{Game, PlayerId};

@@ -7,10 +7,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use broadside_server::room::flow::{Decision, Flow, Socket};
-use broadside_server::room::outgoing::Outgoing;
-use broadside_server::room::recycle::Recycled;
-use broadside_server::room::{Room, RoomConfig};
+use broadside_core::fanout::assembler::SnapshotAssembler;
+use broadside_core::fanout::flow::{Decision, Flow, SocketState};
+use broadside_core::room::recycle::Recycled;
+use broadside_core::room::{Room, RoomConfig};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::input::InputPacket;
@@ -62,7 +62,7 @@ fn input(player: u16, tick: u32) -> ArenaInput {
 fn a_steady_tick_allocates_nothing() {
     let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Open };
     let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-    let (mut outgoing, mut outputs) = (Outgoing::new::<Arena>(PLAYERS), Recycled::default());
+    let (mut outgoing, mut outputs) = (SnapshotAssembler::new::<Arena>(PLAYERS), Recycled::default());
     let mut flows = vec![Flow::default(); usize::from(PLAYERS)];
     for number in 0..PLAYERS {
         let player = room.join(Name::new(&format!("ship {number}")).expect("a fine name")).expect("a free seat");
@@ -95,7 +95,7 @@ fn a_steady_tick_allocates_nothing() {
         outgoing.push(std::sync::Arc::clone(&output));
         for (at, due) in output.due.iter().enumerate() {
             let flow = &mut flows[usize::from(due.player.0)];
-            if let Decision::Write(tier) = flow.decide(50_000, Socket::Free, 0) {
+            if let Decision::Write(tier) = flow.decide(50_000, SocketState::Free, 0) {
                 frame.clear();
                 outgoing.frame(at, 0, tier, &mut frame);
                 flow.wrote(Tick(tick), now);

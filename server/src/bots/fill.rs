@@ -7,7 +7,7 @@ const ALONE_US: u64 = 5_000_000;
 
 /// TeamLabel is in a room.
 #[derive(Debug, Clone, Copy)]
-pub struct Crowd {
+pub struct Occupancy {
     /// Its rules.
     pub mode: Mode,
     /// People who play.
@@ -25,17 +25,17 @@ pub struct Crowd {
 /// How many bots should be there, if a room is filled up to `fill` players: none where nobody sees them, none that takes the seat of
 /// somebody who comes; and a duel is left to people for a while.
 #[must_use]
-pub fn wanted(crowd: Crowd, fill: u32) -> u32 {
-    let people = crowd.people + crowd.coming;
-    if fill == 0 || crowd.people + crowd.spectators == 0 {
+pub fn wanted(occupancy: Occupancy, fill: u32) -> u32 {
+    let people = occupancy.people + occupancy.coming;
+    if fill == 0 || occupancy.people + occupancy.spectators == 0 {
         return 0;
     }
-    let target = match crowd.mode {
+    let target = match occupancy.mode {
         Mode::Open | Mode::Teams => fill,
-        Mode::Duel if crowd.steady_us < ALONE_US => 0,
+        Mode::Duel if occupancy.steady_us < ALONE_US => 0,
         Mode::Duel => 2,
     };
-    target.min(crowd.capacity).saturating_sub(people)
+    target.min(occupancy.capacity).saturating_sub(people)
 }
 
 #[cfg(test)]
@@ -44,17 +44,21 @@ mod tests {
 
     #[test]
     fn bots_fill_up_for_company_and_make_way_for_people() {
-        let arena = Crowd { mode: Mode::Open, people: 1, spectators: 0, coming: 0, capacity: 100, steady_us: 0 };
+        let arena = Occupancy { mode: Mode::Open, people: 1, spectators: 0, coming: 0, capacity: 100, steady_us: 0 };
         assert_eq!(wanted(arena, 8), 7);
         assert_eq!(wanted(arena, 0), 0, "switched off");
-        assert_eq!(wanted(Crowd { people: 0, ..arena }, 8), 0, "nobody to see them");
-        assert_eq!(wanted(Crowd { people: 0, spectators: 1, ..arena }, 8), 8);
-        assert_eq!(wanted(Crowd { people: 6, coming: 1, ..arena }, 8), 1);
-        assert_eq!(wanted(Crowd { people: 30, ..arena }, 8), 0);
-        assert_eq!(wanted(Crowd { capacity: 4, coming: 2, ..arena }, 8), 1, "the seats of those who come are theirs");
-        let duel = Crowd { mode: Mode::Duel, capacity: 2, ..arena };
+        assert_eq!(wanted(Occupancy { people: 0, ..arena }, 8), 0, "nobody to see them");
+        assert_eq!(wanted(Occupancy { people: 0, spectators: 1, ..arena }, 8), 8);
+        assert_eq!(wanted(Occupancy { people: 6, coming: 1, ..arena }, 8), 1);
+        assert_eq!(wanted(Occupancy { people: 30, ..arena }, 8), 0);
+        assert_eq!(
+            wanted(Occupancy { capacity: 4, coming: 2, ..arena }, 8),
+            1,
+            "the seats of those who come are theirs"
+        );
+        let duel = Occupancy { mode: Mode::Duel, capacity: 2, ..arena };
         assert_eq!(wanted(duel, 8), 0, "somebody may come");
-        assert_eq!(wanted(Crowd { steady_us: ALONE_US, ..duel }, 8), 1);
-        assert_eq!(wanted(Crowd { steady_us: ALONE_US, coming: 1, ..duel }, 8), 0);
+        assert_eq!(wanted(Occupancy { steady_us: ALONE_US, ..duel }, 8), 1);
+        assert_eq!(wanted(Occupancy { steady_us: ALONE_US, coming: 1, ..duel }, 8), 0);
     }
 }

@@ -1,14 +1,12 @@
 //! The server's own bots: they fill public rooms and make way for people.
 //!
-//! Each is a whole client with a session of its own; only the socket between the two is missing. What it sees and does comes and goes
-//! as the bytes of the wire, so that it can do nothing that a client elsewhere could not. To the rooms all of them are one more shard.
+//! A bot is a whole client; its socket is a call in memory to the [`ShardCore`] that all bots share. It sends and receives the bytes of
+//! the wire, so it can do nothing that a client elsewhere could not.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`fill`] | PURE. How many bots a room wants |
-//! | `bot` | one bot: session and client, back to back |
+//! | [`fill`] | how many bots a room wants |
 
-mod bot;
 pub mod fill;
 
 use std::collections::BTreeMap;
@@ -18,74 +16,97 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use broadside_core::commands::{ConnectionId, ShardCommand};
+use broadside_core::connection::{Origin, Output};
+use broadside_core::fanout::flow::SocketState;
+use broadside_core::fanout::room_fanout::Sockets;
+use broadside_core::shard::ShardCore;
 use broadside_shared::arena::Arena;
-use broadside_shared::game::{Game, PlayerId};
-use broadside_shared::protocol::message::RoomId;
-use broadside_shared::time::{MonoTime, tick_us};
+use broadside_shared::arena::ai::player::AiPlayer;
+use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{ClientMsg, RoomId};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::{FrameKind, codec};
+use broadside_shared::time::MonoTime;
 use slab::Slab;
 
-use crate::App;
-use crate::driver::{ConnectionId, RoomCommand, RoomHandle};
-use crate::net::inbox::{Poller, ShardCommand};
-use crate::room::flow::{Decision, Socket};
-use crate::room::outgoing::Outgoing;
-use bot::Bot;
-use fill::Crowd;
+use crate::app::App;
+use crate::inbox::Wakeup;
+use crate::rooms::handle::RoomHandle;
+use fill::Occupancy;
 
 /// Time between two looks at the rooms, in microseconds.
 const LOOK_EVERY_US: u64 = 250_000;
-/// Time between two looks at what is due; a bot's hand is no faster.
+/// Time between two turns: a bot's hand is no faster.
 const REST: Duration = Duration::from_millis(8);
 /// Bots that come into one room at one look.
-const COME_AT_ONCE: usize = 4;
+const COME_PER_LOOK: usize = 4;
+/// What bots are called; a number is put behind a name that is taken.
+const NAMES: [&str; 24] = [
+    "Marlin", "Osprey", "Kestrel", "Petrel", "Corsair", "Dorado", "Halyard", "Bowsprit", "Capstan", "Fathom", "Galley",
+    "Gannet", "Grapnel", "Jib", "Lugger", "Mizzen", "Narwhal", "Orca", "Pelican", "Sextant", "Tern", "Trawler",
+    "Wherry", "Zephyr",
+];
+
+/// A bot.
+struct Bot {
+    room: RoomId,
+    client: Client<Arena>,
+    ai: AiPlayer,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Playing,
+    /// It was closed, or does not understand the server: it goes, and another one comes.
+    Done,
+}
 
 /// A room with bots in it.
 struct BotRoom {
-    room: Arc<RoomHandle<Arena>>,
-    outgoing: Option<Outgoing>,
-    /// Keys of the bots here, those in line among them.
+    handle: Arc<RoomHandle<Arena>>,
+    /// Keys of the bots, those in the join queue among them.
     bots: Vec<usize>,
-    /// Until the room says that they are free. Whoever had one may be gone by then, and another bot may have its key.
-    seats: BTreeMap<PlayerId, ConnectionId>,
     /// How many people were here, and since when.
     people: (u32, MonoTime),
-    fresh: bool,
 }
 
 /// All bots of a server.
 struct ServerBots {
     app: Arc<App<Arena>>,
+    core: ShardCore<Arena>,
     /// Our number among the shards.
     index: usize,
-    rooms: BTreeMap<RoomId, BotRoom>,
     bots: Slab<Bot>,
+    rooms: BTreeMap<RoomId, BotRoom>,
     serial: u64,
-    frame: Vec<u8>,
     look_at: MonoTime,
 }
 
-/// Starts the thread of the bots.
+/// Starts the thread of the bots. If it panics, it is restarted without its bots.
 ///
 /// # Errors
 /// When the operating system gives no thread.
-pub fn spawn(app: Arc<App<Arena>>, index: usize, watch: Poller) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn(app: Arc<App<Arena>>, index: usize, wakeup: Arc<Wakeup>) -> std::io::Result<JoinHandle<()>> {
     let vital = app.supervisor.watch("bots");
     std::thread::Builder::new().name("bots".to_owned()).spawn(move || {
         let _vital = vital;
-        // The waker must outlive the watch that it wakes, and nothing else is in it.
-        let _watch = watch;
+        wakeup.read_here();
         let mut serial = 0;
         loop {
             let mut bots = ServerBots::new(&app, index, serial);
-            let run = AssertUnwindSafe(|| app.context.shards[index].wait_as(REST, |commands| bots.turn(commands)));
+            let run = AssertUnwindSafe(|| bots.run(&wakeup));
             if std::panic::catch_unwind(run).is_ok() {
                 return;
             }
-            // What is still on its way was meant for those before.
+            // What is still on its way was meant for the bots before.
             serial = bots.serial;
-            app.lose_shard(index);
+            app.lobby.lose_shard(index);
             if app.is_ending() {
-                // The word that it ends may be among the command that it lost.
+                // The shutdown may be among the commands that it lost.
                 return;
             }
         }
@@ -96,130 +117,95 @@ impl ServerBots {
     fn new(app: &Arc<App<Arena>>, index: usize, serial: u64) -> Self {
         ServerBots {
             app: Arc::clone(app),
+            core: ShardCore::new(index),
             index,
-            rooms: BTreeMap::new(),
             bots: Slab::new(),
+            rooms: BTreeMap::new(),
             serial,
-            frame: Vec::new(),
             look_at: MonoTime(0),
         }
     }
 
-    /// Takes what came, lets everyone who is due think, and looks after the rooms. False when the server ends.
-    fn turn(&mut self, commands: &mut Vec<ShardCommand<Arena>>) -> bool {
-        let now = self.app.clock.now();
-        for command in commands.drain(..) {
-            if matches!(command, ShardCommand::End) {
-                return false;
+    /// Runs until the server ends.
+    fn run(&mut self, wakeup: &Wakeup) {
+        let mut commands = Vec::new();
+        loop {
+            wakeup.park(REST);
+            wakeup.take();
+            self.app.lobby.context.shards[self.index].take(&mut commands);
+            let now = self.app.lobby.context.clock.now();
+            for command in commands.drain(..) {
+                if matches!(command, ShardCommand::Shutdown) {
+                    return;
+                }
+                self.handle_command(command, now);
             }
-            self.take(command, now);
+            self.turn(now);
         }
-        self.tell(now);
+    }
+
+    fn handle_command(&mut self, command: ShardCommand, now: MonoTime) {
+        let over = match &command {
+            ShardCommand::RoomFailed(room) | ShardCommand::RoomEnded(room) => Some(*room),
+            _ => None,
+        };
+        self.core.handle_command(now, command, &self.app.lobby);
+        self.drain(now);
+        let bots = over.and_then(|room| self.rooms.remove(&room)).map(|room| room.bots).unwrap_or_default();
+        bots.into_iter().for_each(|key| self.remove(key, now));
+    }
+
+    /// Sends the bots their snapshots, lets everyone who is due think, and looks after the rooms.
+    fn turn(&mut self, now: MonoTime) {
+        let mut sockets = BotSockets { bots: &mut self.bots, app: &self.app, now };
+        while self.core.fan_out_next(now, &mut sockets).is_some() {}
         if now >= self.look_at {
             self.look_at = now.plus_us(LOOK_EVERY_US);
             self.look_after_rooms(now);
         }
-        for (_, bot) in &mut self.bots {
-            bot.play(now, &self.app);
+        for key in self.bots.iter().map(|(key, _)| key).collect::<Vec<_>>() {
+            let bot = &mut self.bots[key];
+            let input = bot.ai.decide(&bot.client);
+            bot.client.advance(now, &input);
+            while bot.client.poll_event().is_some() {}
+            self.exchange(key, now);
         }
-        let failed = self.bots.iter().filter(|(_, bot)| bot.has_failed());
-        for key in failed.map(|(key, _)| key).collect::<Vec<_>>() {
-            self.dismiss(key);
-        }
-        true
-    }
-
-    fn take(&mut self, command: ShardCommand<Arena>, now: MonoTime) {
-        match command {
-            ShardCommand::Opened(room, updates) => {
-                if let Some(room_bots) = self.rooms.get_mut(&room) {
-                    let mut outgoing = Outgoing::new::<Arena>(room_bots.room.config.capacity);
-                    outgoing.note(&updates);
-                    room_bots.outgoing = Some(outgoing);
-                }
-            }
-            ShardCommand::Seated(peer, room, seated) => {
-                match (find(&mut self.bots, peer), self.rooms.get_mut(&room)) {
-                    (Some(bot), Some(room_bots)) => {
-                        if let Some(outgoing) = &mut room_bots.outgoing {
-                            outgoing.reset(seated.player);
-                        }
-                        room_bots.seats.insert(seated.player, peer);
-                        bot.handle_seated(seated, now, &self.app);
-                    }
-                    (_, _) => {
-                        // It went away while it stood in line.
-                        if let Some(room) = self.app.directory.get(room) {
-                            let _ = room.send(RoomCommand::Leave(seated));
-                        }
-                    }
-                }
-            }
-            ShardCommand::Notes(room, updates) => {
-                if let Some(outgoing) = self.rooms.get_mut(&room).and_then(|room_bots| room_bots.outgoing.as_mut()) {
-                    outgoing.note(&updates);
-                }
-            }
-            ShardCommand::Tick(room, output) => {
-                if let Some(room_bots) = self.rooms.get_mut(&room) {
-                    room_bots.room.status.taken(self.index, &output);
-                    if let Some(outgoing) = &mut room_bots.outgoing {
-                        room_bots.fresh |= !output.due.is_empty();
-                        outgoing.push(output);
-                    }
-                }
-            }
-            ShardCommand::Unseated(room, player) => {
-                if let Some(room_bots) = self.rooms.get_mut(&room) {
-                    room_bots.seats.remove(&player);
-                }
-            }
-            ShardCommand::Emptied(room) => {
-                if let Some(room_bots) = self.rooms.get_mut(&room) {
-                    room_bots.outgoing = None;
-                }
-            }
-            ShardCommand::Refused(peer, ..) => {
-                if find(&mut self.bots, peer).is_some() {
-                    self.dismiss(peer.key);
-                }
-            }
-            ShardCommand::Failed(room) | ShardCommand::Ended(room) => {
-                if let Some(room_bots) = self.rooms.remove(&room) {
-                    room_bots.bots.iter().for_each(|key| self.forget(*key));
-                }
-            }
-            // Bots stand in line without being told, do not chat, and are on no socket.
-            ShardCommand::Queued(..)
-            | ShardCommand::Published(_)
-            | ShardCommand::Deliver(..)
-            | ShardCommand::Connected(_)
-            | ShardCommand::Migrated(_)
-            | ShardCommand::End => {}
+        self.core.flush_inputs(&self.app.lobby);
+        let done = self.bots.iter().filter(|(_, bot)| bot.state == State::Done);
+        for key in done.map(|(key, _)| key).collect::<Vec<_>>() {
+            self.dismiss(key, now);
         }
     }
 
-    /// Tells the bots of the newest tick of their rooms.
-    fn tell(&mut self, now: MonoTime) {
-        for room_bots in self.rooms.values_mut() {
-            if !std::mem::take(&mut room_bots.fresh) {
-                continue;
-            }
-            let Some(outgoing) = &mut room_bots.outgoing else { continue };
-            let interval_us = tick_us(Arena::TICK_HZ, room_bots.room.config.snapshot_every);
-            let Some((tick, level, count)) = outgoing.newest().map(|o| (o.tick, o.level, o.due.len())) else {
-                continue;
-            };
-            for at in 0..count {
-                let Some(player) = outgoing.newest().map(|output| output.due[at].player) else { break };
-                let holder = room_bots.seats.get(&player);
-                let Some(bot) = holder.and_then(|holder| find(&mut self.bots, *holder)) else { continue };
-                if let Decision::Write(tier) = bot.flow.decide(interval_us, Socket::Free, level) {
-                    self.frame.clear();
-                    outgoing.frame(at, bot.flow.level(level), tier, &mut self.frame);
-                    bot.flow.wrote(tick, now);
-                    bot.hear(now, &self.frame, &self.app);
+    /// Carries frames between a bot and the core until both are silent.
+    fn exchange(&mut self, key: usize, now: MonoTime) {
+        while let Some(frame) = self.bots.get_mut(key).and_then(|bot| bot.client.poll_frame()) {
+            self.core.handle_frame(now, key, &frame, &self.app.lobby);
+            self.drain(now);
+        }
+    }
+
+    /// Does what the core wants of the bots.
+    fn drain(&mut self, now: MonoTime) {
+        while let Some(output) = self.core.poll_output() {
+            let mut sockets = BotSockets { bots: &mut self.bots, app: &self.app, now };
+            match output {
+                Output::Frame(key, frame) => sockets.receive(key, &frame),
+                Output::Message(key, message) => {
+                    let frame = [&[FrameKind::Control as u8], message.message()].concat();
+                    sockets.receive(key, &frame);
                 }
+                Output::Ping(key) => self.core.handle_alive(now, key, &self.app.lobby),
+                Output::Close(key, code) => {
+                    if let Some(bot) = self.bots.get_mut(key) {
+                        bot.state = State::Done;
+                    }
+                    if is_fault(code) {
+                        tracing::error!(code = code.code(), "a bot was closed for what it sent");
+                        self.app.metrics.bot_failures.inc();
+                    }
+                }
+                Output::Migrate(..) => unreachable!("a bot never resumes a seat"),
             }
         }
     }
@@ -227,79 +213,118 @@ impl ServerBots {
     /// Bots come where they are wanted, and go where they are not.
     fn look_after_rooms(&mut self, now: MonoTime) {
         let fill = u32::from(self.app.config.bots);
-        for room in self.app.directory.all().into_iter().filter(|room| room.code.is_none()) {
-            let status = &room.status;
-            let bots = self.rooms.get(&room.id).map_or(0, |room_bots| room_bots.bots.len()) as u32;
-            let seated = self.rooms.get(&room.id).map_or(0, |room_bots| room_bots.seats.len()) as u32;
+        for room in self.app.lobby.directory.all().into_iter().filter(|room| room.code.is_none()) {
+            let (id, status) = (room.id(), &room.status);
+            let bots = self.rooms.get(&id).map_or(0, |room| room.bots.len()) as u32;
+            let seated = self.core.fanouts().get(&id).map_or(0, |fanout| fanout.recipients().count()) as u32;
             status.bots.store(seated as u16, Ordering::Relaxed);
-            let in_queue = status.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
+            let queued = status.waiting.load(Ordering::Relaxed).saturating_sub(bots - seated.min(bots));
             let people = u32::from(status.players.load(Ordering::Relaxed)).saturating_sub(seated);
-            if bots == 0 && people + u32::from(status.spectators.load(Ordering::Relaxed)) == 0 {
+            let spectators = u32::from(status.spectators.load(Ordering::Relaxed));
+            if bots == 0 && people + spectators == 0 {
                 continue;
             }
-            let room_bots = self.rooms.entry(room.id).or_insert_with(|| BotRoom::new(&room, now));
-            if room_bots.people.0 != people {
-                room_bots.people = (people, now);
+            let here = self.rooms.entry(id).or_insert_with(|| BotRoom {
+                handle: Arc::clone(&room),
+                bots: Vec::new(),
+                people: (0, now),
+            });
+            if here.people.0 != people {
+                here.people = (people, now);
             }
-            let crowd = Crowd {
-                mode: room.config.mode,
-                people,
-                spectators: status.spectators.load(Ordering::Relaxed).into(),
-                coming: in_queue + u32::from(status.reserved.load(Ordering::Relaxed)),
-                capacity: room.config.capacity.into(),
-                steady_us: now.us_since(room_bots.people.1),
-            };
-            let wanted = fill::wanted(crowd, fill) as usize;
-            for _ in room_bots.bots.len()..wanted.min(room_bots.bots.len() + COME_AT_ONCE) {
-                self.invite(&room, now);
+            let wanted = fill::wanted(
+                Occupancy {
+                    mode: room.info.config.mode,
+                    people,
+                    spectators,
+                    coming: queued + u32::from(status.reserved.load(Ordering::Relaxed)),
+                    capacity: room.info.config.capacity.into(),
+                    steady_us: now.us_since(here.people.1),
+                },
+                fill,
+            ) as usize;
+            let have = here.bots.len();
+            let surplus: Vec<usize> = here.bots.iter().skip(wanted).copied().collect();
+            for _ in have..wanted.min(have + COME_PER_LOOK) {
+                self.invite(id, now);
             }
-            let surplus = self.rooms[&room.id].bots.iter().skip(wanted).copied().collect::<Vec<_>>();
-            surplus.into_iter().for_each(|key| self.dismiss(key));
+            surplus.into_iter().for_each(|key| self.dismiss(key, now));
         }
-        self.rooms.retain(|_, room_bots| !room_bots.bots.is_empty() || !room_bots.room.is_over());
+        self.rooms.retain(|_, room| !room.bots.is_empty() || !room.handle.is_over());
     }
 
-    fn invite(&mut self, room: &Arc<RoomHandle<Arena>>, now: MonoTime) {
+    fn invite(&mut self, room: RoomId, now: MonoTime) {
         self.serial += 1;
-        let entry = self.bots.vacant_entry();
-        let me = ConnectionId { shard: self.index, key: entry.key(), serial: self.serial };
-        let bot = Bot::new(me, room, now, &self.app);
-        if let Some(room_bots) = self.rooms.get_mut(&room.id) {
-            room_bots.bots.push(entry.key());
-            entry.insert(bot);
+        let name = Name::new(&format!("bot {}", NAMES[fastrand::usize(..NAMES.len())])).expect("short and visible");
+        let mut client = Client::new(ClientConfig {
+            name,
+            agent: "server bot".to_owned(),
+            room: Some(RoomChoice::Room(room)),
+            role: Role::Play,
+            detail: Detail::Replica,
+        });
+        client.handle_open(now);
+        let ai = AiPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2);
+        let key = self.bots.insert(Bot { room, client, ai, state: State::Playing });
+        let id = ConnectionId { shard: self.index, key, serial: self.serial };
+        self.core.handle_connect(now, id, Origin::Bot, None, None, &self.app.lobby);
+        self.exchange(key, now);
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.bots.push(key);
         }
     }
 
-    /// A bot goes.
-    fn dismiss(&mut self, key: usize) {
-        let Some(room) = self.bots.get(key).map(|bot| bot.room.id) else { return };
-        if let Some(room_bots) = self.rooms.get_mut(&room) {
-            room_bots.bots.retain(|bot| *bot != key);
+    /// A bot goes: its seat is free.
+    fn dismiss(&mut self, key: usize, now: MonoTime) {
+        let room = self.bots.get(key).and_then(|bot| self.rooms.get_mut(&bot.room));
+        if let Some(room) = room {
+            room.bots.retain(|bot| *bot != key);
         }
-        self.forget(key);
+        self.remove(key, now);
     }
 
-    fn forget(&mut self, key: usize) {
-        if let Some(bot) = self.bots.try_remove(key) {
-            bot.leave(&self.app);
+    fn remove(&mut self, key: usize, now: MonoTime) {
+        let lobby = &self.app.lobby;
+        self.core.handle_frame(now, key, &codec::encode_client(&ClientMsg::Leave), lobby);
+        self.core.handle_lost(now, key, lobby);
+        self.drain(now);
+        self.bots.try_remove(key);
+    }
+}
+
+/// Whether a bot of ours can only cause this code by a fault of ours.
+fn is_fault(code: CloseCode) -> bool {
+    matches!(code, CloseCode::Malformed | CloseCode::TooManyFrames | CloseCode::WrongRevision | CloseCode::TooSlow)
+}
+
+/// The bots as the sockets of their connections.
+struct BotSockets<'a> {
+    bots: &'a mut Slab<Bot>,
+    app: &'a App<Arena>,
+    now: MonoTime,
+}
+
+impl BotSockets<'_> {
+    fn receive(&mut self, key: usize, frame: &[u8]) {
+        let Some(bot) = self.bots.get_mut(key).filter(|bot| bot.state == State::Playing) else { return };
+        if let Err(wrong) = bot.client.handle_frame(self.now, frame) {
+            // Our own bytes: a fault worth a line, and not the end of the server.
+            tracing::error!(%wrong, room = %bot.room, "a bot does not understand the server, and goes");
+            self.app.metrics.bot_failures.inc();
+            bot.state = State::Done;
         }
     }
 }
 
-/// The bot that this names, if it is still there.
-fn find(bots: &mut Slab<Bot>, named: ConnectionId) -> Option<&mut Bot> {
-    bots.get_mut(named.key).filter(|bot| bot.me == named)
-}
+impl Sockets for BotSockets<'_> {
+    const HEADROOM: usize = 0;
 
-impl BotRoom {
-    fn new(room: &Arc<RoomHandle<Arena>>, now: MonoTime) -> BotRoom {
-        BotRoom {
-            room: Arc::clone(room),
-            outgoing: None,
-            bots: Vec::new(),
-            seats: BTreeMap::new(),
-            people: (0, now),
-            fresh: false,
-        }
+    fn state(&self, key: usize) -> Option<SocketState> {
+        self.bots.contains(key).then_some(SocketState::Free)
+    }
+
+    fn write(&mut self, key: usize, frame: &mut [u8]) -> bool {
+        self.receive(key, frame);
+        true
     }
 }

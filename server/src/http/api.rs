@@ -24,14 +24,14 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::store::File;
 use super::{not_the_operator, problem};
-use crate::App;
-use crate::driver::RoomHandle;
+use crate::app::App;
 use crate::limits::holds::TooMuch;
+use crate::lobby::directory::{NotReserved, RESERVATION_S};
 use crate::lobby::names::FitName;
-use crate::lobby::{NotReserved, RESERVATION_S};
 use crate::net::client::{Client, Source};
 use crate::operator::Shown;
-use crate::room::reservations::RESERVED_MAX;
+use crate::rooms::handle::RoomHandle;
+use broadside_core::admission::reservations::RESERVED_MAX;
 
 /// Time without a tick after which a room counts as stuck, in microseconds.
 const STUCK_US: u64 = 5_000_000;
@@ -312,7 +312,8 @@ pub async fn description(headers: HeaderMap) -> Response {
 #[utoipa::path(get, path = "/api/rooms", responses((status = 200, description = "The public rooms", body = [RoomView])))]
 pub async fn rooms<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     let public = |room: &Arc<RoomHandle<G>>| room.code.is_none();
-    let rooms: Vec<RoomView> = app.directory.all().iter().filter(|room| public(room)).map(|r| view(&app, r)).collect();
+    let rooms: Vec<RoomView> =
+        app.lobby.directory.all().iter().filter(|room| public(room)).map(|r| view(&app, r)).collect();
     fresh(Json(rooms))
 }
 
@@ -334,9 +335,10 @@ pub async fn room<G: Game>(
 ) -> Response {
     // What is no text is no room's number.
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    let by_number = id.parse().ok().and_then(|id| app.directory.get(RoomId(id))).filter(|room| room.code.is_none());
+    let by_number =
+        id.parse().ok().and_then(|id| app.lobby.directory.get(RoomId(id))).filter(|room| room.code.is_none());
     let found = match (by_number, id.parse()) {
-        (None, Ok(code)) => match app.directory.by_code(code, client.address.ip()) {
+        (None, Ok(code)) => match app.lobby.directory.by_code(code, client.address.ip()) {
             Ok(found) => found,
             Err(wait_s) => return too_fast(wait_s, client.address.ip()),
         },
@@ -382,15 +384,15 @@ pub async fn open_room<G: Game>(
     if let Some(refused) = slow_down(&app, address) {
         return refused;
     }
-    let Ok(opener) = app.take_room(address) else { return too_many_rooms() };
-    match app.directory.open_ephemeral(mode, name, room_request.private, opener) {
+    let Ok(opener) = app.lobby.take_room(address) else { return too_many_rooms() };
+    match app.lobby.directory.open_ephemeral(mode, name, room_request.private, opener) {
         Ok(room) => {
             let code = room.code.map(|code| code.to_string());
             let base = &app.config.base_path;
             let link =
-                code.as_ref().map_or_else(|| format!("{base}/?room={}", room.id), |code| format!("{base}/r/{code}"));
+                code.as_ref().map_or_else(|| format!("{base}/?room={}", room.id()), |code| format!("{base}/r/{code}"));
             let opened = RoomOpened { room: view(&app, &room), code, link };
-            let at = opened.code.clone().unwrap_or_else(|| room.id.to_string());
+            let at = opened.code.clone().unwrap_or_else(|| room.id().to_string());
             (StatusCode::CREATED, [(LOCATION, format!("{base}/api/rooms/{at}"))], Json(opened)).into_response()
         }
         Err(wrong) => refusal(StatusCode::SERVICE_UNAVAILABLE, &wrong.to_string()),
@@ -428,18 +430,18 @@ pub async fn quick_play<G: Game>(
     if let Some(refused) = slow_down(&app, address) {
         return refused;
     }
-    let may_open = || app.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
-    match app.directory.quick_play(mode, may_open) {
+    let may_open = || app.lobby.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
+    match app.lobby.directory.quick_play(mode, may_open) {
         Ok(room) => {
-            let reservation = match app.directory.reserve(&room, address) {
+            let reservation = match app.lobby.directory.reserve(&room, address) {
                 Ok(reservation) => reservation.to_string(),
                 Err(NotReserved::RoomFull) => {
                     let detail =
-                        format!("{RESERVED_MAX} seats are kept in room {} already; try again in a moment", room.id);
+                        format!("{RESERVED_MAX} seats are kept in room {} already; try again in a moment", room.id());
                     return refusal(StatusCode::SERVICE_UNAVAILABLE, &detail);
                 }
                 Err(NotReserved::TooMuch(TooMuch(what))) => {
-                    app.context.refused(address, what.label());
+                    app.lobby.context.refused(address, what.label());
                     let detail = "your address has as many seats there as one may; try again when one of them is free";
                     return ([(RETRY_AFTER, "10")], refusal(StatusCode::TOO_MANY_REQUESTS, detail)).into_response();
                 }
@@ -454,14 +456,14 @@ pub async fn quick_play<G: Game>(
 /// The best of all public rooms: the same as is published in the topic `leaderboard`.
 #[utoipa::path(get, path = "/api/leaderboard", responses((status = 200, body = BoardView)))]
 pub async fn leaderboard<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
-    let (at, leaders) = app.leaderboard.newest();
+    let (at, leaders) = app.lobby.leaderboard.newest();
     let line = |leader: &broadside_shared::protocol::message::Leader| LeaderView {
         name: leader.name.to_string(),
         room: leader.room.0,
         score: leader.score,
     };
     let leaders = leaders.iter().map(line).collect();
-    fresh(Json(BoardView { at_us: at.0, read_at_us: app.clock.now().0, leaders }))
+    fresh(Json(BoardView { at_us: at.0, read_at_us: app.lobby.context.clock.now().0, leaders }))
 }
 
 /// Says something to everyone: it is published in the topic `notices`, and kept for who comes later. For the operator.
@@ -499,7 +501,7 @@ pub async fn notice<G: Game>(
         Err(refused) => return refused,
     };
     tracing::info!(text = text.as_str(), "notice to everyone");
-    app.context.publish(Topic::Notices, None, Publication::Announcement(text));
+    app.lobby.context.publish(Topic::Notices, None, Publication::Announcement(text));
     StatusCode::NO_CONTENT.into_response()
 }
 
@@ -510,8 +512,8 @@ pub async fn notice<G: Game>(
     responses((status = 200, body = Health), (status = 503, description = "A room does not tick", body = Health))
 )]
 pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
-    let rooms = app.directory.all();
-    let now = app.clock.now();
+    let rooms = app.lobby.directory.all();
+    let now = app.lobby.context.clock.now();
     // An empty room sleeps; any other is run many times a second.
     let runs = |room: &Arc<RoomHandle<G>>| {
         let looked_at = room.status.looked_at.load(Ordering::Relaxed);
@@ -522,7 +524,7 @@ pub async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response {
     let health = Health {
         status: if alive { "ok" } else { "failing" },
         version: env!("CARGO_PKG_VERSION"),
-        uptime_s: app.clock.now().0 / 1_000_000,
+        uptime_s: app.lobby.context.clock.now().0 / 1_000_000,
         rooms: rooms.len(),
         players: rooms.iter().map(|room| u32::from(room.status.players.load(Ordering::Relaxed))).sum(),
     };
@@ -535,30 +537,30 @@ fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let match_status = status.match_status.lock().unwrap_or_else(PoisonError::into_inner).clone();
     RoomView {
-        id: room.id.0,
+        id: room.id().0,
         name: room.name.clone(),
         game: G::NAME,
-        mode: room.config.mode.name(),
+        mode: room.info.config.mode.name(),
         region: app.config.region.clone(),
         private: room.code.is_some(),
         players: status.players.load(Ordering::Relaxed),
         bots: status.bots.load(Ordering::Relaxed),
         spectators: status.spectators.load(Ordering::Relaxed),
         waiting: status.waiting.load(Ordering::Relaxed),
-        capacity: room.config.capacity,
+        capacity: room.info.config.capacity,
         tick: status.tick.load(Ordering::Relaxed),
         tick_hz: G::TICK_HZ,
         tick_us: status.tick_us.load(Ordering::Relaxed),
-        snapshot_every: room.config.snapshot_every,
-        overruns: load(&status.overruns),
-        missed_ticks: load(&status.missed),
-        snapshots: load(&status.snapshots),
-        superseded: load(&status.superseded),
-        budget_steps_down: load(&status.budget_steps_down),
-        budget_steps_up: load(&status.budget_steps_up),
+        snapshot_every: room.info.config.snapshot_every,
+        overruns: load(&status.counters.overruns),
+        missed_ticks: load(&status.counters.missed),
+        snapshots: load(&status.counters.snapshots),
+        superseded: load(&status.counters.superseded),
+        budget_steps_down: load(&status.counters.budget_steps_down),
+        budget_steps_up: load(&status.counters.budget_steps_up),
         governor_level: status.level.load(Ordering::Relaxed),
         match_status: match_status.map(|match_status| match_view::<G>(match_status)),
-        at_us: app.clock.now().0,
+        at_us: app.lobby.context.clock.now().0,
     }
 }
 
@@ -578,7 +580,7 @@ fn match_view<G: Game>(match_status: MatchStatus) -> MatchView {
 
 /// Rooms are opened, and seats kept, only so fast for one address: the refusal, if it was too fast.
 fn slow_down<G: Game>(app: &App<G>, address: IpAddr) -> Option<Response> {
-    app.may_ask(address).err().map(|wait_s| too_fast(wait_s, address))
+    app.lobby.may_ask(address).err().map(|wait_s| too_fast(wait_s, address))
 }
 
 fn too_fast(wait_s: u64, address: IpAddr) -> Response {

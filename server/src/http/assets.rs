@@ -16,7 +16,7 @@ use super::coding::{Coding, accepted};
 use super::door::NO_PAGE;
 use super::problem;
 use super::store::{File, Store};
-use crate::App;
+use crate::app::App;
 use crate::config::Config;
 use crate::net::client::{Client, Scheme};
 use crate::net::origin::split;

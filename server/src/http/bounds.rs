@@ -12,7 +12,7 @@ use broadside_shared::game::Game;
 
 use super::in_flight::Refused;
 use super::{METRICS, WEBSOCKET, problem};
-use crate::App;
+use crate::app::App;
 use crate::metrics::labels::AddressLimit;
 use crate::net::admission::Verdict;
 use crate::net::client::Client;
@@ -44,10 +44,10 @@ pub async fn bounds<G: Game>(
         return answer;
     }
     let address = client.address.ip();
-    app.in_flight.charge(answer, address, &app.context.limits).await.unwrap_or_else(|why| {
+    app.in_flight.charge(answer, address, &app.lobby.context.limits).await.unwrap_or_else(|why| {
         match why {
             Refused::Server => drop(app.metrics.answers_refused.inc()),
-            Refused::Address => app.context.refused(address, AddressLimit::InFlight),
+            Refused::Address => app.lobby.context.refused(address, AddressLimit::InFlight),
         }
         why.into_response()
     })

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::fields::elements;
 use super::{BODY_MAX_BYTES, problem};
-use crate::App;
+use crate::app::App;
 use crate::net::client::Client;
 use crate::net::host::{self, WrongHost};
 use crate::net::origin;
@@ -132,7 +132,7 @@ fn has_known_coding(headers: &HeaderMap) -> bool {
 
 /// Tells whoever asks for another server. The operator hears of each name once: it may be the one that players use.
 fn foreign<G: Game>(name: &str, app: &App<G>) -> Refusal {
-    if app.foreign_hosts.is_first(name, app.clock.now()) {
+    if app.foreign_hosts.is_first(name, app.lobby.context.clock.now()) {
         tracing::warn!(host = name, "asked for by a name that is not ours; if it is, start with --public-host");
     }
     let detail = format!(

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem;
-use crate::limits::holds::{AddressLimits, Hold};
+use crate::limits::holds::AddressLimits;
+use broadside_core::commands::Hold;
 
 /// Kibibytes on their way at the most: 32 MiB.
 const TOTAL_KIB: usize = 32 * 1024;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
 use super::not_the_operator;
-use crate::App;
+use crate::app::App;
 use crate::metrics::MEDIA_TYPE;
 use crate::net::client::{Client, Source};
 use crate::network::Network;

@@ -33,12 +33,11 @@ use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, W
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use axum::{Json, Router};
 use broadside_shared::game::Game;
 
-use crate::App;
-use crate::net::upgrade::upgrade;
+use crate::app::App;
 use crate::operator::Shown;
 
 /// Longest body of a request in bytes: the longest that makes sense is a notice of 200 characters.
@@ -49,10 +48,10 @@ const METRICS: &str = "/metrics";
 /// The path of the WebSocket.
 const WEBSOCKET: &str = "/ws";
 
-/// Every route of the server.
-pub fn router<G: Game>(app: Arc<App<G>>) -> Router {
+/// Every route of the server; `websocket` answers those who want to play.
+pub fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<G>>>) -> Router {
     Router::new()
-        .route(WEBSOCKET, any(upgrade::<G>))
+        .route(WEBSOCKET, websocket)
         .route("/healthz", get(api::healthz::<G>))
         .route(METRICS, get(metrics::metrics::<G>))
         .route("/api/rooms", get(api::rooms::<G>).post(api::open_room::<G>))

@@ -6,15 +6,16 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use broadside_core::admission::join_queue::WAITING_MAX;
+use broadside_core::admission::reservations::RESERVED_MAX;
+use broadside_core::commands::Hold;
+use broadside_core::room::SPECTATORS_MAX;
 use broadside_shared::protocol::message::RoomId;
 use broadside_shared::time::MonoTime;
 
 use super::counted_as;
 use crate::metrics::labels::AddressLimit;
 use crate::network::Network;
-use crate::room::SPECTATORS_MAX;
-use crate::room::join_queue::WAITING_MAX;
-use crate::room::reservations::RESERVED_MAX;
 
 /// One address gets at most one part in so many of any total; the others are kept free for other addresses.
 const PARTS: usize = 4;
@@ -229,7 +230,7 @@ impl AddressLimits {
             *held.entry((address, want.what)).or_default() += want.count;
         }
         let parts = wants.iter().map(|want| (want.what, want.count)).collect();
-        Ok(Hold { _held: Some(Held { limits: Arc::clone(self), address, parts }) })
+        Ok(Hold::new(Held { limits: Arc::clone(self), address, parts }))
     }
 
     /// Whether a refusal at `now` is worth a line in the log: one every ten seconds is.
@@ -257,12 +258,7 @@ impl AddressLimits {
     }
 }
 
-/// What was taken: given back when it is dropped. Empty for who is exempt.
-#[derive(Debug, Default)]
-pub struct Hold {
-    _held: Option<Held>,
-}
-
+/// What was taken: given back when it is dropped.
 #[derive(Debug)]
 struct Held {
     limits: Arc<AddressLimits>,

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::counted_as;
-use crate::bucket::Bucket;
+use broadside_core::bucket::Bucket;
 
 /// Addresses remembered at the most: while there are so many that have asked lately, the others share a bucket.
 const REMEMBERED_MAX: usize = 10_000;

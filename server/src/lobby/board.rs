@@ -8,8 +8,8 @@ use broadside_shared::protocol::message::{Leader, Publication};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
-use super::Directory;
-use crate::driver::ServerContext;
+use super::directory::Directory;
+use crate::rooms::context::ServerContext;
 
 /// The leaderboard as it was last put together.
 #[derive(Debug, Default)]
@@ -29,7 +29,8 @@ impl Leaderboard {
         let mut leaders: Vec<Leader> = Vec::new();
         for room in directory.all().into_iter().filter(|room| room.code.is_none()) {
             let best = Arc::clone(&room.status.best.lock().unwrap_or_else(PoisonError::into_inner));
-            let of_room = best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id, score: *score });
+            let of_room =
+                best.iter().map(|(name, score)| Leader { name: name.clone(), room: room.id(), score: *score });
             leaders.extend(of_room);
         }
         leaders.sort_by_key(|leader| std::cmp::Reverse(leader.score));

@@ -1,288 +1,245 @@
-//! What lies between the rooms: the directory of rooms, sessions, topics.
+//! What lies between the rooms: the directory of rooms, sessions, names, the leaderboard.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`board`] | the leaderboard of all rooms, once a second |
-//! | [`messages`] | messages encoded once, and those that wait for somebody |
-//! | [`matching`] | PURE. Which room is best for someone who just wants to play |
 //! | [`names`] | which names may be given out, and which of them look alike |
 //! | [`sessions`] | who is connected or may come back, and the names players find each other by |
-//! | [`topics`] | publish and subscribe: encoded once, kept for who comes later |
+//! | [`directory`] | the rooms: opened, found, reserved in, retired |
+//! | [`board`] | the leaderboard of all rooms, once a second |
 
 pub mod board;
-pub mod matching;
-pub mod messages;
+pub mod directory;
 pub mod names;
 pub mod sessions;
-pub mod topics;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
 
+use broadside_core::commands::{
+    ConnectionId, Envelope, Hold, JoinRequest, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
+    ShardCommand,
+};
+use broadside_core::lobby::{Join, Lobby};
+use broadside_core::messages::EncodedMessage;
+use broadside_core::subscriptions::ParkedSession;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::RoomId;
-use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
+use broadside_shared::protocol::message::{Publication, Refusal, RoomId};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
 
-use crate::driver::{JoinMethod, RoomCommand, RoomHandle, RoomSpec, ServerContext};
-use crate::limits::holds::{Hold, TooMuch};
+use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
-use crate::metrics::labels::AddressLimit;
-use crate::room::RoomConfig;
-use crate::room::reservations::RESERVED_MAX;
-use crate::secret;
-use matching::Fill;
+use crate::metrics::labels::{AddressLimit, JoinResult};
+use crate::rooms::context::ServerContext;
+use board::Leaderboard;
+use directory::Directory;
+use names::{FitName, Looks};
+use sessions::Sessions;
 
-/// Time for which a seat is kept for someone who was promised one, in seconds.
-pub const RESERVATION_S: u32 = 15;
-/// Time after which a room ends that was opened on demand and in which nobody plays or is about to, in seconds: those who watch do not
-/// keep it, nor do bots.
-pub const EMPTY_S: u64 = 30;
-
-/// Why no room was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there are {0} rooms, as many as this server opens (--max-rooms); join one of them, or try again later")]
-pub struct TooManyRooms(pub usize);
-
-/// Why no seat was reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotReserved {
-    /// As many are reserved in the room as may be.
-    RoomFull,
-    /// The address has as many seats or reservations as it may.
-    TooMuch(TooMuch),
+/// Everything between the rooms, shared by all threads.
+pub struct ServerLobby<G: Game> {
+    pub context: ServerContext<G>,
+    pub directory: Directory<G>,
+    pub sessions: Sessions,
+    pub leaderboard: Leaderboard,
+    /// Which addresses opened rooms lately.
+    pub room_creations: AddressRates,
 }
 
-/// The rooms by number and by code. No lock of it is held across an await or inside a tick: what comes out is a shared handle.
-pub struct Directory<G: Game> {
-    rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
-    by_code: DashMap<RoomCode, RoomId>,
-    next: AtomicU32,
-    /// Held by who opens a room on demand.
-    opening: Mutex<()>,
-    context: ServerContext<G>,
-    /// What every room has in common; mode, capacity and seed are its own.
-    common: RoomConfig,
-    max_rooms: usize,
-    /// TeamLabel has looked up codes lately.
-    look_ups: AddressRates,
-}
-
-impl<G: Game> Directory<G> {
-    /// No rooms; those to come stand on `context`.
+impl<G: Game> ServerLobby<G> {
+    /// A lobby without sessions, over the rooms of `directory`.
     #[must_use]
-    pub fn new(context: ServerContext<G>, common: RoomConfig, max_rooms: usize) -> Self {
-        let (rooms, by_code) = (DashMap::new(), DashMap::new());
-        let look_ups = AddressRates::new(Rate::LOOK_UPS);
-        Directory {
-            rooms,
-            by_code,
-            next: AtomicU32::new(1),
-            opening: Mutex::new(()),
-            context,
-            common,
-            max_rooms,
-            look_ups,
+    pub fn new(context: ServerContext<G>, directory: Directory<G>, sessions: Sessions) -> Self {
+        let (leaderboard, room_creations) = (Leaderboard::default(), AddressRates::new(Rate::ROOM_CREATIONS));
+        ServerLobby { context, directory, sessions, leaderboard, room_creations }
+    }
+
+    /// Once a second: rooms that are over are forgotten, the leaderboard is put together. The server stood still for `still_us`
+    /// microseconds since the last call.
+    pub fn sweep(&self, still_us: u64) {
+        self.directory.sweep(still_us);
+        self.room_creations.forget(self.context.clock.now());
+        self.leaderboard.renew(&self.directory, &self.context);
+    }
+
+    /// A shard failed: its connections are gone, and the rooms learn that the seats there are free.
+    pub fn lose_shard(&self, shard: usize) {
+        // Counted first, logged last: nothing that follows can hide it.
+        self.context.metrics.shard_failures.inc();
+        self.sessions.lose_shard(shard);
+        for room in self.directory.all() {
+            // A room that is over has nobody left to lose.
+            let _ = room.send(RoomCommand::ShardLost(shard));
+        }
+        tracing::error!(shard, "shard failed and was restarted");
+    }
+
+    /// Whether a room may be opened for a client at this address: the address's share of the rooms.
+    ///
+    /// # Errors
+    /// When the address has too many of them, or opens them too fast.
+    pub fn may_open(&self, address: IpAddr) -> Result<Hold, CloseCode> {
+        self.may_ask(address).map_err(|_| CloseCode::TooManyFromAddress)?;
+        self.take_room(address).map_err(|_| CloseCode::TooManyFromAddress)
+    }
+
+    /// Whether a client at this address may ask for a room or a reservation now.
+    ///
+    /// # Errors
+    /// In how many seconds it may.
+    pub fn may_ask(&self, address: IpAddr) -> Result<(), u64> {
+        let taken = self.room_creations.take(address, 1, self.context.clock.now());
+        taken.inspect_err(|_| self.context.refused(address, AddressLimit::RoomCreations))
+    }
+
+    /// One more room of those that an address may have.
+    ///
+    /// # Errors
+    /// When it has as many as it may.
+    pub fn take_room(&self, address: IpAddr) -> Result<Hold, TooMuch> {
+        let limits = &self.context.limits;
+        let taken = limits.take(address, &[limits.caps().room()]);
+        taken.inspect_err(|TooMuch(what)| self.context.refused(address, what.label()))
+    }
+
+    fn ask(&self, join: &Join) -> Result<RoomInfo, CloseCode> {
+        let (room, method) = match join.address {
+            Some(address) => self.directory.find(join.choice, address, || self.may_open(address))?,
+            None => self.directory.find_for_bot(join.choice)?,
+        };
+        let Join { connection, session, address, ref name, role, .. } = *join;
+        let (hold, queue_hold) = (Hold::default(), Hold::default());
+        let request = JoinRequest { name: name.clone(), role, method, connection, session, address, hold, queue_hold };
+        room.send(RoomCommand::Join(request)).map_err(|_| CloseCode::NoSuchRoom)?;
+        Ok(room.info)
+    }
+}
+
+impl<G: Game> Lobby<G> for ServerLobby<G> {
+    fn open_session(&self, connection: ConnectionId) -> Token {
+        self.sessions.open(connection)
+    }
+
+    fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
+        self.sessions.seat_of(token)
+    }
+
+    fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
+        self.sessions.connection_of(session)
+    }
+
+    fn attach(&self, session: SessionId, connection: ConnectionId) {
+        self.sessions.attach(session, connection);
+    }
+
+    fn detach(&self, session: SessionId, connection: ConnectionId) {
+        self.sessions.detach(session, connection);
+    }
+
+    fn park(&self, session: SessionId, parked: ParkedSession) {
+        self.sessions.park(session, parked);
+    }
+
+    fn unpark(&self, session: SessionId) -> ParkedSession {
+        self.sessions.unpark(session)
+    }
+
+    fn set_seat(&self, session: SessionId, seat: Option<SeatLocation>) {
+        self.sessions.set_seat(session, seat);
+    }
+
+    fn clear_seat(&self, session: SessionId, room: RoomId, seat: SeatAssignment) {
+        self.sessions.clear_seat(session, room, seat);
+    }
+
+    fn set_name(&self, session: SessionId, wanted: &Name) -> Result<Name, Refusal> {
+        let fit = FitName::new(wanted).map_err(|_| Refusal::BadName)?;
+        Ok(self.sessions.set_name(session, &fit))
+    }
+
+    fn set_name_or_guest(&self, session: SessionId, wanted: &Name, is_bot: bool) -> Name {
+        let fit = if is_bot {
+            FitName::of_bot(wanted.clone())
+        } else {
+            FitName::new(wanted).unwrap_or_else(|_| FitName::guest())
+        };
+        self.sessions.set_name(session, &fit)
+    }
+
+    fn name_of(&self, session: SessionId) -> Option<Name> {
+        self.sessions.name_of(session)
+    }
+
+    fn session_named(&self, name: &Name) -> Option<SessionId> {
+        self.sessions.find(name)
+    }
+
+    fn looks_alike(&self, a: &Name, b: &Name) -> bool {
+        Looks::of(a).meet(&Looks::of(b))
+    }
+
+    fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
+        // The session may get and lose connections meanwhile.
+        loop {
+            if let Some(connection) = self.sessions.connection_of(to) {
+                let envelope = Envelope { from, message };
+                return self.context.shards[connection.shard].send([ShardCommand::Deliver(connection, to, envelope)]);
+            }
+            if self.sessions.park_message(to, from, &message) {
+                return;
+            }
         }
     }
 
-    /// Opens a room that stays. Its capacity is the configured one.
-    pub fn open_persistent(&self, name: &str) -> Arc<RoomHandle<G>> {
-        self.open(|id| RoomSpec {
-            name: name.to_owned(),
-            config: self.config(Mode::Open, id),
-            code: None,
-            ephemeral: false,
-            opener: Hold::default(),
+    fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) {
+        self.context.publish(topic, from, publication);
+    }
+
+    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+        self.context.topics.kept_since(topic, since, is_muted)
+    }
+
+    fn room(&self, room: RoomId) -> Option<RoomInfo> {
+        self.directory.get(room).map(|room| room.info)
+    }
+
+    fn send(&self, room: RoomId, command: RoomCommand<G>) {
+        // A room that is over has nothing to do.
+        let _ = self.directory.get(room).map(|room| room.send(command));
+    }
+
+    fn send_all(&self, room: RoomId, commands: &mut Vec<RoomCommand<G>>) {
+        match self.directory.get(room) {
+            Some(room) => room.send_all(commands),
+            None => commands.clear(),
+        }
+    }
+
+    fn join(&self, join: Join) -> Result<RoomInfo, CloseCode> {
+        let found = match join.choice {
+            // A room that ended at this moment is not the only one.
+            RoomChoice::Quick | RoomChoice::Mode(_) => self.ask(&join).or_else(|_| self.ask(&join)),
+            RoomChoice::Room(_) | RoomChoice::Code(_) | RoomChoice::Reserved { .. } => self.ask(&join),
+        };
+        found.inspect_err(|_| {
+            self.context.metrics.joins.of(JoinResult::Refused).inc();
         })
     }
 
-    /// Opens a room that ends when nobody has played in it for [`EMPTY_S`] seconds; a private one is in no list and has a code. `opener` is its
-    /// place among the rooms of whose it is.
-    ///
-    /// # Errors
-    /// When there are as many rooms as there may be.
-    pub fn open_ephemeral(
-        &self,
-        mode: Mode,
-        name: Option<String>,
-        private: bool,
-        opener: Hold,
-    ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
-        // One after the other, so that the limit holds.
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.rooms.len() >= self.max_rooms {
-            return Err(TooManyRooms(self.max_rooms));
-        }
-        let code = private.then(|| self.new_code());
-        let room = self.open(|id| RoomSpec {
-            name: name.unwrap_or_else(|| format!("{mode} {id}")),
-            config: self.config(mode, id),
-            code,
-            ephemeral: true,
-            opener,
-        });
-        if let Some(code) = code {
-            self.by_code.insert(code, room.id);
-        }
-        Ok(room)
-    }
-
-    fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
-        let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
-        let room = Arc::new(RoomHandle::open(id, opening(id), &self.context));
-        self.rooms.insert(id, Arc::clone(&room));
-        self.context.metrics.rooms.inc();
-        room
-    }
-
-    fn config(&self, mode: Mode, id: RoomId) -> RoomConfig {
-        let capacity = self.common.capacity.min(G::seats_max(mode));
-        RoomConfig { mode, capacity, seed: self.common.seed.wrapping_add(u64::from(id.0) - 1), ..self.common }
-    }
-
-    /// A code that no room has.
-    fn new_code(&self) -> RoomCode {
-        loop {
-            // A remainder of 64 bits favours no message by more than one part in 10^17.
-            let code = RoomCode::from_picks(|count| (secret::number() % count as u64) as usize);
-            if let Entry::Vacant(_) = self.by_code.entry(code) {
-                return code;
-            }
+    fn tick_taken(&self, room: RoomId, shard: usize) {
+        if let Some(room) = self.directory.get(room) {
+            room.status.tick_taken(shard);
         }
     }
 
-    /// The room that someone at `address` wants, and how they found it. `may_open` is asked before one is opened for them.
-    ///
-    /// # Errors
-    /// The code to close their connection with when there is none.
-    pub fn find(
-        &self,
-        choice: RoomChoice,
-        address: IpAddr,
-        may_open: impl FnOnce() -> Result<Hold, CloseCode>,
-    ) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
-        let room = match choice {
-            RoomChoice::Quick => self.quick_play(Mode::default(), may_open)?,
-            RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
-            RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
-            RoomChoice::Code(code) => {
-                let Some(code) = code else { return Err(CloseCode::NoSuchRoom) };
-                let found = self.by_code(code, address).map_err(|_| CloseCode::TooManyFromAddress)?;
-                return found.map(|room| (room, JoinMethod::Code)).ok_or(CloseCode::NoSuchRoom);
-            }
-            RoomChoice::Reserved { room, reservation } => {
-                // Seats are reserved in public rooms only.
-                let room = self.get(room).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?;
-                return Ok((room, JoinMethod::Reservation(reservation)));
-            }
-        };
-        Ok((room, JoinMethod::Public))
-    }
-
-    /// The best public room of a mode. If there is no seat in any, one is opened where `may_open` says so, but for the open arena:
-    /// there one waits in line for the company.
-    ///
-    /// # Errors
-    /// When there is no room at all: what `may_open` says, or [`CloseCode::RoomFull`] if no more can be opened.
-    pub fn quick_play(
-        &self,
-        mode: Mode,
-        may_open: impl FnOnce() -> Result<Hold, CloseCode>,
-    ) -> Result<Arc<RoomHandle<G>>, CloseCode> {
-        let open = |room: &RoomHandle<G>| room.code.is_none() && room.config.mode == mode && !room.is_over();
-        let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id, fill(&room)));
-        let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
-        match best {
-            Some((room, fill)) if fill.has_room() || mode == Mode::Open => Ok(room),
-            other => {
-                let opened = may_open().and_then(|opener| {
-                    self.open_ephemeral(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
-                });
-                opened.or_else(|why| other.map(|(room, _)| room).ok_or(why))
-            }
+    fn fanout_skipped(&self, room: RoomId) {
+        if let Some(room) = self.directory.get(room) {
+            room.status.counters.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
         }
+        self.context.metrics.fanouts_skipped.inc();
     }
-
-    /// Keeps a seat in a room for someone at `address`; the number is to be shown with the join.
-    ///
-    /// # Errors
-    /// When too many are kept already, in the room or for the address.
-    pub fn reserve(&self, room: &RoomHandle<G>, address: IpAddr) -> Result<u64, NotReserved> {
-        // Those on their way to the room may be reservations, too.
-        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
-        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
-            return Err(NotReserved::RoomFull);
-        }
-        let limits = &self.context.limits;
-        let wants = limits.caps().reservation(room.id, room.seats_per_address());
-        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
-        let number = secret::number();
-        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
-        // A room that is over keeps nothing; who comes is told so.
-        let _ = room.send(RoomCommand::Reserve(number, until, hold));
-        Ok(number)
-    }
-
-    /// The room with this number, public or not, unless it is over.
-    #[must_use]
-    pub fn get(&self, id: RoomId) -> Option<Arc<RoomHandle<G>>> {
-        self.rooms.get(&id).map(|entry| Arc::clone(entry.value())).filter(|room| !room.is_over())
-    }
-
-    /// The private room with this code, if there is one, for someone at `address`.
-    ///
-    /// # Errors
-    /// In how many seconds they may look again: nobody tries one code after the other.
-    pub fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomHandle<G>>>, u64> {
-        // Paid for before the look: a refusal must not tell what a look would have told.
-        self.look_ups.take(address, Rate::MISS, self.context.clock.now()).inspect_err(|_| {
-            self.context.refused(address, AddressLimit::LookUps);
-        })?;
-        let id = self.by_code.get(&code).map(|id| *id);
-        let found = id.and_then(|id| self.get(id));
-        if found.is_some() {
-            self.look_ups.give_back(address, Rate::MISS - 1);
-        }
-        Ok(found)
-    }
-
-    /// Every room, in order of number.
-    #[must_use]
-    pub fn all(&self) -> Vec<Arc<RoomHandle<G>>> {
-        let mut rooms: Vec<_> = self.rooms.iter().map(|entry| Arc::clone(entry.value())).collect();
-        rooms.sort_by_key(|room| room.id);
-        rooms
-    }
-
-    /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over. Since the last call
-    /// the server stood still for `still_us` microseconds, in which nobody could come.
-    pub fn sweep(&self, still_us: u64) {
-        let now = self.context.clock.now();
-        self.look_ups.forget(now);
-        for room in self.all().into_iter().filter(|room| room.ephemeral) {
-            let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
-            let _ = room.status.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
-            let unplayed_since = room.status.unplayed_since.load(Ordering::Relaxed);
-            if unplayed_since != 0 && now.0.saturating_sub(unplayed_since) > EMPTY_S * 1_000_000 {
-                room.retire();
-            }
-            if room.is_over() && self.rooms.remove(&room.id).is_some() {
-                room.code.map(|code| self.by_code.remove(&code));
-                self.context.metrics.rooms.dec();
-            }
-        }
-    }
-}
-
-fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
-    let status = &room.status;
-    // Bots make way.
-    let people = status.players.load(Ordering::Relaxed).saturating_sub(status.bots.load(Ordering::Relaxed));
-    let taken = people + status.reserved.load(Ordering::Relaxed);
-    let waiting = status.waiting.load(Ordering::Relaxed).saturating_add(status.coming.load(Ordering::Relaxed));
-    Fill { taken: u32::from(taken), capacity: u32::from(room.config.capacity), waiting }
 }

@@ -9,31 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::token::Token;
-use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::messages::{EncodedMessage, MessageQueue};
+use broadside_core::commands::{ConnectionId, SeatAssignment, SeatLocation, SessionId};
+use broadside_core::messages::EncodedMessage;
+use broadside_core::subscriptions::ParkedSession;
+
 use super::names::{FitName, Looks};
-use crate::driver::{ConnectionId, SeatAssignment};
-use crate::net::requests::Subscriptions;
 use crate::secret;
-
-/// A session's number.
-pub type SessionId = u64;
-
-/// Where a session has its seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeatLocation {
-    /// The shard that tells it of its room.
-    pub shard: usize,
-    /// The room.
-    pub room: RoomId,
-    /// The seat there.
-    pub seated: SeatAssignment,
-}
 
 /// One session.
 #[derive(Debug, Clone)]
@@ -43,17 +29,6 @@ struct Session {
     seat: Option<SeatLocation>,
     /// What waits for it while it has no connection.
     parked: ParkedSession,
-}
-
-/// What waits for a session that has no connection.
-#[derive(Debug, Clone, Default)]
-pub struct ParkedSession {
-    /// When it lost its connection.
-    pub since: MonoTime,
-    /// What it accepts_from of.
-    pub subscriptions: Subscriptions,
-    /// What was said to it alone.
-    pub messages: MessageQueue,
 }
 
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
@@ -102,15 +77,15 @@ impl Sessions {
     }
 
     /// Keeps what the session accepts_from of, and what waits for it, until it is connected again.
-    pub fn keep(&self, session: SessionId, parked: ParkedSession) {
+    pub fn park(&self, session: SessionId, parked: ParkedSession) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
             found.parked = parked;
         }
     }
 
-    /// Gives back what [`Sessions::keep`] took.
+    /// Gives back what [`Sessions::park`] took.
     #[must_use]
-    pub fn take_kept(&self, session: SessionId) -> ParkedSession {
+    pub fn unpark(&self, session: SessionId) -> ParkedSession {
         self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.parked)).unwrap_or_default()
     }
 
@@ -148,7 +123,7 @@ impl Sessions {
     /// The session has this seat no more; one that it got in the meantime stays.
     pub fn clear_seat(&self, session: SessionId, room: RoomId, seated: SeatAssignment) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
-            found.seat = found.seat.filter(|seat| (seat.room, seat.seated) != (room, seated));
+            found.seat = found.seat.filter(|seat| (seat.room, seat.seat) != (room, seated));
         }
         self.end_if_over(session);
     }
@@ -157,7 +132,7 @@ impl Sessions {
     ///
     /// # Panics
     /// Never: there are more numbers than sessions.
-    pub fn call(&self, session: SessionId, wanted: &FitName) -> Name {
+    pub fn set_name(&self, session: SessionId, wanted: &FitName) -> Name {
         for name in wanted.variants() {
             let looks = Looks::of(&name);
             // Whoever holds both locks took that of the session first.
@@ -261,7 +236,7 @@ mod tests {
 
     fn seat() -> SeatLocation {
         let seated = SeatAssignment { player: PlayerId(3), tick_zero: MonoTime(5), since: Tick(1), role: Role::Play };
-        SeatLocation { shard: 1, room: RoomId(7), seated }
+        SeatLocation { shard: 1, room: RoomId(7), seat: seated }
     }
 
     fn name(text: &str) -> Name {
@@ -269,7 +244,7 @@ mod tests {
     }
 
     fn call(sessions: &Sessions, session: SessionId, text: &str) -> Name {
-        sessions.call(session, &FitName::new(&name(text)).expect("not reserved"))
+        sessions.set_name(session, &FitName::new(&name(text)).expect("not reserved"))
     }
 
     #[test]
@@ -300,7 +275,7 @@ mod tests {
         assert!(sessions.park_message(token.session, None, &message));
         assert_eq!(sessions.attach(token.session, peer(2)), None);
         assert!(!sessions.park_message(token.session, None, &message), "it would wait where nobody looks");
-        assert!(sessions.take_kept(token.session).messages.pop().is_some());
+        assert!(sessions.unpark(token.session).messages.pop().is_some());
         // What the former connection still says does not matter.
         sessions.detach(token.session, peer(1));
         assert_eq!(sessions.connection_of(token.session), Some(peer(2)));

@@ -12,13 +12,14 @@ use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 
 use super::listener::SPARE_CONNECTIONS;
-use crate::App;
-use crate::bucket::Bucket;
+use crate::app::App;
 use crate::http::problem;
 use crate::limits::counted_as;
-use crate::limits::holds::{Hold, TooMuch};
+use crate::limits::holds::TooMuch;
 use crate::limits::rates::Rate;
 use crate::metrics::labels::AddressLimit;
+use broadside_core::bucket::Bucket;
+use broadside_core::commands::Hold;
 
 /// Seconds after which somebody who was refused may try again.
 const TRY_AGAIN_S: u64 = 10;
@@ -108,7 +109,7 @@ impl<G: Game> Guard<G> {
             _hold: Hold::default(),
             half_open: Hold::default(),
             verdict: if files == Files::RunOut { Verdict::NoFiles } else { Verdict::Welcome },
-            requests: Rate::REQUESTS.bucket(app.clock.now()),
+            requests: Rate::REQUESTS.bucket(app.lobby.context.clock.now()),
             of_proxy: is_proxy(app, peer),
         };
         // From here on it is taken out of the count when dropped.
@@ -137,7 +138,7 @@ impl<G: Game> Guard<G> {
         if is_proxy(&self.app, peer) {
             return Ok(());
         }
-        let limits = &self.app.context.limits;
+        let limits = &self.app.lobby.context.limits;
         for _ in 0..LOOKS {
             if let Ok(half_open) = limits.take(peer, &[limits.caps().half_open()]) {
                 self.lock().half_open = half_open;
@@ -145,17 +146,17 @@ impl<G: Game> Guard<G> {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        self.app.context.refused(peer, AddressLimit::HalfOpen);
+        self.app.lobby.context.refused(peer, AddressLimit::HalfOpen);
         Err(TurnedAway::TooManyFromAddress)
     }
 
     /// Counts the connection as one of this address, and as none of another one.
     fn count(&self, place: &mut Membership, address: IpAddr) -> Result<(), TurnedAway> {
-        let limits = &self.app.context.limits;
+        let limits = &self.app.lobby.context.limits;
         place.address = Some(counted_as(address));
         place._hold = Hold::default();
         let taken = limits.take(address, &[limits.caps().connection()]).or_else(|TooMuch(what)| {
-            self.app.context.refused(address, what.label());
+            self.app.lobby.context.refused(address, what.label());
             place.verdict = Verdict::TooMany(TRY_AGAIN_S);
             limits.take(address, &[limits.caps().told()])
         });
@@ -175,15 +176,15 @@ impl<G: Game> Guard<G> {
             // Too many of those that are only told: told all the same, since the proxy keeps the connection.
             let _ = self.count(&mut place, address);
         }
-        if place.verdict == Verdict::Welcome && !self.app.context.limits.is_exempt(address) {
-            let now = self.app.clock.now();
+        if place.verdict == Verdict::Welcome && !self.app.lobby.context.limits.is_exempt(address) {
+            let now = self.app.lobby.context.clock.now();
             // A connection of a proxy carries many clients: only each of their addresses has its rate.
             let of_connection = match place.of_proxy {
                 true => Ok(()),
                 false => place.requests.take(now).map_err(|us| us.div_ceil(1_000_000)),
             };
             if let Err(wait_s) = of_connection.and_then(|()| self.app.requests.take(address, 1, now)) {
-                self.app.context.refused(address, AddressLimit::Requests);
+                self.app.lobby.context.refused(address, AddressLimit::Requests);
                 return Verdict::TooMany(wait_s);
             }
         }

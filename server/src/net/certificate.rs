@@ -167,7 +167,7 @@ pub async fn watch(certificate: Arc<Certificate>, mut ending: watch::Receiver<bo
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = crate::ended(&mut ending) => return,
+            () = crate::app::ended(&mut ending) => return,
         }
         let (looked_at, due) = (Arc::clone(&certificate), change);
         // Files may be on a network.

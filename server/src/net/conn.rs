@@ -153,7 +153,7 @@ impl Conn {
 
     /// Goes on writing what waits, if the socket takes it.
     pub fn flush(&mut self) -> Sent {
-        let sent = if self.wire.is_free() { Sent::Envelope } else { self.wire.flush() };
+        let sent = if self.wire.is_free() { Sent::Written } else { self.wire.flush() };
         if self.wire.is_free()
             && let Some(payload) = self.owed_pong.take()
         {

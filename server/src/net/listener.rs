@@ -22,8 +22,8 @@ use super::admission::{Files, Guard};
 use super::answers::Answers;
 use super::client::{Client, Scheme};
 use super::paced::Paced;
-use crate::App;
-use crate::http::{raw_problem, router};
+use crate::app::App;
+use crate::http::raw_problem;
 
 /// Time a client has to shake hands by TLS, and to send the head of a request.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,14 +43,13 @@ const HANDSHAKE: u8 = 22;
 
 /// Serves until the app is ending and every connection is closed, or `DRAIN` has passed; by TLS if there is something to accept it
 /// with.
-pub async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAcceptor>, app: Arc<App<G>>) {
-    let router = router(Arc::clone(&app));
+pub async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, app: Arc<App<G>>) {
     let mut ending = app.ending.clone();
     let mut port = Port::new(listener);
     loop {
         let Newcomer { stream, peer, files } = tokio::select! {
             newcomer = port.accept() => newcomer,
-            () = crate::ended(&mut ending) => break,
+            () = crate::app::ended(&mut ending) => break,
         };
         // By TLS an answer would cost a handshake, and many come when there are too many: the connection ends without a word.
         if tls.is_some() && files == Files::RunOut {
@@ -81,7 +80,7 @@ pub async fn serve<G: Game>(listener: TcpListener, tls: Option<TlsAcceptor>, app
                     let secured = tokio::select! {
                         secured = secure(&tls, stream, peer) => secured,
                         // Nobody waits for who has not shaken hands yet.
-                        () = crate::ended(&mut ending) => None,
+                        () = crate::app::ended(&mut ending) => None,
                     };
                     if let Some(stream) = secured {
                         visit.serve(stream).await;
@@ -139,7 +138,7 @@ impl<G: Game> Visit<G> {
         tokio::pin!(connection);
         let result = tokio::select! {
             result = &mut connection => result,
-            () = crate::ended(&mut ending) => {
+            () = crate::app::ended(&mut ending) => {
                 // TeamLabel is not within an answer is not waited for: a body that never ends would hold up the end.
                 if !is_writing.load(Ordering::Relaxed) {
                     return;

@@ -18,7 +18,7 @@ use super::admission::{Files, Guard};
 use super::answers::Answers;
 use super::listener::{HEAD_MAX, HEAD_TIMEOUT, TOLD_MAX};
 use super::origin::split;
-use crate::App;
+use crate::app::App;
 use crate::http::door::{door, dress};
 use crate::http::problem;
 
@@ -37,7 +37,7 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
     loop {
         let Newcomer { stream, peer, files } = tokio::select! {
             newcomer = port.accept() => newcomer,
-            () = crate::ended(&mut ending) => return,
+            () = crate::app::ended(&mut ending) => return,
         };
         let guard = match Guard::new(&app, peer.ip(), files) {
             Ok(guard) => guard,
@@ -61,7 +61,7 @@ pub async fn serve<G: Game>(listener: TcpListener, https_port: u16, app: Arc<App
                 .serve_connection(TokioIo::new(Answers::new(stream)), service);
             tokio::select! {
                 _ = tokio::time::timeout(patience, connection) => {}
-                () = crate::ended(&mut ending) => {}
+                () = crate::app::ended(&mut ending) => {}
             }
             drop(guard);
         });

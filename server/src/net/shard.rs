@@ -1,75 +1,105 @@
-//! A shard: one thread that owns some of the connections, whatever room they are in. It reads them, judges what they say, and
-//! tells them of each tick.
+//! The thread of a shard: the sockets of its connections, watched by one epoll. What they bring goes to the [`ShardCore`], and what that
+//! wants written goes to them.
 //!
-//! Nothing is handed from thread to thread per client and snapshot: a room leaves one shared output per tick and shard, and the
-//! shard walks its connections. Inputs go to the room in one batch per room and read. Sockets are watched by one epoll, looked at
-//! no more than every `READ_EVERY`: what comes in the meantime is read in one go.
+//! Nothing is handed from thread to thread per client and snapshot: a room sends one shared output per tick and shard. Sockets are
+//! looked at no more often than every [`READ_EVERY`]: what comes in the meantime is read in one go.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_core::commands::{ConnectionId, ShardCommand};
+use broadside_core::connection::{Connection, Origin, Output};
+use broadside_core::fanout::flow::SocketState;
+use broadside_core::fanout::room_fanout::{FanoutStats, Sockets};
+use broadside_core::shard::ShardCore;
+use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::RoomId;
-use broadside_shared::protocol::topic::Topic;
+use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::conn::{Conn, Readable};
-use super::connection::{Connection, ConnectionStatus, PendingResume};
+use super::arrivals::{Arrival, Shards, Socket, Upgraded};
+use super::conn::{Conn, HEADER_MAX, Incoming, Readable, Sent};
 use super::counters::TrafficCounters;
-use super::fanout::RoomFanout;
-use super::inbox::{Envelope, Inbox, Poller, ShardCommand, Upgraded, WOKEN};
-use crate::App;
+use crate::app::App;
 use crate::awake::Awake;
-use crate::driver::{ConnectionId, RoomCommand, SeatAssignment};
-use crate::lobby::sessions::SessionId;
-use crate::lobby::topics::TopicMessage;
+use crate::inbox::Wakeup;
+use crate::lobby::ServerLobby;
+use crate::metrics::labels::{ByteClass, Direction};
 
-/// Shortest time between two looks at the sockets. It adds at most this to the time an input takes, and lets thousands of
-/// clients fanout the cost of a look.
+/// Shortest time between two looks at the sockets. An input waits at most this much longer, and thousands of clients share the cost
+/// of a look.
 const READ_EVERY: Duration = Duration::from_millis(2);
-/// Time between two looks at who is silent, closing or over; also the longest sleep.
+/// Time between two looks at deadlines; also the longest sleep.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-/// Longest time for which a look at who is silent is put off because not all is heard.
+/// Longest time for which a look at deadlines is put off because not everything is read.
 const SWEEP_LATE_MAX: Duration = Duration::from_secs(1);
-/// Time between two looks at the sockets that counts in full when it is about who is silent, in microseconds. Beyond, we stood still.
+/// Time between two looks at the sockets that counts in full towards deadlines, in microseconds. Beyond, the server stood still.
 const GAP_US_MAX: u64 = 250_000;
-/// Events taken from the kernel at once.
+/// Events taken from the kernel in one call.
 const EVENTS_AT_ONCE: usize = 1024;
-/// Time open connections have to end at shutdown.
+/// Time that open connections have to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Numbers connections, so as to tell one holder of a key from the next, also after a shard began anew.
+/// Time that a peer has to answer our close before the socket is dropped, in microseconds.
+const CLOSING_US: u64 = 2_000_000;
+/// The epoll's own token, for being woken.
+const WOKEN: Token = Token(usize::MAX);
+/// Numbers connections, so that one holder of a key is told from the next, also after a shard was restarted.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// The rooms that have players on a shard.
-pub type RoomFanouts<G> = BTreeMap<RoomId, RoomFanout<G>>;
+/// A shard's epoll, made before its thread so that others can wake it from the start.
+pub struct Poller {
+    poll: Poll,
+    wakeup: Arc<Wakeup>,
+}
 
-/// Starts the shard with this number.
+impl Poller {
+    /// # Errors
+    /// When the operating system gives no epoll.
+    pub fn new() -> std::io::Result<Poller> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WOKEN)?;
+        // A waker that fails has nobody to wake.
+        let wakeup = Wakeup::new(move || drop(waker.wake()));
+        Ok(Poller { poll, wakeup })
+    }
+
+    /// What wakes the shard.
+    #[must_use]
+    pub fn wakeup(&self) -> &Arc<Wakeup> {
+        &self.wakeup
+    }
+}
+
+/// Starts the thread of the shard with this number. A shard that panics is restarted without its connections.
 ///
 /// # Errors
 /// When the operating system gives no thread.
-pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Poller) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn<G: Game>(
+    app: Arc<App<G>>,
+    shards: Arc<Shards<G>>,
+    index: usize,
+    mut poller: Poller,
+) -> std::io::Result<JoinHandle<()>> {
     let name = format!("shard-{index}");
     let vital = app.supervisor.watch(name.as_str());
     std::thread::Builder::new().name(name).spawn(move || {
         let _vital = vital;
-        app.context.shards[index].read_here();
-        let mut poll = watch.0;
+        poller.wakeup.read_here();
         loop {
-            let run = || Shard::new(&app, index, &mut poll).run();
+            let run = || Shard::new(&app, &shards, index, &mut poller).run();
             if std::panic::catch_unwind(AssertUnwindSafe(run)).is_ok() {
                 return;
             }
             // Its sockets are closed by now.
-            app.lose_shard(index);
+            app.lobby.lose_shard(index);
             if app.is_ending() {
-                // The word that it ends may be among the command that it lost.
+                // The shutdown may be among the commands that it lost.
                 return;
             }
         }
@@ -77,35 +107,57 @@ pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, watch: Poller) -> std::io:
 }
 
 struct Shard<'a, G: Game> {
-    app: &'a Arc<App<G>>,
-    inbox: &'a Inbox<G>,
+    app: &'a App<G>,
+    lobby: &'a ServerLobby<G>,
+    shards: &'a Shards<G>,
     index: usize,
-    poll: &'a mut Poll,
-    connections: Slab<Connection<G>>,
-    fanouts: RoomFanouts<G>,
-    commands: Vec<ShardCommand<G>>,
-    /// TeamLabel has subscribed to what, as of the last change.
-    listeners: BTreeMap<Topic, Vec<usize>>,
-    /// Keys of connections that were not heard out.
+    poller: &'a mut Poller,
+    core: ShardCore<G>,
+    /// Under the keys of the core's connections.
+    sockets: Slab<Socket<G>>,
+    commands: Vec<ShardCommand>,
+    arrivals: Vec<Arrival<G>>,
+    /// Keys of sockets that were not read to the end.
     pending_reads: Vec<usize>,
-    /// Room to assemble frames in.
+    /// A buffer for control frames.
     frame: Vec<u8>,
     counters: TrafficCounters,
     outbox_bytes: i64,
     ending_at: Option<Instant>,
 }
 
+/// Whether a connection goes on after a look at its socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ConnectionStatus {
+    Open,
+    /// Not everything was read: look again, for the kernel does not repeat itself.
+    HasMore,
+    Over,
+}
+
+/// What the epoll says of a socket.
+#[derive(Debug, Clone, Copy)]
+struct Readiness {
+    readable: Option<Readable>,
+    writable: bool,
+}
+
+impl Readiness {
+    const MORE: Readiness = Readiness { readable: Some(Readable::More), writable: false };
+}
+
 impl<'a, G: Game> Shard<'a, G> {
-    fn new(app: &'a Arc<App<G>>, index: usize, poll: &'a mut Poll) -> Self {
+    fn new(app: &'a App<G>, shards: &'a Shards<G>, index: usize, poller: &'a mut Poller) -> Self {
         Shard {
             app,
-            inbox: &app.context.shards[index],
+            lobby: &app.lobby,
+            shards,
             index,
-            poll,
-            connections: Slab::new(),
-            fanouts: RoomFanouts::new(),
+            poller,
+            core: ShardCore::new(index),
+            sockets: Slab::new(),
             commands: Vec::new(),
-            listeners: BTreeMap::new(),
+            arrivals: Vec::new(),
             pending_reads: Vec::new(),
             frame: Vec::new(),
             counters: TrafficCounters::default(),
@@ -117,32 +169,35 @@ impl<'a, G: Game> Shard<'a, G> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut sweep_at = Instant::now() + SWEEP_EVERY;
-        let mut awake = Awake::new(self.app.clock.now(), GAP_US_MAX);
+        let mut awake = Awake::new(self.now(), GAP_US_MAX);
         loop {
-            self.take_commands();
+            if self.poller.wakeup.take() {
+                self.handle_arrivals();
+                self.handle_commands();
+            }
             self.fan_out();
-            if self.ending_at.is_some_and(|at| self.connections.is_empty() || at <= Instant::now()) {
-                return self.counters.count(&self.app.metrics);
+            if self.ending_at.is_some_and(|at| self.sockets.is_empty() || at <= Instant::now()) {
+                return self.export_counters();
             }
             let wait = match self.pending_reads[..] {
                 [] => sweep_at.saturating_duration_since(Instant::now()).min(SWEEP_EVERY),
                 [..] => Duration::ZERO,
             };
-            let watched = self.poll.poll(&mut events, Some(wait));
-            if let Err(error) = &watched {
+            let polled = self.poller.poll.poll(&mut events, Some(wait));
+            if let Err(error) = &polled {
                 // Interrupted by a signal: the next look sees what there is.
-                tracing::debug!(%error, "watch interrupted");
+                tracing::debug!(%error, "epoll interrupted");
             }
-            let (read_from, now) = (Instant::now(), self.app.clock.now());
+            let (read_from, now) = (Instant::now(), self.now());
             let still_us = awake.look(now);
             if still_us > 0 {
-                self.connections.iter_mut().for_each(|(_, peer)| peer.handle_pause(still_us));
+                self.handle_pause(still_us);
             }
             self.read(&events);
             if read_from >= sweep_at {
-                // Nobody is judged silent whom the watch had no room, or no time, to name.
-                let all_heard = watched.is_ok() && events.iter().count() < EVENTS_AT_ONCE;
-                if all_heard || read_from >= sweep_at + SWEEP_LATE_MAX {
+                // Nobody is judged silent whom the epoll had no space, or no time, to name.
+                let is_all_read = polled.is_ok() && events.iter().count() < EVENTS_AT_ONCE;
+                if is_all_read || read_from >= sweep_at + SWEEP_LATE_MAX {
                     self.sweep(now);
                     sweep_at = read_from + SWEEP_EVERY;
                 }
@@ -151,249 +206,147 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    /// Waits until `until`, or until command comes.
+    fn now(&self) -> MonoTime {
+        self.lobby.context.clock.now()
+    }
+
+    /// Waits until `until`, or until a command comes.
     fn rest(&self, until: Instant) {
-        while !self.inbox.has_commands() {
+        while !self.poller.wakeup.is_notified() {
             let wait = until.saturating_duration_since(Instant::now());
             if wait.is_zero() {
                 return;
             }
-            std::thread::park_timeout(wait);
+            self.poller.wakeup.park(wait);
         }
     }
 
-    fn take_commands(&mut self) {
+    fn handle_arrivals(&mut self) {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        self.shards.inbox(self.index).take(&mut arrivals);
+        for arrival in arrivals.drain(..) {
+            match arrival {
+                Arrival::Upgraded(upgraded) => self.connect(upgraded),
+                Arrival::Migrated(migrated) => {
+                    let (socket, connection) = *migrated;
+                    let now = self.now();
+                    if let Some(key) = self.watch(socket) {
+                        self.core.handle_migrated(now, key, connection, self.lobby);
+                        self.drain();
+                        self.look(key, Readiness::MORE);
+                    }
+                }
+            }
+        }
+        self.arrivals = arrivals;
+    }
+
+    fn handle_commands(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
-        self.inbox.take(&mut commands);
+        self.lobby.context.shards[self.index].take(&mut commands);
         for command in commands.drain(..) {
-            self.take(command);
+            if matches!(command, ShardCommand::Shutdown) {
+                self.ending_at = Some(Instant::now() + DRAIN);
+            }
+            self.core.handle_command(self.now(), command, self.lobby);
+            self.drain();
         }
         self.commands = commands;
     }
 
-    fn take(&mut self, command: ShardCommand<G>) {
-        match command {
-            ShardCommand::Connected(upgraded) => self.connect(upgraded),
-            ShardCommand::Opened(room, updates) => {
-                if let Some(handle) = self.app.directory.get(room) {
-                    self.fanouts.insert(room, RoomFanout::new(handle, &updates));
-                }
-            }
-            ShardCommand::Seated(peer, room, seated) => self.seat(peer, room, seated),
-            ShardCommand::Queued(peer, room, place) => {
-                if let Some(found) = find(&mut self.connections, peer).filter(|found| found.awaits(room)) {
-                    found.handle_waiting(place, self.app, &mut self.fanouts, &mut self.counters);
-                }
-            }
-            ShardCommand::Refused(peer, room, code) => {
-                if let Some(found) = find(&mut self.connections, peer).filter(|found| found.awaits(room)) {
-                    found.forget_room(self.app);
-                    found.close(code, self.app, &mut self.fanouts, &mut self.counters);
-                }
-            }
-            ShardCommand::Notes(room, updates) => {
-                if let Some(fanout) = self.fanouts.get_mut(&room) {
-                    fanout.note(&updates);
-                }
-            }
-            ShardCommand::Tick(room, output) => {
-                if let Some(fanout) = self.fanouts.get_mut(&room) {
-                    fanout.room().status.taken(self.index, &output);
-                    if fanout.push(output) {
-                        fanout.room().status.fanouts_skipped.fetch_add(1, Ordering::Relaxed);
-                        self.app.metrics.fanouts_skipped.inc();
-                    }
-                }
-            }
-            ShardCommand::Unseated(room, player) => self.unseat(room, player),
-            ShardCommand::Emptied(room) => drop(self.fanouts.remove(&room)),
-            ShardCommand::Migrated(migrated) => {
-                let (peer, resume) = *migrated;
-                if let Some(key) = self.add(peer) {
-                    self.resume(key, &resume);
-                    self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
-                }
-            }
-            ShardCommand::Published(message) => {
-                self.publish(&message);
-            }
-            ShardCommand::Deliver(to, session, written) => self.deliver(to, session, written),
-            ShardCommand::Failed(room) => self.fail(room),
-            ShardCommand::Ended(room) => self.end_room(room),
-            ShardCommand::End => {
-                self.ending_at = Some(Instant::now() + DRAIN);
-                self.close_where(CloseCode::GoingAway, |_| true);
-            }
-        }
-    }
-
-    fn deliver(&mut self, to: ConnectionId, session: SessionId, Envelope { by, message }: Envelope) {
-        match find(&mut self.connections, to).filter(|found| !found.is_closing()) {
-            Some(found) if found.subscriptions().accepts_from(by) => found.deliver(&message, self.app),
-            Some(_) => {}
-            // The session has lost that connection by now: it waits there, or goes to the next one.
-            None if self.app.sessions.connection_of(session) != Some(to) => self.app.deliver(session, by, message),
-            // This shard broke down, and with it the connection.
-            None => {}
-        }
-    }
-
-    fn publish(&mut self, message: &TopicMessage) {
-        if std::mem::take(&mut self.counters.subscriptions_changed) {
-            self.listeners.clear();
-            for (key, peer) in &self.connections {
-                for topic in peer.subscriptions().topics() {
-                    self.listeners.entry(topic).or_default().push(key);
-                }
-            }
-        }
-        for key in self.listeners.get(&message.topic).into_iter().flatten() {
-            // The list is as of the last change; who has left a room since then accepts_from no more of it.
-            if let Some(peer) = self.connections.get_mut(*key).filter(|peer| peer.subscriptions().wants(message)) {
-                peer.deliver(&message.message, self.app);
-            }
-        }
-    }
-
     fn connect(&mut self, upgraded: Upgraded<G>) {
+        let Upgraded { wire, early, address, guard, handshake, refused_with } = upgraded;
+        let socket = Socket { conn: Conn::new(wire, &early), drop_at: None, _guard: guard };
+        let Some(key) = self.watch(socket) else { return };
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let me = ConnectionId { shard: self.index, key: 0, serial };
-        let conn = Conn::new(upgraded.wire, &upgraded.early);
-        let mut peer = Connection::new(conn, me, upgraded.address, upgraded.guard, self.app.clock.now());
-        peer.handshake = upgraded.handshake;
-        let Some(key) = self.add(peer) else { return };
-        let over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
-        let refused_with = upgraded
-            .refused_with
-            .or(over_full.then_some(CloseCode::ServerFull))
-            .or(self.ending_at.map(|_| CloseCode::GoingAway));
-        if let Some(code) = refused_with {
-            self.connections[key].close(code, self.app, &mut self.fanouts, &mut self.counters);
-        }
-        // What came with the handshake is not announced by the kernel.
-        self.read_one(key, Readiness { readable: Some(Readable::More), writable: false });
+        let id = ConnectionId { shard: self.index, key, serial };
+        let is_over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
+        let refused_with = refused_with.or(is_over_full.then_some(CloseCode::ServerFull));
+        self.core.handle_connect(self.now(), id, Origin::Client(address), handshake, refused_with, self.lobby);
+        self.drain();
+        // The kernel does not announce what came with the handshake.
+        self.look(key, Readiness::MORE);
     }
 
-    /// Watches a connection from now on. Gives its key.
-    fn add(&mut self, mut peer: Connection<G>) -> Option<usize> {
-        let entry = self.connections.vacant_entry();
+    /// Watches a socket from now on. Gives its key.
+    fn watch(&mut self, mut socket: Socket<G>) -> Option<usize> {
+        let entry = self.sockets.vacant_entry();
         let key = entry.key();
-        peer.move_to(ConnectionId { shard: self.index, key, ..peer.me() });
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(peer.conn.wire.stream(), Token(key), interest) {
+        if let Err(error) = self.poller.poll.registry().register(socket.conn.wire.stream(), Token(key), interest) {
             tracing::warn!(%error, "cannot watch a connection");
             return None;
         }
-        entry.insert(peer);
-        self.counters.subscriptions_changed = true;
+        entry.insert(socket);
         Some(key)
     }
 
-    /// Someone is back: brings them to where their seat is, or gives it to them.
-    fn migrate(&mut self, key: usize, resume: PendingResume) {
-        let shard = resume.seat.shard;
-        if shard == self.index {
-            return self.resume(key, &resume);
-        }
-        let mut peer = self.connections.remove(key);
-        // It is watched by the other shard from now on.
-        let _ = self.poll.registry().deregister(peer.conn.wire.stream());
-        self.app.context.shards[shard].send([ShardCommand::Migrated(Box::new((peer, resume)))]);
-    }
-
-    fn resume(&mut self, key: usize, resume: &PendingResume) {
-        let (room, seated) = (resume.seat.room, resume.seat.seated);
-        let fanout = self.fanouts.get_mut(&room).filter(|fanout| fanout.tick_zero() == Some(seated.tick_zero));
-        let found = fanout.and_then(|fanout| {
-            let former = fanout.resume(seated, key, &resume.resume).ok()?;
-            Some((former, Arc::clone(fanout.room())))
-        });
-        let Some((former, room)) = found else {
-            let peer = &mut self.connections[key];
-            return peer.handle_fresh(self.app, &mut self.fanouts, &mut self.counters);
-        };
-        if let Some(former) = former.and_then(|former| self.connections.get_mut(former)) {
-            former.keep(self.app);
-            former.forget_room(self.app);
-            former.close(CloseCode::TakenOver, self.app, &mut self.fanouts, &mut self.counters);
-        }
-        let peer = &mut self.connections[key];
-        // The seat is there: so is the room, or it says soon that it is not.
-        let _ = room.send(RoomCommand::Back(seated, peer.me()));
-        self.app.sessions.attach(resume.resume.token.session, peer.me());
-        peer.handle_resumed(&room, resume, self.app, &mut self.fanouts, &mut self.counters);
-    }
-
-    fn unseat(&mut self, room: RoomId, player: PlayerId) {
-        let gone = self.fanouts.get_mut(&room).and_then(|fanout| fanout.unseat(player));
-        let Some((session, seated, peer)) = gone else { return };
-        self.app.sessions.clear_seat(session, room, seated);
-        // It came back in the very moment in which its seat was given up.
-        if let Some(peer) = peer.and_then(|key| self.connections.get_mut(key)) {
-            peer.handle_room_over(self.app, &mut self.fanouts, &mut self.counters);
+    fn handle_pause(&mut self, us: u64) {
+        self.core.handle_pause(us);
+        for (_, socket) in &mut self.sockets {
+            socket.drop_at = socket.drop_at.map(|at| at.plus_us(us));
         }
     }
 
-    fn seat(&mut self, peer: ConnectionId, room: RoomId, seated: SeatAssignment) {
-        let Some(fanout) = self.fanouts.get_mut(&room) else {
-            // This shard broke down after it had asked.
-            if let Some(room) = self.app.directory.get(room) {
-                let _ = room.send(RoomCommand::Leave(seated));
-            }
-            return;
-        };
-        let handle = Arc::clone(fanout.room());
-        match find(&mut self.connections, peer).filter(|found| found.awaits_as(room, seated.role)) {
-            Some(found) => {
-                fanout.seat(seated, peer.key, found.session_id());
-                found.handle_seated(&handle, seated, self.app, &mut self.fanouts, &mut self.counters);
-            }
-            // The connection, or its room_request, went while it waited.
-            None => drop(handle.send(RoomCommand::Leave(seated))),
-        }
-    }
-
-    fn fail(&mut self, room: RoomId) {
-        let fanout = self.fanouts.remove(&room);
-        for (session, seated) in fanout.iter().flat_map(RoomFanout::sessions) {
-            self.app.sessions.clear_seat(session, room, seated);
-        }
-        let seated: Vec<usize> = fanout.iter().flat_map(RoomFanout::connections).collect();
-        let in_queue = self.connections.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
-        let concerned: Vec<usize> = in_queue.chain(seated).collect();
-        for key in concerned {
-            if let Some(peer) = self.connections.get_mut(key) {
-                peer.forget_room(self.app);
-                peer.close(CloseCode::RoomFailed, self.app, &mut self.fanouts, &mut self.counters);
+    /// Does what the core wants of the sockets.
+    fn drain(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Frame(key, frame) => {
+                    self.frame.resize(HEADER_MAX, 0);
+                    self.frame.extend_from_slice(&frame);
+                    self.write(key);
+                }
+                Output::Message(key, message) => {
+                    self.frame.resize(HEADER_MAX, 0);
+                    self.frame.push(FrameKind::Control as u8);
+                    self.frame.extend_from_slice(message.message());
+                    self.write(key);
+                }
+                Output::Ping(key) => self.sockets[key].conn.send_ping(),
+                Output::Close(key, code) => {
+                    self.app.metrics.closed(code);
+                    let drop_at = self.now().plus_us(CLOSING_US);
+                    let socket = &mut self.sockets[key];
+                    socket.conn.send_close(code);
+                    socket.drop_at = Some(drop_at);
+                }
+                Output::Migrate(key, shard, connection) => self.migrate(key, shard, connection),
             }
         }
     }
 
-    fn end_room(&mut self, room: RoomId) {
-        let in_queue = self.connections.iter().filter(|(_, peer)| peer.awaits(room)).map(|(key, _)| key);
-        for key in in_queue.collect::<Vec<_>>() {
-            self.connections[key].handle_queue_closed(self.app, &mut self.fanouts, &mut self.counters);
+    /// Writes the control frame in `frame`.
+    fn write(&mut self, key: usize) {
+        let bytes = self.frame.len() - HEADER_MAX;
+        let sent = self.sockets[key].conn.send_framed(&mut self.frame);
+        self.frame.clear();
+        if sent == Sent::Ended {
+            // The look that comes next ends it; of the reasons, a full outbox is the only one that has a code.
+            return self.core.handle_violation(self.now(), key, CloseCode::TooSlow, self.lobby);
         }
-        let Some(fanout) = self.fanouts.remove(&room) else { return };
-        for (session, seated) in fanout.sessions() {
-            self.app.sessions.clear_seat(session, room, seated);
-        }
-        for key in fanout.connections() {
-            if let Some(peer) = self.connections.get_mut(key) {
-                peer.handle_room_over(self.app, &mut self.fanouts, &mut self.counters);
-            }
-        }
+        self.app.metrics.bytes_out.of(ByteClass::Control).inc_by(bytes as u64);
+        self.app.metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(header_bytes(bytes));
     }
 
-    fn close_where(&mut self, code: CloseCode, meant: impl Fn(&Connection<G>) -> bool) {
-        for (_, peer) in self.connections.iter_mut().filter(|(_, peer)| meant(peer)) {
-            peer.close(code, self.app, &mut self.fanouts, &mut self.counters);
-        }
+    /// Hands a connection to the shard that has its seat.
+    fn migrate(&mut self, key: usize, shard: usize, connection: Box<Connection<G>>) {
+        let mut socket = self.sockets.remove(key);
+        // The other shard's epoll watches it from now on.
+        let _ = self.poller.poll.registry().deregister(socket.conn.wire.stream());
+        self.counters.add(socket.conn.wire.take_traffic());
+        self.shards.inbox(shard).send([Arrival::Migrated(Box::new((socket, connection)))]);
     }
 
     fn fan_out(&mut self) {
-        for fanout in self.fanouts.values_mut() {
-            fanout.fan_out(&mut self.connections, &mut self.frame, self.app.clock, &self.app.metrics);
+        loop {
+            let began = self.now();
+            let Some((room, stats)) = self.core.fan_out_next(began, &mut WalkedSockets(&mut self.sockets)) else {
+                return;
+            };
+            let took_us = self.now().us_since(began);
+            self.app.metrics.fanout_seconds.observe(took_us as f64 / 1e6);
+            self.export_fanout(room, &stats);
         }
     }
 
@@ -402,102 +355,150 @@ impl<'a, G: Game> Shard<'a, G> {
         again.sort_unstable();
         again.dedup();
         for key in &again {
-            self.read_one(*key, Readiness { readable: Some(Readable::More), writable: false });
+            self.look(*key, Readiness::MORE);
         }
-        for event in events {
-            if event.token() != WOKEN {
-                let readable = if event.is_read_closed() || event.is_error() {
-                    Some(Readable::ToTheEnd)
-                } else {
-                    event.is_readable().then_some(Readable::More)
-                };
-                let (key, writable) = (event.token().0, event.is_writable());
-                if again.binary_search(&key).is_ok() {
-                    // One look in a round: what this says is for the next one.
-                    self.note(key, Readiness { readable, writable });
-                } else {
-                    self.read_one(key, Readiness { readable, writable });
-                }
+        for event in events.iter().filter(|event| event.token() != WOKEN) {
+            let readable = if event.is_read_closed() || event.is_error() {
+                Some(Readable::ToTheEnd)
+            } else {
+                event.is_readable().then_some(Readable::More)
+            };
+            let (key, writable) = (event.token().0, event.is_writable());
+            if again.binary_search(&key).is_ok() {
+                // One look per round: what this says is for the next one.
+                self.note(key, readable);
+                self.look(key, Readiness { readable: None, writable });
+            } else {
+                self.look(key, Readiness { readable, writable });
             }
         }
-        for fanout in self.fanouts.values_mut() {
-            fanout.send();
-        }
-        self.counters.count(&self.app.metrics);
+        self.core.flush_inputs(self.lobby);
+        self.export_counters();
     }
 
-    fn note(&mut self, key: usize, readiness: Readiness) {
-        if let (Some(peer), Some(readable)) = (self.connections.get_mut(key), readiness.readable) {
-            peer.conn.wire.note(readable);
+    fn note(&mut self, key: usize, readable: Option<Readable>) {
+        if let (Some(socket), Some(readable)) = (self.sockets.get_mut(key), readable) {
+            socket.conn.wire.note(readable);
             self.pending_reads.push(key);
         }
-        self.read_one(key, Readiness { readable: None, ..readiness });
     }
 
-    fn read_one(&mut self, key: usize, readiness: Readiness) {
-        let Some(peer) = self.connections.get_mut(key) else { return };
-        let mut status = ConnectionStatus::On;
-        if readiness.writable {
-            status = peer.handle_writable();
+    /// Looks at one socket: writes what waits for it, reads a bounded number of frames.
+    fn look(&mut self, key: usize, readiness: Readiness) {
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        let mut status = ConnectionStatus::Open;
+        if readiness.writable && socket.conn.flush() == Sent::Ended {
+            status = ConnectionStatus::Over;
         }
-        if let (ConnectionStatus::On, Some(readable)) = (status, readiness.readable) {
-            peer.conn.handle_readable(readable);
-            status = peer.handle_readable(self.app, &mut self.fanouts, &mut self.counters);
+        if let (ConnectionStatus::Open, Some(readable)) = (status, readiness.readable) {
+            socket.conn.handle_readable(readable);
+            status = self.read_frames(key);
         }
-        self.counters.add(peer.conn.wire.take_traffic());
-        if status != ConnectionStatus::Over
-            && let Some(resume) = peer.take_pending_resume()
-        {
-            if status == ConnectionStatus::More && resume.seat.shard == self.index {
-                self.pending_reads.push(key);
-            }
-            self.migrate(key, resume);
-            return;
-        }
+        // It may have moved to another shard.
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        self.counters.add(socket.conn.wire.take_traffic());
         match status {
-            ConnectionStatus::On => {}
-            ConnectionStatus::More => self.pending_reads.push(key),
-            ConnectionStatus::Over => self.drop_peer(key),
+            ConnectionStatus::Open => {}
+            ConnectionStatus::HasMore => self.pending_reads.push(key),
+            ConnectionStatus::Over => self.lose(key),
         }
     }
 
-    fn drop_peer(&mut self, key: usize) {
-        let mut peer = self.connections.remove(key);
-        self.counters.subscriptions_changed = true;
-        peer.end(self.app, &mut self.fanouts);
-        self.counters.add(peer.conn.wire.take_traffic());
-        if !peer.is_closing() {
+    fn read_frames(&mut self, key: usize) -> ConnectionStatus {
+        let now = self.now();
+        let status = loop {
+            match self.sockets[key].conn.receive() {
+                Incoming::Message => self.core.handle_frame(now, key, self.sockets[key].conn.message(), self.lobby),
+                Incoming::Frame => self.core.handle_alive(now, key, self.lobby),
+                Incoming::Refused(code) => self.core.handle_violation(now, key, code, self.lobby),
+                Incoming::Nothing => break ConnectionStatus::Open,
+                Incoming::Enough => break ConnectionStatus::HasMore,
+                Incoming::Ended => return ConnectionStatus::Over,
+            }
+            self.drain();
+        };
+        let bytes = self.sockets[key].conn.end_look();
+        self.core.handle_read_end(now, key, bytes, self.lobby);
+        self.drain();
+        let is_over = self.sockets.get(key).is_some_and(|socket| socket.conn.wire.is_over());
+        if is_over { ConnectionStatus::Over } else { status }
+    }
+
+    /// The socket is gone.
+    fn lose(&mut self, key: usize) {
+        let was_closed = self.core.handle_lost(self.now(), key, self.lobby);
+        self.drain();
+        let mut socket = self.sockets.remove(key);
+        self.counters.add(socket.conn.wire.take_traffic());
+        if !was_closed {
             self.app.metrics.torn();
         }
-        // Closing the socket takes it out of the watch, too; this is for systems where it does not.
-        let _ = self.poll.registry().deregister(peer.conn.wire.stream());
+        // Closing the socket ends the watch, too; this is for systems where it does not.
+        let _ = self.poller.poll.registry().deregister(socket.conn.wire.stream());
     }
 
-    /// Looks after who is silent, closing or over, as of `now`: all that had come by then is read.
+    /// Looks after deadlines as of `now`: everything that had come by then is read.
     fn sweep(&mut self, now: MonoTime) {
-        let mut over = Vec::new();
+        let keys: Vec<usize> = self.sockets.iter().map(|(key, _)| key).collect();
         let mut outbox_bytes = 0;
-        for (key, peer) in &mut self.connections {
-            if peer.handle_time(now, self.app, &mut self.fanouts, &mut self.counters) == ConnectionStatus::Over {
-                over.push(key);
+        for key in keys {
+            let mut is_over = self.sockets[key].drop_at.is_some_and(|at| at <= now);
+            // A client that sent more than one look takes is not silent.
+            if !is_over && !self.sockets[key].conn.has_more() {
+                self.core.handle_timeout(now, key, self.lobby);
+                self.drain();
+                is_over = self.sockets[key].conn.wire.is_over();
             }
-            outbox_bytes += peer.conn.wire.waiting_bytes() as i64;
-            self.counters.add(peer.conn.wire.take_traffic());
+            let wire = &mut self.sockets[key].conn.wire;
+            outbox_bytes += wire.waiting_bytes() as i64;
+            self.counters.add(wire.take_traffic());
+            if is_over {
+                self.lose(key);
+            }
         }
-        over.into_iter().for_each(|key| self.drop_peer(key));
         self.app.metrics.outbox_bytes.inc_by(outbox_bytes - self.outbox_bytes);
         self.outbox_bytes = outbox_bytes;
     }
+
+    fn export_counters(&mut self) {
+        self.counters.export(self.core.take_counters(), &self.app.metrics);
+    }
+
+    fn export_fanout(&self, room: RoomId, stats: &FanoutStats) {
+        let metrics = &self.app.metrics;
+        if let Some(room) = self.lobby.directory.get(room) {
+            let counters = &room.status.counters;
+            counters.snapshots.fetch_add(stats.written, Ordering::Relaxed);
+            counters.superseded.fetch_add(stats.skipped, Ordering::Relaxed);
+            counters.budget_steps_down.fetch_add(stats.steps_down, Ordering::Relaxed);
+            counters.budget_steps_up.fetch_add(stats.steps_up, Ordering::Relaxed);
+        }
+        metrics.snapshots_written.inc_by(stats.written);
+        metrics.snapshots_skipped.inc_by(stats.skipped);
+        metrics.budget_steps.of(Direction::Down).inc_by(stats.steps_down);
+        metrics.budget_steps.of(Direction::Up).inc_by(stats.steps_up);
+        metrics.bytes_out.of(ByteClass::PlayerState).inc_by(stats.bytes.player_state);
+        metrics.bytes_out.of(ByteClass::CellHeads).inc_by(stats.bytes.cell_heads);
+        metrics.bytes_out.of(ByteClass::Cells).inc_by(stats.bytes.cells);
+        metrics.bytes_out.of(ByteClass::Events).inc_by(stats.bytes.events);
+        metrics.bytes_out.of(ByteClass::Updates).inc_by(stats.bytes.updates);
+        metrics.bytes_out.of(ByteClass::Control).inc_by(stats.message_bytes);
+        metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(stats.header_bytes);
+    }
 }
 
-/// What the watch says of a socket.
-#[derive(Debug, Clone, Copy)]
-struct Readiness {
-    readable: Option<Readable>,
-    writable: bool,
-}
+/// The sockets during a fan-out.
+struct WalkedSockets<'a, G: Game>(&'a mut Slab<Socket<G>>);
 
-/// The connection that is meant, unless another one has its key by now.
-fn find<G: Game>(connections: &mut Slab<Connection<G>>, meant: ConnectionId) -> Option<&mut Connection<G>> {
-    connections.get_mut(meant.key).filter(|peer| peer.me() == meant)
+impl<G: Game> Sockets for WalkedSockets<'_, G> {
+    const HEADROOM: usize = HEADER_MAX;
+
+    fn state(&self, key: usize) -> Option<SocketState> {
+        let wire = &self.0.get(key)?.conn.wire;
+        (!wire.is_over()).then(|| SocketState::from_free(wire.is_free()))
+    }
+
+    fn write(&mut self, key: usize, frame: &mut [u8]) -> bool {
+        self.0[key].conn.send_framed(frame) == Sent::Written
+    }
 }

@@ -23,14 +23,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::{Guard, Verdict};
 use super::answers::Answers;
+use super::arrivals::{Shards, Upgraded};
 use super::client::Client;
 use super::conn::Wire;
 use super::handshake;
-use super::inbox::{ShardCommand, Upgraded};
 use super::origin;
 use super::paced::Paced;
 use super::tls::Tls;
-use crate::App;
+use crate::app::App;
 use crate::http::fields::{elements, has_token};
 use crate::http::problem;
 
@@ -39,6 +39,7 @@ use crate::http::problem;
 pub async fn upgrade<G: Game>(
     State(app): State<Arc<App<G>>>,
     Extension(client): Extension<Client>,
+    Extension(shards): Extension<Arc<Shards<G>>>,
     request: Request,
 ) -> Response {
     let peer = client.address;
@@ -77,7 +78,7 @@ pub async fn upgrade<G: Game>(
         match on_upgrade.await.map_err(io::Error::other).and_then(take_over) {
             Ok((wire, early)) => {
                 let upgraded = Upgraded { wire, early, address: peer, guard, handshake: kept, refused_with };
-                app.next_shard().send([ShardCommand::Connected(upgraded)]);
+                shards.hand_over(upgraded);
             }
             Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
         }
@@ -91,7 +92,7 @@ fn note_origin<G: Game>(app: &App<G>, headers: &HeaderMap, detail: &str) {
     app.metrics.origin_refusals.inc();
     let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("?");
     let origin: String = value(ORIGIN).chars().take(200).collect();
-    if app.foreign_origins.is_first(&origin, app.clock.now()) {
+    if app.foreign_origins.is_first(&origin, app.lobby.context.clock.now()) {
         tracing::warn!(
             origin,
             host = value(HOST),

@@ -56,7 +56,7 @@ pub struct Traffic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// It was written, or the last of it waits for the socket.
-    Envelope,
+    Written,
     /// The connection is over.
     Ended,
 }
@@ -153,7 +153,7 @@ impl Wire {
     /// Goes on writing what waits, if the socket takes it.
     pub fn flush(&mut self) -> Sent {
         match self.outbox.flush_pending() {
-            Ok(()) => Sent::Envelope,
+            Ok(()) => Sent::Written,
             Err(_) => Sent::Ended,
         }
     }
@@ -174,7 +174,7 @@ impl Wire {
             return Sent::Ended;
         }
         match tls.write(frame, &mut self.outbox) {
-            Ok(()) => Sent::Envelope,
+            Ok(()) => Sent::Written,
             Err(_) => Sent::Ended,
         }
     }
@@ -239,13 +239,13 @@ impl Outbox {
                 return Sent::Ended;
             }
             self.pending.push(bytes);
-            return if self.flush_pending().is_ok() { Sent::Envelope } else { Sent::Ended };
+            return if self.flush_pending().is_ok() { Sent::Written } else { Sent::Ended };
         }
         // The common case: nothing waits, so the bytes go out as they are and are not copied.
         match self.write_some(bytes) {
             Ok(n) => {
                 self.pending.push(&bytes[n..]);
-                Sent::Envelope
+                Sent::Written
             }
             Err(_) => Sent::Ended,
         }
@@ -323,7 +323,7 @@ impl Read for Outbox {
 impl Write for Outbox {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.put(bytes) {
-            Sent::Envelope => Ok(bytes.len()),
+            Sent::Written => Ok(bytes.len()),
             Sent::Ended => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }

@@ -12,9 +12,9 @@ use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
 use broadside_bots::trust::Trust;
 use broadside_server::config::Config;
-use broadside_server::driver::RoomHandle;
 use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
+use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::{Running, start};
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
@@ -127,7 +127,7 @@ impl Server {
 
     /// One of its rooms.
     pub fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Arena>> {
-        self.running.app().directory.get(id).expect("the room is open")
+        self.running.app().lobby.directory.get(id).expect("the room is open")
     }
 
     /// What goes with the operator's calls: the header `authorization`.

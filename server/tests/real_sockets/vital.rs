@@ -1,7 +1,7 @@
 //! What becomes of a server that has lost a part for good.
 
+use broadside_core::commands::ShardCommand;
 use broadside_server::config::Config;
-use broadside_server::net::inbox::ShardCommand;
 use broadside_server::start;
 
 use crate::scene::{Folder, within};
@@ -13,11 +13,11 @@ async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
         folder.put("index.html", b"<!doctype html>");
         let config = Config { port: 0, assets: Some(folder.0.clone()), shards: Some(1), ..Config::default() };
         let running = start(config).await.expect("the system gives a free port");
-        let context = &running.app().context;
+        let context = &running.app().lobby.context;
         match part {
-            "shard-0" => context.shards[0].send([ShardCommand::End]),
+            "shard-0" => context.shards[0].send([ShardCommand::Shutdown]),
             // The bots are the last of the shards.
-            "bots" => context.shards[1].send([ShardCommand::End]),
+            "bots" => context.shards[1].send([ShardCommand::Shutdown]),
             _ => context.pool.end(),
         }
         let gone = within("the word of its end", running.gone()).await;

@@ -57,16 +57,17 @@ impl Feel {
             skipped: 0,
             minutes: seconds * players as f64 / 60.0,
         };
-        let before: Vec<_> = sim.clients.iter().map(|c| (*c.client.stats(), c.flow.skipped())).collect();
+        let before: Vec<_> = sim.clients.iter().map(|c| *c.client.stats()).collect();
+        let skipped = sim.skipped();
         sim.clients.iter_mut().for_each(|c| c.arrivals.clear());
         sim.run_watching(seconds, &mut |i, c| pilots.decide(i, c), &mut |sim| {
             truth.follow(sim);
             feel.watch(sim, &truth);
         });
-        for (c, (stats, skipped)) in sim.clients.iter().zip(before) {
+        feel.skipped = sim.skipped() - skipped;
+        for (c, stats) in sim.clients.iter().zip(before) {
             let now = c.client.stats();
             feel.starved += now.starved_frames - stats.starved_frames;
-            feel.skipped += c.flow.skipped() - skipped;
             for (sum, (now, before)) in feel.corrections.iter_mut().zip(now.corrections.iter().zip(stats.corrections)) {
                 *sum += now - before;
             }
@@ -180,10 +181,10 @@ struct Truth {
 
 impl Truth {
     fn follow(&mut self, sim: &Sim<Arena>) {
-        let tick = sim.outgoing.newest().map_or(0, |output| output.tick.0);
+        let tick = sim.room_loop().tick().0 - 1;
         self.ticks.entry(tick).or_insert_with(|| {
             let mut poses = Vec::new();
-            sim.room.game().poses(&mut poses);
+            sim.room().game().poses(&mut poses);
             poses
         });
         while self.ticks.len() > TRUTH_TICKS {

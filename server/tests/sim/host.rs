@@ -41,7 +41,7 @@ fn play(line: &LinkProfile, host: &Host, what: &str) {
     }
     assert!(moved > 6000.0, "{what}: it flew {moved} units");
     // The other way round, from one moment to the next.
-    let heading = |sim: &Sim<Arena>| sim.room.game().player_state(PlayerId(0)).expect("seated").heading_radians();
+    let heading = |sim: &Sim<Arena>| sim.room().game().player_state(PlayerId(0)).expect("seated").heading_radians();
     for aim in [0.0f32, 3.0] {
         sim.run(OBEYS_S, &mut |_, _| ArenaInput::new(aim, 0));
         assert!((heading(&sim).abs() - aim).abs() < 0.2, "{what}: it points to {} and not to {aim}", heading(&sim));

@@ -7,5 +7,6 @@ mod host;
 mod modes;
 mod rail;
 mod resume;
+mod server;
 mod toy;
 mod whole;

@@ -67,7 +67,7 @@ fn duels_between_brains_are_decided_again_and_again_and_every_correction_has_a_c
         for c in &duel.sim.clients {
             let match_status = c.client.match_status().expect("everyone is told");
             assert!(c.client.local_player().is_some_and(|own| own.team.is_some()));
-            let newest = duel.sim.room.match_status().expect("a duel has rounds");
+            let newest = duel.sim.room().match_status().expect("a duel has rounds");
             assert!(newest.tick.since(match_status.tick) <= 90, "{line}: told in time");
         }
     }
@@ -79,7 +79,7 @@ fn teams_of_brains_hold_the_zone_and_score_and_every_correction_has_a_cause() {
         let mut teams = Match::new(Mode::Teams, 8, line, seed);
         teams.run(420.0);
         let told: Vec<_> = teams.stages.iter().map(|c| (c.phase, c.round, c.winner)).collect();
-        let newest = teams.sim.room.match_status().expect("teams have rounds");
+        let newest = teams.sim.room().match_status().expect("teams have rounds");
         assert_eq!(newest.teams.iter().map(|team| team.players).collect::<Vec<_>>(), [4, 4]);
         let scored: u32 = newest.teams.iter().map(|team| team.score).sum();
         let rounds: u8 = newest.teams.iter().map(|team| team.rounds).sum();

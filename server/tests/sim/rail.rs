@@ -198,17 +198,18 @@ fn duel(line: &str, seconds: f64, lag_compensation: bool) -> Figures {
     let mut records: Vec<(Vec2, Record)> = Vec::new();
     let mut watch = |sim: &mut Sim<Arena>| {
         records.clear();
-        sim.room.game().replicate(Tick(0), &mut records);
+        sim.room().game().replicate(Tick(0), &mut records);
         let beams: Vec<Beam> =
             records.iter().filter(|(_, record)| record.kind == BEAM).map(|(_, record)| Beam::read(record)).collect();
+        let is_afloat = |player| sim.room().game().player_state(player).is_some_and(|state| state.afloat());
+        let afloat: Vec<bool> = (0..sim.clients.len()).map(|player| is_afloat(PlayerId(player as u16))).collect();
         for (c, pilot) in sim.clients.iter_mut().zip(&pilots) {
             let mut pilot = pilot.borrow_mut();
             for fired in pilot.fired.iter_mut().rev().take(2) {
                 let own = |beam: &Beam| Some(beam.owner) == c.client.player() && beam.start == fired.tick;
                 if !fired.real && beams.iter().any(own) {
                     fired.real = true;
-                    let target = fired.saw.and_then(|player| sim.room.game().player_state(player));
-                    fired.sunk_since = target.is_some_and(|own| !own.afloat());
+                    fired.sunk_since = fired.saw.is_some_and(|player| !afloat[usize::from(player.0)]);
                 }
             }
             for event in c.events.drain(..) {

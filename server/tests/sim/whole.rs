@@ -3,7 +3,7 @@
 use broadside_shared::arena::fields::SHOT;
 use broadside_shared::arena::input::ArenaInput;
 use broadside_shared::arena::{Arena, Shot};
-use broadside_shared::client::{Client, ClientEvent};
+use broadside_shared::client::{Client, ClientEvent, Phase};
 use broadside_shared::game::{Game, PlayerId};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::close::CloseCode;
@@ -76,7 +76,7 @@ fn equal_seeds_give_equal_worlds_through_the_whole_system() {
             sim.connect(&line(name));
         }
         sim.run(20.0, &mut weave(ArenaInput::THRUST | ArenaInput::FIRE));
-        sim.room.game().hash()
+        sim.room().game().hash()
     };
     assert_eq!(run(5), run(5));
     assert_ne!(run(5), run(6));
@@ -112,16 +112,18 @@ fn who_is_cut_off_for_a_minute_loses_the_socket_after_ten_seconds_and_joins_agai
     sim.run(3.0, &mut drive);
     let told = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
     let other_before = told(&sim, other);
-    sim.clients[lost].cut = true;
+    sim.cut(lost);
     sim.run(9.5, &mut drive);
     assert_eq!(sim.clients[lost].closed, None);
     sim.run(1.0, &mut drive);
     assert_eq!(sim.clients[lost].closed, Some(CloseCode::Silent));
-    assert_eq!(sim.room.players(), 1, "the seat is free");
+    assert_eq!(sim.room().players(), 2, "the seat is kept");
     sim.run(49.5, &mut drive);
-    let back = sim.connect(&line("cable"));
+    sim.reconnect(lost, &line("cable"));
     sim.run(1.0, &mut drive);
-    let stats = sim.clients[back].client.stats();
+    let back = &sim.clients[lost].client;
+    assert_eq!((back.phase(), back.player()), (Phase::Playing, Some(PlayerId(0))), "the same seat");
+    let stats = back.stats();
     assert!(stats.snapshots > 20 && stats.snapshot_age_ms < 120.0, "{stats:?}");
     assert!((told(&sim, other) - other_before) as f64 > 61.0 * 30.0 - 3.0, "the other notices nothing");
 }
@@ -152,7 +154,7 @@ fn shots_known(sim: &Sim<Arena>, index: usize) -> Option<usize> {
     let of = client.snapshot_tick()?;
     let known: Vec<u16> = client.replica().records().filter(|r| r.kind == SHOT).map(|r| r.id.0).collect();
     let mut placed = Vec::new();
-    sim.room.game().replicate(of, &mut placed);
+    sim.room().game().replicate(of, &mut placed);
     let cells: Vec<CellId> = client.replica().cells().collect();
     let in_reach = |at: Vec2, record: &Record| {
         let middle = (at - CellId::of(at).centre()).abs().max_element() < CellId::SIZE * 0.4;

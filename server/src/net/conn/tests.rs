@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 
 use super::super::tls::Tls;
 use super::*;
-use crate::session::{Session, SessionOutput};
+use broadside_core::connection::protocol::{ConnectionProtocol, ProtocolOutput};
 
 const FIN: u8 = 0x80;
 const NOW: MonoTime = MonoTime(1);
@@ -171,7 +171,7 @@ struct Look {
 }
 
 /// Looks at a connection once, as a shard does, at one and the same moment of its clock.
-fn look(conn: &mut Conn, session: &mut Session<Arena>) -> Look {
+fn look(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Look {
     let mut look = Look::default();
     conn.handle_readable(Readable::More);
     loop {
@@ -195,18 +195,21 @@ fn look(conn: &mut Conn, session: &mut Session<Arena>) -> Look {
     look
 }
 
-fn drive(conn: &mut Conn, session: &mut Session<Arena>) -> Option<CloseCode> {
+fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Option<CloseCode> {
     while let Some(output) = session.poll_output() {
         match output {
-            SessionOutput::Send(payload) => {
+            ProtocolOutput::Send(payload) => {
                 conn.send_framed(&mut [&[0; HEADER_MAX], payload.as_slice()].concat());
             }
-            SessionOutput::Hello(_) => session.handle_welcome(Token { session: 1, signature: [0; 16] }, None),
-            SessionOutput::Close(code) => {
+            ProtocolOutput::Hello(_) => session.handle_welcome(Token { session: 1, signature: [0; 16] }, None),
+            ProtocolOutput::Close(code) => {
                 conn.send_close(code);
                 return Some(code);
             }
-            SessionOutput::Ping | SessionOutput::Join(..) | SessionOutput::Input(_) | SessionOutput::Request(..) => {}
+            ProtocolOutput::Ping
+            | ProtocolOutput::Join(..)
+            | ProtocolOutput::Input(_)
+            | ProtocolOutput::Request(..) => {}
         }
     }
     None
@@ -249,7 +252,7 @@ fn no_flood_takes_more_of_a_look_than_its_share_and_each_is_closed_for_it() {
         ("new keys all the time", &hello, frame(FIN | 2, &message), Seal::NewKeys, CloseCode::TooManyFrames),
     ] {
         let (mut flood, mut conn) = Flood::new(first, &unit, seal);
-        let mut session = Session::new(NOW);
+        let mut session = ConnectionProtocol::new(NOW);
         let (mut frames, mut bytes, mut after, mut closed) = (0, 0, 0, None);
         // Far more looks than it takes.
         for _ in 0..500 {
@@ -277,10 +280,10 @@ fn who_pings_and_takes_no_answers_is_owed_the_newest_alone() {
     let (mut client, mut conn) = Flood::new(&[], &[], Seal::Plain);
     // Until the line is full, and something waits.
     while conn.wire.is_free() {
-        assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Envelope);
+        assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Written);
     }
     let waiting = conn.wire.waiting_bytes();
-    let mut session: Session<Arena> = Session::new(NOW);
+    let mut session: ConnectionProtocol<Arena> = ConnectionProtocol::new(NOW);
     let mut frames = 0;
     for ping in 0..100 {
         client.stream.write_all(&frame(FIN | 9, &[ping; CONTROL_MAX])).expect("there is room");

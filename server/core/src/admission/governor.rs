@@ -1,0 +1,151 @@
+//! Steps everyone down before ticks are missed: far cells come less often, then snapshots do; and up again, with hysteresis.
+//!
+//! It is told once a tick how busy the room was, as a share of the time between two ticks: how late its step ended, or [`BEHIND`] if
+//! those who tell the players had not begun with the tick before. How long they take is not asked: on a machine that is full they are
+//! interrupted, and still in time. Levels are those of `Budget`: the line of one client and the machine of all give less in the same way.
+
+use broadside_shared::protocol::snapshot::SnapshotHead;
+
+use crate::room::LEVEL_MAX;
+
+/// Share of the time between two ticks, in per mille, over which a room is short of time.
+const BUSY: i64 = 900;
+/// Share under which it has time to spare for snapshots at the full rate, which take about twice the time.
+const IDLE: i64 = 600;
+/// Share under which it has time to spare for far cells in every snapshot, which take a little more.
+const EASY: i64 = 850;
+/// Ticks over which the share is averaged to see that time is short: half a second at 60 Hz. One tick that the operating system gave
+/// to somebody else must not count for much.
+const SHORT: i64 = 30;
+/// Ticks over which it is averaged to see that there is time to spare: two seconds.
+const LONG: i64 = 120;
+/// Ticks between two steps down: half a second, so that each step shows before the next.
+const DOWN_AFTER: u32 = 30;
+/// Ticks after a step before a step up: two seconds.
+const UP_AFTER: u32 = 120;
+/// The longest wait for a step up, when more turned out to be too much: doubled each time, up to half a minute.
+const UP_AFTER_MAX: u32 = 1800;
+/// Ticks for which a step up must last to count as right.
+const SETTLED: u32 = 600;
+/// What a tick counts for before which the players had not been told of the one before.
+pub const BEHIND: u32 = 1500;
+/// What a tick counts for at the most, in per mille: a long pause of the machine is one bad tick and not a hundred.
+const WORST: u32 = 2000;
+
+/// How far everyone in a room is stepped down.
+#[derive(Debug, Clone)]
+pub struct Governor {
+    level: u8,
+    /// Share of the time between two ticks, in millionths, averaged over [`SHORT`] and over [`LONG`].
+    short: i64,
+    long: i64,
+    /// Ticks since the last step, and whether it was up.
+    since_step: u32,
+    stepped_up: bool,
+    up_after: u32,
+    steps_down: u64,
+    steps_up: u64,
+}
+
+impl Default for Governor {
+    fn default() -> Self {
+        Governor {
+            level: 0,
+            short: 0,
+            long: 0,
+            since_step: 0,
+            stepped_up: false,
+            up_after: UP_AFTER,
+            steps_down: 0,
+            steps_up: 0,
+        }
+    }
+}
+
+impl Governor {
+    /// A tick took `busy` per mille of the time there is for it.
+    pub fn record(&mut self, busy: u32) {
+        let busy = i64::from(busy.min(WORST)) * 1000;
+        self.short += (busy - self.short) / SHORT;
+        self.long += (busy - self.long) / LONG;
+        self.since_step = self.since_step.saturating_add(1);
+        let settled = self.since_step >= SETTLED;
+        // What a step up costs: see `SnapshotHead::every` and the levels of `Budget`.
+        let spare = if SnapshotHead::every(self.level) > 1 { IDLE } else { EASY };
+        if self.short > BUSY * 1000 && self.since_step >= DOWN_AFTER && self.level < LEVEL_MAX {
+            if self.stepped_up && !settled {
+                // The last step up did not last: wait longer before the next.
+                self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
+            }
+            self.level += 1;
+            self.steps_down += 1;
+            (self.since_step, self.stepped_up) = (0, false);
+        } else if self.long < spare * 1000 && self.since_step >= self.up_after && self.level > 0 {
+            self.level -= 1;
+            self.steps_up += 1;
+            (self.since_step, self.stepped_up) = (0, true);
+        } else if settled && self.level == 0 {
+            self.up_after = UP_AFTER;
+        }
+    }
+
+    /// How far everyone is stepped down: a level of `Budget`.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Steps down and up so far.
+    #[must_use]
+    pub fn steps(&self) -> (u64, u64) {
+        (self.steps_down, self.steps_up)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_ticks_now_and_then_change_nothing_and_three_seconds_of_them_step_down() {
+        let mut governor = Governor::default();
+        for tick in 0..600 {
+            governor.record(if tick % 10 == 0 { 3000 } else { 400 });
+        }
+        assert_eq!(governor.level(), 0);
+        (0..180).for_each(|_| governor.record(1100));
+        assert!(governor.level() >= 3, "{}", governor.level());
+    }
+
+    #[test]
+    fn it_settles_where_the_work_fits_and_does_not_swing() {
+        // Full service takes 120 % of the time there is; each level takes a fifth off.
+        let busy = |level: u8| 1200 - 200 * u32::from(level);
+        let mut governor = Governor::default();
+        let mut changes = 0;
+        for _ in 0..60 * 120 {
+            let before = governor.level();
+            governor.record(busy(before));
+            changes += u32::from(governor.level() != before);
+        }
+        assert!((2..=3).contains(&governor.level()), "{}", governor.level());
+        assert!(changes <= 16, "{changes} changes in two minutes");
+    }
+
+    #[test]
+    fn it_recovers_one_step_after_another_once_there_is_time_to_spare() {
+        let mut governor = Governor::default();
+        (0..300).for_each(|_| governor.record(1500));
+        assert_eq!(governor.level(), LEVEL_MAX);
+        let mut recovered_at = Vec::new();
+        for tick in 0..3000u32 {
+            let before = governor.level();
+            governor.record(100);
+            if governor.level() < before {
+                recovered_at.push(tick);
+            }
+        }
+        assert_eq!(recovered_at.len(), usize::from(LEVEL_MAX));
+        assert!(recovered_at.windows(2).all(|pair| pair[1] - pair[0] >= UP_AFTER), "{recovered_at:?}");
+    }
+}

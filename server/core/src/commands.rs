@@ -1,0 +1,217 @@
+//! Ids, and what rooms and shards say to each other. Nothing here holds a socket.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::message::{RoomId, RoomUpdate, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Role;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::{MonoTime, Tick};
+
+use crate::messages::EncodedMessage;
+use crate::room::{RoomConfig, RoomOutput};
+
+/// A session: a player's stay, which may outlive its connections. 0 stands for none.
+pub type SessionId = u64;
+
+/// One connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId {
+    /// The shard that owns it.
+    pub shard: usize,
+    /// Its key there. Keys are used again.
+    pub key: usize,
+    /// Tells it from earlier connections with the same key; unique in the process.
+    pub serial: u64,
+}
+
+/// What a shard knows of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomInfo {
+    pub id: RoomId,
+    pub config: RoomConfig,
+    /// Whether it is found by its code only.
+    pub is_private: bool,
+}
+
+impl RoomInfo {
+    /// The message that tells a client of its seat.
+    #[must_use]
+    pub fn joined<G: Game>(&self, seat: SeatAssignment) -> ServerMsg {
+        ServerMsg::Joined {
+            room: self.id,
+            player: seat.player,
+            tick_hz: G::TICK_HZ,
+            snapshot_every: self.config.snapshot_every,
+            tick_zero: seat.tick_zero,
+            mode: self.config.mode,
+            role: seat.role,
+        }
+    }
+}
+
+/// A seat given to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatAssignment {
+    pub player: PlayerId,
+    /// When tick 0 of the room was due. A restarted room has another one, so that commands for the seats of the failed room do not
+    /// reach those of the new one.
+    pub tick_zero: MonoTime,
+    /// The last tick before the assignment: tells the holder from the next holder of the same seat.
+    pub since: Tick,
+    pub role: Role,
+}
+
+/// Where a session has its seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatLocation {
+    /// The shard that does the room's fan-out to it.
+    pub shard: usize,
+    pub room: RoomId,
+    pub seat: SeatAssignment,
+}
+
+/// How a client found a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinMethod {
+    /// By the list of rooms, or by quick play.
+    Public,
+    /// By the code or the link of a private room.
+    Code,
+    /// With a reservation of this number.
+    Reservation(u64),
+}
+
+/// A connection asks for a seat.
+#[derive(Debug)]
+pub struct JoinRequest {
+    pub name: Name,
+    pub role: Role,
+    pub method: JoinMethod,
+    pub connection: ConnectionId,
+    pub session: SessionId,
+    /// `None` for the server's own bots, which count towards no limit.
+    pub address: Option<IpAddr>,
+    /// The address's share of the room's seats; taken when the room handles the request.
+    pub hold: Hold,
+    /// The address's share of the join queue, while the request waits there.
+    pub queue_hold: Hold,
+}
+
+/// A share of a limit, given back when this is dropped. Empty for what is exempt.
+#[derive(Default)]
+pub struct Hold(Option<Box<dyn Send + Sync>>);
+
+impl Hold {
+    /// Keeps `share` until this is dropped.
+    pub fn new(share: impl Send + Sync + 'static) -> Self {
+        Hold(Some(Box::new(share)))
+    }
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Hold(taken)" } else { "Hold(none)" })
+    }
+}
+
+/// What a room is told.
+pub enum RoomCommand<G: Game> {
+    Join(JoinRequest),
+    /// The connection is gone, or has another wish, before the room answered its request.
+    CancelJoin(ConnectionId),
+    /// The player gives up the seat.
+    Leave(SeatAssignment),
+    /// The connection of the player is lost; the seat is kept for the grace period.
+    Park(SeatAssignment),
+    /// The player is back, over this connection.
+    Resume(SeatAssignment, ConnectionId),
+    Rename(SeatAssignment, Name),
+    /// Renames whoever asked for a seat over this connection and does not know of one yet.
+    RenameQueued(ConnectionId, Name),
+    /// The spectator follows this player.
+    Follow(SeatAssignment, PlayerId),
+    /// Keeps a seat until this moment for the holder of this number.
+    Reserve(u64, MonoTime, Hold),
+    /// Inputs, and when they arrived.
+    Input(SeatAssignment, InputPacket<G::Input>, MonoTime),
+    /// This shard failed: its connections and their seats are gone.
+    ShardLost(usize),
+    /// Ends the room if nobody plays in it or is about to.
+    Retire,
+}
+
+impl<G: Game> RoomCommand<G> {
+    /// Whether it is dropped where the mailbox is full. Everything else is bounded by how often a connection may ask.
+    #[must_use]
+    pub fn is_droppable(&self) -> bool {
+        matches!(self, RoomCommand::Input(..))
+    }
+}
+
+/// What a shard is told.
+#[derive(Debug, Clone)]
+pub enum ShardCommand {
+    /// The first player of this room is about to be seated on the shard; the updates say who is in the room.
+    RoomOpened(RoomInfo, Vec<RoomUpdate>),
+    /// The room gave a seat.
+    Seated(ConnectionId, RoomId, SeatAssignment),
+    /// The request waits in the join queue at this position, 1 being the next.
+    Queued(ConnectionId, RoomId, u32),
+    Refused(ConnectionId, RoomId, CloseCode),
+    /// Updates of ticks that were not handed over.
+    Updates(RoomId, Vec<RoomUpdate>),
+    /// A tick was stepped.
+    Tick(RoomId, Arc<RoomOutput>),
+    /// The seat is free.
+    Unseated(RoomId, PlayerId),
+    /// The last player of this room on the shard is gone.
+    RoomEmptied(RoomId),
+    Published(Arc<TopicMessage>),
+    /// A message to one session, which had this connection when it was sent.
+    Deliver(ConnectionId, SessionId, Envelope),
+    RoomFailed(RoomId),
+    /// The room is over: its players are back in the lobby.
+    RoomEnded(RoomId),
+    Shutdown,
+}
+
+impl ShardCommand {
+    /// Whether it is a tick in which some client gets a snapshot.
+    #[must_use]
+    pub fn has_recipients(&self) -> bool {
+        matches!(self, ShardCommand::Tick(_, output) if !output.due.is_empty())
+    }
+}
+
+/// A message with its sender.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// `None` for the server. A recipient that mutes the sender does not get the message.
+    pub from: Option<SessionId>,
+    pub message: EncodedMessage,
+}
+
+/// A message published in a topic.
+#[derive(Debug, Clone)]
+pub struct TopicMessage {
+    /// Grows with each message of a topic, in the order in which they are kept.
+    pub number: u64,
+    pub topic: Topic,
+    /// `None` for the server. Subscribers that mute the sender do not get the message.
+    pub from: Option<SessionId>,
+    pub message: EncodedMessage,
+}
+
+/// What a topic keeps for new subscribers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Oldest first.
+    pub messages: Vec<EncodedMessage>,
+    /// The number of the newest message: a subscriber needs none up to it again.
+    pub until: u64,
+}

@@ -1,0 +1,528 @@
+//! One connection on its shard: its protocol, its session, and where in the rooms it is. The socket is the shell's.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`protocol`] | hello, join, inputs, requests, pings, limits, close, as a state machine |
+//! | `requests` | what a client asks for besides playing |
+
+pub mod protocol;
+mod requests;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::{CloseCode, Retry};
+use broadside_shared::protocol::codec;
+use broadside_shared::protocol::handshake::Handshake;
+use broadside_shared::protocol::message::{Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::time::{MonoTime, Tick};
+
+use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId};
+use crate::fanout::room_fanout::RoomFanouts;
+use crate::lobby::{Join, Lobby};
+use crate::messages::{EncodedMessage, MessageQueue};
+use crate::subscriptions::{ParkedSession, Subscriptions};
+use protocol::{ConnectionProtocol, ProtocolOutput};
+use requests::{Asker, Effects};
+
+/// One connection.
+pub struct Connection<G: Game> {
+    id: ConnectionId,
+    origin: Origin,
+    protocol: ConnectionProtocol<G>,
+    /// 0 before the hello.
+    session: SessionId,
+    membership: Membership,
+    /// The close is on its way: from here on the session has no connection.
+    is_closing: bool,
+    /// The client wants an earlier seat back: [`Connection::take_pending_resume`].
+    pending_resume: Option<PendingResume>,
+    subscriptions: Subscriptions,
+    /// Messages for the next snapshots.
+    messages: MessageQueue,
+    /// How the connection began, if the client asked for that to be kept.
+    handshake: Option<Box<Handshake>>,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A client at this address.
+    Client(SocketAddr),
+    /// One of the server's own bots: it counts towards no limit per address.
+    Bot,
+}
+
+/// A client is back: where its seat is, and what it showed.
+#[derive(Debug, Clone)]
+pub struct PendingResume {
+    pub location: SeatLocation,
+    pub resume: Resume,
+}
+
+/// Where in the rooms a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Membership {
+    /// In the lobby.
+    None,
+    /// It asked for a seat; `is_notified` tells whether the client knows that it waits.
+    Queued {
+        room: RoomInfo,
+        role: Role,
+        is_notified: bool,
+    },
+    Seated(RoomId, SeatAssignment),
+}
+
+/// What becomes of the seat when a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatFate {
+    GivenUp,
+    /// Kept for the grace period.
+    Parked,
+}
+
+impl SeatFate {
+    /// A client that may come back automatically after this code finds its seat kept.
+    fn after(code: CloseCode) -> SeatFate {
+        match code.retry() {
+            Retry::ByItself => SeatFate::Parked,
+            Retry::ByHand => SeatFate::GivenUp,
+        }
+    }
+}
+
+/// What the shell is to do with a socket.
+pub enum Output<G: Game> {
+    /// Write this frame.
+    Frame(usize, Vec<u8>),
+    /// Write this message as a control frame.
+    Message(usize, EncodedMessage),
+    /// Send a WebSocket ping.
+    Ping(usize),
+    /// Close with this code. Nothing follows for this key; the shell ends the connection with `handle_lost`.
+    Close(usize, CloseCode),
+    /// The connection belongs to this shard now: hand its socket over. Its key here is free.
+    Migrate(usize, usize, Box<Connection<G>>),
+}
+
+/// Where a shard's connections leave what they cause, and what they see of the server.
+pub struct Turn<'a, G: Game, L> {
+    pub now: MonoTime,
+    pub lobby: &'a L,
+    pub fanouts: &'a mut RoomFanouts<G>,
+    pub outputs: &'a mut VecDeque<Output<G>>,
+    pub counters: &'a mut Counters,
+}
+
+/// What a shard counts, for the shell to export.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// WebSocket frames received.
+    pub frames_in: u64,
+    /// Input samples received.
+    pub inputs: u64,
+    /// Ticks whose fan-out was left out because that of an earlier one had not begun.
+    pub fanouts_skipped: u64,
+    /// Some connection has other subscriptions than before.
+    pub(crate) subscriptions_changed: bool,
+}
+
+impl<G: Game> Connection<G> {
+    /// A connection opened at `now`.
+    pub fn new(id: ConnectionId, origin: Origin, handshake: Option<Box<Handshake>>, now: MonoTime) -> Self {
+        Connection {
+            id,
+            origin,
+            protocol: ConnectionProtocol::new(now),
+            session: 0,
+            membership: Membership::None,
+            is_closing: false,
+            pending_resume: None,
+            subscriptions: Subscriptions::default(),
+            messages: MessageQueue::default(),
+            handshake,
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// It has another shard and key now.
+    pub(crate) fn move_to(&mut self, shard: usize, key: usize) {
+        self.id = ConnectionId { shard, key, ..self.id };
+    }
+
+    /// The session it belongs to; 0 before the hello.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    #[must_use]
+    pub fn subscriptions(&self) -> &Subscriptions {
+        &self.subscriptions
+    }
+
+    /// Whether its close is on its way.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// The room and the seat it plays in.
+    #[must_use]
+    pub fn seat(&self) -> Option<(RoomId, SeatAssignment)> {
+        match self.membership {
+            Membership::Seated(room, seat) => Some((room, seat)),
+            Membership::None | Membership::Queued { .. } => None,
+        }
+    }
+
+    /// The room it waits for, or plays in.
+    #[must_use]
+    pub fn room(&self) -> Option<RoomId> {
+        match self.membership {
+            Membership::None => None,
+            Membership::Queued { room, .. } => Some(room.id),
+            Membership::Seated(room, _) => Some(room),
+        }
+    }
+
+    /// Whether it waits for the answer of this room.
+    #[must_use]
+    pub fn is_queued_for(&self, room: RoomId) -> bool {
+        !self.is_closing && matches!(self.membership, Membership::Queued { room: queued, .. } if queued.id == room)
+    }
+
+    /// Whether it waits for this seat: the answer to an earlier request for another role is no longer wanted.
+    pub(crate) fn awaits(&self, room: RoomId, role: Role) -> bool {
+        self.is_queued_for(room) && matches!(self.membership, Membership::Queued { role: asked, .. } if asked == role)
+    }
+
+    /// The client's wish for its earlier seat, once. A client that is closed for what it sent with the same breath resumes nothing.
+    pub(crate) fn take_pending_resume(&mut self) -> Option<PendingResume> {
+        self.pending_resume.take().filter(|_| !self.is_closing)
+    }
+
+    /// The wish goes with the connection to the shard that has the seat.
+    pub(crate) fn set_pending_resume(&mut self, pending: PendingResume) {
+        self.pending_resume = Some(pending);
+    }
+
+    /// Gives this connection the seat it asked for.
+    pub(crate) fn resume<L: Lobby<G>>(&mut self, room: &RoomInfo, pending: &PendingResume, turn: &mut Turn<'_, G, L>) {
+        let (token, seat) = (pending.resume.token, pending.location.seat);
+        tracing::info!(address = ?self.origin, room = %room.id, player = %seat.player, "resumed");
+        self.session = token.session;
+        let parked = turn.lobby.unpark(token.session);
+        (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
+        turn.counters.subscriptions_changed = true;
+        self.membership = Membership::Seated(room.id, seat);
+        self.protocol.handle_welcome(token, Some(&room.joined::<G>(seat)));
+        self.drive(turn);
+        // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
+        let since = if pending.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
+        for topic in self.subscriptions.topics().collect::<Vec<_>>() {
+            let is_muted = |from| !self.subscriptions.accepts_from(Some(from));
+            let missed = turn.lobby.kept_since(topic, since, &is_muted);
+            self.subscriptions.mark_received(topic, missed.until);
+            missed.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
+        }
+    }
+
+    /// Opens a new session: the client brought no token, or its seat is gone.
+    pub(crate) fn open_session<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        self.welcome(turn.lobby);
+        self.drive(turn);
+    }
+
+    fn welcome(&mut self, lobby: &impl Lobby<G>) {
+        let token = lobby.open_session(self.id);
+        self.session = token.session;
+        self.protocol.handle_welcome(token, None);
+    }
+
+    /// Delivers a message: with the next snapshot if there are any, at once if not.
+    pub(crate) fn deliver(&mut self, message: EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
+        if self.is_closing {
+            return;
+        }
+        match self.membership {
+            Membership::Seated(..) => self.messages.push(message),
+            Membership::None | Membership::Queued { .. } => outputs.push_back(Output::Message(self.id.key, message)),
+        }
+    }
+
+    /// Appends waiting messages to a snapshot, up to its share of bytes. Gives their bytes.
+    pub(crate) fn append_messages(&mut self, frame: &mut Vec<u8>) -> u64 {
+        self.messages.append(frame)
+    }
+
+    /// A binary message came.
+    pub(crate) fn handle_frame<L: Lobby<G>>(&mut self, frame: &[u8], turn: &mut Turn<'_, G, L>) {
+        turn.counters.frames_in += 1;
+        if let Membership::Seated(room, _) = &self.membership
+            && let Some(fanout) = turn.fanouts.get(room)
+        {
+            self.protocol.note_tick_us(fanout.tick_us());
+        }
+        self.protocol.handle_frame(turn.now, frame);
+        self.drive(turn);
+    }
+
+    /// Another frame came: a pong, a ping, a fragment.
+    pub(crate) fn handle_alive<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        turn.counters.frames_in += 1;
+        self.protocol.handle_alive(turn.now);
+        self.drive(turn);
+    }
+
+    /// The shell read this many bytes.
+    pub(crate) fn handle_bytes<L: Lobby<G>>(&mut self, count: usize, turn: &mut Turn<'_, G, L>) {
+        self.protocol.handle_bytes(turn.now, count);
+        self.drive(turn);
+    }
+
+    /// The server stood still for this many microseconds.
+    pub(crate) fn handle_pause(&mut self, us: u64) {
+        self.protocol.handle_pause(us);
+    }
+
+    pub(crate) fn handle_timeout<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        if self.protocol.poll_timeout().is_some_and(|at| at <= turn.now) {
+            self.protocol.handle_timeout(turn.now);
+            self.drive(turn);
+        }
+    }
+
+    /// When [`Connection::handle_timeout`] has something to do; `None` once it is closed.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoTime> {
+        self.protocol.poll_timeout()
+    }
+
+    /// Closes it, for a reason from outside.
+    pub(crate) fn close<L: Lobby<G>>(&mut self, code: CloseCode, turn: &mut Turn<'_, G, L>) {
+        self.protocol.handle_close(code);
+        self.drive(turn);
+    }
+
+    /// The room gave the seat.
+    pub(crate) fn handle_seated<L: Lobby<G>>(
+        &mut self,
+        room: &RoomInfo,
+        seat: SeatAssignment,
+        turn: &mut Turn<'_, G, L>,
+    ) {
+        let agent = self.protocol.agent();
+        tracing::info!(address = ?self.origin, room = %room.id, player = %seat.player, agent, "joined");
+        self.membership = Membership::Seated(room.id, seat);
+        let location = SeatLocation { shard: self.id.shard, room: room.id, seat };
+        turn.lobby.set_seat(self.session, Some(location));
+        // The answer goes out before the first snapshot: both leave through this shard, in order.
+        self.protocol.handle_seated(&room.joined::<G>(seat));
+        self.drive(turn);
+    }
+
+    /// The room keeps the request in its join queue.
+    pub(crate) fn handle_queued<L: Lobby<G>>(&mut self, position: u32, turn: &mut Turn<'_, G, L>) {
+        if let Membership::Queued { is_notified, .. } = &mut self.membership {
+            *is_notified = true;
+        }
+        self.protocol.handle_queued(position);
+        self.drive(turn);
+    }
+
+    /// The room is over: back to the lobby.
+    pub(crate) fn handle_room_ended<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        self.forget_room(turn);
+        self.protocol.handle_exit();
+        let notice = ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 });
+        self.deliver(EncodedMessage::new(notice), turn.outputs);
+        self.drive(turn);
+    }
+
+    /// The room for which it waits is over. A client that does not know yet that it waits looks for another room: told of an end, it
+    /// might take it for that of the room it comes from.
+    pub(crate) fn handle_queue_closed<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        if matches!(self.membership, Membership::Queued { is_notified: true, .. }) {
+            self.handle_room_ended(turn);
+        } else {
+            self.forget_room(turn);
+            self.close(CloseCode::NoSuchRoom, turn);
+        }
+    }
+
+    /// The connection is gone: its session goes on without it if it has a seat.
+    pub(crate) fn handle_lost<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        turn.counters.subscriptions_changed = true;
+        self.park(turn);
+        self.leave(SeatFate::Parked, turn);
+        if self.session != 0 {
+            turn.lobby.detach(self.session, self.id);
+        }
+    }
+
+    /// Keeps subscriptions and messages for the connection that takes up the seat.
+    pub(crate) fn park<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        if matches!(self.membership, Membership::Seated(..)) {
+            turn.counters.subscriptions_changed = true;
+            let (subscriptions, messages) =
+                (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
+            turn.lobby.park(self.session, ParkedSession { since: turn.now, subscriptions, messages });
+        }
+    }
+
+    /// The room is gone: there is nothing to give up.
+    pub(crate) fn forget_room<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        self.membership = Membership::None;
+        self.leave_topics(turn);
+    }
+
+    /// Ends its membership.
+    fn leave<L: Lobby<G>>(&mut self, fate: SeatFate, turn: &mut Turn<'_, G, L>) {
+        match std::mem::replace(&mut self.membership, Membership::None) {
+            Membership::None => {}
+            Membership::Queued { room, .. } => turn.lobby.send(room.id, RoomCommand::CancelJoin(self.id)),
+            Membership::Seated(room, seat) => {
+                if fate == SeatFate::GivenUp {
+                    turn.lobby.set_seat(self.session, None);
+                }
+                if let Some(fanout) = turn.fanouts.get_mut(&room) {
+                    // Either way nothing more is sent; the room says when the seat is free.
+                    fanout.disconnect(seat.player, fate == SeatFate::Parked);
+                    // After the inputs sent before.
+                    fanout.flush_inputs(turn.lobby);
+                    turn.lobby.send(
+                        room,
+                        match fate {
+                            SeatFate::GivenUp => RoomCommand::Leave(seat),
+                            SeatFate::Parked => RoomCommand::Park(seat),
+                        },
+                    );
+                }
+            }
+        }
+        if fate == SeatFate::GivenUp {
+            self.leave_topics(turn);
+        }
+    }
+
+    /// Outside rooms, messages that waited for a snapshot go out now, and topics of those in the room end.
+    fn leave_topics<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        turn.counters.subscriptions_changed = true;
+        self.subscriptions.leave_room(|room| turn.lobby.room(room).is_none_or(|room| room.is_private));
+        while let Some(message) = self.messages.pop() {
+            self.deliver(message, turn.outputs);
+        }
+    }
+
+    /// Does what the protocol asks for.
+    fn drive<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        while let Some(output) = self.protocol.poll_output() {
+            match output {
+                ProtocolOutput::Send(frame) => turn.outputs.push_back(Output::Frame(self.id.key, frame)),
+                ProtocolOutput::Ping => turn.outputs.push_back(Output::Ping(self.id.key)),
+                ProtocolOutput::Hello(resume) => {
+                    let found = resume.and_then(|resume| {
+                        let location = turn.lobby.seat_of(&resume.token)?;
+                        Some(PendingResume { location, resume })
+                    });
+                    match found {
+                        Some(pending) => self.pending_resume = Some(pending),
+                        None => self.welcome(turn.lobby),
+                    }
+                }
+                ProtocolOutput::Join(name, choice, role) => {
+                    self.leave(SeatFate::GivenUp, turn);
+                    self.join(&name, choice, role, turn);
+                }
+                ProtocolOutput::Request(id, request) => self.request(id, request, turn),
+                ProtocolOutput::Input(packet) => {
+                    if let Membership::Seated(room, seat) = &self.membership
+                        && let Some(fanout) = turn.fanouts.get_mut(room)
+                    {
+                        turn.counters.inputs += packet.samples.len() as u64;
+                        fanout.input(*seat, packet, turn.now);
+                    }
+                }
+                ProtocolOutput::Close(code) => {
+                    tracing::debug!(address = ?self.origin, code = code.code(), reason = code.reason(), "closing");
+                    let fate = SeatFate::after(code);
+                    if fate == SeatFate::Parked {
+                        self.park(turn);
+                    }
+                    self.leave(fate, turn);
+                    // From here on messages to the session wait for its next connection.
+                    if self.session != 0 {
+                        turn.lobby.detach(self.session, self.id);
+                    }
+                    turn.outputs.push_back(Output::Close(self.id.key, code));
+                    self.is_closing = true;
+                }
+            }
+        }
+    }
+
+    fn request<L: Lobby<G>>(&mut self, id: u32, request: Request, turn: &mut Turn<'_, G, L>) {
+        turn.counters.subscriptions_changed |=
+            matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. });
+        let room = self.room();
+        let is_spectator = matches!(self.membership, Membership::Seated(_, seat) if seat.role == Role::Spectate);
+        let asker = Asker { session: self.session, room, is_spectator, handshake: self.handshake.as_deref() };
+        let mut effects = Effects::default();
+        let mut result = requests::answer(request, asker, &mut self.subscriptions, turn.lobby, &mut effects);
+        if effects.exits && room.is_some() {
+            self.leave(SeatFate::GivenUp, turn);
+            self.protocol.handle_exit();
+        }
+        if let Some(name) = effects.renamed {
+            self.rename(name, turn.lobby);
+        }
+        if let (Ok(()), Some(player), Membership::Seated(room, seat)) = (result, effects.follows, &self.membership)
+            && let Some(fanout) = turn.fanouts.get(room)
+        {
+            if fanout.has_player(player) {
+                turn.lobby.send(*room, RoomCommand::Follow(*seat, player));
+            } else {
+                result = Err(Refusal::NoSuchPlayer);
+            }
+        }
+        // The reply comes before what the request brings.
+        let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
+        turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
+        effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
+    }
+
+    /// Tells the room in which it plays or waits: a player has one name everywhere.
+    fn rename<L: Lobby<G>>(&self, name: Name, lobby: &L) {
+        match self.membership {
+            Membership::None => {}
+            Membership::Queued { room, .. } => lobby.send(room.id, RoomCommand::RenameQueued(self.id, name)),
+            Membership::Seated(room, seat) => lobby.send(room, RoomCommand::Rename(seat, name)),
+        }
+    }
+
+    fn join<L: Lobby<G>>(&mut self, wanted: &Name, choice: RoomChoice, role: Role, turn: &mut Turn<'_, G, L>) {
+        let name = turn.lobby.set_name_or_guest(self.session, wanted, self.origin == Origin::Bot);
+        if name != *wanted && self.origin != Origin::Bot {
+            let notice = ServerMsg::ServerNotice(ServerNotice::Renamed { name: name.clone() });
+            self.deliver(EncodedMessage::new(notice), turn.outputs);
+        }
+        let address = match self.origin {
+            Origin::Client(address) => Some(address.ip()),
+            Origin::Bot => None,
+        };
+        let join = Join { connection: self.id, session: self.session, address, name, choice, role };
+        match turn.lobby.join(join) {
+            Ok(room) => self.membership = Membership::Queued { room, role, is_notified: false },
+            Err(code) => self.protocol.handle_close(code),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a client asks for besides playing: its name, topics, chat, direct messages, mutes, reports.
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::handshake::Handshake;
+use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, RoomId, ServerMsg, ServerNotice};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::text::Text;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
+
+use crate::commands::SessionId;
+use crate::lobby::Lobby;
+use crate::messages::EncodedMessage;
+use crate::subscriptions::Subscriptions;
+
+/// The session that asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) session: SessionId,
+    pub(super) room: Option<RoomId>,
+    pub(super) is_spectator: bool,
+    /// The handshake of its connection, if that was kept.
+    pub(super) handshake: Option<&'a Handshake>,
+}
+
+/// What remains to be done on the connection.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// To be delivered to the asker, after the reply.
+    pub(super) messages: Vec<EncodedMessage>,
+    /// The player that the asker, a spectator, follows from now on.
+    pub(super) follows: Option<PlayerId>,
+    /// The asker gives up its seat.
+    pub(super) exits: bool,
+    pub(super) renamed: Option<Name>,
+}
+
+/// Handles a request.
+///
+/// # Errors
+/// The refusal to reply with.
+pub(super) fn answer<G: Game>(
+    request: Request,
+    asker: Asker<'_>,
+    subscriptions: &mut Subscriptions,
+    lobby: &impl Lobby<G>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    match request {
+        Request::Handshake => {
+            let handshake = asker.handshake.ok_or(Refusal::NotAllowed)?;
+            effects.messages.push(EncodedMessage::new(ServerMsg::Handshake(handshake.clone())));
+            Ok(())
+        }
+        Request::SetName { name } => {
+            let wanted = Name::new(&name).map_err(|_| Refusal::BadName)?;
+            let renamed = lobby.set_name(asker.session, &wanted)?;
+            if renamed != wanted {
+                let notice = ServerNotice::Renamed { name: renamed.clone() };
+                effects.messages.push(EncodedMessage::new(ServerMsg::ServerNotice(notice)));
+            }
+            effects.renamed = Some(renamed);
+            Ok(())
+        }
+        Request::Subscribe { topic } => subscribe(&topic, asker, subscriptions, lobby, effects),
+        Request::Unsubscribe { topic } => {
+            subscriptions.unsubscribe(topic.parse().map_err(|_| Refusal::NoSuchTopic)?);
+            Ok(())
+        }
+        Request::Say { topic, text } => say(&topic, &text, asker, lobby),
+        Request::DirectMessage { to, text } => send_direct(&to, &text, asker, lobby),
+        Request::Mute { name } => {
+            let (session, name) = find(&name, lobby)?;
+            if session == asker.session {
+                return Err(Refusal::NotAllowed);
+            }
+            if subscriptions.mute(session, name)? {
+                let notice = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
+                lobby.deliver(session, Some(asker.session), notice);
+            }
+            Ok(())
+        }
+        Request::Unmute { name } => {
+            let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
+            // By the name that the player had or by the one that the player has.
+            let holder = lobby.session_named(&name);
+            let is_meant = |session, muted: &Name| Some(session) == holder || lobby.looks_alike(muted, &name);
+            if subscriptions.unmute(is_meant) { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
+        }
+        Request::Report { name, text } => {
+            let (session, name) = find(&name, lobby)?;
+            let text = Text::new(&text).map_err(|_| Refusal::BadText)?;
+            tracing::warn!(by = asker.session, %session, name = name.as_str(), text = text.as_str(), "player reported");
+            Ok(())
+        }
+        Request::Follow { player } => {
+            effects.follows = Some(player);
+            if asker.is_spectator { Ok(()) } else { Err(Refusal::NotAllowed) }
+        }
+        Request::Exit => {
+            effects.exits = true;
+            if asker.room.is_some() { Ok(()) } else { Err(Refusal::NotInRoom) }
+        }
+    }
+}
+
+/// The outcome of a request as it goes over the wire.
+pub(super) fn outcome(result: Result<(), Refusal>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(why) => Outcome::Refused(why),
+    }
+}
+
+fn subscribe<G: Game>(
+    topic: &str,
+    asker: Asker<'_>,
+    subscriptions: &mut Subscriptions,
+    lobby: &impl Lobby<G>,
+    effects: &mut Effects,
+) -> Result<(), Refusal> {
+    let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+    match topic {
+        Topic::RoomChat(room) if asker.room != Some(room) => return Err(Refusal::NotAllowed),
+        // The topics of a private room are for those who are in it.
+        Topic::RoomFeed(room) | Topic::RoomMatch(room) => match lobby.room(room) {
+            Some(found) if !found.is_private || asker.room == Some(room) => {}
+            Some(_) | None => return Err(Refusal::NoSuchTopic),
+        },
+        Topic::RoomChat(_) | Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => {}
+    }
+    if subscriptions.is_subscribed(topic) {
+        return Ok(());
+    }
+    let kept = lobby.kept_since(topic, MonoTime(0), &|from| !subscriptions.accepts_from(Some(from)));
+    subscriptions.subscribe(topic, kept.until)?;
+    effects.messages.extend(kept.messages);
+    Ok(())
+}
+
+fn say<G: Game>(topic: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>) -> Result<(), Refusal> {
+    let topic: Topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+    match topic {
+        Topic::LobbyChat => {}
+        Topic::RoomChat(room) if asker.room == Some(room) => {}
+        Topic::RoomChat(_) | Topic::RoomFeed(_) | Topic::RoomMatch(_) | Topic::Leaderboard | Topic::Notices => {
+            return Err(Refusal::NotAllowed);
+        }
+    }
+    let from = lobby.name_of(asker.session).ok_or(Refusal::Nameless)?;
+    let text = Text::new(text).map_err(|_| Refusal::BadText)?;
+    lobby.publish(topic, Some(asker.session), Publication::Said { from, text });
+    Ok(())
+}
+
+fn send_direct<G: Game>(to: &str, text: &str, asker: Asker<'_>, lobby: &impl Lobby<G>) -> Result<(), Refusal> {
+    let from = lobby.name_of(asker.session).ok_or(Refusal::Nameless)?;
+    let text = Text::new(text).map_err(|_| Refusal::BadText)?;
+    let (session, _) = find(to, lobby)?;
+    lobby.deliver(session, Some(asker.session), EncodedMessage::new(ServerMsg::DirectMessage { from, text }));
+    Ok(())
+}
+
+fn find<G: Game>(name: &str, lobby: &impl Lobby<G>) -> Result<(SessionId, Name), Refusal> {
+    let name = Name::new(name).map_err(|_| Refusal::BadName)?;
+    lobby.session_named(&name).map(|session| (session, name)).ok_or(Refusal::NoSuchPlayer)
+}

@@ -1,0 +1,227 @@
+//! From one tick's output to one frame per connection: the shared encoded_cells, the small private part, events and updates.
+//!
+//! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: the sender owns an `SnapshotAssembler` on
+//! a thread of its own, a test owns one in virtual time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::limits::EVENTS_MAX;
+use broadside_shared::protocol::message::RoomUpdate;
+use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::cells::CellId;
+use broadside_shared::replication::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
+use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
+use broadside_shared::time::Tick;
+use glam::Vec2;
+
+use super::events::{EventIndex, News, Witness};
+use super::roster::{Roster, SentRoster};
+use crate::room::RoomOutput;
+
+/// What the connections of a room have been sent, and what there is to tell.
+pub struct SnapshotAssembler {
+    view: Vec2,
+    history: WorldHistory,
+    roster: Roster,
+    past: Past,
+    sent: Vec<SentState>,
+    sizes: FrameBytes,
+}
+
+/// What one connection has been sent.
+#[derive(Debug, Clone, Default)]
+struct SentState {
+    viewer: Viewer,
+    sent_roster: SentRoster,
+    tick: Option<Tick>,
+    /// What was sent_roster from which frame on, oldest first: who comes back says the newest frame that arrived.
+    marks: VecDeque<(Tick, SentRoster)>,
+}
+
+/// Age in ticks up to which one is sent of what happened nearby: a splash of a quarter of a second ago is not worth its bytes.
+const NEAR_TICKS: u32 = 15;
+/// Marks kept per connection: the board alone makes one a second.
+const MARKS_MAX: usize = 32;
+
+/// Bytes written so far by class, without WebSocket headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameBytes {
+    /// Heads and exact own states.
+    pub player_state: u64,
+    /// Subscription changes and present masks.
+    pub cell_heads: u64,
+    /// Blobs.
+    pub cells: u64,
+    /// Events.
+    pub events: u64,
+    /// Names and standings.
+    pub updates: u64,
+}
+
+impl std::ops::Sub for FrameBytes {
+    type Output = FrameBytes;
+
+    fn sub(self, earlier: FrameBytes) -> FrameBytes {
+        FrameBytes {
+            player_state: self.player_state - earlier.player_state,
+            cell_heads: self.cell_heads - earlier.cell_heads,
+            cells: self.cells - earlier.cells,
+            events: self.events - earlier.events,
+            updates: self.updates - earlier.updates,
+        }
+    }
+}
+
+impl SnapshotAssembler {
+    /// For a room of the game `G` that has sent nobody anything.
+    #[must_use]
+    pub fn new<G: Game>(seats: u16) -> Self {
+        const { assert!(G::VIEW.x <= VIEW_MAX.x && G::VIEW.y <= VIEW_MAX.y, "a view takes more cells than a viewer has") };
+        SnapshotAssembler {
+            view: G::VIEW,
+            history: WorldHistory::new(G::KINDS),
+            roster: Roster::default(),
+            past: Past { seats, ..Past::default() },
+            sent: Vec::new(),
+            sizes: FrameBytes::default(),
+        }
+    }
+
+    /// A new connection has this seat: it knows nothing.
+    pub fn reset(&mut self, player: PlayerId) {
+        let at = usize::from(player.0);
+        if self.sent.len() <= at {
+            self.sent.resize_with(at + 1, SentState::default);
+        }
+        self.sent[at] = SentState::default();
+    }
+
+    /// The player in this seat is back over a new connection, on which `have` was the newest frame to arrive, with these cells as
+    /// of these ticks. What is still in the history goes on from there; the rest comes anew.
+    pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Item = (CellId, Tick)>) {
+        let Some(sent) = self.sent.get_mut(usize::from(player.0)) else { return self.reset(player) };
+        if have == Tick(0) {
+            return self.reset(player);
+        }
+        let sent_roster = sent.marks.iter().rev().find(|(tick, _)| *tick <= have).map(|(_, sent_roster)| *sent_roster);
+        sent.sent_roster = sent_roster.unwrap_or_default();
+        sent.marks.clear();
+        sent.marks.push_back((have, sent.sent_roster));
+        sent.tick = Some(have);
+        sent.viewer = Viewer::resumed(cells);
+    }
+
+    /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
+    pub fn push(&mut self, output: Arc<RoomOutput>) {
+        self.apply_updates(&output.updates);
+        if let Some(world) = &output.world {
+            self.history.push(Arc::clone(world));
+        }
+        self.past.push(output);
+    }
+
+    /// Takes updates of a tick whose output does not come.
+    pub fn apply_updates(&mut self, updates: &[RoomUpdate]) {
+        updates.iter().for_each(|note| self.roster.put(note));
+    }
+
+    /// Who is in the room, as far as its updates have come.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The newest tick's output.
+    #[must_use]
+    pub fn newest(&self) -> Option<&RoomOutput> {
+        self.past.outputs.back().map(|(output, _)| output.as_ref())
+    }
+
+    /// Appends the snapshot frame of the `at`-th who is due in [`SnapshotAssembler::newest`] and takes it as written: call it only when it
+    /// will be.
+    /// `budget` is how far the connection was stepped down, `tier` what that does to far cells.
+    ///
+    /// # Panics
+    /// If nothing was pushed, `at` is out of range, or nobody called [`SnapshotAssembler::reset`] for that player.
+    pub fn frame(&mut self, at: usize, budget: u8, tier: UpdateRateTier, out: &mut Vec<u8>) {
+        let (current, _) = self.past.outputs.back().expect("frames are asked for after a push");
+        let due = &current.due[at];
+        let sent = &mut self.sent[usize::from(due.player.0)];
+        let start = out.len();
+        SnapshotHead { budget, ..due.head }.write(out);
+        out.extend_from_slice(&current.player_state_bytes[due.own.clone()]);
+        self.sizes.player_state += (out.len() - start) as u64;
+        let cells = sent.viewer.write(&mut self.history, due.focus, self.view, tier, out);
+        self.sizes.cell_heads += cells.head_bytes as u64;
+        self.sizes.cells += cells.encoded_cell_bytes as u64;
+        let events_at = out.len();
+        let (tick, witness) = (due.head.tick, Witness { player: due.player, focus: due.focus, view: self.view });
+        self.past.write_events(tick, witness, sent.tick, out);
+        let notes_at = out.len();
+        let knew = sent.sent_roster;
+        self.roster.tell(&mut sent.sent_roster, out);
+        if sent.sent_roster != knew {
+            if sent.marks.len() == MARKS_MAX {
+                sent.marks.pop_front();
+            }
+            sent.marks.push_back((tick, sent.sent_roster));
+        }
+        self.sizes.events += (notes_at - events_at) as u64;
+        self.sizes.updates += (out.len() - notes_at) as u64;
+        sent.tick = Some(tick);
+    }
+
+    /// Bytes written so far by class.
+    #[must_use]
+    pub fn sizes(&self) -> FrameBytes {
+        self.sizes
+    }
+}
+
+/// The outputs of the last ticks, the newest last.
+#[derive(Default)]
+struct Past {
+    outputs: VecDeque<(Arc<RoomOutput>, EventIndex)>,
+    /// Seats of the room, for how much room its events take.
+    seats: u16,
+    /// Room for the events of a frame, the newest first: index into `outputs`, and into its events.
+    found: Vec<(usize, u32)>,
+    of_tick: Vec<u32>,
+}
+
+impl Past {
+    fn push(&mut self, output: Arc<RoomOutput>) {
+        let oldest = if self.outputs.len() == HISTORY_TICKS { self.outputs.pop_front() } else { None };
+        let mut index = oldest.map_or_else(|| EventIndex::for_seats(self.seats), |(_, index)| index);
+        index.sort(&output.events);
+        self.outputs.push_back((output, index));
+    }
+
+    /// Appends the events since `sent` that concern the viewer; if there are too many, the newest.
+    fn write_events(&mut self, tick: Tick, witness: Witness, sent: Option<Tick>, out: &mut Vec<u8>) {
+        let since = sent.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
+        self.found.clear();
+        for (at, (output, index)) in self.outputs.iter().enumerate().rev() {
+            if output.tick <= since || self.found.len() >= EVENTS_MAX {
+                break;
+            }
+            self.of_tick.clear();
+            let news = if tick.since(output.tick) <= NEAR_TICKS { News::All } else { News::Lasting };
+            index.concerning(witness, news, &mut self.of_tick);
+            self.found.extend(self.of_tick.iter().map(|event| (at, *event)));
+        }
+        self.found.truncate(EVENTS_MAX);
+        let mut bits = BitWriter::new(out);
+        bits.golomb(self.found.len() as u32, 1);
+        bits.finish();
+        for (at, event) in self.found.iter().rev() {
+            let (output, _) = &self.outputs[*at];
+            let (_, bytes) = &output.events[*event as usize];
+            out.push(tick.since(output.tick) as u8);
+            out.extend_from_slice(&output.event_bytes[bytes.clone()]);
+        }
+    }
+}

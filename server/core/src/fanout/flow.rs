@@ -1,0 +1,301 @@
+//! Newest wins: whether a connection should get the next snapshot or skip it.
+//!
+//! A client acknowledges the newest snapshot it applied in every input packet. When more are on their way than its line
+//! explains, the next one is skipped: later it gets one newer snapshot and never a backlog.
+
+use std::collections::VecDeque;
+
+use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::replication::viewer::UpdateRateTier;
+use broadside_shared::time::{MonoTime, Tick};
+
+use crate::room::LEVEL_MAX;
+
+/// Snapshots on their way at the most, however long the line.
+const UNACKED_MAX: usize = 16;
+/// Snapshots on their way beyond what the round trip explains.
+const SPARE: u64 = 2;
+/// Round trip assumed before the first acknowledgement, in microseconds.
+const FIRST_RTT_US: u64 = 300_000;
+
+/// Times that a line congested within [`WINDOW`] snapshots that are due after which a connection gets less. Several refusals in a row
+/// count once: a lost segment or a stall holds up everything for a while and says nothing of how much the line can carry.
+const DOWN_AFTER: u32 = 3;
+/// Snapshots that are due over which those are counted: two seconds at 30 Hz.
+const WINDOW: u32 = 60;
+/// Snapshots in a row without a refusal after which a connection gets more again: three seconds at 30 Hz.
+const UP_AFTER: u32 = 90;
+/// Longest wait before it gets more again, when more turned out to be too much: doubled each time.
+const UP_AFTER_MAX: u32 = 90 * 4;
+
+/// How much a connection gets. First the far cells come less often, then the whole snapshot does.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    level: u8,
+    /// Snapshots of the running window, and how often the line congested in it.
+    due: u32,
+    congestions: u32,
+    /// The last snapshot was refused.
+    congested: bool,
+    /// Snapshots in a row without a refusal.
+    clean: u32,
+    up_after: u32,
+    steps_down: u64,
+    steps_up: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget {
+            level: 0,
+            due: 0,
+            congestions: 0,
+            congested: false,
+            clean: 0,
+            up_after: UP_AFTER,
+            steps_down: 0,
+            steps_up: 0,
+        }
+    }
+}
+
+impl Budget {
+    /// A snapshot was due; whether the line took it.
+    pub fn record(&mut self, taken: bool) {
+        self.due += 1;
+        if taken {
+            // Where the rate has fallen, each stands for those that were not due.
+            self.clean += SnapshotHead::every(self.level);
+            self.congested = false;
+        } else {
+            self.congestions += u32::from(!self.congested);
+            self.congested = true;
+            self.clean = 0;
+        }
+        if self.congestions >= DOWN_AFTER && self.level < LEVEL_MAX {
+            if self.steps_up > 0 {
+                // The last step up did not last: wait longer before the next.
+                self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
+            }
+            self.level += 1;
+            self.steps_down += 1;
+            (self.due, self.congestions) = (0, 0);
+        } else if self.clean >= self.up_after && self.level > 0 {
+            self.level -= 1;
+            self.steps_up += 1;
+            (self.due, self.congestions, self.clean) = (0, 0, 0);
+        } else if self.due >= WINDOW {
+            (self.due, self.congestions) = (0, 0);
+        }
+    }
+
+    /// How far it was stepped down, 0..=[`LEVEL_MAX`].
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// What becomes of far cells at a level.
+    #[must_use]
+    pub fn tier(level: u8) -> UpdateRateTier {
+        match level {
+            0 => UpdateRateTier::Full,
+            1 => UpdateRateTier::Far,
+            _ => UpdateRateTier::Farther,
+        }
+    }
+
+    /// Steps down and up so far.
+    #[must_use]
+    pub fn steps(&self) -> (u64, u64) {
+        (self.steps_down, self.steps_up)
+    }
+}
+
+/// Whether a socket would take a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketState {
+    /// Nothing waits for it.
+    Free,
+    /// Bytes of before still wait.
+    Clogged,
+}
+
+impl SocketState {
+    /// Of a line that says whether it takes more.
+    #[must_use]
+    pub fn from_free(free: bool) -> SocketState {
+        if free { SocketState::Free } else { SocketState::Clogged }
+    }
+}
+
+/// What becomes of a snapshot that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is written, with far cells like this.
+    Write(UpdateRateTier),
+    /// The line has not taken the ones before: a newer one takes its place.
+    Skip,
+    /// The budget does not hold it.
+    Rest,
+}
+
+/// What is on its way to one connection.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    written: VecDeque<(Tick, MonoTime)>,
+    rtt_us: u64,
+    measured: bool,
+    skipped: u64,
+    budget: Budget,
+    turn: u32,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Flow {
+            written: VecDeque::with_capacity(UNACKED_MAX),
+            rtt_us: FIRST_RTT_US,
+            measured: false,
+            skipped: 0,
+            budget: Budget::default(),
+            turn: 0,
+        }
+    }
+}
+
+impl Flow {
+    /// The client has applied `tick`; the word came at `at`.
+    pub fn handle_ack(&mut self, tick: Tick, at: MonoTime) {
+        while let Some((written, when)) = self.written.front().copied()
+            && written <= tick
+        {
+            self.written.pop_front();
+            if written == tick {
+                let sample = at.us_since(when);
+                // Gain of RFC 6298, section 2.
+                self.rtt_us = if self.measured { (self.rtt_us * 7 + sample) / 8 } else { sample };
+                self.measured = true;
+            }
+        }
+    }
+
+    /// The level in force where everyone is stepped down to `floor` at least.
+    #[must_use]
+    pub fn level(&self, floor: u8) -> u8 {
+        self.budget.level.max(floor)
+    }
+
+    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart at level 0 and everyone stepped down to `floor`
+    /// at least: those that do not come because of that are not due.
+    pub fn decide(&mut self, interval_us: u64, socket: SocketState, floor: u8) -> Decision {
+        self.turn = self.turn.wrapping_add(1);
+        let (own, due) = (SnapshotHead::every(self.budget.level), SnapshotHead::every(floor));
+        if !self.turn.is_multiple_of((own / due).max(1)) {
+            return Decision::Rest;
+        }
+        let interval_us = interval_us.max(1) * u64::from(own.max(due));
+        let explained = self.rtt_us.div_ceil(interval_us).saturating_add(SPARE);
+        let taken =
+            socket == SocketState::Free && (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
+        self.skipped += u64::from(!taken);
+        self.budget.record(taken);
+        // Thinned out, cells are needed since several earlier ticks and not since one: it saves a line bytes, and the machine at most
+        // a little. Where the machine is so short of time that snapshots have become fewer, it would cost more than it saves.
+        let floor = if due > 1 { 0 } else { floor };
+        if taken { Decision::Write(Budget::tier(self.level(floor))) } else { Decision::Skip }
+    }
+
+    /// The snapshot of `tick` was written at `at`.
+    pub fn wrote(&mut self, tick: Tick, at: MonoTime) {
+        self.written.push_back((tick, at));
+    }
+
+    /// How much the connection gets.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Snapshots skipped so far.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL_US: u64 = 33_333;
+
+    /// Runs `seconds` of snapshots against a client that acknowledges `rtt_us` later unless it is stalled.
+    fn skipped(rtt_us: u64, stalled: impl Fn(u64) -> bool) -> (u64, usize) {
+        let (mut flow, mut on_way, mut most) = (Flow::default(), VecDeque::new(), 0);
+        for tick in 0..900u32 {
+            let now = MonoTime(u64::from(tick) * INTERVAL_US);
+            while let Some((ack, at)) = on_way.front().copied()
+                && at <= now.0
+                && !stalled(now.0)
+            {
+                on_way.pop_front();
+                flow.handle_ack(ack, MonoTime(at));
+            }
+            if let Decision::Write(_) = flow.decide(INTERVAL_US, SocketState::Free, 0) {
+                flow.wrote(Tick(tick), now);
+                on_way.push_back((Tick(tick), now.0 + rtt_us));
+            }
+            most = most.max(flow.written.len());
+        }
+        (flow.skipped(), most)
+    }
+
+    #[test]
+    fn a_healthy_client_is_never_skipped_up_to_300_ms_of_round_trip() {
+        for rtt_ms in [0, 20, 60, 120, 300] {
+            assert_eq!(skipped(rtt_ms * 1000, |_| false).0, 0, "{rtt_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_stalled_client_has_a_handful_on_their_way_and_the_rest_is_skipped() {
+        let (skips, most) = skipped(30_000, |now| (5_000_000..13_000_000).contains(&now));
+        assert!(most <= 5, "{most}");
+        assert!(skips >= 230, "8 s at 30 Hz but for those on their way: {skips}");
+    }
+
+    #[test]
+    fn one_long_stall_is_not_a_short_line() {
+        let mut budget = Budget::default();
+        for congested in [50..80, 300..600] {
+            (0..1000).for_each(|i| budget.record(!congested.contains(&i)));
+        }
+        assert_eq!(budget.steps(), (0, 0));
+    }
+
+    #[test]
+    fn a_budget_steps_down_while_the_line_chokes_and_up_again_ever_more_cautiously() {
+        let mut budget = Budget::default();
+        (0..200).for_each(|i| budget.record(i % 2 == 0));
+        assert_eq!(budget.level(), LEVEL_MAX);
+        let until_up = |budget: &mut Budget| {
+            let before = budget.level();
+            (1..10_000).find(|_| {
+                budget.record(true);
+                budget.level() < before
+            })
+        };
+        budget.record(false);
+        assert_eq!(until_up(&mut budget), Some(UP_AFTER.div_ceil(4)));
+        for _ in 0..DOWN_AFTER {
+            budget.record(true);
+            budget.record(false);
+        }
+        assert_eq!(budget.level(), LEVEL_MAX);
+        assert_eq!(until_up(&mut budget), Some((UP_AFTER * 2).div_ceil(4)), "the step up did not last");
+        (0..2000).for_each(|_| budget.record(true));
+        let (down, up) = budget.steps();
+        assert_eq!((down, budget.level()), (up, 0));
+    }
+}

@@ -1,0 +1,538 @@
+//! What is stepped: one room with its game and its players. Inputs go in, a tick is stepped, one output for all recipients comes out.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`inputs`] | a player's inputs until the tick they are for |
+//! | [`match_publisher`] | the match status, sent when it changes |
+//! | [`recycle`] | outputs that are filled again once nobody holds them |
+//!
+//! [`Room::step`] reads as the table of contents of a tick.
+
+pub mod inputs;
+pub mod match_publisher;
+pub mod recycle;
+
+use std::sync::Arc;
+
+use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerId, PlayerInput, Recipients, Standing};
+use broadside_shared::history::History;
+use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::limits::BOARD_LINES_MAX;
+use broadside_shared::protocol::match_status::MatchStatus;
+use broadside_shared::protocol::message::{Publication, RoomUpdate};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::world::{Placement, WorldState};
+use broadside_shared::time::{MonoTime, Tick, tick_us};
+use glam::Vec2;
+use thiserror::Error;
+
+use inputs::InputQueue;
+use match_publisher::MatchPublisher;
+use recycle::Recycled;
+
+/// Bytes that an event takes, about.
+const EVENT_BYTES: usize = 12;
+/// Seats per event for which buffers have capacity from the start, so that a busy tick allocates nothing: 3,000 players cause about a
+/// hundred events in a tick, and a small room should hold little memory.
+pub(crate) const SEATS_PER_EVENT: usize = 8;
+/// The lowest level of service: a quarter of the snapshots, with fewer updates of far cells. Level 0 is full service.
+pub const LEVEL_MAX: u8 = 4;
+/// Below this occupancy all snapshots of a room go out on one tick; from [`SPREAD_MIN`] on they are staggered. In between nothing
+/// changes, since each change makes one interval shorter or longer.
+const TOGETHER_MAX: u16 = 12;
+/// See [`TOGETHER_MAX`].
+const SPREAD_MIN: u16 = 16;
+/// Spectators of one room.
+pub const SPECTATORS_MAX: u16 = 200;
+
+/// How a room is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// Ticks from one snapshot to the next, 1..=12.
+    pub snapshot_every: u32,
+    /// Seats.
+    pub capacity: u16,
+    /// Seed of the world.
+    pub seed: u64,
+    /// The rules it plays by.
+    pub mode: Mode,
+}
+
+/// Every seat is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("room is full: {0} of {0} seats are taken")]
+pub struct RoomFull(pub u16);
+
+/// One match: a game and those who play it.
+pub struct Room<G: Game> {
+    config: RoomConfig,
+    game: G,
+    /// When tick 0 was due.
+    tick_zero: MonoTime,
+    /// The newest tick stepped.
+    tick: Tick,
+    /// Ticks stepped: other than their numbers, these know no gap for ticks that were dropped.
+    stepped: u32,
+    seats: Vec<Option<Seat<G>>>,
+    /// Who plays.
+    seated: u16,
+    /// Who spectates.
+    spectators: u16,
+    /// Watchers, and whom they look at since the last step.
+    following: Vec<(PlayerId, PlayerId)>,
+    /// What was worth a line in the feed in the newest tick.
+    kill_feed: Vec<KillFeedEntry>,
+    /// What happened since the last step.
+    events: Vec<AddressedEvent<G::Event>>,
+    /// Changes of the roster since the last step.
+    updates: Vec<RoomUpdate>,
+    inputs: Vec<PlayerInput<G::Input>>,
+    inputs_dropped: u64,
+    standings: Vec<Standing>,
+    match_publisher: MatchPublisher,
+    /// So that a shot can be judged as its shooter saw it.
+    history: History,
+    /// Which cell each thing was last in.
+    placement: Placement,
+    worlds: Recycled<WorldState>,
+    /// Whether the players are spread over the ticks between two snapshots.
+    is_spread: bool,
+}
+
+struct Seat<G: Game> {
+    name: Name,
+    /// Who only spectates.
+    watch: Option<Spectating>,
+    /// The tick since which the player's connection is lost.
+    away_since: Option<u32>,
+    inputs: InputQueue<G::Input>,
+}
+
+/// What a spectator sees.
+#[derive(Debug, Clone, Copy)]
+struct Spectating {
+    /// The player they look at.
+    follows: Option<PlayerId>,
+    /// Where they look.
+    focus: Vec2,
+}
+
+/// What one tick says: shared by all who tell the players, immutable once stepped.
+#[derive(Debug, Default)]
+pub struct RoomOutput {
+    /// The tick that was stepped.
+    pub tick: Tick,
+    /// How long the step of the tick before took, in microseconds.
+    pub tick_us: u32,
+    /// The level of service for everyone, 0 (full) to [`LEVEL_MAX`]: the machine may be short of time.
+    pub level: u8,
+    /// The replicated world after it, if anyone is told of it.
+    pub world: Option<Arc<WorldState>>,
+    /// For each player whose snapshot falls on this tick, in order of player.
+    pub due: Vec<DueSnapshot>,
+    /// The exact own states that `due` points into.
+    pub player_state_bytes: Vec<u8>,
+    /// What happened in this tick: who is told, and where in `event_bytes` it is.
+    pub events: Vec<(Recipients, std::ops::Range<usize>)>,
+    /// The bytes that `events` points into.
+    pub event_bytes: Vec<u8>,
+    /// Changes of the roster, the board, and the match.
+    pub updates: Vec<RoomUpdate>,
+}
+
+/// A part of a tick, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepPhase {
+    /// One input per player is taken.
+    Inputs,
+    /// The game is stepped.
+    Step,
+    /// Poses are recorded.
+    History,
+    /// The state is put into cells.
+    Capture,
+    /// What to tell whom is written.
+    Outgoing,
+}
+
+/// One player's private part of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueSnapshot {
+    /// Whose it is.
+    pub player: PlayerId,
+    /// The front of the frame.
+    pub head: SnapshotHead,
+    /// The centre of the area of interest.
+    pub focus: Vec2,
+    /// Where in `player_state_bytes` the own state is.
+    pub own: std::ops::Range<usize>,
+}
+
+impl<G: Game> Room<G> {
+    /// An empty room whose tick 0 is due at `tick_zero`.
+    #[must_use]
+    pub fn new(config: RoomConfig, game: &G::Config, tick_zero: MonoTime) -> Self {
+        let capacity = config.capacity.min(G::seats_max(config.mode));
+        Room {
+            config: RoomConfig { capacity, ..config },
+            game: G::new(game, config.seed),
+            tick_zero,
+            tick: Tick(0),
+            stepped: 0,
+            seats: Vec::new(),
+            seated: 0,
+            spectators: 0,
+            following: Vec::new(),
+            kill_feed: Vec::new(),
+            events: Vec::new(),
+            updates: Vec::new(),
+            inputs: Vec::new(),
+            inputs_dropped: 0,
+            standings: Vec::new(),
+            match_publisher: MatchPublisher::default(),
+            history: History::default(),
+            placement: Placement::every(config.snapshot_every),
+            worlds: Recycled::default(),
+            is_spread: false,
+        }
+    }
+
+    /// When a tick is due.
+    #[must_use]
+    pub fn due_at(&self, tick: Tick) -> MonoTime {
+        self.tick_zero.plus_us(tick_us(G::TICK_HZ, tick.0))
+    }
+
+    /// Seats a player from the next tick on, in the lowest free seat.
+    ///
+    /// # Errors
+    /// [`RoomFull`] when no seat is free.
+    pub fn join(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
+        if self.seated >= self.config.capacity {
+            return Err(RoomFull(self.config.capacity));
+        }
+        let player = self.take_seat(name.clone(), None);
+        self.seated += 1;
+        self.game.join(player, self.tick.after(1), &mut self.events);
+        self.updates.push(RoomUpdate::Named { player, name });
+        Ok(player)
+    }
+
+    /// Frees a player's seat.
+    pub fn leave(&mut self, player: PlayerId) {
+        let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
+        let Some(seat) = seat.take() else { return };
+        if seat.watch.is_some() {
+            self.spectators -= 1;
+        } else {
+            self.seated -= 1;
+            self.game.leave(player, self.tick.after(1), &mut self.events);
+            self.updates.push(RoomUpdate::Left { player });
+        }
+    }
+
+    /// Lets somebody watch from the next tick on.
+    ///
+    /// # Errors
+    /// [`RoomFull`] when as many watch as may.
+    pub fn watch(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
+        if self.spectators >= SPECTATORS_MAX {
+            return Err(RoomFull(SPECTATORS_MAX));
+        }
+        self.spectators += 1;
+        Ok(self.take_seat(name, Some(Spectating { follows: None, focus: Vec2::ZERO })))
+    }
+
+    /// What was worth a line in the feed in the newest tick.
+    #[must_use]
+    pub fn kill_feed(&self) -> Vec<Publication> {
+        let name = |player: PlayerId| self.name_of(player).cloned();
+        let publication = |deed: &KillFeedEntry| {
+            Some(Publication::KillFeed { by: deed.by.and_then(name), verb: deed.verb.to_owned(), of: name(deed.of)? })
+        };
+        self.kill_feed.iter().filter_map(publication).collect()
+    }
+
+    /// A spectator wants to look at this player; whoever does not play is not looked at.
+    pub fn follow(&mut self, spectator: PlayerId, player: PlayerId) {
+        let plays = self.game.player_state(player).is_some();
+        if let Some(Some(Seat { watch: Some(watch), .. })) = self.seats.get_mut(usize::from(spectator.0))
+            && plays
+        {
+            watch.follows = Some(player);
+            self.following.push((spectator, player));
+        }
+    }
+
+    /// Watchers that look at somebody else since the last call, and whom they look at.
+    pub fn take_following(&mut self) -> impl Iterator<Item = (PlayerId, PlayerId)> + '_ {
+        self.following.drain(..)
+    }
+
+    fn take_seat(&mut self, name: Name, watch: Option<Spectating>) -> PlayerId {
+        let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
+        if free == self.seats.len() {
+            self.seats.push(None);
+        }
+        self.seats[free] = Some(Seat { name, watch, away_since: None, inputs: InputQueue::default() });
+        PlayerId(free as u16)
+    }
+
+    /// A player's connection is lost: their seat is kept, and everyone is told. Their ship idles, as without inputs.
+    pub fn away(&mut self, player: PlayerId) {
+        if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
+            && seat.away_since.is_none()
+        {
+            seat.away_since = Some(self.stepped);
+            if seat.watch.is_none() {
+                self.updates.push(RoomUpdate::Away { player });
+            }
+        }
+    }
+
+    /// A player is connected again.
+    pub fn back(&mut self, player: PlayerId) {
+        let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
+        let was_away = seat.away_since.take().is_some();
+        match &seat.watch {
+            None if was_away => self.updates.push(RoomUpdate::Back { player }),
+            None => {}
+            // Over the new connection they have not heard yet whom they look at.
+            Some(watch) => self.following.extend(watch.follows.map(|followed| (player, followed))),
+        }
+    }
+
+    /// A player who has been away for `grace` ticks, if there is one. Ticks that were dropped do not count: while the server stands still,
+    /// nobody can come back.
+    #[must_use]
+    pub fn gone_for(&self, grace: u32) -> Option<PlayerId> {
+        let gone = |seat: &Option<Seat<G>>| {
+            seat.as_ref().and_then(|seat| seat.away_since).is_some_and(|since| self.stepped - since >= grace)
+        };
+        self.seats.iter().position(gone).map(|at| PlayerId(at as u16))
+    }
+
+    /// The name of a player.
+    #[must_use]
+    pub fn name_of(&self, player: PlayerId) -> Option<&Name> {
+        self.seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name)
+    }
+
+    /// Calls the player in a seat something else; everyone is told, unless they only watch.
+    pub fn rename(&mut self, player: PlayerId, name: &Name) {
+        let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
+        if seat.name == *name {
+            return;
+        }
+        seat.name = name.clone();
+        if seat.watch.is_none() {
+            self.updates.push(RoomUpdate::Named { player, name: name.clone() });
+        }
+    }
+
+    /// Takes a player's inputs, which came at `arrived`.
+    pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
+        let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
+        if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
+            self.inputs_dropped += u64::from(seat.inputs.push(packet, self.tick, early_us));
+        }
+    }
+
+    /// Inputs that came too late or too early, since the last call.
+    pub fn take_inputs_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.inputs_dropped)
+    }
+
+    /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.
+    /// `watch` is told as each phase is over.
+    /// `level` is the level of service for everyone, 0 to [`LEVEL_MAX`].
+    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(StepPhase)) {
+        self.tick = tick;
+        self.stepped += 1;
+        self.kill_feed.clear();
+        self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
+        self.take_inputs(tick);
+        self.look_around();
+        watch(StepPhase::Inputs);
+        self.game.step(tick, &self.inputs, &self.history, &mut self.events);
+        watch(StepPhase::Step);
+        self.history.record(tick, |poses| self.game.poses(poses));
+        watch(StepPhase::History);
+        (out.tick, out.level) = (tick, level);
+        self.spread();
+        out.world = None;
+        if (0..self.seats.len()).any(|at| self.is_due(at, tick, level)) {
+            let (game, placement) = (&self.game, &mut self.placement);
+            out.world = Some(self.worlds.fill(|world| world.capture(game, tick, placement)));
+        }
+        watch(StepPhase::Capture);
+        self.write_due(tick, out);
+        self.write_events(out);
+        self.write_notes(tick, out);
+        self.write_contest(tick, out);
+        watch(StepPhase::Outgoing);
+    }
+
+    /// How the match stands; nothing where there are no rounds.
+    #[must_use]
+    pub fn match_status(&self) -> Option<&MatchStatus> {
+        self.match_publisher.newest()
+    }
+
+    /// Who is called what, and how the match stands.
+    #[must_use]
+    pub fn roster(&self) -> Vec<RoomUpdate> {
+        let mut updates = Vec::new();
+        for (player, seat) in (0..).map(PlayerId).zip(&self.seats) {
+            let Some(seat) = seat.as_ref().filter(|seat| seat.watch.is_none()) else { continue };
+            updates.push(RoomUpdate::Named { player, name: seat.name.clone() });
+            if seat.away_since.is_some() {
+                updates.push(RoomUpdate::Away { player });
+            }
+        }
+        updates.extend(self.match_status().map(|match_status| RoomUpdate::Match(match_status.clone())));
+        updates
+    }
+
+    /// How many play.
+    #[must_use]
+    pub fn players(&self) -> u16 {
+        self.seated
+    }
+
+    /// How many watch.
+    #[must_use]
+    pub fn spectators(&self) -> u16 {
+        self.spectators
+    }
+
+    /// The game, to look at.
+    #[must_use]
+    pub fn game(&self) -> &G {
+        &self.game
+    }
+
+    /// Gives each spectator somebody to look at: the best, unless they chose.
+    fn look_around(&mut self) {
+        if self.spectators == 0 {
+            return;
+        }
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            let Some(Seat { watch: Some(watch), .. }) = seat else { continue };
+            if watch.follows.is_some_and(|player| self.game.player_state(player).is_some()) {
+                continue;
+            }
+            self.standings.clear();
+            self.game.standings(&mut self.standings);
+            watch.follows = self.standings.first().map(|standing| standing.player);
+            self.following.extend(watch.follows.map(|player| (PlayerId(at as u16), player)));
+        }
+    }
+
+    fn take_inputs(&mut self, tick: Tick) {
+        self.inputs.clear();
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            if let Some(seat) = seat.as_mut().filter(|seat| seat.watch.is_none()) {
+                let (input, view) = seat.inputs.take(tick);
+                let view = view.judged_at(tick, G::TICK_HZ);
+                self.inputs.push(PlayerInput { player: PlayerId(at as u16), input, view });
+            }
+        }
+    }
+
+    /// The private part for each player who is told of this tick.
+    fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
+        out.due.clear();
+        out.player_state_bytes.clear();
+        for at in 0..self.seats.len() {
+            if !self.is_due(at, tick, out.level) {
+                continue;
+            }
+            let Some(seat) = &mut self.seats[at] else { continue };
+            let player = PlayerId(at as u16);
+            if let Some(watch) = &mut seat.watch {
+                if let Some(seen) = watch.follows.and_then(|player| self.game.player_state(player)) {
+                    watch.focus = G::focus(seen);
+                }
+                let (head, focus, from) = (seat.inputs.report(tick), watch.focus, out.player_state_bytes.len());
+                let mut bits = BitWriter::new(&mut out.player_state_bytes);
+                bits.flag(false);
+                bits.finish();
+                out.due.push(DueSnapshot { player, head, focus, own: from..out.player_state_bytes.len() });
+                continue;
+            }
+            let Some(own) = self.game.player_state(player) else { continue };
+            let from = out.player_state_bytes.len();
+            let mut bits = BitWriter::new(&mut out.player_state_bytes);
+            bits.flag(true);
+            G::write_player_state(own, &mut bits);
+            bits.finish();
+            let own_range = from..out.player_state_bytes.len();
+            out.due.push(DueSnapshot { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
+        }
+    }
+
+    /// Whether the snapshot of this seat's holder falls on a tick.
+    fn is_due(&self, at: usize, tick: Tick, level: u8) -> bool {
+        let every = self.config.snapshot_every * SnapshotHead::every(level);
+        let phase = if self.is_spread { at as u32 } else { 0 };
+        self.seats[at].is_some() && tick.0.wrapping_add(phase).is_multiple_of(every)
+    }
+
+    /// Few are told in the same tick, so that in the others nothing has to be captured and kept; many are spread over the ticks, so
+    /// that none carries them all.
+    fn spread(&mut self) {
+        match self.seated + self.spectators {
+            0..TOGETHER_MAX => self.is_spread = false,
+            SPREAD_MIN.. => self.is_spread = true,
+            TOGETHER_MAX..SPREAD_MIN => {}
+        }
+    }
+
+    fn write_events(&mut self, out: &mut RoomOutput) {
+        out.events.clear();
+        out.event_bytes.clear();
+        // So much from the start that a lively tick allocates nothing.
+        let events = usize::from(self.config.capacity) / SEATS_PER_EVENT;
+        out.events.reserve(events);
+        out.event_bytes.reserve(events * EVENT_BYTES);
+        for event in self.events.drain(..) {
+            self.kill_feed.extend(G::kill_feed_entry(&event.event));
+            let from = out.event_bytes.len();
+            let mut bits = BitWriter::new(&mut out.event_bytes);
+            G::write_event(&event.event, &mut bits);
+            bits.finish();
+            out.events.push((event.recipients, from..out.event_bytes.len()));
+        }
+    }
+
+    /// What changed in the roster, and once a second the board.
+    fn write_notes(&mut self, tick: Tick, out: &mut RoomOutput) {
+        out.updates.clear();
+        out.updates.append(&mut self.updates);
+        if !tick.0.is_multiple_of(G::TICK_HZ) {
+            return;
+        }
+        self.standings.clear();
+        self.game.standings(&mut self.standings);
+        let lines = self.standings.iter().take(BOARD_LINES_MAX).map(|s| (s.player, s.score)).collect();
+        out.updates.push(RoomUpdate::Board { tick, players: self.seated, extent: self.game.extent(), lines });
+    }
+
+    fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
+        let Some(match_state) = self.game.match_state() else { return };
+        let seats = &self.seats;
+        let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);
+        if let Some(match_status) =
+            self.match_publisher.write(self.config.mode, match_state, (tick, G::TICK_HZ), name_of)
+        {
+            out.updates.push(RoomUpdate::Match(match_status.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

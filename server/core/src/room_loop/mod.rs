@@ -1,0 +1,519 @@
+//! A room with its seats, tick by tick: commands come in, a tick is stepped, commands to the shards come out.
+//!
+//! The shell owns time and the mailboxes. Its contract:
+//! - `now` never goes back.
+//! - A turn is: [`RoomLoop::handle_command`] for everything that came, in the order of each sender; [`RoomLoop::step`]; then
+//!   [`RoomLoop::poll_commands`] for every shard and [`RoomLoop::take_effects`]. If the step gave [`Stepped::Ticked`], the turn ends with
+//!   [`RoomLoop::finish`], which says when the next one is due.
+//! - After [`Stepped::Asleep`] the next turn comes with the next command; after [`Stepped::Ended`] there is none.
+//!
+//! Ticks have absolute deadlines, so nothing drifts. A tick that ends after the next one is due is an overrun; when the room is more
+//! than [`CATCH_UP_TICKS`] behind, the ticks in between are dropped and counted as missed.
+
+mod seats;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::protocol::match_status::MatchStatus;
+use broadside_shared::protocol::message::{Publication, RoomId, RoomUpdate, ServerMsg, ServerNotice};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::{MonoTime, Tick, tick_us};
+
+use crate::admission::governor::{BEHIND, Governor};
+use crate::admission::join_queue::JoinQueue;
+use crate::admission::reservations::Reservations;
+use crate::commands::{Hold, JoinRequest, RoomCommand, RoomInfo, ShardCommand};
+use crate::lobby::SeatLimits;
+use crate::messages::EncodedMessage;
+use crate::room::recycle::Recycled;
+use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
+use seats::Seats;
+
+/// Ticks that a late room steps at once to catch up; beyond, they are dropped.
+pub const CATCH_UP_TICKS: u32 = 4;
+/// How long before its end a room notifies its players, in microseconds.
+const END_NOTICE_US: u64 = 30_000_000;
+/// Ticks with recipients that may wait for a shard; while so many do, it gets no more.
+pub const QUEUED_MAX: u32 = 4;
+
+/// What a room is opened with, besides its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Seats that one address may have.
+    pub seats_per_address: usize,
+    /// Seconds for which the seat of a lost connection is kept.
+    pub grace_s: u32,
+    /// When the room ends, whoever is in it.
+    pub ends_at: Option<MonoTime>,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stepped {
+    /// A tick was stepped: [`RoomLoop::finish`] says when the next one is due.
+    Ticked,
+    /// The room is empty: no tick until the next command.
+    Asleep,
+    /// The room is over.
+    Ended,
+}
+
+/// How a tick went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// When the next tick is due.
+    pub next: MonoTime,
+    /// How long after it was due the tick began, and how long it took, in microseconds.
+    pub late_us: u64,
+    pub took_us: u64,
+    /// The tick ended after the next one was due.
+    pub is_overrun: bool,
+    /// Ticks that were dropped.
+    pub missed: u32,
+    /// Steps of the governor: less service, and more again.
+    pub steps_down: u64,
+    pub steps_up: u64,
+}
+
+/// What a turn caused outside the shards. The shell carries it out and exports the counts.
+#[derive(Debug, Default)]
+pub struct Effects {
+    pub published: Vec<(Topic, Publication)>,
+    /// The best players, best first, when the board was sent.
+    pub board: Option<Vec<(Name, i32)>>,
+    /// Requests that were given a seat, refused, or kept waiting for the first time.
+    pub seated: u64,
+    pub refused: u64,
+    pub queued: u64,
+    /// Seats that were given up.
+    pub left: u64,
+    /// Inputs that came for a tick too late or too early.
+    pub inputs_dropped: u64,
+}
+
+/// Who is in a room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Seats to play in that are taken, the server's own bots among them.
+    pub players: u16,
+    pub spectators: u16,
+    /// Requests in the join queue.
+    pub queued: u32,
+    pub reserved: u16,
+    /// Whether somebody plays or is about to, bots aside.
+    pub is_played: bool,
+}
+
+/// A room with its seats.
+pub struct RoomLoop<G: Game> {
+    info: RoomInfo,
+    policy: Policy,
+    room: Room<G>,
+    tick_zero: MonoTime,
+    /// The next tick to step.
+    tick: Tick,
+    outputs: Recycled<RoomOutput>,
+    seats: Seats,
+    queue: JoinQueue<JoinRequest>,
+    reservations: Reservations<Hold>,
+    governor: Governor,
+    /// By shard number.
+    links: Vec<ShardLink>,
+    activity: Activity,
+    end: End,
+    lag: Lag,
+    effects: Effects,
+    /// How long the last tick took, in microseconds.
+    tick_us: u32,
+    /// The latest time handed in.
+    now: MonoTime,
+}
+
+/// Whether ticks are stepped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    Awake,
+    /// Nobody is in the room; ticks are left out.
+    Asleep,
+}
+
+/// Whether the room is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Not yet.
+    Open,
+    /// It ends with the next step if nobody plays or is about to.
+    Retiring,
+    /// The players were notified of its end.
+    Notified,
+}
+
+/// Whether the shards keep up with the room: whether one had not taken the tick before when a tick was stepped. It counts until the next
+/// tick with recipients, and in that one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lag {
+    InTime,
+    Behind,
+    /// In this tick for the last time.
+    BehindLast,
+}
+
+/// What the room owes a shard.
+#[derive(Debug, Default)]
+struct ShardLink {
+    /// Seats there.
+    seats: usize,
+    /// Goes out with the next tick, answers before the tick itself.
+    outgoing: Vec<ShardCommand>,
+    /// Updates that the shard missed because it was behind.
+    owed: Vec<RoomUpdate>,
+}
+
+impl<G: Game> RoomLoop<G> {
+    /// An empty room whose tick 0 is due at `now`, for this many shards.
+    #[must_use]
+    pub fn new(info: RoomInfo, policy: Policy, shards: usize, now: MonoTime) -> Self {
+        let config: RoomConfig = info.config;
+        RoomLoop {
+            info,
+            policy,
+            room: Room::new(config, &G::config(config.mode), now),
+            tick_zero: now,
+            tick: Tick(1),
+            outputs: Recycled::default(),
+            seats: Seats::default(),
+            queue: JoinQueue::default(),
+            reservations: Reservations::default(),
+            governor: Governor::default(),
+            links: (0..shards).map(|_| ShardLink::default()).collect(),
+            activity: Activity::Awake,
+            end: End::Open,
+            lag: Lag::InTime,
+            effects: Effects::default(),
+            tick_us: 0,
+            now,
+        }
+    }
+
+    /// The room to go on with after this one failed: empty, with another seed.
+    #[must_use]
+    pub fn restarted(&self, now: MonoTime) -> Self {
+        let config = RoomConfig { seed: self.info.config.seed.wrapping_add(1), ..self.info.config };
+        RoomLoop::new(RoomInfo { config, ..self.info }, self.policy, self.links.len(), now)
+    }
+
+    /// Handles a command.
+    ///
+    /// # Panics
+    /// If time goes back, or the command names a shard that there is not.
+    pub fn handle_command(&mut self, now: MonoTime, command: RoomCommand<G>, limits: &impl SeatLimits) {
+        self.advance_to(now);
+        match command {
+            RoomCommand::Join(request) => self.handle_join(request, limits),
+            RoomCommand::CancelJoin(connection) => self.queue.remove(|request| request.connection == connection),
+            RoomCommand::Leave(seat) if self.seats.is_current(seat) => self.leave(seat.player),
+            RoomCommand::Park(seat) if self.seats.is_current(seat) => self.park(seat.player, limits),
+            RoomCommand::Resume(seat, connection) if self.seats.is_current(seat) => self.resume(seat, connection),
+            RoomCommand::Input(seat, packet, arrived) if self.seats.is_current(seat) => {
+                self.room.input(seat.player, &packet, arrived);
+            }
+            RoomCommand::Follow(seat, player) if self.seats.is_current(seat) => self.room.follow(seat.player, player),
+            RoomCommand::Rename(seat, name) if self.seats.is_current(seat) => self.room.rename(seat.player, &name),
+            RoomCommand::RenameQueued(connection, name) => self.rename_queued(connection, &name),
+            RoomCommand::Reserve(number, until, hold) => self.reservations.keep(number, until, hold),
+            // Meant for a seat that was given up, or for the room that failed before this one.
+            RoomCommand::Leave(_)
+            | RoomCommand::Park(_)
+            | RoomCommand::Resume(..)
+            | RoomCommand::Input(..)
+            | RoomCommand::Follow(..)
+            | RoomCommand::Rename(..) => {}
+            RoomCommand::ShardLost(shard) => self.lose_shard(shard),
+            RoomCommand::Retire => {
+                if self.end == End::Open {
+                    self.end = End::Retiring;
+                }
+            }
+        }
+    }
+
+    /// Steps one tick, or finds that there is none to step. `queued` gives how many ticks with recipients wait for a shard; `watch` is
+    /// called as each phase of the step ends.
+    ///
+    /// # Panics
+    /// If time goes back.
+    pub fn step(&mut self, now: MonoTime, queued: impl Fn(usize) -> u32, watch: impl FnMut(StepPhase)) -> Stepped {
+        self.advance_to(now);
+        self.free_seats();
+        self.admit();
+        if self.is_ending() {
+            self.end_room();
+            return Stepped::Ended;
+        }
+        if self.is_empty() {
+            self.activity = Activity::Asleep;
+            return Stepped::Asleep;
+        }
+        self.step_tick(queued, watch);
+        self.notify_queue();
+        self.notify_spectators();
+        Stepped::Ticked
+    }
+
+    /// Ends the turn of a tick that began at `began` and was done at `now`: adapts the level of service and picks the next tick.
+    ///
+    /// # Panics
+    /// If time goes back.
+    pub fn finish(&mut self, began: MonoTime, now: MonoTime) -> Timing {
+        self.advance_to(now);
+        let due = self.room.due_at(self.tick);
+        let (took_us, late_us) = (now.us_since(began), began.us_since(due));
+        self.tick_us = u32::try_from(took_us).unwrap_or(u32::MAX);
+        let busy = ((late_us + took_us) * 1000 / tick_us(G::TICK_HZ, 1).max(1)) as u32;
+        let busy = if self.lag == Lag::InTime { busy } else { busy.max(BEHIND) };
+        if self.lag == Lag::BehindLast {
+            self.lag = Lag::InTime;
+        }
+        let (down, up) = self.governor.steps();
+        self.governor.record(busy);
+        let after = self.governor.steps();
+        let (next, is_overrun, missed) = self.next_tick(now);
+        self.tick = next;
+        Timing {
+            next: self.room.due_at(next),
+            late_us,
+            took_us,
+            is_overrun,
+            missed,
+            steps_down: after.0 - down,
+            steps_up: after.1 - up,
+        }
+    }
+
+    /// What is to be sent to a shard now, in one go. Ticks without recipients are held back and sent with the next tick that has one.
+    pub fn poll_commands(&mut self, shard: usize) -> Option<std::vec::Drain<'_, ShardCommand>> {
+        let outgoing = &mut self.links[shard].outgoing;
+        let is_held_back =
+            |command: &ShardCommand| matches!(command, ShardCommand::Tick(..)) && !command.has_recipients();
+        (!outgoing.iter().all(is_held_back)).then(|| outgoing.drain(..))
+    }
+
+    /// Takes what the turn caused.
+    pub fn take_effects(&mut self) -> Effects {
+        self.effects.inputs_dropped += self.room.take_inputs_dropped();
+        std::mem::take(&mut self.effects)
+    }
+
+    #[must_use]
+    pub fn info(&self) -> &RoomInfo {
+        &self.info
+    }
+
+    /// The next tick to step.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The level of service, 0 (full) to [`LEVEL_MAX`](crate::room::LEVEL_MAX).
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.governor.level()
+    }
+
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        Occupancy {
+            players: self.room.players(),
+            spectators: self.room.spectators(),
+            queued: self.queue.len() as u32,
+            reserved: self.reservations.len() as u16,
+            is_played: self.is_played(),
+        }
+    }
+
+    /// The room, to look at.
+    #[must_use]
+    pub fn room(&self) -> &Room<G> {
+        &self.room
+    }
+
+    /// The seats that are taken, in order of player.
+    pub fn seats(&self) -> impl Iterator<Item = &seats::Seat> {
+        self.seats.iter()
+    }
+
+    /// The connections that wait in the join queue, the next one first.
+    pub fn queued(&self) -> impl Iterator<Item = &JoinRequest> {
+        self.queue.iter()
+    }
+
+    /// The ticks that passed while the room was asleep are left out: nobody was there to miss them.
+    fn advance_to(&mut self, now: MonoTime) {
+        assert!(now >= self.now, "time goes back from {} to {}", self.now.0, now.0);
+        self.now = now;
+        if std::mem::replace(&mut self.activity, Activity::Awake) == Activity::Asleep {
+            let passed = now.us_since(self.tick_zero) * u64::from(G::TICK_HZ) / 1_000_000;
+            self.tick = self.tick.max(Tick(passed as u32));
+        }
+    }
+
+    /// Whether its time is over, or it retires and nobody plays. Notifies the players half a minute before its time is over.
+    fn is_ending(&mut self) -> bool {
+        let left_us = self.policy.ends_at.map_or(u64::MAX, |at| at.us_since(self.now));
+        let is_retiring = self.end == End::Retiring;
+        if is_retiring {
+            self.end = End::Open;
+        }
+        if left_us <= END_NOTICE_US && self.end != End::Notified {
+            self.end = End::Notified;
+            let message = ends_in(self.seconds_left());
+            self.notify_all(&message);
+        }
+        left_us == 0 || (is_retiring && !self.is_played())
+    }
+
+    /// Seconds until its end, at least 1.
+    fn seconds_left(&self) -> u32 {
+        let left_us = self.policy.ends_at.map_or(u64::MAX, |at| at.us_since(self.now));
+        left_us.div_ceil(1_000_000).clamp(1, u64::from(u32::MAX)) as u32
+    }
+
+    fn is_played(&self) -> bool {
+        self.seats.people() > 0 || !self.reservations.is_empty() || self.queue.any(|request| request.address.is_some())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.room.players() == 0 && self.room.spectators() == 0 && self.queue.is_empty() && self.reservations.is_empty()
+    }
+
+    /// Players and queue go back to the lobby.
+    fn end_room(&mut self) {
+        while self.queue.pop().is_some() {
+            self.effects.refused += 1;
+        }
+        let room = self.info.id;
+        for link in &mut self.links {
+            link.outgoing.push(ShardCommand::RoomEnded(room));
+        }
+    }
+
+    fn step_tick(&mut self, queued: impl Fn(usize) -> u32, watch: impl FnMut(StepPhase)) {
+        let (room, level, tick, took_us) = (&mut self.room, self.governor.level(), self.tick, self.tick_us);
+        let output = self.outputs.fill(|output| {
+            room.step(tick, level, output, watch);
+            output.tick_us = took_us;
+        });
+        self.publish(&output);
+        let id = self.info.id;
+        let mut is_behind = self.lag == Lag::Behind;
+        for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {
+            let queued = queued(shard);
+            is_behind |= queued > 0;
+            link.push_tick(id, &output, queued);
+        }
+        self.lag = match (is_behind, output.due.is_empty()) {
+            (false, _) => Lag::InTime,
+            (true, true) => Lag::Behind,
+            (true, false) => Lag::BehindLast,
+        };
+    }
+
+    /// What a tick says to those who are not in the room.
+    fn publish(&mut self, output: &RoomOutput) {
+        let id = self.info.id;
+        for entry in self.room.kill_feed() {
+            self.effects.published.push((Topic::RoomFeed(id), entry));
+        }
+        for update in &output.updates {
+            match update {
+                RoomUpdate::Board { lines, .. } => {
+                    let named = |(player, score): &(PlayerId, i32)| Some((self.room.name_of(*player)?.clone(), *score));
+                    self.effects.board = Some(lines.iter().filter_map(named).collect());
+                }
+                RoomUpdate::Match(status) => {
+                    self.effects.published.push((Topic::RoomMatch(id), Publication::Match(status.clone())));
+                }
+                RoomUpdate::Named { .. }
+                | RoomUpdate::Left { .. }
+                | RoomUpdate::Away { .. }
+                | RoomUpdate::Back { .. }
+                | RoomUpdate::Message(_) => {}
+            }
+        }
+    }
+
+    /// Tells those in the join queue their position: who has just come, and twice a second everyone.
+    fn notify_queue(&mut self) {
+        for (position, request) in self.queue.to_notify() {
+            let command = ShardCommand::Queued(request.connection, self.info.id, position);
+            self.links[request.connection.shard].outgoing.push(command);
+        }
+        self.effects.queued += self.queue.mark_notified() as u64;
+    }
+
+    /// Tells spectators whom they follow from now on.
+    fn notify_spectators(&mut self) {
+        for (spectator, player) in self.room.take_following() {
+            let Some(seat) = self.seats.get(spectator) else { continue };
+            let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Following { player }));
+            self.links[seat.connection.shard].outgoing.push(seat.deliver(message));
+        }
+    }
+
+    fn notify_all(&mut self, message: &EncodedMessage) {
+        for seat in self.seats.iter() {
+            self.links[seat.connection.shard].outgoing.push(seat.deliver(message.clone()));
+        }
+    }
+
+    /// The tick to step next, whether this one was an overrun, and how many are dropped because the room is too far behind.
+    fn next_tick(&mut self, now: MonoTime) -> (Tick, bool, u32) {
+        let next = self.tick.after(1);
+        if now < self.room.due_at(next) {
+            return (next, false, 0);
+        }
+        let period_us = tick_us(G::TICK_HZ, 1).max(1);
+        let behind = (now.us_since(self.room.due_at(next)) / period_us) as u32;
+        if behind <= CATCH_UP_TICKS {
+            return (next, true, 0);
+        }
+        self.reservations.prolong(u64::from(behind) * period_us);
+        (next.after(behind), true, behind)
+    }
+
+    /// How the match stands; `None` where there are no rounds.
+    #[must_use]
+    pub fn match_status(&self) -> Option<&MatchStatus> {
+        self.room.match_status()
+    }
+}
+
+/// The notice that the room ends.
+fn ends_in(seconds: u32) -> EncodedMessage {
+    EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }))
+}
+
+impl ShardLink {
+    /// Puts a tick behind the answers, unless the shard is too far behind: then what it must not miss goes with a later tick.
+    fn push_tick(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: u32) {
+        if queued >= QUEUED_MAX {
+            // Of boards and match statuses only the newest counts.
+            self.owed.retain(|update| !matches!(update, RoomUpdate::Board { .. } | RoomUpdate::Match(_)));
+            self.owed.extend_from_slice(&output.updates);
+            return;
+        }
+        if !self.owed.is_empty() {
+            self.outgoing.push(ShardCommand::Updates(room, std::mem::take(&mut self.owed)));
+        }
+        self.outgoing.push(ShardCommand::Tick(room, Arc::clone(output)));
+    }
+}
+
+/// What an address is counted as, for the seats it holds.
+fn is_same(limits: &impl SeatLimits, a: IpAddr, b: IpAddr) -> bool {
+    limits.counted_as(a) == limits.counted_as(b)
+}

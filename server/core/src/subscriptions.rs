@@ -1,0 +1,106 @@
+//! What one session is subscribed to and whom it mutes, and what waits for it while it has no connection.
+
+use std::collections::BTreeMap;
+
+use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
+use broadside_shared::protocol::message::{Refusal, RoomId};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
+
+use crate::commands::{SessionId, TopicMessage};
+use crate::messages::MessageQueue;
+
+/// Subscriptions and mutes of one session.
+#[derive(Debug, Clone, Default)]
+pub struct Subscriptions {
+    /// With the number up to which each topic was received when it was subscribed to: those messages may still be on their way.
+    topics: Vec<(Topic, u64)>,
+    /// By session, so that a new name does not lift a mute; with the name at the time.
+    muted: BTreeMap<SessionId, Name>,
+}
+
+impl Subscriptions {
+    /// The topics subscribed to, at most [`SUBSCRIPTIONS_MAX`].
+    pub fn topics(&self) -> impl Iterator<Item = Topic> + '_ {
+        self.topics.iter().map(|(topic, _)| *topic)
+    }
+
+    #[must_use]
+    pub fn is_subscribed(&self, topic: Topic) -> bool {
+        self.topics().any(|subscribed| subscribed == topic)
+    }
+
+    /// Subscribes to a topic of which everything up to `received` was delivered.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`] with [`SUBSCRIPTIONS_MAX`] subscriptions.
+    pub fn subscribe(&mut self, topic: Topic, received: u64) -> Result<(), Refusal> {
+        if self.topics.len() >= SUBSCRIPTIONS_MAX {
+            return Err(Refusal::TooMany);
+        }
+        self.topics.push((topic, received));
+        Ok(())
+    }
+
+    pub fn unsubscribe(&mut self, topic: Topic) {
+        self.topics.retain(|(subscribed, _)| *subscribed != topic);
+    }
+
+    /// Whether a message is to be delivered: its topic is subscribed to, its sender not muted, and it was not received before.
+    #[must_use]
+    pub fn wants(&self, message: &TopicMessage) -> bool {
+        let is_new = |(topic, received): &(Topic, u64)| *topic == message.topic && *received < message.number;
+        self.accepts_from(message.from) && self.topics.iter().any(is_new)
+    }
+
+    /// Everything of a topic up to this number was delivered.
+    pub fn mark_received(&mut self, topic: Topic, until: u64) {
+        for (_, received) in self.topics.iter_mut().filter(|(subscribed, _)| *subscribed == topic) {
+            *received = until.max(*received);
+        }
+    }
+
+    /// Whether the sender is not muted. The server cannot be muted.
+    #[must_use]
+    pub fn accepts_from(&self, from: Option<SessionId>) -> bool {
+        from.is_none_or(|from| !self.muted.contains_key(&from))
+    }
+
+    /// Mutes a session. Gives whether it was not muted before.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`] with [`MUTED_MAX`] mutes.
+    pub fn mute(&mut self, session: SessionId, name: Name) -> Result<bool, Refusal> {
+        if self.muted.len() >= MUTED_MAX && !self.muted.contains_key(&session) {
+            return Err(Refusal::TooMany);
+        }
+        Ok(self.muted.insert(session, name).is_none())
+    }
+
+    /// Lifts the mutes that `is_meant` says. Gives whether there was one.
+    pub fn unmute(&mut self, is_meant: impl Fn(SessionId, &Name) -> bool) -> bool {
+        let before = self.muted.len();
+        self.muted.retain(|session, name| !is_meant(*session, name));
+        self.muted.len() < before
+    }
+
+    /// Drops what is for those in a room only: its chat, and all topics of a private room.
+    pub fn leave_room(&mut self, is_private: impl Fn(RoomId) -> bool) {
+        self.topics.retain(|(topic, _)| match topic {
+            Topic::RoomChat(_) => false,
+            Topic::RoomFeed(room) | Topic::RoomMatch(room) => !is_private(*room),
+            Topic::LobbyChat | Topic::Leaderboard | Topic::Notices => true,
+        });
+    }
+}
+
+/// A session that has a seat and no connection.
+#[derive(Debug, Clone, Default)]
+pub struct ParkedSession {
+    /// When it lost its connection.
+    pub since: MonoTime,
+    pub subscriptions: Subscriptions,
+    /// Messages to this session, which wait for its next connection.
+    pub messages: MessageQueue,
+}

@@ -1,0 +1,284 @@
+//! The rooms by number and by code: opening, finding, reserving, retiring.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use broadside_core::admission::matching::{self, Fill};
+use broadside_core::admission::reservations::RESERVED_MAX;
+use broadside_core::commands::{Hold, JoinMethod, RoomCommand};
+use broadside_core::room::RoomConfig;
+
+use crate::limits::holds::TooMuch;
+use crate::limits::rates::{AddressRates, Rate};
+use crate::metrics::labels::AddressLimit;
+use crate::rooms::context::ServerContext;
+use crate::rooms::handle::{RoomHandle, RoomSpec};
+use crate::secret;
+
+/// Time for which a seat is kept for someone who was promised one, in seconds.
+pub const RESERVATION_S: u32 = 15;
+/// Time after which a room ends that was opened on demand and in which nobody plays or is about to, in seconds: those who watch do not
+/// keep it, nor do bots.
+pub const EMPTY_S: u64 = 30;
+
+/// Why no room was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are {0} rooms, as many as this server opens (--max-rooms); join one of them, or try again later")]
+pub struct TooManyRooms(pub usize);
+
+/// Why no seat was reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotReserved {
+    /// As many are reserved in the room as may be.
+    RoomFull,
+    /// The address has as many seats or reservations as it may.
+    TooMuch(TooMuch),
+}
+
+/// The rooms by number and by code. No lock of it is held across an await or inside a tick: what comes out is a shared handle.
+pub struct Directory<G: Game> {
+    rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
+    by_code: DashMap<RoomCode, RoomId>,
+    next: AtomicU32,
+    /// Held by who opens a room on demand.
+    opening: Mutex<()>,
+    context: ServerContext<G>,
+    /// What every room has in common; mode, capacity and seed are its own.
+    common: RoomConfig,
+    max_rooms: usize,
+    /// TeamLabel has looked up codes lately.
+    look_ups: AddressRates,
+}
+
+impl<G: Game> Directory<G> {
+    /// No rooms; those to come stand on `context`.
+    #[must_use]
+    pub fn new(context: ServerContext<G>, common: RoomConfig, max_rooms: usize) -> Self {
+        let (rooms, by_code) = (DashMap::new(), DashMap::new());
+        let look_ups = AddressRates::new(Rate::LOOK_UPS);
+        Directory {
+            rooms,
+            by_code,
+            next: AtomicU32::new(1),
+            opening: Mutex::new(()),
+            context,
+            common,
+            max_rooms,
+            look_ups,
+        }
+    }
+
+    /// Opens a room that stays. Its capacity is the configured one.
+    pub fn open_persistent(&self, name: &str) -> Arc<RoomHandle<G>> {
+        self.open(|id| RoomSpec {
+            name: name.to_owned(),
+            config: self.config(Mode::Open, id),
+            code: None,
+            is_ephemeral: false,
+            opener: Hold::default(),
+        })
+    }
+
+    /// Opens a room that ends when nobody has played in it for [`EMPTY_S`] seconds; a private one is in no list and has a code. `opener` is its
+    /// place among the rooms of whose it is.
+    ///
+    /// # Errors
+    /// When there are as many rooms as there may be.
+    pub fn open_ephemeral(
+        &self,
+        mode: Mode,
+        name: Option<String>,
+        private: bool,
+        opener: Hold,
+    ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
+        // One after the other, so that the limit holds.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.rooms.len() >= self.max_rooms {
+            return Err(TooManyRooms(self.max_rooms));
+        }
+        let code = private.then(|| self.new_code());
+        let room = self.open(|id| RoomSpec {
+            name: name.unwrap_or_else(|| format!("{mode} {id}")),
+            config: self.config(mode, id),
+            code,
+            is_ephemeral: true,
+            opener,
+        });
+        if let Some(code) = code {
+            self.by_code.insert(code, room.id());
+        }
+        Ok(room)
+    }
+
+    fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
+        let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
+        let room = Arc::new(RoomHandle::open(id, opening(id), &self.context));
+        self.rooms.insert(id, Arc::clone(&room));
+        self.context.metrics.rooms.inc();
+        room
+    }
+
+    fn config(&self, mode: Mode, id: RoomId) -> RoomConfig {
+        let capacity = self.common.capacity.min(G::seats_max(mode));
+        RoomConfig { mode, capacity, seed: self.common.seed.wrapping_add(u64::from(id.0) - 1), ..self.common }
+    }
+
+    /// A code that no room has.
+    fn new_code(&self) -> RoomCode {
+        loop {
+            // A remainder of 64 bits favours no message by more than one part in 10^17.
+            let code = RoomCode::from_picks(|count| (secret::number() % count as u64) as usize);
+            if let Entry::Vacant(_) = self.by_code.entry(code) {
+                return code;
+            }
+        }
+    }
+
+    /// The room that someone at `address` wants, and how they found it. `may_open` is asked before one is opened for them.
+    ///
+    /// # Errors
+    /// The code to close their connection with when there is none.
+    pub fn find(
+        &self,
+        choice: RoomChoice,
+        address: IpAddr,
+        may_open: impl FnOnce() -> Result<Hold, CloseCode>,
+    ) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
+        let room = match choice {
+            RoomChoice::Quick => self.quick_play(Mode::default(), may_open)?,
+            RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
+            RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
+            RoomChoice::Code(code) => {
+                let Some(code) = code else { return Err(CloseCode::NoSuchRoom) };
+                let found = self.by_code(code, address).map_err(|_| CloseCode::TooManyFromAddress)?;
+                return found.map(|room| (room, JoinMethod::Code)).ok_or(CloseCode::NoSuchRoom);
+            }
+            RoomChoice::Reserved { room, reservation } => {
+                // Seats are reserved in public rooms only.
+                let room = self.get(room).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?;
+                return Ok((room, JoinMethod::Reservation(reservation)));
+            }
+        };
+        Ok((room, JoinMethod::Public))
+    }
+
+    /// The room that a bot of the server was sent to.
+    ///
+    /// # Errors
+    /// When it is over, or the bot asks for anything else.
+    pub fn find_for_bot(&self, choice: RoomChoice) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
+        let RoomChoice::Room(id) = choice else { return Err(CloseCode::NoSuchRoom) };
+        self.get(id).map(|room| (room, JoinMethod::Public)).ok_or(CloseCode::NoSuchRoom)
+    }
+
+    /// The best public room of a mode. If there is no seat in any, one is opened where `may_open` says so, but for the open arena:
+    /// there one waits in line for the company.
+    ///
+    /// # Errors
+    /// When there is no room at all: what `may_open` says, or [`CloseCode::RoomFull`] if no more can be opened.
+    pub fn quick_play(
+        &self,
+        mode: Mode,
+        may_open: impl FnOnce() -> Result<Hold, CloseCode>,
+    ) -> Result<Arc<RoomHandle<G>>, CloseCode> {
+        let open = |room: &RoomHandle<G>| room.code.is_none() && room.info.config.mode == mode && !room.is_over();
+        let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id(), fill(&room)));
+        let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
+        match best {
+            Some((room, fill)) if fill.has_room() || mode == Mode::Open => Ok(room),
+            other => {
+                let opened = may_open().and_then(|opener| {
+                    self.open_ephemeral(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)
+                });
+                opened.or_else(|why| other.map(|(room, _)| room).ok_or(why))
+            }
+        }
+    }
+
+    /// Keeps a seat in a room for someone at `address`; the number is to be shown with the join.
+    ///
+    /// # Errors
+    /// When too many are kept already, in the room or for the address.
+    pub fn reserve(&self, room: &RoomHandle<G>, address: IpAddr) -> Result<u64, NotReserved> {
+        // Those on their way to the room may be reservations, too.
+        let coming = room.status.coming.load(Ordering::Relaxed) as usize;
+        if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
+            return Err(NotReserved::RoomFull);
+        }
+        let limits = &self.context.limits;
+        let wants = limits.caps().reservation(room.id(), room.seats_per_address());
+        let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
+        let number = secret::number();
+        let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
+        // A room that is over keeps nothing; who comes is told so.
+        let _ = room.send(RoomCommand::Reserve(number, until, hold));
+        Ok(number)
+    }
+
+    /// The room with this number, public or not, unless it is over.
+    #[must_use]
+    pub fn get(&self, id: RoomId) -> Option<Arc<RoomHandle<G>>> {
+        self.rooms.get(&id).map(|entry| Arc::clone(entry.value())).filter(|room| !room.is_over())
+    }
+
+    /// The private room with this code, if there is one, for someone at `address`.
+    ///
+    /// # Errors
+    /// In how many seconds they may look again: nobody tries one code after the other.
+    pub fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomHandle<G>>>, u64> {
+        // Paid for before the look: a refusal must not tell what a look would have told.
+        self.look_ups.take(address, Rate::MISS, self.context.clock.now()).inspect_err(|_| {
+            self.context.refused(address, AddressLimit::LookUps);
+        })?;
+        let id = self.by_code.get(&code).map(|id| *id);
+        let found = id.and_then(|id| self.get(id));
+        if found.is_some() {
+            self.look_ups.give_back(address, Rate::MISS - 1);
+        }
+        Ok(found)
+    }
+
+    /// Every room, in order of number.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<RoomHandle<G>>> {
+        let mut rooms: Vec<_> = self.rooms.iter().map(|entry| Arc::clone(entry.value())).collect();
+        rooms.sort_by_key(|room| room.id());
+        rooms
+    }
+
+    /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over. Since the last call
+    /// the server stood still for `still_us` microseconds, in which nobody could come.
+    pub fn sweep(&self, still_us: u64) {
+        let now = self.context.clock.now();
+        self.look_ups.forget(now);
+        for room in self.all().into_iter().filter(|room| room.is_ephemeral) {
+            let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
+            let _ = room.status.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+            let unplayed_since = room.status.unplayed_since.load(Ordering::Relaxed);
+            if unplayed_since != 0 && now.0.saturating_sub(unplayed_since) > EMPTY_S * 1_000_000 {
+                room.retire();
+            }
+            if room.is_over() && self.rooms.remove(&room.id()).is_some() {
+                room.code.map(|code| self.by_code.remove(&code));
+                self.context.metrics.rooms.dec();
+            }
+        }
+    }
+}
+
+fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
+    let status = &room.status;
+    // Bots make way.
+    let people = status.players.load(Ordering::Relaxed).saturating_sub(status.bots.load(Ordering::Relaxed));
+    let taken = people + status.reserved.load(Ordering::Relaxed);
+    let waiting = status.waiting.load(Ordering::Relaxed).saturating_add(status.coming.load(Ordering::Relaxed));
+    Fill { taken: u32::from(taken), capacity: u32::from(room.info.config.capacity), waiting }
+}

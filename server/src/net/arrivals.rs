@@ -1,0 +1,71 @@
+//! Connections on their way to a shard: new ones, and those whose seat is on another shard.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use broadside_core::connection::Connection;
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::handshake::Handshake;
+use broadside_shared::time::MonoTime;
+use bytes::Bytes;
+
+use super::admission::Guard;
+use super::conn::Conn;
+use super::wire::Wire;
+use crate::inbox::Inbox;
+
+/// A connection for a shard.
+pub enum Arrival<G: Game> {
+    Upgraded(Upgraded<G>),
+    /// Its seat is on the shard, which takes it over.
+    Migrated(Box<(Socket<G>, Box<Connection<G>>)>),
+}
+
+/// A WebSocket that has just been upgraded.
+pub struct Upgraded<G: Game> {
+    /// The socket, with its TLS.
+    pub wire: Wire,
+    /// Bytes that came right behind the handshake.
+    pub early: Bytes,
+    pub address: SocketAddr,
+    /// Its share of the open connections.
+    pub guard: Option<Arc<Guard<G>>>,
+    /// How it began, if the client asked for that to be kept.
+    pub handshake: Option<Box<Handshake>>,
+    /// It was upgraded only to be closed with this code: a page can read no other refusal.
+    pub refused_with: Option<CloseCode>,
+}
+
+/// A WebSocket on its shard.
+pub struct Socket<G: Game> {
+    pub(super) conn: Conn,
+    /// When it is dropped, once its close was sent.
+    pub(super) drop_at: Option<MonoTime>,
+    pub(super) _guard: Option<Arc<Guard<G>>>,
+}
+
+/// The shards that own sockets, to hand connections to.
+pub struct Shards<G: Game> {
+    inboxes: Box<[Inbox<Arrival<G>>]>,
+    next: AtomicUsize,
+}
+
+impl<G: Game> Shards<G> {
+    /// By shard number.
+    pub fn new(inboxes: impl IntoIterator<Item = Inbox<Arrival<G>>>) -> Self {
+        Shards { inboxes: inboxes.into_iter().collect(), next: AtomicUsize::new(0) }
+    }
+
+    /// Hands a new connection to the next shard, in turn.
+    pub fn hand_over(&self, upgraded: Upgraded<G>) {
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        self.inboxes[next].send([Arrival::Upgraded(upgraded)]);
+    }
+
+    /// The inbox of a shard.
+    pub(super) fn inbox(&self, shard: usize) -> &Inbox<Arrival<G>> {
+        &self.inboxes[shard]
+    }
+}

@@ -1,0 +1,97 @@
+//! What every room shares with the rest of the server.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use broadside_core::commands::{Hold, SessionId, ShardCommand};
+use broadside_core::lobby::{AddressShare, SeatLimits};
+use broadside_shared::game::Game;
+use broadside_shared::protocol::message::Publication;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
+
+use super::pool::Pool;
+use crate::clock::MonoClock;
+use crate::inbox::Inbox;
+use crate::limits::counted_as;
+use crate::limits::holds::{AddressLimits, TooMuch, What};
+use crate::metrics::Metrics;
+use crate::metrics::labels::AddressLimit;
+use crate::topics::Topics;
+
+/// What every room shares with the rest of the server.
+pub struct ServerContext<G: Game> {
+    pub clock: MonoClock,
+    pub metrics: Arc<Metrics>,
+    /// The inboxes of the shards, by number.
+    pub shards: Arc<[Inbox<ShardCommand>]>,
+    pub limits: Arc<AddressLimits>,
+    pub topics: Arc<Topics>,
+    pub pool: Arc<Pool<G>>,
+    /// Seconds for which the seat of a lost connection is kept.
+    pub grace_s: u32,
+    /// Seconds after which an ephemeral room ends, whoever is in it.
+    pub room_life_s: u32,
+}
+
+impl<G: Game> ServerContext<G> {
+    /// Publishes to all subscribers. Gives the time that the message carries.
+    pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
+        let now = self.clock.now();
+        let message = self.topics.publish(topic, from, publication, now);
+        for shard in self.shards.iter() {
+            shard.send([ShardCommand::Published(Arc::clone(&message))]);
+        }
+        now
+    }
+
+    /// Counts that an address was refused, and logs it now and then.
+    pub fn refused(&self, address: IpAddr, limit: AddressLimit) {
+        self.metrics.address_refusals.of(limit).inc();
+        if self.limits.is_news(self.clock.now()) {
+            tracing::warn!(%address, ?limit, "address over its limit; --limit-per-address sets it, --limit-exempt lists load hosts, --trust-proxy names proxies");
+        }
+    }
+}
+
+impl<G: Game> SeatLimits for ServerContext<G> {
+    type Over = What;
+
+    fn take(&self, address: IpAddr, share: AddressShare) -> Result<Hold, What> {
+        let caps = self.limits.caps();
+        let taken = match share {
+            AddressShare::Seat { room, max } => self.limits.take(address, &caps.seat(room, max)),
+            AddressShare::Spectator { room } => self.limits.take(address, &caps.watch(room)),
+            AddressShare::Queue { room } => self.limits.take(address, &[caps.in_queue(room)]),
+            AddressShare::Parked => self.limits.take(address, &[caps.kept()]),
+        };
+        taken.map_err(|TooMuch(what)| what)
+    }
+
+    fn refused(&self, address: IpAddr, over: What) {
+        ServerContext::refused(self, address, over.label());
+    }
+
+    fn gave_up_parked(&self, address: IpAddr) {
+        ServerContext::refused(self, address, AddressLimit::Kept);
+    }
+
+    fn counted_as(&self, address: IpAddr) -> IpAddr {
+        counted_as(address)
+    }
+}
+
+impl<G: Game> Clone for ServerContext<G> {
+    fn clone(&self) -> Self {
+        ServerContext {
+            clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
+            shards: Arc::clone(&self.shards),
+            limits: Arc::clone(&self.limits),
+            topics: Arc::clone(&self.topics),
+            pool: Arc::clone(&self.pool),
+            grace_s: self.grace_s,
+            room_life_s: self.room_life_s,
+        }
+    }
+}

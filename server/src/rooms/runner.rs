@@ -1,0 +1,260 @@
+//! The shell of a room: takes its commands, lets it step a tick, and leaves the results with shards, topics, status and metrics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use broadside_core::commands::{RoomCommand, ShardCommand};
+use broadside_core::room::StepPhase;
+use broadside_core::room_loop::{RoomLoop, Stepped, Timing};
+use broadside_shared::game::Game;
+use broadside_shared::protocol::message::Publication;
+use broadside_shared::time::MonoTime;
+
+use super::context::ServerContext;
+use super::handle::Mailbox;
+use super::status::RoomStatus;
+use crate::metrics::labels::{Direction, JoinResult, TickPhase};
+
+/// What becomes of a room after a turn.
+pub enum Next {
+    /// Another turn, at this time.
+    At(MonoTime),
+    /// None until the next command.
+    Asleep,
+    /// None.
+    Over,
+}
+
+/// A room, and what running it takes.
+pub struct RoomRunner<G: Game> {
+    room: RoomLoop<G>,
+    mailbox: Arc<Mailbox<G>>,
+    status: Arc<RoomStatus>,
+    context: ServerContext<G>,
+    commands: Vec<RoomCommand<G>>,
+    /// What this room has added to the gauges of the server.
+    exported: Exported,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Exported {
+    players: i64,
+    waiting: i64,
+    level: i64,
+}
+
+impl<G: Game> RoomRunner<G> {
+    pub(super) fn new(
+        room: RoomLoop<G>,
+        mailbox: Arc<Mailbox<G>>,
+        status: Arc<RoomStatus>,
+        context: ServerContext<G>,
+    ) -> Self {
+        let info = room.info();
+        tracing::debug!(room = %info.id, mode = %info.config.mode, capacity = info.config.capacity, "room opened");
+        RoomRunner { room, mailbox, status, context, commands: Vec::new(), exported: Exported::default() }
+    }
+
+    /// Does one turn. A room that panics is restarted, and its connections are closed with a code.
+    pub fn turn(&mut self) -> Next {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| self.tick())) {
+            Ok(next) => next,
+            Err(_) => self.restart(),
+        }
+    }
+
+    /// Has the mailbox hold the room until the next command; gives it back if there is one already.
+    pub fn lay_to_sleep(room: Box<Self>) -> Option<Box<Self>> {
+        let mailbox = Arc::clone(&room.mailbox);
+        mailbox.lay_to_sleep(room)
+    }
+
+    /// The room, to look at.
+    pub fn room(&self) -> &RoomLoop<G> {
+        &self.room
+    }
+
+    fn tick(&mut self) -> Next {
+        let began = self.context.clock.now();
+        self.status.looked_at.store(began.0, Ordering::Relaxed);
+        self.status.asleep_since.store(0, Ordering::Relaxed);
+        let handled = self.handle_commands(began);
+        let (clock, metrics) = (&self.context.clock, &self.context.metrics);
+        let mut phase_from = began;
+        let watch = |phase: StepPhase| {
+            let now = clock.now();
+            metrics.tick_phase_seconds.of(label(phase)).observe(now.us_since(phase_from) as f64 / 1e6);
+            phase_from = now;
+        };
+        let status = &self.status;
+        let tick = self.room.tick();
+        let stepped = self.room.step(began, |shard| status.queued(shard), watch);
+        if stepped == Stepped::Ended {
+            self.close_mailbox();
+        }
+        self.hand_over();
+        self.carry_out_effects();
+        let now = self.context.clock.now();
+        match stepped {
+            Stepped::Ticked => {
+                let timing = self.room.finish(began, now);
+                self.status.note_occupancy(self.room.occupancy(), handled, now);
+                self.status.tick.store(tick.0, Ordering::Relaxed);
+                self.note_timing(&timing);
+                self.export_gauges();
+                Next::At(timing.next)
+            }
+            Stepped::Asleep => {
+                self.status.note_occupancy(self.room.occupancy(), handled, now);
+                self.export_gauges();
+                // A match that everyone left is over, and nobody leads.
+                self.context.topics.forget_match(self.room.info().id);
+                self.status.set_match_status(None);
+                self.status.set_best(Arc::new([]));
+                self.status.tick_us.store(0, Ordering::Relaxed);
+                self.status.asleep_since.store(now.0.max(1), Ordering::Relaxed);
+                Next::Asleep
+            }
+            Stepped::Ended => {
+                self.withdraw();
+                self.context.topics.forget_room(self.room.info().id);
+                self.status.set_over();
+                tracing::debug!(room = %self.room.info().id, "room ended");
+                Next::Over
+            }
+        }
+    }
+
+    /// Hands over what has come. Gives how many joins and reservations that were.
+    fn handle_commands(&mut self, now: MonoTime) -> u32 {
+        self.mailbox.take(&mut self.commands);
+        self.context.metrics.mailbox_depth.set(self.commands.len() as i64);
+        let mut handled = 0;
+        for command in self.commands.drain(..) {
+            handled += u32::from(matches!(command, RoomCommand::Join(_) | RoomCommand::Reserve(..)));
+            if let RoomCommand::ShardLost(shard) = &command {
+                self.status.clear_queued(*shard);
+            }
+            self.room.handle_command(now, command, &self.context);
+        }
+        handled
+    }
+
+    /// Sends each shard what there is for it, in one go.
+    fn hand_over(&mut self) {
+        for (shard, inbox) in self.context.shards.iter().enumerate() {
+            if let Some(commands) = self.room.poll_commands(shard) {
+                let ticks = commands.as_slice().iter().filter(|command| command.has_recipients()).count();
+                self.status.add_queued(shard, ticks as u32);
+                inbox.send(commands);
+            }
+        }
+    }
+
+    fn carry_out_effects(&mut self) {
+        let effects = self.room.take_effects();
+        let metrics = &self.context.metrics;
+        metrics.joins.of(JoinResult::Seated).inc_by(effects.seated);
+        metrics.joins.of(JoinResult::Refused).inc_by(effects.refused);
+        metrics.joins.of(JoinResult::Waited).inc_by(effects.queued);
+        metrics.leaves.inc_by(effects.left);
+        metrics.inputs_dropped.inc_by(effects.inputs_dropped);
+        if let Some(board) = effects.board {
+            self.status.set_best(board.into());
+        }
+        for (topic, publication) in effects.published {
+            if let Publication::Match(status) = &publication {
+                self.status.set_match_status(Some(status.clone()));
+            }
+            self.context.publish(topic, None, publication);
+        }
+    }
+
+    fn note_timing(&self, timing: &Timing) {
+        let (metrics, counters) = (&self.context.metrics, &self.status.counters);
+        metrics.ticks.inc();
+        metrics.outputs_queued.set(self.status.queued_in_all().into());
+        metrics.tick_seconds.observe(timing.took_us as f64 / 1e6);
+        metrics.tick_lateness_seconds.observe(timing.late_us as f64 / 1e6);
+        self.status.tick_us.store(timing.took_us as u32, Ordering::Relaxed);
+        let room = self.room.info().id;
+        if timing.is_overrun {
+            counters.overruns.fetch_add(1, Ordering::Relaxed);
+            metrics.tick_overruns.inc();
+        }
+        if timing.missed > 0 {
+            counters.missed.fetch_add(timing.missed.into(), Ordering::Relaxed);
+            metrics.ticks_missed.inc_by(timing.missed.into());
+            tracing::warn!(%room, next = %self.room.tick(), missed = timing.missed, "ticks missed");
+        }
+        if timing.steps_down + timing.steps_up > 0 {
+            metrics.governor_steps.of(Direction::Down).inc_by(timing.steps_down);
+            metrics.governor_steps.of(Direction::Up).inc_by(timing.steps_up);
+            tracing::info!(%room, level = self.room.level(), "governor: the machine is short of time, or has some to spare again");
+        }
+        self.status.level.store(self.room.level(), Ordering::Relaxed);
+    }
+
+    fn export_gauges(&mut self) {
+        let occupancy = self.room.occupancy();
+        self.export(Exported {
+            players: occupancy.players.into(),
+            waiting: occupancy.queued.into(),
+            level: self.room.level().into(),
+        });
+    }
+
+    fn export(&mut self, new: Exported) {
+        let (metrics, old) = (&self.context.metrics, std::mem::replace(&mut self.exported, new));
+        metrics.players.inc_by(new.players - old.players);
+        metrics.waiting.inc_by(new.waiting - old.waiting);
+        metrics.governor_level.inc_by(new.level - old.level);
+    }
+
+    /// Takes what this room has added to gauges and status out of them again.
+    fn withdraw(&mut self) {
+        self.export(Exported::default());
+        self.status.set_best(Arc::new([]));
+        for count in [&self.status.players, &self.status.spectators, &self.status.reserved] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in no more commands; joins that waited are refused.
+    fn close_mailbox(&mut self) {
+        let commands = self.mailbox.close();
+        let joins = commands.iter().filter(|command| matches!(command, RoomCommand::Join(_))).count();
+        self.context.metrics.joins.of(JoinResult::Refused).inc_by(joins as u64);
+    }
+
+    /// The room failed: its connections are closed, and it goes on empty, with another seed.
+    fn restart(&mut self) -> Next {
+        // Counted first, logged last: nothing that follows can hide it.
+        self.status.counters.failures.fetch_add(1, Ordering::Relaxed);
+        self.context.metrics.room_failures.inc();
+        let (id, seed, tick) = (self.room.info().id, self.room.info().config.seed, self.room.tick());
+        self.withdraw();
+        // What waited was meant for the room that failed; its connections are being closed.
+        self.commands.clear();
+        self.mailbox.clear(&self.status);
+        for (shard, inbox) in self.context.shards.iter().enumerate() {
+            self.status.clear_queued(shard);
+            inbox.send([ShardCommand::RoomFailed(id)]);
+        }
+        let now = self.context.clock.now();
+        self.room = self.room.restarted(now);
+        tracing::error!(room = %id, seed, %tick, "room failed and was restarted");
+        Next::At(now)
+    }
+}
+
+fn label(phase: StepPhase) -> TickPhase {
+    match phase {
+        StepPhase::Inputs => TickPhase::Inputs,
+        StepPhase::Step => TickPhase::Step,
+        StepPhase::History => TickPhase::History,
+        StepPhase::Capture => TickPhase::Capture,
+        StepPhase::Outgoing => TickPhase::Outgoing,
+    }
+}

@@ -1,0 +1,343 @@
+//! A whole server in virtual time, on one thread: the production lobby, rooms, topics and limits with a clock that is set from outside,
+//! shards whose sockets are simulated links. Whoever drives it decides in which order threads get to run.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use broadside_core::commands::{ConnectionId, ShardCommand};
+use broadside_core::connection::{Connection, Origin, Output};
+use broadside_core::fanout::flow::SocketState;
+use broadside_core::fanout::room_fanout::Sockets;
+use broadside_core::room::RoomConfig;
+use broadside_core::room_loop::RoomLoop;
+use broadside_core::shard::ShardCore;
+use broadside_server::clock::MonoClock;
+use broadside_server::inbox::{Inbox, Wakeup};
+use broadside_server::limits::holds::{AddressLimits, Caps};
+use broadside_server::lobby::ServerLobby;
+use broadside_server::lobby::directory::Directory;
+use broadside_server::lobby::sessions::Sessions;
+use broadside_server::metrics::Metrics;
+use broadside_server::rooms::context::ServerContext;
+use broadside_server::rooms::pool::Pool;
+use broadside_server::rooms::runner::{Next, RoomRunner};
+use broadside_server::topics::Topics;
+use broadside_shared::game::Game;
+use broadside_shared::link::Pipe;
+use broadside_shared::protocol::FrameKind;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::RoomId;
+use broadside_shared::protocol::room::Mode;
+use broadside_shared::time::MonoTime;
+
+/// The server's clock started this much before the clients', so that nothing works by mistaking one for the other.
+const SERVER_AHEAD_US: u64 = 3_600_000_000;
+/// Time from a close until the socket is dropped, in microseconds: the close is answered sooner.
+const CLOSING_US: u64 = 50_000;
+
+/// What the server shows when the clients' clock shows this.
+pub fn server_time(now: MonoTime) -> MonoTime {
+    now.plus_us(SERVER_AHEAD_US)
+}
+
+/// How the server is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub seed: u64,
+    pub shards: usize,
+    pub snapshot_every: u32,
+    pub capacity: u16,
+    pub max_rooms: usize,
+    /// Seconds for which the seat of a lost connection is kept.
+    pub grace_s: u32,
+    /// Seconds after which a room opened on demand ends.
+    pub room_life_s: u32,
+}
+
+/// A server.
+pub struct SimServer<G: Game> {
+    clock_us: Arc<AtomicU64>,
+    /// By the clients' clock.
+    now: MonoTime,
+    pub lobby: ServerLobby<G>,
+    pub shards: Vec<SimShard<G>>,
+    /// Rooms that are awake, and when their next tick is due.
+    rooms: Vec<(MonoTime, Box<RoomRunner<G>>)>,
+    pub links: BTreeMap<LinkId, Link>,
+    opened: u32,
+    /// Snapshots skipped because a client had not taken those before.
+    pub skipped: u64,
+}
+
+/// A simulated link, for as long as it lives.
+pub type LinkId = u32;
+
+/// A simulated link to a client.
+pub struct Link {
+    pub up: Pipe,
+    pub down: Pipe,
+    /// Nothing moves either way, pings are not answered.
+    pub is_cut: bool,
+    /// The server closed it with this code.
+    pub closed: Option<CloseCode>,
+    drop_at: Option<MonoTime>,
+    /// `None` while it moves from one shard to another.
+    owner: Option<(usize, usize)>,
+}
+
+/// A shard without a thread.
+pub struct SimShard<G: Game> {
+    pub core: ShardCore<G>,
+    keys: BTreeMap<usize, LinkId>,
+    /// Taken off the inbox, and not handled yet.
+    commands: VecDeque<ShardCommand>,
+    arrivals: VecDeque<(LinkId, Box<Connection<G>>)>,
+}
+
+impl<G: Game> SimServer<G> {
+    /// A server without rooms.
+    pub fn new(setup: &Setup) -> Self {
+        let clock_us = Arc::new(AtomicU64::new(SERVER_AHEAD_US));
+        let clock = MonoClock::manual(Arc::clone(&clock_us));
+        let caps = Caps::new(10_000, 100_000, setup.max_rooms);
+        let everyone = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network"));
+        let context = ServerContext {
+            clock: clock.clone(),
+            metrics: Arc::new(Metrics::new()),
+            shards: (0..setup.shards).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
+            limits: Arc::new(AddressLimits::new(caps, everyone.to_vec())),
+            topics: Arc::new(Topics::new()),
+            pool: Arc::new(Pool::new(clock)),
+            grace_s: setup.grace_s,
+            room_life_s: setup.room_life_s,
+        };
+        let common = RoomConfig {
+            snapshot_every: setup.snapshot_every,
+            capacity: setup.capacity,
+            seed: setup.seed,
+            mode: Mode::Open,
+        };
+        let directory = Directory::new(context.clone(), common, setup.max_rooms);
+        let shard = |index| SimShard {
+            core: ShardCore::new(index),
+            keys: BTreeMap::new(),
+            commands: VecDeque::new(),
+            arrivals: VecDeque::new(),
+        };
+        SimServer {
+            clock_us,
+            now: MonoTime(0),
+            lobby: ServerLobby::new(context, directory, Sessions::new([7; 32])),
+            shards: (0..setup.shards).map(shard).collect(),
+            rooms: Vec::new(),
+            links: BTreeMap::new(),
+            opened: 0,
+            skipped: 0,
+        }
+    }
+
+    /// Sets the time, by the clients' clock.
+    pub fn set_time(&mut self, now: MonoTime) {
+        self.now = now;
+        self.clock_us.store(server_time(now).0, Ordering::Relaxed);
+    }
+
+    /// The room with this number while it is awake.
+    pub fn room(&self, id: RoomId) -> Option<&RoomLoop<G>> {
+        self.rooms.iter().map(|(_, runner)| runner.room()).find(|room| room.info().id == id)
+    }
+
+    /// Opens a connection over a link, on the next shard in turn.
+    pub fn connect(&mut self, (down, up): (Pipe, Pipe)) -> LinkId {
+        let (link, shard) = (self.opened, self.opened as usize % self.shards.len());
+        self.opened += 1;
+        let key = self.shards[shard].free_key();
+        self.shards[shard].keys.insert(key, link);
+        let owner = Some((shard, key));
+        self.links.insert(link, Link { up, down, is_cut: false, closed: None, drop_at: None, owner });
+        let id = ConnectionId { shard, key, serial: link.into() };
+        let address = SocketAddr::from(([10, (link >> 16) as u8, (link >> 8) as u8, link as u8], 5000));
+        let now = server_time(self.now);
+        self.shards[shard].core.handle_connect(now, id, Origin::Client(address), None, None, &self.lobby);
+        self.drain(shard);
+        link
+    }
+
+    /// The socket of a link is gone; what was on its way is lost.
+    pub fn lose(&mut self, link: LinkId) {
+        let Some(found) = self.links.get(&link) else { return };
+        // On its way between two shards nobody notices yet.
+        let Some((shard, key)) = found.owner else { return };
+        self.shards[shard].core.handle_lost(server_time(self.now), key, &self.lobby);
+        self.drain(shard);
+        self.shards[shard].keys.remove(&key);
+        self.links.remove(&link);
+    }
+
+    /// A client's message reaches the server at once.
+    pub fn inject(&mut self, link: LinkId, frame: &[u8]) {
+        let Some((shard, key)) = self.links.get(&link).and_then(|link| link.owner) else { return };
+        self.shards[shard].core.handle_frame(server_time(self.now), key, frame, &self.lobby);
+        self.drain(shard);
+    }
+
+    /// Lets a shard handle up to `count` of the commands and arrivals that wait for it.
+    pub fn run_commands(&mut self, shard: usize, count: usize) {
+        let mut taken = Vec::new();
+        self.lobby.context.shards[shard].take(&mut taken);
+        self.shards[shard].commands.extend(taken);
+        let now = server_time(self.now);
+        for _ in 0..count {
+            if let Some((link, connection)) = self.shards[shard].arrivals.pop_front() {
+                let key = self.shards[shard].free_key();
+                self.shards[shard].keys.insert(key, link);
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.owner = Some((shard, key));
+                }
+                self.shards[shard].core.handle_migrated(now, key, connection, &self.lobby);
+            } else if let Some(command) = self.shards[shard].commands.pop_front() {
+                self.shards[shard].core.handle_command(now, command, &self.lobby);
+            } else {
+                return;
+            }
+            self.drain(shard);
+        }
+    }
+
+    /// Lets a shard read what came over its links, and send the inputs to their rooms.
+    pub fn run_reads(&mut self, shard: usize) {
+        let now = server_time(self.now);
+        for (key, link) in self.shards[shard].keys.clone() {
+            let mut bytes = 0;
+            loop {
+                let Some(found) = self.links.get_mut(&link).filter(|found| !found.is_cut) else { break };
+                let Some(frame) = found.up.receive(self.now) else { break };
+                bytes += frame.len();
+                self.shards[shard].core.handle_frame(now, key, &frame, &self.lobby);
+                self.drain(shard);
+            }
+            if bytes > 0 {
+                self.shards[shard].core.handle_read_end(now, key, bytes, &self.lobby);
+                self.drain(shard);
+            }
+        }
+        self.shards[shard].core.flush_inputs(&self.lobby);
+    }
+
+    /// Lets a shard send the newest ticks.
+    pub fn run_fan_out(&mut self, shard: usize) {
+        let SimShard { core, keys, .. } = &mut self.shards[shard];
+        let mut sockets = SimSockets { links: &mut self.links, keys, now: self.now };
+        while let Some((_, stats)) = core.fan_out_next(server_time(self.now), &mut sockets) {
+            self.skipped += stats.skipped;
+        }
+    }
+
+    /// Lets a shard look after its deadlines.
+    pub fn run_timeouts(&mut self, shard: usize) {
+        let now = server_time(self.now);
+        for (key, link) in self.shards[shard].keys.clone() {
+            self.shards[shard].core.handle_timeout(now, key, &self.lobby);
+            self.drain(shard);
+            if self.links.get(&link).and_then(|link| link.drop_at).is_some_and(|at| at <= self.now) {
+                self.lose(link);
+            }
+        }
+    }
+
+    /// Lets every room whose tick is due do it.
+    pub fn run_rooms(&mut self) {
+        let now = server_time(self.now);
+        while let Some(room) = self.lobby.context.pool.take_due(now) {
+            self.rooms.push((now, room));
+        }
+        while let Some(at) = self.rooms.iter().position(|(due, _)| *due <= now) {
+            let (_, mut room) = self.rooms.remove(at);
+            match room.turn() {
+                Next::At(due) => self.rooms.push((due, room)),
+                Next::Asleep => {
+                    if let Some(room) = RoomRunner::lay_to_sleep(room) {
+                        self.rooms.push((now, room));
+                    }
+                }
+                Next::Over => {}
+            }
+        }
+        self.rooms.sort_by_key(|(_, room)| room.room().info().id);
+    }
+
+    /// Everything once, in a fixed order.
+    pub fn run_all(&mut self) {
+        for shard in 0..self.shards.len() {
+            self.run_commands(shard, usize::MAX);
+            self.run_fan_out(shard);
+            self.run_reads(shard);
+            self.run_timeouts(shard);
+        }
+        self.run_rooms();
+        for shard in 0..self.shards.len() {
+            self.run_commands(shard, usize::MAX);
+            self.run_fan_out(shard);
+        }
+    }
+
+    fn drain(&mut self, shard: usize) {
+        while let Some(output) = self.shards[shard].core.poll_output() {
+            let (Output::Frame(key, _)
+            | Output::Message(key, _)
+            | Output::Ping(key)
+            | Output::Close(key, _)
+            | Output::Migrate(key, ..)) = &output;
+            let key = *key;
+            let id = self.shards[shard].keys[&key];
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            match output {
+                Output::Frame(_, frame) => link.down.send(self.now, frame),
+                Output::Message(_, message) => {
+                    link.down.send(self.now, [&[FrameKind::Control as u8], message.message()].concat());
+                }
+                // A socket answers pings even if its program is frozen.
+                Output::Ping(_) if link.is_cut => {}
+                Output::Ping(_) => self.shards[shard].core.handle_alive(server_time(self.now), key, &self.lobby),
+                Output::Close(_, code) => {
+                    link.closed = Some(code);
+                    link.drop_at = Some(self.now.plus_us(CLOSING_US));
+                }
+                Output::Migrate(_, to, connection) => {
+                    link.owner = None;
+                    self.shards[shard].keys.remove(&key);
+                    self.shards[to].arrivals.push_back((id, connection));
+                }
+            }
+        }
+    }
+}
+
+impl<G: Game> SimShard<G> {
+    fn free_key(&self) -> usize {
+        (0..).find(|key| !self.keys.contains_key(key)).expect("keys are endless")
+    }
+}
+
+struct SimSockets<'a> {
+    links: &'a mut BTreeMap<LinkId, Link>,
+    keys: &'a BTreeMap<usize, LinkId>,
+    now: MonoTime,
+}
+
+impl Sockets for SimSockets<'_> {
+    const HEADROOM: usize = 0;
+
+    fn state(&self, key: usize) -> Option<SocketState> {
+        let link = self.links.get(self.keys.get(&key)?)?;
+        link.closed.is_none().then(|| SocketState::from_free(link.down.takes_more()))
+    }
+
+    fn write(&mut self, key: usize, frame: &mut [u8]) -> bool {
+        let Some(link) = self.keys.get(&key).and_then(|link| self.links.get_mut(link)) else { return false };
+        link.down.send(self.now, frame.to_vec());
+        true
+    }
+}
