@@ -146,9 +146,9 @@ impl<G: Game> ShardCore<G> {
         self.connections.iter_mut().flatten().for_each(|connection| connection.handle_pause(us));
     }
 
-    /// Looks after the deadlines of a connection, once all that had come by `now` was handed in.
-    pub fn handle_timeout<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, lobby: &L) {
-        self.on(now, key, lobby, Connection::handle_timeout);
+    /// Looks after the deadlines of a connection. `as_of` may lie before the last call: everything that had come by then was handed in.
+    pub fn handle_timeout<L: Lobby<G>>(&mut self, as_of: MonoTime, key: usize, lobby: &L) {
+        self.on(self.now.max(as_of), key, lobby, |connection, turn| connection.handle_timeout(as_of, turn));
     }
 
     /// A command came. Commands of one sender are handed in in the order in which they were sent.

@@ -163,7 +163,10 @@ impl<G: Game<Config: Default>> Sim<G> {
             for index in 0..self.clients.len() {
                 self.run_client(index, drive);
             }
-            watch(self);
+            // An empty room sleeps, and there is nothing to look at.
+            if self.server.room(self.room).is_some() {
+                watch(self);
+            }
         }
     }
 

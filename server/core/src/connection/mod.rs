@@ -56,6 +56,15 @@ pub enum Origin {
     Bot,
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Client(address) => address.fmt(f),
+            Origin::Bot => f.write_str("bot"),
+        }
+    }
+}
+
 /// A client is back: where its seat is, and what it showed.
 #[derive(Debug, Clone)]
 pub struct PendingResume {
@@ -218,7 +227,7 @@ impl<G: Game> Connection<G> {
     /// Gives this connection the seat it asked for.
     pub(crate) fn resume<L: Lobby<G>>(&mut self, room: &RoomInfo, pending: &PendingResume, turn: &mut Turn<'_, G, L>) {
         let (token, seat) = (pending.resume.token, pending.location.seat);
-        tracing::info!(address = ?self.origin, room = %room.id, player = %seat.player, "resumed");
+        tracing::info!(address = %self.origin, room = %room.id, player = %seat.player, "resumed");
         self.session = token.session;
         let parked = turn.lobby.unpark(token.session);
         (self.subscriptions, self.messages) = (parked.subscriptions, parked.messages);
@@ -294,9 +303,9 @@ impl<G: Game> Connection<G> {
         self.protocol.handle_pause(us);
     }
 
-    pub(crate) fn handle_timeout<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
-        if self.protocol.poll_timeout().is_some_and(|at| at <= turn.now) {
-            self.protocol.handle_timeout(turn.now);
+    pub(crate) fn handle_timeout<L: Lobby<G>>(&mut self, as_of: MonoTime, turn: &mut Turn<'_, G, L>) {
+        if self.protocol.poll_timeout().is_some_and(|at| at <= as_of) {
+            self.protocol.handle_timeout(as_of);
             self.drive(turn);
         }
     }
@@ -321,7 +330,7 @@ impl<G: Game> Connection<G> {
         turn: &mut Turn<'_, G, L>,
     ) {
         let agent = self.protocol.agent();
-        tracing::info!(address = ?self.origin, room = %room.id, player = %seat.player, agent, "joined");
+        tracing::info!(address = %self.origin, room = %room.id, player = %seat.player, agent, "joined");
         self.membership = Membership::Seated(room.id, seat);
         let location = SeatLocation { shard: self.id.shard, room: room.id, seat };
         turn.lobby.set_seat(self.session, Some(location));
@@ -453,7 +462,7 @@ impl<G: Game> Connection<G> {
                     }
                 }
                 ProtocolOutput::Close(code) => {
-                    tracing::debug!(address = ?self.origin, code = code.code(), reason = code.reason(), "closing");
+                    tracing::debug!(address = %self.origin, code = code.code(), reason = code.reason(), "closing");
                     let fate = SeatFate::after(code);
                     if fate == SeatFate::Parked {
                         self.park(turn);
