@@ -18,7 +18,7 @@ const TICKS_PER_IMAGE: u32 = 4;
 /// How fast the camera glides to whom it watches, 1/s.
 const GLIDE: f32 = 1.1;
 /// Seconds for which the camera stays with one ship.
-const WATCH_SECONDS: f32 = 12.0;
+const FOLLOW_SECONDS: f32 = 12.0;
 /// Seats of the battle.
 const CAPTAINS: u16 = 13;
 
@@ -34,8 +34,8 @@ pub struct Backdrop {
     history: History,
     events: Vec<AddressedEvent<ArenaEvent>>,
     standings: Vec<Standing>,
-    watched: Option<PlayerId>,
-    watched_for: f32,
+    followed: Option<PlayerId>,
+    followed_for: f32,
     /// Where the camera should look, world units.
     pub focus: Vec2,
 }
@@ -61,8 +61,8 @@ impl Backdrop {
             history: History::default(),
             events,
             standings: Vec::new(),
-            watched: None,
-            watched_for: 0.0,
+            followed: None,
+            followed_for: 0.0,
             focus: Vec2::ZERO,
         };
         // Nobody wants to see them all arrive.
@@ -111,10 +111,10 @@ impl Backdrop {
             }
         }
         for event in &self.events {
-            live::notice(&event.event, stage);
+            live::add_effect(&event.event, stage);
         }
-        stage.notice_shots();
-        self.watch(dt);
+        stage.add_shot_effects();
+        self.follow(dt);
     }
 
     fn step(&mut self) {
@@ -140,17 +140,17 @@ impl Backdrop {
     }
 
     /// Follows one ship for a while, then another: the best one who is afloat.
-    fn watch(&mut self, dt: f32) {
-        self.watched_for += dt;
+    fn follow(&mut self, dt: f32) {
+        self.followed_for += dt;
         let afloat = |player: PlayerId| live::afloat(self.arena.player_state(player));
-        if self.watched.is_none_or(|player| !afloat(player)) || self.watched_for > WATCH_SECONDS {
+        if self.followed.is_none_or(|player| !afloat(player)) || self.followed_for > FOLLOW_SECONDS {
             self.standings.clear();
             self.arena.standings(&mut self.standings);
-            let others = self.standings.iter().map(|line| line.player).filter(|p| Some(*p) != self.watched);
-            self.watched = others.into_iter().find(|player| afloat(*player));
-            self.watched_for = 0.0;
+            let others = self.standings.iter().map(|line| line.player).filter(|p| Some(*p) != self.followed);
+            self.followed = others.into_iter().find(|player| afloat(*player));
+            self.followed_for = 0.0;
         }
-        if let Some(own) = self.watched.and_then(|player| self.arena.player_state(player)) {
+        if let Some(own) = self.followed.and_then(|player| self.arena.player_state(player)) {
             let share = 1.0 - (-GLIDE * dt).exp();
             self.focus += (own.position - self.focus) * share;
         }

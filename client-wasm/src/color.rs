@@ -70,12 +70,12 @@ impl Color {
 pub const OWN: Color = Color::hex(0x55_e0ff);
 
 /// The colors of the sides of a match, amber and azure: apart for eyes that do not tell red from green.
-const SIDES: [Color; 2] = [Color::hex(0xff_a436), Color::hex(0x4a_a6ff)];
+const TEAM_COLORS: [Color; 2] = [Color::hex(0xff_a436), Color::hex(0x4a_a6ff)];
 
 /// The color of a team of a match.
 #[must_use]
-pub fn of_side(team: u8) -> Color {
-    SIDES[usize::from(team) % SIDES.len()]
+pub fn of_team(team: u8) -> Color {
+    TEAM_COLORS[usize::from(team) % TEAM_COLORS.len()]
 }
 
 /// The color of another player, far from [`OWN`] and steady for as long as they hold their seat.

@@ -1,9 +1,9 @@
-//! One connection: the socket and the client behind it, from the first byte to the last; between them a bad line, if wanted.
+//! One connection: the socket and the client behind it, from the first byte to the last; between them a bad link, if wanted.
 
 use std::rc::Rc;
 
 use broadside_shared::arena::Arena;
-use broadside_shared::client::stats::Arrival as Figures;
+use broadside_shared::client::stats::Arrival as SnapshotArrival;
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
@@ -11,40 +11,40 @@ use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
 
 use crate::browser::{self, Ticker};
-use crate::line::Line;
-use crate::socket::{Arrival, Socket};
+use crate::simulated_link::SimulatedLink;
+use crate::socket::{Socket, SocketEvent};
 
-/// Bytes waiting in the browser above which inputs are thrown away: on a line that stands still, old inputs are worth
+/// Bytes waiting in the browser above which inputs are thrown away: on a link that stands still, old inputs are worth
 /// nothing, and they would only delay the new ones.
 const UNSENT_MAX: u32 = 16 * 1024;
 /// Where the token of the session is kept: in the tab, so that a reload finds it and another tab does not.
 pub const TOKEN_KEY: &str = "broadside.token";
 /// Longest time between two looks for a page that is awake, in microseconds.
 const AWAKE_US: u64 = 1_000_000;
-/// Milliseconds between two looks at what has come over a bad line; the shortest that browsers allow.
-const LINE_MS: i32 = 4;
+/// Milliseconds between two looks at what has come over a bad link; the shortest that browsers allow.
+const LINK_POLL_MS: i32 = 4;
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum ConnectionEnd {
     /// The socket was closed with this code.
     Closed(u16),
     /// It never got anywhere, or nothing was heard for too long.
-    Silent,
+    TimedOut,
     /// The server sent what this page does not understand.
-    Nonsense,
+    Malformed,
 }
 
 /// What is kept for whoever looks at the net graph.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct NetGraphTap {
     /// Snapshots that came since the last look.
-    pub arrivals: Vec<Figures>,
+    pub arrivals: Vec<SnapshotArrival>,
     /// Bytes of the WebSocket headers of everything that came.
     pub header_bytes: u64,
 }
 
-impl Watch {
+impl NetGraphTap {
     /// Counts a frame of this many bytes.
     fn count(&mut self, len: usize) {
         self.header_bytes += header_bytes(len);
@@ -52,22 +52,22 @@ impl Watch {
 }
 
 /// A connection.
-pub struct Session {
+pub struct ServerConnection {
     socket: Socket,
     /// The client behind it.
     pub client: Client<Arena>,
     /// What the server gave as its reason for closing the socket, for developers; empty until then.
     pub reason: String,
     /// `None` while nobody looks.
-    pub watch: Option<Watch>,
-    line: Option<(Line, Ticker)>,
+    pub tap: Option<NetGraphTap>,
+    link: Option<(SimulatedLink, Ticker)>,
     wake: Rc<dyn Fn()>,
-    heard_at: MonoTime,
-    looked_at: MonoTime,
+    received_at: MonoTime,
+    pumped_at: MonoTime,
     opened: bool,
 }
 
-impl Session {
+impl ServerConnection {
     /// Begins to connect; `wake` is called whenever something arrived. The client of a connection that was lost asks for its seat,
     /// and for what it missed.
     ///
@@ -77,15 +77,15 @@ impl Session {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         let now = browser::now();
-        Ok(Session {
+        Ok(ServerConnection {
             socket,
             client,
             reason: String::new(),
-            watch: None,
-            line: None,
+            tap: None,
+            link: None,
             wake,
-            heard_at: now,
-            looked_at: now,
+            received_at: now,
+            pumped_at: now,
             opened: false,
         })
     }
@@ -102,96 +102,96 @@ impl Session {
         self.opened
     }
 
-    /// Puts a line of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
-    pub fn set_line(&mut self, profile: LinkProfile) {
+    /// Puts a link of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
+    pub fn set_link(&mut self, profile: LinkProfile) {
         let now = browser::now();
-        match &mut self.line {
-            Some((line, _)) if line.profile().name == profile.name => {
-                line.set_delay(profile.delay_ms, profile.jitter_ms);
+        match &mut self.link {
+            Some((link, _)) if link.profile().name == profile.name => {
+                link.set_delay(profile.delay_ms, profile.jitter_ms);
             }
             slot => {
-                let mut line = Line::new(profile, now, browser::entropy());
+                let mut link = SimulatedLink::new(profile, now, browser::entropy());
                 if let Some((old, _)) = slot.take() {
-                    line.take_over(old, now);
+                    link.take_over(old, now);
                 }
-                if profile != LinkProfile::CLEAN || !line.is_idle() {
+                if profile != LinkProfile::CLEAN || !link.is_idle() {
                     let wake = Rc::clone(&self.wake);
-                    *slot = Some((line, Ticker::every(LINE_MS, move || wake())));
+                    *slot = Some((link, Ticker::every(LINK_POLL_MS, move || wake())));
                 }
             }
         }
     }
 
-    /// Whether the client stands still, because its line comes with that.
+    /// Whether the client stands still, because its link comes with that.
     pub fn is_frozen(&mut self) -> bool {
-        self.line.as_mut().is_some_and(|(line, _)| line.is_frozen(browser::now()))
+        self.link.as_mut().is_some_and(|(link, _)| link.is_frozen(browser::now()))
     }
 
     /// Takes everything that arrived; tells if that was the end.
-    pub fn pump(&mut self) -> Option<Ending> {
+    pub fn pump(&mut self) -> Option<ConnectionEnd> {
         if self.is_frozen() {
             return None;
         }
         // A tab in the background sleeps for up to a minute at a time, and hears of silence only what it was awake for.
-        let slept_us = browser::now().us_since(self.looked_at).saturating_sub(AWAKE_US);
-        self.heard_at = self.heard_at.plus_us(slept_us);
-        self.looked_at = browser::now();
-        while let Some((at, arrival)) = self.socket.poll() {
-            match (arrival, &mut self.line) {
-                (Arrival::Open, _) => {
+        let slept_us = browser::now().us_since(self.pumped_at).saturating_sub(AWAKE_US);
+        self.received_at = self.received_at.plus_us(slept_us);
+        self.pumped_at = browser::now();
+        while let Some((at, event)) = self.socket.poll() {
+            match (event, &mut self.link) {
+                (SocketEvent::Open, _) => {
                     self.opened = true;
-                    self.heard_at = at;
+                    self.received_at = at;
                     self.client.handle_open(at);
                 }
-                (Arrival::Frame(frame), Some((line, _))) => line.send_down(at, frame),
-                (Arrival::Frame(frame), None) => {
-                    if let Err(ending) = self.take(at, &frame) {
-                        return Some(ending);
+                (SocketEvent::Frame(frame), Some((link, _))) => link.send_down(at, frame),
+                (SocketEvent::Frame(frame), None) => {
+                    if let Err(end) = self.take(at, &frame) {
+                        return Some(end);
                     }
                 }
-                (Arrival::Text, _) => return Some(Ending::Nonsense),
-                (Arrival::Closed(code, reason), line) => {
+                (SocketEvent::Text, _) => return Some(ConnectionEnd::Malformed),
+                (SocketEvent::Closed(code, reason), link) => {
                     self.reason = reason;
-                    match line {
-                        Some((line, _)) => line.closed = Some(code),
-                        None => return Some(Ending::Closed(code)),
+                    match link {
+                        Some((link, _)) => link.closed = Some(code),
+                        None => return Some(ConnectionEnd::Closed(code)),
                     }
                 }
             }
         }
-        if let Some(ending) = self.pump_line() {
-            return Some(ending);
+        if let Some(end) = self.pump_link() {
+            return Some(end);
         }
-        let patience = if self.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
-        (browser::now().us_since(self.heard_at) > patience).then_some(Ending::Silent)
+        let timeout_us = if self.phase() == Phase::Playing { SILENCE_US } else { GREETING_US };
+        (browser::now().us_since(self.received_at) > timeout_us).then_some(ConnectionEnd::TimedOut)
     }
 
-    /// Takes what came over the line; tells if that was the end.
-    fn pump_line(&mut self) -> Option<Ending> {
+    /// Takes what came over the link; tells if that was the end.
+    fn pump_link(&mut self) -> Option<ConnectionEnd> {
         let now = browser::now();
-        while let Some((at, frame)) = self.line.as_mut().and_then(|(line, _)| line.receive_down(now)) {
-            if let Err(ending) = self.take(at, &frame) {
-                return Some(ending);
+        while let Some((at, frame)) = self.link.as_mut().and_then(|(link, _)| link.receive_down(now)) {
+            if let Err(end) = self.take(at, &frame) {
+                return Some(end);
             }
         }
-        let (line, _) = self.line.as_ref()?;
-        let ended = line.ended();
-        if *line.profile() == LinkProfile::CLEAN && line.is_idle() {
-            self.line = None;
+        let (link, _) = self.link.as_ref()?;
+        let ended = link.ended();
+        if *link.profile() == LinkProfile::CLEAN && link.is_idle() {
+            self.link = None;
         }
-        ended.map(Ending::Closed)
+        ended.map(ConnectionEnd::Closed)
     }
 
-    fn take(&mut self, at: MonoTime, frame: &[u8]) -> Result<(), Ending> {
-        self.heard_at = at;
+    fn take(&mut self, at: MonoTime, frame: &[u8]) -> Result<(), ConnectionEnd> {
+        self.received_at = at;
         let received = self.client.handle_frame(at, frame).map_err(|reason| {
             web_sys::console::warn_1(&format!("frame not understood: {reason}").into());
-            Ending::Nonsense
+            ConnectionEnd::Malformed
         })?;
-        if let Some(watch) = &mut self.watch {
-            watch.count(frame.len());
-            if let Received::Snapshot(figures) = received {
-                watch.arrivals.push(figures);
+        if let Some(tap) = &mut self.tap {
+            tap.count(frame.len());
+            if let Received::Snapshot(arrival) = received {
+                tap.arrivals.push(arrival);
             }
         }
         Ok(())
@@ -202,13 +202,13 @@ impl Session {
         let now = browser::now();
         while let Some(frame) = self.client.poll_frame() {
             let input = frame.first() == Some(&(FrameKind::State as u8));
-            match &mut self.line {
-                Some((line, _)) if !input || line.takes_more() => line.send_up(now, frame),
+            match &mut self.link {
+                Some((link, _)) if !input || link.takes_more() => link.send_up(now, frame),
                 None if !input || self.socket.unsent() < UNSENT_MAX => self.socket.send(&frame),
                 Some(_) | None => {}
             }
         }
-        while let Some(frame) = self.line.as_mut().and_then(|(line, _)| line.receive_up(now)) {
+        while let Some(frame) = self.link.as_mut().and_then(|(link, _)| link.receive_up(now)) {
             self.socket.send(&frame);
         }
     }

@@ -37,13 +37,13 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
         }
     }
     let answer: JsValue = window.fetch_with_str_and_init(&browser::address(path), &init).into();
-    when_over(&answer, move |value| {
+    when_settled(&answer, move |value| {
         let response = value.dyn_into::<Response>().ok();
         let text = response.as_ref().and_then(|response| response.text().ok());
         match (response, text) {
             (Some(response), Some(text)) => {
                 let good = response.ok();
-                when_over(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
+                when_settled(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
             }
             (Some(_) | None, _) => done(Err(UNREACHABLE.to_owned())),
         }
@@ -51,7 +51,7 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
 }
 
 /// Calls `call` with what a promise brings in the end, be it an error.
-pub fn when_over(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
+pub fn when_settled(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
     let call = Closure::once_into_js(call);
     promise.unchecked_ref::<Thenable>().then(&call, &call);
 }
@@ -64,7 +64,7 @@ fn read(good: bool, text: &str) -> Answer {
             let detail = self::text(&problem, "detail");
             Err(if detail.is_empty() { "The server refused.".to_owned() } else { sentence(&detail) })
         }
-        (_, Err(_)) => Err("The server's answer makes no sense.".to_owned()),
+        (_, Err(_)) => Err("The server's answer is not valid JSON.".to_owned()),
     }
 }
 

@@ -10,7 +10,7 @@ use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
-use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, Stage, ZoneLook};
+use crate::stage::{BeamLook, Effect, PickupLook, RockLook, ShipLook, ShotLook, Stage, ZoneLook};
 
 /// Radius of an arena whose edge is never seen, world units.
 const FAR_AWAY: f32 = 1e6;
@@ -25,25 +25,25 @@ pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
         stage.own = Some(now.player.0);
         stage.edge = now.border.radius_at(Tick(view.own_tick.max(0.0) as u32));
         if let Some(look) = own_look(now) {
-            let (at, heading) = own_place(view);
+            let (at, heading) = own_pose(view);
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
-    for thing in view.things.iter().chain(&view.predicted_spawns) {
-        add(thing, stage);
+    for entity in view.things.iter().chain(&view.predicted_spawns) {
+        add(entity, stage);
     }
 }
 
 /// Where the arena ends for somebody who only watches: told once a second, so it glides there.
 #[must_use]
-pub fn watched_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
-    let told = f32::from(extent);
+pub fn spectator_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
+    let sent = f32::from(extent);
     if extent == 0 {
         FAR_AWAY
     } else if drawn >= FAR_AWAY || drawn <= 0.0 {
-        told
+        sent
     } else {
-        told + (drawn - told) * EDGE_LAG.powf(dt)
+        sent + (drawn - sent) * EDGE_LAG.powf(dt)
     }
 }
 
@@ -86,7 +86,7 @@ pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
 
 /// Where the own ship is drawn, and where its bow points in radians; where it sank while there is none.
 #[must_use]
-pub fn own_place(view: &View<Arena>) -> (Vec2, f32) {
+pub fn own_pose(view: &View<Arena>) -> (Vec2, f32) {
     let Some(own) = &view.own else { return (Vec2::ZERO, 0.0) };
     let (before, now) = (&own.previous, &own.current);
     // A new ship is somewhere else: between the two there is nothing to see.
@@ -98,26 +98,26 @@ pub fn own_place(view: &View<Arena>) -> (Vec2, f32) {
     (at, math::wrap_angle(before.heading_radians() + turn * own.alpha))
 }
 
-fn add(thing: &InterpolatedEntity, stage: &mut Stage) {
-    let [x, y, a, b, ..] = thing.values;
+fn add(entity: &InterpolatedEntity, stage: &mut Stage) {
+    let [x, y, a, b, ..] = entity.values;
     let at = Vec2::new(x, y);
-    match thing.kind {
+    match entity.kind {
         kind if fields::is_ship(kind) => {
-            stage.ships.push(ship_look(&ShipView::read(thing.id, kind, &thing.values)));
+            stage.ships.push(ship_look(&ShipView::read(entity.id, kind, &entity.values)));
         }
         fields::SHOT => {
-            let [.., start, owner] = [thing.values[4], thing.values[5]];
+            let [.., start, owner] = [entity.values[4], entity.values[5]];
             let velocity = Vec2::new(a, b);
-            let age = (thing.tick - f64::from(start)) as f32 * DT;
+            let age = (entity.tick - f64::from(start)) as f32 * DT;
             stage.shots.push(shot_look(owner as u16, start as u32, at, velocity, age));
         }
         fields::BEAM => {
-            let (length, start, owner) = (b, thing.values[4], thing.values[5]);
-            let age = (thing.tick - f64::from(start)) as f32 * DT;
+            let (length, start, owner) = (b, entity.values[4], entity.values[5]);
+            let age = (entity.tick - f64::from(start)) as f32 * DT;
             stage.beams.push(beam_look(owner as u16, start as u32, at, Vec2::from_angle(a) * length, age));
         }
-        fields::ROCK => stage.rocks.push(RockLook { id: thing.id.0, at, radius: a }),
-        fields::PICKUP => stage.pickups.push(PickupLook { id: thing.id.0, at, what: Boon::of(a as u32) }),
+        fields::ROCK => stage.rocks.push(RockLook { id: entity.id.0, at, radius: a }),
+        fields::PICKUP => stage.pickups.push(PickupLook { id: entity.id.0, at, what: Boon::of(a as u32) }),
         // Replicated things are of the game's kinds; one of a later version is not drawn.
         _ => {}
     }
@@ -157,29 +157,29 @@ pub fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> 
 }
 
 /// Adds what an event shows, if it shows anything.
-pub fn notice(event: &ArenaEvent, stage: &mut Stage) {
-    let sight = match *event {
+pub fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
+    let effect = match *event {
         ArenaEvent::Hit { at, target, by, on, .. } => {
             let at = on_hull(at, target.0, stage);
-            Sight::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: false }
+            Effect::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: false }
         }
         ArenaEvent::Pierced { at, target, by, on } => {
             let at = on_hull(at, target.0, stage);
-            Sight::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: true }
+            Effect::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: true }
         }
-        ArenaEvent::Railed { at, .. } => Sight::Judged { seen_at: at, now: None },
-        ArenaEvent::Struck { at, now, .. } => Sight::Judged { seen_at: at, now: Some(now) },
-        ArenaEvent::Chipped { at, .. } => Sight::Chipped { at },
-        ArenaEvent::Dealt { points, .. } => Sight::Dealt { points },
+        ArenaEvent::Railed { at, .. } => Effect::Judged { seen_at: at, now: None },
+        ArenaEvent::Struck { at, now, .. } => Effect::Judged { seen_at: at, now: Some(now) },
+        ArenaEvent::Chipped { at, .. } => Effect::Chipped { at },
+        ArenaEvent::Dealt { points, .. } => Effect::Dealt { points },
         ArenaEvent::Sunk { at, victim } => {
             let velocity = stage.ship_of(victim.0).map_or(Vec2::ZERO, |ship| ship.velocity);
-            Sight::Sunk { player: victim.0, at, velocity }
+            Effect::Sunk { player: victim.0, at, velocity }
         }
         ArenaEvent::KillFeed { .. } => return,
-        ArenaEvent::Launched { at, player } => Sight::Launched { player: player.0, at },
-        ArenaEvent::Picked { at, player, what } => Sight::Taken { player: player.0, what, at },
+        ArenaEvent::Launched { at, player } => Effect::Launched { player: player.0, at },
+        ArenaEvent::Picked { at, player, what } => Effect::Taken { player: player.0, what, at },
     };
-    stage.sights.push(sight);
+    stage.effects.push(effect);
 }
 
 /// Where a hit at `at` is to be shown: the own ship is drawn ahead of where the server judged it, and the sparks belong on its

@@ -1,7 +1,7 @@
 //! How much the picture may cost on this machine: which renderer draws, and how fine. Starts with everything and takes off what
 //! does not fit in an image's time; a machine that draws in software gets the simple renderer within two seconds.
 
-use crate::gl::Effects;
+use crate::gl::EffectsLevel;
 
 /// Images averaged before a judgement of the full renderer's finer steps.
 const IMAGES: u32 = 90;
@@ -52,47 +52,47 @@ impl Renderer {
 
 /// What the player wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RoomRequest {
+pub enum EffectsSetting {
     /// Whatever this machine can do.
     Auto,
     /// The full renderer with these effects, whatever it costs.
-    Full(Effects),
+    Full(EffectsLevel),
     /// The simple renderer.
     Simple,
 }
 
-impl RoomRequest {
+impl EffectsSetting {
     /// From the page's `effects` parameter or what was remembered of it; what is unknown is left to the machine.
     #[must_use]
-    pub fn from_text(text: Option<&str>) -> RoomRequest {
+    pub fn from_text(text: Option<&str>) -> EffectsSetting {
         match text {
-            Some("simple") => RoomRequest::Simple,
-            Some("low") => RoomRequest::Full(Effects::Low),
-            Some("medium") => RoomRequest::Full(Effects::Medium),
-            Some("full" | "high") => RoomRequest::Full(Effects::High),
-            Some(_) | None => RoomRequest::Auto,
+            Some("simple") => EffectsSetting::Simple,
+            Some("low") => EffectsSetting::Full(EffectsLevel::Low),
+            Some("medium") => EffectsSetting::Full(EffectsLevel::Medium),
+            Some("full" | "high") => EffectsSetting::Full(EffectsLevel::High),
+            Some(_) | None => EffectsSetting::Auto,
         }
     }
 
-    /// As [`RoomRequest::from_text`] reads it, and as the menu calls it.
+    /// As [`EffectsSetting::from_text`] reads it, and as the menu calls it.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            RoomRequest::Auto => "auto",
-            RoomRequest::Full(Effects::Low) => "low",
-            RoomRequest::Full(Effects::Medium) => "medium",
-            RoomRequest::Full(Effects::High) => "full",
-            RoomRequest::Simple => "simple",
+            EffectsSetting::Auto => "auto",
+            EffectsSetting::Full(EffectsLevel::Low) => "low",
+            EffectsSetting::Full(EffectsLevel::Medium) => "medium",
+            EffectsSetting::Full(EffectsLevel::High) => "full",
+            EffectsSetting::Simple => "simple",
         }
     }
 
     /// The one that the menu offers after this.
     #[must_use]
-    pub fn next(self) -> RoomRequest {
+    pub fn next(self) -> EffectsSetting {
         match self {
-            RoomRequest::Auto => RoomRequest::Simple,
-            RoomRequest::Simple => RoomRequest::Full(Effects::High),
-            RoomRequest::Full(_) => RoomRequest::Auto,
+            EffectsSetting::Auto => EffectsSetting::Simple,
+            EffectsSetting::Simple => EffectsSetting::Full(EffectsLevel::High),
+            EffectsSetting::Full(_) => EffectsSetting::Auto,
         }
     }
 }
@@ -108,17 +108,17 @@ pub fn draws_in_software(renderer: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
     /// What the player wants.
-    pub room_request: RoomRequest,
+    pub setting: EffectsSetting,
     /// What draws.
     pub renderer: Renderer,
     /// What the full renderer draws.
-    pub effects: Effects,
+    pub effects: EffectsLevel,
     /// Device pixels per axis as a share of what the screen has.
     pub sharpness: f32,
     /// The finer steps are done with.
     settled: bool,
     /// The last dearer picture, and the mean time it took.
-    before: Option<(Effects, f32, f32)>,
+    before: Option<(EffectsLevel, f32, f32)>,
     sum: f32,
     images: u32,
     look: Look,
@@ -138,16 +138,16 @@ struct Look {
 impl Quality {
     /// Begins with what is wanted; `can_full` is whether this machine has a GPU that the full renderer may use.
     #[must_use]
-    pub fn new(room_request: RoomRequest, can_full: bool) -> Self {
-        let (renderer, effects) = match room_request {
-            RoomRequest::Auto if can_full => (Renderer::Full, Effects::High),
-            RoomRequest::Auto | RoomRequest::Simple => (Renderer::Simple, Effects::High),
-            RoomRequest::Full(effects) => (Renderer::Full, effects),
+    pub fn new(setting: EffectsSetting, can_full: bool) -> Self {
+        let (renderer, effects) = match setting {
+            EffectsSetting::Auto if can_full => (Renderer::Full, EffectsLevel::High),
+            EffectsSetting::Auto | EffectsSetting::Simple => (Renderer::Simple, EffectsLevel::High),
+            EffectsSetting::Full(effects) => (Renderer::Full, effects),
         };
-        let settled = room_request != RoomRequest::Auto;
+        let settled = setting != EffectsSetting::Auto;
         let look = Look::default();
         Quality {
-            room_request,
+            setting,
             renderer,
             effects,
             sharpness: 1.0,
@@ -164,7 +164,7 @@ impl Quality {
     /// Takes the time an image took, in seconds, and decides now and then.
     pub fn measure(&mut self, dt: f32) {
         match self.renderer {
-            Renderer::Full if self.room_request == RoomRequest::Auto => {
+            Renderer::Full if self.setting == EffectsSetting::Auto => {
                 if self.look(dt).is_some_and(|mean| self.is_hopeless(mean)) {
                     (self.renderer, self.sharpness) = (Renderer::Simple, 1.0);
                 } else if !self.settled && dt <= HICCUP {
@@ -228,12 +228,12 @@ impl Quality {
         }
         self.before = Some((self.effects, self.sharpness, mean));
         match self.effects {
-            Effects::High => self.effects = Effects::Medium,
-            Effects::Medium | Effects::Low if self.sharpness > SHARPNESS_MIN => {
+            EffectsLevel::High => self.effects = EffectsLevel::Medium,
+            EffectsLevel::Medium | EffectsLevel::Low if self.sharpness > SHARPNESS_MIN => {
                 self.sharpness = (self.sharpness * 0.8).max(SHARPNESS_MIN);
             }
-            Effects::Medium => self.effects = Effects::Low,
-            Effects::Low => {}
+            EffectsLevel::Medium => self.effects = EffectsLevel::Low,
+            EffectsLevel::Low => {}
         }
     }
 
@@ -241,8 +241,8 @@ impl Quality {
     #[must_use]
     pub fn pixel_ratio(&self, ratio: f32) -> f32 {
         let most = match (self.renderer, self.effects) {
-            (Renderer::Simple, _) | (Renderer::Full, Effects::Low) => 1.0,
-            (Renderer::Full, Effects::Medium | Effects::High) => 2.0,
+            (Renderer::Simple, _) | (Renderer::Full, EffectsLevel::Low) => 1.0,
+            (Renderer::Full, EffectsLevel::Medium | EffectsLevel::High) => 2.0,
         };
         (ratio.clamp(0.5, most) * self.sharpness).max(0.5)
     }
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     fn auto() -> Quality {
-        Quality::new(RoomRequest::Auto, true)
+        Quality::new(EffectsSetting::Auto, true)
     }
 
     fn run(quality: &mut Quality, dt: f32) {
@@ -264,15 +264,15 @@ mod tests {
     fn a_slow_machine_loses_bloom_then_pixels_then_particles() {
         let mut quality = auto();
         run(&mut quality, 0.016);
-        assert_eq!(quality.effects, Effects::High);
+        assert_eq!(quality.effects, EffectsLevel::High);
         let mut took = 0.045;
         run(&mut quality, took);
-        assert_eq!((quality.effects, quality.sharpness), (Effects::Medium, 1.0));
+        assert_eq!((quality.effects, quality.sharpness), (EffectsLevel::Medium, 1.0));
         for _ in 0..6 {
             took *= 0.9;
             run(&mut quality, took);
         }
-        assert_eq!((quality.effects, quality.sharpness), (Effects::Low, SHARPNESS_MIN));
+        assert_eq!((quality.effects, quality.sharpness), (EffectsLevel::Low, SHARPNESS_MIN));
         assert_eq!(quality.renderer, Renderer::Full);
     }
 
@@ -280,11 +280,11 @@ mod tests {
     fn a_slow_screen_keeps_the_full_picture() {
         let mut quality = auto();
         run(&mut quality, 0.033);
-        assert_eq!(quality.effects, Effects::Medium);
+        assert_eq!(quality.effects, EffectsLevel::Medium);
         run(&mut quality, 0.033);
-        assert_eq!(quality.effects, Effects::High);
+        assert_eq!(quality.effects, EffectsLevel::High);
         run(&mut quality, 0.033);
-        assert_eq!((quality.effects, quality.renderer), (Effects::High, Renderer::Full));
+        assert_eq!((quality.effects, quality.renderer), (EffectsLevel::High, Renderer::Full));
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
                 assert!(seconds <= 2.0, "{images_per_s} images a second");
             }
         }
-        assert_eq!(Quality::new(RoomRequest::Auto, false).renderer, Renderer::Simple);
+        assert_eq!(Quality::new(EffectsSetting::Auto, false).renderer, Renderer::Simple);
     }
 
     #[test]
@@ -326,14 +326,14 @@ mod tests {
 
     #[test]
     fn what_the_player_asks_for_stays() {
-        let mut low = Quality::new(RoomRequest::from_text(Some("low")), true);
+        let mut low = Quality::new(EffectsSetting::from_text(Some("low")), true);
         assert_eq!(low.pixel_ratio(3.0), 1.0);
         run(&mut low, 0.3);
-        assert_eq!((low.effects, low.renderer), (Effects::Low, Renderer::Full));
-        let mut full = Quality::new(RoomRequest::from_text(Some("full")), false);
+        assert_eq!((low.effects, low.renderer), (EffectsLevel::Low, Renderer::Full));
+        let mut full = Quality::new(EffectsSetting::from_text(Some("full")), false);
         run(&mut full, 0.4);
-        assert_eq!((full.effects, full.renderer, full.pixel_ratio(3.0)), (Effects::High, Renderer::Full, 2.0));
-        let mut simple = Quality::new(RoomRequest::from_text(Some("simple")), true);
+        assert_eq!((full.effects, full.renderer, full.pixel_ratio(3.0)), (EffectsLevel::High, Renderer::Full, 2.0));
+        let mut simple = Quality::new(EffectsSetting::from_text(Some("simple")), true);
         run(&mut simple, 0.016);
         assert_eq!((simple.renderer, simple.pixel_ratio(3.0)), (Renderer::Simple, 1.0));
         run(&mut simple, 0.1);
@@ -341,14 +341,14 @@ mod tests {
     }
 
     #[test]
-    fn the_menu_goes_round_and_every_wish_is_read_as_it_was_written() {
-        let mut room_request = RoomRequest::Auto;
+    fn the_menu_goes_round_and_every_setting_is_read_as_it_was_written() {
+        let mut setting = EffectsSetting::Auto;
         for _ in 0..3 {
-            assert_eq!(RoomRequest::from_text(Some(room_request.text())), room_request);
-            room_request = room_request.next();
+            assert_eq!(EffectsSetting::from_text(Some(setting.text())), setting);
+            setting = setting.next();
         }
-        assert_eq!(room_request, RoomRequest::Auto);
-        assert_eq!(RoomRequest::from_text(Some("pretty")), RoomRequest::Auto);
+        assert_eq!(setting, EffectsSetting::Auto);
+        assert_eq!(EffectsSetting::from_text(Some("pretty")), EffectsSetting::Auto);
     }
 
     #[test]

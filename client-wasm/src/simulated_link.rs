@@ -1,14 +1,14 @@
-//! A bad line on purpose, between the socket and the client: what comes and goes takes the time that a far or crowded line
+//! A bad link on purpose, between the socket and the client: what comes and goes takes the time that a far or crowded link
 //! would take. Only there while someone asked for it.
 
 use broadside_shared::link::{LinkProfile, Pipe, Stalls};
 use broadside_shared::time::MonoTime;
 
-/// One line, both ways.
+/// One link, both ways.
 #[derive(Debug)]
-pub struct Line {
+pub struct SimulatedLink {
     profile: LinkProfile,
-    /// The line's own time begins here, so that the first stall or freeze comes after a while and not at once.
+    /// The link's own time begins here, so that the first stall or freeze comes after a while and not at once.
     began: MonoTime,
     down: Pipe,
     up: Pipe,
@@ -19,13 +19,13 @@ pub struct Line {
     pub closed: Option<u16>,
 }
 
-impl Line {
-    /// A line of this kind that begins `now`. Equal seeds give equal lines.
+impl SimulatedLink {
+    /// A link of this kind that begins `now`. Equal seeds give equal lines.
     #[must_use]
     pub fn new(profile: LinkProfile, now: MonoTime, seed: u64) -> Self {
         let (down, up) = profile.pipes(seed);
         let freezes = profile.freezes(seed);
-        Line { profile, began: now, down, up, freezes, frozen_at: MonoTime(0), closed: None }
+        SimulatedLink { profile, began: now, down, up, freezes, frozen_at: MonoTime(0), closed: None }
     }
 
     /// What kind it is, with the delay and jitter that were last set.
@@ -41,8 +41,8 @@ impl Line {
         self.up.set_delay(delay_ms, jitter_ms);
     }
 
-    /// Takes over what is still on its way on another line: nothing may get lost.
-    pub fn take_over(&mut self, mut old: Line, now: MonoTime) {
+    /// Takes over what is still on its way on another link: nothing may get lost.
+    pub fn take_over(&mut self, mut old: SimulatedLink, now: MonoTime) {
         let (at, end) = (self.time(now), MonoTime(u64::MAX));
         while let Some(frame) = old.down.receive(end) {
             self.down.send(at, frame);
@@ -53,7 +53,7 @@ impl Line {
         self.closed = old.closed;
     }
 
-    /// Puts a frame of the server on the line.
+    /// Puts a frame of the server on the link.
     pub fn send_down(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.down.send(at, frame);
@@ -73,7 +73,7 @@ impl Line {
         self.up.takes_more()
     }
 
-    /// Puts a frame of the client on the line.
+    /// Puts a frame of the client on the link.
     pub fn send_up(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.up.send(at, frame);
@@ -117,13 +117,13 @@ mod tests {
 
     const START: MonoTime = MonoTime(90_000_000);
 
-    fn line(name: &str) -> Line {
-        Line::new(LinkProfile::named(name).expect("a known name"), START, 5)
+    fn link(name: &str) -> SimulatedLink {
+        SimulatedLink::new(LinkProfile::named(name).expect("a known name"), START, 5)
     }
 
     #[test]
     fn a_frame_comes_after_the_delay_and_names_the_moment_it_came() {
-        let mut far = line("far");
+        let mut far = link("far");
         far.send_down(START, vec![1]);
         far.send_up(START, vec![2]);
         assert_eq!(far.receive_down(START.plus_ms(50)), None);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_end_comes_after_what_came_before_it_whatever_the_client_still_sends() {
-        let mut far = line("far");
+        let mut far = link("far");
         far.send_down(START, vec![1]);
         far.closed = Some(4006);
         far.send_up(START, vec![2]);
@@ -150,12 +150,12 @@ mod tests {
 
     #[test]
     fn changing_the_line_loses_nothing_and_keeps_the_order() {
-        let mut slow = line("very-bad");
+        let mut slow = link("very-bad");
         for n in 0..20 {
             slow.send_down(START, vec![n]);
         }
         let now = START.plus_ms(10);
-        let mut clean = line("clean");
+        let mut clean = link("clean");
         clean.take_over(slow, now);
         let came: Vec<u8> = std::iter::from_fn(|| clean.receive_down(now)).map(|(_, frame)| frame[0]).collect();
         assert_eq!(came, (0..20).collect::<Vec<_>>());
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_tab_freezes_after_a_while_and_reads_what_came_when_it_thaws() {
-        let mut tab = line("tab-freeze");
+        let mut tab = link("tab-freeze");
         assert!(!tab.is_frozen(START.plus_ms(9_000)));
         let froze = (9_000..30_000).map(|ms| START.plus_ms(ms)).find(|at| tab.is_frozen(*at)).expect("freezes");
         tab.send_down(froze, vec![1]);

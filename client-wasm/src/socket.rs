@@ -14,7 +14,7 @@ use crate::browser;
 
 /// What a socket has to say.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Arrival {
+pub enum SocketEvent {
     /// It is open.
     Open,
     /// A binary frame came.
@@ -25,7 +25,7 @@ pub enum Arrival {
     Closed(u16, String),
 }
 
-type Inbox = Rc<RefCell<VecDeque<(MonoTime, Arrival)>>>;
+type Inbox = Rc<RefCell<VecDeque<(MonoTime, SocketEvent)>>>;
 
 /// One connection attempt, and the connection it became. Dropping it closes it and silences its events.
 pub struct Socket {
@@ -37,7 +37,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect; `wake` is called after every arrival.
+    /// Begins to connect; `wake` is called after every event.
     ///
     /// # Errors
     /// What the browser says of the address.
@@ -45,30 +45,30 @@ impl Socket {
         let socket = WebSocket::new_with_str(url, SUBPROTOCOL).map_err(|e| crate::gl::context::text(&e))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
         let inbox = Inbox::default();
-        let post = {
+        let push = {
             let inbox = Rc::clone(&inbox);
-            move |arrival| {
-                inbox.borrow_mut().push_back((browser::now(), arrival));
+            move |event| {
+                inbox.borrow_mut().push_back((browser::now(), event));
                 wake();
             }
         };
-        let post = Rc::new(post);
+        let push = Rc::new(push);
         let on_event = {
-            let post = Rc::clone(&post);
-            Closure::<dyn FnMut(Event)>::new(move |_| post(Arrival::Open))
+            let push = Rc::clone(&push);
+            Closure::<dyn FnMut(Event)>::new(move |_| push(SocketEvent::Open))
         };
         let on_message = {
-            let post = Rc::clone(&post);
+            let push = Rc::clone(&push);
             Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-                let arrival = match event.data().dyn_into::<js_sys::ArrayBuffer>() {
-                    Ok(buffer) => Arrival::Frame(js_sys::Uint8Array::new(&buffer).to_vec()),
-                    Err(_) => Arrival::Text,
+                let event = match event.data().dyn_into::<js_sys::ArrayBuffer>() {
+                    Ok(buffer) => SocketEvent::Frame(js_sys::Uint8Array::new(&buffer).to_vec()),
+                    Err(_) => SocketEvent::Text,
                 };
-                post(arrival);
+                push(event);
             })
         };
         let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
-            post(Arrival::Closed(event.code(), event.reason()));
+            push(SocketEvent::Closed(event.code(), event.reason()));
         });
         socket.set_onopen(Some(on_event.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -77,7 +77,7 @@ impl Socket {
     }
 
     /// The next thing that arrived, and when.
-    pub fn poll(&self) -> Option<(MonoTime, Arrival)> {
+    pub fn poll(&self) -> Option<(MonoTime, SocketEvent)> {
         self.inbox.borrow_mut().pop_front()
     }
 

@@ -12,7 +12,7 @@ pub struct ShipLook {
     pub id: u16,
     /// Whose it is.
     pub player: u16,
-    /// The team it fights for, where there are sides.
+    /// The team it fights for, where there are teams.
     pub team: Option<u8>,
     /// Its middle, world units.
     pub at: Vec2,
@@ -84,7 +84,7 @@ pub struct PickupLook {
     pub what: Boon,
 }
 
-/// The place that two sides fight over.
+/// The place that two teams fight over.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ZoneLook {
     /// Its middle, world units.
@@ -101,7 +101,7 @@ pub struct ZoneLook {
 
 /// Something that happened just now and is worth a flash or a sound.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Sight {
+pub enum Effect {
     /// A ship fired.
     Fired {
         /// Who.
@@ -185,7 +185,7 @@ pub struct Stage {
     /// The player who watches, if it plays.
     pub own: Option<u16>,
     /// Whom a spectator without a ship looks at.
-    pub watched: Option<u16>,
+    pub followed: Option<u16>,
     /// Players among the ships whose connection is lost.
     pub away: Vec<u16>,
     /// Every ship in view, the own one included.
@@ -203,79 +203,79 @@ pub struct Stage {
     /// The place to hold, if there is one.
     pub zone: Option<ZoneLook>,
     /// What happened since the last image.
-    pub sights: Vec<Sight>,
+    pub effects: Vec<Effect>,
     /// The team of every player whose ship was seen, in order of player: their shots are seen further than they are.
-    sides: Vec<(u16, u8)>,
+    teams: Vec<(u16, u8)>,
     /// Keys of the shots of the image before, sorted.
     known: Vec<u64>,
 }
 
-/// A shot that is first seen older than this, in seconds, was fired out of sight: no flash, no bang.
+/// A shot that is first seen older than this, in seconds, was fired out of effect: no flash, no bang.
 const FRESH_SECONDS: f32 = 0.15;
 
 impl Stage {
     /// Empties it for the next image and keeps the memory.
     pub fn clear(&mut self) {
         self.ships.clear();
-        (self.own, self.watched, self.ghost) = (None, None, None);
+        (self.own, self.followed, self.ghost) = (None, None, None);
         self.away.clear();
         self.shots.clear();
         self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
         self.zone = None;
-        self.sights.clear();
+        self.effects.clear();
     }
 
     /// Remembers who fights for which team. Call it once, after the ships are in.
-    pub fn notice_sides(&mut self) {
+    pub fn record_teams(&mut self) {
         if self.ships.iter().all(|ship| ship.team.is_none()) {
             return;
         }
         for ship in &self.ships {
             let Some(team) = ship.team else { continue };
-            match self.sides.binary_search_by_key(&ship.player, |(player, _)| *player) {
-                Ok(at) => self.sides[at].1 = team,
-                Err(at) => self.sides.insert(at, (ship.player, team)),
+            match self.teams.binary_search_by_key(&ship.player, |(player, _)| *player) {
+                Ok(at) => self.teams[at].1 = team,
+                Err(at) => self.teams.insert(at, (ship.player, team)),
             }
         }
     }
 
     /// Forgets who fights for which team: another room.
-    pub fn forget_sides(&mut self) {
-        self.sides.clear();
+    pub fn forget_teams(&mut self) {
+        self.teams.clear();
     }
 
     /// The team a player was last seen to fight for.
     #[must_use]
-    pub fn side_of(&self, player: u16) -> Option<u8> {
-        let at = self.sides.binary_search_by_key(&player, |(player, _)| *player).ok()?;
-        Some(self.sides[at].1)
+    pub fn team_of(&self, player: u16) -> Option<u8> {
+        let at = self.teams.binary_search_by_key(&player, |(player, _)| *player).ok()?;
+        Some(self.teams[at].1)
     }
 
     /// The team of who watches this: the own, or that of whom they follow.
     #[must_use]
-    pub fn own_side(&self) -> Option<u8> {
-        self.side_of(self.own.or(self.watched)?)
+    pub fn own_team(&self) -> Option<u8> {
+        self.team_of(self.own.or(self.followed)?)
     }
 
     /// Whether a ship is of the own team, and not the own.
     #[must_use]
     pub fn is_friend(&self, ship: &ShipLook) -> bool {
-        ship.team.is_some() && ship.team == self.own_side() && self.own != Some(ship.player)
+        ship.team.is_some() && ship.team == self.own_team() && self.own != Some(ship.player)
     }
 
-    /// Adds a [`Sight::Fired`] or [`Sight::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.
-    pub fn notice_shots(&mut self) {
+    /// Adds a [`Effect::Fired`] or [`Effect::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.
+    pub fn add_shot_effects(&mut self) {
         for shot in &self.shots {
             if shot.age < FRESH_SECONDS && self.known.binary_search(&shot.key).is_err() {
                 let at = shot.at - shot.velocity * shot.age;
-                self.sights.push(Sight::Fired { player: shot.player, at, velocity: shot.velocity });
+                self.effects.push(Effect::Fired { player: shot.player, at, velocity: shot.velocity });
             }
         }
         for beam in &self.beams {
             if (0.0..FRESH_SECONDS).contains(&beam.age) && self.known.binary_search(&beam.key).is_err() {
-                self.sights.push(Sight::Railed { player: beam.player, from: beam.from, to: beam.to });
+                self.effects.push(Effect::Railed { player: beam.player, from: beam.from, to: beam.to });
             }
         }
         self.known.clear();
@@ -310,11 +310,11 @@ mod tests {
     fn a_shot_flashes_once_and_only_if_it_was_seen_to_be_fired() {
         let mut stage = Stage::default();
         stage.shots.extend([shot(7, 0.1), shot(8, 0.9)]);
-        stage.notice_shots();
-        assert_eq!(stage.sights, [Sight::Fired { player: 1, at: Vec2::ZERO, velocity: Vec2::X * 900.0 }]);
+        stage.add_shot_effects();
+        assert_eq!(stage.effects, [Effect::Fired { player: 1, at: Vec2::ZERO, velocity: Vec2::X * 900.0 }]);
         stage.clear();
         stage.shots.push(shot(7, 0.12));
-        stage.notice_shots();
-        assert_eq!(stage.sights, []);
+        stage.add_shot_effects();
+        assert_eq!(stage.effects, []);
     }
 }

@@ -11,20 +11,20 @@ use broadside_shared::time::MonoTime;
 use super::App;
 use super::state::State;
 use crate::browser;
-use crate::hud::chat::{Channel, Kind};
-use crate::hud::feed::Who;
-use crate::hud::said::{self, Said, quoted};
+use crate::connection::TOKEN_KEY;
+use crate::hud::chat::{Channel, ChatLineKind};
+use crate::hud::chat_command::{self, ChatCommand, quoted};
+use crate::hud::kill_feed::KillFeedName;
 use crate::live;
-use crate::session::TOKEN_KEY;
 use crate::synth::Sound;
 
 /// What was asked for, to say what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum PendingRequest {
     /// To say this to everyone in a channel.
     Say(String),
     /// To say this to one player.
-    Tell {
+    DirectMessage {
         /// Whom.
         to: String,
         /// What.
@@ -44,27 +44,27 @@ pub enum Asked {
 
 impl App {
     /// Asks the server for something, and remembers what; tells whether it was asked.
-    pub(super) fn ask(&mut self, request: Request, asked: Asked) -> bool {
-        let Some(session) = &mut self.session else {
-            self.chat.note("You are not connected. This is tried again by itself.");
+    pub(super) fn ask(&mut self, request: Request, asked: PendingRequest) -> bool {
+        let Some(connection) = &mut self.connection else {
+            self.chat.notice("You are not connected. The page reconnects automatically.");
             return false;
         };
-        let Some(id) = session.client.request(browser::now(), request) else {
-            self.chat.note("Too much at once. Wait a moment.");
+        let Some(id) = connection.client.request(browser::now(), request) else {
+            self.chat.notice("Too many requests at once. Wait a moment.");
             return false;
         };
-        session.flush();
-        if self.asked_for.len() >= ON_THE_WAY_MAX {
+        connection.flush();
+        if self.pending_requests.len() >= ON_THE_WAY_MAX {
             // No more than that are waited for.
-            self.asked_for.remove(0);
+            self.pending_requests.remove(0);
         }
-        self.asked_for.push((id, asked));
+        self.pending_requests.push((id, asked));
         true
     }
 
     fn subscribe(&mut self, topic: Topic) {
         let topic = topic.to_string();
-        self.ask(Request::Subscribe { topic: topic.clone() }, Asked::Subscribe(topic));
+        self.ask(Request::Subscribe { topic: topic.clone() }, PendingRequest::Subscribe(topic));
     }
 
     /// Opens or closes the chat.
@@ -99,37 +99,42 @@ impl App {
             return self.close_chat();
         }
         let said = {
-            let roster = self.session.iter().flat_map(|session| session.client.roster()).map(|(_, name)| name);
+            let roster = self.connection.iter().flat_map(|connection| connection.client.roster()).map(|(_, name)| name);
             let known: Vec<&str> = roster.chain(self.chat.speakers()).collect();
-            said::read(&line, &known)
+            chat_command::parse(&line, &known)
         };
         let said = match said {
-            Said::Unclear(how) => Err(how),
-            Said::Mute(name) => Ok((Request::Mute { name: name.clone() }, Asked::Mute(name))),
-            Said::Unmute(name) => Ok((Request::Unmute { name: name.clone() }, Asked::Unmute(name))),
-            Said::Report { name, text } => Ok((Request::Report { name: name.clone(), text }, Asked::Report(name))),
-            Said::Say(_) | Said::Tell { .. } if self.name.is_none() => Err("Choose a name first."),
-            Said::Tell { to, text } => {
-                Ok((Request::DirectMessage { to: to.clone(), text: text.clone() }, Asked::Tell { to, text }))
+            ChatCommand::Invalid(how) => Err(how),
+            ChatCommand::Mute(name) => Ok((Request::Mute { name: name.clone() }, PendingRequest::Mute(name))),
+            ChatCommand::Unmute(name) => Ok((Request::Unmute { name: name.clone() }, PendingRequest::Unmute(name))),
+            ChatCommand::Report { name, text } => {
+                Ok((Request::Report { name: name.clone(), text }, PendingRequest::Report(name)))
             }
-            Said::Say(text) => {
-                let room = self.session.as_ref().and_then(|session| session.client.room());
+            ChatCommand::Say(_) | ChatCommand::DirectMessage { .. } if self.name.is_none() => {
+                Err("Choose a name first.")
+            }
+            ChatCommand::DirectMessage { to, text } => Ok((
+                Request::DirectMessage { to: to.clone(), text: text.clone() },
+                PendingRequest::DirectMessage { to, text },
+            )),
+            ChatCommand::Say(text) => {
+                let room = self.connection.as_ref().and_then(|connection| connection.client.room());
                 let topic = match (self.chat.channel(), room) {
                     (Channel::Room, Some((room, ..))) => Topic::RoomChat(room),
                     (Channel::Room, None) | (Channel::Lobby, _) => Topic::LobbyChat,
                 };
-                Ok((Request::Say { topic: topic.to_string(), text: text.clone() }, Asked::Say(text)))
+                Ok((Request::Say { topic: topic.to_string(), text: text.clone() }, PendingRequest::Say(text)))
             }
         };
         let asked = match said {
             Ok((request, asked)) => self.ask(request, asked),
             Err(how) => {
-                self.chat.note(how);
+                self.chat.notice(how);
                 false
             }
         };
         if !asked {
-            self.chat.give_back(&line);
+            self.chat.restore_text(&line);
         }
         if matches!(self.state, State::Playing) {
             self.close_chat();
@@ -139,7 +144,7 @@ impl App {
     /// Takes the client's events: onto the stage, into the feed, into the chat. Skips the show of them when nobody was looking.
     pub(super) fn take_events(&mut self) {
         let stale = std::mem::take(&mut self.stale);
-        while let Some(event) = self.session.as_mut().and_then(|session| session.client.poll_event()) {
+        while let Some(event) = self.connection.as_mut().and_then(|connection| connection.client.poll_event()) {
             match event {
                 ClientEvent::Welcomed(token) => {
                     browser::remember_in_tab(TOKEN_KEY, Some(&token.to_text()));
@@ -155,9 +160,9 @@ impl App {
                     }
                 }
                 ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
-                ClientEvent::Published { topic, at, publication } => self.take_item(&topic, at, publication),
+                ClientEvent::Published { topic, at, publication } => self.take_publication(&topic, at, publication),
                 ClientEvent::DirectMessage { from, text } => {
-                    self.chat.add(Kind::Told, from.as_str(), text.as_str());
+                    self.chat.add(ChatLineKind::DirectReceived, from.as_str(), text.as_str());
                     self.speaker.click(Sound::Mark);
                 }
                 ClientEvent::ServerNotice(notice) => self.take_notice(&notice),
@@ -170,91 +175,97 @@ impl App {
         }
     }
 
-    fn take_item(&mut self, topic: &str, at: MonoTime, publication: Publication) {
+    fn take_publication(&mut self, topic: &str, at: MonoTime, publication: Publication) {
         match publication {
             Publication::Said { from, text } => {
                 let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
-                if let Some(session) = &self.session {
-                    self.chat.set_own(session.client.name().as_str());
+                if let Some(connection) = &self.connection {
+                    self.chat.set_own_name(connection.client.name().as_str());
                 }
                 let age_ms = self.client().map_or(0.0, |client| client.age_ms_of(at, browser::now()));
                 self.chat.publish(channel, (from.as_str(), text.as_str()), at, age_ms);
             }
             Publication::Leaders(leaders) => self.lobby.show_leaders(&leaders),
-            Publication::Announcement(text) => self.lobby.word(text.as_str()),
+            Publication::Announcement(text) => self.lobby.announcement(text.as_str()),
             // Both come with the snapshots, too, and nobody here subscribes to them.
             Publication::KillFeed { .. } | Publication::Match(_) => {}
         }
     }
 
     fn take_answer(&mut self, id: u32, answer: Answer) {
-        let Some(at) = self.asked_for.iter().position(|(asked, _)| *asked == id) else {
+        let Some(at) = self.pending_requests.iter().position(|(asked, _)| *asked == id) else {
             // The client's own, such as for another name. Those of a connection that was lost are not worth a word.
-            let connected = self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting);
+            let connected = self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting);
             if answer == Answer::None && connected {
-                self.chat.note("The server did not answer.");
+                self.chat.notice("The server did not answer.");
             }
             return;
         };
-        let (_, asked) = self.asked_for.remove(at);
+        let (_, asked) = self.pending_requests.remove(at);
         match answer {
             Answer::Came(Outcome::Done) => match asked {
-                Asked::Tell { to, text } => self.chat.add(Kind::Telling, &to, &text),
-                Asked::Mute(name) => {
+                PendingRequest::DirectMessage { to, text } => self.chat.add(ChatLineKind::DirectSent, &to, &text),
+                PendingRequest::Mute(name) => {
                     let undo = quoted(&name);
-                    self.chat.note(&format!("You no longer hear {name}. /unmute {undo} undoes that."));
+                    self.chat.notice(&format!("You have muted {name}. /unmute {undo} undoes that."));
                 }
-                Asked::Unmute(name) => self.chat.note(&format!("You hear {name} again.")),
-                Asked::Report(name) => self.chat.note(&format!("The operator was told about {name}.")),
-                Asked::Say(_) | Asked::Subscribe(_) | Asked::Follow => {}
+                PendingRequest::Unmute(name) => self.chat.notice(&format!("You have unmuted {name}.")),
+                PendingRequest::Report(name) => self.chat.notice(&format!("You have reported {name} to the operator.")),
+                PendingRequest::Say(_) | PendingRequest::Subscribe(_) | PendingRequest::Follow => {}
             },
             Answer::Came(Outcome::Refused(why)) => {
                 match &asked {
-                    Asked::Say(text) => self.chat.give_back(text),
-                    Asked::Tell { to, text } => self.chat.give_back(&format!("/w {} {text}", quoted(to))),
-                    Asked::Mute(_) | Asked::Unmute(_) | Asked::Report(_) | Asked::Subscribe(_) | Asked::Follow => {}
+                    PendingRequest::Say(text) => self.chat.restore_text(text),
+                    PendingRequest::DirectMessage { to, text } => {
+                        self.chat.restore_text(&format!("/w {} {text}", quoted(to)));
+                    }
+                    PendingRequest::Mute(_)
+                    | PendingRequest::Unmute(_)
+                    | PendingRequest::Report(_)
+                    | PendingRequest::Subscribe(_)
+                    | PendingRequest::Follow => {}
                 }
-                self.chat.note(&refused(&asked, why));
+                self.chat.notice(&refusal_text(&asked, why));
             }
-            Answer::None => self.chat.note(&format!("No answer to {}.", what(&asked))),
+            Answer::None => self.chat.notice(&format!("No answer to {}.", describe(&asked))),
         }
     }
 
     fn take_notice(&mut self, notice: &ServerNotice) {
         let text = match notice {
-            ServerNotice::Muted => "Somebody does not want to hear you.".to_owned(),
-            ServerNotice::RoomEnds { seconds: 0 } => "This battle is over.".to_owned(),
+            ServerNotice::Muted => "A player has muted you.".to_owned(),
+            ServerNotice::RoomEnds { seconds: 0 } => "This battle has ended.".to_owned(),
             ServerNotice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
-            ServerNotice::FriendJoined { name } => format!("{name} came by your link."),
-            ServerNotice::Renamed { name } if self.name.is_some() => format!("That name is not free: you are {name}."),
-            ServerNotice::Missed { count } => format!("{count} messages did not get through: your line is slow."),
+            ServerNotice::FriendJoined { name } => format!("{name} joined through your link."),
+            ServerNotice::Renamed { name } if self.name.is_some() => format!("That name is taken. You are now {name}."),
+            ServerNotice::Missed { count } => format!("{count} messages were dropped because your connection is slow."),
             ServerNotice::Renamed { .. } | ServerNotice::Following { .. } => return,
         };
         if matches!(self.state, State::Playing) {
             self.play.toast(text.trim_end_matches('.'), "");
         }
-        self.chat.note(&text);
+        self.chat.notice(&text);
     }
 
     fn take_game_event(&mut self, event: &ArenaEvent) {
-        live::notice(event, &mut self.stage);
-        let (ArenaEvent::KillFeed { victim, by, cause }, Some(session)) = (*event, &self.session) else { return };
-        let own = session.client.player();
-        let who = |player: PlayerId| Who {
-            name: session.client.name_of(player).unwrap_or("someone").to_owned(),
+        live::add_effect(event, &mut self.stage);
+        let (ArenaEvent::KillFeed { victim, by, cause }, Some(connection)) = (*event, &self.connection) else { return };
+        let own = connection.client.player();
+        let named = |player: PlayerId| KillFeedName {
+            name: connection.client.name_of(player).unwrap_or("someone").to_owned(),
             own: Some(player) == own,
-            team: self.stage.side_of(player.0),
+            team: self.stage.team_of(player.0),
         };
-        let (victim, by) = (who(victim), by.map(who));
+        let (victim, by) = (named(victim), by.map(named));
         let seconds = browser::now_ms() / 1000.0;
         match &by {
-            Some(by) => self.play.feed.add(seconds, by, deed(cause), Some(&victim)),
-            None => self.play.feed.add(seconds, &victim, fate(cause), None),
+            Some(by) => self.play.feed.add(seconds, by, kill_verb(cause), Some(&victim)),
+            None => self.play.feed.add(seconds, &victim, loss_verb(cause), None),
         }
         if victim.own {
             self.sunk_by = match &by {
                 Some(by) => format!("by {}", by.name),
-                None => format!("you {}", fate(cause)),
+                None => format!("you {}", loss_verb(cause)),
             };
         } else if by.is_some_and(|by| by.own) {
             self.play.toast(&format!("you sank {}", victim.name), "kill");
@@ -264,33 +275,35 @@ impl App {
 }
 
 /// What a refusal says.
-fn refused(asked: &Asked, why: Refusal) -> String {
+fn refusal_text(asked: &PendingRequest, why: Refusal) -> String {
     match (asked, why) {
-        (Asked::Tell { to, .. }, Refusal::NoSuchPlayer) => format!("Nobody called {to} is here."),
-        (Asked::Mute(name) | Asked::Report(name), Refusal::NoSuchPlayer) => format!("Nobody called {name} is here."),
-        (Asked::Unmute(name), Refusal::NoSuchPlayer) => format!("You have not muted {name}."),
-        (Asked::Mute(_), Refusal::NotAllowed) => "You cannot mute yourself.".to_owned(),
+        (PendingRequest::DirectMessage { to, .. }, Refusal::NoSuchPlayer) => format!("No player is called {to}."),
+        (PendingRequest::Mute(name) | PendingRequest::Report(name), Refusal::NoSuchPlayer) => {
+            format!("No player is called {name}.")
+        }
+        (PendingRequest::Unmute(name), Refusal::NoSuchPlayer) => format!("You have not muted {name}."),
+        (PendingRequest::Mute(_), Refusal::NotAllowed) => "You cannot mute yourself.".to_owned(),
         (_, Refusal::TooFast { wait_ms }) => format!("Too fast. Try again in {} s.", wait_ms.div_ceil(1000).max(1)),
-        (Asked::Subscribe(topic), why) => format!("{topic}: {}", why.advice()),
+        (PendingRequest::Subscribe(topic), why) => format!("{topic}: {}", why.advice()),
         (_, why) => why.advice().to_owned(),
     }
 }
 
 /// A request in words.
-fn what(asked: &Asked) -> String {
+fn describe(asked: &PendingRequest) -> String {
     match asked {
-        Asked::Say(text) => format!("your message “{text}”"),
-        Asked::Tell { to, .. } => format!("your message to {to}"),
-        Asked::Mute(name) => format!("muting {name}"),
-        Asked::Unmute(name) => format!("unmuting {name}"),
-        Asked::Report(name) => format!("your report about {name}"),
-        Asked::Subscribe(topic) => format!("the room_request to hear of {topic}"),
-        Asked::Follow => "the room_request to watch another captain".to_owned(),
+        PendingRequest::Say(text) => format!("your message “{text}”"),
+        PendingRequest::DirectMessage { to, .. } => format!("your message to {to}"),
+        PendingRequest::Mute(name) => format!("muting {name}"),
+        PendingRequest::Unmute(name) => format!("unmuting {name}"),
+        PendingRequest::Report(name) => format!("your report about {name}"),
+        PendingRequest::Subscribe(topic) => format!("the subscription to {topic}"),
+        PendingRequest::Follow => "the request to watch another captain".to_owned(),
     }
 }
 
 /// What one ship did to another.
-fn deed(cause: Cause) -> &'static str {
+fn kill_verb(cause: Cause) -> &'static str {
     match cause {
         Cause::Rail => "speared",
         Cause::Cannon | Cause::Rock | Cause::Border => "sank",
@@ -298,7 +311,7 @@ fn deed(cause: Cause) -> &'static str {
 }
 
 /// What a ship did that sank by itself.
-fn fate(cause: Cause) -> &'static str {
+fn loss_verb(cause: Cause) -> &'static str {
     match cause {
         Cause::Cannon | Cause::Rail => "went down under fire",
         Cause::Rock => "hit a rock",
@@ -313,11 +326,14 @@ mod tests {
 
     #[test]
     fn what_went_wrong_is_a_sentence() {
-        let tell = Asked::Tell { to: "Ann".into(), text: "hi".into() };
-        assert_eq!(refused(&tell, Refusal::NoSuchPlayer), "Nobody called Ann is here.");
-        assert_eq!(refused(&Asked::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }), "Too fast. Try again in 2 s.");
-        assert_eq!(what(&tell), "your message to Ann");
+        let tell = PendingRequest::DirectMessage { to: "Ann".into(), text: "hi".into() };
+        assert_eq!(refusal_text(&tell, Refusal::NoSuchPlayer), "No player is called Ann.");
+        assert_eq!(
+            refusal_text(&PendingRequest::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }),
+            "Too fast. Try again in 2 s."
+        );
+        assert_eq!(describe(&tell), "your message to Ann");
         let topic = Topic::RoomChat(RoomId(7)).to_string();
-        assert_eq!(what(&Asked::Subscribe(topic)), "the room_request to hear of room/7/chat");
+        assert_eq!(describe(&PendingRequest::Subscribe(topic)), "the subscription to room/7/chat");
     }
 }

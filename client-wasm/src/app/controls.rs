@@ -9,8 +9,8 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, Event};
 
 use super::App;
+use super::chat::PendingRequest;
 use super::state::State;
-use super::talk::Asked;
 use crate::browser;
 use crate::synth::Sound;
 
@@ -38,10 +38,10 @@ impl App {
                     self.go(RoomRequest::watch(room));
                 }
             }
-            "join" => self.join_what_is_watched(),
+            "join" => self.join_spectated_room(),
             "next" => self.follow_another(1),
             "previous" => self.follow_another(-1),
-            "rooms" => self.look_for_rooms(),
+            "rooms" => self.request_rooms(),
             "create" => self.create_room(what),
             "enter" => self.enter_by_code(),
             "in" => self.go_by_invite(),
@@ -49,17 +49,19 @@ impl App {
             "copy" => self.copy_link(),
             "chat" => self.toggle_chat(),
             "channel" => self.chat.switch_channel(),
-            "who" if self.client().is_some_and(|client| client.name().as_str() != what) => self.chat.ask_about(what),
-            "tell" | "report" => {
-                let name = self.chat.take_chosen();
-                self.chat.begin(if verb == "tell" { "w" } else { verb }, &name);
+            "player" if self.client().is_some_and(|client| client.name().as_str() != what) => {
+                self.chat.open_player_menu(what);
+            }
+            "message" | "report" => {
+                let name = self.chat.close_player_menu();
+                self.chat.begin_command(if verb == "message" { "w" } else { verb }, &name);
             }
             "mute" => {
-                let name = self.chat.take_chosen();
-                self.ask(Request::Mute { name: name.clone() }, Asked::Mute(name));
+                let name = self.chat.close_player_menu();
+                self.ask(Request::Mute { name: name.clone() }, PendingRequest::Mute(name));
             }
-            "nothing" => drop(self.chat.take_chosen()),
-            "word" => self.lobby.word(""),
+            "close-player" => drop(self.chat.close_player_menu()),
+            "close-announcement" => self.lobby.announcement(""),
             "effects" => self.change_effects(),
             // A button of another part of the page.
             _ => {}
@@ -95,9 +97,9 @@ impl App {
     pub(super) fn change_name(&mut self) {
         let Some(name) = self.screens.typed_name() else { return };
         self.name = Some(name.clone());
-        if let Some(session) = &mut self.session {
-            session.client.rename(browser::now(), name);
-            session.flush();
+        if let Some(connection) = &mut self.connection {
+            connection.client.rename(browser::now(), name);
+            connection.flush();
         }
     }
 
@@ -112,11 +114,11 @@ impl App {
     pub(super) fn wake(&mut self) {
         self.serve();
         if browser::hidden() && !self.is_asleep() {
-            let idle = self.session.as_ref().and_then(|s| s.client.local_player());
+            let idle = self.connection.as_ref().and_then(|s| s.client.local_player());
             let idle = ArenaInput { aim: idle.map_or(0, |own| own.heading), buttons: 0 };
-            if let Some(session) = &mut self.session {
-                session.client.advance(browser::now(), &idle);
-                session.flush();
+            if let Some(connection) = &mut self.connection {
+                connection.client.advance(browser::now(), &idle);
+                connection.flush();
             }
             // No image comes that would: who looks again later wants to read what was said.
             self.take_events();
@@ -125,7 +127,8 @@ impl App {
 
     /// Who watches looks at the next player, or the one before.
     pub(super) fn follow_another(&mut self, step: i32) {
-        let Some(client) = self.session.as_ref().map(|session| &session.client).filter(|_| self.watching) else {
+        let Some(client) = self.connection.as_ref().map(|connection| &connection.client).filter(|_| self.spectating)
+        else {
             return;
         };
         let own = client.player();
@@ -138,12 +141,12 @@ impl App {
             Some(at) => (at as i32 + step).rem_euclid(others.len() as i32) as usize,
             None => 0,
         };
-        self.ask(Request::Follow { player: others[next] }, Asked::Follow);
+        self.ask(Request::Follow { player: others[next] }, PendingRequest::Follow);
     }
 
     /// Who watches wants to play there.
-    fn join_what_is_watched(&mut self) {
-        let room = self.session.as_ref().and_then(|session| session.client.room());
+    fn join_spectated_room(&mut self) {
+        let room = self.connection.as_ref().and_then(|connection| connection.client.room());
         match (self.room_request.map(|room_request| room_request.room), room) {
             (Some(RoomChoice::Code(code)), _) => self.go(RoomRequest::play(RoomChoice::Code(code))),
             (_, Some((room, ..))) => self.go(RoomRequest::play(RoomChoice::Room(room))),

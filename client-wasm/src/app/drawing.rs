@@ -9,8 +9,8 @@ use super::App;
 use crate::browser;
 use crate::flat::{Flat, Moment};
 use crate::gl::{Painter, context};
-use crate::quality::{Quality, Renderer, RoomRequest, draws_in_software};
-use crate::scene::Shot;
+use crate::quality::{EffectsSetting, Quality, Renderer, draws_in_software};
+use crate::scene::ImageContext;
 use crate::scene::markers::Window;
 
 /// The share of the usual picture that a screen in a hand shows.
@@ -29,10 +29,10 @@ pub(super) enum Drawing {
 }
 
 /// What is wanted of the picture: as the address says, or else as the menu was left.
-pub(super) fn begin(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
+pub(super) fn open_drawing(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
     let text = browser::parameter("effects").or_else(|| browser::recall(EFFECTS));
-    let room_request = RoomRequest::from_text(text.as_deref());
-    let mut quality = Quality::new(room_request, room_request == RoomRequest::Auto && has_gpu(canvas));
+    let setting = EffectsSetting::from_text(text.as_deref());
+    let mut quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(canvas));
     let drawing = open(canvas, document, &mut quality)?;
     Ok((quality, drawing))
 }
@@ -85,9 +85,9 @@ impl App {
 
     /// The menu's button: automatic, simple, full.
     pub(super) fn change_effects(&mut self) {
-        let room_request = self.quality.room_request.next();
-        browser::remember(EFFECTS, room_request.text());
-        self.quality = Quality::new(room_request, room_request == RoomRequest::Auto && has_gpu(&self.canvas));
+        let setting = self.quality.setting.next();
+        browser::remember(EFFECTS, setting.text());
+        self.quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(&self.canvas));
         self.choose_renderer();
         self.show_effects();
     }
@@ -95,7 +95,7 @@ impl App {
     /// Writes on the menu's button what is chosen.
     pub(super) fn show_effects(&self) {
         if let Some(button) = self.document.get_element_by_id("effects") {
-            button.set_text_content(Some(&format!("Effects: {}", self.quality.room_request.text())));
+            button.set_text_content(Some(&format!("Effects: {}", self.quality.setting.text())));
         }
     }
 
@@ -152,7 +152,7 @@ impl App {
         let css_wide = self.canvas.client_width().max(1) as f32;
         let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
         let css = self.ratio();
-        let client = self.session.as_ref().map(|session| &session.client);
+        let client = self.connection.as_ref().map(|connection| &connection.client);
         match &mut self.drawing {
             Drawing::Nothing => {}
             Drawing::Simple(flat) => {
@@ -174,8 +174,8 @@ impl App {
                     let name = client.name_of(player)?;
                     if client.is_away(player) { painter.text(&format!("{name} … away")) } else { painter.text(name) }
                 };
-                let shot = Shot { seconds, dt, quality: self.quality.effects, window };
-                self.scene.show(&self.stage, &mut self.camera, shot, &mut names, &mut self.batch);
+                let image = ImageContext { seconds, dt, quality: self.quality.effects, window };
+                self.scene.show(&self.stage, &mut self.camera, image, &mut names, &mut self.batch);
                 painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
             }
         }

@@ -6,17 +6,17 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 
-use super::state::{Pause, Remedy, State, countdown, offer, unreached, verdict, waiting};
+use super::state::{Pause, Remedy, State, countdown, offer, queue_text, unreached, verdict};
 use super::{App, wiring};
 use crate::backdrop::Backdrop;
 use crate::browser;
+use crate::connection::{ConnectionEnd, ServerConnection, TOKEN_KEY};
 use crate::fetch;
 use crate::hud::screens::Face;
-use crate::session::{Ending, Session, TOKEN_KEY};
 use crate::synth::Sound;
 
 /// Where the room one is in is kept: in the tab, like the token.
-const WISH_KEY: &str = "broadside.room";
+const ROOM_KEY: &str = "broadside.room";
 /// Games in which the controls are shown at first, and for how long.
 const HELPED_KEY: &str = "broadside.helped";
 const HELPED_GAMES: u32 = 3;
@@ -38,24 +38,26 @@ impl App {
         let path = browser::path();
         let private = RoomRequest::from_path(&path);
         if private.is_none() && path.starts_with("r/") {
-            self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
+            self.lobby.show_code_error(
+                "That link has no room code. A room link ends in six letters and digits, such as K7QF2M.",
+            );
             browser::set_path("");
         }
         let public = browser::parameter(browser::ROOM).and_then(|id| RoomRequest::from_text(&format!("room:{id}")));
         let linked = private.or(public);
         // A reload in the middle of a battle goes on with it, unless the address names another.
-        let kept = browser::recall_in_tab(WISH_KEY).and_then(|text| RoomRequest::from_text(&text));
+        let kept = browser::recall_in_tab(ROOM_KEY).and_then(|text| RoomRequest::from_text(&text));
         let kept = kept.filter(|kept| linked.is_none_or(|linked| linked.room == kept.room));
         let auto = browser::parameter("autojoin").as_deref() == Some("1");
         self.asked = kept.or(linked).or(auto.then_some(RoomRequest::play(RoomChoice::Quick)));
         if linked.is_some() {
-            self.lobby.play_says("Join");
+            self.lobby.set_play_label("Join");
             let invited =
-                if private.is_some() { "You are invited to a private battle." } else { "You are invited to a battle." };
+                if private.is_some() { "You are invite to a private battle." } else { "You are invite to a battle." };
             self.screens.note(invited, false);
             if kept.is_none() {
                 // The tab may have a seat elsewhere: it is given back first, and then left for this room.
-                self.former = Some(self.new_client());
+                self.previous_client = Some(self.new_client());
             }
         }
         match self.asked {
@@ -77,10 +79,14 @@ impl App {
             return;
         };
         self.lobby.close_invite();
-        self.lobby.play_says("Play");
+        self.lobby.set_play_label("Play");
         (self.asked, self.room_request) = (None, Some(room_request));
-        browser::remember_in_tab(WISH_KEY, Some(&room_request.to_text()));
-        if self.session.as_ref().map_or(self.former.is_some(), |session| session.phase() == Phase::Greeting) {
+        browser::remember_in_tab(ROOM_KEY, Some(&room_request.to_text()));
+        if self
+            .connection
+            .as_ref()
+            .map_or(self.previous_client.is_some(), |connection| connection.phase() == Phase::Greeting)
+        {
             // The seat that this stands for is not wanted any more, also by who reloads before the server knows. Its welcome brings it again.
             browser::remember_in_tab(TOKEN_KEY, None);
         }
@@ -92,14 +98,16 @@ impl App {
         self.speaker.click(Sound::Click);
         self.enter(State::Connecting { again: false });
         let now = browser::now();
-        if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
+        if let Some(client) =
+            self.connection.as_mut().map(|connection| &mut connection.client).or(self.previous_client.as_mut())
+        {
             if renamed {
                 client.rename(now, name);
             }
             client.switch(now, room_request.room, room_request.role);
         }
-        match &mut self.session {
-            Some(session) => session.flush(),
+        match &mut self.connection {
+            Some(connection) => connection.flush(),
             None => self.connect(),
         }
     }
@@ -109,22 +117,24 @@ impl App {
         self.speaker.click(Sound::Click);
         if matches!(self.state, State::Refused { .. }) {
             // Another tab has the seat, or the server does not want us: from here on we are somebody new.
-            self.former = None;
+            self.previous_client = None;
             browser::remember_in_tab(TOKEN_KEY, None);
         }
         self.return_to_title();
-        if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
+        if let Some(client) =
+            self.connection.as_mut().map(|connection| &mut connection.client).or(self.previous_client.as_mut())
+        {
             client.exit(browser::now());
         }
-        match &mut self.session {
-            Some(session) => session.flush(),
+        match &mut self.connection {
+            Some(connection) => connection.flush(),
             None => self.connect(),
         }
     }
 
     fn return_to_title(&mut self) {
         (self.room_request, self.asked) = (None, None);
-        browser::remember_in_tab(WISH_KEY, None);
+        browser::remember_in_tab(ROOM_KEY, None);
         browser::set_path("");
         self.enter(State::Menu);
     }
@@ -155,38 +165,38 @@ impl App {
 
     /// Looks after the connection: what arrived, what is due.
     pub(super) fn serve(&mut self) {
-        if let Some(session) = &mut self.session {
-            let ending = session.pump();
+        if let Some(connection) = &mut self.connection {
+            let end = connection.pump();
             if !matches!(self.state, State::Playing) {
-                session.client.advance(browser::now(), &Default::default());
+                connection.client.advance(browser::now(), &Default::default());
             }
-            session.flush();
-            let phase = session.phase();
+            connection.flush();
+            let phase = connection.phase();
             // Seated, and told where: until then the battle behind the title goes on.
-            let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Spectate);
-            let seated = phase == Phase::Playing && (watches || session.client.local_player().is_some());
-            let place = session.client.queue_position().filter(|_| phase == Phase::Joining);
+            let watches = connection.client.room().is_some_and(|(_, _, role)| role == Role::Spectate);
+            let seated = phase == Phase::Playing && (watches || connection.client.local_player().is_some());
+            let place = connection.client.queue_position().filter(|_| phase == Phase::Joining);
             if matches!(phase, Phase::Playing | Phase::Lobby) || place.is_some() {
                 // Not yet with the welcome: one that is sent away again after it comes back ever more seldom.
                 self.backoff.reset();
             }
             if phase == Phase::Playing && matches!(self.state, State::Menu) {
                 // A seat that was given back to somebody who meanwhile went to the title.
-                session.client.exit(browser::now());
+                connection.client.exit(browser::now());
             }
-            if let Some(ending) = ending {
-                self.end(ending);
+            if let Some(end) = end {
+                self.end(end);
             } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {
                 // The server put us out: the room is over.
                 self.return_to_title();
-                self.screens.note("That battle is over. There are others.", false);
+                self.screens.note("That battle has ended. Choose another one.", false);
             } else if phase == Phase::Joining && matches!(self.state, State::Playing) {
                 // That seat was of an earlier room_request.
                 self.enter(State::Connecting { again: false });
             } else if seated && (matches!(self.state, State::Connecting { .. }) || self.shows_otherwise(watches)) {
                 self.enter(State::Playing);
             } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {
-                self.screens.notice("In line", &waiting(place), true, (None, "Leave the line"));
+                self.screens.notice("Join queue", &queue_text(place), true, (None, "Leave the queue"));
             }
         }
         if !matches!(self.state, State::Playing) {
@@ -197,7 +207,7 @@ impl App {
 
     /// Whether the game is shown as to a player and we watch, or the other way round.
     fn shows_otherwise(&self, watches: bool) -> bool {
-        matches!(self.state, State::Playing) && self.watching != watches
+        matches!(self.state, State::Playing) && self.spectating != watches
     }
 
     /// The countdown, in a room over the picture, and at the title in a line of its own.
@@ -207,7 +217,7 @@ impl App {
             let left_ms = pause.until_ms - browser::now_ms();
             let text = countdown(&pause.why, left_ms);
             if menu {
-                self.lobby.line(&text, "bad");
+                self.lobby.connection_status(&text, "bad");
             } else {
                 self.screens.notice("Connection lost", &text, true, (Some("Try now"), "Back to title"));
             }
@@ -215,24 +225,27 @@ impl App {
                 self.connect();
             }
         } else if menu {
-            let connected = self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting);
-            self.lobby.line(if connected { "connected" } else { "connecting" }, if connected { "good" } else { "" });
+            let connected = self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting);
+            self.lobby.connection_status(
+                if connected { "connected" } else { "connecting" },
+                if connected { "good" } else { "" },
+            );
         }
     }
 
     fn connect(&mut self) {
         self.pause = None;
-        let client = self.former.take().unwrap_or_else(|| {
+        let client = self.previous_client.take().unwrap_or_else(|| {
             // Another client counts its requests from 1.
-            self.asked_for.clear();
+            self.pending_requests.clear();
             self.new_client()
         });
-        match Session::open(client, std::rc::Rc::clone(&self.wake)) {
-            Ok(session) => {
-                self.session = Some(session);
+        match ServerConnection::open(client, std::rc::Rc::clone(&self.wake)) {
+            Ok(connection) => {
+                self.connection = Some(connection);
                 self.sockets += 1;
                 self.graph.forget();
-                self.apply_wishes();
+                self.apply_lab_settings();
                 if matches!(self.state, State::Lost) {
                     self.enter(State::Connecting { again: self.interrupted });
                 }
@@ -257,14 +270,15 @@ impl App {
         client
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, end: ConnectionEnd) {
         let was_playing = matches!(self.state, State::Playing);
         self.interrupted |= was_playing;
-        let session = self.session.take();
-        let (reason, opened) = session.as_ref().map_or(("", false), |session| (&session.reason, session.was_open()));
-        let (why, remedy) = verdict(ending, reason, was_playing);
+        let connection = self.connection.take();
+        let (reason, opened) =
+            connection.as_ref().map_or(("", false), |connection| (&connection.reason, connection.was_open()));
+        let (why, remedy) = verdict(end, reason, was_playing);
         // The same client asks for its seat over the next connection.
-        self.former = session.map(|session| session.client);
+        self.previous_client = connection.map(|connection| connection.client);
         match remedy {
             Remedy::Wait => {
                 self.wait(why);
@@ -273,7 +287,7 @@ impl App {
                 }
             }
             Remedy::Lobby => {
-                self.former = None;
+                self.previous_client = None;
                 self.return_to_title();
                 self.screens.note(&why, true);
                 self.wait(String::new());
@@ -310,7 +324,7 @@ impl App {
         self.screens.pause(false);
         self.screens.no_notice();
         self.devices.borrow_mut().release();
-        self.watching = false;
+        self.spectating = false;
         match &state {
             State::Menu => {
                 self.interrupted = false;
@@ -320,7 +334,7 @@ impl App {
                 self.rooms_at_ms = 0.0;
                 self.clear_scene();
                 self.stage.clear();
-                self.stage.forget_sides();
+                self.stage.forget_teams();
                 self.match_status.hide();
                 self.backdrop = Some(Backdrop::new(browser::entropy()));
                 self.screens.face(Face::Menu, self.devices.borrow().touch);
@@ -328,7 +342,7 @@ impl App {
             }
             State::Connecting { again } => {
                 self.chat.set_in_room(false);
-                let title = if *again { "Coming back" } else { "Setting sail" };
+                let title = if *again { "Reconnecting" } else { "Setting sail" };
                 self.screens.notice(title, "looking for a seat", true, (None, "Back to title"));
             }
             State::Playing => self.begin_play(),
@@ -347,17 +361,17 @@ impl App {
         self.play.reset();
         self.clear_scene();
         self.stage.clear();
-        self.stage.forget_sides();
+        self.stage.forget_teams();
         self.match_status.hide();
         self.sunk_by.clear();
-        self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Spectate);
-        self.screens.face(if self.watching { Face::Watch } else { Face::Play }, touch);
+        self.spectating = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Spectate);
+        self.screens.face(if self.spectating { Face::Spectate } else { Face::Play }, touch);
         self.screens.focus_game();
         self.show_own_link();
         if self.interrupted {
             self.play.toast("back again", "good");
             self.interrupted = false;
-        } else if !self.watching {
+        } else if !self.spectating {
             let name = self.client().map(|client| client.name().to_string()).unwrap_or_default();
             self.play.toast(&format!("good hunting, {name}"), "");
             let helped: u32 = browser::recall(HELPED_KEY).and_then(|n| n.parse().ok()).unwrap_or(0);

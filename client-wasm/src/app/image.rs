@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 use super::App;
 use super::state::State;
 use crate::browser;
-use crate::hud::match_status::{Cue, Onlooker};
+use crate::hud::match_status::{Cue, MatchViewer};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
@@ -50,24 +50,24 @@ impl App {
         let dt = if self.is_frozen() || asleep { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
         self.take_commands(now_ms);
         self.serve();
-        self.look_after_lobby(now_ms);
+        self.refresh_lobby(now_ms);
         self.chat.advance(now_ms);
         self.resize();
         match self.state {
             State::Menu => self.show_backdrop(dt),
-            State::Playing if asleep => self.stage.sights.clear(),
+            State::Playing if asleep => self.stage.effects.clear(),
             State::Playing => {
                 self.show_game(dt);
                 self.show_net(now_ms);
             }
             State::Connecting { .. } | State::Lost | State::Refused { .. } if self.is_frozen() => {
-                self.stage.sights.clear();
+                self.stage.effects.clear();
             }
             State::Connecting { .. } | State::Lost | State::Refused { .. } => self.show_backdrop(dt),
         }
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
-        self.listen();
+        self.update_sound();
     }
 
     /// Runs the client's ticks that are due with what the hands do now, and sends what there is to send: many times a second,
@@ -76,14 +76,14 @@ impl App {
         if !matches!(self.state, State::Playing) {
             return;
         }
-        let Some(session) = &mut self.session else { return };
-        if session.is_frozen() {
+        let Some(connection) = &mut self.connection else { return };
+        if connection.is_frozen() {
             return;
         }
         let (ship, heading) = self.seen_at;
         let input = self.devices.borrow().input(ship, heading, &self.camera);
-        session.client.advance(browser::now(), &input);
-        session.flush();
+        connection.client.advance(browser::now(), &input);
+        connection.flush();
     }
 
     /// Whether a game was interrupted: before the first one, the battle of the title goes on behind every notice.
@@ -120,10 +120,10 @@ impl App {
         }
         let mut devices = self.devices.borrow_mut();
         devices.steering = playing && !self.screens.paused();
-        let held = if devices.steering && self.watching { devices.held.buttons() } else { 0 };
+        let held = if devices.steering && self.spectating { devices.held.buttons() } else { 0 };
         let face = match self.state {
             State::Menu => Face::Menu,
-            State::Playing if self.watching => Face::Watch,
+            State::Playing if self.spectating => Face::Spectate,
             State::Playing => Face::Play,
             State::Connecting { .. } | State::Lost | State::Refused { .. } if self.backdrop.is_some() => Face::Wait,
             State::Connecting { .. } | State::Lost | State::Refused { .. } => Face::Lost,
@@ -149,62 +149,62 @@ impl App {
 
     fn show_game(&mut self, dt: f32) {
         let now = browser::now();
-        let Some(session) = &mut self.session else { return };
-        self.seen_at = live::own_place(session.client.view(now));
+        let Some(connection) = &mut self.connection else { return };
+        self.seen_at = live::own_pose(connection.client.view(now));
         self.steer();
-        let Some(session) = &mut self.session else { return };
+        let Some(connection) = &mut self.connection else { return };
         let devices = self.devices.borrow();
         let burning = devices.input(self.seen_at.0, self.seen_at.1, &self.camera).has(ArenaInput::THRUST);
-        let pointer = if devices.touch || self.watching { Vec2::ZERO } else { devices.pointer };
+        let pointer = if devices.touch || self.spectating { Vec2::ZERO } else { devices.pointer };
         drop(devices);
-        let view = session.client.view(now);
+        let view = connection.client.view(now);
         live::fill(view, burning, &mut self.stage);
         let plays = view.own.is_some();
         let (view_tick, own_tick) = (view.tick, Tick(view.own_tick.max(0.0) as u32));
-        let (ship, _) = live::own_place(view);
+        let (ship, _) = live::own_pose(view);
         let velocity = view.own.as_ref().map_or(Vec2::ZERO, |own| own.current.velocity);
         if let Some(own) = &view.own {
             self.play.own(&own.current, &self.sunk_by);
         }
         if !plays {
-            self.stage.edge = live::watched_edge(self.stage.edge, session.client.extent(), dt);
+            self.stage.edge = live::spectator_edge(self.stage.edge, connection.client.extent(), dt);
         }
-        let watched = if self.watching { session.client.following() } else { None };
-        let (ship, velocity) = match watched.and_then(|player| self.stage.ship_of(player.0)) {
+        let followed = if self.spectating { connection.client.following() } else { None };
+        let (ship, velocity) = match followed.and_then(|player| self.stage.ship_of(player.0)) {
             Some(look) => (look.at, look.velocity),
-            None if self.watching => (self.watched_at, Vec2::ZERO),
+            None if self.spectating => (self.spectated_at, Vec2::ZERO),
             None => (ship, velocity),
         };
-        self.watched_at = ship;
-        self.stage.watched = watched.map(|player| player.0);
-        self.stage.away = live::away(&self.stage, |player| session.client.is_away(player));
-        self.stage.notice_sides();
-        let match_status = session.client.match_status();
+        self.spectated_at = ship;
+        self.stage.followed = followed.map(|player| player.0);
+        self.stage.away = live::away(&self.stage, |player| connection.client.is_away(player));
+        self.stage.record_teams();
+        let match_status = connection.client.match_status();
         self.stage.zone =
             match_status.and_then(|match_status| match_status.zone).map(|zone| live::zone_look(&zone, view_tick));
         self.play.between_rounds = match_status.is_some_and(|c| c.mode == Mode::Duel && c.phase != MatchPhase::Waiting);
-        self.stage.notice_shots();
+        self.stage.add_shot_effects();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
-        let Some(session) = &self.session else { return };
-        let client = &session.client;
+        let Some(connection) = &self.connection else { return };
+        let client = &connection.client;
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
-        if self.watching {
-            self.screens.watched(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
+        if self.spectating {
+            self.screens.show_followed(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
         }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
         let seconds = browser::now_ms() / 1000.0;
-        let side_of = |player: PlayerId| self.stage.side_of(player.0);
-        let by = Onlooker {
+        let team_of = |player: PlayerId| self.stage.team_of(player.0);
+        let viewer = MatchViewer {
             tick: own_tick,
             player: client.player(),
-            team: self.stage.own_side(),
+            team: self.stage.own_team(),
             board: client.board(),
             name_of: &names,
-            side_of: &side_of,
+            team_of: &team_of,
         };
-        let cue = self.match_status.show(client.match_status(), &by);
-        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, side_of));
+        let cue = self.match_status.show(client.match_status(), &viewer);
+        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, team_of));
         if let Some(cue) = cue {
             self.speaker.click(match cue {
                 Cue::Count => Sound::Mark,
@@ -215,19 +215,19 @@ impl App {
         }
     }
 
-    fn listen(&mut self) {
+    fn update_sound(&mut self) {
         self.speaker.prepare();
         let loud = match self.state {
             State::Playing => 1.0,
             _ if self.is_frozen() => 0.0,
             _ => BACKDROP_LOUD,
         };
-        self.speaker.hear(&self.stage, self.camera.at, loud);
+        self.speaker.play_effects(&self.stage, self.camera.at, loud);
     }
 
     /// What the page believes, for tests.
     pub(super) fn report(&self) -> JsValue {
-        let client = self.session.as_ref().map(|session| &session.client);
+        let client = self.connection.as_ref().map(|connection| &connection.client);
         let own = client.and_then(|client| client.local_player());
         let ship = own.filter(|own| own.afloat()).map_or(JsValue::NULL, |own| {
             Record::new()
@@ -263,13 +263,13 @@ impl App {
             .with("snapshots", stats.snapshots as f64)
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
             .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
-            .with("spectators", self.watching)
+            .with("spectating", self.spectating)
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)
-            .with("place", client.and_then(|client| client.queue_position()).map_or(JsValue::NULL, Into::into))
-            .with("called", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
-            .with("connected", self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting))
+            .with("queue_position", client.and_then(|client| client.queue_position()).map_or(JsValue::NULL, Into::into))
+            .with("server_name", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
+            .with("connected", self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting))
             .with(
                 "chat",
                 list(
@@ -283,7 +283,7 @@ impl App {
             .with("fps", self.fps())
             .with("renderer", self.quality.renderer.name())
             .with("images", self.images)
-            .with("link", self.lab.wishes.line.name)
+            .with("link", self.lab.settings.link.name)
             .with("net", self.report_net())
             .into()
     }

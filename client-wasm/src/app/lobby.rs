@@ -8,27 +8,27 @@ use super::state::State;
 use super::{App, wiring};
 use crate::browser;
 use crate::fetch::{self, Answer, text};
-use crate::hud::lobby::RoomLine;
+use crate::hud::lobby::RoomSummary;
 
 /// Milliseconds between two looks at the list of rooms, while somebody sees it.
 const ROOMS_EVERY_MS: f64 = 3_000.0;
 
 impl App {
     /// Looks at the list of rooms now and then.
-    pub(super) fn look_after_lobby(&mut self, now_ms: f64) {
+    pub(super) fn refresh_lobby(&mut self, now_ms: f64) {
         if matches!(self.state, State::Menu) && now_ms >= self.rooms_at_ms {
-            self.look_for_rooms();
+            self.request_rooms();
         }
     }
 
     /// Asks for the list of rooms.
-    pub(super) fn look_for_rooms(&mut self) {
+    pub(super) fn request_rooms(&mut self) {
         self.rooms_at_ms = browser::now_ms() + ROOMS_EVERY_MS;
         let Some(app) = self.shared.upgrade() else { return };
         fetch::ask("api/rooms", None, move |answer| {
             wiring::with(&app, |app| match answer {
-                Ok(rooms) => app.lobby.show_rooms(RoomLine::read_all(&rooms)),
-                Err(why) => app.lobby.no_rooms(&why),
+                Ok(rooms) => app.lobby.show_rooms(RoomSummary::read_all(&rooms)),
+                Err(why) => app.lobby.show_rooms_error(&why),
             });
         });
     }
@@ -36,7 +36,7 @@ impl App {
     /// Asks for a private room of a mode.
     pub(super) fn create_room(&mut self, mode: &str) {
         let Some(app) = self.shared.upgrade() else { return };
-        self.lobby.code_note("");
+        self.lobby.show_code_error("");
         let body = format!("{{\"mode\":\"{mode}\",\"private\":true}}");
         fetch::ask("api/rooms", Some(&body), move |answer| {
             wiring::with(&app, |app| app.show_created(answer));
@@ -51,16 +51,16 @@ impl App {
         match code {
             Ok(code) => {
                 let room_request = RoomRequest::play(RoomChoice::Code(Some(code)));
-                self.invited = Some(room_request);
+                self.invite = Some(room_request);
                 self.lobby.show_invite(code.as_str(), &browser::address(&room_request.path()));
             }
-            Err(why) => self.lobby.code_note(&why),
+            Err(why) => self.lobby.show_code_error(&why),
         }
     }
 
     /// Goes into the private room that was made.
     pub(super) fn go_by_invite(&mut self) {
-        if let Some(room_request) = self.invited {
+        if let Some(room_request) = self.invite {
             self.lobby.close_invite();
             self.go(room_request);
         }
@@ -86,7 +86,7 @@ impl App {
 
     /// Puts the link where it can be pasted from.
     pub(super) fn copy_link(&mut self) {
-        let room = self.invited.filter(|_| matches!(self.state, State::Menu)).or(self.room_request);
+        let room = self.invite.filter(|_| matches!(self.state, State::Menu)).or(self.room_request);
         let (Some(room_request), Some(app)) = (room, self.shared.upgrade()) else { return };
         // Pages that came over plain HTTP from another machine have none.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
@@ -96,7 +96,7 @@ impl App {
             write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link).ok())
         });
         match written {
-            Some(written) => fetch::when_over(&written, move |error| {
+            Some(written) => fetch::when_settled(&written, move |error| {
                 wiring::with(&app, |app| app.show_copied(error.is_undefined()));
             }),
             None => self.show_copied(false),

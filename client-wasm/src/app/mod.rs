@@ -16,14 +16,14 @@
 //! however seldom an image is drawn; arrivals on the socket; and a slow timer that keeps a tab in the background alive, whose
 //! animation frames stop.
 
+mod chat;
 mod controls;
 mod drawing;
 mod flow;
 mod image;
-mod lab;
 mod lobby;
+mod network_lab;
 pub mod state;
-mod talk;
 mod wiring;
 
 use std::cell::RefCell;
@@ -40,24 +40,24 @@ use web_sys::{Document, HtmlCanvasElement};
 use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::camera::Camera;
+use crate::connection::ServerConnection;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
 use crate::hud::dom::element;
-use crate::hud::lab::Lab;
 use crate::hud::lobby::Lobby;
-use crate::hud::match_status::ContestHud;
-use crate::hud::netgraph::NetGraph;
+use crate::hud::match_status::MatchHud;
+use crate::hud::net_graph::NetGraph;
+use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Play;
 use crate::hud::screens::Screens;
 use crate::input::Devices;
 use crate::quality::Quality;
 use crate::scene::Scene;
-use crate::session::Session;
 use crate::sound::Speaker;
 use crate::stage::Stage;
+use chat::PendingRequest;
 use drawing::Drawing;
 use state::{Pause, State};
-use talk::Asked;
 
 /// Everything the page is.
 pub struct App {
@@ -70,9 +70,9 @@ pub struct App {
     stage: Stage,
     batch: Batch,
     backdrop: Option<Backdrop>,
-    session: Option<Session>,
+    connection: Option<ServerConnection>,
     /// The client of a connection that was lost, until the next one.
-    former: Option<Client<Arena>>,
+    previous_client: Option<Client<Arena>>,
     state: State,
     backoff: Backoff,
     /// Opened so far.
@@ -86,18 +86,18 @@ pub struct App {
     /// The room to go to as soon as there is a name.
     asked: Option<RoomRequest>,
     /// The private room that was made here.
-    invited: Option<RoomRequest>,
+    invite: Option<RoomRequest>,
     /// Requests on their way.
-    asked_for: Vec<(u32, Asked)>,
+    pending_requests: Vec<(u32, PendingRequest)>,
     /// When the list of rooms is due, milliseconds on the page's clock.
     rooms_at_ms: f64,
     /// We have no ship, and look at others.
-    watching: bool,
+    spectating: bool,
     /// Where the own ship was drawn last, and where its bow pointed in radians.
     seen_at: (Vec2, f32),
     /// What a spectator holds down, and where the picture is.
     held: u8,
-    watched_at: Vec2,
+    spectated_at: Vec2,
     /// The app itself, for what comes back later.
     shared: Weak<RefCell<App>>,
     /// Called by a socket when something arrived.
@@ -107,9 +107,9 @@ pub struct App {
     lobby: Lobby,
     chat: Chat,
     play: Play,
-    match_status: ContestHud,
+    match_status: MatchHud,
     graph: NetGraph,
-    lab: Lab,
+    lab: NetworkLab,
     speaker: Speaker,
     /// Milliseconds on the page's clock at the image before.
     last_ms: f64,
@@ -134,7 +134,8 @@ impl App {
     fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let document = browser::document().ok_or("no document")?;
         let canvas: HtmlCanvasElement = element(&document, "view")?;
-        let (quality, drawing) = drawing::begin(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
+        let (quality, drawing) =
+            drawing::open_drawing(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
         let mut camera = Camera::new();
         camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
         let devices = Devices { touch: browser::is_held(), ..Devices::default() };
@@ -143,9 +144,9 @@ impl App {
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
-            match_status: ContestHud::new(&document)?,
+            match_status: MatchHud::new(&document)?,
             graph: NetGraph::new(&document)?,
-            lab: Lab::new(&document, browser::parameter("link").as_deref())?,
+            lab: NetworkLab::new(&document, browser::parameter("link").as_deref())?,
             document,
             canvas,
             drawing,
@@ -155,8 +156,8 @@ impl App {
             stage: Stage::default(),
             batch: Batch::default(),
             backdrop: None,
-            session: None,
-            former: None,
+            connection: None,
+            previous_client: None,
             state: State::Menu,
             sockets: 0,
             backoff: Backoff::new(browser::entropy()),
@@ -164,13 +165,13 @@ impl App {
             name: None,
             room_request: None,
             asked: None,
-            invited: None,
-            asked_for: Vec::new(),
+            invite: None,
+            pending_requests: Vec::new(),
             rooms_at_ms: 0.0,
-            watching: false,
+            spectating: false,
             seen_at: (Vec2::ZERO, 0.0),
             held: 0,
-            watched_at: Vec2::ZERO,
+            spectated_at: Vec2::ZERO,
             shared: Weak::new(),
             wake,
             devices: Rc::new(RefCell::new(devices)),
@@ -188,7 +189,7 @@ impl App {
 
     /// The client of the connection there is.
     fn client(&self) -> Option<&Client<Arena>> {
-        self.session.as_ref().map(|session| &session.client)
+        self.connection.as_ref().map(|connection| &connection.client)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use broadside_shared::protocol::close::{CloseCode, Retry};
 
+use crate::connection::ConnectionEnd;
 use crate::fetch::UNREACHABLE;
-use crate::session::Ending;
 
 /// Where the page is.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +15,7 @@ pub enum State {
         /// Whether a game was under way before.
         again: bool,
     },
-    /// In a room: playing, or watching.
+    /// In a room: playing, or spectating.
     Playing,
     /// The connection is gone in a room or on the way into one; the next attempt is due.
     Lost,
@@ -67,17 +67,17 @@ pub struct Pause {
 
 /// What follows from the end of a connection: what to tell, and what helps. `reason` is what the server gave with its close.
 #[must_use]
-pub fn verdict(ending: Ending, reason: &str, was_playing: bool) -> (String, Remedy) {
-    match ending {
-        Ending::Closed(number) => match CloseCode::from_code(number) {
+pub fn verdict(end: ConnectionEnd, reason: &str, was_playing: bool) -> (String, Remedy) {
+    match end {
+        ConnectionEnd::Closed(number) => match CloseCode::from_code(number) {
             Some(code) => (code.advice().to_owned(), remedy(code)),
             // Of a server newer than this page.
             None if !reason.is_empty() => (format!("The server ended the connection: {reason}."), Remedy::Wait),
             None if was_playing => ("The connection was lost.".to_owned(), Remedy::Wait),
             None => (UNREACHABLE.to_owned(), Remedy::Wait),
         },
-        Ending::Silent => ("The server does not answer.".to_owned(), Remedy::Wait),
-        Ending::Nonsense => (CloseCode::Malformed.advice().to_owned(), Remedy::Reload),
+        ConnectionEnd::TimedOut => ("The server does not answer.".to_owned(), Remedy::Wait),
+        ConnectionEnd::Malformed => (CloseCode::Malformed.advice().to_owned(), Remedy::Reload),
     }
 }
 
@@ -87,7 +87,7 @@ pub fn verdict(ending: Ending, reason: &str, was_playing: bool) -> (String, Reme
 pub fn unreached(health: Result<(), &str>) -> Option<String> {
     match health {
         Ok(()) => Some(
-            "The server is there, but no WebSocket gets through to it: a proxy, a firewall or an extension on the way stops it. \
+            "The server answers, but no WebSocket gets through: a proxy, a firewall or an extension blocks it. \
              Tell the operator of the server, or try another network."
                 .to_owned(),
         ),
@@ -125,11 +125,11 @@ pub fn countdown(why: &str, left_ms: f64) -> String {
 
 /// What someone in line is told; 1 is the next.
 #[must_use]
-pub fn waiting(place: u32) -> String {
-    match place {
+pub fn queue_text(position: u32) -> String {
+    match position {
         0 | 1 => "Every seat is taken. You are next.".to_owned(),
-        2 => "Every seat is taken. One captain is before you.".to_owned(),
-        place => format!("Every seat is taken. {} captains are before you.", place - 1),
+        2 => "Every seat is taken. One captain is ahead of you.".to_owned(),
+        position => format!("Every seat is taken. {} captains are ahead of you.", position - 1),
     }
 }
 
@@ -139,41 +139,41 @@ mod tests {
 
     #[test]
     fn a_restart_is_waited_out_and_an_old_page_says_what_to_do() {
-        let (why, remedy) = verdict(Ending::Closed(CloseCode::GoingAway.code()), "", true);
+        let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::GoingAway.code()), "", true);
         assert_eq!(remedy, Remedy::Wait);
         assert!(countdown(&why, 2100.0).ends_with("Trying again in 3 s."), "{}", countdown(&why, 2100.0));
-        let (why, remedy) = verdict(Ending::Closed(CloseCode::WrongRevision.code()), "", false);
+        let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::WrongRevision.code()), "", false);
         assert_eq!(remedy, Remedy::Reload);
         assert!(why.contains("Reload"), "{why}");
     }
 
     #[test]
     fn a_seat_taken_by_another_tab_is_not_fought_for() {
-        let (why, remedy) = verdict(Ending::Closed(CloseCode::TakenOver.code()), "", true);
+        let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::TakenOver.code()), "", true);
         assert_eq!(remedy, Remedy::PlayHere);
         assert!(why.contains("another tab"), "{why}");
         assert_eq!(offer(remedy).1, "Play here");
-        assert_eq!(verdict(Ending::Closed(CloseCode::NoSuchRoom.code()), "", true).1, Remedy::Lobby);
+        assert_eq!(verdict(ConnectionEnd::Closed(CloseCode::NoSuchRoom.code()), "", true).1, Remedy::Lobby);
     }
 
     #[test]
     fn every_code_says_something_and_only_those_that_pass_are_waited_out() {
         for code in CloseCode::ALL {
-            let (why, remedy) = verdict(Ending::Closed(code.code()), "", true);
+            let (why, remedy) = verdict(ConnectionEnd::Closed(code.code()), "", true);
             assert!(why.ends_with('.'), "{why}");
             assert_eq!(remedy == Remedy::Wait, code.retry() == Retry::ByItself, "{code:?}");
         }
     }
 
     #[test]
-    fn the_place_in_line_reads_as_how_many_are_before_you() {
-        assert!(waiting(1).ends_with("You are next."));
-        assert!(waiting(12).ends_with("11 captains are before you."));
+    fn the_queue_position_reads_as_how_many_are_before_you() {
+        assert!(queue_text(1).ends_with("You are next."));
+        assert!(queue_text(12).ends_with("11 captains are ahead of you."));
     }
 
     #[test]
     fn a_code_that_this_page_does_not_know_is_told_by_the_servers_own_reason() {
-        let (why, remedy) = verdict(Ending::Closed(4999), "the moon is full", false);
+        let (why, remedy) = verdict(ConnectionEnd::Closed(4999), "the moon is full", false);
         assert_eq!((why.as_str(), remedy), ("The server ended the connection: the moon is full.", Remedy::Wait));
     }
 
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_cut_line_and_a_dead_server_read_differently() {
-        assert_ne!(verdict(Ending::Closed(1006), "", true).0, verdict(Ending::Closed(1006), "", false).0);
-        assert_eq!(verdict(Ending::Silent, "", true).1, Remedy::Wait);
+        assert_ne!(verdict(ConnectionEnd::Closed(1006), "", true).0, verdict(ConnectionEnd::Closed(1006), "", false).0);
+        assert_eq!(verdict(ConnectionEnd::TimedOut, "", true).1, Remedy::Wait);
     }
 }

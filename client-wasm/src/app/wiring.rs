@@ -63,7 +63,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
         });
     }
     attach_lab(app, &document)?;
-    attach_talk(app, &document, &canvas)?;
+    attach_chat(app, &document, &canvas)?;
     let shared = Rc::clone(app);
     listen(&window, "online", move |_: Event| {
         with(&shared, App::network_is_back);
@@ -88,7 +88,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
 }
 
 /// Connects the chat, and every button that says itself what it is for.
-fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
+fn attach_chat(app: &Shared, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
     let shared = Rc::clone(app);
     listen(document, "click", move |event: Event| {
         with(&shared, |app| app.press(&event));
@@ -136,12 +136,12 @@ fn is_no_control(element: &HtmlElement) -> bool {
     !matches!(element.tag_name().as_str(), "INPUT" | "BUTTON" | "A" | "SELECT")
 }
 
-/// Connects the panel of lines and switches.
+/// Connects the panel of links and switches.
 fn attach_lab(app: &Shared, document: &Document) -> Result<(), String> {
-    let lines: HtmlElement = element(document, "lab-lines")?;
+    let links: HtmlElement = element(document, "lab-links")?;
     let shared = Rc::clone(app);
-    listen(&lines, "click", move |event: Event| {
-        with(&shared, |app| app.choose_line(&event));
+    listen(&links, "click", move |event: Event| {
+        with(&shared, |app| app.choose_link(&event));
     });
     let lab: HtmlElement = element(document, "lab")?;
     let shared = Rc::clone(app);
@@ -160,7 +160,7 @@ fn run_images(app: &Shared) {
     let again = Rc::clone(&slot);
     let app = Rc::clone(app);
     let frame = Frame::new(move |_| {
-        // Asked for first: whatever happens in this image, there is a next one.
+        // PendingRequest for first: whatever happens in this image, there is a next one.
         request(&again);
         with(&app, App::image);
     });

@@ -7,9 +7,9 @@ use glam::Vec2;
 use super::pen::Pen;
 use crate::camera::Camera;
 use crate::color::Color;
+use crate::scene::objects::boon_color;
 use crate::scene::paint_of;
-use crate::scene::things::boon_color;
-use crate::stage::{Sight, Stage};
+use crate::stage::{Effect, Stage};
 
 /// Most flashes at a time; among so many nobody misses another.
 const FLASHES_MAX: usize = 96;
@@ -45,39 +45,39 @@ pub struct Flashes {
 
 impl Flashes {
     /// Takes what just happened, and lets `dt` seconds pass.
-    pub fn notice(&mut self, stage: &Stage, dt: f32) {
+    pub fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for flash in &mut self.alive {
             flash.age += dt;
             flash.at += flash.velocity * dt;
         }
         self.alive.retain(|flash| flash.age < flash.life);
-        for sight in &stage.sights {
-            match *sight {
-                Sight::Fired { player, at, .. } => {
+        for effect in &stage.effects {
+            match *effect {
+                Effect::Fired { player, at, .. } => {
                     let velocity = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
                     let color = paint_of(stage, player).mix(Color::WHITE, 0.5);
                     self.add(Flash { velocity, ..flash(Look::Disc, at, color, (10.0, 5.0), 0.08) });
                 }
-                Sight::Railed { player, from, to } => {
+                Effect::Railed { player, from, to } => {
                     let color = paint_of(stage, player).mix(Color::WHITE, 0.4);
                     self.add(flash(Look::Ring, from, color, (8.0, 42.0), 0.24));
                     self.add(flash(Look::Disc, to, color, (16.0, 6.0), 0.2));
                 }
-                Sight::Struck { at, by, shielded, heavy, .. } => {
+                Effect::Struck { at, by, shielded, heavy, .. } => {
                     let color = if shielded { Color::hex(0x8f_c6ff) } else { paint_of(stage, by) };
                     let far = if heavy { 52.0 } else { 32.0 };
                     self.add(flash(Look::Disc, at, Color::WHITE, (13.0, 5.0), 0.12));
                     self.add(flash(Look::Ring, at, color, (6.0, far), 0.24));
                 }
-                Sight::Chipped { at } => self.add(flash(Look::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14)),
-                Sight::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
-                Sight::Taken { what, at, .. } => {
+                Effect::Chipped { at } => self.add(flash(Look::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14)),
+                Effect::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
+                Effect::Taken { what, at, .. } => {
                     self.add(flash(Look::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
                 }
-                Sight::Launched { player, at } => {
+                Effect::Launched { player, at } => {
                     self.add(flash(Look::Ring, at, paint_of(stage, player), (96.0, 22.0), 0.45));
                 }
-                Sight::Dealt { .. } | Sight::Judged { .. } => {}
+                Effect::Dealt { .. } | Effect::Judged { .. } => {}
             }
         }
     }
@@ -150,14 +150,14 @@ mod tests {
     #[test]
     fn flashes_fade_away_and_are_bounded() {
         let mut stage = Stage::default();
-        stage.sights.extend((0..200).map(|n| Sight::Sunk { player: n, at: Vec2::ZERO, velocity: Vec2::X }));
+        stage.effects.extend((0..200).map(|n| Effect::Sunk { player: n, at: Vec2::ZERO, velocity: Vec2::X }));
         let mut flashes = Flashes::default();
-        flashes.notice(&stage, 0.016);
+        flashes.apply_effects(&stage, 0.016);
         assert_eq!(flashes.alive.len(), FLASHES_MAX);
-        stage.sights.clear();
-        flashes.notice(&stage, 0.4);
+        stage.effects.clear();
+        flashes.apply_effects(&stage, 0.4);
         assert!(!flashes.alive.is_empty() && flashes.alive.len() < FLASHES_MAX);
-        flashes.notice(&stage, 0.6);
+        flashes.apply_effects(&stage, 0.6);
         assert!(flashes.alive.is_empty());
     }
 }

@@ -13,10 +13,10 @@
 //! has the figures.
 
 pub mod flashes;
+pub mod objects;
 pub mod overlay;
 pub mod pen;
 pub mod ships;
-pub mod things;
 
 use glam::Vec2;
 use wasm_bindgen::JsCast;
@@ -29,9 +29,9 @@ use crate::scene::shake;
 use crate::scene::sky::Sky;
 use crate::stage::Stage;
 use flashes::Flashes;
+use objects::Rocks;
 use pen::Pen;
 use ships::Hulls;
-use things::Rocks;
 
 const SPACE: Color = Color::hex(0x05_0812);
 /// The share of the stars that is drawn.
@@ -102,23 +102,23 @@ impl Flat {
 
     /// Draws one image of the stage, and shakes the camera for what just happened.
     pub fn draw(&mut self, stage: &Stage, camera: &mut Camera, moment: Moment, names: Names<'_>) {
-        self.flashes.notice(stage, moment.dt);
-        self.markers.notice(stage, moment.dt);
+        self.flashes.apply_effects(stage, moment.dt);
+        self.markers.apply_effects(stage, moment.dt);
         shake(stage, camera);
         let camera = &*camera;
         let size = Vec2::new(self.canvas.width() as f32, self.canvas.height() as f32);
         self.pen.begin(camera, size, moment.css, SPACE);
         self.stars(camera, moment.window.px);
         let pen = &self.pen;
-        things::edge(pen, stage, camera);
-        things::zone(pen, stage, camera, moment.seconds);
+        objects::edge(pen, stage, camera);
+        objects::zone(pen, stage, camera, moment.seconds);
         self.rocks.draw(pen, stage, camera, moment.seconds);
-        things::pickups(pen, stage, camera, moment.seconds);
+        objects::pickups(pen, stage, camera, moment.seconds);
         self.hulls.draw(pen, stage, camera, moment.seconds);
-        things::shots(pen, stage, camera);
-        things::beams(pen, stage, camera);
+        objects::shots(pen, stage, camera);
+        objects::beams(pen, stage, camera);
         self.flashes.draw(pen, camera);
-        if stage.own.is_some() || stage.watched.is_some() {
+        if stage.own.is_some() || stage.followed.is_some() {
             ships::labels(pen, stage, camera, moment.window, names);
         }
         overlay::draw(pen, &self.markers, stage, camera, moment);

@@ -11,8 +11,8 @@ use super::pen::{Pen, path};
 use crate::camera::Camera;
 use crate::color::{self, Color};
 use crate::random::Random;
+use crate::scene::objects::{boon_color, rock_paint, zone_color};
 use crate::scene::paint_of;
-use crate::scene::things::{boon_color, rock_paint, zone_color};
 use crate::stage::Stage;
 
 /// Reliefs of rocks.
@@ -65,7 +65,7 @@ pub fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     if zone.lean != 0.0 {
         let (top, filled) = (-PI / 2.0, zone.lean.abs().min(1.0) * PI);
         pen.fade(0.95);
-        pen.line_with(color::of_side(u8::from(zone.lean > 0.0)), 9.0);
+        pen.line_with(color::of_team(u8::from(zone.lean > 0.0)), 9.0);
         pen.arc(zone.at, track, (top - filled, top + filled));
     }
     pen.fade(1.0);

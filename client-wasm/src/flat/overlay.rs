@@ -9,8 +9,8 @@ use super::pen::Pen;
 use crate::camera::Camera;
 use crate::color::Color;
 use crate::scene::markers::{Beyond, Markers, RADAR_REACH, Window, beyond, dial, way_to_zone};
+use crate::scene::objects::{boon_color, zone_color};
 use crate::scene::paint_of;
-use crate::scene::things::{boon_color, zone_color};
 use crate::stage::{ShipLook, Stage};
 
 /// An arrowhead of size 1 that points along +x.
@@ -49,7 +49,7 @@ pub fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment
         pen.disc(at, 4.5 * px);
         arrow(pen, at + way * (25.0 * px), way.to_angle(), 9.0 * px, color);
     }
-    if stage.own.is_some() || stage.watched.is_some() {
+    if stage.own.is_some() || stage.followed.is_some() {
         radar(pen, stage, camera, window);
     }
 }
@@ -127,9 +127,9 @@ fn radar(pen: &Pen, stage: &Stage, camera: &Camera, window: Window) {
         pen.rect(place(pickup.at), Vec2::splat(2.0 * px));
     }
     let others = || stage.ships.iter().filter(|ship| stage.own != Some(ship.player) && within(ship.at));
-    let sided = stage.own_side().is_some();
+    let has_teams = stage.own_team().is_some();
     // Where there are sides, foes have corners.
-    let pointed = |ship: &ShipLook| sided && !stage.is_friend(ship);
+    let pointed = |ship: &ShipLook| has_teams && !stage.is_friend(ship);
     for ship in others() {
         let color = paint_of(stage, ship.player);
         if pointed(ship) {

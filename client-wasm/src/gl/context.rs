@@ -8,13 +8,13 @@ use web_sys::{
 /// Opens a WebGL 2 context on a canvas; `None` if the browser has none to give.
 #[must_use]
 pub fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
-    let room_request = js_sys::Object::new();
+    let options = js_sys::Object::new();
     // Shapes soften their own edges; nothing is ever read from behind the page.
     for (key, value) in [("antialias", false), ("alpha", false), ("depth", false), ("stencil", false)] {
-        js_sys::Reflect::set(&room_request, &key.into(), &value.into()).ok()?;
+        js_sys::Reflect::set(&options, &key.into(), &value.into()).ok()?;
     }
-    js_sys::Reflect::set(&room_request, &"powerPreference".into(), &"high-performance".into()).ok()?;
-    canvas.get_context_with_context_options("webgl2", &room_request).ok()??.dyn_into::<Gl>().ok()
+    js_sys::Reflect::set(&options, &"powerPreference".into(), &"high-performance".into()).ok()?;
+    canvas.get_context_with_context_options("webgl2", &options).ok()??.dyn_into::<Gl>().ok()
 }
 
 /// What the browser says draws in this context; `None` if it does not say.

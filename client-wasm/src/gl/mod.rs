@@ -32,7 +32,7 @@ const SCREEN: &str = include_str!("shaders/screen.vert");
 
 /// How much the picture may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effects {
+pub enum EffectsLevel {
     /// Few particles, no bloom, one device pixel per CSS pixel.
     Low,
     /// Everything but bloom.
@@ -63,7 +63,7 @@ impl Painter {
     ///
     /// # Errors
     /// What the browser or the driver said.
-    pub fn new(canvas: &HtmlCanvasElement, document: &Document, effects: Effects) -> Result<Self, String> {
+    pub fn new(canvas: &HtmlCanvasElement, document: &Document, effects: EffectsLevel) -> Result<Self, String> {
         let gl = context::open(canvas).ok_or("no WebGL 2")?;
         let fragment = format!("{}{}{}", Shape::glsl(), hulls::glsl(), include_str!("shaders/sprite.frag"));
         let uniforms = ["u_camera", "u_px", "u_time", "u_rocks", "u_sky", "u_text"];
@@ -73,7 +73,7 @@ impl Painter {
         let bloom_programs = BloomPrograms::new(&gl, SCREEN)?;
         let nothing = gl.create_vertex_array().ok_or("no vertex array")?;
         gl.bind_vertex_array(Some(&nothing));
-        let fine = effects > Effects::Low;
+        let fine = effects > EffectsLevel::Low;
         let bake = Program::new(&gl, SCREEN, include_str!("shaders/bake.frag"), &["u_mode"])?;
         let nebula = baked(&gl, &bake, 0, if fine { (512, 512) } else { (256, 256) })?;
         let rocks = baked(&gl, &bake, 1, if fine { (2048, 1024) } else { (512, 256) })?;
@@ -106,9 +106,9 @@ impl Painter {
     ///
     /// # Errors
     /// When the context was lost.
-    pub fn begin(&mut self, size: (i32, i32), effects: Effects) -> Result<(), String> {
+    pub fn begin(&mut self, size: (i32, i32), effects: EffectsLevel) -> Result<(), String> {
         self.text.begin_frame();
-        let wanted = effects == Effects::High;
+        let wanted = effects == EffectsLevel::High;
         if size != self.size || wanted != self.bloom.is_some() {
             if let Some(old) = self.bloom.take() {
                 old.free(&self.gl);

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use broadside_shared::time::MonoTime;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
+use super::chat_command::quoted;
 use super::dom::{Shown, element, make};
-use super::said::quoted;
 use crate::browser;
 
 /// Lines kept; the oldest goes first.
@@ -20,7 +20,7 @@ const OLD_MS: f64 = 45_000.0;
 /// Where words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
-    /// To everyone on the server who listens.
+    /// To everyone on the server player_menu listens.
     Lobby,
     /// To everyone in the room.
     Room,
@@ -28,41 +28,41 @@ pub enum Channel {
 
 /// What kind of line it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ChatLineKind {
     /// Said in a channel.
-    Said(Channel),
+    Channel(Channel),
     /// Said by a player to us alone.
-    Told,
+    DirectReceived,
     /// Said by us to a player alone.
-    Telling,
+    DirectSent,
     /// The page or the server says it.
-    RoomUpdate,
+    Notice,
 }
 
-impl Kind {
+impl ChatLineKind {
     fn class(self) -> &'static str {
         match self {
-            Kind::Said(Channel::Lobby) => "lobby",
-            Kind::Said(Channel::Room) => "room",
-            Kind::Told | Kind::Telling => "told",
-            Kind::RoomUpdate => "note",
+            ChatLineKind::Channel(Channel::Lobby) => "lobby",
+            ChatLineKind::Channel(Channel::Room) => "room",
+            ChatLineKind::DirectReceived | ChatLineKind::DirectSent => "direct",
+            ChatLineKind::Notice => "notice",
         }
     }
 
     /// What stands before the name.
     fn sign(self) -> &'static str {
         match self {
-            Kind::Said(Channel::Lobby) => "lobby",
-            Kind::Said(Channel::Room) | Kind::RoomUpdate => "",
-            Kind::Told => "from",
-            Kind::Telling => "to",
+            ChatLineKind::Channel(Channel::Lobby) => "lobby",
+            ChatLineKind::Channel(Channel::Room) | ChatLineKind::Notice => "",
+            ChatLineKind::DirectReceived => "from",
+            ChatLineKind::DirectSent => "to",
         }
     }
 }
 
-struct Line {
+struct ChatLine {
     element: Element,
-    kind: Kind,
+    kind: ChatLineKind,
     from: String,
     text: String,
     /// When the server published it, so that it is not shown twice; 0 for what is no publication.
@@ -78,9 +78,9 @@ pub struct Chat {
     input: HtmlInputElement,
     channel_button: Shown,
     dot: Shown,
-    who: Shown,
-    who_name: Shown,
-    lines: VecDeque<Line>,
+    player_menu: Shown,
+    player_menu_name: Shown,
+    lines: VecDeque<ChatLine>,
     open: bool,
     unread: u32,
     channel: Channel,
@@ -104,8 +104,8 @@ impl Chat {
             input: element(document, "chat-text")?,
             channel_button: shown("chat-channel")?,
             dot: shown("chat-dot")?,
-            who: shown("who")?,
-            who_name: shown("who-name")?,
+            player_menu: shown("player-menu")?,
+            player_menu_name: shown("player-menu-name")?,
             lines: VecDeque::new(),
             open: false,
             unread: 0,
@@ -119,18 +119,18 @@ impl Chat {
     /// Adds what was published at a moment of the server's clock, which is `age_ms` ago. What came before a connection was lost is
     /// not shown twice.
     pub fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
-        let again = |line: &Line| line.at == at.0 && line.from == from && line.text == text;
+        let again = |line: &ChatLine| line.at == at.0 && line.from == from && line.text == text;
         if !self.lines.iter().any(again) {
-            self.append(Kind::Said(channel), from, text, (at.0, age_ms));
+            self.append(ChatLineKind::Channel(channel), from, text, (at.0, age_ms));
         }
     }
 
     /// Adds a line of now.
-    pub fn add(&mut self, kind: Kind, from: &str, text: &str) {
+    pub fn add(&mut self, kind: ChatLineKind, from: &str, text: &str) {
         self.append(kind, from, text, (0, 0.0));
     }
 
-    fn append(&mut self, kind: Kind, from: &str, text: &str, (at, age_ms): (u64, f64)) {
+    fn append(&mut self, kind: ChatLineKind, from: &str, text: &str, (at, age_ms): (u64, f64)) {
         let now_ms = browser::now_ms();
         let Some(element) = self.show(kind, from, text, age_ms) else { return };
         // At the end, unless the reader looks at what was before.
@@ -143,20 +143,20 @@ impl Chat {
         }
         // What is old is not news.
         let shown_ms = now_ms - age_ms;
-        self.lines.push_back(Line { element, kind, from: from.to_owned(), text: text.to_owned(), at, shown_ms });
+        self.lines.push_back(ChatLine { element, kind, from: from.to_owned(), text: text.to_owned(), at, shown_ms });
         if self.lines.len() > LINES_MAX
             && let Some(line) = self.lines.pop_front()
         {
             line.element.remove();
         }
-        let ours = matches!(kind, Kind::RoomUpdate | Kind::Telling) || from == self.own;
+        let ours = matches!(kind, ChatLineKind::Notice | ChatLineKind::DirectSent) || from == self.own;
         if !self.open && !ours && age_ms < FRESH_MS {
             self.unread += 1;
         }
         self.show_state();
     }
 
-    fn show(&self, kind: Kind, from: &str, text: &str, age_ms: f64) -> Option<Element> {
+    fn show(&self, kind: ChatLineKind, from: &str, text: &str, age_ms: f64) -> Option<Element> {
         let line = make(&self.document, "li", kind.class(), "")?;
         let add = |tag, class, text: &str| {
             let part = make(&self.document, tag, class, text)?;
@@ -172,20 +172,20 @@ impl Chat {
         if !from.is_empty() {
             let name = add("button", "", from)?;
             let _ = name.set_attribute("type", "button");
-            let _ = name.set_attribute("data-act", &format!("who:{from}"));
+            let _ = name.set_attribute("data-act", &format!("player_menu:{from}"));
         }
         add("span", "", text);
         Some(line)
     }
 
     /// This is what we are called.
-    pub fn set_own(&mut self, name: &str) {
+    pub fn set_own_name(&mut self, name: &str) {
         name.clone_into(&mut self.own);
     }
 
     /// The page says something.
-    pub fn note(&mut self, text: &str) {
-        self.add(Kind::RoomUpdate, "", text);
+    pub fn notice(&mut self, text: &str) {
+        self.add(ChatLineKind::Notice, "", text);
     }
 
     /// Lets lines fade that were seen long enough.
@@ -219,7 +219,7 @@ impl Chat {
     /// Closes it; what was typed stays.
     pub fn close(&mut self) {
         self.open = false;
-        self.who.visible(false);
+        self.player_menu.visible(false);
         let _ = self.input.blur();
         self.show_state();
     }
@@ -232,7 +232,7 @@ impl Chat {
     }
 
     /// Gives a text back that could not be said, unless something else is there by now.
-    pub fn give_back(&mut self, text: &str) {
+    pub fn restore_text(&mut self, text: &str) {
         if self.input.value().is_empty() {
             self.input.set_value(text);
         }
@@ -264,24 +264,24 @@ impl Chat {
     }
 
     /// Asks what to do about a player.
-    pub fn ask_about(&mut self, name: &str) {
+    pub fn open_player_menu(&mut self, name: &str) {
         self.chosen = name.to_owned();
-        self.who_name.text(name);
-        self.who.visible(true);
+        self.player_menu_name.text(name);
+        self.player_menu.visible(true);
     }
 
     /// Whom it was asked about; no more from now on.
-    pub fn take_chosen(&mut self) -> String {
-        self.who.visible(false);
+    pub fn close_player_menu(&mut self) -> String {
+        self.player_menu.visible(false);
         std::mem::take(&mut self.chosen)
     }
 
     /// Begins a command about a player.
-    pub fn begin(&mut self, command: &str, name: &str) {
+    pub fn begin_command(&mut self, command: &str, name: &str) {
         self.open(&format!("/{command} {} ", quoted(name)));
     }
 
-    /// Everyone who said something lately.
+    /// Everyone player_menu said something lately.
     pub fn speakers(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
     }

@@ -2,11 +2,11 @@
 
 /// What is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum ChatCommand {
     /// To everyone in the channel.
     Say(String),
     /// To one player.
-    Tell {
+    DirectMessage {
         /// Their name.
         to: String,
         /// The words.
@@ -24,7 +24,7 @@ pub enum Said {
         text: String,
     },
     /// It is no command that there is, or lacks something: this is how it goes.
-    Unclear(&'static str),
+    Invalid(&'static str),
 }
 
 /// How commands go.
@@ -32,26 +32,26 @@ const HELP: &str = "/w NAME words, @NAME words, /mute NAME, /unmute NAME, /repor
 
 /// Reads a line. Names may have spaces in them: those in `known` are found, others need quotes.
 #[must_use]
-pub fn read(line: &str, known: &[&str]) -> Said {
+pub fn parse(line: &str, known: &[&str]) -> ChatCommand {
     let line = line.trim();
     let (command, rest) = match (line.strip_prefix('/'), line.strip_prefix('@')) {
         (Some(command), _) => command.split_once(char::is_whitespace).unwrap_or((command, "")),
         (None, Some(rest)) => ("w", rest),
-        (None, None) => return Said::Say(line.to_owned()),
+        (None, None) => return ChatCommand::Say(line.to_owned()),
     };
     let (name, text) = split_name(rest.trim_start(), known);
     let text = text.trim().to_owned();
     match command {
-        "w" | "tell" | "msg" if !name.is_empty() && !text.is_empty() => Said::Tell { to: name, text },
-        "w" | "tell" | "msg" => Said::Unclear("a message to one player goes: /w NAME words, or @NAME words"),
+        "w" | "tell" | "msg" if !name.is_empty() && !text.is_empty() => ChatCommand::DirectMessage { to: name, text },
+        "w" | "tell" | "msg" => ChatCommand::Invalid("to message one player: /w NAME words, or @NAME words"),
         // These take nothing but a name, so that it needs no quotes.
-        "mute" if !name.is_empty() => Said::Mute(whole(rest)),
-        "mute" => Said::Unclear("to hear somebody no more: /mute NAME"),
-        "unmute" if !name.is_empty() => Said::Unmute(whole(rest)),
-        "unmute" => Said::Unclear("to hear somebody again: /unmute NAME"),
-        "report" if !name.is_empty() && !text.is_empty() => Said::Report { name, text },
-        "report" => Said::Unclear("to tell the operator: /report NAME what they did"),
-        _ => Said::Unclear(HELP),
+        "mute" if !name.is_empty() => ChatCommand::Mute(whole(rest)),
+        "mute" => ChatCommand::Invalid("to mute a player: /mute NAME"),
+        "unmute" if !name.is_empty() => ChatCommand::Unmute(whole(rest)),
+        "unmute" => ChatCommand::Invalid("to unmute a player: /unmute NAME"),
+        "report" if !name.is_empty() && !text.is_empty() => ChatCommand::Report { name, text },
+        "report" => ChatCommand::Invalid("to report a player to the operator: /report NAME what they did"),
+        _ => ChatCommand::Invalid(HELP),
     }
 }
 
@@ -108,20 +108,20 @@ mod tests {
 
     #[test]
     fn a_line_is_words_for_all_or_a_command() {
-        let tell = |to: &str, text: &str| Said::Tell { to: to.into(), text: text.into() };
+        let message = |to: &str, text: &str| ChatCommand::DirectMessage { to: to.into(), text: text.into() };
         let known = ["Ann", "Ann Lee", "Zoë"];
-        assert_eq!(read(" hello there ", &known), Said::Say("hello there".into()));
-        assert_eq!(read("@Ann hi", &known), tell("Ann", "hi"));
-        assert_eq!(read("/w ann lee hi you", &known), tell("ann lee", "hi you"));
-        assert_eq!(read("@\"Old Ben\" hi", &known), tell("Old Ben", "hi"));
-        assert_eq!(read("/w Zoë hi", &known), tell("Zoë", "hi"));
-        assert_eq!(read("/w Bob hi", &known), tell("Bob", "hi"));
-        assert_eq!(read("/mute Old Ben", &known), Said::Mute("Old Ben".into()));
-        assert_eq!(read("/unmute \"Old Ben\"", &known), Said::Unmute("Old Ben".into()));
-        let report = Said::Report { name: "Ann Lee".into(), text: "rams me".into() };
-        assert_eq!(read("/report Ann Lee rams me", &known), report);
+        assert_eq!(parse(" hello there ", &known), ChatCommand::Say("hello there".into()));
+        assert_eq!(parse("@Ann hi", &known), message("Ann", "hi"));
+        assert_eq!(parse("/w ann lee hi you", &known), message("ann lee", "hi you"));
+        assert_eq!(parse("@\"Old Ben\" hi", &known), message("Old Ben", "hi"));
+        assert_eq!(parse("/w Zoë hi", &known), message("Zoë", "hi"));
+        assert_eq!(parse("/w Bob hi", &known), message("Bob", "hi"));
+        assert_eq!(parse("/mute Old Ben", &known), ChatCommand::Mute("Old Ben".into()));
+        assert_eq!(parse("/unmute \"Old Ben\"", &known), ChatCommand::Unmute("Old Ben".into()));
+        let report = ChatCommand::Report { name: "Ann Lee".into(), text: "rams me".into() };
+        assert_eq!(parse("/report Ann Lee rams me", &known), report);
         for unclear in ["/w", "/w Ann", "@", "/mute", "/report Ann", "/dance", "/"] {
-            assert!(matches!(read(unclear, &known), Said::Unclear(_)), "{unclear}");
+            assert!(matches!(parse(unclear, &known), ChatCommand::Invalid(_)), "{unclear}");
         }
     }
 
@@ -130,10 +130,10 @@ mod tests {
         let names = ["Ann", "Ann hi", "Old Ben", "Ann\" x", "\"Ann\"", "\"Ann", "\"", "\"\"", "a\"\"b c\""];
         for name in names {
             let line = format!("/w {} hi \"you\"", quoted(name));
-            assert_eq!(read(&line, &names), Said::Tell { to: name.into(), text: "hi \"you\"".into() });
+            assert_eq!(parse(&line, &names), ChatCommand::DirectMessage { to: name.into(), text: "hi \"you\"".into() });
             let line = format!("/report {} rams me", quoted(name));
-            assert_eq!(read(&line, &[]), Said::Report { name: name.into(), text: "rams me".into() });
-            assert_eq!(read(&format!("/unmute {}", quoted(name)), &names), Said::Unmute(name.into()));
+            assert_eq!(parse(&line, &[]), ChatCommand::Report { name: name.into(), text: "rams me".into() });
+            assert_eq!(parse(&format!("/unmute {}", quoted(name)), &names), ChatCommand::Unmute(name.into()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use web_sys::{Document, Element, HtmlElement};
 
 use super::dom::{element, make};
-use super::match_status::side_class;
+use super::match_status::team_class;
 
 /// Lines shown at a time; the oldest goes first.
 const LINES: usize = 5;
@@ -13,7 +13,7 @@ const GONE_AFTER: f64 = 6.8;
 
 /// A name in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct KillFeedName {
     /// What to call them.
     pub name: String,
     /// Whether it is the player who watches.
@@ -23,32 +23,32 @@ pub struct Who {
 }
 
 /// The lines on screen.
-pub struct Feed {
+pub struct KillFeedPanel {
     document: Document,
     list: HtmlElement,
     lines: Vec<(Element, f64)>,
 }
 
-impl Feed {
+impl KillFeedPanel {
     /// The page's feed.
     ///
     /// # Errors
     /// If the page has none.
     pub fn new(document: &Document) -> Result<Self, String> {
-        Ok(Feed { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
+        Ok(KillFeedPanel { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
     }
 
     /// Adds a line: a name, a word, and perhaps another name.
-    pub fn add(&mut self, seconds: f64, first: &Who, word: &str, second: Option<&Who>) {
+    pub fn add(&mut self, seconds: f64, first: &KillFeedName, verb: &str, second: Option<&KillFeedName>) {
         let Some(line) = make(&self.document, "li", "", "") else { return };
         let part = |tag, class, text: &str| {
             if let Some(part) = make(&self.document, tag, class, text) {
                 let _ = line.append_child(&part);
             }
         };
-        let class = |who: &Who| if who.own && who.team.is_none() { "you" } else { side_class(who.team) };
+        let class = |name: &KillFeedName| if name.own && name.team.is_none() { "you" } else { team_class(name.team) };
         part("b", class(first), &first.name);
-        part("i", "", word);
+        part("i", "", verb);
         if let Some(second) = second {
             part("b", class(second), &second.name);
         }

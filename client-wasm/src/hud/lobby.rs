@@ -14,7 +14,7 @@ const LEADERS: usize = 8;
 
 /// A room as the list of rooms tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomLine {
+pub struct RoomSummary {
     /// Its number.
     pub id: u32,
     /// Its name.
@@ -26,23 +26,23 @@ pub struct RoomLine {
     /// Seats.
     pub capacity: u32,
     /// In line for a seat.
-    pub waiting: u32,
+    pub queued: u32,
     /// Watching.
     pub spectators: u32,
 }
 
-impl RoomLine {
+impl RoomSummary {
     /// Reads the answer of `GET /api/rooms`.
     #[must_use]
-    pub fn read_all(list: &JsValue) -> Vec<RoomLine> {
+    pub fn read_all(list: &JsValue) -> Vec<RoomSummary> {
         let Some(list) = list.dyn_ref::<js_sys::Array>() else { return Vec::new() };
-        let read = |room: JsValue| RoomLine {
+        let read = |room: JsValue| RoomSummary {
             id: number(&room, "id"),
             name: text(&room, "name"),
             mode: text(&room, "mode"),
             players: number(&room, "players"),
             capacity: number(&room, "capacity"),
-            waiting: number(&room, "waiting"),
+            queued: number(&room, "waiting"),
             spectators: number(&room, "spectators"),
         };
         let open = |room: &JsValue| get(room, "private").as_bool() != Some(true);
@@ -51,8 +51,8 @@ impl RoomLine {
 
     fn seats(&self) -> String {
         let mut text = format!("{} of {}", self.players, self.capacity);
-        if self.waiting > 0 {
-            text.push_str(&format!(", {} in line", self.waiting));
+        if self.queued > 0 {
+            text.push_str(&format!(", {} queued", self.queued));
         }
         if self.spectators > 0 {
             text.push_str(&format!(", {} spectators", self.spectators));
@@ -62,7 +62,7 @@ impl RoomLine {
 }
 
 /// A room's line on the page.
-struct Row {
+struct RoomRow {
     id: u32,
     name: Shown,
     seats: Shown,
@@ -73,12 +73,12 @@ struct Row {
 pub struct Lobby {
     document: Document,
     list: HtmlElement,
-    rows: Vec<Row>,
-    rooms: Vec<RoomLine>,
+    rows: Vec<RoomRow>,
+    rooms: Vec<RoomSummary>,
     rooms_note: Shown,
     leaders: HtmlElement,
     leaders_panel: Shown,
-    line: Shown,
+    connection_note: Shown,
     invite: Shown,
     invite_code: Shown,
     invite_link: HtmlInputElement,
@@ -88,8 +88,8 @@ pub struct Lobby {
     code: HtmlInputElement,
     code_note: Shown,
     play: Shown,
-    word: Shown,
-    word_text: Shown,
+    announcement: Shown,
+    announcement_text: Shown,
 }
 
 impl Lobby {
@@ -107,7 +107,7 @@ impl Lobby {
             rooms_note: shown("rooms-note")?,
             leaders: element(document, "leaders")?,
             leaders_panel: shown("best")?,
-            line: shown("line-note")?,
+            connection_note: shown("connection-note")?,
             invite: shown("invite")?,
             invite_code: shown("invite-code")?,
             invite_link: element(document, "invite-link")?,
@@ -117,14 +117,14 @@ impl Lobby {
             code: element(document, "code")?,
             code_note: shown("code-note")?,
             play: shown("play")?,
-            word: shown("word")?,
-            word_text: shown("word-text")?,
+            announcement: shown("announcement")?,
+            announcement_text: shown("announcement-text")?,
         })
     }
 
     /// Shows the rooms. Lines that stay are changed and not made anew, so that a click on them does not go astray.
-    pub fn show_rooms(&mut self, rooms: Vec<RoomLine>) {
-        self.rooms_note.text(if rooms.is_empty() { "No battle is on. Play, and one begins." } else { "" });
+    pub fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
+        self.rooms_note.text(if rooms.is_empty() { "No battle is running. Press Play to start one." } else { "" });
         if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
             self.list.set_text_content(None);
             self.rows = rooms.iter().filter_map(|room| self.make_row(room)).collect();
@@ -138,7 +138,7 @@ impl Lobby {
     }
 
     /// Why there are no rooms to show.
-    pub fn no_rooms(&mut self, why: &str) {
+    pub fn show_rooms_error(&mut self, why: &str) {
         self.rooms_note.text(why);
     }
 
@@ -148,25 +148,25 @@ impl Lobby {
         self.rooms.iter().find(|room| room.id == id).map(|room| room.name.as_str())
     }
 
-    fn make_row(&self, room: &RoomLine) -> Option<Row> {
-        let line = make(&self.document, "li", &room.mode, "")?;
+    fn make_row(&self, room: &RoomSummary) -> Option<RoomRow> {
+        let row = make(&self.document, "li", &room.mode, "")?;
         let add = |parent: &Element, tag: &str, class: &str, text: &str| {
             let part = make(&self.document, tag, class, text)?;
             parent.append_child(&part).ok()?;
             part.dyn_into::<HtmlElement>().ok()
         };
-        add(&line, "i", "", if room.mode.is_empty() { "arena" } else { &room.mode })?;
-        let name = Shown::of(add(&line, "b", "", "")?);
-        let seats = Shown::of(add(&line, "small", "", "")?);
-        let bar = add(&line, "u", "", "")?;
+        add(&row, "i", "", if room.mode.is_empty() { "arena" } else { &room.mode })?;
+        let name = Shown::of(add(&row, "b", "", "")?);
+        let seats = Shown::of(add(&row, "small", "", "")?);
+        let bar = add(&row, "u", "", "")?;
         let fill = Shown::of(add(&bar, "s", "", "")?);
         for (label, act) in [("Join", "room"), ("Watch", "watch")] {
-            let button = add(&line, "button", act, label)?;
+            let button = add(&row, "button", act, label)?;
             let _ = button.set_attribute("type", "button");
             let _ = button.set_attribute("data-act", &format!("{act}:{}", room.id));
         }
-        self.list.append_child(&line).ok()?;
-        Some(Row { id: room.id, name, seats, fill })
+        self.list.append_child(&row).ok()?;
+        Some(RoomRow { id: room.id, name, seats, fill })
     }
 
     /// Shows the best of all rooms.
@@ -186,13 +186,13 @@ impl Lobby {
     }
 
     /// How the line to the server is; `tone` is a class of the style sheet.
-    pub fn line(&mut self, text: &str, tone: &str) {
-        self.line.text(text);
-        self.line.class(tone);
+    pub fn connection_status(&mut self, text: &str, tone: &str) {
+        self.connection_note.text(text);
+        self.connection_note.class(tone);
     }
 
     /// What the first button says: where it leads.
-    pub fn play_says(&mut self, text: &str) {
+    pub fn set_play_label(&mut self, text: &str) {
         self.play.text(text);
     }
 
@@ -231,24 +231,24 @@ impl Lobby {
         match typed.rsplit('/').next().unwrap_or(typed).parse::<RoomCode>() {
             Ok(code) => {
                 self.code.set_value("");
-                self.code_note("");
+                self.show_code_error("");
                 Some(code)
             }
             Err(reason) => {
-                self.code_note(&format!("{reason}"));
+                self.show_code_error(&format!("{reason}"));
                 None
             }
         }
     }
 
     /// Says something under the field for the code.
-    pub fn code_note(&mut self, text: &str) {
+    pub fn show_code_error(&mut self, text: &str) {
         self.code_note.text(text);
     }
 
-    /// The operator's word, until it is closed.
-    pub fn word(&mut self, text: &str) {
-        self.word_text.text(text);
-        self.word.visible(!text.is_empty());
+    /// The operator's announcement, until it is closed.
+    pub fn announcement(&mut self, text: &str) {
+        self.announcement_text.text(text);
+        self.announcement.visible(!text.is_empty());
     }
 }

@@ -9,16 +9,16 @@
 //! | [`match_status`] | both sides of a match, its clock, who won |
 //! | [`feed`] | who sank whom |
 //! | [`screens`] | title, pause, notices |
-//! | [`netgraph`] | the line, drawn and in figures |
+//! | [`net_graph`] | the line, drawn and in figures |
 //! | [`lab`] | bad lines on purpose, and what helps against them |
 
 pub mod chat;
+pub mod chat_command;
 pub mod dom;
-pub mod feed;
-pub mod lab;
+pub mod kill_feed;
 pub mod lobby;
 pub mod match_status;
-pub mod netgraph;
+pub mod net_graph;
+pub mod network_lab;
 pub mod play;
-pub mod said;
 pub mod screens;

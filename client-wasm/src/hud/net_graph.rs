@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement};
 
 use super::dom::{Shown, element};
-use crate::session::Watch;
+use crate::connection::NetGraphTap;
 
 /// Milliseconds at the top of the graph.
 const TOP_MS: f64 = 400.0;
@@ -22,7 +22,7 @@ const COLUMNS_S: f64 = 60.0;
 const COLUMNS_MAX: f64 = 60.0;
 /// Milliseconds over which rates are taken, and between two writings of the figures.
 const RATES_MS: f64 = 1000.0;
-const FIGURES_MS: f64 = 250.0;
+const TEXT_MS: f64 = 250.0;
 
 /// The figures as they were when rates were last taken.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +42,7 @@ struct Rates {
     /// Of those, cells nearer to the rim of the view than to its middle.
     far: f64,
     events: f64,
-    notes: f64,
+    updates: f64,
     /// Everything that is not of a snapshot.
     control: f64,
     headers: f64,
@@ -51,13 +51,13 @@ struct Rates {
 
 /// What the graph cannot know by itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Around {
+pub struct GraphContext {
     /// Milliseconds on the page's clock.
     pub now_ms: f64,
     /// Images per second.
     pub fps: f32,
     /// The line that is put on.
-    pub line: LinkProfile,
+    pub link: LinkProfile,
 }
 
 /// The panel.
@@ -119,27 +119,27 @@ impl NetGraph {
     }
 
     /// Adds one image to the graph, and now and then writes the figures.
-    pub fn show(&mut self, stats: &Stats, watch: &mut Watch, around: Around) {
+    pub fn show(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
         let mut newest_gap = None;
-        for arrival in watch.arrivals.drain(..) {
+        for arrival in tap.arrivals.drain(..) {
             let gap = arrival.gap_us.map_or(0.0, |us| us as f64 / 1000.0);
             self.gap_ms.0 = self.gap_ms.0.max(gap);
             newest_gap = Some(newest_gap.map_or(gap, |before: f64| before.max(gap)));
         }
-        self.draw(stats, newest_gap, around.now_ms);
-        let passed = around.now_ms - self.before.at_ms;
+        self.draw(stats, newest_gap, moment.now_ms);
+        let passed = moment.now_ms - self.before.at_ms;
         if passed >= RATES_MS {
             // The first look has nothing to compare with.
             if self.before.at_ms > 0.0 {
-                self.rates = Rates::between(&self.before, stats, watch.header_bytes, passed);
+                self.rates = Rates::between(&self.before, stats, tap.header_bytes, passed);
             }
-            self.before = Before { at_ms: around.now_ms, stats: *stats, header_bytes: watch.header_bytes };
+            self.before = Before { at_ms: moment.now_ms, stats: *stats, header_bytes: tap.header_bytes };
             self.gap_ms = (0.0, self.gap_ms.0);
         }
-        if around.now_ms - self.written_ms >= FIGURES_MS {
-            self.written_ms = around.now_ms;
+        if moment.now_ms - self.written_ms >= TEXT_MS {
+            self.written_ms = moment.now_ms;
             let gap_ms = self.gap_ms.0.max(self.gap_ms.1);
-            self.figures.text(&figures(stats, self.rates, gap_ms, around));
+            self.figures.text(&figures(stats, self.rates, gap_ms, moment));
         }
     }
 
@@ -193,7 +193,7 @@ impl Rates {
             cells: rate(stats.bytes_cells, then.bytes_cells),
             far: rate(stats.bytes_cells_far, then.bytes_cells_far),
             events: rate(stats.bytes_events, then.bytes_events),
-            notes: rate(stats.bytes_notes, then.bytes_notes),
+            updates: rate(stats.bytes_notes, then.bytes_notes),
             control: rate(stats.bytes_down - parts(stats), then.bytes_down - parts(then)),
             headers: rate(header_bytes, before.header_bytes),
             snapshots: rate(stats.snapshots, then.snapshots),
@@ -202,13 +202,13 @@ impl Rates {
 }
 
 /// The figures as text. Whole numbers only: the code that writes fractions would be a tenth of the download.
-fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
-    let mut text = format!("line    {}", around.line.name);
+fn figures(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
+    let mut text = format!("link    {}", moment.link.name);
     // Each number with what stands before it: a table is much smaller than as many arguments of one `format!`.
     let parts = [
-        ("  ", around.line.delay_ms),
-        (" ±", around.line.jitter_ms),
-        (" ms  fps ", f64::from(around.fps)),
+        ("  ", moment.link.delay_ms),
+        (" ±", moment.link.jitter_ms),
+        (" ms  fps ", f64::from(moment.fps)),
         ("\nrtt     ", stats.rtt_ms),
         (" ms  jitter ", stats.jitter_ms),
         (" ms  server tick us ", stats.server_tick_ms * 1000.0),
@@ -228,7 +228,7 @@ fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
         (" + near ", rates.cells - rates.far),
         (" + far ", rates.far),
         ("\n        + events ", rates.events),
-        (" + notes ", rates.notes),
+        (" + updates ", rates.updates),
         (" + pongs ", rates.control),
         ("\n        headers ", rates.headers),
         ("\nup      B/s ", rates.up),
@@ -263,7 +263,7 @@ mod tests {
             ..Stats::default()
         };
         let rates = Rates::between(&Before::default(), &stats, 88, 2_000.0);
-        let classes = rates.own + rates.cells + rates.events + rates.notes + rates.control;
+        let classes = rates.own + rates.cells + rates.events + rates.updates + rates.control;
         assert!((rates.down - 1_000.0).abs() < 1e-9 && (classes - rates.down).abs() < 1e-9, "{rates:?}");
         assert!((rates.headers - 44.0).abs() < 1e-9, "{rates:?}");
     }
@@ -271,8 +271,8 @@ mod tests {
     #[test]
     fn corrections_are_named_by_their_cause() {
         let stats = Stats { corrections: [2, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
-        let around = Around { now_ms: 0.0, fps: 60.0, line: LinkProfile::CLEAN };
-        let text = figures(&stats, Rates::default(), 0.0, around);
+        let moment = GraphContext { now_ms: 0.0, fps: 60.0, link: LinkProfile::CLEAN };
+        let text = figures(&stats, Rates::default(), 0.0, moment);
         assert!(text.contains("fixed   3  input 2  hit 1"), "{text}");
         assert!(text.contains("rtt     121 ms"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! The laboratory: a bad line on purpose, and what the client does against it switched off one by one, so that anyone can see
+//! The laboratory: a bad link on purpose, and what the client does against it switched off one by one, so that anyone can see
 //! what it is good for.
 
 use broadside_shared::arena::Arena;
@@ -10,9 +10,9 @@ use super::dom::{Shown, element, make};
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wishes {
-    /// The line between socket and client.
-    pub line: LinkProfile,
+pub struct LabSettings {
+    /// The link between socket and client.
+    pub link: LinkProfile,
     /// Whether the own ship is drawn as predicted.
     pub prediction: bool,
     /// Whether the others are drawn between two snapshots.
@@ -23,7 +23,7 @@ pub struct Wishes {
     pub split: bool,
 }
 
-impl Wishes {
+impl LabSettings {
     /// Tells a client what is wanted of it.
     pub fn apply(&self, client: &mut Client<Arena>) {
         client.set_prediction(self.prediction);
@@ -32,20 +32,26 @@ impl Wishes {
     }
 }
 
-impl Default for Wishes {
+impl Default for LabSettings {
     fn default() -> Self {
-        Wishes { line: LinkProfile::CLEAN, prediction: true, interpolation: true, lag_compensation: true, split: false }
+        LabSettings {
+            link: LinkProfile::CLEAN,
+            prediction: true,
+            interpolation: true,
+            lag_compensation: true,
+            split: false,
+        }
     }
 }
 
 /// The panel.
-pub struct Lab {
+pub struct NetworkLab {
     /// What is wanted.
-    pub wishes: Wishes,
+    pub settings: LabSettings,
     document: Document,
     panel: Shown,
-    lines: HtmlElement,
-    /// A button for each line, made when the panel is first opened.
+    links: HtmlElement,
+    /// A button for each link, made when the panel is first opened.
     buttons: Vec<Element>,
     delay: (HtmlInputElement, Shown),
     jitter: (HtmlInputElement, Shown),
@@ -55,25 +61,25 @@ pub struct Lab {
     split: HtmlInputElement,
 }
 
-impl Lab {
-    /// The page's panel, closed. `line` is the name of a line to begin with; an unknown one is no line.
+impl NetworkLab {
+    /// The page's panel, closed. `link` is the name of a link to begin with; an unknown one is no link.
     ///
     /// # Errors
     /// If the page has none.
-    pub fn new(document: &Document, line: Option<&str>) -> Result<Self, String> {
+    pub fn new(document: &Document, link: Option<&str>) -> Result<Self, String> {
         let slider = |id: &str, shown: &str| -> Result<_, String> {
             Ok((element::<HtmlInputElement>(document, id)?, Shown::new(document, shown)?))
         };
-        let wanted = line.and_then(LinkProfile::named);
-        if let (Some(name), None) = (line, wanted) {
+        let wanted = link.and_then(LinkProfile::named);
+        if let (Some(name), None) = (link, wanted) {
             let names = LinkProfile::names();
-            web_sys::console::warn_1(&format!("no line is called {name}: use one of {names}").into());
+            web_sys::console::warn_1(&format!("no simulated link is called {name}; use one of {names}").into());
         }
-        Ok(Lab {
-            wishes: Wishes { line: wanted.unwrap_or(LinkProfile::CLEAN), ..Wishes::default() },
+        Ok(NetworkLab {
+            settings: LabSettings { link: wanted.unwrap_or(LinkProfile::CLEAN), ..LabSettings::default() },
             document: document.clone(),
             panel: Shown::new(document, "lab")?,
-            lines: element(document, "lab-lines")?,
+            links: element(document, "lab-links")?,
             buttons: Vec::new(),
             delay: slider("lab-delay", "lab-delay-ms")?,
             jitter: slider("lab-jitter", "lab-jitter-ms")?,
@@ -90,7 +96,7 @@ impl Lab {
         if open && self.buttons.is_empty() {
             for profile in LinkProfile::ALL {
                 if let Some(button) = make(&self.document, "button", "", profile.name) {
-                    let _ = self.lines.append_child(&button);
+                    let _ = self.links.append_child(&button);
                     self.buttons.push(button);
                 }
             }
@@ -99,39 +105,39 @@ impl Lab {
         self.panel.visible(open);
     }
 
-    /// Wants the line with this name, if there is one.
+    /// Wants the link with this name, if there is one.
     pub fn choose(&mut self, name: &str) {
-        if let Some(line) = LinkProfile::named(name) {
-            self.wishes.line = line;
+        if let Some(link) = LinkProfile::named(name) {
+            self.settings.link = link;
             self.show();
         }
     }
 
     /// Takes what the sliders and boxes say.
     pub fn read(&mut self) {
-        let line = &mut self.wishes.line;
-        (line.delay_ms, line.jitter_ms) = (self.delay.0.value_as_number(), self.jitter.0.value_as_number());
-        self.wishes.prediction = self.prediction.checked();
-        self.wishes.interpolation = self.interpolation.checked();
-        self.wishes.lag_compensation = self.lag_compensation.checked();
-        self.wishes.split = self.split.checked();
+        let link = &mut self.settings.link;
+        (link.delay_ms, link.jitter_ms) = (self.delay.0.value_as_number(), self.jitter.0.value_as_number());
+        self.settings.prediction = self.prediction.checked();
+        self.settings.interpolation = self.interpolation.checked();
+        self.settings.lag_compensation = self.lag_compensation.checked();
+        self.settings.split = self.split.checked();
         self.show();
     }
 
     fn show(&mut self) {
-        let wishes = &self.wishes;
-        let line = &wishes.line;
+        let settings = &self.settings;
+        let link = &settings.link;
         for button in &self.buttons {
-            let chosen = button.text_content().is_some_and(|name| name == line.name);
+            let chosen = button.text_content().is_some_and(|name| name == link.name);
             button.set_class_name(if chosen { "chosen" } else { "" });
         }
-        for ((slider, shown), ms) in [(&mut self.delay, line.delay_ms), (&mut self.jitter, line.jitter_ms)] {
+        for ((slider, shown), ms) in [(&mut self.delay, link.delay_ms), (&mut self.jitter, link.jitter_ms)] {
             slider.set_value_as_number(ms);
             shown.text(&format!("{} ms", ms.round() as u32));
         }
-        self.prediction.set_checked(wishes.prediction);
-        self.interpolation.set_checked(wishes.interpolation);
-        self.lag_compensation.set_checked(wishes.lag_compensation);
-        self.split.set_checked(wishes.split);
+        self.prediction.set_checked(settings.prediction);
+        self.interpolation.set_checked(settings.interpolation);
+        self.lag_compensation.set_checked(settings.lag_compensation);
+        self.split.set_checked(settings.split);
     }
 }

@@ -6,8 +6,8 @@ use broadside_shared::game::{PlayerId, Standing};
 use web_sys::Document;
 
 use super::dom::{Shown, make};
-use super::feed::Feed;
-use super::match_status::side_class;
+use super::kill_feed::KillFeedPanel;
+use super::match_status::team_class;
 
 /// Lines of the board.
 const BOARD_LINES: usize = 8;
@@ -54,7 +54,7 @@ pub struct Play {
     board: Shown,
     board_text: String,
     /// The kill feed.
-    pub feed: Feed,
+    pub feed: KillFeedPanel,
     /// Whether a sunk ship stays away until the next round.
     pub between_rounds: bool,
     last_score: Option<i32>,
@@ -99,7 +99,7 @@ impl Play {
             sunk_wait: shown("sunk-wait")?,
             board: shown("board")?,
             board_text: String::new(),
-            feed: Feed::new(document)?,
+            feed: KillFeedPanel::new(document)?,
             between_rounds: false,
             last_score: None,
             slow_at: 0.0,
@@ -154,7 +154,7 @@ impl Play {
         meter: Meter,
         own: Option<PlayerId>,
         (board, players): (&[Standing], u16),
-        (name_of, side_of): (impl Fn(PlayerId) -> &'a str, impl Fn(PlayerId) -> Option<u8>),
+        (name_of, team_of): (impl Fn(PlayerId) -> &'a str, impl Fn(PlayerId) -> Option<u8>),
     ) {
         self.feed.advance(seconds);
         if seconds < self.slow_at {
@@ -169,13 +169,13 @@ impl Play {
         });
         self.fps.text(&format!("{} fps", meter.fps.round() as u32));
         self.mute.text(if meter.muted { "sound off" } else { "" });
-        let place = board.iter().position(|line| Some(line.player) == own);
-        self.rank.text(&match place {
-            Some(place) => format!("rank {} of {players}", place + 1),
+        let rank = board.iter().position(|line| Some(line.player) == own);
+        self.rank.text(&match rank {
+            Some(index) => format!("rank {} of {players}", index + 1),
             None if players > 0 => format!("{players} playing"),
             None => String::new(),
         });
-        self.show_board(own, board, name_of, side_of);
+        self.show_board(own, board, name_of, team_of);
     }
 
     fn show_board<'a>(
@@ -183,11 +183,11 @@ impl Play {
         own: Option<PlayerId>,
         board: &[Standing],
         name_of: impl Fn(PlayerId) -> &'a str,
-        side_of: impl Fn(PlayerId) -> Option<u8>,
+        team_of: impl Fn(PlayerId) -> Option<u8>,
     ) {
         let mut text = String::new();
         for line in board.iter().take(BOARD_LINES) {
-            let team = side_class(side_of(line.player));
+            let team = team_class(team_of(line.player));
             text.push_str(&format!("{}\t{}\t{}\t{team}\n", line.player, name_of(line.player), line.score));
         }
         if text == self.board_text {
@@ -195,16 +195,16 @@ impl Play {
         }
         self.board_text = text;
         self.board.element.set_text_content(None);
-        for (place, line) in board.iter().take(BOARD_LINES).enumerate() {
+        for (index, line) in board.iter().take(BOARD_LINES).enumerate() {
             let class = if Some(line.player) == own { "own" } else { "" };
-            let class = format!("{class} {}", side_class(side_of(line.player)));
-            let Some(publication) = make(&self.document, "li", &class, "") else { return };
-            for part in [(place + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
+            let class = format!("{class} {}", team_class(team_of(line.player)));
+            let Some(row) = make(&self.document, "li", &class, "") else { return };
+            for part in [(index + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
-                    let _ = publication.append_child(&part);
+                    let _ = row.append_child(&part);
                 }
             }
-            let _ = self.board.element.append_child(&publication);
+            let _ = self.board.element.append_child(&row);
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Face {
     /// The game.
     Play,
     /// A game of others.
-    Watch,
+    Spectate,
     /// The game, dimmed under a notice.
     Lost,
     /// Nothing but the picture behind a notice.
@@ -48,7 +48,7 @@ pub struct Screens {
     notice_text: Shown,
     notice_now: Shown,
     notice_back: Shown,
-    watch_name: Shown,
+    followed_name: Shown,
     volume: HtmlInputElement,
     mute: Shown,
     sticks: Shown,
@@ -81,7 +81,7 @@ impl Screens {
             notice_text: shown("notice-text")?,
             notice_now: shown("notice-now")?,
             notice_back: shown("notice-back")?,
-            watch_name: shown("watch-name")?,
+            followed_name: shown("watch-name")?,
             volume: element(document, "volume")?,
             mute: shown("mute")?,
             sticks: shown("sticks")?,
@@ -133,8 +133,8 @@ impl Screens {
     }
 
     /// Whom we watch.
-    pub fn watched(&mut self, name: &str) {
-        self.watch_name.text(name);
+    pub fn show_followed(&mut self, name: &str) {
+        self.followed_name.text(name);
     }
 
     /// Says something under the name.
@@ -150,8 +150,8 @@ impl Screens {
             (Face::Menu, true) => "menu touch",
             (Face::Play, false) => "play",
             (Face::Play, true) => "play touch",
-            (Face::Watch, false) => "play watch",
-            (Face::Watch, true) => "play watch touch",
+            (Face::Spectate, false) => "play watch",
+            (Face::Spectate, true) => "play watch touch",
             (Face::Wait, false) => "wait",
             (Face::Wait, true) => "wait touch",
             (Face::Lost, false) => "lost",
@@ -159,7 +159,7 @@ impl Screens {
         };
         self.body.class(class);
         // Who watches has nothing to steer, but needs the menu.
-        self.sticks.visible(touch && matches!(face, Face::Play | Face::Watch));
+        self.sticks.visible(touch && matches!(face, Face::Play | Face::Spectate));
     }
 
     /// Takes the keyboard from the name and gives it to the game.
@@ -216,7 +216,7 @@ impl Screens {
     /// Puts the sticks under the thumbs.
     pub fn thumbs(&self, thumbs: &Thumbs) {
         for ((base, knob), stick) in [(&self.stick_left, thumbs.left), (&self.stick_right, thumbs.right)] {
-            let (place, push) = match stick {
+            let (position, push) = match stick {
                 Some(stick) => {
                     let at = stick.origin;
                     (
@@ -227,9 +227,9 @@ impl Screens {
                 None => (String::new(), glam::Vec2::ZERO),
             };
             let style = base.style();
-            if style.css_text().is_empty() != place.is_empty() {
-                style.set_css_text(&place);
-                base.set_class_name(if place.is_empty() { "stick" } else { "stick on" });
+            if style.css_text().is_empty() != position.is_empty() {
+                style.set_css_text(&position);
+                base.set_class_name(if position.is_empty() { "stick" } else { "stick on" });
             }
             set_style(knob, "transform", &format!("translate({}px,{}px)", push.x as i32, push.y as i32));
         }

@@ -46,7 +46,7 @@ pub struct Devices {
 
 /// A key that went down or came up.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Stroke<'a> {
+pub struct KeyInput<'a> {
     /// The browser's name for its place.
     pub code: &'a str,
     /// Whether it went down.
@@ -63,22 +63,22 @@ pub struct Stroke<'a> {
     pub typing: bool,
 }
 
-/// What a pointer did.
+/// What a pointer action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Did {
-    /// It went down, or its first button did.
+pub enum PointerAction {
+    /// It went down, or its first button action.
     Press,
     /// It moved, or another button changed.
     Move,
-    /// It came up, or its last button did.
+    /// It came up, or its last button action.
     Lift,
     /// Nobody will hear more of it: the system took it away, or it left the page with a button down.
-    Vanish,
+    Cancel,
 }
 
 /// What is under a pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
+pub enum PointerTarget {
     /// The game.
     Game,
     /// The button on a touch screen that fires the rail.
@@ -89,13 +89,13 @@ pub enum Over {
 
 /// An event of a pointer.
 #[derive(Debug, Clone, Copy)]
-pub struct Poke {
+pub struct PointerInput {
     /// Which pointer.
     pub pointer: i32,
-    /// What it did.
-    pub did: Did,
+    /// What it action.
+    pub action: PointerAction,
     /// What is under it.
-    pub over: Over,
+    pub target: PointerTarget,
     /// Where it is, CSS pixels.
     pub at: Vec2,
     /// The window's size, CSS pixels.
@@ -136,75 +136,78 @@ impl Devices {
     }
 
     /// Takes a key; tells whether it means something to the game.
-    pub fn stroke(&mut self, stroke: Stroke) -> bool {
-        if stroke.meta || keys::is_meta(stroke.code) {
+    pub fn handle_key(&mut self, event: KeyInput) -> bool {
+        if event.meta || keys::is_meta(event.code) {
             // macOS tells no release of a key that comes up while Cmd is down.
             self.release();
             return false;
         }
-        if !stroke.shift {
+        if !event.shift {
             self.held.no_shift();
         }
-        if !stroke.down {
-            self.held.key_up(stroke.code);
-        } else if stroke.typing || stroke.chord {
+        if !event.down {
+            self.held.key_up(event.code);
+        } else if event.typing || event.chord {
             return false;
         }
-        match keys::meaning(stroke.code) {
+        match keys::meaning(event.code) {
             Some(Key::Hold(buttons)) => {
-                if stroke.down && !stroke.repeated {
-                    self.held.key_down(stroke.code, buttons);
+                if event.down && !event.repeated {
+                    self.held.key_down(event.code, buttons);
                 }
-                !stroke.typing
+                !event.typing
             }
             Some(Key::Press(command)) => {
-                if stroke.down && !stroke.repeated && self.commands.len() < COMMANDS_MAX {
+                if event.down && !event.repeated && self.commands.len() < COMMANDS_MAX {
                     self.commands.push_back(command);
                 }
-                !stroke.typing
+                !event.typing
             }
             None => false,
         }
     }
 
-    /// Takes what a pointer did.
-    pub fn poke(&mut self, poke: Poke) {
-        if poke.finger {
+    /// Takes what a pointer action.
+    pub fn handle_pointer(&mut self, event: PointerInput) {
+        if event.finger {
             self.touch = true;
-            return self.finger(poke);
+            return self.handle_finger(event);
         }
         self.touch = false;
-        self.pointer = poke.at / poke.window * 2.0 - 1.0;
+        self.pointer = event.at / event.window * 2.0 - 1.0;
         // Every event tells all buttons that are down: a second button comes as a move.
-        let part = |mask: u16, button: u8| if poke.buttons & mask != 0 { button } else { 0 };
+        let part = |mask: u16, button: u8| if event.buttons & mask != 0 { button } else { 0 };
         let now = part(1, ArenaInput::FIRE) | part(2, ArenaInput::RAIL);
-        let buttons = match (poke.did, poke.over) {
-            (Did::Vanish, _) => 0,
-            (Did::Press | Did::Move | Did::Lift, Over::Game) => now,
+        let buttons = match (event.action, event.target) {
+            (PointerAction::Cancel, _) => 0,
+            (PointerAction::Press | PointerAction::Move | PointerAction::Lift, PointerTarget::Game) => now,
             // What is pressed over a menu stays the menu's; what is let go of is let go of anywhere.
-            (Did::Press | Did::Move | Did::Lift, Over::Rail | Over::Page) => now & self.held.pointed(poke.pointer),
+            (
+                PointerAction::Press | PointerAction::Move | PointerAction::Lift,
+                PointerTarget::Rail | PointerTarget::Page,
+            ) => now & self.held.pointed(event.pointer),
         };
-        self.held.point(poke.pointer, buttons);
+        self.held.point(event.pointer, buttons);
     }
 
-    fn finger(&mut self, poke: Poke) {
-        match poke.did {
-            Did::Press => {
-                if poke.first {
-                    // Whatever other fingers did is over, whether or not their end was told.
+    fn handle_finger(&mut self, event: PointerInput) {
+        match event.action {
+            PointerAction::Press => {
+                if event.first {
+                    // Whatever other fingers action is over, whether or not their end was told.
                     self.held.lift_pointers();
                     self.thumbs = Thumbs::default();
                 }
-                match poke.over {
-                    Over::Game => self.thumbs.down(poke.pointer, poke.at, poke.window),
-                    Over::Rail => self.held.point(poke.pointer, ArenaInput::RAIL),
-                    Over::Page => {}
+                match event.target {
+                    PointerTarget::Game => self.thumbs.down(event.pointer, event.at, event.window),
+                    PointerTarget::Rail => self.held.point(event.pointer, ArenaInput::RAIL),
+                    PointerTarget::Page => {}
                 }
             }
-            Did::Move => self.thumbs.moved(poke.pointer, poke.at),
-            Did::Lift | Did::Vanish => {
-                self.thumbs.up(poke.pointer);
-                self.held.point(poke.pointer, 0);
+            PointerAction::Move => self.thumbs.moved(event.pointer, event.at),
+            PointerAction::Lift | PointerAction::Cancel => {
+                self.thumbs.up(event.pointer);
+                self.held.point(event.pointer, 0);
             }
         }
     }
@@ -232,7 +235,7 @@ pub fn attach(
         listen(window, kind, move |event: KeyboardEvent| {
             gesture();
             let code = event.code();
-            let stroke = Stroke {
+            let input = KeyInput {
                 code: &code,
                 down,
                 repeated: event.repeat(),
@@ -243,7 +246,7 @@ pub fn attach(
             };
             let mut devices = devices.borrow_mut();
             // Space and the arrows must not scroll, and F3 must not open the browser's search.
-            if devices.stroke(stroke) && (devices.steering || code.starts_with('F')) {
+            if devices.handle_key(input) && (devices.steering || code.starts_with('F')) {
                 event.prevent_default();
             }
         });
@@ -251,13 +254,13 @@ pub fn attach(
     listen(canvas, "contextmenu", |event: MouseEvent| event.prevent_default());
     attach_releases(devices, window);
     let root = document.document_element().map(EventTarget::from);
-    for (kind, did) in [
-        ("pointerdown", Did::Press),
-        ("pointermove", Did::Move),
-        ("pointerup", Did::Lift),
-        ("pointercancel", Did::Vanish),
-        ("lostpointercapture", Did::Vanish),
-        ("pointerleave", Did::Vanish),
+    for (kind, action) in [
+        ("pointerdown", PointerAction::Press),
+        ("pointermove", PointerAction::Move),
+        ("pointerup", PointerAction::Lift),
+        ("pointercancel", PointerAction::Cancel),
+        ("lostpointercapture", PointerAction::Cancel),
+        ("pointerleave", PointerAction::Cancel),
     ] {
         let (devices, gesture) = (Rc::clone(devices), Rc::clone(gesture));
         let (canvas, rail) = (canvas.clone(), rail.clone());
@@ -265,19 +268,19 @@ pub fn attach(
         let target = if kind == "pointerleave" { root.as_ref() } else { Some(window.as_ref()) };
         let Some(target) = target else { continue };
         listen(target, kind, move |event: PointerEvent| {
-            if matches!(did, Did::Press | Did::Lift) {
+            if matches!(action, PointerAction::Press | PointerAction::Lift) {
                 gesture();
             }
             let over = match event.target() {
-                Some(target) if target == *canvas.as_ref() => Over::Game,
-                Some(target) if target == rail => Over::Rail,
-                Some(_) | None => Over::Page,
+                Some(target) if target == *canvas.as_ref() => PointerTarget::Game,
+                Some(target) if target == rail => PointerTarget::Rail,
+                Some(_) | None => PointerTarget::Page,
             };
-            if did == Did::Press && over == Over::Game {
+            if action == PointerAction::Press && over == PointerTarget::Game {
                 // So that a release outside the window is told, too; a pointer that is gone by now cannot be held.
                 let _ = canvas.set_pointer_capture(event.pointer_id());
             }
-            devices.borrow_mut().poke(poke(&event, did, over));
+            devices.borrow_mut().handle_pointer(pointer_input(&event, action, over));
         });
     }
 }
@@ -309,11 +312,11 @@ fn is_text(event: &Event) -> bool {
     target.is_some_and(|input| input.type_() == "text")
 }
 
-fn poke(event: &PointerEvent, did: Did, over: Over) -> Poke {
-    Poke {
+fn pointer_input(event: &PointerEvent, action: PointerAction, target: PointerTarget) -> PointerInput {
+    PointerInput {
         pointer: event.pointer_id(),
-        did,
-        over,
+        action,
+        target,
         at: Vec2::new(event.client_x() as f32, event.client_y() as f32),
         window: window_size(),
         finger: event.pointer_type() == "touch",
@@ -335,32 +338,32 @@ mod tests {
 
     const WINDOW: Vec2 = Vec2::new(800.0, 400.0);
 
-    fn down(code: &str) -> Stroke<'_> {
-        Stroke { code, down: true, ..Stroke::default() }
+    fn down(code: &str) -> KeyInput<'_> {
+        KeyInput { code, down: true, ..KeyInput::default() }
     }
 
-    fn up(code: &str) -> Stroke<'_> {
-        Stroke { code, ..Stroke::default() }
+    fn up(code: &str) -> KeyInput<'_> {
+        KeyInput { code, ..KeyInput::default() }
     }
 
-    fn poke(pointer: i32, did: Did, over: Over, buttons: u16) -> Poke {
+    fn pointer_input(pointer: i32, action: PointerAction, target: PointerTarget, buttons: u16) -> PointerInput {
         let at = Vec2::new(700.0, 200.0);
-        Poke { pointer, did, over, at, window: WINDOW, finger: false, first: true, buttons }
+        PointerInput { pointer, action, target, at, window: WINDOW, finger: false, first: true, buttons }
     }
 
     #[test]
     fn a_key_whose_release_cmd_swallows_is_let_go_of() {
         for meta in ["MetaLeft", "MetaRight", "OSLeft"] {
             let mut devices = Devices::default();
-            devices.stroke(down("KeyW"));
+            devices.handle_key(down("KeyW"));
             assert_eq!(devices.held.buttons(), ArenaInput::THRUST);
-            devices.stroke(Stroke { meta: true, ..down(meta) });
+            devices.handle_key(KeyInput { meta: true, ..down(meta) });
             assert_eq!(devices.held.buttons(), 0, "{meta} down");
             // What goes down beside it is a shortcut of the system, and its release is not told either.
-            devices.stroke(Stroke { meta: true, ..down("KeyA") });
-            devices.stroke(up(meta));
+            devices.handle_key(KeyInput { meta: true, ..down("KeyA") });
+            devices.handle_key(up(meta));
             assert_eq!(devices.held.buttons(), 0, "{meta} up");
-            devices.stroke(down("KeyW"));
+            devices.handle_key(down("KeyW"));
             assert_eq!(devices.held.buttons(), ArenaInput::THRUST, "a new press counts");
         }
     }
@@ -368,29 +371,29 @@ mod tests {
     #[test]
     fn cmd_that_went_down_unheard_lets_go_as_well() {
         let mut devices = Devices::default();
-        devices.stroke(down("KeyW"));
-        devices.stroke(Stroke { meta: true, ..down("Tab") });
+        devices.handle_key(down("KeyW"));
+        devices.handle_key(KeyInput { meta: true, ..down("Tab") });
         assert_eq!(devices.held.buttons(), 0);
     }
 
     #[test]
     fn what_was_let_go_of_is_not_pressed_again_by_the_keyboards_repetition() {
         let mut devices = Devices::default();
-        devices.stroke(down("KeyW"));
+        devices.handle_key(down("KeyW"));
         devices.release();
-        devices.stroke(Stroke { repeated: true, ..down("KeyW") });
+        devices.handle_key(KeyInput { repeated: true, ..down("KeyW") });
         assert_eq!(devices.held.buttons(), 0);
     }
 
     #[test]
     fn a_release_is_heard_in_a_field_and_in_a_chord_where_a_press_is_not() {
         let mut devices = Devices::default();
-        for quiet in [Stroke { typing: true, ..up("") }, Stroke { chord: true, ..up("") }] {
-            devices.stroke(down("KeyW"));
-            devices.stroke(Stroke { code: "KeyW", ..quiet });
+        for quiet in [KeyInput { typing: true, ..up("") }, KeyInput { chord: true, ..up("") }] {
+            devices.handle_key(down("KeyW"));
+            devices.handle_key(KeyInput { code: "KeyW", ..quiet });
             assert_eq!(devices.held.buttons(), 0, "{quiet:?}");
-            assert!(!devices.stroke(Stroke { code: "KeyW", down: true, ..quiet }));
-            assert!(!devices.stroke(Stroke { code: "Escape", down: true, ..quiet }));
+            assert!(!devices.handle_key(KeyInput { code: "KeyW", down: true, ..quiet }));
+            assert!(!devices.handle_key(KeyInput { code: "Escape", down: true, ..quiet }));
             assert_eq!((devices.held.buttons(), devices.poll()), (0, None), "{quiet:?}");
         }
     }
@@ -398,50 +401,57 @@ mod tests {
     #[test]
     fn both_shift_keys_are_up_when_the_keyboard_says_that_none_is_down() {
         let mut devices = Devices::default();
-        devices.stroke(Stroke { shift: true, ..down("ShiftLeft") });
-        devices.stroke(Stroke { shift: true, ..down("ShiftRight") });
-        devices.stroke(Stroke { shift: true, ..up("ShiftLeft") });
+        devices.handle_key(KeyInput { shift: true, ..down("ShiftLeft") });
+        devices.handle_key(KeyInput { shift: true, ..down("ShiftRight") });
+        devices.handle_key(KeyInput { shift: true, ..up("ShiftLeft") });
         assert_eq!(devices.held.buttons(), ArenaInput::RAIL);
-        devices.stroke(Stroke { shift: true, ..down("ShiftLeft") });
-        devices.stroke(up("ShiftRight"));
+        devices.handle_key(KeyInput { shift: true, ..down("ShiftLeft") });
+        devices.handle_key(up("ShiftRight"));
         assert_eq!(devices.held.buttons(), 0);
     }
 
     #[test]
     fn a_button_counts_from_the_game_on_and_until_it_is_up_or_gone() {
         let mut devices = Devices::default();
-        devices.poke(poke(1, Did::Press, Over::Page, 1));
-        devices.poke(poke(1, Did::Move, Over::Page, 1));
+        devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Page, 1));
+        devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Page, 1));
         assert_eq!(devices.held.buttons(), 0);
-        devices.poke(poke(1, Did::Press, Over::Game, 1));
-        devices.poke(poke(1, Did::Move, Over::Game, 3));
+        devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Game, 1));
+        devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Game, 3));
         assert_eq!(devices.held.buttons(), ArenaInput::FIRE | ArenaInput::RAIL);
-        devices.poke(poke(1, Did::Move, Over::Page, 2));
+        devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Page, 2));
         assert_eq!(devices.held.buttons(), ArenaInput::RAIL);
-        devices.poke(poke(1, Did::Vanish, Over::Game, 2));
+        devices.handle_pointer(pointer_input(1, PointerAction::Cancel, PointerTarget::Game, 2));
         assert_eq!(devices.held.buttons(), 0);
     }
 
     #[test]
     fn a_pen_that_hovers_does_not_end_what_the_mouse_holds() {
         let mut devices = Devices::default();
-        devices.poke(poke(1, Did::Press, Over::Game, 1));
-        devices.poke(poke(2, Did::Move, Over::Game, 0));
+        devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Game, 1));
+        devices.handle_pointer(pointer_input(2, PointerAction::Move, PointerTarget::Game, 0));
         assert_eq!(devices.held.buttons(), ArenaInput::FIRE);
     }
 
     #[test]
     fn a_finger_whose_end_was_not_told_is_over_with_the_next_first_touch() {
-        let finger = |pointer, over, first| Poke { finger: true, first, ..poke(pointer, Did::Press, over, 1) };
+        let finger = |pointer, over, first| PointerInput {
+            finger: true,
+            first,
+            ..pointer_input(pointer, PointerAction::Press, over, 1)
+        };
         let mut devices = Devices { steering: true, ..Devices::default() };
-        devices.poke(finger(1, Over::Game, true));
-        devices.poke(finger(2, Over::Rail, false));
+        devices.handle_pointer(finger(1, PointerTarget::Game, true));
+        devices.handle_pointer(finger(2, PointerTarget::Rail, false));
         let asks = |devices: &Devices| devices.input(Vec2::ZERO, 0.0, &Camera::new()).buttons;
         assert_eq!(asks(&devices), ArenaInput::FIRE | ArenaInput::RAIL);
-        devices.poke(finger(3, Over::Page, true));
+        devices.handle_pointer(finger(3, PointerTarget::Page, true));
         assert_eq!(asks(&devices), 0);
-        devices.poke(finger(4, Over::Rail, true));
-        devices.poke(Poke { finger: true, ..poke(4, Did::Vanish, Over::Page, 0) });
+        devices.handle_pointer(finger(4, PointerTarget::Rail, true));
+        devices.handle_pointer(PointerInput {
+            finger: true,
+            ..pointer_input(4, PointerAction::Cancel, PointerTarget::Page, 0)
+        });
         assert_eq!(asks(&devices), 0);
     }
 }

@@ -2,44 +2,44 @@
 
 use glam::Vec2;
 
+use super::objects::boon_color;
 use super::paint_of;
-use super::things::boon_color;
 use crate::color::Color;
 use crate::particles::{Look, Particle, Particles};
 use crate::random::Random;
-use crate::stage::{Sight, Stage};
+use crate::stage::{Effect, Stage};
 
 const FIRE: Color = Color::hex(0xffa03c);
 const EMBER: Color = Color::hex(0xff3a18);
 
 /// Where particles go and where their chance comes from.
-pub struct Effects<'a> {
+pub struct EffectParticles<'a> {
     /// The pool.
     pub particles: &'a mut Particles,
     /// Chance.
     pub random: &'a mut Random,
 }
 
-impl Effects<'_> {
+impl EffectParticles<'_> {
     /// Turns everything that just happened on the stage into particles.
     pub fn show(&mut self, stage: &Stage) {
-        for sight in &stage.sights {
-            match *sight {
-                Sight::Fired { player, at, velocity } => {
+        for effect in &stage.effects {
+            match *effect {
+                Effect::Fired { player, at, velocity } => {
                     let ship = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
                     self.muzzle(at, velocity, ship, paint_of(stage, player));
                 }
-                Sight::Railed { player, from, to } => self.rail(from, to, paint_of(stage, player)),
-                Sight::Struck { at, by, player, shielded, heavy } => {
+                Effect::Railed { player, from, to } => self.rail(from, to, paint_of(stage, player)),
+                Effect::Struck { at, by, player, shielded, heavy } => {
                     let away = stage.ship_of(player).map_or(Vec2::ZERO, |ship| (at - ship.at).normalize_or_zero());
                     let color = if shielded { Color::hex(0x8fc6ff) } else { paint_of(stage, by) };
                     self.sparks(at, away, color, if shielded { 9 } else { 15 } + if heavy { 16 } else { 0 });
                 }
-                Sight::Chipped { at } => self.chips(at),
-                Sight::Sunk { player, at, velocity } => self.wreck(at, velocity, paint_of(stage, player)),
-                Sight::Taken { what, at, .. } => self.taken(at, boon_color(what)),
-                Sight::Launched { player, at } => self.launched(at, paint_of(stage, player)),
-                Sight::Dealt { .. } | Sight::Judged { .. } => {}
+                Effect::Chipped { at } => self.chips(at),
+                Effect::Sunk { player, at, velocity } => self.wreck(at, velocity, paint_of(stage, player)),
+                Effect::Taken { what, at, .. } => self.taken(at, boon_color(what)),
+                Effect::Launched { player, at } => self.launched(at, paint_of(stage, player)),
+                Effect::Dealt { .. } | Effect::Judged { .. } => {}
             }
         }
     }

@@ -5,13 +5,13 @@ use std::f32::consts::TAU;
 
 use glam::Vec2;
 
+use super::objects::{boon_color, zone_color};
 use super::paint_of;
-use super::things::{boon_color, zone_color};
 use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::gl::text::Slot;
-use crate::stage::{ShipLook, Sight, Stage, ZoneLook};
+use crate::stage::{Effect, ShipLook, Stage, ZoneLook};
 
 /// Gives the atlas slot of a player's name.
 pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
@@ -56,7 +56,7 @@ pub struct Window {
 
 impl Markers {
     /// Takes what just happened, and lets `dt` seconds pass.
-    pub fn notice(&mut self, stage: &Stage, dt: f32) {
+    pub fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for (_, age) in &mut self.wounds {
             *age += dt;
         }
@@ -68,14 +68,14 @@ impl Markers {
         self.hurt = (self.hurt - dt * 2.2).max(0.0);
         self.judged.iter_mut().for_each(|(_, age)| *age += dt);
         self.judged.retain(|(_, age)| *age < JUDGED_SECONDS);
-        for sight in &stage.sights {
-            if let Sight::Judged { seen_at, now } = *sight {
+        for effect in &stage.effects {
+            if let Effect::Judged { seen_at, now } = *effect {
                 match now {
                     Some(_) => self.judged.push((seen_at, 0.0)),
                     None => self.marks.push((seen_at, 0.0)),
                 }
             }
-            let Sight::Struck { player, by, at, shielded, heavy } = *sight else { continue };
+            let Effect::Struck { player, by, at, shielded, heavy } = *effect else { continue };
             if stage.own == Some(player) {
                 let Some(own) = stage.own_ship() else { continue };
                 let from = stage.ship_of(by).map_or(at, |ship| ship.at) - own.at;
@@ -144,7 +144,7 @@ impl Markers {
             arrows(stage, camera, window, batch);
         }
         zone_arrow(stage, camera, window, batch);
-        if stage.own.is_some() || stage.watched.is_some() {
+        if stage.own.is_some() || stage.followed.is_some() {
             radar(stage, camera, window, batch);
         }
     }
@@ -284,13 +284,13 @@ fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     }
     let others = stage.ships.iter().filter(|ship| stage.own != Some(ship.player));
     let (friends, foes): (Vec<&ShipLook>, Vec<&ShipLook>) = others.partition(|ship| stage.is_friend(ship));
-    let sided = stage.own_side().is_some();
-    for ship in friends.iter().chain(if sided { &[] } else { foes.as_slice() }) {
+    let has_teams = stage.own_team().is_some();
+    for ship in friends.iter().chain(if has_teams { &[] } else { foes.as_slice() }) {
         dot(ship.at, 3.3, paint_of(stage, ship.player));
     }
     // Where there are sides, foes have corners.
     let place = |at: Vec2| middle + ((at - here) / RADAR_REACH).clamp_length_max(0.96) * radius;
-    for ship in foes.iter().filter(|ship| sided && (ship.at - here).length() < RADAR_REACH * 0.96) {
+    for ship in foes.iter().filter(|ship| has_teams && (ship.at - here).length() < RADAR_REACH * 0.96) {
         let half = Vec2::splat(5.2 * window.px);
         let foe = Sprite::new(Shape::Arrow, place(ship.at), half, paint_of(stage, ship.player));
         batch.add(Layer::Top, &foe.turned(-TAU / 4.0));

@@ -78,15 +78,15 @@ const NOBODY: Color = Color::hex(0x9fb4cc);
 /// The color of a zone: its holder's, or nobody's.
 #[must_use]
 pub fn zone_color(zone: &ZoneLook) -> Color {
-    zone.holder.map_or(NOBODY, color::of_side)
+    zone.holder.map_or(NOBODY, color::of_team)
 }
 
 /// Adds the zone, if it is in the picture.
 pub fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * ZONE_QUAD)) else { return };
     let toward = match zone.lean {
-        lean if lean < 0.0 => color::of_side(0),
-        lean if lean > 0.0 => color::of_side(1),
+        lean if lean < 0.0 => color::of_team(0),
+        lean if lean > 0.0 => color::of_team(1),
         _ => NOBODY,
     };
     let half = Vec2::splat(zone.radius * ZONE_QUAD);

@@ -9,7 +9,7 @@ use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::hulls::{HULL, engines, silhouette};
 use crate::particles::{Look, Particle, Particles};
 use crate::random::Random;
-use crate::stage::{ShipLook, Sight, Stage};
+use crate::stage::{Effect, ShipLook, Stage};
 
 /// Particles of exhaust per second at full thrust.
 const EXHAUST: f32 = 46.0;
@@ -38,9 +38,9 @@ pub struct Ships {
 
 impl Ships {
     /// Takes what just happened to ships.
-    pub fn notice(&mut self, stage: &Stage) {
-        for sight in &stage.sights {
-            if let Sight::Struck { player, shielded, .. } = *sight
+    pub fn apply_effects(&mut self, stage: &Stage) {
+        for effect in &stage.effects {
+            if let Effect::Struck { player, shielded, .. } = *effect
                 && let Some(ship) = stage.ship_of(player)
             {
                 let memory = remember(&mut self.known, ship.id);
