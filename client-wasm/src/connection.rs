@@ -11,6 +11,8 @@ use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
 
 use crate::browser::{self, Ticker};
+use crate::flow::ConnectionReport;
+use crate::flow::state::ConnectionEnd;
 use crate::simulated_link::SimulatedLink;
 use crate::socket::{Socket, SocketEvent};
 
@@ -18,30 +20,19 @@ use crate::socket::{Socket, SocketEvent};
 /// nothing, and they would only delay the new ones.
 const UNSENT_MAX: u32 = 16 * 1024;
 /// Where the token of the session is kept: in the tab, so that a reload finds it and another tab does not.
-pub const TOKEN_KEY: &str = "broadside.token";
+pub(crate) const TOKEN_KEY: &str = "broadside.token";
 /// Longest time between two looks for a page that is awake, in microseconds.
 const AWAKE_US: u64 = 1_000_000;
 /// Milliseconds between two looks at what has come over a bad link; the shortest that browsers allow.
 const LINK_POLL_MS: i32 = 4;
 
-/// Why a connection is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionEnd {
-    /// The socket was closed with this code.
-    Closed(u16),
-    /// It never got anywhere, or nothing was heard for too long.
-    TimedOut,
-    /// The server sent what this page does not understand.
-    Malformed,
-}
-
 /// What is kept for whoever looks at the net graph.
 #[derive(Debug, Default)]
-pub struct NetGraphTap {
+pub(crate) struct NetGraphTap {
     /// Snapshots that came since the last look.
-    pub arrivals: Vec<SnapshotArrival>,
+    pub(crate) arrivals: Vec<SnapshotArrival>,
     /// Bytes of the WebSocket headers of everything that came.
-    pub header_bytes: u64,
+    pub(crate) header_bytes: u64,
 }
 
 impl NetGraphTap {
@@ -52,14 +43,14 @@ impl NetGraphTap {
 }
 
 /// A connection.
-pub struct ServerConnection {
+pub(crate) struct ServerConnection {
     socket: Socket,
     /// The client behind it.
-    pub client: Client<Arena>,
+    pub(crate) client: Client<Arena>,
     /// What the server gave as its reason for closing the socket, for developers; empty until then.
-    pub reason: String,
+    pub(crate) reason: String,
     /// `None` while nobody looks.
-    pub tap: Option<NetGraphTap>,
+    pub(crate) tap: Option<NetGraphTap>,
     link: Option<(SimulatedLink, Ticker)>,
     wake: Rc<dyn Fn()>,
     received_at: MonoTime,
@@ -73,7 +64,7 @@ impl ServerConnection {
     ///
     /// # Errors
     /// What the browser says of the address.
-    pub fn open(client: Client<Arena>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
+    pub(crate) fn open(client: Client<Arena>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         let now = browser::now();
@@ -92,18 +83,28 @@ impl ServerConnection {
 
     /// How far the connection has come. A client of an earlier connection believes in that one until this one is open.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         if self.opened { self.client.phase() } else { Phase::Greeting }
+    }
+
+    /// How far the connection and its client are.
+    pub(crate) fn report(&self) -> ConnectionReport {
+        ConnectionReport {
+            phase: self.phase(),
+            role: self.client.room().map(|(_, _, role)| role),
+            has_player_state: self.client.local_player().is_some(),
+            queue_position: self.client.queue_position(),
+        }
     }
 
     /// Whether the socket ever got as far as being open.
     #[must_use]
-    pub fn was_open(&self) -> bool {
+    pub(crate) fn was_open(&self) -> bool {
         self.opened
     }
 
     /// Puts a link of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
-    pub fn set_link(&mut self, profile: LinkProfile) {
+    pub(crate) fn set_link(&mut self, profile: LinkProfile) {
         let now = browser::now();
         match &mut self.link {
             Some((link, _)) if link.profile().name == profile.name => {
@@ -123,12 +124,12 @@ impl ServerConnection {
     }
 
     /// Whether the client stands still, because its link comes with that.
-    pub fn is_frozen(&mut self) -> bool {
+    pub(crate) fn is_frozen(&mut self) -> bool {
         self.link.as_mut().is_some_and(|(link, _)| link.is_frozen(browser::now()))
     }
 
     /// Takes everything that arrived; tells if that was the end.
-    pub fn pump(&mut self) -> Option<ConnectionEnd> {
+    pub(crate) fn pump(&mut self) -> Option<ConnectionEnd> {
         if self.is_frozen() {
             return None;
         }
@@ -198,7 +199,7 @@ impl ServerConnection {
     }
 
     /// Sends what there is to send.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let now = browser::now();
         while let Some(frame) = self.client.poll_frame() {
             let input = frame.first() == Some(&(FrameKind::State as u8));

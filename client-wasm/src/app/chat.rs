@@ -9,7 +9,6 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
 use super::App;
-use super::state::State;
 use crate::browser;
 use crate::connection::TOKEN_KEY;
 use crate::hud::chat::{Channel, ChatLineKind};
@@ -20,7 +19,7 @@ use crate::synth::Sound;
 
 /// What was asked for, to say what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PendingRequest {
+pub(crate) enum PendingRequest {
     /// To say this to everyone in a channel.
     Say(String),
     /// To say this to one player.
@@ -81,7 +80,7 @@ impl App {
     pub(super) fn close_chat(&mut self) {
         if self.chat.is_open() {
             self.chat.close();
-            if matches!(self.state, State::Playing) {
+            if self.flow.is_playing() {
                 self.screens.focus_game();
             }
         }
@@ -110,7 +109,7 @@ impl App {
             ChatCommand::Report { name, text } => {
                 Ok((Request::Report { name: name.clone(), text }, PendingRequest::Report(name)))
             }
-            ChatCommand::Say(_) | ChatCommand::DirectMessage { .. } if self.name.is_none() => {
+            ChatCommand::Say(_) | ChatCommand::DirectMessage { .. } if self.flow.name().is_none() => {
                 Err("Choose a name first.")
             }
             ChatCommand::DirectMessage { to, text } => Ok((
@@ -136,7 +135,7 @@ impl App {
         if !asked {
             self.chat.restore_text(&line);
         }
-        if matches!(self.state, State::Playing) {
+        if self.flow.is_playing() {
             self.close_chat();
         }
     }
@@ -237,11 +236,13 @@ impl App {
             ServerNotice::RoomEnds { seconds: 0 } => "This battle has ended.".to_owned(),
             ServerNotice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
             ServerNotice::FriendJoined { name } => format!("{name} joined through your link."),
-            ServerNotice::Renamed { name } if self.name.is_some() => format!("That name is taken. You are now {name}."),
+            ServerNotice::Renamed { name } if self.flow.name().is_some() => {
+                format!("That name is taken. You are now {name}.")
+            }
             ServerNotice::Missed { count } => format!("{count} messages were dropped because your connection is slow."),
             ServerNotice::Renamed { .. } | ServerNotice::Following { .. } => return,
         };
-        if matches!(self.state, State::Playing) {
+        if self.flow.is_playing() {
             self.play.toast(text.trim_end_matches('.'), "");
         }
         self.chat.notice(&text);

@@ -10,7 +10,6 @@ use web_sys::{Element, Event};
 
 use super::App;
 use super::chat::PendingRequest;
-use super::state::State;
 use crate::browser;
 use crate::synth::Sound;
 
@@ -73,7 +72,7 @@ impl App {
         self.devices.borrow_mut().release();
         if self.chat.is_open() {
             self.close_chat();
-        } else if matches!(self.state, State::Playing) {
+        } else if self.flow.is_playing() {
             let open = !self.screens.paused();
             self.screens.pause(open);
             self.speaker.click(Sound::Click);
@@ -96,11 +95,7 @@ impl App {
     /// Another name stands in the field.
     pub(super) fn change_name(&mut self) {
         let Some(name) = self.screens.typed_name() else { return };
-        self.name = Some(name.clone());
-        if let Some(connection) = &mut self.connection {
-            connection.client.rename(browser::now(), name);
-            connection.flush();
-        }
+        self.forward(|flow| flow.handle_rename(name));
     }
 
     /// The tab went to the background or came back.
@@ -127,7 +122,8 @@ impl App {
 
     /// Who watches looks at the next player, or the one before.
     pub(super) fn follow_another(&mut self, step: i32) {
-        let Some(client) = self.connection.as_ref().map(|connection| &connection.client).filter(|_| self.spectating)
+        let Some(client) =
+            self.connection.as_ref().map(|connection| &connection.client).filter(|_| self.flow.is_spectating())
         else {
             return;
         };
@@ -147,7 +143,7 @@ impl App {
     /// Who watches wants to play there.
     fn join_spectated_room(&mut self) {
         let room = self.connection.as_ref().and_then(|connection| connection.client.room());
-        match (self.room_request.map(|room_request| room_request.room), room) {
+        match (self.flow.room().map(|room_request| room_request.room), room) {
             (Some(RoomChoice::Code(code)), _) => self.go(RoomRequest::play(RoomChoice::Code(code))),
             (_, Some((room, ..))) => self.go(RoomRequest::play(RoomChoice::Room(room))),
             (_, None) => {}

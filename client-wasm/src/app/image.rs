@@ -10,8 +10,8 @@ use glam::Vec2;
 use wasm_bindgen::JsValue;
 
 use super::App;
-use super::state::State;
 use crate::browser;
+use crate::flow::state::PageState;
 use crate::hud::match_status::{Cue, MatchViewer};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
@@ -53,17 +53,17 @@ impl App {
         self.refresh_lobby(now_ms);
         self.chat.advance(now_ms);
         self.resize();
-        match self.state {
-            State::Menu => self.show_backdrop(dt),
-            State::Playing if asleep => self.stage.effects.clear(),
-            State::Playing => {
+        match *self.flow.state() {
+            PageState::Title => self.show_backdrop(dt),
+            PageState::Playing { .. } if asleep => self.stage.effects.clear(),
+            PageState::Playing { .. } => {
                 self.show_game(dt);
                 self.show_net(now_ms);
             }
-            State::Connecting { .. } | State::Lost | State::Refused { .. } if self.is_frozen() => {
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.is_frozen() => {
                 self.stage.effects.clear();
             }
-            State::Connecting { .. } | State::Lost | State::Refused { .. } => self.show_backdrop(dt),
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => self.show_backdrop(dt),
         }
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
@@ -73,7 +73,7 @@ impl App {
     /// Runs the client's ticks that are due with what the hands do now, and sends what there is to send: many times a second,
     /// however seldom an image is drawn. Aims from where the ship was last seen, since that is what the hand aims by.
     pub(super) fn steer(&mut self) {
-        if !matches!(self.state, State::Playing) {
+        if !self.flow.is_playing() {
             return;
         }
         let Some(connection) = &mut self.connection else { return };
@@ -88,7 +88,7 @@ impl App {
 
     /// Whether a game was interrupted: before the first one, the battle of the title goes on behind every notice.
     fn is_frozen(&self) -> bool {
-        self.backdrop.is_none() && !matches!(self.state, State::Menu | State::Playing)
+        self.backdrop.is_none() && !(self.flow.is_at_title() || self.flow.is_playing())
     }
 
     /// Images per second, lately.
@@ -101,7 +101,7 @@ impl App {
             self.help_until_ms = 0.0;
             self.screens.help(false);
         }
-        let playing = matches!(self.state, State::Playing);
+        let playing = self.flow.is_playing();
         loop {
             let command = self.devices.borrow_mut().poll();
             match command {
@@ -120,13 +120,15 @@ impl App {
         }
         let mut devices = self.devices.borrow_mut();
         devices.steering = playing && !self.screens.paused();
-        let held = if devices.steering && self.spectating { devices.held.buttons() } else { 0 };
-        let face = match self.state {
-            State::Menu => Face::Menu,
-            State::Playing if self.spectating => Face::Spectate,
-            State::Playing => Face::Play,
-            State::Connecting { .. } | State::Lost | State::Refused { .. } if self.backdrop.is_some() => Face::Wait,
-            State::Connecting { .. } | State::Lost | State::Refused { .. } => Face::Lost,
+        let held = if devices.steering && self.flow.is_spectating() { devices.held.buttons() } else { 0 };
+        let face = match *self.flow.state() {
+            PageState::Title => Face::Menu,
+            PageState::Playing { .. } if self.flow.is_spectating() => Face::Spectate,
+            PageState::Playing { .. } => Face::Play,
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.backdrop.is_some() => {
+                Face::Wait
+            }
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => Face::Lost,
         };
         self.screens.face(face, devices.touch);
         if devices.touch {
@@ -155,7 +157,7 @@ impl App {
         let Some(connection) = &mut self.connection else { return };
         let devices = self.devices.borrow();
         let burning = devices.input(self.seen_at.0, self.seen_at.1, &self.camera).has(ArenaInput::THRUST);
-        let pointer = if devices.touch || self.spectating { Vec2::ZERO } else { devices.pointer };
+        let pointer = if devices.touch || self.flow.is_spectating() { Vec2::ZERO } else { devices.pointer };
         drop(devices);
         let view = connection.client.view(now);
         live::fill(view, burning, &mut self.stage);
@@ -169,10 +171,10 @@ impl App {
         if !plays {
             self.stage.edge = live::spectator_edge(self.stage.edge, connection.client.extent(), dt);
         }
-        let followed = if self.spectating { connection.client.following() } else { None };
+        let followed = if self.flow.is_spectating() { connection.client.following() } else { None };
         let (ship, velocity) = match followed.and_then(|player| self.stage.ship_of(player.0)) {
             Some(look) => (look.at, look.velocity),
-            None if self.spectating => (self.spectated_at, Vec2::ZERO),
+            None if self.flow.is_spectating() => (self.spectated_at, Vec2::ZERO),
             None => (ship, velocity),
         };
         self.spectated_at = ship;
@@ -189,7 +191,7 @@ impl App {
         let Some(connection) = &self.connection else { return };
         let client = &connection.client;
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
-        if self.spectating {
+        if self.flow.is_spectating() {
             self.screens.show_followed(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
         }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
@@ -217,8 +219,8 @@ impl App {
 
     fn update_sound(&mut self) {
         self.speaker.prepare();
-        let loud = match self.state {
-            State::Playing => 1.0,
+        let loud = match *self.flow.state() {
+            PageState::Playing { .. } => 1.0,
             _ if self.is_frozen() => 0.0,
             _ => BACKDROP_LOUD,
         };
@@ -252,8 +254,8 @@ impl App {
         let away = roster.filter(|(player, _)| client.is_some_and(|client| client.is_away(*player)));
         let away: js_sys::Array = away.map(|(_, name)| JsValue::from(name)).collect();
         Record::new()
-            .with("phase", self.state.name())
-            .with("name", self.name.as_ref().map_or(JsValue::NULL, |name| name.as_str().into()))
+            .with("phase", self.flow.state().name())
+            .with("name", self.flow.name().map_or(JsValue::NULL, |name| name.as_str().into()))
             .with("player", me.map_or(JsValue::NULL, |me| me.0.into()))
             .with("ship", ship)
             .with("others", list(others))
@@ -263,7 +265,7 @@ impl App {
             .with("snapshots", stats.snapshots as f64)
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
             .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
-            .with("spectating", self.spectating)
+            .with("spectating", self.flow.is_spectating())
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)

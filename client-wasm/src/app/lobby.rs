@@ -4,7 +4,6 @@ use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::protocol::room::RoomChoice;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::state::State;
 use super::{App, wiring};
 use crate::browser;
 use crate::fetch::{self, Answer, text};
@@ -16,7 +15,7 @@ const ROOMS_EVERY_MS: f64 = 3_000.0;
 impl App {
     /// Looks at the list of rooms now and then.
     pub(super) fn refresh_lobby(&mut self, now_ms: f64) {
-        if matches!(self.state, State::Menu) && now_ms >= self.rooms_at_ms {
+        if self.flow.is_at_title() && now_ms >= self.rooms_at_ms {
             self.request_rooms();
         }
     }
@@ -75,7 +74,7 @@ impl App {
 
     /// In a private room, the menu over the game shows its link.
     pub(super) fn show_own_link(&mut self) {
-        let link = match self.room_request {
+        let link = match self.flow.room() {
             Some(room_request @ RoomRequest { room: RoomChoice::Code(_), .. }) => {
                 Some(browser::address(&room_request.path()))
             }
@@ -86,7 +85,7 @@ impl App {
 
     /// Puts the link where it can be pasted from.
     pub(super) fn copy_link(&mut self) {
-        let room = self.invite.filter(|_| matches!(self.state, State::Menu)).or(self.room_request);
+        let room = self.invite.filter(|_| self.flow.is_at_title()).or(self.flow.room());
         let (Some(room_request), Some(app)) = (room, self.shared.upgrade()) else { return };
         // Pages that came over plain HTTP from another machine have none.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
@@ -104,7 +103,7 @@ impl App {
     }
 
     fn show_copied(&mut self, done: bool) {
-        self.lobby.copied(done, matches!(self.state, State::Playing));
+        self.lobby.copied(done, self.flow.is_playing());
         self.play.toast(if done { "link copied" } else { "copy the link by hand" }, "");
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`state`] | the states and what each tells the player |
-//! | `flow` | from state to state: into a room, connection lost, retry, leave |
+//! | `flow` | the shell of the page's flow: performs what the pure core decides |
 //! | `controls` | menus, sound, and what buttons ask for |
 //! | `lobby` | the list of rooms, private rooms and their links |
 //! | `talk` | topics, chat, notices, and what became of every request |
@@ -23,7 +22,6 @@ mod flow;
 mod image;
 mod lobby;
 mod network_lab;
-pub mod state;
 mod wiring;
 
 use std::cell::RefCell;
@@ -31,9 +29,7 @@ use std::rc::{Rc, Weak};
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
-use broadside_shared::client::retry::Backoff;
 use broadside_shared::client::room_request::RoomRequest;
-use broadside_shared::protocol::name::Name;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
 
@@ -41,6 +37,7 @@ use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::camera::Camera;
 use crate::connection::ServerConnection;
+use crate::flow::PageFlow;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
 use crate::hud::dom::element;
@@ -57,10 +54,9 @@ use crate::sound::Speaker;
 use crate::stage::Stage;
 use chat::PendingRequest;
 use drawing::Drawing;
-use state::{Pause, State};
 
 /// Everything the page is.
-pub struct App {
+pub(crate) struct App {
     document: Document,
     canvas: HtmlCanvasElement,
     drawing: Drawing,
@@ -72,27 +68,16 @@ pub struct App {
     backdrop: Option<Backdrop>,
     connection: Option<ServerConnection>,
     /// The client of a connection that was lost, until the next one.
-    previous_client: Option<Client<Arena>>,
-    state: State,
-    backoff: Backoff,
+    kept_client: Option<Client<Arena>>,
+    flow: PageFlow,
     /// Opened so far.
     sockets: u32,
-    /// The next attempt to connect, while there is no connection.
-    pause: Option<Pause>,
-    /// Once somebody has given one.
-    name: Option<Name>,
-    /// The room we are in, or on the way into.
-    room_request: Option<RoomRequest>,
-    /// The room to go to as soon as there is a name.
-    asked: Option<RoomRequest>,
     /// The private room that was made here.
     invite: Option<RoomRequest>,
     /// Requests on their way.
     pending_requests: Vec<(u32, PendingRequest)>,
     /// When the list of rooms is due, milliseconds on the page's clock.
     rooms_at_ms: f64,
-    /// We have no ship, and look at others.
-    spectating: bool,
     /// Where the own ship was drawn last, and where its bow pointed in radians.
     seen_at: (Vec2, f32),
     /// What a spectator holds down, and where the picture is.
@@ -121,14 +106,12 @@ pub struct App {
     stale: bool,
     sunk_by: String,
     help_until_ms: f64,
-    /// The connection to the arena was lost in the middle of a game.
-    interrupted: bool,
     /// The game stands still with a tab that is frozen on purpose.
     asleep: bool,
 }
 
 /// The app as its callbacks share it.
-pub type Shared = Rc<RefCell<App>>;
+pub(crate) type Shared = Rc<RefCell<App>>;
 
 impl App {
     fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
@@ -157,18 +140,12 @@ impl App {
             batch: Batch::default(),
             backdrop: None,
             connection: None,
-            previous_client: None,
-            state: State::Menu,
+            kept_client: None,
+            flow: PageFlow::new(browser::entropy()),
             sockets: 0,
-            backoff: Backoff::new(browser::entropy()),
-            pause: None,
-            name: None,
-            room_request: None,
-            asked: None,
             invite: None,
             pending_requests: Vec::new(),
             rooms_at_ms: 0.0,
-            spectating: false,
             seen_at: (Vec2::ZERO, 0.0),
             held: 0,
             spectated_at: Vec2::ZERO,
@@ -182,7 +159,6 @@ impl App {
             stale: false,
             sunk_by: String::new(),
             help_until_ms: 0.0,
-            interrupted: false,
             asleep: false,
         })
     }
@@ -197,7 +173,7 @@ impl App {
 ///
 /// # Errors
 /// What the page or the browser lacks.
-pub fn start() -> Result<(), String> {
+pub(crate) fn start() -> Result<(), String> {
     let slot: Rc<RefCell<Option<Shared>>> = Rc::default();
     let wake: Rc<dyn Fn()> = {
         let slot = Rc::clone(&slot);

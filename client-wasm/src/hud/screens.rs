@@ -6,6 +6,7 @@ use web_sys::{Document, HtmlButtonElement, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, set_style};
 use crate::browser;
+use crate::flow::state::Notice;
 use crate::input::touch::Thumbs;
 
 /// Where the name is remembered.
@@ -23,7 +24,7 @@ fn read_name(typed: &str) -> Result<Name, NameError> {
 
 /// Which face the page shows; a class of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
+pub(crate) enum Face {
     /// The title.
     Menu,
     /// The game.
@@ -37,7 +38,7 @@ pub enum Face {
 }
 
 /// The page's screens.
-pub struct Screens {
+pub(crate) struct Screens {
     body: Shown,
     name: HtmlInputElement,
     note: Shown,
@@ -63,7 +64,7 @@ impl Screens {
     ///
     /// # Errors
     /// If the page lacks one.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let stick = |id: &str| -> Result<_, String> {
             let base = element::<HtmlElement>(document, id)?;
@@ -93,7 +94,7 @@ impl Screens {
     }
 
     /// The page is ready: the button may be pressed. A name from the address goes before a remembered one.
-    pub fn ready(&mut self) {
+    pub(crate) fn ready(&mut self) {
         self.name.set_value(&known_name().unwrap_or_default());
         self.play.set_disabled(false);
         let _ = self.name.focus();
@@ -101,7 +102,7 @@ impl Screens {
 
     /// The typed name, or one that is made up if nothing was typed, remembered if it is one; otherwise the reason is shown and there is
     /// none.
-    pub fn take_name(&mut self) -> Option<Name> {
+    pub(crate) fn take_name(&mut self) -> Option<Name> {
         if self.name.value().trim().is_empty() {
             // Nobody should have to think of a name before they have seen the game.
             self.name.set_value(&format!("Captain {}", 100 + browser::entropy() % 900));
@@ -122,29 +123,29 @@ impl Screens {
 
     /// The name in the field, if it is one.
     #[must_use]
-    pub fn typed_name(&self) -> Option<Name> {
+    pub(crate) fn typed_name(&self) -> Option<Name> {
         read_name(&self.name.value()).ok()
     }
 
     /// The name that was brought along, by the address or from an earlier visit.
     #[must_use]
-    pub fn remembered_name(&self) -> Option<Name> {
+    pub(crate) fn remembered_name(&self) -> Option<Name> {
         read_name(&known_name()?).ok()
     }
 
     /// Whom we watch.
-    pub fn show_followed(&mut self, name: &str) {
+    pub(crate) fn show_followed(&mut self, name: &str) {
         self.followed_name.text(name);
     }
 
     /// Says something under the name.
-    pub fn note(&mut self, text: &str, bad: bool) {
+    pub(crate) fn note(&mut self, text: &str, bad: bool) {
         self.note.text(text);
         self.note.class(if bad { "bad" } else { "" });
     }
 
     /// Shows a face. `touch` shows what thumbs need.
-    pub fn face(&mut self, face: Face, touch: bool) {
+    pub(crate) fn face(&mut self, face: Face, touch: bool) {
         let class = match (face, touch) {
             (Face::Menu, false) => "menu",
             (Face::Menu, true) => "menu touch",
@@ -163,58 +164,57 @@ impl Screens {
     }
 
     /// Takes the keyboard from the name and gives it to the game.
-    pub fn focus_game(&self) {
+    pub(crate) fn focus_game(&self) {
         let _ = self.name.blur();
         let _ = self.canvas.focus();
     }
 
     /// Opens or closes the pause menu.
-    pub fn pause(&mut self, open: bool) {
+    pub(crate) fn pause(&mut self, open: bool) {
         self.pause.visible(open);
     }
 
     /// Whether the pause menu is open.
     #[must_use]
-    pub fn paused(&self) -> bool {
+    pub(crate) fn paused(&self) -> bool {
         !self.pause.element.hidden()
     }
 
     /// Shows or hides the controls.
-    pub fn help(&mut self, open: bool) {
+    pub(crate) fn help(&mut self, open: bool) {
         self.keys.visible(open);
     }
 
     /// Shows the sound's settings.
-    pub fn sound(&mut self, volume: u32, muted: bool) {
+    pub(crate) fn sound(&mut self, volume: u32, muted: bool) {
         self.volume.set_value(&volume.to_string());
         self.mute.text(if muted { "Unmute" } else { "Mute" });
     }
 
     /// The volume that was chosen, 0..=100.
     #[must_use]
-    pub fn chosen_volume(&self) -> u32 {
+    pub(crate) fn chosen_volume(&self) -> u32 {
         self.volume.value().parse().unwrap_or(70)
     }
 
-    /// Shows a notice; one that is `busy` turns a wheel, and `buttons` names its first button, if it has one, and its second.
-    pub fn notice(&mut self, title: &str, text: &str, busy: bool, buttons: (Option<&str>, &str)) {
-        let (now, back) = buttons;
-        self.notice_back.text(back);
-        self.notice_title.text(title);
-        self.notice_text.text(text);
-        self.notice.class(if busy { "panel" } else { "panel still" });
-        self.notice_now.visible(now.is_some());
-        self.notice_now.text(now.unwrap_or_default());
+    /// Shows a notice over the picture.
+    pub(crate) fn notice(&mut self, notice: &Notice) {
+        self.notice_back.text(notice.back);
+        self.notice_title.text(notice.title);
+        self.notice_text.text(&notice.text);
+        self.notice.class(if notice.busy { "panel" } else { "panel still" });
+        self.notice_now.visible(notice.now.is_some());
+        self.notice_now.text(notice.now.unwrap_or_default());
         self.notice.visible(true);
     }
 
     /// Closes the notice.
-    pub fn no_notice(&mut self) {
+    pub(crate) fn no_notice(&mut self) {
         self.notice.visible(false);
     }
 
     /// Puts the sticks under the thumbs.
-    pub fn thumbs(&self, thumbs: &Thumbs) {
+    pub(crate) fn thumbs(&self, thumbs: &Thumbs) {
         for ((base, knob), stick) in [(&self.stick_left, thumbs.left), (&self.stick_right, thumbs.right)] {
             let (position, push) = match stick {
                 Some(stick) => {

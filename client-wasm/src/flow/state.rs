@@ -1,77 +1,111 @@
-//! The states of the page, and what each tells the player.
+//! The states of the page, and the sentences that explain them to the player.
 
 use broadside_shared::protocol::close::{CloseCode, Retry};
 
-use crate::connection::ConnectionEnd;
 use crate::fetch::UNREACHABLE;
 
 /// Where the page is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum State {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PageState {
     /// At the title, with the lobby.
-    Menu,
+    Title,
     /// On the way into a room.
     Connecting {
-        /// Whether a game was under way before.
+        /// Whether a battle was interrupted before.
         again: bool,
     },
-    /// In a room: playing, or spectating.
-    Playing,
-    /// The connection is gone in a room or on the way into one; the next attempt is due.
-    Lost,
-    /// The connection is gone, and only the player can change why.
-    Refused {
-        /// What happened and what to do.
-        why: String,
-        /// What the player can do about it.
-        remedy: Remedy,
+    /// In a room.
+    Playing {
+        spectating: bool,
+        /// Whether this continues an interrupted battle.
+        resumed: bool,
     },
+    /// The connection was lost in a room or on the way into one; the next attempt is scheduled.
+    Lost,
+    /// The connection was lost, and only the player can change why.
+    Refused { remedy: Remedy },
 }
 
-impl State {
+impl PageState {
     /// The state's name for tests.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            State::Menu => "menu",
-            State::Connecting { again: false } => "connecting",
-            State::Connecting { again: true } => "retrying",
-            State::Playing => "playing",
-            State::Lost => "lost",
-            State::Refused { .. } => "refused",
+            PageState::Title => "menu",
+            PageState::Connecting { again: false } => "connecting",
+            PageState::Connecting { again: true } => "retrying",
+            PageState::Playing { .. } => "playing",
+            PageState::Lost => "lost",
+            PageState::Refused { .. } => "refused",
         }
     }
 }
 
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectionEnd {
+    /// The socket was closed with this code.
+    Closed(u16),
+    /// The socket did not open in time, or the server was silent for too long.
+    TimedOut,
+    /// The server sent bytes that this page cannot decode.
+    Malformed,
+}
+
 /// What helps after the end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
-    /// To wait: the page tries again by itself.
+pub(crate) enum Remedy {
+    /// The page reconnects automatically.
     Wait,
-    /// Another room: back to the lobby.
+    /// Back to the lobby, to choose another room.
     Lobby,
-    /// To take the seat back from the other tab, if that is wanted.
+    /// The player may take the seat back from the other tab.
     PlayHere,
-    /// To load the page anew.
     Reload,
 }
 
-/// A pause before the next attempt to connect.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pause {
-    /// Until when, milliseconds on the page's clock.
-    pub until_ms: f64,
-    /// What happened, for the player.
-    pub why: String,
+/// A panel over the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+    /// Whether the page is doing something about it: a wheel turns.
+    pub(crate) busy: bool,
+    /// The label of the first button, if there is one.
+    pub(crate) now: Option<&'static str>,
+    /// The label of the button that leads back to the title.
+    pub(crate) back: &'static str,
 }
 
-/// What follows from the end of a connection: what to tell, and what helps. `reason` is what the server gave with its close.
-#[must_use]
-pub fn verdict(end: ConnectionEnd, reason: &str, was_playing: bool) -> (String, Remedy) {
+impl Notice {
+    pub(crate) fn connecting(again: bool) -> Notice {
+        let title = if again { "Reconnecting" } else { "Setting sail" };
+        Notice { title, text: "looking for a seat".to_owned(), busy: true, now: None, back: "Back to title" }
+    }
+
+    pub(crate) fn queued(text: String) -> Notice {
+        Notice { title: "Join queue", text, busy: true, now: None, back: "Leave the queue" }
+    }
+
+    pub(crate) fn lost(text: String) -> Notice {
+        Notice { title: "Connection lost", text, busy: true, now: Some("Try now"), back: "Back to title" }
+    }
+
+    pub(crate) fn refused(text: String, remedy: Remedy) -> Notice {
+        let (title, now) = match remedy {
+            Remedy::PlayHere => ("Playing elsewhere", "Play here"),
+            Remedy::Wait | Remedy::Lobby => ("Connection lost", "Try now"),
+            Remedy::Reload => ("Cannot play", "Reload"),
+        };
+        Notice { title, text, busy: false, now: Some(now), back: "Back to title" }
+    }
+}
+
+/// What to tell the player at the end of a connection, and what helps. `reason` is that of the server's close frame.
+pub(crate) fn verdict(end: ConnectionEnd, reason: &str, was_playing: bool) -> (String, Remedy) {
     match end {
         ConnectionEnd::Closed(number) => match CloseCode::from_code(number) {
             Some(code) => (code.advice().to_owned(), remedy(code)),
-            // Of a server newer than this page.
+            // A code of a server newer than this page.
             None if !reason.is_empty() => (format!("The server ended the connection: {reason}."), Remedy::Wait),
             None if was_playing => ("The connection was lost.".to_owned(), Remedy::Wait),
             None => (UNREACHABLE.to_owned(), Remedy::Wait),
@@ -81,10 +115,8 @@ pub fn verdict(end: ConnectionEnd, reason: &str, was_playing: bool) -> (String, 
     }
 }
 
-/// Why no socket opens, again and again, by what the server answers when it is asked over HTTP how it is: nothing where it cannot be
-/// reached that way either.
-#[must_use]
-pub fn unreached(health: Result<(), &str>) -> Option<String> {
+/// Why no socket opens, by the server's answer about its health over HTTP; `None` if that does not get through either.
+pub(crate) fn unreached(health: Result<(), &str>) -> Option<String> {
     match health {
         Ok(()) => Some(
             "The server answers, but no WebSocket gets through: a proxy, a firewall or an extension blocks it. \
@@ -105,27 +137,15 @@ fn remedy(code: CloseCode) -> Remedy {
     }
 }
 
-/// The title and the button of the notice that goes with a remedy.
-#[must_use]
-pub fn offer(remedy: Remedy) -> (&'static str, &'static str) {
-    match remedy {
-        Remedy::PlayHere => ("Playing elsewhere", "Play here"),
-        Remedy::Wait | Remedy::Lobby => ("Connection lost", "Try now"),
-        Remedy::Reload => ("Cannot play", "Reload"),
-    }
-}
-
-/// The countdown to the next attempt, with `left_ms` to go.
-#[must_use]
-pub fn countdown(why: &str, left_ms: f64) -> String {
+/// The countdown to the next attempt, in `left_ms` milliseconds.
+pub(crate) fn countdown(why: &str, left_ms: f64) -> String {
     let seconds = (left_ms / 1000.0).ceil().max(0.0) as u32;
     let then = if seconds == 0 { "Trying again.".to_owned() } else { format!("Trying again in {seconds} s.") };
     format!("{why} {then}").trim_start().to_owned()
 }
 
-/// What someone in line is told; 1 is the next.
-#[must_use]
-pub fn queue_text(position: u32) -> String {
+/// The text for a position in the join queue, from 1.
+pub(crate) fn queue_text(position: u32) -> String {
     match position {
         0 | 1 => "Every seat is taken. You are next.".to_owned(),
         2 => "Every seat is taken. One captain is ahead of you.".to_owned(),
@@ -138,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restart_is_waited_out_and_an_old_page_says_what_to_do() {
+    fn a_restart_is_retried_and_an_outdated_page_asks_for_a_reload() {
         let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::GoingAway.code()), "", true);
         assert_eq!(remedy, Remedy::Wait);
         assert!(countdown(&why, 2100.0).ends_with("Trying again in 3 s."), "{}", countdown(&why, 2100.0));
@@ -152,12 +172,12 @@ mod tests {
         let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::TakenOver.code()), "", true);
         assert_eq!(remedy, Remedy::PlayHere);
         assert!(why.contains("another tab"), "{why}");
-        assert_eq!(offer(remedy).1, "Play here");
+        assert_eq!(Notice::refused(why, remedy).now, Some("Play here"));
         assert_eq!(verdict(ConnectionEnd::Closed(CloseCode::NoSuchRoom.code()), "", true).1, Remedy::Lobby);
     }
 
     #[test]
-    fn every_code_says_something_and_only_those_that_pass_are_waited_out() {
+    fn every_code_has_a_sentence_and_only_temporary_ones_are_retried() {
         for code in CloseCode::ALL {
             let (why, remedy) = verdict(ConnectionEnd::Closed(code.code()), "", true);
             assert!(why.ends_with('.'), "{why}");
@@ -166,19 +186,19 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_position_reads_as_how_many_are_before_you() {
+    fn the_queue_position_reads_as_the_number_of_captains_ahead() {
         assert!(queue_text(1).ends_with("You are next."));
         assert!(queue_text(12).ends_with("11 captains are ahead of you."));
     }
 
     #[test]
-    fn a_code_that_this_page_does_not_know_is_told_by_the_servers_own_reason() {
+    fn an_unknown_close_code_is_explained_by_the_servers_reason() {
         let (why, remedy) = verdict(ConnectionEnd::Closed(4999), "the moon is full", false);
         assert_eq!((why.as_str(), remedy), ("The server ended the connection: the moon is full.", Remedy::Wait));
     }
 
     #[test]
-    fn a_server_that_answers_and_takes_no_socket_is_not_called_unreachable() {
+    fn a_server_that_answers_http_but_opens_no_socket_is_not_called_unreachable() {
         assert!(unreached(Ok(())).is_some_and(|why| why.contains("proxy") && why.contains("operator")));
         let refused = unreached(Err("Host is not this server; start it with --public-host."));
         assert!(refused.is_some_and(|why| why.contains("--public-host")));
@@ -186,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_line_and_a_dead_server_read_differently() {
+    fn a_lost_link_and_a_dead_server_read_differently() {
         assert_ne!(verdict(ConnectionEnd::Closed(1006), "", true).0, verdict(ConnectionEnd::Closed(1006), "", false).0);
         assert_eq!(verdict(ConnectionEnd::TimedOut, "", true).1, Remedy::Wait);
     }
