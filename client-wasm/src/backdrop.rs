@@ -23,7 +23,7 @@ const FOLLOW_SECONDS: f32 = 12.0;
 const CAPTAINS: u16 = 13;
 
 /// The battle and who watches it.
-pub struct Backdrop {
+pub(crate) struct Backdrop {
     arena: Arena,
     ais: Vec<Ai>,
     tick: Tick,
@@ -37,13 +37,13 @@ pub struct Backdrop {
     followed: Option<PlayerId>,
     followed_for: f32,
     /// Where the camera should look, world units.
-    pub focus: Vec2,
+    pub(crate) focus: Vec2,
 }
 
 impl Backdrop {
     /// A battle from a seed, already under way.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut arena = Arena::new(&ArenaConfig::default(), seed);
         let mut events = Vec::new();
         for player in 0..CAPTAINS {
@@ -74,7 +74,7 @@ impl Backdrop {
     }
 
     /// Goes on by `dt` seconds and fills the stage.
-    pub fn show(&mut self, dt: f32, stage: &mut Stage) {
+    pub(crate) fn show(&mut self, dt: f32, stage: &mut Stage) {
         self.events.clear();
         self.owed = (self.owed + dt).min(DT * TICKS_PER_IMAGE as f32);
         while self.owed >= DT {

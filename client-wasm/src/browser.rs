@@ -8,49 +8,49 @@ use web_sys::{Document, EventTarget, Storage, UrlSearchParams, Window};
 
 /// The page's window; `None` outside a page.
 #[must_use]
-pub fn window() -> Option<Window> {
+pub(crate) fn window() -> Option<Window> {
     web_sys::window()
 }
 
 /// The page's document.
 #[must_use]
-pub fn document() -> Option<Document> {
+pub(crate) fn document() -> Option<Document> {
     window()?.document()
 }
 
 /// Milliseconds since the page began, with fractions.
 #[must_use]
-pub fn now_ms() -> f64 {
+pub(crate) fn now_ms() -> f64 {
     window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
 }
 
 /// The same as the cores count it.
 #[must_use]
-pub fn now() -> MonoTime {
+pub(crate) fn now() -> MonoTime {
     MonoTime((now_ms() * 1000.0) as u64)
 }
 
 /// Whether the tab is in the background.
 #[must_use]
-pub fn hidden() -> bool {
+pub(crate) fn hidden() -> bool {
     document().is_some_and(|d| d.hidden())
 }
 
 /// Whether the page's window is the one that keys go to.
 #[must_use]
-pub fn focused() -> bool {
+pub(crate) fn focused() -> bool {
     document().is_none_or(|d| d.has_focus().unwrap_or(true))
 }
 
 /// Whether the person asked their machine for less motion.
 #[must_use]
-pub fn wants_calm() -> bool {
+pub(crate) fn wants_calm() -> bool {
     matches("(prefers-reduced-motion: reduce)")
 }
 
 /// Whether fingers are the machine's first pointer.
 #[must_use]
-pub fn is_held() -> bool {
+pub(crate) fn is_held() -> bool {
     matches("(pointer: coarse)")
 }
 
@@ -60,13 +60,13 @@ fn matches(query: &str) -> bool {
 
 /// A number that differs from page to page, for what should not happen everywhere at once.
 #[must_use]
-pub fn entropy() -> u64 {
+pub(crate) fn entropy() -> u64 {
     (js_sys::Math::random() * 9e15) as u64
 }
 
 /// A parameter of the page's address.
 #[must_use]
-pub fn parameter(name: &str) -> Option<String> {
+pub(crate) fn parameter(name: &str) -> Option<String> {
     let search = window()?.location().search().ok()?;
     UrlSearchParams::new_with_str(&search).ok()?.get(name)
 }
@@ -92,7 +92,7 @@ fn path_of(address: &str) -> &str {
 
 /// The address of the game's socket: beside the page, encrypted if the page is.
 #[must_use]
-pub fn socket_url() -> Option<String> {
+pub(crate) fn socket_url() -> Option<String> {
     socket_beside(&base())
 }
 
@@ -108,12 +108,12 @@ fn storage() -> Option<Storage> {
 
 /// What was remembered under a key.
 #[must_use]
-pub fn recall(key: &str) -> Option<String> {
+pub(crate) fn recall(key: &str) -> Option<String> {
     storage()?.get_item(key).ok()?
 }
 
 /// Remembers a value, if the browser lets us.
-pub fn remember(key: &str, value: &str) {
+pub(crate) fn remember(key: &str, value: &str) {
     if let Some(storage) = storage() {
         let _ = storage.set_item(key, value);
     }
@@ -121,12 +121,12 @@ pub fn remember(key: &str, value: &str) {
 
 /// What was remembered under a key for as long as this tab lives, reloads included.
 #[must_use]
-pub fn recall_in_tab(key: &str) -> Option<String> {
+pub(crate) fn recall_in_tab(key: &str) -> Option<String> {
     tab_storage()?.get_item(&key_here(key)).ok()?
 }
 
 /// Remembers a value for as long as this tab lives, or forgets it, if the browser lets us.
-pub fn remember_in_tab(key: &str, value: Option<&str>) {
+pub(crate) fn remember_in_tab(key: &str, value: Option<&str>) {
     if let Some(storage) = tab_storage() {
         let key = key_here(key);
         let _ = match value {
@@ -150,7 +150,7 @@ fn tab_storage() -> Option<web_sys::Storage> {
 }
 
 /// Calls `handler` for every event of this kind, for as long as the page lives.
-pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handler: impl FnMut(E) + 'static) {
+pub(crate) fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handler: impl FnMut(E) + 'static) {
     let closure = Closure::<dyn FnMut(E)>::new(handler);
     let options = web_sys::AddEventListenerOptions::new();
     // Some handlers prevent the default, which passive listeners may not.
@@ -166,7 +166,7 @@ pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handle
 }
 
 /// Calls something again and again until it is dropped.
-pub struct Ticker {
+pub(crate) struct Ticker {
     id: Option<i32>,
     _call: Closure<dyn FnMut()>,
 }
@@ -174,7 +174,7 @@ pub struct Ticker {
 impl Ticker {
     /// Calls `call` every `pause_ms` milliseconds, as well as the browser keeps to it.
     #[must_use]
-    pub fn every(pause_ms: i32, call: impl FnMut() + 'static) -> Self {
+    pub(crate) fn every(pause_ms: i32, call: impl FnMut() + 'static) -> Self {
         let call = Closure::<dyn FnMut()>::new(call);
         let handler = call.as_ref().unchecked_ref();
         let id =
@@ -192,29 +192,29 @@ impl Drop for Ticker {
 }
 
 /// Writes to the console as an error.
-pub fn complain(what: &str) {
+pub(crate) fn complain(what: &str) {
     web_sys::console::error_1(&JsValue::from_str(what));
 }
 
 /// The path of the page's address, seen from where the page is: empty at the title.
 #[must_use]
-pub fn path() -> String {
+pub(crate) fn path() -> String {
     let path = window().and_then(|window| window.location().pathname().ok()).unwrap_or_default();
     path.strip_prefix(path_of(&base())).unwrap_or_default().to_owned()
 }
 
 /// The address of a path, seen from where the page is.
 #[must_use]
-pub fn address(path: &str) -> String {
+pub(crate) fn address(path: &str) -> String {
     format!("{}{path}", base())
 }
 
 /// The parameter of the address that names a public room.
-pub const ROOM: &str = "room";
+pub(crate) const ROOM: &str = "room";
 
 /// Shows another path, seen from where the page is, in the address, without loading anything; parameters stay, but for [`ROOM`]: a reload is to lead where we are
 /// by then.
-pub fn set_path(wanted: &str) {
+pub(crate) fn set_path(wanted: &str) {
     let Some(window) = window() else { return };
     let mut search = window.location().search().unwrap_or_default();
     if let Some(parameters) = UrlSearchParams::new_with_str(&search).ok().filter(|parameters| parameters.has(ROOM)) {

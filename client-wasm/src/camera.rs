@@ -6,9 +6,9 @@ use glam::Vec2;
 use crate::random::Random;
 
 /// The farthest the camera looks ahead of its ship along each axis, world units.
-pub const LEAD_MAX: Vec2 = Vec2::new(120.0, 80.0);
+pub(crate) const LEAD_MAX: Vec2 = Vec2::new(120.0, 80.0);
 /// The most a picture shows, world units: less than a client may know, because ships should not look like ants.
-pub const SHOWN_MAX: Vec2 = Vec2::new(1440.0, 900.0);
+pub(crate) const SHOWN_MAX: Vec2 = Vec2::new(1440.0, 900.0);
 /// How far the pointer at the edge of the window pulls the camera, as a share of [`LEAD_MAX`].
 const LEAD_POINTER: f32 = 0.65;
 /// Seconds of flight the camera looks ahead.
@@ -22,15 +22,15 @@ const SHAKE_DECAY: f32 = 3.2;
 
 /// Where the camera is and how much it shows.
 #[derive(Debug, Clone)]
-pub struct Camera {
+pub(crate) struct Camera {
     /// Middle of the picture, world units, shake included.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// Half of what the picture shows, world units.
-    pub half: Vec2,
+    pub(crate) half: Vec2,
     /// Device pixels per world unit.
-    pub scale: f32,
+    pub(crate) scale: f32,
     /// How much shakes are felt, 0..=1: less for people who asked for less motion.
-    pub calm: f32,
+    pub(crate) calm: f32,
     lead: Vec2,
     shake: f32,
     random: Random,
@@ -39,7 +39,7 @@ pub struct Camera {
 impl Camera {
     /// A camera at the origin that shows nothing yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Camera {
             at: Vec2::ZERO,
             half: Vec2::ONE,
@@ -53,7 +53,7 @@ impl Camera {
 
     /// Fits the picture into `pixels`, filling them, so that neither axis reaches beyond `view` world units around the ship,
     /// lead and shake included. `share` of [`SHOWN_MAX`] is shown, 0..=1: less on a screen in a hand.
-    pub fn fit(&mut self, pixels: Vec2, view: Vec2, share: f32) {
+    pub(crate) fn fit(&mut self, pixels: Vec2, view: Vec2, share: f32) {
         let room = (SHOWN_MAX * share).min(view - 2.0 * (LEAD_MAX + SHAKE_REACH));
         let pixels = pixels.max(Vec2::ONE);
         self.scale = (pixels / room).max_element();
@@ -61,7 +61,7 @@ impl Camera {
     }
 
     /// Moves on by `dt` seconds after a ship at `target`; `pointer` is the pointer's place in the window, -1..=1 per axis.
-    pub fn follow(&mut self, target: Vec2, velocity: Vec2, pointer: Vec2, dt: f32) {
+    pub(crate) fn follow(&mut self, target: Vec2, velocity: Vec2, pointer: Vec2, dt: f32) {
         let wanted = pointer.clamp(-Vec2::ONE, Vec2::ONE) * LEAD_MAX * LEAD_POINTER + velocity * LEAD_SECONDS;
         let share = 1.0 - (-LEAD_RATE * dt).exp();
         self.lead += (wanted.clamp(-LEAD_MAX, LEAD_MAX) - self.lead) * share;
@@ -72,26 +72,26 @@ impl Camera {
     }
 
     /// Adds a shake, 0..=1; shakes add up to 1 at most.
-    pub fn shake(&mut self, strength: f32) {
+    pub(crate) fn shake(&mut self, strength: f32) {
         self.shake = (self.shake + strength).min(1.0);
     }
 
     /// Whether something at `at` of size `reach` can be seen.
     #[must_use]
-    pub fn sees(&self, at: Vec2, reach: f32) -> bool {
+    pub(crate) fn sees(&self, at: Vec2, reach: f32) -> bool {
         let off = (at - self.at).abs();
         off.x < self.half.x + reach && off.y < self.half.y + reach
     }
 
     /// The world point under a place in the window, -1..=1 per axis, y down.
     #[must_use]
-    pub fn world_at(&self, pointer: Vec2) -> Vec2 {
+    pub(crate) fn world_at(&self, pointer: Vec2) -> Vec2 {
         self.at + pointer * self.half
     }
 
     /// World units per device pixel.
     #[must_use]
-    pub fn pixel(&self) -> f32 {
+    pub(crate) fn pixel(&self) -> f32 {
         1.0 / self.scale
     }
 }

@@ -18,14 +18,14 @@ extern "C" {
 }
 
 /// What is said when no answer came.
-pub const UNREACHABLE: &str = "The server cannot be reached.";
+pub(crate) const UNREACHABLE: &str = "The server cannot be reached.";
 
 /// What an answer brought: the value, or a sentence that says why there is none.
-pub type Answer = Result<JsValue, String>;
+pub(crate) type Answer = Result<JsValue, String>;
 
 /// Asks for a path, seen from where the page is, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a
 /// POST.
-pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
+pub(crate) fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
     let Some(window) = browser::window() else { return };
     let init = RequestInit::new();
     if let Some(body) = body {
@@ -51,7 +51,7 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
 }
 
 /// Calls `call` with what a promise brings in the end, be it an error.
-pub fn when_settled(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
+pub(crate) fn when_settled(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
     let call = Closure::once_into_js(call);
     promise.unchecked_ref::<Thenable>().then(&call, &call);
 }
@@ -76,18 +76,18 @@ fn sentence(detail: &str) -> String {
 
 /// A property of an object; undefined if it has none.
 #[must_use]
-pub fn get(value: &JsValue, key: &str) -> JsValue {
+pub(crate) fn get(value: &JsValue, key: &str) -> JsValue {
     Reflect::get(value, &key.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// A property that is a whole number; 0 if it is none.
 #[must_use]
-pub fn number(value: &JsValue, key: &str) -> u32 {
+pub(crate) fn number(value: &JsValue, key: &str) -> u32 {
     get(value, key).as_f64().unwrap_or(0.0) as u32
 }
 
 /// A property that is text; empty if it is none.
 #[must_use]
-pub fn text(value: &JsValue, key: &str) -> String {
+pub(crate) fn text(value: &JsValue, key: &str) -> String {
     get(value, key).as_string().unwrap_or_default()
 }

@@ -4,12 +4,12 @@ use broadside_shared::arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
 /// A hull is drawn a little larger than the circle that shots hit, as its corners would otherwise seem armoured.
-pub const HULL: f32 = SHIP_RADIUS * 1.42;
+pub(crate) const HULL: f32 = SHIP_RADIUS * 1.42;
 /// Corners of the upper half of a hull.
-pub const CORNERS: usize = 9;
+pub(crate) const CORNERS: usize = 9;
 
 /// Upper halves of the hulls, bow at +x, mirrored in the x axis; a hull reaches about 1 from its middle.
-pub const HULLS: [[(f32, f32); CORNERS]; 4] = [
+pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
     // dart: long nose, swept wings
     [
         (1.12, 0.0),
@@ -62,7 +62,7 @@ pub const HULLS: [[(f32, f32); CORNERS]; 4] = [
 
 /// The silhouette of a player's ship: of a team, all the others have the same, so that they are told apart without their color.
 #[must_use]
-pub fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
+pub(crate) fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
     if own {
         0
     } else if let Some(team) = team {
@@ -74,7 +74,7 @@ pub fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
 
 /// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each team.
 #[must_use]
-pub fn engines(silhouette: usize) -> (f32, f32) {
+pub(crate) fn engines(silhouette: usize) -> (f32, f32) {
     match silhouette {
         0 => (0.66, 0.20),
         1 => (0.64, 0.24),
@@ -85,12 +85,12 @@ pub fn engines(silhouette: usize) -> (f32, f32) {
 
 /// The middle of the cockpit, in shares of the hull ahead of the ship's own.
 #[must_use]
-pub fn cockpit(silhouette: usize) -> f32 {
+pub(crate) fn cockpit(silhouette: usize) -> f32 {
     if silhouette == 2 { 0.04 } else { 0.30 }
 }
 
 /// The whole outline of a hull, from the bow round to it.
-pub fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
+pub(crate) fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
     let half = &HULLS[silhouette];
     // The first and the last corner lie on the axis and have no mirror image.
     let mirrored = half[1..CORNERS - 1].iter().rev().map(|(x, y)| Vec2::new(*x, -y));
@@ -99,7 +99,7 @@ pub fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
 
 /// The table as the shader has it.
 #[must_use]
-pub fn glsl() -> String {
+pub(crate) fn glsl() -> String {
     let corners: Vec<String> = HULLS.iter().flatten().map(|(x, y)| format!("vec2({x:?}, {y:?})")).collect();
     let (all, list) = (corners.len(), corners.join(", "));
     format!("const int CORNERS = {CORNERS};\nconst vec2 HULLS[{all}] = vec2[{all}]({list});\n")

@@ -21,8 +21,6 @@
 //! Absent on purpose: rules, prediction and the protocol (they are in `broadside_shared`), JavaScript beyond what loads this
 //! module, image and sound files (everything is drawn and computed).
 
-#![warn(unreachable_pub)]
-
 mod app;
 mod backdrop;
 mod browser;

@@ -18,7 +18,7 @@ const FAR_AWAY: f32 = 1e6;
 const EDGE_LAG: f32 = 0.02;
 
 /// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.
-pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
+pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
     stage.clear();
     if let Some(own) = &view.own {
         let now = &own.current;
@@ -36,7 +36,7 @@ pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
 
 /// Where the arena ends for somebody who only watches: told once a second, so it glides there.
 #[must_use]
-pub fn spectator_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
+pub(crate) fn spectator_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
     let sent = f32::from(extent);
     if extent == 0 {
         FAR_AWAY
@@ -49,13 +49,13 @@ pub fn spectator_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
 
 /// The players of these ships whose connection is lost.
 #[must_use]
-pub fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16> {
+pub(crate) fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16> {
     stage.ships.iter().map(|ship| ship.player).filter(|player| is_away(PlayerId(*player))).collect()
 }
 
 /// The zone of a match at a tick, for the stage.
 #[must_use]
-pub fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
+pub(crate) fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
     let lean = zone.lean_at(Tick(tick.max(0.0) as u32));
     ZoneLook {
         at: Vec2::new(f32::from(zone.x), f32::from(zone.y)),
@@ -68,7 +68,7 @@ pub fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
 
 /// The ship of an own state, with its engine off; `None` while it has none.
 #[must_use]
-pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
+pub(crate) fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
         id: entity.0,
         player: own.player.0,
@@ -86,7 +86,7 @@ pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
 
 /// Where the own ship is drawn, and where its bow points in radians; where it sank while there is none.
 #[must_use]
-pub fn own_pose(view: &View<Arena>) -> (Vec2, f32) {
+pub(crate) fn own_pose(view: &View<Arena>) -> (Vec2, f32) {
     let Some(own) = &view.own else { return (Vec2::ZERO, 0.0) };
     let (before, now) = (&own.previous, &own.current);
     // A new ship is somewhere else: between the two there is nothing to see.
@@ -125,7 +125,7 @@ fn add(entity: &InterpolatedEntity, stage: &mut Stage) {
 
 /// A ship as others see it.
 #[must_use]
-pub fn ship_look(ship: &ShipView) -> ShipLook {
+pub(crate) fn ship_look(ship: &ShipView) -> ShipLook {
     ShipLook {
         id: ship.id.0,
         player: ship.player.0,
@@ -143,21 +143,21 @@ pub fn ship_look(ship: &ShipView) -> ShipLook {
 
 /// A shot that left `origin` at tick `start`, `age` seconds ago.
 #[must_use]
-pub fn shot_look(player: u16, start: u32, origin: Vec2, velocity: Vec2, age: f32) -> ShotLook {
+pub(crate) fn shot_look(player: u16, start: u32, origin: Vec2, velocity: Vec2, age: f32) -> ShotLook {
     let key = u64::from(player) << 32 | u64::from(start);
     ShotLook { player, at: origin + velocity * age, velocity, age, key }
 }
 
 /// A beam that left `origin` at tick `start`, `age` seconds ago, and reached as far as `way`.
 #[must_use]
-pub fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> BeamLook {
+pub(crate) fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> BeamLook {
     // The top bit sets it apart from a shot of the same tick.
     let key = 1 << 63 | u64::from(player) << 32 | u64::from(start);
     BeamLook { player, from: origin, to: origin + way, age, key }
 }
 
 /// Adds what an event shows, if it shows anything.
-pub fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
+pub(crate) fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
     let effect = match *event {
         ArenaEvent::Hit { at, target, by, on, .. } => {
             let at = on_hull(at, target.0, stage);
@@ -193,6 +193,6 @@ fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
 
 /// Whether the pilot of `own` could steer a ship now.
 #[must_use]
-pub fn afloat(own: Option<&LocalPlayerState>) -> bool {
+pub(crate) fn afloat(own: Option<&LocalPlayerState>) -> bool {
     own.is_some_and(LocalPlayerState::afloat)
 }

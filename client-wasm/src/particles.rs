@@ -7,7 +7,7 @@ use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 
 /// What a particle is drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub(crate) enum Look {
     /// A round light.
     Glow,
     /// A light drawn out along its flight.
@@ -22,58 +22,58 @@ pub enum Look {
 
 /// One particle. Sizes are half sizes in world units, colors and sizes run from the first to the second over its life.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Particle {
+pub(crate) struct Particle {
     /// How it is drawn.
-    pub look: Look,
+    pub(crate) look: Look,
     /// Where, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// Velocity, world units per second.
-    pub velocity: Vec2,
+    pub(crate) velocity: Vec2,
     /// Share of the velocity lost per second.
-    pub drag: f32,
+    pub(crate) drag: f32,
     /// Turn in radians.
-    pub turn: f32,
+    pub(crate) turn: f32,
     /// Radians per second.
-    pub spin: f32,
+    pub(crate) spin: f32,
     /// Seconds it lives.
-    pub life: f32,
+    pub(crate) life: f32,
     /// Size at birth and at death.
-    pub size: (f32, f32),
+    pub(crate) size: (f32, f32),
     /// Color at birth and at death.
-    pub color: (Color, Color),
+    pub(crate) color: (Color, Color),
     /// Seconds it has lived; negative while it waits to appear.
-    pub age: f32,
+    pub(crate) age: f32,
 }
 
 impl Particle {
     /// A particle at rest that lives for `life` seconds.
     #[must_use]
-    pub fn new(look: Look, at: Vec2, life: f32, size: (f32, f32), color: (Color, Color)) -> Self {
+    pub(crate) fn new(look: Look, at: Vec2, life: f32, size: (f32, f32), color: (Color, Color)) -> Self {
         Particle { look, at, velocity: Vec2::ZERO, drag: 0.0, turn: 0.0, spin: 0.0, life, size, color, age: 0.0 }
     }
 
     /// Flying.
     #[must_use]
-    pub fn flying(self, velocity: Vec2, drag: f32) -> Self {
+    pub(crate) fn flying(self, velocity: Vec2, drag: f32) -> Self {
         Particle { velocity, drag, ..self }
     }
 
     /// Turned and turning.
     #[must_use]
-    pub fn tumbling(self, turn: f32, spin: f32) -> Self {
+    pub(crate) fn tumbling(self, turn: f32, spin: f32) -> Self {
         Particle { turn, spin, ..self }
     }
 
     /// Appearing only after `seconds`.
     #[must_use]
-    pub fn after(self, seconds: f32) -> Self {
+    pub(crate) fn after(self, seconds: f32) -> Self {
         Particle { age: -seconds, ..self }
     }
 }
 
 /// The particles in flight.
 #[derive(Debug)]
-pub struct Particles {
+pub(crate) struct Particles {
     alive: Vec<Particle>,
     most: usize,
     share: f32,
@@ -82,36 +82,36 @@ pub struct Particles {
 impl Particles {
     /// A pool of at most `most` particles.
     #[must_use]
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Particles { alive: Vec::with_capacity(most), most, share: 1.0 }
     }
 
     /// Thins every burst from now on to this share of its size, 0..=1.
-    pub fn thin(&mut self, share: f32) {
+    pub(crate) fn thin(&mut self, share: f32) {
         self.share = share;
     }
 
     /// How many particles a burst of `full` should have: fewer when thinned, at least one.
     #[must_use]
-    pub fn burst(&self, full: usize) -> usize {
+    pub(crate) fn burst(&self, full: usize) -> usize {
         ((full as f32 * self.share) as usize).max(1)
     }
 
     /// The share of bursts kept, 0..=1.
     #[must_use]
-    pub fn share(&self) -> f32 {
+    pub(crate) fn share(&self) -> f32 {
         self.share
     }
 
     /// Adds one. A full pool drops it: among so many nobody misses it.
-    pub fn add(&mut self, particle: Particle) {
+    pub(crate) fn add(&mut self, particle: Particle) {
         if self.alive.len() < self.most {
             self.alive.push(particle);
         }
     }
 
     /// Moves everything on by `dt` seconds and drops what has lived its time.
-    pub fn advance(&mut self, dt: f32) {
+    pub(crate) fn advance(&mut self, dt: f32) {
         for p in &mut self.alive {
             p.age += dt;
             if p.age > 0.0 {
@@ -123,25 +123,13 @@ impl Particles {
         self.alive.retain(|p| p.age < p.life);
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.alive.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.alive.is_empty()
-    }
-
     /// Forgets all of them.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.alive.clear();
     }
 
     /// Adds those that `sees` lets through to the batch.
-    pub fn draw(&self, batch: &mut Batch, sees: impl Fn(Vec2, f32) -> bool) {
+    pub(crate) fn draw(&self, batch: &mut Batch, sees: impl Fn(Vec2, f32) -> bool) {
         for p in &self.alive {
             if p.age < 0.0 || !sees(p.at, p.size.0.max(p.size.1) + 20.0) {
                 continue;
@@ -194,11 +182,11 @@ mod tests {
         for n in 0..20 {
             particles.add(glow(if n % 2 == 0 { 0.1 } else { 1.0 }));
         }
-        assert_eq!(particles.len(), 8);
+        assert_eq!(particles.alive.len(), 8);
         particles.advance(0.5);
-        assert_eq!(particles.len(), 4);
+        assert_eq!(particles.alive.len(), 4);
         particles.advance(0.6);
-        assert!(particles.is_empty());
+        assert!(particles.alive.is_empty());
     }
 
     #[test]
@@ -208,7 +196,7 @@ mod tests {
         let mut batch = Batch::default();
         particles.advance(0.1);
         particles.draw(&mut batch, |_, _| true);
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
         particles.advance(0.2);
         particles.draw(&mut batch, |at, _| at.x > 1.0);
         assert_eq!(batch.len(), 1);

@@ -6,18 +6,18 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use crate::browser;
 
 /// An object under construction.
-pub struct Record(Object);
+pub(crate) struct Record(Object);
 
 impl Record {
     /// An empty one.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Record(Object::new())
     }
 
     /// With one more property.
     #[must_use]
-    pub fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
+    pub(crate) fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
         // Setting a property of a plain object cannot fail.
         let _ = Reflect::set(&self.0, &key.into(), &value.into());
         self
@@ -38,12 +38,12 @@ impl From<Record> for JsValue {
 
 /// A JavaScript array of records.
 #[must_use]
-pub fn list(records: impl Iterator<Item = Record>) -> Array {
+pub(crate) fn list(records: impl Iterator<Item = Record>) -> Array {
     records.map(JsValue::from).collect()
 }
 
 /// Lets `window.broadside.state()` answer with what `state` gives.
-pub fn install(state: impl Fn() -> JsValue + 'static) {
+pub(crate) fn install(state: impl Fn() -> JsValue + 'static) {
     let Some(window) = browser::window() else { return };
     let found = Reflect::get(&window, &"broadside".into()).ok().filter(JsValue::is_object);
     let probe = found.unwrap_or_else(|| Object::new().into());

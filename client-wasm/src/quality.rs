@@ -32,7 +32,7 @@ const SIMPLE_SHARPNESS_MIN: f32 = 0.5;
 
 /// What draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Renderer {
+pub(crate) enum Renderer {
     /// WebGL 2, with light.
     Full,
     /// Flat shapes on a 2D canvas.
@@ -42,7 +42,7 @@ pub enum Renderer {
 impl Renderer {
     /// Its name, for tests.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Renderer::Full => "full",
             Renderer::Simple => "simple",
@@ -52,7 +52,7 @@ impl Renderer {
 
 /// What the player wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EffectsSetting {
+pub(crate) enum EffectsSetting {
     /// Whatever this machine can do.
     Auto,
     /// The full renderer with these effects, whatever it costs.
@@ -64,7 +64,7 @@ pub enum EffectsSetting {
 impl EffectsSetting {
     /// From the page's `effects` parameter or what was remembered of it; what is unknown is left to the machine.
     #[must_use]
-    pub fn from_text(text: Option<&str>) -> EffectsSetting {
+    pub(crate) fn from_text(text: Option<&str>) -> EffectsSetting {
         match text {
             Some("simple") => EffectsSetting::Simple,
             Some("low") => EffectsSetting::Full(EffectsLevel::Low),
@@ -76,7 +76,7 @@ impl EffectsSetting {
 
     /// As [`EffectsSetting::from_text`] reads it, and as the menu calls it.
     #[must_use]
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             EffectsSetting::Auto => "auto",
             EffectsSetting::Full(EffectsLevel::Low) => "low",
@@ -88,7 +88,7 @@ impl EffectsSetting {
 
     /// The one that the menu offers after this.
     #[must_use]
-    pub fn next(self) -> EffectsSetting {
+    pub(crate) fn next(self) -> EffectsSetting {
         match self {
             EffectsSetting::Auto => EffectsSetting::Simple,
             EffectsSetting::Simple => EffectsSetting::Full(EffectsLevel::High),
@@ -99,22 +99,22 @@ impl EffectsSetting {
 
 /// Whether a WebGL renderer of this name draws on the processor.
 #[must_use]
-pub fn draws_in_software(renderer: &str) -> bool {
+pub(crate) fn draws_in_software(renderer: &str) -> bool {
     let name = renderer.to_ascii_lowercase();
     ["swiftshader", "llvmpipe", "softpipe", "software", "basic render"].iter().any(|known| name.contains(known))
 }
 
 /// The steering of quality.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Quality {
+pub(crate) struct Quality {
     /// What the player wants.
-    pub setting: EffectsSetting,
+    pub(crate) setting: EffectsSetting,
     /// What draws.
-    pub renderer: Renderer,
+    pub(crate) renderer: Renderer,
     /// What the full renderer draws.
-    pub effects: EffectsLevel,
+    pub(crate) effects: EffectsLevel,
     /// Device pixels per axis as a share of what the screen has.
-    pub sharpness: f32,
+    pub(crate) sharpness: f32,
     /// The finer steps are done with.
     settled: bool,
     /// The last dearer picture, and the mean time it took.
@@ -138,7 +138,7 @@ struct Look {
 impl Quality {
     /// Begins with what is wanted; `can_full` is whether this machine has a GPU that the full renderer may use.
     #[must_use]
-    pub fn new(setting: EffectsSetting, can_full: bool) -> Self {
+    pub(crate) fn new(setting: EffectsSetting, can_full: bool) -> Self {
         let (renderer, effects) = match setting {
             EffectsSetting::Auto if can_full => (Renderer::Full, EffectsLevel::High),
             EffectsSetting::Auto | EffectsSetting::Simple => (Renderer::Simple, EffectsLevel::High),
@@ -162,7 +162,7 @@ impl Quality {
     }
 
     /// Takes the time an image took, in seconds, and decides now and then.
-    pub fn measure(&mut self, dt: f32) {
+    pub(crate) fn measure(&mut self, dt: f32) {
         match self.renderer {
             Renderer::Full if self.setting == EffectsSetting::Auto => {
                 if self.look(dt).is_some_and(|mean| self.is_hopeless(mean)) {
@@ -188,7 +188,7 @@ impl Quality {
     }
 
     /// What follows is no measure of what came before: the page was not looked at, say.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.look = Look::default();
         (self.sum, self.images) = (0.0, 0);
     }
@@ -239,7 +239,7 @@ impl Quality {
 
     /// Device pixels per CSS pixel to draw on a screen that has `ratio` of them.
     #[must_use]
-    pub fn pixel_ratio(&self, ratio: f32) -> f32 {
+    pub(crate) fn pixel_ratio(&self, ratio: f32) -> f32 {
         let most = match (self.renderer, self.effects) {
             (Renderer::Simple, _) | (Renderer::Full, EffectsLevel::Low) => 1.0,
             (Renderer::Full, EffectsLevel::Medium | EffectsLevel::High) => 2.0,

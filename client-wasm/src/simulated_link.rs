@@ -6,7 +6,7 @@ use broadside_shared::time::MonoTime;
 
 /// One link, both ways.
 #[derive(Debug)]
-pub struct SimulatedLink {
+pub(crate) struct SimulatedLink {
     profile: LinkProfile,
     /// The link's own time begins here, so that the first stall or freeze comes after a while and not at once.
     began: MonoTime,
@@ -16,13 +16,13 @@ pub struct SimulatedLink {
     /// When the client was last seen to stand still.
     frozen_at: MonoTime,
     /// The close code of the socket, which is told after all that came before it.
-    pub closed: Option<u16>,
+    pub(crate) closed: Option<u16>,
 }
 
 impl SimulatedLink {
     /// A link of this kind that begins `now`. Equal seeds give equal lines.
     #[must_use]
-    pub fn new(profile: LinkProfile, now: MonoTime, seed: u64) -> Self {
+    pub(crate) fn new(profile: LinkProfile, now: MonoTime, seed: u64) -> Self {
         let (down, up) = profile.pipes(seed);
         let freezes = profile.freezes(seed);
         SimulatedLink { profile, began: now, down, up, freezes, frozen_at: MonoTime(0), closed: None }
@@ -30,19 +30,19 @@ impl SimulatedLink {
 
     /// What kind it is, with the delay and jitter that were last set.
     #[must_use]
-    pub fn profile(&self) -> &LinkProfile {
+    pub(crate) fn profile(&self) -> &LinkProfile {
         &self.profile
     }
 
     /// Sets delay and jitter, in milliseconds, for what is sent from now on.
-    pub fn set_delay(&mut self, delay_ms: f64, jitter_ms: f64) {
+    pub(crate) fn set_delay(&mut self, delay_ms: f64, jitter_ms: f64) {
         (self.profile.delay_ms, self.profile.jitter_ms) = (delay_ms, jitter_ms);
         self.down.set_delay(delay_ms, jitter_ms);
         self.up.set_delay(delay_ms, jitter_ms);
     }
 
     /// Takes over what is still on its way on another link: nothing may get lost.
-    pub fn take_over(&mut self, mut old: SimulatedLink, now: MonoTime) {
+    pub(crate) fn take_over(&mut self, mut old: SimulatedLink, now: MonoTime) {
         let (at, end) = (self.time(now), MonoTime(u64::MAX));
         while let Some(frame) = old.down.receive(end) {
             self.down.send(at, frame);
@@ -54,13 +54,13 @@ impl SimulatedLink {
     }
 
     /// Puts a frame of the server on the link.
-    pub fn send_down(&mut self, now: MonoTime, frame: Vec<u8>) {
+    pub(crate) fn send_down(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.down.send(at, frame);
     }
 
     /// The next frame that has come to the client by `now`, and when it came.
-    pub fn receive_down(&mut self, now: MonoTime) -> Option<(MonoTime, Vec<u8>)> {
+    pub(crate) fn receive_down(&mut self, now: MonoTime) -> Option<(MonoTime, Vec<u8>)> {
         let came = self.began.plus_us(self.down.next_arrival()?.0);
         let frame = self.down.receive(self.time(now))?;
         // A client that stood still reads only now what came meanwhile.
@@ -69,35 +69,35 @@ impl SimulatedLink {
 
     /// Whether the client's end takes another frame.
     #[must_use]
-    pub fn takes_more(&self) -> bool {
+    pub(crate) fn takes_more(&self) -> bool {
         self.up.takes_more()
     }
 
     /// Puts a frame of the client on the link.
-    pub fn send_up(&mut self, now: MonoTime, frame: Vec<u8>) {
+    pub(crate) fn send_up(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.up.send(at, frame);
     }
 
     /// The next frame that has come to the server's side by `now`.
-    pub fn receive_up(&mut self, now: MonoTime) -> Option<Vec<u8>> {
+    pub(crate) fn receive_up(&mut self, now: MonoTime) -> Option<Vec<u8>> {
         self.up.receive(self.time(now))
     }
 
     /// Whether nothing is on its way.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.down.next_arrival().is_none() && self.up.next_arrival().is_none()
     }
 
     /// The close code of the socket, once all that came before it has come to the client. What the client sends meanwhile goes nowhere.
     #[must_use]
-    pub fn ended(&self) -> Option<u16> {
+    pub(crate) fn ended(&self) -> Option<u16> {
         self.closed.filter(|_| self.down.next_arrival().is_none())
     }
 
     /// Whether the client stands still at `now`, as a tab that the browser froze: it reads nothing and does nothing.
-    pub fn is_frozen(&mut self, now: MonoTime) -> bool {
+    pub(crate) fn is_frozen(&mut self, now: MonoTime) -> bool {
         let time = self.time(now);
         let frozen = self.freezes.as_mut().is_some_and(|stalls| stalls.stands_until(time).is_some());
         if frozen {

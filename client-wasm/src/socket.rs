@@ -14,7 +14,7 @@ use crate::browser;
 
 /// What a socket has to say.
 #[derive(Debug, Clone, PartialEq)]
-pub enum SocketEvent {
+pub(crate) enum SocketEvent {
     /// It is open.
     Open,
     /// A binary frame came.
@@ -28,7 +28,7 @@ pub enum SocketEvent {
 type Inbox = Rc<RefCell<VecDeque<(MonoTime, SocketEvent)>>>;
 
 /// One connection attempt, and the connection it became. Dropping it closes it and silences its events.
-pub struct Socket {
+pub(crate) struct Socket {
     socket: WebSocket,
     inbox: Inbox,
     _on_event: Closure<dyn FnMut(Event)>,
@@ -41,7 +41,7 @@ impl Socket {
     ///
     /// # Errors
     /// What the browser says of the address.
-    pub fn open(url: &str, wake: Rc<dyn Fn()>) -> Result<Socket, String> {
+    pub(crate) fn open(url: &str, wake: Rc<dyn Fn()>) -> Result<Socket, String> {
         let socket = WebSocket::new_with_str(url, SUBPROTOCOL).map_err(|e| crate::gl::context::text(&e))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
         let inbox = Inbox::default();
@@ -77,12 +77,12 @@ impl Socket {
     }
 
     /// The next thing that arrived, and when.
-    pub fn poll(&self) -> Option<(MonoTime, SocketEvent)> {
+    pub(crate) fn poll(&self) -> Option<(MonoTime, SocketEvent)> {
         self.inbox.borrow_mut().pop_front()
     }
 
     /// Sends a binary frame. Not being open is no error here: the close event tells.
-    pub fn send(&self, frame: &[u8]) {
+    pub(crate) fn send(&self, frame: &[u8]) {
         if self.socket.ready_state() == WebSocket::OPEN {
             let _ = self.socket.send_with_u8_array(frame);
         }
@@ -90,7 +90,7 @@ impl Socket {
 
     /// Bytes that the browser has not yet sent.
     #[must_use]
-    pub fn unsent(&self) -> u32 {
+    pub(crate) fn unsent(&self) -> u32 {
         self.socket.buffered_amount()
     }
 }

@@ -16,7 +16,7 @@ const APART: f64 = 0.028;
 const HALF_AT: f32 = 420.0;
 
 /// The sound of the game.
-pub struct Speaker {
+pub(crate) struct Speaker {
     mixer: Option<Mixer>,
     /// 0..=100.
     volume: u32,
@@ -35,13 +35,13 @@ struct Mixer {
 impl Speaker {
     /// A speaker as loud as it was left.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let volume = browser::recall(VOLUME_KEY).and_then(|v| v.parse().ok()).unwrap_or(70).min(100);
         Speaker { mixer: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
     }
 
     /// Call it in a gesture's handler: the first one opens the sound, later ones wake it if the browser put it to sleep.
-    pub fn unlock(&mut self) {
+    pub(crate) fn unlock(&mut self) {
         if self.mixer.is_none() {
             self.mixer = Mixer::open();
             self.apply_volume();
@@ -56,25 +56,25 @@ impl Speaker {
 
     /// Volume, 0..=100.
     #[must_use]
-    pub fn volume(&self) -> u32 {
+    pub(crate) fn volume(&self) -> u32 {
         self.volume
     }
 
     /// Whether it is muted.
     #[must_use]
-    pub fn muted(&self) -> bool {
+    pub(crate) fn muted(&self) -> bool {
         self.muted
     }
 
     /// Sets the volume, 0..=100, and remembers it.
-    pub fn set_volume(&mut self, volume: u32) {
+    pub(crate) fn set_volume(&mut self, volume: u32) {
         self.volume = volume.min(100);
         self.muted = false;
         self.remember();
     }
 
     /// Mutes or unmutes, and remembers it.
-    pub fn toggle_mute(&mut self) {
+    pub(crate) fn toggle_mute(&mut self) {
         self.muted = !self.muted;
         self.remember();
     }
@@ -94,21 +94,21 @@ impl Speaker {
     }
 
     /// Computes at most one missing sound: call it every image, so that none of them stutters.
-    pub fn prepare(&mut self) {
+    pub(crate) fn prepare(&mut self) {
         if let Some(mixer) = &mut self.mixer {
             mixer.prepare();
         }
     }
 
     /// Plays a sound of the interface.
-    pub fn click(&mut self, sound: Sound) {
+    pub(crate) fn click(&mut self, sound: Sound) {
         if let Some(mixer) = &mut self.mixer {
             mixer.play(sound, 0.5, 0.0, 1.0);
         }
     }
 
     /// Plays what just happened on the stage, as heard from `ear`, and sets the engine.
-    pub fn play_effects(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
+    pub(crate) fn play_effects(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
         let Some(mixer) = &mut self.mixer else { return };
         for effect in &stage.effects {
             let own = |player: u16| stage.own == Some(player);

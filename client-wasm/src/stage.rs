@@ -7,101 +7,101 @@ use glam::Vec2;
 
 /// A ship as it is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShipLook {
+pub(crate) struct ShipLook {
     /// Its entity number: what tells it from others from image to image.
-    pub id: u16,
+    pub(crate) id: u16,
     /// Whose it is.
-    pub player: u16,
+    pub(crate) player: u16,
     /// The team it fights for, where there are teams.
-    pub team: Option<u8>,
+    pub(crate) team: Option<u8>,
     /// Its middle, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// Velocity, world units per second.
-    pub velocity: Vec2,
+    pub(crate) velocity: Vec2,
     /// Where its bow points, radians from +x toward +y.
-    pub heading: f32,
+    pub(crate) heading: f32,
     /// Hull left, 0..=1.
-    pub hull: f32,
+    pub(crate) hull: f32,
     /// Shield left, 0..=1; of other ships only whether there is any is known, which counts as 1.
-    pub shield: f32,
+    pub(crate) shield: f32,
     /// Whether it takes no damage because it is new.
-    pub protected: bool,
+    pub(crate) protected: bool,
     /// Whether it fires fast.
-    pub rapid: bool,
+    pub(crate) rapid: bool,
     /// Whether its main engine burns.
-    pub thrust: bool,
+    pub(crate) thrust: bool,
 }
 
 /// A shot in flight.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShotLook {
+pub(crate) struct ShotLook {
     /// Who fired it.
-    pub player: u16,
+    pub(crate) player: u16,
     /// Where it is, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// Velocity, world units per second.
-    pub velocity: Vec2,
+    pub(crate) velocity: Vec2,
     /// How long it has flown, seconds; negative while it is still in the barrel.
-    pub age: f32,
+    pub(crate) age: f32,
     /// What tells it from every other shot, before and after the server has numbered it.
-    pub key: u64,
+    pub(crate) key: u64,
 }
 
 /// A rail's beam that still glows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BeamLook {
+pub(crate) struct BeamLook {
     /// Who fired it.
-    pub player: u16,
+    pub(crate) player: u16,
     /// The muzzle, world units.
-    pub from: Vec2,
+    pub(crate) from: Vec2,
     /// Where it ended, world units.
-    pub to: Vec2,
+    pub(crate) to: Vec2,
     /// How long ago it was fired, seconds; negative while it is still to come.
-    pub age: f32,
+    pub(crate) age: f32,
     /// What tells it from every other beam and shot.
-    pub key: u64,
+    pub(crate) key: u64,
 }
 
 /// A rock.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RockLook {
+pub(crate) struct RockLook {
     /// Its entity number, from which its looks follow.
-    pub id: u16,
+    pub(crate) id: u16,
     /// Its middle, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// Its radius, world units.
-    pub radius: f32,
+    pub(crate) radius: f32,
 }
 
 /// A pickup.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PickupLook {
+pub(crate) struct PickupLook {
     /// Its entity number.
-    pub id: u16,
+    pub(crate) id: u16,
     /// Its middle, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// What it does.
-    pub what: Boon,
+    pub(crate) what: Boon,
 }
 
 /// The place that two teams fight over.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ZoneLook {
+pub(crate) struct ZoneLook {
     /// Its middle, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// Its radius, world units.
-    pub radius: f32,
+    pub(crate) radius: f32,
     /// How far it leans: -1 wholly to the first team, 1 wholly to the second.
-    pub lean: f32,
+    pub(crate) lean: f32,
     /// The team that holds it.
-    pub holder: Option<u8>,
+    pub(crate) holder: Option<u8>,
     /// Whether both are in it.
-    pub contested: bool,
+    pub(crate) contested: bool,
 }
 
 /// Something that happened just now and is worth a flash or a sound.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// A ship fired.
     Fired {
         /// Who.
@@ -179,31 +179,31 @@ pub enum Effect {
 
 /// What one image shows.
 #[derive(Debug, Clone, Default)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// The arena's radius, world units.
-    pub edge: f32,
+    pub(crate) edge: f32,
     /// The player who watches, if it plays.
-    pub own: Option<u16>,
+    pub(crate) own: Option<u16>,
     /// Whom a spectator without a ship looks at.
-    pub followed: Option<u16>,
+    pub(crate) followed: Option<u16>,
     /// Players among the ships whose connection is lost.
-    pub away: Vec<u16>,
+    pub(crate) away: Vec<u16>,
     /// Every ship in view, the own one included.
-    pub ships: Vec<ShipLook>,
+    pub(crate) ships: Vec<ShipLook>,
     /// The own ship once more, where the server last had it; only while someone wants to compare.
-    pub ghost: Option<ShipLook>,
+    pub(crate) ghost: Option<ShipLook>,
     /// Every shot in view.
-    pub shots: Vec<ShotLook>,
+    pub(crate) shots: Vec<ShotLook>,
     /// Every beam in view.
-    pub beams: Vec<BeamLook>,
+    pub(crate) beams: Vec<BeamLook>,
     /// Every rock in view.
-    pub rocks: Vec<RockLook>,
+    pub(crate) rocks: Vec<RockLook>,
     /// Every pickup in view.
-    pub pickups: Vec<PickupLook>,
+    pub(crate) pickups: Vec<PickupLook>,
     /// The place to hold, if there is one.
-    pub zone: Option<ZoneLook>,
+    pub(crate) zone: Option<ZoneLook>,
     /// What happened since the last image.
-    pub effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     /// The team of every player whose ship was seen, in order of player: their shots are seen further than they are.
     teams: Vec<(u16, u8)>,
     /// Keys of the shots of the image before, sorted.
@@ -215,7 +215,7 @@ const FRESH_SECONDS: f32 = 0.15;
 
 impl Stage {
     /// Empties it for the next image and keeps the memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.ships.clear();
         (self.own, self.followed, self.ghost) = (None, None, None);
         self.away.clear();
@@ -228,7 +228,7 @@ impl Stage {
     }
 
     /// Remembers who fights for which team. Call it once, after the ships are in.
-    pub fn record_teams(&mut self) {
+    pub(crate) fn record_teams(&mut self) {
         if self.ships.iter().all(|ship| ship.team.is_none()) {
             return;
         }
@@ -242,31 +242,31 @@ impl Stage {
     }
 
     /// Forgets who fights for which team: another room.
-    pub fn forget_teams(&mut self) {
+    pub(crate) fn forget_teams(&mut self) {
         self.teams.clear();
     }
 
     /// The team a player was last seen to fight for.
     #[must_use]
-    pub fn team_of(&self, player: u16) -> Option<u8> {
+    pub(crate) fn team_of(&self, player: u16) -> Option<u8> {
         let at = self.teams.binary_search_by_key(&player, |(player, _)| *player).ok()?;
         Some(self.teams[at].1)
     }
 
     /// The team of who watches this: the own, or that of whom they follow.
     #[must_use]
-    pub fn own_team(&self) -> Option<u8> {
+    pub(crate) fn own_team(&self) -> Option<u8> {
         self.team_of(self.own.or(self.followed)?)
     }
 
     /// Whether a ship is of the own team, and not the own.
     #[must_use]
-    pub fn is_friend(&self, ship: &ShipLook) -> bool {
+    pub(crate) fn is_friend(&self, ship: &ShipLook) -> bool {
         ship.team.is_some() && ship.team == self.own_team() && self.own != Some(ship.player)
     }
 
     /// Adds a [`Effect::Fired`] or [`Effect::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.
-    pub fn add_shot_effects(&mut self) {
+    pub(crate) fn add_shot_effects(&mut self) {
         for shot in &self.shots {
             if shot.age < FRESH_SECONDS && self.known.binary_search(&shot.key).is_err() {
                 let at = shot.at - shot.velocity * shot.age;
@@ -287,13 +287,13 @@ impl Stage {
 
     /// The own ship, if it is afloat.
     #[must_use]
-    pub fn own_ship(&self) -> Option<&ShipLook> {
+    pub(crate) fn own_ship(&self) -> Option<&ShipLook> {
         self.ship_of(self.own?)
     }
 
     /// A player's ship, if it is in view.
     #[must_use]
-    pub fn ship_of(&self, player: u16) -> Option<&ShipLook> {
+    pub(crate) fn ship_of(&self, player: u16) -> Option<&ShipLook> {
         self.ships.iter().find(|ship| ship.player == player)
     }
 }

@@ -5,11 +5,11 @@ use std::f32::consts::TAU;
 use crate::random::Random;
 
 /// Samples per second of every sound here.
-pub const RATE: f32 = 32_000.0;
+pub(crate) const RATE: f32 = 32_000.0;
 
 /// A sound of the game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sound {
+pub(crate) enum Sound {
     /// A cannon.
     Laser,
     /// A rail.
@@ -40,7 +40,7 @@ pub enum Sound {
 
 impl Sound {
     /// Every sound, in the order of its number.
-    pub const ALL: [Sound; 13] = [
+    pub(crate) const ALL: [Sound; 13] = [
         Sound::Laser,
         Sound::Rail,
         Sound::Hit,
@@ -58,7 +58,7 @@ impl Sound {
 
     /// Its samples, -1..=1.
     #[must_use]
-    pub fn samples(self) -> Vec<f32> {
+    pub(crate) fn samples(self) -> Vec<f32> {
         let mut random = Random::new(self as u32 + 1);
         let mut noise = Low::default();
         match self {

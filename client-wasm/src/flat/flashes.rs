@@ -39,13 +39,13 @@ struct Flash {
 
 /// The flashes that are still seen.
 #[derive(Debug, Default)]
-pub struct Flashes {
+pub(crate) struct Flashes {
     alive: Vec<Flash>,
 }
 
 impl Flashes {
     /// Takes what just happened, and lets `dt` seconds pass.
-    pub fn apply_effects(&mut self, stage: &Stage, dt: f32) {
+    pub(crate) fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for flash in &mut self.alive {
             flash.age += dt;
             flash.at += flash.velocity * dt;
@@ -100,12 +100,12 @@ impl Flashes {
     }
 
     /// Forgets all of them.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.alive.clear();
     }
 
     /// Draws those that are in the picture.
-    pub fn draw(&self, pen: &Pen, camera: &Camera) {
+    pub(crate) fn draw(&self, pen: &Pen, camera: &Camera) {
         for flash in &self.alive {
             if !camera.sees(flash.at, flash.size.0.max(flash.size.1)) {
                 continue;

@@ -12,11 +12,11 @@
 //! covers the whole picture but the background: software pays by the pixel. `docs/decisions/0006-a-renderer-without-a-gpu.md`
 //! has the figures.
 
-pub mod flashes;
-pub mod objects;
-pub mod overlay;
-pub mod pen;
-pub mod ships;
+pub(crate) mod flashes;
+pub(crate) mod objects;
+pub(crate) mod overlay;
+pub(crate) mod pen;
+pub(crate) mod ships;
 
 use glam::Vec2;
 use wasm_bindgen::JsCast;
@@ -39,22 +39,22 @@ const STARS: f32 = 0.6;
 
 /// The moment and the manner of an image.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// Seconds on the page's clock.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Seconds since the image before.
-    pub dt: f32,
+    pub(crate) dt: f32,
     /// The window.
-    pub window: Window,
+    pub(crate) window: Window,
     /// Device pixels per CSS pixel.
-    pub css: f32,
+    pub(crate) css: f32,
 }
 
 /// Gives a player's name.
-pub type Names<'a> = &'a dyn Fn(u16) -> Option<&'a str>;
+pub(crate) type Names<'a> = &'a dyn Fn(u16) -> Option<&'a str>;
 
 /// The canvas and what is remembered from image to image.
-pub struct Flat {
+pub(crate) struct Flat {
     canvas: HtmlCanvasElement,
     pen: Pen,
     sky: Sky,
@@ -69,7 +69,7 @@ impl Flat {
     ///
     /// # Errors
     /// The browser has no 2D canvas.
-    pub fn new(document: &Document, below: &HtmlCanvasElement) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document, below: &HtmlCanvasElement) -> Result<Self, String> {
         let canvas = document.create_element("canvas").ok().and_then(|e| e.dyn_into::<HtmlCanvasElement>().ok());
         let canvas = canvas.ok_or("no canvas")?;
         canvas.set_id("flat");
@@ -90,18 +90,18 @@ impl Flat {
 
     /// Its canvas.
     #[must_use]
-    pub fn canvas(&self) -> &HtmlCanvasElement {
+    pub(crate) fn canvas(&self) -> &HtmlCanvasElement {
         &self.canvas
     }
 
     /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.flashes.clear();
         self.markers.clear();
     }
 
     /// Draws one image of the stage, and shakes the camera for what just happened.
-    pub fn draw(&mut self, stage: &Stage, camera: &mut Camera, moment: Moment, names: Names<'_>) {
+    pub(crate) fn draw(&mut self, stage: &Stage, camera: &mut Camera, moment: Moment, names: Names<'_>) {
         self.flashes.apply_effects(stage, moment.dt);
         self.markers.apply_effects(stage, moment.dt);
         shake(stage, camera);

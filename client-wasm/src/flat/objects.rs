@@ -23,7 +23,7 @@ const ROCK_CORNERS: usize = 13;
 const LIGHT: Vec2 = Vec2::new(-0.61, -0.79);
 
 /// Draws the arena's edge and what lies beyond it, redder as the own ship comes near.
-pub fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
     let radius = stage.edge;
     let (far, reach) = (camera.at.length(), camera.half.length());
     if radius <= 0.0 || far + reach < radius {
@@ -48,7 +48,7 @@ pub fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
 }
 
 /// Draws the zone, if it is in the picture: its floor, its rim, and around it a ring that fills from the top on both sides.
-pub fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+pub(crate) fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * 1.1)) else { return };
     let color = zone_color(&zone);
     let beat = if zone.contested { 0.6 + 0.4 * (seconds * 9.0).sin() as f32 } else { 1.0 };
@@ -72,21 +72,21 @@ pub fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
 }
 
 /// The shapes of rocks.
-pub struct Rocks {
+pub(crate) struct Rocks {
     reliefs: Vec<(Path2d, Path2d)>,
 }
 
 impl Rocks {
     /// Prepares them; `None` if the browser cannot.
     #[must_use]
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let relief =
             |n: usize| Some((path(outline(n).into_iter())?, path(outline(n).into_iter().map(|at| at * 0.62))?));
         Some(Rocks { reliefs: (0..RELIEFS).map(relief).collect::<Option<_>>()? })
     }
 
     /// Draws every rock in the picture: a dark body, and the face that the light falls on.
-    pub fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+    pub(crate) fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
         for rock in stage.rocks.iter().filter(|rock| camera.sees(rock.at, rock.radius * 1.1)) {
             let paint = rock_paint(rock, seconds);
             let Some((body, face)) = self.reliefs.get(paint.relief) else { continue };
@@ -117,7 +117,7 @@ fn outline(relief: usize) -> [Vec2; ROCK_CORNERS] {
 }
 
 /// Draws every pickup in the picture: a badge, and a ring that widens.
-pub fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+pub(crate) fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     for pickup in stage.pickups.iter().filter(|pickup| camera.sees(pickup.at, 60.0)) {
         let color = boon_color(pickup.what);
         let wave = (seconds * 0.7 + f64::from(pickup.id) * 0.37).fract() as f32;
@@ -152,7 +152,7 @@ pub fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
 }
 
 /// Draws every shot in the picture: a short bright line.
-pub fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
     pen.round(true);
     for shot in &stage.shots {
         if shot.age < 0.0 || !camera.sees(shot.at, 30.0) {
@@ -171,7 +171,7 @@ pub fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
 }
 
 /// Draws every beam in the picture.
-pub fn beams(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn beams(pen: &Pen, stage: &Stage, camera: &Camera) {
     for beam in &stage.beams {
         let (share, way) = (beam.age / (BEAM_LIFE as f32 * DT), beam.to - beam.from);
         if !(0.0..1.0).contains(&share) || !camera.sees(beam.from + way * 0.5, way.length() * 0.5) {

@@ -19,7 +19,7 @@ const ARROW: [(f32, f32); 4] = [(1.0, 0.0), (-0.7, 0.75), (-0.3, 0.0), (-0.7, -0
 const EDGE_STEP: f32 = 0.11;
 
 /// Draws all of it.
-pub fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment: Moment) {
+pub(crate) fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment: Moment) {
     let window = moment.window;
     marks(pen, markers);
     if let Some(own) = stage.own_ship() {

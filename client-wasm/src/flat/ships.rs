@@ -13,19 +13,19 @@ use crate::scene::paint_of;
 use crate::stage::{ShipLook, Stage};
 
 /// The shapes of hulls.
-pub struct Hulls {
+pub(crate) struct Hulls {
     hulls: Vec<Path2d>,
 }
 
 impl Hulls {
     /// Prepares them; `None` if the browser cannot.
     #[must_use]
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         Some(Hulls { hulls: (0..HULLS.len()).map(|kind| path(outline(kind))).collect::<Option<_>>()? })
     }
 
     /// Draws every ship in the picture.
-    pub fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+    pub(crate) fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
         for ship in stage.ships.iter().filter(|ship| camera.sees(ship.at, 70.0)) {
             let own = stage.own == Some(ship.player);
             self.ship(pen, ship, paint_of(stage, ship.player), own, seconds);
@@ -94,7 +94,7 @@ fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seco
 }
 
 /// Writes names and bars over the ships of others.
-pub fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, names: Names<'_>) {
+pub(crate) fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, names: Names<'_>) {
     for ship in &stage.ships {
         if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
             continue;

@@ -9,12 +9,12 @@ macro_rules! shapes {
         /// What a sprite looks like; the fragment shader holds the drawing of each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u8)]
-        pub enum Shape { $($(#[$doc])* $name,)* }
+        pub(crate) enum Shape { $($(#[$doc])* $name,)* }
 
         impl Shape {
             /// The shader's constants, so that the numbers cannot drift apart.
             #[must_use]
-            pub fn glsl() -> String {
+            pub(crate) fn glsl() -> String {
                 let mut source = String::new();
                 $(source.push_str(&format!("const int {} = {};\n", $glsl, Shape::$name as u8));)*
                 source
@@ -70,7 +70,7 @@ shapes! {
 
 /// How a sprite meets what is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blend {
+pub(crate) enum Blend {
     /// It covers.
     Cover,
     /// It adds light.
@@ -79,7 +79,7 @@ pub enum Blend {
 
 /// One quad. Build it with [`Sprite::new`] and the methods that follow.
 #[derive(Debug, Clone, Copy)]
-pub struct Sprite {
+pub(crate) struct Sprite {
     at: Vec2,
     half: Vec2,
     turn: f32,
@@ -93,43 +93,43 @@ pub struct Sprite {
 impl Sprite {
     /// A covering sprite of half size `half` at `at`, both in world units.
     #[must_use]
-    pub fn new(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
+    pub(crate) fn new(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
         Sprite { at, half, turn: 0.0, shape, blend: Blend::Cover, numbers: [0.0; 2], tint, accent: Color::WHITE }
     }
 
     /// A sprite that adds light.
     #[must_use]
-    pub fn light(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
+    pub(crate) fn light(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
         Sprite { blend: Blend::Add, ..Sprite::new(shape, at, half, tint) }
     }
 
     /// Turned by `radians` from +x toward +y.
     #[must_use]
-    pub fn turned(self, radians: f32) -> Self {
+    pub(crate) fn turned(self, radians: f32) -> Self {
         Sprite { turn: radians, ..self }
     }
 
     /// With the two numbers its shape asks for.
     #[must_use]
-    pub fn with(self, first: f32, second: f32) -> Self {
+    pub(crate) fn with(self, first: f32, second: f32) -> Self {
         Sprite { numbers: [first, second], ..self }
     }
 
     /// With a second color.
     #[must_use]
-    pub fn accent(self, accent: Color) -> Self {
+    pub(crate) fn accent(self, accent: Color) -> Self {
         Sprite { accent, ..self }
     }
 }
 
 /// Bytes of one instance: place 16, form 16, tint 4, accent 4.
-pub const INSTANCE_BYTES: usize = 40;
+pub(crate) const INSTANCE_BYTES: usize = 40;
 /// The most sprites one frame draws; the ones that come later are left out.
-pub const SPRITES_MAX: usize = 12_000;
+pub(crate) const SPRITES_MAX: usize = 12_000;
 
 /// Which sprites lie over which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layer {
+pub(crate) enum Layer {
     /// Stars, the arena's edge, smoke.
     Back,
     /// Rocks, pickups, ships.
@@ -142,18 +142,18 @@ pub enum Layer {
 
 /// A frame's sprites, layer by layer. Kept between frames, so that a steady frame allocates nothing.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     layers: [Vec<u8>; 4],
 }
 
 impl Batch {
     /// Forgets every sprite and keeps the memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.layers.iter_mut().for_each(Vec::clear);
     }
 
     /// Adds a sprite on top of its layer.
-    pub fn add(&mut self, layer: Layer, sprite: &Sprite) {
+    pub(crate) fn add(&mut self, layer: Layer, sprite: &Sprite) {
         let bytes = &mut self.layers[layer as usize];
         if bytes.len() >= SPRITES_MAX * INSTANCE_BYTES / 2 {
             return; // A layer full of sparks looks the same without the last ones.
@@ -180,20 +180,14 @@ impl Batch {
     }
 
     /// Every layer's instances, back to front.
-    pub fn layers(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &[u8]> {
         self.layers.iter().map(Vec::as_slice)
     }
 
     /// How many sprites there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.layers.iter().map(Vec::len).sum::<usize>() / INSTANCE_BYTES
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -212,7 +206,7 @@ mod tests {
         assert_eq!(&bytes[32..36], &[0x44, 0x55, 0x66, 0xff]);
         assert_eq!(batch.len(), 2);
         batch.clear();
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
     }
 
     #[test]

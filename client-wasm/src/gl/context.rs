@@ -7,7 +7,7 @@ use web_sys::{
 
 /// Opens a WebGL 2 context on a canvas; `None` if the browser has none to give.
 #[must_use]
-pub fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
+pub(crate) fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
     let options = js_sys::Object::new();
     // Shapes soften their own edges; nothing is ever read from behind the page.
     for (key, value) in [("antialias", false), ("alpha", false), ("depth", false), ("stencil", false)] {
@@ -19,7 +19,7 @@ pub fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
 
 /// What the browser says draws in this context; `None` if it does not say.
 #[must_use]
-pub fn renderer(gl: &Gl) -> Option<String> {
+pub(crate) fn renderer(gl: &Gl) -> Option<String> {
     /// `UNMASKED_RENDERER_WEBGL` of the extension.
     const UNMASKED: u32 = 0x9246;
     let unmasked = gl.get_extension("WEBGL_debug_renderer_info").ok().flatten().is_some();
@@ -28,7 +28,7 @@ pub fn renderer(gl: &Gl) -> Option<String> {
 
 /// A linked program and where its uniforms are.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     program: WebGlProgram,
     uniforms: Vec<(&'static str, Option<WebGlUniformLocation>)>,
 }
@@ -38,7 +38,7 @@ impl Program {
     ///
     /// # Errors
     /// The driver's message.
-    pub fn new(gl: &Gl, vertex: &str, fragment: &str, uniforms: &[&'static str]) -> Result<Self, String> {
+    pub(crate) fn new(gl: &Gl, vertex: &str, fragment: &str, uniforms: &[&'static str]) -> Result<Self, String> {
         let program = gl.create_program().ok_or("no program")?;
         for (kind, source) in [(Gl::VERTEX_SHADER, vertex), (Gl::FRAGMENT_SHADER, fragment)] {
             gl.attach_shader(&program, &compile(gl, kind, source)?);
@@ -52,13 +52,13 @@ impl Program {
     }
 
     /// Makes it the program that draws.
-    pub fn bind(&self, gl: &Gl) {
+    pub(crate) fn bind(&self, gl: &Gl) {
         gl.use_program(Some(&self.program));
     }
 
     /// Where a uniform is. Unknown names and ones the driver dropped give `None`, which WebGL ignores.
     #[must_use]
-    pub fn at(&self, name: &str) -> Option<&WebGlUniformLocation> {
+    pub(crate) fn at(&self, name: &str) -> Option<&WebGlUniformLocation> {
         self.uniforms.iter().find(|(known, _)| *known == name)?.1.as_ref()
     }
 }
@@ -75,7 +75,7 @@ fn compile(gl: &Gl, kind: u32, source: &str) -> Result<WebGlShader, String> {
 
 /// How a texture continues beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrap {
+pub(crate) enum Wrap {
     /// It repeats.
     Repeat,
     /// Its edge goes on.
@@ -86,7 +86,7 @@ pub enum Wrap {
 ///
 /// # Errors
 /// When the context is lost.
-pub fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlTexture, String> {
+pub(crate) fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlTexture, String> {
     let texture = gl.create_texture().ok_or("no texture")?;
     gl.bind_texture(Gl::TEXTURE_2D, Some(&texture));
     gl.tex_image_2d_with_i32_and_i32_and_i32_and_format_and_type_and_opt_u8_array(
@@ -117,7 +117,7 @@ pub fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlText
 }
 
 /// Binds a texture to a unit and tells the bound program.
-pub fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebGlUniformLocation>) {
+pub(crate) fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebGlUniformLocation>) {
     gl.active_texture(Gl::TEXTURE0 + unit);
     gl.bind_texture(Gl::TEXTURE_2D, Some(texture));
     gl.uniform1i(at, unit as i32);
@@ -125,6 +125,6 @@ pub fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebG
 
 /// What a JavaScript exception says.
 #[must_use]
-pub fn text(value: &JsValue) -> String {
+pub(crate) fn text(value: &JsValue) -> String {
     value.as_string().unwrap_or_else(|| js_sys::Object::from(value.clone()).to_string().into())
 }

@@ -11,10 +11,10 @@
 //! A sprite's color is premultiplied, and one that adds light has alpha 0: so both kinds share one draw call and keep their
 //! order.
 
-pub mod batch;
-pub mod context;
-pub mod target;
-pub mod text;
+pub(crate) mod batch;
+pub(crate) mod context;
+pub(crate) mod target;
+pub(crate) mod text;
 
 use glam::Vec2;
 use web_sys::{
@@ -32,7 +32,7 @@ const SCREEN: &str = include_str!("shaders/screen.vert");
 
 /// How much the picture may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EffectsLevel {
+pub(crate) enum EffectsLevel {
     /// Few particles, no bloom, one device pixel per CSS pixel.
     Low,
     /// Everything but bloom.
@@ -43,7 +43,7 @@ pub enum EffectsLevel {
 
 /// Everything that lives on the GPU. A lost context takes it along; a new one is made when the browser gives it back.
 #[derive(Debug)]
-pub struct Painter {
+pub(crate) struct Painter {
     gl: Gl,
     sprites: Program,
     sky: Program,
@@ -63,7 +63,7 @@ impl Painter {
     ///
     /// # Errors
     /// What the browser or the driver said.
-    pub fn new(canvas: &HtmlCanvasElement, document: &Document, effects: EffectsLevel) -> Result<Self, String> {
+    pub(crate) fn new(canvas: &HtmlCanvasElement, document: &Document, effects: EffectsLevel) -> Result<Self, String> {
         let gl = context::open(canvas).ok_or("no WebGL 2")?;
         let fragment = format!("{}{}{}", Shape::glsl(), hulls::glsl(), include_str!("shaders/sprite.frag"));
         let uniforms = ["u_camera", "u_px", "u_time", "u_rocks", "u_sky", "u_text"];
@@ -98,7 +98,7 @@ impl Painter {
 
     /// Whether the browser has taken the context away.
     #[must_use]
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.gl.is_context_lost()
     }
 
@@ -106,7 +106,7 @@ impl Painter {
     ///
     /// # Errors
     /// When the context was lost.
-    pub fn begin(&mut self, size: (i32, i32), effects: EffectsLevel) -> Result<(), String> {
+    pub(crate) fn begin(&mut self, size: (i32, i32), effects: EffectsLevel) -> Result<(), String> {
         self.text.begin_frame();
         let wanted = effects == EffectsLevel::High;
         if size != self.size || wanted != self.bloom.is_some() {
@@ -122,12 +122,12 @@ impl Painter {
     }
 
     /// A text's place in the atlas, for a sprite of shape [`Shape::Text`] in this frame.
-    pub fn text(&mut self, text: &str) -> Option<Slot> {
+    pub(crate) fn text(&mut self, text: &str) -> Option<Slot> {
         self.text.slot(&self.gl, text)
     }
 
     /// Draws the sky and then the sprites. `edge` is the arena's radius, `seconds` drives what moves by itself.
-    pub fn draw(&mut self, batch: &Batch, camera: &Camera, edge: f32, seconds: f64) {
+    pub(crate) fn draw(&mut self, batch: &Batch, camera: &Camera, edge: f32, seconds: f64) {
         let gl = &self.gl;
         // Shaders see the time of the hour: a larger number would lose the fractions that movement needs.
         let time = (seconds % 3600.0) as f32;

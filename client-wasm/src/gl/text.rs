@@ -15,24 +15,24 @@ const FONT: &str = "600 20px Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui
 
 /// A name's place in the atlas.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Which slot.
-    pub index: f32,
+    pub(crate) index: f32,
     /// The share of the slot's width that the text fills.
-    pub fill: f32,
+    pub(crate) fill: f32,
 }
 
 impl Slot {
     /// Width over height of the text.
     #[must_use]
-    pub fn aspect(&self) -> f32 {
+    pub(crate) fn aspect(&self) -> f32 {
         self.fill * SLOT.0 as f32 / SLOT.1 as f32
     }
 }
 
 /// The atlas and what is in it.
 #[derive(Debug)]
-pub struct TextAtlas {
+pub(crate) struct TextAtlas {
     texture: WebGlTexture,
     pen: CanvasRenderingContext2d,
     canvas: HtmlCanvasElement,
@@ -46,7 +46,7 @@ impl TextAtlas {
     ///
     /// # Errors
     /// When the browser has no 2D canvas, or the context is lost.
-    pub fn new(gl: &Gl, document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(gl: &Gl, document: &Document) -> Result<Self, String> {
         let texture = texture(gl, COLUMNS * SLOT.0, LINES * SLOT.1, Wrap::Clamp)?;
         let canvas = document.create_element("canvas").ok().and_then(|e| e.dyn_into::<HtmlCanvasElement>().ok());
         let canvas = canvas.ok_or("no canvas")?;
@@ -59,18 +59,18 @@ impl TextAtlas {
 
     /// The texture to sample.
     #[must_use]
-    pub fn texture(&self) -> &WebGlTexture {
+    pub(crate) fn texture(&self) -> &WebGlTexture {
         &self.texture
     }
 
     /// Tells the atlas that a new frame begins: what this frame asks for will not be replaced in it.
-    pub fn begin_frame(&mut self) {
+    pub(crate) fn begin_frame(&mut self) {
         self.frame = self.frame.wrapping_add(1);
     }
 
     /// The slot that holds `text`, drawn now if it is new. `None` when more names are asked for in one frame than there are
     /// slots.
-    pub fn slot(&mut self, gl: &Gl, text: &str) -> Option<Slot> {
+    pub(crate) fn slot(&mut self, gl: &Gl, text: &str) -> Option<Slot> {
         if let Some(index) = self.slots.iter().position(|(known, ..)| known == text) {
             self.slots[index].2 = self.frame;
             return Some(Slot { index: index as f32, fill: self.slots[index].1 });

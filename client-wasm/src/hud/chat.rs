@@ -19,7 +19,7 @@ const OLD_MS: f64 = 45_000.0;
 
 /// Where words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
+pub(crate) enum Channel {
     /// To everyone on the server player_menu listens.
     Lobby,
     /// To everyone in the room.
@@ -28,7 +28,7 @@ pub enum Channel {
 
 /// What kind of line it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChatLineKind {
+pub(crate) enum ChatLineKind {
     /// Said in a channel.
     Channel(Channel),
     /// Said by a player to us alone.
@@ -71,7 +71,7 @@ struct ChatLine {
 }
 
 /// The chat.
-pub struct Chat {
+pub(crate) struct Chat {
     document: Document,
     root: Shown,
     log: HtmlElement,
@@ -95,7 +95,7 @@ impl Chat {
     ///
     /// # Errors
     /// If the page lacks a part of it.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         Ok(Chat {
             document: document.clone(),
@@ -118,7 +118,7 @@ impl Chat {
 
     /// Adds what was published at a moment of the server's clock, which is `age_ms` ago. What came before a connection was lost is
     /// not shown twice.
-    pub fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
+    pub(crate) fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
         let again = |line: &ChatLine| line.at == at.0 && line.from == from && line.text == text;
         if !self.lines.iter().any(again) {
             self.append(ChatLineKind::Channel(channel), from, text, (at.0, age_ms));
@@ -126,7 +126,7 @@ impl Chat {
     }
 
     /// Adds a line of now.
-    pub fn add(&mut self, kind: ChatLineKind, from: &str, text: &str) {
+    pub(crate) fn add(&mut self, kind: ChatLineKind, from: &str, text: &str) {
         self.append(kind, from, text, (0, 0.0));
     }
 
@@ -179,17 +179,17 @@ impl Chat {
     }
 
     /// This is what we are called.
-    pub fn set_own_name(&mut self, name: &str) {
+    pub(crate) fn set_own_name(&mut self, name: &str) {
         name.clone_into(&mut self.own);
     }
 
     /// The page says something.
-    pub fn notice(&mut self, text: &str) {
+    pub(crate) fn notice(&mut self, text: &str) {
         self.add(ChatLineKind::Notice, "", text);
     }
 
     /// Lets lines fade that were seen long enough.
-    pub fn advance(&mut self, now_ms: f64) {
+    pub(crate) fn advance(&mut self, now_ms: f64) {
         for line in &mut self.lines {
             if line.shown_ms.is_finite() && now_ms - line.shown_ms >= FRESH_MS {
                 let _ = line.element.class_list().add_1("old");
@@ -200,12 +200,12 @@ impl Chat {
 
     /// Whether somebody may be typing.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open
     }
 
     /// Opens the chat, with a text to begin with.
-    pub fn open(&mut self, begun: &str) {
+    pub(crate) fn open(&mut self, begun: &str) {
         self.open = true;
         self.unread = 0;
         if !begun.is_empty() {
@@ -217,7 +217,7 @@ impl Chat {
     }
 
     /// Closes it; what was typed stays.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.open = false;
         self.player_menu.visible(false);
         let _ = self.input.blur();
@@ -225,14 +225,14 @@ impl Chat {
     }
 
     /// Takes what was typed; the field is empty then.
-    pub fn take_text(&mut self) -> String {
+    pub(crate) fn take_text(&mut self) -> String {
         let text = self.input.value().trim().to_owned();
         self.input.set_value("");
         text
     }
 
     /// Gives a text back that could not be said, unless something else is there by now.
-    pub fn restore_text(&mut self, text: &str) {
+    pub(crate) fn restore_text(&mut self, text: &str) {
         if self.input.value().is_empty() {
             self.input.set_value(text);
         }
@@ -240,19 +240,19 @@ impl Chat {
 
     /// Where words go.
     #[must_use]
-    pub fn channel(&self) -> Channel {
+    pub(crate) fn channel(&self) -> Channel {
         self.channel
     }
 
     /// We came into a room, or left it.
-    pub fn set_in_room(&mut self, in_room: bool) {
+    pub(crate) fn set_in_room(&mut self, in_room: bool) {
         self.in_room = in_room;
         self.channel = if in_room { Channel::Room } else { Channel::Lobby };
         self.show_state();
     }
 
     /// The other channel, if there are two.
-    pub fn switch_channel(&mut self) {
+    pub(crate) fn switch_channel(&mut self) {
         if self.in_room {
             self.channel = match self.channel {
                 Channel::Lobby => Channel::Room,
@@ -264,30 +264,30 @@ impl Chat {
     }
 
     /// Asks what to do about a player.
-    pub fn open_player_menu(&mut self, name: &str) {
+    pub(crate) fn open_player_menu(&mut self, name: &str) {
         self.chosen = name.to_owned();
         self.player_menu_name.text(name);
         self.player_menu.visible(true);
     }
 
     /// Whom it was asked about; no more from now on.
-    pub fn close_player_menu(&mut self) -> String {
+    pub(crate) fn close_player_menu(&mut self) -> String {
         self.player_menu.visible(false);
         std::mem::take(&mut self.chosen)
     }
 
     /// Begins a command about a player.
-    pub fn begin_command(&mut self, command: &str, name: &str) {
+    pub(crate) fn begin_command(&mut self, command: &str, name: &str) {
         self.open(&format!("/{command} {} ", quoted(name)));
     }
 
     /// Everyone player_menu said something lately.
-    pub fn speakers(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn speakers(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
     }
 
     /// The lines as text, for tests: kind, name, words.
-    pub fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
         self.lines.iter().map(|line| (line.kind.class(), line.from.as_str(), line.text.as_str()))
     }
 

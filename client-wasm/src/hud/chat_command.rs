@@ -2,7 +2,7 @@
 
 /// What is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChatCommand {
+pub(crate) enum ChatCommand {
     /// To everyone in the channel.
     Say(String),
     /// To one player.
@@ -32,7 +32,7 @@ const HELP: &str = "/w NAME words, @NAME words, /mute NAME, /unmute NAME, /repor
 
 /// Reads a line. Names may have spaces in them: those in `known` are found, others need quotes.
 #[must_use]
-pub fn parse(line: &str, known: &[&str]) -> ChatCommand {
+pub(crate) fn parse(line: &str, known: &[&str]) -> ChatCommand {
     let line = line.trim();
     let (command, rest) = match (line.strip_prefix('/'), line.strip_prefix('@')) {
         (Some(command), _) => command.split_once(char::is_whitespace).unwrap_or((command, "")),
@@ -57,7 +57,7 @@ pub fn parse(line: &str, known: &[&str]) -> ChatCommand {
 
 /// A name as a command takes it, whatever it holds and whoever else is there: quotes within are doubled.
 #[must_use]
-pub fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

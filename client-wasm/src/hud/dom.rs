@@ -7,14 +7,14 @@ use web_sys::{Document, HtmlElement};
 ///
 /// # Errors
 /// That it is missing: the page and the program do not belong together.
-pub fn element<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
+pub(crate) fn element<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
     let found = document.get_element_by_id(id).and_then(|e| e.dyn_into::<T>().ok());
     found.ok_or_else(|| format!("the page has no #{id}"))
 }
 
 /// A new element with text and a class; text is always text and never markup.
 #[must_use]
-pub fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<web_sys::Element> {
+pub(crate) fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<web_sys::Element> {
     let made = document.create_element(tag).ok()?;
     if !class.is_empty() {
         made.set_class_name(class);
@@ -25,9 +25,9 @@ pub fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<w
 
 /// An element, and what it was last told to show.
 #[derive(Debug)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// The element.
-    pub element: HtmlElement,
+    pub(crate) element: HtmlElement,
     text: String,
     class: String,
     mille: Option<u16>,
@@ -39,19 +39,19 @@ impl Shown {
     /// # Errors
     /// As [`element`].
     #[inline(never)]
-    pub fn new(document: &Document, id: &str) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document, id: &str) -> Result<Self, String> {
         Ok(Shown::of(element(document, id)?))
     }
 
     /// Wraps an element.
     #[must_use]
     #[inline(never)]
-    pub fn of(element: HtmlElement) -> Self {
+    pub(crate) fn of(element: HtmlElement) -> Self {
         Shown { element, text: String::new(), class: "\0".to_owned(), mille: None }
     }
 
     /// Shows a text.
-    pub fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         if self.text != text {
             self.element.set_text_content(Some(text));
             text.clone_into(&mut self.text);
@@ -59,7 +59,7 @@ impl Shown {
     }
 
     /// Wears these classes.
-    pub fn class(&mut self, class: &str) {
+    pub(crate) fn class(&mut self, class: &str) {
         if self.class != class {
             self.element.set_class_name(class);
             class.clone_into(&mut self.class);
@@ -67,7 +67,7 @@ impl Shown {
     }
 
     /// Fills this share of its width, 0..=1.
-    pub fn fill(&mut self, share: f32) {
+    pub(crate) fn fill(&mut self, share: f32) {
         let mille = (share.clamp(0.0, 1.0) * 1000.0).round() as u16;
         if self.mille != Some(mille) {
             set_style(&self.element, "transform", &format!("scaleX({}.{:03})", mille / 1000, mille % 1000));
@@ -76,7 +76,7 @@ impl Shown {
     }
 
     /// Starts its animation of class `class` anew.
-    pub fn replay(&mut self, class: &str) {
+    pub(crate) fn replay(&mut self, class: &str) {
         self.element.set_class_name("");
         // Reading a measure makes the browser see the element without the class in between.
         let _ = self.element.offset_width();
@@ -85,7 +85,7 @@ impl Shown {
     }
 
     /// Is there or not.
-    pub fn visible(&self, there: bool) {
+    pub(crate) fn visible(&self, there: bool) {
         if self.element.hidden() == there {
             self.element.set_hidden(!there);
         }
@@ -93,6 +93,6 @@ impl Shown {
 }
 
 /// Sets a style; a browser that does not know it ignores it.
-pub fn set_style(element: &HtmlElement, name: &str, value: &str) {
+pub(crate) fn set_style(element: &HtmlElement, name: &str, value: &str) {
     let _ = element.style().set_property(name, value);
 }

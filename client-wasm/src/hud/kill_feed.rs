@@ -13,17 +13,17 @@ const GONE_AFTER: f64 = 6.8;
 
 /// A name in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KillFeedName {
+pub(crate) struct KillFeedName {
     /// What to call them.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it is the player who watches.
-    pub own: bool,
+    pub(crate) own: bool,
     /// The team they fight for, where there are sides.
-    pub team: Option<u8>,
+    pub(crate) team: Option<u8>,
 }
 
 /// The lines on screen.
-pub struct KillFeedPanel {
+pub(crate) struct KillFeedPanel {
     document: Document,
     list: HtmlElement,
     lines: Vec<(Element, f64)>,
@@ -34,12 +34,12 @@ impl KillFeedPanel {
     ///
     /// # Errors
     /// If the page has none.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         Ok(KillFeedPanel { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
     }
 
     /// Adds a line: a name, a word, and perhaps another name.
-    pub fn add(&mut self, seconds: f64, first: &KillFeedName, verb: &str, second: Option<&KillFeedName>) {
+    pub(crate) fn add(&mut self, seconds: f64, first: &KillFeedName, verb: &str, second: Option<&KillFeedName>) {
         let Some(line) = make(&self.document, "li", "", "") else { return };
         let part = |tag, class, text: &str| {
             if let Some(part) = make(&self.document, tag, class, text) {
@@ -61,7 +61,7 @@ impl KillFeedPanel {
     }
 
     /// Lets time pass.
-    pub fn advance(&mut self, seconds: f64) {
+    pub(crate) fn advance(&mut self, seconds: f64) {
         self.lines.retain(|(line, since)| {
             let age = seconds - since;
             if age > GONE_AFTER {
@@ -74,7 +74,7 @@ impl KillFeedPanel {
     }
 
     /// Forgets every line.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for (line, _) in self.lines.drain(..) {
             line.remove();
         }

@@ -14,27 +14,27 @@ const LEADERS: usize = 8;
 
 /// A room as the list of rooms tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomSummary {
+pub(crate) struct RoomSummary {
     /// Its number.
-    pub id: u32,
+    pub(crate) id: u32,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its rules, by name.
-    pub mode: String,
+    pub(crate) mode: String,
     /// People and bots in it.
-    pub players: u32,
+    pub(crate) players: u32,
     /// Seats.
-    pub capacity: u32,
+    pub(crate) capacity: u32,
     /// In line for a seat.
-    pub queued: u32,
+    pub(crate) queued: u32,
     /// Watching.
-    pub spectators: u32,
+    pub(crate) spectators: u32,
 }
 
 impl RoomSummary {
     /// Reads the answer of `GET /api/rooms`.
     #[must_use]
-    pub fn read_all(list: &JsValue) -> Vec<RoomSummary> {
+    pub(crate) fn read_all(list: &JsValue) -> Vec<RoomSummary> {
         let Some(list) = list.dyn_ref::<js_sys::Array>() else { return Vec::new() };
         let read = |room: JsValue| RoomSummary {
             id: number(&room, "id"),
@@ -70,7 +70,7 @@ struct RoomRow {
 }
 
 /// The lobby.
-pub struct Lobby {
+pub(crate) struct Lobby {
     document: Document,
     list: HtmlElement,
     rows: Vec<RoomRow>,
@@ -97,7 +97,7 @@ impl Lobby {
     ///
     /// # Errors
     /// If the page lacks a part of it.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         Ok(Lobby {
             document: document.clone(),
@@ -123,7 +123,7 @@ impl Lobby {
     }
 
     /// Shows the rooms. Lines that stay are changed and not made anew, so that a click on them does not go astray.
-    pub fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
+    pub(crate) fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
         self.rooms_note.text(if rooms.is_empty() { "No battle is running. Press Play to start one." } else { "" });
         if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
             self.list.set_text_content(None);
@@ -138,13 +138,13 @@ impl Lobby {
     }
 
     /// Why there are no rooms to show.
-    pub fn show_rooms_error(&mut self, why: &str) {
+    pub(crate) fn show_rooms_error(&mut self, why: &str) {
         self.rooms_note.text(why);
     }
 
     /// What a room is called.
     #[must_use]
-    pub fn room_name(&self, id: u32) -> Option<&str> {
+    pub(crate) fn room_name(&self, id: u32) -> Option<&str> {
         self.rooms.iter().find(|room| room.id == id).map(|room| room.name.as_str())
     }
 
@@ -170,7 +170,7 @@ impl Lobby {
     }
 
     /// Shows the best of all rooms.
-    pub fn show_leaders(&mut self, leaders: &[Leader]) {
+    pub(crate) fn show_leaders(&mut self, leaders: &[Leader]) {
         self.leaders.set_text_content(None);
         self.leaders_panel.visible(!leaders.is_empty());
         for leader in leaders.iter().take(LEADERS) {
@@ -186,18 +186,18 @@ impl Lobby {
     }
 
     /// How the line to the server is; `tone` is a class of the style sheet.
-    pub fn connection_status(&mut self, text: &str, tone: &str) {
+    pub(crate) fn connection_status(&mut self, text: &str, tone: &str) {
         self.connection_note.text(text);
         self.connection_note.class(tone);
     }
 
     /// What the first button says: where it leads.
-    pub fn set_play_label(&mut self, text: &str) {
+    pub(crate) fn set_play_label(&mut self, text: &str) {
         self.play.text(text);
     }
 
     /// A private room is there: shows how friends get in.
-    pub fn show_invite(&mut self, code: &str, link: &str) {
+    pub(crate) fn show_invite(&mut self, code: &str, link: &str) {
         self.invite_code.text(code);
         self.invite_link.set_value(link);
         self.copy.text("Copy link");
@@ -205,18 +205,18 @@ impl Lobby {
     }
 
     /// Closes that.
-    pub fn close_invite(&mut self) {
+    pub(crate) fn close_invite(&mut self) {
         self.invite.visible(false);
     }
 
     /// The link of the private room we are in, for the menu over the game.
-    pub fn pause_invite(&mut self, link: Option<&str>) {
+    pub(crate) fn pause_invite(&mut self, link: Option<&str>) {
         self.pause_invite.visible(link.is_some());
         self.pause_link.set_value(link.unwrap_or_default());
     }
 
     /// The link was copied, or the browser does not let us: then it is selected, in the menu over the game for who plays.
-    pub fn copied(&mut self, done: bool, playing: bool) {
+    pub(crate) fn copied(&mut self, done: bool, playing: bool) {
         self.copy.text(if done { "Copied" } else { "Copy it by hand" });
         if !done {
             let link = if playing { &self.pause_link } else { &self.invite_link };
@@ -225,7 +225,7 @@ impl Lobby {
     }
 
     /// The code that was typed, if it is one; a link serves as well.
-    pub fn take_code(&mut self) -> Option<RoomCode> {
+    pub(crate) fn take_code(&mut self) -> Option<RoomCode> {
         let typed = self.code.value();
         let typed = typed.trim().trim_end_matches('/');
         match typed.rsplit('/').next().unwrap_or(typed).parse::<RoomCode>() {
@@ -242,12 +242,12 @@ impl Lobby {
     }
 
     /// Says something under the field for the code.
-    pub fn show_code_error(&mut self, text: &str) {
+    pub(crate) fn show_code_error(&mut self, text: &str) {
         self.code_note.text(text);
     }
 
     /// The operator's announcement, until it is closed.
-    pub fn announcement(&mut self, text: &str) {
+    pub(crate) fn announcement(&mut self, text: &str) {
         self.announcement_text.text(text);
         self.announcement.visible(!text.is_empty());
     }

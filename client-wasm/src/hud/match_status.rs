@@ -13,19 +13,19 @@ use super::dom::{Shown, make};
 const BEGUN_TICKS: u32 = TICK_HZ;
 
 /// Who looks at the match, and when.
-pub struct MatchViewer<'a> {
+pub(crate) struct MatchViewer<'a> {
     /// The moment that is shown.
-    pub tick: Tick,
+    pub(crate) tick: Tick,
     /// The player, or whom they watch.
-    pub player: Option<PlayerId>,
+    pub(crate) player: Option<PlayerId>,
     /// Their team.
-    pub team: Option<u8>,
+    pub(crate) team: Option<u8>,
     /// The best scores, best first.
-    pub board: &'a [Standing],
+    pub(crate) board: &'a [Standing],
     /// What players are called.
-    pub name_of: &'a dyn Fn(PlayerId) -> &'a str,
+    pub(crate) name_of: &'a dyn Fn(PlayerId) -> &'a str,
     /// Which team a player fights for.
-    pub team_of: &'a dyn Fn(PlayerId) -> Option<u8>,
+    pub(crate) team_of: &'a dyn Fn(PlayerId) -> Option<u8>,
 }
 
 /// The half of the bar that is about one team.
@@ -39,7 +39,7 @@ struct Half {
 }
 
 /// The page's elements about the match.
-pub struct MatchHud {
+pub(crate) struct MatchHud {
     document: Document,
     all: Shown,
     halves: [Half; 2],
@@ -59,7 +59,7 @@ pub struct MatchHud {
 
 /// What is to be last_cue of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cue {
+pub(crate) enum Cue {
     /// A second less until the round.
     Count,
     /// The round begins.
@@ -75,7 +75,7 @@ impl MatchHud {
     ///
     /// # Errors
     /// If the page lacks one.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let half = |team: &str| -> Result<Half, String> {
             Ok(Half {
@@ -106,7 +106,7 @@ impl MatchHud {
     }
 
     /// Shows how the match stands, or that there is none; gives what is to be last_cue.
-    pub fn show(&mut self, match_status: Option<&MatchStatus>, viewer: &MatchViewer) -> Option<Cue> {
+    pub(crate) fn show(&mut self, match_status: Option<&MatchStatus>, viewer: &MatchViewer) -> Option<Cue> {
         let match_status = match_status.filter(|match_status| match_status.teams.len() == self.halves.len());
         self.all.visible(match_status.is_some());
         let Some(match_status) = match_status else {
@@ -134,7 +134,7 @@ impl MatchHud {
     }
 
     /// Takes everything off the screen.
-    pub fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         self.all.visible(false);
         self.over.visible(false);
         self.count.class("");
@@ -215,7 +215,7 @@ impl MatchHud {
 
 /// The class of what belongs to a team.
 #[must_use]
-pub fn team_class(team: Option<u8>) -> &'static str {
+pub(crate) fn team_class(team: Option<u8>) -> &'static str {
     match team {
         Some(0) => "first",
         Some(_) => "second",

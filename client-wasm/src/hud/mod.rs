@@ -12,13 +12,13 @@
 //! | [`net_graph`] | the line, drawn and in figures |
 //! | [`lab`] | bad lines on purpose, and what helps against them |
 
-pub mod chat;
-pub mod chat_command;
-pub mod dom;
-pub mod kill_feed;
-pub mod lobby;
-pub mod match_status;
-pub mod net_graph;
-pub mod network_lab;
-pub mod play;
-pub mod screens;
+pub(crate) mod chat;
+pub(crate) mod chat_command;
+pub(crate) mod dom;
+pub(crate) mod kill_feed;
+pub(crate) mod lobby;
+pub(crate) mod match_status;
+pub(crate) mod net_graph;
+pub(crate) mod network_lab;
+pub(crate) mod play;
+pub(crate) mod screens;

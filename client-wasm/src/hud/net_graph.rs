@@ -51,17 +51,17 @@ struct Rates {
 
 /// What the graph cannot know by itself.
 #[derive(Debug, Clone, Copy)]
-pub struct GraphContext {
+pub(crate) struct GraphContext {
     /// Milliseconds on the page's clock.
-    pub now_ms: f64,
+    pub(crate) now_ms: f64,
     /// Images per second.
-    pub fps: f32,
+    pub(crate) fps: f32,
     /// The line that is put on.
-    pub link: LinkProfile,
+    pub(crate) link: LinkProfile,
 }
 
 /// The panel.
-pub struct NetGraph {
+pub(crate) struct NetGraph {
     panel: Shown,
     canvas: HtmlCanvasElement,
     context: Option<CanvasRenderingContext2d>,
@@ -79,7 +79,7 @@ impl NetGraph {
     ///
     /// # Errors
     /// If the page has none.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         Ok(NetGraph {
             panel: Shown::new(document, "net")?,
             canvas: element(document, "net-graph")?,
@@ -95,7 +95,7 @@ impl NetGraph {
     }
 
     /// Opens or closes it.
-    pub fn open(&mut self, open: bool) {
+    pub(crate) fn open(&mut self, open: bool) {
         self.panel.visible(open);
         if open && self.context.is_none() {
             let context = self.canvas.get_context("2d").ok().flatten();
@@ -106,12 +106,12 @@ impl NetGraph {
 
     /// Whether it is open.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.panel.element.hidden()
     }
 
     /// Forgets the figures of the connection before.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.before = Before::default();
         self.rates = Rates::default();
         self.gap_ms = (0.0, 0.0);
@@ -119,7 +119,7 @@ impl NetGraph {
     }
 
     /// Adds one image to the graph, and now and then writes the figures.
-    pub fn show(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
+    pub(crate) fn show(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
         let mut newest_gap = None;
         for arrival in tap.arrivals.drain(..) {
             let gap = arrival.gap_us.map_or(0.0, |us| us as f64 / 1000.0);

@@ -10,22 +10,22 @@ use super::dom::{Shown, element, make};
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LabSettings {
+pub(crate) struct LabSettings {
     /// The link between socket and client.
-    pub link: LinkProfile,
+    pub(crate) link: LinkProfile,
     /// Whether the own ship is drawn as predicted.
-    pub prediction: bool,
+    pub(crate) prediction: bool,
     /// Whether the others are drawn between two snapshots.
-    pub interpolation: bool,
+    pub(crate) interpolation: bool,
     /// Whether the server judges hits by what we saw.
-    pub lag_compensation: bool,
+    pub(crate) lag_compensation: bool,
     /// Whether the ship is drawn a second time, where the server last had it.
-    pub split: bool,
+    pub(crate) split: bool,
 }
 
 impl LabSettings {
     /// Tells a client what is wanted of it.
-    pub fn apply(&self, client: &mut Client<Arena>) {
+    pub(crate) fn apply(&self, client: &mut Client<Arena>) {
         client.set_prediction(self.prediction);
         client.set_interpolation(self.interpolation);
         client.set_lag_compensation(self.lag_compensation);
@@ -45,9 +45,9 @@ impl Default for LabSettings {
 }
 
 /// The panel.
-pub struct NetworkLab {
+pub(crate) struct NetworkLab {
     /// What is wanted.
-    pub settings: LabSettings,
+    pub(crate) settings: LabSettings,
     document: Document,
     panel: Shown,
     links: HtmlElement,
@@ -66,7 +66,7 @@ impl NetworkLab {
     ///
     /// # Errors
     /// If the page has none.
-    pub fn new(document: &Document, link: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document, link: Option<&str>) -> Result<Self, String> {
         let slider = |id: &str, shown: &str| -> Result<_, String> {
             Ok((element::<HtmlInputElement>(document, id)?, Shown::new(document, shown)?))
         };
@@ -91,7 +91,7 @@ impl NetworkLab {
     }
 
     /// Opens it, or closes it.
-    pub fn toggle(&mut self) {
+    pub(crate) fn toggle(&mut self) {
         let open = self.panel.element.hidden();
         if open && self.buttons.is_empty() {
             for profile in LinkProfile::ALL {
@@ -106,7 +106,7 @@ impl NetworkLab {
     }
 
     /// Wants the link with this name, if there is one.
-    pub fn choose(&mut self, name: &str) {
+    pub(crate) fn choose(&mut self, name: &str) {
         if let Some(link) = LinkProfile::named(name) {
             self.settings.link = link;
             self.show();
@@ -114,7 +114,7 @@ impl NetworkLab {
     }
 
     /// Takes what the sliders and boxes say.
-    pub fn read(&mut self) {
+    pub(crate) fn read(&mut self) {
         let link = &mut self.settings.link;
         (link.delay_ms, link.jitter_ms) = (self.delay.0.value_as_number(), self.jitter.0.value_as_number());
         self.settings.prediction = self.prediction.checked();

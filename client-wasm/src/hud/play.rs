@@ -21,17 +21,17 @@ const PING_POOR: f64 = 180.0;
 
 /// The figures in the corner.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Meter {
+pub(crate) struct Meter {
     /// Round trip time, ms.
-    pub ping_ms: f64,
+    pub(crate) ping_ms: f64,
     /// Images per second.
-    pub fps: f32,
+    pub(crate) fps: f32,
     /// Whether the sound is off.
-    pub muted: bool,
+    pub(crate) muted: bool,
 }
 
 /// The gauges of play.
-pub struct Play {
+pub(crate) struct Play {
     document: Document,
     hull: Shown,
     hull_fill: Shown,
@@ -54,9 +54,9 @@ pub struct Play {
     board: Shown,
     board_text: String,
     /// The kill feed.
-    pub feed: KillFeedPanel,
+    pub(crate) feed: KillFeedPanel,
     /// Whether a sunk ship stays away until the next round.
-    pub between_rounds: bool,
+    pub(crate) between_rounds: bool,
     last_score: Option<i32>,
     slow_at: f64,
 }
@@ -66,7 +66,7 @@ impl Play {
     ///
     /// # Errors
     /// If the page lacks one.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let inside = |selector: &str| {
             let found = document.query_selector(selector).ok().flatten();
@@ -107,7 +107,7 @@ impl Play {
     }
 
     /// Shows the own state.
-    pub fn own(&mut self, own: &LocalPlayerState, sunk_by: &str) {
+    pub(crate) fn own(&mut self, own: &LocalPlayerState, sunk_by: &str) {
         let hull = f32::from(own.hull) / f32::from(HULL_MAX);
         let shield = f32::from(own.shield) / f32::from(SHIELD_MAX);
         self.hull_fill.fill(hull);
@@ -148,7 +148,7 @@ impl Play {
     }
 
     /// Shows what changes slowly, a few times per second: the board (names through `name_of`), rank and figures.
-    pub fn slow<'a>(
+    pub(crate) fn slow<'a>(
         &mut self,
         seconds: f64,
         meter: Meter,
@@ -209,13 +209,13 @@ impl Play {
     }
 
     /// Says something in large letters for a moment; `tone` is a class of the style sheet or nothing.
-    pub fn toast(&mut self, text: &str, tone: &str) {
+    pub(crate) fn toast(&mut self, text: &str, tone: &str) {
         self.toast.text(text);
         self.toast.replay(&format!("on {tone}"));
     }
 
     /// Forgets the last game.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.feed.clear();
         self.sunk.visible(false);
         self.last_score = None;

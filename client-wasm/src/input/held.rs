@@ -6,7 +6,7 @@ const POINTERS_MAX: usize = 16;
 
 /// The keys and pointers that are down.
 #[derive(Debug, Default)]
-pub struct Held {
+pub(crate) struct Held {
     /// Codes of keys and what each asks for. Only keys with a meaning get here, so it stays short.
     keys: Vec<(String, u8)>,
     /// Pointers by their numbers and what each asks for.
@@ -15,24 +15,24 @@ pub struct Held {
 
 impl Held {
     /// A key went down that asks for `buttons`, bits of an `ArenaInput`.
-    pub fn key_down(&mut self, code: &str, buttons: u8) {
+    pub(crate) fn key_down(&mut self, code: &str, buttons: u8) {
         if !self.keys.iter().any(|(held, _)| held == code) {
             self.keys.push((code.to_owned(), buttons));
         }
     }
 
     /// A key came up.
-    pub fn key_up(&mut self, code: &str) {
+    pub(crate) fn key_up(&mut self, code: &str) {
         self.keys.retain(|(held, _)| held != code);
     }
 
     /// No Shift key is down: of two that were, Windows tells the release of one only.
-    pub fn no_shift(&mut self) {
+    pub(crate) fn no_shift(&mut self) {
         self.keys.retain(|(held, _)| !held.starts_with("Shift"));
     }
 
     /// A pointer asks for exactly these `buttons` from now on, 0 for none.
-    pub fn point(&mut self, pointer: i32, buttons: u8) {
+    pub(crate) fn point(&mut self, pointer: i32, buttons: u8) {
         self.pointers.retain(|(held, _)| *held != pointer);
         if buttons != 0 && self.pointers.len() < POINTERS_MAX {
             self.pointers.push((pointer, buttons));
@@ -41,24 +41,24 @@ impl Held {
 
     /// What a pointer asks for.
     #[must_use]
-    pub fn pointed(&self, pointer: i32) -> u8 {
+    pub(crate) fn pointed(&self, pointer: i32) -> u8 {
         self.pointers.iter().find(|(held, _)| *held == pointer).map_or(0, |(_, buttons)| *buttons)
     }
 
     /// Lets go of every pointer.
-    pub fn lift_pointers(&mut self) {
+    pub(crate) fn lift_pointers(&mut self) {
         self.pointers.clear();
     }
 
     /// Lets go of everything.
-    pub fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.keys.clear();
         self.pointers.clear();
     }
 
     /// What all of them ask for together, bits of an `ArenaInput`.
     #[must_use]
-    pub fn buttons(&self) -> u8 {
+    pub(crate) fn buttons(&self) -> u8 {
         self.keys
             .iter()
             .map(|(_, buttons)| buttons)
@@ -68,7 +68,7 @@ impl Held {
 
     /// What the pointers ask for, without the keys.
     #[must_use]
-    pub fn pointer_buttons(&self) -> u8 {
+    pub(crate) fn pointer_buttons(&self) -> u8 {
         self.pointers.iter().fold(0, |all, (_, buttons)| all | buttons)
     }
 }

@@ -4,7 +4,7 @@ use broadside_shared::arena::ArenaInput;
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// Holds a button of [`ArenaInput`] down.
     Hold(u8),
     /// Gives a command once.
@@ -13,7 +13,7 @@ pub enum Key {
 
 /// Something the pilot wants once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Open or close the menu.
     Menu,
     /// Show or hide the controls.
@@ -28,7 +28,7 @@ pub enum Command {
 
 /// The meaning of a key by the browser's name for its place.
 #[must_use]
-pub fn meaning(code: &str) -> Option<Key> {
+pub(crate) fn meaning(code: &str) -> Option<Key> {
     Some(match code {
         "KeyW" | "ArrowUp" => Key::Hold(ArenaInput::THRUST),
         "KeyS" | "ArrowDown" => Key::Hold(ArenaInput::REVERSE),
@@ -47,7 +47,7 @@ pub fn meaning(code: &str) -> Option<Key> {
 
 /// Whether this is the key that Macs call Cmd, Windows its own, and older browsers OS.
 #[must_use]
-pub fn is_meta(code: &str) -> bool {
+pub(crate) fn is_meta(code: &str) -> bool {
     matches!(code, "MetaLeft" | "MetaRight" | "OSLeft" | "OSRight")
 }
 

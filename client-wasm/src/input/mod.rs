@@ -3,9 +3,9 @@
 //! [`held`], [`keys`] and [`touch`] hold what can be decided without a browser, and so does [`Devices`]; the rest of this module
 //! listens.
 
-pub mod held;
-pub mod keys;
-pub mod touch;
+pub(crate) mod held;
+pub(crate) mod keys;
+pub(crate) mod touch;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -29,43 +29,43 @@ const COMMANDS_MAX: usize = 8;
 
 /// What the devices hold down right now.
 #[derive(Debug, Default)]
-pub struct Devices {
+pub(crate) struct Devices {
     /// Keys, and buttons of the mouse or on a touch screen.
-    pub held: Held,
+    pub(crate) held: Held,
     /// Where the pointer is, -1..=1 per axis, y down.
-    pub pointer: Vec2,
+    pub(crate) pointer: Vec2,
     /// The thumbs on a touch screen.
-    pub thumbs: Thumbs,
+    pub(crate) thumbs: Thumbs,
     /// Whether the last touch of anything was a finger.
-    pub touch: bool,
+    pub(crate) touch: bool,
     /// Whether keys and buttons steer; off while a menu is open.
-    pub steering: bool,
+    pub(crate) steering: bool,
     /// Commands not yet polled.
-    pub commands: VecDeque<Command>,
+    pub(crate) commands: VecDeque<Command>,
 }
 
 /// A key that went down or came up.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct KeyInput<'a> {
+pub(crate) struct KeyInput<'a> {
     /// The browser's name for its place.
-    pub code: &'a str,
+    pub(crate) code: &'a str,
     /// Whether it went down.
-    pub down: bool,
+    pub(crate) down: bool,
     /// Whether it went down long ago and the keyboard repeats it.
-    pub repeated: bool,
+    pub(crate) repeated: bool,
     /// Whether the Meta key (Cmd, Windows) is down with it.
-    pub meta: bool,
+    pub(crate) meta: bool,
     /// Whether Ctrl or Alt is down with it.
-    pub chord: bool,
+    pub(crate) chord: bool,
     /// Whether a Shift key is down after it.
-    pub shift: bool,
+    pub(crate) shift: bool,
     /// Whether it belongs to a field with text or to an input method.
-    pub typing: bool,
+    pub(crate) typing: bool,
 }
 
 /// What a pointer action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PointerAction {
+pub(crate) enum PointerAction {
     /// It went down, or its first button action.
     Press,
     /// It moved, or another button changed.
@@ -78,7 +78,7 @@ pub enum PointerAction {
 
 /// What is under a pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PointerTarget {
+pub(crate) enum PointerTarget {
     /// The game.
     Game,
     /// The button on a touch screen that fires the rail.
@@ -89,29 +89,29 @@ pub enum PointerTarget {
 
 /// An event of a pointer.
 #[derive(Debug, Clone, Copy)]
-pub struct PointerInput {
+pub(crate) struct PointerInput {
     /// Which pointer.
-    pub pointer: i32,
+    pub(crate) pointer: i32,
     /// What it action.
-    pub action: PointerAction,
+    pub(crate) action: PointerAction,
     /// What is under it.
-    pub target: PointerTarget,
+    pub(crate) target: PointerTarget,
     /// Where it is, CSS pixels.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// The window's size, CSS pixels.
-    pub window: Vec2,
+    pub(crate) window: Vec2,
     /// Whether it is a finger.
-    pub finger: bool,
+    pub(crate) finger: bool,
     /// Whether no other pointer of its kind was down before it.
-    pub first: bool,
+    pub(crate) first: bool,
     /// All its buttons that are down now: 1 left, 2 right.
-    pub buttons: u16,
+    pub(crate) buttons: u16,
 }
 
 impl Devices {
     /// What the pilot asks for, with the ship at `ship` and its bow at `heading` radians.
     #[must_use]
-    pub fn input(&self, ship: Vec2, heading: f32, camera: &Camera) -> ArenaInput {
+    pub(crate) fn input(&self, ship: Vec2, heading: f32, camera: &Camera) -> ArenaInput {
         if !self.steering {
             return ArenaInput::new(heading, 0);
         }
@@ -125,18 +125,18 @@ impl Devices {
     }
 
     /// The next command.
-    pub fn poll(&mut self) -> Option<Command> {
+    pub(crate) fn poll(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }
 
     /// Lets go of everything: releases may go unheard from here on. What is still down counts again when it is pressed anew.
-    pub fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.held.release();
         self.thumbs = Thumbs::default();
     }
 
     /// Takes a key; tells whether it means something to the game.
-    pub fn handle_key(&mut self, event: KeyInput) -> bool {
+    pub(crate) fn handle_key(&mut self, event: KeyInput) -> bool {
         if event.meta || keys::is_meta(event.code) {
             // macOS tells no release of a key that comes up while Cmd is down.
             self.release();
@@ -168,7 +168,7 @@ impl Devices {
     }
 
     /// Takes what a pointer action.
-    pub fn handle_pointer(&mut self, event: PointerInput) {
+    pub(crate) fn handle_pointer(&mut self, event: PointerInput) {
         if event.finger {
             self.touch = true;
             return self.handle_finger(event);
@@ -216,7 +216,7 @@ impl Devices {
 /// Whether a key belongs to an input method that is composing: none of our shortcuts then. Safari tells the Enter that ends a
 /// composition by its old key code alone.
 #[must_use]
-pub fn is_composing(event: &KeyboardEvent) -> bool {
+pub(crate) fn is_composing(event: &KeyboardEvent) -> bool {
     /// What browsers give as the code of a key that an input method has taken.
     const TAKEN: u32 = 229;
     event.is_composing() || event.key_code() == TAKEN
@@ -224,7 +224,7 @@ pub fn is_composing(event: &KeyboardEvent) -> bool {
 
 /// Listens to the window and the canvas for as long as the page lives; `rail` is the rail's button on a touch screen. `gesture` is
 /// called in the handler of everything that counts as one, because the browser allows sound only there.
-pub fn attach(
+pub(crate) fn attach(
     devices: &Rc<RefCell<Devices>>,
     (window, document): (&Window, &Document),
     (canvas, rail): (&HtmlCanvasElement, &EventTarget),
@@ -327,7 +327,7 @@ fn pointer_input(event: &PointerEvent, action: PointerAction, target: PointerTar
 
 /// The window's size in CSS pixels, at least one each way.
 #[must_use]
-pub fn window_size() -> Vec2 {
+pub(crate) fn window_size() -> Vec2 {
     let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|v| v.as_f64()).unwrap_or(1.0) as f32;
     browser::window().map_or(Vec2::ONE, |w| Vec2::new(side(w.inner_width()), side(w.inner_height()))).max(Vec2::ONE)
 }

@@ -12,17 +12,17 @@ const ALONG: f32 = 0.45;
 
 /// A thumb and where it came down.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stick {
+pub(crate) struct Stick {
     pointer: i32,
     /// Where it came down, CSS pixels.
-    pub origin: Vec2,
+    pub(crate) origin: Vec2,
     at: Vec2,
 }
 
 impl Stick {
     /// The knob's offset from the origin, CSS pixels, at most the stick's reach.
     #[must_use]
-    pub fn knob(&self) -> Vec2 {
+    pub(crate) fn knob(&self) -> Vec2 {
         (self.at - self.origin).clamp_length_max(REACH)
     }
 
@@ -35,22 +35,22 @@ impl Stick {
 
 /// Both thumbs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Thumbs {
+pub(crate) struct Thumbs {
     /// Thrusts and turns.
-    pub left: Option<Stick>,
+    pub(crate) left: Option<Stick>,
     /// Fires and aims.
-    pub right: Option<Stick>,
+    pub(crate) right: Option<Stick>,
 }
 
 impl Thumbs {
     /// A finger came down: on the left half of the window it steers, on the right half it fires.
-    pub fn down(&mut self, pointer: i32, at: Vec2, window: Vec2) {
+    pub(crate) fn down(&mut self, pointer: i32, at: Vec2, window: Vec2) {
         let side = if at.x < window.x * 0.5 { &mut self.left } else { &mut self.right };
         side.get_or_insert(Stick { pointer, origin: at, at });
     }
 
     /// A finger moved.
-    pub fn moved(&mut self, pointer: i32, at: Vec2) {
+    pub(crate) fn moved(&mut self, pointer: i32, at: Vec2) {
         for stick in [&mut self.left, &mut self.right].into_iter().flatten() {
             if stick.pointer == pointer {
                 stick.at = at;
@@ -59,7 +59,7 @@ impl Thumbs {
     }
 
     /// A finger was lifted.
-    pub fn up(&mut self, pointer: i32) {
+    pub(crate) fn up(&mut self, pointer: i32) {
         for side in [&mut self.left, &mut self.right] {
             if side.is_some_and(|stick| stick.pointer == pointer) {
                 *side = None;
@@ -69,7 +69,7 @@ impl Thumbs {
 
     /// What the thumbs ask for, with the bow at `heading` radians.
     #[must_use]
-    pub fn input(&self, heading: f32) -> ArenaInput {
+    pub(crate) fn input(&self, heading: f32) -> ArenaInput {
         let steer = self.left.map_or(Vec2::ZERO, |stick| stick.push());
         let aim_push = self.right.map_or(Vec2::ZERO, |stick| stick.push());
         let mut buttons = if self.right.is_some() { ArenaInput::FIRE } else { 0 };

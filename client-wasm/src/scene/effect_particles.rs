@@ -13,16 +13,16 @@ const FIRE: Color = Color::hex(0xffa03c);
 const EMBER: Color = Color::hex(0xff3a18);
 
 /// Where particles go and where their chance comes from.
-pub struct EffectParticles<'a> {
+pub(crate) struct EffectParticles<'a> {
     /// The pool.
-    pub particles: &'a mut Particles,
+    pub(crate) particles: &'a mut Particles,
     /// Chance.
-    pub random: &'a mut Random,
+    pub(crate) random: &'a mut Random,
 }
 
 impl EffectParticles<'_> {
     /// Turns everything that just happened on the stage into particles.
-    pub fn show(&mut self, stage: &Stage) {
+    pub(crate) fn show(&mut self, stage: &Stage) {
         for effect in &stage.effects {
             match *effect {
                 Effect::Fired { player, at, velocity } => {

@@ -14,7 +14,7 @@ use crate::gl::text::Slot;
 use crate::stage::{Effect, ShipLook, Stage, ZoneLook};
 
 /// Gives the atlas slot of a player's name.
-pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
+pub(crate) type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
 
 /// Seconds for which a hit's direction is shown.
 const WOUND_SECONDS: f32 = 1.1;
@@ -30,11 +30,11 @@ const RADAR_MARGIN_PX: f32 = 18.0;
 /// How far from the edge of the picture the arrow to the zone is, in CSS pixels.
 const ZONE_INSET_PX: f32 = 66.0;
 /// World units from its middle to its rim.
-pub const RADAR_REACH: f32 = 1500.0;
+pub(crate) const RADAR_REACH: f32 = 1500.0;
 
 /// Marks that outlive the image they were made for.
 #[derive(Debug, Default)]
-pub struct Markers {
+pub(crate) struct Markers {
     /// Direction of recent hits on the own ship, and their ages.
     wounds: Vec<(f32, f32)>,
     /// Places of recent hits by the own ship, and their ages.
@@ -47,16 +47,16 @@ pub struct Markers {
 
 /// The window, for what has its size in CSS pixels.
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub(crate) struct Window {
     /// World units per CSS pixel.
-    pub px: f32,
+    pub(crate) px: f32,
     /// Whether thumbs cover the corners.
-    pub touch: bool,
+    pub(crate) touch: bool,
 }
 
 impl Markers {
     /// Takes what just happened, and lets `dt` seconds pass.
-    pub fn apply_effects(&mut self, stage: &Stage, dt: f32) {
+    pub(crate) fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for (_, age) in &mut self.wounds {
             *age += dt;
         }
@@ -89,36 +89,36 @@ impl Markers {
     }
 
     /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Markers::default();
     }
 
     /// Places of recent hits by the own ship, and how fresh each is, 0..=1.
-    pub fn marks(&self) -> impl Iterator<Item = (Vec2, f32)> {
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (Vec2, f32)> {
         self.marks.iter().map(|(at, age)| (*at, 1.0 - age / MARK_SECONDS))
     }
 
     /// Where beams that hit the own ship were judged, and how fresh that is: what the shooter of a rail saw, so that a hit that seems
     /// unfair explains itself.
-    pub fn judged(&self) -> impl Iterator<Item = (Vec2, f32)> {
+    pub(crate) fn judged(&self) -> impl Iterator<Item = (Vec2, f32)> {
         self.judged.iter().map(|(at, age)| (*at, 1.0 - age / JUDGED_SECONDS))
     }
 
     /// Directions of recent hits on the own ship in radians, and how fresh each is.
-    pub fn wounds(&self) -> impl Iterator<Item = (f32, f32)> {
+    pub(crate) fn wounds(&self) -> impl Iterator<Item = (f32, f32)> {
         self.wounds.iter().map(|(angle, age)| (*angle, 1.0 - age / WOUND_SECONDS))
     }
 
     /// How red the rim of the picture is, 0..=1: after a hit, and while the hull is bad.
     #[must_use]
-    pub fn red(&self, own: &ShipLook, seconds: f64) -> f32 {
+    pub(crate) fn red(&self, own: &ShipLook, seconds: f64) -> f32 {
         let faint = (0.30 - own.hull).max(0.0) / 0.30;
         let pulse = faint * (0.45 + 0.25 * (seconds * 5.0).sin() as f32);
         (self.hurt * 0.9).max(pulse).min(1.0)
     }
 
     /// Adds what the pilot of the own ship sees over the world.
-    pub fn draw(&self, stage: &Stage, camera: &Camera, window: Window, seconds: f64, batch: &mut Batch) {
+    pub(crate) fn draw(&self, stage: &Stage, camera: &Camera, window: Window, seconds: f64, batch: &mut Batch) {
         for (at, fresh) in self.marks() {
             for n in 0..4 {
                 let angle = TAU / 8.0 + n as f32 * TAU / 4.0;
@@ -151,7 +151,7 @@ impl Markers {
 }
 
 /// Adds names and bars over the ships of others.
-pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'_>, batch: &mut Batch) {
+pub(crate) fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'_>, batch: &mut Batch) {
     for ship in &stage.ships {
         if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
             continue;
@@ -181,19 +181,19 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
 }
 
 /// A ship that is out of the picture.
-pub struct Beyond<'a> {
+pub(crate) struct Beyond<'a> {
     /// Which.
-    pub ship: &'a ShipLook,
+    pub(crate) ship: &'a ShipLook,
     /// Where the rim of the picture is on the way to it, world units.
-    pub at: Vec2,
+    pub(crate) at: Vec2,
     /// The way to it, radians.
-    pub way: f32,
+    pub(crate) way: f32,
     /// How near it is, 0.25..=1.
-    pub near: f32,
+    pub(crate) near: f32,
 }
 
 /// Every other ship beyond the picture.
-pub fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Item = Beyond<'a>> {
+pub(crate) fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Item = Beyond<'a>> {
     let rim = camera.half - 20.0 * window.px;
     let unseen = stage.ships.iter().filter(|ship| stage.own != Some(ship.player) && !camera.sees(ship.at, 4.0));
     unseen.map(move |ship| {
@@ -220,7 +220,7 @@ fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
 
 /// Where the arrow to the zone is, and the way there as a unit vector, while its middle is out of the picture.
 #[must_use]
-pub fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Option<(ZoneLook, Vec2, Vec2)> {
+pub(crate) fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Option<(ZoneLook, Vec2, Vec2)> {
     let zone = stage.zone.filter(|zone| !camera.sees(zone.at, 0.0))?;
     let off = zone.at - camera.at;
     let rim = camera.half - ZONE_INSET_PX * window.px;
@@ -243,7 +243,7 @@ fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch)
 
 /// The middle of the radar, and its radius, in world units.
 #[must_use]
-pub fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
+pub(crate) fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
     // On a low window it shrinks, and thumbs need the room more.
     let tall = camera.half.y * 2.0 * RADAR_SHARE;
     let radius = (RADAR_PX * window.px).min(tall) * if window.touch { 0.85 } else { 1.0 };

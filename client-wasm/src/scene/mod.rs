@@ -8,11 +8,11 @@
 //! | [`effects`] | what happens once, as particles |
 //! | [`markers`] | names, arrows, damage, radar |
 
-pub mod effect_particles;
-pub mod markers;
-pub mod objects;
-pub mod ships;
-pub mod sky;
+pub(crate) mod effect_particles;
+pub(crate) mod markers;
+pub(crate) mod objects;
+pub(crate) mod ships;
+pub(crate) mod sky;
 
 use crate::camera::Camera;
 use crate::color::{self, Color};
@@ -31,7 +31,7 @@ const PARTICLES: usize = 2400;
 
 /// The color of a player as this stage's spectator sees it.
 #[must_use]
-pub fn paint_of(stage: &Stage, player: u16) -> Color {
+pub(crate) fn paint_of(stage: &Stage, player: u16) -> Color {
     match stage.team_of(player) {
         // Of a team, one's own ship is only the brightest.
         Some(team) if stage.own == Some(player) => color::of_team(team).mix(Color::WHITE, 0.3),
@@ -42,7 +42,7 @@ pub fn paint_of(stage: &Stage, player: u16) -> Color {
 }
 
 /// What the drawing remembers from image to image.
-pub struct Scene {
+pub(crate) struct Scene {
     sky: Sky,
     ships: Ships,
     markers: Markers,
@@ -52,21 +52,21 @@ pub struct Scene {
 
 /// The moment and the manner of an image.
 #[derive(Debug, Clone, Copy)]
-pub struct ImageContext {
+pub(crate) struct ImageContext {
     /// Seconds on the page's clock.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Seconds since the image before.
-    pub dt: f32,
+    pub(crate) dt: f32,
     /// How much it may cost.
-    pub quality: EffectsLevel,
+    pub(crate) quality: EffectsLevel,
     /// The window.
-    pub window: Window,
+    pub(crate) window: Window,
 }
 
 impl Scene {
     /// Nothing happened yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Scene {
             sky: Sky::new(),
             ships: Ships::default(),
@@ -77,13 +77,13 @@ impl Scene {
     }
 
     /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.particles.clear();
         self.markers.clear();
     }
 
     /// Fills the batch with one image of the stage, and shakes the camera for what just happened.
-    pub fn show(
+    pub(crate) fn show(
         &mut self,
         stage: &Stage,
         camera: &mut Camera,
@@ -128,7 +128,7 @@ impl Default for Scene {
 }
 
 /// Shakes the camera: for hits on the own ship, and for wrecks nearby.
-pub fn shake(stage: &Stage, camera: &mut Camera) {
+pub(crate) fn shake(stage: &Stage, camera: &mut Camera) {
     for effect in &stage.effects {
         match *effect {
             Effect::Struck { player, shielded, heavy, .. } if stage.own == Some(player) => {

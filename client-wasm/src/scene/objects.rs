@@ -24,7 +24,7 @@ const ROCK_QUAD: f32 = 1.2;
 
 /// The color of a kind of pickup, here, in the HUD and on the radar.
 #[must_use]
-pub fn boon_color(what: Boon) -> Color {
+pub(crate) fn boon_color(what: Boon) -> Color {
     match what {
         Boon::Repair => Color::hex(0x62f59b),
         Boon::Rapid => Color::hex(0xffb84a),
@@ -34,20 +34,20 @@ pub fn boon_color(what: Boon) -> Color {
 
 /// How a rock looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RockPaint {
+pub(crate) struct RockPaint {
     /// Which of eight reliefs it has.
-    pub relief: usize,
+    pub(crate) relief: usize,
     /// Its darkest color.
-    pub dark: Color,
+    pub(crate) dark: Color,
     /// Its lightest.
-    pub light: Color,
+    pub(crate) light: Color,
     /// How far it has turned, radians.
-    pub turn: f32,
+    pub(crate) turn: f32,
 }
 
 /// How a rock looks at a moment, which follows from its number.
 #[must_use]
-pub fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
+pub(crate) fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
     let look = u32::from(rock.id).wrapping_mul(2_654_435_761) >> 8;
     let (dark, light) = MINERALS[(look >> 4) as usize % MINERALS.len()];
     let pace = (((look >> 9) & 255) as f32 / 127.5 - 1.0) * 9.0 / rock.radius.max(20.0);
@@ -56,7 +56,7 @@ pub fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
 }
 
 /// Adds every rock in the picture.
-pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+pub(crate) fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
     for rock in &stage.rocks {
         let half = Vec2::splat(rock.radius * ROCK_QUAD);
         if !camera.sees(rock.at, half.x) {
@@ -77,12 +77,12 @@ const NOBODY: Color = Color::hex(0x9fb4cc);
 
 /// The color of a zone: its holder's, or nobody's.
 #[must_use]
-pub fn zone_color(zone: &ZoneLook) -> Color {
+pub(crate) fn zone_color(zone: &ZoneLook) -> Color {
     zone.holder.map_or(NOBODY, color::of_team)
 }
 
 /// Adds the zone, if it is in the picture.
-pub fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * ZONE_QUAD)) else { return };
     let toward = match zone.lean {
         lean if lean < 0.0 => color::of_team(0),
@@ -96,7 +96,7 @@ pub fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
 }
 
 /// Adds every pickup in the picture.
-pub fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+pub(crate) fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
     for pickup in &stage.pickups {
         if !camera.sees(pickup.at, 90.0) {
             continue;
@@ -117,7 +117,7 @@ pub fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) 
 }
 
 /// Adds every shot in the picture.
-pub fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     for shot in &stage.shots {
         if shot.age < 0.0 || !camera.sees(shot.at, 60.0) {
             continue;
@@ -138,7 +138,7 @@ pub fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
 const BEAM_WIDE: f32 = 24.0;
 
 /// Adds every beam in the picture.
-pub fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     for beam in &stage.beams {
         let share = beam.age / (BEAM_LIFE as f32 * DT);
         let way = beam.to - beam.from;
@@ -156,7 +156,7 @@ pub fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
 const PIECE: f32 = 60.0;
 
 /// Adds the part of the arena's edge that is in the picture, and turns it red as the camera's ship comes near.
-pub fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let radius = stage.edge;
     let reach = camera.half.length() + 160.0;
     let far = camera.at.length();

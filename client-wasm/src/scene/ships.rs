@@ -30,7 +30,7 @@ struct Memory {
 
 /// The ships' memories.
 #[derive(Debug, Default)]
-pub struct Ships {
+pub(crate) struct Ships {
     /// By ship; a few dozen at most, so that looking through all is quick.
     known: Vec<(u16, Memory)>,
     image: u32,
@@ -38,7 +38,7 @@ pub struct Ships {
 
 impl Ships {
     /// Takes what just happened to ships.
-    pub fn apply_effects(&mut self, stage: &Stage) {
+    pub(crate) fn apply_effects(&mut self, stage: &Stage) {
         for effect in &stage.effects {
             if let Effect::Struck { player, shielded, .. } = *effect
                 && let Some(ship) = stage.ship_of(player)
@@ -50,7 +50,7 @@ impl Ships {
     }
 
     /// Adds every ship in the picture, and the exhaust of the last `dt` seconds.
-    pub fn draw(
+    pub(crate) fn draw(
         &mut self,
         stage: &Stage,
         camera: &Camera,

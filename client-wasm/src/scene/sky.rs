@@ -28,24 +28,24 @@ const HUES: [Color; 5] =
     [Color::hex(0xcfe4ff), Color::hex(0xa9c9ff), Color::hex(0xfff1dc), Color::hex(0xffd2a8), Color::hex(0xb9a8ff)];
 
 /// One star.
-pub struct Star {
+pub(crate) struct Star {
     at: Vec2,
     /// Half of its size with its glow, world units.
-    pub size: f32,
+    pub(crate) size: f32,
     /// Its color and strength.
-    pub color: Color,
+    pub(crate) color: Color,
     pace: f32,
 }
 
 /// Every star.
-pub struct Sky {
+pub(crate) struct Sky {
     sheets: Vec<Vec<Star>>,
 }
 
 impl Sky {
     /// The stars, the same ones for everyone.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut random = Random::new(2_024);
         let mut star = |sheet: &Sheet| {
             let rare = random.unit().powi(4);
@@ -60,7 +60,7 @@ impl Sky {
     }
 
     /// Calls `show` with every star that can be seen, farthest first, and where it is; `share` of them, 0..=1.
-    pub fn visit(&self, camera: &Camera, share: f32, mut show: impl FnMut(&Star, Vec2)) {
+    pub(crate) fn visit(&self, camera: &Camera, share: f32, mut show: impl FnMut(&Star, Vec2)) {
         for (sheet, stars) in SHEETS.iter().zip(&self.sheets) {
             let shown = (stars.len() as f32 * share) as usize;
             for star in &stars[..shown] {
@@ -74,7 +74,7 @@ impl Sky {
     }
 
     /// Adds the stars that can be seen; `share` of them, 0..=1.
-    pub fn draw(&self, batch: &mut Batch, camera: &Camera, seconds: f64, share: f32) {
+    pub(crate) fn draw(&self, batch: &mut Batch, camera: &Camera, seconds: f64, share: f32) {
         self.visit(camera, share, |star, at| {
             let twinkle = 0.82 + 0.18 * (seconds * f64::from(star.pace) + f64::from(star.at.x)).sin() as f32;
             let rays = ((star.size - 5.0) / 6.0).clamp(0.0, 1.0);
