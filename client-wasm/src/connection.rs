@@ -1,4 +1,4 @@
-//! One connection: the socket and the client behind it, from the first byte to the last; between them a bad link, if wanted.
+//! One connection: the socket, the client behind it, and a simulated link between them while the network lab asks for one.
 
 use std::rc::Rc;
 
@@ -16,40 +16,37 @@ use crate::flow::state::ConnectionEnd;
 use crate::simulated_link::SimulatedLink;
 use crate::socket::{Socket, SocketEvent};
 
-/// Bytes waiting in the browser above which inputs are thrown away: on a link that stands still, old inputs are worth
-/// nothing, and they would only delay the new ones.
+/// Unsent bytes in the browser from which on inputs are dropped: on a stalled link old inputs are worthless and only delay new
+/// ones.
 const UNSENT_MAX: u32 = 16 * 1024;
-/// Where the token of the session is kept: in the tab, so that a reload finds it and another tab does not.
+/// Storage key of the session's token: in the tab, so that a reload finds it and another tab does not.
 pub(crate) const TOKEN_KEY: &str = "broadside.token";
-/// Longest time between two looks for a page that is awake, in microseconds.
+/// Longest time between two calls of [`ServerConnection::pump`] while the page is awake, in microseconds.
 const AWAKE_US: u64 = 1_000_000;
-/// Milliseconds between two looks at what has come over a bad link; the shortest that browsers allow.
+/// Milliseconds between two polls of a simulated link; the shortest that browsers allow.
 const LINK_POLL_MS: i32 = 4;
 
-/// What is kept for whoever looks at the net graph.
+/// What the net graph needs of every frame.
 #[derive(Debug, Default)]
 pub(crate) struct NetGraphTap {
-    /// Snapshots that came since the last look.
+    /// Snapshots since the net graph last took them.
     pub(crate) arrivals: Vec<SnapshotArrival>,
-    /// Bytes of the WebSocket headers of everything that came.
+    /// Bytes of the WebSocket headers of all received frames.
     pub(crate) header_bytes: u64,
 }
 
 impl NetGraphTap {
-    /// Counts a frame of this many bytes.
     fn count(&mut self, len: usize) {
         self.header_bytes += header_bytes(len);
     }
 }
 
-/// A connection.
 pub(crate) struct ServerConnection {
     socket: Socket,
-    /// The client behind it.
     pub(crate) client: Client<Arena>,
-    /// What the server gave as its reason for closing the socket, for developers; empty until then.
+    /// The reason in the server's close frame, for developers; empty until then.
     pub(crate) reason: String,
-    /// `None` while nobody looks.
+    /// `None` while the net graph is closed.
     pub(crate) tap: Option<NetGraphTap>,
     link: Option<(SimulatedLink, Ticker)>,
     wake: Rc<dyn Fn()>,
@@ -59,11 +56,10 @@ pub(crate) struct ServerConnection {
 }
 
 impl ServerConnection {
-    /// Begins to connect; `wake` is called whenever something arrived. The client of a connection that was lost asks for its seat,
-    /// and for what it missed.
+    /// Starts to connect; `wake` is called on every arrival. The client of a lost connection resumes its seat.
     ///
     /// # Errors
-    /// What the browser says of the address.
+    /// The browser's objection to the address.
     pub(crate) fn open(client: Client<Arena>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
@@ -81,13 +77,12 @@ impl ServerConnection {
         })
     }
 
-    /// How far the connection has come. A client of an earlier connection believes in that one until this one is open.
+    /// The client's phase, once the socket is open: until then a kept client still reports that of its previous connection.
     #[must_use]
     pub(crate) fn phase(&self) -> Phase {
         if self.opened { self.client.phase() } else { Phase::Greeting }
     }
 
-    /// How far the connection and its client are.
     pub(crate) fn report(&self) -> ConnectionReport {
         ConnectionReport {
             phase: self.phase(),
@@ -97,13 +92,12 @@ impl ServerConnection {
         }
     }
 
-    /// Whether the socket ever got as far as being open.
     #[must_use]
     pub(crate) fn was_open(&self) -> bool {
         self.opened
     }
 
-    /// Puts a link of this kind between socket and client, or takes it away if it is [`LinkProfile::CLEAN`].
+    /// Puts a simulated link with this profile between socket and client, or removes it for [`LinkProfile::CLEAN`].
     pub(crate) fn set_link(&mut self, profile: LinkProfile) {
         let now = browser::now();
         match &mut self.link {
@@ -123,17 +117,17 @@ impl ServerConnection {
         }
     }
 
-    /// Whether the client stands still, because its link comes with that.
+    /// Whether the simulated link freezes the client.
     pub(crate) fn is_frozen(&mut self) -> bool {
         self.link.as_mut().is_some_and(|(link, _)| link.is_frozen(browser::now()))
     }
 
-    /// Takes everything that arrived; tells if that was the end.
+    /// Takes everything that arrived; returns the end of the connection, if that was it.
     pub(crate) fn pump(&mut self) -> Option<ConnectionEnd> {
         if self.is_frozen() {
             return None;
         }
-        // A tab in the background sleeps for up to a minute at a time, and hears of silence only what it was awake for.
+        // A tab in the background sleeps for up to a minute at a time: only the silence while it was awake counts.
         let slept_us = browser::now().us_since(self.pumped_at).saturating_sub(AWAKE_US);
         self.received_at = self.received_at.plus_us(slept_us);
         self.pumped_at = browser::now();
@@ -167,7 +161,7 @@ impl ServerConnection {
         (browser::now().us_since(self.received_at) > timeout_us).then_some(ConnectionEnd::TimedOut)
     }
 
-    /// Takes what came over the link; tells if that was the end.
+    /// Takes what arrived over the simulated link; returns the end of the connection, if that was it.
     fn pump_link(&mut self) -> Option<ConnectionEnd> {
         let now = browser::now();
         while let Some((at, frame)) = self.link.as_mut().and_then(|(link, _)| link.receive_down(now)) {
@@ -198,7 +192,7 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Sends what there is to send.
+    /// Sends what the client and the simulated link have to send.
     pub(crate) fn flush(&mut self) {
         let now = browser::now();
         while let Some(frame) = self.client.poll_frame() {

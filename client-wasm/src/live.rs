@@ -1,4 +1,4 @@
-//! From a client's view to the stage: the real game.
+//! From a client's view to the stage: the game.
 
 use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
 use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
@@ -12,12 +12,13 @@ use glam::Vec2;
 
 use crate::stage::{BeamLook, Effect, PickupLook, RockLook, ShipLook, ShotLook, Stage, ZoneLook};
 
-/// Radius of an arena whose edge is never seen, world units.
+/// Radius of an arena whose edge is never visible, in world units.
 const FAR_AWAY: f32 = 1e6;
-/// How fast the edge follows what spectators are told once a second: the share that is left after a second.
+/// How fast the drawn edge follows what spectators are sent once per second: the share of the difference that is left after a
+/// second.
 const EDGE_LAG: f32 = 0.02;
 
-/// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.
+/// Fills the stage from the view. `burning`: the own ship's main engine burns.
 pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
     stage.clear();
     if let Some(own) = &view.own {
@@ -34,7 +35,7 @@ pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
     }
 }
 
-/// Where the arena ends for somebody who only watches: told once a second, so it glides there.
+/// The arena's edge as a spectator sees it: sent once per second, it glides to the new value.
 #[must_use]
 pub(crate) fn spectator_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
     let sent = f32::from(extent);
@@ -53,7 +54,7 @@ pub(crate) fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16
     stage.ships.iter().map(|ship| ship.player).filter(|player| is_away(PlayerId(*player))).collect()
 }
 
-/// The zone of a match at a tick, for the stage.
+/// A match's zone at a tick.
 #[must_use]
 pub(crate) fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
     let lean = zone.lean_at(Tick(tick.max(0.0) as u32));
@@ -66,7 +67,7 @@ pub(crate) fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
     }
 }
 
-/// The ship of an own state, with its engine off; `None` while it has none.
+/// The ship of a player state, with its engine off; `None` without a ship.
 #[must_use]
 pub(crate) fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
@@ -84,12 +85,12 @@ pub(crate) fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     })
 }
 
-/// Where the own ship is drawn, and where its bow points in radians; where it sank while there is none.
+/// Where the own ship is drawn, and its heading in radians; the position of the wreck without a ship.
 #[must_use]
 pub(crate) fn own_pose(view: &View<Arena>) -> (Vec2, f32) {
     let Some(own) = &view.own else { return (Vec2::ZERO, 0.0) };
     let (before, now) = (&own.previous, &own.current);
-    // A new ship is somewhere else: between the two there is nothing to see.
+    // A new ship is elsewhere: there is nothing to interpolate.
     if before.entity != now.entity {
         return (now.position, now.heading_radians());
     }
@@ -118,7 +119,7 @@ fn add(entity: &InterpolatedEntity, stage: &mut Stage) {
         }
         fields::ROCK => stage.rocks.push(RockLook { id: entity.id.0, at, radius: a }),
         fields::PICKUP => stage.pickups.push(PickupLook { id: entity.id.0, at, what: Boon::of(a as u32) }),
-        // Replicated things are of the game's kinds; one of a later version is not drawn.
+        // A kind of a later version is not drawn.
         _ => {}
     }
 }
@@ -151,12 +152,12 @@ pub(crate) fn shot_look(player: u16, start: u32, origin: Vec2, velocity: Vec2, a
 /// A beam that left `origin` at tick `start`, `age` seconds ago, and reached as far as `way`.
 #[must_use]
 pub(crate) fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> BeamLook {
-    // The top bit sets it apart from a shot of the same tick.
+    // The top bit distinguishes it from a shot of the same tick.
     let key = 1 << 63 | u64::from(player) << 32 | u64::from(start);
     BeamLook { player, from: origin, to: origin + way, age, key }
 }
 
-/// Adds what an event shows, if it shows anything.
+/// Adds the effect of an event, if it has one.
 pub(crate) fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
     let effect = match *event {
         ArenaEvent::Hit { at, target, by, on, .. } => {
@@ -182,8 +183,7 @@ pub(crate) fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
     stage.effects.push(effect);
 }
 
-/// Where a hit at `at` is to be shown: the own ship is drawn ahead of where the server judged it, and the sparks belong on its
-/// hull.
+/// Where to show a hit at `at`: the own ship is drawn ahead of where the server judged it, and the sparks belong on its hull.
 fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
     match stage.own_ship().filter(|_| stage.own == Some(target)) {
         Some(ship) => ship.at + (at - ship.at).clamp_length_max(SHIP_RADIUS),
@@ -191,7 +191,6 @@ fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
     }
 }
 
-/// Whether the pilot of `own` could steer a ship now.
 #[must_use]
 pub(crate) fn afloat(own: Option<&LocalPlayerState>) -> bool {
     own.is_some_and(LocalPlayerState::afloat)

@@ -1,21 +1,20 @@
-//! `window.broadside`: what the page believes, for tests and for the curious.
+//! `window.broadside.state()`: the page's state, for tests and developers.
 
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
 use crate::browser;
 
-/// An object under construction.
+/// A JavaScript object under construction.
 pub(crate) struct Record(Object);
 
 impl Record {
-    /// An empty one.
     #[must_use]
     pub(crate) fn new() -> Self {
         Record(Object::new())
     }
 
-    /// With one more property.
+    /// Adds a property.
     #[must_use]
     pub(crate) fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
         // Setting a property of a plain object cannot fail.
@@ -36,13 +35,12 @@ impl From<Record> for JsValue {
     }
 }
 
-/// A JavaScript array of records.
 #[must_use]
 pub(crate) fn list(records: impl Iterator<Item = Record>) -> Array {
     records.map(JsValue::from).collect()
 }
 
-/// Lets `window.broadside.state()` answer with what `state` gives.
+/// Makes `window.broadside.state()` return what `state` gives.
 pub(crate) fn install(state: impl Fn() -> JsValue + 'static) {
     let Some(window) = browser::window() else { return };
     let found = Reflect::get(&window, &"broadside".into()).ok().filter(JsValue::is_object);

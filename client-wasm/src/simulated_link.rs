@@ -1,26 +1,25 @@
-//! A bad link on purpose, between the socket and the client: what comes and goes takes the time that a far or crowded link
-//! would take. Only there while someone asked for it.
+//! A simulated link between the socket and the client: frames take the time of a distant or congested link. It exists only while
+//! the network lab asks for it.
 
 use broadside_shared::link::{LinkProfile, Pipe, Stalls};
 use broadside_shared::time::MonoTime;
 
-/// One link, both ways.
 #[derive(Debug)]
 pub(crate) struct SimulatedLink {
     profile: LinkProfile,
-    /// The link's own time begins here, so that the first stall or freeze comes after a while and not at once.
+    /// The link's own time starts here, so that the first stall or freeze comes after a while and not at once.
     began: MonoTime,
     down: Pipe,
     up: Pipe,
     freezes: Option<Stalls>,
-    /// When the client was last seen to stand still.
+    /// When the client was last frozen.
     frozen_at: MonoTime,
-    /// The close code of the socket, which is told after all that came before it.
+    /// The socket's close code, delivered after all earlier frames.
     pub(crate) closed: Option<u16>,
 }
 
 impl SimulatedLink {
-    /// A link of this kind that begins `now`. Equal seeds give equal lines.
+    /// A link with this profile that starts `now`. Equal seeds give equal links.
     #[must_use]
     pub(crate) fn new(profile: LinkProfile, now: MonoTime, seed: u64) -> Self {
         let (down, up) = profile.pipes(seed);
@@ -28,20 +27,20 @@ impl SimulatedLink {
         SimulatedLink { profile, began: now, down, up, freezes, frozen_at: MonoTime(0), closed: None }
     }
 
-    /// What kind it is, with the delay and jitter that were last set.
+    /// The profile, with the delay and jitter that were last set.
     #[must_use]
     pub(crate) fn profile(&self) -> &LinkProfile {
         &self.profile
     }
 
-    /// Sets delay and jitter, in milliseconds, for what is sent from now on.
+    /// Sets delay and jitter, in milliseconds, of all later frames.
     pub(crate) fn set_delay(&mut self, delay_ms: f64, jitter_ms: f64) {
         (self.profile.delay_ms, self.profile.jitter_ms) = (delay_ms, jitter_ms);
         self.down.set_delay(delay_ms, jitter_ms);
         self.up.set_delay(delay_ms, jitter_ms);
     }
 
-    /// Takes over what is still on its way on another link: nothing may get lost.
+    /// Takes over the frames in flight on another link: none may get lost.
     pub(crate) fn take_over(&mut self, mut old: SimulatedLink, now: MonoTime) {
         let (at, end) = (self.time(now), MonoTime(u64::MAX));
         while let Some(frame) = old.down.receive(end) {
@@ -53,50 +52,50 @@ impl SimulatedLink {
         self.closed = old.closed;
     }
 
-    /// Puts a frame of the server on the link.
+    /// Sends a frame from the server.
     pub(crate) fn send_down(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.down.send(at, frame);
     }
 
-    /// The next frame that has come to the client by `now`, and when it came.
+    /// The next frame that has reached the client by `now`, and when it arrived.
     pub(crate) fn receive_down(&mut self, now: MonoTime) -> Option<(MonoTime, Vec<u8>)> {
         let came = self.began.plus_us(self.down.next_arrival()?.0);
         let frame = self.down.receive(self.time(now))?;
-        // A client that stood still reads only now what came meanwhile.
+        // A frozen client reads only now what arrived meanwhile.
         Some((came.max(self.frozen_at), frame))
     }
 
-    /// Whether the client's end takes another frame.
+    /// Whether the client's end accepts another frame.
     #[must_use]
     pub(crate) fn takes_more(&self) -> bool {
         self.up.takes_more()
     }
 
-    /// Puts a frame of the client on the link.
+    /// Sends a frame from the client.
     pub(crate) fn send_up(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.up.send(at, frame);
     }
 
-    /// The next frame that has come to the server's side by `now`.
+    /// The next frame that has reached the server's side by `now`.
     pub(crate) fn receive_up(&mut self, now: MonoTime) -> Option<Vec<u8>> {
         self.up.receive(self.time(now))
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no frame is in flight.
     #[must_use]
     pub(crate) fn is_idle(&self) -> bool {
         self.down.next_arrival().is_none() && self.up.next_arrival().is_none()
     }
 
-    /// The close code of the socket, once all that came before it has come to the client. What the client sends meanwhile goes nowhere.
+    /// The socket's close code, once all earlier frames have reached the client. Frames that the client still sends are lost.
     #[must_use]
     pub(crate) fn ended(&self) -> Option<u16> {
         self.closed.filter(|_| self.down.next_arrival().is_none())
     }
 
-    /// Whether the client stands still at `now`, as a tab that the browser froze: it reads nothing and does nothing.
+    /// Whether the client is frozen at `now`, like a tab that the browser froze: it reads nothing and does nothing.
     pub(crate) fn is_frozen(&mut self, now: MonoTime) -> bool {
         let time = self.time(now);
         let frozen = self.freezes.as_mut().is_some_and(|stalls| stalls.stands_until(time).is_some());

@@ -1,4 +1,4 @@
-//! The WebSocket: hands what arrives to an inbox, with the moment it arrived, and then wakes the app.
+//! The WebSocket: puts every event with its time into an inbox, and then wakes the app.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,22 +12,19 @@ use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
 use crate::browser;
 
-/// What a socket has to say.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SocketEvent {
-    /// It is open.
     Open,
-    /// A binary frame came.
     Frame(Vec<u8>),
-    /// A text frame came, which no server of ours sends.
+    /// A text frame, which the server never sends.
     Text,
-    /// It is closed, with this code, and with the reason that the other end gave or none.
+    /// The close code, and the other end's reason or an empty one.
     Closed(u16, String),
 }
 
 type Inbox = Rc<RefCell<VecDeque<(MonoTime, SocketEvent)>>>;
 
-/// One connection attempt, and the connection it became. Dropping it closes it and silences its events.
+/// A connection attempt, and the connection it becomes. Dropping it closes it and silences its events.
 pub(crate) struct Socket {
     socket: WebSocket,
     inbox: Inbox,
@@ -37,10 +34,10 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect; `wake` is called after every event.
+    /// Starts to connect; `wake` is called after every event.
     ///
     /// # Errors
-    /// What the browser says of the address.
+    /// The browser's objection to the address.
     pub(crate) fn open(url: &str, wake: Rc<dyn Fn()>) -> Result<Socket, String> {
         let socket = WebSocket::new_with_str(url, SUBPROTOCOL).map_err(|e| crate::gl::context::text(&e))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
@@ -76,19 +73,19 @@ impl Socket {
         Ok(Socket { socket, inbox, _on_event: on_event, _on_message: on_message, _on_close: on_close })
     }
 
-    /// The next thing that arrived, and when.
+    /// The next event, and when it happened.
     pub(crate) fn poll(&self) -> Option<(MonoTime, SocketEvent)> {
         self.inbox.borrow_mut().pop_front()
     }
 
-    /// Sends a binary frame. Not being open is no error here: the close event tells.
+    /// Sends a binary frame. A socket that is not open drops it; the close event follows.
     pub(crate) fn send(&self, frame: &[u8]) {
         if self.socket.ready_state() == WebSocket::OPEN {
             let _ = self.socket.send_with_u8_array(frame);
         }
     }
 
-    /// Bytes that the browser has not yet sent.
+    /// Bytes that the browser has not sent yet.
     #[must_use]
     pub(crate) fn unsent(&self) -> u32 {
         self.socket.buffered_amount()
@@ -100,7 +97,7 @@ impl Drop for Socket {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
-        // 1000: a socket still connecting gives up, an open one says goodbye.
+        // 1000: a connecting socket gives up, an open one closes normally.
         let _ = self.socket.close_with_code(1000);
     }
 }

@@ -1,4 +1,4 @@
-//! Talk at work: topics, chat, direct messages, notices, and what became of every request.
+//! Chat and topics: sends requests, and shows publications, direct messages, notices and replies.
 
 use broadside_shared::arena::{ArenaEvent, Cause};
 use broadside_shared::client::requests::{Answer, ON_THE_WAY_MAX};
@@ -17,32 +17,27 @@ use crate::hud::kill_feed::KillFeedName;
 use crate::live;
 use crate::synth::Sound;
 
-/// What was asked for, to say what became of it.
+/// A request that waits for its reply, with what the reply's text needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PendingRequest {
-    /// To say this to everyone in a channel.
+    /// A message to everyone in a channel.
     Say(String),
-    /// To say this to one player.
+    /// A message to one player.
     DirectMessage {
-        /// Whom.
         to: String,
-        /// What.
         text: String,
     },
-    /// To hear somebody no more.
     Mute(String),
-    /// To hear them again.
     Unmute(String),
-    /// To tell the operator about somebody.
     Report(String),
-    /// To hear of a topic.
+    /// A subscription to this topic.
     Subscribe(String),
-    /// To look at another player.
+    /// Following another player.
     Follow,
 }
 
 impl App {
-    /// Asks the server for something, and remembers what; tells whether it was asked.
+    /// Sends a request and remembers it for the reply. `false` if it was not sent; the chat says why.
     pub(super) fn ask(&mut self, request: Request, asked: PendingRequest) -> bool {
         let Some(connection) = &mut self.connection else {
             self.chat.notice("You are not connected. The page reconnects automatically.");
@@ -54,7 +49,7 @@ impl App {
         };
         connection.flush();
         if self.pending_requests.len() >= ON_THE_WAY_MAX {
-            // No more than that are waited for.
+            // The client gives up older ones first.
             self.pending_requests.remove(0);
         }
         self.pending_requests.push((id, asked));
@@ -66,7 +61,6 @@ impl App {
         self.ask(Request::Subscribe { topic: topic.clone() }, PendingRequest::Subscribe(topic));
     }
 
-    /// Opens or closes the chat.
     pub(super) fn toggle_chat(&mut self) {
         if self.chat.is_open() {
             self.close_chat();
@@ -86,12 +80,11 @@ impl App {
         }
     }
 
-    /// The other channel.
     pub(super) fn switch_channel(&mut self) {
         self.chat.switch_channel();
     }
 
-    /// A line was typed.
+    /// Sends the typed line, or runs it as a command.
     pub(super) fn say(&mut self) {
         let line = self.chat.take_text();
         if line.is_empty() {
@@ -140,7 +133,7 @@ impl App {
         }
     }
 
-    /// Takes the client's events: onto the stage, into the feed, into the chat. Skips the show of them when nobody was looking.
+    /// Takes the client's events. After a time in the background, game events are not shown.
     pub(super) fn take_events(&mut self) {
         let stale = std::mem::take(&mut self.stale);
         while let Some(event) = self.connection.as_mut().and_then(|connection| connection.client.poll_event()) {
@@ -152,7 +145,7 @@ impl App {
                     }
                 }
                 ClientEvent::Joined { room, .. } => {
-                    // Unless it was left already for what is wanted by now.
+                    // Unless another room was requested meanwhile.
                     if self.client().and_then(Client::room).is_some_and(|(here, ..)| here == room) {
                         self.chat.set_in_room(true);
                         self.subscribe(Topic::RoomChat(room));
@@ -186,14 +179,14 @@ impl App {
             }
             Publication::Leaders(leaders) => self.lobby.show_leaders(&leaders),
             Publication::Announcement(text) => self.lobby.announcement(text.as_str()),
-            // Both come with the snapshots, too, and nobody here subscribes to them.
+            // The page does not subscribe to these: both also come with the snapshots.
             Publication::KillFeed { .. } | Publication::Match(_) => {}
         }
     }
 
     fn take_answer(&mut self, id: u32, answer: Answer) {
         let Some(at) = self.pending_requests.iter().position(|(asked, _)| *asked == id) else {
-            // The client's own, such as for another name. Those of a connection that was lost are not worth a word.
+            // A request of the client itself, such as a rename. When the connection is lost, those are not worth a notice.
             let connected = self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting);
             if answer == Answer::None && connected {
                 self.chat.notice("The server did not answer.");
@@ -275,7 +268,6 @@ impl App {
     }
 }
 
-/// What a refusal says.
 fn refusal_text(asked: &PendingRequest, why: Refusal) -> String {
     match (asked, why) {
         (PendingRequest::DirectMessage { to, .. }, Refusal::NoSuchPlayer) => format!("No player is called {to}."),
@@ -290,7 +282,7 @@ fn refusal_text(asked: &PendingRequest, why: Refusal) -> String {
     }
 }
 
-/// A request in words.
+/// Describes a request in a sentence.
 fn describe(asked: &PendingRequest) -> String {
     match asked {
         PendingRequest::Say(text) => format!("your message “{text}”"),
@@ -303,7 +295,7 @@ fn describe(asked: &PendingRequest) -> String {
     }
 }
 
-/// What one ship did to another.
+/// The kill feed's verb for one ship sinking another.
 fn kill_verb(cause: Cause) -> &'static str {
     match cause {
         Cause::Rail => "speared",
@@ -311,7 +303,7 @@ fn kill_verb(cause: Cause) -> &'static str {
     }
 }
 
-/// What a ship did that sank by itself.
+/// The kill feed's verb for a ship that sank without an opponent.
 fn loss_verb(cause: Cause) -> &'static str {
     match cause {
         Cause::Cannon | Cause::Rail => "went down under fire",

@@ -1,4 +1,4 @@
-//! What the player does to the page besides flying: menus, sound, and what buttons with a `data-act` ask for.
+//! Buttons, menus and sound: everything the player does besides flying. A button's `data-act` names its action.
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::room_request::RoomRequest;
@@ -14,7 +14,7 @@ use crate::browser;
 use crate::synth::Sound;
 
 impl App {
-    /// A button was pressed that says what it is for.
+    /// Runs the action of the clicked button.
     pub(super) fn press(&mut self, event: &Event) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let button = target.and_then(|target| target.closest("[data-act]").ok().flatten());
@@ -62,12 +62,12 @@ impl App {
             "close-player" => drop(self.chat.close_player_menu()),
             "close-announcement" => self.lobby.announcement(""),
             "effects" => self.change_effects(),
-            // A button of another part of the page.
+            // Another part of the page handles this button.
             _ => {}
         }
     }
 
-    /// Opens or closes the menu over the game; what is open over that goes first.
+    /// Opens or closes the menu over the game; an open chat is closed first.
     pub(super) fn toggle_pause(&mut self) {
         self.devices.borrow_mut().release();
         if self.chat.is_open() {
@@ -79,33 +79,29 @@ impl App {
         }
     }
 
-    /// Sound on or off.
     pub(super) fn toggle_mute(&mut self) {
         self.speaker.toggle_mute();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
     }
 
-    /// The slider was moved.
     pub(super) fn change_volume(&mut self) {
         self.speaker.set_volume(self.screens.chosen_volume());
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.speaker.click(Sound::Mark);
     }
 
-    /// Another name stands in the field.
     pub(super) fn change_name(&mut self) {
         let Some(name) = self.screens.typed_name() else { return };
         self.forward(|flow| flow.handle_rename(name));
     }
 
-    /// The tab went to the background or came back.
     pub(super) fn visibility_changed(&mut self) {
         self.devices.borrow_mut().release();
         self.quality.forget();
         self.stale = true;
     }
 
-    /// Something arrived, or time passed in the background.
+    /// Serves the connection outside of drawn images: on arrivals, and in the background.
     pub(super) fn wake(&mut self) {
         self.serve();
         if browser::hidden() && !self.is_asleep() {
@@ -115,12 +111,12 @@ impl App {
                 connection.client.advance(browser::now(), &idle);
                 connection.flush();
             }
-            // No image comes that would: who looks again later wants to read what was said.
+            // No image takes them in the background, and the chat must be complete on return.
             self.take_events();
         }
     }
 
-    /// Who watches looks at the next player, or the one before.
+    /// Follows the next player (`step` 1) or the previous one (-1), as a spectator.
     pub(super) fn follow_another(&mut self, step: i32) {
         let Some(client) =
             self.connection.as_ref().map(|connection| &connection.client).filter(|_| self.flow.is_spectating())
@@ -140,7 +136,7 @@ impl App {
         self.ask(Request::Follow { player: others[next] }, PendingRequest::Follow);
     }
 
-    /// Who watches wants to play there.
+    /// Joins the room that is being spectated.
     fn join_spectated_room(&mut self) {
         let room = self.connection.as_ref().and_then(|connection| connection.client.room());
         match (self.flow.room().map(|room_request| room_request.room), room) {

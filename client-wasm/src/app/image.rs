@@ -1,4 +1,4 @@
-//! One image: input, stage, drawing, gauges, sound.
+//! One drawn image: input, stage, drawing, gauges, sound. Also runs the client's ticks between images.
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{Client, Phase};
@@ -20,20 +20,20 @@ use crate::live;
 use crate::probe::{Record, list};
 use crate::synth::Sound;
 
-/// The longest time one image stands for, seconds: after a stall the world jumps instead of rushing.
+/// Longest time that one image advances the world, in seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
-/// Least seconds from one image to the next in a window that has not the focus: 30 a second.
+/// Shortest time between two images in a window without focus, in seconds: about 30 images per second.
 const UNFOCUSED_S: f32 = 0.030;
-/// How loud the battle behind the title is.
+/// Volume of the battle behind the title, as a share.
 const BACKDROP_LOUD: f32 = 0.28;
 
 impl App {
-    /// One image: called by the browser before each repaint.
+    /// Draws one image; the browser calls it before each repaint.
     pub(super) fn image(&mut self) {
         let now_ms = browser::now_ms();
         let elapsed = ((now_ms - self.last_ms) / 1000.0) as f32;
         let focused = browser::focused();
-        // Whoever looks elsewhere needs half of the images at the most, and some browsers ask for them in hidden tabs too.
+        // A window without focus needs at most half of the images, and some browsers request them in hidden tabs too.
         if browser::hidden() || (!focused && elapsed < UNFOCUSED_S) {
             return;
         }
@@ -45,7 +45,7 @@ impl App {
         }
         self.choose_renderer();
         self.image_s += (elapsed - self.image_s) * 0.05;
-        // After a loss the last moment stands still, splinters and all.
+        // After a lost connection the picture freezes, particles included.
         let asleep = self.is_asleep();
         let dt = if self.is_frozen() || asleep { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
         self.take_commands(now_ms);
@@ -70,8 +70,8 @@ impl App {
         self.update_sound();
     }
 
-    /// Runs the client's ticks that are due with what the hands do now, and sends what there is to send: many times a second,
-    /// however seldom an image is drawn. Aims from where the ship was last seen, since that is what the hand aims by.
+    /// Runs the client's due ticks with the current input and sends what is due: many times per second, however rarely an image
+    /// is drawn. Aims from the position at which the ship was last drawn, because the player aims by the picture.
     pub(super) fn steer(&mut self) {
         if !self.flow.is_playing() {
             return;
@@ -86,12 +86,12 @@ impl App {
         connection.flush();
     }
 
-    /// Whether a game was interrupted: before the first one, the battle of the title goes on behind every notice.
+    /// Whether the picture is frozen: a battle was interrupted. Before the first one, the battle behind the title continues.
     fn is_frozen(&self) -> bool {
         self.backdrop.is_none() && !(self.flow.is_at_title() || self.flow.is_playing())
     }
 
-    /// Images per second, lately.
+    /// Images per second, as a running mean.
     pub(super) fn fps(&self) -> f32 {
         1.0 / self.image_s.max(0.001)
     }
@@ -227,7 +227,7 @@ impl App {
         self.speaker.play_effects(&self.stage, self.camera.at, loud);
     }
 
-    /// What the page believes, for tests.
+    /// The page's state, for tests.
     pub(super) fn report(&self) -> JsValue {
         let client = self.connection.as_ref().map(|connection| &connection.client);
         let own = client.and_then(|client| client.local_player());

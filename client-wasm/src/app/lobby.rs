@@ -1,4 +1,4 @@
-//! The lobby at work: the list of rooms over HTTP, private rooms and their links.
+//! The lobby's requests over HTTP: the list of rooms, private rooms and their links.
 
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::protocol::room::RoomChoice;
@@ -9,18 +9,17 @@ use crate::browser;
 use crate::fetch::{self, Answer, text};
 use crate::hud::lobby::RoomSummary;
 
-/// Milliseconds between two looks at the list of rooms, while somebody sees it.
+/// Milliseconds between two updates of the list of rooms while it is visible.
 const ROOMS_EVERY_MS: f64 = 3_000.0;
 
 impl App {
-    /// Looks at the list of rooms now and then.
+    /// Updates the list of rooms when it is due.
     pub(super) fn refresh_lobby(&mut self, now_ms: f64) {
         if self.flow.is_at_title() && now_ms >= self.rooms_at_ms {
             self.request_rooms();
         }
     }
 
-    /// Asks for the list of rooms.
     pub(super) fn request_rooms(&mut self) {
         self.rooms_at_ms = browser::now_ms() + ROOMS_EVERY_MS;
         let Some(app) = self.shared.upgrade() else { return };
@@ -32,7 +31,6 @@ impl App {
         });
     }
 
-    /// Asks for a private room of a mode.
     pub(super) fn create_room(&mut self, mode: &str) {
         let Some(app) = self.shared.upgrade() else { return };
         self.lobby.show_code_error("");
@@ -57,7 +55,6 @@ impl App {
         }
     }
 
-    /// Goes into the private room that was made.
     pub(super) fn go_by_invite(&mut self) {
         if let Some(room_request) = self.invite {
             self.lobby.close_invite();
@@ -65,14 +62,13 @@ impl App {
         }
     }
 
-    /// Goes into the private room whose code was typed.
     pub(super) fn enter_by_code(&mut self) {
         if let Some(code) = self.lobby.take_code() {
             self.go(RoomRequest::play(RoomChoice::Code(Some(code))));
         }
     }
 
-    /// In a private room, the menu over the game shows its link.
+    /// Shows the link of a private room in the menu over the game.
     pub(super) fn show_own_link(&mut self) {
         let link = match self.flow.room() {
             Some(room_request @ RoomRequest { room: RoomChoice::Code(_), .. }) => {
@@ -83,11 +79,11 @@ impl App {
         self.lobby.pause_invite(link.as_deref());
     }
 
-    /// Puts the link where it can be pasted from.
+    /// Copies the link to the clipboard.
     pub(super) fn copy_link(&mut self) {
         let room = self.invite.filter(|_| self.flow.is_at_title()).or(self.flow.room());
         let (Some(room_request), Some(app)) = (room, self.shared.upgrade()) else { return };
-        // Pages that came over plain HTTP from another machine have none.
+        // Pages that were loaded over plain HTTP from another machine have no clipboard.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
         let written = clipboard.filter(JsValue::is_object).and_then(|clipboard| {
             let write = fetch::get(&clipboard, "writeText");

@@ -1,19 +1,19 @@
-//! The page as a whole: its states, and who is called when.
+//! The page as a whole: owns all parts and connects them.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `flow` | the shell of the page's flow: performs what the pure core decides |
-//! | `controls` | menus, sound, and what buttons ask for |
+//! | `controls` | buttons, menus, sound |
 //! | `lobby` | the list of rooms, private rooms and their links |
-//! | `talk` | topics, chat, notices, and what became of every request |
-//! | `lab` | the net graph and the laboratory |
-//! | `image` | one image: stage, gauges, sound; and the client's ticks between images |
-//! | `drawing` | which renderer draws it |
+//! | `chat` | topics, chat, notices, replies |
+//! | `network_lab` | the net graph and the network lab |
+//! | `image` | one drawn image, and the client's ticks between images |
+//! | `drawing` | which renderer draws |
 //! | `wiring` | the page's events, each one call into the app |
 //!
-//! Four things call the app: the browser's animation frame, which draws; a timer as fast as the game's ticks, which samples and sends inputs
-//! however seldom an image is drawn; arrivals on the socket; and a slow timer that keeps a tab in the background alive, whose
-//! animation frames stop.
+//! Four sources call the app: the browser's animation frame, which draws; a timer at about the tick rate, which samples and sends
+//! inputs however rarely an image is drawn; arrivals on the socket; and a slow timer for tabs in the background, which get no
+//! animation frames.
 
 mod chat;
 mod controls;
@@ -55,7 +55,6 @@ use crate::stage::Stage;
 use chat::PendingRequest;
 use drawing::Drawing;
 
-/// Everything the page is.
 pub(crate) struct App {
     document: Document,
     canvas: HtmlCanvasElement,
@@ -67,25 +66,24 @@ pub(crate) struct App {
     batch: Batch,
     backdrop: Option<Backdrop>,
     connection: Option<ServerConnection>,
-    /// The client of a connection that was lost, until the next one.
+    /// The client of a lost connection, until the next one.
     kept_client: Option<Client<Arena>>,
     flow: PageFlow,
-    /// Opened so far.
+    /// Sockets opened so far.
     sockets: u32,
-    /// The private room that was made here.
+    /// The private room that was created here.
     invite: Option<RoomRequest>,
-    /// Requests on their way.
     pending_requests: Vec<(u32, PendingRequest)>,
-    /// When the list of rooms is due, milliseconds on the page's clock.
+    /// When the list of rooms is due, in milliseconds of the page's clock.
     rooms_at_ms: f64,
-    /// Where the own ship was drawn last, and where its bow pointed in radians.
+    /// Where the own ship was last drawn, and its heading in radians.
     seen_at: (Vec2, f32),
-    /// What a spectator holds down, and where the picture is.
+    /// The buttons that a spectator holds down, and the middle of the spectated picture.
     held: u8,
     spectated_at: Vec2,
-    /// The app itself, for what comes back later.
+    /// The app itself, for callbacks.
     shared: Weak<RefCell<App>>,
-    /// Called by a socket when something arrived.
+    /// Called by the socket on every arrival.
     wake: Rc<dyn Fn()>,
     devices: Rc<RefCell<Devices>>,
     screens: Screens,
@@ -96,21 +94,20 @@ pub(crate) struct App {
     graph: NetGraph,
     lab: NetworkLab,
     speaker: Speaker,
-    /// Milliseconds on the page's clock at the image before.
+    /// Time of the previous image, in milliseconds of the page's clock.
     last_ms: f64,
-    /// Drawn so far.
+    /// Images drawn so far.
     images: u32,
-    /// Mean time from image to image lately, seconds.
+    /// Running mean of the time between images, in seconds.
     image_s: f32,
-    /// Whether what happened while nobody looked is to be skipped.
+    /// Skip the game events of the time in which nothing was drawn.
     stale: bool,
     sunk_by: String,
     help_until_ms: f64,
-    /// The game stands still with a tab that is frozen on purpose.
+    /// The simulated link freezes the tab.
     asleep: bool,
 }
 
-/// The app as its callbacks share it.
 pub(crate) type Shared = Rc<RefCell<App>>;
 
 impl App {
@@ -163,7 +160,7 @@ impl App {
         })
     }
 
-    /// The client of the connection there is.
+    /// The client of the current connection.
     fn client(&self) -> Option<&Client<Arena>> {
         self.connection.as_ref().map(|connection| &connection.client)
     }

@@ -1,4 +1,4 @@
-//! The net graph and the laboratory: opened, closed, and what is chosen there put to work.
+//! The net graph and the network lab: opens and closes them and applies the settings.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
@@ -12,14 +12,13 @@ use crate::probe::Record;
 use broadside_shared::game::CorrectionCause;
 
 impl App {
-    /// Opens the net graph if the address says so.
+    /// Opens the net graph if the address asks for it.
     pub(super) fn open_net(&mut self) {
         if browser::parameter("net").as_deref() == Some("1") {
             self.graph.open(true);
         }
     }
 
-    /// Opens or closes the net graph.
     pub(super) fn toggle_net(&mut self) {
         let open = !self.graph.is_open();
         self.graph.open(open);
@@ -28,13 +27,11 @@ impl App {
         }
     }
 
-    /// Opens or closes the laboratory.
     pub(super) fn toggle_lab(&mut self) {
         self.devices.borrow_mut().release();
         self.lab.toggle();
     }
 
-    /// One of its lines was chosen.
     pub(super) fn choose_link(&mut self, event: &Event) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         if let Some(name) = target.and_then(|target| target.text_content()) {
@@ -43,13 +40,13 @@ impl App {
         }
     }
 
-    /// One of its sliders or boxes was changed.
+    /// A slider or a box of the network lab was changed.
     pub(super) fn change_lab(&mut self) {
         self.lab.read();
         self.apply_lab_settings();
     }
 
-    /// Puts to work what was chosen.
+    /// Applies the network lab's settings to the connection.
     pub(super) fn apply_lab_settings(&mut self) {
         if let Some(connection) = &mut self.connection {
             connection.set_link(self.lab.settings.link);
@@ -57,7 +54,7 @@ impl App {
         }
     }
 
-    /// Whether the game stands still because the line comes with a tab that freezes; says so when it begins and ends.
+    /// Whether the simulated link freezes the tab; shows a message when that changes.
     pub(super) fn is_asleep(&mut self) -> bool {
         let asleep = self.connection.as_mut().is_some_and(crate::connection::ServerConnection::is_frozen);
         if asleep != self.asleep {
@@ -69,7 +66,7 @@ impl App {
         asleep
     }
 
-    /// Adds the second picture of the own ship, and one image to the net graph.
+    /// Adds the server's version of the own ship to the stage, and one image to the net graph.
     pub(super) fn show_net(&mut self, now_ms: f64) {
         let fps = self.fps();
         let Some(connection) = &mut self.connection else { return };
@@ -83,7 +80,7 @@ impl App {
         }
     }
 
-    /// What the connection is like, for tests.
+    /// The connection's state, for tests.
     pub(super) fn report_net(&self) -> JsValue {
         let Some(connection) = &self.connection else { return JsValue::NULL };
         let (client, stats, settings) = (&connection.client, connection.client.stats(), &self.lab.settings);

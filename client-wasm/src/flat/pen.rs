@@ -24,10 +24,10 @@ impl Pen {
     /// Opens the canvas for drawing; `None` if the browser has no 2D canvas to give.
     #[must_use]
     pub(crate) fn open(canvas: &HtmlCanvasElement) -> Option<Pen> {
-        let room_request = js_sys::Object::new();
+        let options = js_sys::Object::new();
         // Nothing is ever seen through it, and without blending the browser copies it faster.
-        js_sys::Reflect::set(&room_request, &"alpha".into(), &false.into()).ok()?;
-        let context = canvas.get_context_with_context_options("2d", &room_request).ok()??.dyn_into().ok()?;
+        js_sys::Reflect::set(&options, &"alpha".into(), &false.into()).ok()?;
+        let context = canvas.get_context_with_context_options("2d", &options).ok()??.dyn_into().ok()?;
         Some(Pen { context, scale: 1.0, origin: Vec2::ZERO, css: 1.0 })
     }
 

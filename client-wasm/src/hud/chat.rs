@@ -1,5 +1,4 @@
-//! The chat: lines that fade when it is closed, and a field to type in when it is open. Whatever somebody wrote is text and never
-//! markup.
+//! The chat: lines that fade while it is closed, and an input field while it is open. Chat text is always text and never markup.
 
 use std::collections::VecDeque;
 
@@ -10,32 +9,27 @@ use super::chat_command::quoted;
 use super::dom::{Shown, element, make};
 use crate::browser;
 
-/// Lines kept; the oldest goes first.
+/// Lines kept; the oldest is dropped first.
 const LINES_MAX: usize = 100;
-/// Milliseconds for which a new line is seen while the chat is closed.
+/// Milliseconds for which a new line is visible while the chat is closed.
 const FRESH_MS: f64 = 9_000.0;
-/// Milliseconds from which on a line says when it was said.
+/// Age in milliseconds from which on a line shows its time.
 const OLD_MS: f64 = 45_000.0;
 
-/// Where words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
-    /// To everyone on the server player_menu listens.
+    /// Everyone on the server who subscribes to it.
     Lobby,
-    /// To everyone in the room.
+    /// Everyone in the room.
     Room,
 }
 
-/// What kind of line it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChatLineKind {
-    /// Said in a channel.
     Channel(Channel),
-    /// Said by a player to us alone.
     DirectReceived,
-    /// Said by us to a player alone.
     DirectSent,
-    /// The page or the server says it.
+    /// From the page or the server.
     Notice,
 }
 
@@ -49,7 +43,7 @@ impl ChatLineKind {
         }
     }
 
-    /// What stands before the name.
+    /// The label before the name.
     fn sign(self) -> &'static str {
         match self {
             ChatLineKind::Channel(Channel::Lobby) => "lobby",
@@ -65,12 +59,11 @@ struct ChatLine {
     kind: ChatLineKind,
     from: String,
     text: String,
-    /// When the server published it, so that it is not shown twice; 0 for what is no publication.
+    /// When the server published it, to detect duplicates; 0 for other lines.
     at: u64,
     shown_ms: f64,
 }
 
-/// The chat.
 pub(crate) struct Chat {
     document: Document,
     root: Shown,
@@ -86,15 +79,11 @@ pub(crate) struct Chat {
     channel: Channel,
     in_room: bool,
     chosen: String,
-    /// What we are called: what we say ourselves is no news.
+    /// Our name: our own messages do not count as unread.
     own: String,
 }
 
 impl Chat {
-    /// The page's chat.
-    ///
-    /// # Errors
-    /// If the page lacks a part of it.
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         Ok(Chat {
@@ -116,8 +105,8 @@ impl Chat {
         })
     }
 
-    /// Adds what was published at a moment of the server's clock, which is `age_ms` ago. What came before a connection was lost is
-    /// not shown twice.
+    /// Adds a message that was published at `at` on the server's clock, `age_ms` ago. Messages from before a reconnect are not
+    /// shown twice.
     pub(crate) fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
         let again = |line: &ChatLine| line.at == at.0 && line.from == from && line.text == text;
         if !self.lines.iter().any(again) {
@@ -125,7 +114,7 @@ impl Chat {
         }
     }
 
-    /// Adds a line of now.
+    /// Adds a line with the current time.
     pub(crate) fn add(&mut self, kind: ChatLineKind, from: &str, text: &str) {
         self.append(kind, from, text, (0, 0.0));
     }
@@ -133,7 +122,7 @@ impl Chat {
     fn append(&mut self, kind: ChatLineKind, from: &str, text: &str, (at, age_ms): (u64, f64)) {
         let now_ms = browser::now_ms();
         let Some(element) = self.show(kind, from, text, age_ms) else { return };
-        // At the end, unless the reader looks at what was before.
+        // Scroll along, unless the reader has scrolled back.
         let at_end = self.log.scroll_height() - self.log.scroll_top() - self.log.client_height() < 40;
         if self.log.append_child(&element).is_err() {
             return;
@@ -141,7 +130,7 @@ impl Chat {
         if at_end {
             self.log.set_scroll_top(self.log.scroll_height());
         }
-        // What is old is not news.
+        // An old message counts as shown for its whole age.
         let shown_ms = now_ms - age_ms;
         self.lines.push_back(ChatLine { element, kind, from: from.to_owned(), text: text.to_owned(), at, shown_ms });
         if self.lines.len() > LINES_MAX
@@ -178,17 +167,16 @@ impl Chat {
         Some(line)
     }
 
-    /// This is what we are called.
     pub(crate) fn set_own_name(&mut self, name: &str) {
         name.clone_into(&mut self.own);
     }
 
-    /// The page says something.
+    /// Adds a notice.
     pub(crate) fn notice(&mut self, text: &str) {
         self.add(ChatLineKind::Notice, "", text);
     }
 
-    /// Lets lines fade that were seen long enough.
+    /// Fades lines that were visible long enough.
     pub(crate) fn advance(&mut self, now_ms: f64) {
         for line in &mut self.lines {
             if line.shown_ms.is_finite() && now_ms - line.shown_ms >= FRESH_MS {
@@ -198,13 +186,12 @@ impl Chat {
         }
     }
 
-    /// Whether somebody may be typing.
     #[must_use]
     pub(crate) fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Opens the chat, with a text to begin with.
+    /// Opens the chat with a text in its field.
     pub(crate) fn open(&mut self, begun: &str) {
         self.open = true;
         self.unread = 0;
@@ -216,7 +203,7 @@ impl Chat {
         let _ = self.input.focus();
     }
 
-    /// Closes it; what was typed stays.
+    /// Closes the chat; the typed text stays.
     pub(crate) fn close(&mut self) {
         self.open = false;
         self.player_menu.visible(false);
@@ -224,34 +211,33 @@ impl Chat {
         self.show_state();
     }
 
-    /// Takes what was typed; the field is empty then.
+    /// Takes the typed text and empties the field.
     pub(crate) fn take_text(&mut self) -> String {
         let text = self.input.value().trim().to_owned();
         self.input.set_value("");
         text
     }
 
-    /// Gives a text back that could not be said, unless something else is there by now.
+    /// Restores a text that could not be sent, unless the field has another one.
     pub(crate) fn restore_text(&mut self, text: &str) {
         if self.input.value().is_empty() {
             self.input.set_value(text);
         }
     }
 
-    /// Where words go.
+    /// The channel that messages go to.
     #[must_use]
     pub(crate) fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// We came into a room, or left it.
     pub(crate) fn set_in_room(&mut self, in_room: bool) {
         self.in_room = in_room;
         self.channel = if in_room { Channel::Room } else { Channel::Lobby };
         self.show_state();
     }
 
-    /// The other channel, if there are two.
+    /// Switches the channel, if there are two.
     pub(crate) fn switch_channel(&mut self) {
         if self.in_room {
             self.channel = match self.channel {
@@ -263,30 +249,30 @@ impl Chat {
         let _ = self.input.focus();
     }
 
-    /// Asks what to do about a player.
+    /// Opens the menu about a player.
     pub(crate) fn open_player_menu(&mut self, name: &str) {
         self.chosen = name.to_owned();
         self.player_menu_name.text(name);
         self.player_menu.visible(true);
     }
 
-    /// Whom it was asked about; no more from now on.
+    /// Closes the player menu; returns the player's name.
     pub(crate) fn close_player_menu(&mut self) -> String {
         self.player_menu.visible(false);
         std::mem::take(&mut self.chosen)
     }
 
-    /// Begins a command about a player.
+    /// Opens the chat with a command about a player.
     pub(crate) fn begin_command(&mut self, command: &str, name: &str) {
         self.open(&format!("/{command} {} ", quoted(name)));
     }
 
-    /// Everyone player_menu said something lately.
+    /// Everyone who wrote a line that is kept.
     pub(crate) fn speakers(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
     }
 
-    /// The lines as text, for tests: kind, name, words.
+    /// The lines as kind, name and text, for tests.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
         self.lines.iter().map(|line| (line.kind.class(), line.from.as_str(), line.text.as_str()))
     }
@@ -304,7 +290,7 @@ impl Chat {
     }
 }
 
-/// The time of day so long ago, such as 14:05.
+/// The time of day `age_ms` ago, such as 14:05.
 fn clock_time(age_ms: f64) -> String {
     let then = js_sys::Date::new(&(js_sys::Date::now() - age_ms).into());
     format!("{:02}:{:02}", then.get_hours(), then.get_minutes())

@@ -1,36 +1,27 @@
-//! What somebody typed into the chat: words for all, words for one, or a command.
+//! What a typed chat line means: a message to the channel, a message to one player, or a command.
 
-/// What is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ChatCommand {
-    /// To everyone in the channel.
+    /// A message to everyone in the channel.
     Say(String),
-    /// To one player.
     DirectMessage {
-        /// Their name.
         to: String,
-        /// The words.
         text: String,
     },
-    /// To hear a player no more.
     Mute(String),
-    /// To hear them again.
     Unmute(String),
-    /// To tell the operator about a player.
+    /// A report of a player to the operator.
     Report {
-        /// Their name.
         name: String,
-        /// What they did.
         text: String,
     },
-    /// It is no command that there is, or lacks something: this is how it goes.
+    /// Not a known command, or one with a missing part; the text explains its syntax.
     Invalid(&'static str),
 }
 
-/// How commands go.
 const HELP: &str = "/w NAME words, @NAME words, /mute NAME, /unmute NAME, /report NAME why";
 
-/// Reads a line. Names may have spaces in them: those in `known` are found, others need quotes.
+/// Parses a line. Names may contain spaces: those in `known` are recognized, others need quotes.
 #[must_use]
 pub(crate) fn parse(line: &str, known: &[&str]) -> ChatCommand {
     let line = line.trim();
@@ -44,7 +35,7 @@ pub(crate) fn parse(line: &str, known: &[&str]) -> ChatCommand {
     match command {
         "w" | "tell" | "msg" if !name.is_empty() && !text.is_empty() => ChatCommand::DirectMessage { to: name, text },
         "w" | "tell" | "msg" => ChatCommand::Invalid("to message one player: /w NAME words, or @NAME words"),
-        // These take nothing but a name, so that it needs no quotes.
+        // These take only a name, so that it needs no quotes.
         "mute" if !name.is_empty() => ChatCommand::Mute(whole(rest)),
         "mute" => ChatCommand::Invalid("to mute a player: /mute NAME"),
         "unmute" if !name.is_empty() => ChatCommand::Unmute(whole(rest)),
@@ -55,13 +46,13 @@ pub(crate) fn parse(line: &str, known: &[&str]) -> ChatCommand {
     }
 }
 
-/// A name as a command takes it, whatever it holds and whoever else is there: quotes within are doubled.
+/// Quotes a name for a command; quotes within are doubled.
 #[must_use]
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Takes a name out of its quotes at the beginning; what comes after is the rest.
+/// Splits a quoted name off the start; returns it and the rest.
 fn unquoted(text: &str) -> Option<(String, &str)> {
     let (mut name, mut rest) = (String::new(), text.strip_prefix('"')?);
     loop {
@@ -85,12 +76,12 @@ fn whole(rest: &str) -> String {
     }
 }
 
-/// Splits the name off the beginning: quoted, the longest that is known, or the first word.
+/// Splits the name off the start: a quoted one, the longest known one, or the first word.
 fn split_name<'a>(rest: &'a str, known: &[&str]) -> (String, &'a str) {
     if let Some(found) = unquoted(rest) {
         return found;
     }
-    // Letters beyond ASCII as they are: the tables for their cases would be a tenth of the download.
+    // Letters beyond ASCII are compared as they are: tables of their cases would be a tenth of the download.
     let begins = |name: &&&str| {
         let begin = rest.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
         begin && rest[name.len()..].chars().next().is_none_or(char::is_whitespace)

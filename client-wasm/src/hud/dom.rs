@@ -1,18 +1,18 @@
-//! Elements of the page that are touched only when what they show changes.
+//! Elements of the page that are changed only when what they show changes.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Document, HtmlElement};
 
-/// The page's element of this id.
+/// The page's element with this id.
 ///
 /// # Errors
-/// That it is missing: the page and the program do not belong together.
+/// It is missing: page and module are of different builds.
 pub(crate) fn element<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
     let found = document.get_element_by_id(id).and_then(|e| e.dyn_into::<T>().ok());
     found.ok_or_else(|| format!("the page has no #{id}"))
 }
 
-/// A new element with text and a class; text is always text and never markup.
+/// A new element with text, which is never markup, and a class.
 #[must_use]
 pub(crate) fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<web_sys::Element> {
     let made = document.create_element(tag).ok()?;
@@ -23,10 +23,9 @@ pub(crate) fn make(document: &Document, tag: &str, class: &str, text: &str) -> O
     Some(made)
 }
 
-/// An element, and what it was last told to show.
+/// An element and what it currently shows.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    /// The element.
     pub(crate) element: HtmlElement,
     text: String,
     class: String,
@@ -43,14 +42,12 @@ impl Shown {
         Ok(Shown::of(element(document, id)?))
     }
 
-    /// Wraps an element.
     #[must_use]
     #[inline(never)]
     pub(crate) fn of(element: HtmlElement) -> Self {
         Shown { element, text: String::new(), class: "\0".to_owned(), mille: None }
     }
 
-    /// Shows a text.
     pub(crate) fn text(&mut self, text: &str) {
         if self.text != text {
             self.element.set_text_content(Some(text));
@@ -58,7 +55,7 @@ impl Shown {
         }
     }
 
-    /// Wears these classes.
+    /// Sets its classes.
     pub(crate) fn class(&mut self, class: &str) {
         if self.class != class {
             self.element.set_class_name(class);
@@ -75,16 +72,15 @@ impl Shown {
         }
     }
 
-    /// Starts its animation of class `class` anew.
+    /// Restarts the animation of this class.
     pub(crate) fn replay(&mut self, class: &str) {
         self.element.set_class_name("");
-        // Reading a measure makes the browser see the element without the class in between.
+        // Reading a size makes the browser render the element without the class in between.
         let _ = self.element.offset_width();
         self.class.clear();
         self.class(class);
     }
 
-    /// Is there or not.
     pub(crate) fn visible(&self, there: bool) {
         if self.element.hidden() == there {
             self.element.set_hidden(!there);

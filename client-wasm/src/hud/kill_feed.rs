@@ -1,28 +1,26 @@
-//! The kill feed: the last few lines, each for a few seconds.
+//! The kill feed: the last few entries, each for a few seconds.
 
 use web_sys::{Document, Element, HtmlElement};
 
 use super::dom::{element, make};
 use super::match_status::team_class;
 
-/// Lines shown at a time; the oldest goes first.
+/// Entries shown at a time; the oldest is removed first.
 const LINES: usize = 5;
-/// Seconds until a line fades, and until it is gone.
+/// Seconds after which an entry fades, and is removed.
 const FADES_AFTER: f64 = 6.0;
 const GONE_AFTER: f64 = 6.8;
 
-/// A name in the feed.
+/// A player's name in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KillFeedName {
-    /// What to call them.
     pub(crate) name: String,
-    /// Whether it is the player who watches.
+    /// Whether it is our own.
     pub(crate) own: bool,
-    /// The team they fight for, where there are sides.
+    /// The team, in modes with teams.
     pub(crate) team: Option<u8>,
 }
 
-/// The lines on screen.
 pub(crate) struct KillFeedPanel {
     document: Document,
     list: HtmlElement,
@@ -30,15 +28,11 @@ pub(crate) struct KillFeedPanel {
 }
 
 impl KillFeedPanel {
-    /// The page's feed.
-    ///
-    /// # Errors
-    /// If the page has none.
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         Ok(KillFeedPanel { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
     }
 
-    /// Adds a line: a name, a word, and perhaps another name.
+    /// Adds an entry: a name, a verb, and perhaps another name.
     pub(crate) fn add(&mut self, seconds: f64, first: &KillFeedName, verb: &str, second: Option<&KillFeedName>) {
         let Some(line) = make(&self.document, "li", "", "") else { return };
         let part = |tag, class, text: &str| {
@@ -60,7 +54,7 @@ impl KillFeedPanel {
         }
     }
 
-    /// Lets time pass.
+    /// Fades and removes old entries.
     pub(crate) fn advance(&mut self, seconds: f64) {
         self.lines.retain(|(line, since)| {
             let age = seconds - since;
@@ -73,7 +67,6 @@ impl KillFeedPanel {
         });
     }
 
-    /// Forgets every line.
     pub(crate) fn clear(&mut self) {
         for (line, _) in self.lines.drain(..) {
             line.remove();

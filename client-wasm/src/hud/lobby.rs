@@ -1,4 +1,4 @@
-//! The lobby on the title: rooms one can go to, the best of all rooms, private rooms and their links.
+//! The lobby on the title: rooms, leaderboard, private rooms and their links.
 
 use broadside_shared::protocol::message::Leader;
 use broadside_shared::protocol::room::RoomCode;
@@ -9,30 +9,25 @@ use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 use super::dom::{Shown, element, make};
 use crate::fetch::{get, number, text};
 
-/// Leaders shown.
 const LEADERS: usize = 8;
 
-/// A room as the list of rooms tells it.
+/// A room in the server's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomSummary {
-    /// Its number.
     pub(crate) id: u32,
-    /// Its name.
     pub(crate) name: String,
-    /// Its rules, by name.
     pub(crate) mode: String,
-    /// People and bots in it.
+    /// People and bots.
     pub(crate) players: u32,
     /// Seats.
     pub(crate) capacity: u32,
-    /// In line for a seat.
+    /// Length of the join queue.
     pub(crate) queued: u32,
-    /// Watching.
     pub(crate) spectators: u32,
 }
 
 impl RoomSummary {
-    /// Reads the answer of `GET /api/rooms`.
+    /// Reads the reply of `GET /api/rooms`; private rooms are left out.
     #[must_use]
     pub(crate) fn read_all(list: &JsValue) -> Vec<RoomSummary> {
         let Some(list) = list.dyn_ref::<js_sys::Array>() else { return Vec::new() };
@@ -61,7 +56,7 @@ impl RoomSummary {
     }
 }
 
-/// A room's line on the page.
+/// A room's row on the page.
 struct RoomRow {
     id: u32,
     name: Shown,
@@ -69,7 +64,6 @@ struct RoomRow {
     fill: Shown,
 }
 
-/// The lobby.
 pub(crate) struct Lobby {
     document: Document,
     list: HtmlElement,
@@ -93,10 +87,6 @@ pub(crate) struct Lobby {
 }
 
 impl Lobby {
-    /// The page's lobby.
-    ///
-    /// # Errors
-    /// If the page lacks a part of it.
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         Ok(Lobby {
@@ -122,7 +112,7 @@ impl Lobby {
         })
     }
 
-    /// Shows the rooms. Lines that stay are changed and not made anew, so that a click on them does not go astray.
+    /// Shows the rooms. Rows of known rooms are updated and not replaced, so that a click on them is not lost.
     pub(crate) fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
         self.rooms_note.text(if rooms.is_empty() { "No battle is running. Press Play to start one." } else { "" });
         if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
@@ -137,12 +127,10 @@ impl Lobby {
         self.rooms = rooms;
     }
 
-    /// Why there are no rooms to show.
     pub(crate) fn show_rooms_error(&mut self, why: &str) {
         self.rooms_note.text(why);
     }
 
-    /// What a room is called.
     #[must_use]
     pub(crate) fn room_name(&self, id: u32) -> Option<&str> {
         self.rooms.iter().find(|room| room.id == id).map(|room| room.name.as_str())
@@ -169,7 +157,7 @@ impl Lobby {
         Some(RoomRow { id: room.id, name, seats, fill })
     }
 
-    /// Shows the best of all rooms.
+    /// Shows the leaderboard.
     pub(crate) fn show_leaders(&mut self, leaders: &[Leader]) {
         self.leaders.set_text_content(None);
         self.leaders_panel.visible(!leaders.is_empty());
@@ -185,18 +173,17 @@ impl Lobby {
         }
     }
 
-    /// How the line to the server is; `tone` is a class of the style sheet.
+    /// Shows the connection's status; `tone` is a class of the style sheet.
     pub(crate) fn connection_status(&mut self, text: &str, tone: &str) {
         self.connection_note.text(text);
         self.connection_note.class(tone);
     }
 
-    /// What the first button says: where it leads.
     pub(crate) fn set_play_label(&mut self, text: &str) {
         self.play.text(text);
     }
 
-    /// A private room is there: shows how friends get in.
+    /// Shows the code and the link of a new private room.
     pub(crate) fn show_invite(&mut self, code: &str, link: &str) {
         self.invite_code.text(code);
         self.invite_link.set_value(link);
@@ -204,18 +191,18 @@ impl Lobby {
         self.invite.visible(true);
     }
 
-    /// Closes that.
     pub(crate) fn close_invite(&mut self) {
         self.invite.visible(false);
     }
 
-    /// The link of the private room we are in, for the menu over the game.
+    /// Shows the link of the current private room in the menu over the game, or hides it.
     pub(crate) fn pause_invite(&mut self, link: Option<&str>) {
         self.pause_invite.visible(link.is_some());
         self.pause_link.set_value(link.unwrap_or_default());
     }
 
-    /// The link was copied, or the browser does not let us: then it is selected, in the menu over the game for who plays.
+    /// Shows whether the link was copied. If not, selects it: in the menu over the game while playing, otherwise in the
+    /// invitation.
     pub(crate) fn copied(&mut self, done: bool, playing: bool) {
         self.copy.text(if done { "Copied" } else { "Copy it by hand" });
         if !done {
@@ -224,7 +211,7 @@ impl Lobby {
         }
     }
 
-    /// The code that was typed, if it is one; a link serves as well.
+    /// Takes the typed code, if it is valid; a whole link also works.
     pub(crate) fn take_code(&mut self) -> Option<RoomCode> {
         let typed = self.code.value();
         let typed = typed.trim().trim_end_matches('/');
@@ -241,12 +228,11 @@ impl Lobby {
         }
     }
 
-    /// Says something under the field for the code.
     pub(crate) fn show_code_error(&mut self, text: &str) {
         self.code_note.text(text);
     }
 
-    /// The operator's announcement, until it is closed.
+    /// Shows the operator's announcement; an empty one hides it.
     pub(crate) fn announcement(&mut self, text: &str) {
         self.announcement_text.text(text);
         self.announcement.visible(!text.is_empty());

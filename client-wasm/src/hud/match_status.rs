@@ -1,4 +1,4 @@
-//! The match: both teams with score and rounds, the clock, the countdown, and who won.
+//! The match: both teams with score and rounds, the clock, the countdown and the result.
 
 use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
 use broadside_shared::game::{PlayerId, Standing};
@@ -9,26 +9,24 @@ use web_sys::{Document, HtmlElement};
 
 use super::dom::{Shown, make};
 
-/// Ticks for which the word that begins a round is shown.
+/// Ticks for which the word at the start of a round is shown.
 const BEGUN_TICKS: u32 = TICK_HZ;
 
-/// Who looks at the match, and when.
+/// Who sees the match, and when.
 pub(crate) struct MatchViewer<'a> {
-    /// The moment that is shown.
+    /// The tick that is shown.
     pub(crate) tick: Tick,
-    /// The player, or whom they watch.
+    /// The player, or the followed player for a spectator.
     pub(crate) player: Option<PlayerId>,
-    /// Their team.
+    /// That player's team.
     pub(crate) team: Option<u8>,
-    /// The best scores, best first.
+    /// Standings, best first.
     pub(crate) board: &'a [Standing],
-    /// What players are called.
     pub(crate) name_of: &'a dyn Fn(PlayerId) -> &'a str,
-    /// Which team a player fights for.
     pub(crate) team_of: &'a dyn Fn(PlayerId) -> Option<u8>,
 }
 
-/// The half of the bar that is about one team.
+/// One team's half of the bar.
 struct Half {
     all: Shown,
     name: Shown,
@@ -38,7 +36,6 @@ struct Half {
     shown: (u8, u8),
 }
 
-/// The page's elements about the match.
 pub(crate) struct MatchHud {
     document: Document,
     all: Shown,
@@ -53,28 +50,24 @@ pub(crate) struct MatchHud {
     over_next: Shown,
     table: HtmlElement,
     table_text: String,
-    /// What the word in the middle was, and whether a round was over.
+    /// The last word in the middle, and whether a round was over.
     last_cue: (String, bool),
 }
 
-/// What is to be last_cue of a match.
+/// A sound cue of the match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cue {
-    /// A second less until the round.
+    /// One second less until the round.
     Count,
-    /// The round begins.
+    /// The round starts.
     Begin,
-    /// It was won.
+    /// The viewer's team has won.
     Won,
-    /// It is over, and was not.
+    /// The round or the match is over, and the viewer's team has not won.
     Over,
 }
 
 impl MatchHud {
-    /// The page's elements.
-    ///
-    /// # Errors
-    /// If the page lacks one.
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let half = |team: &str| -> Result<Half, String> {
@@ -105,7 +98,7 @@ impl MatchHud {
         })
     }
 
-    /// Shows how the match stands, or that there is none; gives what is to be last_cue.
+    /// Shows the match, or hides it without one; returns the sound cue of a change.
     pub(crate) fn show(&mut self, match_status: Option<&MatchStatus>, viewer: &MatchViewer) -> Option<Cue> {
         let match_status = match_status.filter(|match_status| match_status.teams.len() == self.halves.len());
         self.all.visible(match_status.is_some());
@@ -133,7 +126,6 @@ impl MatchHud {
         Some(if class == "on go" { Cue::Begin } else { Cue::Count })
     }
 
-    /// Takes everything off the screen.
     pub(crate) fn hide(&mut self) {
         self.all.visible(false);
         self.over.visible(false);
@@ -177,7 +169,7 @@ impl MatchHud {
         });
     }
 
-    /// After a round and after the match: who won, and what everyone has.
+    /// Shows the result after a round, and the standings after the match.
     fn results(&mut self, match_status: &MatchStatus, viewer: &MatchViewer, left: u32) {
         let is_over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
         self.over.visible(is_over);
@@ -213,7 +205,7 @@ impl MatchHud {
     }
 }
 
-/// The class of what belongs to a team.
+/// The style sheet's class for a team.
 #[must_use]
 pub(crate) fn team_class(team: Option<u8>) -> &'static str {
     match team {
@@ -223,7 +215,7 @@ pub(crate) fn team_class(team: Option<u8>) -> &'static str {
     }
 }
 
-/// Whole seconds, the last one begun counting.
+/// Seconds from one tick to another, rounded up.
 fn seconds_between(from: Tick, to: Tick) -> u32 {
     to.since(from.min(to)).div_ceil(TICK_HZ)
 }
@@ -232,7 +224,7 @@ fn clock(seconds: u32) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// What there is to know besides the score.
+/// The note below the score.
 fn match_note(match_status: &MatchStatus, own: Option<u8>) -> String {
     let name = |team: u8| match_status.teams.get(usize::from(team)).map_or("", |team: &TeamStatus| team.name.as_str());
     match match_status.phase {
@@ -255,12 +247,12 @@ fn match_note(match_status: &MatchStatus, own: Option<u8>) -> String {
     }
 }
 
-/// The large word in the middle of the picture, and its class: a number before a round, a word as it begins.
+/// The large word in the middle of the picture and its class: a number before a round, a word at its start.
 fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
     match (match_status.phase, match_status.ends) {
-        // A client is ahead of what it was told: its round begins before it hears so.
+        // The client's clock is ahead of the newest status: its round starts before the server's message arrives.
         (MatchPhase::Countdown, Some(ends)) if tick < ends => {
-            // Another class for every number, so that each of them comes anew.
+            // Alternating classes restart the animation for every number.
             let left = seconds_between(tick, ends);
             (left.to_string(), if left.is_multiple_of(2) { "on even" } else { "on odd" })
         }
@@ -282,7 +274,7 @@ fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
     }
 }
 
-/// What the end of a round or a match is to who looks on, and the class of that.
+/// The result as the viewer's team sees it, and its class.
 fn result_title(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'static str) {
     let last = match_status.phase == MatchPhase::Results;
     match (match_status.winner, own) {
@@ -293,7 +285,6 @@ fn result_title(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &
     }
 }
 
-/// Who won, as a sentence.
 fn result_text(match_status: &MatchStatus) -> String {
     let [first, second] = match_status.teams.as_slice() else { return String::new() };
     let what = if match_status.phase == MatchPhase::Results { "the match" } else { "the round" };

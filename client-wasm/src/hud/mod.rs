@@ -1,16 +1,16 @@
-//! What stands over the picture: gauges, score, board, kill feed, menus. Plain elements of the page.
+//! Elements of the page over the picture: gauges, score, board, kill feed, menus.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`dom`] | elements that change only when what they show changes |
-//! | [`play`] | what the pilot reads in battle |
-//! | [`lobby`] | rooms to go to, the best of all rooms, private rooms |
-//! | [`chat`], [`said`] | what people write to each other; what a typed line means |
-//! | [`match_status`] | both sides of a match, its clock, who won |
-//! | [`feed`] | who sank whom |
+//! | [`play`] | the gauges of play |
+//! | [`lobby`] | rooms, leaderboard, private rooms |
+//! | [`chat`], [`chat_command`] | the chat; what a typed line means |
+//! | [`match_status`] | both teams, the clock, the result |
+//! | [`kill_feed`] | who sank whom |
 //! | [`screens`] | title, pause, notices |
-//! | [`net_graph`] | the line, drawn and in figures |
-//! | [`lab`] | bad lines on purpose, and what helps against them |
+//! | [`net_graph`] | the link's behavior, drawn and in numbers |
+//! | [`network_lab`] | simulated links, and switches for what hides lag |
 
 pub(crate) mod chat;
 pub(crate) mod chat_command;

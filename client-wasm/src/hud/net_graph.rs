@@ -1,5 +1,5 @@
-//! The net graph: what the line does and what the client makes of it, drawn and in figures. Nothing is kept, drawn or written
-//! while it is closed.
+//! The net graph: what the link does and how the client copes, drawn and in numbers. While it is closed, nothing is kept, drawn
+//! or written.
 
 use broadside_shared::client::stats::Stats;
 use broadside_shared::game::CorrectionCause;
@@ -12,19 +12,19 @@ use crate::connection::NetGraphTap;
 
 /// Milliseconds at the top of the graph.
 const TOP_MS: f64 = 400.0;
-/// Lines across the graph, milliseconds.
+/// Grid lines, in milliseconds.
 const MARKS_MS: [f64; 3] = [100.0, 200.0, 300.0];
-/// Snapshot ages from which the curve turns amber and red, milliseconds.
+/// Snapshot ages from which on the curve is amber and red, in milliseconds.
 const AGE_FAIR: f64 = 150.0;
 const AGE_POOR: f64 = 250.0;
-/// Columns that pass in a second, and the most that pass in one image.
+/// Columns per second, and the most in one image.
 const COLUMNS_S: f64 = 60.0;
 const COLUMNS_MAX: f64 = 60.0;
-/// Milliseconds over which rates are taken, and between two writings of the figures.
+/// Milliseconds over which rates are measured, and between two updates of the text.
 const RATES_MS: f64 = 1000.0;
 const TEXT_MS: f64 = 250.0;
 
-/// The figures as they were when rates were last taken.
+/// The statistics when rates were last measured.
 #[derive(Debug, Clone, Copy, Default)]
 struct Before {
     at_ms: f64,
@@ -32,35 +32,33 @@ struct Before {
     header_bytes: u64,
 }
 
-/// What came in one second: bytes, and snapshots.
+/// Bytes and snapshots per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Rates {
     down: f64,
     up: f64,
     own: f64,
     cells: f64,
-    /// Of those, cells nearer to the rim of the view than to its middle.
+    /// Of the cells, those nearer to the edge of the view than to its middle.
     far: f64,
     events: f64,
     updates: f64,
-    /// Everything that is not of a snapshot.
+    /// Everything outside of snapshots.
     control: f64,
     headers: f64,
     snapshots: f64,
 }
 
-/// What the graph cannot know by itself.
+/// What the graph is told with each image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GraphContext {
-    /// Milliseconds on the page's clock.
+    /// Milliseconds of the page's clock.
     pub(crate) now_ms: f64,
-    /// Images per second.
     pub(crate) fps: f32,
-    /// The line that is put on.
+    /// The simulated link.
     pub(crate) link: LinkProfile,
 }
 
-/// The panel.
 pub(crate) struct NetGraph {
     panel: Shown,
     canvas: HtmlCanvasElement,
@@ -75,10 +73,6 @@ pub(crate) struct NetGraph {
 }
 
 impl NetGraph {
-    /// The page's panel, closed.
-    ///
-    /// # Errors
-    /// If the page has none.
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         Ok(NetGraph {
             panel: Shown::new(document, "net")?,
@@ -94,7 +88,6 @@ impl NetGraph {
         })
     }
 
-    /// Opens or closes it.
     pub(crate) fn open(&mut self, open: bool) {
         self.panel.visible(open);
         if open && self.context.is_none() {
@@ -104,13 +97,12 @@ impl NetGraph {
         self.forget();
     }
 
-    /// Whether it is open.
     #[must_use]
     pub(crate) fn is_open(&self) -> bool {
         !self.panel.element.hidden()
     }
 
-    /// Forgets the figures of the connection before.
+    /// Forgets the statistics of the previous connection.
     pub(crate) fn forget(&mut self) {
         self.before = Before::default();
         self.rates = Rates::default();
@@ -118,7 +110,7 @@ impl NetGraph {
         self.written_ms = 0.0;
     }
 
-    /// Adds one image to the graph, and now and then writes the figures.
+    /// Adds one image to the graph and updates the text when it is due.
     pub(crate) fn show(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
         let mut newest_gap = None;
         for arrival in tap.arrivals.drain(..) {
@@ -129,7 +121,7 @@ impl NetGraph {
         self.draw(stats, newest_gap, moment.now_ms);
         let passed = moment.now_ms - self.before.at_ms;
         if passed >= RATES_MS {
-            // The first look has nothing to compare with.
+            // The first measurement has nothing to compare with.
             if self.before.at_ms > 0.0 {
                 self.rates = Rates::between(&self.before, stats, tap.header_bytes, passed);
             }
@@ -143,7 +135,7 @@ impl NetGraph {
         }
     }
 
-    /// Pushes the graph to the left by the time that passed and draws what is new: the age as a bar, the gap before a snapshot as a
+    /// Moves the graph to the left by the passed time and draws the new part: the age as a bar, the gap before a snapshot as a
     /// dot, an image without fresh snapshots as a red foot.
     fn draw(&mut self, stats: &Stats, gap_ms: Option<f64>, now_ms: f64) {
         let wide = ((now_ms - self.drawn_ms) * COLUMNS_S / 1000.0).round().clamp(1.0, COLUMNS_MAX);
@@ -158,7 +150,8 @@ impl NetGraph {
             context.set_fill_style_str(color);
             context.fill_rect(left, y, wide, high);
         };
-        // The canvas is opaque where it was drawn on, so that its old picture covers itself. Only a canvas without pixels refuses.
+        // The canvas is opaque where it was drawn on, so that the moved picture covers the old one. Only a canvas without pixels
+        // fails.
         let _ = context.draw_image_with_html_canvas_element(&self.canvas, -wide, 0.0);
         fill("#070c1a", 0.0, height);
         for mark in MARKS_MS {
@@ -201,10 +194,10 @@ impl Rates {
     }
 }
 
-/// The figures as text. Whole numbers only: the code that writes fractions would be a tenth of the download.
+/// The statistics as text. Whole numbers only: the code that formats fractions would be a tenth of the download.
 fn figures(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
     let mut text = format!("link    {}", moment.link.name);
-    // Each number with what stands before it: a table is much smaller than as many arguments of one `format!`.
+    // A table of labels and numbers is much smaller than as many arguments of one `format!`.
     let parts = [
         ("  ", moment.link.delay_ms),
         (" ±", moment.link.jitter_ms),

@@ -1,5 +1,4 @@
-//! The laboratory: a bad link on purpose, and what the client does against it switched off one by one, so that anyone can see
-//! what it is good for.
+//! The network lab: simulated links, and switches for the techniques that hide lag, so that anyone can see what each does.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
@@ -8,23 +7,21 @@ use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, make};
 
-/// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct LabSettings {
-    /// The link between socket and client.
+    /// The simulated link.
     pub(crate) link: LinkProfile,
-    /// Whether the own ship is drawn as predicted.
+    /// Draw the own ship as predicted.
     pub(crate) prediction: bool,
-    /// Whether the others are drawn between two snapshots.
+    /// Draw the others between two snapshots.
     pub(crate) interpolation: bool,
-    /// Whether the server judges hits by what we saw.
+    /// Let the server judge hits by what we saw.
     pub(crate) lag_compensation: bool,
-    /// Whether the ship is drawn a second time, where the server last had it.
+    /// Draw the own ship a second time, where the server last had it.
     pub(crate) split: bool,
 }
 
 impl LabSettings {
-    /// Tells a client what is wanted of it.
     pub(crate) fn apply(&self, client: &mut Client<Arena>) {
         client.set_prediction(self.prediction);
         client.set_interpolation(self.interpolation);
@@ -44,14 +41,12 @@ impl Default for LabSettings {
     }
 }
 
-/// The panel.
 pub(crate) struct NetworkLab {
-    /// What is wanted.
     pub(crate) settings: LabSettings,
     document: Document,
     panel: Shown,
     links: HtmlElement,
-    /// A button for each link, made when the panel is first opened.
+    /// A button for each profile, created when the panel is first opened.
     buttons: Vec<Element>,
     delay: (HtmlInputElement, Shown),
     jitter: (HtmlInputElement, Shown),
@@ -62,10 +57,10 @@ pub(crate) struct NetworkLab {
 }
 
 impl NetworkLab {
-    /// The page's panel, closed. `link` is the name of a link to begin with; an unknown one is no link.
+    /// The page's panel, closed. `link` is the name of a profile to start with; an unknown one gives none, and a warning.
     ///
     /// # Errors
-    /// If the page has none.
+    /// As [`element`].
     pub(crate) fn new(document: &Document, link: Option<&str>) -> Result<Self, String> {
         let slider = |id: &str, shown: &str| -> Result<_, String> {
             Ok((element::<HtmlInputElement>(document, id)?, Shown::new(document, shown)?))
@@ -90,7 +85,6 @@ impl NetworkLab {
         })
     }
 
-    /// Opens it, or closes it.
     pub(crate) fn toggle(&mut self) {
         let open = self.panel.element.hidden();
         if open && self.buttons.is_empty() {
@@ -105,7 +99,7 @@ impl NetworkLab {
         self.panel.visible(open);
     }
 
-    /// Wants the link with this name, if there is one.
+    /// Chooses the profile with this name, if there is one.
     pub(crate) fn choose(&mut self, name: &str) {
         if let Some(link) = LinkProfile::named(name) {
             self.settings.link = link;
@@ -113,7 +107,7 @@ impl NetworkLab {
         }
     }
 
-    /// Takes what the sliders and boxes say.
+    /// Reads the sliders and boxes.
     pub(crate) fn read(&mut self) {
         let link = &mut self.settings.link;
         (link.delay_ms, link.jitter_ms) = (self.delay.0.value_as_number(), self.jitter.0.value_as_number());

@@ -1,4 +1,4 @@
-//! What the pilot reads in battle: hull, shield, powers, score, board, ping.
+//! The gauges of play: hull, shield, powers, score, board, ping.
 
 use broadside_shared::arena::LocalPlayerState;
 use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
@@ -9,28 +9,23 @@ use super::dom::{Shown, make};
 use super::kill_feed::KillFeedPanel;
 use super::match_status::team_class;
 
-/// Lines of the board.
 const BOARD_LINES: usize = 8;
-/// Seconds between two looks at what changes slowly.
+/// Seconds between two updates of what changes slowly.
 const SLOW_SECONDS: f64 = 0.25;
 /// Seconds left of a power below which it blinks.
 const ENDING: f32 = 2.0;
-/// Round trip times in ms from which the ping turns amber and red.
+/// Round trip times in milliseconds from which on the ping is amber and red.
 const PING_FAIR: f64 = 90.0;
 const PING_POOR: f64 = 180.0;
 
-/// The figures in the corner.
+/// The numbers in the corner.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Meter {
-    /// Round trip time, ms.
     pub(crate) ping_ms: f64,
-    /// Images per second.
     pub(crate) fps: f32,
-    /// Whether the sound is off.
     pub(crate) muted: bool,
 }
 
-/// The gauges of play.
 pub(crate) struct Play {
     document: Document,
     hull: Shown,
@@ -53,7 +48,6 @@ pub(crate) struct Play {
     sunk_wait: Shown,
     board: Shown,
     board_text: String,
-    /// The kill feed.
     pub(crate) feed: KillFeedPanel,
     /// Whether a sunk ship stays away until the next round.
     pub(crate) between_rounds: bool,
@@ -62,10 +56,6 @@ pub(crate) struct Play {
 }
 
 impl Play {
-    /// The page's gauges.
-    ///
-    /// # Errors
-    /// If the page lacks one.
     pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let inside = |selector: &str| {
@@ -106,7 +96,7 @@ impl Play {
         })
     }
 
-    /// Shows the own state.
+    /// Shows the own ship's state.
     pub(crate) fn own(&mut self, own: &LocalPlayerState, sunk_by: &str) {
         let hull = f32::from(own.hull) / f32::from(HULL_MAX);
         let shield = f32::from(own.shield) / f32::from(SHIELD_MAX);
@@ -137,7 +127,7 @@ impl Play {
             self.score.replay("bump");
         }
         self.last_score = Some(own.score);
-        // Before the first ship there is nothing to mourn.
+        // Before the first ship, nothing has sunk.
         let down = !own.afloat() && own.deaths > 0;
         self.sunk.visible(down);
         if down {
@@ -147,7 +137,7 @@ impl Play {
         }
     }
 
-    /// Shows what changes slowly, a few times per second: the board (names through `name_of`), rank and figures.
+    /// Shows what changes slowly, a few times per second: the board (names through `name_of`), rank and numbers.
     pub(crate) fn slow<'a>(
         &mut self,
         seconds: f64,
@@ -208,13 +198,13 @@ impl Play {
         }
     }
 
-    /// Says something in large letters for a moment; `tone` is a class of the style sheet or nothing.
+    /// Shows a message in large letters for a moment; `tone` is a class of the style sheet or empty.
     pub(crate) fn toast(&mut self, text: &str, tone: &str) {
         self.toast.text(text);
         self.toast.replay(&format!("on {tone}"));
     }
 
-    /// Forgets the last game.
+    /// Clears what is left of the last battle.
     pub(crate) fn reset(&mut self) {
         self.feed.clear();
         self.sunk.visible(false);
@@ -235,14 +225,14 @@ fn power(shown: &mut (Shown, Shown), seconds: f32, text: impl Fn(f32) -> String)
     }
 }
 
-/// What a sunk pilot reads, `seconds` before the next ship.
+/// The text for a sunk player, `seconds` before the next ship.
 fn respawn_text(seconds: f32) -> String {
     let tenths = (seconds * 10.0).round() as u32;
     if tenths > 0 { format!("new ship in {}.{} s", tenths / 10, tenths % 10) } else { "launching".to_owned() }
 }
 
-/// A figure to read, rounded up: what is not quite gone is not 0. Whole numbers also keep the code that writes fractions, a
-/// tenth of the download, out of the module.
+/// Rounds up: what is not quite gone is not shown as 0. Whole numbers also keep the code that formats fractions, a tenth of the
+/// download, out of the module.
 fn whole(figure: f32) -> u32 {
     figure.ceil() as u32
 }

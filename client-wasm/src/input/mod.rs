@@ -1,7 +1,6 @@
-//! Keyboard, mouse and thumbs, as one input of the game.
+//! Keyboard, mouse and touch, as one input of the game.
 //!
-//! [`held`], [`keys`] and [`touch`] hold what can be decided without a browser, and so does [`Devices`]; the rest of this module
-//! listens.
+//! [`held`], [`keys`], [`touch`] and [`Devices`] decide without a browser; the rest of this module listens to events.
 
 pub(crate) mod held;
 pub(crate) mod keys;
@@ -24,34 +23,31 @@ use held::Held;
 use keys::{Command, Key};
 use touch::Thumbs;
 
-/// Commands remembered until the next image; more than a hand can give in that time.
+/// Commands kept until the next image; more than a hand can give in that time.
 const COMMANDS_MAX: usize = 8;
 
-/// What the devices hold down right now.
+/// The state of all input devices.
 #[derive(Debug, Default)]
 pub(crate) struct Devices {
     /// Keys, and buttons of the mouse or on a touch screen.
     pub(crate) held: Held,
-    /// Where the pointer is, -1..=1 per axis, y down.
+    /// Pointer position, -1..=1 per axis, y down.
     pub(crate) pointer: Vec2,
-    /// The thumbs on a touch screen.
     pub(crate) thumbs: Thumbs,
-    /// Whether the last touch of anything was a finger.
+    /// Whether the last pointer was a finger.
     pub(crate) touch: bool,
     /// Whether keys and buttons steer; off while a menu is open.
     pub(crate) steering: bool,
-    /// Commands not yet polled.
     pub(crate) commands: VecDeque<Command>,
 }
 
 /// A key that went down or came up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct KeyInput<'a> {
-    /// The browser's name for its place.
+    /// The browser's name for its position.
     pub(crate) code: &'a str,
-    /// Whether it went down.
     pub(crate) down: bool,
-    /// Whether it went down long ago and the keyboard repeats it.
+    /// Whether the keyboard repeats a key that has been down for a while.
     pub(crate) repeated: bool,
     /// Whether the Meta key (Cmd, Windows) is down with it.
     pub(crate) meta: bool,
@@ -59,57 +55,51 @@ pub(crate) struct KeyInput<'a> {
     pub(crate) chord: bool,
     /// Whether a Shift key is down after it.
     pub(crate) shift: bool,
-    /// Whether it belongs to a field with text or to an input method.
+    /// Whether it belongs to a text field or to an input method.
     pub(crate) typing: bool,
 }
 
-/// What a pointer action.
+/// What a pointer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PointerAction {
-    /// It went down, or its first button action.
+    /// It went down, or its first button did.
     Press,
     /// It moved, or another button changed.
     Move,
-    /// It came up, or its last button action.
+    /// It came up, or its last button did.
     Lift,
-    /// Nobody will hear more of it: the system took it away, or it left the page with a button down.
+    /// No further event will come: the system took it away, or it left the page with a button down.
     Cancel,
 }
 
-/// What is under a pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PointerTarget {
-    /// The game.
     Game,
-    /// The button on a touch screen that fires the rail.
+    /// The touch button that fires the rail.
     Rail,
-    /// Anything else of the page.
+    /// Anything else on the page.
     Page,
 }
 
-/// An event of a pointer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PointerInput {
-    /// Which pointer.
+    /// The pointer's id.
     pub(crate) pointer: i32,
-    /// What it action.
     pub(crate) action: PointerAction,
-    /// What is under it.
     pub(crate) target: PointerTarget,
-    /// Where it is, CSS pixels.
+    /// Position in CSS pixels.
     pub(crate) at: Vec2,
-    /// The window's size, CSS pixels.
+    /// The window's size in CSS pixels.
     pub(crate) window: Vec2,
-    /// Whether it is a finger.
     pub(crate) finger: bool,
-    /// Whether no other pointer of its kind was down before it.
+    /// Whether it is the first pointer of its kind that is down.
     pub(crate) first: bool,
-    /// All its buttons that are down now: 1 left, 2 right.
+    /// All its buttons that are down: 1 left, 2 right.
     pub(crate) buttons: u16,
 }
 
 impl Devices {
-    /// What the pilot asks for, with the ship at `ship` and its bow at `heading` radians.
+    /// The input for a ship at `ship` with its bow at `heading` radians.
     #[must_use]
     pub(crate) fn input(&self, ship: Vec2, heading: f32, camera: &Camera) -> ArenaInput {
         if !self.steering {
@@ -124,21 +114,21 @@ impl Devices {
         ArenaInput::new(aim, self.held.buttons())
     }
 
-    /// The next command.
     pub(crate) fn poll(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }
 
-    /// Lets go of everything: releases may go unheard from here on. What is still down counts again when it is pressed anew.
+    /// Releases everything, because release events may not arrive from here on. A key that is still down counts again after the
+    /// next press.
     pub(crate) fn release(&mut self) {
         self.held.release();
         self.thumbs = Thumbs::default();
     }
 
-    /// Takes a key; tells whether it means something to the game.
+    /// Takes a key event; returns whether the key means something to the game.
     pub(crate) fn handle_key(&mut self, event: KeyInput) -> bool {
         if event.meta || keys::is_meta(event.code) {
-            // macOS tells no release of a key that comes up while Cmd is down.
+            // macOS reports no release of a key that comes up while Cmd is down.
             self.release();
             return false;
         }
@@ -167,7 +157,6 @@ impl Devices {
         }
     }
 
-    /// Takes what a pointer action.
     pub(crate) fn handle_pointer(&mut self, event: PointerInput) {
         if event.finger {
             self.touch = true;
@@ -175,13 +164,13 @@ impl Devices {
         }
         self.touch = false;
         self.pointer = event.at / event.window * 2.0 - 1.0;
-        // Every event tells all buttons that are down: a second button comes as a move.
+        // Every event reports all buttons that are down: a second button comes as a move.
         let part = |mask: u16, button: u8| if event.buttons & mask != 0 { button } else { 0 };
         let now = part(1, ArenaInput::FIRE) | part(2, ArenaInput::RAIL);
         let buttons = match (event.action, event.target) {
             (PointerAction::Cancel, _) => 0,
             (PointerAction::Press | PointerAction::Move | PointerAction::Lift, PointerTarget::Game) => now,
-            // What is pressed over a menu stays the menu's; what is let go of is let go of anywhere.
+            // A press over a menu belongs to the menu; a release counts anywhere.
             (
                 PointerAction::Press | PointerAction::Move | PointerAction::Lift,
                 PointerTarget::Rail | PointerTarget::Page,
@@ -194,7 +183,7 @@ impl Devices {
         match event.action {
             PointerAction::Press => {
                 if event.first {
-                    // Whatever other fingers action is over, whether or not their end was told.
+                    // All earlier touches are over, even if their end was not reported.
                     self.held.lift_pointers();
                     self.thumbs = Thumbs::default();
                 }
@@ -213,17 +202,17 @@ impl Devices {
     }
 }
 
-/// Whether a key belongs to an input method that is composing: none of our shortcuts then. Safari tells the Enter that ends a
-/// composition by its old key code alone.
+/// Whether a key belongs to an input method that is composing: then it is no shortcut. Safari reports the Enter that ends a
+/// composition by its old key code only.
 #[must_use]
 pub(crate) fn is_composing(event: &KeyboardEvent) -> bool {
-    /// What browsers give as the code of a key that an input method has taken.
+    /// The key code for a key that an input method has taken.
     const TAKEN: u32 = 229;
     event.is_composing() || event.key_code() == TAKEN
 }
 
-/// Listens to the window and the canvas for as long as the page lives; `rail` is the rail's button on a touch screen. `gesture` is
-/// called in the handler of everything that counts as one, because the browser allows sound only there.
+/// Listens to the window and the canvas for as long as the page lives; `rail` is the touch button of the rail. `gesture` is
+/// called within the handler of every user gesture, because the browser allows sound only there.
 pub(crate) fn attach(
     devices: &Rc<RefCell<Devices>>,
     (window, document): (&Window, &Document),
@@ -264,7 +253,7 @@ pub(crate) fn attach(
     ] {
         let (devices, gesture) = (Rc::clone(devices), Rc::clone(gesture));
         let (canvas, rail) = (canvas.clone(), rail.clone());
-        // Leaving is told to what was left and goes no further.
+        // Leave events go to the element that was left and do not bubble.
         let target = if kind == "pointerleave" { root.as_ref() } else { Some(window.as_ref()) };
         let Some(target) = target else { continue };
         listen(target, kind, move |event: PointerEvent| {
@@ -277,7 +266,7 @@ pub(crate) fn attach(
                 Some(_) | None => PointerTarget::Page,
             };
             if action == PointerAction::Press && over == PointerTarget::Game {
-                // So that a release outside the window is told, too; a pointer that is gone by now cannot be held.
+                // So that a release outside of the window is reported; a pointer that is already gone cannot be captured.
                 let _ = canvas.set_pointer_capture(event.pointer_id());
             }
             devices.borrow_mut().handle_pointer(pointer_input(&event, action, over));
@@ -285,13 +274,13 @@ pub(crate) fn attach(
     }
 }
 
-/// Lets go of everything whenever releases may go unheard.
+/// Releases everything whenever release events may not arrive.
 fn attach_releases(devices: &Rc<RefCell<Devices>>, window: &Window) {
     for kind in ["blur", "focus", "pagehide"] {
         let devices = Rc::clone(devices);
         listen(window, kind, move |_: Event| devices.borrow_mut().release());
     }
-    // The browser's own menu takes the releases; over the game there is none.
+    // The browser's context menu swallows releases; over the game it is disabled.
     let held = Rc::clone(devices);
     listen(window, "contextmenu", move |event: Event| {
         if !event.default_prevented() {
@@ -306,7 +295,7 @@ fn attach_releases(devices: &Rc<RefCell<Devices>>, window: &Window) {
     });
 }
 
-/// Whether an event belongs to a field with text. Sliders and boxes are inputs too, but nobody types in them.
+/// Whether an event belongs to a text field. Sliders and boxes are inputs too, but take no text.
 fn is_text(event: &Event) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
     target.is_some_and(|input| input.type_() == "text")
@@ -325,7 +314,7 @@ fn pointer_input(event: &PointerEvent, action: PointerAction, target: PointerTar
     }
 }
 
-/// The window's size in CSS pixels, at least one each way.
+/// The window's size in CSS pixels, at least 1 per axis.
 #[must_use]
 pub(crate) fn window_size() -> Vec2 {
     let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|v| v.as_f64()).unwrap_or(1.0) as f32;
@@ -359,7 +348,7 @@ mod tests {
             assert_eq!(devices.held.buttons(), ArenaInput::THRUST);
             devices.handle_key(KeyInput { meta: true, ..down(meta) });
             assert_eq!(devices.held.buttons(), 0, "{meta} down");
-            // What goes down beside it is a shortcut of the system, and its release is not told either.
+            // A key with it is a system shortcut, and its release is not reported either.
             devices.handle_key(KeyInput { meta: true, ..down("KeyA") });
             devices.handle_key(up(meta));
             assert_eq!(devices.held.buttons(), 0, "{meta} up");
