@@ -1,20 +1,16 @@
-//! Colors: how a player's number becomes a hue, and how colors travel to the GPU.
+//! Colors: how a player's number becomes a hue, and how colors are sent to the GPU.
 
 /// A color with straight alpha, each part 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Color {
-    /// Red.
     pub(crate) r: f32,
-    /// Green.
     pub(crate) g: f32,
-    /// Blue.
     pub(crate) b: f32,
     /// Opacity; for sprites that add light, their strength.
     pub(crate) a: f32,
 }
 
 impl Color {
-    /// White.
     pub(crate) const WHITE: Color = Color::hex(0xff_ffff);
 
     /// An opaque color from `0xRRGGBB`.
@@ -39,7 +35,6 @@ impl Color {
         Color { r: part(0.0), g: part(8.0), b: part(4.0), a: 1.0 }
     }
 
-    /// The same color with another opacity.
     #[must_use]
     pub(crate) const fn alpha(self, a: f32) -> Color {
         Color { a, ..self }
@@ -52,7 +47,7 @@ impl Color {
         Color { r: part(self.r, other.r), g: part(self.g, other.g), b: part(self.b, other.b), a: part(self.a, other.a) }
     }
 
-    /// As CSS writes it: `#rrggbb`, and `#rrggbbaa` where it can be seen through.
+    /// CSS notation: `#rrggbb`, and `#rrggbbaa` with transparency.
     #[must_use]
     pub(crate) fn css(self) -> String {
         let [r, g, b, a] = self.bytes();
@@ -66,22 +61,21 @@ impl Color {
     }
 }
 
-/// The own ship and everything of its: no other player gets this color.
+/// The own ship and what belongs to it: no other player gets this color.
 pub(crate) const OWN: Color = Color::hex(0x55_e0ff);
 
-/// The colors of the sides of a match, amber and azure: apart for eyes that do not tell red from green.
+/// The colors of the teams, amber and azure: distinct also for people who cannot tell red from green.
 const TEAM_COLORS: [Color; 2] = [Color::hex(0xff_a436), Color::hex(0x4a_a6ff)];
 
-/// The color of a team of a match.
 #[must_use]
 pub(crate) fn of_team(team: u8) -> Color {
     TEAM_COLORS[usize::from(team) % TEAM_COLORS.len()]
 }
 
-/// The color of another player, far from [`OWN`] and steady for as long as they hold their seat.
+/// The color of another player, far from [`OWN`] and constant while they hold their seat.
 #[must_use]
 pub(crate) fn of_player(player: u16) -> Color {
-    // Steps of the golden ratio spread neighbors' hues; the cyan third of the circle is left to the own ship.
+    // Steps of the golden ratio spread neighboring numbers' hues; the cyan third of the circle is reserved for the own ship.
     let step = (f32::from(player) * 0.618_034).fract();
     let hue = (0.60 + step * 0.80).fract();
     // Blue and violet look darker than yellow at equal lightness.

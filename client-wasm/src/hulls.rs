@@ -1,9 +1,9 @@
-//! The silhouettes of ships: one table for every way of drawing them.
+//! The silhouettes of ships: one table for both renderers.
 
 use broadside_shared::arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
-/// A hull is drawn a little larger than the circle that shots hit, as its corners would otherwise seem armoured.
+/// A hull is drawn a little larger than the circle that shots hit; otherwise its corners would seem armoured.
 pub(crate) const HULL: f32 = SHIP_RADIUS * 1.42;
 /// Corners of the upper half of a hull.
 pub(crate) const CORNERS: usize = 9;
@@ -60,7 +60,7 @@ pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
     ],
 ];
 
-/// The silhouette of a player's ship: of a team, all the others have the same, so that they are told apart without their color.
+/// The silhouette of a player's ship. All others of a team share one, so that teams differ not only by color.
 #[must_use]
 pub(crate) fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
     if own {
@@ -72,7 +72,7 @@ pub(crate) fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
     }
 }
 
-/// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each team.
+/// Where the engines are, in shares of the hull: distance behind the middle, and to each side.
 #[must_use]
 pub(crate) fn engines(silhouette: usize) -> (f32, f32) {
     match silhouette {
@@ -89,7 +89,7 @@ pub(crate) fn cockpit(silhouette: usize) -> f32 {
     if silhouette == 2 { 0.04 } else { 0.30 }
 }
 
-/// The whole outline of a hull, from the bow round to it.
+/// The whole outline of a hull, starting at the bow.
 pub(crate) fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
     let half = &HULLS[silhouette];
     // The first and the last corner lie on the axis and have no mirror image.
@@ -97,7 +97,7 @@ pub(crate) fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
     half.iter().map(|(x, y)| Vec2::new(*x, *y)).chain(mirrored)
 }
 
-/// The table as the shader has it.
+/// The table in GLSL.
 #[must_use]
 pub(crate) fn glsl() -> String {
     let corners: Vec<String> = HULLS.iter().flatten().map(|(x, y)| format!("vec2({x:?}, {y:?})")).collect();

@@ -1,47 +1,41 @@
-//! Particles: short-lived sprites that fly, turn, fade and are gone. A bounded pool of plain numbers.
+//! Particles: short-lived sprites that fly, turn and fade. A bounded pool of plain numbers.
 
 use glam::Vec2;
 
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 
-/// What a particle is drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// A round light.
     Glow,
-    /// A light drawn out along its flight.
+    /// A light stretched along its flight.
     Spark,
     /// A ring that widens.
     Ring,
     /// A splinter that tumbles and cools.
     Shard,
-    /// A dark puff.
     Smoke,
 }
 
-/// One particle. Sizes are half sizes in world units, colors and sizes run from the first to the second over its life.
+/// One particle. Sizes are half sizes in world units; colors and sizes change from the first value to the second over its life.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Particle {
-    /// How it is drawn.
     pub(crate) look: Look,
-    /// Where, world units.
+    /// World units.
     pub(crate) at: Vec2,
-    /// Velocity, world units per second.
+    /// World units per second.
     pub(crate) velocity: Vec2,
     /// Share of the velocity lost per second.
     pub(crate) drag: f32,
-    /// Turn in radians.
+    /// Radians.
     pub(crate) turn: f32,
     /// Radians per second.
     pub(crate) spin: f32,
-    /// Seconds it lives.
+    /// Seconds.
     pub(crate) life: f32,
-    /// Size at birth and at death.
     pub(crate) size: (f32, f32),
-    /// Color at birth and at death.
     pub(crate) color: (Color, Color),
-    /// Seconds it has lived; negative while it waits to appear.
+    /// Seconds lived; negative before it appears.
     pub(crate) age: f32,
 }
 
@@ -52,26 +46,23 @@ impl Particle {
         Particle { look, at, velocity: Vec2::ZERO, drag: 0.0, turn: 0.0, spin: 0.0, life, size, color, age: 0.0 }
     }
 
-    /// Flying.
     #[must_use]
     pub(crate) fn flying(self, velocity: Vec2, drag: f32) -> Self {
         Particle { velocity, drag, ..self }
     }
 
-    /// Turned and turning.
     #[must_use]
     pub(crate) fn tumbling(self, turn: f32, spin: f32) -> Self {
         Particle { turn, spin, ..self }
     }
 
-    /// Appearing only after `seconds`.
+    /// Delays it by `seconds`.
     #[must_use]
     pub(crate) fn after(self, seconds: f32) -> Self {
         Particle { age: -seconds, ..self }
     }
 }
 
-/// The particles in flight.
 #[derive(Debug)]
 pub(crate) struct Particles {
     alive: Vec<Particle>,
@@ -80,37 +71,36 @@ pub(crate) struct Particles {
 }
 
 impl Particles {
-    /// A pool of at most `most` particles.
     #[must_use]
     pub(crate) fn new(most: usize) -> Self {
         Particles { alive: Vec::with_capacity(most), most, share: 1.0 }
     }
 
-    /// Thins every burst from now on to this share of its size, 0..=1.
+    /// Reduces all later bursts to this share of their size, 0..=1.
     pub(crate) fn thin(&mut self, share: f32) {
         self.share = share;
     }
 
-    /// How many particles a burst of `full` should have: fewer when thinned, at least one.
+    /// Number of particles for a burst of `full`: reduced, but at least one.
     #[must_use]
     pub(crate) fn burst(&self, full: usize) -> usize {
         ((full as f32 * self.share) as usize).max(1)
     }
 
-    /// The share of bursts kept, 0..=1.
+    /// The share that bursts are reduced to, 0..=1.
     #[must_use]
     pub(crate) fn share(&self) -> f32 {
         self.share
     }
 
-    /// Adds one. A full pool drops it: among so many nobody misses it.
+    /// Adds a particle. A full pool drops it: among that many, one is not missed.
     pub(crate) fn add(&mut self, particle: Particle) {
         if self.alive.len() < self.most {
             self.alive.push(particle);
         }
     }
 
-    /// Moves everything on by `dt` seconds and drops what has lived its time.
+    /// Advances by `dt` seconds and removes dead particles.
     pub(crate) fn advance(&mut self, dt: f32) {
         for p in &mut self.alive {
             p.age += dt;
@@ -123,12 +113,11 @@ impl Particles {
         self.alive.retain(|p| p.age < p.life);
     }
 
-    /// Forgets all of them.
     pub(crate) fn clear(&mut self) {
         self.alive.clear();
     }
 
-    /// Adds those that `sees` lets through to the batch.
+    /// Adds the particles that `sees` accepts to the batch.
     pub(crate) fn draw(&self, batch: &mut Batch, sees: impl Fn(Vec2, f32) -> bool) {
         for p in &self.alive {
             if p.age < 0.0 || !sees(p.at, p.size.0.max(p.size.1) + 20.0) {
@@ -149,7 +138,7 @@ impl Particles {
                 }
                 Look::Ring => {
                     let fresh = 1.0 - share;
-                    // Fast at first, then slower: a shock, not a balloon.
+                    // Fast at first, then slower: a shock wave, not a balloon.
                     let size = p.size.0 + (p.size.1 - p.size.0) * (1.0 - fresh * fresh * fresh);
                     let ring = Sprite::light(Shape::Ring, p.at, Vec2::splat(size), color);
                     batch.add(Layer::Light, &ring.with(0.84, 0.022 + 0.075 * fresh));

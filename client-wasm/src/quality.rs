@@ -1,46 +1,44 @@
-//! How much the picture may cost on this machine: which renderer draws, and how fine. Starts with everything and takes off what
-//! does not fit in an image's time; a machine that draws in software gets the simple renderer within two seconds.
+//! How much the picture may cost on this machine: which renderer draws, and how finely. Starts with everything and takes off what
+//! does not fit in an image's time. A machine that draws in software gets the simple renderer within two seconds.
 
 use crate::gl::EffectsLevel;
 
-/// Images averaged before a judgement of the full renderer's finer steps.
+/// Images averaged before a decision about the full renderer's effects and sharpness.
 const IMAGES: u32 = 90;
 /// Mean time of an image in seconds above which the picture is made cheaper: clearly below 50 images per second.
 const SLOW: f32 = 0.0215;
-/// Times longer than this are a hiccup of the browser and no measure of those steps.
+/// Longer times, in seconds, are a hiccup of the browser and not counted.
 const HICCUP: f32 = 0.25;
-/// A cheaper picture that is not at least this much faster, as a share of the time, was not what the machine lacked: a screen
-/// of 30 images per second, say. Then the dearer one comes back for good.
+/// If a cheaper picture takes more than this share of the time of the one before, the machine was not the limit; a screen with 30
+/// images per second may be. Then the finer picture comes back for good.
 const GAIN: f32 = 0.93;
-/// Least share of the window's pixels per axis that is drawn by the full renderer.
+/// Smallest share of the window's pixels per axis for the full renderer.
 const SHARPNESS_MIN: f32 = 0.6;
 
-/// Seconds of a look: whether this machine can use the full renderer at all. Two of them end within two seconds.
+/// Seconds of a sample that decides whether this machine can use the full renderer at all. Two samples end within two seconds.
 const LOOK_S: f32 = 0.9;
-/// Least images of one; the longest is left out, since any machine hiccups.
+/// Fewest images of a sample; the longest one is left out, because any machine hiccups.
 const LOOK_IMAGES: u32 = 3;
-/// Mean time of the others in seconds from which it cannot, in two looks in a row: below 20 images a second.
+/// Mean time in seconds from which on the full renderer is given up after two samples in a row: below 20 images per second.
 const HOPELESS_S: f32 = 0.050;
-/// The same where the first look is enough: below 10 images a second.
+/// The same if the first sample is enough: below 10 images per second.
 const UNUSABLE_S: f32 = 0.100;
-/// Longer than this, in seconds, the page stood still.
+/// Longer times, in seconds, mean that the page was suspended.
 const STOOD_STILL_S: f32 = 1.5;
-/// Mean time in seconds above which the simple renderer draws fewer pixels: below 30 images a second.
+/// Mean time in seconds above which the simple renderer draws fewer pixels: below 30 images per second.
 const SIMPLE_SLOW: f32 = 0.034;
-/// Least share of the window's pixels per axis that it draws.
+/// Smallest share of the window's pixels per axis for the simple renderer.
 const SIMPLE_SHARPNESS_MIN: f32 = 0.5;
 
-/// What draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Renderer {
-    /// WebGL 2, with light.
+    /// WebGL 2, with lights.
     Full,
     /// Flat shapes on a 2D canvas.
     Simple,
 }
 
 impl Renderer {
-    /// Its name, for tests.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -50,19 +48,18 @@ impl Renderer {
     }
 }
 
-/// What the player wants.
+/// The player's setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EffectsSetting {
     /// Whatever this machine can do.
     Auto,
     /// The full renderer with these effects, whatever it costs.
     Full(EffectsLevel),
-    /// The simple renderer.
     Simple,
 }
 
 impl EffectsSetting {
-    /// From the page's `effects` parameter or what was remembered of it; what is unknown is left to the machine.
+    /// Reads the page's `effects` parameter or the stored setting; an unknown text is `Auto`.
     #[must_use]
     pub(crate) fn from_text(text: Option<&str>) -> EffectsSetting {
         match text {
@@ -74,7 +71,7 @@ impl EffectsSetting {
         }
     }
 
-    /// As [`EffectsSetting::from_text`] reads it, and as the menu calls it.
+    /// As [`EffectsSetting::from_text`] reads it, and as the menu shows it.
     #[must_use]
     pub(crate) fn text(self) -> &'static str {
         match self {
@@ -86,7 +83,7 @@ impl EffectsSetting {
         }
     }
 
-    /// The one that the menu offers after this.
+    /// The next setting in the menu.
     #[must_use]
     pub(crate) fn next(self) -> EffectsSetting {
         match self {
@@ -97,37 +94,34 @@ impl EffectsSetting {
     }
 }
 
-/// Whether a WebGL renderer of this name draws on the processor.
+/// Whether a WebGL renderer with this name draws on the CPU.
 #[must_use]
 pub(crate) fn draws_in_software(renderer: &str) -> bool {
     let name = renderer.to_ascii_lowercase();
     ["swiftshader", "llvmpipe", "softpipe", "software", "basic render"].iter().any(|known| name.contains(known))
 }
 
-/// The steering of quality.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Quality {
-    /// What the player wants.
     pub(crate) setting: EffectsSetting,
-    /// What draws.
     pub(crate) renderer: Renderer,
-    /// What the full renderer draws.
+    /// The effects of the full renderer.
     pub(crate) effects: EffectsLevel,
-    /// Device pixels per axis as a share of what the screen has.
+    /// Drawn pixels per axis as a share of the screen's.
     pub(crate) sharpness: f32,
-    /// The finer steps are done with.
+    /// Effects and sharpness are final.
     settled: bool,
-    /// The last dearer picture, and the mean time it took.
+    /// The last finer picture, and its mean time in seconds.
     before: Option<(EffectsLevel, f32, f32)>,
     sum: f32,
     images: u32,
     look: Look,
-    /// The last look at the full renderer found it hopeless; none did so far.
+    /// Whether the last sample was hopeless, and whether any was usable.
     last_hopeless: bool,
     usable_once: bool,
 }
 
-/// The images of a look: their number, the time they took and the longest, in seconds.
+/// A sample of images: their number, their total time and the longest, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Look {
     images: u32,
@@ -136,7 +130,7 @@ struct Look {
 }
 
 impl Quality {
-    /// Begins with what is wanted; `can_full` is whether this machine has a GPU that the full renderer may use.
+    /// Starts with the setting; `can_full`: this machine has a GPU for the full renderer.
     #[must_use]
     pub(crate) fn new(setting: EffectsSetting, can_full: bool) -> Self {
         let (renderer, effects) = match setting {
@@ -161,7 +155,7 @@ impl Quality {
         }
     }
 
-    /// Takes the time an image took, in seconds, and decides now and then.
+    /// Takes the time of an image, in seconds, and decides when there is enough data.
     pub(crate) fn measure(&mut self, dt: f32) {
         match self.renderer {
             Renderer::Full if self.setting == EffectsSetting::Auto => {
@@ -180,20 +174,21 @@ impl Quality {
         }
     }
 
-    /// Whether the full renderer is given up, after a look with this mean time: a machine that could draw once may have a bad second.
+    /// Whether to give up the full renderer after a sample with this mean time. A machine that was fast enough once may have one
+    /// bad second.
     fn is_hopeless(&mut self, mean: f32) -> bool {
         let was_hopeless = std::mem::replace(&mut self.last_hopeless, mean > HOPELESS_S);
         self.usable_once |= mean <= HOPELESS_S;
         self.last_hopeless && (was_hopeless || (!self.usable_once && mean > UNUSABLE_S))
     }
 
-    /// What follows is no measure of what came before: the page was not looked at, say.
+    /// Forgets the running measurements, because the page was not in view.
     pub(crate) fn forget(&mut self) {
         self.look = Look::default();
         (self.sum, self.images) = (0.0, 0);
     }
 
-    /// The mean time of the images of a look, once it is over.
+    /// The mean time of a sample's images, once it is complete.
     fn look(&mut self, dt: f32) -> Option<f32> {
         if dt > STOOD_STILL_S {
             self.look = Look::default();
@@ -208,7 +203,7 @@ impl Quality {
         Some((sum - longest) / (images - 1) as f32)
     }
 
-    /// The finer steps of the full renderer.
+    /// Adjusts effects and sharpness of the full renderer.
     fn step(&mut self, dt: f32) {
         self.sum += dt;
         self.images += 1;
@@ -237,7 +232,7 @@ impl Quality {
         }
     }
 
-    /// Device pixels per CSS pixel to draw on a screen that has `ratio` of them.
+    /// Device pixels per CSS pixel to draw, on a screen that has `ratio`.
     #[must_use]
     pub(crate) fn pixel_ratio(&self, ratio: f32) -> f32 {
         let most = match (self.renderer, self.effects) {
@@ -316,7 +311,7 @@ mod tests {
     #[test]
     fn one_bad_second_is_not_the_end_of_the_full_renderer() {
         let mut quality = auto();
-        // Shaders are made for the first images; later a second in which something else has the processor.
+        // The first images compile shaders; later another program takes the CPU for a second.
         for (images, slow) in [(2, 0.4), (3, 0.3), (6, 0.15)] {
             (0..images).for_each(|_| quality.measure(slow));
             (0..200).for_each(|_| quality.measure(0.016));

@@ -1,4 +1,4 @@
-//! Chance for what is only looked at or listened to: sparks, stars, noise. Never for rules.
+//! Randomness for what is only seen or heard: sparks, stars, noise. Never for rules.
 
 use glam::Vec2;
 
@@ -14,7 +14,6 @@ impl Random {
         Random(seed ^ 0x9e37_79b9 | 1)
     }
 
-    /// The next 32 bits.
     pub(crate) fn bits(&mut self) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;

@@ -1,4 +1,4 @@
-//! Sound through WebAudio: plays what [`crate::synth`] computed. Silent until the browser has seen a gesture, as it demands.
+//! Sound through WebAudio: plays what [`crate::synth`] computed. Silent until the first user gesture, as browsers demand.
 
 use glam::Vec2;
 use web_sys::{AudioBuffer, AudioContext, AudioContextState, GainNode};
@@ -7,15 +7,14 @@ use crate::browser;
 use crate::stage::{Effect, Stage};
 use crate::synth::{RATE, Sound};
 
-/// Where volume and mute are remembered.
+/// Storage keys of volume and mute.
 const VOLUME_KEY: &str = "broadside.volume";
 const MUTED_KEY: &str = "broadside.muted";
-/// Two of the same sound closer together than this, in seconds, are one.
+/// The same sound twice within this time, in seconds, is played once.
 const APART: f64 = 0.028;
-/// Distance at which a sound is half as loud, world units.
+/// Distance at which a sound is half as loud, in world units.
 const HALF_AT: f32 = 420.0;
 
-/// The sound of the game.
 pub(crate) struct Speaker {
     mixer: Option<Mixer>,
     /// 0..=100.
@@ -33,14 +32,14 @@ struct Mixer {
 }
 
 impl Speaker {
-    /// A speaker as loud as it was left.
+    /// A speaker with the stored volume.
     #[must_use]
     pub(crate) fn new() -> Self {
         let volume = browser::recall(VOLUME_KEY).and_then(|v| v.parse().ok()).unwrap_or(70).min(100);
         Speaker { mixer: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
     }
 
-    /// Call it in a gesture's handler: the first one opens the sound, later ones wake it if the browser put it to sleep.
+    /// Call it in a gesture's handler: the first call opens the audio, later ones resume it if the browser suspended it.
     pub(crate) fn unlock(&mut self) {
         if self.mixer.is_none() {
             self.mixer = Mixer::open();
@@ -49,31 +48,29 @@ impl Speaker {
         if let Some(mixer) = &self.mixer
             && mixer.context.state() == AudioContextState::Suspended
         {
-            // A refusal means the browser wants another gesture; the next one comes here again.
+            // If the browser refuses, the next gesture calls this again.
             let _ = mixer.context.resume();
         }
     }
 
-    /// Volume, 0..=100.
     #[must_use]
     pub(crate) fn volume(&self) -> u32 {
         self.volume
     }
 
-    /// Whether it is muted.
     #[must_use]
     pub(crate) fn muted(&self) -> bool {
         self.muted
     }
 
-    /// Sets the volume, 0..=100, and remembers it.
+    /// Sets the volume, 0..=100, and stores it.
     pub(crate) fn set_volume(&mut self, volume: u32) {
         self.volume = volume.min(100);
         self.muted = false;
         self.remember();
     }
 
-    /// Mutes or unmutes, and remembers it.
+    /// Mutes or unmutes, and stores it.
     pub(crate) fn toggle_mute(&mut self) {
         self.muted = !self.muted;
         self.remember();
@@ -88,26 +85,25 @@ impl Speaker {
     fn apply_volume(&self) {
         if let Some(mixer) = &self.mixer {
             let share = if self.muted { 0.0 } else { self.volume as f32 / 100.0 };
-            // Loudness is felt by its square.
+            // Perceived loudness is about the square.
             mixer.master.gain().set_value(share * share);
         }
     }
 
-    /// Computes at most one missing sound: call it every image, so that none of them stutters.
+    /// Computes at most one missing sound: called once per image, so that no image stutters.
     pub(crate) fn prepare(&mut self) {
         if let Some(mixer) = &mut self.mixer {
             mixer.prepare();
         }
     }
 
-    /// Plays a sound of the interface.
     pub(crate) fn click(&mut self, sound: Sound) {
         if let Some(mixer) = &mut self.mixer {
             mixer.play(sound, 0.5, 0.0, 1.0);
         }
     }
 
-    /// Plays what just happened on the stage, as heard from `ear`, and sets the engine.
+    /// Plays the stage's effects as heard from `ear`, and sets the engine's sound.
     pub(crate) fn play_effects(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
         let Some(mixer) = &mut self.mixer else { return };
         for effect in &stage.effects {
@@ -191,7 +187,7 @@ impl Mixer {
     fn drive(&self, gain: f32, rate: f32) {
         let Some((volume, source)) = &self.engine else { return };
         let now = self.context.current_time();
-        // Both glide: a step in either would click. Failing leaves them as they were.
+        // Both glide, because a step would click. If it fails, they stay as they were.
         let _ = volume.gain().set_target_at_time(gain, now, 0.08);
         let _ = source.playback_rate().set_target_at_time(rate, now, 0.15);
     }

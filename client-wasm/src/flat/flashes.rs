@@ -1,4 +1,4 @@
-//! What happens once, as flat light: discs, rings and rays that fade. A bounded pool of plain numbers.
+//! The effects as flat light: discs, rings and rays that fade. A bounded pool of plain numbers.
 
 use std::f32::consts::TAU;
 
@@ -11,12 +11,11 @@ use crate::scene::objects::boon_color;
 use crate::scene::paint_of;
 use crate::stage::{Effect, Stage};
 
-/// Most flashes at a time; among so many nobody misses another.
+/// Most flashes at a time; among that many, one more is not missed.
 const FLASHES_MAX: usize = 96;
 /// Rays of a wreck.
 const RAYS: u32 = 11;
 
-/// How a flash is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     Disc,
@@ -31,20 +30,19 @@ struct Flash {
     at: Vec2,
     velocity: Vec2,
     color: Color,
-    /// Radius at birth and at the end, world units.
+    /// Radius at the start and at the end, in world units.
     size: (f32, f32),
     life: f32,
     age: f32,
 }
 
-/// The flashes that are still seen.
 #[derive(Debug, Default)]
 pub(crate) struct Flashes {
     alive: Vec<Flash>,
 }
 
 impl Flashes {
-    /// Takes what just happened, and lets `dt` seconds pass.
+    /// Takes the stage's effects, and lets `dt` seconds pass.
     pub(crate) fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for flash in &mut self.alive {
             flash.age += dt;
@@ -99,12 +97,10 @@ impl Flashes {
         }
     }
 
-    /// Forgets all of them.
     pub(crate) fn clear(&mut self) {
         self.alive.clear();
     }
 
-    /// Draws those that are in the picture.
     pub(crate) fn draw(&self, pen: &Pen, camera: &Camera) {
         for flash in &self.alive {
             if !camera.sees(flash.at, flash.size.0.max(flash.size.1)) {
@@ -126,7 +122,7 @@ impl Flashes {
                 Look::Rays => {
                     pen.line_with(flash.color, 4.0);
                     for n in 0..RAYS {
-                        // Uneven, and the same for the same place from image to image.
+                        // Irregular, but the same from image to image.
                         let uneven = (n * 7 % RAYS) as f32 / RAYS as f32;
                         let way = Vec2::from_angle((n as f32 + 0.6 * uneven) / RAYS as f32 * TAU);
                         let out = flash.at + way * size * (0.5 + 0.5 * uneven);

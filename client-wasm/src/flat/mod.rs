@@ -1,16 +1,16 @@
-//! The simple renderer: flat shapes on a 2D canvas, for machines that draw in software, and for browsers without WebGL 2.
+//! The simple renderer: flat shapes on a 2D canvas, for machines that draw in software and browsers without WebGL 2.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`pen`] | the canvas in world units |
-//! | [`flashes`] | what happens once: discs, rings and rays that fade |
-//! | [`things`] | the arena's edge, the zone, rocks, pickups, shots |
+//! | [`flashes`] | the effects: discs, rings and rays that fade |
+//! | [`objects`] | the arena's edge, the zone, rocks, pickups, shots |
 //! | [`ships`] | hulls, flames, shields, names |
 //! | [`overlay`] | arrows, hit marks, radar |
 //!
-//! It draws the same stage as [`scene`](crate::scene) and shares colors, silhouettes, stars and marks with it. Nothing here
-//! covers the whole picture but the background: software pays by the pixel. `docs/decisions/0006-a-renderer-without-a-gpu.md`
-//! has the figures.
+//! It draws the same stage as [`scene`](crate::scene) and shares its colors, silhouettes, stars and marks. Nothing but the
+//! background covers the whole picture, because software pays per pixel. `docs/decisions/0006-a-renderer-without-a-gpu.md` has
+//! the measurements.
 
 pub(crate) mod flashes;
 pub(crate) mod objects;
@@ -34,17 +34,16 @@ use pen::Pen;
 use ships::Hulls;
 
 const SPACE: Color = Color::hex(0x05_0812);
-/// The share of the stars that is drawn.
+/// Share of the stars that is drawn.
 const STARS: f32 = 0.6;
 
-/// The moment and the manner of an image.
+/// The time and the settings of one image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    /// Seconds on the page's clock.
+    /// Seconds of the page's clock.
     pub(crate) seconds: f64,
-    /// Seconds since the image before.
+    /// Seconds since the previous image.
     pub(crate) dt: f32,
-    /// The window.
     pub(crate) window: Window,
     /// Device pixels per CSS pixel.
     pub(crate) css: f32,
@@ -53,7 +52,7 @@ pub(crate) struct Moment {
 /// Gives a player's name.
 pub(crate) type Names<'a> = &'a dyn Fn(u16) -> Option<&'a str>;
 
-/// The canvas and what is remembered from image to image.
+/// The canvas and what lasts from image to image.
 pub(crate) struct Flat {
     canvas: HtmlCanvasElement,
     pen: Pen,
@@ -65,7 +64,7 @@ pub(crate) struct Flat {
 }
 
 impl Flat {
-    /// Puts a canvas of its own over `below`, which goes on taking the pointer.
+    /// Adds a canvas over `below`, which continues to take the pointer.
     ///
     /// # Errors
     /// The browser has no 2D canvas.
@@ -88,19 +87,18 @@ impl Flat {
         })
     }
 
-    /// Its canvas.
     #[must_use]
     pub(crate) fn canvas(&self) -> &HtmlCanvasElement {
         &self.canvas
     }
 
-    /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
+    /// Removes all flashes and markers, after a jump in time or for another world.
     pub(crate) fn clear(&mut self) {
         self.flashes.clear();
         self.markers.clear();
     }
 
-    /// Draws one image of the stage, and shakes the camera for what just happened.
+    /// Draws one image of the stage, and shakes the camera for its effects.
     pub(crate) fn draw(&mut self, stage: &Stage, camera: &mut Camera, moment: Moment, names: Names<'_>) {
         self.flashes.apply_effects(stage, moment.dt);
         self.markers.apply_effects(stage, moment.dt);
@@ -124,12 +122,12 @@ impl Flat {
         overlay::draw(pen, &self.markers, stage, camera, moment);
     }
 
-    /// Stars as points, of a pixel or two.
+    /// Draws stars as points of a pixel or two.
     fn stars(&self, camera: &Camera, px: f32) {
         let mut before = None;
         self.sky.visit(camera, STARS, |star, at| {
             let strong = (star.color.a * 1.5).min(1.0);
-            // A few strengths only: a color costs more to set than a point to draw.
+            // Only four strengths: setting a color costs more than drawing a point.
             let step = (strong * 4.0).ceil() / 4.0;
             if before.replace(step) != Some(step) {
                 self.pen.fill_with(SPACE.mix(Color::hex(0xd2_e2ff), step * 0.95));

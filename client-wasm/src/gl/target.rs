@@ -1,13 +1,11 @@
-//! Textures that can be drawn into, and the chain of them that makes bright things bloom.
+//! Textures as render targets, and the chain of them that adds bloom to bright parts.
 
 use web_sys::{WebGl2RenderingContext as Gl, WebGlFramebuffer, WebGlTexture};
 
 use super::context::{Program, Wrap, bind_texture, texture};
 
-/// A texture to draw into.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// What was drawn.
     pub(crate) texture: WebGlTexture,
     frame: WebGlFramebuffer,
     /// Width and height in pixels.
@@ -18,7 +16,7 @@ impl Target {
     /// A target of `size` pixels.
     ///
     /// # Errors
-    /// When the context is lost.
+    /// The context is lost.
     pub(crate) fn new(gl: &Gl, size: (i32, i32), wrap: Wrap) -> Result<Self, String> {
         let size = (size.0.max(1), size.1.max(1));
         let texture = texture(gl, size.0, size.1, wrap)?;
@@ -29,26 +27,25 @@ impl Target {
         Ok(Target { texture, frame, size })
     }
 
-    /// Makes it what is drawn into.
+    /// Draws into it from here on.
     pub(crate) fn bind(&self, gl: &Gl) {
         gl.bind_framebuffer(Gl::FRAMEBUFFER, Some(&self.frame));
         gl.viewport(0, 0, self.size.0, self.size.1);
     }
 
-    /// Gives its memory back.
     pub(crate) fn free(&self, gl: &Gl) {
         gl.delete_framebuffer(Some(&self.frame));
         gl.delete_texture(Some(&self.texture));
     }
 }
 
-/// Makes the screen what is drawn into.
+/// Draws to the screen from here on.
 pub(crate) fn bind_screen(gl: &Gl, size: (i32, i32)) {
     gl.bind_framebuffer(Gl::FRAMEBUFFER, None);
     gl.viewport(0, 0, size.0, size.1);
 }
 
-/// The picture, and smaller and smaller blurred copies of its bright parts that are added to it.
+/// The picture, and blurred smaller copies of its bright parts that are added to it.
 #[derive(Debug)]
 pub(crate) struct Bloom {
     /// The picture is drawn into this.
@@ -57,7 +54,6 @@ pub(crate) struct Bloom {
     far: [Target; 2],
 }
 
-/// The programs of the chain.
 #[derive(Debug)]
 pub(crate) struct BloomPrograms {
     bright: Program,
@@ -66,10 +62,6 @@ pub(crate) struct BloomPrograms {
 }
 
 impl BloomPrograms {
-    /// Compiles them.
-    ///
-    /// # Errors
-    /// The driver's message.
     pub(crate) fn new(gl: &Gl, screen: &str) -> Result<Self, String> {
         let program = |fragment, uniforms: &[&'static str]| Program::new(gl, screen, fragment, uniforms);
         Ok(BloomPrograms {
@@ -84,13 +76,13 @@ impl Bloom {
     /// A chain for a screen of `size` pixels.
     ///
     /// # Errors
-    /// When the context is lost.
+    /// The context is lost.
     pub(crate) fn new(gl: &Gl, size: (i32, i32)) -> Result<Self, String> {
         let part = |share: i32| Target::new(gl, (size.0 / share, size.1 / share), Wrap::Clamp);
         Ok(Bloom { picture: part(1)?, near: [part(4)?, part(4)?], far: [part(16)?, part(16)?] })
     }
 
-    /// Puts the picture and its bloom on the screen. Blending must be off.
+    /// Draws the picture and its bloom to the screen. Blending must be off.
     pub(crate) fn finish(&self, gl: &Gl, programs: &BloomPrograms, strength: f32) {
         programs.bright.bind(gl);
         self.pass(gl, &programs.bright, &self.picture, &self.near[0], |size| (1.0 / size.0, 1.0 / size.1));
@@ -124,7 +116,6 @@ impl Bloom {
         gl.draw_arrays(Gl::TRIANGLES, 0, 3);
     }
 
-    /// Gives its memory back.
     pub(crate) fn free(&self, gl: &Gl) {
         for target in [&self.picture, &self.near[0], &self.near[1], &self.far[0], &self.far[1]] {
             target.free(gl);

@@ -1,4 +1,4 @@
-//! What happens once, as particles: muzzle flashes, sparks, wrecks.
+//! The effects as particles: muzzle flashes, sparks, wrecks.
 
 use glam::Vec2;
 
@@ -12,16 +12,13 @@ use crate::stage::{Effect, Stage};
 const FIRE: Color = Color::hex(0xffa03c);
 const EMBER: Color = Color::hex(0xff3a18);
 
-/// Where particles go and where their chance comes from.
 pub(crate) struct EffectParticles<'a> {
-    /// The pool.
     pub(crate) particles: &'a mut Particles,
-    /// Chance.
     pub(crate) random: &'a mut Random,
 }
 
 impl EffectParticles<'_> {
-    /// Turns everything that just happened on the stage into particles.
+    /// Turns the stage's effects into particles.
     pub(crate) fn show(&mut self, stage: &Stage) {
         for effect in &stage.effects {
             match *effect {
@@ -61,7 +58,7 @@ impl EffectParticles<'_> {
         }
     }
 
-    /// A beam: a flash at both ends, and motes that drift off its whole length.
+    /// A beam: a flash at both ends, and motes along its whole length.
     fn rail(&mut self, from: Vec2, to: Vec2, color: Color) {
         let pale = color.mix(Color::WHITE, 0.6);
         self.add(Look::Glow, from, 0.18, (70.0, 20.0), (pale, color.alpha(0.0)));
@@ -106,7 +103,7 @@ impl EffectParticles<'_> {
         }
     }
 
-    /// A ship blows up: flash, shock, fire, splinters of its own color, smoke that stays.
+    /// A wreck: flash, shock wave, fire, splinters in the ship's color, lasting smoke.
     fn wreck(&mut self, at: Vec2, velocity: Vec2, color: Color) {
         let drift = velocity * 0.4;
         self.add(Look::Glow, at, 0.16, (210.0, 150.0), (Color::WHITE, Color::hex(0xffd090).alpha(0.0)));

@@ -1,11 +1,11 @@
-//! From the stage to sprites: what the world looks like.
+//! From the stage to sprites: how the world looks.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`sky`] | stars and dust |
-//! | [`things`] | rocks, pickups, shots, the arena's edge |
+//! | [`objects`] | rocks, pickups, shots, the arena's edge |
 //! | [`ships`] | hulls, flames, shields |
-//! | [`effects`] | what happens once, as particles |
+//! | [`effect_particles`] | the effects, as particles |
 //! | [`markers`] | names, arrows, damage, radar |
 
 pub(crate) mod effect_particles;
@@ -26,14 +26,13 @@ use markers::{Markers, NameSlots, Window};
 use ships::Ships;
 use sky::Sky;
 
-/// Most particles at a time.
 const PARTICLES: usize = 2400;
 
-/// The color of a player as this stage's spectator sees it.
+/// The color of a player as the own or the followed player sees it.
 #[must_use]
 pub(crate) fn paint_of(stage: &Stage, player: u16) -> Color {
     match stage.team_of(player) {
-        // Of a team, one's own ship is only the brightest.
+        // In a team, the own ship differs only in brightness.
         Some(team) if stage.own == Some(player) => color::of_team(team).mix(Color::WHITE, 0.3),
         Some(team) => color::of_team(team),
         None if stage.own == Some(player) => color::OWN,
@@ -41,7 +40,7 @@ pub(crate) fn paint_of(stage: &Stage, player: u16) -> Color {
     }
 }
 
-/// What the drawing remembers from image to image.
+/// What lasts from image to image.
 pub(crate) struct Scene {
     sky: Sky,
     ships: Ships,
@@ -50,21 +49,18 @@ pub(crate) struct Scene {
     random: Random,
 }
 
-/// The moment and the manner of an image.
+/// The time and the settings of one image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ImageContext {
-    /// Seconds on the page's clock.
+    /// Seconds of the page's clock.
     pub(crate) seconds: f64,
-    /// Seconds since the image before.
+    /// Seconds since the previous image.
     pub(crate) dt: f32,
-    /// How much it may cost.
     pub(crate) quality: EffectsLevel,
-    /// The window.
     pub(crate) window: Window,
 }
 
 impl Scene {
-    /// Nothing happened yet.
     #[must_use]
     pub(crate) fn new() -> Self {
         Scene {
@@ -76,13 +72,13 @@ impl Scene {
         }
     }
 
-    /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
+    /// Removes all particles and markers, after a jump in time or for another world.
     pub(crate) fn clear(&mut self) {
         self.particles.clear();
         self.markers.clear();
     }
 
-    /// Fills the batch with one image of the stage, and shakes the camera for what just happened.
+    /// Fills the batch with one image of the stage, and shakes the camera for its effects.
     pub(crate) fn show(
         &mut self,
         stage: &Stage,
@@ -127,7 +123,7 @@ impl Default for Scene {
     }
 }
 
-/// Shakes the camera: for hits on the own ship, and for wrecks nearby.
+/// Shakes the camera for hits on the own ship and for wrecks nearby.
 pub(crate) fn shake(stage: &Stage, camera: &mut Camera) {
     for effect in &stage.effects {
         match *effect {
