@@ -72,11 +72,11 @@ pub(crate) fn parameter(name: &str) -> Option<String> {
 /// The address of the folder that the page was loaded from, with a slash at its end: the host, or a path below it where a proxy
 /// serves the game. boot.js stores it, because the path in the address bar may be deeper and changes.
 fn base() -> String {
-    let told = window().and_then(|window| {
+    let stored = window().and_then(|window| {
         let probe = js_sys::Reflect::get(&window, &"broadside".into()).ok()?;
         js_sys::Reflect::get(&probe, &"base".into()).ok()?.as_string()
     });
-    told.unwrap_or_else(|| {
+    stored.unwrap_or_else(|| {
         let origin = window().and_then(|window| window.location().origin().ok()).unwrap_or_default();
         format!("{origin}/")
     })
@@ -188,7 +188,7 @@ impl Drop for Ticker {
 }
 
 /// Writes an error to the console.
-pub(crate) fn complain(what: &str) {
+pub(crate) fn log_error(what: &str) {
     web_sys::console::error_1(&JsValue::from_str(what));
 }
 
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_socket_is_beside_the_page_wherever_that_is() {
+    fn the_socket_is_beside_the_page_at_any_address() {
         for (base, socket, path) in [
             ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080/ws", "/"),
             ("https://[::1]:8443/game/", "wss://[::1]:8443/game/ws", "/game/"),

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_wears_the_own_ships_color() {
+    fn no_other_player_has_the_own_ships_color() {
         let distance = |c: Color| (c.r - OWN.r).abs() + (c.g - OWN.g).abs() + (c.b - OWN.b).abs();
         for player in 0..500 {
             assert!(distance(of_player(player)) > 0.3, "player {player}: {:?}", of_player(player));

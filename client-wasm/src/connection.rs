@@ -11,7 +11,7 @@ use broadside_shared::protocol::{FrameKind, header_bytes};
 use broadside_shared::time::MonoTime;
 
 use crate::browser::{self, Ticker};
-use crate::flow::ConnectionReport;
+use crate::flow::actions::ConnectionReport;
 use crate::flow::state::ConnectionEnd;
 use crate::simulated_link::SimulatedLink;
 use crate::socket::{Socket, SocketEvent};

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hull_is_closed_symmetric_and_begins_and_ends_on_its_axis() {
+    fn a_hull_is_closed_symmetric_and_starts_and_ends_on_its_axis() {
         for (kind, hull) in HULLS.iter().enumerate() {
             assert_eq!((hull[0].1, hull[CORNERS - 1].1), (0.0, 0.0));
             let corners: Vec<Vec2> = outline(kind).collect();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_have_silhouettes_of_their_own_whoever_plays() {
+    fn each_team_has_its_own_silhouette() {
         for player in 0..50 {
             assert_eq!(silhouette(player, Some(0), false), 1);
             assert_eq!(silhouette(player, Some(1), false), 2);

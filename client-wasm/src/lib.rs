@@ -55,7 +55,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// What the page or the browser lacks, as text; the script that loads the module shows it.
 #[wasm_bindgen(start)]
 pub fn start_broadside() -> Result<(), JsValue> {
-    std::panic::set_hook(Box::new(|info| browser::complain(&info.to_string())));
+    std::panic::set_hook(Box::new(|info| browser::log_error(&info.to_string())));
     // Outside a page (a test that only wants `world_hashes`) there is nothing to start.
     match browser::document() {
         Some(_) => app::start().map_err(JsValue::from),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn particles_die_when_their_time_has_come_and_the_pool_stays_bounded() {
+    fn particles_die_at_the_end_of_their_life_and_the_pool_is_bounded() {
         let mut particles = Particles::new(8);
         for n in 0..20 {
             particles.add(glow(if n % 2 == 0 { 0.1 } else { 1.0 }));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_waits_is_not_drawn_and_does_not_move() {
+    fn a_delayed_particle_is_not_drawn_and_does_not_move() {
         let mut particles = Particles::new(8);
         particles.add(glow(1.0).flying(Vec2::X * 100.0, 0.0).after(0.2));
         let mut batch = Batch::default();

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn hiccups_and_a_page_nobody_looked_at_are_no_measure() {
+    fn hiccups_and_times_in_the_background_are_not_measured() {
         let mut quality = auto();
         for n in 0..2000 {
             quality.measure(if n % 50 == 0 { 1.2 } else { 0.016 });
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_second_is_not_the_end_of_the_full_renderer() {
+    fn one_bad_second_does_not_end_the_full_renderer() {
         let mut quality = auto();
         // The first images compile shaders; later another program takes the CPU for a second.
         for (images, slow) in [(2, 0.4), (3, 0.3), (6, 0.15)] {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_player_asks_for_stays() {
+    fn the_players_setting_is_never_changed() {
         let mut low = Quality::new(EffectsSetting::from_text(Some("low")), true);
         assert_eq!(low.pixel_ratio(3.0), 1.0);
         run(&mut low, 0.3);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_menu_goes_round_and_every_setting_is_read_as_it_was_written() {
+    fn the_menu_cycles_and_every_setting_survives_a_round_trip() {
         let mut setting = EffectsSetting::Auto;
         for _ in 0..3 {
             assert_eq!(EffectsSetting::from_text(Some(setting.text())), setting);

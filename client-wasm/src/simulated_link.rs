@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_after_the_delay_and_names_the_moment_it_came() {
+    fn a_frame_arrives_after_the_delay_with_its_time_of_arrival() {
         let mut far = link("far");
         far.send_down(START, vec![1]);
         far.send_up(START, vec![2]);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_comes_after_what_came_before_it_whatever_the_client_still_sends() {
+    fn the_close_code_arrives_after_all_frames_whatever_the_client_still_sends() {
         let mut far = link("far");
         far.send_down(START, vec![1]);
         far.closed = Some(4006);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn changing_the_line_loses_nothing_and_keeps_the_order() {
+    fn changing_the_link_loses_nothing_and_keeps_the_order() {
         let mut slow = link("very-bad");
         for n in 0..20 {
             slow.send_down(START, vec![n]);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tab_freezes_after_a_while_and_reads_what_came_when_it_thaws() {
+    fn a_tab_freezes_after_a_while_and_reads_the_arrivals_when_it_thaws() {
         let mut tab = link("tab-freeze");
         assert!(!tab.is_frozen(START.plus_ms(9_000)));
         let froze = (9_000..30_000).map(|ms| START.plus_ms(ms)).find(|at| tab.is_frozen(*at)).expect("freezes");

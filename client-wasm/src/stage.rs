@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shot_flashes_once_and_only_if_it_was_seen_to_be_fired() {
+    fn a_shot_flashes_once_and_only_if_it_was_fired_in_view() {
         let mut stage = Stage::default();
         stage.shots.extend([shot(7, 0.1), shot(8, 0.9)]);
         stage.add_shot_effects();

@@ -38,7 +38,7 @@ pub(crate) enum PendingRequest {
 
 impl App {
     /// Sends a request and remembers it for the reply. `false` if it was not sent; the chat says why.
-    pub(super) fn ask(&mut self, request: Request, asked: PendingRequest) -> bool {
+    pub(super) fn send_request(&mut self, request: Request, pending: PendingRequest) -> bool {
         let Some(connection) = &mut self.connection else {
             self.chat.notice("You are not connected. The page reconnects automatically.");
             return false;
@@ -52,13 +52,13 @@ impl App {
             // The client gives up older ones first.
             self.pending_requests.remove(0);
         }
-        self.pending_requests.push((id, asked));
+        self.pending_requests.push((id, pending));
         true
     }
 
     fn subscribe(&mut self, topic: Topic) {
         let topic = topic.to_string();
-        self.ask(Request::Subscribe { topic: topic.clone() }, PendingRequest::Subscribe(topic));
+        self.send_request(Request::Subscribe { topic: topic.clone() }, PendingRequest::Subscribe(topic));
     }
 
     pub(super) fn toggle_chat(&mut self) {
@@ -85,18 +85,18 @@ impl App {
     }
 
     /// Sends the typed line, or runs it as a command.
-    pub(super) fn say(&mut self) {
+    pub(super) fn submit_chat(&mut self) {
         let line = self.chat.take_text();
         if line.is_empty() {
             return self.close_chat();
         }
-        let said = {
+        let command = {
             let roster = self.connection.iter().flat_map(|connection| connection.client.roster()).map(|(_, name)| name);
             let known: Vec<&str> = roster.chain(self.chat.speakers()).collect();
             chat_command::parse(&line, &known)
         };
-        let said = match said {
-            ChatCommand::Invalid(how) => Err(how),
+        let request = match command {
+            ChatCommand::Invalid(usage) => Err(usage),
             ChatCommand::Mute(name) => Ok((Request::Mute { name: name.clone() }, PendingRequest::Mute(name))),
             ChatCommand::Unmute(name) => Ok((Request::Unmute { name: name.clone() }, PendingRequest::Unmute(name))),
             ChatCommand::Report { name, text } => {
@@ -118,14 +118,14 @@ impl App {
                 Ok((Request::Say { topic: topic.to_string(), text: text.clone() }, PendingRequest::Say(text)))
             }
         };
-        let asked = match said {
-            Ok((request, asked)) => self.ask(request, asked),
-            Err(how) => {
-                self.chat.notice(how);
+        let sent = match request {
+            Ok((request, pending)) => self.send_request(request, pending),
+            Err(why) => {
+                self.chat.notice(why);
                 false
             }
         };
-        if !asked {
+        if !sent {
             self.chat.restore_text(&line);
         }
         if self.flow.is_playing() {
@@ -185,7 +185,7 @@ impl App {
     }
 
     fn take_answer(&mut self, id: u32, answer: Answer) {
-        let Some(at) = self.pending_requests.iter().position(|(asked, _)| *asked == id) else {
+        let Some(at) = self.pending_requests.iter().position(|(pending, _)| *pending == id) else {
             // A request of the client itself, such as a rename. When the connection is lost, those are not worth a notice.
             let connected = self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting);
             if answer == Answer::None && connected {
@@ -193,9 +193,9 @@ impl App {
             }
             return;
         };
-        let (_, asked) = self.pending_requests.remove(at);
+        let (_, pending) = self.pending_requests.remove(at);
         match answer {
-            Answer::Came(Outcome::Done) => match asked {
+            Answer::Came(Outcome::Done) => match pending {
                 PendingRequest::DirectMessage { to, text } => self.chat.add(ChatLineKind::DirectSent, &to, &text),
                 PendingRequest::Mute(name) => {
                     let undo = quoted(&name);
@@ -206,7 +206,7 @@ impl App {
                 PendingRequest::Say(_) | PendingRequest::Subscribe(_) | PendingRequest::Follow => {}
             },
             Answer::Came(Outcome::Refused(why)) => {
-                match &asked {
+                match &pending {
                     PendingRequest::Say(text) => self.chat.restore_text(text),
                     PendingRequest::DirectMessage { to, text } => {
                         self.chat.restore_text(&format!("/w {} {text}", quoted(to)));
@@ -217,9 +217,9 @@ impl App {
                     | PendingRequest::Subscribe(_)
                     | PendingRequest::Follow => {}
                 }
-                self.chat.notice(&refusal_text(&asked, why));
+                self.chat.notice(&refusal_text(&pending, why));
             }
-            Answer::None => self.chat.notice(&format!("No answer to {}.", describe(&asked))),
+            Answer::None => self.chat.notice(&format!("No answer to {}.", describe(&pending))),
         }
     }
 
@@ -268,8 +268,8 @@ impl App {
     }
 }
 
-fn refusal_text(asked: &PendingRequest, why: Refusal) -> String {
-    match (asked, why) {
+fn refusal_text(pending: &PendingRequest, why: Refusal) -> String {
+    match (pending, why) {
         (PendingRequest::DirectMessage { to, .. }, Refusal::NoSuchPlayer) => format!("No player is called {to}."),
         (PendingRequest::Mute(name) | PendingRequest::Report(name), Refusal::NoSuchPlayer) => {
             format!("No player is called {name}.")
@@ -283,8 +283,8 @@ fn refusal_text(asked: &PendingRequest, why: Refusal) -> String {
 }
 
 /// Describes a request in a sentence.
-fn describe(asked: &PendingRequest) -> String {
-    match asked {
+fn describe(pending: &PendingRequest) -> String {
+    match pending {
         PendingRequest::Say(text) => format!("your message “{text}”"),
         PendingRequest::DirectMessage { to, .. } => format!("your message to {to}"),
         PendingRequest::Mute(name) => format!("muting {name}"),
@@ -318,14 +318,14 @@ mod tests {
     use broadside_shared::protocol::message::RoomId;
 
     #[test]
-    fn what_went_wrong_is_a_sentence() {
-        let tell = PendingRequest::DirectMessage { to: "Ann".into(), text: "hi".into() };
-        assert_eq!(refusal_text(&tell, Refusal::NoSuchPlayer), "No player is called Ann.");
+    fn a_refusal_is_explained_in_a_sentence() {
+        let message = PendingRequest::DirectMessage { to: "Ann".into(), text: "hi".into() };
+        assert_eq!(refusal_text(&message, Refusal::NoSuchPlayer), "No player is called Ann.");
         assert_eq!(
             refusal_text(&PendingRequest::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }),
             "Too fast. Try again in 2 s."
         );
-        assert_eq!(describe(&tell), "your message to Ann");
+        assert_eq!(describe(&message), "your message to Ann");
         let topic = Topic::RoomChat(RoomId(7)).to_string();
         assert_eq!(describe(&PendingRequest::Subscribe(topic)), "the subscription to room/7/chat");
     }

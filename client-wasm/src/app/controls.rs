@@ -57,7 +57,7 @@ impl App {
             }
             "mute" => {
                 let name = self.chat.close_player_menu();
-                self.ask(Request::Mute { name: name.clone() }, PendingRequest::Mute(name));
+                self.send_request(Request::Mute { name: name.clone() }, PendingRequest::Mute(name));
             }
             "close-player" => drop(self.chat.close_player_menu()),
             "close-announcement" => self.lobby.announcement(""),
@@ -133,13 +133,13 @@ impl App {
             Some(at) => (at as i32 + step).rem_euclid(others.len() as i32) as usize,
             None => 0,
         };
-        self.ask(Request::Follow { player: others[next] }, PendingRequest::Follow);
+        self.send_request(Request::Follow { player: others[next] }, PendingRequest::Follow);
     }
 
     /// Joins the room that is being spectated.
     fn join_spectated_room(&mut self) {
         let room = self.connection.as_ref().and_then(|connection| connection.client.room());
-        match (self.flow.room().map(|room_request| room_request.room), room) {
+        match (self.flow.room().map(|request| request.room), room) {
             (Some(RoomChoice::Code(code)), _) => self.go(RoomRequest::play(RoomChoice::Code(code))),
             (_, Some((room, ..))) => self.go(RoomRequest::play(RoomChoice::Room(room))),
             (_, None) => {}

@@ -74,7 +74,7 @@ impl App {
             Err(reason) => {
                 // Do not try again with every image.
                 self.quality.renderer = Renderer::Full;
-                browser::complain(&format!("cannot draw: {reason}"));
+                browser::log_error(&format!("cannot draw: {reason}"));
             }
         }
     }
@@ -106,7 +106,7 @@ impl App {
         if let (Drawing::Nothing, Renderer::Full) = (&self.drawing, self.quality.renderer) {
             match open(&self.canvas, &self.document, &mut self.quality) {
                 Ok(drawing) => self.drawing = drawing,
-                Err(reason) => browser::complain(&format!("cannot draw again: {reason}")),
+                Err(reason) => browser::log_error(&format!("cannot draw again: {reason}")),
             }
         }
     }

@@ -14,8 +14,9 @@ use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::connection::{ServerConnection, TOKEN_KEY};
 use crate::fetch;
+use crate::flow::PageFlow;
+use crate::flow::actions::{LostConnection, Opening, PageAction};
 use crate::flow::state::PageState;
-use crate::flow::{LostConnection, Opening, PageAction, PageFlow};
 use crate::hud::screens::Face;
 use crate::synth::Sound;
 

@@ -47,18 +47,18 @@ impl App {
         });
         match code {
             Ok(code) => {
-                let room_request = RoomRequest::play(RoomChoice::Code(Some(code)));
-                self.invite = Some(room_request);
-                self.lobby.show_invite(code.as_str(), &browser::address(&room_request.path()));
+                let invite = RoomRequest::play(RoomChoice::Code(Some(code)));
+                self.invite = Some(invite);
+                self.lobby.show_invite(code.as_str(), &browser::address(&invite.path()));
             }
             Err(why) => self.lobby.show_code_error(&why),
         }
     }
 
     pub(super) fn go_by_invite(&mut self) {
-        if let Some(room_request) = self.invite {
+        if let Some(invite) = self.invite {
             self.lobby.close_invite();
-            self.go(room_request);
+            self.go(invite);
         }
     }
 
@@ -71,9 +71,7 @@ impl App {
     /// Shows the link of a private room in the menu over the game.
     pub(super) fn show_own_link(&mut self) {
         let link = match self.flow.room() {
-            Some(room_request @ RoomRequest { room: RoomChoice::Code(_), .. }) => {
-                Some(browser::address(&room_request.path()))
-            }
+            Some(invite @ RoomRequest { room: RoomChoice::Code(_), .. }) => Some(browser::address(&invite.path())),
             Some(_) | None => None,
         };
         self.lobby.pause_invite(link.as_deref());
@@ -82,12 +80,12 @@ impl App {
     /// Copies the link to the clipboard.
     pub(super) fn copy_link(&mut self) {
         let room = self.invite.filter(|_| self.flow.is_at_title()).or(self.flow.room());
-        let (Some(room_request), Some(app)) = (room, self.shared.upgrade()) else { return };
+        let (Some(invite), Some(app)) = (room, self.shared.upgrade()) else { return };
         // Pages that were loaded over plain HTTP from another machine have no clipboard.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
         let written = clipboard.filter(JsValue::is_object).and_then(|clipboard| {
             let write = fetch::get(&clipboard, "writeText");
-            let link = browser::address(&room_request.path()).into();
+            let link = browser::address(&invite.path()).into();
             write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link).ok())
         });
         match written {

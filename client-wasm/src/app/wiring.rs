@@ -37,12 +37,12 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
         })
     };
     let rail: HtmlElement = element(&document, "rail-touch")?;
-    input::attach(&devices, (&window, &document), (&canvas, rail.as_ref()), &gesture);
+    input::listeners::attach(&devices, (&window, &document), (&canvas, rail.as_ref()), &gesture);
 
     for (id, kind, call) in [
         ("card", "submit", App::press_play as fn(&mut App)),
         ("name", "change", App::change_name),
-        ("chat-form", "submit", App::say),
+        ("chat-form", "submit", App::submit_chat),
         ("code-form", "submit", App::enter_by_code),
         ("resume", "click", App::toggle_pause),
         ("leave", "click", App::leave),
@@ -96,7 +96,7 @@ fn attach_chat(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
     let text: HtmlElement = element(document, "chat-text")?;
     let shared = Rc::clone(app);
     listen(&text, "keydown", move |event: KeyboardEvent| {
-        if input::is_composing(&event) {
+        if input::listeners::is_composing(&event) {
             return; // An input method chooses with Tab and gives up with Escape.
         }
         let call: fn(&mut App) = match event.code().as_str() {
@@ -113,7 +113,7 @@ fn attach_chat(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
         if event.key() != "Enter" {
             return;
         }
-        if input::is_composing(&event) {
+        if input::listeners::is_composing(&event) {
             // It ends a composition; Safari would also submit the form.
             return event.prevent_default();
         }

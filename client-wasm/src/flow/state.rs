@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_taken_by_another_tab_is_not_fought_for() {
+    fn a_seat_taken_over_by_another_tab_is_not_taken_back_automatically() {
         let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::TakenOver.code()), "", true);
         assert_eq!(remedy, Remedy::PlayHere);
         assert!(why.contains("another tab"), "{why}");

@@ -1,3 +1,4 @@
+use super::state::ConnectionEnd;
 use super::*;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::RoomCode;
@@ -242,7 +243,7 @@ fn a_takeover_is_final_until_the_player_takes_the_seat_back() {
 }
 
 #[test]
-fn who_leaves_after_a_takeover_starts_as_a_new_player() {
+fn leaving_after_a_takeover_starts_as_a_new_player() {
     let mut shell = Shell::playing();
     shell.close(Phase::Playing, CloseCode::TakenOver);
     shell.page.handle_leave();
@@ -364,7 +365,7 @@ fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
 }
 
 #[test]
-fn a_link_invites_whoever_has_no_name_yet_and_connects_meanwhile() {
+fn a_link_invites_a_player_without_a_name_and_connects_meanwhile() {
     let (mut shell, actions) = Shell::open(Opening { path: "r/k7qf2m/", ..Opening::default() });
     assert!(actions.contains(&PageAction::SetPlayLabel("Join")));
     let note = PageAction::ShowNote { text: "You are invited to a private battle.".to_owned(), is_error: false };

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_words_for_all_or_a_command() {
+    fn a_line_is_a_message_or_a_command() {
         let message = |to: &str, text: &str| ChatCommand::DirectMessage { to: to.into(), text: text.into() };
         let known = ["Ann", "Ann Lee", "Zoë"];
         assert_eq!(parse(" hello there ", &known), ChatCommand::Say("hello there".into()));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_comes_back_from_its_quotes_whoever_else_is_there() {
+    fn every_quoted_name_is_parsed_back_whatever_other_names_are_known() {
         let names = ["Ann", "Ann hi", "Old Ben", "Ann\" x", "\"Ann\"", "\"Ann", "\"", "\"\"", "a\"\"b c\""];
         for name in names {
             let line = format!("/w {} hi \"you\"", quoted(name));

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn who_won_is_a_victory_for_some_and_a_defeat_for_others() {
+    fn a_result_is_a_victory_for_one_team_and_a_defeat_for_the_other() {
         let over = match_status(MatchPhase::Results, 2000);
         assert_eq!(result_title(&over, Some(1)).0, "victory");
         assert_eq!(result_title(&over, Some(0)).0, "defeat");

@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sunk_pilot_knows_how_long_it_takes() {
+    fn a_sunk_player_sees_the_time_until_the_next_ship() {
         assert_eq!(respawn_text(2.5), "new ship in 2.5 s");
         assert_eq!(respawn_text(0.0), "launching");
     }

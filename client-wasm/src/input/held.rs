@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_without_end_are_not_kept() {
+    fn the_number_of_pointers_is_bounded() {
         let mut held = Held::default();
         (0..1000).for_each(|pointer| held.point(pointer, 1));
         assert_eq!(held.pointers.len(), POINTERS_MAX);

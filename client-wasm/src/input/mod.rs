@@ -1,23 +1,17 @@
 //! Keyboard, mouse and touch, as one input of the game.
 //!
-//! [`held`], [`keys`], [`touch`] and [`Devices`] decide without a browser; the rest of this module listens to events.
+//! [`held`], [`keys`], [`touch`] and [`Devices`] decide without a browser; [`listeners`] turns its events into theirs.
 
 pub(crate) mod held;
 pub(crate) mod keys;
+pub(crate) mod listeners;
 pub(crate) mod touch;
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use broadside_shared::arena::ArenaInput;
 use glam::Vec2;
-use wasm_bindgen::JsCast;
-use web_sys::{
-    Document, Event, EventTarget, HtmlCanvasElement, HtmlInputElement, KeyboardEvent, MouseEvent, PointerEvent, Window,
-};
 
-use crate::browser::{self, listen};
 use crate::camera::Camera;
 use held::Held;
 use keys::{Command, Key};
@@ -202,125 +196,6 @@ impl Devices {
     }
 }
 
-/// Whether a key belongs to an input method that is composing: then it is no shortcut. Safari reports the Enter that ends a
-/// composition by its old key code only.
-#[must_use]
-pub(crate) fn is_composing(event: &KeyboardEvent) -> bool {
-    /// The key code for a key that an input method has taken.
-    const TAKEN: u32 = 229;
-    event.is_composing() || event.key_code() == TAKEN
-}
-
-/// Listens to the window and the canvas for as long as the page lives; `rail` is the touch button of the rail. `gesture` is
-/// called within the handler of every user gesture, because the browser allows sound only there.
-pub(crate) fn attach(
-    devices: &Rc<RefCell<Devices>>,
-    (window, document): (&Window, &Document),
-    (canvas, rail): (&HtmlCanvasElement, &EventTarget),
-    gesture: &Rc<dyn Fn()>,
-) {
-    for (kind, down) in [("keydown", true), ("keyup", false)] {
-        let (devices, gesture) = (Rc::clone(devices), Rc::clone(gesture));
-        listen(window, kind, move |event: KeyboardEvent| {
-            gesture();
-            let code = event.code();
-            let input = KeyInput {
-                code: &code,
-                down,
-                repeated: event.repeat(),
-                meta: event.meta_key(),
-                chord: event.ctrl_key() || event.alt_key(),
-                shift: event.shift_key(),
-                typing: is_text(&event) || is_composing(&event),
-            };
-            let mut devices = devices.borrow_mut();
-            // Space and the arrows must not scroll, and F3 must not open the browser's search.
-            if devices.handle_key(input) && (devices.steering || code.starts_with('F')) {
-                event.prevent_default();
-            }
-        });
-    }
-    listen(canvas, "contextmenu", |event: MouseEvent| event.prevent_default());
-    attach_releases(devices, window);
-    let root = document.document_element().map(EventTarget::from);
-    for (kind, action) in [
-        ("pointerdown", PointerAction::Press),
-        ("pointermove", PointerAction::Move),
-        ("pointerup", PointerAction::Lift),
-        ("pointercancel", PointerAction::Cancel),
-        ("lostpointercapture", PointerAction::Cancel),
-        ("pointerleave", PointerAction::Cancel),
-    ] {
-        let (devices, gesture) = (Rc::clone(devices), Rc::clone(gesture));
-        let (canvas, rail) = (canvas.clone(), rail.clone());
-        // Leave events go to the element that was left and do not bubble.
-        let target = if kind == "pointerleave" { root.as_ref() } else { Some(window.as_ref()) };
-        let Some(target) = target else { continue };
-        listen(target, kind, move |event: PointerEvent| {
-            if matches!(action, PointerAction::Press | PointerAction::Lift) {
-                gesture();
-            }
-            let over = match event.target() {
-                Some(target) if target == *canvas.as_ref() => PointerTarget::Game,
-                Some(target) if target == rail => PointerTarget::Rail,
-                Some(_) | None => PointerTarget::Page,
-            };
-            if action == PointerAction::Press && over == PointerTarget::Game {
-                // So that a release outside of the window is reported; a pointer that is already gone cannot be captured.
-                let _ = canvas.set_pointer_capture(event.pointer_id());
-            }
-            devices.borrow_mut().handle_pointer(pointer_input(&event, action, over));
-        });
-    }
-}
-
-/// Releases everything whenever release events may not arrive.
-fn attach_releases(devices: &Rc<RefCell<Devices>>, window: &Window) {
-    for kind in ["blur", "focus", "pagehide"] {
-        let devices = Rc::clone(devices);
-        listen(window, kind, move |_: Event| devices.borrow_mut().release());
-    }
-    // The browser's context menu swallows releases; over the game it is disabled.
-    let held = Rc::clone(devices);
-    listen(window, "contextmenu", move |event: Event| {
-        if !event.default_prevented() {
-            held.borrow_mut().release();
-        }
-    });
-    let held = Rc::clone(devices);
-    listen(window, "focusin", move |event: Event| {
-        if is_text(&event) {
-            held.borrow_mut().release();
-        }
-    });
-}
-
-/// Whether an event belongs to a text field. Sliders and boxes are inputs too, but take no text.
-fn is_text(event: &Event) -> bool {
-    let target = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
-    target.is_some_and(|input| input.type_() == "text")
-}
-
-fn pointer_input(event: &PointerEvent, action: PointerAction, target: PointerTarget) -> PointerInput {
-    PointerInput {
-        pointer: event.pointer_id(),
-        action,
-        target,
-        at: Vec2::new(event.client_x() as f32, event.client_y() as f32),
-        window: window_size(),
-        finger: event.pointer_type() == "touch",
-        first: event.is_primary(),
-        buttons: event.buttons(),
-    }
-}
-
-/// The window's size in CSS pixels, at least 1 per axis.
-#[must_use]
-pub(crate) fn window_size() -> Vec2 {
-    let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|v| v.as_f64()).unwrap_or(1.0) as f32;
-    browser::window().map_or(Vec2::ONE, |w| Vec2::new(side(w.inner_width()), side(w.inner_height()))).max(Vec2::ONE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_whose_release_cmd_swallows_is_let_go_of() {
+    fn a_key_whose_release_cmd_swallows_is_released() {
         for meta in ["MetaLeft", "MetaRight", "OSLeft"] {
             let mut devices = Devices::default();
             devices.handle_key(down("KeyW"));
@@ -358,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn cmd_that_went_down_unheard_lets_go_as_well() {
+    fn a_meta_key_whose_press_was_missed_also_releases_everything() {
         let mut devices = Devices::default();
         devices.handle_key(down("KeyW"));
         devices.handle_key(KeyInput { meta: true, ..down("Tab") });
@@ -366,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_let_go_of_is_not_pressed_again_by_the_keyboards_repetition() {
+    fn a_released_key_is_not_pressed_again_by_key_repeat() {
         let mut devices = Devices::default();
         devices.handle_key(down("KeyW"));
         devices.release();
@@ -375,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_heard_in_a_field_and_in_a_chord_where_a_press_is_not() {
+    fn a_release_counts_in_a_field_and_in_a_chord_where_a_press_does_not() {
         let mut devices = Devices::default();
         for quiet in [KeyInput { typing: true, ..up("") }, KeyInput { chord: true, ..up("") }] {
             devices.handle_key(down("KeyW"));
@@ -400,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_button_counts_from_the_game_on_and_until_it_is_up_or_gone() {
+    fn a_button_counts_from_a_press_over_the_game_until_it_is_up_or_gone() {
         let mut devices = Devices::default();
         devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Page, 1));
         devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Page, 1));
@@ -423,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finger_whose_end_was_not_told_is_over_with_the_next_first_touch() {
+    fn a_finger_whose_end_was_not_reported_ends_with_the_next_first_touch() {
         let finger = |pointer, over, first| PointerInput {
             finger: true,
             first,
