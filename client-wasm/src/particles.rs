@@ -6,7 +6,7 @@ use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum ParticleShape {
     Glow,
     /// A light stretched along its flight.
     Spark,
@@ -20,7 +20,7 @@ pub(crate) enum Look {
 /// One particle. Sizes are half sizes in world units; colors and sizes change from the first value to the second over its life.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Particle {
-    pub(crate) look: Look,
+    pub(crate) shape: ParticleShape,
     /// World units.
     pub(crate) at: Vec2,
     /// World units per second.
@@ -42,8 +42,8 @@ pub(crate) struct Particle {
 impl Particle {
     /// A particle at rest that lives for `life` seconds.
     #[must_use]
-    pub(crate) fn new(look: Look, at: Vec2, life: f32, size: (f32, f32), color: (Color, Color)) -> Self {
-        Particle { look, at, velocity: Vec2::ZERO, drag: 0.0, turn: 0.0, spin: 0.0, life, size, color, age: 0.0 }
+    pub(crate) fn new(shape: ParticleShape, at: Vec2, life: f32, size: (f32, f32), color: (Color, Color)) -> Self {
+        Particle { shape, at, velocity: Vec2::ZERO, drag: 0.0, turn: 0.0, spin: 0.0, life, size, color, age: 0.0 }
     }
 
     #[must_use]
@@ -126,9 +126,11 @@ impl Particles {
             let share = p.age / p.life;
             let size = p.size.0 + (p.size.1 - p.size.0) * share;
             let color = p.color.0.mix(p.color.1, share);
-            match p.look {
-                Look::Glow => batch.add(Layer::Light, &Sprite::light(Shape::Glow, p.at, Vec2::splat(size), color)),
-                Look::Spark => {
+            match p.shape {
+                ParticleShape::Glow => {
+                    batch.add(Layer::Light, &Sprite::light(Shape::Glow, p.at, Vec2::splat(size), color));
+                }
+                ParticleShape::Spark => {
                     let stretch = size * 1.6 + p.velocity.length() * 0.028;
                     let half = Vec2::new(stretch, size);
                     batch.add(
@@ -136,19 +138,19 @@ impl Particles {
                         &Sprite::light(Shape::Bolt, p.at, half, color).turned(p.velocity.to_angle()),
                     );
                 }
-                Look::Ring => {
+                ParticleShape::Ring => {
                     let fresh = 1.0 - share;
                     // Fast at first, then slower: a shock wave, not a balloon.
                     let size = p.size.0 + (p.size.1 - p.size.0) * (1.0 - fresh * fresh * fresh);
                     let ring = Sprite::light(Shape::Ring, p.at, Vec2::splat(size), color);
                     batch.add(Layer::Light, &ring.with(0.84, 0.022 + 0.075 * fresh));
                 }
-                Look::Shard => {
+                ParticleShape::Shard => {
                     let sprite = Sprite::new(Shape::Shard, p.at, Vec2::splat(size), color).turned(p.turn);
                     let heat = (1.0 - share * 2.2).max(0.0);
                     batch.add(Layer::Solid, &sprite.with(p.life * 91.0, heat).accent(Color::hex(0xff_b060)));
                 }
-                Look::Smoke => {
+                ParticleShape::Smoke => {
                     let sprite = Sprite::new(Shape::Smoke, p.at, Vec2::splat(size), color).turned(p.turn);
                     batch.add(Layer::Back, &sprite.with(p.life * 7.0, 0.0));
                 }
@@ -162,7 +164,7 @@ mod tests {
     use super::*;
 
     fn glow(life: f32) -> Particle {
-        Particle::new(Look::Glow, Vec2::ZERO, life, (1.0, 2.0), (Color::WHITE, Color::WHITE.alpha(0.0)))
+        Particle::new(ParticleShape::Glow, Vec2::ZERO, life, (1.0, 2.0), (Color::WHITE, Color::WHITE.alpha(0.0)))
     }
 
     #[test]

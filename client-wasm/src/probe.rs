@@ -6,12 +6,12 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use crate::browser;
 
 /// A JavaScript object under construction.
-pub(crate) struct Record(Object);
+pub(crate) struct JsRecord(Object);
 
-impl Record {
+impl JsRecord {
     #[must_use]
     pub(crate) fn new() -> Self {
-        Record(Object::new())
+        JsRecord(Object::new())
     }
 
     /// Adds a property.
@@ -23,20 +23,20 @@ impl Record {
     }
 }
 
-impl Default for Record {
+impl Default for JsRecord {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl From<Record> for JsValue {
-    fn from(record: Record) -> JsValue {
+impl From<JsRecord> for JsValue {
+    fn from(record: JsRecord) -> JsValue {
         record.0.into()
     }
 }
 
 #[must_use]
-pub(crate) fn list(records: impl Iterator<Item = Record>) -> Array {
+pub(crate) fn list(records: impl Iterator<Item = JsRecord>) -> Array {
     records.map(JsValue::from).collect()
 }
 

@@ -16,9 +16,9 @@ const GAIN: f32 = 0.93;
 const SHARPNESS_MIN: f32 = 0.6;
 
 /// Seconds of a sample that decides whether this machine can use the full renderer at all. Two samples end within two seconds.
-const LOOK_S: f32 = 0.9;
+const SAMPLE_S: f32 = 0.9;
 /// Fewest images of a sample; the longest one is left out, because any machine hiccups.
-const LOOK_IMAGES: u32 = 3;
+const SAMPLE_IMAGES: u32 = 3;
 /// Mean time in seconds from which on the full renderer is given up after two samples in a row: below 20 images per second.
 const HOPELESS_S: f32 = 0.050;
 /// The same if the first sample is enough: below 10 images per second.
@@ -115,7 +115,7 @@ pub(crate) struct Quality {
     before: Option<(EffectsLevel, f32, f32)>,
     sum: f32,
     images: u32,
-    look: Look,
+    sample: Sample,
     /// Whether the last sample was hopeless, and whether any was usable.
     last_hopeless: bool,
     usable_once: bool,
@@ -123,7 +123,7 @@ pub(crate) struct Quality {
 
 /// A sample of images: their number, their total time and the longest, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Look {
+struct Sample {
     images: u32,
     sum: f32,
     longest: f32,
@@ -139,7 +139,7 @@ impl Quality {
             EffectsSetting::Full(effects) => (Renderer::Full, effects),
         };
         let settled = setting != EffectsSetting::Auto;
-        let look = Look::default();
+        let sample = Sample::default();
         Quality {
             setting,
             renderer,
@@ -149,7 +149,7 @@ impl Quality {
             before: None,
             sum: 0.0,
             images: 0,
-            look,
+            sample,
             last_hopeless: false,
             usable_once: false,
         }
@@ -159,7 +159,7 @@ impl Quality {
     pub(crate) fn measure(&mut self, dt: f32) {
         match self.renderer {
             Renderer::Full if self.setting == EffectsSetting::Auto => {
-                if self.look(dt).is_some_and(|mean| self.is_hopeless(mean)) {
+                if self.sample(dt).is_some_and(|mean| self.is_hopeless(mean)) {
                     (self.renderer, self.sharpness) = (Renderer::Simple, 1.0);
                 } else if !self.settled && dt <= HICCUP {
                     self.step(dt);
@@ -167,7 +167,7 @@ impl Quality {
             }
             Renderer::Full => {}
             Renderer::Simple => {
-                if self.look(dt).is_some_and(|mean| mean > SIMPLE_SLOW) {
+                if self.sample(dt).is_some_and(|mean| mean > SIMPLE_SLOW) {
                     self.sharpness = (self.sharpness * 0.75).max(SIMPLE_SHARPNESS_MIN);
                 }
             }
@@ -184,22 +184,22 @@ impl Quality {
 
     /// Forgets the running measurements, because the page was not in view.
     pub(crate) fn forget(&mut self) {
-        self.look = Look::default();
+        self.sample = Sample::default();
         (self.sum, self.images) = (0.0, 0);
     }
 
     /// The mean time of a sample's images, once it is complete.
-    fn look(&mut self, dt: f32) -> Option<f32> {
+    fn sample(&mut self, dt: f32) -> Option<f32> {
         if dt > STOOD_STILL_S {
-            self.look = Look::default();
+            self.sample = Sample::default();
             return None;
         }
-        let look = &mut self.look;
-        (look.images, look.sum, look.longest) = (look.images + 1, look.sum + dt, look.longest.max(dt));
-        if look.sum < LOOK_S || look.images < LOOK_IMAGES {
+        let sample = &mut self.sample;
+        (sample.images, sample.sum, sample.longest) = (sample.images + 1, sample.sum + dt, sample.longest.max(dt));
+        if sample.sum < SAMPLE_S || sample.images < SAMPLE_IMAGES {
             return None;
         }
-        let Look { images, sum, longest } = std::mem::take(look);
+        let Sample { images, sum, longest } = std::mem::take(sample);
         Some((sum - longest) / (images - 1) as f32)
     }
 

@@ -17,7 +17,7 @@ use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
 use crate::live;
-use crate::probe::{Record, list};
+use crate::probe::{JsRecord, list};
 use crate::synth::Sound;
 
 /// Longest time that one image advances the world, in seconds: after a stall the world jumps instead of rushing.
@@ -232,7 +232,7 @@ impl App {
         let client = self.connection.as_ref().map(|connection| &connection.client);
         let own = client.and_then(|client| client.local_player());
         let ship = own.filter(|own| own.afloat()).map_or(JsValue::NULL, |own| {
-            Record::new()
+            JsRecord::new()
                 .with("x", own.position.x)
                 .with("y", own.position.y)
                 .with("heading", own.heading_radians())
@@ -242,7 +242,7 @@ impl App {
         let me = client.and_then(|client| client.player());
         let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player)).map(|ship| {
             let name = client.and_then(|client| client.name_of(PlayerId(ship.player))).unwrap_or_default();
-            Record::new()
+            JsRecord::new()
                 .with("id", ship.id)
                 .with("player", ship.player)
                 .with("name", name)
@@ -253,7 +253,7 @@ impl App {
         let roster = client.into_iter().flat_map(Client::roster);
         let away = roster.filter(|(player, _)| client.is_some_and(|client| client.is_away(*player)));
         let away: js_sys::Array = away.map(|(_, name)| JsValue::from(name)).collect();
-        Record::new()
+        JsRecord::new()
             .with("phase", self.flow.state().name())
             .with("name", self.flow.name().map_or(JsValue::NULL, |name| name.as_str().into()))
             .with("player", me.map_or(JsValue::NULL, |me| me.0.into()))
@@ -274,11 +274,9 @@ impl App {
             .with("connected", self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting))
             .with(
                 "chat",
-                list(
-                    self.chat.lines().map(|(kind, from, text)| {
-                        Record::new().with("kind", kind).with("from", from).with("text", text)
-                    }),
-                ),
+                list(self.chat.lines().map(|(kind, from, text)| {
+                    JsRecord::new().with("kind", kind).with("from", from).with("text", text)
+                })),
             )
             .with("score", own.map_or(0, |own| own.score))
             .with("sprites", self.batch.len() as f64)

@@ -8,7 +8,7 @@ use super::App;
 use crate::browser;
 use crate::hud::net_graph::GraphContext;
 use crate::live;
-use crate::probe::Record;
+use crate::probe::JsRecord;
 use broadside_shared::game::CorrectionCause;
 
 impl App {
@@ -86,7 +86,7 @@ impl App {
         let (client, stats, settings) = (&connection.client, connection.client.stats(), &self.lab.settings);
         let corrections = CorrectionCause::ALL.into_iter().zip(stats.corrections);
         let corrections =
-            corrections.fold(Record::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
+            corrections.fold(JsRecord::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
         let phase = match client.phase() {
             broadside_shared::client::Phase::Greeting => "greeting",
             broadside_shared::client::Phase::Lobby => "lobby",
@@ -96,11 +96,11 @@ impl App {
         let authority = client
             .authority()
             .filter(|own| own.afloat())
-            .map_or(JsValue::NULL, |own| Record::new().with("x", own.position.x).with("y", own.position.y).into());
+            .map_or(JsValue::NULL, |own| JsRecord::new().with("x", own.position.x).with("y", own.position.y).into());
         let shown = self.stage.own_ship().map_or(JsValue::NULL, |ship| {
-            Record::new().with("x", ship.at.x).with("y", ship.at.y).with("heading", ship.heading).into()
+            JsRecord::new().with("x", ship.at.x).with("y", ship.at.y).with("heading", ship.heading).into()
         });
-        Record::new()
+        JsRecord::new()
             .with("phase", phase)
             .with("rtt_ms", stats.rtt_ms)
             .with("jitter_ms", stats.jitter_ms)

@@ -17,7 +17,7 @@ const FLASHES_MAX: usize = 96;
 const RAYS: u32 = 11;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum FlashShape {
     Disc,
     Ring,
     /// Splinters that fly out from the middle.
@@ -26,7 +26,7 @@ enum Look {
 
 #[derive(Debug, Clone, Copy)]
 struct Flash {
-    look: Look,
+    shape: FlashShape,
     at: Vec2,
     velocity: Vec2,
     color: Color,
@@ -54,26 +54,28 @@ impl Flashes {
                 Effect::Fired { player, at, .. } => {
                     let velocity = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
                     let color = paint_of(stage, player).mix(Color::WHITE, 0.5);
-                    self.add(Flash { velocity, ..flash(Look::Disc, at, color, (10.0, 5.0), 0.08) });
+                    self.add(Flash { velocity, ..flash(FlashShape::Disc, at, color, (10.0, 5.0), 0.08) });
                 }
                 Effect::Railed { player, from, to } => {
                     let color = paint_of(stage, player).mix(Color::WHITE, 0.4);
-                    self.add(flash(Look::Ring, from, color, (8.0, 42.0), 0.24));
-                    self.add(flash(Look::Disc, to, color, (16.0, 6.0), 0.2));
+                    self.add(flash(FlashShape::Ring, from, color, (8.0, 42.0), 0.24));
+                    self.add(flash(FlashShape::Disc, to, color, (16.0, 6.0), 0.2));
                 }
                 Effect::Struck { at, by, shielded, heavy, .. } => {
                     let color = if shielded { Color::hex(0x8f_c6ff) } else { paint_of(stage, by) };
                     let far = if heavy { 52.0 } else { 32.0 };
-                    self.add(flash(Look::Disc, at, Color::WHITE, (13.0, 5.0), 0.12));
-                    self.add(flash(Look::Ring, at, color, (6.0, far), 0.24));
+                    self.add(flash(FlashShape::Disc, at, Color::WHITE, (13.0, 5.0), 0.12));
+                    self.add(flash(FlashShape::Ring, at, color, (6.0, far), 0.24));
                 }
-                Effect::Chipped { at } => self.add(flash(Look::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14)),
+                Effect::Chipped { at } => {
+                    self.add(flash(FlashShape::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14));
+                }
                 Effect::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
                 Effect::Taken { what, at, .. } => {
-                    self.add(flash(Look::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
+                    self.add(flash(FlashShape::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
                 }
                 Effect::Launched { player, at } => {
-                    self.add(flash(Look::Ring, at, paint_of(stage, player), (96.0, 22.0), 0.45));
+                    self.add(flash(FlashShape::Ring, at, paint_of(stage, player), (96.0, 22.0), 0.45));
                 }
                 Effect::Dealt { .. } | Effect::Judged { .. } => {}
             }
@@ -81,13 +83,13 @@ impl Flashes {
     }
 
     fn wreck(&mut self, at: Vec2, velocity: Vec2, color: Color) {
-        for (look, color, size, life) in [
-            (Look::Disc, Color::hex(0xff_8a30), (70.0, 96.0), 0.5),
-            (Look::Disc, Color::hex(0xff_f0d0), (52.0, 20.0), 0.3),
-            (Look::Rays, color, (24.0, 190.0), 0.75),
-            (Look::Ring, Color::hex(0xff_f0d0), (18.0, 170.0), 0.55),
+        for (shape, color, size, life) in [
+            (FlashShape::Disc, Color::hex(0xff_8a30), (70.0, 96.0), 0.5),
+            (FlashShape::Disc, Color::hex(0xff_f0d0), (52.0, 20.0), 0.3),
+            (FlashShape::Rays, color, (24.0, 190.0), 0.75),
+            (FlashShape::Ring, Color::hex(0xff_f0d0), (18.0, 170.0), 0.55),
         ] {
-            self.add(Flash { velocity, ..flash(look, at, color, size, life) });
+            self.add(Flash { velocity, ..flash(shape, at, color, size, life) });
         }
     }
 
@@ -110,16 +112,16 @@ impl Flashes {
             // Fast at first, then slower.
             let size = flash.size.0 + (flash.size.1 - flash.size.0) * (1.0 - left * left);
             pen.fade(left);
-            match flash.look {
-                Look::Disc => {
+            match flash.shape {
+                FlashShape::Disc => {
                     pen.fill_with(flash.color);
                     pen.disc(flash.at, size);
                 }
-                Look::Ring => {
+                FlashShape::Ring => {
                     pen.line_with(flash.color, 2.0 + 3.0 * left);
                     pen.ring(flash.at, size);
                 }
-                Look::Rays => {
+                FlashShape::Rays => {
                     pen.line_with(flash.color, 4.0);
                     for n in 0..RAYS {
                         // Irregular, but the same from image to image.
@@ -135,8 +137,8 @@ impl Flashes {
     }
 }
 
-fn flash(look: Look, at: Vec2, color: Color, size: (f32, f32), life: f32) -> Flash {
-    Flash { look, at, velocity: Vec2::ZERO, color, size, life, age: 0.0 }
+fn flash(shape: FlashShape, at: Vec2, color: Color, size: (f32, f32), life: f32) -> Flash {
+    Flash { shape, at, velocity: Vec2::ZERO, color, size, life, age: 0.0 }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::hulls;
 use batch::{Batch, INSTANCE_BYTES, SPRITES_MAX, Shape};
 use context::{Program, Wrap, bind_texture};
 use target::{Bloom, BloomPrograms, Target, bind_screen};
-use text::{Slot, TextAtlas};
+use text::{TextAtlas, TextSlot};
 
 const SCREEN: &str = include_str!("shaders/screen.vert");
 
@@ -118,7 +118,7 @@ impl Painter {
     }
 
     /// A text's slot in the atlas, for a sprite of shape [`Shape::Text`] in this image.
-    pub(crate) fn text(&mut self, text: &str) -> Option<Slot> {
+    pub(crate) fn text(&mut self, text: &str) -> Option<TextSlot> {
         self.text.slot(&self.gl, text)
     }
 

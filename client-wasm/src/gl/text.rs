@@ -14,13 +14,13 @@ const SLOT: (i32, i32) = (256, 32);
 const FONT: &str = "600 20px Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Slot {
+pub(crate) struct TextSlot {
     pub(crate) index: f32,
     /// Share of the slot's width that the text fills.
     pub(crate) fill: f32,
 }
 
-impl Slot {
+impl TextSlot {
     /// Width over height of the text.
     #[must_use]
     pub(crate) fn aspect(&self) -> f32 {
@@ -65,10 +65,10 @@ impl TextAtlas {
     }
 
     /// The slot with `text`, drawn now if it is new. `None` if one image uses more names than there are slots.
-    pub(crate) fn slot(&mut self, gl: &Gl, text: &str) -> Option<Slot> {
+    pub(crate) fn slot(&mut self, gl: &Gl, text: &str) -> Option<TextSlot> {
         if let Some(index) = self.slots.iter().position(|(known, ..)| known == text) {
             self.slots[index].2 = self.frame;
-            return Some(Slot { index: index as f32, fill: self.slots[index].1 });
+            return Some(TextSlot { index: index as f32, fill: self.slots[index].1 });
         }
         let index = if self.slots.len() < (COLUMNS * ROWS) as usize {
             self.slots.push((String::new(), 0.0, 0));
@@ -82,7 +82,7 @@ impl TextAtlas {
         };
         let fill = self.draw(gl, index, text);
         self.slots[index] = (text.to_owned(), fill, self.frame);
-        Some(Slot { index: index as f32, fill })
+        Some(TextSlot { index: index as f32, fill })
     }
 
     fn draw(&self, gl: &Gl, index: usize, text: &str) -> f32 {

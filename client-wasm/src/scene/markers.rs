@@ -9,11 +9,11 @@ use super::paint_of;
 use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
-use crate::gl::text::Slot;
+use crate::gl::text::TextSlot;
 use crate::stage::{Effect, ShipLook, Stage, ZoneLook};
 
 /// Gives the text atlas's slot of a player's name.
-pub(crate) type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
+pub(crate) type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<TextSlot>;
 
 /// Seconds for which a hit's direction is shown.
 const WOUND_SECONDS: f32 = 1.1;

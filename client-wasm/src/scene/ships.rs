@@ -7,7 +7,7 @@ use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::hulls::{HULL, engines, silhouette};
-use crate::particles::{Look, Particle, Particles};
+use crate::particles::{Particle, ParticleShape, Particles};
 use crate::random::Random;
 use crate::stage::{Effect, ShipLook, Stage};
 
@@ -166,15 +166,20 @@ fn exhaust(
         let side = bow.perp() * (HULL * apart * random.bell());
         let hot = Color::hex(0x8fdcff).mix(color, 0.55);
         let at = ship.at - bow * (HULL * (behind + 0.5)) + side - ship.velocity * (dt * random.unit());
-        let trail =
-            Particle::new(Look::Glow, at, random.range(0.35, 0.75), (6.5, 1.5), (hot.alpha(0.42), color.alpha(0.0)));
+        let trail = Particle::new(
+            ParticleShape::Glow,
+            at,
+            random.range(0.35, 0.75),
+            (6.5, 1.5),
+            (hot.alpha(0.42), color.alpha(0.0)),
+        );
         particles.add(trail.flying(ship.velocity * 0.35 - bow * 170.0 + random.direction() * 26.0, 2.2));
     }
     let bad = (0.42 - ship.hull).max(0.0) / 0.42;
     if random.unit() < bad * dt * 26.0 * particles.share() {
         let at = ship.at + random.direction() * HULL * 0.4;
         let smoke = Particle::new(
-            Look::Smoke,
+            ParticleShape::Smoke,
             at,
             random.range(0.7, 1.3),
             (7.0, 26.0),
@@ -187,7 +192,7 @@ fn exhaust(
         );
         if random.unit() < bad {
             let ember = Particle::new(
-                Look::Spark,
+                ParticleShape::Spark,
                 at,
                 random.range(0.2, 0.5),
                 (2.6, 1.2),
