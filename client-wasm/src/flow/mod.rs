@@ -6,6 +6,8 @@
 pub(crate) mod actions;
 pub(crate) mod state;
 #[cfg(test)]
+mod test_shell;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -362,13 +364,11 @@ impl PageFlow {
     }
 
     fn enter_room(&mut self, spectating: bool) {
-        self.enter(PageState::Playing { spectating, resumed: self.interrupted });
+        let resumed = std::mem::take(&mut self.interrupted);
+        self.enter(PageState::Playing { spectating, resumed });
     }
 
     fn enter(&mut self, state: PageState) {
-        if matches!(state, PageState::Title | PageState::Playing { .. }) {
-            self.interrupted = false;
-        }
         self.state = state;
         self.act(PageAction::Enter(state));
         if let PageState::Connecting { again } = state {

@@ -1,101 +1,10 @@
 use super::state::ConnectionEnd;
+use super::test_shell::{NOW, Shell, name};
 use super::*;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::RoomCode;
 
-const NOW: MonoTime = MonoTime(60_000_000);
 const STORED: &str = "code:K7QF2M";
-
-/// A page and the shell around it, as far as it answers at once: names are valid and sockets connect.
-struct Shell {
-    page: PageFlow,
-    name: Option<Name>,
-    now: MonoTime,
-}
-
-impl Shell {
-    fn open(opening: Opening<'_>) -> (Shell, Vec<PageAction>) {
-        let mut shell = Shell { page: PageFlow::new(7), name: opening.name.clone(), now: NOW };
-        shell.page.handle_open(opening);
-        let actions = shell.drain();
-        (shell, actions)
-    }
-
-    /// A page that plays in any room.
-    fn playing() -> Shell {
-        let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
-        shell.seat(Role::Play);
-        assert_eq!(*shell.page.state(), PageState::Playing { spectating: false, resumed: false });
-        shell
-    }
-
-    fn drain(&mut self) -> Vec<PageAction> {
-        let mut actions = Vec::new();
-        while let Some(action) = self.page.poll_action() {
-            match action {
-                PageAction::TakeName => self.page.handle_name(self.name.clone()),
-                PageAction::Connect => {
-                    self.page.handle_connecting();
-                    actions.push(PageAction::Connect);
-                }
-                action => actions.push(action),
-            }
-        }
-        actions
-    }
-
-    fn report(&mut self, report: ConnectionReport) -> Vec<PageAction> {
-        self.page.handle_connection(self.now, report, None);
-        self.drain()
-    }
-
-    fn reach(&mut self, phase: Phase) -> Vec<PageAction> {
-        self.report(ConnectionReport { phase, role: None, has_player_state: false, queue_position: None })
-    }
-
-    fn seat(&mut self, role: Role) -> Vec<PageAction> {
-        let report = ConnectionReport {
-            phase: Phase::Playing,
-            role: Some(role),
-            has_player_state: role == Role::Play,
-            queue_position: None,
-        };
-        self.report(report)
-    }
-
-    /// Loses the connection in a phase; the socket was open unless the phase is [`Phase::Greeting`].
-    fn lose(&mut self, phase: Phase, end: ConnectionEnd) -> Vec<PageAction> {
-        let report = ConnectionReport { phase, role: None, has_player_state: false, queue_position: None };
-        let lost = LostConnection { end, reason: String::new(), opened: phase != Phase::Greeting };
-        self.page.handle_connection(self.now, report, Some(lost));
-        self.drain()
-    }
-
-    fn close(&mut self, phase: Phase, code: CloseCode) -> Vec<PageAction> {
-        self.lose(phase, ConnectionEnd::Closed(code.code()))
-    }
-
-    /// Lets time pass until the page connects; gives the pause in milliseconds.
-    fn wait_for_connect(&mut self) -> u64 {
-        for ms in 0..20_000 {
-            self.page.handle_time(self.now);
-            if self.drain().contains(&PageAction::Connect) {
-                return ms;
-            }
-            self.now = self.now.plus_ms(1);
-        }
-        panic!("the page does not connect: {:?}", self.page);
-    }
-
-    fn at(&mut self, now: MonoTime) -> Vec<PageAction> {
-        self.page.handle_time(now);
-        self.drain()
-    }
-}
-
-fn name(name: &str) -> Option<Name> {
-    Some(Name::new(name).expect("a valid name"))
-}
 
 fn private(code: &str) -> RoomRequest {
     RoomRequest::play(RoomChoice::Code(Some(code.parse::<RoomCode>().expect("a valid code"))))
@@ -171,6 +80,14 @@ fn the_join_queue_shows_its_position() {
 }
 
 #[test]
+fn the_queue_position_of_a_lost_connection_is_not_shown() {
+    let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
+    let stale =
+        ConnectionReport { phase: Phase::Greeting, role: None, has_player_state: false, queue_position: Some(3) };
+    assert_eq!(shell.report(stale), []);
+}
+
+#[test]
 fn a_lost_link_counts_down_reconnects_and_resumes_the_battle() {
     let mut shell = Shell::playing();
     shell.lose(Phase::Playing, ConnectionEnd::Closed(1006));
@@ -185,8 +102,13 @@ fn a_lost_link_counts_down_reconnects_and_resumes_the_battle() {
     assert_eq!(*shell.page.state(), PageState::Connecting { again: true });
     shell.seat(Role::Play);
     assert_eq!(*shell.page.state(), PageState::Playing { spectating: false, resumed: true });
+    shell.seat(Role::Spectate);
+    assert_eq!(*shell.page.state(), PageState::Playing { spectating: true, resumed: false }, "once only");
     shell.lose(Phase::Playing, ConnectionEnd::TimedOut);
     assert!(shell.wait_for_connect() <= 500, "the backoff starts over after a seat");
+    shell.lose(Phase::Greeting, ConnectionEnd::TimedOut);
+    shell.wait_for_connect();
+    assert_eq!(*shell.page.state(), PageState::Connecting { again: true }, "after two failures as well");
 }
 
 #[test]
@@ -204,7 +126,8 @@ fn pauses_grow_until_a_seat_or_the_lobby_and_a_welcome_alone_does_not_reset_them
     let mut pauses = Vec::new();
     for _ in 0..7 {
         // Welcomed, and closed before there is a seat.
-        shell.close(Phase::Joining, CloseCode::RoomFull);
+        let actions = shell.close(Phase::Joining, CloseCode::RoomFull);
+        assert!(!actions.iter().any(|action| matches!(action, PageAction::AskHealth { .. })), "the socket was open");
         pauses.push(shell.wait_for_connect());
     }
     assert!(pauses[6] >= 5_000 && pauses[6] <= 10_000 && pauses[0] <= 500, "{pauses:?}");
@@ -314,6 +237,19 @@ fn a_room_that_ends_leads_to_the_lobby_over_the_same_socket() {
 }
 
 #[test]
+fn a_room_that_waited_for_a_name_is_forgotten_at_the_title() {
+    let mut shell = Shell::playing();
+    shell.name = None;
+    shell.page.handle_go(private("K7QF2M"));
+    shell.drain();
+    shell.reach(Phase::Lobby);
+    shell.name = name("Ann");
+    shell.page.handle_play();
+    shell.drain();
+    assert_eq!(shell.page.room(), Some(quick()));
+}
+
+#[test]
 fn a_room_that_does_not_exist_leads_to_the_title_and_its_client_is_dropped() {
     let mut shell = Shell::playing();
     let actions = shell.close(Phase::Joining, CloseCode::NoSuchRoom);
@@ -403,6 +339,8 @@ fn a_room_chosen_while_the_link_is_lost_is_entered_after_the_seat_is_resumed() {
     assert!(actions.contains(&PageAction::DeleteToken));
     assert!(position(&actions, &PageAction::SwitchRoom(private("K7QF2M"))) < position(&actions, &PageAction::Connect));
     assert_eq!(*shell.page.state(), PageState::Connecting { again: false }, "not a reconnect");
+    shell.seat(Role::Play);
+    assert_eq!(*shell.page.state(), PageState::Playing { spectating: false, resumed: false });
 }
 
 #[test]
