@@ -23,12 +23,6 @@ impl JsRecord {
     }
 }
 
-impl Default for JsRecord {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl From<JsRecord> for JsValue {
     fn from(record: JsRecord) -> JsValue {
         record.0.into()

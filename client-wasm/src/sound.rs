@@ -138,12 +138,6 @@ impl Speaker {
     }
 }
 
-impl Default for Speaker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Mixer {
     fn open() -> Option<Mixer> {
         let context = AudioContext::new().ok()?;

@@ -63,7 +63,7 @@ pub(crate) struct NetGraph {
     panel: Shown,
     canvas: HtmlCanvasElement,
     context: Option<CanvasRenderingContext2d>,
-    figures: Shown,
+    text: Shown,
     before: Before,
     rates: Rates,
     gap_ms: (f64, f64),
@@ -78,7 +78,7 @@ impl NetGraph {
             panel: Shown::new(document, "net")?,
             canvas: element(document, "net-graph")?,
             context: None,
-            figures: Shown::new(document, "net-figures")?,
+            text: Shown::new(document, "net-stats")?,
             before: Before::default(),
             rates: Rates::default(),
             gap_ms: (0.0, 0.0),
@@ -131,7 +131,7 @@ impl NetGraph {
         if moment.now_ms - self.written_ms >= TEXT_MS {
             self.written_ms = moment.now_ms;
             let gap_ms = self.gap_ms.0.max(self.gap_ms.1);
-            self.figures.text(&figures(stats, self.rates, gap_ms, moment));
+            self.text.text(&stats_text(stats, self.rates, gap_ms, moment));
         }
     }
 
@@ -195,7 +195,7 @@ impl Rates {
 }
 
 /// The statistics as text. Whole numbers only: the code that formats fractions would be a tenth of the download.
-fn figures(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
+fn stats_text(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
     let mut text = format!("link    {}", moment.link.name);
     // A table of labels and numbers is much smaller than as many arguments of one `format!`.
     let parts = [
@@ -229,9 +229,9 @@ fn figures(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> St
         ("  steps ", stats.budget_steps as f64),
         ("\nfixed   ", stats.corrections_total() as f64),
     ];
-    for (before, figure) in parts {
+    for (before, number) in parts {
         text += before;
-        text += &(figure.round() as i32).to_string();
+        text += &(number.round() as i32).to_string();
     }
     for (cause, count) in CorrectionCause::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
         for word in ["  ", cause.name(), " ", &count.to_string()] {
@@ -265,7 +265,7 @@ mod tests {
     fn corrections_are_named_by_their_cause() {
         let stats = Stats { corrections: [2, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
         let moment = GraphContext { now_ms: 0.0, fps: 60.0, link: LinkProfile::CLEAN };
-        let text = figures(&stats, Rates::default(), 0.0, moment);
+        let text = stats_text(&stats, Rates::default(), 0.0, moment);
         assert!(text.contains("fixed   3  input 2  hit 1"), "{text}");
         assert!(text.contains("rtt     121 ms"), "{text}");
     }

@@ -233,8 +233,8 @@ fn respawn_text(seconds: f32) -> String {
 
 /// Rounds up: what is not quite gone is not shown as 0. Whole numbers also keep the code that formats fractions, a tenth of the
 /// download, out of the module.
-fn whole(figure: f32) -> u32 {
-    figure.ceil() as u32
+fn whole(number: f32) -> u32 {
+    number.ceil() as u32
 }
 
 #[cfg(test)]

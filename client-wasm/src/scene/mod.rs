@@ -117,12 +117,6 @@ impl Scene {
     }
 }
 
-impl Default for Scene {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Shakes the camera for hits on the own ship and for wrecks nearby.
 pub(crate) fn shake(stage: &Stage, camera: &mut Camera) {
     for effect in &stage.effects {

@@ -80,9 +80,3 @@ impl Sky {
         });
     }
 }
-
-impl Default for Sky {
-    fn default() -> Self {
-        Self::new()
-    }
-}
