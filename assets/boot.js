@@ -1,16 +1,16 @@
-// Runs before everything else. Collects the errors of the page, loads the WebAssembly module, and when something does not come or
-// does not run, says which and why, with a button to reload. Written for browsers older than those that can play, so that it can tell
-// them.
+// Runs before everything else. Collects the page's errors and loads the WebAssembly module. When a file does not load or does not run,
+// it says which one and why, with a button to reload. Written in syntax that older browsers than those that can play understand, so that
+// they show the message.
 (() => {
   "use strict";
   // The same in every file of one build; see xtask/src/site.rs.
   const BUILD = "@build@";
-  // How long loading may take before the page says what it waits for.
+  // Loading time after which the page says what it waits for.
   const PATIENCE_MS = 20000;
-  // How long a reload waits for fresh copies of the files.
+  // Longest time that a reload waits for fresh copies of the files.
   const FRESH_MS = 3000;
   const MIXED = "The server was updated a moment ago, or something on the way kept an old file. Reload the page.";
-  // The folder that the page came from, whatever the address bar shows later.
+  // The folder that the page was loaded from; the address bar may show a deeper path later.
   const base = new URL(".", document.currentScript.src).href;
   const nameOf = (url) => (url.startsWith(base) ? url.slice(base.length).split("?")[0] : url);
 
@@ -26,7 +26,7 @@
 
   let failed = false;
   let ready = false;
-  let awaited = "";
+  let pending = "";
 
   const inPage = (call) => (document.body ? call() : document.addEventListener("DOMContentLoaded", call));
 
@@ -34,7 +34,7 @@
   const show = (text, look) => {
     let note = document.getElementById("loading");
     if (!note) {
-      // The game has begun long ago: over everything.
+      // The game has replaced the note: show one over everything.
       note = document.createElement("p");
       note.id = "loading";
       document.body.prepend(note);
@@ -56,7 +56,7 @@
     inPage(() => show(text, "failed"));
   };
 
-  // A copy that the browser kept may be what is wrong: every file is asked for again first.
+  // A cached copy may be the cause: fetch every file again first.
   const reload = () => {
     const files = performance.getEntriesByType("resource").map((entry) => entry.name);
     const ours = files.filter((name) => name.startsWith(base) && /\.(js|css|wasm)$/.test(name));
@@ -65,8 +65,8 @@
     Promise.race([Promise.all(fresh), late]).then(() => location.reload());
   };
 
-  // Why a file that came is none of ours; empty if it looks like one.
-  const strange = (url, answer, bytes) => {
+  // Why a response is not the file that was asked for; empty if it looks like it.
+  const mismatch = (url, answer, bytes) => {
     const wants = url.endsWith(".wasm") ? [0, 97, 115, 109] : null;
     const begins = Array.from(bytes.slice(0, 4));
     const type = (answer.headers.get("content-type") || "no type").split(";")[0];
@@ -76,35 +76,35 @@
     return `Something else came instead of ${nameOf(url)} (${type}, ${bytes.length} bytes). ${portal} Then reload the page.`;
   };
 
-  // Fetches a file; throws a sentence if that is no file of ours.
+  // Fetches a file; throws a sentence if the response is not that file.
   const take = async (url, how) => {
-    awaited = nameOf(url);
+    pending = nameOf(url);
     let answer;
     let bytes;
     try {
       answer = await fetch(url, how);
       bytes = new Uint8Array(await answer.arrayBuffer());
     } catch (reason) {
-      throw `${nameOf(url)} could not be loaded: the server or the network does not answer. Look at your connection, and reload the page.`;
+      throw `${nameOf(url)} could not be loaded: the server or the network does not answer. Check your connection and reload the page.`;
     }
     if (answer.status === 404) throw `${nameOf(url)} is missing on the server. ${MIXED}`;
     if (!answer.ok) throw `${nameOf(url)} could not be loaded: the server answered ${answer.status}. Reload the page in a moment.`;
-    const wrong = strange(url, answer, bytes);
+    const wrong = mismatch(url, answer, bytes);
     if (wrong) throw wrong;
     return bytes;
   };
 
-  // Says why a file of the page did not load or did not run.
+  // Explains why a file of the page did not load or did not run.
   const explain = async (url, reason) => {
     try {
       const text = new TextDecoder().decode(await take(url, { cache: "no-store" }));
-      // What a script needs in turn.
+      // The modules that a script imports.
       for (const [, needed] of text.matchAll(/\bfrom "(\.[^"]+\.js)"/g)) await take(new URL(needed, url).href, { cache: "no-store" });
     } catch (wrong) {
       return String(wrong);
     }
     const why = reason ? ` (${reason})` : "";
-    return `${nameOf(url)} did not run${why}: it is damaged, or of another build than the page. ${MIXED}`;
+    return `${nameOf(url)} did not run${why}: it is damaged or belongs to another build. ${MIXED}`;
   };
 
   const sameBuild = (files) => {
@@ -112,7 +112,7 @@
     if (other) throw `The files of this page are of two builds: ${other[0]} does not belong to boot.js. ${MIXED}`;
   };
 
-  // What a module says that does not start, for people.
+  // Turns the error of a module that does not start into a sentence.
   const notStarted = (reason) => {
     const text = String(reason);
     if (text.startsWith("cannot draw")) {
@@ -121,7 +121,7 @@
     if (reason instanceof WebAssembly.LinkError || text.startsWith("the page has no")) {
       return `The files of this page do not fit together (${text}). ${MIXED}`;
     }
-    return `The program of this page did not start (${text}). Reload the page.`;
+    return `The game did not start (${text}). Reload the page.`;
   };
 
   // Loads the module at `path` and starts it; gives what it exports. `build` is that of the script that asks.
@@ -133,7 +133,7 @@
       }
       const meta = document.querySelector("meta[name=build]");
       sameBuild([["this page", meta && meta.content], [asker, build]]);
-      awaited = nameOf(script);
+      pending = nameOf(script);
       let glue;
       try {
         glue = await import(script);
@@ -175,7 +175,7 @@
       if (source) {
         if (target.tagName === "SCRIPT" || target.rel === "stylesheet") explain(source).then(fail);
       } else if (ready && typeof WebAssembly === "object" && event.error instanceof WebAssembly.RuntimeError) {
-        fail("The game has stopped: its program made a mistake. Reload the page to go on; your seat is kept for a moment.");
+        fail("The game has stopped because of an internal error. Reload the page to continue; your seat is kept for a moment.");
       } else if (!ready && event.filename && event.filename.startsWith(base) && event.filename.endsWith(".js")) {
         explain(event.filename, event.message).then(fail);
       }
@@ -187,13 +187,13 @@
   document.addEventListener("DOMContentLoaded", () => {
     const late = document.getElementById("late");
     if (late) late.remove();
-    // The address bar will show deeper paths, and what is relative to it would go along; the icon is loaded again with each.
+    // The address bar will show deeper paths, which would change what relative links mean and reload the icon each time.
     for (const link of document.querySelectorAll("a[href], link[rel=icon]")) link.href = link.href;
-    if (!awaited) awaited = Array.from(document.querySelectorAll("script[type=module]"), (script) => nameOf(script.src)).join(", ");
+    if (!pending) pending = Array.from(document.querySelectorAll("script[type=module]"), (script) => nameOf(script.src)).join(", ");
   });
   setTimeout(() => {
     if (failed || ready) return;
-    inPage(() => show(`Still loading: ${awaited} has not come for ${PATIENCE_MS / 1000} s. The line is slow, or something on it holds it back.`, "slow"));
+    inPage(() => show(`Still loading: ${pending} has not loaded after ${PATIENCE_MS / 1000} s. The connection is slow, or something on the way holds it back.`, "slow"));
   }, PATIENCE_MS);
 
   window.broadside = { errors, base, load, state: () => ({ phase: failed ? "failed" : "loading" }) };

@@ -1,6 +1,6 @@
-// Starts the game; what can go wrong on the way is told by boot.js.
+// Starts the game. boot.js reports what goes wrong.
 if (window.broadside?.load) {
-  // A failure has been shown and written to the console by then.
+  // boot.js has already shown the failure and written it to the console.
   window.broadside.load("broadside_client_wasm", "@build@", "start.js").catch(() => {});
 } else {
   const note = document.getElementById("loading");
@@ -9,5 +9,5 @@ if (window.broadside?.load) {
   again.textContent = "Reload";
   again.addEventListener("click", () => location.reload());
   note.className = "failed";
-  note.replaceChildren("boot.js, a part of this page, did not come or is not ours. Reload the page. ", again);
+  note.replaceChildren("boot.js, a part of this page, did not load or is not the right file. Reload the page. ", again);
 }

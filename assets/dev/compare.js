@@ -1,13 +1,13 @@
-// The same scores twice: asked for over HTTP, and pushed over a WebSocket.
-import { beside, make, openLine } from "./line.js";
+// The same scores twice: polled over HTTP, and pushed over a WebSocket.
+import { beside, make, openLink } from "./link.js";
 
 const SECONDS = 60;
 const LEADERS = 5;
-/// How long an answer over HTTP is waited for.
+/// Timeout of a request over HTTP.
 const ANSWER_MS = 10000;
 const by = (selector, within = document) => within.querySelector(selector);
 
-/// One of the two views: its figures, and where they are shown.
+/// One of the two views: its counters and the elements that show them.
 class Side {
   constructor(id, askedWhat) {
     this.root = by(`#${id}`);
@@ -17,17 +17,17 @@ class Side {
     this.tint = getComputedStyle(this.root).getPropertyValue("--tint");
   }
 
-  /// Milliseconds for which there has been a newer value than the one that is shown; 0 while there is none.
+  /// Milliseconds since a newer value than the shown one exists; 0 while there is none.
   behind() {
     if (this.at === null) return 0;
     const newer = changes.find((at) => at > this.at);
     return newer === undefined ? 0 : Math.max(0, ageOf(newer) ?? 0);
   }
 
-  /// Takes the leaderboard as it was at a moment of the server's clock.
+  /// Takes the leaderboard as of a moment of the server's clock.
   leaders(leaders, at) {
     if (at > (this.at ?? -1)) {
-      // What was there before this page was is no news.
+      // A value from before this page was opened is not a change.
       if (this.at !== null) {
         this.late = Math.max(0, ageOf(at) ?? 0);
         this.past.push([performance.now(), this.late, this.bytes]);
@@ -41,10 +41,10 @@ class Side {
   }
 
   match(match) {
-    const sides = match?.sides ?? [];
-    const rows = sides.map((side) => [side.name, `${side.score} of ${side.goal}`]);
-    if (match) rows.push([match.stage, match.rounds ? `round ${match.round} of ${match.rounds}` : ""]);
-    if (!sides.length) rows.unshift(["everyone for themselves", ""]);
+    const teams = match?.teams ?? [];
+    const rows = teams.map((team) => [team.name, `${team.score} of ${team.goal}`]);
+    if (match) rows.push([match.phase, match.rounds ? `round ${match.round} of ${match.rounds}` : ""]);
+    if (!teams.length) rows.unshift(["everyone for themselves", ""]);
     this.list(".match", rows);
   }
 
@@ -53,14 +53,14 @@ class Side {
     const before = this.rows.get(where) ?? [];
     list.replaceChildren(...rows.map(([name, value], place) => {
       const known = before[place];
-      const line = make("li", known && (known[0] !== name || known[1] !== value) ? "new" : "");
-      line.append(make("b", "", name), make("span", "", String(value)));
-      return line;
+      const row = make("li", known && (known[0] !== name || known[1] !== value) ? "new" : "");
+      row.append(make("b", "", name), make("span", "", String(value)));
+      return row;
     }));
     this.rows.set(where, rows);
   }
 
-  /// Shows the figures, and takes them into the charts.
+  /// Shows the counters and adds them to the charts.
   show(now) {
     const behind = this.behind();
     by(".age b", this.root).textContent = this.late === null ? "–" : time(this.late);
@@ -94,20 +94,20 @@ class Side {
 }
 
 const scale = { age: 1000, bytes: 1000 };
-/// When the value changed lately, by the server's clock: whichever view heard of it first.
+/// When the value changed recently, by the server's clock, from whichever view received it first.
 let changes = [];
-const ageOf = (at) => line?.wire?.age_ms(at) ?? null;
+const ageOf = (at) => link?.wire?.age_ms(at) ?? null;
 const time = (ms) => (ms < 995 ? `${Math.max(0, ms).toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
 const poll = new Side("poll", "requests made");
 const push = new Side("push", "messages, both ways");
-let line = null;
+let link = null;
 let room = null;
-/// Whether the room has a match, so that no other one need be looked for.
+/// Whether the room has a match; otherwise the page keeps looking for one.
 let settled = false;
-/// Bytes of a GET's head beyond its path: what this browser says of itself with every request, as the server saw it with the handshake.
-/// Until then, a guess.
+/// Bytes of a GET's head beyond its path: the headers that this browser sends with every request, as the server saw them in the
+/// handshake. An estimate until then.
 let headBytes = 450;
-/// Heads that were counted.
+/// Request heads counted so far.
 let heads = 0;
 
 // ---- polling ----
@@ -115,11 +115,11 @@ let heads = 0;
 const every = by("#every");
 const interval = () => Math.round(100 * 100 ** (every.value / 100));
 
-/// Asks for a path, and counts what that costs. Throws the answer if it is no good one.
+/// Fetches a path and counts its bytes. Throws the response if it is an error.
 async function ask(path) {
   const url = beside(path);
   poll.asked += 1;
-  // The server's answers say themselves that they must not be kept; to ask for that would cost two more headers.
+  // The server's responses already forbid caching; asking for it would cost two more headers.
   const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
   const text = await answer.text();
   heads += 1;
@@ -144,14 +144,14 @@ async function pollOnce() {
     const [asked, answer] = [room, room !== null && (await ask(`api/rooms/${room}`))];
     if (answer && asked === room) {
       poll.match(answer.match);
-      // A match that everyone left: there may be another to look at.
+      // Everyone may have left this match; another room may have one.
       settled = Boolean(answer.match);
     }
     by("#every-text").textContent = time(interval());
   } catch (wrong) {
     if (wrong.status === 404) {
       leaveRoom();
-      lookForRoom();
+      findRoom();
     } else {
       by("#every-text").textContent = wrong.status ? `answered ${wrong.status}` : "no answer";
     }
@@ -170,25 +170,25 @@ by("#ask").addEventListener("click", pollOnce);
 
 // ---- push ----
 
-/// The room to look at: one with a score, if there is one.
+/// Chooses the room to show: one with a score, if there is one.
 async function chooseRoom() {
   const rooms = await (await fetch(beside("api/rooms"), { signal: AbortSignal.timeout(ANSWER_MS) })).json();
-  const best = rooms.find((r) => r.match?.sides?.length) ?? rooms[0];
+  const best = rooms.find((r) => r.match?.teams?.length) ?? rooms[0];
   if (best && best.id !== room) {
     leaveRoom();
     room = best.id;
     showRoom(`match of ${best.name}`);
     if (!best.match) push.match(null);
-    hearRoom(true);
+    subscribeToMatch(true);
   }
   settled = Boolean(best?.match);
 }
 
-const lookForRoom = () => settled || document.hidden || chooseRoom().catch(() => {});
+const findRoom = () => settled || document.hidden || chooseRoom().catch(() => {});
 
-/// The room has ended, or there is a better one.
+/// Drops the room: it has ended, or another one is shown.
 function leaveRoom() {
-  hearRoom(false);
+  subscribeToMatch(false);
   [room, settled] = [null, false];
   showRoom("the match");
 }
@@ -198,30 +198,30 @@ function showRoom(name) {
   for (const side of [poll, push]) side.list(".match", []);
 }
 
-/// Subscribes to the match of the chosen room, or wants to hear no more of it.
-function hearRoom(on) {
-  if (room === null || !line?.ready) return;
-  line.wire.subscribe(`room/${room}/match`, on);
-  line.flush();
+/// Subscribes to the match of the chosen room, or unsubscribes.
+function subscribeToMatch(on) {
+  if (room === null || !link?.ready) return;
+  link.wire.subscribe(`room/${room}/match`, on);
+  link.flush();
 }
 
-function heard({ up, wire, told }) {
+function onFrame({ up, wire, decoded }) {
   push.asked += 1;
   push.bytes += wire;
-  const { Published, Handshake } = (!up && told.msg) || {};
+  const { Published, Handshake } = (!up && decoded.msg) || {};
   if (Handshake) handshake(Handshake);
   if (!Published) return;
-  if (Published.item.Leaders) {
-    push.leaders(Published.item.Leaders, Published.at);
+  if (Published.publication.Leaders) {
+    push.leaders(Published.publication.Leaders, Published.at);
   }
-  if (Published.item.Match && Published.topic === `room/${room}/match`) push.match(Published.item.Match);
+  if (Published.publication.Match && Published.topic === `room/${room}/match`) push.match(Published.publication.Match);
 }
 
 function handshake({ request, asked, response, answered }) {
   const sum = (list) => list.reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 2);
   push.bytes += request.length + 2 + sum(asked) + response.length + 2 + sum(answered);
   const everywhere = /^(host|user-agent|accept-encoding|accept-language|cookie)$/;
-  // What comes with a `fetch` and not with a handshake; browsers with client hints tell scripts the same of themselves.
+  // Headers of a `fetch` that a handshake lacks; browsers with client hints report the same values to scripts.
   let own = `GET  HTTP/1.1\r\nConnection: keep-alive\r\nAccept: */*\r\nReferer: ${location.href.split("#")[0]}\r\n`;
   own += "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n";
   const hints = navigator.userAgentData;
@@ -229,26 +229,26 @@ function handshake({ request, asked, response, answered }) {
     const brands = hints.brands.map(({ brand, version }) => `"${brand}";v="${version}"`).join(", ");
     own += `sec-ch-ua-platform: "${hints.platform}"\r\nsec-ch-ua: ${brands}\r\nsec-ch-ua-mobile: ?${Number(hints.mobile)}\r\n`;
   }
-  const told = own.length + sum(asked.filter(([name]) => everywhere.test(name)));
-  poll.bytes += heads * (told - headBytes);
-  headBytes = told;
+  const bytes = own.length + sum(asked.filter(([name]) => everywhere.test(name)));
+  poll.bytes += heads * (bytes - headBytes);
+  headBytes = bytes;
 }
 
-/// A connection was welcomed, perhaps by a server that was started again and whose clock is another one.
+/// A connection was welcomed. The server may have restarted, with another clock.
 function ready() {
   changes = [];
   poll.at = push.at = null;
-  line.wire.handshake();
-  line.wire.subscribe("leaderboard", true);
-  line.flush();
-  hearRoom(true);
+  link.wire.handshake();
+  link.wire.subscribe("leaderboard", true);
+  link.flush();
+  subscribeToMatch(true);
 }
 
 // ---- both ----
 
 function show() {
   const now = performance.now();
-  push.opened = line.opened;
+  push.opened = link.opened;
   const seen = [...poll.past, ...push.past];
   scale.age = Math.max(1000, ...seen.map((point) => point[1]));
   scale.bytes = Math.max(1000, poll.bytes, push.bytes);
@@ -261,33 +261,33 @@ function show() {
   if (poll.past.length > 20 && push.past.length > 20) {
     const rate = (side) => (side.past.at(-1)[2] - side.past[0][2]) / ((side.past.at(-1)[0] - side.past[0][0]) / 1000);
     by("#verdict").replaceChildren(
-      "Asking: ", make("i", "", `${mean(poll).toFixed(0)} ms behind on average, ${rate(poll).toFixed(0)} bytes/s`),
-      ". Being told: ", make("b", "", `${mean(push).toFixed(0)} ms behind, ${rate(push).toFixed(0)} bytes/s`), ".");
+      "Polling: ", make("i", "", `${mean(poll).toFixed(0)} ms behind on average, ${rate(poll).toFixed(0)} bytes/s`),
+      ". Push: ", make("b", "", `${mean(push).toFixed(0)} ms behind, ${rate(push).toFixed(0)} bytes/s`), ".");
   }
 }
 
-/// What the page believes, for tests.
-const believed = (side) => {
+/// The page's state, for tests.
+const report = (side) => {
   const { asked, bytes, at, late, opened } = side;
   return { asked, bytes, at, late, opened, leaders: side.rows.get(".leaders")?.length ?? 0 };
 };
 window.broadside.state = () => ({
   phase: "compare",
-  line: by("#line").textContent,
+  link: by("#status").textContent,
   room,
-  poll: believed(poll),
-  push: believed(push),
+  poll: report(poll),
+  push: report(push),
 });
 
-lookForRoom();
-setInterval(lookForRoom, 5000);
-line = await openLine({
+findRoom();
+setInterval(findRoom, 5000);
+link = await openLink({
   name: "compare",
-  where: by("#line"),
-  seen: heard,
+  where: by("#status"),
+  seen: onFrame,
   ready,
   failed: (text) => {
-    by("#line").textContent = `connected; ${text}`;
+    by("#status").textContent = `connected; ${text}`;
   },
 });
 restart();

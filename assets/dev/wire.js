@@ -1,27 +1,27 @@
-// Every frame between this page and the server, taken apart.
-import { beside, make, openLine } from "./line.js";
+// Every frame between this page and the server, decoded.
+import { beside, make, openLink } from "./link.js";
 
 const FRAMES_MAX = 500;
 const PARTS = ["head", "own", "cells", "events", "notes"];
 const by = (id) => document.getElementById(id);
 
-/// Frames that are kept, oldest first; those that are shown have a line.
+/// Frames that are kept, oldest first; those that are shown have a link.
 const frames = [];
-/// Those that came while the page was paused, which stand back until it goes on.
+/// Frames that arrived while the page was paused; added to the list when it resumes.
 const held = [];
 let paused = false;
 let chosen = null;
-let line = null;
+let link = null;
 let sums = { up: [0, 0], down: [0, 0] };
 let number = 0;
 
 // ---- frames ----
 
-/// A word for a message: the name of its variant, and of a request what is asked for.
-function nameOf(told) {
-  if (told.kind === "snapshot") return "snapshot";
-  if (told.kind === "input") return "input";
-  const name = typeof told.msg === "string" ? told.msg : (Object.keys(told.msg ?? {})[0] ?? told.kind);
+/// The name of a message: its variant.
+function nameOf(decoded) {
+  if (decoded.kind === "snapshot") return "snapshot";
+  if (decoded.kind === "input") return "input";
+  const name = typeof decoded.msg === "string" ? decoded.msg : (Object.keys(decoded.msg ?? {})[0] ?? decoded.kind);
   return name;
 }
 
@@ -29,20 +29,20 @@ function isPing(frame) {
   return frame.name === "Ping" || frame.name === "Pong";
 }
 
-function summary({ told, name }) {
-  if (told.kind === "snapshot") return `tick ${told.tick} · ${told.records} records in ${told.subscribed} cells`;
-  const msg = told.msg?.[name] ?? told.msg;
+function summary({ decoded, name }) {
+  if (decoded.kind === "snapshot") return `tick ${decoded.tick} · ${decoded.records} records in ${decoded.subscribed} cells`;
+  const msg = decoded.msg?.[name] ?? decoded.msg;
   return typeof msg === "string" ? msg : JSON.stringify(msg);
 }
 
-function seen({ up, bytes, wire, told, at }) {
+function seen({ up, bytes, wire, decoded, at }) {
   const sum = sums[up ? "up" : "down"];
   sum[0] += 1;
   sum[1] += wire;
-  const frame = { up, bytes, told, at, name: nameOf(told), number: (number += 1), row: null };
+  const frame = { up, bytes, decoded, at, name: nameOf(decoded), number: (number += 1), row: null };
   const kept = paused ? held : frames;
   kept.push(frame);
-  if (!up && told.msg?.Handshake) showHandshake(told.msg.Handshake);
+  if (!up && decoded.msg?.Handshake) showHandshake(decoded.msg.Handshake);
   if (!paused) add(frame);
   while (kept.length > FRAMES_MAX) kept.shift().row?.remove();
 }
@@ -51,7 +51,7 @@ function passes(frame) {
   const way = by("way").value;
   const kind = by("kind").value;
   if (way && frame.up !== (way === "up")) return false;
-  return !kind || (kind === "quiet" ? !isPing(frame) : frame.told.kind === kind);
+  return !kind || (kind === "quiet" ? !isPing(frame) : frame.decoded.kind === kind);
 }
 
 function add(frame) {
@@ -64,7 +64,7 @@ function add(frame) {
     make("span", "bytes", String(frame.bytes.length)),
     make("span", "", summary(frame)),
   );
-  if (frame.told.parts) row.lastChild.append(partsBar(frame.told.parts));
+  if (frame.decoded.parts) row.lastChild.append(partsBar(frame.decoded.parts));
   row.id = `frame-${frame.number}`;
   row.role = "option";
   row.ariaSelected = frame === chosen;
@@ -112,24 +112,24 @@ function choose(row) {
   row.ariaSelected = true;
   row.scrollIntoView({ block: "nearest" });
   by("frames").setAttribute("aria-activedescendant", row.id);
-  const { told, bytes, up } = chosen;
+  const { decoded, bytes, up } = chosen;
   const parts = [make("h2", "", `${up ? "To" : "From"} the server: ${chosen.name}`)];
-  if (told.parts) {
+  if (decoded.parts) {
     const legend = make("div", "legend");
     for (const part of PARTS) {
       const entry = make("span");
-      entry.append(make("i", part), `${part} ${told.parts[part]} bytes`);
+      entry.append(make("i", part), `${part} ${decoded.parts[part]} bytes`);
       legend.append(entry);
     }
-    parts.push(partsBar(told.parts), legend);
+    parts.push(partsBar(decoded.parts), legend);
     const facts = make("dl");
     for (const fact of ["tick", "consumed", "missing", "dropped", "budget", "records", "subscribed"]) {
-      facts.append(make("dt", "quiet", fact), make("dd", "", String(told[fact])));
+      facts.append(make("dt", "quiet", fact), make("dd", "", String(decoded[fact])));
     }
     parts.push(facts);
-    if (told.said.length) parts.push(make("h3", "", "notes"), make("pre", "", told.said.map((note) => JSON.stringify(note, null, 1)).join("\n")));
+    if (decoded.said.length) parts.push(make("h3", "", "room updates"), make("pre", "", decoded.said.map((update) => JSON.stringify(update, null, 1)).join("\n")));
   } else {
-    parts.push(make("pre", "", JSON.stringify(told.msg, null, 2)));
+    parts.push(make("pre", "", JSON.stringify(decoded.msg, null, 2)));
   }
   parts.push(make("h3", "", `${bytes.length} bytes`), make("pre", "hex", hex(bytes)));
   by("detail").replaceChildren(...parts);
@@ -140,13 +140,13 @@ by("frames").addEventListener("click", (event) => {
   if (row) choose(row);
 });
 
-/// How many frames further a key goes.
+/// Number of frames that a key moves the selection by.
 const STEPS = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10, Home: -FRAMES_MAX, End: FRAMES_MAX };
 by("frames").addEventListener("keydown", (event) => {
   const rows = [...by("frames").children];
   if (!(event.key in STEPS) || !rows.length) return;
   event.preventDefault();
-  // Where nothing is chosen, or what was is gone, it begins with the newest.
+  // Without a selection, or when the selected frame is gone, start with the newest.
   const from = rows.indexOf(chosen?.row);
   const to = (from < 0 ? rows.length : from) + STEPS[event.key];
   choose(rows[Math.min(Math.max(to, 0), rows.length - 1)]);
@@ -160,15 +160,15 @@ function showHandshake({ request, asked, response, answered }) {
   for (const [where, start, headers] of [["asked", request, asked], ["answered", response, answered]]) {
     by(`${where}-line`).textContent = start;
     by(where).replaceChildren(...headers.map(([name, value]) => {
-      const line = make("div", KEYS.test(name) ? "key" : "");
-      line.style.display = "contents";
-      line.append(make("dt", "", name), make("dd", "", value));
-      return line;
+      const row = make("div", KEYS.test(name) ? "key" : "");
+      row.style.display = "contents";
+      row.append(make("dt", "", name), make("dd", "", value));
+      return row;
     }));
   }
 }
 
-// ---- what can be done by hand ----
+// ---- requests by hand ----
 
 function say(text) {
   by("note").textContent = text;
@@ -176,29 +176,29 @@ function say(text) {
 
 function act(event, call) {
   event.preventDefault();
-  say(line?.ready ? "" : "nothing was sent: there was no connection");
-  if (!line?.ready) return;
+  say(link?.ready ? "" : "nothing was sent: the page is not connected");
+  if (!link?.ready) return;
   try {
     call();
-    line.flush();
+    link.flush();
   } catch (wrong) {
     say(String(wrong));
   }
 }
 
 const topic = () => by("topic").value.trim();
-by("topic-form").addEventListener("submit", (event) => act(event, () => line.wire.subscribe(topic(), true)));
-by("unsubscribe").addEventListener("click", (event) => act(event, () => line.wire.subscribe(topic(), false)));
+by("topic-form").addEventListener("submit", (event) => act(event, () => link.wire.subscribe(topic(), true)));
+by("unsubscribe").addEventListener("click", (event) => act(event, () => link.wire.subscribe(topic(), false)));
 by("say-form").addEventListener("submit", (event) => act(event, () => {
-  line.wire.say(topic(), by("words").value);
+  link.wire.say(topic(), by("words").value);
   by("words").value = "";
 }));
-by("seat-form").addEventListener("submit", (event) => act(event, () => line.wire.join(`watch:room:${by("room").value}`)));
-by("join").addEventListener("click", (event) => act(event, () => line.wire.join(`room:${by("room").value}`)));
-by("exit").addEventListener("click", (event) => act(event, () => line.wire.exit()));
+by("seat-form").addEventListener("submit", (event) => act(event, () => link.wire.join(`watch:room:${by("room").value}`)));
+by("join").addEventListener("click", (event) => act(event, () => link.wire.join(`room:${by("room").value}`)));
+by("exit").addEventListener("click", (event) => act(event, () => link.wire.exit()));
 by("pause").addEventListener("click", () => {
   paused = !paused;
-  by("pause").textContent = paused ? "Go on" : "Pause";
+  by("pause").textContent = paused ? "Resume" : "Pause";
   by("pause").classList.toggle("on", paused);
   if (paused) return;
   frames.push(...held.splice(0));
@@ -214,7 +214,7 @@ for (const filter of ["way", "kind"]) by(filter).addEventListener("change", refi
 /// The topics of every server.
 const TOPICS = [...by("topics").children];
 
-async function lookForRooms() {
+async function fetchRooms() {
   const rooms = await (await fetch(beside("api/rooms"))).json();
   const list = by("room");
   const before = list.value;
@@ -228,21 +228,21 @@ async function lookForRooms() {
   by("topics").replaceChildren(...TOPICS, ...topics);
 }
 
-const tryRooms = () => lookForRooms().catch(() => say("the server does not say which rooms there are"));
+const refreshRooms = () => fetchRooms().catch(() => say("the list of rooms could not be loaded"));
 for (const list of ["room", "topic"]) {
-  for (const what of ["focus", "pointerdown"]) by(list).addEventListener(what, tryRooms);
+  for (const what of ["focus", "pointerdown"]) by(list).addEventListener(what, refreshRooms);
 }
 
 function ready() {
-  line.wire.handshake();
-  line.flush();
-  tryRooms();
+  link.wire.handshake();
+  link.flush();
+  refreshRooms();
 }
 
-/// What the page believes, for tests.
+/// The page's state, for tests.
 window.broadside.state = () => ({
   phase: "wire",
-  line: by("line").textContent,
+  link: by("status").textContent,
   frames: frames.length,
   held: held.length,
   shown: by("frames").childElementCount,
@@ -250,12 +250,12 @@ window.broadside.state = () => ({
   down: sums.down[0],
   kinds: [...new Set(frames.map((frame) => frame.name))],
   handshake: by("answered-line").textContent,
-  room: line?.wire?.room() ?? null,
+  room: link?.wire?.room() ?? null,
   note: by("note").textContent,
 });
 
-line = await openLine({ name: "wire", where: by("line"), seen, ready, failed: say });
+link = await openLink({ name: "wire", where: by("status"), seen, ready, failed: say });
 setInterval(() => {
   const [up, down] = [sums.up, sums.down];
-  by("sums").textContent = `So far ${down[0]} frames and ${down[1].toLocaleString("en")} bytes came, ${up[0]} and ${up[1].toLocaleString("en")} went.`;
+  by("sums").textContent = `Received so far: ${down[0]} frames, ${down[1].toLocaleString("en")} bytes. Sent: ${up[0]} frames, ${up[1].toLocaleString("en")} bytes.`;
 }, 500);

@@ -1,4 +1,4 @@
-//! The battle behind the title: a real arena with AIs in it, simulated in the page.
+//! The battle behind the title: a real arena with AIs, simulated in the page.
 
 use broadside_shared::arena::ai::{Ai, Seen};
 use broadside_shared::arena::record_view::{RecordView, Scene};
@@ -13,17 +13,15 @@ use glam::Vec2;
 use crate::live;
 use crate::stage::{PickupLook, RockLook, Stage};
 
-/// Ticks stepped at most for one image; a slow machine shows the battle slower.
+/// Most ticks in one image; a slow machine shows the battle more slowly.
 const TICKS_PER_IMAGE: u32 = 4;
-/// How fast the camera glides to whom it watches, 1/s.
+/// How fast the camera glides to the followed ship, 1/s.
 const GLIDE: f32 = 1.1;
-/// Seconds for which the camera stays with one ship.
-const WATCH_SECONDS: f32 = 12.0;
-/// Seats of the battle.
+/// Seconds for which the camera follows one ship.
+const FOLLOW_SECONDS: f32 = 12.0;
 const CAPTAINS: u16 = 13;
 
-/// The battle and who watches it.
-pub struct Backdrop {
+pub(crate) struct Backdrop {
     arena: Arena,
     ais: Vec<Ai>,
     tick: Tick,
@@ -34,16 +32,16 @@ pub struct Backdrop {
     history: History,
     events: Vec<AddressedEvent<ArenaEvent>>,
     standings: Vec<Standing>,
-    watched: Option<PlayerId>,
-    watched_for: f32,
-    /// Where the camera should look, world units.
-    pub focus: Vec2,
+    followed: Option<PlayerId>,
+    followed_for: f32,
+    /// Where the camera should look, in world units.
+    pub(crate) focus: Vec2,
 }
 
 impl Backdrop {
     /// A battle from a seed, already under way.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut arena = Arena::new(&ArenaConfig::default(), seed);
         let mut events = Vec::new();
         for player in 0..CAPTAINS {
@@ -61,11 +59,11 @@ impl Backdrop {
             history: History::default(),
             events,
             standings: Vec::new(),
-            watched: None,
-            watched_for: 0.0,
+            followed: None,
+            followed_for: 0.0,
             focus: Vec2::ZERO,
         };
-        // Nobody wants to see them all arrive.
+        // Skip the arrivals.
         for _ in 0..240 {
             backdrop.step();
         }
@@ -73,8 +71,8 @@ impl Backdrop {
         backdrop
     }
 
-    /// Goes on by `dt` seconds and fills the stage.
-    pub fn show(&mut self, dt: f32, stage: &mut Stage) {
+    /// Advances by `dt` seconds and fills the stage.
+    pub(crate) fn show(&mut self, dt: f32, stage: &mut Stage) {
         self.events.clear();
         self.owed = (self.owed + dt).min(DT * TICKS_PER_IMAGE as f32);
         while self.owed >= DT {
@@ -84,7 +82,7 @@ impl Backdrop {
         stage.clear();
         stage.own = None;
         stage.edge = self.arena.border().radius_at(self.tick);
-        // Between two ticks things go on along their velocity: smooth on any screen.
+        // Between two ticks, ships are moved along their velocity: smooth at any image rate.
         for (_, record) in &self.records {
             match RecordView::of(record) {
                 Some(RecordView::Ship(ship)) => {
@@ -111,10 +109,10 @@ impl Backdrop {
             }
         }
         for event in &self.events {
-            live::notice(&event.event, stage);
+            live::add_effect(&event.event, stage);
         }
-        stage.notice_shots();
-        self.watch(dt);
+        stage.add_shot_effects();
+        self.follow(dt);
     }
 
     fn step(&mut self) {
@@ -124,7 +122,7 @@ impl Backdrop {
         for (n, ai) in self.ais.iter_mut().enumerate() {
             let player = PlayerId(n as u16);
             let Some(own) = self.arena.player_state(player) else { continue };
-            // Only what a client would be told of.
+            // Only what a client in its place would receive.
             let near = |at: &Vec2| ((*at - own.position).abs() * 2.0).cmplt(VIEW).all();
             self.scene.fill(self.records.iter().filter(|(at, _)| near(at)).map(|(_, record)| record));
             let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at: f64::from(self.tick.0) };
@@ -139,18 +137,18 @@ impl Backdrop {
         self.arena.replicate(self.tick, &mut self.records);
     }
 
-    /// Follows one ship for a while, then another: the best one who is afloat.
-    fn watch(&mut self, dt: f32) {
-        self.watched_for += dt;
+    /// Follows one ship for a while, then another: the best one that is afloat.
+    fn follow(&mut self, dt: f32) {
+        self.followed_for += dt;
         let afloat = |player: PlayerId| live::afloat(self.arena.player_state(player));
-        if self.watched.is_none_or(|player| !afloat(player)) || self.watched_for > WATCH_SECONDS {
+        if self.followed.is_none_or(|player| !afloat(player)) || self.followed_for > FOLLOW_SECONDS {
             self.standings.clear();
             self.arena.standings(&mut self.standings);
-            let others = self.standings.iter().map(|line| line.player).filter(|p| Some(*p) != self.watched);
-            self.watched = others.into_iter().find(|player| afloat(*player));
-            self.watched_for = 0.0;
+            let others = self.standings.iter().map(|line| line.player).filter(|p| Some(*p) != self.followed);
+            self.followed = others.into_iter().find(|player| afloat(*player));
+            self.followed_for = 0.0;
         }
-        if let Some(own) = self.watched.and_then(|player| self.arena.player_state(player)) {
+        if let Some(own) = self.followed.and_then(|player| self.arena.player_state(player)) {
             let share = 1.0 - (-GLIDE * dt).exp();
             self.focus += (own.position - self.focus) * share;
         }

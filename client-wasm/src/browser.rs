@@ -1,4 +1,4 @@
-//! The browser's corners that everyone needs: window, clock, storage, address, listeners.
+//! The browser's API for the rest of the crate: window, clock, storage, address, listeners.
 
 use broadside_shared::time::MonoTime;
 use wasm_bindgen::closure::Closure;
@@ -6,51 +6,50 @@ use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Document, EventTarget, Storage, UrlSearchParams, Window};
 
-/// The page's window; `None` outside a page.
+/// The page's window; `None` outside of a page.
 #[must_use]
-pub fn window() -> Option<Window> {
+pub(crate) fn window() -> Option<Window> {
     web_sys::window()
 }
 
-/// The page's document.
 #[must_use]
-pub fn document() -> Option<Document> {
+pub(crate) fn document() -> Option<Document> {
     window()?.document()
 }
 
-/// Milliseconds since the page began, with fractions.
+/// Milliseconds since the page was opened, with fractions.
 #[must_use]
-pub fn now_ms() -> f64 {
+pub(crate) fn now_ms() -> f64 {
     window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
 }
 
-/// The same as the cores count it.
+/// The page's clock as the cores take it.
 #[must_use]
-pub fn now() -> MonoTime {
+pub(crate) fn now() -> MonoTime {
     MonoTime((now_ms() * 1000.0) as u64)
 }
 
 /// Whether the tab is in the background.
 #[must_use]
-pub fn hidden() -> bool {
+pub(crate) fn hidden() -> bool {
     document().is_some_and(|d| d.hidden())
 }
 
-/// Whether the page's window is the one that keys go to.
+/// Whether the page's window has the keyboard focus.
 #[must_use]
-pub fn focused() -> bool {
+pub(crate) fn focused() -> bool {
     document().is_none_or(|d| d.has_focus().unwrap_or(true))
 }
 
-/// Whether the person asked their machine for less motion.
+/// Whether the system setting asks for reduced motion.
 #[must_use]
-pub fn wants_calm() -> bool {
+pub(crate) fn wants_calm() -> bool {
     matches("(prefers-reduced-motion: reduce)")
 }
 
-/// Whether fingers are the machine's first pointer.
+/// Whether the main pointer is a finger.
 #[must_use]
-pub fn is_held() -> bool {
+pub(crate) fn is_held() -> bool {
     matches("(pointer: coarse)")
 }
 
@@ -58,75 +57,73 @@ fn matches(query: &str) -> bool {
     window().and_then(|w| w.match_media(query).ok().flatten()).is_some_and(|q| q.matches())
 }
 
-/// A number that differs from page to page, for what should not happen everywhere at once.
+/// A random number, for what pages should not do all at once.
 #[must_use]
-pub fn entropy() -> u64 {
+pub(crate) fn entropy() -> u64 {
     (js_sys::Math::random() * 9e15) as u64
 }
 
-/// A parameter of the page's address.
 #[must_use]
-pub fn parameter(name: &str) -> Option<String> {
+pub(crate) fn parameter(name: &str) -> Option<String> {
     let search = window()?.location().search().ok()?;
     UrlSearchParams::new_with_str(&search).ok()?.get(name)
 }
 
-/// The address of the folder that the page came from, with a slash at its end: that of the host, or one below where a proxy serves
-/// the game. The script that runs first tells it; what the address bar shows may be deeper, and changes.
+/// The address of the folder that the page was loaded from, with a slash at its end: the host, or a path below it where a proxy
+/// serves the game. boot.js stores it, because the path in the address bar may be deeper and changes.
 fn base() -> String {
-    let told = window().and_then(|window| {
+    let stored = window().and_then(|window| {
         let probe = js_sys::Reflect::get(&window, &"broadside".into()).ok()?;
         js_sys::Reflect::get(&probe, &"base".into()).ok()?.as_string()
     });
-    told.unwrap_or_else(|| {
+    stored.unwrap_or_else(|| {
         let origin = window().and_then(|window| window.location().origin().ok()).unwrap_or_default();
         format!("{origin}/")
     })
 }
 
-/// The path of an address such as that of [`base`].
+/// The path of an address like [`base`].
 fn path_of(address: &str) -> &str {
     let host = address.find("://").map_or(0, |at| at + 3);
     address[host..].find('/').map_or("/", |at| &address[host + at..])
 }
 
-/// The address of the game's socket: beside the page, encrypted if the page is.
+/// The address of the game's socket: beside the page, with TLS if the page has it.
 #[must_use]
-pub fn socket_url() -> Option<String> {
+pub(crate) fn socket_url() -> Option<String> {
     socket_beside(&base())
 }
 
 fn socket_beside(base: &str) -> Option<String> {
-    // From http to ws, and from https to wss.
+    // http becomes ws, and https becomes wss.
     Some(format!("ws{}ws", base.strip_prefix("http")?))
 }
 
 fn storage() -> Option<Storage> {
-    // Private windows and strict settings refuse; then nothing is remembered.
+    // Private windows and strict settings refuse; then nothing is stored.
     window()?.local_storage().ok()?
 }
 
-/// What was remembered under a key.
 #[must_use]
-pub fn recall(key: &str) -> Option<String> {
+pub(crate) fn recall(key: &str) -> Option<String> {
     storage()?.get_item(key).ok()?
 }
 
-/// Remembers a value, if the browser lets us.
-pub fn remember(key: &str, value: &str) {
+/// Stores a value, if the browser allows it.
+pub(crate) fn remember(key: &str, value: &str) {
     if let Some(storage) = storage() {
         let _ = storage.set_item(key, value);
     }
 }
 
-/// What was remembered under a key for as long as this tab lives, reloads included.
+/// A value stored for the life of this tab, reloads included.
 #[must_use]
-pub fn recall_in_tab(key: &str) -> Option<String> {
+pub(crate) fn recall_in_tab(key: &str) -> Option<String> {
     tab_storage()?.get_item(&key_here(key)).ok()?
 }
 
-/// Remembers a value for as long as this tab lives, or forgets it, if the browser lets us.
-pub fn remember_in_tab(key: &str, value: Option<&str>) {
+/// Stores a value for the life of this tab, or deletes it, if the browser allows it.
+pub(crate) fn remember_in_tab(key: &str, value: Option<&str>) {
     if let Some(storage) = tab_storage() {
         let key = key_here(key);
         let _ = match value {
@@ -136,8 +133,8 @@ pub fn remember_in_tab(key: &str, value: Option<&str>) {
     }
 }
 
-/// The key under which a page at this path of its host keeps something: another path is another server, which a seat here means
-/// nothing to.
+/// The storage key for the server at this path: another path of the same host is another server, where a token of this one is not
+/// valid.
 fn key_here(key: &str) -> String {
     match path_of(&base()) {
         "/" => key.to_owned(),
@@ -150,7 +147,7 @@ fn tab_storage() -> Option<web_sys::Storage> {
 }
 
 /// Calls `handler` for every event of this kind, for as long as the page lives.
-pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handler: impl FnMut(E) + 'static) {
+pub(crate) fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handler: impl FnMut(E) + 'static) {
     let closure = Closure::<dyn FnMut(E)>::new(handler);
     let options = web_sys::AddEventListenerOptions::new();
     // Some handlers prevent the default, which passive listeners may not.
@@ -165,16 +162,15 @@ pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, kind: &str, handle
     }
 }
 
-/// Calls something again and again until it is dropped.
-pub struct Ticker {
+/// Calls a function periodically until it is dropped.
+pub(crate) struct Ticker {
     id: Option<i32>,
     _call: Closure<dyn FnMut()>,
 }
 
 impl Ticker {
-    /// Calls `call` every `pause_ms` milliseconds, as well as the browser keeps to it.
     #[must_use]
-    pub fn every(pause_ms: i32, call: impl FnMut() + 'static) -> Self {
+    pub(crate) fn every(pause_ms: i32, call: impl FnMut() + 'static) -> Self {
         let call = Closure::<dyn FnMut()>::new(call);
         let handler = call.as_ref().unchecked_ref();
         let id =
@@ -191,30 +187,30 @@ impl Drop for Ticker {
     }
 }
 
-/// Writes to the console as an error.
-pub fn complain(what: &str) {
+/// Writes an error to the console.
+pub(crate) fn log_error(what: &str) {
     web_sys::console::error_1(&JsValue::from_str(what));
 }
 
-/// The path of the page's address, seen from where the page is: empty at the title.
+/// The path of the page's address relative to [`base`]: empty at the title.
 #[must_use]
-pub fn path() -> String {
+pub(crate) fn path() -> String {
     let path = window().and_then(|window| window.location().pathname().ok()).unwrap_or_default();
     path.strip_prefix(path_of(&base())).unwrap_or_default().to_owned()
 }
 
-/// The address of a path, seen from where the page is.
+/// The address of a path relative to [`base`].
 #[must_use]
-pub fn address(path: &str) -> String {
+pub(crate) fn address(path: &str) -> String {
     format!("{}{path}", base())
 }
 
-/// The parameter of the address that names a public room.
-pub const ROOM: &str = "room";
+/// The address's parameter that names a public room.
+pub(crate) const ROOM: &str = "room";
 
-/// Shows another path, seen from where the page is, in the address, without loading anything; parameters stay, but for [`ROOM`]: a reload is to lead where we are
-/// by then.
-pub fn set_path(wanted: &str) {
+/// Shows another path relative to [`base`] in the address without loading it. Parameters stay, except for [`ROOM`]: a reload must
+/// lead to the current room.
+pub(crate) fn set_path(wanted: &str) {
     let Some(window) = window() else { return };
     let mut search = window.location().search().unwrap_or_default();
     if let Some(parameters) = UrlSearchParams::new_with_str(&search).ok().filter(|parameters| parameters.has(ROOM)) {
@@ -234,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_socket_is_beside_the_page_wherever_that_is() {
+    fn the_socket_is_beside_the_page_at_any_address() {
         for (base, socket, path) in [
             ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080/ws", "/"),
             ("https://[::1]:8443/game/", "wss://[::1]:8443/game/ws", "/game/"),

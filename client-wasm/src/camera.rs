@@ -1,36 +1,34 @@
-//! The camera: follows a ship with a little lead toward where it points and flies, and never shows more than a client may
-//! know.
+//! The camera: follows a ship with a little lead toward where it aims and flies, and never shows more than a client knows.
 
 use glam::Vec2;
 
 use crate::random::Random;
 
-/// The farthest the camera looks ahead of its ship along each axis, world units.
-pub const LEAD_MAX: Vec2 = Vec2::new(120.0, 80.0);
-/// The most a picture shows, world units: less than a client may know, because ships should not look like ants.
-pub const SHOWN_MAX: Vec2 = Vec2::new(1440.0, 900.0);
-/// How far the pointer at the edge of the window pulls the camera, as a share of [`LEAD_MAX`].
+/// Largest lead along each axis, in world units.
+pub(crate) const LEAD_MAX: Vec2 = Vec2::new(120.0, 80.0);
+/// Most that a picture shows, in world units: less than a client knows, because ships must not be too small.
+pub(crate) const SHOWN_MAX: Vec2 = Vec2::new(1440.0, 900.0);
+/// Lead with the pointer at the edge of the window, as a share of [`LEAD_MAX`].
 const LEAD_POINTER: f32 = 0.65;
-/// Seconds of flight the camera looks ahead.
+/// Seconds of flight that the camera looks ahead.
 const LEAD_SECONDS: f32 = 0.16;
 /// How fast the lead follows, 1/s.
 const LEAD_RATE: f32 = 4.0;
-/// Shift of a shake at full strength, world units.
+/// Shift of a shake at full strength, in world units.
 const SHAKE_REACH: f32 = 13.0;
-/// How fast a shake dies, 1/s.
+/// How fast a shake decays, 1/s.
 const SHAKE_DECAY: f32 = 3.2;
 
-/// Where the camera is and how much it shows.
 #[derive(Debug, Clone)]
-pub struct Camera {
-    /// Middle of the picture, world units, shake included.
-    pub at: Vec2,
-    /// Half of what the picture shows, world units.
-    pub half: Vec2,
+pub(crate) struct Camera {
+    /// Middle of the picture in world units, including the shake.
+    pub(crate) at: Vec2,
+    /// Half of the shown area, in world units.
+    pub(crate) half: Vec2,
     /// Device pixels per world unit.
-    pub scale: f32,
-    /// How much shakes are felt, 0..=1: less for people who asked for less motion.
-    pub calm: f32,
+    pub(crate) scale: f32,
+    /// Strength of shakes, 0..=1: less with reduced motion.
+    pub(crate) calm: f32,
     lead: Vec2,
     shake: f32,
     random: Random,
@@ -39,7 +37,7 @@ pub struct Camera {
 impl Camera {
     /// A camera at the origin that shows nothing yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Camera {
             at: Vec2::ZERO,
             half: Vec2::ONE,
@@ -52,16 +50,16 @@ impl Camera {
     }
 
     /// Fits the picture into `pixels`, filling them, so that neither axis reaches beyond `view` world units around the ship,
-    /// lead and shake included. `share` of [`SHOWN_MAX`] is shown, 0..=1: less on a screen in a hand.
-    pub fn fit(&mut self, pixels: Vec2, view: Vec2, share: f32) {
-        let room = (SHOWN_MAX * share).min(view - 2.0 * (LEAD_MAX + SHAKE_REACH));
+    /// including lead and shake. Shows `share` of [`SHOWN_MAX`], 0..=1: less on a handheld screen.
+    pub(crate) fn fit(&mut self, pixels: Vec2, view: Vec2, share: f32) {
+        let shown = (SHOWN_MAX * share).min(view - 2.0 * (LEAD_MAX + SHAKE_REACH));
         let pixels = pixels.max(Vec2::ONE);
-        self.scale = (pixels / room).max_element();
+        self.scale = (pixels / shown).max_element();
         self.half = pixels / self.scale * 0.5;
     }
 
-    /// Moves on by `dt` seconds after a ship at `target`; `pointer` is the pointer's place in the window, -1..=1 per axis.
-    pub fn follow(&mut self, target: Vec2, velocity: Vec2, pointer: Vec2, dt: f32) {
+    /// Follows a ship at `target` for `dt` seconds; `pointer` is the pointer's position in the window, -1..=1 per axis.
+    pub(crate) fn follow(&mut self, target: Vec2, velocity: Vec2, pointer: Vec2, dt: f32) {
         let wanted = pointer.clamp(-Vec2::ONE, Vec2::ONE) * LEAD_MAX * LEAD_POINTER + velocity * LEAD_SECONDS;
         let share = 1.0 - (-LEAD_RATE * dt).exp();
         self.lead += (wanted.clamp(-LEAD_MAX, LEAD_MAX) - self.lead) * share;
@@ -71,34 +69,28 @@ impl Camera {
         self.at = target + self.lead + shift;
     }
 
-    /// Adds a shake, 0..=1; shakes add up to 1 at most.
-    pub fn shake(&mut self, strength: f32) {
+    /// Adds a shake, 0..=1; the sum is at most 1.
+    pub(crate) fn shake(&mut self, strength: f32) {
         self.shake = (self.shake + strength).min(1.0);
     }
 
-    /// Whether something at `at` of size `reach` can be seen.
+    /// Whether something at `at` with radius `reach` is in the picture.
     #[must_use]
-    pub fn sees(&self, at: Vec2, reach: f32) -> bool {
+    pub(crate) fn sees(&self, at: Vec2, reach: f32) -> bool {
         let off = (at - self.at).abs();
         off.x < self.half.x + reach && off.y < self.half.y + reach
     }
 
-    /// The world point under a place in the window, -1..=1 per axis, y down.
+    /// The world position under a position in the window, -1..=1 per axis, y down.
     #[must_use]
-    pub fn world_at(&self, pointer: Vec2) -> Vec2 {
+    pub(crate) fn world_at(&self, pointer: Vec2) -> Vec2 {
         self.at + pointer * self.half
     }
 
     /// World units per device pixel.
     #[must_use]
-    pub fn pixel(&self) -> f32 {
+    pub(crate) fn pixel(&self) -> f32 {
         1.0 / self.scale
-    }
-}
-
-impl Default for Camera {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

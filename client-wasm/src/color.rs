@@ -1,25 +1,21 @@
-//! Colors: how a player's number becomes a hue, and how colors travel to the GPU.
+//! Colors: how a player's number becomes a hue, and how colors are sent to the GPU.
 
 /// A color with straight alpha, each part 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Color {
-    /// Red.
-    pub r: f32,
-    /// Green.
-    pub g: f32,
-    /// Blue.
-    pub b: f32,
+pub(crate) struct Color {
+    pub(crate) r: f32,
+    pub(crate) g: f32,
+    pub(crate) b: f32,
     /// Opacity; for sprites that add light, their strength.
-    pub a: f32,
+    pub(crate) a: f32,
 }
 
 impl Color {
-    /// White.
-    pub const WHITE: Color = Color::hex(0xff_ffff);
+    pub(crate) const WHITE: Color = Color::hex(0xff_ffff);
 
     /// An opaque color from `0xRRGGBB`.
     #[must_use]
-    pub const fn hex(rgb: u32) -> Color {
+    pub(crate) const fn hex(rgb: u32) -> Color {
         Color {
             r: ((rgb >> 16) & 255) as f32 / 255.0,
             g: ((rgb >> 8) & 255) as f32 / 255.0,
@@ -30,7 +26,7 @@ impl Color {
 
     /// An opaque color from hue (turns), saturation and lightness, each 0..=1.
     #[must_use]
-    pub fn hsl(hue: f32, saturation: f32, lightness: f32) -> Color {
+    pub(crate) fn hsl(hue: f32, saturation: f32, lightness: f32) -> Color {
         let chroma = saturation * lightness.min(1.0 - lightness);
         let part = |n: f32| {
             let k = (n + hue * 12.0).rem_euclid(12.0);
@@ -39,49 +35,47 @@ impl Color {
         Color { r: part(0.0), g: part(8.0), b: part(4.0), a: 1.0 }
     }
 
-    /// The same color with another opacity.
     #[must_use]
-    pub const fn alpha(self, a: f32) -> Color {
+    pub(crate) const fn alpha(self, a: f32) -> Color {
         Color { a, ..self }
     }
 
     /// The color `share` of the way to `other`, opacity included.
     #[must_use]
-    pub fn mix(self, other: Color, share: f32) -> Color {
+    pub(crate) fn mix(self, other: Color, share: f32) -> Color {
         let part = |a: f32, b: f32| a + (b - a) * share;
         Color { r: part(self.r, other.r), g: part(self.g, other.g), b: part(self.b, other.b), a: part(self.a, other.a) }
     }
 
-    /// As CSS writes it: `#rrggbb`, and `#rrggbbaa` where it can be seen through.
+    /// CSS notation: `#rrggbb`, and `#rrggbbaa` with transparency.
     #[must_use]
-    pub fn css(self) -> String {
+    pub(crate) fn css(self) -> String {
         let [r, g, b, a] = self.bytes();
         if a == 255 { format!("#{r:02x}{g:02x}{b:02x}") } else { format!("#{r:02x}{g:02x}{b:02x}{a:02x}") }
     }
 
     /// Four bytes for the GPU, each part clamped to 0..=1.
     #[must_use]
-    pub fn bytes(self) -> [u8; 4] {
+    pub(crate) fn bytes(self) -> [u8; 4] {
         [self.r, self.g, self.b, self.a].map(|part| (part.clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
     }
 }
 
-/// The own ship and everything of its: no other player gets this color.
-pub const OWN: Color = Color::hex(0x55_e0ff);
+/// The own ship and what belongs to it: no other player gets this color.
+pub(crate) const OWN: Color = Color::hex(0x55_e0ff);
 
-/// The colors of the sides of a match, amber and azure: apart for eyes that do not tell red from green.
-const SIDES: [Color; 2] = [Color::hex(0xff_a436), Color::hex(0x4a_a6ff)];
+/// The colors of the teams, amber and azure: distinct also for people who cannot tell red from green.
+const TEAM_COLORS: [Color; 2] = [Color::hex(0xff_a436), Color::hex(0x4a_a6ff)];
 
-/// The color of a team of a match.
 #[must_use]
-pub fn of_side(team: u8) -> Color {
-    SIDES[usize::from(team) % SIDES.len()]
+pub(crate) fn of_team(team: u8) -> Color {
+    TEAM_COLORS[usize::from(team) % TEAM_COLORS.len()]
 }
 
-/// The color of another player, far from [`OWN`] and steady for as long as they hold their seat.
+/// The color of another player, far from [`OWN`] and constant while they hold their seat.
 #[must_use]
-pub fn of_player(player: u16) -> Color {
-    // Steps of the golden ratio spread neighbors' hues; the cyan third of the circle is left to the own ship.
+pub(crate) fn of_player(player: u16) -> Color {
+    // Steps of the golden ratio spread neighboring numbers' hues; the cyan third of the circle is reserved for the own ship.
     let step = (f32::from(player) * 0.618_034).fract();
     let hue = (0.60 + step * 0.80).fract();
     // Blue and violet look darker than yellow at equal lightness.
@@ -108,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_wears_the_own_ships_color() {
+    fn no_other_player_has_the_own_ships_color() {
         let distance = |c: Color| (c.r - OWN.r).abs() + (c.g - OWN.g).abs() + (c.b - OWN.b).abs();
         for player in 0..500 {
             assert!(distance(of_player(player)) > 0.3, "player {player}: {:?}", of_player(player));

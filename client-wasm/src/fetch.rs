@@ -1,4 +1,4 @@
-//! Questions to the server over HTTP, answered in JSON.
+//! Requests to the server over HTTP, with JSON replies.
 
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::closure::Closure;
@@ -10,22 +10,22 @@ use crate::browser;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A promise, as far as it is needed here: one function hears of either end, so that it is called exactly once and then freed.
+    /// The part of a promise that is needed here. One function handles both outcomes, so that it is called exactly once and then
+    /// freed.
     type Thenable;
 
     #[wasm_bindgen(method)]
     fn then(this: &Thenable, came: &JsValue, failed: &JsValue) -> Thenable;
 }
 
-/// What is said when no answer came.
-pub const UNREACHABLE: &str = "The server cannot be reached.";
+/// The error when no reply arrives.
+pub(crate) const UNREACHABLE: &str = "The server cannot be reached.";
 
-/// What an answer brought: the value, or a sentence that says why there is none.
-pub type Answer = Result<JsValue, String>;
+/// A reply's value, or a sentence that explains the failure.
+pub(crate) type Answer = Result<JsValue, String>;
 
-/// Asks for a path, seen from where the page is, and hands `done` the answer when it is there. With a `body`, which is JSON, it is a
-/// POST.
-pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
+/// Requests a path relative to the page's folder and calls `done` with the reply. With a `body`, which is JSON, it is a POST.
+pub(crate) fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) {
     let Some(window) = browser::window() else { return };
     let init = RequestInit::new();
     if let Some(body) = body {
@@ -37,26 +37,26 @@ pub fn ask(path: &str, body: Option<&str>, done: impl FnOnce(Answer) + 'static) 
         }
     }
     let answer: JsValue = window.fetch_with_str_and_init(&browser::address(path), &init).into();
-    when_over(&answer, move |value| {
+    when_settled(&answer, move |value| {
         let response = value.dyn_into::<Response>().ok();
         let text = response.as_ref().and_then(|response| response.text().ok());
         match (response, text) {
             (Some(response), Some(text)) => {
                 let good = response.ok();
-                when_over(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
+                when_settled(&text.into(), move |text| done(read(good, &text.as_string().unwrap_or_default())));
             }
             (Some(_) | None, _) => done(Err(UNREACHABLE.to_owned())),
         }
     });
 }
 
-/// Calls `call` with what a promise brings in the end, be it an error.
-pub fn when_over(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
+/// Calls `call` with the result of a promise, or with its error.
+pub(crate) fn when_settled(promise: &JsValue, call: impl FnOnce(JsValue) + 'static) {
     let call = Closure::once_into_js(call);
     promise.unchecked_ref::<Thenable>().then(&call, &call);
 }
 
-/// The JSON of an answer; of a refusal, its detail (RFC 9457).
+/// The JSON of a reply; of a refusal, its detail (RFC 9457).
 fn read(good: bool, text: &str) -> Answer {
     match (good, JSON::parse(text)) {
         (true, Ok(value)) => Ok(value),
@@ -64,30 +64,30 @@ fn read(good: bool, text: &str) -> Answer {
             let detail = self::text(&problem, "detail");
             Err(if detail.is_empty() { "The server refused.".to_owned() } else { sentence(&detail) })
         }
-        (_, Err(_)) => Err("The server's answer makes no sense.".to_owned()),
+        (_, Err(_)) => Err("The server's answer is not valid JSON.".to_owned()),
     }
 }
 
-/// A detail as a sentence for people.
+/// Turns a detail into a sentence.
 fn sentence(detail: &str) -> String {
     let (first, rest) = detail.split_at(detail.chars().next().map_or(0, char::len_utf8));
     format!("{}{rest}.", first.to_ascii_uppercase())
 }
 
-/// A property of an object; undefined if it has none.
+/// A property of an object; undefined if it is missing.
 #[must_use]
-pub fn get(value: &JsValue, key: &str) -> JsValue {
+pub(crate) fn get(value: &JsValue, key: &str) -> JsValue {
     Reflect::get(value, &key.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// A property that is a whole number; 0 if it is none.
+/// A property that is a whole number; 0 if it is not.
 #[must_use]
-pub fn number(value: &JsValue, key: &str) -> u32 {
+pub(crate) fn number(value: &JsValue, key: &str) -> u32 {
     get(value, key).as_f64().unwrap_or(0.0) as u32
 }
 
-/// A property that is text; empty if it is none.
+/// A property that is text; empty if it is not.
 #[must_use]
-pub fn text(value: &JsValue, key: &str) -> String {
+pub(crate) fn text(value: &JsValue, key: &str) -> String {
     get(value, key).as_string().unwrap_or_default()
 }

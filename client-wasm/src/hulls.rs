@@ -1,15 +1,15 @@
-//! The silhouettes of ships: one table for every way of drawing them.
+//! The silhouettes of ships: one table for both renderers.
 
 use broadside_shared::arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
-/// A hull is drawn a little larger than the circle that shots hit, as its corners would otherwise seem armoured.
-pub const HULL: f32 = SHIP_RADIUS * 1.42;
+/// A hull is drawn a little larger than the circle that shots hit; otherwise its corners would seem armoured.
+pub(crate) const HULL: f32 = SHIP_RADIUS * 1.42;
 /// Corners of the upper half of a hull.
-pub const CORNERS: usize = 9;
+pub(crate) const CORNERS: usize = 9;
 
 /// Upper halves of the hulls, bow at +x, mirrored in the x axis; a hull reaches about 1 from its middle.
-pub const HULLS: [[(f32, f32); CORNERS]; 4] = [
+pub(crate) const HULLS: [[(f32, f32); CORNERS]; 4] = [
     // dart: long nose, swept wings
     [
         (1.12, 0.0),
@@ -60,9 +60,9 @@ pub const HULLS: [[(f32, f32); CORNERS]; 4] = [
     ],
 ];
 
-/// The silhouette of a player's ship: of a team, all the others have the same, so that they are told apart without their color.
+/// The silhouette of a player's ship. All others of a team share one, so that teams differ not only by color.
 #[must_use]
-pub fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
+pub(crate) fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
     if own {
         0
     } else if let Some(team) = team {
@@ -72,9 +72,9 @@ pub fn silhouette(player: u16, team: Option<u8>, own: bool) -> usize {
     }
 }
 
-/// Where the engines are on each silhouette, in shares of the hull: distance behind the middle and to each team.
+/// Where the engines are, in shares of the hull: distance behind the middle, and to each side.
 #[must_use]
-pub fn engines(silhouette: usize) -> (f32, f32) {
+pub(crate) fn engines(silhouette: usize) -> (f32, f32) {
     match silhouette {
         0 => (0.66, 0.20),
         1 => (0.64, 0.24),
@@ -85,21 +85,21 @@ pub fn engines(silhouette: usize) -> (f32, f32) {
 
 /// The middle of the cockpit, in shares of the hull ahead of the ship's own.
 #[must_use]
-pub fn cockpit(silhouette: usize) -> f32 {
+pub(crate) fn cockpit(silhouette: usize) -> f32 {
     if silhouette == 2 { 0.04 } else { 0.30 }
 }
 
-/// The whole outline of a hull, from the bow round to it.
-pub fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
+/// The whole outline of a hull, starting at the bow.
+pub(crate) fn outline(silhouette: usize) -> impl Iterator<Item = Vec2> {
     let half = &HULLS[silhouette];
     // The first and the last corner lie on the axis and have no mirror image.
     let mirrored = half[1..CORNERS - 1].iter().rev().map(|(x, y)| Vec2::new(*x, -y));
     half.iter().map(|(x, y)| Vec2::new(*x, *y)).chain(mirrored)
 }
 
-/// The table as the shader has it.
+/// The table in GLSL.
 #[must_use]
-pub fn glsl() -> String {
+pub(crate) fn glsl() -> String {
     let corners: Vec<String> = HULLS.iter().flatten().map(|(x, y)| format!("vec2({x:?}, {y:?})")).collect();
     let (all, list) = (corners.len(), corners.join(", "));
     format!("const int CORNERS = {CORNERS};\nconst vec2 HULLS[{all}] = vec2[{all}]({list});\n")
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hull_is_closed_symmetric_and_begins_and_ends_on_its_axis() {
+    fn a_hull_is_closed_symmetric_and_starts_and_ends_on_its_axis() {
         for (kind, hull) in HULLS.iter().enumerate() {
             assert_eq!((hull[0].1, hull[CORNERS - 1].1), (0.0, 0.0));
             let corners: Vec<Vec2> = outline(kind).collect();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_have_silhouettes_of_their_own_whoever_plays() {
+    fn each_team_has_its_own_silhouette() {
         for player in 0..50 {
             assert_eq!(silhouette(player, Some(0), false), 1);
             assert_eq!(silhouette(player, Some(1), false), 2);

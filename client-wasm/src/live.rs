@@ -1,4 +1,4 @@
-//! From a client's view to the stage: the real game.
+//! From a client's view to the stage: the game.
 
 use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
 use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
@@ -10,52 +10,53 @@ use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
-use crate::stage::{BeamLook, PickupLook, RockLook, ShipLook, ShotLook, Sight, Stage, ZoneLook};
+use crate::stage::{BeamLook, Effect, PickupLook, RockLook, ShipLook, ShotLook, Stage, ZoneLook};
 
-/// Radius of an arena whose edge is never seen, world units.
+/// Radius of an arena whose edge is never visible, in world units.
 const FAR_AWAY: f32 = 1e6;
-/// How fast the edge follows what spectators are told once a second: the share that is left after a second.
+/// How fast the drawn edge follows what spectators are sent once per second: the share of the difference that is left after a
+/// second.
 const EDGE_LAG: f32 = 0.02;
 
-/// Fills the stage with what the view shows. `burning` is whether the pilot's main engine burns.
-pub fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
+/// Fills the stage from the view. `burning`: the own ship's main engine burns.
+pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
     stage.clear();
     if let Some(own) = &view.own {
         let now = &own.current;
         stage.own = Some(now.player.0);
         stage.edge = now.border.radius_at(Tick(view.own_tick.max(0.0) as u32));
         if let Some(look) = own_look(now) {
-            let (at, heading) = own_place(view);
+            let (at, heading) = own_pose(view);
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
-    for thing in view.things.iter().chain(&view.predicted_spawns) {
-        add(thing, stage);
+    for entity in view.things.iter().chain(&view.predicted_spawns) {
+        add(entity, stage);
     }
 }
 
-/// Where the arena ends for somebody who only watches: told once a second, so it glides there.
+/// The arena's edge as a spectator sees it: sent once per second, it glides to the new value.
 #[must_use]
-pub fn watched_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
-    let told = f32::from(extent);
+pub(crate) fn spectator_edge(drawn: f32, extent: u16, dt: f32) -> f32 {
+    let sent = f32::from(extent);
     if extent == 0 {
         FAR_AWAY
     } else if drawn >= FAR_AWAY || drawn <= 0.0 {
-        told
+        sent
     } else {
-        told + (drawn - told) * EDGE_LAG.powf(dt)
+        sent + (drawn - sent) * EDGE_LAG.powf(dt)
     }
 }
 
 /// The players of these ships whose connection is lost.
 #[must_use]
-pub fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16> {
+pub(crate) fn away(stage: &Stage, is_away: impl Fn(PlayerId) -> bool) -> Vec<u16> {
     stage.ships.iter().map(|ship| ship.player).filter(|player| is_away(PlayerId(*player))).collect()
 }
 
-/// The zone of a match at a tick, for the stage.
+/// A match's zone at a tick.
 #[must_use]
-pub fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
+pub(crate) fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
     let lean = zone.lean_at(Tick(tick.max(0.0) as u32));
     ZoneLook {
         at: Vec2::new(f32::from(zone.x), f32::from(zone.y)),
@@ -66,9 +67,9 @@ pub fn zone_look(zone: &Zone, tick: f64) -> ZoneLook {
     }
 }
 
-/// The ship of an own state, with its engine off; `None` while it has none.
+/// The ship of a player state, with its engine off; `None` without a ship.
 #[must_use]
-pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
+pub(crate) fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     own.entity.map(|entity| ShipLook {
         id: entity.0,
         player: own.player.0,
@@ -84,12 +85,12 @@ pub fn own_look(own: &LocalPlayerState) -> Option<ShipLook> {
     })
 }
 
-/// Where the own ship is drawn, and where its bow points in radians; where it sank while there is none.
+/// Where the own ship is drawn, and its heading in radians; the position of the wreck without a ship.
 #[must_use]
-pub fn own_place(view: &View<Arena>) -> (Vec2, f32) {
+pub(crate) fn own_pose(view: &View<Arena>) -> (Vec2, f32) {
     let Some(own) = &view.own else { return (Vec2::ZERO, 0.0) };
     let (before, now) = (&own.previous, &own.current);
-    // A new ship is somewhere else: between the two there is nothing to see.
+    // A new ship is elsewhere: there is nothing to interpolate.
     if before.entity != now.entity {
         return (now.position, now.heading_radians());
     }
@@ -98,34 +99,34 @@ pub fn own_place(view: &View<Arena>) -> (Vec2, f32) {
     (at, math::wrap_angle(before.heading_radians() + turn * own.alpha))
 }
 
-fn add(thing: &InterpolatedEntity, stage: &mut Stage) {
-    let [x, y, a, b, ..] = thing.values;
+fn add(entity: &InterpolatedEntity, stage: &mut Stage) {
+    let [x, y, a, b, ..] = entity.values;
     let at = Vec2::new(x, y);
-    match thing.kind {
+    match entity.kind {
         kind if fields::is_ship(kind) => {
-            stage.ships.push(ship_look(&ShipView::read(thing.id, kind, &thing.values)));
+            stage.ships.push(ship_look(&ShipView::read(entity.id, kind, &entity.values)));
         }
         fields::SHOT => {
-            let [.., start, owner] = [thing.values[4], thing.values[5]];
+            let [.., start, owner] = [entity.values[4], entity.values[5]];
             let velocity = Vec2::new(a, b);
-            let age = (thing.tick - f64::from(start)) as f32 * DT;
+            let age = (entity.tick - f64::from(start)) as f32 * DT;
             stage.shots.push(shot_look(owner as u16, start as u32, at, velocity, age));
         }
         fields::BEAM => {
-            let (length, start, owner) = (b, thing.values[4], thing.values[5]);
-            let age = (thing.tick - f64::from(start)) as f32 * DT;
+            let (length, start, owner) = (b, entity.values[4], entity.values[5]);
+            let age = (entity.tick - f64::from(start)) as f32 * DT;
             stage.beams.push(beam_look(owner as u16, start as u32, at, Vec2::from_angle(a) * length, age));
         }
-        fields::ROCK => stage.rocks.push(RockLook { id: thing.id.0, at, radius: a }),
-        fields::PICKUP => stage.pickups.push(PickupLook { id: thing.id.0, at, what: Boon::of(a as u32) }),
-        // Replicated things are of the game's kinds; one of a later version is not drawn.
+        fields::ROCK => stage.rocks.push(RockLook { id: entity.id.0, at, radius: a }),
+        fields::PICKUP => stage.pickups.push(PickupLook { id: entity.id.0, at, what: Boon::of(a as u32) }),
+        // A kind of a later version is not drawn.
         _ => {}
     }
 }
 
 /// A ship as others see it.
 #[must_use]
-pub fn ship_look(ship: &ShipView) -> ShipLook {
+pub(crate) fn ship_look(ship: &ShipView) -> ShipLook {
     ShipLook {
         id: ship.id.0,
         player: ship.player.0,
@@ -143,47 +144,46 @@ pub fn ship_look(ship: &ShipView) -> ShipLook {
 
 /// A shot that left `origin` at tick `start`, `age` seconds ago.
 #[must_use]
-pub fn shot_look(player: u16, start: u32, origin: Vec2, velocity: Vec2, age: f32) -> ShotLook {
+pub(crate) fn shot_look(player: u16, start: u32, origin: Vec2, velocity: Vec2, age: f32) -> ShotLook {
     let key = u64::from(player) << 32 | u64::from(start);
     ShotLook { player, at: origin + velocity * age, velocity, age, key }
 }
 
 /// A beam that left `origin` at tick `start`, `age` seconds ago, and reached as far as `way`.
 #[must_use]
-pub fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> BeamLook {
-    // The top bit sets it apart from a shot of the same tick.
+pub(crate) fn beam_look(player: u16, start: u32, origin: Vec2, way: Vec2, age: f32) -> BeamLook {
+    // The top bit distinguishes it from a shot of the same tick.
     let key = 1 << 63 | u64::from(player) << 32 | u64::from(start);
     BeamLook { player, from: origin, to: origin + way, age, key }
 }
 
-/// Adds what an event shows, if it shows anything.
-pub fn notice(event: &ArenaEvent, stage: &mut Stage) {
-    let sight = match *event {
+/// Adds the effect of an event, if it has one.
+pub(crate) fn add_effect(event: &ArenaEvent, stage: &mut Stage) {
+    let effect = match *event {
         ArenaEvent::Hit { at, target, by, on, .. } => {
             let at = on_hull(at, target.0, stage);
-            Sight::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: false }
+            Effect::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: false }
         }
         ArenaEvent::Pierced { at, target, by, on } => {
             let at = on_hull(at, target.0, stage);
-            Sight::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: true }
+            Effect::Struck { player: target.0, by: by.0, at, shielded: on != Armour::Hull, heavy: true }
         }
-        ArenaEvent::Railed { at, .. } => Sight::Judged { seen_at: at, now: None },
-        ArenaEvent::Struck { at, now, .. } => Sight::Judged { seen_at: at, now: Some(now) },
-        ArenaEvent::Chipped { at, .. } => Sight::Chipped { at },
-        ArenaEvent::Dealt { points, .. } => Sight::Dealt { points },
+        ArenaEvent::Railed { at, .. } => Effect::Judged { seen_at: at, now: None },
+        ArenaEvent::Struck { at, now, .. } => Effect::Judged { seen_at: at, now: Some(now) },
+        ArenaEvent::Chipped { at, .. } => Effect::Chipped { at },
+        ArenaEvent::Dealt { points, .. } => Effect::Dealt { points },
         ArenaEvent::Sunk { at, victim } => {
             let velocity = stage.ship_of(victim.0).map_or(Vec2::ZERO, |ship| ship.velocity);
-            Sight::Sunk { player: victim.0, at, velocity }
+            Effect::Sunk { player: victim.0, at, velocity }
         }
         ArenaEvent::KillFeed { .. } => return,
-        ArenaEvent::Launched { at, player } => Sight::Launched { player: player.0, at },
-        ArenaEvent::Picked { at, player, what } => Sight::Taken { player: player.0, what, at },
+        ArenaEvent::Launched { at, player } => Effect::Launched { player: player.0, at },
+        ArenaEvent::Picked { at, player, what } => Effect::Taken { player: player.0, what, at },
     };
-    stage.sights.push(sight);
+    stage.effects.push(effect);
 }
 
-/// Where a hit at `at` is to be shown: the own ship is drawn ahead of where the server judged it, and the sparks belong on its
-/// hull.
+/// Where to show a hit at `at`: the own ship is drawn ahead of where the server judged it, and the sparks belong on its hull.
 fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
     match stage.own_ship().filter(|_| stage.own == Some(target)) {
         Some(ship) => ship.at + (at - ship.at).clamp_length_max(SHIP_RADIUS),
@@ -191,8 +191,7 @@ fn on_hull(at: Vec2, target: u16, stage: &Stage) -> Vec2 {
     }
 }
 
-/// Whether the pilot of `own` could steer a ship now.
 #[must_use]
-pub fn afloat(own: Option<&LocalPlayerState>) -> bool {
+pub(crate) fn afloat(own: Option<&LocalPlayerState>) -> bool {
     own.is_some_and(LocalPlayerState::afloat)
 }

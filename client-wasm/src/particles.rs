@@ -1,117 +1,107 @@
-//! Particles: short-lived sprites that fly, turn, fade and are gone. A bounded pool of plain numbers.
+//! Particles: short-lived sprites that fly, turn and fade. A bounded pool of plain numbers.
 
 use glam::Vec2;
 
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 
-/// What a particle is drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// A round light.
+pub(crate) enum ParticleShape {
     Glow,
-    /// A light drawn out along its flight.
+    /// A light stretched along its flight.
     Spark,
     /// A ring that widens.
     Ring,
     /// A splinter that tumbles and cools.
     Shard,
-    /// A dark puff.
     Smoke,
 }
 
-/// One particle. Sizes are half sizes in world units, colors and sizes run from the first to the second over its life.
+/// One particle. Sizes are half sizes in world units; colors and sizes change from the first value to the second over its life.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Particle {
-    /// How it is drawn.
-    pub look: Look,
-    /// Where, world units.
-    pub at: Vec2,
-    /// Velocity, world units per second.
-    pub velocity: Vec2,
+pub(crate) struct Particle {
+    pub(crate) shape: ParticleShape,
+    /// World units.
+    pub(crate) at: Vec2,
+    /// World units per second.
+    pub(crate) velocity: Vec2,
     /// Share of the velocity lost per second.
-    pub drag: f32,
-    /// Turn in radians.
-    pub turn: f32,
+    pub(crate) drag: f32,
+    /// Radians.
+    pub(crate) turn: f32,
     /// Radians per second.
-    pub spin: f32,
-    /// Seconds it lives.
-    pub life: f32,
-    /// Size at birth and at death.
-    pub size: (f32, f32),
-    /// Color at birth and at death.
-    pub color: (Color, Color),
-    /// Seconds it has lived; negative while it waits to appear.
-    pub age: f32,
+    pub(crate) spin: f32,
+    /// Seconds.
+    pub(crate) life: f32,
+    pub(crate) size: (f32, f32),
+    pub(crate) color: (Color, Color),
+    /// Seconds lived; negative before it appears.
+    pub(crate) age: f32,
 }
 
 impl Particle {
     /// A particle at rest that lives for `life` seconds.
     #[must_use]
-    pub fn new(look: Look, at: Vec2, life: f32, size: (f32, f32), color: (Color, Color)) -> Self {
-        Particle { look, at, velocity: Vec2::ZERO, drag: 0.0, turn: 0.0, spin: 0.0, life, size, color, age: 0.0 }
+    pub(crate) fn new(shape: ParticleShape, at: Vec2, life: f32, size: (f32, f32), color: (Color, Color)) -> Self {
+        Particle { shape, at, velocity: Vec2::ZERO, drag: 0.0, turn: 0.0, spin: 0.0, life, size, color, age: 0.0 }
     }
 
-    /// Flying.
     #[must_use]
-    pub fn flying(self, velocity: Vec2, drag: f32) -> Self {
+    pub(crate) fn flying(self, velocity: Vec2, drag: f32) -> Self {
         Particle { velocity, drag, ..self }
     }
 
-    /// Turned and turning.
     #[must_use]
-    pub fn tumbling(self, turn: f32, spin: f32) -> Self {
+    pub(crate) fn tumbling(self, turn: f32, spin: f32) -> Self {
         Particle { turn, spin, ..self }
     }
 
-    /// Appearing only after `seconds`.
+    /// Delays it by `seconds`.
     #[must_use]
-    pub fn after(self, seconds: f32) -> Self {
+    pub(crate) fn after(self, seconds: f32) -> Self {
         Particle { age: -seconds, ..self }
     }
 }
 
-/// The particles in flight.
 #[derive(Debug)]
-pub struct Particles {
+pub(crate) struct Particles {
     alive: Vec<Particle>,
     most: usize,
     share: f32,
 }
 
 impl Particles {
-    /// A pool of at most `most` particles.
     #[must_use]
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Particles { alive: Vec::with_capacity(most), most, share: 1.0 }
     }
 
-    /// Thins every burst from now on to this share of its size, 0..=1.
-    pub fn thin(&mut self, share: f32) {
+    /// Reduces all later bursts to this share of their size, 0..=1.
+    pub(crate) fn thin(&mut self, share: f32) {
         self.share = share;
     }
 
-    /// How many particles a burst of `full` should have: fewer when thinned, at least one.
+    /// Number of particles for a burst of `full`: reduced, but at least one.
     #[must_use]
-    pub fn burst(&self, full: usize) -> usize {
+    pub(crate) fn burst(&self, full: usize) -> usize {
         ((full as f32 * self.share) as usize).max(1)
     }
 
-    /// The share of bursts kept, 0..=1.
+    /// The share that bursts are reduced to, 0..=1.
     #[must_use]
-    pub fn share(&self) -> f32 {
+    pub(crate) fn share(&self) -> f32 {
         self.share
     }
 
-    /// Adds one. A full pool drops it: among so many nobody misses it.
-    pub fn add(&mut self, particle: Particle) {
+    /// Adds a particle. A full pool drops it: among that many, one is not missed.
+    pub(crate) fn add(&mut self, particle: Particle) {
         if self.alive.len() < self.most {
             self.alive.push(particle);
         }
     }
 
-    /// Moves everything on by `dt` seconds and drops what has lived its time.
-    pub fn advance(&mut self, dt: f32) {
+    /// Advances by `dt` seconds and removes dead particles.
+    pub(crate) fn advance(&mut self, dt: f32) {
         for p in &mut self.alive {
             p.age += dt;
             if p.age > 0.0 {
@@ -123,25 +113,12 @@ impl Particles {
         self.alive.retain(|p| p.age < p.life);
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.alive.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.alive.is_empty()
-    }
-
-    /// Forgets all of them.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.alive.clear();
     }
 
-    /// Adds those that `sees` lets through to the batch.
-    pub fn draw(&self, batch: &mut Batch, sees: impl Fn(Vec2, f32) -> bool) {
+    /// Adds the particles that `sees` accepts to the batch.
+    pub(crate) fn draw(&self, batch: &mut Batch, sees: impl Fn(Vec2, f32) -> bool) {
         for p in &self.alive {
             if p.age < 0.0 || !sees(p.at, p.size.0.max(p.size.1) + 20.0) {
                 continue;
@@ -149,9 +126,11 @@ impl Particles {
             let share = p.age / p.life;
             let size = p.size.0 + (p.size.1 - p.size.0) * share;
             let color = p.color.0.mix(p.color.1, share);
-            match p.look {
-                Look::Glow => batch.add(Layer::Light, &Sprite::light(Shape::Glow, p.at, Vec2::splat(size), color)),
-                Look::Spark => {
+            match p.shape {
+                ParticleShape::Glow => {
+                    batch.add(Layer::Light, &Sprite::light(Shape::Glow, p.at, Vec2::splat(size), color));
+                }
+                ParticleShape::Spark => {
                     let stretch = size * 1.6 + p.velocity.length() * 0.028;
                     let half = Vec2::new(stretch, size);
                     batch.add(
@@ -159,19 +138,19 @@ impl Particles {
                         &Sprite::light(Shape::Bolt, p.at, half, color).turned(p.velocity.to_angle()),
                     );
                 }
-                Look::Ring => {
+                ParticleShape::Ring => {
                     let fresh = 1.0 - share;
-                    // Fast at first, then slower: a shock, not a balloon.
+                    // Fast at first, then slower: a shock wave, not a balloon.
                     let size = p.size.0 + (p.size.1 - p.size.0) * (1.0 - fresh * fresh * fresh);
                     let ring = Sprite::light(Shape::Ring, p.at, Vec2::splat(size), color);
                     batch.add(Layer::Light, &ring.with(0.84, 0.022 + 0.075 * fresh));
                 }
-                Look::Shard => {
+                ParticleShape::Shard => {
                     let sprite = Sprite::new(Shape::Shard, p.at, Vec2::splat(size), color).turned(p.turn);
                     let heat = (1.0 - share * 2.2).max(0.0);
                     batch.add(Layer::Solid, &sprite.with(p.life * 91.0, heat).accent(Color::hex(0xff_b060)));
                 }
-                Look::Smoke => {
+                ParticleShape::Smoke => {
                     let sprite = Sprite::new(Shape::Smoke, p.at, Vec2::splat(size), color).turned(p.turn);
                     batch.add(Layer::Back, &sprite.with(p.life * 7.0, 0.0));
                 }
@@ -185,30 +164,30 @@ mod tests {
     use super::*;
 
     fn glow(life: f32) -> Particle {
-        Particle::new(Look::Glow, Vec2::ZERO, life, (1.0, 2.0), (Color::WHITE, Color::WHITE.alpha(0.0)))
+        Particle::new(ParticleShape::Glow, Vec2::ZERO, life, (1.0, 2.0), (Color::WHITE, Color::WHITE.alpha(0.0)))
     }
 
     #[test]
-    fn particles_die_when_their_time_has_come_and_the_pool_stays_bounded() {
+    fn particles_die_at_the_end_of_their_life_and_the_pool_is_bounded() {
         let mut particles = Particles::new(8);
         for n in 0..20 {
             particles.add(glow(if n % 2 == 0 { 0.1 } else { 1.0 }));
         }
-        assert_eq!(particles.len(), 8);
+        assert_eq!(particles.alive.len(), 8);
         particles.advance(0.5);
-        assert_eq!(particles.len(), 4);
+        assert_eq!(particles.alive.len(), 4);
         particles.advance(0.6);
-        assert!(particles.is_empty());
+        assert!(particles.alive.is_empty());
     }
 
     #[test]
-    fn one_that_waits_is_not_drawn_and_does_not_move() {
+    fn a_delayed_particle_is_not_drawn_and_does_not_move() {
         let mut particles = Particles::new(8);
         particles.add(glow(1.0).flying(Vec2::X * 100.0, 0.0).after(0.2));
         let mut batch = Batch::default();
         particles.advance(0.1);
         particles.draw(&mut batch, |_, _| true);
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
         particles.advance(0.2);
         particles.draw(&mut batch, |at, _| at.x > 1.0);
         assert_eq!(batch.len(), 1);

@@ -1,49 +1,41 @@
-//! `window.broadside`: what the page believes, for tests and for the curious.
+//! `window.broadside.state()`: the page's state, for tests and developers.
 
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
 use crate::browser;
 
-/// An object under construction.
-pub struct Record(Object);
+/// A JavaScript object under construction.
+pub(crate) struct JsRecord(Object);
 
-impl Record {
-    /// An empty one.
+impl JsRecord {
     #[must_use]
-    pub fn new() -> Self {
-        Record(Object::new())
+    pub(crate) fn new() -> Self {
+        JsRecord(Object::new())
     }
 
-    /// With one more property.
+    /// Adds a property.
     #[must_use]
-    pub fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
+    pub(crate) fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
         // Setting a property of a plain object cannot fail.
         let _ = Reflect::set(&self.0, &key.into(), &value.into());
         self
     }
 }
 
-impl Default for Record {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl From<Record> for JsValue {
-    fn from(record: Record) -> JsValue {
+impl From<JsRecord> for JsValue {
+    fn from(record: JsRecord) -> JsValue {
         record.0.into()
     }
 }
 
-/// A JavaScript array of records.
 #[must_use]
-pub fn list(records: impl Iterator<Item = Record>) -> Array {
+pub(crate) fn list(records: impl Iterator<Item = JsRecord>) -> Array {
     records.map(JsValue::from).collect()
 }
 
-/// Lets `window.broadside.state()` answer with what `state` gives.
-pub fn install(state: impl Fn() -> JsValue + 'static) {
+/// Makes `window.broadside.state()` return what `state` gives.
+pub(crate) fn install(state: impl Fn() -> JsValue + 'static) {
     let Some(window) = browser::window() else { return };
     let found = Reflect::get(&window, &"broadside".into()).ok().filter(JsValue::is_object);
     let probe = found.unwrap_or_else(|| Object::new().into());

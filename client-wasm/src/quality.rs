@@ -1,48 +1,46 @@
-//! How much the picture may cost on this machine: which renderer draws, and how fine. Starts with everything and takes off what
-//! does not fit in an image's time; a machine that draws in software gets the simple renderer within two seconds.
+//! How much the picture may cost on this machine: which renderer draws, and how finely. Starts with everything and takes off what
+//! does not fit in an image's time. A machine that draws in software gets the simple renderer within two seconds.
 
-use crate::gl::Effects;
+use crate::gl::EffectsLevel;
 
-/// Images averaged before a judgement of the full renderer's finer steps.
+/// Images averaged before a decision about the full renderer's effects and sharpness.
 const IMAGES: u32 = 90;
 /// Mean time of an image in seconds above which the picture is made cheaper: clearly below 50 images per second.
 const SLOW: f32 = 0.0215;
-/// Times longer than this are a hiccup of the browser and no measure of those steps.
+/// Longer times, in seconds, are a hiccup of the browser and not counted.
 const HICCUP: f32 = 0.25;
-/// A cheaper picture that is not at least this much faster, as a share of the time, was not what the machine lacked: a screen
-/// of 30 images per second, say. Then the dearer one comes back for good.
+/// If a cheaper picture takes more than this share of the time of the one before, the machine was not the limit; a screen with 30
+/// images per second may be. Then the finer picture comes back for good.
 const GAIN: f32 = 0.93;
-/// Least share of the window's pixels per axis that is drawn by the full renderer.
+/// Smallest share of the window's pixels per axis for the full renderer.
 const SHARPNESS_MIN: f32 = 0.6;
 
-/// Seconds of a look: whether this machine can use the full renderer at all. Two of them end within two seconds.
-const LOOK_S: f32 = 0.9;
-/// Least images of one; the longest is left out, since any machine hiccups.
-const LOOK_IMAGES: u32 = 3;
-/// Mean time of the others in seconds from which it cannot, in two looks in a row: below 20 images a second.
+/// Seconds of a sample that decides whether this machine can use the full renderer at all. Two samples end within two seconds.
+const SAMPLE_S: f32 = 0.9;
+/// Fewest images of a sample; the longest one is left out, because any machine hiccups.
+const SAMPLE_IMAGES: u32 = 3;
+/// Mean time in seconds from which on the full renderer is given up after two samples in a row: below 20 images per second.
 const HOPELESS_S: f32 = 0.050;
-/// The same where the first look is enough: below 10 images a second.
+/// The same if the first sample is enough: below 10 images per second.
 const UNUSABLE_S: f32 = 0.100;
-/// Longer than this, in seconds, the page stood still.
+/// Longer times, in seconds, mean that the page was suspended.
 const STOOD_STILL_S: f32 = 1.5;
-/// Mean time in seconds above which the simple renderer draws fewer pixels: below 30 images a second.
+/// Mean time in seconds above which the simple renderer draws fewer pixels: below 30 images per second.
 const SIMPLE_SLOW: f32 = 0.034;
-/// Least share of the window's pixels per axis that it draws.
+/// Smallest share of the window's pixels per axis for the simple renderer.
 const SIMPLE_SHARPNESS_MIN: f32 = 0.5;
 
-/// What draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Renderer {
-    /// WebGL 2, with light.
+pub(crate) enum Renderer {
+    /// WebGL 2, with lights.
     Full,
     /// Flat shapes on a 2D canvas.
     Simple,
 }
 
 impl Renderer {
-    /// Its name, for tests.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Renderer::Full => "full",
             Renderer::Simple => "simple",
@@ -50,104 +48,100 @@ impl Renderer {
     }
 }
 
-/// What the player wants.
+/// The player's setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RoomRequest {
+pub(crate) enum EffectsSetting {
     /// Whatever this machine can do.
     Auto,
     /// The full renderer with these effects, whatever it costs.
-    Full(Effects),
-    /// The simple renderer.
+    Full(EffectsLevel),
     Simple,
 }
 
-impl RoomRequest {
-    /// From the page's `effects` parameter or what was remembered of it; what is unknown is left to the machine.
+impl EffectsSetting {
+    /// Reads the page's `effects` parameter or the stored setting; an unknown text is `Auto`.
     #[must_use]
-    pub fn from_text(text: Option<&str>) -> RoomRequest {
+    pub(crate) fn from_text(text: Option<&str>) -> EffectsSetting {
         match text {
-            Some("simple") => RoomRequest::Simple,
-            Some("low") => RoomRequest::Full(Effects::Low),
-            Some("medium") => RoomRequest::Full(Effects::Medium),
-            Some("full" | "high") => RoomRequest::Full(Effects::High),
-            Some(_) | None => RoomRequest::Auto,
+            Some("simple") => EffectsSetting::Simple,
+            Some("low") => EffectsSetting::Full(EffectsLevel::Low),
+            Some("medium") => EffectsSetting::Full(EffectsLevel::Medium),
+            Some("full" | "high") => EffectsSetting::Full(EffectsLevel::High),
+            Some(_) | None => EffectsSetting::Auto,
         }
     }
 
-    /// As [`RoomRequest::from_text`] reads it, and as the menu calls it.
+    /// As [`EffectsSetting::from_text`] reads it, and as the menu shows it.
     #[must_use]
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
-            RoomRequest::Auto => "auto",
-            RoomRequest::Full(Effects::Low) => "low",
-            RoomRequest::Full(Effects::Medium) => "medium",
-            RoomRequest::Full(Effects::High) => "full",
-            RoomRequest::Simple => "simple",
+            EffectsSetting::Auto => "auto",
+            EffectsSetting::Full(EffectsLevel::Low) => "low",
+            EffectsSetting::Full(EffectsLevel::Medium) => "medium",
+            EffectsSetting::Full(EffectsLevel::High) => "full",
+            EffectsSetting::Simple => "simple",
         }
     }
 
-    /// The one that the menu offers after this.
+    /// The next setting in the menu.
     #[must_use]
-    pub fn next(self) -> RoomRequest {
+    pub(crate) fn next(self) -> EffectsSetting {
         match self {
-            RoomRequest::Auto => RoomRequest::Simple,
-            RoomRequest::Simple => RoomRequest::Full(Effects::High),
-            RoomRequest::Full(_) => RoomRequest::Auto,
+            EffectsSetting::Auto => EffectsSetting::Simple,
+            EffectsSetting::Simple => EffectsSetting::Full(EffectsLevel::High),
+            EffectsSetting::Full(_) => EffectsSetting::Auto,
         }
     }
 }
 
-/// Whether a WebGL renderer of this name draws on the processor.
+/// Whether a WebGL renderer with this name draws on the CPU.
 #[must_use]
-pub fn draws_in_software(renderer: &str) -> bool {
+pub(crate) fn draws_in_software(renderer: &str) -> bool {
     let name = renderer.to_ascii_lowercase();
     ["swiftshader", "llvmpipe", "softpipe", "software", "basic render"].iter().any(|known| name.contains(known))
 }
 
-/// The steering of quality.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Quality {
-    /// What the player wants.
-    pub room_request: RoomRequest,
-    /// What draws.
-    pub renderer: Renderer,
-    /// What the full renderer draws.
-    pub effects: Effects,
-    /// Device pixels per axis as a share of what the screen has.
-    pub sharpness: f32,
-    /// The finer steps are done with.
+pub(crate) struct Quality {
+    pub(crate) setting: EffectsSetting,
+    pub(crate) renderer: Renderer,
+    /// The effects of the full renderer.
+    pub(crate) effects: EffectsLevel,
+    /// Drawn pixels per axis as a share of the screen's.
+    pub(crate) sharpness: f32,
+    /// Effects and sharpness are final.
     settled: bool,
-    /// The last dearer picture, and the mean time it took.
-    before: Option<(Effects, f32, f32)>,
+    /// The last finer picture, and its mean time in seconds.
+    before: Option<(EffectsLevel, f32, f32)>,
     sum: f32,
     images: u32,
-    look: Look,
-    /// The last look at the full renderer found it hopeless; none did so far.
+    sample: Sample,
+    /// Whether the last sample was hopeless, and whether any was usable.
     last_hopeless: bool,
     usable_once: bool,
 }
 
-/// The images of a look: their number, the time they took and the longest, in seconds.
+/// A sample of images: their number, their total time and the longest, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Look {
+struct Sample {
     images: u32,
     sum: f32,
     longest: f32,
 }
 
 impl Quality {
-    /// Begins with what is wanted; `can_full` is whether this machine has a GPU that the full renderer may use.
+    /// Starts with the setting; `can_full`: this machine has a GPU for the full renderer.
     #[must_use]
-    pub fn new(room_request: RoomRequest, can_full: bool) -> Self {
-        let (renderer, effects) = match room_request {
-            RoomRequest::Auto if can_full => (Renderer::Full, Effects::High),
-            RoomRequest::Auto | RoomRequest::Simple => (Renderer::Simple, Effects::High),
-            RoomRequest::Full(effects) => (Renderer::Full, effects),
+    pub(crate) fn new(setting: EffectsSetting, can_full: bool) -> Self {
+        let (renderer, effects) = match setting {
+            EffectsSetting::Auto if can_full => (Renderer::Full, EffectsLevel::High),
+            EffectsSetting::Auto | EffectsSetting::Simple => (Renderer::Simple, EffectsLevel::High),
+            EffectsSetting::Full(effects) => (Renderer::Full, effects),
         };
-        let settled = room_request != RoomRequest::Auto;
-        let look = Look::default();
+        let settled = setting != EffectsSetting::Auto;
+        let sample = Sample::default();
         Quality {
-            room_request,
+            setting,
             renderer,
             effects,
             sharpness: 1.0,
@@ -155,17 +149,17 @@ impl Quality {
             before: None,
             sum: 0.0,
             images: 0,
-            look,
+            sample,
             last_hopeless: false,
             usable_once: false,
         }
     }
 
-    /// Takes the time an image took, in seconds, and decides now and then.
-    pub fn measure(&mut self, dt: f32) {
+    /// Takes the time of an image, in seconds, and decides when there is enough data.
+    pub(crate) fn measure(&mut self, dt: f32) {
         match self.renderer {
-            Renderer::Full if self.room_request == RoomRequest::Auto => {
-                if self.look(dt).is_some_and(|mean| self.is_hopeless(mean)) {
+            Renderer::Full if self.setting == EffectsSetting::Auto => {
+                if self.sample(dt).is_some_and(|mean| self.is_hopeless(mean)) {
                     (self.renderer, self.sharpness) = (Renderer::Simple, 1.0);
                 } else if !self.settled && dt <= HICCUP {
                     self.step(dt);
@@ -173,42 +167,43 @@ impl Quality {
             }
             Renderer::Full => {}
             Renderer::Simple => {
-                if self.look(dt).is_some_and(|mean| mean > SIMPLE_SLOW) {
+                if self.sample(dt).is_some_and(|mean| mean > SIMPLE_SLOW) {
                     self.sharpness = (self.sharpness * 0.75).max(SIMPLE_SHARPNESS_MIN);
                 }
             }
         }
     }
 
-    /// Whether the full renderer is given up, after a look with this mean time: a machine that could draw once may have a bad second.
+    /// Whether to give up the full renderer after a sample with this mean time. A machine that was fast enough once may have one
+    /// bad second.
     fn is_hopeless(&mut self, mean: f32) -> bool {
         let was_hopeless = std::mem::replace(&mut self.last_hopeless, mean > HOPELESS_S);
         self.usable_once |= mean <= HOPELESS_S;
         self.last_hopeless && (was_hopeless || (!self.usable_once && mean > UNUSABLE_S))
     }
 
-    /// What follows is no measure of what came before: the page was not looked at, say.
-    pub fn forget(&mut self) {
-        self.look = Look::default();
+    /// Forgets the running measurements, because the page was not in view.
+    pub(crate) fn forget(&mut self) {
+        self.sample = Sample::default();
         (self.sum, self.images) = (0.0, 0);
     }
 
-    /// The mean time of the images of a look, once it is over.
-    fn look(&mut self, dt: f32) -> Option<f32> {
+    /// The mean time of a sample's images, once it is complete.
+    fn sample(&mut self, dt: f32) -> Option<f32> {
         if dt > STOOD_STILL_S {
-            self.look = Look::default();
+            self.sample = Sample::default();
             return None;
         }
-        let look = &mut self.look;
-        (look.images, look.sum, look.longest) = (look.images + 1, look.sum + dt, look.longest.max(dt));
-        if look.sum < LOOK_S || look.images < LOOK_IMAGES {
+        let sample = &mut self.sample;
+        (sample.images, sample.sum, sample.longest) = (sample.images + 1, sample.sum + dt, sample.longest.max(dt));
+        if sample.sum < SAMPLE_S || sample.images < SAMPLE_IMAGES {
             return None;
         }
-        let Look { images, sum, longest } = std::mem::take(look);
+        let Sample { images, sum, longest } = std::mem::take(sample);
         Some((sum - longest) / (images - 1) as f32)
     }
 
-    /// The finer steps of the full renderer.
+    /// Adjusts effects and sharpness of the full renderer.
     fn step(&mut self, dt: f32) {
         self.sum += dt;
         self.images += 1;
@@ -228,21 +223,21 @@ impl Quality {
         }
         self.before = Some((self.effects, self.sharpness, mean));
         match self.effects {
-            Effects::High => self.effects = Effects::Medium,
-            Effects::Medium | Effects::Low if self.sharpness > SHARPNESS_MIN => {
+            EffectsLevel::High => self.effects = EffectsLevel::Medium,
+            EffectsLevel::Medium | EffectsLevel::Low if self.sharpness > SHARPNESS_MIN => {
                 self.sharpness = (self.sharpness * 0.8).max(SHARPNESS_MIN);
             }
-            Effects::Medium => self.effects = Effects::Low,
-            Effects::Low => {}
+            EffectsLevel::Medium => self.effects = EffectsLevel::Low,
+            EffectsLevel::Low => {}
         }
     }
 
-    /// Device pixels per CSS pixel to draw on a screen that has `ratio` of them.
+    /// Device pixels per CSS pixel to draw, on a screen that has `ratio`.
     #[must_use]
-    pub fn pixel_ratio(&self, ratio: f32) -> f32 {
+    pub(crate) fn pixel_ratio(&self, ratio: f32) -> f32 {
         let most = match (self.renderer, self.effects) {
-            (Renderer::Simple, _) | (Renderer::Full, Effects::Low) => 1.0,
-            (Renderer::Full, Effects::Medium | Effects::High) => 2.0,
+            (Renderer::Simple, _) | (Renderer::Full, EffectsLevel::Low) => 1.0,
+            (Renderer::Full, EffectsLevel::Medium | EffectsLevel::High) => 2.0,
         };
         (ratio.clamp(0.5, most) * self.sharpness).max(0.5)
     }
@@ -253,7 +248,7 @@ mod tests {
     use super::*;
 
     fn auto() -> Quality {
-        Quality::new(RoomRequest::Auto, true)
+        Quality::new(EffectsSetting::Auto, true)
     }
 
     fn run(quality: &mut Quality, dt: f32) {
@@ -264,15 +259,15 @@ mod tests {
     fn a_slow_machine_loses_bloom_then_pixels_then_particles() {
         let mut quality = auto();
         run(&mut quality, 0.016);
-        assert_eq!(quality.effects, Effects::High);
+        assert_eq!(quality.effects, EffectsLevel::High);
         let mut took = 0.045;
         run(&mut quality, took);
-        assert_eq!((quality.effects, quality.sharpness), (Effects::Medium, 1.0));
+        assert_eq!((quality.effects, quality.sharpness), (EffectsLevel::Medium, 1.0));
         for _ in 0..6 {
             took *= 0.9;
             run(&mut quality, took);
         }
-        assert_eq!((quality.effects, quality.sharpness), (Effects::Low, SHARPNESS_MIN));
+        assert_eq!((quality.effects, quality.sharpness), (EffectsLevel::Low, SHARPNESS_MIN));
         assert_eq!(quality.renderer, Renderer::Full);
     }
 
@@ -280,11 +275,11 @@ mod tests {
     fn a_slow_screen_keeps_the_full_picture() {
         let mut quality = auto();
         run(&mut quality, 0.033);
-        assert_eq!(quality.effects, Effects::Medium);
+        assert_eq!(quality.effects, EffectsLevel::Medium);
         run(&mut quality, 0.033);
-        assert_eq!(quality.effects, Effects::High);
+        assert_eq!(quality.effects, EffectsLevel::High);
         run(&mut quality, 0.033);
-        assert_eq!((quality.effects, quality.renderer), (Effects::High, Renderer::Full));
+        assert_eq!((quality.effects, quality.renderer), (EffectsLevel::High, Renderer::Full));
     }
 
     #[test]
@@ -297,11 +292,11 @@ mod tests {
                 assert!(seconds <= 2.0, "{images_per_s} images a second");
             }
         }
-        assert_eq!(Quality::new(RoomRequest::Auto, false).renderer, Renderer::Simple);
+        assert_eq!(Quality::new(EffectsSetting::Auto, false).renderer, Renderer::Simple);
     }
 
     #[test]
-    fn hiccups_and_a_page_nobody_looked_at_are_no_measure() {
+    fn hiccups_and_times_in_the_background_are_not_measured() {
         let mut quality = auto();
         for n in 0..2000 {
             quality.measure(if n % 50 == 0 { 1.2 } else { 0.016 });
@@ -314,9 +309,9 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_second_is_not_the_end_of_the_full_renderer() {
+    fn one_bad_second_does_not_end_the_full_renderer() {
         let mut quality = auto();
-        // Shaders are made for the first images; later a second in which something else has the processor.
+        // The first images compile shaders; later another program takes the CPU for a second.
         for (images, slow) in [(2, 0.4), (3, 0.3), (6, 0.15)] {
             (0..images).for_each(|_| quality.measure(slow));
             (0..200).for_each(|_| quality.measure(0.016));
@@ -325,15 +320,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_player_asks_for_stays() {
-        let mut low = Quality::new(RoomRequest::from_text(Some("low")), true);
+    fn the_players_setting_is_never_changed() {
+        let mut low = Quality::new(EffectsSetting::from_text(Some("low")), true);
         assert_eq!(low.pixel_ratio(3.0), 1.0);
         run(&mut low, 0.3);
-        assert_eq!((low.effects, low.renderer), (Effects::Low, Renderer::Full));
-        let mut full = Quality::new(RoomRequest::from_text(Some("full")), false);
+        assert_eq!((low.effects, low.renderer), (EffectsLevel::Low, Renderer::Full));
+        let mut full = Quality::new(EffectsSetting::from_text(Some("full")), false);
         run(&mut full, 0.4);
-        assert_eq!((full.effects, full.renderer, full.pixel_ratio(3.0)), (Effects::High, Renderer::Full, 2.0));
-        let mut simple = Quality::new(RoomRequest::from_text(Some("simple")), true);
+        assert_eq!((full.effects, full.renderer, full.pixel_ratio(3.0)), (EffectsLevel::High, Renderer::Full, 2.0));
+        let mut simple = Quality::new(EffectsSetting::from_text(Some("simple")), true);
         run(&mut simple, 0.016);
         assert_eq!((simple.renderer, simple.pixel_ratio(3.0)), (Renderer::Simple, 1.0));
         run(&mut simple, 0.1);
@@ -341,14 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn the_menu_goes_round_and_every_wish_is_read_as_it_was_written() {
-        let mut room_request = RoomRequest::Auto;
+    fn the_menu_cycles_and_every_setting_survives_a_round_trip() {
+        let mut setting = EffectsSetting::Auto;
         for _ in 0..3 {
-            assert_eq!(RoomRequest::from_text(Some(room_request.text())), room_request);
-            room_request = room_request.next();
+            assert_eq!(EffectsSetting::from_text(Some(setting.text())), setting);
+            setting = setting.next();
         }
-        assert_eq!(room_request, RoomRequest::Auto);
-        assert_eq!(RoomRequest::from_text(Some("pretty")), RoomRequest::Auto);
+        assert_eq!(setting, EffectsSetting::Auto);
+        assert_eq!(EffectsSetting::from_text(Some("pretty")), EffectsSetting::Auto);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The WebSocket: hands what arrives to an inbox, with the moment it arrived, and then wakes the app.
+//! The WebSocket: puts every event with its time into an inbox, and then wakes the app.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,23 +12,20 @@ use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
 use crate::browser;
 
-/// What a socket has to say.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Arrival {
-    /// It is open.
+pub(crate) enum SocketEvent {
     Open,
-    /// A binary frame came.
     Frame(Vec<u8>),
-    /// A text frame came, which no server of ours sends.
+    /// A text frame, which the server never sends.
     Text,
-    /// It is closed, with this code, and with the reason that the other end gave or none.
+    /// The close code, and the other end's reason or an empty one.
     Closed(u16, String),
 }
 
-type Inbox = Rc<RefCell<VecDeque<(MonoTime, Arrival)>>>;
+type Inbox = Rc<RefCell<VecDeque<(MonoTime, SocketEvent)>>>;
 
-/// One connection attempt, and the connection it became. Dropping it closes it and silences its events.
-pub struct Socket {
+/// A connection attempt, and the connection it becomes. Dropping it closes it and silences its events.
+pub(crate) struct Socket {
     socket: WebSocket,
     inbox: Inbox,
     _on_event: Closure<dyn FnMut(Event)>,
@@ -37,38 +34,38 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect; `wake` is called after every arrival.
+    /// Starts to connect; `wake` is called after every event.
     ///
     /// # Errors
-    /// What the browser says of the address.
-    pub fn open(url: &str, wake: Rc<dyn Fn()>) -> Result<Socket, String> {
+    /// The browser's objection to the address.
+    pub(crate) fn open(url: &str, wake: Rc<dyn Fn()>) -> Result<Socket, String> {
         let socket = WebSocket::new_with_str(url, SUBPROTOCOL).map_err(|e| crate::gl::context::text(&e))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
         let inbox = Inbox::default();
-        let post = {
+        let push = {
             let inbox = Rc::clone(&inbox);
-            move |arrival| {
-                inbox.borrow_mut().push_back((browser::now(), arrival));
+            move |event| {
+                inbox.borrow_mut().push_back((browser::now(), event));
                 wake();
             }
         };
-        let post = Rc::new(post);
+        let push = Rc::new(push);
         let on_event = {
-            let post = Rc::clone(&post);
-            Closure::<dyn FnMut(Event)>::new(move |_| post(Arrival::Open))
+            let push = Rc::clone(&push);
+            Closure::<dyn FnMut(Event)>::new(move |_| push(SocketEvent::Open))
         };
         let on_message = {
-            let post = Rc::clone(&post);
+            let push = Rc::clone(&push);
             Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-                let arrival = match event.data().dyn_into::<js_sys::ArrayBuffer>() {
-                    Ok(buffer) => Arrival::Frame(js_sys::Uint8Array::new(&buffer).to_vec()),
-                    Err(_) => Arrival::Text,
+                let event = match event.data().dyn_into::<js_sys::ArrayBuffer>() {
+                    Ok(buffer) => SocketEvent::Frame(js_sys::Uint8Array::new(&buffer).to_vec()),
+                    Err(_) => SocketEvent::Text,
                 };
-                post(arrival);
+                push(event);
             })
         };
         let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
-            post(Arrival::Closed(event.code(), event.reason()));
+            push(SocketEvent::Closed(event.code(), event.reason()));
         });
         socket.set_onopen(Some(on_event.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -76,21 +73,21 @@ impl Socket {
         Ok(Socket { socket, inbox, _on_event: on_event, _on_message: on_message, _on_close: on_close })
     }
 
-    /// The next thing that arrived, and when.
-    pub fn poll(&self) -> Option<(MonoTime, Arrival)> {
+    /// The next event, and when it happened.
+    pub(crate) fn poll(&self) -> Option<(MonoTime, SocketEvent)> {
         self.inbox.borrow_mut().pop_front()
     }
 
-    /// Sends a binary frame. Not being open is no error here: the close event tells.
-    pub fn send(&self, frame: &[u8]) {
+    /// Sends a binary frame. A socket that is not open drops it; the close event follows.
+    pub(crate) fn send(&self, frame: &[u8]) {
         if self.socket.ready_state() == WebSocket::OPEN {
             let _ = self.socket.send_with_u8_array(frame);
         }
     }
 
-    /// Bytes that the browser has not yet sent.
+    /// Bytes that the browser has not sent yet.
     #[must_use]
-    pub fn unsent(&self) -> u32 {
+    pub(crate) fn unsent(&self) -> u32 {
         self.socket.buffered_amount()
     }
 }
@@ -100,7 +97,7 @@ impl Drop for Socket {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
-        // 1000: a socket still connecting gives up, an open one says goodbye.
+        // 1000: a connecting socket gives up, an open one closes normally.
         let _ = self.socket.close_with_code(1000);
     }
 }

@@ -1,30 +1,29 @@
-//! Sound through WebAudio: plays what [`crate::synth`] computed. Silent until the browser has seen a gesture, as it demands.
+//! Sound through WebAudio: plays what [`crate::synth`] computed. Silent until the first user gesture, as browsers demand.
 
 use glam::Vec2;
 use web_sys::{AudioBuffer, AudioContext, AudioContextState, GainNode};
 
 use crate::browser;
-use crate::stage::{Sight, Stage};
+use crate::stage::{Effect, Stage};
 use crate::synth::{RATE, Sound};
 
-/// Where volume and mute are remembered.
+/// Storage keys of volume and mute.
 const VOLUME_KEY: &str = "broadside.volume";
 const MUTED_KEY: &str = "broadside.muted";
-/// Two of the same sound closer together than this, in seconds, are one.
+/// The same sound twice within this time, in seconds, is played once.
 const APART: f64 = 0.028;
-/// Distance at which a sound is half as loud, world units.
+/// Distance at which a sound is half as loud, in world units.
 const HALF_AT: f32 = 420.0;
 
-/// The sound of the game.
-pub struct Speaker {
-    desk: Option<Desk>,
+pub(crate) struct Speaker {
+    mixer: Option<Mixer>,
     /// 0..=100.
     volume: u32,
     muted: bool,
 }
 
 /// What exists once the browser allows sound.
-struct Desk {
+struct Mixer {
     context: AudioContext,
     master: GainNode,
     buffers: Vec<AudioBuffer>,
@@ -33,48 +32,46 @@ struct Desk {
 }
 
 impl Speaker {
-    /// A speaker as loud as it was left.
+    /// A speaker with the stored volume.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let volume = browser::recall(VOLUME_KEY).and_then(|v| v.parse().ok()).unwrap_or(70).min(100);
-        Speaker { desk: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
+        Speaker { mixer: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
     }
 
-    /// Call it in a gesture's handler: the first one opens the sound, later ones wake it if the browser put it to sleep.
-    pub fn unlock(&mut self) {
-        if self.desk.is_none() {
-            self.desk = Desk::open();
+    /// Call it in a gesture's handler: the first call opens the audio, later ones resume it if the browser suspended it.
+    pub(crate) fn unlock(&mut self) {
+        if self.mixer.is_none() {
+            self.mixer = Mixer::open();
             self.apply_volume();
         }
-        if let Some(desk) = &self.desk
-            && desk.context.state() == AudioContextState::Suspended
+        if let Some(mixer) = &self.mixer
+            && mixer.context.state() == AudioContextState::Suspended
         {
-            // A refusal means the browser wants another gesture; the next one comes here again.
-            let _ = desk.context.resume();
+            // If the browser refuses, the next gesture calls this again.
+            let _ = mixer.context.resume();
         }
     }
 
-    /// Volume, 0..=100.
     #[must_use]
-    pub fn volume(&self) -> u32 {
+    pub(crate) fn volume(&self) -> u32 {
         self.volume
     }
 
-    /// Whether it is muted.
     #[must_use]
-    pub fn muted(&self) -> bool {
+    pub(crate) fn muted(&self) -> bool {
         self.muted
     }
 
-    /// Sets the volume, 0..=100, and remembers it.
-    pub fn set_volume(&mut self, volume: u32) {
+    /// Sets the volume, 0..=100, and stores it.
+    pub(crate) fn set_volume(&mut self, volume: u32) {
         self.volume = volume.min(100);
         self.muted = false;
         self.remember();
     }
 
-    /// Mutes or unmutes, and remembers it.
-    pub fn toggle_mute(&mut self) {
+    /// Mutes or unmutes, and stores it.
+    pub(crate) fn toggle_mute(&mut self) {
         self.muted = !self.muted;
         self.remember();
     }
@@ -86,77 +83,70 @@ impl Speaker {
     }
 
     fn apply_volume(&self) {
-        if let Some(desk) = &self.desk {
+        if let Some(mixer) = &self.mixer {
             let share = if self.muted { 0.0 } else { self.volume as f32 / 100.0 };
-            // Loudness is felt by its square.
-            desk.master.gain().set_value(share * share);
+            // Perceived loudness is about the square.
+            mixer.master.gain().set_value(share * share);
         }
     }
 
-    /// Computes at most one missing sound: call it every image, so that none of them stutters.
-    pub fn prepare(&mut self) {
-        if let Some(desk) = &mut self.desk {
-            desk.prepare();
+    /// Computes at most one missing sound: called once per image, so that no image stutters.
+    pub(crate) fn prepare(&mut self) {
+        if let Some(mixer) = &mut self.mixer {
+            mixer.prepare();
         }
     }
 
-    /// Plays a sound of the interface.
-    pub fn click(&mut self, sound: Sound) {
-        if let Some(desk) = &mut self.desk {
-            desk.play(sound, 0.5, 0.0, 1.0);
+    pub(crate) fn click(&mut self, sound: Sound) {
+        if let Some(mixer) = &mut self.mixer {
+            mixer.play(sound, 0.5, 0.0, 1.0);
         }
     }
 
-    /// Plays what just happened on the stage, as heard from `ear`, and sets the engine.
-    pub fn hear(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
-        let Some(desk) = &mut self.desk else { return };
-        for sight in &stage.sights {
+    /// Plays the stage's effects as heard from `ear`, and sets the engine's sound.
+    pub(crate) fn play_effects(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
+        let Some(mixer) = &mut self.mixer else { return };
+        for effect in &stage.effects {
             let own = |player: u16| stage.own == Some(player);
-            let (sound, at, gain) = match *sight {
-                Sight::Fired { player, at, .. } => (Sound::Laser, at, if own(player) { 0.34 } else { 0.26 }),
-                Sight::Railed { player, from, .. } => (Sound::Rail, from, if own(player) { 0.6 } else { 0.5 }),
-                Sight::Judged { now: None, .. } => (Sound::Mark, ear, 0.5),
-                Sight::Judged { now: Some(_), .. } => continue,
-                Sight::Struck { player, at, shielded: false, .. } => {
+            let (sound, at, gain) = match *effect {
+                Effect::Fired { player, at, .. } => (Sound::Laser, at, if own(player) { 0.34 } else { 0.26 }),
+                Effect::Railed { player, from, .. } => (Sound::Rail, from, if own(player) { 0.6 } else { 0.5 }),
+                Effect::Judged { now: None, .. } => (Sound::Mark, ear, 0.5),
+                Effect::Judged { now: Some(_), .. } => continue,
+                Effect::Struck { player, at, shielded: false, .. } => {
                     (Sound::Hit, at, if own(player) { 0.95 } else { 0.4 })
                 }
-                Sight::Struck { player, at, shielded: true, .. } => {
+                Effect::Struck { player, at, shielded: true, .. } => {
                     (Sound::Shield, at, if own(player) { 0.8 } else { 0.35 })
                 }
-                Sight::Chipped { at } => (Sound::Chip, at, 0.22),
-                Sight::Sunk { at, .. } => (Sound::Blast, at, 0.95),
-                Sight::Taken { player, at, .. } => (Sound::Pickup, at, if own(player) { 0.6 } else { 0.15 }),
-                Sight::Launched { player, at } => (Sound::Launch, at, if own(player) { 0.6 } else { 0.15 }),
-                Sight::Dealt { .. } => (Sound::Mark, ear, 0.35),
+                Effect::Chipped { at } => (Sound::Chip, at, 0.22),
+                Effect::Sunk { at, .. } => (Sound::Blast, at, 0.95),
+                Effect::Taken { player, at, .. } => (Sound::Pickup, at, if own(player) { 0.6 } else { 0.15 }),
+                Effect::Launched { player, at } => (Sound::Launch, at, if own(player) { 0.6 } else { 0.15 }),
+                Effect::Dealt { .. } => (Sound::Mark, ear, 0.35),
             };
             let off = at - ear;
             let near = 1.0 / (1.0 + (off.length() / HALF_AT).powi(2));
             if near * gain > 0.02 {
                 let pitch = 0.94 + 0.12 * (at.x * 0.37 + at.y * 0.73).fract().abs();
-                desk.play(sound, gain * near * loud, (off.x / 800.0).clamp(-0.85, 0.85), pitch);
+                mixer.play(sound, gain * near * loud, (off.x / 800.0).clamp(-0.85, 0.85), pitch);
             }
         }
         let thrust = stage.own_ship().map_or(0.0, |ship| if ship.thrust { 1.0 } else { 0.25 });
         let pace = stage.own_ship().map_or(0.0, |ship| ship.velocity.length() / 450.0);
-        desk.drive(thrust * 0.20 * loud, 0.75 + 0.55 * pace);
+        mixer.drive(thrust * 0.20 * loud, 0.75 + 0.55 * pace);
     }
 }
 
-impl Default for Speaker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Desk {
-    fn open() -> Option<Desk> {
+impl Mixer {
+    fn open() -> Option<Mixer> {
         let context = AudioContext::new().ok()?;
         let master = context.create_gain().ok()?;
         // A dozen cannons at once must not clip.
         let limiter = context.create_dynamics_compressor().ok()?;
         master.connect_with_audio_node(&limiter).ok()?;
         limiter.connect_with_audio_node(&context.destination()).ok()?;
-        Some(Desk { context, master, buffers: Vec::new(), last: vec![-1.0; Sound::ALL.len()], engine: None })
+        Some(Mixer { context, master, buffers: Vec::new(), last: vec![-1.0; Sound::ALL.len()], engine: None })
     }
 
     fn prepare(&mut self) {
@@ -191,7 +181,7 @@ impl Desk {
     fn drive(&self, gain: f32, rate: f32) {
         let Some((volume, source)) = &self.engine else { return };
         let now = self.context.current_time();
-        // Both glide: a step in either would click. Failing leaves them as they were.
+        // Both glide, because a step would click. If it fails, they stay as they were.
         let _ = volume.gain().set_target_at_time(gain, now, 0.08);
         let _ = source.playback_rate().set_target_at_time(rate, now, 0.15);
     }

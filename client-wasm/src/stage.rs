@@ -1,299 +1,261 @@
-//! The stage: everything of a world that one image shows, in one plain struct.
+//! The stage: everything that one image shows of a world, as one plain struct.
 //!
-//! The live game and the title screen's own little battle both fill it; drawing, sound and radar read it and know neither.
+//! The game and the battle behind the title both fill it; drawing, sound and radar read it and know neither.
 
 use broadside_shared::arena::pickup::Boon;
 use glam::Vec2;
 
-/// A ship as it is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShipLook {
-    /// Its entity number: what tells it from others from image to image.
-    pub id: u16,
-    /// Whose it is.
-    pub player: u16,
-    /// The team it fights for, where there are sides.
-    pub team: Option<u8>,
-    /// Its middle, world units.
-    pub at: Vec2,
-    /// Velocity, world units per second.
-    pub velocity: Vec2,
-    /// Where its bow points, radians from +x toward +y.
-    pub heading: f32,
+pub(crate) struct ShipLook {
+    /// Its entity number, which identifies it from image to image.
+    pub(crate) id: u16,
+    pub(crate) player: u16,
+    /// The team, in modes with teams.
+    pub(crate) team: Option<u8>,
+    /// Its middle, in world units.
+    pub(crate) at: Vec2,
+    /// World units per second.
+    pub(crate) velocity: Vec2,
+    /// Direction of the bow, in radians from +x toward +y.
+    pub(crate) heading: f32,
     /// Hull left, 0..=1.
-    pub hull: f32,
-    /// Shield left, 0..=1; of other ships only whether there is any is known, which counts as 1.
-    pub shield: f32,
+    pub(crate) hull: f32,
+    /// Shield left, 0..=1; of other ships only whether there is one is known, which counts as 1.
+    pub(crate) shield: f32,
     /// Whether it takes no damage because it is new.
-    pub protected: bool,
-    /// Whether it fires fast.
-    pub rapid: bool,
+    pub(crate) protected: bool,
+    /// Whether it has rapid fire.
+    pub(crate) rapid: bool,
     /// Whether its main engine burns.
-    pub thrust: bool,
+    pub(crate) thrust: bool,
 }
 
-/// A shot in flight.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShotLook {
-    /// Who fired it.
-    pub player: u16,
-    /// Where it is, world units.
-    pub at: Vec2,
-    /// Velocity, world units per second.
-    pub velocity: Vec2,
-    /// How long it has flown, seconds; negative while it is still in the barrel.
-    pub age: f32,
-    /// What tells it from every other shot, before and after the server has numbered it.
-    pub key: u64,
+pub(crate) struct ShotLook {
+    /// The player who fired it.
+    pub(crate) player: u16,
+    /// World units.
+    pub(crate) at: Vec2,
+    /// World units per second.
+    pub(crate) velocity: Vec2,
+    /// Seconds of flight; negative while it is still in the barrel.
+    pub(crate) age: f32,
+    /// Identifies the shot before and after the server has numbered it.
+    pub(crate) key: u64,
 }
 
-/// A rail's beam that still glows.
+/// A rail's beam while it glows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BeamLook {
-    /// Who fired it.
-    pub player: u16,
-    /// The muzzle, world units.
-    pub from: Vec2,
-    /// Where it ended, world units.
-    pub to: Vec2,
-    /// How long ago it was fired, seconds; negative while it is still to come.
-    pub age: f32,
-    /// What tells it from every other beam and shot.
-    pub key: u64,
+pub(crate) struct BeamLook {
+    /// The player who fired it.
+    pub(crate) player: u16,
+    /// The muzzle, in world units.
+    pub(crate) from: Vec2,
+    /// Its end, in world units.
+    pub(crate) to: Vec2,
+    /// Seconds since it was fired; negative before.
+    pub(crate) age: f32,
+    /// Identifies the beam among all beams and shots.
+    pub(crate) key: u64,
 }
 
-/// A rock.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RockLook {
-    /// Its entity number, from which its looks follow.
-    pub id: u16,
-    /// Its middle, world units.
-    pub at: Vec2,
-    /// Its radius, world units.
-    pub radius: f32,
+pub(crate) struct RockLook {
+    /// Its entity number, which decides how it looks.
+    pub(crate) id: u16,
+    /// World units.
+    pub(crate) at: Vec2,
+    /// World units.
+    pub(crate) radius: f32,
 }
 
-/// A pickup.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PickupLook {
-    /// Its entity number.
-    pub id: u16,
-    /// Its middle, world units.
-    pub at: Vec2,
-    /// What it does.
-    pub what: Boon,
+pub(crate) struct PickupLook {
+    pub(crate) id: u16,
+    /// World units.
+    pub(crate) at: Vec2,
+    pub(crate) what: Boon,
 }
 
-/// The place that two sides fight over.
+/// The zone that two teams fight over.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ZoneLook {
-    /// Its middle, world units.
-    pub at: Vec2,
-    /// Its radius, world units.
-    pub radius: f32,
-    /// How far it leans: -1 wholly to the first team, 1 wholly to the second.
-    pub lean: f32,
+pub(crate) struct ZoneLook {
+    /// World units.
+    pub(crate) at: Vec2,
+    /// World units.
+    pub(crate) radius: f32,
+    /// How far it leans: -1 fully to the first team, 1 fully to the second.
+    pub(crate) lean: f32,
     /// The team that holds it.
-    pub holder: Option<u8>,
-    /// Whether both are in it.
-    pub contested: bool,
+    pub(crate) holder: Option<u8>,
+    /// Whether both teams are in it.
+    pub(crate) contested: bool,
 }
 
-/// Something that happened just now and is worth a flash or a sound.
+/// Something that just happened and has a flash or a sound. Positions are in world units, velocities in world units per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Sight {
-    /// A ship fired.
+pub(crate) enum Effect {
+    /// A ship fired its cannon.
     Fired {
-        /// Who.
         player: u16,
-        /// The muzzle, world units.
+        /// The muzzle.
         at: Vec2,
-        /// Velocity of the shot, world units per second.
+        /// Velocity of the shot.
         velocity: Vec2,
     },
     /// A ship fired its rail.
     Railed {
-        /// Who.
         player: u16,
-        /// The muzzle, world units.
+        /// The muzzle.
         from: Vec2,
-        /// Where the beam ended, world units.
+        /// Where the beam ended.
         to: Vec2,
     },
-    /// What was judged of a beam that hit: shown to its shooter and to its victim.
+    /// How the server judged a beam that hit; shown to its shooter and to its victim.
     Judged {
-        /// Where the ship was as the shooter saw it, world units.
+        /// Where the ship was as the shooter saw it.
         seen_at: Vec2,
-        /// Where it was when the shot was judged, if this is told to the victim, world units.
+        /// Where it was when the shot was judged; only for the victim.
         now: Option<Vec2>,
     },
-    /// A shot or a beam hit a ship.
+    /// A shot or a beam hit the ship of `player`.
     Struck {
-        /// Whom.
         player: u16,
-        /// Who fired.
+        /// The player who fired.
         by: u16,
-        /// Where, world units.
         at: Vec2,
         /// Whether a shield took it.
         shielded: bool,
-        /// Whether it was a beam, which hurts more.
+        /// Whether it was a beam, which does more damage.
         heavy: bool,
     },
     /// A shot ended at a rock.
-    Chipped {
-        /// Where, world units.
-        at: Vec2,
-    },
-    /// A ship blew up.
-    Sunk {
-        /// Who.
-        player: u16,
-        /// Where, world units.
-        at: Vec2,
-        /// How fast it flew, world units per second.
-        velocity: Vec2,
-    },
+    Chipped { at: Vec2 },
+    /// A ship was sunk.
+    Sunk { player: u16, at: Vec2, velocity: Vec2 },
     /// A ship took a pickup.
-    Taken {
-        /// Who.
-        player: u16,
-        /// What.
-        what: Boon,
-        /// Where, world units.
-        at: Vec2,
-    },
-    /// A shot of the own player did damage, perhaps far away.
+    Taken { player: u16, what: Boon, at: Vec2 },
+    /// A shot of the own player did damage, perhaps out of view.
     Dealt {
         /// Points of damage.
         points: u8,
     },
-    /// A ship appeared.
-    Launched {
-        /// Who.
-        player: u16,
-        /// Where, world units.
-        at: Vec2,
-    },
+    /// A new ship appeared.
+    Launched { player: u16, at: Vec2 },
 }
 
-/// What one image shows.
 #[derive(Debug, Clone, Default)]
-pub struct Stage {
-    /// The arena's radius, world units.
-    pub edge: f32,
-    /// The player who watches, if it plays.
-    pub own: Option<u16>,
-    /// Whom a spectator without a ship looks at.
-    pub watched: Option<u16>,
-    /// Players among the ships whose connection is lost.
-    pub away: Vec<u16>,
-    /// Every ship in view, the own one included.
-    pub ships: Vec<ShipLook>,
-    /// The own ship once more, where the server last had it; only while someone wants to compare.
-    pub ghost: Option<ShipLook>,
-    /// Every shot in view.
-    pub shots: Vec<ShotLook>,
-    /// Every beam in view.
-    pub beams: Vec<BeamLook>,
-    /// Every rock in view.
-    pub rocks: Vec<RockLook>,
-    /// Every pickup in view.
-    pub pickups: Vec<PickupLook>,
-    /// The place to hold, if there is one.
-    pub zone: Option<ZoneLook>,
+pub(crate) struct Stage {
+    /// The arena's radius, in world units.
+    pub(crate) edge: f32,
+    /// The own player, unless spectating.
+    pub(crate) own: Option<u16>,
+    /// The player whom a spectator follows.
+    pub(crate) followed: Option<u16>,
+    /// The players in view whose connection is lost.
+    pub(crate) away: Vec<u16>,
+    /// Every ship in view, including the own one.
+    pub(crate) ships: Vec<ShipLook>,
+    /// The own ship where the server last had it; only while the network lab compares both.
+    pub(crate) ghost: Option<ShipLook>,
+    pub(crate) shots: Vec<ShotLook>,
+    pub(crate) beams: Vec<BeamLook>,
+    pub(crate) rocks: Vec<RockLook>,
+    pub(crate) pickups: Vec<PickupLook>,
+    pub(crate) zone: Option<ZoneLook>,
     /// What happened since the last image.
-    pub sights: Vec<Sight>,
-    /// The team of every player whose ship was seen, in order of player: their shots are seen further than they are.
-    sides: Vec<(u16, u8)>,
-    /// Keys of the shots of the image before, sorted.
+    pub(crate) effects: Vec<Effect>,
+    /// The team of every player whose ship was seen, by player: their shots are visible farther than their ships.
+    teams: Vec<(u16, u8)>,
+    /// Keys of the shots and beams of the previous image, sorted.
     known: Vec<u64>,
 }
 
-/// A shot that is first seen older than this, in seconds, was fired out of sight: no flash, no bang.
+/// A shot first seen older than this, in seconds, was fired out of view: no flash, no sound.
 const FRESH_SECONDS: f32 = 0.15;
 
 impl Stage {
-    /// Empties it for the next image and keeps the memory.
-    pub fn clear(&mut self) {
+    /// Clears it for the next image and keeps the allocations.
+    pub(crate) fn clear(&mut self) {
         self.ships.clear();
-        (self.own, self.watched, self.ghost) = (None, None, None);
+        (self.own, self.followed, self.ghost) = (None, None, None);
         self.away.clear();
         self.shots.clear();
         self.beams.clear();
         self.rocks.clear();
         self.pickups.clear();
         self.zone = None;
-        self.sights.clear();
+        self.effects.clear();
     }
 
-    /// Remembers who fights for which team. Call it once, after the ships are in.
-    pub fn notice_sides(&mut self) {
+    /// Remembers every player's team. Call it once per image, after the ships are filled in.
+    pub(crate) fn record_teams(&mut self) {
         if self.ships.iter().all(|ship| ship.team.is_none()) {
             return;
         }
         for ship in &self.ships {
             let Some(team) = ship.team else { continue };
-            match self.sides.binary_search_by_key(&ship.player, |(player, _)| *player) {
-                Ok(at) => self.sides[at].1 = team,
-                Err(at) => self.sides.insert(at, (ship.player, team)),
+            match self.teams.binary_search_by_key(&ship.player, |(player, _)| *player) {
+                Ok(at) => self.teams[at].1 = team,
+                Err(at) => self.teams.insert(at, (ship.player, team)),
             }
         }
     }
 
-    /// Forgets who fights for which team: another room.
-    pub fn forget_sides(&mut self) {
-        self.sides.clear();
+    /// Forgets all teams, for another room.
+    pub(crate) fn forget_teams(&mut self) {
+        self.teams.clear();
     }
 
-    /// The team a player was last seen to fight for.
+    /// The team of a player when last seen.
     #[must_use]
-    pub fn side_of(&self, player: u16) -> Option<u8> {
-        let at = self.sides.binary_search_by_key(&player, |(player, _)| *player).ok()?;
-        Some(self.sides[at].1)
+    pub(crate) fn team_of(&self, player: u16) -> Option<u8> {
+        let at = self.teams.binary_search_by_key(&player, |(player, _)| *player).ok()?;
+        Some(self.teams[at].1)
     }
 
-    /// The team of who watches this: the own, or that of whom they follow.
+    /// The team of the own player, or of the followed one.
     #[must_use]
-    pub fn own_side(&self) -> Option<u8> {
-        self.side_of(self.own.or(self.watched)?)
+    pub(crate) fn own_team(&self) -> Option<u8> {
+        self.team_of(self.own.or(self.followed)?)
     }
 
-    /// Whether a ship is of the own team, and not the own.
+    /// Whether a ship is a teammate's.
     #[must_use]
-    pub fn is_friend(&self, ship: &ShipLook) -> bool {
-        ship.team.is_some() && ship.team == self.own_side() && self.own != Some(ship.player)
+    pub(crate) fn is_friend(&self, ship: &ShipLook) -> bool {
+        ship.team.is_some() && ship.team == self.own_team() && self.own != Some(ship.player)
     }
 
-    /// Adds a [`Sight::Fired`] or [`Sight::Railed`] for every shot and beam that was not on the image before. Call it once, after the shots are in.
-    pub fn notice_shots(&mut self) {
+    /// Adds an [`Effect::Fired`] or [`Effect::Railed`] for every shot and beam that the previous image did not have. Call it once
+    /// per image, after the shots are filled in.
+    pub(crate) fn add_shot_effects(&mut self) {
         for shot in &self.shots {
             if shot.age < FRESH_SECONDS && self.known.binary_search(&shot.key).is_err() {
                 let at = shot.at - shot.velocity * shot.age;
-                self.sights.push(Sight::Fired { player: shot.player, at, velocity: shot.velocity });
+                self.effects.push(Effect::Fired { player: shot.player, at, velocity: shot.velocity });
             }
         }
         for beam in &self.beams {
             if (0.0..FRESH_SECONDS).contains(&beam.age) && self.known.binary_search(&beam.key).is_err() {
-                self.sights.push(Sight::Railed { player: beam.player, from: beam.from, to: beam.to });
+                self.effects.push(Effect::Railed { player: beam.player, from: beam.from, to: beam.to });
             }
         }
         self.known.clear();
         self.known.extend(self.shots.iter().map(|shot| shot.key));
-        // One still to come counts as unknown, so that it flashes when it comes.
+        // A beam that is not fired yet counts as unknown, so that it flashes later.
         self.known.extend(self.beams.iter().filter(|beam| beam.age >= 0.0).map(|beam| beam.key));
         self.known.sort_unstable();
     }
 
     /// The own ship, if it is afloat.
     #[must_use]
-    pub fn own_ship(&self) -> Option<&ShipLook> {
+    pub(crate) fn own_ship(&self) -> Option<&ShipLook> {
         self.ship_of(self.own?)
     }
 
     /// A player's ship, if it is in view.
     #[must_use]
-    pub fn ship_of(&self, player: u16) -> Option<&ShipLook> {
+    pub(crate) fn ship_of(&self, player: u16) -> Option<&ShipLook> {
         self.ships.iter().find(|ship| ship.player == player)
     }
 }
@@ -307,14 +269,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shot_flashes_once_and_only_if_it_was_seen_to_be_fired() {
+    fn a_shot_flashes_once_and_only_if_it_was_fired_in_view() {
         let mut stage = Stage::default();
         stage.shots.extend([shot(7, 0.1), shot(8, 0.9)]);
-        stage.notice_shots();
-        assert_eq!(stage.sights, [Sight::Fired { player: 1, at: Vec2::ZERO, velocity: Vec2::X * 900.0 }]);
+        stage.add_shot_effects();
+        assert_eq!(stage.effects, [Effect::Fired { player: 1, at: Vec2::ZERO, velocity: Vec2::X * 900.0 }]);
         stage.clear();
         stage.shots.push(shot(7, 0.12));
-        stage.notice_shots();
-        assert_eq!(stage.sights, []);
+        stage.add_shot_effects();
+        assert_eq!(stage.effects, []);
     }
 }

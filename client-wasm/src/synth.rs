@@ -1,18 +1,14 @@
-//! Every sound of the game, computed: oscillators, noise and envelopes into plain samples. Nothing is recorded.
+//! Every sound of the game, computed from oscillators, noise and envelopes. There are no recordings.
 
 use std::f32::consts::TAU;
 
 use crate::random::Random;
 
-/// Samples per second of every sound here.
-pub const RATE: f32 = 32_000.0;
+pub(crate) const RATE: f32 = 32_000.0;
 
-/// A sound of the game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sound {
-    /// A cannon.
+pub(crate) enum Sound {
     Laser,
-    /// A rail.
     Rail,
     /// A shot on a hull.
     Hit,
@@ -20,27 +16,26 @@ pub enum Sound {
     Shield,
     /// A shot on a rock.
     Chip,
-    /// A ship blows up.
+    /// A ship is sunk.
     Blast,
-    /// A pickup.
     Pickup,
     /// A new ship.
     Launch,
-    /// A shot of one's own told.
+    /// A confirmed hit by the own ship.
     Mark,
-    /// A ship of someone else's sunk by one's own.
+    /// A ship sunk by the own one.
     Kill,
     /// A button.
     Click,
     /// The engine: loops without a seam.
     Engine,
-    /// Far-off space: loops without a seam.
+    /// Deep space: loops without a seam.
     Drone,
 }
 
 impl Sound {
     /// Every sound, in the order of its number.
-    pub const ALL: [Sound; 13] = [
+    pub(crate) const ALL: [Sound; 13] = [
         Sound::Laser,
         Sound::Rail,
         Sound::Hit,
@@ -58,7 +53,7 @@ impl Sound {
 
     /// Its samples, -1..=1.
     #[must_use]
-    pub fn samples(self) -> Vec<f32> {
+    pub(crate) fn samples(self) -> Vec<f32> {
         let mut random = Random::new(self as u32 + 1);
         let mut noise = Low::default();
         match self {
@@ -118,7 +113,7 @@ impl Low {
 fn tone(seconds: f32, mut at: impl FnMut(f32) -> f32) -> Vec<f32> {
     let count = (seconds * RATE) as usize;
     let last = count as f32;
-    // The last few milliseconds fade, whatever the envelope says: no click.
+    // The last 5 ms fade whatever the envelope: no click.
     let fade = 0.005 * RATE;
     (0..count).map(|n| at(n as f32 / RATE).clamp(-1.0, 1.0) * ((last - n as f32) / fade).min(1.0)).collect()
 }
@@ -133,7 +128,7 @@ fn saw(turns: f32) -> f32 {
     (1..=6).map(|n| sine(turns * n as f32) / n as f32).sum::<f32>() * 0.6
 }
 
-/// Turns after `t` seconds of a pitch that falls from `base + above` to `base` at `rate`: the integral, so that it glides.
+/// Turns after `t` seconds of a pitch that falls from `base + above` to `base` at `rate`: the integral, so that the pitch glides.
 fn phase_of_fall(base: f32, above: f32, rate: f32, t: f32) -> f32 {
     base * t + above * (1.0 - (-rate * t).exp()) / rate
 }
@@ -157,7 +152,7 @@ fn engine(random: &mut Random) -> Vec<f32> {
         let hum = saw(55.0 * t) * 0.22 + sine(82.0 * t) * 0.18 + sine(110.0 * t) * 0.10;
         hum + low.pass(random.bell(), 0.10) * 0.9
     });
-    // The noise has no period: its end is faded into its beginning.
+    // The noise has no period: its end is faded into its start.
     let (blend, last) = (RATE as usize / 8, samples.len());
     for n in 0..blend {
         let share = n as f32 / blend as f32;
@@ -167,7 +162,7 @@ fn engine(random: &mut Random) -> Vec<f32> {
     samples
 }
 
-/// A slow chord far below everything.
+/// A slow low chord.
 fn drone() -> Vec<f32> {
     tone_flat(8.0, |t| {
         let swell = |turns: f32| 0.6 + 0.4 * sine(turns);

@@ -1,4 +1,4 @@
-//! What the player does to the page besides flying: menus, sound, and what buttons with a `data-act` ask for.
+//! Buttons, menus and sound: everything the player does besides flying. A button's `data-act` names its action.
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::room_request::RoomRequest;
@@ -9,13 +9,12 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, Event};
 
 use super::App;
-use super::state::State;
-use super::talk::Asked;
+use super::chat::PendingRequest;
 use crate::browser;
 use crate::synth::Sound;
 
 impl App {
-    /// A button was pressed that says what it is for.
+    /// Runs the action of the clicked button.
     pub(super) fn press(&mut self, event: &Event) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let button = target.and_then(|target| target.closest("[data-act]").ok().flatten());
@@ -38,10 +37,10 @@ impl App {
                     self.go(RoomRequest::watch(room));
                 }
             }
-            "join" => self.join_what_is_watched(),
+            "join" => self.join_spectated_room(),
             "next" => self.follow_another(1),
             "previous" => self.follow_another(-1),
-            "rooms" => self.look_for_rooms(),
+            "rooms" => self.request_rooms(),
             "create" => self.create_room(what),
             "enter" => self.enter_by_code(),
             "in" => self.go_by_invite(),
@@ -49,83 +48,79 @@ impl App {
             "copy" => self.copy_link(),
             "chat" => self.toggle_chat(),
             "channel" => self.chat.switch_channel(),
-            "who" if self.client().is_some_and(|client| client.name().as_str() != what) => self.chat.ask_about(what),
-            "tell" | "report" => {
-                let name = self.chat.take_chosen();
-                self.chat.begin(if verb == "tell" { "w" } else { verb }, &name);
+            "player" if self.client().is_some_and(|client| client.name().as_str() != what) => {
+                self.chat.open_player_menu(what);
+            }
+            "message" | "report" => {
+                let name = self.chat.close_player_menu();
+                self.chat.begin_command(if verb == "message" { "w" } else { verb }, &name);
             }
             "mute" => {
-                let name = self.chat.take_chosen();
-                self.ask(Request::Mute { name: name.clone() }, Asked::Mute(name));
+                let name = self.chat.close_player_menu();
+                self.send_request(Request::Mute { name: name.clone() }, PendingRequest::Mute(name));
             }
-            "nothing" => drop(self.chat.take_chosen()),
-            "word" => self.lobby.word(""),
+            "close-player" => drop(self.chat.close_player_menu()),
+            "close-announcement" => self.lobby.announcement(""),
             "effects" => self.change_effects(),
-            // A button of another part of the page.
+            // Another part of the page handles this button.
             _ => {}
         }
     }
 
-    /// Opens or closes the menu over the game; what is open over that goes first.
+    /// Opens or closes the menu over the game; an open chat is closed first.
     pub(super) fn toggle_pause(&mut self) {
         self.devices.borrow_mut().release();
         if self.chat.is_open() {
             self.close_chat();
-        } else if matches!(self.state, State::Playing) {
+        } else if self.flow.is_playing() {
             let open = !self.screens.paused();
             self.screens.pause(open);
             self.speaker.click(Sound::Click);
         }
     }
 
-    /// Sound on or off.
     pub(super) fn toggle_mute(&mut self) {
         self.speaker.toggle_mute();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
     }
 
-    /// The slider was moved.
     pub(super) fn change_volume(&mut self) {
         self.speaker.set_volume(self.screens.chosen_volume());
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.speaker.click(Sound::Mark);
     }
 
-    /// Another name stands in the field.
     pub(super) fn change_name(&mut self) {
         let Some(name) = self.screens.typed_name() else { return };
-        self.name = Some(name.clone());
-        if let Some(session) = &mut self.session {
-            session.client.rename(browser::now(), name);
-            session.flush();
-        }
+        self.forward(|flow| flow.handle_rename(name));
     }
 
-    /// The tab went to the background or came back.
     pub(super) fn visibility_changed(&mut self) {
         self.devices.borrow_mut().release();
         self.quality.forget();
         self.stale = true;
     }
 
-    /// Something arrived, or time passed in the background.
+    /// Serves the connection outside of drawn images: on arrivals, and in the background.
     pub(super) fn wake(&mut self) {
         self.serve();
         if browser::hidden() && !self.is_asleep() {
-            let idle = self.session.as_ref().and_then(|s| s.client.local_player());
+            let idle = self.connection.as_ref().and_then(|s| s.client.local_player());
             let idle = ArenaInput { aim: idle.map_or(0, |own| own.heading), buttons: 0 };
-            if let Some(session) = &mut self.session {
-                session.client.advance(browser::now(), &idle);
-                session.flush();
+            if let Some(connection) = &mut self.connection {
+                connection.client.advance(browser::now(), &idle);
+                connection.flush();
             }
-            // No image comes that would: who looks again later wants to read what was said.
+            // No image takes them in the background, and the chat must be complete on return.
             self.take_events();
         }
     }
 
-    /// Who watches looks at the next player, or the one before.
+    /// Follows the next player (`step` 1) or the previous one (-1), as a spectator.
     pub(super) fn follow_another(&mut self, step: i32) {
-        let Some(client) = self.session.as_ref().map(|session| &session.client).filter(|_| self.watching) else {
+        let Some(client) =
+            self.connection.as_ref().map(|connection| &connection.client).filter(|_| self.flow.is_spectating())
+        else {
             return;
         };
         let own = client.player();
@@ -138,13 +133,13 @@ impl App {
             Some(at) => (at as i32 + step).rem_euclid(others.len() as i32) as usize,
             None => 0,
         };
-        self.ask(Request::Follow { player: others[next] }, Asked::Follow);
+        self.send_request(Request::Follow { player: others[next] }, PendingRequest::Follow);
     }
 
-    /// Who watches wants to play there.
-    fn join_what_is_watched(&mut self) {
-        let room = self.session.as_ref().and_then(|session| session.client.room());
-        match (self.room_request.map(|room_request| room_request.room), room) {
+    /// Joins the room that is being spectated.
+    fn join_spectated_room(&mut self) {
+        let room = self.connection.as_ref().and_then(|connection| connection.client.room());
+        match (self.flow.room().map(|request| request.room), room) {
             (Some(RoomChoice::Code(code)), _) => self.go(RoomRequest::play(RoomChoice::Code(code))),
             (_, Some((room, ..))) => self.go(RoomRequest::play(RoomChoice::Room(room))),
             (_, None) => {}

@@ -1,4 +1,4 @@
-//! What draws the picture: the full renderer or the simple one, and the change from one to the other.
+//! Which renderer draws the picture, and the change from one to the other.
 
 use broadside_shared::arena::rules::VIEW;
 use broadside_shared::game::PlayerId;
@@ -9,40 +9,36 @@ use super::App;
 use crate::browser;
 use crate::flat::{Flat, Moment};
 use crate::gl::{Painter, context};
-use crate::quality::{Quality, Renderer, RoomRequest, draws_in_software};
-use crate::scene::Shot;
+use crate::quality::{EffectsSetting, Quality, Renderer, draws_in_software};
+use crate::scene::ImageContext;
 use crate::scene::markers::Window;
 
-/// The share of the usual picture that a screen in a hand shows.
+/// Share of the usual picture that is shown on a handheld screen.
 const HAND_SHARE: f32 = 0.8;
-/// Where the choice of the menu is kept.
+/// Storage key of the effects setting.
 const EFFECTS: &str = "broadside.effects";
 
-/// What draws.
 pub(super) enum Drawing {
     /// The browser has taken the context away, and may give it back.
     Nothing,
-    /// WebGL 2.
     Full(Box<Painter>),
-    /// A 2D canvas.
     Simple(Box<Flat>),
 }
 
-/// What is wanted of the picture: as the address says, or else as the menu was left.
-pub(super) fn begin(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
+/// Opens a renderer for the effects setting of the address, or of the menu.
+pub(super) fn open_drawing(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
     let text = browser::parameter("effects").or_else(|| browser::recall(EFFECTS));
-    let room_request = RoomRequest::from_text(text.as_deref());
-    let mut quality = Quality::new(room_request, room_request == RoomRequest::Auto && has_gpu(canvas));
+    let setting = EffectsSetting::from_text(text.as_deref());
+    let mut quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(canvas));
     let drawing = open(canvas, document, &mut quality)?;
     Ok((quality, drawing))
 }
 
-/// Whether the full renderer would draw on a GPU.
 fn has_gpu(canvas: &HtmlCanvasElement) -> bool {
     context::open(canvas).is_some_and(|gl| !context::renderer(&gl).is_some_and(|name| draws_in_software(&name)))
 }
 
-/// Opens the renderer that was chosen, or the simple one where WebGL fails.
+/// Opens the chosen renderer, or the simple one where WebGL fails.
 fn open(canvas: &HtmlCanvasElement, document: &Document, quality: &mut Quality) -> Result<Drawing, String> {
     if quality.renderer == Renderer::Full {
         match Painter::new(canvas, document, quality.effects) {
@@ -54,19 +50,19 @@ fn open(canvas: &HtmlCanvasElement, document: &Document, quality: &mut Quality) 
         }
     }
     let flat = Flat::new(document, canvas)?;
-    // It is covered from here on, and need not be copied.
+    // The simple renderer's canvas covers this one: make it as cheap as possible.
     canvas.set_width(1);
     canvas.set_height(1);
     Ok(Drawing::Simple(Box::new(flat)))
 }
 
 impl App {
-    /// Changes to the renderer that is wanted by now, if it is another.
+    /// Changes to the renderer that the quality asks for.
     pub(super) fn choose_renderer(&mut self) {
         let fits = match self.drawing {
             Drawing::Full(_) => self.quality.renderer == Renderer::Full,
             Drawing::Simple(_) => self.quality.renderer == Renderer::Simple,
-            // Until the browser gives the context back, unless it is not needed any more.
+            // Wait for the browser to restore the context, unless WebGL is no longer needed.
             Drawing::Nothing => self.quality.renderer == Renderer::Full,
         };
         if fits {
@@ -76,47 +72,46 @@ impl App {
         match open(&self.canvas, &self.document, &mut self.quality) {
             Ok(drawing) => self.drawing = drawing,
             Err(reason) => {
-                // Not asked for again with every image.
+                // Do not try again with every image.
                 self.quality.renderer = Renderer::Full;
-                browser::complain(&format!("cannot draw: {reason}"));
+                browser::log_error(&format!("cannot draw: {reason}"));
             }
         }
     }
 
-    /// The menu's button: automatic, simple, full.
+    /// Advances the effects setting: auto, simple, full.
     pub(super) fn change_effects(&mut self) {
-        let room_request = self.quality.room_request.next();
-        browser::remember(EFFECTS, room_request.text());
-        self.quality = Quality::new(room_request, room_request == RoomRequest::Auto && has_gpu(&self.canvas));
+        let setting = self.quality.setting.next();
+        browser::remember(EFFECTS, setting.text());
+        self.quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(&self.canvas));
         self.choose_renderer();
         self.show_effects();
     }
 
-    /// Writes on the menu's button what is chosen.
     pub(super) fn show_effects(&self) {
         if let Some(button) = self.document.get_element_by_id("effects") {
-            button.set_text_content(Some(&format!("Effects: {}", self.quality.room_request.text())));
+            button.set_text_content(Some(&format!("Effects: {}", self.quality.setting.text())));
         }
     }
 
-    /// Takes the context's loss: nothing is drawn until it comes back.
+    /// The context is lost: nothing is drawn until the browser restores it.
     pub(super) fn lose_context(&mut self) {
         if let Drawing::Full(_) = self.drawing {
             self.drawing = Drawing::Nothing;
         }
     }
 
-    /// The context is back, empty: everything on the GPU is made again.
+    /// The context is restored, empty: recreate everything on the GPU.
     pub(super) fn regain_context(&mut self) {
         if let (Drawing::Nothing, Renderer::Full) = (&self.drawing, self.quality.renderer) {
             match open(&self.canvas, &self.document, &mut self.quality) {
                 Ok(drawing) => self.drawing = drawing,
-                Err(reason) => browser::complain(&format!("cannot draw again: {reason}")),
+                Err(reason) => browser::log_error(&format!("cannot draw again: {reason}")),
             }
         }
     }
 
-    /// Forgets what was in the air in the world before.
+    /// Clears the effects of the previous world.
     pub(super) fn clear_scene(&mut self) {
         self.scene.clear();
         if let Drawing::Simple(flat) = &mut self.drawing {
@@ -124,13 +119,13 @@ impl App {
         }
     }
 
-    /// Device pixels for a CSS pixel.
+    /// Device pixels per CSS pixel.
     fn ratio(&self) -> f32 {
         let ratio = browser::window().map_or(1.0, |w| w.device_pixel_ratio()) as f32;
         self.quality.pixel_ratio(ratio)
     }
 
-    /// Gives the canvas as many pixels as its place in the window has.
+    /// Resizes the canvas to its size on the screen.
     pub(super) fn resize(&mut self) {
         let ratio = self.ratio();
         let canvas = match &self.drawing {
@@ -147,12 +142,11 @@ impl App {
         self.camera.fit(Vec2::new(width as f32, height as f32), VIEW, share);
     }
 
-    /// Draws one image of the stage.
     pub(super) fn draw(&mut self, seconds: f64, dt: f32) {
         let css_wide = self.canvas.client_width().max(1) as f32;
         let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
         let css = self.ratio();
-        let client = self.session.as_ref().map(|session| &session.client);
+        let client = self.connection.as_ref().map(|connection| &connection.client);
         match &mut self.drawing {
             Drawing::Nothing => {}
             Drawing::Simple(flat) => {
@@ -165,7 +159,7 @@ impl App {
                 }
                 let size = (self.canvas.width() as i32, self.canvas.height() as i32);
                 if let Err(reason) = painter.begin(size, self.quality.effects) {
-                    // A context lost this very moment; the event follows.
+                    // The context was lost just now; its event follows.
                     web_sys::console::warn_1(&reason.into());
                     return;
                 }
@@ -174,8 +168,8 @@ impl App {
                     let name = client.name_of(player)?;
                     if client.is_away(player) { painter.text(&format!("{name} … away")) } else { painter.text(name) }
                 };
-                let shot = Shot { seconds, dt, quality: self.quality.effects, window };
-                self.scene.show(&self.stage, &mut self.camera, shot, &mut names, &mut self.batch);
+                let image = ImageContext { seconds, dt, quality: self.quality.effects, window };
+                self.scene.show(&self.stage, &mut self.camera, image, &mut names, &mut self.batch);
                 painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
             }
         }

@@ -1,363 +1,226 @@
-//! From state to state: into a room and out of it, and back to the title.
+//! The shell of [`PageFlow`](crate::flow::PageFlow): forwards what the browser and the player do, and performs the actions.
 
+use std::rc::Rc;
+
+use broadside_shared::arena::Arena;
 use broadside_shared::client::room_request::RoomRequest;
-use broadside_shared::client::{Client, ClientConfig, Detail, Phase};
+use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::token::Token;
 
-use super::state::{Pause, Remedy, State, countdown, offer, unreached, verdict, waiting};
 use super::{App, wiring};
 use crate::backdrop::Backdrop;
 use crate::browser;
+use crate::connection::{ServerConnection, TOKEN_KEY};
 use crate::fetch;
+use crate::flow::PageFlow;
+use crate::flow::actions::{LostConnection, Opening, PageAction};
+use crate::flow::state::PageState;
 use crate::hud::screens::Face;
-use crate::session::{Ending, Session, TOKEN_KEY};
 use crate::synth::Sound;
 
-/// Where the room one is in is kept: in the tab, like the token.
-const WISH_KEY: &str = "broadside.room";
-/// Games in which the controls are shown at first, and for how long.
+/// Where the current room is stored: in the tab, like the token.
+const ROOM_KEY: &str = "broadside.room";
+/// The number of battles in which the controls were shown at first, how many those are, and for how long.
 const HELPED_KEY: &str = "broadside.helped";
 const HELPED_GAMES: u32 = 3;
 const HELP_MS: f64 = 9_000.0;
-/// Sockets in a row that did not open, after which the server is asked over HTTP whether it is there at all.
-const UNREACHED: u32 = 2;
-/// What to call who has not yet said.
+/// The name of a player who has not chosen one.
 const GUEST: &str = "guest";
 
 impl App {
-    /// Shows the title; goes on into a room if the tab was in one, if the address names one, or if it says so.
+    /// Shows the title, and continues into a room if the address or the tab names one.
     pub(super) fn open_title(&mut self) {
         self.screens.ready();
-        self.name = self.screens.remembered_name();
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
-        self.enter(State::Menu);
         self.open_net();
         self.show_effects();
-        let path = browser::path();
-        let private = RoomRequest::from_path(&path);
-        if private.is_none() && path.starts_with("r/") {
-            self.lobby.code_note("That link has no room code: it ends in six letters and digits, such as K7QF2M.");
-            browser::set_path("");
-        }
-        let public = browser::parameter(browser::ROOM).and_then(|id| RoomRequest::from_text(&format!("room:{id}")));
-        let linked = private.or(public);
-        // A reload in the middle of a battle goes on with it, unless the address names another.
-        let kept = browser::recall_in_tab(WISH_KEY).and_then(|text| RoomRequest::from_text(&text));
-        let kept = kept.filter(|kept| linked.is_none_or(|linked| linked.room == kept.room));
-        let auto = browser::parameter("autojoin").as_deref() == Some("1");
-        self.asked = kept.or(linked).or(auto.then_some(RoomRequest::play(RoomChoice::Quick)));
-        if linked.is_some() {
-            self.lobby.play_says("Join");
-            let invited =
-                if private.is_some() { "You are invited to a private battle." } else { "You are invited to a battle." };
-            self.screens.note(invited, false);
-            if kept.is_none() {
-                // The tab may have a seat elsewhere: it is given back first, and then left for this room.
-                self.former = Some(self.new_client());
-            }
-        }
-        match self.asked {
-            Some(room_request) if self.name.is_some() => self.go(room_request),
-            Some(_) | None => self.connect(),
-        }
+        self.flow.handle_open(Opening {
+            path: &browser::path(),
+            room_parameter: browser::parameter(browser::ROOM).as_deref(),
+            stored_room: browser::recall_in_tab(ROOM_KEY).as_deref(),
+            autojoin: browser::parameter("autojoin").as_deref() == Some("1"),
+            name: self.screens.remembered_name(),
+        });
+        self.perform_actions();
     }
 
-    /// The button beside the name.
+    /// Forwards an event to the flow.
+    pub(super) fn forward(&mut self, event: impl FnOnce(&mut PageFlow)) {
+        event(&mut self.flow);
+        self.perform_actions();
+    }
+
+    pub(super) fn go(&mut self, room: RoomRequest) {
+        self.forward(|flow| flow.handle_go(room));
+    }
+
     pub(super) fn press_play(&mut self) {
-        self.go(self.asked.unwrap_or(RoomRequest::play(RoomChoice::Quick)));
+        self.forward(PageFlow::handle_play);
     }
 
-    /// Goes into a room, from wherever we are, over the connection there is.
-    pub(super) fn go(&mut self, room_request: RoomRequest) {
-        let Some(name) = self.screens.take_name() else {
-            // As soon as there is a name.
-            self.asked = Some(room_request);
-            return;
-        };
-        self.lobby.close_invite();
-        self.lobby.play_says("Play");
-        (self.asked, self.room_request) = (None, Some(room_request));
-        browser::remember_in_tab(WISH_KEY, Some(&room_request.to_text()));
-        if self.session.as_ref().map_or(self.former.is_some(), |session| session.phase() == Phase::Greeting) {
-            // The seat that this stands for is not wanted any more, also by who reloads before the server knows. Its welcome brings it again.
-            browser::remember_in_tab(TOKEN_KEY, None);
-        }
-        browser::set_path(&room_request.path());
-        // A name that the server has put a number behind is not asked for again.
-        let renamed = self.name.as_ref() != Some(&name);
-        self.name = Some(name.clone());
-        self.interrupted = false;
-        self.speaker.click(Sound::Click);
-        self.enter(State::Connecting { again: false });
-        let now = browser::now();
-        if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
-            if renamed {
-                client.rename(now, name);
-            }
-            client.switch(now, room_request.room, room_request.role);
-        }
-        match &mut self.session {
-            Some(session) => session.flush(),
-            None => self.connect(),
-        }
-    }
-
-    /// Leaves the room, the line, or the wait for a connection, and goes back to the title. The socket stays.
     pub(super) fn leave(&mut self) {
-        self.speaker.click(Sound::Click);
-        if matches!(self.state, State::Refused { .. }) {
-            // Another tab has the seat, or the server does not want us: from here on we are somebody new.
-            self.former = None;
-            browser::remember_in_tab(TOKEN_KEY, None);
-        }
-        self.return_to_title();
-        if let Some(client) = self.session.as_mut().map(|session| &mut session.client).or(self.former.as_mut()) {
-            client.exit(browser::now());
-        }
-        match &mut self.session {
-            Some(session) => session.flush(),
-            None => self.connect(),
-        }
+        self.forward(PageFlow::handle_leave);
     }
 
-    fn return_to_title(&mut self) {
-        (self.room_request, self.asked) = (None, None);
-        browser::remember_in_tab(WISH_KEY, None);
-        browser::set_path("");
-        self.enter(State::Menu);
-    }
-
-    /// The first button of a notice: does not wait for the countdown, or does what helps.
     pub(super) fn try_now(&mut self) {
-        match self.state {
-            State::Lost => self.connect(),
-            State::Refused { remedy: Remedy::PlayHere, .. } => {
-                self.enter(State::Connecting { again: true });
-                self.connect();
+        self.forward(PageFlow::handle_try_now);
+    }
+
+    pub(super) fn network_is_back(&mut self) {
+        self.forward(PageFlow::handle_network_back);
+    }
+
+    /// Serves the connection: takes what has arrived, sends what is due, and reports to the flow.
+    pub(super) fn serve(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            let end = connection.pump();
+            if !self.flow.is_playing() {
+                connection.client.advance(browser::now(), &Default::default());
             }
-            State::Refused { .. } => {
+            connection.flush();
+            let report = connection.report();
+            let lost = end.and_then(|end| {
+                let connection = self.connection.take()?;
+                let lost = LostConnection { end, opened: connection.was_open(), reason: connection.reason };
+                self.kept_client = Some(connection.client);
+                Some(lost)
+            });
+            self.flow.handle_connection(browser::now(), report, lost);
+            self.perform_actions();
+        }
+        if !self.flow.is_playing() {
+            self.take_events();
+        }
+        self.flow.handle_time(browser::now());
+        self.perform_actions();
+    }
+
+    fn perform_actions(&mut self) {
+        while let Some(action) = self.flow.poll_action() {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: PageAction) {
+        match action {
+            PageAction::TakeName => self.flow.handle_name(self.screens.take_name()),
+            PageAction::Connect => self.connect(),
+            PageAction::KeepNewClient => self.kept_client = Some(self.new_client()),
+            PageAction::DropKeptClient => self.kept_client = None,
+            PageAction::RenameClient(name) => self.with_client(|client| client.rename(browser::now(), name)),
+            PageAction::SwitchRoom(room) => {
+                self.with_client(|client| client.switch(browser::now(), room.room, room.role));
+            }
+            PageAction::ExitRoom => self.with_client(|client| client.exit(browser::now())),
+            PageAction::StoreRoom(room) => {
+                browser::remember_in_tab(ROOM_KEY, room.map(|room| room.to_text()).as_deref());
+            }
+            PageAction::DeleteToken => browser::remember_in_tab(TOKEN_KEY, None),
+            PageAction::SetPath(path) => browser::set_path(&path),
+            PageAction::Enter(state) => self.enter(state),
+            PageAction::ShowNotice(notice) => self.screens.notice(&notice),
+            PageAction::ShowNote { text, is_error } => self.screens.note(&text, is_error),
+            PageAction::ShowCodeError(text) => self.lobby.show_code_error(text),
+            PageAction::ShowConnectionStatus { text, tone } => self.lobby.connection_status(&text, tone),
+            PageAction::SetPlayLabel(label) => self.lobby.set_play_label(label),
+            PageAction::CloseInvite => self.lobby.close_invite(),
+            PageAction::Click => self.speaker.click(Sound::Click),
+            PageAction::AskHealth { retry } => self.ask_health(retry),
+            PageAction::ReloadPage => {
                 if let Some(window) = browser::window() {
                     let _ = window.location().reload();
                 }
             }
-            State::Menu | State::Connecting { .. } | State::Playing => {}
         }
     }
 
-    /// The machine found a network again: no need to sit the pause out.
-    pub(super) fn network_is_back(&mut self) {
-        if self.pause.is_some() {
-            self.connect();
-        }
-    }
-
-    /// Looks after the connection: what arrived, what is due.
-    pub(super) fn serve(&mut self) {
-        if let Some(session) = &mut self.session {
-            let ending = session.pump();
-            if !matches!(self.state, State::Playing) {
-                session.client.advance(browser::now(), &Default::default());
+    /// Calls the client, connected or kept, and sends what it has to send.
+    fn with_client(&mut self, call: impl FnOnce(&mut Client<Arena>)) {
+        match (&mut self.connection, &mut self.kept_client) {
+            (Some(connection), _) => {
+                call(&mut connection.client);
+                connection.flush();
             }
-            session.flush();
-            let phase = session.phase();
-            // Seated, and told where: until then the battle behind the title goes on.
-            let watches = session.client.room().is_some_and(|(_, _, role)| role == Role::Spectate);
-            let seated = phase == Phase::Playing && (watches || session.client.local_player().is_some());
-            let place = session.client.queue_position().filter(|_| phase == Phase::Joining);
-            if matches!(phase, Phase::Playing | Phase::Lobby) || place.is_some() {
-                // Not yet with the welcome: one that is sent away again after it comes back ever more seldom.
-                self.backoff.reset();
-            }
-            if phase == Phase::Playing && matches!(self.state, State::Menu) {
-                // A seat that was given back to somebody who meanwhile went to the title.
-                session.client.exit(browser::now());
-            }
-            if let Some(ending) = ending {
-                self.end(ending);
-            } else if phase == Phase::Lobby && matches!(self.state, State::Connecting { .. } | State::Playing) {
-                // The server put us out: the room is over.
-                self.return_to_title();
-                self.screens.note("That battle is over. There are others.", false);
-            } else if phase == Phase::Joining && matches!(self.state, State::Playing) {
-                // That seat was of an earlier room_request.
-                self.enter(State::Connecting { again: false });
-            } else if seated && (matches!(self.state, State::Connecting { .. }) || self.shows_otherwise(watches)) {
-                self.enter(State::Playing);
-            } else if let (State::Connecting { .. }, Some(place)) = (&self.state, place) {
-                self.screens.notice("In line", &waiting(place), true, (None, "Leave the line"));
-            }
-        }
-        if !matches!(self.state, State::Playing) {
-            self.take_events();
-        }
-        self.serve_pause();
-    }
-
-    /// Whether the game is shown as to a player and we watch, or the other way round.
-    fn shows_otherwise(&self, watches: bool) -> bool {
-        matches!(self.state, State::Playing) && self.watching != watches
-    }
-
-    /// The countdown, in a room over the picture, and at the title in a line of its own.
-    fn serve_pause(&mut self) {
-        let menu = matches!(self.state, State::Menu);
-        if let Some(pause) = &self.pause {
-            let left_ms = pause.until_ms - browser::now_ms();
-            let text = countdown(&pause.why, left_ms);
-            if menu {
-                self.lobby.line(&text, "bad");
-            } else {
-                self.screens.notice("Connection lost", &text, true, (Some("Try now"), "Back to title"));
-            }
-            if left_ms <= 0.0 {
-                self.connect();
-            }
-        } else if menu {
-            let connected = self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting);
-            self.lobby.line(if connected { "connected" } else { "connecting" }, if connected { "good" } else { "" });
+            (None, Some(client)) => call(client),
+            (None, None) => {}
         }
     }
 
     fn connect(&mut self) {
-        self.pause = None;
-        let client = self.former.take().unwrap_or_else(|| {
+        let client = self.kept_client.take().unwrap_or_else(|| {
             // Another client counts its requests from 1.
-            self.asked_for.clear();
+            self.pending_requests.clear();
             self.new_client()
         });
-        match Session::open(client, std::rc::Rc::clone(&self.wake)) {
-            Ok(session) => {
-                self.session = Some(session);
+        match ServerConnection::open(client, Rc::clone(&self.wake)) {
+            Ok(connection) => {
+                self.connection = Some(connection);
                 self.sockets += 1;
                 self.graph.forget();
-                self.apply_wishes();
-                if matches!(self.state, State::Lost) {
-                    self.enter(State::Connecting { again: self.interrupted });
-                }
+                self.apply_lab_settings();
+                self.flow.handle_connecting();
             }
-            Err(reason) => {
-                let why = format!("This page cannot open a connection: {reason}.");
-                self.enter(State::Refused { why, remedy: Remedy::Reload });
-            }
+            Err(reason) => self.flow.handle_connect_failed(&reason),
         }
     }
 
-    fn new_client(&self) -> Client<broadside_shared::arena::Arena> {
-        let name = self.name.clone().unwrap_or_else(|| Name::new(GUEST).expect("a fine name"));
+    fn new_client(&self) -> Client<Arena> {
+        let name = self.flow.name().cloned().unwrap_or_else(|| Name::new(GUEST).expect("the guest's name is valid"));
         let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
-        let (room, role) =
-            self.room_request.map_or((None, Role::Play), |room_request| (Some(room_request.room), room_request.role));
+        let (room, role) = self.flow.room().map_or((None, Role::Play), |room| (Some(room.room), room.role));
         let mut client = Client::new(ClientConfig { name, agent, room, role, detail: Detail::View });
-        // One that outlived a reload.
+        // A token that survived a reload.
         if let Some(token) = browser::recall_in_tab(TOKEN_KEY).and_then(|text| Token::from_text(&text)) {
             client.set_token(token);
         }
         client
     }
 
-    fn end(&mut self, ending: Ending) {
-        let was_playing = matches!(self.state, State::Playing);
-        self.interrupted |= was_playing;
-        let session = self.session.take();
-        let (reason, opened) = session.as_ref().map_or(("", false), |session| (&session.reason, session.was_open()));
-        let (why, remedy) = verdict(ending, reason, was_playing);
-        // The same client asks for its seat over the next connection.
-        self.former = session.map(|session| session.client);
-        match remedy {
-            Remedy::Wait => {
-                self.wait(why);
-                if !opened && self.backoff.attempts() >= UNREACHED {
-                    self.ask_for_health();
-                }
-            }
-            Remedy::Lobby => {
-                self.former = None;
-                self.return_to_title();
-                self.screens.note(&why, true);
-                self.wait(String::new());
-            }
-            Remedy::PlayHere | Remedy::Reload => self.enter(State::Refused { why, remedy }),
-        }
-    }
-
-    /// No socket opens: asks the server over HTTP how it is, and tells while waiting what that means.
-    fn ask_for_health(&mut self) {
+    fn ask_health(&self, retry: u32) {
         let Some(app) = self.shared.upgrade() else { return };
-        let Some(asked_in) = self.pause.as_ref().map(|pause| pause.until_ms) else { return };
         fetch::ask("healthz", None, move |health| {
-            wiring::with(&app, |app| {
-                let health = health.as_ref().map(|_| ()).map_err(String::as_str);
-                // A later pause has a reason of its own.
-                let pause = app.pause.as_mut().filter(|pause| pause.until_ms == asked_in);
-                if let (Some(pause), Some(why)) = (pause, unreached(health)) {
-                    pause.why = why;
-                }
-            });
+            let health = health.as_ref().map(|_| ()).map_err(String::as_str);
+            wiring::with(&app, |app| app.flow.handle_health(retry, health));
         });
     }
 
-    fn wait(&mut self, why: String) {
-        let until_ms = browser::now_ms() + f64::from(self.backoff.next_pause_ms());
-        self.pause = Some(Pause { until_ms, why });
-        if !matches!(self.state, State::Menu) {
-            self.enter(State::Lost);
-        }
-    }
-
-    pub(super) fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: PageState) {
         self.screens.pause(false);
         self.screens.no_notice();
         self.devices.borrow_mut().release();
-        self.watching = false;
-        match &state {
-            State::Menu => {
-                self.interrupted = false;
-                self.play.reset();
-                self.chat.set_in_room(false);
-                self.lobby.pause_invite(None);
-                self.rooms_at_ms = 0.0;
-                self.clear_scene();
-                self.stage.clear();
-                self.stage.forget_sides();
-                self.match_status.hide();
-                self.backdrop = Some(Backdrop::new(browser::entropy()));
-                self.screens.face(Face::Menu, self.devices.borrow().touch);
-                self.screens.help(false);
-            }
-            State::Connecting { again } => {
-                self.chat.set_in_room(false);
-                let title = if *again { "Coming back" } else { "Setting sail" };
-                self.screens.notice(title, "looking for a seat", true, (None, "Back to title"));
-            }
-            State::Playing => self.begin_play(),
-            State::Lost => {}
-            State::Refused { why, remedy } => {
-                let (title, button) = offer(*remedy);
-                self.screens.notice(title, why, false, (Some(button), "Back to title"));
-            }
+        match state {
+            PageState::Title => self.show_title(),
+            PageState::Connecting { .. } => self.chat.set_in_room(false),
+            PageState::Playing { spectating, resumed } => self.show_room(spectating, resumed),
+            PageState::Lost | PageState::Refused { .. } => {}
         }
-        self.state = state;
     }
 
-    fn begin_play(&mut self) {
+    fn show_title(&mut self) {
+        self.play.reset();
+        self.chat.set_in_room(false);
+        self.lobby.pause_invite(None);
+        self.rooms_at_ms = 0.0;
+        self.clear_stage();
+        self.backdrop = Some(Backdrop::new(browser::entropy()));
+        self.screens.face(Face::Menu, self.devices.borrow().touch);
+        self.screens.help(false);
+    }
+
+    fn show_room(&mut self, spectating: bool, resumed: bool) {
         let touch = self.devices.borrow().touch;
         self.backdrop = None;
         self.play.reset();
-        self.clear_scene();
-        self.stage.clear();
-        self.stage.forget_sides();
-        self.match_status.hide();
+        self.clear_stage();
         self.sunk_by.clear();
-        self.watching = self.client().and_then(Client::room).is_some_and(|(_, _, role)| role == Role::Spectate);
-        self.screens.face(if self.watching { Face::Watch } else { Face::Play }, touch);
+        self.screens.face(if spectating { Face::Spectate } else { Face::Play }, touch);
         self.screens.focus_game();
         self.show_own_link();
-        if self.interrupted {
+        if resumed {
             self.play.toast("back again", "good");
-            self.interrupted = false;
-        } else if !self.watching {
+        } else if !spectating {
             let name = self.client().map(|client| client.name().to_string()).unwrap_or_default();
             self.play.toast(&format!("good hunting, {name}"), "");
             let helped: u32 = browser::recall(HELPED_KEY).and_then(|n| n.parse().ok()).unwrap_or(0);
@@ -367,5 +230,13 @@ impl App {
                 self.screens.help(true);
             }
         }
+    }
+
+    /// Removes everything of the world before.
+    fn clear_stage(&mut self) {
+        self.clear_scene();
+        self.stage.clear();
+        self.stage.forget_teams();
+        self.match_status.hide();
     }
 }

@@ -1,4 +1,4 @@
-//! One image: input, stage, drawing, gauges, sound.
+//! One drawn image: input, stage, drawing, gauges, sound. Also runs the client's ticks between images.
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{Client, Phase};
@@ -10,30 +10,30 @@ use glam::Vec2;
 use wasm_bindgen::JsValue;
 
 use super::App;
-use super::state::State;
 use crate::browser;
-use crate::hud::match_status::{Cue, Onlooker};
+use crate::flow::state::PageState;
+use crate::hud::match_status::{Cue, MatchViewer};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
 use crate::live;
-use crate::probe::{Record, list};
+use crate::probe::{JsRecord, list};
 use crate::synth::Sound;
 
-/// The longest time one image stands for, seconds: after a stall the world jumps instead of rushing.
+/// Longest time that one image advances the world, in seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
-/// Least seconds from one image to the next in a window that has not the focus: 30 a second.
+/// Shortest time between two images in a window without focus, in seconds: about 30 images per second.
 const UNFOCUSED_S: f32 = 0.030;
-/// How loud the battle behind the title is.
+/// Volume of the battle behind the title, as a share.
 const BACKDROP_LOUD: f32 = 0.28;
 
 impl App {
-    /// One image: called by the browser before each repaint.
+    /// Draws one image; the browser calls it before each repaint.
     pub(super) fn image(&mut self) {
         let now_ms = browser::now_ms();
         let elapsed = ((now_ms - self.last_ms) / 1000.0) as f32;
         let focused = browser::focused();
-        // Whoever looks elsewhere needs half of the images at the most, and some browsers ask for them in hidden tabs too.
+        // A window without focus needs at most half of the images, and some browsers request them in hidden tabs too.
         if browser::hidden() || (!focused && elapsed < UNFOCUSED_S) {
             return;
         }
@@ -45,53 +45,53 @@ impl App {
         }
         self.choose_renderer();
         self.image_s += (elapsed - self.image_s) * 0.05;
-        // After a loss the last moment stands still, splinters and all.
+        // After a lost connection the picture freezes, particles included.
         let asleep = self.is_asleep();
         let dt = if self.is_frozen() || asleep { 0.0 } else { elapsed.clamp(0.0, DT_MAX) };
         self.take_commands(now_ms);
         self.serve();
-        self.look_after_lobby(now_ms);
+        self.refresh_lobby(now_ms);
         self.chat.advance(now_ms);
         self.resize();
-        match self.state {
-            State::Menu => self.show_backdrop(dt),
-            State::Playing if asleep => self.stage.sights.clear(),
-            State::Playing => {
+        match *self.flow.state() {
+            PageState::Title => self.show_backdrop(dt),
+            PageState::Playing { .. } if asleep => self.stage.effects.clear(),
+            PageState::Playing { .. } => {
                 self.show_game(dt);
                 self.show_net(now_ms);
             }
-            State::Connecting { .. } | State::Lost | State::Refused { .. } if self.is_frozen() => {
-                self.stage.sights.clear();
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.is_frozen() => {
+                self.stage.effects.clear();
             }
-            State::Connecting { .. } | State::Lost | State::Refused { .. } => self.show_backdrop(dt),
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => self.show_backdrop(dt),
         }
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
-        self.listen();
+        self.update_sound();
     }
 
-    /// Runs the client's ticks that are due with what the hands do now, and sends what there is to send: many times a second,
-    /// however seldom an image is drawn. Aims from where the ship was last seen, since that is what the hand aims by.
+    /// Runs the client's due ticks with the current input and sends what is due: many times per second, however rarely an image
+    /// is drawn. Aims from the position at which the ship was last drawn, because the player aims by the picture.
     pub(super) fn steer(&mut self) {
-        if !matches!(self.state, State::Playing) {
+        if !self.flow.is_playing() {
             return;
         }
-        let Some(session) = &mut self.session else { return };
-        if session.is_frozen() {
+        let Some(connection) = &mut self.connection else { return };
+        if connection.is_frozen() {
             return;
         }
         let (ship, heading) = self.seen_at;
         let input = self.devices.borrow().input(ship, heading, &self.camera);
-        session.client.advance(browser::now(), &input);
-        session.flush();
+        connection.client.advance(browser::now(), &input);
+        connection.flush();
     }
 
-    /// Whether a game was interrupted: before the first one, the battle of the title goes on behind every notice.
+    /// Whether the picture is frozen: a battle was interrupted. Before the first one, the battle behind the title continues.
     fn is_frozen(&self) -> bool {
-        self.backdrop.is_none() && !matches!(self.state, State::Menu | State::Playing)
+        self.backdrop.is_none() && !(self.flow.is_at_title() || self.flow.is_playing())
     }
 
-    /// Images per second, lately.
+    /// Images per second, as a running mean.
     pub(super) fn fps(&self) -> f32 {
         1.0 / self.image_s.max(0.001)
     }
@@ -101,7 +101,7 @@ impl App {
             self.help_until_ms = 0.0;
             self.screens.help(false);
         }
-        let playing = matches!(self.state, State::Playing);
+        let playing = self.flow.is_playing();
         loop {
             let command = self.devices.borrow_mut().poll();
             match command {
@@ -120,13 +120,15 @@ impl App {
         }
         let mut devices = self.devices.borrow_mut();
         devices.steering = playing && !self.screens.paused();
-        let held = if devices.steering && self.watching { devices.held.buttons() } else { 0 };
-        let face = match self.state {
-            State::Menu => Face::Menu,
-            State::Playing if self.watching => Face::Watch,
-            State::Playing => Face::Play,
-            State::Connecting { .. } | State::Lost | State::Refused { .. } if self.backdrop.is_some() => Face::Wait,
-            State::Connecting { .. } | State::Lost | State::Refused { .. } => Face::Lost,
+        let held = if devices.steering && self.flow.is_spectating() { devices.held.buttons() } else { 0 };
+        let face = match *self.flow.state() {
+            PageState::Title => Face::Menu,
+            PageState::Playing { .. } if self.flow.is_spectating() => Face::Spectate,
+            PageState::Playing { .. } => Face::Play,
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.backdrop.is_some() => {
+                Face::Wait
+            }
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => Face::Lost,
         };
         self.screens.face(face, devices.touch);
         if devices.touch {
@@ -149,62 +151,62 @@ impl App {
 
     fn show_game(&mut self, dt: f32) {
         let now = browser::now();
-        let Some(session) = &mut self.session else { return };
-        self.seen_at = live::own_place(session.client.view(now));
+        let Some(connection) = &mut self.connection else { return };
+        self.seen_at = live::own_pose(connection.client.view(now));
         self.steer();
-        let Some(session) = &mut self.session else { return };
+        let Some(connection) = &mut self.connection else { return };
         let devices = self.devices.borrow();
         let burning = devices.input(self.seen_at.0, self.seen_at.1, &self.camera).has(ArenaInput::THRUST);
-        let pointer = if devices.touch || self.watching { Vec2::ZERO } else { devices.pointer };
+        let pointer = if devices.touch || self.flow.is_spectating() { Vec2::ZERO } else { devices.pointer };
         drop(devices);
-        let view = session.client.view(now);
+        let view = connection.client.view(now);
         live::fill(view, burning, &mut self.stage);
         let plays = view.own.is_some();
         let (view_tick, own_tick) = (view.tick, Tick(view.own_tick.max(0.0) as u32));
-        let (ship, _) = live::own_place(view);
+        let (ship, _) = live::own_pose(view);
         let velocity = view.own.as_ref().map_or(Vec2::ZERO, |own| own.current.velocity);
         if let Some(own) = &view.own {
             self.play.own(&own.current, &self.sunk_by);
         }
         if !plays {
-            self.stage.edge = live::watched_edge(self.stage.edge, session.client.extent(), dt);
+            self.stage.edge = live::spectator_edge(self.stage.edge, connection.client.extent(), dt);
         }
-        let watched = if self.watching { session.client.following() } else { None };
-        let (ship, velocity) = match watched.and_then(|player| self.stage.ship_of(player.0)) {
+        let followed = if self.flow.is_spectating() { connection.client.following() } else { None };
+        let (ship, velocity) = match followed.and_then(|player| self.stage.ship_of(player.0)) {
             Some(look) => (look.at, look.velocity),
-            None if self.watching => (self.watched_at, Vec2::ZERO),
+            None if self.flow.is_spectating() => (self.spectated_at, Vec2::ZERO),
             None => (ship, velocity),
         };
-        self.watched_at = ship;
-        self.stage.watched = watched.map(|player| player.0);
-        self.stage.away = live::away(&self.stage, |player| session.client.is_away(player));
-        self.stage.notice_sides();
-        let match_status = session.client.match_status();
+        self.spectated_at = ship;
+        self.stage.followed = followed.map(|player| player.0);
+        self.stage.away = live::away(&self.stage, |player| connection.client.is_away(player));
+        self.stage.record_teams();
+        let match_status = connection.client.match_status();
         self.stage.zone =
             match_status.and_then(|match_status| match_status.zone).map(|zone| live::zone_look(&zone, view_tick));
         self.play.between_rounds = match_status.is_some_and(|c| c.mode == Mode::Duel && c.phase != MatchPhase::Waiting);
-        self.stage.notice_shots();
+        self.stage.add_shot_effects();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
-        let Some(session) = &self.session else { return };
-        let client = &session.client;
+        let Some(connection) = &self.connection else { return };
+        let client = &connection.client;
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
-        if self.watching {
-            self.screens.watched(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
+        if self.flow.is_spectating() {
+            self.screens.show_followed(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
         }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
         let seconds = browser::now_ms() / 1000.0;
-        let side_of = |player: PlayerId| self.stage.side_of(player.0);
-        let by = Onlooker {
+        let team_of = |player: PlayerId| self.stage.team_of(player.0);
+        let viewer = MatchViewer {
             tick: own_tick,
             player: client.player(),
-            team: self.stage.own_side(),
+            team: self.stage.own_team(),
             board: client.board(),
             name_of: &names,
-            side_of: &side_of,
+            team_of: &team_of,
         };
-        let cue = self.match_status.show(client.match_status(), &by);
-        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, side_of));
+        let cue = self.match_status.show(client.match_status(), &viewer);
+        self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, team_of));
         if let Some(cue) = cue {
             self.speaker.click(match cue {
                 Cue::Count => Sound::Mark,
@@ -215,22 +217,22 @@ impl App {
         }
     }
 
-    fn listen(&mut self) {
+    fn update_sound(&mut self) {
         self.speaker.prepare();
-        let loud = match self.state {
-            State::Playing => 1.0,
+        let loud = match *self.flow.state() {
+            PageState::Playing { .. } => 1.0,
             _ if self.is_frozen() => 0.0,
             _ => BACKDROP_LOUD,
         };
-        self.speaker.hear(&self.stage, self.camera.at, loud);
+        self.speaker.play_effects(&self.stage, self.camera.at, loud);
     }
 
-    /// What the page believes, for tests.
+    /// The page's state, for tests.
     pub(super) fn report(&self) -> JsValue {
-        let client = self.session.as_ref().map(|session| &session.client);
+        let client = self.connection.as_ref().map(|connection| &connection.client);
         let own = client.and_then(|client| client.local_player());
         let ship = own.filter(|own| own.afloat()).map_or(JsValue::NULL, |own| {
-            Record::new()
+            JsRecord::new()
                 .with("x", own.position.x)
                 .with("y", own.position.y)
                 .with("heading", own.heading_radians())
@@ -240,7 +242,7 @@ impl App {
         let me = client.and_then(|client| client.player());
         let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player)).map(|ship| {
             let name = client.and_then(|client| client.name_of(PlayerId(ship.player))).unwrap_or_default();
-            Record::new()
+            JsRecord::new()
                 .with("id", ship.id)
                 .with("player", ship.player)
                 .with("name", name)
@@ -251,9 +253,9 @@ impl App {
         let roster = client.into_iter().flat_map(Client::roster);
         let away = roster.filter(|(player, _)| client.is_some_and(|client| client.is_away(*player)));
         let away: js_sys::Array = away.map(|(_, name)| JsValue::from(name)).collect();
-        Record::new()
-            .with("phase", self.state.name())
-            .with("name", self.name.as_ref().map_or(JsValue::NULL, |name| name.as_str().into()))
+        JsRecord::new()
+            .with("phase", self.flow.state().name())
+            .with("name", self.flow.name().map_or(JsValue::NULL, |name| name.as_str().into()))
             .with("player", me.map_or(JsValue::NULL, |me| me.0.into()))
             .with("ship", ship)
             .with("others", list(others))
@@ -263,27 +265,25 @@ impl App {
             .with("snapshots", stats.snapshots as f64)
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
             .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
-            .with("spectators", self.watching)
+            .with("spectating", self.flow.is_spectating())
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)
-            .with("place", client.and_then(|client| client.queue_position()).map_or(JsValue::NULL, Into::into))
-            .with("called", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
-            .with("connected", self.session.as_ref().is_some_and(|session| session.phase() != Phase::Greeting))
+            .with("queue_position", client.and_then(|client| client.queue_position()).map_or(JsValue::NULL, Into::into))
+            .with("server_name", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
+            .with("connected", self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting))
             .with(
                 "chat",
-                list(
-                    self.chat.lines().map(|(kind, from, text)| {
-                        Record::new().with("kind", kind).with("from", from).with("text", text)
-                    }),
-                ),
+                list(self.chat.lines().map(|(kind, from, text)| {
+                    JsRecord::new().with("kind", kind).with("from", from).with("text", text)
+                })),
             )
             .with("score", own.map_or(0, |own| own.score))
             .with("sprites", self.batch.len() as f64)
             .with("fps", self.fps())
             .with("renderer", self.quality.renderer.name())
             .with("images", self.images)
-            .with("link", self.lab.wishes.line.name)
+            .with("link", self.lab.settings.link.name)
             .with("net", self.report_net())
             .into()
     }

@@ -1,42 +1,39 @@
-//! The lobby at work: the list of rooms over HTTP, private rooms and their links.
+//! The lobby's requests over HTTP: the list of rooms, private rooms and their links.
 
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::protocol::room::RoomChoice;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::state::State;
 use super::{App, wiring};
 use crate::browser;
 use crate::fetch::{self, Answer, text};
-use crate::hud::lobby::RoomLine;
+use crate::hud::lobby::RoomSummary;
 
-/// Milliseconds between two looks at the list of rooms, while somebody sees it.
+/// Milliseconds between two updates of the list of rooms while it is visible.
 const ROOMS_EVERY_MS: f64 = 3_000.0;
 
 impl App {
-    /// Looks at the list of rooms now and then.
-    pub(super) fn look_after_lobby(&mut self, now_ms: f64) {
-        if matches!(self.state, State::Menu) && now_ms >= self.rooms_at_ms {
-            self.look_for_rooms();
+    /// Updates the list of rooms when it is due.
+    pub(super) fn refresh_lobby(&mut self, now_ms: f64) {
+        if self.flow.is_at_title() && now_ms >= self.rooms_at_ms {
+            self.request_rooms();
         }
     }
 
-    /// Asks for the list of rooms.
-    pub(super) fn look_for_rooms(&mut self) {
+    pub(super) fn request_rooms(&mut self) {
         self.rooms_at_ms = browser::now_ms() + ROOMS_EVERY_MS;
         let Some(app) = self.shared.upgrade() else { return };
         fetch::ask("api/rooms", None, move |answer| {
             wiring::with(&app, |app| match answer {
-                Ok(rooms) => app.lobby.show_rooms(RoomLine::read_all(&rooms)),
-                Err(why) => app.lobby.no_rooms(&why),
+                Ok(rooms) => app.lobby.show_rooms(RoomSummary::read_all(&rooms)),
+                Err(why) => app.lobby.show_rooms_error(&why),
             });
         });
     }
 
-    /// Asks for a private room of a mode.
     pub(super) fn create_room(&mut self, mode: &str) {
         let Some(app) = self.shared.upgrade() else { return };
-        self.lobby.code_note("");
+        self.lobby.show_code_error("");
         let body = format!("{{\"mode\":\"{mode}\",\"private\":true}}");
         fetch::ask("api/rooms", Some(&body), move |answer| {
             wiring::with(&app, |app| app.show_created(answer));
@@ -50,53 +47,49 @@ impl App {
         });
         match code {
             Ok(code) => {
-                let room_request = RoomRequest::play(RoomChoice::Code(Some(code)));
-                self.invited = Some(room_request);
-                self.lobby.show_invite(code.as_str(), &browser::address(&room_request.path()));
+                let invite = RoomRequest::play(RoomChoice::Code(Some(code)));
+                self.invite = Some(invite);
+                self.lobby.show_invite(code.as_str(), &browser::address(&invite.path()));
             }
-            Err(why) => self.lobby.code_note(&why),
+            Err(why) => self.lobby.show_code_error(&why),
         }
     }
 
-    /// Goes into the private room that was made.
     pub(super) fn go_by_invite(&mut self) {
-        if let Some(room_request) = self.invited {
+        if let Some(invite) = self.invite {
             self.lobby.close_invite();
-            self.go(room_request);
+            self.go(invite);
         }
     }
 
-    /// Goes into the private room whose code was typed.
     pub(super) fn enter_by_code(&mut self) {
         if let Some(code) = self.lobby.take_code() {
             self.go(RoomRequest::play(RoomChoice::Code(Some(code))));
         }
     }
 
-    /// In a private room, the menu over the game shows its link.
+    /// Shows the link of a private room in the menu over the game.
     pub(super) fn show_own_link(&mut self) {
-        let link = match self.room_request {
-            Some(room_request @ RoomRequest { room: RoomChoice::Code(_), .. }) => {
-                Some(browser::address(&room_request.path()))
-            }
+        let link = match self.flow.room() {
+            Some(invite @ RoomRequest { room: RoomChoice::Code(_), .. }) => Some(browser::address(&invite.path())),
             Some(_) | None => None,
         };
         self.lobby.pause_invite(link.as_deref());
     }
 
-    /// Puts the link where it can be pasted from.
+    /// Copies the link to the clipboard.
     pub(super) fn copy_link(&mut self) {
-        let room = self.invited.filter(|_| matches!(self.state, State::Menu)).or(self.room_request);
-        let (Some(room_request), Some(app)) = (room, self.shared.upgrade()) else { return };
-        // Pages that came over plain HTTP from another machine have none.
+        let room = self.invite.filter(|_| self.flow.is_at_title()).or(self.flow.room());
+        let (Some(invite), Some(app)) = (room, self.shared.upgrade()) else { return };
+        // Pages that were loaded over plain HTTP from another machine have no clipboard.
         let clipboard = browser::window().map(|window| fetch::get(&window.navigator(), "clipboard"));
         let written = clipboard.filter(JsValue::is_object).and_then(|clipboard| {
             let write = fetch::get(&clipboard, "writeText");
-            let link = browser::address(&room_request.path()).into();
+            let link = browser::address(&invite.path()).into();
             write.dyn_ref::<js_sys::Function>().and_then(|write| write.call1(&clipboard, &link).ok())
         });
         match written {
-            Some(written) => fetch::when_over(&written, move |error| {
+            Some(written) => fetch::when_settled(&written, move |error| {
                 wiring::with(&app, |app| app.show_copied(error.is_undefined()));
             }),
             None => self.show_copied(false),
@@ -104,7 +97,7 @@ impl App {
     }
 
     fn show_copied(&mut self, done: bool) {
-        self.lobby.copied(done, matches!(self.state, State::Playing));
+        self.lobby.copied(done, self.flow.is_playing());
         self.play.toast(if done { "link copied" } else { "copy the link by hand" }, "");
     }
 }

@@ -1,29 +1,27 @@
-//! The page as a whole: its states, and who is called when.
+//! The page as a whole: owns all parts and connects them.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`state`] | the states and what each tells the player |
-//! | `flow` | from state to state: into a room, connection lost, retry, leave |
-//! | `controls` | menus, sound, and what buttons ask for |
+//! | `flow` | the shell of the page's flow: performs what the pure core decides |
+//! | `controls` | buttons, menus, sound |
 //! | `lobby` | the list of rooms, private rooms and their links |
-//! | `talk` | topics, chat, notices, and what became of every request |
-//! | `lab` | the net graph and the laboratory |
-//! | `image` | one image: stage, gauges, sound; and the client's ticks between images |
-//! | `drawing` | which renderer draws it |
+//! | `chat` | topics, chat, notices, replies |
+//! | `network_lab` | the net graph and the network lab |
+//! | `image` | one drawn image, and the client's ticks between images |
+//! | `drawing` | which renderer draws |
 //! | `wiring` | the page's events, each one call into the app |
 //!
-//! Four things call the app: the browser's animation frame, which draws; a timer as fast as the game's ticks, which samples and sends inputs
-//! however seldom an image is drawn; arrivals on the socket; and a slow timer that keeps a tab in the background alive, whose
-//! animation frames stop.
+//! Four sources call the app: the browser's animation frame, which draws; a timer at about the tick rate, which samples and sends
+//! inputs however rarely an image is drawn; arrivals on the socket; and a slow timer for tabs in the background, which get no
+//! animation frames.
 
+mod chat;
 mod controls;
 mod drawing;
 mod flow;
 mod image;
-mod lab;
 mod lobby;
-pub mod state;
-mod talk;
+mod network_lab;
 mod wiring;
 
 use std::cell::RefCell;
@@ -31,36 +29,33 @@ use std::rc::{Rc, Weak};
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
-use broadside_shared::client::retry::Backoff;
 use broadside_shared::client::room_request::RoomRequest;
-use broadside_shared::protocol::name::Name;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
 
 use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::camera::Camera;
+use crate::connection::ServerConnection;
+use crate::flow::PageFlow;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
 use crate::hud::dom::element;
-use crate::hud::lab::Lab;
 use crate::hud::lobby::Lobby;
-use crate::hud::match_status::ContestHud;
-use crate::hud::netgraph::NetGraph;
+use crate::hud::match_status::MatchHud;
+use crate::hud::net_graph::NetGraph;
+use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Play;
 use crate::hud::screens::Screens;
 use crate::input::Devices;
 use crate::quality::Quality;
 use crate::scene::Scene;
-use crate::session::Session;
 use crate::sound::Speaker;
 use crate::stage::Stage;
+use chat::PendingRequest;
 use drawing::Drawing;
-use state::{Pause, State};
-use talk::Asked;
 
-/// Everything the page is.
-pub struct App {
+pub(crate) struct App {
     document: Document,
     canvas: HtmlCanvasElement,
     drawing: Drawing,
@@ -70,71 +65,57 @@ pub struct App {
     stage: Stage,
     batch: Batch,
     backdrop: Option<Backdrop>,
-    session: Option<Session>,
-    /// The client of a connection that was lost, until the next one.
-    former: Option<Client<Arena>>,
-    state: State,
-    backoff: Backoff,
-    /// Opened so far.
+    connection: Option<ServerConnection>,
+    /// The client of a lost connection, until the next one.
+    kept_client: Option<Client<Arena>>,
+    flow: PageFlow,
+    /// Sockets opened so far.
     sockets: u32,
-    /// The next attempt to connect, while there is no connection.
-    pause: Option<Pause>,
-    /// Once somebody has given one.
-    name: Option<Name>,
-    /// The room we are in, or on the way into.
-    room_request: Option<RoomRequest>,
-    /// The room to go to as soon as there is a name.
-    asked: Option<RoomRequest>,
-    /// The private room that was made here.
-    invited: Option<RoomRequest>,
-    /// Requests on their way.
-    asked_for: Vec<(u32, Asked)>,
-    /// When the list of rooms is due, milliseconds on the page's clock.
+    /// The private room that was created here.
+    invite: Option<RoomRequest>,
+    pending_requests: Vec<(u32, PendingRequest)>,
+    /// When the list of rooms is due, in milliseconds of the page's clock.
     rooms_at_ms: f64,
-    /// We have no ship, and look at others.
-    watching: bool,
-    /// Where the own ship was drawn last, and where its bow pointed in radians.
+    /// Where the own ship was last drawn, and its heading in radians.
     seen_at: (Vec2, f32),
-    /// What a spectator holds down, and where the picture is.
+    /// The buttons that a spectator holds down, and the middle of the spectated picture.
     held: u8,
-    watched_at: Vec2,
-    /// The app itself, for what comes back later.
+    spectated_at: Vec2,
+    /// The app itself, for callbacks.
     shared: Weak<RefCell<App>>,
-    /// Called by a socket when something arrived.
+    /// Called by the socket on every arrival.
     wake: Rc<dyn Fn()>,
     devices: Rc<RefCell<Devices>>,
     screens: Screens,
     lobby: Lobby,
     chat: Chat,
     play: Play,
-    match_status: ContestHud,
+    match_status: MatchHud,
     graph: NetGraph,
-    lab: Lab,
+    lab: NetworkLab,
     speaker: Speaker,
-    /// Milliseconds on the page's clock at the image before.
+    /// Time of the previous image, in milliseconds of the page's clock.
     last_ms: f64,
-    /// Drawn so far.
+    /// Images drawn so far.
     images: u32,
-    /// Mean time from image to image lately, seconds.
+    /// Running mean of the time between images, in seconds.
     image_s: f32,
-    /// Whether what happened while nobody looked is to be skipped.
+    /// Skip the game events of the time in which nothing was drawn.
     stale: bool,
     sunk_by: String,
     help_until_ms: f64,
-    /// The connection to the arena was lost in the middle of a game.
-    interrupted: bool,
-    /// The game stands still with a tab that is frozen on purpose.
+    /// The simulated link freezes the tab.
     asleep: bool,
 }
 
-/// The app as its callbacks share it.
-pub type Shared = Rc<RefCell<App>>;
+pub(crate) type Shared = Rc<RefCell<App>>;
 
 impl App {
     fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let document = browser::document().ok_or("no document")?;
         let canvas: HtmlCanvasElement = element(&document, "view")?;
-        let (quality, drawing) = drawing::begin(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
+        let (quality, drawing) =
+            drawing::open_drawing(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
         let mut camera = Camera::new();
         camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
         let devices = Devices { touch: browser::is_held(), ..Devices::default() };
@@ -143,9 +124,9 @@ impl App {
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
-            match_status: ContestHud::new(&document)?,
+            match_status: MatchHud::new(&document)?,
             graph: NetGraph::new(&document)?,
-            lab: Lab::new(&document, browser::parameter("link").as_deref())?,
+            lab: NetworkLab::new(&document, browser::parameter("link").as_deref())?,
             document,
             canvas,
             drawing,
@@ -155,22 +136,16 @@ impl App {
             stage: Stage::default(),
             batch: Batch::default(),
             backdrop: None,
-            session: None,
-            former: None,
-            state: State::Menu,
+            connection: None,
+            kept_client: None,
+            flow: PageFlow::new(browser::entropy()),
             sockets: 0,
-            backoff: Backoff::new(browser::entropy()),
-            pause: None,
-            name: None,
-            room_request: None,
-            asked: None,
-            invited: None,
-            asked_for: Vec::new(),
+            invite: None,
+            pending_requests: Vec::new(),
             rooms_at_ms: 0.0,
-            watching: false,
             seen_at: (Vec2::ZERO, 0.0),
             held: 0,
-            watched_at: Vec2::ZERO,
+            spectated_at: Vec2::ZERO,
             shared: Weak::new(),
             wake,
             devices: Rc::new(RefCell::new(devices)),
@@ -181,14 +156,13 @@ impl App {
             stale: false,
             sunk_by: String::new(),
             help_until_ms: 0.0,
-            interrupted: false,
             asleep: false,
         })
     }
 
-    /// The client of the connection there is.
+    /// The client of the current connection.
     fn client(&self) -> Option<&Client<Arena>> {
-        self.session.as_ref().map(|session| &session.client)
+        self.connection.as_ref().map(|connection| &connection.client)
     }
 }
 
@@ -196,7 +170,7 @@ impl App {
 ///
 /// # Errors
 /// What the page or the browser lacks.
-pub fn start() -> Result<(), String> {
+pub(crate) fn start() -> Result<(), String> {
     let slot: Rc<RefCell<Option<Shared>>> = Rc::default();
     let wake: Rc<dyn Fn()> = {
         let slot = Rc::clone(&slot);

@@ -1,4 +1,4 @@
-//! The page's events, each one call into the app.
+//! Connects the page's events to the app; each is one call.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,12 +13,12 @@ use crate::hud::dom::element;
 use crate::input;
 use crate::probe;
 
-/// Milliseconds between two looks after a tab in the background.
+/// Milliseconds between two calls for a tab in the background.
 const BACKGROUND_MS: i32 = 250;
-/// Milliseconds between two samplings of the hands: a little less than a tick.
+/// Milliseconds between two samplings of the input: a little less than a tick.
 const STEER_MS: i32 = 15;
 
-/// Calls into the app, unless the app itself is what caused the event.
+/// Calls into the app, unless the app itself caused the event and is already borrowed.
 pub(super) fn with<T>(app: &Shared, call: impl FnOnce(&mut App) -> T) -> Option<T> {
     app.try_borrow_mut().ok().map(|mut app| call(&mut app))
 }
@@ -37,12 +37,12 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
         })
     };
     let rail: HtmlElement = element(&document, "rail-touch")?;
-    input::attach(&devices, (&window, &document), (&canvas, rail.as_ref()), &gesture);
+    input::listeners::attach(&devices, (&window, &document), (&canvas, rail.as_ref()), &gesture);
 
     for (id, kind, call) in [
         ("card", "submit", App::press_play as fn(&mut App)),
         ("name", "change", App::change_name),
-        ("chat-form", "submit", App::say),
+        ("chat-form", "submit", App::submit_chat),
         ("code-form", "submit", App::enter_by_code),
         ("resume", "click", App::toggle_pause),
         ("leave", "click", App::leave),
@@ -63,7 +63,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
         });
     }
     attach_lab(app, &document)?;
-    attach_talk(app, &document, &canvas)?;
+    attach_chat(app, &document, &canvas)?;
     let shared = Rc::clone(app);
     listen(&window, "online", move |_: Event| {
         with(&shared, App::network_is_back);
@@ -87,8 +87,8 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
     run_timers(app, &window)
 }
 
-/// Connects the chat, and every button that says itself what it is for.
-fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
+/// Connects the chat and all buttons with a `data-act`.
+fn attach_chat(app: &Shared, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
     let shared = Rc::clone(app);
     listen(document, "click", move |event: Event| {
         with(&shared, |app| app.press(&event));
@@ -96,7 +96,7 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
     let text: HtmlElement = element(document, "chat-text")?;
     let shared = Rc::clone(app);
     listen(&text, "keydown", move |event: KeyboardEvent| {
-        if input::is_composing(&event) {
+        if input::listeners::is_composing(&event) {
             return; // An input method chooses with Tab and gives up with Escape.
         }
         let call: fn(&mut App) = match event.code().as_str() {
@@ -107,14 +107,14 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
         event.prevent_default();
         with(&shared, call);
     });
-    // At once and not with the next image: the letters that follow belong into the field.
+    // Immediately and not with the next image: the letters that follow belong into the field.
     let shared = Rc::clone(app);
     listen(document, "keydown", move |event: KeyboardEvent| {
         if event.key() != "Enter" {
             return;
         }
-        if input::is_composing(&event) {
-            // It ends a composition; Safari would also send the form with it.
+        if input::listeners::is_composing(&event) {
+            // It ends a composition; Safari would also submit the form.
             return event.prevent_default();
         }
         let elsewhere = event.target().is_none_or(|target| target.dyn_ref::<HtmlElement>().is_none_or(is_no_control));
@@ -123,7 +123,7 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
             with(&shared, App::toggle_chat);
         }
     });
-    // Whoever reaches for the ship wants to fly it.
+    // A click on the game closes the chat.
     let shared = Rc::clone(app);
     listen(canvas, "pointerdown", move |_: Event| {
         with(&shared, App::close_chat);
@@ -131,17 +131,16 @@ fn attach_talk(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
     Ok(())
 }
 
-/// Whether Enter means nothing to this element itself.
+/// Whether Enter has no meaning of its own for this element.
 fn is_no_control(element: &HtmlElement) -> bool {
     !matches!(element.tag_name().as_str(), "INPUT" | "BUTTON" | "A" | "SELECT")
 }
 
-/// Connects the panel of lines and switches.
 fn attach_lab(app: &Shared, document: &Document) -> Result<(), String> {
-    let lines: HtmlElement = element(document, "lab-lines")?;
+    let links: HtmlElement = element(document, "lab-links")?;
     let shared = Rc::clone(app);
-    listen(&lines, "click", move |event: Event| {
-        with(&shared, |app| app.choose_line(&event));
+    listen(&links, "click", move |event: Event| {
+        with(&shared, |app| app.choose_link(&event));
     });
     let lab: HtmlElement = element(document, "lab")?;
     let shared = Rc::clone(app);
@@ -151,16 +150,15 @@ fn attach_lab(app: &Shared, document: &Document) -> Result<(), String> {
     Ok(())
 }
 
-/// What the browser calls before it repaints.
 type Frame = Closure<dyn FnMut(f64)>;
 
-/// Asks for every animation frame from now on.
+/// Requests every animation frame from now on.
 fn run_images(app: &Shared) {
     let slot: Rc<RefCell<Option<Frame>>> = Rc::default();
     let again = Rc::clone(&slot);
     let app = Rc::clone(app);
     let frame = Frame::new(move |_| {
-        // Asked for first: whatever happens in this image, there is a next one.
+        // First, so that a failure in this image does not stop the next one.
         request(&again);
         with(&app, App::image);
     });
@@ -170,7 +168,7 @@ fn run_images(app: &Shared) {
 
 fn request(slot: &RefCell<Option<Frame>>) {
     if let (Some(window), Some(frame)) = (browser::window(), slot.borrow().as_ref()) {
-        // Only a page that is going away refuses.
+        // Only a page that is being closed refuses.
         let _ = window.request_animation_frame(frame.as_ref().unchecked_ref());
     }
 }

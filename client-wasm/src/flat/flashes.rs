@@ -1,4 +1,4 @@
-//! What happens once, as flat light: discs, rings and rays that fade. A bounded pool of plain numbers.
+//! The effects as flat light: discs, rings and rays that fade. A bounded pool of plain numbers.
 
 use std::f32::consts::TAU;
 
@@ -7,18 +7,17 @@ use glam::Vec2;
 use super::pen::Pen;
 use crate::camera::Camera;
 use crate::color::Color;
+use crate::scene::objects::boon_color;
 use crate::scene::paint_of;
-use crate::scene::things::boon_color;
-use crate::stage::{Sight, Stage};
+use crate::stage::{Effect, Stage};
 
-/// Most flashes at a time; among so many nobody misses another.
+/// Most flashes at a time; among that many, one more is not missed.
 const FLASHES_MAX: usize = 96;
 /// Rays of a wreck.
 const RAYS: u32 = 11;
 
-/// How a flash is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum FlashShape {
     Disc,
     Ring,
     /// Splinters that fly out from the middle.
@@ -27,69 +26,70 @@ enum Look {
 
 #[derive(Debug, Clone, Copy)]
 struct Flash {
-    look: Look,
+    shape: FlashShape,
     at: Vec2,
     velocity: Vec2,
     color: Color,
-    /// Radius at birth and at the end, world units.
+    /// Radius at the start and at the end, in world units.
     size: (f32, f32),
     life: f32,
     age: f32,
 }
 
-/// The flashes that are still seen.
 #[derive(Debug, Default)]
-pub struct Flashes {
+pub(crate) struct Flashes {
     alive: Vec<Flash>,
 }
 
 impl Flashes {
-    /// Takes what just happened, and lets `dt` seconds pass.
-    pub fn notice(&mut self, stage: &Stage, dt: f32) {
+    /// Takes the stage's effects, and lets `dt` seconds pass.
+    pub(crate) fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for flash in &mut self.alive {
             flash.age += dt;
             flash.at += flash.velocity * dt;
         }
         self.alive.retain(|flash| flash.age < flash.life);
-        for sight in &stage.sights {
-            match *sight {
-                Sight::Fired { player, at, .. } => {
+        for effect in &stage.effects {
+            match *effect {
+                Effect::Fired { player, at, .. } => {
                     let velocity = stage.ship_of(player).map_or(Vec2::ZERO, |ship| ship.velocity);
                     let color = paint_of(stage, player).mix(Color::WHITE, 0.5);
-                    self.add(Flash { velocity, ..flash(Look::Disc, at, color, (10.0, 5.0), 0.08) });
+                    self.add(Flash { velocity, ..flash(FlashShape::Disc, at, color, (10.0, 5.0), 0.08) });
                 }
-                Sight::Railed { player, from, to } => {
+                Effect::Railed { player, from, to } => {
                     let color = paint_of(stage, player).mix(Color::WHITE, 0.4);
-                    self.add(flash(Look::Ring, from, color, (8.0, 42.0), 0.24));
-                    self.add(flash(Look::Disc, to, color, (16.0, 6.0), 0.2));
+                    self.add(flash(FlashShape::Ring, from, color, (8.0, 42.0), 0.24));
+                    self.add(flash(FlashShape::Disc, to, color, (16.0, 6.0), 0.2));
                 }
-                Sight::Struck { at, by, shielded, heavy, .. } => {
+                Effect::Struck { at, by, shielded, heavy, .. } => {
                     let color = if shielded { Color::hex(0x8f_c6ff) } else { paint_of(stage, by) };
                     let far = if heavy { 52.0 } else { 32.0 };
-                    self.add(flash(Look::Disc, at, Color::WHITE, (13.0, 5.0), 0.12));
-                    self.add(flash(Look::Ring, at, color, (6.0, far), 0.24));
+                    self.add(flash(FlashShape::Disc, at, Color::WHITE, (13.0, 5.0), 0.12));
+                    self.add(flash(FlashShape::Ring, at, color, (6.0, far), 0.24));
                 }
-                Sight::Chipped { at } => self.add(flash(Look::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14)),
-                Sight::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
-                Sight::Taken { what, at, .. } => {
-                    self.add(flash(Look::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
+                Effect::Chipped { at } => {
+                    self.add(flash(FlashShape::Disc, at, Color::hex(0xff_d9a0), (9.0, 3.0), 0.14));
                 }
-                Sight::Launched { player, at } => {
-                    self.add(flash(Look::Ring, at, paint_of(stage, player), (96.0, 22.0), 0.45));
+                Effect::Sunk { player, at, velocity } => self.wreck(at, velocity * 0.4, paint_of(stage, player)),
+                Effect::Taken { what, at, .. } => {
+                    self.add(flash(FlashShape::Ring, at, boon_color(what), (24.0, 74.0), 0.4));
                 }
-                Sight::Dealt { .. } | Sight::Judged { .. } => {}
+                Effect::Launched { player, at } => {
+                    self.add(flash(FlashShape::Ring, at, paint_of(stage, player), (96.0, 22.0), 0.45));
+                }
+                Effect::Dealt { .. } | Effect::Judged { .. } => {}
             }
         }
     }
 
     fn wreck(&mut self, at: Vec2, velocity: Vec2, color: Color) {
-        for (look, color, size, life) in [
-            (Look::Disc, Color::hex(0xff_8a30), (70.0, 96.0), 0.5),
-            (Look::Disc, Color::hex(0xff_f0d0), (52.0, 20.0), 0.3),
-            (Look::Rays, color, (24.0, 190.0), 0.75),
-            (Look::Ring, Color::hex(0xff_f0d0), (18.0, 170.0), 0.55),
+        for (shape, color, size, life) in [
+            (FlashShape::Disc, Color::hex(0xff_8a30), (70.0, 96.0), 0.5),
+            (FlashShape::Disc, Color::hex(0xff_f0d0), (52.0, 20.0), 0.3),
+            (FlashShape::Rays, color, (24.0, 190.0), 0.75),
+            (FlashShape::Ring, Color::hex(0xff_f0d0), (18.0, 170.0), 0.55),
         ] {
-            self.add(Flash { velocity, ..flash(look, at, color, size, life) });
+            self.add(Flash { velocity, ..flash(shape, at, color, size, life) });
         }
     }
 
@@ -99,13 +99,11 @@ impl Flashes {
         }
     }
 
-    /// Forgets all of them.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.alive.clear();
     }
 
-    /// Draws those that are in the picture.
-    pub fn draw(&self, pen: &Pen, camera: &Camera) {
+    pub(crate) fn draw(&self, pen: &Pen, camera: &Camera) {
         for flash in &self.alive {
             if !camera.sees(flash.at, flash.size.0.max(flash.size.1)) {
                 continue;
@@ -114,19 +112,19 @@ impl Flashes {
             // Fast at first, then slower.
             let size = flash.size.0 + (flash.size.1 - flash.size.0) * (1.0 - left * left);
             pen.fade(left);
-            match flash.look {
-                Look::Disc => {
+            match flash.shape {
+                FlashShape::Disc => {
                     pen.fill_with(flash.color);
                     pen.disc(flash.at, size);
                 }
-                Look::Ring => {
+                FlashShape::Ring => {
                     pen.line_with(flash.color, 2.0 + 3.0 * left);
                     pen.ring(flash.at, size);
                 }
-                Look::Rays => {
+                FlashShape::Rays => {
                     pen.line_with(flash.color, 4.0);
                     for n in 0..RAYS {
-                        // Uneven, and the same for the same place from image to image.
+                        // Irregular, but the same from image to image.
                         let uneven = (n * 7 % RAYS) as f32 / RAYS as f32;
                         let way = Vec2::from_angle((n as f32 + 0.6 * uneven) / RAYS as f32 * TAU);
                         let out = flash.at + way * size * (0.5 + 0.5 * uneven);
@@ -139,8 +137,8 @@ impl Flashes {
     }
 }
 
-fn flash(look: Look, at: Vec2, color: Color, size: (f32, f32), life: f32) -> Flash {
-    Flash { look, at, velocity: Vec2::ZERO, color, size, life, age: 0.0 }
+fn flash(shape: FlashShape, at: Vec2, color: Color, size: (f32, f32), life: f32) -> Flash {
+    Flash { shape, at, velocity: Vec2::ZERO, color, size, life, age: 0.0 }
 }
 
 #[cfg(test)]
@@ -150,14 +148,14 @@ mod tests {
     #[test]
     fn flashes_fade_away_and_are_bounded() {
         let mut stage = Stage::default();
-        stage.sights.extend((0..200).map(|n| Sight::Sunk { player: n, at: Vec2::ZERO, velocity: Vec2::X }));
+        stage.effects.extend((0..200).map(|n| Effect::Sunk { player: n, at: Vec2::ZERO, velocity: Vec2::X }));
         let mut flashes = Flashes::default();
-        flashes.notice(&stage, 0.016);
+        flashes.apply_effects(&stage, 0.016);
         assert_eq!(flashes.alive.len(), FLASHES_MAX);
-        stage.sights.clear();
-        flashes.notice(&stage, 0.4);
+        stage.effects.clear();
+        flashes.apply_effects(&stage, 0.4);
         assert!(!flashes.alive.is_empty() && flashes.alive.len() < FLASHES_MAX);
-        flashes.notice(&stage, 0.6);
+        flashes.apply_effects(&stage, 0.6);
         assert!(flashes.alive.is_empty());
     }
 }

@@ -1,22 +1,22 @@
-//! The simple renderer: flat shapes on a 2D canvas, for machines that draw in software, and for browsers without WebGL 2.
+//! The simple renderer: flat shapes on a 2D canvas, for machines that draw in software and browsers without WebGL 2.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`pen`] | the canvas in world units |
-//! | [`flashes`] | what happens once: discs, rings and rays that fade |
-//! | [`things`] | the arena's edge, the zone, rocks, pickups, shots |
+//! | [`flashes`] | the effects: discs, rings and rays that fade |
+//! | [`objects`] | the arena's edge, the zone, rocks, pickups, shots |
 //! | [`ships`] | hulls, flames, shields, names |
 //! | [`overlay`] | arrows, hit marks, radar |
 //!
-//! It draws the same stage as [`scene`](crate::scene) and shares colors, silhouettes, stars and marks with it. Nothing here
-//! covers the whole picture but the background: software pays by the pixel. `docs/decisions/0006-a-renderer-without-a-gpu.md`
-//! has the figures.
+//! It draws the same stage as [`scene`](crate::scene) and shares its colors, silhouettes, stars and marks. Nothing but the
+//! background covers the whole picture, because software pays per pixel. `docs/decisions/0006-a-renderer-without-a-gpu.md` has
+//! the measurements.
 
-pub mod flashes;
-pub mod overlay;
-pub mod pen;
-pub mod ships;
-pub mod things;
+pub(crate) mod flashes;
+pub(crate) mod objects;
+pub(crate) mod overlay;
+pub(crate) mod pen;
+pub(crate) mod ships;
 
 use glam::Vec2;
 use wasm_bindgen::JsCast;
@@ -29,32 +29,31 @@ use crate::scene::shake;
 use crate::scene::sky::Sky;
 use crate::stage::Stage;
 use flashes::Flashes;
+use objects::Rocks;
 use pen::Pen;
 use ships::Hulls;
-use things::Rocks;
 
 const SPACE: Color = Color::hex(0x05_0812);
-/// The share of the stars that is drawn.
+/// Share of the stars that is drawn.
 const STARS: f32 = 0.6;
 
-/// The moment and the manner of an image.
+/// The time and the settings of one image.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// Seconds on the page's clock.
-    pub seconds: f64,
-    /// Seconds since the image before.
-    pub dt: f32,
-    /// The window.
-    pub window: Window,
+pub(crate) struct Moment {
+    /// Seconds of the page's clock.
+    pub(crate) seconds: f64,
+    /// Seconds since the previous image.
+    pub(crate) dt: f32,
+    pub(crate) window: Window,
     /// Device pixels per CSS pixel.
-    pub css: f32,
+    pub(crate) css: f32,
 }
 
 /// Gives a player's name.
-pub type Names<'a> = &'a dyn Fn(u16) -> Option<&'a str>;
+pub(crate) type Names<'a> = &'a dyn Fn(u16) -> Option<&'a str>;
 
-/// The canvas and what is remembered from image to image.
-pub struct Flat {
+/// The canvas and what lasts from image to image.
+pub(crate) struct Flat {
     canvas: HtmlCanvasElement,
     pen: Pen,
     sky: Sky,
@@ -65,11 +64,11 @@ pub struct Flat {
 }
 
 impl Flat {
-    /// Puts a canvas of its own over `below`, which goes on taking the pointer.
+    /// Adds a canvas over `below`, which continues to take the pointer.
     ///
     /// # Errors
     /// The browser has no 2D canvas.
-    pub fn new(document: &Document, below: &HtmlCanvasElement) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document, below: &HtmlCanvasElement) -> Result<Self, String> {
         let canvas = document.create_element("canvas").ok().and_then(|e| e.dyn_into::<HtmlCanvasElement>().ok());
         let canvas = canvas.ok_or("no canvas")?;
         canvas.set_id("flat");
@@ -88,48 +87,47 @@ impl Flat {
         })
     }
 
-    /// Its canvas.
     #[must_use]
-    pub fn canvas(&self) -> &HtmlCanvasElement {
+    pub(crate) fn canvas(&self) -> &HtmlCanvasElement {
         &self.canvas
     }
 
-    /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
-    pub fn clear(&mut self) {
+    /// Removes all flashes and markers, after a jump in time or for another world.
+    pub(crate) fn clear(&mut self) {
         self.flashes.clear();
         self.markers.clear();
     }
 
-    /// Draws one image of the stage, and shakes the camera for what just happened.
-    pub fn draw(&mut self, stage: &Stage, camera: &mut Camera, moment: Moment, names: Names<'_>) {
-        self.flashes.notice(stage, moment.dt);
-        self.markers.notice(stage, moment.dt);
+    /// Draws one image of the stage, and shakes the camera for its effects.
+    pub(crate) fn draw(&mut self, stage: &Stage, camera: &mut Camera, moment: Moment, names: Names<'_>) {
+        self.flashes.apply_effects(stage, moment.dt);
+        self.markers.apply_effects(stage, moment.dt);
         shake(stage, camera);
         let camera = &*camera;
         let size = Vec2::new(self.canvas.width() as f32, self.canvas.height() as f32);
         self.pen.begin(camera, size, moment.css, SPACE);
         self.stars(camera, moment.window.px);
         let pen = &self.pen;
-        things::edge(pen, stage, camera);
-        things::zone(pen, stage, camera, moment.seconds);
+        objects::edge(pen, stage, camera);
+        objects::zone(pen, stage, camera, moment.seconds);
         self.rocks.draw(pen, stage, camera, moment.seconds);
-        things::pickups(pen, stage, camera, moment.seconds);
+        objects::pickups(pen, stage, camera, moment.seconds);
         self.hulls.draw(pen, stage, camera, moment.seconds);
-        things::shots(pen, stage, camera);
-        things::beams(pen, stage, camera);
+        objects::shots(pen, stage, camera);
+        objects::beams(pen, stage, camera);
         self.flashes.draw(pen, camera);
-        if stage.own.is_some() || stage.watched.is_some() {
+        if stage.own.is_some() || stage.followed.is_some() {
             ships::labels(pen, stage, camera, moment.window, names);
         }
         overlay::draw(pen, &self.markers, stage, camera, moment);
     }
 
-    /// Stars as points, of a pixel or two.
+    /// Draws stars as points of a pixel or two.
     fn stars(&self, camera: &Camera, px: f32) {
         let mut before = None;
         self.sky.visit(camera, STARS, |star, at| {
             let strong = (star.color.a * 1.5).min(1.0);
-            // A few strengths only: a color costs more to set than a point to draw.
+            // Only four strengths: setting a color costs more than drawing a point.
             let step = (strong * 4.0).ceil() / 4.0;
             if before.replace(step) != Some(step) {
                 self.pen.fill_with(SPACE.mix(Color::hex(0xd2_e2ff), step * 0.95));

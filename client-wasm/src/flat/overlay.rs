@@ -1,4 +1,4 @@
-//! What is drawn over the world for the pilot, flat: hit marks, where a hit came from, arrows, the radar.
+//! What is drawn over the world for the player: hit marks, hit directions, arrows, the radar.
 
 use std::f32::consts::TAU;
 
@@ -9,17 +9,16 @@ use super::pen::Pen;
 use crate::camera::Camera;
 use crate::color::Color;
 use crate::scene::markers::{Beyond, Markers, RADAR_REACH, Window, beyond, dial, way_to_zone};
+use crate::scene::objects::{boon_color, zone_color};
 use crate::scene::paint_of;
-use crate::scene::things::{boon_color, zone_color};
 use crate::stage::{ShipLook, Stage};
 
 /// An arrowhead of size 1 that points along +x.
 const ARROW: [(f32, f32); 4] = [(1.0, 0.0), (-0.7, 0.75), (-0.3, 0.0), (-0.7, -0.75)];
-/// Angle between two points of the arena's edge on the radar, as seen from its middle, in units of the radar's radius.
+/// Angle between two points of the arena's edge on the radar, seen from the arena's middle, in units of the radar's radius.
 const EDGE_STEP: f32 = 0.11;
 
-/// Draws all of it.
-pub fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment: Moment) {
+pub(crate) fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment: Moment) {
     let window = moment.window;
     marks(pen, markers);
     if let Some(own) = stage.own_ship() {
@@ -49,12 +48,12 @@ pub fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment
         pen.disc(at, 4.5 * px);
         arrow(pen, at + way * (25.0 * px), way.to_angle(), 9.0 * px, color);
     }
-    if stage.own.is_some() || stage.watched.is_some() {
+    if stage.own.is_some() || stage.followed.is_some() {
         radar(pen, stage, camera, window);
     }
 }
 
-/// Hits of the own ship, and where a beam that hit it was judged.
+/// Draws hits of the own ship, and where beams that hit it were judged.
 fn marks(pen: &Pen, markers: &Markers) {
     pen.line_with(Color::WHITE, 3.0);
     for (at, fresh) in markers.marks() {
@@ -73,7 +72,7 @@ fn marks(pen: &Pen, markers: &Markers) {
     pen.fade(1.0);
 }
 
-/// A red rim around the picture: four bars instead of a glow that covers all of it.
+/// Draws a red rim around the picture: four bars, which cost less than a glow over all of it.
 fn red_rim(pen: &Pen, camera: &Camera, red: f32) {
     if red <= 0.01 {
         return;
@@ -95,7 +94,7 @@ fn arrow(pen: &Pen, at: Vec2, way: f32, size: f32, color: Color) {
     pen.polygon(&ARROW.map(|(x, y)| at + turn.rotate(Vec2::new(x, y))));
 }
 
-/// The radar: what is near, and where the arena ends.
+/// Draws the radar: what is near, and the arena's edge.
 fn radar(pen: &Pen, stage: &Stage, camera: &Camera, window: Window) {
     let ((middle, radius), px) = (dial(camera, window), window.px);
     pen.fade(0.72);
@@ -115,7 +114,7 @@ fn radar(pen: &Pen, stage: &Stage, camera: &Camera, window: Window) {
     }
     pen.fill_with(Color::hex(0x6c_c4ff));
     let step = EDGE_STEP * RADAR_REACH / stage.edge.max(1.0);
-    // All the way round where the arena is small, and of a large one what may be near.
+    // The whole circle if the arena is small, otherwise the part that may be near.
     let (around, count) = (here.to_angle(), (TAU / step / 2.0).min(2.0 / EDGE_STEP) as i32);
     for at in (-count..count).map(|n| Vec2::from_angle(around + n as f32 * step) * stage.edge) {
         if within(at) {
@@ -127,9 +126,9 @@ fn radar(pen: &Pen, stage: &Stage, camera: &Camera, window: Window) {
         pen.rect(place(pickup.at), Vec2::splat(2.0 * px));
     }
     let others = || stage.ships.iter().filter(|ship| stage.own != Some(ship.player) && within(ship.at));
-    let sided = stage.own_side().is_some();
-    // Where there are sides, foes have corners.
-    let pointed = |ship: &ShipLook| sided && !stage.is_friend(ship);
+    let has_teams = stage.own_team().is_some();
+    // In modes with teams, opponents have corners.
+    let pointed = |ship: &ShipLook| has_teams && !stage.is_friend(ship);
     for ship in others() {
         let color = paint_of(stage, ship.player);
         if pointed(ship) {

@@ -1,4 +1,4 @@
-//! A 2D canvas that is drawn on in world units.
+//! A 2D canvas in world units.
 
 use glam::Vec2;
 use wasm_bindgen::JsCast;
@@ -7,32 +7,31 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, Path2d};
 use crate::camera::Camera;
 use crate::color::Color;
 
-/// The pen. The browser's 2D context fails only for arguments that are no numbers; where it does, one shape is missing in one
-/// image.
+/// The browser's 2D context fails only for arguments that are not finite; then one shape is missing in one image.
 #[derive(Debug)]
-pub struct Pen {
+pub(crate) struct Pen {
     context: CanvasRenderingContext2d,
     /// Device pixels per world unit.
     scale: f32,
-    /// Where the world's origin is, in device pixels.
+    /// The world's origin in device pixels.
     origin: Vec2,
     /// Device pixels per CSS pixel.
     css: f32,
 }
 
 impl Pen {
-    /// Opens the canvas for drawing; `None` if the browser has no 2D canvas to give.
+    /// Opens the canvas for drawing; `None` if the browser has no 2D canvas.
     #[must_use]
-    pub fn open(canvas: &HtmlCanvasElement) -> Option<Pen> {
-        let room_request = js_sys::Object::new();
-        // Nothing is ever seen through it, and without blending the browser copies it faster.
-        js_sys::Reflect::set(&room_request, &"alpha".into(), &false.into()).ok()?;
-        let context = canvas.get_context_with_context_options("2d", &room_request).ok()??.dyn_into().ok()?;
+    pub(crate) fn open(canvas: &HtmlCanvasElement) -> Option<Pen> {
+        let options = js_sys::Object::new();
+        // The canvas is opaque: without blending the browser copies it faster.
+        js_sys::Reflect::set(&options, &"alpha".into(), &false.into()).ok()?;
+        let context = canvas.get_context_with_context_options("2d", &options).ok()??.dyn_into().ok()?;
         Some(Pen { context, scale: 1.0, origin: Vec2::ZERO, css: 1.0 })
     }
 
-    /// Begins an image of `size` device pixels, `css` of them for a CSS pixel, all of it in one color.
-    pub fn begin(&mut self, camera: &Camera, size: Vec2, css: f32, color: Color) {
+    /// Starts an image of `size` device pixels, `css` per CSS pixel, filled with one color.
+    pub(crate) fn begin(&mut self, camera: &Camera, size: Vec2, css: f32, color: Color) {
         (self.scale, self.css) = (camera.scale, css);
         self.origin = size * 0.5 - camera.at * camera.scale;
         let _ = self.context.reset_transform();
@@ -42,13 +41,13 @@ impl Pen {
         self.world();
     }
 
-    /// From here on in world units.
-    pub fn world(&self) {
+    /// Draws in world units from here on.
+    pub(crate) fn world(&self) {
         self.transform(Vec2::new(self.scale, 0.0), self.origin);
     }
 
-    /// From here on in units of `size` world units from `at`, turned by `turn` radians.
-    pub fn place(&self, at: Vec2, turn: f32, size: f32) {
+    /// Draws in units of `size` world units from here on, around `at`, turned by `turn` radians.
+    pub(crate) fn place(&self, at: Vec2, turn: f32, size: f32) {
         self.transform(Vec2::from_angle(turn) * (size * self.scale), self.origin + at * self.scale);
     }
 
@@ -57,57 +56,53 @@ impl Pen {
         let _ = self.context.set_transform(x, y, -y, x, to.x.into(), to.y.into());
     }
 
-    /// The color of what is filled next.
-    pub fn fill_with(&self, color: Color) {
+    /// Sets the fill color.
+    pub(crate) fn fill_with(&self, color: Color) {
         self.context.set_fill_style_str(&color.css());
     }
 
-    /// The color of lines, and their width.
-    pub fn line_with(&self, color: Color, width: f32) {
+    /// Sets the color and the width of lines.
+    pub(crate) fn line_with(&self, color: Color, width: f32) {
         self.context.set_stroke_style_str(&color.css());
         self.context.set_line_width(width.into());
     }
 
-    /// Everything that follows is seen through by this much, 0..=1.
-    pub fn fade(&self, alpha: f32) {
+    /// Sets the opacity of everything that follows, 0..=1.
+    pub(crate) fn fade(&self, alpha: f32) {
         self.context.set_global_alpha(alpha.clamp(0.0, 1.0).into());
     }
 
-    /// Fills a prepared shape.
-    pub fn fill(&self, path: &Path2d) {
+    pub(crate) fn fill(&self, path: &Path2d) {
         self.context.fill_with_path_2d(path);
     }
 
-    /// Draws the outline of a prepared shape.
-    pub fn outline(&self, path: &Path2d) {
+    pub(crate) fn outline(&self, path: &Path2d) {
         self.context.stroke_with_path(path);
     }
 
-    /// Fills a rectangle around a place.
-    pub fn rect(&self, at: Vec2, half: Vec2) {
+    /// Fills a rectangle around `at`.
+    pub(crate) fn rect(&self, at: Vec2, half: Vec2) {
         let (corner, size) = (at - half, half * 2.0);
         self.context.fill_rect(corner.x.into(), corner.y.into(), size.x.into(), size.y.into());
     }
 
-    /// Fills a disc.
-    pub fn disc(&self, at: Vec2, radius: f32) {
+    pub(crate) fn disc(&self, at: Vec2, radius: f32) {
         self.trace(at, radius, (0.0, std::f32::consts::TAU));
         self.context.fill();
     }
 
-    /// Draws a circle.
-    pub fn ring(&self, at: Vec2, radius: f32) {
+    pub(crate) fn ring(&self, at: Vec2, radius: f32) {
         self.arc(at, radius, (0.0, std::f32::consts::TAU));
     }
 
-    /// Draws a part of a circle, from one angle to the other, in radians.
-    pub fn arc(&self, at: Vec2, radius: f32, angles: (f32, f32)) {
+    /// Draws a part of a circle between two angles in radians.
+    pub(crate) fn arc(&self, at: Vec2, radius: f32, angles: (f32, f32)) {
         self.trace(at, radius, angles);
         self.context.stroke();
     }
 
-    /// Fills everything within `half` of `around` that is out of a circle.
-    pub fn outside(&self, middle: Vec2, radius: f32, around: Vec2, half: Vec2) {
+    /// Fills everything within `half` of `around` that is outside of a circle.
+    pub(crate) fn outside(&self, middle: Vec2, radius: f32, around: Vec2, half: Vec2) {
         let (corner, size) = (around - half, half * 2.0);
         self.trace(middle, radius, (0.0, std::f32::consts::TAU));
         self.context.rect(corner.x.into(), corner.y.into(), size.x.into(), size.y.into());
@@ -119,16 +114,14 @@ impl Pen {
         let _ = self.context.arc(at.x.into(), at.y.into(), radius.max(0.0).into(), from.into(), to.into());
     }
 
-    /// Draws a line.
-    pub fn line(&self, from: Vec2, to: Vec2) {
+    pub(crate) fn line(&self, from: Vec2, to: Vec2) {
         self.context.begin_path();
         self.context.move_to(from.x.into(), from.y.into());
         self.context.line_to(to.x.into(), to.y.into());
         self.context.stroke();
     }
 
-    /// Fills a shape with corners.
-    pub fn polygon(&self, corners: &[Vec2]) {
+    pub(crate) fn polygon(&self, corners: &[Vec2]) {
         self.context.begin_path();
         for corner in corners {
             self.context.line_to(corner.x.into(), corner.y.into());
@@ -136,14 +129,13 @@ impl Pen {
         self.context.fill();
     }
 
-    /// Whether lines end round, or with their last point.
-    pub fn round(&self, round: bool) {
+    /// Whether lines have round ends.
+    pub(crate) fn round(&self, round: bool) {
         self.context.set_line_cap(if round { "round" } else { "butt" });
     }
 
-    /// Writes a line of text of `size` CSS pixels with its middle at `at`, light with a dark edge below. World units hold again after
-    /// it.
-    pub fn text(&self, text: &str, at: Vec2, size: f32, color: Color) {
+    /// Writes a text of `size` CSS pixels, centered at `at`, light with a dark edge below. World units apply again afterwards.
+    pub(crate) fn text(&self, text: &str, at: Vec2, size: f32, color: Color) {
         let at = self.origin + at * self.scale;
         let (px, drop) = (size * self.css, self.css.max(1.0));
         let _ = self.context.reset_transform();
@@ -158,12 +150,12 @@ impl Pen {
     }
 }
 
-/// The page's face.
+/// The page's font.
 const FACE: &str = "Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif";
 
-/// A shape with corners, prepared once; `None` if the browser cannot.
+/// A prepared polygon; `None` if the browser cannot.
 #[must_use]
-pub fn path(corners: impl Iterator<Item = Vec2>) -> Option<Path2d> {
+pub(crate) fn path(corners: impl Iterator<Item = Vec2>) -> Option<Path2d> {
     let path = Path2d::new().ok()?;
     for corner in corners {
         path.line_to(corner.x.into(), corner.y.into());

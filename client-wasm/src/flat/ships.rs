@@ -1,4 +1,4 @@
-//! Ships, flat: a silhouette in the color of whose it is; names and bars of the others.
+//! Ships, flat: silhouettes in the players' colors; names and bars of the others.
 
 use glam::Vec2;
 use web_sys::Path2d;
@@ -12,20 +12,18 @@ use crate::scene::markers::Window;
 use crate::scene::paint_of;
 use crate::stage::{ShipLook, Stage};
 
-/// The shapes of hulls.
-pub struct Hulls {
+pub(crate) struct Hulls {
     hulls: Vec<Path2d>,
 }
 
 impl Hulls {
-    /// Prepares them; `None` if the browser cannot.
+    /// Prepares the shapes; `None` if the browser cannot.
     #[must_use]
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         Some(Hulls { hulls: (0..HULLS.len()).map(|kind| path(outline(kind))).collect::<Option<_>>()? })
     }
 
-    /// Draws every ship in the picture.
-    pub fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+    pub(crate) fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
         for ship in stage.ships.iter().filter(|ship| camera.sees(ship.at, 70.0)) {
             let own = stage.own == Some(ship.player);
             self.ship(pen, ship, paint_of(stage, ship.player), own, seconds);
@@ -74,7 +72,7 @@ impl Hulls {
     }
 }
 
-/// What burns behind the engines: long while they do, and a stub otherwise, so that one sees where the stern is.
+/// Draws the flames: long while the engines burn, and otherwise short, to show where the stern is.
 fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seconds: f64) {
     let fire = match ship.team {
         Some(_) => color.mix(Color::WHITE, 0.3),
@@ -84,24 +82,24 @@ fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seco
     let flicker = (seconds * 43.0 + f64::from(ship.id)).sin() as f32;
     let long = if ship.thrust { 1.5 + 0.3 * flicker } else { 0.25 };
     let (behind, apart) = engines(kind);
-    for team in [apart, -apart] {
+    for side in [apart, -apart] {
         for (color, share) in [(fire, 1.0), (Color::hex(0xf2_faff), 0.45)] {
             let (wide, tip): (f32, f32) = (if share < 1.0 { 0.11 } else { 0.19 }, long * share);
             pen.fill_with(color);
-            pen.polygon(&[(0.0, wide), (-tip, 0.0), (0.0, -wide)].map(|(x, y)| Vec2::new(x - behind, team + y)));
+            pen.polygon(&[(0.0, wide), (-tip, 0.0), (0.0, -wide)].map(|(x, y)| Vec2::new(x - behind, side + y)));
         }
     }
 }
 
-/// Writes names and bars over the ships of others.
-pub fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, names: Names<'_>) {
+/// Draws names and bars over the other ships.
+pub(crate) fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, names: Names<'_>) {
     for ship in &stage.ships {
         if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
             continue;
         }
         let (color, px) = (paint_of(stage, ship.player), window.px);
         if stage.is_friend(ship) {
-            // Friends are known by more than their color.
+            // A teammate has a ring: not only the color marks them.
             pen.line_with(color.alpha(0.6), 2.0);
             pen.ring(ship.at, hulls::HULL * 1.75);
         }
@@ -110,7 +108,7 @@ pub fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, names: 
             bar(pen, above + Vec2::Y * (9.0 * px), px, ship);
         }
         if let Some(name) = names(ship.player) {
-            // Whoever is away sits in an idle ship, and their name is faint.
+            // The ship of a player who is away idles, and its name is faint.
             let away = stage.away.contains(&ship.player);
             pen.fade(if away { 0.5 } else { 0.95 });
             let light = color.mix(Color::WHITE, 0.45);

@@ -1,4 +1,4 @@
-//! Sprites: what the GPU draws one quad each for, and the buffer they are packed into.
+//! Sprites, each drawn as one quad, and the buffer they are packed into.
 
 use glam::Vec2;
 
@@ -6,15 +6,15 @@ use crate::color::Color;
 
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident = $glsl:literal,)*) => {
-        /// What a sprite looks like; the fragment shader holds the drawing of each.
+        /// What a sprite looks like; the fragment shader draws each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u8)]
-        pub enum Shape { $($(#[$doc])* $name,)* }
+        pub(crate) enum Shape { $($(#[$doc])* $name,)* }
 
         impl Shape {
-            /// The shader's constants, so that the numbers cannot drift apart.
+            /// The shader's constants, generated so that the numbers cannot differ.
             #[must_use]
-            pub fn glsl() -> String {
+            pub(crate) fn glsl() -> String {
                 let mut source = String::new();
                 $(source.push_str(&format!("const int {} = {};\n", $glsl, Shape::$name as u8));)*
                 source
@@ -36,7 +36,7 @@ shapes! {
     Flame = "FLAME",
     /// A hull with its bow at +x; numbers: silhouette 0..=3, how far it flashes white.
     Ship = "SHIP",
-    /// A rock, lit from a fixed direction however it is turned; number: relief 0..=7.
+    /// A rock, lit from a fixed direction regardless of its turn; number: relief 0..=7.
     Rock = "ROCK",
     /// A shield's bubble; numbers: strength, how brightly it was just hit.
     Shield = "SHIELD",
@@ -44,7 +44,7 @@ shapes! {
     Pickup = "PICKUP",
     /// A piece of the arena's edge along x with the outside at +y; number: distance along the edge in world units.
     Wall = "WALL",
-    /// A line of text; numbers: its slot in the text atlas, the share of the slot it fills.
+    /// A text; numbers: its slot in the text atlas, the share of the slot it fills.
     Text = "TEXT",
     /// A bar; numbers: share filled with the tint, share of its upper half filled with the accent.
     Bar = "BAR",
@@ -64,14 +64,14 @@ shapes! {
     Beam = "BEAM",
     /// A puff of smoke; number: seed.
     Smoke = "SMOKE",
-    /// The zone of a match, in the tint of its holder; numbers: how far its ring has filled with the accent, whether it is contested.
+    /// The zone of a match, in the color of its holder; numbers: how far its ring is filled with the accent, whether it is
+    /// contested.
     Zone = "ZONE",
 }
 
-/// How a sprite meets what is behind it.
+/// How a sprite is blended with what is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blend {
-    /// It covers.
+pub(crate) enum Blend {
     Cover,
     /// It adds light.
     Add,
@@ -79,7 +79,7 @@ pub enum Blend {
 
 /// One quad. Build it with [`Sprite::new`] and the methods that follow.
 #[derive(Debug, Clone, Copy)]
-pub struct Sprite {
+pub(crate) struct Sprite {
     at: Vec2,
     half: Vec2,
     turn: f32,
@@ -91,45 +91,43 @@ pub struct Sprite {
 }
 
 impl Sprite {
-    /// A covering sprite of half size `half` at `at`, both in world units.
+    /// A covering sprite with half size `half` at `at`, both in world units.
     #[must_use]
-    pub fn new(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
+    pub(crate) fn new(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
         Sprite { at, half, turn: 0.0, shape, blend: Blend::Cover, numbers: [0.0; 2], tint, accent: Color::WHITE }
     }
 
-    /// A sprite that adds light.
     #[must_use]
-    pub fn light(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
+    pub(crate) fn light(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
         Sprite { blend: Blend::Add, ..Sprite::new(shape, at, half, tint) }
     }
 
-    /// Turned by `radians` from +x toward +y.
+    /// Turns it by `radians` from +x toward +y.
     #[must_use]
-    pub fn turned(self, radians: f32) -> Self {
+    pub(crate) fn turned(self, radians: f32) -> Self {
         Sprite { turn: radians, ..self }
     }
 
-    /// With the two numbers its shape asks for.
+    /// Sets the two numbers of its shape.
     #[must_use]
-    pub fn with(self, first: f32, second: f32) -> Self {
+    pub(crate) fn with(self, first: f32, second: f32) -> Self {
         Sprite { numbers: [first, second], ..self }
     }
 
-    /// With a second color.
     #[must_use]
-    pub fn accent(self, accent: Color) -> Self {
+    pub(crate) fn accent(self, accent: Color) -> Self {
         Sprite { accent, ..self }
     }
 }
 
-/// Bytes of one instance: place 16, form 16, tint 4, accent 4.
-pub const INSTANCE_BYTES: usize = 40;
-/// The most sprites one frame draws; the ones that come later are left out.
-pub const SPRITES_MAX: usize = 12_000;
+/// Bytes of one instance: position and size 16, turn, shape and numbers 16, tint 4, accent 4.
+pub(crate) const INSTANCE_BYTES: usize = 40;
+/// Most sprites of one image; later ones are left out.
+pub(crate) const SPRITES_MAX: usize = 12_000;
 
-/// Which sprites lie over which.
+/// Which sprites cover which, from back to front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layer {
+pub(crate) enum Layer {
     /// Stars, the arena's edge, smoke.
     Back,
     /// Rocks, pickups, ships.
@@ -140,20 +138,20 @@ pub enum Layer {
     Top,
 }
 
-/// A frame's sprites, layer by layer. Kept between frames, so that a steady frame allocates nothing.
+/// An image's sprites by layer. Kept between images, so that a steady image allocates nothing.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     layers: [Vec<u8>; 4],
 }
 
 impl Batch {
-    /// Forgets every sprite and keeps the memory.
-    pub fn clear(&mut self) {
+    /// Removes every sprite and keeps the allocations.
+    pub(crate) fn clear(&mut self) {
         self.layers.iter_mut().for_each(Vec::clear);
     }
 
     /// Adds a sprite on top of its layer.
-    pub fn add(&mut self, layer: Layer, sprite: &Sprite) {
+    pub(crate) fn add(&mut self, layer: Layer, sprite: &Sprite) {
         let bytes = &mut self.layers[layer as usize];
         if bytes.len() >= SPRITES_MAX * INSTANCE_BYTES / 2 {
             return; // A layer full of sparks looks the same without the last ones.
@@ -180,20 +178,13 @@ impl Batch {
     }
 
     /// Every layer's instances, back to front.
-    pub fn layers(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &[u8]> {
         self.layers.iter().map(Vec::as_slice)
     }
 
-    /// How many sprites there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.layers.iter().map(Vec::len).sum::<usize>() / INSTANCE_BYTES
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -212,7 +203,7 @@ mod tests {
         assert_eq!(&bytes[32..36], &[0x44, 0x55, 0x66, 0xff]);
         assert_eq!(batch.len(), 2);
         batch.clear();
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
     }
 
     #[test]

@@ -1,34 +1,34 @@
-//! The WebGL 2 context and the few calls every part of the drawing shares.
+//! The WebGL 2 context and calls that all of the drawing shares.
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlProgram, WebGlShader, WebGlTexture, WebGlUniformLocation,
 };
 
-/// Opens a WebGL 2 context on a canvas; `None` if the browser has none to give.
+/// Opens a WebGL 2 context on a canvas; `None` if the browser has none.
 #[must_use]
-pub fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
-    let room_request = js_sys::Object::new();
-    // Shapes soften their own edges; nothing is ever read from behind the page.
+pub(crate) fn open(canvas: &HtmlCanvasElement) -> Option<Gl> {
+    let options = js_sys::Object::new();
+    // Shapes soften their own edges, and the page behind the canvas is never visible.
     for (key, value) in [("antialias", false), ("alpha", false), ("depth", false), ("stencil", false)] {
-        js_sys::Reflect::set(&room_request, &key.into(), &value.into()).ok()?;
+        js_sys::Reflect::set(&options, &key.into(), &value.into()).ok()?;
     }
-    js_sys::Reflect::set(&room_request, &"powerPreference".into(), &"high-performance".into()).ok()?;
-    canvas.get_context_with_context_options("webgl2", &room_request).ok()??.dyn_into::<Gl>().ok()
+    js_sys::Reflect::set(&options, &"powerPreference".into(), &"high-performance".into()).ok()?;
+    canvas.get_context_with_context_options("webgl2", &options).ok()??.dyn_into::<Gl>().ok()
 }
 
-/// What the browser says draws in this context; `None` if it does not say.
+/// The name of the GPU or of the software that draws in this context; `None` if the browser does not say.
 #[must_use]
-pub fn renderer(gl: &Gl) -> Option<String> {
+pub(crate) fn renderer(gl: &Gl) -> Option<String> {
     /// `UNMASKED_RENDERER_WEBGL` of the extension.
     const UNMASKED: u32 = 0x9246;
     let unmasked = gl.get_extension("WEBGL_debug_renderer_info").ok().flatten().is_some();
     gl.get_parameter(if unmasked { UNMASKED } else { Gl::RENDERER }).ok()?.as_string()
 }
 
-/// A linked program and where its uniforms are.
+/// A linked program and its uniforms.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     program: WebGlProgram,
     uniforms: Vec<(&'static str, Option<WebGlUniformLocation>)>,
 }
@@ -38,7 +38,7 @@ impl Program {
     ///
     /// # Errors
     /// The driver's message.
-    pub fn new(gl: &Gl, vertex: &str, fragment: &str, uniforms: &[&'static str]) -> Result<Self, String> {
+    pub(crate) fn new(gl: &Gl, vertex: &str, fragment: &str, uniforms: &[&'static str]) -> Result<Self, String> {
         let program = gl.create_program().ok_or("no program")?;
         for (kind, source) in [(Gl::VERTEX_SHADER, vertex), (Gl::FRAGMENT_SHADER, fragment)] {
             gl.attach_shader(&program, &compile(gl, kind, source)?);
@@ -51,14 +51,13 @@ impl Program {
         Ok(Program { program, uniforms })
     }
 
-    /// Makes it the program that draws.
-    pub fn bind(&self, gl: &Gl) {
+    pub(crate) fn bind(&self, gl: &Gl) {
         gl.use_program(Some(&self.program));
     }
 
-    /// Where a uniform is. Unknown names and ones the driver dropped give `None`, which WebGL ignores.
+    /// The location of a uniform. Unknown names and those that the driver optimized away give `None`, which WebGL ignores.
     #[must_use]
-    pub fn at(&self, name: &str) -> Option<&WebGlUniformLocation> {
+    pub(crate) fn at(&self, name: &str) -> Option<&WebGlUniformLocation> {
         self.uniforms.iter().find(|(known, _)| *known == name)?.1.as_ref()
     }
 }
@@ -75,18 +74,16 @@ fn compile(gl: &Gl, kind: u32, source: &str) -> Result<WebGlShader, String> {
 
 /// How a texture continues beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrap {
-    /// It repeats.
+pub(crate) enum Wrap {
     Repeat,
-    /// Its edge goes on.
     Clamp,
 }
 
 /// An empty RGBA texture with linear filtering.
 ///
 /// # Errors
-/// When the context is lost.
-pub fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlTexture, String> {
+/// The context is lost.
+pub(crate) fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlTexture, String> {
     let texture = gl.create_texture().ok_or("no texture")?;
     gl.bind_texture(Gl::TEXTURE_2D, Some(&texture));
     gl.tex_image_2d_with_i32_and_i32_and_i32_and_format_and_type_and_opt_u8_array(
@@ -116,15 +113,15 @@ pub fn texture(gl: &Gl, width: i32, height: i32, wrap: Wrap) -> Result<WebGlText
     Ok(texture)
 }
 
-/// Binds a texture to a unit and tells the bound program.
-pub fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebGlUniformLocation>) {
+/// Binds a texture to a unit and sets the bound program's uniform.
+pub(crate) fn bind_texture(gl: &Gl, unit: u32, texture: &WebGlTexture, at: Option<&WebGlUniformLocation>) {
     gl.active_texture(Gl::TEXTURE0 + unit);
     gl.bind_texture(Gl::TEXTURE_2D, Some(texture));
     gl.uniform1i(at, unit as i32);
 }
 
-/// What a JavaScript exception says.
+/// The text of a JavaScript exception.
 #[must_use]
-pub fn text(value: &JsValue) -> String {
+pub(crate) fn text(value: &JsValue) -> String {
     value.as_string().unwrap_or_else(|| js_sys::Object::from(value.clone()).to_string().into())
 }

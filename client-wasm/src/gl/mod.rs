@@ -5,16 +5,16 @@
 //! | [`batch`] | sprites, and the bytes they are packed into |
 //! | [`context`] | opening WebGL, programs, textures |
 //! | [`target`] | drawing into textures; bloom |
-//! | [`text`] | names, drawn once each into an atlas |
-//! | `shaders/` | the GLSL: `sprite` holds every shape, `bake` paints sky and rocks once, `sky` shows the sky |
+//! | [`text`] | names, each drawn once into an atlas |
+//! | `shaders/` | the GLSL: `sprite` draws every shape, `bake` paints sky and rocks once, `sky` shows the sky |
 //!
 //! A sprite's color is premultiplied, and one that adds light has alpha 0: so both kinds share one draw call and keep their
 //! order.
 
-pub mod batch;
-pub mod context;
-pub mod target;
-pub mod text;
+pub(crate) mod batch;
+pub(crate) mod context;
+pub(crate) mod target;
+pub(crate) mod text;
 
 use glam::Vec2;
 use web_sys::{
@@ -26,24 +26,21 @@ use crate::hulls;
 use batch::{Batch, INSTANCE_BYTES, SPRITES_MAX, Shape};
 use context::{Program, Wrap, bind_texture};
 use target::{Bloom, BloomPrograms, Target, bind_screen};
-use text::{Slot, TextAtlas};
+use text::{TextAtlas, TextSlot};
 
 const SCREEN: &str = include_str!("shaders/screen.vert");
 
-/// How much the picture may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effects {
+pub(crate) enum EffectsLevel {
     /// Few particles, no bloom, one device pixel per CSS pixel.
     Low,
-    /// Everything but bloom.
     Medium,
-    /// Everything.
     High,
 }
 
-/// Everything that lives on the GPU. A lost context takes it along; a new one is made when the browser gives it back.
+/// Everything that lives on the GPU. A lost context takes it along; a new one is created when the browser restores it.
 #[derive(Debug)]
-pub struct Painter {
+pub(crate) struct Painter {
     gl: Gl,
     sprites: Program,
     sky: Program,
@@ -62,8 +59,8 @@ impl Painter {
     /// Opens WebGL on `canvas`, compiles the programs and paints the textures.
     ///
     /// # Errors
-    /// What the browser or the driver said.
-    pub fn new(canvas: &HtmlCanvasElement, document: &Document, effects: Effects) -> Result<Self, String> {
+    /// The browser's or the driver's message.
+    pub(crate) fn new(canvas: &HtmlCanvasElement, document: &Document, effects: EffectsLevel) -> Result<Self, String> {
         let gl = context::open(canvas).ok_or("no WebGL 2")?;
         let fragment = format!("{}{}{}", Shape::glsl(), hulls::glsl(), include_str!("shaders/sprite.frag"));
         let uniforms = ["u_camera", "u_px", "u_time", "u_rocks", "u_sky", "u_text"];
@@ -73,7 +70,7 @@ impl Painter {
         let bloom_programs = BloomPrograms::new(&gl, SCREEN)?;
         let nothing = gl.create_vertex_array().ok_or("no vertex array")?;
         gl.bind_vertex_array(Some(&nothing));
-        let fine = effects > Effects::Low;
+        let fine = effects > EffectsLevel::Low;
         let bake = Program::new(&gl, SCREEN, include_str!("shaders/bake.frag"), &["u_mode"])?;
         let nebula = baked(&gl, &bake, 0, if fine { (512, 512) } else { (256, 256) })?;
         let rocks = baked(&gl, &bake, 1, if fine { (2048, 1024) } else { (512, 256) })?;
@@ -96,19 +93,18 @@ impl Painter {
         })
     }
 
-    /// Whether the browser has taken the context away.
     #[must_use]
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.gl.is_context_lost()
     }
 
-    /// Starts a frame of `size` device pixels.
+    /// Starts an image of `size` device pixels.
     ///
     /// # Errors
-    /// When the context was lost.
-    pub fn begin(&mut self, size: (i32, i32), effects: Effects) -> Result<(), String> {
+    /// The context is lost.
+    pub(crate) fn begin(&mut self, size: (i32, i32), effects: EffectsLevel) -> Result<(), String> {
         self.text.begin_frame();
-        let wanted = effects == Effects::High;
+        let wanted = effects == EffectsLevel::High;
         if size != self.size || wanted != self.bloom.is_some() {
             if let Some(old) = self.bloom.take() {
                 old.free(&self.gl);
@@ -121,15 +117,15 @@ impl Painter {
         Ok(())
     }
 
-    /// A text's place in the atlas, for a sprite of shape [`Shape::Text`] in this frame.
-    pub fn text(&mut self, text: &str) -> Option<Slot> {
+    /// A text's slot in the atlas, for a sprite of shape [`Shape::Text`] in this image.
+    pub(crate) fn text(&mut self, text: &str) -> Option<TextSlot> {
         self.text.slot(&self.gl, text)
     }
 
-    /// Draws the sky and then the sprites. `edge` is the arena's radius, `seconds` drives what moves by itself.
-    pub fn draw(&mut self, batch: &Batch, camera: &Camera, edge: f32, seconds: f64) {
+    /// Draws the sky and then the sprites. `edge` is the arena's radius in world units, `seconds` drives animations.
+    pub(crate) fn draw(&mut self, batch: &Batch, camera: &Camera, edge: f32, seconds: f64) {
         let gl = &self.gl;
-        // Shaders see the time of the hour: a larger number would lose the fractions that movement needs.
+        // Shaders get the time modulo one hour: a larger number would lose the fractions that motion needs.
         let time = (seconds % 3600.0) as f32;
         match &self.bloom {
             Some(bloom) => bloom.picture.bind(gl),
@@ -163,17 +159,17 @@ impl Painter {
         }
     }
 
-    /// Copies the sprites to the GPU and gives their number.
+    /// Copies the sprites to the GPU and returns their number.
     fn upload(&self, batch: &Batch) -> i32 {
         let gl = &self.gl;
         gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&self.buffer));
-        // Fresh storage each frame: the driver need not wait until the last frame has been drawn from the old.
+        // Fresh storage for each image: the driver need not wait until the last one has been drawn from the old.
         gl.buffer_data_with_i32(Gl::ARRAY_BUFFER, (SPRITES_MAX * INSTANCE_BYTES) as i32, Gl::STREAM_DRAW);
         let mut end = 0;
         for layer in batch.layers() {
-            let room = (SPRITES_MAX * INSTANCE_BYTES).saturating_sub(end).min(layer.len());
-            gl.buffer_sub_data_with_i32_and_u8_array(Gl::ARRAY_BUFFER, end as i32, &layer[..room]);
-            end += room;
+            let len = (SPRITES_MAX * INSTANCE_BYTES).saturating_sub(end).min(layer.len());
+            gl.buffer_sub_data_with_i32_and_u8_array(Gl::ARRAY_BUFFER, end as i32, &layer[..len]);
+            end += len;
         }
         (end / INSTANCE_BYTES) as i32
     }
@@ -182,7 +178,7 @@ impl Painter {
 /// Paints a texture once with the bake program, with mipmaps.
 fn baked(gl: &Gl, bake: &Program, mode: i32, size: (i32, i32)) -> Result<WebGlTexture, String> {
     let target = Target::new(gl, size, Wrap::Repeat)?;
-    // The context may have drawn before.
+    // An earlier painter may have drawn in this context.
     gl.disable(Gl::BLEND);
     target.bind(gl);
     bake.bind(gl);

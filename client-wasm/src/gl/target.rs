@@ -1,25 +1,23 @@
-//! Textures that can be drawn into, and the chain of them that makes bright things bloom.
+//! Textures as render targets, and the chain of them that adds bloom to bright parts.
 
 use web_sys::{WebGl2RenderingContext as Gl, WebGlFramebuffer, WebGlTexture};
 
 use super::context::{Program, Wrap, bind_texture, texture};
 
-/// A texture to draw into.
 #[derive(Debug)]
-pub struct Target {
-    /// What was drawn.
-    pub texture: WebGlTexture,
+pub(crate) struct Target {
+    pub(crate) texture: WebGlTexture,
     frame: WebGlFramebuffer,
     /// Width and height in pixels.
-    pub size: (i32, i32),
+    pub(crate) size: (i32, i32),
 }
 
 impl Target {
     /// A target of `size` pixels.
     ///
     /// # Errors
-    /// When the context is lost.
-    pub fn new(gl: &Gl, size: (i32, i32), wrap: Wrap) -> Result<Self, String> {
+    /// The context is lost.
+    pub(crate) fn new(gl: &Gl, size: (i32, i32), wrap: Wrap) -> Result<Self, String> {
         let size = (size.0.max(1), size.1.max(1));
         let texture = texture(gl, size.0, size.1, wrap)?;
         let frame = gl.create_framebuffer().ok_or("no framebuffer")?;
@@ -29,48 +27,42 @@ impl Target {
         Ok(Target { texture, frame, size })
     }
 
-    /// Makes it what is drawn into.
-    pub fn bind(&self, gl: &Gl) {
+    /// Draws into it from here on.
+    pub(crate) fn bind(&self, gl: &Gl) {
         gl.bind_framebuffer(Gl::FRAMEBUFFER, Some(&self.frame));
         gl.viewport(0, 0, self.size.0, self.size.1);
     }
 
-    /// Gives its memory back.
-    pub fn free(&self, gl: &Gl) {
+    pub(crate) fn free(&self, gl: &Gl) {
         gl.delete_framebuffer(Some(&self.frame));
         gl.delete_texture(Some(&self.texture));
     }
 }
 
-/// Makes the screen what is drawn into.
-pub fn bind_screen(gl: &Gl, size: (i32, i32)) {
+/// Draws to the screen from here on.
+pub(crate) fn bind_screen(gl: &Gl, size: (i32, i32)) {
     gl.bind_framebuffer(Gl::FRAMEBUFFER, None);
     gl.viewport(0, 0, size.0, size.1);
 }
 
-/// The picture, and smaller and smaller blurred copies of its bright parts that are added to it.
+/// The picture, and blurred smaller copies of its bright parts that are added to it.
 #[derive(Debug)]
-pub struct Bloom {
+pub(crate) struct Bloom {
     /// The picture is drawn into this.
-    pub picture: Target,
+    pub(crate) picture: Target,
     near: [Target; 2],
     far: [Target; 2],
 }
 
-/// The programs of the chain.
 #[derive(Debug)]
-pub struct BloomPrograms {
+pub(crate) struct BloomPrograms {
     bright: Program,
     blur: Program,
     last: Program,
 }
 
 impl BloomPrograms {
-    /// Compiles them.
-    ///
-    /// # Errors
-    /// The driver's message.
-    pub fn new(gl: &Gl, screen: &str) -> Result<Self, String> {
+    pub(crate) fn new(gl: &Gl, screen: &str) -> Result<Self, String> {
         let program = |fragment, uniforms: &[&'static str]| Program::new(gl, screen, fragment, uniforms);
         Ok(BloomPrograms {
             bright: program(include_str!("shaders/bright.frag"), &["u_from", "u_step"])?,
@@ -84,14 +76,14 @@ impl Bloom {
     /// A chain for a screen of `size` pixels.
     ///
     /// # Errors
-    /// When the context is lost.
-    pub fn new(gl: &Gl, size: (i32, i32)) -> Result<Self, String> {
+    /// The context is lost.
+    pub(crate) fn new(gl: &Gl, size: (i32, i32)) -> Result<Self, String> {
         let part = |share: i32| Target::new(gl, (size.0 / share, size.1 / share), Wrap::Clamp);
         Ok(Bloom { picture: part(1)?, near: [part(4)?, part(4)?], far: [part(16)?, part(16)?] })
     }
 
-    /// Puts the picture and its bloom on the screen. Blending must be off.
-    pub fn finish(&self, gl: &Gl, programs: &BloomPrograms, strength: f32) {
+    /// Draws the picture and its bloom to the screen. Blending must be off.
+    pub(crate) fn finish(&self, gl: &Gl, programs: &BloomPrograms, strength: f32) {
         programs.bright.bind(gl);
         self.pass(gl, &programs.bright, &self.picture, &self.near[0], |size| (1.0 / size.0, 1.0 / size.1));
         self.blur(gl, &programs.blur, &self.near);
@@ -124,8 +116,7 @@ impl Bloom {
         gl.draw_arrays(Gl::TRIANGLES, 0, 3);
     }
 
-    /// Gives its memory back.
-    pub fn free(&self, gl: &Gl) {
+    pub(crate) fn free(&self, gl: &Gl) {
         for target in [&self.picture, &self.near[0], &self.near[1], &self.far[0], &self.far[1]] {
             target.free(gl);
         }

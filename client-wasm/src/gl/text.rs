@@ -1,42 +1,39 @@
-//! Names as pictures: each is drawn once by the browser into a line of an atlas, and then is a sprite like any other.
+//! Names as sprites: the browser draws each once into a slot of an atlas.
 
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlTexture};
 
 use super::context::{Wrap, texture};
 
-/// Columns and lines of the atlas.
+/// Columns and rows of the atlas.
 const COLUMNS: i32 = 4;
-const LINES: i32 = 32;
-/// Size of one slot in pixels.
+const ROWS: i32 = 32;
+/// Size of a slot in pixels.
 const SLOT: (i32, i32) = (256, 32);
-/// The letters: 20 of the slot's 32 pixels high, in the page's face.
+/// Letters of 20 of the slot's 32 pixels, in the page's font.
 const FONT: &str = "600 20px Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif";
 
-/// A name's place in the atlas.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Slot {
-    /// Which slot.
-    pub index: f32,
-    /// The share of the slot's width that the text fills.
-    pub fill: f32,
+pub(crate) struct TextSlot {
+    pub(crate) index: f32,
+    /// Share of the slot's width that the text fills.
+    pub(crate) fill: f32,
 }
 
-impl Slot {
+impl TextSlot {
     /// Width over height of the text.
     #[must_use]
-    pub fn aspect(&self) -> f32 {
+    pub(crate) fn aspect(&self) -> f32 {
         self.fill * SLOT.0 as f32 / SLOT.1 as f32
     }
 }
 
-/// The atlas and what is in it.
 #[derive(Debug)]
-pub struct TextAtlas {
+pub(crate) struct TextAtlas {
     texture: WebGlTexture,
     pen: CanvasRenderingContext2d,
     canvas: HtmlCanvasElement,
-    /// Text, its slot's fill, and the frame it was last asked for.
+    /// The text, its slot's fill, and the image in which it was last used.
     slots: Vec<(String, f32, u32)>,
     frame: u32,
 }
@@ -45,9 +42,9 @@ impl TextAtlas {
     /// An empty atlas.
     ///
     /// # Errors
-    /// When the browser has no 2D canvas, or the context is lost.
-    pub fn new(gl: &Gl, document: &Document) -> Result<Self, String> {
-        let texture = texture(gl, COLUMNS * SLOT.0, LINES * SLOT.1, Wrap::Clamp)?;
+    /// The browser has no 2D canvas, or the context is lost.
+    pub(crate) fn new(gl: &Gl, document: &Document) -> Result<Self, String> {
+        let texture = texture(gl, COLUMNS * SLOT.0, ROWS * SLOT.1, Wrap::Clamp)?;
         let canvas = document.create_element("canvas").ok().and_then(|e| e.dyn_into::<HtmlCanvasElement>().ok());
         let canvas = canvas.ok_or("no canvas")?;
         canvas.set_width(SLOT.0 as u32);
@@ -57,25 +54,23 @@ impl TextAtlas {
         Ok(TextAtlas { texture, pen, canvas, slots: Vec::new(), frame: 0 })
     }
 
-    /// The texture to sample.
     #[must_use]
-    pub fn texture(&self) -> &WebGlTexture {
+    pub(crate) fn texture(&self) -> &WebGlTexture {
         &self.texture
     }
 
-    /// Tells the atlas that a new frame begins: what this frame asks for will not be replaced in it.
-    pub fn begin_frame(&mut self) {
+    /// Starts an image: slots that it uses are not replaced during it.
+    pub(crate) fn begin_frame(&mut self) {
         self.frame = self.frame.wrapping_add(1);
     }
 
-    /// The slot that holds `text`, drawn now if it is new. `None` when more names are asked for in one frame than there are
-    /// slots.
-    pub fn slot(&mut self, gl: &Gl, text: &str) -> Option<Slot> {
+    /// The slot with `text`, drawn now if it is new. `None` if one image uses more names than there are slots.
+    pub(crate) fn slot(&mut self, gl: &Gl, text: &str) -> Option<TextSlot> {
         if let Some(index) = self.slots.iter().position(|(known, ..)| known == text) {
             self.slots[index].2 = self.frame;
-            return Some(Slot { index: index as f32, fill: self.slots[index].1 });
+            return Some(TextSlot { index: index as f32, fill: self.slots[index].1 });
         }
-        let index = if self.slots.len() < (COLUMNS * LINES) as usize {
+        let index = if self.slots.len() < (COLUMNS * ROWS) as usize {
             self.slots.push((String::new(), 0.0, 0));
             self.slots.len() - 1
         } else {
@@ -87,7 +82,7 @@ impl TextAtlas {
         };
         let fill = self.draw(gl, index, text);
         self.slots[index] = (text.to_owned(), fill, self.frame);
-        Some(Slot { index: index as f32, fill })
+        Some(TextSlot { index: index as f32, fill })
     }
 
     fn draw(&self, gl: &Gl, index: usize, text: &str) -> f32 {
@@ -102,19 +97,19 @@ impl TextAtlas {
         pen.set_fill_style_str("#fff");
         let edge = 4.0;
         // The width limit squeezes a long name instead of cutting it.
-        let room = width - 2.0 * edge;
-        let wide = pen.measure_text(text).map_or(room, |m| m.width()).min(room);
+        let width_max = width - 2.0 * edge;
+        let wide = pen.measure_text(text).map_or(width_max, |m| m.width()).min(width_max);
         // Text that cannot be drawn leaves an empty slot; nothing depends on it.
-        let _ = pen.stroke_text_with_max_width(text, edge, height / 2.0, room);
-        let _ = pen.fill_text_with_max_width(text, edge, height / 2.0, room);
-        let (column, line) = (index as i32 % COLUMNS, index as i32 / COLUMNS);
+        let _ = pen.stroke_text_with_max_width(text, edge, height / 2.0, width_max);
+        let _ = pen.fill_text_with_max_width(text, edge, height / 2.0, width_max);
+        let (column, row) = (index as i32 % COLUMNS, index as i32 / COLUMNS);
         gl.bind_texture(Gl::TEXTURE_2D, Some(&self.texture));
         gl.pixel_storei(Gl::UNPACK_PREMULTIPLY_ALPHA_WEBGL, 1);
         let _ = gl.tex_sub_image_2d_with_u32_and_u32_and_html_canvas_element(
             Gl::TEXTURE_2D,
             0,
             column * SLOT.0,
-            line * SLOT.1,
+            row * SLOT.1,
             Gl::RGBA,
             Gl::UNSIGNED_BYTE,
             &self.canvas,

@@ -1,101 +1,90 @@
-//! The chat: lines that fade when it is closed, and a field to type in when it is open. Whatever somebody wrote is text and never
-//! markup.
+//! The chat: lines that fade while it is closed, and an input field while it is open. Chat text is always text and never markup.
 
 use std::collections::VecDeque;
 
 use broadside_shared::time::MonoTime;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
+use super::chat_command::quoted;
 use super::dom::{Shown, element, make};
-use super::said::quoted;
 use crate::browser;
 
-/// Lines kept; the oldest goes first.
+/// Lines kept; the oldest is dropped first.
 const LINES_MAX: usize = 100;
-/// Milliseconds for which a new line is seen while the chat is closed.
+/// Milliseconds for which a new line is visible while the chat is closed.
 const FRESH_MS: f64 = 9_000.0;
-/// Milliseconds from which on a line says when it was said.
+/// Age in milliseconds from which on a line shows its time.
 const OLD_MS: f64 = 45_000.0;
 
-/// Where words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// To everyone on the server who listens.
+pub(crate) enum Channel {
+    /// Everyone on the server who subscribes to it.
     Lobby,
-    /// To everyone in the room.
+    /// Everyone in the room.
     Room,
 }
 
-/// What kind of line it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Said in a channel.
-    Said(Channel),
-    /// Said by a player to us alone.
-    Told,
-    /// Said by us to a player alone.
-    Telling,
-    /// The page or the server says it.
-    RoomUpdate,
+pub(crate) enum ChatLineKind {
+    Channel(Channel),
+    DirectReceived,
+    DirectSent,
+    /// From the page or the server.
+    Notice,
 }
 
-impl Kind {
+impl ChatLineKind {
     fn class(self) -> &'static str {
         match self {
-            Kind::Said(Channel::Lobby) => "lobby",
-            Kind::Said(Channel::Room) => "room",
-            Kind::Told | Kind::Telling => "told",
-            Kind::RoomUpdate => "note",
+            ChatLineKind::Channel(Channel::Lobby) => "lobby",
+            ChatLineKind::Channel(Channel::Room) => "room",
+            ChatLineKind::DirectReceived | ChatLineKind::DirectSent => "direct",
+            ChatLineKind::Notice => "notice",
         }
     }
 
-    /// What stands before the name.
+    /// The label before the name.
     fn sign(self) -> &'static str {
         match self {
-            Kind::Said(Channel::Lobby) => "lobby",
-            Kind::Said(Channel::Room) | Kind::RoomUpdate => "",
-            Kind::Told => "from",
-            Kind::Telling => "to",
+            ChatLineKind::Channel(Channel::Lobby) => "lobby",
+            ChatLineKind::Channel(Channel::Room) | ChatLineKind::Notice => "",
+            ChatLineKind::DirectReceived => "from",
+            ChatLineKind::DirectSent => "to",
         }
     }
 }
 
-struct Line {
+struct ChatLine {
     element: Element,
-    kind: Kind,
+    kind: ChatLineKind,
     from: String,
     text: String,
-    /// When the server published it, so that it is not shown twice; 0 for what is no publication.
+    /// When the server published it, to detect duplicates; 0 for other lines.
     at: u64,
     shown_ms: f64,
 }
 
-/// The chat.
-pub struct Chat {
+pub(crate) struct Chat {
     document: Document,
     root: Shown,
     log: HtmlElement,
     input: HtmlInputElement,
     channel_button: Shown,
     dot: Shown,
-    who: Shown,
-    who_name: Shown,
-    lines: VecDeque<Line>,
+    player_menu: Shown,
+    player_menu_name: Shown,
+    lines: VecDeque<ChatLine>,
     open: bool,
     unread: u32,
     channel: Channel,
     in_room: bool,
     chosen: String,
-    /// What we are called: what we say ourselves is no news.
+    /// Our name: our own messages do not count as unread.
     own: String,
 }
 
 impl Chat {
-    /// The page's chat.
-    ///
-    /// # Errors
-    /// If the page lacks a part of it.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         Ok(Chat {
             document: document.clone(),
@@ -104,8 +93,8 @@ impl Chat {
             input: element(document, "chat-text")?,
             channel_button: shown("chat-channel")?,
             dot: shown("chat-dot")?,
-            who: shown("who")?,
-            who_name: shown("who-name")?,
+            player_menu: shown("player-menu")?,
+            player_menu_name: shown("player-menu-name")?,
             lines: VecDeque::new(),
             open: false,
             unread: 0,
@@ -116,24 +105,24 @@ impl Chat {
         })
     }
 
-    /// Adds what was published at a moment of the server's clock, which is `age_ms` ago. What came before a connection was lost is
-    /// not shown twice.
-    pub fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
-        let again = |line: &Line| line.at == at.0 && line.from == from && line.text == text;
+    /// Adds a message that was published at `at` on the server's clock, `age_ms` ago. Messages from before a reconnect are not
+    /// shown twice.
+    pub(crate) fn publish(&mut self, channel: Channel, (from, text): (&str, &str), at: MonoTime, age_ms: f64) {
+        let again = |line: &ChatLine| line.at == at.0 && line.from == from && line.text == text;
         if !self.lines.iter().any(again) {
-            self.append(Kind::Said(channel), from, text, (at.0, age_ms));
+            self.append(ChatLineKind::Channel(channel), from, text, (at.0, age_ms));
         }
     }
 
-    /// Adds a line of now.
-    pub fn add(&mut self, kind: Kind, from: &str, text: &str) {
+    /// Adds a line with the current time.
+    pub(crate) fn add(&mut self, kind: ChatLineKind, from: &str, text: &str) {
         self.append(kind, from, text, (0, 0.0));
     }
 
-    fn append(&mut self, kind: Kind, from: &str, text: &str, (at, age_ms): (u64, f64)) {
+    fn append(&mut self, kind: ChatLineKind, from: &str, text: &str, (at, age_ms): (u64, f64)) {
         let now_ms = browser::now_ms();
         let Some(element) = self.show(kind, from, text, age_ms) else { return };
-        // At the end, unless the reader looks at what was before.
+        // Scroll along, unless the reader has scrolled back.
         let at_end = self.log.scroll_height() - self.log.scroll_top() - self.log.client_height() < 40;
         if self.log.append_child(&element).is_err() {
             return;
@@ -141,22 +130,22 @@ impl Chat {
         if at_end {
             self.log.set_scroll_top(self.log.scroll_height());
         }
-        // What is old is not news.
+        // An old message counts as shown for its whole age.
         let shown_ms = now_ms - age_ms;
-        self.lines.push_back(Line { element, kind, from: from.to_owned(), text: text.to_owned(), at, shown_ms });
+        self.lines.push_back(ChatLine { element, kind, from: from.to_owned(), text: text.to_owned(), at, shown_ms });
         if self.lines.len() > LINES_MAX
             && let Some(line) = self.lines.pop_front()
         {
             line.element.remove();
         }
-        let ours = matches!(kind, Kind::RoomUpdate | Kind::Telling) || from == self.own;
+        let ours = matches!(kind, ChatLineKind::Notice | ChatLineKind::DirectSent) || from == self.own;
         if !self.open && !ours && age_ms < FRESH_MS {
             self.unread += 1;
         }
         self.show_state();
     }
 
-    fn show(&self, kind: Kind, from: &str, text: &str, age_ms: f64) -> Option<Element> {
+    fn show(&self, kind: ChatLineKind, from: &str, text: &str, age_ms: f64) -> Option<Element> {
         let line = make(&self.document, "li", kind.class(), "")?;
         let add = |tag, class, text: &str| {
             let part = make(&self.document, tag, class, text)?;
@@ -172,24 +161,23 @@ impl Chat {
         if !from.is_empty() {
             let name = add("button", "", from)?;
             let _ = name.set_attribute("type", "button");
-            let _ = name.set_attribute("data-act", &format!("who:{from}"));
+            let _ = name.set_attribute("data-act", &format!("player_menu:{from}"));
         }
         add("span", "", text);
         Some(line)
     }
 
-    /// This is what we are called.
-    pub fn set_own(&mut self, name: &str) {
+    pub(crate) fn set_own_name(&mut self, name: &str) {
         name.clone_into(&mut self.own);
     }
 
-    /// The page says something.
-    pub fn note(&mut self, text: &str) {
-        self.add(Kind::RoomUpdate, "", text);
+    /// Adds a notice.
+    pub(crate) fn notice(&mut self, text: &str) {
+        self.add(ChatLineKind::Notice, "", text);
     }
 
-    /// Lets lines fade that were seen long enough.
-    pub fn advance(&mut self, now_ms: f64) {
+    /// Fades lines that were visible long enough.
+    pub(crate) fn advance(&mut self, now_ms: f64) {
         for line in &mut self.lines {
             if line.shown_ms.is_finite() && now_ms - line.shown_ms >= FRESH_MS {
                 let _ = line.element.class_list().add_1("old");
@@ -198,14 +186,13 @@ impl Chat {
         }
     }
 
-    /// Whether somebody may be typing.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Opens the chat, with a text to begin with.
-    pub fn open(&mut self, begun: &str) {
+    /// Opens the chat with a text in its field.
+    pub(crate) fn open(&mut self, begun: &str) {
         self.open = true;
         self.unread = 0;
         if !begun.is_empty() {
@@ -216,43 +203,42 @@ impl Chat {
         let _ = self.input.focus();
     }
 
-    /// Closes it; what was typed stays.
-    pub fn close(&mut self) {
+    /// Closes the chat; the typed text stays.
+    pub(crate) fn close(&mut self) {
         self.open = false;
-        self.who.visible(false);
+        self.player_menu.visible(false);
         let _ = self.input.blur();
         self.show_state();
     }
 
-    /// Takes what was typed; the field is empty then.
-    pub fn take_text(&mut self) -> String {
+    /// Takes the typed text and empties the field.
+    pub(crate) fn take_text(&mut self) -> String {
         let text = self.input.value().trim().to_owned();
         self.input.set_value("");
         text
     }
 
-    /// Gives a text back that could not be said, unless something else is there by now.
-    pub fn give_back(&mut self, text: &str) {
+    /// Restores a text that could not be sent, unless the field has another one.
+    pub(crate) fn restore_text(&mut self, text: &str) {
         if self.input.value().is_empty() {
             self.input.set_value(text);
         }
     }
 
-    /// Where words go.
+    /// The channel that messages go to.
     #[must_use]
-    pub fn channel(&self) -> Channel {
+    pub(crate) fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// We came into a room, or left it.
-    pub fn set_in_room(&mut self, in_room: bool) {
+    pub(crate) fn set_in_room(&mut self, in_room: bool) {
         self.in_room = in_room;
         self.channel = if in_room { Channel::Room } else { Channel::Lobby };
         self.show_state();
     }
 
-    /// The other channel, if there are two.
-    pub fn switch_channel(&mut self) {
+    /// Switches the channel, if there are two.
+    pub(crate) fn switch_channel(&mut self) {
         if self.in_room {
             self.channel = match self.channel {
                 Channel::Lobby => Channel::Room,
@@ -263,31 +249,31 @@ impl Chat {
         let _ = self.input.focus();
     }
 
-    /// Asks what to do about a player.
-    pub fn ask_about(&mut self, name: &str) {
+    /// Opens the menu about a player.
+    pub(crate) fn open_player_menu(&mut self, name: &str) {
         self.chosen = name.to_owned();
-        self.who_name.text(name);
-        self.who.visible(true);
+        self.player_menu_name.text(name);
+        self.player_menu.visible(true);
     }
 
-    /// Whom it was asked about; no more from now on.
-    pub fn take_chosen(&mut self) -> String {
-        self.who.visible(false);
+    /// Closes the player menu; returns the player's name.
+    pub(crate) fn close_player_menu(&mut self) -> String {
+        self.player_menu.visible(false);
         std::mem::take(&mut self.chosen)
     }
 
-    /// Begins a command about a player.
-    pub fn begin(&mut self, command: &str, name: &str) {
+    /// Opens the chat with a command about a player.
+    pub(crate) fn begin_command(&mut self, command: &str, name: &str) {
         self.open(&format!("/{command} {} ", quoted(name)));
     }
 
-    /// Everyone who said something lately.
-    pub fn speakers(&self) -> impl Iterator<Item = &str> {
+    /// Everyone who wrote a line that is kept.
+    pub(crate) fn speakers(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.from.as_str()).filter(|from| !from.is_empty())
     }
 
-    /// The lines as text, for tests: kind, name, words.
-    pub fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+    /// The lines as kind, name and text, for tests.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
         self.lines.iter().map(|line| (line.kind.class(), line.from.as_str(), line.text.as_str()))
     }
 
@@ -304,7 +290,7 @@ impl Chat {
     }
 }
 
-/// The time of day so long ago, such as 14:05.
+/// The time of day `age_ms` ago, such as 14:05.
 fn clock_time(age_ms: f64) -> String {
     let then = js_sys::Date::new(&(js_sys::Date::now() - age_ms).into());
     format!("{:02}:{:02}", then.get_hours(), then.get_minutes())

@@ -1,20 +1,20 @@
-//! Elements of the page that are touched only when what they show changes.
+//! Elements of the page that are changed only when what they show changes.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Document, HtmlElement};
 
-/// The page's element of this id.
+/// The page's element with this id.
 ///
 /// # Errors
-/// That it is missing: the page and the program do not belong together.
-pub fn element<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
+/// It is missing: page and module are of different builds.
+pub(crate) fn element<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
     let found = document.get_element_by_id(id).and_then(|e| e.dyn_into::<T>().ok());
     found.ok_or_else(|| format!("the page has no #{id}"))
 }
 
-/// A new element with text and a class; text is always text and never markup.
+/// A new element with text, which is never markup, and a class.
 #[must_use]
-pub fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<web_sys::Element> {
+pub(crate) fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<web_sys::Element> {
     let made = document.create_element(tag).ok()?;
     if !class.is_empty() {
         made.set_class_name(class);
@@ -23,11 +23,10 @@ pub fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<w
     Some(made)
 }
 
-/// An element, and what it was last told to show.
+/// An element and what it currently shows.
 #[derive(Debug)]
-pub struct Shown {
-    /// The element.
-    pub element: HtmlElement,
+pub(crate) struct Shown {
+    pub(crate) element: HtmlElement,
     text: String,
     class: String,
     mille: Option<u16>,
@@ -39,27 +38,25 @@ impl Shown {
     /// # Errors
     /// As [`element`].
     #[inline(never)]
-    pub fn new(document: &Document, id: &str) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document, id: &str) -> Result<Self, String> {
         Ok(Shown::of(element(document, id)?))
     }
 
-    /// Wraps an element.
     #[must_use]
     #[inline(never)]
-    pub fn of(element: HtmlElement) -> Self {
+    pub(crate) fn of(element: HtmlElement) -> Self {
         Shown { element, text: String::new(), class: "\0".to_owned(), mille: None }
     }
 
-    /// Shows a text.
-    pub fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         if self.text != text {
             self.element.set_text_content(Some(text));
             text.clone_into(&mut self.text);
         }
     }
 
-    /// Wears these classes.
-    pub fn class(&mut self, class: &str) {
+    /// Sets its classes.
+    pub(crate) fn class(&mut self, class: &str) {
         if self.class != class {
             self.element.set_class_name(class);
             class.clone_into(&mut self.class);
@@ -67,7 +64,7 @@ impl Shown {
     }
 
     /// Fills this share of its width, 0..=1.
-    pub fn fill(&mut self, share: f32) {
+    pub(crate) fn fill(&mut self, share: f32) {
         let mille = (share.clamp(0.0, 1.0) * 1000.0).round() as u16;
         if self.mille != Some(mille) {
             set_style(&self.element, "transform", &format!("scaleX({}.{:03})", mille / 1000, mille % 1000));
@@ -75,17 +72,16 @@ impl Shown {
         }
     }
 
-    /// Starts its animation of class `class` anew.
-    pub fn replay(&mut self, class: &str) {
+    /// Restarts the animation of this class.
+    pub(crate) fn replay(&mut self, class: &str) {
         self.element.set_class_name("");
-        // Reading a measure makes the browser see the element without the class in between.
+        // Reading a size makes the browser render the element without the class in between.
         let _ = self.element.offset_width();
         self.class.clear();
         self.class(class);
     }
 
-    /// Is there or not.
-    pub fn visible(&self, there: bool) {
+    pub(crate) fn visible(&self, there: bool) {
         if self.element.hidden() == there {
             self.element.set_hidden(!there);
         }
@@ -93,6 +89,6 @@ impl Shown {
 }
 
 /// Sets a style; a browser that does not know it ignores it.
-pub fn set_style(element: &HtmlElement, name: &str, value: &str) {
+pub(crate) fn set_style(element: &HtmlElement, name: &str, value: &str) {
     let _ = element.style().set_property(name, value);
 }

@@ -1,4 +1,4 @@
-//! The lobby on the title: rooms one can go to, the best of all rooms, private rooms and their links.
+//! The lobby on the title: rooms, leaderboard, private rooms and their links.
 
 use broadside_shared::protocol::message::Leader;
 use broadside_shared::protocol::room::RoomCode;
@@ -9,40 +9,35 @@ use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 use super::dom::{Shown, element, make};
 use crate::fetch::{get, number, text};
 
-/// Leaders shown.
 const LEADERS: usize = 8;
 
-/// A room as the list of rooms tells it.
+/// A room in the server's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomLine {
-    /// Its number.
-    pub id: u32,
-    /// Its name.
-    pub name: String,
-    /// Its rules, by name.
-    pub mode: String,
-    /// People and bots in it.
-    pub players: u32,
+pub(crate) struct RoomSummary {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) mode: String,
+    /// People and bots.
+    pub(crate) players: u32,
     /// Seats.
-    pub capacity: u32,
-    /// In line for a seat.
-    pub waiting: u32,
-    /// Watching.
-    pub spectators: u32,
+    pub(crate) capacity: u32,
+    /// Length of the join queue.
+    pub(crate) queued: u32,
+    pub(crate) spectators: u32,
 }
 
-impl RoomLine {
-    /// Reads the answer of `GET /api/rooms`.
+impl RoomSummary {
+    /// Reads the reply of `GET /api/rooms`; private rooms are left out.
     #[must_use]
-    pub fn read_all(list: &JsValue) -> Vec<RoomLine> {
+    pub(crate) fn read_all(list: &JsValue) -> Vec<RoomSummary> {
         let Some(list) = list.dyn_ref::<js_sys::Array>() else { return Vec::new() };
-        let read = |room: JsValue| RoomLine {
+        let read = |room: JsValue| RoomSummary {
             id: number(&room, "id"),
             name: text(&room, "name"),
             mode: text(&room, "mode"),
             players: number(&room, "players"),
             capacity: number(&room, "capacity"),
-            waiting: number(&room, "waiting"),
+            queued: number(&room, "waiting"),
             spectators: number(&room, "spectators"),
         };
         let open = |room: &JsValue| get(room, "private").as_bool() != Some(true);
@@ -51,8 +46,8 @@ impl RoomLine {
 
     fn seats(&self) -> String {
         let mut text = format!("{} of {}", self.players, self.capacity);
-        if self.waiting > 0 {
-            text.push_str(&format!(", {} in line", self.waiting));
+        if self.queued > 0 {
+            text.push_str(&format!(", {} queued", self.queued));
         }
         if self.spectators > 0 {
             text.push_str(&format!(", {} spectators", self.spectators));
@@ -61,24 +56,23 @@ impl RoomLine {
     }
 }
 
-/// A room's line on the page.
-struct Row {
+/// A room's row on the page.
+struct RoomRow {
     id: u32,
     name: Shown,
     seats: Shown,
     fill: Shown,
 }
 
-/// The lobby.
-pub struct Lobby {
+pub(crate) struct Lobby {
     document: Document,
     list: HtmlElement,
-    rows: Vec<Row>,
-    rooms: Vec<RoomLine>,
+    rows: Vec<RoomRow>,
+    rooms: Vec<RoomSummary>,
     rooms_note: Shown,
     leaders: HtmlElement,
     leaders_panel: Shown,
-    line: Shown,
+    connection_note: Shown,
     invite: Shown,
     invite_code: Shown,
     invite_link: HtmlInputElement,
@@ -88,16 +82,12 @@ pub struct Lobby {
     code: HtmlInputElement,
     code_note: Shown,
     play: Shown,
-    word: Shown,
-    word_text: Shown,
+    announcement: Shown,
+    announcement_text: Shown,
 }
 
 impl Lobby {
-    /// The page's lobby.
-    ///
-    /// # Errors
-    /// If the page lacks a part of it.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         Ok(Lobby {
             document: document.clone(),
@@ -107,7 +97,7 @@ impl Lobby {
             rooms_note: shown("rooms-note")?,
             leaders: element(document, "leaders")?,
             leaders_panel: shown("best")?,
-            line: shown("line-note")?,
+            connection_note: shown("connection-note")?,
             invite: shown("invite")?,
             invite_code: shown("invite-code")?,
             invite_link: element(document, "invite-link")?,
@@ -117,14 +107,14 @@ impl Lobby {
             code: element(document, "code")?,
             code_note: shown("code-note")?,
             play: shown("play")?,
-            word: shown("word")?,
-            word_text: shown("word-text")?,
+            announcement: shown("announcement")?,
+            announcement_text: shown("announcement-text")?,
         })
     }
 
-    /// Shows the rooms. Lines that stay are changed and not made anew, so that a click on them does not go astray.
-    pub fn show_rooms(&mut self, rooms: Vec<RoomLine>) {
-        self.rooms_note.text(if rooms.is_empty() { "No battle is on. Play, and one begins." } else { "" });
+    /// Shows the rooms. Rows of known rooms are updated and not replaced, so that a click on them is not lost.
+    pub(crate) fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
+        self.rooms_note.text(if rooms.is_empty() { "No battle is running. Press Play to start one." } else { "" });
         if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
             self.list.set_text_content(None);
             self.rows = rooms.iter().filter_map(|room| self.make_row(room)).collect();
@@ -137,40 +127,38 @@ impl Lobby {
         self.rooms = rooms;
     }
 
-    /// Why there are no rooms to show.
-    pub fn no_rooms(&mut self, why: &str) {
+    pub(crate) fn show_rooms_error(&mut self, why: &str) {
         self.rooms_note.text(why);
     }
 
-    /// What a room is called.
     #[must_use]
-    pub fn room_name(&self, id: u32) -> Option<&str> {
+    pub(crate) fn room_name(&self, id: u32) -> Option<&str> {
         self.rooms.iter().find(|room| room.id == id).map(|room| room.name.as_str())
     }
 
-    fn make_row(&self, room: &RoomLine) -> Option<Row> {
-        let line = make(&self.document, "li", &room.mode, "")?;
+    fn make_row(&self, room: &RoomSummary) -> Option<RoomRow> {
+        let row = make(&self.document, "li", &room.mode, "")?;
         let add = |parent: &Element, tag: &str, class: &str, text: &str| {
             let part = make(&self.document, tag, class, text)?;
             parent.append_child(&part).ok()?;
             part.dyn_into::<HtmlElement>().ok()
         };
-        add(&line, "i", "", if room.mode.is_empty() { "arena" } else { &room.mode })?;
-        let name = Shown::of(add(&line, "b", "", "")?);
-        let seats = Shown::of(add(&line, "small", "", "")?);
-        let bar = add(&line, "u", "", "")?;
+        add(&row, "i", "", if room.mode.is_empty() { "arena" } else { &room.mode })?;
+        let name = Shown::of(add(&row, "b", "", "")?);
+        let seats = Shown::of(add(&row, "small", "", "")?);
+        let bar = add(&row, "u", "", "")?;
         let fill = Shown::of(add(&bar, "s", "", "")?);
         for (label, act) in [("Join", "room"), ("Watch", "watch")] {
-            let button = add(&line, "button", act, label)?;
+            let button = add(&row, "button", act, label)?;
             let _ = button.set_attribute("type", "button");
             let _ = button.set_attribute("data-act", &format!("{act}:{}", room.id));
         }
-        self.list.append_child(&line).ok()?;
-        Some(Row { id: room.id, name, seats, fill })
+        self.list.append_child(&row).ok()?;
+        Some(RoomRow { id: room.id, name, seats, fill })
     }
 
-    /// Shows the best of all rooms.
-    pub fn show_leaders(&mut self, leaders: &[Leader]) {
+    /// Shows the leaderboard.
+    pub(crate) fn show_leaders(&mut self, leaders: &[Leader]) {
         self.leaders.set_text_content(None);
         self.leaders_panel.visible(!leaders.is_empty());
         for leader in leaders.iter().take(LEADERS) {
@@ -185,38 +173,37 @@ impl Lobby {
         }
     }
 
-    /// How the line to the server is; `tone` is a class of the style sheet.
-    pub fn line(&mut self, text: &str, tone: &str) {
-        self.line.text(text);
-        self.line.class(tone);
+    /// Shows the connection's status; `tone` is a class of the style sheet.
+    pub(crate) fn connection_status(&mut self, text: &str, tone: &str) {
+        self.connection_note.text(text);
+        self.connection_note.class(tone);
     }
 
-    /// What the first button says: where it leads.
-    pub fn play_says(&mut self, text: &str) {
+    pub(crate) fn set_play_label(&mut self, text: &str) {
         self.play.text(text);
     }
 
-    /// A private room is there: shows how friends get in.
-    pub fn show_invite(&mut self, code: &str, link: &str) {
+    /// Shows the code and the link of a new private room.
+    pub(crate) fn show_invite(&mut self, code: &str, link: &str) {
         self.invite_code.text(code);
         self.invite_link.set_value(link);
         self.copy.text("Copy link");
         self.invite.visible(true);
     }
 
-    /// Closes that.
-    pub fn close_invite(&mut self) {
+    pub(crate) fn close_invite(&mut self) {
         self.invite.visible(false);
     }
 
-    /// The link of the private room we are in, for the menu over the game.
-    pub fn pause_invite(&mut self, link: Option<&str>) {
+    /// Shows the link of the current private room in the menu over the game, or hides it.
+    pub(crate) fn pause_invite(&mut self, link: Option<&str>) {
         self.pause_invite.visible(link.is_some());
         self.pause_link.set_value(link.unwrap_or_default());
     }
 
-    /// The link was copied, or the browser does not let us: then it is selected, in the menu over the game for who plays.
-    pub fn copied(&mut self, done: bool, playing: bool) {
+    /// Shows whether the link was copied. If not, selects it: in the menu over the game while playing, otherwise in the
+    /// invitation.
+    pub(crate) fn copied(&mut self, done: bool, playing: bool) {
         self.copy.text(if done { "Copied" } else { "Copy it by hand" });
         if !done {
             let link = if playing { &self.pause_link } else { &self.invite_link };
@@ -224,31 +211,30 @@ impl Lobby {
         }
     }
 
-    /// The code that was typed, if it is one; a link serves as well.
-    pub fn take_code(&mut self) -> Option<RoomCode> {
+    /// Takes the typed code, if it is valid; a whole link also works.
+    pub(crate) fn take_code(&mut self) -> Option<RoomCode> {
         let typed = self.code.value();
         let typed = typed.trim().trim_end_matches('/');
         match typed.rsplit('/').next().unwrap_or(typed).parse::<RoomCode>() {
             Ok(code) => {
                 self.code.set_value("");
-                self.code_note("");
+                self.show_code_error("");
                 Some(code)
             }
             Err(reason) => {
-                self.code_note(&format!("{reason}"));
+                self.show_code_error(&format!("{reason}"));
                 None
             }
         }
     }
 
-    /// Says something under the field for the code.
-    pub fn code_note(&mut self, text: &str) {
+    pub(crate) fn show_code_error(&mut self, text: &str) {
         self.code_note.text(text);
     }
 
-    /// The operator's word, until it is closed.
-    pub fn word(&mut self, text: &str) {
-        self.word_text.text(text);
-        self.word.visible(!text.is_empty());
+    /// Shows the operator's announcement; an empty one hides it.
+    pub(crate) fn announcement(&mut self, text: &str) {
+        self.announcement_text.text(text);
+        self.announcement.visible(!text.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The match: both teams with score and rounds, the clock, the countdown, and who won.
+//! The match: both teams with score and rounds, the clock, the countdown and the result.
 
 use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
 use broadside_shared::game::{PlayerId, Standing};
@@ -9,26 +9,24 @@ use web_sys::{Document, HtmlElement};
 
 use super::dom::{Shown, make};
 
-/// Ticks for which the word that begins a round is shown.
+/// Ticks for which the word at the start of a round is shown.
 const BEGUN_TICKS: u32 = TICK_HZ;
 
-/// Who looks at the match, and when.
-pub struct Onlooker<'a> {
-    /// The moment that is shown.
-    pub tick: Tick,
-    /// The player, or whom they watch.
-    pub player: Option<PlayerId>,
-    /// Their team.
-    pub team: Option<u8>,
-    /// The best scores, best first.
-    pub board: &'a [Standing],
-    /// What players are called.
-    pub name_of: &'a dyn Fn(PlayerId) -> &'a str,
-    /// Which team a player fights for.
-    pub side_of: &'a dyn Fn(PlayerId) -> Option<u8>,
+/// Who sees the match, and when.
+pub(crate) struct MatchViewer<'a> {
+    /// The tick that is shown.
+    pub(crate) tick: Tick,
+    /// The player, or the followed player for a spectator.
+    pub(crate) player: Option<PlayerId>,
+    /// That player's team.
+    pub(crate) team: Option<u8>,
+    /// Standings, best first.
+    pub(crate) board: &'a [Standing],
+    pub(crate) name_of: &'a dyn Fn(PlayerId) -> &'a str,
+    pub(crate) team_of: &'a dyn Fn(PlayerId) -> Option<u8>,
 }
 
-/// The half of the bar that is about one team.
+/// One team's half of the bar.
 struct Half {
     all: Shown,
     name: Shown,
@@ -38,8 +36,7 @@ struct Half {
     shown: (u8, u8),
 }
 
-/// The page's elements about the match.
-pub struct ContestHud {
+pub(crate) struct MatchHud {
     document: Document,
     all: Shown,
     halves: [Half; 2],
@@ -53,29 +50,25 @@ pub struct ContestHud {
     over_next: Shown,
     table: HtmlElement,
     table_text: String,
-    /// What the word in the middle was, and whether a round was over.
-    heard: (String, bool),
+    /// The last word in the middle, and whether a round was over.
+    last_cue: (String, bool),
 }
 
-/// What is to be heard of a match.
+/// A sound cue of the match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cue {
-    /// A second less until the round.
+pub(crate) enum Cue {
+    /// One second less until the round.
     Count,
-    /// The round begins.
+    /// The round starts.
     Begin,
-    /// It was won.
+    /// The viewer's team has won.
     Won,
-    /// It is over, and was not.
+    /// The round or the match is over, and the viewer's team has not won.
     Over,
 }
 
-impl ContestHud {
-    /// The page's elements.
-    ///
-    /// # Errors
-    /// If the page lacks one.
-    pub fn new(document: &Document) -> Result<Self, String> {
+impl MatchHud {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let half = |team: &str| -> Result<Half, String> {
             Ok(Half {
@@ -87,7 +80,7 @@ impl ContestHud {
                 shown: (0, 0),
             })
         };
-        Ok(ContestHud {
+        Ok(MatchHud {
             document: document.clone(),
             all: shown("match")?,
             halves: [half("first")?, half("second")?],
@@ -101,30 +94,30 @@ impl ContestHud {
             over_next: shown("match-over-next")?,
             table: shown("match-over-table")?.element,
             table_text: String::new(),
-            heard: (String::new(), false),
+            last_cue: (String::new(), false),
         })
     }
 
-    /// Shows how the match stands, or that there is none; gives what is to be heard.
-    pub fn show(&mut self, match_status: Option<&MatchStatus>, by: &Onlooker) -> Option<Cue> {
+    /// Shows the match, or hides it without one; returns the sound cue of a change.
+    pub(crate) fn show(&mut self, match_status: Option<&MatchStatus>, viewer: &MatchViewer) -> Option<Cue> {
         let match_status = match_status.filter(|match_status| match_status.teams.len() == self.halves.len());
         self.all.visible(match_status.is_some());
         let Some(match_status) = match_status else {
             self.hide();
             return None;
         };
-        let left = match_status.ends.map(|ends| seconds_between(by.tick, ends));
-        self.bar(match_status, by.team, left);
-        self.note.text(&note(match_status, by.team));
-        let (text, class) = count(match_status, by.tick);
+        let left = match_status.ends.map(|ends| seconds_between(viewer.tick, ends));
+        self.bar(match_status, viewer.team, left);
+        self.note.text(&match_note(match_status, viewer.team));
+        let (text, class) = count(match_status, viewer.tick);
         self.count.text(&text);
         self.count.class(class);
-        self.results(match_status, by, left.unwrap_or(0));
+        self.results(match_status, viewer, left.unwrap_or(0));
         let over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
-        let before = std::mem::replace(&mut self.heard, (text, over));
-        let now = &self.heard;
+        let before = std::mem::replace(&mut self.last_cue, (text, over));
+        let now = &self.last_cue;
         if now.1 && !before.1 {
-            let won = match_status.winner.is_some() && match_status.winner == by.team;
+            let won = match_status.winner.is_some() && match_status.winner == viewer.team;
             return Some(if won { Cue::Won } else { Cue::Over });
         }
         if now.0.is_empty() || now.0 == before.0 {
@@ -133,13 +126,12 @@ impl ContestHud {
         Some(if class == "on go" { Cue::Begin } else { Cue::Count })
     }
 
-    /// Takes everything off the screen.
-    pub fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         self.all.visible(false);
         self.over.visible(false);
         self.count.class("");
         self.count.text("");
-        self.heard = (String::new(), false);
+        self.last_cue = (String::new(), false);
     }
 
     fn bar(&mut self, match_status: &MatchStatus, own: Option<u8>, left: Option<u32>) {
@@ -177,45 +169,45 @@ impl ContestHud {
         });
     }
 
-    /// After a round and after the match: who won, and what everyone has.
-    fn results(&mut self, match_status: &MatchStatus, by: &Onlooker, left: u32) {
+    /// Shows the result after a round, and the standings after the match.
+    fn results(&mut self, match_status: &MatchStatus, viewer: &MatchViewer, left: u32) {
         let is_over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
         self.over.visible(is_over);
         if !is_over {
             return;
         }
         let last = match_status.phase == MatchPhase::Results;
-        let (title, tone) = verdict(match_status, by.team);
+        let (title, tone) = result_title(match_status, viewer.team);
         self.over_title.text(title);
         self.over.class(&format!("{tone}{}", if last { " last" } else { "" }));
-        self.over_text.text(&told(match_status));
+        self.over_text.text(&result_text(match_status));
         let next = if last { "next match" } else { "next round" };
         self.over_next.text(&if left > 0 { format!("{next} in {left} s") } else { next.to_owned() });
         let lines: Vec<String> =
-            by.board.iter().map(|line| format!("{}\t{}", (by.name_of)(line.player), line.score)).collect();
+            viewer.board.iter().map(|line| format!("{}\t{}", (viewer.name_of)(line.player), line.score)).collect();
         let text = if last { lines.join("\n") } else { String::new() };
         if text == self.table_text {
             return;
         }
         self.table_text = text;
         self.table.set_text_content(None);
-        for line in by.board.iter().filter(|_| last) {
-            let own = if Some(line.player) == by.player { "own" } else { "" };
-            let team = side_class((by.side_of)(line.player));
-            let Some(publication) = make(&self.document, "li", &format!("{team} {own}"), "") else { return };
-            for part in [(by.name_of)(line.player), &line.score.to_string()] {
+        for line in viewer.board.iter().filter(|_| last) {
+            let own = if Some(line.player) == viewer.player { "own" } else { "" };
+            let team = team_class((viewer.team_of)(line.player));
+            let Some(row) = make(&self.document, "li", &format!("{team} {own}"), "") else { return };
+            for part in [(viewer.name_of)(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
-                    let _ = publication.append_child(&part);
+                    let _ = row.append_child(&part);
                 }
             }
-            let _ = self.table.append_child(&publication);
+            let _ = self.table.append_child(&row);
         }
     }
 }
 
-/// The class of what belongs to a team.
+/// The style sheet's class for a team.
 #[must_use]
-pub fn side_class(team: Option<u8>) -> &'static str {
+pub(crate) fn team_class(team: Option<u8>) -> &'static str {
     match team {
         Some(0) => "first",
         Some(_) => "second",
@@ -223,7 +215,7 @@ pub fn side_class(team: Option<u8>) -> &'static str {
     }
 }
 
-/// Whole seconds, the last one begun counting.
+/// Seconds from one tick to another, rounded up.
 fn seconds_between(from: Tick, to: Tick) -> u32 {
     to.since(from.min(to)).div_ceil(TICK_HZ)
 }
@@ -232,8 +224,8 @@ fn clock(seconds: u32) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// What there is to know besides the score.
-fn note(match_status: &MatchStatus, own: Option<u8>) -> String {
+/// The note below the score.
+fn match_note(match_status: &MatchStatus, own: Option<u8>) -> String {
     let name = |team: u8| match_status.teams.get(usize::from(team)).map_or("", |team: &TeamStatus| team.name.as_str());
     match match_status.phase {
         MatchPhase::Waiting => "waiting for an opponent".to_owned(),
@@ -255,12 +247,12 @@ fn note(match_status: &MatchStatus, own: Option<u8>) -> String {
     }
 }
 
-/// The large word in the middle of the picture, and its class: a number before a round, a word as it begins.
+/// The large word in the middle of the picture and its class: a number before a round, a word at its start.
 fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
     match (match_status.phase, match_status.ends) {
-        // A client is ahead of what it was told: its round begins before it hears so.
+        // The client's clock is ahead of the newest status: its round starts before the server's message arrives.
         (MatchPhase::Countdown, Some(ends)) if tick < ends => {
-            // Another class for every number, so that each of them comes anew.
+            // Alternating classes restart the animation for every number.
             let left = seconds_between(tick, ends);
             (left.to_string(), if left.is_multiple_of(2) { "on even" } else { "on odd" })
         }
@@ -282,8 +274,8 @@ fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
     }
 }
 
-/// What the end of a round or a match is to who looks on, and the class of that.
-fn verdict(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'static str) {
+/// The result as the viewer's team sees it, and its class.
+fn result_title(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'static str) {
     let last = match_status.phase == MatchPhase::Results;
     match (match_status.winner, own) {
         (None, _) => (if last { "draw" } else { "round drawn" }, "drawn"),
@@ -293,8 +285,7 @@ fn verdict(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &'stat
     }
 }
 
-/// Who won, as a sentence.
-fn told(match_status: &MatchStatus) -> String {
+fn result_text(match_status: &MatchStatus) -> String {
     let [first, second] = match_status.teams.as_slice() else { return String::new() };
     let what = if match_status.phase == MatchPhase::Results { "the match" } else { "the round" };
     let rounds = format!("{} : {}", first.rounds, second.rounds);
@@ -332,14 +323,14 @@ mod tests {
     }
 
     #[test]
-    fn who_won_is_a_victory_for_some_and_a_defeat_for_others() {
+    fn a_result_is_a_victory_for_one_team_and_a_defeat_for_the_other() {
         let over = match_status(MatchPhase::Results, 2000);
-        assert_eq!(verdict(&over, Some(1)).0, "victory");
-        assert_eq!(verdict(&over, Some(0)).0, "defeat");
-        assert_eq!(told(&over), "Bob wins the match · 1 : 2");
+        assert_eq!(result_title(&over, Some(1)).0, "victory");
+        assert_eq!(result_title(&over, Some(0)).0, "defeat");
+        assert_eq!(result_text(&over), "Bob wins the match · 1 : 2");
         let drawn = MatchStatus { winner: None, ..match_status(MatchPhase::Pause, 2000) };
         assert_eq!(
-            (verdict(&drawn, Some(0)).0, told(&drawn).as_str()),
+            (result_title(&drawn, Some(0)).0, result_text(&drawn).as_str()),
             ("round drawn", "nobody wins the round · 1 : 2")
         );
     }

@@ -1,24 +1,24 @@
-//! What stands over the picture: gauges, score, board, kill feed, menus. Plain elements of the page.
+//! Elements of the page over the picture: gauges, score, board, kill feed, menus.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`dom`] | elements that change only when what they show changes |
-//! | [`play`] | what the pilot reads in battle |
-//! | [`lobby`] | rooms to go to, the best of all rooms, private rooms |
-//! | [`chat`], [`said`] | what people write to each other; what a typed line means |
-//! | [`match_status`] | both sides of a match, its clock, who won |
-//! | [`feed`] | who sank whom |
+//! | [`play`] | the gauges of play |
+//! | [`lobby`] | rooms, leaderboard, private rooms |
+//! | [`chat`], [`chat_command`] | the chat; what a typed line means |
+//! | [`match_status`] | both teams, the clock, the result |
+//! | [`kill_feed`] | who sank whom |
 //! | [`screens`] | title, pause, notices |
-//! | [`netgraph`] | the line, drawn and in figures |
-//! | [`lab`] | bad lines on purpose, and what helps against them |
+//! | [`net_graph`] | the link's behavior, drawn and in numbers |
+//! | [`network_lab`] | simulated links, and switches for what hides lag |
 
-pub mod chat;
-pub mod dom;
-pub mod feed;
-pub mod lab;
-pub mod lobby;
-pub mod match_status;
-pub mod netgraph;
-pub mod play;
-pub mod said;
-pub mod screens;
+pub(crate) mod chat;
+pub(crate) mod chat_command;
+pub(crate) mod dom;
+pub(crate) mod kill_feed;
+pub(crate) mod lobby;
+pub(crate) mod match_status;
+pub(crate) mod net_graph;
+pub(crate) mod network_lab;
+pub(crate) mod play;
+pub(crate) mod screens;

@@ -1,4 +1,4 @@
-//! What the pilot reads in battle: hull, shield, powers, score, board, ping.
+//! The gauges of play: hull, shield, powers, score, board, ping.
 
 use broadside_shared::arena::LocalPlayerState;
 use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
@@ -6,32 +6,27 @@ use broadside_shared::game::{PlayerId, Standing};
 use web_sys::Document;
 
 use super::dom::{Shown, make};
-use super::feed::Feed;
-use super::match_status::side_class;
+use super::kill_feed::KillFeedPanel;
+use super::match_status::team_class;
 
-/// Lines of the board.
 const BOARD_LINES: usize = 8;
-/// Seconds between two looks at what changes slowly.
+/// Seconds between two updates of what changes slowly.
 const SLOW_SECONDS: f64 = 0.25;
 /// Seconds left of a power below which it blinks.
 const ENDING: f32 = 2.0;
-/// Round trip times in ms from which the ping turns amber and red.
+/// Round trip times in milliseconds from which on the ping is amber and red.
 const PING_FAIR: f64 = 90.0;
 const PING_POOR: f64 = 180.0;
 
-/// The figures in the corner.
+/// The numbers in the corner.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Meter {
-    /// Round trip time, ms.
-    pub ping_ms: f64,
-    /// Images per second.
-    pub fps: f32,
-    /// Whether the sound is off.
-    pub muted: bool,
+pub(crate) struct Meter {
+    pub(crate) ping_ms: f64,
+    pub(crate) fps: f32,
+    pub(crate) muted: bool,
 }
 
-/// The gauges of play.
-pub struct Play {
+pub(crate) struct Play {
     document: Document,
     hull: Shown,
     hull_fill: Shown,
@@ -53,20 +48,15 @@ pub struct Play {
     sunk_wait: Shown,
     board: Shown,
     board_text: String,
-    /// The kill feed.
-    pub feed: Feed,
+    pub(crate) feed: KillFeedPanel,
     /// Whether a sunk ship stays away until the next round.
-    pub between_rounds: bool,
+    pub(crate) between_rounds: bool,
     last_score: Option<i32>,
     slow_at: f64,
 }
 
 impl Play {
-    /// The page's gauges.
-    ///
-    /// # Errors
-    /// If the page lacks one.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let inside = |selector: &str| {
             let found = document.query_selector(selector).ok().flatten();
@@ -99,15 +89,15 @@ impl Play {
             sunk_wait: shown("sunk-wait")?,
             board: shown("board")?,
             board_text: String::new(),
-            feed: Feed::new(document)?,
+            feed: KillFeedPanel::new(document)?,
             between_rounds: false,
             last_score: None,
             slow_at: 0.0,
         })
     }
 
-    /// Shows the own state.
-    pub fn own(&mut self, own: &LocalPlayerState, sunk_by: &str) {
+    /// Shows the own ship's state.
+    pub(crate) fn own(&mut self, own: &LocalPlayerState, sunk_by: &str) {
         let hull = f32::from(own.hull) / f32::from(HULL_MAX);
         let shield = f32::from(own.shield) / f32::from(SHIELD_MAX);
         self.hull_fill.fill(hull);
@@ -137,7 +127,7 @@ impl Play {
             self.score.replay("bump");
         }
         self.last_score = Some(own.score);
-        // Before the first ship there is nothing to mourn.
+        // Before the first ship, nothing has sunk.
         let down = !own.afloat() && own.deaths > 0;
         self.sunk.visible(down);
         if down {
@@ -147,14 +137,14 @@ impl Play {
         }
     }
 
-    /// Shows what changes slowly, a few times per second: the board (names through `name_of`), rank and figures.
-    pub fn slow<'a>(
+    /// Shows what changes slowly, a few times per second: the board (names through `name_of`), rank and numbers.
+    pub(crate) fn slow<'a>(
         &mut self,
         seconds: f64,
         meter: Meter,
         own: Option<PlayerId>,
         (board, players): (&[Standing], u16),
-        (name_of, side_of): (impl Fn(PlayerId) -> &'a str, impl Fn(PlayerId) -> Option<u8>),
+        (name_of, team_of): (impl Fn(PlayerId) -> &'a str, impl Fn(PlayerId) -> Option<u8>),
     ) {
         self.feed.advance(seconds);
         if seconds < self.slow_at {
@@ -169,13 +159,13 @@ impl Play {
         });
         self.fps.text(&format!("{} fps", meter.fps.round() as u32));
         self.mute.text(if meter.muted { "sound off" } else { "" });
-        let place = board.iter().position(|line| Some(line.player) == own);
-        self.rank.text(&match place {
-            Some(place) => format!("rank {} of {players}", place + 1),
+        let rank = board.iter().position(|line| Some(line.player) == own);
+        self.rank.text(&match rank {
+            Some(index) => format!("rank {} of {players}", index + 1),
             None if players > 0 => format!("{players} playing"),
             None => String::new(),
         });
-        self.show_board(own, board, name_of, side_of);
+        self.show_board(own, board, name_of, team_of);
     }
 
     fn show_board<'a>(
@@ -183,11 +173,11 @@ impl Play {
         own: Option<PlayerId>,
         board: &[Standing],
         name_of: impl Fn(PlayerId) -> &'a str,
-        side_of: impl Fn(PlayerId) -> Option<u8>,
+        team_of: impl Fn(PlayerId) -> Option<u8>,
     ) {
         let mut text = String::new();
         for line in board.iter().take(BOARD_LINES) {
-            let team = side_class(side_of(line.player));
+            let team = team_class(team_of(line.player));
             text.push_str(&format!("{}\t{}\t{}\t{team}\n", line.player, name_of(line.player), line.score));
         }
         if text == self.board_text {
@@ -195,27 +185,27 @@ impl Play {
         }
         self.board_text = text;
         self.board.element.set_text_content(None);
-        for (place, line) in board.iter().take(BOARD_LINES).enumerate() {
+        for (index, line) in board.iter().take(BOARD_LINES).enumerate() {
             let class = if Some(line.player) == own { "own" } else { "" };
-            let class = format!("{class} {}", side_class(side_of(line.player)));
-            let Some(publication) = make(&self.document, "li", &class, "") else { return };
-            for part in [(place + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
+            let class = format!("{class} {}", team_class(team_of(line.player)));
+            let Some(row) = make(&self.document, "li", &class, "") else { return };
+            for part in [(index + 1).to_string().as_str(), name_of(line.player), &line.score.to_string()] {
                 if let Some(part) = make(&self.document, "span", "", part) {
-                    let _ = publication.append_child(&part);
+                    let _ = row.append_child(&part);
                 }
             }
-            let _ = self.board.element.append_child(&publication);
+            let _ = self.board.element.append_child(&row);
         }
     }
 
-    /// Says something in large letters for a moment; `tone` is a class of the style sheet or nothing.
-    pub fn toast(&mut self, text: &str, tone: &str) {
+    /// Shows a message in large letters for a moment; `tone` is a class of the style sheet or empty.
+    pub(crate) fn toast(&mut self, text: &str, tone: &str) {
         self.toast.text(text);
         self.toast.replay(&format!("on {tone}"));
     }
 
-    /// Forgets the last game.
-    pub fn reset(&mut self) {
+    /// Clears what is left of the last battle.
+    pub(crate) fn reset(&mut self) {
         self.feed.clear();
         self.sunk.visible(false);
         self.last_score = None;
@@ -235,16 +225,16 @@ fn power(shown: &mut (Shown, Shown), seconds: f32, text: impl Fn(f32) -> String)
     }
 }
 
-/// What a sunk pilot reads, `seconds` before the next ship.
+/// The text for a sunk player, `seconds` before the next ship.
 fn respawn_text(seconds: f32) -> String {
     let tenths = (seconds * 10.0).round() as u32;
     if tenths > 0 { format!("new ship in {}.{} s", tenths / 10, tenths % 10) } else { "launching".to_owned() }
 }
 
-/// A figure to read, rounded up: what is not quite gone is not 0. Whole numbers also keep the code that writes fractions, a
-/// tenth of the download, out of the module.
-fn whole(figure: f32) -> u32 {
-    figure.ceil() as u32
+/// Rounds up: what is not quite gone is not shown as 0. Whole numbers also keep the code that formats fractions, a tenth of the
+/// download, out of the module.
+fn whole(number: f32) -> u32 {
+    number.ceil() as u32
 }
 
 #[cfg(test)]
@@ -252,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sunk_pilot_knows_how_long_it_takes() {
+    fn a_sunk_player_sees_the_time_until_the_next_ship() {
         assert_eq!(respawn_text(2.5), "new ship in 2.5 s");
         assert_eq!(respawn_text(0.0), "launching");
     }

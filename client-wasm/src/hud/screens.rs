@@ -1,4 +1,4 @@
-//! Title, pause and notices: which of them is open, and what they say.
+//! Title, pause menu and notices.
 
 use broadside_shared::protocol::name::{Name, NameError};
 use js_sys::JsString;
@@ -6,38 +6,36 @@ use web_sys::{Document, HtmlButtonElement, HtmlElement, HtmlInputElement};
 
 use super::dom::{Shown, element, set_style};
 use crate::browser;
+use crate::flow::state::Notice;
 use crate::input::touch::Thumbs;
 
-/// Where the name is remembered.
+/// Storage key of the name.
 const NAME_KEY: &str = "broadside.name";
 
-/// A name from the address goes before a remembered one.
+/// The name of the address, or else the stored one.
 fn known_name() -> Option<String> {
     browser::parameter("name").or_else(|| browser::recall(NAME_KEY))
 }
 
-/// A name from what was typed, composed as the server composes it: the browser has the tables.
+/// A typed name, normalized as the server does it: the browser has the tables.
 fn read_name(typed: &str) -> Result<Name, NameError> {
     Name::new(&String::from(JsString::from(typed).normalize("NFC")))
 }
 
-/// Which face the page shows; a class of the body.
+/// Which screen the page shows; a class of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
-    /// The title.
+pub(crate) enum Face {
     Menu,
-    /// The game.
     Play,
-    /// A game of others.
-    Watch,
+    /// The game, as a spectator.
+    Spectate,
     /// The game, dimmed under a notice.
     Lost,
-    /// Nothing but the picture behind a notice.
+    /// The battle behind the title under a notice.
     Wait,
 }
 
-/// The page's screens.
-pub struct Screens {
+pub(crate) struct Screens {
     body: Shown,
     name: HtmlInputElement,
     note: Shown,
@@ -48,7 +46,7 @@ pub struct Screens {
     notice_text: Shown,
     notice_now: Shown,
     notice_back: Shown,
-    watch_name: Shown,
+    followed_name: Shown,
     volume: HtmlInputElement,
     mute: Shown,
     sticks: Shown,
@@ -59,11 +57,7 @@ pub struct Screens {
 }
 
 impl Screens {
-    /// The page's screens.
-    ///
-    /// # Errors
-    /// If the page lacks one.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let stick = |id: &str| -> Result<_, String> {
             let base = element::<HtmlElement>(document, id)?;
@@ -81,7 +75,7 @@ impl Screens {
             notice_text: shown("notice-text")?,
             notice_now: shown("notice-now")?,
             notice_back: shown("notice-back")?,
-            watch_name: shown("watch-name")?,
+            followed_name: shown("watch-name")?,
             volume: element(document, "volume")?,
             mute: shown("mute")?,
             sticks: shown("sticks")?,
@@ -92,18 +86,18 @@ impl Screens {
         })
     }
 
-    /// The page is ready: the button may be pressed. A name from the address goes before a remembered one.
-    pub fn ready(&mut self) {
+    /// Enables the play button and fills in the name.
+    pub(crate) fn ready(&mut self) {
         self.name.set_value(&known_name().unwrap_or_default());
         self.play.set_disabled(false);
         let _ = self.name.focus();
     }
 
-    /// The typed name, or one that is made up if nothing was typed, remembered if it is one; otherwise the reason is shown and there is
-    /// none.
-    pub fn take_name(&mut self) -> Option<Name> {
+    /// Takes and stores the typed name, or a generated one if the field is empty. `None` for an invalid name; the reason is
+    /// shown.
+    pub(crate) fn take_name(&mut self) -> Option<Name> {
         if self.name.value().trim().is_empty() {
-            // Nobody should have to think of a name before they have seen the game.
+            // Nobody should have to choose a name before they have seen the game.
             self.name.set_value(&format!("Captain {}", 100 + browser::entropy() % 900));
         }
         match read_name(&self.name.value()) {
@@ -120,103 +114,96 @@ impl Screens {
         }
     }
 
-    /// The name in the field, if it is one.
+    /// The typed name, if it is valid.
     #[must_use]
-    pub fn typed_name(&self) -> Option<Name> {
+    pub(crate) fn typed_name(&self) -> Option<Name> {
         read_name(&self.name.value()).ok()
     }
 
-    /// The name that was brought along, by the address or from an earlier visit.
+    /// The name of the address or of an earlier visit, if it is valid.
     #[must_use]
-    pub fn remembered_name(&self) -> Option<Name> {
+    pub(crate) fn remembered_name(&self) -> Option<Name> {
         read_name(&known_name()?).ok()
     }
 
-    /// Whom we watch.
-    pub fn watched(&mut self, name: &str) {
-        self.watch_name.text(name);
+    /// Shows the name of the followed player.
+    pub(crate) fn show_followed(&mut self, name: &str) {
+        self.followed_name.text(name);
     }
 
-    /// Says something under the name.
-    pub fn note(&mut self, text: &str, bad: bool) {
+    /// Shows a note below the name field.
+    pub(crate) fn note(&mut self, text: &str, bad: bool) {
         self.note.text(text);
         self.note.class(if bad { "bad" } else { "" });
     }
 
-    /// Shows a face. `touch` shows what thumbs need.
-    pub fn face(&mut self, face: Face, touch: bool) {
+    /// Shows a screen. `touch` shows the touch controls.
+    pub(crate) fn face(&mut self, face: Face, touch: bool) {
         let class = match (face, touch) {
             (Face::Menu, false) => "menu",
             (Face::Menu, true) => "menu touch",
             (Face::Play, false) => "play",
             (Face::Play, true) => "play touch",
-            (Face::Watch, false) => "play watch",
-            (Face::Watch, true) => "play watch touch",
+            (Face::Spectate, false) => "play watch",
+            (Face::Spectate, true) => "play watch touch",
             (Face::Wait, false) => "wait",
             (Face::Wait, true) => "wait touch",
             (Face::Lost, false) => "lost",
             (Face::Lost, true) => "lost touch",
         };
         self.body.class(class);
-        // Who watches has nothing to steer, but needs the menu.
-        self.sticks.visible(touch && matches!(face, Face::Play | Face::Watch));
+        // A spectator steers nothing, but needs the menu button.
+        self.sticks.visible(touch && matches!(face, Face::Play | Face::Spectate));
     }
 
-    /// Takes the keyboard from the name and gives it to the game.
-    pub fn focus_game(&self) {
+    /// Moves the keyboard focus from the name field to the game.
+    pub(crate) fn focus_game(&self) {
         let _ = self.name.blur();
         let _ = self.canvas.focus();
     }
 
-    /// Opens or closes the pause menu.
-    pub fn pause(&mut self, open: bool) {
+    pub(crate) fn pause(&mut self, open: bool) {
         self.pause.visible(open);
     }
 
-    /// Whether the pause menu is open.
     #[must_use]
-    pub fn paused(&self) -> bool {
+    pub(crate) fn paused(&self) -> bool {
         !self.pause.element.hidden()
     }
 
-    /// Shows or hides the controls.
-    pub fn help(&mut self, open: bool) {
+    pub(crate) fn help(&mut self, open: bool) {
         self.keys.visible(open);
     }
 
-    /// Shows the sound's settings.
-    pub fn sound(&mut self, volume: u32, muted: bool) {
+    pub(crate) fn sound(&mut self, volume: u32, muted: bool) {
         self.volume.set_value(&volume.to_string());
         self.mute.text(if muted { "Unmute" } else { "Mute" });
     }
 
-    /// The volume that was chosen, 0..=100.
+    /// The volume of the slider, 0..=100.
     #[must_use]
-    pub fn chosen_volume(&self) -> u32 {
+    pub(crate) fn chosen_volume(&self) -> u32 {
         self.volume.value().parse().unwrap_or(70)
     }
 
-    /// Shows a notice; one that is `busy` turns a wheel, and `buttons` names its first button, if it has one, and its second.
-    pub fn notice(&mut self, title: &str, text: &str, busy: bool, buttons: (Option<&str>, &str)) {
-        let (now, back) = buttons;
-        self.notice_back.text(back);
-        self.notice_title.text(title);
-        self.notice_text.text(text);
-        self.notice.class(if busy { "panel" } else { "panel still" });
-        self.notice_now.visible(now.is_some());
-        self.notice_now.text(now.unwrap_or_default());
+    pub(crate) fn notice(&mut self, notice: &Notice) {
+        self.notice_back.text(notice.back);
+        self.notice_title.text(notice.title);
+        self.notice_text.text(&notice.text);
+        self.notice.class(if notice.busy { "panel" } else { "panel still" });
+        self.notice_now.visible(notice.now.is_some());
+        self.notice_now.text(notice.now.unwrap_or_default());
         self.notice.visible(true);
     }
 
-    /// Closes the notice.
-    pub fn no_notice(&mut self) {
+    pub(crate) fn no_notice(&mut self) {
         self.notice.visible(false);
     }
 
-    /// Puts the sticks under the thumbs.
-    pub fn thumbs(&self, thumbs: &Thumbs) {
+    /// Moves the sticks to the thumbs.
+    pub(crate) fn thumbs(&self, thumbs: &Thumbs) {
         for ((base, knob), stick) in [(&self.stick_left, thumbs.left), (&self.stick_right, thumbs.right)] {
-            let (place, push) = match stick {
+            let (position, push) = match stick {
                 Some(stick) => {
                     let at = stick.origin;
                     (
@@ -227,9 +214,9 @@ impl Screens {
                 None => (String::new(), glam::Vec2::ZERO),
             };
             let style = base.style();
-            if style.css_text().is_empty() != place.is_empty() {
-                style.set_css_text(&place);
-                base.set_class_name(if place.is_empty() { "stick" } else { "stick on" });
+            if style.css_text().is_empty() != position.is_empty() {
+                style.set_css_text(&position);
+                base.set_class_name(if position.is_empty() { "stick" } else { "stick on" });
             }
             set_style(knob, "transform", &format!("translate({}px,{}px)", push.x as i32, push.y as i32));
         }

@@ -1,64 +1,62 @@
-//! What is held down, and by what. An action lasts as long as anything that asks for it is down, so the keys and the pointers are
-//! kept and the actions follow from them: of two keys for the same engine either may be let go of first.
+//! Which keys and pointers are down. An action lasts as long as any key or pointer for it is down: of two keys for the same
+//! engine, either may be released first. So the keys and pointers are kept, and the actions follow from them.
 
-/// Pointers that can press something at the same time; two hands have ten fingers.
+/// Most pointers that press something at the same time; two hands have ten fingers.
 const POINTERS_MAX: usize = 16;
 
-/// The keys and pointers that are down.
 #[derive(Debug, Default)]
-pub struct Held {
-    /// Codes of keys and what each asks for. Only keys with a meaning get here, so it stays short.
+pub(crate) struct Held {
+    /// Key codes and their buttons. Only keys with a meaning get here, so it stays short.
     keys: Vec<(String, u8)>,
-    /// Pointers by their numbers and what each asks for.
+    /// Pointer ids and their buttons.
     pointers: Vec<(i32, u8)>,
 }
 
 impl Held {
-    /// A key went down that asks for `buttons`, bits of an `ArenaInput`.
-    pub fn key_down(&mut self, code: &str, buttons: u8) {
+    /// A key with these `buttons`, bits of an `ArenaInput`, went down.
+    pub(crate) fn key_down(&mut self, code: &str, buttons: u8) {
         if !self.keys.iter().any(|(held, _)| held == code) {
             self.keys.push((code.to_owned(), buttons));
         }
     }
 
-    /// A key came up.
-    pub fn key_up(&mut self, code: &str) {
+    pub(crate) fn key_up(&mut self, code: &str) {
         self.keys.retain(|(held, _)| held != code);
     }
 
-    /// No Shift key is down: of two that were, Windows tells the release of one only.
-    pub fn no_shift(&mut self) {
+    /// No Shift key is down: if two were, Windows reports the release of only one.
+    pub(crate) fn no_shift(&mut self) {
         self.keys.retain(|(held, _)| !held.starts_with("Shift"));
     }
 
-    /// A pointer asks for exactly these `buttons` from now on, 0 for none.
-    pub fn point(&mut self, pointer: i32, buttons: u8) {
+    /// Sets the `buttons` of a pointer, 0 for none.
+    pub(crate) fn point(&mut self, pointer: i32, buttons: u8) {
         self.pointers.retain(|(held, _)| *held != pointer);
         if buttons != 0 && self.pointers.len() < POINTERS_MAX {
             self.pointers.push((pointer, buttons));
         }
     }
 
-    /// What a pointer asks for.
+    /// The buttons of a pointer.
     #[must_use]
-    pub fn pointed(&self, pointer: i32) -> u8 {
+    pub(crate) fn pointed(&self, pointer: i32) -> u8 {
         self.pointers.iter().find(|(held, _)| *held == pointer).map_or(0, |(_, buttons)| *buttons)
     }
 
-    /// Lets go of every pointer.
-    pub fn lift_pointers(&mut self) {
+    /// Releases all pointers.
+    pub(crate) fn lift_pointers(&mut self) {
         self.pointers.clear();
     }
 
-    /// Lets go of everything.
-    pub fn release(&mut self) {
+    /// Releases all keys and pointers.
+    pub(crate) fn release(&mut self) {
         self.keys.clear();
         self.pointers.clear();
     }
 
-    /// What all of them ask for together, bits of an `ArenaInput`.
+    /// All buttons that are down, bits of an `ArenaInput`.
     #[must_use]
-    pub fn buttons(&self) -> u8 {
+    pub(crate) fn buttons(&self) -> u8 {
         self.keys
             .iter()
             .map(|(_, buttons)| buttons)
@@ -66,9 +64,9 @@ impl Held {
             .fold(0, |all, b| all | b)
     }
 
-    /// What the pointers ask for, without the keys.
+    /// The buttons of the pointers, without the keys.
     #[must_use]
-    pub fn pointer_buttons(&self) -> u8 {
+    pub(crate) fn pointer_buttons(&self) -> u8 {
         self.pointers.iter().fold(0, |all, (_, buttons)| all | buttons)
     }
 }
@@ -100,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_without_end_are_not_kept() {
+    fn the_number_of_pointers_is_bounded() {
         let mut held = Held::default();
         (0..1000).for_each(|pointer| held.point(pointer, 1));
         assert_eq!(held.pointers.len(), POINTERS_MAX);

@@ -1,34 +1,27 @@
-//! What each key means. Keys are named by their place and not by their letter, so that any keyboard layout works.
+//! What each key means. Keys are named by their position and not by their letter, so that any keyboard layout works.
 
 use broadside_shared::arena::ArenaInput;
 
-/// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// Holds a button of [`ArenaInput`] down.
     Hold(u8),
     /// Gives a command once.
     Press(Command),
 }
 
-/// Something the pilot wants once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Open or close the menu.
+pub(crate) enum Command {
     Menu,
-    /// Show or hide the controls.
     Help,
-    /// Sound on or off.
     Mute,
-    /// Show or hide the net graph.
     Net,
-    /// Show or hide the laboratory.
     Lab,
 }
 
-/// The meaning of a key by the browser's name for its place.
+/// The meaning of a key by the browser's name for its position.
 #[must_use]
-pub fn meaning(code: &str) -> Option<Key> {
+pub(crate) fn meaning(code: &str) -> Option<Key> {
     Some(match code {
         "KeyW" | "ArrowUp" => Key::Hold(ArenaInput::THRUST),
         "KeyS" | "ArrowDown" => Key::Hold(ArenaInput::REVERSE),
@@ -45,9 +38,9 @@ pub fn meaning(code: &str) -> Option<Key> {
     })
 }
 
-/// Whether this is the key that Macs call Cmd, Windows its own, and older browsers OS.
+/// Whether this is the Meta key: Cmd on Macs, the Windows key, OS in older browsers.
 #[must_use]
-pub fn is_meta(code: &str) -> bool {
+pub(crate) fn is_meta(code: &str) -> bool {
     matches!(code, "MetaLeft" | "MetaRight" | "OSLeft" | "OSRight")
 }
 

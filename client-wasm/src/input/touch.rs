@@ -1,56 +1,53 @@
-//! Two thumbs on glass: the left one thrusts and turns, the right one fires and aims when it is dragged.
+//! Touch controls: the left thumb thrusts and turns, the right one fires, and aims when it is dragged.
 
 use broadside_shared::arena::ArenaInput;
 use glam::Vec2;
 
-/// How far a knob goes, CSS pixels.
+/// Reach of a knob, in CSS pixels.
 const REACH: f32 = 56.0;
-/// Share of the reach below which a thumb rests.
+/// Share of the reach below which a thumb is at rest.
 const REST: f32 = 0.28;
 /// Share of a push that must lie along an engine's direction for it to burn.
 const ALONG: f32 = 0.45;
 
-/// A thumb and where it came down.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stick {
+pub(crate) struct Stick {
     pointer: i32,
-    /// Where it came down, CSS pixels.
-    pub origin: Vec2,
+    /// Where the thumb came down, in CSS pixels.
+    pub(crate) origin: Vec2,
     at: Vec2,
 }
 
 impl Stick {
-    /// The knob's offset from the origin, CSS pixels, at most the stick's reach.
+    /// The knob's offset from the origin in CSS pixels, at most the reach.
     #[must_use]
-    pub fn knob(&self) -> Vec2 {
+    pub(crate) fn knob(&self) -> Vec2 {
         (self.at - self.origin).clamp_length_max(REACH)
     }
 
-    /// How far it is pushed, 0..=1 in length; zero while it rests.
+    /// The push, 0..=1 in length; zero at rest.
     fn push(&self) -> Vec2 {
         let push = self.knob() / REACH;
         if push.length() < REST { Vec2::ZERO } else { push }
     }
 }
 
-/// Both thumbs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Thumbs {
+pub(crate) struct Thumbs {
     /// Thrusts and turns.
-    pub left: Option<Stick>,
+    pub(crate) left: Option<Stick>,
     /// Fires and aims.
-    pub right: Option<Stick>,
+    pub(crate) right: Option<Stick>,
 }
 
 impl Thumbs {
-    /// A finger came down: on the left half of the window it steers, on the right half it fires.
-    pub fn down(&mut self, pointer: i32, at: Vec2, window: Vec2) {
+    /// A finger came down: in the left half of the window it steers, in the right half it fires.
+    pub(crate) fn down(&mut self, pointer: i32, at: Vec2, window: Vec2) {
         let side = if at.x < window.x * 0.5 { &mut self.left } else { &mut self.right };
         side.get_or_insert(Stick { pointer, origin: at, at });
     }
 
-    /// A finger moved.
-    pub fn moved(&mut self, pointer: i32, at: Vec2) {
+    pub(crate) fn moved(&mut self, pointer: i32, at: Vec2) {
         for stick in [&mut self.left, &mut self.right].into_iter().flatten() {
             if stick.pointer == pointer {
                 stick.at = at;
@@ -58,8 +55,7 @@ impl Thumbs {
         }
     }
 
-    /// A finger was lifted.
-    pub fn up(&mut self, pointer: i32) {
+    pub(crate) fn up(&mut self, pointer: i32) {
         for side in [&mut self.left, &mut self.right] {
             if side.is_some_and(|stick| stick.pointer == pointer) {
                 *side = None;
@@ -67,9 +63,9 @@ impl Thumbs {
         }
     }
 
-    /// What the thumbs ask for, with the bow at `heading` radians.
+    /// The input of both thumbs for a ship with its bow at `heading` radians.
     #[must_use]
-    pub fn input(&self, heading: f32) -> ArenaInput {
+    pub(crate) fn input(&self, heading: f32) -> ArenaInput {
         let steer = self.left.map_or(Vec2::ZERO, |stick| stick.push());
         let aim_push = self.right.map_or(Vec2::ZERO, |stick| stick.push());
         let mut buttons = if self.right.is_some() { ArenaInput::FIRE } else { 0 };
@@ -79,7 +75,7 @@ impl Thumbs {
             }
             return ArenaInput::new(steer.to_angle(), buttons | ArenaInput::THRUST);
         }
-        // Aiming one way while flying another: the engines that point where the left thumb pushes.
+        // Aims one way and flies another: the engines burn that point where the left thumb pushes.
         let bow = aim_push.normalize();
         let (ahead, starboard) = (steer.dot(bow), steer.dot(bow.perp()));
         for (burns, button) in [

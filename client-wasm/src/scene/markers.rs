@@ -1,62 +1,61 @@
-//! What is drawn over the world for the pilot: names, bars, arrows to ships out of the picture, where a hit came from, the
-//! radar.
+//! What is drawn over the world for the player: names, bars, arrows to ships beyond the picture, hit directions, the radar.
 
 use std::f32::consts::TAU;
 
 use glam::Vec2;
 
+use super::objects::{boon_color, zone_color};
 use super::paint_of;
-use super::things::{boon_color, zone_color};
 use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
-use crate::gl::text::Slot;
-use crate::stage::{ShipLook, Sight, Stage, ZoneLook};
+use crate::gl::text::TextSlot;
+use crate::stage::{Effect, ShipLook, Stage, ZoneLook};
 
-/// Gives the atlas slot of a player's name.
-pub type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<Slot>;
+/// Gives the text atlas's slot of a player's name.
+pub(crate) type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<TextSlot>;
 
 /// Seconds for which a hit's direction is shown.
 const WOUND_SECONDS: f32 = 1.1;
 /// Seconds for which a hit marker is shown.
 const MARK_SECONDS: f32 = 0.22;
-/// Seconds for which the place a beam was judged at is shown to whom it hit.
+/// Seconds for which the victim sees where a beam was judged.
 const JUDGED_SECONDS: f32 = 0.7;
-/// Radius of the radar in CSS pixels, and the most of the picture's height that it takes.
+/// Radius of the radar in CSS pixels, and its largest share of the picture's height.
 const RADAR_PX: f32 = 74.0;
 const RADAR_SHARE: f32 = 0.13;
-/// Its distance from the corner in CSS pixels.
+/// Distance of the radar from the corner, in CSS pixels.
 const RADAR_MARGIN_PX: f32 = 18.0;
-/// How far from the edge of the picture the arrow to the zone is, in CSS pixels.
+/// Distance of the zone's arrow from the edge of the picture, in CSS pixels.
 const ZONE_INSET_PX: f32 = 66.0;
-/// World units from its middle to its rim.
-pub const RADAR_REACH: f32 = 1500.0;
+/// World units from the radar's middle to its rim.
+pub(crate) const RADAR_REACH: f32 = 1500.0;
 
-/// Marks that outlive the image they were made for.
+/// Marks that last for several images.
 #[derive(Debug, Default)]
-pub struct Markers {
-    /// Direction of recent hits on the own ship, and their ages.
+pub(crate) struct Markers {
+    /// Directions of recent hits on the own ship in radians, and their ages in seconds.
     wounds: Vec<(f32, f32)>,
-    /// Places of recent hits by the own ship, and their ages.
+    /// Positions of recent hits by the own ship, and their ages.
     marks: Vec<(Vec2, f32)>,
     /// Where beams that hit the own ship were judged, and their ages.
     judged: Vec<(Vec2, f32)>,
-    /// How badly the own ship was just hurt, 0..=1.
+    /// How badly the own ship was just hit, 0..=1.
     hurt: f32,
 }
 
 /// The window, for what has its size in CSS pixels.
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub(crate) struct Window {
     /// World units per CSS pixel.
-    pub px: f32,
+    pub(crate) px: f32,
     /// Whether thumbs cover the corners.
-    pub touch: bool,
+    pub(crate) touch: bool,
 }
 
 impl Markers {
-    /// Takes what just happened, and lets `dt` seconds pass.
-    pub fn notice(&mut self, stage: &Stage, dt: f32) {
+    /// Takes the stage's effects, and lets `dt` seconds pass.
+    pub(crate) fn apply_effects(&mut self, stage: &Stage, dt: f32) {
         for (_, age) in &mut self.wounds {
             *age += dt;
         }
@@ -68,14 +67,14 @@ impl Markers {
         self.hurt = (self.hurt - dt * 2.2).max(0.0);
         self.judged.iter_mut().for_each(|(_, age)| *age += dt);
         self.judged.retain(|(_, age)| *age < JUDGED_SECONDS);
-        for sight in &stage.sights {
-            if let Sight::Judged { seen_at, now } = *sight {
+        for effect in &stage.effects {
+            if let Effect::Judged { seen_at, now } = *effect {
                 match now {
                     Some(_) => self.judged.push((seen_at, 0.0)),
                     None => self.marks.push((seen_at, 0.0)),
                 }
             }
-            let Sight::Struck { player, by, at, shielded, heavy } = *sight else { continue };
+            let Effect::Struck { player, by, at, shielded, heavy } = *effect else { continue };
             if stage.own == Some(player) {
                 let Some(own) = stage.own_ship() else { continue };
                 let from = stage.ship_of(by).map_or(at, |ship| ship.at) - own.at;
@@ -88,37 +87,35 @@ impl Markers {
         }
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Markers::default();
     }
 
-    /// Places of recent hits by the own ship, and how fresh each is, 0..=1.
-    pub fn marks(&self) -> impl Iterator<Item = (Vec2, f32)> {
+    /// Positions of recent hits by the own ship, and how fresh each is, 0..=1.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (Vec2, f32)> {
         self.marks.iter().map(|(at, age)| (*at, 1.0 - age / MARK_SECONDS))
     }
 
-    /// Where beams that hit the own ship were judged, and how fresh that is: what the shooter of a rail saw, so that a hit that seems
-    /// unfair explains itself.
-    pub fn judged(&self) -> impl Iterator<Item = (Vec2, f32)> {
+    /// Where beams that hit the own ship were judged, and how fresh that is, 0..=1. It is what the shooter saw, and explains hits
+    /// that seem unfair.
+    pub(crate) fn judged(&self) -> impl Iterator<Item = (Vec2, f32)> {
         self.judged.iter().map(|(at, age)| (*at, 1.0 - age / JUDGED_SECONDS))
     }
 
-    /// Directions of recent hits on the own ship in radians, and how fresh each is.
-    pub fn wounds(&self) -> impl Iterator<Item = (f32, f32)> {
+    /// Directions of recent hits on the own ship in radians, and how fresh each is, 0..=1.
+    pub(crate) fn wounds(&self) -> impl Iterator<Item = (f32, f32)> {
         self.wounds.iter().map(|(angle, age)| (*angle, 1.0 - age / WOUND_SECONDS))
     }
 
-    /// How red the rim of the picture is, 0..=1: after a hit, and while the hull is bad.
+    /// How red the rim of the picture is, 0..=1: after a hit, and while the hull is low.
     #[must_use]
-    pub fn red(&self, own: &ShipLook, seconds: f64) -> f32 {
+    pub(crate) fn red(&self, own: &ShipLook, seconds: f64) -> f32 {
         let faint = (0.30 - own.hull).max(0.0) / 0.30;
         let pulse = faint * (0.45 + 0.25 * (seconds * 5.0).sin() as f32);
         (self.hurt * 0.9).max(pulse).min(1.0)
     }
 
-    /// Adds what the pilot of the own ship sees over the world.
-    pub fn draw(&self, stage: &Stage, camera: &Camera, window: Window, seconds: f64, batch: &mut Batch) {
+    pub(crate) fn draw(&self, stage: &Stage, camera: &Camera, window: Window, seconds: f64, batch: &mut Batch) {
         for (at, fresh) in self.marks() {
             for n in 0..4 {
                 let angle = TAU / 8.0 + n as f32 * TAU / 4.0;
@@ -144,14 +141,14 @@ impl Markers {
             arrows(stage, camera, window, batch);
         }
         zone_arrow(stage, camera, window, batch);
-        if stage.own.is_some() || stage.watched.is_some() {
+        if stage.own.is_some() || stage.followed.is_some() {
             radar(stage, camera, window, batch);
         }
     }
 }
 
-/// Adds names and bars over the ships of others.
-pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'_>, batch: &mut Batch) {
+/// Adds names and bars over the other ships.
+pub(crate) fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'_>, batch: &mut Batch) {
     for ship in &stage.ships {
         if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
             continue;
@@ -160,7 +157,7 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
         let above = ship.at - Vec2::Y * (26.0 + 13.0 * window.px);
         let half = Vec2::new(24.0 * window.px, 3.0 * window.px);
         if stage.is_friend(ship) {
-            // Friends are known by more than their color.
+            // A teammate has a ring: not only the color marks them.
             let ring = Sprite::light(Shape::Ring, ship.at, Vec2::splat(46.0), color.alpha(0.5));
             batch.add(Layer::Top, &ring.with(0.86, 0.035));
         }
@@ -172,7 +169,7 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
         if let Some(slot) = names(ship.player) {
             let tall = 8.6 * window.px;
             let half = Vec2::new(tall * slot.aspect(), tall);
-            // Whoever is away sits in an idle ship, and their name is faint.
+            // The ship of a player who is away idles, and its name is faint.
             let strong = if stage.away.contains(&ship.player) { 0.4 } else { 0.92 };
             let sprite = Sprite::new(Shape::Text, above, half, color.mix(Color::WHITE, 0.45).alpha(strong));
             batch.add(Layer::Top, &sprite.with(slot.index, slot.fill));
@@ -180,20 +177,19 @@ pub fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'
     }
 }
 
-/// A ship that is out of the picture.
-pub struct Beyond<'a> {
-    /// Which.
-    pub ship: &'a ShipLook,
-    /// Where the rim of the picture is on the way to it, world units.
-    pub at: Vec2,
-    /// The way to it, radians.
-    pub way: f32,
+/// A ship beyond the picture.
+pub(crate) struct Beyond<'a> {
+    pub(crate) ship: &'a ShipLook,
+    /// Where the way to it crosses the rim of the picture, in world units.
+    pub(crate) at: Vec2,
+    /// Direction to it, in radians.
+    pub(crate) way: f32,
     /// How near it is, 0.25..=1.
-    pub near: f32,
+    pub(crate) near: f32,
 }
 
 /// Every other ship beyond the picture.
-pub fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Item = Beyond<'a>> {
+pub(crate) fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl Iterator<Item = Beyond<'a>> {
     let rim = camera.half - 20.0 * window.px;
     let unseen = stage.ships.iter().filter(|ship| stage.own != Some(ship.player) && !camera.sees(ship.at, 4.0));
     unseen.map(move |ship| {
@@ -204,7 +200,7 @@ pub fn beyond<'a>(stage: &'a Stage, camera: &'a Camera, window: Window) -> impl 
     })
 }
 
-/// Adds an arrow at the rim of the picture for every ship beyond it.
+/// Adds an arrow at the rim for every ship beyond the picture.
 fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     for Beyond { ship, at, way, near } in beyond(stage, camera, window) {
         let size = Vec2::splat((6.5 + 4.0 * near) * window.px);
@@ -218,9 +214,9 @@ fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     }
 }
 
-/// Where the arrow to the zone is, and the way there as a unit vector, while its middle is out of the picture.
+/// The zone, the position of its arrow and the direction as a unit vector, while its middle is beyond the picture.
 #[must_use]
-pub fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Option<(ZoneLook, Vec2, Vec2)> {
+pub(crate) fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Option<(ZoneLook, Vec2, Vec2)> {
     let zone = stage.zone.filter(|zone| !camera.sees(zone.at, 0.0))?;
     let off = zone.at - camera.at;
     let rim = camera.half - ZONE_INSET_PX * window.px;
@@ -228,7 +224,7 @@ pub fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Option<(Zo
     Some((zone, at, off.normalize_or_zero()))
 }
 
-/// Adds an arrow to the zone while its middle is out of the picture.
+/// Adds the arrow to the zone while its middle is beyond the picture.
 fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     let Some((zone, at, way)) = way_to_zone(stage, camera, window) else { return };
     let color = zone_color(&zone);
@@ -241,10 +237,10 @@ fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch)
     }
 }
 
-/// The middle of the radar, and its radius, in world units.
+/// The middle and the radius of the radar, in world units.
 #[must_use]
-pub fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
-    // On a low window it shrinks, and thumbs need the room more.
+pub(crate) fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
+    // In a low window it shrinks, and thumbs need space.
     let tall = camera.half.y * 2.0 * RADAR_SHARE;
     let radius = (RADAR_PX * window.px).min(tall) * if window.touch { 0.85 } else { 1.0 };
     let margin = RADAR_MARGIN_PX * window.px;
@@ -257,7 +253,7 @@ pub fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
     (middle, radius)
 }
 
-/// Adds the radar: what is near, and where the arena ends.
+/// Adds the radar: what is near, and the arena's edge.
 fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     let (middle, radius) = dial(camera, window);
     let dial = Sprite::new(Shape::Radar, middle, Vec2::splat(radius), Color::hex(0x7fb8e8).alpha(0.9));
@@ -284,13 +280,13 @@ fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     }
     let others = stage.ships.iter().filter(|ship| stage.own != Some(ship.player));
     let (friends, foes): (Vec<&ShipLook>, Vec<&ShipLook>) = others.partition(|ship| stage.is_friend(ship));
-    let sided = stage.own_side().is_some();
-    for ship in friends.iter().chain(if sided { &[] } else { foes.as_slice() }) {
+    let has_teams = stage.own_team().is_some();
+    for ship in friends.iter().chain(if has_teams { &[] } else { foes.as_slice() }) {
         dot(ship.at, 3.3, paint_of(stage, ship.player));
     }
-    // Where there are sides, foes have corners.
+    // In modes with teams, opponents have corners.
     let place = |at: Vec2| middle + ((at - here) / RADAR_REACH).clamp_length_max(0.96) * radius;
-    for ship in foes.iter().filter(|ship| sided && (ship.at - here).length() < RADAR_REACH * 0.96) {
+    for ship in foes.iter().filter(|ship| has_teams && (ship.at - here).length() < RADAR_REACH * 0.96) {
         let half = Vec2::splat(5.2 * window.px);
         let foe = Sprite::new(Shape::Arrow, place(ship.at), half, paint_of(stage, ship.player));
         batch.add(Layer::Top, &foe.turned(-TAU / 4.0));

@@ -1,48 +1,47 @@
-//! From the stage to sprites: what the world looks like.
+//! From the stage to sprites: how the world looks.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`sky`] | stars and dust |
-//! | [`things`] | rocks, pickups, shots, the arena's edge |
+//! | [`objects`] | rocks, pickups, shots, the arena's edge |
 //! | [`ships`] | hulls, flames, shields |
-//! | [`effects`] | what happens once, as particles |
+//! | [`effect_particles`] | the effects, as particles |
 //! | [`markers`] | names, arrows, damage, radar |
 
-pub mod effects;
-pub mod markers;
-pub mod ships;
-pub mod sky;
-pub mod things;
+pub(crate) mod effect_particles;
+pub(crate) mod markers;
+pub(crate) mod objects;
+pub(crate) mod ships;
+pub(crate) mod sky;
 
 use crate::camera::Camera;
 use crate::color::{self, Color};
-use crate::gl::Effects as Quality;
+use crate::gl::EffectsLevel;
 use crate::gl::batch::Batch;
 use crate::particles::Particles;
 use crate::random::Random;
-use crate::stage::{Sight, Stage};
-use effects::Effects;
+use crate::stage::{Effect, Stage};
+use effect_particles::EffectParticles;
 use markers::{Markers, NameSlots, Window};
 use ships::Ships;
 use sky::Sky;
 
-/// Most particles at a time.
 const PARTICLES: usize = 2400;
 
-/// The color of a player as this stage's spectator sees it.
+/// The color of a player as the own or the followed player sees it.
 #[must_use]
-pub fn paint_of(stage: &Stage, player: u16) -> Color {
-    match stage.side_of(player) {
-        // Of a side, one's own ship is only the brightest.
-        Some(side) if stage.own == Some(player) => color::of_side(side).mix(Color::WHITE, 0.3),
-        Some(side) => color::of_side(side),
+pub(crate) fn paint_of(stage: &Stage, player: u16) -> Color {
+    match stage.team_of(player) {
+        // In a team, the own ship differs only in brightness.
+        Some(team) if stage.own == Some(player) => color::of_team(team).mix(Color::WHITE, 0.3),
+        Some(team) => color::of_team(team),
         None if stage.own == Some(player) => color::OWN,
         None => color::of_player(player),
     }
 }
 
-/// What the drawing remembers from image to image.
-pub struct Scene {
+/// What lasts from image to image.
+pub(crate) struct Scene {
     sky: Sky,
     ships: Ships,
     markers: Markers,
@@ -50,23 +49,20 @@ pub struct Scene {
     random: Random,
 }
 
-/// The moment and the manner of an image.
+/// The time and the settings of one image.
 #[derive(Debug, Clone, Copy)]
-pub struct Shot {
-    /// Seconds on the page's clock.
-    pub seconds: f64,
-    /// Seconds since the image before.
-    pub dt: f32,
-    /// How much it may cost.
-    pub quality: Quality,
-    /// The window.
-    pub window: Window,
+pub(crate) struct ImageContext {
+    /// Seconds of the page's clock.
+    pub(crate) seconds: f64,
+    /// Seconds since the previous image.
+    pub(crate) dt: f32,
+    pub(crate) quality: EffectsLevel,
+    pub(crate) window: Window,
 }
 
 impl Scene {
-    /// Nothing happened yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Scene {
             sky: Sky::new(),
             ships: Ships::default(),
@@ -76,71 +72,72 @@ impl Scene {
         }
     }
 
-    /// Forgets what is still in the air: after a jump in time or another world, it would only confuse.
-    pub fn clear(&mut self) {
+    /// Removes all particles and markers, after a jump in time or for another world.
+    pub(crate) fn clear(&mut self) {
         self.particles.clear();
         self.markers.clear();
     }
 
-    /// Fills the batch with one image of the stage, and shakes the camera for what just happened.
-    pub fn show(&mut self, stage: &Stage, camera: &mut Camera, shot: Shot, names: NameSlots<'_>, batch: &mut Batch) {
-        let full = match shot.quality {
-            Quality::Low => 0.3,
-            Quality::Medium => 0.75,
-            Quality::High => 1.0,
+    /// Fills the batch with one image of the stage, and shakes the camera for its effects.
+    pub(crate) fn show(
+        &mut self,
+        stage: &Stage,
+        camera: &mut Camera,
+        image: ImageContext,
+        names: NameSlots<'_>,
+        batch: &mut Batch,
+    ) {
+        let full = match image.quality {
+            EffectsLevel::Low => 0.3,
+            EffectsLevel::Medium => 0.75,
+            EffectsLevel::High => 1.0,
         };
         self.particles.thin(full);
-        self.particles.advance(shot.dt);
-        self.ships.notice(stage);
-        self.markers.notice(stage, shot.dt);
-        Effects { particles: &mut self.particles, random: &mut self.random }.show(stage);
+        self.particles.advance(image.dt);
+        self.ships.apply_effects(stage);
+        self.markers.apply_effects(stage, image.dt);
+        EffectParticles { particles: &mut self.particles, random: &mut self.random }.show(stage);
         shake(stage, camera);
 
         batch.clear();
-        self.sky.draw(batch, camera, shot.seconds, full);
-        things::edge(stage, camera, batch);
-        things::zone(stage, camera, batch);
-        things::rocks(stage, camera, shot.seconds, batch);
-        things::pickups(stage, camera, shot.seconds, batch);
+        self.sky.draw(batch, camera, image.seconds, full);
+        objects::edge(stage, camera, batch);
+        objects::zone(stage, camera, batch);
+        objects::rocks(stage, camera, image.seconds, batch);
+        objects::pickups(stage, camera, image.seconds, batch);
         let out = (&mut *batch, &mut self.particles, &mut self.random);
-        self.ships.draw(stage, camera, shot.seconds, shot.dt, out);
-        things::shots(stage, camera, batch);
-        things::beams(stage, camera, batch);
+        self.ships.draw(stage, camera, image.seconds, image.dt, out);
+        objects::shots(stage, camera, batch);
+        objects::beams(stage, camera, batch);
         self.particles.draw(batch, |at, reach| camera.sees(at, reach));
-        if stage.own.is_some() || stage.watched.is_some() {
-            markers::labels(stage, camera, shot.window, names, batch);
+        if stage.own.is_some() || stage.followed.is_some() {
+            markers::labels(stage, camera, image.window, names, batch);
         }
-        self.markers.draw(stage, camera, shot.window, shot.seconds, batch);
+        self.markers.draw(stage, camera, image.window, image.seconds, batch);
     }
 }
 
-impl Default for Scene {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Shakes the camera: for hits on the own ship, and for wrecks nearby.
-pub fn shake(stage: &Stage, camera: &mut Camera) {
-    for sight in &stage.sights {
-        match *sight {
-            Sight::Struck { player, shielded, heavy, .. } if stage.own == Some(player) => {
+/// Shakes the camera for hits on the own ship and for wrecks nearby.
+pub(crate) fn shake(stage: &Stage, camera: &mut Camera) {
+    for effect in &stage.effects {
+        match *effect {
+            Effect::Struck { player, shielded, heavy, .. } if stage.own == Some(player) => {
                 camera.shake(if shielded { 0.25 } else { 0.45 } + if heavy { 0.3 } else { 0.0 });
             }
-            Sight::Sunk { player, at, .. } => {
+            Effect::Sunk { player, at, .. } => {
                 let near = 1.0 - ((at - camera.at).length() / 900.0).min(1.0);
                 camera.shake(if stage.own == Some(player) { 1.0 } else { 0.55 * near });
             }
-            Sight::Fired { player, .. } if stage.own == Some(player) => camera.shake(0.05),
-            Sight::Railed { player, .. } if stage.own == Some(player) => camera.shake(0.22),
-            Sight::Fired { .. }
-            | Sight::Railed { .. }
-            | Sight::Judged { .. }
-            | Sight::Struck { .. }
-            | Sight::Chipped { .. }
-            | Sight::Taken { .. }
-            | Sight::Dealt { .. }
-            | Sight::Launched { .. } => {}
+            Effect::Fired { player, .. } if stage.own == Some(player) => camera.shake(0.05),
+            Effect::Railed { player, .. } if stage.own == Some(player) => camera.shake(0.22),
+            Effect::Fired { .. }
+            | Effect::Railed { .. }
+            | Effect::Judged { .. }
+            | Effect::Struck { .. }
+            | Effect::Chipped { .. }
+            | Effect::Taken { .. }
+            | Effect::Dealt { .. }
+            | Effect::Launched { .. } => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Ships as sprites: hull, flame, shield, and what is remembered of each from image to image.
+//! Ships as sprites: hull, flame, shield, and what lasts of each from image to image.
 
 use glam::Vec2;
 
@@ -7,14 +7,14 @@ use crate::camera::Camera;
 use crate::color::Color;
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::hulls::{HULL, engines, silhouette};
-use crate::particles::{Look, Particle, Particles};
+use crate::particles::{Particle, ParticleShape, Particles};
 use crate::random::Random;
-use crate::stage::{ShipLook, Sight, Stage};
+use crate::stage::{Effect, ShipLook, Stage};
 
 /// Particles of exhaust per second at full thrust.
 const EXHAUST: f32 = 46.0;
 
-/// What is remembered of a ship.
+/// What lasts of a ship from image to image.
 #[derive(Debug, Clone, Copy, Default)]
 struct Memory {
     seen: u32,
@@ -22,25 +22,24 @@ struct Memory {
     flash: f32,
     /// How brightly the shield flashes, 0..=1.
     guard: f32,
-    /// How far its engine burns, 0..=1: flames grow and die.
+    /// How strongly its engine burns, 0..=1: flames grow and die.
     burn: f32,
-    /// Exhaust owed.
+    /// Exhaust particles still to emit.
     owed: f32,
 }
 
-/// The ships' memories.
 #[derive(Debug, Default)]
-pub struct Ships {
-    /// By ship; a few dozen at most, so that looking through all is quick.
+pub(crate) struct Ships {
+    /// By ship; a few dozen at most, so that a linear search is fast.
     known: Vec<(u16, Memory)>,
     image: u32,
 }
 
 impl Ships {
-    /// Takes what just happened to ships.
-    pub fn notice(&mut self, stage: &Stage) {
-        for sight in &stage.sights {
-            if let Sight::Struck { player, shielded, .. } = *sight
+    /// Takes the stage's effects on ships.
+    pub(crate) fn apply_effects(&mut self, stage: &Stage) {
+        for effect in &stage.effects {
+            if let Effect::Struck { player, shielded, .. } = *effect
                 && let Some(ship) = stage.ship_of(player)
             {
                 let memory = remember(&mut self.known, ship.id);
@@ -50,7 +49,7 @@ impl Ships {
     }
 
     /// Adds every ship in the picture, and the exhaust of the last `dt` seconds.
-    pub fn draw(
+    pub(crate) fn draw(
         &mut self,
         stage: &Stage,
         camera: &Camera,
@@ -84,7 +83,7 @@ impl Ships {
     }
 }
 
-/// What is known of a ship; nothing yet if it is new.
+/// The memory of a ship; a fresh one if it is new.
 fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
     let index = known.iter().position(|(id, _)| *id == ship).unwrap_or_else(|| {
         known.push((ship, Memory::default()));
@@ -96,9 +95,9 @@ fn remember(known: &mut Vec<(u16, Memory)>, ship: u16) -> &mut Memory {
 fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: f64, batch: &mut Batch) {
     let shape = silhouette(ship.player, ship.team, own);
     let bow = Vec2::from_angle(ship.heading);
-    let team = bow.perp();
+    let side = bow.perp();
     let (behind, apart) = engines(shape);
-    // Idle engines glow too: a ship that drifts still shows where its stern is.
+    // Idle engines glow too, so that a drifting ship shows where its stern is.
     let power = 0.16 + 0.84 * memory.burn;
     let flame = match ship.team {
         Some(_) => color.mix(Color::WHITE, 0.15),
@@ -106,7 +105,7 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
         None => Color::hex(0xff9a3c),
     };
     for (nozzle, sign) in [1.0, -1.0].into_iter().enumerate() {
-        let at = ship.at - bow * (behind * HULL) + team * (sign * apart * HULL);
+        let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
         let long = 9.0 + 31.0 * power;
         let sprite = Sprite::light(
             Shape::Flame,
@@ -150,7 +149,7 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
     }
 }
 
-/// Leaves exhaust behind, and smoke and sparks once the hull is bad.
+/// Emits exhaust, and smoke and sparks while the hull is low.
 fn exhaust(
     ship: &ShipLook,
     memory: &mut Memory,
@@ -164,18 +163,23 @@ fn exhaust(
     let (behind, apart) = engines(silhouette(ship.player, ship.team, false));
     while memory.owed >= 1.0 {
         memory.owed -= 1.0;
-        let team = bow.perp() * (HULL * apart * random.bell());
+        let side = bow.perp() * (HULL * apart * random.bell());
         let hot = Color::hex(0x8fdcff).mix(color, 0.55);
-        let at = ship.at - bow * (HULL * (behind + 0.5)) + team - ship.velocity * (dt * random.unit());
-        let trail =
-            Particle::new(Look::Glow, at, random.range(0.35, 0.75), (6.5, 1.5), (hot.alpha(0.42), color.alpha(0.0)));
+        let at = ship.at - bow * (HULL * (behind + 0.5)) + side - ship.velocity * (dt * random.unit());
+        let trail = Particle::new(
+            ParticleShape::Glow,
+            at,
+            random.range(0.35, 0.75),
+            (6.5, 1.5),
+            (hot.alpha(0.42), color.alpha(0.0)),
+        );
         particles.add(trail.flying(ship.velocity * 0.35 - bow * 170.0 + random.direction() * 26.0, 2.2));
     }
     let bad = (0.42 - ship.hull).max(0.0) / 0.42;
     if random.unit() < bad * dt * 26.0 * particles.share() {
         let at = ship.at + random.direction() * HULL * 0.4;
         let smoke = Particle::new(
-            Look::Smoke,
+            ParticleShape::Smoke,
             at,
             random.range(0.7, 1.3),
             (7.0, 26.0),
@@ -188,7 +192,7 @@ fn exhaust(
         );
         if random.unit() < bad {
             let ember = Particle::new(
-                Look::Spark,
+                ParticleShape::Spark,
                 at,
                 random.range(0.2, 0.5),
                 (2.6, 1.2),

@@ -4,7 +4,7 @@ use crate::driver::Browser;
 use crate::page::{State, number};
 use crate::server::{Bots, Server};
 
-const DESK: (u32, u32) = (1200, 900);
+const DESKTOP: (u32, u32) = (1200, 900);
 /// The key, as WebDriver names it.
 const ARROW_UP: char = '\u{E013}';
 
@@ -13,7 +13,7 @@ async fn polling_and_push_stand_side_by_side() {
     let server = Server::start().await;
     let _bots = Bots::start(&server, 4);
     let browser = Browser::start().await;
-    let page = browser.open(DESK, &server.url("/compare")).await;
+    let page = browser.open(DESKTOP, &server.url("/compare")).await;
     let both = |state: &State, least: f64| {
         let side = |side: &str| number(&state[side]["asked"]) > least && number(&state[side]["leaders"]) > 0.0;
         side("poll") && side("push") && state["poll"]["late"].is_number() && state["push"]["late"].is_number()
@@ -32,21 +32,21 @@ async fn polling_and_push_go_on_after_the_server_was_killed_and_started_again() 
     let server = Server::start().await;
     let bots = Bots::start(&server, 4);
     let browser = Browser::start().await;
-    let page = browser.open(DESK, &server.url("/compare")).await;
+    let page = browser.open(DESKTOP, &server.url("/compare")).await;
     let at = |state: &State, side: &str| state[side]["at"].as_f64();
     let sides = ["poll", "push"];
     let late_us = 5e6;
     page.wait_for("a late score", |state| sides.iter().all(|side| at(state, side) > Some(late_us))).await;
     drop(bots);
     let port = server.kill().await;
-    page.wait_for("the page to say so", |state| state["line"].as_str().is_some_and(|line| line.contains("lost"))).await;
+    page.wait_for("the page to say so", |state| state["link"].as_str().is_some_and(|link| link.contains("lost"))).await;
 
     let _server = Server::start_on(port).await;
 
     // The new server's clock begins anew, and nobody has scored on it.
     let anew = |at: Option<f64>| at.is_none_or(|at| at < late_us);
     page.wait_for("both to forget", |state| {
-        state["line"] == "connected"
+        state["link"] == "connected"
             && state["poll"]["at"].is_number()
             && sides.iter().all(|side| anew(at(state, side)))
     })
@@ -60,7 +60,7 @@ async fn the_wire_shows_its_handshake_and_every_frame() {
     let server = Server::start().await;
     let _bots = Bots::start(&server, 2);
     let browser = Browser::start().await;
-    let page = browser.open(DESK, &server.url("/wire")).await;
+    let page = browser.open(DESKTOP, &server.url("/wire")).await;
     let kinds = |state: &State, wanted: &[&str]| {
         let seen = state["kinds"].as_array().cloned().unwrap_or_default();
         wanted.iter().all(|kind| seen.iter().any(|seen| seen == kind))

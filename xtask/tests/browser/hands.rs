@@ -53,7 +53,7 @@ async fn no_engine_burns_on_whose_key_nobody_holds() {
         ("another tab", "document.dispatchEvent(new Event('visibilitychange'))"),
         ("the browser's menu", "document.body.dispatchEvent(new Event('contextmenu', { bubbles: true }))"),
         ("the chat", "document.getElementById('chat-open').click()"),
-        ("the laboratory", "document.getElementById('open-lab').click()"),
+        ("the network lab", "document.getElementById('open-lab').click()"),
         ("the menu", "document.getElementById('menu-touch').click()"),
     ];
     for (taker, script) in takers {

@@ -156,7 +156,7 @@ async fn a_page_without_any_script_says_so_by_itself() {
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/r/K7QF2M")).await;
     let note = page.wait_for_element("#late").await;
-    assert!(note.text().await.is_ok_and(|text| text.contains("has not come yet")));
+    assert!(note.text().await.is_ok_and(|text| text.contains("has not loaded yet")));
     site.mend();
     page.click("#late a").await;
     page.wait_for("the game after a reload", |state| state["phase"] == "menu" || state["phase"] == "connecting").await;
@@ -169,7 +169,7 @@ async fn a_file_that_never_comes_is_named_after_a_while() {
     let proxy = Proxy::before(&server, Habits { stalls: Some(".wasm"), ..Habits::default() }).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &proxy.url("/?effects=low")).await;
-    page.wait_for_text("#loading", "broadside_client_wasm_bg.wasm has not come").await;
+    page.wait_for_text("#loading", "broadside_client_wasm_bg.wasm has not loaded").await;
     assert_eq!(page.text("#loading button").await, "Reload");
 }
 
@@ -179,7 +179,7 @@ async fn a_developers_page_says_what_it_lacks() {
     let server = Server::start_serving(&site.0).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/healthz")).await;
-    for (file, says) in [("dev/broadside_wire_wasm_bg.wasm", "is missing"), ("dev/line.js", "dev/line.js is missing")] {
+    for (file, says) in [("dev/broadside_wire_wasm_bg.wasm", "is missing"), ("dev/link.js", "dev/link.js is missing")] {
         site.mend();
         site.remove(file);
         page.visit(&server.url("/wire")).await;

@@ -30,7 +30,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Small and without glow: pages are drawn in software here.
 const SMALL: (u32, u32) = (640, 360);
 /// As people have it.
-const DESK: (u32, u32) = (1280, 720);
+const DESKTOP: (u32, u32) = (1280, 720);
 /// How far a ship must come before we believe that it moves, in units of the arena; far above any quantization.
 const A_GOOD_WAY: f64 = 20.0;
 /// How far from the middle of the picture another ship is well in sight, in units of the arena.
@@ -80,7 +80,7 @@ async fn a_key_press_moves_the_ship_on_another_players_screen() {
     let mut rested = ann.wait_for("a ship to steer", State::is_playing).await;
     // Whatever she does afterwards, she does because of the key.
     ann.wait_for("Ann to lie still", |state| {
-        if way(rested.local_player(), state.local_player()).is_none_or(|way| way > 1.0) {
+        if way(rested.own_ship(), state.own_ship()).is_none_or(|way| way > 1.0) {
             rested = state.clone();
         }
         number(&state["tick"]) > number(&rested["tick"]) + REST_TICKS
@@ -109,7 +109,7 @@ async fn fly_into_sight(page: &Page, name: &str, witness: &Page) -> State {
             return there;
         }
         assert!(started_at.elapsed() < DEADLINE, "{name} did not come into sight: {here:?}, {there:?}");
-        if let (Some(from), Some(to)) = (here.local_player(), there.local_player()) {
+        if let (Some(from), Some(to)) = (here.own_ship(), there.own_ship()) {
             page.point((to.0 - from.0, to.1 - from.1)).await;
         }
     }
@@ -157,7 +157,7 @@ async fn without_a_gpu_the_simple_renderer_is_chosen_within_two_seconds_of_play(
     let server = Server::start().await;
     let _bots = Bots::start(&server, 12);
     let browser = Browser::start().await;
-    let page = browser.open(DESK, &server.url("/?name=Ann&autojoin=1")).await;
+    let page = browser.open(DESKTOP, &server.url("/?name=Ann&autojoin=1")).await;
     let begun = page.wait_for("a ship to steer", State::is_playing).await;
     // Two seconds by the game's own clock: this machine may be busy.
     let state = page
@@ -199,7 +199,7 @@ async fn pictures_of_play_are_kept() {
         let server = Server::start().await;
         let _bots = Bots::start(&server, 12);
         let browser = Browser::start().await;
-        let page = browser.open(DESK, &server.url(&format!("/?name=Ann&autojoin=1&effects={effects}"))).await;
+        let page = browser.open(DESKTOP, &server.url(&format!("/?name=Ann&autojoin=1&effects={effects}"))).await;
         page.wait_for("a ship to steer", State::is_playing).await;
         page.hold_key(' ').await;
         page.wait_for("others", |state| state.is_playing() && state.others_within(f64::INFINITY) >= 3).await;

@@ -27,14 +27,14 @@ impl State {
     }
 
     /// Where our own ship is, in units of the arena.
-    pub fn own(&self) -> Option<(f64, f64)> {
+    pub fn own_ship(&self) -> Option<(f64, f64)> {
         place(&self["ship"])
     }
 
     /// How many other players are within `range` of our ship, in units of the arena.
     pub fn others_within(&self, range: f64) -> usize {
         let others = self["others"].as_array().map_or(&[][..], Vec::as_slice);
-        others.iter().filter(|other| way(self.local_player(), place(other)).is_some_and(|way| way < range)).count()
+        others.iter().filter(|other| way(self.own_ship(), place(other)).is_some_and(|way| way < range)).count()
     }
 }
 

@@ -166,9 +166,9 @@ async fn a_proxy_that_lets_no_socket_through_is_told_from_a_server_that_is_gone(
     let proxy = Proxy::before(&server, Habits { refuses: Some("/ws"), ..Habits::default() }).await;
     let browser = Browser::start().await;
     let page = browser.open(WIDE, &proxy.url("/?effects=low")).await;
-    page.wait_for_text("#line-note", "no WebSocket gets through").await;
+    page.wait_for_text("#connection-note", "no WebSocket gets through").await;
     let file = setup::artifacts().join("no-socket.png");
     std::fs::write(&file, page.picture().await).expect("the folder of artifacts can be written");
     server.kill().await;
-    page.wait_for_text("#line-note", "cannot be reached").await;
+    page.wait_for_text("#connection-note", "cannot be reached").await;
 }

@@ -12,15 +12,15 @@ use crate::server::Server;
 const A_WHILE: f64 = 60.0;
 
 /// Whether the chat of a page holds this line.
-fn heard(state: &State, kind: &str, from: &str, text: &str) -> bool {
+fn has_line(state: &State, kind: &str, from: &str, text: &str) -> bool {
     let lines = state["chat"].as_array().map_or(&[][..], Vec::as_slice);
     lines.iter().any(|line| *line == json!({ "kind": kind, "from": from, "text": text }))
 }
 
 /// Whether the chat of a page holds a notice that contains this.
-fn noted(state: &State, part: &str) -> bool {
+fn has_notice(state: &State, part: &str) -> bool {
     let lines = state["chat"].as_array().map_or(&[][..], Vec::as_slice);
-    lines.iter().any(|line| line["kind"] == "note" && line["text"].as_str().is_some_and(|text| text.contains(part)))
+    lines.iter().any(|line| line["kind"] == "notice" && line["text"].as_str().is_some_and(|text| text.contains(part)))
 }
 
 async fn waits_for_snapshots(page: &Page, what: &str) -> State {
@@ -44,29 +44,29 @@ async fn two_friends_meet_by_a_link_and_talk() {
     let ben = browser.open(SMALL, &format!("{link}?name=Ben&effects=low")).await;
     let there = ben.wait_for("a ship to steer", State::is_playing).await;
     assert_eq!(there["room"], here["room"]);
-    ann.wait_for("word of the friend", |state| noted(state, "Ben came by your link")).await;
+    ann.wait_for("word of the friend", |state| has_notice(state, "Ben joined through your link")).await;
 
     ann.say("<b>hello</b> Ben").await;
-    ben.wait_for("Ann's words", |state| heard(state, "room", "Ann", "<b>hello</b> Ben")).await;
+    ben.wait_for("Ann's words", |state| has_line(state, "room", "Ann", "<b>hello</b> Ben")).await;
     assert_eq!(ben.count("#chat-log b").await, 0, "words are never markup");
     ben.say("hello Ann").await;
-    ann.wait_for("Ben's words", |state| heard(state, "room", "Ben", "hello Ann")).await;
+    ann.wait_for("Ben's words", |state| has_line(state, "room", "Ben", "hello Ann")).await;
     ben.say("/w Ann only you").await;
-    ann.wait_for("words for Ann alone", |state| heard(state, "told", "Ben", "only you")).await;
-    ben.wait_for("what Ben told her", |state| heard(state, "told", "Ann", "only you")).await;
+    ann.wait_for("words for Ann alone", |state| has_line(state, "direct", "Ben", "only you")).await;
+    ben.wait_for("what Ben told her", |state| has_line(state, "direct", "Ann", "only you")).await;
 
     ann.say("/mute Ben").await;
-    ann.wait_for("the mute", |state| noted(state, "You no longer hear Ben")).await;
+    ann.wait_for("the mute", |state| has_notice(state, "You have muted Ben")).await;
     ben.say("into the void").await;
-    ben.wait_for("his own words", |state| heard(state, "room", "Ben", "into the void")).await;
+    ben.wait_for("his own words", |state| has_line(state, "room", "Ben", "into the void")).await;
     ann.say("/unmute Ben").await;
-    ann.wait_for("the end of it", |state| noted(state, "You hear Ben again")).await;
+    ann.wait_for("the end of it", |state| has_notice(state, "You have unmuted Ben")).await;
     ben.say("heard again").await;
-    let state = ann.wait_for("Ben again", |state| heard(state, "room", "Ben", "heard again")).await;
-    assert!(!heard(&state, "room", "Ben", "into the void"));
+    let state = ann.wait_for("Ben again", |state| has_line(state, "room", "Ben", "heard again")).await;
+    assert!(!has_line(&state, "room", "Ben", "into the void"));
 
     ben.say("/w Nobody hello").await;
-    ben.wait_for("why not", |state| noted(state, "Nobody called Nobody is here.")).await;
+    ben.wait_for("why not", |state| has_notice(state, "No player is called Nobody.")).await;
     assert_eq!((ann.errors().await, ben.errors().await), (vec![], vec![]));
 }
 
@@ -86,7 +86,7 @@ async fn a_captain_leaves_to_the_lobby_and_goes_elsewhere_over_the_same_socket()
     page.wait_for("the lobby again", |state| state["phase"] == "menu").await;
     page.wait_for_element("#rooms [data-act^='watch:']").await;
     page.press("#rooms [data-act^='watch:']").await;
-    page.wait_for("a battle to watch", |state| state["phase"] == "playing" && state["spectators"] == true).await;
+    page.wait_for("a battle to watch", |state| state["phase"] == "playing" && state["spectating"] == true).await;
     assert_eq!(page.sockets().await, 1);
     assert_eq!(page.errors().await, Vec::<String>::new());
 }
@@ -106,12 +106,12 @@ async fn a_seat_outlives_a_cut_line_and_a_reload() {
     ben.wait_for("that Ann is away", |state| state["away"] == json!(["Ann"])).await;
     gate.mend();
     let back = ann.wait_for("the same seat", |state| state.is_playing() && state["player"] == before["player"]).await;
-    assert_eq!(back["called"], "Ann");
+    assert_eq!(back["server_name"], "Ann");
     ben.wait_for("that Ann is back", |state| state["away"] == json!([])).await;
 
     ann.reload().await;
     ann.wait_for("the same seat after a reload", |state| {
-        state.is_playing() && state["player"] == before["player"] && state["called"] == "Ann"
+        state.is_playing() && state["player"] == before["player"] && state["server_name"] == "Ann"
     })
     .await;
 }

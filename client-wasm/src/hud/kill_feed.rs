@@ -1,54 +1,48 @@
-//! The kill feed: the last few lines, each for a few seconds.
+//! The kill feed: the last few entries, each for a few seconds.
 
 use web_sys::{Document, Element, HtmlElement};
 
 use super::dom::{element, make};
-use super::match_status::side_class;
+use super::match_status::team_class;
 
-/// Lines shown at a time; the oldest goes first.
+/// Entries shown at a time; the oldest is removed first.
 const LINES: usize = 5;
-/// Seconds until a line fades, and until it is gone.
+/// Seconds after which an entry fades, and is removed.
 const FADES_AFTER: f64 = 6.0;
 const GONE_AFTER: f64 = 6.8;
 
-/// A name in the feed.
+/// A player's name in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
-    /// What to call them.
-    pub name: String,
-    /// Whether it is the player who watches.
-    pub own: bool,
-    /// The team they fight for, where there are sides.
-    pub team: Option<u8>,
+pub(crate) struct KillFeedName {
+    pub(crate) name: String,
+    /// Whether it is our own.
+    pub(crate) own: bool,
+    /// The team, in modes with teams.
+    pub(crate) team: Option<u8>,
 }
 
-/// The lines on screen.
-pub struct Feed {
+pub(crate) struct KillFeedPanel {
     document: Document,
     list: HtmlElement,
     lines: Vec<(Element, f64)>,
 }
 
-impl Feed {
-    /// The page's feed.
-    ///
-    /// # Errors
-    /// If the page has none.
-    pub fn new(document: &Document) -> Result<Self, String> {
-        Ok(Feed { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
+impl KillFeedPanel {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
+        Ok(KillFeedPanel { document: document.clone(), list: element(document, "feed")?, lines: Vec::new() })
     }
 
-    /// Adds a line: a name, a word, and perhaps another name.
-    pub fn add(&mut self, seconds: f64, first: &Who, word: &str, second: Option<&Who>) {
+    /// Adds an entry: a name, a verb, and perhaps another name.
+    pub(crate) fn add(&mut self, seconds: f64, first: &KillFeedName, verb: &str, second: Option<&KillFeedName>) {
         let Some(line) = make(&self.document, "li", "", "") else { return };
         let part = |tag, class, text: &str| {
             if let Some(part) = make(&self.document, tag, class, text) {
                 let _ = line.append_child(&part);
             }
         };
-        let class = |who: &Who| if who.own && who.team.is_none() { "you" } else { side_class(who.team) };
+        let class = |name: &KillFeedName| if name.own && name.team.is_none() { "you" } else { team_class(name.team) };
         part("b", class(first), &first.name);
-        part("i", "", word);
+        part("i", "", verb);
         if let Some(second) = second {
             part("b", class(second), &second.name);
         }
@@ -60,8 +54,8 @@ impl Feed {
         }
     }
 
-    /// Lets time pass.
-    pub fn advance(&mut self, seconds: f64) {
+    /// Fades and removes old entries.
+    pub(crate) fn advance(&mut self, seconds: f64) {
         self.lines.retain(|(line, since)| {
             let age = seconds - since;
             if age > GONE_AFTER {
@@ -73,8 +67,7 @@ impl Feed {
         });
     }
 
-    /// Forgets every line.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for (line, _) in self.lines.drain(..) {
             line.remove();
         }

@@ -1,4 +1,4 @@
-//! The net graph and the laboratory: opened, closed, and what is chosen there put to work.
+//! The net graph and the network lab: opens and closes them and applies the settings.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
@@ -6,60 +6,57 @@ use web_sys::{Element, Event};
 
 use super::App;
 use crate::browser;
-use crate::hud::netgraph::Around;
+use crate::hud::net_graph::GraphContext;
 use crate::live;
-use crate::probe::Record;
+use crate::probe::JsRecord;
 use broadside_shared::game::CorrectionCause;
 
 impl App {
-    /// Opens the net graph if the address says so.
+    /// Opens the net graph if the address asks for it.
     pub(super) fn open_net(&mut self) {
         if browser::parameter("net").as_deref() == Some("1") {
             self.graph.open(true);
         }
     }
 
-    /// Opens or closes the net graph.
     pub(super) fn toggle_net(&mut self) {
         let open = !self.graph.is_open();
         self.graph.open(open);
-        if let Some(session) = self.session.as_mut().filter(|_| !open) {
-            session.watch = None;
+        if let Some(connection) = self.connection.as_mut().filter(|_| !open) {
+            connection.tap = None;
         }
     }
 
-    /// Opens or closes the laboratory.
     pub(super) fn toggle_lab(&mut self) {
         self.devices.borrow_mut().release();
         self.lab.toggle();
     }
 
-    /// One of its lines was chosen.
-    pub(super) fn choose_line(&mut self, event: &Event) {
+    pub(super) fn choose_link(&mut self, event: &Event) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         if let Some(name) = target.and_then(|target| target.text_content()) {
             self.lab.choose(&name);
-            self.apply_wishes();
+            self.apply_lab_settings();
         }
     }
 
-    /// One of its sliders or boxes was changed.
+    /// A slider or a box of the network lab was changed.
     pub(super) fn change_lab(&mut self) {
         self.lab.read();
-        self.apply_wishes();
+        self.apply_lab_settings();
     }
 
-    /// Puts to work what was chosen.
-    pub(super) fn apply_wishes(&mut self) {
-        if let Some(session) = &mut self.session {
-            session.set_line(self.lab.wishes.line);
-            self.lab.wishes.apply(&mut session.client);
+    /// Applies the network lab's settings to the connection.
+    pub(super) fn apply_lab_settings(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.set_link(self.lab.settings.link);
+            self.lab.settings.apply(&mut connection.client);
         }
     }
 
-    /// Whether the game stands still because the line comes with a tab that freezes; says so when it begins and ends.
+    /// Whether the simulated link freezes the tab; shows a message when that changes.
     pub(super) fn is_asleep(&mut self) -> bool {
-        let asleep = self.session.as_mut().is_some_and(crate::session::Session::is_frozen);
+        let asleep = self.connection.as_mut().is_some_and(crate::connection::ServerConnection::is_frozen);
         if asleep != self.asleep {
             self.asleep = asleep;
             self.play.toast(if asleep { "tab frozen on purpose" } else { "tab awake" }, "");
@@ -69,27 +66,27 @@ impl App {
         asleep
     }
 
-    /// Adds the second picture of the own ship, and one image to the net graph.
+    /// Adds the server's version of the own ship to the stage, and one image to the net graph.
     pub(super) fn show_net(&mut self, now_ms: f64) {
         let fps = self.fps();
-        let Some(session) = &mut self.session else { return };
-        if self.lab.wishes.split {
-            self.stage.ghost = session.client.authority().and_then(live::own_look);
+        let Some(connection) = &mut self.connection else { return };
+        if self.lab.settings.split {
+            self.stage.ghost = connection.client.authority().and_then(live::own_look);
         }
         if self.graph.is_open() {
-            let watch = session.watch.get_or_insert_default();
-            let around = Around { now_ms, fps, line: self.lab.wishes.line };
-            self.graph.show(session.client.stats(), watch, around);
+            let tap = connection.tap.get_or_insert_default();
+            let moment = GraphContext { now_ms, fps, link: self.lab.settings.link };
+            self.graph.show(connection.client.stats(), tap, moment);
         }
     }
 
-    /// What the connection is like, for tests.
+    /// The connection's state, for tests.
     pub(super) fn report_net(&self) -> JsValue {
-        let Some(session) = &self.session else { return JsValue::NULL };
-        let (client, stats, wishes) = (&session.client, session.client.stats(), &self.lab.wishes);
+        let Some(connection) = &self.connection else { return JsValue::NULL };
+        let (client, stats, settings) = (&connection.client, connection.client.stats(), &self.lab.settings);
         let corrections = CorrectionCause::ALL.into_iter().zip(stats.corrections);
         let corrections =
-            corrections.fold(Record::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
+            corrections.fold(JsRecord::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
         let phase = match client.phase() {
             broadside_shared::client::Phase::Greeting => "greeting",
             broadside_shared::client::Phase::Lobby => "lobby",
@@ -99,11 +96,11 @@ impl App {
         let authority = client
             .authority()
             .filter(|own| own.afloat())
-            .map_or(JsValue::NULL, |own| Record::new().with("x", own.position.x).with("y", own.position.y).into());
+            .map_or(JsValue::NULL, |own| JsRecord::new().with("x", own.position.x).with("y", own.position.y).into());
         let shown = self.stage.own_ship().map_or(JsValue::NULL, |ship| {
-            Record::new().with("x", ship.at.x).with("y", ship.at.y).with("heading", ship.heading).into()
+            JsRecord::new().with("x", ship.at.x).with("y", ship.at.y).with("heading", ship.heading).into()
         });
-        Record::new()
+        JsRecord::new()
             .with("phase", phase)
             .with("rtt_ms", stats.rtt_ms)
             .with("jitter_ms", stats.jitter_ms)
@@ -118,9 +115,9 @@ impl App {
             .with("largest_correction_units", stats.largest_correction_units)
             .with("bytes_down", stats.bytes_down as f64)
             .with("bytes_up", stats.bytes_up as f64)
-            .with("prediction", wishes.prediction)
-            .with("interpolation", wishes.interpolation)
-            .with("lag_compensation", wishes.lag_compensation)
+            .with("prediction", settings.prediction)
+            .with("interpolation", settings.interpolation)
+            .with("lag_compensation", settings.lag_compensation)
             .with("frozen", self.asleep)
             .with("authority", authority)
             .with("shown", shown)

@@ -1,48 +1,47 @@
-//! A bad line on purpose, between the socket and the client: what comes and goes takes the time that a far or crowded line
-//! would take. Only there while someone asked for it.
+//! A simulated link between the socket and the client: frames take the time of a distant or congested link. It exists only while
+//! the network lab asks for it.
 
 use broadside_shared::link::{LinkProfile, Pipe, Stalls};
 use broadside_shared::time::MonoTime;
 
-/// One line, both ways.
 #[derive(Debug)]
-pub struct Line {
+pub(crate) struct SimulatedLink {
     profile: LinkProfile,
-    /// The line's own time begins here, so that the first stall or freeze comes after a while and not at once.
+    /// The link's own time starts here, so that the first stall or freeze comes after a while and not at once.
     began: MonoTime,
     down: Pipe,
     up: Pipe,
     freezes: Option<Stalls>,
-    /// When the client was last seen to stand still.
+    /// When the client was last frozen.
     frozen_at: MonoTime,
-    /// The close code of the socket, which is told after all that came before it.
-    pub closed: Option<u16>,
+    /// The socket's close code, delivered after all earlier frames.
+    pub(crate) closed: Option<u16>,
 }
 
-impl Line {
-    /// A line of this kind that begins `now`. Equal seeds give equal lines.
+impl SimulatedLink {
+    /// A link with this profile that starts `now`. Equal seeds give equal links.
     #[must_use]
-    pub fn new(profile: LinkProfile, now: MonoTime, seed: u64) -> Self {
+    pub(crate) fn new(profile: LinkProfile, now: MonoTime, seed: u64) -> Self {
         let (down, up) = profile.pipes(seed);
         let freezes = profile.freezes(seed);
-        Line { profile, began: now, down, up, freezes, frozen_at: MonoTime(0), closed: None }
+        SimulatedLink { profile, began: now, down, up, freezes, frozen_at: MonoTime(0), closed: None }
     }
 
-    /// What kind it is, with the delay and jitter that were last set.
+    /// The profile, with the delay and jitter that were last set.
     #[must_use]
-    pub fn profile(&self) -> &LinkProfile {
+    pub(crate) fn profile(&self) -> &LinkProfile {
         &self.profile
     }
 
-    /// Sets delay and jitter, in milliseconds, for what is sent from now on.
-    pub fn set_delay(&mut self, delay_ms: f64, jitter_ms: f64) {
+    /// Sets delay and jitter, in milliseconds, of all later frames.
+    pub(crate) fn set_delay(&mut self, delay_ms: f64, jitter_ms: f64) {
         (self.profile.delay_ms, self.profile.jitter_ms) = (delay_ms, jitter_ms);
         self.down.set_delay(delay_ms, jitter_ms);
         self.up.set_delay(delay_ms, jitter_ms);
     }
 
-    /// Takes over what is still on its way on another line: nothing may get lost.
-    pub fn take_over(&mut self, mut old: Line, now: MonoTime) {
+    /// Takes over the frames in flight on another link: none may get lost.
+    pub(crate) fn take_over(&mut self, mut old: SimulatedLink, now: MonoTime) {
         let (at, end) = (self.time(now), MonoTime(u64::MAX));
         while let Some(frame) = old.down.receive(end) {
             self.down.send(at, frame);
@@ -53,51 +52,51 @@ impl Line {
         self.closed = old.closed;
     }
 
-    /// Puts a frame of the server on the line.
-    pub fn send_down(&mut self, now: MonoTime, frame: Vec<u8>) {
+    /// Sends a frame from the server.
+    pub(crate) fn send_down(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.down.send(at, frame);
     }
 
-    /// The next frame that has come to the client by `now`, and when it came.
-    pub fn receive_down(&mut self, now: MonoTime) -> Option<(MonoTime, Vec<u8>)> {
+    /// The next frame that has reached the client by `now`, and when it arrived.
+    pub(crate) fn receive_down(&mut self, now: MonoTime) -> Option<(MonoTime, Vec<u8>)> {
         let came = self.began.plus_us(self.down.next_arrival()?.0);
         let frame = self.down.receive(self.time(now))?;
-        // A client that stood still reads only now what came meanwhile.
+        // A frozen client reads only now what arrived meanwhile.
         Some((came.max(self.frozen_at), frame))
     }
 
-    /// Whether the client's end takes another frame.
+    /// Whether the client's end accepts another frame.
     #[must_use]
-    pub fn takes_more(&self) -> bool {
+    pub(crate) fn takes_more(&self) -> bool {
         self.up.takes_more()
     }
 
-    /// Puts a frame of the client on the line.
-    pub fn send_up(&mut self, now: MonoTime, frame: Vec<u8>) {
+    /// Sends a frame from the client.
+    pub(crate) fn send_up(&mut self, now: MonoTime, frame: Vec<u8>) {
         let at = self.time(now);
         self.up.send(at, frame);
     }
 
-    /// The next frame that has come to the server's side by `now`.
-    pub fn receive_up(&mut self, now: MonoTime) -> Option<Vec<u8>> {
+    /// The next frame that has reached the server's side by `now`.
+    pub(crate) fn receive_up(&mut self, now: MonoTime) -> Option<Vec<u8>> {
         self.up.receive(self.time(now))
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no frame is in flight.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.down.next_arrival().is_none() && self.up.next_arrival().is_none()
     }
 
-    /// The close code of the socket, once all that came before it has come to the client. What the client sends meanwhile goes nowhere.
+    /// The socket's close code, once all earlier frames have reached the client. Frames that the client still sends are lost.
     #[must_use]
-    pub fn ended(&self) -> Option<u16> {
+    pub(crate) fn ended(&self) -> Option<u16> {
         self.closed.filter(|_| self.down.next_arrival().is_none())
     }
 
-    /// Whether the client stands still at `now`, as a tab that the browser froze: it reads nothing and does nothing.
-    pub fn is_frozen(&mut self, now: MonoTime) -> bool {
+    /// Whether the client is frozen at `now`, like a tab that the browser froze: it reads nothing and does nothing.
+    pub(crate) fn is_frozen(&mut self, now: MonoTime) -> bool {
         let time = self.time(now);
         let frozen = self.freezes.as_mut().is_some_and(|stalls| stalls.stands_until(time).is_some());
         if frozen {
@@ -117,13 +116,13 @@ mod tests {
 
     const START: MonoTime = MonoTime(90_000_000);
 
-    fn line(name: &str) -> Line {
-        Line::new(LinkProfile::named(name).expect("a known name"), START, 5)
+    fn link(name: &str) -> SimulatedLink {
+        SimulatedLink::new(LinkProfile::named(name).expect("a known name"), START, 5)
     }
 
     #[test]
-    fn a_frame_comes_after_the_delay_and_names_the_moment_it_came() {
-        let mut far = line("far");
+    fn a_frame_arrives_after_the_delay_with_its_time_of_arrival() {
+        let mut far = link("far");
         far.send_down(START, vec![1]);
         far.send_up(START, vec![2]);
         assert_eq!(far.receive_down(START.plus_ms(50)), None);
@@ -136,8 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn the_end_comes_after_what_came_before_it_whatever_the_client_still_sends() {
-        let mut far = line("far");
+    fn the_close_code_arrives_after_all_frames_whatever_the_client_still_sends() {
+        let mut far = link("far");
         far.send_down(START, vec![1]);
         far.closed = Some(4006);
         far.send_up(START, vec![2]);
@@ -149,21 +148,21 @@ mod tests {
     }
 
     #[test]
-    fn changing_the_line_loses_nothing_and_keeps_the_order() {
-        let mut slow = line("very-bad");
+    fn changing_the_link_loses_nothing_and_keeps_the_order() {
+        let mut slow = link("very-bad");
         for n in 0..20 {
             slow.send_down(START, vec![n]);
         }
         let now = START.plus_ms(10);
-        let mut clean = line("clean");
+        let mut clean = link("clean");
         clean.take_over(slow, now);
         let came: Vec<u8> = std::iter::from_fn(|| clean.receive_down(now)).map(|(_, frame)| frame[0]).collect();
         assert_eq!(came, (0..20).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_tab_freezes_after_a_while_and_reads_what_came_when_it_thaws() {
-        let mut tab = line("tab-freeze");
+    fn a_tab_freezes_after_a_while_and_reads_the_arrivals_when_it_thaws() {
+        let mut tab = link("tab-freeze");
         assert!(!tab.is_frozen(START.plus_ms(9_000)));
         let froze = (9_000..30_000).map(|ms| START.plus_ms(ms)).find(|at| tab.is_frozen(*at)).expect("freezes");
         tab.send_down(froze, vec![1]);

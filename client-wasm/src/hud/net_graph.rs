@@ -1,5 +1,5 @@
-//! The net graph: what the line does and what the client makes of it, drawn and in figures. Nothing is kept, drawn or written
-//! while it is closed.
+//! The net graph: what the link does and how the client copes, drawn and in numbers. While it is closed, nothing is kept, drawn
+//! or written.
 
 use broadside_shared::client::stats::Stats;
 use broadside_shared::game::CorrectionCause;
@@ -8,23 +8,23 @@ use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement};
 
 use super::dom::{Shown, element};
-use crate::session::Watch;
+use crate::connection::NetGraphTap;
 
 /// Milliseconds at the top of the graph.
 const TOP_MS: f64 = 400.0;
-/// Lines across the graph, milliseconds.
+/// Grid lines, in milliseconds.
 const MARKS_MS: [f64; 3] = [100.0, 200.0, 300.0];
-/// Snapshot ages from which the curve turns amber and red, milliseconds.
+/// Snapshot ages from which on the curve is amber and red, in milliseconds.
 const AGE_FAIR: f64 = 150.0;
 const AGE_POOR: f64 = 250.0;
-/// Columns that pass in a second, and the most that pass in one image.
+/// Columns per second, and the most in one image.
 const COLUMNS_S: f64 = 60.0;
 const COLUMNS_MAX: f64 = 60.0;
-/// Milliseconds over which rates are taken, and between two writings of the figures.
+/// Milliseconds over which rates are measured, and between two updates of the text.
 const RATES_MS: f64 = 1000.0;
-const FIGURES_MS: f64 = 250.0;
+const TEXT_MS: f64 = 250.0;
 
-/// The figures as they were when rates were last taken.
+/// The statistics when rates were last measured.
 #[derive(Debug, Clone, Copy, Default)]
 struct Before {
     at_ms: f64,
@@ -32,40 +32,38 @@ struct Before {
     header_bytes: u64,
 }
 
-/// What came in one second: bytes, and snapshots.
+/// Bytes and snapshots per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Rates {
     down: f64,
     up: f64,
     own: f64,
     cells: f64,
-    /// Of those, cells nearer to the rim of the view than to its middle.
+    /// Of the cells, those nearer to the edge of the view than to its middle.
     far: f64,
     events: f64,
-    notes: f64,
-    /// Everything that is not of a snapshot.
+    updates: f64,
+    /// Everything outside of snapshots.
     control: f64,
     headers: f64,
     snapshots: f64,
 }
 
-/// What the graph cannot know by itself.
+/// What the graph is told with each image.
 #[derive(Debug, Clone, Copy)]
-pub struct Around {
-    /// Milliseconds on the page's clock.
-    pub now_ms: f64,
-    /// Images per second.
-    pub fps: f32,
-    /// The line that is put on.
-    pub line: LinkProfile,
+pub(crate) struct GraphContext {
+    /// Milliseconds of the page's clock.
+    pub(crate) now_ms: f64,
+    pub(crate) fps: f32,
+    /// The simulated link.
+    pub(crate) link: LinkProfile,
 }
 
-/// The panel.
-pub struct NetGraph {
+pub(crate) struct NetGraph {
     panel: Shown,
     canvas: HtmlCanvasElement,
     context: Option<CanvasRenderingContext2d>,
-    figures: Shown,
+    text: Shown,
     before: Before,
     rates: Rates,
     gap_ms: (f64, f64),
@@ -75,16 +73,12 @@ pub struct NetGraph {
 }
 
 impl NetGraph {
-    /// The page's panel, closed.
-    ///
-    /// # Errors
-    /// If the page has none.
-    pub fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document) -> Result<Self, String> {
         Ok(NetGraph {
             panel: Shown::new(document, "net")?,
             canvas: element(document, "net-graph")?,
             context: None,
-            figures: Shown::new(document, "net-figures")?,
+            text: Shown::new(document, "net-stats")?,
             before: Before::default(),
             rates: Rates::default(),
             gap_ms: (0.0, 0.0),
@@ -94,8 +88,7 @@ impl NetGraph {
         })
     }
 
-    /// Opens or closes it.
-    pub fn open(&mut self, open: bool) {
+    pub(crate) fn open(&mut self, open: bool) {
         self.panel.visible(open);
         if open && self.context.is_none() {
             let context = self.canvas.get_context("2d").ok().flatten();
@@ -104,46 +97,45 @@ impl NetGraph {
         self.forget();
     }
 
-    /// Whether it is open.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.panel.element.hidden()
     }
 
-    /// Forgets the figures of the connection before.
-    pub fn forget(&mut self) {
+    /// Forgets the statistics of the previous connection.
+    pub(crate) fn forget(&mut self) {
         self.before = Before::default();
         self.rates = Rates::default();
         self.gap_ms = (0.0, 0.0);
         self.written_ms = 0.0;
     }
 
-    /// Adds one image to the graph, and now and then writes the figures.
-    pub fn show(&mut self, stats: &Stats, watch: &mut Watch, around: Around) {
+    /// Adds one image to the graph and updates the text when it is due.
+    pub(crate) fn show(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
         let mut newest_gap = None;
-        for arrival in watch.arrivals.drain(..) {
+        for arrival in tap.arrivals.drain(..) {
             let gap = arrival.gap_us.map_or(0.0, |us| us as f64 / 1000.0);
             self.gap_ms.0 = self.gap_ms.0.max(gap);
             newest_gap = Some(newest_gap.map_or(gap, |before: f64| before.max(gap)));
         }
-        self.draw(stats, newest_gap, around.now_ms);
-        let passed = around.now_ms - self.before.at_ms;
+        self.draw(stats, newest_gap, moment.now_ms);
+        let passed = moment.now_ms - self.before.at_ms;
         if passed >= RATES_MS {
-            // The first look has nothing to compare with.
+            // The first measurement has nothing to compare with.
             if self.before.at_ms > 0.0 {
-                self.rates = Rates::between(&self.before, stats, watch.header_bytes, passed);
+                self.rates = Rates::between(&self.before, stats, tap.header_bytes, passed);
             }
-            self.before = Before { at_ms: around.now_ms, stats: *stats, header_bytes: watch.header_bytes };
+            self.before = Before { at_ms: moment.now_ms, stats: *stats, header_bytes: tap.header_bytes };
             self.gap_ms = (0.0, self.gap_ms.0);
         }
-        if around.now_ms - self.written_ms >= FIGURES_MS {
-            self.written_ms = around.now_ms;
+        if moment.now_ms - self.written_ms >= TEXT_MS {
+            self.written_ms = moment.now_ms;
             let gap_ms = self.gap_ms.0.max(self.gap_ms.1);
-            self.figures.text(&figures(stats, self.rates, gap_ms, around));
+            self.text.text(&stats_text(stats, self.rates, gap_ms, moment));
         }
     }
 
-    /// Pushes the graph to the left by the time that passed and draws what is new: the age as a bar, the gap before a snapshot as a
+    /// Moves the graph to the left by the passed time and draws the new part: the age as a bar, the gap before a snapshot as a
     /// dot, an image without fresh snapshots as a red foot.
     fn draw(&mut self, stats: &Stats, gap_ms: Option<f64>, now_ms: f64) {
         let wide = ((now_ms - self.drawn_ms) * COLUMNS_S / 1000.0).round().clamp(1.0, COLUMNS_MAX);
@@ -158,7 +150,8 @@ impl NetGraph {
             context.set_fill_style_str(color);
             context.fill_rect(left, y, wide, high);
         };
-        // The canvas is opaque where it was drawn on, so that its old picture covers itself. Only a canvas without pixels refuses.
+        // The canvas is opaque where it was drawn on, so that the moved picture covers the old one. Only a canvas without pixels
+        // fails.
         let _ = context.draw_image_with_html_canvas_element(&self.canvas, -wide, 0.0);
         fill("#070c1a", 0.0, height);
         for mark in MARKS_MS {
@@ -193,7 +186,7 @@ impl Rates {
             cells: rate(stats.bytes_cells, then.bytes_cells),
             far: rate(stats.bytes_cells_far, then.bytes_cells_far),
             events: rate(stats.bytes_events, then.bytes_events),
-            notes: rate(stats.bytes_notes, then.bytes_notes),
+            updates: rate(stats.bytes_notes, then.bytes_notes),
             control: rate(stats.bytes_down - parts(stats), then.bytes_down - parts(then)),
             headers: rate(header_bytes, before.header_bytes),
             snapshots: rate(stats.snapshots, then.snapshots),
@@ -201,14 +194,14 @@ impl Rates {
     }
 }
 
-/// The figures as text. Whole numbers only: the code that writes fractions would be a tenth of the download.
-fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
-    let mut text = format!("line    {}", around.line.name);
-    // Each number with what stands before it: a table is much smaller than as many arguments of one `format!`.
+/// The statistics as text. Whole numbers only: the code that formats fractions would be a tenth of the download.
+fn stats_text(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
+    let mut text = format!("link    {}", moment.link.name);
+    // A table of labels and numbers is much smaller than as many arguments of one `format!`.
     let parts = [
-        ("  ", around.line.delay_ms),
-        (" ±", around.line.jitter_ms),
-        (" ms  fps ", f64::from(around.fps)),
+        ("  ", moment.link.delay_ms),
+        (" ±", moment.link.jitter_ms),
+        (" ms  fps ", f64::from(moment.fps)),
         ("\nrtt     ", stats.rtt_ms),
         (" ms  jitter ", stats.jitter_ms),
         (" ms  server tick us ", stats.server_tick_ms * 1000.0),
@@ -228,7 +221,7 @@ fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
         (" + near ", rates.cells - rates.far),
         (" + far ", rates.far),
         ("\n        + events ", rates.events),
-        (" + notes ", rates.notes),
+        (" + updates ", rates.updates),
         (" + pongs ", rates.control),
         ("\n        headers ", rates.headers),
         ("\nup      B/s ", rates.up),
@@ -236,9 +229,9 @@ fn figures(stats: &Stats, rates: Rates, gap_ms: f64, around: Around) -> String {
         ("  steps ", stats.budget_steps as f64),
         ("\nfixed   ", stats.corrections_total() as f64),
     ];
-    for (before, figure) in parts {
+    for (before, number) in parts {
         text += before;
-        text += &(figure.round() as i32).to_string();
+        text += &(number.round() as i32).to_string();
     }
     for (cause, count) in CorrectionCause::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
         for word in ["  ", cause.name(), " ", &count.to_string()] {
@@ -263,7 +256,7 @@ mod tests {
             ..Stats::default()
         };
         let rates = Rates::between(&Before::default(), &stats, 88, 2_000.0);
-        let classes = rates.own + rates.cells + rates.events + rates.notes + rates.control;
+        let classes = rates.own + rates.cells + rates.events + rates.updates + rates.control;
         assert!((rates.down - 1_000.0).abs() < 1e-9 && (classes - rates.down).abs() < 1e-9, "{rates:?}");
         assert!((rates.headers - 44.0).abs() < 1e-9, "{rates:?}");
     }
@@ -271,8 +264,8 @@ mod tests {
     #[test]
     fn corrections_are_named_by_their_cause() {
         let stats = Stats { corrections: [2, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
-        let around = Around { now_ms: 0.0, fps: 60.0, line: LinkProfile::CLEAN };
-        let text = figures(&stats, Rates::default(), 0.0, around);
+        let moment = GraphContext { now_ms: 0.0, fps: 60.0, link: LinkProfile::CLEAN };
+        let text = stats_text(&stats, Rates::default(), 0.0, moment);
         assert!(text.contains("fixed   3  input 2  hit 1"), "{text}");
         assert!(text.contains("rtt     121 ms"), "{text}");
     }

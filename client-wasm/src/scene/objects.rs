@@ -12,19 +12,19 @@ use crate::color::{self, Color};
 use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::stage::{RockLook, Stage, ZoneLook};
 
-/// Dark and light of the minerals rocks are made of.
+/// Dark and light color of each mineral.
 const MINERALS: [(Color, Color); 4] = [
     (Color::hex(0x4c5266), Color::hex(0x9aa3b5)),
     (Color::hex(0x5a4a44), Color::hex(0xb59d86)),
     (Color::hex(0x454863), Color::hex(0x8f8fb8)),
     (Color::hex(0x3f5158), Color::hex(0x8fb0ac)),
 ];
-/// The quad of a rock is this much larger than the circle that shots hit.
+/// Size of a rock's quad relative to the circle that shots hit.
 const ROCK_QUAD: f32 = 1.2;
 
-/// The color of a kind of pickup, here, in the HUD and on the radar.
+/// The color of a kind of pickup: in the world, in the HUD and on the radar.
 #[must_use]
-pub fn boon_color(what: Boon) -> Color {
+pub(crate) fn boon_color(what: Boon) -> Color {
     match what {
         Boon::Repair => Color::hex(0x62f59b),
         Boon::Rapid => Color::hex(0xffb84a),
@@ -32,22 +32,19 @@ pub fn boon_color(what: Boon) -> Color {
     }
 }
 
-/// How a rock looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RockPaint {
-    /// Which of eight reliefs it has.
-    pub relief: usize,
-    /// Its darkest color.
-    pub dark: Color,
-    /// Its lightest.
-    pub light: Color,
-    /// How far it has turned, radians.
-    pub turn: f32,
+pub(crate) struct RockPaint {
+    /// Which of the eight reliefs.
+    pub(crate) relief: usize,
+    pub(crate) dark: Color,
+    pub(crate) light: Color,
+    /// Radians.
+    pub(crate) turn: f32,
 }
 
-/// How a rock looks at a moment, which follows from its number.
+/// How a rock looks at a moment; its number decides.
 #[must_use]
-pub fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
+pub(crate) fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
     let look = u32::from(rock.id).wrapping_mul(2_654_435_761) >> 8;
     let (dark, light) = MINERALS[(look >> 4) as usize % MINERALS.len()];
     let pace = (((look >> 9) & 255) as f32 / 127.5 - 1.0) * 9.0 / rock.radius.max(20.0);
@@ -55,8 +52,7 @@ pub fn rock_paint(rock: &RockLook, seconds: f64) -> RockPaint {
     RockPaint { relief: (look & 7) as usize, dark, light, turn }
 }
 
-/// Adds every rock in the picture.
-pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+pub(crate) fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
     for rock in &stage.rocks {
         let half = Vec2::splat(rock.radius * ROCK_QUAD);
         if !camera.sees(rock.at, half.x) {
@@ -70,23 +66,21 @@ pub fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
     }
 }
 
-/// The quad of a zone is this much larger than the zone: room for the ring that tells how far it leans.
+/// Size of a zone's quad relative to the zone: it includes the ring that shows the lean.
 const ZONE_QUAD: f32 = 1.12;
-/// The color of what nobody holds.
+/// The color of a zone without a holder.
 const NOBODY: Color = Color::hex(0x9fb4cc);
 
-/// The color of a zone: its holder's, or nobody's.
 #[must_use]
-pub fn zone_color(zone: &ZoneLook) -> Color {
-    zone.holder.map_or(NOBODY, color::of_side)
+pub(crate) fn zone_color(zone: &ZoneLook) -> Color {
+    zone.holder.map_or(NOBODY, color::of_team)
 }
 
-/// Adds the zone, if it is in the picture.
-pub fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * ZONE_QUAD)) else { return };
     let toward = match zone.lean {
-        lean if lean < 0.0 => color::of_side(0),
-        lean if lean > 0.0 => color::of_side(1),
+        lean if lean < 0.0 => color::of_team(0),
+        lean if lean > 0.0 => color::of_team(1),
         _ => NOBODY,
     };
     let half = Vec2::splat(zone.radius * ZONE_QUAD);
@@ -95,8 +89,7 @@ pub fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     batch.add(Layer::Back, &sprite.with(zone.lean.abs(), contested).accent(toward));
 }
 
-/// Adds every pickup in the picture.
-pub fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
+pub(crate) fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) {
     for pickup in &stage.pickups {
         if !camera.sees(pickup.at, 90.0) {
             continue;
@@ -116,8 +109,7 @@ pub fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Batch) 
     }
 }
 
-/// Adds every shot in the picture.
-pub fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     for shot in &stage.shots {
         if shot.age < 0.0 || !camera.sees(shot.at, 60.0) {
             continue;
@@ -134,11 +126,10 @@ pub fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     }
 }
 
-/// Half the width of a beam's quad, world units.
+/// Half the width of a beam's quad, in world units.
 const BEAM_WIDE: f32 = 24.0;
 
-/// Adds every beam in the picture.
-pub fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+pub(crate) fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     for beam in &stage.beams {
         let share = beam.age / (BEAM_LIFE as f32 * DT);
         let way = beam.to - beam.from;
@@ -152,11 +143,11 @@ pub fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     }
 }
 
-/// Length of one straight piece of the edge, world units: short enough to look round on the smallest arena.
+/// Length of one straight piece of the edge, in world units: short enough to look round on the smallest arena.
 const PIECE: f32 = 60.0;
 
-/// Adds the part of the arena's edge that is in the picture, and turns it red as the camera's ship comes near.
-pub fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
+/// Adds the visible part of the arena's edge, redder as the own ship comes near.
+pub(crate) fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let radius = stage.edge;
     let reach = camera.half.length() + 160.0;
     let far = camera.at.length();
@@ -166,7 +157,7 @@ pub fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let pieces = (TAU * radius / PIECE).ceil().max(8.0);
     let step = TAU / pieces;
     let middle = (camera.at.to_angle() / step).round() as i32;
-    // All the way round when the arena is small, the visible arc otherwise.
+    // The whole circle if the arena is small, the visible arc otherwise.
     let count = ((reach / radius.max(1.0)).min(std::f32::consts::PI) / step).ceil() as i32;
     let cool = Color::hex(0x3aa8ff);
     let hot = Color::hex(0xff4a55);

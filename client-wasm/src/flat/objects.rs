@@ -11,19 +11,19 @@ use super::pen::{Pen, path};
 use crate::camera::Camera;
 use crate::color::{self, Color};
 use crate::random::Random;
+use crate::scene::objects::{boon_color, rock_paint, zone_color};
 use crate::scene::paint_of;
-use crate::scene::things::{boon_color, rock_paint, zone_color};
 use crate::stage::Stage;
 
 /// Reliefs of rocks.
 const RELIEFS: usize = 8;
 /// Corners of a rock.
 const ROCK_CORNERS: usize = 13;
-/// Where the light comes from, as on every ship and rock of the full renderer.
+/// Direction of the light, as on every ship and rock of the full renderer.
 const LIGHT: Vec2 = Vec2::new(-0.61, -0.79);
 
 /// Draws the arena's edge and what lies beyond it, redder as the own ship comes near.
-pub fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
     let radius = stage.edge;
     let (far, reach) = (camera.at.length(), camera.half.length());
     if radius <= 0.0 || far + reach < radius {
@@ -36,7 +36,7 @@ pub fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
     }
     let near = stage.own_ship().map_or(0.0, |ship| (1.0 - (radius - ship.at.length()) / 420.0).clamp(0.0, 1.0));
     let color = Color::hex(0x3a_a8ff).mix(Color::hex(0xff_4a55), near);
-    // The arc that can be seen; all of it where the arena is small.
+    // The visible arc, or the whole circle if the arena is small.
     let (middle, half) = (camera.at.to_angle(), (reach / radius.max(1.0)).min(1.0).asin().max(0.2) * 1.6);
     let angles = if far < reach { (0.0, TAU) } else { (middle - half, middle + half) };
     pen.line_with(color, 5.0);
@@ -47,8 +47,8 @@ pub fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
     pen.fade(1.0);
 }
 
-/// Draws the zone, if it is in the picture: its floor, its rim, and around it a ring that fills from the top on both sides.
-pub fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+/// Draws the zone: its floor, its rim, and around it a ring that fills from the top on both sides.
+pub(crate) fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * 1.1)) else { return };
     let color = zone_color(&zone);
     let beat = if zone.contested { 0.6 + 0.4 * (seconds * 9.0).sin() as f32 } else { 1.0 };
@@ -65,28 +65,27 @@ pub fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     if zone.lean != 0.0 {
         let (top, filled) = (-PI / 2.0, zone.lean.abs().min(1.0) * PI);
         pen.fade(0.95);
-        pen.line_with(color::of_side(u8::from(zone.lean > 0.0)), 9.0);
+        pen.line_with(color::of_team(u8::from(zone.lean > 0.0)), 9.0);
         pen.arc(zone.at, track, (top - filled, top + filled));
     }
     pen.fade(1.0);
 }
 
-/// The shapes of rocks.
-pub struct Rocks {
+pub(crate) struct Rocks {
     reliefs: Vec<(Path2d, Path2d)>,
 }
 
 impl Rocks {
-    /// Prepares them; `None` if the browser cannot.
+    /// Prepares the shapes; `None` if the browser cannot.
     #[must_use]
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let relief =
             |n: usize| Some((path(outline(n).into_iter())?, path(outline(n).into_iter().map(|at| at * 0.62))?));
         Some(Rocks { reliefs: (0..RELIEFS).map(relief).collect::<Option<_>>()? })
     }
 
-    /// Draws every rock in the picture: a dark body, and the face that the light falls on.
-    pub fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+    /// Draws the visible rocks: a dark body, and the lit face.
+    pub(crate) fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
         for rock in stage.rocks.iter().filter(|rock| camera.sees(rock.at, rock.radius * 1.1)) {
             let paint = rock_paint(rock, seconds);
             let Some((body, face)) = self.reliefs.get(paint.relief) else { continue };
@@ -106,7 +105,7 @@ impl Rocks {
 /// The corners of a rock of radius 1.
 fn outline(relief: usize) -> [Vec2; ROCK_CORNERS] {
     let mut random = Random::new(relief as u32 * 977 + 5);
-    // The first numbers of seeds that are close are close.
+    // The first numbers of similar seeds are similar.
     for _ in 0..8 {
         random.bits();
     }
@@ -116,8 +115,8 @@ fn outline(relief: usize) -> [Vec2; ROCK_CORNERS] {
     })
 }
 
-/// Draws every pickup in the picture: a badge, and a ring that widens.
-pub fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+/// Draws the visible pickups: a badge, and a ring that widens.
+pub(crate) fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     for pickup in stage.pickups.iter().filter(|pickup| camera.sees(pickup.at, 60.0)) {
         let color = boon_color(pickup.what);
         let wave = (seconds * 0.7 + f64::from(pickup.id) * 0.37).fract() as f32;
@@ -151,8 +150,8 @@ pub fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     }
 }
 
-/// Draws every shot in the picture: a short bright line.
-pub fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
+/// Draws the visible shots as short bright lines.
+pub(crate) fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
     pen.round(true);
     for shot in &stage.shots {
         if shot.age < 0.0 || !camera.sees(shot.at, 30.0) {
@@ -170,8 +169,7 @@ pub fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
     pen.round(false);
 }
 
-/// Draws every beam in the picture.
-pub fn beams(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn beams(pen: &Pen, stage: &Stage, camera: &Camera) {
     for beam in &stage.beams {
         let (share, way) = (beam.age / (BEAM_LIFE as f32 * DT), beam.to - beam.from);
         if !(0.0..1.0).contains(&share) || !camera.sees(beam.from + way * 0.5, way.length() * 0.5) {

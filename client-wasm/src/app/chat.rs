@@ -1,0 +1,332 @@
+//! Chat and topics: sends requests, and shows publications, direct messages, notices and replies.
+
+use broadside_shared::arena::{ArenaEvent, Cause};
+use broadside_shared::client::requests::{Answer, ON_THE_WAY_MAX};
+use broadside_shared::client::{Client, ClientEvent, Phase};
+use broadside_shared::game::PlayerId;
+use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerNotice};
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::MonoTime;
+
+use super::App;
+use crate::browser;
+use crate::connection::TOKEN_KEY;
+use crate::hud::chat::{Channel, ChatLineKind};
+use crate::hud::chat_command::{self, ChatCommand, quoted};
+use crate::hud::kill_feed::KillFeedName;
+use crate::live;
+use crate::synth::Sound;
+
+/// A request that waits for its reply, with what the reply's text needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PendingRequest {
+    /// A message to everyone in a channel.
+    Say(String),
+    /// A message to one player.
+    DirectMessage {
+        to: String,
+        text: String,
+    },
+    Mute(String),
+    Unmute(String),
+    Report(String),
+    /// A subscription to this topic.
+    Subscribe(String),
+    /// Following another player.
+    Follow,
+}
+
+impl App {
+    /// Sends a request and remembers it for the reply. `false` if it was not sent; the chat says why.
+    pub(super) fn send_request(&mut self, request: Request, pending: PendingRequest) -> bool {
+        let Some(connection) = &mut self.connection else {
+            self.chat.notice("You are not connected. The page reconnects automatically.");
+            return false;
+        };
+        let Some(id) = connection.client.request(browser::now(), request) else {
+            self.chat.notice("Too many requests at once. Wait a moment.");
+            return false;
+        };
+        connection.flush();
+        if self.pending_requests.len() >= ON_THE_WAY_MAX {
+            // The client gives up older ones first.
+            self.pending_requests.remove(0);
+        }
+        self.pending_requests.push((id, pending));
+        true
+    }
+
+    fn subscribe(&mut self, topic: Topic) {
+        let topic = topic.to_string();
+        self.send_request(Request::Subscribe { topic: topic.clone() }, PendingRequest::Subscribe(topic));
+    }
+
+    pub(super) fn toggle_chat(&mut self) {
+        if self.chat.is_open() {
+            self.close_chat();
+        } else {
+            self.devices.borrow_mut().release();
+            self.chat.open("");
+        }
+    }
+
+    /// Closes the chat; the keys steer again.
+    pub(super) fn close_chat(&mut self) {
+        if self.chat.is_open() {
+            self.chat.close();
+            if self.flow.is_playing() {
+                self.screens.focus_game();
+            }
+        }
+    }
+
+    pub(super) fn switch_channel(&mut self) {
+        self.chat.switch_channel();
+    }
+
+    /// Sends the typed line, or runs it as a command.
+    pub(super) fn submit_chat(&mut self) {
+        let line = self.chat.take_text();
+        if line.is_empty() {
+            return self.close_chat();
+        }
+        let command = {
+            let roster = self.connection.iter().flat_map(|connection| connection.client.roster()).map(|(_, name)| name);
+            let known: Vec<&str> = roster.chain(self.chat.speakers()).collect();
+            chat_command::parse(&line, &known)
+        };
+        let request = match command {
+            ChatCommand::Invalid(usage) => Err(usage),
+            ChatCommand::Mute(name) => Ok((Request::Mute { name: name.clone() }, PendingRequest::Mute(name))),
+            ChatCommand::Unmute(name) => Ok((Request::Unmute { name: name.clone() }, PendingRequest::Unmute(name))),
+            ChatCommand::Report { name, text } => {
+                Ok((Request::Report { name: name.clone(), text }, PendingRequest::Report(name)))
+            }
+            ChatCommand::Say(_) | ChatCommand::DirectMessage { .. } if self.flow.name().is_none() => {
+                Err("Choose a name first.")
+            }
+            ChatCommand::DirectMessage { to, text } => Ok((
+                Request::DirectMessage { to: to.clone(), text: text.clone() },
+                PendingRequest::DirectMessage { to, text },
+            )),
+            ChatCommand::Say(text) => {
+                let room = self.connection.as_ref().and_then(|connection| connection.client.room());
+                let topic = match (self.chat.channel(), room) {
+                    (Channel::Room, Some((room, ..))) => Topic::RoomChat(room),
+                    (Channel::Room, None) | (Channel::Lobby, _) => Topic::LobbyChat,
+                };
+                Ok((Request::Say { topic: topic.to_string(), text: text.clone() }, PendingRequest::Say(text)))
+            }
+        };
+        let sent = match request {
+            Ok((request, pending)) => self.send_request(request, pending),
+            Err(why) => {
+                self.chat.notice(why);
+                false
+            }
+        };
+        if !sent {
+            self.chat.restore_text(&line);
+        }
+        if self.flow.is_playing() {
+            self.close_chat();
+        }
+    }
+
+    /// Takes the client's events. After a time in the background, game events are not shown.
+    pub(super) fn take_events(&mut self) {
+        let stale = std::mem::take(&mut self.stale);
+        while let Some(event) = self.connection.as_mut().and_then(|connection| connection.client.poll_event()) {
+            match event {
+                ClientEvent::Welcomed(token) => {
+                    browser::remember_in_tab(TOKEN_KEY, Some(&token.to_text()));
+                    for topic in [Topic::LobbyChat, Topic::Leaderboard, Topic::Notices] {
+                        self.subscribe(topic);
+                    }
+                }
+                ClientEvent::Joined { room, .. } => {
+                    // Unless another room was requested meanwhile.
+                    if self.client().and_then(Client::room).is_some_and(|(here, ..)| here == room) {
+                        self.chat.set_in_room(true);
+                        self.subscribe(Topic::RoomChat(room));
+                    }
+                }
+                ClientEvent::Answered { id, answer } => self.take_answer(id, answer),
+                ClientEvent::Published { topic, at, publication } => self.take_publication(&topic, at, publication),
+                ClientEvent::DirectMessage { from, text } => {
+                    self.chat.add(ChatLineKind::DirectReceived, from.as_str(), text.as_str());
+                    self.speaker.click(Sound::Mark);
+                }
+                ClientEvent::ServerNotice(notice) => self.take_notice(&notice),
+                ClientEvent::Game(event) if !stale => self.take_game_event(&event),
+                ClientEvent::Game(_) => {}
+            }
+        }
+        if stale {
+            self.scene.clear();
+        }
+    }
+
+    fn take_publication(&mut self, topic: &str, at: MonoTime, publication: Publication) {
+        match publication {
+            Publication::Said { from, text } => {
+                let channel = if topic == Topic::LobbyChat.to_string() { Channel::Lobby } else { Channel::Room };
+                if let Some(connection) = &self.connection {
+                    self.chat.set_own_name(connection.client.name().as_str());
+                }
+                let age_ms = self.client().map_or(0.0, |client| client.age_ms_of(at, browser::now()));
+                self.chat.publish(channel, (from.as_str(), text.as_str()), at, age_ms);
+            }
+            Publication::Leaders(leaders) => self.lobby.show_leaders(&leaders),
+            Publication::Announcement(text) => self.lobby.announcement(text.as_str()),
+            // The page does not subscribe to these: both also come with the snapshots.
+            Publication::KillFeed { .. } | Publication::Match(_) => {}
+        }
+    }
+
+    fn take_answer(&mut self, id: u32, answer: Answer) {
+        let Some(at) = self.pending_requests.iter().position(|(pending, _)| *pending == id) else {
+            // A request of the client itself, such as a rename. When the connection is lost, those are not worth a notice.
+            let connected = self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting);
+            if answer == Answer::None && connected {
+                self.chat.notice("The server did not answer.");
+            }
+            return;
+        };
+        let (_, pending) = self.pending_requests.remove(at);
+        match answer {
+            Answer::Came(Outcome::Done) => match pending {
+                PendingRequest::DirectMessage { to, text } => self.chat.add(ChatLineKind::DirectSent, &to, &text),
+                PendingRequest::Mute(name) => {
+                    let undo = quoted(&name);
+                    self.chat.notice(&format!("You have muted {name}. /unmute {undo} undoes that."));
+                }
+                PendingRequest::Unmute(name) => self.chat.notice(&format!("You have unmuted {name}.")),
+                PendingRequest::Report(name) => self.chat.notice(&format!("You have reported {name} to the operator.")),
+                PendingRequest::Say(_) | PendingRequest::Subscribe(_) | PendingRequest::Follow => {}
+            },
+            Answer::Came(Outcome::Refused(why)) => {
+                match &pending {
+                    PendingRequest::Say(text) => self.chat.restore_text(text),
+                    PendingRequest::DirectMessage { to, text } => {
+                        self.chat.restore_text(&format!("/w {} {text}", quoted(to)));
+                    }
+                    PendingRequest::Mute(_)
+                    | PendingRequest::Unmute(_)
+                    | PendingRequest::Report(_)
+                    | PendingRequest::Subscribe(_)
+                    | PendingRequest::Follow => {}
+                }
+                self.chat.notice(&refusal_text(&pending, why));
+            }
+            Answer::None => self.chat.notice(&format!("No answer to {}.", describe(&pending))),
+        }
+    }
+
+    fn take_notice(&mut self, notice: &ServerNotice) {
+        let text = match notice {
+            ServerNotice::Muted => "A player has muted you.".to_owned(),
+            ServerNotice::RoomEnds { seconds: 0 } => "This battle has ended.".to_owned(),
+            ServerNotice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
+            ServerNotice::FriendJoined { name } => format!("{name} joined through your link."),
+            ServerNotice::Renamed { name } if self.flow.name().is_some() => {
+                format!("That name is taken. You are now {name}.")
+            }
+            ServerNotice::Missed { count } => format!("{count} messages were dropped because your connection is slow."),
+            ServerNotice::Renamed { .. } | ServerNotice::Following { .. } => return,
+        };
+        if self.flow.is_playing() {
+            self.play.toast(text.trim_end_matches('.'), "");
+        }
+        self.chat.notice(&text);
+    }
+
+    fn take_game_event(&mut self, event: &ArenaEvent) {
+        live::add_effect(event, &mut self.stage);
+        let (ArenaEvent::KillFeed { victim, by, cause }, Some(connection)) = (*event, &self.connection) else { return };
+        let own = connection.client.player();
+        let named = |player: PlayerId| KillFeedName {
+            name: connection.client.name_of(player).unwrap_or("someone").to_owned(),
+            own: Some(player) == own,
+            team: self.stage.team_of(player.0),
+        };
+        let (victim, by) = (named(victim), by.map(named));
+        let seconds = browser::now_ms() / 1000.0;
+        match &by {
+            Some(by) => self.play.feed.add(seconds, by, kill_verb(cause), Some(&victim)),
+            None => self.play.feed.add(seconds, &victim, loss_verb(cause), None),
+        }
+        if victim.own {
+            self.sunk_by = match &by {
+                Some(by) => format!("by {}", by.name),
+                None => format!("you {}", loss_verb(cause)),
+            };
+        } else if by.is_some_and(|by| by.own) {
+            self.play.toast(&format!("you sank {}", victim.name), "kill");
+            self.speaker.click(Sound::Kill);
+        }
+    }
+}
+
+fn refusal_text(pending: &PendingRequest, why: Refusal) -> String {
+    match (pending, why) {
+        (PendingRequest::DirectMessage { to, .. }, Refusal::NoSuchPlayer) => format!("No player is called {to}."),
+        (PendingRequest::Mute(name) | PendingRequest::Report(name), Refusal::NoSuchPlayer) => {
+            format!("No player is called {name}.")
+        }
+        (PendingRequest::Unmute(name), Refusal::NoSuchPlayer) => format!("You have not muted {name}."),
+        (PendingRequest::Mute(_), Refusal::NotAllowed) => "You cannot mute yourself.".to_owned(),
+        (_, Refusal::TooFast { wait_ms }) => format!("Too fast. Try again in {} s.", wait_ms.div_ceil(1000).max(1)),
+        (PendingRequest::Subscribe(topic), why) => format!("{topic}: {}", why.advice()),
+        (_, why) => why.advice().to_owned(),
+    }
+}
+
+/// Describes a request in a sentence.
+fn describe(pending: &PendingRequest) -> String {
+    match pending {
+        PendingRequest::Say(text) => format!("your message “{text}”"),
+        PendingRequest::DirectMessage { to, .. } => format!("your message to {to}"),
+        PendingRequest::Mute(name) => format!("muting {name}"),
+        PendingRequest::Unmute(name) => format!("unmuting {name}"),
+        PendingRequest::Report(name) => format!("your report about {name}"),
+        PendingRequest::Subscribe(topic) => format!("the subscription to {topic}"),
+        PendingRequest::Follow => "the request to watch another captain".to_owned(),
+    }
+}
+
+/// The kill feed's verb for one ship sinking another.
+fn kill_verb(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Rail => "speared",
+        Cause::Cannon | Cause::Rock | Cause::Border => "sank",
+    }
+}
+
+/// The kill feed's verb for a ship that sank without an opponent.
+fn loss_verb(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Cannon | Cause::Rail => "went down under fire",
+        Cause::Rock => "hit a rock",
+        Cause::Border => "got lost in the void",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broadside_shared::protocol::message::RoomId;
+
+    #[test]
+    fn a_refusal_is_explained_in_a_sentence() {
+        let message = PendingRequest::DirectMessage { to: "Ann".into(), text: "hi".into() };
+        assert_eq!(refusal_text(&message, Refusal::NoSuchPlayer), "No player is called Ann.");
+        assert_eq!(
+            refusal_text(&PendingRequest::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }),
+            "Too fast. Try again in 2 s."
+        );
+        assert_eq!(describe(&message), "your message to Ann");
+        let topic = Topic::RoomChat(RoomId(7)).to_string();
+        assert_eq!(describe(&PendingRequest::Subscribe(topic)), "the subscription to room/7/chat");
+    }
+}

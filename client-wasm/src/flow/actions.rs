@@ -1,0 +1,86 @@
+//! What the shell tells the page's flow, and what the flow tells the shell to do.
+
+use broadside_shared::client::Phase;
+use broadside_shared::client::room_request::RoomRequest;
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::Role;
+
+use super::state::{ConnectionEnd, Notice, PageState};
+
+/// What the page knows when it opens.
+#[derive(Debug, Default)]
+pub(crate) struct Opening<'a> {
+    /// The path of the address, without its base and slash: `r/K7QF2M` for a private room.
+    pub(crate) path: &'a str,
+    /// The number of a public room, from the address.
+    pub(crate) room_parameter: Option<&'a str>,
+    /// The room that this tab was in before a reload, as [`RoomRequest::to_text`] writes it.
+    pub(crate) stored_room: Option<&'a str>,
+    /// Whether to play without a click.
+    pub(crate) autojoin: bool,
+    /// The name from the address or from an earlier visit.
+    pub(crate) name: Option<Name>,
+}
+
+/// How far the connection and its client are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionReport {
+    pub(crate) phase: Phase,
+    /// The role in the room, while there is a seat.
+    pub(crate) role: Option<Role>,
+    /// Whether the server has sent the state of the local player.
+    pub(crate) has_player_state: bool,
+    pub(crate) queue_position: Option<u32>,
+}
+
+/// A connection that has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct LostConnection {
+    pub(crate) end: ConnectionEnd,
+    /// The reason in the server's close frame; empty without one.
+    pub(crate) reason: String,
+    /// Whether the socket was ever open.
+    pub(crate) opened: bool,
+}
+
+/// What the shell does next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PageAction {
+    /// Reads the name field and answers with [`PageFlow::handle_name`](super::PageFlow::handle_name).
+    TakeName,
+    /// Opens a connection for the kept client, or for a new one, and answers with [`PageFlow::handle_connecting`](super::PageFlow::handle_connecting) or
+    /// [`PageFlow::handle_connect_failed`](super::PageFlow::handle_connect_failed).
+    Connect,
+    /// Creates a client now, with the token that the tab still has, and keeps it for the next connection.
+    KeepNewClient,
+    DropKeptClient,
+    RenameClient(Name),
+    SwitchRoom(RoomRequest),
+    ExitRoom,
+    /// Stores the room in the tab for a reload, or deletes it.
+    StoreRoom(Option<RoomRequest>),
+    DeleteToken,
+    /// Shows this path in the address; empty is the title.
+    SetPath(String),
+    Enter(PageState),
+    ShowNotice(Notice),
+    /// Shows a note below the name field.
+    ShowNote {
+        text: String,
+        is_error: bool,
+    },
+    ShowCodeError(&'static str),
+    /// Shows the connection's status on the title; `tone` is a class of the style sheet.
+    ShowConnectionStatus {
+        text: String,
+        tone: &'static str,
+    },
+    SetPlayLabel(&'static str),
+    CloseInvite,
+    Click,
+    /// Asks the server for its health over HTTP and answers with [`PageFlow::handle_health`](super::PageFlow::handle_health) and the same number.
+    AskHealth {
+        retry: u32,
+    },
+    ReloadPage,
+}

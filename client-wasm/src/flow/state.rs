@@ -1,0 +1,213 @@
+//! The states of the page, and the sentences that explain them to the player.
+
+use broadside_shared::protocol::close::{CloseCode, Retry};
+
+use crate::fetch::UNREACHABLE;
+
+/// Where the page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PageState {
+    /// At the title, with the lobby.
+    Title,
+    /// On the way into a room.
+    Connecting {
+        /// Whether a battle was interrupted before.
+        again: bool,
+    },
+    /// In a room.
+    Playing {
+        spectating: bool,
+        /// Whether this continues an interrupted battle.
+        resumed: bool,
+    },
+    /// The connection was lost in a room or on the way into one; the next attempt is scheduled.
+    Lost,
+    /// The connection was lost, and only the player can change why.
+    Refused { remedy: Remedy },
+}
+
+impl PageState {
+    /// The state's name for tests.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            PageState::Title => "menu",
+            PageState::Connecting { again: false } => "connecting",
+            PageState::Connecting { again: true } => "retrying",
+            PageState::Playing { .. } => "playing",
+            PageState::Lost => "lost",
+            PageState::Refused { .. } => "refused",
+        }
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectionEnd {
+    /// The socket was closed with this code.
+    Closed(u16),
+    /// The socket did not open in time, or the server was silent for too long.
+    TimedOut,
+    /// The server sent bytes that this page cannot decode.
+    Malformed,
+}
+
+/// What helps after the end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The page reconnects automatically.
+    Wait,
+    /// Back to the lobby, to choose another room.
+    Lobby,
+    /// The player may take the seat back from the other tab.
+    PlayHere,
+    Reload,
+}
+
+/// A panel over the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+    /// Whether the page is doing something about it: a wheel turns.
+    pub(crate) busy: bool,
+    /// The label of the first button, if there is one.
+    pub(crate) now: Option<&'static str>,
+    /// The label of the button that leads back to the title.
+    pub(crate) back: &'static str,
+}
+
+impl Notice {
+    pub(crate) fn connecting(again: bool) -> Notice {
+        let title = if again { "Reconnecting" } else { "Setting sail" };
+        Notice { title, text: "looking for a seat".to_owned(), busy: true, now: None, back: "Back to title" }
+    }
+
+    pub(crate) fn queued(text: String) -> Notice {
+        Notice { title: "Join queue", text, busy: true, now: None, back: "Leave the queue" }
+    }
+
+    pub(crate) fn lost(text: String) -> Notice {
+        Notice { title: "Connection lost", text, busy: true, now: Some("Try now"), back: "Back to title" }
+    }
+
+    pub(crate) fn refused(text: String, remedy: Remedy) -> Notice {
+        let (title, now) = match remedy {
+            Remedy::PlayHere => ("Playing elsewhere", "Play here"),
+            Remedy::Wait | Remedy::Lobby => ("Connection lost", "Try now"),
+            Remedy::Reload => ("Cannot play", "Reload"),
+        };
+        Notice { title, text, busy: false, now: Some(now), back: "Back to title" }
+    }
+}
+
+/// What to tell the player at the end of a connection, and what helps. `reason` is that of the server's close frame.
+pub(crate) fn verdict(end: ConnectionEnd, reason: &str, was_playing: bool) -> (String, Remedy) {
+    match end {
+        ConnectionEnd::Closed(number) => match CloseCode::from_code(number) {
+            Some(code) => (code.advice().to_owned(), remedy(code)),
+            // A code of a server newer than this page.
+            None if !reason.is_empty() => (format!("The server ended the connection: {reason}."), Remedy::Wait),
+            None if was_playing => ("The connection was lost.".to_owned(), Remedy::Wait),
+            None => (UNREACHABLE.to_owned(), Remedy::Wait),
+        },
+        ConnectionEnd::TimedOut => ("The server does not answer.".to_owned(), Remedy::Wait),
+        ConnectionEnd::Malformed => (CloseCode::Malformed.advice().to_owned(), Remedy::Reload),
+    }
+}
+
+/// Why no socket opens, by the server's answer about its health over HTTP; `None` if that does not get through either.
+pub(crate) fn unreached(health: Result<(), &str>) -> Option<String> {
+    match health {
+        Ok(()) => Some(
+            "The server answers, but no WebSocket gets through: a proxy, a firewall or an extension blocks it. \
+             Tell the operator of the server, or try another network."
+                .to_owned(),
+        ),
+        Err(UNREACHABLE) => None,
+        Err(why) => Some(format!("The server does not let this page connect. {why}")),
+    }
+}
+
+fn remedy(code: CloseCode) -> Remedy {
+    match (code, code.retry()) {
+        (CloseCode::TakenOver, _) => Remedy::PlayHere,
+        (CloseCode::NoSuchRoom | CloseCode::Normal, _) => Remedy::Lobby,
+        (_, Retry::ByItself) => Remedy::Wait,
+        (_, Retry::ByHand) => Remedy::Reload,
+    }
+}
+
+/// The countdown to the next attempt, in `left_ms` milliseconds.
+pub(crate) fn countdown(why: &str, left_ms: f64) -> String {
+    let seconds = (left_ms / 1000.0).ceil().max(0.0) as u32;
+    let then = if seconds == 0 { "Trying again.".to_owned() } else { format!("Trying again in {seconds} s.") };
+    format!("{why} {then}").trim_start().to_owned()
+}
+
+/// The text for a position in the join queue, from 1.
+pub(crate) fn queue_text(position: u32) -> String {
+    match position {
+        0 | 1 => "Every seat is taken. You are next.".to_owned(),
+        2 => "Every seat is taken. One captain is ahead of you.".to_owned(),
+        position => format!("Every seat is taken. {} captains are ahead of you.", position - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_is_retried_and_an_outdated_page_asks_for_a_reload() {
+        let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::GoingAway.code()), "", true);
+        assert_eq!(remedy, Remedy::Wait);
+        assert!(countdown(&why, 2100.0).ends_with("Trying again in 3 s."), "{}", countdown(&why, 2100.0));
+        let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::WrongRevision.code()), "", false);
+        assert_eq!(remedy, Remedy::Reload);
+        assert!(why.contains("Reload"), "{why}");
+    }
+
+    #[test]
+    fn a_seat_taken_over_by_another_tab_is_not_taken_back_automatically() {
+        let (why, remedy) = verdict(ConnectionEnd::Closed(CloseCode::TakenOver.code()), "", true);
+        assert_eq!(remedy, Remedy::PlayHere);
+        assert!(why.contains("another tab"), "{why}");
+        assert_eq!(Notice::refused(why, remedy).now, Some("Play here"));
+        assert_eq!(verdict(ConnectionEnd::Closed(CloseCode::NoSuchRoom.code()), "", true).1, Remedy::Lobby);
+    }
+
+    #[test]
+    fn every_code_has_a_sentence_and_only_temporary_ones_are_retried() {
+        for code in CloseCode::ALL {
+            let (why, remedy) = verdict(ConnectionEnd::Closed(code.code()), "", true);
+            assert!(why.ends_with('.'), "{why}");
+            assert_eq!(remedy == Remedy::Wait, code.retry() == Retry::ByItself, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn the_queue_position_reads_as_the_number_of_captains_ahead() {
+        assert!(queue_text(1).ends_with("You are next."));
+        assert!(queue_text(12).ends_with("11 captains are ahead of you."));
+    }
+
+    #[test]
+    fn an_unknown_close_code_is_explained_by_the_servers_reason() {
+        let (why, remedy) = verdict(ConnectionEnd::Closed(4999), "the moon is full", false);
+        assert_eq!((why.as_str(), remedy), ("The server ended the connection: the moon is full.", Remedy::Wait));
+    }
+
+    #[test]
+    fn a_server_that_answers_http_but_opens_no_socket_is_not_called_unreachable() {
+        assert!(unreached(Ok(())).is_some_and(|why| why.contains("proxy") && why.contains("operator")));
+        let refused = unreached(Err("Host is not this server; start it with --public-host."));
+        assert!(refused.is_some_and(|why| why.contains("--public-host")));
+        assert_eq!(unreached(Err(UNREACHABLE)), None);
+    }
+
+    #[test]
+    fn a_lost_link_and_a_dead_server_read_differently() {
+        assert_ne!(verdict(ConnectionEnd::Closed(1006), "", true).0, verdict(ConnectionEnd::Closed(1006), "", false).0);
+        assert_eq!(verdict(ConnectionEnd::TimedOut, "", true).1, Remedy::Wait);
+    }
+}
