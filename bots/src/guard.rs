@@ -47,7 +47,7 @@ pub fn took_over() -> bool {
     }
     let words: Vec<_> = words.collect();
     let Err(error) = become_program(&words);
-    let _ = crate::output::say(format_args!("{error:#}"));
+    let _ = crate::output::print_line(format_args!("{error:#}"));
     true
 }
 

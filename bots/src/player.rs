@@ -1,4 +1,4 @@
-//! One headless player: socket, client and pilot in one loop.
+//! One headless player: socket, client and controller in one loop.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::pilot::Pilot;
-use crate::socket::{PlayError, Socket, Target, closed, connect, plain};
+use crate::controller::Controller;
+use crate::socket::{PlayError, Socket, Target, closed_error, connect, describe};
 
 /// Time without a word from the server after which it counts as gone.
 const SILENCE: Duration = Duration::from_micros(SILENCE_US);
@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_micros(SILENCE_US);
 pub struct Player {
     socket: Socket,
     client: Client<Arena>,
-    pilot: Pilot,
+    controller: Controller,
     began: Instant,
     /// When the server was last heard, whatever it said.
     heard_at: Instant,
@@ -57,7 +57,7 @@ impl Player {
     ///
     /// # Errors
     /// Why there is no connection.
-    pub async fn connect(target: &Target, config: ClientConfig, pilot: Pilot) -> Result<Player, PlayError> {
+    pub async fn connect(target: &Target, config: ClientConfig, controller: Controller) -> Result<Player, PlayError> {
         let socket = connect(target).await?;
         let began = Instant::now();
         let mut client = Client::new(config);
@@ -65,7 +65,7 @@ impl Player {
         let mut player = Player {
             socket,
             client,
-            pilot,
+            controller,
             began,
             heard_at: began,
             frames: FrameCount::default(),
@@ -100,12 +100,12 @@ impl Player {
             }
             Ok(Some(Ok(Message::Close(frame)))) => {
                 return Err(match frame {
-                    Some(frame) => closed(frame.code.into(), &frame.reason),
+                    Some(frame) => closed_error(frame.code.into(), &frame.reason),
                     None => PlayError::Gone("closed without a code".to_owned()),
                 });
             }
             Ok(Some(Ok(_))) => Progress::Nothing,
-            Ok(Some(Err(error))) => return Err(PlayError::Gone(plain(&error))),
+            Ok(Some(Err(error))) => return Err(PlayError::Gone(describe(&error))),
             Ok(None) => return Err(PlayError::Gone("connection ended".to_owned())),
         };
         self.send_queued().await?;
@@ -121,12 +121,12 @@ impl Player {
         }
     }
 
-    /// Lets the pilot decide, runs the client's ticks that are due and sends what there is to send.
+    /// Lets the controller decide, runs the client's ticks that are due and sends what there is to send.
     ///
     /// # Errors
     /// Why the connection ended.
     pub async fn act(&mut self) -> Result<(), PlayError> {
-        let input = self.pilot.decide(&self.client);
+        let input = self.controller.decide(&self.client);
         self.client.advance(self.now(), &input);
         // Nobody looks at events here, and they must not pile up.
         while self.client.poll_event().is_some() {}
@@ -171,7 +171,7 @@ impl Player {
         while let Some(frame) = self.client.poll_frame() {
             self.frames.bytes_up += frame.len() as u64 + header_bytes(frame.len()) + 4;
             let message = Message::Binary(Bytes::from(frame));
-            self.socket.send(message).await.map_err(|error| PlayError::Gone(plain(&error)))?;
+            self.socket.send(message).await.map_err(|error| PlayError::Gone(describe(&error)))?;
         }
         Ok(())
     }

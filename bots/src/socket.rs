@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::error::Error as WsError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::proxy::LinkProxy;
-use crate::trust::Trust;
+use crate::tls_verification::TlsVerification;
 
 /// An open connection to a server.
 pub type Socket = WebSocketStream<Stream>;
@@ -44,14 +44,14 @@ pub struct Target {
     uri: Uri,
     host: String,
     port: u16,
-    tls: Option<Tls>,
+    tls: Option<TlsSettings>,
     /// The address of ours to speak from, unless the system shall choose.
     from: Option<IpAddr>,
 }
 
 /// How a server is asked for by wss.
 #[derive(Debug, Clone)]
-struct Tls {
+struct TlsSettings {
     config: Arc<ClientConfig>,
     /// What its certificate must be for.
     name: ServerName<'static>,
@@ -115,21 +115,30 @@ impl Target {
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let tls = if secure {
             let name = ServerName::try_from(host.clone()).map_err(|_| wrong("host can have no certificate"))?;
-            Some(Tls { config: Trust::default().config()?, name })
+            Some(TlsSettings { config: TlsVerification::default().config()?, name })
         } else {
             None
         };
         Ok(Target { host, port, uri, tls, from: None })
     }
 
-    /// The same server, believed as these flags say.
+    /// The former name of [`Target::with_tls_verification`], for crates that do not use the new one yet.
+    ///
+    /// # Errors
+    /// As [`Target::with_tls_verification`].
+    #[doc(hidden)]
+    pub fn trusting(self, verification: &TlsVerification) -> Result<Target, String> {
+        self.with_tls_verification(verification)
+    }
+
+    /// The same server, whose certificate is verified as these flags say.
     ///
     /// # Errors
     /// What is wrong with the flags.
-    pub fn trusting(mut self, trust: &Trust) -> Result<Target, String> {
+    pub fn with_tls_verification(mut self, verification: &TlsVerification) -> Result<Target, String> {
         match &mut self.tls {
-            Some(tls) => tls.config = trust.config()?,
-            None if trust.is_asked_for() => {
+            Some(tls) => tls.config = verification.config()?,
+            None if verification.is_set() => {
                 return Err(format!("--ca and --insecure are for wss://; {self} is not encrypted"));
             }
             None => {}
@@ -229,7 +238,7 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
             None => Box::new(stream),
             Some(tls) => {
                 let connector = TlsConnector::from(Arc::clone(&tls.config));
-                Box::new(connector.connect(tls.name.clone(), stream).await.map_err(|error| refused(untrusted(&error)))?)
+                Box::new(connector.connect(tls.name.clone(), stream).await.map_err(|error| refused(tls_error(&error)))?)
             }
         };
         let mut request = target.uri.clone().into_client_request().map_err(|error| refused(error.to_string()))?;
@@ -241,7 +250,7 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
             .max_frame_size(Some(SERVER_FRAME_MAX));
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
             .await
-            .map_err(|error| refused(plain(&error)))?;
+            .map_err(|error| refused(describe(&error)))?;
         Ok(socket)
     };
     match tokio::time::timeout(CONNECT, opening).await {
@@ -251,7 +260,7 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
 }
 
 /// A failed TLS handshake in words for people.
-fn untrusted(error: &std::io::Error) -> String {
+fn tls_error(error: &std::io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(_)) => {
@@ -264,7 +273,7 @@ fn untrusted(error: &std::io::Error) -> String {
 
 /// A WebSocket error in words for people.
 #[must_use]
-pub fn plain(error: &WsError) -> String {
+pub fn describe(error: &WsError) -> String {
     match error {
         WsError::Http(response) => {
             let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -277,7 +286,7 @@ pub fn plain(error: &WsError) -> String {
 
 /// What a close frame means; a server that ends without one is gone.
 #[must_use]
-pub fn closed(code: u16, reason: &str) -> PlayError {
+pub fn closed_error(code: u16, reason: &str) -> PlayError {
     let reason = match CloseCode::from_code(code) {
         Some(known @ CloseCode::TooManyFromAddress) => {
             return PlayError::Closed {
@@ -300,9 +309,13 @@ mod tests {
         assert!(Target::parse("ws://127.0.0.1:8080/ws").is_ok());
         assert_eq!(Target::parse("ws://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 80)));
         assert_eq!(Target::parse("wss://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 443)));
-        let any = Trust { insecure: true, ca: None };
-        Target::parse("wss://localhost/ws").and_then(|target| target.trusting(&any)).expect("anyone is believed");
-        let refusal = Target::parse("ws://localhost/ws").and_then(|target| target.trusting(&any)).expect_err("no TLS");
+        let any = TlsVerification { insecure: true, ca: None };
+        Target::parse("wss://localhost/ws")
+            .and_then(|target| target.with_tls_verification(&any))
+            .expect("anyone is believed");
+        let refusal = Target::parse("ws://localhost/ws")
+            .and_then(|target| target.with_tls_verification(&any))
+            .expect_err("no TLS");
         assert!(refusal.contains("for wss://"), "{refusal}");
         for (bad, says) in [
             ("http://127.0.0.1/ws", "scheme is http"),

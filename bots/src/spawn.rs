@@ -10,23 +10,23 @@ use anyhow::{Context, bail};
 
 use crate::guard;
 use crate::socket::Target;
-use crate::trust::Trust;
+use crate::tls_verification::TlsVerification;
 
 /// The name of the server's program.
 const PROGRAM: &str = if cfg!(windows) { "broadside-server.exe" } else { "broadside-server" };
 /// What to do when it cannot be started.
-const HOW: &str = "build it with `cargo build --release -p broadside-server`, or name it with --server PATH";
+const START_HINT: &str = "build it with `cargo build --release -p broadside-server`, or name it with --server PATH";
 /// What takes the limits per address off this machine.
-const EXEMPT: [&str; 2] = ["--limit-exempt", "127.0.0.0/8"];
+const LIMIT_EXEMPT: [&str; 2] = ["--limit-exempt", "127.0.0.0/8"];
 /// Time the server has to end by itself.
-const ENDING: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Beginning of the names of our folders; the number of the process that made it and one more follow.
-const FOLDER: &str = "broadside-spawned";
+const FOLDER_PREFIX: &str = "broadside-spawned";
 
 /// What server to start.
 #[derive(Debug, Clone, Default)]
-pub struct ServerPlan {
+pub struct ServerOptions {
     /// Its program, unless it is to be found.
     pub program: Option<PathBuf>,
     /// Ticks from one snapshot to the next.
@@ -67,7 +67,7 @@ pub enum Log {
 pub struct Server {
     child: Child,
     /// Gone when the server is, or as soon as it has been read.
-    _folder: Option<Folder>,
+    _folder: Option<ServerFolder>,
     certificate: Option<PathBuf>,
     /// Where it listens.
     pub address: SocketAddr,
@@ -78,12 +78,12 @@ impl Server {
     ///
     /// # Errors
     /// Why it does not run.
-    pub fn start(plan: &ServerPlan) -> anyhow::Result<Server> {
+    pub fn start(plan: &ServerOptions) -> anyhow::Result<Server> {
         let program = match &plan.program {
             Some(program) => program.clone(),
-            None => beside_us().unwrap_or_else(|| PathBuf::from(PROGRAM)),
+            None => next_to_this_program().unwrap_or_else(|| PathBuf::from(PROGRAM)),
         };
-        let folder = Folder::new(plan.big_file_bytes)?;
+        let folder = ServerFolder::new(plan.big_file_bytes)?;
         let connections_max = if plan.connections_max > 0 {
             plan.connections_max
         } else {
@@ -100,7 +100,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if !plan.limited {
-            command.args(EXEMPT);
+            command.args(LIMIT_EXEMPT);
         }
         if plan.tls {
             command.arg("--tls-self-signed").arg(folder.tls());
@@ -115,7 +115,7 @@ impl Server {
             Log::Piped => drop(command.env("RUST_LOG", "debug").stderr(Stdio::piped())),
         }
         detach(&mut command);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}: {HOW}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {}: {START_HINT}", program.display()))?;
         let said = child.stdout.take().context("the server's output is not there")?;
         let mut line = String::new();
         BufReader::new(said).read_line(&mut line).context("cannot read what the server says")?;
@@ -128,7 +128,7 @@ impl Server {
         let mut server = Server { child, _folder: folder, certificate, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
-            None if line.starts_with("cannot start ") => bail!("{}: {HOW}", line.trim()),
+            None if line.starts_with("cannot start ") => bail!("{}: {START_HINT}", line.trim()),
             None if line.starts_with("cannot ") => bail!("{}", line.trim()),
             None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
         }
@@ -145,8 +145,8 @@ impl Server {
         match &self.certificate {
             None => Target::parse(&format!("ws://{}/ws", self.address)),
             Some(certificate) => {
-                let trust = Trust { ca: Some(certificate.clone()), insecure: false };
-                Target::parse(&format!("wss://{}/ws", self.address))?.trusting(&trust)
+                let verification = TlsVerification { ca: Some(certificate.clone()), insecure: false };
+                Target::parse(&format!("wss://{}/ws", self.address))?.with_tls_verification(&verification)
             }
         }
     }
@@ -170,9 +170,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        ask_to_end(&self.child);
+        terminate(&self.child);
         let began = Instant::now();
-        while began.elapsed() < ENDING {
+        while began.elapsed() < SHUTDOWN_TIMEOUT {
             match self.child.try_wait() {
                 Ok(None) => std::thread::sleep(Duration::from_millis(20)),
                 Ok(Some(_)) | Err(_) => return,
@@ -185,16 +185,16 @@ impl Drop for Server {
 
 /// What a server that nobody looks at has on disk: the browser client, a page that says so, without which it does not start; and
 /// apart from that its certificate. A program that was killed leaves its folder behind: the next one takes it away.
-struct Folder(PathBuf);
+struct ServerFolder(PathBuf);
 
-impl Folder {
-    fn new(big_file_bytes: usize) -> anyhow::Result<Folder> {
+impl ServerFolder {
+    fn new(big_file_bytes: usize) -> anyhow::Result<ServerFolder> {
         let all = std::env::temp_dir();
-        sweep(&all);
+        remove_stale_folders(&all);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{FOLDER}-{}-{:x}", std::process::id(), now.as_nanos());
-        let folder = Folder(all.join(name));
-        make(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
+        let name = format!("{FOLDER_PREFIX}-{}-{:x}", std::process::id(), now.as_nanos());
+        let folder = ServerFolder(all.join(name));
+        create_private_folder(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
         let page = folder.page();
         let fill = || {
             std::fs::create_dir(&page)?;
@@ -217,14 +217,14 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for ServerFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
 /// A folder that only we can look into, at a place where none is.
-fn make(path: &Path) -> std::io::Result<()> {
+fn create_private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -232,31 +232,31 @@ fn make(path: &Path) -> std::io::Result<()> {
 }
 
 /// Takes away the folders of programs that are not there any more. Those of others than us refuse.
-fn sweep(all: &Path) {
+fn remove_stale_folders(all: &Path) {
     let folders = std::fs::read_dir(all).into_iter().flatten().flatten();
     for folder in folders {
         let name = folder.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.split('-').nth(1)?.parse().ok());
-        if process.is_some_and(has_ended) {
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').nth(1)?.parse().ok());
+        if process.is_some_and(is_dead) {
             let _ = std::fs::remove_dir_all(folder.path());
         }
     }
 }
 
 #[cfg(unix)]
-fn has_ended(process: i32) -> bool {
+fn is_dead(process: i32) -> bool {
     let asked = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None);
     process > 0 && asked == Err(nix::errno::Errno::ESRCH)
 }
 
 /// Without a way to ask, nobody's folder is taken.
 #[cfg(not(unix))]
-fn has_ended(_process: i32) -> bool {
+fn is_dead(_process: i32) -> bool {
     false
 }
 
 /// The server's program next to this one.
-fn beside_us() -> Option<PathBuf> {
+fn next_to_this_program() -> Option<PathBuf> {
     let us = std::env::current_exe().ok()?;
     // Tests run from a folder below.
     us.ancestors().skip(1).take(2).map(|folder| folder.join(PROGRAM)).find(|path: &PathBuf| Path::is_file(path))
@@ -273,7 +273,7 @@ fn detach(command: &mut Command) {
 fn detach(_command: &mut Command) {}
 
 #[cfg(unix)]
-fn ask_to_end(child: &Child) {
+fn terminate(child: &Child) {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     if let Ok(id) = i32::try_from(child.id()) {
@@ -282,4 +282,4 @@ fn ask_to_end(child: &Child) {
 }
 
 #[cfg(not(unix))]
-fn ask_to_end(_child: &Child) {}
+fn terminate(_child: &Child) {}

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use broadside_bots::load::times;
-use broadside_bots::output::{Reader, complain, say};
-use broadside_bots::pilot::Pilot;
+use broadside_bots::controller::Controller;
+use broadside_bots::load::statistics::times;
+use broadside_bots::output::{StdoutState, print_error, print_line};
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
-use broadside_bots::trust::Trust;
-use broadside_bots::{in_range, link};
+use broadside_bots::tls_verification::TlsVerification;
+use broadside_bots::{in_range, link_profile};
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::link::{LinkProfile, Stalls};
 use broadside_shared::protocol::name::Name;
@@ -32,7 +32,7 @@ struct Args {
     target: Target,
 
     #[command(flatten)]
-    trust: Trust,
+    tls_verification: TlsVerification,
 
     /// Bots, 1 to 1000
     #[arg(long, default_value_t = 1, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bots"))]
@@ -51,7 +51,7 @@ struct Args {
     skill: f32,
 
     /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
-    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link)]
+    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link_profile)]
     link: LinkProfile,
 
     /// Seed of the bots' minds, 0 to 18446744073709551615
@@ -152,24 +152,24 @@ impl Totals {
 
 fn main() -> ExitCode {
     let (mut args, _) = broadside_cli::parse::<Args>();
-    match args.target.clone().trusting(&args.trust) {
+    match args.target.clone().with_tls_verification(&args.tls_verification) {
         Ok(target) => args.target = target,
         Err(error) => {
-            complain("bot", error);
+            print_error("bot", error);
             return ExitCode::FAILURE;
         }
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain("bot", format_args!("cannot start: {error}"));
+            print_error("bot", format_args!("cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain("bot", format_args!("{error:#}"));
+            print_error("bot", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -181,9 +181,9 @@ enum End {
     /// They played for the time asked.
     TimeUp,
     /// Somebody told the program to end.
-    Told,
+    Interrupted,
     /// Nobody reads what they say any more.
-    Unread,
+    StdoutClosed,
 }
 
 async fn run(mut args: Args) -> anyhow::Result<()> {
@@ -210,8 +210,8 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
     let result = loop {
         tokio::select! {
             _ = second.tick() => match print_second(&args, &totals, &mut before, &mut gaps_all) {
-                Ok(Reader::There) => {}
-                Ok(Reader::Gone) => break Ok(End::Unread),
+                Ok(StdoutState::Open) => {}
+                Ok(StdoutState::Closed) => break Ok(End::StdoutClosed),
                 Err(error) => break Err(error),
             },
             why = &mut end => break Ok(why),
@@ -230,7 +230,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
         sum_up(&args, &totals, played_s, &gaps_all)
     } else {
         // Nobody ever played: there is nothing to sum up.
-        Ok(Reader::There)
+        Ok(StdoutState::Open)
     };
     judge(&args, played, played_s, result?)?;
     said.map(drop)
@@ -239,19 +239,19 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
 /// Whether the bots did what was asked.
 fn judge(args: &Args, played: usize, played_s: f64, end: End) -> anyhow::Result<()> {
     match (end, args.seconds) {
-        (End::Told, Some(seconds)) => bail!("interrupted after {played_s:.1} of {seconds} s"),
+        (End::Interrupted, Some(seconds)) => bail!("interrupted after {played_s:.1} of {seconds} s"),
         (End::TimeUp, _) if played < args.count => {
             bail!("{} of {} bots never got a seat", args.count - played, args.count)
         }
         // Without a time they play until they are told to end.
-        (End::Told, None) | (End::TimeUp | End::Unread, _) => Ok(()),
+        (End::Interrupted, None) | (End::TimeUp | End::StdoutClosed, _) => Ok(()),
     }
 }
 
-fn sum_up(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) -> anyhow::Result<Reader> {
+fn sum_up(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) -> anyhow::Result<StdoutState> {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let ms = |quantile: f64| gaps.value_at_quantile(quantile) as f64 / 1000.0;
-    say(format_args!(
+    print_line(format_args!(
         "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms, {} kills, {} deaths",
         played_s,
         args.count,
@@ -284,17 +284,22 @@ async fn ending(seconds: Option<u64>) -> End {
     let terminated = std::future::pending::<()>();
     tokio::select! {
         () = time_up => End::TimeUp,
-        _ = tokio::signal::ctrl_c() => End::Told,
-        () = terminated => End::Told,
+        _ = tokio::signal::ctrl_c() => End::Interrupted,
+        () = terminated => End::Interrupted,
     }
 }
 
-fn print_second(args: &Args, totals: &Totals, before: &mut u64, all: &mut Histogram<u32>) -> anyhow::Result<Reader> {
+fn print_second(
+    args: &Args,
+    totals: &Totals,
+    before: &mut u64,
+    all: &mut Histogram<u32>,
+) -> anyhow::Result<StdoutState> {
     let mut gaps = totals.take_gaps(all);
     totals.add_open_gaps(&mut gaps);
     let snapshots = totals.snapshots.load(Ordering::Relaxed);
     let new = snapshots - std::mem::replace(before, snapshots);
-    say(format_args!(
+    print_line(format_args!(
         "{:>4.0} s  {}/{} playing  {:>5} snapshots  gap p50 {:>5.1} ms p99 {:>5.1} ms  rtt {:>5.1} ms  {} kills  {} deaths",
         totals.began.elapsed().as_secs_f64(),
         totals.playing.load(Ordering::Relaxed),
@@ -319,10 +324,10 @@ async fn play(
     let name = if round == 0 { sign.to_owned() } else { format!("{sign} {}", round + 1) };
     let name = Name::new(&name).expect("call signs are short and visible");
     let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
-    let pilot = Pilot::ai(args.seed.wrapping_add(index as u64), args.skill);
+    let controller = Controller::ai(args.seed.wrapping_add(index as u64), args.skill);
     let room = args.mode.map_or(RoomChoice::Quick, RoomChoice::Mode);
     let config = ClientConfig { name, agent, room: Some(room), role: Role::Play, detail: Detail::Replica };
-    let mut player = Player::connect(&args.target, config, pilot).await?;
+    let mut player = Player::connect(&args.target, config, controller).await?;
     let join_by = Instant::now() + JOIN;
     while !player.joined() {
         if *stopped.borrow() {

@@ -7,20 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use broadside_bots::assertion::Assertion;
 use broadside_bots::guard;
 use broadside_bots::in_range;
-use broadside_bots::load::LoadPlan;
-use broadside_bots::load::assertion::Assertion;
+use broadside_bots::knee_search::{self, KneeRange};
 use broadside_bots::load::health;
-use broadside_bots::load::knee::{self, KneeRange};
 use broadside_bots::load::metrics::operator_token;
 use broadside_bots::load::mix::LinkMix;
-use broadside_bots::load::run::{Row, Run};
-use broadside_bots::output::{Sink, apart, complain, say};
-use broadside_bots::report::{Pictures, Report, page};
+use broadside_bots::load::plan::LoadPlan;
+use broadside_bots::load::run::Run;
+use broadside_bots::load::timeline::RunSecond;
+use broadside_bots::output::{ReportFile, print_error, print_line, refuse_same_path};
+use broadside_bots::report::{Histograms, Report, html_page};
 use broadside_bots::socket::{Target, connect};
-use broadside_bots::spawn::{Server, ServerPlan};
-use broadside_bots::trust::Trust;
+use broadside_bots::spawn::{Server, ServerOptions};
+use broadside_bots::tls_verification::TlsVerification;
 use clap::Parser;
 
 /// Thousands of clients allocate all the time; this allocator is quicker at it than most systems' own.
@@ -43,7 +44,7 @@ struct Args {
     target: Target,
 
     #[command(flatten)]
-    trust: Trust,
+    tls_verification: TlsVerification,
 
     /// Players, 1 to 10000
     #[arg(long, default_value_t = 100, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
@@ -148,16 +149,16 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            complain("load", format_args!("{error:#}"));
+            print_error("load", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 /// Where the reports go.
-struct Sinks {
-    json: Option<Sink>,
-    html: Option<Sink>,
+struct ReportFiles {
+    json: Option<ReportFile>,
+    html: Option<ReportFile>,
 }
 
 fn run(args: &Args) -> anyhow::Result<bool> {
@@ -171,15 +172,15 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    let open = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| Sink::open(flag, path)).transpose();
-    let sinks = Sinks { json: open("--json", &args.json)?, html: open("--html", &args.html)? };
-    apart(sinks.json.as_ref(), sinks.html.as_ref())?;
+    let open = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| ReportFile::open(flag, path)).transpose();
+    let files = ReportFiles { json: open("--json", &args.json)?, html: open("--html", &args.html)? };
+    refuse_same_path(files.json.as_ref(), files.html.as_ref())?;
     // Lives until the end of the run, and ends then.
     let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
     let target = match &server {
         Some(server) if args.tls => server.target(),
-        Some(server) => server.target().and_then(|target| target.trusting(&args.trust)),
-        None => args.target.clone().trusting(&args.trust),
+        Some(server) => server.target().and_then(|target| target.with_tls_verification(&args.tls_verification)),
+        None => args.target.clone().with_tls_verification(&args.tls_verification),
     };
     let target = target.map_err(anyhow::Error::msg)?;
     say_hello(&target)?;
@@ -187,7 +188,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let plan = LoadPlan { operator_token: token, ..plan(args, target, players) };
     let outcome = play(args, &plan, stop)?;
     drop(server);
-    tell(sinks, &plan, &outcome)
+    tell(files, &plan, &outcome)
 }
 
 /// One connection first: a wrong address is one line and not a thousand.
@@ -196,14 +197,14 @@ fn say_hello(target: &Target) -> anyhow::Result<()> {
     Ok(runtime.block_on(connect(target)).map(drop)?)
 }
 
-fn server_plan(args: &Args, players: usize) -> ServerPlan {
-    ServerPlan {
+fn server_plan(args: &Args, players: usize) -> ServerOptions {
+    ServerOptions {
         program: args.server.clone(),
         snapshot_every: if args.hz == Some(30) { 2 } else { 3 },
         capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 7900),
         rooms: args.rooms,
         tls: args.tls,
-        ..ServerPlan::default()
+        ..ServerOptions::default()
     }
 }
 
@@ -228,45 +229,45 @@ fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
 /// What a run brought.
 struct Outcome {
     report: Report,
-    pictures: Pictures,
-    rows: Vec<Row>,
+    histograms: Histograms,
+    rows: Vec<RunSecond>,
 }
 
 fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let ramp = (plan.players as f64 / plan.rate).ceil() as u64 + 1;
     let levels = args.find_knee.map_or(1, |range| range.levels().len() as u64);
     let mut run = Run::start(plan.clone(), stop, ramp + levels * (args.seconds + args.settle as u64))?;
-    let (mut report, pictures) = match args.find_knee {
+    let (mut report, histograms) = match args.find_knee {
         None => {
             run.ramp(plan.players);
             let measured = run.measure(plan.steady);
-            (Report::new(plan, &measured), Pictures::new(&measured))
+            (Report::new(plan, &measured), Histograms::new(&measured))
         }
-        Some(range) => knee::search(&mut run, range, plan, args.assert.as_ref()),
+        Some(range) => knee_search::search(&mut run, range, plan, args.assert.as_ref()),
     };
     if let (Some(assertion), None) = (&args.assert, &report.knee) {
         report.assertions = assertion.judge(&report);
     }
-    Ok(Outcome { report, pictures, rows: run.end()? })
+    Ok(Outcome { report, histograms, rows: run.end()? })
 }
 
 /// Writes the reports, and says whether all went as it should.
-fn tell(sinks: Sinks, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
-    let Outcome { report, pictures, rows } = outcome;
-    let files = [&sinks.json, &sinks.html];
+fn tell(files: ReportFiles, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
+    let Outcome { report, histograms, rows } = outcome;
+    let to_stdout = [&files.json, &files.html].into_iter().flatten().any(ReportFile::is_stdout);
     // Who has gone does not read the report, and the exit status says the rest.
-    if !files.into_iter().flatten().any(Sink::is_stdout) {
-        say(report)?;
+    if !to_stdout {
+        print_line(report)?;
     }
-    if let Some(json) = sinks.json {
+    if let Some(json) = files.json {
         json.write(&serde_json::to_string_pretty(report)?)?;
     }
-    if let Some(html) = sinks.html {
-        html.write(&page(report, rows, pictures, &plan.target.to_string())?)?;
+    if let Some(html) = files.html {
+        html.write(&html_page(report, rows, histograms, &plan.target.to_string())?)?;
     }
     let faults = report.faults();
     for fault in &faults {
-        complain("load", fault);
+        print_error("load", fault);
     }
     Ok(faults.is_empty())
 }

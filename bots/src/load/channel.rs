@@ -7,12 +7,12 @@ use broadside_shared::time::MonoTime;
 use mio::net::TcpStream;
 use rustls::ClientConnection;
 
-use super::line::{Moved, Wire};
+use super::link::{LinkSocket, SocketBytes};
 use crate::socket::{PlayError, Target};
 
 /// A line, and TLS over it if the server is asked for by wss.
 pub struct Channel {
-    wire: Wire,
+    link: LinkSocket,
     tls: Option<Tls>,
 }
 
@@ -32,58 +32,58 @@ impl Channel {
     pub fn new(stream: TcpStream, target: &Target, profile: &LinkProfile, seed: u64) -> Result<Channel, PlayError> {
         let session = target.session()?.map(Box::new);
         let tls = session.map(|session| Tls { session, sealed: Vec::new() });
-        Ok(Channel { wire: Wire::new(stream, profile, seed), tls })
+        Ok(Channel { link: LinkSocket::new(stream, profile, seed), tls })
     }
 
     /// The line below.
-    pub fn wire(&mut self) -> &mut Wire {
-        &mut self.wire
+    pub fn link(&mut self) -> &mut LinkSocket {
+        &mut self.link
     }
 
     /// When the line next has something to deliver, or takes something that waits.
     #[must_use]
     pub fn next_at(&self) -> Option<MonoTime> {
-        self.wire.next_at()
+        self.link.next_at()
     }
 
     /// What the socket moved since the last call.
-    pub fn take_moved(&mut self) -> Moved {
-        self.wire.take_moved()
+    pub fn take_socket_bytes(&mut self) -> SocketBytes {
+        self.link.take_socket_bytes()
     }
 
     /// Hands what was said to us by `now` to `take`, in order. Gives `false` when the server has ended the stream.
     ///
     /// # Errors
-    /// As [`Wire::receive`], and [`PlayError::Gone`] with what is wrong with the TLS.
+    /// As [`LinkSocket::receive`], and [`PlayError::Gone`] with what is wrong with the TLS.
     pub fn receive(
         &mut self,
         now: MonoTime,
         buffer: &mut [u8],
         mut take: impl FnMut(&[u8]) -> Result<(), PlayError>,
     ) -> Result<bool, PlayError> {
-        let Some(tls) = &mut self.tls else { return self.wire.receive(now, buffer, take) };
-        let open = self.wire.receive(now, buffer, |sealed| tls.open(sealed, &mut take))?;
+        let Some(tls) = &mut self.tls else { return self.link.receive(now, buffer, take) };
+        let open = self.link.receive(now, buffer, |sealed| tls.open(sealed, &mut take))?;
         // The handshake's next part, with what waited for it, or an answer to new keys.
-        tls.hand_on(now, &mut self.wire)?;
+        tls.hand_on(now, &mut self.link)?;
         Ok(open)
     }
 
     /// Says something.
     ///
     /// # Errors
-    /// As [`Wire::send`].
+    /// As [`LinkSocket::send`].
     pub fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
-        let Some(tls) = &mut self.tls else { return self.wire.send(now, bytes) };
+        let Some(tls) = &mut self.tls else { return self.link.send(now, bytes) };
         std::io::Write::write_all(&mut tls.session.writer(), bytes).map_err(|error| broken(&error))?;
-        tls.hand_on(now, &mut self.wire)
+        tls.hand_on(now, &mut self.link)
     }
 
     /// Moves on what waits to be sent.
     ///
     /// # Errors
-    /// As [`Wire::flush`].
+    /// As [`LinkSocket::flush`].
     pub fn flush(&mut self, now: MonoTime) -> Result<(), PlayError> {
-        self.wire.flush(now)
+        self.link.flush(now)
     }
 }
 
@@ -114,14 +114,14 @@ impl Tls {
         Ok(())
     }
 
-    fn hand_on(&mut self, now: MonoTime, wire: &mut Wire) -> Result<(), PlayError> {
+    fn hand_on(&mut self, now: MonoTime, link: &mut LinkSocket) -> Result<(), PlayError> {
         while self.session.wants_write() {
             self.session.write_tls(&mut self.sealed).map_err(|error| broken(&error))?;
         }
         if self.sealed.is_empty() {
             return Ok(());
         }
-        let result = wire.send(now, &self.sealed);
+        let result = link.send(now, &self.sealed);
         self.sealed.clear();
         result
     }

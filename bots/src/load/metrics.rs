@@ -24,7 +24,7 @@ pub struct Scrape(BTreeMap<String, f64>);
 
 /// The server's figures in a measured phase. A figure whose metric the server does not have is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct ServerFigures {
+pub struct ServerStatistics {
     /// CPU cores the whole server process used.
     pub cpu_cores: Option<f64>,
     /// Its CPU time per snapshot that arrived at a client, inputs included, in microseconds.
@@ -57,7 +57,7 @@ pub struct ServerFigures {
     pub unavailable: Option<String>,
 }
 
-/// See [`ServerFigures::tick_ms`].
+/// See [`ServerStatistics::tick_ms`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct TickMs {
     /// Median.
@@ -66,7 +66,7 @@ pub struct TickMs {
     pub p99: Option<f64>,
 }
 
-/// See [`ServerFigures::lateness_ms`].
+/// See [`ServerStatistics::lateness_ms`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct LatenessMs {
     /// 99th percentile.
@@ -217,14 +217,14 @@ pub fn quantile(before: &[(f64, f64)], after: &[(f64, f64)], quantile: f64) -> O
     Some(low + (high - low) * if within > 0.0 { (wanted - below) / within } else { 1.0 })
 }
 
-impl ServerFigures {
+impl ServerStatistics {
     /// Nothing, and why.
     #[must_use]
-    pub fn unavailable(why: String) -> ServerFigures {
-        ServerFigures { unavailable: Some(why), ..ServerFigures::default() }
+    pub fn unavailable(why: String) -> ServerStatistics {
+        ServerStatistics { unavailable: Some(why), ..ServerStatistics::default() }
     }
 
-    /// What happened from `before` to `after`, `seconds` apart, in which clients got `snapshots`. `alone` is from before the
+    /// What happened from `before` to `after`, `seconds` refuse_same_path, in which clients got `snapshots`. `alone` is from before the
     /// `players` came.
     #[must_use]
     pub fn between(
@@ -234,7 +234,7 @@ impl ServerFigures {
         seconds: f64,
         snapshots: u64,
         players: usize,
-    ) -> ServerFigures {
+    ) -> ServerStatistics {
         let since = |name: &str| Some(after.sum(name)? - before.sum(name).unwrap_or(0.0));
         let percentile = |name: &str, share| {
             quantile(&before.buckets(name), &after.buckets(name), share).map(|seconds| seconds * 1000.0)
@@ -244,7 +244,7 @@ impl ServerFigures {
         let cpu = since("process_cpu_seconds_total");
         let rss = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes");
         let grown = rss(after).zip(alone.and_then(rss)).map(|(after, alone)| after - alone);
-        ServerFigures {
+        ServerStatistics {
             cpu_cores: cpu.map(|cpu| cpu / seconds.max(1e-9)),
             cpu_us_per_client_snapshot: cpu.filter(|_| snapshots > 0).map(|cpu| cpu * 1e6 / snapshots as f64),
             rss_mb: rss(after).map(|bytes| bytes / 1048576.0),
@@ -307,7 +307,7 @@ mod tests {
     fn a_metric_that_is_absent_is_null_alone() {
         let mut before = Scrape::parse(TEXT);
         before.0.insert("process_cpu_seconds_total".to_owned(), 10.0);
-        let figures = ServerFigures::between(None, &before, &Scrape::parse(TEXT), 5.0, 100_000, 10);
+        let figures = ServerStatistics::between(None, &before, &Scrape::parse(TEXT), 5.0, 100_000, 10);
         assert_eq!((figures.cpu_cores, figures.cpu_us_per_client_snapshot), (Some(0.5), Some(25.0)));
         assert_eq!((figures.budget_steps, figures.missed_ticks, figures.rss_mb), (Some(0.0), None, None));
         assert_eq!(Scrape::parse(TEXT).sum("odd"), Some(7.0));

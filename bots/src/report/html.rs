@@ -1,10 +1,11 @@
-//! The report as one page that opens without a network: numbers inside, pictures drawn by its own script.
+//! The report as one page that opens without a network: numbers inside, histograms drawn by its own script.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::Report;
-use crate::load::run::{Measured, Row};
+use super::model::Report;
+use crate::load::run::MeasuredPhase;
+use crate::load::timeline::RunSecond;
 
 const PAGE: &str = include_str!("page.html");
 /// Where the page wants its numbers.
@@ -18,20 +19,25 @@ struct Numbers<'a> {
     version: &'static str,
     target: String,
     report: &'a Report,
-    rows: &'a [Row],
-    ages: Vec<Bar>,
-    gaps: Vec<Bar>,
-    joins: Vec<Bar>,
+    rows: &'a [RunSecond],
+    ages: Vec<HistogramBar>,
+    gaps: Vec<HistogramBar>,
+    joins: Vec<HistogramBar>,
 }
 
 /// A bar of a histogram: from, to (milliseconds), how many.
-type Bar = (f64, f64, u64);
+type HistogramBar = (f64, f64, u64);
 
 /// The page.
 ///
 /// # Errors
 /// None that our own figures can cause; serde's way of saying so.
-pub fn page(report: &Report, rows: &[Row], measured: &Pictures, target: &str) -> serde_json::Result<String> {
+pub fn html_page(
+    report: &Report,
+    rows: &[RunSecond],
+    measured: &Histograms,
+    target: &str,
+) -> serde_json::Result<String> {
     let numbers = Numbers {
         version: env!("CARGO_PKG_VERSION"),
         target: target.to_owned(),
@@ -48,23 +54,23 @@ pub fn page(report: &Report, rows: &[Row], measured: &Pictures, target: &str) ->
 
 /// The histograms of a measured phase, ready to be drawn.
 #[derive(Debug, Clone, Default)]
-pub struct Pictures {
-    ages: Vec<Bar>,
-    gaps: Vec<Bar>,
-    joins: Vec<Bar>,
+pub struct Histograms {
+    ages: Vec<HistogramBar>,
+    gaps: Vec<HistogramBar>,
+    joins: Vec<HistogramBar>,
 }
 
-impl Pictures {
+impl Histograms {
     /// Of a measured phase.
     #[must_use]
-    pub fn new(measured: &Measured) -> Pictures {
+    pub fn new(measured: &MeasuredPhase) -> Histograms {
         let window = &measured.window;
-        Pictures { ages: bars(&window.ages), gaps: bars(&window.gaps), joins: bars(&measured.joins) }
+        Histograms { ages: bars(&window.ages), gaps: bars(&window.gaps), joins: bars(&measured.joins) }
     }
 }
 
 /// Bars of equal width from 0 to a little past the 99.9th percentile; the last holds everything above.
-fn bars(times: &Histogram<u32>) -> Vec<Bar> {
+fn bars(times: &Histogram<u32>) -> Vec<HistogramBar> {
     if times.is_empty() {
         return Vec::new();
     }
@@ -75,7 +81,8 @@ fn bars(times: &Histogram<u32>) -> Vec<Bar> {
         .find(|width| most_ms / width < BARS as f64);
     let width_ms = width_ms.unwrap_or(1000.0);
     let count = (most_ms / width_ms) as usize + 1;
-    let mut bars: Vec<Bar> = (0..count).map(|at| (at as f64 * width_ms, (at + 1) as f64 * width_ms, 0)).collect();
+    let mut bars: Vec<HistogramBar> =
+        (0..count).map(|at| (at as f64 * width_ms, (at + 1) as f64 * width_ms, 0)).collect();
     for value in times.iter_recorded() {
         let at = (value.value_iterated_to() as f64 / 1000.0 / width_ms) as usize;
         bars[at.min(count - 1)].2 += u64::from(value.count_at_value());
@@ -86,7 +93,7 @@ fn bars(times: &Histogram<u32>) -> Vec<Bar> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::times;
+    use crate::load::statistics::times;
 
     #[test]
     fn every_sample_is_in_a_bar() {

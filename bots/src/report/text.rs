@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Report, Times};
+use super::model::{Report, Times};
 
 impl Display for Times {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -52,8 +52,8 @@ impl Report {
     fn players(&self, f: &mut Formatter<'_>) -> Result {
         let r = self;
         write!(f, "players          {} of {} joined, {} dropped", r.joined, r.players, r.dropped)?;
-        if r.refused + r.in_line > 0 {
-            write!(f, ", {} refused, {} still in line", r.refused, r.in_line)?;
+        if r.refused + r.queued > 0 {
+            write!(f, ", {} refused, {} still in line", r.refused, r.queued)?;
         }
         if r.rejoined > 0 {
             write!(f, ", {} left and came back", r.rejoined)?;

@@ -1,6 +1,6 @@
 //! Whether a run went as it should, and what did not.
 
-use super::Report;
+use super::model::Report;
 
 impl Report {
     /// Whether every player joined and stayed, and something came.

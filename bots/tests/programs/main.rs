@@ -1,9 +1,9 @@
 //! The programs `bot` and `load` as a person runs them: what they print, and what they exit with.
 
 #[cfg(unix)]
-mod ends;
+mod exits;
 #[cfg(unix)]
-mod honesty;
+mod unmeasured;
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -258,7 +258,7 @@ const REPORT: [(&str, &[&str]); 27] = [
     ("players", &[]),
     ("joined", &[]),
     ("refused", &[]),
-    ("in_line", &[]),
+    ("queued", &[]),
     ("dropped", &[]),
     ("rejoined", &[]),
     ("seconds", &[]),
@@ -285,7 +285,7 @@ const REPORT: [(&str, &[&str]); 27] = [
 ];
 /// Those that may well be 0 in a short run.
 const MAYBE_ZERO: [&str; 9] = [
-    "in_line",
+    "queued",
     "refused",
     "dropped",
     "rejoined",

@@ -30,7 +30,7 @@ fn header(bytes: usize, masked: u8) -> Vec<u8> {
     vec![FINAL_BINARY, masked | 126, high, low]
 }
 
-/// Counts whole frames in a stream of frames of one length.
+/// CallCounts whole frames in a stream of frames of one length.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FrameCounter {
     over: usize,

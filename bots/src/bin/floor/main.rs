@@ -4,7 +4,7 @@
 //!
 //! A bare epoll loop in one thread pushes one frame of a fixed size to every WebSocket at the given rate and reads what they
 //! send, and does nothing else: no game, no encoding, no parsing. The program starts itself once more for the other side, so
-//! that the CPU of the two is told apart. A real server under the same traffic is judged by its ratio to this.
+//! that the CPU of the two is told refuse_same_path. A real server under the same traffic is judged by its ratio to this.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -23,6 +23,7 @@ mod frames;
 mod machine;
 #[cfg(unix)]
 mod orders;
+mod plan;
 #[cfg(unix)]
 mod report;
 #[cfg(unix)]
@@ -33,13 +34,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use broadside_bots::in_range;
-use broadside_bots::output::complain;
+use broadside_bots::output::print_error;
 use clap::Parser;
-
-/// Ticks per second of the arena, over which the frames are spread.
-const TICK_HZ: u32 = 60;
-/// Run before anything is measured.
-const WARM_UP: Duration = Duration::from_secs(1);
+use plan::{Plan, TICK_HZ};
 
 /// The floor of a server on this machine: frames out and inputs in at a rate, and nothing else.
 ///
@@ -76,24 +73,6 @@ struct Args {
     clients_of: Option<u16>,
 }
 
-/// What both teams do.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    players: usize,
-    /// Ticks between two frames of a player.
-    every: u32,
-    measured: Duration,
-    bytes: usize,
-    input_bytes: usize,
-}
-
-impl Plan {
-    /// Time between two frames of a player.
-    fn interval(&self) -> Duration {
-        Duration::from_micros(1_000_000 * u64::from(self.every) / u64::from(TICK_HZ))
-    }
-}
-
 impl From<&Args> for Plan {
     fn from(args: &Args) -> Plan {
         Plan {
@@ -118,7 +97,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain("floor", format_args!("{error:#}"));
+            print_error("floor", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -127,7 +106,7 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn run(args: &Args) -> anyhow::Result<()> {
     use anyhow::Context;
-    use broadside_bots::output::{Sink, say};
+    use broadside_bots::output::{ReportFile, print_line};
 
     let plan = Plan::from(args);
     // A socket per player, and a few files besides.
@@ -135,15 +114,15 @@ fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(port) = args.clients_of {
         return clients::run(&plan, port);
     }
-    let json = args.json.as_deref().map(|path| Sink::open("--json", path)).transpose()?;
+    let json = args.json.as_deref().map(|path| ReportFile::open("--json", path)).transpose()?;
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on 127.0.0.1")?;
     let port = listener.local_addr().context("cannot read the bound address")?.port();
-    let mut other = orders::Clients::start(port)?;
-    let peers = server::accept_all(&listener, &plan, &mut other)?;
-    let (served, came) = server::serve(peers, &plan, &mut other)?;
-    let report = report::Report::new(&plan, &served, &came);
-    if !json.as_ref().is_some_and(Sink::is_stdout) {
-        say(&report)?;
+    let mut other = orders::ClientProcess::start(port)?;
+    let sockets = server::accept_all(&listener, &plan, &mut other)?;
+    let (server_run, came) = server::serve(sockets, &plan, &mut other)?;
+    let report = report::Report::new(&plan, &server_run, &came);
+    if !json.as_ref().is_some_and(ReportFile::is_stdout) {
+        print_line(&report)?;
     }
     match json {
         Some(json) => json.write(&serde_json::to_string_pretty(&report)?),

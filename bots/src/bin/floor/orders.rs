@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Context, bail};
-
-use crate::clients::ClientFigures;
+use serde::{Deserialize, Serialize};
 
 /// What the clients are to do, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +26,30 @@ impl Order {
     const ALL: [Order; 4] = [Order::Wait, Order::Go, Order::Measure, Order::End];
 }
 
+/// What the clients counted while it was measured.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClientCounts {
+    /// CPU time in seconds.
+    pub(crate) cpu_s: f64,
+    /// Frames received, by all.
+    pub(crate) frames: u64,
+    /// Frames received by the client that got the fewest.
+    pub(crate) frames_fewest: u64,
+    /// Inputs sent, by all.
+    pub(crate) inputs: u64,
+    /// Time between two frames of a client in milliseconds: median, 99th percentile, longest.
+    pub(crate) gap_ms: [f64; 3],
+}
+
 /// The process of the clients, seen from the server. It ends when its standard input does.
-pub(crate) struct Clients {
+pub(crate) struct ClientProcess {
     child: Child,
     orders: Option<ChildStdin>,
 }
 
-impl Clients {
+impl ClientProcess {
     /// Starts this program once more, with the same flags.
-    pub(crate) fn start(port: u16) -> anyhow::Result<Clients> {
+    pub(crate) fn start(port: u16) -> anyhow::Result<ClientProcess> {
         let program = std::env::current_exe().context("cannot find this program to start it once more")?;
         let mut child = Command::new(program)
             .args(std::env::args_os().skip(1))
@@ -45,7 +59,7 @@ impl Clients {
             .spawn()
             .context("cannot start the process of the clients")?;
         let orders = child.stdin.take();
-        Ok(Clients { child, orders })
+        Ok(ClientProcess { child, orders })
     }
 
     /// Tells the clients what to do.
@@ -63,7 +77,7 @@ impl Clients {
     }
 
     /// Ends the clients and takes what they counted.
-    pub(crate) fn end(&mut self) -> anyhow::Result<ClientFigures> {
+    pub(crate) fn end(&mut self) -> anyhow::Result<ClientCounts> {
         self.order(Order::End)?;
         let mut line = String::new();
         let mut answer = self.child.stdout.take().context("the clients' output is closed")?;
@@ -76,7 +90,7 @@ impl Clients {
     }
 }
 
-impl Drop for Clients {
+impl Drop for ClientProcess {
     /// With its input closed the process ends by itself.
     fn drop(&mut self) {
         self.orders = None;

@@ -8,14 +8,15 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use broadside_bots::load::statistics::times;
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::accept;
 
-use crate::clients::ClientFigures;
-use crate::orders::{Clients, Order};
-use crate::{Plan, TICK_HZ, WARM_UP, frames, machine, report};
+use crate::orders::{ClientCounts, ClientProcess, Order};
+use crate::plan::{Plan, TICK_HZ, WARM_UP};
+use crate::{frames, machine};
 
 /// Options of the sockets: those of the server, so that the kernel does the same work.
 #[cfg(target_os = "linux")]
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const CATCH_UP_TICKS: u32 = 4;
 
 /// One client's socket.
-pub(crate) struct Peer {
+pub(crate) struct ServedSocket {
     stream: mio::net::TcpStream,
     /// What of the last frame the socket did not take.
     unwritten: usize,
@@ -35,10 +36,10 @@ pub(crate) struct Peer {
 
 /// What was counted while it was measured.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct ServerRun {
     pub(crate) cpu: Duration,
     pub(crate) wall: Duration,
-    pub(crate) counts: Counts,
+    pub(crate) counts: CallCounts,
     /// From when a tick was due to when it began, in microseconds.
     pub(crate) lateness_us: Histogram<u32>,
     /// What a tick took, in microseconds.
@@ -47,7 +48,7 @@ pub(crate) struct Served {
 
 /// Calls and bytes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
+pub(crate) struct CallCounts {
     pub(crate) frames: u64,
     pub(crate) skipped: u64,
     pub(crate) writes: u64,
@@ -59,20 +60,24 @@ pub(crate) struct Counts {
 }
 
 /// Accepts every player, one after the other, with the handshake of a WebSocket.
-pub(crate) fn accept_all(listener: &TcpListener, plan: &Plan, other: &mut Clients) -> anyhow::Result<Vec<Peer>> {
+pub(crate) fn accept_all(
+    listener: &TcpListener,
+    plan: &Plan,
+    other: &mut ClientProcess,
+) -> anyhow::Result<Vec<ServedSocket>> {
     listener.set_nonblocking(true).context("cannot make the listener nonblocking")?;
-    let mut peers = Vec::with_capacity(plan.players);
+    let mut sockets = Vec::with_capacity(plan.players);
     let mut last = Instant::now();
-    while peers.len() < plan.players {
+    while sockets.len() < plan.players {
         match listener.accept() {
             Ok((stream, _)) => {
-                peers.push(shake_hands(stream)?);
+                sockets.push(complete_handshake(stream)?);
                 last = Instant::now();
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 other.check()?;
                 if last.elapsed() > PATIENCE {
-                    let (came, wanted, s) = (peers.len(), plan.players, PATIENCE.as_secs());
+                    let (came, wanted, s) = (sockets.len(), plan.players, PATIENCE.as_secs());
                     bail!("{came} of {wanted} clients connected and none in the last {s} s");
                 }
                 std::thread::sleep(Duration::from_micros(200));
@@ -80,10 +85,10 @@ pub(crate) fn accept_all(listener: &TcpListener, plan: &Plan, other: &mut Client
             Err(error) => return Err(error).context("cannot accept a client"),
         }
     }
-    Ok(peers)
+    Ok(sockets)
 }
 
-fn shake_hands(stream: TcpStream) -> anyhow::Result<Peer> {
+fn complete_handshake(stream: TcpStream) -> anyhow::Result<ServedSocket> {
     stream.set_nonblocking(false).context("cannot make a socket blocking")?;
     stream.set_read_timeout(Some(PATIENCE)).context("cannot bound the handshake")?;
     let socket = accept(stream).map_err(|error| anyhow::anyhow!("a client failed in its handshake: {error}"))?;
@@ -94,12 +99,16 @@ fn shake_hands(stream: TcpStream) -> anyhow::Result<Peer> {
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(&stream).set_tcp_notsent_lowat(NOTSENT_LOWAT);
     stream.set_nonblocking(true).context("cannot make a socket nonblocking")?;
-    Ok(Peer { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
+    Ok(ServedSocket { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
 }
 
 /// Serves them for the warm-up and the measured time; gives what both teams counted.
-pub(crate) fn serve(peers: Vec<Peer>, plan: &Plan, other: &mut Clients) -> anyhow::Result<(Served, ClientFigures)> {
-    let mut floor = Floor::new(peers, plan)?;
+pub(crate) fn serve(
+    sockets: Vec<ServedSocket>,
+    plan: &Plan,
+    other: &mut ClientProcess,
+) -> anyhow::Result<(ServerRun, ClientCounts)> {
+    let mut floor = FloorServer::new(sockets, plan)?;
     other.order(Order::Go)?;
     floor.run(WARM_UP)?;
     other.order(Order::Measure)?;
@@ -109,44 +118,44 @@ pub(crate) fn serve(peers: Vec<Peer>, plan: &Plan, other: &mut Clients) -> anyho
     let (wall, cpu) = (began.elapsed(), machine::cpu()? - cpu);
     // The sockets stay open until the clients have ended.
     let came = other.end()?;
-    Ok((Served { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us }, came))
+    Ok((ServerRun { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us }, came))
 }
 
-struct Floor {
+struct FloorServer {
     poll: Poll,
     events: Events,
-    peers: Vec<Peer>,
+    sockets: Vec<ServedSocket>,
     frame: Vec<u8>,
     every: u32,
     tick: u32,
-    counts: Counts,
+    counts: CallCounts,
     lateness_us: Histogram<u32>,
     tick_us: Histogram<u32>,
 }
 
-impl Floor {
-    fn new(mut peers: Vec<Peer>, plan: &Plan) -> anyhow::Result<Floor> {
+impl FloorServer {
+    fn new(mut sockets: Vec<ServedSocket>, plan: &Plan) -> anyhow::Result<FloorServer> {
         let poll = Poll::new().context("cannot open an epoll")?;
-        for (index, peer) in peers.iter_mut().enumerate() {
-            let registered = poll.registry().register(&mut peer.stream, Token(index), Interest::READABLE);
+        for (index, socket) in sockets.iter_mut().enumerate() {
+            let registered = poll.registry().register(&mut socket.stream, Token(index), Interest::READABLE);
             registered.context("cannot watch a socket")?;
         }
-        Ok(Floor {
+        Ok(FloorServer {
             poll,
-            events: Events::with_capacity(peers.len()),
-            peers,
+            events: Events::with_capacity(sockets.len()),
+            sockets,
             frame: frames::from_server(plan.bytes),
             every: plan.every,
             tick: 0,
-            counts: Counts::default(),
-            lateness_us: report::times(),
-            tick_us: report::times(),
+            counts: CallCounts::default(),
+            lateness_us: times(),
+            tick_us: times(),
         })
     }
 
     /// What was counted so far was warm-up.
     fn forget(&mut self) {
-        self.counts = Counts::default();
+        self.counts = CallCounts::default();
         self.lateness_us.reset();
         self.tick_us.reset();
     }
@@ -187,7 +196,7 @@ impl Floor {
         self.poll.poll(&mut self.events, Some(Duration::ZERO)).context("cannot wait for sockets")?;
         self.counts.polls += 1;
         for event in &self.events {
-            let stream = &mut self.peers[event.token().0].stream;
+            let stream = &mut self.sockets[event.token().0].stream;
             // Epoll tells of an arrival once; a buffer this large always takes all of a tick's input, so once is enough.
             self.counts.reads += 1;
             match stream.read(&mut buffer) {
@@ -202,25 +211,25 @@ impl Floor {
 
     fn write_frames(&mut self) -> anyhow::Result<()> {
         let first = (self.every - self.tick % self.every) % self.every;
-        for peer in self.peers.iter_mut().skip(first as usize).step_by(self.every as usize) {
+        for socket in self.sockets.iter_mut().skip(first as usize).step_by(self.every as usize) {
             // A frame is never torn: what the socket did not take goes first, and this turn is skipped if that does not go.
-            if peer.unwritten > 0 {
-                let from = self.frame.len() - peer.unwritten;
+            if socket.unwritten > 0 {
+                let from = self.frame.len() - socket.unwritten;
                 self.counts.writes += 1;
-                peer.unwritten -= written(peer.stream.write(&self.frame[from..]))?;
+                socket.unwritten -= written(socket.stream.write(&self.frame[from..]))?;
             }
-            if peer.unwritten > 0 {
+            if socket.unwritten > 0 {
                 self.counts.skipped += 1;
                 continue;
             }
             self.counts.writes += 1;
-            let taken = written(peer.stream.write(&self.frame))?;
+            let taken = written(socket.stream.write(&self.frame))?;
             if taken == 0 {
                 self.counts.skipped += 1;
                 continue;
             }
             self.counts.frames += 1;
-            peer.unwritten = self.frame.len() - taken;
+            socket.unwritten = self.frame.len() - taken;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use broadside_shared::client::Client;
 use broadside_shared::time::Tick;
 
 /// Decides a player's inputs.
-pub enum Pilot {
+pub enum Controller {
     /// The arena's ai: sees what the client's replica holds, plays to win.
     Ai(Box<AiPlayer>),
     /// Flies about and shoots without looking; costs next to nothing.
@@ -24,25 +24,31 @@ pub struct Pattern {
     at: Tick,
 }
 
-impl Pilot {
+impl Controller {
     /// A ai of a skill from 0 to 1.
     #[must_use]
-    pub fn ai(seed: u64, skill: f32) -> Pilot {
-        Pilot::Ai(Box::new(AiPlayer::new(seed, skill)))
+    pub fn ai(seed: u64, skill: f32) -> Controller {
+        Controller::Ai(Box::new(AiPlayer::new(seed, skill)))
     }
 
     /// A pattern.
     #[must_use]
-    pub fn pattern(seed: u64) -> Pilot {
+    pub fn pattern(seed: u64) -> Controller {
         let rng = fastrand::Rng::with_seed(seed);
-        Pilot::Pattern(Pattern { rng, until: Tick(0), turn_per_tick: 0, input: ArenaInput::default(), at: Tick(0) })
+        Controller::Pattern(Pattern {
+            rng,
+            until: Tick(0),
+            turn_per_tick: 0,
+            input: ArenaInput::default(),
+            at: Tick(0),
+        })
     }
 
     /// The input for the client's next ticks.
     pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
         match self {
-            Pilot::Ai(pilot) => pilot.decide(client),
-            Pilot::Pattern(pattern) => pattern.decide(client.tick()),
+            Controller::Ai(controller) => controller.decide(client),
+            Controller::Pattern(pattern) => pattern.decide(client.tick()),
         }
     }
 }

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 
 /// Flags of every program that connects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
-pub struct Trust {
+pub struct TlsVerification {
     /// For wss://: trust this certificate, or these authorities, in PEM and no others [default: the authorities that browsers trust]
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub ca: Option<PathBuf>,
@@ -25,11 +25,11 @@ pub struct Trust {
     pub insecure: bool,
 }
 
-impl Trust {
+impl TlsVerification {
     /// Whether a flag was given.
     #[must_use]
-    pub fn is_asked_for(&self) -> bool {
-        *self != Trust::default()
+    pub fn is_set(&self) -> bool {
+        *self != TlsVerification::default()
     }
 
     /// What connections are made with. They share what makes coming back cheap.
@@ -43,11 +43,11 @@ impl Trust {
             config.with_safe_default_protocol_versions().map_err(|error| format!("cannot set up TLS: {error}"))?;
         let config = match &self.ca {
             _ if self.insecure => {
-                config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
+                config.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider))).with_no_client_auth()
             }
             Some(path) => {
-                let known = Known::read(path, provider)?;
-                config.dangerous().with_custom_certificate_verifier(Arc::new(known)).with_no_client_auth()
+                let pinned = PinnedCertificates::read(path, provider)?;
+                config.dangerous().with_custom_certificate_verifier(Arc::new(pinned)).with_no_client_auth()
             }
             None => {
                 let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>();
@@ -60,13 +60,13 @@ impl Trust {
 
 /// Believes the servers that these certificates vouch for, and those that show one of them.
 #[derive(Debug)]
-struct Known {
+struct PinnedCertificates {
     certs: Vec<CertificateDer<'static>>,
-    vouching: Arc<WebPkiServerVerifier>,
+    webpki: Arc<WebPkiServerVerifier>,
 }
 
-impl Known {
-    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Known, String> {
+impl PinnedCertificates {
+    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<PinnedCertificates, String> {
         let wrong = |what: String| format!("--ca {}: {what}", path.display());
         let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let certs = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
@@ -79,12 +79,12 @@ impl Known {
             let added = roots.add(cert.clone());
             added.map_err(|error| wrong(format!("holds a certificate that is no good: {error}")))?;
         }
-        let vouching = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        Ok(Known { certs, vouching: vouching.map_err(|error| wrong(error.to_string()))? })
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(PinnedCertificates { certs, webpki: webpki.map_err(|error| wrong(error.to_string()))? })
     }
 }
 
-impl ServerCertVerifier for Known {
+impl ServerCertVerifier for PinnedCertificates {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -99,7 +99,7 @@ impl ServerCertVerifier for Known {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
-        self.vouching.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -108,7 +108,7 @@ impl ServerCertVerifier for Known {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.vouching.verify_tls12_signature(message, cert, signed)
+        self.webpki.verify_tls12_signature(message, cert, signed)
     }
 
     fn verify_tls13_signature(
@@ -117,19 +117,19 @@ impl ServerCertVerifier for Known {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.vouching.verify_tls13_signature(message, cert, signed)
+        self.webpki.verify_tls13_signature(message, cert, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.vouching.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
 }
 
 /// Believes everyone. Signatures are looked at all the same, so that at least the connection is one.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -172,9 +172,9 @@ mod tests {
     fn a_file_that_holds_no_authority_is_refused_with_its_name() {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         for (path, says) in [("/nowhere/ca.pem", "cannot be read"), (here, "holds no certificate in PEM")] {
-            let refusal = Trust { ca: Some(path.into()), insecure: false }.config().expect_err("no good");
+            let refusal = TlsVerification { ca: Some(path.into()), insecure: false }.config().expect_err("no good");
             assert!(refusal.contains(says) && refusal.contains(path), "{refusal}");
         }
-        Trust::default().config().expect("the authorities that browsers trust");
+        TlsVerification::default().config().expect("the authorities that browsers trust");
     }
 }

@@ -1,4 +1,4 @@
-//! What a simulated player is apart from its socket: the client, the pilot, and what it counts.
+//! What a simulated player is apart from its socket: the client, the controller, and what it counts.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::{Arrival, Stats};
@@ -9,10 +9,10 @@ use broadside_shared::protocol::header_bytes;
 use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
-use super::figures::{Tally, Window};
-use super::wire::{Frame, Opcode, append_masked};
-use crate::pilot::Pilot;
-use crate::socket::{PlayError, closed};
+use super::frames::{Frame, Opcode, append_masked};
+use super::statistics::{PlayerCounters, Window};
+use crate::controller::Controller;
+use crate::socket::{PlayError, closed_error};
 
 /// One client tick, in microseconds: how often the age of the newest snapshot is sampled.
 pub const TICK_US: u64 = 16_667;
@@ -20,7 +20,7 @@ pub const TICK_US: u64 = 16_667;
 const LOOK_EVERY: u64 = 16;
 
 /// What a player's thread lends it.
-pub struct Around<'a> {
+pub struct WorkerContext<'a> {
     /// Now.
     pub now: MonoTime,
     /// Where this thread counts.
@@ -31,7 +31,7 @@ pub struct Around<'a> {
     pub rng: &'a mut fastrand::Rng,
 }
 
-impl Around<'_> {
+impl WorkerContext<'_> {
     /// Adds a frame to send.
     pub fn send(&mut self, opcode: Opcode, payload: &[u8]) {
         append_masked(opcode, payload, self.rng.u32(..).to_le_bytes(), self.out);
@@ -39,9 +39,9 @@ impl Around<'_> {
 }
 
 /// The player apart from its socket.
-pub struct Mind {
+pub struct SimulatedClient {
     client: Client<Arena>,
-    pilot: Pilot,
+    controller: Controller,
     full: bool,
     freezes: Option<Stalls>,
     began: MonoTime,
@@ -53,25 +53,25 @@ pub struct Mind {
     newest: Option<(MonoTime, u64)>,
     sample_at: MonoTime,
     /// What it counts, and the figures of its client when it began to.
-    tally: Tally,
+    counters: PlayerCounters,
     base: Stats,
     counted_from: MonoTime,
 }
 
-impl Mind {
+impl SimulatedClient {
     /// A player whose connection began at `began`.
     #[must_use]
     pub fn new(
         index: usize,
         client: Client<Arena>,
-        pilot: Pilot,
+        controller: Controller,
         full: bool,
         freezes: Option<Stalls>,
         began: MonoTime,
-    ) -> Mind {
-        Mind {
+    ) -> SimulatedClient {
+        SimulatedClient {
             client,
-            pilot,
+            controller,
             full,
             freezes,
             began,
@@ -79,7 +79,7 @@ impl Mind {
             stash: Vec::new(),
             newest: None,
             sample_at: began,
-            tally: Tally { index, full, ..Tally::default() },
+            counters: PlayerCounters { index, full, ..PlayerCounters::default() },
             base: Stats::default(),
             counted_from: began,
         }
@@ -98,46 +98,48 @@ impl Mind {
     }
 
     /// The connection is open: says hello.
-    pub fn open(&mut self, around: &mut Around) {
-        self.client.handle_open(around.now);
-        self.poll(around);
+    pub fn open(&mut self, context: &mut WorkerContext) {
+        self.client.handle_open(context.now);
+        self.poll(context);
     }
 
     /// Takes a frame.
     ///
     /// # Errors
     /// Why the connection ended, or what is wrong with the frame.
-    pub fn take(&mut self, frame: Frame<'_>, around: &mut Around) -> Result<(), PlayError> {
-        around.window.bytes_down += frame.bytes as u64;
-        self.tally.down.headers += (frame.bytes - frame.payload.len()) as u64;
+    pub fn take(&mut self, frame: Frame<'_>, context: &mut WorkerContext) -> Result<(), PlayError> {
+        context.window.bytes_down += frame.bytes as u64;
+        self.counters.down.headers += (frame.bytes - frame.payload.len()) as u64;
         match frame.opcode {
             Opcode::Binary if self.frozen_until.is_some() => {
                 self.stash.push(frame.payload.to_vec());
                 Ok(())
             }
-            Opcode::Binary => self.take_message(frame.payload, around),
+            Opcode::Binary => self.take_message(frame.payload, context),
             Opcode::Ping => {
-                around.send(Opcode::Pong, frame.payload);
+                context.send(Opcode::Pong, frame.payload);
                 Ok(())
             }
             Opcode::Pong => Ok(()),
             Opcode::Close => Err(match frame.payload {
-                [high, low, reason @ ..] => closed(u16::from_be_bytes([*high, *low]), &String::from_utf8_lossy(reason)),
+                [high, low, reason @ ..] => {
+                    closed_error(u16::from_be_bytes([*high, *low]), &String::from_utf8_lossy(reason))
+                }
                 _ => PlayError::Gone("closed without a code".to_owned()),
             }),
         }
     }
 
-    fn take_message(&mut self, payload: &[u8], around: &mut Around) -> Result<(), PlayError> {
+    fn take_message(&mut self, payload: &[u8], context: &mut WorkerContext) -> Result<(), PlayError> {
         let respawns = self.respawns();
-        if let Received::Snapshot(arrival) = self.client.handle_frame(around.now, payload)? {
-            self.count(&arrival, around);
+        if let Received::Snapshot(arrival) = self.client.handle_frame(context.now, payload)? {
+            self.count(&arrival, context);
             // A new ship elsewhere is counted as a correction, but nobody could have predicted it.
             if self.full && self.respawns() == respawns {
-                around.window.errors.saturating_record((f64::from(arrival.corrected_units) * 1000.0) as u64);
+                context.window.errors.saturating_record((f64::from(arrival.corrected_units) * 1000.0) as u64);
             }
         }
-        self.poll(around);
+        self.poll(context);
         Ok(())
     }
 
@@ -145,57 +147,57 @@ impl Mind {
     ///
     /// # Errors
     /// What is wrong with a frame that came while the player's program stood still.
-    pub fn act(&mut self, offset_us: u64, around: &mut Around) -> Result<MonoTime, PlayError> {
-        let since = MonoTime(around.now.us_since(self.began));
+    pub fn act(&mut self, offset_us: u64, context: &mut WorkerContext) -> Result<MonoTime, PlayError> {
+        let since = MonoTime(context.now.us_since(self.began));
         if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stands_until(since)) {
             // For a tenth of a second at a time, so as to see the end of the run.
-            self.frozen_until = Some(around.now.plus_us(until.us_since(since).min(100_000)));
-            return Ok(around.now.plus_us(until.us_since(since).min(100_000)));
+            self.frozen_until = Some(context.now.plus_us(until.us_since(since).min(100_000)));
+            return Ok(context.now.plus_us(until.us_since(since).min(100_000)));
         }
         self.frozen_until = None;
         for frame in std::mem::take(&mut self.stash) {
-            self.take_message(&frame, around)?;
+            self.take_message(&frame, context)?;
         }
-        self.sample_ages(around);
-        let input = self.pilot.decide(&self.client);
-        self.client.advance(around.now, &input);
-        self.poll(around);
-        let next = self.client.next_input_at(around.now);
+        self.sample_ages(context);
+        let input = self.controller.decide(&self.client);
+        self.client.advance(context.now, &input);
+        self.poll(context);
+        let next = self.client.next_input_at(context.now);
         let greeting_us = if self.client.phase() == Phase::Joining && self.client.queue_position().is_some() {
             500_000
         } else {
             60_000
         };
-        Ok(next.map_or(around.now.plus_us(greeting_us), |at| at.plus_us(offset_us)))
+        Ok(next.map_or(context.now.plus_us(greeting_us), |at| at.plus_us(offset_us)))
     }
 
-    fn poll(&mut self, around: &mut Around) {
+    fn poll(&mut self, context: &mut WorkerContext) {
         while let Some(frame) = self.client.poll_frame() {
             let bytes = frame.len() as u64 + header_bytes(frame.len()) + 4;
-            around.window.bytes_up += bytes;
-            self.tally.bytes_up += bytes;
-            around.send(Opcode::Binary, &frame);
+            context.window.bytes_up += bytes;
+            self.counters.bytes_up += bytes;
+            context.send(Opcode::Binary, &frame);
         }
         // Nobody looks at events here, and they must not pile up.
         while self.client.poll_event().is_some() {}
     }
 
-    fn count(&mut self, arrival: &Arrival, around: &mut Around) {
-        self.sample_ages(around);
-        let now = around.now;
+    fn count(&mut self, arrival: &Arrival, context: &mut WorkerContext) {
+        self.sample_ages(context);
+        let now = context.now;
         if self.newest.is_none() {
-            around.window.joins.saturating_record(now.us_since(self.began));
+            context.window.joins.saturating_record(now.us_since(self.began));
             // Somewhere in a tick, so that samples do not keep step with snapshots.
-            self.sample_at = now.plus_us(around.rng.u64(0..TICK_US));
+            self.sample_at = now.plus_us(context.rng.u64(0..TICK_US));
             self.counted_from = now;
         }
         self.newest = Some((now, (arrival.age_ms.max(0.0) * 1000.0) as u64));
-        let window = &mut *around.window;
+        let window = &mut *context.window;
         window.snapshots += 1;
-        self.tally.snapshots += 1;
+        self.counters.snapshots += 1;
         if let Some(gap_us) = arrival.gap_us {
             window.gaps.saturating_record(gap_us);
-            self.tally.gap_max_us = self.tally.gap_max_us.max(gap_us);
+            self.counters.gap_max_us = self.counters.gap_max_us.max(gap_us);
         }
         if let Some(effect_us) = arrival.input_to_ack_us {
             window.effects.saturating_record(effect_us);
@@ -226,13 +228,13 @@ impl Mind {
 
     /// Counts the age of the newest snapshot at each tick until now. Between two snapshots it grows as time goes, so that
     /// nobody has to be woken for it; of who hears nothing it grows all the same.
-    pub fn sample_ages(&mut self, around: &mut Around) {
+    pub fn sample_ages(&mut self, context: &mut WorkerContext) {
         let Some((at, age_us)) = self.newest else { return };
-        while self.sample_at < around.now {
+        while self.sample_at < context.now {
             let age_us = age_us + self.sample_at.us_since(at);
-            around.window.ages.saturating_record(age_us);
-            self.tally.ages.record(age_us);
-            self.tally.age_max_us = self.tally.age_max_us.max(age_us);
+            context.window.ages.saturating_record(age_us);
+            self.counters.ages.record(age_us);
+            self.counters.age_max_us = self.counters.age_max_us.max(age_us);
             self.sample_at = self.sample_at.plus_us(TICK_US);
         }
     }
@@ -245,38 +247,38 @@ impl Mind {
 
     /// Counts the gap that is open now, if it is longer already than it should be: what did not come must not be missing in the
     /// figures as well.
-    fn count_open_gap(&mut self, around: &mut Around) {
+    fn count_open_gap(&mut self, context: &mut WorkerContext) {
         let nominal_us =
             self.client.rates().map_or(0, |(hz, every)| 1_000_000 * u64::from(every) / u64::from(hz.max(1)));
-        let open_us = self.open_gap_us(around.now);
+        let open_us = self.open_gap_us(context.now);
         if open_us > nominal_us {
-            around.window.gaps.saturating_record(open_us);
-            self.tally.gap_max_us = self.tally.gap_max_us.max(open_us);
+            context.window.gaps.saturating_record(open_us);
+            self.counters.gap_max_us = self.counters.gap_max_us.max(open_us);
         }
     }
 
     /// What it counted until now; what comes from now on is counted anew.
-    pub fn take_tally(&mut self, around: &mut Around) -> Tally {
+    pub fn take_counters(&mut self, context: &mut WorkerContext) -> PlayerCounters {
         let stats = *self.client.stats();
         if self.playing() {
-            self.sample_ages(around);
-            self.count_open_gap(around);
-            let played_us = around.now.us_since(self.counted_from);
-            self.tally.played_us += played_us;
+            self.sample_ages(context);
+            self.count_open_gap(context);
+            let played_us = context.now.us_since(self.counted_from);
+            self.counters.played_us += played_us;
             if let Some((hz, every)) = self.client.rates() {
-                self.tally.expected += played_us as f64 / 1e6 * f64::from(hz) / f64::from(every);
+                self.counters.expected += played_us as f64 / 1e6 * f64::from(hz) / f64::from(every);
             }
             if self.full {
                 let causes = self.base.corrections.iter().zip(stats.corrections);
-                for (into, (before, after)) in around.window.corrections.iter_mut().zip(causes) {
+                for (into, (before, after)) in context.window.corrections.iter_mut().zip(causes) {
                     *into += after - before;
                 }
             }
         }
-        self.tally.take(&self.base, &stats);
-        let (index, full) = (self.tally.index, self.full);
+        self.counters.take(&self.base, &stats);
+        let (index, full) = (self.counters.index, self.full);
         self.base = stats;
-        self.counted_from = around.now;
-        std::mem::replace(&mut self.tally, Tally { index, full, ..Tally::default() })
+        self.counted_from = context.now;
+        std::mem::replace(&mut self.counters, PlayerCounters { index, full, ..PlayerCounters::default() })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::report::Report;
+use crate::report::{Judgement, Report};
 
 /// What a name is measured in, and so which units may follow its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,72 +53,72 @@ impl Measure {
     }
 }
 
-/// A figure that can be asserted. A value of `None` was not measured.
-struct Figure {
+/// A metric that can be asserted. A value of `None` was not measured.
+struct Metric {
     name: &'static str,
     measure: Measure,
     of: fn(&Report) -> Option<f64>,
     /// Whether it is the server that tells it, and one of them may not.
-    told: bool,
+    from_server: bool,
 }
 
-const fn figure(name: &'static str, measure: Measure, of: fn(&Report) -> Option<f64>) -> Figure {
-    Figure { name, measure, of, told: false }
+const fn metric(name: &'static str, measure: Measure, of: fn(&Report) -> Option<f64>) -> Metric {
+    Metric { name, measure, of, from_server: false }
 }
 
-const fn told(name: &'static str, measure: Measure, of: fn(&Report) -> Option<f64>) -> Figure {
-    Figure { name, measure, of, told: true }
+const fn server_metric(name: &'static str, measure: Measure, of: fn(&Report) -> Option<f64>) -> Metric {
+    Metric { name, measure, of, from_server: true }
 }
 
-/// Every figure that can be asserted.
-const FIGURES: [Figure; 47] = [
-    figure("age_p50", Measure::Ms, |r| r.snapshot_age_ms.p50),
-    figure("age_p95", Measure::Ms, |r| r.snapshot_age_ms.p95),
-    figure("age_p99", Measure::Ms, |r| r.snapshot_age_ms.p99),
-    figure("age_max", Measure::Ms, |r| r.snapshot_age_ms.max),
-    figure("age_worst", Measure::Ms, |r| r.worst.as_ref()?.age_ms_p99),
-    figure("gap_p50", Measure::Ms, |r| r.snapshot_gap_ms.p50),
-    figure("gap_p95", Measure::Ms, |r| r.snapshot_gap_ms.p95),
-    figure("gap_p99", Measure::Ms, |r| r.snapshot_gap_ms.p99),
-    figure("gap_max", Measure::Ms, |r| r.snapshot_gap_ms.max),
-    figure("share", Measure::Share, |r| r.share_received.p50),
-    figure("share_min", Measure::Share, |r| r.share_received.min),
-    figure("share_all", Measure::Share, |r| r.share_received.all),
-    figure("effect_p50", Measure::Ms, |r| r.input_to_effect_ms.p50),
-    figure("effect_p95", Measure::Ms, |r| r.input_to_effect_ms.p95),
-    figure("effect_p99", Measure::Ms, |r| r.input_to_effect_ms.p99),
-    figure("effect_max", Measure::Ms, |r| r.input_to_effect_ms.max),
-    figure("error_p50", Measure::Plain, |r| r.prediction_error.p50),
-    figure("error_p99", Measure::Plain, |r| r.prediction_error.p99),
-    figure("error_max", Measure::Plain, |r| r.prediction_error.max),
-    figure("corrections", Measure::Plain, |r| r.corrections_per_min),
-    figure("corrections_unknown", Measure::Plain, |r| r.corrections_by_cause.unknown),
-    figure("join_p50", Measure::Ms, |r| r.join_ms.p50),
-    figure("join_p99", Measure::Ms, |r| r.join_ms.p99),
-    figure("join_max", Measure::Ms, |r| r.join_ms.max),
-    figure("rtt_p50", Measure::Ms, |r| r.rtt_ms.p50),
-    figure("joined", Measure::Plain, |r| Some(r.joined as f64)),
-    figure("playing", Measure::Plain, |r| Some(r.playing as f64)),
-    figure("refused", Measure::Plain, |r| Some(r.refused as f64)),
-    figure("dropped", Measure::Plain, |r| Some(r.dropped as f64)),
-    figure("kbit_s", Measure::Kbit, |r| r.kbit_per_s.payload_down),
-    figure("kbit_s_max", Measure::Kbit, |r| r.kbit_per_s.down_max),
-    figure("kbit_s_up", Measure::Kbit, |r| r.kbit_per_s.up),
-    figure("bits_per_record", Measure::Plain, |r| r.bits_per_record.mean),
-    told("cpu_us", Measure::Us, |r| r.server.cpu_us_per_client_snapshot),
-    told("cpu_cores", Measure::Plain, |r| r.server.cpu_cores),
-    told("rss_mb", Measure::Plain, |r| r.server.rss_mb),
-    told("tick_p50", Measure::Ms, |r| r.server.tick_ms.p50),
-    told("tick_p99", Measure::Ms, |r| r.server.tick_ms.p99),
-    told("tick_lateness_p99", Measure::Ms, |r| r.server.lateness_ms.p99),
-    told("missed_ticks", Measure::Plain, |r| r.server.missed_ticks),
-    told("missed_share", Measure::Share, |r| r.server.missed_share),
-    told("overruns", Measure::Plain, |r| r.server.overruns),
-    told("skips", Measure::Plain, |r| r.server.skips),
-    told("budget_steps", Measure::Plain, |r| r.server.budget_steps),
-    told("governor_level", Measure::Plain, |r| r.server.governor_level),
-    figure("lateness_p99", Measure::Ms, |r| r.load.lateness_ms.p99),
-    figure("load_cores", Measure::Plain, |r| r.load.cpu_cores),
+/// Every metric that can be asserted.
+const METRICS: [Metric; 47] = [
+    metric("age_p50", Measure::Ms, |r| r.snapshot_age_ms.p50),
+    metric("age_p95", Measure::Ms, |r| r.snapshot_age_ms.p95),
+    metric("age_p99", Measure::Ms, |r| r.snapshot_age_ms.p99),
+    metric("age_max", Measure::Ms, |r| r.snapshot_age_ms.max),
+    metric("age_worst", Measure::Ms, |r| r.worst.as_ref()?.age_ms_p99),
+    metric("gap_p50", Measure::Ms, |r| r.snapshot_gap_ms.p50),
+    metric("gap_p95", Measure::Ms, |r| r.snapshot_gap_ms.p95),
+    metric("gap_p99", Measure::Ms, |r| r.snapshot_gap_ms.p99),
+    metric("gap_max", Measure::Ms, |r| r.snapshot_gap_ms.max),
+    metric("share", Measure::Share, |r| r.share_received.p50),
+    metric("share_min", Measure::Share, |r| r.share_received.min),
+    metric("share_all", Measure::Share, |r| r.share_received.all),
+    metric("effect_p50", Measure::Ms, |r| r.input_to_effect_ms.p50),
+    metric("effect_p95", Measure::Ms, |r| r.input_to_effect_ms.p95),
+    metric("effect_p99", Measure::Ms, |r| r.input_to_effect_ms.p99),
+    metric("effect_max", Measure::Ms, |r| r.input_to_effect_ms.max),
+    metric("error_p50", Measure::Plain, |r| r.prediction_error.p50),
+    metric("error_p99", Measure::Plain, |r| r.prediction_error.p99),
+    metric("error_max", Measure::Plain, |r| r.prediction_error.max),
+    metric("corrections", Measure::Plain, |r| r.corrections_per_min),
+    metric("corrections_unknown", Measure::Plain, |r| r.corrections_by_cause.unknown),
+    metric("join_p50", Measure::Ms, |r| r.join_ms.p50),
+    metric("join_p99", Measure::Ms, |r| r.join_ms.p99),
+    metric("join_max", Measure::Ms, |r| r.join_ms.max),
+    metric("rtt_p50", Measure::Ms, |r| r.rtt_ms.p50),
+    metric("joined", Measure::Plain, |r| Some(r.joined as f64)),
+    metric("playing", Measure::Plain, |r| Some(r.playing as f64)),
+    metric("refused", Measure::Plain, |r| Some(r.refused as f64)),
+    metric("dropped", Measure::Plain, |r| Some(r.dropped as f64)),
+    metric("kbit_s", Measure::Kbit, |r| r.kbit_per_s.payload_down),
+    metric("kbit_s_max", Measure::Kbit, |r| r.kbit_per_s.down_max),
+    metric("kbit_s_up", Measure::Kbit, |r| r.kbit_per_s.up),
+    metric("bits_per_record", Measure::Plain, |r| r.bits_per_record.mean),
+    server_metric("cpu_us", Measure::Us, |r| r.server.cpu_us_per_client_snapshot),
+    server_metric("cpu_cores", Measure::Plain, |r| r.server.cpu_cores),
+    server_metric("rss_mb", Measure::Plain, |r| r.server.rss_mb),
+    server_metric("tick_p50", Measure::Ms, |r| r.server.tick_ms.p50),
+    server_metric("tick_p99", Measure::Ms, |r| r.server.tick_ms.p99),
+    server_metric("tick_lateness_p99", Measure::Ms, |r| r.server.lateness_ms.p99),
+    server_metric("missed_ticks", Measure::Plain, |r| r.server.missed_ticks),
+    server_metric("missed_share", Measure::Share, |r| r.server.missed_share),
+    server_metric("overruns", Measure::Plain, |r| r.server.overruns),
+    server_metric("skips", Measure::Plain, |r| r.server.skips),
+    server_metric("budget_steps", Measure::Plain, |r| r.server.budget_steps),
+    server_metric("governor_level", Measure::Plain, |r| r.server.governor_level),
+    metric("lateness_p99", Measure::Ms, |r| r.load.lateness_ms.p99),
+    metric("load_cores", Measure::Plain, |r| r.load.cpu_cores),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,8 +145,8 @@ impl Operator {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Claim {
-    /// Index into [`FIGURES`].
-    figure: usize,
+    /// Index into [`METRICS`].
+    metric: usize,
     operator: Operator,
     limit: f64,
 }
@@ -157,33 +157,22 @@ pub struct Assertion {
     claims: Vec<(String, Claim)>,
 }
 
-/// One claim and how it went.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Judgement {
-    /// As it was written.
-    pub claim: String,
-    /// Whether it held.
-    pub held: bool,
-    /// The value there was, with its unit.
-    pub value: String,
-}
-
 impl Assertion {
     /// Judges a run.
     #[must_use]
     pub fn judge(&self, report: &Report) -> Vec<Judgement> {
         let cut_short = report.cut_short();
         let judge = |(text, claim): &(String, Claim)| {
-            let figure = &FIGURES[claim.figure];
-            let value = (figure.of)(report);
+            let metric = &METRICS[claim.metric];
+            let value = (metric.of)(report);
             let shown = match (value, &cut_short, &report.server.unavailable) {
-                (Some(value), None, _) => figure.measure.show(value),
+                (Some(value), None, _) => metric.measure.show(value),
                 (Some(value), Some(why), _) => {
-                    format!("not measured: {why}; {} until then", figure.measure.show(value))
+                    format!("not measured: {why}; {} until then", metric.measure.show(value))
                 }
                 (None, Some(why), _) => format!("not measured: {why}"),
-                (None, None, Some(why)) if figure.told => format!("not measured: {why}"),
-                (None, None, None) if figure.told => "not measured: the server does not tell".to_owned(),
+                (None, None, Some(why)) if metric.from_server => format!("not measured: {why}"),
+                (None, None, None) if metric.from_server => "not measured: the server does not tell".to_owned(),
                 (None, None, _) => "not measured: nothing came".to_owned(),
             };
             // What was not measured does not hold.
@@ -196,7 +185,7 @@ impl Assertion {
     /// The names that can be asserted, for help and messages.
     #[must_use]
     pub fn names() -> String {
-        FIGURES.map(|figure| figure.name).join(", ")
+        METRICS.map(|metric| metric.name).join(", ")
     }
 
     /// As it was written.
@@ -207,10 +196,10 @@ impl Assertion {
 
     /// Without the claims about what this report's server does not tell, so that a default one suits every server.
     #[must_use]
-    pub fn told_in(&self, report: &Report) -> Assertion {
+    pub fn available_in(&self, report: &Report) -> Assertion {
         let has = |(_, claim): &&(String, Claim)| {
-            let figure = &FIGURES[claim.figure];
-            !figure.told || (figure.of)(report).is_some()
+            let metric = &METRICS[claim.metric];
+            !metric.from_server || (metric.of)(report).is_some()
         };
         Assertion { claims: self.claims.iter().filter(has).cloned().collect() }
     }
@@ -232,11 +221,11 @@ fn claim(part: &str) -> Result<Claim, String> {
         return Err(format!("{part:?} has no <, <=, > or >=: an assertion looks like age_p99<120ms,share>0.99"));
     };
     let (name, value) = (name.trim(), value.trim());
-    let figure = FIGURES
+    let metric = METRICS
         .iter()
-        .position(|figure| figure.name == name)
-        .ok_or_else(|| format!("no figure is called {name:?}: must be one of {}", Assertion::names()))?;
-    let measure = FIGURES[figure].measure;
+        .position(|metric| metric.name == name)
+        .ok_or_else(|| format!("no metric is called {name:?}: must be one of {}", Assertion::names()))?;
+    let measure = METRICS[metric].measure;
     let digits = value.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(value.len());
     let (number, unit) = value.split_at(digits);
     let number: f64 = number.parse().map_err(|_| format!("{value:?} behind {name} is no number with a unit"))?;
@@ -246,7 +235,7 @@ fn claim(part: &str) -> Result<Claim, String> {
         .find(|(known, _)| *known == unit.trim())
         .map(|(_, scale)| *scale)
         .ok_or_else(|| format!("unit {:?} of {name} must be {}", unit.trim(), measure.name()))?;
-    Ok(Claim { figure, operator, limit: number * scale })
+    Ok(Claim { metric, operator, limit: number * scale })
 }
 
 #[cfg(test)]
@@ -260,7 +249,7 @@ mod tests {
             let claims: Vec<_> = assertion
                 .claims
                 .iter()
-                .map(|(_, claim)| (FIGURES[claim.figure].name, claim.operator, claim.limit))
+                .map(|(_, claim)| (METRICS[claim.metric].name, claim.operator, claim.limit))
                 .collect();
             claims
         };
@@ -293,8 +282,8 @@ mod tests {
 
     #[test]
     fn every_name_is_there_once() {
-        for (at, figure) in FIGURES.iter().enumerate() {
-            assert!(!FIGURES[at + 1..].iter().any(|other| other.name == figure.name), "{}", figure.name);
+        for (at, metric) in METRICS.iter().enumerate() {
+            assert!(!METRICS[at + 1..].iter().any(|other| other.name == metric.name), "{}", metric.name);
         }
     }
 }

@@ -18,11 +18,11 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 use mio::{Events, Poll, Token};
 
-use super::LoadPlan;
-use super::figures::{Tally, Window};
-use super::mind::{Around, Mind};
-use super::peer::{Peer, Stage};
-use crate::pilot::Pilot;
+use super::connection::{ConnectionState, PlayerConnection};
+use super::plan::LoadPlan;
+use super::simulated_client::{SimulatedClient, WorkerContext};
+use super::statistics::{PlayerCounters, Window};
+use crate::controller::Controller;
 use crate::socket::PlayError;
 
 /// Shortest time from one look at the sockets to the next.
@@ -37,7 +37,7 @@ const BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 4096;
 
 /// What all threads of a run share: orders one way, figures the other.
-pub struct Shared {
+pub struct RunState {
     /// What to run.
     pub plan: LoadPlan,
     /// The server's address.
@@ -61,32 +61,32 @@ pub struct Shared {
     /// Why the first player that failed did.
     pub first_error: Mutex<Option<String>>,
     /// One per thread.
-    pub desks: Vec<Desk>,
+    pub workers: Vec<WorkerCounters>,
 }
 
 /// Where a thread leaves what it counts.
 #[derive(Default)]
-pub struct Desk {
+pub struct WorkerCounters {
     /// Since it was last taken.
     pub window: Mutex<Window>,
     /// What was counted in phases that are over.
-    pub delivered: Mutex<Vec<Delivery>>,
+    pub delivered: Mutex<Vec<PhaseCounters>>,
     /// Players that play.
     pub playing: AtomicUsize,
     /// Players that are in line for a seat.
-    pub in_line: AtomicUsize,
+    pub queued: AtomicUsize,
     /// Longest time for which a player with a seat has waited for a snapshot by now, in microseconds.
     pub open_gap_us: AtomicU64,
 }
 
 /// What a thread counted in a phase.
-pub struct Delivery {
+pub struct PhaseCounters {
     /// The phase.
     pub epoch: u32,
     /// Its last stretch.
     pub window: Window,
     /// One per player that played.
-    pub tallies: Vec<Tally>,
+    pub per_player: Vec<PlayerCounters>,
 }
 
 /// Locks; what a thread that panicked has left is as good as any count.
@@ -94,7 +94,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
+impl RunState {
     /// Microseconds since the run began.
     #[must_use]
     pub fn now(&self) -> MonoTime {
@@ -103,38 +103,42 @@ impl Shared {
 
     /// A sum over the threads.
     #[must_use]
-    pub fn sum(&self, of: fn(&Desk) -> &AtomicUsize) -> usize {
-        self.desks.iter().map(|desk| of(desk).load(Ordering::Relaxed)).sum()
+    pub fn sum(&self, of: fn(&WorkerCounters) -> &AtomicUsize) -> usize {
+        self.workers.iter().map(|worker| of(worker).load(Ordering::Relaxed)).sum()
     }
 }
 
 /// A player of a thread.
 #[derive(Default)]
-struct Slot {
-    peer: Option<Peer>,
+struct PlayerSlot {
+    connection: Option<PlayerConnection>,
     /// Who lost the connection with a seat, and goes on missing snapshots.
-    gone: Option<Mind>,
+    gone: Option<SimulatedClient>,
     joined: bool,
     /// When it comes back, while it is away on purpose.
     back_at: Option<MonoTime>,
     wake_at: MonoTime,
-    past: Tally,
+    past: PlayerCounters,
 }
 
-impl Slot {
-    /// See [`Desk::open_gap_us`].
+impl PlayerSlot {
+    /// See [`WorkerCounters::open_gap_us`].
     fn open_gap_us(&self, now: MonoTime) -> u64 {
-        let playing = self.peer.as_ref().filter(|peer| peer.stage() == Stage::Playing).map(Peer::mind);
-        playing.or(self.gone.as_ref()).map_or(0, |mind| mind.open_gap_us(now))
+        let playing = self
+            .connection
+            .as_ref()
+            .filter(|connection| connection.state() == ConnectionState::Playing)
+            .map(PlayerConnection::simulated_client);
+        playing.or(self.gone.as_ref()).map_or(0, |simulated_client| simulated_client.open_gap_us(now))
     }
 }
 
 /// One thread's players.
-pub struct Engine {
-    shared: Arc<Shared>,
+pub struct Worker {
+    shared: Arc<RunState>,
     number: usize,
     poll: Poll,
-    slots: Vec<Slot>,
+    slots: Vec<PlayerSlot>,
     /// When which slot wants to be looked at. Entries that are no longer a slot's `wake_at` mean nothing.
     schedule: BinaryHeap<Reverse<(MonoTime, usize)>>,
     epoch: u32,
@@ -146,13 +150,13 @@ pub struct Engine {
     churn: (f64, MonoTime),
 }
 
-impl Engine {
-    /// The engine of thread `number`.
+impl Worker {
+    /// The worker of thread `number`.
     ///
     /// # Errors
     /// When the system has no readiness queue to give.
-    pub fn new(shared: Arc<Shared>, number: usize) -> std::io::Result<Engine> {
-        Ok(Engine {
+    pub fn new(shared: Arc<RunState>, number: usize) -> std::io::Result<Worker> {
+        Ok(Worker {
             number,
             poll: Poll::new()?,
             slots: Vec::new(),
@@ -178,7 +182,7 @@ impl Engine {
         loop {
             let looked_at = Instant::now();
             {
-                let mut window = lock(&shared.desks[self.number].window);
+                let mut window = lock(&shared.workers[self.number].window);
                 for event in &events {
                     let readable = event.is_readable() || event.is_error() || event.is_read_closed();
                     self.visit(event.token().0, Some((readable, event.is_writable())), &mut window);
@@ -190,7 +194,7 @@ impl Engine {
                     (0..self.slots.len()).for_each(|at| self.leave(at, &mut window));
                 }
             }
-            if leaving && self.slots.iter().all(|slot| slot.peer.is_none()) {
+            if leaving && self.slots.iter().all(|slot| slot.connection.is_none()) {
                 return Ok(());
             }
             let busy = !events.is_empty();
@@ -229,7 +233,7 @@ impl Engine {
     fn visit(&mut self, at: usize, ready: Option<(bool, bool)>, window: &mut Window) {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
-        let Some(peer) = &mut slot.peer else {
+        let Some(connection) = &mut slot.connection else {
             if slot.back_at.is_some_and(|back| back <= now) {
                 slot.back_at = None;
                 self.connect(at, window);
@@ -237,13 +241,13 @@ impl Engine {
             return;
         };
         self.out.clear();
-        let mut around = Around { now, window, out: &mut self.out, rng: &mut self.rng };
+        let mut context = WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng };
         let target = &self.shared.plan.target;
         let result = match ready {
-            Some(ready) => peer.ready(target, ready, &mut self.buffer, &mut around),
-            None => peer.wake(target, &mut self.buffer, &mut around),
+            Some(ready) => connection.ready(target, ready, &mut self.buffer, &mut context),
+            None => connection.wake(target, &mut self.buffer, &mut context),
         };
-        if peer.stage() == Stage::Playing && !slot.joined {
+        if connection.state() == ConnectionState::Playing && !slot.joined {
             slot.joined = true;
             self.shared.joined.fetch_add(1, Ordering::Relaxed);
         }
@@ -255,8 +259,8 @@ impl Engine {
 
     fn arm(&mut self, at: usize) {
         let slot = &mut self.slots[at];
-        let wanted = match (&slot.peer, slot.back_at) {
-            (Some(peer), _) => peer.next_at(),
+        let wanted = match (&slot.connection, slot.back_at) {
+            (Some(connection), _) => connection.next_at(),
             (None, Some(back)) => back,
             (None, None) => return,
         };
@@ -270,9 +274,9 @@ impl Engine {
     fn lost(&mut self, at: usize, error: &PlayError, window: &mut Window) {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
-        let Some(peer) = slot.peer.take() else { return };
+        let Some(connection) = slot.connection.take() else { return };
         slot.wake_at = MonoTime(u64::MAX);
-        if peer.stage() == Stage::Leaving {
+        if connection.state() == ConnectionState::Leaving {
             if !self.shared.over.load(Ordering::Relaxed) {
                 slot.back_at = Some(now.plus_us(self.rng.u64(200_000..1_000_000)));
                 window.rejoined += 1;
@@ -284,7 +288,7 @@ impl Engine {
             window.socket_errors += 1;
         }
         // What it counted, and what it goes on missing, is taken with the others' at the end of the phase.
-        slot.gone = Some(peer.into_mind()).filter(Mind::playing);
+        slot.gone = Some(connection.into_simulated_client()).filter(SimulatedClient::playing);
         let count = if slot.joined { &self.shared.dropped } else { &self.shared.refused };
         count.fetch_add(1, Ordering::Relaxed);
         lock(&self.shared.first_error).get_or_insert_with(|| error.to_string());
@@ -292,10 +296,10 @@ impl Engine {
 
     fn orders(&mut self, window: &mut Window) {
         let shared = Arc::clone(&self.shared);
-        let threads = shared.desks.len();
+        let threads = shared.workers.len();
         let wanted = (shared.wanted.load(Ordering::Relaxed) + threads - 1 - self.number) / threads;
         while self.slots.len() < wanted && !shared.over.load(Ordering::Relaxed) {
-            self.slots.push(Slot { wake_at: MonoTime(u64::MAX), ..Slot::default() });
+            self.slots.push(PlayerSlot { wake_at: MonoTime(u64::MAX), ..PlayerSlot::default() });
             self.connect(self.slots.len() - 1, window);
         }
         let epoch = shared.epoch.load(Ordering::Relaxed);
@@ -314,15 +318,18 @@ impl Engine {
     }
 
     fn gauge(&mut self, now: MonoTime, window: &mut Window) {
-        for mind in self.slots.iter_mut().filter_map(|slot| slot.gone.as_mut()) {
-            mind.sample_ages(&mut Around { now, window, out: &mut self.out, rng: &mut self.rng });
+        for simulated_client in self.slots.iter_mut().filter_map(|slot| slot.gone.as_mut()) {
+            simulated_client.sample_ages(&mut WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng });
         }
-        let peers = || self.slots.iter().filter_map(|slot| slot.peer.as_ref());
+        let connections = || self.slots.iter().filter_map(|slot| slot.connection.as_ref());
         let open_gap_us = self.slots.iter().map(|slot| slot.open_gap_us(now)).max().unwrap_or(0);
-        let desk = &self.shared.desks[self.number];
-        desk.open_gap_us.store(open_gap_us, Ordering::Relaxed);
-        desk.playing.store(peers().filter(|peer| peer.stage() == Stage::Playing).count(), Ordering::Relaxed);
-        desk.in_line.store(peers().filter(|peer| peer.in_line()).count(), Ordering::Relaxed);
+        let worker = &self.shared.workers[self.number];
+        worker.open_gap_us.store(open_gap_us, Ordering::Relaxed);
+        worker.playing.store(
+            connections().filter(|connection| connection.state() == ConnectionState::Playing).count(),
+            Ordering::Relaxed,
+        );
+        worker.queued.store(connections().filter(|connection| connection.queued()).count(), Ordering::Relaxed);
     }
 
     /// Lets players leave at the pace asked for; each comes back within a second.
@@ -337,7 +344,11 @@ impl Engine {
         while self.churn.0 >= 1.0 {
             self.churn.0 -= 1.0;
             let at = self.rng.usize(0..self.slots.len());
-            if self.slots[at].peer.as_ref().is_some_and(|peer| peer.stage() == Stage::Playing) {
+            if self.slots[at]
+                .connection
+                .as_ref()
+                .is_some_and(|connection| connection.state() == ConnectionState::Playing)
+            {
                 self.leave(at, window);
             }
         }
@@ -347,14 +358,14 @@ impl Engine {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
         slot.back_at = None;
-        let Some(peer) = &mut slot.peer else { return };
+        let Some(connection) = &mut slot.connection else { return };
         self.out.clear();
-        let mut around = Around { now, window, out: &mut self.out, rng: &mut self.rng };
-        // The tally ends here: what still comes while the server closes is nobody's.
-        slot.past.absorb(&peer.take_tally(&mut around));
+        let mut context = WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng };
+        // The counters ends here: what still comes while the server closes is nobody's.
+        slot.past.absorb(&connection.take_counters(&mut context));
         // Who is not seated has nothing to give up.
-        if peer.stage() != Stage::Playing || peer.leave(&mut around).is_err() {
-            slot.peer = None;
+        if connection.state() != ConnectionState::Playing || connection.leave(&mut context).is_err() {
+            slot.connection = None;
             return;
         }
         self.arm(at);
@@ -362,39 +373,46 @@ impl Engine {
 
     fn deliver(&mut self, window: &mut Window) {
         let now = self.shared.now();
-        let mut tallies = Vec::with_capacity(self.slots.len());
+        let mut per_player = Vec::with_capacity(self.slots.len());
         for (at, slot) in self.slots.iter_mut().enumerate() {
-            let mut tally = std::mem::take(&mut slot.past);
+            let mut counters = std::mem::take(&mut slot.past);
             self.out.clear();
-            let mut around = Around { now, window, out: &mut self.out, rng: &mut self.rng };
-            if let Some(peer) = &mut slot.peer {
-                tally.absorb(&peer.take_tally(&mut around));
+            let mut context = WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng };
+            if let Some(connection) = &mut slot.connection {
+                counters.absorb(&connection.take_counters(&mut context));
             }
-            if let Some(mind) = &mut slot.gone {
-                tally.absorb(&mind.take_tally(&mut around));
+            if let Some(simulated_client) = &mut slot.gone {
+                counters.absorb(&simulated_client.take_counters(&mut context));
             }
-            tally.index = self.number + at * self.shared.desks.len();
-            tally.full = self.shared.plan.is_full(tally.index);
-            if tally.played_us > 0 {
-                tallies.push(tally);
+            counters.index = self.number + at * self.shared.workers.len();
+            counters.full = self.shared.plan.is_full(counters.index);
+            if counters.played_us > 0 {
+                per_player.push(counters);
             }
         }
-        let delivery = Delivery { epoch: self.epoch, window: std::mem::take(window), tallies };
-        lock(&self.shared.desks[self.number].delivered).push(delivery);
+        let delivery = PhaseCounters { epoch: self.epoch, window: std::mem::take(window), per_player };
+        lock(&self.shared.workers[self.number].delivered).push(delivery);
     }
 
     fn connect(&mut self, at: usize, window: &mut Window) {
         let shared = Arc::clone(&self.shared);
         let (plan, now) = (&shared.plan, shared.now());
-        let index = self.number + at * shared.desks.len();
+        let index = self.number + at * shared.workers.len();
         let seed = plan.seed.wrapping_add(index as u64);
         let profile = plan.link.pick(index);
-        let mind = make(plan, index, now);
+        let simulated_client = make(plan, index, now);
         let registry = self.poll.registry();
-        let peer = Peer::connect(mind, (profile, seed), &plan.target, shared.address, (registry, Token(at)), now);
-        match peer {
-            Ok(peer) => {
-                self.slots[at].peer = Some(peer);
+        let connection = PlayerConnection::connect(
+            simulated_client,
+            (profile, seed),
+            &plan.target,
+            shared.address,
+            (registry, Token(at)),
+            now,
+        );
+        match connection {
+            Ok(connection) => {
+                self.slots[at].connection = Some(connection);
                 self.arm(at);
             }
             Err(error) => {
@@ -408,7 +426,7 @@ impl Engine {
 }
 
 /// A player that begins to join now.
-fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> Mind {
+fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient {
     let name = Name::new(&format!("load {index}")).expect("short and visible");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
     let full = plan.is_full(index);
@@ -419,6 +437,6 @@ fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> Mind {
     };
     let client = Client::new(ClientConfig { name, agent, room: Some(room), role: Role::Play, detail });
     let seed = plan.seed.wrapping_add(index as u64);
-    let pilot = if full { Pilot::ai(seed, plan.skill) } else { Pilot::pattern(seed) };
-    Mind::new(index, client, pilot, full, plan.link.pick(index).freezes(seed), now)
+    let controller = if full { Controller::ai(seed, plan.skill) } else { Controller::pattern(seed) };
+    SimulatedClient::new(index, client, controller, full, plan.link.pick(index).freezes(seed), now)
 }

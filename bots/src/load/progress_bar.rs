@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::run::Row;
+use super::timeline::RunSecond;
 
 /// The bar.
-pub struct Bar(ProgressBar);
+pub struct RunProgressBar(ProgressBar);
 
-impl Bar {
+impl RunProgressBar {
     /// A bar for a run that should take so many seconds.
     #[must_use]
-    pub fn new(seconds: u64) -> Bar {
+    pub fn new(seconds: u64) -> RunProgressBar {
         let bar = ProgressBar::new(seconds.max(1));
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -22,17 +22,17 @@ impl Bar {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));
-        Bar(bar)
+        RunProgressBar(bar)
     }
 
     /// Shows a second.
-    pub fn show(&self, row: &Row, players: usize) {
+    pub fn show(&self, row: &RunSecond, players: usize) {
         self.0.inc(1);
         let digits = |value: Option<f64>, digits| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
-        let in_line = if row.in_line > 0 { format!(", {} in line", row.in_line) } else { String::new() };
+        let queued = if row.queued > 0 { format!(", {} in line", row.queued) } else { String::new() };
         let lost = if row.lost > 0 { format!(", {} lost", row.lost) } else { String::new() };
         self.0.set_message(format!(
-            "{} {}/{players}{in_line}{lost}  {:.0}/s {} %  age p99 {} ms  cores: server {} load {}, {} ms late",
+            "{} {}/{players}{queued}{lost}  {:.0}/s {} %  age p99 {} ms  cores: server {} load {}, {} ms late",
             row.phase,
             row.playing,
             row.snapshots_per_s,

@@ -2,12 +2,10 @@
 
 use std::str::FromStr;
 
-use serde::Serialize;
-
-use super::LoadPlan;
-use super::assertion::{Assertion, Judgement};
-use super::run::Run;
-use crate::report::{Pictures, Report};
+use crate::assertion::Assertion;
+use crate::load::plan::LoadPlan;
+use crate::load::run::Run;
+use crate::report::{Histograms, Judgement, Knee, KneeLevel, Report};
 
 /// What must hold where nobody says: claims about figures that the server does not tell are left out.
 pub const DEFAULT: &str = "age_p99<120ms,share_min>0.9,share>0.99,dropped<=0,refused<=0,missed_share<=0.1%,governor_level<=0,lateness_p99<10ms";
@@ -62,65 +60,25 @@ impl FromStr for KneeRange {
     }
 }
 
-/// A level and how it went.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Level {
-    /// Players.
-    pub players: usize,
-    /// Whether all claims held.
-    pub held: bool,
-    /// The claims that did not.
-    pub failed: Vec<Judgement>,
-    /// Age of the newest snapshot, 99th percentile, in milliseconds.
-    pub age_ms_p99: Option<f64>,
-    /// Gap between snapshots, 99th percentile, in milliseconds.
-    pub gap_ms_p99: Option<f64>,
-    /// Worst player's share of snapshots.
-    pub share_min: Option<f64>,
-    /// CPU time of the server per client and snapshot, in microseconds.
-    pub cpu_us_per_client_snapshot: Option<f64>,
-    /// CPU cores of the server.
-    pub server_cores: Option<f64>,
-    /// Length of ticks, 99th percentile, in milliseconds.
-    pub tick_ms_p99: Option<f64>,
-    /// Payload per player in kbit/s.
-    pub kbit_per_s: Option<f64>,
-    /// CPU cores of the load tester.
-    pub load_cores: Option<f64>,
-    /// Whether the load tester itself was too slow.
-    pub load_overloaded: bool,
-}
-
-/// What the search found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Knee {
-    /// Most players with which all claims held; null if they did not with the fewest.
-    pub players: Option<usize>,
-    /// What had to hold.
-    pub assertion: String,
-    /// Every level that was measured.
-    pub levels: Vec<Level>,
-}
-
 /// Raises the players level by level until a claim breaks. Gives the report of the last level that held, or of the first
 /// if none did, with the search in it.
 ///
 /// # Panics
 /// Never: a range has a first level, and the default assertion is one.
-pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Option<&Assertion>) -> (Report, Pictures) {
+pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Option<&Assertion>) -> (Report, Histograms) {
     let default: Assertion = DEFAULT.parse().expect("the default is an assertion");
     let mut knee = Knee { players: None, assertion: assertion.unwrap_or(&default).text(), levels: Vec::new() };
-    let mut best: Option<(Report, Pictures)> = None;
+    let mut best: Option<(Report, Histograms)> = None;
     for players in range.levels() {
         run.ramp(players);
         let measured = run.measure(plan.steady);
-        let (reached, pictures) = (Report::new(plan, &measured), Pictures::new(&measured));
+        let (reached, histograms) = (Report::new(plan, &measured), Histograms::new(&measured));
         if measured.interrupted {
             // The last level that held was measured in full, but the search did not come to its end.
-            best.get_or_insert((reached, pictures)).0.interrupted = true;
+            best.get_or_insert((reached, histograms)).0.interrupted = true;
             break;
         }
-        let claims = assertion.cloned().unwrap_or_else(|| default.told_in(&reached));
+        let claims = assertion.cloned().unwrap_or_else(|| default.available_in(&reached));
         let mut failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
         if !reached.all_played() {
             failed.push(Judgement { claim: "all play".to_owned(), held: false, value: reached.missing() });
@@ -129,19 +87,19 @@ pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Optio
         knee.levels.push(level(players, &reached, failed));
         if held {
             knee.players = Some(players);
-            best = Some((reached, pictures));
+            best = Some((reached, histograms));
         } else {
-            best.get_or_insert((reached, pictures));
+            best.get_or_insert((reached, histograms));
             break;
         }
     }
-    let (mut report, pictures) = best.expect("a range has a first level");
+    let (mut report, histograms) = best.expect("a range has a first level");
     report.knee = Some(knee);
-    (report, pictures)
+    (report, histograms)
 }
 
-fn level(players: usize, report: &Report, failed: Vec<Judgement>) -> Level {
-    Level {
+fn level(players: usize, report: &Report, failed: Vec<Judgement>) -> KneeLevel {
+    KneeLevel {
         players,
         held: failed.is_empty(),
         failed,
@@ -154,36 +112,6 @@ fn level(players: usize, report: &Report, failed: Vec<Judgement>) -> Level {
         kbit_per_s: report.kbit_per_s.payload_down,
         load_cores: report.load.cpu_cores,
         load_overloaded: report.load.overloaded,
-    }
-}
-
-impl std::fmt::Display for Knee {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
-        writeln!(f, "players   age p99   gap p99  share min   us/snap   cores  tick p99   kbit/s   load")?;
-        for level in &self.levels {
-            let failed: Vec<String> =
-                level.failed.iter().map(|claim| format!("{} (was {})", claim.claim, claim.value)).collect();
-            writeln!(
-                f,
-                "{:>7} {:>6} ms {:>6} ms {:>10} {:>9} {:>7} {:>6} ms {:>8} {:>6}  {}{}",
-                level.players,
-                or_dash(level.age_ms_p99),
-                or_dash(level.gap_ms_p99),
-                or_dash(level.share_min),
-                or_dash(level.cpu_us_per_client_snapshot),
-                or_dash(level.server_cores),
-                or_dash(level.tick_ms_p99),
-                or_dash(level.kbit_per_s),
-                or_dash(level.load_cores),
-                if level.held { "holds".to_owned() } else { format!("breaks {}", failed.join(", ")) },
-                if level.load_overloaded { "; the load tester itself was late" } else { "" },
-            )?;
-        }
-        match self.players {
-            Some(players) => write!(f, "knee: {players} players is the last level that held {}", self.assertion),
-            None => write!(f, "knee: not even the first level held {}", self.assertion),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use broadside_shared::protocol::limits::SERVER_FRAME_MAX;
 
 use crate::socket::PlayError;
 
-/// What a frame is. Values as on the wire.
+/// What a frame is. Values as on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {

@@ -11,10 +11,10 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::channel::Channel;
-use super::figures::Tally;
+use super::frames::{Opcode, feed};
 use super::handshake::Handshake;
-use super::mind::{Around, Mind, TICK_US};
-use super::wire::{Opcode, feed};
+use super::simulated_client::{SimulatedClient, TICK_US, WorkerContext};
+use super::statistics::PlayerCounters;
 use crate::socket::{PlayError, Target};
 
 /// Time a player has to get a seat, from its connection's begin or the last word of its place in line, in microseconds.
@@ -24,11 +24,11 @@ const LEAVING_US: u64 = 2_000_000;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum ConnectionState {
     /// The socket connects.
     Connecting,
     /// The handshake is under way.
-    Shaking,
+    Handshaking,
     /// Asked for a seat.
     Joining,
     /// Has a seat and gets snapshots.
@@ -38,11 +38,11 @@ pub enum Stage {
 }
 
 /// One connection of a simulated player.
-pub struct Peer {
-    stage: Stage,
+pub struct PlayerConnection {
+    state: ConnectionState,
     channel: Channel,
     handshake: Handshake,
-    mind: Mind,
+    simulated_client: SimulatedClient,
     /// Bytes of a frame, or of the handshake's answer, that is not there whole.
     partial: Vec<u8>,
     /// When it gives up waiting for what comes next; without meaning while it plays.
@@ -52,59 +52,59 @@ pub struct Peer {
     act_at: MonoTime,
     /// How far into a tick it acts, in microseconds, so that players do not act all at once.
     offset_us: u64,
-    place: Option<u32>,
+    queue_position: Option<u32>,
 }
 
-impl Peer {
+impl PlayerConnection {
     /// Begins to connect.
     ///
     /// # Errors
     /// [`PlayError::Unreachable`] when the system has no socket to give, [`PlayError::Handshake`] when TLS cannot begin.
     pub fn connect(
-        mind: Mind,
+        simulated_client: SimulatedClient,
         (profile, seed): (LinkProfile, u64),
         target: &Target,
         address: SocketAddr,
         (registry, token): (&Registry, Token),
         now: MonoTime,
-    ) -> Result<Peer, PlayError> {
+    ) -> Result<PlayerConnection, PlayError> {
         let unreachable =
             |error: std::io::Error| PlayError::Unreachable { target: target.to_string(), cause: error.to_string() };
         let mut stream = TcpStream::connect(address).map_err(unreachable)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(unreachable)?;
-        Ok(Peer {
-            stage: Stage::Connecting,
+        Ok(PlayerConnection {
+            state: ConnectionState::Connecting,
             channel: Channel::new(stream, target, &profile, seed)?,
             handshake: Handshake::new(target),
-            mind,
+            simulated_client,
             partial: Vec::new(),
             deadline: now.plus_us(JOIN_US),
             heard_at: now,
             act_at: now,
             offset_us: (token.0 as u64).wrapping_mul(10_301) % TICK_US,
-            place: None,
+            queue_position: None,
         })
     }
 
     /// How far it has come.
     #[must_use]
-    pub fn stage(&self) -> Stage {
-        self.stage
+    pub fn state(&self) -> ConnectionState {
+        self.state
     }
 
     /// Whether the server told it a place in line for a seat.
     #[must_use]
-    pub fn in_line(&self) -> bool {
-        self.stage == Stage::Joining && self.place.is_some()
+    pub fn queued(&self) -> bool {
+        self.state == ConnectionState::Joining && self.queue_position.is_some()
     }
 
     /// When it next wants to be looked at.
     #[must_use]
     pub fn next_at(&self) -> MonoTime {
-        let own = match self.stage {
-            Stage::Connecting | Stage::Shaking | Stage::Leaving => self.deadline,
-            Stage::Joining => self.act_at.min(self.deadline).min(self.silent_at()),
-            Stage::Playing => self.act_at.min(self.silent_at()),
+        let own = match self.state {
+            ConnectionState::Connecting | ConnectionState::Handshaking | ConnectionState::Leaving => self.deadline,
+            ConnectionState::Joining => self.act_at.min(self.deadline).min(self.silent_at()),
+            ConnectionState::Playing => self.act_at.min(self.silent_at()),
         };
         self.channel.next_at().map_or(own, |line| line.min(own))
     }
@@ -116,14 +116,14 @@ impl Peer {
 
     /// The player apart from its connection.
     #[must_use]
-    pub fn mind(&self) -> &Mind {
-        &self.mind
+    pub fn simulated_client(&self) -> &SimulatedClient {
+        &self.simulated_client
     }
 
     /// The player apart from its connection, which is lost.
     #[must_use]
-    pub fn into_mind(self) -> Mind {
-        self.mind
+    pub fn into_simulated_client(self) -> SimulatedClient {
+        self.simulated_client
     }
 
     /// Its socket is ready for something.
@@ -135,52 +135,58 @@ impl Peer {
         target: &Target,
         (readable, writable): (bool, bool),
         buffer: &mut [u8],
-        around: &mut Around,
+        context: &mut WorkerContext,
     ) -> Result<(), PlayError> {
         if readable {
-            self.channel.wire().set_readable();
+            self.channel.link().set_readable();
         }
-        if self.stage == Stage::Connecting {
+        if self.state == ConnectionState::Connecting {
             if !writable || !self.connected(target)? {
                 return Ok(());
             }
-            self.stage = Stage::Shaking;
-            self.channel.send(around.now, self.handshake.request.as_bytes())?;
+            self.state = ConnectionState::Handshaking;
+            self.channel.send(context.now, self.handshake.request.as_bytes())?;
         } else if writable {
-            self.channel.flush(around.now)?;
+            self.channel.flush(context.now)?;
         }
-        self.receive(target, buffer, around)
+        self.receive(target, buffer, context)
     }
 
     /// Does what is due.
     ///
     /// # Errors
     /// Why the connection ended.
-    pub fn wake(&mut self, target: &Target, buffer: &mut [u8], around: &mut Around) -> Result<(), PlayError> {
-        let now = around.now;
-        if self.stage != Stage::Connecting && self.channel.next_at().is_some_and(|at| at <= now) {
+    pub fn wake(&mut self, target: &Target, buffer: &mut [u8], context: &mut WorkerContext) -> Result<(), PlayError> {
+        let now = context.now;
+        if self.state != ConnectionState::Connecting && self.channel.next_at().is_some_and(|at| at <= now) {
             self.channel.flush(now)?;
-            self.receive(target, buffer, around)?;
+            self.receive(target, buffer, context)?;
         }
-        if matches!(self.stage, Stage::Joining | Stage::Playing) && now >= self.silent_at() {
+        if matches!(self.state, ConnectionState::Joining | ConnectionState::Playing) && now >= self.silent_at() {
             // Read before it is judged: it may have been us who stood still.
-            self.channel.wire().set_readable();
-            self.receive(target, buffer, around)?;
+            self.channel.link().set_readable();
+            self.receive(target, buffer, context)?;
             if now >= self.silent_at() {
                 return Err(PlayError::Silent);
             }
         }
         let too_late = |what: &str| PlayError::Gone(format!("{what} within {} s", JOIN_US / 1_000_000));
-        match self.stage {
-            Stage::Connecting if now >= self.deadline => {
+        match self.state {
+            ConnectionState::Connecting if now >= self.deadline => {
                 let cause = format!("no connection within {} s", JOIN_US / 1_000_000);
                 Err(PlayError::Unreachable { target: target.to_string(), cause })
             }
-            Stage::Shaking if now >= self.deadline => Err(too_late("no answer to the handshake")),
-            Stage::Joining if now >= self.deadline => Err(too_late("no seat")),
-            Stage::Leaving if now >= self.deadline => Err(PlayError::Gone("not closed after leaving".to_owned())),
-            Stage::Joining | Stage::Playing if now >= self.act_at => self.act(around),
-            Stage::Connecting | Stage::Shaking | Stage::Joining | Stage::Playing | Stage::Leaving => Ok(()),
+            ConnectionState::Handshaking if now >= self.deadline => Err(too_late("no answer to the handshake")),
+            ConnectionState::Joining if now >= self.deadline => Err(too_late("no seat")),
+            ConnectionState::Leaving if now >= self.deadline => {
+                Err(PlayError::Gone("not closed after leaving".to_owned()))
+            }
+            ConnectionState::Joining | ConnectionState::Playing if now >= self.act_at => self.act(context),
+            ConnectionState::Connecting
+            | ConnectionState::Handshaking
+            | ConnectionState::Joining
+            | ConnectionState::Playing
+            | ConnectionState::Leaving => Ok(()),
         }
     }
 
@@ -188,75 +194,79 @@ impl Peer {
     ///
     /// # Errors
     /// Why the connection ended before.
-    pub fn leave(&mut self, around: &mut Around) -> Result<(), PlayError> {
-        self.stage = Stage::Leaving;
-        self.deadline = around.now.plus_us(LEAVING_US);
-        around.send(Opcode::Binary, &codec::encode_client(&ClientMsg::Leave));
-        self.send(around)
+    pub fn leave(&mut self, context: &mut WorkerContext) -> Result<(), PlayError> {
+        self.state = ConnectionState::Leaving;
+        self.deadline = context.now.plus_us(LEAVING_US);
+        context.send(Opcode::Binary, &codec::encode_client(&ClientMsg::Leave));
+        self.send(context)
     }
 
     /// What it counted until now; what comes from now on is counted anew. Nothing while it leaves.
-    pub fn take_tally(&mut self, around: &mut Around) -> Tally {
-        if self.stage == Stage::Leaving { Tally::default() } else { self.mind.take_tally(around) }
+    pub fn take_counters(&mut self, context: &mut WorkerContext) -> PlayerCounters {
+        if self.state == ConnectionState::Leaving {
+            PlayerCounters::default()
+        } else {
+            self.simulated_client.take_counters(context)
+        }
     }
 
-    fn act(&mut self, around: &mut Around) -> Result<(), PlayError> {
-        if self.stage == Stage::Playing {
-            around.window.lateness.saturating_record(around.now.us_since(self.act_at));
+    fn act(&mut self, context: &mut WorkerContext) -> Result<(), PlayError> {
+        if self.state == ConnectionState::Playing {
+            context.window.lateness.saturating_record(context.now.us_since(self.act_at));
         }
-        self.act_at = self.mind.act(self.offset_us, around)?;
-        self.send(around)
+        self.act_at = self.simulated_client.act(self.offset_us, context)?;
+        self.send(context)
     }
 
     /// Whether the socket is connected: told writable before that, another word follows.
     fn connected(&mut self, target: &Target) -> Result<bool, PlayError> {
-        let stream = self.channel.wire().stream();
+        let stream = self.channel.link().stream();
         if let Some(error) = stream.take_error().ok().flatten() {
             return Err(PlayError::Unreachable { target: target.to_string(), cause: error.to_string() });
         }
         Ok(stream.peer_addr().is_ok())
     }
 
-    fn receive(&mut self, target: &Target, buffer: &mut [u8], around: &mut Around) -> Result<(), PlayError> {
-        let Peer { stage, channel, handshake, mind, partial, heard_at, .. } = self;
-        let open = channel.receive(around.now, buffer, |bytes| {
-            *heard_at = around.now;
-            if *stage != Stage::Shaking {
-                return feed(partial, bytes, |frame| mind.take(frame, around));
+    fn receive(&mut self, target: &Target, buffer: &mut [u8], context: &mut WorkerContext) -> Result<(), PlayError> {
+        let PlayerConnection { state, channel, handshake, simulated_client, partial, heard_at, .. } = self;
+        let open = channel.receive(context.now, buffer, |bytes| {
+            *heard_at = context.now;
+            if *state != ConnectionState::Handshaking {
+                return feed(partial, bytes, |frame| simulated_client.take(frame, context));
             }
             partial.extend_from_slice(bytes);
             let Some(answer) = handshake.answered(target, partial)? else { return Ok(()) };
-            *stage = Stage::Joining;
-            mind.open(around);
+            *state = ConnectionState::Joining;
+            simulated_client.open(context);
             let rest = partial.split_off(answer);
             partial.clear();
-            feed(partial, &rest, |frame| mind.take(frame, around))
+            feed(partial, &rest, |frame| simulated_client.take(frame, context))
         })?;
-        if self.stage == Stage::Joining {
-            self.joining(around);
+        if self.state == ConnectionState::Joining {
+            self.joining(context);
         }
-        self.send(around)?;
+        self.send(context)?;
         if open { Ok(()) } else { Err(PlayError::Gone("connection ended".to_owned())) }
     }
 
-    fn joining(&mut self, around: &mut Around) {
-        if self.mind.playing() {
-            self.stage = Stage::Playing;
-            self.act_at = around.now;
+    fn joining(&mut self, context: &mut WorkerContext) {
+        if self.simulated_client.playing() {
+            self.state = ConnectionState::Playing;
+            self.act_at = context.now;
         }
-        let place = self.mind.client().queue_position();
+        let place = self.simulated_client.client().queue_position();
         if place.is_some() {
-            self.deadline = around.now.plus_us(JOIN_US);
+            self.deadline = context.now.plus_us(JOIN_US);
         }
-        self.place = place;
+        self.queue_position = place;
     }
 
-    fn send(&mut self, around: &mut Around) -> Result<(), PlayError> {
-        let moved = self.channel.take_moved();
-        around.window.socket_down += moved.down;
-        around.window.socket_up += moved.up;
-        let result = if around.out.is_empty() { Ok(()) } else { self.channel.send(around.now, around.out) };
-        around.out.clear();
+    fn send(&mut self, context: &mut WorkerContext) -> Result<(), PlayError> {
+        let moved = self.channel.take_socket_bytes();
+        context.window.socket_down += moved.down;
+        context.window.socket_up += moved.up;
+        let result = if context.out.is_empty() { Ok(()) } else { self.channel.send(context.now, context.out) };
+        context.out.clear();
         result
     }
 }

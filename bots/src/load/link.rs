@@ -15,7 +15,7 @@ const RECEIVE_BUFFER: usize = 16 * 1024;
 
 /// Bytes that a socket moved, whatever they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct SocketBytes {
     /// From the server.
     pub down: u64,
     /// To it.
@@ -25,11 +25,11 @@ pub struct Moved {
 /// A socket that counts.
 struct Socket {
     stream: TcpStream,
-    moved: Moved,
+    moved: SocketBytes,
 }
 
 /// A socket, and the line it is behind unless that is clean.
-pub struct Wire {
+pub struct LinkSocket {
     socket: Socket,
     line: Option<Box<(Pipe, Pipe)>>,
     /// Bytes that wait for the line or the socket to take more.
@@ -40,17 +40,17 @@ pub struct Wire {
     readable: bool,
 }
 
-impl Wire {
+impl LinkSocket {
     /// Puts a socket behind a line.
-    pub fn new(stream: TcpStream, profile: &LinkProfile, seed: u64) -> Wire {
+    pub fn new(stream: TcpStream, profile: &LinkProfile, seed: u64) -> LinkSocket {
         // Options are advice: a kernel that refuses one still works.
         let _ = stream.set_nodelay(true);
         let line = (*profile != LinkProfile::CLEAN).then(|| {
             let _ = socket2::SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER);
             Box::new(profile.pipes(seed))
         });
-        Wire {
-            socket: Socket { stream, moved: Moved::default() },
+        LinkSocket {
+            socket: Socket { stream, moved: SocketBytes::default() },
             line,
             unsent: Vec::new(),
             arrived: Vec::new(),
@@ -64,7 +64,7 @@ impl Wire {
     }
 
     /// What the socket moved since the last call.
-    pub fn take_moved(&mut self) -> Moved {
+    pub fn take_socket_bytes(&mut self) -> SocketBytes {
         std::mem::take(&mut self.socket.moved)
     }
 
@@ -96,13 +96,13 @@ impl Wire {
                     break Ok(true);
                 }
                 match read(&mut self.socket, buffer).map_err(gone)? {
-                    Came::Bytes(0) => break Ok(false),
+                    ReadOutcome::Bytes(0) => break Ok(false),
                     // Edges are told once: a short read is how a drained socket is known without asking again.
-                    Came::Bytes(n) => {
+                    ReadOutcome::Bytes(n) => {
                         self.readable = n == buffer.len();
                         take(&buffer[..n])?;
                     }
-                    Came::Nothing => self.readable = false,
+                    ReadOutcome::Nothing => self.readable = false,
                 }
             };
         };
@@ -117,9 +117,9 @@ impl Wire {
                 break;
             }
             match read(&mut self.socket, &mut buffer[..CHUNK]).map_err(gone)? {
-                Came::Bytes(0) => open = false,
-                Came::Bytes(n) => down.send(now, buffer[..n].to_vec()),
-                Came::Nothing => self.readable = false,
+                ReadOutcome::Bytes(0) => open = false,
+                ReadOutcome::Bytes(n) => down.send(now, buffer[..n].to_vec()),
+                ReadOutcome::Nothing => self.readable = false,
             }
         }
         Ok(open || down.next_arrival().is_some())
@@ -165,19 +165,19 @@ fn gone(error: io::Error) -> PlayError {
     PlayError::Gone(error.to_string())
 }
 
-enum Came {
+enum ReadOutcome {
     Bytes(usize),
     Nothing,
 }
 
-fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<Came> {
+fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
     loop {
         match socket.stream.read(buffer) {
             Ok(n) => {
                 socket.moved.down += n as u64;
-                return Ok(Came::Bytes(n));
+                return Ok(ReadOutcome::Bytes(n));
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Came::Nothing),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(ReadOutcome::Nothing),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

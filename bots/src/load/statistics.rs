@@ -155,7 +155,7 @@ impl Ages {
 
 /// Payload bytes by what they were for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Classes {
+pub struct ByteClasses {
     /// Snapshot heads and own states.
     pub own: u64,
     /// Cells near the middle of the view.
@@ -172,19 +172,19 @@ pub struct Classes {
     pub headers: u64,
 }
 
-impl Classes {
+impl ByteClasses {
     /// The classes of what a client counted from `before` to `now`.
-    fn between(before: &Stats, now: &Stats) -> Classes {
+    fn between(before: &Stats, now: &Stats) -> ByteClasses {
         let since = |of: fn(&Stats) -> u64| of(now).saturating_sub(of(before));
         let (own, cells) = (since(|s| s.bytes_own), since(|s| s.bytes_cells));
         let cells_far = since(|s| s.bytes_cells_far).min(cells);
         let (events, notes) = (since(|s| s.bytes_events), since(|s| s.bytes_notes));
         let control = since(|s| s.bytes_down).saturating_sub(own + cells + events + notes);
-        Classes { own, cells_near: cells - cells_far, cells_far, events, notes, control, headers: 0 }
+        ByteClasses { own, cells_near: cells - cells_far, cells_far, events, notes, control, headers: 0 }
     }
 
     /// Adds other bytes.
-    pub fn add(&mut self, other: &Classes) {
+    pub fn add(&mut self, other: &ByteClasses) {
         self.own += other.own;
         self.cells_near += other.cells_near;
         self.cells_far += other.cells_far;
@@ -203,7 +203,7 @@ impl Classes {
 
 /// What one player counted in a measured phase, over all its connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Tally {
+pub struct PlayerCounters {
     /// The player's number, from 0.
     pub index: usize,
     /// Whether it ran the full client and the ai.
@@ -215,7 +215,7 @@ pub struct Tally {
     /// Snapshots it should have got in that time at the room's nominal rate.
     pub expected: f64,
     /// Bytes received, by class.
-    pub down: Classes,
+    pub down: ByteClasses,
     /// Bytes sent, WebSocket headers included.
     pub bytes_up: u64,
     /// Round trip in milliseconds at the end.
@@ -230,16 +230,16 @@ pub struct Tally {
     pub budget_steps: u64,
 }
 
-impl Tally {
+impl PlayerCounters {
     /// Takes what a client counted from `before` to `now`.
     pub fn take(&mut self, before: &Stats, now: &Stats) {
-        self.down.add(&Classes::between(before, now));
+        self.down.add(&ByteClasses::between(before, now));
         self.budget_steps += now.budget_steps.saturating_sub(before.budget_steps);
         self.rtt_ms = now.rtt_ms;
     }
 
     /// Adds what the same player counted over another connection.
-    pub fn absorb(&mut self, other: &Tally) {
+    pub fn absorb(&mut self, other: &PlayerCounters) {
         self.snapshots += other.snapshots;
         self.played_us += other.played_us;
         self.expected += other.expected;
@@ -258,6 +258,18 @@ impl Tally {
         // Whole snapshots against a fraction: one that falls on the edge of the phase is not one missed.
         (self.expected >= 1.0).then(|| (self.snapshots as f64 / self.expected.floor()).min(1.0))
     }
+}
+
+/// A quantile of a histogram of microseconds, in milliseconds; `None` without samples.
+#[must_use]
+pub fn quantile_ms(times: &Histogram<u32>, quantile: f64) -> Option<f64> {
+    (!times.is_empty()).then(|| round(times.value_at_quantile(quantile) as f64 / 1000.0))
+}
+
+/// To three digits after the point: more would claim a precision that is not there.
+#[must_use]
+pub fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]
