@@ -1,10 +1,10 @@
-//! What a run must hold: `age_p99<120ms,share>0.99`.
+//! Claims about a run: `age_p99<120ms,share>0.99`.
 
 use std::str::FromStr;
 
 use crate::report::{Judgement, Report};
 
-/// What a name is measured in, and so which units may follow its value.
+/// The dimension of a metric, which decides the units that may follow a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
     /// Time, in milliseconds.
@@ -13,14 +13,14 @@ enum Measure {
     Us,
     /// A share, 0 to 1.
     Share,
-    /// Thousands of bits per second.
+    /// Data rate, in kbit/s.
     Kbit,
-    /// A number of things, or a distance in world units.
+    /// A count, or a distance in world units.
     Plain,
 }
 
 impl Measure {
-    /// The units that may be written, and what each is in the measure.
+    /// The accepted units with their factors.
     fn units(self) -> &'static [(&'static str, f64)] {
         match self {
             Measure::Ms => &[("ms", 1.0), ("us", 0.001), ("s", 1000.0), ("", 1.0)],
@@ -53,12 +53,12 @@ impl Measure {
     }
 }
 
-/// A metric that can be asserted. A value of `None` was not measured.
+/// A metric that a claim can name. A value of `None` was not measured.
 struct Metric {
     name: &'static str,
     measure: Measure,
     of: fn(&Report) -> Option<f64>,
-    /// Whether it is the server that tells it, and one of them may not.
+    /// Whether the value comes from the server's own metrics, which may lack it.
     from_server: bool,
 }
 
@@ -70,7 +70,6 @@ const fn server_metric(name: &'static str, measure: Measure, of: fn(&Report) -> 
     Metric { name, measure, of, from_server: true }
 }
 
-/// Every metric that can be asserted.
 const METRICS: [Metric; 47] = [
     metric("age_p50", Measure::Ms, |r| r.snapshot_age_ms.p50),
     metric("age_p95", Measure::Ms, |r| r.snapshot_age_ms.p95),
@@ -151,14 +150,14 @@ struct Claim {
     limit: f64,
 }
 
-/// What a run must hold, all of it.
+/// Claims that must all hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assertion {
     claims: Vec<(String, Claim)>,
 }
 
 impl Assertion {
-    /// Judges a run.
+    /// Judges every claim.
     #[must_use]
     pub fn judge(&self, report: &Report) -> Vec<Judgement> {
         let cut_short = report.cut_short();
@@ -172,31 +171,31 @@ impl Assertion {
                 }
                 (None, Some(why), _) => format!("not measured: {why}"),
                 (None, None, Some(why)) if metric.from_server => format!("not measured: {why}"),
-                (None, None, None) if metric.from_server => "not measured: the server does not tell".to_owned(),
-                (None, None, _) => "not measured: nothing came".to_owned(),
+                (None, None, None) if metric.from_server => "not measured: the server does not export it".to_owned(),
+                (None, None, _) => "not measured: no data arrived".to_owned(),
             };
-            // What was not measured does not hold.
+            // A claim about something that was not measured does not hold.
             let held = cut_short.is_none() && value.is_some_and(|value| claim.operator.holds(value, claim.limit));
             Judgement { claim: text.clone(), held, value: shown }
         };
         self.claims.iter().map(judge).collect()
     }
 
-    /// The names that can be asserted, for help and messages.
+    /// The names of all metrics, for help and messages.
     #[must_use]
-    pub fn names() -> String {
+    pub(crate) fn names() -> String {
         METRICS.map(|metric| metric.name).join(", ")
     }
 
-    /// As it was written.
+    /// The claims as they were written.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.claims.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(",")
     }
 
-    /// Without the claims about what this report's server does not tell, so that a default one suits every server.
+    /// Without claims about server metrics that this report lacks, so that the default claims fit every server.
     #[must_use]
-    pub fn available_in(&self, report: &Report) -> Assertion {
+    pub(crate) fn available_in(&self, report: &Report) -> Assertion {
         let has = |(_, claim): &&(String, Claim)| {
             let metric = &METRICS[claim.metric];
             !metric.from_server || (metric.of)(report).is_some()
@@ -228,7 +227,7 @@ fn claim(part: &str) -> Result<Claim, String> {
     let measure = METRICS[metric].measure;
     let digits = value.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(value.len());
     let (number, unit) = value.split_at(digits);
-    let number: f64 = number.parse().map_err(|_| format!("{value:?} behind {name} is no number with a unit"))?;
+    let number: f64 = number.parse().map_err(|_| format!("{value:?} after {name} is not a number with a unit"))?;
     let scale = measure
         .units()
         .iter()
@@ -243,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_assertion_is_read_with_its_units() {
+    fn an_assertion_is_parsed_with_its_units() {
         let read = |text: &str| {
             let assertion: Assertion = text.parse().expect(text);
             let claims: Vec<_> = assertion
@@ -265,11 +264,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_assertion_is_refused_with_what_is_wrong_and_what_there_is() {
+    fn a_wrong_assertion_is_refused_with_the_reason_and_the_alternatives() {
         for (bad, says) in [
             ("age_p98<1ms", "\"age_p98\": must be one of age_p50, age_p95"),
             ("age_p99=120ms", "has no <, <=, > or >="),
-            ("age_p99<fast", "\"fast\" behind age_p99 is no number"),
+            ("age_p99<fast", "\"fast\" after age_p99 is not a number"),
             ("age_p99<120kbit/s", "unit \"kbit/s\" of age_p99 must be ms, us or s"),
             ("share>99ms", "must be % or none"),
             ("", "has no <"),
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_there_once() {
+    fn every_name_is_unique() {
         for (at, metric) in METRICS.iter().enumerate() {
             assert!(!METRICS[at + 1..].iter().any(|other| other.name == metric.name), "{}", metric.name);
         }

@@ -1,4 +1,4 @@
-//! Who decides what a headless player does.
+//! Controllers: they decide the inputs of a headless player.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::ai::player::AiPlayer;
@@ -8,13 +8,13 @@ use broadside_shared::time::Tick;
 
 /// Decides a player's inputs.
 pub enum Controller {
-    /// The arena's ai: sees what the client's replica holds, plays to win.
+    /// The arena's AI: sees the client's replica and plays to win.
     Ai(Box<AiPlayer>),
-    /// Flies about and shoots without looking; costs next to nothing.
+    /// A random pattern that ignores the world; costs almost no CPU time.
     Pattern(Pattern),
 }
 
-/// A lively pattern: curves, bursts of fire, now and then a change of mind.
+/// A random flight pattern: curves and bursts of fire, with changes at random times.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     rng: fastrand::Rng,
@@ -25,13 +25,13 @@ pub struct Pattern {
 }
 
 impl Controller {
-    /// A ai of a skill from 0 to 1.
+    /// An AI with a skill from 0 to 1.
     #[must_use]
     pub fn ai(seed: u64, skill: f32) -> Controller {
         Controller::Ai(Box::new(AiPlayer::new(seed, skill)))
     }
 
-    /// A pattern.
+    /// A random pattern.
     #[must_use]
     pub fn pattern(seed: u64) -> Controller {
         let rng = fastrand::Rng::with_seed(seed);
@@ -47,7 +47,7 @@ impl Controller {
     /// The input for the client's next ticks.
     pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
         match self {
-            Controller::Ai(controller) => controller.decide(client),
+            Controller::Ai(player) => player.decide(client),
             Controller::Pattern(pattern) => pattern.decide(client.tick()),
         }
     }

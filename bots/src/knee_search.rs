@@ -1,4 +1,4 @@
-//! The knee: more and more players until an assertion breaks.
+//! The search for the knee: the number of players rises level by level until a claim breaks.
 
 use std::str::FromStr;
 
@@ -7,28 +7,28 @@ use crate::load::plan::LoadPlan;
 use crate::load::run::Run;
 use crate::report::{Histograms, Judgement, Knee, KneeLevel, Report};
 
-/// What must hold where nobody says: claims about figures that the server does not tell are left out.
-pub const DEFAULT: &str = "age_p99<120ms,share_min>0.9,share>0.99,dropped<=0,refused<=0,missed_share<=0.1%,governor_level<=0,lateness_p99<10ms";
+/// The claims without `--assert`. Claims about metrics that the server does not export are left out.
+const DEFAULT: &str = "age_p99<120ms,share_min>0.9,share>0.99,dropped<=0,refused<=0,missed_share<=0.1%,governor_level<=0,lateness_p99<10ms";
 
-/// From how many players to how many, and by how much more each time.
+/// The levels of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KneeRange {
-    /// Players to begin with.
-    pub start: usize,
-    /// Players to end with.
-    pub most: usize,
-    /// From one level to the next.
-    pub factor: f64,
+    /// Players of the first level.
+    pub(crate) start: usize,
+    /// Players of the last level.
+    pub end: usize,
+    /// Growth from one level to the next.
+    pub(crate) factor: f64,
 }
 
 impl KneeRange {
-    /// Every level, least first; the last is `most`.
+    /// The number of players of every level, ascending; the last one is `end`.
     #[must_use]
     pub fn levels(&self) -> Vec<usize> {
         let mut levels = vec![self.start];
         let mut level = self.start;
-        while level < self.most {
-            level = ((level as f64 * self.factor) as usize).max(level + 1).min(self.most);
+        while level < self.end {
+            level = ((level as f64 * self.factor) as usize).max(level + 1).min(self.end);
             levels.push(level);
         }
         levels
@@ -39,34 +39,34 @@ impl FromStr for KneeRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |what: String| format!("{what}; levels look like 100..3000, or 100..3000x1.5 to rise by half");
+        let wrong = |what: String| format!("{what}; levels look like 100..3000, or 100..3000x1.5 for steps of 50 %");
         let (range, factor) = match text.split_once('x') {
-            Some((range, factor)) => (range, factor.parse().map_err(|_| wrong(format!("{factor:?} is no number")))?),
+            Some((range, factor)) => (range, factor.parse().map_err(|_| wrong(format!("{factor:?} is not a number")))?),
             None => (text, 1.25),
         };
-        let (start, most) = range.split_once("..").ok_or_else(|| wrong(format!("{range:?} has no ..")))?;
+        let (start, end) = range.split_once("..").ok_or_else(|| wrong(format!("{range:?} has no ..")))?;
         let players = |text: &str| match text.trim().parse::<usize>() {
             Ok(players) if (1..=10_000).contains(&players) => Ok(players),
             Ok(_) | Err(_) => Err(wrong(format!("{:?} must be 1 to 10000 players", text.trim()))),
         };
-        let (start, most) = (players(start)?, players(most)?);
-        if start > most {
-            return Err(wrong(format!("{start} is more than {most}")));
+        let (start, end) = (players(start)?, players(end)?);
+        if start > end {
+            return Err(wrong(format!("{start} is more than {end}")));
         }
         if !(1.01..=10.0).contains(&factor) {
             return Err(wrong(format!("factor {factor} must be 1.01 to 10")));
         }
-        Ok(KneeRange { start, most, factor })
+        Ok(KneeRange { start, end, factor })
     }
 }
 
-/// Raises the players level by level until a claim breaks. Gives the report of the last level that held, or of the first
-/// if none did, with the search in it.
+/// Raises the number of players level by level until a claim breaks. Gives the report of the last level that held, or of the first
+/// level if none did; the report includes the search.
 ///
 /// # Panics
-/// Never: a range has a first level, and the default assertion is one.
+/// Never: a range has a first level, and the default claims parse.
 pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Option<&Assertion>) -> (Report, Histograms) {
-    let default: Assertion = DEFAULT.parse().expect("the default is an assertion");
+    let default: Assertion = DEFAULT.parse().expect("the default claims parse");
     let mut knee = Knee { players: None, assertion: assertion.unwrap_or(&default).text(), levels: Vec::new() };
     let mut best: Option<(Report, Histograms)> = None;
     for players in range.levels() {
@@ -74,14 +74,18 @@ pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Optio
         let measured = run.measure(plan.steady);
         let (reached, histograms) = (Report::new(plan, &measured), Histograms::new(&measured));
         if measured.interrupted {
-            // The last level that held was measured in full, but the search did not come to its end.
+            // The last level that held was measured completely, but the search was cut short.
             best.get_or_insert((reached, histograms)).0.interrupted = true;
             break;
         }
         let claims = assertion.cloned().unwrap_or_else(|| default.available_in(&reached));
         let mut failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
         if !reached.all_played() {
-            failed.push(Judgement { claim: "all play".to_owned(), held: false, value: reached.missing() });
+            failed.push(Judgement {
+                claim: "all players are playing".to_owned(),
+                held: false,
+                value: reached.missing(),
+            });
         }
         let held = failed.is_empty();
         knee.levels.push(level(players, &reached, failed));
@@ -120,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_rise_to_the_most_and_wrong_ones_are_refused() {
+    fn levels_rise_to_the_last_and_wrong_ranges_are_refused() {
         let range: KneeRange = "100..300".parse().expect("levels");
         assert_eq!(range.levels(), [100, 125, 156, 195, 243, 300]);
         assert_eq!("10..10x2".parse::<KneeRange>().expect("levels").levels(), [10]);
@@ -129,11 +133,11 @@ mod tests {
             ("0..10", "1 to 10000"),
             ("20..10", "20 is more than 10"),
             ("1..9x1", "1.01 to 10"),
-            ("1..9xa", "no number"),
+            ("1..9xa", "not a number"),
         ] {
             let refusal = bad.parse::<KneeRange>().expect_err(bad);
             assert!(refusal.contains(says), "{bad}: {refusal}");
         }
-        DEFAULT.parse::<Assertion>().expect("the default is an assertion");
+        DEFAULT.parse::<Assertion>().expect("the default claims parse");
     }
 }

@@ -1,4 +1,4 @@
-//! A server for one run: started on a free port, and ended with the run however that ends.
+//! A server for one run: it starts on a free port and stops when the run ends, even if this program is killed.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -14,59 +14,59 @@ use crate::tls_verification::TlsVerification;
 
 /// The name of the server's program.
 const PROGRAM: &str = if cfg!(windows) { "broadside-server.exe" } else { "broadside-server" };
-/// What to do when it cannot be started.
+/// How to fix a server that cannot be started.
 const START_HINT: &str = "build it with `cargo build --release -p broadside-server`, or name it with --server PATH";
-/// What takes the limits per address off this machine.
+/// Flags that exempt this machine from the limits per address.
 const LIMIT_EXEMPT: [&str; 2] = ["--limit-exempt", "127.0.0.0/8"];
-/// Time the server has to end by itself.
+/// Time the server has to shut down before it is killed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Beginning of the names of our folders; the number of the process that made it and one more follow.
+/// Prefix of the folders' names; the process id and a timestamp follow.
 const FOLDER_PREFIX: &str = "broadside-spawned";
 
-/// What server to start.
+/// The parameters of a server.
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
-    /// Its program, unless it is to be found.
+    /// The server's program; `None` looks next to this program and on PATH.
     pub program: Option<PathBuf>,
     /// Ticks from one snapshot to the next.
     pub snapshot_every: u32,
-    /// Players a room seats.
+    /// Seats per room.
     pub capacity: usize,
-    /// Rooms.
+    /// Number of rooms.
     pub rooms: usize,
-    /// Whether it speaks wss, with a certificate of its own making.
+    /// Whether it serves wss with a self-signed certificate.
     pub tls: bool,
-    /// Players up to whom its own bots fill a room.
+    /// Number of players up to which server bots fill a room.
     pub bots: usize,
-    /// Open connections at the most; 0 is as many as the seats need.
+    /// Limit of open connections; 0 is as many as the seats need.
     pub connections_max: usize,
-    /// Length of a file `big.bin` beside its page, in bytes; 0 is none.
+    /// Length of the file `big.bin` next to its page, in bytes; 0 for none.
     pub big_file_bytes: usize,
-    /// Files that it may have open, if not as many as we may.
+    /// Limit of its open files; `None` inherits the limit of this program.
     pub files_max: Option<u64>,
-    /// What it logs, unless the environment says so.
+    /// What happens to its log.
     pub log: Log,
-    /// Whether what one address may have is limited as for anybody; a load tester is one address.
+    /// Whether the limits per address apply; a load tester connects from one address.
     pub limited: bool,
 }
 
-/// What becomes of what the server logs.
+/// What happens to the server's log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Log {
-    /// Warnings, on our standard error.
+    /// Warnings go to this program's standard error, unless `RUST_LOG` is set.
     #[default]
     Warnings,
-    /// Nothing.
+    /// The log is discarded.
     Silent,
-    /// Everything, to a pipe that [`Server::take_log`] gives.
+    /// Debug level goes to a pipe, which [`Server::take_log`] gives.
     Piped,
 }
 
-/// A running server; ends when dropped.
+/// A running server; stops when dropped.
 pub struct Server {
     child: Child,
-    /// Gone when the server is, or as soon as it has been read.
+    /// Removed when the server stops, or right after the start if the server no longer needs it.
     _folder: Option<ServerFolder>,
     certificate: Option<PathBuf>,
     /// Where it listens.
@@ -116,31 +116,31 @@ impl Server {
         }
         detach(&mut command);
         let mut child = command.spawn().with_context(|| format!("cannot start {}: {START_HINT}", program.display()))?;
-        let said = child.stdout.take().context("the server's output is not there")?;
+        let stdout = child.stdout.take().context("the server's standard output is not a pipe")?;
         let mut line = String::new();
-        BufReader::new(said).read_line(&mut line).context("cannot read what the server says")?;
+        BufReader::new(stdout).read_line(&mut line).context("cannot read the server's standard output")?;
         let address = line.trim().split_once("://").and_then(|(_, address)| address.parse().ok());
-        // From here on it is ended when dropped.
+        // From here on the server is stopped when dropped.
         let certificate = plan.tls.then(|| folder.tls().join("self-signed-cert.pem"));
-        // Nobody looks at its page. With no certificate to watch and no file to serve it needs its folder no more, and what is gone
-        // cannot be left behind.
+        // Its page is never requested. Without a certificate to reload and a file to serve, the server no longer needs its folder, and a
+        // folder that is removed now cannot be left behind.
         let folder = (plan.tls || plan.big_file_bytes > 0).then_some(folder);
         let mut server = Server { child, _folder: folder, certificate, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
             None if line.starts_with("cannot start ") => bail!("{}: {START_HINT}", line.trim()),
             None if line.starts_with("cannot ") => bail!("{}", line.trim()),
-            None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
+            None => bail!("{} does not print its address: {:?}", program.display(), line.trim()),
         }
         Ok(server)
     }
 }
 
 impl Server {
-    /// Its WebSocket, by its own certificate if it speaks TLS.
+    /// The URL of its WebSocket; with TLS, its certificate is pinned.
     ///
     /// # Errors
-    /// When that certificate cannot be read.
+    /// The certificate cannot be read.
     pub fn target(&self) -> Result<Target, String> {
         match &self.certificate {
             None => Target::parse(&format!("ws://{}/ws", self.address)),
@@ -151,18 +151,18 @@ impl Server {
         }
     }
 
-    /// Its process.
+    /// Its process id.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// The other end of its standard error, if that is a pipe and was not taken before.
+    /// The reading end of its log; `None` if the log is not piped or was taken before.
     pub fn take_log(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
@@ -183,8 +183,8 @@ impl Drop for Server {
     }
 }
 
-/// What a server that nobody looks at has on disk: the browser client, a page that says so, without which it does not start; and
-/// apart from that its certificate. A program that was killed leaves its folder behind: the next one takes it away.
+/// The files of a spawned server: a placeholder for the browser client, without which the server does not start, and its certificate.
+/// A program that is killed leaves its folder behind; the next one removes it.
 struct ServerFolder(PathBuf);
 
 impl ServerFolder {
@@ -194,7 +194,7 @@ impl ServerFolder {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let name = format!("{FOLDER_PREFIX}-{}-{:x}", std::process::id(), now.as_nanos());
         let folder = ServerFolder(all.join(name));
-        create_private_folder(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
+        create_private_folder(&folder.0).with_context(|| format!("cannot create the folder {}", folder.0.display()))?;
         let page = folder.page();
         let fill = || {
             std::fs::create_dir(&page)?;
@@ -223,7 +223,7 @@ impl Drop for ServerFolder {
     }
 }
 
-/// A folder that only we can look into, at a place where none is.
+/// Creates a folder that only this user can access; fails if it exists.
 fn create_private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
@@ -231,7 +231,7 @@ fn create_private_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Takes away the folders of programs that are not there any more. Those of others than us refuse.
+/// Removes folders of programs that no longer run. Folders of other users cannot be removed.
 fn remove_stale_folders(all: &Path) {
     let folders = std::fs::read_dir(all).into_iter().flatten().flatten();
     for folder in folders {
@@ -249,20 +249,20 @@ fn is_dead(process: i32) -> bool {
     process > 0 && asked == Err(nix::errno::Errno::ESRCH)
 }
 
-/// Without a way to ask, nobody's folder is taken.
+/// Unknown on this system, so no folder is removed.
 #[cfg(not(unix))]
 fn is_dead(_process: i32) -> bool {
     false
 }
 
-/// The server's program next to this one.
+/// The server's program in the folder of this program.
 fn next_to_this_program() -> Option<PathBuf> {
     let us = std::env::current_exe().ok()?;
-    // Tests run from a folder below.
+    // Tests run from a subfolder.
     us.ancestors().skip(1).take(2).map(|folder| folder.join(PROGRAM)).find(|path: &PathBuf| Path::is_file(path))
 }
 
-/// A Ctrl-C at the terminal is for us: the server is ended when the run is.
+/// Moves the server to its own process group, so that Ctrl-C reaches only this program, which then stops the server.
 #[cfg(unix)]
 fn detach(command: &mut Command) {
     use std::os::unix::process::CommandExt;

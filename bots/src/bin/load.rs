@@ -24,18 +24,18 @@ use broadside_bots::spawn::{Server, ServerOptions};
 use broadside_bots::tls_verification::TlsVerification;
 use clap::Parser;
 
-/// Thousands of clients allocate all the time; this allocator is quicker at it than most systems' own.
+/// Thousands of clients allocate constantly; this allocator is faster than most system allocators.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Threads of players at the most, unless more are asked for.
-const THREADS: usize = 4;
+/// Largest default number of worker threads.
+const DEFAULT_THREADS_MAX: usize = 4;
 
-/// Many simulated players from one process, and what they feel.
+/// Many simulated players from one process, and what they measure.
 ///
-/// Every player decodes everything it is sent; every k-th also predicts its own ship, and is flown by the arena's ai. Sockets
-/// are looked at about once a millisecond, so times of arrival are up to a millisecond too late. Exits with 0 when every
-/// player joined and stayed, all was measured and all assertions held, with 1 when not, with 2 when the flags are wrong.
+/// Every player decodes everything it receives; one in --full-every also predicts its own ship and is flown by the arena's AI.
+/// Sockets are polled about once per millisecond, so arrival times are up to 1 ms late. Exits with 0 if every player joined and
+/// stayed, everything was measured and all claims held, with 1 if not, with 2 if the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load", version, about, max_term_width = 100)]
 struct Args {
@@ -50,11 +50,11 @@ struct Args {
     #[arg(long, default_value_t = 100, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     players: usize,
 
-    /// Seconds to measure once all have joined, 1 to 86400; with --find-knee, for each level
+    /// Seconds to measure after all players have joined, 1 to 86400; with --find-knee, per level
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
     seconds: u64,
 
-    /// Seconds between the last join and the measuring, 0 to 600: the arena grows with its players, and they need time to spread
+    /// Seconds between the last join and the measurement, 0 to 600: the arena grows with its players, and they need time to spread out
     #[arg(long, default_value_t = 8.0, value_name = "SECONDS", value_parser = |text: &str| in_range::<f64>(text, 0.0..=600.0, " seconds"))]
     settle: f64,
 
@@ -62,32 +62,32 @@ struct Args {
     #[arg(long, default_value_t = 200.0, value_name = "PER SECOND", value_parser = |text: &str| in_range::<f64>(text, 1.0..=5000.0, " per second"))]
     rate: f64,
 
-    /// Rooms to spread the players over, 1 to 1000; they are numbered from 1. With 1 the server chooses
+    /// Rooms to spread the players over, 1 to 1000, numbered from 1; with 1 the server chooses the room
     #[arg(long, default_value_t = 1, value_name = "ROOMS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " rooms"))]
     rooms: usize,
 
-    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall; or a mix with
-    /// weights, such as wifi:70,4g:25,3g:5
+    /// Link to simulate: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall; or a mix with weights, such as
+    /// wifi:70,4g:25,3g:5
     #[arg(long, default_value = "clean", value_name = "PROFILE")]
     link: LinkMix,
 
-    /// Share of the players that leave and come back each minute, 0 to 1000 percent
+    /// Share of the players that leave and reconnect each minute, 0 to 1000 percent
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = |text: &str| in_range::<f64>(text, 0.0..=1000.0, " percent"))]
     churn: f64,
 
-    /// Every how many players one runs the full client and the ai, 1 to 10000; the others decode all and fly a pattern
-    #[arg(long, alias = "ais-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
+    /// One in this many players runs the full client and the AI, 1 to 10000; the others decode everything and fly a pattern
+    #[arg(long, default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     full_every: usize,
 
     /// Skill of the AIs, 0 to 1
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
-    /// Threads that run the players, 1 to 64 [default: one per core, at most 4]
+    /// Worker threads, 1 to 64 [default: one per core, at most 4]
     #[arg(long, value_name = "THREADS", value_parser = |text: &str| in_range::<usize>(text, 1..=64, " threads"))]
     threads: Option<usize>,
 
-    /// Seed of pilots and lines, 0 to 18446744073709551615
+    /// Seed of controllers and simulated links, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
     seed: u64,
 
@@ -95,23 +95,25 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write the report to this file as a page with plots; it opens without a network
+    /// Write the report to this file as a self-contained HTML page with charts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// What must hold, such as 'age_p99<120ms,share>0.99'; exits with 1 if it does not. A wrong name lists all there are
+    /// Claims that must hold, such as 'age_p99<120ms,share>0.99'; the program exits with 1 if one does not. A wrong name lists all
+    /// names
     #[arg(long, value_name = "CLAIMS")]
     assert: Option<Assertion>,
 
-    /// Raise the players level by level until an assertion breaks, such as 100..3000 or 100..3000x1.5
+    /// Raise the number of players level by level until a claim breaks, such as 100..3000 or 100..3000x1.5
     #[arg(long, value_name = "FROM..TO", conflicts_with = "players")]
     find_knee: Option<KneeRange>,
 
-    /// File with the operator's token of the server, which its metrics ask for [default: what a server of yours on this machine has left]
+    /// File with the operator's token of the server, which its metrics require [default: the file that your server on this machine has
+    /// written]
     #[arg(long, value_name = "FILE", conflicts_with = "spawn")]
     operator_token: Option<PathBuf>,
 
-    /// Start a server for this run, on a free port; it ends with the run
+    /// Start a server for this run, on a free port; it stops when the run ends
     #[arg(long, conflicts_with = "target")]
     spawn: bool,
 
@@ -119,15 +121,15 @@ struct Args {
     #[arg(long, value_name = "PATH", requires = "spawn")]
     server: Option<PathBuf>,
 
-    /// Let the server that --spawn starts speak wss, with a certificate of its own making that is trusted for this run
+    /// Let the server started by --spawn serve wss with a self-signed certificate, which is accepted for this run
     #[arg(long, requires = "spawn", conflicts_with_all = ["ca", "insecure"])]
     tls: bool,
 
-    /// Snapshots and input packets per second of the server that --spawn starts, 20 or 30 [default: 20]
+    /// Snapshots and input packets per second of the server started by --spawn, 20 or 30 [default: 20]
     #[arg(long, value_name = "HZ", value_parser = hz)]
     hz: Option<u32>,
 
-    /// Players that a room of the server that --spawn starts seats, 1 to 7900 [default: as many as will come]
+    /// Seats per room of the server started by --spawn, 1 to 7900 [default: enough for the players]
     #[arg(long, value_name = "PLAYERS", requires = "spawn", value_parser = |text: &str| in_range::<usize>(text, 1..=7900, " players"))]
     capacity: Option<usize>,
 }
@@ -155,7 +157,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Where the reports go.
+/// The report files.
 struct ReportFiles {
     json: Option<ReportFile>,
     html: Option<ReportFile>,
@@ -163,19 +165,17 @@ struct ReportFiles {
 
 fn run(args: &Args) -> anyhow::Result<bool> {
     if let (Some(hz), false) = (args.hz, args.spawn) {
-        bail!(
-            "--hz {hz} is for the server that --spawn starts; a server that runs already has its own --snapshot-every"
-        );
+        bail!("--hz {hz} is for the server started by --spawn; a running server has its own --snapshot-every");
     }
-    let players = args.find_knee.map_or(args.players, |range| range.most);
-    health::make_room(players).map_err(anyhow::Error::msg)?;
+    let players = args.find_knee.map_or(args.players, |range| range.end);
+    health::raise_file_limit(players).map_err(anyhow::Error::msg)?;
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
     let open = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| ReportFile::open(flag, path)).transpose();
     let files = ReportFiles { json: open("--json", &args.json)?, html: open("--html", &args.html)? };
     refuse_same_path(files.json.as_ref(), files.html.as_ref())?;
-    // Lives until the end of the run, and ends then.
+    // Stops when dropped at the end of the run.
     let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
     let target = match &server {
         Some(server) if args.tls => server.target(),
@@ -183,16 +183,16 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         None => args.target.clone().with_tls_verification(&args.tls_verification),
     };
     let target = target.map_err(anyhow::Error::msg)?;
-    say_hello(&target)?;
+    check_target(&target)?;
     let token = operator_token(args.operator_token.as_deref(), target.resolve()?)?;
     let plan = LoadPlan { operator_token: token, ..plan(args, target, players) };
-    let outcome = play(args, &plan, stop)?;
+    let outcome = measure(args, &plan, stop)?;
     drop(server);
-    tell(files, &plan, &outcome)
+    write_reports(files, &plan, &outcome)
 }
 
-/// One connection first: a wrong address is one line and not a thousand.
-fn say_hello(target: &Target) -> anyhow::Result<()> {
+/// Connects once before the run, so that a wrong URL is one error and not a thousand.
+fn check_target(target: &Target) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(connect(target)).map(drop)?)
 }
@@ -221,19 +221,19 @@ fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
         skill: args.skill,
         rooms: args.rooms,
         churn_percent: args.churn,
-        threads: args.threads.unwrap_or_else(|| health::cores().min(THREADS)),
+        threads: args.threads.unwrap_or_else(|| health::cores().min(DEFAULT_THREADS_MAX)),
         seed: args.seed,
     }
 }
 
-/// What a run brought.
+/// The results of a run.
 struct Outcome {
     report: Report,
     histograms: Histograms,
     rows: Vec<RunSecond>,
 }
 
-fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
+fn measure(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let ramp = (plan.players as f64 / plan.rate).ceil() as u64 + 1;
     let levels = args.find_knee.map_or(1, |range| range.levels().len() as u64);
     let mut run = Run::start(plan.clone(), stop, ramp + levels * (args.seconds + args.settle as u64))?;
@@ -251,11 +251,11 @@ fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<O
     Ok(Outcome { report, histograms, rows: run.end()? })
 }
 
-/// Writes the reports, and says whether all went as it should.
-fn tell(files: ReportFiles, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
+/// Writes the reports, and gives whether the run succeeded.
+fn write_reports(files: ReportFiles, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
     let Outcome { report, histograms, rows } = outcome;
     let to_stdout = [&files.json, &files.html].into_iter().flatten().any(ReportFile::is_stdout);
-    // Who has gone does not read the report, and the exit status says the rest.
+    // A closed standard output is no error: the exit status remains.
     if !to_stdout {
         print_line(report)?;
     }

@@ -1,4 +1,4 @@
-//! One connection of a simulated player as plain data, run by its thread's loop.
+//! One connection of a simulated player as plain data, driven by its worker.
 
 use std::net::SocketAddr;
 
@@ -17,50 +17,48 @@ use super::simulated_client::{SimulatedClient, TICK_US, WorkerContext};
 use super::statistics::PlayerCounters;
 use crate::socket::{PlayError, Target};
 
-/// Time a player has to get a seat, from its connection's begin or the last word of its place in line, in microseconds.
+/// Timeout of a join, from the start of the connection or the last update of the queue position, in microseconds.
 const JOIN_US: u64 = 15_000_000;
-/// Time a server has to close the connection of who leaves, in microseconds.
+/// Time the server has to close the connection after a leave, in microseconds.
 const LEAVING_US: u64 = 2_000_000;
 
-/// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionState {
-    /// The socket connects.
+pub(crate) enum ConnectionState {
+    /// TCP is connecting.
     Connecting,
-    /// The handshake is under way.
+    /// The opening handshake was sent.
     Handshaking,
-    /// Asked for a seat.
+    /// The hello was sent; there is no seat yet.
     Joining,
-    /// Has a seat and gets snapshots.
+    /// Seated: snapshots arrive.
     Playing,
-    /// Said that it leaves.
+    /// A leave was sent.
     Leaving,
 }
 
-/// One connection of a simulated player.
-pub struct PlayerConnection {
+pub(crate) struct PlayerConnection {
     state: ConnectionState,
     channel: Channel,
     handshake: Handshake,
     simulated_client: SimulatedClient,
-    /// Bytes of a frame, or of the handshake's answer, that is not there whole.
+    /// Received bytes of an incomplete frame or handshake response.
     partial: Vec<u8>,
-    /// When it gives up waiting for what comes next; without meaning while it plays.
+    /// When the current state times out; unused in [`ConnectionState::Playing`].
     deadline: MonoTime,
-    /// When the server was last heard, whatever it said.
-    heard_at: MonoTime,
+    /// When the last bytes arrived from the server.
+    received_at: MonoTime,
     act_at: MonoTime,
-    /// How far into a tick it acts, in microseconds, so that players do not act all at once.
+    /// Offset of its actions within a tick, in microseconds, so that players do not all act at once.
     offset_us: u64,
     queue_position: Option<u32>,
 }
 
 impl PlayerConnection {
-    /// Begins to connect.
+    /// Starts the TCP connect.
     ///
     /// # Errors
-    /// [`PlayError::Unreachable`] when the system has no socket to give, [`PlayError::Handshake`] when TLS cannot begin.
-    pub fn connect(
+    /// [`PlayError::Unreachable`] if the system provides no socket, [`PlayError::Handshake`] if TLS cannot start.
+    pub(crate) fn connect(
         simulated_client: SimulatedClient,
         (profile, seed): (LinkProfile, u64),
         target: &Target,
@@ -79,58 +77,50 @@ impl PlayerConnection {
             simulated_client,
             partial: Vec::new(),
             deadline: now.plus_us(JOIN_US),
-            heard_at: now,
+            received_at: now,
             act_at: now,
             offset_us: (token.0 as u64).wrapping_mul(10_301) % TICK_US,
             queue_position: None,
         })
     }
 
-    /// How far it has come.
-    #[must_use]
-    pub fn state(&self) -> ConnectionState {
+    pub(crate) fn state(&self) -> ConnectionState {
         self.state
     }
 
-    /// Whether the server told it a place in line for a seat.
-    #[must_use]
-    pub fn queued(&self) -> bool {
+    /// Whether it is in the join queue.
+    pub(crate) fn queued(&self) -> bool {
         self.state == ConnectionState::Joining && self.queue_position.is_some()
     }
 
-    /// When it next wants to be looked at.
-    #[must_use]
-    pub fn next_at(&self) -> MonoTime {
-        let own = match self.state {
+    /// When [`PlayerConnection::wake`] is due.
+    pub(crate) fn next_at(&self) -> MonoTime {
+        let timer = match self.state {
             ConnectionState::Connecting | ConnectionState::Handshaking | ConnectionState::Leaving => self.deadline,
             ConnectionState::Joining => self.act_at.min(self.deadline).min(self.silent_at()),
             ConnectionState::Playing => self.act_at.min(self.silent_at()),
         };
-        self.channel.next_at().map_or(own, |line| line.min(own))
+        self.channel.next_at().map_or(timer, |link| link.min(timer))
     }
 
-    /// When the server counts as gone if nothing more is heard.
+    /// When the server counts as lost if nothing more arrives.
     fn silent_at(&self) -> MonoTime {
-        self.heard_at.plus_us(SILENCE_US)
+        self.received_at.plus_us(SILENCE_US)
     }
 
-    /// The player apart from its connection.
-    #[must_use]
-    pub fn simulated_client(&self) -> &SimulatedClient {
+    pub(crate) fn simulated_client(&self) -> &SimulatedClient {
         &self.simulated_client
     }
 
-    /// The player apart from its connection, which is lost.
-    #[must_use]
-    pub fn into_simulated_client(self) -> SimulatedClient {
+    pub(crate) fn into_simulated_client(self) -> SimulatedClient {
         self.simulated_client
     }
 
-    /// Its socket is ready for something.
+    /// Handles a readable or writable socket.
     ///
     /// # Errors
     /// Why the connection ended.
-    pub fn ready(
+    pub(crate) fn ready(
         &mut self,
         target: &Target,
         (readable, writable): (bool, bool),
@@ -152,18 +142,23 @@ impl PlayerConnection {
         self.receive(target, buffer, context)
     }
 
-    /// Does what is due.
+    /// Handles a timer: the link, the silence limit, the state's timeout, the next action.
     ///
     /// # Errors
     /// Why the connection ended.
-    pub fn wake(&mut self, target: &Target, buffer: &mut [u8], context: &mut WorkerContext) -> Result<(), PlayError> {
+    pub(crate) fn wake(
+        &mut self,
+        target: &Target,
+        buffer: &mut [u8],
+        context: &mut WorkerContext,
+    ) -> Result<(), PlayError> {
         let now = context.now;
         if self.state != ConnectionState::Connecting && self.channel.next_at().is_some_and(|at| at <= now) {
             self.channel.flush(now)?;
             self.receive(target, buffer, context)?;
         }
         if matches!(self.state, ConnectionState::Joining | ConnectionState::Playing) && now >= self.silent_at() {
-            // Read before it is judged: it may have been us who stood still.
+            // Read before judging: this process may have been suspended itself.
             self.channel.link().set_readable();
             self.receive(target, buffer, context)?;
             if now >= self.silent_at() {
@@ -179,7 +174,7 @@ impl PlayerConnection {
             ConnectionState::Handshaking if now >= self.deadline => Err(too_late("no answer to the handshake")),
             ConnectionState::Joining if now >= self.deadline => Err(too_late("no seat")),
             ConnectionState::Leaving if now >= self.deadline => {
-                Err(PlayError::Gone("not closed after leaving".to_owned()))
+                Err(PlayError::Gone("the connection was not closed after a leave".to_owned()))
             }
             ConnectionState::Joining | ConnectionState::Playing if now >= self.act_at => self.act(context),
             ConnectionState::Connecting
@@ -190,19 +185,19 @@ impl PlayerConnection {
         }
     }
 
-    /// Says that it leaves; the server then closes the connection.
+    /// Sends a leave; the server then closes the connection.
     ///
     /// # Errors
-    /// Why the connection ended before.
-    pub fn leave(&mut self, context: &mut WorkerContext) -> Result<(), PlayError> {
+    /// Why the connection ended before that.
+    pub(crate) fn leave(&mut self, context: &mut WorkerContext) -> Result<(), PlayError> {
         self.state = ConnectionState::Leaving;
         self.deadline = context.now.plus_us(LEAVING_US);
         context.send(Opcode::Binary, &codec::encode_client(&ClientMsg::Leave));
         self.send(context)
     }
 
-    /// What it counted until now; what comes from now on is counted anew. Nothing while it leaves.
-    pub fn take_counters(&mut self, context: &mut WorkerContext) -> PlayerCounters {
+    /// Takes the counters and resets them; empty after a leave.
+    pub(crate) fn take_counters(&mut self, context: &mut WorkerContext) -> PlayerCounters {
         if self.state == ConnectionState::Leaving {
             PlayerCounters::default()
         } else {
@@ -218,7 +213,7 @@ impl PlayerConnection {
         self.send(context)
     }
 
-    /// Whether the socket is connected: told writable before that, another word follows.
+    /// Whether TCP is connected. A socket can be reported writable before that; another event follows.
     fn connected(&mut self, target: &Target) -> Result<bool, PlayError> {
         let stream = self.channel.link().stream();
         if let Some(error) = stream.take_error().ok().flatten() {
@@ -228,9 +223,9 @@ impl PlayerConnection {
     }
 
     fn receive(&mut self, target: &Target, buffer: &mut [u8], context: &mut WorkerContext) -> Result<(), PlayError> {
-        let PlayerConnection { state, channel, handshake, simulated_client, partial, heard_at, .. } = self;
+        let PlayerConnection { state, channel, handshake, simulated_client, partial, received_at, .. } = self;
         let open = channel.receive(context.now, buffer, |bytes| {
-            *heard_at = context.now;
+            *received_at = context.now;
             if *state != ConnectionState::Handshaking {
                 return feed(partial, bytes, |frame| simulated_client.take(frame, context));
             }
@@ -243,28 +238,28 @@ impl PlayerConnection {
             feed(partial, &rest, |frame| simulated_client.take(frame, context))
         })?;
         if self.state == ConnectionState::Joining {
-            self.joining(context);
+            self.update_join(context);
         }
         self.send(context)?;
         if open { Ok(()) } else { Err(PlayError::Gone("connection ended".to_owned())) }
     }
 
-    fn joining(&mut self, context: &mut WorkerContext) {
+    fn update_join(&mut self, context: &mut WorkerContext) {
         if self.simulated_client.playing() {
             self.state = ConnectionState::Playing;
             self.act_at = context.now;
         }
-        let place = self.simulated_client.client().queue_position();
-        if place.is_some() {
+        let queue_position = self.simulated_client.client().queue_position();
+        if queue_position.is_some() {
             self.deadline = context.now.plus_us(JOIN_US);
         }
-        self.queue_position = place;
+        self.queue_position = queue_position;
     }
 
     fn send(&mut self, context: &mut WorkerContext) -> Result<(), PlayError> {
-        let moved = self.channel.take_socket_bytes();
-        context.window.socket_down += moved.down;
-        context.window.socket_up += moved.up;
+        let bytes = self.channel.take_socket_bytes();
+        context.window.socket_down += bytes.down;
+        context.window.socket_up += bytes.up;
         let result = if context.out.is_empty() { Ok(()) } else { self.channel.send(context.now, context.out) };
         context.out.clear();
         result

@@ -1,4 +1,4 @@
-//! A player's line, inside the player: what a proxy would do, without the proxy's sockets and tasks.
+//! A socket behind a simulated link: the effect of a link proxy, without its sockets and tasks.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -8,96 +8,91 @@ use mio::net::TcpStream;
 
 use crate::socket::PlayError;
 
-/// Bytes read or sent at once over a line: about a segment, so that loss strikes as often as it should.
+/// Bytes read or sent at once over a simulated link: about one TCP segment, so that the loss rate applies per segment.
 const CHUNK: usize = 1448;
-/// Receive buffer of a socket behind a line. Small, so that the line is what holds bytes and not the kernel.
+/// Receive buffer of a socket behind a simulated link, in bytes. Small, so that bytes queue in the link and not in the kernel.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 
-/// Bytes that a socket moved, whatever they are.
+/// Bytes read from and written to a socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SocketBytes {
-    /// From the server.
-    pub down: u64,
-    /// To it.
-    pub up: u64,
+pub(crate) struct SocketBytes {
+    pub(crate) down: u64,
+    pub(crate) up: u64,
 }
 
-/// A socket that counts.
-struct Socket {
+/// A socket that counts its bytes.
+struct CountedSocket {
     stream: TcpStream,
-    moved: SocketBytes,
+    counts: SocketBytes,
 }
 
-/// A socket, and the line it is behind unless that is clean.
-pub struct LinkSocket {
-    socket: Socket,
-    line: Option<Box<(Pipe, Pipe)>>,
-    /// Bytes that wait for the line or the socket to take more.
+/// A socket, and the simulated link in front of it unless the profile is clean.
+pub(crate) struct LinkSocket {
+    socket: CountedSocket,
+    link: Option<Box<(Pipe, Pipe)>>,
+    /// Bytes that the link or the socket has not accepted yet.
     unsent: Vec<u8>,
-    /// What the line has carried up and the socket has not taken.
-    arrived: Vec<u8>,
+    /// Bytes that the link has delivered and the socket has not accepted yet.
+    delivered: Vec<u8>,
     /// The socket may hold more than was read.
     readable: bool,
 }
 
 impl LinkSocket {
-    /// Puts a socket behind a line.
-    pub fn new(stream: TcpStream, profile: &LinkProfile, seed: u64) -> LinkSocket {
-        // Options are advice: a kernel that refuses one still works.
+    pub(crate) fn new(stream: TcpStream, profile: &LinkProfile, seed: u64) -> LinkSocket {
+        // Socket options are optional: without them the socket still works.
         let _ = stream.set_nodelay(true);
-        let line = (*profile != LinkProfile::CLEAN).then(|| {
+        let link = (*profile != LinkProfile::CLEAN).then(|| {
             let _ = socket2::SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER);
             Box::new(profile.pipes(seed))
         });
         LinkSocket {
-            socket: Socket { stream, moved: SocketBytes::default() },
-            line,
+            socket: CountedSocket { stream, counts: SocketBytes::default() },
+            link,
             unsent: Vec::new(),
-            arrived: Vec::new(),
+            delivered: Vec::new(),
             readable: false,
         }
     }
 
-    /// The socket.
-    pub fn stream(&mut self) -> &mut TcpStream {
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
         &mut self.socket.stream
     }
 
-    /// What the socket moved since the last call.
-    pub fn take_socket_bytes(&mut self) -> SocketBytes {
-        std::mem::take(&mut self.socket.moved)
+    /// Takes the byte counts since the last call.
+    pub(crate) fn take_socket_bytes(&mut self) -> SocketBytes {
+        std::mem::take(&mut self.socket.counts)
     }
 
-    /// When the line next has something to deliver, or takes something that waits.
-    #[must_use]
-    pub fn next_at(&self) -> Option<MonoTime> {
-        let (down, up) = &**self.line.as_ref()?;
+    /// When the link next delivers bytes or accepts waiting ones.
+    pub(crate) fn next_at(&self) -> Option<MonoTime> {
+        let (down, up) = &**self.link.as_ref()?;
         [down.next_arrival(), up.next_arrival()].into_iter().flatten().min()
     }
 
-    /// The socket has something to read.
-    pub fn set_readable(&mut self) {
+    /// Notes that the socket is readable.
+    pub(crate) fn set_readable(&mut self) {
         self.readable = true;
     }
 
-    /// Hands what has come by `now` to `take`, in order. Gives `false` when the server has ended the stream.
+    /// Gives the bytes that have arrived by `now` to `take`, in order. Gives `false` at the end of the stream.
     ///
     /// # Errors
-    /// [`PlayError::Gone`] with what the system said, and whatever `take` gives.
-    pub fn receive(
+    /// [`PlayError::Gone`] with the system's error, and the errors of `take`.
+    pub(crate) fn receive(
         &mut self,
         now: MonoTime,
         buffer: &mut [u8],
         mut take: impl FnMut(&[u8]) -> Result<(), PlayError>,
     ) -> Result<bool, PlayError> {
-        let Some(pipes) = &mut self.line else {
+        let Some(pipes) = &mut self.link else {
             return loop {
                 if !self.readable {
                     break Ok(true);
                 }
                 match read(&mut self.socket, buffer).map_err(gone)? {
                     ReadOutcome::Bytes(0) => break Ok(false),
-                    // Edges are told once: a short read is how a drained socket is known without asking again.
+                    // Readiness is edge-triggered: a short read means the socket is drained, without another call.
                     ReadOutcome::Bytes(n) => {
                         self.readable = n == buffer.len();
                         take(&buffer[..n])?;
@@ -112,7 +107,7 @@ impl LinkSocket {
             while let Some(bytes) = down.receive(now) {
                 take(&bytes)?;
             }
-            // While the line takes no more the socket is left to fill, and the server meets a slow client.
+            // While the link accepts no more, the socket fills up and the server sees a slow client.
             if !(self.readable && open && down.takes_more()) {
                 break;
             }
@@ -125,12 +120,12 @@ impl LinkSocket {
         Ok(open || down.next_arrival().is_some())
     }
 
-    /// Sends bytes: at once where nothing waits and the line is clean.
+    /// Sends bytes: directly if nothing is waiting and the link is clean.
     ///
     /// # Errors
-    /// [`PlayError::Gone`] with what the system said.
-    pub fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
-        if self.line.is_none() && self.unsent.is_empty() {
+    /// [`PlayError::Gone`] with the system's error.
+    pub(crate) fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
+        if self.link.is_none() && self.unsent.is_empty() {
             let taken = write(&mut self.socket, bytes).map_err(gone)?;
             self.unsent.extend_from_slice(&bytes[taken..]);
             return Ok(());
@@ -139,21 +134,21 @@ impl LinkSocket {
         self.flush(now)
     }
 
-    /// Moves on what waits to be sent.
+    /// Sends waiting bytes as far as the link and the socket accept them.
     ///
     /// # Errors
-    /// [`PlayError::Gone`] with what the system said.
-    pub fn flush(&mut self, now: MonoTime) -> Result<(), PlayError> {
-        if let Some(pipes) = &mut self.line {
+    /// [`PlayError::Gone`] with the system's error.
+    pub(crate) fn flush(&mut self, now: MonoTime) -> Result<(), PlayError> {
+        if let Some(pipes) = &mut self.link {
             let up = &mut pipes.1;
             while !self.unsent.is_empty() && up.takes_more() {
                 let chunk = self.unsent.len().min(CHUNK);
                 up.send(now, self.unsent.drain(..chunk).collect());
             }
             while let Some(bytes) = up.receive(now) {
-                self.arrived.extend_from_slice(&bytes);
+                self.delivered.extend_from_slice(&bytes);
             }
-            drain(&mut self.socket, &mut self.arrived).map_err(gone)
+            drain(&mut self.socket, &mut self.delivered).map_err(gone)
         } else {
             drain(&mut self.socket, &mut self.unsent).map_err(gone)
         }
@@ -170,11 +165,11 @@ enum ReadOutcome {
     Nothing,
 }
 
-fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
+fn read(socket: &mut CountedSocket, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
     loop {
         match socket.stream.read(buffer) {
             Ok(n) => {
-                socket.moved.down += n as u64;
+                socket.counts.down += n as u64;
                 return Ok(ReadOutcome::Bytes(n));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(ReadOutcome::Nothing),
@@ -184,12 +179,12 @@ fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
     }
 }
 
-/// Gives the number of bytes the socket took.
-fn write(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
+/// Gives the number of bytes the socket accepted.
+fn write(socket: &mut CountedSocket, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match socket.stream.write(bytes) {
             Ok(taken) => {
-                socket.moved.up += taken as u64;
+                socket.counts.up += taken as u64;
                 return Ok(taken);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
@@ -199,7 +194,7 @@ fn write(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-fn drain(socket: &mut Socket, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn drain(socket: &mut CountedSocket, bytes: &mut Vec<u8>) -> io::Result<()> {
     while !bytes.is_empty() {
         match write(socket, bytes)? {
             0 => break,

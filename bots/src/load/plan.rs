@@ -5,25 +5,25 @@ use std::time::Duration;
 use super::mix::LinkMix;
 use crate::socket::Target;
 
-/// What to run.
+/// The parameters of a load run.
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
-    /// The server.
+    /// The server to connect to.
     pub target: Target,
-    /// What the server's metrics ask for, if that is known.
+    /// The operator's token, which the server's metrics require, if it is known.
     pub operator_token: Option<String>,
-    /// The lines the players are on.
+    /// The link profiles of the players.
     pub link: LinkMix,
-    /// How many players.
+    /// Number of players.
     pub players: usize,
     /// Joins per second.
     pub rate: f64,
-    /// Time from the last join to the measured phase: names and first histograms are on their way until then, and the arena grows
-    /// with its players and they spread in it.
+    /// Time from the last join to the steady phase: names and first keyframes are sent, and the arena grows and the players spread in
+    /// it.
     pub settle: Duration,
-    /// Length of the measured phase.
+    /// Length of the steady phase.
     pub steady: Duration,
-    /// Every how many players one runs the full client and the ai; the others decode all they get and fly a pattern.
+    /// One in this many players runs the full client and the AI; the others decode everything and fly a pattern.
     pub full_every: usize,
     /// Skill of the AIs, 0 to 1.
     pub skill: f32,
@@ -33,14 +33,14 @@ pub struct LoadPlan {
     pub churn_percent: f64,
     /// Threads that run the players, at least 1.
     pub threads: usize,
-    /// Seed of pilots and lines.
+    /// Seed of controllers and simulated links.
     pub seed: u64,
 }
 
 impl LoadPlan {
-    /// Whether a player runs the full client. Every room has its share of them.
+    /// Whether this player runs the full client. They are spread evenly over the rooms.
     #[must_use]
-    pub fn is_full(&self, index: usize) -> bool {
+    pub(crate) fn is_full(&self, index: usize) -> bool {
         (index / self.rooms).is_multiple_of(self.full_every)
     }
 }

@@ -1,4 +1,4 @@
-//! The progress bar: what goes on, once a second, where there is a terminal to draw it on.
+//! The progress bar: the newest second of a run, drawn on standard error if that is a terminal.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -7,13 +7,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::timeline::RunSecond;
 
-/// The bar.
-pub struct RunProgressBar(ProgressBar);
+pub(crate) struct RunProgressBar(ProgressBar);
 
 impl RunProgressBar {
-    /// A bar for a run that should take so many seconds.
-    #[must_use]
-    pub fn new(seconds: u64) -> RunProgressBar {
+    /// A bar for a run of about `seconds`.
+    pub(crate) fn new(seconds: u64) -> RunProgressBar {
         let bar = ProgressBar::new(seconds.max(1));
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -25,11 +23,11 @@ impl RunProgressBar {
         RunProgressBar(bar)
     }
 
-    /// Shows a second.
-    pub fn show(&self, row: &RunSecond, players: usize) {
+    /// Shows a second of the run.
+    pub(crate) fn show(&self, row: &RunSecond, players: usize) {
         self.0.inc(1);
         let digits = |value: Option<f64>, digits| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
-        let queued = if row.queued > 0 { format!(", {} in line", row.queued) } else { String::new() };
+        let queued = if row.queued > 0 { format!(", {} queued", row.queued) } else { String::new() };
         let lost = if row.lost > 0 { format!(", {} lost", row.lost) } else { String::new() };
         self.0.set_message(format!(
             "{} {}/{players}{queued}{lost}  {:.0}/s {} %  age p99 {} ms  cores: server {} load {}, {} ms late",
@@ -44,8 +42,8 @@ impl RunProgressBar {
         ));
     }
 
-    /// Takes the bar away.
-    pub fn end(&self) {
+    /// Removes the bar.
+    pub(crate) fn end(&self) {
         self.0.finish_and_clear();
     }
 }

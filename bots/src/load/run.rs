@@ -1,4 +1,4 @@
-//! A run as the main thread sees it: players come, are measured, and leave.
+//! A run as the main thread sees it: players join, are measured, and leave.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,68 +15,68 @@ use super::statistics::{PlayerCounters, Window, quantile_ms, round, times};
 use super::timeline::RunSecond;
 use super::worker::{RunState, Worker, WorkerCounters, lock};
 
-/// Longest time without anybody getting on for which joins are waited for.
+/// Time without progress after which the ramp stops waiting for joins.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The same when all that have no seat are in line for one: the rooms are full.
-const PATIENCE_IN_LINE: Duration = Duration::from_secs(5);
-/// Time between two looks of the main thread.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// Shortest phase, in seconds, of which a rate can be told.
+/// The same when every player without a seat is in the join queue: the rooms are full.
+const PATIENCE_QUEUED: Duration = Duration::from_secs(5);
+/// Pause of the main thread's loop.
+const POLL_EVERY: Duration = Duration::from_millis(2);
+/// Shortest phase from which a rate is computed, in seconds.
 const SECONDS_MIN: f64 = 0.1;
 
-/// What a measured phase brought.
+/// The measurements of a steady phase. `joined`, `refused`, `dropped`, `queued` and `playing` are counts at its end.
 pub struct MeasuredPhase {
-    /// Players wanted in it.
-    pub players: usize,
-    /// Players that had got a seat by its end.
-    pub joined: usize,
-    /// Players that could not join until its end.
-    pub refused: usize,
-    /// Players that were in line for a seat at its end.
-    pub queued: usize,
-    /// Players that had lost their connection by its end.
-    pub dropped: usize,
-    /// Players that played at its end.
-    pub playing: usize,
-    /// Its length in seconds.
-    pub seconds: f64,
-    /// The length it was to have.
-    pub seconds_asked: f64,
-    /// What all counted in it.
-    pub window: Window,
-    /// Times to join of all that joined before its end, in it or not.
-    pub joins: hdrhistogram::Histogram<u32>,
-    /// What each player counted in it.
-    pub per_player: Vec<PlayerCounters>,
-    /// What the server says of it.
-    pub server: ServerStatistics,
+    /// Players asked for.
+    pub(crate) players: usize,
+    /// Players that got a seat.
+    pub(crate) joined: usize,
+    /// Players that could not join.
+    pub(crate) refused: usize,
+    /// Players in the join queue.
+    pub(crate) queued: usize,
+    /// Players that lost their connection.
+    pub(crate) dropped: usize,
+    /// Players that are playing.
+    pub(crate) playing: usize,
+    /// Length of the phase, in seconds.
+    pub(crate) seconds: f64,
+    /// Requested length, in seconds.
+    pub(crate) seconds_asked: f64,
+    /// What all workers counted.
+    pub(crate) window: Window,
+    /// Times to join of all players that joined since the start of the run.
+    pub(crate) joins: hdrhistogram::Histogram<u32>,
+    /// What each player counted.
+    pub(crate) per_player: Vec<PlayerCounters>,
+    /// The server's own metrics.
+    pub(crate) server: ServerStatistics,
     /// CPU cores this process used.
-    pub load_cores: Option<f64>,
-    /// Why the first player that failed did.
-    pub first_error: Option<String>,
-    /// Whether somebody stopped it before its time.
-    pub interrupted: bool,
+    pub(crate) load_cores: Option<f64>,
+    /// The first error of a player.
+    pub(crate) first_error: Option<String>,
+    /// Whether the run was stopped before the end of the phase.
+    pub(crate) interrupted: bool,
 }
 
-/// A run.
+/// A run with its worker threads.
 pub struct Run {
     shared: Arc<RunState>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
     stop: Arc<AtomicBool>,
     bar: RunProgressBar,
-    /// Metrics from before the players came.
-    alone: Result<Scrape, String>,
+    /// The server's metrics before the first player connected.
+    metrics_before: Result<Scrape, String>,
     phase: &'static str,
-    /// Players that are to be there, once all have come.
-    asked: usize,
-    /// Of the phase so far.
+    /// Players of the current level.
+    players: usize,
+    /// Totals of the current phase.
     total: Window,
-    /// Of the second so far: what a phase that ended in it has delivered.
+    /// What a phase that ended within the current second has delivered.
     carried: Window,
     joins: hdrhistogram::Histogram<u32>,
     rows: Vec<RunSecond>,
     second: (Instant, Option<f64>, Option<f64>),
-    /// Snapshots per second and player at the nominal rate, once known.
+    /// Nominal snapshots per second and player; 0 until known.
     nominal_hz: f64,
 }
 
@@ -84,17 +84,17 @@ impl Run {
     /// Starts the threads. `stop` ends the run early.
     ///
     /// # Errors
-    /// When the host has no address, or the system gives no threads.
+    /// The host has no address, or the system provides no thread or readiness queue.
     pub fn start(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
         let address = plan.target.resolve()?;
-        let alone = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
+        let metrics_before = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
         let shared = Arc::new(RunState {
             address,
             began: Instant::now(),
             wanted: AtomicUsize::new(0),
             epoch: AtomicU32::new(0),
             churning: AtomicBool::new(false),
-            over: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
             joined: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             dropped: AtomicUsize::new(0),
@@ -104,19 +104,19 @@ impl Run {
         });
         let mut threads = Vec::new();
         for number in 0..shared.workers.len() {
-            let worker = Worker::new(Arc::clone(&shared), number).context("the system gives no readiness queue")?;
+            let worker = Worker::new(Arc::clone(&shared), number).context("cannot create a readiness queue")?;
             let thread = std::thread::Builder::new().name(format!("players {number}"));
-            threads.push(thread.spawn(move || worker.run()).context("the system gives no thread")?);
+            threads.push(thread.spawn(move || worker.run()).context("cannot start a thread")?);
         }
-        let cpu = alone.as_ref().ok().and_then(server_cpu);
+        let cpu = metrics_before.as_ref().ok().and_then(server_cpu);
         Ok(Run {
             shared,
             threads,
             stop,
             bar: RunProgressBar::new(seconds),
-            alone,
+            metrics_before,
             phase: "ramp",
-            asked: 0,
+            players: 0,
             total: Window::default(),
             carried: Window::default(),
             joins: times(),
@@ -126,11 +126,10 @@ impl Run {
         })
     }
 
-    /// Lets players join until there are so many, waits until each has a seat or has been refused, and then until they have
-    /// settled.
+    /// Starts players until there are `players`, waits until each is seated or refused, and then for the settle time.
     pub fn ramp(&mut self, players: usize) {
         self.phase = "ramp";
-        self.asked = players;
+        self.players = players;
         let shared = Arc::clone(&self.shared);
         let (from, began) = (shared.wanted.load(Ordering::Relaxed), Instant::now());
         let mut last = (0, 0, Instant::now());
@@ -142,15 +141,15 @@ impl Run {
             if now != (last.0, last.1) || wanted < players {
                 last = (now.0, now.1, Instant::now());
             }
-            let patience = if now.0 + now.1 >= players { PATIENCE_IN_LINE } else { PATIENCE };
+            let patience = if now.0 + now.1 >= players { PATIENCE_QUEUED } else { PATIENCE };
             if now.0 >= players || last.2.elapsed() > patience || self.stopped() {
                 break;
             }
-            self.look();
+            self.poll();
         }
         let settled = Instant::now() + shared.plan.settle;
-        while Instant::now() < settled && !self.stopped() && self.anybody() {
-            self.look();
+        while Instant::now() < settled && !self.stopped() && self.any_player_left() {
+            self.poll();
         }
     }
 
@@ -159,18 +158,18 @@ impl Run {
         Scrape::fetch(&plan.target, self.shared.address, plan.operator_token.as_deref())
     }
 
-    /// Measures for a while.
+    /// Runs and measures a steady phase.
     pub fn measure(&mut self, length: Duration) -> MeasuredPhase {
         self.next_phase("steady");
         self.total = Window::default();
         self.shared.churning.store(self.shared.plan.churn_percent > 0.0, Ordering::Relaxed);
         let before = self.scrape();
         let (began, cpu) = (Instant::now(), health::cpu_seconds());
-        while began.elapsed() < length && !self.stopped() && self.anybody() {
-            self.look();
+        while began.elapsed() < length && !self.stopped() && self.any_player_left() {
+            self.poll();
         }
         let seconds = began.elapsed().as_secs_f64();
-        // At once: what the server is asked for may take it a while, and that was not to be measured.
+        // Read now: the metrics request below may take a while, and that time is not part of the phase.
         let interrupted = self.stopped() && seconds < length.as_secs_f64();
         self.shared.churning.store(false, Ordering::Relaxed);
         let mut per_player = self.next_phase("ramp");
@@ -180,20 +179,25 @@ impl Run {
             health::cpu_seconds().zip(cpu).filter(|_| seconds > SECONDS_MIN).map(|(now, then)| (now - then) / seconds);
         let mut window = std::mem::take(&mut self.total);
         if seconds < SECONDS_MIN {
-            // A sample or two that happened to fall into a phase that ended as it began is nothing measured.
+            // A phase that ended as soon as it began: one or two samples are no measurement.
             (window, per_player) = (Window::default(), Vec::new());
         }
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let joined = count(&self.shared.joined);
         let server = match (&before, &after) {
             (Ok(_), Ok(_)) if seconds < SECONDS_MIN => ServerStatistics::unavailable("nothing was measured".to_owned()),
-            (Ok(before), Ok(after)) => {
-                ServerStatistics::between(self.alone.as_ref().ok(), before, after, seconds, window.snapshots, joined)
-            }
+            (Ok(before), Ok(after)) => ServerStatistics::between(
+                self.metrics_before.as_ref().ok(),
+                before,
+                after,
+                seconds,
+                window.snapshots,
+                joined,
+            ),
             (Err(why), _) | (_, Err(why)) => ServerStatistics::unavailable(why.clone()),
         };
         MeasuredPhase {
-            players: self.asked,
+            players: self.players,
             joined,
             refused: count(&self.shared.refused),
             queued: self.shared.sum(|worker| &worker.queued),
@@ -211,49 +215,49 @@ impl Run {
         }
     }
 
-    /// Lets all leave, and gives every second of the run.
+    /// Lets all players leave and gives the timeline of the run.
     ///
     /// # Errors
-    /// When a thread failed: its readiness queue, or a fault of ours.
+    /// The readiness queue of a worker failed, or a worker panicked.
     pub fn end(mut self) -> anyhow::Result<Vec<RunSecond>> {
         self.phase = "drain";
-        self.shared.over.store(true, Ordering::Relaxed);
+        self.shared.draining.store(true, Ordering::Relaxed);
         while self.threads.iter().any(|thread| !thread.is_finished()) {
-            self.look();
+            self.poll();
         }
         self.bar.end();
         for thread in std::mem::take(&mut self.threads) {
             match thread.join() {
                 Ok(result) => result.context("the readiness queue failed")?,
-                Err(_) => anyhow::bail!("a thread of players failed: its figures are lost"),
+                Err(_) => anyhow::bail!("a worker thread panicked: its measurements are lost"),
             }
         }
         Ok(std::mem::take(&mut self.rows))
     }
 
-    /// Whether somebody wants the run to end now.
+    /// Whether the run was asked to stop.
     #[must_use]
-    pub fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody still has or may get a seat.
-    fn anybody(&self) -> bool {
+    /// Whether any player has a seat or may still get one.
+    fn any_player_left(&self) -> bool {
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let shared = &self.shared;
         count(&shared.refused) + count(&shared.dropped) < count(&shared.wanted)
             && self.threads.iter().all(|thread| !thread.is_finished())
     }
 
-    /// Begins the next phase, and gives what each player counted in the last.
+    /// Starts the next phase and gives what each player counted in the previous one.
     fn next_phase(&mut self, phase: &'static str) -> Vec<PlayerCounters> {
-        let over = self.shared.epoch.fetch_add(1, Ordering::Relaxed);
+        let ended = self.shared.epoch.fetch_add(1, Ordering::Relaxed);
         self.phase = phase;
         let mut per_player = Vec::new();
         for (worker, thread) in self.shared.workers.iter().zip(&self.threads) {
             loop {
                 let mut delivered = lock(&worker.delivered);
-                if let Some(at) = delivered.iter().position(|delivery| delivery.epoch == over) {
+                if let Some(at) = delivered.iter().position(|delivery| delivery.epoch == ended) {
                     let delivery = delivered.swap_remove(at);
                     per_player.extend(delivery.per_player);
                     let _ = self.joins.add(&delivery.window.joins);
@@ -275,9 +279,9 @@ impl Run {
         per_player
     }
 
-    /// Waits a moment; once a second takes down what there is.
-    fn look(&mut self) {
-        std::thread::sleep(LOOK_EVERY);
+    /// Sleeps briefly; once per second appends to the timeline and updates the progress bar.
+    fn poll(&mut self) {
+        std::thread::sleep(POLL_EVERY);
         let seconds = self.second.0.elapsed().as_secs_f64();
         if seconds < 1.0 {
             return;
@@ -292,7 +296,7 @@ impl Run {
         let _ = self.joins.add(&window.joins);
         self.total.add(&window);
         window.add(&std::mem::take(&mut self.carried));
-        let server = self.alone.as_ref().ok().and_then(|_| self.scrape().ok()).as_ref().and_then(server_cpu);
+        let server = self.metrics_before.as_ref().ok().and_then(|_| self.scrape().ok()).as_ref().and_then(server_cpu);
         let load = health::cpu_seconds();
         let cores =
             |now: Option<f64>, then: Option<f64>| now.zip(then).map(|(now, then)| round((now - then) / seconds));

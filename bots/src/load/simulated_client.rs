@@ -1,4 +1,4 @@
-//! What a simulated player is apart from its socket: the client, the controller, and what it counts.
+//! A simulated player without its socket: client, controller and counters.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::stats::{Arrival, Stats};
@@ -15,53 +15,48 @@ use crate::controller::Controller;
 use crate::socket::{PlayError, closed_error};
 
 /// One client tick, in microseconds: how often the age of the newest snapshot is sampled.
-pub const TICK_US: u64 = 16_667;
-/// Every how many snapshots the records in view are counted.
-const LOOK_EVERY: u64 = 16;
+pub(crate) const TICK_US: u64 = 16_667;
+/// Snapshots between two counts of the records in view.
+const COUNT_VIEW_EVERY: u64 = 16;
 
-/// What a player's thread lends it.
-pub struct WorkerContext<'a> {
-    /// Now.
-    pub now: MonoTime,
-    /// Where this thread counts.
-    pub window: &'a mut Window,
-    /// Frames to send gather here.
-    pub out: &'a mut Vec<u8>,
-    /// Masks are drawn from here.
-    pub rng: &'a mut fastrand::Rng,
+/// What the worker lends a player for one call.
+pub(crate) struct WorkerContext<'a> {
+    pub(crate) now: MonoTime,
+    /// The worker's counters.
+    pub(crate) window: &'a mut Window,
+    /// Buffer for frames to send.
+    pub(crate) out: &'a mut Vec<u8>,
+    /// Source of frame masks.
+    pub(crate) rng: &'a mut fastrand::Rng,
 }
 
 impl WorkerContext<'_> {
-    /// Adds a frame to send.
-    pub fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+    pub(crate) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
         append_masked(opcode, payload, self.rng.u32(..).to_le_bytes(), self.out);
     }
 }
 
-/// The player apart from its socket.
-pub struct SimulatedClient {
+pub(crate) struct SimulatedClient {
     client: Client<Arena>,
     controller: Controller,
     full: bool,
     freezes: Option<Stalls>,
     began: MonoTime,
-    /// Until when its program stands still, and what came meanwhile. Bounded by the server, which sends no more than 16
-    /// snapshots unacknowledged.
+    /// End of a simulated freeze of the program, and the frames received during it. Bounded by the server, which sends at most 16
+    /// unacknowledged snapshots.
     frozen_until: Option<MonoTime>,
     stash: Vec<Vec<u8>>,
-    /// Arrival of the newest snapshot and its age then, in microseconds.
+    /// Arrival of the newest snapshot, and its age at that time in microseconds.
     newest: Option<(MonoTime, u64)>,
     sample_at: MonoTime,
-    /// What it counts, and the figures of its client when it began to.
+    /// Counters of the current phase, and the client's statistics at its start.
     counters: PlayerCounters,
     base: Stats,
     counted_from: MonoTime,
 }
 
 impl SimulatedClient {
-    /// A player whose connection began at `began`.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         index: usize,
         client: Client<Arena>,
         controller: Controller,
@@ -85,29 +80,26 @@ impl SimulatedClient {
         }
     }
 
-    /// Its client, to look at.
-    #[must_use]
-    pub fn client(&self) -> &Client<Arena> {
+    pub(crate) fn client(&self) -> &Client<Arena> {
         &self.client
     }
 
-    /// Whether snapshots come.
-    #[must_use]
-    pub fn playing(&self) -> bool {
+    /// Whether a snapshot has arrived.
+    pub(crate) fn playing(&self) -> bool {
         self.newest.is_some()
     }
 
-    /// The connection is open: says hello.
-    pub fn open(&mut self, context: &mut WorkerContext) {
+    /// Handles the open connection: sends the hello.
+    pub(crate) fn open(&mut self, context: &mut WorkerContext) {
         self.client.handle_open(context.now);
         self.poll(context);
     }
 
-    /// Takes a frame.
+    /// Handles a frame.
     ///
     /// # Errors
     /// Why the connection ended, or what is wrong with the frame.
-    pub fn take(&mut self, frame: Frame<'_>, context: &mut WorkerContext) -> Result<(), PlayError> {
+    pub(crate) fn take(&mut self, frame: Frame<'_>, context: &mut WorkerContext) -> Result<(), PlayError> {
         context.window.bytes_down += frame.bytes as u64;
         self.counters.down.headers += (frame.bytes - frame.payload.len()) as u64;
         match frame.opcode {
@@ -134,7 +126,7 @@ impl SimulatedClient {
         let respawns = self.respawns();
         if let Received::Snapshot(arrival) = self.client.handle_frame(context.now, payload)? {
             self.count(&arrival, context);
-            // A new ship elsewhere is counted as a correction, but nobody could have predicted it.
+            // A respawn counts as a correction, but it cannot be predicted.
             if self.full && self.respawns() == respawns {
                 context.window.errors.saturating_record((f64::from(arrival.corrected_units) * 1000.0) as u64);
             }
@@ -143,14 +135,14 @@ impl SimulatedClient {
         Ok(())
     }
 
-    /// Decides, runs the client's ticks that are due, and says what there is to say. Gives when to call it again.
+    /// Decides the input, runs the client's due ticks and sends what is queued. Gives the time of the next call.
     ///
     /// # Errors
-    /// What is wrong with a frame that came while the player's program stood still.
-    pub fn act(&mut self, offset_us: u64, context: &mut WorkerContext) -> Result<MonoTime, PlayError> {
+    /// What is wrong with a frame that arrived during a freeze.
+    pub(crate) fn act(&mut self, offset_us: u64, context: &mut WorkerContext) -> Result<MonoTime, PlayError> {
         let since = MonoTime(context.now.us_since(self.began));
         if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stands_until(since)) {
-            // For a tenth of a second at a time, so as to see the end of the run.
+            // At most 100 ms at a time, so that the end of the run is noticed.
             self.frozen_until = Some(context.now.plus_us(until.us_since(since).min(100_000)));
             return Ok(context.now.plus_us(until.us_since(since).min(100_000)));
         }
@@ -163,12 +155,12 @@ impl SimulatedClient {
         self.client.advance(context.now, &input);
         self.poll(context);
         let next = self.client.next_input_at(context.now);
-        let greeting_us = if self.client.phase() == Phase::Joining && self.client.queue_position().is_some() {
+        let retry_us = if self.client.phase() == Phase::Joining && self.client.queue_position().is_some() {
             500_000
         } else {
             60_000
         };
-        Ok(next.map_or(context.now.plus_us(greeting_us), |at| at.plus_us(offset_us)))
+        Ok(next.map_or(context.now.plus_us(retry_us), |at| at.plus_us(offset_us)))
     }
 
     fn poll(&mut self, context: &mut WorkerContext) {
@@ -178,7 +170,7 @@ impl SimulatedClient {
             self.counters.bytes_up += bytes;
             context.send(Opcode::Binary, &frame);
         }
-        // Nobody looks at events here, and they must not pile up.
+        // Events are not used here and must not accumulate.
         while self.client.poll_event().is_some() {}
     }
 
@@ -187,7 +179,7 @@ impl SimulatedClient {
         let now = context.now;
         if self.newest.is_none() {
             context.window.joins.saturating_record(now.us_since(self.began));
-            // Somewhere in a tick, so that samples do not keep step with snapshots.
+            // At a random offset within a tick, so that samples and snapshots are not in lockstep.
             self.sample_at = now.plus_us(context.rng.u64(0..TICK_US));
             self.counted_from = now;
         }
@@ -204,7 +196,7 @@ impl SimulatedClient {
         }
         let records = self.client.replica().records();
         window.records += records.count() as u64;
-        if self.client.stats().snapshots.is_multiple_of(LOOK_EVERY)
+        if self.client.stats().snapshots.is_multiple_of(COUNT_VIEW_EVERY)
             && let Some(own) = self.client.authority()
         {
             window.in_view.0 += self.in_view(Arena::focus(own));
@@ -216,7 +208,7 @@ impl SimulatedClient {
         self.client.stats().corrections[CorrectionCause::Respawn as usize]
     }
 
-    /// How many records lie within the view around a point.
+    /// Number of records within the view around `centre`.
     fn in_view(&self, centre: Vec2) -> u64 {
         let inside = self.client.replica().records().filter(|record| {
             let fields = Arena::KINDS[usize::from(record.kind)].fields;
@@ -226,9 +218,9 @@ impl SimulatedClient {
         inside.count() as u64
     }
 
-    /// Counts the age of the newest snapshot at each tick until now. Between two snapshots it grows as time goes, so that
-    /// nobody has to be woken for it; of who hears nothing it grows all the same.
-    pub fn sample_ages(&mut self, context: &mut WorkerContext) {
+    /// Records the age of the newest snapshot at each tick until now. Between two snapshots the age grows with time, so no wakeup is
+    /// needed; without snapshots it goes on growing.
+    pub(crate) fn sample_ages(&mut self, context: &mut WorkerContext) {
         let Some((at, age_us)) = self.newest else { return };
         while self.sample_at < context.now {
             let age_us = age_us + self.sample_at.us_since(at);
@@ -239,14 +231,12 @@ impl SimulatedClient {
         }
     }
 
-    /// How long ago the newest snapshot came, in microseconds; 0 before the first.
-    #[must_use]
-    pub fn open_gap_us(&self, now: MonoTime) -> u64 {
+    /// Time since the newest snapshot, in microseconds; 0 before the first.
+    pub(crate) fn open_gap_us(&self, now: MonoTime) -> u64 {
         self.newest.map_or(0, |(at, _)| now.us_since(at))
     }
 
-    /// Counts the gap that is open now, if it is longer already than it should be: what did not come must not be missing in the
-    /// figures as well.
+    /// Records the open gap if it exceeds the nominal one: a missing snapshot must be visible in the statistics.
     fn count_open_gap(&mut self, context: &mut WorkerContext) {
         let nominal_us =
             self.client.rates().map_or(0, |(hz, every)| 1_000_000 * u64::from(every) / u64::from(hz.max(1)));
@@ -257,8 +247,8 @@ impl SimulatedClient {
         }
     }
 
-    /// What it counted until now; what comes from now on is counted anew.
-    pub fn take_counters(&mut self, context: &mut WorkerContext) -> PlayerCounters {
+    /// Takes the counters and resets them.
+    pub(crate) fn take_counters(&mut self, context: &mut WorkerContext) -> PlayerCounters {
         let stats = *self.client.stats();
         if self.playing() {
             self.sample_ages(context);

@@ -1,4 +1,4 @@
-//! What is counted while players play: by all of a thread together second by second, and by each player.
+//! What is counted while players play: per worker and period, and per player and phase.
 
 use broadside_shared::client::stats::Stats;
 use broadside_shared::game::CorrectionCause;
@@ -6,57 +6,57 @@ use hdrhistogram::Histogram;
 
 /// Longest time the histograms hold, in microseconds.
 const TIME_MAX_US: u64 = 60_000_000;
-/// Steps of an [`Ages`] to the double of an age.
+/// Steps of an [`AgeHistogram`] per doubling of the age.
 const STEPS_PER_OCTAVE: f64 = 8.0;
-/// Least age an [`Ages`] tells from less, in microseconds.
+/// Smallest age that an [`AgeHistogram`] resolves, in microseconds.
 const AGE_MIN_US: f64 = 8_000.0;
 
-/// A histogram of times in microseconds, to three digits, up to a minute.
+/// An empty histogram of times in microseconds, with three significant digits, up to 60 s.
 ///
 /// # Panics
-/// Never: the bounds are constants that fit.
+/// Never: the bounds are valid constants.
 #[must_use]
 pub fn times() -> Histogram<u32> {
-    Histogram::new_with_bounds(1, TIME_MAX_US, 3).expect("constant bounds that fit")
+    Histogram::new_with_bounds(1, TIME_MAX_US, 3).expect("the bounds are valid constants")
 }
 
-/// What the players of a thread met in a stretch of time.
+/// What the players of a worker experienced in a period.
 #[derive(Debug, Clone)]
-pub struct Window {
-    /// Age of the newest snapshot in microseconds, one sample per player and client tick.
-    pub ages: Histogram<u32>,
-    /// Times between snapshots in microseconds; one that is still open at the end of a phase, or that the loss of the connection left
-    /// open, counts with the length it had then.
-    pub gaps: Histogram<u32>,
-    /// Times from an input's sampling to the snapshot that covers it, in microseconds.
-    pub effects: Histogram<u32>,
-    /// Times from a connection's begin to its first snapshot, in microseconds.
-    pub joins: Histogram<u32>,
-    /// Distances by which full clients had to correct their own position other than for a new ship, in thousandths of a world
-    /// unit; 0 where it was right.
-    pub errors: Histogram<u32>,
-    /// How late the players' acts ran, in microseconds: the load tester's own lateness.
-    pub lateness: Histogram<u32>,
+pub(crate) struct Window {
+    /// Age of the newest snapshot, in microseconds; one sample per player and client tick.
+    pub(crate) ages: Histogram<u32>,
+    /// Time between snapshots, in microseconds. A gap still open at the end of a phase or at the loss of the connection counts with
+    /// its length at that time.
+    pub(crate) gaps: Histogram<u32>,
+    /// Time from the sampling of an input to the snapshot that covers it, in microseconds.
+    pub(crate) effects: Histogram<u32>,
+    /// Time from the start of a connection to its first snapshot, in microseconds.
+    pub(crate) joins: Histogram<u32>,
+    /// Corrections of the own position by full clients, in thousandths of a world unit; 0 for a right prediction. Respawns are left
+    /// out.
+    pub(crate) errors: Histogram<u32>,
+    /// How late the players' actions ran, in microseconds: the load tester's own lateness.
+    pub(crate) lateness: Histogram<u32>,
     /// Snapshots received.
-    pub snapshots: u64,
+    pub(crate) snapshots: u64,
     /// Bytes received, WebSocket headers included.
-    pub bytes_down: u64,
+    pub(crate) bytes_down: u64,
     /// Bytes sent, WebSocket headers included.
-    pub bytes_up: u64,
-    /// Bytes that came from sockets: with TLS those of its records, too.
-    pub socket_down: u64,
-    /// Bytes that sockets took.
-    pub socket_up: u64,
+    pub(crate) bytes_up: u64,
+    /// Bytes read from sockets, TLS records included.
+    pub(crate) socket_down: u64,
+    /// Bytes written to sockets, TLS records included.
+    pub(crate) socket_up: u64,
     /// Records known to the players, summed over snapshots.
-    pub records: u64,
-    /// Records within the view, summed over the snapshots that were looked at, and the number of those.
-    pub in_view: (u64, u64),
+    pub(crate) records: u64,
+    /// Records within the view, summed over a sample of the snapshots, and the size of that sample.
+    pub(crate) in_view: (u64, u64),
     /// Corrections of full clients by cause, in the order of [`CorrectionCause::ALL`].
-    pub corrections: [u64; CorrectionCause::ALL.len()],
-    /// Errors of sockets: connections that failed or broke other than by a close frame.
-    pub socket_errors: u64,
-    /// Players that left on purpose and came back.
-    pub rejoined: u64,
+    pub(crate) corrections: [u64; CorrectionCause::ALL.len()],
+    /// Connections that failed or ended without a close frame.
+    pub(crate) socket_errors: u64,
+    /// Leaves on purpose, each followed by a reconnect.
+    pub(crate) rejoined: u64,
 }
 
 impl Default for Window {
@@ -83,8 +83,8 @@ impl Default for Window {
 }
 
 impl Window {
-    /// Adds what another window counted.
-    pub fn add(&mut self, other: &Window) {
+    /// Adds another window.
+    pub(crate) fn add(&mut self, other: &Window) {
         let pairs = [
             (&mut self.ages, &other.ages),
             (&mut self.gaps, &other.gaps),
@@ -94,7 +94,7 @@ impl Window {
             (&mut self.lateness, &other.lateness),
         ];
         for (into, from) in pairs {
-            // All were made by `times`, so that they fit each other.
+            // All were made by `times`, so their bounds are equal.
             let _ = into.add(from);
         }
         self.snapshots += other.snapshots;
@@ -112,36 +112,36 @@ impl Window {
     }
 }
 
-/// Steps of an [`Ages`]: as many as lead to two minutes.
+/// Steps of an [`AgeHistogram`]: enough for 2 minutes.
 const STEPS: usize = 112;
 
-/// A small histogram of ages, one per player: steps of 9 %, from 8 ms to 2 minutes.
+/// A small histogram of ages, one per player: steps of 9 % from 8 ms to 2 minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ages([u32; STEPS]);
+pub(crate) struct AgeHistogram([u32; STEPS]);
 
-impl Default for Ages {
+impl Default for AgeHistogram {
     fn default() -> Self {
-        Ages([0; STEPS])
+        AgeHistogram([0; STEPS])
     }
 }
 
-impl Ages {
+impl AgeHistogram {
     /// Counts an age in microseconds.
-    pub fn record(&mut self, age_us: u64) {
+    pub(crate) fn record(&mut self, age_us: u64) {
         let step = ((age_us as f64 / AGE_MIN_US).max(1.0).log2() * STEPS_PER_OCTAVE) as usize;
         self.0[step.min(STEPS - 1)] += 1;
     }
 
     /// Adds other samples.
-    pub fn add(&mut self, other: &Ages) {
+    pub(crate) fn add(&mut self, other: &AgeHistogram) {
         for (into, from) in self.0.iter_mut().zip(other.0) {
             *into += from;
         }
     }
 
-    /// The age in milliseconds that a share of the samples is not above; `None` without samples.
+    /// A quantile, in milliseconds; `None` without samples.
     #[must_use]
-    pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
+    pub(crate) fn quantile_ms(&self, quantile: f64) -> Option<f64> {
         let total: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
         let wanted = (total as f64 * quantile).ceil();
         let mut seen = 0;
@@ -153,93 +153,93 @@ impl Ages {
     }
 }
 
-/// Payload bytes by what they were for.
+/// Received bytes by purpose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ByteClasses {
-    /// Snapshot heads and own states.
-    pub own: u64,
+pub(crate) struct ByteClasses {
+    /// Snapshot heads and local player states.
+    pub(crate) local_player: u64,
     /// Cells near the middle of the view.
-    pub cells_near: u64,
+    pub(crate) cells_near: u64,
     /// The other cells.
-    pub cells_far: u64,
+    pub(crate) cells_far: u64,
     /// Events.
-    pub events: u64,
-    /// Names and standings.
-    pub notes: u64,
+    pub(crate) events: u64,
+    /// Room updates: names and standings.
+    pub(crate) updates: u64,
     /// Control messages.
-    pub control: u64,
+    pub(crate) control: u64,
     /// WebSocket headers.
-    pub headers: u64,
+    pub(crate) headers: u64,
 }
 
 impl ByteClasses {
-    /// The classes of what a client counted from `before` to `now`.
+    /// The difference of a client's statistics from `before` to `now`.
     fn between(before: &Stats, now: &Stats) -> ByteClasses {
         let since = |of: fn(&Stats) -> u64| of(now).saturating_sub(of(before));
-        let (own, cells) = (since(|s| s.bytes_own), since(|s| s.bytes_cells));
+        let (local_player, cells) = (since(|s| s.bytes_own), since(|s| s.bytes_cells));
         let cells_far = since(|s| s.bytes_cells_far).min(cells);
-        let (events, notes) = (since(|s| s.bytes_events), since(|s| s.bytes_notes));
-        let control = since(|s| s.bytes_down).saturating_sub(own + cells + events + notes);
-        ByteClasses { own, cells_near: cells - cells_far, cells_far, events, notes, control, headers: 0 }
+        let (events, updates) = (since(|s| s.bytes_events), since(|s| s.bytes_notes));
+        let control = since(|s| s.bytes_down).saturating_sub(local_player + cells + events + updates);
+        ByteClasses { local_player, cells_near: cells - cells_far, cells_far, events, updates, control, headers: 0 }
     }
 
     /// Adds other bytes.
-    pub fn add(&mut self, other: &ByteClasses) {
-        self.own += other.own;
+    pub(crate) fn add(&mut self, other: &ByteClasses) {
+        self.local_player += other.local_player;
         self.cells_near += other.cells_near;
         self.cells_far += other.cells_far;
         self.events += other.events;
-        self.notes += other.notes;
+        self.updates += other.updates;
         self.control += other.control;
         self.headers += other.headers;
     }
 
     /// Everything but the WebSocket headers.
     #[must_use]
-    pub fn payload(&self) -> u64 {
-        self.own + self.cells_near + self.cells_far + self.events + self.notes + self.control
+    pub(crate) fn payload(&self) -> u64 {
+        self.local_player + self.cells_near + self.cells_far + self.events + self.updates + self.control
     }
 }
 
-/// What one player counted in a measured phase, over all its connections.
+/// What one player counted in a phase, over all its connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct PlayerCounters {
+pub(crate) struct PlayerCounters {
     /// The player's number, from 0.
-    pub index: usize,
-    /// Whether it ran the full client and the ai.
-    pub full: bool,
+    pub(crate) index: usize,
+    /// Whether it ran the full client and the AI.
+    pub(crate) full: bool,
     /// Snapshots received.
-    pub snapshots: u64,
-    /// Time from its seat on, in microseconds; who loses the connection goes on missing snapshots.
-    pub played_us: u64,
-    /// Snapshots it should have got in that time at the room's nominal rate.
-    pub expected: f64,
+    pub(crate) snapshots: u64,
+    /// Time since it was seated, in microseconds. It goes on after the connection is lost, so that missing snapshots count.
+    pub(crate) played_us: u64,
+    /// Snapshots due in that time at the room's nominal rate.
+    pub(crate) expected: f64,
     /// Bytes received, by class.
-    pub down: ByteClasses,
+    pub(crate) down: ByteClasses,
     /// Bytes sent, WebSocket headers included.
-    pub bytes_up: u64,
-    /// Round trip in milliseconds at the end.
-    pub rtt_ms: f64,
-    /// Ages of its newest snapshot at its ticks.
-    pub ages: Ages,
+    pub(crate) bytes_up: u64,
+    /// Smoothed round trip time at the end, in milliseconds.
+    pub(crate) rtt_ms: f64,
+    /// Age of its newest snapshot, one sample per client tick.
+    pub(crate) ages: AgeHistogram,
     /// Longest time between two snapshots, in microseconds.
-    pub gap_max_us: u64,
-    /// Oldest its newest snapshot got, in microseconds.
-    pub age_max_us: u64,
-    /// Changes of the budget the server gave it.
-    pub budget_steps: u64,
+    pub(crate) gap_max_us: u64,
+    /// Greatest age of its newest snapshot, in microseconds.
+    pub(crate) age_max_us: u64,
+    /// Changes of the budget that the server gave it.
+    pub(crate) budget_steps: u64,
 }
 
 impl PlayerCounters {
-    /// Takes what a client counted from `before` to `now`.
-    pub fn take(&mut self, before: &Stats, now: &Stats) {
+    /// Adds the difference of a client's statistics from `before` to `now`.
+    pub(crate) fn take(&mut self, before: &Stats, now: &Stats) {
         self.down.add(&ByteClasses::between(before, now));
         self.budget_steps += now.budget_steps.saturating_sub(before.budget_steps);
         self.rtt_ms = now.rtt_ms;
     }
 
     /// Adds what the same player counted over another connection.
-    pub fn absorb(&mut self, other: &PlayerCounters) {
+    pub(crate) fn merge(&mut self, other: &PlayerCounters) {
         self.snapshots += other.snapshots;
         self.played_us += other.played_us;
         self.expected += other.expected;
@@ -252,23 +252,23 @@ impl PlayerCounters {
         self.budget_steps += other.budget_steps;
     }
 
-    /// Share of the snapshots it should have got; `None` if it should have got none.
+    /// Received snapshots as a share of those due, 0 to 1; `None` if none were due.
     #[must_use]
-    pub fn share(&self) -> Option<f64> {
-        // Whole snapshots against a fraction: one that falls on the edge of the phase is not one missed.
+    pub(crate) fn share(&self) -> Option<f64> {
+        // Rounded down: a snapshot due at the edge of the phase is not missing.
         (self.expected >= 1.0).then(|| (self.snapshots as f64 / self.expected.floor()).min(1.0))
     }
 }
 
 /// A quantile of a histogram of microseconds, in milliseconds; `None` without samples.
 #[must_use]
-pub fn quantile_ms(times: &Histogram<u32>, quantile: f64) -> Option<f64> {
+pub(crate) fn quantile_ms(times: &Histogram<u32>, quantile: f64) -> Option<f64> {
     (!times.is_empty()).then(|| round(times.value_at_quantile(quantile) as f64 / 1000.0))
 }
 
-/// To three digits after the point: more would claim a precision that is not there.
+/// Rounds to three decimal places: the measurements are not more precise.
 #[must_use]
-pub fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
@@ -277,18 +277,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_histogram_tells_ages_to_a_tenth() {
-        let mut ages = Ages::default();
-        assert_eq!(ages.quantile_ms(0.99), None, "of nothing");
+    fn an_age_histogram_is_exact_to_a_tenth() {
+        let mut ages = AgeHistogram::default();
+        assert_eq!(ages.quantile_ms(0.99), None, "no samples");
         (1..=1000).for_each(|ms| ages.record(ms * 1000));
         for (quantile, expected) in [(0.5, 500.0), (0.99, 990.0), (0.1, 100.0)] {
-            let got = ages.quantile_ms(quantile).expect("it counted");
+            let got = ages.quantile_ms(quantile).expect("samples were recorded");
             assert!((got / expected - 1.0).abs() < 0.1, "{quantile}: {got}");
         }
         ages.record(0);
         ages.record(u64::MAX);
-        let mut long = Ages::default();
+        let mut long = AgeHistogram::default();
         long.record(11_000_000);
-        assert!(long.quantile_ms(0.5) > Some(10_000.0), "a server that was gone for a while is not two seconds old");
+        assert!(long.quantile_ms(0.5) > Some(10_000.0), "ages above 10 s are resolved");
     }
 }

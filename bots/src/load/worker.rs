@@ -1,8 +1,7 @@
-//! The threads that run the players: each owns its share of them and one readiness queue, and looks at both about once a
-//! millisecond.
+//! The worker threads: each runs a share of the players with one readiness queue, which it polls about once per millisecond.
 //!
-//! That millisecond is what makes thousands of players cheap: frames that come within it are read in one go, with one wake.
-//! The price is that an arrival is noticed up to a millisecond late.
+//! The pause makes thousands of players cheap: all frames of a millisecond are read in one pass, with one wakeup. The price is that
+//! an arrival is noticed up to 1 ms late.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,100 +24,92 @@ use super::statistics::{PlayerCounters, Window};
 use crate::controller::Controller;
 use crate::socket::PlayError;
 
-/// Shortest time from one look at the sockets to the next.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// Longest time from one look at the orders to the next.
+/// Shortest time between two polls of the sockets.
+const POLL_EVERY: Duration = Duration::from_millis(1);
+/// Longest time between two checks of [`RunState`].
 const IDLE: Duration = Duration::from_millis(10);
-/// Time between two counts of who is where, in microseconds.
+/// Time between two updates of the gauges, in microseconds.
 const GAUGE_US: u64 = 100_000;
 /// Bytes read at once.
 const BUFFER: usize = 64 * 1024;
-/// Sockets told of at once.
+/// Socket events per poll.
 const EVENTS: usize = 4096;
 
-/// What all threads of a run share: orders one way, figures the other.
-pub struct RunState {
-    /// What to run.
-    pub plan: LoadPlan,
-    /// The server's address.
-    pub address: SocketAddr,
-    /// When the run began; the zero of all its times.
-    pub began: Instant,
-    /// How many players there should be by now.
-    pub wanted: AtomicUsize,
-    /// Number of the phase: when it changes, threads deliver what they counted.
-    pub epoch: AtomicU32,
-    /// Whether players come and go.
-    pub churning: AtomicBool,
-    /// Whether all shall leave.
-    pub over: AtomicBool,
-    /// Players that got a seat, each once.
-    pub joined: AtomicUsize,
+/// State shared by all threads of a run: targets from the main thread, counters from the workers.
+pub(crate) struct RunState {
+    pub(crate) plan: LoadPlan,
+    pub(crate) address: SocketAddr,
+    /// Start of the run, from which all its times count.
+    pub(crate) began: Instant,
+    /// Number of players that should have been started by now.
+    pub(crate) wanted: AtomicUsize,
+    /// Number of the phase. When it changes, each worker delivers its counters of the phase before.
+    pub(crate) epoch: AtomicU32,
+    /// Whether players leave and come back (`--churn`).
+    pub(crate) churning: AtomicBool,
+    /// Whether all players must leave.
+    pub(crate) draining: AtomicBool,
+    /// Players that got a seat; each counts once.
+    pub(crate) joined: AtomicUsize,
     /// Players that could not join.
-    pub refused: AtomicUsize,
-    /// Players that lost their connection, or could not come back.
-    pub dropped: AtomicUsize,
-    /// Why the first player that failed did.
-    pub first_error: Mutex<Option<String>>,
-    /// One per thread.
-    pub workers: Vec<WorkerCounters>,
+    pub(crate) refused: AtomicUsize,
+    /// Players that lost their connection or could not reconnect.
+    pub(crate) dropped: AtomicUsize,
+    /// The first error of a player.
+    pub(crate) first_error: Mutex<Option<String>>,
+    pub(crate) workers: Vec<WorkerCounters>,
 }
 
-/// Where a thread leaves what it counts.
+/// The counters of one worker, read by the main thread.
 #[derive(Default)]
-pub struct WorkerCounters {
-    /// Since it was last taken.
-    pub window: Mutex<Window>,
-    /// What was counted in phases that are over.
-    pub delivered: Mutex<Vec<PhaseCounters>>,
-    /// Players that play.
-    pub playing: AtomicUsize,
-    /// Players that are in line for a seat.
-    pub queued: AtomicUsize,
-    /// Longest time for which a player with a seat has waited for a snapshot by now, in microseconds.
-    pub open_gap_us: AtomicU64,
+pub(crate) struct WorkerCounters {
+    /// What was counted since the main thread last took it.
+    pub(crate) window: Mutex<Window>,
+    /// Counters of finished phases that the main thread has not taken.
+    pub(crate) delivered: Mutex<Vec<PhaseCounters>>,
+    pub(crate) playing: AtomicUsize,
+    /// Players in the join queue.
+    pub(crate) queued: AtomicUsize,
+    /// Longest current wait of a seated player for its next snapshot, in microseconds.
+    pub(crate) open_gap_us: AtomicU64,
 }
 
-/// What a thread counted in a phase.
-pub struct PhaseCounters {
-    /// The phase.
-    pub epoch: u32,
-    /// Its last stretch.
-    pub window: Window,
+/// What a worker counted in one phase.
+pub(crate) struct PhaseCounters {
+    pub(crate) epoch: u32,
+    /// What was counted since the last window was taken.
+    pub(crate) window: Window,
     /// One per player that played.
-    pub per_player: Vec<PlayerCounters>,
+    pub(crate) per_player: Vec<PlayerCounters>,
 }
 
-/// Locks; what a thread that panicked has left is as good as any count.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex, even a poisoned one: the counts of a worker that panicked are still valid.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RunState {
-    /// Microseconds since the run began.
-    #[must_use]
-    pub fn now(&self) -> MonoTime {
+    /// Time since the start of the run.
+    pub(crate) fn now(&self) -> MonoTime {
         MonoTime(self.began.elapsed().as_micros() as u64)
     }
 
-    /// A sum over the threads.
-    #[must_use]
-    pub fn sum(&self, of: fn(&WorkerCounters) -> &AtomicUsize) -> usize {
+    pub(crate) fn sum(&self, of: fn(&WorkerCounters) -> &AtomicUsize) -> usize {
         self.workers.iter().map(|worker| of(worker).load(Ordering::Relaxed)).sum()
     }
 }
 
-/// A player of a thread.
+/// One player of a worker.
 #[derive(Default)]
 struct PlayerSlot {
     connection: Option<PlayerConnection>,
-    /// Who lost the connection with a seat, and goes on missing snapshots.
-    gone: Option<SimulatedClient>,
+    /// The client of a player that lost its connection while seated. It goes on counting missing snapshots.
+    lost: Option<SimulatedClient>,
     joined: bool,
-    /// When it comes back, while it is away on purpose.
+    /// When a player that left on purpose reconnects.
     back_at: Option<MonoTime>,
     wake_at: MonoTime,
-    past: PlayerCounters,
+    earlier: PlayerCounters,
 }
 
 impl PlayerSlot {
@@ -129,33 +120,31 @@ impl PlayerSlot {
             .as_ref()
             .filter(|connection| connection.state() == ConnectionState::Playing)
             .map(PlayerConnection::simulated_client);
-        playing.or(self.gone.as_ref()).map_or(0, |simulated_client| simulated_client.open_gap_us(now))
+        playing.or(self.lost.as_ref()).map_or(0, |simulated_client| simulated_client.open_gap_us(now))
     }
 }
 
-/// One thread's players.
-pub struct Worker {
+/// The players of one thread.
+pub(crate) struct Worker {
     shared: Arc<RunState>,
     number: usize,
     poll: Poll,
     slots: Vec<PlayerSlot>,
-    /// When which slot wants to be looked at. Entries that are no longer a slot's `wake_at` mean nothing.
+    /// Wakeup times by slot. An entry that differs from its slot's `wake_at` is stale.
     schedule: BinaryHeap<Reverse<(MonoTime, usize)>>,
     epoch: u32,
     rng: fastrand::Rng,
     buffer: Vec<u8>,
     out: Vec<u8>,
     gauge_at: MonoTime,
-    /// Players that should have left by now and have not, and since when that is known.
+    /// Leaves that are due, with the fraction of the next one, and when they were last computed.
     churn: (f64, MonoTime),
 }
 
 impl Worker {
-    /// The worker of thread `number`.
-    ///
     /// # Errors
-    /// When the system has no readiness queue to give.
-    pub fn new(shared: Arc<RunState>, number: usize) -> std::io::Result<Worker> {
+    /// The system provides no readiness queue.
+    pub(crate) fn new(shared: Arc<RunState>, number: usize) -> std::io::Result<Worker> {
         Ok(Worker {
             number,
             poll: Poll::new()?,
@@ -171,25 +160,25 @@ impl Worker {
         })
     }
 
-    /// Runs until all have left.
+    /// Runs until the run drains and all players have left.
     ///
     /// # Errors
-    /// When the readiness queue fails.
-    pub fn run(mut self) -> std::io::Result<()> {
+    /// The readiness queue failed.
+    pub(crate) fn run(mut self) -> std::io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut leaving = false;
         let shared = Arc::clone(&self.shared);
         loop {
-            let looked_at = Instant::now();
+            let polled_at = Instant::now();
             {
                 let mut window = lock(&shared.workers[self.number].window);
                 for event in &events {
                     let readable = event.is_readable() || event.is_error() || event.is_read_closed();
                     self.visit(event.token().0, Some((readable, event.is_writable())), &mut window);
                 }
-                self.due(&mut window);
-                self.orders(&mut window);
-                if shared.over.load(Ordering::Relaxed) && !leaving {
+                self.run_due(&mut window);
+                self.follow_run(&mut window);
+                if shared.draining.load(Ordering::Relaxed) && !leaving {
                     leaving = true;
                     (0..self.slots.len()).for_each(|at| self.leave(at, &mut window));
                 }
@@ -202,7 +191,7 @@ impl Worker {
                 .schedule
                 .peek()
                 .map_or(IDLE, |Reverse((at, _))| Duration::from_micros(at.us_since(shared.now())).min(IDLE));
-            let pause = LOOK_EVERY.saturating_sub(looked_at.elapsed());
+            let pause = POLL_EVERY.saturating_sub(polled_at.elapsed());
             let wait = if busy || next <= pause {
                 std::thread::sleep(pause);
                 Duration::ZERO
@@ -217,8 +206,8 @@ impl Worker {
         }
     }
 
-    /// Everything whose time has come.
-    fn due(&mut self, window: &mut Window) {
+    /// Visits every slot whose wakeup time has passed.
+    fn run_due(&mut self, window: &mut Window) {
         let now = self.shared.now();
         while let Some(Reverse((at, slot))) = self.schedule.peek().copied().filter(|Reverse((at, _))| *at <= now) {
             self.schedule.pop();
@@ -229,7 +218,7 @@ impl Worker {
         }
     }
 
-    /// Looks at a player: its socket is ready (to read, to write), or its time has come.
+    /// Runs one player: `ready` says whether its socket is readable and writable; `None` is a timer.
     fn visit(&mut self, at: usize, ready: Option<(bool, bool)>, window: &mut Window) {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
@@ -253,7 +242,7 @@ impl Worker {
         }
         match result {
             Ok(()) => self.arm(at),
-            Err(error) => self.lost(at, &error, window),
+            Err(error) => self.connection_ended(at, &error, window),
         }
     }
 
@@ -270,14 +259,14 @@ impl Worker {
         }
     }
 
-    /// A connection is over, on purpose or not.
-    fn lost(&mut self, at: usize, error: &PlayError, window: &mut Window) {
+    /// Handles the end of a connection, intended or not.
+    fn connection_ended(&mut self, at: usize, error: &PlayError, window: &mut Window) {
         let now = self.shared.now();
         let slot = &mut self.slots[at];
         let Some(connection) = slot.connection.take() else { return };
         slot.wake_at = MonoTime(u64::MAX);
         if connection.state() == ConnectionState::Leaving {
-            if !self.shared.over.load(Ordering::Relaxed) {
+            if !self.shared.draining.load(Ordering::Relaxed) {
                 slot.back_at = Some(now.plus_us(self.rng.u64(200_000..1_000_000)));
                 window.rejoined += 1;
                 self.arm(at);
@@ -287,38 +276,38 @@ impl Worker {
         if matches!(error, PlayError::Gone(_) | PlayError::Silent | PlayError::Unreachable { .. }) {
             window.socket_errors += 1;
         }
-        // What it counted, and what it goes on missing, is taken with the others' at the end of the phase.
-        slot.gone = Some(connection.into_simulated_client()).filter(SimulatedClient::playing);
+        // Its counters, and the snapshots it goes on missing, are delivered with the others' at the end of the phase.
+        slot.lost = Some(connection.into_simulated_client()).filter(SimulatedClient::playing);
         let count = if slot.joined { &self.shared.dropped } else { &self.shared.refused };
         count.fetch_add(1, Ordering::Relaxed);
         lock(&self.shared.first_error).get_or_insert_with(|| error.to_string());
     }
 
-    fn orders(&mut self, window: &mut Window) {
+    fn follow_run(&mut self, window: &mut Window) {
         let shared = Arc::clone(&self.shared);
         let threads = shared.workers.len();
         let wanted = (shared.wanted.load(Ordering::Relaxed) + threads - 1 - self.number) / threads;
-        while self.slots.len() < wanted && !shared.over.load(Ordering::Relaxed) {
+        while self.slots.len() < wanted && !shared.draining.load(Ordering::Relaxed) {
             self.slots.push(PlayerSlot { wake_at: MonoTime(u64::MAX), ..PlayerSlot::default() });
             self.connect(self.slots.len() - 1, window);
         }
         let epoch = shared.epoch.load(Ordering::Relaxed);
         if epoch != self.epoch {
-            // How many play is asked for next.
-            self.gauge(shared.now(), window);
+            // The main thread reads the gauges right after the delivery.
+            self.update_gauges(shared.now(), window);
             self.deliver(window);
             self.epoch = epoch;
         }
         let now = shared.now();
         if now >= self.gauge_at {
             self.gauge_at = now.plus_us(GAUGE_US);
-            self.gauge(now, window);
+            self.update_gauges(now, window);
             self.churn(now, window);
         }
     }
 
-    fn gauge(&mut self, now: MonoTime, window: &mut Window) {
-        for simulated_client in self.slots.iter_mut().filter_map(|slot| slot.gone.as_mut()) {
+    fn update_gauges(&mut self, now: MonoTime, window: &mut Window) {
+        for simulated_client in self.slots.iter_mut().filter_map(|slot| slot.lost.as_mut()) {
             simulated_client.sample_ages(&mut WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng });
         }
         let connections = || self.slots.iter().filter_map(|slot| slot.connection.as_ref());
@@ -332,7 +321,7 @@ impl Worker {
         worker.queued.store(connections().filter(|connection| connection.queued()).count(), Ordering::Relaxed);
     }
 
-    /// Lets players leave at the pace asked for; each comes back within a second.
+    /// Lets players leave at the rate of `--churn`; each reconnects within 1 s.
     fn churn(&mut self, now: MonoTime, window: &mut Window) {
         let share_per_s = self.shared.plan.churn_percent / 100.0 / 60.0;
         let seconds = now.us_since(self.churn.1) as f64 / 1e6;
@@ -361,9 +350,9 @@ impl Worker {
         let Some(connection) = &mut slot.connection else { return };
         self.out.clear();
         let mut context = WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng };
-        // The counters ends here: what still comes while the server closes is nobody's.
-        slot.past.absorb(&connection.take_counters(&mut context));
-        // Who is not seated has nothing to give up.
+        // Counting ends here: what arrives while the server closes the connection belongs to no phase.
+        slot.earlier.merge(&connection.take_counters(&mut context));
+        // Without a seat there is nothing to give up.
         if connection.state() != ConnectionState::Playing || connection.leave(&mut context).is_err() {
             slot.connection = None;
             return;
@@ -375,14 +364,14 @@ impl Worker {
         let now = self.shared.now();
         let mut per_player = Vec::with_capacity(self.slots.len());
         for (at, slot) in self.slots.iter_mut().enumerate() {
-            let mut counters = std::mem::take(&mut slot.past);
+            let mut counters = std::mem::take(&mut slot.earlier);
             self.out.clear();
             let mut context = WorkerContext { now, window, out: &mut self.out, rng: &mut self.rng };
             if let Some(connection) = &mut slot.connection {
-                counters.absorb(&connection.take_counters(&mut context));
+                counters.merge(&connection.take_counters(&mut context));
             }
-            if let Some(simulated_client) = &mut slot.gone {
-                counters.absorb(&simulated_client.take_counters(&mut context));
+            if let Some(simulated_client) = &mut slot.lost {
+                counters.merge(&simulated_client.take_counters(&mut context));
             }
             counters.index = self.number + at * self.shared.workers.len();
             counters.full = self.shared.plan.is_full(counters.index);
@@ -400,7 +389,7 @@ impl Worker {
         let index = self.number + at * shared.workers.len();
         let seed = plan.seed.wrapping_add(index as u64);
         let profile = plan.link.pick(index);
-        let simulated_client = make(plan, index, now);
+        let simulated_client = new_client(plan, index, now);
         let registry = self.poll.registry();
         let connection = PlayerConnection::connect(
             simulated_client,
@@ -425,9 +414,8 @@ impl Worker {
     }
 }
 
-/// A player that begins to join now.
-fn make(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient {
-    let name = Name::new(&format!("load {index}")).expect("short and visible");
+fn new_client(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient {
+    let name = Name::new(&format!("load {index}")).expect("the name is short and printable");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
     let full = plan.is_full(index);
     let detail = if full { Detail::Replica } else { Detail::Decode };

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-/// One claim and how it went.
+/// The outcome of one claim.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
-    /// As it was written.
-    pub claim: String,
+    /// The claim as it was written.
+    pub(crate) claim: String,
     /// Whether it held.
-    pub held: bool,
-    /// The value there was, with its unit.
-    pub value: String,
+    pub(crate) held: bool,
+    /// The measured value with its unit, or why there is none.
+    pub(crate) value: String,
 }

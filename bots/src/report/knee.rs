@@ -4,44 +4,44 @@ use serde::Serialize;
 
 use super::judgement::Judgement;
 
-/// A level and how it went.
+/// One level of the search.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KneeLevel {
     /// Players.
-    pub players: usize,
+    pub(crate) players: usize,
     /// Whether all claims held.
-    pub held: bool,
-    /// The claims that did not.
-    pub failed: Vec<Judgement>,
+    pub(crate) held: bool,
+    /// The claims that did not hold.
+    pub(crate) failed: Vec<Judgement>,
     /// Age of the newest snapshot, 99th percentile, in milliseconds.
-    pub age_ms_p99: Option<f64>,
+    pub(crate) age_ms_p99: Option<f64>,
     /// Gap between snapshots, 99th percentile, in milliseconds.
-    pub gap_ms_p99: Option<f64>,
+    pub(crate) gap_ms_p99: Option<f64>,
     /// Worst player's share of snapshots.
-    pub share_min: Option<f64>,
-    /// CPU time of the server per client and snapshot, in microseconds.
-    pub cpu_us_per_client_snapshot: Option<f64>,
+    pub(crate) share_min: Option<f64>,
+    /// CPU time of the server per snapshot received by a client, in microseconds.
+    pub(crate) cpu_us_per_client_snapshot: Option<f64>,
     /// CPU cores of the server.
-    pub server_cores: Option<f64>,
-    /// Length of ticks, 99th percentile, in milliseconds.
-    pub tick_ms_p99: Option<f64>,
-    /// Payload per player in kbit/s.
-    pub kbit_per_s: Option<f64>,
+    pub(crate) server_cores: Option<f64>,
+    /// Duration of ticks, 99th percentile, in milliseconds.
+    pub(crate) tick_ms_p99: Option<f64>,
+    /// Payload received per player, in kbit/s.
+    pub(crate) kbit_per_s: Option<f64>,
     /// CPU cores of the load tester.
-    pub load_cores: Option<f64>,
-    /// Whether the load tester itself was too slow.
-    pub load_overloaded: bool,
+    pub(crate) load_cores: Option<f64>,
+    /// Whether the load tester itself was overloaded.
+    pub(crate) load_overloaded: bool,
 }
 
-/// What the search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Knee {
-    /// Most players with which all claims held; null if they did not with the fewest.
-    pub players: Option<usize>,
-    /// What had to hold.
-    pub assertion: String,
-    /// Every level that was measured.
-    pub levels: Vec<KneeLevel>,
+    /// Players of the last level at which all claims held; null if they did not hold at the first.
+    pub(crate) players: Option<usize>,
+    /// The claims.
+    pub(crate) assertion: String,
+    /// Every measured level.
+    pub(crate) levels: Vec<KneeLevel>,
 }
 
 impl std::fmt::Display for Knee {
@@ -64,7 +64,7 @@ impl std::fmt::Display for Knee {
                 or_dash(level.kbit_per_s),
                 or_dash(level.load_cores),
                 if level.held { "holds".to_owned() } else { format!("breaks {}", failed.join(", ")) },
-                if level.load_overloaded { "; the load tester itself was late" } else { "" },
+                if level.load_overloaded { "; the load tester itself was overloaded" } else { "" },
             )?;
         }
         match self.players {

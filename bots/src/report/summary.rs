@@ -1,21 +1,24 @@
-//! From what a measured phase counted to the figures of a report.
+//! Computes a report from the counters of a steady phase.
 
 use broadside_shared::game::CorrectionCause;
 use hdrhistogram::Histogram;
 
-use super::model::*;
+use super::model::{
+    BothWays, BytesByClass, BytesDown, CorrectionsByCause, KbitPerS, LoadHealth, MeanOnly, PredictionError, RateHz,
+    Report, RttMs, ShareReceived, Times, WorstPlayer,
+};
 use crate::load::health;
 use crate::load::plan::LoadPlan;
 use crate::load::run::MeasuredPhase;
 use crate::load::statistics::{PlayerCounters, Window, quantile_ms, round};
 
-/// Lateness of its own loop, 99th percentile in milliseconds, from which on the load tester's figures are its own.
-const LATE_MS: f64 = 10.0;
-/// ShareReceived of the cores it has from which on the load tester is the bottleneck.
-const BUSY: f64 = 0.9;
+/// Lateness of its own loop, 99th percentile in milliseconds, above which the load tester is overloaded.
+const LATENESS_MAX_MS: f64 = 10.0;
+/// Share of its cores above which the load tester is overloaded.
+const CORE_SHARE_MAX: f64 = 0.9;
 
 impl Report {
-    /// Sums up a measured phase.
+    /// The results of a steady phase.
     #[must_use]
     pub fn new(plan: &LoadPlan, measured: &MeasuredPhase) -> Report {
         let MeasuredPhase { window, per_player, .. } = measured;
@@ -99,9 +102,9 @@ impl CorrectionsByCause {
 }
 
 impl PredictionError {
-    /// Of distances in thousandths of a unit.
+    /// From corrections in thousandths of a world unit.
     fn of(errors: &Histogram<u32>) -> PredictionError {
-        // As from microseconds to milliseconds.
+        // Thousandths to units is the same factor as microseconds to milliseconds.
         let at = |quantile| quantile_ms(errors, quantile);
         PredictionError { p50: at(0.5), p99: at(0.99), max: at(1.0) }
     }
@@ -119,11 +122,11 @@ impl BytesByClass {
     fn of(per_player: &[PlayerCounters]) -> BytesByClass {
         let class = |of: fn(&PlayerCounters) -> u64| mean(per_player, |t| per_s(t, of(t)));
         BytesByClass {
-            own: class(|t| t.down.own),
+            local_player: class(|t| t.down.local_player),
             cells_near: class(|t| t.down.cells_near),
             cells_far: class(|t| t.down.cells_far),
             events: class(|t| t.down.events),
-            notes: class(|t| t.down.notes),
+            updates: class(|t| t.down.updates),
             control: class(|t| t.down.control),
             headers: class(|t| t.down.headers),
         }
@@ -134,7 +137,7 @@ impl LoadHealth {
     fn new(plan: &LoadPlan, measured: &MeasuredPhase) -> LoadHealth {
         let lateness_ms = percentiles(&measured.window.lateness);
         let most = plan.threads.min(health::cores()) as f64;
-        let busy = measured.load_cores.is_some_and(|cores| cores > BUSY * most);
+        let busy = measured.load_cores.is_some_and(|cores| cores > CORE_SHARE_MAX * most);
         let snapshots = measured.window.snapshots;
         let per_snapshot = |cores: f64| cores * measured.seconds * 1e6 / snapshots as f64;
         LoadHealth {
@@ -143,13 +146,13 @@ impl LoadHealth {
             lateness_ms,
             threads: plan.threads,
             socket_errors: measured.window.socket_errors,
-            overloaded: busy || lateness_ms.p99.is_some_and(|late_ms| late_ms > LATE_MS),
+            overloaded: busy || lateness_ms.p99.is_some_and(|late_ms| late_ms > LATENESS_MAX_MS),
         }
     }
 }
 
 fn still_queued(players: usize) -> Option<String> {
-    (players > 0).then(|| format!("{players} still in line for a seat: the rooms are full"))
+    (players > 0).then(|| format!("{players} still in the join queue: the rooms are full"))
 }
 
 fn worst(plan: &LoadPlan, per_player: &[PlayerCounters]) -> Option<WorstPlayer> {

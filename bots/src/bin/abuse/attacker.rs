@@ -255,7 +255,7 @@ impl Attacker {
             used += frame.bytes;
             match (frame.opcode, frame.payload) {
                 (Opcode::Close, [high, low, ..]) => {
-                    self.ended = Some(Reaction::Closed(u16::from_be_bytes([*high, *low])))
+                    self.ended = Some(Reaction::Closed(u16::from_be_bytes([*high, *low])));
                 }
                 (Opcode::Close, _) => self.ended = Some(Reaction::Cut),
                 (Opcode::Binary, payload) => match FrameKind::split(payload) {

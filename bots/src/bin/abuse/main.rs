@@ -159,7 +159,7 @@ fn list(attacks: &[Attack]) -> anyhow::Result<bool> {
 }
 
 fn run(args: &Args, attacks: &[Attack]) -> anyhow::Result<bool> {
-    health::make_room(FILES).map_err(anyhow::Error::msg)?;
+    health::raise_file_limit(FILES).map_err(anyhow::Error::msg)?;
     let file = args.json.as_deref().map(|path| ReportFile::open("--json", path)).transpose()?;
     let shown = !file.as_ref().is_some_and(ReportFile::is_stdout);
     if shown {

@@ -133,7 +133,7 @@ fn lock(log: &Mutex<ProbeLog>) -> std::sync::MutexGuard<'_, ProbeLog> {
 
 async fn probe(target: Target, number: u8, log: Arc<Mutex<ProbeLog>>, mut stopped: watch::Receiver<bool>) {
     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + number));
-    let target = target.speaking_from(from);
+    let target = target.from_local_address(from);
     loop {
         let ended = tokio::select! {
             ended = play(&target, number, &log) => ended,

@@ -37,7 +37,7 @@ impl RawConnection {
     /// Connects, and completes the TLS handshake if `target` is a wss URL.
     pub(crate) fn open(target: &Target, address: SocketAddr, from: Ipv4Addr) -> io::Result<RawConnection> {
         let mut connection = RawConnection::bare(address, from)?;
-        connection.tls = target.session().map_err(io::Error::other)?.map(Box::new);
+        connection.tls = target.tls_connection().map_err(io::Error::other)?.map(Box::new);
         let until = Instant::now() + CONNECT;
         while connection.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
             connection.flush()?;

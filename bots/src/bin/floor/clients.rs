@@ -1,4 +1,4 @@
-//! The other side: every client of the floor, in one process and one thread, cheap enough not to be what is measured.
+//! The clients of the floor: all in one process and one thread, cheap enough not to limit the measurement.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -15,9 +15,9 @@ use crate::machine;
 use crate::orders::{ClientCounts, Order, Orders};
 use crate::plan::Plan;
 
-/// Sockets looked at per wait.
+/// Socket events per poll.
 const EVENTS: usize = 1024;
-/// Longest wait, so that orders are heard in time.
+/// Longest wait of a poll, so that orders are noticed in time.
 const WAIT_MAX: Duration = Duration::from_millis(20);
 
 struct SwarmClient {
@@ -36,7 +36,7 @@ struct ClientSwarm {
     gaps_us: Histogram<u32>,
 }
 
-/// Connects to the floor on `port`, plays until told to end, and prints what was counted.
+/// Connects to the floor on `port`, follows the orders, and prints the counts.
 pub(crate) fn run(plan: &Plan, port: u16) -> anyhow::Result<()> {
     let orders = Orders::listen();
     let mut swarm = ClientSwarm::connect(plan, port)?;
@@ -44,7 +44,7 @@ pub(crate) fn run(plan: &Plan, port: u16) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_millis(1));
     }
     swarm.play(plan, || orders.newest() == Order::Go)?;
-    swarm.forget();
+    swarm.reset();
     let cpu = machine::cpu()?;
     swarm.play(plan, || orders.newest() == Order::Measure)?;
     let cpu = machine::cpu()? - cpu;
@@ -60,7 +60,7 @@ impl ClientSwarm {
         for index in 0..plan.players {
             let mut stream = complete_handshake(port).with_context(|| format!("client {index} of {}", plan.players))?;
             let registered = poll.registry().register(&mut stream, Token(index), Interest::READABLE);
-            registered.context("cannot watch a socket")?;
+            registered.context("cannot register a socket")?;
             clients.push(SwarmClient { stream, counter: FrameCounter::default(), last_frame: None, frames: 0 });
         }
         Ok(ClientSwarm {
@@ -73,7 +73,7 @@ impl ClientSwarm {
         })
     }
 
-    /// Sends and reads for as long as `go_on` says. Inputs are spread evenly over the interval, as players are.
+    /// Sends and reads while `go_on` gives `true`. Inputs are spread evenly over the interval.
     fn play(&mut self, plan: &Plan, go_on: impl Fn() -> bool) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let players = self.clients.len();
@@ -115,28 +115,28 @@ impl ClientSwarm {
         let mut buffer = [0; 16 * 1024];
         let client = &mut self.clients[index];
         loop {
-            let came = match client.stream.read(&mut buffer) {
+            let received = match client.stream.read(&mut buffer) {
                 Ok(0) => bail!("the floor closed a socket"),
-                Ok(came) => came,
+                Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error).context("cannot read from the floor"),
             };
-            for _ in 0..client.counter.take(came, self.frame_bytes) {
+            for _ in 0..client.counter.take(received, self.frame_bytes) {
                 let now = Instant::now();
                 if let Some(last) = client.last_frame.replace(now) {
                     self.gaps_us.saturating_record(now.duration_since(last).as_micros() as u64);
                 }
                 client.frames += 1;
             }
-            // A read that left room took all there was.
-            if came < buffer.len() {
+            // A read that does not fill the buffer has drained the socket.
+            if received < buffer.len() {
                 return Ok(());
             }
         }
     }
 
-    /// What was counted so far was warm-up.
-    fn forget(&mut self) {
+    /// Drops what was counted during the warm-up.
+    fn reset(&mut self) {
         self.gaps_us.reset();
         self.inputs = 0;
         self.clients.iter_mut().for_each(|client| client.frames = 0);

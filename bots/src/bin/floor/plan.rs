@@ -4,10 +4,10 @@ use std::time::Duration;
 
 /// Ticks per second of the arena, over which the frames are spread.
 pub(crate) const TICK_HZ: u32 = 60;
-/// Run before anything is measured.
+/// Time before the measurement.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 
-/// What both teams do.
+/// The parameters of a run, for both sides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) players: usize,

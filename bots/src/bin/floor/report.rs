@@ -1,4 +1,4 @@
-//! The figures, as text and as JSON.
+//! The results, as text and as JSON.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::orders::ClientCounts;
 use crate::plan::{Plan, TICK_HZ};
 use crate::server::ServerRun;
 
-/// What a run of the floor brought. Units are in the names.
+/// The results of a run. Units are in the names.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     players: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Report {
     bytes: usize,
     input_bytes: usize,
     snapshots: u64,
-    /// Frames that came, of those that were due at the rate.
+    /// Frames received as a share of those due.
     share_received: FrameShare,
     server: ServerSide,
     clients: ClientSide,
@@ -67,7 +67,7 @@ struct GapMs {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, server_run: &ServerRun, came: &ClientCounts) -> Report {
+    pub(crate) fn new(plan: &Plan, server_run: &ServerRun, client_counts: &ClientCounts) -> Report {
         let (counts, wall) = (server_run.counts, server_run.wall.as_secs_f64());
         let snapshots = counts.frames.max(1) as f64;
         let hz = TICK_HZ / plan.every;
@@ -80,8 +80,8 @@ impl Report {
             input_bytes: plan.input_bytes,
             snapshots: counts.frames,
             share_received: FrameShare {
-                mean: round(came.frames as f64 / (due * plan.players as f64)),
-                min: round(came.frames_fewest as f64 / due),
+                mean: round(client_counts.frames as f64 / (due * plan.players as f64)),
+                min: round(client_counts.frames_fewest as f64 / due),
             },
             server: ServerSide {
                 cpu_cores: round(server_run.cpu.as_secs_f64() / wall),
@@ -99,8 +99,12 @@ impl Report {
                 missed_ticks: counts.missed,
                 skips: counts.skipped,
             },
-            clients: ClientSide { cpu_cores: round(came.cpu_s / wall), inputs: came.inputs },
-            gap_ms: GapMs { p50: round(came.gap_ms[0]), p99: round(came.gap_ms[1]), max: round(came.gap_ms[2]) },
+            clients: ClientSide { cpu_cores: round(client_counts.cpu_s / wall), inputs: client_counts.inputs },
+            gap_ms: GapMs {
+                p50: round(client_counts.gap_ms[0]),
+                p99: round(client_counts.gap_ms[1]),
+                max: round(client_counts.gap_ms[2]),
+            },
         }
     }
 }
@@ -115,7 +119,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "CPU              {} us per client and snapshot; {} cores here, {} on the clients' side",
+            "CPU              {} us per client and snapshot; {} cores for the server, {} for the clients",
             s.cpu_us_per_client_snapshot, s.cpu_cores, self.clients.cpu_cores
         )?;
         writeln!(
@@ -126,7 +130,7 @@ impl fmt::Display for Report {
         writeln!(f, "frame gap        p50 {} ms, p99 {} ms, max {} ms", gap.p50, gap.p99, gap.max)?;
         writeln!(
             f,
-            "frames received  {} of what was due, worst client {}",
+            "frames received  {} of those due, worst client {}",
             self.share_received.mean, self.share_received.min
         )?;
         write!(
@@ -142,7 +146,7 @@ fn tail(times_us: &Histogram<u32>) -> P50P99 {
     P50P99 { p50: ms(0.5), p99: ms(0.99) }
 }
 
-/// To three digits after the point: more would claim a precision that is not there.
+/// Rounds to three decimal places: the measurements are not more precise.
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

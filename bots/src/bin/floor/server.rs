@@ -1,7 +1,7 @@
-//! The side that is measured: one thread, one epoll, one read and one write per client and frame.
+//! The measured side: one thread, one epoll, one read and one write per client and frame.
 //!
-//! Ticks have absolute deadlines, as the server's have. In each, one `epoll_wait` finds the sockets with inputs, each is read
-//! once, and each client whose turn it is gets its frame; turns are spread over the ticks by the client's number.
+//! Ticks have absolute deadlines, like those of the real server. Each tick, one `epoll_wait` finds the sockets with inputs, each of them
+//! is read once, and every due client gets its frame; frames are spread over the ticks by the client's number.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,35 +18,35 @@ use crate::orders::{ClientCounts, ClientProcess, Order};
 use crate::plan::{Plan, TICK_HZ, WARM_UP};
 use crate::{frames, machine};
 
-/// Options of the sockets: those of the server, so that the kernel does the same work.
+/// Socket options of the real server, so that the kernel does the same work.
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT: u32 = 16 * 1024;
 const SEND_BUFFER: usize = 64 * 1024;
-/// Time without a new connection after which the clients are given up.
+/// Timeout for the next connection, and for a handshake.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Ticks a late loop runs at once to catch up; beyond, they are dropped and counted.
+/// Ticks that a late loop runs at once to catch up; more are dropped and counted.
 const CATCH_UP_TICKS: u32 = 4;
 
 /// One client's socket.
 pub(crate) struct ServedSocket {
     stream: mio::net::TcpStream,
-    /// What of the last frame the socket did not take.
+    /// Bytes of the last frame that the socket has not accepted.
     unwritten: usize,
 }
 
-/// What was counted while it was measured.
+/// What the server counted during the measurement.
 #[derive(Debug)]
 pub(crate) struct ServerRun {
     pub(crate) cpu: Duration,
     pub(crate) wall: Duration,
     pub(crate) counts: CallCounts,
-    /// From when a tick was due to when it began, in microseconds.
+    /// Time from a tick's deadline to its start, in microseconds.
     pub(crate) lateness_us: Histogram<u32>,
-    /// What a tick took, in microseconds.
+    /// Duration of a tick, in microseconds.
     pub(crate) tick_us: Histogram<u32>,
 }
 
-/// Calls and bytes.
+/// System calls, frames and bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallCounts {
     pub(crate) frames: u64,
@@ -59,11 +59,11 @@ pub(crate) struct CallCounts {
     pub(crate) missed: u64,
 }
 
-/// Accepts every player, one after the other, with the handshake of a WebSocket.
+/// Accepts every client, one after the other, and completes its WebSocket handshake.
 pub(crate) fn accept_all(
     listener: &TcpListener,
     plan: &Plan,
-    other: &mut ClientProcess,
+    clients: &mut ClientProcess,
 ) -> anyhow::Result<Vec<ServedSocket>> {
     listener.set_nonblocking(true).context("cannot make the listener nonblocking")?;
     let mut sockets = Vec::with_capacity(plan.players);
@@ -75,10 +75,10 @@ pub(crate) fn accept_all(
                 last = Instant::now();
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                other.check()?;
+                clients.check()?;
                 if last.elapsed() > PATIENCE {
-                    let (came, wanted, s) = (sockets.len(), plan.players, PATIENCE.as_secs());
-                    bail!("{came} of {wanted} clients connected and none in the last {s} s");
+                    let (connected, wanted, s) = (sockets.len(), plan.players, PATIENCE.as_secs());
+                    bail!("{connected} of {wanted} clients connected, and none in the last {s} s");
                 }
                 std::thread::sleep(Duration::from_micros(200));
             }
@@ -93,7 +93,7 @@ fn complete_handshake(stream: TcpStream) -> anyhow::Result<ServedSocket> {
     stream.set_read_timeout(Some(PATIENCE)).context("cannot bound the handshake")?;
     let socket = accept(stream).map_err(|error| anyhow::anyhow!("a client failed in its handshake: {error}"))?;
     let stream = socket.into_inner();
-    // Options are advice: a kernel that refuses one still works.
+    // Socket options are optional: without them the socket still works.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
     #[cfg(target_os = "linux")]
@@ -102,23 +102,26 @@ fn complete_handshake(stream: TcpStream) -> anyhow::Result<ServedSocket> {
     Ok(ServedSocket { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
 }
 
-/// Serves them for the warm-up and the measured time; gives what both teams counted.
+/// Serves the clients for the warm-up and the measurement; gives the counts of both sides.
 pub(crate) fn serve(
     sockets: Vec<ServedSocket>,
     plan: &Plan,
-    other: &mut ClientProcess,
+    clients: &mut ClientProcess,
 ) -> anyhow::Result<(ServerRun, ClientCounts)> {
     let mut floor = FloorServer::new(sockets, plan)?;
-    other.order(Order::Go)?;
+    clients.order(Order::Go)?;
     floor.run(WARM_UP)?;
-    other.order(Order::Measure)?;
-    floor.forget();
+    clients.order(Order::Measure)?;
+    floor.reset();
     let (cpu, began) = (machine::cpu()?, Instant::now());
     floor.run(plan.measured)?;
     let (wall, cpu) = (began.elapsed(), machine::cpu()? - cpu);
     // The sockets stay open until the clients have ended.
-    let came = other.end()?;
-    Ok((ServerRun { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us }, came))
+    let client_counts = clients.end()?;
+    Ok((
+        ServerRun { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us },
+        client_counts,
+    ))
 }
 
 struct FloorServer {
@@ -138,7 +141,7 @@ impl FloorServer {
         let poll = Poll::new().context("cannot open an epoll")?;
         for (index, socket) in sockets.iter_mut().enumerate() {
             let registered = poll.registry().register(&mut socket.stream, Token(index), Interest::READABLE);
-            registered.context("cannot watch a socket")?;
+            registered.context("cannot register a socket")?;
         }
         Ok(FloorServer {
             poll,
@@ -153,14 +156,14 @@ impl FloorServer {
         })
     }
 
-    /// What was counted so far was warm-up.
-    fn forget(&mut self) {
+    /// Drops what was counted during the warm-up.
+    fn reset(&mut self) {
         self.counts = CallCounts::default();
         self.lateness_us.reset();
         self.tick_us.reset();
     }
 
-    /// Ticks for this long.
+    /// Runs ticks for `time`.
     fn run(&mut self, time: Duration) -> anyhow::Result<()> {
         let period = Duration::from_secs(1) / TICK_HZ;
         let began = Instant::now();
@@ -186,7 +189,7 @@ impl FloorServer {
                 tick += behind as u32;
             }
         }
-        // The last tick is a whole one too, so that the time measured is the time asked for.
+        // The last tick lasts its full period too, so that the measured time is the requested one.
         std::thread::sleep((began + period * tick).saturating_duration_since(Instant::now()));
         Ok(())
     }
@@ -197,7 +200,7 @@ impl FloorServer {
         self.counts.polls += 1;
         for event in &self.events {
             let stream = &mut self.sockets[event.token().0].stream;
-            // Epoll tells of an arrival once; a buffer this large always takes all of a tick's input, so once is enough.
+            // Edge-triggered: one read per event is enough, because the buffer holds more than a tick's input.
             self.counts.reads += 1;
             match stream.read(&mut buffer) {
                 Ok(0) => bail!("a client closed its socket"),
@@ -212,7 +215,7 @@ impl FloorServer {
     fn write_frames(&mut self) -> anyhow::Result<()> {
         let first = (self.every - self.tick % self.every) % self.every;
         for socket in self.sockets.iter_mut().skip(first as usize).step_by(self.every as usize) {
-            // A frame is never torn: what the socket did not take goes first, and this turn is skipped if that does not go.
+            // Frames are never interleaved: the rest of the last frame goes first, and this frame is skipped if the socket does not accept it.
             if socket.unwritten > 0 {
                 let from = self.frame.len() - socket.unwritten;
                 self.counts.writes += 1;
@@ -235,7 +238,7 @@ impl FloorServer {
     }
 }
 
-/// Bytes that a write brought under; a full socket takes none.
+/// Bytes accepted by a write; a full socket accepts none.
 fn written(result: std::io::Result<usize>) -> anyhow::Result<usize> {
     match result {
         Ok(n) => Ok(n),
