@@ -101,12 +101,12 @@ impl Player {
             Ok(Some(Ok(Message::Close(frame)))) => {
                 return Err(match frame {
                     Some(frame) => closed_error(frame.code.into(), &frame.reason),
-                    None => PlayError::Gone("closed without a code".to_owned()),
+                    None => PlayError::Lost("closed without a code".to_owned()),
                 });
             }
             Ok(Some(Ok(_))) => Progress::Nothing,
-            Ok(Some(Err(error))) => return Err(PlayError::Gone(describe(&error))),
-            Ok(None) => return Err(PlayError::Gone("connection ended".to_owned())),
+            Ok(Some(Err(error))) => return Err(PlayError::Lost(describe(&error))),
+            Ok(None) => return Err(PlayError::Lost("connection ended".to_owned())),
         };
         self.send_queued().await?;
         Ok(progress)
@@ -170,7 +170,7 @@ impl Player {
         while let Some(frame) = self.client.poll_frame() {
             self.frames.bytes_up += frame.len() as u64 + header_bytes(frame.len()) + 4;
             let message = Message::Binary(Bytes::from(frame));
-            self.socket.send(message).await.map_err(|error| PlayError::Gone(describe(&error)))?;
+            self.socket.send(message).await.map_err(|error| PlayError::Lost(describe(&error)))?;
         }
         Ok(())
     }

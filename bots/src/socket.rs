@@ -85,10 +85,10 @@ pub enum PlayError {
         reason: String,
     },
     /// The connection was lost.
-    #[error("server gone: {0}")]
-    Gone(String),
+    #[error("connection lost: {0}")]
+    Lost(String),
     /// No message arrived for the time after which a server counts as lost.
-    #[error("server gone: nothing heard for {} s", SILENCE_US / 1_000_000)]
+    #[error("connection lost: no message from the server for {} s", SILENCE_US / 1_000_000)]
     Silent,
     /// The server sent bytes that are not a valid message.
     #[error("server sent a malformed frame: {0}")]

@@ -245,8 +245,8 @@ fn remove_stale_folders(all: &Path) {
 
 #[cfg(unix)]
 fn is_dead(process: i32) -> bool {
-    let asked = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None);
-    process > 0 && asked == Err(nix::errno::Errno::ESRCH)
+    let result = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None);
+    process > 0 && result == Err(nix::errno::Errno::ESRCH)
 }
 
 /// Unknown on this system, so no folder is removed.

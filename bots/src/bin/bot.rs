@@ -217,7 +217,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
             Some(done) = bots.join_next() => match done {
                 Ok(Err(error)) => break Err(error.into()),
                 Ok(Ok(())) => {}
-                Err(panic) => break Err(PlayError::Gone(panic.to_string()).into()),
+                Err(panic) => break Err(PlayError::Lost(panic.to_string()).into()),
             },
         }
     };
@@ -336,7 +336,7 @@ async fn play(
         player.step(Instant::now() + ACT_EVERY).await?;
         player.act().await?;
         if Instant::now() > join_by {
-            return Err(PlayError::Gone(format!("no seat within {} s", JOIN_TIMEOUT.as_secs())));
+            return Err(PlayError::Lost(format!("no seat within {} s", JOIN_TIMEOUT.as_secs())));
         }
     }
     totals.playing.fetch_add(1, Ordering::Relaxed);

@@ -55,7 +55,7 @@ impl Channel {
     /// Gives the bytes that have arrived by `now` to `take`, decrypted and in order. Gives `false` at the end of the stream.
     ///
     /// # Errors
-    /// As [`LinkSocket::receive`], and [`PlayError::Gone`] for a TLS error.
+    /// As [`LinkSocket::receive`], and [`PlayError::Lost`] for a TLS error.
     pub(crate) fn receive(
         &mut self,
         now: MonoTime,
@@ -127,5 +127,5 @@ impl TlsLayer {
 }
 
 fn tls_error(error: &dyn std::error::Error) -> PlayError {
-    PlayError::Gone(format!("TLS failed: {error}"))
+    PlayError::Lost(format!("TLS failed: {error}"))
 }

@@ -165,7 +165,7 @@ impl PlayerConnection {
                 return Err(PlayError::Silent);
             }
         }
-        let too_late = |what: &str| PlayError::Gone(format!("{what} within {} s", JOIN_US / 1_000_000));
+        let too_late = |what: &str| PlayError::Lost(format!("{what} within {} s", JOIN_US / 1_000_000));
         match self.state {
             ConnectionState::Connecting if now >= self.deadline => {
                 let cause = format!("no connection within {} s", JOIN_US / 1_000_000);
@@ -174,7 +174,7 @@ impl PlayerConnection {
             ConnectionState::Handshaking if now >= self.deadline => Err(too_late("no answer to the handshake")),
             ConnectionState::Joining if now >= self.deadline => Err(too_late("no seat")),
             ConnectionState::Leaving if now >= self.deadline => {
-                Err(PlayError::Gone("the connection was not closed after a leave".to_owned()))
+                Err(PlayError::Lost("the connection was not closed after a leave".to_owned()))
             }
             ConnectionState::Joining | ConnectionState::Playing if now >= self.act_at => self.act(context),
             ConnectionState::Connecting
@@ -241,7 +241,7 @@ impl PlayerConnection {
             self.update_join(context);
         }
         self.send(context)?;
-        if open { Ok(()) } else { Err(PlayError::Gone("connection ended".to_owned())) }
+        if open { Ok(()) } else { Err(PlayError::Lost("connection ended".to_owned())) }
     }
 
     fn update_join(&mut self, context: &mut WorkerContext) {

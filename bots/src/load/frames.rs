@@ -32,7 +32,7 @@ pub struct Frame<'a> {
 /// The first frame of `bytes`; `None` while it is incomplete.
 ///
 /// # Errors
-/// [`PlayError::Gone`] for frames that no Broadside server sends: masked, fragmented, too long or text.
+/// [`PlayError::Lost`] for frames that no Broadside server sends: masked, fragmented, too long or text.
 pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
     let &[first, second, ..] = bytes else { return Ok(None) };
     let opcode = match first {
@@ -41,7 +41,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
         0x89 => Opcode::Ping,
         0x8a => Opcode::Pong,
         _ => {
-            return Err(PlayError::Gone(format!(
+            return Err(PlayError::Lost(format!(
                 "frame begins with {first:#04x}, must be an unfragmented binary or control frame"
             )));
         }
@@ -56,10 +56,10 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
             Some(len) => (usize::try_from(u64::from_be_bytes(len)).unwrap_or(usize::MAX), 10),
             None => return Ok(None),
         },
-        128.. => return Err(PlayError::Gone("server masks its frames, which only clients do".to_owned())),
+        128.. => return Err(PlayError::Lost("server masks its frames, which only clients do".to_owned())),
     };
     if len > SERVER_FRAME_MAX {
-        return Err(PlayError::Gone(format!("frame of {len} bytes is longer than {SERVER_FRAME_MAX}")));
+        return Err(PlayError::Lost(format!("frame of {len} bytes is longer than {SERVER_FRAME_MAX}")));
     }
     let end = header + len;
     Ok(bytes.get(header..end).map(|payload| Frame { opcode, payload, bytes: end }))

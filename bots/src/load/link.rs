@@ -78,7 +78,7 @@ impl LinkSocket {
     /// Gives the bytes that have arrived by `now` to `take`, in order. Gives `false` at the end of the stream.
     ///
     /// # Errors
-    /// [`PlayError::Gone`] with the system's error, and the errors of `take`.
+    /// [`PlayError::Lost`] with the system's error, and the errors of `take`.
     pub(crate) fn receive(
         &mut self,
         now: MonoTime,
@@ -90,7 +90,7 @@ impl LinkSocket {
                 if !self.readable {
                     break Ok(true);
                 }
-                match read(&mut self.socket, buffer).map_err(gone)? {
+                match read(&mut self.socket, buffer).map_err(lost)? {
                     ReadOutcome::Bytes(0) => break Ok(false),
                     // Readiness is edge-triggered: a short read means the socket is drained, without another call.
                     ReadOutcome::Bytes(n) => {
@@ -111,7 +111,7 @@ impl LinkSocket {
             if !(self.readable && open && down.takes_more()) {
                 break;
             }
-            match read(&mut self.socket, &mut buffer[..CHUNK]).map_err(gone)? {
+            match read(&mut self.socket, &mut buffer[..CHUNK]).map_err(lost)? {
                 ReadOutcome::Bytes(0) => open = false,
                 ReadOutcome::Bytes(n) => down.send(now, buffer[..n].to_vec()),
                 ReadOutcome::Nothing => self.readable = false,
@@ -123,10 +123,10 @@ impl LinkSocket {
     /// Sends bytes: directly if nothing is waiting and the link is clean.
     ///
     /// # Errors
-    /// [`PlayError::Gone`] with the system's error.
+    /// [`PlayError::Lost`] with the system's error.
     pub(crate) fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
         if self.link.is_none() && self.unsent.is_empty() {
-            let taken = write(&mut self.socket, bytes).map_err(gone)?;
+            let taken = write(&mut self.socket, bytes).map_err(lost)?;
             self.unsent.extend_from_slice(&bytes[taken..]);
             return Ok(());
         }
@@ -137,7 +137,7 @@ impl LinkSocket {
     /// Sends waiting bytes as far as the link and the socket accept them.
     ///
     /// # Errors
-    /// [`PlayError::Gone`] with the system's error.
+    /// [`PlayError::Lost`] with the system's error.
     pub(crate) fn flush(&mut self, now: MonoTime) -> Result<(), PlayError> {
         if let Some(pipes) = &mut self.link {
             let up = &mut pipes.1;
@@ -148,16 +148,16 @@ impl LinkSocket {
             while let Some(bytes) = up.receive(now) {
                 self.delivered.extend_from_slice(&bytes);
             }
-            drain(&mut self.socket, &mut self.delivered).map_err(gone)
+            drain(&mut self.socket, &mut self.delivered).map_err(lost)
         } else {
-            drain(&mut self.socket, &mut self.unsent).map_err(gone)
+            drain(&mut self.socket, &mut self.unsent).map_err(lost)
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
-fn gone(error: io::Error) -> PlayError {
-    PlayError::Gone(error.to_string())
+fn lost(error: io::Error) -> PlayError {
+    PlayError::Lost(error.to_string())
 }
 
 enum ReadOutcome {

@@ -26,7 +26,7 @@ const SECONDS_MIN: f64 = 0.1;
 
 /// The measurements of a steady phase. `joined`, `refused`, `dropped`, `queued` and `playing` are counts at its end.
 pub struct MeasuredPhase {
-    /// Players asked for.
+    /// Requested number of players.
     pub(crate) players: usize,
     /// Players that got a seat.
     pub(crate) joined: usize,

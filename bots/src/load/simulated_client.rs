@@ -117,7 +117,7 @@ impl SimulatedClient {
                 [high, low, reason @ ..] => {
                     closed_error(u16::from_be_bytes([*high, *low]), &String::from_utf8_lossy(reason))
                 }
-                _ => PlayError::Gone("closed without a code".to_owned()),
+                _ => PlayError::Lost("closed without a code".to_owned()),
             }),
         }
     }

@@ -273,7 +273,7 @@ impl Worker {
             }
             return;
         }
-        if matches!(error, PlayError::Gone(_) | PlayError::Silent | PlayError::Unreachable { .. }) {
+        if matches!(error, PlayError::Lost(_) | PlayError::Silent | PlayError::Unreachable { .. }) {
             window.socket_errors += 1;
         }
         // Its counters, and the snapshots it goes on missing, are delivered with the others' at the end of the phase.

@@ -2,9 +2,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `model` | the figures, as in the JSON report |
+//! | `model` | the results, with the keys of the JSON report |
 //! | `judgement`, `knee` | claims about a run and their outcomes |
-//! | `summary` | from counters to figures |
+//! | `summary` | from counters to results |
 //! | `verdict` | whether a run went as it should |
 //! | `text`, `html` | the report for a terminal and for a browser |
 

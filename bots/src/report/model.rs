@@ -1,4 +1,4 @@
-//! The figures of a load run, as they stand in the JSON report.
+//! The results of a load run, with the keys of the JSON report.
 //!
 //! The JSON keys are stable: keys may be added, and none changes its meaning. A value that was not measured is null. Percentiles are
 //! over all samples of all players; bytes are those of WebSocket frames, headers included unless the name says payload, without TCP
@@ -13,7 +13,7 @@ use crate::load::metrics::ServerStatistics;
 /// The results of a load run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Players asked for.
+    /// Requested number of players.
     pub(crate) players: usize,
     /// Players that got a seat.
     pub(crate) joined: usize,

@@ -56,7 +56,7 @@ impl Report {
             write!(f, ", {} refused, {} still queued", r.refused, r.queued)?;
         }
         if r.rejoined > 0 {
-            write!(f, ", {} left and came back", r.rejoined)?;
+            write!(f, ", {} left and reconnected", r.rejoined)?;
         }
         writeln!(f)?;
         writeln!(

@@ -98,18 +98,18 @@ async fn a_load_tester_that_is_killed_leaves_no_server_and_no_folder() {
     load.args(["--spawn", "--server", &program, "--players", "2", "--seconds", "600"]).kill_on_drop(true);
     let mut load = load.stdout(Stdio::null()).spawn().expect("the program runs");
     seated(&server, 2).await;
-    let notes = std::fs::read_to_string(folder.0.join("notes")).expect("the stand-in has said who it is");
+    let notes = std::fs::read_to_string(folder.0.join("notes")).expect("the stand-in has written its notes");
     let mut words = notes.split_whitespace();
     let process = Pid::from_raw(words.next().and_then(|id| id.parse().ok()).expect("a number"));
     let page = Path::new(words.skip_while(|word| *word != "--assets").nth(1).expect("it serves a page"));
     assert_eq!(kill(process, None), Ok(()), "it runs");
     load.kill().await.expect("it runs");
-    let gone = async {
+    let exited = async {
         while kill(process, None) != Err(Errno::ESRCH) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.expect("the server is gone");
+    tokio::time::timeout(PATIENCE, exited).await.expect("the server has exited");
     let made = page.parent().expect("in a folder of the load tester's");
     assert!(made.starts_with(std::env::temp_dir()) && !made.exists(), "{} is left behind", made.display());
     server.end().await;

@@ -79,10 +79,10 @@ async fn a_server_that_falls_silent_is_measured_and_counts_as_lost_after_ten_sec
     assert!(report["share_received"]["p50"].as_f64() < Some(0.9), "{report}");
     assert!(report["seconds"].as_f64() < report["seconds_asked"].as_f64(), "{report}");
     assert_eq!(held(&report), [false; 5], "no claim holds for a run that was cut short: {report}");
-    assert!(stderr_lines(&long)[0].contains("nothing heard for 10 s"), "{:?}", stderr_lines(&long));
+    assert!(stderr_lines(&long)[0].contains("no message from the server for 10 s"), "{:?}", stderr_lines(&long));
 
     let stdout = String::from_utf8_lossy(&bot.stdout).into_owned();
-    failed_with(BOT, &bot, &["nothing heard for 10 s"]);
+    failed_with(BOT, &bot, &["no message from the server for 10 s"]);
     let last = stdout.lines().last().unwrap_or("");
     let longest = last.split_once("max ").and_then(|(_, rest)| rest.split(' ').next()?.parse::<f64>().ok());
     assert!(longest > Some(9000.0), "the open gap is in the summary: {last:?}");

@@ -54,15 +54,15 @@ impl Attack {
 
     /// Why the reactions are not good, if they are not.
     pub(crate) fn fault(&self, outcome: &Outcome) -> Option<String> {
-        let list = |reaction: &[Reaction]| reaction.iter().map(Reaction::to_string).collect::<Vec<_>>().join(" or ");
+        let list = |reactions: &[Reaction]| reactions.iter().map(Reaction::to_string).collect::<Vec<_>>().join(" or ");
         let wrong: Vec<Reaction> =
             outcome.reactions.keys().filter(|reaction| !self.allowed.contains(reaction)).copied().collect();
         if !wrong.is_empty() {
             return Some(format!("{} instead of {}", list(&wrong), list(self.allowed)));
         }
-        let reaction =
+        let satisfied =
             self.required.is_empty() || outcome.reactions.keys().any(|reaction| self.required.contains(reaction));
-        (!reaction).then(|| format!("no attacker got {}", list(self.required)))
+        (!satisfied).then(|| format!("no attacker got {}", list(self.required)))
     }
 }
 

@@ -158,7 +158,7 @@ async fn probe(target: Target, number: u8, log: Arc<Mutex<ProbeLog>>, mut stoppe
 
 /// Plays until the connection ends.
 async fn play(target: &Target, number: u8, log: &Mutex<ProbeLog>) -> Result<(), PlayError> {
-    let name = Name::new(&format!("Probe {number}")).map_err(|_| PlayError::Gone("no name".to_owned()))?;
+    let name = Name::new(&format!("Probe {number}")).map_err(|_| PlayError::Lost("no name".to_owned()))?;
     let agent = concat!("abuse ", env!("CARGO_PKG_VERSION")).to_owned();
     let config = ClientConfig { name, agent, room: Some(RoomChoice::Quick), role: Role::Play, detail: Detail::Replica };
     let mut player = Player::connect(target, config, Controller::pattern(u64::from(number))).await?;

@@ -155,10 +155,10 @@ pub(super) fn send_request(testbed: &Testbed, from: Ipv4Addr, request: &str) -> 
 
 /// The reaction within `patience`, or `otherwise` if there is none.
 fn read_reaction(connection: &mut RawConnection, patience: Duration, otherwise: Reaction) -> Reaction {
-    let (mut came, until) = (Vec::new(), Instant::now() + patience);
+    let (mut received, until) = (Vec::new(), Instant::now() + patience);
     while Instant::now() < until {
-        let open = read_some(connection, &mut came);
-        if let Some(status) = status_of(&came) {
+        let open = read_some(connection, &mut received);
+        if let Some(status) = status_of(&received) {
             return Reaction::Status(status);
         }
         if !matches!(open, Ok(true)) {
@@ -211,21 +211,21 @@ fn pipelined(testbed: &Testbed) -> anyhow::Result<Outcome> {
         return Ok(Outcome::of([Reaction::Cut]));
     };
     let requests = format!("GET /api/rooms HTTP/1.1\r\nhost: {}\r\n\r\n", testbed.address).repeat(200).into_bytes();
-    let (until, mut at, mut came, mut bytes) = (Instant::now() + testbed.length, 0, Vec::new(), 0);
+    let (until, mut at, mut received, mut bytes) = (Instant::now() + testbed.length, 0, Vec::new(), 0);
     let mut reaction = Reaction::Open;
     while reaction == Reaction::Open && Instant::now() < until {
         match connection.try_write(&requests[at..]) {
             Ok(taken) => at = (at + taken) % requests.len(),
             Err(_) => reaction = Reaction::Cut,
         }
-        if !matches!(read_some(&mut connection, &mut came), Ok(true)) {
+        if !matches!(read_some(&mut connection, &mut received), Ok(true)) {
             reaction = Reaction::Cut;
         }
-        if came.windows(12).any(|part| part == b"HTTP/1.1 429") {
+        if received.windows(12).any(|part| part == b"HTTP/1.1 429") {
             reaction = Reaction::Status(429);
         }
-        bytes += came.len();
-        came.clear();
+        bytes += received.len();
+        received.clear();
     }
     Ok(Outcome::of([reaction]).noting(format!("{:.1} MB of responses", bytes as f64 / 1e6)))
 }

@@ -116,12 +116,12 @@ fn no_more_files(testbed: &Testbed) -> anyhow::Result<Outcome> {
         }
     }
     let until = Instant::now() + ANSWERED;
-    for (connection, came) in &mut connections {
+    for (connection, received) in &mut connections {
         let mut reaction = Reaction::Unanswered;
         while reaction == Reaction::Unanswered && Instant::now() < until {
-            let open = matches!(read_some(connection, came), Ok(true));
-            reaction = match status_of(came) {
-                Some(101) => first_close(came).unwrap_or(Reaction::Open),
+            let open = matches!(read_some(connection, received), Ok(true));
+            reaction = match status_of(received) {
+                Some(101) => first_close(received).unwrap_or(Reaction::Open),
                 Some(status) => Reaction::Status(status),
                 None if open => Reaction::Unanswered,
                 None => Reaction::Cut,
@@ -133,9 +133,9 @@ fn no_more_files(testbed: &Testbed) -> anyhow::Result<Outcome> {
 }
 
 /// The close frame directly after the response to the handshake, if there is one.
-fn first_close(came: &[u8]) -> Option<Reaction> {
-    let end = came.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let frame = parse(&came[end..]).ok()??;
+fn first_close(received: &[u8]) -> Option<Reaction> {
+    let end = received.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let frame = parse(&received[end..]).ok()??;
     match (frame.opcode, frame.payload) {
         (Opcode::Close, [high, low, ..]) => Some(Reaction::Closed(u16::from_be_bytes([*high, *low]))),
         (Opcode::Close, _) => Some(Reaction::Cut),
