@@ -16,8 +16,6 @@
 //!
 //! The programs `bot`, `load`, `floor` and `abuse` use these modules.
 
-#![warn(unreachable_pub)]
-
 pub mod assertion;
 pub mod controller;
 pub mod guard;

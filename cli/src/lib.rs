@@ -7,8 +7,6 @@
 //!
 //! Absent on purpose: the flags themselves, which are defined next to the code that uses them.
 
-#![warn(unreachable_pub)]
-
 mod environment;
 
 use std::ffi::OsString;

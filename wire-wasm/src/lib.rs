@@ -10,8 +10,6 @@
 //!
 //! Absent on purpose: sockets, elements of the page.
 
-#![warn(unreachable_pub)]
-
 pub mod json;
 
 use broadside_shared::arena::{Arena, ArenaInput};
