@@ -1,7 +1,7 @@
-//! Servers that cannot outlive the program that started them, even when it is killed and no destructor runs.
+//! Child processes that cannot outlive the program that started them, even if it is killed and no destructor runs.
 //!
-//! The kernel can signal a process when its parent dies, but the process must ask for that itself. So on Linux the program starts
-//! itself once more; that one asks, and then becomes the server. Elsewhere only destructors end it.
+//! The Linux kernel can signal a process when its parent dies, but the process must request that itself. So the program starts itself
+//! again; that process requests the signal and then executes the server. On other systems only destructors stop the server.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,25 +9,25 @@ use std::process::Command;
 #[cfg(target_os = "linux")]
 use anyhow::{Context, bail};
 
-/// The first word by which a program knows that it is to become another one.
+/// First argument of a process that must execute another program.
 #[cfg(target_os = "linux")]
 const WORD: &str = "guard";
 
-/// What starts `program` in such a way that our death ends it; its arguments may be added. It may have `files_max` files open, or
-/// as many as we may.
+/// A command that starts `program` so that it ends when this process dies; arguments can be appended. It may open `files_max` files,
+/// or as many as this process.
 ///
-/// The death of the thread that spawns it counts as ours: spawn it from one that lives as long as it shall.
+/// The signal is sent when the spawning *thread* ends: spawn from a thread that lives as long as the program must.
 ///
 /// # Errors
-/// When the system does not say where this program is.
+/// The system does not report the path of this program.
 #[cfg(target_os = "linux")]
 pub fn guarded(program: &Path, files_max: Option<u64>) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program to start it once more")?);
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program to start it again")?);
     command.arg(WORD).arg(std::process::id().to_string()).arg(files_max.unwrap_or(0).to_string()).arg(program);
     Ok(command)
 }
 
-/// What starts `program`.
+/// A command that starts `program`.
 ///
 /// # Errors
 /// None on this system.
@@ -36,8 +36,8 @@ pub fn guarded(program: &Path, _files_max: Option<u64>) -> anyhow::Result<Comman
     Ok(Command::new(program))
 }
 
-/// To be called first of all: if this process was started to become another program, it does. Where it cannot, it says why on
-/// standard output, where whoever started it listens, and `true` tells to end.
+/// Must be called first in `main`: if this process was started by [`guarded`], it executes the other program. If that fails, it prints
+/// the reason to standard output, which the parent reads, and gives `true`: the process must exit.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn took_over() -> bool {
@@ -47,11 +47,11 @@ pub fn took_over() -> bool {
     }
     let words: Vec<_> = words.collect();
     let Err(error) = become_program(&words);
-    let _ = crate::output::say(format_args!("{error:#}"));
+    let _ = crate::output::print_line(format_args!("{error:#}"));
     true
 }
 
-/// Nothing asks for this here.
+/// Not used on this system.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn took_over() -> bool {
@@ -65,9 +65,9 @@ fn become_program(words: &[std::ffi::OsString]) -> anyhow::Result<std::convert::
     use nix::sys::signal::Signal;
     use std::os::unix::process::CommandExt;
 
-    let [parent, files_max, program, rest @ ..] = words else { bail!("{WORD} is not for people") };
-    // Asked and not killed: so it takes along what it has left on the disk.
-    set_pdeathsig(Signal::SIGTERM).context("cannot ask to end with the parent")?;
+    let [parent, files_max, program, rest @ ..] = words else { bail!("{WORD} is an internal argument") };
+    // SIGTERM and not SIGKILL, so that it can remove its files.
+    set_pdeathsig(Signal::SIGTERM).context("cannot request a signal at the parent's death")?;
     if nix::unistd::getppid().to_string().as_str() != parent {
         bail!("the program that started this one has ended already");
     }

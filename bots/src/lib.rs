@@ -1,38 +1,52 @@
-//! Headless players: the same client as in the browser, over the same wire, without a screen.
+//! Headless players: the browser's client over the same wire, without a screen.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`socket`] | opening a WebSocket, and what went wrong in one line |
-//! | [`trust`] | which servers are believed when they say by TLS who they are |
-//! | [`pilot`] | who decides what a headless player does: the arena's ai, or a cheap pattern |
-//! | [`player`] | one headless player: socket, client and pilot in one loop |
-//! | [`proxy`] | a TCP proxy that makes a line out of loopback |
-//! | [`load`] | many players, measured: ramp, steady phase, drain |
-//! | [`report`] | what they felt, as text, as JSON and as a page |
-//! | [`spawn`] | a server for one run |
-//! | [`guard`] | and how it ends with the program that started it, whatever becomes of that |
-//! | [`output`] | what the programs say, and where their reports go |
+//! | [`tls_verification`] | how a server's TLS certificate is verified |
+//! | [`socket`] | opening a WebSocket, and connection errors as one line each |
+//! | [`proxy`] | a TCP proxy that simulates a link over loopback |
+//! | [`controller`] | who decides a headless player's inputs: the arena's AI or a cheap pattern |
+//! | [`player`] | one headless player: socket, client and controller in one loop |
+//! | [`load`] | many players and their measurements: ramp, steady phase, drain |
+//! | [`report`] | the results of a load run as text, as JSON and as a page |
+//! | [`assertion`] | claims about a report, such as `age_p99<120ms` |
+//! | [`knee_search`] | raising the number of players until a claim breaks |
+//! | [`spawn`], [`guard`] | a server for one run, which cannot outlive the program that started it |
+//! | [`output`] | standard output, error messages and report files |
 //!
-//! The programs `bot`, `load` and `abuse` are flags around these.
+//! The programs `bot`, `load`, `floor` and `abuse` use these modules.
 
+pub mod assertion;
+pub mod controller;
 pub mod guard;
+pub mod knee_search;
 pub mod load;
 pub mod output;
-pub mod pilot;
 pub mod player;
 pub mod proxy;
 pub mod report;
 pub mod socket;
 pub mod spawn;
-pub mod trust;
+pub mod tls_verification;
+
+/// Former paths, for crates that do not use the new ones yet.
+#[doc(hidden)]
+pub mod pilot {
+    pub use crate::controller::Controller as Pilot;
+}
+/// Former paths, for crates that do not use the new ones yet.
+#[doc(hidden)]
+pub mod trust {
+    pub use crate::tls_verification::TlsVerification as Trust;
+}
 
 pub use broadside_cli::in_range;
 use broadside_shared::link::LinkProfile;
 
-/// Parses the name of a line, or says which there are.
+/// Parses the name of a link profile, for clap.
 ///
 /// # Errors
-/// The names, for clap to show behind the flag and its value.
-pub fn link(name: &str) -> Result<LinkProfile, String> {
+/// The names of all profiles, for clap to show behind the flag and its value.
+pub fn link_profile(name: &str) -> Result<LinkProfile, String> {
     LinkProfile::named(name).ok_or_else(|| format!("must be one of {}", LinkProfile::names()))
 }

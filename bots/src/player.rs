@@ -1,4 +1,4 @@
-//! One headless player: socket, client and pilot in one loop.
+//! One headless player: socket, client and controller in one loop.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,22 +15,22 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::pilot::Pilot;
-use crate::socket::{PlayError, Socket, Target, closed, connect, plain};
+use crate::controller::Controller;
+use crate::socket::{PlayError, Socket, Target, closed_error, connect, describe};
 
-/// Time without a word from the server after which it counts as gone.
+/// Time without a message from the server after which the server counts as lost.
 const SILENCE: Duration = Duration::from_micros(SILENCE_US);
 
 /// One headless player.
 pub struct Player {
     socket: Socket,
     client: Client<Arena>,
-    pilot: Pilot,
+    controller: Controller,
     began: Instant,
-    /// When the server was last heard, whatever it said.
-    heard_at: Instant,
+    /// When the last message arrived from the server.
+    received_at: Instant,
     frames: FrameCount,
-    /// What came while the player stood still. Bounded by the server, which sends no more than 16 snapshots unacknowledged.
+    /// Messages received during a freeze. Bounded by the server, which sends at most 16 unacknowledged snapshots.
     stashed: VecDeque<Message>,
 }
 
@@ -43,21 +43,21 @@ pub struct FrameCount {
     pub bytes_up: u64,
 }
 
-/// What a step of the loop brought.
+/// The result of one step of the loop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress {
-    /// A snapshot came.
+    /// A snapshot arrived.
     Snapshot(Arrival),
-    /// Something else came, or nothing did for the given time.
+    /// Another message arrived, or the deadline passed.
     Nothing,
 }
 
 impl Player {
-    /// Connects and says hello. The first [`Player::step`]s bring the seat.
+    /// Connects and sends the hello. The first calls of [`Player::step`] lead to the seat.
     ///
     /// # Errors
-    /// Why there is no connection.
-    pub async fn connect(target: &Target, config: ClientConfig, pilot: Pilot) -> Result<Player, PlayError> {
+    /// Why the connection failed.
+    pub async fn connect(target: &Target, config: ClientConfig, controller: Controller) -> Result<Player, PlayError> {
         let socket = connect(target).await?;
         let began = Instant::now();
         let mut client = Client::new(config);
@@ -65,9 +65,9 @@ impl Player {
         let mut player = Player {
             socket,
             client,
-            pilot,
+            controller,
             began,
-            heard_at: began,
+            received_at: began,
             frames: FrameCount::default(),
             stashed: VecDeque::new(),
         };
@@ -75,18 +75,18 @@ impl Player {
         Ok(player)
     }
 
-    /// Waits for a frame until `deadline` and takes it.
+    /// Waits for a frame until `deadline` and handles it.
     ///
     /// # Errors
-    /// Why the connection ended; [`PlayError::Silent`] if nothing was heard for so long that it counts as that.
+    /// Why the connection ended; [`PlayError::Silent`] after 10 s without a message.
     pub async fn step(&mut self, deadline: Instant) -> Result<Progress, PlayError> {
         let message = match self.stashed.pop_front() {
             Some(message) => Ok(Some(Ok(message))),
             None => tokio::time::timeout_at(deadline.into(), self.socket.next()).await,
         };
         if message.is_ok() {
-            self.heard_at = Instant::now();
-        } else if self.heard_at.elapsed() >= SILENCE {
+            self.received_at = Instant::now();
+        } else if self.received_at.elapsed() >= SILENCE {
             return Err(PlayError::Silent);
         }
         let progress = match message {
@@ -100,40 +100,40 @@ impl Player {
             }
             Ok(Some(Ok(Message::Close(frame)))) => {
                 return Err(match frame {
-                    Some(frame) => closed(frame.code.into(), &frame.reason),
-                    None => PlayError::Gone("closed without a code".to_owned()),
+                    Some(frame) => closed_error(frame.code.into(), &frame.reason),
+                    None => PlayError::Lost("closed without a code".to_owned()),
                 });
             }
             Ok(Some(Ok(_))) => Progress::Nothing,
-            Ok(Some(Err(error))) => return Err(PlayError::Gone(plain(&error))),
-            Ok(None) => return Err(PlayError::Gone("connection ended".to_owned())),
+            Ok(Some(Err(error))) => return Err(PlayError::Lost(describe(&error))),
+            Ok(None) => return Err(PlayError::Lost("connection ended".to_owned())),
         };
         self.send_queued().await?;
         Ok(progress)
     }
 
-    /// Stands still until `until`, as a frozen browser tab does: nothing is decided and nothing is looked at, but the socket goes
-    /// on taking frames and answering pings.
+    /// Freezes until `until`, like a background browser tab: no decisions and no processing, but the socket goes on receiving frames
+    /// and answering pings.
     pub async fn stand_still(&mut self, until: Instant) {
         while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until.into(), self.socket.next()).await {
-            self.heard_at = Instant::now();
+            self.received_at = Instant::now();
             self.stashed.push_back(message);
         }
     }
 
-    /// Lets the pilot decide, runs the client's ticks that are due and sends what there is to send.
+    /// Lets the controller decide, runs the client's due ticks and sends queued frames.
     ///
     /// # Errors
     /// Why the connection ended.
     pub async fn act(&mut self) -> Result<(), PlayError> {
-        let input = self.pilot.decide(&self.client);
+        let input = self.controller.decide(&self.client);
         self.client.advance(self.now(), &input);
-        // Nobody looks at events here, and they must not pile up.
+        // Events are not used here and must not accumulate.
         while self.client.poll_event().is_some() {}
         self.send_queued().await
     }
 
-    /// Gives up the seat and ends the connection in good order.
+    /// Gives up the seat and closes the connection, waiting at most 2 s for the server.
     pub async fn leave(mut self) {
         let goodbye = async {
             let leave = Bytes::from(codec::encode_client(&ClientMsg::Leave));
@@ -141,11 +141,10 @@ impl Player {
                 while let Some(Ok(_)) = self.socket.next().await {}
             }
         };
-        // A server that does not answer is left all the same.
         let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;
     }
 
-    /// The client, to look at.
+    /// The client, read-only.
     #[must_use]
     pub fn client(&self) -> &Client<Arena> {
         &self.client
@@ -171,7 +170,7 @@ impl Player {
         while let Some(frame) = self.client.poll_frame() {
             self.frames.bytes_up += frame.len() as u64 + header_bytes(frame.len()) + 4;
             let message = Message::Binary(Bytes::from(frame));
-            self.socket.send(message).await.map_err(|error| PlayError::Gone(plain(&error)))?;
+            self.socket.send(message).await.map_err(|error| PlayError::Lost(describe(&error)))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! A TCP proxy on this machine that makes a line out of loopback: delay, jitter, rate, stalls.
+//! A TCP proxy on this machine that simulates a link over loopback: delay, jitter, rate, stalls.
 //!
-//! It works on the bytes of real sockets: while the line takes no more, it stops reading, the sender's socket fills, and the sender
-//! meets what it would meet on a slow line. The line itself is the [`Pipe`] that the tests step in virtual time.
+//! It forwards the bytes of real sockets: while the simulated link accepts no more, the proxy stops reading, the sender's socket fills
+//! up, and the sender sees the backpressure of a slow link. The link itself is the [`Pipe`] that tests step in virtual time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,15 +14,15 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Bytes read at once: about a segment, so that loss strikes as often as it should.
+/// Bytes read at once: about one TCP segment, so that the loss rate applies per segment.
 const CHUNK: usize = 1448;
-/// Receive buffer of the proxy's own sockets. Small, so that the line is what holds bytes and not the kernel.
+/// Receive buffer of the proxy's sockets, in bytes. Small, so that bytes queue in the simulated link and not in the kernel.
 const BUFFER: usize = 16 * 1024;
 
-/// A running proxy; ends when dropped.
+/// A running proxy; stops when dropped.
 pub struct LinkProxy {
-    /// Where to connect instead of the server.
-    pub address: SocketAddr,
+    /// The address to connect to instead of the server's.
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -33,18 +33,18 @@ impl Drop for LinkProxy {
 }
 
 impl LinkProxy {
-    /// Listens on a free port of this machine and forwards every connection to `server` over a line of its own.
+    /// Listens on a free port of this machine and forwards every connection to `server` over its own simulated link.
     ///
     /// # Errors
-    /// When no port can be bound.
-    pub async fn start(server: (String, u16), profile: LinkProfile, seed: u64) -> io::Result<LinkProxy> {
+    /// No port can be bound.
+    pub(crate) async fn start(server: (String, u16), profile: LinkProfile, seed: u64) -> io::Result<LinkProxy> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
-            let mut lines = seed;
+            let mut next_seed = seed;
             while let Ok((client, _)) = listener.accept().await {
-                lines = lines.wrapping_add(1);
-                tokio::spawn(forward(client, server.clone(), profile, lines));
+                next_seed = next_seed.wrapping_add(1);
+                tokio::spawn(forward(client, server.clone(), profile, next_seed));
             }
         });
         Ok(LinkProxy { address, task })
@@ -54,7 +54,7 @@ impl LinkProxy {
 async fn forward(client: TcpStream, server: (String, u16), profile: LinkProfile, seed: u64) {
     let Ok(server) = TcpStream::connect((server.0.as_str(), server.1)).await else { return };
     for stream in [&client, &server] {
-        // Options are advice: a kernel that refuses one still works.
+        // Socket options are optional: without them the socket still works.
         let _ = stream.set_nodelay(true);
         let _ = socket2::SockRef::from(stream).set_recv_buffer_size(BUFFER);
     }
@@ -62,14 +62,14 @@ async fn forward(client: TcpStream, server: (String, u16), profile: LinkProfile,
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let began = Instant::now();
-    // When one direction ends, the connection does.
+    // The end of one direction ends the connection.
     tokio::select! {
         () = carry(from_server, to_client, down, began) => {}
         () = carry(from_client, to_server, up, began) => {}
     }
 }
 
-/// Carries bytes one way until either end is done and what is on its way has arrived.
+/// Forwards bytes in one direction until an end closes and the bytes in flight are delivered.
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut pipe: Pipe, began: Instant) {
     let mut buffer = vec![0; CHUNK];
     let mut open = true;
@@ -101,19 +101,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn bytes_come_through_in_order_and_not_before_their_time() {
+    async fn bytes_arrive_in_order_and_not_early() {
         let server = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = server.local_addr().expect("bound");
-        let far = LinkProfile::named("far").expect("a known line");
+        let far = LinkProfile::named("far").expect("a known profile");
         let proxy = LinkProxy::start((address.ip().to_string(), address.port()), far, 1).await.expect("a free port");
         let mut client = TcpStream::connect(proxy.address).await.expect("the proxy listens");
         let (mut served, _) = server.accept().await.expect("forwarded");
         let sent: Vec<u8> = (0..20_000u32).map(|i| i as u8).collect();
         let began = Instant::now();
         client.write_all(&sent).await.expect("taken");
-        let mut came = vec![0; sent.len()];
-        served.read_exact(&mut came).await.expect("all of it comes");
-        assert!(came == sent, "in order and whole");
+        let mut received = vec![0; sent.len()];
+        served.read_exact(&mut received).await.expect("all of it comes");
+        assert!(received == sent, "in order and whole");
         assert!(began.elapsed() >= Duration::from_millis(55), "{:?}", began.elapsed());
     }
 }

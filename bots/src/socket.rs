@@ -1,4 +1,4 @@
-//! Opening a WebSocket, and what went wrong in one line.
+//! Opening a WebSocket, and connection errors as one line each.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -22,84 +22,84 @@ use tokio_tungstenite::tungstenite::error::Error as WsError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::proxy::LinkProxy;
-use crate::trust::Trust;
+use crate::tls_verification::TlsVerification;
 
 /// An open connection to a server.
 pub type Socket = WebSocketStream<Stream>;
 
-/// What a WebSocket runs over: TCP, or TLS over it.
+/// The stream below a WebSocket: TCP, or TLS over TCP.
 pub type Stream = Box<dyn ReadWrite>;
 
-/// A stream of bytes both ways.
+/// A bidirectional byte stream.
 pub trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> ReadWrite for T {}
 
-/// Time to connect and shake hands.
+/// Timeout of connect and handshakes together.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The address of a server, checked.
+/// A validated server URL.
 #[derive(Debug, Clone)]
 pub struct Target {
     uri: Uri,
     host: String,
     port: u16,
-    tls: Option<Tls>,
-    /// The address of ours to speak from, unless the system shall choose.
+    tls: Option<TlsSettings>,
+    /// The local address to connect from; `None` lets the system choose.
     from: Option<IpAddr>,
 }
 
-/// How a server is asked for by wss.
+/// TLS settings of a wss URL.
 #[derive(Debug, Clone)]
-struct Tls {
+struct TlsSettings {
     config: Arc<ClientConfig>,
-    /// What its certificate must be for.
+    /// The name that the server's certificate must match.
     name: ServerName<'static>,
 }
 
-/// Why a player is not, or no longer, connected.
+/// Why a player could not connect or was disconnected.
 #[derive(Debug, Error)]
 pub enum PlayError {
-    /// Nobody listens there, or the network does not lead there.
+    /// No server listens there, or there is no route to it.
     #[error("cannot reach {target}: {cause}; is the server running?")]
     Unreachable {
-        /// The address.
+        /// The URL.
         target: String,
-        /// What the system said.
+        /// The system's error.
         cause: String,
     },
-    /// Something answered, but not with a Broadside WebSocket.
+    /// The peer answered, but not with a Broadside WebSocket.
     #[error("{target} refused the handshake: {cause}")]
     Handshake {
-        /// The address.
+        /// The URL.
         target: String,
-        /// Its answer.
+        /// The peer's answer.
         cause: String,
     },
-    /// The server closed the connection and said why.
+    /// The server closed the connection with a close frame.
     #[error("server closed the connection: {reason} (code {code})")]
     Closed {
-        /// A close code.
+        /// The close code.
         code: u16,
-        /// The server's words.
+        /// The reason in the close frame.
         reason: String,
     },
-    /// The connection broke.
-    #[error("server gone: {0}")]
-    Gone(String),
-    /// Nothing was heard for so long that the server counts as gone.
-    #[error("server gone: nothing heard for {} s", SILENCE_US / 1_000_000)]
+    /// The connection was lost.
+    #[error("connection lost: {0}")]
+    Lost(String),
+    /// No message arrived for the time after which a server counts as lost.
+    #[error("connection lost: no message from the server for {} s", SILENCE_US / 1_000_000)]
     Silent,
-    /// The server sent bytes that are no message.
+    /// The server sent bytes that are not a valid message.
     #[error("server sent a malformed frame: {0}")]
     Malformed(#[from] WireError),
 }
 
 impl Target {
-    /// Checks an address such as `ws://127.0.0.1:8080/ws` or `wss://game.example/ws`.
+    /// Parses a URL such as `ws://127.0.0.1:8080/ws` or `wss://game.example/ws`.
     ///
     /// # Errors
-    /// What is wrong with it and what it should look like.
+    /// What is wrong with it, and examples of valid URLs.
     pub fn parse(text: &str) -> Result<Target, String> {
         let wrong =
             |what: &str| format!("{what}; an address looks like ws://127.0.0.1:8080/ws or wss://game.example/ws");
@@ -114,22 +114,31 @@ impl Target {
         let host = host.trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let tls = if secure {
-            let name = ServerName::try_from(host.clone()).map_err(|_| wrong("host can have no certificate"))?;
-            Some(Tls { config: Trust::default().config()?, name })
+            let name = ServerName::try_from(host.clone()).map_err(|_| wrong("host is not a valid TLS server name"))?;
+            Some(TlsSettings { config: TlsVerification::default().config()?, name })
         } else {
             None
         };
         Ok(Target { host, port, uri, tls, from: None })
     }
 
-    /// The same server, believed as these flags say.
+    /// The former name of [`Target::with_tls_verification`], for crates that do not use the new one yet.
+    ///
+    /// # Errors
+    /// As [`Target::with_tls_verification`].
+    #[doc(hidden)]
+    pub fn trusting(self, verification: &TlsVerification) -> Result<Target, String> {
+        self.with_tls_verification(verification)
+    }
+
+    /// The same server, whose certificate is verified as these flags say.
     ///
     /// # Errors
     /// What is wrong with the flags.
-    pub fn trusting(mut self, trust: &Trust) -> Result<Target, String> {
+    pub fn with_tls_verification(mut self, verification: &TlsVerification) -> Result<Target, String> {
         match &mut self.tls {
-            Some(tls) => tls.config = trust.config()?,
-            None if trust.is_asked_for() => {
+            Some(tls) => tls.config = verification.config()?,
+            None if verification.is_set() => {
                 return Err(format!("--ca and --insecure are for wss://; {self} is not encrypted"));
             }
             None => {}
@@ -139,34 +148,33 @@ impl Target {
 }
 
 impl Target {
-    /// Finds the address of the host.
+    /// Resolves the host; prefers IPv4.
     ///
     /// # Errors
-    /// [`PlayError::Unreachable`] when nobody knows the host.
+    /// [`PlayError::Unreachable`] if the host has no address.
     pub fn resolve(&self) -> Result<SocketAddr, PlayError> {
         let unreachable = |cause: String| PlayError::Unreachable { target: self.to_string(), cause };
         let found =
             (self.host.as_str(), self.port).to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
         let found: Vec<SocketAddr> = found.collect();
-        // Most local servers listen on the old kind of address only.
+        // Many local servers listen on IPv4 only.
         let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
         best.copied().ok_or_else(|| unreachable("the host has no address".to_owned()))
     }
 
-    /// Whether it is asked for by wss.
+    /// Whether it is a wss URL.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// The same server, spoken to from this address of ours.
+    /// The same server, connected to from this local address.
     #[must_use]
-    pub fn speaking_from(mut self, address: IpAddr) -> Target {
+    pub fn from_local_address(mut self, address: IpAddr) -> Target {
         self.from = Some(address);
         self
     }
 
-    /// A TCP connection.
     async fn dial(&self) -> std::io::Result<TcpStream> {
         let Some(from) = self.from else { return TcpStream::connect((self.host.as_str(), self.port)).await };
         let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -174,35 +182,40 @@ impl Target {
         socket.connect(self.resolve().map_err(std::io::Error::other)?).await
     }
 
-    /// The beginning of a TLS session with the server; `None` if it is asked for without.
+    /// A new TLS connection to the server, before its handshake; `None` for ws URLs.
     ///
     /// # Errors
-    /// [`PlayError::Handshake`] when TLS cannot begin.
-    pub fn session(&self) -> Result<Option<ClientConnection>, PlayError> {
+    /// [`PlayError::Handshake`] if TLS cannot start.
+    pub fn tls_connection(&self) -> Result<Option<ClientConnection>, PlayError> {
         let Some(tls) = &self.tls else { return Ok(None) };
-        let session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone());
-        session.map(Some).map_err(|error| PlayError::Handshake { target: self.to_string(), cause: error.to_string() })
+        let connection = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone());
+        connection
+            .map(Some)
+            .map_err(|error| PlayError::Handshake { target: self.to_string(), cause: error.to_string() })
     }
 
-    /// What to ask the server for.
+    /// Path and query of the URL.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.uri.path_and_query().map_or("/", |path| path.as_str())
     }
 
-    /// The host and port as the address names them.
+    /// Host and port as written in the URL.
     #[must_use]
-    pub fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         self.uri.authority().map_or(self.host.as_str(), |authority| authority.as_str())
     }
 
-    /// The same server, reached through a line: starts a proxy that makes it.
+    /// The same server, reached over a simulated link: starts the proxy that simulates it.
     ///
     /// # Errors
-    /// [`PlayError::Unreachable`] when the proxy finds no port.
+    /// [`PlayError::Unreachable`] if the proxy cannot bind a port.
     pub async fn through(&self, profile: LinkProfile, seed: u64) -> Result<(Target, LinkProxy), PlayError> {
         let proxy = LinkProxy::start((self.host.clone(), self.port), profile, seed).await.map_err(|error| {
-            PlayError::Unreachable { target: self.to_string(), cause: format!("no port for the line's proxy: {error}") }
+            PlayError::Unreachable {
+                target: self.to_string(),
+                cause: format!("the link proxy cannot bind a port: {error}"),
+            }
         })?;
         let (host, port) = (proxy.address.ip().to_string(), proxy.address.port());
         Ok((Target { host, port, ..self.clone() }, proxy))
@@ -215,7 +228,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// Connects and shakes hands.
+/// Connects and completes the TLS and WebSocket handshakes.
 ///
 /// # Errors
 /// [`PlayError::Unreachable`] or [`PlayError::Handshake`].
@@ -229,7 +242,7 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
             None => Box::new(stream),
             Some(tls) => {
                 let connector = TlsConnector::from(Arc::clone(&tls.config));
-                Box::new(connector.connect(tls.name.clone(), stream).await.map_err(|error| refused(untrusted(&error)))?)
+                Box::new(connector.connect(tls.name.clone(), stream).await.map_err(|error| refused(tls_error(&error)))?)
             }
         };
         let mut request = target.uri.clone().into_client_request().map_err(|error| refused(error.to_string()))?;
@@ -241,7 +254,7 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
             .max_frame_size(Some(SERVER_FRAME_MAX));
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
             .await
-            .map_err(|error| refused(plain(&error)))?;
+            .map_err(|error| refused(describe(&error)))?;
         Ok(socket)
     };
     match tokio::time::timeout(CONNECT, opening).await {
@@ -250,21 +263,23 @@ pub async fn connect(target: &Target) -> Result<Socket, PlayError> {
     }
 }
 
-/// A failed TLS handshake in words for people.
-fn untrusted(error: &std::io::Error) -> String {
+/// Describes a failed TLS handshake.
+fn tls_error(error: &std::io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(_)) => {
-            format!("{error}; --ca FILE trusts a certificate of your own, --insecure any")
+            format!("{error}; --ca FILE accepts a certificate of your own, --insecure accepts any")
         }
-        Some(rustls::Error::InvalidMessage(_)) => format!("it does not speak TLS ({error}); is it a ws:// server?"),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("the server does not speak TLS ({error}); is it a ws:// server?")
+        }
         Some(_) | None => format!("TLS: {error}"),
     }
 }
 
-/// A WebSocket error in words for people.
+/// Describes a WebSocket error.
 #[must_use]
-pub fn plain(error: &WsError) -> String {
+pub(crate) fn describe(error: &WsError) -> String {
     match error {
         WsError::Http(response) => {
             let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
@@ -275,9 +290,9 @@ pub fn plain(error: &WsError) -> String {
     }
 }
 
-/// What a close frame means; a server that ends without one is gone.
+/// The error for a close frame.
 #[must_use]
-pub fn closed(code: u16, reason: &str) -> PlayError {
+pub(crate) fn closed_error(code: u16, reason: &str) -> PlayError {
     let reason = match CloseCode::from_code(code) {
         Some(known @ CloseCode::TooManyFromAddress) => {
             return PlayError::Closed {
@@ -296,13 +311,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_or_refused_with_what_is_wrong() {
+    fn a_url_is_accepted_or_refused_with_the_reason() {
         assert!(Target::parse("ws://127.0.0.1:8080/ws").is_ok());
         assert_eq!(Target::parse("ws://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 80)));
         assert_eq!(Target::parse("wss://[::1]/ws").map(|t| (t.host, t.port)), Ok(("::1".to_owned(), 443)));
-        let any = Trust { insecure: true, ca: None };
-        Target::parse("wss://localhost/ws").and_then(|target| target.trusting(&any)).expect("anyone is believed");
-        let refusal = Target::parse("ws://localhost/ws").and_then(|target| target.trusting(&any)).expect_err("no TLS");
+        let any = TlsVerification { insecure: true, ca: None };
+        Target::parse("wss://localhost/ws")
+            .and_then(|target| target.with_tls_verification(&any))
+            .expect("any certificate is accepted");
+        let refusal = Target::parse("ws://localhost/ws")
+            .and_then(|target| target.with_tls_verification(&any))
+            .expect_err("no TLS");
         assert!(refusal.contains("for wss://"), "{refusal}");
         for (bad, says) in [
             ("http://127.0.0.1/ws", "scheme is http"),

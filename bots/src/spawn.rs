@@ -1,4 +1,4 @@
-//! A server for one run: started on a free port, and ended with the run however that ends.
+//! A server for one run: it starts on a free port and stops when the run ends, even if this program is killed.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,64 +10,64 @@ use anyhow::{Context, bail};
 
 use crate::guard;
 use crate::socket::Target;
-use crate::trust::Trust;
+use crate::tls_verification::TlsVerification;
 
 /// The name of the server's program.
 const PROGRAM: &str = if cfg!(windows) { "broadside-server.exe" } else { "broadside-server" };
-/// What to do when it cannot be started.
-const HOW: &str = "build it with `cargo build --release -p broadside-server`, or name it with --server PATH";
-/// What takes the limits per address off this machine.
-const EXEMPT: [&str; 2] = ["--limit-exempt", "127.0.0.0/8"];
-/// Time the server has to end by itself.
-const ENDING: Duration = Duration::from_secs(5);
+/// How to fix a server that cannot be started.
+const START_HINT: &str = "build it with `cargo build --release -p broadside-server`, or name it with --server PATH";
+/// Flags that exempt this machine from the limits per address.
+const LIMIT_EXEMPT: [&str; 2] = ["--limit-exempt", "127.0.0.0/8"];
+/// Time the server has to shut down before it is killed.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Beginning of the names of our folders; the number of the process that made it and one more follow.
-const FOLDER: &str = "broadside-spawned";
+/// Prefix of the folders' names; the process id and a timestamp follow.
+const FOLDER_PREFIX: &str = "broadside-spawned";
 
-/// What server to start.
+/// The parameters of a server.
 #[derive(Debug, Clone, Default)]
-pub struct ServerPlan {
-    /// Its program, unless it is to be found.
+pub struct ServerOptions {
+    /// The server's program; `None` looks next to this program and on PATH.
     pub program: Option<PathBuf>,
     /// Ticks from one snapshot to the next.
     pub snapshot_every: u32,
-    /// Players a room seats.
+    /// Seats per room.
     pub capacity: usize,
-    /// Rooms.
+    /// Number of rooms.
     pub rooms: usize,
-    /// Whether it speaks wss, with a certificate of its own making.
+    /// Whether it serves wss with a self-signed certificate.
     pub tls: bool,
-    /// Players up to whom its own bots fill a room.
+    /// Number of players up to which server bots fill a room.
     pub bots: usize,
-    /// Open connections at the most; 0 is as many as the seats need.
+    /// Limit of open connections; 0 is as many as the seats need.
     pub connections_max: usize,
-    /// Length of a file `big.bin` beside its page, in bytes; 0 is none.
+    /// Length of the file `big.bin` next to its page, in bytes; 0 for none.
     pub big_file_bytes: usize,
-    /// Files that it may have open, if not as many as we may.
+    /// Limit of its open files; `None` inherits the limit of this program.
     pub files_max: Option<u64>,
-    /// What it logs, unless the environment says so.
+    /// What happens to its log.
     pub log: Log,
-    /// Whether what one address may have is limited as for anybody; a load tester is one address.
+    /// Whether the limits per address apply; a load tester connects from one address.
     pub limited: bool,
 }
 
-/// What becomes of what the server logs.
+/// What happens to the server's log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Log {
-    /// Warnings, on our standard error.
+    /// Warnings go to this program's standard error, unless `RUST_LOG` is set.
     #[default]
     Warnings,
-    /// Nothing.
+    /// The log is discarded.
     Silent,
-    /// Everything, to a pipe that [`Server::take_log`] gives.
+    /// Debug level goes to a pipe, which [`Server::take_log`] gives.
     Piped,
 }
 
-/// A running server; ends when dropped.
+/// A running server; stops when dropped.
 pub struct Server {
     child: Child,
-    /// Gone when the server is, or as soon as it has been read.
-    _folder: Option<Folder>,
+    /// Removed when the server stops, or right after the start if the server no longer needs it.
+    _folder: Option<ServerFolder>,
     certificate: Option<PathBuf>,
     /// Where it listens.
     pub address: SocketAddr,
@@ -78,12 +78,12 @@ impl Server {
     ///
     /// # Errors
     /// Why it does not run.
-    pub fn start(plan: &ServerPlan) -> anyhow::Result<Server> {
+    pub fn start(plan: &ServerOptions) -> anyhow::Result<Server> {
         let program = match &plan.program {
             Some(program) => program.clone(),
-            None => beside_us().unwrap_or_else(|| PathBuf::from(PROGRAM)),
+            None => next_to_this_program().unwrap_or_else(|| PathBuf::from(PROGRAM)),
         };
-        let folder = Folder::new(plan.big_file_bytes)?;
+        let folder = ServerFolder::new(plan.big_file_bytes)?;
         let connections_max = if plan.connections_max > 0 {
             plan.connections_max
         } else {
@@ -100,7 +100,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if !plan.limited {
-            command.args(EXEMPT);
+            command.args(LIMIT_EXEMPT);
         }
         if plan.tls {
             command.arg("--tls-self-signed").arg(folder.tls());
@@ -115,54 +115,54 @@ impl Server {
             Log::Piped => drop(command.env("RUST_LOG", "debug").stderr(Stdio::piped())),
         }
         detach(&mut command);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}: {HOW}", program.display()))?;
-        let said = child.stdout.take().context("the server's output is not there")?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {}: {START_HINT}", program.display()))?;
+        let stdout = child.stdout.take().context("the server's standard output is not a pipe")?;
         let mut line = String::new();
-        BufReader::new(said).read_line(&mut line).context("cannot read what the server says")?;
+        BufReader::new(stdout).read_line(&mut line).context("cannot read the server's standard output")?;
         let address = line.trim().split_once("://").and_then(|(_, address)| address.parse().ok());
-        // From here on it is ended when dropped.
+        // From here on the server is stopped when dropped.
         let certificate = plan.tls.then(|| folder.tls().join("self-signed-cert.pem"));
-        // Nobody looks at its page. With no certificate to watch and no file to serve it needs its folder no more, and what is gone
-        // cannot be left behind.
+        // Its page is never requested. Without a certificate to reload and a file to serve, the server no longer needs its folder, and a
+        // folder that is removed now cannot be left behind.
         let folder = (plan.tls || plan.big_file_bytes > 0).then_some(folder);
         let mut server = Server { child, _folder: folder, certificate, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
-            None if line.starts_with("cannot start ") => bail!("{}: {HOW}", line.trim()),
+            None if line.starts_with("cannot start ") => bail!("{}: {START_HINT}", line.trim()),
             None if line.starts_with("cannot ") => bail!("{}", line.trim()),
-            None => bail!("{} does not say where it listens: {:?}", program.display(), line.trim()),
+            None => bail!("{} does not print its address: {:?}", program.display(), line.trim()),
         }
         Ok(server)
     }
 }
 
 impl Server {
-    /// Its WebSocket, by its own certificate if it speaks TLS.
+    /// The URL of its WebSocket; with TLS, its certificate is pinned.
     ///
     /// # Errors
-    /// When that certificate cannot be read.
+    /// The certificate cannot be read.
     pub fn target(&self) -> Result<Target, String> {
         match &self.certificate {
             None => Target::parse(&format!("ws://{}/ws", self.address)),
             Some(certificate) => {
-                let trust = Trust { ca: Some(certificate.clone()), insecure: false };
-                Target::parse(&format!("wss://{}/ws", self.address))?.trusting(&trust)
+                let verification = TlsVerification { ca: Some(certificate.clone()), insecure: false };
+                Target::parse(&format!("wss://{}/ws", self.address))?.with_tls_verification(&verification)
             }
         }
     }
 
-    /// Its process.
+    /// Its process id.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// The other end of its standard error, if that is a pipe and was not taken before.
+    /// The reading end of its log; `None` if the log is not piped or was taken before.
     pub fn take_log(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
@@ -170,9 +170,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        ask_to_end(&self.child);
+        terminate(&self.child);
         let began = Instant::now();
-        while began.elapsed() < ENDING {
+        while began.elapsed() < SHUTDOWN_TIMEOUT {
             match self.child.try_wait() {
                 Ok(None) => std::thread::sleep(Duration::from_millis(20)),
                 Ok(Some(_)) | Err(_) => return,
@@ -183,18 +183,18 @@ impl Drop for Server {
     }
 }
 
-/// What a server that nobody looks at has on disk: the browser client, a page that says so, without which it does not start; and
-/// apart from that its certificate. A program that was killed leaves its folder behind: the next one takes it away.
-struct Folder(PathBuf);
+/// The files of a spawned server: a placeholder for the browser client, without which the server does not start, and its certificate.
+/// A program that is killed leaves its folder behind; the next one removes it.
+struct ServerFolder(PathBuf);
 
-impl Folder {
-    fn new(big_file_bytes: usize) -> anyhow::Result<Folder> {
+impl ServerFolder {
+    fn new(big_file_bytes: usize) -> anyhow::Result<ServerFolder> {
         let all = std::env::temp_dir();
-        sweep(&all);
+        remove_stale_folders(&all);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{FOLDER}-{}-{:x}", std::process::id(), now.as_nanos());
-        let folder = Folder(all.join(name));
-        make(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
+        let name = format!("{FOLDER_PREFIX}-{}-{:x}", std::process::id(), now.as_nanos());
+        let folder = ServerFolder(all.join(name));
+        create_private_folder(&folder.0).with_context(|| format!("cannot create the folder {}", folder.0.display()))?;
         let page = folder.page();
         let fill = || {
             std::fs::create_dir(&page)?;
@@ -217,52 +217,52 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for ServerFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// A folder that only we can look into, at a place where none is.
-fn make(path: &Path) -> std::io::Result<()> {
+/// Creates a folder that only this user can access; fails if it exists.
+fn create_private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
 }
 
-/// Takes away the folders of programs that are not there any more. Those of others than us refuse.
-fn sweep(all: &Path) {
+/// Removes folders of programs that no longer run. Folders of other users cannot be removed.
+fn remove_stale_folders(all: &Path) {
     let folders = std::fs::read_dir(all).into_iter().flatten().flatten();
     for folder in folders {
         let name = folder.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.split('-').nth(1)?.parse().ok());
-        if process.is_some_and(has_ended) {
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').nth(1)?.parse().ok());
+        if process.is_some_and(is_dead) {
             let _ = std::fs::remove_dir_all(folder.path());
         }
     }
 }
 
 #[cfg(unix)]
-fn has_ended(process: i32) -> bool {
-    let asked = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None);
-    process > 0 && asked == Err(nix::errno::Errno::ESRCH)
+fn is_dead(process: i32) -> bool {
+    let result = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None);
+    process > 0 && result == Err(nix::errno::Errno::ESRCH)
 }
 
-/// Without a way to ask, nobody's folder is taken.
+/// Unknown on this system, so no folder is removed.
 #[cfg(not(unix))]
-fn has_ended(_process: i32) -> bool {
+fn is_dead(_process: i32) -> bool {
     false
 }
 
-/// The server's program next to this one.
-fn beside_us() -> Option<PathBuf> {
+/// The server's program in the folder of this program.
+fn next_to_this_program() -> Option<PathBuf> {
     let us = std::env::current_exe().ok()?;
-    // Tests run from a folder below.
+    // Tests run from a subfolder.
     us.ancestors().skip(1).take(2).map(|folder| folder.join(PROGRAM)).find(|path: &PathBuf| Path::is_file(path))
 }
 
-/// A Ctrl-C at the terminal is for us: the server is ended when the run is.
+/// Moves the server to its own process group, so that Ctrl-C reaches only this program, which then stops the server.
 #[cfg(unix)]
 fn detach(command: &mut Command) {
     use std::os::unix::process::CommandExt;
@@ -273,7 +273,7 @@ fn detach(command: &mut Command) {
 fn detach(_command: &mut Command) {}
 
 #[cfg(unix)]
-fn ask_to_end(child: &Child) {
+fn terminate(child: &Child) {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     if let Ok(id) = i32::try_from(child.id()) {
@@ -282,4 +282,4 @@ fn ask_to_end(child: &Child) {
 }
 
 #[cfg(not(unix))]
-fn ask_to_end(_child: &Child) {}
+fn terminate(_child: &Child) {}

@@ -1,31 +1,33 @@
-//! Flags that are set by environment variables: which of them are, and which variables are not for us.
+//! Flags that are set by environment variables, and variables that are ignored.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 
-/// Flags that an environment variable sets, and variables that were left alone.
+/// The flags that environment variables set, and the variables that were ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// Flag with its dashes, variable, and whether the variable is text.
     set: Vec<Setting>,
-    /// Variables that are not for us, with their values.
+    /// Ignored variables of other programs, with their values.
     foreign: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Setting {
+    /// With its dashes.
     flag: String,
     variable: String,
+    /// Whether the value is UTF-8.
     is_text: bool,
 }
 
-/// What a variable means for its flag.
+/// How a variable's value applies to its flag.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
-    /// Set to nothing, as by `${PORT:-}` in a file of compose: not set.
-    Nothing,
-    /// Kubernetes gives every pod, for each service NAME, a variable `NAME_PORT=tcp://10.96.0.12:8080`; Docker's links did the same.
+    /// Empty, as from `${PORT:-}` in a compose file: counts as unset.
+    Empty,
+    /// Set for another purpose: for each service NAME, Kubernetes gives every pod a variable `NAME_PORT=tcp://10.96.0.12:8080`; Docker's
+    /// links did the same.
     Foreign,
     /// The flag's value.
     Value,
@@ -35,7 +37,7 @@ impl Meaning {
     fn of(variable: &str, value: &OsStr) -> Meaning {
         let of_a_service = |value: &str| ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
         match value.to_str() {
-            Some("") => Meaning::Nothing,
+            Some("") => Meaning::Empty,
             Some(value) if variable.ends_with("_PORT") && of_a_service(value) => Meaning::Foreign,
             Some(_) | None => Meaning::Value,
         }
@@ -43,8 +45,8 @@ impl Meaning {
 }
 
 impl Environment {
-    /// Finds the variables that set flags of `command`, and takes those away from it that do not mean it. A flag on the command
-    /// line goes before its variable.
+    /// Finds the variables that set flags of `command`, and removes from `command` those that do not apply. A flag on the command line
+    /// overrides its variable.
     pub(crate) fn read(command: Command, argv: &[OsString]) -> (Command, Environment) {
         Environment::read_from(command, argv, |variable| std::env::var_os(variable))
     }
@@ -68,7 +70,7 @@ impl Environment {
                 Meaning::Value => {
                     environment.set.push(Setting { flag, variable, is_text: value.to_str().is_some() });
                 }
-                Meaning::Nothing => command = command.mut_arg(id, |arg| arg.env(None::<&'static str>)),
+                Meaning::Empty => command = command.mut_arg(id, |arg| arg.env(None::<&'static str>)),
                 Meaning::Foreign => {
                     command = command.mut_arg(id, |arg| arg.env(None::<&'static str>));
                     environment.foreign.push((variable, value.to_string_lossy().into_owned()));
@@ -78,13 +80,13 @@ impl Environment {
         (command, environment)
     }
 
-    /// Variables that are not for us, with their values: worth a line in the log.
+    /// Ignored variables of other programs, with their values, for the log.
     #[must_use]
     pub fn foreign(&self) -> &[(String, String)] {
         &self.foreign
     }
 
-    /// `text`, and behind it the variables that set the flags it names: whoever set a variable does not look for a flag.
+    /// `text`, followed by the variables that set the flags it names, since a flag from a variable is not on the command line.
     #[must_use]
     pub fn explain(&self, text: &str) -> String {
         let mut notes: Vec<String> = Vec::new();
@@ -92,20 +94,20 @@ impl Environment {
             if names(text, flag) {
                 notes.push(format!("{flag} is set by the environment variable {variable}"));
             } else if !is_text && names(text, "UTF-8") {
-                notes.push(format!("the environment variable {variable} is none"));
+                notes.push(format!("the environment variable {variable} is not UTF-8"));
             }
         }
         if notes.is_empty() { text.to_owned() } else { format!("{text} ({})", notes.join(", ")) }
     }
 }
 
-/// Whether the command line has this flag, and so its variable does not count.
+/// Whether the command line has this flag, which overrides its variable.
 fn is_given(flag: &str, argv: &[OsString]) -> bool {
     let rest = |arg: &OsString| arg.to_string_lossy().strip_prefix(flag).map(str::to_owned);
     argv.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with('='))
 }
 
-/// Whether `text` names `word`, and not only a longer one that begins or ends with it.
+/// Whether `text` contains `word` as a whole word.
 fn names(text: &str, word: &str) -> bool {
     let of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
     text.match_indices(word)
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_of_our_name_is_not_for_us_and_nothing_is_not_set() {
+    fn variables_of_kubernetes_services_are_ignored_and_empty_ones_are_unset() {
         for value in ["tcp://10.96.0.12:8080", "udp://10.96.0.12:53", "sctp://[fd00::12]:9"] {
             assert_eq!(Meaning::of("X_PORT", OsStr::new(value)), Meaning::Foreign, "{value}");
         }

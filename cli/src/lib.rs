@@ -1,11 +1,11 @@
-//! What all programs have in common at the command line.
+//! Command-line conventions shared by all programs.
 //!
-//! - A refusal is one line: what, the value, the limit, the way out. Its exit status is [`REFUSED`].
-//! - A number below zero is a value like any other, so that its refusal names the flag it was given for.
-//! - A value that came from an environment variable is refused with the name of the variable.
-//! - A variable that is set to nothing is not set. One that Kubernetes sets for a service of our name is not for us.
+//! - A refusal is one line with the flag, the value, the limit and the way out. Its exit status is [`REFUSED`].
+//! - A negative number is accepted as a value, so that its refusal names its flag.
+//! - The refusal of a value from an environment variable names the variable.
+//! - An empty variable counts as unset. A variable that Kubernetes sets for a service of the same name is ignored.
 //!
-//! Absent on purpose: the flags themselves, which stand beside the code that they are for.
+//! Absent on purpose: the flags themselves, which are defined next to the code that uses them.
 
 mod environment;
 
@@ -21,17 +21,17 @@ use clap::{Command, Parser};
 
 pub use environment::Environment;
 
-/// The exit status of a program whose flags or variables are wrong, as of every program that uses clap.
+/// Exit status for wrong flags or variables, the same as clap's.
 pub const REFUSED: u8 = 2;
 
-/// Reads the flags of the command line and the environment, and says which of them are from the environment. Ends the program
-/// with [`REFUSED`] and one line when something is wrong, and with 0 after `--help` and `--version`.
+/// Parses the flags from the command line and the environment; also gives the flags that the environment set. Exits with [`REFUSED`]
+/// and a one-line message if something is wrong, and with 0 after `--help` and `--version`.
 #[must_use]
 pub fn parse<T: Parser>() -> (T, Environment) {
     let argv: Vec<OsString> = std::env::args_os().collect();
     let (command, environment) = Environment::read(T::command(), &argv);
     let parsed =
-        with_numbers_below_zero(command).try_get_matches_from(&argv).and_then(|matches| T::from_arg_matches(&matches));
+        with_negative_numbers(command).try_get_matches_from(&argv).and_then(|matches| T::from_arg_matches(&matches));
     match parsed {
         Ok(parsed) => (parsed, environment),
         Err(wrong) => match wrong.kind() {
@@ -43,18 +43,18 @@ pub fn parse<T: Parser>() -> (T, Environment) {
     }
 }
 
-/// Ends the program with [`REFUSED`] and one line that says why.
+/// Exits with [`REFUSED`] and a one-line reason.
 pub fn refuse(why: &str) -> ! {
     say(&format!("error: {why}"));
     std::process::exit(REFUSED.into())
 }
 
-/// Writes a line to standard error. If that is closed or full there is nobody to tell, which is no reason to end otherwise.
+/// Writes a line to standard error. Errors are ignored, because there is no other place to report them.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Parses a flag's number within a range, or says what is allowed.
+/// Parses a flag's number within a range.
 ///
 /// # Errors
 /// The range and the unit, for clap to show behind the flag and its value.
@@ -69,7 +69,7 @@ pub fn in_range<T: FromStr + PartialOrd + Display>(
     }
 }
 
-/// Why a program cannot listen on `address`, and the way out. `port_flag` is the flag that names the port.
+/// The message for a program that cannot listen on `address`, with the way out. `port_flag` is the flag that names the port.
 #[must_use]
 pub fn cannot_listen(address: SocketAddr, error: &io::Error, port_flag: &str) -> String {
     let port = address.port();
@@ -89,25 +89,25 @@ pub fn cannot_listen(address: SocketAddr, error: &io::Error, port_flag: &str) ->
     format!("cannot listen on {address}: {why}")
 }
 
-/// Lets `-1` be the value of the flag before it, here and in every subcommand: to clap it would be an unknown flag.
-fn with_numbers_below_zero(command: Command) -> Command {
+/// Lets `-1` be the value of the flag before it, here and in every subcommand; by default clap takes it for an unknown flag.
+fn with_negative_numbers(command: Command) -> Command {
     command
         .mut_args(|arg| {
             let takes_value = arg.get_action().takes_values();
             arg.allow_negative_numbers(takes_value)
         })
-        .mut_subcommands(with_numbers_below_zero)
+        .mut_subcommands(with_negative_numbers)
 }
 
-/// What clap says in several lines, in one, without its `error:` and without the usage, which `--help` shows.
+/// Joins the lines of a message from clap into one, without the `error:` prefix and the usage, which `--help` shows.
 fn one_line(refusal: &str) -> String {
     let mut line = String::new();
     let text = refusal.strip_prefix("error: ").unwrap_or(refusal);
-    let said = text
+    let lines = text
         .lines()
         .map(str::trim)
         .take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more information"));
-    for part in said.filter(|part| !part.is_empty()) {
+    for part in lines.filter(|part| !part.is_empty()) {
         match (line.is_empty(), part.starts_with("tip:")) {
             (true, _) => {}
             (false, true) => line.push_str("; "),
@@ -147,7 +147,7 @@ mod tests {
 
     fn refusal(argv: &[&str]) -> String {
         let argv = std::iter::once("x").chain(argv.iter().copied());
-        let wrong = with_numbers_below_zero(<Args as clap::CommandFactory>::command()).try_get_matches_from(argv);
+        let wrong = with_negative_numbers(<Args as clap::CommandFactory>::command()).try_get_matches_from(argv);
         one_line(&wrong.expect_err("wrong").to_string())
     }
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_listen_is_told_which_flag_helps() {
+    fn an_address_that_cannot_be_listened_on_is_refused_with_the_flag_that_helps() {
         let v4 = |port| SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port));
         for (kind, address, says) in [
             (
@@ -190,8 +190,8 @@ mod tests {
                 "[::1]:1: unsupported: choose another address with --host, or another port with --port",
             ),
         ] {
-            let told = cannot_listen(address, &kind.into(), "--port");
-            assert!(told.contains(says), "{told}");
+            let message = cannot_listen(address, &kind.into(), "--port");
+            assert!(message.contains(says), "{message}");
         }
     }
 }

@@ -1,8 +1,7 @@
-// A client: the socket, and the course of a connection (sections 2, 3, 5, 7 and 11 of docs/PROTOCOL.md).
+// A client: the socket and the life of a connection (sections 2, 3, 5, 7 and 11 of docs/PROTOCOL.md).
 //
-// It does without a clock: each snapshot is answered with the samples for the next ticks, and what is drawn is what the snapshot
-// says. predict.js runs our own ship ahead of that. `client.on('message', ..)`, 'snapshot', 'events', 'sent' (the samples) and 'close' say
-// what happens.
+// It has no clock: it answers each snapshot with the samples for the next ticks and shows the snapshot as it is. predict.js runs the own
+// ship ahead of that. It emits 'message', 'snapshot', 'events', 'sent' (the samples), 'failed' (an error) and 'close'.
 
 import { EventEmitter } from 'node:events';
 import { WebSocket } from 'ws';
@@ -15,24 +14,24 @@ export const SUBPROTOCOL = 'broadside.v1';
 export const REVISION = 1;
 const CONTROL = 1;
 const SAMPLES_MAX = 12;
-const EARLY_MS = 6; // how long before it is due an input should arrive
+const EARLY_MS = 6; // how early an input should arrive before it is due
 const IDLE = { aim: 0, buttons: 0 };
 
 export class Client extends EventEmitter {
   world = new World();
-  welcome = null; // with the token, for a later connection
-  joined = null; // the seat, while there is one
-  position = 0; // in the join queue
-  sample = IDLE; // what we ask for in each tick: change it at will
+  welcome = null; // includes the token for a later connection
+  joined = null; // the newest joined message while there is a seat
+  position = 0; // in the join queue; 0 outside it
+  sample = IDLE; // the input of each tick: assign it at any time
   #socket;
-  #replies = new Map(); // by request: what is called with the outcome
+  #replies = new Map(); // request id -> callback for the outcome
   #requests = 0;
   #pings = [];
   #resuming = false;
-  #sampled = 0; // the newest tick we have said a sample for
-  #lead = 4; // how many ticks ahead of a snapshot our samples go
+  #sampled = 0; // the newest tick for which a sample was sent
+  #lead = 4; // how many ticks the samples run ahead of a snapshot
 
-  /** Connects to `ws://host:port/ws` and says hello. With the `former` client, asks for its seat and goes on with its world. */
+  /** Connects to `ws://host:port/ws` and sends the hello. With a `former` client, resumes its session and keeps its world. */
   constructor(url, { agent = 'example 1', former = null } = {}) {
     super();
     let resume = null;
@@ -42,7 +41,7 @@ export class Client extends EventEmitter {
     }
     this.#socket = new WebSocket(url, SUBPROTOCOL, { perMessageDeflate: false, maxPayload: 262144 });
     this.#socket.on('open', () => this.send({ kind: 'hello', revision: REVISION, agent, resume }));
-    this.#socket.on('message', (data, isBinary) => this.#take(data, isBinary));
+    this.#socket.on('message', (data, isBinary) => this.#handleFrame(data, isBinary));
     this.#socket.on('close', (code, reason) => {
       this.#replies.forEach((resolve) => resolve({ kind: 'lost' }));
       this.emit('close', { code, reason: reason.toString() });
@@ -50,20 +49,20 @@ export class Client extends EventEmitter {
     this.#socket.on('error', (error) => this.emit('failed', error)); // 'close' follows
   }
 
-  /** Asks for a seat; 'message' says when it is there (joined) or how many are before us (waiting). */
+  /** Asks for a seat. A message follows: `joined`, or `queued` with the position in the join queue. */
   join(name, room = { kind: 'quick' }, role = 'play') {
     this.joined = null;
     this.send({ kind: 'join', name, room, role });
   }
 
-  /** Asks for something, such as `{ kind: 'say', topic: 'lobby/chat', text: 'hello' }`; gives the outcome: done, refused or lost. */
+  /** Sends a request such as `{ kind: 'say', topic: 'lobby/chat', text: 'hello' }`; resolves to the outcome: done, refused or lost. */
   request(request) {
     const id = ++this.#requests;
     this.send({ kind: 'request', id, request });
     return new Promise((resolve) => this.#replies.set(id, resolve));
   }
 
-  /** Gives the answer: the server's time, and how long it took. */
+  /** Resolves to the pong, with `rttMs`, the round trip time in milliseconds. */
   ping() {
     const sent = performance.now();
     this.send({ kind: 'ping', client_time: Math.round(sent * 1000) });
@@ -76,7 +75,7 @@ export class Client extends EventEmitter {
     this.send({ kind: 'leave' });
   }
 
-  /** Ends the socket without a word, as a lost line does. */
+  /** Ends the socket without a close frame, like a lost link. */
   drop() {
     this.#socket.terminate();
   }
@@ -89,29 +88,29 @@ export class Client extends EventEmitter {
     this.#socket.send(frame);
   }
 
-  #take(data, isBinary) {
+  #handleFrame(data, isBinary) {
     try {
       if (!isBinary || data.length === 0) throw new WireError('not a frame');
-      if (data[0] === CONTROL) return this.#takeMessage(decodeServer(data));
+      if (data[0] === CONTROL) return this.#handleMessage(decodeServer(data));
       const { events, messages } = this.world.apply(data);
       if (events.length > 0) this.emit('events', events);
-      messages.forEach((message) => this.#takeMessage(message));
-      // Without a seat, it was on the way when we gave that up.
+      messages.forEach((message) => this.#handleMessage(message));
+      // Without a seat, the snapshot was sent before the server handled our exit.
       if (this.joined) this.#answerSnapshot();
       this.emit('snapshot', this.world);
     } catch (error) {
-      // We and the server misunderstand each other: nothing that follows would make sense.
+      // Client and server disagree about the protocol: nothing that follows could be decoded.
       this.emit('failed', error);
       this.#socket.close(1002);
     }
   }
 
-  #takeMessage(message) {
+  #handleMessage(message) {
     if (message.kind === 'welcome') [this.welcome, this.#resuming] = [message, message.resumed];
     if (message.kind === 'joined') this.#seated(message);
     if (message.kind === 'queued') this.position = message.position;
     if (message.kind === 'pong') this.#pings.shift()?.(message);
-    if (message.kind === 'notice' && message.notice.kind === 'roomEnds' && message.notice.seconds === 0) this.joined = null;
+    if (message.kind === 'serverNotice' && message.notice.kind === 'roomEnds' && message.notice.seconds === 0) this.joined = null;
     if (message.kind === 'reply') {
       this.#replies.get(message.id)?.(message.outcome);
       this.#replies.delete(message.id);
@@ -120,7 +119,7 @@ export class Client extends EventEmitter {
   }
 
   #seated(joined) {
-    // In a seat that we have taken up again, the world goes on; in another one it begins anew.
+    // A resumed seat keeps its world; another seat starts with an empty one.
     if (!this.#resuming) this.world = new World();
     this.#resuming = false;
     this.joined = joined;
@@ -128,7 +127,7 @@ export class Client extends EventEmitter {
     this.#sampled = 0;
   }
 
-  /** Says samples up to some ticks ahead of the snapshot: more if the last ones came late, fewer if they came too early. */
+  /** Sends samples up to `#lead` ticks ahead of the snapshot: more if the last ones arrived late, fewer if they arrived too early. */
   #answerSnapshot() {
     const { tick, head } = this.world;
     if (head.earlyMs !== null && head.earlyMs < EARLY_MS) this.#lead += 1;

@@ -1,7 +1,7 @@
-// Control messages and updates: section 6 of docs/PROTOCOL.md, and "Notes" of section 8.
+// Control messages and room updates: section 6 of docs/PROTOCOL.md, and "Room updates" in section 8.
 //
-// A type is a pair of functions: `read(reader)` gives a value, `write(writer, value)` is the way back. Values are plain: a structure is
-// an object, one of several variants is `{ kind: 'name', ...fields }`, a 64-bit number is a BigInt.
+// A type is a pair of functions: `read(reader)` decodes a value, `write(writer, value)` encodes it. Values are plain: a structure is an
+// object, a variant is `{ kind: 'name', ...fields }`, a 64-bit number is a BigInt.
 
 import { ByteReader, ByteWriter, WireError } from './wire.js';
 
@@ -40,8 +40,8 @@ const struct = (fields) => ({
   read: (r) => Object.fromEntries(Object.entries(fields).map(([name, type]) => [name, type.read(r)])),
   write: (w, value) => Object.entries(fields).forEach(([name, type]) => type.write(w, value[name])),
 });
-/** Names without fields: the number of the variant is all there is. */
-const words = (...names) => ({
+/** Variants without fields: only the number of the variant is encoded. */
+const enumeration = (...names) => ({
   read: (r) => names[uint.read(r)] ?? fail('no such variant'),
   write: (w, value) => uint.write(w, names.indexOf(value)),
 });
@@ -64,8 +64,8 @@ const fail = (what) => {
   throw new WireError(what);
 };
 
-const mode = words('arena', 'teams', 'duel');
-const role = words('play', 'spectate');
+const mode = enumeration('arena', 'teams', 'duel');
+const role = enumeration('play', 'spectate');
 const token = struct({ session: u64, signature: bytes(16) });
 const choice = variants({
   quick: {},
@@ -93,7 +93,7 @@ const zone = struct({
 });
 const matchStatus = struct({
   mode,
-  phase: words('open', 'waiting', 'countdown', 'playing', 'pause', 'results'),
+  phase: enumeration('open', 'waiting', 'countdown', 'playing', 'pause', 'results'),
   round: u8,
   rounds: u8,
   tick: uint,
@@ -113,7 +113,7 @@ const publication = variants({
   announcement: { text: string },
   match: { matchStatus },
 });
-const notice = variants({
+const serverNotice = variants({
   muted: {},
   roomEnds: { seconds: uint },
   friendJoined: { name: string },
@@ -142,10 +142,10 @@ const fromServer = variants({
   reply: { id: uint, outcome: variants({ done: {}, refused: { why: refusal } }) },
   published: { topic: string, at: uint, publication },
   directMessage: { from: string, text: string },
-  notice: { notice },
+  serverNotice: { notice: serverNotice },
   handshake: { request: string, asked: list(header), response: string, answered: list(header) },
 });
-const update = variants({
+const roomUpdate = variants({
   named: { player: uint, name: string },
   left: { player: uint },
   board: { tick: uint, players: uint, extent: uint, lines: list(struct({ player: uint, score: int })) },
@@ -175,9 +175,9 @@ export const decodeClient = decode(fromClient);
 export const encodeServer = encode(fromServer);
 export const decodeServer = decode(fromServer);
 
-/** The updates at the end of a snapshot. */
+/** The room updates at the end of a snapshot. */
 export function readUpdates(bytes) {
   const [reader, updates] = [new ByteReader(bytes), []];
-  while (!reader.done) updates.push(update.read(reader));
+  while (!reader.done) updates.push(roomUpdate.read(reader));
   return updates;
 }

@@ -1,4 +1,4 @@
-// A captain that flies in circles and fires: node play.js ws://localhost:8080/ws Ann
+// A player that flies in circles and fires: node play.js ws://localhost:8080/ws Ann
 
 import { BUTTONS } from './arena.js';
 import { Client } from './client.js';
@@ -12,12 +12,13 @@ client.on('message', (message) => {
   if (message.kind === 'published') console.log(`${message.publication.from}: ${message.publication.text}`);
   if (message.kind === 'queued') console.log(`in the join queue, at position ${message.position}`);
 });
-client.on('snapshot', ({ tick, own, board }) => {
+client.on('snapshot', ({ tick, playerState, board }) => {
   client.sample = { aim: (tick / 120) % (2 * Math.PI), buttons: BUTTONS.engine | BUTTONS.cannon };
-  if (tick % 60 > 1 || !own) return;
-  const ships = [...client.world.things()].filter(({ kind }) => kind === 'ship').length;
-  const place = own.afloat ? `at ${own.x.toFixed(0)}, ${own.y.toFixed(0)}` : 'sunk';
-  console.log(`tick ${tick}: ${place}, score ${own.score}; ${ships} ships in view, ${board.players} play`);
+  if (tick % 60 > 1 || !playerState) return;
+  const ships = [...client.world.entities()].filter(({ kind }) => kind === 'ship').length;
+  const { afloat, x, y, score } = playerState;
+  const where = afloat ? `at ${x.toFixed(0)}, ${y.toFixed(0)}` : 'sunk';
+  console.log(`tick ${tick}: ${where}, score ${score}; ${ships} ships in view, ${board.players} players`);
 });
 client.on('failed', (error) => console.error(error.message));
 client.on('close', ({ code, reason }) => console.log(`closed: ${code} ${reason}`));

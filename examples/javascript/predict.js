@@ -1,6 +1,6 @@
-// The rules of section 14 of docs/PROTOCOL.md: what our ship does with a sample, bit for bit as the server has it.
+// The rules of section 14 of docs/PROTOCOL.md: how the own ship moves with a sample, bit for bit as on the server.
 //
-// JavaScript computes in double precision; `f` rounds to the single precision that the server uses, after each operation.
+// JavaScript computes in double precision; `f` rounds to the server's single precision after each operation.
 
 import { BUTTONS, aimOf } from './arena.js';
 
@@ -8,32 +8,32 @@ const f = Math.fround;
 const DT = f(1 / 60);
 const TURN_TO_RADIANS = f(f(2 * Math.PI) / 65536);
 const [THRUST, REVERSE, STRAFE, SPEED_MAX] = [620, 420, 460, 450];
-const KEPT = f(1 - f(f(0.55) * DT)); // the share of the velocity that a tick leaves
+const KEPT = f(1 - f(f(0.55) * DT)); // the share of the velocity that is left after a tick
 const TURN = 974;
 const [HULL_MAX, CALM, REGEN, SHIELD_DECAY] = [6000, 360, 5, 2];
 const [COOLDOWN, COOLDOWN_RAPID, RAIL_COOLDOWN] = [10, 5, 108];
 const [SHIP_RADIUS, ROCK_REACH, BOUNCE, IMPACT_FREE, IMPACT_DAMAGE] = [16, 64, f(0.4), 200, f(3.6)];
-const [PULL, PULL_MAX, DEEP, DEEP_DAMAGE] = [5, 900, 60, 12];
+const [PULL, PULL_MAX, DAMAGE_DEPTH, DEPTH_DAMAGE] = [5, 900, 60, 12];
 
-/** Keeps our ship ahead of the server: our samples on top of the newest state it told. */
+/** Predicts the own ship: applies our samples to the newest state from the server. */
 export class Predictor {
-  own = null; // our state as of `tick`, hull and shield in 1/60 point
+  own = null; // the player state at `tick`, with hull and shield in 1/60 point
   tick = 0;
   rocks = [];
   #samples = new Map(); // by tick
-  #states = new Map(); // by tick, of those that the server has not told yet
+  #states = new Map(); // by tick: predictions that the server has not confirmed yet
 
-  /** Samples that were sent for the tick `first` and those after it. */
+  /** Takes the samples that were sent for the tick `first` and those after it. */
   sent({ first, samples }) {
     samples.forEach((sample, at) => this.#samples.set(first + at, sample));
     this.#advance();
   }
 
-  /** Takes what a snapshot told. Gives what we had predicted for its tick, if we had. */
-  reconcile({ tick, own, things }) {
+  /** Takes a snapshot's player state. Gives the prediction for its tick, if there was one. */
+  reconcile({ tick, playerState, entities }) {
     const predicted = this.#states.get(tick);
-    this.rocks = [...things].filter(({ kind }) => kind === 'rock').sort((a, b) => a.id - b.id);
-    [this.own, this.tick] = [exact(own), tick];
+    this.rocks = [...entities].filter(({ kind }) => kind === 'rock').sort((a, b) => a.id - b.id);
+    [this.own, this.tick] = [exact(playerState), tick];
     this.#states.clear();
     for (const at of this.#samples.keys()) if (at <= tick) this.#samples.delete(at);
     this.#advance();
@@ -49,11 +49,11 @@ export class Predictor {
   }
 }
 
-/** Our state with whole numbers where the server has whole numbers. */
+/** The player state with integers where the server has integers. */
 export const exact = (own) =>
   own.afloat ? { ...own, hull: Math.round(own.hull * 60), shield: Math.round(own.shield * 60) } : { ...own };
 
-/** The state one tick on. */
+/** The state one tick later. */
 export function step(before, sample, tick, rocks) {
   const own = { ...before };
   if (!own.afloat) return { ...own, respawn: Math.max(own.respawn - 1, 0) };
@@ -73,7 +73,7 @@ export function step(before, sample, tick, rocks) {
   own.x = f(own.x + f(own.vx * DT));
   own.y = f(own.y + f(own.vy * DT));
   rocks.filter((rock) => inReach(rock, start)).forEach((rock) => bounce(own, rock));
-  if (own.hull > 0 && depth > DEEP) hurt(own, DEEP_DAMAGE);
+  if (own.hull > 0 && depth > DAMAGE_DEPTH) hurt(own, DEPTH_DAMAGE);
   if (own.hull === 0) return { ...own, afloat: false };
   if (sample.buttons & BUTTONS.cannon && own.cooldown === 0) {
     [own.cooldown, own.protection] = [own.rapid > 0 ? COOLDOWN_RAPID : COOLDOWN, 0];
@@ -82,7 +82,7 @@ export function step(before, sample, tick, rocks) {
   return own;
 }
 
-/** Turns the nose toward the aim, the short way round. */
+/** Turns the heading toward the aim, the short way round. */
 function turn(own, sample) {
   const way = ((aimOf(sample.aim) - own.heading) << 16) >> 16; // as a signed number of 16 bits
   own.heading = (own.heading + Math.min(Math.max(way, -TURN), TURN)) & 65535;
@@ -105,7 +105,7 @@ function burn(own, { buttons }) {
   }
 }
 
-/** The border pulls whoever is outside toward the middle. */
+/** The border pulls a ship outside it toward the middle. */
 function pullBack(own, depth) {
   const pull = f(Math.min(f(depth * PULL), PULL_MAX) * DT);
   const [x, y] = unit(own.x, own.y, [0, 0]);
@@ -127,11 +127,11 @@ function inReach(rock, { x, y }) {
 
 function bounce(own, rock) {
   const [ox, oy] = [f(own.x - rock.x), f(own.y - rock.y)];
-  const apart = rock.radius + SHIP_RADIUS;
-  if (squared(ox, oy) >= apart * apart) return;
+  const touching = rock.radius + SHIP_RADIUS;
+  if (squared(ox, oy) >= touching * touching) return;
   const [nx, ny] = unit(ox, oy, [1, 0]);
-  own.x = f(rock.x + f(nx * apart));
-  own.y = f(rock.y + f(ny * apart));
+  own.x = f(rock.x + f(nx * touching));
+  own.y = f(rock.y + f(ny * touching));
   const speedIn = -f(f(own.vx * nx) + f(own.vy * ny));
   if (speedIn <= 0) return;
   const change = f(speedIn * f(1 + BOUNCE));

@@ -1,9 +1,9 @@
-// The two ways to write numbers: section 4 of docs/PROTOCOL.md.
+// The two encodings of numbers: section 4 of docs/PROTOCOL.md.
 
-/** Bytes do not mean what they should: an error of the other end, or of ours. */
+/** The bytes cannot be decoded: an error of the server or of this client. */
 export class WireError extends Error {}
 
-/** Reads control messages and updates, byte by byte. */
+/** Reads control messages and room updates, byte by byte. */
 export class ByteReader {
   constructor(bytes, at = 0) {
     this.bytes = bytes;
@@ -83,7 +83,7 @@ export class BitReader {
     return zigzag % 2 ? -(zigzag + 1) / 2 : zigzag / 2;
   }
 
-  /** Goes on to the next whole byte; what is left of this one is zeros. */
+  /** Skips to the next whole byte; the remaining bits of this one must be zero. */
   align() {
     if (this.bits(-this.at & 7)) throw new WireError('padding is not zero');
   }

@@ -1,51 +1,51 @@
-// Snapshots, and the world they tell of: section 8 of docs/PROTOCOL.md.
+// Snapshots and the client's copy of the world: section 8 of docs/PROTOCOL.md.
 
 import { BitReader, WireError } from './wire.js';
-import { KINDS, readEvents, readOwn } from './arena.js';
+import { KINDS, readEvents, readPlayerState } from './arena.js';
 import { readUpdates } from './messages.js';
 
 const CELL = 2048; // C: position steps per cell
 const MARGIN = 1024; // M: how far outside its cell a local position may be
-const TICKS = 2; // V: ticks in which a velocity of 1 moves a thing by one position step
-const AROUND = [-129, -128, -127, -1, 1, 127, 128, 129]; // the cells around a cell, row by row
+const TICKS = 2; // V: ticks in which a velocity of 1 moves an entity by one position step
+const NEIGHBORS = [-129, -128, -127, -1, 1, 127, 128, 129]; // the cells around a cell, row by row
 
-/** What a client knows of its room: apply each snapshot, then look. */
+/** The client's copy of its room: apply each snapshot, then read the fields. */
 export class World {
   tick = 0; // of the newest snapshot
   head = null;
-  own = null; // our exact state; null for a spectator
+  playerState = null; // exact; null for a spectator
   names = new Map(); // by player number
   away = new Set();
   board = { tick: 0, players: 0, extent: 0, lines: [] };
   matchStatus = null;
-  /** By number: `{ tick, records }`; the records in order of id, each `{ id, kind, values }`, values in steps. Replaced, never changed. */
+  /** By number: `{ tick, records }`; records in order of id, each `{ id, kind, values }`, values in steps. Replaced, never modified. */
   cells = new Map();
 
-  /** Takes a snapshot; gives what happened once, and the control messages that came with it. */
+  /** Applies a snapshot; gives its events and the control messages in it. */
   apply(frame) {
     const bits = new BitReader(frame, 8);
     this.head = readHead(bits);
     this.tick = this.head.tick;
-    this.own = bits.flag() ? readOwn(bits) : null;
+    this.playerState = bits.flag() ? readPlayerState(bits) : null;
     bits.align();
     this.#readCells(bits);
     const events = readEvents(bits);
     const updates = readUpdates(frame.subarray(bits.at / 8));
-    updates.forEach((note) => this.#takeNote(note));
+    updates.forEach((update) => this.#takeUpdate(update));
     return { events, messages: updates.filter(({ kind }) => kind === 'message').map(({ message }) => message) };
   }
 
-  /** Everything known, in game units: `{ id, kind, side, x, y, owner, .. }`. */
-  *things() {
+  /** All known entities, in game units: `{ id, kind, team, x, y, owner, .. }`. */
+  *entities() {
     for (const { records } of this.cells.values()) {
       for (const { id, kind, values } of records) {
         const fields = KINDS[kind].fields.map((field, at) => [field.name, values[at] * field.step]);
-        yield { id, kind: KINDS[kind].name, side: KINDS[kind].side, ...Object.fromEntries(fields) };
+        yield { id, kind: KINDS[kind].name, team: KINDS[kind].team, ...Object.fromEntries(fields) };
       }
     }
   }
 
-  /** What a hello says to take up our seat again with what we have. What is too old to be said is forgotten. */
+  /** The world's part of a resume: the known cells. Cells that are too old to be named in it are discarded. */
   resumption() {
     this.cells = new Map([...this.cells].filter(([, { tick }]) => tick !== null && this.tick - tick <= 255));
     return { have: this.tick, cells: [...this.cells].map(([cell, { tick }]) => ({ cell, behind: this.tick - tick })) };
@@ -55,39 +55,39 @@ export class World {
     const numbers = [...this.cells.keys()];
     for (let left = bits.golomb(0), at = 0; left > 0; left--, at++) {
       at += bits.golomb(2);
-      if (!this.cells.delete(numbers[at])) throw new WireError(`no cell ${at} to forget`);
+      if (!this.cells.delete(numbers[at])) throw new WireError(`no cell ${at} to remove`);
     }
     for (let left = bits.golomb(0); left > 0; left--) this.cells.set(bits.bits(14), { tick: null, records: [] });
     const before = new Map([...this.cells].sort(([a], [b]) => a - b));
-    const thinned = bits.flag();
+    const partial = bits.flag();
     const [due, present] = [[], []];
     for (const number of before.keys()) {
-      if (thinned && !bits.flag()) continue;
+      if (partial && !bits.flag()) continue;
       due.push(number);
       if (bits.flag()) present.push(number);
     }
     bits.align();
-    // What comes over from a cell is meant as that cell was before: nothing is put in place until all is read.
+    // Migrated records refer to the cells as they were before this snapshot: nothing is replaced until all cells are read.
     const after = new Map(before);
     for (const number of due) after.set(number, { tick: this.tick, records: before.get(number).records });
-    for (const number of present) after.set(number, { tick: this.tick, records: this.#readBlob(bits, number, before) });
+    for (const number of present) after.set(number, { tick: this.tick, records: this.#readEncodedCell(bits, number, before) });
     this.cells = after;
   }
 
-  #readBlob(bits, number, before) {
+  #readEncodedCell(bits, number, before) {
     const baseline = before.get(number);
     const ticks = this.tick - baseline.tick;
     let records = [];
     if (!bits.flag()) {
-      if (baseline.tick === null) throw new WireError(`cell ${number} begins without a keyframe`);
-      const [linked, anyLeave] = [bits.flag(), bits.flag()];
-      const staying = baseline.records.filter(() => !anyLeave || bits.flag());
-      records = staying.map((record) => update(bits, record, ticks));
-      for (let left = linked ? bits.golomb(0) : 0; left > 0; left--) {
-        const from = before.get(number + AROUND[bits.bits(3)])?.records ?? [];
+      if (baseline.tick === null) throw new WireError(`cell ${number} starts without a keyframe`);
+      const [crossCell, anyRemoved] = [bits.flag(), bits.flag()];
+      const retained = baseline.records.filter(() => !anyRemoved || bits.flag());
+      records = retained.map((record) => updated(bits, record, ticks));
+      for (let left = crossCell ? bits.golomb(0) : 0; left > 0; left--) {
+        const from = before.get(number + NEIGHBORS[bits.bits(3)])?.records ?? [];
         const record = from[bits.bits(from.length ? 32 - Math.clz32(from.length - 1) : 0)];
-        if (!record) throw new WireError(`nothing comes over into cell ${number}`);
-        records.push(update(bits, record, ticks));
+        if (!record) throw new WireError(`no record migrates into cell ${number}`);
+        records.push(updated(bits, record, ticks));
       }
     }
     for (let left = bits.golomb(0), id = 0; left > 0; left--, id++) {
@@ -98,13 +98,13 @@ export class World {
     return records.sort((a, b) => a.id - b.id);
   }
 
-  #takeNote(note) {
-    if (note.kind === 'named') this.names.set(note.player, note.name);
-    if (note.kind === 'left') this.names.delete(note.player);
-    if (note.kind === 'away') this.away.add(note.player);
-    if (['named', 'left', 'back'].includes(note.kind)) this.away.delete(note.player);
-    if (note.kind === 'board') this.board = note;
-    if (note.kind === 'match') this.matchStatus = note.matchStatus;
+  #takeUpdate(update) {
+    if (update.kind === 'named') this.names.set(update.player, update.name);
+    if (update.kind === 'left') this.names.delete(update.player);
+    if (update.kind === 'away') this.away.add(update.player);
+    if (['named', 'left', 'back'].includes(update.kind)) this.away.delete(update.player);
+    if (update.kind === 'board') this.board = update;
+    if (update.kind === 'match') this.matchStatus = update.matchStatus;
   }
 }
 
@@ -130,8 +130,8 @@ function readRecord(bits, id, cell, tick) {
   return { id, kind, values };
 }
 
-/** A record some ticks later. */
-function update(bits, record, ticks) {
+/** A record `ticks` later. */
+function updated(bits, record, ticks) {
   const { moves, fields } = KINDS[record.kind];
   if (!moves) return record;
   const values = [...record.values];
@@ -145,8 +145,8 @@ function update(bits, record, ticks) {
     fields.forEach((field, at) => restSame || at < 4 || field.angle || bits.flag() || change(at));
   }
   for (const axis of [0, 1]) {
-    const way = (record.values[2 + axis] + values[2 + axis]) * ticks;
-    values[axis] = inRange(fields[axis], values[axis] + Math.floor((way + TICKS) / (2 * TICKS)) + miss[axis]);
+    const distance = (record.values[2 + axis] + values[2 + axis]) * ticks;
+    values[axis] = inRange(fields[axis], values[axis] + Math.floor((distance + TICKS) / (2 * TICKS)) + miss[axis]);
   }
   return { ...record, values };
 }

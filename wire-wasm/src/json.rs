@@ -1,11 +1,11 @@
-//! Values as JSON: a serializer for what the wire is made of, whole numbers, text, lists and enums. Fractions are not on the wire,
-//! and a library that can write them would weigh more than all the rest here.
+//! A JSON serializer for what messages consist of: integers, text, lists and enums. Messages contain no fractions, and a library that
+//! can write them would be larger than the rest of this module.
 
 use std::fmt;
 
 use serde::ser::{self, Serialize};
 
-/// Writes a value as JSON. Numbers that JavaScript would round are written as text.
+/// Writes a value as JSON. Integers that JavaScript cannot represent exactly are written as text.
 #[must_use]
 pub fn write(value: &impl Serialize) -> String {
     let mut json = Json(String::new());
@@ -15,7 +15,7 @@ pub fn write(value: &impl Serialize) -> String {
     }
 }
 
-/// Appends text in quotes.
+/// Appends text as a JSON string.
 pub fn quote(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
@@ -28,16 +28,16 @@ pub fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// The largest whole number that JavaScript keeps exact.
+/// JavaScript represents every integer below this one exactly.
 const EXACT_MAX: u64 = 1 << 53;
 
-/// The only error: there was a fraction.
+/// The only error: the value contains a fraction.
 #[derive(Debug)]
 pub struct Fraction;
 
 impl fmt::Display for Fraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("fractions are not on the wire")
+        f.write_str("messages contain no fractions")
     }
 }
 
@@ -49,23 +49,23 @@ impl ser::Error for Fraction {
     }
 }
 
-/// The text so far.
+/// The text written so far.
 pub struct Json(String);
 
-/// A list or an object that is being written.
-pub struct Open<'a> {
+/// An unfinished list or object.
+pub struct Unfinished<'a> {
     json: &'a mut Json,
     empty: bool,
     end: &'static str,
 }
 
 impl Json {
-    fn open(&mut self, begin: &str, end: &'static str) -> Result<Open<'_>, Fraction> {
+    fn open(&mut self, begin: &str, end: &'static str) -> Result<Unfinished<'_>, Fraction> {
         self.0.push_str(begin);
-        Ok(Open { json: self, empty: true, end })
+        Ok(Unfinished { json: self, empty: true, end })
     }
 
-    fn variant(&mut self, name: &str, begin: &str, end: &'static str) -> Result<Open<'_>, Fraction> {
+    fn variant(&mut self, name: &str, begin: &str, end: &'static str) -> Result<Unfinished<'_>, Fraction> {
         self.0.push('{');
         quote(name, &mut self.0);
         self.0.push(':');
@@ -73,8 +73,8 @@ impl Json {
     }
 }
 
-impl Open<'_> {
-    fn publication(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Fraction> {
+impl Unfinished<'_> {
+    fn element(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Fraction> {
         if !std::mem::take(&mut self.empty) {
             self.json.0.push(',');
         }
@@ -82,7 +82,7 @@ impl Open<'_> {
     }
 
     fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Fraction> {
-        self.publication(name)?;
+        self.element(name)?;
         self.json.0.push(':');
         value.serialize(&mut *self.json)
     }
@@ -93,8 +93,8 @@ impl Open<'_> {
     }
 }
 
-/// Whole numbers all go the same way.
-macro_rules! whole {
+/// Integers of up to 32 bits.
+macro_rules! integers {
     ($($name:ident $type:ty),*) => {
         $(fn $name(self, value: $type) -> Result<(), Fraction> {
             self.serialize_i64(i64::from(value))
@@ -105,16 +105,16 @@ macro_rules! whole {
 impl<'a> ser::Serializer for &'a mut Json {
     type Ok = ();
     type Error = Fraction;
-    type SerializeSeq = Open<'a>;
-    type SerializeTuple = Open<'a>;
-    type SerializeTupleStruct = Open<'a>;
-    type SerializeTupleVariant = Open<'a>;
-    type SerializeMap = Open<'a>;
-    type SerializeStruct = Open<'a>;
-    type SerializeStructVariant = Open<'a>;
+    type SerializeSeq = Unfinished<'a>;
+    type SerializeTuple = Unfinished<'a>;
+    type SerializeTupleStruct = Unfinished<'a>;
+    type SerializeTupleVariant = Unfinished<'a>;
+    type SerializeMap = Unfinished<'a>;
+    type SerializeStruct = Unfinished<'a>;
+    type SerializeStructVariant = Unfinished<'a>;
 
-    whole!(serialize_i8 i8, serialize_i16 i16, serialize_i32 i32);
-    whole!(serialize_u8 u8, serialize_u16 u16, serialize_u32 u32);
+    integers!(serialize_i8 i8, serialize_i16 i16, serialize_i32 i32);
+    integers!(serialize_u8 u8, serialize_u16 u16, serialize_u32 u32);
 
     fn serialize_i64(self, value: i64) -> Result<(), Fraction> {
         self.0.push_str(&value.to_string());
@@ -188,15 +188,15 @@ impl<'a> ser::Serializer for &'a mut Json {
         open.close()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'a>, Fraction> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Unfinished<'a>, Fraction> {
         self.open("[", "]")
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Open<'a>, Fraction> {
+    fn serialize_tuple(self, _: usize) -> Result<Unfinished<'a>, Fraction> {
         self.open("[", "]")
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Fraction> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Unfinished<'a>, Fraction> {
         self.open("[", "]")
     }
 
@@ -206,15 +206,15 @@ impl<'a> ser::Serializer for &'a mut Json {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Open<'a>, Fraction> {
+    ) -> Result<Unfinished<'a>, Fraction> {
         self.variant(variant, "[", "]}")
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Open<'a>, Fraction> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Unfinished<'a>, Fraction> {
         self.open("{", "}")
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Fraction> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Unfinished<'a>, Fraction> {
         self.open("{", "}")
     }
 
@@ -224,20 +224,20 @@ impl<'a> ser::Serializer for &'a mut Json {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Open<'a>, Fraction> {
+    ) -> Result<Unfinished<'a>, Fraction> {
         self.variant(variant, "{", "}}")
     }
 }
 
-/// Lists of any kind.
+/// Lists and tuples.
 macro_rules! list {
-    ($($kind:ident $publication:ident),*) => {
-        $(impl ser::$kind for Open<'_> {
+    ($($kind:ident $method:ident),*) => {
+        $(impl ser::$kind for Unfinished<'_> {
             type Ok = ();
             type Error = Fraction;
 
-            fn $publication<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fraction> {
-                self.publication(value)
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fraction> {
+                self.element(value)
             }
 
             fn end(self) -> Result<(), Fraction> {
@@ -250,10 +250,10 @@ macro_rules! list {
 list!(SerializeSeq serialize_element, SerializeTuple serialize_element);
 list!(SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field);
 
-/// Objects of any kind.
+/// Structures.
 macro_rules! object {
     ($($kind:ident),*) => {
-        $(impl ser::$kind for Open<'_> {
+        $(impl ser::$kind for Unfinished<'_> {
             type Ok = ();
             type Error = Fraction;
 
@@ -270,12 +270,12 @@ macro_rules! object {
 
 object!(SerializeStruct, SerializeStructVariant);
 
-impl ser::SerializeMap for Open<'_> {
+impl ser::SerializeMap for Unfinished<'_> {
     type Ok = ();
     type Error = Fraction;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fraction> {
-        self.publication(key)
+        self.element(key)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fraction> {
@@ -295,7 +295,7 @@ mod tests {
     use broadside_shared::protocol::room::RoomChoice;
 
     #[test]
-    fn messages_read_as_json() {
+    fn messages_are_written_as_json() {
         let reply = ServerMsg::Reply { id: 7, outcome: Outcome::Refused(Refusal::TooFast { wait_ms: 250 }) };
         assert_eq!(write(&reply), r#"{"Reply":{"id":7,"outcome":{"Refused":{"TooFast":{"wait_ms":250}}}}}"#);
         assert_eq!(write(&ServerMsg::ServerNotice(ServerNotice::Muted)), r#"{"ServerNotice":"Muted"}"#);

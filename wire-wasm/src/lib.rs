@@ -1,11 +1,12 @@
-//! Broadside's wire for pages that look at it: a client whose socket belongs to the page's script, and every frame as JSON.
+//! Inspection of Broadside's protocol for web pages: a client whose socket belongs to the page's script, and every frame as JSON.
 //!
-//! The script opens the WebSocket, hands each frame to [`Wire::heard`], sends what [`Wire::next_frame`] gives, and so sees everything. What a
-//! frame means is decided here, by the same code that plays. It is a module of its own, so that whoever only plays does not load it.
+//! The script opens the WebSocket, passes each received frame to [`WireClient::receive`] and sends the frames of
+//! [`WireClient::next_frame`], so it sees all traffic. The frames are decoded by the code of the game's own client. This is a separate
+//! WebAssembly module, so that the game does not load it.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`json`] | what is on the wire as JSON |
+//! | [`json`] | messages as JSON |
 //!
 //! Absent on purpose: sockets, elements of the page.
 
@@ -29,7 +30,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Milliseconds since the page began, with fractions.
+    /// Milliseconds since the page was opened, with fractions.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     fn now_ms() -> f64;
 }
@@ -38,61 +39,62 @@ fn now() -> MonoTime {
     MonoTime((now_ms() * 1000.0) as u64)
 }
 
-/// A client without a socket.
-#[wasm_bindgen]
-pub struct Wire {
+/// A client without a socket. Pages know it as `Wire`.
+#[wasm_bindgen(js_name = Wire)]
+pub struct WireClient {
     client: Client<Arena>,
 }
 
-#[wasm_bindgen]
-impl Wire {
-    /// A client that will stay in the lobby under this name.
+#[wasm_bindgen(js_class = Wire)]
+impl WireClient {
+    /// A client that stays in the lobby under this name.
     ///
     /// # Errors
-    /// Why that is no name.
+    /// Why the name is invalid.
     #[wasm_bindgen(constructor)]
-    pub fn new(name: &str) -> Result<Wire, String> {
+    pub fn new(name: &str) -> Result<WireClient, String> {
         let name = Name::new(name).map_err(|reason| reason.to_string())?;
         let agent = concat!("wire ", env!("CARGO_PKG_VERSION")).to_owned();
         let config = ClientConfig { name, agent, room: None, role: Role::Spectate, detail: Detail::Replica };
-        Ok(Wire { client: Client::new(config) })
+        Ok(WireClient { client: Client::new(config) })
     }
 
-    /// The subprotocol to offer.
+    /// The WebSocket subprotocol to offer.
     #[must_use]
     pub fn subprotocol() -> String {
         SUBPROTOCOL.to_owned()
     }
 
-    /// Milliseconds without a frame from the server after which it counts as dead: while it lives, it answers about a ping a second.
+    /// Time without a frame after which the server counts as lost, in milliseconds. A live server answers about one ping per second.
     #[must_use]
     pub fn silence_ms() -> f64 {
         SILENCE_US as f64 / 1000.0
     }
 
-    /// A sentence about the end of a connection: what happened and what to do. A code that is none of ours means that it was lost.
+    /// A sentence about a close code: what happened and what to do. A code outside Broadside's range means that the connection was lost.
     #[must_use]
     pub fn advice(code: u16) -> String {
         CloseCode::from_code(code).map_or("The connection was lost.", CloseCode::advice).to_owned()
     }
 
-    /// Whether to connect again by itself after this close code.
+    /// Whether to reconnect automatically after this close code.
+    #[wasm_bindgen(js_name = comes_back)]
     #[must_use]
-    pub fn comes_back(code: u16) -> bool {
+    pub fn reconnects(code: u16) -> bool {
         CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::ByItself)
     }
 
-    /// The socket is open.
+    /// Handles the open socket.
     pub fn open(&mut self) {
         self.client.handle_open(now());
     }
 
-    /// Time passes: pings, inputs and acks become due. Gives the numbers of the requests that were not answered in time.
+    /// Advances the clock: pings, inputs and acks become due. Gives the ids of requests that were not answered in time.
     pub fn advance(&mut self) -> Vec<u32> {
         self.client.advance(now(), &ArenaInput::default());
         let mut unanswered = Vec::new();
         while let Some(event) = self.client.poll_event() {
-            // Of everything else the page reads the frames themselves.
+            // The page reads all other events from the frames.
             if let ClientEvent::Answered { id, answer: Answer::None } = event {
                 unanswered.push(id);
             }
@@ -105,47 +107,50 @@ impl Wire {
         self.client.poll_frame()
     }
 
-    /// Takes a frame of the server, and tells it as JSON: `kind`, and for control messages `msg`, for snapshots their parts.
+    /// Handles a frame from the server and gives it as JSON: `kind`, and `msg` for control messages, the parts for snapshots.
     ///
     /// # Errors
     /// What is wrong with its bytes.
-    pub fn heard(&mut self, frame: &[u8]) -> Result<String, String> {
+    #[wasm_bindgen(js_name = heard)]
+    pub fn receive(&mut self, frame: &[u8]) -> Result<String, String> {
         let before = *self.client.stats();
         let (kind, rest) = FrameKind::split(frame).map_err(|wrong| wrong.to_string())?;
-        let told = match kind {
-            FrameKind::Control => codec::decode_server(rest).map(|msg| told("control", "msg", &json::write(&msg))),
+        let json = match kind {
+            FrameKind::Control => {
+                codec::decode_server(rest).map(|msg| frame_json("control", "msg", &json::write(&msg)))
+            }
             FrameKind::State => Ok(String::new()),
         };
         self.client.handle_frame(now(), frame).map_err(|wrong| wrong.to_string())?;
         if kind == FrameKind::Control {
-            return told.map_err(|wrong| wrong.to_string());
+            return json.map_err(|wrong| wrong.to_string());
         }
         let after = self.client.stats();
         let cells = (after.bytes_cells - before.bytes_cells) as usize;
         let events = (after.bytes_events - before.bytes_events) as usize;
-        let notes = (after.bytes_notes - before.bytes_notes) as usize;
-        self.snapshot(rest, (cells, events, notes)).map_err(|wrong| wrong.to_string())
+        let updates = (after.bytes_notes - before.bytes_notes) as usize;
+        self.snapshot(rest, (cells, events, updates)).map_err(|wrong| wrong.to_string())
     }
 
-    fn snapshot(&self, rest: &[u8], (cells, events, notes): (usize, usize, usize)) -> Result<String, WireError> {
+    fn snapshot(&self, rest: &[u8], (cells, events, updates): (usize, usize, usize)) -> Result<String, WireError> {
         let mut bits = BitReader::new(rest);
         let head = SnapshotHead::read(&mut bits)?;
         let head_bytes = bits.align()?;
-        let own = rest.len() - head_bytes - cells - events - notes;
-        let mut said = String::new();
-        let mut bytes = &rest[rest.len() - notes..];
+        let local_player = rest.len() - head_bytes - cells - events - updates;
+        let mut updates_json = String::new();
+        let mut bytes = &rest[rest.len() - updates..];
         while !bytes.is_empty() {
-            let (note, used) = codec::decode_update(bytes)?;
+            let (update, used) = codec::decode_update(bytes)?;
             bytes = &bytes[used..];
-            said.push_str(if said.is_empty() { "" } else { "," });
-            said.push_str(&json::write(&note));
+            updates_json.push_str(if updates_json.is_empty() { "" } else { "," });
+            updates_json.push_str(&json::write(&update));
         }
         let records = self.client.replica().records().count();
         let subscribed = self.client.replica().cells().count();
         Ok(format!(
             "{{\"kind\":\"snapshot\",\"tick\":{},\"consumed\":{},\"missing\":{},\"dropped\":{},\"budget\":{},\
-             \"records\":{records},\"subscribed\":{subscribed},\"parts\":{{\"head\":{},\"own\":{own},\"cells\":{cells},\
-             \"events\":{events},\"notes\":{notes}}},\"said\":[{said}]}}",
+             \"records\":{records},\"subscribed\":{subscribed},\"parts\":{{\"head\":{},\"own\":{local_player},\"cells\":{cells},\
+             \"events\":{events},\"notes\":{updates}}},\"said\":[{updates_json}]}}",
             head.tick.0,
             head.consumed.0,
             head.missing,
@@ -155,54 +160,58 @@ impl Wire {
         ))
     }
 
-    /// Tells a frame that goes to the server as JSON.
+    /// Gives a frame to the server as JSON.
     ///
     /// # Errors
     /// What is wrong with its bytes.
-    pub fn said(&self, frame: &[u8]) -> Result<String, String> {
+    #[wasm_bindgen(js_name = said)]
+    pub fn describe_sent(&self, frame: &[u8]) -> Result<String, String> {
         let (kind, rest) = FrameKind::split(frame).map_err(|wrong| wrong.to_string())?;
-        let told = match kind {
-            FrameKind::Control => codec::decode_client(rest).map(|msg| told("control", "msg", &json::write(&msg))),
+        let json = match kind {
+            FrameKind::Control => {
+                codec::decode_client(rest).map(|msg| frame_json("control", "msg", &json::write(&msg)))
+            }
             FrameKind::State => InputPacket::<ArenaInput>::decode(rest).map(|packet| {
                 let samples = packet.samples.len();
                 let parts = format!(
                     "{{\"acked\":{},\"first\":{},\"lag\":{},\"samples\":{samples}}}",
                     packet.acked.0, packet.first.0, packet.lag
                 );
-                told("input", "msg", &parts)
+                frame_json("input", "msg", &parts)
             }),
         };
-        told.map_err(|wrong| wrong.to_string())
+        json.map_err(|wrong| wrong.to_string())
     }
 
-    /// Wants to hear of a topic, or no more. Gives the request's number.
+    /// Subscribes to a topic, or unsubscribes. Gives the id of the request, like all requests here.
     pub fn subscribe(&mut self, topic: &str, on: bool) -> Option<u32> {
         let topic = topic.to_owned();
-        self.ask(if on { Request::Subscribe { topic } } else { Request::Unsubscribe { topic } })
+        self.send_request(if on { Request::Subscribe { topic } } else { Request::Unsubscribe { topic } })
     }
 
-    /// Says something in a chat.
+    /// Sends a chat message.
     pub fn say(&mut self, topic: &str, text: &str) -> Option<u32> {
-        self.ask(Request::Say { topic: topic.to_owned(), text: text.to_owned() })
+        self.send_request(Request::Say { topic: topic.to_owned(), text: text.to_owned() })
     }
 
-    /// Says something to one player.
-    pub fn tell(&mut self, to: &str, text: &str) -> Option<u32> {
-        self.ask(Request::DirectMessage { to: to.to_owned(), text: text.to_owned() })
+    /// Sends a direct message.
+    #[wasm_bindgen(js_name = tell)]
+    pub fn send_direct_message(&mut self, to: &str, text: &str) -> Option<u32> {
+        self.send_request(Request::DirectMessage { to: to.to_owned(), text: text.to_owned() })
     }
 
-    /// Asks how the connection began.
+    /// Requests the opening handshake of this connection.
     pub fn handshake(&mut self) -> Option<u32> {
-        self.ask(Request::Handshake)
+        self.send_request(Request::Handshake)
     }
 
-    /// Asks for a seat, as [`RoomRequest`] writes it: `watch:room:7`, `mode:duel`.
+    /// Sends a join for a room request in the notation of [`RoomRequest`], such as `watch:room:7` or `mode:duel`.
     ///
     /// # Errors
-    /// That this is no such text.
+    /// The text is no room request.
     pub fn join(&mut self, room_request: &str) -> Result<(), String> {
         let room_request = RoomRequest::from_text(room_request)
-            .ok_or("a seat is asked for as room:7, watch:room:7, mode:duel or code:K7QF2M")?;
+            .ok_or("a room request looks like room:7, watch:room:7, mode:duel or code:K7QF2M")?;
         self.client.switch(now(), room_request.room, room_request.role);
         Ok(())
     }
@@ -212,30 +221,30 @@ impl Wire {
         self.client.exit(now());
     }
 
-    /// Whether the server has welcomed us.
+    /// Whether the welcome has arrived.
     #[must_use]
     pub fn welcomed(&self) -> bool {
         self.client.phase() != Phase::Greeting
     }
 
-    /// The number of the room we are in.
+    /// The id of the current room.
     #[must_use]
     pub fn room(&self) -> Option<u32> {
         self.client.room().map(|(room, ..)| room.0)
     }
 
-    /// How long ago a moment of the server's clock was, in milliseconds; `None` before a ping has come back.
+    /// Time since `at_us` on the server's clock, in milliseconds; `None` before the first pong.
     #[must_use]
     pub fn age_ms(&self, at_us: f64) -> Option<f64> {
         self.client.server_time(now()).map(|server| (server.0 as f64 - at_us) / 1000.0)
     }
 
-    fn ask(&mut self, request: Request) -> Option<u32> {
+    fn send_request(&mut self, request: Request) -> Option<u32> {
         self.client.request(now(), request)
     }
 }
 
-fn told(kind: &str, key: &str, value: &str) -> String {
+fn frame_json(kind: &str, key: &str, value: &str) -> String {
     format!("{{\"kind\":\"{kind}\",\"{key}\":{value}}}")
 }
 
@@ -244,11 +253,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lost_connection_is_made_again_and_one_that_was_taken_over_is_not() {
-        assert!(Wire::comes_back(1006) && Wire::advice(1006).contains("lost"), "{}", Wire::advice(1006));
-        assert!(Wire::comes_back(CloseCode::GoingAway.code()));
+    fn a_lost_connection_reconnects_and_one_that_was_taken_over_does_not() {
+        assert!(
+            WireClient::reconnects(1006) && WireClient::advice(1006).contains("lost"),
+            "{}",
+            WireClient::advice(1006)
+        );
+        assert!(WireClient::reconnects(CloseCode::GoingAway.code()));
         let taken_over = CloseCode::TakenOver.code();
-        assert!(!Wire::comes_back(taken_over));
-        assert_eq!(Wire::advice(taken_over), CloseCode::TakenOver.advice());
+        assert!(!WireClient::reconnects(taken_over));
+        assert_eq!(WireClient::advice(taken_over), CloseCode::TakenOver.advice());
     }
 }

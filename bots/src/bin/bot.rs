@@ -1,4 +1,4 @@
-//! Headless players that play to win: `bot ws://127.0.0.1:8080/ws --count 8 --seconds 30 --skill 0.7`.
+//! Headless players flown by the arena's AI: `bot ws://127.0.0.1:8080/ws --count 8 --seconds 30 --skill 0.7`.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use broadside_bots::load::times;
-use broadside_bots::output::{Reader, complain, say};
-use broadside_bots::pilot::Pilot;
+use broadside_bots::controller::Controller;
+use broadside_bots::load::statistics::times;
+use broadside_bots::output::{StdoutState, print_error, print_line};
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
-use broadside_bots::trust::Trust;
-use broadside_bots::{in_range, link};
+use broadside_bots::tls_verification::TlsVerification;
+use broadside_bots::{in_range, link_profile};
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::link::{LinkProfile, Stalls};
 use broadside_shared::protocol::name::Name;
@@ -23,7 +23,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Bots that play Broadside: they see what a client sees and act through inputs, like a person.
+/// Bots that play Broadside: they see what a client sees and act through inputs, like a player.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bot", version, about, max_term_width = 100)]
 struct Args {
@@ -32,17 +32,17 @@ struct Args {
     target: Target,
 
     #[command(flatten)]
-    trust: Trust,
+    tls_verification: TlsVerification,
 
     /// Bots, 1 to 1000
     #[arg(long, default_value_t = 1, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bots"))]
     count: usize,
 
-    /// The rules to play by: arena, teams or duel [default: whatever room the server thinks best]
+    /// Mode to play: arena, teams or duel [default: the server chooses the room]
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
 
-    /// Seconds to play, 1 to 86400 [default: until stopped]
+    /// Seconds to play, 1 to 86400 [default: until interrupted]
     #[arg(long, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
     seconds: Option<u64>,
 
@@ -50,21 +50,21 @@ struct Args {
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
-    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
-    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link)]
+    /// Link to simulate: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
+    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link_profile)]
     link: LinkProfile,
 
-    /// Seed of the bots' minds, 0 to 18446744073709551615
+    /// Seed of the bots' controllers, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
     seed: u64,
 }
 
-/// Time between two decisions: a tick of the arena.
+/// Time between two decisions: one tick of the arena.
 const ACT_EVERY: Duration = Duration::from_micros(16_667);
 /// Time a bot has to get a seat.
-const JOIN: Duration = Duration::from_secs(15);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Call signs, drawn in order; a second round gets numbers.
+/// Names of the bots, in order; a second round gets numbers.
 const NAMES: [&str; 24] = [
     "Albatross",
     "Bramble",
@@ -96,14 +96,14 @@ const NAMES: [&str; 24] = [
 struct Totals {
     began: Instant,
     playing: AtomicUsize,
-    /// Bots that had a seat at some time.
+    /// Bots that have been seated.
     played: AtomicUsize,
     snapshots: AtomicU64,
     kills: AtomicU64,
     deaths: AtomicU64,
     rtt_us: AtomicU64,
     gaps_us: Mutex<Option<Histogram<u32>>>,
-    /// When each bot that plays got its newest snapshot, in microseconds since the begin; 0 of one that does not play.
+    /// Arrival of the newest snapshot of each bot, in microseconds since `began`; 0 if it is not playing.
     newest_us: Vec<AtomicU64>,
 }
 
@@ -131,16 +131,15 @@ impl Totals {
         gaps.get_or_insert_with(times).saturating_record(gap_us);
     }
 
-    /// Takes the gaps since the last call; adds them to `all`.
+    /// Takes the gaps since the last call and adds them to `all`.
     fn take_gaps(&self, all: &mut Histogram<u32>) -> Histogram<u32> {
         let gaps = self.gaps_us.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(times);
-        // Both were made by `times`, so that they fit each other.
+        // Both were made by `times`, so their bounds are equal.
         let _ = all.add(&gaps);
         gaps
     }
 
-    /// Adds the gaps that are open now, where they are longer than any that has ended: what does not come is no reason to be silent
-    /// about it.
+    /// Adds the open gaps that are longer than every finished one, so that a server that has fallen silent is visible.
     fn add_open_gaps(&self, gaps: &mut Histogram<u32>) {
         let (now_us, longest_us) = (self.now_us(), gaps.max());
         let newest = self.newest_us.iter().map(|newest| newest.load(Ordering::Relaxed)).filter(|newest| *newest > 0);
@@ -152,42 +151,42 @@ impl Totals {
 
 fn main() -> ExitCode {
     let (mut args, _) = broadside_cli::parse::<Args>();
-    match args.target.clone().trusting(&args.trust) {
+    match args.target.clone().with_tls_verification(&args.tls_verification) {
         Ok(target) => args.target = target,
         Err(error) => {
-            complain("bot", error);
+            print_error("bot", error);
             return ExitCode::FAILURE;
         }
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain("bot", format_args!("cannot start: {error}"));
+            print_error("bot", format_args!("cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain("bot", format_args!("{error:#}"));
+            print_error("bot", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Why the bots end.
+/// Why the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// They played for the time asked.
+    /// The time of `--seconds` is up.
     TimeUp,
-    /// Somebody told the program to end.
-    Told,
-    /// Nobody reads what they say any more.
-    Unread,
+    /// A signal interrupted the program.
+    Interrupted,
+    /// Standard output was closed.
+    StdoutClosed,
 }
 
 async fn run(mut args: Args) -> anyhow::Result<()> {
-    // A clean line needs no proxy.
+    // A clean link needs no proxy.
     let _proxy = if args.link == LinkProfile::CLEAN {
         None
     } else {
@@ -210,15 +209,15 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
     let result = loop {
         tokio::select! {
             _ = second.tick() => match print_second(&args, &totals, &mut before, &mut gaps_all) {
-                Ok(Reader::There) => {}
-                Ok(Reader::Gone) => break Ok(End::Unread),
+                Ok(StdoutState::Open) => {}
+                Ok(StdoutState::Closed) => break Ok(End::StdoutClosed),
                 Err(error) => break Err(error),
             },
             why = &mut end => break Ok(why),
             Some(done) = bots.join_next() => match done {
                 Ok(Err(error)) => break Err(error.into()),
                 Ok(Ok(())) => {}
-                Err(panic) => break Err(PlayError::Gone(panic.to_string()).into()),
+                Err(panic) => break Err(PlayError::Lost(panic.to_string()).into()),
             },
         }
     };
@@ -226,32 +225,32 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
     let _ = stop.send(true);
     while bots.join_next().await.is_some() {}
     totals.take_gaps(&mut gaps_all);
-    let said = if totals.snapshots.load(Ordering::Relaxed) > 0 {
-        sum_up(&args, &totals, played_s, &gaps_all)
+    let printed = if totals.snapshots.load(Ordering::Relaxed) > 0 {
+        print_summary(&args, &totals, played_s, &gaps_all)
     } else {
-        // Nobody ever played: there is nothing to sum up.
-        Ok(Reader::There)
+        // Without a snapshot there is nothing to summarize.
+        Ok(StdoutState::Open)
     };
     judge(&args, played, played_s, result?)?;
-    said.map(drop)
+    printed.map(drop)
 }
 
-/// Whether the bots did what was asked.
+/// Whether the bots played as requested.
 fn judge(args: &Args, played: usize, played_s: f64, end: End) -> anyhow::Result<()> {
     match (end, args.seconds) {
-        (End::Told, Some(seconds)) => bail!("interrupted after {played_s:.1} of {seconds} s"),
+        (End::Interrupted, Some(seconds)) => bail!("interrupted after {played_s:.1} of {seconds} s"),
         (End::TimeUp, _) if played < args.count => {
             bail!("{} of {} bots never got a seat", args.count - played, args.count)
         }
-        // Without a time they play until they are told to end.
-        (End::Told, None) | (End::TimeUp | End::Unread, _) => Ok(()),
+        // Without --seconds they play until interrupted.
+        (End::Interrupted, None) | (End::TimeUp | End::StdoutClosed, _) => Ok(()),
     }
 }
 
-fn sum_up(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) -> anyhow::Result<Reader> {
+fn print_summary(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) -> anyhow::Result<StdoutState> {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let ms = |quantile: f64| gaps.value_at_quantile(quantile) as f64 / 1000.0;
-    say(format_args!(
+    print_line(format_args!(
         "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms, {} kills, {} deaths",
         played_s,
         args.count,
@@ -265,7 +264,7 @@ fn sum_up(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) ->
     ))
 }
 
-/// Resolves when the time is up or the program is told to end.
+/// Resolves when the time is up or a signal arrives.
 async fn ending(seconds: Option<u64>) -> End {
     let time_up = async {
         match seconds {
@@ -284,17 +283,22 @@ async fn ending(seconds: Option<u64>) -> End {
     let terminated = std::future::pending::<()>();
     tokio::select! {
         () = time_up => End::TimeUp,
-        _ = tokio::signal::ctrl_c() => End::Told,
-        () = terminated => End::Told,
+        _ = tokio::signal::ctrl_c() => End::Interrupted,
+        () = terminated => End::Interrupted,
     }
 }
 
-fn print_second(args: &Args, totals: &Totals, before: &mut u64, all: &mut Histogram<u32>) -> anyhow::Result<Reader> {
+fn print_second(
+    args: &Args,
+    totals: &Totals,
+    before: &mut u64,
+    all: &mut Histogram<u32>,
+) -> anyhow::Result<StdoutState> {
     let mut gaps = totals.take_gaps(all);
     totals.add_open_gaps(&mut gaps);
     let snapshots = totals.snapshots.load(Ordering::Relaxed);
     let new = snapshots - std::mem::replace(before, snapshots);
-    say(format_args!(
+    print_line(format_args!(
         "{:>4.0} s  {}/{} playing  {:>5} snapshots  gap p50 {:>5.1} ms p99 {:>5.1} ms  rtt {:>5.1} ms  {} kills  {} deaths",
         totals.began.elapsed().as_secs_f64(),
         totals.playing.load(Ordering::Relaxed),
@@ -315,15 +319,15 @@ async fn play(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), PlayError> {
     let round = index / NAMES.len();
-    let sign = NAMES[index % NAMES.len()];
-    let name = if round == 0 { sign.to_owned() } else { format!("{sign} {}", round + 1) };
-    let name = Name::new(&name).expect("call signs are short and visible");
+    let base = NAMES[index % NAMES.len()];
+    let name = if round == 0 { base.to_owned() } else { format!("{base} {}", round + 1) };
+    let name = Name::new(&name).expect("names of bots are short and printable");
     let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
-    let pilot = Pilot::ai(args.seed.wrapping_add(index as u64), args.skill);
+    let controller = Controller::ai(args.seed.wrapping_add(index as u64), args.skill);
     let room = args.mode.map_or(RoomChoice::Quick, RoomChoice::Mode);
     let config = ClientConfig { name, agent, room: Some(room), role: Role::Play, detail: Detail::Replica };
-    let mut player = Player::connect(&args.target, config, pilot).await?;
-    let join_by = Instant::now() + JOIN;
+    let mut player = Player::connect(&args.target, config, controller).await?;
+    let join_by = Instant::now() + JOIN_TIMEOUT;
     while !player.joined() {
         if *stopped.borrow() {
             player.leave().await;
@@ -332,7 +336,7 @@ async fn play(
         player.step(Instant::now() + ACT_EVERY).await?;
         player.act().await?;
         if Instant::now() > join_by {
-            return Err(PlayError::Gone(format!("no seat within {} s", JOIN.as_secs())));
+            return Err(PlayError::Lost(format!("no seat within {} s", JOIN_TIMEOUT.as_secs())));
         }
     }
     totals.playing.fetch_add(1, Ordering::Relaxed);
@@ -344,7 +348,7 @@ async fn play(
         _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
     };
     totals.playing.fetch_sub(1, Ordering::Relaxed);
-    // The gap that is open at the end is one too, if it is longer already than it should be.
+    // The gap still open at the end counts if it exceeds the nominal one.
     let open_us = totals.now_us().saturating_sub(newest.swap(0, Ordering::Relaxed));
     let nominal_us =
         player.client().rates().map_or(0, |(hz, every)| 1_000_000 * u64::from(every) / u64::from(hz.max(1)));

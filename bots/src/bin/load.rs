@@ -7,34 +7,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use broadside_bots::assertion::Assertion;
 use broadside_bots::guard;
 use broadside_bots::in_range;
-use broadside_bots::load::LoadPlan;
-use broadside_bots::load::assertion::Assertion;
+use broadside_bots::knee_search::{self, KneeRange};
 use broadside_bots::load::health;
-use broadside_bots::load::knee::{self, KneeRange};
 use broadside_bots::load::metrics::operator_token;
 use broadside_bots::load::mix::LinkMix;
-use broadside_bots::load::run::{Row, Run};
-use broadside_bots::output::{Sink, apart, complain, say};
-use broadside_bots::report::{Pictures, Report, page};
+use broadside_bots::load::plan::LoadPlan;
+use broadside_bots::load::run::Run;
+use broadside_bots::load::timeline::RunSecond;
+use broadside_bots::output::{ReportFile, print_error, print_line, refuse_same_path};
+use broadside_bots::report::{Histograms, Report, html_page};
 use broadside_bots::socket::{Target, connect};
-use broadside_bots::spawn::{Server, ServerPlan};
-use broadside_bots::trust::Trust;
+use broadside_bots::spawn::{Server, ServerOptions};
+use broadside_bots::tls_verification::TlsVerification;
 use clap::Parser;
 
-/// Thousands of clients allocate all the time; this allocator is quicker at it than most systems' own.
+/// Thousands of clients allocate constantly; this allocator is faster than most system allocators.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Threads of players at the most, unless more are asked for.
-const THREADS: usize = 4;
+/// Largest default number of worker threads.
+const DEFAULT_THREADS_MAX: usize = 4;
 
-/// Many simulated players from one process, and what they feel.
+/// Many simulated players from one process, and what they measure.
 ///
-/// Every player decodes everything it is sent; every k-th also predicts its own ship, and is flown by the arena's ai. Sockets
-/// are looked at about once a millisecond, so times of arrival are up to a millisecond too late. Exits with 0 when every
-/// player joined and stayed, all was measured and all assertions held, with 1 when not, with 2 when the flags are wrong.
+/// Every player decodes everything it receives; one in --full-every also predicts its own ship and is flown by the arena's AI.
+/// Sockets are polled about once per millisecond, so arrival times are up to 1 ms late. Exits with 0 if every player joined and
+/// stayed, everything was measured and all claims held, with 1 if not, with 2 if the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load", version, about, max_term_width = 100)]
 struct Args {
@@ -43,17 +44,17 @@ struct Args {
     target: Target,
 
     #[command(flatten)]
-    trust: Trust,
+    tls_verification: TlsVerification,
 
     /// Players, 1 to 10000
     #[arg(long, default_value_t = 100, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     players: usize,
 
-    /// Seconds to measure once all have joined, 1 to 86400; with --find-knee, for each level
+    /// Seconds to measure after all players have joined, 1 to 86400; with --find-knee, per level
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
     seconds: u64,
 
-    /// Seconds between the last join and the measuring, 0 to 600: the arena grows with its players, and they need time to spread
+    /// Seconds between the last join and the measurement, 0 to 600: the arena grows with its players, and they need time to spread out
     #[arg(long, default_value_t = 8.0, value_name = "SECONDS", value_parser = |text: &str| in_range::<f64>(text, 0.0..=600.0, " seconds"))]
     settle: f64,
 
@@ -61,32 +62,32 @@ struct Args {
     #[arg(long, default_value_t = 200.0, value_name = "PER SECOND", value_parser = |text: &str| in_range::<f64>(text, 1.0..=5000.0, " per second"))]
     rate: f64,
 
-    /// Rooms to spread the players over, 1 to 1000; they are numbered from 1. With 1 the server chooses
+    /// Rooms to spread the players over, 1 to 1000, numbered from 1; with 1 the server chooses the room
     #[arg(long, default_value_t = 1, value_name = "ROOMS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " rooms"))]
     rooms: usize,
 
-    /// The line to play over: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall; or a mix with
-    /// weights, such as wifi:70,4g:25,3g:5
+    /// Link to simulate: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall; or a mix with weights, such as
+    /// wifi:70,4g:25,3g:5
     #[arg(long, default_value = "clean", value_name = "PROFILE")]
     link: LinkMix,
 
-    /// Share of the players that leave and come back each minute, 0 to 1000 percent
+    /// Share of the players that leave and reconnect each minute, 0 to 1000 percent
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = |text: &str| in_range::<f64>(text, 0.0..=1000.0, " percent"))]
     churn: f64,
 
-    /// Every how many players one runs the full client and the ai, 1 to 10000; the others decode all and fly a pattern
-    #[arg(long, alias = "ais-every", default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
+    /// One in this many players runs the full client and the AI, 1 to 10000; the others decode everything and fly a pattern
+    #[arg(long, default_value_t = 16, value_name = "PLAYERS", value_parser = |text: &str| in_range::<usize>(text, 1..=10_000, " players"))]
     full_every: usize,
 
     /// Skill of the AIs, 0 to 1
     #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
     skill: f32,
 
-    /// Threads that run the players, 1 to 64 [default: one per core, at most 4]
+    /// Worker threads, 1 to 64 [default: one per core, at most 4]
     #[arg(long, value_name = "THREADS", value_parser = |text: &str| in_range::<usize>(text, 1..=64, " threads"))]
     threads: Option<usize>,
 
-    /// Seed of pilots and lines, 0 to 18446744073709551615
+    /// Seed of controllers and simulated links, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
     seed: u64,
 
@@ -94,23 +95,25 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write the report to this file as a page with plots; it opens without a network
+    /// Write the report to this file as a self-contained HTML page with charts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// What must hold, such as 'age_p99<120ms,share>0.99'; exits with 1 if it does not. A wrong name lists all there are
+    /// Claims that must hold, such as 'age_p99<120ms,share>0.99'; the program exits with 1 if one does not. A wrong name lists all
+    /// names
     #[arg(long, value_name = "CLAIMS")]
     assert: Option<Assertion>,
 
-    /// Raise the players level by level until an assertion breaks, such as 100..3000 or 100..3000x1.5
+    /// Raise the number of players level by level until a claim breaks, such as 100..3000 or 100..3000x1.5
     #[arg(long, value_name = "FROM..TO", conflicts_with = "players")]
     find_knee: Option<KneeRange>,
 
-    /// File with the operator's token of the server, which its metrics ask for [default: what a server of yours on this machine has left]
+    /// File with the operator's token of the server, which its metrics require [default: the file that your server on this machine has
+    /// written]
     #[arg(long, value_name = "FILE", conflicts_with = "spawn")]
     operator_token: Option<PathBuf>,
 
-    /// Start a server for this run, on a free port; it ends with the run
+    /// Start a server for this run, on a free port; it stops when the run ends
     #[arg(long, conflicts_with = "target")]
     spawn: bool,
 
@@ -118,15 +121,15 @@ struct Args {
     #[arg(long, value_name = "PATH", requires = "spawn")]
     server: Option<PathBuf>,
 
-    /// Let the server that --spawn starts speak wss, with a certificate of its own making that is trusted for this run
+    /// Let the server started by --spawn serve wss with a self-signed certificate, which is accepted for this run
     #[arg(long, requires = "spawn", conflicts_with_all = ["ca", "insecure"])]
     tls: bool,
 
-    /// Snapshots and input packets per second of the server that --spawn starts, 20 or 30 [default: 20]
+    /// Snapshots and input packets per second of the server started by --spawn, 20 or 30 [default: 20]
     #[arg(long, value_name = "HZ", value_parser = hz)]
     hz: Option<u32>,
 
-    /// Players that a room of the server that --spawn starts seats, 1 to 7900 [default: as many as will come]
+    /// Seats per room of the server started by --spawn, 1 to 7900 [default: enough for the players]
     #[arg(long, value_name = "PLAYERS", requires = "spawn", value_parser = |text: &str| in_range::<usize>(text, 1..=7900, " players"))]
     capacity: Option<usize>,
 }
@@ -148,62 +151,60 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            complain("load", format_args!("{error:#}"));
+            print_error("load", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Where the reports go.
-struct Sinks {
-    json: Option<Sink>,
-    html: Option<Sink>,
+/// The report files.
+struct ReportFiles {
+    json: Option<ReportFile>,
+    html: Option<ReportFile>,
 }
 
 fn run(args: &Args) -> anyhow::Result<bool> {
     if let (Some(hz), false) = (args.hz, args.spawn) {
-        bail!(
-            "--hz {hz} is for the server that --spawn starts; a server that runs already has its own --snapshot-every"
-        );
+        bail!("--hz {hz} is for the server started by --spawn; a running server has its own --snapshot-every");
     }
-    let players = args.find_knee.map_or(args.players, |range| range.most);
-    health::make_room(players).map_err(anyhow::Error::msg)?;
+    let players = args.find_knee.map_or(args.players, |range| range.end);
+    health::raise_file_limit(players).map_err(anyhow::Error::msg)?;
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    let open = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| Sink::open(flag, path)).transpose();
-    let sinks = Sinks { json: open("--json", &args.json)?, html: open("--html", &args.html)? };
-    apart(sinks.json.as_ref(), sinks.html.as_ref())?;
-    // Lives until the end of the run, and ends then.
+    let open = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| ReportFile::open(flag, path)).transpose();
+    let files = ReportFiles { json: open("--json", &args.json)?, html: open("--html", &args.html)? };
+    refuse_same_path(files.json.as_ref(), files.html.as_ref())?;
+    // Stops when dropped at the end of the run.
     let server = if args.spawn { Some(Server::start(&server_plan(args, players))?) } else { None };
     let target = match &server {
         Some(server) if args.tls => server.target(),
-        Some(server) => server.target().and_then(|target| target.trusting(&args.trust)),
-        None => args.target.clone().trusting(&args.trust),
+        Some(server) => server.target().and_then(|target| target.with_tls_verification(&args.tls_verification)),
+        None => args.target.clone().with_tls_verification(&args.tls_verification),
     };
     let target = target.map_err(anyhow::Error::msg)?;
-    say_hello(&target)?;
+    check_target(&target)?;
     let token = operator_token(args.operator_token.as_deref(), target.resolve()?)?;
     let plan = LoadPlan { operator_token: token, ..plan(args, target, players) };
-    let outcome = play(args, &plan, stop)?;
+    let outcome = measure(args, &plan, stop)?;
     drop(server);
-    tell(sinks, &plan, &outcome)
+    write_reports(files, &plan, &outcome)
 }
 
-/// One connection first: a wrong address is one line and not a thousand.
-fn say_hello(target: &Target) -> anyhow::Result<()> {
+/// Connects once before the run, so that a wrong URL is one error and not a thousand.
+fn check_target(target: &Target) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(connect(target)).map(drop)?)
 }
 
-fn server_plan(args: &Args, players: usize) -> ServerPlan {
-    ServerPlan {
+fn server_plan(args: &Args, players: usize) -> ServerOptions {
+    ServerOptions {
         program: args.server.clone(),
         snapshot_every: if args.hz == Some(30) { 2 } else { 3 },
         capacity: args.capacity.unwrap_or(players.div_ceil(args.rooms)).clamp(1, 7900),
         rooms: args.rooms,
         tls: args.tls,
-        ..ServerPlan::default()
+        ..ServerOptions::default()
     }
 }
 
@@ -220,53 +221,53 @@ fn plan(args: &Args, target: Target, players: usize) -> LoadPlan {
         skill: args.skill,
         rooms: args.rooms,
         churn_percent: args.churn,
-        threads: args.threads.unwrap_or_else(|| health::cores().min(THREADS)),
+        threads: args.threads.unwrap_or_else(|| health::cores().min(DEFAULT_THREADS_MAX)),
         seed: args.seed,
     }
 }
 
-/// What a run brought.
+/// The results of a run.
 struct Outcome {
     report: Report,
-    pictures: Pictures,
-    rows: Vec<Row>,
+    histograms: Histograms,
+    rows: Vec<RunSecond>,
 }
 
-fn play(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
+fn measure(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let ramp = (plan.players as f64 / plan.rate).ceil() as u64 + 1;
     let levels = args.find_knee.map_or(1, |range| range.levels().len() as u64);
     let mut run = Run::start(plan.clone(), stop, ramp + levels * (args.seconds + args.settle as u64))?;
-    let (mut report, pictures) = match args.find_knee {
+    let (mut report, histograms) = match args.find_knee {
         None => {
             run.ramp(plan.players);
             let measured = run.measure(plan.steady);
-            (Report::new(plan, &measured), Pictures::new(&measured))
+            (Report::new(plan, &measured), Histograms::new(&measured))
         }
-        Some(range) => knee::search(&mut run, range, plan, args.assert.as_ref()),
+        Some(range) => knee_search::search(&mut run, range, plan, args.assert.as_ref()),
     };
     if let (Some(assertion), None) = (&args.assert, &report.knee) {
         report.assertions = assertion.judge(&report);
     }
-    Ok(Outcome { report, pictures, rows: run.end()? })
+    Ok(Outcome { report, histograms, rows: run.end()? })
 }
 
-/// Writes the reports, and says whether all went as it should.
-fn tell(sinks: Sinks, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
-    let Outcome { report, pictures, rows } = outcome;
-    let files = [&sinks.json, &sinks.html];
-    // Who has gone does not read the report, and the exit status says the rest.
-    if !files.into_iter().flatten().any(Sink::is_stdout) {
-        say(report)?;
+/// Writes the reports, and gives whether the run succeeded.
+fn write_reports(files: ReportFiles, plan: &LoadPlan, outcome: &Outcome) -> anyhow::Result<bool> {
+    let Outcome { report, histograms, rows } = outcome;
+    let to_stdout = [&files.json, &files.html].into_iter().flatten().any(ReportFile::is_stdout);
+    // A closed standard output is no error: the exit status remains.
+    if !to_stdout {
+        print_line(report)?;
     }
-    if let Some(json) = sinks.json {
+    if let Some(json) = files.json {
         json.write(&serde_json::to_string_pretty(report)?)?;
     }
-    if let Some(html) = sinks.html {
-        html.write(&page(report, rows, pictures, &plan.target.to_string())?)?;
+    if let Some(html) = files.html {
+        html.write(&html_page(report, rows, histograms, &plan.target.to_string())?)?;
     }
     let faults = report.faults();
     for fault in &faults {
-        complain("load", fault);
+        print_error("load", fault);
     }
     Ok(faults.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What a player says and hears: its line as it is, or TLS over it.
+//! A player's byte stream: the link socket itself, or TLS over it.
 
 use std::io::BufRead;
 
@@ -7,101 +7,100 @@ use broadside_shared::time::MonoTime;
 use mio::net::TcpStream;
 use rustls::ClientConnection;
 
-use super::line::{Moved, Wire};
+use super::link::{LinkSocket, SocketBytes};
 use crate::socket::{PlayError, Target};
 
-/// A line, and TLS over it if the server is asked for by wss.
-pub struct Channel {
-    wire: Wire,
-    tls: Option<Tls>,
+/// A link socket, with TLS over it for wss URLs.
+pub(crate) struct Channel {
+    link: LinkSocket,
+    tls: Option<TlsLayer>,
 }
 
-/// A TLS session. What is said before its handshake is over waits in it.
-struct Tls {
+/// A TLS connection. It queues what is sent before its handshake is complete.
+struct TlsLayer {
     // Boxed: thousands of players without TLS pay a pointer each.
-    session: Box<ClientConnection>,
-    /// Sealed bytes on their way to the line, which takes all of them.
-    sealed: Vec<u8>,
+    connection: Box<ClientConnection>,
+    /// Scratch buffer for encrypted bytes, which the link socket accepts completely.
+    encrypted: Vec<u8>,
 }
 
 impl Channel {
-    /// Puts a socket behind a line, and begins TLS if `target` asks for it.
+    /// # Errors
+    /// [`PlayError::Handshake`] if TLS cannot start.
+    pub(crate) fn new(
+        stream: TcpStream,
+        target: &Target,
+        profile: &LinkProfile,
+        seed: u64,
+    ) -> Result<Channel, PlayError> {
+        let connection = target.tls_connection()?.map(Box::new);
+        let tls = connection.map(|connection| TlsLayer { connection, encrypted: Vec::new() });
+        Ok(Channel { link: LinkSocket::new(stream, profile, seed), tls })
+    }
+
+    pub(crate) fn link(&mut self) -> &mut LinkSocket {
+        &mut self.link
+    }
+
+    /// See [`LinkSocket::next_at`].
+    pub(crate) fn next_at(&self) -> Option<MonoTime> {
+        self.link.next_at()
+    }
+
+    /// See [`LinkSocket::take_socket_bytes`].
+    pub(crate) fn take_socket_bytes(&mut self) -> SocketBytes {
+        self.link.take_socket_bytes()
+    }
+
+    /// Gives the bytes that have arrived by `now` to `take`, decrypted and in order. Gives `false` at the end of the stream.
     ///
     /// # Errors
-    /// [`PlayError::Handshake`] when TLS cannot begin.
-    pub fn new(stream: TcpStream, target: &Target, profile: &LinkProfile, seed: u64) -> Result<Channel, PlayError> {
-        let session = target.session()?.map(Box::new);
-        let tls = session.map(|session| Tls { session, sealed: Vec::new() });
-        Ok(Channel { wire: Wire::new(stream, profile, seed), tls })
-    }
-
-    /// The line below.
-    pub fn wire(&mut self) -> &mut Wire {
-        &mut self.wire
-    }
-
-    /// When the line next has something to deliver, or takes something that waits.
-    #[must_use]
-    pub fn next_at(&self) -> Option<MonoTime> {
-        self.wire.next_at()
-    }
-
-    /// What the socket moved since the last call.
-    pub fn take_moved(&mut self) -> Moved {
-        self.wire.take_moved()
-    }
-
-    /// Hands what was said to us by `now` to `take`, in order. Gives `false` when the server has ended the stream.
-    ///
-    /// # Errors
-    /// As [`Wire::receive`], and [`PlayError::Gone`] with what is wrong with the TLS.
-    pub fn receive(
+    /// As [`LinkSocket::receive`], and [`PlayError::Lost`] for a TLS error.
+    pub(crate) fn receive(
         &mut self,
         now: MonoTime,
         buffer: &mut [u8],
         mut take: impl FnMut(&[u8]) -> Result<(), PlayError>,
     ) -> Result<bool, PlayError> {
-        let Some(tls) = &mut self.tls else { return self.wire.receive(now, buffer, take) };
-        let open = self.wire.receive(now, buffer, |sealed| tls.open(sealed, &mut take))?;
-        // The handshake's next part, with what waited for it, or an answer to new keys.
-        tls.hand_on(now, &mut self.wire)?;
+        let Some(tls) = &mut self.tls else { return self.link.receive(now, buffer, take) };
+        let open = self.link.receive(now, buffer, |encrypted| tls.decrypt(encrypted, &mut take))?;
+        // The next handshake message and the bytes queued for it, or the reply to a key update.
+        tls.send_pending(now, &mut self.link)?;
         Ok(open)
     }
 
-    /// Says something.
-    ///
     /// # Errors
-    /// As [`Wire::send`].
-    pub fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
-        let Some(tls) = &mut self.tls else { return self.wire.send(now, bytes) };
-        std::io::Write::write_all(&mut tls.session.writer(), bytes).map_err(|error| broken(&error))?;
-        tls.hand_on(now, &mut self.wire)
+    /// As [`LinkSocket::send`].
+    pub(crate) fn send(&mut self, now: MonoTime, bytes: &[u8]) -> Result<(), PlayError> {
+        let Some(tls) = &mut self.tls else { return self.link.send(now, bytes) };
+        std::io::Write::write_all(&mut tls.connection.writer(), bytes).map_err(|error| tls_error(&error))?;
+        tls.send_pending(now, &mut self.link)
     }
 
-    /// Moves on what waits to be sent.
+    /// See [`LinkSocket::flush`].
     ///
     /// # Errors
-    /// As [`Wire::flush`].
-    pub fn flush(&mut self, now: MonoTime) -> Result<(), PlayError> {
-        self.wire.flush(now)
+    /// As [`LinkSocket::flush`].
+    pub(crate) fn flush(&mut self, now: MonoTime) -> Result<(), PlayError> {
+        self.link.flush(now)
     }
 }
 
-impl Tls {
-    fn open(
+impl TlsLayer {
+    fn decrypt(
         &mut self,
-        mut sealed: &[u8],
+        mut encrypted: &[u8],
         take: &mut impl FnMut(&[u8]) -> Result<(), PlayError>,
     ) -> Result<(), PlayError> {
-        while !sealed.is_empty() {
-            if self.session.read_tls(&mut sealed).map_err(|error| broken(&error))? == 0 {
-                // It has said that nothing follows.
+        while !encrypted.is_empty() {
+            if self.connection.read_tls(&mut encrypted).map_err(|error| tls_error(&error))? == 0 {
+                // The server has sent close_notify.
                 return Ok(());
             }
-            self.session.process_new_packets().map_err(|error| broken(&error))?;
+            self.connection.process_new_packets().map_err(|error| tls_error(&error))?;
             loop {
-                let mut reader = self.session.reader();
-                // No bytes: none for now, or none any more.
+                let mut reader = self.connection.reader();
+                // An error or no bytes: nothing to read now, or the end of the stream.
                 let Ok(plain) = reader.fill_buf() else { break };
                 if plain.is_empty() {
                     break;
@@ -114,19 +113,19 @@ impl Tls {
         Ok(())
     }
 
-    fn hand_on(&mut self, now: MonoTime, wire: &mut Wire) -> Result<(), PlayError> {
-        while self.session.wants_write() {
-            self.session.write_tls(&mut self.sealed).map_err(|error| broken(&error))?;
+    fn send_pending(&mut self, now: MonoTime, link: &mut LinkSocket) -> Result<(), PlayError> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut self.encrypted).map_err(|error| tls_error(&error))?;
         }
-        if self.sealed.is_empty() {
+        if self.encrypted.is_empty() {
             return Ok(());
         }
-        let result = wire.send(now, &self.sealed);
-        self.sealed.clear();
+        let result = link.send(now, &self.encrypted);
+        self.encrypted.clear();
         result
     }
 }
 
-fn broken(error: &dyn std::error::Error) -> PlayError {
-    PlayError::Gone(format!("TLS broke: {error}"))
+fn tls_error(error: &dyn std::error::Error) -> PlayError {
+    PlayError::Lost(format!("TLS failed: {error}"))
 }

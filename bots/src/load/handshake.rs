@@ -1,4 +1,4 @@
-//! The opening handshake (RFC 6455, section 4.1) as bytes out and bytes in, for sockets that never block.
+//! The opening handshake (RFC 6455, section 4.1) without a socket: bytes out, bytes in.
 
 use broadside_shared::protocol::SUBPROTOCOL;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -6,19 +6,19 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::socket::{PlayError, Target};
 
-/// Longest answer to a handshake that is read, in bytes; ours is a few hundred.
-const ANSWER_MAX: usize = 8 * 1024;
+/// Longest response that is accepted, in bytes; Broadside's is a few hundred.
+const RESPONSE_MAX: usize = 8 * 1024;
 
-/// A handshake that was begun.
+/// A handshake in progress.
 #[derive(Debug, Clone)]
 pub struct Handshake {
-    /// What to send.
+    /// The request to send.
     pub request: String,
     accept: String,
 }
 
 impl Handshake {
-    /// Asks `target` for a WebSocket.
+    /// Starts a handshake with `target`.
     #[must_use]
     pub fn new(target: &Target) -> Handshake {
         let key = generate_key();
@@ -32,15 +32,15 @@ impl Handshake {
         Handshake { request, accept }
     }
 
-    /// The length of the server's answer in `bytes`, once it is there whole and says yes.
+    /// The length of the server's response at the start of `bytes`; `None` while it is incomplete.
     ///
     /// # Errors
-    /// [`PlayError::Handshake`] with its status, or with what is wrong with it.
+    /// [`PlayError::Handshake`] with the status of a refusal, or with what is wrong with the response.
     pub fn answered(&self, target: &Target, bytes: &[u8]) -> Result<Option<usize>, PlayError> {
         let refused = |cause: String| PlayError::Handshake { target: target.to_string(), cause };
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return if bytes.len() > ANSWER_MAX {
-                Err(refused(format!("answer is longer than {ANSWER_MAX} bytes")))
+            return if bytes.len() > RESPONSE_MAX {
+                Err(refused(format!("response is longer than {RESPONSE_MAX} bytes")))
             } else {
                 Ok(None)
             };
@@ -57,7 +57,7 @@ impl Handshake {
         if accepted {
             Ok(Some(end + 4))
         } else {
-            Err(refused("answer lacks the right Sec-WebSocket-Accept".to_owned()))
+            Err(refused("response lacks the right Sec-WebSocket-Accept".to_owned()))
         }
     }
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_taken_when_whole_and_refused_when_it_says_no() {
+    fn a_response_is_accepted_when_complete_and_a_refusal_is_an_error() {
         let target = Target::parse("ws://127.0.0.1:8080/ws").expect("an address");
         let handshake = Handshake::new(&target);
         assert!(handshake.request.starts_with("GET /ws HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"));

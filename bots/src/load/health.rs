@@ -1,9 +1,9 @@
-//! The load tester's own health: whether it was fast enough for its figures to be the server's.
+//! The load tester's own CPU time and file limit.
 
-/// Files a process needs besides one per player: logs, queues, the metrics connection.
+/// Open files besides one per player: logs, readiness queues, the metrics connection.
 const FILES_SPARE: u64 = 64;
 
-/// Threads the machine can run at once.
+/// Threads that the machine can run at once.
 #[must_use]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -12,7 +12,7 @@ pub fn cores() -> usize {
 /// CPU time of this process so far, in seconds; `None` where the system does not say.
 #[cfg(unix)]
 #[must_use]
-pub fn cpu_seconds() -> Option<f64> {
+pub(crate) fn cpu_seconds() -> Option<f64> {
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeValLike;
     let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
@@ -22,21 +22,21 @@ pub fn cpu_seconds() -> Option<f64> {
 /// CPU time of this process so far, in seconds; `None` where the system does not say.
 #[cfg(not(unix))]
 #[must_use]
-pub fn cpu_seconds() -> Option<f64> {
+pub(crate) fn cpu_seconds() -> Option<f64> {
     None
 }
 
-/// Makes room for a file per player.
+/// Raises the limit of open files to fit one per player.
 ///
 /// # Errors
-/// How many files the system allows, and what to do about it.
+/// The system allows too few; the message says how to raise the limit.
 #[cfg(unix)]
-pub fn make_room(players: usize) -> Result<(), String> {
+pub fn raise_file_limit(players: usize) -> Result<(), String> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let needed = players as u64 + FILES_SPARE;
     let (soft, hard) =
         getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| format!("cannot read the limit of open files: {error}"))?;
-    // To the top at once: a server that this program starts inherits it.
+    // To the hard limit: a server started by this program inherits it.
     if soft < hard {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
@@ -49,12 +49,12 @@ pub fn make_room(players: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes room for a file per player: nothing to do here.
+/// Does nothing on this system.
 ///
 /// # Errors
 /// None on this system.
 #[cfg(not(unix))]
-pub fn make_room(_players: usize) -> Result<(), String> {
+pub fn raise_file_limit(_players: usize) -> Result<(), String> {
     let _ = FILES_SPARE;
     Ok(())
 }

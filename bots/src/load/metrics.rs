@@ -1,4 +1,4 @@
-//! What the server says of itself: its `/metrics`, in Prometheus' text format, read before and after.
+//! The server's own metrics: `/metrics` in the Prometheus text format, read before and after a phase.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -13,79 +13,79 @@ use serde::Serialize;
 
 use crate::socket::Target;
 
-/// Time the server has to answer.
+/// Timeout of each socket operation.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// Longest answer that is read, in bytes.
+/// Longest response that is read, in bytes.
 const ANSWER_MAX: u64 = 4 * 1024 * 1024;
 
-/// Every sample of one look at the metrics, by name and labels as written.
+/// The samples of one read of the metrics, by name and labels as written.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scrape(BTreeMap<String, f64>);
+pub(crate) struct Scrape(BTreeMap<String, f64>);
 
-/// The server's figures in a measured phase. A figure whose metric the server does not have is `None`.
+/// The server's metrics over a phase. A value is `None` if the server does not export its metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct ServerFigures {
-    /// CPU cores the whole server process used.
-    pub cpu_cores: Option<f64>,
-    /// Its CPU time per snapshot that arrived at a client, inputs included, in microseconds.
-    pub cpu_us_per_client_snapshot: Option<f64>,
-    /// Memory at the end, in MiB.
-    pub rss_mb: Option<f64>,
-    /// Memory it took since before the players came, in KiB per player.
-    pub kb_per_player: Option<f64>,
-    /// Length of ticks in milliseconds.
-    pub tick_ms: TickMs,
-    /// How late ticks began, in milliseconds.
-    pub lateness_ms: LatenessMs,
-    /// Ticks dropped.
-    pub missed_ticks: Option<f64>,
-    /// Those as a share of all ticks that were due.
-    pub missed_share: Option<f64>,
-    /// Ticks that took longer than they may.
-    pub overruns: Option<f64>,
-    /// Snapshots not sent because a line or a socket did not take them.
-    pub skips: Option<f64>,
-    /// Changes of a client's budget.
-    pub budget_steps: Option<f64>,
-    /// How far the server had stepped down by itself at the end; 0 is not at all.
-    pub governor_level: Option<f64>,
-    /// Its steps, down and up.
-    pub governor_steps: Option<f64>,
-    /// Input packets it read.
-    pub inputs_read: Option<f64>,
-    /// Why there is nothing here, if the metrics could not be read.
-    pub unavailable: Option<String>,
+pub(crate) struct ServerStatistics {
+    /// CPU cores used by the server process.
+    pub(crate) cpu_cores: Option<f64>,
+    /// CPU time of the server per snapshot received by a client, input handling included, in microseconds.
+    pub(crate) cpu_us_per_client_snapshot: Option<f64>,
+    /// Resident memory at the end, in MiB.
+    pub(crate) rss_mb: Option<f64>,
+    /// Growth of its memory since before the first player connected, in KiB per player.
+    pub(crate) kb_per_player: Option<f64>,
+    /// Duration of ticks, in milliseconds.
+    pub(crate) tick_ms: TickMs,
+    /// How late ticks started, in milliseconds.
+    pub(crate) lateness_ms: LatenessMs,
+    /// Missed ticks.
+    pub(crate) missed_ticks: Option<f64>,
+    /// Missed ticks as a share of all due ticks, 0 to 1.
+    pub(crate) missed_share: Option<f64>,
+    /// Ticks that exceeded the tick budget.
+    pub(crate) overruns: Option<f64>,
+    /// Snapshots skipped because a connection accepted no more bytes.
+    pub(crate) skips: Option<f64>,
+    /// Changes of clients' budgets.
+    pub(crate) budget_steps: Option<f64>,
+    /// Level of the server's governor at the end; 0 is full quality.
+    pub(crate) governor_level: Option<f64>,
+    /// Steps of the governor, down and up.
+    pub(crate) governor_steps: Option<f64>,
+    /// Input packets read by the server.
+    pub(crate) inputs_read: Option<f64>,
+    /// Why the metrics could not be read.
+    pub(crate) unavailable: Option<String>,
 }
 
-/// See [`ServerFigures::tick_ms`].
+/// See [`ServerStatistics::tick_ms`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct TickMs {
+pub(crate) struct TickMs {
     /// Median.
-    pub p50: Option<f64>,
+    pub(crate) p50: Option<f64>,
     /// 99th percentile.
-    pub p99: Option<f64>,
+    pub(crate) p99: Option<f64>,
 }
 
-/// See [`ServerFigures::lateness_ms`].
+/// See [`ServerStatistics::lateness_ms`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct LatenessMs {
+pub(crate) struct LatenessMs {
     /// 99th percentile.
-    pub p99: Option<f64>,
+    pub(crate) p99: Option<f64>,
 }
 
 impl Scrape {
-    /// Asks the server of `target`, which is at `address`, with the operator's token if there is one.
+    /// Reads the metrics of the server of `target` at `address`, with the operator's token if there is one.
     ///
     /// # Errors
-    /// Why there is nothing to read.
-    pub fn fetch(target: &Target, address: SocketAddr, token: Option<&str>) -> Result<Scrape, String> {
+    /// Why the metrics cannot be read.
+    pub(crate) fn fetch(target: &Target, address: SocketAddr, token: Option<&str>) -> Result<Scrape, String> {
         let cannot = |error: std::io::Error| format!("cannot read /metrics of {address}: {error}");
         let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(cannot)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(cannot)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(cannot)?;
-        let answer = match target.session().map_err(|error| error.to_string())? {
-            None => ask(stream, target, token),
-            Some(session) => ask(StreamOwned::new(session, stream), target, token),
+        let answer = match target.tls_connection().map_err(|error| error.to_string())? {
+            None => request(stream, target, token),
+            Some(session) => request(StreamOwned::new(session, stream), target, token),
         };
         let answer = answer.map_err(cannot)?;
         let answer = String::from_utf8_lossy(&answer);
@@ -95,7 +95,7 @@ impl Scrape {
             Some("200") => {}
             Some("401") => {
                 return Err(format!(
-                    "/metrics of {address} is for its operator: name the file that its log calls \"operator token\" with \
+                    "/metrics of {address} needs the operator's token: pass the file that its log calls \"operator token\" as \
                      --operator-token FILE"
                 ));
             }
@@ -103,19 +103,19 @@ impl Scrape {
         }
         let scrape = Scrape::parse(body);
         if scrape.0.is_empty() {
-            return Err(format!("/metrics of {address} holds no metrics"));
+            return Err(format!("/metrics of {address} contains no metrics"));
         }
         Ok(scrape)
     }
 
-    /// Reads the text format: a name, labels, a number per line. Lines that are something else are left out.
+    /// Parses the text format: name, labels and number per line. Other lines are skipped.
     #[must_use]
-    pub fn parse(text: &str) -> Scrape {
+    pub(crate) fn parse(text: &str) -> Scrape {
         let sample = |line: &str| {
             if line.starts_with('#') {
                 return None;
             }
-            // A label's value may hold spaces; after the labels come the value and perhaps a time.
+            // A label's value may contain spaces; the value and an optional timestamp follow the labels.
             let split = line.rfind('}').map_or_else(|| line.find(' '), |brace| Some(brace + 1))?;
             let (name, rest) = line.split_at(split);
             let value = rest.split_whitespace().next()?.parse().ok()?;
@@ -124,18 +124,18 @@ impl Scrape {
         Scrape(text.lines().filter_map(sample).collect())
     }
 
-    /// The sum of a metric over its labels.
+    /// The sum of a metric over its labels; `None` if it is absent.
     #[must_use]
-    pub fn sum(&self, name: &str) -> Option<f64> {
+    pub(crate) fn sum(&self, name: &str) -> Option<f64> {
         let labelled = format!("{name}{{");
         let mut found = self.0.iter().filter(|(key, _)| *key == name || key.starts_with(&labelled)).peekable();
         found.peek()?;
         Some(found.map(|(_, value)| value).sum())
     }
 
-    /// The buckets of a histogram, summed over its other labels: upper bounds, least first, and how many are not above.
+    /// The buckets of a histogram, summed over its other labels: upper bounds in ascending order with their cumulative counts.
     #[must_use]
-    pub fn buckets(&self, name: &str) -> Vec<(f64, f64)> {
+    pub(crate) fn buckets(&self, name: &str) -> Vec<(f64, f64)> {
         let prefix = format!("{name}_bucket{{");
         let mut buckets: Vec<(f64, f64)> = Vec::new();
         for (key, value) in self.0.iter().filter(|(key, _)| key.starts_with(&prefix)) {
@@ -151,17 +151,17 @@ impl Scrape {
     }
 }
 
-/// The operator's token of a server at `address`: the one in `file`, or, if it is a server of this user on this machine, the one that
-/// it has left there.
+/// The operator's token of the server at `address`: the one in `file`, or the one that a server of this user on this machine has
+/// written.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read or contains no token.
 pub fn operator_token(file: Option<&Path>, address: SocketAddr) -> anyhow::Result<Option<String>> {
     let read = |path: &Path| std::fs::read_to_string(path).map(|text| text.trim().to_owned());
     if let Some(path) = file {
         let token = read(path).with_context(|| format!("cannot read --operator-token {}", path.display()))?;
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            bail!("--operator-token {}: holds no token, which is one line of letters and digits", path.display());
+            bail!("--operator-token {}: contains no token, which is one line of letters and digits", path.display());
         }
         return Ok(Some(token));
     }
@@ -169,7 +169,7 @@ pub fn operator_token(file: Option<&Path>, address: SocketAddr) -> anyhow::Resul
         return Ok(None);
     }
     let files = token_files(|name| std::env::var_os(name), &std::env::temp_dir(), uid(), address.port());
-    // One may be left over from a server that did not end in good order.
+    // A server that was killed leaves its file behind: the newest file wins.
     let left = files.iter().filter_map(|path| Some((std::fs::metadata(path).ok()?.modified().ok()?, read(path).ok()?)));
     Ok(left.max_by_key(|(modified, _)| *modified).map(|(_, token)| token))
 }
@@ -184,11 +184,11 @@ fn uid() -> Option<u32> {
     None
 }
 
-/// Asks for the metrics, and gives the whole answer.
-fn ask(mut stream: impl Read + Write, target: &Target, token: Option<&str>) -> std::io::Result<Vec<u8>> {
+/// Sends the request and gives the whole response.
+fn request(mut stream: impl Read + Write, target: &Target, token: Option<&str>) -> std::io::Result<Vec<u8>> {
     let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let host = target.authority();
-    // 1.0, so that the answer comes in one piece and ends with the connection.
+    // HTTP/1.0, so that the response is not chunked and ends with the connection.
     write!(stream, "GET /metrics HTTP/1.0\r\nHost: {host}\r\n{authorization}Connection: close\r\n\r\n")?;
     stream.flush()?;
     let mut answer = Vec::new();
@@ -196,10 +196,10 @@ fn ask(mut stream: impl Read + Write, target: &Target, token: Option<&str>) -> s
     Ok(answer)
 }
 
-/// A quantile of what a histogram counted from `before` to `after`, along straight lines inside its buckets; `None` if it
-/// counted nothing. What lies above the last bound counts as that bound.
+/// A quantile of what a histogram counted from `before` to `after`, interpolated linearly within its buckets; `None` if it counted
+/// nothing. Values above the last finite bound count as that bound.
 #[must_use]
-pub fn quantile(before: &[(f64, f64)], after: &[(f64, f64)], quantile: f64) -> Option<f64> {
+pub(crate) fn quantile(before: &[(f64, f64)], after: &[(f64, f64)], quantile: f64) -> Option<f64> {
     let counted = |at: usize| {
         let (bound, count) = after[at];
         let earlier = before.iter().find(|(known, _)| known.total_cmp(&bound).is_eq());
@@ -217,24 +217,24 @@ pub fn quantile(before: &[(f64, f64)], after: &[(f64, f64)], quantile: f64) -> O
     Some(low + (high - low) * if within > 0.0 { (wanted - below) / within } else { 1.0 })
 }
 
-impl ServerFigures {
-    /// Nothing, and why.
+impl ServerStatistics {
+    /// No metrics, and why.
     #[must_use]
-    pub fn unavailable(why: String) -> ServerFigures {
-        ServerFigures { unavailable: Some(why), ..ServerFigures::default() }
+    pub(crate) fn unavailable(why: String) -> ServerStatistics {
+        ServerStatistics { unavailable: Some(why), ..ServerStatistics::default() }
     }
 
-    /// What happened from `before` to `after`, `seconds` apart, in which clients got `snapshots`. `alone` is from before the
-    /// `players` came.
+    /// The metrics from `before` to `after`, which are `seconds` apart and in which clients received `snapshots`. `idle` was read
+    /// before the `players` connected.
     #[must_use]
-    pub fn between(
-        alone: Option<&Scrape>,
+    pub(crate) fn between(
+        idle: Option<&Scrape>,
         before: &Scrape,
         after: &Scrape,
         seconds: f64,
         snapshots: u64,
         players: usize,
-    ) -> ServerFigures {
+    ) -> ServerStatistics {
         let since = |name: &str| Some(after.sum(name)? - before.sum(name).unwrap_or(0.0));
         let percentile = |name: &str, share| {
             quantile(&before.buckets(name), &after.buckets(name), share).map(|seconds| seconds * 1000.0)
@@ -243,8 +243,8 @@ impl ServerFigures {
         let run = since("broadside_tick_seconds_count");
         let cpu = since("process_cpu_seconds_total");
         let rss = |scrape: &Scrape| scrape.sum("process_resident_memory_bytes");
-        let grown = rss(after).zip(alone.and_then(rss)).map(|(after, alone)| after - alone);
-        ServerFigures {
+        let grown = rss(after).zip(idle.and_then(rss)).map(|(after, idle)| after - idle);
+        ServerStatistics {
             cpu_cores: cpu.map(|cpu| cpu / seconds.max(1e-9)),
             cpu_us_per_client_snapshot: cpu.filter(|_| snapshots > 0).map(|cpu| cpu * 1e6 / snapshots as f64),
             rss_mb: rss(after).map(|bytes| bytes / 1048576.0),
@@ -285,18 +285,18 @@ mod tests {
         # EOF\n";
 
     #[test]
-    fn percentiles_lie_on_straight_lines_inside_the_buckets() {
+    fn percentiles_are_interpolated_within_the_buckets() {
         let scrape = Scrape::parse(TEXT);
         let (none, buckets) = (Vec::new(), scrape.buckets("broadside_tick_seconds"));
         let near = |share: f64, expected: f64| {
-            let got = quantile(&none, &buckets, share).expect("it counted");
+            let got = quantile(&none, &buckets, share).expect("samples were counted");
             assert!((got - expected).abs() < 1e-9, "{share}: {got}");
         };
         near(0.5, 0.0015);
         near(0.05, 0.0005);
         near(0.95, 0.003);
         near(1.0, 0.004);
-        // Between two looks only what was counted between them matters.
+        // Only what was counted between two reads matters.
         let later = [(0.001, 10.0), (0.002, 90.0), (0.004, 100.0), (f64::INFINITY, 150.0)];
         assert_eq!(quantile(&buckets, &later, 0.5), Some(0.004), "above the last bound");
         assert_eq!(quantile(&buckets, &buckets, 0.5), None, "nothing was counted");
@@ -304,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_that_is_absent_is_null_alone() {
+    fn an_absent_metric_leaves_the_others_alone() {
         let mut before = Scrape::parse(TEXT);
         before.0.insert("process_cpu_seconds_total".to_owned(), 10.0);
-        let figures = ServerFigures::between(None, &before, &Scrape::parse(TEXT), 5.0, 100_000, 10);
-        assert_eq!((figures.cpu_cores, figures.cpu_us_per_client_snapshot), (Some(0.5), Some(25.0)));
-        assert_eq!((figures.budget_steps, figures.missed_ticks, figures.rss_mb), (Some(0.0), None, None));
+        let statistics = ServerStatistics::between(None, &before, &Scrape::parse(TEXT), 5.0, 100_000, 10);
+        assert_eq!((statistics.cpu_cores, statistics.cpu_us_per_client_snapshot), (Some(0.5), Some(25.0)));
+        assert_eq!((statistics.budget_steps, statistics.missed_ticks, statistics.rss_mb), (Some(0.0), None, None));
         assert_eq!(Scrape::parse(TEXT).sum("odd"), Some(7.0));
     }
 }

@@ -1,24 +1,18 @@
-//! Which lines the players are on: one kind for all, or a mix such as `wifi:70,4g:25,3g:5`.
+//! Which link profiles the players use: one for all, or a mix such as `wifi:70,4g:25,3g:5`.
 
 use std::str::FromStr;
 
 use broadside_shared::link::LinkProfile;
 
-/// Lines and their shares.
+/// Link profiles and their weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkMix(Vec<(LinkProfile, f64)>);
 
 impl LinkMix {
-    /// Every player on this line.
+    /// The profile of a player. Consecutive players are spread over the profiles as evenly as possible.
     #[must_use]
-    pub fn of(profile: LinkProfile) -> LinkMix {
-        LinkMix(vec![(profile, 1.0)])
-    }
-
-    /// The line of a player. Players in a row are spread over the lines as evenly as they can be.
-    #[must_use]
-    pub fn pick(&self, player: usize) -> LinkProfile {
-        /// The golden ratio's fraction: its multiples fill the unit evenly however many there are.
+    pub(crate) fn pick(&self, player: usize) -> LinkProfile {
+        /// Fractional part of the golden ratio: its multiples fill the unit interval evenly for any number of players.
         const GOLDEN: f64 = 0.618_033_988_749_894_9;
         let total: f64 = self.0.iter().map(|(_, weight)| weight).sum();
         let mut at = (player as f64 * GOLDEN).fract() * total;
@@ -36,14 +30,15 @@ impl FromStr for LinkMix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut lines: Vec<(LinkProfile, f64)> = Vec::new();
+        let mut profiles: Vec<(LinkProfile, f64)> = Vec::new();
         for part in text.split(',') {
             let (name, weight) = match part.split_once(':') {
                 Some((name, weight)) => (name.trim(), Some(weight.trim())),
                 None => (part.trim(), None),
             };
-            let profile = LinkProfile::named(name)
-                .ok_or_else(|| format!("no line is called {name:?}: must be one of {}", LinkProfile::names()))?;
+            let profile = LinkProfile::named(name).ok_or_else(|| {
+                format!("no link profile is called {name:?}: must be one of {}", LinkProfile::names())
+            })?;
             let weight = match weight {
                 None if text.contains(',') => {
                     return Err(format!("{name} has no weight: a mix looks like wifi:70,4g:25,3g:5"));
@@ -55,12 +50,12 @@ impl FromStr for LinkMix {
                     .filter(|weight| (0.001..=1e6).contains(weight))
                     .ok_or_else(|| format!("weight {weight:?} of {name} must be 0.001 to 1000000"))?,
             };
-            if lines.iter().any(|(known, _)| known.name == profile.name) {
-                return Err(format!("{name} is there twice: give each line once"));
+            if profiles.iter().any(|(known, _)| known.name == profile.name) {
+                return Err(format!("{name} is given twice: name each link profile once"));
             }
-            lines.push((profile, weight));
+            profiles.push((profile, weight));
         }
-        Ok(LinkMix(lines))
+        Ok(LinkMix(profiles))
     }
 }
 
@@ -81,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mix_gives_each_line_its_share_of_the_players() {
+    fn a_mix_gives_each_profile_its_share_of_the_players() {
         let mix: LinkMix = "wifi:70,4g:25,3g:5".parse().expect("a mix");
         let count = |name| (0..1000).filter(|player| mix.pick(*player).name == name).count();
         for (name, share) in [("wifi", 700), ("4g", 250), ("3g", 50)] {
             assert!(count(name).abs_diff(share) <= 5, "{name}: {}", count(name));
         }
         assert_eq!(mix.to_string(), "wifi:70,4g:25,3g:5");
-        assert_eq!("clean".parse(), Ok(LinkMix::of(LinkProfile::CLEAN)));
+        assert_eq!("clean".parse(), Ok(LinkMix(vec![(LinkProfile::CLEAN, 1.0)])));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A run as the main thread sees it: players come, are measured, and leave.
+//! A run as the main thread sees it: players join, are measured, and leave.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,112 +6,77 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde::Serialize;
 
-use super::LoadPlan;
-use super::bar::Bar;
-use super::engine::{Desk, Engine, Shared, lock};
-use super::figures::{Tally, Window};
 use super::health;
-use super::metrics::{Scrape, ServerFigures};
+use super::metrics::{Scrape, ServerStatistics};
+use super::plan::LoadPlan;
+use super::progress_bar::RunProgressBar;
+use super::statistics::{PlayerCounters, Window, quantile_ms, round, times};
+use super::timeline::RunSecond;
+use super::worker::{RunState, Worker, WorkerCounters, lock};
 
-/// Longest time without anybody getting on for which joins are waited for.
+/// Time without progress after which the ramp stops waiting for joins.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The same when all that have no seat are in line for one: the rooms are full.
-const PATIENCE_IN_LINE: Duration = Duration::from_secs(5);
-/// Time between two looks of the main thread.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// Shortest phase, in seconds, of which a rate can be told.
+/// The same when every player without a seat is in the join queue: the rooms are full.
+const PATIENCE_QUEUED: Duration = Duration::from_secs(5);
+/// Pause of the main thread's loop.
+const POLL_EVERY: Duration = Duration::from_millis(2);
+/// Shortest phase from which a rate is computed, in seconds.
 const SECONDS_MIN: f64 = 0.1;
 
-/// A second of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// Its end, in seconds since the run began.
-    pub at_s: f64,
-    /// Ramp or steady.
-    pub phase: &'static str,
-    /// Players that play.
-    pub playing: usize,
-    /// Players in line for a seat.
-    pub in_line: usize,
-    /// Players refused or dropped so far.
-    pub lost: usize,
-    /// Age of the newest snapshot, in milliseconds; null where there was none, as everywhere here.
-    pub age_ms_p50: Option<f64>,
-    /// See `age_ms_p50`.
-    pub age_ms_p99: Option<f64>,
-    /// Time between snapshots, in milliseconds.
-    pub gap_ms_p99: Option<f64>,
-    /// Longest time for which a player had waited for a snapshot at the end of this second, in milliseconds.
-    pub open_gap_ms_max: f64,
-    /// Snapshots received per second by all.
-    pub snapshots_per_s: f64,
-    /// Those as a share of the nominal rate of the players that play.
-    pub share: Option<f64>,
-    /// Bits received per second and player that plays, in thousands.
-    pub kbit_per_s: f64,
-    /// CPU cores the server used.
-    pub server_cores: Option<f64>,
+/// The measurements of a steady phase. `joined`, `refused`, `dropped`, `queued` and `playing` are counts at its end.
+pub struct MeasuredPhase {
+    /// Requested number of players.
+    pub(crate) players: usize,
+    /// Players that got a seat.
+    pub(crate) joined: usize,
+    /// Players that could not join.
+    pub(crate) refused: usize,
+    /// Players in the join queue.
+    pub(crate) queued: usize,
+    /// Players that lost their connection.
+    pub(crate) dropped: usize,
+    /// Players that are playing.
+    pub(crate) playing: usize,
+    /// Length of the phase, in seconds.
+    pub(crate) seconds: f64,
+    /// Requested length, in seconds.
+    pub(crate) seconds_asked: f64,
+    /// What all workers counted.
+    pub(crate) window: Window,
+    /// Times to join of all players that joined since the start of the run.
+    pub(crate) joins: hdrhistogram::Histogram<u32>,
+    /// What each player counted.
+    pub(crate) per_player: Vec<PlayerCounters>,
+    /// The server's own metrics.
+    pub(crate) server: ServerStatistics,
     /// CPU cores this process used.
-    pub load_cores: Option<f64>,
-    /// Lateness of this process' own loop, in milliseconds.
-    pub lateness_ms_p99: Option<f64>,
+    pub(crate) load_cores: Option<f64>,
+    /// The first error of a player.
+    pub(crate) first_error: Option<String>,
+    /// Whether the run was stopped before the end of the phase.
+    pub(crate) interrupted: bool,
 }
 
-/// What a measured phase brought.
-pub struct Measured {
-    /// Players wanted in it.
-    pub players: usize,
-    /// Players that had got a seat by its end.
-    pub joined: usize,
-    /// Players that could not join until its end.
-    pub refused: usize,
-    /// Players that were in line for a seat at its end.
-    pub in_line: usize,
-    /// Players that had lost their connection by its end.
-    pub dropped: usize,
-    /// Players that played at its end.
-    pub playing: usize,
-    /// Its length in seconds.
-    pub seconds: f64,
-    /// The length it was to have.
-    pub seconds_asked: f64,
-    /// What all counted in it.
-    pub window: Window,
-    /// Times to join of all that joined before its end, in it or not.
-    pub joins: hdrhistogram::Histogram<u32>,
-    /// What each player counted in it.
-    pub tallies: Vec<Tally>,
-    /// What the server says of it.
-    pub server: ServerFigures,
-    /// CPU cores this process used.
-    pub load_cores: Option<f64>,
-    /// Why the first player that failed did.
-    pub first_error: Option<String>,
-    /// Whether somebody stopped it before its time.
-    pub interrupted: bool,
-}
-
-/// A run.
+/// A run with its worker threads.
 pub struct Run {
-    shared: Arc<Shared>,
+    shared: Arc<RunState>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
     stop: Arc<AtomicBool>,
-    bar: Bar,
-    /// Metrics from before the players came.
-    alone: Result<Scrape, String>,
+    bar: RunProgressBar,
+    /// The server's metrics before the first player connected.
+    metrics_before: Result<Scrape, String>,
     phase: &'static str,
-    /// Players that are to be there, once all have come.
-    asked: usize,
-    /// Of the phase so far.
+    /// Players of the current level.
+    players: usize,
+    /// Totals of the current phase.
     total: Window,
-    /// Of the second so far: what a phase that ended in it has delivered.
+    /// What a phase that ended within the current second has delivered.
     carried: Window,
     joins: hdrhistogram::Histogram<u32>,
-    rows: Vec<Row>,
+    rows: Vec<RunSecond>,
     second: (Instant, Option<f64>, Option<f64>),
-    /// Snapshots per second and player at the nominal rate, once known.
+    /// Nominal snapshots per second and player; 0 until known.
     nominal_hz: f64,
 }
 
@@ -119,53 +84,52 @@ impl Run {
     /// Starts the threads. `stop` ends the run early.
     ///
     /// # Errors
-    /// When the host has no address, or the system gives no threads.
+    /// The host has no address, or the system provides no thread or readiness queue.
     pub fn start(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
         let address = plan.target.resolve()?;
-        let alone = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
-        let shared = Arc::new(Shared {
+        let metrics_before = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
+        let shared = Arc::new(RunState {
             address,
             began: Instant::now(),
             wanted: AtomicUsize::new(0),
             epoch: AtomicU32::new(0),
             churning: AtomicBool::new(false),
-            over: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
             joined: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             dropped: AtomicUsize::new(0),
             first_error: Mutex::new(None),
-            desks: (0..plan.threads).map(|_| Desk::default()).collect(),
+            workers: (0..plan.threads).map(|_| WorkerCounters::default()).collect(),
             plan,
         });
         let mut threads = Vec::new();
-        for number in 0..shared.desks.len() {
-            let engine = Engine::new(Arc::clone(&shared), number).context("the system gives no readiness queue")?;
+        for number in 0..shared.workers.len() {
+            let worker = Worker::new(Arc::clone(&shared), number).context("cannot create a readiness queue")?;
             let thread = std::thread::Builder::new().name(format!("players {number}"));
-            threads.push(thread.spawn(move || engine.run()).context("the system gives no thread")?);
+            threads.push(thread.spawn(move || worker.run()).context("cannot start a thread")?);
         }
-        let cpu = alone.as_ref().ok().and_then(server_cpu);
+        let cpu = metrics_before.as_ref().ok().and_then(server_cpu);
         Ok(Run {
             shared,
             threads,
             stop,
-            bar: Bar::new(seconds),
-            alone,
+            bar: RunProgressBar::new(seconds),
+            metrics_before,
             phase: "ramp",
-            asked: 0,
+            players: 0,
             total: Window::default(),
             carried: Window::default(),
-            joins: super::times(),
+            joins: times(),
             rows: Vec::new(),
             second: (Instant::now(), cpu, health::cpu_seconds()),
             nominal_hz: 0.0,
         })
     }
 
-    /// Lets players join until there are so many, waits until each has a seat or has been refused, and then until they have
-    /// settled.
+    /// Starts players until there are `players`, waits until each is seated or refused, and then for the settle time.
     pub fn ramp(&mut self, players: usize) {
         self.phase = "ramp";
-        self.asked = players;
+        self.players = players;
         let shared = Arc::clone(&self.shared);
         let (from, began) = (shared.wanted.load(Ordering::Relaxed), Instant::now());
         let mut last = (0, 0, Instant::now());
@@ -173,19 +137,19 @@ impl Run {
             let wanted = from + (began.elapsed().as_secs_f64() * shared.plan.rate) as usize + 1;
             shared.wanted.store(wanted.min(players).max(from), Ordering::Relaxed);
             let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
-            let now = (count(&shared.joined) + count(&shared.refused), shared.sum(|desk| &desk.in_line));
+            let now = (count(&shared.joined) + count(&shared.refused), shared.sum(|worker| &worker.queued));
             if now != (last.0, last.1) || wanted < players {
                 last = (now.0, now.1, Instant::now());
             }
-            let patience = if now.0 + now.1 >= players { PATIENCE_IN_LINE } else { PATIENCE };
+            let patience = if now.0 + now.1 >= players { PATIENCE_QUEUED } else { PATIENCE };
             if now.0 >= players || last.2.elapsed() > patience || self.stopped() {
                 break;
             }
-            self.look();
+            self.poll();
         }
         let settled = Instant::now() + shared.plan.settle;
-        while Instant::now() < settled && !self.stopped() && self.anybody() {
-            self.look();
+        while Instant::now() < settled && !self.stopped() && self.any_player_left() {
+            self.poll();
         }
     }
 
@@ -194,51 +158,56 @@ impl Run {
         Scrape::fetch(&plan.target, self.shared.address, plan.operator_token.as_deref())
     }
 
-    /// Measures for a while.
-    pub fn measure(&mut self, length: Duration) -> Measured {
+    /// Runs and measures a steady phase.
+    pub fn measure(&mut self, length: Duration) -> MeasuredPhase {
         self.next_phase("steady");
         self.total = Window::default();
         self.shared.churning.store(self.shared.plan.churn_percent > 0.0, Ordering::Relaxed);
         let before = self.scrape();
         let (began, cpu) = (Instant::now(), health::cpu_seconds());
-        while began.elapsed() < length && !self.stopped() && self.anybody() {
-            self.look();
+        while began.elapsed() < length && !self.stopped() && self.any_player_left() {
+            self.poll();
         }
         let seconds = began.elapsed().as_secs_f64();
-        // At once: what the server is asked for may take it a while, and that was not to be measured.
+        // Read now: the metrics request below may take a while, and that time is not part of the phase.
         let interrupted = self.stopped() && seconds < length.as_secs_f64();
         self.shared.churning.store(false, Ordering::Relaxed);
-        let mut tallies = self.next_phase("ramp");
-        let playing = self.shared.sum(|desk| &desk.playing);
+        let mut per_player = self.next_phase("ramp");
+        let playing = self.shared.sum(|worker| &worker.playing);
         let after = self.scrape();
         let load_cores =
             health::cpu_seconds().zip(cpu).filter(|_| seconds > SECONDS_MIN).map(|(now, then)| (now - then) / seconds);
         let mut window = std::mem::take(&mut self.total);
         if seconds < SECONDS_MIN {
-            // A sample or two that happened to fall into a phase that ended as it began is nothing measured.
-            (window, tallies) = (Window::default(), Vec::new());
+            // A phase that ended as soon as it began: one or two samples are no measurement.
+            (window, per_player) = (Window::default(), Vec::new());
         }
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let joined = count(&self.shared.joined);
         let server = match (&before, &after) {
-            (Ok(_), Ok(_)) if seconds < SECONDS_MIN => ServerFigures::unavailable("nothing was measured".to_owned()),
-            (Ok(before), Ok(after)) => {
-                ServerFigures::between(self.alone.as_ref().ok(), before, after, seconds, window.snapshots, joined)
-            }
-            (Err(why), _) | (_, Err(why)) => ServerFigures::unavailable(why.clone()),
+            (Ok(_), Ok(_)) if seconds < SECONDS_MIN => ServerStatistics::unavailable("nothing was measured".to_owned()),
+            (Ok(before), Ok(after)) => ServerStatistics::between(
+                self.metrics_before.as_ref().ok(),
+                before,
+                after,
+                seconds,
+                window.snapshots,
+                joined,
+            ),
+            (Err(why), _) | (_, Err(why)) => ServerStatistics::unavailable(why.clone()),
         };
-        Measured {
-            players: self.asked,
+        MeasuredPhase {
+            players: self.players,
             joined,
             refused: count(&self.shared.refused),
-            in_line: self.shared.sum(|desk| &desk.in_line),
+            queued: self.shared.sum(|worker| &worker.queued),
             dropped: count(&self.shared.dropped),
             playing,
             seconds,
             seconds_asked: length.as_secs_f64(),
             window,
             joins: self.joins.clone(),
-            tallies,
+            per_player,
             server,
             load_cores,
             first_error: lock(&self.shared.first_error).clone(),
@@ -246,51 +215,51 @@ impl Run {
         }
     }
 
-    /// Lets all leave, and gives every second of the run.
+    /// Lets all players leave and gives the timeline of the run.
     ///
     /// # Errors
-    /// When a thread failed: its readiness queue, or a fault of ours.
-    pub fn end(mut self) -> anyhow::Result<Vec<Row>> {
+    /// The readiness queue of a worker failed, or a worker panicked.
+    pub fn end(mut self) -> anyhow::Result<Vec<RunSecond>> {
         self.phase = "drain";
-        self.shared.over.store(true, Ordering::Relaxed);
+        self.shared.draining.store(true, Ordering::Relaxed);
         while self.threads.iter().any(|thread| !thread.is_finished()) {
-            self.look();
+            self.poll();
         }
         self.bar.end();
         for thread in std::mem::take(&mut self.threads) {
             match thread.join() {
                 Ok(result) => result.context("the readiness queue failed")?,
-                Err(_) => anyhow::bail!("a thread of players failed: its figures are lost"),
+                Err(_) => anyhow::bail!("a worker thread panicked: its measurements are lost"),
             }
         }
         Ok(std::mem::take(&mut self.rows))
     }
 
-    /// Whether somebody wants the run to end now.
+    /// Whether the run was asked to stop.
     #[must_use]
-    pub fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody still has or may get a seat.
-    fn anybody(&self) -> bool {
+    /// Whether any player has a seat or may still get one.
+    fn any_player_left(&self) -> bool {
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let shared = &self.shared;
         count(&shared.refused) + count(&shared.dropped) < count(&shared.wanted)
             && self.threads.iter().all(|thread| !thread.is_finished())
     }
 
-    /// Begins the next phase, and gives what each player counted in the last.
-    fn next_phase(&mut self, phase: &'static str) -> Vec<Tally> {
-        let over = self.shared.epoch.fetch_add(1, Ordering::Relaxed);
+    /// Starts the next phase and gives what each player counted in the previous one.
+    fn next_phase(&mut self, phase: &'static str) -> Vec<PlayerCounters> {
+        let ended = self.shared.epoch.fetch_add(1, Ordering::Relaxed);
         self.phase = phase;
-        let mut tallies = Vec::new();
-        for (desk, thread) in self.shared.desks.iter().zip(&self.threads) {
+        let mut per_player = Vec::new();
+        for (worker, thread) in self.shared.workers.iter().zip(&self.threads) {
             loop {
-                let mut delivered = lock(&desk.delivered);
-                if let Some(at) = delivered.iter().position(|delivery| delivery.epoch == over) {
+                let mut delivered = lock(&worker.delivered);
+                if let Some(at) = delivered.iter().position(|delivery| delivery.epoch == ended) {
                     let delivery = delivered.swap_remove(at);
-                    tallies.extend(delivery.tallies);
+                    per_player.extend(delivery.per_player);
                     let _ = self.joins.add(&delivery.window.joins);
                     self.total.add(&delivery.window);
                     self.carried.add(&delivery.window);
@@ -303,16 +272,16 @@ impl Run {
                 std::thread::sleep(Duration::from_micros(200));
             }
         }
-        if let Some(hz) = tallies.iter().map(|t| t.expected / (t.played_us as f64 / 1e6)).find(|hz| hz.is_finite()) {
+        if let Some(hz) = per_player.iter().map(|t| t.expected / (t.played_us as f64 / 1e6)).find(|hz| hz.is_finite()) {
             self.nominal_hz = hz;
         }
-        tallies.sort_by_key(|tally| tally.index);
-        tallies
+        per_player.sort_by_key(|counters| counters.index);
+        per_player
     }
 
-    /// Waits a moment; once a second takes down what there is.
-    fn look(&mut self) {
-        std::thread::sleep(LOOK_EVERY);
+    /// Sleeps briefly; once per second appends to the timeline and updates the progress bar.
+    fn poll(&mut self) {
+        std::thread::sleep(POLL_EVERY);
         let seconds = self.second.0.elapsed().as_secs_f64();
         if seconds < 1.0 {
             return;
@@ -321,27 +290,27 @@ impl Run {
             return;
         }
         let mut window = Window::default();
-        for desk in &self.shared.desks {
-            window.add(&std::mem::take(&mut *lock(&desk.window)));
+        for worker in &self.shared.workers {
+            window.add(&std::mem::take(&mut *lock(&worker.window)));
         }
         let _ = self.joins.add(&window.joins);
         self.total.add(&window);
         window.add(&std::mem::take(&mut self.carried));
-        let server = self.alone.as_ref().ok().and_then(|_| self.scrape().ok()).as_ref().and_then(server_cpu);
+        let server = self.metrics_before.as_ref().ok().and_then(|_| self.scrape().ok()).as_ref().and_then(server_cpu);
         let load = health::cpu_seconds();
         let cores =
             |now: Option<f64>, then: Option<f64>| now.zip(then).map(|(now, then)| round((now - then) / seconds));
-        let playing = self.shared.sum(|desk| &desk.playing);
-        let open_gaps = self.shared.desks.iter().map(|desk| desk.open_gap_us.load(Ordering::Relaxed));
+        let playing = self.shared.sum(|worker| &worker.playing);
+        let open_gaps = self.shared.workers.iter().map(|worker| worker.open_gap_us.load(Ordering::Relaxed));
         let open_gap_us = open_gaps.max().unwrap_or(0);
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         let snapshots_per_s = window.snapshots as f64 / seconds;
         let nominal = self.nominal_hz * playing as f64;
-        let row = Row {
+        let row = RunSecond {
             at_s: round(self.shared.began.elapsed().as_secs_f64()),
             phase: self.phase,
             playing,
-            in_line: self.shared.sum(|desk| &desk.in_line),
+            queued: self.shared.sum(|worker| &worker.queued),
             lost: count(&self.shared.refused) + count(&self.shared.dropped),
             age_ms_p50: quantile_ms(&window.ages, 0.5),
             age_ms_p99: quantile_ms(&window.ages, 0.99),
@@ -362,16 +331,4 @@ impl Run {
 
 fn server_cpu(scrape: &Scrape) -> Option<f64> {
     scrape.sum("process_cpu_seconds_total")
-}
-
-/// A quantile of a histogram of microseconds, in milliseconds; `None` without samples.
-#[must_use]
-pub fn quantile_ms(times: &hdrhistogram::Histogram<u32>, quantile: f64) -> Option<f64> {
-    (!times.is_empty()).then(|| round(times.value_at_quantile(quantile) as f64 / 1000.0))
-}
-
-/// To three digits after the point: more would claim a precision that is not there.
-#[must_use]
-pub fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Report, Times};
+use super::model::{Report, Times};
 
 impl Display for Times {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -11,12 +11,12 @@ impl Display for Times {
     }
 }
 
-/// A value that may not have been measured, or that the server may not tell.
+/// A value, or a dash if it was not measured.
 fn or_dash(value: Option<f64>, digits: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
-/// The same of a share, in percent.
+/// A share in percent, or a dash.
 fn percent(share: Option<f64>) -> String {
     or_dash(share.map(|share| share * 100.0), 1)
 }
@@ -26,12 +26,12 @@ impl Display for Report {
         self.players(f)?;
         if let Some(why) = self.cut_short() {
             let what = if self.interrupted { "INTERRUPTED" } else { "CUT SHORT" };
-            writeln!(f, "{what:<17}{why}: nothing is claimed of the rest")?;
+            writeln!(f, "{what:<17}{why}: no claim holds for the rest")?;
         }
-        self.feel(f)?;
+        self.experience(f)?;
         self.bytes(f)?;
         self.server(f)?;
-        self.own(f)?;
+        self.load_tester(f)?;
         for claim in &self.assertions {
             write!(
                 f,
@@ -52,25 +52,25 @@ impl Report {
     fn players(&self, f: &mut Formatter<'_>) -> Result {
         let r = self;
         write!(f, "players          {} of {} joined, {} dropped", r.joined, r.players, r.dropped)?;
-        if r.refused + r.in_line > 0 {
-            write!(f, ", {} refused, {} still in line", r.refused, r.in_line)?;
+        if r.refused + r.queued > 0 {
+            write!(f, ", {} refused, {} still queued", r.refused, r.queued)?;
         }
         if r.rejoined > 0 {
-            write!(f, ", {} left and came back", r.rejoined)?;
+            write!(f, ", {} left and reconnected", r.rejoined)?;
         }
         writeln!(f)?;
         writeln!(
             f,
-            "                 {} full clients flown by the ai (every {}th), {} that decode all and fly a pattern",
+            "                 {} full clients flown by the AI (every {}th), {} that decode everything and fly a pattern",
             r.ais,
             r.full_every,
             r.joined.saturating_sub(r.ais)
         )?;
         let rooms = if r.rooms == 1 { "the room the server chose".to_owned() } else { format!("{} rooms", r.rooms) };
-        writeln!(f, "                 {rooms}, line {}, {:.1} s measured", r.link, r.seconds)
+        writeln!(f, "                 {rooms}, link {}, {:.1} s measured", r.link, r.seconds)
     }
 
-    fn feel(&self, f: &mut Formatter<'_>) -> Result {
+    fn experience(&self, f: &mut Formatter<'_>) -> Result {
         let r = self;
         writeln!(f, "snapshot age     {}", r.snapshot_age_ms)?;
         writeln!(f, "snapshot gap     {}", r.snapshot_gap_ms)?;
@@ -122,12 +122,12 @@ impl Report {
         )?;
         writeln!(
             f,
-            "                 B/s: own {}, cells near {}, far {}, events {}, notes {}, control {}, headers {}",
-            or_dash(by.own, 0),
+            "                 B/s: local player {}, cells near {}, far {}, events {}, updates {}, control {}, headers {}",
+            or_dash(by.local_player, 0),
             or_dash(by.cells_near, 0),
             or_dash(by.cells_far, 0),
             or_dash(by.events, 0),
-            or_dash(by.notes, 0),
+            or_dash(by.updates, 0),
             or_dash(by.control, 0),
             or_dash(by.headers, 0)
         )?;
@@ -143,7 +143,7 @@ impl Report {
     fn server(&self, f: &mut Formatter<'_>) -> Result {
         let s = &self.server;
         if let Some(why) = &s.unavailable {
-            return writeln!(f, "server           no figures: {why}");
+            return writeln!(f, "server           no metrics: {why}");
         }
         writeln!(
             f,
@@ -172,7 +172,7 @@ impl Report {
         )
     }
 
-    fn own(&self, f: &mut Formatter<'_>) -> Result {
+    fn load_tester(&self, f: &mut Formatter<'_>) -> Result {
         let load = &self.load;
         write!(
             f,
@@ -184,7 +184,10 @@ impl Report {
             load.socket_errors
         )?;
         if load.overloaded {
-            write!(f, "\nWARNING          the load tester itself was late: figures are its own, not the server's")?;
+            write!(
+                f,
+                "\nWARNING          the load tester itself was overloaded: the results show its limits, not the server's"
+            )?;
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! The programs `bot` and `load` as a person runs them: what they print, and what they exit with.
+//! The programs `bot` and `load`: what they print and their exit statuses.
 
 #[cfg(unix)]
-mod ends;
+mod exits;
 #[cfg(unix)]
-mod honesty;
+mod unmeasured;
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -28,10 +28,10 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 const BOT: &str = env!("CARGO_BIN_EXE_bot");
 const LOAD: &str = env!("CARGO_BIN_EXE_load");
 
-/// Longest wait for a program: far more than a busy machine needs, since only a failure ever waits so long.
+/// Longest wait for a program: far more than a busy machine needs, since only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder that is gone when the test is over.
+/// A temporary folder, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -50,12 +50,12 @@ impl Drop for Folder {
     }
 }
 
-/// The addresses that all programs here come from.
+/// The addresses that the programs connect from.
 fn loopback() -> Vec<Network> {
     vec!["127.0.0.0/8".parse().expect("a network")]
 }
 
-/// A server on a free port, and the folder it serves.
+/// Starts a server on a free port; also gives the folder it serves.
 async fn server(capacity: u16) -> (Running, Folder) {
     let folder = Folder::new();
     std::fs::write(folder.0.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
@@ -77,7 +77,7 @@ fn command(program: &str, url: &str, flags: &[&str]) -> Command {
     command
 }
 
-/// Runs a program to its end.
+/// Runs a program until it exits.
 async fn run(program: &str, url: &str, flags: &[&str]) -> Output {
     let output = command(program, url, flags).output();
     tokio::time::timeout(PATIENCE, output).await.expect("the program ends").expect("the program runs")
@@ -87,8 +87,8 @@ fn url_of(listener: &TcpListener) -> String {
     format!("ws://{}/ws", listener.local_addr().expect("a bound address"))
 }
 
-/// The lines that a program wrote to standard error.
-fn complaint(output: &Output) -> Vec<String> {
+/// The non-empty lines that a program wrote to standard error.
+fn stderr_lines(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stderr).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -96,9 +96,9 @@ fn name_of(program: &str) -> String {
     Path::new(program).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Checks that a program failed and said why in one line.
+/// Checks that a program failed with a one-line error that contains all of `says`.
 fn failed_with(program: &str, output: &Output, says: &[&str]) {
-    let lines = complaint(output);
+    let lines = stderr_lines(output);
     assert_eq!(output.status.code(), Some(1), "{program}: {lines:?}");
     assert_eq!(lines.len(), 1, "{program}: {lines:?}");
     let all = std::iter::once(format!("{}: ", name_of(program))).chain(says.iter().map(|part| (*part).to_owned()));
@@ -108,11 +108,11 @@ fn failed_with(program: &str, output: &Output, says: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_wrong_address_is_refused_with_what_is_wrong_and_what_one_looks_like() {
+async fn a_wrong_url_is_refused_with_the_reason_and_an_example() {
     for program in [BOT, LOAD] {
         for (url, says) in [("http://127.0.0.1/ws", "scheme is http"), ("127.0.0.1:8080", "scheme is missing")] {
             let output = run(program, url, &[]).await;
-            let lines = complaint(&output);
+            let lines = stderr_lines(&output);
             assert_eq!(output.status.code(), Some(2), "{program} {url}");
             assert!(
                 lines[0].contains(says) && lines[0].contains("ws://127.0.0.1:8080/ws"),
@@ -123,7 +123,7 @@ async fn a_wrong_address_is_refused_with_what_is_wrong_and_what_one_looks_like()
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_told_in_one_line() {
+async fn a_port_without_a_listener_is_one_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = url_of(&listener);
     drop(listener);
@@ -133,7 +133,7 @@ async fn a_port_where_nobody_listens_is_told_in_one_line() {
     }
 }
 
-/// Answers every connection in the same way for as long as the test runs.
+/// Answers every connection in the same way until the test ends.
 fn answer_all<F: Future<Output = ()> + Send>(listener: TcpListener, how: impl Fn(TcpStream) -> F + Send + 'static) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -143,7 +143,7 @@ fn answer_all<F: Future<Output = ()> + Send>(listener: TcpListener, how: impl Fn
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_game_server_is_told_in_one_line() {
+async fn a_server_that_is_no_game_server_is_one_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = url_of(&listener);
     answer_all(listener, |mut stream| async move {
@@ -163,12 +163,12 @@ fn with_subprotocol(_: &Request, mut response: Response) -> Result<Response, Err
 }
 
 #[tokio::test]
-async fn a_server_of_another_revision_is_told_in_one_line() {
+async fn a_server_of_another_revision_is_one_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = url_of(&listener);
     answer_all(listener, |stream| async move {
         let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, with_subprotocol).await else { return };
-        // What a server of another revision does with our hello.
+        // A server of another revision closes with this code after the hello.
         if let Some(Ok(Message::Binary(_))) = socket.next().await {
             let code = CloseCode::WrongRevision;
             let frame = CloseFrame { code: code.code().into(), reason: code.reason().into() };
@@ -185,14 +185,14 @@ async fn a_server_of_another_revision_is_told_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bots_play_for_the_time_asked_and_sum_up() {
+async fn bots_play_for_the_requested_time_and_print_a_summary() {
     let (server, _folder) = server(100).await;
     let url = format!("ws://{}/ws", server.address);
     let output = run(BOT, &url, &["--count", "3", "--seconds", "3", "--skill", "0.7"]).await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}\n{:?}", complaint(&output));
-    assert!(said.lines().filter(|line| line.contains("/3 playing")).count() >= 2, "a line per second: {said}");
-    let last = said.lines().last().unwrap_or("");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{stdout}\n{:?}", stderr_lines(&output));
+    assert!(stdout.lines().filter(|line| line.contains("/3 playing")).count() >= 2, "a line per second: {stdout}");
+    let last = stdout.lines().last().unwrap_or("");
     for part in ["with 3 bots", "snapshots", "gap p50", "rtt", "kills"] {
         assert!(last.contains(part), "{part:?} is missing in {last:?}");
     }
@@ -200,7 +200,7 @@ async fn bots_play_for_the_time_asked_and_sum_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_goes_away_is_told_in_one_line() {
+async fn a_server_that_shuts_down_is_one_line() {
     for program in [BOT, LOAD] {
         let (server, _folder) = server(100).await;
         let url = format!("ws://{}/ws", server.address);
@@ -211,11 +211,11 @@ async fn a_server_that_goes_away_is_told_in_one_line() {
             .spawn()
             .expect("the program runs");
         seated(&server, 2).await;
-        // The bots' own word too: one that is seated may not know of it yet.
-        let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        // Wait for the bots' own output too: a seated bot may not have received its first snapshot.
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         if program == BOT {
             let playing = async {
-                while let Ok(Some(line)) = said.next_line().await {
+                while let Ok(Some(line)) = stdout.next_line().await {
                     if line.contains("2/2 playing") {
                         return;
                     }
@@ -225,7 +225,7 @@ async fn a_server_that_goes_away_is_told_in_one_line() {
             tokio::time::timeout(PATIENCE, playing).await.expect("the bots play");
         }
         server.end().await;
-        let rest = tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
+        let rest = tokio::spawn(async move { while let Ok(Some(_)) = stdout.next_line().await {} });
         let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
         let output = ended.expect("the program ends").expect("the program ran");
         failed_with(program, &output, &["server is shutting down", "1001"]);
@@ -233,9 +233,9 @@ async fn a_server_that_goes_away_is_told_in_one_line() {
     }
 }
 
-/// Looks at the rooms of a server until so many play.
+/// Polls the list of rooms until `players` are seated.
 async fn seated(server: &Running, players: u64) {
-    let looking = async {
+    let polling = async {
         loop {
             let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
             let request = "GET /api/rooms HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
@@ -250,15 +250,15 @@ async fn seated(server: &Running, players: u64) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, looking).await.expect("the players are seated");
+    tokio::time::timeout(PATIENCE, polling).await.expect("the players are seated");
 }
 
-/// Every key that the report promises, with the keys inside it; each is a number.
+/// Every key of the report with its inner keys; each value is a number.
 const REPORT: [(&str, &[&str]); 27] = [
     ("players", &[]),
     ("joined", &[]),
     ("refused", &[]),
-    ("in_line", &[]),
+    ("queued", &[]),
     ("dropped", &[]),
     ("rejoined", &[]),
     ("seconds", &[]),
@@ -277,15 +277,15 @@ const REPORT: [(&str, &[&str]); 27] = [
     ("subscribed", &["mean"]),
     ("bytes_down_per_s", &["mean", "max"]),
     ("bytes_up_per_s", &["mean"]),
-    ("bytes_by_class", &["own", "cells_near", "cells_far", "events", "notes", "control", "headers"]),
+    ("bytes_by_class", &["local_player", "cells_near", "cells_far", "events", "updates", "control", "headers"]),
     ("kbit_per_s", &["payload_down", "down", "down_max", "up"]),
     ("rtt_ms", &["p50"]),
     ("socket_bytes_per_s", &["down", "up"]),
     ("load", &["cpu_cores", "socket_errors", "threads"]),
 ];
-/// Those that may well be 0 in a short run.
+/// Keys whose values may be 0 in a short run.
 const MAYBE_ZERO: [&str; 9] = [
-    "in_line",
+    "queued",
     "refused",
     "dropped",
     "rejoined",
@@ -295,7 +295,7 @@ const MAYBE_ZERO: [&str; 9] = [
     "bytes_by_class",
     "load",
 ];
-/// What the report says of the server, null where its metrics cannot be read.
+/// Keys of the server's metrics, null if they cannot be read.
 const SERVER: [&str; 9] = [
     "cpu_cores",
     "cpu_us_per_client_snapshot",
@@ -308,7 +308,7 @@ const SERVER: [&str; 9] = [
     "unavailable",
 ];
 
-/// Checks that a report has every key it promises.
+/// Checks that a report has every key.
 fn has_every_key(report: &Value) {
     for (key, inner) in REPORT {
         let values: Vec<(String, &Value)> = match inner {
@@ -327,7 +327,7 @@ fn has_every_key(report: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_load_run_reports_what_the_players_felt() {
+async fn a_load_run_reports_every_measurement() {
     let (server, folder) = server(100).await;
     let url = format!("ws://{}/ws", server.address);
     let file = folder.0.join("report.json");
@@ -335,7 +335,7 @@ async fn a_load_run_reports_what_the_players_felt() {
     let page = folder.0.join("report.html").to_string_lossy().into_owned();
     let output =
         run(LOAD, &url, &["--players", "5", "--seconds", "2", "--settle", "0", "--json", &path, "--html", &page]).await;
-    assert!(output.status.success(), "{:?}", complaint(&output));
+    assert!(output.status.success(), "{:?}", stderr_lines(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("5 of 5 joined, 0 dropped"));
     let json = std::fs::read_to_string(&file).expect("the report was written");
     let report: Value = serde_json::from_str(&json).expect("the report is JSON");
@@ -354,17 +354,17 @@ async fn an_assertion_sets_the_exit_status() {
     let url = format!("ws://{}/ws", server.address);
     let flags = ["--players", "3", "--seconds", "1", "--settle", "0", "--assert"];
     let held = run(LOAD, &url, &[&flags[..], &["age_p99<30s,dropped<=0,joined>=3"]].concat()).await;
-    assert!(held.status.success(), "{:?}", complaint(&held));
+    assert!(held.status.success(), "{:?}", stderr_lines(&held));
     let broken = run(LOAD, &url, &[&flags[..], &["age_p99<1us,dropped<=0"]].concat()).await;
     failed_with(LOAD, &broken, &["age_p99<1us does not hold", "ms"]);
     let wrong = run(LOAD, &url, &[&flags[..], &["age<1ms"]].concat()).await;
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(complaint(&wrong)[0].contains("must be one of age_p50"), "{:?}", complaint(&wrong));
+    assert!(stderr_lines(&wrong)[0].contains("must be one of age_p50"), "{:?}", stderr_lines(&wrong));
     server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn players_on_a_mix_of_bad_lines_come_and_go_and_none_counts_as_dropped() {
+async fn players_on_bad_links_leave_and_reconnect_without_counting_as_dropped() {
     let (server, _folder) = server(100).await;
     let url = format!("ws://{}/ws", server.address);
     let flags = [
@@ -382,11 +382,11 @@ async fn players_on_a_mix_of_bad_lines_come_and_go_and_none_counts_as_dropped() 
         "-",
     ];
     let output = run(LOAD, &url, &flags).await;
-    assert!(output.status.success(), "{:?}", complaint(&output));
-    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+    assert!(output.status.success(), "{:?}", stderr_lines(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output contains only the report");
     assert_eq!((&report["dropped"], &report["refused"]), (&0.into(), &0.into()), "{report}");
     assert!(report["rejoined"].as_u64() > Some(0), "{report}");
-    // Half are on a line of 60 ms each way, behind which nothing is younger than that.
+    // Half of the players are on a link of 60 ms each way, so no snapshot of theirs is younger.
     assert!(report["snapshot_age_ms"]["p95"].as_f64() > Some(60.0), "{}", report["snapshot_age_ms"]);
     assert!(report["snapshot_age_ms"]["p50"].as_f64() > Some(5.0), "{}", report["snapshot_age_ms"]);
     server.end().await;
@@ -398,8 +398,8 @@ async fn a_search_for_the_knee_ends_at_the_level_that_breaks() {
     let url = format!("ws://{}/ws", server.address);
     let flags = ["--find-knee", "2..8x2", "--seconds", "1", "--settle", "0", "--assert", "joined<=5", "--json", "-"];
     let output = run(LOAD, &url, &flags).await;
-    assert!(output.status.success(), "{:?}", complaint(&output));
-    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+    assert!(output.status.success(), "{:?}", stderr_lines(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output contains only the report");
     let levels: Vec<_> =
         report["knee"]["levels"].as_array().expect("levels").iter().map(|l| (&l["players"], &l["held"])).collect();
     assert_eq!(levels, [(&2.into(), &true.into()), (&4.into(), &true.into()), (&8.into(), &false.into())], "{report}");
@@ -408,24 +408,24 @@ async fn a_search_for_the_knee_ends_at_the_level_that_breaks() {
 }
 
 #[tokio::test]
-async fn the_rate_of_a_server_that_runs_already_is_not_ours_to_set() {
+async fn the_rate_of_a_running_server_cannot_be_set() {
     let output = run(LOAD, "ws://127.0.0.1:9/ws", &["--hz", "20"]).await;
-    failed_with(LOAD, &output, &["--hz 20 is for the server that --spawn starts"]);
+    failed_with(LOAD, &output, &["--hz 20 is for the server started by --spawn"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_load_run_in_which_not_all_can_join_fails_and_still_reports() {
+async fn a_load_run_with_refused_players_fails_and_still_reports() {
     let (server, _folder) = server(2).await;
     let url = format!("ws://{}/ws", server.address);
     let output = run(LOAD, &url, &["--players", "3", "--seconds", "1", "--settle", "0", "--json", "-"]).await;
-    failed_with(LOAD, &output, &["1 players could not join", "1 still in line for a seat"]);
-    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+    failed_with(LOAD, &output, &["1 players could not join", "1 still in the join queue"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("standard output contains only the report");
     assert_eq!((&report["players"], &report["joined"]), (&3.into(), &2.into()), "{report}");
     server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bots_and_loads_come_by_tls_if_they_trust_the_server() {
+async fn bot_and_load_connect_over_tls_if_the_certificate_is_accepted() {
     let folder = Folder::new();
     let page = folder.0.join("page");
     std::fs::create_dir(&page).expect("the temporary folder takes a folder");
@@ -442,22 +442,22 @@ async fn bots_and_loads_come_by_tls_if_they_trust_the_server() {
     let server = start(config).await.expect("the system gives a free port");
     let url = format!("wss://{}/ws", server.address);
     let ca = tls.join("self-signed-cert.pem").to_string_lossy().into_owned();
-    for trust in [&["--ca", &ca][..], &["--insecure"]] {
-        let output = run(BOT, &url, &[trust, &["--seconds", "1"]].concat()).await;
-        assert!(output.status.success(), "{:?}", complaint(&output));
+    for verification in [&["--ca", &ca][..], &["--insecure"]] {
+        let output = run(BOT, &url, &[verification, &["--seconds", "1"]].concat()).await;
+        assert!(output.status.success(), "{:?}", stderr_lines(&output));
         assert!(String::from_utf8_lossy(&output.stdout).contains("played"), "{output:?}");
         let flags = ["--players", "4", "--seconds", "1", "--settle", "0", "--link", "clean:1,wifi:1", "--json", "-"];
-        let output = run(LOAD, &url, &[trust, &flags].concat()).await;
-        assert!(output.status.success(), "{:?}", complaint(&output));
-        let report: Value = serde_json::from_slice(&output.stdout).expect("standard output holds the report alone");
+        let output = run(LOAD, &url, &[verification, &flags].concat()).await;
+        assert!(output.status.success(), "{:?}", stderr_lines(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("standard output contains only the report");
         assert_eq!((&report["joined"], &report["dropped"]), (&4.into(), &0.into()), "{report}");
-        // The server's own figures come by TLS too.
+        // The server's metrics are read over TLS too.
         assert!(report["server"]["cpu_cores"].is_number() || report["server_unavailable"].is_null(), "{report}");
         let (socket, frames) = (&report["socket_bytes_per_s"]["down"], &report["bytes_down_per_s"]["mean"]);
-        assert!(socket.as_f64() > frames.as_f64(), "records cost something: {socket} {frames}");
+        assert!(socket.as_f64() > frames.as_f64(), "TLS records add bytes: {socket} {frames}");
     }
     for program in [BOT, LOAD] {
-        failed_with(program, &run(program, &url, &[]).await, &["refused the handshake", "--ca FILE trusts"]);
+        failed_with(program, &run(program, &url, &[]).await, &["refused the handshake", "--ca FILE accepts"]);
         let missing = run(program, &url, &["--ca", "/nowhere/ca.pem"]).await;
         failed_with(program, &missing, &["--ca /nowhere/ca.pem: cannot be read"]);
         let plain = url.replace("wss:", "ws:");

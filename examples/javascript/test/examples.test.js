@@ -1,9 +1,9 @@
-// The examples and tables of docs/PROTOCOL.md mean to this client what the document says they mean.
+// This client decodes and encodes the examples and tables of docs/PROTOCOL.md as the document explains them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { BUTTONS, encodeInput, readEvents, readOwn } from '../arena.js';
+import { BUTTONS, encodeInput, readEvents, readPlayerState } from '../arena.js';
 import { decodeClient, decodeServer, encodeClient, encodeServer, readUpdates } from '../messages.js';
 import { BitReader, BitWriter, ByteReader, ByteWriter } from '../wire.js';
 import { World } from '../world.js';
@@ -37,7 +37,7 @@ test('codes are written as in the table', () => {
   }
 });
 
-test('every control message reads as something that is written with the same bytes', () => {
+test('every control message is encoded with the bytes it was decoded from', () => {
   const names = Object.keys(examples);
   for (const name of names.filter((name) => name.startsWith('client-'))) {
     assert.deepEqual(encodeClient(decodeClient(examples[name])), examples[name], name);
@@ -59,18 +59,18 @@ test('an input packet has the bytes of the example', () => {
   assert.deepEqual(packet, examples['input-three']);
 });
 
-test('own states, an event and updates read as explained', () => {
+test('player states, an event and room updates are decoded as explained', () => {
   const own = (name) => {
     const bits = new BitReader(examples[name], 1);
-    const state = readOwn(bits);
+    const state = readPlayerState(bits);
     bits.align();
     assert.equal(bits.at, examples[name].length * 8, name);
     return state;
   };
   const ship = own('player-state-ship');
   assert.deepEqual([ship.player, ship.x, ship.vx, ship.hull, ship.rail, ship.score], [300, 300, 120, 75, 100, 70]);
-  assert.deepEqual([own('player-state-wreck').afloat, own('player-state-wreck').respawn, own('player-state-wreck').side], [false, 150, null]);
-  assert.deepEqual([own('player-state-held').side, own('player-state-held').held], [1, 30]);
+  assert.deepEqual([own('player-state-wreck').afloat, own('player-state-wreck').respawn, own('player-state-wreck').team], [false, 150, null]);
+  assert.deepEqual([own('player-state-held').team, own('player-state-held').held], [1, 30]);
   // One event of age 0, as the events of a snapshot begin.
   const [hit] = readEvents(new BitReader(Uint8Array.from([3, 0, ...examples['event-hit']])));
   assert.deepEqual(hit, { age: 0, kind: 'hit', at: { x: 560.5, y: -100 }, shot: 9, target: 300, by: 5, on: 1 });
@@ -78,17 +78,17 @@ test('own states, an event and updates read as explained', () => {
   assert.equal(readUpdates(examples['update-message'])[0].message.notice.kind, 'muted');
 });
 
-test('the two snapshots tell of the world that the document describes', () => {
+test('the two snapshots give the world that the document describes', () => {
   const world = new World();
-  const ship = (id) => [...world.things()].find((thing) => thing.id === id);
+  const ship = (id) => [...world.entities()].find((entity) => entity.id === id);
   assert.deepEqual(world.apply(examples['snapshot-first']), { events: [], messages: [] });
-  assert.deepEqual([world.tick, world.own.entity, world.names.get(5), world.board.players], [600, 3, 'Zoë 🚀', 2]);
+  assert.deepEqual([world.tick, world.playerState.entity, world.names.get(5), world.board.players], [600, 3, 'Zoë 🚀', 2]);
   assert.deepEqual([...world.cells.keys()], [8256, 8257]);
-  assert.deepEqual([...world.things()].map(({ id, kind }) => `${id} ${kind}`), ['1 rock', '3 ship', '11 ship', '4 pickup', '7 ship']);
+  assert.deepEqual([...world.entities()].map(({ id, kind }) => `${id} ${kind}`), ['1 rock', '3 ship', '11 ship', '4 pickup', '7 ship']);
   assert.deepEqual([ship(3).x, ship(3).y, ship(3).vx, ship(3).owner], [300, 200, 120, 300]);
   const { events } = world.apply(examples['snapshot-next']);
-  assert.deepEqual([world.tick, world.head.earlyMs, world.head.missing, world.own.x], [602, 6.5, 1, 304]);
-  assert.deepEqual([...world.things()].map(({ id }) => id), [1, 3, 7, 9, 11]);
+  assert.deepEqual([world.tick, world.head.earlyMs, world.head.missing, world.playerState.x], [602, 6.5, 1, 304]);
+  assert.deepEqual([...world.entities()].map(({ id }) => id), [1, 3, 7, 9, 11]);
   assert.deepEqual([ship(3).x, ship(7).x, ship(7).vx, ship(9).kind], [304, 557.5, -75, 'shot']);
   assert.deepEqual(events.map(({ kind, age }) => [kind, age]), [['dealt', 1], ['picked', 0]]);
 });

@@ -1,4 +1,4 @@
-// The handshake as plain HTTP sees it, and frames that no WebSocket library would send.
+// The opening handshake at the HTTP level, and frames that no WebSocket library would send.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { startServer } from './scene.js';
+import { startServer } from './harness.js';
 
 const timeout = 20_000;
 let server;
@@ -22,15 +22,15 @@ const good = {
   'sec-websocket-protocol': 'chat, broadside.v1',
 };
 
-/** Sends a request with these headers instead of the good ones; null leaves one out. */
+/** Sends a handshake request with these headers changed; null leaves one out. */
 async function ask(changes = {}, { method = 'GET', path = '/ws' } = {}) {
   const headers = Object.fromEntries(Object.entries({ ...good, ...changes }).filter(([, value]) => value !== null));
-  const asking = request({ host: '127.0.0.1', port: server.port, path, method, headers });
-  asking.end();
+  const sent = request({ host: '127.0.0.1', port: server.port, path, method, headers });
+  sent.end();
   const [kind, answer, socket, behind] = await Promise.race(
-    ['response', 'upgrade'].map(async (kind) => [kind, ...(await once(asking, kind))]),
+    ['response', 'upgrade'].map(async (kind) => [kind, ...(await once(sent, kind))]),
   );
-  // What came in one piece with the answer is the socket's.
+  // Bytes that arrived together with the response belong to the socket.
   if (kind === 'upgrade' && behind.length) socket.unshift(behind);
   if (kind === 'upgrade') return { status: answer.statusCode, headers: answer.headers, socket };
   let body = '';
@@ -38,7 +38,7 @@ async function ask(changes = {}, { method = 'GET', path = '/ws' } = {}) {
   return { status: answer.statusCode, headers: answer.headers, body: body && JSON.parse(body) };
 }
 
-/** The next bytes that a server sends on a raw socket, so many. */
+/** The next `count` bytes from a raw socket. */
 async function bytesFrom(socket, count) {
   let bytes = Buffer.alloc(0);
   for await (const part of socket) {
@@ -63,7 +63,7 @@ test('a good handshake is answered with 101, the key and the subprotocol', { tim
   sameOrigin.socket.destroy();
 });
 
-test('every other one is refused with a status and a reason', { timeout }, async () => {
+test('every other handshake is refused with a status and a reason', { timeout }, async () => {
   const plain = { connection: null, upgrade: null, 'sec-websocket-version': null, 'sec-websocket-key': null };
   for (const [changes, status, says] of [
     [plain, 426, /connect with ws/],
@@ -89,7 +89,7 @@ test('every other one is refused with a status and a reason', { timeout }, async
   assert.equal((await ask({}, { method: 'POST' })).status, 405);
 });
 
-test('a page of another origin is let in only to be told that it may not connect', { timeout }, async () => {
+test('a page of another origin is closed with a reason after the handshake', { timeout }, async () => {
   for (const origin of ['http://evil.example', 'http://127.0.0.1:1', 'null']) {
     const { status, socket } = await ask({ origin });
     assert.equal(status, 101, origin);
@@ -99,7 +99,7 @@ test('a page of another origin is let in only to be told that it may not connect
   }
 });
 
-test('a head that does not end is cut off at its limit', { timeout }, async () => {
+test('a header that does not end is refused at its limit', { timeout }, async () => {
   const { status } = await ask({ 'x-long': 'x'.repeat(17 * 1024) });
   assert.equal(status, 431);
 });
@@ -119,7 +119,7 @@ test('a frame that breaks the rules of WebSocket ends the connection with 1002',
   }
 });
 
-test('two requests come one behind the other on one connection', { timeout }, async () => {
+test('two requests are answered on one connection', { timeout }, async () => {
   const socket = connect(server.port, '127.0.0.1');
   const plain = `GET /ws HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\n`;
   socket.write(`${plain}\r\n${plain}connection: close\r\n\r\n`);

@@ -1,14 +1,14 @@
-// The rules that docs/PROTOCOL.md gives for our own ship, against the ones the server plays by.
+// The rules in docs/PROTOCOL.md for the own ship, against those of the server.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BUTTONS } from '../arena.js';
 import { Predictor, exact } from '../predict.js';
-import { seated, startServer, until } from './scene.js';
+import { seated, startServer, until } from './harness.js';
 
 const MOTION = ['x', 'y', 'vx', 'vy', 'heading', 'afloat'];
 const TIMERS = ['hull', 'shield', 'cooldown', 'rail', 'contact', 'unrest', 'rapid', 'protection', 'held'];
-/** Into a rock, then out over the border, then about with every engine in turn; guns firing. */
+/** Flies into a rock, then across the border, then around with every engine in turn, firing all guns. */
 function fly(own, tick, rocks, { rocks: touched, outside }) {
   const guns = BUTTONS.cannon | BUTTONS.rail;
   const distance = ({ x, y }) => Math.hypot(x - own.x, y - own.y);
@@ -21,21 +21,21 @@ function fly(own, tick, rocks, { rocks: touched, outside }) {
 
 const pick = (own, fields) => Object.fromEntries(fields.map((field) => [field, own[field]]));
 
-test('our ship is where we predicted it, to the last bit', { timeout: 60_000 }, async (scene) => {
+test('the own ship matches its prediction, to the last bit', { timeout: 60_000 }, async (context) => {
   const server = await startServer('--bots', '0', '--seed', '11');
-  scene.after(() => server.end());
+  context.after(() => server.end());
   const pia = await seated(server, 'Pia');
   const predictor = new Predictor();
   pia.on('sent', (sent) => predictor.sent(sent));
   const compared = { snapshots: 0, ahead: 0, fast: 0, rocks: 0, outside: 0 };
   let before = null;
-  pia.on('snapshot', ({ tick, own, head }) => {
-    const predicted = predictor.reconcile({ tick, own, things: pia.world.things() });
+  pia.on('snapshot', ({ tick, playerState: own, head }) => {
+    const predicted = predictor.reconcile({ tick, playerState: own, entities: pia.world.entities() });
     pia.sample = fly(own, tick, predictor.rocks, compared);
-    // A tick for which our sample was not there, a pickup, and a new ship are the server's to tell.
-    const told = before && head.missing === before.missing && own.score === before.score && own.entity === before.entity;
+    // A tick without our sample, a pickup and a new ship cannot be predicted.
+    const predictable = before && head.missing === before.missing && own.score === before.score && own.entity === before.entity;
     before = { missing: head.missing, score: own.score, entity: own.entity };
-    if (!told || !predicted || !own.afloat) return;
+    if (!predictable || !predicted || !own.afloat) return;
     const fields = [...MOTION, ...TIMERS];
     assert.deepEqual(pick(predicted, fields), pick(exact(own), fields), `tick ${tick}`);
     compared.snapshots += 1;
@@ -45,6 +45,6 @@ test('our ship is where we predicted it, to the last bit', { timeout: 60_000 }, 
     compared.outside += Math.hypot(own.x, own.y) > own.arena.from ? 1 : 0;
   });
   await until(pia, () => compared.snapshots > 500 && compared.fast > 20 && compared.rocks > 0 && compared.outside > 20);
-  assert.ok(compared.ahead >= 2, 'it ran ahead of what the server told');
+  assert.ok(compared.ahead >= 2, 'the prediction ran ahead of the server');
   pia.leave();
 });

@@ -1,61 +1,65 @@
-//! The abuse kit: `abuse --spawn --all` plays every attack against a server full of bots, and says what became of the offender, of
-//! the others and of the server.
+//! The abuse kit: `abuse --spawn --all` runs every attack against a server full of bots, and reports the effect on the attacker, on the
+//! other players and on the server.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `attacks` | every attack, and what must come of it |
-//! | `offender`, `line` | a connection of which every byte can be chosen |
-//! | `witness` | well-behaved players who tell how it feels |
-//! | `scene` | the server, and what it holds |
-//! | `report` | the table, and the verdict |
+//! | `attack` | what an attack is, the allowed reactions and the outcome |
+//! | `attacks` | every attack |
+//! | `attacker`, `raw_connection` | a connection whose every byte can be chosen |
+//! | `probes` | well-behaved players that measure what the others experience |
+//! | `newcomer` | whether a new player still gets in |
+//! | `testbed` | the server under attack and its resource usage |
+//! | `report` | the table and the verdicts |
 
+mod attack;
+mod attacker;
 mod attacks;
-mod line;
-mod offender;
+mod newcomer;
+mod probes;
+mod raw_connection;
 mod report;
-mod scene;
-mod witness;
+mod testbed;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use attacks::Attack;
+use attack::Attack;
 use broadside_bots::load::health;
-use broadside_bots::output::{Reader, Sink, complain, say};
+use broadside_bots::output::{ReportFile, StdoutState, print_error, print_line};
 use broadside_bots::socket::Target;
-use broadside_bots::trust::Trust;
+use broadside_bots::tls_verification::TlsVerification;
 use broadside_bots::{guard, in_range};
 use clap::Parser;
-use report::{HEAD, Limits, Row, Seen};
-use scene::{Held, Scene};
-use witness::Witnesses;
+use probes::ProbeClients;
+use report::{AttackRow, HEAD, Observation, VerdictLimits};
+use testbed::{ProcessUsage, Testbed};
 
-/// Files that the attacks need.
+/// Open files that the attacks need.
 const FILES: usize = 1000;
-/// Longest wait for the witnesses to play, and for a newcomer to get in.
+/// Longest wait for the probe clients to play, and for a newcomer to get in.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Time for the server to let go of what offenders left behind.
+/// Time the server has to release what attackers left behind.
 const SETTLE: Duration = Duration::from_secs(8);
-/// Time between two looks at what the server holds.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Pause between two readings of the server's resource usage.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
-/// Plays attacks against a server on this machine, and says what became of the offender, of the others and of the server.
+/// Runs attacks against a server on this machine and reports the effect on the attacker, on the other players and on the server.
 ///
-/// It refuses servers elsewhere. Exits with 0 when every verdict is good, with 1 when one is bad, with 2 when the flags are wrong.
+/// Servers on other machines are refused. Exits with 0 if every verdict is good, with 1 if one is bad, with 2 if the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "abuse", version, about, max_term_width = 100)]
 struct Args {
-    /// Address of a server on this machine that runs already, such as ws://127.0.0.1:8080/ws; attacks that need a server of their
-    /// own are left out
+    /// Address of a running server on this machine, such as ws://127.0.0.1:8080/ws; attacks that need a server of their own are
+    /// skipped
     #[arg(value_name = "URL", value_parser = Target::parse, required_unless_present_any = ["spawn", "list"])]
     target: Option<Target>,
 
     #[command(flatten)]
-    trust: Trust,
+    tls_verification: TlsVerification,
 
-    /// Start servers for the run; they end with it
+    /// Start servers for this run; they stop when it ends
     #[arg(long, conflicts_with = "target")]
     spawn: bool,
 
@@ -63,19 +67,19 @@ struct Args {
     #[arg(long, value_name = "PATH", requires = "spawn")]
     server: Option<PathBuf>,
 
-    /// Play every attack
+    /// Run every attack
     #[arg(long, conflicts_with_all = ["short", "only"])]
     all: bool,
 
-    /// Play a dozen of them, briefly
+    /// Run a dozen of the attacks, each for a shorter time
     #[arg(long, conflicts_with = "only")]
     short: bool,
 
-    /// Play these, by name; separated by commas
+    /// Run the attacks with these names, separated by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Say which attacks there are
+    /// List the attacks
     #[arg(long)]
     list: bool,
 
@@ -83,19 +87,19 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Bots that the server of --spawn fills its room with, 0 to 80
+    /// Number of players up to which the server started by --spawn fills its room with bots, 0 to 80
     #[arg(long, default_value_t = 12, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 0..=80, " bots"))]
     bots: usize,
 
-    /// Seconds for which an attack goes on that nobody ends, 1 to 60 [default: 4, with --short 2]
+    /// Duration of an attack that the server does not end, 1 to 60 seconds [default: 4, with --short 2]
     #[arg(long, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=60, " seconds"))]
     seconds: Option<u64>,
 
-    /// Gap between snapshots of the others at the 99th percentile above which a verdict is bad, 50 to 60000 milliseconds
+    /// Limit for the other players' gap between snapshots at the 99th percentile, 50 to 60000 milliseconds; above it the verdict is bad
     #[arg(long, default_value_t = 500.0, value_name = "MS", value_parser = |text: &str| in_range::<f64>(text, 50.0..=60_000.0, " ms"))]
     gap_limit: f64,
 
-    /// Memory that an attack may cost the server, 1 to 10000 MiB
+    /// Limit for the server's memory growth during an attack, 1 to 10000 MiB; above it the verdict is bad
     #[arg(long, default_value_t = 64.0, value_name = "MIB", value_parser = |text: &str| in_range::<f64>(text, 1.0..=10_000.0, " MiB"))]
     memory_limit: f64,
 }
@@ -105,10 +109,10 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let (args, _) = broadside_cli::parse::<Args>();
-    let attacks = match chosen(&args) {
+    let attacks = match selected(&args) {
         Ok(attacks) => attacks,
         Err(error) => {
-            complain("abuse", format_args!("{error:#}"));
+            print_error("abuse", format_args!("{error:#}"));
             return ExitCode::from(2);
         }
     };
@@ -117,14 +121,14 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            complain("abuse", format_args!("{error:#}"));
+            print_error("abuse", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The attacks that are asked for.
-fn chosen(args: &Args) -> anyhow::Result<Vec<Attack>> {
+/// The attacks that the flags select.
+fn selected(args: &Args) -> anyhow::Result<Vec<Attack>> {
     let mut attacks = attacks::all();
     if args.list || args.all {
         return Ok(attacks);
@@ -133,11 +137,11 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<Attack>> {
         attacks.retain(|attack| attack.short);
         return Ok(attacks);
     }
-    ensure!(!args.only.is_empty(), "say which attacks: --all, --short, or --only NAME; --list says which there are");
+    ensure!(!args.only.is_empty(), "no attack selected: use --all, --short or --only NAME; --list prints the names");
     for name in &args.only {
         ensure!(
             attacks.iter().any(|attack| attack.name == name),
-            "no attack is called {name:?}; --list says which there are"
+            "no attack is called {name:?}; --list prints the names"
         );
     }
     attacks.retain(|attack| args.only.iter().any(|name| name == attack.name));
@@ -147,7 +151,7 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<Attack>> {
 fn list(attacks: &[Attack]) -> anyhow::Result<bool> {
     for attack in attacks {
         let short = if attack.short { "short" } else { "" };
-        if say(format_args!("{:<20} {short:<5}  {}", attack.name, attack.about))? == Reader::Gone {
+        if print_line(format_args!("{:<20} {short:<5}  {}", attack.name, attack.about))? == StdoutState::Closed {
             break;
         }
     }
@@ -155,122 +159,124 @@ fn list(attacks: &[Attack]) -> anyhow::Result<bool> {
 }
 
 fn run(args: &Args, attacks: &[Attack]) -> anyhow::Result<bool> {
-    health::make_room(FILES).map_err(anyhow::Error::msg)?;
-    let sink = args.json.as_deref().map(|path| Sink::open("--json", path)).transpose()?;
-    let shown = !sink.as_ref().is_some_and(Sink::is_stdout);
+    health::raise_file_limit(FILES).map_err(anyhow::Error::msg)?;
+    let file = args.json.as_deref().map(|path| ReportFile::open("--json", path)).transpose()?;
+    let shown = !file.as_ref().is_some_and(ReportFile::is_stdout);
     if shown {
-        say(HEAD)?;
+        print_line(HEAD)?;
     }
-    let limits = Limits { gap_ms: args.gap_limit, memory_mib: args.memory_limit };
-    let (mut rows, mut stage) = (Vec::new(), None);
+    let limits = VerdictLimits { gap_ms: args.gap_limit, memory_mib: args.memory_limit };
+    let (mut rows, mut kept) = (Vec::new(), None);
     for (index, attack) in attacks.iter().enumerate() {
-        let mut set = match stage.take().filter(|set: &Stage| set.scene.kind == attack.kind) {
-            Some(set) => set,
-            None => match Stage::new(args, attack)? {
-                Some(set) => set,
-                None => continue,
-            },
-        };
-        set.scene.rascal = scene::rascal_of(index);
-        let row = Row::new(set.play(args, attack)?, limits);
+        let mut monitored =
+            match kept.take().filter(|monitored: &MonitoredTestbed| monitored.testbed.kind == attack.kind) {
+                Some(monitored) => monitored,
+                None => match MonitoredTestbed::new(args, attack)? {
+                    Some(monitored) => monitored,
+                    None => continue,
+                },
+            };
+        monitored.testbed.attacker_address = testbed::attacker_address(index);
+        let row = AttackRow::new(monitored.run(args, attack)?, limits);
         if shown {
-            say(&row)?;
+            print_line(&row)?;
         }
-        // A server that suffered is no measure for the next attack.
-        stage = Some(set).filter(|_| row.good || !args.spawn);
+        // After a bad verdict the next attack gets a fresh server.
+        kept = Some(monitored).filter(|_| row.good || !args.spawn);
         rows.push(row);
     }
-    drop(stage);
-    ensure!(!rows.is_empty(), "none of these attacks can be played on a server that runs already: use --spawn");
-    if let Some(sink) = sink {
-        sink.write(&serde_json::to_string_pretty(&rows)?)?;
+    drop(kept);
+    ensure!(!rows.is_empty(), "none of these attacks can run against a server that is already running: use --spawn");
+    if let Some(file) = file {
+        file.write(&serde_json::to_string_pretty(&rows)?)?;
     }
     let bad = rows.iter().filter(|row| !row.good).count();
     if bad > 0 {
-        complain("abuse", format_args!("{bad} of {} verdicts are bad", rows.len()));
+        print_error("abuse", format_args!("{bad} of {} verdicts are bad", rows.len()));
     }
     Ok(bad == 0)
 }
 
-/// A server with its witnesses.
-struct Stage {
-    // Dropped first: to a witness a server that ends is an error.
-    witnesses: Witnesses,
-    scene: Scene,
+/// A server with probe clients connected to it.
+struct MonitoredTestbed {
+    // Declared first, so dropped first: a probe client counts the end of its server as an error.
+    probes: ProbeClients,
+    testbed: Testbed,
 }
 
-impl Stage {
-    /// Sets one up for an attack; `None` if that needs a server that we may not start.
-    fn new(args: &Args, attack: &Attack) -> anyhow::Result<Option<Stage>> {
+impl MonitoredTestbed {
+    /// Prepares the server that an attack needs; `None` if the attack needs a server of its own and a running one was given.
+    fn new(args: &Args, attack: &Attack) -> anyhow::Result<Option<MonitoredTestbed>> {
         let length = Duration::from_secs(args.seconds.unwrap_or(if args.short { 2 } else { 4 }));
-        let scene = match &args.target {
-            None => Scene::spawn(args.server.clone(), attack.kind, args.bots, length)?,
+        let testbed = match &args.target {
+            None => Testbed::spawn(args.server.clone(), attack.kind, args.bots, length)?,
             Some(target) => {
-                let target = target.clone().trusting(&args.trust).map_err(anyhow::Error::msg)?;
+                let target =
+                    target.clone().with_tls_verification(&args.tls_verification).map_err(anyhow::Error::msg)?;
                 let address = target.resolve()?;
                 if !(address.ip().is_loopback() && address.is_ipv4()) {
                     bail!(
-                        "{target} is at {}, must be in 127.0.0.0/8: abuse is for servers on this machine",
+                        "{target} is at {}, must be in 127.0.0.0/8: abuse is only for servers on this machine",
                         address.ip()
                     );
                 }
-                let scene = Scene::running(target, address, length);
-                if scene.kind != attack.kind || attack.stands_still {
+                let testbed = Testbed::running(target, address, length);
+                if testbed.kind != attack.kind || attack.suspends_server {
                     return Ok(None);
                 }
-                scene
+                testbed
             }
         };
-        let witnesses = Witnesses::start(&scene.target).context("the system gives no thread for the witnesses")?;
-        Ok(Some(Stage { witnesses, scene }))
+        let probes = ProbeClients::start(&testbed.target).context("cannot start the thread of the probe clients")?;
+        Ok(Some(MonitoredTestbed { probes, testbed }))
     }
 
-    /// Plays an attack.
-    fn play<'a>(&mut self, args: &Args, attack: &'a Attack) -> anyhow::Result<Seen<'a>> {
+    /// Runs an attack and observes its effects.
+    fn run<'a>(&mut self, args: &Args, attack: &'a Attack) -> anyhow::Result<Observation<'a>> {
         let quiet = Duration::from_millis(if args.short { 500 } else { 2000 });
-        let playing = self.witnesses.wait(PATIENCE);
-        let _ = self.witnesses.take();
+        let playing = self.probes.wait(PATIENCE);
+        let _ = self.probes.take();
         std::thread::sleep(quiet);
-        let (before, _) = self.witnesses.take();
-        let (held_before, began) = (self.scene.held(), Instant::now());
-        let (outcome, most) = match playing {
+        let (before, _) = self.probes.take();
+        let (usage_before, began) = (self.testbed.usage(), Instant::now());
+        let (outcome, peak) = match playing {
             Ok(()) => self.attack(attack),
-            Err(why) => (Err(anyhow::anyhow!("the witnesses do not play: {why}")), held_before),
+            Err(why) => (Err(anyhow::anyhow!("the probe clients are not playing: {why}")), usage_before),
         };
         let seconds = began.elapsed().as_secs_f64();
-        let (during, lost) = self.witnesses.take();
-        let newcomer = self.scene.lets_in_a_newcomer(PATIENCE).err().map(|met| met.to_string());
-        let memory_mib = most.map_or(0.0, |most| most.memory_mib);
-        let held = self.settled(held_before).map(|held| Held { memory_mib, ..held });
-        let ended = self.scene.ended();
-        Ok(Seen { attack, outcome, before, during, lost, held_before, held, newcomer, ended, seconds })
+        let (during, lost) = self.probes.take();
+        let newcomer = newcomer::admit(&self.testbed, PATIENCE).err().map(|reaction| reaction.to_string());
+        let memory_mib = peak.map_or(0.0, |peak| peak.memory_mib);
+        let usage = self.settled(usage_before).map(|usage| ProcessUsage { memory_mib, ..usage });
+        let ended = self.testbed.ended();
+        Ok(Observation { attack, outcome, before, during, lost, usage_before, usage, newcomer, ended, seconds })
     }
 
-    /// Runs it, and looks meanwhile at how much memory the server takes.
-    fn attack(&self, attack: &Attack) -> (anyhow::Result<attacks::Outcome>, Option<Held>) {
+    /// Runs the attack; also gives the server's usage at its memory peak.
+    fn attack(&self, attack: &Attack) -> (anyhow::Result<attack::Outcome>, Option<ProcessUsage>) {
         std::thread::scope(|scope| {
-            let running = scope.spawn(|| (attack.run)(&self.scene));
-            let mut most = self.scene.held();
+            let running = scope.spawn(|| (attack.run)(&self.testbed));
+            let mut peak = self.testbed.usage();
             while !running.is_finished() {
-                std::thread::sleep(LOOK_EVERY);
-                let held = self.scene.held();
-                most = [most, held].into_iter().flatten().max_by(|a, b| a.memory_mib.total_cmp(&b.memory_mib));
+                std::thread::sleep(SAMPLE_EVERY);
+                let usage = self.testbed.usage();
+                peak = [peak, usage].into_iter().flatten().max_by(|a, b| a.memory_mib.total_cmp(&b.memory_mib));
             }
-            let outcome = running.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the attack itself broke down")));
-            (outcome, most)
+            let outcome = running.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the attack itself panicked")));
+            (outcome, peak)
         })
     }
 
-    /// What the server holds when it has let go of what offenders left behind, or after a while.
-    fn settled(&self, before: Option<Held>) -> Option<Held> {
+    /// The server's usage once its descriptors are back at `before`, or after [`SETTLE`].
+    fn settled(&self, before: Option<ProcessUsage>) -> Option<ProcessUsage> {
         let until = Instant::now() + SETTLE;
         loop {
-            let held = self.scene.held();
-            let done = held.zip(before).is_none_or(|(held, before)| held.descriptors <= before.descriptors);
+            let usage = self.testbed.usage();
+            let done = usage.zip(before).is_none_or(|(usage, before)| usage.descriptors <= before.descriptors);
             if done || Instant::now() > until {
-                return held;
+                return usage;
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(SAMPLE_EVERY);
         }
     }
 }
@@ -280,15 +286,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flags_say_what_to_play_and_against_whom() {
-        Args::try_parse_from(["x", "--list"]).expect("it needs no server");
-        assert!(Args::try_parse_from(["x", "--all"]).is_err(), "against whom?");
+    fn flags_select_attacks_and_a_server() {
+        Args::try_parse_from(["x", "--list"]).expect("--list needs no server");
+        assert!(Args::try_parse_from(["x", "--all"]).is_err(), "no server was named");
         let only = Args::try_parse_from(["x", "--spawn", "--only", "text,unmasked"]).expect("two attacks");
-        assert_eq!(chosen(&only).expect("they are there").len(), 2);
-        let short = Args::try_parse_from(["x", "--spawn", "--short"]).expect("the short form");
-        assert!((10..=16).contains(&chosen(&short).expect("some").len()));
+        assert_eq!(selected(&only).expect("both exist").len(), 2);
+        let short = Args::try_parse_from(["x", "--spawn", "--short"]).expect("a server and a selection");
+        assert!((10..=16).contains(&selected(&short).expect("a selection").len()));
         let wrong = Args::try_parse_from(["x", "--spawn", "--only", "nothing"]).expect("a name");
-        let refusal = chosen(&wrong).err().expect("no such attack").to_string();
+        let refusal = selected(&wrong).err().expect("no such attack").to_string();
         assert!(refusal.contains("\"nothing\"") && refusal.contains("--list"), "{refusal}");
     }
 }

@@ -1,93 +1,79 @@
-//! The other side: every client of the floor, in one process and one thread, cheap enough not to be what is measured.
+//! The clients of the floor: all in one process and one thread, cheap enough not to limit the measurement.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use broadside_bots::load::statistics::times;
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
-use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::client;
 
 use crate::frames::{self, FrameCounter};
-use crate::orders::{Order, Orders};
-use crate::{Plan, machine, report};
+use crate::machine;
+use crate::orders::{ClientCounts, Order, Orders};
+use crate::plan::Plan;
 
-/// Sockets looked at per wait.
+/// Socket events per poll.
 const EVENTS: usize = 1024;
-/// Longest wait, so that orders are heard in time.
+/// Longest wait of a poll, so that orders are noticed in time.
 const WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// What the clients counted while it was measured.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ClientFigures {
-    /// CPU time in seconds.
-    pub(crate) cpu_s: f64,
-    /// Frames received, by all.
-    pub(crate) frames: u64,
-    /// Frames received by the client that got the fewest.
-    pub(crate) frames_fewest: u64,
-    /// Inputs sent, by all.
-    pub(crate) inputs: u64,
-    /// Time between two frames of a client in milliseconds: median, 99th percentile, longest.
-    pub(crate) gap_ms: [f64; 3],
-}
-
-struct Client {
+struct SwarmClient {
     stream: mio::net::TcpStream,
     counter: FrameCounter,
     last_frame: Option<Instant>,
     frames: u64,
 }
 
-struct Swarm {
+struct ClientSwarm {
     poll: Poll,
-    clients: Vec<Client>,
+    clients: Vec<SwarmClient>,
     input: Vec<u8>,
     frame_bytes: usize,
     inputs: u64,
     gaps_us: Histogram<u32>,
 }
 
-/// Connects to the floor on `port`, plays until told to end, and prints what was counted.
+/// Connects to the floor on `port`, follows the orders, and prints the counts.
 pub(crate) fn run(plan: &Plan, port: u16) -> anyhow::Result<()> {
     let orders = Orders::listen();
-    let mut swarm = Swarm::connect(plan, port)?;
+    let mut swarm = ClientSwarm::connect(plan, port)?;
     while orders.newest() == Order::Wait {
         std::thread::sleep(Duration::from_millis(1));
     }
     swarm.play(plan, || orders.newest() == Order::Go)?;
-    swarm.forget();
+    swarm.reset();
     let cpu = machine::cpu()?;
     swarm.play(plan, || orders.newest() == Order::Measure)?;
     let cpu = machine::cpu()? - cpu;
-    let figures = swarm.figures(cpu);
-    broadside_bots::output::say(serde_json::to_string(&figures)?)?;
+    let counts = swarm.counts(cpu);
+    broadside_bots::output::print_line(serde_json::to_string(&counts)?)?;
     Ok(())
 }
 
-impl Swarm {
-    fn connect(plan: &Plan, port: u16) -> anyhow::Result<Swarm> {
+impl ClientSwarm {
+    fn connect(plan: &Plan, port: u16) -> anyhow::Result<ClientSwarm> {
         let poll = Poll::new().context("cannot open an epoll")?;
         let mut clients = Vec::with_capacity(plan.players);
         for index in 0..plan.players {
-            let mut stream = shake_hands(port).with_context(|| format!("client {index} of {}", plan.players))?;
+            let mut stream = complete_handshake(port).with_context(|| format!("client {index} of {}", plan.players))?;
             let registered = poll.registry().register(&mut stream, Token(index), Interest::READABLE);
-            registered.context("cannot watch a socket")?;
-            clients.push(Client { stream, counter: FrameCounter::default(), last_frame: None, frames: 0 });
+            registered.context("cannot register a socket")?;
+            clients.push(SwarmClient { stream, counter: FrameCounter::default(), last_frame: None, frames: 0 });
         }
-        Ok(Swarm {
+        Ok(ClientSwarm {
             poll,
             clients,
             input: frames::from_client(plan.input_bytes),
             frame_bytes: frames::from_server(plan.bytes).len(),
             inputs: 0,
-            gaps_us: report::times(),
+            gaps_us: times(),
         })
     }
 
-    /// Sends and reads for as long as `go_on` says. Inputs are spread evenly over the interval, as players are.
+    /// Sends and reads while `go_on` gives `true`. Inputs are spread evenly over the interval.
     fn play(&mut self, plan: &Plan, go_on: impl Fn() -> bool) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let players = self.clients.len();
@@ -129,36 +115,36 @@ impl Swarm {
         let mut buffer = [0; 16 * 1024];
         let client = &mut self.clients[index];
         loop {
-            let came = match client.stream.read(&mut buffer) {
+            let received = match client.stream.read(&mut buffer) {
                 Ok(0) => bail!("the floor closed a socket"),
-                Ok(came) => came,
+                Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error).context("cannot read from the floor"),
             };
-            for _ in 0..client.counter.take(came, self.frame_bytes) {
+            for _ in 0..client.counter.take(received, self.frame_bytes) {
                 let now = Instant::now();
                 if let Some(last) = client.last_frame.replace(now) {
                     self.gaps_us.saturating_record(now.duration_since(last).as_micros() as u64);
                 }
                 client.frames += 1;
             }
-            // A read that left room took all there was.
-            if came < buffer.len() {
+            // A read that does not fill the buffer has drained the socket.
+            if received < buffer.len() {
                 return Ok(());
             }
         }
     }
 
-    /// What was counted so far was warm-up.
-    fn forget(&mut self) {
+    /// Drops what was counted during the warm-up.
+    fn reset(&mut self) {
         self.gaps_us.reset();
         self.inputs = 0;
         self.clients.iter_mut().for_each(|client| client.frames = 0);
     }
 
-    fn figures(&self, cpu: Duration) -> ClientFigures {
+    fn counts(&self, cpu: Duration) -> ClientCounts {
         let ms = |quantile| self.gaps_us.value_at_quantile(quantile) as f64 / 1000.0;
-        ClientFigures {
+        ClientCounts {
             cpu_s: cpu.as_secs_f64(),
             frames: self.clients.iter().map(|client| client.frames).sum(),
             frames_fewest: self.clients.iter().map(|client| client.frames).min().unwrap_or(0),
@@ -168,7 +154,7 @@ impl Swarm {
     }
 }
 
-fn shake_hands(port: u16) -> anyhow::Result<mio::net::TcpStream> {
+fn complete_handshake(port: u16) -> anyhow::Result<mio::net::TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port)).context("cannot reach the floor")?;
     stream.set_nodelay(true).context("cannot send small frames at once")?;
     let address = format!("ws://127.0.0.1:{port}/");

@@ -1,8 +1,8 @@
-//! The frames of both teams, made once, and the counting of what comes.
+//! The frames of both sides, built once, and counting of received frames.
 
-/// The first byte of a WebSocket frame: final, binary (RFC 6455, section 5.2).
+/// First byte of a WebSocket frame: FIN and the binary opcode (RFC 6455, section 5.2).
 const FINAL_BINARY: u8 = 0x82;
-/// Marks a frame whose payload is masked, in the byte of the length.
+/// The mask bit in the length byte.
 const MASKED: u8 = 0x80;
 
 /// A frame of a server with a payload of `bytes`, at most 65535.
@@ -12,7 +12,7 @@ pub(crate) fn from_server(bytes: usize) -> Vec<u8> {
     frame
 }
 
-/// A frame of a client with a payload of `bytes`, at most 65535, masked as clients must.
+/// A frame of a client with a payload of `bytes`, at most 65535, masked as the RFC requires.
 pub(crate) fn from_client(bytes: usize) -> Vec<u8> {
     let mask = [0x12, 0x34, 0x56, 0x78];
     let mut frame = header(bytes, MASKED);
@@ -22,7 +22,7 @@ pub(crate) fn from_client(bytes: usize) -> Vec<u8> {
 }
 
 fn header(bytes: usize, masked: u8) -> Vec<u8> {
-    let length = u16::try_from(bytes).expect("flags allow 60000 bytes at the most");
+    let length = u16::try_from(bytes).expect("the flags allow at most 60000 bytes");
     if bytes <= 125 {
         return vec![FINAL_BINARY, masked | length as u8];
     }
@@ -30,19 +30,19 @@ fn header(bytes: usize, masked: u8) -> Vec<u8> {
     vec![FINAL_BINARY, masked | 126, high, low]
 }
 
-/// Counts whole frames in a stream of frames of one length.
+/// Counts complete frames in a stream of frames of equal length.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FrameCounter {
-    over: usize,
+    partial: usize,
 }
 
 impl FrameCounter {
-    /// `bytes` more came; gives how many frames of `length` they completed.
+    /// Counts `bytes` more; gives the number of frames of `length` that they complete.
     pub(crate) fn take(&mut self, bytes: usize, length: usize) -> usize {
-        self.over += bytes;
-        let whole = self.over / length;
-        self.over %= length;
-        whole
+        self.partial += bytes;
+        let complete = self.partial / length;
+        self.partial %= length;
+        complete
     }
 }
 

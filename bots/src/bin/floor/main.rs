@@ -1,19 +1,20 @@
-//! The floor: what the least server that could do this job costs on this machine.
+//! The floor: the cost of the smallest possible server for this traffic on this machine.
 //!
 //! `floor --players 1000 --hz 20 --seconds 10 --bytes 180 --input-bytes 16 --json -`
 //!
-//! A bare epoll loop in one thread pushes one frame of a fixed size to every WebSocket at the given rate and reads what they
-//! send, and does nothing else: no game, no encoding, no parsing. The program starts itself once more for the other side, so
-//! that the CPU of the two is told apart. A real server under the same traffic is judged by its ratio to this.
+//! A bare epoll loop in one thread sends one frame of a fixed size to every WebSocket at the given rate and reads what they send, and
+//! does nothing else: no game, no encoding, no parsing. The clients run in a second process of the same program, so that the CPU time
+//! of both sides is measured separately. A real server under the same traffic is judged by its ratio to the floor.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `frames` | the frames of both teams |
-//! | `server` | the side that is measured |
-//! | `clients` | the other side, a process of its own |
-//! | `orders` | what the first process tells the second |
-//! | `machine` | limits and CPU time of a process |
-//! | `report` | the figures |
+//! | `plan` | the parameters of a run |
+//! | `frames` | the frames of both sides |
+//! | `server` | the measured side |
+//! | `clients` | the client process |
+//! | `orders` | the messages between the two processes |
+//! | `machine` | file limit and CPU time of a process |
+//! | `report` | the results |
 
 #[cfg(unix)]
 mod clients;
@@ -23,6 +24,7 @@ mod frames;
 mod machine;
 #[cfg(unix)]
 mod orders;
+mod plan;
 #[cfg(unix)]
 mod report;
 #[cfg(unix)]
@@ -33,17 +35,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use broadside_bots::in_range;
-use broadside_bots::output::complain;
+use broadside_bots::output::print_error;
 use clap::Parser;
+use plan::{Plan, TICK_HZ};
 
-/// Ticks per second of the arena, over which the frames are spread.
-const TICK_HZ: u32 = 60;
-/// Run before anything is measured.
-const WARM_UP: Duration = Duration::from_secs(1);
-
-/// The floor of a server on this machine: frames out and inputs in at a rate, and nothing else.
+/// Measures the floor of a server on this machine: frames out and inputs in at a fixed rate, and nothing else.
 ///
-/// Exits with 0 when it could measure, with 1 when it could not, with 2 when the flags are wrong.
+/// Exits with 0 if the measurement succeeded, with 1 if it failed, with 2 if the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "floor", version, about, max_term_width = 100)]
 struct Args {
@@ -67,31 +65,13 @@ struct Args {
     #[arg(long, default_value_t = 16, value_name = "BYTES", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bytes"))]
     input_bytes: usize,
 
-    /// Write the figures to this file as JSON; `-` writes them to standard output
+    /// Write the results to this file as JSON; `-` writes them to standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Be the clients of the floor on this port of this machine
+    /// Run the clients of the floor on this local port
     #[arg(long, hide = true, value_name = "PORT")]
     clients_of: Option<u16>,
-}
-
-/// What both teams do.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    players: usize,
-    /// Ticks between two frames of a player.
-    every: u32,
-    measured: Duration,
-    bytes: usize,
-    input_bytes: usize,
-}
-
-impl Plan {
-    /// Time between two frames of a player.
-    fn interval(&self) -> Duration {
-        Duration::from_micros(1_000_000 * u64::from(self.every) / u64::from(TICK_HZ))
-    }
 }
 
 impl From<&Args> for Plan {
@@ -118,7 +98,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain("floor", format_args!("{error:#}"));
+            print_error("floor", format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -127,23 +107,23 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn run(args: &Args) -> anyhow::Result<()> {
     use anyhow::Context;
-    use broadside_bots::output::{Sink, say};
+    use broadside_bots::output::{ReportFile, print_line};
 
     let plan = Plan::from(args);
-    // A socket per player, and a few files besides.
+    // One socket per player, and a few other files.
     machine::raise_files(plan.players as u64 + 64)?;
     if let Some(port) = args.clients_of {
         return clients::run(&plan, port);
     }
-    let json = args.json.as_deref().map(|path| Sink::open("--json", path)).transpose()?;
+    let json = args.json.as_deref().map(|path| ReportFile::open("--json", path)).transpose()?;
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on 127.0.0.1")?;
     let port = listener.local_addr().context("cannot read the bound address")?.port();
-    let mut other = orders::Clients::start(port)?;
-    let peers = server::accept_all(&listener, &plan, &mut other)?;
-    let (served, came) = server::serve(peers, &plan, &mut other)?;
-    let report = report::Report::new(&plan, &served, &came);
-    if !json.as_ref().is_some_and(Sink::is_stdout) {
-        say(&report)?;
+    let mut clients = orders::ClientProcess::start(port)?;
+    let sockets = server::accept_all(&listener, &plan, &mut clients)?;
+    let (server_run, client_counts) = server::serve(sockets, &plan, &mut clients)?;
+    let report = report::Report::new(&plan, &server_run, &client_counts);
+    if !json.as_ref().is_some_and(ReportFile::is_stdout) {
+        print_line(&report)?;
     }
     match json {
         Some(json) => json.write(&serde_json::to_string_pretty(&report)?),
@@ -153,7 +133,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
 
 #[cfg(not(unix))]
 fn run(_: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("CPU time is told by Unix only; run it on Linux")
+    anyhow::bail!("CPU time can be measured on Unix only; run it on Linux")
 }
 
 #[cfg(test)]

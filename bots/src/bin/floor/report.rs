@@ -1,15 +1,15 @@
-//! The figures, as text and as JSON.
+//! The results, as text and as JSON.
 
 use std::fmt;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::clients::ClientFigures;
-use crate::server::Served;
-use crate::{Plan, TICK_HZ};
+use crate::orders::ClientCounts;
+use crate::plan::{Plan, TICK_HZ};
+use crate::server::ServerRun;
 
-/// What a run of the floor brought. Units are in the names.
+/// The results of a run. Units are in the names.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     players: usize,
@@ -18,21 +18,21 @@ pub(crate) struct Report {
     bytes: usize,
     input_bytes: usize,
     snapshots: u64,
-    /// Frames that came, of those that were due at the rate.
-    share_received: Share,
-    server: Server,
-    clients: Clients,
-    gap_ms: Spread,
+    /// Frames received as a share of those due.
+    share_received: FrameShare,
+    server: ServerSide,
+    clients: ClientSide,
+    gap_ms: GapMs,
 }
 
 #[derive(Debug, Serialize)]
-struct Share {
+struct FrameShare {
     mean: f64,
     min: f64,
 }
 
 #[derive(Debug, Serialize)]
-struct Server {
+struct ServerSide {
     cpu_cores: f64,
     cpu_us_per_client_snapshot: f64,
     syscalls_per_client_snapshot: f64,
@@ -41,34 +41,34 @@ struct Server {
     epoll_waits: u64,
     sleeps: u64,
     bytes_in: u64,
-    tick_ms: Tail,
-    lateness_ms: Tail,
+    tick_ms: P50P99,
+    lateness_ms: P50P99,
     missed_ticks: u64,
     skips: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct Clients {
+struct ClientSide {
     cpu_cores: f64,
     inputs: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct Tail {
+struct P50P99 {
     p50: f64,
     p99: f64,
 }
 
 #[derive(Debug, Serialize)]
-struct Spread {
+struct GapMs {
     p50: f64,
     p99: f64,
     max: f64,
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, served: &Served, came: &ClientFigures) -> Report {
-        let (counts, wall) = (served.counts, served.wall.as_secs_f64());
+    pub(crate) fn new(plan: &Plan, server_run: &ServerRun, client_counts: &ClientCounts) -> Report {
+        let (counts, wall) = (server_run.counts, server_run.wall.as_secs_f64());
         let snapshots = counts.frames.max(1) as f64;
         let hz = TICK_HZ / plan.every;
         let due = wall * f64::from(hz);
@@ -79,13 +79,13 @@ impl Report {
             bytes: plan.bytes,
             input_bytes: plan.input_bytes,
             snapshots: counts.frames,
-            share_received: Share {
-                mean: round(came.frames as f64 / (due * plan.players as f64)),
-                min: round(came.frames_fewest as f64 / due),
+            share_received: FrameShare {
+                mean: round(client_counts.frames as f64 / (due * plan.players as f64)),
+                min: round(client_counts.frames_fewest as f64 / due),
             },
-            server: Server {
-                cpu_cores: round(served.cpu.as_secs_f64() / wall),
-                cpu_us_per_client_snapshot: round(served.cpu.as_secs_f64() * 1e6 / snapshots),
+            server: ServerSide {
+                cpu_cores: round(server_run.cpu.as_secs_f64() / wall),
+                cpu_us_per_client_snapshot: round(server_run.cpu.as_secs_f64() * 1e6 / snapshots),
                 syscalls_per_client_snapshot: round(
                     (counts.writes + counts.reads + counts.polls + counts.sleeps) as f64 / snapshots,
                 ),
@@ -94,13 +94,17 @@ impl Report {
                 epoll_waits: counts.polls,
                 sleeps: counts.sleeps,
                 bytes_in: counts.bytes_in,
-                tick_ms: tail(&served.tick_us),
-                lateness_ms: tail(&served.lateness_us),
+                tick_ms: tail(&server_run.tick_us),
+                lateness_ms: tail(&server_run.lateness_us),
                 missed_ticks: counts.missed,
                 skips: counts.skipped,
             },
-            clients: Clients { cpu_cores: round(came.cpu_s / wall), inputs: came.inputs },
-            gap_ms: Spread { p50: round(came.gap_ms[0]), p99: round(came.gap_ms[1]), max: round(came.gap_ms[2]) },
+            clients: ClientSide { cpu_cores: round(client_counts.cpu_s / wall), inputs: client_counts.inputs },
+            gap_ms: GapMs {
+                p50: round(client_counts.gap_ms[0]),
+                p99: round(client_counts.gap_ms[1]),
+                max: round(client_counts.gap_ms[2]),
+            },
         }
     }
 }
@@ -115,7 +119,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "CPU              {} us per client and snapshot; {} cores here, {} on the clients' side",
+            "CPU              {} us per client and snapshot; {} cores for the server, {} for the clients",
             s.cpu_us_per_client_snapshot, s.cpu_cores, self.clients.cpu_cores
         )?;
         writeln!(
@@ -126,7 +130,7 @@ impl fmt::Display for Report {
         writeln!(f, "frame gap        p50 {} ms, p99 {} ms, max {} ms", gap.p50, gap.p99, gap.max)?;
         writeln!(
             f,
-            "frames received  {} of what was due, worst client {}",
+            "frames received  {} of those due, worst client {}",
             self.share_received.mean, self.share_received.min
         )?;
         write!(
@@ -137,17 +141,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// A histogram of times in microseconds, to three digits, up to a minute.
-pub(crate) fn times() -> Histogram<u32> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("constant bounds that fit")
-}
-
-fn tail(times_us: &Histogram<u32>) -> Tail {
+fn tail(times_us: &Histogram<u32>) -> P50P99 {
     let ms = |quantile| round(times_us.value_at_quantile(quantile) as f64 / 1000.0);
-    Tail { p50: ms(0.5), p99: ms(0.99) }
+    P50P99 { p50: ms(0.5), p99: ms(0.99) }
 }
 
-/// To three digits after the point: more would claim a precision that is not there.
+/// Rounds to three decimal places: the measurements are not more precise.
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

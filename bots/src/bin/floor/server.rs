@@ -1,53 +1,54 @@
-//! The side that is measured: one thread, one epoll, one read and one write per client and frame.
+//! The measured side: one thread, one epoll, one read and one write per client and frame.
 //!
-//! Ticks have absolute deadlines, as the server's have. In each, one `epoll_wait` finds the sockets with inputs, each is read
-//! once, and each client whose turn it is gets its frame; turns are spread over the ticks by the client's number.
+//! Ticks have absolute deadlines, like those of the real server. Each tick, one `epoll_wait` finds the sockets with inputs, each of them
+//! is read once, and every due client gets its frame; frames are spread over the ticks by the client's number.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use broadside_bots::load::statistics::times;
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::accept;
 
-use crate::clients::ClientFigures;
-use crate::orders::{Clients, Order};
-use crate::{Plan, TICK_HZ, WARM_UP, frames, machine, report};
+use crate::orders::{ClientCounts, ClientProcess, Order};
+use crate::plan::{Plan, TICK_HZ, WARM_UP};
+use crate::{frames, machine};
 
-/// Options of the sockets: those of the server, so that the kernel does the same work.
+/// Socket options of the real server, so that the kernel does the same work.
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT: u32 = 16 * 1024;
 const SEND_BUFFER: usize = 64 * 1024;
-/// Time without a new connection after which the clients are given up.
+/// Timeout for the next connection, and for a handshake.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Ticks a late loop runs at once to catch up; beyond, they are dropped and counted.
+/// Ticks that a late loop runs at once to catch up; more are dropped and counted.
 const CATCH_UP_TICKS: u32 = 4;
 
 /// One client's socket.
-pub(crate) struct Peer {
+pub(crate) struct ServedSocket {
     stream: mio::net::TcpStream,
-    /// What of the last frame the socket did not take.
+    /// Bytes of the last frame that the socket has not accepted.
     unwritten: usize,
 }
 
-/// What was counted while it was measured.
+/// What the server counted during the measurement.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct ServerRun {
     pub(crate) cpu: Duration,
     pub(crate) wall: Duration,
-    pub(crate) counts: Counts,
-    /// From when a tick was due to when it began, in microseconds.
+    pub(crate) counts: CallCounts,
+    /// Time from a tick's deadline to its start, in microseconds.
     pub(crate) lateness_us: Histogram<u32>,
-    /// What a tick took, in microseconds.
+    /// Duration of a tick, in microseconds.
     pub(crate) tick_us: Histogram<u32>,
 }
 
-/// Calls and bytes.
+/// System calls, frames and bytes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
+pub(crate) struct CallCounts {
     pub(crate) frames: u64,
     pub(crate) skipped: u64,
     pub(crate) writes: u64,
@@ -58,100 +59,111 @@ pub(crate) struct Counts {
     pub(crate) missed: u64,
 }
 
-/// Accepts every player, one after the other, with the handshake of a WebSocket.
-pub(crate) fn accept_all(listener: &TcpListener, plan: &Plan, other: &mut Clients) -> anyhow::Result<Vec<Peer>> {
+/// Accepts every client, one after the other, and completes its WebSocket handshake.
+pub(crate) fn accept_all(
+    listener: &TcpListener,
+    plan: &Plan,
+    clients: &mut ClientProcess,
+) -> anyhow::Result<Vec<ServedSocket>> {
     listener.set_nonblocking(true).context("cannot make the listener nonblocking")?;
-    let mut peers = Vec::with_capacity(plan.players);
+    let mut sockets = Vec::with_capacity(plan.players);
     let mut last = Instant::now();
-    while peers.len() < plan.players {
+    while sockets.len() < plan.players {
         match listener.accept() {
             Ok((stream, _)) => {
-                peers.push(shake_hands(stream)?);
+                sockets.push(complete_handshake(stream)?);
                 last = Instant::now();
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                other.check()?;
+                clients.check()?;
                 if last.elapsed() > PATIENCE {
-                    let (came, wanted, s) = (peers.len(), plan.players, PATIENCE.as_secs());
-                    bail!("{came} of {wanted} clients connected and none in the last {s} s");
+                    let (connected, wanted, s) = (sockets.len(), plan.players, PATIENCE.as_secs());
+                    bail!("{connected} of {wanted} clients connected, and none in the last {s} s");
                 }
                 std::thread::sleep(Duration::from_micros(200));
             }
             Err(error) => return Err(error).context("cannot accept a client"),
         }
     }
-    Ok(peers)
+    Ok(sockets)
 }
 
-fn shake_hands(stream: TcpStream) -> anyhow::Result<Peer> {
+fn complete_handshake(stream: TcpStream) -> anyhow::Result<ServedSocket> {
     stream.set_nonblocking(false).context("cannot make a socket blocking")?;
     stream.set_read_timeout(Some(PATIENCE)).context("cannot bound the handshake")?;
     let socket = accept(stream).map_err(|error| anyhow::anyhow!("a client failed in its handshake: {error}"))?;
     let stream = socket.into_inner();
-    // Options are advice: a kernel that refuses one still works.
+    // Socket options are optional: without them the socket still works.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(&stream).set_tcp_notsent_lowat(NOTSENT_LOWAT);
     stream.set_nonblocking(true).context("cannot make a socket nonblocking")?;
-    Ok(Peer { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
+    Ok(ServedSocket { stream: mio::net::TcpStream::from_std(stream), unwritten: 0 })
 }
 
-/// Serves them for the warm-up and the measured time; gives what both teams counted.
-pub(crate) fn serve(peers: Vec<Peer>, plan: &Plan, other: &mut Clients) -> anyhow::Result<(Served, ClientFigures)> {
-    let mut floor = Floor::new(peers, plan)?;
-    other.order(Order::Go)?;
+/// Serves the clients for the warm-up and the measurement; gives the counts of both sides.
+pub(crate) fn serve(
+    sockets: Vec<ServedSocket>,
+    plan: &Plan,
+    clients: &mut ClientProcess,
+) -> anyhow::Result<(ServerRun, ClientCounts)> {
+    let mut floor = FloorServer::new(sockets, plan)?;
+    clients.order(Order::Go)?;
     floor.run(WARM_UP)?;
-    other.order(Order::Measure)?;
-    floor.forget();
+    clients.order(Order::Measure)?;
+    floor.reset();
     let (cpu, began) = (machine::cpu()?, Instant::now());
     floor.run(plan.measured)?;
     let (wall, cpu) = (began.elapsed(), machine::cpu()? - cpu);
     // The sockets stay open until the clients have ended.
-    let came = other.end()?;
-    Ok((Served { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us }, came))
+    let client_counts = clients.end()?;
+    Ok((
+        ServerRun { cpu, wall, counts: floor.counts, lateness_us: floor.lateness_us, tick_us: floor.tick_us },
+        client_counts,
+    ))
 }
 
-struct Floor {
+struct FloorServer {
     poll: Poll,
     events: Events,
-    peers: Vec<Peer>,
+    sockets: Vec<ServedSocket>,
     frame: Vec<u8>,
     every: u32,
     tick: u32,
-    counts: Counts,
+    counts: CallCounts,
     lateness_us: Histogram<u32>,
     tick_us: Histogram<u32>,
 }
 
-impl Floor {
-    fn new(mut peers: Vec<Peer>, plan: &Plan) -> anyhow::Result<Floor> {
+impl FloorServer {
+    fn new(mut sockets: Vec<ServedSocket>, plan: &Plan) -> anyhow::Result<FloorServer> {
         let poll = Poll::new().context("cannot open an epoll")?;
-        for (index, peer) in peers.iter_mut().enumerate() {
-            let registered = poll.registry().register(&mut peer.stream, Token(index), Interest::READABLE);
-            registered.context("cannot watch a socket")?;
+        for (index, socket) in sockets.iter_mut().enumerate() {
+            let registered = poll.registry().register(&mut socket.stream, Token(index), Interest::READABLE);
+            registered.context("cannot register a socket")?;
         }
-        Ok(Floor {
+        Ok(FloorServer {
             poll,
-            events: Events::with_capacity(peers.len()),
-            peers,
+            events: Events::with_capacity(sockets.len()),
+            sockets,
             frame: frames::from_server(plan.bytes),
             every: plan.every,
             tick: 0,
-            counts: Counts::default(),
-            lateness_us: report::times(),
-            tick_us: report::times(),
+            counts: CallCounts::default(),
+            lateness_us: times(),
+            tick_us: times(),
         })
     }
 
-    /// What was counted so far was warm-up.
-    fn forget(&mut self) {
-        self.counts = Counts::default();
+    /// Drops what was counted during the warm-up.
+    fn reset(&mut self) {
+        self.counts = CallCounts::default();
         self.lateness_us.reset();
         self.tick_us.reset();
     }
 
-    /// Ticks for this long.
+    /// Runs ticks for `time`.
     fn run(&mut self, time: Duration) -> anyhow::Result<()> {
         let period = Duration::from_secs(1) / TICK_HZ;
         let began = Instant::now();
@@ -177,7 +189,7 @@ impl Floor {
                 tick += behind as u32;
             }
         }
-        // The last tick is a whole one too, so that the time measured is the time asked for.
+        // The last tick lasts its full period too, so that the measured time is the requested one.
         std::thread::sleep((began + period * tick).saturating_duration_since(Instant::now()));
         Ok(())
     }
@@ -187,8 +199,8 @@ impl Floor {
         self.poll.poll(&mut self.events, Some(Duration::ZERO)).context("cannot wait for sockets")?;
         self.counts.polls += 1;
         for event in &self.events {
-            let stream = &mut self.peers[event.token().0].stream;
-            // Epoll tells of an arrival once; a buffer this large always takes all of a tick's input, so once is enough.
+            let stream = &mut self.sockets[event.token().0].stream;
+            // Edge-triggered: one read per event is enough, because the buffer holds more than a tick's input.
             self.counts.reads += 1;
             match stream.read(&mut buffer) {
                 Ok(0) => bail!("a client closed its socket"),
@@ -202,31 +214,31 @@ impl Floor {
 
     fn write_frames(&mut self) -> anyhow::Result<()> {
         let first = (self.every - self.tick % self.every) % self.every;
-        for peer in self.peers.iter_mut().skip(first as usize).step_by(self.every as usize) {
-            // A frame is never torn: what the socket did not take goes first, and this turn is skipped if that does not go.
-            if peer.unwritten > 0 {
-                let from = self.frame.len() - peer.unwritten;
+        for socket in self.sockets.iter_mut().skip(first as usize).step_by(self.every as usize) {
+            // Frames are never interleaved: the rest of the last frame goes first, and this frame is skipped if the socket does not accept it.
+            if socket.unwritten > 0 {
+                let from = self.frame.len() - socket.unwritten;
                 self.counts.writes += 1;
-                peer.unwritten -= written(peer.stream.write(&self.frame[from..]))?;
+                socket.unwritten -= written(socket.stream.write(&self.frame[from..]))?;
             }
-            if peer.unwritten > 0 {
+            if socket.unwritten > 0 {
                 self.counts.skipped += 1;
                 continue;
             }
             self.counts.writes += 1;
-            let taken = written(peer.stream.write(&self.frame))?;
+            let taken = written(socket.stream.write(&self.frame))?;
             if taken == 0 {
                 self.counts.skipped += 1;
                 continue;
             }
             self.counts.frames += 1;
-            peer.unwritten = self.frame.len() - taken;
+            socket.unwritten = self.frame.len() - taken;
         }
         Ok(())
     }
 }
 
-/// Bytes that a write brought under; a full socket takes none.
+/// Bytes accepted by a write; a full socket accepts none.
 fn written(result: std::io::Result<usize>) -> anyhow::Result<usize> {
     match result {
         Ok(n) => Ok(n),

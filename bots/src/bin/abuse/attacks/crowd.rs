@@ -1,4 +1,4 @@
-//! Attacks on what there is only so much of: connections, seats, places to watch from, rooms.
+//! Attacks on bounded resources: connections, seats, spectator places, rooms.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -6,164 +6,166 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 
-use super::http::ask;
-use super::{Attack, Outcome};
-use crate::line::Line;
-use crate::offender::{Met, Offender, write_all};
-use crate::scene::{Kind, Scene};
+use super::http::send_request;
+use crate::attack::{Attack, Outcome};
+use crate::attacker::{Attacker, Reaction, write_all};
+use crate::raw_connection::RawConnection;
+use crate::testbed::{Testbed, TestbedKind};
 
-/// Somebody else.
+/// Address of a well-behaved player.
 const ANOTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
-/// Connections of one address, which are more than anybody needs.
+/// Connections of one address: more than any honest address needs.
 const CONNECTIONS: usize = 300;
-/// Seats that one address takes and leaves behind.
+/// Seats that one address takes and abandons.
 const GHOSTS: usize = 150;
-/// Places to watch from: more than a room has.
-const WATCHERS: usize = 250;
-/// Rooms, and seats that are reserved.
+/// Spectators of one address: more than a room admits.
+const SPECTATORS: usize = 250;
+/// Rooms to open, or seats to reserve.
 const ROOMS: usize = 100;
-/// Longest time for which somebody may live who says nothing.
+/// Time within which the server must have closed a silent connection.
 const IDLE: Duration = Duration::from_secs(20);
-/// Time that who was let in is listened to for a close that comes at once.
-const GLANCE: Duration = Duration::from_millis(30);
+/// Time to wait for an immediate close after a connection was accepted.
+const CLOSE_WAIT: Duration = Duration::from_millis(30);
 
-const TURNED_AWAY: &[Met] = &[Met::Closed(4012), Met::Status(429)];
-const LET_IN_OR_NOT: &[Met] = &[
-    Met::Open,
-    Met::Closed(4012),
-    Met::Closed(4008),
-    Met::Closed(4006),
-    Met::Closed(4004),
-    Met::Status(429),
-    Met::Status(503),
-    Met::Cut,
+const TURNED_AWAY: &[Reaction] = &[Reaction::Closed(4012), Reaction::Status(429)];
+const LET_IN_OR_NOT: &[Reaction] = &[
+    Reaction::Open,
+    Reaction::Closed(4012),
+    Reaction::Closed(4008),
+    Reaction::Closed(4006),
+    Reaction::Closed(4004),
+    Reaction::Status(429),
+    Reaction::Status(503),
+    Reaction::Cut,
 ];
 
 pub(super) fn attacks() -> Vec<Attack> {
     vec![
         Attack::new("many-connections", "300 WebSockets of one address", LET_IN_OR_NOT, many_connections)
-            .must(TURNED_AWAY),
+            .required(TURNED_AWAY),
         Attack::new(
             "idle-connections",
-            "300 connections of one address that say nothing",
-            &[Met::Cut, Met::Status(408), Met::Status(429)],
-            |scene| held(scene, b""),
+            "300 connections of one address that send nothing",
+            &[Reaction::Cut, Reaction::Status(408), Reaction::Status(429)],
+            |testbed| hold_open(testbed, b""),
         ),
         Attack::new(
             "half-open-tls",
-            "300 connections of one address in the midst of a TLS handshake",
-            &[Met::Cut],
-            |scene| held(scene, &[0x16, 3, 1, 2, 0, 1]),
+            "300 connections of one address that stop in the middle of a TLS handshake",
+            &[Reaction::Cut],
+            |testbed| hold_open(testbed, &[0x16, 3, 1, 2, 0, 1]),
         )
-        .on(Kind::Tls),
-        Attack::new("ghosts", "join and cut, 150 times from one address", LET_IN_OR_NOT, ghosts),
-        Attack::new("spectators", "250 spectators of one address", LET_IN_OR_NOT, spectators).must(TURNED_AWAY),
+        .on(TestbedKind::Tls),
+        Attack::new("ghosts", "150 times join and cut the connection, from one address", LET_IN_OR_NOT, ghosts),
+        Attack::new("spectators", "250 spectators of one address", LET_IN_OR_NOT, spectators).required(TURNED_AWAY),
         Attack::new(
             "rooms",
             "100 rooms opened by one address",
-            &[Met::Status(200), Met::Status(201), Met::Status(429), Met::Status(503)],
-            |scene| posted(scene, "/api/rooms", "{\"mode\":\"duel\",\"private\":true}"),
+            &[Reaction::Status(200), Reaction::Status(201), Reaction::Status(429), Reaction::Status(503)],
+            |testbed| posted(testbed, "/api/rooms", "{\"mode\":\"duel\",\"private\":true}"),
         )
-        .must(&[Met::Status(429)]),
+        .required(&[Reaction::Status(429)]),
         Attack::new(
             "reservations",
             "100 seats reserved by one address",
-            &[Met::Status(200), Met::Status(201), Met::Status(429), Met::Status(503)],
-            |scene| posted(scene, "/api/quickplay", "{\"mode\":\"arena\"}"),
+            &[Reaction::Status(200), Reaction::Status(201), Reaction::Status(429), Reaction::Status(503)],
+            |testbed| posted(testbed, "/api/quickplay", "{\"mode\":\"arena\"}"),
         )
-        .must(&[Met::Status(429), Met::Status(503)]),
+        .required(&[Reaction::Status(429), Reaction::Status(503)]),
     ]
 }
 
-fn many_connections(scene: &Scene) -> anyhow::Result<Outcome> {
+fn many_connections(testbed: &Testbed) -> anyhow::Result<Outcome> {
     let mut kept = Vec::new();
-    let met: Vec<Met> = (0..CONNECTIONS)
-        .map(|_| match Offender::shake(scene, scene.rascal, "") {
+    let reactions: Vec<Reaction> = (0..CONNECTIONS)
+        .map(|_| match Attacker::complete_handshake(testbed, testbed.attacker_address, "") {
             Ok(mut one) => {
-                let met = one.listen(GLANCE);
+                let reaction = one.listen(CLOSE_WAIT);
                 kept.push(one);
-                met
+                reaction
             }
-            Err(met) => met,
+            Err(reaction) => reaction,
         })
         .collect();
-    let another = Offender::play(scene, ANOTHER);
-    ensure!(another.is_ok(), "another address met {}", another.err().unwrap_or(Met::Open));
-    Ok(Outcome::of(met))
+    let another = Attacker::play(testbed, ANOTHER);
+    ensure!(another.is_ok(), "another address got {}", another.err().unwrap_or(Reaction::Open));
+    Ok(Outcome::of(reactions))
 }
 
-/// Connections that begin with this and say nothing more.
-fn held(scene: &Scene, begin: &[u8]) -> anyhow::Result<Outcome> {
-    let mut met = Vec::new();
-    let mut lines = Vec::new();
+/// Connections that send `begin` and then nothing.
+fn hold_open(testbed: &Testbed, begin: &[u8]) -> anyhow::Result<Outcome> {
+    let mut reactions = Vec::new();
+    let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        let mut line = match Line::bare(scene.address, scene.rascal) {
-            Ok(line) => line,
+        let mut connection = match RawConnection::bare(testbed.address, testbed.attacker_address) {
+            Ok(connection) => connection,
             Err(_) => {
-                met.push(Met::Cut);
+                reactions.push(Reaction::Cut);
                 continue;
             }
         };
-        match write_all(&mut line, begin) {
-            Ok(()) => lines.push(line),
-            Err(other) => met.push(other),
+        match write_all(&mut connection, begin) {
+            Ok(()) => connections.push(connection),
+            Err(other) => reactions.push(other),
         }
     }
-    let another = Offender::play(scene, ANOTHER);
-    ensure!(another.is_ok(), "another address met {}", another.err().unwrap_or(Met::Open));
+    let another = Attacker::play(testbed, ANOTHER);
+    ensure!(another.is_ok(), "another address got {}", another.err().unwrap_or(Reaction::Open));
     drop(another);
     let began = Instant::now();
-    while !lines.is_empty() && began.elapsed() < IDLE {
-        lines.retain_mut(|line| {
-            let open = !matches!(line.try_read(&mut [0; 1024]), Ok(Some(0)) | Err(_));
+    while !connections.is_empty() && began.elapsed() < IDLE {
+        connections.retain_mut(|connection| {
+            let open = !matches!(connection.try_read(&mut [0; 1024]), Ok(Some(0)) | Err(_));
             if !open {
-                met.push(Met::Cut);
+                reactions.push(Reaction::Cut);
             }
             open
         });
         std::thread::sleep(Duration::from_millis(50));
     }
-    met.extend(lines.iter().map(|_| Met::Open));
-    Ok(Outcome::of(met).noting(format!("{:.0} s", began.elapsed().as_secs_f64())))
+    reactions.extend(connections.iter().map(|_| Reaction::Open));
+    Ok(Outcome::of(reactions).noting(format!("{:.0} s", began.elapsed().as_secs_f64())))
 }
 
-fn ghosts(scene: &Scene) -> anyhow::Result<Outcome> {
-    // Who is not seated at once stands in line, and is not waited for.
+fn ghosts(testbed: &Testbed) -> anyhow::Result<Outcome> {
+    // A join that is queued instead of seated is not waited for.
     Ok(Outcome::of((0..GHOSTS).map(|_| {
-        let (mut one, _) = match Offender::greet(scene, scene.rascal, None) {
+        let (mut one, _) = match Attacker::greet(testbed, testbed.attacker_address, None) {
             Ok(greeted) => greeted,
-            Err(met) => return met,
+            Err(reaction) => return reaction,
         };
-        one.join(RoomChoice::Quick, Role::Play).map_or_else(|met| met, |()| one.listen(GLANCE))
+        one.join(RoomChoice::Quick, Role::Play).map_or_else(|reaction| reaction, |()| one.listen(CLOSE_WAIT))
     })))
 }
 
-fn spectators(scene: &Scene) -> anyhow::Result<Outcome> {
+fn spectators(testbed: &Testbed) -> anyhow::Result<Outcome> {
     let mut kept = Vec::new();
-    let met: Vec<Met> = (0..WATCHERS)
-        .map(|_| match Offender::greet(scene, scene.rascal, None) {
+    let reactions: Vec<Reaction> = (0..SPECTATORS)
+        .map(|_| match Attacker::greet(testbed, testbed.attacker_address, None) {
             Ok((mut one, _)) => {
-                let met = one.join(RoomChoice::Quick, Role::Spectate).map_or_else(|met| met, |()| one.listen(GLANCE));
+                let reaction = one
+                    .join(RoomChoice::Quick, Role::Spectate)
+                    .map_or_else(|reaction| reaction, |()| one.listen(CLOSE_WAIT));
                 kept.push(one);
-                met
+                reaction
             }
-            Err(met) => met,
+            Err(reaction) => reaction,
         })
         .collect();
-    let another = Offender::enter(scene, ANOTHER, RoomChoice::Quick, Role::Spectate);
-    ensure!(another.is_ok(), "another address met {} as it came to watch", another.err().unwrap_or(Met::Open));
-    Ok(Outcome::of(met))
+    let another = Attacker::enter(testbed, ANOTHER, RoomChoice::Quick, Role::Spectate);
+    ensure!(another.is_ok(), "another address got {} as a spectator", another.err().unwrap_or(Reaction::Open));
+    Ok(Outcome::of(reactions))
 }
 
-/// The same request many times from one address, and then from another, which must not feel it.
-fn posted(scene: &Scene, path: &str, body: &str) -> anyhow::Result<Outcome> {
+/// The same request many times from one address, and then from another, which must not be affected.
+fn posted(testbed: &Testbed, path: &str, body: &str) -> anyhow::Result<Outcome> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        scene.address,
+        testbed.address,
         body.len()
     );
-    let outcome = Outcome::of((0..ROOMS).map(|_| ask(scene, scene.rascal, &request)));
-    let another = ask(scene, ANOTHER, &request);
-    ensure!(matches!(another, Met::Status(200 | 201)), "another address met {another}");
+    let outcome = Outcome::of((0..ROOMS).map(|_| send_request(testbed, testbed.attacker_address, &request)));
+    let another = send_request(testbed, ANOTHER, &request);
+    ensure!(matches!(another, Reaction::Status(200 | 201)), "another address got {another}");
     Ok(outcome)
 }

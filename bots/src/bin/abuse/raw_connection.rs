@@ -1,4 +1,4 @@
-//! A line to the server that never blocks: TCP from an address of our choice, and TLS over it if the server speaks that.
+//! A non-blocking connection to the server: TCP from a chosen local address, with TLS over it if the target is a wss URL.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -8,53 +8,51 @@ use broadside_bots::socket::Target;
 use rustls::ClientConnection;
 use socket2::{Domain, Socket, Type};
 
-/// Time to connect, and to shake hands by TLS.
+/// Timeout of the TCP connect, and of the TLS handshake.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Pause of a loop that waits for a socket.
 pub(crate) const PAUSE: Duration = Duration::from_micros(500);
-/// Bytes of ours that the kernel keeps for a socket.
+/// Receive buffer of a socket, in bytes. Small, so that unread bytes wait at the server's end.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-/// Bytes handed to TLS at once.
+/// Bytes given to TLS at once.
 const RECORD: usize = 16 * 1024;
 
-/// A line.
-pub(crate) struct Line {
+pub(crate) struct RawConnection {
     socket: TcpStream,
     tls: Option<Box<ClientConnection>>,
 }
 
-impl Line {
-    /// Connects in the clear, whatever the server speaks.
-    pub(crate) fn bare(address: SocketAddr, from: Ipv4Addr) -> io::Result<Line> {
+impl RawConnection {
+    /// Connects without TLS, even to a TLS server.
+    pub(crate) fn bare(address: SocketAddr, from: Ipv4Addr) -> io::Result<RawConnection> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        // Small, so that what is not read waits at the server's end.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into())?;
         socket.connect_timeout(&address.into(), CONNECT)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        Ok(Line { socket: socket.into(), tls: None })
+        Ok(RawConnection { socket: socket.into(), tls: None })
     }
 
-    /// Connects, and shakes hands by TLS if `target` is asked for by wss.
-    pub(crate) fn open(target: &Target, address: SocketAddr, from: Ipv4Addr) -> io::Result<Line> {
-        let mut line = Line::bare(address, from)?;
-        line.tls = target.session().map_err(io::Error::other)?.map(Box::new);
+    /// Connects, and completes the TLS handshake if `target` is a wss URL.
+    pub(crate) fn open(target: &Target, address: SocketAddr, from: Ipv4Addr) -> io::Result<RawConnection> {
+        let mut connection = RawConnection::bare(address, from)?;
+        connection.tls = target.tls_connection().map_err(io::Error::other)?.map(Box::new);
         let until = Instant::now() + CONNECT;
-        while line.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
-            line.flush()?;
-            line.fill()?;
+        while connection.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
+            connection.flush()?;
+            connection.fill()?;
             if Instant::now() > until {
                 return Err(ErrorKind::TimedOut.into());
             }
             std::thread::sleep(PAUSE);
         }
-        Ok(line)
+        Ok(connection)
     }
 
-    /// Takes what the line takes now, and gives how much that was.
+    /// Writes without blocking and gives the number of bytes accepted; 0 if the connection accepts none now.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(tls) = &mut self.tls else { return or_nothing(self.socket.write(bytes)) };
+        let Some(tls) = &mut self.tls else { return or_zero(self.socket.write(bytes)) };
         if tls.wants_write() {
             self.flush()?;
         }
@@ -64,30 +62,30 @@ impl Line {
         Ok(taken)
     }
 
-    /// Reads what is there: `None` if that is nothing for now, 0 at the end.
+    /// Reads without blocking: `None` if nothing has arrived, 0 at the end of the stream.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         if self.tls.is_none() {
             return match self.socket.read(buffer) {
                 Ok(taken) => Ok(Some(taken)),
-                Err(error) if is_nothing(&error) => Ok(None),
+                Err(error) if would_block(&error) => Ok(None),
                 Err(error) => Err(error),
             };
         }
         let open = self.fill()?;
-        // An answer to new keys, or an alert.
+        // The reply to a key update, or an alert.
         let _ = self.flush();
         let Some(tls) = &mut self.tls else { return Ok(None) };
         match tls.reader().read(buffer) {
             Ok(taken) => Ok(Some(taken)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(if open { None } else { Some(0) }),
-            // The stream ended without a word of TLS.
+            // The stream ended without a TLS close_notify.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some(0)),
             Err(error) => Err(error),
         }
     }
 
-    /// Asks for new keys for what we say; nothing in the clear. Gives whether the line took it.
-    pub(crate) fn new_keys(&mut self) -> io::Result<bool> {
+    /// Requests a TLS key update for the sending direction. Gives whether the connection accepted it; `false` without TLS.
+    pub(crate) fn update_keys(&mut self) -> io::Result<bool> {
         self.flush()?;
         let Some(tls) = self.tls.as_mut().filter(|tls| !tls.wants_write()) else { return Ok(false) };
         tls.refresh_traffic_keys().map_err(io::Error::other)?;
@@ -95,8 +93,8 @@ impl Line {
         Ok(true)
     }
 
-    /// Says that nothing follows.
-    pub(crate) fn end_writing(&mut self) {
+    /// Shuts down the sending direction.
+    pub(crate) fn shut_down_writing(&mut self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
@@ -105,14 +103,14 @@ impl Line {
         while tls.wants_write() {
             match tls.write_tls(&mut self.socket) {
                 Ok(_) => {}
-                Err(error) if is_nothing(&error) => break,
+                Err(error) if would_block(&error) => break,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    /// Takes what came sealed. Gives `false` when the stream has ended.
+    /// Reads and decrypts what has arrived. Gives `false` when the stream has ended.
     fn fill(&mut self) -> io::Result<bool> {
         let Some(tls) = &mut self.tls else { return Ok(true) };
         loop {
@@ -121,10 +119,10 @@ impl Line {
                 Ok(_) => {
                     tls.process_new_packets().map_err(io::Error::other)?;
                 }
-                Err(error) if is_nothing(&error) => return Ok(true),
+                Err(error) if would_block(&error) => return Ok(true),
                 Err(error) => return Err(error),
             }
-            // What was opened waits to be read: no more until it is.
+            // rustls holds decrypted bytes: it accepts more once they are read.
             if !tls.wants_read() {
                 return Ok(true);
             }
@@ -132,13 +130,13 @@ impl Line {
     }
 }
 
-fn is_nothing(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-fn or_nothing(result: io::Result<usize>) -> io::Result<usize> {
+fn or_zero(result: io::Result<usize>) -> io::Result<usize> {
     match result {
-        Err(error) if is_nothing(&error) => Ok(0),
+        Err(error) if would_block(&error) => Ok(0),
         result => result,
     }
 }

@@ -1,4 +1,4 @@
-//! Who decides what a headless player does.
+//! Controllers: they decide the inputs of a headless player.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::ai::player::AiPlayer;
@@ -7,14 +7,14 @@ use broadside_shared::client::Client;
 use broadside_shared::time::Tick;
 
 /// Decides a player's inputs.
-pub enum Pilot {
-    /// The arena's ai: sees what the client's replica holds, plays to win.
+pub enum Controller {
+    /// The arena's AI: sees the client's replica and plays to win.
     Ai(Box<AiPlayer>),
-    /// Flies about and shoots without looking; costs next to nothing.
+    /// A random pattern that ignores the world; costs almost no CPU time.
     Pattern(Pattern),
 }
 
-/// A lively pattern: curves, bursts of fire, now and then a change of mind.
+/// A random flight pattern: curves and bursts of fire, with changes at random times.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     rng: fastrand::Rng,
@@ -24,25 +24,31 @@ pub struct Pattern {
     at: Tick,
 }
 
-impl Pilot {
-    /// A ai of a skill from 0 to 1.
+impl Controller {
+    /// An AI with a skill from 0 to 1.
     #[must_use]
-    pub fn ai(seed: u64, skill: f32) -> Pilot {
-        Pilot::Ai(Box::new(AiPlayer::new(seed, skill)))
+    pub fn ai(seed: u64, skill: f32) -> Controller {
+        Controller::Ai(Box::new(AiPlayer::new(seed, skill)))
     }
 
-    /// A pattern.
+    /// A random pattern.
     #[must_use]
-    pub fn pattern(seed: u64) -> Pilot {
+    pub fn pattern(seed: u64) -> Controller {
         let rng = fastrand::Rng::with_seed(seed);
-        Pilot::Pattern(Pattern { rng, until: Tick(0), turn_per_tick: 0, input: ArenaInput::default(), at: Tick(0) })
+        Controller::Pattern(Pattern {
+            rng,
+            until: Tick(0),
+            turn_per_tick: 0,
+            input: ArenaInput::default(),
+            at: Tick(0),
+        })
     }
 
     /// The input for the client's next ticks.
     pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
         match self {
-            Pilot::Ai(pilot) => pilot.decide(client),
-            Pilot::Pattern(pattern) => pattern.decide(client.tick()),
+            Controller::Ai(player) => player.decide(client),
+            Controller::Pattern(pattern) => pattern.decide(client.tick()),
         }
     }
 }

@@ -1,38 +1,38 @@
-//! WebSocket frames on bytes that are already there (RFC 6455, section 5.2): a frame that came whole is never copied.
+//! WebSocket frames in received bytes (RFC 6455, section 5.2). A frame that arrives whole is never copied.
 
 use broadside_shared::protocol::limits::SERVER_FRAME_MAX;
 
 use crate::socket::PlayError;
 
-/// What a frame is. Values as on the wire.
+/// The opcodes in use, with their values on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
     /// A message of the game's protocol.
     Binary = 2,
-    /// The end, with a code and a reason.
+    /// The end of the connection, with a code and a reason.
     Close = 8,
-    /// Are you there?
+    /// A keepalive request.
     Ping = 9,
-    /// I am.
+    /// The reply to a ping.
     Pong = 10,
 }
 
 /// A frame from the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What it is.
+    /// The opcode.
     pub opcode: Opcode,
-    /// What it carries.
+    /// The payload.
     pub payload: &'a [u8],
-    /// Its length with its header, in bytes.
+    /// Length of the frame including its header, in bytes.
     pub bytes: usize,
 }
 
-/// The first frame of `bytes`, if it is there whole.
+/// The first frame of `bytes`; `None` while it is incomplete.
 ///
 /// # Errors
-/// [`PlayError::Gone`] for what no Broadside server sends: masked, fragmented, too long or text frames.
+/// [`PlayError::Lost`] for frames that no Broadside server sends: masked, fragmented, too long or text.
 pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
     let &[first, second, ..] = bytes else { return Ok(None) };
     let opcode = match first {
@@ -41,8 +41,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
         0x89 => Opcode::Ping,
         0x8a => Opcode::Pong,
         _ => {
-            return Err(PlayError::Gone(format!(
-                "frame begins with {first:#04x}, must be a whole binary or control one"
+            return Err(PlayError::Lost(format!(
+                "frame begins with {first:#04x}, must be an unfragmented binary or control frame"
             )));
         }
     };
@@ -56,21 +56,21 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, PlayError> {
             Some(len) => (usize::try_from(u64::from_be_bytes(len)).unwrap_or(usize::MAX), 10),
             None => return Ok(None),
         },
-        128.. => return Err(PlayError::Gone("server masks its frames, which only clients do".to_owned())),
+        128.. => return Err(PlayError::Lost("server masks its frames, which only clients do".to_owned())),
     };
     if len > SERVER_FRAME_MAX {
-        return Err(PlayError::Gone(format!("frame of {len} bytes is longer than {SERVER_FRAME_MAX}")));
+        return Err(PlayError::Lost(format!("frame of {len} bytes is longer than {SERVER_FRAME_MAX}")));
     }
     let end = header + len;
     Ok(bytes.get(header..end).map(|payload| Frame { opcode, payload, bytes: end }))
 }
 
-/// Hands every whole frame of `kept` and then `bytes` to `each`, and leaves the rest in `kept`. While nothing is left over,
-/// frames are read where they lie.
+/// Gives every complete frame of `kept` followed by `bytes` to `each`, and keeps the rest in `kept`. If `kept` is empty, frames are
+/// read from `bytes` without a copy.
 ///
 /// # Errors
-/// As [`parse`], and whatever `each` gives.
-pub fn feed(
+/// As [`parse`], and the errors of `each`.
+pub(crate) fn feed(
     kept: &mut Vec<u8>,
     bytes: &[u8],
     mut each: impl FnMut(Frame<'_>) -> Result<(), PlayError>,
@@ -86,7 +86,7 @@ pub fn feed(
     Ok(())
 }
 
-/// Hands over every whole frame, and gives the bytes they took.
+/// Gives every complete frame to `each`; returns the number of bytes used.
 fn frames(bytes: &[u8], each: &mut impl FnMut(Frame<'_>) -> Result<(), PlayError>) -> Result<usize, PlayError> {
     let mut used = 0;
     while let Some(frame) = parse(&bytes[used..])? {
@@ -96,8 +96,8 @@ fn frames(bytes: &[u8], each: &mut impl FnMut(Frame<'_>) -> Result<(), PlayError
     Ok(used)
 }
 
-/// Appends a client's frame, masked as clients must.
-pub fn append_masked(opcode: Opcode, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>) {
+/// Appends a client's frame, masked as the RFC requires.
+pub(crate) fn append_masked(opcode: Opcode, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>) {
     out.push(0x80 | opcode as u8);
     match payload.len() {
         len @ 0..=125 => out.push(0x80 | len as u8),
@@ -118,7 +118,6 @@ pub fn append_masked(opcode: Opcode, payload: &[u8], mask: [u8; 4], out: &mut Ve
 mod tests {
     use super::*;
 
-    /// A server's frame.
     fn framed(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
         let mut out = vec![0x80 | opcode as u8];
         match payload.len() {
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_out_the_same_wherever_the_bytes_are_split() {
+    fn frames_are_the_same_wherever_the_bytes_are_split() {
         let payloads: Vec<Vec<u8>> =
             [0, 1, 125, 126, 700, 70_000].iter().map(|len| (0..*len).map(|i: u32| i as u8).collect()).collect();
         let mut stream = Vec::new();
@@ -147,14 +146,14 @@ mod tests {
         }
         let mut rng = fastrand::Rng::with_seed(5);
         for longest in [1, 2, 3, 7, 100, 5_000, stream.len()] {
-            let (mut kept, mut came, mut rest) = (Vec::new(), Vec::new(), stream.as_slice());
+            let (mut kept, mut received, mut rest) = (Vec::new(), Vec::new(), stream.as_slice());
             while !rest.is_empty() {
                 let take = rng.usize(1..=longest).min(rest.len());
                 feed(&mut kept, &rest[..take], |frame| {
-                    came.push((frame.opcode, frame.payload.to_vec()));
+                    received.push((frame.opcode, frame.payload.to_vec()));
                     Ok(())
                 })
-                .expect("our own frames");
+                .expect("valid frames");
                 rest = &rest[take..];
             }
             assert!(kept.is_empty(), "in pieces of {longest}");
@@ -162,12 +161,12 @@ mod tests {
                 .iter()
                 .flat_map(|p| [(Opcode::Binary, p.clone()), (Opcode::Ping, b"there?".to_vec())])
                 .collect();
-            assert!(came == expected, "in pieces of {longest}");
+            assert!(received == expected, "in pieces of {longest}");
         }
     }
 
     #[test]
-    fn what_no_server_of_ours_sends_is_refused_with_what_it_was() {
+    fn invalid_frames_are_refused_with_what_is_wrong() {
         for (bytes, says) in [
             (&[0x02, 0x00][..], "0x02"),
             (&[0x81, 0x01, b'a'], "0x81"),
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_frame_unmasks_to_what_it_carries() {
+    fn a_masked_frame_unmasks_to_its_payload() {
         for len in [0usize, 5, 126, 70_000] {
             let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
             let mut out = Vec::new();

@@ -1,8 +1,8 @@
-// Topics, chat, messages to one player, and what is refused.
+// Topics, chat, direct messages, and refusals.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { greeted, seated, startServer, until } from './scene.js';
+import { greeted, seated, startServer, until } from './harness.js';
 
 const timeout = 20_000;
 let server;
@@ -15,7 +15,7 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   for (const client of [ann, bob]) {
     assert.deepEqual(await client.request({ kind: 'subscribe', topic: 'lobby/chat' }), { kind: 'done' });
   }
-  // Ann hears it in a snapshot, Bob, who is in no room, in a frame of its own.
+  // Ann receives it in a snapshot; Bob, who is in no room, in a frame of its own.
   await bob.request({ kind: 'say', topic: 'lobby/chat', text: ' <b>hé</b>\u202e\n🚀 ' });
   for (const client of [ann, bob]) {
     const { topic, publication, at } = await client.next('published');
@@ -38,16 +38,16 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   await ann.request({ kind: 'directMessage', to: 'bob', text: 'for you alone' });
   assert.deepEqual(await bob.next('directMessage'), { kind: 'directMessage', from: 'Ann', text: 'for you alone' });
   await bob.request({ kind: 'mute', name: 'Ann' });
-  assert.equal((await ann.next('notice')).notice.kind, 'muted');
+  assert.equal((await ann.next('serverNotice')).notice.kind, 'muted');
   await ann.request({ kind: 'say', topic: chat, text: 'not heard' });
   await bob.request({ kind: 'unmute', name: 'Ann' });
   await ann.request({ kind: 'directMessage', to: 'Bob', text: 'again' });
   assert.equal((await bob.next('directMessage')).text, 'again');
-  assert.ok(!bob.heard.some(({ publication }) => publication?.text === 'not heard'));
+  assert.ok(!bob.received.some(({ publication }) => publication?.text === 'not heard'));
   [ann, bob].forEach((client) => client.leave());
 });
 
-test('the leaderboard has us in it', { timeout }, async () => {
+test('the leaderboard lists every player', { timeout }, async () => {
   const cid = await seated(server, 'Cid');
   const reader = await greeted(server);
   await reader.request({ kind: 'subscribe', topic: 'leaderboard' });
@@ -55,7 +55,7 @@ test('the leaderboard has us in it', { timeout }, async () => {
   const line = publication.lines.find(({ name }) => name === 'Cid');
   assert.equal(line.room, cid.joined.room);
   const { leaders } = await (await fetch(`${server.http}/api/leaderboard`)).json();
-  assert.ok(leaders.some(({ name }) => name === 'Cid'), 'HTTP tells the same');
+  assert.ok(leaders.some(({ name }) => name === 'Cid'), 'HTTP lists the same');
   [cid, reader].forEach((client) => client.leave());
 });
 
@@ -86,10 +86,10 @@ test('each refusal is the one that the document names', { timeout }, async () =>
   ]) {
     assert.equal(await who.refusal(request), refusal, JSON.stringify(request));
   }
-  const called = await dot.next('notice');
-  assert.deepEqual(called.notice, { kind: 'renamed', name: 'EVE 2' });
+  const renamed = await dot.next('serverNotice');
+  assert.deepEqual(renamed.notice, { kind: 'renamed', name: 'EVE 2' });
 
-  // Five lines at once and one a second; twenty other requests at once and ten a second.
+  // Limits: 5 chat messages at once and 1 per second; 20 other requests at once and 10 per second.
   const say = () => eve.request({ kind: 'say', topic: 'lobby/chat', text: 'hi' });
   const said = await Promise.all([say(), say(), say(), say(), say(), say()]);
   const { why } = said.find(({ kind }) => kind === 'refused');
@@ -97,14 +97,14 @@ test('each refusal is the one that the document names', { timeout }, async () =>
   eve.leave();
   const fay = await greeted(server);
   const first = Promise.all(Array.from({ length: 15 }, () => fay.refusal({ kind: 'subscribe', topic: 'lobby/chat' })));
-  assert.deepEqual(new Set(await first), new Set([null]), 'to subscribe again is no error');
+  assert.deepEqual(new Set(await first), new Set([null]), 'subscribing twice is no error');
   const more = await Promise.all(Array.from({ length: 10 }, () => fay.refusal({ kind: 'subscribe', topic: 'notices' })));
   assert.ok(more.includes('tooFast'));
   [dot, fay].forEach((client) => client.leave());
   await until([dot, fay], () => dot.closed && fay.closed);
 });
 
-test('who asks for it is shown the handshake', { timeout }, async () => {
+test('the handshake is sent on request', { timeout }, async () => {
   const client = await greeted(server, { url: `${server.url}?wire=1` });
   assert.equal(await client.refusal({ kind: 'handshake' }), null);
   const shown = await client.next('handshake');

@@ -1,4 +1,4 @@
-//! Which servers a client believes when they say by TLS who they are.
+//! How a client verifies a server's TLS certificate: against public authorities, against pinned certificates, or not at all.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,26 +13,27 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Flags of every program that connects.
+/// The TLS flags of every program that connects to a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
-pub struct Trust {
-    /// For wss://: trust this certificate, or these authorities, in PEM and no others [default: the authorities that browsers trust]
+pub struct TlsVerification {
+    /// For wss://: accept only this certificate, or certificates of these authorities, in PEM [default: the authorities that browsers
+    /// trust]
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub ca: Option<PathBuf>,
 
-    /// For wss://: take any certificate. Nobody then knows who is at the other end
+    /// For wss://: accept any certificate. The identity of the server is then not verified
     #[arg(long)]
     pub insecure: bool,
 }
 
-impl Trust {
-    /// Whether a flag was given.
+impl TlsVerification {
+    /// Whether one of the flags was given.
     #[must_use]
-    pub fn is_asked_for(&self) -> bool {
-        *self != Trust::default()
+    pub fn is_set(&self) -> bool {
+        *self != TlsVerification::default()
     }
 
-    /// What connections are made with. They share what makes coming back cheap.
+    /// The TLS configuration for these flags. Connections that share it also share its cache of session tickets.
     ///
     /// # Errors
     /// What is wrong with the file of `--ca`.
@@ -43,11 +44,11 @@ impl Trust {
             config.with_safe_default_protocol_versions().map_err(|error| format!("cannot set up TLS: {error}"))?;
         let config = match &self.ca {
             _ if self.insecure => {
-                config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth()
+                config.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider))).with_no_client_auth()
             }
             Some(path) => {
-                let known = Known::read(path, provider)?;
-                config.dangerous().with_custom_certificate_verifier(Arc::new(known)).with_no_client_auth()
+                let pinned = PinnedCertificates::read(path, provider)?;
+                config.dangerous().with_custom_certificate_verifier(Arc::new(pinned)).with_no_client_auth()
             }
             None => {
                 let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>();
@@ -58,33 +59,33 @@ impl Trust {
     }
 }
 
-/// Believes the servers that these certificates vouch for, and those that show one of them.
+/// Accepts servers whose certificate is one of these or is signed by one of these.
 #[derive(Debug)]
-struct Known {
+struct PinnedCertificates {
     certs: Vec<CertificateDer<'static>>,
-    vouching: Arc<WebPkiServerVerifier>,
+    webpki: Arc<WebPkiServerVerifier>,
 }
 
-impl Known {
-    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Known, String> {
+impl PinnedCertificates {
+    fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<PinnedCertificates, String> {
         let wrong = |what: String| format!("--ca {}: {what}", path.display());
         let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let certs = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-        let certs = certs.map_err(|error| wrong(format!("is no PEM: {error}")))?;
+        let certs = certs.map_err(|error| wrong(format!("is not PEM: {error}")))?;
         if certs.is_empty() {
-            return Err(wrong("holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----".to_owned()));
+            return Err(wrong("contains no PEM certificate, which begins with -----BEGIN CERTIFICATE-----".to_owned()));
         }
         let mut roots = RootCertStore::empty();
         for cert in &certs {
             let added = roots.add(cert.clone());
-            added.map_err(|error| wrong(format!("holds a certificate that is no good: {error}")))?;
+            added.map_err(|error| wrong(format!("contains an invalid certificate: {error}")))?;
         }
-        let vouching = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        Ok(Known { certs, vouching: vouching.map_err(|error| wrong(error.to_string()))? })
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(PinnedCertificates { certs, webpki: webpki.map_err(|error| wrong(error.to_string()))? })
     }
 }
 
-impl ServerCertVerifier for Known {
+impl ServerCertVerifier for PinnedCertificates {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -93,13 +94,13 @@ impl ServerCertVerifier for Known {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // `openssl req -x509` makes authorities that vouch for themselves alone; strictly a server may not show one. Whoever names
-        // that very certificate means it. It must be for this server all the same.
+        // `openssl req -x509` makes self-signed CA certificates, which webpki refuses as a server's certificate. If that very
+        // certificate is pinned, it is accepted, but its name must still match the server.
         if self.certs.iter().any(|cert| cert == end_entity) {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
-        self.vouching.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -108,7 +109,7 @@ impl ServerCertVerifier for Known {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.vouching.verify_tls12_signature(message, cert, signed)
+        self.webpki.verify_tls12_signature(message, cert, signed)
     }
 
     fn verify_tls13_signature(
@@ -117,19 +118,19 @@ impl ServerCertVerifier for Known {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.vouching.verify_tls13_signature(message, cert, signed)
+        self.webpki.verify_tls13_signature(message, cert, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.vouching.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
 }
 
-/// Believes everyone. Signatures are looked at all the same, so that at least the connection is one.
+/// Accepts any certificate. Signatures are still verified, so the server holds the key of the certificate it shows.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -169,12 +170,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_holds_no_authority_is_refused_with_its_name() {
+    fn a_file_without_a_certificate_is_refused_with_its_name() {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        for (path, says) in [("/nowhere/ca.pem", "cannot be read"), (here, "holds no certificate in PEM")] {
-            let refusal = Trust { ca: Some(path.into()), insecure: false }.config().expect_err("no good");
+        for (path, says) in [("/nowhere/ca.pem", "cannot be read"), (here, "contains no PEM certificate")] {
+            let refusal =
+                TlsVerification { ca: Some(path.into()), insecure: false }.config().expect_err("no certificate");
             assert!(refusal.contains(says) && refusal.contains(path), "{refusal}");
         }
-        Trust::default().config().expect("the authorities that browsers trust");
+        TlsVerification::default().config().expect("the authorities that browsers trust");
     }
 }

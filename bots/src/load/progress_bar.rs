@@ -1,19 +1,17 @@
-//! The progress bar: what goes on, once a second, where there is a terminal to draw it on.
+//! The progress bar: the newest second of a run, drawn on standard error if that is a terminal.
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::run::Row;
+use super::timeline::RunSecond;
 
-/// The bar.
-pub struct Bar(ProgressBar);
+pub(crate) struct RunProgressBar(ProgressBar);
 
-impl Bar {
-    /// A bar for a run that should take so many seconds.
-    #[must_use]
-    pub fn new(seconds: u64) -> Bar {
+impl RunProgressBar {
+    /// A bar for a run of about `seconds`.
+    pub(crate) fn new(seconds: u64) -> RunProgressBar {
         let bar = ProgressBar::new(seconds.max(1));
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -22,17 +20,17 @@ impl Bar {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));
-        Bar(bar)
+        RunProgressBar(bar)
     }
 
-    /// Shows a second.
-    pub fn show(&self, row: &Row, players: usize) {
+    /// Shows a second of the run.
+    pub(crate) fn show(&self, row: &RunSecond, players: usize) {
         self.0.inc(1);
         let digits = |value: Option<f64>, digits| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
-        let in_line = if row.in_line > 0 { format!(", {} in line", row.in_line) } else { String::new() };
+        let queued = if row.queued > 0 { format!(", {} queued", row.queued) } else { String::new() };
         let lost = if row.lost > 0 { format!(", {} lost", row.lost) } else { String::new() };
         self.0.set_message(format!(
-            "{} {}/{players}{in_line}{lost}  {:.0}/s {} %  age p99 {} ms  cores: server {} load {}, {} ms late",
+            "{} {}/{players}{queued}{lost}  {:.0}/s {} %  age p99 {} ms  cores: server {} load {}, {} ms late",
             row.phase,
             row.playing,
             row.snapshots_per_s,
@@ -44,8 +42,8 @@ impl Bar {
         ));
     }
 
-    /// Takes the bar away.
-    pub fn end(&self) {
+    /// Removes the bar.
+    pub(crate) fn end(&self) {
         self.0.finish_and_clear();
     }
 }

@@ -1,4 +1,4 @@
-// A server of its own for each file of tests, and waiting for what happens: nothing here sleeps.
+// Starts a server for each test file, and waits for events; nothing here sleeps.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ export async function startServer(...flags) {
   };
 }
 
-/** Gives what `look` gives, as soon as that is something; looks whenever something happened at one of the clients. None may fail. */
+/** Resolves to the first truthy result of `look`, which runs after every event of one of the clients. A client's failure rejects. */
 export function until(clients, look) {
   return new Promise((resolve, reject) => {
     const all = [clients].flat();
@@ -50,9 +50,9 @@ export function until(clients, look) {
   });
 }
 
-/** A client that keeps what it heard, for tests to look at. */
-export class Witness extends Client {
-  heard = [];
+/** A client that records what it receives. */
+export class TestClient extends Client {
+  received = [];
   events = [];
   snapshots = 0;
   closed = null;
@@ -60,25 +60,25 @@ export class Witness extends Client {
 
   constructor(url, options) {
     super(url, options);
-    this.on('message', (message) => this.heard.push(message));
+    this.on('message', (message) => this.received.push(message));
     this.on('events', (events) => this.events.push(...events));
     this.on('snapshot', () => (this.snapshots += 1));
     this.on('close', (close) => (this.closed = close));
     this.on('failed', (error) => (this.failure = error));
   }
 
-  /** The first message of a kind since the last call that gave one. */
+  /** The oldest received message of a kind that was not returned before. */
   async next(kind, fits = () => true) {
     const fitting = (message) => message.kind === kind && fits(message);
     const found = await until(this, () => {
-      if (this.closed && !this.heard.some(fitting)) throw new Error(`closed with ${this.closed.code} before ${kind}`);
-      return this.heard.find(fitting);
+      if (this.closed && !this.received.some(fitting)) throw new Error(`closed with ${this.closed.code} before ${kind}`);
+      return this.received.find(fitting);
     });
-    this.heard.splice(this.heard.indexOf(found), 1);
+    this.received.splice(this.received.indexOf(found), 1);
     return found;
   }
 
-  /** Why a request is refused; null if it is done. */
+  /** The reason for the refusal of a request; null if it is done. */
   async refusal(request) {
     const outcome = await this.request(request);
     if (outcome.kind === 'lost') throw new Error(`the connection ended: ${JSON.stringify(this.closed)}`);
@@ -86,14 +86,14 @@ export class Witness extends Client {
   }
 }
 
-/** Someone who was welcomed. */
+/** A client that has received its welcome. */
 export async function greeted(server, options) {
-  const client = new Witness(options?.url ?? server.url, options);
+  const client = new TestClient(options?.url ?? server.url, options);
   await client.next('welcome');
   return client;
 }
 
-/** Someone who has a seat, and a first snapshot. */
+/** A client with a seat and a first snapshot. */
 export async function seated(server, name, room, role) {
   const client = await greeted(server);
   client.join(name, room, role);

@@ -1,0 +1,46 @@
+//! What a load run does: how many players, over which links, for how long.
+
+use std::time::Duration;
+
+use super::mix::LinkMix;
+use crate::socket::Target;
+
+/// The parameters of a load run.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// The server to connect to.
+    pub target: Target,
+    /// The operator's token, which the server's metrics require, if it is known.
+    pub operator_token: Option<String>,
+    /// The link profiles of the players.
+    pub link: LinkMix,
+    /// Number of players.
+    pub players: usize,
+    /// Joins per second.
+    pub rate: f64,
+    /// Time from the last join to the steady phase: names and first keyframes are sent, and the arena grows and the players spread in
+    /// it.
+    pub settle: Duration,
+    /// Length of the steady phase.
+    pub steady: Duration,
+    /// One in this many players runs the full client and the AI; the others decode everything and fly a pattern.
+    pub full_every: usize,
+    /// Skill of the AIs, 0 to 1.
+    pub skill: f32,
+    /// Rooms the players are spread over; with 1 the server chooses.
+    pub rooms: usize,
+    /// Share of the players that leave and come back each minute, in percent.
+    pub churn_percent: f64,
+    /// Threads that run the players, at least 1.
+    pub threads: usize,
+    /// Seed of controllers and simulated links.
+    pub seed: u64,
+}
+
+impl LoadPlan {
+    /// Whether this player runs the full client. They are spread evenly over the rooms.
+    #[must_use]
+    pub(crate) fn is_full(&self, index: usize) -> bool {
+        (index / self.rooms).is_multiple_of(self.full_every)
+    }
+}
