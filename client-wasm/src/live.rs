@@ -4,7 +4,7 @@ use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
 use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::InterpolatedEntity;
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
 use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::time::Tick;

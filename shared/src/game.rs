@@ -4,46 +4,17 @@
 //! or a client.
 
 use glam::Vec2;
-use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
-use crate::history::{History, Pose, ViewTime};
+use crate::history::{History, Pose};
+use crate::ids::{EntityId, PlayerId};
+use crate::protocol::input::GameInput;
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX, Zone};
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
-use crate::time::Tick;
-
-/// A seat's number in its room: small, reused after its holder has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct PlayerId(pub u16);
-
-impl std::fmt::Display for PlayerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// A replicated thing's number in its room. A game hands out numbers first-freed first-reused ([`crate::game::Ids`]), so that
-/// a number does not come back while some client may still know its former holder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct EntityId(pub u16);
-
-/// What a player asks for in one tick. The default value asks for nothing.
-pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
-    /// Appends the input to a packet.
-    fn write(&self, out: &mut BitWriter);
-
-    /// Reads what [`GameInput::write`] wrote; every bit pattern gives a valid input or an error.
-    ///
-    /// # Errors
-    /// The reason the bits are not an input.
-    fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError>;
-
-    /// What stands in for this input once it has been repeated long enough: no thrust, no trigger, same aim.
-    #[must_use]
-    fn idle(&self) -> Self;
-}
+use crate::replication::state::{Placement, WorldState};
+use crate::time::{Tick, ViewTime};
 
 /// One player's input for the tick about to be stepped.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -323,42 +294,9 @@ pub trait Game: Sized + Send + 'static {
     fn read_event(bits: &mut BitReader<'_>) -> Result<Self::Event, WireError>;
 }
 
-/// Hands out entity numbers, first freed first reused, each at most once at a time.
-#[derive(Debug, Clone)]
-pub struct Ids {
-    fresh: u32,
-    freed: std::collections::VecDeque<u16>,
-}
-
-impl Ids {
-    /// Numbers rest at least until this many others have been freed, so that one does not come back within the snapshot
-    /// history of a busy world.
-    const REST: usize = 512;
-
-    /// A generator that has handed out nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        Ids { fresh: 0, freed: std::collections::VecDeque::new() }
-    }
-
-    /// The next number, or `None` when all 65,536 are taken.
-    pub fn take(&mut self) -> Option<EntityId> {
-        if self.freed.len() > Self::REST || self.fresh > u32::from(u16::MAX) {
-            return self.freed.pop_front().map(EntityId);
-        }
-        let id = self.fresh as u16;
-        self.fresh += 1;
-        Some(EntityId(id))
-    }
-
-    /// Gives a number back.
-    pub fn free(&mut self, id: EntityId) {
-        self.freed.push_back(id.0);
-    }
-}
-
-impl Default for Ids {
-    fn default() -> Self {
-        Self::new()
+impl WorldState {
+    /// Takes the state of `game` at `tick`, reusing the buffers of the state that `self` held before.
+    pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
+        self.gather(tick, |gathered| game.replicate(tick, gathered), placement);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use glam::Vec2;
 
-use crate::game::PlayerId;
-use crate::time::Tick;
+use crate::ids::PlayerId;
+use crate::time::{Tick, ViewTime};
 
 /// Furthest back a shot may be judged, in milliseconds: who sees later than that has to aim ahead, so that nobody is hit long
 /// after taking cover.
@@ -15,32 +15,7 @@ pub const HISTORY_TICKS: usize = 32;
 
 const _: () = assert!(HISTORY_TICKS as u32 * 1000 / 120 >= REWIND_MS_MAX);
 
-/// A moment in ticks with a fraction, in sixteenths: what a player was looking at when an input was sampled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ViewTime(pub u64);
-
 impl ViewTime {
-    /// Parts of a tick it counts.
-    pub const PARTS: u32 = 16;
-
-    /// The moment of a tick.
-    #[must_use]
-    pub fn of(tick: Tick) -> ViewTime {
-        ViewTime(u64::from(tick.0) * u64::from(Self::PARTS))
-    }
-
-    /// A moment as clients keep it; negative ones are tick 0.
-    #[must_use]
-    pub fn from_ticks(ticks: f64) -> ViewTime {
-        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u64)
-    }
-
-    /// Parts of a tick from `earlier` to this moment; 0 if that is later.
-    #[must_use]
-    pub fn parts_since(self, earlier: ViewTime) -> u32 {
-        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
-    }
-
     /// The moment within what may be judged at `tick`: not after it, and not further back than [`REWIND_MS_MAX`].
     #[must_use]
     pub fn judged_at(self, tick: Tick, tick_hz: u32) -> ViewTime {

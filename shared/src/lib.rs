@@ -21,6 +21,7 @@ pub mod client;
 pub mod game;
 pub mod hash;
 pub mod history;
+pub mod ids;
 pub mod link;
 pub mod math;
 pub mod operator;

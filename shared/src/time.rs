@@ -37,6 +37,33 @@ impl std::fmt::Display for Tick {
     }
 }
 
+/// A moment in ticks with a fraction, in sixteenths: what a player was looking at when an input was sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ViewTime(pub u64);
+
+impl ViewTime {
+    /// Parts of a tick it counts.
+    pub const PARTS: u32 = 16;
+
+    /// The moment of a tick.
+    #[must_use]
+    pub fn of(tick: Tick) -> ViewTime {
+        ViewTime(u64::from(tick.0) * u64::from(Self::PARTS))
+    }
+
+    /// A moment as clients keep it; negative ones are tick 0.
+    #[must_use]
+    pub fn from_ticks(ticks: f64) -> ViewTime {
+        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u64)
+    }
+
+    /// Parts of a tick from `earlier` to this moment; 0 if that is later.
+    #[must_use]
+    pub fn parts_since(self, earlier: ViewTime) -> u32 {
+        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
+    }
+}
+
 /// Microseconds since the process (or the page, or the test) began: the only clock a core ever sees, always as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct MonoTime(pub u64);

@@ -3,7 +3,7 @@
 use broadside_shared::arena::{ArenaEvent, Cause};
 use broadside_shared::client::requests::{Answer, ON_THE_WAY_MAX};
 use broadside_shared::client::{Client, ClientEvent, Phase};
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerNotice};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
@@ -315,7 +315,7 @@ fn loss_verb(cause: Cause) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::protocol::message::RoomId;
+    use broadside_shared::ids::RoomId;
 
     #[test]
     fn a_refusal_is_explained_in_a_sentence() {

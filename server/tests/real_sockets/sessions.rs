@@ -6,12 +6,13 @@ use broadside_bots::socket::Socket;
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::FRAMES_BURST;
 use broadside_shared::protocol::message::{
-    ClientMsg, Outcome, Publication, Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice,
+    ClientMsg, Outcome, Publication, Refusal, Request, Resume, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};

@@ -7,8 +7,9 @@ use broadside_shared::arena::fields::SHIP;
 use broadside_shared::arena::record_view::ShipView;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
-use broadside_shared::game::{CorrectionCause, Game, PlayerId};
+use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::history::Pose;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::link::LinkProfile;
 use glam::Vec2;
 

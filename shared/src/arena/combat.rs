@@ -7,7 +7,8 @@ use super::rules::{DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_KILL, SHIP_RADIUS, SH
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
 use super::{Arena, ArenaEvent, Armour};
-use crate::game::{AddressedEvent, EntityId, PlayerId, Recipients};
+use crate::game::{AddressedEvent, Recipients};
+use crate::ids::{EntityId, PlayerId};
 use crate::time::Tick;
 
 /// What a shot met first on its way.

@@ -5,7 +5,7 @@ use glam::Vec2;
 use super::fields::OWNER_BITS;
 use super::pickup::Boon;
 use super::ship::Cause;
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
 /// A thing that happened once. Points are in world units, rounded to half a unit.
@@ -57,7 +57,7 @@ pub enum ArenaEvent {
         points: u8,
         /// Where the middle of the ship was at the moment it was judged at, as the shooter saw it.
         at: Vec2,
-        /// How long before the tick of the shot that moment was, in parts of a tick ([`crate::history::ViewTime`]).
+        /// How long before the tick of the shot that moment was, in parts of a tick ([`crate::time::ViewTime`]).
         ago: u8,
     },
     /// The player who is told this was hit by a beam: what was judged, to be shown to the victim.
@@ -68,7 +68,7 @@ pub enum ArenaEvent {
         at: Vec2,
         /// Where it is at the tick of the shot.
         now: Vec2,
-        /// How long before that tick the moment was, in parts of a tick ([`crate::history::ViewTime`]).
+        /// How long before that tick the moment was, in parts of a tick ([`crate::time::ViewTime`]).
         ago: u8,
     },
     /// A ship blew up. Told to everyone near.

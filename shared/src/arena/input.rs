@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 
 use super::rules::TICK_HZ;
-use crate::game::GameInput;
+use crate::protocol::input::GameInput;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
 /// A player's input for one tick: 24 bits on the wire.

@@ -45,11 +45,11 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    AddressedEvent, CorrectionCause, EntityId, Game, Ids, KillFeedEntry, MatchState, PlayerId, PlayerInput,
-    PredictedSpawn, Standing,
+    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, PlayerInput, PredictedSpawn, Standing,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
+use crate::ids::{EntityId, EntityIds, PlayerId};
 use crate::protocol::match_status::TEAMS_MAX;
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
@@ -93,7 +93,7 @@ pub struct Arena {
     config: ArenaConfig,
     rng: Rng,
     tick: Tick,
-    ids: Ids,
+    ids: EntityIds,
     border: Border,
     /// Judges the match; none where there are no rounds.
     referee: Option<Referee>,
@@ -167,7 +167,7 @@ impl Game for Arena {
             config: config.clone(),
             rng: Rng::with_seed(seed),
             tick: Tick(0),
-            ids: Ids::new(),
+            ids: EntityIds::default(),
             border: Border::resting(modes::ground::radius(config.mode), 0),
             referee: Referee::of(config.mode),
             seats: Vec::new(),

@@ -5,8 +5,8 @@ use glam::Vec2;
 use super::fields::{self, PICKUP};
 use super::rules::{HULL_MAX, RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
 use super::ship::LocalPlayerState;
-use crate::game::EntityId;
 use crate::hash::WorldHash;
+use crate::ids::EntityId;
 use crate::replication::fields::Record;
 
 /// What a pickup does.

@@ -6,7 +6,7 @@ use super::border::Border;
 use super::fields;
 use super::rules::{CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, RAIL_COOLDOWN};
 use super::ship::LocalPlayerState;
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
 const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;

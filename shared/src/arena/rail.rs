@@ -7,9 +7,10 @@ use super::event::rounded;
 use super::rules::{POINT, RAIL_DAMAGE, RAIL_RANGE, RAIL_SWAY, ROCK_REACH, SHIP_RADIUS};
 use super::ship::Cause;
 use super::{Arena, ArenaEvent, ArenaInput};
-use crate::game::{AddressedEvent, PlayerId, PlayerInput, Recipients};
-use crate::history::{History, ViewTime};
-use crate::time::Tick;
+use crate::game::{AddressedEvent, PlayerInput, Recipients};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::time::{Tick, ViewTime};
 
 /// A ship in a beam.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
 use super::pickup::Pickup;
 use super::rock::Rock;
 use super::shot::Shot;
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::protocol::match_status::Zone;
 use crate::replication::fields::{FIELDS_MAX, Record};
 

@@ -6,8 +6,8 @@ use glam::Vec2;
 use super::fields::{self, ROCK, on_grid};
 use super::grid::Grid;
 use super::rules::{ROCK_GAP, ROCK_RADIUS, ROCK_REACH, SHIP_RADIUS};
-use crate::game::{EntityId, Ids};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, EntityIds};
 use crate::math;
 use crate::replication::fields::Record;
 
@@ -102,7 +102,7 @@ impl RockField {
         tries: u32,
         ring: (f32, f32),
         rng: &mut Rng,
-        ids: &mut Ids,
+        ids: &mut EntityIds,
         is_clear: impl Fn(Vec2, f32) -> bool,
     ) {
         let before = self.rocks.len();
@@ -133,7 +133,7 @@ impl RockField {
         tries: u32,
         reach: f32,
         rng: &mut Rng,
-        ids: &mut Ids,
+        ids: &mut EntityIds,
         is_clear: impl Fn(Vec2, f32) -> bool,
     ) {
         let before = self.rocks.len();
@@ -164,7 +164,7 @@ impl RockField {
     }
 
     /// Takes away the rocks further than `distance` from the origin.
-    pub(super) fn drop_beyond(&mut self, distance: f32, ids: &mut Ids) {
+    pub(super) fn drop_beyond(&mut self, distance: f32, ids: &mut EntityIds) {
         let before = self.rocks.len();
         self.rocks.retain(|rock| {
             let keep = rock.at.length() <= distance;

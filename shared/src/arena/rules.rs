@@ -6,8 +6,9 @@
 use glam::Vec2;
 
 use super::fields;
-use crate::history::{REWIND_MS_MAX, ViewTime};
+use crate::history::REWIND_MS_MAX;
 use crate::protocol::room::Mode;
+use crate::time::ViewTime;
 
 /// Steps per second.
 pub const TICK_HZ: u32 = 60;

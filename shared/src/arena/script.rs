@@ -4,9 +4,10 @@ use fastrand::Rng;
 
 use super::rules::TICK_HZ;
 use super::{Arena, ArenaConfig, ArenaInput};
-use crate::game::{Game, PlayerId, PlayerInput};
-use crate::history::{History, ViewTime};
-use crate::time::Tick;
+use crate::game::{Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::time::{Tick, ViewTime};
 
 /// The match every machine is compared by: seed, ticks, and ticks between two hashes.
 pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);

@@ -13,8 +13,9 @@ use super::rules::{
     REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
 };
 use super::shot::Shot;
-use crate::game::{CorrectionCause, EntityId, PlayerId, PredictedSpawn};
+use crate::game::{CorrectionCause, PredictedSpawn};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, PlayerId};
 use crate::math;
 use crate::replication::fields::Record;
 use crate::time::Tick;

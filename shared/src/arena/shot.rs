@@ -4,8 +4,8 @@ use glam::Vec2;
 
 use super::fields::{self, SHOT};
 use super::rules::{DT, SHOT_LIFE};
-use crate::game::{EntityId, PlayerId};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, PlayerId};
 use crate::replication::fields::Record;
 use crate::time::Tick;
 

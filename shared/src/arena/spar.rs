@@ -7,10 +7,11 @@ use super::ai::{Ai, Seen};
 use super::record_view::{RecordView, Scene};
 use super::rules::VIEW;
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
-use crate::game::{AddressedEvent, Game, PlayerId, PlayerInput};
-use crate::history::{History, ViewTime};
+use crate::game::{AddressedEvent, Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
 use crate::replication::fields::Record;
-use crate::time::Tick;
+use crate::time::{Tick, ViewTime};
 
 /// How late a ai sees other ships, ticks: interpolation and a short line together.
 const LATE: usize = 9;

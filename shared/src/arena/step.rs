@@ -8,8 +8,9 @@ use super::rules::{
 };
 use super::shot::Shot;
 use super::{Arena, ArenaEvent, ArenaInput, ship};
-use crate::game::{AddressedEvent, PlayerId, PlayerInput};
+use crate::game::{AddressedEvent, PlayerInput};
 use crate::history::History;
+use crate::ids::PlayerId;
 use crate::time::Tick;
 
 /// Width of a square in which ships are looked up, world units: in a narrower one fewer ships are looked at, but each of them lies

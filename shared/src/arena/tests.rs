@@ -8,12 +8,14 @@ use super::rules::{
 };
 use super::spar::Sparring;
 use super::*;
-use crate::game::{GameInput, Recipients};
-use crate::history::{History, ViewTime};
+use crate::game::Recipients;
+use crate::history::History;
+use crate::protocol::input::GameInput;
 use crate::replication::cells::{CellBlock, CellId};
 use crate::replication::replica::Replica;
 use crate::replication::viewer::{UpdateRateTier, Viewer};
 use crate::replication::world::{Placement, WorldHistory, WorldState};
+use crate::time::ViewTime;
 
 /// An arena without rocks and pickups in which every seat has a ship, past its protection, where the scene wants it.
 struct Scene {

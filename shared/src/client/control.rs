@@ -162,9 +162,8 @@ mod tests {
     use super::*;
     use crate::arena::Arena;
     use crate::client::{ClientConfig, Detail};
-    use crate::game::PlayerId;
+    use crate::ids::{PlayerId, RoomId};
     use crate::protocol::REVISION;
-    use crate::protocol::message::RoomId;
     use crate::protocol::name::Name;
     use crate::protocol::room::Mode;
     use crate::protocol::token::Token;

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use glam::Vec2;
 
-use crate::game::{EntityId, Game};
+use crate::game::Game;
+use crate::ids::EntityId;
 use crate::replication::fields::{FIELDS_MAX, FieldRole, KindSpec, Motion, Record};
 use crate::time::Tick;
 

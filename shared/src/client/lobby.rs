@@ -1,7 +1,8 @@
 //! What a client that is welcomed wants besides a seat: another name, and who is there.
 
 use super::{Client, Phase};
-use crate::game::{Game, PlayerId};
+use crate::game::Game;
+use crate::ids::PlayerId;
 use crate::protocol::codec;
 use crate::protocol::message::Request;
 use crate::protocol::name::Name;

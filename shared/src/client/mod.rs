@@ -44,13 +44,13 @@ use prediction::Prediction;
 use requests::{Answer, Requests};
 use stats::Stats;
 
-use crate::game::{Game, PlayerId, Standing};
-use crate::history::ViewTime;
+use crate::game::{Game, Standing};
+use crate::ids::{PlayerId, RoomId};
 use crate::protocol::codec;
 use crate::protocol::input::InputPacket;
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::protocol::match_status::MatchStatus;
-use crate::protocol::message::{ClientMsg, Request, Resume, RoomId};
+use crate::protocol::message::{ClientMsg, Request, Resume};
 use crate::protocol::name::Name;
 use crate::protocol::room::{Mode, Role};
 use crate::protocol::snapshot::SnapshotHead;
@@ -58,7 +58,7 @@ use crate::protocol::token::Token;
 use crate::protocol::{FrameKind, REVISION};
 use crate::replication::bits::WireError;
 use crate::replication::replica::Replica;
-use crate::time::{MonoTime, Tick, tick_us};
+use crate::time::{MonoTime, Tick, ViewTime, tick_us};
 
 /// Events kept for a view that is not being drawn; the oldest go first.
 const EVENTS_KEPT: usize = 256;

@@ -11,7 +11,8 @@ use glam::Vec2;
 
 use super::interpolation::{InterpolatedEntity, sight_of};
 use super::{Detail, LocalPlayerView};
-use crate::game::{CorrectionCause, EntityId, Game, PlayerId, PredictedSpawn};
+use crate::game::{CorrectionCause, Game, PredictedSpawn};
+use crate::ids::{EntityId, PlayerId};
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::replication::fields::Record;
 use crate::time::{MonoTime, Tick};

@@ -1,6 +1,6 @@
 //! What the player wants: which room, and to do what there. As text, so that a reload goes on with it.
 
-use crate::protocol::message::RoomId;
+use crate::ids::RoomId;
 use crate::protocol::room::{Role, RoomChoice};
 
 /// The beginning of the path of a private room's link, seen from where the page is.

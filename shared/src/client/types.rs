@@ -3,8 +3,9 @@
 use super::interpolation::InterpolatedEntity;
 use super::requests::Answer;
 use super::stats::Arrival;
-use crate::game::{Game, PlayerId};
-use crate::protocol::message::{Publication, RoomId, ServerNotice};
+use crate::game::Game;
+use crate::ids::{PlayerId, RoomId};
+use crate::protocol::message::{Publication, ServerNotice};
 use crate::protocol::name::Name;
 use crate::protocol::room::{Mode, Role, RoomChoice};
 use crate::protocol::text::Text;

@@ -198,8 +198,7 @@ impl Reader for &mut Shortest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::game::PlayerId;
-    use crate::protocol::message::RoomId;
+    use crate::ids::{PlayerId, RoomId};
     use crate::protocol::name::Name;
     use crate::protocol::room::RoomChoice;
     use crate::protocol::room::{Mode, Role};

@@ -7,14 +7,30 @@
 //! Samples are for the ticks `first`, `first + 1`, and so on; the first is written in full, each other one with a bit that
 //! says "as the one before" or in full.
 
+use std::fmt::Debug;
+
 use arrayvec::ArrayVec;
 
 use super::FrameKind;
 use super::limits::{LAG_MAX, SAMPLES_MAX};
-use crate::game::GameInput;
-use crate::history::ViewTime;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
-use crate::time::Tick;
+use crate::time::{Tick, ViewTime};
+
+/// What a player asks for in one tick. The default value asks for nothing.
+pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
+    /// Appends the input to a packet.
+    fn write(&self, out: &mut BitWriter);
+
+    /// Reads what [`GameInput::write`] wrote; every bit pattern gives a valid input or an error.
+    ///
+    /// # Errors
+    /// The reason the bits are not an input.
+    fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError>;
+
+    /// What stands in for this input once it has been repeated long enough: no thrust, no trigger, same aim.
+    #[must_use]
+    fn idle(&self) -> Self;
+}
 
 /// What a player asks for in consecutive ticks.
 #[derive(Debug, Clone, PartialEq)]

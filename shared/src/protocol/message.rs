@@ -12,18 +12,8 @@ use super::name::Name;
 use super::room::{Mode, Role, RoomChoice};
 use super::text::Text;
 use super::token::Token;
-use crate::game::PlayerId;
+use crate::ids::{PlayerId, RoomId};
 use crate::time::{MonoTime, Tick};
-
-/// A room's number on its server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RoomId(pub u32);
-
-impl std::fmt::Display for RoomId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Client to server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::message::RoomId;
+use crate::ids::RoomId;
 
 /// A named stream. On the wire it is its name, such as `room/7/chat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

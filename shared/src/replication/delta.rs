@@ -18,7 +18,7 @@
 use super::bits::{BitReader, WireError};
 use super::cells::CellId;
 use super::fields::{FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, VELOCITY_TICKS};
-use crate::game::EntityId;
+use crate::ids::EntityId;
 use crate::time::Tick;
 
 /// The most records a cell tells of. A cell that holds more (ships cannot overlap, so none does in play) tells of those with

@@ -7,7 +7,7 @@
 
 use super::bits::{BitReader, BitWriter, WireError};
 use super::cells::CellId;
-use crate::game::EntityId;
+use crate::ids::EntityId;
 use crate::time::Tick;
 
 /// The most fields a kind may have.

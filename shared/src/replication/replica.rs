@@ -160,7 +160,7 @@ mod tests {
     use super::super::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
     use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
-    use crate::game::EntityId;
+    use crate::ids::EntityId;
     use std::sync::Arc;
 
     const KINDS: &[KindSpec] = &[

@@ -6,7 +6,7 @@ use super::cells::{CellBlock, CellId};
 use super::delta::CELL_RECORDS_MAX;
 use super::encoded_cells::SharedEncodedCells;
 use super::fields::Record;
-use crate::game::{EntityId, Game};
+use crate::ids::EntityId;
 use crate::time::Tick;
 
 /// Every replicated thing at one tick, in order of cell, then id; and the encoded_cells that lead to it, encoded by whoever needs one
@@ -28,10 +28,18 @@ pub struct WorldState {
 }
 
 impl WorldState {
-    /// Takes the state of `game` at `tick`, reusing the room of whatever `self` held before.
-    pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
+    /// Takes what `gather` appends as the state at `tick`, each with the point that decides its cell.
+    ///
+    /// # Panics
+    /// If there are more entities than entity numbers.
+    pub(crate) fn gather(
+        &mut self,
+        tick: Tick,
+        gather: impl FnOnce(&mut Vec<(Vec2, Record)>),
+        placement: &mut Placement,
+    ) {
         placement.gathered.clear();
-        game.replicate(tick, &mut placement.gathered);
+        gather(&mut placement.gathered);
         self.take(tick, placement);
     }
 
@@ -40,9 +48,7 @@ impl WorldState {
     /// # Panics
     /// If there are more things than entity numbers.
     pub fn place(&mut self, tick: Tick, placed: impl Iterator<Item = (Vec2, Record)>, placement: &mut Placement) {
-        placement.gathered.clear();
-        placement.gathered.extend(placed);
-        self.take(tick, placement);
+        self.gather(tick, |gathered| gathered.extend(placed), placement);
     }
 
     /// Sorts what was gathered by cell, then id, by counting: one pass finds the cells, one the order, and each record is copied

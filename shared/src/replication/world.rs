@@ -275,7 +275,7 @@ mod tests {
     use super::super::fields::{FieldSpec, Motion, Record, plain, velocity};
     use super::super::viewer::{UpdateRateTier, Viewer};
     use super::*;
-    use crate::game::EntityId;
+    use crate::ids::EntityId;
     use glam::Vec2;
 
     const KINDS: &[KindSpec] = &[

@@ -4,7 +4,8 @@ use broadside_shared::arena::event::{ArenaEvent, Armour};
 use broadside_shared::arena::pickup::Boon;
 use broadside_shared::arena::ship::{Cause, LocalPlayerState};
 use broadside_shared::arena::{Arena, ArenaInput, Border};
-use broadside_shared::game::{EntityId, Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{EntityId, PlayerId, RoomId};
 use broadside_shared::protocol::codec::{
     decode_client, decode_server, decode_update, encode_client, encode_server, encode_update,
 };
@@ -12,7 +13,7 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus, Zone};
 use broadside_shared::protocol::message::{
-    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomId, RoomUpdate, ServerMsg, ServerNotice,
+    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomUpdate, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};

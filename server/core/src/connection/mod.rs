@@ -12,10 +12,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::{Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice};
+use broadside_shared::protocol::message::{Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::{MonoTime, Tick};

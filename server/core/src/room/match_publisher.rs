@@ -1,6 +1,7 @@
 //! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
 
-use broadside_shared::game::{MatchState, PlayerId, Team, TeamLabel};
+use broadside_shared::game::{MatchState, Team, TeamLabel};
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;

@@ -9,7 +9,7 @@ use crate::arena::input::radians_of;
 use crate::arena::input::ticks_of;
 use crate::arena::record_view::ShipView;
 use crate::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED, TURN};
-use crate::game::PlayerId;
+use crate::ids::PlayerId;
 use crate::math;
 use crate::time::Tick;
 

@@ -7,7 +7,7 @@ use crate::arena::beam::Beam;
 use crate::arena::input::ArenaInput;
 use crate::arena::rules::{BORDER_NOTICE, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
 use crate::arena::shot::{Shot, first_touch};
-use crate::game::PlayerId;
+use crate::ids::PlayerId;
 use crate::math;
 
 /// Difference in speed that is not worth a button, units/s.

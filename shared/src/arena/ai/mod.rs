@@ -17,7 +17,7 @@ use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
 use super::record_view::{Scene, ShipView};
 use super::rules::{RADIUS_MIN, SHIP_RADIUS};
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::math;
 use crate::time::Tick;
 

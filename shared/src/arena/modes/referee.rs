@@ -8,8 +8,9 @@ use super::super::rules::{
     TEAMS_SUNK, TICK_HZ, round_ticks,
 };
 use super::zone;
-use crate::game::{MatchState, PlayerId, Team, TeamLabel};
+use crate::game::{MatchState, Team, TeamLabel};
 use crate::hash::WorldHash;
+use crate::ids::PlayerId;
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
 use crate::protocol::room::Mode;
 use crate::time::Tick;

@@ -4,7 +4,8 @@ use glam::Vec2;
 
 use super::super::{Arena, LocalPlayerState, Seat};
 use super::Referee;
-use crate::game::{PlayerId, Team, TeamLabel};
+use crate::game::{Team, TeamLabel};
+use crate::ids::PlayerId;
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
 use crate::protocol::room::Mode;
 

@@ -7,11 +7,12 @@ use super::super::rules::{
     TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
 use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, LocalPlayerState, fields};
-use crate::game::{AddressedEvent, Game, MatchState, PlayerId, PlayerInput, TeamLabel};
-use crate::history::{History, ViewTime};
+use crate::game::{AddressedEvent, Game, MatchState, PlayerInput, TeamLabel};
+use crate::history::History;
+use crate::ids::PlayerId;
 use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::Mode;
-use crate::time::Tick;
+use crate::time::{Tick, ViewTime};
 
 /// A match whose players do as the scene says.
 struct Scene {

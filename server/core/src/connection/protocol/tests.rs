@@ -1,7 +1,6 @@
 use super::*;
 use broadside_shared::arena::Arena;
-use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
