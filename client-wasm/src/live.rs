@@ -30,7 +30,7 @@ pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
-    for entity in view.things.iter().chain(&view.predicted_spawns) {
+    for entity in view.entities.iter().chain(&view.predicted_spawns) {
         add(entity, stage);
     }
 }

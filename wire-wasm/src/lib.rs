@@ -123,7 +123,7 @@ impl Wire {
         let after = self.client.stats();
         let cells = (after.bytes_cells - before.bytes_cells) as usize;
         let events = (after.bytes_events - before.bytes_events) as usize;
-        let notes = (after.bytes_notes - before.bytes_notes) as usize;
+        let notes = (after.bytes_updates - before.bytes_updates) as usize;
         self.snapshot(rest, (cells, events, notes)).map_err(|wrong| wrong.to_string())
     }
 

@@ -178,7 +178,7 @@ impl Classes {
         let since = |of: fn(&Stats) -> u64| of(now).saturating_sub(of(before));
         let (own, cells) = (since(|s| s.bytes_own), since(|s| s.bytes_cells));
         let cells_far = since(|s| s.bytes_cells_far).min(cells);
-        let (events, notes) = (since(|s| s.bytes_events), since(|s| s.bytes_notes));
+        let (events, notes) = (since(|s| s.bytes_events), since(|s| s.bytes_updates));
         let control = since(|s| s.bytes_down).saturating_sub(own + cells + events + notes);
         Classes { own, cells_near: cells - cells_far, cells_far, events, notes, control, headers: 0 }
     }

@@ -1,7 +1,7 @@
 //! What a simulated player is apart from its socket: the client, the pilot, and what it counts.
 
 use broadside_shared::arena::Arena;
-use broadside_shared::client::stats::{Arrival, Stats};
+use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::link::Stalls;
@@ -180,7 +180,7 @@ impl Mind {
         while self.client.poll_event().is_some() {}
     }
 
-    fn count(&mut self, arrival: &Arrival, around: &mut Around) {
+    fn count(&mut self, arrival: &SnapshotArrival, around: &mut Around) {
         self.sample_ages(around);
         let now = around.now;
         if self.newest.is_none() {

@@ -92,7 +92,7 @@ impl Feel {
             self.ages.push(stats.snapshot_age_ms);
             self.delays.push(stats.interpolation_ms);
             let view = c.client.view(sim.now);
-            for sight in view.things.iter().filter(|sight| sight.kind == SHIP) {
+            for sight in view.entities.iter().filter(|sight| sight.kind == SHIP) {
                 let ship = ShipView::read(sight.id, sight.kind, &sight.values);
                 if let Some(at) = truth.at(ship.player, view.tick) {
                     self.remote_square += f64::from(ship.position.distance_squared(at));

@@ -3,7 +3,7 @@
 use broadside_core::commands::Hold;
 use broadside_core::room::Room;
 use broadside_core::room_loop::RoomLoop;
-use broadside_shared::client::stats::Arrival;
+use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
@@ -67,7 +67,7 @@ pub struct SimClient<G: Game> {
     pub client: Client<G>,
     pub events: Vec<ClientEvent<G>>,
     /// Every snapshot that came.
-    pub arrivals: Vec<Arrival>,
+    pub arrivals: Vec<SnapshotArrival>,
     /// Whether it drew in this step.
     pub drew: bool,
     pub closed: Option<CloseCode>,

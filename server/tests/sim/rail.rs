@@ -154,7 +154,7 @@ impl Pilot {
             }
         }
         self.drawn.clear();
-        for thing in &view.things {
+        for thing in &view.entities {
             match thing.kind {
                 SHIP => self.drawn.ships.push(ShipView::read(thing.id, thing.kind, &thing.values)),
                 ROCK => {

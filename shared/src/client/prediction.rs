@@ -27,7 +27,7 @@ const SMOOTHED_MAX: f32 = 160.0;
 /// begins at our muzzle and ends where its hit is seen, and the eye takes it for one flight.
 const EASE: f64 = 0.35;
 /// The server's states kept to draw the own ship from where prediction is not shown: more than any interpolation delay.
-const TOLD_KEPT: usize = 32;
+const AUTHORITATIVE_KEPT: usize = 32;
 /// Shots of ours shown at once; more than a game lets loose in their lifetime.
 const SHOTS_MAX: usize = 64;
 
@@ -42,7 +42,7 @@ pub struct Prediction<G: Game> {
     offset: Vec2,
     offset_at: MonoTime,
     /// What the server said, newest last: one state, or several while they are what is drawn.
-    told: VecDeque<(Tick, G::LocalPlayerState)>,
+    authoritative: VecDeque<(Tick, G::LocalPlayerState)>,
     hidden: bool,
     /// Nothing is stepped: the current state is what the server last said, and the steps hold the inputs only.
     blind: bool,
@@ -93,7 +93,7 @@ impl<G: Game> Prediction<G> {
             spawned: Vec::new(),
             offset: Vec2::ZERO,
             offset_at: MonoTime(0),
-            told: VecDeque::with_capacity(1),
+            authoritative: VecDeque::with_capacity(1),
             hidden: false,
             blind: false,
         }
@@ -128,7 +128,7 @@ impl<G: Game> Prediction<G> {
     /// The own state that the server last sent.
     #[must_use]
     pub fn authority(&self) -> Option<&G::LocalPlayerState> {
-        if self.blind { self.local_player() } else { self.told.back().map(|(_, own)| own) }
+        if self.blind { self.local_player() } else { self.authoritative.back().map(|(_, own)| own) }
     }
 
     /// Hides what is predicted, so that the view shows what the server said and when it said it; the inputs go on as before.
@@ -197,11 +197,11 @@ impl<G: Game> Prediction<G> {
             self.current = Some((own.clone(), own));
             return None;
         }
-        let kept = if self.hidden { TOLD_KEPT } else { 1 };
-        while self.told.len() >= kept {
-            self.told.pop_front();
+        let kept = if self.hidden { AUTHORITATIVE_KEPT } else { 1 };
+        while self.authoritative.len() >= kept {
+            self.authoritative.pop_front();
         }
-        self.told.push_back((tick, own.clone()));
+        self.authoritative.push_back((tick, own.clone()));
         while self.steps.front().is_some_and(|step| step.tick < tick) {
             self.steps.pop_front();
         }
@@ -249,10 +249,11 @@ impl<G: Game> Prediction<G> {
 
     /// The own state as the server told it, at `tick` with a fraction: between the two states context it, or the newest.
     #[must_use]
-    pub fn told_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
-        let newest = self.told.len().checked_sub(1)?;
-        let after = self.told.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
-        let ((from, previous), (to, current)) = (&self.told[after.saturating_sub(1)], &self.told[after]);
+    pub fn authority_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
+        let newest = self.authoritative.len().checked_sub(1)?;
+        let after = self.authoritative.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
+        let ((from, previous), (to, current)) =
+            (&self.authoritative[after.saturating_sub(1)], &self.authoritative[after]);
         let share = (tick - f64::from(from.0)) / f64::from(to.since(*from).max(1));
         let alpha = share.clamp(0.0, 1.0) as f32;
         Some(LocalPlayerView { previous: previous.clone(), current: current.clone(), alpha, offset: Vec2::ZERO })
@@ -381,7 +382,7 @@ mod tests {
             prediction.reconcile(MonoTime(0), Tick(tick), own.clone(), &Default::default());
         }
         for (tick, expected) in [(5.0, 10.0), (11.5, 11.5), (14.0, 14.0), (30.0, 16.0)] {
-            let view = prediction.told_view(tick).expect("told");
+            let view = prediction.authority_view(tick).expect("told");
             let at = view.previous.position.lerp(view.current.position, view.alpha);
             assert!((at.x - expected).abs() < 0.01, "at {tick}: {at}");
         }
@@ -389,6 +390,6 @@ mod tests {
         // Shown again, only the newest is kept.
         prediction.set_hidden(false);
         prediction.reconcile(MonoTime(0), Tick(19), own.clone(), &Default::default());
-        assert_eq!(prediction.told.len(), 1);
+        assert_eq!(prediction.authoritative.len(), 1);
     }
 }

@@ -45,7 +45,7 @@ impl Requests {
     }
 
     /// The next request that waited too long.
-    pub fn give_up(&mut self, now: MonoTime) -> Option<u32> {
+    pub fn expire(&mut self, now: MonoTime) -> Option<u32> {
         let late = |(_, at): &mut (u32, MonoTime)| now.us_since(*at) >= TIMEOUT_US;
         self.waiting.pop_front_if(late).map(|(id, _)| id)
     }
@@ -66,8 +66,8 @@ mod tests {
         let mut ask = |at| requests.send(MonoTime(at), Request::Exit).map(|(id, _)| id).expect("room for it");
         let (first, second) = (ask(0), ask(1_000_000));
         assert!(requests.take(second) && !requests.take(second));
-        assert_eq!(requests.give_up(MonoTime(4_999_999)), None);
-        assert_eq!(requests.give_up(MonoTime(5_000_000)), Some(first));
+        assert_eq!(requests.expire(MonoTime(4_999_999)), None);
+        assert_eq!(requests.expire(MonoTime(5_000_000)), Some(first));
         assert!(!requests.take(first), "an answer after that is not waited for");
         while requests.send(MonoTime(6_000_000), Request::Exit).is_some() {}
         assert_eq!(requests.waiting.len(), ON_THE_WAY_MAX);

@@ -5,7 +5,7 @@ use crate::time::Tick;
 
 /// The figures of one snapshot's arrival.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Arrival {
+pub struct SnapshotArrival {
     /// The snapshot's tick.
     pub tick: Tick,
     /// Length of its frame in bytes, without the WebSocket header.
@@ -69,7 +69,7 @@ pub struct Stats {
     /// Payload bytes of events.
     pub bytes_events: u64,
     /// Payload bytes of updates.
-    pub bytes_notes: u64,
+    pub bytes_updates: u64,
     /// Payload bytes sent.
     pub bytes_up: u64,
 }

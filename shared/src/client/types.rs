@@ -2,7 +2,7 @@
 
 use super::interpolation::InterpolatedEntity;
 use super::requests::Answer;
-use super::stats::Arrival;
+use super::stats::SnapshotArrival;
 use crate::game::Game;
 use crate::ids::{PlayerId, RoomId};
 use crate::protocol::message::{Publication, ServerNotice};
@@ -58,7 +58,7 @@ pub enum Received {
     /// A control message.
     Control,
     /// A snapshot, with the figures of its arrival.
-    Snapshot(Arrival),
+    Snapshot(SnapshotArrival),
 }
 
 /// Something that happened once.
@@ -116,7 +116,7 @@ pub struct View<G: Game> {
     /// The own state, if seated and told of it.
     pub own: Option<LocalPlayerView<G>>,
     /// Everything else in reach, in order of id.
-    pub things: Vec<InterpolatedEntity>,
+    pub entities: Vec<InterpolatedEntity>,
     /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `InterpolatedEntity::tick`
     /// of each is the moment it is drawn at: its own at first, easing to `tick`, so that hits are seen where they are judged.
     pub predicted_spawns: Vec<InterpolatedEntity>,

@@ -90,7 +90,7 @@ impl Replica {
 
     /// Bytes of the newest frame's encoded_cells of cells whose middle lies outside a rectangle of `size` world units around `centre`.
     #[must_use]
-    pub fn blob_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
+    pub fn cell_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
         let beyond = |cell: &&Cell| !(cell.id.centre() - centre).abs().cmple(size * 0.5).all();
         self.cells.iter().filter(beyond).map(|cell| cell.encoded_cell_bytes as usize).sum()
     }
