@@ -1,4 +1,4 @@
-//! Where everyone was in the last ticks: so that a shot can be judged as its shooter saw it (lag compensation).
+//! Positions of all players in the last ticks, so that a shot is judged as its shooter saw it (lag compensation).
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,8 @@ use glam::Vec2;
 use crate::ids::PlayerId;
 use crate::time::{Tick, ViewTime};
 
-/// Furthest back a shot may be judged, in milliseconds: who sees later than that has to aim ahead, so that nobody is hit long
-/// after taking cover.
+/// Furthest back a shot may be judged, in milliseconds. A player whose picture is older has to aim ahead, so that
+/// nobody is hit long after taking cover.
 pub const REWIND_MS_MAX: u32 = 250;
 /// Ticks of poses kept; covers [`REWIND_MS_MAX`] up to 120 ticks per second.
 pub const HISTORY_TICKS: usize = 32;
@@ -16,7 +16,7 @@ pub const HISTORY_TICKS: usize = 32;
 const _: () = assert!(HISTORY_TICKS as u32 * 1000 / 120 >= REWIND_MS_MAX);
 
 impl ViewTime {
-    /// The moment within what may be judged at `tick`: not after it, and not further back than [`REWIND_MS_MAX`].
+    /// The moment clamped to what may be judged at `tick`: not after it, and at most [`REWIND_MS_MAX`] before it.
     #[must_use]
     pub fn judged_at(self, tick: Tick, tick_hz: u32) -> ViewTime {
         let newest = ViewTime::of(tick);
@@ -28,11 +28,11 @@ impl ViewTime {
 /// Where a player was at a tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pose {
-    /// TeamLabel.
+    /// The player.
     pub player: PlayerId,
-    /// Where, in world units.
+    /// Position in world units.
     pub at: Vec2,
-    /// Which life: poses of different lives are not joined by a line.
+    /// Number of the player's life: positions of different lives are not interpolated.
     pub life: u16,
 }
 
@@ -55,8 +55,8 @@ impl History {
         self.ticks.push_back((tick, poses));
     }
 
-    /// Where a player was at a moment, on the line between two ticks; `None` if they were not there at both, or if it is too
-    /// long ago. A moment after the newest tick is the newest tick.
+    /// A player's position at a moment, interpolated between two ticks; `None` if the player was not there at both, or
+    /// if it is too long ago. A moment after the newest tick counts as the newest tick.
     #[must_use]
     pub fn at(&self, player: PlayerId, when: ViewTime) -> Option<Vec2> {
         let after = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when);
@@ -72,7 +72,7 @@ impl History {
         Some(from.at + (to.at - from.at) * part)
     }
 
-    /// Everyone's pose at a moment, as [`History::at`], in order of player.
+    /// Every player's position at a moment, as [`History::at`], in order of player.
     pub fn all_at(&self, when: ViewTime) -> impl Iterator<Item = (PlayerId, Vec2)> + '_ {
         let at = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when).saturating_sub(1);
         let poses = self.ticks.get(at).map_or(&[][..], |(_, poses)| poses.as_slice());
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_told_apart_as_long_as_ticks_are() {
+    fn moments_differ_wherever_ticks_differ() {
         let last = ViewTime::of(Tick(u32::MAX));
         assert_eq!(last.parts_since(ViewTime::of(Tick(u32::MAX - 3))), 3 * ViewTime::PARTS);
         assert_eq!(last.judged_at(Tick(u32::MAX), 60), last);

@@ -79,7 +79,7 @@ impl Wire {
     /// Whether to connect again by itself after this close code.
     #[must_use]
     pub fn comes_back(code: u16) -> bool {
-        CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::ByItself)
+        CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::Automatic)
     }
 
     /// The socket is open.

@@ -179,8 +179,8 @@ fn limits_table() -> String {
             ),
             row("messages waiting for a client", limits::MESSAGES_WAITING_MAX as u64, "", "the oldest is dropped"),
             row("a line of chat", limits::TEXT_CHARS_MAX as u64, "characters", "refused: bad text"),
-            row("lines of chat at once", u64::from(limits::SAID_BURST), "", "refused: too fast"),
-            row("from a line of chat to the next", u64::from(limits::SAID_EVERY_MS), "ms", "refused: too fast"),
+            row("lines of chat at once", u64::from(limits::CHAT_BURST), "", "refused: too fast"),
+            row("from a line of chat to the next", u64::from(limits::CHAT_EVERY_MS), "ms", "refused: too fast"),
             row("other requests at once", u64::from(limits::REQUESTS_BURST), "", "refused: too fast"),
             row("from such a request to the next", u64::from(limits::REQUEST_EVERY_MS), "ms", "refused: too fast"),
             row("subscriptions", limits::SUBSCRIPTIONS_MAX as u64, "", "refused: too many"),
@@ -254,8 +254,8 @@ fn fields() -> String {
 fn close_codes() -> String {
     let row = |code: CloseCode| {
         let retry = match code.retry() {
-            Retry::ByItself => "yes, after a pause",
-            Retry::ByHand => "no",
+            Retry::Automatic => "yes, after a pause",
+            Retry::Manual => "no",
         };
         vec![code.code().to_string(), code.reason().to_owned(), retry.to_owned(), code.advice().to_owned()]
     };

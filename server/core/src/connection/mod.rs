@@ -99,8 +99,8 @@ impl SeatFate {
     /// A client that may come back automatically after this code finds its seat kept.
     fn after(code: CloseCode) -> SeatFate {
         match code.retry() {
-            Retry::ByItself => SeatFate::Parked,
-            Retry::ByHand => SeatFate::GivenUp,
+            Retry::Automatic => SeatFate::Parked,
+            Retry::Manual => SeatFate::GivenUp,
         }
     }
 }

@@ -29,7 +29,7 @@ impl MatchPublisher {
         }
         self.of = Some(*match_state);
         let former = self.newest.as_ref().filter(|_| match_state.phase != MatchPhase::Waiting);
-        let name = |at: usize, team: &Team| match team.who {
+        let name = |at: usize, team: &Team| match team.label {
             TeamLabel::Team(name) => name.to_owned(),
             TeamLabel::Player(Some(player)) => name_of(player).map(Name::to_string).unwrap_or_default(),
             TeamLabel::Player(None) => {

@@ -34,7 +34,7 @@ impl Referee {
             Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(TeamLabel::Team), Some(zone::neutral(Tick(0)))),
             Mode::Duel => (DUEL_ROUNDS, [TeamLabel::Player(None); TEAMS_MAX], None),
         };
-        let team = |who| Team { who, score: 0, goal: 0, rounds: 0, players: 0 };
+        let team = |label| Team { label, score: 0, goal: 0, rounds: 0, players: 0 };
         let teams = who.map(team);
         let match_state =
             MatchState { phase: MatchPhase::Waiting, round: 0, rounds, ends: None, teams, zone, winner: None };
@@ -72,8 +72,8 @@ impl Referee {
     /// A player left.
     pub(in crate::arena) fn note_left(&mut self, player: PlayerId) {
         for team in &mut self.match_state.teams {
-            if team.who == TeamLabel::Player(Some(player)) {
-                team.who = TeamLabel::Player(None);
+            if team.label == TeamLabel::Player(Some(player)) {
+                team.label = TeamLabel::Player(None);
             }
         }
     }

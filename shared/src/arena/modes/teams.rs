@@ -38,7 +38,7 @@ impl Referee {
     /// A team that nobody fights for any more, or whose duellist left: somebody else may have their place by now, and does not take
     /// over their match.
     pub(super) fn deserted(&self) -> Option<u8> {
-        let left = |team: &Team| team.players == 0 || team.who == TeamLabel::Player(None);
+        let left = |team: &Team| team.players == 0 || team.label == TeamLabel::Player(None);
         self.match_state.teams.iter().position(left).map(|team| team as u8)
     }
 
@@ -89,7 +89,7 @@ impl Arena {
         let settled = !matches!(referee.match_state.phase, MatchPhase::Waiting | MatchPhase::Open);
         for team in &mut referee.match_state.teams {
             team.players = 0;
-            if let TeamLabel::Player(player) = &mut team.who
+            if let TeamLabel::Player(player) = &mut team.label
                 && !settled
             {
                 *player = None;
@@ -99,7 +99,7 @@ impl Arena {
             let Some(team) = own.team else { continue };
             let team = &mut referee.match_state.teams[usize::from(team)];
             team.players += 1;
-            if let TeamLabel::Player(player) = &mut team.who
+            if let TeamLabel::Player(player) = &mut team.label
                 && !settled
             {
                 *player = Some(own.player);

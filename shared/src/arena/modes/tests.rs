@@ -123,7 +123,7 @@ fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again(
     scene.run(1);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
     let who = [0, 1].map(|player| TeamLabel::Player(Some(PlayerId(player))));
-    assert_eq!(scene.match_state().teams.map(|team| team.who), who);
+    assert_eq!(scene.match_state().teams.map(|team| team.label), who);
     // One wins two, the other two, and the last decides.
     for (round, winner) in [(1, 0), (2, 1), (3, 1), (4, 0), (5, 1)] {
         scene.until(MatchPhase::Countdown);
@@ -184,14 +184,14 @@ fn who_leaves_a_duel_has_lost_it_and_the_next_opponent_begins_another() {
     scene.leave(0);
     scene.run(1);
     assert_eq!((scene.match_state().phase, scene.match_state().winner), (MatchPhase::Results, Some(1)));
-    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None));
+    assert_eq!(scene.match_state().teams[0].label, TeamLabel::Player(None));
     scene.join(0);
     assert_eq!(scene.player_state(0).team, Some(0));
     scene.run(5);
-    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None), "the results are about who left");
+    assert_eq!(scene.match_state().teams[0].label, TeamLabel::Player(None), "the results are about who left");
     scene.run(DUEL_RESULTS);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
-    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(Some(PlayerId(0))));
+    assert_eq!(scene.match_state().teams[0].label, TeamLabel::Player(Some(PlayerId(0))));
     scene.leave(1);
     scene.run(DUEL_RESULTS + 2);
     assert_eq!(scene.match_state().phase, MatchPhase::Waiting);
