@@ -147,7 +147,7 @@ impl Mind {
     /// What is wrong with a frame that came while the player's program stood still.
     pub fn act(&mut self, offset_us: u64, around: &mut Around) -> Result<MonoTime, PlayError> {
         let since = MonoTime(around.now.us_since(self.began));
-        if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stands_until(since)) {
+        if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stalled_until(since)) {
             // For a tenth of a second at a time, so as to see the end of the run.
             self.frozen_until = Some(around.now.plus_us(until.us_since(since).min(100_000)));
             return Ok(around.now.plus_us(until.us_since(since).min(100_000)));

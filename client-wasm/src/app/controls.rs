@@ -34,7 +34,7 @@ impl App {
             }
             "watch" => {
                 if let Ok(room) = room() {
-                    self.go(RoomRequest::watch(room));
+                    self.go(RoomRequest::spectate(room));
                 }
             }
             "join" => self.join_spectated_room(),

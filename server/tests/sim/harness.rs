@@ -204,7 +204,7 @@ impl<G: Game<Config: Default>> Sim<G> {
     fn run_client(&mut self, index: usize, drive: Drive<G>) {
         let now = self.now;
         let c = &mut self.clients[index];
-        if let Some(until) = c.freezes.as_mut().and_then(|stalls| stalls.stands_until(now)) {
+        if let Some(until) = c.freezes.as_mut().and_then(|stalls| stalls.stalled_until(now)) {
             c.frozen_until = until;
         }
         let Some(link) = self.server.links.get_mut(&c.link) else { return };

@@ -75,7 +75,7 @@ impl<G: Game> Client<G> {
             }
             ServerMsg::Reply { id, outcome } => {
                 if self.session.take_answer(id) {
-                    self.out.emit(ClientEvent::Answered { id, answer: Answer::Came(outcome) });
+                    self.out.emit(ClientEvent::Answered { id, answer: Answer::Received(outcome) });
                 }
             }
             ServerMsg::Published { ref topic, at, ref publication } => {

@@ -114,7 +114,7 @@ impl<G: Game> Client<G> {
     }
 
     /// Sends a request; gives the number that its answer will carry, or `None` while
-    /// [`ON_THE_WAY_MAX`](requests::ON_THE_WAY_MAX) requests are unanswered.
+    /// [`UNANSWERED_MAX`](requests::UNANSWERED_MAX) requests are unanswered.
     pub fn request(&mut self, now: MonoTime, request: Request) -> Option<u32> {
         self.session.request(now, request, &mut self.out)
     }
