@@ -70,7 +70,7 @@ impl ShipView {
         ShipView {
             id,
             player: PlayerId(owner as u16),
-            team: fields::side_of(kind),
+            team: fields::team_of(kind),
             position: Vec2::new(x, y),
             velocity: Vec2::new(vx, vy),
             heading,

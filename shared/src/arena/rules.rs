@@ -171,7 +171,7 @@ pub const PAUSE: u32 = 180;
 pub const TEAMS: [&str; 2] = ["Amber", "Azure"];
 /// Rounds of a team match: best of three.
 pub const TEAMS_ROUNDS: u8 = 3;
-/// Ticks of a round of a team match: four minutes, which only even sides need.
+/// Ticks of a round of a team match: four minutes, which only even teams need.
 pub const TEAMS_ROUND: u32 = 240 * TICK_HZ;
 /// Ticks for which the results of a team match are shown.
 pub const TEAMS_RESULTS: u32 = 10 * TICK_HZ;

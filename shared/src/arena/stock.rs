@@ -59,13 +59,13 @@ impl Arena {
             if self.seats[index].as_ref().is_none_or(|seat| seat.own.afloat() || seat.own.respawn > 0) {
                 continue;
             }
-            let side = self.seats[index].as_ref().and_then(|seat| seat.own.team);
-            if self.referee.as_ref().is_some_and(|referee| !referee.launches(side)) {
+            let team = self.seats[index].as_ref().and_then(|seat| seat.own.team);
+            if self.referee.as_ref().is_some_and(|referee| !referee.launches(team)) {
                 continue;
             }
             // With every number taken the player waits.
             let Some(id) = self.ids.take() else { return };
-            let at = self.place_for(side, tick);
+            let at = self.place_for(team, tick);
             self.launched_at.push(at);
             let Some(seat) = &mut self.seats[index] else { continue };
             seat.own.launch(id, at, turn_of(math::angle_of(-at)));

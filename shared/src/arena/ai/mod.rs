@@ -217,10 +217,10 @@ impl Ai {
     /// Where to be in the zone, if there is one that needs this ship: the other side's or nobody's, or one with an enemy at it; once
     /// it is held, only the patient stay. TeamLabel is being shot at from close by has other things to do.
     fn zone_to_hold(&mut self, seen: &Seen, foe: Option<&ShipView>) -> Option<Vec2> {
-        let (zone, side) = (seen.scene.zone?, seen.own.team?);
+        let (zone, team) = (seen.scene.zone?, seen.own.team?);
         let (middle, radius) = (Vec2::new(f32::from(zone.x), f32::from(zone.y)), f32::from(zone.radius));
         let distance = (middle - seen.own.position).length();
-        let wanted = zone.holder != Some(side) || zone.contested || self.temper.patience > 1.3;
+        let wanted = zone.holder != Some(team) || zone.contested || self.temper.patience > 1.3;
         let pressed = foe.is_some_and(|foe| {
             let near = (foe.position - seen.own.position).length() < 380.0;
             near && distance > radius && self.threat == Some(foe.player)
@@ -332,8 +332,8 @@ fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipView> {
 
 /// The ships to fight: of a side, those of the other.
 fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipView> {
-    let side = seen.own.team;
-    others(seen).filter(move |ship| side.is_none() || ship.team != side)
+    let team = seen.own.team;
+    others(seen).filter(move |ship| team.is_none() || ship.team != team)
 }
 
 fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipView> {

@@ -227,7 +227,7 @@ impl Arena {
             return;
         }
         let Some(zone) = &mut referee.match_state.zone else { return };
-        let present = self.sides_within(zone::middle(zone), f32::from(zone.radius));
+        let present = self.teams_within(zone::middle(zone), f32::from(zone.radius));
         zone::follow(zone, present, tick);
         let full_second = referee.match_state.ends.is_some_and(|ends| ends.since(tick).is_multiple_of(TICK_HZ));
         if let Some(holder) = zone.holder.filter(|_| full_second && !zone.contested) {

@@ -12,7 +12,7 @@ use crate::protocol::room::Mode;
 impl Referee {
     /// The team for a player who comes: of a team match the smaller, then the one that is behind; of a duel the free one, if there
     /// is one.
-    pub(in crate::arena) fn side_for_newcomer(&self) -> Option<u8> {
+    pub(in crate::arena) fn team_for_newcomer(&self) -> Option<u8> {
         let teams = &self.match_state.teams;
         match self.mode {
             Mode::Open => None,
@@ -65,13 +65,13 @@ impl Arena {
     pub(in crate::arena) fn spared_by(&self, player: PlayerId) -> Option<Friends> {
         match &self.referee {
             None => Some(Friends(None)),
-            Some(referee) if referee.is_live() => Some(Friends(self.side_of(player))),
+            Some(referee) if referee.is_live() => Some(Friends(self.team_of(player))),
             Some(_) => None,
         }
     }
 
     /// The team of a player's ship, or of their next one.
-    pub(in crate::arena) fn side_of(&self, player: PlayerId) -> Option<u8> {
+    pub(in crate::arena) fn team_of(&self, player: PlayerId) -> Option<u8> {
         self.seat(player)?.own.team
     }
 
@@ -79,7 +79,7 @@ impl Arena {
     pub(in crate::arena) fn enlist(&mut self) -> Option<u8> {
         let mut referee = self.referee.take()?;
         self.count_players(&mut referee);
-        let team = referee.side_for_newcomer();
+        let team = referee.team_for_newcomer();
         self.referee = Some(referee);
         team
     }
@@ -135,7 +135,7 @@ impl Arena {
     }
 
     /// Which teams have a ship within a circle.
-    pub(super) fn sides_within(&self, middle: Vec2, radius: f32) -> [bool; TEAMS_MAX] {
+    pub(super) fn teams_within(&self, middle: Vec2, radius: f32) -> [bool; TEAMS_MAX] {
         let mut present = [false; TEAMS_MAX];
         for own in self.seats().map(|seat| &seat.own).filter(|own| own.afloat()) {
             if let Some(team) = own.team

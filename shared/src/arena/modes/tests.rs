@@ -279,7 +279,7 @@ fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
     let mut records = Vec::new();
     scene.arena.replicate(scene.tick, &mut records);
     let kinds: Vec<u8> = records.iter().filter(|(_, r)| fields::is_ship(r.kind)).map(|(_, r)| r.kind).collect();
-    assert_eq!(kinds.iter().map(|kind| fields::side_of(*kind)).collect::<Vec<_>>(), [0, 1, 0, 1].map(Some));
+    assert_eq!(kinds.iter().map(|kind| fields::team_of(*kind)).collect::<Vec<_>>(), [0, 1, 0, 1].map(Some));
 }
 
 #[test]
