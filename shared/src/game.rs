@@ -13,7 +13,7 @@ use crate::protocol::match_status::{MatchPhase, TEAMS_MAX, Zone};
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
-use crate::replication::state::{Placement, WorldState};
+use crate::replication::world::{Placement, WorldState};
 use crate::time::{Tick, ViewTime};
 
 /// One player's input for the tick about to be stepped.

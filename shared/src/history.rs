@@ -71,13 +71,6 @@ impl History {
         let part = (when.0 - start) as f32 / (end - start) as f32;
         Some(from.at + (to.at - from.at) * part)
     }
-
-    /// Every player's position at a moment, as [`History::at`], in order of player.
-    pub fn all_at(&self, when: ViewTime) -> impl Iterator<Item = (PlayerId, Vec2)> + '_ {
-        let at = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when).saturating_sub(1);
-        let poses = self.ticks.get(at).map_or(&[][..], |(_, poses)| poses.as_slice());
-        poses.iter().filter_map(move |pose| Some((pose.player, self.at(pose.player, when)?)))
-    }
 }
 
 fn pose_of(poses: &[Pose], player: PlayerId) -> Option<&Pose> {

@@ -77,7 +77,7 @@ impl Beam {
 
     /// Whether it has stopped glowing at `tick`.
     #[must_use]
-    pub fn spent_at(&self, tick: Tick) -> bool {
+    pub(crate) fn spent_at(&self, tick: Tick) -> bool {
         tick.since(self.start) >= BEAM_LIFE
     }
 
@@ -89,7 +89,7 @@ impl Beam {
     }
 
     /// Shortens the beam to the first of `rocks` in its way.
-    pub fn stop_at<'a>(&mut self, rocks: impl Iterator<Item = &'a Rock>) {
+    pub(crate) fn stop_at<'a>(&mut self, rocks: impl Iterator<Item = &'a Rock>) {
         let whole = Beam { length: RAIL_RANGE, ..*self };
         for rock in rocks {
             if let Some(distance) = whole.touches(rock.at, rock.radius) {

@@ -31,7 +31,7 @@ const _: () = assert!(((RADIUS_MAX - DUEL_RADIUS) / BORDER_SHRINK) as u32 * TICK
 impl Border {
     /// A border at rest with the radius for `population` players, at least `floor`.
     #[must_use]
-    pub fn resting(floor: f32, population: usize) -> Border {
+    pub(crate) fn resting(floor: f32, population: usize) -> Border {
         let radius = radius_for(floor, population);
         Border { from: radius, to: radius, since: Tick(0), ticks: 0 }
     }
@@ -56,7 +56,7 @@ impl Border {
 
     /// Whether no change is in progress or announced at `tick`.
     #[must_use]
-    pub fn rests_at(&self, tick: Tick) -> bool {
+    pub(crate) fn rests_at(&self, tick: Tick) -> bool {
         self.ticks == 0 || tick >= self.since.after(u32::from(self.ticks))
     }
 

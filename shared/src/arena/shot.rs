@@ -54,7 +54,7 @@ impl Shot {
 
     /// Position `age` ticks after it was fired; `age` may be a fraction, or negative inside the barrel.
     #[must_use]
-    pub fn at_age(&self, age: f32) -> Vec2 {
+    pub(crate) fn at_age(&self, age: f32) -> Vec2 {
         self.origin + self.velocity * (age * DT)
     }
 
@@ -66,7 +66,7 @@ impl Shot {
 
     /// Whether its flight has ended at `tick`.
     #[must_use]
-    pub fn spent_at(&self, tick: Tick) -> bool {
+    pub(crate) fn spent_at(&self, tick: Tick) -> bool {
         tick.since(self.start) > SHOT_LIFE
     }
 

@@ -18,7 +18,7 @@ const JUMP_US: f64 = 250_000.0;
 
 /// An estimate of the server's clock.
 #[derive(Debug, Clone, Default)]
-pub struct Clock {
+pub(crate) struct Clock {
     samples: VecDeque<Sample>,
     /// Server time minus client time, in microseconds, as used at `slewed_at`.
     offset_us: f64,
@@ -35,7 +35,7 @@ struct Sample {
 
 impl Clock {
     /// Takes an answered ping: when it was sent by the client's clock, the server's time, and when the answer arrived.
-    pub fn handle_pong(&mut self, sent: MonoTime, server: MonoTime, now: MonoTime) {
+    pub(crate) fn handle_pong(&mut self, sent: MonoTime, server: MonoTime, now: MonoTime) {
         if now < sent {
             return;
         }
@@ -66,25 +66,25 @@ impl Clock {
 
     /// The server's clock at `now`, in microseconds; the client's own before the first answer.
     #[must_use]
-    pub fn server_us(&self, now: MonoTime) -> f64 {
+    pub(crate) fn server_us(&self, now: MonoTime) -> f64 {
         now.0 as f64 + self.offset_at(now)
     }
 
     /// Whether an answer has arrived.
     #[must_use]
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         !self.samples.is_empty()
     }
 
     /// Smoothed round trip time in milliseconds, 0 before the first answer.
     #[must_use]
-    pub fn rtt_ms(&self) -> f64 {
+    pub(super) fn rtt_ms(&self) -> f64 {
         self.rtt_ms
     }
 
     /// Smoothed mean deviation of the round trip time in milliseconds.
     #[must_use]
-    pub fn jitter_ms(&self) -> f64 {
+    pub(super) fn jitter_ms(&self) -> f64 {
         self.jitter_ms
     }
 

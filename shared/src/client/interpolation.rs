@@ -49,7 +49,7 @@ pub struct InterpolatedEntity {
 }
 
 /// Entities from snapshots, ready to be drawn at any moment.
-pub struct Interpolation {
+pub(crate) struct Interpolation {
     kinds: &'static [KindSpec],
     tracks: BTreeMap<EntityId, Track>,
     newest: Option<Tick>,
@@ -75,7 +75,7 @@ struct Track {
 impl Interpolation {
     /// For a game with these kinds and this tick rate.
     #[must_use]
-    pub fn new(kinds: &'static [KindSpec], tick_hz: u32) -> Self {
+    pub(crate) fn new(kinds: &'static [KindSpec], tick_hz: u32) -> Self {
         Interpolation {
             kinds,
             tracks: BTreeMap::new(),
@@ -90,24 +90,24 @@ impl Interpolation {
     }
 
     /// Ticks from one snapshot to the next.
-    pub fn set_interval(&mut self, ticks: u32) {
+    pub(crate) fn set_interval(&mut self, ticks: u32) {
         self.every = f64::from(ticks);
     }
 
     /// Whether everything is drawn at the newest snapshot.
     #[must_use]
-    pub fn plain(&self) -> bool {
+    pub(crate) fn plain(&self) -> bool {
         self.plain
     }
 
     /// Draws everything at the newest snapshot, without interpolation.
-    pub fn set_plain(&mut self, plain: bool) {
+    pub(crate) fn set_plain(&mut self, plain: bool) {
         self.plain = plain;
     }
 
     /// Takes the replica after the snapshot of `tick`, which arrived when the server was at `server_tick`: each record
     /// with its tick, which is older where an update-rate tier leaves out far cells.
-    pub fn handle_snapshot<'a>(
+    pub(crate) fn handle_snapshot<'a>(
         &mut self,
         tick: Tick,
         server_tick: f64,
@@ -140,7 +140,7 @@ impl Interpolation {
     }
 
     /// Advances drawn time to match the server being at `server_tick`; gives the tick to draw at.
-    pub fn advance(&mut self, server_tick: f64) -> f64 {
+    pub(crate) fn advance(&mut self, server_tick: f64) -> f64 {
         if let Some(newest) = self.newest.filter(|_| self.plain) {
             let tick = f64::from(newest.0);
             self.drawn = Some((tick, server_tick));
@@ -163,19 +163,24 @@ impl Interpolation {
     /// The tick of the last drawn picture, with a fraction; it stands still while missing snapshots make entities stand
     /// still.
     #[must_use]
-    pub fn drawn(&self) -> Option<f64> {
+    pub(crate) fn drawn(&self) -> Option<f64> {
         let last = self.newest.map_or(f64::INFINITY, |newest| f64::from(newest.0) + EXTRAPOLATE_TICKS);
         self.drawn.map(|(tick, _)| tick.min(last))
     }
 
     /// Drawn frames so far for which the newest snapshot was too old, so that entities were extrapolated or frozen.
     #[must_use]
-    pub fn starved(&self) -> u64 {
+    pub(crate) fn starved(&self) -> u64 {
         self.starved
     }
 
     /// Appends the entities to draw at `tick` that are not `hidden`, in order of id.
-    pub fn show(&self, tick: f64, hidden: impl Fn(&InterpolatedEntity) -> bool, out: &mut Vec<InterpolatedEntity>) {
+    pub(crate) fn show(
+        &self,
+        tick: f64,
+        hidden: impl Fn(&InterpolatedEntity) -> bool,
+        out: &mut Vec<InterpolatedEntity>,
+    ) {
         for (id, track) in &self.tracks {
             let kind = &self.kinds[usize::from(track.kind)];
             if let Some(values) = track.at(tick, kind, self.tick_s) {
@@ -335,7 +340,7 @@ fn unpacked(kind: &KindSpec, values: &[i32; FIELDS_MAX]) -> [f32; FIELDS_MAX] {
 
 /// A record without interpolation, drawn at `tick`.
 #[must_use]
-pub fn entity_at<G: Game>(record: &Record, tick: f64) -> InterpolatedEntity {
+pub(crate) fn entity_at<G: Game>(record: &Record, tick: f64) -> InterpolatedEntity {
     InterpolatedEntity {
         id: record.id,
         kind: record.kind,

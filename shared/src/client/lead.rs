@@ -34,7 +34,7 @@ const LEAD_MS_MAX: f64 = 1_000.0;
 
 /// The steered lead: the link's share here, the program's share in [`Pace`].
 #[derive(Debug, Clone, Default)]
-pub struct Lead {
+pub(crate) struct Lead {
     tick_ms: f64,
     lead_ms: f64,
     goal_ms: f64,
@@ -47,7 +47,7 @@ pub struct Lead {
 impl Lead {
     /// Sets the first lead from the round trip time, for a game of `tick_hz` whose inputs are sent every `every` ticks,
     /// and a program with this manner of calls.
-    pub fn start(&mut self, rtt_ms: f64, tick_hz: u32, every: u32, calls: Calls) {
+    pub(super) fn start(&mut self, rtt_ms: f64, tick_hz: u32, every: u32, calls: Calls) {
         self.tick_ms = tick_ms(tick_hz);
         self.lead_ms = (rtt_ms / 2.0 + EARLY_MS).min(LEAD_MS_MAX);
         self.goal_ms = self.lead_ms;
@@ -55,20 +55,20 @@ impl Lead {
     }
 
     /// The program calls the client.
-    pub fn handle_call(&mut self, now: MonoTime) {
+    pub(crate) fn handle_call(&mut self, now: MonoTime) {
         self.pace.handle_call(now);
     }
 
     /// Whether the inputs since `due` must be sent before `every` ticks have gathered, since the next call is too late
     /// for them.
     #[must_use]
-    pub fn cannot_wait(&self, now: MonoTime, server_tick: f64, due: Tick, every: u32) -> bool {
+    pub(crate) fn cannot_wait(&self, now: MonoTime, server_tick: f64, due: Tick, every: u32) -> bool {
         self.pace.cannot_wait(self.waited_ms(now, server_tick, due), f64::from(every) * self.tick_ms)
     }
 
     /// A packet is sent at `server_tick` with a first sample for `first`; its first sample should be for `due`, and a
     /// packet is due every `every` ticks.
-    pub fn handle_sent(&mut self, now: MonoTime, server_tick: f64, (due, first): (Tick, Tick), every: u32) {
+    pub(crate) fn handle_sent(&mut self, now: MonoTime, server_tick: f64, (due, first): (Tick, Tick), every: u32) {
         let waited_ms = self.waited_ms(now, server_tick, due);
         let (every_ms, lost_ms) = (f64::from(every) * self.tick_ms, f64::from(first.since(due)) * self.tick_ms);
         self.pace.handle_sent(now, &Sent { first, waited_ms, every_ms, tick_ms: self.tick_ms, lost_ms });
@@ -80,7 +80,7 @@ impl Lead {
 
     /// Takes the report, in the snapshot of `tick`, of how early inputs arrived since the snapshot `every` ticks before
     /// it, in milliseconds; negative is late.
-    pub fn handle_early(&mut self, now: MonoTime, (tick, every): (Tick, u32), early_ms: f64, jitter_ms: f64) {
+    pub(crate) fn handle_early(&mut self, now: MonoTime, (tick, every): (Tick, u32), early_ms: f64, jitter_ms: f64) {
         // The time that inputs waited for their packet is not the link's.
         let Some(slack_ms) = self.pace.slack_ms(tick, every, early_ms / self.tick_ms.max(1.0)) else { return };
         self.move_to(now);
@@ -97,7 +97,7 @@ impl Lead {
 
     /// The client's tick, with a fraction, when the server is at `server_tick`.
     #[must_use]
-    pub fn client_tick(&self, now: MonoTime, server_tick: f64) -> f64 {
+    pub(crate) fn client_tick(&self, now: MonoTime, server_tick: f64) -> f64 {
         if self.tick_ms == 0.0 {
             return server_tick;
         }

@@ -10,10 +10,10 @@
 //! | `status` | the read-only methods of [`Client`] |
 //! | `output` | the queues of frames and events to hand out |
 //! | `types` | configuration, events and the view |
-//! | [`clock`] | the server's time, estimated from pings, slewed and never jumping |
-//! | [`lead`] | the input lead, steered by how early inputs arrive |
-//! | [`pace`] | how rarely the program calls the client, and the lead that covers it |
-//! | [`prediction`] | the own state ahead of the server, and its reconciliation with snapshots |
+//! | `clock` | the server's time, estimated from pings, slewed and never jumping |
+//! | `lead` | the input lead, steered by how early inputs arrive |
+//! | `pace` | how rarely the program calls the client, and the lead that covers it |
+//! | `prediction` | the own state ahead of the server, and its reconciliation with snapshots |
 //! | [`interpolation`] | all other entities, drawn a little in the past between two snapshots |
 //! | [`stats`] | running statistics |
 //! | [`requests`] | unanswered requests |
@@ -23,14 +23,14 @@
 //! [`Client`] has the shape of every core here: `handle_*` takes what happened and when, `poll_*` gives what to do next. It
 //! never sees a socket or a clock. One `Client` lives as long as one session: a lost socket is followed by another.
 
-pub mod clock;
+mod clock;
 mod control;
 pub mod interpolation;
-pub mod lead;
+mod lead;
 mod local_player;
 mod output;
-pub mod pace;
-pub mod prediction;
+mod pace;
+mod prediction;
 pub mod requests;
 pub mod retry;
 pub mod room_request;

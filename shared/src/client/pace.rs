@@ -25,7 +25,7 @@ const SHRINK_SHARE_PER_S: f64 = 0.3;
 
 /// When the program calls the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Calls {
+pub(super) enum Calls {
     /// When there is something to send.
     #[default]
     Due,
@@ -35,7 +35,7 @@ pub enum Calls {
 
 /// The measured pace.
 #[derive(Debug, Clone, Default)]
-pub struct Pace {
+pub(crate) struct Pace {
     calls: Calls,
     packets: VecDeque<Packet>,
     called_at: Option<MonoTime>,
@@ -60,7 +60,7 @@ struct Packet {
 
 /// A packet that is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Sent {
+pub(super) struct Sent {
     /// The tick of its first sample.
     pub first: Tick,
     /// Milliseconds that the inputs since the previous packet have waited.
@@ -75,13 +75,13 @@ pub struct Sent {
 
 impl Pace {
     /// Starts with a covered time for a program with this manner of calls, whose packets are `every_ms` apart.
-    pub fn start(&mut self, calls: Calls, every_ms: f64) {
+    pub(super) fn start(&mut self, calls: Calls, every_ms: f64) {
         self.calls = calls;
         (self.covered_ms, self.wanted_ms) = (self.covered_ms.max(every_ms), every_ms);
     }
 
     /// The program calls.
-    pub fn handle_call(&mut self, now: MonoTime) {
+    pub(crate) fn handle_call(&mut self, now: MonoTime) {
         let apart_ms = self.called_at.map_or(0.0, |at| now.ms_since(at));
         self.called_at = Some(now);
         if apart_ms <= APART_MS_MAX {
@@ -93,12 +93,12 @@ impl Pace {
     /// Whether inputs that have waited `waited_ms` would wait too long if they waited for the next call, where packets
     /// are `every_ms` apart.
     #[must_use]
-    pub fn cannot_wait(&self, waited_ms: f64, every_ms: f64) -> bool {
+    pub(crate) fn cannot_wait(&self, waited_ms: f64, every_ms: f64) -> bool {
         self.calls == Calls::Free && waited_ms + self.apart_ms > every_ms * 1.2
     }
 
     /// A packet is sent.
-    pub fn handle_sent(&mut self, now: MonoTime, sent: &Sent) {
+    pub(crate) fn handle_sent(&mut self, now: MonoTime, sent: &Sent) {
         self.move_to(now);
         let apart_ms = std::mem::take(&mut self.longest_ms);
         let slack_ms = sent.lost_ms
@@ -126,7 +126,7 @@ impl Pace {
     /// snapshots are `every` ticks apart: how much earlier than necessary it arrived. `None` if the packet is no longer
     /// known.
     #[must_use]
-    pub fn slack_ms(&self, tick: Tick, every: u32, early_ticks: f64) -> Option<f64> {
+    pub(crate) fn slack_ms(&self, tick: Tick, every: u32, early_ticks: f64) -> Option<f64> {
         // It arrived after the previous snapshot, and this much before its tick.
         let last = f64::from(tick.0) + early_ticks + 0.6;
         let first = last - f64::from(every) - 1.2;
@@ -136,7 +136,7 @@ impl Pace {
 
     /// The lead that lets every packet wait as long as it may have to, in milliseconds.
     #[must_use]
-    pub fn covered_ms(&self, now: MonoTime) -> f64 {
+    pub(crate) fn covered_ms(&self, now: MonoTime) -> f64 {
         let seconds = (now.us_since(self.moved_at) as f64 / 1e6).min(1.0);
         let shrink_ms = SHRINK_MS_PER_S + (self.covered_ms - self.wanted_ms).max(0.0) * SHRINK_SHARE_PER_S;
         self.covered_ms + (self.wanted_ms - self.covered_ms).clamp(-shrink_ms * seconds, GROW_MS_PER_S * seconds)

@@ -32,7 +32,7 @@ const AUTHORITATIVE_KEPT: usize = 32;
 const SPAWNS_MAX: usize = 64;
 
 /// The own state, ahead of the server.
-pub struct Prediction<G: Game> {
+pub(crate) struct Prediction<G: Game> {
     tick: Tick,
     /// State at `tick`, and one tick before.
     current: Option<(G::LocalPlayerState, G::LocalPlayerState)>,
@@ -56,7 +56,7 @@ struct Step<G: Game> {
 }
 
 /// A spawn of the local player, and its status.
-pub struct TrackedSpawn {
+pub(crate) struct TrackedSpawn {
     key: u32,
     /// The tick of its input.
     tick: Tick,
@@ -72,7 +72,7 @@ impl TrackedSpawn {
 
 /// The server's confirmation of a predicted spawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpawnStatus {
+pub(crate) enum SpawnStatus {
     /// Not confirmed yet.
     Predicted,
     /// Confirmed, under this id.
@@ -84,7 +84,7 @@ pub enum SpawnStatus {
 impl<G: Game> Prediction<G> {
     /// A prediction that starts with the first snapshot.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Prediction {
             tick: Tick(0),
             current: None,
@@ -109,47 +109,47 @@ impl<G: Game> Prediction<G> {
 
     /// Whether a first state has arrived.
     #[must_use]
-    pub fn started(&self) -> bool {
+    pub(super) fn started(&self) -> bool {
         self.current.is_some()
     }
 
     /// The newest predicted tick.
     #[must_use]
-    pub fn tick(&self) -> Tick {
+    pub(super) fn tick(&self) -> Tick {
         self.tick
     }
 
     /// The own state at that tick.
     #[must_use]
-    pub fn local_player(&self) -> Option<&G::LocalPlayerState> {
+    pub(super) fn local_player(&self) -> Option<&G::LocalPlayerState> {
         self.current.as_ref().map(|(_, own)| own)
     }
 
     /// The own state that the server last sent.
     #[must_use]
-    pub fn authority(&self) -> Option<&G::LocalPlayerState> {
+    pub(super) fn authority(&self) -> Option<&G::LocalPlayerState> {
         if self.blind { self.local_player() } else { self.authoritative.back().map(|(_, own)| own) }
     }
 
     /// Hides the prediction, so that the view shows the server's states at their ticks; inputs are handled the same.
-    pub fn set_hidden(&mut self, hidden: bool) {
+    pub(super) fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
     }
 
     /// Whether the prediction is hidden.
     #[must_use]
-    pub fn hidden(&self) -> bool {
+    pub(super) fn hidden(&self) -> bool {
         self.hidden
     }
 
     /// Jumps to `tick` without stepping, as after a frozen tab; the next snapshot corrects the state.
-    pub fn jump_to(&mut self, tick: Tick) {
+    pub(crate) fn jump_to(&mut self, tick: Tick) {
         self.steps.clear();
         self.tick = tick;
     }
 
     /// Steps the own state to the next tick.
-    pub fn advance(&mut self, input: &G::Input, context: &G::PredictionContext) {
+    pub(super) fn advance(&mut self, input: &G::Input, context: &G::PredictionContext) {
         let Some((previous, own)) = &mut self.current else { return };
         self.tick = self.tick.after(1);
         if self.blind {
@@ -177,7 +177,7 @@ impl<G: Game> Prediction<G> {
     /// The inputs of consecutive ticks, as many as a packet holds: those known of `first` and later, and the tick of
     /// the first of them. `None` if there are none.
     #[must_use]
-    pub fn inputs_from(&self, first: Tick) -> Option<(Tick, ArrayVec<G::Input, SAMPLES_MAX>)> {
+    pub(crate) fn inputs_from(&self, first: Tick) -> Option<(Tick, ArrayVec<G::Input, SAMPLES_MAX>)> {
         let mut steps = self.steps.iter().skip_while(move |step| step.tick < first).peekable();
         let first = steps.peek()?.tick;
         Some((first, steps.take(SAMPLES_MAX).map(|step| step.input).collect()))
@@ -185,7 +185,7 @@ impl<G: Game> Prediction<G> {
 
     /// Takes the server's state at `tick`. Gives the correction of the state at the newest tick, in world units, and
     /// its cause according to the game; `None` if the position was right or there was nothing to compare.
-    pub fn reconcile(
+    pub(crate) fn reconcile(
         &mut self,
         now: MonoTime,
         tick: Tick,
@@ -236,7 +236,7 @@ impl<G: Game> Prediction<G> {
 
     /// The own state at `own_tick`, a tick with a fraction.
     #[must_use]
-    pub fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<LocalPlayerView<G>> {
+    pub(crate) fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<LocalPlayerView<G>> {
         let (previous, current) = self.current.as_ref()?;
         let alpha = (own_tick - f64::from(self.tick.0)).clamp(0.0, 1.0) as f32;
         Some(LocalPlayerView {
@@ -249,7 +249,7 @@ impl<G: Game> Prediction<G> {
 
     /// The server's own state at `tick`, a tick with a fraction: between the two states around it, or the newest.
     #[must_use]
-    pub fn authority_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
+    pub(crate) fn authority_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
         let newest = self.authoritative.len().checked_sub(1)?;
         let after = self.authoritative.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
         let ((from, previous), (to, current)) =
@@ -260,7 +260,12 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Updates the status of predicted spawns from the snapshot of `tick`.
-    pub fn confirm_spawns<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
+    pub(crate) fn confirm_spawns<'a>(
+        &mut self,
+        player: PlayerId,
+        tick: Tick,
+        records: impl Iterator<Item = &'a Record>,
+    ) {
         // Without spawns there is nothing to look for.
         if self.spawns.is_empty() {
             return;
@@ -286,7 +291,7 @@ impl<G: Game> Prediction<G> {
 
     /// Whether the entity with this id is shown by [`Prediction::show_spawns`].
     #[must_use]
-    pub fn shows(&self, id: EntityId) -> bool {
+    pub(super) fn shows(&self, id: EntityId) -> bool {
         self.spawns.iter().any(|spawn| match spawn.state {
             SpawnStatus::Confirmed(own) | SpawnStatus::Ended(own, _) => own == id,
             SpawnStatus::Predicted => false,
@@ -294,7 +299,7 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Appends the local player's spawns, drawn while the own ship is at `own_tick` and the other entities at `tick`.
-    pub fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<InterpolatedEntity>) {
+    pub(crate) fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<InterpolatedEntity>) {
         let drawn_at = |spawn: &TrackedSpawn| {
             let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(spawn.tick.0)).max(0.0));
             own_tick - (age * EASE).min(lag)

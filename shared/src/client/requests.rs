@@ -51,7 +51,7 @@ impl Requests {
     }
 
     /// Removes the next request of a lost connection.
-    pub fn drop_one(&mut self) -> Option<u32> {
+    pub(crate) fn drop_one(&mut self) -> Option<u32> {
         self.waiting.pop_front().map(|(id, _)| id)
     }
 }

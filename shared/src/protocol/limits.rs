@@ -7,9 +7,9 @@ pub const CLIENT_FRAME_MAX: usize = 1024;
 /// Longest frame a client accepts, in bytes. A snapshot of a crowded view stays under a tenth of it.
 pub const SERVER_FRAME_MAX: usize = 256 * 1024;
 /// Largest decoded control message from a client, in bytes of memory (bincode counts decoded sizes).
-pub const CLIENT_CONTROL_MAX: usize = 2048;
+pub(crate) const CLIENT_CONTROL_MAX: usize = 2048;
 /// Largest decoded control message from a server, in bytes of memory.
-pub const SERVER_CONTROL_MAX: usize = 64 * 1024;
+pub(crate) const SERVER_CONTROL_MAX: usize = 64 * 1024;
 /// Longest player name, in characters; a longer one is refused by the name entry and by the server.
 pub const NAME_CHARS_MAX: usize = 16;
 /// Widest player name, in cells: a Latin letter of a fixed-width font takes one, a CJK character two. A wider one is

@@ -112,7 +112,7 @@ impl CellBlock {
     }
 
     /// Extends the block by as little as needed to contain a cell.
-    pub fn include(&mut self, cell: CellId) {
+    pub(crate) fn include(&mut self, cell: CellId) {
         let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
         self.columns = (self.columns.0.min(column), self.columns.1.max(column));
         self.rows = (self.rows.0.min(row), self.rows.1.max(row));
@@ -120,7 +120,7 @@ impl CellBlock {
 
     /// The block and the cells around it; an empty block stays empty.
     #[must_use]
-    pub fn widened(self) -> CellBlock {
+    pub(crate) fn widened(self) -> CellBlock {
         if self.is_empty() {
             return self;
         }

@@ -1,6 +1,6 @@
 //! The layout of one cell at one tick, as a delta against an earlier state or as a keyframe, and its decoding.
 //!
-//! Law: decoding the [encoding](super::encode) of `new` against `base` gives `new`, for all states. Records are in
+//! Law: decoding the encoding of `new` against `base` gives `new`, for all states. Records are in
 //! order of id on both sides, so that retained ones need no number. An entity that migrated from a neighbour cell is
 //! named by its index there, for readers that have the neighbour at the same baseline; other readers receive it in
 //! full.
@@ -30,7 +30,7 @@ pub(super) const ID_GAP_K: u32 = 13;
 
 /// The state of a cell that the reader has.
 #[derive(Clone, Copy)]
-pub struct Base<'a> {
+pub(crate) struct Base<'a> {
     /// Its records, in order of id.
     pub records: &'a [Record],
     /// Their tick.
@@ -49,7 +49,7 @@ pub(super) fn bounded(records: &[Record]) -> &[Record] {
 /// # Errors
 /// [`WireError::Baseline`] for a delta without `base`; otherwise what is wrong with the bytes. The appended records are
 /// then invalid.
-pub fn decode(
+pub(crate) fn decode(
     kinds: &[KindSpec],
     cell: CellId,
     tick: Tick,

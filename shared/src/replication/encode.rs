@@ -9,7 +9,7 @@ use crate::time::Tick;
 
 /// Whether an encoded cell may refer to the neighbour cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refer {
+pub(crate) enum Refer {
     /// Its readers have the neighbours at the same baseline.
     ToNeighbours,
     /// Its readers may not have them.
@@ -18,7 +18,7 @@ pub enum Refer {
 
 /// Buffers for encoding, reused from cell to cell.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub(crate) struct Scratch {
     /// Indices of the retained records, in the base and in the new state.
     retained: Vec<(u16, u16)>,
     /// Indices of the new records that are not retained.
@@ -29,7 +29,7 @@ pub struct Scratch {
 
 /// A cell to encode.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The game's kinds.
     pub kinds: &'a [KindSpec],
     /// The cell.
@@ -41,7 +41,7 @@ pub struct Subject<'a> {
 }
 
 /// Appends a keyframe of one cell.
-pub fn keyframe(subject: &Subject, out: &mut Vec<u8>) {
+pub(super) fn keyframe(subject: &Subject, out: &mut Vec<u8>) {
     let &Subject { kinds, cell, tick, records } = subject;
     let new = bounded(records);
     let mut bits = BitWriter::new(out);
@@ -52,7 +52,7 @@ pub fn keyframe(subject: &Subject, out: &mut Vec<u8>) {
 
 /// Appends the delta of one cell from `base` to the subject; gives the directions of the neighbours it refers to, as
 /// bits. `None`, and nothing is written, if nothing has changed and nothing in the cell moves.
-pub fn delta(
+pub(super) fn delta(
     subject: &Subject,
     base: &WorldState,
     refer: Refer,

@@ -25,7 +25,7 @@ pub const VELOCITY_TICKS: i32 = 2;
 
 /// World units per second of one step of a velocity field, at `tick_hz`.
 #[must_use]
-pub const fn velocity_step(tick_hz: u32) -> f32 {
+pub(crate) const fn velocity_step(tick_hz: u32) -> f32 {
     POSITION_STEP * tick_hz as f32 / VELOCITY_TICKS as f32
 }
 

@@ -6,8 +6,8 @@
 //! | [`fields`] | one table per kind drives quantizing, writing, reading and diffing |
 //! | [`cells`] | squares of the world, and which of them an area of interest touches |
 //! | [`delta`] | the layout of one cell, as a delta or as a keyframe, and its decoding |
-//! | [`encode`] | its encoding |
-//! | [`state`] | the replicated world at one tick |
+//! | `encode` | its encoding |
+//! | `state` | the replicated world at one tick |
 //! | [`world`] | the recent states, and the encoded cells that lead from each to the newest |
 //! | `encoded_cells` | storage of encoded cells, shared between threads |
 //! | [`viewer`] | one connection's subscriptions and baselines, and its next frame |
@@ -19,10 +19,10 @@
 pub mod bits;
 pub mod cells;
 pub mod delta;
-pub mod encode;
+mod encode;
 mod encoded_cells;
 pub mod fields;
 pub mod replica;
-pub mod state;
+mod state;
 pub mod viewer;
 pub mod world;

@@ -91,7 +91,7 @@ impl Replica {
     /// Bytes of the newest frame's encoded cells whose middle lies outside a rectangle of `size` world units around
     /// `centre`.
     #[must_use]
-    pub fn cell_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
+    pub(crate) fn cell_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
         let beyond = |cell: &&Cell| !(cell.id.centre() - centre).abs().cmple(size * 0.5).all();
         self.cells.iter().filter(beyond).map(|cell| cell.encoded_cell_bytes as usize).sum()
     }
@@ -103,14 +103,14 @@ impl Replica {
     }
 
     /// As [`Replica::records`], each with its tick: that of the newest snapshot in which its cell was due.
-    pub fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
+    pub(crate) fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
         let known = self.cells.iter().filter_map(|cell| Some((cell.tick?, cell.records(&self.records))));
         known.flat_map(|(tick, records)| records.iter().map(move |record| (tick, record)))
     }
 
     /// Every cell with a known state, with the number of ticks it is behind `tick`, in order of number; other cells,
     /// and those too far behind to encode, are dropped. A resumed connection continues from these.
-    pub fn keep_known(&mut self, tick: Tick) -> Vec<(u16, u8)> {
+    pub(crate) fn keep_known(&mut self, tick: Tick) -> Vec<(u16, u8)> {
         let behind = |cell: &Cell| cell.tick.and_then(|at| u8::try_from(tick.since(at)).ok());
         self.cells.retain(|cell| behind(cell).is_some());
         self.cells.iter().filter_map(|cell| Some((cell.id.0, behind(cell)?))).collect()
