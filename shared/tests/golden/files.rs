@@ -7,24 +7,24 @@ use broadside_shared::protocol::REVISION;
 
 use crate::{Golden, all};
 
-/// What a developer whose change moved the wire is told.
+/// Help for a developer whose change altered the wire.
 pub const WIRE_CHANGED: &str = "the wire changed: count it in REVISION, update docs/PROTOCOL.md, and regenerate with \
                                 `BLESS=1 cargo test -p broadside-shared --test golden` (`BLESS=unreleased` if nobody runs \
                                 this revision yet)";
 
-/// Whether and how checked-in bytes may be renewed.
+/// Whether checked-in bytes may be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bless {
-    /// Not at all: what differs is a failure.
+    /// Not at all: a difference is a failure.
     Nothing,
-    /// What belongs to a newer revision, and what is new.
+    /// Those of a newer revision, and new files.
     NewRevision,
     /// Everything.
     Everything,
 }
 
 impl Bless {
-    /// As the environment says.
+    /// The environment's choice.
     pub fn asked() -> Bless {
         match std::env::var_os("BLESS") {
             None => Bless::Nothing,
@@ -51,10 +51,10 @@ pub fn hex(bytes: &[u8]) -> String {
     lines.join("\n")
 }
 
-/// Bytes from text; what follows a `#` is for people.
+/// Bytes from text; the part after a `#` is a comment.
 ///
 /// # Panics
-/// On anything else than two-digit numbers.
+/// On anything except two-digit hex numbers.
 pub fn unhex(text: &str) -> Vec<u8> {
     let digits = text.lines().flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace());
     digits
@@ -86,14 +86,14 @@ fn write(golden: &Golden) {
     write_whole(&path_of(golden.name), &text);
 }
 
-/// Writes a file in one go: other tests may be reading it.
+/// Replaces a file at once, since other tests may be reading it.
 pub fn write_whole(path: &Path, text: &str) {
     let draft = path.with_extension("draft");
     let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
-    written.expect("the checkout can be written to");
+    written.expect("the checkout is writable");
 }
 
-/// Renews a file if that is asked for and allowed; says what is wrong if it is not as it should be.
+/// Renews a file if that is allowed; describes what is wrong with it otherwise.
 fn settle(golden: &Golden, bless: Bless) -> Result<(), String> {
     let found = read(golden.name);
     let may_be_renewed = match (&found, bless) {
@@ -107,7 +107,7 @@ fn settle(golden: &Golden, bless: Bless) -> Result<(), String> {
             write(golden);
             Ok(())
         }
-        None => Err(format!("{}: no file holds it", golden.name)),
+        None => Err(format!("{}: there is no file", golden.name)),
         Some((revision, bytes)) if bytes == golden.bytes => {
             Err(format!("{}: the file is of revision {revision}, the code of {REVISION}", golden.name))
         }
@@ -134,7 +134,7 @@ fn every_checked_in_file_belongs_to_a_message() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let known = names.contains(&name) || !name.ends_with(".hex");
         if !known && Bless::asked() != Bless::Nothing {
-            std::fs::remove_file(&path).expect("the checkout can be written to");
+            std::fs::remove_file(&path).expect("the checkout is writable");
         } else {
             assert!(known, "{name} belongs to no message: {WIRE_CHANGED}");
         }
