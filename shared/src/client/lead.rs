@@ -6,7 +6,7 @@
 //! link's share of the lead. The share of the program around the client, how long inputs wait for their packet, is in
 //! [`Pace`].
 
-use super::pace::{Calls, Pace, Sent};
+use super::pace::{Calls, Pace, SentPacket};
 use super::tick_ms;
 use crate::time::{MonoTime, Tick};
 
@@ -71,7 +71,7 @@ impl Lead {
     pub(crate) fn handle_sent(&mut self, now: MonoTime, server_tick: f64, (due, first): (Tick, Tick), every: u32) {
         let waited_ms = self.waited_ms(now, server_tick, due);
         let (every_ms, lost_ms) = (f64::from(every) * self.tick_ms, f64::from(first.since(due)) * self.tick_ms);
-        self.pace.handle_sent(now, &Sent { first, waited_ms, every_ms, tick_ms: self.tick_ms, lost_ms });
+        self.pace.handle_sent(now, &SentPacket { first, waited_ms, every_ms, tick_ms: self.tick_ms, lost_ms });
     }
 
     fn waited_ms(&self, now: MonoTime, server_tick: f64, due: Tick) -> f64 {

@@ -60,7 +60,7 @@ struct Packet {
 
 /// A packet that is sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sent {
+pub(super) struct SentPacket {
     /// The tick of its first sample.
     pub first: Tick,
     /// Milliseconds that the inputs since the previous packet have waited.
@@ -98,7 +98,7 @@ impl Pace {
     }
 
     /// A packet is sent.
-    pub(crate) fn handle_sent(&mut self, now: MonoTime, sent: &Sent) {
+    pub(crate) fn handle_sent(&mut self, now: MonoTime, sent: &SentPacket) {
         self.move_to(now);
         let apart_ms = std::mem::take(&mut self.longest_ms);
         let slack_ms = sent.lost_ms
@@ -179,7 +179,10 @@ mod tests {
             pace.handle_call(now);
             let first = Tick(n as u32 * 3);
             let waited_ms = apart_ms as f64;
-            pace.handle_sent(now, &Sent { first, waited_ms, every_ms: 3.0 * TICK_MS, tick_ms: TICK_MS, lost_ms: 0.0 });
+            pace.handle_sent(
+                now,
+                &SentPacket { first, waited_ms, every_ms: 3.0 * TICK_MS, tick_ms: TICK_MS, lost_ms: 0.0 },
+            );
         }
         pace.covered_ms(now)
     }
@@ -209,7 +212,7 @@ mod tests {
     fn a_packet_is_judged_by_how_long_it_waited() {
         let mut pace = Pace::default();
         pace.start(Calls::Free, 50.0);
-        let sent = Sent { first: Tick(100), waited_ms: 35.0, every_ms: 50.0, tick_ms: TICK_MS, lost_ms: 0.0 };
+        let sent = SentPacket { first: Tick(100), waited_ms: 35.0, every_ms: 50.0, tick_ms: TICK_MS, lost_ms: 0.0 };
         pace.handle_sent(MonoTime(1), &sent);
         // 1.5 ticks early in the snapshot of tick 99, that of ticks 97 to 99.
         let slack_ms = pace.slack_ms(Tick(99), 3, 1.5).expect("a known packet");

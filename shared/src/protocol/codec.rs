@@ -276,11 +276,11 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_decode_to_a_message_or_an_error() {
+    fn any_bytes_are_an_error_or_a_message_that_encodes_to_itself() {
         let mut rng = fastrand::Rng::with_seed(2);
         let good: Vec<Vec<u8>> =
             client_msgs().iter().map(encode_client).chain(server_msgs().iter().map(encode_server)).collect();
-        let mut accepted = 0;
+        let (mut accepted, mut updates) = (0, 0);
         for round in 0..30_000usize {
             let mut bytes = good[round % good.len()].clone();
             for _ in 0..rng.usize(0..4) {
@@ -288,11 +288,28 @@ mod tests {
                 bytes[at] = rng.u8(..);
             }
             bytes.truncate(rng.usize(1..=bytes.len()));
-            accepted += usize::from(decode_client(&bytes[1..]).is_ok());
-            accepted += usize::from(decode_server(&bytes[1..]).is_ok());
-            let _ = decode_update(&bytes[1..]);
+            // A decoded message encodes to itself, and in no more bytes: only invisible text is dropped.
+            if let Ok(msg) = decode_client(&bytes[1..]) {
+                let frame = encode_client(&msg);
+                assert!(frame.len() <= bytes.len(), "{msg:?}");
+                assert_eq!(decode_client(&frame[1..]), Ok(msg));
+                accepted += 1;
+            }
+            if let Ok(msg) = decode_server(&bytes[1..]) {
+                let frame = encode_server(&msg);
+                assert!(frame.len() <= bytes.len(), "{msg:?}");
+                assert_eq!(decode_server(&frame[1..]), Ok(msg));
+                accepted += 1;
+            }
+            if let Ok((update, used)) = decode_update(&bytes[1..]) {
+                let mut again = Vec::new();
+                encode_update(&update, &mut again);
+                assert!(again.len() <= used && used < bytes.len(), "{update:?}");
+                assert_eq!(decode_update(&again), Ok((update, again.len())));
+                updates += 1;
+            }
         }
-        assert!(accepted > 100 && accepted < 50_000, "both outcomes were met: {accepted}");
+        assert!(accepted > 100 && accepted < 50_000 && updates > 100, "{accepted} messages, {updates} updates");
     }
 
     #[test]

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_decode_to_records_or_an_error() {
+    fn any_bytes_are_an_error_or_records_in_order_and_in_range() {
         let mut rng = fastrand::Rng::with_seed(11);
         let cell = CellId(4000);
         let base = random_cell(&mut rng, cell, Tick(1000), &[]);
@@ -392,7 +392,17 @@ mod tests {
             out.clear();
             let tick = Tick(rng.u32(900..1100));
             let read = decode(KINDS, cell, tick, Some(reader), &mut BitReader::new(&bytes), &mut out);
-            accepted += usize::from(read.is_ok());
+            if read.is_ok() {
+                accepted += 1;
+                assert!(out.len() <= CELL_RECORDS_MAX && out.is_sorted_by(|a, b| a.id < b.id), "round {round}");
+                for record in &out {
+                    let kind = &KINDS[usize::from(record.kind)];
+                    for (field, value) in kind.fields.iter().zip(record.values) {
+                        let (low, high) = field.range();
+                        assert!((low..=high).contains(&i64::from(value)), "{record:?}: {}", field.name);
+                    }
+                }
+            }
         }
         assert!(accepted > 0 && accepted < 20_000, "both outcomes occur: {accepted}");
     }

@@ -25,7 +25,7 @@ pub enum Bless {
 
 impl Bless {
     /// The environment's choice.
-    pub fn asked() -> Bless {
+    pub fn from_env() -> Bless {
         match std::env::var_os("BLESS") {
             None => Bless::Nothing,
             Some(how) if how == "unreleased" => Bless::Everything,
@@ -122,7 +122,7 @@ fn settle(golden: &Golden, bless: Bless) -> Result<(), String> {
 
 #[test]
 fn every_message_has_the_bytes_that_are_checked_in() {
-    let wrong: Vec<String> = all().iter().filter_map(|golden| settle(golden, Bless::asked()).err()).collect();
+    let wrong: Vec<String> = all().iter().filter_map(|golden| settle(golden, Bless::from_env()).err()).collect();
     assert!(wrong.is_empty(), "{}\n\n{WIRE_CHANGED}", wrong.join("\n\n"));
 }
 
@@ -133,7 +133,7 @@ fn every_checked_in_file_belongs_to_a_message() {
         let path = entry.expect("the folder of this test").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let known = names.contains(&name) || !name.ends_with(".hex");
-        if !known && Bless::asked() != Bless::Nothing {
+        if !known && Bless::from_env() != Bless::Nothing {
             std::fs::remove_file(&path).expect("the checkout is writable");
         } else {
             assert!(known, "{name} belongs to no message: {WIRE_CHANGED}");

@@ -182,6 +182,6 @@ fn inside(seen: &Seen, want: Vec2) -> Vec2 {
         return want;
     }
     let inward = -own.position.normalize_or_zero();
-    let outward_wish = want.dot(-inward).max(0.0);
-    want + inward * (outward_wish + over * 3.0)
+    let wanted_outward = want.dot(-inward).max(0.0);
+    want + inward * (wanted_outward + over * 3.0)
 }
