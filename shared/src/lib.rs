@@ -20,8 +20,6 @@
 //! A module imports only from those before it in this list: `math`, `hash`, `time`, `ids`; `replication`; `protocol`;
 //! `history`; `game`; `client`; `arena`. `link` uses `time` only. Outside tests, the engine never names the arena.
 
-#![warn(unreachable_pub)]
-
 pub mod arena;
 pub mod client;
 pub mod game;

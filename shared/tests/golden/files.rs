@@ -8,13 +8,13 @@ use broadside_shared::protocol::REVISION;
 use crate::{Golden, all};
 
 /// Help for a developer whose change altered the wire.
-pub const WIRE_CHANGED: &str = "the wire changed: count it in REVISION, update docs/PROTOCOL.md, and regenerate with \
+pub(crate) const WIRE_CHANGED: &str = "the wire changed: count it in REVISION, update docs/PROTOCOL.md, and regenerate with \
                                 `BLESS=1 cargo test -p broadside-shared --test golden` (`BLESS=unreleased` if nobody runs \
                                 this revision yet)";
 
 /// Whether checked-in bytes may be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bless {
+pub(crate) enum Bless {
     /// Not at all: a difference is a failure.
     Nothing,
     /// Those of a newer revision, and new files.
@@ -25,7 +25,7 @@ pub enum Bless {
 
 impl Bless {
     /// The environment's choice.
-    pub fn from_env() -> Bless {
+    pub(crate) fn from_env() -> Bless {
         match std::env::var_os("BLESS") {
             None => Bless::Nothing,
             Some(how) if how == "unreleased" => Bless::Everything,
@@ -43,7 +43,7 @@ fn path_of(name: &str) -> PathBuf {
 }
 
 /// Bytes as text, sixteen to a line.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let lines: Vec<String> = bytes
         .chunks(16)
         .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
@@ -55,7 +55,7 @@ pub fn hex(bytes: &[u8]) -> String {
 ///
 /// # Panics
 /// On anything except two-digit hex numbers.
-pub fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits = text.lines().flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace());
     digits
         .map(|byte| {
@@ -77,7 +77,7 @@ fn read(name: &str) -> Option<(u16, Vec<u8>)> {
 ///
 /// # Panics
 /// If there are none.
-pub fn checked_in(name: &str) -> Vec<u8> {
+pub(crate) fn checked_in(name: &str) -> Vec<u8> {
     read(name).unwrap_or_else(|| panic!("there is no golden {name}: {WIRE_CHANGED}")).1
 }
 
@@ -87,7 +87,7 @@ fn write(golden: &Golden) {
 }
 
 /// Replaces a file at once, since other tests may be reading it.
-pub fn write_whole(path: &Path, text: &str) {
+pub(crate) fn write_whole(path: &Path, text: &str) {
     let draft = path.with_extension("draft");
     let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
     written.expect("the checkout is writable");

@@ -20,7 +20,7 @@ mod scene;
 mod tables;
 
 /// One checked-in byte string.
-pub struct Golden {
+pub(crate) struct Golden {
     /// Name of its file, and of its example in the document.
     pub name: &'static str,
     /// What it is, for the first line of its file.
@@ -30,7 +30,7 @@ pub struct Golden {
 }
 
 /// Every golden.
-pub fn all() -> Vec<Golden> {
+pub(crate) fn all() -> Vec<Golden> {
     let mut all = messages::goldens();
     all.extend(scene::goldens());
     all

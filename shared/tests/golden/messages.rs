@@ -29,7 +29,7 @@ use crate::Golden;
 use crate::files::checked_in;
 
 /// A name with characters of one, two and four bytes.
-pub fn name() -> Name {
+pub(crate) fn name() -> Name {
     Name::new("Zoë 🚀").expect("a valid name")
 }
 
@@ -183,7 +183,7 @@ fn resume() -> Resume {
 }
 
 /// The seat of the scene's snapshots.
-pub fn joined() -> ServerMsg {
+pub(crate) fn joined() -> ServerMsg {
     ServerMsg::Joined {
         room: RoomId(1),
         player: PlayerId(300),
@@ -223,7 +223,7 @@ fn other_updates() -> Vec<(&'static str, RoomUpdate)> {
 }
 
 /// The updates, in the order of the scene's first snapshot.
-pub fn updates() -> Vec<(&'static str, RoomUpdate)> {
+pub(crate) fn updates() -> Vec<(&'static str, RoomUpdate)> {
     let all = [
         RoomUpdate::Named { player: PlayerId(5), name: name() },
         RoomUpdate::Left { player: PlayerId(299) },
@@ -238,7 +238,7 @@ pub fn updates() -> Vec<(&'static str, RoomUpdate)> {
 }
 
 /// The events, each once.
-pub fn events() -> Vec<(&'static str, ArenaEvent)> {
+pub(crate) fn events() -> Vec<(&'static str, ArenaEvent)> {
     let of = |event: &ArenaEvent| match event {
         ArenaEvent::Hit { .. } => "event-hit",
         ArenaEvent::Chipped { .. } => "event-chipped",
@@ -286,7 +286,7 @@ fn packets() -> Vec<(&'static str, InputPacket<ArenaInput>)> {
 }
 
 /// A ship in a fight, in an arena that is about to grow.
-pub fn own_ship() -> LocalPlayerState {
+pub(crate) fn own_ship() -> LocalPlayerState {
     LocalPlayerState {
         entity: Some(EntityId(3)),
         position: Vec2::new(300.0, 200.0),
@@ -305,7 +305,7 @@ pub fn own_ship() -> LocalPlayerState {
 }
 
 /// A player waiting for the next ship, in an arena at rest.
-pub fn own_wreck() -> LocalPlayerState {
+pub(crate) fn own_wreck() -> LocalPlayerState {
     LocalPlayerState {
         position: Vec2::new(1400.0, 200.0),
         heading: 0x0400,
@@ -336,7 +336,7 @@ fn player_state_bytes(own: &LocalPlayerState) -> Vec<u8> {
 }
 
 /// An event as in a snapshot, without its age.
-pub fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
+pub(crate) fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut bits = BitWriter::new(&mut bytes);
     Arena::write_event(event, &mut bits);
@@ -344,7 +344,7 @@ pub fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
     bytes
 }
 
-pub fn goldens() -> Vec<Golden> {
+pub(crate) fn goldens() -> Vec<Golden> {
     let golden = |name, about, bytes| Golden { name, about, bytes };
     let update_bytes = |update: &RoomUpdate| {
         let mut bytes = Vec::new();

@@ -171,7 +171,7 @@ fn frames() -> Vec<Vec<u8>> {
     moments().iter().map(frame).collect()
 }
 
-pub fn goldens() -> Vec<Golden> {
+pub(crate) fn goldens() -> Vec<Golden> {
     let about = ["the first snapshot", "two ticks later", "two ticks later, elsewhere"];
     let all = NAMES.into_iter().zip(about).zip(frames());
     all.map(|((name, about), bytes)| Golden { name, about, bytes }).collect()

@@ -18,7 +18,7 @@ use broadside_shared::time::MonoTime;
 use crate::files::hex;
 
 /// Every table by its name in the document.
-pub fn all() -> Vec<(&'static str, String)> {
+pub(crate) fn all() -> Vec<(&'static str, String)> {
     vec![
         ("constants", constants()),
         ("integers", integers()),
