@@ -7,7 +7,7 @@ use super::lead::Lead;
 use super::output::Output;
 use super::pace::Calls;
 use super::prediction::Prediction;
-use super::session::{Present, Seat, Session};
+use super::session::{RoomTime, Seat, Session};
 use super::stats::Stats;
 use super::world::World;
 use crate::game::{CorrectionCause, Game};
@@ -66,10 +66,10 @@ impl<G: Game> LocalPlayer<G> {
     }
 
     /// Runs the client ticks that are due with `input`.
-    pub(super) fn advance(&mut self, present: &Present, input: &G::Input, stats: &mut Stats) {
-        let now = present.now;
+    pub(super) fn advance(&mut self, room_time: &RoomTime, input: &G::Input, stats: &mut Stats) {
+        let now = room_time.now;
         self.lead.handle_call(now);
-        let target = self.lead.client_tick(now, present.server_tick);
+        let target = self.lead.client_tick(now, room_time.server_tick);
         let due = Tick(target.max(0.0) as u32);
         let (behind, ahead) = (due.since(self.prediction.tick()), self.prediction.tick().since(due));
         // The client is ahead after the estimate of the server's clock was corrected.
@@ -84,13 +84,13 @@ impl<G: Game> LocalPlayer<G> {
                 self.sampled.pop_front();
             }
         }
-        stats.lead_ms = present.ms(target - present.server_tick);
+        stats.lead_ms = room_time.ms(target - room_time.server_tick);
     }
 
     /// Sends the inputs of every tick since the last packet, in as many packets as needed.
-    pub(super) fn send_inputs(&mut self, present: &Present, world: &World<G>, detail: Detail, out: &mut Output<G>) {
-        let &Present { now, server_tick, .. } = present;
-        let (tick, every, due) = (self.prediction.tick(), input_every(&present.seat, &out.stats), self.sent.after(1));
+    pub(super) fn send_inputs(&mut self, room_time: &RoomTime, world: &World<G>, detail: Detail, out: &mut Output<G>) {
+        let &RoomTime { now, server_tick, .. } = room_time;
+        let (tick, every, due) = (self.prediction.tick(), input_every(&room_time.seat, &out.stats), self.sent.after(1));
         let ready = tick.since(self.sent);
         if ready == 0 || (ready < every && !self.lead.cannot_wait(now, server_tick, due, every)) {
             return;
@@ -121,10 +121,10 @@ impl<G: Game> LocalPlayer<G> {
     }
 
     /// When the next input packet is due, at the earliest now.
-    pub(super) fn next_input_at(&self, present: &Present, stats: &Stats) -> MonoTime {
-        let at = self.lead.client_tick(present.now, present.server_tick);
-        let ticks = f64::from(self.sent.0) + f64::from(input_every(&present.seat, stats)) - at;
-        present.now.plus_us((ticks * 1e6 / f64::from(present.seat.tick_hz)).max(0.0).ceil() as u64)
+    pub(super) fn next_input_at(&self, room_time: &RoomTime, stats: &Stats) -> MonoTime {
+        let at = self.lead.client_tick(room_time.now, room_time.server_tick);
+        let ticks = f64::from(self.sent.0) + f64::from(input_every(&room_time.seat, stats)) - at;
+        room_time.now.plus_us((ticks * 1e6 / f64::from(room_time.seat.tick_hz)).max(0.0).ceil() as u64)
     }
 
     /// Takes the newest acknowledged input of a snapshot; gives the microseconds since that input was sampled, if it is a new one.

@@ -130,11 +130,11 @@ impl<G: Game> Client<G> {
     pub fn advance(&mut self, now: MonoTime, input: &G::Input) {
         self.session.ping_if_due(now, &mut self.out);
         self.session.expire_requests(now, &mut self.out);
-        let Some(present) = self.session.present(now) else { return };
+        let Some(room_time) = self.session.room_time(now) else { return };
         // Over a new socket, the seat counts only after the server has confirmed it.
         let is_seated = self.session.phase == Phase::Playing;
-        if present.seat.role == Role::Spectate {
-            self.out.stats.snapshot_age_ms = self.world.age_ms(&present);
+        if room_time.seat.role == Role::Spectate {
+            self.out.stats.snapshot_age_ms = self.world.age_ms(&room_time);
             if is_seated {
                 self.local.send_ack(self.world.newest_tick(), &mut self.out);
             }
@@ -143,10 +143,10 @@ impl<G: Game> Client<G> {
         if !self.local.prediction.started() {
             return;
         }
-        self.out.stats.snapshot_age_ms = self.world.age_ms(&present);
-        self.local.advance(&present, input, &mut self.out.stats);
+        self.out.stats.snapshot_age_ms = self.world.age_ms(&room_time);
+        self.local.advance(&room_time, input, &mut self.out.stats);
         if is_seated {
-            self.local.send_inputs(&present, &self.world, self.session.config.detail, &mut self.out);
+            self.local.send_inputs(&room_time, &self.world, self.session.config.detail, &mut self.out);
         }
     }
 
@@ -154,8 +154,8 @@ impl<G: Game> Client<G> {
     /// For programs that call it no more often than needed.
     #[must_use]
     pub fn next_input_at(&self, now: MonoTime) -> Option<MonoTime> {
-        let present = self.session.present(now).filter(|_| self.local.prediction.started())?;
-        Some(self.local.next_input_at(&present, &self.out.stats))
+        let room_time = self.session.room_time(now).filter(|_| self.local.prediction.started())?;
+        Some(self.local.next_input_at(&room_time, &self.out.stats))
     }
 
     /// The next frame to send, oldest first.
@@ -170,11 +170,11 @@ impl<G: Game> Client<G> {
 
     /// What to draw at `now`.
     pub fn view(&mut self, now: MonoTime) -> &View<G> {
-        let Some(present) = self.session.present(now) else { return &self.view };
-        let server_tick = present.server_tick;
+        let Some(room_time) = self.session.room_time(now) else { return &self.view };
+        let server_tick = room_time.server_tick;
         let (interpolation, prediction) = (&mut self.world.interpolation, &mut self.local.prediction);
         let tick = interpolation.advance(server_tick);
-        self.out.stats.interpolation_ms = present.ms((server_tick - tick).max(0.0));
+        self.out.stats.interpolation_ms = room_time.ms((server_tick - tick).max(0.0));
         self.out.stats.starved_frames = interpolation.starved();
         self.view.tick = tick;
         self.view.predicted_spawns.clear();

@@ -44,14 +44,14 @@ pub(super) struct Seat {
 
 /// One moment, by the client's clock and in ticks of the room it is seated in.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Present {
+pub(super) struct RoomTime {
     pub(super) seat: Seat,
     pub(super) now: MonoTime,
     /// The server's estimated tick at `now`, with a fraction.
     pub(super) server_tick: f64,
 }
 
-impl Present {
+impl RoomTime {
     /// The length of `ticks` in milliseconds.
     pub(super) fn ms(&self, ticks: f64) -> f64 {
         ticks * 1000.0 / f64::from(self.seat.tick_hz)
@@ -154,9 +154,9 @@ impl Session {
     }
 
     /// `now` in ticks of the room; `None` without a seat.
-    pub(super) fn present(&self, now: MonoTime) -> Option<Present> {
+    pub(super) fn room_time(&self, now: MonoTime) -> Option<RoomTime> {
         let seat = self.seat?;
         let since_zero_us = self.clock.server_us(now) - seat.tick_zero.0 as f64;
-        Some(Present { seat, now, server_tick: since_zero_us * f64::from(seat.tick_hz) / 1e6 })
+        Some(RoomTime { seat, now, server_tick: since_zero_us * f64::from(seat.tick_hz) / 1e6 })
     }
 }

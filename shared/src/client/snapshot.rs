@@ -54,22 +54,22 @@ impl<G: Game> Client<G> {
         arrival.corrected_units = self.local.reconcile(now, &head, own, &self.session, &self.world.replica, stats);
         if detail == Detail::View
             && self.session.clock.is_set()
-            && let Some(present) = self.session.present(now)
+            && let Some(room_time) = self.session.room_time(now)
         {
             let records = self.world.replica.records_by_tick();
-            self.world.interpolation.handle_snapshot(head.tick, present.server_tick, records);
+            self.world.interpolation.handle_snapshot(head.tick, room_time.server_tick, records);
         }
         Ok(arrival)
     }
 
     fn arrival(&mut self, now: MonoTime, head: &SnapshotHead, len: usize) -> SnapshotArrival {
-        let age_ms =
-            |tick: f64| self.session.present(now).map_or(0.0, |present| present.ms(present.server_tick - tick));
+        let tick = f64::from(head.tick.0);
+        let room_time = self.session.room_time(now);
         SnapshotArrival {
             tick: head.tick,
             bytes: len,
             gap_us: self.world.newest.map(|(_, at)| now.us_since(at)),
-            age_ms: age_ms(f64::from(head.tick.0)),
+            age_ms: room_time.map_or(0.0, |time| time.ms(time.server_tick - tick)),
             input_to_ack_us: self.local.handle_ack(now, head.consumed),
             corrected_units: 0.0,
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::output::{EVENTS_KEPT, Output};
-use super::session::Present;
+use super::session::RoomTime;
 use super::{ClientEvent, Detail, Interpolation};
 use crate::game::{Game, Standing};
 use crate::ids::PlayerId;
@@ -78,8 +78,8 @@ impl<G: Game> World<G> {
     }
 
     /// Age of the newest snapshot in milliseconds, at least 0; 0 before the first.
-    pub(super) fn age_ms(&self, present: &Present) -> f64 {
-        self.newest.map_or(0.0, |(tick, _)| present.ms((present.server_tick - f64::from(tick.0)).max(0.0)))
+    pub(super) fn age_ms(&self, room_time: &RoomTime) -> f64 {
+        self.newest.map_or(0.0, |(tick, _)| room_time.ms((room_time.server_tick - f64::from(tick.0)).max(0.0)))
     }
 
     /// Reads the events of the snapshot of `tick`; with [`Detail::Decode`] they are dropped.
