@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use broadside_shared::arena::Arena;
-use broadside_shared::client::stats::Arrival;
+use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::header_bytes;
@@ -47,7 +47,7 @@ pub struct FrameCount {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress {
     /// A snapshot arrived.
-    Snapshot(Arrival),
+    Snapshot(SnapshotArrival),
     /// Another message arrived, or the deadline passed.
     Nothing,
 }

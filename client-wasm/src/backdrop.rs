@@ -4,10 +4,11 @@ use broadside_shared::arena::ai::{Ai, Seen};
 use broadside_shared::arena::record_view::{RecordView, Scene};
 use broadside_shared::arena::rules::{DT, VIEW};
 use broadside_shared::arena::{Arena, ArenaConfig, ArenaEvent};
-use broadside_shared::game::{AddressedEvent, Game, PlayerId, PlayerInput, Standing};
-use broadside_shared::history::{History, ViewTime};
+use broadside_shared::game::{AddressedEvent, Game, PlayerInput, Standing};
+use broadside_shared::history::History;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::replication::fields::Record;
-use broadside_shared::time::Tick;
+use broadside_shared::time::{Tick, ViewTime};
 use glam::Vec2;
 
 use crate::live;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use broadside_shared::arena::Arena;
-use broadside_shared::client::stats::Arrival as SnapshotArrival;
+use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};

@@ -4,7 +4,7 @@ use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
 use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::InterpolatedEntity;
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
 use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::time::Tick;
@@ -30,7 +30,7 @@ pub(crate) fn fill(view: &View<Arena>, burning: bool, stage: &mut Stage) {
             stage.ships.push(ShipLook { at, heading, thrust: burning, ..look });
         }
     }
-    for entity in view.things.iter().chain(&view.predicted_spawns) {
+    for entity in view.entities.iter().chain(&view.predicted_spawns) {
         add(entity, stage);
     }
 }

@@ -98,7 +98,7 @@ impl SimulatedLink {
     /// Whether the client is frozen at `now`, like a tab that the browser froze: it reads nothing and does nothing.
     pub(crate) fn is_frozen(&mut self, now: MonoTime) -> bool {
         let time = self.time(now);
-        let frozen = self.freezes.as_mut().is_some_and(|stalls| stalls.stands_until(time).is_some());
+        let frozen = self.freezes.as_mut().is_some_and(|stalls| stalls.stalled_until(time).is_some());
         if frozen {
             self.frozen_at = now;
         }

@@ -3,8 +3,8 @@
 
 use broadside_core::connection::protocol::{ConnectionProtocol, ProtocolOutput};
 use broadside_shared::arena::Arena;
-use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::{Outcome, RoomId, ServerMsg};
+use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::protocol::message::{Outcome, ServerMsg};
 use broadside_shared::protocol::room::{Mode, Role};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;

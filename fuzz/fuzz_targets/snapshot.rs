@@ -3,9 +3,9 @@
 
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail};
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::codec::encode_server;
-use broadside_shared::protocol::message::{RoomId, ServerMsg};
+use broadside_shared::protocol::message::ServerMsg;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;

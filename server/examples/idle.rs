@@ -79,7 +79,7 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
     let text = Text::new("The server restarts in five minutes: your seats are kept.").map_err(anyhow::Error::msg)?;
     for _ in 0..PUBLISHED {
         let from = std::time::Instant::now();
-        running.app().context.publish(Topic::Notices, None, Publication::Announcement(text.clone()));
+        running.app().lobby.context.publish(Topic::Notices, None, Publication::Announcement(text.clone()));
         told.read_exact(&mut line)?;
         let ms = from.elapsed().as_secs_f64() * 1000.0;
         (longest, sum) = (longest.max(ms), sum + ms);

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use broadside_core::fanout::assembler::FrameBytes;
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::spar::Sparring;
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::delta::residuals;
@@ -133,7 +134,7 @@ fn view(
     Arena::write_player_state(own, &mut bits);
     bits.finish();
     ledger.snapshots += 1;
-    ledger.bytes.own += player_state_bytes.len() as u64 + SnapshotHead::BYTES as u64;
+    ledger.bytes.player_state += player_state_bytes.len() as u64 + SnapshotHead::BYTES as u64;
     ledger.bytes.cell_heads += written.head_bytes as u64;
     ledger.bytes.cells += written.encoded_cell_bytes as u64;
 }
@@ -212,8 +213,8 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
     );
     println!(
         "payload per player: {:.1} kbit/s (own {:.1}, cells {:.1}, heads {:.1}); events and updates come on top",
-        per_snapshot(b.own + b.cells + b.cell_heads) * 8.0 * hz / 1000.0,
-        per_snapshot(b.own) * 8.0 * hz / 1000.0,
+        per_snapshot(b.player_state + b.cells + b.cell_heads) * 8.0 * hz / 1000.0,
+        per_snapshot(b.player_state) * 8.0 * hz / 1000.0,
         per_snapshot(b.cells) * 8.0 * hz / 1000.0,
         per_snapshot(b.cell_heads) * 8.0 * hz / 1000.0,
     );

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::limits::CHAT_KEPT;
-use broadside_shared::protocol::message::{Publication, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{Publication, ServerMsg};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn the_last_leaderboard_is_kept_and_a_feed_is_not() {
         let topics = Topics::new();
-        let room = broadside_shared::protocol::message::RoomId(1);
+        let room = broadside_shared::ids::RoomId(1);
         topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0));
         topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
         assert_eq!(topics.kept(Topic::Leaderboard, |_| false).messages.len(), 1);

@@ -89,7 +89,7 @@ fn a_steady_tick_allocates_nothing() {
         for (player, packet) in due.zip(&packets[tick as usize]) {
             let packet = InputPacket::decode(&packet[1..]).expect("our own packet");
             flows[usize::from(player)].handle_ack(packet.acked, now);
-            room.input(broadside_shared::game::PlayerId(player), &packet, now);
+            room.input(broadside_shared::ids::PlayerId(player), &packet, now);
         }
         let output = outputs.fill(|output| room.step(Tick(tick), 0, output, |_| {}));
         outgoing.push(std::sync::Arc::clone(&output));

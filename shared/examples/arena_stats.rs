@@ -1,10 +1,11 @@
-//! Bots of several skills fight for a while; prints what each skill achieved. The arena's rules and ai are tuned by it.
+//! Lets bots of several skills fight for some time and prints what each skill achieved, for tuning the rules and the
+//! AI.
 //!
 //! ```text
 //! cargo run --release -p broadside-shared --example arena_stats -- [seed] [seconds] [bots per skill]
 //! ```
 
-use broadside_shared::arena::spar::{Sparring, Tally};
+use broadside_shared::arena::spar::{AiStats, Sparring};
 
 const SKILLS: [f32; 5] = [0.2, 0.4, 0.6, 0.75, 0.9];
 
@@ -20,9 +21,9 @@ fn main() {
     let per_minute = 60.0 / seconds as f64 / each as f64;
     println!("per bot and minute, seed {seed}, {seconds} s, {} bots", skills.len());
     println!("skill  kills deaths wrecks shots  hit% beams  hit% kill%  pickups wait/s fight/s idle%");
-    let tallies: Vec<Tally> = sparring.tallies().collect();
+    let tallies: Vec<AiStats> = sparring.stats().collect();
     for (skill, group) in SKILLS.iter().zip(tallies.chunks(each)) {
-        let sum = |field: fn(&Tally) -> u32| group.iter().map(|tally| f64::from(field(tally))).sum::<f64>();
+        let sum = |field: fn(&AiStats) -> u32| group.iter().map(|stats| f64::from(field(stats))).sum::<f64>();
         let by_others = sum(|t| t.deaths) - sum(|t| t.wrecked);
         println!(
             "{skill:5.2} {:6.1} {:6.1} {:6.1} {:5.0} {:5.1} {:5.0} {:5.1} {:5.1} {:8.1} {:6.1} {:7.1} {:5.1}",

@@ -1,74 +1,45 @@
-//! [`Game`]: the one line between the engine (protocol, replication, client, room) and a game.
+//! [`Game`]: the only interface between the engine (protocol, replication, client, room) and a game.
 //!
-//! The engine is generic over it and never names a ship. A game brings rules and tables; it never sees a socket, a clock
-//! or a client.
+//! The engine is generic over it and never names a ship. A game brings rules and tables; it never sees a socket, a
+//! clock or a client.
 
 use glam::Vec2;
-use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
-use crate::history::{History, Pose, ViewTime};
+use crate::history::{History, Pose};
+use crate::ids::{EntityId, PlayerId};
+use crate::protocol::input::GameInput;
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX, Zone};
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
-use crate::time::Tick;
-
-/// A seat's number in its room: small, reused after its holder has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct PlayerId(pub u16);
-
-impl std::fmt::Display for PlayerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// A replicated thing's number in its room. A game hands out numbers first-freed first-reused ([`crate::game::Ids`]), so that
-/// a number does not come back while some client may still know its former holder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct EntityId(pub u16);
-
-/// What a player asks for in one tick. The default value asks for nothing.
-pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
-    /// Appends the input to a packet.
-    fn write(&self, out: &mut BitWriter);
-
-    /// Reads what [`GameInput::write`] wrote; every bit pattern gives a valid input or an error.
-    ///
-    /// # Errors
-    /// The reason the bits are not an input.
-    fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError>;
-
-    /// What stands in for this input once it has been repeated long enough: no thrust, no trigger, same aim.
-    #[must_use]
-    fn idle(&self) -> Self;
-}
+use crate::replication::world::{Placement, WorldState};
+use crate::time::{Tick, ViewTime};
 
 /// One player's input for the tick about to be stepped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlayerInput<I> {
     /// Whose input it is.
     pub player: PlayerId,
-    /// What they asked for.
+    /// What the player asks for.
     pub input: I,
-    /// The moment they were looking at when they asked, within what may be judged.
+    /// The moment the player saw when the input was sampled, clamped to what may be judged.
     pub view: ViewTime,
 }
 
-/// Why a predicted own state was not what the server came to.
+/// Why the server's state differs from the predicted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum CorrectionCause {
-    /// An input came too late or not at all, and the server used another.
+    /// An input arrived too late or not at all, and the server used another.
     Input,
-    /// Contact with something prediction does not know of: another player.
+    /// Contact with another player, which prediction does not know of.
     Collision,
     /// A hit.
     Hit,
-    /// Something picked up.
+    /// A pickup.
     Pickup,
-    /// The end of a life, or the begin of one.
+    /// The end or the start of a life.
     Respawn,
     /// None of these: a bug, and counted as one.
     Unknown,
@@ -85,7 +56,7 @@ impl CorrectionCause {
         CorrectionCause::Unknown,
     ];
 
-    /// A word for tables and panels.
+    /// The name in tables and panels.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -99,10 +70,10 @@ impl CorrectionCause {
     }
 }
 
-/// TeamLabel is told of an event.
+/// The recipients of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Recipients {
-    /// Everyone whose area of interest holds this point, in world units.
+    /// Every player whose area of interest contains this point, in world units.
     Near(Vec2),
     /// One player.
     Player(PlayerId),
@@ -110,77 +81,80 @@ pub enum Recipients {
     Room,
 }
 
-/// An event and who is told of it.
+/// An event and its recipients.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AddressedEvent<E> {
-    /// TeamLabel is told.
+    /// The recipients.
     pub recipients: Recipients,
-    /// What happened.
+    /// The event.
     pub event: E,
 }
 
-/// Something a client may show before the server confirms it: an own shot at the moment the trigger is pulled.
+/// An entity that a client may show before the server confirms it, such as the player's own shot when the trigger is
+/// pulled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictedSpawn {
-    /// What tells one predicted thing of this player from another; equal to [`Game::spawn_key`] of the real one.
+    /// Identifies a predicted entity among those of its player; equal to [`Game::spawn_key`] of the real one.
     pub key: u32,
-    /// The tick of the input that let it loose: from a snapshot of that tick on, the real one is known or was never let loose.
+    /// The tick of the input that spawned it: from a snapshot of that tick on, the real entity is known or was never
+    /// spawned.
     pub tick: Tick,
-    /// The thing as it would be replicated. Its id means nothing.
+    /// The entity as it would be replicated. Its id has no meaning.
     pub record: Record,
 }
 
-/// A player's line in the standings.
+/// A player's entry in the standings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Whose score it is.
+    /// The player.
     pub player: PlayerId,
-    /// The score, best first when listed.
+    /// The score.
     pub score: i32,
 }
 
-/// Somebody did something that is worth a line in a feed.
+/// A kill-feed entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KillFeedEntry {
-    /// TeamLabel did it, if anyone.
+    /// The player who did it; `None` if nobody did.
     pub by: Option<PlayerId>,
     /// The verb, such as `sank`.
     pub verb: &'static str,
-    /// To whom.
+    /// The player it was done to.
     pub of: PlayerId,
 }
 
-/// How a match stands, as the game knows it: the room turns numbers into names and tells everyone.
+/// The state of a match as the game knows it. The room publishes it as a
+/// [`MatchStatus`](crate::protocol::match_status::MatchStatus), with names instead of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatchState {
-    /// How far it is.
+    /// The phase.
     pub phase: MatchPhase,
     /// The round, from 1; 0 before the first.
     pub round: u8,
-    /// Rounds at the most.
+    /// Most rounds of the match.
     pub rounds: u8,
-    /// The tick at which the phase ends by itself, if it does.
+    /// The tick at which the phase ends automatically; `None` if it does not.
     pub ends: Option<Tick>,
     /// The teams.
     pub teams: [Team; TEAMS_MAX],
-    /// The place to hold, if there is one.
+    /// The zone to hold; `None` in modes without one.
     pub zone: Option<Zone>,
-    /// The team that won: the round in a pause, the match among the results.
+    /// The winning team: of the round during a pause, of the match during the results.
     pub winner: Option<u8>,
 }
 
 /// A team of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Team {
-    /// What to call it.
-    pub who: TeamLabel,
-    /// Its points in this round.
+    /// What it is called.
+    pub label: TeamLabel,
+    /// Points in this round.
     pub score: u32,
     /// Points that win the round.
     pub goal: u32,
-    /// Rounds it has won.
+    /// Rounds won.
     pub rounds: u8,
-    /// How many play for it.
+    /// Number of players.
     pub players: u16,
 }
 
@@ -189,7 +163,7 @@ pub struct Team {
 pub enum TeamLabel {
     /// A colour.
     Team(&'static str),
-    /// The one player of it; `None` if there is none, or not any more.
+    /// Its only player; `None` if the team is empty.
     Player(Option<PlayerId>),
 }
 
@@ -199,31 +173,31 @@ pub enum TeamLabel {
 pub trait Game: Sized + Send + 'static {
     /// A short name, shown in logs and in the room list.
     const NAME: &'static str;
-    /// Steps per second; part of the rules, told to clients in the welcome.
+    /// Steps per second; part of the rules, sent to clients in the welcome.
     const TICK_HZ: u32;
     /// Every replicated kind, in the order of its number on the wire (at most 8).
     const KINDS: &'static [KindSpec];
     /// Width and height of the area of interest in world units; what a client may show.
     const VIEW: Vec2;
 
-    /// What a room of this game can be told when it opens.
+    /// What a room of this game is opened with.
     type Config: Clone + Debug + Default + Send;
     /// What a player asks for in one tick.
     type Input: GameInput;
-    /// A player's own exact state: every value that [`Game::predict`] reads, unrounded.
+    /// A player's exact private state: every value that [`Game::predict`] reads, unrounded.
     type LocalPlayerState: Clone + PartialEq + Debug + Send + Sync;
-    /// A thing that happened once.
+    /// Something that happened once.
     type Event: Clone + PartialEq + Debug + Send + Sync;
     /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick.
     type PredictionContext: Default + Send;
 
-    /// What a room of a mode opens with.
+    /// The configuration of a room of `mode`.
     #[must_use]
     fn config(_mode: Mode) -> Self::Config {
         Self::Config::default()
     }
 
-    /// The most who can play in a room of a mode.
+    /// Most players in a room of `mode`.
     #[must_use]
     fn seats_max(_mode: Mode) -> u16 {
         u16::MAX
@@ -232,14 +206,14 @@ pub trait Game: Sized + Send + 'static {
     /// Opens a world. Equal config and seed give equal worlds.
     fn new(config: &Self::Config, seed: u64) -> Self;
 
-    /// Seats a player before `tick` is stepped.
+    /// Seats a player, before `tick` is stepped.
     fn join(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<AddressedEvent<Self::Event>>);
 
-    /// Takes a player out before `tick` is stepped.
+    /// Removes a player, before `tick` is stepped.
     fn leave(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<AddressedEvent<Self::Event>>);
 
-    /// Steps the world to `tick`. `inputs` holds one input for every seated player, in order of player; `history` the poses
-    /// of the ticks before.
+    /// Steps the world to `tick`. `inputs` holds one input for every seated player, in order of player; `history` holds
+    /// the poses of earlier ticks.
     fn step(
         &mut self,
         tick: Tick,
@@ -254,8 +228,8 @@ pub trait Game: Sized + Send + 'static {
     /// The exact private state of a seated player.
     fn player_state(&self, player: PlayerId) -> Option<&Self::LocalPlayerState>;
 
-    /// Steps a player's own state to `tick`: the very function [`Game::step`] uses for it, so that prediction and authority
-    /// agree bit for bit unless something outside `context` interferes. Draws no chance.
+    /// Steps a player's own state to `tick`. [`Game::step`] uses the same function, so that prediction and authority
+    /// agree bit for bit unless something outside `context` interferes. It uses no randomness.
     fn predict(
         own: &mut Self::LocalPlayerState,
         input: &Self::Input,
@@ -264,47 +238,47 @@ pub trait Game: Sized + Send + 'static {
         spawned: &mut Vec<PredictedSpawn>,
     );
 
-    /// Gathers from replicated records what prediction needs. Called after every snapshot.
+    /// Collects from replicated records what prediction needs. Called after every snapshot.
     fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Self::PredictionContext);
 
-    /// The key of the prediction that `record` confirms, if `player` could have predicted it.
+    /// The key of the prediction that `record` confirms; `None` if `player` cannot have predicted it.
     fn spawn_key(player: PlayerId, record: &Record) -> Option<u32>;
 
-    /// Why the server came to `actual` where `predicted` was expected, judged from the two states alone; inputs gone missing
-    /// are the engine's to know.
+    /// Why the server's state is `actual` where `predicted` was expected, judged from the two states alone. The engine
+    /// itself knows of missing inputs.
     fn correction_cause(predicted: &Self::LocalPlayerState, actual: &Self::LocalPlayerState) -> CorrectionCause;
 
-    /// The centre of a player's area of interest in world units.
+    /// The centre of a player's area of interest, in world units.
     fn focus(own: &Self::LocalPlayerState) -> Vec2;
 
     /// The player's own entity, which their client draws from prediction and not from the replica.
     fn player_entity(own: &Self::LocalPlayerState) -> Option<EntityId>;
 
-    /// Appends every replicated thing with the point that decides its cell. Order does not matter.
+    /// Appends every replicated entity with the point that decides its cell, in any order.
     fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>);
 
     /// Appends every seated player's score, best first; equal scores in order of player.
     fn standings(&self, out: &mut Vec<Standing>);
 
-    /// What an event says to those who read the feed of a room; `None` for most.
+    /// The kill-feed entry of an event; `None` for most events.
     fn kill_feed_entry(_event: &Self::Event) -> Option<KillFeedEntry> {
         None
     }
 
-    /// How the match stands, where there are rounds.
+    /// The state of the match; `None` where there are no rounds.
     fn match_state(&self) -> Option<&MatchState> {
         None
     }
 
-    /// Distance from the origin to where the world ends, in world units, for those who watch; 0 where it does not end.
+    /// Distance from the origin to the end of the world, in world units, for spectators; 0 where the world has no end.
     fn extent(&self) -> u16 {
         0
     }
 
-    /// Hash of the whole world: equal worlds, equal hashes, on every machine.
+    /// Hash of the whole world: equal worlds have equal hashes on every machine.
     fn hash(&self) -> u64;
 
-    /// Appends an exact private state.
+    /// Appends a player's exact private state.
     fn write_player_state(own: &Self::LocalPlayerState, out: &mut BitWriter);
 
     /// Reads what [`Game::write_player_state`] wrote.
@@ -323,42 +297,9 @@ pub trait Game: Sized + Send + 'static {
     fn read_event(bits: &mut BitReader<'_>) -> Result<Self::Event, WireError>;
 }
 
-/// Hands out entity numbers, first freed first reused, each at most once at a time.
-#[derive(Debug, Clone)]
-pub struct Ids {
-    fresh: u32,
-    freed: std::collections::VecDeque<u16>,
-}
-
-impl Ids {
-    /// Numbers rest at least until this many others have been freed, so that one does not come back within the snapshot
-    /// history of a busy world.
-    const REST: usize = 512;
-
-    /// A generator that has handed out nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        Ids { fresh: 0, freed: std::collections::VecDeque::new() }
-    }
-
-    /// The next number, or `None` when all 65,536 are taken.
-    pub fn take(&mut self) -> Option<EntityId> {
-        if self.freed.len() > Self::REST || self.fresh > u32::from(u16::MAX) {
-            return self.freed.pop_front().map(EntityId);
-        }
-        let id = self.fresh as u16;
-        self.fresh += 1;
-        Some(EntityId(id))
-    }
-
-    /// Gives a number back.
-    pub fn free(&mut self, id: EntityId) {
-        self.freed.push_back(id.0);
-    }
-}
-
-impl Default for Ids {
-    fn default() -> Self {
-        Self::new()
+impl WorldState {
+    /// Takes the state of `game` at `tick`, reusing the buffers of the state that `self` held before.
+    pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
+        self.gather(tick, |gathered| game.replicate(tick, gathered), placement);
     }
 }

@@ -1,9 +1,9 @@
-//! The world hash: equal worlds give equal numbers on every machine.
+//! The world hash: equal worlds have equal hashes on every machine.
 
 use glam::Vec2;
 
-/// A running FNV-1a hash over what a game feeds it (constants from the FNV reference, Fowler, Noll and Vo). Not for tables and not
-/// against an adversary: it only has to notice when two runs of a world part ways.
+/// A running FNV-1a hash (constants from the FNV reference, Fowler, Noll and Vo). Not for hash tables and not against
+/// an adversary: it only detects that two runs of a world differ.
 #[derive(Debug, Clone)]
 pub struct WorldHash(u64);
 

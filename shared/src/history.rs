@@ -1,47 +1,22 @@
-//! Where everyone was in the last ticks: so that a shot can be judged as its shooter saw it (lag compensation).
+//! Positions of all players in the last ticks, so that a shot is judged as its shooter saw it (lag compensation).
 
 use std::collections::VecDeque;
 
 use glam::Vec2;
 
-use crate::game::PlayerId;
-use crate::time::Tick;
+use crate::ids::PlayerId;
+use crate::time::{Tick, ViewTime};
 
-/// Furthest back a shot may be judged, in milliseconds: who sees later than that has to aim ahead, so that nobody is hit long
-/// after taking cover.
+/// Furthest back a shot may be judged, in milliseconds. A player whose picture is older has to aim ahead, so that
+/// nobody is hit long after taking cover.
 pub const REWIND_MS_MAX: u32 = 250;
 /// Ticks of poses kept; covers [`REWIND_MS_MAX`] up to 120 ticks per second.
 pub const HISTORY_TICKS: usize = 32;
 
 const _: () = assert!(HISTORY_TICKS as u32 * 1000 / 120 >= REWIND_MS_MAX);
 
-/// A moment in ticks with a fraction, in sixteenths: what a player was looking at when an input was sampled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ViewTime(pub u64);
-
 impl ViewTime {
-    /// Parts of a tick it counts.
-    pub const PARTS: u32 = 16;
-
-    /// The moment of a tick.
-    #[must_use]
-    pub fn of(tick: Tick) -> ViewTime {
-        ViewTime(u64::from(tick.0) * u64::from(Self::PARTS))
-    }
-
-    /// A moment as clients keep it; negative ones are tick 0.
-    #[must_use]
-    pub fn from_ticks(ticks: f64) -> ViewTime {
-        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u64)
-    }
-
-    /// Parts of a tick from `earlier` to this moment; 0 if that is later.
-    #[must_use]
-    pub fn parts_since(self, earlier: ViewTime) -> u32 {
-        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
-    }
-
-    /// The moment within what may be judged at `tick`: not after it, and not further back than [`REWIND_MS_MAX`].
+    /// The moment clamped to what may be judged at `tick`: not after it, and at most [`REWIND_MS_MAX`] before it.
     #[must_use]
     pub fn judged_at(self, tick: Tick, tick_hz: u32) -> ViewTime {
         let newest = ViewTime::of(tick);
@@ -53,11 +28,11 @@ impl ViewTime {
 /// Where a player was at a tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pose {
-    /// TeamLabel.
+    /// The player.
     pub player: PlayerId,
-    /// Where, in world units.
+    /// Position in world units.
     pub at: Vec2,
-    /// Which life: poses of different lives are not joined by a line.
+    /// Number of the player's life: positions of different lives are not interpolated.
     pub life: u16,
 }
 
@@ -80,8 +55,8 @@ impl History {
         self.ticks.push_back((tick, poses));
     }
 
-    /// Where a player was at a moment, on the line between two ticks; `None` if they were not there at both, or if it is too
-    /// long ago. A moment after the newest tick is the newest tick.
+    /// A player's position at a moment, interpolated between two ticks; `None` if the player was not there at both, or
+    /// if it is too long ago. A moment after the newest tick counts as the newest tick.
     #[must_use]
     pub fn at(&self, player: PlayerId, when: ViewTime) -> Option<Vec2> {
         let after = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when);
@@ -96,13 +71,6 @@ impl History {
         let part = (when.0 - start) as f32 / (end - start) as f32;
         Some(from.at + (to.at - from.at) * part)
     }
-
-    /// Everyone's pose at a moment, as [`History::at`], in order of player.
-    pub fn all_at(&self, when: ViewTime) -> impl Iterator<Item = (PlayerId, Vec2)> + '_ {
-        let at = self.ticks.partition_point(|(tick, _)| ViewTime::of(*tick) <= when).saturating_sub(1);
-        let poses = self.ticks.get(at).map_or(&[][..], |(_, poses)| poses.as_slice());
-        poses.iter().filter_map(move |pose| Some((pose.player, self.at(pose.player, when)?)))
-    }
 }
 
 fn pose_of(poses: &[Pose], player: PlayerId) -> Option<&Pose> {
@@ -114,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_told_apart_as_long_as_ticks_are() {
+    fn moments_differ_wherever_ticks_differ() {
         let last = ViewTime::of(Tick(u32::MAX));
         assert_eq!(last.parts_since(ViewTime::of(Tick(u32::MAX - 3))), 3 * ViewTime::PARTS);
         assert_eq!(last.judged_at(Tick(u32::MAX), 60), last);

@@ -1,8 +1,8 @@
-//! The simulated network link, in virtual time: what a link does to an ordered stream.
+//! The simulated network link, in virtual time: the effects of a link on an ordered stream.
 //!
-//! WebSocket runs on TCP, which keeps order and loses nothing while it lives. So a link delays, varies, throttles and stalls;
-//! a lost packet is a stall of everything behind it until the sender tries again. The same [`Pipe`] is stepped by tests with a
-//! number they add to, and by programs with a clock.
+//! WebSocket runs on TCP, which keeps order and loses nothing while it lives. Therefore a link delays, varies,
+//! throttles and stalls; a lost packet is a stall of everything behind it until it is retransmitted. Tests step a
+//! [`Pipe`] with a number they add to, programs with a clock.
 
 use std::collections::VecDeque;
 
@@ -10,48 +10,48 @@ use crate::time::MonoTime;
 
 /// Bytes of a TCP segment on an ordinary link: 1,500 less headers and timestamps.
 const SEGMENT_BYTES: usize = 1448;
-/// Least time after which a sender takes a segment for lost and sends it again, in milliseconds (Linux: `TCP_RTO_MIN`).
+/// Least time after which a sender retransmits a lost segment, in milliseconds (Linux: `TCP_RTO_MIN`).
 const RETRANSMIT_MS: f64 = 200.0;
-/// Bytes on their way at the most before the sender's socket refuses more: its send buffer and the receiver's.
+/// Most bytes in flight before the sender's socket refuses more: its send buffer and the receiver's.
 const IN_FLIGHT_MAX: usize = 96 * 1024;
 
-/// A kind of link, the same both ways but for its rates.
+/// A kind of link, the same in both directions except for its rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinkProfile {
-    /// What flags and panels call it.
+    /// Name in flags and panels.
     pub name: &'static str,
     /// One-way delay in milliseconds.
     pub delay_ms: f64,
-    /// Most that the delay of a frame differs from `delay_ms`, either way, in milliseconds. Order is kept.
+    /// Largest deviation of a frame's delay from `delay_ms`, in milliseconds. Order is kept.
     pub jitter_ms: f64,
-    /// Share of segments that are lost and sent again, 0..=1.
+    /// Share of segments that are lost and retransmitted, 0..=1.
     pub loss: f64,
-    /// Towards the client, in bits per second; `None` is unlimited.
+    /// Rate towards the client in bits per second; `None` is unlimited.
     pub down_bps: Option<f64>,
-    /// Towards the server, in bits per second; `None` is unlimited.
+    /// Rate towards the server in bits per second; `None` is unlimited.
     pub up_bps: Option<f64>,
-    /// What stands still now and then.
+    /// The part that pauses now and then.
     pub pause: Pause,
 }
 
-/// What stands still now and then.
+/// The part that pauses now and then.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pause {
-    /// Nothing does.
+    /// None.
     Never,
-    /// The link: nothing moves, then all of it comes at once.
+    /// The link: nothing moves, then everything arrives at once.
     Link(Stall),
-    /// The client's program: its timers stop and it reads nothing, while its socket answers pings, as a frozen browser tab
-    /// does. The link itself goes on; who runs the client must stop it.
+    /// The client's program: its timers stop and it reads nothing, while its socket answers pings, as in a frozen
+    /// browser tab. The link itself continues; the program that runs the client must pause it.
     Client(Stall),
 }
 
-/// How often something stands still, and for how long; each drawn evenly from a range, in seconds.
+/// How often something stalls, and for how long: each drawn evenly from a range, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stall {
-    /// Time from the end of one to the begin of the next.
+    /// Time from the end of one stall to the start of the next.
     pub every_s: (f64, f64),
-    /// Time it lasts.
+    /// Length of a stall.
     pub lasts_s: (f64, f64),
 }
 
@@ -70,7 +70,7 @@ const fn link(
 }
 
 impl LinkProfile {
-    /// A link that does nothing.
+    /// A link without delay, loss or limits.
     pub const CLEAN: LinkProfile = link("clean", 0.0, 0.0, 0.0, None);
 
     /// Every named link.
@@ -106,7 +106,7 @@ impl LinkProfile {
         Self::ALL.map(|profile| profile.name).join(", ")
     }
 
-    /// A pair of pipes of this link: towards the client, and towards the server. Equal seeds give equal links.
+    /// The two pipes of this link: towards the client, and towards the server. Equal seeds give equal links.
     #[must_use]
     pub fn pipes(&self, seed: u64) -> (Pipe, Pipe) {
         let stalls = match self.pause {
@@ -114,14 +114,14 @@ impl LinkProfile {
             Pause::Never | Pause::Client(_) => None,
         };
         let pipe = |bps, seed| Pipe::new(self, bps, stalls.map(|stall| Stalls::new(stall, seed)), seed);
-        // Both directions stand still together: the stalls come from the same seed.
+        // Both directions stall together, since their stalls have the same seed.
         let (mut down, mut up) = (pipe(self.down_bps, seed), pipe(self.up_bps, seed));
         down.rng = fastrand::Rng::with_seed(seed ^ 0xd0);
         up.rng = fastrand::Rng::with_seed(seed ^ 0x11);
         (down, up)
     }
 
-    /// When the client's program stands still, if this link comes with that.
+    /// The client's stalls, if this link has them.
     #[must_use]
     pub fn freezes(&self, seed: u64) -> Option<Stalls> {
         match self.pause {
@@ -131,7 +131,7 @@ impl LinkProfile {
     }
 }
 
-/// Stalls of standing still, drawn from a seed.
+/// A sequence of stalls, drawn from a seed.
 #[derive(Debug, Clone)]
 pub struct Stalls {
     stall: Stall,
@@ -141,7 +141,7 @@ pub struct Stalls {
 }
 
 impl Stalls {
-    /// Stalls of this kind, the first after a while of going.
+    /// Stalls of this kind, the first after some time.
     #[must_use]
     pub fn new(stall: Stall, seed: u64) -> Self {
         let mut stalls = Stalls { stall, rng: fastrand::Rng::with_seed(seed), from: MonoTime(0), until: MonoTime(0) };
@@ -149,8 +149,8 @@ impl Stalls {
         stalls
     }
 
-    /// The end of the stall that `now` is in, if it is in one. Times must not go back.
-    pub fn stands_until(&mut self, now: MonoTime) -> Option<MonoTime> {
+    /// The end of the stall at `now`; `None` outside a stall. Times must not decrease.
+    pub fn stalled_until(&mut self, now: MonoTime) -> Option<MonoTime> {
         while now >= self.until {
             self.draw();
         }
@@ -164,7 +164,7 @@ impl Stalls {
     }
 }
 
-/// One direction of a link: frames in, the same frames out, later.
+/// One direction of a link: frames go in, and come out later.
 #[derive(Debug, Clone)]
 pub struct Pipe {
     delay_ms: f64,
@@ -173,9 +173,9 @@ pub struct Pipe {
     bps: Option<f64>,
     stalls: Option<Stalls>,
     rng: fastrand::Rng,
-    on_way: VecDeque<(MonoTime, Vec<u8>)>,
-    on_way_bytes: usize,
-    /// When the link has sent what was put on it so far.
+    in_flight: VecDeque<(MonoTime, Vec<u8>)>,
+    in_flight_bytes: usize,
+    /// When the link has sent everything that was put on it so far.
     idle_at: MonoTime,
     last_arrival: MonoTime,
 }
@@ -189,25 +189,25 @@ impl Pipe {
             bps,
             stalls,
             rng: fastrand::Rng::with_seed(seed),
-            on_way: VecDeque::new(),
-            on_way_bytes: 0,
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
             idle_at: MonoTime(0),
             last_arrival: MonoTime(0),
         }
     }
 
-    /// Sets delay and jitter, in milliseconds, for the frames from now on.
+    /// Sets delay and jitter, in milliseconds, for later frames.
     pub fn set_delay(&mut self, delay_ms: f64, jitter_ms: f64) {
         (self.delay_ms, self.jitter_ms) = (delay_ms, jitter_ms);
     }
 
-    /// Whether the sender's socket would take another frame.
+    /// Whether the sender's socket accepts another frame.
     #[must_use]
     pub fn takes_more(&self) -> bool {
-        self.on_way_bytes < IN_FLIGHT_MAX
+        self.in_flight_bytes < IN_FLIGHT_MAX
     }
 
-    /// Puts a frame on the link at `now`.
+    /// Sends a frame at `now`.
     pub fn send(&mut self, now: MonoTime, frame: Vec<u8>) {
         let from = now.max(self.idle_at);
         let sending_us = self.bps.map_or(0.0, |bps| frame.len() as f64 * 8e6 / bps);
@@ -220,28 +220,28 @@ impl Pipe {
             }
         }
         arrival = arrival.max(self.last_arrival);
-        if let Some(until) = self.stalls.as_mut().and_then(|stalls| stalls.stands_until(arrival)) {
+        if let Some(until) = self.stalls.as_mut().and_then(|stalls| stalls.stalled_until(arrival)) {
             arrival = until;
         }
         self.last_arrival = arrival;
-        self.on_way_bytes += frame.len();
-        self.on_way.push_back((arrival, frame));
+        self.in_flight_bytes += frame.len();
+        self.in_flight.push_back((arrival, frame));
     }
 
     /// The next frame that has arrived by `now`.
     pub fn receive(&mut self, now: MonoTime) -> Option<Vec<u8>> {
-        if self.on_way.front()?.0 > now {
+        if self.in_flight.front()?.0 > now {
             return None;
         }
-        let (_, frame) = self.on_way.pop_front()?;
-        self.on_way_bytes -= frame.len();
+        let (_, frame) = self.in_flight.pop_front()?;
+        self.in_flight_bytes -= frame.len();
         Some(frame)
     }
 
     /// When the next frame arrives.
     #[must_use]
     pub fn next_arrival(&self) -> Option<MonoTime> {
-        self.on_way.front().map(|(at, _)| *at)
+        self.in_flight.front().map(|(at, _)| *at)
     }
 }
 
@@ -249,8 +249,8 @@ impl Pipe {
 mod tests {
     use super::*;
 
-    /// Sends 100-byte frames 50 times a second for a minute; gives each one's time on the way in milliseconds.
-    fn times_on_way(name: &str) -> Vec<f64> {
+    /// Sends 100-byte frames 50 times a second for a minute; gives each frame's time in flight, in milliseconds.
+    fn times_in_flight(name: &str) -> Vec<f64> {
         let (mut down, _) = LinkProfile::named(name).expect("a known name").pipes(3);
         let mut times = Vec::new();
         for ms in 0..70_000u64 {
@@ -269,9 +269,9 @@ mod tests {
     }
 
     #[test]
-    fn every_line_keeps_order_and_loses_nothing_and_is_as_slow_as_it_says() {
+    fn every_link_keeps_order_and_loses_nothing_and_is_as_slow_as_its_profile() {
         for profile in LinkProfile::ALL {
-            let mut times = times_on_way(profile.name);
+            let mut times = times_in_flight(profile.name);
             assert_eq!(times.len(), 3000, "{}", profile.name);
             times.sort_by(f64::total_cmp);
             let median = times[1500];
@@ -282,10 +282,10 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_stalls_what_is_behind_it_and_a_stall_ends_in_a_burst() {
-        let wifi = times_on_way("wifi");
+    fn a_loss_stalls_the_frames_behind_it_and_a_stall_ends_in_a_burst() {
+        let wifi = times_in_flight("wifi");
         assert!(wifi.iter().any(|ms| *ms > 200.0));
-        let stalled = times_on_way("stall");
+        let stalled = times_in_flight("stall");
         let worst = stalled.iter().copied().fold(0.0, f64::max);
         assert!(worst > 2_000.0 && worst < 10_100.0, "{worst}");
     }

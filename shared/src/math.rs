@@ -1,7 +1,8 @@
 //! Trigonometry that gives the same bits natively and in wasm.
 //!
-//! The standard library hands `sin`, `cos` and `atan2` to the platform, whose last bits differ from machine to machine. The
-//! pure-Rust `libm` does not. `+ - * /` and `sqrt` are exact by IEEE 754 and need no help; fused multiply-add is never used.
+//! The standard library delegates `sin`, `cos` and `atan2` to the platform, whose last bits differ from machine to
+//! machine. The pure-Rust `libm` does not. `+ - * /` and `sqrt` are exact by IEEE 754; fused multiply-add is never
+//! used.
 
 use glam::Vec2;
 use std::f32::consts::{PI, TAU};
@@ -31,8 +32,8 @@ pub fn heading(radians: f32) -> Vec2 {
     Vec2::new(cos, sin)
 }
 
-/// The whole number at or below `value`; the nearest there is where an `i32` does not reach, 0 for NaN. As `libm::floorf`, but without
-/// the call.
+/// The largest integer at or below `value`, saturating at the limits of `i32`; 0 for NaN. Equal to `libm::floorf`,
+/// without the call.
 #[must_use]
 #[inline]
 pub fn floor(value: f32) -> i32 {
@@ -40,7 +41,7 @@ pub fn floor(value: f32) -> i32 {
     whole.saturating_sub(i32::from(whole as f32 > value))
 }
 
-/// `radians` brought into -PI..PI. Meant for angles a few turns away at most.
+/// `radians` wrapped into -PI..PI, for angles at most a few turns away.
 #[must_use]
 pub fn wrap_angle(radians: f32) -> f32 {
     let mut a = radians % TAU;

@@ -1,13 +1,15 @@
-//! Where a server leaves the operator's token for the programs of the same user on the same machine. The server and whoever looks for
-//! the token must agree on it; what they know of the machine is an argument.
+//! Where a server stores the operator's token, for programs of the same user on the same machine. The server and those
+//! programs must agree on the path; the environment is an argument.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The files in which the token of a server on `port` may be, best first: the server takes the first it can make, others try each.
+/// The files in which the token of a server on `port` may be, best first: the server writes the first one it can
+/// create, and other programs try each.
 ///
-/// All lie in a folder `broadside` that only its owner may enter: in `$RUNTIME_DIRECTORY` (which systemd makes for a service that has
-/// `RuntimeDirectory=`), in `$XDG_RUNTIME_DIR` (which a login makes), or in `temp_dir` with the user's number `uid` in its name.
+/// All are in a folder `broadside` that only its owner may enter: in `$RUNTIME_DIRECTORY` (created by systemd for a
+/// service with `RuntimeDirectory=`), in `$XDG_RUNTIME_DIR` (created by a login), or in `temp_dir` with the user id
+/// `uid` in its name.
 #[must_use]
 pub fn token_files(
     variable: impl Fn(&str) -> Option<OsString>,
@@ -17,7 +19,7 @@ pub fn token_files(
 ) -> Vec<PathBuf> {
     let folder_of = |name: &str| {
         let value = variable(name)?.into_string().ok()?;
-        // systemd may name several, separated by colons.
+        // systemd may list several folders, separated by colons.
         let first = PathBuf::from(value.split(':').next()?);
         first.is_absolute().then(|| first.join("broadside"))
     };
@@ -32,7 +34,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_systems_own_folder_comes_first_and_one_that_is_no_path_does_not_count() {
+    fn the_folder_of_the_service_comes_first_and_a_relative_path_is_ignored() {
         let files = |runtime: &str, login: &str| {
             let variable = |name: &str| match name {
                 "RUNTIME_DIRECTORY" => Some(runtime.into()),

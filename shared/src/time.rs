@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 /// The number of one fixed simulation step. It starts at 0 when a room opens and never wraps: at 60 Hz, `u32` lasts two
 /// years.
 ///
-/// Tick numbers are tied to the clock for the life of a room: tick `n` is due at `tick_zero + n * period`. A tick that had
-/// to be dropped leaves a gap in the numbers and never shifts the ones after it, so that a client's idea of the time stays
-/// true.
+/// Tick numbers are tied to the clock for the life of a room: tick `n` is due at `tick_zero + n * period`. A dropped
+/// tick leaves a gap in the numbers and never shifts later ones, so that a client's clock estimate stays valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Tick(pub u32);
 
@@ -37,7 +36,34 @@ impl std::fmt::Display for Tick {
     }
 }
 
-/// Microseconds since the process (or the page, or the test) began: the only clock a core ever sees, always as an argument.
+/// A moment in sixteenths of a tick: what a player saw when an input was sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ViewTime(pub u64);
+
+impl ViewTime {
+    /// Parts per tick.
+    pub const PARTS: u32 = 16;
+
+    /// The moment of a tick.
+    #[must_use]
+    pub fn of(tick: Tick) -> ViewTime {
+        ViewTime(u64::from(tick.0) * u64::from(Self::PARTS))
+    }
+
+    /// The moment of a tick with a fraction; negative values are tick 0.
+    #[must_use]
+    pub(crate) fn from_ticks(ticks: f64) -> ViewTime {
+        ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u64)
+    }
+
+    /// Parts of a tick from `earlier` to this moment; 0 if that is later.
+    #[must_use]
+    pub fn parts_since(self, earlier: ViewTime) -> u32 {
+        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Microseconds since the process, page or test started: the only clock a core sees, always as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct MonoTime(pub u64);
 
@@ -67,8 +93,8 @@ impl MonoTime {
     }
 }
 
-/// Length of one tick in microseconds at `tick_hz` steps per second, as a fraction-free product: tick `n` begins
-/// [`tick_us`]`(hz, n)` after tick 0. Dividing last keeps the sum of many ticks exact.
+/// Time from tick 0 to tick `ticks` in microseconds, at `tick_hz` steps per second. Dividing last keeps the sum of many
+/// ticks exact.
 #[must_use]
 pub fn tick_us(tick_hz: u32, ticks: u32) -> u64 {
     u64::from(ticks) * 1_000_000 / u64::from(tick_hz)

@@ -291,7 +291,8 @@ impl ser::SerializeMap for Unfinished<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::protocol::message::{Outcome, Refusal, Request, RoomId, ServerMsg, ServerNotice};
+    use broadside_shared::ids::RoomId;
+    use broadside_shared::protocol::message::{Outcome, Refusal, Request, ServerMsg, ServerNotice};
     use broadside_shared::protocol::room::RoomChoice;
 
     #[test]

@@ -81,7 +81,7 @@ impl WireClient {
     #[wasm_bindgen(js_name = comes_back)]
     #[must_use]
     pub fn reconnects(code: u16) -> bool {
-        CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::ByItself)
+        CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::Automatic)
     }
 
     /// Handles the open socket.
@@ -128,7 +128,7 @@ impl WireClient {
         let after = self.client.stats();
         let cells = (after.bytes_cells - before.bytes_cells) as usize;
         let events = (after.bytes_events - before.bytes_events) as usize;
-        let updates = (after.bytes_notes - before.bytes_notes) as usize;
+        let updates = (after.bytes_updates - before.bytes_updates) as usize;
         self.snapshot(rest, (cells, events, updates)).map_err(|wrong| wrong.to_string())
     }
 

@@ -369,7 +369,8 @@ async fn fly(
     let (began, mut act_at) = (Instant::now(), Instant::now());
     let (mut kills, mut deaths) = (0, 0);
     loop {
-        if let Some(until) = freezes.as_mut().and_then(|f| f.stands_until(MonoTime(began.elapsed().as_micros() as u64)))
+        if let Some(until) =
+            freezes.as_mut().and_then(|f| f.stalled_until(MonoTime(began.elapsed().as_micros() as u64)))
         {
             player.stand_still(began + Duration::from_micros(until.0)).await;
         }

@@ -1,7 +1,7 @@
 //! A simulated player without its socket: client, controller and counters.
 
 use broadside_shared::arena::Arena;
-use broadside_shared::client::stats::{Arrival, Stats};
+use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::link::Stalls;
@@ -141,7 +141,7 @@ impl SimulatedClient {
     /// What is wrong with a frame that arrived during a freeze.
     pub(crate) fn act(&mut self, offset_us: u64, context: &mut WorkerContext) -> Result<MonoTime, PlayError> {
         let since = MonoTime(context.now.us_since(self.began));
-        if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stands_until(since)) {
+        if let Some(until) = self.freezes.as_mut().and_then(|stalls| stalls.stalled_until(since)) {
             // At most 100 ms at a time, so that the end of the run is noticed.
             self.frozen_until = Some(context.now.plus_us(until.us_since(since).min(100_000)));
             return Ok(context.now.plus_us(until.us_since(since).min(100_000)));
@@ -174,7 +174,7 @@ impl SimulatedClient {
         while self.client.poll_event().is_some() {}
     }
 
-    fn count(&mut self, arrival: &Arrival, context: &mut WorkerContext) {
+    fn count(&mut self, arrival: &SnapshotArrival, context: &mut WorkerContext) {
         self.sample_ages(context);
         let now = context.now;
         if self.newest.is_none() {

@@ -178,7 +178,7 @@ impl ByteClasses {
         let since = |of: fn(&Stats) -> u64| of(now).saturating_sub(of(before));
         let (local_player, cells) = (since(|s| s.bytes_own), since(|s| s.bytes_cells));
         let cells_far = since(|s| s.bytes_cells_far).min(cells);
-        let (events, updates) = (since(|s| s.bytes_events), since(|s| s.bytes_notes));
+        let (events, updates) = (since(|s| s.bytes_events), since(|s| s.bytes_updates));
         let control = since(|s| s.bytes_down).saturating_sub(local_player + cells + events + updates);
         ByteClasses { local_player, cells_near: cells - cells_far, cells_far, events, updates, control, headers: 0 }
     }

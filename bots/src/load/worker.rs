@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use broadside_shared::client::{Client, ClientConfig, Detail};
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;

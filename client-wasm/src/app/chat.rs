@@ -1,9 +1,9 @@
 //! Chat and topics: sends requests, and shows publications, direct messages, notices and replies.
 
 use broadside_shared::arena::{ArenaEvent, Cause};
-use broadside_shared::client::requests::{Answer, ON_THE_WAY_MAX};
+use broadside_shared::client::requests::{Answer, UNANSWERED_MAX};
 use broadside_shared::client::{Client, ClientEvent, Phase};
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerNotice};
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
@@ -48,7 +48,7 @@ impl App {
             return false;
         };
         connection.flush();
-        if self.pending_requests.len() >= ON_THE_WAY_MAX {
+        if self.pending_requests.len() >= UNANSWERED_MAX {
             // The client gives up older ones first.
             self.pending_requests.remove(0);
         }
@@ -195,7 +195,7 @@ impl App {
         };
         let (_, pending) = self.pending_requests.remove(at);
         match answer {
-            Answer::Came(Outcome::Done) => match pending {
+            Answer::Received(Outcome::Done) => match pending {
                 PendingRequest::DirectMessage { to, text } => self.chat.add(ChatLineKind::DirectSent, &to, &text),
                 PendingRequest::Mute(name) => {
                     let undo = quoted(&name);
@@ -205,7 +205,7 @@ impl App {
                 PendingRequest::Report(name) => self.chat.notice(&format!("You have reported {name} to the operator.")),
                 PendingRequest::Say(_) | PendingRequest::Subscribe(_) | PendingRequest::Follow => {}
             },
-            Answer::Came(Outcome::Refused(why)) => {
+            Answer::Received(Outcome::Refused(why)) => {
                 match &pending {
                     PendingRequest::Say(text) => self.chat.restore_text(text),
                     PendingRequest::DirectMessage { to, text } => {
@@ -315,7 +315,7 @@ fn loss_verb(cause: Cause) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::protocol::message::RoomId;
+    use broadside_shared::ids::RoomId;
 
     #[test]
     fn a_refusal_is_explained_in_a_sentence() {

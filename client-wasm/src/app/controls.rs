@@ -2,8 +2,8 @@
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::room_request::RoomRequest;
-use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::{Request, RoomId};
+use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::protocol::message::Request;
 use broadside_shared::protocol::room::RoomChoice;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event};
@@ -34,7 +34,7 @@ impl App {
             }
             "watch" => {
                 if let Ok(room) = room() {
-                    self.go(RoomRequest::watch(room));
+                    self.go(RoomRequest::spectate(room));
                 }
             }
             "join" => self.join_spectated_room(),

@@ -2,7 +2,7 @@
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{Client, Phase};
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;

@@ -132,8 +132,8 @@ fn remedy(code: CloseCode) -> Remedy {
     match (code, code.retry()) {
         (CloseCode::TakenOver, _) => Remedy::PlayHere,
         (CloseCode::NoSuchRoom | CloseCode::Normal, _) => Remedy::Lobby,
-        (_, Retry::ByItself) => Remedy::Wait,
-        (_, Retry::ByHand) => Remedy::Reload,
+        (_, Retry::Automatic) => Remedy::Wait,
+        (_, Retry::Manual) => Remedy::Reload,
     }
 }
 
@@ -181,7 +181,7 @@ mod tests {
         for code in CloseCode::ALL {
             let (why, remedy) = verdict(ConnectionEnd::Closed(code.code()), "", true);
             assert!(why.ends_with('.'), "{why}");
-            assert_eq!(remedy == Remedy::Wait, code.retry() == Retry::ByItself, "{code:?}");
+            assert_eq!(remedy == Remedy::Wait, code.retry() == Retry::Automatic, "{code:?}");
         }
     }
 

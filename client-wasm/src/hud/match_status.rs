@@ -1,7 +1,8 @@
 //! The match: both teams with score and rounds, the clock, the countdown and the result.
 
 use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
-use broadside_shared::game::{PlayerId, Standing};
+use broadside_shared::game::Standing;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;

@@ -178,7 +178,7 @@ impl Rates {
     fn between(before: &Before, stats: &Stats, header_bytes: u64, passed_ms: f64) -> Rates {
         let then = &before.stats;
         let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 * 1000.0 / passed_ms;
-        let parts = |stats: &Stats| stats.bytes_own + stats.bytes_cells + stats.bytes_events + stats.bytes_notes;
+        let parts = |stats: &Stats| stats.bytes_own + stats.bytes_cells + stats.bytes_events + stats.bytes_updates;
         Rates {
             down: rate(stats.bytes_down, then.bytes_down),
             up: rate(stats.bytes_up, then.bytes_up),
@@ -186,7 +186,7 @@ impl Rates {
             cells: rate(stats.bytes_cells, then.bytes_cells),
             far: rate(stats.bytes_cells_far, then.bytes_cells_far),
             events: rate(stats.bytes_events, then.bytes_events),
-            updates: rate(stats.bytes_notes, then.bytes_notes),
+            updates: rate(stats.bytes_updates, then.bytes_updates),
             control: rate(stats.bytes_down - parts(stats), then.bytes_down - parts(then)),
             headers: rate(header_bytes, before.header_bytes),
             snapshots: rate(stats.snapshots, then.snapshots),
@@ -252,7 +252,7 @@ mod tests {
             bytes_own: 300,
             bytes_cells: 1_200,
             bytes_events: 100,
-            bytes_notes: 40,
+            bytes_updates: 40,
             ..Stats::default()
         };
         let rates = Rates::between(&Before::default(), &stats, 88, 2_000.0);

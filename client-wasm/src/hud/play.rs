@@ -2,7 +2,8 @@
 
 use broadside_shared::arena::LocalPlayerState;
 use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
-use broadside_shared::game::{PlayerId, Standing};
+use broadside_shared::game::Standing;
+use broadside_shared::ids::PlayerId;
 use web_sys::Document;
 
 use super::dom::{Shown, make};

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{RoomId, RoomUpdate, ServerMsg};
+use broadside_shared::protocol::message::{RoomUpdate, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;

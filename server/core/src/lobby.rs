@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::{Publication, Refusal, RoomId};
+use broadside_shared::protocol::message::{Publication, Refusal};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;

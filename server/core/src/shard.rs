@@ -13,10 +13,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
-use broadside_shared::protocol::message::{Refusal, RoomId};
+use broadside_shared::protocol::message::Refusal;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;

@@ -10,7 +10,7 @@ use broadside_core::admission::join_queue::WAITING_MAX;
 use broadside_core::admission::reservations::RESERVED_MAX;
 use broadside_core::commands::Hold;
 use broadside_core::room::SPECTATORS_MAX;
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::ids::RoomId;
 use broadside_shared::time::MonoTime;
 
 use super::counted_as;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;

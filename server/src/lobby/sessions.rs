@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::token::Token;
 use dashmap::DashMap;
@@ -225,7 +225,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broadside_shared::game::PlayerId;
+    use broadside_shared::ids::PlayerId;
     use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
     use broadside_shared::protocol::room::Role;
     use broadside_shared::time::{MonoTime, Tick};

@@ -7,7 +7,7 @@ use broadside_core::commands::{Hold, RoomCommand, RoomInfo};
 use broadside_core::room::RoomConfig;
 use broadside_core::room_loop::{Policy, RoomLoop};
 use broadside_shared::game::Game;
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::room::RoomCode;
 
 use super::context::ServerContext;

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use broadside_bots::player::Progress;
 use broadside_bots::socket::PlayError;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAMES_BURST};
-use broadside_shared::protocol::message::{ClientMsg, RoomId, ServerMsg};
+use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, REVISION};
 use broadside_shared::time::MonoTime;

@@ -4,7 +4,7 @@ use broadside_bots::player::{Player, Progress};
 use broadside_shared::arena::input::turn_of;
 use broadside_shared::arena::{Arena, ArenaInput, RecordView};
 use broadside_shared::client::Client;
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
 use glam::Vec2;
 

@@ -6,12 +6,13 @@ use broadside_bots::socket::Socket;
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::FRAMES_BURST;
 use broadside_shared::protocol::message::{
-    ClientMsg, Outcome, Publication, Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice,
+    ClientMsg, Outcome, Publication, Refusal, Request, Resume, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -202,7 +203,7 @@ async fn what_is_said_while_a_connection_is_being_closed_waits_for_the_next() {
     .await;
     let now = ann.now();
     ann.client.request(now, Request::DirectMessage { to: "Bob".to_owned(), text: "ahoy".to_owned() });
-    let done = Answer::Came(Outcome::Done);
+    let done = Answer::Received(Outcome::Done);
     ann.until("an answer", |event| matches!(event, ClientEvent::Answered { answer, .. } if *answer == done)).await;
     let mut back = Puppet::with_token(&server, "Bob", token).await;
     back.until("the word", |event| matches!(event, ClientEvent::DirectMessage { .. })).await;
@@ -237,7 +238,7 @@ async fn what_was_said_while_one_was_away_waits() {
     ann.client.request(now, Request::DirectMessage { to: "Bob".to_owned(), text: text() });
     ann.client.request(now, Request::Say { topic: "lobby/chat".to_owned(), text: text() });
     for _ in 0..2 {
-        let done = Answer::Came(Outcome::Done);
+        let done = Answer::Received(Outcome::Done);
         ann.until("an answer", |event| matches!(event, ClientEvent::Answered { answer, .. } if *answer == done)).await;
     }
     let (mut told, mut said) = (0, 0);
@@ -390,7 +391,7 @@ async fn chat_rides_in_the_snapshots_of_a_room() {
             bob.step(idle).await;
             while let Some(event) = ann.client.poll_event() {
                 if let ClientEvent::Answered { answer, .. } = event {
-                    assert_eq!(answer, Answer::Came(Outcome::Done));
+                    assert_eq!(answer, Answer::Received(Outcome::Done));
                 }
             }
             while let Some(event) = bob.client.poll_event() {

@@ -7,8 +7,9 @@ use broadside_shared::arena::fields::SHIP;
 use broadside_shared::arena::record_view::ShipView;
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
-use broadside_shared::game::{CorrectionCause, Game, PlayerId};
+use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::history::Pose;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::link::LinkProfile;
 use glam::Vec2;
 
@@ -91,7 +92,7 @@ impl Feel {
             self.ages.push(stats.snapshot_age_ms);
             self.delays.push(stats.interpolation_ms);
             let view = c.client.view(sim.now);
-            for sight in view.things.iter().filter(|sight| sight.kind == SHIP) {
+            for sight in view.entities.iter().filter(|sight| sight.kind == SHIP) {
                 let ship = ShipView::read(sight.id, sight.kind, &sight.values);
                 if let Some(at) = truth.at(ship.player, view.tick) {
                     self.remote_square += f64::from(ship.position.distance_squared(at));

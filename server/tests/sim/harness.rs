@@ -3,13 +3,14 @@
 use broadside_core::commands::Hold;
 use broadside_core::room::Room;
 use broadside_core::room_loop::RoomLoop;
-use broadside_shared::client::stats::Arrival;
+use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase, Received};
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::link::{LinkProfile, Stalls};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
-use broadside_shared::protocol::message::{ClientMsg, RoomId};
+use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::time::MonoTime;
@@ -66,7 +67,7 @@ pub struct SimClient<G: Game> {
     pub client: Client<G>,
     pub events: Vec<ClientEvent<G>>,
     /// Every snapshot that came.
-    pub arrivals: Vec<Arrival>,
+    pub arrivals: Vec<SnapshotArrival>,
     /// Whether it drew in this step.
     pub drew: bool,
     pub closed: Option<CloseCode>,
@@ -203,7 +204,7 @@ impl<G: Game<Config: Default>> Sim<G> {
     fn run_client(&mut self, index: usize, drive: Drive<G>) {
         let now = self.now;
         let c = &mut self.clients[index];
-        if let Some(until) = c.freezes.as_mut().and_then(|stalls| stalls.stands_until(now)) {
+        if let Some(until) = c.freezes.as_mut().and_then(|stalls| stalls.stalled_until(now)) {
             c.frozen_until = until;
         }
         let Some(link) = self.server.links.get_mut(&c.link) else { return };

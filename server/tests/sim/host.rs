@@ -2,7 +2,8 @@
 
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
-use broadside_shared::game::{CorrectionCause, Game, PlayerId};
+use broadside_shared::game::{CorrectionCause, Game};
+use broadside_shared::ids::PlayerId;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::math;
 use glam::Vec2;

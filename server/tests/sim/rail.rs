@@ -10,12 +10,13 @@ use broadside_shared::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, TURN};
 use broadside_shared::arena::shot::first_touch;
 use broadside_shared::arena::{Arena, ArenaEvent, ArenaInput, Beam};
 use broadside_shared::client::{Client, ClientEvent, View};
-use broadside_shared::game::{CorrectionCause, Game, PlayerId};
-use broadside_shared::history::{REWIND_MS_MAX, ViewTime};
+use broadside_shared::game::{CorrectionCause, Game};
+use broadside_shared::history::REWIND_MS_MAX;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::math;
 use broadside_shared::replication::fields::Record;
-use broadside_shared::time::Tick;
+use broadside_shared::time::{Tick, ViewTime};
 use glam::Vec2;
 
 use crate::harness::Sim;
@@ -153,7 +154,7 @@ impl Pilot {
             }
         }
         self.drawn.clear();
-        for thing in &view.things {
+        for thing in &view.entities {
             match thing.kind {
                 SHIP => self.drawn.ships.push(ShipView::read(thing.id, thing.kind, &thing.values)),
                 ROCK => {
@@ -181,7 +182,7 @@ impl Pilot {
 fn beam_of(view: &View<Arena>, values: [f32; broadside_shared::replication::fields::FIELDS_MAX]) -> Beam {
     let [x, y, heading, length, start, ..] = values;
     let owner = view.own.as_ref().map_or(PlayerId(0), |own| own.current.player);
-    let id = broadside_shared::game::EntityId::default();
+    let id = broadside_shared::ids::EntityId::default();
     Beam { id, owner, origin: Vec2::new(x, y), heading: turn_of(heading), length, start: Tick(start as u32) }
 }
 

@@ -25,10 +25,10 @@ use broadside_server::rooms::pool::Pool;
 use broadside_server::rooms::runner::{Next, RoomRunner};
 use broadside_server::topics::Topics;
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::link::Pipe;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::message::RoomId;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::MonoTime;
 

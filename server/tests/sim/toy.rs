@@ -1,11 +1,12 @@
 //! A game of a few dozen lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
 
 use broadside_shared::game::{
-    AddressedEvent, CorrectionCause, EntityId, Game, GameInput, PlayerId, PlayerInput, PredictedSpawn, Recipients,
-    Standing,
+    AddressedEvent, CorrectionCause, Game, PlayerInput, PredictedSpawn, Recipients, Standing,
 };
 use broadside_shared::hash::WorldHash;
 use broadside_shared::history::{History, Pose};
+use broadside_shared::ids::{EntityId, PlayerId};
+use broadside_shared::protocol::input::GameInput;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{FieldSpec, KindSpec, Motion, Record, check_kinds, plain, velocity};
 use broadside_shared::time::Tick;

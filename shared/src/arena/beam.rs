@@ -1,4 +1,4 @@
-//! A beam: what a rail leaves behind. It does its work in the tick it is fired and is only looked at after that.
+//! A beam: the trace of a rail shot. It takes effect in the tick it is fired and is only drawn after that.
 
 use glam::Vec2;
 
@@ -7,42 +7,43 @@ use super::input::radians_of;
 use super::rock::Rock;
 use super::rules::{BEAM_LIFE, RAIL_RANGE};
 use super::shot::first_touch;
-use crate::game::{EntityId, PlayerId};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, PlayerId};
 use crate::math;
 use crate::replication::fields::Record;
 use crate::time::Tick;
 
-/// A beam that still glows. Its origin is on the wire's grid and its direction exact, so server and clients agree on its line.
+/// A beam that still glows. Its origin is on the wire's grid and its direction exact, so that server and clients agree
+/// on it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Beam {
-    /// Its number in the room.
+    /// The beam's number in the room.
     pub id: EntityId,
-    /// TeamLabel fired it.
+    /// The shooter.
     pub owner: PlayerId,
-    /// The muzzle at the tick it was fired, world units.
+    /// The muzzle at the tick it was fired, in world units.
     pub origin: Vec2,
-    /// Where it points, in 1/65536 turn from +x toward +y.
+    /// Direction in 1/65536 turn from +x toward +y.
     pub heading: u16,
-    /// How far it reached, world units, 0..=[`RAIL_RANGE`].
+    /// Length in world units, 0..=[`RAIL_RANGE`].
     pub length: f32,
     /// The tick it was fired at.
     pub start: Tick,
 }
 
 impl Beam {
-    /// The record of a beam: this rounds it to the wire's grid.
+    /// The record of a beam, which rounds it to the wire's grid.
     #[must_use]
     pub fn record(&self) -> Record {
         let values = [self.origin.x, self.origin.y, 0.0, self.length, 0.0, f32::from(self.owner.0)];
         let mut record = Record::pack(self.id, BEAM, fields::spec(BEAM), &values);
-        // Set directly: floats would lose the last bits.
+        // Set directly, since floats would lose the last bits.
         record.values[2] = i32::from(self.heading);
         record.values[4] = self.start.0.cast_signed();
         record
     }
 
-    /// The beam a record of kind [`fields::BEAM`] tells of.
+    /// The beam of a record of kind [`fields::BEAM`].
     #[must_use]
     pub fn read(record: &Record) -> Beam {
         let [x, y, _, length, ..] = fields::unpack(record);
@@ -56,39 +57,39 @@ impl Beam {
         }
     }
 
-    /// The direction it points in.
+    /// The unit vector along it.
     #[must_use]
     pub fn direction(&self) -> Vec2 {
         math::heading(radians_of(self.heading))
     }
 
-    /// Where it ends.
+    /// Its far end.
     #[must_use]
     pub fn end(&self) -> Vec2 {
         self.origin + self.direction() * self.length
     }
 
-    /// The point that decides its cell: nothing of the beam is further from it than half its length.
+    /// The point that decides its cell: no part of the beam is further from it than half its length.
     #[must_use]
     pub fn middle(&self) -> Vec2 {
         self.origin + self.direction() * (self.length * 0.5)
     }
 
-    /// Whether it has glowed its time at `tick`.
+    /// Whether it has stopped glowing at `tick`.
     #[must_use]
-    pub fn spent_at(&self, tick: Tick) -> bool {
+    pub(crate) fn spent_at(&self, tick: Tick) -> bool {
         tick.since(self.start) >= BEAM_LIFE
     }
 
-    /// Where along the beam a circle is first touched, as a distance from the muzzle; `None` if it is not.
+    /// The distance from the muzzle at which it first touches a circle; `None` if it does not.
     #[must_use]
     pub fn touches(&self, at: Vec2, radius: f32) -> Option<f32> {
         let share = first_touch(self.origin - at, self.end() - at, radius)?;
         Some(share * self.length)
     }
 
-    /// Ends the beam at the first of `rocks` in its way.
-    pub fn stop_at<'a>(&mut self, rocks: impl Iterator<Item = &'a Rock>) {
+    /// Shortens the beam to the first of `rocks` in its way.
+    pub(crate) fn stop_at<'a>(&mut self, rocks: impl Iterator<Item = &'a Rock>) {
         let whole = Beam { length: RAIL_RANGE, ..*self };
         for rock in rocks {
             if let Some(distance) = whole.touches(rock.at, rock.radius) {
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beam_ends_at_the_nearest_rock_in_its_way_and_is_read_back_as_written() {
+    fn a_beam_ends_at_the_nearest_rock_in_its_way_and_reads_back_as_written() {
         let rock = |x: f32, y: f32| Rock { id: EntityId(1), at: Vec2::new(x, y), radius: 50.0 };
         let mut beam = Beam {
             id: EntityId(7),

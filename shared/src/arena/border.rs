@@ -1,4 +1,5 @@
-//! The edge of the arena: a circle around the origin whose radius follows the population, announced before it moves.
+//! The edge of the arena: a circle around the origin whose radius follows the number of players, announced before it
+//! moves.
 
 use glam::Vec2;
 
@@ -9,16 +10,16 @@ use crate::hash::WorldHash;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::time::Tick;
 
-/// The border: where it rests, or where it moves from and to and when. Radii are whole world units.
+/// The border: its radius at rest, or its movement. Radii are whole world units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Border {
     /// Radius until `since`.
     pub from: u16,
-    /// Radius once the change is over; equal to `from` at rest.
+    /// Radius after the change; equal to `from` at rest.
     pub to: u16,
-    /// The tick at which the change begins.
+    /// The tick at which the change starts.
     pub since: Tick,
-    /// How many ticks it takes; 0 at rest.
+    /// Length of the change in ticks; 0 at rest.
     pub ticks: u16,
 }
 
@@ -28,9 +29,9 @@ const _: () = assert!((RADIUS_MAX as u32) < 1 << RADIUS_BITS);
 const _: () = assert!(((RADIUS_MAX - DUEL_RADIUS) / BORDER_SHRINK) as u32 * TICK_HZ < 1 << TICKS_BITS);
 
 impl Border {
-    /// A border at rest at the radius `population` players need, `floor` at least.
+    /// A border at rest with the radius for `population` players, at least `floor`.
     #[must_use]
-    pub fn resting(floor: f32, population: usize) -> Border {
+    pub(crate) fn resting(floor: f32, population: usize) -> Border {
         let radius = radius_for(floor, population);
         Border { from: radius, to: radius, since: Tick(0), ticks: 0 }
     }
@@ -47,19 +48,20 @@ impl Border {
         from + (to - from) * share
     }
 
-    /// How far outside a point is at a tick, in world units; negative inside.
+    /// Distance of a point outside the border at a tick, in world units; negative inside.
     #[must_use]
     pub fn depth(&self, point: Vec2, tick: Tick) -> f32 {
         point.length() - self.radius_at(tick)
     }
 
-    /// Whether no change is under way or announced at `tick`.
+    /// Whether no change is in progress or announced at `tick`.
     #[must_use]
-    pub fn rests_at(&self, tick: Tick) -> bool {
+    pub(crate) fn rests_at(&self, tick: Tick) -> bool {
         self.ticks == 0 || tick >= self.since.after(u32::from(self.ticks))
     }
 
-    /// The border to announce at `tick` for `population` players, if it rests and they need another one, `floor` at least.
+    /// The border to announce at `tick` for `population` players, if it rests and they need another radius, at least
+    /// `floor`.
     pub(super) fn follow(&self, floor: f32, population: usize, tick: Tick) -> Option<Border> {
         if !self.rests_at(tick) {
             return None;
@@ -100,13 +102,13 @@ impl Border {
         Ok(Border { from, to, since, ticks })
     }
 
-    /// The same border without the history of its last change, once that is over.
+    /// The same border without its last change, once that is finished.
     pub(super) fn settled(&self) -> Border {
         Border { from: self.to, to: self.to, since: Tick(0), ticks: 0 }
     }
 }
 
-/// The radius `population` players need, in world units.
+/// The radius for `population` players, in world units.
 fn radius_for(floor: f32, population: usize) -> u16 {
     let area = population as f32 * AREA_PER_PLAYER;
     (area / std::f32::consts::PI).sqrt().clamp(floor, RADIUS_MAX) as u16

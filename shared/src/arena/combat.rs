@@ -1,4 +1,4 @@
-//! Shots and what they hit; wrecks and who is credited.
+//! Shots and their hits; wrecks and their credit.
 
 use glam::Vec2;
 
@@ -7,26 +7,27 @@ use super::rules::{DT, HULL_MAX, KILL_REPAIR, POINT, SCORE_KILL, SHIP_RADIUS, SH
 use super::ship::Cause;
 use super::shot::{Shot, first_touch};
 use super::{Arena, ArenaEvent, Armour};
-use crate::game::{AddressedEvent, EntityId, PlayerId, Recipients};
+use crate::game::{AddressedEvent, Recipients};
+use crate::ids::{EntityId, PlayerId};
 use crate::time::Tick;
 
-/// What a shot met first on its way.
+/// The first obstacle on a shot's path.
 #[derive(Debug, Clone, Copy)]
-enum Met {
+enum Obstacle {
     Ship(PlayerId),
     Rock,
 }
 
-/// What damage did to a ship.
+/// The effect of damage on a ship.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wound {
-    /// Armour lost.
+    /// Hull lost.
     pub(super) dealt: u16,
-    /// What took it.
+    /// The part that was hit.
     pub(super) on: Armour,
-    /// Where the ship is, or was when it sank.
+    /// Position of the ship, or where it sank.
     pub(super) at: Vec2,
-    /// The number of the ship, if this sank it.
+    /// The number of the ship, if it sank.
     sunk: Option<EntityId>,
 }
 
@@ -36,13 +37,13 @@ impl Arena {
         let mut kept = 0;
         for index in 0..self.shots.len() {
             let shot = self.shots[index];
-            let met = self.first_met(&shot, tick);
+            let met = self.first_obstacle(&shot, tick);
             if let Some((share, met)) = met {
                 let (from, to) = shot.way(tick);
                 let at = rounded(from + (to - from) * share);
                 match met {
-                    Met::Ship(target) => self.strike(&shot, target, at, events),
-                    Met::Rock => {
+                    Obstacle::Ship(target) => self.strike(&shot, target, at, events),
+                    Obstacle::Rock => {
                         let event = ArenaEvent::Chipped { at, shot: shot.id };
                         events.push(AddressedEvent { recipients: Recipients::Near(at), event });
                     }
@@ -58,18 +59,18 @@ impl Arena {
         self.shots.truncate(kept);
     }
 
-    /// The first ship or rock on a shot's way in the step to `tick`, and after which share of the way.
-    fn first_met(&self, shot: &Shot, tick: Tick) -> Option<(f32, Met)> {
+    /// The first ship or rock on a shot's path in the step to `tick`, and the share of the path before it.
+    fn first_obstacle(&self, shot: &Shot, tick: Tick) -> Option<(f32, Obstacle)> {
         let (from, to) = shot.way(tick);
-        let mut first: Option<(f32, Met)> = None;
-        let mut meet = |share: f32, met: Met| {
+        let mut first: Option<(f32, Obstacle)> = None;
+        let mut meet = |share: f32, met: Obstacle| {
             if first.is_none_or(|(earlier, _)| share < earlier) {
                 first = Some((share, met));
             }
         };
         for rock in self.rocks.near(from) {
             if let Some(share) = first_touch(from - rock.at, to - rock.at, rock.radius + SHOT_RADIUS) {
-                meet(share, Met::Rock);
+                meet(share, Obstacle::Rock);
             }
         }
         let Some(friends) = self.spared_by(shot.owner) else { return first };
@@ -78,10 +79,10 @@ impl Arena {
             if player == shot.owner || !own.afloat() || friends.has(own) {
                 continue;
             }
-            // Both move during the step: the shot is looked at from the ship.
+            // Both move during the step, so the shot's path is taken relative to the ship.
             let came_from = own.position - own.velocity * DT;
             if let Some(share) = first_touch(from - came_from, to - own.position, SHIP_RADIUS + SHOT_RADIUS) {
-                meet(share, Met::Ship(player));
+                meet(share, Obstacle::Ship(player));
             }
         }
         first
@@ -102,8 +103,8 @@ impl Arena {
         self.finish(target, by, &wound, Cause::Cannon, events);
     }
 
-    /// Damages a player's ship, which may sink it; `None` if nobody sits there. Whoever calls this tells of it, and then lets
-    /// [`Arena::finish`] tell of the rest.
+    /// Damages a player's ship, which may sink it; `None` for a free seat. The caller emits the hit, and then calls
+    /// [`Arena::finish`], which emits the rest.
     pub(super) fn wound(&mut self, target: PlayerId, damage: u16) -> Option<Wound> {
         let own = &mut self.seat_mut(target)?.own;
         let hull = own.hull;
@@ -120,7 +121,7 @@ impl Arena {
         Some(Wound { dealt, on, at: own.position, sunk })
     }
 
-    /// If a wound sank its ship: rewards who dealt it and tells everyone.
+    /// If a wound sank its ship: rewards the shooter and emits the kill-feed entry and the wreck.
     pub(super) fn finish(
         &mut self,
         target: PlayerId,
@@ -132,7 +133,7 @@ impl Arena {
         let Some(entity) = wound.sunk else { return };
         self.ids.free(entity);
         self.reward(by);
-        self.tell_of_wreck(target, Some(by), cause, events);
+        self.emit_wreck(target, Some(by), cause, events);
     }
 
     fn reward(&mut self, killer: PlayerId) {
@@ -144,8 +145,8 @@ impl Arena {
         }
     }
 
-    /// Tells of a ship that just sank, and may leave a pickup in its place.
-    pub(super) fn tell_of_wreck(
+    /// Emits the events of a ship that just sank, and may leave a pickup in its place.
+    pub(super) fn emit_wreck(
         &mut self,
         victim: PlayerId,
         by: Option<PlayerId>,
@@ -153,9 +154,9 @@ impl Arena {
         events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         let Some(at) = self.seat(victim).map(|seat| seat.own.position) else { return };
-        let sides = (self.side_of(victim), by.and_then(|by| self.side_of(by)));
+        let teams = (self.team_of(victim), by.and_then(|by| self.team_of(by)));
         if let Some(referee) = &mut self.referee {
-            referee.note_sunk(sides.0, sides.1);
+            referee.note_sunk(teams.0, teams.1);
         }
         self.drop_from_wreck(at);
         let near = rounded(at);

@@ -1,118 +1,118 @@
-//! What happens once in the arena and is told once: hits, wrecks, pickups.
+//! Events of the arena, each sent once: hits, wrecks, pickups.
 
 use glam::Vec2;
 
 use super::fields::OWNER_BITS;
 use super::pickup::Boon;
 use super::ship::Cause;
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
-/// A thing that happened once. Points are in world units, rounded to half a unit.
+/// An event. Points are in world units, rounded to half a unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ArenaEvent {
-    /// A shot hit a ship. Told to everyone near.
+    /// A shot hit a ship. Sent to everyone near.
     Hit {
-        /// Where.
+        /// Where it hit.
         at: Vec2,
-        /// The shot, which is gone now.
+        /// The shot, which has ended.
         shot: EntityId,
-        /// Whose ship was hit.
+        /// The owner of the ship.
         target: PlayerId,
-        /// TeamLabel fired.
+        /// The shooter.
         by: PlayerId,
-        /// What took it.
+        /// The part that was hit.
         on: Armour,
     },
-    /// A shot ended at a rock. Told to everyone near.
+    /// A shot ended at a rock. Sent to everyone near.
     Chipped {
-        /// Where.
+        /// Where it hit.
         at: Vec2,
-        /// The shot, which is gone now.
+        /// The shot, which has ended.
         shot: EntityId,
     },
-    /// The shot of the player who is told this did damage: what a hit marker shows, however far away.
+    /// The recipient's shot did damage, at any distance; for the hit marker.
     Dealt {
-        /// Whose ship was hit.
+        /// The owner of the ship.
         target: PlayerId,
         /// Damage in points, rounded up.
         points: u8,
     },
-    /// A beam hit a ship. Told to everyone near.
+    /// A beam hit a ship. Sent to everyone near.
     Pierced {
-        /// Where the ship is now; the beam ends where its shooter saw it.
+        /// Position of the ship now; the beam ends where its shooter saw it.
         at: Vec2,
-        /// Whose ship was hit.
+        /// The owner of the ship.
         target: PlayerId,
-        /// TeamLabel fired.
+        /// The shooter.
         by: PlayerId,
-        /// What took it.
+        /// The part that was hit.
         on: Armour,
     },
-    /// The beam of the player who is told this did damage: what a hit marker shows, however far away.
+    /// The recipient's beam did damage, at any distance; for the hit marker.
     Railed {
-        /// Whose ship was hit.
+        /// The owner of the ship.
         target: PlayerId,
         /// Damage in points, rounded up.
         points: u8,
-        /// Where the middle of the ship was at the moment it was judged at, as the shooter saw it.
+        /// The centre of the ship at the judged moment, as the shooter saw it.
         at: Vec2,
-        /// How long before the tick of the shot that moment was, in parts of a tick ([`crate::history::ViewTime`]).
+        /// Time from the judged moment to the tick of the shot, in parts of a tick ([`crate::time::ViewTime`]).
         ago: u8,
     },
-    /// The player who is told this was hit by a beam: what was judged, to be shown to the victim.
+    /// The recipient was hit by a beam: shows the victim what was judged.
     Struck {
-        /// TeamLabel fired.
+        /// The shooter.
         by: PlayerId,
-        /// Where one's ship was at the moment it was judged at.
+        /// Position of the recipient's ship at the judged moment.
         at: Vec2,
-        /// Where it is at the tick of the shot.
+        /// Its position at the tick of the shot.
         now: Vec2,
-        /// How long before that tick the moment was, in parts of a tick ([`crate::history::ViewTime`]).
+        /// Time from the judged moment to the tick of the shot, in parts of a tick ([`crate::time::ViewTime`]).
         ago: u8,
     },
-    /// A ship blew up. Told to everyone near.
+    /// A ship blew up. Sent to everyone near.
     Sunk {
-        /// Where.
+        /// Where it was.
         at: Vec2,
-        /// Whose ship it was.
+        /// The owner of the ship.
         victim: PlayerId,
     },
-    /// The line of the kill feed for a ship that sank. Told to the whole room.
+    /// The kill-feed entry of a sunk ship. Sent to everyone in the room.
     KillFeed {
-        /// Whose ship it was.
+        /// The owner of the ship.
         victim: PlayerId,
-        /// TeamLabel sank it; `None` if nobody did.
+        /// The player who sank it; `None` if nobody did.
         by: Option<PlayerId>,
-        /// What sank it.
+        /// The cause.
         cause: Cause,
     },
-    /// A player got a new ship. Told to everyone near.
+    /// A player got a new ship. Sent to everyone near.
     Launched {
-        /// Where.
+        /// Where it is.
         at: Vec2,
-        /// Whose ship.
+        /// The owner of the ship.
         player: PlayerId,
     },
-    /// A pickup was taken. Told to everyone near.
+    /// A pickup was taken. Sent to everyone near.
     Picked {
-        /// Where.
+        /// Where it was.
         at: Vec2,
-        /// TeamLabel took it.
+        /// The player who took it.
         player: PlayerId,
-        /// What it was.
+        /// Its kind.
         what: Boon,
     },
 }
 
-/// What took a hit.
+/// The part of a ship that was hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Armour {
     /// The hull, at least in part.
     Hull,
     /// The shield took all of it.
     Shield,
-    /// The protection of a new ship: no damage.
+    /// The invulnerability of a new ship: no damage.
     Protection,
 }
 
@@ -120,12 +120,12 @@ const ARMOURS: [Armour; 3] = [Armour::Hull, Armour::Shield, Armour::Protection];
 const CAUSES: [Cause; 4] = [Cause::Cannon, Cause::Rock, Cause::Border, Cause::Rail];
 
 const KIND_BITS: u32 = 3;
-/// The kind that says that another number follows: the rail's events are rarer than the others.
+/// The kind that announces a second kind number: the rail's events are rarer than the others.
 const KIND_RAIL: u32 = 7;
 const RAIL_KIND_BITS: u32 = 2;
 const AGO_BITS: u32 = 8;
 const PLAYER_BITS: u32 = OWNER_BITS as u32;
-/// Bits of a coordinate in steps of half a unit: all of the 32,768 units a world reaches each way.
+/// Bits of a coordinate in steps of half a unit: the world reaches 32,768 units each way.
 const POINT_BITS: u32 = 17;
 
 pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
@@ -261,7 +261,7 @@ fn read_player(bits: &mut BitReader<'_>) -> Result<PlayerId, WireError> {
     Ok(PlayerId(bits.bits(PLAYER_BITS)? as u16))
 }
 
-/// A point as the wire carries it: events hold it so from the start, so that what is read equals what was written.
+/// A point as it is on the wire: events hold points rounded from the start, so that decoding gives what was encoded.
 pub(super) fn rounded(at: Vec2) -> Vec2 {
     Vec2::new(unpack(pack(at.x)), unpack(pack(at.y)))
 }

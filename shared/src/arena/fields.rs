@@ -3,9 +3,9 @@
 //! | kind | worst error of what a client sees |
 //! |---|---|
 //! | ship | position 1/8 unit per axis, velocity 3.75 units/s per axis, heading 1.4 degrees, hull 1.6 points |
-//! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends run the rounded shot |
-//! | beam | its length half a unit; its line none: the origin is rounded at the muzzle, the heading is exact |
-//! | rock, pickup | none: they are placed on the grid of positions |
+//! | shot | none: origin and velocity are rounded once, at the muzzle, and both ends step the rounded shot |
+//! | beam | length half a unit; line none: the origin is rounded at the muzzle, the heading is exact |
+//! | rock, pickup | none: they are placed on the position grid |
 
 use crate::replication::fields::{
     FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, angle, plain, start, velocity,
@@ -14,42 +14,42 @@ use crate::replication::fields::{
 use super::rules::TICK_HZ;
 use crate::protocol::match_status::TEAMS_MAX;
 
-/// Number of the kind of a ship that fights for itself.
+/// Kind number of a ship without a team.
 pub const SHIP: u8 = 0;
-/// Number of a shot's kind.
+/// Kind number of a shot.
 pub const SHOT: u8 = 1;
-/// Number of a rock's kind.
+/// Kind number of a rock.
 pub const ROCK: u8 = 2;
-/// Number of a pickup's kind.
+/// Kind number of a pickup.
 pub const PICKUP: u8 = 3;
-/// Number of a beam's kind.
+/// Kind number of a beam.
 pub const BEAM: u8 = 4;
-/// Numbers of the kinds of a ship of a side: the same as a ship in every field. What side a ship is of never changes, so that as
-/// part of its kind it costs nothing.
-pub const SIDE_SHIPS: [u8; TEAMS_MAX] = [5, 6];
+/// Kind numbers of the ships of each team: the same fields as [`SHIP`]. A ship's team never changes, so that it costs
+/// nothing as part of the kind.
+pub const TEAM_SHIPS: [u8; TEAMS_MAX] = [5, 6];
 
-/// Bit of a ship's flags: the main engine burns.
+/// Flag of a ship: the main engine burns.
 pub const FLAG_THRUST: u8 = 1;
-/// Bit of a ship's flags: it has a shield.
+/// Flag of a ship: it has a shield.
 pub const FLAG_SHIELD: u8 = 2;
-/// Bit of a ship's flags: it fires rapidly.
+/// Flag of a ship: it has rapid fire.
 pub const FLAG_RAPID: u8 = 4;
-/// Bit of a ship's flags: it is new and cannot be hurt.
+/// Flag of a ship: it is new and invulnerable.
 pub const FLAG_PROTECTED: u8 = 8;
 
-/// Bits of a player's number in ships, shots and beams.
+/// Bits of a player number in ships, shots and beams.
 pub(super) const OWNER_BITS: u8 = 13;
-/// Bits of a shot's age when it is first told of.
+/// Bits of a shot's age when it is first sent.
 pub(super) const START_BITS: u8 = 7;
-/// Bits of a beam's age when it is first told of.
+/// Bits of a beam's age when it is first sent.
 pub(super) const BEAM_START_BITS: u8 = 5;
-/// Bits of a beam's length, whole world units.
+/// Bits of a beam's length in whole world units.
 pub(super) const LENGTH_BITS: u8 = 10;
-/// Points of hull per step of a ship's hull field: 31 steps are a whole hull and a little more.
+/// Hull points per step of a ship's hull field: 31 steps are slightly more than a whole hull.
 const HULL_STEP: f32 = 3.25;
 
-/// Every kind, in the order of its number. The orders `k` of a ship's codes are those that took the fewest bits when sixty
-/// bots of mixed skill fought, at 30 and at 20 snapshots a second alike.
+/// Every kind, in order of number. The orders `k` of a ship's codes took the fewest bits when sixty bots of mixed skill
+/// fought, at 30 and at 20 snapshots a second.
 pub const KINDS: &[KindSpec] = &[
     KindSpec { name: "ship", motion: Motion::Moving, fields: SHIP_FIELDS },
     KindSpec {
@@ -78,8 +78,8 @@ pub const KINDS: &[KindSpec] = &[
             plain("owner", OWNER_BITS, 1.0),
         ],
     },
-    KindSpec { name: "ship of the first side", motion: Motion::Moving, fields: SHIP_FIELDS },
-    KindSpec { name: "ship of the second side", motion: Motion::Moving, fields: SHIP_FIELDS },
+    KindSpec { name: "ship of the first team", motion: Motion::Moving, fields: SHIP_FIELDS },
+    KindSpec { name: "ship of the second team", motion: Motion::Moving, fields: SHIP_FIELDS },
 ];
 
 const SHIP_FIELDS: &[FieldSpec] = &[
@@ -95,30 +95,30 @@ const SHIP_FIELDS: &[FieldSpec] = &[
 
 const _: () = crate::replication::fields::check_kinds(KINDS);
 
-/// Velocity of a shot, in steps of 4 units/s: never used for linear prediction, so its step is the game's choice.
+/// Velocity of a shot, in steps of 4 units/s: it is not used for linear prediction, so that the step is free to choose.
 const fn shot_velocity(name: &'static str) -> FieldSpec {
     FieldSpec { name, role: FieldRole::Signed, bits: 10, step: 4.0, k: 8 }
 }
 
-/// The kind of a ship of a side, or of none.
+/// The ship kind of a team; `None` is a ship without a team.
 #[must_use]
-pub fn ship_of(side: Option<u8>) -> u8 {
-    side.map_or(SHIP, |side| SIDE_SHIPS[usize::from(side)])
+pub fn ship_of(team: Option<u8>) -> u8 {
+    team.map_or(SHIP, |team| TEAM_SHIPS[usize::from(team)])
 }
 
 /// Whether a kind is one of the ships.
 #[must_use]
 pub fn is_ship(kind: u8) -> bool {
-    kind == SHIP || SIDE_SHIPS.contains(&kind)
+    kind == SHIP || TEAM_SHIPS.contains(&kind)
 }
 
-/// The side that a kind of ship fights for; `None` for itself, and for what is no ship.
+/// The team of a ship kind; `None` for a ship without a team and for other kinds.
 #[must_use]
-pub fn side_of(kind: u8) -> Option<u8> {
-    SIDE_SHIPS.iter().position(|of| *of == kind).map(|side| side as u8)
+pub fn team_of(kind: u8) -> Option<u8> {
+    TEAM_SHIPS.iter().position(|of| *of == kind).map(|team| team as u8)
 }
 
-/// The table of a kind.
+/// The field table of a kind.
 pub(super) fn spec(kind: u8) -> &'static KindSpec {
     &KINDS[usize::from(kind)]
 }
@@ -126,7 +126,7 @@ pub(super) fn spec(kind: u8) -> &'static KindSpec {
 /// A record's fields in game units, in the order of its kind's table; the rest is 0.
 ///
 /// # Panics
-/// If the record is of no kind of the arena.
+/// If the record's kind is not one of the arena's.
 #[must_use]
 pub fn unpack(record: &Record) -> [f32; FIELDS_MAX] {
     let mut values = [0.0; FIELDS_MAX];
@@ -136,7 +136,7 @@ pub fn unpack(record: &Record) -> [f32; FIELDS_MAX] {
     values
 }
 
-/// Rounds a coordinate to the grid of positions.
+/// Rounds a coordinate to the position grid.
 pub(super) fn on_grid(coordinate: f32) -> f32 {
     FieldSpec::X.unpack(FieldSpec::X.pack(coordinate))
 }

@@ -1,24 +1,24 @@
-//! TeamLabel is near a point: a table of squares, rebuilt by counting sort in buffers that are kept.
+//! Lookup of nearby circles: a table of squares, rebuilt by counting sort in reused buffers.
 //!
-//! Things are entered into every square their circle (reach included) touches, so that a question is one look into one
-//! square. The answer lists indices in rising order, which makes every rule that reads it ordered too.
+//! A circle (reach included) is entered into every square it touches, so that a query reads one square. Results are
+//! indices in increasing order, so that every rule that reads them is ordered too.
 
 use std::ops::Range;
 
 use glam::Vec2;
 
-/// The squares around the origin and what lies in each.
+/// The squares around the origin, and the contents of each.
 #[derive(Debug)]
 pub(super) struct Grid {
     /// Squares per world unit.
     scale: f32,
-    /// Squares per row; the table spans the things it holds and clamps everything further out to its rim.
+    /// Squares per row; the table spans its contents, and positions further out are clamped to its edge.
     side: u32,
-    /// Entries of square `i` are `items[starts[i]..starts[i + 1]]`.
+    /// The contents of square `i` are `items[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
     items: Vec<u16>,
     added: Vec<Added>,
-    /// The squares of what was added.
+    /// The squares of each added circle.
     blocks: Vec<Block>,
     extent: f32,
 }
@@ -30,7 +30,7 @@ struct Added {
     reach: f32,
 }
 
-/// A block of squares: first column and row, and those behind the last.
+/// A block of squares: first column and row, and the ends of both ranges.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     columns: (u32, u32),
@@ -61,19 +61,19 @@ impl Grid {
         grid
     }
 
-    /// Forgets everything added; the squares stay as they are until [`Grid::build`].
+    /// Removes all circles; the squares stay unchanged until [`Grid::build`].
     pub(super) fn clear(&mut self) {
         self.added.clear();
         self.extent = 0.0;
     }
 
-    /// Adds a circle; indices must rise.
+    /// Adds a circle; indices must increase.
     pub(super) fn add(&mut self, index: u16, at: Vec2, reach: f32) {
         self.extent = self.extent.max(at.x.abs() + reach).max(at.y.abs() + reach);
         self.added.push(Added { index, at, reach });
     }
 
-    /// Sorts what was added into squares.
+    /// Sorts the added circles into squares.
     pub(super) fn build(&mut self) {
         let side = ((self.extent * self.scale) as u32 + 1) * 2;
         self.side = side;
@@ -95,7 +95,7 @@ impl Grid {
         }
         self.items.clear();
         self.items.resize(end as usize, 0);
-        // From the last to the first, each square filled from its end: leaves every start in place and the indices rising.
+        // From the last to the first, each square filled from its end: this keeps every start in place and the indices increasing.
         for (added, block) in self.added.iter().zip(&self.blocks).rev() {
             for squares in block.rows(side) {
                 for start in &mut self.starts[squares] {
@@ -106,7 +106,7 @@ impl Grid {
         }
     }
 
-    /// Everything whose circle touches the square of `point`, in rising order.
+    /// The circles that touch the square of `point`, in increasing order.
     #[inline]
     pub(super) fn at(&self, point: Vec2) -> &[u16] {
         let line = |coordinate| line(self.scale, self.side, coordinate);
@@ -114,13 +114,13 @@ impl Grid {
         self.squares(square..square + 1)
     }
 
-    /// Everything whose circle touches a rectangle, and perhaps a little more; some of it several times, in no order.
+    /// The circles that touch a rectangle, and perhaps a few more; some repeatedly, in no order.
     pub(super) fn within(&self, low: Vec2, high: Vec2) -> impl Iterator<Item = u16> {
         let rows = block(self.scale, self.side, low, high).rows(self.side);
         rows.flat_map(|squares| self.squares(squares).iter().copied())
     }
 
-    /// What lies in some squares of a row.
+    /// The contents of some squares of a row.
     #[inline]
     fn squares(&self, squares: Range<usize>) -> &[u16] {
         &self.items[self.starts[squares.start] as usize..self.starts[squares.end] as usize]
@@ -134,8 +134,8 @@ fn block(scale: f32, side: u32, low: Vec2, high: Vec2) -> Block {
     Block { columns: (line(low.x), line(high.x) + 1), rows: (line(low.y), line(high.y) + 1) }
 }
 
-/// The column or row of a coordinate. All that matters is that it never falls while the coordinate rises: so the sum may round, and
-/// the conversion may cut off what is below 0.
+/// The column or row of a coordinate. It only has to be monotonic: the sum may round, and the cast may truncate below
+/// 0.
 #[inline]
 fn line(scale: f32, side: u32, coordinate: f32) -> u32 {
     ((coordinate * scale + (side / 2) as f32) as u32).min(side - 1)
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_into_one_square_finds_every_circle_around_a_point_in_rising_order() {
+    fn a_query_finds_every_circle_around_a_point_in_increasing_order() {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut grid = Grid::new(128.0);
         let circles: Vec<(Vec2, f32)> = (0..400)

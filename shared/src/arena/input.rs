@@ -1,17 +1,17 @@
-//! What a player asks for in one tick: where to point, and which buttons are down.
+//! A player's input for one tick: heading and buttons.
 
 use std::f32::consts::TAU;
 
 use super::rules::TICK_HZ;
-use crate::game::GameInput;
+use crate::protocol::input::GameInput;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
 /// A player's input for one tick: 24 bits on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ArenaInput {
-    /// Where the nose should point, in 1/65536 turn from +x toward +y (y grows downward).
+    /// Wanted heading in 1/65536 turn from +x toward +y (y grows downward).
     pub aim: u16,
-    /// Buttons that are down: [`ArenaInput::THRUST`] and so on. Unnamed bits do nothing.
+    /// Pressed buttons: [`ArenaInput::THRUST`] and so on. Unnamed bits have no effect.
     pub buttons: u8,
 }
 
@@ -24,18 +24,18 @@ impl ArenaInput {
     pub const LEFT: u8 = 4;
     /// Sideways to the pilot's right.
     pub const RIGHT: u8 = 8;
-    /// The cannon's trigger; held down it fires as fast as the cannon can.
+    /// The cannon's trigger: while pressed, it fires as fast as the cannon can.
     pub const FIRE: u8 = 16;
-    /// The rail's trigger; held down it fires whenever the rail is ready.
+    /// The rail's trigger: while pressed, it fires whenever the rail is ready.
     pub const RAIL: u8 = 32;
 
-    /// An input that points along `radians` with `buttons` down.
+    /// An input with a heading of `radians` and `buttons` pressed.
     #[must_use]
     pub fn new(radians: f32, buttons: u8) -> Self {
         ArenaInput { aim: turn_of(radians), buttons }
     }
 
-    /// Whether a button is down.
+    /// Whether a button is pressed.
     #[must_use]
     pub fn has(&self, button: u8) -> bool {
         self.buttons & button != 0
@@ -61,7 +61,7 @@ impl GameInput for ArenaInput {
 #[must_use]
 pub fn turn_of(radians: f32) -> u16 {
     let turns = libm::roundf(radians / TAU * 65_536.0);
-    // Through i64, because a float outside the target's range is clamped and would not wrap.
+    // Through i64, because a float cast saturates and would not wrap.
     (turns as i64).rem_euclid(65_536) as u16
 }
 

@@ -3,17 +3,17 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`rules`] | every tuning constant, with its unit and its reason |
-//! | [`input`] | what a player asks for in one tick |
+//! | [`input`] | a player's input for one tick |
 //! | [`ship`] | a player's exact state, and how it moves: the predicted part of the rules |
-//! | `own_state` | that state on the wire |
-//! | [`border`] | the edge of the arena, which follows the population |
-//! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other things in the arena |
-//! | `step` | the order of a tick; `combat` and `rail` who is hit, `stock` what lies about, `grid` who is near |
-//! | `modes` | what teams and rounds add to it: teams and duels |
-//! | [`event`] | what happens once |
-//! | [`fields`] | the kinds and the bits they take on the wire |
-//! | [`sight`] | what a client sees, typed |
-//! | [`ai`] | a bot: from what a client sees to an input |
+//! | `player_state` | that state on the wire |
+//! | [`border`] | the edge of the arena, which follows the number of players |
+//! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other entities of the arena |
+//! | `step` | the order of a tick; `combat` and `rail` decide hits, `stock` places rocks and pickups, `grid` finds nearby ships |
+//! | `modes` | teams, rounds and duels |
+//! | [`event`] | events: what happens once |
+//! | [`fields`] | the kinds of entities and their bits on the wire |
+//! | [`record_view`] | what a client sees, typed |
+//! | [`ai`] | the AI player: from what a client sees to an input |
 //! | [`spar`] | AIs against AIs without a network, for tuning and tests |
 //! | [`script`] | scripted players, for the test that native and wasm agree |
 
@@ -45,11 +45,11 @@ use fastrand::Rng;
 use glam::Vec2;
 
 use crate::game::{
-    AddressedEvent, CorrectionCause, EntityId, Game, Ids, KillFeedEntry, MatchState, PlayerId, PlayerInput,
-    PredictedSpawn, Standing,
+    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, PlayerInput, PredictedSpawn, Standing,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
+use crate::ids::{EntityId, EntityIds, PlayerId};
 use crate::protocol::match_status::TEAMS_MAX;
 use crate::protocol::room::Mode;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
@@ -70,10 +70,10 @@ use grid::Grid;
 use modes::Referee;
 use rock::RockField;
 
-/// How an arena is furnished.
+/// How an arena is set up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArenaConfig {
-    /// The rules on top of the game.
+    /// The mode.
     pub mode: Mode,
     /// Rocks per million square units, 0..=10: four or five in a view by default.
     pub rock_density: f32,
@@ -93,11 +93,11 @@ pub struct Arena {
     config: ArenaConfig,
     rng: Rng,
     tick: Tick,
-    ids: Ids,
+    ids: EntityIds,
     border: Border,
-    /// Judges the match; none where there are no rounds.
+    /// Runs the match; `None` in modes without rounds.
     referee: Option<Referee>,
-    /// By player; `None` where nobody sits.
+    /// By player number; `None` for a free seat.
     seats: Vec<Option<Seat>>,
     population: usize,
     shots: Vec<Shot>,
@@ -105,7 +105,7 @@ pub struct Arena {
     beams: Vec<Beam>,
     rocks: RockField,
     pickups: Vec<Pickup>,
-    /// Ships by place, as of the middle of the last step.
+    /// Ships by position, as of the middle of the last step.
     ships_near: Grid,
     /// Where ships were launched in this step.
     launched_at: Vec<Vec2>,
@@ -116,9 +116,9 @@ pub struct Arena {
 #[derive(Debug)]
 struct Seat {
     own: LocalPlayerState,
-    /// What was asked for in the last step.
+    /// The input of the last step.
     input: ArenaInput,
-    /// When the ship of now, or the last one, was launched.
+    /// When the current ship, or the last one, was launched.
     launched: Tick,
 }
 
@@ -167,7 +167,7 @@ impl Game for Arena {
             config: config.clone(),
             rng: Rng::with_seed(seed),
             tick: Tick(0),
-            ids: Ids::new(),
+            ids: EntityIds::default(),
             border: Border::resting(modes::ground::radius(config.mode), 0),
             referee: Referee::of(config.mode),
             seats: Vec::new(),
@@ -192,7 +192,7 @@ impl Game for Arena {
         if self.seats.len() <= index {
             self.seats.resize_with(index + 1, || None);
         }
-        assert!(self.seats[index].is_none(), "player {player} sits already");
+        assert!(self.seats[index].is_none(), "player {player} is already seated");
         let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
         self.seats[index] = Some(Seat { own, input: ArenaInput::default(), launched: Tick(0) });
         self.population += 1;
@@ -202,7 +202,7 @@ impl Game for Arena {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
         self.population -= 1;
         if self.population == 0 {
-            // Nobody is there to see it to its end: the next who come begin another match.
+            // An empty room has no match: the next players start another one.
             self.referee = Referee::of(self.config.mode);
         } else if let Some(referee) = &mut self.referee {
             referee.note_left(player);
@@ -210,7 +210,7 @@ impl Game for Arena {
         if let Some(entity) = seat.own.entity {
             self.ids.free(entity);
         }
-        // The seat's next holder must not score with a stranger's shots.
+        // The seat's next player must not score with a stranger's shots.
         let ids = &mut self.ids;
         self.shots.retain(|shot| {
             let keep = shot.owner != player;
@@ -316,7 +316,7 @@ impl Game for Arena {
     fn kill_feed_entry(event: &ArenaEvent) -> Option<KillFeedEntry> {
         match event {
             ArenaEvent::KillFeed { victim, by, cause } => {
-                let verb = if by.is_some() { cause.deed() } else { cause.fate() };
+                let verb = if by.is_some() { cause.verb() } else { cause.verb_alone() };
                 Some(KillFeedEntry { by: *by, verb, of: *victim })
             }
             _ => None,

@@ -1,27 +1,27 @@
-//! Pickups: things that lie about and help whoever flies over them first.
+//! Pickups: bonuses for the first ship that flies over them.
 
 use glam::Vec2;
 
 use super::fields::{self, PICKUP};
 use super::rules::{HULL_MAX, RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
 use super::ship::LocalPlayerState;
-use crate::game::EntityId;
 use crate::hash::WorldHash;
+use crate::ids::EntityId;
 use crate::replication::fields::Record;
 
-/// What a pickup does.
+/// The effect of a pickup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Boon {
     /// Restores part of the hull.
     Repair,
-    /// Halves the time between shots for a while.
+    /// Halves the time between shots for some seconds.
     Rapid,
     /// A shield that takes damage before the hull, and fades.
     Shield,
 }
 
 impl Boon {
-    /// Every kind of pickup, in the order of its number on the wire.
+    /// Every kind of pickup, in order of its number on the wire.
     pub const ALL: [Boon; 3] = [Boon::Repair, Boon::Rapid, Boon::Shield];
 
     /// Its number on the wire, 2 bits.
@@ -30,13 +30,13 @@ impl Boon {
         self as u8
     }
 
-    /// The pickup of a number; numbers that nobody writes count as repairs.
+    /// The pickup with a number; unused numbers count as repairs.
     #[must_use]
     pub fn of(number: u32) -> Boon {
         Boon::ALL.get(number as usize).copied().unwrap_or(Boon::Repair)
     }
 
-    /// Gives a ship what the pickup promises.
+    /// Applies the effect to a ship.
     pub(super) fn bless(self, own: &mut LocalPlayerState) {
         match self {
             Boon::Repair => own.hull = (own.hull + REPAIR).min(HULL_MAX),
@@ -47,14 +47,14 @@ impl Boon {
     }
 }
 
-/// A pickup where it lies, on the wire's grid.
+/// A pickup, placed on the wire's grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pickup {
-    /// Its number in the room.
+    /// The pickup's number in the room.
     pub id: EntityId,
-    /// Its middle, world units.
+    /// Its centre in world units.
     pub at: Vec2,
-    /// What it does.
+    /// Its effect.
     pub what: Boon,
 }
 
@@ -65,7 +65,7 @@ impl Pickup {
         Record::pack(self.id, PICKUP, fields::spec(PICKUP), &[self.at.x, self.at.y, f32::from(self.what.number())])
     }
 
-    /// The pickup a record of kind [`fields::PICKUP`] tells of.
+    /// The pickup of a record of kind [`fields::PICKUP`].
     #[must_use]
     pub fn read(record: &Record) -> Pickup {
         let [x, y, ..] = fields::unpack(record);

@@ -1,4 +1,4 @@
-//! A player's exact private state on the wire: what is usual takes few bits, nothing is rounded.
+//! A player's exact private state on the wire: usual values take few bits, and nothing is rounded.
 
 use glam::Vec2;
 
@@ -6,14 +6,14 @@ use super::border::Border;
 use super::fields;
 use super::rules::{CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, RAIL_COOLDOWN};
 use super::ship::LocalPlayerState;
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 
 const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;
 const ARMOUR_BITS: u32 = 13;
 /// Bits of the short timers.
 const TIMER_BITS: u32 = 7;
-/// Bits of the ticks until a round begins.
+/// Bits of the ticks until a round starts.
 const HELD_BITS: u32 = 8;
 const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
 const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::protocol::match_status::TEAMS_MAX == 2);
@@ -33,7 +33,7 @@ pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
     let Some(entity) = own.entity else {
         out.bits(u32::from(own.respawn), 8);
         out.bits(u32::from(own.heading), 16);
-        write_side(own, out);
+        write_team(own, out);
         return;
     };
     out.bits(u32::from(entity.0), 16);
@@ -55,11 +55,11 @@ pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
             out.bits(u32::from(timer), ARMOUR_BITS);
         }
     }
-    write_side(own, out);
+    write_team(own, out);
 }
 
-/// At the end, where the padding of most states without a team has a bit to spare.
-fn write_side(own: &LocalPlayerState, out: &mut BitWriter) {
+/// At the end, where the padding of most states without a team has a spare bit.
+fn write_team(own: &LocalPlayerState, out: &mut BitWriter) {
     out.flag(own.team.is_some());
     if let Some(team) = own.team {
         out.bits(u32::from(team), 1);
@@ -70,7 +70,7 @@ fn write_side(own: &LocalPlayerState, out: &mut BitWriter) {
     }
 }
 
-fn read_side(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(), WireError> {
+fn read_team(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(), WireError> {
     if bits.flag()? {
         own.team = Some(bits.bits(1)? as u8);
         if bits.flag()? {
@@ -92,7 +92,7 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireErr
     if !bits.flag()? {
         own.respawn = bits.bits(8)? as u16;
         own.heading = bits.bits(16)? as u16;
-        read_side(&mut own, bits)?;
+        read_team(&mut own, bits)?;
         return Ok(own);
     }
     own.entity = Some(EntityId(bits.bits(16)? as u16));
@@ -112,6 +112,6 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireErr
         }
     }
     own.calm = CALM.saturating_sub(unrest);
-    read_side(&mut own, bits)?;
+    read_team(&mut own, bits)?;
     Ok(own)
 }

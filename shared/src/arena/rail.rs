@@ -1,4 +1,4 @@
-//! The rail: who a beam hits, judged where its shooter saw everyone (lag compensation), and who is told of it.
+//! The rail: hits of beams, judged where their shooter saw everyone (lag compensation), and the events of both players.
 
 use glam::Vec2;
 
@@ -7,26 +7,27 @@ use super::event::rounded;
 use super::rules::{POINT, RAIL_DAMAGE, RAIL_RANGE, RAIL_SWAY, ROCK_REACH, SHIP_RADIUS};
 use super::ship::Cause;
 use super::{Arena, ArenaEvent, ArenaInput};
-use crate::game::{AddressedEvent, PlayerId, PlayerInput, Recipients};
-use crate::history::{History, ViewTime};
-use crate::time::Tick;
+use crate::game::{AddressedEvent, PlayerInput, Recipients};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::time::{Tick, ViewTime};
 
-/// A ship in a beam.
+/// A ship hit by a beam.
 #[derive(Debug, Clone, Copy)]
 struct Judged {
     target: PlayerId,
-    /// Where along the beam, world units from the muzzle.
+    /// Distance along the beam, in world units from the muzzle.
     distance: f32,
-    /// Where its shooter saw the middle of the ship.
+    /// The centre of the ship as the shooter saw it.
     seen_at: Vec2,
 }
 
-/// Distance between two looks for rocks along a beam: each look answers for half of it both ways.
+/// Distance between two rock lookups along a beam: each covers half of it in both directions.
 const ROCK_STRIDE: f32 = 128.0;
 const _: () = assert!(ROCK_STRIDE * 0.5 <= ROCK_REACH);
 
 impl Arena {
-    /// Ends the beams that have glowed their time, and judges those fired in this tick, in the order they were fired.
+    /// Removes the beams that have stopped glowing, and judges those fired in this tick, in the order they were fired.
     pub(super) fn judge_beams(
         &mut self,
         tick: Tick,
@@ -61,8 +62,8 @@ impl Arena {
         }
     }
 
-    /// The first ship in a beam, each where its shooter saw it at `view`. Ships that cannot be hurt now,
-    /// and friends, let it pass.
+    /// The first ship hit by a beam, at the positions its shooter saw at `view`. Friends and ships that are
+    /// invulnerable now are skipped.
     fn first_in_beam(&self, beam: &Beam, view: ViewTime, history: &History) -> Option<Judged> {
         let direction = beam.direction();
         let (start, end) = (beam.origin - direction * RAIL_SWAY, beam.origin + direction * (beam.length + RAIL_SWAY));
@@ -72,7 +73,7 @@ impl Arena {
         for player in self.players_within(start.min(end) - sway, start.max(end) + sway) {
             let Some(seat) = self.seat(player) else { continue };
             let own = &seat.own;
-            // TeamLabel saw the seat's former ship has not seen this one.
+            // The shooter saw the seat's former ship, not this one.
             let can_be_hurt = own.afloat() && own.protection == 0 && view >= ViewTime::of(seat.launched);
             if !can_be_hurt || own.player == beam.owner || friends.has(own) {
                 continue;
@@ -84,7 +85,7 @@ impl Arena {
             }
             let Some(seen_at) = history.at(own.player, view) else { continue };
             let Some(distance) = beam.touches(seen_at, SHIP_RADIUS) else { continue };
-            // Of two equally near, the lower number.
+            // Of two at equal distance, the lower number.
             if first.is_none_or(|nearer| (distance, own.player) < (nearer.distance, nearer.target)) {
                 first = Some(Judged { target: own.player, distance, seen_at });
             }
@@ -92,7 +93,7 @@ impl Arena {
         first
     }
 
-    /// Does a beam's damage and tells of it: those near, and above all the two it is between.
+    /// Applies a beam's damage and emits its events: to everyone near, and to shooter and victim.
     fn rail(&mut self, beam: &Beam, judged: &Judged, ago: u32, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let Judged { target, seen_at, .. } = *judged;
         let by = beam.owner;

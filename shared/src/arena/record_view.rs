@@ -1,4 +1,4 @@
-//! What a client sees of others, typed: for drawing and for the bot ai.
+//! What a client sees of other entities, typed: for drawing and for the AI.
 
 use glam::Vec2;
 
@@ -7,14 +7,14 @@ use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
 use super::pickup::Pickup;
 use super::rock::Rock;
 use super::shot::Shot;
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::protocol::match_status::Zone;
 use crate::replication::fields::{FIELDS_MAX, Record};
 
-/// A replicated thing, read by its kind.
+/// A replicated entity, read by its kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RecordView {
-    /// A ship, another player's or one's own.
+    /// A ship, the own one included.
     Ship(ShipView),
     /// A shot in flight.
     Shot(Shot),
@@ -26,29 +26,29 @@ pub enum RecordView {
     Pickup(Pickup),
 }
 
-/// A ship as others see it.
+/// A ship as other players see it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShipView {
-    /// Its number in the room; a player's next ship has another.
+    /// The ship's number in the room; a player's next ship has another.
     pub id: EntityId,
-    /// Whose ship it is.
+    /// The owner.
     pub player: PlayerId,
-    /// The team it fights for; `None` for itself.
+    /// The team; `None` without one.
     pub team: Option<u8>,
-    /// World units.
+    /// Position in world units.
     pub position: Vec2,
-    /// Units per second.
+    /// Velocity in units per second.
     pub velocity: Vec2,
-    /// Where the nose points, radians.
+    /// Heading in radians.
     pub heading: f32,
     /// Hull in points, 0..=100, in steps of about 3.
     pub hull: f32,
-    /// The bits `FLAG_..` of [`fields`].
+    /// The `FLAG_..` bits of [`fields`].
     pub flags: u8,
 }
 
 impl RecordView {
-    /// Reads a record; `None` if it is of no kind of the arena.
+    /// Reads a record; `None` if its kind is not one of the arena's.
     #[must_use]
     pub fn of(record: &Record) -> Option<RecordView> {
         Some(match record.kind {
@@ -63,14 +63,14 @@ impl RecordView {
 }
 
 impl ShipView {
-    /// Reads the fields of a ship of some kind in game units, as interpolation gives them.
+    /// Reads the fields of a ship kind in game units, as interpolation gives them.
     #[must_use]
     pub fn read(id: EntityId, kind: u8, values: &[f32; FIELDS_MAX]) -> ShipView {
         let [x, y, vx, vy, heading, hull, flags, owner, ..] = *values;
         ShipView {
             id,
             player: PlayerId(owner as u16),
-            team: fields::side_of(kind),
+            team: fields::team_of(kind),
             position: Vec2::new(x, y),
             velocity: Vec2::new(vx, vy),
             heading,
@@ -91,24 +91,23 @@ impl ShipView {
         self.flags & FLAG_SHIELD != 0
     }
 
-    /// Whether it fires rapidly.
+    /// Whether it has rapid fire.
     #[must_use]
     pub fn rapid(&self) -> bool {
         self.flags & FLAG_RAPID != 0
     }
 
-    /// Whether it is new and cannot be hurt.
+    /// Whether it is new and invulnerable.
     #[must_use]
     pub fn protected(&self) -> bool {
         self.flags & FLAG_PROTECTED != 0
     }
 }
 
-/// Everything of the arena that a client's replica holds, sorted by kind. Kept and refilled, so that a steady client
-/// allocates nothing.
+/// All entities of a client's replica, sorted by kind. The lists are reused, so that a steady client allocates nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scene {
-    /// Ships, one's own among them if the replica has it.
+    /// Ships, the own one included if the replica has it.
     pub ships: Vec<ShipView>,
     /// Shots in flight, whose position follows from the tick.
     pub shots: Vec<Shot>,
@@ -118,12 +117,13 @@ pub struct Scene {
     pub rocks: Vec<Rock>,
     /// Pickups.
     pub pickups: Vec<Pickup>,
-    /// The place to hold, where the match has one: what [`Client::match_status`](crate::client::Client::match_status) says of it.
+    /// The zone of the match, from [`Client::match_status`](crate::client::Client::match_status); `None` in modes
+    /// without one.
     pub zone: Option<Zone>,
 }
 
 impl Scene {
-    /// Empties the scene.
+    /// Removes all entities.
     pub fn clear(&mut self) {
         self.ships.clear();
         self.shots.clear();
@@ -133,9 +133,9 @@ impl Scene {
         self.zone = None;
     }
 
-    /// Adds a thing.
-    pub fn add(&mut self, sight: RecordView) {
-        match sight {
+    /// Adds an entity.
+    pub fn add(&mut self, view: RecordView) {
+        match view {
             RecordView::Ship(ship) => self.ships.push(ship),
             RecordView::Shot(shot) => self.shots.push(shot),
             RecordView::Beam(beam) => self.beams.push(beam),
@@ -144,11 +144,11 @@ impl Scene {
         }
     }
 
-    /// Replaces the scene by what the records tell.
+    /// Replaces the scene by the entities of the records.
     pub fn fill<'a>(&mut self, records: impl Iterator<Item = &'a Record>) {
         self.clear();
-        for sight in records.filter_map(RecordView::of) {
-            self.add(sight);
+        for view in records.filter_map(RecordView::of) {
+            self.add(view);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rocks: round obstacles that never move. They stop shots and throw ships back.
+//! Rocks: round obstacles that never move. They stop shots and bounce ships back.
 
 use fastrand::Rng;
 use glam::Vec2;
@@ -6,19 +6,19 @@ use glam::Vec2;
 use super::fields::{self, ROCK, on_grid};
 use super::grid::Grid;
 use super::rules::{ROCK_GAP, ROCK_RADIUS, ROCK_REACH, SHIP_RADIUS};
-use crate::game::{EntityId, Ids};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, EntityIds};
 use crate::math;
 use crate::replication::fields::Record;
 
 /// A rock, placed on the wire's grid so that clients know it exactly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rock {
-    /// Its number in the room.
+    /// The rock's number in the room.
     pub id: EntityId,
-    /// Its middle, world units.
+    /// Its centre in world units.
     pub at: Vec2,
-    /// Its radius, whole world units.
+    /// Its radius in whole world units.
     pub radius: f32,
 }
 
@@ -29,15 +29,15 @@ impl Rock {
         Record::pack(self.id, ROCK, fields::spec(ROCK), &[self.at.x, self.at.y, self.radius])
     }
 
-    /// The rock a record of kind [`fields::ROCK`] tells of.
+    /// The rock of a record of kind [`fields::ROCK`].
     #[must_use]
     pub fn read(record: &Record) -> Rock {
         let [x, y, radius, ..] = fields::unpack(record);
         Rock { id: record.id, at: Vec2::new(x, y), radius }
     }
 
-    /// Whether a ship at `ship` could touch it within one step. Server and client ask this of the same ship and so see the
-    /// same rocks, however many others each of them knows.
+    /// Whether a ship at `ship` could touch it within one step. Server and client ask this for the same ship and so
+    /// consider the same rocks, however many others each of them knows.
     #[must_use]
     pub fn in_reach(&self, ship: Vec2) -> bool {
         let reach = self.radius + SHIP_RADIUS + ROCK_REACH;
@@ -50,24 +50,24 @@ impl Rock {
     }
 }
 
-/// What prediction needs to know of the world: the rocks, in order of number.
+/// The world as prediction needs it: the rocks, in order of number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PredictionContext {
     /// The rocks, in order of number.
     pub rocks: Vec<Rock>,
 }
 
-/// All rocks of an arena, found by place.
+/// All rocks of an arena, found by position.
 #[derive(Debug)]
 pub(super) struct RockField {
     rocks: Vec<Rock>,
     grid: Grid,
-    /// How many are still to be placed.
+    /// Number of rocks still to be placed.
     owed: usize,
 }
 
-/// Width of a square in which rocks are looked up, world units: with 3,000 ships a tick took 6 % less than with 256, since a shot
-/// then looks at fewer rocks; the table is filled anew only when rocks come or go.
+/// Width of the squares in which rocks are looked up, in world units. With 3,000 ships a tick took 6 % less than with
+/// 256, since a shot then examines fewer rocks; the table is rebuilt only when rocks are added or removed.
 const CELL: f32 = 128.0;
 
 impl RockField {
@@ -79,30 +79,31 @@ impl RockField {
         &self.rocks
     }
 
-    /// The rocks that a ship or a shot at `point` could touch within one step, and perhaps a few more, in order of number.
+    /// The rocks that a ship or a shot at `point` could touch within one step, and perhaps a few more, in order of
+    /// number.
     pub(super) fn near(&self, point: Vec2) -> impl Iterator<Item = &Rock> {
         self.grid.at(point).iter().map(|index| &self.rocks[usize::from(*index)])
     }
 
     /// Whether a circle no larger than a ship's reach is free of rocks.
     pub(super) fn is_free(&self, at: Vec2, radius: f32) -> bool {
-        debug_assert!(radius <= SHIP_RADIUS + ROCK_REACH, "{radius} is more than the grid answers for");
+        debug_assert!(radius <= SHIP_RADIUS + ROCK_REACH, "{radius} is more than the grid covers");
         self.near(at).all(|rock| rock.leaves_free(at, radius))
     }
 
-    /// Plans for `wanted` rocks in all.
+    /// Sets the number of rocks to place in all.
     pub(super) fn want(&mut self, wanted: usize) {
         self.owed = wanted.saturating_sub(self.rocks.len());
     }
 
-    /// Tries to place rocks that are still owed, `tries` at the most, between two distances from the origin and where
+    /// Tries to place missing rocks, in at most `tries` attempts, between two distances from the origin and where
     /// `is_clear` allows a circle.
     pub(super) fn place(
         &mut self,
         tries: u32,
         ring: (f32, f32),
         rng: &mut Rng,
-        ids: &mut Ids,
+        ids: &mut EntityIds,
         is_clear: impl Fn(Vec2, f32) -> bool,
     ) {
         let before = self.rocks.len();
@@ -126,14 +127,14 @@ impl RockField {
         }
     }
 
-    /// Tries to place rocks that are still owed in pairs, each opposite of its twin as seen from the origin, `tries` pairs at the most,
-    /// within a distance and where `is_clear` allows a circle: what lies before one side lies before the other.
+    /// Tries to place missing rocks in pairs, each opposite its twin about the origin, in at most `tries` attempts,
+    /// within a distance and where `is_clear` allows a circle. Both teams then face the same rocks.
     pub(super) fn place_mirrored(
         &mut self,
         tries: u32,
         reach: f32,
         rng: &mut Rng,
-        ids: &mut Ids,
+        ids: &mut EntityIds,
         is_clear: impl Fn(Vec2, f32) -> bool,
     ) {
         let before = self.rocks.len();
@@ -156,15 +157,15 @@ impl RockField {
         self.index();
     }
 
-    /// Whether a circle is free of rocks, those behind the first `indexed` not yet being in the squares.
+    /// Whether a circle is free of rocks; those after the first `indexed` are not in the squares yet.
     fn has_room(&self, at: Vec2, radius: f32, indexed: usize) -> bool {
         let around = self.grid.within(at - Vec2::splat(radius), at + Vec2::splat(radius));
         let around = around.map(|index| &self.rocks[usize::from(index)]);
         around.chain(&self.rocks[indexed..]).all(|rock| rock.leaves_free(at, radius))
     }
 
-    /// Takes away the rocks further than `distance` from the origin.
-    pub(super) fn drop_beyond(&mut self, distance: f32, ids: &mut Ids) {
+    /// Removes the rocks further than `distance` from the origin.
+    pub(super) fn drop_beyond(&mut self, distance: f32, ids: &mut EntityIds) {
         let before = self.rocks.len();
         self.rocks.retain(|rock| {
             let keep = rock.at.length() <= distance;
@@ -202,7 +203,7 @@ impl RockField {
     }
 }
 
-/// A point whose distance from the origin lies between two bounds, evenly over the area.
+/// A point whose distance from the origin is between two bounds, uniform over the area.
 pub(super) fn point_in_ring(rng: &mut Rng, ring: (f32, f32)) -> Vec2 {
     let (low, high) = (ring.0 * ring.0, ring.1 * ring.1);
     let distance = (low + (high - low) * rng.f32()).sqrt();

@@ -1,17 +1,18 @@
-//! Scripted players: a whole match from a seed and nothing else, to compare machines by.
+//! Scripted players: a whole match from a seed, to compare machines by.
 
 use fastrand::Rng;
 
 use super::rules::TICK_HZ;
 use super::{Arena, ArenaConfig, ArenaInput};
-use crate::game::{Game, PlayerId, PlayerInput};
-use crate::history::{History, ViewTime};
-use crate::time::Tick;
+use crate::game::{Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
+use crate::time::{Tick, ViewTime};
 
-/// The match every machine is compared by: seed, ticks, and ticks between two hashes.
+/// The match by which all machines are compared: seed, ticks, and ticks between two hashes.
 pub const REFERENCE: (u64, u32, u32) = (2024, 10_000, 1_000);
 
-/// What [`world_hashes`] gives for [`REFERENCE`], natively and in wasm. These change with the rules, and only with them.
+/// The hashes of [`REFERENCE`], natively and in wasm. They change with the rules, and only with them.
 pub const REFERENCE_HASHES: [u64; 10] = [
     0x55eb_af34_e4ec_3602,
     0x1534_0e27_0fda_0752,
@@ -25,11 +26,11 @@ pub const REFERENCE_HASHES: [u64; 10] = [
     0xca9c_b1c9_a3e6_9117,
 ];
 
-/// Most players the script seats at once: enough for the border to grow.
+/// Most players that the script seats at once: enough for the border to grow.
 const SEATS: u16 = 48;
 
-/// Plays a scripted match and gives the world's hash every `every` ticks, up to `ticks`. Players come, steer, fire, collect,
-/// sink and go as the seed says; the same seed gives the same hashes natively and in wasm.
+/// Plays a scripted match and gives the world's hash every `every` ticks, up to `ticks`. The seed decides when players
+/// join, steer, fire, collect, sink and leave; the same seed gives the same hashes natively and in wasm.
 ///
 /// # Panics
 /// If `every` is 0.
@@ -52,7 +53,7 @@ pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
     hashes
 }
 
-/// TeamLabel sits where, and what each of them does.
+/// The seated players, and each one's behaviour.
 #[derive(Debug)]
 struct Script {
     rng: Rng,
@@ -64,7 +65,7 @@ impl Script {
         Script { rng: Rng::with_seed(seed ^ 0x005c_2197), inputs: Vec::new() }
     }
 
-    /// Changes who plays and what they ask for, before `tick` is stepped.
+    /// Changes the players and their inputs, before `tick` is stepped.
     fn play(&mut self, arena: &mut Arena, tick: Tick) {
         let mut events = Vec::new();
         if self.rng.u32(0..40) == 0 {
@@ -84,11 +85,11 @@ impl Script {
             }
         }
         for PlayerInput { player, input, view } in &mut self.inputs {
-            // Each looks at another moment of the past, some further back than is judged.
+            // Each sees another moment of the past, some further back than is judged.
             *view = ViewTime(ViewTime::of(tick).0.saturating_sub(u64::from(player.0) * 7)).judged_at(tick, TICK_HZ);
             if self.rng.u32(0..20) == 0 {
                 input.buttons = self.rng.u8(0..64);
-                // Fire and thrust more often than not: a lively match reaches more of the rules.
+                // Fire and thrust more often than not: a lively match covers more of the rules.
                 if self.rng.bool() {
                     input.buttons |= ArenaInput::FIRE | ArenaInput::THRUST;
                 }
@@ -99,7 +100,7 @@ impl Script {
             if self.rng.u32(0..90) == 0
                 && let Some(own) = arena.player_state(*player)
             {
-                // Now and then toward the middle, or they would all end up at the border.
+                // Sometimes toward the centre, or all would end up at the border.
                 input.aim = super::input::turn_of(crate::math::angle_of(-own.position));
             }
         }

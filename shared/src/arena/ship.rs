@@ -1,4 +1,4 @@
-//! A player's ship: its exact private state, and the one function that moves it on server and client alike.
+//! A player's ship: its exact private state, and the function that moves it on server and client alike.
 
 use glam::Vec2;
 
@@ -13,26 +13,27 @@ use super::rules::{
     REVERSE, SHIELD_DECAY, SHIP_RADIUS, SHOT_SPEED, SPEED_MAX, STRAFE, THRUST, TURN,
 };
 use super::shot::Shot;
-use crate::game::{CorrectionCause, EntityId, PlayerId, PredictedSpawn};
+use crate::game::{CorrectionCause, PredictedSpawn};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, PlayerId};
 use crate::math;
 use crate::replication::fields::Record;
 use crate::time::Tick;
 
-/// Everything a player's own ship is, exact: what prediction reads, and the three numbers of the score board.
+/// A player's exact ship state: everything that prediction reads, and the three numbers of the score board.
 ///
-/// Times are counts of ticks left, so that they are small on the wire and need no clock.
+/// Times are counted in ticks left, so that they are small on the wire and need no clock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalPlayerState {
-    /// The player it belongs to.
+    /// The owner.
     pub player: PlayerId,
-    /// The ship's number in the room; `None` from sinking to the next ship.
+    /// The ship's number in the room; `None` between sinking and the next ship.
     pub entity: Option<EntityId>,
-    /// World units. While there is no ship: where it sank.
+    /// Position in world units. Without a ship: where it sank.
     pub position: Vec2,
-    /// Units per second.
+    /// Velocity in units per second.
     pub velocity: Vec2,
-    /// Where the nose points, in 1/65536 turn from +x toward +y.
+    /// Heading in 1/65536 turn from +x toward +y.
     pub heading: u16,
     /// Hull in units of 1/60 point, 0..=[`HULL_MAX`].
     pub hull: u16,
@@ -44,15 +45,15 @@ pub struct LocalPlayerState {
     pub rail: u8,
     /// Ticks of rapid fire left.
     pub rapid: u16,
-    /// Ticks left in which nothing hurts.
+    /// Ticks of invulnerability left.
     pub protection: u16,
-    /// Ticks since the last damage, up to [`CALM`], from which on the hull regains.
+    /// Ticks since the last damage, up to [`CALM`], from which on the hull regenerates.
     pub calm: u16,
-    /// Ticks for which it still remembers the last contact with another ship, from [`super::rules::CONTACT_TICKS`] down.
+    /// Ticks left in which a contact with another ship counts as recent, from [`super::rules::CONTACT_TICKS`] down.
     pub contact: u8,
-    /// Ticks until the next ship, while there is none.
+    /// Ticks until the next ship, without one.
     pub respawn: u16,
-    /// The edge of the arena as announced so far.
+    /// The edge of the arena, as announced so far.
     pub border: Border,
     /// Score.
     pub score: i32,
@@ -60,9 +61,9 @@ pub struct LocalPlayerState {
     pub kills: u16,
     /// Ships lost.
     pub deaths: u16,
-    /// The team it fights for, below [`TEAMS_MAX`](crate::protocol::match_status::TEAMS_MAX); `None` where everyone is for themselves.
+    /// The team, below [`TEAMS_MAX`](crate::protocol::match_status::TEAMS_MAX); `None` where everyone plays alone.
     pub team: Option<u8>,
-    /// Ticks for which the ship still lies at its place before a round, up to [`super::rules::COUNTDOWN`]: it turns, and nothing else.
+    /// Ticks left at the ship's place before a round, up to [`super::rules::COUNTDOWN`]; meanwhile it can only turn.
     pub held: u16,
 }
 
@@ -71,27 +72,25 @@ pub struct LocalPlayerState {
 pub enum Cause {
     /// Another player's shots.
     Cannon,
-    /// Flew into a rock.
+    /// Flying into a rock.
     Rock,
-    /// Stayed outside the border.
+    /// Staying outside the border.
     Border,
     /// Another player's rail.
     Rail,
 }
 
 impl Cause {
-    /// What one ship did to another.
-    #[must_use]
-    pub fn deed(self) -> &'static str {
+    /// The verb where one ship sank another.
+    pub(super) fn verb(self) -> &'static str {
         match self {
             Cause::Rail => "speared",
             Cause::Cannon | Cause::Rock | Cause::Border => "sank",
         }
     }
 
-    /// What a ship did that sank by itself.
-    #[must_use]
-    pub fn fate(self) -> &'static str {
+    /// The verb where a ship sank on its own.
+    pub(super) fn verb_alone(self) -> &'static str {
         match self {
             Cause::Cannon | Cause::Rail => "went down under fire",
             Cause::Rock => "hit a rock",
@@ -100,8 +99,8 @@ impl Cause {
     }
 }
 
-/// Why the server came to `actual` where `predicted` was expected. Only another ship moves a ship: a difference of place without
-/// a contact since is unexplained, whatever else came between.
+/// Why the server's state is `actual` where `predicted` was expected. Only another ship moves a ship: a difference in
+/// position without a recent contact is unexplained, whatever else happened.
 pub(super) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
     let armour = |own: &LocalPlayerState| u32::from(own.hull) + u32::from(own.shield);
     let motion = |own: &LocalPlayerState| (own.position, own.velocity, own.heading);
@@ -121,7 +120,7 @@ pub(super) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlaye
 }
 
 impl LocalPlayerState {
-    /// A seat without a ship that gets one at the next step.
+    /// A seat that gets its ship at the next step.
     #[must_use]
     pub fn ashore(player: PlayerId, border: Border) -> LocalPlayerState {
         LocalPlayerState {
@@ -148,13 +147,13 @@ impl LocalPlayerState {
         }
     }
 
-    /// Whether there is a ship.
+    /// Whether the player has a ship.
     #[must_use]
     pub fn afloat(&self) -> bool {
         self.entity.is_some()
     }
 
-    /// Where the nose points, in radians.
+    /// Heading in radians.
     #[must_use]
     pub fn heading_radians(&self) -> f32 {
         radians_of(self.heading)
@@ -172,7 +171,7 @@ impl LocalPlayerState {
         f32::from(self.shield) / f32::from(POINT)
     }
 
-    /// Puts a fresh ship on the water.
+    /// Launches a new ship.
     pub(super) fn launch(&mut self, entity: EntityId, at: Vec2, heading: u16) {
         self.entity = Some(entity);
         (self.position, self.velocity, self.heading) = (at, Vec2::ZERO, heading);
@@ -181,12 +180,12 @@ impl LocalPlayerState {
         (self.calm, self.contact, self.respawn, self.held) = (CALM, 0, 0, 0);
     }
 
-    /// Keeps a fresh ship at its place until a round begins, which it meets as everyone else.
+    /// Holds a new ship at its place until a round starts, which it starts like all others.
     pub(super) fn hold(&mut self, ticks: u32) {
         (self.held, self.protection) = (ticks as u16, 0);
     }
 
-    /// Takes the ship off the water without a loss; gives its number.
+    /// Removes the ship without a loss; gives its number.
     pub(super) fn recall(&mut self) -> Option<EntityId> {
         let entity = self.entity.take()?;
         let deaths = self.deaths;
@@ -195,7 +194,7 @@ impl LocalPlayerState {
         Some(entity)
     }
 
-    /// Takes `damage` units from the shield and then from the hull; gives how much the ship lost.
+    /// Takes `damage` units from the shield and then from the hull; gives the damage done.
     pub(super) fn hurt(&mut self, damage: u16) -> u16 {
         if self.protection > 0 {
             return 0;
@@ -218,7 +217,7 @@ impl LocalPlayerState {
         self.deaths = self.deaths.saturating_add(1);
     }
 
-    /// The ship as it is replicated; `input` tells whether its engine burns.
+    /// The ship as it is replicated; `input` decides whether its engine burns.
     pub(super) fn record(&self, id: EntityId, input: ArenaInput) -> Record {
         let mut flags = 0;
         for (bit, on) in [
@@ -262,8 +261,8 @@ impl LocalPlayerState {
     }
 }
 
-/// Steps a player's own state to `tick`. `rocks` may hold any rocks in order of number; only those in reach count. Draws no
-/// chance and knows no other ship: server and client call it with the same state and get the same bits.
+/// Steps a player's own state to `tick`. `rocks` may contain any rocks in order of number; only those in reach count.
+/// It uses no randomness and no other ship, so that server and client get the same bits from the same state.
 pub(super) fn advance<'a>(
     own: &mut LocalPlayerState,
     input: &ArenaInput,
@@ -326,7 +325,7 @@ fn run_timers(own: &mut LocalPlayerState) {
     }
 }
 
-/// Turns toward the pointer.
+/// Turns the ship toward the pointer.
 fn turn(own: &mut LocalPlayerState, input: &ArenaInput) {
     let turn = input.aim.wrapping_sub(own.heading).cast_signed();
     let step = i32::from(turn).clamp(-i32::from(TURN), i32::from(TURN)) as i16;
@@ -355,7 +354,7 @@ fn burn(own: &mut LocalPlayerState, input: &ArenaInput) {
     }
 }
 
-/// Pushes the ship out of a rock, throws it back and charges for a hard impact.
+/// Pushes the ship out of a rock, bounces it back and applies the damage of a hard impact.
 fn bounce_off(own: &mut LocalPlayerState, rock: &Rock) {
     let offset = own.position - rock.at;
     let apart = rock.radius + SHIP_RADIUS;
@@ -388,7 +387,7 @@ fn fire(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<PredictedSpawn
     spawned.push(PredictedSpawn { key: shot_key(tick), tick, record: shot.record() });
 }
 
-/// Fires a beam as far as it reaches: what is in its way is for those to say who know of it.
+/// Fires a beam of full length: only the server knows what is in its way.
 fn fire_rail(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<PredictedSpawn>) {
     own.rail = RAIL_COOLDOWN;
     own.protection = 0;
@@ -403,12 +402,12 @@ fn fire_rail(own: &mut LocalPlayerState, tick: Tick, spawned: &mut Vec<Predicted
     spawned.push(PredictedSpawn { key: beam_key(tick), tick, record: beam.record() });
 }
 
-/// What tells a player's shots apart, and from their beams: a cannon fires at most once a tick.
+/// Identifies a player's shot among their shots and beams: a cannon fires at most once a tick.
 pub(super) fn shot_key(start: Tick) -> u32 {
     start.0.wrapping_mul(2)
 }
 
-/// What tells a player's beams apart, and from their shots.
+/// Identifies a player's beam among their shots and beams.
 pub(super) fn beam_key(start: Tick) -> u32 {
     start.0.wrapping_mul(2) | 1
 }

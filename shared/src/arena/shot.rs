@@ -1,31 +1,31 @@
-//! A shot: where and when it left the muzzle, from which both ends know its whole path.
+//! A shot: its start at the muzzle, from which both ends compute its whole path.
 
 use glam::Vec2;
 
 use super::fields::{self, SHOT};
 use super::rules::{DT, SHOT_LIFE};
-use crate::game::{EntityId, PlayerId};
 use crate::hash::WorldHash;
+use crate::ids::{EntityId, PlayerId};
 use crate::replication::fields::Record;
 use crate::time::Tick;
 
-/// A shot in flight. Origin and velocity are on the wire's grid, so server and clients run the same path.
+/// A shot in flight. Origin and velocity are on the wire's grid, so that server and clients compute the same path.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shot {
-    /// Its number in the room.
+    /// The shot's number in the room.
     pub id: EntityId,
-    /// TeamLabel fired it.
+    /// The shooter.
     pub owner: PlayerId,
-    /// The muzzle at the tick it was fired, world units.
+    /// The muzzle at the tick it was fired, in world units.
     pub origin: Vec2,
-    /// Velocity, units/s.
+    /// Velocity in units per second.
     pub velocity: Vec2,
     /// The tick it was fired at.
     pub start: Tick,
 }
 
 impl Shot {
-    /// The record of a shot: this rounds it to the wire's grid.
+    /// The record of a shot, which rounds it to the wire's grid.
     #[must_use]
     pub fn record(&self) -> Record {
         let mut record = Record::pack(
@@ -34,12 +34,12 @@ impl Shot {
             fields::spec(SHOT),
             &[self.origin.x, self.origin.y, self.velocity.x, self.velocity.y, 0.0, f32::from(self.owner.0)],
         );
-        // Set directly: a float would lose the last bits of a large tick.
+        // Set directly, since a float would lose the last bits of a large tick.
         record.values[4] = self.start.0.cast_signed();
         record
     }
 
-    /// The shot a record of kind [`fields::SHOT`] tells of.
+    /// The shot of a record of kind [`fields::SHOT`].
     #[must_use]
     pub fn read(record: &Record) -> Shot {
         let [x, y, vx, vy, ..] = fields::unpack(record);
@@ -52,25 +52,25 @@ impl Shot {
         }
     }
 
-    /// Where it is `age` ticks after it was fired; `age` may be a fraction, or negative for the way inside the barrel.
+    /// Position `age` ticks after it was fired; `age` may be a fraction, or negative inside the barrel.
     #[must_use]
-    pub fn at_age(&self, age: f32) -> Vec2 {
+    pub(crate) fn at_age(&self, age: f32) -> Vec2 {
         self.origin + self.velocity * (age * DT)
     }
 
-    /// Where it is at a moment between ticks.
+    /// Position at a moment between ticks.
     #[must_use]
     pub fn position_at(&self, tick: f64) -> Vec2 {
         self.at_age((tick - f64::from(self.start.0)) as f32)
     }
 
-    /// Whether it has flown its time at `tick`.
+    /// Whether its flight has ended at `tick`.
     #[must_use]
-    pub fn spent_at(&self, tick: Tick) -> bool {
+    pub(crate) fn spent_at(&self, tick: Tick) -> bool {
         tick.since(self.start) > SHOT_LIFE
     }
 
-    /// Its way in the step to `tick`.
+    /// Its path in the step to `tick`.
     pub(super) fn way(&self, tick: Tick) -> (Vec2, Vec2) {
         let age = tick.since(self.start) as f32;
         (self.at_age(age - 1.0), self.at_age(age))
@@ -83,8 +83,8 @@ impl Shot {
     }
 }
 
-/// When a point on the way from `from` to `to` first touches a circle of `radius` around the origin, as a share 0..=1 of
-/// the way; `None` if it does not. Starting inside counts as touching at once.
+/// When a point that moves from `from` to `to` first touches a circle of `radius` around the origin, as a share 0..=1
+/// of the path; `None` if it does not. Starting inside counts as touching at once.
 #[must_use]
 pub fn first_touch(from: Vec2, to: Vec2, radius: f32) -> Option<f32> {
     let way = to - from;
@@ -94,7 +94,7 @@ pub fn first_touch(from: Vec2, to: Vec2, radius: f32) -> Option<f32> {
     }
     let (a, b) = (way.length_squared(), from.dot(way));
     if b >= 0.0 || a <= f32::EPSILON {
-        return None; // going away, or not going at all
+        return None; // moving away, or not at all
     }
     let root = b * b - a * outside;
     if root < 0.0 {

@@ -1,4 +1,4 @@
-//! Brains against AIs without a network: how the rules and the ai are tuned, and how the tests know who is better.
+//! Sparring: AIs against AIs without a network, for tuning the rules and the AI, and for comparing skills in tests.
 
 use glam::Vec2;
 use std::collections::VecDeque;
@@ -7,17 +7,18 @@ use super::ai::{Ai, Seen};
 use super::record_view::{RecordView, Scene};
 use super::rules::VIEW;
 use super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Cause};
-use crate::game::{AddressedEvent, Game, PlayerId, PlayerInput};
-use crate::history::{History, ViewTime};
+use crate::game::{AddressedEvent, Game, PlayerInput};
+use crate::history::History;
+use crate::ids::PlayerId;
 use crate::replication::fields::Record;
-use crate::time::Tick;
+use crate::time::{Tick, ViewTime};
 
-/// How late a ai sees other ships, ticks: interpolation and a short line together.
+/// Delay with which an AI sees other ships, in ticks: interpolation and a short link together.
 const LATE: usize = 9;
 
-/// What became of one bot.
+/// Statistics of one AI.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct AiStats {
     /// Shots fired.
     pub shots: u32,
     /// Shots that hit a ship.
@@ -28,7 +29,7 @@ pub struct Tally {
     pub beam_hits: u32,
     /// Ships sunk by beams.
     pub beam_kills: u32,
-    /// Ships sunk, by whatever.
+    /// Ships sunk by any means.
     pub kills: u32,
     /// Ships lost.
     pub deaths: u32,
@@ -36,31 +37,31 @@ pub struct Tally {
     pub wrecked: u32,
     /// Pickups taken.
     pub pickups: u32,
-    /// Ticks afloat.
+    /// Ticks with a ship.
     pub afloat: u32,
-    /// Ticks afloat without a hit given or taken in the last eight seconds.
+    /// Ticks with a ship and without a hit given or taken in the last eight seconds.
     pub idle: u32,
     /// Lives in which a hit was given or taken.
     pub meetings: u32,
     /// Ticks from launch to the first hit given or taken, over those lives.
     pub waits: u32,
-    /// Ticks from the first hit taken since the hull was last whole to sinking, over the deaths by others.
+    /// Ticks from the first hit taken on a whole hull to sinking, over the deaths by others.
     pub fights: u32,
 }
 
-/// A bot in the ring.
+/// An AI in the match.
 #[derive(Debug)]
 struct Fighter {
     ai: Ai,
-    tally: Tally,
+    stats: AiStats,
     launched: Tick,
     /// The last hit given or taken.
     touched: Option<Tick>,
-    /// The first hit taken in the fight that is going on.
+    /// The first hit taken in the current fight.
     wounded: Option<Tick>,
 }
 
-/// A match between AIs that see what clients see: their view, rounded, and other ships a little late.
+/// A match between AIs that see what clients see: their view, rounded, and other ships slightly late.
 #[derive(Debug)]
 pub struct Sparring {
     arena: Arena,
@@ -75,7 +76,7 @@ pub struct Sparring {
 }
 
 impl Sparring {
-    /// A match of one bot per skill, in that order.
+    /// A match of one AI per skill, in that order.
     #[must_use]
     pub fn new(seed: u64, skills: &[f32]) -> Sparring {
         let mut arena = Arena::new(&ArenaConfig::default(), seed);
@@ -85,7 +86,7 @@ impl Sparring {
             arena.join(PlayerId(index as u16), Tick(0), &mut events);
             fighters.push(Fighter {
                 ai: Ai::new(seed.wrapping_add(index as u64 * 7919), *skill),
-                tally: Tally::default(),
+                stats: AiStats::default(),
                 launched: Tick(0),
                 touched: None,
                 wounded: None,
@@ -104,7 +105,7 @@ impl Sparring {
         }
     }
 
-    /// Plays on for a number of ticks.
+    /// Runs the match for `ticks` ticks.
     pub fn run(&mut self, ticks: u32) {
         for _ in 0..ticks {
             self.think();
@@ -116,18 +117,18 @@ impl Sparring {
         }
     }
 
-    /// What became of each bot, in order of seat.
-    pub fn tallies(&self) -> impl Iterator<Item = Tally> {
-        self.fighters.iter().map(|fighter| fighter.tally)
+    /// The statistics of each AI, in order of seat.
+    pub fn stats(&self) -> impl Iterator<Item = AiStats> {
+        self.fighters.iter().map(|fighter| fighter.stats)
     }
 
-    /// The arena they fight in.
+    /// The arena of the match.
     #[must_use]
     pub fn arena(&self) -> &Arena {
         &self.arena
     }
 
-    /// What happened in the last tick.
+    /// The events of the last tick.
     #[must_use]
     pub fn events(&self) -> &[AddressedEvent<ArenaEvent>] {
         &self.events
@@ -151,8 +152,8 @@ impl Sparring {
             self.scene.clear();
             let others = self.records.iter().filter(|(_, record)| !super::fields::is_ship(record.kind));
             let late = self.past.front().into_iter().flatten();
-            for sight in others.chain(late).filter(|(at, _)| in_view(*at)).filter_map(|(_, r)| RecordView::of(r)) {
-                self.scene.add(sight);
+            for view in others.chain(late).filter(|(at, _)| in_view(*at)).filter_map(|(_, r)| RecordView::of(r)) {
+                self.scene.add(view);
             }
             let ships_at = f64::from(self.tick.before(self.past.len() as u32 - 1).0);
             let seen = Seen { tick: self.tick, own, scene: &self.scene, ships_at };
@@ -167,27 +168,27 @@ impl Sparring {
     fn keep_score(&mut self) {
         let tick = self.tick;
         for shot in self.arena.shots.iter().filter(|shot| shot.start == tick) {
-            self.fighters[usize::from(shot.owner.0)].tally.shots += 1;
+            self.fighters[usize::from(shot.owner.0)].stats.shots += 1;
         }
         for beam in self.arena.beams.iter().filter(|beam| beam.start == tick) {
-            self.fighters[usize::from(beam.owner.0)].tally.beams += 1;
+            self.fighters[usize::from(beam.owner.0)].stats.beams += 1;
         }
         for event in &self.events {
             match event.event {
                 ArenaEvent::Pierced { target, by, .. } => {
-                    self.fighters[usize::from(by.0)].tally.beam_hits += 1;
+                    self.fighters[usize::from(by.0)].stats.beam_hits += 1;
                     self.fighters[usize::from(by.0)].touch(tick);
                     self.fighters[usize::from(target.0)].wounded_at(tick);
                 }
                 ArenaEvent::Hit { target, by, .. } => {
-                    self.fighters[usize::from(by.0)].tally.hits += 1;
+                    self.fighters[usize::from(by.0)].stats.hits += 1;
                     self.fighters[usize::from(by.0)].touch(tick);
                     self.fighters[usize::from(target.0)].wounded_at(tick);
                 }
                 ArenaEvent::KillFeed { victim, by, cause } => {
                     if let Some(by) = by {
-                        self.fighters[usize::from(by.0)].tally.kills += 1;
-                        self.fighters[usize::from(by.0)].tally.beam_kills += u32::from(cause == Cause::Rail);
+                        self.fighters[usize::from(by.0)].stats.kills += 1;
+                        self.fighters[usize::from(by.0)].stats.beam_kills += u32::from(cause == Cause::Rail);
                     }
                     self.fighters[usize::from(victim.0)].sink(tick, cause);
                 }
@@ -195,7 +196,7 @@ impl Sparring {
                     let fighter = &mut self.fighters[usize::from(player.0)];
                     (fighter.launched, fighter.touched, fighter.wounded) = (tick, None, None);
                 }
-                ArenaEvent::Picked { player, .. } => self.fighters[usize::from(player.0)].tally.pickups += 1,
+                ArenaEvent::Picked { player, .. } => self.fighters[usize::from(player.0)].stats.pickups += 1,
                 ArenaEvent::Chipped { .. }
                 | ArenaEvent::Dealt { .. }
                 | ArenaEvent::Railed { .. }
@@ -207,9 +208,9 @@ impl Sparring {
             if !seat.own.afloat() {
                 continue;
             }
-            fighter.tally.afloat += 1;
+            fighter.stats.afloat += 1;
             let last = fighter.touched.unwrap_or(fighter.launched);
-            fighter.tally.idle += u32::from(tick.since(last) > 480);
+            fighter.stats.idle += u32::from(tick.since(last) > 480);
             if seat.own.hull == super::rules::HULL_MAX {
                 fighter.wounded = None;
             }
@@ -220,8 +221,8 @@ impl Sparring {
 impl Fighter {
     fn touch(&mut self, tick: Tick) {
         if self.touched.is_none() {
-            self.tally.meetings += 1;
-            self.tally.waits += tick.since(self.launched);
+            self.stats.meetings += 1;
+            self.stats.waits += tick.since(self.launched);
         }
         self.touched = Some(tick);
     }
@@ -232,10 +233,10 @@ impl Fighter {
     }
 
     fn sink(&mut self, tick: Tick, cause: Cause) {
-        self.tally.deaths += 1;
+        self.stats.deaths += 1;
         match cause {
-            Cause::Cannon | Cause::Rail => self.tally.fights += tick.since(self.wounded.unwrap_or(tick)),
-            Cause::Rock | Cause::Border => self.tally.wrecked += 1,
+            Cause::Cannon | Cause::Rail => self.stats.fights += tick.since(self.wounded.unwrap_or(tick)),
+            Cause::Rock | Cause::Border => self.stats.wrecked += 1,
         }
     }
 }

@@ -8,14 +8,15 @@ use super::rules::{
 };
 use super::shot::Shot;
 use super::{Arena, ArenaEvent, ArenaInput, ship};
-use crate::game::{AddressedEvent, PlayerId, PlayerInput};
+use crate::game::{AddressedEvent, PlayerInput};
 use crate::history::History;
+use crate::ids::PlayerId;
 use crate::time::Tick;
 
-/// Width of a square in which ships are looked up, world units: in a narrower one fewer ships are looked at, but each of them lies
-/// in more squares. With 3,000 ships a tick took 8 % less than with 256, and 4 % less than with 96.
+/// Width of the squares in which ships are looked up, in world units. With narrower squares fewer ships are examined,
+/// but each lies in more squares. With 3,000 ships a tick took 8 % less than with 256, and 4 % less than with 96.
 pub(super) const SHIP_CELL: f32 = 128.0;
-/// Further than contacts move a ship between its entry into the squares and a look at it, world units.
+/// Upper bound of how far contacts move a ship between its entry into the squares and a lookup, in world units.
 pub(super) const SHIP_DRIFT: f32 = 64.0;
 
 impl Arena {
@@ -27,13 +28,13 @@ impl Arena {
         events: &mut Vec<AddressedEvent<ArenaEvent>>,
     ) {
         self.tick = tick;
-        self.follow_population(tick); // the border, and the rocks that come and go with it
-        self.referee(tick); // sides and rounds, where there are any
+        self.follow_population(tick); // the border, and the rocks added or removed with it
+        self.referee(tick); // teams and rounds, in modes with them
         self.launch_ships(tick, events);
-        self.sail(tick, inputs, events); // the predicted part: every ship by itself
+        self.sail(tick, inputs, events); // the predicted part: every ship for itself
         self.index_ships();
-        self.part_ships(); // contact, which prediction does not know
-        self.judge_beams(tick, inputs, history, events); // against the past its shooter saw
+        self.separate_ships(); // contact, which prediction does not cover
+        self.judge_beams(tick, inputs, history, events); // against the past that its shooter saw
         self.fly_shots(tick, events);
         self.hand_out_pickups(events);
         self.restock(tick);
@@ -52,7 +53,7 @@ impl Arena {
         for seat in self.seats.iter_mut().flatten() {
             seat.own.border = border;
         }
-        // New rocks appear in the dark outside, before the border moves over them.
+        // New rocks appear out of view, before the border moves over them.
         let (ring, seats) = ((f32::from(border.from), f32::from(border.to)), &self.seats);
         if tick < border.since && ring.0 < ring.1 {
             self.rocks.place(ROCK_TRIES, ring, &mut self.rng, &mut self.ids, |at, radius| {
@@ -60,13 +61,13 @@ impl Arena {
                 seats.iter().flatten().all(|seat| (seat.own.position - at).length_squared() > clear * clear)
             });
         }
-        // Measured from where a growing border will be, or those rocks would vanish again.
+        // Measured from where a growing border will be, or those rocks would be dropped again.
         let reach = border.radius_at(tick).max(ring.1) + BORDER_DEBRIS;
         self.rocks.drop_beyond(reach, &mut self.ids);
         self.drop_pickups_beyond(reach);
     }
 
-    /// Steps every ship by itself, with the function clients predict with.
+    /// Steps every ship for itself, with the function that clients predict with.
     fn sail(&mut self, tick: Tick, inputs: &[PlayerInput<ArenaInput>], events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         for PlayerInput { player, input, .. } in inputs {
             let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::as_mut) else { continue };
@@ -75,7 +76,7 @@ impl Arena {
             let near = self.rocks.near(seat.own.position);
             let sunk = ship::advance(&mut seat.own, input, tick, near, &mut self.spawned);
             for spawn in self.spawned.drain(..) {
-                // With every number taken the shot is lost: its owner sees it fade.
+                // With all numbers taken the shot is lost: its owner sees it fade.
                 let Some(id) = self.ids.take() else { continue };
                 match spawn.record.kind {
                     BEAM => self.beams.push(Beam { id, ..Beam::read(&spawn.record) }),
@@ -84,13 +85,13 @@ impl Arena {
             }
             if let (Some(id), Some(cause)) = (afloat_as, sunk) {
                 self.ids.free(id);
-                self.tell_of_wreck(*player, None, cause, events);
+                self.emit_wreck(*player, None, cause, events);
             }
         }
     }
 
     fn index_ships(&mut self) {
-        // The reach covers a shot's way, a contact, a pickup, and the little that contacts move ships after this.
+        // The reach covers the path of a shot, a contact, a pickup, and the little that contacts move ships later in the tick.
         const REACH: f32 = SHIP_RADIUS + ROCK_REACH;
         self.ships_near.clear();
         for (index, seat) in self.seats.iter().enumerate() {
@@ -101,8 +102,8 @@ impl Arena {
         self.ships_near.build();
     }
 
-    /// Pushes touching ships apart, softly: each step takes away a share of the overlap and most of the approach.
-    fn part_ships(&mut self) {
+    /// Pushes touching ships apart, softly: each step removes a share of the overlap and most of the approach.
+    fn separate_ships(&mut self) {
         const CLOSE: f32 = SHIP_RADIUS * 2.0 + 1.0;
         for first in 0..self.seats.len() {
             let Some(at) = self.seats[first].as_ref().filter(|s| s.own.afloat()).map(|s| s.own.position) else {
@@ -115,7 +116,7 @@ impl Arena {
                 let (lower, higher) = self.seats.split_at_mut(second);
                 let (Some(a), Some(b)) = (&mut lower[first], &mut higher[0]) else { continue };
                 let offset = b.own.position - a.own.position;
-                // Most are far apart: the root is for those that may touch.
+                // Most are far apart, so the square root is only taken for those that may touch.
                 if offset.length_squared() > CLOSE * CLOSE {
                     continue;
                 }
@@ -138,14 +139,14 @@ impl Arena {
         }
     }
 
-    /// The players whose ships may lie in a rectangle, and perhaps a few more; some several times, in no order. As of the last
-    /// step: who was launched since is not among them.
+    /// The players whose ships may lie in a rectangle, and perhaps a few more; some repeatedly, in no order. As of the
+    /// last step: a ship launched since then is not among them.
     pub(super) fn players_within(&self, low: glam::Vec2, high: glam::Vec2) -> impl Iterator<Item = PlayerId> {
         let drift = glam::Vec2::splat(SHIP_DRIFT);
         self.ships_near.within(low - drift, high + drift).map(PlayerId)
     }
 
-    /// The ships that may touch something at a point, in order of player.
+    /// The ships that may touch an entity at a point, in order of player.
     pub(super) fn players_near(&self, point: glam::Vec2) -> impl Iterator<Item = PlayerId> {
         self.ships_near.at(point).iter().map(|index| PlayerId(*index))
     }

@@ -1,4 +1,4 @@
-//! What lies about and where ships begin: rocks at the opening, pickups, quiet places.
+//! Placement: the first rocks, pickups, and the places where ships are launched.
 
 use glam::Vec2;
 use std::f32::consts::PI;
@@ -16,11 +16,11 @@ use crate::math;
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
-/// Places looked at for a new ship; the quietest is taken.
+/// Random places considered for a new ship; the quietest is taken.
 const LAUNCH_TRIES: usize = 12;
-/// Places looked at for a pickup.
+/// Random places considered for a pickup.
 const PICKUP_TRIES: usize = 8;
-/// Distance to the nearest ship at which a place is as quiet as it need be: further away, the next fight is a long flight.
+/// Distance to the nearest ship beyond which a place is quiet enough: further away, the next fight is a long flight.
 const QUIET: f32 = 900.0;
 /// Share of the arena's radius within which ships and pickups appear.
 pub(super) const INNER: f32 = 0.88;
@@ -28,7 +28,7 @@ pub(super) const INNER: f32 = 0.88;
 const _: () = assert!(QUIET < VIEW.x);
 
 impl Arena {
-    /// Puts the first rocks and pickups into an empty arena.
+    /// Places the first rocks and pickups in an empty arena.
     pub(super) fn furnish(&mut self) {
         let (mode, radius) = (self.config.mode, ground::radius(self.config.mode));
         self.rocks.want(self.rocks_wanted(radius));
@@ -51,7 +51,7 @@ impl Arena {
         if share == 0.0 { 0 } else { PICKUPS_MIN.max((self.population as f32 * share) as usize) }
     }
 
-    /// Gives every player whose wait is over a new ship at a quiet place.
+    /// Launches a new ship for every player whose wait is over, at a quiet place.
     pub(super) fn launch_ships(&mut self, tick: Tick, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         self.launched_at.clear();
         let held = self.referee.as_ref().map_or(0, |referee| referee.holds_for(tick));
@@ -59,13 +59,13 @@ impl Arena {
             if self.seats[index].as_ref().is_none_or(|seat| seat.own.afloat() || seat.own.respawn > 0) {
                 continue;
             }
-            let side = self.seats[index].as_ref().and_then(|seat| seat.own.team);
-            if self.referee.as_ref().is_some_and(|referee| !referee.launches(side)) {
+            let team = self.seats[index].as_ref().and_then(|seat| seat.own.team);
+            if self.referee.as_ref().is_some_and(|referee| !referee.launches(team)) {
                 continue;
             }
-            // With every number taken the player waits.
+            // With all numbers taken the player waits.
             let Some(id) = self.ids.take() else { return };
-            let at = self.place_for(side, tick);
+            let at = self.place_for(team, tick);
             self.launched_at.push(at);
             let Some(seat) = &mut self.seats[index] else { continue };
             seat.own.launch(id, at, turn_of(math::angle_of(-at)));
@@ -93,8 +93,8 @@ impl Arena {
         best.1
     }
 
-    /// The square of the distance from a point to the nearest ship, at most that of [`QUIET`], before anyone sails. Looks only at
-    /// ships around: with 3,000 of them, looking at all for every place tried took a fifth of a tick.
+    /// The squared distance from a point to the nearest ship, at most that of [`QUIET`], before ships move in this
+    /// tick. Looks only at nearby ships: with 3,000 of them, looking at all for every place took a fifth of a tick.
     fn nearest_ship(&self, at: Vec2) -> f32 {
         let around = self.players_within(at - Vec2::splat(QUIET), at + Vec2::splat(QUIET));
         let ships = around.filter_map(|player| self.seat(player)).filter(|seat| seat.own.afloat());
@@ -133,7 +133,7 @@ impl Arena {
         self.pickups.truncate(kept);
     }
 
-    /// Now and then replaces part of what was taken.
+    /// Replaces part of the taken pickups, at intervals.
     pub(super) fn restock(&mut self, tick: Tick) {
         if !tick.0.is_multiple_of(RESTOCK) {
             return;
@@ -144,7 +144,7 @@ impl Arena {
         }
     }
 
-    /// A wreck sometimes leaves something behind.
+    /// Sometimes leaves a pickup at a wreck.
     pub(super) fn drop_from_wreck(&mut self, at: Vec2) {
         if self.rng.f32() < WRECK_DROP && self.pickups.len() < self.pickups_wanted() * 2 {
             self.put_pickup(at);
@@ -162,7 +162,7 @@ impl Arena {
         });
     }
 
-    /// Puts a pickup where there is room; gives whether it did.
+    /// Tries to place a pickup; says whether it did.
     fn add_pickup(&mut self) -> bool {
         let radius = self.border.radius_at(self.tick) * INNER;
         for _ in 0..PICKUP_TRIES {

@@ -1,4 +1,4 @@
-//! Scenes of the arena: small worlds, stated outcomes.
+//! The arena in small worlds with stated outcomes.
 
 use glam::Vec2;
 
@@ -8,14 +8,16 @@ use super::rules::{
 };
 use super::spar::Sparring;
 use super::*;
-use crate::game::{GameInput, Recipients};
-use crate::history::{History, ViewTime};
+use crate::game::Recipients;
+use crate::history::History;
+use crate::protocol::input::GameInput;
 use crate::replication::cells::{CellBlock, CellId};
 use crate::replication::replica::Replica;
 use crate::replication::viewer::{UpdateRateTier, Viewer};
 use crate::replication::world::{Placement, WorldHistory, WorldState};
+use crate::time::ViewTime;
 
-/// An arena without rocks and pickups in which every seat has a ship, past its protection, where the scene wants it.
+/// An arena without rocks and pickups, in which every seat has a ship at a given place that is no longer invulnerable.
 struct Scene {
     arena: Arena,
     tick: Tick,
@@ -67,7 +69,8 @@ impl Scene {
         }
     }
 
-    /// Fires a player's rail, who looks at what was `ticks` before that; gives what the player is told of whom it hit.
+    /// Fires a player's rail at the picture of `ticks` ago; gives the target, its judged position and the time to it, as sent
+    /// to the player.
     fn rail(&mut self, player: usize, ticks: u32) -> Option<(PlayerId, Vec2, u8)> {
         self.press(player, ArenaInput::RAIL);
         let tick = self.tick.after(1);
@@ -75,9 +78,9 @@ impl Scene {
         self.events.clear();
         self.run(1);
         self.press(player, 0);
-        let told = Recipients::Player(PlayerId(player as u16));
+        let recipients = Recipients::Player(PlayerId(player as u16));
         self.events.iter().find_map(|event| match event.event {
-            ArenaEvent::Railed { target, at, ago, .. } if event.recipients == told => Some((target, at, ago)),
+            ArenaEvent::Railed { target, at, ago, .. } if event.recipients == recipients => Some((target, at, ago)),
             _ => None,
         })
     }
@@ -124,13 +127,13 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     assert_eq!((scene.player_state(0).kills, scene.player_state(0).score), (1, SCORE_KILL));
     assert_eq!((scene.player_state(1).deaths, scene.player_state(1).kills), (1, 0));
     let (victim, by) = (PlayerId(1), Some(PlayerId(0)));
-    let felled = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };
+    let sunk = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };
     assert_eq!(
-        Arena::kill_feed_entry(&felled),
+        Arena::kill_feed_entry(&sunk),
         Some(KillFeedEntry { by, verb: "sank", of: victim }),
-        "a line in the feed"
+        "a kill-feed entry"
     );
-    assert!(scene.events.contains(&AddressedEvent { recipients: Recipients::Room, event: felled }));
+    assert!(scene.events.contains(&AddressedEvent { recipients: Recipients::Room, event: sunk }));
     let mut records = Vec::new();
     scene.arena.replicate(scene.tick, &mut records);
     assert_eq!(records.iter().filter(|(_, record)| record.kind == fields::SHIP).count(), 1, "a sunk ship is gone");
@@ -145,14 +148,14 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
 }
 
 #[test]
-fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_are_told() {
+fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_receive_events() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(400.0, -60.0), Vec2::new(600.0, 0.0)]);
     scene.own_mut(1).velocity = Vec2::new(0.0, 420.0);
     scene.run(8);
     let crossing = scene.player_state(1).position;
     scene.run(12);
-    assert!(crossing.y.abs() < 10.0 && scene.player_state(1).position.y > 60.0, "it has left the line");
-    let (target, at, ago) = scene.rail(0, 13).expect("it was in the line when it was seen");
+    assert!(crossing.y.abs() < 10.0 && scene.player_state(1).position.y > 60.0, "it has left the way");
+    let (target, at, ago) = scene.rail(0, 13).expect("it was in the way when it was seen");
     assert_eq!((target, ago), (PlayerId(1), 13 * 16));
     assert!((at - crossing).length() < 1.0, "{at} {crossing}");
     assert_eq!(scene.player_state(1).hull, HULL_MAX - RAIL_DAMAGE);
@@ -160,7 +163,7 @@ fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_are_told() {
     assert_eq!(scene.events.iter().find(struck).map(|h| h.recipients), Some(Recipients::Player(PlayerId(1))));
     assert!((scene.arena.beams[0].length - (400.0 - 22.0)).abs() < 16.0, "it ends there: {:?}", scene.arena.beams);
 
-    // The rail is not ready yet; when it is, who looks at the present hits whoever is in the line now.
+    // The rail is not ready yet. When it is, a shot at the present picture hits the ship that is in the way now.
     assert_eq!(scene.rail(0, 0), None);
     assert_eq!(scene.arena.beams.len(), 1);
     scene.run(u32::from(RAIL_COOLDOWN));
@@ -169,12 +172,12 @@ fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_are_told() {
 }
 
 #[test]
-fn who_took_cover_more_than_a_quarter_of_a_second_ago_is_not_hit_by_a_beam() {
+fn a_ship_that_took_cover_more_than_a_quarter_of_a_second_ago_is_not_hit_by_a_beam() {
     let cover = Rock { id: EntityId(900), at: Vec2::new(250.0, 40.0), radius: 60.0 };
     let rail_after = |ticks: u32, seen_ticks_ago: u32| {
         let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(500.0, -60.0)]);
         scene.arena.rocks.put(&[cover]);
-        // The line to it is clear until it comes down to where the rock lies between.
+        // The way to it is clear until it moves down behind the rock.
         let aim = super::input::turn_of(crate::math::angle_of(Vec2::new(500.0, -60.0)));
         (scene.own_mut(0).heading, scene.inputs[0].input.aim) = (aim, aim);
         scene.run(20);
@@ -184,11 +187,11 @@ fn who_took_cover_more_than_a_quarter_of_a_second_ago_is_not_hit_by_a_beam() {
     };
     assert!(rail_after(5, 10).is_some(), "seen in the open, and not long ago");
     assert!(rail_after(13, 15).is_some());
-    assert_eq!(rail_after(16, 30), None, "whoever sees later than that has to aim ahead");
+    assert_eq!(rail_after(16, 30), None, "with an older picture a player has to aim ahead");
 }
 
 #[test]
-fn a_beam_passes_those_that_cannot_be_hurt_and_ends_at_rocks() {
+fn a_beam_passes_invulnerable_ships_and_ends_at_rocks() {
     let mut scene = Scene::new(&[Vec2::ZERO, Vec2::new(200.0, 0.0), Vec2::new(400.0, 0.0)]);
     scene.run(2);
     scene.own_mut(1).protection = 100;
@@ -236,7 +239,7 @@ fn ships_that_meet_are_pushed_apart_and_lose_nothing() {
 }
 
 #[test]
-fn the_border_follows_the_population_and_says_so_beforehand() {
+fn the_border_follows_the_population_and_is_announced_beforehand() {
     let mut arena = Arena::new(&ArenaConfig::default(), 3);
     let mut events = Vec::new();
     let start = arena.border().radius_at(Tick(0));
@@ -251,7 +254,7 @@ fn the_border_follows_the_population_and_says_so_beforehand() {
     let announced = arena.border();
     assert!(announced.since >= Tick(1 + BORDER_NOTICE));
     assert_eq!(arena.player_state(PlayerId(7)).map(|own| own.border), Some(announced));
-    assert_eq!(announced.radius_at(Tick(1 + BORDER_NOTICE)), start, "it stands still until then");
+    assert_eq!(announced.radius_at(Tick(1 + BORDER_NOTICE)), start, "it rests until then");
     let step_all = |arena: &mut Arena, inputs: &[PlayerInput<ArenaInput>], from: u32, to: u32| {
         for tick in (from..=to).map(Tick) {
             arena.step(tick, inputs, &History::default(), &mut Vec::new());
@@ -273,18 +276,18 @@ fn the_border_follows_the_population_and_says_so_beforehand() {
     assert!(arena.rocks.all().iter().all(|rock| rock.at.length() < RADIUS_MIN + 301.0));
 }
 
-/// What a client near `focus` would know of the world's rocks.
-fn around_of(arena: &Arena, focus: Vec2, tick: Tick) -> PredictionContext {
-    let (mut records, mut around) = (Vec::new(), PredictionContext::default());
+/// The rocks that a client near `focus` knows.
+fn context_of(arena: &Arena, focus: Vec2, tick: Tick) -> PredictionContext {
+    let (mut records, mut context) = (Vec::new(), PredictionContext::default());
     arena.replicate(tick, &mut records);
     let block = CellBlock::around(focus, Arena::VIEW);
     let known = records.iter().filter(|(at, _)| block.holds(CellId::of(*at))).map(|(_, record)| record);
-    Arena::prediction_context(known, &mut around);
-    around
+    Arena::prediction_context(known, &mut context);
+    context
 }
 
-/// Whether a point is where a client's view is.
-fn in_sight(own: &LocalPlayerState, at: Vec2) -> bool {
+/// Whether a point is in a client's view.
+fn in_view(own: &LocalPlayerState, at: Vec2) -> bool {
     let offset = (at - own.position).abs();
     offset.x < Arena::VIEW.x * 0.5 && offset.y < Arena::VIEW.y * 0.5
 }
@@ -306,16 +309,16 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
                 input = ArenaInput { aim: rng.u16(..), buttons: rng.u8(..) | ArenaInput::THRUST };
             }
             if tick.0.is_multiple_of(200) {
-                // A hull that the next rock breaks: sinking is predicted too.
+                // With so little hull the next rock sinks it: sinking is predicted too.
                 let own = &mut arena.seat_mut(PlayerId(3)).expect("seated").own;
                 own.hull = own.hull.min(60);
                 predicted = Some(own.clone());
             }
             spawned.clear();
             if let Some(own) = &mut predicted {
-                let around = around_of(&arena, Arena::focus(own), tick);
+                let context = context_of(&arena, Arena::focus(own), tick);
                 let before = own.velocity;
-                Arena::predict(own, &input, tick, &around, &mut spawned);
+                Arena::predict(own, &input, tick, &context, &mut spawned);
                 bounces += u32::from((own.velocity - before).length() > 60.0);
             }
             arena.step(
@@ -326,7 +329,7 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
             );
             let own = arena.player_state(PlayerId(3)).expect("seated").clone();
             match &predicted {
-                // A new ship is the server's to give.
+                // Only the server launches a ship.
                 Some(predicted) if own.afloat() == predicted.afloat() => {
                     assert_eq!(*predicted, own, "seed {seed}, {tick}");
                 }
@@ -340,10 +343,10 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
                 let beams = arena.beams.iter().map(Beam::record);
                 let mut real = arena.shots.iter().map(Shot::record).chain(beams);
                 let twin = real.rfind(|r| Arena::spawn_key(PlayerId(3), r) == Some(spawn.key));
-                // A muzzle inside a rock is the one way for a shot to be gone within its first step.
+                // A shot is gone within its first step only if the muzzle is inside a rock.
                 if let Some(twin) = twin {
                     let mut expected = spawn.record.values;
-                    if twin.kind == fields::BEAM && !in_sight(&own, Beam::read(&twin).end()) {
+                    if twin.kind == fields::BEAM && !in_view(&own, Beam::read(&twin).end()) {
                         expected[3] = twin.values[3]; // stopped by a rock that the client does not know
                     }
                     assert_eq!(twin.values, expected);
@@ -374,11 +377,11 @@ fn the_more_skilled_half_of_a_match_sinks_at_least_three_for_two() {
         let mut sparring = Sparring::new(seed, &skills);
         sparring.run(90 * 60);
         let (mut better, mut worse) = (0, 0);
-        for (index, tally) in sparring.tallies().enumerate() {
-            *if index % 2 == 0 { &mut better } else { &mut worse } += tally.kills;
+        for (index, stats) in sparring.stats().enumerate() {
+            *if index % 2 == 0 { &mut better } else { &mut worse } += stats.kills;
         }
         assert!(better * 2 > worse * 3, "seed {seed}: {better} to {worse}");
-        assert!(worse > 0, "the weaker half is no prey");
+        assert!(worse > 0, "the weaker half sinks ships, too");
     }
 }
 
@@ -391,7 +394,7 @@ fn coded(write: impl FnOnce(&mut BitWriter)) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_written_is_read_back_and_nothing_but_the_padding_is_left() {
+fn values_decode_to_what_was_encoded_with_only_padding_left() {
     let mut sparring = Sparring::new(4, &[0.3, 0.9, 0.6, 0.7, 0.2, 0.8]);
     let mut seen = 0;
     for _ in 0..1500 {
@@ -420,34 +423,118 @@ fn what_is_written_is_read_back_and_nothing_but_the_padding_is_left() {
     }
 }
 
-#[test]
-fn any_bytes_are_a_value_or_an_error_and_the_value_can_be_used() {
-    let mut rng = Rng::with_seed(99);
-    for _ in 0..20_000 {
-        let bytes: Vec<u8> = (0..rng.usize(0..64)).map(|_| rng.u8(..)).collect();
-        let _ = Arena::read_event(&mut BitReader::new(&bytes));
-        let _ = ArenaInput::read(&mut BitReader::new(&bytes));
-        if let Ok(mut own) = Arena::read_player_state(&mut BitReader::new(&bytes)) {
-            let input = ArenaInput { aim: rng.u16(..), buttons: rng.u8(..) };
-            let rock = Rock { id: EntityId(1), at: own.position + Vec2::new(20.0, 0.0), radius: 40.0 };
-            let around = PredictionContext { rocks: vec![rock] };
-            let mut spawned = Vec::new();
-            for tick in [0, 1, u32::MAX - 1, u32::MAX].map(Tick) {
-                Arena::predict(&mut own, &input, tick, &around, &mut spawned);
-                let seen = ai::Seen { tick, own: &own, scene: &Default::default(), ships_at: 0.0 };
-                let _ = ai::Ai::new(1, 0.5).think(&seen);
-            }
+/// The first bits of `bytes`, as many as `bits` has read.
+fn read_bits(bytes: &[u8], bits: &BitReader<'_>) -> Vec<bool> {
+    let (mut rest, mut all) = (bits.clone(), BitReader::new(bytes));
+    let unread = std::iter::from_fn(|| rest.flag().ok()).count();
+    std::iter::from_fn(|| all.flag().ok()).take(bytes.len() * 8 - unread).collect()
+}
+
+/// Decodes `bytes`; `None` if they are not a value. A value needs all of its bytes.
+fn decoded<T: PartialEq + std::fmt::Debug>(
+    bytes: &[u8],
+    read: impl Fn(&mut BitReader<'_>) -> Result<T, WireError>,
+) -> Option<(T, Vec<bool>)> {
+    let mut bits = BitReader::new(bytes);
+    match read(&mut bits) {
+        Ok(value) => {
+            let used = read_bits(bytes, &bits);
+            let cut = &bytes[..used.len().div_ceil(8) - 1];
+            assert_eq!(read(&mut BitReader::new(cut)), Err(WireError::Short), "{value:?}");
+            Some((value, used))
         }
+        Err(WireError::Short) => None,
+        Err(WireError::Range { value, limit, .. }) => {
+            assert!(value > limit, "{value} is within {limit}");
+            None
+        }
+        Err(other) => panic!("{other:?} is no error of these bytes: {bytes:02x?}"),
     }
 }
 
+/// The bits of a value, without the padding that brings them to whole bytes: `count` in all.
+fn coded_bits(count: usize, write: impl FnOnce(&mut BitWriter)) -> Vec<bool> {
+    let bytes = coded(write);
+    assert_eq!(bytes.len(), count.div_ceil(8));
+    let mut bits = BitReader::new(&bytes);
+    std::iter::from_fn(|| bits.flag().ok()).take(count).collect()
+}
+
+/// `count` random byte strings, short and long.
+fn random_bytes(seed: u64, count: usize) -> impl Iterator<Item = Vec<u8>> {
+    let mut rng = Rng::with_seed(seed);
+    (0..count).map(move |_| (0..rng.usize(0..64)).map(|_| rng.u8(..)).collect())
+}
+
 #[test]
-fn whoever_is_in_view_in_a_battle_is_sent_to_those_who_come_and_to_those_who_stay() {
+fn any_bytes_are_an_error_or_an_event_or_input_with_exactly_these_bits() {
+    let (mut events, mut refused) = (0, 0);
+    for bytes in random_bytes(99, 20_000) {
+        match decoded(&bytes, Arena::read_event) {
+            Some((event, used)) => {
+                events += 1;
+                assert_eq!(coded_bits(used.len(), |out| Arena::write_event(&event, out)), used, "{event:?}");
+            }
+            None => refused += 1,
+        }
+        let input = decoded(&bytes, ArenaInput::read);
+        assert_eq!(input.is_some(), bytes.len() >= 3);
+        if let Some((input, used)) = input {
+            assert_eq!(coded_bits(24, |out| input.write(out)), used, "{input:?}");
+        }
+    }
+    assert!(events > 5_000 && refused > 1_000, "{events} events, {refused} refused");
+}
+
+/// What holds of every own state, whatever the bytes it came from.
+fn assert_in_range(own: &LocalPlayerState) {
+    assert!(own.player.0 < rules::PLAYERS_MAX && own.team.is_none_or(|team| usize::from(team) < TEAMS_MAX), "{own:?}");
+    assert!(own.position.is_finite() && own.velocity.is_finite(), "{own:?}");
+    assert!(own.calm <= rules::CALM && own.hull.max(own.shield) < 1 << 13, "{own:?}");
+}
+
+#[test]
+fn any_bytes_are_an_error_or_a_player_state_in_range_that_can_be_stepped() {
+    let (mut states, mut stepped) = (0, 0);
+    let mut rng = Rng::with_seed(98);
+    for bytes in random_bytes(97, 20_000) {
+        let Some((mut own, used)) = decoded(&bytes, Arena::read_player_state) else { continue };
+        states += 1;
+        assert_in_range(&own);
+        if own.border.ticks == 0 {
+            own.border.to = own.border.from; // a change that takes no time is written as a border at rest
+            own.border.since = Tick(0);
+        }
+        let again = coded(|out| Arena::write_player_state(&own, out));
+        assert!(again.len() * 8 < used.len() + 8, "no longer than what was read");
+        assert_eq!(Arena::read_player_state(&mut BitReader::new(&again)).as_ref(), Ok(&own));
+
+        let input = ArenaInput { aim: rng.u16(..), buttons: rng.u8(..) };
+        let rock = Rock { id: EntityId(1), at: own.position + Vec2::new(20.0, 0.0), radius: 40.0 };
+        let context = PredictionContext { rocks: vec![rock] };
+        for tick in [0, 1, u32::MAX - 1, u32::MAX].map(Tick) {
+            let (before, mut spawned) = (own.clone(), Vec::new());
+            Arena::predict(&mut own, &input, tick, &context, &mut spawned);
+            assert_in_range(&own);
+            assert_eq!((own.player, own.team, own.border), (before.player, before.team, before.border));
+            assert!(own.entity.is_none() || own.entity == before.entity, "prediction launches no ship");
+            assert!(spawned.len() <= 2 && (before.afloat() || spawned.is_empty()), "{spawned:?}");
+            stepped += usize::from(before.afloat());
+            let seen = ai::Seen { tick, own: &own, scene: &Default::default(), ships_at: 0.0 };
+            let think = || ai::Ai::new(1, 0.5).think(&seen);
+            assert_eq!(think(), think());
+        }
+    }
+    assert!(states > 1_000 && stepped > 1_000, "{states} states, {stepped} steps of a ship");
+}
+
+#[test]
+fn every_entity_in_view_is_sent_to_new_viewers_and_to_those_who_stay() {
     let mut battle = Sparring::new(3, &[0.6; 40]);
     battle.run(Arena::TICK_HZ * 5);
     let (mut history, mut placement) = (WorldHistory::new(Arena::KINDS), Placement::default());
     let mut stays = vec![(Viewer::default(), Replica::default()); 40];
-    let (mut things, mut in_view) = (Vec::new(), 0);
+    let (mut entities, mut in_view) = (Vec::new(), 0);
     for tick in (1..=300).map(|tick| Tick(Arena::TICK_HZ * 5 + tick)) {
         battle.run(1);
         let mut state = WorldState::default();
@@ -456,16 +543,17 @@ fn whoever_is_in_view_in_a_battle_is_sent_to_those_who_come_and_to_those_who_sta
         if !tick.0.is_multiple_of(3) {
             continue;
         }
-        things.clear();
-        battle.arena().replicate(tick, &mut things);
+        entities.clear();
+        battle.arena().replicate(tick, &mut entities);
         for (player, stays) in (0..).map(PlayerId).zip(&mut stays) {
             let Some(own) = battle.arena().player_state(player) else { continue };
             let focus = Arena::focus(own);
             for (viewer, replica) in [stays, &mut Default::default()] {
                 let mut frame = Vec::new();
                 viewer.write(&mut history, focus, Arena::VIEW, UpdateRateTier::Full, &mut frame);
-                replica.apply(Arena::KINDS, tick, &mut BitReader::new(&frame)).expect("our own bytes apply");
-                for (at, record) in things.iter().filter(|(at, _)| (*at - focus).abs().cmple(Arena::VIEW * 0.5).all()) {
+                replica.apply(Arena::KINDS, tick, &mut BitReader::new(&frame)).expect("encoded bytes apply");
+                for (at, record) in entities.iter().filter(|(at, _)| (*at - focus).abs().cmple(Arena::VIEW * 0.5).all())
+                {
                     in_view += 1;
                     assert!(
                         replica.records().any(|r| r.id == record.id),

@@ -1,24 +1,26 @@
 //! The server's clock, estimated from pings.
 //!
-//! Of the last few pings the one with the shortest round trip was delayed the least, so its middle is the best guess (as in
-//! NTP's clock filter, RFC 5905 section 10). The estimate follows slowly, so that no tick of the game ever jumps.
+//! Of the last few pings, the one with the shortest round trip was delayed least, so that its middle is the best
+//! estimate (as in NTP's clock filter, RFC 5905 section 10). The estimate moves slowly, so that the game's tick never
+//! jumps.
 
 use std::collections::VecDeque;
 
 use crate::time::MonoTime;
 
-/// Pings that the best is taken from.
+/// Pings from which the best is chosen.
 const SAMPLES: usize = 8;
-/// Fastest the estimate moves, in microseconds per second of our time: half a percent.
+/// Fastest the estimate moves, in microseconds per second: half a percent.
 const SLEW_US_PER_S: f64 = 5_000.0;
-/// Further off than this, in microseconds, following would take too long: jump. After a suspended computer, say.
+/// With a larger error, in microseconds, moving would take too long and the estimate jumps: after the computer was
+/// suspended, for example.
 const JUMP_US: f64 = 250_000.0;
 
 /// An estimate of the server's clock.
 #[derive(Debug, Clone, Default)]
-pub struct Clock {
+pub(crate) struct Clock {
     samples: VecDeque<Sample>,
-    /// Server time minus ours, in microseconds, as used at `slewed_at`.
+    /// Server time minus client time, in microseconds, as used at `slewed_at`.
     offset_us: f64,
     slewed_at: MonoTime,
     rtt_ms: f64,
@@ -32,15 +34,15 @@ struct Sample {
 }
 
 impl Clock {
-    /// Takes an answered ping: when it was sent by our clock, the server's time, and when the answer came.
-    pub fn handle_pong(&mut self, sent: MonoTime, server: MonoTime, now: MonoTime) {
+    /// Takes an answered ping: when it was sent by the client's clock, the server's time, and when the answer arrived.
+    pub(crate) fn handle_pong(&mut self, sent: MonoTime, server: MonoTime, now: MonoTime) {
         if now < sent {
             return;
         }
         let rtt_us = now.us_since(sent);
         let offset_us = server.0 as f64 - (sent.0 as f64 + rtt_us as f64 / 2.0);
-        // A middle is off by half of its round trip at most. Samples that cannot be of one clock with this one are of a server that
-        // has been started again since.
+        // A middle is wrong by at most half of its round trip. Samples that contradict this one come from a server process that
+        // has been restarted since.
         let one_clock = |s: &Sample| (s.offset_us - offset_us).abs() <= (s.rtt_us + rtt_us) as f64 / 2.0 + JUMP_US;
         self.samples.retain(one_clock);
         let first = self.samples.is_empty();
@@ -62,27 +64,27 @@ impl Clock {
         }
     }
 
-    /// The server's clock at `now`, in microseconds; our own before the first answer.
+    /// The server's clock at `now`, in microseconds; the client's own before the first answer.
     #[must_use]
-    pub fn server_us(&self, now: MonoTime) -> f64 {
+    pub(crate) fn server_us(&self, now: MonoTime) -> f64 {
         now.0 as f64 + self.offset_at(now)
     }
 
-    /// Whether an answer has come.
+    /// Whether an answer has arrived.
     #[must_use]
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         !self.samples.is_empty()
     }
 
     /// Smoothed round trip time in milliseconds, 0 before the first answer.
     #[must_use]
-    pub fn rtt_ms(&self) -> f64 {
+    pub(super) fn rtt_ms(&self) -> f64 {
         self.rtt_ms
     }
 
     /// Smoothed mean deviation of the round trip time in milliseconds.
     #[must_use]
-    pub fn jitter_ms(&self) -> f64 {
+    pub(super) fn jitter_ms(&self) -> f64 {
         self.jitter_ms
     }
 
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_estimate_finds_the_server_through_a_jittery_line_and_never_jumps() {
+    fn the_estimate_finds_the_server_through_a_jittery_link_and_never_jumps() {
         let mut rng = fastrand::Rng::with_seed(4);
         let mut clock = Clock::default();
         let truth = |now: MonoTime| now.0 as f64 + 3_000_000.0;
@@ -125,10 +127,10 @@ mod tests {
             // The first answer sets the clock, all others move it slowly.
             if let Some(last) = last.filter(|_| step > 8) {
                 let moved: f64 = estimate - last;
-                assert!((moved - 16_667.0).abs() < 90.0, "half a percent at most: {moved}");
+                assert!((moved - 16_667.0).abs() < 90.0, "at most half a percent: {moved}");
             }
             if step > 8 {
-                assert!((estimate - truth(now)).abs() < 10_000.0, "half of the jitter at most");
+                assert!((estimate - truth(now)).abs() < 10_000.0, "at most half of the jitter");
             }
             last = Some(estimate);
         }
@@ -136,17 +138,17 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_was_started_again_has_another_clock_from_its_first_answer_on() {
+    fn a_restarted_servers_clock_counts_from_its_first_answer_on() {
         let mut clock = Clock::default();
         for second in 0..20 {
             let sent = MonoTime(second * 1_000_000);
             clock.handle_pong(sent, MonoTime(sent.0 + 3_600_000_000), sent.plus_us(20_000));
         }
-        // The first answer after it came by a slower way than those before.
+        // The first answer of the new process takes longer than those before.
         let now = MonoTime(25_000_000);
         clock.handle_pong(now, MonoTime(700_000), now.plus_us(300_000));
         assert!((clock.server_us(now) - 700_000.0).abs() <= 150_000.0, "{}", clock.server_us(now));
-        // A slower answer yet takes nothing away from it.
+        // An even slower answer does not change the estimate.
         clock.handle_pong(now, MonoTime(700_000), now.plus_us(900_000));
         assert!((clock.server_us(now) - 700_000.0).abs() <= 150_000.0, "{}", clock.server_us(now));
     }

@@ -1,159 +1,138 @@
-//! What is said now and then: welcome, seat, answers, what was published; and asking for rooms.
+//! Control messages from the server, and moving between lobby and rooms.
 
 use super::requests::Answer;
-use super::{Client, ClientEvent, EVENTS_KEPT, Interpolation, Phase, Prediction, Seat};
+use super::session::Seat;
+use super::{Client, ClientEvent, Phase};
 use crate::game::Game;
-use crate::protocol::codec;
-use crate::protocol::message::{ClientMsg, Request, ServerMsg, ServerNotice};
+use crate::protocol::message::{Request, ServerMsg, ServerNotice};
+use crate::protocol::name::Name;
 use crate::protocol::room::{Role, RoomChoice};
-use crate::replication::replica::Replica;
-use crate::time::{MonoTime, Tick};
+use crate::time::MonoTime;
 
 impl<G: Game> Client<G> {
-    /// Asks for a seat in another room, and gives up the one there is; the connection stays.
+    /// Asks for a seat in another room and gives up the current one; the connection stays.
     pub fn switch(&mut self, now: MonoTime, room: RoomChoice, role: Role) {
-        (self.config.room, self.config.role) = (Some(room), role);
-        self.strayed = true;
-        (self.seat, self.position) = (None, None);
-        if self.phase != Phase::Greeting {
-            self.phase = Phase::Joining;
-            self.ask_for_a_seat(now);
+        let session = &mut self.session;
+        (session.config.room, session.config.role) = (Some(room), role);
+        session.move_pending = true;
+        session.clear_seat();
+        if session.phase != Phase::Greeting {
+            session.phase = Phase::Joining;
+            session.send_join(now, &mut self.out);
         }
     }
 
-    /// Gives up the seat, or the position in line, and stays in the lobby.
+    /// Gives up the seat, or the position in the join queue, and stays in the lobby.
     pub fn exit(&mut self, now: MonoTime) {
-        self.strayed = true;
-        self.config.room = None;
-        if matches!(self.phase, Phase::Joining | Phase::Playing) {
-            self.return_to_lobby();
-            self.request(now, Request::Exit);
+        let session = &mut self.session;
+        session.move_pending = true;
+        session.config.room = None;
+        if matches!(session.phase, Phase::Joining | Phase::Playing) {
+            session.return_to_lobby();
+            session.request(now, Request::Exit, &mut self.out);
         }
     }
 
-    fn return_to_lobby(&mut self) {
-        self.config.room = None;
-        self.phase = Phase::Lobby;
-        // What is known of the world stays until the next seat: snapshots that are on their way build on it.
-        (self.seat, self.position) = (None, None);
+    /// Sets the player's name: at once in the lobby, otherwise with the next seat.
+    pub fn rename(&mut self, now: MonoTime, name: Name) {
+        if self.session.config.name == name {
+            return;
+        }
+        self.session.config.name = name;
+        if self.session.phase == Phase::Lobby {
+            self.session.send_name(now, &mut self.out);
+        }
     }
 
     pub(super) fn handle_control(&mut self, now: MonoTime, msg: &ServerMsg) {
         match *msg {
             ServerMsg::Welcome { token, resumed, .. } => {
-                self.token = Some(token);
-                self.phase = if resumed || self.config.room.is_some() { Phase::Joining } else { Phase::Lobby };
-                self.resumed = resumed;
-                self.out_events.push_back(ClientEvent::Welcomed(token));
+                let session = &mut self.session;
+                session.token = Some(token);
+                session.phase = if resumed || session.config.room.is_some() { Phase::Joining } else { Phase::Lobby };
+                session.resuming = resumed;
+                self.out.emit(ClientEvent::Welcomed(token));
                 if !resumed {
-                    self.ask_for_a_seat(now);
+                    session.send_join(now, &mut self.out);
                 }
             }
             ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero, mode, role } => {
-                self.phase = Phase::Playing;
-                self.position = None;
-                let resumed = std::mem::take(&mut self.resumed);
-                if !resumed {
-                    self.forget_the_world();
-                }
-                self.seat = Some(Seat { room, player, tick_hz, snapshot_every, tick_zero, mode, role });
-                self.interpolation.set_interval(snapshot_every);
-                self.out_events.push_back(ClientEvent::Joined { room, player, mode, role });
-                match (std::mem::take(&mut self.strayed) && resumed, self.config.room) {
-                    (false, _) => {}
-                    // Something else was wanted when the former connection went.
-                    (true, Some(wanted)) => self.switch(now, wanted, self.config.role),
-                    (true, None) => self.exit(now),
-                }
+                self.handle_seat(now, Seat { room, player, tick_hz, snapshot_every, tick_zero, mode, role });
             }
             ServerMsg::Pong { client_time, server_time, tick_us } => {
-                self.stats.server_tick_ms = f64::from(tick_us) / 1000.0;
-                self.clock.handle_pong(client_time, server_time, now);
-                self.stats.rtt_ms = self.clock.rtt_ms();
-                self.stats.jitter_ms = self.clock.jitter_ms();
+                let (clock, stats) = (&mut self.session.clock, &mut self.out.stats);
+                stats.server_tick_ms = f64::from(tick_us) / 1000.0;
+                clock.handle_pong(client_time, server_time, now);
+                stats.rtt_ms = clock.rtt_ms();
+                stats.jitter_ms = clock.jitter_ms();
             }
             ServerMsg::Queued { position } => {
-                if matches!(self.phase, Phase::Joining | Phase::Playing) {
-                    // TeamLabel was seated before was so by an earlier room_request than the one that waits here.
-                    self.phase = Phase::Joining;
-                    (self.seat, self.position) = (None, Some(position));
+                if matches!(self.session.phase, Phase::Joining | Phase::Playing) {
+                    // A seat held until now belongs to an earlier request than the one that is queued.
+                    self.session.phase = Phase::Joining;
+                    (self.session.seat, self.session.queue_position) = (None, Some(position));
                 }
             }
             ServerMsg::Reply { id, outcome } => {
-                if self.requests.take(id) {
-                    self.out_events.push_back(ClientEvent::Answered { id, answer: Answer::Came(outcome) });
+                if self.session.take_answer(id) {
+                    self.out.emit(ClientEvent::Answered { id, answer: Answer::Received(outcome) });
                 }
             }
             ServerMsg::Published { ref topic, at, ref publication } => {
-                self.out_events.push_back(ClientEvent::Published {
-                    topic: topic.clone(),
-                    at,
-                    publication: publication.clone(),
-                });
+                let (topic, publication) = (topic.clone(), publication.clone());
+                self.out.emit(ClientEvent::Published { topic, at, publication });
             }
-            // For pages that look at the frames themselves.
+            // Only a page that reads the frames itself uses it.
             ServerMsg::Handshake(_) => {}
             ServerMsg::DirectMessage { ref from, ref text } => {
-                self.out_events.push_back(ClientEvent::DirectMessage { from: from.clone(), text: text.clone() });
+                self.out.emit(ClientEvent::DirectMessage { from: from.clone(), text: text.clone() });
             }
             ServerMsg::ServerNotice(ref notice) => self.handle_notice(notice),
         }
-        while self.out_events.len() > EVENTS_KEPT {
-            self.out_events.pop_front();
+    }
+
+    fn handle_seat(&mut self, now: MonoTime, seat: Seat) {
+        self.session.phase = Phase::Playing;
+        self.session.queue_position = None;
+        let resumed = std::mem::take(&mut self.session.resuming);
+        if !resumed {
+            self.reset_room();
+        }
+        self.session.seat = Some(seat);
+        self.world.interpolation.set_interval(seat.snapshot_every);
+        let Seat { room, player, mode, role, .. } = seat;
+        self.out.emit(ClientEvent::Joined { room, player, mode, role });
+        match (std::mem::take(&mut self.session.move_pending) && resumed, self.session.config.room) {
+            (false, _) => {}
+            // Another room was requested when the former connection was lost.
+            (true, Some(room)) => self.switch(now, room, self.session.config.role),
+            (true, None) => self.exit(now),
         }
     }
 
     fn handle_notice(&mut self, notice: &ServerNotice) {
+        let session = &mut self.session;
         match notice {
-            ServerNotice::Renamed { name } => self.config.name = name.clone(),
-            ServerNotice::Following { player } => self.following = Some(*player),
-            // Otherwise it was the room before, which was left already for another.
-            ServerNotice::RoomEnds { seconds: 0 } if self.phase == Phase::Playing || self.position.is_some() => {
-                self.return_to_lobby();
+            ServerNotice::Renamed { name } => session.config.name = name.clone(),
+            ServerNotice::Following { player } => self.world.following = Some(*player),
+            // Otherwise it is the former room, which the client has already left.
+            ServerNotice::RoomEnds { seconds: 0 }
+                if session.phase == Phase::Playing || session.queue_position.is_some() =>
+            {
+                session.return_to_lobby();
             }
             ServerNotice::Muted
             | ServerNotice::RoomEnds { .. }
             | ServerNotice::FriendJoined { .. }
             | ServerNotice::Missed { .. } => {}
         }
-        self.out_events.push_back(ClientEvent::ServerNotice(notice.clone()));
+        self.out.emit(ClientEvent::ServerNotice(notice.clone()));
     }
 
-    fn ask_for_a_seat(&mut self, now: MonoTime) {
-        let name = self.config.name.clone();
-        let msg = match self.config.room {
-            Some(room) => ClientMsg::Join { name, room, role: self.config.role },
-            // TeamLabel is in the lobby wants to be found by name, too.
-            None => match self.requests.send(now, Request::SetName { name: name.as_str().to_owned() }) {
-                Some((_, msg)) => msg,
-                None => return,
-            },
-        };
-        self.send(codec::encode_client(&msg));
-    }
-
-    /// A new seat: nothing of the world before holds any more. The clock and the lead do.
-    pub(super) fn forget_the_world(&mut self) {
-        let (hidden, plain) = (self.prediction.hidden(), self.interpolation.plain());
-        self.prediction = Prediction::of(self.config.detail);
-        self.prediction.set_hidden(hidden);
-        self.interpolation = Interpolation::new(G::KINDS, G::TICK_HZ);
-        self.interpolation.set_plain(plain);
-        self.replica = Replica::default();
-        self.context = G::PredictionContext::default();
-        self.events.clear();
-        self.names.clear();
-        self.away.clear();
-        self.following = None;
-        self.match_status = None;
-        self.board.clear();
-        self.extent = 0;
-        self.newest = None;
-        self.counters = None;
-        self.input_missing_at = None;
-        self.stamps.clear();
-        self.acked_input = Tick(0);
-        self.sent = Tick(0);
+    /// A new seat: the former room's state is void. The clock and the lead stay.
+    pub(super) fn reset_room(&mut self) {
+        self.world.reset();
+        self.local.reset(self.session.config.detail);
     }
 }
 
@@ -162,17 +141,16 @@ mod tests {
     use super::*;
     use crate::arena::Arena;
     use crate::client::{ClientConfig, Detail};
-    use crate::game::PlayerId;
-    use crate::protocol::REVISION;
-    use crate::protocol::message::RoomId;
-    use crate::protocol::name::Name;
+    use crate::ids::{PlayerId, RoomId};
+    use crate::protocol::message::ClientMsg;
     use crate::protocol::room::Mode;
     use crate::protocol::token::Token;
+    use crate::protocol::{REVISION, codec};
 
     const NOW: MonoTime = MonoTime(1_000_000);
-    const OVER: ServerMsg = ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 });
+    const ROOM_ENDED: ServerMsg = ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 });
 
-    fn hear(client: &mut Client<Arena>, msg: &ServerMsg) {
+    fn receive(client: &mut Client<Arena>, msg: &ServerMsg) {
         client.handle_frame(NOW, &codec::encode_server(msg)).expect("the server's own bytes");
     }
 
@@ -196,13 +174,13 @@ mod tests {
 
     /// A client that plays in room 1.
     fn playing() -> Client<Arena> {
-        let name = Name::new("Ann").expect("a fine name");
+        let name = Name::new("Ann").expect("a valid name");
         let room = Some(RoomChoice::Room(RoomId(1)));
         let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::View };
         let mut client = Client::new(config);
         client.handle_open(NOW);
-        hear(&mut client, &welcome(false));
-        hear(&mut client, &joined(1, Role::Play));
+        receive(&mut client, &welcome(false));
+        receive(&mut client, &joined(1, Role::Play));
         client
     }
 
@@ -211,47 +189,47 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_another_room_is_in_none_and_its_end_is_no_matter() {
+    fn a_room_change_gives_up_the_seat_and_ignores_the_end_of_the_former_room() {
         let mut client = playing();
         assert_eq!(in_room(&client), (Phase::Playing, Some(1), None));
         client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
         assert_eq!(in_room(&client), (Phase::Joining, None, None));
-        hear(&mut client, &OVER);
-        assert_eq!(in_room(&client), (Phase::Joining, None, None), "it was the room before that is over");
-        hear(&mut client, &ServerMsg::Queued { position: 4 });
+        receive(&mut client, &ROOM_ENDED);
+        assert_eq!(in_room(&client), (Phase::Joining, None, None), "the former room ended");
+        receive(&mut client, &ServerMsg::Queued { position: 4 });
         assert_eq!(in_room(&client), (Phase::Joining, None, Some(4)));
-        hear(&mut client, &OVER);
-        assert_eq!(in_room(&client), (Phase::Lobby, None, None), "the room that was waited for is over");
+        receive(&mut client, &ROOM_ENDED);
+        assert_eq!(in_room(&client), (Phase::Lobby, None, None), "the awaited room ended");
 
         let mut client = playing();
-        hear(&mut client, &OVER);
+        receive(&mut client, &ROOM_ENDED);
         assert_eq!(in_room(&client), (Phase::Lobby, None, None));
     }
 
     #[test]
-    fn a_seat_of_an_earlier_wish_gives_way_to_the_line_for_the_later_one() {
+    fn a_seat_of_an_earlier_request_gives_way_to_the_join_queue_of_the_later_one() {
         let mut client = playing();
         client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Spectate);
         client.switch(NOW, RoomChoice::Room(RoomId(3)), Role::Play);
-        hear(&mut client, &joined(2, Role::Spectate));
-        hear(&mut client, &ServerMsg::Queued { position: 2 });
+        receive(&mut client, &joined(2, Role::Spectate));
+        receive(&mut client, &ServerMsg::Queued { position: 2 });
         assert_eq!(in_room(&client), (Phase::Joining, None, Some(2)));
-        hear(&mut client, &joined(3, Role::Play));
+        receive(&mut client, &joined(3, Role::Play));
         assert_eq!(in_room(&client), (Phase::Playing, Some(3), None));
     }
 
     #[test]
-    fn a_seat_that_was_given_back_is_left_for_the_room_that_is_wanted_by_now() {
+    fn a_resumed_seat_is_left_for_the_room_requested_since() {
         let mut client = playing();
         client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
         client.handle_open(NOW);
-        hear(&mut client, &welcome(true));
+        receive(&mut client, &welcome(true));
         while client.poll_frame().is_some() {}
-        hear(&mut client, &joined(1, Role::Play));
+        receive(&mut client, &joined(1, Role::Play));
         assert_eq!(in_room(&client), (Phase::Joining, None, None));
-        let frame = client.poll_frame().expect("it asks");
+        let frame = client.poll_frame().expect("a join");
         let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
-        let asked = codec::decode_client(bytes).expect("its own bytes");
-        assert!(matches!(asked, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{asked:?}");
+        let sent = codec::decode_client(bytes).expect("the client's own bytes");
+        assert!(matches!(sent, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{sent:?}");
     }
 }

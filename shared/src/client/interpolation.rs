@@ -1,42 +1,44 @@
-//! Interpolation: everything but the own ship is drawn a little in the past, between two snapshots that have both come.
+//! Interpolation: all entities except the own ship are drawn a little in the past, between two snapshots that have both
+//! arrived.
 //!
-//! The delay follows the lateness of recent snapshots: it rises at once and falls slowly. One that is much later than all others
-//! is an accident, such as a segment lost and sent again, and is bridged; with the second it is the line. Drawn time itself
-//! never jumps for that; it runs slower or faster until the delay is right. If snapshots stay out, things go on along their velocity for
-//! a moment, then stand still.
+//! The delay follows the lateness of recent snapshots: it rises at once and falls slowly. A single snapshot that is
+//! much later than all others is an accident, such as a retransmitted segment, and is bridged; a second one raises the
+//! delay. Drawn time never jumps for that; it runs slower or faster until the delay is right. If snapshots stop,
+//! entities move on along their velocity for a moment, then stand still.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use glam::Vec2;
 
-use crate::game::{EntityId, Game};
+use crate::game::Game;
+use crate::ids::EntityId;
 use crate::replication::fields::{FIELDS_MAX, FieldRole, KindSpec, Motion, Record};
 use crate::time::Tick;
 
-/// Snapshots kept per thing: half a second and more at any rate.
+/// Snapshots kept per entity: half a second or more at any rate.
 const SAMPLES_KEPT: usize = 32;
-/// Ticks past the newest snapshot that things go on along their velocity.
+/// Ticks past the newest snapshot for which entities are extrapolated along their velocity.
 const EXTRAPOLATE_TICKS: f64 = 6.0;
-/// Ticks added to the delay over what the worst recent snapshot needed.
+/// Ticks added to the delay that the worst recent snapshot needed.
 const SPARE_TICKS: f64 = 0.5;
-/// Share of what the remembered lateness is over the mean that is forgotten with each snapshot: half of it in a second.
+/// Share of the remembered lateness above the mean that is forgotten with each snapshot: half of it in a second.
 const FORGET: f64 = 0.02;
 /// Weight of a snapshot in the mean lateness.
 const MEAN_WEIGHT: f64 = 0.05;
-/// World units that a thing may be off after it was extrapolated and still glide to its place; further off, it jumps. The stated
-/// distance below which no jump is seen.
+/// Largest error of an extrapolated position, in world units, that glides to zero; with a larger one the entity jumps.
+/// Below this distance no jump is seen.
 const GLIDE_MAX: f32 = 96.0;
-/// Time in which a glide falls to 1/e, in seconds. Short: until it is over, shots are aimed at where nothing is.
+/// Time in which a glide falls to 1/e, in seconds. Short, since until then players aim at a wrong position.
 const GLIDE_S: f32 = 0.05;
 /// Slowest and fastest that drawn time runs while the delay changes.
 const RATE: (f64, f64) = (0.6, 1.15);
-/// Further off than this many ticks, drawn time jumps: after a frozen tab.
+/// With an error of more than this many ticks, drawn time jumps: after a frozen tab.
 const JUMP_TICKS: f64 = 45.0;
 
-/// A thing as it is to be drawn.
+/// An entity as it is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InterpolatedEntity {
-    /// Its number in the room.
+    /// The entity's number in the room.
     pub id: EntityId,
     /// Index into the game's kinds.
     pub kind: u8,
@@ -46,8 +48,8 @@ pub struct InterpolatedEntity {
     pub values: [f32; FIELDS_MAX],
 }
 
-/// What has come in, and what of it to draw.
-pub struct Interpolation {
+/// Entities from snapshots, ready to be drawn at any moment.
+pub(crate) struct Interpolation {
     kinds: &'static [KindSpec],
     tracks: BTreeMap<EntityId, Track>,
     newest: Option<Tick>,
@@ -62,18 +64,18 @@ pub struct Interpolation {
 struct Track {
     kind: u8,
     samples: VecDeque<(Tick, [i32; FIELDS_MAX])>,
-    /// Newest snapshot in which it was there.
+    /// Newest snapshot that contained it.
     seen: Tick,
-    /// First snapshot in which it was missing.
+    /// First snapshot that no longer contained it.
     gone: Option<Tick>,
-    /// World units it is drawn off its place, as of a drawn tick.
+    /// World units it is drawn off its position, as of a drawn tick.
     glide: (Vec2, f64),
 }
 
 impl Interpolation {
     /// For a game with these kinds and this tick rate.
     #[must_use]
-    pub fn new(kinds: &'static [KindSpec], tick_hz: u32) -> Self {
+    pub(crate) fn new(kinds: &'static [KindSpec], tick_hz: u32) -> Self {
         Interpolation {
             kinds,
             tracks: BTreeMap::new(),
@@ -88,31 +90,30 @@ impl Interpolation {
     }
 
     /// Ticks from one snapshot to the next.
-    pub fn set_interval(&mut self, ticks: u32) {
+    pub(crate) fn set_interval(&mut self, ticks: u32) {
         self.every = f64::from(ticks);
     }
 
-    /// Whether it stands at the newest snapshot.
+    /// Whether everything is drawn at the newest snapshot.
     #[must_use]
-    pub fn plain(&self) -> bool {
+    pub(crate) fn plain(&self) -> bool {
         self.plain
     }
 
-    /// Draws everything as the newest snapshot has it, without waiting for the next one: what there would be to see without
-    /// interpolation.
-    pub fn set_plain(&mut self, plain: bool) {
+    /// Draws everything at the newest snapshot, without interpolation.
+    pub(crate) fn set_plain(&mut self, plain: bool) {
         self.plain = plain;
     }
 
-    /// Takes the replica after the snapshot of `tick`, which came when the server was at `server_tick`: each record with the tick
-    /// it is of, which is older where far cells are thinned out.
-    pub fn handle_snapshot<'a>(
+    /// Takes the replica after the snapshot of `tick`, which arrived when the server was at `server_tick`: each record
+    /// with its tick, which is older where an update-rate tier leaves out far cells.
+    pub(crate) fn handle_snapshot<'a>(
         &mut self,
         tick: Tick,
         server_tick: f64,
         records: impl Iterator<Item = (Tick, &'a Record)>,
     ) {
-        // Counted from when it was due after the one before, so that a slower rate is lateness too.
+        // Counted from its due time after the previous one, so that a slower rate is lateness too.
         let due = self.newest.map_or(f64::from(tick.0), |before| f64::from(before.0) + self.every);
         self.lateness.take(server_tick - due, server_tick, self.every);
         self.newest = Some(tick);
@@ -124,7 +125,7 @@ impl Interpolation {
             }
             track.seen = tick;
             let kind = &self.kinds[usize::from(record.kind)];
-            // Where it is drawn now may have been a guess: what that was off by is taken back little by little.
+            // The drawn position may be extrapolated: its error is taken back little by little.
             let guessed = track.guess(drawn, kind, self.tick_s);
             track.push(of, record.values, kind.motion);
             if let Some(guess) = guessed {
@@ -133,13 +134,13 @@ impl Interpolation {
         }
         self.tracks.retain(|_, track| {
             track.end_if_missing(tick);
-            // A view that nobody draws must not keep what is long gone.
+            // A view that nobody draws must not keep entities that are long gone.
             track.gone.is_none_or(|gone| f64::from(gone.0) > drawn && tick.since(gone) < SAMPLES_KEPT as u32 * 2)
         });
     }
 
-    /// Moves drawn time on to go with the server being at `server_tick`; gives the tick to draw at.
-    pub fn advance(&mut self, server_tick: f64) -> f64 {
+    /// Advances drawn time to match the server being at `server_tick`; gives the tick to draw at.
+    pub(crate) fn advance(&mut self, server_tick: f64) -> f64 {
         if let Some(newest) = self.newest.filter(|_| self.plain) {
             let tick = f64::from(newest.0);
             self.drawn = Some((tick, server_tick));
@@ -159,47 +160,54 @@ impl Interpolation {
         tick
     }
 
-    /// The tick whose picture was last drawn, with a fraction: while things stand still for want of snapshots, it does too.
+    /// The tick of the last drawn picture, with a fraction; it stands still while missing snapshots make entities stand
+    /// still.
     #[must_use]
-    pub fn drawn(&self) -> Option<f64> {
+    pub(crate) fn drawn(&self) -> Option<f64> {
         let last = self.newest.map_or(f64::INFINITY, |newest| f64::from(newest.0) + EXTRAPOLATE_TICKS);
         self.drawn.map(|(tick, _)| tick.min(last))
     }
 
-    /// Drawn frames so far for which the newest snapshot was too old, so that things were extrapolated or frozen.
+    /// Drawn frames so far for which the newest snapshot was too old, so that entities were extrapolated or frozen.
     #[must_use]
-    pub fn starved(&self) -> u64 {
+    pub(crate) fn starved(&self) -> u64 {
         self.starved
     }
 
-    /// Appends everything to draw at `tick` but what is `hidden`, in order of id.
-    pub fn show(&self, tick: f64, hidden: impl Fn(&InterpolatedEntity) -> bool, out: &mut Vec<InterpolatedEntity>) {
+    /// Appends the entities to draw at `tick` that are not `hidden`, in order of id.
+    pub(crate) fn show(
+        &self,
+        tick: f64,
+        hidden: impl Fn(&InterpolatedEntity) -> bool,
+        out: &mut Vec<InterpolatedEntity>,
+    ) {
         for (id, track) in &self.tracks {
             let kind = &self.kinds[usize::from(track.kind)];
             if let Some(values) = track.at(tick, kind, self.tick_s) {
-                let sight = InterpolatedEntity { id: *id, kind: track.kind, tick, values };
-                if !hidden(&sight) {
-                    out.push(sight);
+                let entity = InterpolatedEntity { id: *id, kind: track.kind, tick, values };
+                if !hidden(&entity) {
+                    out.push(entity);
                 }
             }
         }
     }
 }
 
-/// How late snapshots come, in ticks.
+/// How late snapshots arrive, in ticks.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lateness {
     /// `None` before the first snapshot.
     mean: Option<f64>,
-    /// The worst of late, and the second worst.
+    /// The worst recent lateness, and the second worst.
     worst: (f64, f64),
     came_at: f64,
 }
 
 impl Lateness {
-    /// Takes a snapshot that came `late` ticks after it was due, when the server was at `now`; they come every `every` ticks.
+    /// Takes a snapshot that arrived `late` ticks after it was due, when the server was at `now`; they are due every
+    /// `every` ticks.
     fn take(&mut self, late: f64, now: f64, every: f64) {
-        // Far from all before, or before its time: the clock was wrong then, as it is until the first ping has been answered.
+        // Far earlier than all before, or before its time: the clock was wrong, as it is until the first ping is answered.
         let sane = |mean: &f64| late > mean - JUMP_TICKS && *mean > -JUMP_TICKS;
         let Some(mean) = self.mean.filter(sane) else {
             *self = Lateness { mean: Some(late), worst: (late, late), came_at: now };
@@ -208,7 +216,7 @@ impl Lateness {
         let mean = mean + (late - mean) * MEAN_WEIGHT;
         let (first, second) = self.worst;
         let (first, second) = (first - (first - mean).max(0.0) * FORGET, second - (second - mean).max(0.0) * FORGET);
-        // What comes in a burst was held up by the same accident.
+        // All snapshots of a burst were delayed by the same accident.
         let another = now - self.came_at > every * 0.5;
         self.worst = match (late > first, another && late > second) {
             (true, true) => (late, first),
@@ -219,7 +227,7 @@ impl Lateness {
         (self.mean, self.came_at) = (Some(mean), now);
     }
 
-    /// How late the next ones may well be.
+    /// How late the next snapshots may be.
     fn expected(&self) -> f64 {
         self.worst.1
     }
@@ -234,7 +242,7 @@ impl Track {
         if self.samples.back().is_some_and(|(last, _)| *last >= tick) {
             return;
         }
-        // What never changes needs its first sample for when it came, and one more for when it was last seen.
+        // A still entity needs the sample of its arrival, and one of when it was last seen.
         if motion == Motion::Still && self.samples.len() > 1 {
             self.samples.pop_back();
         }
@@ -250,7 +258,7 @@ impl Track {
         }
     }
 
-    /// Where it is drawn at `tick`, if that lies beyond the newest sample of it.
+    /// Its drawn position at `tick`, if that lies beyond its newest sample.
     fn guess(&self, tick: f64, kind: &KindSpec, tick_s: f32) -> Option<Vec2> {
         let beyond = self.samples.back().is_some_and(|(last, _)| f64::from(last.0) < tick);
         if !beyond || kind.motion == Motion::Still {
@@ -267,7 +275,7 @@ impl Track {
         }
     }
 
-    /// The fields at `tick` in game units, or `None` before it came and after it went.
+    /// The fields at `tick` in game units; `None` before it arrived and after it was removed.
     fn at(&self, tick: f64, kind: &KindSpec, tick_s: f32) -> Option<[f32; FIELDS_MAX]> {
         if self.gone.is_some_and(|gone| tick >= f64::from(gone.0)) {
             return None;
@@ -330,9 +338,9 @@ fn unpacked(kind: &KindSpec, values: &[i32; FIELDS_MAX]) -> [f32; FIELDS_MAX] {
     out
 }
 
-/// A record as it is, drawn at `tick`.
+/// A record without interpolation, drawn at `tick`.
 #[must_use]
-pub fn sight_of<G: Game>(record: &Record, tick: f64) -> InterpolatedEntity {
+pub(crate) fn entity_at<G: Game>(record: &Record, tick: f64) -> InterpolatedEntity {
     InterpolatedEntity {
         id: record.id,
         kind: record.kind,

@@ -1,44 +1,45 @@
-//! The pace of the program context the client: how seldom it gets to send, and how much lead covers that.
+//! The pace of the program around the client: how rarely it can send, and the lead that covers it.
 //!
-//! A packet holds the inputs of all ticks since the one before it, and the first of them must be in time. Whoever calls when
-//! a packet is due holds it for as long as packets are apart. A page calls when it can: a little later than that while it is
-//! quick, and five times a second where it draws in software. So the lead covers the longest that a call may let a packet wait,
-//! whether or not the one that just went did; and what the server says of that one is judged as if it had waited so long.
+//! A packet holds the inputs of all ticks since the previous one, and the first of them must arrive in time. A program
+//! that calls when a packet is due holds inputs for as long as packets are apart. A page calls when it can: slightly
+//! later than that while it is fast, and five times a second if it draws in software. The lead therefore covers the
+//! longest time that a call may let a packet wait, whether or not the last packet waited that long; the server's report
+//! on a packet is judged as if it had.
 
 use std::collections::VecDeque;
 
 use crate::time::{MonoTime, Tick};
 
-/// Packets remembered: two seconds of a quick page, half a dozen of a slow one.
+/// Packets remembered: two seconds of a fast page, half a dozen of a slow one.
 const PACKETS: usize = 32;
-/// Calls further apart than this many milliseconds say nothing of the pace: the program stood still.
+/// Calls further apart than this many milliseconds do not count for the pace: the program was suspended.
 const APART_MS_MAX: f64 = 700.0;
-/// Calls further apart than this many milliseconds are seen as single images: the lead may jump.
+/// If calls are further apart than this many milliseconds, single images are visible anyway, and the lead may jump.
 const SLOW_MS: f64 = 60.0;
 /// Fastest the covered time grows where it may not jump, in milliseconds per second.
 const GROW_MS_PER_S: f64 = 30.0;
-/// Fastest it shrinks: milliseconds per second, and the share of what is too much that goes each second on top.
+/// Fastest it shrinks: milliseconds per second, and the share of the excess that it loses each second in addition.
 const SHRINK_MS_PER_S: f64 = 5.0;
 /// See [`SHRINK_MS_PER_S`].
 const SHRINK_SHARE_PER_S: f64 = 0.3;
 
-/// How often the program context a client calls it.
+/// When the program calls the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Calls {
+pub(super) enum Calls {
     /// When there is something to send.
     #[default]
     Due,
-    /// When it can, in no step with the ticks.
+    /// When it can, independently of the ticks.
     Free,
 }
 
 /// The measured pace.
 #[derive(Debug, Clone, Default)]
-pub struct Pace {
+pub(crate) struct Pace {
     calls: Calls,
     packets: VecDeque<Packet>,
     called_at: Option<MonoTime>,
-    /// Milliseconds between the last two calls, and the most since the last packet.
+    /// Milliseconds between the last two calls, and the longest such time since the last packet.
     apart_ms: f64,
     longest_ms: f64,
     covered_ms: f64,
@@ -50,37 +51,37 @@ pub struct Pace {
 struct Packet {
     /// The tick of its first sample.
     first: Tick,
-    /// The most that calls were apart while it waited, in milliseconds.
+    /// The longest time between calls while it waited, in milliseconds.
     apart_ms: f64,
-    /// How much earlier it comes than would one that waits as long as is covered, and that has a sample for every tick since
-    /// the packet before; in milliseconds.
+    /// How much earlier it arrives than a packet that waits for the whole covered time and has a sample for every tick
+    /// since the previous packet; in milliseconds.
     slack_ms: f64,
 }
 
-/// A packet that goes out.
+/// A packet that is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Sent {
+pub(super) struct SentPacket {
     /// The tick of its first sample.
     pub first: Tick,
-    /// Milliseconds for which the inputs of the ticks since the packet before have waited.
+    /// Milliseconds that the inputs since the previous packet have waited.
     pub waited_ms: f64,
-    /// Milliseconds from one packet to the next, and from one tick to the next.
+    /// Milliseconds from one packet to the next.
     pub every_ms: f64,
-    /// See [`Sent::every_ms`].
+    /// Milliseconds from one tick to the next.
     pub tick_ms: f64,
-    /// Of the time waited, the milliseconds for which there are no samples any more: snapshots came first.
+    /// Of the time waited, the milliseconds whose samples are gone, since snapshots overtook them.
     pub lost_ms: f64,
 }
 
 impl Pace {
-    /// Begins with what covers a program that calls like this and whose packets are `every_ms` apart.
-    pub fn start(&mut self, calls: Calls, every_ms: f64) {
+    /// Starts with a covered time for a program with this manner of calls, whose packets are `every_ms` apart.
+    pub(super) fn start(&mut self, calls: Calls, every_ms: f64) {
         self.calls = calls;
         (self.covered_ms, self.wanted_ms) = (self.covered_ms.max(every_ms), every_ms);
     }
 
     /// The program calls.
-    pub fn handle_call(&mut self, now: MonoTime) {
+    pub(crate) fn handle_call(&mut self, now: MonoTime) {
         let apart_ms = self.called_at.map_or(0.0, |at| now.ms_since(at));
         self.called_at = Some(now);
         if apart_ms <= APART_MS_MAX {
@@ -89,15 +90,15 @@ impl Pace {
         }
     }
 
-    /// Whether inputs that have waited `waited_ms` would wait too long if they waited for the next call, where packets are
-    /// `every_ms` apart.
+    /// Whether inputs that have waited `waited_ms` would wait too long if they waited for the next call, where packets
+    /// are `every_ms` apart.
     #[must_use]
-    pub fn cannot_wait(&self, waited_ms: f64, every_ms: f64) -> bool {
+    pub(crate) fn cannot_wait(&self, waited_ms: f64, every_ms: f64) -> bool {
         self.calls == Calls::Free && waited_ms + self.apart_ms > every_ms * 1.2
     }
 
-    /// A packet goes out.
-    pub fn handle_sent(&mut self, now: MonoTime, sent: &Sent) {
+    /// A packet is sent.
+    pub(crate) fn handle_sent(&mut self, now: MonoTime, sent: &SentPacket) {
         self.move_to(now);
         let apart_ms = std::mem::take(&mut self.longest_ms);
         let slack_ms = sent.lost_ms
@@ -121,11 +122,12 @@ impl Pace {
         }
     }
 
-    /// How much earlier than it had to a packet came, in milliseconds, that the snapshot of `tick`, one of every `every` ticks,
-    /// reports as early by `early_ticks`; `None` if it is not known any more.
+    /// The slack, in milliseconds, of the packet that the snapshot of `tick` reports as early by `early_ticks`, where
+    /// snapshots are `every` ticks apart: how much earlier than necessary it arrived. `None` if the packet is no longer
+    /// known.
     #[must_use]
-    pub fn slack_ms(&self, tick: Tick, every: u32, early_ticks: f64) -> Option<f64> {
-        // It came after the snapshot before, and by so much before its tick.
+    pub(crate) fn slack_ms(&self, tick: Tick, every: u32, early_ticks: f64) -> Option<f64> {
+        // It arrived after the previous snapshot, and this much before its tick.
         let last = f64::from(tick.0) + early_ticks + 0.6;
         let first = last - f64::from(every) - 1.2;
         let among = |packet: &&Packet| (first..=last).contains(&f64::from(packet.first.0));
@@ -134,7 +136,7 @@ impl Pace {
 
     /// The lead that lets every packet wait as long as it may have to, in milliseconds.
     #[must_use]
-    pub fn covered_ms(&self, now: MonoTime) -> f64 {
+    pub(crate) fn covered_ms(&self, now: MonoTime) -> f64 {
         let seconds = (now.us_since(self.moved_at) as f64 / 1e6).min(1.0);
         let shrink_ms = SHRINK_MS_PER_S + (self.covered_ms - self.wanted_ms).max(0.0) * SHRINK_SHARE_PER_S;
         self.covered_ms + (self.wanted_ms - self.covered_ms).clamp(-shrink_ms * seconds, GROW_MS_PER_S * seconds)
@@ -145,8 +147,8 @@ impl Pace {
         self.moved_at = now;
     }
 
-    /// How far apart calls may be: the most of late, and half of what it differs from the mean, since the more uneven, the longer
-    /// the next may take. One alone that is much longer than all others is a hiccup and not the pace.
+    /// The longest time to expect between calls: the recent maximum, plus half of its difference from the mean, since
+    /// uneven calls may become longer. A single one that is much longer than all others is a hiccup and does not count.
     fn apart_most(&self) -> f64 {
         let (mut most, mut second, mut sum) = (0.0f64, 0.0f64, 0.0);
         for apart_ms in self.packets.iter().map(|packet| packet.apart_ms) {
@@ -167,7 +169,7 @@ mod tests {
 
     const TICK_MS: f64 = 1000.0 / 60.0;
 
-    /// Calls that are so many milliseconds apart, each with a packet; gives the time covered after the last.
+    /// Calls `apart_ms` milliseconds apart, each with a packet; gives the covered time after the last.
     fn covered(calls: Calls, apart_ms: impl IntoIterator<Item = u64>) -> f64 {
         let (mut pace, mut now) = (Pace::default(), MonoTime(1_000_000));
         pace.start(calls, 3.0 * TICK_MS);
@@ -177,7 +179,10 @@ mod tests {
             pace.handle_call(now);
             let first = Tick(n as u32 * 3);
             let waited_ms = apart_ms as f64;
-            pace.handle_sent(now, &Sent { first, waited_ms, every_ms: 3.0 * TICK_MS, tick_ms: TICK_MS, lost_ms: 0.0 });
+            pace.handle_sent(
+                now,
+                &SentPacket { first, waited_ms, every_ms: 3.0 * TICK_MS, tick_ms: TICK_MS, lost_ms: 0.0 },
+            );
         }
         pace.covered_ms(now)
     }
@@ -190,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_page_is_covered_from_its_third_packet_on_and_an_uneven_one_for_more_than_it_showed() {
+    fn a_slow_page_is_covered_from_its_third_packet_on_and_an_uneven_one_with_a_margin() {
         assert!((covered(Calls::Free, [200; 3]) - 200.0).abs() < 1.0);
         let uneven = covered(Calls::Free, [170, 300, 480, 240, 350]);
         assert!((520.0..600.0).contains(&uneven), "{uneven}");
     }
 
     #[test]
-    fn what_is_covered_shrinks_when_the_page_is_quick_again_and_stands_still_for_whoever_calls_in_time() {
+    fn covered_time_shrinks_when_the_page_is_fast_again_and_is_constant_for_calls_in_time() {
         let back = covered(Calls::Free, [200; 20].into_iter().chain([16; 1200]));
         assert!((back - 50.0).abs() < 3.0, "{back}");
         assert!((covered(Calls::Due, [200; 20]) - 50.0).abs() < 1.0);
@@ -207,10 +212,10 @@ mod tests {
     fn a_packet_is_judged_by_how_long_it_waited() {
         let mut pace = Pace::default();
         pace.start(Calls::Free, 50.0);
-        let sent = Sent { first: Tick(100), waited_ms: 35.0, every_ms: 50.0, tick_ms: TICK_MS, lost_ms: 0.0 };
+        let sent = SentPacket { first: Tick(100), waited_ms: 35.0, every_ms: 50.0, tick_ms: TICK_MS, lost_ms: 0.0 };
         pace.handle_sent(MonoTime(1), &sent);
         // 1.5 ticks early in the snapshot of tick 99, that of ticks 97 to 99.
-        let slack_ms = pace.slack_ms(Tick(99), 3, 1.5).expect("it is known");
+        let slack_ms = pace.slack_ms(Tick(99), 3, 1.5).expect("a known packet");
         assert!((slack_ms - 15.0).abs() < 0.1, "{slack_ms}");
         assert_eq!(pace.slack_ms(Tick(90), 3, 1.5), None);
     }

@@ -1,17 +1,18 @@
-//! Prediction: the own state run ahead of the server with inputs it has not acknowledged yet; and reconciliation: on a
-//! snapshot, take the server's state and re-run the rest.
+//! Prediction runs the own state ahead of the server with inputs that are not acknowledged yet. Reconciliation, on a
+//! snapshot, takes the server's state and re-runs the remaining inputs.
 //!
-//! The rules are the server's own ([`Game::predict`]), so without correction_cause both agree bit for bit and reconciliation
-//! changes nothing. What a correction moves is smoothed in the view and never in the state.
+//! The rules are the server's own ([`Game::predict`]), so that without interference both agree bit for bit and
+//! reconciliation changes nothing. Corrections are smoothed in the view and never in the state.
 
 use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
 use glam::Vec2;
 
-use super::interpolation::{InterpolatedEntity, sight_of};
+use super::interpolation::{InterpolatedEntity, entity_at};
 use super::{Detail, LocalPlayerView};
-use crate::game::{CorrectionCause, EntityId, Game, PlayerId, PredictedSpawn};
+use crate::game::{CorrectionCause, Game, PredictedSpawn};
+use crate::ids::{EntityId, PlayerId};
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::replication::fields::Record;
 use crate::time::{MonoTime, Tick};
@@ -22,16 +23,16 @@ const REPLAY_TICKS: usize = 128;
 const SMOOTHING_S: f32 = 0.12;
 /// Corrections larger than this many world units are not smoothed: a respawn, not an error.
 const SMOOTHED_MAX: f32 = 160.0;
-/// By how much a shot of ours is drawn slower than it flies, until it is drawn at the time the others are drawn at: so that it
-/// begins at our muzzle and ends where its hit is seen, and the eye takes it for one flight.
+/// How much slower a spawn of the local player is drawn than it moves, until it is drawn at the time of the other
+/// entities. It starts at the own muzzle and ends where its hit is seen, and looks like one flight.
 const EASE: f64 = 0.35;
-/// The server's states kept to draw the own ship from where prediction is not shown: more than any interpolation delay.
-const TOLD_KEPT: usize = 32;
-/// Shots of ours shown at once; more than a game lets loose in their lifetime.
-const SHOTS_MAX: usize = 64;
+/// The server's states kept to draw the own ship while prediction is hidden: more than any interpolation delay.
+const AUTHORITATIVE_KEPT: usize = 32;
+/// Most spawns shown at once; more than a game spawns in their lifetime.
+const SPAWNS_MAX: usize = 64;
 
-/// The own state ahead of the server.
-pub struct Prediction<G: Game> {
+/// The own state, ahead of the server.
+pub(crate) struct Prediction<G: Game> {
     tick: Tick,
     /// State at `tick`, and one tick before.
     current: Option<(G::LocalPlayerState, G::LocalPlayerState)>,
@@ -40,10 +41,10 @@ pub struct Prediction<G: Game> {
     spawned: Vec<PredictedSpawn>,
     offset: Vec2,
     offset_at: MonoTime,
-    /// What the server said, newest last: one state, or several while they are what is drawn.
-    told: VecDeque<(Tick, G::LocalPlayerState)>,
+    /// The server's states, newest last: one, or several while they are drawn.
+    authoritative: VecDeque<(Tick, G::LocalPlayerState)>,
     hidden: bool,
-    /// Nothing is stepped: the current state is what the server last said, and the steps hold the inputs only.
+    /// Nothing is stepped: the current state is the server's newest, and the steps hold only the inputs.
     blind: bool,
 }
 
@@ -54,10 +55,10 @@ struct Step<G: Game> {
     own: G::LocalPlayerState,
 }
 
-/// Something of ours on its way, and what the server has said of it.
-pub struct TrackedSpawn {
+/// A spawn of the local player, and its status.
+pub(crate) struct TrackedSpawn {
     key: u32,
-    /// When it was let loose.
+    /// The tick of its input.
     tick: Tick,
     record: Record,
     state: SpawnStatus,
@@ -69,21 +70,21 @@ impl TrackedSpawn {
     }
 }
 
-/// What the server has said of a predicted thing.
+/// The server's confirmation of a predicted spawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpawnStatus {
-    /// Nothing yet.
+pub(crate) enum SpawnStatus {
+    /// Not confirmed yet.
     Predicted,
-    /// It is real, under this number.
+    /// Confirmed, under this id.
     Confirmed(EntityId),
-    /// It was real and ended by this tick.
+    /// Confirmed, and ended by this tick.
     Ended(EntityId, Tick),
 }
 
 impl<G: Game> Prediction<G> {
-    /// Nothing predicted yet: the first snapshot begins it.
+    /// A prediction that starts with the first snapshot.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Prediction {
             tick: Tick(0),
             current: None,
@@ -92,13 +93,13 @@ impl<G: Game> Prediction<G> {
             spawned: Vec::new(),
             offset: Vec2::ZERO,
             offset_at: MonoTime(0),
-            told: VecDeque::with_capacity(1),
+            authoritative: VecDeque::with_capacity(1),
             hidden: false,
             blind: false,
         }
     }
 
-    /// As [`Prediction::new`], for a client that keeps this much.
+    /// As [`Prediction::new`], for a client with this level of detail.
     pub(super) fn of(detail: Detail) -> Self {
         match detail {
             Detail::View | Detail::Replica => Prediction::new(),
@@ -106,53 +107,53 @@ impl<G: Game> Prediction<G> {
         }
     }
 
-    /// Whether a first state has come.
+    /// Whether a first state has arrived.
     #[must_use]
-    pub fn started(&self) -> bool {
+    pub(super) fn started(&self) -> bool {
         self.current.is_some()
     }
 
     /// The newest predicted tick.
     #[must_use]
-    pub fn tick(&self) -> Tick {
+    pub(super) fn tick(&self) -> Tick {
         self.tick
     }
 
     /// The own state at that tick.
     #[must_use]
-    pub fn local_player(&self) -> Option<&G::LocalPlayerState> {
+    pub(super) fn local_player(&self) -> Option<&G::LocalPlayerState> {
         self.current.as_ref().map(|(_, own)| own)
     }
 
     /// The own state that the server last sent.
     #[must_use]
-    pub fn authority(&self) -> Option<&G::LocalPlayerState> {
-        if self.blind { self.local_player() } else { self.told.back().map(|(_, own)| own) }
+    pub(super) fn authority(&self) -> Option<&G::LocalPlayerState> {
+        if self.blind { self.local_player() } else { self.authoritative.back().map(|(_, own)| own) }
     }
 
-    /// Hides what is predicted, so that the view shows what the server said and when it said it; the inputs go on as before.
-    pub fn set_hidden(&mut self, hidden: bool) {
+    /// Hides the prediction, so that the view shows the server's states at their ticks; inputs are handled the same.
+    pub(super) fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
     }
 
-    /// Whether what is predicted is hidden.
+    /// Whether the prediction is hidden.
     #[must_use]
-    pub fn hidden(&self) -> bool {
+    pub(super) fn hidden(&self) -> bool {
         self.hidden
     }
 
-    /// Goes on to `tick` without steps in between, as after a frozen tab: the next snapshot sets the state right.
-    pub fn jump_to(&mut self, tick: Tick) {
+    /// Jumps to `tick` without stepping, as after a frozen tab; the next snapshot corrects the state.
+    pub(crate) fn jump_to(&mut self, tick: Tick) {
         self.steps.clear();
         self.tick = tick;
     }
 
     /// Steps the own state to the next tick.
-    pub fn advance(&mut self, input: &G::Input, context: &G::PredictionContext) {
+    pub(super) fn advance(&mut self, input: &G::Input, context: &G::PredictionContext) {
         let Some((previous, own)) = &mut self.current else { return };
         self.tick = self.tick.after(1);
         if self.blind {
-            // What is not replayed is sent at the most.
+            // Inputs are not replayed, only sent.
             if self.steps.len() == SAMPLES_MAX {
                 self.steps.pop_front();
             }
@@ -167,24 +168,24 @@ impl<G: Game> Prediction<G> {
         }
         self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
         for spawn in self.spawned.drain(..) {
-            if self.spawns.len() < SHOTS_MAX {
+            if self.spawns.len() < SPAWNS_MAX {
                 self.spawns.push(TrackedSpawn::predicted(&spawn));
             }
         }
     }
 
-    /// The inputs of consecutive ticks, as many as one packet holds: those of `first` and later that are still known, and the tick of
+    /// The inputs of consecutive ticks, as many as a packet holds: those known of `first` and later, and the tick of
     /// the first of them. `None` if there are none.
     #[must_use]
-    pub fn inputs_from(&self, first: Tick) -> Option<(Tick, ArrayVec<G::Input, SAMPLES_MAX>)> {
+    pub(crate) fn inputs_from(&self, first: Tick) -> Option<(Tick, ArrayVec<G::Input, SAMPLES_MAX>)> {
         let mut steps = self.steps.iter().skip_while(move |step| step.tick < first).peekable();
         let first = steps.peek()?.tick;
         Some((first, steps.take(SAMPLES_MAX).map(|step| step.input).collect()))
     }
 
-    /// Takes the server's state at `tick`. Gives the distance in world units by which the state at the newest tick had to
-    /// be corrected, and the game's word on why, or `None` if the position was right or nothing could be compared.
-    pub fn reconcile(
+    /// Takes the server's state at `tick`. Gives the correction of the state at the newest tick, in world units, and
+    /// its cause according to the game; `None` if the position was right or there was nothing to compare.
+    pub(crate) fn reconcile(
         &mut self,
         now: MonoTime,
         tick: Tick,
@@ -196,11 +197,11 @@ impl<G: Game> Prediction<G> {
             self.current = Some((own.clone(), own));
             return None;
         }
-        let kept = if self.hidden { TOLD_KEPT } else { 1 };
-        while self.told.len() >= kept {
-            self.told.pop_front();
+        let kept = if self.hidden { AUTHORITATIVE_KEPT } else { 1 };
+        while self.authoritative.len() >= kept {
+            self.authoritative.pop_front();
         }
-        self.told.push_back((tick, own.clone()));
+        self.authoritative.push_back((tick, own.clone()));
         while self.steps.front().is_some_and(|step| step.tick < tick) {
             self.steps.pop_front();
         }
@@ -235,7 +236,7 @@ impl<G: Game> Prediction<G> {
 
     /// The own state at `own_tick`, a tick with a fraction.
     #[must_use]
-    pub fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<LocalPlayerView<G>> {
+    pub(crate) fn own_view(&self, now: MonoTime, own_tick: f64) -> Option<LocalPlayerView<G>> {
         let (previous, current) = self.current.as_ref()?;
         let alpha = (own_tick - f64::from(self.tick.0)).clamp(0.0, 1.0) as f32;
         Some(LocalPlayerView {
@@ -246,77 +247,83 @@ impl<G: Game> Prediction<G> {
         })
     }
 
-    /// The own state as the server told it, at `tick` with a fraction: between the two states context it, or the newest.
+    /// The server's own state at `tick`, a tick with a fraction: between the two states around it, or the newest.
     #[must_use]
-    pub fn told_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
-        let newest = self.told.len().checked_sub(1)?;
-        let after = self.told.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
-        let ((from, previous), (to, current)) = (&self.told[after.saturating_sub(1)], &self.told[after]);
+    pub(crate) fn authority_view(&self, tick: f64) -> Option<LocalPlayerView<G>> {
+        let newest = self.authoritative.len().checked_sub(1)?;
+        let after = self.authoritative.iter().position(|(at, _)| f64::from(at.0) > tick).unwrap_or(newest);
+        let ((from, previous), (to, current)) =
+            (&self.authoritative[after.saturating_sub(1)], &self.authoritative[after]);
         let share = (tick - f64::from(from.0)) / f64::from(to.since(*from).max(1));
         let alpha = share.clamp(0.0, 1.0) as f32;
         Some(LocalPlayerView { previous: previous.clone(), current: current.clone(), alpha, offset: Vec2::ZERO })
     }
 
-    /// Learns from a snapshot of `tick` which predicted things are real, which never were and which have ended.
-    pub fn confirm_spawns<'a>(&mut self, player: PlayerId, tick: Tick, records: impl Iterator<Item = &'a Record>) {
-        // Without shots of ours there is nothing to look for.
+    /// Updates the status of predicted spawns from the snapshot of `tick`.
+    pub(crate) fn confirm_spawns<'a>(
+        &mut self,
+        player: PlayerId,
+        tick: Tick,
+        records: impl Iterator<Item = &'a Record>,
+    ) {
+        // Without spawns there is nothing to look for.
         if self.spawns.is_empty() {
             return;
         }
         let real: Vec<(u32, &Record)> =
             records.filter_map(|record| Some((G::spawn_key(player, record)?, record))).collect();
-        for shot in &mut self.spawns {
-            let found = real.iter().find(|(key, _)| *key == shot.key).map(|(_, record)| *record);
-            shot.state = match (shot.state, found) {
+        for spawn in &mut self.spawns {
+            let found = real.iter().find(|(key, _)| *key == spawn.key).map(|(_, record)| *record);
+            spawn.state = match (spawn.state, found) {
                 (SpawnStatus::Ended(id, at), _) => SpawnStatus::Ended(id, at),
                 (SpawnStatus::Predicted | SpawnStatus::Confirmed(_), Some(record)) => {
-                    // The server may know better: what a beam ran into, say.
-                    shot.record = *record;
+                    // The server may know more, such as what stopped a beam.
+                    spawn.record = *record;
                     SpawnStatus::Confirmed(record.id)
                 }
                 (SpawnStatus::Confirmed(id), None) => SpawnStatus::Ended(id, tick),
                 (SpawnStatus::Predicted, None) => SpawnStatus::Predicted,
             };
         }
-        // What should be in this snapshot and is not never came to be, or ended at once.
-        self.spawns.retain(|shot| shot.state != SpawnStatus::Predicted || shot.tick > tick);
+        // A spawn that should be in this snapshot and is not never existed, or ended at once.
+        self.spawns.retain(|spawn| spawn.state != SpawnStatus::Predicted || spawn.tick > tick);
     }
 
-    /// Whether the thing with this number is shown by [`Prediction::show_spawns`].
+    /// Whether the entity with this id is shown by [`Prediction::show_spawns`].
     #[must_use]
-    pub fn shows(&self, id: EntityId) -> bool {
-        self.spawns.iter().any(|shot| match shot.state {
+    pub(super) fn shows(&self, id: EntityId) -> bool {
+        self.spawns.iter().any(|spawn| match spawn.state {
             SpawnStatus::Confirmed(own) | SpawnStatus::Ended(own, _) => own == id,
             SpawnStatus::Predicted => false,
         })
     }
 
-    /// Appends what we let loose, as seen when our own ship is at `own_tick` and the others at `tick`.
-    pub fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<InterpolatedEntity>) {
-        let drawn_at = |shot: &TrackedSpawn| {
-            let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(shot.tick.0)).max(0.0));
+    /// Appends the local player's spawns, drawn while the own ship is at `own_tick` and the other entities at `tick`.
+    pub(crate) fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<InterpolatedEntity>) {
+        let drawn_at = |spawn: &TrackedSpawn| {
+            let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(spawn.tick.0)).max(0.0));
             own_tick - (age * EASE).min(lag)
         };
-        self.spawns.retain(|shot| match shot.state {
-            SpawnStatus::Ended(_, at) => drawn_at(shot) < f64::from(at.0),
+        self.spawns.retain(|spawn| match spawn.state {
+            SpawnStatus::Ended(_, at) => drawn_at(spawn) < f64::from(at.0),
             SpawnStatus::Predicted | SpawnStatus::Confirmed(_) => true,
         });
-        out.extend(self.spawns.iter().map(|shot| sight_of::<G>(&shot.record, drawn_at(shot))));
+        out.extend(self.spawns.iter().map(|spawn| entity_at::<G>(&spawn.record, drawn_at(spawn))));
     }
 
-    /// After a replay: predicted shots are those that the replayed inputs let loose, no others.
+    /// After a replay, the predicted spawns are exactly those of the replayed inputs.
     fn respawn_predicted(&mut self) {
         let first = self.steps.front().map_or(self.tick.after(1), |step| step.tick);
         let spawned = &self.spawned;
-        self.spawns.retain(|shot| {
-            shot.state != SpawnStatus::Predicted || shot.tick < first || spawned.iter().any(|s| s.key == shot.key)
+        self.spawns.retain(|spawn| {
+            spawn.state != SpawnStatus::Predicted || spawn.tick < first || spawned.iter().any(|s| s.key == spawn.key)
         });
         for spawn in self.spawned.drain(..) {
-            if let Some(shot) = self.spawns.iter_mut().find(|shot| shot.key == spawn.key) {
-                if shot.state == SpawnStatus::Predicted {
-                    shot.record = spawn.record;
+            if let Some(tracked) = self.spawns.iter_mut().find(|tracked| tracked.key == spawn.key) {
+                if tracked.state == SpawnStatus::Predicted {
+                    tracked.record = spawn.record;
                 }
-            } else if self.spawns.len() < SHOTS_MAX {
+            } else if self.spawns.len() < SPAWNS_MAX {
                 self.spawns.push(TrackedSpawn::predicted(&spawn));
             }
         }
@@ -346,7 +353,7 @@ mod tests {
     use crate::arena::Arena;
 
     #[test]
-    fn a_client_that_only_decodes_sends_inputs_and_has_the_state_the_server_told() {
+    fn a_client_that_only_decodes_sends_inputs_and_has_the_servers_state() {
         let mut arena = Arena::new(&Default::default(), 1);
         arena.join(PlayerId(0), Tick(1), &mut Vec::new());
         let mut own = arena.player_state(PlayerId(0)).expect("seated").clone();
@@ -356,10 +363,10 @@ mod tests {
         (0..20).for_each(|_| prediction.advance(&input, &context));
         assert_eq!((prediction.tick(), prediction.local_player()), (Tick(30), Some(&own)));
         assert_eq!(prediction.inputs_from(Tick(28)), Some((Tick(28), [input; 3].into_iter().collect())));
-        let all = prediction.inputs_from(Tick(0)).expect("there are some");
+        let all = prediction.inputs_from(Tick(0)).expect("there are inputs");
         assert_eq!((all.0, all.1.len()), (Tick(30).before(SAMPLES_MAX as u32 - 1), SAMPLES_MAX));
         assert_eq!(prediction.inputs_from(Tick(31)), None);
-        // What the server says is the state at once, and never takes the client back in time.
+        // The server's state counts at once, and never takes the client back in time.
         own.position = Vec2::X * 50.0;
         assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &context), None);
         assert_eq!(
@@ -369,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_prediction_leaves_what_the_server_said_between_its_snapshots() {
+    fn hidden_prediction_shows_the_servers_states_between_its_snapshots() {
         let mut arena = Arena::new(&Default::default(), 1);
         arena.join(PlayerId(0), Tick(1), &mut Vec::new());
         let mut own = arena.player_state(PlayerId(0)).expect("seated").clone();
@@ -380,7 +387,7 @@ mod tests {
             prediction.reconcile(MonoTime(0), Tick(tick), own.clone(), &Default::default());
         }
         for (tick, expected) in [(5.0, 10.0), (11.5, 11.5), (14.0, 14.0), (30.0, 16.0)] {
-            let view = prediction.told_view(tick).expect("told");
+            let view = prediction.authority_view(tick).expect("a state has arrived");
             let at = view.previous.position.lerp(view.current.position, view.alpha);
             assert!((at.x - expected).abs() < 0.01, "at {tick}: {at}");
         }
@@ -388,6 +395,6 @@ mod tests {
         // Shown again, only the newest is kept.
         prediction.set_hidden(false);
         prediction.reconcile(MonoTime(0), Tick(19), own.clone(), &Default::default());
-        assert_eq!(prediction.told.len(), 1);
+        assert_eq!(prediction.authoritative.len(), 1);
     }
 }

@@ -1,12 +1,12 @@
-//! When to connect again: sooner at first, later each time, and never all clients at once.
+//! When to reconnect: soon at first, later with each attempt, and not all clients at the same time.
 
 /// First pause in milliseconds.
 const FIRST_MS: f64 = 500.0;
 /// Longest pause in milliseconds.
 const LONGEST_MS: f64 = 10_000.0;
 
-/// Pauses between attempts: doubled each time up to 10 s, each drawn from the upper half of its range, so that the clients
-/// of a restarted server come back spread out.
+/// Pauses between attempts: doubled each time up to 10 s, and each drawn from the upper half of its range, so that the
+/// clients of a restarted server reconnect spread out.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     attempts: u32,
@@ -14,7 +14,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses from a seed; give every client another one.
+    /// Pauses from a seed, which should differ between clients.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Backoff { attempts: 0, rng: fastrand::Rng::with_seed(seed) }
@@ -33,7 +33,7 @@ impl Backoff {
         self.attempts
     }
 
-    /// The connection holds: begin small again next time.
+    /// The connection succeeded: starts with short pauses again.
     pub fn reset(&mut self) {
         self.attempts = 0;
     }

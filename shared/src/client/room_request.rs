@@ -1,9 +1,9 @@
-//! What the player wants: which room, and to do what there. As text, so that a reload goes on with it.
+//! A room and a role that the player requests, as text, so that it survives a reload.
 
-use crate::protocol::message::RoomId;
+use crate::ids::RoomId;
 use crate::protocol::room::{Role, RoomChoice};
 
-/// The beginning of the path of a private room's link, seen from where the page is.
+/// Prefix of the path of a private room's link, relative to the page.
 const LINK: &str = "r/";
 
 /// A room and what to do in it.
@@ -11,28 +11,28 @@ const LINK: &str = "r/";
 pub struct RoomRequest {
     /// The room.
     pub room: RoomChoice,
-    /// What to do there.
+    /// The role in it.
     pub role: Role,
 }
 
 impl RoomRequest {
-    /// To play in a room.
+    /// A request to play in a room.
     #[must_use]
     pub fn play(room: RoomChoice) -> RoomRequest {
         RoomRequest { room, role: Role::Play }
     }
 
-    /// To watch a room.
+    /// A request to spectate in a room.
     #[must_use]
-    pub fn watch(room: RoomChoice) -> RoomRequest {
+    pub fn spectate(room: RoomChoice) -> RoomRequest {
         RoomRequest { room, role: Role::Spectate }
     }
 
-    /// The room_request as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with a `watch:` in front for who only spectates.
+    /// The request as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with the prefix `watch:` for spectators.
     #[must_use]
     pub fn to_text(self) -> String {
         let room = match self.room {
-            // A reservation is for once: whoever comes back takes any seat there.
+            // A reservation is valid once: a returning player takes any seat there.
             RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => format!("room:{room}"),
             RoomChoice::Quick => "quick".to_owned(),
             RoomChoice::Mode(mode) => format!("mode:{mode}"),
@@ -62,14 +62,14 @@ impl RoomRequest {
         Some(RoomRequest { room, role })
     }
 
-    /// The room_request that a page's path stands for, seen from where the page is: the link of a private room.
+    /// The request of a path relative to the page: the link of a private room.
     #[must_use]
     pub fn from_path(path: &str) -> Option<RoomRequest> {
         let code = path.strip_prefix(LINK)?;
         Some(RoomRequest::play(RoomChoice::Code(Some(code.trim_end_matches('/').parse().ok()?))))
     }
 
-    /// The path that stands for this room_request, seen from where the page is: that of its link, or the title's, which is empty.
+    /// The path of this request relative to the page: that of the private room's link, otherwise empty.
     #[must_use]
     pub fn path(self) -> String {
         match self.room {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_survives_a_reload_and_other_text_is_none() {
+    fn a_request_survives_a_reload_and_other_text_is_refused() {
         for text in ["quick", "mode:arena", "mode:duel", "room:7", "code:K7QF2M", "watch:room:7", "watch:code:K7QF2M"] {
             assert_eq!(RoomRequest::from_text(text).map(RoomRequest::to_text).as_deref(), Some(text));
         }
@@ -98,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_a_wish_and_a_wish_has_a_link() {
-        let room_request = RoomRequest::from_path("r/k7qf2m/").expect("a fine link");
+    fn a_link_is_a_request_and_a_request_has_a_link() {
+        let room_request = RoomRequest::from_path("r/k7qf2m/").expect("a valid link");
         assert_eq!(room_request.path(), "r/K7QF2M");
         assert_eq!(RoomRequest::play(RoomChoice::Quick).path(), "");
         for path in ["", "r/", "r/K7QF2", "x/K7QF2M", "r/K7QF2M/x", "/r/K7QF2M"] {

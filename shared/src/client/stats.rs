@@ -1,26 +1,26 @@
-//! What a player feels, as figures.
+//! Statistics of a client: latency, corrections, bytes.
 
 use crate::game::CorrectionCause;
 use crate::time::Tick;
 
-/// The figures of one snapshot's arrival.
+/// Statistics of one snapshot's arrival.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Arrival {
+pub struct SnapshotArrival {
     /// The snapshot's tick.
     pub tick: Tick,
     /// Length of its frame in bytes, without the WebSocket header.
     pub bytes: usize,
-    /// Microseconds since the snapshot before it; `None` for the first.
+    /// Microseconds since the previous snapshot; `None` for the first.
     pub gap_us: Option<u64>,
     /// Age on arrival in milliseconds: estimated server time minus its tick.
     pub age_ms: f64,
     /// Microseconds from the sampling of the newest input it acknowledges; `None` if it acknowledges nothing new.
     pub input_to_ack_us: Option<u64>,
-    /// World units by which the own position had to be corrected; 0 if it was right.
+    /// Correction of the own position in world units; 0 if the prediction was right.
     pub corrected_units: f32,
 }
 
-/// Running figures of one connection.
+/// Running statistics of one session.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Stats {
     /// Smoothed round trip time in milliseconds.
@@ -31,51 +31,51 @@ pub struct Stats {
     pub server_tick_ms: f64,
     /// Age of the newest snapshot in milliseconds: estimated server time minus its tick, as of the last client tick.
     pub snapshot_age_ms: f64,
-    /// How far in the past the others are drawn, in milliseconds.
+    /// Interpolation delay: how far in the past other entities are drawn, in milliseconds.
     pub interpolation_ms: f64,
-    /// How far ahead of the server the own ship runs, in milliseconds.
+    /// Input lead: how far ahead of the server the own ship runs, in milliseconds.
     pub lead_ms: f64,
     /// How early inputs last arrived, in milliseconds; negative is late.
     pub input_early_ms: f64,
     /// Snapshots applied.
     pub snapshots: u64,
-    /// How much less than everything the server sends, because our line does not take it; see
+    /// How far the server has reduced its sending rate for this client's link; see
     /// [`SnapshotHead::budget`](crate::protocol::snapshot::SnapshotHead::budget).
     pub budget: u8,
-    /// Changes of that.
+    /// Changes of `budget`.
     pub budget_steps: u64,
     /// Drawn frames for which the newest snapshot was too old.
     pub starved_frames: u64,
-    /// Ticks the server stepped without an input of ours.
+    /// Ticks that the server stepped without an input of this client.
     pub inputs_missing: u64,
-    /// Inputs of ours the server dropped as too late or too early.
+    /// Inputs of this client that the server dropped as too late or too early.
     pub inputs_dropped: u64,
     /// Corrections of the own position by cause, in the order of [`CorrectionCause::ALL`].
     pub corrections: [u64; CorrectionCause::ALL.len()],
-    /// Sum of the distances corrected, in world units.
+    /// Sum of the corrections in world units.
     pub corrected_units: f64,
     /// The last correction in world units.
     pub last_correction_units: f32,
-    /// The largest correction in world units; a new ship elsewhere is none.
+    /// The largest correction in world units, respawns excluded.
     pub largest_correction_units: f32,
-    /// Payload bytes received: everything, WebSocket headers excluded.
+    /// Payload bytes received, WebSocket headers excluded.
     pub bytes_down: u64,
     /// Payload bytes of snapshot heads and own states.
     pub bytes_own: u64,
     /// Payload bytes of cells.
     pub bytes_cells: u64,
-    /// Of those, the encoded_cells of cells nearer to the rim of the view than to its middle, and beyond.
+    /// Of those, the bytes of cells nearer to the edge of the view than to its middle, and beyond.
     pub bytes_cells_far: u64,
     /// Payload bytes of events.
     pub bytes_events: u64,
-    /// Payload bytes of updates.
-    pub bytes_notes: u64,
+    /// Payload bytes of room updates.
+    pub bytes_updates: u64,
     /// Payload bytes sent.
     pub bytes_up: u64,
 }
 
 impl Stats {
-    /// Corrections of the own position for whatever cause.
+    /// Corrections of the own position by any cause.
     #[must_use]
     pub fn corrections_total(&self) -> u64 {
         self.corrections.iter().sum()

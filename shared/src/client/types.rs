@@ -1,123 +1,127 @@
-//! What a client is made from, and what it gives.
+//! Configuration, events and the view of a client.
 
 use super::interpolation::InterpolatedEntity;
 use super::requests::Answer;
-use super::stats::Arrival;
-use crate::game::{Game, PlayerId};
-use crate::protocol::message::{Publication, RoomId, ServerNotice};
+use super::stats::SnapshotArrival;
+use crate::game::Game;
+use crate::ids::{PlayerId, RoomId};
+use crate::protocol::message::{Publication, ServerNotice};
 use crate::protocol::name::Name;
 use crate::protocol::room::{Mode, Role, RoomChoice};
 use crate::protocol::text::Text;
 use crate::protocol::token::Token;
 use crate::time::MonoTime;
 
-/// TeamLabel a client is and how much it keeps.
+/// A client's identity, and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// The name to play under.
+    /// The player's name.
     pub name: Name,
     /// The program and its version, for the server's log.
     pub agent: String,
     /// The room to ask for; `None` stays in the lobby.
     pub room: Option<RoomChoice>,
-    /// What to do there.
+    /// The role in that room.
     pub role: Role,
-    /// Whether anyone looks at the view.
+    /// How much the client keeps.
     pub detail: Detail,
 }
 
-/// How much a client keeps of what it is told.
+/// How much a client keeps of what it receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     /// Everything: [`Client::view`](super::Client::view) can be drawn.
     View,
-    /// The replica, the prediction and the figures, for bots; [`Client::view`](super::Client::view) shows nothing but the own ship.
+    /// The replica, the prediction and the statistics, for bots. [`Client::view`](super::Client::view) shows nothing
+    /// but the own ship.
     Replica,
-    /// Decodes all that comes and keeps the replica and the figures, but predicts nothing: [`Client::own`](super::Client::own) is what the server
-    /// last said, names and events are dropped. The cheapest player that a load test can have.
+    /// Decodes everything, keeps the replica and the statistics, and predicts nothing:
+    /// [`Client::local_player`](super::Client::local_player) is the server's newest state, and names and events are
+    /// dropped. The cheapest client for a load test.
     Decode,
 }
 
-/// How far a connection has come.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The socket is not open yet, or no welcome has come.
+    /// The socket is not open yet, or the welcome has not arrived.
     Greeting,
     /// Welcomed, and in no room: chat and topics work.
     Lobby,
-    /// Welcomed; waiting for a seat.
+    /// Welcomed; waiting for a seat or in the join queue.
     Joining,
-    /// Seated; snapshots come.
+    /// Seated; snapshots arrive.
     Playing,
 }
 
-/// What a frame was.
+/// The kind of a received frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Received {
     /// A control message.
     Control,
-    /// A snapshot, with the figures of its arrival.
-    Snapshot(Arrival),
+    /// A snapshot, with the statistics of its arrival.
+    Snapshot(SnapshotArrival),
 }
 
-/// Something that happened once.
+/// An event that happened once.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientEvent<G: Game> {
-    /// The server gave us a seat.
+    /// The client has a seat.
     Joined {
-        /// In this room.
+        /// The room.
         room: RoomId,
-        /// With this number.
+        /// The player's number in it.
         player: PlayerId,
-        /// The rules of the room.
+        /// The mode of the room.
         mode: Mode,
-        /// What we do there.
+        /// The role in it.
         role: Role,
     },
-    /// The server knows us by this token: to be kept where a reload does not reach.
+    /// The session has this token: store it where it survives a reload.
     Welcomed(Token),
-    /// What became of a request.
+    /// A request was answered or given up.
     Answered {
-        /// Its number, as [`Client::request`](super::Client::request) gave it.
+        /// Number of the request, as [`Client::request`](super::Client::request) returned it.
         id: u32,
-        /// What became of it.
+        /// The answer.
         answer: Answer,
     },
-    /// Something was published in a topic we subscribed to.
+    /// A publication in a subscribed topic.
     Published {
-        /// The name of the topic.
+        /// Name of the topic.
         topic: String,
-        /// When, by the server's clock: [`Client::age_ms_of`](super::Client::age_ms_of) says how long ago.
+        /// When it was published, by the server's clock: see [`Client::age_ms_of`](super::Client::age_ms_of).
         at: MonoTime,
-        /// What.
+        /// The publication.
         publication: Publication,
     },
-    /// A player said something to us alone.
+    /// A message from another player to this one.
     DirectMessage {
-        /// TeamLabel.
+        /// The sender.
         from: Name,
-        /// What.
+        /// The text.
         text: Text,
     },
-    /// The server said something to us alone.
+    /// A notice from the server to this client.
     ServerNotice(ServerNotice),
-    /// The game's event, given out when the view has come to its tick.
+    /// An event of the game, given out when the view reaches its tick.
     Game(G::Event),
 }
 
 /// What to draw at one moment.
 #[derive(Debug, Clone)]
 pub struct View<G: Game> {
-    /// The moment that `things` are drawn at, in ticks with a fraction; behind the server by the interpolation delay.
+    /// The moment of `entities`, in ticks with a fraction; behind the server by the interpolation delay.
     pub tick: f64,
-    /// The moment that the own ship is drawn at, in ticks with a fraction; ahead of the server by the input lead.
+    /// The moment of the own ship, in ticks with a fraction; ahead of the server by the input lead.
     pub own_tick: f64,
-    /// The own state, if seated and told of it.
+    /// The own state; `None` without a seat or before the first state arrives.
     pub own: Option<LocalPlayerView<G>>,
-    /// Everything else in reach, in order of id.
-    pub things: Vec<InterpolatedEntity>,
-    /// What the own player let loose: shown from the moment of the input, confirmed or withdrawn by the server. `InterpolatedEntity::tick`
-    /// of each is the moment it is drawn at: its own at first, easing to `tick`, so that hits are seen where they are judged.
+    /// All other known entities, in order of id.
+    pub entities: Vec<InterpolatedEntity>,
+    /// Spawns of the local player, shown from the moment of the input and confirmed or withdrawn by the server.
+    /// `InterpolatedEntity::tick` is the moment each is drawn at: at first that of the own ship, easing to `tick`, so
+    /// that hits are seen where they are judged.
     pub predicted_spawns: Vec<InterpolatedEntity>,
 }
 
@@ -128,8 +132,8 @@ pub struct LocalPlayerView<G: Game> {
     pub previous: G::LocalPlayerState,
     /// At the newest client tick.
     pub current: G::LocalPlayerState,
-    /// How far the moment is from `previous` to `current`, 0..=1.
+    /// Fraction of the way from `previous` to `current`, 0..=1.
     pub alpha: f32,
-    /// World units to add to the drawn position: what is left of past corrections.
+    /// World units to add to the drawn position: the rest of past corrections.
     pub offset: glam::Vec2,
 }

@@ -1,54 +1,55 @@
-//! Close codes: why a connection ended, and what a person should do about it.
+//! Close codes: why a connection ended, and what the player should do about it.
 
-/// Why a server closed a connection. 1000 to 1015 are WebSocket's own (RFC 6455, section 7.4.1), 4000 and up are ours.
+/// Why a server closed a connection. 1000 to 1015 are WebSocket's own (RFC 6455, section 7.4.1), 4000 and up are
+/// Broadside's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum CloseCode {
-    /// The client said it was leaving.
+    /// The client left.
     Normal = 1000,
-    /// The server is shutting down; try again in a moment.
+    /// The server shuts down; a new connection succeeds in a moment.
     GoingAway = 1001,
-    /// A frame arrived that breaks the rules of WebSocket itself, such as one that is not masked.
+    /// A frame violates the WebSocket protocol, such as one that is not masked.
     Broken = 1002,
-    /// Text arrived where frames are binary.
+    /// A text frame arrived; frames are binary.
     Unsupported = 1003,
-    /// A frame longer than the limit arrived.
+    /// A frame exceeds the length limit.
     TooBig = 1009,
-    /// The hello names another revision of the protocol.
+    /// The hello names another protocol revision.
     WrongRevision = 4001,
-    /// Bytes arrived that are no message, or a message that has no place in this state.
+    /// A frame is not a message, or the message is not allowed in this state.
     Malformed = 4002,
-    /// No hello or join came in time.
+    /// No hello or join arrived in time.
     GreetingTimeout = 4003,
-    /// Too many frames or bytes arrived in a short time, or one message came in too many fragments.
+    /// Too many frames or bytes arrived in a short time, or one message in too many fragments.
     TooManyFrames = 4004,
-    /// Nothing was heard for too long.
+    /// No byte arrived for too long.
     Silent = 4005,
-    /// The room and its line are full, or there is no room and none can be opened.
+    /// The room and its join queue are full, or there is no room and none can be opened.
     RoomFull = 4006,
-    /// The room ended because of a fault of ours.
+    /// The room ended because of a bug in the server.
     RoomFailed = 4007,
-    /// The server holds as many connections as it may.
+    /// The server has reached its connection limit.
     ServerFull = 4008,
-    /// The client took nothing for so long that its buffer was full of what must not be dropped.
+    /// The client read nothing for so long that its buffer filled with messages that must not be dropped.
     TooSlow = 4009,
-    /// The room that was asked for is not there.
+    /// The requested room does not exist.
     NoSuchRoom = 4010,
-    /// Another connection took up this one's seat.
+    /// Another connection took over the seat.
     TakenOver = 4011,
-    /// One address holds as much as one address may, or asks too fast.
+    /// An address has reached its limit of connections or seats, or requests too fast.
     TooManyFromAddress = 4012,
-    /// The page that opens the WebSocket is not one that may connect to this server.
+    /// The origin of the page is not allowed to connect to this server.
     WrongOrigin = 4013,
 }
 
-/// Whether it makes sense for a client to connect again by itself.
+/// Whether a client should reconnect automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// Yes, after a pause.
-    ByItself,
-    /// No: only a person can change what stands in the way.
-    ByHand,
+    Automatic,
+    /// No: the cause remains until a person acts.
+    Manual,
 }
 
 impl CloseCode {
@@ -80,13 +81,13 @@ impl CloseCode {
         self as u16
     }
 
-    /// The code with this number, if it is one of these.
+    /// The code with this number, if there is one.
     #[must_use]
     pub fn from_code(code: u16) -> Option<CloseCode> {
         Self::ALL.into_iter().find(|c| c.code() == code)
     }
 
-    /// The reason sent along, for developers: lower case, at most 123 bytes as RFC 6455 demands.
+    /// The reason in the close frame, for developers: lower case, at most 123 bytes as RFC 6455 demands.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -99,11 +100,11 @@ impl CloseCode {
             CloseCode::Malformed => "malformed or out of place message",
             CloseCode::GreetingTimeout => "no hello in time",
             CloseCode::TooManyFrames => "too many frames or bytes",
-            CloseCode::Silent => "nothing heard for too long",
+            CloseCode::Silent => "nothing received for too long",
             CloseCode::RoomFull => "room is full",
             CloseCode::RoomFailed => "room failed",
             CloseCode::ServerFull => "server is full",
-            CloseCode::TooSlow => "took nothing for too long",
+            CloseCode::TooSlow => "client reads too slowly",
             CloseCode::NoSuchRoom => "no such room",
             CloseCode::TakenOver => "taken over by another connection",
             CloseCode::TooManyFromAddress => "too many from this address",
@@ -128,11 +129,11 @@ impl CloseCode {
             CloseCode::GreetingTimeout => "Joining took too long.",
             CloseCode::TooManyFrames => "This page sent too much at once.",
             CloseCode::Silent | CloseCode::TooSlow => "Your connection went silent.",
-            CloseCode::RoomFull => "There is no place, not even in line. Try again in a minute.",
-            CloseCode::RoomFailed => "The arena broke down and starts anew.",
+            CloseCode::RoomFull => "The room and its queue are full. Try again in a minute.",
+            CloseCode::RoomFailed => "The arena failed and restarts.",
             CloseCode::ServerFull => "The server is full. Try again in a minute.",
-            CloseCode::NoSuchRoom => "That room is not there any more. Play in another one.",
-            CloseCode::TakenOver => "You play on in another tab or window.",
+            CloseCode::NoSuchRoom => "That room no longer exists. Play in another one.",
+            CloseCode::TakenOver => "You are playing in another tab or window.",
             CloseCode::TooManyFromAddress => {
                 "Too many connections come from your address. Close other tabs, or try again in a minute."
             }
@@ -143,7 +144,7 @@ impl CloseCode {
         }
     }
 
-    /// Whether a client should come back by itself.
+    /// Whether a client should reconnect automatically.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self {
@@ -155,7 +156,7 @@ impl CloseCode {
             | CloseCode::Malformed
             | CloseCode::NoSuchRoom
             | CloseCode::TakenOver
-            | CloseCode::WrongOrigin => Retry::ByHand,
+            | CloseCode::WrongOrigin => Retry::Manual,
             CloseCode::GoingAway
             | CloseCode::GreetingTimeout
             | CloseCode::TooManyFrames
@@ -164,7 +165,7 @@ impl CloseCode {
             | CloseCode::RoomFailed
             | CloseCode::ServerFull
             | CloseCode::TooManyFromAddress
-            | CloseCode::TooSlow => Retry::ByItself,
+            | CloseCode::TooSlow => Retry::Automatic,
         }
     }
 }

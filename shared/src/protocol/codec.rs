@@ -1,6 +1,7 @@
-//! Control messages to bytes and back. The only file that names bincode, so that replacing it means editing this file.
+//! Encoding and decoding of control messages. The only file that names bincode, so that replacing it means editing this
+//! file.
 //!
-//! Frames are checked for length before they are decoded, decoding is bounded, and bytes left over are an error.
+//! Frames are checked for length before they are decoded, decoding is bounded, and trailing bytes are an error.
 
 use bincode::config::{self, Config};
 use bincode::de::read::Reader;
@@ -14,7 +15,7 @@ use super::message::{ClientMsg, Publication, RoomUpdate, ServerMsg};
 use super::{FrameKind, limits};
 use crate::replication::bits::WireError;
 
-/// Little-endian, numbers in bincode's variable-length code.
+/// Little-endian, with bincode's variable-length integers.
 fn coding() -> impl Config {
     config::standard()
 }
@@ -31,9 +32,9 @@ pub fn encode_server(msg: &ServerMsg) -> Vec<u8> {
     encode_frame(msg)
 }
 
-/// Appends a note to the updates of a snapshot.
-pub fn encode_update(note: &RoomUpdate, out: &mut Vec<u8>) {
-    append(note, out);
+/// Appends a room update to the updates of a snapshot.
+pub fn encode_update(update: &RoomUpdate, out: &mut Vec<u8>) {
+    append(update, out);
 }
 
 fn encode_frame<T: Serialize>(msg: &T) -> Vec<u8> {
@@ -44,14 +45,14 @@ fn encode_frame<T: Serialize>(msg: &T) -> Vec<u8> {
 
 fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     bincode::serde::encode_into_std_write(value, out, coding())
-        .expect("our messages are plain data and a Vec takes all");
+        .expect("messages are plain data and a Vec accepts any length");
 }
 
-/// Reads a client's control message from the bytes after the kind byte.
+/// Decodes a client's control message from the bytes after the kind byte.
 ///
 /// # Errors
-/// [`WireError::Range`] for a message longer than its limit, [`WireError::Control`] for bytes that are no message,
-/// [`WireError::Long`] for bytes after it.
+/// [`WireError::Range`] for a message longer than its limit, [`WireError::Control`] for bytes that are not a message,
+/// [`WireError::Long`] for trailing bytes.
 pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
     check_length(bytes, limits::CLIENT_FRAME_MAX)?;
     let msg: ClientMsg = whole(bytes, config::standard().with_limit::<CLIENT_CONTROL_MAX>())?;
@@ -61,7 +62,7 @@ pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
         }
         ClientMsg::Hello { resume: Some(resume), .. } if resume.cells.len() > RESUMED_CELLS_MAX => {
             let (value, limit) = (resume.cells.len() as u64, RESUMED_CELLS_MAX as u64);
-            Err(WireError::Range { what: "cells of a client that comes back", value, limit })
+            Err(WireError::Range { what: "cells of a resuming client", value, limit })
         }
         ClientMsg::Hello { .. }
         | ClientMsg::Join { .. }
@@ -71,8 +72,8 @@ pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
     }
 }
 
-/// The revision of a client's hello, from the bytes after the kind byte, whatever follows it: a hello begins alike in all revisions.
-/// `None` if this is no hello, or the number is not there whole.
+/// The revision in a client's hello, from the bytes after the kind byte; the bytes after the revision are not read,
+/// since a hello starts alike in all revisions. `None` if this is not a hello or the revision is incomplete.
 #[must_use]
 pub fn hello_revision(bytes: &[u8]) -> Option<u16> {
     /// The number of the variant [`ClientMsg::Hello`].
@@ -81,7 +82,7 @@ pub fn hello_revision(bytes: &[u8]) -> Option<u16> {
     (variant == HELLO).then_some(revision)
 }
 
-/// Reads a server's control message from the bytes after the kind byte.
+/// Decodes a server's control message from the bytes after the kind byte.
 ///
 /// # Errors
 /// As [`decode_client`].
@@ -94,7 +95,7 @@ pub fn decode_server(bytes: &[u8]) -> Result<ServerMsg, WireError> {
 
 fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
     match msg {
-        // A client divides by both.
+        // The client divides by both.
         ServerMsg::Joined { tick_hz, snapshot_every, .. }
             if !(1..=1000).contains(tick_hz) || !(1..=60).contains(snapshot_every) =>
         {
@@ -104,7 +105,7 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
             let (value, limit) = (lines.len() as u64, BOARD_LINES_MAX as u64);
             Err(WireError::Range { what: "lines of the leaderboard", value, limit })
         }
-        ServerMsg::Published { publication: Publication::Match(match_status), .. } => check_contest(match_status),
+        ServerMsg::Published { publication: Publication::Match(match_status), .. } => check_match(match_status),
         ServerMsg::Joined { .. }
         | ServerMsg::Welcome { .. }
         | ServerMsg::Pong { .. }
@@ -117,29 +118,29 @@ fn check_server(msg: &ServerMsg) -> Result<(), WireError> {
     }
 }
 
-/// Reads the first note of `bytes` and says how many bytes it took.
+/// Decodes the first room update of `bytes`; also gives its length in bytes.
 ///
 /// # Errors
-/// As [`decode_client`], but for bytes after the note, which are the next one.
+/// As [`decode_client`], except that trailing bytes are the next update.
 pub fn decode_update(bytes: &[u8]) -> Result<(RoomUpdate, usize), WireError> {
-    let (note, used): (RoomUpdate, usize) = partial(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
-    match &note {
+    let (update, used): (RoomUpdate, usize) = partial(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())?;
+    match &update {
         RoomUpdate::Board { lines, .. } if lines.len() > BOARD_LINES_MAX => Err(WireError::Range {
             what: "lines of the board",
             value: lines.len() as u64,
             limit: BOARD_LINES_MAX as u64,
         }),
-        RoomUpdate::Message(msg) => check_server(msg).map(|()| (note, used)),
-        RoomUpdate::Match(match_status) => check_contest(match_status).map(|()| (note, used)),
+        RoomUpdate::Message(msg) => check_server(msg).map(|()| (update, used)),
+        RoomUpdate::Match(match_status) => check_match(match_status).map(|()| (update, used)),
         RoomUpdate::Board { .. }
         | RoomUpdate::Named { .. }
         | RoomUpdate::Left { .. }
         | RoomUpdate::Away { .. }
-        | RoomUpdate::Back { .. } => Ok((note, used)),
+        | RoomUpdate::Back { .. } => Ok((update, used)),
     }
 }
 
-fn check_contest(match_status: &MatchStatus) -> Result<(), WireError> {
+fn check_match(match_status: &MatchStatus) -> Result<(), WireError> {
     let (value, limit) = (match_status.teams.len() as u64, TEAMS_MAX as u64);
     if value > limit { Err(WireError::Range { what: "teams of a match", value, limit }) } else { Ok(()) }
 }
@@ -162,12 +163,13 @@ fn partial<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<(T,
     Ok((value, bytes.len() - reader.rest.len()))
 }
 
-/// Reads from a slice and refuses an integer that is written longer than it need be, which bincode itself takes: equal messages
-/// are equal bytes. An integer of several bytes is one read of a single byte that announces how many follow, and then a read of just
-/// so many; nothing else in our messages is read in that pattern, since a string's length always comes right before it.
+/// Reads from a slice and refuses integers in a longer form than necessary, which bincode accepts: equal messages must
+/// have equal bytes. An integer of several bytes is read as a single byte that announces its length, then as that many
+/// bytes. No other part of a message is read in that pattern, since a string's length always precedes its bytes.
 struct Shortest<'a> {
     rest: &'a [u8],
-    /// The last read, if it may be the announcement of an integer: the bytes that follow, and the largest number that needs fewer.
+    /// Set if the last read may have announced an integer: its length in bytes, and the largest number of a shorter
+    /// form.
     form: Option<(usize, u64)>,
 }
 
@@ -182,7 +184,7 @@ impl Reader for &mut Shortest<'_> {
         if let Some((_, shorter)) = self.form.take().filter(|(len, _)| *len == read.len()) {
             let number = read.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
             if number <= shorter {
-                return Err(DecodeError::Other("an integer is longer than it need be"));
+                return Err(DecodeError::Other("an integer has a longer form than necessary"));
             }
         }
         self.form = match read {
@@ -198,8 +200,7 @@ impl Reader for &mut Shortest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::game::PlayerId;
-    use crate::protocol::message::RoomId;
+    use crate::ids::{PlayerId, RoomId};
     use crate::protocol::name::Name;
     use crate::protocol::room::RoomChoice;
     use crate::protocol::room::{Mode, Role};
@@ -207,7 +208,7 @@ mod tests {
     use crate::time::{MonoTime, Tick};
 
     fn name() -> Name {
-        Name::new("Ann Łee").expect("a fine name")
+        Name::new("Ann Łee").expect("a valid name")
     }
 
     fn client_msgs() -> Vec<ClientMsg> {
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_comes_back_as_it_was_sent() {
+    fn every_message_decodes_to_what_was_encoded() {
         for msg in client_msgs() {
             let frame = encode_client(&msg);
             let (kind, rest) = FrameKind::split(&frame).expect("a frame");
@@ -264,22 +265,22 @@ mod tests {
             assert_eq!(decode_server(&encode_server(&msg)[1..]), Ok(msg));
         }
         let mut bytes = Vec::new();
-        updates().iter().for_each(|note| encode_update(note, &mut bytes));
+        updates().iter().for_each(|update| encode_update(update, &mut bytes));
         let mut rest = bytes.as_slice();
-        for note in updates() {
-            let (back, used) = decode_update(rest).expect("our own note");
-            assert_eq!(back, note);
+        for update in updates() {
+            let (back, used) = decode_update(rest).expect("an encoded update");
+            assert_eq!(back, update);
             rest = &rest[used..];
         }
         assert!(rest.is_empty());
     }
 
     #[test]
-    fn any_bytes_decode_to_a_message_or_an_error() {
+    fn any_bytes_are_an_error_or_a_message_that_encodes_to_itself() {
         let mut rng = fastrand::Rng::with_seed(2);
         let good: Vec<Vec<u8>> =
             client_msgs().iter().map(encode_client).chain(server_msgs().iter().map(encode_server)).collect();
-        let mut accepted = 0;
+        let (mut accepted, mut updates) = (0, 0);
         for round in 0..30_000usize {
             let mut bytes = good[round % good.len()].clone();
             for _ in 0..rng.usize(0..4) {
@@ -287,16 +288,33 @@ mod tests {
                 bytes[at] = rng.u8(..);
             }
             bytes.truncate(rng.usize(1..=bytes.len()));
-            accepted += usize::from(decode_client(&bytes[1..]).is_ok());
-            accepted += usize::from(decode_server(&bytes[1..]).is_ok());
-            let _ = decode_update(&bytes[1..]);
+            // A decoded message encodes to itself, and in no more bytes: only invisible text is dropped.
+            if let Ok(msg) = decode_client(&bytes[1..]) {
+                let frame = encode_client(&msg);
+                assert!(frame.len() <= bytes.len(), "{msg:?}");
+                assert_eq!(decode_client(&frame[1..]), Ok(msg));
+                accepted += 1;
+            }
+            if let Ok(msg) = decode_server(&bytes[1..]) {
+                let frame = encode_server(&msg);
+                assert!(frame.len() <= bytes.len(), "{msg:?}");
+                assert_eq!(decode_server(&frame[1..]), Ok(msg));
+                accepted += 1;
+            }
+            if let Ok((update, used)) = decode_update(&bytes[1..]) {
+                let mut again = Vec::new();
+                encode_update(&update, &mut again);
+                assert!(again.len() <= used && used < bytes.len(), "{update:?}");
+                assert_eq!(decode_update(&again), Ok((update, again.len())));
+                updates += 1;
+            }
         }
-        assert!(accepted > 100 && accepted < 50_000, "both outcomes were met: {accepted}");
+        assert!(accepted > 100 && accepted < 50_000 && updates > 100, "{accepted} messages, {updates} updates");
     }
 
     #[test]
-    fn an_integer_that_is_longer_than_it_need_be_is_refused() {
-        // A ping with its time in every form that bincode knows, and whether that is the shortest.
+    fn an_integer_in_a_longer_form_than_necessary_is_refused() {
+        // A ping with its time in every form of bincode, and whether that is the shortest.
         for (form, is_shortest) in [
             (&[250][..], true),
             (&[0xfb, 250, 0], false),
@@ -315,18 +333,18 @@ mod tests {
         }
         decode_update(&[2, 0, 0, 0, 1, 5, 0xfb, 251, 0]).expect("a score that needs two bytes");
         assert_eq!(decode_update(&[2, 0, 0, 0, 1, 5, 0xfb, 4, 0]), Err(WireError::Control));
-        // A string whose bytes look like an announcement is a string.
+        // A string whose bytes look like the announcement of an integer is a string.
         let agent = "\u{fb}\u{fc}\u{fd}".to_owned();
         let hello = ClientMsg::Hello { revision: 1, agent, resume: None };
         assert_eq!(decode_client(&encode_client(&hello)[1..]), Ok(hello));
     }
 
     #[test]
-    fn a_message_with_bytes_after_it_or_a_length_that_lies_is_refused() {
+    fn trailing_bytes_and_a_false_length_are_refused() {
         let mut frame = encode_client(&ClientMsg::Leave);
         frame.push(0);
         assert_eq!(decode_client(&frame[1..]), Err(WireError::Long(1)));
-        // The revision of a hello is told whatever follows it.
+        // The revision of a hello is read whatever follows it.
         let hello = |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".into(), resume: None });
         for revision in [0, 1, 250, 251, u16::MAX] {
             let frame = hello(revision);

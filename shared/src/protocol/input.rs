@@ -1,29 +1,45 @@
-//! The input packet: what a player asks for, tick by tick, and the newest snapshot they have.
+//! The input packet: the inputs of consecutive ticks, and the newest snapshot that the client has applied.
 //!
 //! ```text
 //! packet := kind:u8 = 2, acked:u32, first:u32, lag (golomb 8), count - 1 (golomb 1), samples, padding
 //! ```
-//! `lag` says what the player was looking at when the first sample was taken: how far behind `first`, in sixteenths of a tick.
-//! Samples are for the ticks `first`, `first + 1`, and so on; the first is written in full, each other one with a bit that
-//! says "as the one before" or in full.
+//! `lag` is the age of the picture that the player saw when the first sample was taken: how far behind `first`, in
+//! sixteenths of a tick. Samples are for the ticks `first`, `first + 1`, and so on. The first one is written in full;
+//! each later one is a bit that means "equal to the previous one", or is written in full.
+
+use std::fmt::Debug;
 
 use arrayvec::ArrayVec;
 
 use super::FrameKind;
 use super::limits::{LAG_MAX, SAMPLES_MAX};
-use crate::game::GameInput;
-use crate::history::ViewTime;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
-use crate::time::Tick;
+use crate::time::{Tick, ViewTime};
 
-/// What a player asks for in consecutive ticks.
+/// A player's input for one tick. The default value has no effect.
+pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
+    /// Appends the input to a packet.
+    fn write(&self, out: &mut BitWriter);
+
+    /// Reads what [`GameInput::write`] wrote; every bit pattern gives a valid input or an error.
+    ///
+    /// # Errors
+    /// The reason the bits are not an input.
+    fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError>;
+
+    /// The input that replaces this one after it has been repeated too long: no thrust, no trigger, same aim.
+    #[must_use]
+    fn idle(&self) -> Self;
+}
+
+/// A player's inputs for consecutive ticks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputPacket<I> {
     /// The newest snapshot applied; tick 0 before the first.
     pub acked: Tick,
     /// The tick that the first sample is for.
     pub first: Tick,
-    /// How far behind `first` the picture was that the player saw, in sixteenths of a tick, at most [`LAG_MAX`].
+    /// Age of the picture that the player saw, before `first`, in sixteenths of a tick, at most [`LAG_MAX`].
     pub lag: u32,
     /// One input per tick, 1 to [`SAMPLES_MAX`].
     pub samples: ArrayVec<I, SAMPLES_MAX>,
@@ -33,7 +49,7 @@ impl<I: GameInput> InputPacket<I> {
     /// The packet as a frame.
     ///
     /// # Panics
-    /// If there is no sample: the sender's mistake.
+    /// If there are no samples, which is a bug of the sender.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         assert!(!self.samples.is_empty(), "1 to {SAMPLES_MAX} samples");
@@ -57,13 +73,13 @@ impl<I: GameInput> InputPacket<I> {
         frame
     }
 
-    /// What the player was looking at when the `at`-th sample was taken.
+    /// The moment that the player saw when the `at`-th sample was taken.
     #[must_use]
     pub fn view_of(&self, at: usize) -> ViewTime {
         ViewTime(ViewTime::of(self.first.after(at as u32)).0.saturating_sub(self.lag.into()))
     }
 
-    /// Reads a packet from the bytes after the kind byte.
+    /// Decodes a packet from the bytes after the kind byte.
     ///
     /// # Errors
     /// What is wrong with the bytes.

@@ -1,4 +1,4 @@
-//! How a match stands: phase, teams, score. What a game says of itself to everyone in the room, to whoever has subscribed, and
+//! The state of a match: phase, teams, score. It is sent to everyone in the room, published to subscribers, and served
 //! over HTTP.
 
 use serde::{Deserialize, Serialize};
@@ -9,74 +9,74 @@ use crate::time::Tick;
 /// Most teams of a match.
 pub const TEAMS_MAX: usize = 2;
 
-/// How far a match is.
+/// The phase of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MatchPhase {
-    /// It has no rounds and no end.
+    /// No rounds and no end.
     #[default]
     Open,
-    /// It begins when enough players are there.
+    /// Waiting for enough players.
     Waiting,
-    /// A round is about to begin.
+    /// A round is about to start.
     Countdown,
     /// A round is being played.
     Playing,
-    /// A round is over; another follows.
+    /// A round has ended; another follows.
     Pause,
-    /// The match is over; the next one follows.
+    /// The match has ended; the next one follows.
     Results,
 }
 
-/// How a match stands.
+/// The state of a match.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MatchStatus {
-    /// Its rules.
+    /// The mode of the room.
     pub mode: Mode,
-    /// How far it is.
+    /// The phase.
     pub phase: MatchPhase,
     /// The round, from 1; 0 where there are none.
     pub round: u8,
-    /// Rounds at the most; 0 where there are none.
+    /// Most rounds of the match; 0 where there are none.
     pub rounds: u8,
-    /// The tick this was taken at.
+    /// The tick of this status.
     pub tick: Tick,
-    /// The tick at which the phase ends by itself, if it does.
+    /// The tick at which the phase ends automatically; `None` if it does not.
     pub ends: Option<Tick>,
-    /// Teams, or the two players of a duel; none where everyone is for themselves. At most [`TEAMS_MAX`].
+    /// Teams, or the two players of a duel; empty where everyone plays alone. At most [`TEAMS_MAX`].
     pub teams: Vec<TeamStatus>,
-    /// The place to hold, if the mode has one.
+    /// The zone to hold; `None` in modes without one.
     pub zone: Option<Zone>,
-    /// The team that won: the round in a pause, the match among the results. None if nobody did.
+    /// The winning team: of the round during a pause, of the match during the results. `None` if nobody won.
     pub winner: Option<u8>,
 }
 
-/// A round place that counts for the team that holds it. Where it leans is said only when that changes its course: between, both
-/// ends know it by the tick.
+/// A circular zone that scores for the team that holds it. A new value is sent only when its lean changes course; in
+/// between, both ends compute the lean from the tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
-    /// Its middle, whole world units.
+    /// X of the centre, in whole world units.
     pub x: i16,
-    /// See `x`.
+    /// Y of the centre, in whole world units.
     pub y: i16,
-    /// Its radius, whole world units.
+    /// Radius, in whole world units.
     pub radius: u16,
     /// The team that holds it.
     pub holder: Option<u8>,
-    /// Ships of both teams are in it: it leans no further, and nobody scores.
+    /// Ships of both teams are in it: the lean does not change, and nobody scores.
     pub contested: bool,
-    /// How far it leans at `since`: `-full` is wholly to the first team, `full` wholly to the second.
+    /// Lean at `since`: `-full` is fully the first team's, `full` fully the second's.
     pub from: i16,
-    /// Where it leans to from then on, by one a tick.
+    /// Lean that it moves to from `since` on, by one per tick.
     pub to: i16,
-    /// See `from`.
+    /// The tick of `from`.
     pub since: Tick,
-    /// How far it has to lean to a team to be held by it; it is lost again at 0.
+    /// Lean at which a team takes the zone; the team loses it at 0.
     pub full: u16,
 }
 
 impl Zone {
-    /// How far it leans at a tick, `-full..=full`.
+    /// Lean at a tick, `-full..=full`.
     #[must_use]
     pub fn lean_at(&self, tick: Tick) -> i16 {
         let (from, to) = (i32::from(self.from), i32::from(self.to));
@@ -88,14 +88,14 @@ impl Zone {
 /// A team of a match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamStatus {
-    /// What to call it: a colour, or a player's name. At most 16 characters.
+    /// A colour, or a player's name. At most 16 characters.
     pub name: String,
-    /// Its points in this round.
+    /// Points in this round.
     pub score: u32,
     /// Points that win the round.
     pub goal: u32,
-    /// Rounds it has won.
+    /// Rounds won.
     pub rounds: u8,
-    /// How many play for it.
+    /// Number of players.
     pub players: u16,
 }

@@ -1,7 +1,7 @@
-//! Control messages: everything said now and then, coded by bincode. State and inputs, said many times a second, have their
-//! own codes in [`super::snapshot`] and [`super::input`].
+//! Control messages, encoded by bincode. State and inputs, which are sent many times a second, have their own encodings
+//! in [`super::snapshot`] and [`super::input`].
 //!
-//! The order of variants and fields is the wire: append, never reorder, and count the change in
+//! The order of variants and fields is the wire format: append, never reorder, and count the change in
 //! [`REVISION`](super::REVISION).
 
 use serde::{Deserialize, Serialize};
@@ -12,134 +12,125 @@ use super::name::Name;
 use super::room::{Mode, Role, RoomChoice};
 use super::text::Text;
 use super::token::Token;
-use crate::game::PlayerId;
+use crate::ids::{PlayerId, RoomId};
 use crate::time::{MonoTime, Tick};
-
-/// A room's number on its server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RoomId(pub u32);
-
-impl std::fmt::Display for RoomId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Client to server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientMsg {
-    /// The first message: who speaks, and which revision.
+    /// The first message: the client's program and revision.
     Hello {
         /// [`REVISION`](super::REVISION) of the client.
         revision: u16,
-        /// The program, such as `web 0.1.0`: at most [`AGENT_BYTES_MAX`](super::limits::AGENT_BYTES_MAX) bytes, for logs only.
+        /// The program, such as `web 0.1.0`: at most [`AGENT_BYTES_MAX`](super::limits::AGENT_BYTES_MAX) bytes, for
+        /// logs only.
         agent: String,
-        /// The seat of an earlier connection, to be taken up again.
+        /// The seat of an earlier connection, to be resumed.
         resume: Option<Resume>,
     },
-    /// Asks for a seat. Any time after the welcome; who has a seat gives it up with this.
+    /// Asks for a seat, at any time after the welcome. An earlier seat is given up.
     Join {
-        /// The name to play under; if somebody on this server has it, a number is put behind it.
+        /// The name to play under; if it is taken on this server, a number is appended.
         name: Name,
-        /// In which room.
+        /// The room.
         room: RoomChoice,
-        /// To do what.
+        /// The role in it.
         role: Role,
     },
-    /// Asks for the server's time. Any time after the hello, about twice a second.
+    /// Asks for the server's time, at any time after the hello, about twice a second.
     Ping {
-        /// The client's own clock; comes back unread.
+        /// The client's own clock; returned unread.
         client_time: MonoTime,
     },
-    /// Gives up the seat and ends the connection.
+    /// Gives up the seat and ends the session.
     Leave,
-    /// Asks for something that is answered with [`ServerMsg::Reply`].
+    /// A request, answered with [`ServerMsg::Reply`].
     Request {
-        /// Comes back in the reply. A client counts up.
+        /// Returned in the reply. A client counts up.
         id: u32,
-        /// What is asked for.
+        /// The request.
         request: Request,
     },
 }
 
-/// What a client that comes back shows and has.
+/// A resuming client's token and the state it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// The token of the last welcome.
     pub token: Token,
-    /// The newest snapshot applied; tick 0 if nothing is left of it, as after a reload.
+    /// The newest applied snapshot; tick 0 if the client has no state, as after a reload.
     pub have: Tick,
-    /// Every subscribed cell with how many ticks its state is behind `have`, in order of cell; at most
+    /// Every subscribed cell with the number of ticks its state is behind `have`, in order of cell; at most
     /// [`RESUMED_CELLS_MAX`](super::limits::RESUMED_CELLS_MAX).
     pub cells: Vec<(u16, u8)>,
 }
 
-/// What a client asks for besides playing.
+/// A client's request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// To be known by this name. A join says the same.
+    /// Sets the player's name, as a join does.
     SetName {
-        /// The name; if somebody on this server has it, a number is put behind it.
+        /// The name; if it is taken on this server, a number is appended.
         name: String,
     },
-    /// To hear of a topic.
+    /// Subscribes to a topic.
     Subscribe {
-        /// Its name, such as `lobby/chat`.
+        /// Name of the topic, such as `lobby/chat`.
         topic: String,
     },
-    /// To hear of it no more.
+    /// Unsubscribes from a topic.
     Unsubscribe {
-        /// Its name.
+        /// Name of the topic.
         topic: String,
     },
-    /// To say something to everyone who has subscribed to a chat.
+    /// Sends a chat message to a topic.
     Say {
-        /// The name of the topic.
+        /// Name of the topic.
         topic: String,
-        /// What to say.
+        /// The text.
         text: String,
     },
-    /// To say something to one player, wherever they are.
+    /// Sends a message to one player, in whatever room.
     DirectMessage {
-        /// Their name.
+        /// The player's name.
         to: String,
-        /// What to say.
+        /// The text.
         text: String,
     },
-    /// To hear nothing more of what this player says.
+    /// Mutes a player.
     Mute {
-        /// Their name.
+        /// The player's name.
         name: String,
     },
-    /// To hear them again.
+    /// Unmutes a player.
     Unmute {
-        /// Their name.
+        /// The player's name.
         name: String,
     },
-    /// To tell the operator about a player.
+    /// Reports a player to the operator.
     Report {
-        /// Their name.
+        /// The player's name.
         name: String,
-        /// What they did.
+        /// What the player did.
         text: String,
     },
-    /// To give up the seat, or the place in line, and stay connected.
+    /// Gives up the seat, or the position in the join queue, and stays connected.
     Exit,
-    /// TeamLabel spectates: to look at what this player does.
+    /// Follows a player; for spectators.
     Follow {
-        /// Their number.
+        /// The player's number.
         player: PlayerId,
     },
-    /// To be shown the handshake of this connection, if it was kept.
+    /// Returns the handshake of this connection, if it was kept.
     Handshake,
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It was done.
+    /// It succeeded.
     Done,
-    /// It was not, and this is why.
+    /// It was refused.
     Refused(Refusal),
 }
 
@@ -148,24 +139,24 @@ pub enum Outcome {
 pub enum Refusal {
     /// No topic has this name.
     NoSuchTopic,
-    /// One may not say this here, or not hear this from where one is.
+    /// The connection may not publish to this topic, or not subscribe to it from its room.
     NotAllowed,
-    /// Too much in a short time.
+    /// Too many requests in a short time.
     TooFast {
-        /// When it may be tried again, in milliseconds.
+        /// Time after which a new attempt succeeds, in milliseconds.
         wait_ms: u32,
     },
     /// The text is empty or too long.
     BadText,
     /// The name is empty, too long or too wide, or reserved.
     BadName,
-    /// Nobody of this name is connected.
+    /// No connected player has this name.
     NoSuchPlayer,
-    /// As many as there may be are there already: subscriptions, or muted players.
+    /// The limit of subscriptions or muted players is reached.
     TooMany,
-    /// One has no name yet: call, or join.
+    /// The player has no name yet: send `SetName` or a join first.
     Nameless,
-    /// One is in no room.
+    /// The connection is in no room.
     NotInRoom,
 }
 
@@ -179,8 +170,8 @@ impl Refusal {
             Refusal::TooFast { .. } => "Too fast. Wait a moment.",
             Refusal::BadText => "A message has 1 to 200 characters.",
             Refusal::BadName => "That name is empty, too long, or reserved.",
-            Refusal::NoSuchPlayer => "Nobody of that name is here.",
-            Refusal::TooMany => "That is the most there may be.",
+            Refusal::NoSuchPlayer => "Nobody of that name is connected.",
+            Refusal::TooMany => "You have reached the limit.",
             Refusal::Nameless => "Choose a name first.",
             Refusal::NotInRoom => "Join a battle first.",
         }
@@ -196,16 +187,16 @@ pub enum ServerMsg {
         revision: u16,
         /// The program, such as `broadside 0.1.0`.
         server: String,
-        /// Shown in the hello of a later connection, it gives the seat back.
+        /// Resumes the session, in the hello of a later connection.
         token: Token,
-        /// Whether the seat that the hello asked for was given back: then joined follows without a join.
+        /// Whether the seat named in the hello was resumed: then `Joined` follows without a join.
         resumed: bool,
     },
-    /// The answer to the join: you are seated, snapshots follow.
+    /// The answer to the join: the client is seated, and snapshots follow.
     Joined {
-        /// Which room.
+        /// The room.
         room: RoomId,
-        /// Your number in it.
+        /// The player's number in it.
         player: PlayerId,
         /// Steps per second of the game.
         tick_hz: u32,
@@ -213,9 +204,9 @@ pub enum ServerMsg {
         snapshot_every: u32,
         /// When tick 0 of the room was due, by the server's clock; tick `n` is due `n / tick_hz` seconds later.
         tick_zero: MonoTime,
-        /// The rules of the room.
+        /// The mode of the room.
         mode: Mode,
-        /// What you do there.
+        /// The role in it.
         role: Role,
     },
     /// The answer to a ping.
@@ -224,151 +215,152 @@ pub enum ServerMsg {
         client_time: MonoTime,
         /// The server's clock when it was answered.
         server_time: MonoTime,
-        /// How long your room's newest tick took, in microseconds; 0 before you have a seat.
+        /// How long the newest tick of the room took, in microseconds; 0 without a seat.
         tick_us: u32,
     },
-    /// You asked for a seat and are in line for it. Said at once, then about twice a second, until you are seated.
+    /// The client is in the join queue. Sent at once, then about twice a second until it is seated.
     Queued {
-        /// How many are before you, and you: 1 is the next.
+        /// Position in the queue; 1 is the next.
         position: u32,
     },
-    /// How a request ended.
+    /// The answer to a request.
     Reply {
-        /// Its number.
+        /// Number of the request.
         id: u32,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome,
     },
-    /// Something was published in a topic you subscribed to.
+    /// A publication in a subscribed topic.
     Published {
-        /// The name of the topic.
+        /// Name of the topic.
         topic: String,
-        /// When, by the server's clock: what was said before you subscribed is older.
+        /// When it was published, by the server's clock; before the subscription if it is an older one.
         at: MonoTime,
-        /// What.
+        /// The publication.
         publication: Publication,
     },
-    /// A player said something to you alone.
+    /// A message from a player to this one.
     DirectMessage {
-        /// TeamLabel.
+        /// The sender.
         from: Name,
-        /// What.
+        /// The text.
         text: Text,
     },
-    /// The server has something to say to you alone.
+    /// A notice from the server to this client.
     ServerNotice(ServerNotice),
-    /// How this connection began.
+    /// The handshake of this connection.
     Handshake(Handshake),
 }
 
-/// What can be published.
+/// What is published in a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Publication {
-    /// Somebody said something.
+    /// A chat message.
     Said {
-        /// TeamLabel.
+        /// The sender.
         from: Name,
-        /// What.
+        /// The text.
         text: Text,
     },
-    /// Somebody did something in a room.
+    /// A kill-feed entry of a room.
     KillFeed {
-        /// TeamLabel did it, if anyone.
+        /// The player who did it; `None` if nobody did.
         by: Option<Name>,
         /// The verb, such as `sank`.
         verb: String,
-        /// To whom.
+        /// The player it was done to.
         of: Name,
     },
-    /// The best of all rooms, best first, at most [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX).
+    /// The best players of all rooms, best first, at most
+    /// [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX).
     Leaders(Vec<Leader>),
-    /// The operator's word.
+    /// An announcement of the operator.
     Announcement(Text),
-    /// How the match of a room stands.
+    /// The state of a room's match.
     Match(MatchStatus),
 }
 
-/// A line of the leaderboard of all rooms.
+/// An entry of the leaderboard of all rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leader {
-    /// TeamLabel.
+    /// The player.
     pub name: Name,
-    /// In which room.
+    /// The room.
     pub room: RoomId,
-    /// With which score.
+    /// The score.
     pub score: i32,
 }
 
-/// What the server says to one player.
+/// A notice from the server to one client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerNotice {
-    /// Somebody mutes you: they do not hear what you say.
+    /// A player has muted this one, and does not receive its messages.
     Muted,
-    /// Your room ends.
+    /// The room ends.
     RoomEnds {
-        /// In so many seconds.
+        /// Time until then, in seconds.
         seconds: u32,
     },
-    /// Somebody came by the link of your room.
+    /// A player joined by the room's link.
     FriendJoined {
-        /// TeamLabel.
+        /// The player.
         name: Name,
     },
-    /// This is your name, and not quite what you asked for: that was taken or reserved, or is written otherwise.
+    /// The player's name, where it differs from the requested one: that was taken or reserved, or is written otherwise.
     Renamed {
         /// The name.
         name: Name,
     },
-    /// You watch, and see what this player sees.
+    /// The player that this spectator follows.
     Following {
-        /// Their number.
+        /// The player's number.
         player: PlayerId,
     },
-    /// Messages were dropped, because your line did not take them.
+    /// Messages were dropped, because the link was too slow for them.
     Missed {
-        /// How many.
+        /// Number of dropped messages.
         count: u32,
     },
 }
 
-/// What a room tells everyone in it, in the updates of a snapshot: each encoded once for all.
+/// An update for everyone in a room, in the snapshots: encoded once for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomUpdate {
-    /// From now on this number stands for this name.
+    /// Name of a player number, from now on.
     Named {
-        /// The number.
+        /// The player's number.
         player: PlayerId,
         /// The name.
         name: Name,
     },
-    /// The player with this number left.
+    /// A player left.
     Left {
-        /// The number.
+        /// The player's number.
         player: PlayerId,
     },
     /// The best scores, best first.
     Board {
-        /// When they were taken.
+        /// The tick of the scores.
         tick: Tick,
-        /// How many play.
+        /// Number of players in the room.
         players: u16,
-        /// Distance from the origin to where the world ends, in world units; 0 where it does not.
+        /// Distance from the origin to the end of the world, in world units; 0 where the world has no end.
         extent: u16,
         /// At most [`BOARD_LINES_MAX`](super::limits::BOARD_LINES_MAX) lines.
         lines: Vec<(PlayerId, i32)>,
     },
-    /// The connection of the player with this number is lost; their seat is kept for a while.
+    /// A player's connection is lost; the seat is kept for a while.
     Away {
-        /// The number.
+        /// The player's number.
         player: PlayerId,
     },
-    /// They are back.
+    /// A player's connection is back.
     Back {
-        /// The number.
+        /// The player's number.
         player: PlayerId,
     },
-    /// How the match stands: when it changed, and once a second where it has rounds.
+    /// The state of the match: when it changes, and once a second in modes with rounds.
     Match(MatchStatus),
-    /// A message to you, in a snapshot instead of a frame of its own.
+    /// A message to this client, in a snapshot instead of a frame of its own.
     Message(Box<ServerMsg>),
 }

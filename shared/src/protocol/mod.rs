@@ -1,21 +1,21 @@
-//! Everything that may be said on the wire. The bytes of each message are in `docs/PROTOCOL.md`.
+//! Every message and its encoding. `docs/PROTOCOL.md` describes the bytes.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`message`] | control messages, both ways |
-//! | [`codec`] | control messages to bytes and back; the only file that names bincode |
-//! | [`input`] | the input packet: what a player asks for, tick by tick |
-//! | [`snapshot`] | the snapshot frame: what one client is told of the world at one tick |
-//! | [`name`], [`text`] | player names, and what players write |
-//! | [`match_status`] | how a match stands |
-//! | [`room`] | which room a client wants, by mode, code or reservation |
-//! | [`handshake`] | how a connection began, for developers |
+//! | [`message`] | control messages, in both directions |
+//! | [`codec`] | encoding of control messages; the only file that names bincode |
+//! | [`input`] | the input packet: a player's inputs, tick by tick |
+//! | [`snapshot`] | the snapshot frame: the world as sent to one client at one tick |
+//! | [`name`], [`text`] | player names, and chat text |
+//! | [`match_status`] | the state of a match |
+//! | [`room`] | the choice of a room by mode, code or reservation |
+//! | [`handshake`] | the WebSocket handshake, for developers |
 //! | [`topic`] | named streams that clients subscribe to |
-//! | [`token`] | what gives a seat back over a new connection |
-//! | [`close`] | close codes, and what a person should do about each |
-//! | [`limits`] | every bound on what the other end may send |
+//! | [`token`] | the resume token |
+//! | [`close`] | close codes, and what the player should do about each |
+//! | [`limits`] | every limit on what the peer may send |
 //!
-//! Every frame is binary; its first byte says which of these it is ([`FrameKind`]).
+//! Every frame is binary; its first byte is its [`FrameKind`].
 
 pub mod close;
 pub mod codec;
@@ -33,12 +33,13 @@ pub mod topic;
 
 use crate::replication::bits::WireError;
 
-/// Named in `Sec-WebSocket-Protocol` by both ends.
+/// The WebSocket subprotocol of both ends.
 pub const SUBPROTOCOL: &str = "broadside.v1";
-/// Counts changes of the wire within [`SUBPROTOCOL`]; the hello carries it, and both ends must have the same.
+/// Counts wire changes within [`SUBPROTOCOL`]; the hello carries it, and both ends must have the same.
 pub const REVISION: u16 = 1;
 
-/// Bytes of WebSocket header around a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of 4 more.
+/// Bytes of the WebSocket header of a payload of `len` bytes (RFC 6455, section 5.2); a client's frames carry a mask of
+/// 4 more.
 #[must_use]
 pub fn header_bytes(len: usize) -> u64 {
     match len {

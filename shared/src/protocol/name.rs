@@ -1,7 +1,7 @@
-//! Player names: what a name may be, decided once, at the edge.
+//! Player names: validated once, at the edge.
 //!
-//! What is here costs no tables worth speaking of, since the page carries it too. Whether two names look alike, and which are
-//! reserved, the server alone decides.
+//! The checks here need no large tables, since the page includes them too. The server alone decides whether two names
+//! look alike and which are reserved.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -10,15 +10,15 @@ use unicode_width::UnicodeWidthChar;
 
 use super::limits::{MARKS_MAX, NAME_CELLS_MAX, NAME_CHARS_MAX};
 
-/// A player's name: 1 to [`NAME_CHARS_MAX`] characters, at most [`NAME_CELLS_MAX`] cells wide, all of them visible, at most [`MARKS_MAX`]
-/// combining marks on each, no space at either end and no two in a row.
+/// A player's name: 1 to [`NAME_CHARS_MAX`] characters, at most [`NAME_CELLS_MAX`] cells wide, all of them visible, at
+/// most [`MARKS_MAX`] combining marks on each, no space at either end and no two in a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(String);
 
 /// Why a name is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameError {
-    /// Nothing is left of it.
+    /// No visible character is left.
     #[error("a name has 1 to {NAME_CHARS_MAX} visible characters, this one has none")]
     Empty,
     /// It is too long.
@@ -30,13 +30,13 @@ pub enum NameError {
 }
 
 impl Name {
-    /// A name from what somebody typed: characters that do not show and marks beyond [`MARKS_MAX`] are dropped, runs of white space become
-    /// one space.
+    /// A name from typed text: invisible characters and marks beyond [`MARKS_MAX`] are dropped, and each run of white
+    /// space becomes one space.
     ///
     /// # Errors
     /// [`NameError::Empty`] if nothing is left, [`NameError::Long`] or [`NameError::Wide`] if too much is.
     pub fn new(typed: &str) -> Result<Name, NameError> {
-        // Cut before looking at each character: a megabyte of text costs no more than a line of it.
+        // Cut before looking at each character, so that a megabyte of text costs no more than a line of it.
         let typed = typed.get(..typed.floor_char_boundary(4096)).unwrap_or("");
         let shown = visible(typed);
         let words: Vec<&str> = shown.split(' ').filter(|word| !word.is_empty()).collect();
@@ -49,10 +49,10 @@ impl Name {
         }
     }
 
-    /// As much of a name as fits together with `tail`, and `tail`, which is short and visible.
+    /// The longest part of the name that fits with `tail`, followed by `tail`, which is short and visible.
     ///
     /// # Errors
-    /// As [`Name::new`], if `tail` alone is too much.
+    /// As [`Name::new`], if `tail` alone is too long or too wide.
     pub fn with_tail(&self, tail: &str) -> Result<Name, NameError> {
         let mut kept: Vec<char> = self.0.chars().collect();
         loop {
@@ -63,15 +63,15 @@ impl Name {
         }
     }
 
-    /// The name as text; untrusted, so never as HTML.
+    /// The name as untrusted text: escape it before use as HTML.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What shows of a text, with a space for each white space: without marks that stand on no letter, and with no more than [`MARKS_MAX`] on
-/// any, since piled up they cover the lines above and below.
+/// The visible part of a text, with a space for each white space: without marks that follow no letter, and with at most
+/// [`MARKS_MAX`] on any, since piled-up marks cover the lines above and below.
 pub(super) fn visible(typed: &str) -> String {
     let mut marks_left = 0;
     let spaced = typed.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
@@ -90,19 +90,19 @@ pub(super) fn visible(typed: &str) -> String {
     spaced.filter(keep).collect()
 }
 
-/// Columns that a character takes where letters take one.
+/// Columns that a character takes in a fixed-width font.
 fn cells(c: char) -> usize {
     match c {
-        // Drawn as wide as words, which the tables do not know.
+        // Drawn as wide as words, which the tables do not contain.
         '\u{fdfa}' | '\u{fdfb}' | '\u{fdfd}' => 12,
         '\u{2e3a}' | '\u{2e3b}' | '\u{a9c1}'..='\u{a9cf}' | '\u{12000}'..='\u{1254f}' => 4,
         _ => c.width().unwrap_or(0),
     }
 }
 
-/// Whether a character leaves a trace on the screen, and leaves the text around it alone. Those that do not can make one name look like
-/// another: controls and formats, what Unicode calls default ignorable (joiners, variation selectors, tags, fillers), letters and symbols that
-/// are drawn as blanks, and those without a meaning (private use, noncharacters).
+/// Whether a character is visible and leaves the text around it alone. Others can make one name look like another:
+/// controls and formats, default ignorable code points (joiners, variation selectors, tags, fillers), letters and
+/// symbols drawn as blanks, and code points without a meaning (private use, noncharacters).
 fn shows(c: char) -> bool {
     let hidden = c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
@@ -110,10 +110,10 @@ fn shows(c: char) -> bool {
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}')
         || matches!(c, '\u{fff0}'..='\u{fffc}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}')
         || matches!(c, '\u{e0000}'..='\u{e0fff}')
-        // Formats that show only together with what follows.
+        // Formats that are visible only together with the following characters.
         || matches!(c, '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}')
         || matches!(c, '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}')
-        // Blanks that are no white space: of braille, of music, of Khitan.
+        // Blanks that are not white space: braille, music, Khitan.
         || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}')
         || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{f0000}'..)
         || u32::from(c) & 0xfffe == 0xfffe;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_keeps_what_shows_and_refuses_the_rest() {
+    fn a_name_keeps_what_is_visible_and_refuses_the_rest() {
         assert_eq!(name("  Ann\t \n Lee "), Ok("Ann Lee".to_owned()));
         assert_eq!(name("ev\u{202e}il\u{200b}\0"), Ok("evil".to_owned()));
         assert_eq!(name("Łódź 🚀"), Ok("Łódź 🚀".to_owned()));
@@ -167,15 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_has_two_marks_at_the_most() {
+    fn a_letter_has_at_most_two_marks() {
         let piled = format!("Z{}o", "\u{335}\u{301}".repeat(6));
         assert_eq!(name(&piled), Ok("Z\u{335}\u{301}o".to_owned()));
-        assert_eq!(name("\u{301}\u{302}x \u{301}y"), Ok("x y".to_owned()), "nor is one on nothing");
+        assert_eq!(name("\u{301}\u{302}x \u{301}y"), Ok("x y".to_owned()), "a mark without a letter is dropped");
         assert_eq!(name("Nguyê\u{303}n"), Ok("Nguyê\u{303}n".to_owned()));
     }
 
     #[test]
-    fn a_name_is_only_so_wide() {
+    fn a_name_has_a_limited_width() {
         assert_eq!(name("ＷＷＷＷＷＷＷＷＷＷＷＷＷＷＷＷ"), Err(NameError::Wide(32)));
         assert!(matches!(name("\u{fdfd}\u{fdfd}\u{fdfd}"), Err(NameError::Wide(_))));
         assert!(matches!(
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_of_a_text_stays_as_it_is() {
+    fn a_valid_name_stays_as_it_is() {
         let mut rng = fastrand::Rng::with_seed(11);
         let odd =
             ['a', ' ', '\u{301}', '\u{327}', '\u{200d}', '\u{3000}', '漢', '\u{1161}', '\u{11a8}', '\u{ff9e}', '🚀'];

@@ -1,13 +1,13 @@
-//! What a client says about the room it wants: its mode, its code, a seat kept for it.
+//! A client's choice of a room: by mode, by code or by reservation.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-use super::message::RoomId;
+use crate::ids::RoomId;
 
-/// The rules a room plays by.
+/// The rules of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -22,7 +22,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Every mode, in order of number on the wire.
+    /// Every mode, in order of its number on the wire.
     pub const ALL: [Mode; 3] = [Mode::Open, Mode::Teams, Mode::Duel];
 
     /// The mode's name in addresses, flags and JSON.
@@ -58,22 +58,22 @@ impl FromStr for Mode {
     }
 }
 
-/// What opens a private room: [`RoomCode::LEN`] letters and digits, none of which looks like another.
+/// The code of a private room: [`RoomCode::LEN`] letters and digits, none of which looks like another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomCode([u8; RoomCode::LEN]);
 
-/// Text that is no room code.
+/// Text that is not a room code.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("not a room code: it has {} letters and digits, such as K7QF2M", RoomCode::LEN)]
 pub struct NoRoomCode;
 
 impl RoomCode {
-    /// Letters and digits in a code: 31^6 is about 900 million, so that guessing does not pay under the limits on requests.
+    /// Letters and digits in a code: 31^6 is about 900 million, so that guessing is hopeless under the request limits.
     pub const LEN: usize = 6;
-    /// No 0 and O, no 1, I and L.
+    /// Without 0 and O, and without 1, I and L.
     pub const ALPHABET: &'static [u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 
-    /// The code made of `pick(31)`, called once for each of its letters, which gives numbers below 31.
+    /// The code of the letters at `pick(31)`, called once for each; `pick` gives numbers below 31.
     #[must_use]
     pub fn from_picks(mut pick: impl FnMut(usize) -> usize) -> RoomCode {
         RoomCode(std::array::from_fn(|_| Self::ALPHABET[pick(Self::ALPHABET.len()) % Self::ALPHABET.len()]))
@@ -89,7 +89,7 @@ impl RoomCode {
 impl FromStr for RoomCode {
     type Err = NoRoomCode;
 
-    /// Small letters are as good as capitals.
+    /// Accepts lower and upper case.
     fn from_str(text: &str) -> Result<Self, NoRoomCode> {
         let mut code = [0; Self::LEN];
         if text.len() != Self::LEN {
@@ -111,8 +111,8 @@ impl fmt::Display for RoomCode {
     }
 }
 
-/// A code as somebody typed it: any text decodes, since a mistake of a person is no broken message, and [`None`] stands for what
-/// cannot be a code.
+/// A code as typed by a person: any text decodes, since a typing mistake is not a malformed message, and [`None`]
+/// stands for text that is not a code.
 mod typed {
     use super::RoomCode;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -126,34 +126,34 @@ mod typed {
     }
 }
 
-/// Which room a client wants a seat in.
+/// The room a client asks for a seat in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RoomChoice {
-    /// Whichever the server thinks best.
+    /// Any room, chosen by the server.
     #[default]
     Quick,
     /// The public room with this number.
     Room(RoomId),
-    /// Whichever of this mode the server thinks best; one is opened if there is none with a free seat.
+    /// A room of this mode, chosen by the server, which opens one if none has a free seat.
     Mode(Mode),
-    /// The private room with this code; `None` if what was typed cannot be one, and so opens no room.
+    /// The private room with this code; `None` if the typed text is not a code and so matches no room.
     Code(#[serde(with = "typed")] Option<RoomCode>),
     /// The room in which a seat was reserved over HTTP.
     Reserved {
         /// The room.
         room: RoomId,
-        /// What `POST /api/quickplay` gave.
+        /// The number that `POST /api/quickplay` returned.
         reservation: u64,
     },
 }
 
-/// What a client does in a room.
+/// A client's role in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Role {
     /// Plays.
     #[default]
     Play,
-    /// Only spectates: it has no ship and is in nobody's way.
+    /// Spectates: it has a seat but no ship.
     Spectate,
 }
 
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_reads_as_written_in_either_case_and_nothing_else_does() {
+    fn a_code_is_read_in_either_case_and_other_text_is_refused() {
         let mut next = 0;
         let code = RoomCode::from_picks(|_| {
             next += 6;
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_go_by_their_names() {
+    fn modes_parse_from_their_names() {
         for mode in Mode::ALL {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }

@@ -1,4 +1,4 @@
-//! The snapshot frame: what one client is told of the world at one tick.
+//! The snapshot frame: the world as sent to one client at one tick.
 //!
 //! ```text
 //! frame  := kind:u8 = 2, head, own, cells, events, updates
@@ -13,27 +13,28 @@ use super::FrameKind;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::time::Tick;
 
-/// The fixed front of every snapshot.
+/// The fixed start of every snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SnapshotHead {
-    /// The tick whose end state this is.
+    /// The tick whose final state this is.
     pub tick: Tick,
-    /// The newest tick for which an input of yours was used; tick 0 before the first.
+    /// The newest tick for which an input of this client was used; tick 0 before the first.
     pub consumed: Tick,
-    /// How early your inputs arrive: the least time, in tenths of a millisecond, from the arrival of an input to the moment
-    /// its tick was due, since the last snapshot; negative is late. [`SnapshotHead::NO_INPUT`] if none arrived.
+    /// How early this client's inputs arrive: since the last snapshot, the least time from the arrival of an input to
+    /// the moment its tick was due, in tenths of a millisecond; negative is late. [`SnapshotHead::NO_INPUT`] if none
+    /// arrived.
     pub early: i16,
-    /// Counts ticks that were stepped without an input of yours, wrapping at 256.
+    /// Counts ticks that were stepped without an input of this client, wrapping at 256.
     pub missing: u8,
-    /// Counts inputs of yours that were dropped because they came too late or too early, wrapping at 256.
+    /// Counts inputs of this client that were dropped as too late or too early, wrapping at 256.
     pub dropped: u8,
-    /// How much less than everything you get because your line does not take it: 0 is everything; at 1 and 2 far cells come less
-    /// often, at 3 half of the snapshots do not come, at 4 three quarters.
+    /// How far the server has reduced its sending rate for this client's link. 0 is the full rate; at 1 and 2 far cells
+    /// are sent less often, at 3 half of the snapshots are left out, at 4 three quarters.
     pub budget: u8,
 }
 
 impl SnapshotHead {
-    /// Every how many of the snapshots that would be due one comes, at a budget; input packets are spaced out in the same way.
+    /// At this budget, one of so many due snapshots is sent; input packets are spaced out in the same way.
     #[must_use]
     pub fn every(budget: u8) -> u32 {
         match budget {
@@ -75,7 +76,7 @@ impl SnapshotHead {
     }
 }
 
-/// Appends the own section.
+/// Appends the own state.
 pub fn write_player_state(own: Option<impl FnOnce(&mut BitWriter)>, out: &mut Vec<u8>) {
     let mut bits = BitWriter::new(out);
     bits.flag(own.is_some());

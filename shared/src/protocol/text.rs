@@ -1,4 +1,4 @@
-//! What people write to each other: decided once, at the edge, like names.
+//! Chat text: validated once, at the edge, like names.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -7,14 +7,14 @@ use thiserror::Error;
 use super::limits::TEXT_CHARS_MAX;
 use super::name::visible;
 
-/// A line somebody wrote: 1 to [`TEXT_CHARS_MAX`] characters, all of them visible, with as few marks on each as in names.
+/// A chat message: 1 to [`TEXT_CHARS_MAX`] characters, all of them visible, with as few marks on each as in names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Text(String);
 
-/// Why a line is refused.
+/// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TextError {
-    /// Nothing is left of it.
+    /// No visible character is left.
     #[error("a message has 1 to {TEXT_CHARS_MAX} visible characters, this one has none")]
     Empty,
     /// It is too long.
@@ -23,12 +23,12 @@ pub enum TextError {
 }
 
 impl Text {
-    /// A line from what somebody typed: characters that do not show and piled up marks are dropped, line breaks become spaces.
+    /// A message from typed text: invisible characters and piled-up marks are dropped, line breaks become spaces.
     ///
     /// # Errors
     /// [`TextError::Empty`] if nothing is left, [`TextError::Long`] if too much is.
     pub fn new(typed: &str) -> Result<Text, TextError> {
-        // Cut before looking at each character: a megabyte costs no more than a line.
+        // Cut before looking at each character, so that a megabyte costs no more than a line.
         let typed = typed.get(..typed.floor_char_boundary(8192)).unwrap_or("");
         let text = visible(typed);
         let text = text.trim();
@@ -39,7 +39,7 @@ impl Text {
         }
     }
 
-    /// The line as text; untrusted, so never as HTML.
+    /// The text, untrusted: escape it before use as HTML.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_keeps_what_shows_and_html_stays_text() {
+    fn a_text_keeps_what_is_visible_and_html_stays_text() {
         let text = |typed: &str| Text::new(typed).map(|t| t.as_str().to_owned());
         assert_eq!(text(" <b>hi</b>\n\u{202e}there\u{0} "), Ok("<b>hi</b> there".to_owned()));
         for blank in

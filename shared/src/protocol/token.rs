@@ -1,14 +1,14 @@
-//! The resume token: what a client shows to get its seat back over a new connection.
+//! The resume token: a client presents it to resume its session over a new connection.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A session's number and the server's signature of it, as one value that means nothing to a client.
+/// A session's number and the server's signature of it, opaque to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Token {
-    /// Which session.
+    /// The session's number.
     pub session: u64,
-    /// The server's signature: who does not have its key cannot make one up.
+    /// The server's signature, which cannot be forged without its key.
     pub signature: [u8; 16],
 }
 
@@ -36,7 +36,7 @@ impl Token {
     }
 }
 
-/// Whoever has a token has the seat: logs show the session only.
+/// A token gives access to the seat, so that logs show the session only.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({:x})", self.session)
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_survives_a_browsers_storage_and_other_text_is_none() {
+    fn a_token_survives_as_text_and_other_text_is_refused() {
         let token = Token { session: 0x0123_4567_89ab_cdef, signature: std::array::from_fn(|i| i as u8 * 17) };
         assert_eq!(Token::from_text(&token.to_text()), Some(token));
         for text in ["", "zz", &"é".repeat(24), &"g".repeat(48), &token.to_text()[1..]] {

@@ -5,22 +5,22 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::message::RoomId;
+use crate::ids::RoomId;
 
 /// A named stream. On the wire it is its name, such as `room/7/chat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    /// `room/ID/chat`: what is said in a room.
+    /// `room/ID/chat`: the chat of a room.
     RoomChat(RoomId),
-    /// `room/ID/feed`: who did what to whom there.
+    /// `room/ID/feed`: the kill feed of a room.
     RoomFeed(RoomId),
-    /// `room/ID/match`: how the match there stands. Its last value is kept.
+    /// `room/ID/match`: the state of a room's match. Retained: a new subscriber receives the last value.
     RoomMatch(RoomId),
-    /// `lobby/chat`: what is said to everyone on the server.
+    /// `lobby/chat`: the chat of the server.
     LobbyChat,
-    /// `leaderboard`: the best of all rooms. Its last value is kept for who subscribes later.
+    /// `leaderboard`: the best players of all rooms. Retained.
     Leaderboard,
-    /// `notices`: the operator's word. Its last value is kept.
+    /// `notices`: announcements of the operator. Retained.
     Notices,
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_is_what_its_name_says_and_other_names_are_none() {
+    fn every_topic_parses_from_its_name_and_other_names_are_refused() {
         let room = RoomId(7);
         for topic in [
             Topic::RoomChat(room),

@@ -1,33 +1,33 @@
-//! Bits in and out: least significant bit first, whole bytes at the end.
+//! Reading and writing of bits: least significant bit first, padded to whole bytes.
 
 use thiserror::Error;
 
-/// Why bytes could not be read.
+/// Why bytes could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {
-    /// The bytes ended in the middle of something.
+    /// The bytes end within a value.
     #[error("frame ends too early")]
     Short,
-    /// Bytes were left over where the frame had to end.
-    #[error("frame has {0} bytes too many")]
+    /// Bytes are left over at the end of the frame.
+    #[error("frame has {0} trailing bytes")]
     Long(usize),
-    /// A number was outside what its field allows.
+    /// A number is outside the range of its field.
     #[error("{what} is {value}, limit {limit}")]
     Range {
-        /// Which field.
+        /// The field.
         what: &'static str,
-        /// What was read.
+        /// The decoded value.
         value: u64,
-        /// The largest value (or length) allowed.
+        /// The largest allowed value or length.
         limit: u64,
     },
-    /// The first byte of a frame names no message.
+    /// The first byte of a frame is not a frame kind.
     #[error("frame kind {0} is unknown")]
     Kind(u8),
-    /// A delta names an earlier state that the reader does not have.
+    /// A delta refers to an earlier state that the reader does not have.
     #[error("delta against an unknown state")]
     Baseline,
-    /// A bit between the end of a part and the next whole byte is not zero.
+    /// A padding bit before the next whole byte is not zero.
     #[error("padding is not zero")]
     Padding,
     /// A control message does not decode.
@@ -35,16 +35,16 @@ pub enum WireError {
     Control,
 }
 
-/// Widest of the halves of a Golomb code that is written and read in one go: such a code has at most 31 bits before the low
-/// ones, and nearly every number is one.
+/// Widest half of a Golomb code that is written and read at once: such a code has at most 31 bits before the low ones,
+/// and nearly every number has one.
 const NARROW: u32 = 16;
 
-/// Appends bits to a byte buffer that the caller owns.
+/// Appends bits to a byte buffer of the caller.
 #[derive(Debug)]
 pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
     hold: u64,
-    /// Bits in `hold`, 0..=63. Whole words go out, and not byte by byte.
+    /// Number of bits in `hold`, 0..=63. They are flushed in whole words.
     held: u32,
 }
 
@@ -65,7 +65,7 @@ impl<'a> BitWriter<'a> {
         self.put(u64::from(value), 1);
     }
 
-    /// Appends flags: the low `count` bits of `flags`, 0..=64, the lowest first; the others are 0.
+    /// Appends the low `count` bits of `flags`, 0..=64, the lowest first; the others must be 0.
     pub fn flags(&mut self, flags: u64, count: u32) {
         let low = count.min(32);
         self.put(flags & ((1 << low) - 1), low);
@@ -77,12 +77,13 @@ impl<'a> BitWriter<'a> {
         self.bits(value.to_bits(), 32);
     }
 
-    /// Appends an unsigned number in an exponential Golomb code of order `k`: short for small numbers, `k` bits the least.
+    /// Appends an unsigned number in an exponential Golomb code of order `k`: short for small numbers, at least `k`
+    /// bits.
     pub fn golomb(&mut self, value: u32, k: u32) {
         let shifted = (u64::from(value) >> k) + 1;
         let width = u64::BITS - shifted.leading_zeros(); // 1..=33
         let low = u64::from(value) & ((1 << k) - 1);
-        // Zeros, then the 1 on top of `shifted`, then what is below it.
+        // Zeros, then the top 1 of `shifted`, then the bits below it.
         let (top, rest) = (1 << (width - 1), shifted ^ (1 << (width - 1)));
         if width <= NARROW && k <= NARROW {
             self.put(top | rest << width | low << (2 * width - 1), 2 * width - 1 + k);
@@ -98,13 +99,13 @@ impl<'a> BitWriter<'a> {
         self.golomb(((value << 1) ^ (value >> 31)) as u32, k);
     }
 
-    /// Pads to a whole byte and ends.
+    /// Pads to a whole byte and flushes.
     pub fn finish(self) {
         let bytes = self.held.div_ceil(8) as usize;
         self.out.extend_from_slice(&self.hold.to_le_bytes()[..bytes]);
     }
 
-    /// Appends the `bits` bits of `value`, 0..=63; the others are 0.
+    /// Appends the low `bits` bits of `value`, 0..=63; the others must be 0.
     #[inline]
     fn put(&mut self, value: u64, bits: u32) {
         self.hold |= value << self.held;
@@ -112,7 +113,7 @@ impl<'a> BitWriter<'a> {
         if self.held >= u64::BITS {
             self.out.extend_from_slice(&self.hold.to_le_bytes());
             self.held -= u64::BITS;
-            // What did not fit: at least one bit was held before, so this is at most 63.
+            // The bits that did not fit: at least one bit was held before, so these are at most 63.
             self.hold = value >> (bits - self.held);
         }
     }
@@ -153,7 +154,7 @@ impl<'a> BitReader<'a> {
         Ok(bit == 1)
     }
 
-    /// A float written by [`BitWriter::f32`]; refuses NaN and infinities, which no honest sender has.
+    /// A float written by [`BitWriter::f32`]; refuses NaN and infinities, which no valid sender writes.
     ///
     /// # Errors
     /// [`WireError::Short`], or [`WireError::Range`] for a value that is not finite.
@@ -210,7 +211,7 @@ impl<'a> BitReader<'a> {
     /// A count of at most `limit`, written by [`BitWriter::golomb`] with the same `k`.
     ///
     /// # Errors
-    /// As [`BitReader::golomb`], and [`WireError::Range`] above `limit`: look at the limit before making room.
+    /// As [`BitReader::golomb`], and [`WireError::Range`] above `limit`, before the caller allocates.
     pub fn count(&mut self, k: u32, limit: usize, what: &'static str) -> Result<usize, WireError> {
         let count = self.golomb(k)? as usize;
         if count > limit {
@@ -238,10 +239,10 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// Skips the padding up to the next whole byte and gives the number of bytes read so far.
+    /// Skips the padding to the next whole byte; gives the number of bytes read so far.
     ///
     /// # Errors
-    /// [`WireError::Padding`] if it is not all zeros: equal contents are equal bytes.
+    /// [`WireError::Padding`] if it is not all zeros: equal contents must have equal bytes.
     pub fn align(&mut self) -> Result<usize, WireError> {
         let bytes = self.at.div_ceil(8);
         let last = self.bytes.get(self.at / 8).copied().unwrap_or(0);
@@ -267,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_comes_back_as_it_was_written() {
+    fn every_number_decodes_to_what_was_encoded() {
         let numbers = [0u32, 1, 2, 3, 7, 8, 255, 256, 65_535, 1 << 20, u32::MAX - 1, u32::MAX];
         for k in 0..=8 {
             let mut bytes = Vec::new();
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn many_flags_are_the_same_as_one_after_the_other() {
+    fn flags_written_at_once_equal_flags_written_singly() {
         for count in 0..=64 {
             let flags = 0x9e37_79b9_7f4a_7c15_u64 & (u64::MAX.checked_shr(64 - count).unwrap_or(0));
             let (mut at_once, mut singly) = (Vec::new(), Vec::new());

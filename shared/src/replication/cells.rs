@@ -1,19 +1,19 @@
-//! Squares of the world, and which of them an area of interest touches.
+//! Cells, the squares of the world, and which of them an area of interest touches.
 
 use glam::Vec2;
 
 use super::fields::POSITION_STEP;
 use crate::math;
 
-/// A square of the world, `CellId::SIZE` world units wide. Its number is row * 128 + column.
+/// A square of the world, [`CellId::SIZE`] world units wide. Its number is row * 128 + column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellId(pub u16);
 
-/// Cells per row and rows in all; the number of a cell takes 14 bits.
+/// Cells per row, and number of rows; a cell's number takes 14 bits.
 const SIDE: i32 = 128;
 /// Position steps per cell.
 const STEPS: i32 = 2048;
-/// How far outside its cell a thing may be while it still belongs to it, in position steps.
+/// How far outside its cell an entity may be while it still belongs to it, in position steps.
 const MARGIN: i32 = 1024;
 
 const _: () = assert!(STEPS + 2 * MARGIN == 1 << CellId::LOCAL_BITS);
@@ -26,18 +26,18 @@ impl CellId {
     pub const LOCAL_BITS: u32 = 12;
     /// Rows of cells.
     pub const ROWS: usize = SIDE as usize;
-    /// How many cells there can be.
+    /// Number of cells.
     pub const COUNT: u16 = (SIDE * SIDE) as u16;
 
     /// The cell of a point in world units. The world is centred on the origin and reaches 32,768 units each way; points
-    /// further out count to the cells of the rim.
+    /// further out belong to the outermost cells.
     #[must_use]
     pub fn of(point: Vec2) -> CellId {
         let (column, row) = (index(point.x), index(point.y));
         CellId((row * SIDE + column) as u16)
     }
 
-    /// Its row, 0..[`CellId::ROWS`], by rising y.
+    /// Its row, 0..[`CellId::ROWS`], by increasing y.
     #[must_use]
     pub fn row(self) -> usize {
         usize::from(self.0) / SIDE as usize
@@ -64,7 +64,7 @@ impl CellId {
         (x + STEPS / 2, y + STEPS / 2)
     }
 
-    /// The neighbour in a direction, 0..8, row by row from the smallest x and y; `None` beyond the rim.
+    /// The neighbour in a direction, 0..8, row by row from the smallest x and y; `None` outside the world.
     #[must_use]
     pub fn neighbour(self, direction: u8) -> Option<CellId> {
         // The cell itself is the fifth of the nine.
@@ -79,7 +79,7 @@ impl CellId {
         (value - corner + MARGIN).clamp(0, (1 << Self::LOCAL_BITS) - 1) as u32
     }
 
-    /// The position of which `local` is the distance from `corner`.
+    /// The position at the distance `local` from `corner`.
     pub(super) fn of_local(local: u32, corner: i32) -> i32 {
         local as i32 - MARGIN + corner
     }
@@ -89,7 +89,7 @@ fn index(coordinate: f32) -> i32 {
     math::floor(coordinate / CellId::SIZE).clamp(-SIDE / 2, SIDE / 2 - 1) + SIDE / 2
 }
 
-/// A block of cells: those a rectangle of the world touches.
+/// A block of cells: those that a rectangle of the world touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellBlock {
     columns: (i32, i32),
@@ -97,7 +97,7 @@ pub struct CellBlock {
 }
 
 impl Default for CellBlock {
-    /// The block that holds no cell.
+    /// An empty block.
     fn default() -> Self {
         CellBlock { columns: (SIDE, -1), rows: (SIDE, -1) }
     }
@@ -111,16 +111,16 @@ impl CellBlock {
         CellBlock { columns: (index(low.x), index(high.x)), rows: (index(low.y), index(high.y)) }
     }
 
-    /// Widens the block just so far that it holds a cell.
-    pub fn include(&mut self, cell: CellId) {
+    /// Extends the block by as little as needed to contain a cell.
+    pub(crate) fn include(&mut self, cell: CellId) {
         let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
         self.columns = (self.columns.0.min(column), self.columns.1.max(column));
         self.rows = (self.rows.0.min(row), self.rows.1.max(row));
     }
 
-    /// The block with the cells around it; one that holds none stays so.
+    /// The block and the cells around it; an empty block stays empty.
     #[must_use]
-    pub fn widened(self) -> CellBlock {
+    pub(crate) fn widened(self) -> CellBlock {
         if self.is_empty() {
             return self;
         }
@@ -128,19 +128,19 @@ impl CellBlock {
         CellBlock { columns: wider(self.columns), rows: wider(self.rows) }
     }
 
-    /// How many cells it holds.
+    /// Number of cells.
     #[must_use]
     pub fn len(&self) -> usize {
         if self.is_empty() { 0 } else { (self.width() * (self.rows.1 - self.rows.0 + 1)) as usize }
     }
 
-    /// Whether it holds no cell.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.0 > self.columns.1 || self.rows.0 > self.rows.1
     }
 
-    /// The place of a cell among those of the block in order of number; `None` if it is not one of them.
+    /// The index of a cell among those of the block, in order of number; `None` if the block does not contain it.
     #[must_use]
     #[inline]
     pub fn place(&self, cell: CellId) -> Option<usize> {
@@ -155,8 +155,9 @@ impl CellBlock {
         self.rows.0.max(0) as usize..=self.rows.1.max(0) as usize
     }
 
-    /// Of a row of three around the cell in `place` (row 0 is the one of smaller y, 1 its own, 2 that of larger y): the places
-    /// of the first that lies in the block, of the middle one, and of the last. `None` if the block has no such row.
+    /// The indices of three cells in a row next to the cell at `place` (row 0 has the smaller y, 1 is its own, 2 has
+    /// the larger y): the first that lies in the block, the middle one, and the last. `None` if the block has no such
+    /// row.
     pub(super) fn beside(&self, place: usize, row: u8) -> Option<(usize, usize, usize)> {
         let width = self.width() as usize;
         let column = place % width;
@@ -168,7 +169,7 @@ impl CellBlock {
         self.columns.1 - self.columns.0 + 1
     }
 
-    /// Whether the cell is one of the block.
+    /// Whether the block contains a cell.
     #[must_use]
     pub fn holds(&self, cell: CellId) -> bool {
         let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_lies_in_the_cell_that_owns_it_and_its_block_holds_that_cell() {
+    fn a_point_lies_in_its_cell_and_its_block_contains_that_cell() {
         for point in [Vec2::ZERO, Vec2::new(-0.1, 511.9), Vec2::new(-512.0, 512.0), Vec2::new(9e9, -9e9)] {
             let cell = CellId::of(point);
             let block = CellBlock::around(point, Vec2::new(1920.0, 1200.0));
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_the_eight_cells_around_and_none_beyond_the_rim() {
+    fn neighbours_are_the_eight_cells_around_and_none_outside_the_world() {
         let cell = CellId::of(Vec2::new(5.0, 5.0));
         let around: Vec<Vec2> = (0..8).filter_map(|d| cell.neighbour(d)).map(|n| n.centre() - cell.centre()).collect();
         assert_eq!(around.len(), 8);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_lists_its_cells_in_order_and_only_those_it_holds() {
+    fn a_block_lists_exactly_its_cells_in_order() {
         let block = CellBlock::around(Vec2::new(100.0, -3000.0), Vec2::new(1920.0, 1200.0));
         let cells: Vec<_> = block.cells().collect();
         assert!(cells.is_sorted());
@@ -220,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn a_block_grows_to_hold_what_it_is_to_and_stays_within_the_world() {
+    fn a_block_grows_to_contain_a_cell_and_stays_within_the_world() {
         let mut block = CellBlock::default();
         assert_eq!((block.len(), block.is_empty(), block.widened().len()), (0, true, 0));
         assert!((0..CellId::COUNT).all(|cell| block.place(CellId(cell)).is_none()));
         block.include(CellId(0));
         assert_eq!((block.len(), block.place(CellId(0)), block.place(CellId(1))), (1, Some(0), None));
-        assert_eq!(block.widened().len(), 4, "nothing beyond the rim");
+        assert_eq!(block.widened().len(), 4, "nothing outside the world");
         block.include(CellId(CellId::COUNT - 1));
         assert_eq!(block.widened().len(), usize::from(CellId::COUNT));
     }

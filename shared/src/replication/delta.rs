@@ -1,55 +1,55 @@
-//! One cell at one tick, written against an earlier state of it, or against nothing (a keyframe).
+//! The layout of one cell at one tick, as a delta against an earlier state or as a keyframe, and its decoding.
 //!
-//! Law: reading what was [written](super::encode) of `new` against `base` gives `new` back, for all states. Records are in order of id on both sides, so retained carry
-//! no number: their order says who is who. What came over from a neighbour cell is named by its place there, by readers who
-//! know the neighbour as of the same baseline; others get it in full.
+//! Law: decoding the encoding of `new` against `base` gives `new`, for all states. Records are in
+//! order of id on both sides, so that retained ones need no number. An entity that migrated from a neighbour cell is
+//! named by its index there, for readers that have the neighbour at the same baseline; other readers receive it in
+//! full.
 //!
 //! ```text
-//! encoded_cell      := keyframe:1, [not keyframe: linked:1, leaves, update of each survivor that moves, [linked: migrated]], enters,
-//!              padding to a byte
-//! leaves    := any:1, [any: stays:1 for each base record]
+//! cell      := keyframe:1, [not keyframe: cross_cell:1, removed, update of each retained record that moves,
+//!              [cross_cell: migrated]], spawned, padding to a byte
+//! removed   := any:1, [any: kept:1 for each base record]
 //! update    := as_predicted:1, [not: dv x, dv y, dp x, dp y, the turn of each angle (signed codes), rest_same:1,
 //!              [not: for each other field same:1, [diff (signed code)]]]
-//! migrated    := count (golomb 0), then for each in order of id: direction:3, index in the neighbour's base records (as many
-//!              bits as their number needs), [moves: update]
-//! enters    := count (golomb 0), then for each in order of id: id gap - 1 (golomb 13), kind:3, every field in full
+//! migrated  := count (golomb 0), then for each in order of id: direction:3, index in the neighbour's base records (in as
+//!              many bits as their number needs), [moves: update]
+//! spawned   := count (golomb 0), then for each in order of id: id gap - 1 (golomb 13), kind:3, every field in full
 //! ```
 
 use super::bits::{BitReader, WireError};
 use super::cells::CellId;
 use super::fields::{FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, VELOCITY_TICKS};
-use crate::game::EntityId;
+use crate::ids::EntityId;
 use crate::time::Tick;
 
-/// The most records a cell tells of. A cell that holds more (ships cannot overlap, so none does in play) tells of those with
+/// Most records that are sent of a cell. A larger cell (ships cannot overlap, so that play has none) sends those with
 /// the lowest ids.
 pub const CELL_RECORDS_MAX: usize = 4096;
-/// Order of the code for the gap between two numbers of new things: in a busy world they are spread over all 16 bits.
+/// Order of the code of the gap between the ids of spawned entities: in a busy world they are spread over all 16 bits.
 pub(super) const ID_GAP_K: u32 = 13;
 
-/// A cell as the reader has it.
+/// The state of a cell that the reader has.
 #[derive(Clone, Copy)]
-pub struct Base<'a> {
+pub(crate) struct Base<'a> {
     /// Its records, in order of id.
     pub records: &'a [Record],
-    /// The tick they are from.
+    /// Their tick.
     pub tick: Tick,
-    /// The records of the cell in one of [`CellId::neighbour`]'s directions as of the same tick; none where the reader knows no
-    /// such cell. Asked only for what came over.
+    /// The records of the neighbour cell in a direction of [`CellId::neighbour`], at the same tick; empty if the reader
+    /// does not have that cell. Called only for migrated entities.
     pub around: &'a dyn Fn(u8) -> &'a [Record],
 }
 
-/// As much of a cell as is told of.
+/// The records of a cell that are sent.
 pub(super) fn bounded(records: &[Record]) -> &[Record] {
     &records[..records.len().min(CELL_RECORDS_MAX)]
 }
 
-/// Reads the encoded_cell of one cell and appends its records to `out`, in order of id. Leaves `bits` at the first byte after the encoded_cell.
-///
+/// Decodes one cell and appends its records to `out`, in order of id. Leaves `bits` at the first byte after the cell.
 /// # Errors
-/// [`WireError::Baseline`] for a delta where there is no `base`; otherwise what is wrong with the bytes. What was appended is then
-/// of no use.
-pub fn decode(
+/// [`WireError::Baseline`] for a delta without `base`; otherwise what is wrong with the bytes. The appended records are
+/// then invalid.
+pub(crate) fn decode(
     kinds: &[KindSpec],
     cell: CellId,
     tick: Tick,
@@ -61,18 +61,18 @@ pub fn decode(
     let keyframe = bits.flag()?;
     if !keyframe {
         let base = base.ok_or(WireError::Baseline)?;
-        let (linked, ticks) = (bits.flag()?, tick.since(base.tick));
-        read_survivors(kinds, ticks, bounded(base.records), bits, out)?;
-        if linked {
+        let (cross_cell, ticks) = (bits.flag()?, tick.since(base.tick));
+        read_retained(kinds, ticks, bounded(base.records), bits, out)?;
+        if cross_cell {
             read_migrated(kinds, ticks, base.around, bits, out)?;
         }
     }
-    read_enters(kinds, cell, tick, bits, out)?;
+    read_spawned(kinds, cell, tick, bits, out)?;
     bits.align()?;
     in_order(&mut out[from..])
 }
 
-fn read_survivors(
+fn read_retained(
     kinds: &[KindSpec],
     ticks: u32,
     base: &[Record],
@@ -99,15 +99,15 @@ fn read_survivors(
     Ok(())
 }
 
-/// Where a thing that moved from `from` with velocity steps `before`, then `after`, is expected `ticks` later: the mean of
-/// both velocities, rounded to the nearest step. Integers, so every machine agrees.
+/// The expected position, `ticks` later, of an entity that moves from `from` with velocity steps `before`, then
+/// `after`: at the mean of both velocities, rounded to the nearest step. Integers, so that all machines agree.
 pub(super) fn expected(from: i32, before: i32, after: i32, ticks: u32) -> i64 {
     let twice = (i64::from(before) + i64::from(after)) * i64::from(ticks);
     i64::from(from) + (twice + i64::from(VELOCITY_TICKS)).div_euclid(2 * i64::from(VELOCITY_TICKS))
 }
 
-/// What has to be said of a moving record that goes from `before` to `after` in `ticks`: how far each field is from what was
-/// to be expected, in the order of its table. For measuring codes.
+/// The difference of each field from its expected value, in the order of the table, for a moving record that goes from
+/// `before` to `after` in `ticks`. For measuring codes.
 #[must_use]
 pub fn residuals(kind: &KindSpec, ticks: u32, before: &Record, after: &Record) -> [i32; FIELDS_MAX] {
     let (b, a) = (&before.values, &after.values);
@@ -121,12 +121,12 @@ pub fn residuals(kind: &KindSpec, ticks: u32, before: &Record, after: &Record) -
     out
 }
 
-/// The fields of a moving kind that turn: they change nearly always.
+/// The angle fields of a moving kind, which nearly always change.
 fn turning(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
     kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role == FieldRole::Angle)
 }
 
-/// The other fields behind the velocity: they seldom change.
+/// The other fields after the velocity, which seldom change.
 fn resting(kind: &KindSpec) -> impl Iterator<Item = (usize, &FieldSpec)> {
     kind.fields.iter().enumerate().skip(4).filter(|(_, field)| field.role != FieldRole::Angle)
 }
@@ -169,7 +169,7 @@ fn read_migrated<'a>(
     bits: &mut BitReader,
     out: &mut Vec<Record>,
 ) -> Result<(), WireError> {
-    let count = bits.count(0, CELL_RECORDS_MAX, "records that came over")?;
+    let count = bits.count(0, CELL_RECORDS_MAX, "migrated records")?;
     for _ in 0..count {
         let base = bounded(around(bits.bits(3)? as u8));
         let at = bits.bits(index_bits(base.len()))? as usize;
@@ -184,12 +184,12 @@ fn read_migrated<'a>(
     Ok(())
 }
 
-/// Bits that tell `count` things apart.
+/// Bits of an index below `count`.
 pub(super) fn index_bits(count: usize) -> u32 {
     usize::BITS - count.saturating_sub(1).leading_zeros()
 }
 
-fn read_enters(
+fn read_spawned(
     kinds: &[KindSpec],
     cell: CellId,
     tick: Tick,
@@ -212,7 +212,7 @@ fn read_enters(
     Ok(())
 }
 
-/// Brings the records of a cell in order of id. One id twice would make later deltas mean different things on the two ends.
+/// Sorts the records of a cell by id. A repeated id would give later deltas different meanings on the two ends.
 fn in_order(records: &mut [Record]) -> Result<(), WireError> {
     let rises = |pair: &[Record]| pair[0].id < pair[1].id;
     if !records.windows(2).all(rises) {
@@ -229,7 +229,7 @@ fn in_order(records: &mut [Record]) -> Result<(), WireError> {
 }
 
 impl FieldSpec {
-    /// What to add to `from` to get `to`; angles go the short way round.
+    /// The difference to add to `from` to get `to`; angles take the short way round.
     pub(super) fn difference(&self, from: i32, to: i32) -> i32 {
         match self.role {
             FieldRole::Angle => {
@@ -258,7 +258,7 @@ impl FieldSpec {
         }
     }
 
-    /// The value, if the field can carry it.
+    /// The value, if it is in the field's range.
     pub(super) fn check(&self, value: i64) -> Result<i32, WireError> {
         let (low, high) = self.range();
         if (low..=high).contains(&value) {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn applying_the_difference_gives_the_new_state() {
+    fn applying_a_delta_gives_the_new_state() {
         let mut rng = fastrand::Rng::with_seed(7);
         let cell = CellId::of(Vec2::new(-700.0, 1300.0));
         for round in 0..2000 {
@@ -337,13 +337,13 @@ mod tests {
             let base = random_cell(&mut rng, cell, Tick(1001), &base);
             let tick = Tick(1001 + rng.u32(1..60));
             let mut new = random_cell(&mut rng, cell, tick, &base);
-            // Some of a neighbour's things come over, by readers who know it.
+            // Some entities of a neighbour migrate, for readers that have the neighbour.
             let mut over = random_cell(&mut rng, cell, Tick(1001), &[]);
             over.retain(|r| !base.iter().any(|b| b.id == r.id));
             new.extend(over.iter().filter(|r| !new.iter().any(|n| n.id == r.id)).copied().collect::<Vec<_>>());
             new.sort_by_key(|r| r.id);
             let direction = rng.u8(0..8);
-            let near = cell.neighbour(direction).expect("the cell is far from the rim");
+            let near = cell.neighbour(direction).expect("the cell is far from the edge of the world");
             let refer = if round % 3 == 0 { Refer::ToNeighbours } else { Refer::ToNothing };
             let around = |from: u8| if round % 3 == 0 && from == direction { over.as_slice() } else { &[] };
             let reader = (round % 2 == 1).then_some(Base { records: &base, tick: Tick(1001), around: &around });
@@ -354,21 +354,21 @@ mod tests {
                 let mut was = WorldState::default();
                 was.place(Tick(1001), known, &mut Placement::default());
                 if encode::delta(&subject, &was, refer, &mut scratch, &mut encoded_cell).is_none() {
-                    assert_eq!((&encoded_cell, &base), (&Vec::new(), &new), "nothing to say");
+                    assert_eq!((&encoded_cell, &base), (&Vec::new(), &new), "nothing to send");
                     continue;
                 }
             } else {
                 encode::keyframe(&subject, &mut encoded_cell);
             }
             let (mut bits, mut back) = (BitReader::new(&encoded_cell), Vec::new());
-            decode(KINDS, cell, tick, reader, &mut bits, &mut back).expect("our own bytes decode");
+            decode(KINDS, cell, tick, reader, &mut bits, &mut back).expect("encoded bytes decode");
             assert_eq!(back, new, "round {round}");
             assert_eq!(bits.finish(), Ok(()), "round {round}");
         }
     }
 
     #[test]
-    fn any_bytes_decode_to_records_or_an_error() {
+    fn any_bytes_are_an_error_or_records_in_order_and_in_range() {
         let mut rng = fastrand::Rng::with_seed(11);
         let cell = CellId(4000);
         let base = random_cell(&mut rng, cell, Tick(1000), &[]);
@@ -392,8 +392,18 @@ mod tests {
             out.clear();
             let tick = Tick(rng.u32(900..1100));
             let read = decode(KINDS, cell, tick, Some(reader), &mut BitReader::new(&bytes), &mut out);
-            accepted += usize::from(read.is_ok());
+            if read.is_ok() {
+                accepted += 1;
+                assert!(out.len() <= CELL_RECORDS_MAX && out.is_sorted_by(|a, b| a.id < b.id), "round {round}");
+                for record in &out {
+                    let kind = &KINDS[usize::from(record.kind)];
+                    for (field, value) in kind.fields.iter().zip(record.values) {
+                        let (low, high) = field.range();
+                        assert!((low..=high).contains(&i64::from(value)), "{record:?}: {}", field.name);
+                    }
+                }
+            }
         }
-        assert!(accepted > 0 && accepted < 20_000, "both outcomes were met: {accepted}");
+        assert!(accepted > 0 && accepted < 20_000, "both outcomes occur: {accepted}");
     }
 }

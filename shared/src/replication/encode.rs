@@ -1,4 +1,4 @@
-//! Writing a cell: as a keyframe, or as what has changed since an earlier state. The layout is in [`delta`](super::delta).
+//! Encoding of a cell, as a keyframe or as a delta against an earlier state. The layout is in [`delta`](super::delta).
 
 use super::bits::BitWriter;
 use super::cells::CellId;
@@ -7,52 +7,52 @@ use super::fields::{FieldRole, KindSpec, Motion, Record};
 use super::state::{Origin, WorldState};
 use crate::time::Tick;
 
-/// Whether a encoded_cell may refer to the cells around.
+/// Whether an encoded cell may refer to the neighbour cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refer {
-    /// Its readers know the neighbours as of the same baseline.
+pub(crate) enum Refer {
+    /// Its readers have the neighbours at the same baseline.
     ToNeighbours,
-    /// They may not.
+    /// Its readers may not have them.
     ToNothing,
 }
 
-/// Room for encoding, kept from encoded_cell to encoded_cell.
+/// Buffers for encoding, reused from cell to cell.
 #[derive(Debug, Default)]
-pub struct Scratch {
-    /// Indices of the base records that go on, and of what they have become.
+pub(crate) struct Scratch {
+    /// Indices of the retained records, in the base and in the new state.
     retained: Vec<(u16, u16)>,
-    /// Indices of the new records that did not go on from one here.
+    /// Indices of the new records that are not retained.
     spawned: Vec<u16>,
-    /// Those of them that came over from a neighbour.
+    /// Of those, the ones that migrated from a neighbour.
     migrated: Vec<(u16, Origin)>,
 }
 
-/// A cell as it is to be told of.
+/// A cell to encode.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The game's kinds.
     pub kinds: &'a [KindSpec],
-    /// Which cell.
+    /// The cell.
     pub cell: CellId,
-    /// The tick it is of.
+    /// The tick of the records.
     pub tick: Tick,
-    /// Its records, in order of id.
+    /// The records, in order of id.
     pub records: &'a [Record],
 }
 
 /// Appends a keyframe of one cell.
-pub fn keyframe(subject: &Subject, out: &mut Vec<u8>) {
+pub(super) fn keyframe(subject: &Subject, out: &mut Vec<u8>) {
     let &Subject { kinds, cell, tick, records } = subject;
     let new = bounded(records);
     let mut bits = BitWriter::new(out);
     bits.flag(true);
-    write_enters(kinds, cell, tick, new.len(), new.iter(), &mut bits);
+    write_spawned(kinds, cell, tick, new.len(), new.iter(), &mut bits);
     bits.finish();
 }
 
-/// Appends what brings a reader of one cell from `base` to the subject. Gives the directions of the neighbours it refers to, as
-/// bits; `None`, and nothing is written, if nothing has changed and nothing in the cell moves.
-pub fn delta(
+/// Appends the delta of one cell from `base` to the subject; gives the directions of the neighbours it refers to, as
+/// bits. `None`, and nothing is written, if nothing has changed and nothing in the cell moves.
+pub(super) fn delta(
     subject: &Subject,
     base: &WorldState,
     refer: Refer,
@@ -62,9 +62,9 @@ pub fn delta(
     let &Subject { kinds, cell, tick, records } = subject;
     let (before, new) = (bounded(base.cell(cell)), bounded(records));
     let Scratch { retained, spawned, migrated } = scratch;
-    let anything_moves = match_up(kinds, before, new, retained, spawned);
+    let any_moving = match_up(kinds, before, new, retained, spawned);
     let any_removed = retained.len() < before.len();
-    if !any_removed && spawned.is_empty() && !anything_moves {
+    if !any_removed && spawned.is_empty() && !any_moving {
         return None;
     }
     let sources = match refer {
@@ -91,12 +91,12 @@ pub fn delta(
             write_change(kinds, ticks, base.record_of(origin), &new[usize::from(*is)], &mut bits);
         }
     }
-    write_enters(kinds, cell, tick, spawned.len(), spawned.iter().map(|is| &new[usize::from(*is)]), &mut bits);
+    write_spawned(kinds, cell, tick, spawned.len(), spawned.iter().map(|is| &new[usize::from(*is)]), &mut bits);
     bits.finish();
     Some(sources)
 }
 
-/// Walks through both lists at once, since both are in order of id. Says whether any of the new ones moves.
+/// Matches both lists, which are in order of id. Says whether any new record moves.
 fn match_up(
     kinds: &[KindSpec],
     before: &[Record],
@@ -106,24 +106,24 @@ fn match_up(
 ) -> bool {
     retained.clear();
     spawned.clear();
-    let (mut was, mut anything_moves) = (0, false);
+    let (mut was, mut any_moving) = (0, false);
     for (is, record) in new.iter().enumerate() {
-        anything_moves |= kinds[usize::from(record.kind)].motion == Motion::Moving;
+        any_moving |= kinds[usize::from(record.kind)].motion == Motion::Moving;
         while was < before.len() && before[was].id < record.id {
             was += 1;
         }
-        if was < before.len() && before[was].id == record.id && goes_on(kinds, &before[was], record) {
+        if was < before.len() && before[was].id == record.id && continues(kinds, &before[was], record) {
             retained.push((was as u16, is as u16));
         } else {
             spawned.push(is as u16);
         }
     }
-    anything_moves
+    any_moving
 }
 
-/// Whether `record` is what became of `before`, which has the same id: it is of the same kind, and in kinds that never change
-/// the same.
-fn goes_on(kinds: &[KindSpec], before: &Record, record: &Record) -> bool {
+/// Whether `record` continues `before`, which has the same id: it has the same kind and, in kinds that never change,
+/// the same fields.
+fn continues(kinds: &[KindSpec], before: &Record, record: &Record) -> bool {
     before.kind == record.kind
         && match kinds[usize::from(record.kind)].motion {
             Motion::Still => before.values == record.values,
@@ -131,7 +131,7 @@ fn goes_on(kinds: &[KindSpec], before: &Record, record: &Record) -> bool {
         }
 }
 
-/// Moves those that came over from a neighbour out of the spawned, and gives the directions they came from, as bits.
+/// Separates migrated records from the spawned ones; gives the directions they came from, as bits.
 fn find_migrated(
     kinds: &[KindSpec],
     cell: CellId,
@@ -144,7 +144,7 @@ fn find_migrated(
     let mut sources = 0;
     spawned.retain(|is| {
         let record = &new[usize::from(*is)];
-        let origin = base.origin(cell, record.id).filter(|origin| goes_on(kinds, base.record_of(origin), record));
+        let origin = base.origin(cell, record.id).filter(|origin| continues(kinds, base.record_of(origin), record));
         if let Some(origin) = origin {
             sources |= 1 << origin.direction;
             migrated.push((*is, origin));
@@ -191,7 +191,7 @@ fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, ou
     out.signed(miss[0] as i32, u32::from(fields[0].k));
     out.signed(miss[1] as i32, u32::from(fields[1].k));
     let behind = || fields.iter().zip(b.iter().zip(a)).skip(4);
-    // What turns changes nearly always, the rest seldom.
+    // Angles nearly always change, the rest seldom.
     let mut rest_same = true;
     for (field, (b, a)) in behind() {
         if field.role == FieldRole::Angle {
@@ -212,7 +212,7 @@ fn write_update(kind: &KindSpec, ticks: u32, before: &Record, after: &Record, ou
     }
 }
 
-fn write_enters<'a>(
+fn write_spawned<'a>(
     kinds: &[KindSpec],
     cell: CellId,
     tick: Tick,

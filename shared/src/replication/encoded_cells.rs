@@ -1,9 +1,10 @@
-//! Where encoded cells are kept: those that most viewers ask for in the [`WorldState`](super::state::WorldState) they lead to,
-//! shared by all threads that tell of it; the others in a cache of each [`WorldHistory`](super::world::WorldHistory).
+//! Storage of encoded cells. Those that most viewers need are stored in the [`WorldState`](super::state::WorldState)
+//! they lead to, shared by all threads that encode it; the others in a cache of each
+//! [`WorldHistory`](super::world::WorldHistory).
 //!
-//! No lock is held and, once warm, nothing is allocated: the bytes of shared encoded_cells lie in one array of words, of which each
-//! encoded_cell takes the next few. Words because they can be written through a shared reference in safe code, and because a cell's
-//! usual delta is one or two of them.
+//! No lock is held and, once warm, nothing is allocated. The bytes of shared encoded cells lie in one array of words,
+//! of which each cell takes the next few. Words can be written through a shared reference in safe code, and a cell's
+//! usual delta takes one or two of them.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,12 +12,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::cells::CellId;
 use crate::time::Tick;
 
-/// Which of a cell's shared encoded_cells.
+/// Which of a cell's shared encodings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// The difference from the common baseline, which may refer to the cells around.
+    /// The delta from the common baseline, which may refer to the neighbour cells.
     CrossCell,
-    /// The same for who does not know the cells around.
+    /// The same delta without such references.
     WithinCell,
     /// A keyframe.
     Keyframe,
@@ -25,36 +26,36 @@ pub(super) enum Slot {
 const SLOTS: usize = 3;
 const WORD: usize = size_of::<u64>();
 
-/// Words that are made room for per record and per cell: more than deltas and the few keyframes of a tick take. Where that is
-/// too little, the state gets more when it is used again.
+/// Words reserved per record and per cell: more than deltas and the few keyframes of a tick take. If they do not
+/// suffice, the state reserves more when it is used again.
 const WORDS_PER_RECORD: usize = 2;
 const WORDS_PER_CELL: usize = 2;
 
-/// What is known of a encoded_cell. Small on purpose: there are three per cell and state.
+/// A stored encoding. Small on purpose: there are three per cell and state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// Nothing need be sent.
+    /// Nothing has changed, so nothing is sent.
     Same,
-    /// So many bytes from this word (shared) or byte (local) on, which refer to the neighbours in these directions.
+    /// The length in bytes, the first word (shared) or byte (local), and the directions of the neighbours it refers to.
     At { at: u32, len: u16, sources: u8 },
-    /// It is kept elsewhere: there was no room for it here.
+    /// It is stored in the local cache, since there was no space for it here.
     Elsewhere,
 }
 
-/// The shared encoded_cells of a state.
+/// The shared encoded cells of a state.
 #[derive(Debug, Default)]
 pub(super) struct SharedEncodedCells {
-    /// Those of each slot by place in the state's index of cells: first those that are asked for most, so that they lie close.
+    /// By slot, then by the cell's place in the state's index: the slots in demand lie close together.
     stored: Vec<OnceLock<Stored>>,
-    /// Cells in that index.
+    /// Number of cells in that index.
     cells: usize,
     words: Vec<AtomicU64>,
-    /// Words given out, or wanted where there were not enough.
+    /// Words taken, or requested where there were too few.
     taken: AtomicUsize,
 }
 
 impl SharedEncodedCells {
-    /// Forgets all encoded_cells, and makes room for those of a world of so many cells and records.
+    /// Drops all encoded cells, and reserves space for a world of this many cells and records.
     pub(super) fn reset(&mut self, cells: usize, records: usize) {
         self.cells = cells;
         self.stored.clear();
@@ -62,20 +63,20 @@ impl SharedEncodedCells {
         let wanted = std::mem::take(self.taken.get_mut());
         let usual = records * WORDS_PER_RECORD + cells * WORDS_PER_CELL;
         if self.words.len() < wanted.max(usual) {
-            // A quarter more, so that a world that grows slowly does not ask again each tick.
+            // A quarter more, so that a slowly growing world does not reallocate each tick.
             let room = wanted.max(usual) * 5 / 4;
             self.words.resize_with(room, AtomicU64::default);
         }
     }
 
-    /// The encoded_cell in a slot, if it is there already.
+    /// The encoding in a slot, if there is one.
     #[inline]
     pub(super) fn get(&self, place: usize, slot: Slot) -> Option<Stored> {
         self.stored[slot as usize * self.cells + place].get().copied()
     }
 
-    /// The encoded_cell in a slot; the first thread to ask encodes it, and others that ask meanwhile wait for it. `encode` fills the
-    /// buffer and gives the directions referred to, or `None` if nothing need be sent.
+    /// The encoding in a slot. The first thread to ask encodes it; others that ask meanwhile wait. `encode` fills the
+    /// buffer and gives the directions it refers to, or `None` if nothing is sent.
     pub(super) fn get_or_encode(
         &self,
         place: usize,
@@ -101,13 +102,13 @@ impl SharedEncodedCells {
         for (word, chunk) in words.iter().zip(bytes.chunks(WORD)) {
             let mut whole = [0; WORD];
             whole[..chunk.len()].copy_from_slice(chunk);
-            // The slot is set after this, and read before the words are: it orders these.
+            // The slot is set after this and read before the words are, which orders the two.
             word.store(u64::from_le_bytes(whole), Ordering::Relaxed);
         }
         Stored::At { at: at as u32, len, sources }
     }
 
-    /// Appends a encoded_cell's bytes.
+    /// Appends the bytes of an encoded cell.
     #[inline]
     pub(super) fn append(&self, at: u32, len: usize, out: &mut Vec<u8>) {
         let (at, end) = (at as usize, out.len() + len);
@@ -118,7 +119,7 @@ impl SharedEncodedCells {
     }
 }
 
-/// What a encoded_cell of the local cache leads from.
+/// The cell and baseline of a locally stored encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LocalKey {
     pub(super) cell: CellId,
@@ -127,23 +128,24 @@ pub(super) struct LocalKey {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct LocalBlob {
+struct LocalEncodedCell {
     key: LocalKey,
-    /// `None`: nothing need be sent. Otherwise the bytes from here to there, and the directions they refer to.
+    /// `None` if nothing is sent; otherwise the range of its bytes and the directions it refers to.
     bytes: Option<(u32, u32, u8)>,
 }
 
-/// Blobs by key, forgotten all at once: open addressing in arrays that are kept.
+/// Encoded cells by key, dropped all at once: open addressing in arrays that are reused.
 #[derive(Debug)]
 pub(super) struct LocalEncodedCells {
-    encoded_cells: Vec<LocalBlob>,
-    /// Index into `encoded_cells` plus one, or 0; a power of two in size, and at most half full.
+    encoded_cells: Vec<LocalEncodedCell>,
+    /// Index into `encoded_cells` plus one, or 0 if empty; its length is a power of two, and at most half of it is
+    /// used.
     table: Vec<u32>,
     bytes: Vec<u8>,
 }
 
 impl Default for LocalEncodedCells {
-    /// With room for the few of usual ticks, so that none of them has to make it.
+    /// With enough space for usual ticks, so that none of them allocates.
     fn default() -> Self {
         LocalEncodedCells {
             encoded_cells: Vec::with_capacity(Self::TABLE_MIN / 2),
@@ -164,7 +166,7 @@ impl LocalEncodedCells {
         }
     }
 
-    /// The encoded_cell of a key: where its bytes lie and the directions they refer to, or `None` if nothing need be sent.
+    /// The encoding of a key: the range of its bytes and the directions it refers to, or `None` if nothing is sent.
     pub(super) fn get_or_encode(
         &mut self,
         key: LocalKey,
@@ -179,17 +181,17 @@ impl LocalEncodedCells {
         }
         let from = self.bytes.len() as u32;
         let bytes = encode(&mut self.bytes).map(|sources| (from, self.bytes.len() as u32, sources));
-        self.encoded_cells.push(LocalBlob { key, bytes });
+        self.encoded_cells.push(LocalEncodedCell { key, bytes });
         self.table[slot] = self.encoded_cells.len() as u32;
         bytes
     }
 
-    /// The bytes that ranges point into.
+    /// The bytes that the ranges point into.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Where a key is in the table, or where it belongs.
+    /// The index of a key in the table, or where to insert it.
     fn slot(&self, key: &LocalKey) -> usize {
         let mask = self.table.len() - 1;
         let base = key.base.map_or(u64::MAX, |tick| u64::from(tick.0));
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blob_without_room_is_kept_elsewhere_and_the_state_has_room_the_next_time() {
+    fn an_encoded_cell_without_space_is_stored_elsewhere_and_the_state_has_space_the_next_time() {
         let mut encoded_cells = SharedEncodedCells::default();
         encoded_cells.reset(1, 0);
         let long = [7u8; 999];
@@ -232,14 +234,14 @@ mod tests {
         };
         assert_eq!(get(&encoded_cells), Stored::Elsewhere);
         encoded_cells.reset(1, 0);
-        let Stored::At { at, len: 999, sources: 3 } = get(&encoded_cells) else { panic!("there is room now") };
+        let Stored::At { at, len: 999, sources: 3 } = get(&encoded_cells) else { panic!("there is space now") };
         let mut out = vec![1, 2];
         encoded_cells.append(at, 999, &mut out);
         assert_eq!((&out[..2], &out[2..]), (&[1, 2][..], &long[..]));
     }
 
     #[test]
-    fn each_key_has_its_own_blob_however_many_there_are() {
+    fn each_key_has_its_own_encoded_cell_however_many_there_are() {
         let mut encoded_cells = LocalEncodedCells::default();
         for round in 0..2 {
             for again in [false, true] {

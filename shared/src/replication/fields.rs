@@ -1,30 +1,31 @@
-//! One table per kind of replicated thing. It drives quantizing, writing, reading, diffing and drawing, so that they cannot
+//! One field table per kind of entity. It drives quantizing, writing, reading, diffing and drawing, so that they cannot
 //! drift apart.
 //!
-//! A replicated thing is a row of integers, one per field. The game turns its floats into them with [`FieldSpec::pack`], the
-//! client turns them back with [`FieldSpec::unpack`], and everything between (cells, deltas, history) is integers, which are
+//! A replicated entity is a row of integers, one per field. The game quantizes its floats with [`FieldSpec::pack`], the
+//! client restores them with [`FieldSpec::unpack`]. Everything between (cells, deltas, history) is integers, which are
 //! equal on every machine.
 
 use super::bits::{BitReader, BitWriter, WireError};
 use super::cells::CellId;
-use crate::game::EntityId;
+use crate::ids::EntityId;
 use crate::time::Tick;
 
-/// The most fields a kind may have.
+/// Most fields of a kind.
 pub const FIELDS_MAX: usize = 10;
-/// The most kinds a game may have; a kind's number takes 3 bits.
+/// Most kinds of a game; a kind's number takes 3 bits.
 pub const KINDS_MAX: usize = 8;
-/// World units per position step: the worst error of a replicated position is half of it on each axis.
+/// World units per position step: the worst error of a replicated position is half a step on each axis.
 pub const POSITION_STEP: f32 = 1.0 / 4.0;
-/// Ticks in which a thing moves by the steps its velocity says: velocities are position steps per this many ticks, so that
-/// linear prediction is integer arithmetic.
+/// Ticks in which an entity moves by its velocity: velocities are position steps per this many ticks, so that linear
+/// prediction is integer arithmetic.
 ///
-/// Coarse on purpose: what a position has to add is small either way, and the bits of both together were fewest here (`ledger`).
+/// Coarse on purpose: the correction of the position is small either way, and both together take the fewest bits at
+/// this value (measured with the example `ledger`).
 pub const VELOCITY_TICKS: i32 = 2;
 
-/// World units per second that one step of a velocity field stands for at `tick_hz`.
+/// World units per second of one step of a velocity field, at `tick_hz`.
 #[must_use]
-pub const fn velocity_step(tick_hz: u32) -> f32 {
+pub(crate) const fn velocity_step(tick_hz: u32) -> f32 {
     POSITION_STEP * tick_hz as f32 / VELOCITY_TICKS as f32
 }
 
@@ -37,9 +38,10 @@ pub struct FieldSpec {
     pub role: FieldRole,
     /// Bits of the raw value.
     pub bits: u8,
-    /// Game units per step of the integer. A game's value is rounded to the nearest step; the worst error is half a step.
+    /// Game units per step of the integer. A game's value is rounded to the nearest step, so that the worst error is
+    /// half a step.
     pub step: f32,
-    /// Order of the exponential Golomb code of its changes: about log2 of the usual change.
+    /// Order of the exponential Golomb code of its differences: about log2 of the usual difference.
     pub k: u8,
 }
 
@@ -50,42 +52,42 @@ pub enum FieldRole {
     X,
     /// Position along y: field 1 of every kind.
     Y,
-    /// Velocity in position steps per [`VELOCITY_TICKS`]: fields 2 and 3 of kinds that move. Signed.
+    /// Velocity in position steps per [`VELOCITY_TICKS`]: fields 2 and 3 of moving kinds. Signed.
     Velocity,
-    /// An angle: the steps go once round and wrap.
+    /// An angle, whose steps wrap around.
     Angle,
     /// An unsigned number; interpolation takes the older of two values.
     Plain,
     /// A signed number; as `Plain`.
     Signed,
-    /// The tick a thing began, at most `2^bits - 1` ticks before the snapshot that first tells of it.
+    /// The tick an entity started, at most `2^bits - 1` ticks before the first snapshot that contains it.
     Start,
 }
 
-/// How things of a kind move.
+/// How entities of a kind move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Motion {
-    /// Its fields never change while it lives: a rock, or a shot whose path follows from where and when it began.
+    /// Its fields never change: a rock, or a shot whose path follows from its start.
     Still,
-    /// It moves and changes; predicted linearly from its position and velocity.
+    /// It moves and changes; predicted linearly from position and velocity.
     Moving,
 }
 
-/// A kind of replicated thing.
+/// A kind of replicated entity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KindSpec {
     /// Name in docs, logs and tests.
     pub name: &'static str,
     /// How it moves.
     pub motion: Motion,
-    /// Its fields in wire order: x and y first, and in kinds that move the velocities third and fourth.
+    /// Its fields in wire order: x and y first, and in moving kinds the velocity third and fourth.
     pub fields: &'static [FieldSpec],
 }
 
-/// A replicated thing at one tick: its number, its kind and its fields as integers.
+/// A replicated entity at one tick: its number, its kind and its fields as integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// Its number in the room.
+    /// The entity's number in the room.
     pub id: EntityId,
     /// Index into the game's kinds.
     pub kind: u8,
@@ -101,7 +103,7 @@ impl FieldSpec {
 
     /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
     #[must_use]
-    #[inline(always)] // Where the table is known, as in a game's `record()`, what is left is the arithmetic: a seventh off a capture.
+    #[inline(always)] // With a constant table, as in a game's `record()`, only the arithmetic is left: a seventh off a capture.
     pub fn pack(&self, value: f32) -> i32 {
         let steps = nearest(value / self.step);
         match self.role {
@@ -134,11 +136,11 @@ impl FieldSpec {
     }
 }
 
-/// The nearest integer, halves away from zero, as `libm::roundf` gives it; that call for every field was a third of the cost of a
-/// capture.
+/// The nearest integer, halves away from zero. Equal to `libm::roundf`; the call of that for every field took a third
+/// of a capture.
 #[inline]
 fn nearest(value: f32) -> i32 {
-    // Just below a half, so that what is just below a half is not rounded up by the sum; the conversion cuts off the rest.
+    // Slightly less than a half, so that a fraction just below a half is not rounded up by the sum; the cast truncates.
     (value + (0.5 - 0.25 * f32::EPSILON).copysign(value)) as i32
 }
 
@@ -160,7 +162,7 @@ pub const fn plain(name: &'static str, bits: u8, step: f32) -> FieldSpec {
     FieldSpec { name, role: FieldRole::Plain, bits, step, k: 1 }
 }
 
-/// The field that holds the tick a thing began, at most `2^bits - 1` ticks ago when first told.
+/// The field with the tick an entity started, at most `2^bits - 1` ticks before it is first sent.
 #[must_use]
 pub const fn start(name: &'static str, bits: u8) -> FieldSpec {
     FieldSpec { name, role: FieldRole::Start, bits, step: 1.0, k: 0 }
@@ -170,7 +172,7 @@ impl Record {
     /// A record of `kind` from the game's values, in the order of its table.
     ///
     /// # Panics
-    /// If there are not as many values as the kind has fields: a mistake in the game's code.
+    /// If there are not as many values as the kind has fields, which is a bug of the game.
     #[must_use]
     #[inline(always)] // See `FieldSpec::pack`.
     pub fn pack(id: EntityId, kind: u8, spec: &KindSpec, values: &[f32]) -> Record {
@@ -207,8 +209,8 @@ impl Record {
 }
 
 impl FieldSpec {
-    /// Order of the code for the place of what stands still, from the middle of the cell: it lies within half a cell, or, as the
-    /// muzzle of a shot that has flown on, a little further.
+    /// Order of the code of a still entity's position, relative to the middle of the cell: within half a cell, or
+    /// slightly more for the muzzle of a shot that has flown on.
     const STILL_K: u32 = 10;
 
     fn write_raw(&self, value: i32, motion: Motion, cell: CellId, tick: Tick, out: &mut BitWriter) {
@@ -251,7 +253,7 @@ impl FieldSpec {
     }
 }
 
-/// Checks a game's tables; meant for a `const` assertion beside them.
+/// Checks a game's tables; meant for a `const` assertion next to them.
 ///
 /// # Panics
 /// If a table breaks the rules this module states.
@@ -281,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_integer_is_that_of_the_mathematical_library() {
+    fn the_nearest_integer_equals_that_of_the_mathematical_library() {
         let mut rng = fastrand::Rng::with_seed(17);
         for round in 0..2_000_000 {
             let value = match round % 3 {

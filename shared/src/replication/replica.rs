@@ -11,27 +11,27 @@ use crate::time::Tick;
 
 /// A client's copy of its cells.
 ///
-/// All records lie in one list, which the next frame's is written beside: who holds thousands of replicas reads two stretches of
-/// memory per frame, where a list per cell took twice as long.
+/// All records lie in one list, and the next frame's list is written beside it: a client with thousands of entities
+/// reads two stretches of memory per frame, where a list per cell took twice as long.
 #[derive(Debug, Clone, Default)]
 pub struct Replica {
     /// In order of number.
     cells: Vec<Cell>,
-    /// Of all cells, in order of cell, then id.
+    /// The records of all cells, in order of cell, then id.
     records: Vec<Record>,
-    /// Room for the next frame's records.
+    /// Buffer for the next frame's records.
     next: Vec<Record>,
 }
 
 #[derive(Debug, Clone)]
 struct Cell {
     id: CellId,
-    /// Of the frame last applied; `None` before the first.
+    /// The tick of the last applied state; `None` before the first.
     tick: Option<Tick>,
-    /// Where its records are.
+    /// The range of its records.
     start: u32,
     end: u32,
-    /// Length of its encoded_cell in the newest frame.
+    /// Length of its encoded cell in the newest frame.
     encoded_cell_bytes: u32,
 }
 
@@ -45,13 +45,13 @@ impl Replica {
     /// Applies the cells section of a frame of `tick`. Leaves `bits` at the first byte after the section.
     ///
     /// # Errors
-    /// What is wrong with the bytes. The replica is then of no further use: deltas would build on a wrong state.
+    /// What is wrong with the bytes. The replica is then invalid: deltas would build on a wrong state.
     pub fn apply(&mut self, kinds: &[KindSpec], tick: Tick, bits: &mut BitReader) -> Result<(), WireError> {
         self.resubscribe(bits)?;
-        let thinned = bits.flag()?;
+        let tiered = bits.flag()?;
         let (mut due, mut present) = (0u64, 0u64);
         for at in 0..self.cells.len() {
-            let is_due = !thinned || bits.flag()?;
+            let is_due = !tiered || bits.flag()?;
             due |= u64::from(is_due) << at;
             present |= u64::from(is_due && bits.flag()?) << at;
         }
@@ -62,7 +62,7 @@ impl Replica {
         for (at, cell) in self.cells.iter().enumerate() {
             let records = cell.records(&self.records);
             if present & (1 << at) == 0 {
-                // As it was.
+                // Unchanged.
                 self.next.extend_from_slice(records);
             } else {
                 let from = bits.align()?;
@@ -74,13 +74,13 @@ impl Replica {
             }
             ends[at] = self.next.len() as u32;
         }
-        // Only now, since encoded_cells refer to the cells around as they were.
+        // Last, since encoded cells refer to the former state of their neighbours.
         std::mem::swap(&mut self.records, &mut self.next);
         let mut start = 0;
         for (at, cell) in self.cells.iter_mut().enumerate() {
             (cell.start, cell.end, cell.encoded_cell_bytes) = (start, ends[at], lengths[at]);
             start = cell.end;
-            // A cell that was due and is not present is as it was.
+            // A cell that was due and is not present is unchanged.
             if due & (1 << at) != 0 {
                 cell.tick = Some(tick);
             }
@@ -88,34 +88,35 @@ impl Replica {
         Ok(())
     }
 
-    /// Bytes of the newest frame's encoded_cells of cells whose middle lies outside a rectangle of `size` world units around `centre`.
+    /// Bytes of the newest frame's encoded cells whose middle lies outside a rectangle of `size` world units around
+    /// `centre`.
     #[must_use]
-    pub fn blob_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
+    pub(crate) fn cell_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
         let beyond = |cell: &&Cell| !(cell.id.centre() - centre).abs().cmple(size * 0.5).all();
         self.cells.iter().filter(beyond).map(|cell| cell.encoded_cell_bytes as usize).sum()
     }
 
-    /// Every record the client knows, in order of cell, then id. A thing that crossed a border is in one cell only, that of
-    /// the newest snapshot.
+    /// Every known record, in order of cell, then id. An entity that crossed a border is in one cell only, that of the
+    /// newest snapshot.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.records.iter()
     }
 
-    /// As [`Replica::records`], each with the tick it is of: that of the newest snapshot in which its cell was due.
-    pub fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
+    /// As [`Replica::records`], each with its tick: that of the newest snapshot in which its cell was due.
+    pub(crate) fn records_by_tick(&self) -> impl Iterator<Item = (Tick, &Record)> {
         let known = self.cells.iter().filter_map(|cell| Some((cell.tick?, cell.records(&self.records))));
         known.flat_map(|(tick, records)| records.iter().map(move |record| (tick, record)))
     }
 
-    /// Every cell whose state is known, with how many ticks it is behind `tick`, in order of number; what is not known, or too far
-    /// behind to be said, is forgotten. This is what a connection that is taken up again goes on from.
-    pub fn keep_known(&mut self, tick: Tick) -> Vec<(u16, u8)> {
+    /// Every cell with a known state, with the number of ticks it is behind `tick`, in order of number; other cells,
+    /// and those too far behind to encode, are dropped. A resumed connection continues from these.
+    pub(crate) fn keep_known(&mut self, tick: Tick) -> Vec<(u16, u8)> {
         let behind = |cell: &Cell| cell.tick.and_then(|at| u8::try_from(tick.since(at)).ok());
         self.cells.retain(|cell| behind(cell).is_some());
         self.cells.iter().filter_map(|cell| Some((cell.id.0, behind(cell)?))).collect()
     }
 
-    /// The cells subscribed to, in order of number.
+    /// The subscribed cells, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.cells.iter().map(|cell| cell.id)
     }
@@ -145,7 +146,7 @@ impl Replica {
     }
 }
 
-/// The records of the cell beside another one, as of the same tick; none if that is not known.
+/// The records of a neighbour cell at the same tick; none if that is unknown.
 fn neighbour_records<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, direction: u8) -> &'a [Record] {
     let known = |near: CellId| {
         let at = cells.binary_search_by_key(&near, |c| c.id).ok()?;
@@ -156,11 +157,11 @@ fn neighbour_records<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, directi
 
 #[cfg(test)]
 mod tests {
-    use super::super::fields::{FIELDS_MAX, FieldSpec, Motion, plain, velocity};
+    use super::super::fields::{FieldSpec, Motion, plain, velocity};
     use super::super::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
     use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
-    use crate::game::EntityId;
+    use crate::ids::EntityId;
     use std::sync::Arc;
 
     const KINDS: &[KindSpec] = &[
@@ -173,17 +174,17 @@ mod tests {
     ];
     const VIEW: Vec2 = Vec2::new(1920.0, 1200.0);
 
-    /// Things adrift: number, place and velocity, every fifth one at rest for good.
+    /// Drifting entities: id, position and velocity; every fifth one stays still.
     struct Drift(Vec<(EntityId, Vec2, Vec2)>);
 
     impl Drift {
         fn scattered(rng: &mut fastrand::Rng) -> Drift {
             let mut unit = || rng.f32() * 2.0 - 1.0;
-            let things = (0..400u16).map(|i| {
+            let entities = (0..400u16).map(|i| {
                 let at = Vec2::new(unit(), unit()) * 3000.0;
                 (EntityId(i), at, if i % 5 == 0 { Vec2::ZERO } else { Vec2::new(unit(), unit()) * 400.0 })
             });
-            Drift(things.collect())
+            Drift(entities.collect())
         }
 
         fn state(&self, tick: Tick, placement: &mut Placement) -> Arc<WorldState> {
@@ -222,19 +223,19 @@ mod tests {
                 pause -= 1;
                 continue;
             }
-            // Now and then longer than the history reaches, so that keyframes are met as well.
+            // Some pauses are longer than the history, so that keyframes occur as well.
             pause = if rng.u8(..) < 10 { rng.u32(0..150) } else { rng.u32(0..4) };
             let focus = Vec2::new((tick as f32 * 2.0) % 2000.0, 300.0);
             let mut frame = Vec::new();
             let tier = [UpdateRateTier::Full, UpdateRateTier::Far, UpdateRateTier::Farther][(tick / 200) as usize % 3];
             viewer.write(&mut history, focus, VIEW, tier, &mut frame);
             let mut bits = BitReader::new(&frame);
-            replica.apply(KINDS, Tick(tick), &mut bits).expect("our own bytes apply");
+            replica.apply(KINDS, Tick(tick), &mut bits).expect("encoded bytes apply");
             assert_eq!(bits.finish(), Ok(()));
             assert!(viewer.cells().eq(replica.cells()));
-            // Each cell is exactly as it was at its tick; that is this one unless far cells are thinned out.
+            // Each cell is exactly as it was at its tick, which is the newest one unless the tier leaves out far cells.
             for cell in &replica.cells {
-                let of = cell.tick.expect("a cell comes with its first encoded_cell");
+                let of = cell.tick.expect("a cell comes with its first encoding");
                 assert!(of == Tick(tick) || tier != UpdateRateTier::Full, "tick {tick}");
                 if let Some(state) = history.state(of) {
                     assert_eq!(
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_that_lingers_on_a_border_stays_in_its_cell() {
+    fn an_entity_that_lingers_on_a_border_stays_in_its_cell() {
         let mut placement = Placement::default();
         let cells: Vec<CellId> =
             [500.0, 515.0, 508.0, 520.0, 530.0, 505.0].map(|x| placement.cell(EntityId(1), Vec2::new(x, 9.0))).to_vec();
@@ -259,21 +260,22 @@ mod tests {
         assert_eq!(cells, [left, left, left, left, right, right]);
     }
 
-    /// A coordinate near the border of two cells, in world units: up to 20 to either side of it, more than what lingers there needs.
+    /// A coordinate near the border of two cells, in world units: up to 20 on either side of it, more than an entity
+    /// may linger.
     fn near_border(rng: &mut fastrand::Rng) -> f32 {
         (rng.f32() * 9.0 - 4.5).round() * CellId::SIZE + (rng.f32() - 0.5) * 40.0
     }
 
     #[test]
-    fn whoever_is_in_view_is_sent_whatever_the_view_and_however_they_pace_along_the_borders_of_cells() {
+    fn every_entity_in_view_is_sent_whatever_the_view_and_however_entities_move_along_cell_borders() {
         let (mut in_view, mut lingering) = (0, 0);
         for seed in 0..40 {
             let mut rng = fastrand::Rng::with_seed(seed);
-            let things = (0..400u16).map(|id| {
+            let entities = (0..400u16).map(|id| {
                 let at = Vec2::new(near_border(&mut rng), near_border(&mut rng));
                 (EntityId(id), at, Vec2::new(rng.f32() - 0.5, rng.f32() - 0.5) * 500.0)
             });
-            let mut drift = Drift(things.collect());
+            let mut drift = Drift(entities.collect());
             let (mut history, mut placement) = (WorldHistory::new(KINDS), Placement::default());
             let (mut viewer, mut replica) = (Viewer::default(), Replica::default());
             for tick in 1..60u32 {
@@ -281,16 +283,16 @@ mod tests {
                 let state = drift.state(Tick(tick), &mut placement);
                 history.push(Arc::clone(&state));
                 if rng.u8(..) < 100 {
-                    // A newcomer has no cells of earlier views to help out; everybody else jumps, as after a respawn.
+                    // A new viewer has no cells of earlier views; all others jump, as after a respawn.
                     (viewer, replica) = Default::default();
                 }
-                // The edges of the view lie near borders, too; it is one point at the least and as large as may be at the most.
+                // The edges of the view lie near borders, too; its size is between a point and the largest view.
                 let (low, high) = (Vec2::new(near_border(&mut rng), near_border(&mut rng)), VIEW_MAX * rng.f32());
                 let high = (low + high).min(Vec2::new(near_border(&mut rng), near_border(&mut rng))).max(low);
                 let (focus, view) = ((low + high) * 0.5, high - low);
                 let mut frame = Vec::new();
                 viewer.write(&mut history, focus, view, UpdateRateTier::Full, &mut frame);
-                replica.apply(KINDS, Tick(tick), &mut BitReader::new(&frame)).expect("our own bytes apply");
+                replica.apply(KINDS, Tick(tick), &mut BitReader::new(&frame)).expect("encoded bytes apply");
                 let known: std::collections::BTreeSet<EntityId> = replica.records().map(|r| r.id).collect();
                 for (id, at, _) in drift.0.iter().filter(|(_, at, _)| (*at - focus).abs().cmple(view * 0.5).all()) {
                     in_view += 1;
@@ -306,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn viewers_with_the_same_baseline_share_the_same_blob() {
+    fn viewers_with_the_same_baseline_share_the_same_encoded_cell() {
         let mut rng = fastrand::Rng::with_seed(5);
         let mut drift = Drift::scattered(&mut rng);
         let (mut history, mut placement) = (WorldHistory::new(KINDS), Placement::default());
@@ -323,13 +325,14 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_apply_or_give_an_error() {
+    fn any_bytes_are_an_error_or_apply_to_cells_and_records_in_order() {
         let mut rng = fastrand::Rng::with_seed(9);
         let drift = Drift::scattered(&mut rng);
         let mut history = WorldHistory::new(KINDS);
         history.push(drift.state(Tick(5), &mut Placement::default()));
         let mut frame = Vec::new();
         Viewer::default().write(&mut history, Vec2::ZERO, VIEW, UpdateRateTier::Full, &mut frame);
+        let mut applied = 0;
         for _ in 0..5000 {
             let mut bytes = frame.clone();
             for _ in 0..rng.usize(1..4) {
@@ -339,12 +342,14 @@ mod tests {
             bytes.truncate(rng.usize(0..=bytes.len()));
             let mut replica = Replica::default();
             if replica.apply(KINDS, Tick(5), &mut BitReader::new(&bytes)).is_ok() {
-                assert!(
-                    replica
-                        .records()
-                        .all(|r| r.values[KINDS[usize::from(r.kind)].fields.len()..FIELDS_MAX].iter().all(|v| *v == 0))
-                );
+                applied += 1;
+                assert!(replica.cells().is_sorted_by(|a, b| a < b) && replica.cells().count() <= SUBSCRIBED_MAX);
+                for record in replica.records() {
+                    let kind = &KINDS[usize::from(record.kind)];
+                    assert!(record.values[kind.fields.len()..].iter().all(|value| *value == 0), "{record:?}");
+                }
             }
         }
+        assert!(applied > 10 && applied < 5000, "both outcomes occur: {applied}");
     }
 }

@@ -1,4 +1,4 @@
-//! The replicated world at one tick, and the cell that each thing in it belongs to.
+//! The replicated world at one tick, and the cell that each entity belongs to.
 
 use glam::Vec2;
 
@@ -6,60 +6,66 @@ use super::cells::{CellBlock, CellId};
 use super::delta::CELL_RECORDS_MAX;
 use super::encoded_cells::SharedEncodedCells;
 use super::fields::Record;
-use crate::game::{EntityId, Game};
+use crate::ids::EntityId;
 use crate::time::Tick;
 
-/// Every replicated thing at one tick, in order of cell, then id; and the encoded_cells that lead to it, encoded by whoever needs one
-/// first. Threads share it: it changes only while it is captured.
+/// Every replicated entity at one tick, in order of cell, then id; and the encoded cells that lead to this state, each
+/// encoded by the first thread that needs it. Threads share a state: it changes only during the capture.
 #[derive(Debug, Default)]
 pub struct WorldState {
     /// The tick.
     pub tick: Tick,
-    /// The tick that most viewers have when they are told of this one.
+    /// The tick that most viewers have when they are sent this one.
     common: Option<Tick>,
     records: Vec<Record>,
-    /// Their numbers, in the same order.
+    /// The ids of `records`, in the same order.
     ids: Vec<EntityId>,
-    /// The cells that hold anything, and those around.
+    /// The cells that contain anything, and their neighbours.
     block: CellBlock,
-    /// Where the records of each cell of `block` begin; and where those of the last end.
+    /// Index of the first record of each cell of `block`; and the end of the last cell.
     starts: Vec<u32>,
     encoded_cells: SharedEncodedCells,
 }
 
 impl WorldState {
-    /// Takes the state of `game` at `tick`, reusing the room of whatever `self` held before.
-    pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
-        placement.gathered.clear();
-        game.replicate(tick, &mut placement.gathered);
-        self.take(tick, placement);
-    }
-
-    /// Takes the given things as the state at `tick`, each with the point that decides its cell.
+    /// Takes the entities that `gather` appends as the state at `tick`, each with the point that decides its cell.
     ///
     /// # Panics
-    /// If there are more things than entity numbers.
-    pub fn place(&mut self, tick: Tick, placed: impl Iterator<Item = (Vec2, Record)>, placement: &mut Placement) {
+    /// If there are more entities than entity numbers.
+    pub(crate) fn gather(
+        &mut self,
+        tick: Tick,
+        gather: impl FnOnce(&mut Vec<(Vec2, Record)>),
+        placement: &mut Placement,
+    ) {
         placement.gathered.clear();
-        placement.gathered.extend(placed);
+        gather(&mut placement.gathered);
         self.take(tick, placement);
     }
 
-    /// Sorts what was gathered by cell, then id, by counting: one pass finds the cells, one the order, and each record is copied
-    /// once.
+    /// Takes the given entities as the state at `tick`, each with the point that decides its cell.
+    ///
+    /// # Panics
+    /// If there are more entities than entity numbers.
+    pub fn place(&mut self, tick: Tick, placed: impl Iterator<Item = (Vec2, Record)>, placement: &mut Placement) {
+        self.gather(tick, |gathered| gathered.extend(placed), placement);
+    }
+
+    /// Sorts the gathered records by cell, then id, with a counting sort: one pass finds the cells, one the order, and
+    /// each record is copied once.
     fn take(&mut self, tick: Tick, placement: &mut Placement) {
         self.tick = tick;
         self.common = (placement.every > 0).then(|| tick.before(placement.every));
         self.block = placement.find_cells();
         let Placement { gathered, found, order, .. } = placement;
-        assert!(gathered.len() <= MOST, "{} things, limit {MOST}: each has a number of its own", gathered.len());
-        // Counted two places further on, so that summing gives the start of each cell one place further on, and filling in then
-        // moves it to the start of the next.
+        assert!(gathered.len() <= MOST, "{} entities, limit {MOST}: each has a number of its own", gathered.len());
+        // Counted two places ahead, so that summing gives the start of each cell one place ahead, and filling then moves it to
+        // the start of the next cell.
         let cells = self.block.len();
         self.starts.clear();
         self.starts.resize(cells + 2, 0);
         for place in found.iter_mut() {
-            *place = self.block.place(CellId(*place)).expect("the block holds every cell found") as u16;
+            *place = self.block.place(CellId(*place)).expect("the block contains every cell found") as u16;
             self.starts[usize::from(*place) + 2] += 1;
         }
         for at in 2..self.starts.len() {
@@ -83,26 +89,26 @@ impl WorldState {
         self.encoded_cells.reset(cells, self.records.len());
     }
 
-    /// The records of a cell, in order of id; none if nothing is there.
+    /// The records of a cell, in order of id.
     #[must_use]
     pub fn cell(&self, cell: CellId) -> &[Record] {
         self.block.place(cell).map_or(&[], |place| self.records_at(place))
     }
 
-    /// The records of the cell in this place of the index.
+    /// The records of the cell at this place of the index.
     pub(super) fn records_at(&self, place: usize) -> &[Record] {
         &self.records[self.starts[place] as usize..self.starts[place + 1] as usize]
     }
 
-    /// Where a cell is in the index and among the shared encoded_cells; `None` if it lies away from everything.
+    /// A cell's place in the index and among the shared encoded cells; `None` for a cell that is not near any entity.
     pub(super) fn place_of(&self, cell: CellId) -> Option<usize> {
         self.block.place(cell)
     }
 
-    /// Which of the cells around `cell` held the thing with this number.
+    /// Finds the neighbour of `cell` that contained the entity with this id.
     ///
-    /// Three looks into the list of numbers, since three cells of a row lie side by side in it: most of what is asked for is new
-    /// and found nowhere, so that all eight cells are looked through.
+    /// Three searches of the id list suffice, since three cells of a row are adjacent in it. Most ids are new and found
+    /// in none of the eight neighbours.
     pub(super) fn origin(&self, cell: CellId, id: EntityId) -> Option<Origin> {
         let place = self.block.place(cell)?;
         (0..3u8).find_map(|row| {
@@ -111,7 +117,7 @@ impl WorldState {
             let index = from + self.ids[from..to].iter().position(|other| *other == id)?;
             let held_by = (first..=last).rfind(|held_by| self.starts[*held_by] as usize <= index)?;
             let start = self.starts[held_by] as usize;
-            // Of the nine places around, the fifth is the cell itself.
+            // Of the nine places, the fifth is the cell itself.
             let at = row * 3 + (held_by + 1 - middle) as u8;
             let count = (self.starts[held_by + 1] as usize - start).min(CELL_RECORDS_MAX);
             (at != 4 && index - start < count).then_some(Origin {
@@ -123,7 +129,7 @@ impl WorldState {
         })
     }
 
-    /// The record of what came over.
+    /// The record of a migrated entity.
     pub(super) fn record_of(&self, origin: &Origin) -> &Record {
         &self.records[origin.index as usize]
     }
@@ -134,75 +140,75 @@ impl WorldState {
         &self.records
     }
 
-    /// Ticks between two snapshots of most viewers, as far as that was said; at least 1.
+    /// Ticks between two snapshots of most viewers, at least 1; 1 if unknown.
     pub(super) fn interval(&self) -> u32 {
         self.common.map_or(1, |common| self.tick.since(common).max(1))
     }
 
-    /// The tick that most viewers have when they are told of this one, if that was said: see [`Placement::every`].
+    /// The tick that most viewers have when they are sent this one, if known: see [`Placement::every`].
     pub(super) fn common(&self) -> Option<Tick> {
         self.common
     }
 
-    /// The encoded_cells that lead to this state and are shared by all who tell of it.
+    /// The encoded cells that lead to this state, shared by all threads.
     pub(super) fn encoded_cells(&self) -> &SharedEncodedCells {
         &self.encoded_cells
     }
 }
 
-/// Where something was before it came over from a neighbour cell.
+/// Where a migrated entity was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// Which neighbour: [`CellId::neighbour`].
+    /// Direction of the neighbour: [`CellId::neighbour`].
     pub(super) direction: u8,
-    /// Its place among the records there.
+    /// Index among the records there.
     pub(super) at: u16,
-    /// How many were there.
+    /// Number of records there.
     pub(super) count: u16,
-    /// Its place among all records.
+    /// Index among all records.
     index: u32,
 }
 
-/// The most things a world holds: one per entity number.
+/// Most entities of a world: one per entity number.
 const MOST: usize = 1 << 16;
 
-/// What is kept from one capture to the next: which cell each thing was last in (it stays there until it is clearly outside, so
-/// that what lingers on a border does not go to and fro), and room for sorting.
+/// State kept from one capture to the next: each entity's last cell, and buffers for sorting. An entity stays in its
+/// cell until it is clearly outside, so that it does not alternate between cells on a border.
 #[derive(Debug, Clone, Default)]
 pub struct Placement {
-    /// By entity number; [`CellId::COUNT`] where nothing is known.
+    /// By entity number; [`CellId::COUNT`] where unknown.
     cells: Vec<CellId>,
-    /// Ticks between two snapshots of most viewers, or 0.
+    /// Ticks between two snapshots of most viewers, or 0 if unknown.
     every: u32,
     gathered: Vec<(Vec2, Record)>,
     /// The cells of `gathered`, by number and then by place.
     found: Vec<u16>,
-    /// Number and index into `gathered` of each thing, in order of cell, then number.
+    /// Id and index into `gathered` of each entity, in order of cell, then id.
     order: Vec<u32>,
 }
 
 impl Placement {
-    /// World units a thing may be outside its cell before it changes.
+    /// World units an entity may be outside its cell before it changes to another.
     pub(super) const LINGER: f32 = 12.0;
 
-    /// A placement for a world that most viewers are told of every so many ticks: the encoded_cells that lead from one such snapshot to
-    /// the next are then shared by all threads, instead of being encoded by each.
+    /// A placement for a world that is sent to most viewers every `ticks` ticks. The encoded cells between two such
+    /// snapshots are then shared by all threads, instead of being encoded by each.
     #[must_use]
     pub fn every(ticks: u32) -> Placement {
         Placement { every: ticks, ..Placement::default() }
     }
 
-    /// From now on most viewers are told every so many ticks.
+    /// Sets the ticks between two snapshots of most viewers, from the next capture on.
     pub fn set_every(&mut self, ticks: u32) {
         self.every = ticks;
     }
 
-    /// The cell of the thing with this number, which is at this point.
+    /// The cell of the entity with this id, at this position.
     pub fn cell(&mut self, id: EntityId, at: Vec2) -> CellId {
         place(&mut self.cells, id, at)
     }
 
-    /// Finds the cell of everything gathered, and the block of those cells and the ones around.
+    /// Finds the cell of every gathered record, and the block of those cells and their neighbours.
     fn find_cells(&mut self) -> CellBlock {
         self.found.clear();
         let cells = &mut self.cells;
@@ -222,7 +228,7 @@ fn place(cells: &mut Vec<CellId>, id: EntityId, at: Vec2) -> CellId {
         cells.resize(index + 1, CellId(CellId::COUNT));
     }
     let was = &mut cells[index];
-    // A number that was another thing's before is far from where that was, or close enough not to matter.
+    // The former entity with this id was far from here, or so close that it does not matter.
     let lingers =
         was.0 != CellId::COUNT && (at - was.centre()).abs().max_element() <= CellId::SIZE * 0.5 + Placement::LINGER;
     if !lingers {

@@ -1,14 +1,15 @@
-//! What one connection was last told of the world, and the next thing to tell it.
+//! One connection's view of the world: its subscribed cells, their baselines, and its next frame.
 //!
-//! A viewer is subscribed to the cells around its focus, with cells as topics: it keeps, for each, the tick of the encoded_cell last
-//! written. It is subscribed to every cell that may hold a record in its view, which is more than the cells that its view touches: a
-//! record may be a little outside its cell ([`Placement`]). The bytes of a encoded_cell are shared by all viewers with the same baseline.
+//! A viewer is subscribed to the cells around its focus. For each it keeps the tick of the last encoded cell that was
+//! written. It is subscribed to every cell that may contain a record in its view, which is more than the cells that its
+//! view touches, since a record may be slightly outside its cell ([`Placement`]). All viewers with the same baseline
+//! share the bytes of an encoded cell.
 //!
 //! ```text
 //! cells := removed count (golomb 0), index gap - 1 (golomb 2) each      indices into the list before the change
 //!          added count (golomb 0), cell number (14 bits) each
-//!          thinned:1, then for each subscribed cell in order of number: [thinned: due:1], [due: present:1]; padding to a byte
-//!          the encoded_cells of the cells that are present, each a whole number of bytes
+//!          tiered:1, then for each subscribed cell in order of number: [tiered: due:1], [due: present:1]; padding to a byte
+//!          the encoded cells that are present, each a whole number of bytes
 //! ```
 
 use glam::Vec2;
@@ -18,23 +19,25 @@ use super::cells::{CellBlock, CellId};
 use super::world::{EncodedCell, Placement, WorldHistory};
 use crate::time::Tick;
 
-/// The most cells a viewer is subscribed to; a view of 1920 x 1200 units takes 12 to 20, and up to 30 with those kept.
+/// Most cells that a viewer is subscribed to; a view of 1920 x 1200 units has 12 to 20, and up to 30 with those that
+/// linger.
 pub const SUBSCRIBED_MAX: usize = 64;
-/// The largest view that a game may have, in world units: with the cells kept around it, it touches 8 by 8 cells at most.
+/// Largest view of a game, in world units: with the cells kept around it, it touches at most 8 by 8 cells.
 pub const VIEW_MAX: Vec2 = Vec2::splat(7.0 * CellId::SIZE - 2.0 * KEEP);
-/// A cell is subscribed to when it is this many world units outside the view: what lingers beyond the border of its cell may be in
-/// view when the cell is not. A unit more covers the rounding of positions.
+/// A cell is subscribed to when it is within this many world units of the view: an entity slightly outside its cell may
+/// be in view when the cell is not. One more unit covers the rounding of positions.
 const REACH: f32 = Placement::LINGER + 1.0;
-/// A cell stays subscribed until it is this many world units outside the view, so that pacing along a border costs nothing.
+/// A cell stays subscribed until it is this many world units outside the view, so that moving along a border costs
+/// nothing.
 const KEEP: f32 = CellId::SIZE * 0.5;
-const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "a bit for each");
-const _: () = assert!(SUBSCRIBED_MAX >= 8 * 8, "no cell is left out of the largest view");
-const _: () = assert!(REACH < KEEP, "what is wanted is kept");
+const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "one bit per cell");
+const _: () = assert!(SUBSCRIBED_MAX >= 8 * 8, "the largest view is covered whole");
+const _: () = assert!(REACH < KEEP, "a wanted cell is kept");
 
 /// A connection's subscriptions and the baseline of each.
 #[derive(Debug, Clone, Default)]
 pub struct Viewer {
-    /// The cells wanted and those kept in the last frame.
+    /// The subscribed cells of the last frame.
     around: Option<(CellBlock, CellBlock)>,
     subscribed: Vec<Subscription>,
     next: Vec<Subscription>,
@@ -43,24 +46,24 @@ pub struct Viewer {
 #[derive(Debug, Clone, Copy)]
 struct Subscription {
     cell: CellId,
-    /// The state the other end has, or `None` before the first encoded_cell.
+    /// The tick of the state that the other end has; `None` before the first encoded cell.
     base: Option<Tick>,
 }
 
-/// How much of the world a connection gets: whether its far cells come in every snapshot.
+/// How often a connection receives its far cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum UpdateRateTier {
     /// Every cell in every snapshot.
     #[default]
     Full,
-    /// Cells at the rim of the view in every 2nd snapshot.
+    /// Far cells in every 2nd snapshot.
     Far,
-    /// Cells at the rim in every 4th, those half way in every 2nd.
+    /// Far cells in every 4th snapshot, those half way to them in every 2nd.
     Farther,
 }
 
 impl UpdateRateTier {
-    /// Every how many snapshots a cell is due, seen from `focus` with a view of `view`.
+    /// The period of a cell in snapshots, seen from `focus` with a view of `view`.
     fn period(self, cell: CellId, focus: Vec2, view: Vec2) -> u32 {
         let within = |share: f32| {
             let reach = view * (0.5 * share) + Vec2::splat(CellId::SIZE * 0.5);
@@ -87,19 +90,20 @@ impl UpdateRateTier {
     }
 }
 
-/// What a frame carried of the world, for byte accounts.
+/// The parts of a frame's cells section, for byte accounting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CellsWritten {
     /// Subscribed cells.
     pub cells: usize,
-    /// Bytes of encoded_cells.
+    /// Bytes of encoded cells.
     pub encoded_cell_bytes: usize,
-    /// Bytes of subscription changes and of the present mask.
+    /// Bytes of subscription changes and of the mask of present cells.
     pub head_bytes: usize,
 }
 
 impl Viewer {
-    /// A connection whose other end has these cells, as of these ticks: at most [`SUBSCRIBED_MAX`] count, each once.
+    /// A connection whose other end has these cells at these ticks; of repeated cells one counts, and at most
+    /// [`SUBSCRIBED_MAX`] in all.
     #[must_use]
     pub fn resumed(cells: impl Iterator<Item = (CellId, Tick)>) -> Self {
         let known = cells.filter(|(cell, _)| cell.0 < CellId::COUNT).take(SUBSCRIBED_MAX);
@@ -109,8 +113,8 @@ impl Viewer {
         Viewer { subscribed, ..Viewer::default() }
     }
 
-    /// Appends the cells section that brings this connection to the newest state, seen from `focus`, and takes it as written:
-    /// call it only when the frame will be written.
+    /// Appends the cells section that brings this connection to the newest state, seen from `focus`. The connection
+    /// then counts as having it: call this only if the frame will be written.
     pub fn write(
         &mut self,
         history: &mut WorldHistory,
@@ -126,15 +130,15 @@ impl Viewer {
         let from = out.len();
         let mut head = BitWriter::new(out);
         self.resubscribe(focus, view, &mut head);
-        let mut encoded_cells = std::mem::take(history.room_for_blobs());
+        let mut encoded_cells = std::mem::take(history.frame_buffer());
         encoded_cells.clear();
         let (mut due, mut present) = (u64::MAX, 0);
         head.flag(tier != UpdateRateTier::Full);
         for (at, Subscription { cell, base }) in self.subscribed.iter().enumerate() {
             if tier != UpdateRateTier::Full {
-                // Spread over the turns by number, so that frames stay about equally long. What is new comes at once. Turns are
-                // the world's and not the viewer's: all leave out the same cells, and the same encoded_cells serve all. TeamLabel skipped a
-                // turn gets what is overdue.
+                // Turns are staggered by the cell's number, so that frames stay about equally long. A new cell is due at once. Turns
+                // belong to the world and not to the viewer: all viewers leave out the same cells and share the same encoded cells.
+                // After a skipped turn, overdue cells are due.
                 let period = tier.period(*cell, focus, view);
                 let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;
                 if base.is_some_and(|base| !overdue(&base))
@@ -170,11 +174,11 @@ impl Viewer {
         for encoded_cell in &encoded_cells {
             history.append(*encoded_cell, out);
         }
-        *history.room_for_blobs() = encoded_cells;
+        *history.frame_buffer() = encoded_cells;
         CellsWritten { cells: self.subscribed.len(), encoded_cell_bytes: out.len() - from - head_bytes, head_bytes }
     }
 
-    /// The cells subscribed to, in order of number.
+    /// The subscribed cells, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + '_ {
         self.subscribed.iter().map(|s| s.cell)
     }
@@ -184,12 +188,12 @@ impl Viewer {
         self.subscribed[at].base
     }
 
-    /// Follows the focus, and writes which cells go and which come.
+    /// Follows the focus, and writes the removed and the added cells.
     fn resubscribe(&mut self, focus: Vec2, view: Vec2, out: &mut BitWriter) {
         let wanted = CellBlock::around(focus, view + Vec2::splat(2.0 * REACH));
         let kept = CellBlock::around(focus, view + Vec2::splat(2.0 * KEEP));
         if self.around == Some((wanted, kept)) {
-            // The same cells as in the last frame, as in most: none goes and none comes.
+            // The same cells as in the last frame, as usual: none is removed and none added.
             out.golomb(0, 0);
             out.golomb(0, 0);
             return;

@@ -1,4 +1,4 @@
-//! The recent past of the replicated world, and the encoded_cells that lead from it to the newest state.
+//! The recent states of the replicated world, and the encoded cells that lead from each to the newest one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use crate::time::Tick;
 
 pub use super::state::{Placement, WorldState};
 
-/// Ticks of the past a delta may be written against; longer ago gets keyframes. 2.4 s at 60 Hz.
+/// Ticks that a delta may reach back; older baselines get keyframes. 2.4 s at 60 Hz.
 pub const HISTORY_TICKS: usize = 144;
-/// A delta over more ticks than this is weighed against the keyframe, and the shorter one is sent.
+/// A delta over more ticks than this is compared with the keyframe, and the shorter one is sent.
 const WEIGH_TICKS: u32 = 8;
 
-/// What to send a subscriber of a cell.
+/// The content to send to a subscriber of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodedCell {
-    /// The cell is as the subscriber has it, and nothing in it moves: nothing need be sent.
+    /// The subscriber has the cell's state and nothing in it moves, so nothing is sent.
     Same,
-    /// These bytes: [`WorldHistory::append`].
+    /// Bytes to append with [`WorldHistory::append`].
     Bytes(EncodedCellBytes),
 }
 
-/// Where the bytes of a encoded_cell are, until the next push.
+/// Where the bytes of an encoded cell are, until the next push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodedCellBytes {
     at: u32,
     len: u32,
-    /// Kept in the newest state, or by the history.
+    /// Whether they are in the newest state or in the history's own cache.
     shared: bool,
 }
 
 impl EncodedCellBytes {
-    /// How many bytes.
+    /// Number of bytes, at least 1.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Never: a encoded_cell has a byte at the least.
+    /// Always false: an encoded cell has at least one byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -51,35 +51,36 @@ impl EncodedCellBytes {
 /// Counts of encoding work, for benches and metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EncodeStats {
-    /// Blobs encoded here: one that several histories share counts where it was encoded.
+    /// Cells encoded here; one that several histories share counts where it was encoded.
     pub encoded: u64,
-    /// Bytes of them.
+    /// Bytes of the cells encoded here.
     pub encoded_bytes: u64,
-    /// Blobs handed out, encoded or shared.
+    /// Encoded cells served, shared ones included.
     pub served: u64,
 }
 
-/// The world of the last [`HISTORY_TICKS`] ticks, and the encoded_cells that lead to the newest one: each encoded at most once per
-/// baseline.
+/// The world of the last [`HISTORY_TICKS`] ticks, and the encoded cells that lead to the newest one: each encoded at
+/// most once per baseline.
 ///
-/// Threads that tell of the same world each have their own history of the same states. The encoded_cells from the common baseline, and
-/// keyframes, are then encoded by whichever needs them first, and read by all; those from rarer baselines by each for itself.
+/// Threads that send the same world each have their own history of the same states. Keyframes and the cells from the
+/// common baseline are encoded by the first thread that needs them, and read by all; those from rarer baselines by each
+/// thread for itself.
 #[derive(Debug)]
 pub struct WorldHistory {
     kinds: &'static [KindSpec],
     states: VecDeque<Arc<WorldState>>,
-    /// Where in `states` the newest one's common baseline is, and its tick.
+    /// Index in `states` of the newest state's common baseline, and its tick.
     common: Option<(usize, Tick)>,
     local: LocalEncodedCells,
-    /// A encoded_cell on its way into the newest state.
+    /// Buffer of a cell that is encoded into the newest state.
     buffer: Vec<u8>,
-    room: Buffers,
-    /// Buffers for the encoded_cells of a frame.
+    buffers: Buffers,
+    /// Buffer for the encoded cells of a frame.
     frame: Vec<EncodedCellBytes>,
     stats: EncodeStats,
 }
 
-/// Buffers for encoding, kept from encoded_cell to encoded_cell.
+/// Buffers for encoding, reused from cell to cell.
 #[derive(Debug, Default)]
 struct Buffers {
     scratch: Scratch,
@@ -96,13 +97,13 @@ impl WorldHistory {
             common: None,
             local: LocalEncodedCells::default(),
             buffer: Vec::new(),
-            room: Buffers::default(),
+            buffers: Buffers::default(),
             frame: Vec::new(),
             stats: EncodeStats::default(),
         }
     }
 
-    /// Makes `state` the newest, and lets go of those that are too old. Ticks of which nobody is told may be left out.
+    /// Makes `state` the newest, and drops those that are too old. Ticks without recipients may be left out.
     ///
     /// # Panics
     /// If `state` is not newer than the newest: ticks only go forward.
@@ -121,14 +122,14 @@ impl WorldHistory {
         self.states.back().map(Arc::as_ref)
     }
 
-    /// The state at a tick, if the history still has it.
+    /// The state at a tick, if the history contains it.
     #[must_use]
     pub fn state(&self, tick: Tick) -> Option<&WorldState> {
         self.find(tick).map(|at| self.states[at].as_ref())
     }
 
-    /// The encoded_cell that brings a subscriber of `cell` from `base` (`None`: it has nothing) to the newest state. Encoded on first
-    /// demand, then shared. `knows` says whether the subscriber has another cell as of the same baseline.
+    /// The encoded cell that brings a subscriber of `cell` from `base` (`None`: it has nothing) to the newest state.
+    /// Encoded on first demand, then shared. `knows` says whether the subscriber has another cell at the same baseline.
     ///
     /// # Panics
     /// If the history is empty.
@@ -148,22 +149,22 @@ impl WorldHistory {
         }
     }
 
-    /// Appends the bytes of a encoded_cell that was handed out since the last push.
+    /// Appends the bytes of a cell that [`WorldHistory::encoded_cell`] gave since the last push.
     pub fn append(&self, encoded_cell: EncodedCellBytes, out: &mut Vec<u8>) {
         if encoded_cell.shared {
-            let newest = self.states.back().expect("a encoded_cell was handed out");
+            let newest = self.states.back().expect("a cell was served from it");
             newest.encoded_cells().append(encoded_cell.at, encoded_cell.len(), out);
         } else {
             out.extend_from_slice(&self.local.bytes()[encoded_cell.at as usize..][..encoded_cell.len()]);
         }
     }
 
-    /// Lends room for the encoded_cells of one frame, which is given back for the next.
-    pub(super) fn room_for_blobs(&mut self) -> &mut Vec<EncodedCellBytes> {
+    /// The buffer for the encoded cells of one frame; the caller takes it and gives it back.
+    pub(super) fn frame_buffer(&mut self) -> &mut Vec<EncodedCellBytes> {
         &mut self.frame
     }
 
-    /// Work done so far.
+    /// Encoding work so far.
     #[must_use]
     pub fn stats(&self) -> EncodeStats {
         self.stats
@@ -173,15 +174,15 @@ impl WorldHistory {
         self.states.binary_search_by_key(&tick, |state| state.tick).ok()
     }
 
-    /// The encoded_cell from a base (as index into `states`), and the directions it refers to.
-    #[inline(always)] // It is nearly all that a frame does for a cell: a tenth off a frame.
+    /// The encoded cell from a base (an index into `states`), and the directions it refers to.
+    #[inline(always)] // Nearly all of a frame's work per cell: a tenth off a frame.
     fn get(&mut self, cell: CellId, base: Option<usize>, slot: Slot) -> (EncodedCell, u8) {
-        let newest = self.states.back().expect("encoded_cells are asked for after a push");
-        // Nearly always it is the shared one, and there already.
+        let newest = self.states.back().expect("cells are encoded after a push");
+        // Nearly always the cell is shared and already encoded.
         let is_shared = base.is_none() || base == self.common.map(|(at, _)| at);
         let place = if is_shared { newest.place_of(cell) } else { None };
         let stored = place.and_then(|place| newest.encoded_cells().get(place, slot));
-        stored.and_then(shared_blob).unwrap_or_else(|| self.get_or_encode(cell, base, place, slot))
+        stored.and_then(shared_cell).unwrap_or_else(|| self.get_or_encode(cell, base, place, slot))
     }
 
     #[cold]
@@ -192,19 +193,19 @@ impl WorldHistory {
         place: Option<usize>,
         slot: Slot,
     ) -> (EncodedCell, u8) {
-        let newest = self.states.back().expect("encoded_cells are asked for after a push");
+        let newest = self.states.back().expect("cells are encoded after a push");
         let base = base.map(|at| self.states[at].as_ref());
         let encoder = Encoder { kinds: self.kinds, cell, newest, base, slot };
-        let (buffer, room, stats) = (&mut self.buffer, &mut self.room, &mut self.stats);
+        let (buffer, buffers, stats) = (&mut self.buffer, &mut self.buffers, &mut self.stats);
         if let Some(place) = place {
             let stored =
-                newest.encoded_cells().get_or_encode(place, slot, buffer, |out| encoder.encode(out, room, stats));
-            if let Some(encoded_cell) = shared_blob(stored) {
+                newest.encoded_cells().get_or_encode(place, slot, buffer, |out| encoder.encode(out, buffers, stats));
+            if let Some(encoded_cell) = shared_cell(stored) {
                 return encoded_cell;
             }
         }
         let key = LocalKey { cell, base: base.map(|state| state.tick), slot };
-        match self.local.get_or_encode(key, |out| encoder.encode(out, room, stats)) {
+        match self.local.get_or_encode(key, |out| encoder.encode(out, buffers, stats)) {
             None => (EncodedCell::Same, 0),
             Some((from, to, sources)) => {
                 (EncodedCell::Bytes(EncodedCellBytes { at: from, len: to - from, shared: false }), sources)
@@ -213,9 +214,9 @@ impl WorldHistory {
     }
 }
 
-/// A encoded_cell kept in the newest state, and the directions it refers to; `None` if it is kept elsewhere.
+/// A cell stored in the newest state, and the directions it refers to; `None` if it is stored elsewhere.
 #[inline]
-fn shared_blob(stored: Stored) -> Option<(EncodedCell, u8)> {
+fn shared_cell(stored: Stored) -> Option<(EncodedCell, u8)> {
     match stored {
         Stored::Same => Some((EncodedCell::Same, 0)),
         Stored::At { at, len, sources } => {
@@ -225,7 +226,7 @@ fn shared_blob(stored: Stored) -> Option<(EncodedCell, u8)> {
     }
 }
 
-/// All that decides the bytes of a encoded_cell.
+/// The inputs that decide the bytes of an encoded cell.
 struct Encoder<'a> {
     kinds: &'static [KindSpec],
     cell: CellId,
@@ -235,8 +236,8 @@ struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
-    /// Appends the encoded_cell, and gives the directions of the neighbours it refers to; `None` if nothing need be sent.
-    fn encode(&self, out: &mut Vec<u8>, room: &mut Buffers, stats: &mut EncodeStats) -> Option<u8> {
+    /// Appends the encoded cell; gives the directions of the neighbours it refers to, or `None` if nothing is sent.
+    fn encode(&self, out: &mut Vec<u8>, buffers: &mut Buffers, stats: &mut EncodeStats) -> Option<u8> {
         let &Encoder { kinds, cell, newest, base, slot } = self;
         let (from, tick) = (out.len(), newest.tick);
         let subject = Subject { kinds, cell, tick, records: newest.cell(cell) };
@@ -248,13 +249,13 @@ impl Encoder<'_> {
                     Slot::CrossCell => Refer::ToNeighbours,
                     Slot::WithinCell | Slot::Keyframe => Refer::ToNothing,
                 };
-                sources = encode::delta(&subject, base, refer, &mut room.scratch, out)?;
+                sources = encode::delta(&subject, base, refer, &mut buffers.scratch, out)?;
                 if tick.since(base.tick) > WEIGH_TICKS {
-                    room.keyframe.clear();
-                    encode::keyframe(&subject, &mut room.keyframe);
-                    if room.keyframe.len() < out.len() - from {
+                    buffers.keyframe.clear();
+                    encode::keyframe(&subject, &mut buffers.keyframe);
+                    if buffers.keyframe.len() < out.len() - from {
                         out.truncate(from);
-                        out.extend_from_slice(&room.keyframe);
+                        out.extend_from_slice(&buffers.keyframe);
                         sources = 0;
                     }
                 }
@@ -275,7 +276,7 @@ mod tests {
     use super::super::fields::{FieldSpec, Motion, Record, plain, velocity};
     use super::super::viewer::{UpdateRateTier, Viewer};
     use super::*;
-    use crate::game::EntityId;
+    use crate::ids::EntityId;
     use glam::Vec2;
 
     const KINDS: &[KindSpec] = &[
@@ -290,14 +291,14 @@ mod tests {
     const TICKS: u32 = 90;
     const VIEWERS: usize = 40;
 
-    /// Some hundred things, most of them on straight ways, captured at every tick.
+    /// Some hundred entities, most of them moving straight, captured at every tick.
     fn states(placement: &mut Placement) -> Vec<Arc<WorldState>> {
         let mut rng = fastrand::Rng::with_seed(21);
         let mut unit = || rng.f32() * 2.0 - 1.0;
-        let things: Vec<(Vec2, Vec2)> =
+        let entities: Vec<(Vec2, Vec2)> =
             (0..500).map(|_| (Vec2::new(unit(), unit()) * 2000.0, Vec2::new(unit(), unit()) * 400.0)).collect();
         let at_tick = |tick: u32| {
-            let placed = things.iter().zip(0..).map(move |((from, v), id)| {
+            let placed = entities.iter().zip(0..).map(move |((from, v), id)| {
                 let at = *from + *v * (tick as f32 / 60.0);
                 if id % 5 == 0 {
                     (*from, Record::pack(EntityId(id), 1, &KINDS[1], &[from.x, from.y, 9.0]))
@@ -312,15 +313,15 @@ mod tests {
         (1..=TICKS).map(at_tick).collect()
     }
 
-    /// Whether viewers miss a snapshot now and then, so that rarer baselines are met as well.
+    /// Whether viewers skip a snapshot now and then, so that rarer baselines occur as well.
     #[derive(Clone, Copy)]
     enum Skips {
         Some,
         None,
     }
 
-    /// The frames of every `step`-th viewer from `first` on, and what it took to make them.
-    fn tell(
+    /// The frames of every `step`-th viewer from `first` on, and the encoding work they took.
+    fn encode_frames(
         states: &[Arc<WorldState>],
         skips: Skips,
         first: usize,
@@ -349,22 +350,22 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_is_the_same_whether_it_is_shared_or_not() {
-        let (frames, alone) = tell(&states(&mut Placement::default()), Skips::Some, 0, 1);
-        let (shared_frames, shared) = tell(&states(&mut Placement::every(EVERY)), Skips::Some, 0, 1);
+    fn an_encoded_cell_is_the_same_whether_it_is_shared_or_not() {
+        let (frames, alone) = encode_frames(&states(&mut Placement::default()), Skips::Some, 0, 1);
+        let (shared_frames, shared) = encode_frames(&states(&mut Placement::every(EVERY)), Skips::Some, 0, 1);
         assert_eq!(frames, shared_frames);
         assert_eq!(alone, shared);
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "that threads may share states is what this shows")]
-    fn two_threads_tell_the_same_as_one_and_encode_each_common_blob_once() {
+    #[expect(clippy::disallowed_methods, reason = "the test shows that threads may share states")]
+    fn two_threads_encode_the_same_as_one_and_each_common_cell_once() {
         for skips in [Skips::Some, Skips::None] {
-            let (frames, alone) = tell(&states(&mut Placement::every(EVERY)), skips, 0, 1);
+            let (frames, alone) = encode_frames(&states(&mut Placement::every(EVERY)), skips, 0, 1);
             let shared = states(&mut Placement::every(EVERY));
             let (mut both, ours, theirs) = std::thread::scope(|scope| {
-                let other = scope.spawn(|| tell(&shared, skips, 1, 2));
-                let (mut frames, ours) = tell(&shared, skips, 0, 2);
+                let other = scope.spawn(|| encode_frames(&shared, skips, 1, 2));
+                let (mut frames, ours) = encode_frames(&shared, skips, 0, 2);
                 let (more, theirs) = other.join().expect("the other thread");
                 frames.extend(more);
                 (frames, ours, theirs)
@@ -373,7 +374,7 @@ mod tests {
             assert_eq!(both, frames);
             assert_eq!(ours.served + theirs.served, alone.served);
             match skips {
-                // Each encodes the rarer ones for itself.
+                // Each thread encodes the rarer ones for itself.
                 Skips::Some => assert!(ours.encoded + theirs.encoded > alone.encoded),
                 Skips::None => assert_eq!(ours.encoded + theirs.encoded, alone.encoded),
             }

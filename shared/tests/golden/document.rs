@@ -1,7 +1,8 @@
-//! What `docs/PROTOCOL.md` shows is what the code does: its examples are the goldens, its tables are made here.
+//! Checks that `docs/PROTOCOL.md` shows what the code does: its examples are the goldens, its tables are generated
+//! here.
 //!
-//! An example is a code block whose first line is three backticks, `hex` and a golden's name; what follows a `#` explains the
-//! bytes and is not compared. A table stands between `<!-- table NAME -->` and `<!-- end of table -->`.
+//! An example is a code block whose first line is three backticks, `hex` and a golden's name. Text after a `#` explains
+//! the bytes and is not compared. A table stands between `<!-- table NAME -->` and `<!-- end of table -->`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,8 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PROTOCOL.md")
 }
 
-/// The parts of `text` between lines that begin with `open` and the next `close`: what follows `open`, and the part.
+/// The parts of `text` between a line that starts with `open` and the next `close`: the rest of that line, and the
+/// part.
 fn blocks<'a>(text: &'a str, open: &str, close: &str) -> Vec<(&'a str, std::ops::Range<usize>)> {
     let mut blocks = Vec::new();
     let mut at = 0;
@@ -26,7 +28,7 @@ fn blocks<'a>(text: &'a str, open: &str, close: &str) -> Vec<(&'a str, std::ops:
     blocks
 }
 
-/// An example with the bytes of its golden put in place of its own; as it was if they are not as many.
+/// An example with the bytes of its golden; unchanged if their number differs.
 fn renewed(example: &str, bytes: &[u8]) -> String {
     if unhex(example).len() != bytes.len() {
         return example.to_owned();
@@ -49,7 +51,7 @@ fn renewed(example: &str, bytes: &[u8]) -> String {
     out
 }
 
-/// Puts the right tables into `text`; gives those that were others.
+/// Puts the generated tables into `text`; describes those that differed.
 fn renew_tables(text: &mut String) -> Vec<String> {
     let tables = tables::all();
     let before = text.clone();
@@ -58,7 +60,7 @@ fn renew_tables(text: &mut String) -> Vec<String> {
     for (title, range) in places.iter().rev() {
         let name = title.trim_end_matches("-->").trim();
         let (_, table) =
-            tables.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("nobody makes a table {name:?}"));
+            tables.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no table is generated as {name:?}"));
         if before[range.clone()].trim() != table.trim() {
             text.replace_range(range.clone(), &format!("\n{table}\n"));
             wrong.push(format!("the table {name:?} is\n{table}"));
@@ -68,7 +70,7 @@ fn renew_tables(text: &mut String) -> Vec<String> {
     wrong
 }
 
-/// Puts the right bytes into the examples in `text`; gives those that were others.
+/// Puts the goldens' bytes into the examples in `text`; describes those that differed.
 fn renew_examples(text: &mut String) -> Vec<String> {
     let goldens = all();
     let before = text.clone();
@@ -76,14 +78,14 @@ fn renew_examples(text: &mut String) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, range) in examples.iter().rev() {
         let golden = goldens.iter().find(|golden| golden.name == *name);
-        let bytes = &golden.unwrap_or_else(|| panic!("the document shows {name:?}, which is no golden")).bytes;
+        let bytes = &golden.unwrap_or_else(|| panic!("the document shows {name:?}, which is not a golden")).bytes;
         let shown = &before[range.clone()];
         if unhex(shown) != *bytes {
             text.replace_range(range.clone(), &renewed(shown, bytes));
             wrong.push(format!("the example {name} is\n{}", hex(bytes)));
         }
     }
-    // What has no example is explained by a table or by a message like it.
+    // Goldens without an example are explained by a table or by a similar message.
     for name in [
         "client-hello",
         "client-join",
@@ -100,11 +102,11 @@ fn renew_examples(text: &mut String) -> Vec<String> {
 
 #[test]
 fn the_document_shows_what_the_code_does() {
-    let before = std::fs::read_to_string(path()).expect("docs/PROTOCOL.md is there");
+    let before = std::fs::read_to_string(path()).expect("docs/PROTOCOL.md exists");
     let mut after = before.clone();
     let mut wrong = renew_tables(&mut after);
     wrong.extend(renew_examples(&mut after));
-    if before != after && Bless::asked() != Bless::Nothing {
+    if before != after && Bless::from_env() != Bless::Nothing {
         write_whole(&path(), &after);
     }
     assert!(

@@ -7,25 +7,25 @@ use broadside_shared::protocol::REVISION;
 
 use crate::{Golden, all};
 
-/// What a developer whose change moved the wire is told.
-pub const WIRE_CHANGED: &str = "the wire changed: count it in REVISION, update docs/PROTOCOL.md, and regenerate with \
+/// Help for a developer whose change altered the wire.
+pub(crate) const WIRE_CHANGED: &str = "the wire changed: count it in REVISION, update docs/PROTOCOL.md, and regenerate with \
                                 `BLESS=1 cargo test -p broadside-shared --test golden` (`BLESS=unreleased` if nobody runs \
                                 this revision yet)";
 
-/// Whether and how checked-in bytes may be renewed.
+/// Whether checked-in bytes may be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bless {
-    /// Not at all: what differs is a failure.
+pub(crate) enum Bless {
+    /// Not at all: a difference is a failure.
     Nothing,
-    /// What belongs to a newer revision, and what is new.
+    /// Those of a newer revision, and new files.
     NewRevision,
     /// Everything.
     Everything,
 }
 
 impl Bless {
-    /// As the environment says.
-    pub fn asked() -> Bless {
+    /// The environment's choice.
+    pub(crate) fn from_env() -> Bless {
         match std::env::var_os("BLESS") {
             None => Bless::Nothing,
             Some(how) if how == "unreleased" => Bless::Everything,
@@ -43,7 +43,7 @@ fn path_of(name: &str) -> PathBuf {
 }
 
 /// Bytes as text, sixteen to a line.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let lines: Vec<String> = bytes
         .chunks(16)
         .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
@@ -51,11 +51,11 @@ pub fn hex(bytes: &[u8]) -> String {
     lines.join("\n")
 }
 
-/// Bytes from text; what follows a `#` is for people.
+/// Bytes from text; the part after a `#` is a comment.
 ///
 /// # Panics
-/// On anything else than two-digit numbers.
-pub fn unhex(text: &str) -> Vec<u8> {
+/// On anything except two-digit hex numbers.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits = text.lines().flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace());
     digits
         .map(|byte| {
@@ -77,7 +77,7 @@ fn read(name: &str) -> Option<(u16, Vec<u8>)> {
 ///
 /// # Panics
 /// If there are none.
-pub fn checked_in(name: &str) -> Vec<u8> {
+pub(crate) fn checked_in(name: &str) -> Vec<u8> {
     read(name).unwrap_or_else(|| panic!("there is no golden {name}: {WIRE_CHANGED}")).1
 }
 
@@ -86,14 +86,14 @@ fn write(golden: &Golden) {
     write_whole(&path_of(golden.name), &text);
 }
 
-/// Writes a file in one go: other tests may be reading it.
-pub fn write_whole(path: &Path, text: &str) {
+/// Replaces a file at once, since other tests may be reading it.
+pub(crate) fn write_whole(path: &Path, text: &str) {
     let draft = path.with_extension("draft");
     let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
-    written.expect("the checkout can be written to");
+    written.expect("the checkout is writable");
 }
 
-/// Renews a file if that is asked for and allowed; says what is wrong if it is not as it should be.
+/// Renews a file if that is allowed; describes what is wrong with it otherwise.
 fn settle(golden: &Golden, bless: Bless) -> Result<(), String> {
     let found = read(golden.name);
     let may_be_renewed = match (&found, bless) {
@@ -107,7 +107,7 @@ fn settle(golden: &Golden, bless: Bless) -> Result<(), String> {
             write(golden);
             Ok(())
         }
-        None => Err(format!("{}: no file holds it", golden.name)),
+        None => Err(format!("{}: there is no file", golden.name)),
         Some((revision, bytes)) if bytes == golden.bytes => {
             Err(format!("{}: the file is of revision {revision}, the code of {REVISION}", golden.name))
         }
@@ -122,7 +122,7 @@ fn settle(golden: &Golden, bless: Bless) -> Result<(), String> {
 
 #[test]
 fn every_message_has_the_bytes_that_are_checked_in() {
-    let wrong: Vec<String> = all().iter().filter_map(|golden| settle(golden, Bless::asked()).err()).collect();
+    let wrong: Vec<String> = all().iter().filter_map(|golden| settle(golden, Bless::from_env()).err()).collect();
     assert!(wrong.is_empty(), "{}\n\n{WIRE_CHANGED}", wrong.join("\n\n"));
 }
 
@@ -133,8 +133,8 @@ fn every_checked_in_file_belongs_to_a_message() {
         let path = entry.expect("the folder of this test").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let known = names.contains(&name) || !name.ends_with(".hex");
-        if !known && Bless::asked() != Bless::Nothing {
-            std::fs::remove_file(&path).expect("the checkout can be written to");
+        if !known && Bless::from_env() != Bless::Nothing {
+            std::fs::remove_file(&path).expect("the checkout is writable");
         } else {
             assert!(known, "{name} belongs to no message: {WIRE_CHANGED}");
         }

@@ -1,16 +1,17 @@
-//! The bytes of the wire, checked in: one file per message, and the examples and tables of `docs/PROTOCOL.md`.
+//! The wire's bytes, checked in: one file per message, and the examples and tables of `docs/PROTOCOL.md`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`files`] | the checked-in files, and how they are renewed |
-//! | [`messages`] | every control message, note, input packet and event |
+//! | [`messages`] | every control message, room update, input packet and event |
 //! | [`scene`] | three snapshots of a small world, from a keyframe to a jump |
-//! | [`document`] | what `docs/PROTOCOL.md` shows is what the code does |
+//! | [`document`] | whether `docs/PROTOCOL.md` shows what the code does |
 //! | [`tables`] | the tables of that document |
 //!
-//! TeamLabel changes the wire on purpose counts it in `REVISION`, runs `BLESS=1 cargo test -p broadside-shared --test golden`, which
-//! renews the files here, the tables and those examples of the document that kept their length, and then explains the change
-//! in the document. Within one revision files are renewed only by `BLESS=unreleased`, for a revision that nobody runs yet.
+//! After an intended change of the wire, count it in `REVISION` and run `BLESS=1 cargo test -p broadside-shared --test
+//! golden`. It renews the files here, the tables of the document, and those of its examples whose length is unchanged.
+//! Then explain the change in the document. Within one revision, files are renewed only by `BLESS=unreleased`, for a
+//! revision that is not deployed yet.
 
 mod document;
 mod files;
@@ -19,17 +20,17 @@ mod scene;
 mod tables;
 
 /// One checked-in byte string.
-pub struct Golden {
-    /// Name of its file, and of its examples in the document.
+pub(crate) struct Golden {
+    /// Name of its file, and of its example in the document.
     pub name: &'static str,
-    /// What it is, for the head of its file.
+    /// What it is, for the first line of its file.
     pub about: &'static str,
-    /// What our code writes.
+    /// The bytes that the code writes.
     pub bytes: Vec<u8>,
 }
 
-/// Every golden there is.
-pub fn all() -> Vec<Golden> {
+/// Every golden.
+pub(crate) fn all() -> Vec<Golden> {
     let mut all = messages::goldens();
     all.extend(scene::goldens());
     all

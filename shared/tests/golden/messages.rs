@@ -1,10 +1,11 @@
-//! Every control message, note, input packet, own state and event.
+//! Every control message, room update, input packet, player state and event.
 
 use broadside_shared::arena::event::{ArenaEvent, Armour};
 use broadside_shared::arena::pickup::Boon;
 use broadside_shared::arena::ship::{Cause, LocalPlayerState};
 use broadside_shared::arena::{Arena, ArenaInput, Border};
-use broadside_shared::game::{EntityId, Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{EntityId, PlayerId, RoomId};
 use broadside_shared::protocol::codec::{
     decode_client, decode_server, decode_update, encode_client, encode_server, encode_update,
 };
@@ -12,7 +13,7 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus, Zone};
 use broadside_shared::protocol::message::{
-    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomId, RoomUpdate, ServerMsg, ServerNotice,
+    ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomUpdate, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
@@ -27,14 +28,14 @@ use glam::Vec2;
 use crate::Golden;
 use crate::files::checked_in;
 
-/// A name of three words' worth of bytes: ASCII, two-byte and four-byte characters.
-pub fn name() -> Name {
-    Name::new("Zoë 🚀").expect("a fine name")
+/// A name with characters of one, two and four bytes.
+pub(crate) fn name() -> Name {
+    Name::new("Zoë 🚀").expect("a valid name")
 }
 
 fn client() -> Vec<(&'static str, ClientMsg)> {
     let of = |msg: &ClientMsg| match msg {
-        // A new variant needs a golden: the compiler says so here.
+        // A new variant needs a golden: without one this does not compile.
         ClientMsg::Hello { resume: None, .. } => "client-hello",
         ClientMsg::Hello { resume: Some(_), .. } => "client-hello-resume",
         ClientMsg::Join { room: RoomChoice::Quick, .. } => "client-join",
@@ -65,7 +66,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         join(RoomChoice::Quick, Role::Play),
         join(RoomChoice::Room(RoomId(300)), Role::Spectate),
         join(RoomChoice::Mode(Mode::Duel), Role::Play),
-        join(RoomChoice::Code(Some("K7QF2M".parse().expect("a fine code"))), Role::Play),
+        join(RoomChoice::Code(Some("K7QF2M".parse().expect("a valid code"))), Role::Play),
         join(RoomChoice::Reserved { room: RoomId(300), reservation: 0x0102_0304_0506_0708 }, Role::Play),
         ClientMsg::Ping { client_time: MonoTime(1_234_567) },
         ClientMsg::Leave,
@@ -117,7 +118,7 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
     };
     let server = "broadside 0.1.0".to_owned();
     let welcome = ServerMsg::Welcome { revision: REVISION, server, token: token(), resumed: false };
-    let (ann, text) = (Name::new("Ann").expect("a fine name"), Text::new("hi").expect("a fine line"));
+    let (ann, text) = (Name::new("Ann").expect("a valid name"), Text::new("hi").expect("a valid text"));
     let published = |topic: &str, publication| ServerMsg::Published {
         topic: topic.to_owned(),
         at: MonoTime(4_000_000),
@@ -181,8 +182,8 @@ fn resume() -> Resume {
     Resume { token: token(), have: Tick(600), cells: vec![(8256, 0), (8257, 3)] }
 }
 
-/// The seat that the snapshots of the scene belong to.
-pub fn joined() -> ServerMsg {
+/// The seat of the scene's snapshots.
+pub(crate) fn joined() -> ServerMsg {
     ServerMsg::Joined {
         room: RoomId(1),
         player: PlayerId(300),
@@ -198,8 +199,8 @@ fn pong() -> ServerMsg {
     ServerMsg::Pong { client_time: MonoTime(1_234_567), server_time: MonoTime(5_000_000_000), tick_us: 412 }
 }
 
-fn update_name(note: &RoomUpdate) -> &'static str {
-    match note {
+fn update_name(update: &RoomUpdate) -> &'static str {
+    match update {
         RoomUpdate::Named { .. } => "update-named",
         RoomUpdate::Left { .. } => "update-left",
         RoomUpdate::Board { .. } => "update-board",
@@ -210,19 +211,19 @@ fn update_name(note: &RoomUpdate) -> &'static str {
     }
 }
 
-/// The updates that no snapshot of the scene tells.
-fn other_notes() -> Vec<(&'static str, RoomUpdate)> {
+/// The updates that are not in the scene's snapshots.
+fn other_updates() -> Vec<(&'static str, RoomUpdate)> {
     let all = [
         RoomUpdate::Away { player: PlayerId(5) },
         RoomUpdate::Back { player: PlayerId(5) },
         RoomUpdate::Match(match_status()),
         RoomUpdate::Message(Box::new(ServerMsg::ServerNotice(ServerNotice::Muted))),
     ];
-    all.into_iter().map(|note| (update_name(&note), note)).collect()
+    all.into_iter().map(|update| (update_name(&update), update)).collect()
 }
 
-/// The updates, in the order in which the scene's first snapshot tells them.
-pub fn updates() -> Vec<(&'static str, RoomUpdate)> {
+/// The updates, in the order of the scene's first snapshot.
+pub(crate) fn updates() -> Vec<(&'static str, RoomUpdate)> {
     let all = [
         RoomUpdate::Named { player: PlayerId(5), name: name() },
         RoomUpdate::Left { player: PlayerId(299) },
@@ -233,11 +234,11 @@ pub fn updates() -> Vec<(&'static str, RoomUpdate)> {
             lines: vec![(PlayerId(300), 70), (PlayerId(5), -3)],
         },
     ];
-    all.into_iter().map(|note| (update_name(&note), note)).collect()
+    all.into_iter().map(|update| (update_name(&update), update)).collect()
 }
 
 /// The events, each once.
-pub fn events() -> Vec<(&'static str, ArenaEvent)> {
+pub(crate) fn events() -> Vec<(&'static str, ArenaEvent)> {
     let of = |event: &ArenaEvent| match event {
         ArenaEvent::Hit { .. } => "event-hit",
         ArenaEvent::Chipped { .. } => "event-chipped",
@@ -285,7 +286,7 @@ fn packets() -> Vec<(&'static str, InputPacket<ArenaInput>)> {
 }
 
 /// A ship in a fight, in an arena that is about to grow.
-pub fn own_ship() -> LocalPlayerState {
+pub(crate) fn own_ship() -> LocalPlayerState {
     LocalPlayerState {
         entity: Some(EntityId(3)),
         position: Vec2::new(300.0, 200.0),
@@ -303,8 +304,8 @@ pub fn own_ship() -> LocalPlayerState {
     }
 }
 
-/// A player who waits for the next ship, in an arena at rest.
-pub fn own_wreck() -> LocalPlayerState {
+/// A player waiting for the next ship, in an arena at rest.
+pub(crate) fn own_wreck() -> LocalPlayerState {
     LocalPlayerState {
         position: Vec2::new(1400.0, 200.0),
         heading: 0x0400,
@@ -315,7 +316,7 @@ pub fn own_wreck() -> LocalPlayerState {
     }
 }
 
-/// A ship of the second team at its place, half a second before a round begins.
+/// A ship of the second team at its place, half a second before a round starts.
 fn own_held() -> LocalPlayerState {
     LocalPlayerState {
         entity: Some(EntityId(8)),
@@ -334,8 +335,8 @@ fn player_state_bytes(own: &LocalPlayerState) -> Vec<u8> {
     bytes
 }
 
-/// An event as a snapshot carries it, without its age.
-pub fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
+/// An event as in a snapshot, without its age.
+pub(crate) fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut bits = BitWriter::new(&mut bytes);
     Arena::write_event(event, &mut bits);
@@ -343,11 +344,11 @@ pub fn event_bytes(event: &ArenaEvent) -> Vec<u8> {
     bytes
 }
 
-pub fn goldens() -> Vec<Golden> {
+pub(crate) fn goldens() -> Vec<Golden> {
     let golden = |name, about, bytes| Golden { name, about, bytes };
-    let note_bytes = |note: &RoomUpdate| {
+    let update_bytes = |update: &RoomUpdate| {
         let mut bytes = Vec::new();
-        encode_update(note, &mut bytes);
+        encode_update(update, &mut bytes);
         bytes
     };
     let mut all: Vec<Golden> = Vec::new();
@@ -357,15 +358,15 @@ pub fn goldens() -> Vec<Golden> {
     all.extend(
         updates()
             .iter()
-            .chain(&other_notes())
-            .map(|(name, note)| golden(name, "a note within a snapshot", note_bytes(note))),
+            .chain(&other_updates())
+            .map(|(name, update)| golden(name, "a room update within a snapshot", update_bytes(update))),
     );
     all.extend(
         events()
             .iter()
             .map(|(name, event)| golden(name, "an event within a snapshot, without its age", event_bytes(event))),
     );
-    let about = "the own section of a snapshot";
+    let about = "the own state in a snapshot";
     all.push(golden("player-state-ship", about, player_state_bytes(&own_ship())));
     all.push(golden("player-state-wreck", about, player_state_bytes(&own_wreck())));
     all.push(golden("player-state-held", about, player_state_bytes(&own_held())));
@@ -373,7 +374,7 @@ pub fn goldens() -> Vec<Golden> {
 }
 
 #[test]
-fn the_checked_in_bytes_are_read_as_what_they_say() {
+fn the_checked_in_bytes_decode_to_the_messages_they_name() {
     for (name, msg) in client() {
         let frame = checked_in(name);
         let (kind, rest) = FrameKind::split(&frame).expect(name);
@@ -389,9 +390,9 @@ fn the_checked_in_bytes_are_read_as_what_they_say() {
         let (kind, rest) = FrameKind::split(&frame).expect(name);
         assert_eq!((kind, InputPacket::decode(rest)), (FrameKind::State, Ok(packet)), "{name}");
     }
-    for (name, note) in updates().into_iter().chain(other_notes()) {
+    for (name, update) in updates().into_iter().chain(other_updates()) {
         let bytes = checked_in(name);
-        assert_eq!(decode_update(&bytes), Ok((note, bytes.len())), "{name}");
+        assert_eq!(decode_update(&bytes), Ok((update, bytes.len())), "{name}");
     }
     for (name, event) in events() {
         let bytes = checked_in(name);

@@ -1,7 +1,7 @@
 //! Three snapshots of a small world: a keyframe, a delta, and a jump to other cells.
 //!
-//! The view is smaller than the arena's, so that the frames are short enough to be followed by hand; a client never learns its
-//! size.
+//! The view is smaller than the arena's, so that the frames are short enough to be followed by hand; a client does not
+//! depend on its size.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use broadside_shared::arena::pickup::Boon;
 use broadside_shared::arena::ship::LocalPlayerState;
 use broadside_shared::arena::{Arena, Pickup, Rock, Shot};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
-use broadside_shared::game::{EntityId, Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::protocol::codec::{encode_server, encode_update};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg};
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -30,11 +31,11 @@ use crate::messages::{event_bytes, events, joined, name, own_ship, own_wreck, up
 const VIEW: Vec2 = Vec2::new(560.0, 300.0);
 const NAMES: [&str; 3] = ["snapshot-first", "snapshot-next", "snapshot-far"];
 
-/// A moment of the scene, and what the snapshot of it tells.
+/// A moment of the scene, and the contents of its snapshot.
 struct Moment {
     head: SnapshotHead,
     own: LocalPlayerState,
-    things: Vec<(Vec2, Record)>,
+    entities: Vec<(Vec2, Record)>,
     /// Ages in ticks, and names of the events.
     events: Vec<(u8, &'static str)>,
     updates: Vec<&'static str>,
@@ -55,17 +56,17 @@ fn head(tick: u32, consumed: u32, early: i16) -> SnapshotHead {
     SnapshotHead { tick: Tick(tick), consumed: Tick(consumed), early, ..SnapshotHead::default() }
 }
 
-/// The own ship: goes to the right at 120 units a second.
+/// The own ship: moves to the right at 120 units a second.
 fn own(x: f32) -> (Vec2, Record) {
     ship(3, 300, Vec2::new(x, 200.0), Vec2::new(120.0, 0.0), [0.0, 75.0, 0.0])
 }
 
-/// A ship that flies over a border of cells at x = 512.
+/// A ship that crosses a border of cells at x = 512.
 fn crossing(x: f32) -> (Vec2, Record) {
     ship(11, 6, Vec2::new(x, 300.0), Vec2::new(420.0, 0.0), [0.0, 100.0, 0.0])
 }
 
-/// A ship that turns, is hurt and fires; its engine burns.
+/// A ship that turns, is hit and fires; its engine burns.
 fn fighting(at: [f32; 2], velocity: [f32; 2], heading: f32, hull: f32) -> (Vec2, Record) {
     ship(7, 5, Vec2::from(at), Vec2::from(velocity), [heading, hull, f32::from(FLAG_THRUST)])
 }
@@ -74,13 +75,13 @@ fn moments() -> [Moment; 3] {
     [first(), next(), far()]
 }
 
-/// Everything for the first time.
+/// The first snapshot, which contains everything.
 fn first() -> Moment {
     let pickup = Pickup { id: EntityId(4), at: Vec2::new(600.0, 300.0), what: Boon::Shield };
     Moment {
         head: head(600, 0, SnapshotHead::NO_INPUT),
         own: own_ship(),
-        things: vec![
+        entities: vec![
             rock(),
             own(300.0),
             crossing(511.0),
@@ -92,7 +93,7 @@ fn first() -> Moment {
     }
 }
 
-/// The own ship goes on as predicted, and so does one that comes over into the next cell; the other one turns, loses hull and
+/// The own ship moves as predicted, and so does one that migrates to the next cell; the other one turns, loses hull and
 /// fires; the pickup is taken.
 fn next() -> Moment {
     let shot = Shot {
@@ -105,7 +106,7 @@ fn next() -> Moment {
     Moment {
         head: SnapshotHead { missing: 1, ..head(602, 601, 65) },
         own: LocalPlayerState { position: Vec2::new(304.0, 200.0), ..own_ship() },
-        things: vec![
+        entities: vec![
             rock(),
             own(304.0),
             crossing(525.0),
@@ -117,7 +118,7 @@ fn next() -> Moment {
     }
 }
 
-/// The own ship sank, and its wreck lies elsewhere: other cells.
+/// The own ship sank, and its wreck is elsewhere: other cells.
 fn far() -> Moment {
     let beam = Beam {
         id: EntityId(12),
@@ -130,7 +131,7 @@ fn far() -> Moment {
     Moment {
         head: SnapshotHead { missing: 1, dropped: 2, ..head(604, 603, -120) },
         own: own_wreck(),
-        things: vec![
+        entities: vec![
             rock(),
             crossing(539.0),
             fighting([555.0, 103.0], [-75.0, 45.0], 2.9, 85.0),
@@ -146,7 +147,7 @@ fn frames() -> Vec<Vec<u8>> {
     let mut placement = Placement::default();
     let frame = |moment: &Moment| {
         let mut state = WorldState::default();
-        state.place(moment.head.tick, moment.things.iter().copied(), &mut placement);
+        state.place(moment.head.tick, moment.entities.iter().copied(), &mut placement);
         history.push(Arc::new(state));
         let mut out = Vec::new();
         moment.head.write(&mut out);
@@ -155,22 +156,22 @@ fn frames() -> Vec<Vec<u8>> {
         let mut bits = BitWriter::new(&mut out);
         bits.golomb(moment.events.len() as u32, 1);
         bits.finish();
-        for (age, told) in &moment.events {
-            let (_, event) = *events().iter().find(|(name, _)| name == told).expect("a golden event");
+        for (age, sent) in &moment.events {
+            let (_, event) = *events().iter().find(|(name, _)| name == sent).expect("a golden event");
             out.push(*age);
             out.extend(event_bytes(&event));
         }
-        for told in &moment.updates {
+        for sent in &moment.updates {
             let all = updates();
-            let (_, note) = all.iter().find(|(name, _)| name == told).expect("a golden note");
-            encode_update(note, &mut out);
+            let (_, update) = all.iter().find(|(name, _)| name == sent).expect("a golden update");
+            encode_update(update, &mut out);
         }
         out
     };
     moments().iter().map(frame).collect()
 }
 
-pub fn goldens() -> Vec<Golden> {
+pub(crate) fn goldens() -> Vec<Golden> {
     let about = ["the first snapshot", "two ticks later", "two ticks later, elsewhere"];
     let all = NAMES.into_iter().zip(about).zip(frames());
     all.map(|((name, about), bytes)| Golden { name, about, bytes }).collect()
@@ -186,22 +187,22 @@ fn a_client_reads_the_checked_in_snapshots_as_the_world_they_were_taken_of() {
         detail: Detail::Replica,
     };
     let mut client = Client::<Arena>::new(config);
-    client.handle_frame(MonoTime(0), &encode_server(&joined())).expect("our own message");
-    // A client plays once it knows the server's clock.
+    client.handle_frame(MonoTime(0), &encode_server(&joined())).expect("an encoded message");
+    // A client plays only after it knows the server's clock.
     let pong = ServerMsg::Pong { client_time: MonoTime(0), server_time: MonoTime(0), tick_us: 0 };
-    client.handle_frame(MonoTime(0), &encode_server(&pong)).expect("our own message");
+    client.handle_frame(MonoTime(0), &encode_server(&pong)).expect("an encoded message");
     for (name, moment) in NAMES.into_iter().zip(moments()) {
         let received = client.handle_frame(MonoTime(0), &checked_in(name)).expect(name);
         assert!(matches!(received, Received::Snapshot(arrival) if arrival.tick == moment.head.tick), "{name}");
         assert_eq!(client.local_player(), Some(&moment.own), "{name}");
-        let mut told: Vec<Record> = moment.things.iter().map(|(_, record)| *record).collect();
+        let mut sent: Vec<Record> = moment.entities.iter().map(|(_, record)| *record).collect();
         let mut known: Vec<Record> = client.replica().records().copied().collect();
         if name == "snapshot-far" {
-            told.retain(|record| record.kind != ROCK); // left behind with its cell
+            sent.retain(|record| record.kind != ROCK); // left behind with its cell
         }
-        told.sort_by_key(|record| record.id);
+        sent.sort_by_key(|record| record.id);
         known.sort_by_key(|record| record.id);
-        assert_eq!(known, told, "{name}");
+        assert_eq!(known, sent, "{name}");
     }
     assert_eq!(client.name_of(PlayerId(5)), Some(name().as_str()));
     assert_eq!((client.players(), client.board().len()), (2, 2));

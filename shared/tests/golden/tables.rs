@@ -1,4 +1,4 @@
-//! The tables of `docs/PROTOCOL.md`, made from the code they speak of.
+//! The tables of `docs/PROTOCOL.md`, generated from the code they describe.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::fields::KINDS;
@@ -17,8 +17,8 @@ use broadside_shared::time::MonoTime;
 
 use crate::files::hex;
 
-/// Every table by the name it has in the document.
-pub fn all() -> Vec<(&'static str, String)> {
+/// Every table by its name in the document.
+pub(crate) fn all() -> Vec<(&'static str, String)> {
     vec![
         ("constants", constants()),
         ("integers", integers()),
@@ -53,12 +53,12 @@ fn constants() -> String {
             row("the same in position steps (C)", steps.to_string()),
             row("bits of a local position", CellId::LOCAL_BITS.to_string()),
             row("how far outside its cell a local position may be, in position steps (M)", margin.to_string()),
-            row("ticks in which a velocity of 1 moves a thing by one position step (V)", VELOCITY_TICKS.to_string()),
+            row("ticks in which a velocity of 1 moves an entity by one position step (V)", VELOCITY_TICKS.to_string()),
         ],
     )
 }
 
-/// Unsigned integers of control messages: a ping is one, behind the kind and the number of the variant.
+/// Unsigned integers of control messages, shown by a ping, after the kind and the number of the variant.
 fn integers() -> String {
     let row = |value: u64| {
         let frame = encode_client(&ClientMsg::Ping { client_time: MonoTime(value) });
@@ -68,17 +68,17 @@ fn integers() -> String {
     rows(&["integer", "bytes"], &values.map(row))
 }
 
-/// The Golomb codes of a few numbers, as bits in the order they are written.
+/// The Golomb codes of some numbers, as bits in the order they are written.
 fn codes() -> String {
     let written = |write: &dyn Fn(&mut BitWriter)| {
         let mut bytes = Vec::new();
         let mut bits = BitWriter::new(&mut bytes);
         write(&mut bits);
-        // A one behind the code tells where it ends.
+        // A one after the code marks its end.
         bits.flag(true);
         bits.finish();
         let bits: Vec<u8> = (0..bytes.len() * 8).map(|at| bytes[at / 8] >> (at % 8) & 1).collect();
-        let end = bits.iter().rposition(|bit| *bit == 1).expect("the one behind the code");
+        let end = bits.iter().rposition(|bit| *bit == 1).expect("the one after the code");
         format!("`{}`", bits[..end].iter().map(u8::to_string).collect::<String>())
     };
     let unsigned = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (3, 7), (3, 8), (8, 9), (8, 300)];
@@ -93,7 +93,7 @@ fn codes() -> String {
     rows(&["code", "value", "bits"], &table)
 }
 
-/// What a client needs to know to predict its own ship.
+/// The constants that a client needs to predict its own ship.
 fn ship() -> String {
     let row = |name: &str, value: f32, unit: &str| vec![name.to_owned(), value.to_string(), unit.to_owned()];
     let ticks = |name: &str, value: u16| row(name, f32::from(value), "ticks");
@@ -123,7 +123,7 @@ fn ship() -> String {
             ticks("COOLDOWN", u16::from(rules::COOLDOWN)),
             ticks("COOLDOWN_RAPID", u16::from(rules::COOLDOWN_RAPID)),
             ticks("RAIL_COOLDOWN", u16::from(rules::RAIL_COOLDOWN)),
-            row("MUZZLE", rules::MUZZLE, "unit ahead of the middle"),
+            row("MUZZLE", rules::MUZZLE, "unit ahead of the centre"),
             row("SHOT_SPEED", rules::SHOT_SPEED, "unit/s over the ship's velocity"),
             row("SHOT_LIFE", rules::SHOT_LIFE as f32, "ticks"),
             row("RAIL_RANGE", rules::RAIL_RANGE, "unit"),
@@ -143,14 +143,14 @@ fn limits_table() -> String {
             row("a frame from a server", limits::SERVER_FRAME_MAX as u64, "bytes", "the client closes"),
             row("a player's name", limits::NAME_CHARS_MAX as u64, "characters", "close 4002"),
             row("the width of a name", limits::NAME_CELLS_MAX as u64, "cells", "close 4002"),
-            row("marks on one letter", limits::MARKS_MAX as u64, "", "those beyond are dropped"),
+            row("marks on one letter", limits::MARKS_MAX as u64, "", "further ones are dropped"),
             row("the agent in a hello", limits::AGENT_BYTES_MAX as u64, "bytes", "close 4002"),
-            row("samples in an input packet", limits::SAMPLES_MAX as u64, "", "close 4002; say the newest"),
+            row("samples in an input packet", limits::SAMPLES_MAX as u64, "", "close 4002; send the newest"),
             row(
                 "`lag` in an input packet",
                 u64::from(limits::LAG_MAX),
                 "sixteenths of a tick",
-                "close 4002; say this much",
+                "close 4002; send this value",
             ),
             row(
                 "how far ahead an input may be",
@@ -159,10 +159,10 @@ fn limits_table() -> String {
                 "the input is dropped and counted",
             ),
             row("frames at once", u64::from(limits::FRAMES_BURST), "frames", "close 4004"),
-            row("frames in the long run", u64::from(limits::FRAMES_PER_S), "frames/s", "close 4004"),
+            row("frames on average", u64::from(limits::FRAMES_PER_S), "frames/s", "close 4004"),
             row("fragments of a message", u64::from(limits::FRAGMENTS_MAX), "fragments", "close 4004"),
             row("bytes at once", u64::from(limits::BYTES_BURST), "bytes", "close 4004"),
-            row("bytes in the long run", u64::from(limits::BYTES_PER_S), "bytes/s", "close 4004"),
+            row("bytes on average", u64::from(limits::BYTES_PER_S), "bytes/s", "close 4004"),
             row("joins and requests between a hello and its welcome", limits::DEFERRED_MAX as u64, "", "close 4004"),
             row("from the handshake to the hello", seconds(limits::GREETING_US), "s", "close 4003"),
             row("silence of a client", seconds(limits::SILENCE_US), "s", "close 4005"),
@@ -170,43 +170,48 @@ fn limits_table() -> String {
             row("cells subscribed to", SUBSCRIBED_MAX as u64, "", "those with the highest numbers are left out"),
             row("records of a cell", CELL_RECORDS_MAX as u64, "", "those with the highest ids are left out"),
             row("events in a snapshot", limits::EVENTS_MAX as u64, "", "the oldest are left out"),
-            row("updates in a snapshot", limits::UPDATES_BYTES_MAX as u64, "bytes", "the rest comes in the next ones"),
+            row(
+                "updates in a snapshot",
+                limits::UPDATES_BYTES_MAX as u64,
+                "bytes",
+                "the rest follows in the next ones",
+            ),
             row(
                 "messages in a snapshot",
                 limits::MESSAGES_BYTES_MAX as u64,
                 "bytes",
-                "the rest comes in the next ones",
+                "the rest follows in the next ones",
             ),
-            row("messages waiting for a client", limits::MESSAGES_WAITING_MAX as u64, "", "the oldest is dropped"),
-            row("a line of chat", limits::TEXT_CHARS_MAX as u64, "characters", "refused: bad text"),
-            row("lines of chat at once", u64::from(limits::SAID_BURST), "", "refused: too fast"),
-            row("from a line of chat to the next", u64::from(limits::SAID_EVERY_MS), "ms", "refused: too fast"),
+            row("queued messages of a client", limits::MESSAGES_WAITING_MAX as u64, "", "the oldest is dropped"),
+            row("a chat message", limits::TEXT_CHARS_MAX as u64, "characters", "refused: bad text"),
+            row("chat messages at once", u64::from(limits::CHAT_BURST), "", "refused: too fast"),
+            row("from a chat message to the next", u64::from(limits::CHAT_EVERY_MS), "ms", "refused: too fast"),
             row("other requests at once", u64::from(limits::REQUESTS_BURST), "", "refused: too fast"),
             row("from such a request to the next", u64::from(limits::REQUEST_EVERY_MS), "ms", "refused: too fast"),
             row("subscriptions", limits::SUBSCRIPTIONS_MAX as u64, "", "refused: too many"),
             row("muted players", limits::MUTED_MAX as u64, "", "refused: too many"),
-            row("cells of who comes back", limits::RESUMED_CELLS_MAX as u64, "", "close 4002"),
-            row("lines of the board", limits::BOARD_LINES_MAX as u64, "", "the others are not told"),
+            row("cells of a resuming client", limits::RESUMED_CELLS_MAX as u64, "", "close 4002"),
+            row("entries of the board", limits::BOARD_LINES_MAX as u64, "", "the others are not sent"),
         ],
     )
 }
 
-/// What a field means: the unit behind its step, and a sentence.
+/// The meaning of a field: the unit of its step, and a phrase.
 fn meaning(kind: &str, field: &FieldSpec) -> (&'static str, &'static str) {
     match (kind, field.name) {
         ("shot" | "beam", "x" | "y") => ("unit", "the muzzle at the tick it was fired"),
-        ("beam", "heading") => ("rad", "where it points, from +x toward +y"),
-        (_, "x" | "y") => ("unit", "the middle"),
+        ("beam", "heading") => ("rad", "its direction, from +x toward +y"),
+        (_, "x" | "y") => ("unit", "the centre"),
         (_, "vx" | "vy") => ("unit/s", "the velocity"),
-        (_, "heading") => ("rad", "where the nose points, from +x toward +y"),
-        (_, "hull") => ("point", "what is left of 100 points"),
+        (_, "heading") => ("rad", "the heading, from +x toward +y"),
+        (_, "hull") => ("point", "the hull left, of 100 points"),
         (_, "flags") => ("", "1 engine burns, 2 shield, 4 rapid fire, 8 protected"),
-        (_, "owner") => ("", "the number of its player"),
+        (_, "owner") => ("", "the number of the owner"),
         (_, "start") => ("tick", "the tick it was fired at"),
         (_, "radius") => ("unit", "the radius"),
-        (_, "length") => ("unit", "how far it reached"),
+        (_, "length") => ("unit", "its length"),
         (_, "what") => ("", "0 repair, 1 rapid fire, 2 shield"),
-        (kind, field) => panic!("docs/PROTOCOL.md must say what {field} of a {kind} is: add it here"),
+        (kind, field) => panic!("docs/PROTOCOL.md must explain {field} of a {kind}: add it here"),
     }
 }
 
@@ -240,7 +245,7 @@ fn fields() -> String {
         ]
     };
     let rows_of = |(number, kind): (usize, &'static KindSpec)| {
-        // A kind with the table of an earlier one is said in one row.
+        // A kind with the same table as an earlier one takes one row.
         let twin = KINDS[..number].iter().position(|other| (other.motion, other.fields) == (kind.motion, kind.fields));
         let Some(twin) = twin else { return kind.fields.iter().map(|field| row(number, kind, field)).collect() };
         let cell = |text: &str| text.to_owned();
@@ -254,11 +259,11 @@ fn fields() -> String {
 fn close_codes() -> String {
     let row = |code: CloseCode| {
         let retry = match code.retry() {
-            Retry::ByItself => "yes, after a pause",
-            Retry::ByHand => "no",
+            Retry::Automatic => "yes, after a pause",
+            Retry::Manual => "no",
         };
         vec![code.code().to_string(), code.reason().to_owned(), retry.to_owned(), code.advice().to_owned()]
     };
     let all: Vec<Vec<String>> = CloseCode::ALL.into_iter().map(row).collect();
-    rows(&["code", "reason on the wire", "come back by itself?", "what to tell a person"], &all)
+    rows(&["code", "reason on the wire", "reconnect automatically?", "what to tell a person"], &all)
 }

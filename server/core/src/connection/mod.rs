@@ -12,10 +12,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use broadside_shared::game::Game;
+use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::{Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice};
+use broadside_shared::protocol::message::{Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::{MonoTime, Tick};
@@ -98,8 +99,8 @@ impl SeatFate {
     /// A client that may come back automatically after this code finds its seat kept.
     fn after(code: CloseCode) -> SeatFate {
         match code.retry() {
-            Retry::ByItself => SeatFate::Parked,
-            Retry::ByHand => SeatFate::GivenUp,
+            Retry::Automatic => SeatFate::Parked,
+            Retry::Manual => SeatFate::GivenUp,
         }
     }
 }
@@ -329,8 +330,11 @@ impl<G: Game> Connection<G> {
         seat: SeatAssignment,
         turn: &mut Turn<'_, G, L>,
     ) {
-        let agent = self.protocol.agent();
-        tracing::info!(address = %self.origin, room = %room.id, player = %seat.player, agent, "joined");
+        // Bots come and go all the time.
+        if self.origin != Origin::Bot {
+            let agent = self.protocol.agent();
+            tracing::info!(address = %self.origin, room = %room.id, player = %seat.player, agent, "joined");
+        }
         self.membership = Membership::Seated(room.id, seat);
         let location = SeatLocation { shard: self.id.shard, room: room.id, seat };
         turn.lobby.set_seat(self.session, Some(location));

@@ -87,7 +87,7 @@ impl<G: Game> ConnectionProtocol<G> {
             frames: Bucket::new(limits::FRAMES_BURST, 1_000_000 / u64::from(limits::FRAMES_PER_S), now),
             bytes: Bucket::new(limits::BYTES_BURST, 1_000_000 / u64::from(limits::BYTES_PER_S), now),
             requests: Bucket::new(limits::REQUESTS_BURST, u64::from(limits::REQUEST_EVERY_MS) * 1000, now),
-            said: Bucket::new(limits::SAID_BURST, u64::from(limits::SAID_EVERY_MS) * 1000, now),
+            said: Bucket::new(limits::CHAT_BURST, u64::from(limits::CHAT_EVERY_MS) * 1000, now),
             agent: String::new(),
             tick_us: 0,
             deferred: Vec::new(),

@@ -1,8 +1,9 @@
 //! What a client asks for besides playing: its name, topics, chat, direct messages, mutes, reports.
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, RoomId, ServerMsg, ServerNotice};
+use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;

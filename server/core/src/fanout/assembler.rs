@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::message::RoomUpdate;
 use broadside_shared::protocol::snapshot::SnapshotHead;

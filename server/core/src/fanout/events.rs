@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use broadside_shared::game::{PlayerId, Recipients};
+use broadside_shared::game::Recipients;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::replication::cells::{CellBlock, CellId};
 use glam::Vec2;
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{Resume, RoomId, RoomUpdate};
+use broadside_shared::protocol::message::{Resume, RoomUpdate};
 use broadside_shared::protocol::room::Role;
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, tick_us};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use broadside_shared::game::PlayerId;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::codec::encode_update;
 use broadside_shared::protocol::limits::UPDATES_BYTES_MAX;
 use broadside_shared::protocol::message::RoomUpdate;

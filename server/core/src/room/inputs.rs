@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 
-use broadside_shared::game::GameInput;
-use broadside_shared::history::ViewTime;
-use broadside_shared::protocol::input::InputPacket;
+use broadside_shared::protocol::input::{GameInput, InputPacket};
 use broadside_shared::protocol::limits::INPUT_AHEAD_MAX;
 use broadside_shared::protocol::snapshot::SnapshotHead;
-use broadside_shared::time::Tick;
+use broadside_shared::time::{Tick, ViewTime};
 
 /// Ticks for which the last input stands in for a missing one; then the player idles.
 const REPEATED_MAX: u32 = 2;

@@ -1,6 +1,7 @@
 //! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
 
-use broadside_shared::game::{MatchState, PlayerId, Team, TeamLabel};
+use broadside_shared::game::{MatchState, Team, TeamLabel};
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
@@ -28,7 +29,7 @@ impl MatchPublisher {
         }
         self.of = Some(*match_state);
         let former = self.newest.as_ref().filter(|_| match_state.phase != MatchPhase::Waiting);
-        let name = |at: usize, team: &Team| match team.who {
+        let name = |at: usize, team: &Team| match team.label {
             TeamLabel::Team(name) => name.to_owned(),
             TeamLabel::Player(Some(player)) => name_of(player).map(Name::to_string).unwrap_or_default(),
             TeamLabel::Player(None) => {

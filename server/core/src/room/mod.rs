@@ -14,8 +14,9 @@ pub mod recycle;
 
 use std::sync::Arc;
 
-use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerId, PlayerInput, Recipients, Standing};
+use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerInput, Recipients, Standing};
 use broadside_shared::history::History;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::BOARD_LINES_MAX;
 use broadside_shared::protocol::match_status::MatchStatus;

@@ -15,9 +15,10 @@ mod seats;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::message::{Publication, RoomId, RoomUpdate, ServerMsg, ServerNotice};
+use broadside_shared::protocol::message::{Publication, RoomUpdate, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use broadside_shared::game::{Game, PlayerId};
+use broadside_shared::game::Game;
+use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;

@@ -1,5 +1,5 @@
-//! Pointing and shooting with a hand that is not quite steady: the cannon leads a moving target, the rail is pointed where one
-//! sees it.
+//! Aiming and shooting with a slightly unsteady hand: the cannon leads a moving target, the rail is aimed at where the
+//! target is seen.
 
 use fastrand::Rng;
 use glam::Vec2;
@@ -9,29 +9,29 @@ use crate::arena::input::radians_of;
 use crate::arena::input::ticks_of;
 use crate::arena::record_view::ShipView;
 use crate::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, SHOT_LIFE, SHOT_SPEED, TURN};
-use crate::game::PlayerId;
+use crate::ids::PlayerId;
 use crate::math;
 use crate::time::Tick;
 
-/// What the gunner knows of its target, and the state of its hand.
+/// The gunner's knowledge of its target, and its aim error.
 #[derive(Debug, Clone)]
 pub(super) struct Gunner {
     target: Option<PlayerId>,
-    /// It has noticed the target and may fire from here on.
+    /// When it has noticed the target and may fire.
     ready_at: Tick,
-    /// The target's velocity as it believes it: it sees changes late.
+    /// The target's velocity as the AI estimates it: it notices changes late.
     velocity: Vec2,
-    /// By how much it points past where it means to, radians; wanders.
+    /// Aim error in radians; wanders.
     error: f32,
-    /// The trigger is held until, and then left alone until.
+    /// Until when the trigger is pressed, and until when it is then released.
     burst: (Tick, Tick),
-    /// When it remembers the rail again.
+    /// When it considers the rail again.
     rail_at: Tick,
-    /// By how much it will point past its next target with that, radians, over the wandering of its hand.
+    /// Additional aim error of the next rail shot, in radians.
     flick: f32,
 }
 
-/// Where to point, and whether to pull the trigger.
+/// Where to aim, and whether to fire.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lay {
     pub(super) aim: f32,
@@ -39,9 +39,9 @@ pub(super) struct Lay {
     pub(super) rail: bool,
 }
 
-/// Furthest distance at which it opens fire: shots die of age a little beyond.
+/// Longest distance at which it opens fire: slightly less than a shot's range.
 const RANGE: f32 = SHOT_SPEED * SHOT_LIFE as f32 * DT * 0.85;
-/// Distances at which it thinks of the rail: closer by, the cannon does as well and the nose swings too much.
+/// Distances at which it considers the rail: closer by, the cannon does as well and the nose swings too much.
 const RAIL_BAND: (f32, f32) = (130.0, RAIL_RANGE * 0.95);
 
 impl Gunner {
@@ -70,7 +70,7 @@ impl Gunner {
             self.error = (rng.f32() - 0.5) * (0.1 + 0.6 * clumsy);
         }
         self.velocity += (target.velocity - self.velocity) * (0.12 + 0.5 * skill * skill);
-        // A wandering hand: the old error fades, a new one comes in. Distant and crossing targets are harder.
+        // The aim error wanders: the old one fades, a new one is added. Distant and crossing targets are harder.
         let spread = 0.009 + 0.36 * clumsy * clumsy.sqrt();
         self.error = self.error * 0.94 + (rng.f32() + rng.f32() - 1.0) * spread;
 
@@ -86,8 +86,8 @@ impl Gunner {
         Lay { aim, fire: self.trigger(seen, target, lead, time, clumsy, rng), rail: false }
     }
 
-    /// With the rail ready and the target in the open: straight at it, for it is judged where it is seen; fires once the nose
-    /// is as good as there.
+    /// With the rail ready and the target in the open, aims straight at it, since it is judged where it is seen; fires
+    /// once the nose is almost on it.
     fn lay_rail(&mut self, seen: &Seen, target: &ShipView, clumsy: f32, rng: &mut Rng) -> Option<Lay> {
         let own = seen.own;
         let offset = target.position - (own.position + own.velocity * DT);
@@ -103,7 +103,7 @@ impl Gunner {
         let aim = math::angle_of(offset) + self.error + self.flick;
         let rail = math::turn_between(own.heading_radians(), aim).abs() < radians_of(TURN);
         if rail {
-            // It has other things to think of than a rail that has just become ready; the clumsy more so.
+            // It does not notice at once that the rail is ready; the clumsy less so.
             self.rail_at = seen.tick.after(ticks_of(2.5 + (1.0 + 3.0 * clumsy) * rng.f32() + clumsy));
             self.flick = (rng.f32() + rng.f32() - 1.0) * (0.06 + 0.1 * clumsy);
         }
@@ -133,8 +133,8 @@ impl Gunner {
     }
 }
 
-/// Where to point, relative to oneself, so that a shot meets a target at `offset` that moves with `relative` velocity, and
-/// after how many seconds; straight at it if no shot can.
+/// The direction, relative to the own ship, in which a shot meets a target at `offset` that moves with velocity
+/// `relative`, and the seconds until then; straight at it if no shot can.
 pub(super) fn intercept(offset: Vec2, relative: Vec2) -> (Vec2, f32) {
     let a = SHOT_SPEED * SHOT_SPEED - relative.length_squared();
     let b = offset.dot(relative);

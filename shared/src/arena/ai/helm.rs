@@ -1,4 +1,4 @@
-//! Moving: from the velocity one would like to the buttons, around rocks, shots and the border.
+//! Moving: from a wanted velocity to buttons, around rocks, shots and the border.
 
 use glam::Vec2;
 
@@ -7,19 +7,19 @@ use crate::arena::beam::Beam;
 use crate::arena::input::ArenaInput;
 use crate::arena::rules::{BORDER_NOTICE, SHIP_RADIUS, SHOT_RADIUS, SPEED_MAX};
 use crate::arena::shot::{Shot, first_touch};
-use crate::game::PlayerId;
+use crate::ids::PlayerId;
 use crate::math;
 
-/// Difference in speed that is not worth a button, units/s.
+/// Smallest difference in speed that is worth a button, units/s.
 const DEAD: f32 = 35.0;
-/// Seconds ahead it looks for rocks.
+/// Seconds ahead for which it considers rocks.
 const ROCK_HORIZON: f32 = 1.1;
-/// Seconds ahead it looks for shots.
+/// Seconds ahead for which it considers shots.
 const SHOT_HORIZON: f32 = 0.6;
 /// Distance from the border at which it turns back.
 const BORDER_BERTH: f32 = 170.0;
 
-/// The buttons that bring `velocity` closest to `want` with the nose where it is.
+/// The buttons that bring `velocity` closest to `want` at the current heading.
 pub(super) fn buttons_for(velocity: Vec2, heading: f32, want: Vec2) -> u8 {
     let nose = math::heading(heading);
     let starboard = Vec2::new(-nose.y, nose.x);
@@ -38,14 +38,14 @@ pub(super) fn buttons_for(velocity: Vec2, heading: f32, want: Vec2) -> u8 {
     buttons
 }
 
-/// Bends a course around what is in the way.
+/// Bends a course around obstacles.
 pub(super) fn keep_clear(seen: &Seen, want: Vec2, skill: f32, side: f32) -> Vec2 {
     let course = want + dodge(seen, skill) + apart(seen);
     let course = off_rocks(seen, course, side);
     inside(seen, course).clamp_length_max(SPEED_MAX)
 }
 
-/// Whether no rock lies between oneself and a point.
+/// Whether no rock lies between the own ship and a point.
 pub(super) fn is_clear(seen: &Seen, point: Vec2) -> bool {
     let from = seen.own.position;
     seen.scene
@@ -54,7 +54,7 @@ pub(super) fn is_clear(seen: &Seen, point: Vec2) -> bool {
         .all(|rock| first_touch(from - rock.at, point - rock.at, rock.radius + SHOT_RADIUS).is_none())
 }
 
-/// TeamLabel fired the beam that ended close by, or the shot that will come closest, if one is coming.
+/// The shooter of the beam that ended close by, or of the shot that will come closest.
 pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
     let stranger = |beam: &&Beam| beam.owner != seen.own.player && !is_friend(seen, beam.owner);
     let close = |beam: &&Beam| (beam.end() - seen.own.position).length() < SHIP_RADIUS * 4.0;
@@ -74,13 +74,13 @@ pub(super) fn shooter_at(seen: &Seen) -> Option<PlayerId> {
     shooter
 }
 
-/// Whether a player in view is of the own side: what they fire does no harm.
+/// Whether a player in view is of the own team and so harmless.
 fn is_friend(seen: &Seen, player: PlayerId) -> bool {
     let team = seen.own.team;
     team.is_some() && others(seen).any(|ship| ship.player == player && ship.team == team)
 }
 
-/// In how many seconds a stranger's shot is nearest, and where it is then as seen from the ship.
+/// The time in seconds until a hostile shot is nearest, and its position then, relative to the ship.
 fn approach(seen: &Seen, shot: &Shot) -> Option<(f32, Vec2)> {
     if shot.owner == seen.own.player || shot.spent_at(seen.tick) || is_friend(seen, shot.owner) {
         return None;
@@ -91,7 +91,7 @@ fn approach(seen: &Seen, shot: &Shot) -> Option<(f32, Vec2)> {
     (time > 0.0 && time < SHOT_HORIZON).then(|| (time, offset + relative * time))
 }
 
-/// Away from the paths of the shots that will hit; the less skilled, the fewer of them it notices.
+/// Away from the paths of shots that will hit; with less skill it notices fewer of them.
 fn dodge(seen: &Seen, skill: f32) -> Vec2 {
     let mut push = Vec2::ZERO;
     for shot in &seen.scene.shots {
@@ -100,7 +100,7 @@ fn dodge(seen: &Seen, skill: f32) -> Vec2 {
         if miss.length() > near || !notices(shot, seen.own.player, skill) {
             continue;
         }
-        // Seen from the ship the shot passes at `miss`: go the other way, at right angles to its path.
+        // Relative to the ship the shot passes at `miss`: go the other way, at right angles to its path.
         let path = shot.velocity.normalize_or_zero();
         let across = Vec2::new(-path.y, path.x);
         let sign = if miss.dot(across) > 0.0 { -1.0 } else { 1.0 };
@@ -109,13 +109,13 @@ fn dodge(seen: &Seen, skill: f32) -> Vec2 {
     push.clamp_length_max(380.0)
 }
 
-/// Whether a player pays heed to a shot: the same answer every time it is asked of the same shot.
+/// Whether a player notices a shot: the same answer every time for the same shot.
 fn notices(shot: &Shot, player: PlayerId, skill: f32) -> bool {
     let mixed = (shot.start.0 ^ u32::from(shot.owner.0) << 16 ^ u32::from(player.0)).wrapping_mul(0x9e37_79b1);
     ((mixed >> 16) as f32 / 65_536.0) < skill * 0.85
 }
 
-/// Not into other ships.
+/// Away from other ships.
 fn apart(seen: &Seen) -> Vec2 {
     let mut push = Vec2::ZERO;
     for other in others(seen) {
@@ -128,7 +128,7 @@ fn apart(seen: &Seen) -> Vec2 {
     push
 }
 
-/// PredictionContext rocks that the ship drifts into or wants to go through.
+/// Around rocks in the ship's drift or in its wanted course.
 fn off_rocks(seen: &Seen, want: Vec2, side: f32) -> Vec2 {
     let own = seen.own;
     let mut course = want;
@@ -153,11 +153,11 @@ fn off_rocks(seen: &Seen, want: Vec2, side: f32) -> Vec2 {
                 let path = velocity / speed_squared.sqrt();
                 let across = Vec2::new(-path.y, path.x);
                 let lean = miss.dot(across);
-                // Head on, either side will do: the one it circles toward anyway.
+                // Head on, either side will do: it takes the one it circles toward anyway.
                 let sign = if lean.abs() < 8.0 { side } else { -lean.signum() };
                 let urgency = (1.0 - gap / (SPEED_MAX * ROCK_HORIZON)).clamp(0.2, 1.0);
                 course += across * (sign * 420.0 * urgency);
-                // Close in front of it, also brake.
+                // Close in front of it, it also brakes.
                 if gap < velocity.length() * 0.35 {
                     course -= path * 200.0;
                 }
@@ -170,18 +170,18 @@ fn off_rocks(seen: &Seen, want: Vec2, side: f32) -> Vec2 {
     course
 }
 
-/// Back from the border, as it will be when announced changes begin.
+/// Away from the border, where it will be after announced changes.
 fn inside(seen: &Seen, want: Vec2) -> Vec2 {
     let own = seen.own;
     let now = own.border.radius_at(seen.tick);
     let radius = now.min(own.border.radius_at(seen.tick.after(BORDER_NOTICE)));
-    // Where half a second of drifting leads.
+    // The position after half a second of drifting.
     let ahead = own.position + own.velocity * 0.5;
     let over = ahead.length().max(own.position.length()) - (radius - BORDER_BERTH);
     if over <= 0.0 {
         return want;
     }
     let inward = -own.position.normalize_or_zero();
-    let outward_wish = want.dot(-inward).max(0.0);
-    want + inward * (outward_wish + over * 3.0)
+    let wanted_outward = want.dot(-inward).max(0.0);
+    want + inward * (wanted_outward + over * 3.0)
 }

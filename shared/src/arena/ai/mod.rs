@@ -1,9 +1,9 @@
-//! A bot: from what a client's replica holds to the input of a tick, as a person would give it.
+//! The AI: from the entities in a client's replica to the input of a tick, as a person would give it.
 //!
-//! It decides a few times per second what to do (its plan), and about twenty times per second how (`helm` moves the ship,
-//! `gunner` points it and pulls the trigger). Skill changes how fast it reacts, how well it leads, how steady its hand is,
-//! how many of the shots that come at it it notices, and how soon it knows when to run. Temper, drawn from the seed, makes
-//! bots of equal skill differ.
+//! It makes a plan a few times per second, and acts on it about twenty times per second (`helm` moves the ship,
+//! `gunner` aims and fires). Skill changes how fast it reacts, how well it leads a target, how steadily it aims, how
+//! many of the approaching shots it notices, and how soon it flees. Temper, drawn from the seed, makes AIs of equal
+//! skill differ.
 
 mod gunner;
 mod helm;
@@ -17,29 +17,29 @@ use super::input::{ArenaInput, ticks_of, turn_of};
 use super::pickup::Boon;
 use super::record_view::{Scene, ShipView};
 use super::rules::{RADIUS_MIN, SHIP_RADIUS};
-use crate::game::{EntityId, PlayerId};
+use crate::ids::{EntityId, PlayerId};
 use crate::math;
 use crate::time::Tick;
 
 use gunner::Gunner;
 
-/// What a ai sees: only what a client has.
+/// What an AI sees: only what a client has.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// The tick the own state has been predicted to; shots are looked at as of then.
+    /// The tick to which the own state is predicted; shots are considered at that tick.
     pub tick: Tick,
     /// The own state.
     pub own: &'a LocalPlayerState,
-    /// The rest.
+    /// The other entities.
     pub scene: &'a Scene,
-    /// The moment, in ticks, at which the ships of the scene were where it says: interpolation shows them a little late.
+    /// The tick of the scene's ships, with a fraction: interpolation shows them slightly late.
     pub ships_at: f64,
 }
 
-/// Ticks between two looks: about twenty per second.
+/// Ticks between two decisions of how to act: about twenty per second.
 const LOOK_EVERY: u32 = 3;
 
-/// A bot's mind.
+/// The state of one AI.
 #[derive(Debug, Clone)]
 pub struct Ai {
     rng: Rng,
@@ -48,44 +48,44 @@ pub struct Ai {
     plan_until: Tick,
     look_at: Tick,
     gunner: Gunner,
-    /// Which way round it circles: 1 or -1, changed now and then.
+    /// Direction in which it circles: 1 or -1, changed now and then.
     side: f32,
     side_until: Tick,
     threat: Option<PlayerId>,
     held: ArenaInput,
 }
 
-/// What makes one bot differ from another. Shares are 0..=1.
+/// The character of one AI. Shares are 0..=1.
 #[derive(Debug, Clone, Copy)]
 struct Temper {
     skill: f32,
-    /// Distance it likes to fight at, world units.
+    /// Preferred fighting distance in world units.
     range: f32,
-    /// Hull in points below which it would rather be elsewhere.
+    /// Hull in points below which it flees.
     caution: f32,
-    /// How much it likes pickups, as distance it goes for one, world units.
+    /// Longest detour for a pickup, in world units.
     greed: f32,
-    /// How long it keeps circling one way, seconds.
+    /// How long it keeps circling in one direction, in seconds.
     patience: f32,
 }
 
-/// What it is about.
+/// The current plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Plan {
     /// Sink this player.
     Fight(PlayerId),
     /// Take this pickup.
     Fetch(EntityId, Vec2),
-    /// Get away from this player.
+    /// Flee from this player.
     Flee(PlayerId),
-    /// Be in the zone, at this place, and shoot at who comes near.
+    /// Hold the zone at this place, and shoot at ships nearby.
     Hold(Vec2),
-    /// See what is over there.
+    /// Explore that place.
     Roam(Vec2),
 }
 
 impl Ai {
-    /// A ai of a skill from 0 (harmless) to 1 (deadly). Equal seeds make equal AIs.
+    /// An AI of a skill from 0 (harmless) to 1 (deadly). Equal seeds make equal AIs.
     #[must_use]
     pub fn new(seed: u64, skill: f32) -> Ai {
         let mut rng = Rng::with_seed(seed);
@@ -111,8 +111,8 @@ impl Ai {
         }
     }
 
-    /// The input for the tick after the one seen. Call it every tick or less often; it looks anew about twenty times per
-    /// second and holds its last answer between.
+    /// The input for the tick after the one seen. Call it every tick or less often; it decides about twenty times per
+    /// second and repeats its last answer between.
     pub fn think(&mut self, seen: &Seen) -> ArenaInput {
         if !seen.own.afloat() {
             self.plan_until = Tick(0);
@@ -136,7 +136,7 @@ impl Ai {
         self.held
     }
 
-    /// Whether the plan has lost its object.
+    /// Whether the target of the plan is gone.
     fn is_moot(&self, seen: &Seen) -> bool {
         match self.plan {
             Plan::Fight(player) | Plan::Flee(player) => ship_of(seen, player).is_none(),
@@ -146,7 +146,7 @@ impl Ai {
         }
     }
 
-    /// Chooses what to do for the next half second or so.
+    /// Makes a plan for the next half second or so.
     fn decide(&mut self, seen: &Seen) {
         let own = seen.own;
         let strength = own.hull_points() + own.shield_points();
@@ -166,7 +166,7 @@ impl Ai {
         };
     }
 
-    /// The ship most worth fighting: near, weak, shooting at us, and rather the same as before.
+    /// The best ship to fight: near, weak, shooting at this one, and preferably the same as before.
     fn best_foe(&mut self, seen: &Seen) -> Option<ShipView> {
         let mut best: Option<(f32, ShipView)> = None;
         for ship in foes(seen) {
@@ -192,7 +192,7 @@ impl Ai {
         best.map(|(_, ship)| ship)
     }
 
-    /// The pickup worth a detour, if any: the weaker the ship, the longer the way it goes for a repair.
+    /// The best pickup that is worth a detour, if any: the weaker the ship, the longer the detour for a repair.
     fn best_pickup(&self, seen: &Seen, weak: bool) -> Option<Plan> {
         let own = seen.own;
         let mut best: Option<(f32, Plan)> = None;
@@ -214,13 +214,13 @@ impl Ai {
         best.map(|(_, plan)| plan)
     }
 
-    /// Where to be in the zone, if there is one that needs this ship: the other side's or nobody's, or one with an enemy at it; once
-    /// it is held, only the patient stay. TeamLabel is being shot at from close by has other things to do.
+    /// Where to be in the zone, if it needs this ship: the zone is the other team's or neutral, or an enemy is near it.
+    /// Once it is held, only patient AIs stay. An AI under fire from close by ignores the zone.
     fn zone_to_hold(&mut self, seen: &Seen, foe: Option<&ShipView>) -> Option<Vec2> {
-        let (zone, side) = (seen.scene.zone?, seen.own.team?);
+        let (zone, team) = (seen.scene.zone?, seen.own.team?);
         let (middle, radius) = (Vec2::new(f32::from(zone.x), f32::from(zone.y)), f32::from(zone.radius));
         let distance = (middle - seen.own.position).length();
-        let wanted = zone.holder != Some(side) || zone.contested || self.temper.patience > 1.3;
+        let wanted = zone.holder != Some(team) || zone.contested || self.temper.patience > 1.3;
         let pressed = foe.is_some_and(|foe| {
             let near = (foe.position - seen.own.position).length() < 380.0;
             near && distance > radius && self.threat == Some(foe.player)
@@ -232,20 +232,20 @@ impl Ai {
         Some(middle + math::heading(angle) * (radius * 0.75 * self.rng.f32()))
     }
 
-    /// Whether a weak ship runs: not from one that is weaker still, nor from one it cannot outrun the shots of.
+    /// Whether a weak ship flees: not from a weaker one, nor from one whose shots it cannot outrun.
     fn flees_from(&self, seen: &Seen, foe: &ShipView) -> bool {
         let distance = (foe.position - seen.own.position).length();
         let strength = seen.own.hull_points() + seen.own.shield_points();
         foe.hull > strength && distance > 150.0 && self.temper.skill > 0.3
     }
 
-    /// Somewhere else in the arena, rather toward the middle, where the others are.
+    /// Another place in the arena, preferably toward the centre, where the others are.
     fn wander(&mut self, seen: &Seen) -> Plan {
         let radius = seen.own.border.radius_at(seen.tick).max(RADIUS_MIN * 0.5) * 0.75;
         let angle = self.rng.f32() * std::f32::consts::TAU;
         let to = math::heading(angle) * (radius * self.rng.f32());
         self.plan_until = seen.tick.after(ticks_of(3.0 + 3.0 * self.rng.f32()));
-        // Not across the whole of a large arena: a person looks around the corner first.
+        // Not across the whole of a large arena: a person explores nearby first.
         let way = (to - seen.own.position).clamp_length_max(1500.0);
         Plan::Roam(seen.own.position + way)
     }
@@ -268,17 +268,17 @@ impl Ai {
             return ArenaInput { aim: turn_of(shot.aim), buttons };
         }
         self.gunner.forget();
-        // With nobody to shoot at, the nose goes where the ship goes: the main engine is the strongest.
+        // Without a target, the nose points along the course, since the main engine is the strongest.
         let change = want - own.velocity * 0.35;
         let aim = if change.length() > 40.0 { math::angle_of(change) } else { own.heading_radians() };
         ArenaInput { aim: turn_of(aim), buttons: helm::buttons_for(own.velocity, own.heading_radians(), want) }
     }
 
-    /// Whom to point at: the foe of the plan, or whoever is close while about something else.
+    /// The ship to aim at: that of the plan, or one that is close during another plan.
     fn target<'a>(&self, seen: &Seen<'a>) -> Option<&'a ShipView> {
         match self.plan {
             Plan::Fight(player) => ship_of(seen, player),
-            // Whoever is in reach of the guns, while it moves about in the zone.
+            // Any ship within range, while it moves about in the zone.
             Plan::Hold(_) => nearest_foe(seen).filter(|foe| (foe.position - seen.own.position).length() < 820.0),
             Plan::Fetch(_, at) => {
                 let far = (at - seen.own.position).length() > 350.0;
@@ -289,7 +289,7 @@ impl Ai {
         }
     }
 
-    /// The velocity it would like to have, before rocks, shots and the border have their say.
+    /// The wanted velocity, before rocks, shots and the border are considered.
     fn course(&self, seen: &Seen) -> Vec2 {
         let own = seen.own;
         match self.plan {
@@ -300,13 +300,13 @@ impl Ai {
                 let toward = offset / distance;
                 let around = Vec2::new(-toward.y, toward.x) * self.side;
                 let closing = ((distance - self.temper.range) * 1.6).clamp(-300.0, 420.0);
-                // Little, and more to look alive than to live: what circles steadily is easy to lead.
+                // Little, and more to look alive than to survive: a ship that circles steadily is easy to hit.
                 let circling = (70.0 + 90.0 * self.temper.skill) * (1.4 - distance / 900.0).clamp(0.2, 1.0);
                 foe.velocity * 0.4 + toward * closing + around * circling
             }
             Plan::Fetch(_, at) | Plan::Roam(at) => {
                 let offset = at - own.position;
-                // Arrive with less sideways drift: what is not toward the goal is braked by asking for what is.
+                // Arrive with less sideways drift: the velocity that is not toward the goal is braked by asking for less of it.
                 offset.normalize_or_zero() * 430.0
             }
             Plan::Hold(at) => {
@@ -330,10 +330,10 @@ fn others<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipView> {
     seen.scene.ships.iter().filter(move |ship| ship.player != own)
 }
 
-/// The ships to fight: of a side, those of the other.
+/// The ships to fight: with a team, those of the other one.
 fn foes<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a ShipView> {
-    let side = seen.own.team;
-    others(seen).filter(move |ship| side.is_none() || ship.team != side)
+    let team = seen.own.team;
+    others(seen).filter(move |ship| team.is_none() || ship.team != team)
 }
 
 fn ship_of<'a>(seen: &Seen<'a>, player: PlayerId) -> Option<&'a ShipView> {
@@ -345,5 +345,5 @@ fn nearest_foe<'a>(seen: &Seen<'a>) -> Option<&'a ShipView> {
     foes(seen).min_by(|a, b| (a.position - at).length_squared().total_cmp(&(b.position - at).length_squared()))
 }
 
-/// How far from a thing a ship has to stay so as not to touch it, over the thing's own radius.
+/// Least distance between a ship and another entity, in addition to that entity's own radius.
 const BERTH: f32 = SHIP_RADIUS + 14.0;

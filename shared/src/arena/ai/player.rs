@@ -1,4 +1,4 @@
-//! A ai at a client: looks at what the client has, and says what its inputs are.
+//! An AI that plays through a client.
 
 use super::{Ai, Seen};
 use crate::arena::Arena;
@@ -7,7 +7,7 @@ use crate::arena::record_view::Scene;
 use crate::client::Client;
 use crate::time::Tick;
 
-/// A ai that plays through a client.
+/// An AI and its view of a client's replica.
 #[derive(Debug)]
 pub struct AiPlayer {
     ai: Ai,
@@ -16,7 +16,7 @@ pub struct AiPlayer {
 }
 
 impl AiPlayer {
-    /// A ai of a skill from 0 to 1; equal seeds make equal characters.
+    /// An AI of a skill from 0 to 1; equal seeds make equal AIs.
     #[must_use]
     pub fn new(seed: u64, skill: f32) -> Self {
         AiPlayer { ai: Ai::new(seed, skill), scene: Scene::default(), seen: None }

@@ -1,4 +1,4 @@
-//! The ground a match is played on: how large it is, where its rocks lie, where ships begin.
+//! The ground of a match: its size, the positions of its rocks, and the places where ships are launched.
 
 use glam::Vec2;
 
@@ -13,7 +13,7 @@ use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
-/// Directions looked at for the places of a duel.
+/// Directions tried for the places of a duel.
 const AXIS_TRIES: usize = 24;
 
 /// Radius of a mode's arena with few players, world units.
@@ -25,7 +25,7 @@ pub(in crate::arena) fn radius(mode: Mode) -> f32 {
     }
 }
 
-/// How the arena of a mode is furnished: a duel is decided by the two alone.
+/// How the arena of a mode is set up: the two players alone decide a duel.
 pub(in crate::arena) fn furniture(mode: Mode) -> ArenaConfig {
     let open = ArenaConfig { mode, ..ArenaConfig::default() };
     match mode {
@@ -34,7 +34,7 @@ pub(in crate::arena) fn furniture(mode: Mode) -> ArenaConfig {
     }
 }
 
-/// Whether a rock may lie here: not in the zone, and not where ships begin.
+/// Whether a rock may be placed here: not in the zone, and not where ships are launched.
 pub(in crate::arena) fn is_clear(mode: Mode, at: Vec2, rock: f32) -> bool {
     let apart = |from: Vec2, distance: f32| (at - from).length() > distance + rock + SHIP_RADIUS * 2.0;
     match mode {
@@ -49,7 +49,7 @@ pub(in crate::arena) fn is_clear(mode: Mode, at: Vec2, rock: f32) -> bool {
 }
 
 impl Referee {
-    /// Where ships of a team begin: a circle, of which a duel has only the middle. `None` for anywhere.
+    /// Where ships of a team are launched: a circle, in a duel only its centre. `None` for anywhere.
     fn base_of(&self, team: u8, radius: f32) -> Option<(Vec2, f32)> {
         let toward = if team == 0 { -self.axis } else { self.axis };
         match self.mode {
@@ -62,7 +62,7 @@ impl Referee {
 }
 
 impl Arena {
-    /// Where the next ship of a team begins at `tick`.
+    /// Where the next ship of a team is launched at `tick`.
     pub(in crate::arena) fn place_for(&mut self, team: Option<u8>, tick: Tick) -> Vec2 {
         let radius = self.border.radius_at(tick);
         let base = team.and_then(|team| self.referee.as_ref()?.base_of(team, radius));
@@ -73,7 +73,7 @@ impl Arena {
         }
     }
 
-    /// Teams keep their ends of the arena; a duel is along another line in each round, both ends of it free of rocks.
+    /// Teams keep their ends of the arena. A duel takes another axis in each round, with both ends free of rocks.
     pub(super) fn choose_axis(&mut self, referee: &Referee) -> Vec2 {
         if referee.mode != Mode::Duel {
             return Vec2::X;
@@ -82,7 +82,7 @@ impl Arena {
         let mut axis = Vec2::X;
         for _ in 0..AXIS_TRIES {
             axis = math::heading(self.rng.f32() * std::f32::consts::TAU);
-            // What lies at one end lies at the other.
+            // The rocks are symmetric: what is at one end is at the other.
             if self.rocks.is_free(axis * radius, SHIP_RADIUS * 3.0) {
                 break;
             }

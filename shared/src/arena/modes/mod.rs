@@ -1,11 +1,11 @@
-//! The rules on top of the game where a match has teams and rounds; an open arena has none of it.
+//! Rules of modes with teams and rounds; an open arena uses none of them.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`referee`] | the stages of a match, from waiting to the results, and who wins |
-//! | [`teams`] | who fights for which team, and who is a friend |
-//! | [`zone`] | the place that a team holds for points |
-//! | [`ground`] | the size of the arena, where rocks lie and where ships begin |
+//! | [`referee`] | the phases of a match, from waiting to the results, and its winner |
+//! | [`teams`] | team membership and friends |
+//! | [`zone`] | the zone that a team holds for points |
+//! | [`ground`] | the size of the arena, the positions of rocks and of launches |
 
 pub(super) mod ground;
 pub(super) mod referee;

@@ -1,4 +1,4 @@
-//! The referee: what phase a match is at, what counts, and who wins.
+//! The referee: the phase of a match, its score and its winner.
 
 use glam::Vec2;
 
@@ -8,32 +8,33 @@ use super::super::rules::{
     TEAMS_SUNK, TICK_HZ, round_ticks,
 };
 use super::zone;
-use crate::game::{MatchState, PlayerId, Team, TeamLabel};
+use crate::game::{MatchState, Team, TeamLabel};
 use crate::hash::WorldHash;
+use crate::ids::PlayerId;
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
-/// Judges a match of a mode that has rounds.
+/// Runs a match of a mode with rounds.
 #[derive(Debug, Clone)]
 pub(in crate::arena) struct Referee {
     pub(super) mode: Mode,
     pub(super) match_state: MatchState,
-    /// Sides that lost a ship in this round.
+    /// Teams that lost a ship in this round.
     lost: [bool; TEAMS_MAX],
-    /// From the middle toward where the second team begins, of length 1.
+    /// Unit vector from the centre toward the second team's base.
     pub(super) axis: Vec2,
 }
 
 impl Referee {
-    /// One that waits for players; `None` in a mode without rounds.
+    /// A referee that waits for players; `None` in a mode without rounds.
     pub(in crate::arena) fn of(mode: Mode) -> Option<Referee> {
         let (rounds, who, zone) = match mode {
             Mode::Open => return None,
             Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(TeamLabel::Team), Some(zone::neutral(Tick(0)))),
             Mode::Duel => (DUEL_ROUNDS, [TeamLabel::Player(None); TEAMS_MAX], None),
         };
-        let team = |who| Team { who, score: 0, goal: 0, rounds: 0, players: 0 };
+        let team = |label| Team { label, score: 0, goal: 0, rounds: 0, players: 0 };
         let teams = who.map(team);
         let match_state =
             MatchState { phase: MatchPhase::Waiting, round: 0, rounds, ends: None, teams, zone, winner: None };
@@ -44,7 +45,7 @@ impl Referee {
         &self.match_state
     }
 
-    /// Whether players can hurt each other now.
+    /// Whether players can damage each other now.
     pub(in crate::arena) fn is_live(&self) -> bool {
         self.match_state.phase == MatchPhase::Playing
     }
@@ -57,7 +58,7 @@ impl Referee {
         }
     }
 
-    /// A ship sank: by a player of team `by`, if by any.
+    /// A ship sank, by a player of team `by` if there was one.
     pub(in crate::arena) fn note_sunk(&mut self, team: Option<u8>, by: Option<u8>) {
         let Some(team) = team.map(usize::from).filter(|_| self.is_live()) else { return };
         self.lost[team] = true;
@@ -71,8 +72,8 @@ impl Referee {
     /// A player left.
     pub(in crate::arena) fn note_left(&mut self, player: PlayerId) {
         for team in &mut self.match_state.teams {
-            if team.who == TeamLabel::Player(Some(player)) {
-                team.who = TeamLabel::Player(None);
+            if team.label == TeamLabel::Player(Some(player)) {
+                team.label = TeamLabel::Player(None);
             }
         }
     }
@@ -98,7 +99,7 @@ impl Referee {
         }
     }
 
-    /// The team with more of something, if one has.
+    /// The team with the larger value; `None` if they are equal.
     fn ahead<T: Ord + Copy>(of: [T; TEAMS_MAX]) -> Option<u8> {
         match of[0].cmp(&of[1]) {
             std::cmp::Ordering::Less => Some(1),
@@ -150,7 +151,7 @@ impl Referee {
 }
 
 impl Arena {
-    /// Moves the match on, before anyone sails; nothing where there are no rounds.
+    /// Advances the match, before ships move; does nothing in modes without rounds.
     pub(in crate::arena) fn referee(&mut self, tick: Tick) {
         let Some(mut referee) = self.referee.take() else { return };
         self.count_players(&mut referee);
@@ -167,7 +168,7 @@ impl Arena {
             MatchPhase::Results if referee.is_due(tick) => referee.wait(),
             MatchPhase::Results => {}
             MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if referee.deserted().is_some() => {
-                // TeamLabel is left has won, whatever the score.
+                // The team that is left has won, whatever the score.
                 referee.match_state.winner = referee.deserted().map(|team| 1 - team);
                 referee.enter(MatchPhase::Results, tick, referee.results_ticks());
                 referee.rest_zone(tick);
@@ -192,7 +193,7 @@ impl Arena {
         self.start_round(referee, tick);
     }
 
-    /// Everyone gets a new ship at their place, and the water is clear.
+    /// Every player gets a new ship at their place, and shots and beams are removed.
     fn start_round(&mut self, referee: &mut Referee, tick: Tick) {
         self.clear_water();
         referee.axis = self.choose_axis(referee);
@@ -215,7 +216,7 @@ impl Arena {
             let winner = match referee.lost {
                 [false, false] if over => Referee::ahead([0, 1].map(|team| self.armour_of(team))),
                 [false, false] => return,
-                // Both at once is a draw.
+                // Both in the same tick is a draw.
                 lost => Referee::ahead(lost.map(|lost| !lost)),
             };
             referee.end_round(winner, tick);
@@ -226,7 +227,7 @@ impl Arena {
             return;
         }
         let Some(zone) = &mut referee.match_state.zone else { return };
-        let present = self.sides_within(zone::middle(zone), f32::from(zone.radius));
+        let present = self.teams_within(zone::middle(zone), f32::from(zone.radius));
         zone::follow(zone, present, tick);
         let full_second = referee.match_state.ends.is_some_and(|ends| ends.since(tick).is_multiple_of(TICK_HZ));
         if let Some(holder) = zone.holder.filter(|_| full_second && !zone.contested) {

@@ -1,17 +1,18 @@
-//! Sides: who fights for which.
+//! Team membership.
 
 use glam::Vec2;
 
 use super::super::{Arena, LocalPlayerState, Seat};
 use super::Referee;
-use crate::game::{PlayerId, Team, TeamLabel};
+use crate::game::{Team, TeamLabel};
+use crate::ids::PlayerId;
 use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
 use crate::protocol::room::Mode;
 
 impl Referee {
-    /// The team for a player who comes: of a team match the smaller, then the one that is behind; of a duel the free one, if there
-    /// is one.
-    pub(in crate::arena) fn side_for_newcomer(&self) -> Option<u8> {
+    /// The team of a joining player. In a team match it is the smaller one, then the one that is behind; in a duel it
+    /// is the free one, `None` if there is none.
+    pub(in crate::arena) fn team_for_newcomer(&self) -> Option<u8> {
         let teams = &self.match_state.teams;
         match self.mode {
             Mode::Open => None,
@@ -23,32 +24,32 @@ impl Referee {
         }
     }
 
-    /// Whether a match can begin.
+    /// Whether a match can start.
     pub(super) fn can_begin(&self) -> bool {
         let players = self.match_state.teams.map(|team| team.players);
         match self.mode {
             Mode::Open => false,
-            // They are balanced before it begins.
+            // The teams are balanced before it starts.
             Mode::Teams => players.iter().sum::<u16>() >= TEAMS_MAX as u16,
             Mode::Duel => players.iter().all(|players| *players > 0),
         }
     }
 
-    /// A team that nobody fights for any more, or whose duellist left: somebody else may have their place by now, and does not take
-    /// over their match.
+    /// A team without players, or whose duellist left. Another player may have joined since, and does not take over the
+    /// match.
     pub(super) fn deserted(&self) -> Option<u8> {
-        let left = |team: &Team| team.players == 0 || team.who == TeamLabel::Player(None);
+        let left = |team: &Team| team.players == 0 || team.label == TeamLabel::Player(None);
         self.match_state.teams.iter().position(left).map(|team| team as u8)
     }
 
-    /// Whether a player of this team gets a ship now: not who looks on, and in a duel not before the next round.
+    /// Whether a player of this team gets a ship now: not without a team, and in a duel not before the next round.
     pub(in crate::arena) fn launches(&self, team: Option<u8>) -> bool {
         let over = matches!(self.match_state.phase, MatchPhase::Pause | MatchPhase::Results);
         team.is_some() && !(self.mode == Mode::Duel && over)
     }
 }
 
-/// Those whom a player's shots and beams pass: the ships of a team, or none.
+/// The ships that a player's shots and beams pass: those of a team, or none.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::arena) struct Friends(Option<u8>);
 
@@ -60,35 +61,35 @@ impl Friends {
 }
 
 impl Arena {
-    /// Whom a player's shots and beams pass; `None` for everyone, between the rounds.
+    /// The ships that a player's shots and beams pass; `None` for all of them, between rounds.
     pub(in crate::arena) fn spared_by(&self, player: PlayerId) -> Option<Friends> {
         match &self.referee {
             None => Some(Friends(None)),
-            Some(referee) if referee.is_live() => Some(Friends(self.side_of(player))),
+            Some(referee) if referee.is_live() => Some(Friends(self.team_of(player))),
             Some(_) => None,
         }
     }
 
     /// The team of a player's ship, or of their next one.
-    pub(in crate::arena) fn side_of(&self, player: PlayerId) -> Option<u8> {
+    pub(in crate::arena) fn team_of(&self, player: PlayerId) -> Option<u8> {
         self.seat(player)?.own.team
     }
 
-    /// Counts a player who just took a seat, and gives their team.
+    /// Counts a player who just took a seat; gives the player's team.
     pub(in crate::arena) fn enlist(&mut self) -> Option<u8> {
         let mut referee = self.referee.take()?;
         self.count_players(&mut referee);
-        let team = referee.side_for_newcomer();
+        let team = referee.team_for_newcomer();
         self.referee = Some(referee);
         team
     }
 
     pub(super) fn count_players(&self, referee: &mut Referee) {
-        // Of who left during the results, the name stays until they are over.
+        // The name of a player who leaves during the results stays until they end.
         let settled = !matches!(referee.match_state.phase, MatchPhase::Waiting | MatchPhase::Open);
         for team in &mut referee.match_state.teams {
             team.players = 0;
-            if let TeamLabel::Player(player) = &mut team.who
+            if let TeamLabel::Player(player) = &mut team.label
                 && !settled
             {
                 *player = None;
@@ -98,7 +99,7 @@ impl Arena {
             let Some(team) = own.team else { continue };
             let team = &mut referee.match_state.teams[usize::from(team)];
             team.players += 1;
-            if let TeamLabel::Player(player) = &mut team.who
+            if let TeamLabel::Player(player) = &mut team.label
                 && !settled
             {
                 *player = Some(own.player);
@@ -106,7 +107,7 @@ impl Arena {
         }
     }
 
-    /// Evens out the teams of a team match before it begins: who sits furthest back changes over.
+    /// Balances the teams of a team match before it starts: players with the highest numbers change to the smaller team.
     pub(super) fn balance(&mut self, referee: &Referee) {
         if referee.mode != Mode::Teams {
             return;
@@ -120,7 +121,7 @@ impl Arena {
         }
     }
 
-    /// Takes every ship, shot and beam off the water.
+    /// Removes every ship, shot and beam.
     pub(super) fn clear_water(&mut self) {
         for seat in self.seats.iter_mut().flatten() {
             if let Some(entity) = seat.own.recall() {
@@ -134,7 +135,7 @@ impl Arena {
     }
 
     /// Which teams have a ship within a circle.
-    pub(super) fn sides_within(&self, middle: Vec2, radius: f32) -> [bool; TEAMS_MAX] {
+    pub(super) fn teams_within(&self, middle: Vec2, radius: f32) -> [bool; TEAMS_MAX] {
         let mut present = [false; TEAMS_MAX];
         for own in self.seats().map(|seat| &seat.own).filter(|own| own.afloat()) {
             if let Some(team) = own.team
@@ -146,7 +147,7 @@ impl Arena {
         present
     }
 
-    /// Hull and shield of the ships of a team.
+    /// Hull and shield of a team's ships.
     pub(super) fn armour_of(&self, team: u8) -> u32 {
         let own = self.seats().map(|seat| &seat.own).filter(|own| own.team == Some(team));
         own.map(|own| u32::from(own.hull) + u32::from(own.shield)).sum()

@@ -1,4 +1,4 @@
-//! Scenes of matches: small worlds, stated outcomes.
+//! Matches in small worlds with stated outcomes.
 
 use glam::Vec2;
 
@@ -7,13 +7,14 @@ use super::super::rules::{
     TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
 use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, LocalPlayerState, fields};
-use crate::game::{AddressedEvent, Game, MatchState, PlayerId, PlayerInput, TeamLabel};
-use crate::history::{History, ViewTime};
+use crate::game::{AddressedEvent, Game, MatchState, PlayerInput, TeamLabel};
+use crate::history::History;
+use crate::ids::PlayerId;
 use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::Mode;
-use crate::time::Tick;
+use crate::time::{Tick, ViewTime};
 
-/// A match whose players do as the scene says.
+/// A match whose players follow the test.
 struct Scene {
     arena: Arena,
     tick: Tick,
@@ -73,13 +74,13 @@ impl Scene {
         input.expect("the scene seats its players").input = ArenaInput { aim: 0, buttons };
     }
 
-    /// Puts a ship somewhere, with its nose to the right.
+    /// Places a ship, heading right.
     fn put(&mut self, player: u16, x: f32, y: f32) {
         let own = self.player_state(player);
         (own.position, own.velocity, own.heading, own.protection) = (Vec2::new(x, y), Vec2::ZERO, 0, 0);
     }
 
-    /// Runs until a phase begins.
+    /// Runs until a phase starts.
     fn until(&mut self, phase: MatchPhase) {
         for _ in 0..TEAMS_ROUND + 10 {
             if self.match_state().phase == phase {
@@ -87,7 +88,7 @@ impl Scene {
             }
             self.run(1);
         }
-        panic!("{phase:?} does not come: {:?}", self.match_state());
+        panic!("{phase:?} does not start: {:?}", self.match_state());
     }
 
     /// Sinks a player's ship by another's shot.
@@ -106,23 +107,23 @@ impl Scene {
         assert!(!self.player_state(victim).afloat(), "{:?}", self.match_state());
     }
 
-    /// How many play for each team.
+    /// Number of players of each team.
     fn teams(&self) -> [usize; 2] {
         [0, 1].map(|team| self.arena.seats().filter(|seat| seat.own.team == Some(team)).count())
     }
 }
 
 #[test]
-fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again() {
+fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_starts_again() {
     let mut scene = Scene::new(Mode::Duel, 1);
     scene.run(200);
     assert_eq!(scene.match_state().phase, MatchPhase::Waiting);
-    assert!(scene.player_state(0).afloat(), "who waits may fly about");
+    assert!(scene.player_state(0).afloat(), "a waiting player may fly about");
     scene.join(1);
     scene.run(1);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
     let who = [0, 1].map(|player| TeamLabel::Player(Some(PlayerId(player))));
-    assert_eq!(scene.match_state().teams.map(|team| team.who), who);
+    assert_eq!(scene.match_state().teams.map(|team| team.label), who);
     // One wins two, the other two, and the last decides.
     for (round, winner) in [(1, 0), (2, 1), (3, 1), (4, 0), (5, 1)] {
         scene.until(MatchPhase::Countdown);
@@ -141,11 +142,11 @@ fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_begins_again(
     scene.run(DUEL_RESULTS);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
     assert_eq!(scene.match_state().teams.map(|team| (team.rounds, team.score)), [(0, 0); 2]);
-    assert_eq!((scene.player_state(0).score, scene.player_state(1).kills), (0, 0), "scores begin anew");
+    assert_eq!((scene.player_state(0).score, scene.player_state(1).kills), (0, 0), "scores start again");
 }
 
 #[test]
-fn a_round_begins_with_both_opposite_each_other_whole_held_and_silent() {
+fn a_round_starts_with_both_ships_opposite_whole_held_and_silent() {
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.run(1);
     let (one, other) = (scene.player_state(0).clone(), scene.player_state(1).clone());
@@ -163,7 +164,7 @@ fn a_round_begins_with_both_opposite_each_other_whole_held_and_silent() {
 }
 
 #[test]
-fn a_duel_without_a_sinking_goes_to_the_stronger_ship_and_between_equals_to_none() {
+fn a_duel_without_a_sinking_goes_to_the_stronger_ship_and_is_a_draw_between_equals() {
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.until(MatchPhase::Playing);
     scene.run(DUEL_ROUND - 300);
@@ -176,28 +177,28 @@ fn a_duel_without_a_sinking_goes_to_the_stronger_ship_and_between_equals_to_none
 }
 
 #[test]
-fn who_leaves_a_duel_has_lost_it_and_the_next_opponent_begins_another() {
+fn a_player_who_leaves_a_duel_has_lost_it_and_the_next_opponent_starts_another() {
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.until(MatchPhase::Playing);
     scene.sink(1, 0);
     scene.leave(0);
     scene.run(1);
     assert_eq!((scene.match_state().phase, scene.match_state().winner), (MatchPhase::Results, Some(1)));
-    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None));
+    assert_eq!(scene.match_state().teams[0].label, TeamLabel::Player(None));
     scene.join(0);
     assert_eq!(scene.player_state(0).team, Some(0));
     scene.run(5);
-    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(None), "the results are about who left");
+    assert_eq!(scene.match_state().teams[0].label, TeamLabel::Player(None), "the results concern the player who left");
     scene.run(DUEL_RESULTS);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
-    assert_eq!(scene.match_state().teams[0].who, TeamLabel::Player(Some(PlayerId(0))));
+    assert_eq!(scene.match_state().teams[0].label, TeamLabel::Player(Some(PlayerId(0))));
     scene.leave(1);
     scene.run(DUEL_RESULTS + 2);
     assert_eq!(scene.match_state().phase, MatchPhase::Waiting);
 }
 
 #[test]
-fn whoever_comes_the_moment_another_leaves_a_duel_does_not_take_over_their_match() {
+fn a_player_who_joins_as_another_leaves_a_duel_does_not_take_over_their_match() {
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.until(MatchPhase::Playing);
     scene.leave(0);
@@ -209,10 +210,10 @@ fn whoever_comes_the_moment_another_leaves_a_duel_does_not_take_over_their_match
 }
 
 #[test]
-fn a_match_that_everyone_left_is_over_for_the_next_who_come() {
+fn a_match_without_players_has_ended_for_the_next_players() {
     let mut scene = Scene::new(Mode::Duel, 2);
     scene.until(MatchPhase::Playing);
-    // The room sleeps from here on: nothing is stepped until somebody comes.
+    // The room sleeps from here on: it is not stepped until a player joins.
     [0, 1].into_iter().for_each(|player| scene.leave(player));
     scene.join(0);
     scene.run(1);
@@ -223,7 +224,7 @@ fn a_match_that_everyone_left_is_over_for_the_next_who_come() {
 }
 
 #[test]
-fn a_third_in_a_duel_looks_on() {
+fn a_third_player_in_a_duel_has_no_ship() {
     let mut scene = Scene::new(Mode::Duel, 3);
     scene.run(COUNTDOWN * 2);
     assert_eq!((scene.player_state(2).team, scene.player_state(2).afloat()), (None, false));
@@ -231,16 +232,16 @@ fn a_third_in_a_duel_looks_on() {
 }
 
 #[test]
-fn teams_fill_evenly_and_are_evened_out_only_before_a_match() {
+fn teams_fill_evenly_and_are_balanced_only_before_a_match() {
     let mut scene = Scene::new(Mode::Teams, 8);
     assert_eq!(scene.teams(), [4, 4]);
     scene.until(MatchPhase::Playing);
-    scene.arena.referee.as_mut().expect("teams have one").match_state.teams[0].score = 5;
+    scene.arena.referee.as_mut().expect("a mode with teams").match_state.teams[0].score = 5;
     scene.join(8);
-    assert_eq!(scene.player_state(8).team, Some(1), "to the one that is behind");
+    assert_eq!(scene.player_state(8).team, Some(1), "to the team that is behind");
     [0, 2, 4].into_iter().for_each(|player| scene.leave(player));
     scene.run(10);
-    assert_eq!(scene.teams(), [1, 5], "not while they play");
+    assert_eq!(scene.teams(), [1, 5], "not during the match");
     scene.leave(6);
     scene.run(1);
     assert_eq!(
@@ -260,7 +261,7 @@ fn teams_fill_evenly_and_are_evened_out_only_before_a_match() {
 }
 
 #[test]
-fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
+fn friends_are_not_damaged_and_do_not_stop_shots_at_enemies() {
     let mut scene = Scene::new(Mode::Teams, 4); // 0 and 2 against 1 and 3
     scene.until(MatchPhase::Playing);
     scene.put(0, -600.0, 0.0);
@@ -278,7 +279,7 @@ fn friends_are_not_hurt_and_do_not_stop_what_hurts_an_enemy() {
     let mut records = Vec::new();
     scene.arena.replicate(scene.tick, &mut records);
     let kinds: Vec<u8> = records.iter().filter(|(_, r)| fields::is_ship(r.kind)).map(|(_, r)| r.kind).collect();
-    assert_eq!(kinds.iter().map(|kind| fields::side_of(*kind)).collect::<Vec<_>>(), [0, 1, 0, 1].map(Some));
+    assert_eq!(kinds.iter().map(|kind| fields::team_of(*kind)).collect::<Vec<_>>(), [0, 1, 0, 1].map(Some));
 }
 
 #[test]
@@ -293,7 +294,7 @@ fn sinking_enemies_and_holding_the_zone_alone_score_and_a_contested_zone_does_no
     scene.put(0, 10.0, 0.0);
     scene.put(1, 0.0, 700.0);
     scene.run(u32::from(ZONE_FULL) + 2);
-    let zone = scene.match_state().zone.expect("teams have a zone");
+    let zone = scene.match_state().zone.expect("a mode with a zone");
     assert_eq!((zone.holder, zone.contested), (Some(0), false));
     let before = scores(&scene)[0];
     scene.run(5 * TICK_HZ);
@@ -301,18 +302,18 @@ fn sinking_enemies_and_holding_the_zone_alone_score_and_a_contested_zone_does_no
     scene.put(1, 100.0, 0.0);
     scene.run(5 * TICK_HZ);
     assert_eq!(scores(&scene), [before + 5, 0]);
-    assert!(scene.match_state().zone.expect("it is there").contested);
+    assert!(scene.match_state().zone.expect("a mode with a zone").contested);
 }
 
 #[test]
-fn a_team_match_is_best_of_three_by_points_and_then_another_begins() {
+fn a_team_match_is_best_of_three_by_points_and_then_another_starts() {
     let mut scene = Scene::new(Mode::Teams, 2);
     scene.until(MatchPhase::Playing);
     scene.put(1, 0.0, 0.0);
     let goal = scene.match_state().teams[1].goal;
     scene.until(MatchPhase::Pause);
     assert_eq!((scene.match_state().winner, scene.match_state().teams[1].score), (Some(1), goal));
-    // Nothing hurts in a pause.
+    // No damage during a pause.
     scene.put(0, -100.0, 0.0);
     scene.put(1, 0.0, 0.0);
     scene.press(0, ArenaInput::FIRE | ArenaInput::RAIL);
@@ -329,7 +330,7 @@ fn a_team_match_is_best_of_three_by_points_and_then_another_begins() {
 }
 
 #[test]
-fn what_lies_before_one_side_lies_before_the_other() {
+fn rocks_are_symmetric_for_both_teams() {
     for mode in [Mode::Teams, Mode::Duel] {
         let arena = Arena::new(&Arena::config(mode), 3);
         let rocks = arena.rocks.all();

@@ -1,5 +1,5 @@
-//! The zone of a team match: it leans to the team that is alone in it, and counts for the team it has come to lean to wholly,
-//! until it leans to neither.
+//! The zone of a team match. It leans to the team that is alone in it. A team holds it from a full lean until the lean
+//! is back at zero, and scores meanwhile.
 
 use glam::Vec2;
 
@@ -10,18 +10,18 @@ use crate::time::Tick;
 
 const FULL: i16 = ZONE_FULL as i16;
 
-/// One that leans to neither team.
+/// A neutral zone.
 pub(super) fn neutral(tick: Tick) -> Zone {
     let (from, to, since) = (0, 0, tick);
     Zone { x: 0, y: 0, radius: ZONE_RADIUS, holder: None, contested: false, from, to, since, full: ZONE_FULL }
 }
 
-/// Its middle.
+/// Its centre.
 pub(super) fn middle(zone: &Zone) -> Vec2 {
     Vec2::new(f32::from(zone.x), f32::from(zone.y))
 }
 
-/// Takes notice of which teams are in it at a tick.
+/// Updates it with the teams that are in it at a tick.
 pub(super) fn follow(zone: &mut Zone, present: [bool; TEAMS_MAX], tick: Tick) {
     let lean = zone.lean_at(tick);
     zone.holder = match zone.holder {
@@ -43,7 +43,7 @@ pub(super) fn follow(zone: &mut Zone, present: [bool; TEAMS_MAX], tick: Tick) {
     }
 }
 
-/// Stops it where it is.
+/// Stops its lean.
 pub(super) fn freeze(zone: &mut Zone, tick: Tick) {
     let lean = zone.lean_at(tick);
     (zone.from, zone.to, zone.since, zone.contested) = (lean, lean, tick, false);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_is_taken_by_who_is_alone_in_it_and_lost_half_way_to_the_other_side() {
+    fn a_zone_is_taken_by_a_team_alone_in_it_and_lost_half_way_to_the_other() {
         let mut tick = Tick(100);
         let mut zone = neutral(tick);
         pass(&mut zone, &mut tick, [true, false], ZONE_FULL - 1);
@@ -86,6 +86,6 @@ mod tests {
         assert_eq!(zone.holder, Some(1));
         pass(&mut zone, &mut tick, [true, false], 100);
         pass(&mut zone, &mut tick, [false, false], 100);
-        assert_eq!((zone.holder, zone.lean_at(tick)), (Some(1), FULL), "left alone, it is its holder's again");
+        assert_eq!((zone.holder, zone.lean_at(tick)), (Some(1), FULL), "left alone, it returns to its holder");
     }
 }

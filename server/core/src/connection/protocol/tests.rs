@@ -1,7 +1,6 @@
 use super::*;
 use broadside_shared::arena::Arena;
-use broadside_shared::game::PlayerId;
-use broadside_shared::protocol::message::RoomId;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
@@ -219,10 +218,10 @@ fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
         }
         outputs(&mut session);
     }
-    assert_eq!(refused.len(), 10 - limits::SAID_BURST as usize);
-    let too_fast = Refusal::TooFast { wait_ms: limits::SAID_EVERY_MS };
+    assert_eq!(refused.len(), 10 - limits::CHAT_BURST as usize);
+    let too_fast = Refusal::TooFast { wait_ms: limits::CHAT_EVERY_MS };
     assert!(matches!(&refused[0], ServerMsg::Reply { outcome: Outcome::Refused(why), .. } if *why == too_fast));
-    session.handle_frame(MonoTime(u64::from(limits::SAID_EVERY_MS) * 1000), &say(10));
+    session.handle_frame(MonoTime(u64::from(limits::CHAT_EVERY_MS) * 1000), &say(10));
     assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Request(10, _)]), "after that time one more goes");
 }
 

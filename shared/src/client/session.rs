@@ -1,0 +1,162 @@
+//! The client's session with a server: welcome, token, seat, clock and requests. It outlives a lost socket.
+
+use super::clock::Clock;
+use super::output::Output;
+use super::requests::{Answer, Requests};
+use super::{ClientConfig, ClientEvent, Phase};
+use crate::game::Game;
+use crate::ids::{PlayerId, RoomId};
+use crate::protocol::REVISION;
+use crate::protocol::message::{ClientMsg, Request, Resume};
+use crate::protocol::room::{Mode, Role};
+use crate::protocol::token::Token;
+use crate::time::MonoTime;
+
+pub(super) struct Session {
+    /// The name and the room are the current ones, not those the client started with.
+    pub(super) config: ClientConfig,
+    pub(super) phase: Phase,
+    pub(super) seat: Option<Seat>,
+    /// Position in the join queue, from 1; `None` outside it.
+    pub(super) queue_position: Option<u32>,
+    pub(super) token: Option<Token>,
+    /// Another room or the lobby was requested, and the server has not confirmed it yet.
+    pub(super) move_pending: bool,
+    /// The welcome gave an earlier seat back; the message that names it is still to come.
+    pub(super) resuming: bool,
+    pub(super) clock: Clock,
+    requests: Requests,
+    next_ping_at: MonoTime,
+    /// Pings sent over this socket.
+    pings: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seat {
+    pub(super) room: RoomId,
+    pub(super) player: PlayerId,
+    pub(super) mode: Mode,
+    pub(super) role: Role,
+    pub(super) tick_hz: u32,
+    pub(super) snapshot_every: u32,
+    pub(super) tick_zero: MonoTime,
+}
+
+/// One moment, by the client's clock and in ticks of the room it is seated in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoomTime {
+    pub(super) seat: Seat,
+    pub(super) now: MonoTime,
+    /// The server's estimated tick at `now`, with a fraction.
+    pub(super) server_tick: f64,
+}
+
+impl RoomTime {
+    /// The length of `ticks` in milliseconds.
+    pub(super) fn ms(&self, ticks: f64) -> f64 {
+        ticks * 1000.0 / f64::from(self.seat.tick_hz)
+    }
+}
+
+impl Session {
+    pub(super) fn new(config: ClientConfig) -> Self {
+        Session {
+            config,
+            phase: Phase::Greeting,
+            seat: None,
+            queue_position: None,
+            token: None,
+            move_pending: false,
+            resuming: false,
+            clock: Clock::default(),
+            requests: Requests::default(),
+            next_ping_at: MonoTime(0),
+            pings: 0,
+        }
+    }
+
+    /// Drops what belongs to the former socket.
+    pub(super) fn start_connection<G: Game>(&mut self, out: &mut Output<G>) {
+        while let Some(id) = self.requests.drop_one() {
+            out.emit(ClientEvent::Answered { id, answer: Answer::None });
+        }
+        out.frames.clear();
+        self.phase = Phase::Greeting;
+        self.queue_position = None;
+        self.pings = 0;
+    }
+
+    pub(super) fn send_hello<G: Game>(&mut self, now: MonoTime, resume: Option<Resume>, out: &mut Output<G>) {
+        out.send(&ClientMsg::Hello { revision: REVISION, agent: self.config.agent.clone(), resume });
+        // The first ping goes with the hello, so that the clock is set when the first snapshot arrives.
+        self.send_ping(now, out);
+    }
+
+    /// Sends a request and returns its number; `None` if too many are unanswered.
+    pub(super) fn request<G: Game>(&mut self, now: MonoTime, request: Request, out: &mut Output<G>) -> Option<u32> {
+        let (id, msg) = self.requests.send(now, request)?;
+        out.send(&msg);
+        Some(id)
+    }
+
+    /// Whether the request with this number was waiting for its answer.
+    pub(super) fn take_answer(&mut self, id: u32) -> bool {
+        self.requests.take(id)
+    }
+
+    pub(super) fn expire_requests<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
+        while let Some(id) = self.requests.expire(now) {
+            out.emit(ClientEvent::Answered { id, answer: Answer::None });
+        }
+    }
+
+    /// Asks for a seat in the configured room. In the lobby, only the name is sent, so that other players find it.
+    pub(super) fn send_join<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
+        let name = self.config.name.clone();
+        match self.config.room {
+            Some(room) => out.send(&ClientMsg::Join { name, room, role: self.config.role }),
+            None => self.send_name(now, out),
+        }
+    }
+
+    pub(super) fn send_name<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
+        self.request(now, Request::SetName { name: self.config.name.as_str().to_owned() }, out);
+    }
+
+    pub(super) fn return_to_lobby(&mut self) {
+        self.config.room = None;
+        self.phase = Phase::Lobby;
+        // The world is kept until the next seat: snapshots on their way refer to it.
+        self.clear_seat();
+    }
+
+    pub(super) fn clear_seat(&mut self) {
+        (self.seat, self.queue_position) = (None, None);
+    }
+
+    pub(super) fn ping_if_due<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
+        if self.phase == Phase::Greeting || now < self.next_ping_at {
+            return;
+        }
+        // The first pings come quickly, so that the clock is good before the first input.
+        let pause_ms = match self.pings {
+            0..6 => 60,
+            6..16 => 500,
+            _ => 1000,
+        };
+        self.next_ping_at = now.plus_ms(pause_ms);
+        self.send_ping(now, out);
+    }
+
+    fn send_ping<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
+        self.pings += 1;
+        out.send(&ClientMsg::Ping { client_time: now });
+    }
+
+    /// `now` in ticks of the room; `None` without a seat.
+    pub(super) fn room_time(&self, now: MonoTime) -> Option<RoomTime> {
+        let seat = self.seat?;
+        let since_zero_us = self.clock.server_us(now) - seat.tick_zero.0 as f64;
+        Some(RoomTime { seat, now, server_tick: since_zero_us * f64::from(seat.tick_hz) / 1e6 })
+    }
+}
