@@ -1,4 +1,4 @@
-//! The one place where the server reads a clock.
+//! The only place where the server reads a clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use broadside_shared::time::MonoTime;
 
-/// Microseconds since the server started, from the operating system or from a test.
+/// A monotonic clock in microseconds since the server started, from the operating system or from a test.
 #[derive(Debug, Clone)]
 pub struct MonoClock {
-    source: Source,
+    source: ClockSource,
 }
 
 #[derive(Debug, Clone)]
-enum Source {
+enum ClockSource {
     System {
         started: Instant,
     },
@@ -25,25 +25,25 @@ impl MonoClock {
     /// A clock that reads 0 now.
     #[must_use]
     pub fn start() -> Self {
-        MonoClock { source: Source::System { started: Instant::now() } }
+        MonoClock { source: ClockSource::System { started: Instant::now() } }
     }
 
-    /// A clock that shows what is stored in `us`, in microseconds: for a server in virtual time.
+    /// A clock that reads `us`, in microseconds: for a server in virtual time.
     #[must_use]
     pub fn manual(us: Arc<AtomicU64>) -> Self {
-        MonoClock { source: Source::Manual(us) }
+        MonoClock { source: ClockSource::Manual(us) }
     }
 
-    /// The time now.
+    /// Time since the start.
     #[must_use]
     pub fn now(&self) -> MonoTime {
         match &self.source {
-            Source::System { started } => MonoTime(started.elapsed().as_micros() as u64),
-            Source::Manual(us) => MonoTime(us.load(Ordering::Relaxed)),
+            ClockSource::System { started } => MonoTime(started.elapsed().as_micros() as u64),
+            ClockSource::Manual(us) => MonoTime(us.load(Ordering::Relaxed)),
         }
     }
 
-    /// How long it is until `time`; zero if it is past.
+    /// Duration until `time`; zero if it is past.
     #[must_use]
     pub fn until(&self, time: MonoTime) -> Duration {
         Duration::from_micros(time.us_since(self.now()))

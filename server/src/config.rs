@@ -1,4 +1,6 @@
-//! Every flag of the server. `--help` and the refusals of wrong values come from here.
+//! All flags of the server. `--help` and the errors for invalid values are generated from here.
+
+pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -7,57 +9,56 @@ use broadside_cli::in_range;
 use broadside_shared::protocol::limits::GRACE_S;
 use clap::{Parser, ValueEnum};
 
-use crate::http::base::BasePath;
-use crate::net::certificate;
-use crate::net::host::HostName;
-use crate::net::origin::Origin;
+use crate::base_path::BasePath;
+use crate::host::HostName;
 use crate::network::Network;
+use crate::origin::Origin;
 
 /// The Broadside server: one port serves the game, its API and its WebSocket.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "broadside-server", version, about, max_term_width = 100)]
 pub struct Config {
-    /// Address to listen on; 0.0.0.0 lets other machines in, such as a phone on the same network
+    /// Address to listen on; 0.0.0.0 accepts connections from other machines, such as a phone on the same network
     #[arg(long, env = "BROADSIDE_HOST", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS", value_parser = host)]
     pub host: IpAddr,
 
-    /// Port to listen on, 0 to 65535; 0 takes any free one and prints it
+    /// Port to listen on, 0 to 65535; 0 picks a free port and prints it
     #[arg(long, env = "BROADSIDE_PORT", default_value_t = 8080, value_name = "PORT", value_parser = port)]
     pub port: u16,
 
-    /// Certificate for https and wss in PEM, with those that lead to its authority; read anew when it changes
+    /// Certificate for https and wss in PEM, followed by the intermediate certificates; reloaded when the file changes
     #[arg(long, env = "BROADSIDE_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
-    /// Private key of --tls-cert in PEM; read anew when it changes
+    /// Private key of --tls-cert in PEM; reloaded when the file changes
     #[arg(long, env = "BROADSIDE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// https and wss with a certificate of our own making, for development; it is kept in FOLDER, broadside-tls if none is named
+    /// Serve https and wss with a self-signed certificate, for development; it is kept in FOLDER, by default broadside-tls
     #[arg(long, env = "BROADSIDE_TLS_SELF_SIGNED", value_name = "FOLDER", num_args = 0..=1, default_missing_value = "broadside-tls")]
     pub tls_self_signed: Option<PathBuf>,
 
-    /// Port in the clear that sends everyone to https, 0 to 65535; 0 takes any free one
+    /// Plain-HTTP port that redirects to https, 0 to 65535; 0 picks a free port
     #[arg(long, env = "BROADSIDE_REDIRECT_HTTP", value_name = "PORT", value_parser = port)]
     pub redirect_http: Option<u16>,
 
-    /// Names by which browsers reach this server besides its addresses and localhost, such as game.example; separated by commas
+    /// Host names of this server besides its addresses and localhost, such as game.example; separated by commas
     #[arg(long, env = "BROADSIDE_PUBLIC_HOST", value_name = "NAME", value_delimiter = ',')]
     pub public_host: Vec<HostName>,
 
-    /// Pages that may connect besides our own, such as `https://portal.example`; separated by commas, or given again
+    /// Origins of other pages that may connect, such as `https://portal.example`; separated by commas, or repeated
     #[arg(long, env = "BROADSIDE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 
-    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, or networks such as 10.0.0.0/8
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted: addresses, or networks such as 10.0.0.0/8
     #[arg(long, env = "BROADSIDE_TRUST_PROXY", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub trust_proxy: Vec<Network>,
 
-    /// Path below which a proxy serves the game, such as /game, if it passes that path on; the server answers there as at its root
+    /// Path below which a proxy serves the game, such as /game, if the proxy does not strip it; the server answers there as at its root
     #[arg(long, env = "BROADSIDE_BASE_PATH", default_value_t, hide_default_value = true, value_name = "PATH")]
     pub base_path: BasePath,
 
-    /// Folder with the browser client, unless it is inside the program
+    /// Folder of the browser client [default: the client embedded in the program, else target/web]
     #[arg(long, env = "BROADSIDE_ASSETS", value_name = "FOLDER")]
     pub assets: Option<PathBuf>,
 
@@ -65,82 +66,82 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", default_value_t = 2, value_name = "TICKS", value_parser = snapshot_every)]
     pub snapshot_every: u32,
 
-    /// Players an arena seats, 1 to 7900
+    /// Seats per arena, 1 to 7900
     #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
     pub capacity: u16,
 
-    /// Open connections of every kind, 1 to 100000; who comes to play beyond that is told that the server is full
+    /// Maximum number of open connections, HTTP and WebSocket, 1 to 100000; further players are told that the server is full
     #[arg(long, env = "BROADSIDE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS", value_parser = max_connections)]
     pub max_connections: usize,
 
-    /// Connections that one address may have open at the same time, 1 to 100000, and never more than a quarter of --max-connections; what else
-    /// an address may have, seats and rooms among it, follows from it
+    /// Maximum number of open connections per address, 1 to 100000, and at most a quarter of --max-connections; the other limits per
+    /// address, such as seats and rooms, follow from it
     #[arg(long, env = "BROADSIDE_LIMIT_PER_ADDRESS", default_value_t = LIMIT_PER_ADDRESS, value_name = "CONNECTIONS", value_parser = max_connections)]
     pub limit_per_address: usize,
 
-    /// Addresses without such a limit: those of load testers, or networks such as 10.0.0.0/8; behind a local proxy never 127.0.0.1
+    /// Addresses without limits per address, such as those of load tests, or networks such as 10.0.0.0/8; never 127.0.0.1 behind a local proxy
     #[arg(long, env = "BROADSIDE_LIMIT_EXEMPT", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub limit_exempt: Vec<Network>,
 
-    /// Arenas open from the start, 1 to 1000; --capacity is that of each
+    /// Persistent arenas, open from the start, 1 to 1000; each has --capacity seats
     #[arg(long, env = "BROADSIDE_ROOMS", default_value_t = 1, value_name = "ROOMS", value_parser = rooms)]
     pub rooms: u16,
 
-    /// Rooms open at the same time at the most, 1 to 20000: those from the start, and those opened on demand
+    /// Maximum number of open rooms, 1 to 20000, persistent and on demand
     #[arg(long, env = "BROADSIDE_MAX_ROOMS", default_value_t = 2000, value_name = "ROOMS", value_parser = max_rooms)]
     pub max_rooms: usize,
 
-    /// Players up to whom the server's own bots fill each public room while somebody is in it, 0 to 100
+    /// Number of players to which server bots fill each public room that is not empty, 0 to 100
     #[arg(long, env = "BROADSIDE_BOTS", default_value_t = 6, value_name = "PLAYERS", value_parser = bots)]
     pub bots: u16,
 
-    /// Seconds after which a room ends that was opened on demand, whoever is in it, 1 to 604800; an empty one ends much earlier
+    /// Lifetime of a room opened on demand, in seconds, 1 to 604800; an empty one ends much earlier
     #[arg(long, env = "BROADSIDE_ROOM_LIFE", default_value_t = 14_400, value_name = "SECONDS", value_parser = room_life)]
     pub room_life: u32,
 
-    /// What this server is called among others, such as eu-west; quick play can ask for it
+    /// Region of this server, such as eu-west; quick play can require it
     #[arg(long, env = "BROADSIDE_REGION", default_value = "local", value_name = "LABEL", value_parser = region)]
     pub region: String,
 
-    /// Threads that own the connections, 1 to 64 [default: one per core]
+    /// Shards, which are the threads that own the connections, 1 to 64 [default: one per core]
     #[arg(long, env = "BROADSIDE_SHARDS", value_name = "THREADS", value_parser = shards)]
     pub shards: Option<usize>,
 
-    /// File with the token that the operator's calls must show, 16 to 256 characters [default: made at start; the log names its file]
+    /// File with the token for the operator's calls, 16 to 256 characters [default: generated at start; the log names its file]
     #[arg(long, env = "BROADSIDE_OPERATOR_TOKEN", value_name = "FILE")]
     pub operator_token: Option<PathBuf>,
 
-    /// TeamLabel may read /metrics without the operator's token: addresses, or networks such as 10.0.0.0/8, separated by commas
+    /// Clients that may read /metrics without the operator's token: addresses, or networks such as 10.0.0.0/8, separated by commas
     #[arg(long, env = "BROADSIDE_METRICS_ALLOW", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub metrics_allow: Vec<Network>,
 
-    /// Seconds for which the seat of a lost connection is kept, 0 to 3600
+    /// Grace period in which the seat of a lost connection is kept, in seconds, 0 to 3600
     #[arg(long, env = "BROADSIDE_GRACE", default_value_t = GRACE_S, value_name = "SECONDS", value_parser = grace)]
     pub grace: u32,
 
-    /// Seed of the world, 0 to 18446744073709551615; equal seeds and inputs give equal worlds [default: drawn at start]
+    /// Seed of the world, 0 to 18446744073709551615; equal seeds and inputs give equal worlds [default: random]
     #[arg(long, env = "BROADSIDE_SEED", value_name = "NUMBER", value_parser = seed)]
     pub seed: Option<u64>,
 
-    /// How log lines are written to standard error; RUST_LOG sets which (default info)
+    /// Format of the log on standard error; RUST_LOG selects the lines (default info)
     #[arg(long, env = "BROADSIDE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// Connections of one address: those of a class of pupils behind one router, or of a few households behind their provider's.
+/// Enough connections for a school class behind one router, or a few households behind one carrier-grade NAT.
 const LIMIT_PER_ADDRESS: usize = 64;
 
-/// How log lines are written.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for programs.
     Json,
 }
 
 impl Default for Config {
-    /// What an empty command line and an empty environment give.
+    /// The config of an empty command line and environment.
     fn default() -> Self {
         Config {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -175,18 +176,18 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether flags that are fine by themselves make sense together.
+    /// Checks flags against each other.
     ///
     /// # Errors
-    /// Which do not, and the way out.
+    /// Flags that contradict each other, with the way out.
     pub fn check(&self) -> Result<(), String> {
         let (rooms, max_rooms) = (usize::from(self.rooms), self.max_rooms);
         if rooms > max_rooms {
             return Err(format!(
-                "--rooms {rooms}: more than --max-rooms {max_rooms} allows; raise that, or open fewer"
+                "--rooms {rooms}: more than --max-rooms {max_rooms} allows; raise the maximum, or open fewer"
             ));
         }
-        certificate::source(self).map(drop)
+        self.certificate_source().map(drop)
     }
 }
 
@@ -207,7 +208,7 @@ fn snapshot_every(text: &str) -> Result<u32, String> {
     in_range(text, 1..=12, " ticks")
 }
 
-/// Seats of an arena at the most: with those who watch there must be a number for everyone.
+/// Maximum number of seats in an arena: player ids must suffice for players and spectators.
 pub const CAPACITY_MAX: u16 = 7900;
 
 fn capacity(text: &str) -> Result<u16, String> {
@@ -235,8 +236,8 @@ fn room_life(text: &str) -> Result<u32, String> {
 }
 
 fn region(text: &str) -> Result<String, String> {
-    let fine = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if fine { Ok(text.to_owned()) } else { Err("must be 1 to 32 letters, digits and hyphens".to_owned()) }
+    let is_valid = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_valid { Ok(text.to_owned()) } else { Err("must be 1 to 32 letters, digits and hyphens".to_owned()) }
 }
 
 fn shards(text: &str) -> Result<usize, String> {
@@ -253,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_defaults_in_the_help_are_the_defaults_in_code() {
-        let parsed = Config::try_parse_from(["broadside-server"]).expect("an empty command line is fine");
+        let parsed = Config::try_parse_from(["broadside-server"]).expect("an empty command line is valid");
         assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
     }
 
@@ -267,13 +268,13 @@ mod tests {
             (Config { tls_key: file(), ..plain.clone() }, "add --tls-cert FILE"),
             (Config { tls_cert: file(), tls_key: file(), tls_self_signed: file(), ..plain.clone() }, "leave it out"),
             (Config { tls_key: file(), tls_self_signed: file(), ..plain.clone() }, "leave it out"),
-            (Config { redirect_http: Some(80), ..plain.clone() }, "--redirect-http sends everyone to https"),
+            (Config { redirect_http: Some(80), ..plain.clone() }, "--redirect-http redirects to https"),
             (
                 Config { tls_self_signed: file(), redirect_http: Some(8080), ..plain.clone() },
-                "8080: is the --port of https",
+                "8080: is also the --port of https",
             ),
         ] {
-            let refusal = config.check().expect_err("no sense");
+            let refusal = config.check().expect_err("a contradiction");
             assert!(refusal.contains(says), "{says}: {refusal}");
         }
         for config in [
@@ -281,7 +282,7 @@ mod tests {
             Config { tls_self_signed: file(), redirect_http: Some(0), port: 0, ..plain.clone() },
             plain,
         ] {
-            config.check().expect("fine");
+            config.check().expect("no contradiction");
         }
     }
 

@@ -1,31 +1,31 @@
-//! How many files the process may have open: every connection is one.
+//! The limit of open files: every connection uses a file descriptor.
 
 use std::fs::File;
 
-/// Files that are none of the connections': those of the program, its logs, its ports, and those that are served.
+/// Descriptors for everything but connections: the program, its log, its ports, and served files.
 const OTHERS: usize = 64;
-/// Files of each thread that owns connections: its watch and what wakes it.
+/// Descriptors per shard: its poller and its waker.
 const PER_SHARD: usize = 2;
-/// Files held in reserve.
+/// Descriptors held in reserve.
 const SPARE: usize = 8;
 
-/// Raises the limit of open files as far as the system lets us.
+/// Raises the soft limit of open files to the hard limit.
 #[cfg(unix)]
 pub fn raise_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
-        // What cannot be raised shows in `connections_max`.
+        // A failure shows in `connections_max`.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 
-/// Raises the limit of open files as far as the system lets us.
+/// Other systems have no such limit.
 #[cfg(not(unix))]
 pub fn raise_limit() {}
 
-/// Files that may be open; `None` where there is no such limit.
+/// The soft limit of open files; `None` where there is none.
 #[cfg(unix)]
 fn limit() -> Option<usize> {
     use nix::sys::resource::{Resource, getrlimit};
@@ -38,11 +38,11 @@ fn limit() -> Option<usize> {
     None
 }
 
-/// How many of `wanted` connections, and `more` that are only told why they may not stay, there are files for beside `shards`; 1 at least.
-#[must_use]
-pub fn connections_max(wanted: usize, more: usize, shards: usize) -> usize {
+/// The number of connections, at most `wanted` and at least 1, for which there are descriptors beside those of `shards` shards and of
+/// `spare` connections that are accepted only to be refused.
+pub(crate) fn connections_max(wanted: usize, spare: usize, shards: usize) -> usize {
     let Some(files) = limit() else { return wanted };
-    let held = OTHERS + SPARE + more + PER_SHARD * shards;
+    let held = OTHERS + SPARE + spare + PER_SHARD * shards;
     let possible = files.saturating_sub(held).max(1);
     if possible < wanted {
         let needed = wanted + held;
@@ -50,19 +50,19 @@ pub fn connections_max(wanted: usize, more: usize, shards: usize) -> usize {
             files,
             needed,
             connections = possible,
-            "fewer files may be open than --max-connections needs; raise it with ulimit -n"
+            "the limit of open files is too low for --max-connections; raise it with ulimit -n"
         );
     }
     possible.min(wanted)
 }
 
-/// Files held open for nothing but to be closed when no other can be opened: each lets one more connection in, to be told so.
+/// Descriptors in reserve. When no more files can be opened, releasing one lets one more connection in, to be rejected with a response.
 #[derive(Debug, Default)]
-pub struct Spare(Vec<File>);
+pub(crate) struct Spare(Vec<File>);
 
 impl Spare {
-    /// Opens what is missing, as far as it can be.
-    pub fn fill(&mut self) {
+    /// Refills the reserve as far as possible.
+    pub(crate) fn fill(&mut self) {
         while self.0.len() < SPARE {
             match File::open(NOTHING) {
                 Ok(file) => self.0.push(file),
@@ -71,8 +71,8 @@ impl Spare {
         }
     }
 
-    /// Closes one. How many are left; `None` if there was none.
-    pub fn let_go(&mut self) -> Option<usize> {
+    /// Releases one descriptor. Returns how many are left; `None` if there was none.
+    pub(crate) fn release(&mut self) -> Option<usize> {
         self.0.pop().map(|_| self.0.len())
     }
 }
@@ -82,9 +82,8 @@ const NOTHING: &str = "/dev/null";
 #[cfg(not(unix))]
 const NOTHING: &str = "NUL";
 
-/// Whether this says that no more files can be opened, by us or by anybody.
-#[must_use]
-pub fn ran_out(error: &std::io::Error) -> bool {
+/// Whether the error says that the process or the system is out of file descriptors.
+pub(crate) fn is_out_of_files(error: &std::io::Error) -> bool {
     #[cfg(unix)]
     let codes = [nix::libc::EMFILE, nix::libc::ENFILE];
     #[cfg(not(unix))]

@@ -1,24 +1,24 @@
-//! What is worth a line in the log the first time in an hour, and only then.
+//! Deduplicates log lines: reports a text as new only once per hour.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use broadside_shared::time::MonoTime;
 
-/// Texts remembered: whoever makes up more than these is not worth a line each.
+/// Texts remembered, so that made-up texts can neither grow the memory nor flood the log.
 const REMEMBERED_MAX: usize = 64;
-/// Microseconds after which all is forgotten: made-up texts hide a real one for this long at most.
+/// Microseconds after which all texts are forgotten: made-up texts hide a real one for at most this long.
 const FORGET_US: u64 = 3_600_000_000;
 
-/// Texts that were met before; bounded, so that after 64 different ones no further one is told apart for the rest of an hour.
+/// Texts seen in the last hour. After 64 different ones, no further text counts as new for the rest of the hour.
 #[derive(Debug, Default)]
 pub struct FirstSeen {
     seen: Mutex<(MonoTime, HashSet<String>)>,
 }
 
 impl FirstSeen {
-    /// Whether this text is met for the first time in the hour and there is room to remember it.
-    pub fn is_first(&self, text: &str, now: MonoTime) -> bool {
+    /// Whether this text is new in this hour and the capacity is not used up.
+    pub(crate) fn is_first(&self, text: &str, now: MonoTime) -> bool {
         let mut locked = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, seen) = &mut *locked;
         if now.us_since(*since) >= FORGET_US {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_text_is_first_once_and_after_many_none_is() {
+    fn each_text_is_new_once_and_none_is_beyond_the_capacity() {
         let (seen, now) = (FirstSeen::default(), MonoTime(7));
         assert!(seen.is_first("a", now));
         assert!(!seen.is_first("a", now));

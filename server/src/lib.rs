@@ -2,9 +2,11 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`network`], [`origin`], [`host`], [`base_path`] | networks, origins, hosts and paths as flags and requests name them |
 //! | [`config`] | every flag: default, range, unit |
 //! | [`clock`], [`awake`] | time, and whether the server stood still |
-//! | [`network`], [`first_seen`], [`secret`], [`operator`], [`files`] | small parts that need nothing else |
+//! | `header_fields`, `security_headers`, `problem`, `requester` | parts of HTTP that `http` and `net` share |
+//! | [`first_seen`], [`secret`], [`operator`], [`files`] | small parts that need nothing else |
 //! | [`log`] | log lines, which hold nobody up |
 //! | [`metrics`] | what the server counts of itself |
 //! | [`signals`], [`vital`] | what the operating system asks for, and what the server cannot do without |
@@ -21,16 +23,19 @@
 //! A module imports only modules above it; `cargo xtask test --only floors` checks the table in `docs/ARCHITECTURE.md`. What is stepped, who
 //! may come and what is sent to whom is in the crate `broadside-core`, which has no sockets, clocks, threads and locks.
 //!
-//! The way of a byte: `net::wire` -> `net::conn` -> `net::shard` -> core's `shard` -> `connection` -> `fanout` -> `rooms::handle` ->
-//! core's `room_loop` -> `room` -> `fanout` -> `net::shard` -> `net::conn` -> `net::wire`.
+//! The way of a byte: `net::transport` -> `net::conn` -> `net::shard` -> core's `shard` -> `connection` -> `fanout` -> `rooms::handle` ->
+//! core's `room_loop` -> `room` -> `fanout` -> `net::shard` -> `net::conn` -> `net::transport`.
 
 pub mod app;
 pub mod awake;
+pub mod base_path;
 pub mod bots;
 pub mod clock;
 pub mod config;
 pub mod files;
 pub mod first_seen;
+pub(crate) mod header_fields;
+pub mod host;
 pub mod http;
 pub mod inbox;
 pub mod limits;
@@ -40,8 +45,12 @@ pub mod metrics;
 pub mod net;
 pub mod network;
 pub mod operator;
+pub mod origin;
+pub(crate) mod problem;
+pub(crate) mod requester;
 pub mod rooms;
 pub mod secret;
+pub(crate) mod security_headers;
 pub mod signals;
 pub mod topics;
 pub mod vital;
@@ -129,7 +138,7 @@ impl Running {
     /// Reads anew what was read at the start and may have changed: the certificate. What is no good changes nothing but the log.
     pub async fn renew(&self) {
         match &self.certificate {
-            Some(certificate) => certificate::renew(certificate).await,
+            Some(certificate) => certificate::reload(certificate).await,
             None => tracing::info!("nothing to read anew: without TLS there is no certificate"),
         }
     }
@@ -164,7 +173,7 @@ impl Running {
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     config.check().map_err(anyhow::Error::msg)?;
     http::assets::check(&config)?;
-    let certificate = certificate::asked_for(&config)?.map(Arc::new);
+    let certificate = certificate::configured(&config)?.map(Arc::new);
     let tls = certificate.clone().map(certificate::acceptor).transpose()?;
     let (listener, address) = bind(config.host, config.port, "--port").await?;
     let in_the_clear = match config.redirect_http {
@@ -182,7 +191,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
     let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
     if let Some((listener, from)) = in_the_clear {
-        app.supervisor.spawn("redirect", net::redirect::serve(listener, address.port(), Arc::clone(&app)));
+        let router = http::redirect::router(Arc::clone(&app), address.port());
+        app.supervisor.spawn("redirect", net::redirect::serve(listener, router, Arc::clone(&app)));
         tracing::info!(address = %from, "sending everyone to https");
     }
     if let Some(certificate) = &certificate {

@@ -1,14 +1,14 @@
-//! The log: lines on standard error that never hold anybody up. The only place that names `tracing-subscriber`.
+//! The log: lines on standard error that never block the caller. The only user of `tracing-subscriber`.
 //!
-//! A line goes into a bounded buffer in memory; one thread of its own empties that. When standard error takes nothing, because whoever
-//! reads it has stopped or gone, or the disk behind it is full, lines are lost and counted, and nothing else happens.
+//! Lines go into a bounded buffer in memory, which a dedicated thread writes out. If standard error accepts nothing, because its reader
+//! has stopped or its disk is full, lines are dropped and counted.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `writer` | the buffer, and the thread that empties it |
-//! | `crowd` | the bound on lines of one kind a second |
+//! | `writer` | the buffer and the thread that writes it out |
+//! | `rate_limit` | the limit on lines of one kind per second |
 
-mod crowd;
+mod rate_limit;
 mod writer;
 
 use std::io::{self, IsTerminal, Write};
@@ -25,30 +25,30 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
-use crowd::Crowd;
+use rate_limit::LineLimiter;
 use writer::Writer;
 
-pub use writer::lines_lost;
+pub(crate) use writer::lines_lost;
 
-/// The variable that says which lines are written.
+/// The environment variable that selects the lines.
 const VARIABLE: &str = "RUST_LOG";
-/// Time that the end of the program waits for its last lines to be taken.
+/// Time that the end of the program waits for the last lines to be written.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// The log of this process. Dropped, it waits a moment for its last lines to be written.
+/// The log of this process. Dropping it flushes the last lines, for at most [`FLUSH`].
 pub struct Log {
     writer: Arc<Writer>,
     format: LogFormat,
 }
 
-/// Which lines are written.
+/// Selects the lines that are written.
 pub struct Filter(EnvFilter);
 
 impl Filter {
-    /// What `RUST_LOG` says; `info` when it is not set, or set to nothing.
+    /// Parses `RUST_LOG`; `info` if it is unset or empty.
     ///
     /// # Errors
-    /// Which part of it means nothing, and what one looks like.
+    /// The invalid part, with examples.
     pub fn from_environment() -> Result<Filter, String> {
         let text = match std::env::var(VARIABLE) {
             Ok(text) => text,
@@ -60,10 +60,10 @@ impl Filter {
 
     fn parse(text: &str) -> Result<Filter, String> {
         let text = if text.trim().is_empty() { "info" } else { text };
-        let way_out = "must be off, error, warn, info, debug or trace, or such a level for a part of the program, as in \
+        let way_out = "must be off, error, warn, info, debug or trace, or a level for a part of the program, such as \
                        info,broadside_server::net=warn";
-        let refuse = |part: &str| format!("{VARIABLE} {text:?}: {part:?} means nothing here; {way_out}");
-        // A lone word is the name of a part to the library; a level that is misspelt would silence all others without a word.
+        let refuse = |part: &str| format!("{VARIABLE} {text:?}: {part:?} is not a valid filter; {way_out}");
+        // The library takes a lone word as a target: a misspelt level would silently disable everything else.
         let is_known = |word: &str| {
             word.contains(['=', '[']) || word.starts_with("broadside") || word.parse::<LevelFilter>().is_ok()
         };
@@ -78,36 +78,36 @@ impl Filter {
     }
 }
 
-/// Starts the log of this process: lines to standard error, and panics among them.
+/// Starts the log of this process on standard error, including panics.
 ///
 /// # Errors
-/// When the operating system gives no thread, or the process has a log already.
+/// The thread cannot be started, or the process already has a log.
 pub fn start(format: LogFormat, Filter(filter): Filter) -> io::Result<Log> {
-    let (writer, crowd) = (Arc::new(Writer::default()), Arc::new(Crowd::default()));
-    let told = Arc::clone(&crowd);
-    writer::spawn(&writer, io::stderr(), move || told.tell())?;
+    let (writer, limiter) = (Arc::new(Writer::default()), Arc::new(LineLimiter::default()));
+    let summary = Arc::clone(&limiter);
+    writer::spawn(&writer, io::stderr(), move || summary.log_suppressed())?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(Lines(Arc::clone(&writer)))
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false);
-    let subscriber = tracing_subscriber::registry().with(filter).with(crowd::Layer(crowd));
-    let begun = match format {
+    let subscriber = tracing_subscriber::registry().with(filter).with(rate_limit::Layer(limiter));
+    let started = match format {
         LogFormat::Text => subscriber.with(lines).try_init(),
         LogFormat::Json => subscriber.with(lines.json()).try_init(),
     };
-    begun.map_err(io::Error::other)?;
-    std::panic::set_hook(Box::new(tell_panic));
+    started.map_err(io::Error::other)?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Log { writer, format })
 }
 
 impl Log {
-    /// Writes why the program ends: one line, for people as `error: ...`, whatever `RUST_LOG` leaves out.
+    /// Writes the reason why the program ends as one line, in text format as `error: ...`, regardless of `RUST_LOG`.
     pub fn error(&self, why: &str) {
         let line = match self.format {
             LogFormat::Text => format!("error: {}\n", why.replace('\n', " ")),
             LogFormat::Json => {
                 let mut timestamp = String::new();
-                // It fails only if a string does not take what is written to it.
+                // Writing to a string cannot fail.
                 let _ = SystemTime.format_time(&mut Formatted::new(&mut timestamp));
                 let fields = serde_json::json!({ "message": why });
                 let level = Level::ERROR.as_str();
@@ -128,17 +128,17 @@ impl Drop for Log {
     }
 }
 
-/// Panics are lines like all others. Whatever this does must not panic itself: that would be the end of the process.
-fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+/// Logs a panic like any other line. Must not panic itself: that would abort the process.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let why = panic.payload_as_str().unwrap_or("no reason given");
     let place = panic.location().map_or_else(String::new, ToString::to_string);
     tracing::error!(thread = std::thread::current().name(), place, why, "panic");
 }
 
-/// Gives a place to write a line to, by its level.
+/// Makes a writer per line, with the level of the line.
 struct Lines(Arc<Writer>);
 
-/// One line.
+/// The writer of one line.
 struct Line<'a> {
     writer: &'a Writer,
     level: Level,
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_means_nothing_is_refused_with_the_part_and_what_one_looks_like() {
+    fn an_invalid_filter_is_refused_with_the_part_and_examples() {
         for (text, part) in [
             ("loud", "loud"),
             ("info,verbos", "verbos"),
@@ -180,8 +180,11 @@ mod tests {
             ("info,=warn", "=warn"),
             ("8", "8"),
         ] {
-            let Err(refusal) = Filter::parse(text) else { panic!("{text} is taken") };
-            assert!(refusal.contains(&format!("{part:?} means nothing here; must be off, error, warn")), "{refusal}");
+            let Err(refusal) = Filter::parse(text) else { panic!("{text} is accepted") };
+            assert!(
+                refusal.contains(&format!("{part:?} is not a valid filter; must be off, error, warn")),
+                "{refusal}"
+            );
         }
         for fine in
             ["", " ", "off", "WARN", "info,broadside_server::net=warn", "info, hyper=debug,", "broadside_server", "3"]

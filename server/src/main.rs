@@ -9,15 +9,15 @@ use broadside_cli::{Environment, refuse};
 use broadside_server::config::Config;
 use broadside_server::files;
 use broadside_server::log::{self, Filter};
-use broadside_server::signals::{self, Asked, Signals};
+use broadside_server::signals::{self, SignalAction, Signals};
 use broadside_server::{Running, start};
 
-/// The exit status of a server that cannot start, or cannot go on.
+/// Exit status of a server that cannot start or cannot continue.
 const FAILED: u8 = 1;
-/// What is added to the number of the signal that ends at once, as shells do.
+/// Added to the signal number for the exit status after a second signal, as shells do.
 const SIGNALLED: u8 = 128;
-/// Time that everything has to end. Sockets have 2 s each to answer a close; beyond this something hangs.
-const END: Duration = Duration::from_secs(15);
+/// Time limit of the shutdown. Each socket has 2 s to answer its close frame; beyond this limit something hangs.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
     bound_arenas();
@@ -46,15 +46,15 @@ fn main() -> ExitCode {
             FAILED
         }
     };
-    // Nothing that hangs holds up the end.
+    // Does not wait for tasks that hang.
     runtime.shutdown_background();
     drop(log);
     code.into()
 }
 
-/// Starts this program once more with a bound on what glibc reserves, unless the environment has one. It reserves 64 MiB of addresses for
-/// each thread that allocates, which a limit of address space counts as if they were used, and reads the bound only at the start. A
-/// steady tick allocates nothing, so that its threads share two of them costs nothing.
+/// Re-executes this program with a limit on glibc's malloc arenas, unless the environment sets one. glibc reserves 64 MiB of address
+/// space per allocating thread, which counts against a limit of address space, and reads the limit only at startup. A steady tick
+/// allocates nothing, so sharing two arenas costs nothing.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn bound_arenas() {
     use std::os::unix::process::CommandExt;
@@ -68,84 +68,84 @@ fn bound_arenas() {
     if let Some(name) = words.next() {
         again.arg0(name);
     }
-    // It comes back only where it cannot: then all is as the system has it.
+    // Returns only on failure; the system defaults then stay in effect.
     let _ = again.args(words).env(VARIABLE, "2").exec();
 }
 
-/// Elsewhere there is nothing to bound.
+/// Other allocators need no limit.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn bound_arenas() {}
 
-/// Serves until a signal asks for the end. Gives the exit status.
+/// Serves until a signal ends the server. Returns the exit status.
 async fn run(config: Config, environment: &Environment) -> anyhow::Result<u8> {
     let mut signals = signals::listen()?;
     for (variable, value) in environment.foreign() {
         tracing::warn!(
             variable,
             value,
-            "ignored: Kubernetes sets this variable for a service of our name; see enableServiceLinks"
+            "ignored: Kubernetes sets this variable for a service of this name; see enableServiceLinks"
         );
     }
-    // Every connection is a file.
+    // Every connection needs a file descriptor.
     files::raise_limit();
-    // As a task, so that a signal ends it also while it waits for a file.
+    // In a task, so that a signal can end it while it waits for a file.
     let running = tokio::select! {
         running = tokio::spawn(start(config)) => running??,
         (name, _) = signals.end() => {
-            tracing::info!(signal = name, "ended before it was up");
+            tracing::info!(signal = name, "ended during startup");
             return Ok(0);
         }
     };
-    // The one line on standard output, for scripts that asked for port 0.
+    // The only line on standard output, for scripts that use port 0.
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "listening on {}://{}", running.scheme(), running.address);
     let _ = stdout.flush();
     let code = until_the_end(&running, &mut signals).await;
     tokio::select! {
         () = running.end() => Ok(code),
-        () = tokio::time::sleep(END) => anyhow::bail!("could not end within {} s", END.as_secs()),
+        () = tokio::time::sleep(SHUTDOWN_MAX) => anyhow::bail!("could not shut down within {} s", SHUTDOWN_MAX.as_secs()),
         (name, number) = signals.end() => {
-            tracing::warn!(signal = name, "ending at once");
+            tracing::warn!(signal = name, "ending immediately");
             Ok(SIGNALLED + number)
         }
     }
 }
 
-/// Waits for the reason to end. Gives the exit status that it deserves.
+/// Waits for a reason to end. Returns the exit status.
 async fn until_the_end(running: &Running, signals: &mut Signals) -> u8 {
     let mut ignored = BTreeSet::new();
     loop {
-        let asked = tokio::select! {
-            asked = signals.next() => asked,
+        let action = tokio::select! {
+            action = signals.next() => action,
             part = running.gone() => {
-                tracing::error!(part, "ending, to be started again: closing every connection");
+                tracing::error!(part, "shutting down for a restart: closing every connection");
                 return FAILED;
             }
         };
-        match asked {
-            Asked::End(name, _) => {
-                tracing::info!(signal = name, "ending: closing every connection");
+        match action {
+            SignalAction::End(name, _) => {
+                tracing::info!(signal = name, "shutting down: closing every connection");
                 return 0;
             }
-            Asked::Renew(name) => {
-                tracing::info!(signal = name, "reading anew what may have changed");
-                // Files may be on a network, and take their time.
+            SignalAction::Reload(name) => {
+                tracing::info!(signal = name, "reloading the certificate");
+                // The files may be on a network, and slow.
                 tokio::select! {
                     () = running.renew() => {}
                     part = running.gone() => {
-                        tracing::error!(part, "ending, to be started again: closing every connection");
+                        tracing::error!(part, "shutting down for a restart: closing every connection");
                         return FAILED;
                     }
                     (name, _) = signals.end() => {
-                        tracing::info!(signal = name, "ending: closing every connection");
+                        tracing::info!(signal = name, "shutting down: closing every connection");
                         return 0;
                     }
                 }
             }
-            Asked::Nothing(name) if ignored.insert(name) => {
-                tracing::warn!(signal = name, "means nothing here, and is ignored from now on");
+            SignalAction::Ignore(name) if ignored.insert(name) => {
+                tracing::warn!(signal = name, "signal has no effect; further ones are not logged");
             }
-            Asked::Nothing(_) => {}
+            SignalAction::Ignore(_) => {}
         }
     }
 }

@@ -1,9 +1,9 @@
-//! IP networks, as flags name them.
+//! IP networks in CIDR notation, for flags.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// An address, or all addresses that begin with the same bits.
+/// An IP address, or all addresses with the same prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -11,9 +11,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether the address is one of these. An IPv4 address written as IPv6 is the IPv4 address.
-    #[must_use]
-    pub fn contains(&self, other: IpAddr) -> bool {
+    /// Whether the network contains the address. An IPv4-mapped IPv6 address counts as IPv4.
+    pub(crate) fn contains(&self, other: IpAddr) -> bool {
         match (self.address, other.to_canonical()) {
             (IpAddr::V4(ours), IpAddr::V4(other)) => {
                 (ours.to_bits() ^ other.to_bits()).checked_shr(32 - self.bits).is_none_or(|differs| differs == 0)
@@ -37,13 +36,13 @@ impl FromStr for Network {
             None => (text, None),
             Some((address, bits)) => (address, Some(bits)),
         };
-        let address: IpAddr = address.trim().parse().map_err(|_| wrong(format!("{address:?} is no address")))?;
+        let address: IpAddr = address.trim().parse().map_err(|_| wrong(format!("{address:?} is not an address")))?;
         let address = address.to_canonical();
         let bits_max = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits.map(str::parse::<u32>) {
             None => bits_max,
             Some(Ok(bits)) if bits <= bits_max => bits,
-            Some(_) => return Err(wrong(format!("the part behind / must be 0 to {bits_max}"))),
+            Some(_) => return Err(wrong(format!("the part after / must be 0 to {bits_max}"))),
         };
         Ok(Network { address, bits })
     }
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_the_addresses_that_begin_like_it() {
+    fn a_network_contains_the_addresses_with_its_prefix() {
         for (ours, other, holds) in [
             ("10.0.0.7", "10.0.0.7", true),
             ("10.0.0.7", "10.0.0.6", false),
@@ -80,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_network_is_refused_with_what_it_should_look_like() {
+    fn an_invalid_network_is_refused_with_an_example() {
         for (wrong, says) in
-            [("10.0.0", "no address"), ("10.0.0.0/33", "0 to 32"), ("fd00::/x", "0 to 128"), ("", "no address")]
+            [("10.0.0", "not an address"), ("10.0.0.0/33", "0 to 32"), ("fd00::/x", "0 to 128"), ("", "not an address")]
         {
             let refusal = wrong.parse::<Network>().expect_err(wrong);
             assert!(refusal.contains(says) && refusal.contains("10.0.0.0/8"), "{wrong}: {refusal}");

@@ -1,6 +1,6 @@
-//! The operator's token. Where a request comes from says nothing of who asks: a page in any browser on this machine asks from
-//! loopback, and so does everyone behind a proxy. So whatever is the operator's alone is done with a token, which only those
-//! can read who can read the operator's files.
+//! The operator's token. The address of a request does not identify its sender: a page in any browser on this machine sends requests
+//! from loopback, and so does everyone behind a local proxy. Calls that only the operator may make therefore need a token, which only
+//! users who can read the operator's files can read.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,31 +12,29 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 
-use crate::http::fields::trim;
+use crate::header_fields::trim;
 
-/// Shortest token that is taken from a file, in characters: too many to be guessed over a network.
+/// Shortest token accepted from a file, in characters; 16 are too many to guess over a network.
 const TOKEN_MIN: usize = 16;
-/// Longest one.
+/// Longest token accepted from a file, in characters.
 const TOKEN_MAX: usize = 256;
 
-/// What the operator's calls must show.
+/// The token that the operator's calls must present.
 pub struct OperatorToken(String);
 
-/// What a request shows of the token.
+/// What a request presents as the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// The token.
-    Token,
-    /// Another one, or something else than one token.
-    Wrong,
-    /// Nothing.
-    Nothing,
+pub(crate) enum PresentedToken {
+    Valid,
+    /// Another token, or something other than exactly one token.
+    Invalid,
+    None,
 }
 
-/// The file in which a token was left for others; it goes with this value.
-pub struct TokenFile {
-    /// Where it is.
-    pub path: PathBuf,
+/// The file that holds a generated token; dropping this value removes it.
+pub(crate) struct TokenFile {
+    /// Path of the file.
+    pub(crate) path: PathBuf,
     token: String,
 }
 
@@ -44,13 +42,13 @@ impl OperatorToken {
     /// The token in the operator's own file.
     ///
     /// # Errors
-    /// The file cannot be read, or holds no token.
-    pub fn of_file(path: &Path) -> anyhow::Result<OperatorToken> {
+    /// The file cannot be read, or holds no valid token.
+    pub(crate) fn of_file(path: &Path) -> anyhow::Result<OperatorToken> {
         let what = || format!("--operator-token {}", path.display());
         let text = fs::read_to_string(path).with_context(|| format!("{}: cannot be read", what()))?;
         let token = text.trim();
-        let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-        if !(TOKEN_MIN..=TOKEN_MAX).contains(&token.len()) || !token.bytes().all(is_fine) {
+        let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        if !(TOKEN_MIN..=TOKEN_MAX).contains(&token.len()) || !token.bytes().all(is_valid) {
             bail!(
                 "{}: must hold one line of {TOKEN_MIN} to {TOKEN_MAX} letters, digits and -._~+/=; `openssl rand -hex 32` \
                  makes one",
@@ -58,28 +56,28 @@ impl OperatorToken {
             );
         }
         if is_open(path) {
-            tracing::warn!(file = %path.display(), "others can read the operator's token: chmod 600");
+            tracing::warn!(file = %path.display(), "other users can read the operator's token: chmod 600");
         }
         Ok(OperatorToken(token.to_owned()))
     }
 
-    /// A new one, from the system's random numbers.
+    /// Generates a token from the system's random numbers.
     ///
     /// # Errors
-    /// The system has none.
-    pub fn make() -> anyhow::Result<OperatorToken> {
+    /// The system has no random numbers.
+    pub(crate) fn make() -> anyhow::Result<OperatorToken> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
         Ok(OperatorToken(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// Leaves it for the operator's programs on this machine, where they look for that of a server on this port.
+    /// Writes the token to the file where the operator's programs on this machine look for the token of a server on this port.
     ///
     /// # Errors
-    /// Why it can be left in none of the folders, the last of them first.
-    pub fn leave(&self, port: u16) -> anyhow::Result<TokenFile> {
+    /// The file cannot be written in any of the folders; the error of the last one.
+    pub(crate) fn leave(&self, port: u16) -> anyhow::Result<TokenFile> {
         let paths = token_files(|name| std::env::var_os(name), &std::env::temp_dir(), uid(), port);
-        let mut wrong = anyhow::anyhow!("there is no folder for it");
+        let mut wrong = anyhow::anyhow!("there is no folder for the token");
         for path in paths {
             match write(&path, &self.0) {
                 Ok(()) => return Ok(TokenFile { path, token: self.0.clone() }),
@@ -89,32 +87,35 @@ impl OperatorToken {
         Err(wrong)
     }
 
-    /// Looks at what a request shows (RFC 6750, section 2.1). Takes as long for a token that is nearly right as for any other.
-    #[must_use]
-    pub fn shown(&self, headers: &HeaderMap) -> Shown {
+    /// Checks the token of a request (RFC 6750, section 2.1), in constant time for tokens of the right length.
+    pub(crate) fn presented(&self, headers: &HeaderMap) -> PresentedToken {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
-        let (Some(line), more) = (lines.next(), lines.next()) else { return Shown::Nothing };
+        let (Some(line), more) = (lines.next(), lines.next()) else { return PresentedToken::None };
         let credentials = line.to_str().ok().and_then(|line| line.split_once(' '));
         let token = match credentials {
             Some((scheme, token)) if more.is_none() && scheme.eq_ignore_ascii_case("bearer") => trim(token),
-            Some(_) | None => return Shown::Wrong,
+            Some(_) | None => return PresentedToken::Invalid,
         };
-        if bool::from(token.as_bytes().ct_eq(self.0.as_bytes())) { Shown::Token } else { Shown::Wrong }
+        if bool::from(token.as_bytes().ct_eq(self.0.as_bytes())) {
+            PresentedToken::Valid
+        } else {
+            PresentedToken::Invalid
+        }
     }
 }
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        // Another server on the same port of another address may have left its own there since.
+        // Another server on the same port of another address may have replaced the file since.
         if fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == self.token) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Writes the file for the eyes of this user alone. One that is there is left over from a server that did not end in good order.
+/// Writes the file with mode 600. Replaces an existing one: a server that did not shut down cleanly left it.
 fn write(path: &Path, token: &str) -> anyhow::Result<()> {
-    let folder = path.parent().context("it is in no folder")?;
+    let folder = path.parent().context("the path has no folder")?;
     open_folder(folder)?;
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -126,21 +127,21 @@ fn write(path: &Path, token: &str) -> anyhow::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).context("cannot be made")?;
+    let mut file = options.open(path).context("cannot be created")?;
     file.write_all(format!("{token}\n").as_bytes()).context("cannot be written")
 }
 
-/// Makes the folder, or sees that nobody else can put something in its place or read what is in it.
+/// Creates the folder, or checks that other users can neither replace nor read it.
 #[cfg(unix)]
 fn open_folder(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(error).context("cannot make its folder");
+            return Err(error).context("cannot create its folder");
         }
         Ok(()) | Err(_) => {}
     }
-    let found = fs::symlink_metadata(folder).context("cannot look at its folder")?;
+    let found = fs::symlink_metadata(folder).context("cannot read the metadata of its folder")?;
     ensure!(found.is_dir(), "its folder is a file or a link: remove it");
     ensure!(Some(found.uid()) == uid(), "its folder belongs to user {}: remove it", found.uid());
     let mode = found.mode() & 0o777;
@@ -150,10 +151,10 @@ fn open_folder(folder: &Path) -> anyhow::Result<()> {
 
 #[cfg(not(unix))]
 fn open_folder(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).context("cannot make its folder")
+    fs::create_dir_all(folder).context("cannot create its folder")
 }
 
-/// Whether a file is open to others than its owner.
+/// Whether users other than the owner can read or write a file.
 #[cfg(unix)]
 fn is_open(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -165,7 +166,7 @@ fn is_open(_path: &Path) -> bool {
     false
 }
 
-/// The number of the user who runs this, where users have numbers.
+/// The effective user id, on systems that have one.
 #[cfg(unix)]
 fn uid() -> Option<u32> {
     Some(nix::unistd::geteuid().as_raw())
@@ -182,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder that is gone when the test is over.
+    /// A temporary folder, removed on drop.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -200,32 +201,32 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_token_in_one_header_is_the_token() {
+    fn only_the_whole_token_in_one_header_is_valid() {
         let token = OperatorToken("0123456789abcdef".to_owned());
-        for (lines, shown) in [
-            (&[][..], Shown::Nothing),
-            (&["Bearer 0123456789abcdef"], Shown::Token),
-            (&["bearer  0123456789abcdef"], Shown::Token),
-            (&["Bearer 0123456789abcde"], Shown::Wrong),
-            (&["Bearer 0123456789abcdef0"], Shown::Wrong),
-            (&["Bearer 0123456789ABCDEF"], Shown::Wrong),
-            (&["Bearer "], Shown::Wrong),
-            (&["Bearer"], Shown::Wrong),
-            (&["0123456789abcdef"], Shown::Wrong),
-            (&["Basic 0123456789abcdef"], Shown::Wrong),
-            (&["Bearer 0123456789abcdef", "Bearer 0123456789abcdef"], Shown::Wrong),
-            (&["Bearer x, Bearer 0123456789abcdef"], Shown::Wrong),
+        for (lines, presented) in [
+            (&[][..], PresentedToken::None),
+            (&["Bearer 0123456789abcdef"], PresentedToken::Valid),
+            (&["bearer  0123456789abcdef"], PresentedToken::Valid),
+            (&["Bearer 0123456789abcde"], PresentedToken::Invalid),
+            (&["Bearer 0123456789abcdef0"], PresentedToken::Invalid),
+            (&["Bearer 0123456789ABCDEF"], PresentedToken::Invalid),
+            (&["Bearer "], PresentedToken::Invalid),
+            (&["Bearer"], PresentedToken::Invalid),
+            (&["0123456789abcdef"], PresentedToken::Invalid),
+            (&["Basic 0123456789abcdef"], PresentedToken::Invalid),
+            (&["Bearer 0123456789abcdef", "Bearer 0123456789abcdef"], PresentedToken::Invalid),
+            (&["Bearer x, Bearer 0123456789abcdef"], PresentedToken::Invalid),
         ] {
             let mut headers = HeaderMap::new();
             for line in lines {
                 headers.append(AUTHORIZATION, HeaderValue::from_static(line));
             }
-            assert_eq!(token.shown(&headers), shown, "{lines:?}");
+            assert_eq!(token.presented(&headers), presented, "{lines:?}");
         }
     }
 
     #[test]
-    fn tokens_differ_and_a_file_holds_one_or_is_refused() {
+    fn generated_tokens_differ_and_a_file_without_a_token_is_refused() {
         let folder = Folder::new("file");
         let path = folder.0.join("token");
         let made = OperatorToken::make().expect("random numbers");
@@ -247,14 +248,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_file_is_for_its_owner_alone_and_goes_with_the_server() {
+    fn the_file_is_private_and_removed_with_the_server() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = Folder::new("left");
         let path = folder.0.join("broadside/operator-token-8080");
         let mode = |path: &Path| fs::symlink_metadata(path).expect("it is there").permissions().mode() & 0o777;
         write(&path, "first").expect("it can be left");
         assert_eq!((mode(&path), mode(path.parent().expect("a folder"))), (0o600, 0o700));
-        // One that is left over is replaced, and a link is not followed.
+        // A leftover file is replaced, and a link is not followed.
         let elsewhere = folder.0.join("elsewhere");
         fs::write(&elsewhere, "theirs").expect("a file");
         fs::remove_file(&path).expect("it is there");
@@ -270,7 +271,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_folder_that_others_can_enter_is_not_used() {
+    fn a_folder_that_other_users_can_enter_is_refused() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = Folder::new("folder");
         let (open, link) = (folder.0.join("open"), folder.0.join("link"));

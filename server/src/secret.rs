@@ -1,11 +1,10 @@
-//! Numbers that nobody can guess: codes, reservations, sessions. From the operating system; a generator of our own would show in what it
-//! gives to one what it gives to the next.
+//! Unguessable numbers for room codes, reservations and sessions, from the operating system: the outputs of a non-cryptographic generator
+//! would reveal its later ones.
 
-/// A number from 1 on.
+/// A random number that is not 0.
 ///
 /// # Panics
-/// When the operating system has no random numbers, as it had when the server started: a guessable number would be worse.
-#[must_use]
-pub fn number() -> u64 {
+/// The operating system has no random numbers, although it had at startup: a guessable number would be worse.
+pub(crate) fn number() -> u64 {
     getrandom::u64().expect("the system had random numbers when the server started").max(1)
 }

@@ -1,67 +1,67 @@
-//! What the operating system asks of the program.
+//! Signals of the operating system, mapped to what they do to the server.
 
 use tokio::sync::mpsc;
 
-/// A signal, by what it means here.
+/// The effect of a signal, with its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// To end. With the name of the signal, and its number.
+pub enum SignalAction {
+    /// Shut down. With the number of the signal.
     End(&'static str, u8),
-    /// To read anew what may have changed.
-    Renew(&'static str),
-    /// Nothing. Without us the system would end the process.
-    Nothing(&'static str),
+    /// Reload files that may have changed.
+    Reload(&'static str),
+    /// No effect. Unhandled, the signal would end the process.
+    Ignore(&'static str),
 }
 
-/// The signals that come from here on.
+/// The signals received since [`listen`].
 pub struct Signals {
-    coming: mpsc::Receiver<Asked>,
-    /// One that came while only the end was waited for.
-    kept: Option<Asked>,
+    received: mpsc::Receiver<SignalAction>,
+    /// A reload that arrived while only a shutdown was awaited.
+    pending: Option<SignalAction>,
 }
 
 impl Signals {
-    /// The next one.
-    pub async fn next(&mut self) -> Asked {
-        if let Some(asked) = self.kept.take() {
-            return asked;
+    /// The next signal.
+    pub async fn next(&mut self) -> SignalAction {
+        if let Some(action) = self.pending.take() {
+            return action;
         }
-        match self.coming.recv().await {
-            Some(asked) => asked,
-            // It cannot be: those who send live as long as the process.
+        match self.received.recv().await {
+            Some(action) => action,
+            // Cannot happen: the senders live as long as the process.
             None => std::future::pending().await,
         }
     }
 
-    /// The next one that asks the program to end: its name and its number. What should be read anew is remembered.
+    /// The next signal that ends the program: its name and number. A reload stays pending.
     pub async fn end(&mut self) -> (&'static str, u8) {
         loop {
-            match self.coming.recv().await {
-                Some(Asked::End(name, number)) => return (name, number),
-                Some(asked @ Asked::Renew(_)) => self.kept = Some(asked),
-                Some(Asked::Nothing(_)) => {}
+            match self.received.recv().await {
+                Some(SignalAction::End(name, number)) => return (name, number),
+                Some(action @ SignalAction::Reload(_)) => self.pending = Some(action),
+                Some(SignalAction::Ignore(_)) => {}
                 None => std::future::pending().await,
             }
         }
     }
 }
 
-/// Takes every signal that would end the process and can be taken, except those that report a fault of the program.
+/// Handles every signal that would end the process, except uncatchable ones and those that report a fault of the program.
 ///
 /// # Errors
-/// When the operating system lets a signal not be taken.
+/// The operating system refuses a handler.
 #[cfg(unix)]
 pub fn listen() -> std::io::Result<Signals> {
     use nix::sys::signal::Signal;
     use tokio::signal::unix::{SignalKind, signal};
 
-    let asks = |signal: Signal| match signal {
-        // A processor-time limit is met once a second until it kills: time enough to end.
+    let action_of = |signal: Signal| match signal {
+        // Sent every second once the soft limit of CPU time is reached, until the hard limit kills: time enough to shut down.
         Signal::SIGINT | Signal::SIGTERM | Signal::SIGQUIT | Signal::SIGXCPU => {
-            Some(Asked::End(signal.as_str(), signal as i32 as u8))
+            Some(SignalAction::End(signal.as_str(), signal as i32 as u8))
         }
-        Signal::SIGHUP => Some(Asked::Renew(signal.as_str())),
-        // A file that may not grow, such as one that standard error goes to, is an error of its writer.
+        Signal::SIGHUP => Some(SignalAction::Reload(signal.as_str())),
+        // The write to a file that reached its size limit, such as a redirected standard error, reports the error.
         Signal::SIGUSR1
         | Signal::SIGUSR2
         | Signal::SIGPIPE
@@ -69,51 +69,52 @@ pub fn listen() -> std::io::Result<Signals> {
         | Signal::SIGVTALRM
         | Signal::SIGPROF
         | Signal::SIGIO
-        | Signal::SIGXFSZ => Some(Asked::Nothing(signal.as_str())),
+        | Signal::SIGXFSZ => Some(SignalAction::Ignore(signal.as_str())),
         #[cfg(target_os = "linux")]
-        Signal::SIGPWR | Signal::SIGSTKFLT => Some(Asked::Nothing(signal.as_str())),
+        Signal::SIGPWR | Signal::SIGSTKFLT => Some(SignalAction::Ignore(signal.as_str())),
         _ => None,
     };
     let (sender, receiver) = mpsc::channel(1);
-    let named = Signal::iterator().filter_map(|signal| Some((signal as i32, asks(signal)?)));
-    // They have numbers instead of names, and end whoever does not take them.
+    let named = Signal::iterator().filter_map(|signal| Some((signal as i32, action_of(signal)?)));
+    // Real-time signals have no names and end a process that does not handle them.
     #[cfg(target_os = "linux")]
     let named = named.chain(
-        (nix::libc::SIGRTMIN()..=nix::libc::SIGRTMAX()).map(|number| (number, Asked::Nothing("a real-time signal"))),
+        (nix::libc::SIGRTMIN()..=nix::libc::SIGRTMAX())
+            .map(|number| (number, SignalAction::Ignore("a real-time signal"))),
     );
-    for (number, asked) in named {
-        let (mut came, sender) = (signal(SignalKind::from_raw(number))?, sender.clone());
+    for (number, action) in named {
+        let (mut arrivals, sender) = (signal(SignalKind::from_raw(number))?, sender.clone());
         tokio::spawn(async move {
-            // The system remembers of each signal only that it came, so no more than one of each ever waits.
-            while came.recv().await.is_some() && sender.send(asked).await.is_ok() {}
+            // Signals coalesce, so at most one of each waits.
+            while arrivals.recv().await.is_some() && sender.send(action).await.is_ok() {}
         });
     }
-    Ok(Signals { coming: receiver, kept: None })
+    Ok(Signals { received: receiver, pending: None })
 }
 
-/// Takes Ctrl-C.
+/// Handles Ctrl-C.
 ///
 /// # Errors
-/// When the operating system lets it not be taken.
+/// The operating system refuses a handler.
 #[cfg(not(unix))]
 pub fn listen() -> std::io::Result<Signals> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() && sender.send(Asked::End("Ctrl-C", 2)).await.is_ok() {}
+        while tokio::signal::ctrl_c().await.is_ok() && sender.send(SignalAction::End("Ctrl-C", 2)).await.is_ok() {}
     });
-    Ok(Signals { coming: receiver, kept: None })
+    Ok(Signals { received: receiver, pending: None })
 }
 
-/// Lets the process write to a terminal from the background, which may be set to stop whoever does.
+/// Lets a background process write to the terminal, even if the terminal is set to stop such processes.
 #[cfg(unix)]
 pub fn write_from_background() {
     use nix::sys::signal::{SigSet, Signal};
     let mut stops = SigSet::empty();
     stops.add(Signal::SIGTTOU);
-    // Threads that are started later do the same. It fails for no signal there is.
+    // Threads started later inherit the mask. Cannot fail for a valid signal.
     let _ = stops.thread_block();
 }
 
-/// Elsewhere nobody stops whoever writes.
+/// Other systems do not stop background writers.
 #[cfg(not(unix))]
 pub fn write_from_background() {}

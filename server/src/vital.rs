@@ -1,10 +1,10 @@
-//! What the server cannot do without: its threads, and the tasks that accept connections. When one of them ends before the server does,
-//! it is gone for good, and the process ends, so that whoever supervises it starts it again.
+//! Supervises the parts that the server cannot run without: its threads, and the tasks that accept connections. When one of them ends
+//! before the server does, the process ends, so that its process manager restarts it.
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Looks after what is vital.
+/// Learns when a vital part ends.
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     ending: watch::Receiver<bool>,
@@ -12,20 +12,18 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// `ending` turns true when what is vital may end.
-    #[must_use]
-    pub fn new(ending: watch::Receiver<bool>) -> Self {
+    /// `ending` turns true once vital parts may end.
+    pub(crate) fn new(ending: watch::Receiver<bool>) -> Self {
         Supervisor { ending, gone: watch::Sender::new(None) }
     }
 
-    /// To be held by a vital part for as long as it works, under the name by which people hear of its end.
-    #[must_use]
-    pub fn watch(&self, name: impl Into<String>) -> Vital {
+    /// A guard that a vital part holds while it runs; `name` names the part in logs.
+    pub(crate) fn watch(&self, name: impl Into<String>) -> Vital {
         Vital { name: name.into(), supervisor: self.clone() }
     }
 
-    /// Starts a vital task.
-    pub fn spawn(&self, name: &str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    /// Spawns a vital task.
+    pub(crate) fn spawn(&self, name: &str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let vital = self.watch(name);
         tokio::spawn(async move {
             let _vital = vital;
@@ -33,22 +31,22 @@ impl Supervisor {
         })
     }
 
-    /// Resolves with the name of the first vital part that is gone.
-    pub async fn gone(&self) -> String {
+    /// Resolves with the name of the first vital part that ended.
+    pub(crate) async fn gone(&self) -> String {
         let mut gone = self.gone.subscribe();
         match gone.wait_for(Option::is_some).await {
             Ok(name) => name.clone().unwrap_or_default(),
-            // It cannot be: we have a sender.
+            // Cannot happen: `self` holds a sender.
             Err(_) => std::future::pending().await,
         }
     }
 
     fn is_ending(&self) -> bool {
-        // A sender that went without a word means the same.
+        // A dropped sender means the same.
         *self.ending.borrow() || self.ending.has_changed().is_err()
     }
 
-    fn note(&self, name: &str) {
+    fn record(&self, name: &str) {
         let first = |gone: &mut Option<String>| {
             let is_first = gone.is_none();
             gone.get_or_insert_with(|| name.to_owned());
@@ -58,9 +56,9 @@ impl Supervisor {
     }
 }
 
-/// Held by a vital part. Dropped before the server ends, by a panic or otherwise, it is the end of the server.
+/// Guard of a vital part. Dropping it before the server ends, by a panic or otherwise, ends the server.
 #[derive(Debug)]
-pub struct Vital {
+pub(crate) struct Vital {
     name: String,
     supervisor: Supervisor,
 }
@@ -68,9 +66,9 @@ pub struct Vital {
 impl Drop for Vital {
     fn drop(&mut self) {
         if !self.supervisor.is_ending() {
-            // Said first, logged after: whatever happens to the log, the end is known.
-            self.supervisor.note(&self.name);
-            tracing::error!(part = self.name, "a part that the server cannot do without is gone");
+            // Recorded before it is logged: the server ends even if the log fails.
+            self.supervisor.record(&self.name);
+            tracing::error!(part = self.name, "a vital part ended");
         }
     }
 }
@@ -80,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_first_that_goes_before_the_end_is_told_also_when_it_panics() {
+    async fn the_first_part_that_ends_early_is_reported_even_if_it_panics() {
         let ending = watch::Sender::new(false);
         let supervisor = Supervisor::new(ending.subscribe());
         let (first, second) = (supervisor.watch("first"), supervisor.watch("second"));
@@ -93,7 +91,7 @@ mod tests {
         assert_eq!(supervisor.gone().await, "first");
         let quiet = Supervisor::new(ending.subscribe());
         let last = quiet.watch("last");
-        ending.send(true).expect("somebody listens");
+        ending.send(true).expect("a receiver exists");
         drop(last);
         assert!(quiet.gone.borrow().is_none());
     }

@@ -1,5 +1,5 @@
-//! When the process may open no more files: newcomers are told at once, and do not hang. A program of its own, since the limit is one of
-//! the whole process.
+//! Out of file descriptors: new connections are rejected at once and do not hang. A test program of its own, since the limit applies to the
+//! whole process.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -12,25 +12,25 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Longest wait for an answer: only a failure ever waits so long.
+/// Timeout of a response; only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
                          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
                          sec-websocket-protocol: broadside.v1\r\n\r\n";
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
 
-/// Connects with a socket made earlier: that takes no file.
+/// Connects with an existing socket, which needs no new descriptor.
 async fn connect(socket: TcpSocket, address: SocketAddr) -> TcpStream {
     socket.connect(address).await.expect("the server listens")
 }
 
-/// All that comes behind `request`, or before somebody who says nothing is closed.
+/// Everything received after `request`, or until a silent connection is closed.
 async fn answer(mut stream: TcpStream, request: &str) -> String {
-    // Whoever is turned away at once may be so before the request is out.
+    // The connection may be rejected before the request is written.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut all = Vec::new();
     let read = async {
-        // A WebSocket that is closed waits for an answer to that; we have heard what there is to hear.
+        // The server waits for an answer to its close frame; everything else has arrived.
         while stream.read_buf(&mut all).await.is_ok_and(|read| read > 0) {
             if all.windows(2).any(|two| two == 4008u16.to_be_bytes()) {
                 return;
@@ -42,7 +42,7 @@ async fn answer(mut stream: TcpStream, request: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_when_no_file_is_left_is_told_at_once() {
+async fn a_connection_without_a_free_descriptor_is_rejected_at_once() {
     let page = std::env::temp_dir().join(format!("broadside-files-{}", std::process::id()));
     std::fs::create_dir_all(&page).expect("the system has a temporary folder");
     std::fs::write(page.join("index.html"), "<!doctype html>").expect("it takes a file");
@@ -72,7 +72,7 @@ async fn who_comes_when_no_file_is_left_is_told_at_once() {
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("server is full"), "{refused}");
     let closed = answer(connect(next(), address).await, HANDSHAKE).await;
     assert!(closed.starts_with("HTTP/1.1 101") && closed.contains("server is full"), "{closed}");
-    // TeamLabel says nothing takes up the reserve, and does not keep the next from being told.
+    // A silent connection uses up the reserve, and the next one is rejected all the same.
     let mut silent = Vec::new();
     for _ in 0..10 {
         silent.push(connect(next(), address).await);

@@ -1,4 +1,4 @@
-//! The server program as whoever supervises it sees it: what becomes of its log, what signals do, and what it says when it cannot start.
+//! The server program as its process manager sees it: its log, its signals, and its errors at startup.
 #![cfg(unix)]
 
 use std::fs::File;
@@ -20,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
-/// Longest wait for anything: far more than a busy machine needs, since only a failure ever waits so long.
+/// Timeout of every wait: far more than a busy machine needs, since only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -30,7 +30,7 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A folder with a page, gone when the test is over.
+/// A temporary folder with a page, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -50,7 +50,7 @@ impl Drop for Folder {
     }
 }
 
-/// The program, with a page and without anything that this test's own environment sets.
+/// The program with a page and without the environment of this test.
 fn program(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_broadside-server"));
     for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BROADSIDE_")) {
@@ -61,7 +61,7 @@ fn program(folder: &Folder) -> Command {
     command
 }
 
-/// A server that runs.
+/// A running server.
 struct Server {
     child: Child,
     address: String,
@@ -69,7 +69,7 @@ struct Server {
 }
 
 impl Server {
-    /// On a free port, with this for a log.
+    /// Starts on a free port with this log.
     async fn start(stderr: impl Into<Stdio>, change: impl FnOnce(&mut Command)) -> Server {
         let folder = Folder::new();
         let mut command = program(&folder);
@@ -79,7 +79,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let line = within("the address", lines.next_line()).await.expect("a pipe").expect("a line before it ends");
         let address = line.strip_prefix("listening on http://").expect("the address").to_owned();
-        // From here on standard output is closed, which is no reason to end.
+        // Standard output is closed from here on, which must not end the server.
         Server { child, address, _folder: folder }
     }
 
@@ -122,7 +122,7 @@ impl Server {
         within("the server's end", self.child.wait()).await.expect("it is ours")
     }
 
-    /// Asks it to end, and checks that it does so in good order.
+    /// Ends the server and checks for a clean exit.
     async fn end(mut self) {
         self.send(Signal::SIGTERM);
         assert_eq!(self.ended().await.code(), Some(0));
@@ -134,7 +134,7 @@ async fn step(player: &mut Player) -> Result<(), PlayError> {
     player.act().await
 }
 
-/// Plays until the server closes the connection; gives the code.
+/// Plays until the server closes the connection; returns the code.
 async fn close_code(player: &mut Player) -> u16 {
     within("a close", async {
         loop {
@@ -148,7 +148,7 @@ async fn close_code(player: &mut Player) -> u16 {
     .await
 }
 
-/// Checks that a server whose log goes nowhere does all it should.
+/// Checks that a server whose log goes nowhere works normally.
 async fn serves(server: Server) {
     assert!(server.healthz().await.starts_with("HTTP/1.1 200"));
     let mut player = server.player("Ada").await;
@@ -161,7 +161,7 @@ async fn serves(server: Server) {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_any_more_costs_lines_and_nothing_else() {
+async fn a_log_without_a_reader_loses_only_lines() {
     let (reader, writer) = std::io::pipe().expect("the system has pipes");
     drop(reader);
     serves(Server::start(writer, |_| {}).await).await;
@@ -169,10 +169,10 @@ async fn a_log_that_nobody_reads_any_more_costs_lines_and_nothing_else() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_log_on_a_full_disk_costs_lines_and_nothing_else() {
+async fn a_log_on_a_full_disk_loses_only_lines() {
     let full = || File::options().write(true).open("/dev/full").expect("Linux has it");
     serves(Server::start(full(), |_| {}).await).await;
-    // What is wrong at the start cannot be said, but shows in the status.
+    // A startup error cannot be logged, but shows in the exit status.
     for (flags, status) in [(["--port", "99999"], 2), (["--assets", "/nowhere"], 1)] {
         let folder = Folder::new();
         let mut command = program(&folder);
@@ -182,9 +182,9 @@ async fn a_log_on_a_full_disk_costs_lines_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_reader_of_the_log_that_stops_holds_nobody_up() {
+async fn a_stopped_reader_of_the_log_blocks_nothing() {
     let (mut reader, writer) = std::io::pipe().expect("the system has pipes");
-    // More than a pipe holds: whoever writes to it waits.
+    // More than a pipe holds: a blocking write would wait.
     let mut full = writer.try_clone().expect("one more file");
     let fill = std::thread::spawn(move || full.write_all(&[b'\n'; 1024 * 1024]));
     let mut server = Server::start(writer, |_| {}).await;
@@ -192,7 +192,7 @@ async fn a_reader_of_the_log_that_stops_holds_nobody_up() {
     let mut player = server.player("Ada").await;
     server.send(Signal::SIGTERM);
     assert_eq!(close_code(&mut player).await, 1001);
-    // It ends also with lines that nobody takes.
+    // The server ends even with unread lines.
     assert_eq!(server.ended().await.code(), Some(0));
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).expect("a pipe");
@@ -210,11 +210,11 @@ async fn a_join_is_one_line() {
     server.end().await;
     let log = std::fs::read_to_string(&path).expect("our own file");
     let joined = log.lines().filter(|line| line.contains("joined")).count();
-    let ending = log.lines().filter(|line| line.contains("ending: closing every connection")).count();
+    let ending = log.lines().filter(|line| line.contains("shutting down: closing every connection")).count();
     assert_eq!((joined, ending, log.lines().count()), (2, 1, before + 3), "{log}");
 }
 
-/// What a server writes to its log.
+/// The log of a server.
 struct Log(tokio::io::Lines<BufReader<ChildStderr>>);
 
 impl Log {
@@ -222,7 +222,7 @@ impl Log {
         Log(BufReader::new(server.child.stderr.take().expect("it is piped")).lines())
     }
 
-    /// Reads on to the first line with these words.
+    /// Reads up to the first line that contains `words`.
     async fn until(&mut self, words: &str) -> String {
         within(words, async {
             loop {
@@ -237,13 +237,13 @@ impl Log {
 }
 
 #[tokio::test]
-async fn a_signal_that_asks_for_nothing_ends_nothing_and_is_told_once() {
+async fn a_signal_without_effect_is_logged_once() {
     let mut server = Server::start(Stdio::piped(), |_| {}).await;
     let mut log = Log::of(&mut server);
     let mut player = server.player("Ada").await;
     for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM, Signal::SIGPIPE, Signal::SIGXFSZ] {
         server.send(signal);
-        log.until(&format!("ignored from now on signal=\"{signal}\"")).await;
+        log.until(&format!("further ones are not logged signal=\"{signal}\"")).await;
         server.send(signal);
     }
     if cfg!(target_os = "linux") {
@@ -251,18 +251,18 @@ async fn a_signal_that_asks_for_nothing_ends_nothing_and_is_told_once() {
         let kill = format!("kill -34 {}", server.child.id().expect("it runs"));
         let sent = std::process::Command::new("sh").args(["-c", &kill]).status().expect("a shell");
         assert!(sent.success());
-        log.until("ignored from now on signal=\"a real-time signal\"").await;
+        log.until("further ones are not logged signal=\"a real-time signal\"").await;
     }
     server.send(Signal::SIGHUP);
     let since = log.until("nothing to read anew").await;
-    assert!(!since.contains("ignored"));
+    assert!(!since.contains("no effect"));
     step(&mut player).await.expect("the server stays");
     assert!(server.healthz().await.starts_with("HTTP/1.1 200"));
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_hangup_reads_the_certificate_anew() {
+async fn a_hangup_reloads_the_certificate() {
     let folder = Folder::new();
     let folder_of_tls = folder.0.join("tls");
     let mut command = program(&folder);
@@ -275,12 +275,12 @@ async fn a_hangup_reads_the_certificate_anew() {
     log.until("certificate replaced").await;
     std::fs::write(folder_of_tls.join("self-signed-key.pem"), "no key").expect("our own folder");
     server.send(Signal::SIGHUP);
-    log.until("new certificate is no good").await;
+    log.until("new certificate is invalid").await;
     server.end().await;
 }
 
 #[tokio::test]
-async fn every_signal_that_ends_closes_with_going_away_and_a_second_one_ends_at_once() {
+async fn ending_signals_close_with_going_away_and_a_second_one_ends_immediately() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT] {
         let mut server = Server::start(Stdio::null(), |_| {}).await;
         let mut player = server.player("Ada").await;
@@ -290,16 +290,16 @@ async fn every_signal_that_ends_closes_with_going_away_and_a_second_one_ends_at_
     }
     let mut server = Server::start(Stdio::piped(), |_| {}).await;
     let mut log = Log::of(&mut server);
-    // One that does not answer the close, which the server waits for.
+    // A client that does not answer the close, for which the server waits.
     let silent = server.player("Ada").await;
     server.send(Signal::SIGTERM);
-    log.until("ending: closing every connection").await;
+    log.until("shutting down: closing every connection").await;
     server.send(Signal::SIGINT);
     assert_eq!(server.ended().await.code(), Some(128 + Signal::SIGINT as i32));
     drop(silent);
 }
 
-/// Runs a server that cannot start. Gives its status and what it wrote to standard error.
+/// Runs a server that cannot start. Returns its status and standard error.
 async fn refused(flags: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let folder = Folder::new();
     let mut command = program(&folder);
@@ -309,7 +309,7 @@ async fn refused(flags: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, St
 }
 
 #[tokio::test]
-async fn what_is_wrong_at_the_start_is_one_line_that_names_the_flag_or_the_variable() {
+async fn a_startup_error_is_one_line_that_names_the_flag_or_the_variable() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("a bound address").port().to_string();
     let own_and_variable = "(--port is set by the environment variable BROADSIDE_PORT)";
@@ -323,7 +323,12 @@ async fn what_is_wrong_at_the_start_is_one_line_that_names_the_flag_or_the_varia
         (&[], &[("BROADSIDE_LOG_FORMAT", "xml")], 2, &["[possible values: text, json]", "BROADSIDE_LOG_FORMAT"]),
         (&[], &[("BROADSIDE_TLS_KEY", "x")], 2, &["add --tls-cert FILE", "variable BROADSIDE_TLS_KEY"]),
         (&["--max-rooms", "2"], &[("BROADSIDE_ROOMS", "3")], 2, &["--rooms 3: more", "variable BROADSIDE_ROOMS"]),
-        (&[], &[("RUST_LOG", "info,verbos")], 2, &["RUST_LOG", "\"verbos\" means nothing", "error, warn, info"]),
+        (
+            &[],
+            &[("RUST_LOG", "info,verbos")],
+            2,
+            &["RUST_LOG", "\"verbos\" is not a valid filter", "error, warn, info"],
+        ),
         (&["--port", &port], &[], 1, &["is taken", "choose another with --port"]),
         (&[], &[("BROADSIDE_PORT", &port)], 1, &["is taken", own_and_variable]),
         (
@@ -340,61 +345,61 @@ async fn what_is_wrong_at_the_start_is_one_line_that_names_the_flag_or_the_varia
             &["certificate /no.pem: cannot be read"],
         ),
     ] {
-        let (code, told) = refused(flags, variables).await;
-        let lines: Vec<&str> = told.lines().collect();
+        let (code, stderr) = refused(flags, variables).await;
+        let lines: Vec<&str> = stderr.lines().collect();
         assert!(
             code == Some(status) && lines.len() == 1 && lines[0].starts_with("error: "),
-            "{flags:?} {variables:?}: {code:?} {told}"
+            "{flags:?} {variables:?}: {code:?} {stderr}"
         );
         for part in says {
-            assert!(told.contains(part), "{part}: {told}");
+            assert!(stderr.contains(part), "{part}: {stderr}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_reason_for_the_end_is_told_in_the_format_of_the_log_and_whatever_the_filter() {
+async fn the_fatal_error_has_the_format_of_the_log_and_ignores_the_filter() {
     let flags = ["--host", "192.0.2.1", "--log-format", "json"];
-    let (code, told) = refused(&flags, &[("RUST_LOG", "off")]).await;
-    let line: serde_json::Value = serde_json::from_str(&told).expect("one object and nothing else");
+    let (code, stderr) = refused(&flags, &[("RUST_LOG", "off")]).await;
+    let line: serde_json::Value = serde_json::from_str(&stderr).expect("one object and nothing else");
     assert_eq!((code, line["level"].as_str()), (Some(1), Some("ERROR")));
     assert!(
         line["fields"]["message"].as_str().is_some_and(|text| text.contains("no address of this machine")),
-        "{told}"
+        "{stderr}"
     );
-    assert!(line["timestamp"].as_str().is_some_and(|at| at.starts_with("20")), "{told}");
+    assert!(line["timestamp"].as_str().is_some_and(|at| at.starts_with("20")), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_service_of_our_name_in_kubernetes_keeps_nobody_from_starting() {
+async fn variables_of_a_kubernetes_service_of_the_same_name_are_ignored() {
     let variables = [
         ("BROADSIDE_SERVICE_HOST", "10.96.0.12"),
         ("BROADSIDE_SERVICE_PORT", "8080"),
         ("BROADSIDE_PORT", "tcp://10.96.0.12:8080"),
         ("BROADSIDE_PORT_8080_TCP", "tcp://10.96.0.12:8080"),
         ("BROADSIDE_PORT_8080_TCP_ADDR", "10.96.0.12"),
-        // And what a file of compose makes of a variable that nobody set.
+        // What a compose file makes of an unset variable.
         ("BROADSIDE_ROOMS", ""),
         ("BROADSIDE_ALLOW_ORIGIN", ""),
         ("RUST_LOG", ""),
     ];
-    // Without a port of its own: the default may be taken, and then that is told and nothing else.
+    // On the default port, which may be taken.
     let folder = Folder::new();
     let mut command = program(&folder);
     command.args(["--host", "192.0.2.1"]).envs(variables);
     let output = within("its end", command.output()).await.expect("the program is there");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("cannot listen on 192.0.2.1:8080"), "{told}");
-    assert!(told.lines().any(|line| line.contains("WARN") && line.contains("BROADSIDE_PORT")), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("cannot listen on 192.0.2.1:8080"), "{stderr}");
+    assert!(stderr.lines().any(|line| line.contains("WARN") && line.contains("BROADSIDE_PORT")), "{stderr}");
     let mut server = Server::start(Stdio::piped(), |command| _ = command.envs(variables)).await;
     let mut log = Log::of(&mut server);
     server.send(Signal::SIGTERM);
-    log.until("ending: closing every connection").await;
+    log.until("shutting down: closing every connection").await;
     assert_eq!(server.ended().await.code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_clone_without_the_page_runs_and_says_what_to_type() {
+async fn a_clone_without_the_page_runs_and_says_how_to_build_it() {
     let empty = Folder::new();
     let mut server = Server::start(Stdio::piped(), |command| {
         command.env_remove("BROADSIDE_ASSETS").current_dir(&empty.0);

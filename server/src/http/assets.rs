@@ -1,4 +1,4 @@
-//! The browser client: from a folder, or from inside the program when it was built with the `embed` feature.
+//! The browser client, served from a folder or, with the `embed` feature, from the program itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
 use super::coding::{Coding, accepted};
-use super::door::NO_PAGE;
-use super::problem;
-use super::store::{File, Store};
+use super::store::{AssetStore, StoredFile};
 use crate::app::App;
 use crate::config::Config;
-use crate::net::client::{Client, Scheme};
-use crate::net::origin::split;
+use crate::origin::{Scheme, split};
+use crate::problem::problem;
+use crate::requester::Requester;
+use crate::security_headers::NO_PAGE;
 
-/// Where `cargo xtask` puts the built client.
+/// Default folder of the client, where `cargo xtask` builds it.
 const BUILT: &str = "target/web";
 
-/// The page at the links of private rooms.
+/// The page at invite links of private rooms.
 const ROOM_PAGE: &str = "r/index.html";
 
-/// What stands in for the page in a clone in which it was not built yet.
-const UNBUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Broadside</title><p>The server runs, but its page \
+/// Placeholder for a page that is not built yet.
+const PLACEHOLDER: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Broadside</title><p>The server runs, but its page \
                        was not built yet: type <code>cargo xtask play</code>, which builds it and plays.</p></html>\n";
 
 #[cfg(feature = "embed")]
@@ -36,92 +36,95 @@ const UNBUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">
 #[folder = "../target/web"]
 struct Embedded;
 
-/// Refuses to start without the page in a folder that was named, rather than serving errors later. Where none was named, the server runs
-/// for bots and programs, and says in place of the page how to build it.
+/// Checks for the page at startup. Without a page in the default folder the server still runs, for bots and other programs, and serves a
+/// placeholder that says how to build the page.
 ///
 /// # Errors
-/// When there is no `index.html` where the config says.
-pub fn check(config: &Config) -> anyhow::Result<()> {
+/// The folder that the config names has no `index.html`.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     if Assets::new(config).built("index.html").is_some() {
         return Ok(());
     }
     let folder = folder(config).display().to_string();
     ensure!(
         config.assets.is_none(),
-        "no index.html in {folder}; build the client with `cargo xtask play`, or name its folder with --assets"
+        "no index.html in {folder}; build the client with `cargo xtask play`, or set its folder with --assets"
     );
-    tracing::warn!(folder, "the page was not built yet: `cargo xtask play` builds it and plays; bots can play without");
+    tracing::warn!(
+        folder,
+        "the page was not built yet: `cargo xtask play` builds it and plays; bots can play without it"
+    );
     Ok(())
 }
 
-/// The files of the client, wherever they are.
+/// The files of the client.
 pub struct Assets {
     #[cfg(feature = "embed")]
-    inside: Option<std::collections::HashMap<String, Arc<File>>>,
-    store: Store,
-    /// What is sent for the page where no folder was named and none was built.
-    unbuilt: Option<Arc<File>>,
+    embedded: Option<std::collections::HashMap<String, Arc<StoredFile>>>,
+    store: AssetStore,
+    /// Sent for a page that is not built; only without a configured folder.
+    placeholder: Option<Arc<StoredFile>>,
 }
 
 impl Assets {
-    /// Those that the config names. What is inside the program is hashed now.
-    #[must_use]
-    pub fn new(config: &Config) -> Assets {
+    /// The files that the config names. Hashes embedded files now.
+    pub(crate) fn new(config: &Config) -> Assets {
         #[cfg(feature = "embed")]
-        let inside = config.assets.is_none().then(|| {
+        let embedded = config.assets.is_none().then(|| {
             let bytes = |path: &str| {
                 Embedded::get(path).map(|file| match file.data {
                     std::borrow::Cow::Borrowed(bytes) => bytes::Bytes::from_static(bytes),
                     std::borrow::Cow::Owned(bytes) => bytes.into(),
                 })
             };
-            Embedded::iter().filter_map(|path| Some((path.to_string(), Arc::new(File::new(bytes(&path)?))))).collect()
+            Embedded::iter()
+                .filter_map(|path| Some((path.to_string(), Arc::new(StoredFile::new(bytes(&path)?)))))
+                .collect()
         });
         Assets {
             #[cfg(feature = "embed")]
-            inside,
-            store: Store::new(folder(config)),
-            unbuilt: config.assets.is_none().then(|| Arc::new(File::new(UNBUILT.into()))),
+            embedded,
+            store: AssetStore::new(folder(config)),
+            placeholder: config.assets.is_none().then(|| Arc::new(StoredFile::new(PLACEHOLDER.into()))),
         }
     }
 
-    /// A file by its path.
-    fn get(&self, path: &str) -> Option<Arc<File>> {
-        self.built(path).or_else(|| self.unbuilt.clone().filter(|_| path == "index.html"))
+    fn get(&self, path: &str) -> Option<Arc<StoredFile>> {
+        self.built(path).or_else(|| self.placeholder.clone().filter(|_| path == "index.html"))
     }
 
-    /// A file of the built client by its path.
-    fn built(&self, path: &str) -> Option<Arc<File>> {
+    /// A file of the built client, without the placeholder.
+    fn built(&self, path: &str) -> Option<Arc<StoredFile>> {
         #[cfg(feature = "embed")]
-        if let Some(inside) = &self.inside {
-            return inside.get(path).cloned();
+        if let Some(embedded) = &self.embedded {
+            return embedded.get(path).cloned();
         }
         self.store.get(path)
     }
 
-    fn in_coding(&self, path: &str, coding: Coding) -> Option<Arc<File>> {
-        self.get(&format!("{path}{}", coding.ending()))
+    fn in_coding(&self, path: &str, coding: Coding) -> Option<Arc<StoredFile>> {
+        self.get(&format!("{path}{}", coding.extension()))
     }
 }
 
-/// Serves a file of the client; what people see in the address bar has no ending.
-pub async fn serve<G: Game>(
+/// Serves a file of the client; pages have short paths without extension.
+pub(crate) async fn serve<G: Game>(
     State(app): State<Arc<App<G>>>,
-    Extension(client): Extension<Client>,
+    Extension(requester): Extension<Requester>,
     request: Request,
 ) -> Response {
     if let Some(page) = app.config.base_path.redirect(request.uri()) {
         return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, page)]).into_response();
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        let detail = format!("files do not answer {}; use GET", request.method());
+        let detail = format!("files do not support {}; use GET", request.method());
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, &detail);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     let mut path = page_of(request.uri().path().trim_start_matches('/'));
     if path == ROOM_PAGE && app.assets.get(path).is_none() {
-        // A folder of one's own may have one page for all.
+        // A custom folder may have a single page.
         path = "index.html";
     }
     if !is_plain(path) {
@@ -133,24 +136,25 @@ pub async fn serve<G: Game>(
         Some((coding, file)) => send(path, coding, &file, assets, headers),
         None if assets.get(path).is_none() => return missing(path),
         None => {
-            let detail =
-                format!("{path:?} is here as it is, as gzip or as br, and Accept-Encoding rules out what there is");
+            let detail = format!(
+                "{path:?} is available uncompressed, as gzip or as br, and Accept-Encoding excludes what is available"
+            );
             problem(StatusCode::NOT_ACCEPTABLE, &detail)
         }
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(&client, headers.get(HOST)));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(&requester, headers.get(HOST)));
     response
 }
 
-fn send(path: &str, coding: Coding, file: &File, assets: &Assets, headers: &HeaderMap) -> Response {
-    // TeamLabel has the file in another coding has it.
+fn send(path: &str, coding: Coding, file: &StoredFile, assets: &Assets, headers: &HeaderMap) -> Response {
+    // A client that has the file in another coding has it.
     let others: Vec<_> = match headers.contains_key(IF_NONE_MATCH) {
         true => Coding::ALL.into_iter().filter_map(|other| assets.in_coding(path, other)).collect(),
         false => Vec::new(),
     };
     let tags: Vec<&str> = others.iter().map(|other| other.tag.as_str()).collect();
-    let mut response = file.answer(headers, &tags);
+    let mut response = file.response(headers, &tags);
     if response.status() == StatusCode::OK {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
         if let Some(name) = coding.name() {
@@ -160,13 +164,13 @@ fn send(path: &str, coding: Coding, file: &File, assets: &Assets, headers: &Head
     response
 }
 
-/// What a page may load, run and connect to: its own files, its own WebAssembly and its own server, nothing else. For Safari before 16
-/// `'self'` does not cover the WebSocket, so the server is named as it was asked for, which has been checked by then.
-fn policy(client: &Client, host: Option<&HeaderValue>) -> HeaderValue {
+/// The content security policy of a page: only its own files, its own WebAssembly and its own server. Before Safari 16, `'self'` does
+/// not cover the WebSocket, so the policy also names the host of the request, which has been checked.
+fn policy(requester: &Requester, host: Option<&HeaderValue>) -> HeaderValue {
     let host = host.and_then(|host| host.to_str().ok()).filter(|host| split(host).is_some());
-    // The grammar of policies knows no IPv6 addresses.
+    // The grammar of policies has no IPv6 addresses.
     let host = host.filter(|host| !host.starts_with('['));
-    let socket = match (host, client.scheme) {
+    let socket = match (host, requester.scheme) {
         (None, _) => String::new(),
         (Some(host), Some(Scheme::Http)) => format!(" ws://{host}"),
         (Some(host), Some(Scheme::Https)) => format!(" wss://{host}"),
@@ -179,13 +183,13 @@ fn policy(client: &Client, host: Option<&HeaderValue>) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NO_PAGE))
 }
 
-/// The file behind a path: the game at `/` and at the links of private rooms, whatever their code; the pages for developers.
+/// The file at a path: the game at `/` and at invite links, and the developer pages.
 fn page_of(path: &str) -> &str {
     match path {
         "" => "index.html",
         "compare" => "compare.html",
         "wire" => "wire.html",
-        // The same page, with addresses that are one folder deeper.
+        // The same page with relative paths that are one folder deeper.
         path if path.strip_prefix("r/").is_some_and(|code| !code.contains('/')) => ROOM_PAGE,
         path => path,
     }
@@ -195,7 +199,7 @@ fn missing(path: &str) -> Response {
     problem(StatusCode::NOT_FOUND, &format!("there is no file {path:?}; the game is at /"))
 }
 
-/// Names like `a/b.js` and nothing that could lead out of the folder.
+/// Accepts paths like `a/b.js` and nothing that could lead out of the folder.
 fn is_plain(path: &str) -> bool {
     let part_is_plain = |part: &str| {
         !part.is_empty()
@@ -227,10 +231,10 @@ fn media_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::client::Source;
+    use crate::requester::AddressSource;
 
     #[test]
-    fn pages_go_by_short_names_and_a_link_leads_to_the_game() {
+    fn pages_have_short_paths_and_invite_links_lead_to_the_game() {
         for (path, file) in [
             ("", "index.html"),
             ("compare", "compare.html"),
@@ -240,14 +244,15 @@ mod tests {
         ] {
             assert_eq!(page_of(path), file);
         }
-        assert_eq!(page_of("r/K7QF2M/../x"), "r/K7QF2M/../x", "and that is no plain name");
+        assert_eq!(page_of("r/K7QF2M/../x"), "r/K7QF2M/../x", "not a plain path");
     }
 
     #[test]
-    fn a_page_connects_to_the_server_it_came_from_and_nowhere_else() {
+    fn a_page_may_connect_only_to_its_own_server() {
         let connects = |host: &'static str, scheme| {
-            let client = Client { address: ([127, 0, 0, 1], 5000).into(), scheme, source: Source::Connection };
-            let policy = policy(&client, Some(&HeaderValue::from_static(host)));
+            let requester =
+                Requester { address: ([127, 0, 0, 1], 5000).into(), scheme, source: AddressSource::Connection };
+            let policy = policy(&requester, Some(&HeaderValue::from_static(host)));
             let policy = policy.to_str().expect("a policy is text").to_owned();
             let sources = policy.split("; ").find_map(|directive| directive.strip_prefix("connect-src "));
             sources.expect("there is one").to_owned()
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_names_are_looked_up() {
+    fn only_plain_paths_are_looked_up() {
         for good in ["index.html", "broadside_client_wasm_bg.wasm", "img/a-b.svg"] {
             assert!(is_plain(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! What every request passes: whether its sender may stay, how long it may take, and whether there is memory for its answer.
+//! Bounds of every request: admission, time limit, and the memory limit of its response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,45 +10,46 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
-use super::in_flight::Refused;
-use super::{METRICS, WEBSOCKET, problem};
+use super::in_flight::InFlightLimit;
+use super::{METRICS, WEBSOCKET};
 use crate::app::App;
+use crate::limits::admission::Admission;
 use crate::metrics::labels::AddressLimit;
-use crate::net::admission::Verdict;
-use crate::net::client::Client;
+use crate::problem::problem;
+use crate::requester::Requester;
 
-/// Time that a request may take from its head to its answer, its body included.
+/// Time from the head of a request to its response, including the request body.
 const REQUEST_MAX: Duration = Duration::from_secs(20);
 
-/// Answers a request within its bounds.
-pub async fn bounds<G: Game>(
+/// Middleware that applies the bounds.
+pub(crate) async fn bounds<G: Game>(
     State(app): State<Arc<App<G>>>,
-    Extension(client): Extension<Client>,
-    Extension(verdict): Extension<Verdict>,
+    Extension(requester): Extension<Requester>,
+    Extension(admission): Extension<Admission>,
     request: Request,
     next: Next,
 ) -> Response {
-    // A script cannot read why a handshake is refused: a WebSocket is opened first, and then closed with a code.
-    if let Some(refusal) = verdict.refusal().filter(|_| request.uri().path() != WEBSOCKET) {
+    // A script cannot read the status of a refused handshake: the WebSocket is opened first, then closed with a code.
+    if let Some(refusal) = admission.refusal().filter(|_| request.uri().path() != WEBSOCKET) {
         return refusal;
     }
-    // Figures are wanted most when much is on its way, and nobody else gets them.
-    let is_operators = request.uri().path() == METRICS;
-    let Ok(answer) = tokio::time::timeout(REQUEST_MAX, next.run(request)).await else {
-        let detail = format!("the request did not come whole within {} s", REQUEST_MAX.as_secs());
-        let mut answer = problem(StatusCode::REQUEST_TIMEOUT, &detail);
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return answer;
+    // Metrics matter most under load, and only the operator gets them.
+    let is_metrics = request.uri().path() == METRICS;
+    let Ok(response) = tokio::time::timeout(REQUEST_MAX, next.run(request)).await else {
+        let detail = format!("the request did not arrive completely within {} s", REQUEST_MAX.as_secs());
+        let mut response = problem(StatusCode::REQUEST_TIMEOUT, &detail);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return response;
     };
-    if is_operators {
-        return answer;
+    if is_metrics {
+        return response;
     }
-    let address = client.address.ip();
-    app.in_flight.charge(answer, address, &app.lobby.context.limits).await.unwrap_or_else(|why| {
-        match why {
-            Refused::Server => drop(app.metrics.answers_refused.inc()),
-            Refused::Address => app.lobby.context.refused(address, AddressLimit::InFlight),
+    let address = requester.address.ip();
+    app.in_flight.charge(response, address, &app.lobby.context.limits).await.unwrap_or_else(|limit| {
+        match limit {
+            InFlightLimit::Server => drop(app.metrics.answers_refused.inc()),
+            InFlightLimit::Address => app.lobby.context.refused(address, AddressLimit::InFlight),
         }
-        why.into_response()
+        limit.into_response()
     })
 }

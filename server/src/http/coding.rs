@@ -1,28 +1,25 @@
-//! Which content coding a client gets (RFC 9110, section 12.5.3).
+//! Negotiation of content codings (RFC 9110, section 12.5.3).
 
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 
-use super::fields::{elements, trim};
+use crate::header_fields::{elements, trim};
 
-/// A form in which a file lies ready.
+/// A content coding in which files are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coding {
-    /// Brotli.
+pub(crate) enum Coding {
     Brotli,
-    /// Gzip.
     Gzip,
-    /// As it is.
+    /// Uncompressed.
     Identity,
 }
 
 impl Coding {
-    /// All, smallest first.
-    pub const ALL: [Coding; 3] = [Coding::Brotli, Coding::Gzip, Coding::Identity];
+    /// All codings, smallest result first.
+    pub(crate) const ALL: [Coding; 3] = [Coding::Brotli, Coding::Gzip, Coding::Identity];
 
-    /// What a file's name ends with in this form.
-    #[must_use]
-    pub fn ending(self) -> &'static str {
+    /// Extension of a file in this coding.
+    pub(crate) fn extension(self) -> &'static str {
         match self {
             Coding::Brotli => ".br",
             Coding::Gzip => ".gz",
@@ -30,9 +27,8 @@ impl Coding {
         }
     }
 
-    /// What `Content-Encoding` says; nothing for a file as it is.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
+    /// Value of `Content-Encoding`; `None` for an uncompressed file.
+    pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Coding::Brotli => Some("br"),
             Coding::Gzip => Some("gzip"),
@@ -40,7 +36,7 @@ impl Coding {
         }
     }
 
-    fn is_called(self, name: &str) -> bool {
+    fn has_name(self, name: &str) -> bool {
         match self {
             Coding::Brotli => name.eq_ignore_ascii_case("br"),
             Coding::Gzip => name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip"),
@@ -49,16 +45,17 @@ impl Coding {
     }
 }
 
-/// The codings that a client takes, the one it wants most first, and of equals the smallest. TeamLabel says nothing gets files as they are.
-pub fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Coding> {
+/// The codings that a client accepts, by descending weight; among equals, the smallest result first. Without a header only
+/// uncompressed files.
+pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Coding> {
     let asked: Vec<(&str, u16)> = elements(headers, &ACCEPT_ENCODING).map(weighted).collect();
     let weight_of = |coding: Coding| {
         let of = |is_it: &dyn Fn(&str) -> bool| asked.iter().find(|(name, _)| is_it(name)).map(|(_, weight)| *weight);
         let any = of(&|name| name == "*");
         match coding {
-            Coding::Brotli | Coding::Gzip => of(&|name| coding.is_called(name)).or(any).unwrap_or(0),
-            // Always good enough unless it is ruled out, and what is asked for by its name goes first.
-            Coding::Identity => of(&|name| coding.is_called(name)).or(any.map(|any| any.min(1))).unwrap_or(1),
+            Coding::Brotli | Coding::Gzip => of(&|name| coding.has_name(name)).or(any).unwrap_or(0),
+            // Acceptable unless excluded, but after codings that the client names.
+            Coding::Identity => of(&|name| coding.has_name(name)).or(any.map(|any| any.min(1))).unwrap_or(1),
         }
     };
     let mut wanted = Coding::ALL.map(|coding| (coding, weight_of(coding)));
@@ -66,7 +63,7 @@ pub fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Coding> {
     wanted.into_iter().filter(|(_, weight)| *weight > 0).map(|(coding, _)| coding)
 }
 
-/// A name and its weight in thousandths; one that cannot be read counts as "not this one".
+/// A name and its weight in thousandths; an invalid weight counts as 0.
 fn weighted(element: &str) -> (&str, u16) {
     let mut parts = element.split(';').map(trim);
     let name = parts.next().unwrap_or("");
@@ -74,7 +71,7 @@ fn weighted(element: &str) -> (&str, u16) {
     (name, weight.map_or(1000, |(_, value)| thousandths(trim(value)).unwrap_or(0)))
 }
 
-/// Reads `0`, `0.5` or `1.000` (RFC 9110, section 12.4.2).
+/// Parses `0`, `0.5` or `1.000` (RFC 9110, section 12.4.2).
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -95,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_gets_what_it_wants_most_and_never_what_it_rules_out() {
+    fn codings_are_ordered_by_weight_and_excluded_ones_left_out() {
         use Coding::{Brotli, Gzip, Identity};
         for (lines, wanted) in [
             (&[][..], &[Identity][..]),

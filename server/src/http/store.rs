@@ -1,4 +1,4 @@
-//! Files held in memory, each read and hashed once for as long as it does not change.
+//! A cache of asset files, each read and hashed once until it changes.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,120 +14,114 @@ use axum::response::{IntoResponse, Response};
 use broadside_shared::hash::WorldHash;
 use bytes::Bytes;
 
-use super::condition::{Verdict, judge};
-use super::problem;
+use super::precondition::{Precondition, evaluate};
+use crate::problem::problem;
 
-/// Bytes of files held at most; the built client is a few megabytes. What is beyond that is read each time.
-const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long ago a file must have changed for its stamp to be believed: within the step of a file system's clock it may change again
-/// and keep its stamp.
+/// Maximum size of the cache, in bytes; the built client takes a few megabytes. Files beyond that are read each time.
+const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Age of a change before the stamp is trusted: within the resolution of the file system's clock, a file may change again and keep its
+/// stamp.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// A file as it is sent: everyone who downloads it shares the bytes.
+/// A file in memory; all downloads share its bytes.
 #[derive(Debug)]
-pub struct File {
-    /// Its bytes.
-    pub bytes: Bytes,
-    /// What its `ETag` holds between the quotes: other bytes, another tag.
-    pub tag: String,
+pub(crate) struct StoredFile {
+    pub(crate) bytes: Bytes,
+    /// The `ETag` without quotes, derived from the bytes.
+    pub(crate) tag: String,
 }
 
-/// The files of a folder.
+/// The cached files of a folder.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct AssetStore {
     folder: PathBuf,
-    held: Mutex<HashMap<String, Held>>,
+    cache: Mutex<HashMap<String, CachedFile>>,
 }
 
 #[derive(Debug)]
-struct Held {
-    file: Arc<File>,
+struct CachedFile {
+    file: Arc<StoredFile>,
     stamp: Stamp,
 }
 
-/// What changes with a file, without reading it.
+/// Identifies a version of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
     modified: SystemTime,
-    /// Where there are such: its number, and when anything about it changed last, which nobody can set back.
+    /// Inode number and time of the last inode change, which programs cannot set back; `None` where the system has no inodes.
     inode: Option<(u64, i64, i64)>,
 }
 
-impl File {
-    /// A file with these bytes.
-    #[must_use]
-    pub fn new(bytes: Bytes) -> File {
-        File { tag: tag_of(&bytes), bytes }
+impl StoredFile {
+    pub(crate) fn new(bytes: Bytes) -> StoredFile {
+        StoredFile { tag: tag_of(&bytes), bytes }
     }
 
-    /// The answer to a GET or HEAD: the file, or that the client has it already, under this tag or one of `all`.
-    #[must_use]
-    pub fn answer(&self, request: &HeaderMap, all: &[&str]) -> Response {
-        let (tag, mut response) = match judge(request, &self.tag, all) {
-            Verdict::Send => (self.tag.as_str(), Body::from(self.bytes.clone()).into_response()),
-            Verdict::Unchanged(tag) => (tag, StatusCode::NOT_MODIFIED.into_response()),
-            Verdict::Failed => {
-                return problem(StatusCode::PRECONDITION_FAILED, "the file is another one than If-Match wants");
+    /// The response to a GET or HEAD: the file, or 304 if the client has it under its tag or one of `all`.
+    pub(crate) fn response(&self, request: &HeaderMap, all: &[&str]) -> Response {
+        let (tag, mut response) = match evaluate(request, &self.tag, all) {
+            Precondition::Send => (self.tag.as_str(), Body::from(self.bytes.clone()).into_response()),
+            Precondition::NotModified(tag) => (tag, StatusCode::NOT_MODIFIED.into_response()),
+            Precondition::Failed => {
+                return problem(StatusCode::PRECONDITION_FAILED, "the file is not the one that If-Match names");
             }
         };
         if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
             response.headers_mut().insert(ETAG, tag);
         }
-        // Always asked for again, and answered with "not modified": a new build shows at once.
+        // Revalidated each time, mostly with 304, so that a new build shows at once.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
 }
 
-impl Store {
-    /// The files of this folder.
-    #[must_use]
-    pub fn new(folder: PathBuf) -> Store {
-        Store { folder, held: Mutex::default() }
+impl AssetStore {
+    pub(crate) fn new(folder: PathBuf) -> AssetStore {
+        AssetStore { folder, cache: Mutex::default() }
     }
 
-    /// A file as it is now, by its path in the folder; `None` if there is none that can be read.
-    pub fn get(&self, path: &str) -> Option<Arc<File>> {
+    /// The current file at a path in the folder; `None` if there is none that can be read.
+    pub(crate) fn get(&self, path: &str) -> Option<Arc<StoredFile>> {
         let whole = self.folder.join(path);
         let stamp = Stamp::of(&fs::metadata(&whole).ok()?)?;
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held) = held.get(path).filter(|held| held.stamp == stamp) {
-            return Some(Arc::clone(&held.file));
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = cache.get(path).filter(|cached| cached.stamp == stamp) {
+            return Some(Arc::clone(&cached.file));
         }
-        drop(held);
+        drop(cache);
         self.read(path, &whole)
     }
 
-    fn read(&self, path: &str, whole: &Path) -> Option<Arc<File>> {
+    fn read(&self, path: &str, whole: &Path) -> Option<Arc<StoredFile>> {
         let mut opened = fs::File::open(whole).ok()?;
         let stamp = Stamp::of(&opened.metadata().ok()?)?;
         let mut bytes = Vec::with_capacity(usize::try_from(stamp.bytes).ok()?);
         opened.read_to_end(&mut bytes).ok()?;
-        let file = Arc::new(File::new(bytes.into()));
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.remove(path);
-        if stamp.is_settled(SystemTime::now()) && file.bytes.len() <= HELD_BYTES_MAX {
-            let held_bytes: usize = held.values().map(|held| held.file.bytes.len()).sum();
-            if held_bytes + file.bytes.len() > HELD_BYTES_MAX {
-                held.clear();
+        let file = Arc::new(StoredFile::new(bytes.into()));
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.remove(path);
+        if stamp.is_settled(SystemTime::now()) && file.bytes.len() <= CACHE_BYTES_MAX {
+            let cached_bytes: usize = cache.values().map(|cached| cached.file.bytes.len()).sum();
+            if cached_bytes + file.bytes.len() > CACHE_BYTES_MAX {
+                cache.clear();
             }
-            held.insert(path.to_owned(), Held { file: Arc::clone(&file), stamp });
+            cache.insert(path.to_owned(), CachedFile { file: Arc::clone(&file), stamp });
         }
         Some(file)
     }
 }
 
 impl Stamp {
-    /// `None` for what is no file.
-    fn of(found: &fs::Metadata) -> Option<Stamp> {
-        if !found.is_file() {
+    /// `None` for anything but a regular file.
+    fn of(metadata: &fs::Metadata) -> Option<Stamp> {
+        if !metadata.is_file() {
             return None;
         }
-        Some(Stamp { bytes: found.len(), modified: found.modified().ok()?, inode: inode(found) })
+        Some(Stamp { bytes: metadata.len(), modified: metadata.modified().ok()?, inode: inode(metadata) })
     }
 
-    /// Whether a change from now on would show in the stamp.
+    /// Whether any later change would show in the stamp.
     fn is_settled(&self, now: SystemTime) -> bool {
         let changed = match self.inode {
             Some((_, seconds, _)) => SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs()),
@@ -138,13 +132,13 @@ impl Stamp {
 }
 
 #[cfg(unix)]
-fn inode(found: &fs::Metadata) -> Option<(u64, i64, i64)> {
+fn inode(metadata: &fs::Metadata) -> Option<(u64, i64, i64)> {
     use std::os::unix::fs::MetadataExt;
-    Some((found.ino(), found.ctime(), found.ctime_nsec()))
+    Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 #[cfg(not(unix))]
-fn inode(_found: &fs::Metadata) -> Option<(u64, i64, i64)> {
+fn inode(_metadata: &fs::Metadata) -> Option<(u64, i64, i64)> {
     None
 }
 
@@ -162,7 +156,7 @@ fn tag_of(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// A folder that is gone when the test is over.
+    /// A temporary folder, removed on drop.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -180,9 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_shows_at_once_even_if_it_stays_as_long_as_it_was() {
+    fn a_change_shows_at_once_even_if_the_length_stays_the_same() {
         let folder = Folder::new("changes");
-        let store = Store::new(folder.0.clone());
+        let store = AssetStore::new(folder.0.clone());
         assert!(store.get("a.js").is_none());
         for text in ["one", "two", "six", "more"] {
             fs::write(folder.0.join("a.js"), text).expect("a file");
@@ -191,29 +185,29 @@ mod tests {
         fs::remove_file(folder.0.join("a.js")).expect("it is there");
         assert!(store.get("a.js").is_none());
         fs::create_dir(folder.0.join("a.js")).expect("a folder");
-        assert!(store.get("a.js").is_none(), "a folder is no file");
+        assert!(store.get("a.js").is_none(), "a folder is not a file");
     }
 
     #[test]
-    fn a_file_that_has_settled_is_read_and_hashed_once() {
+    fn a_settled_file_is_read_and_hashed_once() {
         let folder = Folder::new("settled");
         fs::write(folder.0.join("a.js"), "one").expect("a file");
-        let store = Store::new(folder.0.clone());
+        let store = AssetStore::new(folder.0.clone());
         let found = fs::metadata(folder.0.join("a.js")).expect("it is there");
         let stamp = Stamp::of(&found).expect("a file");
         assert!(!stamp.is_settled(found.modified().expect("a time")));
         assert!(stamp.is_settled(found.modified().expect("a time") + 3 * SETTLED));
-        // As it is when it was read long after it changed.
-        let file = Arc::new(File::new(Bytes::from_static(b"held")));
-        let held = Held { file: Arc::clone(&file), stamp };
-        store.held.lock().expect("nobody panicked").insert("a.js".to_owned(), held);
+        // As if it was read long after its last change.
+        let file = Arc::new(StoredFile::new(Bytes::from_static(b"held")));
+        let held = CachedFile { file: Arc::clone(&file), stamp };
+        store.cache.lock().expect("no panic").insert("a.js".to_owned(), held);
         assert!(Arc::ptr_eq(&file, &store.get("a.js").expect("it is there")));
         fs::write(folder.0.join("a.js"), "longer").expect("a file");
         assert_eq!(store.get("a.js").expect("it is there").bytes, "longer");
     }
 
     #[test]
-    fn other_bytes_have_another_tag() {
+    fn different_bytes_have_different_tags() {
         let tags = [&b""[..], b"a", b"b", b"a\0", b"12345678", b"123456789"].map(tag_of);
         for (at, tag) in tags.iter().enumerate() {
             assert!(!tags[..at].contains(tag), "{tag}");

@@ -1,5 +1,5 @@
-//! How much one address may hold at the same time. Counts go up with [`AddressLimits::take`] and down when the [`Hold`] is dropped,
-//! whatever way its owner ends; an address that holds nothing is not remembered.
+//! Limits on what one address holds at the same time. [`AddressLimits::take`] counts, dropping the [`Hold`] uncounts, so every exit path
+//! of the owner is covered. An address that holds nothing takes no memory.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,54 +17,53 @@ use super::counted_as;
 use crate::metrics::labels::AddressLimit;
 use crate::network::Network;
 
-/// One address gets at most one part in so many of any total; the others are kept free for other addresses.
+/// One address gets at most one in `PARTS` of any total; the rest stays free for other addresses.
 const PARTS: usize = 4;
-/// Connections that a browser needs for one page: six for its files, one to play, and one that it opened to no end.
+/// Connections that a browser needs for one page: six for its files, one WebSocket, and one speculative.
 const ONE_BROWSER: usize = 8;
-/// Connections over its limit that an address may have at the same time, so that it can be told so: each is answered once and ends.
-const TOLD_MAX: usize = 8;
-/// Time between two lines in the log about refused addresses, in microseconds.
-const NEWS_EVERY_US: u64 = 10_000_000;
+/// Connections beyond its limit that an address may have at the same time; each gets one refusal and ends.
+const REJECTED_MAX: usize = 8;
+/// Minimum interval between log lines about refused addresses, in microseconds.
+const LOG_EVERY_US: u64 = 10_000_000;
 
-/// What an address holds.
+/// What an address can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum What {
     /// Open connections, HTTP and WebSocket.
     Connections,
-    /// Connections over the limit, open to say so.
-    Told,
-    /// Connections that shake hands by TLS, or whose first request has no whole head yet.
+    /// Connections beyond the limit, accepted only to be refused.
+    Rejected,
+    /// Connections in the TLS handshake, or before the complete head of the first request.
     HalfOpen,
-    /// Seats to play in, those kept for lost connections and for reservations and those waited for among them.
+    /// Seats, including parked, reserved and queued ones.
     Seats,
-    /// The same in one room.
+    /// Seats in one room.
     SeatsIn(RoomId),
-    /// Seats of lost connections.
-    Kept,
-    /// Places to watch from.
-    Watching,
-    /// The same in one room.
-    WatchingIn(RoomId),
-    /// Places in the line of a room.
+    /// Seats of lost connections in their grace period.
+    ParkedSeats,
+    /// Spectators.
+    Spectating,
+    /// Spectators in one room.
+    SpectatingIn(RoomId),
+    /// Positions in the join queue of a room.
     InQueue(RoomId),
     /// Reservations in a room.
     Reserved(RoomId),
-    /// Rooms that were opened on demand.
+    /// Rooms opened on demand.
     Rooms,
-    /// Kibibytes of answers over HTTP that are on their way.
+    /// KiB of HTTP responses in flight.
     InFlightKib,
 }
 
 impl What {
-    /// What a refusal for want of it is counted as.
-    #[must_use]
-    pub fn label(self) -> AddressLimit {
+    /// The label under which refusals count.
+    pub(crate) fn label(self) -> AddressLimit {
         match self {
-            What::Connections | What::Told => AddressLimit::Connections,
+            What::Connections | What::Rejected => AddressLimit::Connections,
             What::HalfOpen => AddressLimit::HalfOpen,
             What::Seats | What::SeatsIn(_) => AddressLimit::Seats,
-            What::Kept => AddressLimit::Kept,
-            What::Watching | What::WatchingIn(_) => AddressLimit::Watching,
+            What::ParkedSeats => AddressLimit::ParkedSeats,
+            What::Spectating | What::SpectatingIn(_) => AddressLimit::Spectators,
             What::InQueue(_) => AddressLimit::InQueue,
             What::Reserved(_) => AddressLimit::Reserved,
             What::Rooms => AddressLimit::Rooms,
@@ -73,18 +72,18 @@ impl What {
     }
 }
 
-/// Something that an address would hold, and up to how much it may.
+/// Something that an address wants to hold, with its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Want {
-    /// What.
-    pub what: What,
-    /// How much more of it.
-    pub count: usize,
-    /// How much in all, 1 at least.
-    pub max: usize,
+pub(crate) struct Want {
+    /// The resource.
+    pub(crate) what: What,
+    /// The additional amount.
+    pub(crate) count: usize,
+    /// Maximum in total, at least 1.
+    pub(crate) max: usize,
 }
 
-/// How much one address may hold of what the whole server has.
+/// Limits per address, derived from the totals of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     connections: usize,
@@ -92,84 +91,72 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// The caps of a server for `per_address` connections of each address, with `connections` and `rooms_on_demand` in all.
-    #[must_use]
+    /// The limits for `per_address` connections per address, with `connections` and `rooms_on_demand` in total.
     pub fn new(per_address: usize, connections: usize, rooms_on_demand: usize) -> Caps {
         let part = share(connections).max(ONE_BROWSER.min(connections / 2));
         let connections = per_address.min(part);
         Caps { connections, rooms: part_of(connections, 4).min(share(rooms_on_demand)) }
     }
 
-    /// Open connections.
-    #[must_use]
-    pub fn connection(self) -> Want {
+    /// One more open connection.
+    pub(crate) fn connection(self) -> Want {
         Want { what: What::Connections, count: 1, max: self.connections }
     }
 
-    /// Connections to say that there are too many.
-    #[must_use]
-    pub fn told(self) -> Want {
-        Want { what: What::Told, count: 1, max: TOLD_MAX }
+    /// One more connection beyond the limit, to refuse it.
+    pub(crate) fn rejected(self) -> Want {
+        Want { what: What::Rejected, count: 1, max: REJECTED_MAX }
     }
 
-    /// Connections that have asked for nothing yet: half of all.
-    #[must_use]
-    pub fn half_open(self) -> Want {
+    /// One more connection before its first request: at most half of all connections.
+    pub(crate) fn half_open(self) -> Want {
         Want { what: What::HalfOpen, count: 1, max: part_of(self.connections, 2) }
     }
 
-    /// Seats of lost connections: a quarter of the connections.
-    #[must_use]
-    pub fn kept(self) -> Want {
-        Want { what: What::Kept, count: 1, max: part_of(self.connections, 4) }
+    /// One more seat of a lost connection: at most a quarter of the connections.
+    pub(crate) fn parked_seat(self) -> Want {
+        Want { what: What::ParkedSeats, count: 1, max: part_of(self.connections, 4) }
     }
 
-    /// A seat to play in: in all as many as connections and kept seats, in this room `max`.
-    #[must_use]
-    pub fn seat(self, room: RoomId, max: usize) -> [Want; 2] {
-        let seats = self.connections + self.kept().max;
+    /// One more seat: in total at most as many as connections and parked seats, in this room at most `max`.
+    pub(crate) fn seat(self, room: RoomId, max: usize) -> [Want; 2] {
+        let seats = self.connections + self.parked_seat().max;
         [Want { what: What::Seats, count: 1, max: seats }, Want { what: What::SeatsIn(room), count: 1, max }]
     }
 
-    /// A place to watch from: in all half as many as connections, in one room a share.
-    #[must_use]
-    pub fn watch(self, room: RoomId) -> [Want; 2] {
+    /// One more spectator: in total at most half of the connections, in one room a share of its spectators.
+    pub(crate) fn spectator(self, room: RoomId) -> [Want; 2] {
         let max = share(usize::from(SPECTATORS_MAX));
         [
-            Want { what: What::Watching, count: 1, max: part_of(self.connections, 2) },
-            Want { what: What::WatchingIn(room), count: 1, max },
+            Want { what: What::Spectating, count: 1, max: part_of(self.connections, 2) },
+            Want { what: What::SpectatingIn(room), count: 1, max },
         ]
     }
 
-    /// A place in the line of a room.
-    #[must_use]
-    pub fn in_queue(self, room: RoomId) -> Want {
+    /// One more position in the join queue of a room.
+    pub(crate) fn in_queue(self, room: RoomId) -> Want {
         Want { what: What::InQueue(room), count: 1, max: share(WAITING_MAX) }
     }
 
-    /// A reserved seat: a seat like any other, and one of the reservations of the room.
-    #[must_use]
-    pub fn reservation(self, room: RoomId, max: usize) -> [Want; 3] {
+    /// One more reserved seat, which also counts as a seat.
+    pub(crate) fn reservation(self, room: RoomId, max: usize) -> [Want; 3] {
         let [seats, in_room] = self.seat(room, max);
         [seats, in_room, Want { what: What::Reserved(room), count: 1, max: share(RESERVED_MAX) }]
     }
 
-    /// Rooms opened on demand: a quarter of the connections, and of what rooms there may be.
-    #[must_use]
-    pub fn room(self) -> Want {
+    /// One more room opened on demand: at most a quarter of the connections, and a share of all such rooms.
+    pub(crate) fn room(self) -> Want {
         Want { what: What::Rooms, count: 1, max: self.rooms }
     }
 
-    /// `kib` of an answer on its way, of `total_kib` in all.
-    #[must_use]
-    pub fn in_flight(self, kib: usize, total_kib: usize) -> Want {
+    /// `kib` more of responses in flight, of `total_kib` in total.
+    pub(crate) fn in_flight(self, kib: usize, total_kib: usize) -> Want {
         Want { what: What::InFlightKib, count: kib, max: share(total_kib) }
     }
 }
 
-/// What one address may have of `total`: a quarter, and 1 at least.
-#[must_use]
-pub fn share(total: usize) -> usize {
+/// The share of `total` for one address: a quarter, at least 1.
+pub(crate) fn share(total: usize) -> usize {
     part_of(total, PARTS)
 }
 
@@ -177,44 +164,41 @@ fn part_of(total: usize, parts: usize) -> usize {
     (total / parts).max(1)
 }
 
-/// An address would hold more of this than it may.
+/// An address would exceed its limit of this resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMuch(pub What);
 
-/// TeamLabel holds how much.
+/// Counts what each address holds.
 #[derive(Debug)]
 pub struct AddressLimits {
     caps: Caps,
     exempt: Vec<Network>,
     held: Mutex<HashMap<(IpAddr, What), usize>>,
-    /// Before then no refusal is worth a line in the log.
-    news_at: AtomicU64,
+    /// Time of the next log line about a refusal, in microseconds.
+    log_at: AtomicU64,
 }
 
 impl AddressLimits {
-    /// Nobody holds anything; the addresses of `exempt` may hold whatever they like.
-    #[must_use]
+    /// Starts with all counts at 0; addresses in `exempt` have no limits.
     pub fn new(caps: Caps, exempt: Vec<Network>) -> AddressLimits {
-        AddressLimits { caps, exempt, held: Mutex::default(), news_at: AtomicU64::new(0) }
+        AddressLimits { caps, exempt, held: Mutex::default(), log_at: AtomicU64::new(0) }
     }
 
-    /// How much one address may hold.
-    #[must_use]
-    pub fn caps(&self) -> Caps {
+    /// The limits per address.
+    pub(crate) fn caps(&self) -> Caps {
         self.caps
     }
 
-    /// Whether an address may hold whatever it likes.
-    #[must_use]
-    pub fn is_exempt(&self, address: IpAddr) -> bool {
+    /// Whether an address has no limits.
+    pub(crate) fn is_exempt(&self, address: IpAddr) -> bool {
         self.exempt.iter().any(|network| network.contains(address))
     }
 
-    /// Takes all of `wants` for an address, or none.
+    /// Counts all of `wants` for an address, or none.
     ///
     /// # Errors
-    /// [`TooMuch`] with the first of which the address would hold more than it may.
-    pub fn take(self: &Arc<Self>, address: IpAddr, wants: &[Want]) -> Result<Hold, TooMuch> {
+    /// [`TooMuch`] with the first resource of which the address would exceed its limit.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr, wants: &[Want]) -> Result<Hold, TooMuch> {
         if self.is_exempt(address) {
             return Ok(Hold::default());
         }
@@ -233,10 +217,10 @@ impl AddressLimits {
         Ok(Hold::new(Held { limits: Arc::clone(self), address, parts }))
     }
 
-    /// Whether a refusal at `now` is worth a line in the log: one every ten seconds is.
-    pub fn is_news(&self, now: MonoTime) -> bool {
-        let due = |at: u64| (at <= now.0).then_some(now.0 + NEWS_EVERY_US);
-        self.news_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
+    /// Whether to log a refusal at `now`: one every ten seconds.
+    pub(crate) fn is_news(&self, now: MonoTime) -> bool {
+        let due = |at: u64| (at <= now.0).then_some(now.0 + LOG_EVERY_US);
+        self.log_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
     }
 
     fn release(&self, address: IpAddr, parts: &[(What, usize)]) {
@@ -253,12 +237,12 @@ impl AddressLimits {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(IpAddr, What), usize>> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What was taken: given back when it is dropped.
+/// What a [`Hold`] releases on drop.
 #[derive(Debug)]
 struct Held {
     limits: Arc<AddressLimits>,
@@ -281,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_ever_has_more_than_it_may_and_nothing_is_left_when_all_is_given_back() {
+    fn no_address_exceeds_a_limit_and_all_counts_return_to_zero() {
         let caps = Caps::new(16, 1000, 100);
         let limits = Arc::new(AddressLimits::new(caps, Vec::new()));
         let mut rng = fastrand::Rng::with_seed(11);
@@ -292,7 +276,7 @@ mod tests {
             let wants: Vec<Want> = match rng.u8(..8) {
                 0 => vec![caps.connection()],
                 1 => caps.seat(room, 5).to_vec(),
-                2 => caps.watch(room).to_vec(),
+                2 => caps.spectator(room).to_vec(),
                 3 => caps.reservation(room, 5).to_vec(),
                 4 => vec![caps.room()],
                 5 => vec![caps.in_flight(rng.usize(..40), 200)],
@@ -322,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_has_taken_is_not_missing_to_others_and_the_exempt_are_not_counted() {
+    fn addresses_are_counted_separately_and_exempt_ones_not_at_all() {
         let exempt = vec!["192.0.2.9".parse().expect("a network")];
         let limits = Arc::new(AddressLimits::new(Caps::new(2, 1000, 100), exempt));
         let take = |who| limits.take(address(who), &[limits.caps().connection()]);
@@ -331,13 +315,13 @@ mod tests {
         assert_eq!(take(1).map(drop), Err(TooMuch(What::Connections)));
         let _other = take(2).expect("another address");
         drop(first);
-        let _again = take(1).expect("one was given back");
+        let _again = take(1).expect("one was released");
         let held: Vec<Hold> = (0..100).map(|_| take(9).expect("exempt")).collect();
         assert_eq!(limits.lock().len(), 2, "{held:?}");
     }
 
     #[test]
-    fn a_quarter_is_the_most_of_any_total_and_a_browser_gets_what_it_needs() {
+    fn an_address_gets_at_most_a_quarter_but_enough_for_a_browser() {
         let max = |per_address, connections| Caps::new(per_address, connections, 100).connection().max;
         assert_eq!(max(64, 10_000), 64);
         assert_eq!(max(100_000, 10_000), 2500);
@@ -345,7 +329,7 @@ mod tests {
         assert_eq!((max(64, 20), max(64, 10), max(64, 1)), (8, 5, 1));
         let caps = Caps::new(100_000, 100_000, 1);
         assert_eq!(caps.room().max, 1);
-        assert_eq!(caps.watch(RoomId(1))[1].max, 50);
-        assert_eq!(Caps::new(1, 1, 1).kept().max, 1, "never nothing");
+        assert_eq!(caps.spectator(RoomId(1))[1].max, 50);
+        assert_eq!(Caps::new(1, 1, 1).parked_seat().max, 1, "at least one");
     }
 }

@@ -1,20 +1,22 @@
-//! What one address may have, so that one alone never takes everything from the others.
+//! Limits per address, so that no address takes all resources of the server.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`holds`] | how much one address may hold at the same time: connections, seats, rooms |
-//! | [`rates`] | how fast one address may ask: requests, rooms to be opened, codes to be looked up |
+//! | [`admission`] | the verdict on a connection or request |
+//! | [`holds`] | what one address may hold at the same time: connections, seats, rooms |
+//! | [`rates`] | rate limits per address: requests, room creations, code look-ups |
 //!
-//! An IPv6 address counts as its /64, since a customer has a whole one; an IPv4 address written as IPv6 counts as IPv4.
+//! An IPv6 address counts as its /64, since providers assign at least that much to one customer; an IPv4-mapped IPv6 address counts as
+//! IPv4.
 
+pub(crate) mod admission;
 pub mod holds;
 pub mod rates;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What an address is counted as.
-#[must_use]
-pub fn counted_as(address: IpAddr) -> IpAddr {
+/// The address under which an address is counted.
+pub(crate) fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.into(),
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
@@ -26,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customer_counts_once_however_many_addresses_they_have() {
+    fn all_addresses_of_a_customer_count_as_one() {
         let counted = |text: &str| counted_as(text.parse().expect("an address")).to_string();
         for (address, as_what) in [
             ("192.0.2.7", "192.0.2.7"),

@@ -1,4 +1,4 @@
-//! Lines on their way: a bounded buffer, and a thread that writes what is in it.
+//! A bounded buffer of log lines, and the thread that writes it out.
 
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,27 +7,26 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 
-/// Bytes of lines that wait at the most: some 6,000 lines. One more line is lost.
+/// Capacity of the buffer in bytes, about 6,000 lines. Further lines are lost.
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
-/// Of those, what lines that no operator must see may take: a rush of joins costs no warning its place.
+/// Capacity for `info` and below: a burst of joins leaves space for warnings.
 const WAITING_BYTES_INFO_MAX: usize = WAITING_BYTES_MAX / 4 * 3;
-/// Time between two tries when standard error would rather not wait itself: somebody who shares it has said so.
-const TRY_AGAIN: Duration = Duration::from_millis(10);
-/// Time between two looks at what is to be told without a line of its own.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Interval between retries if standard error is non-blocking, set so by a process that shares it.
+const RETRY_EVERY: Duration = Duration::from_millis(10);
+/// Maximum interval between two calls of the periodic callback.
+const CALLBACK_EVERY: Duration = Duration::from_secs(1);
 
-/// Lines lost since the process began. The process has one standard error, so it has one count.
+/// Lines lost since the start. A static because a process has one standard error.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// Lines lost since the process began: standard error did not take them, or not in time.
-#[must_use]
-pub fn lines_lost() -> u64 {
+/// Lines lost since the start because standard error did not accept them in time.
+pub(crate) fn lines_lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
-/// The buffer.
+/// The buffer of lines.
 #[derive(Default)]
-pub struct Writer {
+pub(crate) struct Writer {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -35,16 +34,16 @@ pub struct Writer {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
-    /// The thread has lines in its hands.
+    /// The thread is writing a batch.
     writing: bool,
 }
 
 impl Writer {
-    /// Leaves a line, its end included, or loses it when there is no room. Waits for nobody.
-    pub fn put(&self, line: &[u8], level: Level) {
-        let room = if level <= Level::WARN { WAITING_BYTES_MAX } else { WAITING_BYTES_INFO_MAX };
+    /// Adds a line including its newline, or drops it if the buffer is full. Never blocks.
+    pub(crate) fn put(&self, line: &[u8], level: Level) {
+        let capacity = if level <= Level::WARN { WAITING_BYTES_MAX } else { WAITING_BYTES_INFO_MAX };
         let mut state = self.lock();
-        if state.waiting.len() + line.len() > room {
+        if state.waiting.len() + line.len() > capacity {
             LOST.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -53,9 +52,9 @@ impl Writer {
         self.changed.notify_all();
     }
 
-    /// Waits until all is written, or `patience` is over.
-    pub fn flush(&self, patience: Duration) {
-        let until = Instant::now() + patience;
+    /// Waits until all lines are written, at most `timeout`.
+    pub(crate) fn flush(&self, timeout: Duration) {
+        let until = Instant::now() + timeout;
         let mut state = self.lock();
         while state.writing || !state.waiting.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
@@ -66,37 +65,37 @@ impl Writer {
         }
     }
 
-    /// Waits for lines for `LOOK_EVERY`, and swaps them against the empty `batch`.
+    /// Waits for lines, at most [`CALLBACK_EVERY`], and swaps them with the empty `batch`.
     fn take(&self, batch: &mut Vec<u8>) {
         let mut state = self.lock();
         state.writing = false;
         self.changed.notify_all();
         if state.waiting.is_empty() {
-            (state, _) = self.changed.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self.changed.wait_timeout(state, CALLBACK_EVERY).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(batch, &mut state.waiting);
         state.writing = !batch.is_empty();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Starts the thread that writes to `out`, for as long as the process lives. It calls `tell` about once a second, and more often when
-/// there are lines.
+/// Starts the thread that writes to `out` until the process ends. It calls `callback` after every batch and at least about once a
+/// second.
 ///
 /// # Errors
-/// When the operating system gives no thread.
-pub fn spawn(
+/// The thread cannot be started.
+pub(crate) fn spawn(
     writer: &Arc<Writer>,
     mut out: impl Write + Send + 'static,
-    tell: impl Fn() + Send + 'static,
+    callback: impl Fn() + Send + 'static,
 ) -> std::io::Result<()> {
     let writer = Arc::clone(writer);
     let work = move || {
-        let (mut batch, mut torn, mut told) = (Vec::new(), false, 0);
+        let (mut batch, mut torn, mut reported) = (Vec::new(), false, 0);
         loop {
             writer.take(&mut batch);
             if !batch.is_empty() {
@@ -104,23 +103,26 @@ pub fn spawn(
                 LOST.fetch_add(lost, Ordering::Relaxed);
                 batch.clear();
                 let all = lines_lost();
-                // Not while nothing is taken: that line would be lost, too, and then tell of itself.
-                if lost == 0 && all > told {
-                    tracing::warn!(lines = all - told, "log lines were lost: standard error did not take them in time");
-                    told = all;
+                // Only once lines are accepted again: otherwise this line would be lost, too, and counted.
+                if lost == 0 && all > reported {
+                    tracing::warn!(
+                        lines = all - reported,
+                        "log lines were lost: standard error did not accept them in time"
+                    );
+                    reported = all;
                 }
             }
-            tell();
+            callback();
         }
     };
     std::thread::Builder::new().name("log".to_owned()).spawn(work).map(drop)
 }
 
-/// Writes whole lines as far as `out` takes them. Gives how many it did not take. `torn` says that the line before has no end.
+/// Writes lines as far as `out` accepts them. Returns the number of lines lost. `torn` says that the previous line has no newline.
 fn write_out(out: &mut impl Write, batch: &[u8], torn: &mut bool) -> u64 {
     let mut rest = batch;
     if *torn {
-        // The rest of that line is lost; what follows must not be taken for it.
+        // The rest of that line is lost; end it, so that the next one starts on its own line.
         match write_some(out, b"\n") {
             Ok(_) => *torn = false,
             Err(_) => return lines_in(rest),
@@ -145,7 +147,7 @@ fn write_some(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<usize> {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(taken) => return Ok(taken.min(bytes.len())),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(TRY_AGAIN),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(RETRY_EVERY),
             Err(error) => return Err(error),
         }
     }
@@ -162,19 +164,19 @@ mod tests {
 
     use super::*;
 
-    /// Takes `room` bytes, then nothing; by turns when there are several.
+    /// Accepts `free` bytes, then fails.
     struct Disk {
-        room: usize,
+        free: usize,
         taken: Vec<u8>,
     }
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if self.room == 0 {
+            if self.free == 0 {
                 return Err(ErrorKind::StorageFull.into());
             }
-            let taken = bytes.len().min(self.room);
-            self.room -= taken;
+            let taken = bytes.len().min(self.free);
+            self.free -= taken;
             self.taken.extend_from_slice(&bytes[..taken]);
             Ok(taken)
         }
@@ -185,17 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_costs_lines_that_are_counted_and_the_next_line_begins_anew() {
-        let mut disk = Disk { room: 6, taken: Vec::new() };
+    fn lines_lost_to_a_full_disk_are_counted_and_the_next_line_starts_fresh() {
+        let mut disk = Disk { free: 6, taken: Vec::new() };
         let mut torn = false;
-        assert_eq!(write_out(&mut disk, b"one\ntwo\nthree\n", &mut torn), 2, "the torn one among them");
+        assert_eq!(write_out(&mut disk, b"one\ntwo\nthree\n", &mut torn), 2, "including the torn one");
         assert_eq!(write_out(&mut disk, b"four\n", &mut torn), 1);
-        disk.room = 100;
+        disk.free = 100;
         assert_eq!(write_out(&mut disk, b"five\n", &mut torn), 0);
         assert_eq!(String::from_utf8_lossy(&disk.taken), "one\ntw\nfive\n");
     }
 
-    /// Hands over what it is given, and takes the next only when that is fetched: a reader that may stop.
+    /// Passes each write to a reader and blocks until the reader takes it.
     struct Pipe(mpsc::SyncSender<Vec<u8>>);
 
     impl Write for Pipe {
@@ -210,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_stops_holds_nobody_up_and_leaves_room_for_what_matters() {
+    fn a_stopped_reader_blocks_no_caller_and_warnings_still_fit() {
         let writer = Arc::new(Writer::default());
         let (pipe, reader) = mpsc::sync_channel(0);
         spawn(&writer, Pipe(pipe), || {}).expect("a thread");
         let line = [&[b'x'; 1023][..], b"\n"].concat();
-        // Whoever waited for the reader would wait for ever: nobody reads before all is put.
+        // A blocking put would deadlock: nothing is read before all lines are put.
         for _ in 0..2 * WAITING_BYTES_MAX / line.len() {
             writer.put(&line, Level::INFO);
         }
@@ -228,7 +230,7 @@ mod tests {
             read.extend(reader.recv().expect("the thread lives"));
         }
         drop(reader);
-        // And one that goes ends nothing.
+        // A reader that goes away ends nothing.
         writer.put(b"gone\n", Level::INFO);
         writer.flush(Duration::from_secs(60));
         assert_eq!(bytes(), 0);

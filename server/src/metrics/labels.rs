@@ -1,4 +1,4 @@
-//! The closed sets of label values, and a metric for each value of a set.
+//! Closed sets of label values, and one metric per value.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use broadside_shared::protocol::close::CloseCode;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 
-/// A closed set of values of one label.
+/// A closed set of values of a label.
 pub trait Label: EncodeLabelSet + fmt::Debug + Copy + Eq + std::hash::Hash + Send + Sync + 'static {
-    /// Every value, in the order of their indexes.
+    /// Every value, in index order.
     const ALL: &'static [Self];
 
-    /// Place of this value in [`Label::ALL`].
+    /// Index of this value in [`Label::ALL`].
     fn index(self) -> usize;
 }
 
-/// One metric for each value of a label. Reaching one is an index and neither a lock nor a hash.
+/// One metric per label value. Access is by index, without a lock or a hash.
 #[derive(Debug)]
 pub struct PerLabel<L: Label, M> {
     family: Family<L, M, fn() -> M>,
@@ -26,25 +26,25 @@ impl<L: Label, M: Clone> PerLabel<L, M>
 where
     fn() -> M: MetricConstructor<M>,
 {
-    /// Makes every one of them with `make`.
+    /// Makes each metric with `make`.
     pub fn new(make: fn() -> M) -> Self {
         let family = Family::new_with_constructor(make);
         let each = L::ALL.iter().map(|label| family.get_or_create_owned(label)).collect();
         PerLabel { family, each }
     }
 
-    /// The one for this value.
+    /// The metric for this value.
     pub fn of(&self, label: L) -> &M {
         &self.each[label.index()]
     }
 
-    /// All of them, to be registered.
+    /// All metrics, for registration.
     pub fn family(&self) -> &Family<L, M, fn() -> M> {
         &self.family
     }
 }
 
-/// Declares a label: its key, and an enum whose variants have a name on the wire each.
+/// Declares a label: its key, and an enum whose variants each have a label value.
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident = $key:literal { $($(#[$variant_doc:meta])* $variant:ident = $value:literal,)* }) => {
         $(#[$doc])*
@@ -73,45 +73,45 @@ macro_rules! label {
 }
 
 label! {
-    /// What a part of a tick does.
+    /// A phase of a tick.
     TickPhase = "phase" {
-        /// Takes the commands and one input per player.
+        /// Takes commands and one input per player.
         Inputs = "inputs",
         /// Steps the game.
         Step = "step",
-        /// Records poses for the judging of shots.
+        /// Records poses for lag compensation.
         History = "history",
-        /// Puts the state into cells.
+        /// Captures the state into cells.
         Capture = "capture",
-        /// Says what to tell whom.
+        /// Encodes updates for the clients.
         Outgoing = "outgoing",
     }
 }
 
 label! {
-    /// Which way something was changed.
+    /// The direction of a change of the update rate.
     Direction = "direction" {
-        /// Less is sent.
+        /// Fewer updates.
         Down = "down",
-        /// More is sent again.
+        /// More updates again.
         Up = "up",
     }
 }
 
 label! {
-    /// What bytes to a client are.
+    /// The content of bytes sent to a client.
     ByteClass = "class" {
-        /// The head of a snapshot and the own ship.
+        /// The snapshot header and the local player state.
         PlayerState = "player_state",
-        /// Which cells follow and what they are relative to.
+        /// The list of cells and their baselines.
         CellHeads = "cell_heads",
-        /// The ships and pickups of cells.
+        /// Ships and pickups in cells.
         Cells = "cells",
-        /// Shots, hits and the like inside cells.
+        /// Events in cells, such as shots and hits.
         Events = "events",
-        /// Small words to one player inside a snapshot.
+        /// Room updates to one player inside a snapshot.
         Updates = "updates",
-        /// Control messages: welcome, joined, pong and the like.
+        /// Control messages, such as welcome, joined and pong.
         Control = "control",
         /// Headers of WebSocket frames.
         WsHeaders = "ws_headers",
@@ -119,56 +119,56 @@ label! {
 }
 
 label! {
-    /// How a request to join ended.
+    /// Result of a join request.
     JoinResult = "result" {
-        /// With a seat.
+        /// Got a seat.
         Seated = "seated",
-        /// With a place in line; counted once, and once more with how that ends.
-        Waited = "waited",
-        /// Without a seat.
+        /// Entered the join queue; counted again with the final result.
+        Queued = "queued",
+        /// Refused.
         Refused = "refused",
     }
 }
 
 label! {
-    /// Of what an address had, or asked for, more than one may.
+    /// The limit that an address exceeded.
     AddressLimit = "limit" {
         /// Open connections.
         Connections = "connections",
-        /// Connections that have asked for nothing yet.
+        /// Connections before their first request.
         HalfOpen = "half_open",
-        /// Requests over HTTP in a time.
+        /// Rate of HTTP requests.
         Requests = "requests",
-        /// Bytes of answers on their way.
+        /// Bytes of responses in flight.
         InFlight = "in_flight",
-        /// Codes looked up in a time.
+        /// Rate of code look-ups.
         LookUps = "look_ups",
-        /// Rooms opened and seats reserved in a time.
+        /// Rate of room creations and reservations.
         RoomCreations = "room_creations",
-        /// Rooms open.
+        /// Open rooms.
         Rooms = "rooms",
         /// Seats.
         Seats = "seats",
-        /// Seats of lost connections: one was given up.
-        Kept = "kept",
-        /// Places to watch from.
-        Watching = "spectators",
-        /// Places in line.
+        /// Parked seats of lost connections: the oldest was given up.
+        ParkedSeats = "parked_seats",
+        /// Spectators.
+        Spectators = "spectators",
+        /// Positions in a join queue.
         InQueue = "in_queue",
         /// Reserved seats.
         Reserved = "reserved",
     }
 }
 
-/// How a WebSocket ended: its close code.
+/// The close code of a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Closed(u16);
 
 impl Closed {
-    /// Without a close frame. RFC 6455, section 7.1.5, gives this number to it; it never goes over a wire.
+    /// No close frame. RFC 6455, section 7.1.5, defines this code for it; it is never sent.
     pub const TORN: Closed = Closed(1006);
 
-    /// With this code.
+    /// This close code.
     #[must_use]
     pub fn with(code: CloseCode) -> Self {
         Closed(code.code())

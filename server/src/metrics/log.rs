@@ -1,4 +1,4 @@
-//! What became of log lines: the process has one log, whoever counts.
+//! The count of lost log lines, read from the log at each scrape.
 
 use std::fmt;
 
@@ -6,14 +6,13 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 
-/// Reads and encodes the count at every scrape.
 #[derive(Debug)]
 pub(super) struct Log;
 
 impl Collector for Log {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let lost = ConstCounter::new(crate::log::lines_lost());
-        let help = "Log lines that standard error did not take, or not in time";
+        let help = "Log lines lost because standard error did not accept them in time";
         lost.encode(encoder.encode_descriptor("broadside_log_lines_lost", help, None, lost.metric_type())?)
     }
 }

@@ -1,12 +1,11 @@
-//! What the operating system says of this process, under the names that Prometheus libraries share. Nothing is read until
-//! somebody scrapes; elsewhere than on Linux the status are absent.
+//! Statistics of this process from the operating system, under the standard names of Prometheus client libraries. Read at each scrape;
+//! absent on systems other than Linux.
 
 use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-/// Reads and encodes the status at every scrape.
 #[derive(Debug)]
 pub(super) struct Process;
 
@@ -24,16 +23,16 @@ impl Collector for Process {
         use prometheus_client::metrics::counter::ConstCounter;
         use prometheus_client::metrics::gauge::ConstGauge;
 
-        // A figure that cannot be read is left out: a wrong 0 would be worse.
-        let Some(status) = linux::read() else { return Ok(()) };
-        let cpu = ConstCounter::new(status.cpu_seconds);
+        // A value that cannot be read is left out: a wrong 0 would be worse.
+        let Some(stats) = linux::read() else { return Ok(()) };
+        let cpu = ConstCounter::new(stats.cpu_seconds);
         let help = "CPU time of the process, user and system";
         cpu.encode(encoder.encode_descriptor("process_cpu_seconds", help, None, cpu.metric_type())?)?;
         for (name, help, value) in [
-            ("process_resident_memory_bytes", "Memory of the process in RAM", status.resident_bytes),
-            ("process_open_fds", "Open file descriptors", status.open_fds),
-            ("process_max_fds", "File descriptors that the process may open", status.max_fds),
-            ("process_threads", "Threads of the process", status.threads),
+            ("process_resident_memory_bytes", "Memory of the process in RAM", stats.resident_bytes),
+            ("process_open_fds", "Open file descriptors", stats.open_fds),
+            ("process_max_fds", "File descriptors that the process may open", stats.max_fds),
+            ("process_threads", "Threads of the process", stats.threads),
         ] {
             let Some(value) = value else { continue };
             let gauge = ConstGauge::new(value);
@@ -48,8 +47,7 @@ mod linux {
     use procfs::WithCurrentSystemInfo;
     use procfs::process::{LimitValue, Process};
 
-    /// The status of this process now.
-    pub(super) struct ProcessStatus {
+    pub(super) struct ProcessStats {
         pub(super) cpu_seconds: f64,
         pub(super) resident_bytes: Option<u64>,
         pub(super) open_fds: Option<u64>,
@@ -57,11 +55,11 @@ mod linux {
         pub(super) threads: Option<u64>,
     }
 
-    pub(super) fn read() -> Option<ProcessStatus> {
+    pub(super) fn read() -> Option<ProcessStats> {
         let process = Process::myself().ok()?;
         let stat = process.stat().ok()?;
         let limits = process.limits().ok().map(|limits| limits.max_open_files.soft_limit);
-        Some(ProcessStatus {
+        Some(ProcessStats {
             cpu_seconds: (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64,
             resident_bytes: Some(stat.rss_bytes().get()),
             open_fds: process.fd_count().ok().map(|count| count as u64),

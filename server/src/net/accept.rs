@@ -1,4 +1,4 @@
-//! Where connections come in, also when no more files can be opened: some are held in reserve, so that who comes then is told at once.
+//! Accepts connections, also when the process is out of file descriptors: a reserve lets such connections be rejected at once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,88 +8,82 @@ use http::header::RETRY_AFTER;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use super::admission::{Files, TurnedAway};
-use crate::files::{Spare, ran_out};
-use crate::http::raw_problem;
+use super::admission::{Descriptor, Rejection};
+use crate::files::{Spare, is_out_of_files};
+use crate::problem::raw_problem;
 
-/// Time between two lines in the log about connections that cannot be accepted.
-const NEWS_EVERY: Duration = Duration::from_secs(10);
-/// Time after a failure before the next attempt: most often nothing has changed, and trying at once would only spin.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Time to accept a connection with a file from the reserve: it waits already, or is gone.
-const AT_ONCE: Duration = Duration::from_millis(10);
-/// What the kernel may hold of the answers over one connection; Linux doubles it for its own accounts. Left to itself it would be
-/// megabytes.
+/// Minimum interval between log lines about failed accepts.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Pause after a failed accept; retrying at once would spin.
+const RETRY_AFTER_FAILURE: Duration = Duration::from_millis(50);
+/// Time to accept a connection with a descriptor from the reserve: the connection is pending already, or gone.
+const RESERVE_TIMEOUT: Duration = Duration::from_millis(10);
+/// Send buffer of one connection, in bytes; Linux doubles it for its bookkeeping. The default could grow to megabytes.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// A port that listens, with files held in reserve.
-pub struct Port {
+/// A listening port with descriptors in reserve.
+pub(crate) struct Port {
     listener: TcpListener,
     spare: Spare,
-    news_at: Instant,
+    log_at: Instant,
 }
 
-/// Somebody who comes.
-pub struct Newcomer {
-    /// Their connection.
-    pub stream: TcpStream,
-    /// Where they come from.
-    pub peer: SocketAddr,
-    /// Whether there was a file for it.
-    pub files: Files,
+/// An accepted connection.
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) descriptor: Descriptor,
 }
 
 impl Port {
-    /// A port that listens.
-    #[must_use]
-    pub fn new(listener: TcpListener) -> Port {
-        Port { listener, spare: Spare::default(), news_at: Instant::now() }
+    pub(crate) fn new(listener: TcpListener) -> Port {
+        Port { listener, spare: Spare::default(), log_at: Instant::now() }
     }
 
-    /// The next connection. Whoever comes when even the reserve is used up is answered here.
-    pub async fn accept(&mut self) -> Newcomer {
+    /// The next connection. Rejects connections itself once the reserve is down to its last descriptor.
+    pub(crate) async fn accept(&mut self) -> Accepted {
         loop {
             self.spare.fill();
             let error = match self.listener.accept().await {
-                Ok((stream, peer)) => return newcomer(stream, peer, Files::Enough),
+                Ok((stream, peer)) => return accepted(stream, peer, Descriptor::Available),
                 Err(error) => error,
             };
-            if self.news_at <= Instant::now() {
-                self.news_at = Instant::now() + NEWS_EVERY;
+            if self.log_at <= Instant::now() {
+                self.log_at = Instant::now() + LOG_EVERY;
                 tracing::warn!(%error, "cannot accept a connection");
             }
-            let files = if ran_out(&error) { Files::RunOut } else { Files::Enough };
-            let left = if ran_out(&error) { self.spare.let_go() } else { None };
-            match (left, tokio::time::timeout(AT_ONCE, self.listener.accept()).await) {
-                // The last one is for saying no and nothing else.
-                (Some(0), Ok(Ok((stream, _)))) => turn_away(&stream, TurnedAway::ServerFull),
-                (_, Ok(Ok((stream, peer)))) => return newcomer(stream, peer, files),
+            let descriptor = if is_out_of_files(&error) { Descriptor::FromReserve } else { Descriptor::Available };
+            let left = if is_out_of_files(&error) { self.spare.release() } else { None };
+            match (left, tokio::time::timeout(RESERVE_TIMEOUT, self.listener.accept()).await) {
+                // The last descriptor only serves to reject connections.
+                (Some(0), Ok(Ok((stream, _)))) => reject(&stream, Rejection::ServerFull),
+                (_, Ok(Ok((stream, peer)))) => return accepted(stream, peer, descriptor),
                 (Some(_), _) => {}
-                (None, _) => tokio::time::sleep(PAUSE).await,
+                (None, _) => tokio::time::sleep(RETRY_AFTER_FAILURE).await,
             }
         }
     }
 }
 
-fn newcomer(stream: TcpStream, peer: SocketAddr, files: Files) -> Newcomer {
-    // Options are advice: a kernel that refuses one still works.
+fn accepted(stream: TcpStream, peer: SocketAddr, descriptor: Descriptor) -> Accepted {
+    // Options are hints: a socket works without them.
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
-    Newcomer { stream, peer, files }
+    Accepted { stream, peer, descriptor }
 }
 
-/// Tells somebody who speaks in the clear that they cannot come in. It takes no task and no time: there may be many of them.
-pub fn turn_away(stream: &TcpStream, why: TurnedAway) {
+/// Rejects a plain-HTTP connection with a response. Needs neither a task nor a wait: many may come at once.
+pub(crate) fn reject(stream: &TcpStream, why: Rejection) {
     let (status, detail) = match why {
-        TurnedAway::ServerFull => (StatusCode::SERVICE_UNAVAILABLE, "server is full"),
-        TurnedAway::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too many connections from your address"),
+        Rejection::ServerFull => (StatusCode::SERVICE_UNAVAILABLE, "server is full"),
+        Rejection::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too many connections from your address"),
     };
     let refusal = raw_problem(status, detail, &[(RETRY_AFTER, "10")]);
     let socket = socket2::SockRef::from(stream);
-    // What is not read would turn the end of the connection into a reset.
+    // Closing a socket with unread bytes would send a reset.
     let mut request = [std::mem::MaybeUninit::uninit(); 2048];
     let _ = socket.recv(&mut request);
-    // Nothing waits in a new socket: it takes all of this.
+    // The send buffer of a new socket is empty and takes all of this.
     let _ = socket.send(&refusal);
     let _ = socket.shutdown(std::net::Shutdown::Write);
 }

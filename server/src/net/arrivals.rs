@@ -11,9 +11,9 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::time::MonoTime;
 use bytes::Bytes;
 
-use super::admission::Guard;
+use super::admission::ConnectionGuard;
 use super::conn::Conn;
-use super::wire::Wire;
+use super::transport::Transport;
 use crate::inbox::Inbox;
 
 /// A connection for a shard.
@@ -26,12 +26,12 @@ pub enum Arrival<G: Game> {
 /// A WebSocket that has just been upgraded.
 pub struct Upgraded<G: Game> {
     /// The socket, with its TLS.
-    pub wire: Wire,
+    pub transport: Transport,
     /// Bytes that came right behind the handshake.
     pub early: Bytes,
     pub address: SocketAddr,
     /// Its share of the open connections.
-    pub guard: Option<Arc<Guard<G>>>,
+    pub guard: Option<Arc<ConnectionGuard<G>>>,
     /// How it began, if the client asked for that to be kept.
     pub handshake: Option<Box<Handshake>>,
     /// It was upgraded only to be closed with this code: a page can read no other refusal.
@@ -43,7 +43,7 @@ pub struct Socket<G: Game> {
     pub(super) conn: Conn,
     /// When it is dropped, once its close was sent.
     pub(super) drop_at: Option<MonoTime>,
-    pub(super) _guard: Option<Arc<Guard<G>>>,
+    pub(super) _guard: Option<Arc<ConnectionGuard<G>>>,
 }
 
 /// The shards that own sockets, to hand connections to.

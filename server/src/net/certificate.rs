@@ -1,12 +1,11 @@
-//! The certificate and the key that the server shows: from two files, read anew when they change. Connections that are open
-//! keep what they have agreed on; new ones get the new certificate. A bad file changes nothing but the log.
+//! The server's certificate and key, reloaded when their files change. Open connections keep their session; new ones get the new
+//! certificate. Invalid files are logged and otherwise ignored.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow, bail};
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, cipher_suite, default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,81 +16,29 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::self_signed;
+use super::tls::crypto_provider;
 use crate::config::Config;
+use crate::config::tls::{CertificateFiles, CertificateSource};
 
-/// Time between two looks at the files. A change is taken when two looks have seen the same: whoever writes them may not be done.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Interval between checks of the files. A change counts once two checks have seen the same: a write may be under way.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// Where a certificate and its key are, both in PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    /// The server's own certificate first, then those that lead to its authority.
-    pub cert: PathBuf,
-    /// The private key of the first.
-    pub key: PathBuf,
-}
-
-/// What the server shows.
+/// The current certificate and key.
 #[derive(Debug)]
-pub struct Certificate {
-    files: Files,
-    read_at: Stamp,
+pub(crate) struct Certificate {
+    files: CertificateFiles,
+    read_at: FileStamps,
     current: Mutex<Arc<CertifiedKey>>,
 }
 
-/// Where the flags say that the certificate comes from.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Source {
-    /// These files.
-    Files(Files),
-    /// One of our own making, in this folder.
-    SelfSigned(PathBuf),
-}
-
-/// Where the certificate comes from that the flags ask for; `None` is no TLS. Looks at no file.
+/// Loads the certificate that the flags name; `None` without TLS.
 ///
 /// # Errors
-/// Flags that make no sense together, with the way out.
-pub fn source(config: &Config) -> Result<Option<Source>, String> {
-    let refuse = |why: &str| Err(why.to_owned());
-    let source = match (&config.tls_cert, &config.tls_key, &config.tls_self_signed) {
-        (Some(cert), Some(key), None) => Source::Files(Files { cert: cert.clone(), key: key.clone() }),
-        (None, None, Some(folder)) => Source::SelfSigned(folder.clone()),
-        (Some(_), None, None) => {
-            return refuse("--tls-cert needs the certificate's private key too: add --tls-key FILE");
-        }
-        (None, Some(_), None) => {
-            return refuse("--tls-key needs the certificate that it belongs to: add --tls-cert FILE");
-        }
-        (_, _, Some(_)) => {
-            return refuse(
-                "--tls-self-signed makes a certificate and a key of its own: leave it out, or --tls-cert and --tls-key",
-            );
-        }
-        (None, None, None) if config.redirect_http.is_some() => {
-            return refuse(
-                "--redirect-http sends everyone to https, which this server does not speak: add --tls-cert and --tls-key, or \
-                 --tls-self-signed",
-            );
-        }
-        (None, None, None) => return Ok(None),
-    };
-    match config.redirect_http {
-        Some(port) if port != 0 && port == config.port => {
-            Err(format!("--redirect-http {port}: is the --port of https too; choose another for one of them"))
-        }
-        Some(_) | None => Ok(Some(source)),
-    }
-}
-
-/// The certificate that the flags ask for; `None` is no TLS.
-///
-/// # Errors
-/// What is wrong with the files, or flags that make no sense together.
-pub fn asked_for(config: &Config) -> anyhow::Result<Option<Certificate>> {
-    let files = match source(config).map_err(anyhow::Error::msg)? {
-        Some(Source::Files(files)) => files,
-        Some(Source::SelfSigned(folder)) => self_signed::prepare(&folder, config.host)?,
+/// Invalid files, or flags that contradict each other.
+pub(crate) fn configured(config: &Config) -> anyhow::Result<Option<Certificate>> {
+    let files = match config.certificate_source().map_err(anyhow::Error::msg)? {
+        Some(CertificateSource::Files(files)) => files,
+        Some(CertificateSource::SelfSigned(folder)) => self_signed::prepare(&folder, config.host)?,
         None => return Ok(None),
     };
     Certificate::read(files).map(Some)
@@ -101,127 +48,124 @@ impl Certificate {
     /// Reads a certificate and its key.
     ///
     /// # Errors
-    /// Which file is not what it should be, and why.
-    pub fn read(files: Files) -> anyhow::Result<Certificate> {
-        // Before the files: what changes from here on is seen as a change.
-        let read_at = Stamp::of(&files);
+    /// Which file is invalid, and why.
+    pub(crate) fn read(files: CertificateFiles) -> anyhow::Result<Certificate> {
+        // Before reading the files, so that a later write counts as a change.
+        let read_at = FileStamps::of(&files);
         let current = Mutex::new(Arc::new(load(&files)?));
         Ok(Certificate { files, read_at, current })
     }
 
-    /// Reads the files anew; what was shown until now stays if they are no good.
+    /// Reloads the files; keeps the current certificate if they are invalid.
     ///
     /// # Errors
     /// As [`Certificate::read`].
-    pub fn read_anew(&self) -> anyhow::Result<()> {
+    pub(crate) fn reload(&self) -> anyhow::Result<()> {
         let fresh = Arc::new(load(&self.files)?);
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// The SHA-256 of the certificate itself, as browsers show it.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        self.now().end_entity_cert().map(|cert| fingerprint(cert)).unwrap_or_default()
+    /// SHA-256 of the certificate, as browsers show it.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.current().end_entity_cert().map(|cert| fingerprint(cert)).unwrap_or_default()
     }
 
-    /// Tells the log what came of reading the files anew.
-    fn tell(&self, read: anyhow::Result<()>) {
-        match read {
+    fn log_reload(&self, result: anyhow::Result<()>) {
+        match result {
             Ok(()) => tracing::info!(fingerprint = self.fingerprint(), "certificate replaced"),
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "new certificate is no good; the one before stays");
+                tracing::warn!(error = format!("{error:#}"), "new certificate is invalid; keeping the current one");
             }
         }
     }
 
-    fn now(&self) -> Arc<CertifiedKey> {
+    fn current(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.now())
+        Some(self.current())
     }
 }
 
-/// Takes TLS connections with this certificate, whatever it is at that time.
+/// Accepts TLS connections, each with the certificate that is current at that time.
 ///
 /// # Errors
-/// When the system gives no random numbers.
-pub fn acceptor(certificate: Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
-    let config = ServerConfig::builder_with_provider(provider());
+/// The system has no random numbers.
+pub(crate) fn acceptor(certificate: Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
+    let config = ServerConfig::builder_with_provider(crypto_provider());
     let config = config.with_safe_default_protocol_versions().context("cannot set up TLS")?;
     let mut config = config.with_no_client_auth().with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // TeamLabel comes back, after a network loss perhaps with a thousand others, is spared the costly part of the handshake; we keep
-    // nothing for it.
-    config.ticketer = Ticketer::new().context("cannot make a key for tickets of TLS")?;
+    // A returning client skips the costly part of the handshake: after a network outage a thousand may return at once. Tickets need
+    // no state on the server.
+    config.ticketer = Ticketer::new().context("cannot generate a key for TLS tickets")?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Looks at the files until the app is ending, and reads them anew when they change.
-pub async fn watch(certificate: Arc<Certificate>, mut ending: watch::Receiver<bool>) {
-    let mut change = Change::since(certificate.read_at);
+/// Reloads the files whenever they change, until the app ends.
+pub(crate) async fn watch(certificate: Arc<Certificate>, mut ending: watch::Receiver<bool>) {
+    let mut change = ChangeDetector::since(certificate.read_at);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(CHECK_EVERY) => {}
             () = crate::app::ended(&mut ending) => return,
         }
-        let (looked_at, due) = (Arc::clone(&certificate), change);
-        // Files may be on a network.
-        let look = tokio::task::spawn_blocking(move || {
-            let mut change = due;
-            let read = change.is_due(Stamp::of(&looked_at.files)).then(|| looked_at.read_anew());
-            (change, read)
+        let (checked, mut detector) = (Arc::clone(&certificate), change);
+        // The files may be on a network.
+        let check = tokio::task::spawn_blocking(move || {
+            let reloaded = detector.is_due(FileStamps::of(&checked.files)).then(|| checked.reload());
+            (detector, reloaded)
         });
-        // A look that broke down has been told of; the next one may do better.
-        let Ok((looked, read)) = look.await else { continue };
-        change = looked;
-        if let Some(read) = read {
-            certificate.tell(read);
+        // A check that panicked is already logged; the next one may succeed.
+        let Ok((detector, reloaded)) = check.await else { continue };
+        change = detector;
+        if let Some(result) = reloaded {
+            certificate.log_reload(result);
         }
     }
 }
 
-/// Reads the files anew now, changed or not.
-pub async fn renew(certificate: &Arc<Certificate>) {
-    let renewed = Arc::clone(certificate);
-    // Files may be on a network.
-    if let Ok(read) = tokio::task::spawn_blocking(move || renewed.read_anew()).await {
-        certificate.tell(read);
+/// Reloads the files now, changed or not, and logs the result.
+pub(crate) async fn reload(certificate: &Arc<Certificate>) {
+    let reloaded = Arc::clone(certificate);
+    // The files may be on a network.
+    if let Ok(result) = tokio::task::spawn_blocking(move || reloaded.reload()).await {
+        certificate.log_reload(result);
     }
 }
 
-/// What tells one version of the files from another: time of change and length of each.
+/// Identifies a version of the files: modification time and length of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp([Option<(SystemTime, u64)>; 2]);
+struct FileStamps([Option<(SystemTime, u64)>; 2]);
 
-impl Stamp {
-    fn of(files: &Files) -> Stamp {
+impl FileStamps {
+    fn of(files: &CertificateFiles) -> FileStamps {
         let stamp = |path: &Path| {
             let about = std::fs::metadata(path).ok()?;
             Some((about.modified().ok()?, about.len()))
         };
-        Stamp([stamp(&files.cert), stamp(&files.key)])
+        FileStamps([stamp(&files.cert), stamp(&files.key)])
     }
 }
 
-/// Whether files have changed, and are done changing.
+/// Detects that files have changed and that the change is complete.
 #[derive(Debug, Clone, Copy)]
-struct Change {
-    read: Stamp,
-    seen: Stamp,
+struct ChangeDetector {
+    read: FileStamps,
+    seen: FileStamps,
 }
 
-impl Change {
-    fn since(read: Stamp) -> Change {
-        Change { read, seen: read }
+impl ChangeDetector {
+    fn since(read: FileStamps) -> ChangeDetector {
+        ChangeDetector { read, seen: read }
     }
 
-    /// Whether to read them now. Each version is read once, good or bad.
-    fn is_due(&mut self, now: Stamp) -> bool {
+    /// Whether to reload the files now. Each version is due once, valid or not.
+    fn is_due(&mut self, now: FileStamps) -> bool {
         let settled = std::mem::replace(&mut self.seen, now) == now;
         let due = settled && now != self.read;
         if due {
@@ -231,43 +175,43 @@ impl Change {
     }
 }
 
-fn load(files: &Files) -> anyhow::Result<CertifiedKey> {
+fn load(files: &CertificateFiles) -> anyhow::Result<CertifiedKey> {
     let (cert, key) = (files.cert.display(), files.key.display());
     let cert_pem = std::fs::read(&files.cert).with_context(|| format!("certificate {cert}: cannot be read"))?;
     let key_pem = std::fs::read(&files.key).with_context(|| format!("key {key}: cannot be read"))?;
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&cert_pem)
         .collect::<Result<_, _>>()
-        .map_err(|error| anyhow!("certificate {cert}: is no PEM: {error}"))?;
+        .map_err(|error| anyhow!("certificate {cert}: is not PEM: {error}"))?;
     if chain.is_empty() {
         let swapped = PrivateKeyDer::from_pem_slice(&cert_pem).is_ok();
         let way_out = if swapped { "; it holds a private key: are the two files swapped?" } else { "" };
         bail!(
-            "certificate {cert}: holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----{way_out}"
+            "certificate {cert}: holds no certificate in PEM, which starts with -----BEGIN CERTIFICATE-----{way_out}"
         );
     }
     let private = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| {
         let text = String::from_utf8_lossy(&key_pem);
         let way_out = if text.contains("BEGIN ENCRYPTED") || text.contains("Proc-Type: 4,ENCRYPTED") {
-            "; it is encrypted: `openssl pkey -in FILE -out PLAIN` takes the password off"
+            "; it is encrypted: `openssl pkey -in FILE -out PLAIN` removes the password"
         } else if text.contains("BEGIN CERTIFICATE") {
             "; it holds a certificate: are the two files swapped?"
         } else {
             ""
         };
-        anyhow!("key {key}: holds no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----{way_out}")
+        anyhow!("key {key}: holds no private key in PEM, which starts with -----BEGIN PRIVATE KEY-----{way_out}")
     })?;
     CertifiedKey::from_der(chain, private, &default_provider()).map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             anyhow!("key {key}: does not belong to the certificate {cert}: their public keys differ")
         }
-        Error::InvalidCertificate(why) => anyhow!("certificate {cert}: is no good: {why:?}"),
+        Error::InvalidCertificate(why) => anyhow!("certificate {cert}: is invalid: {why:?}"),
         error => {
-            anyhow!("key {key}: cannot be used: {error}; RSA from 2048 bits, ECDSA P-256 and P-384, and Ed25519 can")
+            anyhow!("key {key}: cannot be used: {error}; supported are RSA from 2048 bits, ECDSA P-256 and P-384, and Ed25519")
         }
     })
 }
 
-/// The SHA-256 of a certificate, in pairs of hexadecimal digits.
+/// SHA-256 of a certificate, as pairs of hexadecimal digits.
 fn fingerprint(cert: &CertificateDer<'_>) -> String {
     let SupportedCipherSuite::Tls13(suite) = cipher_suite::TLS13_AES_128_GCM_SHA256 else {
         unreachable!("its name says TLS 1.3")
@@ -277,25 +221,20 @@ fn fingerprint(cert: &CertificateDer<'_>) -> String {
     pairs.join(":")
 }
 
-/// The cryptography that everything here uses.
-#[must_use]
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(default_provider())
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::path::PathBuf;
 
     use super::*;
 
-    /// A folder with a good certificate and key, gone with this value.
+    /// A temporary folder with a valid certificate and key, removed on drop.
     struct Folder(PathBuf);
 
     impl Folder {
-        fn new(name: &str) -> (Folder, Files) {
+        fn new(name: &str) -> (Folder, CertificateFiles) {
             let folder = Folder(std::env::temp_dir().join(format!("broadside-{name}-{}", std::process::id())));
-            let files = self_signed::prepare(&folder.0, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a folder of our own");
+            let files = self_signed::prepare(&folder.0, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a writable folder");
             (folder, files)
         }
     }
@@ -306,12 +245,12 @@ mod tests {
         }
     }
 
-    fn refusal(files: &Files) -> String {
+    fn refusal(files: &CertificateFiles) -> String {
         format!("{:#}", Certificate::read(files.clone()).expect_err("no good"))
     }
 
     #[test]
-    fn a_bad_file_is_refused_with_its_name_and_what_is_wrong() {
+    fn an_invalid_file_is_refused_with_its_name_and_the_reason() {
         let (folder, good) = Folder::new("bad-files");
         let (_other, other) = Folder::new("bad-files-other");
         Certificate::read(good.clone()).expect("a good pair");
@@ -332,46 +271,46 @@ mod tests {
             (&good.cert, &missing, "key"),
             (&empty, &good.key, "empty.pem: holds no certificate in PEM"),
             (&good.key, &good.cert, "are the two files swapped?"),
-            (&broken, &good.key, "broken.pem: is no PEM"),
-            (&odd, &good.key, "odd.pem: is no good"),
+            (&broken, &good.key, "broken.pem: is not PEM"),
+            (&odd, &good.key, "odd.pem: is invalid"),
             (&good.cert, &empty, "empty.pem: holds no private key in PEM"),
             (&good.cert, &good.cert, "it holds a certificate"),
-            (&good.cert, &locked, "takes the password off"),
+            (&good.cert, &locked, "removes the password"),
             (&good.cert, &not_a_key, "not-a-key.pem: cannot be used"),
             (&good.cert, &other.key, "does not belong to the certificate"),
         ] {
-            let refusal = refusal(&Files { cert: cert.clone(), key: key.clone() });
+            let refusal = refusal(&CertificateFiles { cert: cert.clone(), key: key.clone() });
             assert!(refusal.contains(says), "{says}: {refusal}");
         }
     }
 
     #[test]
-    fn a_change_is_read_once_and_only_when_it_is_done() {
-        let stamp = |cert, key| Stamp([cert, key].map(|len| Some((SystemTime::UNIX_EPOCH, len))));
-        let mut change = Change::since(stamp(1, 1));
+    fn a_change_is_loaded_once_and_only_when_it_is_complete() {
+        let stamp = |cert, key| FileStamps([cert, key].map(|len| Some((SystemTime::UNIX_EPOCH, len))));
+        let mut change = ChangeDetector::since(stamp(1, 1));
         let mut due = |cert, key| change.is_due(stamp(cert, key));
         assert!(!due(1, 1));
-        // The certificate is new, the key is not there yet.
+        // The certificate is new, the key is not written yet.
         assert!(!due(2, 1));
         assert!(!due(2, 2));
         assert!(due(2, 2));
         assert!(!due(2, 2));
-        // And back.
+        // Back to the first version.
         assert!(!due(1, 1));
         assert!(due(1, 1));
     }
 
     #[test]
-    fn a_bad_new_file_leaves_what_was_there() {
+    fn an_invalid_new_file_keeps_the_current_certificate() {
         let (_folder, files) = Folder::new("stays");
         let (_other, other) = Folder::new("stays-other");
         let certificate = Certificate::read(files.clone()).expect("a good pair");
         let first = certificate.fingerprint();
         std::fs::copy(&other.cert, &files.cert).expect("our own folder");
-        assert!(certificate.read_anew().is_err());
+        assert!(certificate.reload().is_err());
         assert_eq!(certificate.fingerprint(), first);
         std::fs::copy(&other.key, &files.key).expect("our own folder");
-        certificate.read_anew().expect("a good pair again");
+        certificate.reload().expect("a good pair again");
         assert_ne!(certificate.fingerprint(), first);
     }
 }

@@ -1,26 +1,26 @@
-//! One open WebSocket: what comes in, frame by frame and so much per look, and what goes out.
+//! One open WebSocket: reads frames, a bounded number per poll, and writes frames.
 //!
-//! Snapshots, answers, pongs and closes all go through the outbox of the [`Wire`], each a whole frame. Whatever the other end sends, a
-//! look takes [`FRAMES_PER_LOOK`] frames and [`BYTES_PER_LOOK`] bytes at the most, so that nobody keeps the other connections of a
-//! shard waiting. A connection belongs to one thread.
+//! Snapshots, replies, pongs and closes all go through the outbox of the [`Transport`], each as a whole frame. Whatever the client sends, a
+//! poll reads at most [`FRAMES_PER_POLL`] frames and [`BYTES_PER_POLL`] bytes, so that no connection delays the others of its shard.
+//! A connection belongs to one thread.
 
 use std::io::ErrorKind;
 
 use broadside_shared::protocol::close::CloseCode;
 
 use super::frames::{CONTROL_MAX, Frame, FrameReader};
-pub use super::wire::{Readable, Sent, Traffic, Wire};
+pub(crate) use super::transport::{Readable, Sent, Transport};
 
-/// Frames taken from one connection in one look: what a line that stood still delivers takes a few looks.
-pub const FRAMES_PER_LOOK: u32 = 64;
-/// Bytes read from one socket in one look, with what TLS adds.
-pub const BYTES_PER_LOOK: usize = 16 * 1024;
-/// Bytes read after our close, until the answer to it comes. Beyond, nothing is read: the kernel holds off whoever goes on, and the close is on
-/// its way. To read nothing from the start would let the kernel answer with a reset, and the close might be lost.
-pub const BYTES_AFTER_CLOSE: usize = 256 * 1024;
-/// Room that `frame_header` needs in front of a payload.
-pub const HEADER_MAX: usize = 10;
-/// The first byte of a frame that is whole, by its kind (RFC 6455, section 5.2).
+/// Frames read from one connection per poll; the backlog of a stalled link takes a few polls.
+pub(crate) const FRAMES_PER_POLL: u32 = 64;
+/// Bytes read from one socket per poll, including TLS overhead.
+pub(crate) const BYTES_PER_POLL: usize = 16 * 1024;
+/// Bytes read after sending a close, until the client answers it. Then reading stops: the kernel's flow control holds back a client that
+/// goes on, while the close is delivered. Reading nothing at all would make the kernel send a reset, and the close might be lost.
+pub(crate) const BYTES_AFTER_CLOSE: usize = 256 * 1024;
+/// Bytes that `frame_header` needs in front of a payload.
+pub(crate) const HEADER_MAX: usize = 10;
+// First bytes of unfragmented frames (RFC 6455, section 5.2).
 const FINAL_BINARY: u8 = 0x82;
 const FINAL_CLOSE: u8 = 0x88;
 const FINAL_PING: u8 = 0x89;
@@ -28,62 +28,61 @@ const FINAL_PONG: u8 = 0x8a;
 
 /// One open WebSocket.
 pub struct Conn {
-    /// The socket, and what waits for it.
-    pub wire: Wire,
+    /// The socket and its outbox.
+    pub(crate) transport: Transport,
     reader: FrameReader,
     input: Input,
-    /// A ping that is not answered yet, since the answers before it wait for the socket. Only the newest is answered (RFC 6455,
-    /// section 5.5.3): who pings and takes no answers lets nothing grow.
-    owed_pong: Option<Vec<u8>>,
-    /// Frames that may still be taken in this look.
+    /// The newest ping that is not answered yet, since earlier bytes wait for the socket. Answering only the newest (RFC 6455,
+    /// section 5.5.3) bounds what a client that pings without reading can queue.
+    pending_pong: Option<Vec<u8>>,
+    /// Frames that this poll may still read.
     frames_left: u32,
-    /// Bytes that this look may read.
+    /// Bytes that this poll may read.
     bytes_max: usize,
-    /// Bytes that may still be read, once we have closed.
+    /// Bytes that may still be read, once a close was sent.
     after_close: Option<usize>,
-    /// Bytes that came with the handshake and are not counted yet.
+    /// Bytes that arrived with the handshake and are not counted yet.
     early_bytes: usize,
-    /// The last look ended before all was read.
+    /// The last poll ended before all was read.
     has_more: bool,
 }
 
-/// What is done with what comes in.
+/// State of the incoming side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
-    /// It is taken apart.
+    /// Bytes are parsed.
     Open,
-    /// It is thrown away: the other end broke the rules, and nothing behind that can be told apart.
+    /// Bytes are discarded: after a protocol error, frame boundaries are unknown.
     Discarded,
-    /// Nothing comes any more: the other end has closed, and was answered.
+    /// The client has closed and was answered; nothing more arrives.
     Closed,
 }
 
-/// What came in.
+/// What was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Incoming {
-    /// A message: [`Conn::message`] has it.
+pub(crate) enum Incoming {
+    /// A message, available as [`Conn::message`].
     Message,
-    /// Another frame: a ping, which is answered; a pong; a fragment that is not the last.
+    /// Another frame: a ping, which is answered, a pong, or a fragment that is not the last.
     Frame,
-    /// A frame that ends the connection with this code; nothing after it is taken.
+    /// A frame that ends the connection with this code; nothing after it is read.
     Refused(CloseCode),
-    /// Nothing for now.
+    /// Nothing is available now.
     Nothing,
-    /// As much as one look may take: there may be more.
-    Enough,
-    /// The connection is over, in good order or not.
+    /// The limit of the poll is reached; more may be available.
+    PollLimit,
+    /// The connection ended, cleanly or not.
     Ended,
 }
 
 impl Conn {
-    /// A connection over an upgraded stream; `early` holds bytes that came right behind the handshake.
-    #[must_use]
-    pub fn new(wire: Wire, early: &[u8]) -> Self {
+    /// A connection over an upgraded stream; `early` holds bytes that arrived right after the handshake.
+    pub(crate) fn new(transport: Transport, early: &[u8]) -> Self {
         Conn {
-            wire,
+            transport,
             reader: FrameReader::new(early),
             input: Input::Open,
-            owed_pong: None,
+            pending_pong: None,
             frames_left: 0,
             bytes_max: 0,
             after_close: None,
@@ -92,39 +91,37 @@ impl Conn {
         }
     }
 
-    /// The socket has something: a look at it begins.
-    pub fn handle_readable(&mut self, readable: Readable) {
-        self.frames_left = FRAMES_PER_LOOK;
-        self.bytes_max = BYTES_PER_LOOK.min(self.after_close.unwrap_or(usize::MAX));
-        self.wire.begin_look(readable, self.bytes_max);
+    /// Starts a poll: the socket is readable.
+    pub(crate) fn handle_readable(&mut self, readable: Readable) {
+        self.frames_left = FRAMES_PER_POLL;
+        self.bytes_max = BYTES_PER_POLL.min(self.after_close.unwrap_or(usize::MAX));
+        self.transport.start_poll(readable, self.bytes_max);
     }
 
-    /// The next thing that came in. Call it until [`Incoming::Nothing`], [`Incoming::Enough`] or [`Incoming::Ended`].
-    pub fn receive(&mut self) -> Incoming {
+    /// Receives the next frame. To be called until [`Incoming::Nothing`], [`Incoming::PollLimit`] or [`Incoming::Ended`].
+    pub(crate) fn receive(&mut self) -> Incoming {
         let incoming = match self.input {
             Input::Open => self.receive_frame(),
             Input::Discarded => self.discard(),
             Input::Closed => Incoming::Ended,
         };
-        self.has_more = incoming == Incoming::Enough;
+        self.has_more = incoming == Incoming::PollLimit;
         incoming
     }
 
     /// The newest message.
-    #[must_use]
-    pub fn message(&self) -> &[u8] {
+    pub(crate) fn message(&self) -> &[u8] {
         self.reader.payload()
     }
 
-    /// Whether the last look left something unread.
-    #[must_use]
-    pub fn has_more(&self) -> bool {
+    /// Whether the last poll left something unread.
+    pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
 
-    /// The end of a look: the bytes that it read.
-    pub fn end_look(&mut self) -> usize {
-        let read = self.bytes_max - self.wire.look_left();
+    /// Ends a poll. Returns the bytes that it read.
+    pub(crate) fn end_poll(&mut self) -> usize {
+        let read = self.bytes_max - self.transport.poll_left();
         self.bytes_max -= read;
         if let Some(left) = &mut self.after_close {
             *left -= read.min(*left);
@@ -132,30 +129,30 @@ impl Conn {
         read + std::mem::take(&mut self.early_bytes)
     }
 
-    /// Writes a binary frame after whatever waits: `buffer` holds [`HEADER_MAX`] free bytes, then the payload.
-    pub fn send_framed(&mut self, buffer: &mut [u8]) -> Sent {
+    /// Writes a binary frame. `buffer` holds [`HEADER_MAX`] free bytes, then the payload.
+    pub(crate) fn send_framed(&mut self, buffer: &mut [u8]) -> Sent {
         let start = frame_header(buffer);
-        self.wire.put(&buffer[start..])
+        self.transport.put(&buffer[start..])
     }
 
     /// Sends an empty WebSocket ping.
-    pub fn send_ping(&mut self) {
+    pub(crate) fn send_ping(&mut self) {
         self.send_control(FINAL_PING, &[]);
     }
 
-    /// Sends a close frame. What still comes in should be incoming out, so that the other end gets to read it.
-    pub fn send_close(&mut self, code: CloseCode) {
+    /// Sends a close frame. Keep receiving until the end, so that the client gets to read the frame.
+    pub(crate) fn send_close(&mut self, code: CloseCode) {
         let mut payload = code.code().to_be_bytes().to_vec();
         payload.extend_from_slice(code.reason().as_bytes());
         self.send_control(FINAL_CLOSE, &payload);
         self.after_close = Some(BYTES_AFTER_CLOSE);
     }
 
-    /// Goes on writing what waits, if the socket takes it.
-    pub fn flush(&mut self) -> Sent {
-        let sent = if self.wire.is_free() { Sent::Written } else { self.wire.flush() };
-        if self.wire.is_free()
-            && let Some(payload) = self.owed_pong.take()
+    /// Continues to write pending bytes, as far as the socket takes them.
+    pub(crate) fn flush(&mut self) -> Sent {
+        let sent = if self.transport.is_free() { Sent::Written } else { self.transport.flush() };
+        if self.transport.is_free()
+            && let Some(payload) = self.pending_pong.take()
         {
             self.send_control(FINAL_PONG, &payload);
         }
@@ -165,7 +162,7 @@ impl Conn {
     fn receive_frame(&mut self) -> Incoming {
         loop {
             if self.frames_left == 0 {
-                return Incoming::Enough;
+                return Incoming::PollLimit;
             }
             match self.reader.take_frame() {
                 Ok(Some(frame)) => {
@@ -178,13 +175,13 @@ impl Conn {
                     return Incoming::Refused(code);
                 }
             }
-            match self.reader.read_from(&mut self.wire) {
+            match self.reader.read_from(&mut self.transport) {
                 Ok(0) => return Incoming::Ended,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.all_read(),
                 Err(error) => {
-                    tracing::debug!(%error, "connection over");
+                    tracing::debug!(%error, "connection ended");
                     return Incoming::Ended;
                 }
             }
@@ -195,43 +192,43 @@ impl Conn {
         match frame {
             Frame::Message => Incoming::Message,
             Frame::Fragment | Frame::Pong => Incoming::Frame,
-            // After a close nothing more is sent.
+            // Nothing is sent after a close.
             Frame::Ping if self.after_close.is_some() => Incoming::Frame,
-            Frame::Ping if self.wire.is_free() => {
+            Frame::Ping if self.transport.is_free() => {
                 let (frame, length) = control(FINAL_PONG, self.reader.payload());
-                self.wire.put(&frame[..length]);
+                self.transport.put(&frame[..length]);
                 Incoming::Frame
             }
             Frame::Ping => {
-                self.owed_pong = Some(self.reader.payload().to_vec());
+                self.pending_pong = Some(self.reader.payload().to_vec());
                 Incoming::Frame
             }
             Frame::Close => {
                 self.input = Input::Closed;
                 if self.after_close.is_none() {
                     let (frame, length) = control(FINAL_CLOSE, self.reader.payload());
-                    self.wire.put(&frame[..length]);
+                    self.transport.put(&frame[..length]);
                 }
                 Incoming::Ended
             }
         }
     }
 
-    /// Nothing can be read for now, or in this look.
+    /// The result when nothing more can be read now, or in this poll.
     fn all_read(&self) -> Incoming {
-        match (self.wire.is_cut_short(), self.after_close) {
-            (true, Some(left)) if left > self.bytes_max => Incoming::Enough,
-            // Nothing more is read: the end would not be seen.
-            (true, Some(_)) if self.wire.is_closing() => Incoming::Ended,
-            (true, None) => Incoming::Enough,
+        match (self.transport.is_cut_short(), self.after_close) {
+            (true, Some(left)) if left > self.bytes_max => Incoming::PollLimit,
+            // Reading has stopped, so the end would go unnoticed.
+            (true, Some(_)) if self.transport.is_closing() => Incoming::Ended,
+            (true, None) => Incoming::PollLimit,
             (true, Some(_)) | (false, _) => Incoming::Nothing,
         }
     }
 
-    /// Reads and forgets.
+    /// Reads and discards.
     fn discard(&mut self) -> Incoming {
         loop {
-            match self.wire.discard() {
+            match self.transport.discard() {
                 Ok(0) => return Incoming::Ended,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -243,12 +240,12 @@ impl Conn {
 
     fn send_control(&mut self, first: u8, payload: &[u8]) {
         let (frame, length) = control(first, payload);
-        // What cannot be written ends the connection in `Wire::put`.
-        self.wire.put(&frame[..length]);
+        // A failed write ends the connection in `Transport::put`.
+        self.transport.put(&frame[..length]);
     }
 }
 
-/// A control frame, and its length.
+/// A control frame and its length.
 fn control(first: u8, payload: &[u8]) -> ([u8; 2 + CONTROL_MAX], usize) {
     let mut frame = [0; 2 + CONTROL_MAX];
     let length = payload.len().min(CONTROL_MAX);
@@ -257,8 +254,8 @@ fn control(first: u8, payload: &[u8]) -> ([u8; 2 + CONTROL_MAX], usize) {
     (frame, 2 + length)
 }
 
-/// Puts a WebSocket header right before the payload of `buffer`, whose first [`HEADER_MAX`] bytes are free. Gives the start of
-/// the frame. Frames of a server are not masked (RFC 6455, section 5.1).
+/// Writes a WebSocket header right before the payload of `buffer`, whose first [`HEADER_MAX`] bytes are free. Returns the start of
+/// the frame. Servers do not mask frames (RFC 6455, section 5.1).
 fn frame_header(buffer: &mut [u8]) -> usize {
     let len = buffer.len() - HEADER_MAX;
     match len {

@@ -2,7 +2,7 @@
 
 use broadside_core::connection::Counters;
 
-use super::wire::Traffic;
+use super::transport::Traffic;
 use crate::metrics::Metrics;
 
 /// What the sockets of a shard moved since the last export.

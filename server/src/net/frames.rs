@@ -1,20 +1,20 @@
-//! PURE. WebSocket frames out of a client's bytes (RFC 6455, section 5), one at a time, so that each can be charged as it is read.
+//! PURE. Parses WebSocket frames of a client (RFC 6455, section 5) one at a time, so that each counts against the rate limits as it is read.
 //!
-//! A library that hands out whole messages reads on inside one call for as long as fragments come; this reader stops after every
-//! frame. It takes what this server's clients may send and no more: masked frames, binary messages of at most [`CLIENT_FRAME_MAX`] bytes
-//! in at most [`FRAGMENTS_MAX`] fragments. What else comes is refused at its header, before its payload is waited for.
+//! A library that returns whole messages keeps reading within one call while fragments arrive; this parser stops after every frame. It
+//! accepts only what clients of this server may send: masked frames, and binary messages of at most [`CLIENT_FRAME_MAX`] bytes in at most
+//! [`FRAGMENTS_MAX`] fragments. Anything else is refused at its header, before its payload arrives.
 
 use std::io::{self, Read};
 
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::limits::{CLIENT_FRAME_MAX, FRAGMENTS_MAX};
 
-/// Bytes read at once: a handful of input packets. One read that brings less has emptied the socket.
+/// Bytes per read: a handful of input packets. A short read has emptied the socket.
 const READ_AT_ONCE: usize = 512;
 /// Longest payload of a control frame, in bytes (RFC 6455, section 5.5).
 pub const CONTROL_MAX: usize = 125;
 
-/// What a frame was. [`FrameReader::payload`] has what it carried.
+/// The kind of a received frame. [`FrameReader::payload`] has its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
     /// A message, or the last fragment of one: the payload is the whole message.
@@ -25,22 +25,22 @@ pub enum Frame {
     Ping,
     /// A pong.
     Pong,
-    /// A close, with no code or a valid one. No other frame follows it.
+    /// A close without a code or with a valid one. No other frame follows.
     Close,
 }
 
-/// What the bytes of one connection hold.
+/// Parser of the bytes of one connection.
 #[derive(Debug)]
 pub struct FrameReader {
-    /// What was read and is not taken yet is `bytes[start..end]`.
+    /// Bytes read and not yet parsed are `bytes[start..end]`.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// Length of the frame that has begun to come, with its header; 0 while that is not known.
+    /// Length of the incomplete frame including its header; 0 while unknown.
     awaited: usize,
-    /// Fragments of the message that has begun to come.
+    /// Fragments received of the incomplete message.
     fragments: u32,
-    /// What they held.
+    /// Their payloads.
     message: Vec<u8>,
     payload: Payload,
 }
@@ -54,7 +54,7 @@ enum Payload {
     Joined,
 }
 
-/// The kinds of frames. Values as on the wire (RFC 6455, section 5.2).
+/// Opcodes with their values on the wire (RFC 6455, section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opcode {
     Continuation = 0,
@@ -65,19 +65,19 @@ enum Opcode {
     Pong = 10,
 }
 
-/// What stands before a payload.
+/// A frame header.
 #[derive(Debug)]
 struct Header {
     opcode: Opcode,
     is_final: bool,
-    /// Its own length, in bytes.
+    /// Length of the header, in bytes.
     bytes: usize,
     payload_bytes: usize,
     mask: [u8; 4],
 }
 
 impl FrameReader {
-    /// A reader that has read `early` already.
+    /// A parser that starts with the bytes `early`.
     #[must_use]
     pub fn new(early: &[u8]) -> Self {
         FrameReader {
@@ -91,29 +91,29 @@ impl FrameReader {
         }
     }
 
-    /// Reads once. Call it when [`FrameReader::take_frame`] gave `None`. Gives the bytes read; 0 is the end.
+    /// Reads once. To be called when [`FrameReader::take_frame`] returned `None`. Returns the bytes read; 0 at the end.
     ///
     /// # Errors
     /// Those of `source`.
     pub fn read_from(&mut self, source: &mut impl Read) -> io::Result<usize> {
-        self.make_room();
+        self.reserve();
         let read = source.read(&mut self.bytes[self.end..])?;
         self.end += read;
         Ok(read)
     }
 
-    /// The next frame, if it is there whole.
+    /// The next frame, if it is complete.
     ///
     /// # Errors
-    /// What the connection is to be closed with; nothing after that can be taken.
+    /// The code to close the connection with; nothing can be parsed after it.
     pub fn take_frame(&mut self) -> Result<Option<Frame>, CloseCode> {
         let bytes = &self.bytes[self.start..self.end];
         let header = match Header::parse(bytes, self.fragments) {
             Ok(Some(header)) => header,
             Ok(None) => return Ok(None),
-            Err(wrong) => {
-                tracing::debug!(why = wrong.why, "frame refused");
-                return Err(wrong.code);
+            Err(violation) => {
+                tracing::debug!(why = violation.why, "frame refused");
+                return Err(violation.code);
             }
         };
         if header.opcode.is_data() && self.so_far() + header.payload_bytes > CLIENT_FRAME_MAX {
@@ -129,7 +129,7 @@ impl FrameReader {
         self.awaited = 0;
         self.payload = Payload::From(payload_from);
         unmask(&mut self.bytes[payload_from..self.start], header.mask);
-        self.judge(&header).map(Some)
+        self.accept(&header).map(Some)
     }
 
     /// The payload of the newest frame; the whole message after [`Frame::Message`].
@@ -141,19 +141,19 @@ impl FrameReader {
         }
     }
 
-    fn judge(&mut self, header: &Header) -> Result<Frame, CloseCode> {
+    fn accept(&mut self, header: &Header) -> Result<Frame, CloseCode> {
         match header.opcode {
             Opcode::Ping => Ok(Frame::Ping),
             Opcode::Pong => Ok(Frame::Pong),
             Opcode::Close if is_close(self.payload()) => Ok(Frame::Close),
             Opcode::Close => Err(CloseCode::Broken),
             Opcode::Binary if header.is_final => Ok(Frame::Message),
-            // A text is refused at its header.
+            // Text is refused at its header.
             Opcode::Binary | Opcode::Text | Opcode::Continuation => Ok(self.join(header.is_final)),
         }
     }
 
-    /// Puts the newest fragment behind those before it.
+    /// Appends the newest fragment to the message.
     fn join(&mut self, is_final: bool) -> Frame {
         if self.fragments == 0 {
             self.message.clear();
@@ -170,20 +170,20 @@ impl FrameReader {
         Frame::Message
     }
 
-    /// Bytes of the message that has begun to come.
+    /// Bytes received of the incomplete message.
     fn so_far(&self) -> usize {
         if self.fragments == 0 { 0 } else { self.message.len() }
     }
 
-    /// Moves what is left to the front, and makes room for a read and for the frame that has begun to come.
-    fn make_room(&mut self) {
+    /// Moves unparsed bytes to the front, and reserves space for a read and for the incomplete frame.
+    fn reserve(&mut self) {
         self.bytes.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         self.payload = Payload::From(0);
         let wanted = READ_AT_ONCE.max(self.awaited).max(self.end);
         if self.bytes.len() != wanted {
             self.bytes.resize(wanted, 0);
-            // A long frame, or much that came with the handshake, leaves nothing behind.
+            // Releases the memory of a long frame or of many early bytes.
             self.bytes.shrink_to_fit();
         }
     }
@@ -211,18 +211,18 @@ impl Opcode {
 }
 
 /// Why a frame is refused.
-struct Wrong {
+struct Violation {
     code: CloseCode,
     why: &'static str,
 }
 
-fn broken<T>(why: &'static str) -> Result<T, Wrong> {
-    Err(Wrong { code: CloseCode::Broken, why })
+fn broken<T>(why: &'static str) -> Result<T, Violation> {
+    Err(Violation { code: CloseCode::Broken, why })
 }
 
 impl Header {
-    /// The header at the begin of `bytes`, if it is there whole, in a message of which `fragments` have come.
-    fn parse(bytes: &[u8], fragments: u32) -> Result<Option<Header>, Wrong> {
+    /// The header at the start of `bytes`, if it is complete; `fragments` of the current message have arrived.
+    fn parse(bytes: &[u8], fragments: u32) -> Result<Option<Header>, Violation> {
         let &[first, second, ..] = bytes else { return Ok(None) };
         let is_final = first & 0x80 != 0;
         if first & 0x70 != 0 {
@@ -239,11 +239,11 @@ impl Header {
                 return broken("a control frame longer than 125 bytes");
             }
             Opcode::Close | Opcode::Ping | Opcode::Pong => {}
-            Opcode::Continuation if fragments == 0 => return broken("a continuation of nothing"),
+            Opcode::Continuation if fragments == 0 => return broken("a continuation without a message"),
             Opcode::Text | Opcode::Binary if fragments > 0 => return broken("a message within another"),
-            Opcode::Text => return Err(Wrong { code: CloseCode::Unsupported, why: "text" }),
+            Opcode::Text => return Err(Violation { code: CloseCode::Unsupported, why: "text" }),
             Opcode::Continuation if fragments >= FRAGMENTS_MAX => {
-                return Err(Wrong { code: CloseCode::TooManyFrames, why: "a message in too many fragments" });
+                return Err(Violation { code: CloseCode::TooManyFrames, why: "a message in too many fragments" });
             }
             Opcode::Continuation | Opcode::Binary => {}
         }
@@ -253,8 +253,8 @@ impl Header {
     }
 }
 
-/// The length of a payload, if it is there whole, and where it ends. It must be in its shortest form (RFC 6455, section 5.2).
-fn length(short: usize, bytes: &[u8]) -> Result<Option<(usize, usize)>, Wrong> {
+/// The length of a payload and where the length field ends, if it is complete. Must be in its shortest form (RFC 6455, section 5.2).
+fn length(short: usize, bytes: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
     let (length, end) = match short {
         0..=125 => return Ok(Some((short, 2))),
         126 => match bytes.get(2..4).and_then(|length| <[u8; 2]>::try_from(length).ok()) {
@@ -270,7 +270,7 @@ fn length(short: usize, bytes: &[u8]) -> Result<Option<(usize, usize)>, Wrong> {
     if length < shortest || length >> 63 != 0 {
         return broken("a length that is not in its shortest form, or has its top bit set");
     }
-    // More than fits is more than is allowed.
+    // A length beyond usize is beyond the limit as well.
     Ok(Some((usize::try_from(length).unwrap_or(usize::MAX / 2).min(usize::MAX / 2), end)))
 }
 
@@ -285,15 +285,15 @@ fn unmask(payload: &mut [u8], [a, b, c, d]: [u8; 4]) {
     }
 }
 
-/// Whether this may be the payload of a close frame: nothing, or a code that may be sent (RFC 6455, section 7.4, and the registry of
-/// IANA) and a reason in UTF-8.
+/// Whether this is a valid payload of a close frame: empty, or a code that may be sent (RFC 6455, section 7.4, and the IANA registry)
+/// and a reason in UTF-8.
 fn is_close(payload: &[u8]) -> bool {
     match payload {
         [] => true,
         [_] => false,
         [high, low, reason @ ..] => {
-            let may_be_sent = matches!(u16::from_be_bytes([*high, *low]), 1000..=1003 | 1007..=1014 | 3000..=4999);
-            may_be_sent && std::str::from_utf8(reason).is_ok()
+            let is_valid_code = matches!(u16::from_be_bytes([*high, *low]), 1000..=1003 | 1007..=1014 | 3000..=4999);
+            is_valid_code && std::str::from_utf8(reason).is_ok()
         }
     }
 }

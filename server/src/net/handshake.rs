@@ -1,23 +1,22 @@
-//! What is kept of a handshake for who asks for it with `/ws?wire=1`.
+//! Records the handshake of a connection to `/ws?wire=1`, for the developer page that shows it.
 
 use broadside_shared::protocol::handshake::{HEADERS_MAX, Handshake, VALUE_CHARS_MAX};
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, StatusCode, Uri};
 
-/// The query by which a connection asks for its handshake to be kept.
+/// The query parameter that requests a record.
 const QUERY: &str = "wire=1";
 
-/// Begins a record of a request, if it asks for one.
-#[must_use]
-pub fn record(uri: &Uri, headers: &HeaderMap) -> Option<Box<Handshake>> {
+/// Starts a record of a request, if the request asks for one.
+pub(crate) fn record(uri: &Uri, headers: &HeaderMap) -> Option<Box<Handshake>> {
     uri.query().is_some_and(|query| query.split('&').any(|part| part == QUERY)).then(|| {
-        let request = cut(&format!("GET {uri} HTTP/1.1"));
+        let request = truncate(&format!("GET {uri} HTTP/1.1"));
         Box::new(Handshake { request, asked: list(headers), ..Handshake::default() })
     })
 }
 
-/// Adds the answer to a record.
-pub fn answer(record: &mut Handshake, status: StatusCode, headers: &HeaderMap) {
+/// Adds the response to a record.
+pub(crate) fn add_response(record: &mut Handshake, status: StatusCode, headers: &HeaderMap) {
     record.response = format!("HTTP/1.1 {} {}", status.as_u16(), status.canonical_reason().unwrap_or(""));
     record.answered = list(headers);
 }
@@ -27,7 +26,7 @@ fn list(headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = headers.iter().take(HEADERS_MAX).map(|(name, value)| {
         let value = match value.to_str() {
             _ if secret.contains(name) => "(left out)".to_owned(),
-            Ok(value) => cut(value),
+            Ok(value) => truncate(value),
             Err(_) => "(not text)".to_owned(),
         };
         (name.to_string(), value)
@@ -35,7 +34,7 @@ fn list(headers: &HeaderMap) -> Vec<(String, String)> {
     shown.collect()
 }
 
-fn cut(text: &str) -> String {
+fn truncate(text: &str) -> String {
     text.chars().take(VALUE_CHARS_MAX).collect()
 }
 
@@ -45,7 +44,7 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn a_record_is_kept_for_who_asks_and_holds_no_secrets() {
+    fn a_handshake_is_recorded_on_request_and_without_secrets() {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("game.example"));
         headers.insert("cookie", HeaderValue::from_static("session=secret"));
@@ -54,7 +53,7 @@ mod tests {
         assert_eq!(record(&Uri::from_static("/ws"), &headers), None);
         assert_eq!(record(&Uri::from_static("/ws?wire=12"), &headers), None);
         let mut kept = record(&Uri::from_static("/ws?a=b&wire=1"), &headers).expect("asked for");
-        answer(&mut kept, StatusCode::SWITCHING_PROTOCOLS, &HeaderMap::new());
+        add_response(&mut kept, StatusCode::SWITCHING_PROTOCOLS, &HeaderMap::new());
         assert_eq!(kept.response, "HTTP/1.1 101 Switching Protocols");
         assert!(kept.asked.contains(&("host".into(), "game.example".into())));
         assert!(!format!("{kept:?}").contains("secret"));

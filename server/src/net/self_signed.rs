@@ -1,5 +1,5 @@
-//! A certificate for development, made by the server: nobody vouches for it, so browsers warn. It is kept in a folder, so that
-//! programs can be told to trust it and a browser is asked once and not at each start.
+//! A self-signed certificate for development. Browsers warn about it. It is kept in a folder, so that programs can trust its file and a
+//! browser warns only once, not at each start.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -15,42 +15,43 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::certificate::{Files, provider};
+use super::tls::crypto_provider;
+use crate::config::tls::CertificateFiles;
 
-/// The certificate's file in its folder; what `bot` and `load` take as `--ca`. Not a name that others use: it is written over.
+/// File of the certificate in its folder; `bot` and `load` take it as `--ca`. The name is unusual because the file is overwritten.
 pub const CERT_FILE: &str = "self-signed-cert.pem";
-/// The key's file.
+/// File of the key in the same folder.
 pub const KEY_FILE: &str = "self-signed-key.pem";
-/// How long a certificate is good for; browsers refuse those of more than 825 days.
-const GOOD_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
-/// One that ends sooner than this is replaced at the start.
-const SPARE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Clocks of others may be behind.
+/// Validity of a certificate; browsers refuse more than 825 days.
+const VALID_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A certificate that expires sooner than this is replaced at startup.
+const RENEW_BEFORE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Allowance for clients whose clock is behind.
 const BACKDATED: Duration = Duration::from_secs(24 * 3600);
 
-/// The certificate in `folder`, for this machine and `host`: the one that is there if it is still good, else a new one.
+/// The certificate in `folder` for this machine and `host`; generates one if none is there that is still valid.
 ///
 /// # Errors
-/// When the folder cannot be written.
-pub fn prepare(folder: &Path, host: IpAddr) -> anyhow::Result<Files> {
-    let files = Files { cert: folder.join(CERT_FILE), key: folder.join(KEY_FILE) };
+/// The folder cannot be written.
+pub fn prepare(folder: &Path, host: IpAddr) -> anyhow::Result<CertificateFiles> {
+    let files = CertificateFiles { cert: folder.join(CERT_FILE), key: folder.join(KEY_FILE) };
     let names = names(host);
     let kept =
-        CertificateDer::from_pem_file(&files.cert).ok().filter(|cert| files.key.exists() && is_good(cert, &names));
+        CertificateDer::from_pem_file(&files.cert).ok().filter(|cert| files.key.exists() && is_valid(cert, &names));
     let is_new = kept.is_none();
     if is_new {
-        make(folder, &files, &names)?;
+        generate(folder, &files, &names)?;
     }
     tracing::info!(
         file = %files.cert.display(),
         names = names.join(" "),
         is_new,
-        "development certificate; browsers will warn of it"
+        "self-signed development certificate; browsers warn about it"
     );
     Ok(files)
 }
 
-/// What the certificate is for.
+/// The names and addresses that the certificate is valid for.
 fn names(host: IpAddr) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let host = host.to_canonical();
@@ -60,34 +61,34 @@ fn names(host: IpAddr) -> Vec<String> {
     names
 }
 
-/// Whether who trusts the certificate would take it for each of these names, now and for a while.
-fn is_good(cert: &CertificateDer<'_>, names: &[String]) -> bool {
+/// Whether the certificate is valid for each of these names, now and until [`RENEW_BEFORE`] from now.
+fn is_valid(cert: &CertificateDer<'_>, names: &[String]) -> bool {
     let mut roots = RootCertStore::empty();
     if roots.add(cert.clone().into_owned()).is_err() {
         return false;
     }
-    let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build() else {
+    let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build() else {
         return false;
     };
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let then = UnixTime::since_unix_epoch(since_epoch + SPARE);
+    let then = UnixTime::since_unix_epoch(since_epoch + RENEW_BEFORE);
     names.iter().all(|name| {
         ServerName::try_from(name.as_str())
             .is_ok_and(|name| verifier.verify_server_cert(cert, &[], &name, &[], then).is_ok())
     })
 }
 
-fn make(folder: &Path, files: &Files, names: &[String]) -> anyhow::Result<()> {
-    let key = KeyPair::generate().context("cannot make a key")?;
-    let mut params = CertificateParams::new(names.to_vec()).context("cannot make a certificate")?;
+fn generate(folder: &Path, files: &CertificateFiles, names: &[String]) -> anyhow::Result<()> {
+    let key = KeyPair::generate().context("cannot generate a key")?;
+    let mut params = CertificateParams::new(names.to_vec()).context("cannot generate a certificate")?;
     params.distinguished_name.push(DnType::CommonName, "Broadside development");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let now = SystemTime::now();
     params.not_before = (now - BACKDATED).into();
-    params.not_after = (now + GOOD_FOR).into();
-    let cert = params.self_signed(&key).context("cannot make a certificate")?;
+    params.not_after = (now + VALID_FOR).into();
+    let cert = params.self_signed(&key).context("cannot generate a certificate")?;
     std::fs::create_dir_all(folder)
-        .with_context(|| format!("--tls-self-signed: cannot make the folder {}", folder.display()))?;
+        .with_context(|| format!("--tls-self-signed: cannot create the folder {}", folder.display()))?;
     let write = |path: &Path, pem: &str| {
         write_secret(path, pem).with_context(|| format!("--tls-self-signed: cannot write {}", path.display()))
     };
@@ -95,7 +96,7 @@ fn make(folder: &Path, files: &Files, names: &[String]) -> anyhow::Result<()> {
     write(&files.cert, &cert.pem())
 }
 
-/// Writes a file that only its owner may read, whatever was there before.
+/// Writes a file that only its owner may read, replacing an existing one.
 fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -113,19 +114,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_kept_while_it_is_good_for_what_it_is_needed_for() {
+    fn a_certificate_is_reused_while_it_is_valid_for_all_names() {
         let folder = std::env::temp_dir().join(format!("broadside-self-signed-{}", std::process::id()));
         let host = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let pem = |files: &Files| std::fs::read_to_string(&files.cert).expect("it was written");
-        let files = prepare(&folder, host("0.0.0.0")).expect("our own folder");
+        let pem = |files: &CertificateFiles| std::fs::read_to_string(&files.cert).expect("it was written");
+        let files = prepare(&folder, host("0.0.0.0")).expect("a writable folder");
         let first = pem(&files);
         prepare(&folder, host("127.0.0.1")).expect("the same folder");
         assert_eq!(pem(&files), first);
-        // It was not made for this one.
+        // The certificate does not cover this address.
         prepare(&folder, host("192.0.2.7")).expect("the same folder");
         let second = pem(&files);
         assert_ne!(second, first);
-        // Whoever asks for less is content.
+        // A certificate that covers more is reused.
         prepare(&folder, host("::")).expect("the same folder");
         assert_eq!(pem(&files), second);
         #[cfg(unix)]

@@ -255,8 +255,8 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     fn connect(&mut self, upgraded: Upgraded<G>) {
-        let Upgraded { wire, early, address, guard, handshake, refused_with } = upgraded;
-        let socket = Socket { conn: Conn::new(wire, &early), drop_at: None, _guard: guard };
+        let Upgraded { transport, early, address, guard, handshake, refused_with } = upgraded;
+        let socket = Socket { conn: Conn::new(transport, &early), drop_at: None, _guard: guard };
         let Some(key) = self.watch(socket) else { return };
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let id = ConnectionId { shard: self.index, key, serial };
@@ -273,7 +273,7 @@ impl<'a, G: Game> Shard<'a, G> {
         let entry = self.sockets.vacant_entry();
         let key = entry.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poller.poll.registry().register(socket.conn.wire.stream(), Token(key), interest) {
+        if let Err(error) = self.poller.poll.registry().register(socket.conn.transport.stream(), Token(key), interest) {
             tracing::warn!(%error, "cannot watch a connection");
             return None;
         }
@@ -333,8 +333,8 @@ impl<'a, G: Game> Shard<'a, G> {
     fn migrate(&mut self, key: usize, shard: usize, connection: Box<Connection<G>>) {
         let mut socket = self.sockets.remove(key);
         // The other shard's epoll watches it from now on.
-        let _ = self.poller.poll.registry().deregister(socket.conn.wire.stream());
-        self.counters.add(socket.conn.wire.take_traffic());
+        let _ = self.poller.poll.registry().deregister(socket.conn.transport.stream());
+        self.counters.add(socket.conn.transport.take_traffic());
         self.shards.inbox(shard).send([Arrival::Migrated(Box::new((socket, connection)))]);
     }
 
@@ -378,7 +378,7 @@ impl<'a, G: Game> Shard<'a, G> {
 
     fn note(&mut self, key: usize, readable: Option<Readable>) {
         if let (Some(socket), Some(readable)) = (self.sockets.get_mut(key), readable) {
-            socket.conn.wire.note(readable);
+            socket.conn.transport.mark_readable(readable);
             self.pending_reads.push(key);
         }
     }
@@ -396,7 +396,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
         // It may have moved to another shard.
         let Some(socket) = self.sockets.get_mut(key) else { return };
-        self.counters.add(socket.conn.wire.take_traffic());
+        self.counters.add(socket.conn.transport.take_traffic());
         match status {
             ConnectionStatus::Open => {}
             ConnectionStatus::HasMore => self.pending_reads.push(key),
@@ -412,15 +412,15 @@ impl<'a, G: Game> Shard<'a, G> {
                 Incoming::Frame => self.core.handle_alive(now, key, self.lobby),
                 Incoming::Refused(code) => self.core.handle_violation(now, key, code, self.lobby),
                 Incoming::Nothing => break ConnectionStatus::Open,
-                Incoming::Enough => break ConnectionStatus::HasMore,
+                Incoming::PollLimit => break ConnectionStatus::HasMore,
                 Incoming::Ended => return ConnectionStatus::Over,
             }
             self.drain();
         };
-        let bytes = self.sockets[key].conn.end_look();
+        let bytes = self.sockets[key].conn.end_poll();
         self.core.handle_read_end(now, key, bytes, self.lobby);
         self.drain();
-        let is_over = self.sockets.get(key).is_some_and(|socket| socket.conn.wire.is_over());
+        let is_over = self.sockets.get(key).is_some_and(|socket| socket.conn.transport.is_ended());
         if is_over { ConnectionStatus::Over } else { status }
     }
 
@@ -429,12 +429,12 @@ impl<'a, G: Game> Shard<'a, G> {
         let was_closed = self.core.handle_lost(self.now(), key, self.lobby);
         self.drain();
         let mut socket = self.sockets.remove(key);
-        self.counters.add(socket.conn.wire.take_traffic());
+        self.counters.add(socket.conn.transport.take_traffic());
         if !was_closed {
             self.app.metrics.torn();
         }
         // Closing the socket ends the watch, too; this is for systems where it does not.
-        let _ = self.poller.poll.registry().deregister(socket.conn.wire.stream());
+        let _ = self.poller.poll.registry().deregister(socket.conn.transport.stream());
     }
 
     /// Looks after deadlines as of `now`: everything that had come by then is read.
@@ -447,11 +447,11 @@ impl<'a, G: Game> Shard<'a, G> {
             if !is_over && !self.sockets[key].conn.has_more() {
                 self.core.handle_timeout(now, key, self.lobby);
                 self.drain();
-                is_over = self.sockets[key].conn.wire.is_over();
+                is_over = self.sockets[key].conn.transport.is_ended();
             }
-            let wire = &mut self.sockets[key].conn.wire;
-            outbox_bytes += wire.waiting_bytes() as i64;
-            self.counters.add(wire.take_traffic());
+            let transport = &mut self.sockets[key].conn.transport;
+            outbox_bytes += transport.waiting_bytes() as i64;
+            self.counters.add(transport.take_traffic());
             if is_over {
                 self.lose(key);
             }
@@ -494,8 +494,8 @@ impl<G: Game> Sockets for WalkedSockets<'_, G> {
     const HEADROOM: usize = HEADER_MAX;
 
     fn state(&self, key: usize) -> Option<SocketState> {
-        let wire = &self.0.get(key)?.conn.wire;
-        (!wire.is_over()).then(|| SocketState::from_free(wire.is_free()))
+        let transport = &self.0.get(key)?.conn.transport;
+        (!transport.is_ended()).then(|| SocketState::from_free(transport.is_free()))
     }
 
     fn write(&mut self, key: usize, frame: &mut [u8]) -> bool {

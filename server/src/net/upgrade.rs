@@ -1,4 +1,4 @@
-//! The WebSocket handshake: who may, and what a plain GET is told.
+//! The WebSocket handshake: checks it, answers it, and passes the socket to a shard.
 
 use std::io;
 use std::sync::Arc;
@@ -21,37 +21,38 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::admission::{Guard, Verdict};
-use super::answers::Answers;
+use super::admission::ConnectionGuard;
 use super::arrivals::{Shards, Upgraded};
-use super::client::Client;
-use super::conn::Wire;
+use super::bare_responses::BareResponses;
+use super::conn::Transport;
 use super::handshake;
-use super::origin;
 use super::paced::Paced;
 use super::tls::Tls;
 use crate::app::App;
-use crate::http::fields::{elements, has_token};
-use crate::http::problem;
+use crate::header_fields::{elements, has_token};
+use crate::limits::admission::Admission;
+use crate::origin;
+use crate::problem::problem;
+use crate::requester::Requester;
 
-/// `GET /ws`: upgrades the connection, or says why not. A page of another origin cannot read a refusal: its connection is upgraded, and
-/// the shard closes it with a code that the page can explain.
-pub async fn upgrade<G: Game>(
+/// `GET /ws`. A page cannot read the status of a refused handshake. If the handshake itself is valid and the refusal is one that the
+/// page should explain, the connection is therefore upgraded, and the shard closes it with a code.
+pub(crate) async fn upgrade<G: Game>(
     State(app): State<Arc<App<G>>>,
-    Extension(client): Extension<Client>,
+    Extension(requester): Extension<Requester>,
     Extension(shards): Extension<Arc<Shards<G>>>,
     request: Request,
 ) -> Response {
-    let peer = client.address;
+    let peer = requester.address;
     let checked = check(&request);
-    let verdict = request.extensions().get::<Verdict>().copied();
-    // Only a WebSocket is opened to be told with a code that its address asks too much; what is none is told now.
-    if let (Err(_), Some(refusal)) = (&checked, verdict.and_then(Verdict::refusal)) {
+    let admission = request.extensions().get::<Admission>().copied();
+    // Only a valid handshake is upgraded to be closed with a code; anything else gets the refusal as a response.
+    if let (Err(_), Some(refusal)) = (&checked, admission.and_then(Admission::refusal)) {
         return refusal;
     }
-    let origin = origin::check(request.headers(), client.scheme, &app.config.allow_origin);
+    let origin = origin::check(request.headers(), requester.scheme, &app.config.allow_origin);
     if let Err(detail) = &origin {
-        note_origin(&app, request.headers(), detail);
+        count_foreign_origin(&app, request.headers(), detail);
     }
     let (key, refused_with) = match (checked, origin) {
         (Ok(key), Ok(())) => (key, None),
@@ -67,28 +68,28 @@ pub async fn upgrade<G: Game>(
         let detail = "this connection cannot be upgraded to a WebSocket".to_owned();
         return Refusal { status: StatusCode::UPGRADE_REQUIRED, detail }.into_response();
     };
-    let guard = parts.extensions.remove::<Arc<Guard<G>>>();
-    let refused_with = refused_with.or_else(|| verdict.and_then(Verdict::code));
-    let mut kept = handshake::record(&parts.uri, &parts.headers);
-    let response = switching(&key);
-    if let Some(kept) = &mut kept {
-        handshake::answer(kept, response.status(), response.headers());
+    let guard = parts.extensions.remove::<Arc<ConnectionGuard<G>>>();
+    let refused_with = refused_with.or_else(|| admission.and_then(Admission::close_code));
+    let mut recorded = handshake::record(&parts.uri, &parts.headers);
+    let response = switching_protocols(&key);
+    if let Some(recorded) = &mut recorded {
+        handshake::add_response(recorded, response.status(), response.headers());
     }
     tokio::spawn(async move {
         match on_upgrade.await.map_err(io::Error::other).and_then(take_over) {
-            Ok((wire, early)) => {
-                let upgraded = Upgraded { wire, early, address: peer, guard, handshake: kept, refused_with };
+            Ok((transport, early)) => {
+                let upgraded = Upgraded { transport, early, address: peer, guard, handshake: recorded, refused_with };
                 shards.hand_over(upgraded);
             }
-            Err(error) => tracing::debug!(%peer, %error, "connection went during the handshake"),
+            Err(error) => tracing::debug!(%peer, %error, "connection lost during the handshake"),
         }
     });
     response
 }
 
-/// Counts a page of another origin, and tells the operator of each origin once: a proxy that changes `Host` looks like this, and
-/// nobody else sees it.
-fn note_origin<G: Game>(app: &App<G>, headers: &HeaderMap, detail: &str) {
+/// Counts a request by a page of another origin, and logs each origin once: a proxy that changes `Host` causes the same refusal, and
+/// only the log shows it.
+fn count_foreign_origin<G: Game>(app: &App<G>, headers: &HeaderMap, detail: &str) {
     app.metrics.origin_refusals.inc();
     let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("?");
     let origin: String = value(ORIGIN).chars().take(200).collect();
@@ -96,15 +97,15 @@ fn note_origin<G: Game>(app: &App<G>, headers: &HeaderMap, detail: &str) {
         tracing::warn!(
             origin,
             host = value(HOST),
-            "a page of another origin may not connect; if it is yours, let the proxy keep Host (and name the host with \
+            "refused a page of another origin; if it is yours, let the proxy keep Host (and name the host with \
              --public-host), or start with --allow-origin"
         );
     }
     tracing::debug!(detail, "origin refused");
 }
 
-/// The answer to a good handshake with this key (RFC 6455, section 4.2.2).
-fn switching(key: &HeaderValue) -> Response {
+/// The response to a valid handshake with this key (RFC 6455, section 4.2.2).
+fn switching_protocols(key: &HeaderValue) -> Response {
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -116,22 +117,21 @@ fn switching(key: &HeaderValue) -> Response {
     response
 }
 
-/// Takes the connection from hyper and tokio: the socket, with its TLS, and bytes that hyper has read too many.
-fn take_over(upgraded: hyper::upgrade::Upgraded) -> io::Result<(Wire, Bytes)> {
-    let (stream, tls, early) = match upgraded.downcast::<TokioIo<Answers<Paced<TcpStream>>>>() {
+/// Takes the connection from hyper and tokio: the socket, its TLS session, and the bytes that hyper has read beyond the head.
+fn take_over(upgraded: hyper::upgrade::Upgraded) -> io::Result<(Transport, Bytes)> {
+    let (stream, tls, early) = match upgraded.downcast::<TokioIo<BareResponses<Paced<TcpStream>>>>() {
         Ok(parts) => (parts.io.into_inner().into_inner().into_inner(), None, parts.read_buf),
-        Err(upgraded) => match upgraded.downcast::<TokioIo<Answers<Paced<TlsStream<TcpStream>>>>>() {
+        Err(upgraded) => match upgraded.downcast::<TokioIo<BareResponses<Paced<TlsStream<TcpStream>>>>>() {
             Ok(parts) => {
                 let (stream, session) = parts.io.into_inner().into_inner().into_inner().into_inner();
                 (stream, Some(Tls::new(session)), parts.read_buf)
             }
-            Err(_) => return Err(io::Error::other("it is not a stream that we accepted")),
+            Err(_) => return Err(io::Error::other("the stream is not one of the listener's")),
         },
     };
-    Ok((Wire::new(mio::net::TcpStream::from_std(stream.into_std()?), tls), early))
+    Ok((Transport::new(mio::net::TcpStream::from_std(stream.into_std()?), tls), early))
 }
 
-/// Why a handshake is refused.
 struct Refusal {
     status: StatusCode,
     detail: String,
@@ -141,7 +141,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = problem(self.status, &self.detail).into_response();
         if self.status == StatusCode::UPGRADE_REQUIRED {
-            // RFC 9110, section 15.5.22: a 426 names the protocol to switch to; RFC 6455, section 4.4: and the version of it.
+            // A 426 names the protocol to switch to (RFC 9110, section 15.5.22) and its version (RFC 6455, section 4.4).
             response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
             response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -153,21 +153,21 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Judges a handshake by RFC 6455, section 4.2.1, with lists as RFC 9110 has them. Gives its key.
+/// Checks a handshake by RFC 6455, section 4.2.1, with list fields as in RFC 9110. Returns its key.
 fn check(request: &Request) -> Result<HeaderValue, Refusal> {
     let refuse = |status, detail: String| Err(Refusal { status, detail });
     let (method, headers) = (request.method(), request.headers());
     if method != Method::GET {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, format!("method is {method}; a WebSocket begins with GET"));
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, format!("method is {method}; a WebSocket handshake uses GET"));
     }
     if request.version() < Version::HTTP_11 {
-        let detail = format!("{:?} cannot become a WebSocket: ask by HTTP/1.1", request.version());
+        let detail = format!("{:?} cannot be upgraded to a WebSocket: use HTTP/1.1", request.version());
         return refuse(StatusCode::UPGRADE_REQUIRED, detail);
     }
     if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade") {
         return refuse(
             StatusCode::UPGRADE_REQUIRED,
-            format!("this is a WebSocket: connect with ws:// or wss:// and the subprotocol {SUBPROTOCOL}"),
+            format!("this is a WebSocket endpoint: connect with ws:// or wss:// and the subprotocol {SUBPROTOCOL}"),
         );
     }
     for name in [SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_KEY] {
@@ -182,22 +182,22 @@ fn check(request: &Request) -> Result<HeaderValue, Refusal> {
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())) else {
         return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64".to_owned());
     };
-    // A token of its own, with its case (RFC 6455, section 4.1).
+    // Subprotocol names are case-sensitive (RFC 6455, section 4.1).
     if !elements(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL) {
         return refuse(StatusCode::BAD_REQUEST, format!("Sec-WebSocket-Protocol must offer {SUBPROTOCOL}"));
     }
-    // What comes behind the head is frames already.
+    // Bytes after the head are frames.
     if !request.body().is_end_stream() {
-        return refuse(StatusCode::BAD_REQUEST, "there is a body; the request of a WebSocket has none".to_owned());
+        return refuse(StatusCode::BAD_REQUEST, "the request has a body; a WebSocket handshake has none".to_owned());
     }
     Ok(key.clone())
 }
 
-/// Whether this is 16 bytes in base64: 22 messages, of which the last has but two bits to say, and the padding.
+/// Whether this is 16 bytes in base64: 22 characters, of which the last carries only two bits, and the padding.
 fn is_key(key: &[u8]) -> bool {
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    key.strip_suffix(b"==").is_some_and(|messages| {
-        messages.len() == 22 && messages.iter().all(is_letter) && b"AQgw".contains(&messages[21])
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.strip_suffix(b"==").is_some_and(|characters| {
+        characters.len() == 22 && characters.iter().all(is_base64) && b"AQgw".contains(&characters[21])
     })
 }
 
@@ -216,7 +216,7 @@ mod tests {
         ("sec-websocket-protocol", "other, broadside.v1"),
     ];
 
-    /// The status of the answer to the good handshake with these lines in the place of those of the same name.
+    /// The status for a valid handshake in which these headers replace those of the same name.
     fn status(changes: &[(&str, &str)]) -> u16 {
         let kept = GOOD.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         let mut request = http::Request::builder();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_judged_by_its_headers() {
+    fn a_handshake_is_checked_by_its_headers() {
         for (changes, expected) in [
             (&[][..], 101),
             (&[("connection", "keep-alive"), ("connection", "Upgrade")], 101),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_has_no_body_and_is_not_of_http_1_0() {
+    fn a_handshake_with_a_body_or_of_http_1_0_is_refused() {
         let mut request = http::Request::builder();
         for (name, value) in GOOD {
             request = request.header(name, value);

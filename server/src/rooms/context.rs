@@ -61,9 +61,9 @@ impl<G: Game> SeatLimits for ServerContext<G> {
         let caps = self.limits.caps();
         let taken = match share {
             AddressShare::Seat { room, max } => self.limits.take(address, &caps.seat(room, max)),
-            AddressShare::Spectator { room } => self.limits.take(address, &caps.watch(room)),
+            AddressShare::Spectator { room } => self.limits.take(address, &caps.spectator(room)),
             AddressShare::Queue { room } => self.limits.take(address, &[caps.in_queue(room)]),
-            AddressShare::Parked => self.limits.take(address, &[caps.kept()]),
+            AddressShare::Parked => self.limits.take(address, &[caps.parked_seat()]),
         };
         taken.map_err(|TooMuch(what)| what)
     }
@@ -73,7 +73,7 @@ impl<G: Game> SeatLimits for ServerContext<G> {
     }
 
     fn gave_up_parked(&self, address: IpAddr) {
-        ServerContext::refused(self, address, AddressLimit::Kept);
+        ServerContext::refused(self, address, AddressLimit::ParkedSeats);
     }
 
     fn counted_as(&self, address: IpAddr) -> IpAddr {

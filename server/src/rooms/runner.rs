@@ -157,7 +157,7 @@ impl<G: Game> RoomRunner<G> {
         let metrics = &self.context.metrics;
         metrics.joins.of(JoinResult::Seated).inc_by(effects.seated);
         metrics.joins.of(JoinResult::Refused).inc_by(effects.refused);
-        metrics.joins.of(JoinResult::Waited).inc_by(effects.queued);
+        metrics.joins.of(JoinResult::Queued).inc_by(effects.queued);
         metrics.leaves.inc_by(effects.left);
         metrics.inputs_dropped.inc_by(effects.inputs_dropped);
         if let Some(board) = effects.board {
@@ -208,7 +208,7 @@ impl<G: Game> RoomRunner<G> {
     fn export(&mut self, new: Exported) {
         let (metrics, old) = (&self.context.metrics, std::mem::replace(&mut self.exported, new));
         metrics.players.inc_by(new.players - old.players);
-        metrics.waiting.inc_by(new.waiting - old.waiting);
+        metrics.join_queue.inc_by(new.waiting - old.waiting);
         metrics.governor_level.inc_by(new.level - old.level);
     }
 

@@ -1,7 +1,7 @@
-//! Rooms over HTTP, from opening one to its end; and joins that refer to them.
+//! Rooms over HTTP, from creation to end, and joins that refer to them.
 
 use broadside_bots::socket::Socket;
-use broadside_server::http::api::openapi;
+use broadside_server::http::api::description::openapi;
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::ids::{PlayerId, RoomId};
@@ -43,7 +43,7 @@ async fn joined(socket: &mut Socket) -> (RoomId, Mode, Role) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
+async fn a_private_room_is_joined_only_by_its_code() {
     let server = Server::start().await;
     let opened = post(&server, "/api/rooms", r#"{"mode":"teams","private":true,"name":"Den"}"#).await;
     assert_eq!(opened.status, 201, "{}", opened.text());
@@ -83,7 +83,7 @@ async fn a_private_room_is_joined_by_its_code_and_by_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_seat_that_was_reserved_is_given_before_those_in_line() {
+async fn a_reserved_seat_is_assigned_before_the_join_queue() {
     let server = Server::start_with(|config| config.capacity = 1).await;
     let kept = json_of(&post(&server, "/api/quickplay", "{}").await);
     let reservation = kept["reservation"].as_str().and_then(|text| text.parse().ok()).expect("a number");
@@ -98,7 +98,7 @@ async fn a_seat_that_was_reserved_is_given_before_those_in_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn duels_open_on_demand_are_watched_and_switched_and_end() {
+async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
     let server = Server::start_with(|config| config.room_life = 2).await;
     let mut players = Vec::new();
     for name in ["Ann", "Bob", "Cid"] {
@@ -131,7 +131,7 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
     spectator
         .until("the other one", |event| matches!(event, ClientEvent::ServerNotice(notice) if *notice == follows))
         .await;
-    // Two seconds are the life of a room here: whoever is in it is told, and is in the lobby then.
+    // A room lives for two seconds here; then its players are notified and return to the lobby.
     spectator
         .until("the end", |event| matches!(event, ClientEvent::ServerNotice(ServerNotice::RoomEnds { seconds: 0 })))
         .await;
@@ -144,7 +144,7 @@ async fn duels_open_on_demand_are_watched_and_switched_and_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_leaderboard_is_pushed_and_read_and_the_same() {
+async fn the_leaderboard_is_the_same_over_http_and_as_a_topic() {
     let server = Server::start().await;
     let (mut ann, mut reader) = (bare(&server).await, bare(&server).await);
     ask(&mut ann, "Ann", RoomChoice::Quick).await;
@@ -166,7 +166,7 @@ async fn the_leaderboard_is_pushed_and_read_and_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_operators_word_reaches_who_is_there_and_who_comes_later() {
+async fn an_announcement_reaches_current_and_later_subscribers() {
     let server = Server::start().await;
     let subscribe = ClientMsg::Request { id: 1, request: Request::Subscribe { topic: "notices".to_owned() } };
     let (mut there, mut later) = (bare(&server).await, bare(&server).await);
@@ -185,16 +185,16 @@ async fn the_operators_word_reaches_who_is_there_and_who_comes_later() {
     for socket in [&mut there, &mut later] {
         match hear(socket).await {
             ServerMsg::Published { publication: Publication::Announcement(text), .. } => {
-                assert_eq!(text.as_str(), "back at noon")
+                assert_eq!(text.as_str(), "back at noon");
             }
-            other => panic!("the operator's word was due, not {other:?}"),
+            other => panic!("the announcement was due, not {other:?}"),
         }
     }
     server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_understood_or_too_much_is_refused_with_what_and_why() {
+async fn invalid_and_excessive_requests_are_refused_with_the_reason() {
     let server = Server::start_with(|config| config.max_rooms = 3).await;
     for (path, body, status, says) in [
         ("/api/rooms", "{}", 422, "missing field `mode`"),
@@ -204,7 +204,7 @@ async fn what_is_not_understood_or_too_much_is_refused_with_what_and_why() {
         ("/api/rooms", r#"{"mode":"duel","name":"\u3164\u200d"}"#, 400, "visible"),
         ("/api/rooms", r#"{"mode":"duel","name":"Ѕerver 1"}"#, 400, "reserved"),
         ("/api/rooms", r#"{"mode":"duel","size":3}"#, 422, "unknown field `size`"),
-        ("/api/quickplay", r#"{"region":"mars"}"#, 404, "this one is in `local`"),
+        ("/api/quickplay", r#"{"region":"mars"}"#, 404, "this server is in the region `local`"),
         ("/api/quickplay", r#"{"mode":7}"#, 422, "expected a string"),
         ("/api/leaderboard", "", 405, "openapi"),
     ] {
@@ -226,13 +226,13 @@ async fn what_is_not_understood_or_too_much_is_refused_with_what_and_why() {
             break;
         }
     }
-    let refused = refused.expect("one address may not ask for ever");
+    let refused = refused.expect("the rate of one address is limited");
     assert!(!refused.header("retry-after").is_empty() && refused.text().contains("127.0.0.1"), "{}", refused.text());
     server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_opened_rooms_enough_opens_none_by_joining() {
+async fn the_limit_of_room_creations_also_applies_to_joins() {
     let server = Server::start().await;
     let mut statuses = Vec::new();
     while statuses.last() != Some(&429) && statuses.len() < 40 {
@@ -246,7 +246,7 @@ async fn who_has_opened_rooms_enough_opens_none_by_joining() {
 }
 
 #[test]
-fn the_description_in_the_docs_is_that_of_the_code() {
+fn the_description_in_the_docs_matches_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
     let current = openapi() + "\n";
     if std::env::var_os("BLESS").is_some() {

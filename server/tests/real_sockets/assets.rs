@@ -1,10 +1,10 @@
-//! Files and figures over HTTP.
+//! Files, health and rooms over HTTP.
 
 use crate::http::{ask, ask_over, get, request};
 use crate::scene::{Server, bare, sit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_comes_with_its_type_and_is_not_sent_twice() {
+async fn the_page_has_its_media_type_and_is_not_sent_twice() {
     let server = Server::start().await;
     let first = get(server.address(), "/", &[]).await;
     assert_eq!((first.status, first.header("content-type")), (200, "text/html; charset=utf-8"));
@@ -23,7 +23,7 @@ async fn the_page_comes_with_its_type_and_is_not_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_packed_beforehand_is_sent_to_who_can_unpack_it() {
+async fn a_precompressed_file_is_sent_to_clients_that_accept_it() {
     let server = Server::start().await;
     for (name, bytes) in [("a.js", "plain"), ("a.js.br", "as brotli"), ("a.js.gz", "as gzip"), ("b.wasm", "\0asm")] {
         server.folder.put(name, bytes.as_bytes());
@@ -48,7 +48,7 @@ async fn a_file_packed_beforehand_is_sent_to_who_can_unpack_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_outside_the_folder_and_nothing_hidden_is_served() {
+async fn no_file_outside_the_folder_and_no_hidden_file_is_served() {
     let server = Server::start().await;
     server.folder.put(".secret", b"no");
     for path in
@@ -64,7 +64,7 @@ async fn nothing_outside_the_folder_and_nothing_hidden_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn below_a_base_path_is_all_that_is_at_the_root() {
+async fn everything_is_also_served_below_the_base_path() {
     let server = Server::start_with(|config| config.base_path = "/game".parse().expect("a path")).await;
     let bare = get(server.address(), "/game?name=Ann", &[]).await;
     assert_eq!((bare.status, bare.header("location")), (308, "/game/?name=Ann"));
@@ -76,9 +76,9 @@ async fn below_a_base_path_is_all_that_is_at_the_root() {
         assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{path}");
     }
     assert_eq!(get(server.address(), "/games/healthz", &[]).await.status, 404);
-    let room_request = r#"{"mode":"duel","private":true}"#;
-    let headers = [("content-type", "application/json"), ("content-length", &room_request.len().to_string())];
-    let post = request(&server.address().to_string(), "POST", "/game/api/rooms", &headers) + room_request;
+    let room = r#"{"mode":"duel","private":true}"#;
+    let headers = [("content-type", "application/json"), ("content-length", &room.len().to_string())];
+    let post = request(&server.address().to_string(), "POST", "/game/api/rooms", &headers) + room;
     let stream = tokio::net::TcpStream::connect(server.address()).await.expect("the server listens");
     let opened = ask_over(stream, &post).await;
     let room: serde_json::Value = serde_json::from_slice(&opened.body).expect("a room is JSON");
@@ -89,7 +89,7 @@ async fn below_a_base_path_is_all_that_is_at_the_root() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_and_rooms_say_who_plays() {
+async fn health_and_rooms_show_player_counts() {
     let server = Server::start_with(|config| config.snapshot_every = 3).await;
     let mut seated = bare(&server).await;
     sit(&mut seated, "Ann").await;
@@ -106,7 +106,7 @@ async fn health_and_rooms_say_who_plays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_with_too_long_a_head_is_refused() {
+async fn a_request_head_that_is_too_long_is_refused() {
     let server = Server::start().await;
     let long = "x".repeat(20 * 1024);
     let reply = get(server.address(), "/", &[("x-long", &long)]).await;

@@ -1,4 +1,4 @@
-//! The server's own bots: they come when somebody is there, and make way.
+//! Server bots: they join rooms with players, and leave to free seats.
 
 use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::ClientEvent;
@@ -7,10 +7,10 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use crate::scene::{Puppet, Server, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bots_come_when_somebody_plays_make_way_for_people_and_go_with_the_last() {
+async fn bots_join_with_the_first_player_make_way_and_leave_with_the_last() {
     let server = Server::start_with(|config| (config.bots, config.capacity, config.grace) = (3, 3, 0)).await;
     let mut people = Vec::new();
-    // From the second on the room is full of bots: whoever comes is seated all the same.
+    // From the second player on the room is full of bots; new players get a seat all the same.
     for (name, bots) in [("Ann", 2), ("Bob", 1), ("Cid", 0)] {
         let mut puppet = Puppet::join(&server, name, RoomChoice::Quick, Role::Play).await;
         puppet.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
@@ -27,8 +27,8 @@ async fn bots_come_when_somebody_plays_make_way_for_people_and_go_with_the_last(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bots_understand_what_they_are_told_from_their_first_snapshot_on() {
-    // Snapshots come every other tick: half of so many bots are seated in a tick that they are told of.
+async fn bots_decode_every_snapshot_from_the_first_on() {
+    // Snapshots come every second tick: half of the bots are seated on a tick with a snapshot.
     let server = Server::start_with(|config| config.bots = 24).await;
     let mut ann = Puppet::join(&server, "Ann", RoomChoice::Quick, Role::Play).await;
     ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;

@@ -1,4 +1,4 @@
-//! Every close code that a client can bring about, and the end of the server.
+//! Every close code that a client can cause, and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::scene::{Server, ask, bare, close_of, greet, hear, play_until, player, say, seat_of, sit, within};
 
-/// What a close with this code says.
-pub fn meant(code: CloseCode) -> (u16, String) {
+/// Code and reason of a close.
+pub(crate) fn meant(code: CloseCode) -> (u16, String) {
     (code.code(), code.reason().to_owned())
 }
 
-/// Says one thing as the first and hears the close.
+/// Sends one message first and receives the close.
 async fn close_after(server: &Server, message: Message) -> (u16, String) {
     let mut socket = bare(server).await;
     socket.send(message).await.expect("the server takes one message");
@@ -30,7 +30,7 @@ async fn close_after(server: &Server, message: Message) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_a_stranger_says_is_answered_with_its_close_code() {
+async fn every_violation_before_the_hello_has_its_close_code() {
     let server = Server::start().await;
     let hello = |revision| encode_client(&ClientMsg::Hello { revision, agent: "test".to_owned(), resume: None });
     let too_early = encode_client(&ClientMsg::Ping { client_time: MonoTime(1) });
@@ -58,7 +58,7 @@ async fn whatever_a_stranger_says_is_answered_with_its_close_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_hello_is_out_of_place_and_a_second_join_asks_for_another_seat() {
+async fn a_second_hello_is_an_error_and_a_second_join_requests_another_seat() {
     let server = Server::start().await;
     let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
     let mut greeted = bare(&server).await;
@@ -76,14 +76,14 @@ async fn a_second_hello_is_out_of_place_and_a_second_join_asks_for_another_seat(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_sends_megabytes_in_a_frame_is_closed_and_harms_nobody() {
+async fn a_client_that_sends_a_huge_frame_is_closed_and_affects_no_other() {
     let server = Server::start_with(|config| config.shards = Some(1)).await;
     let mut neighbour = bare(&server).await;
     greet(&mut neighbour).await;
     let (mut writes, mut reads) = futures_util::StreamExt::split(bare(&server).await);
     let flood = tokio::spawn(async move {
         let frame = bytes::Bytes::from(vec![0; 8 << 20]);
-        // Until the server has had enough.
+        // Until the server closes.
         while writes.send(Message::Binary(frame.clone())).await.is_ok() {}
     });
     within("a close for the flood", async {
@@ -109,7 +109,7 @@ async fn a_flood_of_frames_ends_the_connection() {
     let ping = encode_client(&ClientMsg::Ping { client_time: MonoTime(0) });
     let (mut writes, mut reads) = futures_util::StreamExt::split(socket);
     let flood = async {
-        // Twice what may come at once: even a machine that needs seconds for it does not earn the rest meanwhile.
+        // Twice the burst: even on a machine that takes seconds the bucket does not refill enough.
         for _ in 0..2 * FRAMES_BURST {
             if writes.send(Message::Binary(ping.clone().into())).await.is_err() {
                 break;
@@ -131,7 +131,7 @@ async fn a_flood_of_frames_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
+async fn a_player_without_a_seat_enters_the_join_queue_and_gets_the_first_free_one() {
     let server = Server::start_with(|config| (config.capacity, config.grace) = (1, 0)).await;
     let mut first = bare(&server).await;
     sit(&mut first, "First").await;
@@ -145,7 +145,7 @@ async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
     say(&mut first, &ClientMsg::Leave).await;
     assert_eq!(close_of(&mut first).await, meant(CloseCode::Normal));
     assert!(matches!(seat_of(&mut second).await, ServerMsg::Joined { .. }));
-    // TeamLabel goes while waiting is not missed, and holds up nobody.
+    // A player who leaves the join queue does not delay the others.
     let mut fourth = bare(&server).await;
     ask(&mut fourth, "Fourth", RoomChoice::Quick).await;
     drop(third);
@@ -155,7 +155,7 @@ async fn who_finds_no_seat_waits_in_line_and_gets_the_first_that_is_freed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_room_that_is_not_there_is_refused_with_its_own_code() {
+async fn an_unknown_room_has_its_own_close_code() {
     let server = Server::start_with(|config| config.rooms = 2).await;
     let mut lost = bare(&server).await;
     ask(&mut lost, "Lost", RoomChoice::Room(RoomId(3))).await;
@@ -167,7 +167,7 @@ async fn a_room_that_is_not_there_is_refused_with_its_own_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_end_of_the_server_closes_every_socket_and_does_not_wait_for_the_deaf() {
+async fn shutdown_closes_every_socket_and_does_not_wait_for_unresponsive_clients() {
     let server = Server::start().await;
     let silent = bare(&server).await;
     let mut greeted = bare(&server).await;
@@ -190,7 +190,7 @@ async fn the_end_of_the_server_closes_every_socket_and_does_not_wait_for_the_dea
     let (_, ann_heard, greeted_heard) = tokio::join!(server.end(), playing, close_of(&mut greeted));
     assert_eq!(ann_heard, meant(CloseCode::GoingAway));
     assert_eq!(greeted_heard, meant(CloseCode::GoingAway));
-    // Two of the four never answer the close, and get two seconds for it.
+    // Two of the four never answer the close; the limit is two seconds.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop((silent, deaf));
 }

@@ -1,17 +1,17 @@
-//! What every request passes and what every answer carries, whoever asks for what.
+//! Checks of every request, and headers of every response.
 
 use tokio::net::TcpStream;
 
 use crate::http::{Reply, ask, ask_over, get, request};
 use crate::scene::Server;
 
-/// Sends these bytes and reads one answer.
+/// Sends these bytes and reads one response.
 async fn raw(server: &Server, bytes: &str) -> Reply {
     ask_over(server.stream().await, bytes).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_is_not_ours_gets_nothing_wherever_it_knocks() {
+async fn a_foreign_host_is_refused_on_every_path() {
     let named = |config: &mut broadside_server::config::Config| {
         config.public_host = vec!["game.example".parse().expect("a name")];
         config.metrics_allow = vec!["127.0.0.1".parse().expect("an address")];
@@ -35,7 +35,7 @@ async fn a_name_that_is_not_ours_gets_nothing_wherever_it_knocks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_another_origin_changes_nothing() {
+async fn a_page_of_another_origin_cannot_change_state() {
     let server = Server::start().await;
     let post = async |origin: &str| {
         let (json, length) = (("content-type", "application/json"), ("content-length", "16"));
@@ -53,7 +53,7 @@ async fn a_page_of_another_origin_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_can_be_read_in_two_ways_is_not_read_at_all() {
+async fn an_ambiguous_request_is_refused() {
     let server = Server::start().await;
     for (head, status) in [
         ("GET / HTTP/1.1\r\nhost: localhost\r\n", 200),
@@ -97,7 +97,7 @@ async fn a_request_that_can_be_read_in_two_ways_is_not_read_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_says_what_it_is_and_that_it_is_nobody_elses() {
+async fn every_response_has_the_security_headers() {
     let server = Server::start().await;
     let long = "x".repeat(20 * 1024);
     let length = [("content-length", "99999")];
@@ -159,7 +159,7 @@ async fn every_answer_says_what_it_is_and_that_it_is_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_port_in_the_clear_sends_nobody_to_a_name_that_is_not_ours() {
+async fn the_plain_http_port_does_not_redirect_to_foreign_hosts() {
     let server = Server::start_secure_with(|config| {
         config.redirect_http = Some(0);
         config.public_host = vec!["game.example".parse().expect("a name")];
@@ -176,7 +176,7 @@ async fn the_port_in_the_clear_sends_nobody_to_a_name_that_is_not_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_a_file_in_any_form_is_not_sent_it_again() {
+async fn a_client_with_a_file_in_any_coding_does_not_get_it_again() {
     let server = Server::start().await;
     for (name, bytes) in [("a.js", "plain"), ("a.js.br", "as brotli"), ("a.js.gz", "as gzip")] {
         server.folder.put(name, bytes.as_bytes());
@@ -185,7 +185,7 @@ async fn who_has_a_file_in_any_form_is_not_sent_it_again() {
     let (plain, brotli) = (get(server.address(), "/a.js", &[]).await, get(server.address(), "/a.js", &packed).await);
     let (plain, brotli) = (plain.header("etag").to_owned(), brotli.header("etag").to_owned());
     assert_ne!(plain, brotli, "other bytes, another strong tag");
-    // What proxies make of a tag when they compress: weak, as nginx does, or with the coding behind it, as Apache does.
+    // Tags as rewritten by compressing proxies: weak, as by nginx, or with the coding appended, as by Apache.
     let marked = format!("{}-gzip\"", plain.trim_end_matches('"'));
     let both = format!("\"x\",\t{plain}");
     for (known, ours) in [

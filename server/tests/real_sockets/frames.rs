@@ -1,5 +1,5 @@
-//! Frames by the book: what an independent conformance suite (Autobahn) plays, with what this server answers. It takes small binary
-//! messages of its own protocol and nothing else, so most of what an echo server would return ends a connection here, with a code.
+//! The cases of an independent conformance suite (Autobahn) with the responses of this server. It accepts only small binary messages of its
+//! own protocol, so most messages that an echo server would return end the connection here, with a close code.
 
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
@@ -19,10 +19,10 @@ const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
-/// What a test pings with behind its case, to see whether the connection goes on.
+/// Payload of the ping after each case, which checks whether the connection is still open.
 const MARK: &[u8] = b"still there?";
 
-/// What the server says, without the welcome.
+/// A frame of the server; the welcome is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Answer {
     /// A message.
@@ -33,7 +33,7 @@ enum Answer {
     Close(Option<u16>),
 }
 
-/// A client's frame: its first byte, then the payload with its length in the shortest form, masked.
+/// A masked client frame: the first byte, the length in its shortest form, and the payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = match payload.len() {
         len @ 0..=125 => vec![0x80 | len as u8],
@@ -43,7 +43,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     with_length(first, &length, payload)
 }
 
-/// The same with this length, whatever it is worth.
+/// The same with an arbitrary length field.
 fn with_length(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x11, 0xc7, 0x5a, 0xfe];
     let masked = payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask);
@@ -59,7 +59,7 @@ fn close_with(code: u16, reason: &[u8]) -> Vec<u8> {
     close(&[&code.to_be_bytes(), reason].concat())
 }
 
-/// A message of the protocol that is answered: a ping.
+/// A message that the server answers: a protocol ping.
 fn message() -> Vec<u8> {
     encode_client(&ClientMsg::Ping { client_time: MonoTime(7_000_000_000) })
 }
@@ -78,7 +78,7 @@ fn in_fragments(count: usize, between: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What is sent, and what the server says to it. If the last is no close, the connection goes on.
+/// Bytes sent, and the expected frames. Unless the last one is a close, the connection stays open.
 type Case = (String, Vec<u8>, Vec<Answer>);
 
 fn case(name: impl Into<String>, bytes: Vec<u8>, answers: impl Into<Vec<Answer>>) -> Case {
@@ -144,7 +144,7 @@ fn pings() -> Vec<Case> {
     ]
 }
 
-/// Cases 3 and 4: bits and opcodes that mean nothing here. Cases 12 and 13, compression, set such a bit as well.
+/// Cases 3 and 4: reserved bits and opcodes. Cases 12 and 13, compression, set such a bit as well.
 fn reserved() -> Vec<Case> {
     let broken = closed(CloseCode::Broken);
     let whole = frame(FIN | BINARY, &message());
@@ -208,7 +208,7 @@ fn fragments() -> Vec<Case> {
     ]
 }
 
-/// Cases 6: text is not taken, be it UTF-8 or not, whole or not.
+/// Cases 6: text is refused, valid UTF-8 or not, whole or in fragments.
 fn texts() -> Vec<Case> {
     let payloads: [&[u8]; 7] = [
         "Hello-\u{b5}@\u{df}\u{f6}\u{e4}\u{fc}-UTF-8!!".as_bytes(),
@@ -264,7 +264,7 @@ fn closes() -> Vec<Case> {
     cases
 }
 
-/// What the suite cannot send: no mask, and lengths that are not in their shortest form.
+/// Beyond the suite: unmasked frames, and lengths that are not in their shortest form.
 fn lengths() -> Vec<Case> {
     let broken = closed(CloseCode::Broken);
     let message = message();
@@ -287,7 +287,7 @@ fn lengths() -> Vec<Case> {
     cases
 }
 
-/// Plays a case and gives what the server said.
+/// Plays a case and returns the frames of the server.
 async fn play(server: &Server, bytes: &[u8]) -> Vec<Answer> {
     let host = server.address().to_string();
     let mut stream = server.stream().await;
@@ -304,10 +304,10 @@ async fn play(server: &Server, bytes: &[u8]) -> Vec<Answer> {
         ],
     );
     let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None });
-    // All in one: what comes right behind a handshake counts as well.
+    // In one write: bytes right after the handshake must work as well.
     let sent = [head.as_bytes(), &frame(FIN | BINARY, &hello), bytes, &frame(FIN | PING, MARK), &close_with(1000, b"")];
     within("the bytes to be sent", async {
-        // A server that has had enough may take no more.
+        // A server that has closed may not accept the rest.
         let _ = stream.write_all(&sent.concat()).await;
         let _ = stream.shutdown().await;
     })
@@ -336,7 +336,7 @@ fn answers(mut bytes: &[u8]) -> Vec<Answer> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_frame_of_a_conformance_suite_is_answered_as_the_protocol_says() {
+async fn every_frame_of_a_conformance_suite_gets_the_specified_response() {
     let server = Server::start().await;
     let cases = [messages(), pings(), reserved(), fragments(), texts(), closes(), lengths()].concat();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! TeamLabel is let in, and what the others are told in words of HTTP.
+//! The WebSocket handshake: accepted, refused, and recorded.
 
 use ::http::HeaderValue;
 use broadside_bots::socket::{PlayError, Socket, connect};
@@ -14,8 +14,8 @@ use crate::closing::meant;
 use crate::http::{Reply, ask, ask_over, get, request};
 use crate::scene::{Server, bare, close_of, greet, hear, is_let_in, say, within};
 
-/// Shakes hands as a browser would, with these header lines in the place of those of the same name; "" leaves one out.
-pub async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
+/// Sends a handshake as a browser does, with these headers in place of those of the same name; "" omits a header.
+pub(crate) async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
     let good = [
         ("connection", "Upgrade"),
         ("upgrade", "websocket"),
@@ -32,7 +32,7 @@ pub async fn shake(server: &Server, changes: &[(&str, &str)]) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_good_handshake_is_answered_with_the_subprotocol() {
+async fn a_valid_handshake_is_answered_with_the_subprotocol() {
     let server = Server::start().await;
     let reply = shake(&server, &[("sec-websocket-protocol", "chat, broadside.v1")]).await;
     assert_eq!(reply.status, 101, "{}", reply.text());
@@ -44,7 +44,7 @@ async fn a_good_handshake_is_answered_with_the_subprotocol() {
     server.end().await;
 }
 
-/// Asks how the connection began; gives what was shown, or why it is not.
+/// Requests the record of the handshake.
 async fn shown(socket: &mut Socket) -> Result<Handshake, Refusal> {
     greet(socket).await;
     say(socket, &ClientMsg::Request { id: 7, request: Request::Handshake }).await;
@@ -58,7 +58,7 @@ async fn shown(socket: &mut Socket) -> Result<Handshake, Refusal> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handshake_is_shown_to_who_asked_for_it_and_holds_no_secret() {
+async fn a_handshake_is_recorded_on_request_and_without_secrets() {
     let server = Server::start().await;
     assert_eq!(shown(&mut bare(&server).await).await, Err(Refusal::NotAllowed));
     let mut request = format!("{}?wire=1", server.target()).into_client_request().expect("a fine address");
@@ -76,7 +76,7 @@ async fn a_handshake_is_shown_to_who_asked_for_it_and_holds_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handshake_in_several_lines_is_as_good_as_one_in_one() {
+async fn list_headers_may_span_several_lines() {
     let server = Server::start().await;
     for changes in [
         &[("connection", "keep-alive"), ("connection", "Upgrade")][..],
@@ -98,7 +98,7 @@ async fn a_handshake_in_several_lines_is_as_good_as_one_in_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
+async fn an_invalid_handshake_is_refused_with_a_status_and_a_reason() {
     let server = Server::start().await;
     for (changes, status, says) in [
         (&[("upgrade", ""), ("connection", "")][..], 426, "connect with ws://"),
@@ -109,7 +109,7 @@ async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
         (&[("sec-websocket-protocol", "broadside.v2")], 400, "must offer broadside.v1"),
         (&[("sec-websocket-key", "")], 400, "must be 16 bytes in base64"),
         (&[("sec-websocket-key", "short")], 400, "must be 16 bytes in base64"),
-        // Whoever asks from elsewhere and for no WebSocket reads the refusal.
+        // A request of another origin that is not a WebSocket gets the refusal as a response.
         (&[("origin", "http://evil.example"), ("upgrade", "")], 403, "open the game from this server"),
         (&[("origin", "http://127.0.0.1"), ("connection", "")], 403, "--allow-origin http://127.0.0.1"),
     ] {
@@ -122,7 +122,7 @@ async fn a_bad_handshake_is_refused_with_a_status_and_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_another_origin_is_let_in_only_to_be_told_why_it_may_not() {
+async fn a_page_of_another_origin_is_upgraded_and_closed_with_a_code() {
     let server = Server::start().await;
     for (count, origin) in (1..).zip(["http://evil.example", "null", "http://127.0.0.1", "https://game.example"]) {
         let mut request = server.target().to_string().into_client_request().expect("a fine address");
@@ -137,7 +137,7 @@ async fn a_page_of_another_origin_is_let_in_only_to_be_told_why_it_may_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plain_get_of_the_websocket_is_told_to_upgrade() {
+async fn a_plain_get_of_the_websocket_gets_426() {
     let server = Server::start().await;
     let reply = get(server.address(), "/ws", &[]).await;
     assert_eq!(reply.status, 426);
@@ -152,14 +152,14 @@ async fn a_plain_get_of_the_websocket_is_told_to_upgrade() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_connection_too_many_is_told_so_and_a_place_that_is_freed_is_given_again() {
+async fn a_connection_beyond_the_maximum_gets_a_close_code_and_a_freed_place_is_reused() {
     let server = Server::start_with(|config| config.max_connections = 1).await;
     let mut first = bare(&server).await;
     greet(&mut first).await;
     let mut second = bare(&server).await;
     assert_eq!(close_of(&mut second).await, (4008, "server is full".to_owned()));
     drop(second);
-    // Beyond the spare ones nothing is even upgraded.
+    // Beyond the spare connections nothing is upgraded.
     let mut idle = Vec::new();
     for _ in 0..SPARE_CONNECTIONS {
         idle.push(TcpStream::connect(server.address()).await.expect("it listens"));

@@ -1,4 +1,4 @@
-//! Plain HTTP, byte by byte, so that a test can say what no well-behaved client would.
+//! A raw HTTP client, so that a test can send what no well-behaved client would.
 
 use std::net::SocketAddr;
 
@@ -7,41 +7,41 @@ use tokio::net::TcpStream;
 
 use crate::scene::within;
 
-/// An answer.
-pub struct Reply {
+/// A response.
+pub(crate) struct Reply {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The header lines, names in lower case.
     headers: Vec<(String, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
     /// A header's value, or "" if there is none.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// `GET path` with these header lines beside `host`.
-pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
+pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
     ask(address, "GET", path, headers).await
 }
 
-/// A request without a body. The path goes out as it is, without being tidied up first.
-pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+/// A request without a body. The path is not normalized.
+pub(crate) async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
     let stream = TcpStream::connect(address).await.expect("the server listens");
     ask_over(stream, &request(&address.to_string(), method, path, headers)).await
 }
 
 /// A request, as bytes; without `host` if that is empty.
-pub fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+pub(crate) fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let mut request = format!("{method} {path} HTTP/1.1\r\n");
     for (name, value) in [("host", host)].iter().chain(headers).filter(|(_, value)| !value.is_empty()) {
         request.push_str(&format!("{name}: {value}\r\n"));
@@ -49,10 +49,10 @@ pub fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -
     request + "\r\n"
 }
 
-/// Asks over a connection that is open.
-pub async fn ask_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Reply {
+/// Sends a request over an open connection.
+pub(crate) async fn ask_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Reply {
     within("an answer over http", async {
-        // A server that refuses a request early takes not all of it: its answer says more than an error here would.
+        // A server that refuses a request early does not read all of it; its response says more than the write error.
         let _ = stream.write_all(request.as_bytes()).await;
         let _ = stream.flush().await;
         read_reply(&mut stream, request.starts_with("HEAD ")).await

@@ -1,4 +1,4 @@
-//! What one address may have: it is told when it is too much, and others find their share. The addresses are several of 127.0.0.0/8.
+//! Limits per address: the address is refused beyond them, and others keep their share. The addresses are from 127.0.0.0/8.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ use crate::closing::meant;
 use crate::http::{Reply, ask_over, request};
 use crate::scene::{Server, ask, close_of, greet, hear, is_let_in, look_until, say, seat_of, within};
 
-/// A server on which nobody is exempt.
+/// A server without exempt addresses.
 async fn limited(change: impl FnOnce(&mut Config)) -> Server {
     Server::start_with(|config| {
         config.limit_exempt.clear();
@@ -34,14 +34,14 @@ async fn limited(change: impl FnOnce(&mut Config)) -> Server {
     .await
 }
 
-/// A connection from 127.0.0.`from` that has said nothing yet.
+/// A silent connection from 127.0.0.`from`.
 async fn stream(server: &Server, from: u8) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("the system has sockets");
     socket.bind(SocketAddr::from(([127, 0, 0, from], 0))).expect("all of 127.0.0.0/8 is this machine");
     socket.connect(server.address()).await.expect("the server listens")
 }
 
-/// A WebSocket from 127.0.0.`from`, which a proxy says is that of `client` if it is not empty.
+/// A WebSocket from 127.0.0.`from`, forwarded for `client` if that is not empty.
 async fn websocket(server: &Server, from: u8, client: &str) -> Socket {
     let stream = stream(server, from).await;
     let stream: Stream = if server.tls.is_some() { Box::new(server.secure(stream).await) } else { Box::new(stream) };
@@ -53,7 +53,7 @@ async fn websocket(server: &Server, from: u8, client: &str) -> Socket {
     tokio_tungstenite::client_async(request, stream).await.expect("the server lets us in").0
 }
 
-/// Asks over a connection of its own from 127.0.0.`from`.
+/// Sends a request over a new connection from 127.0.0.`from`.
 async fn http(server: &Server, from: u8, method: &str, path: &str, body: &str) -> Reply {
     let length = body.len().to_string();
     let headers = [("content-type", "application/json"), ("content-length", length.as_str()), ("connection", "close")];
@@ -67,7 +67,7 @@ async fn join(socket: &mut Socket, name: &str, room: RoomChoice, role: Role) -> 
     token
 }
 
-/// Waits for a seat. What is said of the name is not of interest.
+/// Waits for a seat, and ignores notices about the name.
 async fn is_seated(socket: &mut Socket) -> bool {
     loop {
         match seat_of(socket).await {
@@ -80,12 +80,12 @@ async fn is_seated(socket: &mut Socket) -> bool {
 const TOO_MANY: CloseCode = CloseCode::TooManyFromAddress;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_address_is_told_that_it_has_too_many_connections_and_another_comes_in() {
+async fn an_address_with_too_many_connections_is_refused_and_another_is_not() {
     one_address_has_too_many(limited(|config| config.limit_per_address = 3).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_it_is_by_tls() {
+async fn the_same_holds_over_tls() {
     let change = |config: &mut Config| {
         config.limit_exempt.clear();
         config.limit_per_address = 3;
@@ -131,7 +131,7 @@ async fn behind_a_proxy_each_client_has_its_own_limit_and_the_proxy_none() {
     for client in ["203.0.113.1", "::ffff:203.0.113.1", "2001:db8::3"] {
         assert_eq!(close_of(&mut websocket(&server, 1, client).await).await, meant(TOO_MANY), "{client}");
     }
-    // The proxy asks for many over one connection: whoever has too much is refused, and nobody else.
+    // The proxy forwards many clients over one connection: only the client beyond its limit is refused.
     let line = |client: &str| request("127.0.0.1", "GET", "/healthz", &[("x-forwarded-for", client)]);
     let mut kept = stream(&server, 1).await;
     for (client, status) in [("203.0.113.9", "200"), ("203.0.113.10", "200"), ("203.0.113.1", "429")] {
@@ -142,7 +142,7 @@ async fn behind_a_proxy_each_client_has_its_own_limit_and_the_proxy_none() {
         let mut rest = [0; 4096];
         within("the rest of it", kept.read(&mut rest)).await.expect("the rest of it");
     }
-    // What one connection may ask is for those of clients: a proxy's carries many of them.
+    // The request rate per connection does not apply to proxies, which carry many clients.
     let mut kept = stream(&server, 1).await;
     for client in 0..150 {
         let client = format!("198.51.100.{client}");
@@ -158,8 +158,8 @@ async fn behind_a_proxy_each_client_has_its_own_limit_and_the_proxy_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn joining_and_cutting_again_and_again_piles_up_no_ghosts() {
-    // A quarter of 32 seats, and of 8 connections: 8 seats, 2 of which may be kept.
+async fn repeated_joins_and_cuts_do_not_accumulate_parked_seats() {
+    // A quarter of 32 seats, and of 8 connections: 8 seats, 2 of which may be parked.
     let server = limited(|config| (config.capacity, config.limit_per_address) = (32, 8)).await;
     let mut tokens = Vec::new();
     for _ in 0..12 {
@@ -183,7 +183,7 @@ async fn joining_and_cutting_again_and_again_piles_up_no_ghosts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_address_has_a_quarter_of_an_arena_and_its_line_blocks_nobody() {
+async fn one_address_gets_a_quarter_of_an_arena_and_its_queue_entries_block_no_other() {
     let server = limited(|config| config.capacity = 4).await;
     let mut first = websocket(&server, 2, "").await;
     join(&mut first, "First", RoomChoice::Quick, Role::Play).await;
@@ -196,7 +196,7 @@ async fn one_address_has_a_quarter_of_an_arena_and_its_line_blocks_nobody() {
     let mut other = websocket(&server, 3, "").await;
     join(&mut other, "Other", RoomChoice::Quick, Role::Play).await;
     assert!(is_seated(&mut other).await);
-    // Its own lost connection makes way for it, once that is noticed; the other one stays.
+    // A lost connection of the same address gives up its seat once noticed; the other one stays.
     drop(first);
     look_until("the end of the first", || server.metrics().connections.get() == 1).await;
     let mut again = websocket(&server, 2, "").await;
@@ -207,7 +207,7 @@ async fn one_address_has_a_quarter_of_an_arena_and_its_line_blocks_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reserved_seat_is_redeemed_by_who_has_no_other_left() {
+async fn a_reserved_seat_can_be_redeemed_at_the_seat_limit() {
     let server = limited(|config| config.capacity = 4).await;
     let reserved = http(&server, 2, "POST", "/api/quickplay", "{}").await;
     assert_eq!(reserved.status, 200, "{}", reserved.text());
@@ -220,8 +220,8 @@ async fn a_reserved_seat_is_redeemed_by_who_has_no_other_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn places_to_watch_from_and_rooms_are_shared_out_too() {
-    // Of 4 connections: 2 may watch, and 1 room may be opened.
+async fn spectators_and_rooms_are_limited_per_address() {
+    // Of 4 connections: 2 may spectate, and 1 room may be created.
     let server = limited(|config| config.limit_per_address = 4).await;
     let mut spectators = Vec::new();
     for (from, let_in) in [(2, true), (2, true), (2, false), (3, true)] {
@@ -243,7 +243,7 @@ async fn places_to_watch_from_and_rooms_are_shared_out_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
+async fn spectators_do_not_keep_an_on_demand_room_open() {
     let server = limited(|config| config.bots = 4).await;
     let opened = http(&server, 2, "POST", "/api/rooms", r#"{"mode":"teams"}"#).await;
     let opened: serde_json::Value = serde_json::from_slice(&opened.body).expect("JSON");
@@ -280,7 +280,7 @@ async fn who_only_watches_keeps_no_room_that_was_opened_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn codes_of_private_rooms_are_not_to_be_guessed() {
+async fn guessing_codes_of_private_rooms_is_rate_limited() {
     let server = limited(|_| {}).await;
     let opened = http(&server, 2, "POST", "/api/rooms", r#"{"mode":"duel","private":true}"#).await;
     let opened: serde_json::Value = serde_json::from_slice(&opened.body).expect("JSON");
@@ -295,7 +295,7 @@ async fn codes_of_private_rooms_are_not_to_be_guessed() {
     }
     assert_eq!(wrong.pop(), Some(429), "{wrong:?}");
     assert!(wrong.len() < 30 && wrong.iter().all(|status| *status == 404), "{wrong:?}");
-    // From now on it is not told from right ones either, however it asks.
+    // From now on valid codes are refused as well, over HTTP and WebSocket.
     let refused = http(&server, 2, "GET", &right, "").await;
     assert_eq!(refused.status, 429);
     assert!(!refused.header("retry-after").is_empty());
@@ -309,23 +309,23 @@ async fn codes_of_private_rooms_are_not_to_be_guessed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_asks_without_end_is_answered_for_a_while_and_then_closed() {
+async fn a_connection_with_endless_requests_is_answered_up_to_its_rate_and_then_closed() {
     let server = limited(|_| {}).await;
     let mut greedy = stream(&server, 2).await;
     let many = request("127.0.0.1", "GET", "/healthz", &[]).repeat(5000);
     let (mut reads, mut writes) = greedy.split();
     let flood = async {
-        // It ends when the server has had enough.
+        // It ends when the server closes.
         let _ = writes.write_all(many.as_bytes()).await;
     };
     let answers = async {
         let mut all = Vec::new();
-        // A reset is an end as well: not all of the flood was read.
+        // A reset is an end as well: the server did not read all of the flood.
         let _ = within("the end of the connection", reads.read_to_end(&mut all)).await;
         String::from_utf8_lossy(&all).into_owned()
     };
     let ((), answers) = tokio::join!(flood, answers);
-    // The reset that says that the rest was not read may have overtaken some of the answers.
+    // The reset may have overtaken some of the responses.
     let count = |status: &str| answers.matches(&format!("HTTP/1.1 {status}")).count();
     assert!((1..1000).contains(&count("200")), "{} answers", count("200"));
     assert!(count("429") <= 1, "{} refusals", count("429"));
@@ -333,9 +333,9 @@ async fn a_connection_that_asks_without_end_is_answered_for_a_while_and_then_clo
     server.end().await;
 }
 
-/// Everything over HTTP runs in the test's own runtime: with its clock stopped, minutes pass as soon as nothing else happens.
+/// HTTP runs in the test's own runtime: with its clock paused, minutes pass as soon as it is idle.
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_ends_and_a_head_that_never_ends_are_given_up() {
+async fn endless_heads_and_bodies_time_out() {
     let server = limited(|_| {}).await;
     let began = Instant::now();
     let head =
@@ -368,7 +368,7 @@ async fn a_body_that_never_ends_and_a_head_that_never_ends_are_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_takes_is_given_up() {
+async fn an_unread_response_times_out() {
     let server = limited(|_| {}).await;
     server.folder.put("large.txt", &vec![b'x'; 8 << 20]);
     let mut deaf = stream(&server, 2).await;
@@ -385,7 +385,7 @@ async fn an_answer_that_nobody_takes_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_who_dawdles_holds_up_the_end() {
+async fn slow_clients_do_not_delay_shutdown() {
     let server = limited(|config| config.limit_per_address = 64).await;
     server.folder.put("large.txt", &vec![b'x'; 8 << 20]);
     let body =

@@ -1,11 +1,11 @@
-//! What `/metrics` says of a server that is played on, and to whom.
+//! `/metrics` of a server with players, and who may read it.
 
 use broadside_bots::player::Progress;
 
 use crate::http::get;
 use crate::scene::{Server, play_until, player, within};
 
-/// What a scrape says.
+/// A parsed scrape.
 struct Scrape(String);
 
 impl Scrape {
@@ -18,7 +18,7 @@ impl Scrape {
         Scrape(reply.text())
     }
 
-    /// The sum of all series that begin so.
+    /// The sum of all series with this prefix.
     fn sum(&self, beginning: &str) -> f64 {
         let lines: Vec<&str> = self.0.lines().filter(|line| line.starts_with(beginning)).collect();
         assert!(!lines.is_empty(), "no {beginning} in\n{}", self.0);
@@ -27,7 +27,7 @@ impl Scrape {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_played_is_counted() {
+async fn play_shows_in_the_metrics() {
     let server = Server::start().await;
     let mut ann = player(&server, "Ann").await;
     let mut snapshots = 0;
@@ -39,7 +39,7 @@ async fn what_is_played_is_counted() {
     })
     .await;
     let during = Scrape::of(&server).await;
-    for (series, value) in [("broadside_players ", 1.0), ("broadside_rooms ", 1.0), ("broadside_waiting ", 0.0)] {
+    for (series, value) in [("broadside_players ", 1.0), ("broadside_rooms ", 1.0), ("broadside_join_queue ", 0.0)] {
         assert_eq!(during.sum(series), value, "{series} in\n{}", during.0);
     }
     for (series, at_least) in [
@@ -78,12 +78,12 @@ async fn what_is_played_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_are_for_the_operator_and_for_whom_the_operator_named() {
+async fn metrics_are_for_the_operator_and_allowed_addresses() {
     let server = Server::start().await;
     let (token, wrong) = (server.operator(), "Bearer 0123456789abcdef0123456789abcdef".to_owned());
     for (headers, status, says) in [
         (&[][..], 401, "--metrics-allow 127.0.0.1"),
-        (&[("authorization", wrong.as_str())], 401, "not the operator's"),
+        (&[("authorization", wrong.as_str())], 401, "the token is wrong"),
         (&[("x-forwarded-for", "198.51.100.5")], 401, "--trust-proxy"),
         (&[("authorization", token.as_str())], 200, "broadside_players"),
         (&[("authorization", token.as_str()), ("x-forwarded-for", "198.51.100.5")], 401, "--trust-proxy"),

@@ -1,4 +1,4 @@
-//! A name is one player's, to the eye, and everywhere.
+//! Names are unique by appearance, in all rooms.
 
 use broadside_bots::socket::Socket;
 use broadside_shared::arena::ArenaInput;
@@ -8,11 +8,11 @@ use broadside_shared::protocol::room::RoomChoice;
 
 use crate::scene::{Puppet, Server, ask, bare, greet, hear, say, seat_of, within};
 
-/// Asks for a name; gives how that ended, and the name that was given instead, if one was.
+/// Sets a name; returns the outcome, and the name assigned instead, if any.
 async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
     let ask = |id, request| ClientMsg::Request { id, request };
     say(socket, &ask(1, Request::SetName { name: name.to_owned() })).await;
-    // The notice comes behind the reply, and before the reply to what is asked next.
+    // The notice comes after the reply, and before the reply to the next request.
     say(socket, &ask(2, Request::Unsubscribe { topic: "lobby/chat".to_owned() })).await;
     let (mut outcome, mut called) = (Outcome::Done, None);
     loop {
@@ -26,7 +26,7 @@ async fn call(socket: &mut Socket, name: &str) -> (Outcome, Option<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_looks_like_anothers_name_gets_a_number_and_what_is_reserved_is_not_given_out() {
+async fn a_lookalike_name_gets_a_number_and_a_reserved_name_is_refused() {
     let server = Server::start().await;
     let (mut ann, mut eve) = (bare(&server).await, bare(&server).await);
     greet(&mut ann).await;
@@ -55,7 +55,7 @@ async fn what_looks_like_anothers_name_gets_a_number_and_what_is_reserved_is_not
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_changes_name_in_a_seat_or_in_line_has_one_name_everywhere() {
+async fn a_new_name_in_a_seat_or_join_queue_applies_everywhere() {
     let server = Server::start_with(|config| config.capacity = 2).await;
     let mut ann = Puppet::connect(&server, "Ann").await;
     let mut bob = Puppet::connect(&server, "Bob").await;
@@ -83,7 +83,7 @@ async fn who_changes_name_in_a_seat_or_in_line_has_one_name_everywhere() {
         }
     })
     .await;
-    // The former name is free, everywhere at the same time.
+    // The former name is free everywhere at once.
     let now = bob.now();
     bob.client.request(now, call("Ann"));
     bob.client.request(now, Request::Subscribe { topic: "lobby/chat".to_owned() });

@@ -10,7 +10,7 @@ use glam::Vec2;
 
 use crate::scene::{Puppet, Server, play_until, player, within};
 
-/// Where the server's snapshots show the ship of a player.
+/// Position of the ship of a player in the snapshots.
 fn ship_of(client: &Client<Arena>, player: PlayerId) -> Option<Vec2> {
     client.replica().records().find_map(|record| match RecordView::of(record)? {
         RecordView::Ship(ship) => (ship.player == player).then_some(ship.position),
@@ -71,7 +71,7 @@ async fn two_players_see_each_others_ships_and_names() {
         }
     })
     .await;
-    // About a second later the board counts both.
+    // About a second later the scoreboard counts both.
     within("a board of two", async {
         while ann.client.players() != 2 || ann.client.board().len() != 2 {
             tokio::join!(ann.step(to_the_middle), bob.step(to_the_middle));
@@ -82,7 +82,7 @@ async fn two_players_see_each_others_ships_and_names() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_cut_off_without_a_word_frees_the_seat() {
+async fn a_lost_connection_frees_its_seat() {
     let server = Server::start_with(|config| config.grace = 0).await;
     let mut ann = player(&server, "Ann").await;
     play_until(&mut ann, "a seat", |ann, _| ann.joined()).await;

@@ -1,4 +1,4 @@
-//! TeamLabel is believed about a client's address and scheme, and which pages may connect.
+//! Trusted proxies, and the origins that may connect.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,13 +41,13 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Log {
-    /// How many lines hold this text.
+    /// Number of lines with this text.
     fn count(&self, text: &str) -> usize {
         let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&log).lines().filter(|line| line.contains(text)).count()
     }
 
-    /// The first line with this text in it, once it is there.
+    /// Waits for the first line with this text.
     async fn line_with(&self, text: &str) -> String {
         within("a line in the log", async {
             loop {
@@ -62,7 +62,7 @@ impl Log {
     }
 }
 
-/// Joins with a program's name by which the log tells it, through a proxy that says `forwarded`.
+/// Joins through a proxy that sends `forwarded`; `agent` identifies the client in the log.
 async fn join_through(server: &Server, agent: &str, forwarded: &str) {
     let mut request = format!("ws://{}/ws", server.address()).into_client_request().expect("a fine address");
     for (name, value) in [("sec-websocket-protocol", SUBPROTOCOL), ("x-forwarded-for", forwarded)] {
@@ -79,7 +79,7 @@ async fn join_through(server: &Server, agent: &str, forwarded: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_proxy_is_believed_if_it_is_trusted_and_the_log_says_what_another_one_does_to_pages() {
+async fn a_trusted_proxy_is_believed_and_the_log_shows_what_a_misconfigured_one_breaks() {
     let log = Log::default();
     let logs = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
     tracing::subscriber::set_global_default(logs).expect("no other scene looks at the log");
@@ -93,7 +93,7 @@ async fn a_proxy_is_believed_if_it_is_trusted_and_the_log_says_what_another_one_
     join_through(&trusting, "trusting", "192.0.2.1, 203.0.113.9, 127.0.0.5").await;
     let line = log.line_with("trusting").await;
     assert!(line.contains("address=203.0.113.9:0"), "{line}");
-    // One that changes `Host`, as the page in front of it sees to by trying again and again.
+    // A proxy that changes `Host`; its page retries.
     for _ in 0..3 {
         let rewritten = [("host", "localhost:8080"), ("origin", "https://game.example")];
         assert_eq!(shake(&trusting, &rewritten).await.status, 101);
@@ -107,7 +107,7 @@ async fn a_proxy_is_believed_if_it_is_trusted_and_the_log_says_what_another_one_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_of_others_may_connect_if_they_are_on_the_list() {
+async fn pages_of_allowed_origins_may_connect() {
     let server =
         Server::start_with(|config| config.allow_origin = vec!["https://portal.example".parse().expect("one")]);
     let server = server.await;
@@ -116,7 +116,7 @@ async fn pages_of_others_may_connect_if_they_are_on_the_list() {
     assert_eq!(shake(&server, &[]).await.status, 101);
     assert_eq!(server.metrics().origin_refusals.get(), 0);
     assert_eq!(shake(&server, &[("origin", "http://portal.example")]).await.status, 101);
-    // Whatever is said, it is looked at whole.
+    // The origin must match as a whole.
     let long = format!("https://portal.example{}", ".example".repeat(HEAD_MAX / 16));
     assert_eq!(shake(&server, &[("origin", &long)]).await.status, 101);
     assert_eq!(server.metrics().origin_refusals.get(), 2, "both are closed with a code");
@@ -124,7 +124,7 @@ async fn pages_of_others_may_connect_if_they_are_on_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_scheme_of_a_page_counts_where_it_is_known() {
+async fn the_scheme_of_a_page_must_match_where_it_is_known() {
     let by = |host: &'static str, origin: &'static str, proto: &'static str| {
         [("host", host), ("origin", origin), ("x-forwarded-proto", proto)]
     };
@@ -149,7 +149,7 @@ async fn the_scheme_of_a_page_counts_where_it_is_known() {
     server.end().await;
     let server = Server::start_secure_with(|config| config.public_host = public_host()).await;
     for (origin, refused) in [("https://game.example", 0), ("http://game.example", 1)] {
-        // Whoever is not trusted cannot talk a page in.
+        // An untrusted peer cannot vouch for a page.
         assert_eq!(shake(&server, &by("game.example", origin, "http")).await.status, 101, "{origin}");
         assert_eq!(server.metrics().origin_refusals.get(), refused, "{origin}");
     }

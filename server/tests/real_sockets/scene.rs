@@ -1,4 +1,4 @@
-//! What the scenes are made of: a server on a free port, players, and bare sockets that say one thing at a time.
+//! Fixtures: a server on a free port, players, and bare sockets that send one message at a time.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,28 +37,28 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::http;
 
-/// Longest wait for anything: far more than a busy machine needs, since only a failure ever waits so long.
+/// Timeout of every wait: far more than a busy machine needs, since only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Time between two looks at something that has no event to wait for.
+/// Interval of polling where there is no event to wait for.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Waits for `future`.
 ///
 /// # Panics
-/// With `what` was waited for, when [`PATIENCE`] is over.
-pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+/// After [`PATIENCE`], with `what` was awaited.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {} s in vain for {what}", PATIENCE.as_secs()),
     }
 }
 
-/// A folder that is gone when the scene is over.
-pub struct Folder(pub PathBuf);
+/// A temporary folder, removed on drop.
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    /// An empty folder that no other scene has.
-    pub fn new() -> Folder {
+    /// A new empty folder.
+    pub(crate) fn new() -> Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("broadside-test-{}-{number}", std::process::id()));
@@ -66,8 +66,8 @@ impl Folder {
         Folder(path)
     }
 
-    /// Puts a file into it.
-    pub fn put(&self, name: &str, bytes: &[u8]) {
+    /// Writes a file into the folder.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.0.join(name), bytes).expect("the temporary folder takes a file");
     }
 }
@@ -79,27 +79,27 @@ impl Drop for Folder {
 }
 
 /// A server with a page of its own.
-pub struct Server {
+pub(crate) struct Server {
     running: Running,
-    /// What it serves.
-    pub folder: Folder,
-    /// Where its certificate is, if it speaks TLS.
-    pub tls: Option<Folder>,
+    /// The files it serves.
+    pub(crate) folder: Folder,
+    /// The folder of its certificate, with TLS.
+    pub(crate) tls: Option<Folder>,
 }
 
 impl Server {
-    /// A server as it is without flags, but for the port.
-    pub async fn start() -> Server {
+    /// A server with default flags, except for the port.
+    pub(crate) async fn start() -> Server {
         Server::start_with(|_| {}).await
     }
 
-    /// A server that speaks TLS, with a certificate of its own.
-    pub async fn start_secure() -> Server {
+    /// A server with TLS and a self-signed certificate.
+    pub(crate) async fn start_secure() -> Server {
         Server::start_secure_with(|_| {}).await
     }
 
     /// The same with some flags.
-    pub async fn start_secure_with(change: impl FnOnce(&mut Config)) -> Server {
+    pub(crate) async fn start_secure_with(change: impl FnOnce(&mut Config)) -> Server {
         let tls = Folder::new();
         let with_tls = |config: &mut Config| {
             config.tls_self_signed = Some(tls.0.clone());
@@ -110,7 +110,7 @@ impl Server {
     }
 
     /// A server with some flags.
-    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         let folder = Folder::new();
         folder.put("index.html", b"<!doctype html><title>test</title>");
         let mut config =
@@ -121,72 +121,72 @@ impl Server {
         Server { running, folder, tls: None }
     }
 
-    /// What it counts.
-    pub fn metrics(&self) -> &Metrics {
+    /// Its metrics.
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.running.app().metrics
     }
 
     /// One of its rooms.
-    pub fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Arena>> {
+    pub(crate) fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Arena>> {
         self.running.app().lobby.directory.get(id).expect("the room is open")
     }
 
-    /// What goes with the operator's calls: the header `authorization`.
-    pub fn operator(&self) -> String {
+    /// The `authorization` header of the operator's calls.
+    pub(crate) fn operator(&self) -> String {
         let token = std::fs::read_to_string(self.token_file()).expect("it can be read");
         format!("Bearer {}", token.trim())
     }
 
-    /// Where the operator's token is.
-    pub fn token_file(&self) -> &Path {
+    /// Path of the operator's token file.
+    pub(crate) fn token_file(&self) -> &Path {
         self.running.token_file().expect("the server leaves its token")
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    /// Its address.
+    pub(crate) fn address(&self) -> SocketAddr {
         self.running.address
     }
 
-    /// Where it sends everyone to https from.
-    pub fn redirect(&self) -> SocketAddr {
+    /// Address of the port that redirects to https.
+    pub(crate) fn redirect(&self) -> SocketAddr {
         self.running.redirect.expect("--redirect-http was given")
     }
 
-    /// Where its WebSocket is.
-    pub fn target(&self) -> Target {
+    /// URL of its WebSocket.
+    pub(crate) fn target(&self) -> Target {
         let scheme = if self.tls.is_some() { "wss" } else { "ws" };
         let target = Target::parse(&format!("{scheme}://{}/ws", self.address())).expect("a fine address");
         target.trusting(&self.trust()).expect("its certificate is there")
     }
 
-    /// TeamLabel believes its certificate and no other.
+    /// TLS verification that accepts only its certificate.
     fn trust(&self) -> Trust {
         Trust { ca: self.tls.as_ref().map(|folder| folder.0.join(CERT_FILE)), insecure: false }
     }
 
-    /// A connection that has said nothing yet.
-    pub async fn stream(&self) -> Stream {
+    /// A silent connection.
+    pub(crate) async fn stream(&self) -> Stream {
         let stream = TcpStream::connect(self.address()).await.expect("the server listens");
         if self.tls.is_some() { Box::new(self.secure(stream).await) } else { Box::new(stream) }
     }
 
-    /// Shakes hands by TLS.
-    pub async fn secure(&self, stream: TcpStream) -> TlsStream<TcpStream> {
+    /// Performs the TLS handshake.
+    pub(crate) async fn secure(&self, stream: TcpStream) -> TlsStream<TcpStream> {
         let connector = TlsConnector::from(self.trust().config().expect("its certificate is there"));
         let name = ServerName::from(self.address().ip());
         within("a TLS handshake", connector.connect(name, stream)).await.expect("the server speaks TLS")
     }
 
-    /// What the server says of its one room.
-    pub async fn room(&self) -> Value {
+    /// The API view of its only room.
+    pub(crate) async fn room(&self) -> Value {
         let request = http::request("localhost", "GET", "/api/rooms", &[("connection", "close")]);
         let reply = http::ask_over(self.stream().await, &request).await;
         let rooms: Value = serde_json::from_slice(&reply.body).expect("the list of rooms is JSON");
         rooms[0].clone()
     }
 
-    /// Looks at the room until a figure of it is as wanted.
-    pub async fn until(&self, figure: &str, wanted: impl Fn(u64) -> bool) {
+    /// Polls the room until a value is as expected.
+    pub(crate) async fn until(&self, figure: &str, wanted: impl Fn(u64) -> bool) {
         within(&format!("{figure} in /api/rooms"), async {
             while !self.room().await[figure].as_u64().is_some_and(&wanted) {
                 tokio::time::sleep(LOOK_AGAIN).await;
@@ -196,13 +196,13 @@ impl Server {
     }
 
     /// Ends the server.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         within("the server's end", self.running.end()).await;
     }
 }
 
-/// Looks until something is as wanted.
-pub async fn look_until(what: &str, is_wanted: impl Fn() -> bool) {
+/// Polls until a condition holds.
+pub(crate) async fn look_until(what: &str, is_wanted: impl Fn() -> bool) {
     within(what, async {
         while !is_wanted() {
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -223,12 +223,12 @@ fn client_config(name: &str) -> ClientConfig {
 }
 
 /// A player that flies a pattern.
-pub async fn player(server: &Server, name: &str) -> Player {
+pub(crate) async fn player(server: &Server, name: &str) -> Player {
     Player::connect(&server.target(), client_config(name), Pilot::pattern(1)).await.expect("the server lets us in")
 }
 
-/// Lets a player play until it has seen enough.
-pub async fn play_until(player: &mut Player, what: &str, mut enough: impl FnMut(&Player, Progress) -> bool) {
+/// Lets a player play until a condition holds.
+pub(crate) async fn play_until(player: &mut Player, what: &str, mut enough: impl FnMut(&Player, Progress) -> bool) {
     within(what, async {
         loop {
             let progress = player.step(Instant::now() + Duration::from_millis(16)).await.expect("the server stays");
@@ -241,46 +241,46 @@ pub async fn play_until(player: &mut Player, what: &str, mut enough: impl FnMut(
     .await;
 }
 
-/// A player whose every input the scene decides.
-pub struct Puppet {
+/// A player whose every input the test decides.
+pub(crate) struct Puppet {
     socket: Socket,
-    /// What it knows.
-    pub client: Client<Arena>,
+    /// Its client state.
+    pub(crate) client: Client<Arena>,
     began: Instant,
 }
 
 impl Puppet {
     /// Connects and says hello.
-    pub async fn connect(server: &Server, name: &str) -> Puppet {
+    pub(crate) async fn connect(server: &Server, name: &str) -> Puppet {
         let mut client = Client::new(client_config(name));
         client.handle_open(MonoTime(0));
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
-    /// Connects and asks for a seat in this room.
-    pub async fn join(server: &Server, name: &str, room: RoomChoice, role: Role) -> Puppet {
+    /// Connects and joins this room.
+    pub(crate) async fn join(server: &Server, name: &str, room: RoomChoice, role: Role) -> Puppet {
         let mut client = Client::new(ClientConfig { room: Some(room), role, ..client_config(name) });
         client.handle_open(MonoTime(0));
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
-    /// Comes back as a reloaded page does: with nothing but a token.
-    pub async fn with_token(server: &Server, name: &str, token: Token) -> Puppet {
+    /// Resumes as a reloaded page does: with nothing but a token.
+    pub(crate) async fn with_token(server: &Server, name: &str, token: Token) -> Puppet {
         let mut client = Client::new(client_config(name));
         client.set_token(token);
         client.handle_open(MonoTime(0));
         Puppet { socket: bare(server).await, client, began: Instant::now() }
     }
 
-    /// Goes on over another socket.
-    pub async fn reconnect(&mut self, server: &Server) {
+    /// Continues over another socket.
+    pub(crate) async fn reconnect(&mut self, server: &Server) {
         self.socket = bare(server).await;
         let now = self.now();
         self.client.handle_open(now);
     }
 
     /// Idles until something happens.
-    pub async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Arena>) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Arena>) -> bool) {
         within(what, async {
             loop {
                 while let Some(event) = self.client.poll_event() {
@@ -295,12 +295,12 @@ impl Puppet {
     }
 
     /// Its own clock.
-    pub fn now(&self) -> MonoTime {
+    pub(crate) fn now(&self) -> MonoTime {
         MonoTime(self.began.elapsed().as_micros() as u64)
     }
 
-    /// Takes a frame if one comes soon, then runs the ticks that are due with what `decide` says.
-    pub async fn step(&mut self, decide: impl Fn(&Client<Arena>) -> ArenaInput) {
+    /// Receives a frame if one arrives soon, then runs the due ticks with the inputs of `decide`.
+    pub(crate) async fn step(&mut self, decide: impl Fn(&Client<Arena>) -> ArenaInput) {
         let soon = tokio::time::timeout(Duration::from_millis(8), next_frame(&mut self.socket)).await;
         let now = MonoTime(self.began.elapsed().as_micros() as u64);
         if let Ok(frame) = soon {
@@ -314,16 +314,16 @@ impl Puppet {
     }
 }
 
-/// A WebSocket that has said nothing yet.
-pub async fn bare(server: &Server) -> Socket {
+/// A silent WebSocket.
+pub(crate) async fn bare(server: &Server) -> Socket {
     connect(&server.target()).await.expect("the server lets us in")
 }
 
-/// As [`bare`], but its end of the line takes next to nothing that nobody reads: what waits, waits in the server. The handshake that
-/// it may ask to be shown is 7 KiB long.
-pub async fn bare_with_a_small_window(server: &Server) -> Socket {
+/// As [`bare`], with a tiny receive window: unread bytes stay in the server. The recorded handshake that it may request is 7 KiB
+/// long.
+pub(crate) async fn bare_with_a_small_window(server: &Server) -> Socket {
     let socket = TcpSocket::new_v4().expect("the system has sockets");
-    // Before connecting: a window once offered is not taken back.
+    // Before connecting: an advertised window cannot shrink.
     socket.set_recv_buffer_size(4 * 1024).expect("an option of every system");
     let stream = socket.connect(server.address()).await.expect("the server listens");
     let stream: Stream = if server.tls.is_some() { Box::new(server.secure(stream).await) } else { Box::new(stream) };
@@ -335,14 +335,14 @@ pub async fn bare_with_a_small_window(server: &Server) -> Socket {
     tokio_tungstenite::client_async(request, stream).await.expect("the server lets us in").0
 }
 
-/// Says a control message.
-pub async fn say(socket: &mut Socket, msg: &ClientMsg) {
+/// Sends a control message.
+pub(crate) async fn say(socket: &mut Socket, msg: &ClientMsg) {
     let frame = Message::Binary(encode_client(msg).into());
     within("the server to take a message", socket.send(frame)).await.expect("the server stays");
 }
 
-/// The next frame, whatever it is.
-pub async fn next_frame(socket: &mut Socket) -> Vec<u8> {
+/// The next frame of any kind.
+pub(crate) async fn next_frame(socket: &mut Socket) -> Vec<u8> {
     within("a frame", async {
         loop {
             match socket.next().await {
@@ -355,8 +355,8 @@ pub async fn next_frame(socket: &mut Socket) -> Vec<u8> {
     .await
 }
 
-/// The next control message; what comes before it is skipped.
-pub async fn hear(socket: &mut Socket) -> ServerMsg {
+/// The next control message; earlier frames are skipped.
+pub(crate) async fn hear(socket: &mut Socket) -> ServerMsg {
     loop {
         let frame = next_frame(socket).await;
         if let Ok((FrameKind::Control, rest)) = FrameKind::split(&frame) {
@@ -365,8 +365,8 @@ pub async fn hear(socket: &mut Socket) -> ServerMsg {
     }
 }
 
-/// Says hello and hears the welcome; gives the session's token.
-pub async fn greet(socket: &mut Socket) -> Token {
+/// Sends hello and receives the welcome; returns the session's token.
+pub(crate) async fn greet(socket: &mut Socket) -> Token {
     say(socket, &ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None }).await;
     match hear(socket).await {
         ServerMsg::Welcome { revision: REVISION, token, resumed: false, .. } => token,
@@ -374,23 +374,23 @@ pub async fn greet(socket: &mut Socket) -> Token {
     }
 }
 
-/// Says hello; true if a welcome comes and not a close.
-pub async fn is_let_in(socket: &mut Socket) -> bool {
+/// Sends hello; returns true for a welcome and false for a close.
+pub(crate) async fn is_let_in(socket: &mut Socket) -> bool {
     let hello = ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None };
-    // A server that closes at once may not take the hello any more.
+    // A server that closes at once may no longer accept the hello.
     let _ = socket.send(Message::Binary(encode_client(&hello).into())).await;
     matches!(within("an answer to the hello", socket.next()).await, Some(Ok(Message::Binary(_))))
 }
 
-/// Greets and asks for a seat; gives the session's token.
-pub async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) -> Token {
+/// Sends hello and joins; returns the session's token.
+pub(crate) async fn ask(socket: &mut Socket, name: &str, room: RoomChoice) -> Token {
     let token = greet(socket).await;
     say(socket, &ClientMsg::Join { name: Name::new(name).expect("a fine name"), room, role: Role::Play }).await;
     token
 }
 
-/// Waits in line until something else than a place comes.
-pub async fn seat_of(socket: &mut Socket) -> ServerMsg {
+/// Waits until something other than a queue position arrives.
+pub(crate) async fn seat_of(socket: &mut Socket) -> ServerMsg {
     loop {
         match hear(socket).await {
             ServerMsg::Queued { .. } => {}
@@ -399,16 +399,16 @@ pub async fn seat_of(socket: &mut Socket) -> ServerMsg {
     }
 }
 
-/// Greets, joins and hears of the seat.
-pub async fn sit(socket: &mut Socket, name: &str) -> ServerMsg {
+/// Sends hello, joins and waits for the seat.
+pub(crate) async fn sit(socket: &mut Socket, name: &str) -> ServerMsg {
     ask(socket, name, RoomChoice::Quick).await;
     let joined = hear(socket).await;
     assert!(matches!(joined, ServerMsg::Joined { .. }), "{joined:?}");
     joined
 }
 
-/// The code and the reason that the server closes with; what comes before is skipped. Answers the close and waits for the end.
-pub async fn close_of(socket: &mut Socket) -> (u16, String) {
+/// Code and reason of the server's close; earlier frames are skipped. Answers the close and waits for the end.
+pub(crate) async fn close_of(socket: &mut Socket) -> (u16, String) {
     within("a close", async {
         loop {
             match socket.next().await {

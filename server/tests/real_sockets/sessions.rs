@@ -1,4 +1,4 @@
-//! A seat outlives its socket, and what players say to each other.
+//! Resume and takeover of seats, and chat between players.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn hello_again(token: Token) -> ClientMsg {
     ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: Some(resume) }
 }
 
-/// Says things in one write, where our client's sockets make one of each frame; masked with zeros.
+/// Sends messages in one write, masked with zeros; the client library writes each frame separately.
 async fn say_at_once(socket: &mut Socket, msgs: &[ClientMsg]) {
     let frames: Vec<Vec<u8>> = msgs.iter().map(encode_client).collect();
     let framed =
@@ -39,7 +39,7 @@ async fn say_at_once(socket: &mut Socket, msgs: &[ClientMsg]) {
     within("all to be sent", socket.get_mut().write_all(&bytes)).await.expect("the server stays");
 }
 
-/// Says hello with an earlier session's token; gives the welcome's token and whether the seat was given back.
+/// Sends hello with an earlier session's token; returns the new token and whether the seat was resumed.
 async fn come_back(socket: &mut Socket, token: Token) -> (Token, bool) {
     say(socket, &hello_again(token)).await;
     match hear(socket).await {
@@ -48,7 +48,7 @@ async fn come_back(socket: &mut Socket, token: Token) -> (Token, bool) {
     }
 }
 
-/// Asks for something, and hears how it ended; what is heard before is skipped.
+/// Sends a request and returns its outcome; earlier messages are skipped.
 async fn request(socket: &mut Socket, id: u32, request: Request) -> Outcome {
     say(socket, &ClientMsg::Request { id, request }).await;
     loop {
@@ -64,13 +64,13 @@ fn refused(why: Refusal) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_connection_finds_its_seat_again_and_a_leave_gives_it_up() {
+async fn a_lost_connection_resumes_its_seat_and_a_leave_frees_it() {
     let server = Server::start().await;
     let mut first = bare(&server).await;
     let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
     let ServerMsg::Joined { player, .. } = seat_of(&mut first).await else { panic!("no seat") };
     drop(first);
-    // Twice, since the second time it may be on another shard at first.
+    // Twice, since the second time it may start on another shard.
     for _ in 0..4 {
         let mut again = bare(&server).await;
         assert_eq!(come_back(&mut again, token).await, (token, true));
@@ -91,7 +91,7 @@ async fn a_lost_connection_finds_its_seat_again_and_a_leave_gives_it_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good() {
+async fn a_second_connection_takes_the_seat_over_and_the_first_is_closed_for_good() {
     let server = Server::start().await;
     let mut first = bare(&server).await;
     let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
@@ -108,7 +108,7 @@ async fn a_second_connection_takes_the_seat_over_and_the_first_is_told_for_good(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_in_the_same_breath_takes_nobodys_seat() {
+async fn a_leave_right_after_a_resume_frees_no_other_seat() {
     let server = Server::start().await;
     let mut first = bare(&server).await;
     let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
@@ -122,7 +122,7 @@ async fn who_leaves_in_the_same_breath_takes_nobodys_seat() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
+async fn a_join_right_after_a_resuming_hello_is_accepted() {
     let server = Server::start_with(|config| config.shards = Some(2)).await;
     let join = || ClientMsg::Join { name: Name::new("Ann").expect("fine"), room: RoomChoice::Quick, role: Role::Play };
     let mut first = bare(&server).await;
@@ -131,7 +131,7 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
     let ServerMsg::Welcome { token, resumed: false, .. } = hear(&mut first).await else { panic!("no welcome") };
     assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
     drop(first);
-    // Both on the shard of the seat and on the other one. The join asks for another seat, as it always does.
+    // On the shard of the seat and on the other one. The join requests another seat, as always.
     for _ in 0..4 {
         let mut again = bare(&server).await;
         say_at_once(&mut again, &[hello_again(token), join()]).await;
@@ -140,13 +140,13 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
         assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { .. }), "and the other one");
         drop(again);
     }
-    // Somebody whose seat is gone is new, and joins.
+    // A client whose seat is gone starts a new session, and joins.
     let mut stranger = bare(&server).await;
     say_at_once(&mut stranger, &[hello_again(Token { signature: [0; 16], ..token }), join()]).await;
     assert!(matches!(hear(&mut stranger).await, ServerMsg::Welcome { resumed: false, .. }));
     let joined = async {
         loop {
-            // Told another name first: the old one is taken.
+            // Renamed first: the old name is taken.
             match hear(&mut stranger).await {
                 ServerMsg::Joined { .. } => return,
                 ServerMsg::ServerNotice(_) | ServerMsg::Queued { .. } => {}
@@ -159,7 +159,7 @@ async fn a_join_right_behind_a_hello_is_taken_also_from_who_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_than_one_look_takes_may_come_behind_the_hello_of_who_comes_back() {
+async fn more_frames_than_one_poll_reads_may_follow_a_resuming_hello() {
     let server = Server::start_with(|config| config.shards = Some(2)).await;
     let mut first = bare(&server).await;
     let token = ask(&mut first, "Ann", RoomChoice::Quick).await;
@@ -170,7 +170,7 @@ async fn more_than_one_look_takes_may_come_behind_the_hello_of_who_comes_back() 
         let before = server.metrics().frames_in.get();
         let pings = (0..300).map(|at| ClientMsg::Ping { client_time: MonoTime(at) });
         say_at_once(&mut again, &[hello_again(token)].into_iter().chain(pings).collect::<Vec<_>>()).await;
-        // Nothing is read here, so no answer to a ping of the server's wakes it up.
+        // Nothing is read here, so no pong wakes the server up.
         within("the last of them to be read", async {
             while server.metrics().frames_in.get() < before + 301 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -182,14 +182,14 @@ async fn more_than_one_look_takes_may_come_behind_the_hello_of_who_comes_back() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_said_while_a_connection_is_being_closed_waits_for_the_next() {
+async fn messages_to_a_closing_connection_wait_for_the_next_one() {
     let server = Server::start().await;
     let mut bob = bare(&server).await;
     let token = ask(&mut bob, "Bob", RoomChoice::Quick).await;
     let ServerMsg::Joined { player, .. } = seat_of(&mut bob).await else { panic!("a seat was due") };
     let ping = encode_client(&ClientMsg::Ping { client_time: MonoTime(0) });
     for _ in 0..2 * FRAMES_BURST {
-        // Closed for that, and never reads it: the server waits for the answer to its close.
+        // Closed for the violation and never reads: the server waits for the answer to its close.
         if within("the server to read", bob.send(Message::Binary(ping.clone().into()))).await.is_err() {
             break;
         }
@@ -211,7 +211,7 @@ async fn what_is_said_while_a_connection_is_being_closed_waits_for_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_said_while_one_was_away_waits() {
+async fn messages_to_an_absent_player_wait() {
     let server = Server::start().await;
     let mut bob = Puppet::connect(&server, "Bob").await;
     let mut token = None;
@@ -250,7 +250,7 @@ async fn what_was_said_while_one_was_away_waits() {
     .await;
     assert_eq!((told, said), (1, 1), "each once");
 
-    // A page that was reloaded has nothing left of what was said before, either.
+    // A reloaded page has also lost the earlier messages.
     let mut page = Puppet::with_token(&server, "Bob", token.expect("welcomed")).await;
     page.until("the history", |event| {
         matches!(event, ClientEvent::Published { publication: Publication::Said { .. }, .. })
@@ -260,9 +260,9 @@ async fn what_was_said_while_one_was_away_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_went_to_another_room_comes_back_to_that_one() {
+async fn a_resume_after_a_room_change_returns_to_the_new_room() {
     let server = Server::start_with(|config| config.rooms = 2).await;
-    // Often, for the two rooms do not tick together: the word of the one may come before that of the other or after.
+    // Repeated, since the two rooms do not tick together: their updates arrive in either order.
     for turn in 0..12 {
         let mut first = bare(&server).await;
         let token = ask(&mut first, &format!("Ann {turn}"), RoomChoice::Room(RoomId(1 + turn % 2))).await;
@@ -271,7 +271,7 @@ async fn who_went_to_another_room_comes_back_to_that_one() {
         let name = Name::new(&format!("Ann {turn}")).expect("a fine name");
         say(&mut first, &ClientMsg::Join { name, room: RoomChoice::Room(there), role: Role::Play }).await;
         assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { room, .. } if room == there));
-        // Both rooms have said what they had to say when another one has been seated in each.
+        // Both rooms have sent all their updates once another player is seated in each.
         for room in [1, 2] {
             let mut witness = bare(&server).await;
             ask(&mut witness, &format!("Witness {turn} {room}"), RoomChoice::Room(RoomId(room))).await;
@@ -288,7 +288,7 @@ async fn who_went_to_another_room_comes_back_to_that_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_changes_their_mind_before_the_answer_leaves_no_seat_behind() {
+async fn a_second_join_before_the_reply_leaves_no_seat_behind() {
     let server = Server::start_with(|config| config.rooms = 2).await;
     let mut fickle = bare(&server).await;
     greet(&mut fickle).await;
@@ -312,7 +312,7 @@ async fn who_changes_their_mind_before_the_answer_leaves_no_seat_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_seat_is_free_again_when_nobody_comes_back_in_time() {
+async fn a_seat_is_freed_after_the_grace_period() {
     let server = Server::start_with(|config| config.grace = 1).await;
     let mut first = bare(&server).await;
     ask(&mut first, "Ann", RoomChoice::Quick).await;
@@ -324,7 +324,7 @@ async fn a_seat_is_free_again_when_nobody_comes_back_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_in_the_lobby_chat_tell_and_mute() {
+async fn players_in_the_lobby_chat_send_direct_messages_and_mute() {
     let server = Server::start().await;
     let (mut ann, mut bob) = (bare(&server).await, bare(&server).await);
     greet(&mut ann).await;
@@ -362,13 +362,13 @@ async fn people_in_the_lobby_chat_tell_and_mute() {
     assert_eq!(request(&mut ann, 6, tell("ann 2")).await, Outcome::Done);
     assert_eq!(request(&mut bob, 8, Request::Unmute { name: "Ann".to_owned() }).await, Outcome::Done);
     assert_eq!(request(&mut ann, 7, Request::Mute { name: "ann 2".to_owned() }).await, Outcome::Done);
-    // What was said while muted was not heard: the next thing is what came after.
+    // Messages sent while muted were not delivered: the next one is from after the mute.
     assert_eq!(hear(&mut bob).await, ServerMsg::ServerNotice(ServerNotice::Muted));
     server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn chat_rides_in_the_snapshots_of_a_room() {
+async fn chat_in_a_room_travels_with_snapshots() {
     let server = Server::start().await;
     let mut ann = Puppet::connect(&server, "Ann").await;
     let mut bob = Puppet::connect(&server, "Bob").await;
@@ -398,7 +398,7 @@ async fn chat_rides_in_the_snapshots_of_a_room() {
                 match event {
                     ClientEvent::Answered { .. } => answered += 1,
                     ClientEvent::Published { publication: Publication::Said { from, text, .. }, .. } => {
-                        heard.push((from, text))
+                        heard.push((from, text));
                     }
                     _ => {}
                 }
@@ -417,7 +417,7 @@ async fn chat_rides_in_the_snapshots_of_a_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_a_battle_reads_what_was_on_its_way_and_joins_again() {
+async fn a_player_who_exits_receives_pending_messages_and_joins_again() {
     let server = Server::start().await;
     let mut ann = Puppet::connect(&server, "Ann").await;
     for _ in 0..5 {

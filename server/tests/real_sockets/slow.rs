@@ -1,4 +1,4 @@
-//! TeamLabel does not read harms nobody: what waits for them is bounded, and the others get all of theirs.
+//! Clients that do not read: their pending bytes are bounded, and other clients keep their full rate.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,15 +20,15 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::scene::{Server, bare, bare_with_a_small_window, greet, next_frame, play_until, player, say, sit, within};
 
-/// Snapshots in a row, a second and a half of them, by which the rate is judged.
+/// Consecutive snapshots, 1.5 seconds of them, over which the rate is measured.
 const IN_A_ROW: usize = 45;
-/// Snapshots on their way to a silent client at the most, as the server promises.
+/// Documented maximum of snapshots in flight to a silent client.
 const UNACKED_MAX: usize = 16;
-/// Bytes the server keeps for a client at the most, as it promises.
+/// Documented maximum of bytes pending for a client.
 const OUTBOX_MAX: usize = 64 * 1024;
 
-/// Lets a player play until snapshots have come at full rate for a while. A busy machine may make the first tries fail; a
-/// server that is held up by somebody would make all of them fail.
+/// Lets a player play until snapshots have arrived at full rate for a while. On a busy machine the first attempts may fail; on a server
+/// that another client delays, all of them would.
 async fn play_at_full_rate(player: &mut Player) {
     let mut ticks: VecDeque<u32> = VecDeque::new();
     play_until(player, "snapshots at full rate", |_, progress| {
@@ -39,7 +39,7 @@ async fn play_at_full_rate(player: &mut Player) {
             ticks.pop_front();
         }
         let span = ticks.back().zip(ticks.front()).map_or(0, |(last, first)| last - first);
-        // One every 2nd tick, and a tenth for a machine that does other things too.
+        // One every second tick, with a tenth of tolerance for a busy machine.
         ticks.len() > IN_A_ROW && span as usize <= IN_A_ROW * 2 * 11 / 10
     })
     .await;
@@ -50,9 +50,9 @@ fn input(acked: Tick, first: Tick) -> Message {
     Message::Binary(packet.encode().into())
 }
 
-/// Reads, at last, all that waited for a client, checks that it was little, and goes on from there.
+/// Reads everything that was pending, checks that it was little, and continues from there.
 async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
-    // The answer to a ping comes behind everything that waits: the stream keeps its order.
+    // The pong comes after all pending bytes: the stream is ordered.
     let mark = MonoTime(4_242);
     say(socket, &ClientMsg::Ping { client_time: mark }).await;
     let name = Name::new("Mute").expect("a fine name");
@@ -82,29 +82,29 @@ async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
     assert!((1..=UNACKED_MAX).contains(&snapshots), "{snapshots} snapshots waited");
     assert!(bytes <= OUTBOX_MAX, "{bytes} bytes waited");
 
-    // One word of having read, and the next snapshot is of now and builds on the last one that was written.
+    // After one acknowledgement the next snapshot is current and based on the last one written.
     let ServerMsg::Joined { tick_hz, tick_zero, .. } = *joined else { panic!("{joined:?}") };
     let now = asked_at.us_since(tick_zero) * u64::from(tick_hz) / 1_000_000;
     socket.send(input(newest, newest)).await.expect("the server stays");
     let frame = next_frame(socket).await;
     let received = client.handle_frame(MonoTime(0), &frame).expect("it builds on what was written");
     let Received::Snapshot(arrival) = received else { panic!("a snapshot was due, not {received:?}") };
-    // Half a second for a room that a busy machine kept waiting; a backlog would be older.
+    // Half a second of tolerance for a busy machine; a backlog would be older.
     assert!(u64::from(arrival.tick.0) + 30 >= now, "tick {} is old, it was {now} already", arrival.tick);
     assert!(arrival.tick.since(newest) > 30, "tick {} after {newest}: nothing was skipped", arrival.tick);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_stops_reading_and_writing_harms_nobody() {
-    a_mute_client_harms_nobody(Server::start().await).await;
+async fn a_client_that_stops_reading_and_writing_affects_no_other() {
+    a_mute_client_affects_no_other(Server::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_does_one_that_came_by_tls() {
-    a_mute_client_harms_nobody(Server::start_secure().await).await;
+async fn the_same_client_over_tls_affects_no_other() {
+    a_mute_client_affects_no_other(Server::start_secure().await).await;
 }
 
-async fn a_mute_client_harms_nobody(server: Server) {
+async fn a_mute_client_affects_no_other(server: Server) {
     let mut mute = bare(&server).await;
     let joined = sit(&mut mute, "Mute").await;
     let mut ann = player(&server, "Ann").await;
@@ -115,13 +115,13 @@ async fn a_mute_client_harms_nobody(server: Server) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
+async fn a_client_that_sends_inputs_but_never_reads_affects_no_other() {
     let server = Server::start().await;
     let mut deaf = bare(&server).await;
     let joined = sit(&mut deaf, "Deaf").await;
     let (mut writes, reads) = deaf.split();
     let chatter = async {
-        // The same old acknowledgement at the usual pace; that the inputs come late does not matter here.
+        // The same old acknowledgement at the usual rate; late inputs do not matter here.
         let mut pace = tokio::time::interval(Duration::from_millis(33));
         for first in 1.. {
             pace.tick().await;
@@ -143,19 +143,19 @@ async fn a_client_that_sends_inputs_but_never_reads_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_asks_and_never_takes_the_answers_is_ended() {
+async fn a_client_that_requests_and_never_reads_is_ended() {
     a_greedy_client_is_ended(Server::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_is_one_that_came_by_tls() {
+async fn the_same_client_over_tls_is_ended() {
     a_greedy_client_is_ended(Server::start_secure().await).await;
 }
 
 async fn a_greedy_client_is_ended(server: Server) {
     let mut greedy = bare_with_a_small_window(&server).await;
     greet(&mut greedy).await;
-    // Each is answered with 7 KiB. First as many as a client may ask for at once, then as fast as it may.
+    // Each reply has 7 KiB. First the burst, then at the allowed rate.
     let flood = async {
         let ask = codec::encode_client(&ClientMsg::Request { id: 1, request: Request::Handshake });
         let mut pace = tokio::time::interval(Duration::from_millis(u64::from(REQUEST_EVERY_MS)));
@@ -178,7 +178,7 @@ async fn a_greedy_client_is_ended(server: Server) {
             }
         }) => {}
     }
-    // Nothing fits behind what waited, a close neither: one that came would be for another reason.
+    // Nothing fits into the outbox, not even a close: a received one would have another reason.
     while let Some(Ok(message)) = within("the end of what waited", greedy.next()).await {
         assert!(!message.is_close(), "{message:?}");
     }

@@ -1,4 +1,4 @@
-//! Pages and players by TLS; certificates that change; who comes without TLS.
+//! Pages and players over TLS, certificate reloads, and plain-HTTP clients on a TLS port.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -20,7 +20,7 @@ use crate::http::{ask, ask_over, get, request};
 use crate::scene::{Folder, Server, bare, close_of, greet, hear, play_until, player, say, sit, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_and_players_come_by_tls() {
+async fn pages_and_players_connect_over_tls() {
     let server = Server::start_secure().await;
     let page = ask_over(server.stream().await, &request("localhost", "GET", "/", &[])).await;
     assert_eq!((page.status, page.text().contains("<title>test")), (200, true));
@@ -62,11 +62,11 @@ fn framed(opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_said_right_behind_the_handshake_is_heard() {
+async fn frames_right_after_the_handshake_are_received() {
     let server = Server::start_secure().await;
     let hello =
         framed(2, &encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None }));
-    // In the same record, in one that comes along with it, and in one that is cut in two.
+    // In the same record, in a second record of the same write, and in a record split in two.
     for cut in [0, 1, 2] {
         let stream = TcpStream::connect(server.address()).await.expect("the server listens");
         let mut stream = server.secure(stream).await;
@@ -95,7 +95,7 @@ async fn what_is_said_right_behind_the_handshake_is_heard() {
             stream.get_mut().0.write_all(&wire[first..]).await.expect("the server stays");
         }
         within("the welcome", async {
-            // Behind the head: a binary frame.
+            // After the head: a binary frame.
             while !answer.windows(5).any(|five| five == b"\r\n\r\n\x82") {
                 assert!(stream.read_buf(&mut answer).await.expect("the server stays") > 0, "cut {cut}");
             }
@@ -106,7 +106,7 @@ async fn what_is_said_right_behind_the_handshake_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_the_server_ends_is_closed_in_good_order() {
+async fn a_connection_that_the_server_ends_gets_a_close_notify() {
     let server = Server::start_secure().await;
     let stream = TcpStream::connect(server.address()).await.expect("the server listens");
     let mut stream = server.secure(stream).await;
@@ -114,7 +114,7 @@ async fn a_connection_that_the_server_ends_is_closed_in_good_order() {
     let said = [handshake(&server).as_bytes(), &nonsense, &framed(8, &1000u16.to_be_bytes())].concat();
     stream.write_all(&said).await.expect("the server stays");
     let mut heard = Vec::new();
-    // Without the last word of TLS this would be an error: who listens could not tell the end from a cut.
+    // Without close_notify this would be an error: the client could not tell the end from a truncation.
     within("the end", stream.read_to_end(&mut heard)).await.expect("an end in good order");
     let code = CloseCode::Malformed.code().to_be_bytes();
     assert!(heard.windows(2).any(|two| two == code), "{heard:?}");
@@ -122,7 +122,7 @@ async fn a_connection_that_the_server_ends_is_closed_in_good_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bytes_that_are_no_tls_end_one_connection_and_nothing_else() {
+async fn bytes_that_are_not_tls_end_only_their_connection() {
     let server = Server::start_secure().await;
     let mut ann = player(&server, "Ann").await;
     play_until(&mut ann, "a seat", |player, _| player.joined()).await;
@@ -131,7 +131,7 @@ async fn bytes_that_are_no_tls_end_one_connection_and_nothing_else() {
     stream.write_all(handshake(&server).as_bytes()).await.expect("the server stays");
     let mut answer = [0; 1024];
     assert!(within("the switch", stream.read(&mut answer)).await.expect("the server stays") > 12);
-    // A record as long as it may be, of noise: it cannot be opened.
+    // A record of maximum length that cannot be decrypted.
     let noise = [&[23, 3, 3, 0x40, 0][..], &[7; 0x4000]].concat();
     stream.get_mut().0.write_all(&noise).await.expect("the server stays");
     let mut rest = Vec::new();
@@ -146,7 +146,7 @@ async fn bytes_that_are_no_tls_end_one_connection_and_nothing_else() {
     server.end().await;
 }
 
-/// The certificate that a new connection is shown.
+/// The certificate that a new connection gets.
 async fn shown(server: &Server) -> CertificateDer<'static> {
     let anyone = Trust { ca: None, insecure: true }.config().expect("nothing is needed");
     let stream = TcpStream::connect(server.address()).await.expect("the server listens");
@@ -157,7 +157,7 @@ async fn shown(server: &Server) -> CertificateDer<'static> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_certificate_is_shown_to_new_connections_and_old_ones_play_on() {
+async fn new_connections_get_a_new_certificate_and_open_ones_continue() {
     let server = Server::start_secure().await;
     let folder = &server.tls.as_ref().expect("it speaks TLS").0;
     let mut ann = player(&server, "Ann").await;
@@ -180,14 +180,14 @@ async fn a_new_certificate_is_shown_to_new_connections_and_old_ones_play_on() {
         snapshots > 30
     })
     .await;
-    // Our trust is read from the file that is new by now.
+    // The client trusts the file, which holds the new certificate by now.
     let mut ben = bare(&server).await;
     sit(&mut ben, "Ben").await;
     server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_without_tls_is_told_what_to_do() {
+async fn a_client_without_tls_learns_to_use_https() {
     let server = Server::start_secure_with(|config| config.redirect_http = Some(0)).await;
     let reply = get(server.address(), "/healthz", &[]).await;
     assert_eq!((reply.status, reply.header("connection")), (400, "close"));
@@ -211,7 +211,7 @@ async fn who_comes_without_tls_is_told_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_not_trusted_is_not_talked_to() {
+async fn clients_refuse_an_untrusted_server() {
     let server = Server::start_secure().await;
     let target = || Target::parse(&format!("wss://{}/ws", server.address())).expect("a fine address");
     let PlayError::Handshake { cause, .. } = connect(&target()).await.expect_err("nobody vouches for it") else {
@@ -229,7 +229,7 @@ async fn a_server_that_is_not_trusted_is_not_talked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_end_of_the_server_is_told_by_tls_too() {
+async fn shutdown_closes_connections_over_tls() {
     let server = Server::start_secure().await;
     let mut socket = bare(&server).await;
     sit(&mut socket, "Ann").await;

@@ -1,4 +1,4 @@
-//! What becomes of a server that has lost a part for good.
+//! A server that has lost a vital part.
 
 use broadside_core::commands::ShardCommand;
 use broadside_server::config::Config;
@@ -7,7 +7,7 @@ use broadside_server::start;
 use crate::scene::{Folder, within};
 
 #[tokio::test]
-async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
+async fn a_thread_that_ends_early_ends_the_server() {
     for part in ["shard-0", "bots", "rooms-"] {
         let folder = Folder::new();
         folder.put("index.html", b"<!doctype html>");
@@ -16,7 +16,7 @@ async fn a_thread_that_ends_unasked_is_the_end_of_the_server() {
         let context = &running.app().lobby.context;
         match part {
             "shard-0" => context.shards[0].send([ShardCommand::Shutdown]),
-            // The bots are the last of the shards.
+            // The bots are the last shard.
             "bots" => context.shards[1].send([ShardCommand::Shutdown]),
             _ => context.pool.end(),
         }

@@ -1,4 +1,4 @@
-//! What the eye takes for one name, and what it does not.
+//! Names that look alike, names that do not, and reserved names.
 
 use super::*;
 
@@ -10,15 +10,15 @@ fn meet(a: &str, b: &str) -> bool {
     Looks::of(&name(a)).meet(&Looks::of(&name(b)))
 }
 
-/// Pairs of names that the eye takes for one.
+/// Pairs of names that look alike.
 const ALIKE: &[(&str, &str)] = &[
-    // The same messages in either case, of any script.
+    // The same letters in either case, of any script.
     ("Ann", "ANN"),
     ("Нина", "НИНА"),
     ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
     ("iris", "Iris"),
     ("İbrahim", "ibrahim"),
-    // What does not show.
+    // Invisible characters.
     ("Ann", "A\u{200d}nn"),
     ("Ann", "Ann\u{fe0f}"),
     ("Ann", "A\u{34f}nn\u{e0061}"),
@@ -45,7 +45,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("max", "Мax"),
     ("Ohm", "Օhm"),
     ("Go", "Gօ"),
-    // Fullwidth, mathematical, in circles and boxes, small, above the line.
+    // Fullwidth, mathematical, circled, boxed, small and superscript letters.
     ("Ann", "Ａｎｎ"),
     ("Ann", "𝐀𝐧𝐧"),
     ("Ann", "𝔸𝕟𝕟"),
@@ -59,7 +59,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("Ann", "ᴬⁿⁿ"),
     ("fi", "ﬁ"),
     ("Kim", "\u{212a}im"),
-    // Digits and messages, and messages that run together.
+    // Digits for letters, and letters that run together.
     ("Bob", "B0b"),
     ("Bill", "BiII"),
     ("Bill", "Bi11"),
@@ -67,7 +67,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("Arnold", "Amold"),
     ("will", "vvill"),
     ("AMOLD", "arnold"),
-    // MessageQueue with the dot they have anyway, a mark over itself, marks that are drawn alike.
+    // Letters with a redundant dot, repeated marks, marks that look alike.
     ("iris", "i\u{307}ris"),
     ("iris", "ırıs"),
     ("jo", "j\u{307}o"),
@@ -80,7 +80,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("Ann-Lee", "Ann\u{2212}Lee"),
     ("O'Hara", "O’Hara"),
     ("O'Hara", "Oʼhara"),
-    // MessageQueue that run from right to left, in the order in which they are shown.
+    // Right-to-left text in display order.
     ("\u{5d0}1", "1\u{5d0}"),
     ("A1\u{5d0}", "A\u{5d0}1"),
     ("علي", "علي"),
@@ -88,7 +88,7 @@ const ALIKE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn names_that_look_alike_meet() {
+fn names_that_look_alike_collide() {
     let apart: Vec<_> = ALIKE
         .iter()
         .filter(|(a, b)| !meet(a, b))
@@ -98,7 +98,7 @@ fn names_that_look_alike_meet() {
 }
 
 #[test]
-fn names_that_look_different_do_not_meet() {
+fn names_that_look_different_do_not_collide() {
     let names = [
         "Ann",
         "Anna",
@@ -149,8 +149,8 @@ fn names_that_look_different_do_not_meet() {
     }
 }
 
-/// What would pass for the server, its bots or whoever runs it.
-const OF_THE_HOUSE: &[&str] = &[
+/// Names that would pass for the server, its bots or its operator.
+const RESERVED_NAMES: &[&str] = &[
     "Server",
     "SERVER",
     "Ѕerver",
@@ -191,7 +191,7 @@ const OF_THE_HOUSE: &[&str] = &[
     "Broads1de",
     "Broadside Team",
     "notice",
-    "ServerNotice!",
+    "Notice!",
     "N0tice",
     "nοtice",
     "Notices",
@@ -241,13 +241,13 @@ const OF_THE_HOUSE: &[&str] = &[
 ];
 
 #[test]
-fn what_passes_for_one_of_the_house_is_not_given_out_however_it_is_written() {
-    let given: Vec<_> = OF_THE_HOUSE.iter().filter(|word| FitName::new(&name(word)).is_ok()).collect();
+fn reserved_names_are_refused_in_every_spelling() {
+    let given: Vec<_> = RESERVED_NAMES.iter().filter(|word| FitName::new(&name(word)).is_ok()).collect();
     assert!(given.is_empty(), "{given:?}");
 }
 
 #[test]
-fn words_that_hold_a_reserved_one_are_names_and_so_are_names_of_any_script() {
+fn words_that_contain_a_reserved_word_and_names_in_any_script_are_allowed() {
     let names = [
         "Ali",
         "ALI",
@@ -305,12 +305,12 @@ fn words_that_hold_a_reserved_one_are_names_and_so_are_names_of_any_script() {
 }
 
 #[test]
-fn a_name_is_given_out_composed_and_stays_as_it_is() {
+fn a_name_is_composed_and_normalization_is_idempotent() {
     let fit = |typed: &str| FitName::new(&name(typed)).map(|fit| fit.name().to_string());
     assert_eq!(fit("Zoe\u{308}"), Ok("Zo\u{eb}".to_owned()));
-    assert_eq!(fit("\u{378}Ann\u{e01f0}"), Ok("Ann".to_owned()), "without a meaning, without a look");
+    assert_eq!(fit("\u{378}Ann\u{e01f0}"), Ok("Ann".to_owned()), "unassigned characters are dropped");
     assert_eq!(fit("\u{378}"), Err(Unfit::Form(NameError::Empty)));
-    assert!(matches!(fit(&"\u{fb2c}".repeat(16)), Err(Unfit::Form(NameError::Long(_)))), "normal form takes it apart");
+    assert!(matches!(fit(&"\u{fb2c}".repeat(16)), Err(Unfit::Form(NameError::Long(_)))), "normal form decomposes it");
     let mut rng = fastrand::Rng::with_seed(7);
     let odd = [
         'a', 'i', ' ', '\u{301}', '\u{327}', '\u{307}', '\u{5d0}', '1', '\u{1100}', '\u{1161}', '\u{958}', '\u{93c}',
@@ -326,7 +326,7 @@ fn a_name_is_given_out_composed_and_stays_as_it_is() {
 }
 
 #[test]
-fn variants_of_a_name_fit_and_none_is_reserved() {
+fn variants_of_a_name_are_valid_and_not_reserved() {
     for typed in ["administratorxyz", "山田太郎山田太郎山田太郎", "Captain Longname", "Z\u{335}\u{301}oo"] {
         let fit = FitName::new(&name(typed)).expect("a fine name");
         for variant in fit.variants().take(40) {

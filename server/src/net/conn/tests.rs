@@ -20,7 +20,7 @@ use broadside_core::connection::protocol::{ConnectionProtocol, ProtocolOutput};
 const FIN: u8 = 0x80;
 const NOW: MonoTime = MonoTime(1);
 
-/// A client's frame, masked with zeros.
+/// A client frame, masked with zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = match payload.len() {
         len @ 0..=125 => vec![FIN | len as u8],
@@ -29,50 +29,49 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first], &length[..], &[0; 4], payload].concat()
 }
 
-/// How the bytes of a flood are sealed.
+/// How the bytes of a flood are encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seal {
-    /// Not at all.
-    Plain,
-    /// In TLS records of so many bytes.
+enum Encryption {
+    None,
+    /// In TLS records of this number of bytes.
     Records(usize),
-    /// In TLS records of a byte, each after new keys.
-    NewKeys,
+    /// In TLS records of one byte, each after a key update.
+    KeyUpdates,
 }
 
-/// The client's end of a connection: sends without end, and never waits.
+/// A client that sends endlessly and never blocks.
 struct Flood {
     stream: TcpStream,
     tls: Option<ClientConnection>,
-    seal: Seal,
-    /// What is sent again and again.
+    encryption: Encryption,
+    /// The bytes that are sent repeatedly.
     unit: Vec<u8>,
     queue: Vec<u8>,
 }
 
 impl Flood {
-    /// A flood that begins with `first`, and the connection that is to stand it.
-    fn new(first: &[u8], unit: &[u8], seal: Seal) -> (Flood, Conn) {
+    /// A flood that starts with `first`, and the server's connection to it.
+    fn new(first: &[u8], unit: &[u8], encryption: Encryption) -> (Flood, Conn) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the system gives a port");
         let stream = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
         let (accepted, _) = listener.accept().expect("it was connected to");
         for end in [&stream, &accepted] {
             end.set_nonblocking(true).expect("an option of every system");
         }
-        let (server, client) = match seal {
-            Seal::Plain => (None, None),
-            Seal::Records(_) | Seal::NewKeys => {
-                let (server, client) = shake_hands();
+        let (server, client) = match encryption {
+            Encryption::None => (None, None),
+            Encryption::Records(_) | Encryption::KeyUpdates => {
+                let (server, client) = tls_pair();
                 (Some(Tls::new(server)), Some(client))
             }
         };
-        let wire = Wire::new(mio::net::TcpStream::from_std(accepted), server);
-        let mut flood = Flood { stream, tls: client, seal, unit: unit.to_vec(), queue: Vec::new() };
+        let transport = Transport::new(mio::net::TcpStream::from_std(accepted), server);
+        let mut flood = Flood { stream, tls: client, encryption, unit: unit.to_vec(), queue: Vec::new() };
         flood.put(first);
-        (flood, Conn::new(wire, &[]))
+        (flood, Conn::new(transport, &[]))
     }
 
-    /// Sends until the line is full.
+    /// Sends until the socket is full.
     fn pour(&mut self) {
         loop {
             while self.queue.len() < 64 * 1024 {
@@ -81,7 +80,7 @@ impl Flood {
             }
             match self.stream.write(&self.queue) {
                 Ok(n) => drop(self.queue.drain(..n)),
-                // Full, or the server has ended it.
+                // Full, or ended by the server.
                 Err(_) => return,
             }
         }
@@ -89,12 +88,12 @@ impl Flood {
 
     fn put(&mut self, plain: &[u8]) {
         let Some(tls) = &mut self.tls else { return self.queue.extend_from_slice(plain) };
-        let most = match self.seal {
-            Seal::Plain | Seal::NewKeys => 1,
-            Seal::Records(bytes) => bytes,
+        let most = match self.encryption {
+            Encryption::None | Encryption::KeyUpdates => 1,
+            Encryption::Records(bytes) => bytes,
         };
         for piece in plain.chunks(most) {
-            if self.seal == Seal::NewKeys {
+            if self.encryption == Encryption::KeyUpdates {
                 tls.refresh_traffic_keys().expect("the handshake is over");
             }
             tls.writer().write_all(piece).expect("a Vec takes all");
@@ -104,7 +103,7 @@ impl Flood {
         }
     }
 
-    /// Reads what came, and gives the code of the close at its end.
+    /// Reads until a close frame, and returns its code.
     fn close_code(&mut self, conn: &mut Conn) -> u16 {
         let mut plain = Vec::new();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -115,15 +114,15 @@ impl Flood {
             match &mut self.tls {
                 None => plain.extend_from_slice(&bytes[..n]),
                 Some(tls) => {
-                    let mut sealed = &bytes[..n];
-                    while !sealed.is_empty() {
-                        tls.read_tls(&mut sealed).expect("it is in memory");
+                    let mut encrypted = &bytes[..n];
+                    while !encrypted.is_empty() {
+                        tls.read_tls(&mut encrypted).expect("it is in memory");
                         tls.process_new_packets().expect("the server speaks TLS");
                         let _ = tls.reader().read_to_end(&mut plain);
                     }
                 }
             }
-            // The server's frames have no mask.
+            // Server frames are not masked.
             let mut at = 0;
             while let Some(&[first, length, ref payload @ ..]) = plain.get(at..) {
                 match payload {
@@ -132,23 +131,23 @@ impl Flood {
                 }
             }
         }
-        panic!("no close came");
+        panic!("no close frame arrived");
     }
 }
 
-/// Both ends of a TLS connection after the handshake, in memory.
-fn shake_hands() -> (ServerConnection, ClientConnection) {
-    let key = KeyPair::generate().expect("the system gives chance");
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a fine name");
+/// Both ends of a TLS connection in memory, after the handshake.
+fn tls_pair() -> (ServerConnection, ClientConnection) {
+    let key = KeyPair::generate().expect("the system has random numbers");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a valid name");
     let certificate = params.self_signed(&key).expect("its own key").der().clone();
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).expect("a fine certificate");
+    roots.add(certificate.clone()).expect("a valid certificate");
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
     let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a fine name");
-    let mut server = ServerConnection::new(Arc::new(server.expect("key and certificate fit"))).expect("a fine config");
-    let mut client = ClientConnection::new(Arc::new(client), name).expect("a fine config");
+    let name = ServerName::try_from("localhost").expect("a valid name");
+    let mut server = ServerConnection::new(Arc::new(server.expect("key and certificate fit"))).expect("a valid config");
+    let mut client = ClientConnection::new(Arc::new(client), name).expect("a valid config");
     while server.is_handshaking() || client.is_handshaking() || server.wants_write() || client.wants_write() {
         let mut bytes = Vec::new();
         client.write_tls(&mut bytes).expect("a Vec takes all");
@@ -162,37 +161,37 @@ fn shake_hands() -> (ServerConnection, ClientConnection) {
     (server, client)
 }
 
-/// What one look took.
+/// What one poll read.
 #[derive(Debug, Default, Clone, Copy)]
-struct Look {
+struct Polled {
     frames: u32,
     bytes: usize,
     closed: Option<CloseCode>,
 }
 
-/// Looks at a connection once, as a shard does, at one and the same moment of its clock.
-fn look(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Look {
-    let mut look = Look::default();
+/// Polls a connection once, as a shard does, at a fixed time.
+fn poll(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Polled {
+    let mut polled = Polled::default();
     conn.handle_readable(Readable::More);
     loop {
         match conn.receive() {
             Incoming::Message => {
-                look.frames += 1;
+                polled.frames += 1;
                 session.handle_frame(NOW, conn.message());
             }
             Incoming::Frame => {
-                look.frames += 1;
+                polled.frames += 1;
                 session.handle_alive(NOW);
             }
             Incoming::Refused(code) => session.handle_close(code),
-            Incoming::Nothing | Incoming::Enough | Incoming::Ended => break,
+            Incoming::Nothing | Incoming::PollLimit | Incoming::Ended => break,
         }
-        look.closed = look.closed.or(drive(conn, session));
+        polled.closed = polled.closed.or(drive(conn, session));
     }
-    look.bytes = conn.end_look();
-    session.handle_bytes(NOW, look.bytes);
-    look.closed = look.closed.or(drive(conn, session));
-    look
+    polled.bytes = conn.end_poll();
+    session.handle_bytes(NOW, polled.bytes);
+    polled.closed = polled.closed.or(drive(conn, session));
+    polled
 }
 
 fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Option<CloseCode> {
@@ -216,7 +215,7 @@ fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Option<Clo
 }
 
 #[test]
-fn no_flood_takes_more_of_a_look_than_its_share_and_each_is_closed_for_it() {
+fn no_flood_exceeds_the_limits_of_a_poll_and_each_is_closed_with_its_code() {
     let hello =
         frame(FIN | 2, &encode_client(&ClientMsg::Hello { revision: REVISION, agent: String::new(), resume: None }));
     let message = encode_client(&ClientMsg::Ping { client_time: MonoTime(7) });
@@ -232,66 +231,66 @@ fn no_flood_takes_more_of_a_look_than_its_share_and_each_is_closed_for_it() {
         (0..parts).flat_map(part).collect()
     };
     let endless = [&[FIN | 2, FIN | 126], &(CLIENT_FRAME_MAX as u16 + 1).to_be_bytes()[..], &[0; 4]].concat();
-    let (full, records) = ([7; CONTROL_MAX], Seal::Records);
-    for (what, first, unit, seal, ends) in [
-        ("empty fragments", &begun, frame(0, b""), Seal::Plain, CloseCode::TooManyFrames),
-        ("messages in 16 fragments", &hello, cut(16), Seal::Plain, CloseCode::TooManyFrames),
-        ("messages in a few fragments", &hello, cut(4), Seal::Plain, CloseCode::TooManyFrames),
-        ("messages", &hello, frame(FIN | 2, &message), Seal::Plain, CloseCode::TooManyFrames),
-        ("long messages", &hello, long.clone(), Seal::Plain, CloseCode::TooManyFrames),
-        ("empty pings", &hello, frame(FIN | 9, b""), Seal::Plain, CloseCode::TooManyFrames),
-        ("full pings", &hello, frame(FIN | 9, &full), Seal::Plain, CloseCode::TooManyFrames),
-        ("pongs before a hello", &Vec::new(), frame(FIN | 10, b""), Seal::Plain, CloseCode::TooManyFrames),
-        ("empty messages", &hello, frame(FIN | 2, b""), Seal::Plain, CloseCode::Malformed),
-        ("text", &hello, frame(FIN | 1, b"hello"), Seal::Plain, CloseCode::Unsupported),
-        ("a frame without end", &endless, vec![0; 1000], Seal::Plain, CloseCode::TooBig),
-        ("zeros", &hello, vec![0; 1000], Seal::Plain, CloseCode::Broken),
-        ("empty fragments by TLS", &begun, frame(0, b""), records(16_000), CloseCode::TooManyFrames),
-        ("pings by TLS", &hello, frame(FIN | 9, b""), records(16_000), CloseCode::TooManyFrames),
-        ("records of a byte", &hello, frame(FIN | 2, &message), records(1), CloseCode::TooManyFrames),
-        ("new keys all the time", &hello, frame(FIN | 2, &message), Seal::NewKeys, CloseCode::TooManyFrames),
+    let (full, records) = ([7; CONTROL_MAX], Encryption::Records);
+    for (what, first, unit, encryption, ends) in [
+        ("empty fragments", &begun, frame(0, b""), Encryption::None, CloseCode::TooManyFrames),
+        ("messages in 16 fragments", &hello, cut(16), Encryption::None, CloseCode::TooManyFrames),
+        ("messages in a few fragments", &hello, cut(4), Encryption::None, CloseCode::TooManyFrames),
+        ("messages", &hello, frame(FIN | 2, &message), Encryption::None, CloseCode::TooManyFrames),
+        ("long messages", &hello, long.clone(), Encryption::None, CloseCode::TooManyFrames),
+        ("empty pings", &hello, frame(FIN | 9, b""), Encryption::None, CloseCode::TooManyFrames),
+        ("full pings", &hello, frame(FIN | 9, &full), Encryption::None, CloseCode::TooManyFrames),
+        ("pongs before a hello", &Vec::new(), frame(FIN | 10, b""), Encryption::None, CloseCode::TooManyFrames),
+        ("empty messages", &hello, frame(FIN | 2, b""), Encryption::None, CloseCode::Malformed),
+        ("text", &hello, frame(FIN | 1, b"hello"), Encryption::None, CloseCode::Unsupported),
+        ("a frame without end", &endless, vec![0; 1000], Encryption::None, CloseCode::TooBig),
+        ("zeros", &hello, vec![0; 1000], Encryption::None, CloseCode::Broken),
+        ("empty fragments over TLS", &begun, frame(0, b""), records(16_000), CloseCode::TooManyFrames),
+        ("pings over TLS", &hello, frame(FIN | 9, b""), records(16_000), CloseCode::TooManyFrames),
+        ("records of one byte", &hello, frame(FIN | 2, &message), records(1), CloseCode::TooManyFrames),
+        ("constant key updates", &hello, frame(FIN | 2, &message), Encryption::KeyUpdates, CloseCode::TooManyFrames),
     ] {
-        let (mut flood, mut conn) = Flood::new(first, &unit, seal);
+        let (mut flood, mut conn) = Flood::new(first, &unit, encryption);
         let mut session = ConnectionProtocol::new(NOW);
         let (mut frames, mut bytes, mut after, mut closed) = (0, 0, 0, None);
-        // Far more looks than it takes.
+        // Far more polls than needed.
         for _ in 0..500 {
             flood.pour();
-            let look = look(&mut conn, &mut session);
-            assert!(look.frames <= FRAMES_PER_LOOK && look.bytes <= BYTES_PER_LOOK, "{what}: {look:?}");
+            let polled = poll(&mut conn, &mut session);
+            assert!(polled.frames <= FRAMES_PER_POLL && polled.bytes <= BYTES_PER_POLL, "{what}: {polled:?}");
             if closed.is_none() {
-                (frames, bytes) = (frames + look.frames, bytes + look.bytes);
+                (frames, bytes) = (frames + polled.frames, bytes + polled.bytes);
             } else {
-                after += look.bytes;
+                after += polled.bytes;
             }
-            closed = closed.or(look.closed);
-            assert!(conn.wire.waiting_bytes() <= 2 * CLIENT_FRAME_MAX, "{what}: answers pile up");
+            closed = closed.or(polled.closed);
+            assert!(conn.transport.waiting_bytes() <= 2 * CLIENT_FRAME_MAX, "{what}: answers pile up");
         }
         assert_eq!(closed, Some(ends), "{what}");
-        assert!(frames <= FRAMES_BURST + FRAMES_PER_LOOK, "{what}: {frames} frames");
-        assert!(bytes <= BYTES_BURST as usize + BYTES_PER_LOOK, "{what}: {bytes} bytes");
+        assert!(frames <= FRAMES_BURST + FRAMES_PER_POLL, "{what}: {frames} frames");
+        assert!(bytes <= BYTES_BURST as usize + BYTES_PER_POLL, "{what}: {bytes} bytes");
         assert!(after <= BYTES_AFTER_CLOSE, "{what}: {after} bytes after the close");
         assert_eq!(flood.close_code(&mut conn), ends.code(), "{what}");
     }
 }
 
 #[test]
-fn who_pings_and_takes_no_answers_is_owed_the_newest_alone() {
-    let (mut client, mut conn) = Flood::new(&[], &[], Seal::Plain);
-    // Until the line is full, and something waits.
-    while conn.wire.is_free() {
+fn a_client_that_pings_without_reading_gets_only_the_newest_pong() {
+    let (mut client, mut conn) = Flood::new(&[], &[], Encryption::None);
+    // Until the socket is full and bytes are pending.
+    while conn.transport.is_free() {
         assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Written);
     }
-    let waiting = conn.wire.waiting_bytes();
+    let waiting = conn.transport.waiting_bytes();
     let mut session: ConnectionProtocol<Arena> = ConnectionProtocol::new(NOW);
     let mut frames = 0;
     for ping in 0..100 {
         client.stream.write_all(&frame(FIN | 9, &[ping; CONTROL_MAX])).expect("there is room");
     }
     while frames < 100 {
-        frames += look(&mut conn, &mut session).frames;
+        frames += poll(&mut conn, &mut session).frames;
     }
-    assert_eq!(conn.wire.waiting_bytes(), waiting, "nothing was added");
+    assert_eq!(conn.transport.waiting_bytes(), waiting, "nothing was added");
     let (mut bytes, mut last) = (vec![0; 64 * 1024], Vec::new());
     let pong = [&[FINAL_PONG, CONTROL_MAX as u8], &[99; CONTROL_MAX][..]].concat();
     while !last.ends_with(&pong) {
@@ -304,7 +303,7 @@ fn who_pings_and_takes_no_answers_is_owed_the_newest_alone() {
 }
 
 #[test]
-fn a_header_says_the_length_in_the_shortest_form() {
+fn a_header_has_the_shortest_form_of_the_length() {
     for (len, header) in [
         (0, vec![0x82, 0]),
         (125, vec![0x82, 125]),

@@ -2,7 +2,7 @@ use super::*;
 
 const FIN: u8 = 0x80;
 
-/// A client's frame: the first byte, then the payload with its length in the shortest form, masked.
+/// A masked client frame: the first byte, the length in its shortest form, and the payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = vec![first];
@@ -16,7 +16,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A source that gives its bytes in pieces of random sizes.
+/// A source that returns its bytes in pieces of random size.
 struct Dribble<'a> {
     bytes: &'a [u8],
     rng: fastrand::Rng,
@@ -24,7 +24,7 @@ struct Dribble<'a> {
 
 impl Read for Dribble<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        assert!(!buffer.is_empty(), "whoever reads has room");
+        assert!(!buffer.is_empty(), "a read has a buffer");
         let most = self.bytes.len().min(buffer.len());
         let n = if most == 0 { 0 } else { self.rng.usize(1..=most) };
         buffer[..n].copy_from_slice(&self.bytes[..n]);
@@ -33,7 +33,7 @@ impl Read for Dribble<'_> {
     }
 }
 
-/// Takes every frame of `bytes`, some of which came early. Gives the frames with what they carried, and how it ended.
+/// Parses every frame of `bytes`, some of which arrive early. Returns the frames with their payloads, and the error if any.
 fn read_all(bytes: &[u8], seed: u64) -> (Vec<(Frame, Vec<u8>)>, Option<CloseCode>) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (early, rest) = bytes.split_at(rng.usize(0..=bytes.len()));
@@ -45,12 +45,12 @@ fn read_all(bytes: &[u8], seed: u64) -> (Vec<(Frame, Vec<u8>)>, Option<CloseCode
             Ok(Some(frame)) => frames.push((frame, reader.payload().to_vec())),
             Err(code) => return (frames, Some(code)),
             Ok(None) => {
-                if reader.read_from(&mut source).expect("it has no errors") == 0 {
+                if reader.read_from(&mut source).expect("the source never fails") == 0 {
                     return (frames, None);
                 }
                 assert!(
                     reader.bytes.len() <= bytes.len().max(CLIENT_FRAME_MAX + 14),
-                    "no more room than a frame needs"
+                    "no larger buffer than a frame needs"
                 );
             }
         }
@@ -58,7 +58,7 @@ fn read_all(bytes: &[u8], seed: u64) -> (Vec<(Frame, Vec<u8>)>, Option<CloseCode
 }
 
 #[test]
-fn the_same_frames_come_out_however_the_bytes_are_cut() {
+fn the_frames_are_the_same_however_the_bytes_are_split() {
     let long: Vec<u8> = (0..CLIENT_FRAME_MAX).map(|at| at as u8).collect();
     let sent = [
         (frame(FIN | 2, b"whole"), Frame::Message, b"whole".to_vec()),
@@ -81,13 +81,13 @@ fn the_same_frames_come_out_however_the_bytes_are_cut() {
 }
 
 #[test]
-fn any_bytes_end_in_frames_or_a_close_code() {
+fn any_bytes_give_frames_or_a_close_code() {
     let mut rng = fastrand::Rng::with_seed(8);
     let mut ends = std::collections::BTreeMap::new();
     for seed in 0..20_000 {
         let (mut bytes, mut is_open) = (Vec::new(), false);
         for _ in 0..rng.usize(1..20) {
-            // As a rule what may come now, so that more than a frame or two is taken.
+            // Mostly valid next frames, so that more than one or two are parsed.
             let first = match (rng.u8(0..20), is_open) {
                 (0, _) => rng.u8(..),
                 (1..4, _) => FIN | if rng.bool() { 9 } else { 10 },
@@ -119,13 +119,13 @@ fn any_bytes_end_in_frames_or_a_close_code() {
         assert!(frames.iter().all(|(_, payload)| payload.len() <= CLIENT_FRAME_MAX));
         *ends.entry(end.map(CloseCode::code)).or_insert(0) += 1;
     }
-    // Every end there is was met, and often.
+    // Every possible end occurs, and often.
     assert_eq!(ends.len(), 5, "{ends:?}");
     assert!(ends.values().all(|count| *count > 20), "{ends:?}");
 }
 
 #[test]
-fn a_frame_that_is_refused_is_refused_at_its_header() {
+fn an_invalid_frame_is_refused_at_its_header() {
     let big = |len: u64| [&[FIN | 2, 0x80 | 127][..], &len.to_be_bytes(), &[0; 4]].concat();
     for (bytes, code) in [
         (vec![FIN | 1, 0x80 | 5], CloseCode::Unsupported),
@@ -148,7 +148,7 @@ fn a_frame_that_is_refused_is_refused_at_its_header() {
 }
 
 #[test]
-fn a_message_is_as_long_and_has_as_many_fragments_as_the_limits_say() {
+fn length_and_fragments_of_a_message_are_limited() {
     let parts = |count: u32, bytes: usize| -> Vec<u8> {
         let part = |at| frame(if at == 0 { 2 } else { 0 } | if at + 1 == count { FIN } else { 0 }, &vec![7; bytes]);
         (0..count).flat_map(part).collect()
@@ -158,7 +158,7 @@ fn a_message_is_as_long_and_has_as_many_fragments_as_the_limits_say() {
     assert_eq!(end(&parts(FRAGMENTS_MAX + 1, 1)), Some(CloseCode::TooManyFrames));
     assert_eq!(end(&parts(16, 2)), Some(CloseCode::TooManyFrames));
     assert_eq!(end(&parts(2, CLIENT_FRAME_MAX / 2 + 1)), Some(CloseCode::TooBig));
-    // Endless empty ones: told as soon as the limit is met.
+    // Endless empty fragments are refused at the limit.
     let endless: Vec<u8> = std::iter::once(frame(2, b"")).chain((0..1000).map(|_| frame(0, b""))).flatten().collect();
     let (frames, end) = read_all(&endless, 4);
     assert_eq!((frames.len(), end), (FRAGMENTS_MAX as usize, Some(CloseCode::TooManyFrames)));

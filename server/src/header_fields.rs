@@ -1,22 +1,21 @@
-//! Header fields that hold lists (RFC 9110, section 5.6.1).
+//! Header fields that hold comma-separated lists (RFC 9110, section 5.6.1).
 
 use http::{HeaderMap, HeaderName};
 
-/// The elements of a comma-separated field over all of its lines, in order, without the blanks around them; empty ones do not
-/// count. A line that is not ASCII is one element `?`, so that it is neither taken for something else nor overlooked.
-pub fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+/// The non-empty elements of a field over all of its lines, in order and trimmed. A line that is not ASCII counts as the one element
+/// `?`, so that it is neither misread nor overlooked.
+pub(crate) fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
     lines.flat_map(|line| line.split(',')).map(trim).filter(|element| !element.is_empty())
 }
 
-/// Whether a list holds a token, in whatever case.
-pub fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+/// Whether a list holds a token; case does not matter.
+pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token))
 }
 
-/// Without the blanks of RFC 9110, section 5.6.3: spaces and tabs, and nothing else.
-#[must_use]
-pub fn trim(text: &str) -> &str {
+/// Removes the whitespace of RFC 9110, section 5.6.3, which is spaces and tabs only.
+pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
@@ -36,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_goes_over_lines_commas_blanks_and_nothing() {
+    fn a_list_spans_lines_commas_and_whitespace() {
         let headers = headers(&[
             (CONNECTION, b"keep-alive"),
             (CONNECTION, b""),
@@ -45,12 +44,12 @@ mod tests {
             (UPGRADE, b"h2c, \xffwebsocket"),
         ]);
         let found: Vec<&str> = elements(&headers, &CONNECTION).collect();
-        assert_eq!(found, ["keep-alive", "?", "last"], "a line that is no text is no token");
+        assert_eq!(found, ["keep-alive", "?", "last"], "a line that is not text is not a token");
         assert!(!has_token(&headers, &UPGRADE, "websocket"));
     }
 
     #[test]
-    fn a_token_is_found_whatever_its_case_and_wherever_it_stands() {
+    fn a_token_is_found_in_any_case_and_position() {
         for value in [&b"Upgrade"[..], b"TE,\tUpgrade", b"keep-alive ,upGRADE", b",,upgrade,", b"\t upgrade \t"] {
             let mut map = HeaderMap::new();
             map.append(CONNECTION, HeaderValue::from_bytes(value).expect("a value"));

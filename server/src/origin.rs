@@ -1,5 +1,5 @@
-//! Which pages may connect. A browser lets any page open a WebSocket to anywhere, with the visitor's own network and cookies, and
-//! only says in `Origin` which page it is: so the server has to look.
+//! Origins of pages, and which of them may connect. A browser lets any page open a WebSocket to any server, from the visitor's
+//! network and with the visitor's cookies, and only names the page in `Origin`. The server has to check it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,28 +7,33 @@ use std::str::FromStr;
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
-use super::client::Scheme;
+/// The scheme of a page or a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
 
-/// Where a page comes from: scheme, host and port (RFC 6454).
+/// The origin of a page: scheme, host and port (RFC 6454).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     scheme: String,
     host: String,
-    /// `None` for schemes that have no port by themselves.
+    /// `None` for schemes without a default port.
     port: Option<u16>,
 }
 
-/// A page may connect to the server it came from, and so may the pages of `allowed`. Programs send no origin and may pass. `scheme`
-/// is how the client's browser got here, if that is known.
+/// Lets a page connect to the server it came from, and the pages in `allowed`. Programs send no origin and pass. `scheme` is the
+/// scheme that the browser used, if known.
 ///
 /// # Errors
-/// Why not, and what would help.
-pub fn check(headers: &HeaderMap, scheme: Option<Scheme>, allowed: &[Origin]) -> Result<(), String> {
+/// The reason, and how to allow it.
+pub(crate) fn check(headers: &HeaderMap, scheme: Option<Scheme>, allowed: &[Origin]) -> Result<(), String> {
     let Some(header) = headers.get(ORIGIN) else { return Ok(()) };
     let text = header.to_str().unwrap_or("?");
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     let Ok(origin) = text.parse::<Origin>() else {
-        return Err(format!("origin {text:?} is no page of a server; open the game from this server, {host:?}"));
+        return Err(format!("origin {text:?} is not the page of a server; open the game from this server, {host:?}"));
     };
     if allowed.contains(&origin) || origin.is_of(host, scheme) {
         return Ok(());
@@ -45,7 +50,7 @@ pub fn check(headers: &HeaderMap, scheme: Option<Scheme>, allowed: &[Origin]) ->
 }
 
 impl Origin {
-    /// Whether a server that is asked for as `host` by this scheme is where the page comes from.
+    /// Whether the page comes from a server that is requested as `host` with this scheme.
     fn is_of(&self, host: &str, scheme: Option<Scheme>) -> bool {
         let scheme_fits = match (self.scheme.as_str(), scheme) {
             ("https", Some(Scheme::Https) | None) | ("http", Some(Scheme::Http) | None) => true,
@@ -67,10 +72,10 @@ impl FromStr for Origin {
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("scheme is missing"))?;
         let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         if scheme.is_empty() || !scheme.bytes().all(is_scheme) {
-            return Err(wrong("scheme is no word"));
+            return Err(wrong("scheme is malformed"));
         }
         if rest.contains(['/', '?', '#', '@']) {
-            return Err(wrong("there must be nothing but scheme, host and port"));
+            return Err(wrong("only scheme, host and port are allowed"));
         }
         let (host, port) = split(rest).ok_or_else(|| wrong("host or port is wrong"))?;
         let scheme = scheme.to_ascii_lowercase();
@@ -79,7 +84,7 @@ impl FromStr for Origin {
     }
 }
 
-/// As browsers write it: without the port that goes with the scheme.
+/// As browsers write it: without the default port of the scheme.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
@@ -90,9 +95,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The port that goes with a scheme.
-#[must_use]
-pub fn default_port(scheme: &str) -> Option<u16> {
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
         "https" => Some(443),
@@ -100,25 +103,24 @@ pub fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Host and port of `game.example:8080` or `[::1]:8080`; `None` for what is neither.
-#[must_use]
-pub fn split(authority: &str) -> Option<(&str, Option<u16>)> {
+/// Host and port of `game.example:8080` or `[::1]:8080`; `None` if malformed.
+pub(crate) fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     let end_of_host = authority.find(']').map_or(0, |bracket| bracket + 1);
     let (host, port) = match authority[end_of_host..].find(':') {
         None => (authority, None),
         Some(colon) => {
             let (host, port) = authority.split_at(end_of_host + colon);
-            // A number's own parser takes a sign as well.
+            // The parser of numbers would accept a sign.
             let digits = port[1..].bytes().all(|byte| byte.is_ascii_digit()).then_some(&port[1..])?;
             (host, Some(digits.parse().ok()?))
         }
     };
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_fine = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    let is_valid = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(is_name),
     };
-    is_fine.then_some((host, port))
+    is_valid.then_some((host, port))
 }
 
 #[cfg(test)]
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_connect_to_where_it_comes_from() {
+    fn a_page_may_connect_to_its_own_server() {
         let (https, http) = (Some(Scheme::Https), Some(Scheme::Http));
         for (origin, host, scheme, may_pass) in [
             ("http://game.example:8080", "game.example:8080", http, true),
@@ -145,11 +147,11 @@ mod tests {
             ("https://game.example", "game.example:443", https, true),
             ("http://game.example", "game.example:80", http, true),
             ("http://[::1]:8080", "[::1]:8080", http, true),
-            // A page in the clear on the same host is not the same page.
+            // A plain-HTTP page of the same host has another origin.
             ("http://game.example", "game.example", https, false),
             ("https://game.example", "game.example", http, false),
             ("http://game.example", "game.example:443", https, false),
-            // Nobody told us of a proxy that does TLS: it may be there.
+            // An unknown proxy may terminate TLS.
             ("https://game.example", "game.example", None, true),
             ("http://game.example", "game.example", None, true),
             ("http://game.example", "game.example:8080", None, false),
@@ -175,12 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn who_names_no_page_is_no_browser() {
+    fn a_request_without_an_origin_passes() {
         assert_eq!(check(&HeaderMap::new(), None, &[]), Ok(()));
     }
 
     #[test]
-    fn an_origin_on_the_command_line_is_taken_or_refused_with_what_is_wrong() {
+    fn an_origin_on_the_command_line_is_parsed_or_refused_with_the_reason() {
         let shown = |text: &str| text.parse::<Origin>().map(|origin| origin.to_string());
         assert_eq!(shown("HTTPS://Game.Example:443"), Ok("https://game.example".to_owned()));
         assert_eq!(shown("http://localhost:8080"), Ok("http://localhost:8080".to_owned()));

@@ -1,5 +1,5 @@
-//! By which names this server is asked for. A page whose name resolves to this machine is, to the visitor's browser, a page of the
-//! same origin as this server (DNS rebinding), and only the name in the request tells it apart.
+//! Checks the host name of a request. A foreign page whose name resolves to this machine has the same origin as this server in the
+//! visitor's browser (DNS rebinding); only the host name in the request reveals it.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -9,28 +9,28 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{Method, Uri, Version};
 
-use super::origin::{self, split};
+use crate::origin::{default_port, split};
 
-/// A name by which the server is known, without a port; in lower case.
+/// A host name of the server, in lower case and without a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName(String);
 
 /// Why a request is not for this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WrongHost {
-    /// It breaks the rules of HTTP: what is wrong with it.
+pub(crate) enum WrongHost {
+    /// The request breaks the rules of HTTP, with the reason.
     Malformed(String),
-    /// It asks for this name, which is not ours.
+    /// The request names this foreign host.
     Foreign(String),
 }
 
-/// Judges by which name a request asks for the server. Every address is ours, and so are `localhost`, the names below it, and `ours`.
-/// A request of HTTP/1.0 need not name anything: browsers do not speak it, probes of load balancers do.
+/// Checks the host of a request. Accepts every IP address, `localhost`, the names below it, and `ours`. An HTTP/1.0 request needs
+/// no host: probes of load balancers send such requests, browsers do not.
 ///
 /// # Errors
-/// [`WrongHost::Malformed`] if there is no name, more than one, one that is none, or another one in the target;
-/// [`WrongHost::Foreign`] if it is not one of ours.
-pub fn check(request: &Parts, ours: &[HostName]) -> Result<(), WrongHost> {
+/// [`WrongHost::Malformed`] if the host is missing, repeated, invalid, or differs from the one in the target;
+/// [`WrongHost::Foreign`] if it is not accepted.
+pub(crate) fn check(request: &Parts, ours: &[HostName]) -> Result<(), WrongHost> {
     let malformed = |detail: String| Err(WrongHost::Malformed(detail));
     let mut lines = request.headers.get_all(HOST).iter();
     let (line, more) = (lines.next(), lines.next());
@@ -45,7 +45,7 @@ pub fn check(request: &Parts, ours: &[HostName]) -> Result<(), WrongHost> {
         (Some(line), target) => {
             let text = line.to_str().unwrap_or("?");
             if target.is_some_and(|target| !is_same(text, target)) {
-                return malformed(format!("Host is {text:?}, the target of the request says {:?}", request.uri));
+                return malformed(format!("Host is {text:?}, the target of the request is {:?}", request.uri));
             }
             text
         }
@@ -64,7 +64,7 @@ pub fn check(request: &Parts, ours: &[HostName]) -> Result<(), WrongHost> {
 /// The target of a request if it is in absolute form (RFC 9112, section 3.2.2).
 fn absolute(request: &Parts) -> Result<Option<&Uri>, String> {
     match request.uri.scheme_str() {
-        // The target of CONNECT has an authority and no scheme; nobody here answers it.
+        // The target of CONNECT has an authority and no scheme; the server does not support it.
         None => Ok(None),
         Some("http" | "https") if request.method != Method::CONNECT => Ok(Some(&request.uri)),
         Some(scheme) => Err(format!("the target of the request has the scheme {scheme:?}, must be http or https")),
@@ -73,7 +73,7 @@ fn absolute(request: &Parts) -> Result<Option<&Uri>, String> {
 
 /// Whether a Host header names the same as the target of its request.
 fn is_same(host: &str, target: &Uri) -> bool {
-    let default = origin::default_port(target.scheme_str().unwrap_or(""));
+    let default = default_port(target.scheme_str().unwrap_or(""));
     let parts = |authority| split(authority).map(|(name, port)| (name.to_ascii_lowercase(), port.or(default)));
     let target = target.authority().and_then(|authority| parts(authority.as_str()));
     target.is_some() && parts(host) == target
@@ -83,12 +83,12 @@ fn is_ours(name: &str, ours: &[HostName]) -> bool {
     if name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok() {
         return true;
     }
-    // With a dot at its end it is the same name.
+    // A trailing dot does not change the name.
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost") || ours.iter().any(|our| our.0 == name)
 }
 
-/// What somebody sent, not all of it: it goes into answers and logs.
+/// Shortens client input for responses and logs.
 fn cut(text: &str) -> String {
     text.chars().take(100).collect()
 }
@@ -104,11 +104,11 @@ impl FromStr for HostName {
         }
         let name = text.strip_suffix('.').unwrap_or(text);
         match split(name) {
-            Some((_, Some(_))) => wrong("there must be no port: the name counts with every port"),
-            Some((address, None)) if address.starts_with('[') => wrong("every address is known already"),
+            Some((_, Some(_))) => wrong("there must be no port: the name is valid with every port"),
+            Some((address, None)) if address.starts_with('[') => wrong("every IP address is accepted already"),
             Some((name, None)) => Ok(HostName(name.to_ascii_lowercase())),
-            None if !name.is_ascii() => wrong("messages beyond ASCII are written as browsers send them, xn--..."),
-            None => wrong("there may be messages, digits, dots and hyphens"),
+            None if !name.is_ascii() => wrong("letters beyond ASCII must be written as browsers send them, xn--..."),
+            None => wrong("only letters, digits, dots and hyphens are allowed"),
         }
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_localhost_and_the_names_of_the_operator_are_ours_and_no_others() {
+    fn only_addresses_localhost_and_configured_names_are_accepted() {
         for (host, verdict) in [
             ("127.0.0.1", "ours"),
             ("127.0.0.1:8080", "ours"),
@@ -157,7 +157,7 @@ mod tests {
             ("a.game.example", "foreign"),
             ("notlocalhost", "foreign"),
             ("localhost.evil.example", "foreign"),
-            // Browsers write addresses as such; whoever does not is no browser.
+            // Browsers normalize addresses.
             ("127.1", "foreign"),
             ("2130706433", "foreign"),
             ("0x7f.0.0.1", "foreign"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_host_and_only_the_oldest_requests_may_do_without() {
+    fn a_request_has_exactly_one_host_unless_it_is_http_1_0() {
         assert_eq!(judged(Version::HTTP_11, "/", &[]), "malformed");
         assert_eq!(judged(Version::HTTP_10, "/", &[]), "ours");
         assert_eq!(judged(Version::HTTP_10, "/", &[b"evil.example"]), "foreign");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_in_absolute_form_says_the_same_as_the_host() {
+    fn a_target_in_absolute_form_must_match_the_host() {
         for (target, host, verdict) in [
             ("http://game.example/x", "game.example", "ours"),
             ("http://game.example:80/x", "Game.Example", "ours"),
@@ -213,15 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_on_the_command_line_is_taken_or_refused_with_what_is_wrong() {
+    fn a_name_on_the_command_line_is_parsed_or_refused_with_the_reason() {
         assert_eq!("Game.Example".parse::<HostName>().map(|name| name.to_string()), Ok("game.example".to_owned()));
         for (bad, says) in [
             ("https://game.example", "no scheme"),
             ("game.example:443", "no port"),
-            ("[::1]", "every address"),
+            ("[::1]", "every IP address"),
             ("spiel.österreich", "xn--"),
-            ("*.game.example", "messages, digits"),
-            ("", "messages, digits"),
+            ("*.game.example", "letters, digits"),
+            ("", "letters, digits"),
         ] {
             let refusal = bad.parse::<HostName>().expect_err(bad);
             assert!(refusal.contains(says) && refusal.contains("game.example"), "{bad}: {refusal}");

@@ -1,4 +1,4 @@
-//! Where the game is on its host, when a proxy serves it below a path and passes that path on.
+//! The path below which a proxy serves the game, if the proxy passes that path on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// What the server itself has at the root: below a path of this name nobody could tell the two apart.
+/// Paths of the server's own at the root; a base path of the same name would be ambiguous.
 const OURS: [&str; 5] = ["api", "dev", "healthz", "metrics", "r"];
 
-/// A path such as `/game`, or none. The server answers below it and at its root alike, so it does not matter whether a proxy takes
-/// the path away.
+/// A path such as `/game`, or none. The server answers below it as at its root, so it does not matter whether a proxy strips the
+/// path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BasePath(String);
 
 impl BasePath {
-    /// Takes the path away from an address that begins with it; any other address stays as it is, and so does the path without a
-    /// slash behind it: see [`BasePath::redirect`].
-    pub fn strip(&self, uri: &mut Uri) {
+    /// Strips the path from a URI that starts with it. Leaves any other URI unchanged, also the path without a trailing slash: see
+    /// [`BasePath::redirect`].
+    pub(crate) fn strip(&self, uri: &mut Uri) {
         let Some(rest) = uri.path_and_query().and_then(|path| path.as_str().strip_prefix(&self.0)) else { return };
         if self.0.is_empty() || !rest.starts_with('/') {
             return;
@@ -25,13 +25,13 @@ impl BasePath {
         let Ok(rest) = PathAndQuery::try_from(rest) else { return };
         let mut parts = std::mem::take(uri).into_parts();
         parts.path_and_query = Some(rest);
-        // The parts were those of an address before; without them it is the root's.
+        // The parts of a valid URI stay valid without the prefix.
         *uri = Uri::from_parts(parts).unwrap_or_default();
     }
 
-    /// Where the path without a slash leads: to the same with one, since a page finds its files beside itself. `None` for any other.
-    #[must_use]
-    pub fn redirect(&self, uri: &Uri) -> Option<String> {
+    /// The redirect from the path without a trailing slash to the path with one, since the page loads its files by relative path.
+    /// `None` for any other URI.
+    pub(crate) fn redirect(&self, uri: &Uri) -> Option<String> {
         if self.0.is_empty() || uri.path() != self.0 {
             return None;
         }
@@ -55,19 +55,19 @@ impl FromStr for BasePath {
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
         };
         if !text.starts_with('/') || !path.split('/').all(is_plain) {
-            return Err("must be a path such as /game, of letters, digits and - . _ ~".to_owned());
+            return Err("must be a path such as /game, made of letters, digits and - . _ ~".to_owned());
         }
         let first = path.split('/').next().unwrap_or(path);
         if OURS.contains(&first) {
             return Err(format!(
-                "must not begin with /{first}, which the server has itself; take another, such as /game"
+                "must not start with /{first}, which the server uses itself; choose another, such as /game"
             ));
         }
         Ok(BasePath(format!("/{path}")))
     }
 }
 
-/// Without a slash at its end; empty for none, so that an address of the server can be written behind it.
+/// Without a trailing slash and empty for none, so that a path of the server can be appended.
 impl fmt::Display for BasePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_below_the_path_is_that_of_the_root_and_any_other_stays() {
+    fn the_path_is_stripped_and_other_addresses_stay() {
         for (base, address, ours) in [
             ("/game", "/game/", "/"),
             ("/game/", "/game/r/K7QF2M?name=Ann", "/r/K7QF2M?name=Ann"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_without_a_slash_leads_to_the_same_with_one() {
+    fn the_path_without_a_slash_redirects_to_the_path_with_one() {
         let base: BasePath = "/game".parse().expect("a path");
         let to = |address: &str| base.redirect(&address.parse().expect("an address"));
         assert_eq!(to("/game?name=Ann").as_deref(), Some("/game/?name=Ann"));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn an_invalid_path_is_refused() {
         for bad in
             ["game", "/a b", "/a//b", "/..", "/a/../b", "/%2e", "/game?x", "/ä", "https://x/game", "/api", "/r/x"]
         {

@@ -1,8 +1,8 @@
-//! One socket, with TLS where it was asked for: reads of a bounded number of bytes per look, and the outbox that is the one way out.
+//! One socket, with or without TLS: bounded reads per poll, and the outbox through which all writes go.
 //!
-//! Each frame goes into the outbox whole, so that none is ever torn: what a write leaves over is finished before anything else. It is bounded by
-//! newest-wins: while bytes wait, a snapshot is refused and not queued. With TLS, frames are sealed right before the outbox, which then
-//! holds sealed bytes.
+//! Each frame enters the outbox whole, so that none is ever torn: the rest of a partial write goes out before anything else. Newest-wins
+//! bounds the outbox: while bytes are pending, a snapshot is refused rather than queued. With TLS, frames are encrypted right before the
+//! outbox, which then holds ciphertext.
 
 use std::io::{self, Read, Write};
 
@@ -10,70 +10,69 @@ use mio::net::TcpStream;
 
 use super::tls::Tls;
 
-/// Bytes waiting for one socket at the most; a connection that needs more takes nothing and is ended.
+/// Maximum number of pending bytes per socket; a connection that needs more does not read and is ended.
 const OUTBOX_MAX: usize = 64 * 1024;
-/// What a quiet outbox keeps of the room that a backlog took.
+/// Capacity that an outbox keeps after a backlog, in bytes.
 const OUTBOX_KEPT: usize = 1024;
-/// What the kernel may hold of unsent bytes of one connection before the socket refuses more. A backstop: what a client has
-/// not acknowledged is bounded before that.
+/// Unsent bytes per connection that the kernel buffers before the socket refuses more. Only a backstop: flow control bounds
+/// unacknowledged snapshots earlier.
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT: u32 = 16 * 1024;
-/// Send buffer of a socket. Linux doubles it for its own accounts.
+/// Send buffer of a socket, in bytes; Linux doubles it for its bookkeeping.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// The socket, and TLS where it was asked for.
-pub struct Wire {
+/// A socket with optional TLS.
+pub struct Transport {
     tls: Option<Tls>,
     outbox: Outbox,
 }
 
-/// The socket and what waits for it.
+/// The socket and its pending bytes.
 struct Outbox {
     stream: TcpStream,
     pending: Backlog,
     ended: bool,
-    /// The last read took all there was: another one would only be told so by the kernel.
+    /// The last read emptied the socket: another one would only return `WouldBlock`.
     drained: bool,
-    /// The other end has closed its side: reads go on until they say so.
+    /// The peer has closed its side: reads go on until they report the end.
     closing: bool,
-    /// Bytes that may still be read in this look.
-    look_left: usize,
+    /// Bytes that this poll may still read.
+    poll_left: usize,
     traffic: Traffic,
 }
 
-/// What one connection moved, since the last [`Wire::take_traffic`].
+/// Traffic of one connection since the last [`Transport::take_traffic`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// System calls that read.
-    pub reads: u64,
-    /// Bytes that they brought.
-    pub bytes_in: u64,
-    /// System calls that wrote.
-    pub writes: u64,
+    /// Read system calls.
+    pub(crate) reads: u64,
+    /// Bytes read.
+    pub(crate) bytes_in: u64,
+    /// Write system calls.
+    pub(crate) writes: u64,
 }
 
-/// What became of a frame.
+/// Result of sending a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// It was written, or the last of it waits for the socket.
+pub(crate) enum Sent {
+    /// The frame is written, or its rest is pending.
     Written,
-    /// The connection is over.
+    /// The connection has ended.
     Ended,
 }
 
-/// What the watch says of a socket that can be read.
+/// Readiness of a socket, as reported by the poller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readable {
-    /// There are bytes.
+pub(crate) enum Readable {
+    /// Bytes are available.
     More,
-    /// There may be bytes, and then the end: the other side has closed.
+    /// The peer has closed: there may be bytes, and then the end.
     ToTheEnd,
 }
 
-impl Wire {
-    /// A socket whose handshakes are over, with the session of its TLS.
-    #[must_use]
-    pub fn new(stream: TcpStream, tls: Option<Tls>) -> Self {
+impl Transport {
+    /// A socket after its handshakes, with its TLS session if any.
+    pub(crate) fn new(stream: TcpStream, tls: Option<Tls>) -> Self {
         set_options(&stream);
         let outbox = Outbox {
             stream,
@@ -81,95 +80,89 @@ impl Wire {
             ended: false,
             drained: false,
             closing: false,
-            look_left: 0,
+            poll_left: 0,
             traffic: Traffic::default(),
         };
-        let mut wire = Wire { tls, outbox };
-        if let Some(tls) = &mut wire.tls {
-            // A socket that is gone already is noticed when it is read.
-            let _ = tls.hand_on(&mut wire.outbox);
+        let mut transport = Transport { tls, outbox };
+        if let Some(tls) = &mut transport.tls {
+            // The next read notices a socket that is already closed.
+            let _ = tls.write_ready(&mut transport.outbox);
         }
-        wire
+        transport
     }
 
-    /// The socket, to be watched.
-    pub fn stream(&mut self) -> &mut TcpStream {
+    /// The socket, for the poller.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
         &mut self.outbox.stream
     }
 
-    /// The socket has something: up to `bytes_max` bytes of it may be read, with what TLS adds.
-    pub fn begin_look(&mut self, readable: Readable, bytes_max: usize) {
-        self.note(readable);
-        self.outbox.look_left = bytes_max;
+    /// Starts a poll of a readable socket: up to `bytes_max` bytes may be read, including TLS overhead.
+    pub(crate) fn start_poll(&mut self, readable: Readable, bytes_max: usize) {
+        self.mark_readable(readable);
+        self.outbox.poll_left = bytes_max;
     }
 
-    /// The socket has something, for the next look.
-    pub fn note(&mut self, readable: Readable) {
+    /// Records that the socket is readable, for the next poll.
+    pub(crate) fn mark_readable(&mut self, readable: Readable) {
         self.outbox.drained = false;
         self.outbox.closing |= readable == Readable::ToTheEnd;
     }
 
     /// Bytes that this look may still read.
-    #[must_use]
-    pub fn look_left(&self) -> usize {
-        self.outbox.look_left
+    pub(crate) fn poll_left(&self) -> usize {
+        self.outbox.poll_left
     }
 
-    /// Whether there may be more to read than this look allows.
-    #[must_use]
-    pub fn is_cut_short(&self) -> bool {
-        self.outbox.look_left == 0 && !self.outbox.drained
+    /// Whether the limit of this poll left bytes unread.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.outbox.poll_left == 0 && !self.outbox.drained
     }
 
-    /// Whether the other end has closed its side.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
+    /// Whether the peer has closed its side.
+    pub(crate) fn is_closing(&self) -> bool {
         self.outbox.closing
     }
 
-    /// Whether nothing can be written any more.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
+    /// Whether the connection has ended: no writes are possible.
+    pub(crate) fn is_ended(&self) -> bool {
         self.outbox.ended
     }
 
-    /// Whether nothing waits for the socket.
-    #[must_use]
-    pub fn is_free(&self) -> bool {
+    /// Whether no bytes are pending.
+    pub(crate) fn is_free(&self) -> bool {
         self.outbox.pending.is_empty()
     }
 
-    /// Bytes that wait for the socket.
-    #[must_use]
-    pub fn waiting_bytes(&self) -> usize {
+    /// Pending bytes.
+    pub(crate) fn waiting_bytes(&self) -> usize {
         self.outbox.waiting()
     }
 
-    /// What moved since the last call.
-    pub fn take_traffic(&mut self) -> Traffic {
+    /// Traffic since the last call.
+    pub(crate) fn take_traffic(&mut self) -> Traffic {
         std::mem::take(&mut self.outbox.traffic)
     }
 
-    /// Goes on writing what waits, if the socket takes it.
-    pub fn flush(&mut self) -> Sent {
+    /// Continues to write pending bytes, as far as the socket takes them.
+    pub(crate) fn flush(&mut self) -> Sent {
         match self.outbox.flush_pending() {
             Ok(()) => Sent::Written,
             Err(_) => Sent::Ended,
         }
     }
 
-    /// Reads and forgets, past TLS: what is not looked at need not be opened.
+    /// Reads and discards, without decrypting.
     ///
     /// # Errors
     /// Those of the socket.
-    pub fn discard(&mut self) -> io::Result<usize> {
+    pub(crate) fn discard(&mut self) -> io::Result<usize> {
         self.outbox.read(&mut [0; 4096])
     }
 
-    /// Writes a whole frame or keeps what the socket does not take.
-    pub fn put(&mut self, frame: &[u8]) -> Sent {
+    /// Writes a whole frame; the part that the socket does not take becomes pending.
+    pub(crate) fn put(&mut self, frame: &[u8]) -> Sent {
         let Some(tls) = &mut self.tls else { return self.outbox.put(frame) };
-        // Nothing is sealed that cannot be sent: what was sealed counts, and a gap would break the session.
+        // Encrypt only what can be sent: TLS records are numbered, and a gap would break the session.
         if self.outbox.ended {
             return Sent::Ended;
         }
@@ -180,8 +173,8 @@ impl Wire {
     }
 }
 
-/// In good order: with TLS, the other end is told that this is the end and not a cut.
-impl Drop for Wire {
+/// Sends close_notify, so that the peer can tell this end from a truncated stream.
+impl Drop for Transport {
     fn drop(&mut self) {
         if let (Some(tls), false) = (&mut self.tls, self.outbox.ended) {
             tls.close(&mut self.outbox);
@@ -189,7 +182,7 @@ impl Drop for Wire {
     }
 }
 
-/// Bytes that wait for a socket, oldest first.
+/// Pending bytes, oldest first.
 #[derive(Default)]
 struct Backlog {
     bytes: Vec<u8>,
@@ -202,13 +195,13 @@ impl Backlog {
         self.bytes.is_empty()
     }
 
-    /// What is not written yet.
+    /// The bytes that are not written yet.
     fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        // Whoever takes a little all the time may never take all of it: what is written goes, once it is worth a move.
+        // A slow reader may never empty the backlog: drop the written part once it is large enough to be worth a move.
         if self.written >= OUTBOX_MAX {
             self.bytes.drain(..self.written);
             self.written = 0;
@@ -221,14 +214,14 @@ impl Backlog {
         if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
-            // A connection that was slow once does not hold its worst backlog for good.
+            // Releases the memory of a past backlog.
             self.bytes.shrink_to(OUTBOX_KEPT);
         }
     }
 }
 
 impl Outbox {
-    /// Writes bytes or keeps what the socket does not take.
+    /// Writes bytes; the part that the socket does not take becomes pending.
     fn put(&mut self, bytes: &[u8]) -> Sent {
         if self.ended {
             return Sent::Ended;
@@ -241,7 +234,7 @@ impl Outbox {
             self.pending.push(bytes);
             return if self.flush_pending().is_ok() { Sent::Written } else { Sent::Ended };
         }
-        // The common case: nothing waits, so the bytes go out as they are and are not copied.
+        // The common case: nothing is pending, so the bytes are written without a copy.
         match self.write_some(bytes) {
             Ok(n) => {
                 self.pending.push(&bytes[n..]);
@@ -255,7 +248,7 @@ impl Outbox {
         self.pending.rest().len()
     }
 
-    /// Writes what waits, as far as the socket takes it.
+    /// Writes pending bytes, as far as the socket takes them.
     fn flush_pending(&mut self) -> io::Result<()> {
         while !self.pending.is_empty() {
             let pending = std::mem::take(&mut self.pending);
@@ -269,7 +262,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// One write; 0 when the socket takes nothing now.
+    /// One write; 0 if the socket takes nothing now.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.traffic.writes += 1;
         match self.stream.write(bytes) {
@@ -287,8 +280,8 @@ impl Outbox {
     }
 }
 
-/// What the client sent, without TLS.
-impl Read for Wire {
+/// Reads plaintext.
+impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
             None => self.outbox.read(buffer),
@@ -297,20 +290,19 @@ impl Read for Wire {
     }
 }
 
-/// One call of the kernel per readiness: a read that brings less than asked for has emptied the socket, and the watch reports
-/// anew when more comes.
+/// One system call per readiness event: a short read has emptied the socket, and the poller reports when more arrives.
 impl Read for Outbox {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let asked = buffer.len().min(self.look_left);
-        if self.drained || asked == 0 {
+        let wanted = buffer.len().min(self.poll_left);
+        if self.drained || wanted == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.traffic.reads += 1;
-        let result = self.stream.read(&mut buffer[..asked]);
+        let result = self.stream.read(&mut buffer[..wanted]);
         match &result {
             Ok(n) => {
-                self.drained = *n < asked && !self.closing;
-                self.look_left -= *n;
+                self.drained = *n < wanted && !self.closing;
+                self.poll_left -= *n;
                 self.traffic.bytes_in += *n as u64;
             }
             Err(error) => self.drained = error.kind() == io::ErrorKind::WouldBlock,
@@ -319,7 +311,7 @@ impl Read for Outbox {
     }
 }
 
-/// Takes all it is given, or is over.
+/// Accepts all bytes, or fails because the connection has ended.
 impl Write for Outbox {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.put(bytes) {
@@ -335,7 +327,7 @@ impl Write for Outbox {
 
 fn set_options(stream: &TcpStream) {
     let socket = socket2::SockRef::from(stream);
-    // Options are advice: a kernel that refuses one still works.
+    // Options are hints: a socket works without them.
     let _ = stream.set_nodelay(true);
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
     #[cfg(target_os = "linux")]
@@ -347,17 +339,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_takes_a_little_all_the_time_and_never_all_holds_no_more_than_a_few_outboxes() {
+    fn a_backlog_that_never_empties_stays_within_a_few_outbox_sizes() {
         let mut backlog = Backlog::default();
         let (mut pushed, mut taken) = (0u32, 0u32);
         for round in 0..100_000 {
             let bytes: Vec<u8> = (0..100).map(|n| ((pushed + n) % 251) as u8).collect();
             backlog.push(&bytes);
             pushed += 100;
-            // It lags behind by up to half an outbox.
+            // The reader lags behind by up to half an outbox.
             let takes = if round < 300 { 0 } else { 100 };
             for byte in &backlog.rest()[..takes] {
-                assert_eq!(u32::from(*byte), taken % 251, "in order, and each once");
+                assert_eq!(u32::from(*byte), taken % 251, "in order, each byte once");
                 taken += 1;
             }
             backlog.wrote(takes);

@@ -1,86 +1,75 @@
-//! TeamLabel asks: the address for logs and limits, and by which scheme, also when a proxy speaks for them.
+//! Who sends a request: the address for logs and limits, and the scheme, also behind a proxy.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
 use crate::network::Network;
+use crate::origin::Scheme;
 
-/// The addresses that a request has come from, nearest last.
+/// The addresses that a request passed through, nearest last.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The scheme that the client used with the proxy.
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
-/// The scheme of a page or a request.
+/// Where [`Requester::address`] comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// In the clear.
-    Http,
-    /// By TLS.
-    Https,
-}
-
-/// How sure it is that a request comes from [`Client::address`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// It is the other end of the connection, and speaks for itself.
+pub(crate) enum AddressSource {
+    /// The peer of the connection, with no sign of a proxy.
     Connection,
-    /// A trusted proxy says so.
+    /// A header of a trusted proxy.
     TrustedProxy,
-    /// It speaks for somebody else, and nobody whom we trust says for whom. Nothing that an address may do is for it.
+    /// A proxy passed the request on, and no trusted one says for whom. Permissions of an address do not apply.
     Unknown,
 }
 
-/// TeamLabel asks. Every request has it as an extension, a WebSocket its address.
+/// The sender of a request. Every request carries it as an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Client {
-    /// The client's own address; port 0 where a proxy does not tell it. `address.ip()` is what limits per address count.
-    pub address: SocketAddr,
-    /// How the client's browser got here. `None`: in the clear as far as we see, but perhaps through a proxy that does TLS and that
-    /// nobody told us of.
-    pub scheme: Option<Scheme>,
-    /// Whether that is who asks.
-    pub source: Source,
+pub(crate) struct Requester {
+    /// The client's own address; port 0 if a proxy does not report it. Limits per address count `address.ip()`.
+    pub(crate) address: SocketAddr,
+    /// The scheme that the client's browser used. `None` on a plain connection: an unknown proxy in front may terminate TLS.
+    pub(crate) scheme: Option<Scheme>,
+    pub(crate) source: AddressSource,
 }
 
-impl Client {
-    /// TeamLabel asks on a connection from `peer`. What the headers say of it counts only if `peer` is one of `trusted`: anybody can write
-    /// them. Of the addresses the right-most counts that is not itself `trusted`: those before it may be made up.
-    #[must_use]
-    pub fn of(peer: SocketAddr, direct: Option<Scheme>, headers: &HeaderMap, trusted: &[Network]) -> Client {
+impl Requester {
+    /// The sender of a request on a connection from `peer`. Forwarding headers count only if `peer` is `trusted`, since anyone can
+    /// write them. The right-most address that is not itself `trusted` wins: those before it may be forged.
+    pub(crate) fn of(peer: SocketAddr, direct: Option<Scheme>, headers: &HeaderMap, trusted: &[Network]) -> Requester {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
         if !is_trusted(peer.ip()) {
-            let source = if is_proxied(headers) { Source::Unknown } else { Source::Connection };
-            return Client { address: canonical(peer), scheme: direct, source };
+            let source = if is_proxied(headers) { AddressSource::Unknown } else { AddressSource::Connection };
+            return Requester { address: canonical(peer), scheme: direct, source };
         }
         let mut address = peer;
         for hop in values(headers, FORWARDED_FOR).rev() {
-            // Behind a word that is no address nothing can be believed.
+            // Nothing before a malformed address can be trusted.
             let Some(hop) = parse(hop) else { break };
             address = hop;
             if !is_trusted(hop.ip()) {
                 break;
             }
         }
-        let told =
+        let forwarded =
             values(headers, FORWARDED_PROTO).next_back().and_then(|proto| match proto.to_ascii_lowercase().as_str() {
                 "https" | "wss" => Some(Scheme::Https),
                 "http" | "ws" => Some(Scheme::Http),
                 _ => None,
             });
         let source = match is_proxied(headers) {
-            false => Source::Connection,
-            true if is_trusted(address.ip()) => Source::Unknown,
-            true => Source::TrustedProxy,
+            false => AddressSource::Connection,
+            true if is_trusted(address.ip()) => AddressSource::Unknown,
+            true => AddressSource::TrustedProxy,
         };
-        Client { address: canonical(address), scheme: told.or(direct), source }
+        Requester { address: canonical(address), scheme: forwarded.or(direct), source }
     }
 }
 
-/// Whether a request was passed on: it carries what proxies of any kind add. There is no list of those that would be whole, so names
-/// are judged by what they speak of.
+/// Whether a proxy passed the request on. No complete list of the headers that proxies add exists, so names are matched by
+/// their parts.
 fn is_proxied(headers: &HeaderMap) -> bool {
-    let speaks_of = |name: &str| {
+    let is_of_proxy = |name: &str| {
         const PARTS: [&str; 10] = [
             "forward",
             "proxy",
@@ -110,10 +99,10 @@ fn is_proxied(headers: &HeaderMap) -> bool {
             || PARTS.iter().any(|part| name.contains(part))
             || VENDORS.iter().any(|vendor| name.starts_with(vendor))
     };
-    headers.keys().any(|name| speaks_of(name.as_str()))
+    headers.keys().any(|name| is_of_proxy(name.as_str()))
 }
 
-/// All parts of a header of comma-separated parts, in order.
+/// The elements of a comma-separated header, in order.
 fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
     let lines: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
     lines.into_iter().flat_map(|line| line.split(',')).map(str::trim)
@@ -127,7 +116,7 @@ fn parse(text: &str) -> Option<SocketAddr> {
     text.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, 0))
 }
 
-/// An IPv4 address written as IPv6 is the IPv4 address: one client, one count.
+/// Maps an IPv4-mapped IPv6 address to IPv4, so that a client counts once.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
@@ -138,36 +127,39 @@ mod tests {
 
     use super::*;
 
-    fn client(peer: &str, headers: &[(&'static str, &str)], trusted: &[&str]) -> (String, Option<Scheme>) {
+    fn requester(peer: &str, headers: &[(&'static str, &str)], trusted: &[&str]) -> (String, Option<Scheme>) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).expect("visible"));
         }
         let trusted: Vec<Network> = trusted.iter().map(|text| text.parse().expect("a network")).collect();
         let peer = SocketAddr::new(peer.parse().expect("an address"), 5000);
-        let client = Client::of(peer, None, &map, &trusted);
-        (client.address.ip().to_string(), client.scheme)
+        let requester = Requester::of(peer, None, &map, &trusted);
+        (requester.address.ip().to_string(), requester.scheme)
     }
 
     #[test]
-    fn headers_of_strangers_are_not_believed() {
+    fn forwarding_headers_of_untrusted_peers_are_ignored() {
         let headers = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")];
-        assert_eq!(client("203.0.113.9", &headers, &[]), ("203.0.113.9".to_owned(), None));
-        assert_eq!(client("203.0.113.9", &headers, &["127.0.0.1"]), ("203.0.113.9".to_owned(), None));
-        assert_eq!(client("127.0.0.1", &headers, &["127.0.0.1"]), ("1.1.1.1".to_owned(), Some(Scheme::Https)));
+        assert_eq!(requester("203.0.113.9", &headers, &[]), ("203.0.113.9".to_owned(), None));
+        assert_eq!(requester("203.0.113.9", &headers, &["127.0.0.1"]), ("203.0.113.9".to_owned(), None));
+        assert_eq!(requester("127.0.0.1", &headers, &["127.0.0.1"]), ("1.1.1.1".to_owned(), Some(Scheme::Https)));
     }
 
     #[test]
-    fn who_speaks_for_somebody_else_is_nobody_unless_a_trusted_proxy_names_them() {
+    fn a_forwarded_request_has_no_known_sender_unless_a_trusted_proxy_names_it() {
         let source = |peer: &str, headers: &[(&'static str, &str)], trusted: &[&str]| {
             let mut map = HeaderMap::new();
             for (name, value) in headers {
                 map.append(*name, HeaderValue::from_str(value).expect("visible"));
             }
             let trusted: Vec<Network> = trusted.iter().map(|text| text.parse().expect("a network")).collect();
-            Client::of(SocketAddr::new(peer.parse().expect("an address"), 5000), None, &map, &trusted).source
+            Requester::of(SocketAddr::new(peer.parse().expect("an address"), 5000), None, &map, &trusted).source
         };
-        assert_eq!(source("127.0.0.1", &[("user-agent", "curl"), ("x-request-id", "7")], &[]), Source::Connection);
+        assert_eq!(
+            source("127.0.0.1", &[("user-agent", "curl"), ("x-request-id", "7")], &[]),
+            AddressSource::Connection
+        );
         for name in [
             "forwarded",
             "x-forwarded-for",
@@ -190,22 +182,22 @@ mod tests {
             "x-varnish",
             "cdn-loop",
         ] {
-            assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &[]), Source::Unknown, "{name}");
-            assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &["10.0.0.1"]), Source::Unknown, "{name}");
+            assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &[]), AddressSource::Unknown, "{name}");
+            assert_eq!(source("127.0.0.1", &[(name, "1.1.1.1")], &["10.0.0.1"]), AddressSource::Unknown, "{name}");
         }
         let trusted = ["127.0.0.1"];
-        assert_eq!(source("127.0.0.1", &[], &trusted), Source::Connection);
+        assert_eq!(source("127.0.0.1", &[], &trusted), AddressSource::Connection);
         assert_eq!(
             source("127.0.0.1", &[("x-forwarded-for", "1.1.1.1"), ("via", "x")], &trusted),
-            Source::TrustedProxy
+            AddressSource::TrustedProxy
         );
         for headers in [&[("via", "x")][..], &[("x-forwarded-for", "unknown")], &[("x-forwarded-for", "127.0.0.1")]] {
-            assert_eq!(source("127.0.0.1", headers, &trusted), Source::Unknown, "{headers:?}");
+            assert_eq!(source("127.0.0.1", headers, &trusted), AddressSource::Unknown, "{headers:?}");
         }
     }
 
     #[test]
-    fn of_a_chain_the_last_stranger_counts() {
+    fn the_last_untrusted_address_of_a_chain_wins() {
         for (chain, address) in [
             (&["1.1.1.1, 203.0.113.9"][..], "203.0.113.9"),
             (&["1.1.1.1, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
@@ -215,20 +207,20 @@ mod tests {
             (&["[2001:db8::1]:4711"], "2001:db8::1"),
             (&["2001:db8::1"], "2001:db8::1"),
             (&["::ffff:203.0.113.9"], "203.0.113.9"),
-            // Nothing to believe: the last one known.
+            // Nothing trustworthy: the last known address.
             (&["unknown"], "10.0.0.1"),
             (&["203.0.113.9, _hidden, 10.0.0.2"], "10.0.0.2"),
             (&[""], "10.0.0.1"),
             (&[], "10.0.0.1"),
         ] {
             let headers: Vec<_> = chain.iter().map(|line| ("x-forwarded-for", *line)).collect();
-            assert_eq!(client("10.0.0.1", &headers, &["10.0.0.0/8"]).0, address, "{chain:?}");
+            assert_eq!(requester("10.0.0.1", &headers, &["10.0.0.0/8"]).0, address, "{chain:?}");
         }
     }
 
     #[test]
-    fn the_scheme_is_that_of_the_nearest_proxy_or_our_own() {
-        let scheme = |headers: &[(&'static str, &str)]| client("10.0.0.1", headers, &["10.0.0.1"]).1;
+    fn the_scheme_is_that_of_the_nearest_proxy_or_of_the_connection() {
+        let scheme = |headers: &[(&'static str, &str)]| requester("10.0.0.1", headers, &["10.0.0.1"]).1;
         assert_eq!(scheme(&[("x-forwarded-proto", "HTTPS")]), Some(Scheme::Https));
         assert_eq!(scheme(&[("x-forwarded-proto", "https, http")]), Some(Scheme::Http));
         assert_eq!(scheme(&[("x-forwarded-proto", "gopher")]), None);

@@ -1,5 +1,5 @@
-//! What hyper answers by itself, before anything of ours sees the request: to a head that is too long or no HTTP it says a status and
-//! nothing else. Here such an answer gets the headers of every other one and says what was wrong.
+//! Completes the bare responses that hyper itself sends to a request head that is malformed or too long: they carry only a status.
+//! Here they get problem details and the headers of every other response.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,40 +9,47 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::listener::HEAD_MAX;
-use crate::http::raw_problem;
+use crate::problem::raw_problem;
 
-/// A connection on which hyper's own answers are completed.
+/// A stream on which hyper's own responses are completed.
 #[derive(Debug)]
-pub struct Answers<S> {
+pub(crate) struct BareResponses<S> {
     stream: S,
-    /// What is written in the place of an answer of hyper's, how much of it is, and how long hyper's own is.
-    instead: Option<(Vec<u8>, usize, usize)>,
+    replacement: Option<Replacement>,
 }
 
-impl<S> Answers<S> {
-    /// Looks at what goes out over this stream.
-    pub fn new(stream: S) -> Self {
-        Answers { stream, instead: None }
+/// A complete response in place of a bare one.
+#[derive(Debug)]
+struct Replacement {
+    bytes: Vec<u8>,
+    /// How many of `bytes` are written.
+    written: usize,
+    /// Length of hyper's own response.
+    replaced: usize,
+}
+
+impl<S> BareResponses<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        BareResponses { stream, replacement: None }
     }
 
-    /// The stream.
-    pub fn into_inner(self) -> S {
+    pub(crate) fn into_inner(self) -> S {
         self.stream
     }
 }
 
-impl<S: AsyncWrite + Unpin> Answers<S> {
-    /// Writes all of what goes out instead; hyper then learns that its own answer is written.
-    fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        while let Some((bytes, written, own)) = &mut self.instead {
-            if *written == bytes.len() {
-                let own = *own;
-                self.instead = None;
-                return Poll::Ready(Ok(own));
+impl<S: AsyncWrite + Unpin> BareResponses<S> {
+    /// Writes all of the replacement, then reports hyper's own response as written.
+    fn poll_replacement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        while let Some(replacement) = &mut self.replacement {
+            if replacement.written == replacement.bytes.len() {
+                let replaced = replacement.replaced;
+                self.replacement = None;
+                return Poll::Ready(Ok(replaced));
             }
-            match Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]) {
+            match Pin::new(&mut self.stream).poll_write(cx, &replacement.bytes[replacement.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(more)) => *written += more,
+                Poll::Ready(Ok(more)) => replacement.written += more,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -50,27 +57,28 @@ impl<S: AsyncWrite + Unpin> Answers<S> {
         Poll::Ready(Ok(0))
     }
 
-    /// Whether something else goes out than these bytes.
+    /// Whether a replacement goes out instead of these bytes.
     fn is_replaced(&mut self, bytes: &[u8]) -> bool {
-        if self.instead.is_none() {
-            self.instead = completed(bytes).map(|instead| (instead, 0, bytes.len()));
+        if self.replacement.is_none() {
+            let replaced = bytes.len();
+            self.replacement = completed(bytes).map(|bytes| Replacement { bytes, written: 0, replaced });
         }
-        self.instead.is_some()
+        self.replacement.is_some()
     }
 }
 
-/// The whole answer in the place of one that hyper made by itself; `None` if these bytes are none.
+/// The complete response in place of one of hyper's own; `None` for any other bytes.
 fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut lines = std::str::from_utf8(bytes.strip_suffix(b"\r\n\r\n")?).ok()?.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    // One of ours has more than that.
+    // Responses of the router have more headers.
     let is_bare = |line: &str| ["connection: close", "content-length: 0"].contains(&line) || line.starts_with("date: ");
     if !lines.all(is_bare) {
         return None;
     }
     let detail = match status {
-        StatusCode::BAD_REQUEST => "this is no request of HTTP/1.1, or one that can be read in two ways".to_owned(),
-        StatusCode::URI_TOO_LONG => "the address is too long".to_owned(),
+        StatusCode::BAD_REQUEST => "the request is malformed or ambiguous HTTP/1.1".to_owned(),
+        StatusCode::URI_TOO_LONG => "the request target is too long".to_owned(),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             format!("the head of the request is longer than {HEAD_MAX} bytes, or has more than 100 headers")
         }
@@ -79,15 +87,19 @@ fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(raw_problem(status, &detail, &[]))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Answers<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for BareResponses<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Answers<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for BareResponses<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.is_replaced(bytes) { self.poll_instead(cx) } else { Pin::new(&mut self.stream).poll_write(cx, bytes) }
+        if self.is_replaced(bytes) {
+            self.poll_replacement(cx)
+        } else {
+            Pin::new(&mut self.stream).poll_write(cx, bytes)
+        }
     }
 
     fn poll_write_vectored(
@@ -96,8 +108,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Answers<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match slices {
-            // An answer of hyper's own is its head and nothing else.
-            [head] if self.is_replaced(head) => self.poll_instead(cx),
+            // Hyper's own responses consist of the head only.
+            [head] if self.is_replaced(head) => self.poll_replacement(cx),
             _ => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
         }
     }
@@ -120,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_answers_that_hyper_made_by_itself_are_completed() {
+    fn only_responses_of_hyper_itself_are_completed() {
         let date = "date: Fri, 27 Nov 2026 00:00:00 GMT\r\n";
         let bare = format!(
             "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n{date}\r\n"

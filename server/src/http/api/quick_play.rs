@@ -1,0 +1,102 @@
+//! Quick play: finds the best room of a mode and reserves a seat in it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use broadside_core::admission::reservations::RESERVED_MAX;
+use broadside_shared::game::Game;
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::room::Mode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::rooms::{RoomView, view};
+use super::{Body, BodyRefused, rate_limited, too_many_rooms, uncached};
+use crate::app::App;
+use crate::limits::holds::TooMuch;
+use crate::lobby::directory::{NotReserved, RESERVATION_S};
+use crate::problem::{Problem, problem};
+use crate::requester::Requester;
+
+/// What to play.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QuickPlayRequest {
+    /// arena, teams or duel; arena by default.
+    mode: Option<String>,
+    /// Required region of the server; any by default.
+    region: Option<String>,
+}
+
+/// A reserved seat.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReservedSeat {
+    /// The room of the seat.
+    room: RoomView,
+    /// Number of the reservation, in decimal, to pass in the join request.
+    reservation: String,
+    /// Seconds until the reservation expires.
+    expires_s: u32,
+}
+
+/// Finds the best room of a mode and reserves a seat in it for a short time.
+#[utoipa::path(
+    post,
+    path = "/api/quickplay",
+    request_body = QuickPlayRequest,
+    responses(
+        (status = 200, description = "A seat is reserved", body = ReservedSeat),
+        (status = 400, description = "The mode is invalid", body = Problem),
+        (status = 404, description = "This server is in another region", body = Problem),
+        (status = 429, description = "This address sends requests too fast, or has too many seats or rooms", body = Problem),
+        (status = 503, description = "The server has its maximum number of rooms, or the best room its maximum number of reservations", body = Problem),
+        BodyRefused
+    )
+)]
+pub(crate) async fn quick_play<G: Game>(
+    State(app): State<Arc<App<G>>>,
+    Extension(requester): Extension<Requester>,
+    Body(request): Body<QuickPlayRequest>,
+) -> Response {
+    let mode: Mode = match request.mode.as_deref().map(str::parse).transpose() {
+        Ok(mode) => mode.unwrap_or_default(),
+        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &format!("{wrong}")),
+    };
+    if let Some(region) = request.region.as_deref().filter(|region| *region != app.config.region) {
+        let (wanted, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);
+        return problem(StatusCode::NOT_FOUND, &format!("this server is in the region `{ours}`, not `{wanted}`"));
+    }
+    let address = requester.address.ip();
+    if let Some(refused) = rate_limited(&app, address) {
+        return refused;
+    }
+    let may_open = || app.lobby.take_room(address).map_err(|_| CloseCode::TooManyFromAddress);
+    match app.lobby.directory.quick_play(mode, may_open) {
+        Ok(room) => {
+            let reservation = match app.lobby.directory.reserve(&room, address) {
+                Ok(reservation) => reservation.to_string(),
+                Err(NotReserved::RoomFull) => {
+                    let detail =
+                        format!("room {} already has {RESERVED_MAX} reservations; try again in a moment", room.id());
+                    return problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
+                }
+                Err(NotReserved::TooMuch(TooMuch(what))) => {
+                    app.lobby.context.refused(address, what.label());
+                    let detail =
+                        "your address has as many seats there as it may have; try again when one of them is free";
+                    return ([(RETRY_AFTER, "10")], problem(StatusCode::TOO_MANY_REQUESTS, detail)).into_response();
+                }
+            };
+            uncached(Json(ReservedSeat { room: view(&app, &room), reservation, expires_s: RESERVATION_S }))
+        }
+        Err(CloseCode::TooManyFromAddress) => too_many_rooms(),
+        Err(_) => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no room of this mode is open, and the server cannot open another one",
+        ),
+    }
+}
