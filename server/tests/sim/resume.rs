@@ -25,13 +25,14 @@ const LOST: std::ops::Range<usize> = 7..15;
 #[test]
 fn coming_back_costs_what_was_missed_and_not_a_join() {
     let line = LinkProfile::named("cable").expect("a known line");
-    let mut sim = Sim::<Arena>::new(5, 3);
+    let mut sim = Sim::<Arena>::new(6, 3);
     for _ in 0..120 {
         sim.connect(&line);
     }
-    let mut pilots = Pilots::new(5, 140);
+    let mut pilots = Pilots::new(6, 140);
     let mut drive = |index: usize, client: &Client<Arena>| pilots.decide(index, client);
-    sim.run(8.0, &mut drive);
+    // The arena has grown by then: joins come over a few ticks, and the first ships see a crowd.
+    sim.run(16.0, &mut drive);
     let (mut joins, mut costs) = (Vec::new(), Vec::new());
     for gap in [0.3, 2.0] {
         let seats: Vec<_> = LOST.map(|at| sim.clients[at].client.player().expect("seated")).collect();
