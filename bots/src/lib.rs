@@ -29,17 +29,6 @@ pub mod socket;
 pub mod spawn;
 pub mod tls_verification;
 
-/// Former paths, for crates that do not use the new ones yet.
-#[doc(hidden)]
-pub mod pilot {
-    pub use crate::controller::Controller as Pilot;
-}
-/// Former paths, for crates that do not use the new ones yet.
-#[doc(hidden)]
-pub mod trust {
-    pub use crate::tls_verification::TlsVerification as Trust;
-}
-
 pub use broadside_cli::in_range;
 use broadside_shared::link::LinkProfile;
 

@@ -122,15 +122,6 @@ impl Target {
         Ok(Target { host, port, uri, tls, from: None })
     }
 
-    /// The former name of [`Target::with_tls_verification`], for crates that do not use the new one yet.
-    ///
-    /// # Errors
-    /// As [`Target::with_tls_verification`].
-    #[doc(hidden)]
-    pub fn trusting(self, verification: &TlsVerification) -> Result<Target, String> {
-        self.with_tls_verification(verification)
-    }
-
     /// The same server, whose certificate is verified as these flags say.
     ///
     /// # Errors

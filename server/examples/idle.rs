@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use broadside_bots::trust::Trust;
+use broadside_bots::tls_verification::TlsVerification;
 use broadside_server::config::Config;
 use broadside_server::files::raise_limit;
 use broadside_shared::protocol::codec::encode_client;
@@ -113,7 +113,7 @@ fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result
     let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "idle".to_owned(), resume: None });
     let subscribe =
         encode_client(&ClientMsg::Request { id: 1, request: Request::Subscribe { topic: Topic::Notices.to_string() } });
-    let anyone = Trust { ca: None, insecure: true }.config().map_err(anyhow::Error::msg)?;
+    let anyone = TlsVerification { ca: None, insecure: true }.config().map_err(anyhow::Error::msg)?;
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
         let stream = TcpStream::connect(address)?;

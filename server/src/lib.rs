@@ -104,7 +104,7 @@ const ROOM_THREADS_PER_CORE: usize = 2;
 pub struct Running {
     /// The bound address; its port is a real one even if port 0 was asked for.
     pub address: SocketAddr,
-    /// The port in the clear that sends everyone to https, if one was asked for.
+    /// The plain-HTTP port that redirects to https, if one was asked for.
     pub redirect: Option<SocketAddr>,
     secure: bool,
     ending: watch::Sender<bool>,
@@ -135,11 +135,11 @@ impl Running {
         if self.secure { "https" } else { "http" }
     }
 
-    /// Reads anew what was read at the start and may have changed: the certificate. What is no good changes nothing but the log.
+    /// Reloads the certificate. One that is invalid is logged, and the current one stays.
     pub async fn renew(&self) {
         match &self.certificate {
             Some(certificate) => certificate::reload(certificate).await,
-            None => tracing::info!("nothing to read anew: without TLS there is no certificate"),
+            None => tracing::info!("nothing to reload: without TLS there is no certificate"),
         }
     }
 
@@ -193,7 +193,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if let Some((listener, from)) = in_the_clear {
         let router = http::redirect::router(Arc::clone(&app), address.port());
         app.supervisor.spawn("redirect", net::redirect::serve(listener, router, Arc::clone(&app)));
-        tracing::info!(address = %from, "sending everyone to https");
+        tracing::info!(address = %from, "redirecting http to https");
     }
     if let Some(certificate) = &certificate {
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");

@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use broadside_bots::pilot::Pilot;
+use broadside_bots::controller::Controller;
 use broadside_bots::player::Player;
 use broadside_bots::socket::{PlayError, Target};
 use broadside_shared::client::{ClientConfig, Detail};
@@ -103,7 +103,7 @@ impl Server {
         let (agent, room) = ("test".to_owned(), Some(RoomChoice::Quick));
         let config = ClientConfig { name, agent, room, role: Role::Play, detail: Detail::Replica };
         let target = Target::parse(&format!("ws://{}/ws", self.address)).expect("a fine address");
-        let mut player = Player::connect(&target, config, Pilot::pattern(1)).await.expect("the server lets us in");
+        let mut player = Player::connect(&target, config, Controller::pattern(1)).await.expect("the server lets us in");
         within("a seat", async {
             while !player.joined() {
                 step(&mut player).await.expect("the server stays");

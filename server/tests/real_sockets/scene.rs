@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ::http::HeaderValue;
-use broadside_bots::pilot::Pilot;
+use broadside_bots::controller::Controller;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
-use broadside_bots::trust::Trust;
+use broadside_bots::tls_verification::TlsVerification;
 use broadside_server::config::Config;
 use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
@@ -156,12 +156,12 @@ impl Server {
     pub(crate) fn target(&self) -> Target {
         let scheme = if self.tls.is_some() { "wss" } else { "ws" };
         let target = Target::parse(&format!("{scheme}://{}/ws", self.address())).expect("a fine address");
-        target.trusting(&self.trust()).expect("its certificate is there")
+        target.with_tls_verification(&self.trust()).expect("its certificate is there")
     }
 
     /// TLS verification that accepts only its certificate.
-    fn trust(&self) -> Trust {
-        Trust { ca: self.tls.as_ref().map(|folder| folder.0.join(CERT_FILE)), insecure: false }
+    fn trust(&self) -> TlsVerification {
+        TlsVerification { ca: self.tls.as_ref().map(|folder| folder.0.join(CERT_FILE)), insecure: false }
     }
 
     /// A silent connection.
@@ -224,7 +224,7 @@ fn client_config(name: &str) -> ClientConfig {
 
 /// A player that flies a pattern.
 pub(crate) async fn player(server: &Server, name: &str) -> Player {
-    Player::connect(&server.target(), client_config(name), Pilot::pattern(1)).await.expect("the server lets us in")
+    Player::connect(&server.target(), client_config(name), Controller::pattern(1)).await.expect("the server lets us in")
 }
 
 /// Lets a player play until a condition holds.

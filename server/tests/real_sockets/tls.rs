@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use broadside_bots::player::Progress;
 use broadside_bots::socket::{PlayError, Target, connect};
-use broadside_bots::trust::Trust;
+use broadside_bots::tls_verification::TlsVerification;
 use broadside_server::net::self_signed::{self, CERT_FILE, KEY_FILE};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec::encode_client;
@@ -148,7 +148,7 @@ async fn bytes_that_are_not_tls_end_only_their_connection() {
 
 /// The certificate that a new connection gets.
 async fn shown(server: &Server) -> CertificateDer<'static> {
-    let anyone = Trust { ca: None, insecure: true }.config().expect("nothing is needed");
+    let anyone = TlsVerification { ca: None, insecure: true }.config().expect("nothing is needed");
     let stream = TcpStream::connect(server.address()).await.expect("the server listens");
     let connecting = TlsConnector::from(anyone).connect(ServerName::from(server.address().ip()), stream);
     let stream = within("a TLS handshake", connecting).await.expect("the server speaks TLS");
@@ -218,7 +218,8 @@ async fn clients_refuse_an_untrusted_server() {
         panic!("a handshake was to fail")
     };
     assert!(cause.contains("--ca FILE"), "{cause}");
-    let anyone = target().trusting(&Trust { ca: None, insecure: true }).expect("nothing is needed");
+    let anyone =
+        target().with_tls_verification(&TlsVerification { ca: None, insecure: true }).expect("nothing is needed");
     connect(&anyone).await.expect("anyone is believed");
     let plain = Server::start().await;
     let wrong = Target::parse(&format!("wss://{}/ws", plain.address())).expect("a fine address");
