@@ -8,8 +8,6 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::first_seen::FirstSeen;
-use crate::http::assets::Assets;
-use crate::http::in_flight::InFlight;
 use crate::limits::rates::AddressRates;
 use crate::lobby::ServerLobby;
 use crate::metrics::Metrics;
@@ -24,10 +22,6 @@ pub struct App<G: Game> {
     pub lobby: ServerLobby<G>,
     /// Which addresses asked for what over HTTP lately.
     pub requests: AddressRates,
-    /// Bytes of HTTP responses on their way.
-    pub in_flight: InFlight,
-    /// The browser client.
-    pub assets: Assets,
     /// What the operator's requests must show.
     pub operator: OperatorToken,
     /// Host names that are not ours and by which somebody asked for us.

@@ -77,8 +77,6 @@ use awake::Awake;
 use clock::MonoClock;
 use config::Config;
 use first_seen::FirstSeen;
-use http::assets::Assets;
-use http::in_flight::InFlight;
 use inbox::{Inbox, Wakeup};
 use limits::holds::{AddressLimits, Caps};
 use limits::rates::{AddressRates, Rate};
@@ -270,11 +268,9 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
     let directory = Directory::new(context.clone(), common, config.max_rooms);
     let app = Arc::new(App {
         lobby: ServerLobby::new(context, directory, Sessions::new(key)),
-        assets: Assets::new(&config),
         config,
         metrics,
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
-        in_flight: InFlight::default(),
         operator,
         foreign_hosts: FirstSeen::default(),
         foreign_origins: FirstSeen::default(),

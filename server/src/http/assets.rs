@@ -110,6 +110,7 @@ impl Assets {
 /// Serves a file of the client; pages have short paths without extension.
 pub(crate) async fn serve<G: Game>(
     State(app): State<Arc<App<G>>>,
+    Extension(assets): Extension<Arc<Assets>>,
     Extension(requester): Extension<Requester>,
     request: Request,
 ) -> Response {
@@ -123,17 +124,17 @@ pub(crate) async fn serve<G: Game>(
         return response;
     }
     let mut path = page_of(request.uri().path().trim_start_matches('/'));
-    if path == ROOM_PAGE && app.assets.get(path).is_none() {
+    if path == ROOM_PAGE && assets.get(path).is_none() {
         // A custom folder may have a single page.
         path = "index.html";
     }
     if !is_plain(path) {
         return missing(path);
     }
-    let (assets, headers) = (&app.assets, request.headers());
+    let headers = request.headers();
     let in_coding = |coding| Some((coding, assets.in_coding(path, coding)?));
     let mut response = match accepted(headers).find_map(in_coding) {
-        Some((coding, file)) => send(path, coding, &file, assets, headers),
+        Some((coding, file)) => send(path, coding, &file, &assets, headers),
         None if assets.get(path).is_none() => return missing(path),
         None => {
             let detail = format!(

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use broadside_shared::game::Game;
 
-use super::in_flight::InFlightLimit;
+use super::in_flight::{InFlight, InFlightLimit};
 use super::{METRICS, WEBSOCKET};
 use crate::app::App;
 use crate::limits::admission::Admission;
@@ -23,7 +23,7 @@ const REQUEST_MAX: Duration = Duration::from_secs(20);
 
 /// Middleware that applies the bounds.
 pub(crate) async fn bounds<G: Game>(
-    State(app): State<Arc<App<G>>>,
+    State((app, in_flight)): State<(Arc<App<G>>, Arc<InFlight>)>,
     Extension(requester): Extension<Requester>,
     Extension(admission): Extension<Admission>,
     request: Request,
@@ -45,7 +45,7 @@ pub(crate) async fn bounds<G: Game>(
         return response;
     }
     let address = requester.address.ip();
-    app.in_flight.charge(response, address, &app.lobby.context.limits).await.unwrap_or_else(|limit| {
+    in_flight.charge(response, address, &app.lobby.context.limits).await.unwrap_or_else(|limit| {
         match limit {
             InFlightLimit::Server => drop(app.metrics.answers_refused.inc()),
             InFlightLimit::Address => app.lobby.context.refused(address, AddressLimit::InFlight),

@@ -26,19 +26,21 @@ pub(crate) mod store;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
+use axum::{Extension, Router};
 use broadside_shared::game::Game;
 
 use crate::app::App;
 use crate::operator::PresentedToken;
 use crate::problem::problem;
 use crate::security_headers;
+use assets::Assets;
+use in_flight::InFlight;
 
 /// Longest body of a request in bytes: the longest useful one is an announcement of 200 characters.
 const BODY_MAX_BYTES: usize = 16 * 1024;
@@ -48,6 +50,8 @@ const WEBSOCKET: &str = "/ws";
 
 /// All routes of the server; `websocket` handles the WebSocket handshake.
 pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<G>>>) -> Router {
+    let assets = Arc::new(Assets::new(&app.config));
+    let in_flight = Arc::new(InFlight::default());
     Router::new()
         .route(WEBSOCKET, websocket)
         .route("/healthz", get(api::health::healthz::<G>))
@@ -63,7 +67,8 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::gate::<G>))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), bounds::bounds::<G>))
+        .layer(Extension(assets))
+        .layer(middleware::from_fn_with_state((Arc::clone(&app), in_flight), bounds::bounds::<G>))
         .layer(middleware::map_response(security_headers::add))
         .with_state(app)
 }
