@@ -122,7 +122,7 @@ impl<G: Game> RoomLoop<G> {
             Err(over) => return self.refuse_address(&request, over, limits),
         }
         match request.role {
-            Role::Spectate => match self.room.watch(request.name.clone()) {
+            Role::Spectate => match self.room.spectate(request.name.clone()) {
                 Ok(player) => self.seat(player, request),
                 Err(_) => self.refuse(request.connection, CloseCode::RoomFull),
             },
@@ -226,7 +226,7 @@ impl<G: Game> RoomLoop<G> {
         // When this tick was due, not when it came: while the server stood still, nobody could come.
         self.reservations.expire(self.room.due_at(self.tick));
         let grace = self.policy.grace_s * G::TICK_HZ;
-        while let Some(player) = self.room.gone_for(grace) {
+        while let Some(player) = self.room.expired_seat(grace) {
             self.leave(player);
         }
     }
