@@ -277,7 +277,7 @@ impl<G: Game> Connection<G> {
         if let Membership::Seated(room, _) = &self.membership
             && let Some(fanout) = turn.fanouts.get(room)
         {
-            self.protocol.note_tick_us(fanout.tick_us());
+            self.protocol.set_tick_us(fanout.tick_us());
         }
         self.protocol.handle_frame(turn.now, frame);
         self.drive(turn);

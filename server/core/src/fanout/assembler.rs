@@ -150,7 +150,7 @@ impl SnapshotAssembler {
         let sent = &mut self.sent[usize::from(due.player.0)];
         let start = out.len();
         SnapshotHead { budget, ..due.head }.write(out);
-        out.extend_from_slice(&current.player_state_bytes[due.own.clone()]);
+        out.extend_from_slice(&current.player_state_bytes[due.player_state.clone()]);
         self.sizes.player_state += (out.len() - start) as u64;
         let cells = sent.viewer.write(&mut self.history, due.focus, self.view, tier, out);
         self.sizes.cell_heads += cells.head_bytes as u64;

@@ -162,7 +162,7 @@ pub struct DueSnapshot {
     /// The centre of the area of interest.
     pub focus: Vec2,
     /// Range of the local player state in [`RoomOutput::player_state_bytes`].
-    pub own: std::ops::Range<usize>,
+    pub player_state: std::ops::Range<usize>,
 }
 
 impl<G: Game> Room<G> {
@@ -451,7 +451,7 @@ impl<G: Game> Room<G> {
                 let mut bits = BitWriter::new(&mut out.player_state_bytes);
                 bits.flag(false);
                 bits.finish();
-                out.due.push(DueSnapshot { player, head, focus, own: from..out.player_state_bytes.len() });
+                out.due.push(DueSnapshot { player, head, focus, player_state: from..out.player_state_bytes.len() });
                 continue;
             }
             let Some(own) = self.game.player_state(player) else { continue };
@@ -460,8 +460,13 @@ impl<G: Game> Room<G> {
             bits.flag(true);
             G::write_player_state(own, &mut bits);
             bits.finish();
-            let own_range = from..out.player_state_bytes.len();
-            out.due.push(DueSnapshot { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
+            let range = from..out.player_state_bytes.len();
+            out.due.push(DueSnapshot {
+                player,
+                head: seat.inputs.report(tick),
+                focus: G::focus(own),
+                player_state: range,
+            });
         }
     }
 
