@@ -254,7 +254,7 @@ async fn a_signal_that_asks_for_nothing_ends_nothing_and_is_told_once() {
         log.until("ignored from now on signal=\"a real-time signal\"").await;
     }
     server.send(Signal::SIGHUP);
-    let since = log.until("nothing to read anew").await;
+    let since = log.until("nothing to reload").await;
     assert!(!since.contains("ignored"));
     step(&mut player).await.expect("the server stays");
     assert!(server.healthz().await.starts_with("HTTP/1.1 200"));
