@@ -1,4 +1,4 @@
-//! What the threads and tasks of a server share.
+//! The state that the threads and tasks of a server share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -14,39 +14,38 @@ use crate::metrics::Metrics;
 use crate::operator::OperatorToken;
 use crate::vital::Supervisor;
 
-/// What the threads and tasks of a server share.
+/// The state that the threads and tasks of a server share.
 pub struct App<G: Game> {
     pub config: Config,
     pub metrics: Arc<Metrics>,
     /// Rooms, sessions, topics, and the inboxes of the shards.
     pub lobby: ServerLobby<G>,
-    /// Which addresses asked for what over HTTP lately.
+    /// Rate limits of HTTP requests per address.
     pub requests: AddressRates,
     /// What the operator's requests must show.
     pub operator: OperatorToken,
-    /// Host names that are not ours and by which somebody asked for us.
+    /// Host names of refused requests that are not the server's.
     pub foreign_hosts: FirstSeen,
     /// Origins that are not allowed and whose pages tried to connect.
     pub foreign_origins: FirstSeen,
-    /// Turns true once, when the server is to end.
+    /// Becomes true once, when the server shuts down.
     pub ending: watch::Receiver<bool>,
     pub supervisor: Supervisor,
     /// Open connections, HTTP and WebSocket.
     pub connections: AtomicUsize,
-    /// How many may be open: as configured, or as many as there are files for.
+    /// Limit of open connections: as configured, or as the limit of open files allows.
     pub connections_max: usize,
 }
 
 impl<G: Game> App<G> {
-    /// Whether the server is ending.
     #[must_use]
     pub fn is_ending(&self) -> bool {
         *self.ending.borrow()
     }
 }
 
-/// Resolves when the server is ending.
+/// Resolves when the server shuts down.
 pub async fn ended(ending: &mut watch::Receiver<bool>) {
-    // A sender that is gone means the same.
+    // A dropped sender means the same.
     let _ = ending.wait_for(|ending| *ending).await;
 }

@@ -1,9 +1,9 @@
-//! PURE. Tells time in which we ran from time in which we stood still: stopped by a signal, paused with the whole machine, or without a
-//! core to run on. What others did not say while nobody listened is not held against them.
+//! Detects pauses of the process: stopped by a signal, paused with the whole machine, or without a core to run on. Pauses count towards no
+//! timeout, since clients could not reach the server.
 
 use broadside_shared::time::MonoTime;
 
-/// TeamLabel looks regularly, and when it did last.
+/// A pause detector that is polled regularly. Time is an argument.
 #[derive(Debug, Clone, Copy)]
 pub struct Awake {
     looked_at: MonoTime,
@@ -11,14 +11,14 @@ pub struct Awake {
 }
 
 impl Awake {
-    /// The first look is at `now`. A gap between two looks counts as time awake up to `gap_us_max`, which is far more than a busy machine
-    /// takes from one to the next.
+    /// The first look is at `now`. A gap between two looks counts as time awake up to `gap_us_max` microseconds, which must be far more than
+    /// a busy machine takes from one look to the next.
     #[must_use]
     pub fn new(now: MonoTime, gap_us_max: u64) -> Self {
         Awake { looked_at: now, gap_us_max }
     }
 
-    /// Another look. Gives for how many microseconds we stood still since the one before; 0 as a rule.
+    /// Returns the microseconds of the pause since the last look, usually 0.
     pub fn look(&mut self, now: MonoTime) -> u64 {
         let gap_us = now.us_since(self.looked_at);
         self.looked_at = now;
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_gap_far_beyond_the_usual_counts_as_standing_still() {
+    fn only_a_gap_beyond_the_limit_counts_as_a_pause() {
         let mut awake = Awake::new(MonoTime(5), 250);
         assert_eq!(awake.look(MonoTime(255)), 0);
         assert_eq!(awake.look(MonoTime(10_505)), 10_000);

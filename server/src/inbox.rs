@@ -1,4 +1,4 @@
-//! Where values from other threads wait for one thread, and how that thread is woken.
+//! Inboxes: queues of values from other threads to one thread, and the wake-up of that thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,32 +9,32 @@ use std::time::Duration;
 pub struct Wakeup {
     is_notified: AtomicBool,
     thread: OnceLock<Thread>,
-    /// Ends the thread's sleep where that is not a park, as in an epoll.
+    /// Ends a sleep of the thread that is not a park, such as an epoll wait.
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Wakeup {
-    /// `wake` ends the reader's sleep where unparking it does not.
+    /// `wake` ends a sleep of the reader that unparking does not end.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Wakeup> {
         Arc::new(Wakeup { is_notified: AtomicBool::new(false), thread: OnceLock::new(), wake: Box::new(wake) })
     }
 
-    /// The calling thread reads the inboxes.
+    /// Makes the calling thread the reader of the inboxes.
     pub fn read_here(&self) {
         let _ = self.thread.set(std::thread::current());
     }
 
-    /// Whether something came since [`Wakeup::take`].
+    /// Whether a value was sent since [`Wakeup::take`].
     pub fn is_notified(&self) -> bool {
         self.is_notified.load(Ordering::Acquire)
     }
 
-    /// The same, and from now on it is about what comes later. Call it before reading the inboxes.
+    /// The same, and resets it. Call it before reading the inboxes.
     pub fn take(&self) -> bool {
         self.is_notified.swap(false, Ordering::AcqRel)
     }
 
-    /// Sleeps until something comes, at most for `rest`.
+    /// Sleeps until a value is sent, at most for `rest`.
     pub fn park(&self, rest: Duration) {
         if !self.is_notified() {
             std::thread::park_timeout(rest);
@@ -51,17 +51,17 @@ impl Wakeup {
     }
 }
 
-/// Values for one thread. Bounded by their senders: a room sends a few ticks and one answer per request, the listener one value per
-/// connection.
+/// A queue of values for one thread. Its senders bound it: a room sends a few ticks and one answer per request, the listener one value
+/// per connection.
 pub struct Inbox<T> {
-    waiting: Mutex<Vec<T>>,
+    queued: Mutex<Vec<T>>,
     wakeup: Arc<Wakeup>,
 }
 
 impl<T> Inbox<T> {
-    /// An empty inbox, whose reader `wakeup` wakes.
+    /// An empty inbox; `wakeup` wakes its reader.
     pub fn new(wakeup: Arc<Wakeup>) -> Self {
-        Inbox { waiting: Mutex::default(), wakeup }
+        Inbox { queued: Mutex::default(), wakeup }
     }
 
     /// Sends values, which stay together and in order.
@@ -70,18 +70,17 @@ impl<T> Inbox<T> {
         self.wakeup.notify();
     }
 
-    /// Swaps what came against the empty `values`.
+    /// Swaps the queued values with the empty `values`.
     pub fn take(&self, values: &mut Vec<T>) {
         std::mem::swap(values, &mut *self.lock());
     }
 
-    /// What wakes the reader.
     pub fn wakeup(&self) -> &Arc<Wakeup> {
         &self.wakeup
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<T>> {
-        // A panic elsewhere leaves whole values behind.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        // A panic while the lock is held leaves no value half-written.
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,13 +15,13 @@
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
 //! | [`rooms`] | the threads that step the rooms |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
-//! | [`app`] | what the threads and tasks share |
+//! | [`app`] | the state that threads and tasks share |
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
 //!
-//! A module imports only modules above it; `cargo xtask test --only floors` checks the table in `docs/ARCHITECTURE.md`. What is stepped, who
-//! may come and what is sent to whom is in the crate `broadside-core`, which has no sockets, clocks, threads and locks.
+//! A module imports only modules above it; `cargo xtask test --only floors` checks the table in `docs/ARCHITECTURE.md`. The stepping of
+//! rooms, admission and fan-out are in the crate `broadside-core`, which has no sockets, clocks, threads and locks.
 //!
 //! The way of a byte: `net::transport` -> `net::conn` -> `net::shard` -> core's `shard` -> `connection` -> `fanout` -> `rooms::handle` ->
 //! core's `room_loop` -> `room` -> `fanout` -> `net::shard` -> `net::conn` -> `net::transport`.
@@ -95,12 +95,12 @@ use vital::Supervisor;
 
 const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= PLAYERS_MAX);
 
-/// Threads that run rooms, for each core: a long tick of a large room on one leaves another for the small ones.
+/// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
 
-/// A server that listens and runs.
+/// A server that is listening.
 pub struct Running {
-    /// The bound address; its port is a real one even if port 0 was asked for.
+    /// The bound address, with the actual port even if the configured one is 0.
     pub address: SocketAddr,
     /// The plain-HTTP port that redirects to https, if one was asked for.
     pub redirect: Option<SocketAddr>,
@@ -110,24 +110,23 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     certificate: Option<Arc<Certificate>>,
     app: Arc<App<Arena>>,
-    /// Goes with the server.
+    /// Removed when the server ends.
     token_file: Option<TokenFile>,
 }
 
 impl Running {
-    /// Where the server has left the operator's token; none if the operator brought one, or it could not be left anywhere.
+    /// The file with the generated operator token. `None` if the operator configured a token, or the file could not be written.
     #[must_use]
     pub fn token_file(&self) -> Option<&Path> {
         self.token_file.as_ref().map(|file| file.path.as_path())
     }
 
-    /// What the server's parts share, to look at.
     #[must_use]
     pub fn app(&self) -> &App<Arena> {
         &self.app
     }
 
-    /// What browsers and programs put before the address: `http` or `https`.
+    /// The URL scheme: `http` or `https`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
@@ -141,12 +140,12 @@ impl Running {
         }
     }
 
-    /// Resolves with a name when something is gone that the server cannot do without: it should end, to be started again.
+    /// Resolves with the name of a vital thread or task once that is gone: the process should then exit, to be restarted.
     pub async fn gone(&self) -> String {
         self.app.supervisor.gone().await
     }
 
-    /// Closes every socket with "going away", ends the rooms, and returns when all is done.
+    /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended.
     pub async fn end(self) {
         let _ = self.ending.send(true);
         for inbox in self.app.lobby.context.shards.iter() {
@@ -164,10 +163,10 @@ impl Running {
     }
 }
 
-/// Binds the port, opens the arena and begins to serve.
+/// Binds the port, opens the persistent rooms and starts to serve.
 ///
 /// # Errors
-/// When the address cannot be bound, or assets or certificate are not where the config says, with the way out.
+/// When the address cannot be bound, or assets or certificate are not where the config says. The message says what to do.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     config.check().map_err(anyhow::Error::msg)?;
     http::assets::check(&config)?;
@@ -181,7 +180,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (ending, ending_seen) = watch::channel(false);
     let (operator, token_file) = operator_token(&config, address.port())?;
     let Opened { app, shards, threads } = open(config, operator, ending_seen)?;
-    app.supervisor.spawn("look-around", look_around(Arc::clone(&app)));
+    app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<Arena>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), websocket);
     let secure = tls.is_some();
@@ -200,8 +199,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, token_file })
 }
 
-/// The operator's token: the one in the operator's own file, or a new one, left where the operator's programs look for it. A machine
-/// that has no place for it is no reason not to serve.
+/// The operator token: the one in the configured file, or a new one in a file where the operator's programs look for it. If that file
+/// cannot be written, the server starts all the same.
 fn operator_token(config: &Config, port: u16) -> anyhow::Result<(OperatorToken, Option<TokenFile>)> {
     if let Some(path) = &config.operator_token {
         return Ok((OperatorToken::of_file(path)?, None));
@@ -212,27 +211,27 @@ fn operator_token(config: &Config, port: u16) -> anyhow::Result<(OperatorToken, 
         Ok(file) => tracing::info!(file = %file.path.display(), "operator token"),
         Err(error) => tracing::warn!(
             error = format!("{error:#}"),
-            "operator token cannot be left anywhere, so nobody has it; name a file that holds one with --operator-token"
+            "cannot write the operator token to a file, so it is unusable; name a file that holds one with --operator-token"
         ),
     }
     Ok((token, file.ok()))
 }
 
-/// What is behind the listener.
+/// The server behind the listener.
 struct Opened {
     app: Arc<App<Arena>>,
     shards: Arc<Shards<Arena>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Opens what is behind the listener: the threads of rooms, shards and bots, and the first rooms.
+/// Starts the server behind the listener: the threads of rooms, shards and bots, and the persistent rooms.
 fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
     let pollers = (0..count).map(|_| Poller::new()).collect::<std::io::Result<Vec<_>>>();
-    let pollers = pollers.context("cannot watch sockets")?;
+    let pollers = pollers.context("cannot poll sockets")?;
     // The bots are one more shard, without sockets.
     let bots = (config.bots > 0).then(|| Wakeup::new(|| {}));
     let wakeups = pollers.iter().map(Poller::wakeup).chain(&bots);
@@ -293,7 +292,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
     Ok(Opened { app, shards, threads })
 }
 
-/// Listens on a port that a flag has named.
+/// Listens on a port; `flag` is the option that sets it, for the error message.
 async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let address = SocketAddr::new(host, port);
     let listener = TcpListener::bind(address)
@@ -303,8 +302,8 @@ async fn bind(host: IpAddr, port: u16, flag: &str) -> anyhow::Result<(TcpListene
     Ok((listener, address))
 }
 
-/// Once a second: rooms that are over go, the leaderboard is put together, limits are forgotten.
-async fn look_around<G: Game>(app: Arc<App<G>>) {
+/// Once a second: removes ended rooms, assembles the leaderboard, drops unused rate limits.
+async fn sweep<G: Game>(app: Arc<App<G>>) {
     let mut ending = app.ending.clone();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut awake = Awake::new(app.lobby.context.clock.now(), 2_000_000);

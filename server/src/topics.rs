@@ -1,4 +1,4 @@
-//! Publish and subscribe: what was published is encoded once, and handed to the shards, who know the subscribers.
+//! Publish and subscribe: a publication is encoded once and sent to the shards, which know the subscribers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use dashmap::DashMap;
 use broadside_core::commands::{Kept, SessionId, TopicMessage};
 use broadside_core::messages::EncodedMessage;
 
-/// What is kept of each topic for who subscribes later.
+/// The messages that each topic keeps for later subscribers.
 #[derive(Default)]
 pub struct Topics {
     last: DashMap<Topic, Last>,
-    said: DashMap<Topic, VecDeque<Line>>,
+    chats: DashMap<Topic, VecDeque<ChatMessage>>,
+    /// Number of messages published so far.
     published: AtomicU64,
 }
 
@@ -29,8 +30,7 @@ struct Last {
     message: EncodedMessage,
 }
 
-/// A line of a chat.
-struct Line {
+struct ChatMessage {
     number: u64,
     at: MonoTime,
     from: SessionId,
@@ -38,13 +38,12 @@ struct Line {
 }
 
 impl Topics {
-    /// Nothing was published yet.
     #[must_use]
     pub fn new() -> Self {
         Topics::default()
     }
 
-    /// Encodes what is published, and keeps it as long as its topic wants.
+    /// Encodes a publication, and keeps it as long as its topic requires.
     pub fn publish(
         &self,
         topic: Topic,
@@ -53,7 +52,7 @@ impl Topics {
         now: MonoTime,
     ) -> Arc<TopicMessage> {
         let message = EncodedMessage::new(ServerMsg::Published { topic: topic.to_string(), at: now, publication });
-        // Drawn while the topic is held, so that who looks at what is kept knows what comes after.
+        // Called while the topic's entry is locked, so that the kept messages and later numbers never overlap.
         let next = || self.published.fetch_add(1, Ordering::Relaxed) + 1;
         let number = match (topic, from) {
             (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
@@ -63,11 +62,11 @@ impl Topics {
                 number
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
-                let mut said = self.said.entry(topic).or_default();
+                let mut chat = self.chats.entry(topic).or_default();
                 let number = next();
-                said.push_back(Line { number, at: now, from, message: message.clone() });
-                if said.len() > CHAT_KEPT {
-                    said.pop_front();
+                chat.push_back(ChatMessage { number, at: now, from, message: message.clone() });
+                if chat.len() > CHAT_KEPT {
+                    chat.pop_front();
                 }
                 number
             }
@@ -76,13 +75,13 @@ impl Topics {
         Arc::new(TopicMessage { number, topic, from, message })
     }
 
-    /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
+    /// The messages for a new subscriber: the last value, or the last messages of a chat, oldest first, without those of `muted` sessions.
     #[must_use]
     pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Kept {
         self.kept_since(topic, MonoTime(0), muted)
     }
 
-    /// What of that is not older than `since`: for who comes back.
+    /// The same from `since` on, for a session that resumes.
     #[must_use]
     pub fn kept_since(&self, topic: Topic, since: MonoTime, muted: impl Fn(SessionId) -> bool) -> Kept {
         match topic {
@@ -92,22 +91,22 @@ impl Topics {
                 Kept { messages: missed.into_iter().collect(), until: last.number }
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
-                let Some(said) = self.said.get(&topic) else { return Kept::default() };
-                let missed = said.iter().filter(|line| line.at >= since && !muted(line.from));
-                let until = said.back().map_or(0, |line| line.number);
-                Kept { messages: missed.map(|line| line.message.clone()).collect(), until }
+                let Some(chat) = self.chats.get(&topic) else { return Kept::default() };
+                let missed = chat.iter().filter(|kept| kept.at >= since && !muted(kept.from));
+                let until = chat.back().map_or(0, |kept| kept.number);
+                Kept { messages: missed.map(|kept| kept.message.clone()).collect(), until }
             }
             Topic::RoomFeed(_) => Kept::default(),
         }
     }
 
-    /// Forgets what is kept of a room that is gone.
+    /// Drops the messages of a room that has ended.
     pub fn forget_room(&self, room: RoomId) {
-        self.said.remove(&Topic::RoomChat(room));
+        self.chats.remove(&Topic::RoomChat(room));
         self.forget_match(room);
     }
 
-    /// Forgets how the match of a room stood: nobody plays it any more.
+    /// Drops the match status of a room that is no longer played.
     pub fn forget_match(&self, room: RoomId) {
         self.last.remove(&Topic::RoomMatch(room));
     }
@@ -120,12 +119,12 @@ mod tests {
     use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::text::Text;
 
-    fn said(line: &str) -> Publication {
+    fn said(text: &str) -> Publication {
         let from = Name::new("Ann").expect("a fine name");
-        Publication::Said { from, text: Text::new(line).expect("a fine line") }
+        Publication::Said { from, text: Text::new(text).expect("a fine text") }
     }
 
-    fn heard(message: &EncodedMessage) -> (MonoTime, Publication) {
+    fn decoded(message: &EncodedMessage) -> (MonoTime, Publication) {
         match codec::decode_server(message.message()) {
             Ok(ServerMsg::Published { at, publication, .. }) => (at, publication),
             other => panic!("{other:?}"),
@@ -133,13 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_later_hears_the_last_lines_but_for_those_of_whom_they_mute() {
+    fn a_new_subscriber_gets_the_last_chat_messages_without_those_of_muted_sessions() {
         let topics = Topics::new();
-        for line in 0..CHAT_KEPT as u64 + 5 {
-            topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}")), MonoTime(line * 1_000_000));
+        for n in 0..CHAT_KEPT as u64 + 5 {
+            topics.publish(Topic::LobbyChat, Some(n % 2), said(&format!("message {n}")), MonoTime(n * 1_000_000));
         }
-        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).messages.iter().map(heard).collect();
-        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("line 5"))));
+        let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).messages.iter().map(decoded).collect();
+        assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("message 5"))));
         assert_eq!(topics.kept(Topic::LobbyChat, |from| from == 1).messages.len(), CHAT_KEPT / 2);
     }
 
@@ -154,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_says_up_to_where_nothing_is_to_be_heard_again() {
+    fn kept_messages_come_with_the_number_up_to_which_a_subscriber_needs_none_again() {
         let topics = Topics::new();
-        let say = |line| topics.publish(Topic::LobbyChat, Some(1), said(line), MonoTime(0));
+        let say = |text| topics.publish(Topic::LobbyChat, Some(1), said(text), MonoTime(0));
         let before = say("before");
         let kept = topics.kept(Topic::LobbyChat, |_| true);
-        assert_eq!((kept.messages.len(), kept.until), (0, before.number), "also of what is not heard");
+        assert_eq!((kept.messages.len(), kept.until), (0, before.number), "the number counts muted messages too");
         assert!(say("after").number > kept.until);
     }
 }

@@ -254,7 +254,7 @@ async fn a_signal_without_effect_is_logged_once() {
         log.until("further ones are not logged signal=\"a real-time signal\"").await;
     }
     server.send(Signal::SIGHUP);
-    let since = log.until("nothing to read anew").await;
+    let since = log.until("nothing to reload").await;
     assert!(!since.contains("no effect"));
     step(&mut player).await.expect("the server stays");
     assert!(server.healthz().await.starts_with("HTTP/1.1 200"));

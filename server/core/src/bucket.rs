@@ -1,40 +1,40 @@
-//! So many at once, and one more every so often. PURE.
+//! The token bucket behind every rate limit.
 
 use broadside_shared::time::MonoTime;
 
-/// A token bucket: so many at once, and one more every so often.
+/// A token bucket: a burst of tokens at once, and one more per interval.
 #[derive(Debug, Clone, Copy)]
 pub struct Bucket {
     every_us: u64,
     full_us: u64,
-    /// What is left, as the time it took to earn it.
+    /// The tokens left, as the time it takes to earn them.
     left_us: u64,
     filled_at: MonoTime,
 }
 
 impl Bucket {
-    /// A full bucket: `burst` at once, and one more every `every_us` microseconds.
+    /// A full bucket of `burst` tokens, which earns one every `every_us` microseconds.
     #[must_use]
     pub fn new(burst: u32, every_us: u64, now: MonoTime) -> Self {
         let full_us = u64::from(burst) * every_us;
         Bucket { every_us, full_us, left_us: full_us, filled_at: now }
     }
 
-    /// Takes one.
+    /// Takes one token.
     ///
     /// # Errors
-    /// In how many microseconds there will be one.
+    /// The microseconds until there is one.
     pub fn take(&mut self, now: MonoTime) -> Result<(), u64> {
         self.take_many(1, now)
     }
 
-    /// Takes `count` together, or none.
+    /// Takes `count` tokens together, or none.
     ///
     /// # Errors
-    /// In how many microseconds there will be as many; never, if that is more than the bucket holds.
+    /// The microseconds until there are as many. They never come if `count` is more than the bucket holds.
     pub fn take_many(&mut self, count: u32, now: MonoTime) -> Result<(), u64> {
         let filled_us = self.left_us.saturating_add(now.us_since(self.filled_at)).min(self.full_us);
-        // What was forgiven may be above the brim.
+        // After `forgive` the bucket may hold more than a full one.
         self.left_us = self.left_us.max(filled_us);
         self.filled_at = now;
         let cost_us = u64::from(count) * self.every_us;
@@ -47,19 +47,20 @@ impl Bucket {
         }
     }
 
-    /// Puts back `count` that were taken for nothing.
+    /// Puts back `count` tokens that turned out not to be needed.
     pub fn put_back(&mut self, count: u32) {
         let refilled_us = self.left_us.saturating_add(u64::from(count) * self.every_us).min(self.full_us);
         self.left_us = self.left_us.max(refilled_us);
     }
 
-    /// Adds what is earned in so many microseconds, also above the brim: what was sent in a time in which nothing was taken comes all at once.
+    /// Adds the tokens of a pause of `us` microseconds, even beyond a full bucket: after a time in which the server read nothing, all that
+    /// was sent meanwhile arrives at once.
     pub fn forgive(&mut self, us: u64) {
-        // One pause after another does not add up.
+        // Consecutive pauses do not add up.
         self.left_us = self.left_us.saturating_add(us).min(self.full_us.saturating_add(us));
     }
 
-    /// Whether it has filled up again: it is then like a new one.
+    /// Whether the bucket is full again, and thus equal to a new one.
     #[must_use]
     pub fn is_full(&self, now: MonoTime) -> bool {
         self.left_us.saturating_add(now.us_since(self.filled_at)) >= self.full_us
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_gives_what_it_holds_then_what_it_earns_and_what_is_forgiven_on_top() {
+    fn a_bucket_gives_its_burst_then_what_it_earns_and_forgiven_tokens_on_top() {
         let mut bucket = Bucket::new(10, 100, MonoTime(0));
         assert_eq!(bucket.take_many(11, MonoTime(0)), Err(100), "all or none");
         assert_eq!(bucket.take_many(10, MonoTime(0)), Ok(()));

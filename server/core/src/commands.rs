@@ -1,4 +1,4 @@
-//! Ids, and what rooms and shards say to each other. Nothing here holds a socket.
+//! Ids, and the commands that rooms and shards exchange. Nothing here holds a socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub type SessionId = u64;
 pub struct ConnectionId {
     /// The shard that owns it.
     pub shard: usize,
-    /// Its key there. Keys are used again.
+    /// Its key there. Keys are reused.
     pub key: usize,
-    /// Tells it from earlier connections with the same key; unique in the process.
+    /// Unique in the process: distinguishes it from earlier connections with the same key.
     pub serial: u64,
 }
 
@@ -35,12 +35,12 @@ pub struct ConnectionId {
 pub struct RoomInfo {
     pub id: RoomId,
     pub config: RoomConfig,
-    /// Whether it is found by its code only.
+    /// Whether it is found only by its code.
     pub is_private: bool,
 }
 
 impl RoomInfo {
-    /// The message that tells a client of its seat.
+    /// The message that gives a client its seat.
     #[must_use]
     pub fn joined<G: Game>(&self, seat: SeatAssignment) -> ServerMsg {
         ServerMsg::Joined {
@@ -62,7 +62,7 @@ pub struct SeatAssignment {
     /// When tick 0 of the room was due. A restarted room has another one, so that commands for the seats of the failed room do not
     /// reach those of the new one.
     pub tick_zero: MonoTime,
-    /// The last tick before the assignment: tells the holder from the next holder of the same seat.
+    /// The last tick before the assignment: distinguishes the holder from the next holder of the same seat.
     pub since: Tick,
     pub role: Role,
 }
@@ -79,15 +79,15 @@ pub struct SeatLocation {
 /// How a client found a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinMethod {
-    /// By the list of rooms, or by quick play.
+    /// In the list of rooms, or by quick play.
     Public,
-    /// By the code or the link of a private room.
+    /// By the code or the invitation link of a private room.
     Code,
-    /// With a reservation of this number.
+    /// With the reservation that has this number.
     Reservation(u64),
 }
 
-/// A connection asks for a seat.
+/// A connection's request for a seat.
 #[derive(Debug)]
 pub struct JoinRequest {
     pub name: Name,
@@ -103,12 +103,12 @@ pub struct JoinRequest {
     pub queue_hold: Hold,
 }
 
-/// A share of a limit, given back when this is dropped. Empty for what is exempt.
+/// A share of a limit, given back on drop. Empty for what is exempt.
 #[derive(Default)]
 pub struct Hold(Option<Box<dyn Send + Sync>>);
 
 impl Hold {
-    /// Keeps `share` until this is dropped.
+    /// Holds `share` until it is dropped.
     pub fn new(share: impl Send + Sync + 'static) -> Self {
         Hold(Some(Box::new(share)))
     }
@@ -120,19 +120,19 @@ impl std::fmt::Debug for Hold {
     }
 }
 
-/// What a room is told.
+/// A command to a room.
 pub enum RoomCommand<G: Game> {
     Join(JoinRequest),
-    /// The connection is gone, or has another wish, before the room answered its request.
+    /// Withdraws the connection's join request: the connection is gone, or has made another request.
     CancelJoin(ConnectionId),
     /// The player gives up the seat.
     Leave(SeatAssignment),
-    /// The connection of the player is lost; the seat is kept for the grace period.
+    /// The player's connection is lost; the seat is kept for the grace period.
     Park(SeatAssignment),
-    /// The player is back, over this connection.
+    /// The player resumes the seat over this connection.
     Resume(SeatAssignment, ConnectionId),
     Rename(SeatAssignment, Name),
-    /// Renames whoever asked for a seat over this connection and does not know of one yet.
+    /// Renames the join request of this connection, or its seat if the assignment is still on its way.
     RenameQueued(ConnectionId, Name),
     /// The spectator follows this player.
     Follow(SeatAssignment, PlayerId),
@@ -142,54 +142,53 @@ pub enum RoomCommand<G: Game> {
     Input(SeatAssignment, InputPacket<G::Input>, MonoTime),
     /// This shard failed: its connections and their seats are gone.
     ShardLost(usize),
-    /// Ends the room if nobody plays in it or is about to.
+    /// Ends the room if it has no players, reservations or queued joins, bots aside.
     Retire,
 }
 
 impl<G: Game> RoomCommand<G> {
-    /// Whether it is dropped where the mailbox is full. Everything else is bounded by how often a connection may ask.
+    /// Whether a full mailbox drops it. All other commands are bounded by the rate limits of the connections.
     #[must_use]
     pub fn is_droppable(&self) -> bool {
         matches!(self, RoomCommand::Input(..))
     }
 }
 
-/// What a shard is told.
+/// A command to a shard.
 #[derive(Debug, Clone)]
 pub enum ShardCommand {
-    /// The first player of this room is about to be seated on the shard; the updates say who is in the room.
+    /// The room is about to seat its first recipient on this shard; the updates hold its roster.
     RoomOpened(RoomInfo, Vec<RoomUpdate>),
-    /// The room gave a seat.
+    /// The room gave the connection a seat.
     Seated(ConnectionId, RoomId, SeatAssignment),
     /// The request waits in the join queue at this position, 1 being the next.
     Queued(ConnectionId, RoomId, u32),
     Refused(ConnectionId, RoomId, CloseCode),
-    /// Updates of ticks that were not handed over.
+    /// Updates of ticks that were not sent to this shard because it was behind.
     Updates(RoomId, Vec<RoomUpdate>),
-    /// A tick was stepped.
+    /// The output of a tick.
     Tick(RoomId, Arc<RoomOutput>),
     /// The seat is free.
     Unseated(RoomId, PlayerId),
-    /// The last player of this room on the shard is gone.
+    /// The room has no recipients on this shard any longer.
     RoomEmptied(RoomId),
     Published(Arc<TopicMessage>),
     /// A message to one session, which had this connection when it was sent.
     Deliver(ConnectionId, SessionId, Envelope),
     RoomFailed(RoomId),
-    /// The room is over: its players are back in the lobby.
+    /// The room has ended: its players return to the lobby.
     RoomEnded(RoomId),
     Shutdown,
 }
 
 impl ShardCommand {
-    /// Whether it is a tick in which some client gets a snapshot.
+    /// Whether it is a tick with due snapshots.
     #[must_use]
     pub fn has_recipients(&self) -> bool {
         matches!(self, ShardCommand::Tick(_, output) if !output.due.is_empty())
     }
 }
 
-/// A message with its sender.
 #[derive(Debug, Clone)]
 pub struct Envelope {
     /// `None` for the server. A recipient that mutes the sender does not get the message.
@@ -200,7 +199,7 @@ pub struct Envelope {
 /// A message published in a topic.
 #[derive(Debug, Clone)]
 pub struct TopicMessage {
-    /// Grows with each message of a topic, in the order in which they are kept.
+    /// Grows with each message of a topic.
     pub number: u64,
     pub topic: Topic,
     /// `None` for the server. Subscribers that mute the sender do not get the message.
@@ -208,11 +207,11 @@ pub struct TopicMessage {
     pub message: EncodedMessage,
 }
 
-/// What a topic keeps for new subscribers.
+/// The messages that a topic keeps for new subscribers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Oldest first.
     pub messages: Vec<EncodedMessage>,
-    /// The number of the newest message: a subscriber needs none up to it again.
+    /// The number of the newest message; a subscriber with these messages needs no message up to it again.
     pub until: u64,
 }

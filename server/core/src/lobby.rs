@@ -1,7 +1,7 @@
-//! What a core asks of the rest of the server.
+//! The interface of the cores to the rest of the server.
 //!
-//! Calls are short, answer at once and never call back. In production they reach concurrent maps and the mailboxes of other threads;
-//! the cores see only the answers.
+//! Calls are short, return at once and never call back. In production they reach concurrent maps and the mailboxes of other threads;
+//! the cores see only the results.
 
 use std::net::IpAddr;
 
@@ -19,35 +19,35 @@ use crate::commands::{ConnectionId, Hold, Kept, RoomCommand, RoomInfo, SeatAssig
 use crate::messages::EncodedMessage;
 use crate::subscriptions::ParkedSession;
 
-/// What a shard asks of sessions, directory and topics.
+/// Sessions, directory and topics, as a shard uses them.
 pub trait Lobby<G: Game> {
     /// Opens a session over this connection.
     fn open_session(&self, connection: ConnectionId) -> Token;
-    /// The seat that a token gives back, if the token is valid and there still is one.
+    /// The seat that a token resumes, if the token is valid and its session still has a seat.
     fn seat_of(&self, token: &Token) -> Option<SeatLocation>;
     /// The session's connection, while it has one.
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId>;
-    /// The session goes on over this connection.
+    /// Makes this the session's connection.
     fn attach(&self, session: SessionId, connection: ConnectionId);
-    /// The connection is gone. A session without a seat ends with it.
+    /// Ends the session's use of this connection. A session without a seat ends with it.
     fn detach(&self, session: SessionId, connection: ConnectionId);
-    /// Keeps what waits for the session until it is connected again.
+    /// Keeps the session's subscriptions and messages until its next connection.
     fn park(&self, session: SessionId, parked: ParkedSession);
-    /// Takes back what [`Lobby::park`] kept.
+    /// Takes what [`Lobby::park`] kept.
     fn unpark(&self, session: SessionId) -> ParkedSession;
-    /// The session has this seat, or none.
+    /// Sets or clears the session's seat.
     fn set_seat(&self, session: SessionId, seat: Option<SeatLocation>);
     /// Clears the seat unless the session has since been given another.
     fn clear_seat(&self, session: SessionId, room: RoomId, seat: SeatAssignment);
 
-    /// Gives the session this name, or where it is taken, one with a number behind it.
+    /// Gives the session this name or, if that is taken, the name followed by a number.
     ///
     /// # Errors
-    /// When nobody may have the name.
+    /// When the name rules forbid the name.
     fn set_name(&self, session: SessionId, wanted: &Name) -> Result<Name, Refusal>;
-    /// The same, with a guest's name where nobody may have the wanted one. Names of bots are marked as such.
+    /// The same, with a guest name in place of a forbidden one. Names of bots are marked as such.
     fn set_name_or_guest(&self, session: SessionId, wanted: &Name, is_bot: bool) -> Name;
-    /// The session's name, once it has one.
+    /// The session's name; `None` until it has set one.
     fn name_of(&self, session: SessionId) -> Option<Name>;
     /// The session with this name, or one that looks like it.
     fn session_named(&self, name: &Name) -> Option<SessionId>;
@@ -58,29 +58,29 @@ pub trait Lobby<G: Game> {
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage);
     /// Publishes to every subscriber of a topic.
     fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication);
-    /// What a topic keeps that is not older than `since`, without the messages of muted sessions.
+    /// The messages that a topic keeps from `since` on, without those of muted sessions.
     fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept;
 
-    /// The room with this number, unless it is over.
+    /// The room with this number, unless it has ended.
     fn room(&self, room: RoomId) -> Option<RoomInfo>;
-    /// Sends a command to a room; one that is over takes none.
+    /// Sends a command to a room; dropped if the room has ended.
     fn send(&self, room: RoomId, command: RoomCommand<G>);
-    /// Sends commands to a room in one go, and leaves `commands` empty. Inputs for which the mailbox has no space are dropped and
+    /// Sends commands to a room in one batch, and leaves `commands` empty. Inputs for which the mailbox has no space are dropped and
     /// counted.
     fn send_all(&self, room: RoomId, commands: &mut Vec<RoomCommand<G>>);
-    /// Finds the room that a client wants and asks it for a seat.
+    /// Finds the room that a client requests, and sends it the join request.
     ///
     /// # Errors
-    /// The code to close the connection with when there is no such room, or none may be opened.
+    /// The code to close the connection with, when there is no such room or none may be opened.
     fn join(&self, join: Join) -> Result<RoomInfo, CloseCode>;
 
-    /// A shard took a tick of this room off its mailbox; it had recipients.
+    /// A shard took a tick with recipients of this room from its inbox.
     fn tick_taken(&self, room: RoomId, shard: usize);
-    /// A shard left out the fan-out of a tick of this room, because a newer tick came first.
+    /// A shard skipped the fan-out of a tick of this room, because a newer tick arrived first.
     fn fanout_skipped(&self, room: RoomId);
 }
 
-/// What a connection asks for when it asks for a seat.
+/// A client's request to join a room.
 #[derive(Debug, Clone)]
 pub struct Join {
     pub connection: ConnectionId,
@@ -95,29 +95,29 @@ pub struct Join {
 /// A limit on what one address holds in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressShare {
-    /// A seat to play in, of so many that one address may have in the room.
+    /// A seat to play in; one address may have `max` of them in the room.
     Seat { room: RoomId, max: usize },
-    /// A seat of a spectator.
+    /// A spectator's seat.
     Spectator { room: RoomId },
-    /// A place in the join queue.
+    /// A position in the join queue.
     Queue { room: RoomId },
     /// A seat kept for a lost connection.
     Parked,
 }
 
-/// What a room asks of the limits per address.
+/// The limits per address, as a room uses them.
 pub trait SeatLimits {
-    /// Why there is no more.
+    /// The limit that an address has reached.
     type Over: Copy;
     /// Takes a share for an address.
     ///
     /// # Errors
-    /// When the address has as much as it may.
+    /// When the address is at its limit.
     fn take(&self, address: IpAddr, share: AddressShare) -> Result<Hold, Self::Over>;
     /// Counts and logs a refusal.
     fn refused(&self, address: IpAddr, over: Self::Over);
     /// Counts and logs that a parked seat of this address was given up.
     fn gave_up_parked(&self, address: IpAddr);
-    /// What an address is counted as: one customer may have many IPv6 addresses.
+    /// The address or network that an address counts towards: one customer may have many IPv6 addresses.
     fn counted_as(&self, address: IpAddr) -> IpAddr;
 }

@@ -1,4 +1,4 @@
-//! Messages encoded once, and those that wait for somebody.
+//! Messages encoded once, and the queue of messages for one session.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,76 +7,74 @@ use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
 
-/// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
+/// A message encoded once for all its recipients, both as an update in a snapshot and as a control frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedMessage {
-    /// The note; a frame is its kind and the message, which is the note without its variant.
-    note: Arc<[u8]>,
+    /// The update. A control frame is its kind and the message, which is the update without its variant.
+    update: Arc<[u8]>,
 }
 
 impl EncodedMessage {
-    /// Encodes a message.
     #[must_use]
     pub fn new(msg: ServerMsg) -> EncodedMessage {
-        let mut note = Vec::new();
-        codec::encode_update(&RoomUpdate::Message(Box::new(msg)), &mut note);
-        EncodedMessage { note: note.into() }
+        let mut update = Vec::new();
+        codec::encode_update(&RoomUpdate::Message(Box::new(msg)), &mut update);
+        EncodedMessage { update: update.into() }
     }
 
-    /// The bytes to put among the updates of a snapshot.
+    /// The bytes among the updates of a snapshot.
     #[must_use]
-    pub fn note(&self) -> &[u8] {
-        &self.note
+    pub fn update(&self) -> &[u8] {
+        &self.update
     }
 
-    /// The bytes to put behind the kind of a control frame.
+    /// The bytes behind the kind of a control frame.
     #[must_use]
     pub fn message(&self) -> &[u8] {
-        &self.note[1..]
+        &self.update[1..]
     }
 }
 
-/// Messages that wait for somebody: to ride in their next snapshots, or for them to come back. At most [`MESSAGES_WAITING_MAX`]; beyond, the
-/// oldest are dropped, and who gets the rest is told how many.
+/// Messages for one session that wait for its next snapshots or its next connection, at most [`MESSAGES_WAITING_MAX`]. Beyond that the
+/// oldest are dropped, and a notice with their number precedes the rest.
 #[derive(Debug, Clone, Default)]
 pub struct MessageQueue {
-    waiting: VecDeque<EncodedMessage>,
+    queued: VecDeque<EncodedMessage>,
     missed: u32,
 }
 
 impl MessageQueue {
-    /// Puts one behind the others.
     pub fn push(&mut self, message: EncodedMessage) {
-        if self.waiting.len() >= MESSAGES_WAITING_MAX {
-            self.waiting.pop_front();
+        if self.queued.len() >= MESSAGES_WAITING_MAX {
+            self.queued.pop_front();
             self.missed += 1;
         }
-        self.waiting.push_back(message);
+        self.queued.push_back(message);
     }
 
-    /// The oldest, taken out.
+    /// Takes the oldest message.
     pub fn pop(&mut self) -> Option<EncodedMessage> {
-        self.waiting.pop_front()
+        self.queued.pop_front()
     }
 
-    /// Takes out as many as a snapshot's share of bytes allows, and appends them as its updates. Gives their bytes.
+    /// Moves as many messages as [`MESSAGES_BYTES_MAX`] allows into a snapshot, as its updates. Returns the bytes appended.
     pub fn append(&mut self, frame: &mut Vec<u8>) -> u64 {
-        if self.waiting.is_empty() {
+        if self.queued.is_empty() {
             return 0;
         }
         let from = frame.len();
         if self.missed > 0 {
             let missed = ServerNotice::Missed { count: std::mem::take(&mut self.missed) };
-            frame.extend_from_slice(EncodedMessage::new(ServerMsg::ServerNotice(missed)).note());
+            frame.extend_from_slice(EncodedMessage::new(ServerMsg::ServerNotice(missed)).update());
         }
-        while let Some(message) = self.waiting.front() {
+        while let Some(message) = self.queued.front() {
             let so_far = frame.len() - from;
-            // The first goes whatever its length: none is long but a handshake, which only a developer asks for.
-            if so_far > 0 && so_far + message.note().len() > MESSAGES_BYTES_MAX {
+            // The first goes out whatever its length. Only a handshake is long, and only developers request it.
+            if so_far > 0 && so_far + message.update().len() > MESSAGES_BYTES_MAX {
                 break;
             }
-            frame.extend_from_slice(message.note());
-            self.waiting.pop_front();
+            frame.extend_from_slice(message.update());
+            self.queued.pop_front();
         }
         (frame.len() - from) as u64
     }
@@ -87,16 +85,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_reads_the_same_as_a_frame_and_as_a_note() {
+    fn a_message_decodes_the_same_from_a_frame_and_from_an_update() {
         let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
-        let (note, used) = codec::decode_update(message.note()).expect("our own note");
-        let RoomUpdate::Message(msg) = note else { panic!("{note:?}") };
-        assert_eq!(used, message.note().len());
+        let (update, used) = codec::decode_update(message.update()).expect("our own update");
+        let RoomUpdate::Message(msg) = update else { panic!("{update:?}") };
+        assert_eq!(used, message.update().len());
         assert_eq!(*msg, codec::decode_server(message.message()).expect("our own message"));
     }
 
     #[test]
-    fn too_many_letters_lose_the_oldest_and_a_snapshot_takes_its_share() {
+    fn a_full_queue_drops_the_oldest_message_and_a_snapshot_takes_its_share() {
         let mut messages = MessageQueue::default();
         let ends = |seconds| EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }));
         (0..MESSAGES_WAITING_MAX as u32 + 3).for_each(|seconds| messages.push(ends(seconds)));
@@ -105,6 +103,6 @@ mod tests {
         assert_eq!(bytes, updates.len() as u64);
         assert!(updates.len() <= MESSAGES_BYTES_MAX);
         let first = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Missed { count: 3 }));
-        assert!(updates.starts_with(&[first.note(), ends(3).note()].concat()));
+        assert!(updates.starts_with(&[first.update(), ends(3).update()].concat()));
     }
 }

@@ -1,14 +1,14 @@
-//! A shard: some connections, whatever rooms they are in, and the fan-out of those rooms to them.
+//! A shard: a set of connections, whatever rooms they are in, and the fan-out of those rooms to them.
 //!
 //! The shell owns the sockets under the same keys as the connections here. Its contract:
 //! - `now` never goes back.
 //! - After every `handle_*` it drains [`ShardCore::poll_output`], in order, before the next call.
 //! - A key is free until [`ShardCore::handle_connect`] or [`ShardCore::handle_migrated`], and again after
 //!   [`ShardCore::handle_lost`] or [`Output::Migrate`].
-//! - What one socket brings in one go is handed in frame by frame and ends with [`ShardCore::handle_read_end`].
-//! - After reading it calls [`ShardCore::flush_inputs`], after commands [`ShardCore::fan_out_next`] until that gives `None`.
+//! - The frames of one read of a socket are handed in one by one; [`ShardCore::handle_read_end`] ends the read.
+//! - After reading it calls [`ShardCore::flush_inputs`], after commands [`ShardCore::fan_out_next`] until that returns `None`.
 //!
-//! A broken contract panics; a remote's bytes never do.
+//! A broken contract panics; bytes from a remote never do.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct ShardCore<G: Game> {
     fanouts: RoomFanouts<G>,
     /// Rooms with a tick that was not sent yet, oldest first.
     fresh: VecDeque<RoomId>,
-    /// Keys by topic, as of the last change of a subscription.
+    /// Keys by topic, as of the newest publication; `Counters::subscriptions_changed` has them rebuilt before the next one.
     subscribers: BTreeMap<Topic, Vec<usize>>,
     outputs: VecDeque<Output<G>>,
     counters: Counters,
@@ -64,10 +64,10 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    /// A connection was opened. `refused_with` closes it at once.
+    /// Adds a connection. `refused_with` closes it at once.
     ///
     /// # Panics
-    /// If the key is taken, or the id is of another shard.
+    /// If the key is taken, or the id belongs to another shard.
     pub fn handle_connect<L: Lobby<G>>(
         &mut self,
         now: MonoTime,
@@ -84,7 +84,7 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    /// A connection came from another shard, to take up its seat here.
+    /// Adds a connection from another shard, which resumes its seat here.
     ///
     /// # Panics
     /// If the key is taken.
@@ -106,17 +106,17 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    /// A binary message came.
+    /// A binary message arrived.
     pub fn handle_frame<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, frame: &[u8], lobby: &L) {
         self.on(now, key, lobby, |connection, turn| connection.handle_frame(frame, turn));
     }
 
-    /// Another WebSocket frame came: a ping, a pong, a fragment.
+    /// Another WebSocket frame arrived: a ping, a pong, a fragment.
     pub fn handle_alive<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, lobby: &L) {
         self.on(now, key, lobby, Connection::handle_alive);
     }
 
-    /// The shell is done with what the socket had, which were this many bytes.
+    /// Ends a read of a socket, which brought `bytes` bytes.
     pub fn handle_read_end<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, bytes: usize, lobby: &L) {
         self.on(now, key, lobby, |connection, turn| connection.handle_bytes(bytes, turn));
         let Some(pending) = self.get(key).and_then(Connection::take_pending_resume) else { return };
@@ -130,28 +130,29 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    /// The connection is to be closed with this code: its bytes broke a rule, or its outbox is full.
+    /// Closes a connection whose bytes broke a rule, or whose outbox is full.
     pub fn handle_violation<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, code: CloseCode, lobby: &L) {
         self.on(now, key, lobby, |connection, turn| connection.close(code, turn));
     }
 
-    /// The socket is gone. Gives whether the connection had been closed in good order before.
+    /// The socket is lost. Returns whether the connection was closed by this core before.
     pub fn handle_lost<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, lobby: &L) -> bool {
         self.on(now, key, lobby, Connection::handle_lost);
         self.remove(key).is_some_and(|connection| connection.is_closing())
     }
 
-    /// The server stood still for this many microseconds: no client was silent in that time.
+    /// The server stood still for this many microseconds; the pause counts towards no timeout.
     pub fn handle_pause(&mut self, us: u64) {
         self.connections.iter_mut().flatten().for_each(|connection| connection.handle_pause(us));
     }
 
-    /// Looks after the deadlines of a connection. `as_of` may lie before the last call: everything that had come by then was handed in.
+    /// Checks the deadlines of a connection. `as_of` may lie before the last call, as long as everything that arrived by then was handed
+    /// in.
     pub fn handle_timeout<L: Lobby<G>>(&mut self, as_of: MonoTime, key: usize, lobby: &L) {
         self.on(self.now.max(as_of), key, lobby, |connection, turn| connection.handle_timeout(as_of, turn));
     }
 
-    /// A command came. Commands of one sender are handed in in the order in which they were sent.
+    /// Handles a command. Commands of one sender must be handed in in the order in which they were sent.
     pub fn handle_command<L: Lobby<G>>(&mut self, now: MonoTime, command: ShardCommand, lobby: &L) {
         match command {
             ShardCommand::RoomOpened(room, updates) => {
@@ -205,7 +206,7 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    /// Sends the oldest tick that was not sent yet to its recipients here. `None` once there is none.
+    /// Sends the tick of the room that has waited longest to its recipients here. `None` once none waits.
     pub fn fan_out_next<S: Sockets>(&mut self, now: MonoTime, sockets: &mut S) -> Option<(RoomId, FanoutStats)> {
         loop {
             let room = self.fresh.pop_front()?;
@@ -219,23 +220,22 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    /// Sends the inputs that came to their rooms, one batch per room.
+    /// Sends the received inputs to their rooms, one batch per room.
     pub fn flush_inputs<L: Lobby<G>>(&mut self, lobby: &L) {
         self.fanouts.values_mut().for_each(|fanout| fanout.flush_inputs(lobby));
     }
 
-    /// The next thing to do with a socket.
+    /// The next instruction about a socket.
     pub fn poll_output(&mut self) -> Option<Output<G>> {
         self.outputs.pop_front()
     }
 
-    /// Takes what was counted since the last call.
+    /// Takes the counts since the last call.
     pub fn take_counters(&mut self) -> Counters {
         let subscriptions_changed = self.counters.subscriptions_changed;
         std::mem::replace(&mut self.counters, Counters { subscriptions_changed, ..Counters::default() })
     }
 
-    /// Open connections.
     pub fn connections(&self) -> impl Iterator<Item = &Connection<G>> {
         self.connections.iter().flatten()
     }
@@ -252,13 +252,12 @@ impl<G: Game> ShardCore<G> {
         &self.fanouts
     }
 
-    /// How many connections are open.
+    /// Number of open connections.
     #[must_use]
     pub fn len(&self) -> usize {
         self.open
     }
 
-    /// Whether no connection is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.open == 0
@@ -288,27 +287,27 @@ impl<G: Game> ShardCore<G> {
         self.connections.get_mut(key)?.as_mut()
     }
 
-    /// The connection that is meant, unless another one has its key by now.
+    /// The connection with this id, unless another one has its key by now.
     fn find(&self, id: ConnectionId) -> Option<&Connection<G>> {
         self.connection(id.key).filter(|connection| connection.id() == id)
     }
 
-    /// Lets a connection do something, if there is one with this key.
+    /// Calls `act` on the connection with this key, if there is one.
     fn on<L: Lobby<G>>(
         &mut self,
         now: MonoTime,
         key: usize,
         lobby: &L,
-        what: impl FnOnce(&mut Connection<G>, &mut Turn<'_, G, L>),
+        act: impl FnOnce(&mut Connection<G>, &mut Turn<'_, G, L>),
     ) {
         assert!(now >= self.now, "time goes back from {} to {}", self.now.0, now.0);
         self.now = now;
         let Some(Some(connection)) = self.connections.get_mut(key) else { return };
         let (fanouts, outputs, counters) = (&mut self.fanouts, &mut self.outputs, &mut self.counters);
-        what(connection, &mut Turn { now, lobby, fanouts, outputs, counters });
+        act(connection, &mut Turn { now, lobby, fanouts, outputs, counters });
     }
 
-    /// Gives a connection its earlier seat, or a new session if the seat is gone.
+    /// Lets a connection resume its seat, or opens a new session if the seat is gone.
     fn resume<L: Lobby<G>>(&mut self, now: MonoTime, key: usize, pending: &PendingResume, lobby: &L) {
         let (room, seat) = (pending.location.room, pending.location.seat);
         let fanout = self.fanouts.get_mut(&room).filter(|fanout| fanout.tick_zero() == Some(seat.tick_zero));
@@ -340,7 +339,7 @@ impl<G: Game> ShardCore<G> {
                 let room = *fanout.room();
                 self.on(now, id.key, lobby, |connection, turn| connection.handle_seated(&room, seat, turn));
             }
-            // The shard failed after the request, or the connection went, or wished for something else, while it waited.
+            // The shard failed after the request, or the connection is gone or has made another request meanwhile.
             (_, _) => lobby.send(room, RoomCommand::Leave(seat)),
         }
     }
@@ -349,7 +348,7 @@ impl<G: Game> ShardCore<G> {
         let gone = self.fanouts.get_mut(&room).and_then(|fanout| fanout.unseat(player));
         let Some((session, seat, connection)) = gone else { return };
         lobby.clear_seat(session, room, seat);
-        // It came back in the moment in which its seat was given up.
+        // The client resumed just as its seat was given up.
         if let Some(key) = connection {
             self.on(now, key, lobby, Connection::handle_room_ended);
         }
@@ -365,9 +364,9 @@ impl<G: Game> ShardCore<G> {
                     connection.deliver(message, &mut self.outputs);
                 }
             }
-            // The session has lost that connection by now: the message waits there, or goes to the next one.
+            // The session has lost that connection by now: the message waits in the session, or goes to its next connection.
             None if lobby.connection_of(session) != Some(to) => lobby.deliver(session, from, message),
-            // This shard failed, and with it the connection.
+            // This shard failed, and the connection with it.
             None => {}
         }
     }
@@ -382,7 +381,7 @@ impl<G: Game> ShardCore<G> {
             }
         }
         for key in self.subscribers.get(&message.topic).into_iter().flatten() {
-            // The list is as of the last change of a subscription by a client.
+            // The list may be older than the connection's subscriptions.
             if let Some(Some(connection)) = self.connections.get_mut(*key)
                 && connection.subscriptions().wants(message)
             {
@@ -393,12 +392,12 @@ impl<G: Game> ShardCore<G> {
 
     fn fail_room<L: Lobby<G>>(&mut self, now: MonoTime, room: RoomId, lobby: &L) {
         let fanout = self.fanouts.remove(&room);
-        let mut concerned = self.queued_for(room);
+        let mut affected = self.queued_for(room);
         for (session, seat, connection) in fanout.iter().flat_map(RoomFanout::recipients) {
             lobby.clear_seat(session, room, seat);
-            concerned.extend(connection);
+            affected.extend(connection);
         }
-        for key in concerned {
+        for key in affected {
             self.on(now, key, lobby, |connection, turn| {
                 connection.forget_room(turn);
                 connection.close(CloseCode::RoomFailed, turn);

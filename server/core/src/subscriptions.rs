@@ -1,4 +1,4 @@
-//! What one session is subscribed to and whom it mutes, and what waits for it while it has no connection.
+//! The subscriptions and mutes of one session, and its state while it has no connection.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crate::messages::MessageQueue;
 /// Subscriptions and mutes of one session.
 #[derive(Debug, Clone, Default)]
 pub struct Subscriptions {
-    /// With the number up to which each topic was received when it was subscribed to: those messages may still be on their way.
+    /// Topics with the number up to which each was received at the time of the subscription: those messages may still be in flight.
     topics: Vec<(Topic, u64)>,
-    /// By session, so that a new name does not lift a mute; with the name at the time.
+    /// By session, so that a new name does not lift a mute; with the name at the time of the mute.
     muted: BTreeMap<SessionId, Name>,
 }
 
@@ -32,7 +32,7 @@ impl Subscriptions {
         self.topics().any(|subscribed| subscribed == topic)
     }
 
-    /// Subscribes to a topic of which everything up to `received` was delivered.
+    /// Subscribes to a topic whose messages up to `received` were delivered.
     ///
     /// # Errors
     /// [`Refusal::TooMany`] with [`SUBSCRIPTIONS_MAX`] subscriptions.
@@ -55,7 +55,7 @@ impl Subscriptions {
         self.accepts_from(message.from) && self.topics.iter().any(is_new)
     }
 
-    /// Everything of a topic up to this number was delivered.
+    /// Records that the topic's messages up to this number were delivered.
     pub fn mark_received(&mut self, topic: Topic, until: u64) {
         for (_, received) in self.topics.iter_mut().filter(|(subscribed, _)| *subscribed == topic) {
             *received = until.max(*received);
@@ -68,7 +68,7 @@ impl Subscriptions {
         from.is_none_or(|from| !self.muted.contains_key(&from))
     }
 
-    /// Mutes a session. Gives whether it was not muted before.
+    /// Mutes a session. Returns whether it was not muted before.
     ///
     /// # Errors
     /// [`Refusal::TooMany`] with [`MUTED_MAX`] mutes.
@@ -79,14 +79,14 @@ impl Subscriptions {
         Ok(self.muted.insert(session, name).is_none())
     }
 
-    /// Lifts the mutes that `is_meant` says. Gives whether there was one.
-    pub fn unmute(&mut self, is_meant: impl Fn(SessionId, &Name) -> bool) -> bool {
+    /// Lifts the mutes for which `matches` returns true. Returns whether there was one.
+    pub fn unmute(&mut self, matches: impl Fn(SessionId, &Name) -> bool) -> bool {
         let before = self.muted.len();
-        self.muted.retain(|session, name| !is_meant(*session, name));
+        self.muted.retain(|session, name| !matches(*session, name));
         self.muted.len() < before
     }
 
-    /// Drops what is for those in a room only: its chat, and all topics of a private room.
+    /// Drops the subscriptions reserved for those in a room: its chat, and all topics of a private room.
     pub fn leave_room(&mut self, is_private: impl Fn(RoomId) -> bool) {
         self.topics.retain(|(topic, _)| match topic {
             Topic::RoomChat(_) => false,
@@ -96,12 +96,12 @@ impl Subscriptions {
     }
 }
 
-/// A session that has a seat and no connection.
+/// The state of a session that has a seat but no connection.
 #[derive(Debug, Clone, Default)]
 pub struct ParkedSession {
     /// When it lost its connection.
     pub since: MonoTime,
     pub subscriptions: Subscriptions,
-    /// Messages to this session, which wait for its next connection.
+    /// Messages that wait for its next connection.
     pub messages: MessageQueue,
 }

@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`fill`] | how many bots a room wants |
+//! | [`fill`] | how many bots a room gets |
 
 pub mod fill;
 
@@ -38,20 +38,19 @@ use crate::inbox::Wakeup;
 use crate::rooms::handle::RoomHandle;
 use fill::Occupancy;
 
-/// Time between two looks at the rooms, in microseconds.
-const LOOK_EVERY_US: u64 = 250_000;
-/// Time between two turns: a bot's hand is no faster.
+/// Interval at which bots are added to and removed from rooms, in microseconds.
+const BALANCE_EVERY_US: u64 = 250_000;
+/// Longest time between two turns: bots need not react faster.
 const REST: Duration = Duration::from_millis(8);
-/// Bots that come into one room at one look.
-const COME_PER_LOOK: usize = 4;
-/// What bots are called; a number is put behind a name that is taken.
+/// Bots that join one room per interval.
+const JOINS_PER_BALANCE: usize = 4;
+/// Names of bots; a number is appended to a name that is taken.
 const NAMES: [&str; 24] = [
     "Marlin", "Osprey", "Kestrel", "Petrel", "Corsair", "Dorado", "Halyard", "Bowsprit", "Capstan", "Fathom", "Galley",
     "Gannet", "Grapnel", "Jib", "Lugger", "Mizzen", "Narwhal", "Orca", "Pelican", "Sextant", "Tern", "Trawler",
     "Wherry", "Zephyr",
 ];
 
-/// A bot.
 struct Bot {
     room: RoomId,
     client: Client<Arena>,
@@ -62,16 +61,16 @@ struct Bot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Playing,
-    /// It was closed, or does not understand the server: it goes, and another one comes.
+    /// It was closed, or failed to decode a frame: it is removed, and another one joins.
     Done,
 }
 
 /// A room with bots in it.
 struct BotRoom {
     handle: Arc<RoomHandle<Arena>>,
-    /// Keys of the bots, those in the join queue among them.
+    /// Keys of the bots, including those in the join queue.
     bots: Vec<usize>,
-    /// How many people were here, and since when.
+    /// Number of people in the room, and since when it has been unchanged.
     people: (u32, MonoTime),
 }
 
@@ -79,18 +78,18 @@ struct BotRoom {
 struct ServerBots {
     app: Arc<App<Arena>>,
     core: ShardCore<Arena>,
-    /// Our number among the shards.
+    /// Number of this shard.
     index: usize,
     bots: Slab<Bot>,
     rooms: BTreeMap<RoomId, BotRoom>,
     serial: u64,
-    look_at: MonoTime,
+    balance_at: MonoTime,
 }
 
 /// Starts the thread of the bots. If it panics, it is restarted without its bots.
 ///
 /// # Errors
-/// When the operating system gives no thread.
+/// When the operating system cannot start a thread.
 pub fn spawn(app: Arc<App<Arena>>, index: usize, wakeup: Arc<Wakeup>) -> std::io::Result<JoinHandle<()>> {
     let vital = app.supervisor.watch("bots");
     std::thread::Builder::new().name("bots".to_owned()).spawn(move || {
@@ -103,11 +102,11 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, wakeup: Arc<Wakeup>) -> std::io
             if std::panic::catch_unwind(run).is_ok() {
                 return;
             }
-            // What is still on its way was meant for the bots before.
+            // Serials continue, so that commands for the former bots do not reach the new ones.
             serial = bots.serial;
             app.lobby.lose_shard(index);
             if app.is_ending() {
-                // The shutdown may be among the commands that it lost.
+                // The shutdown command may be among those that the panic lost.
                 return;
             }
         }
@@ -123,7 +122,7 @@ impl ServerBots {
             bots: Slab::new(),
             rooms: BTreeMap::new(),
             serial,
-            look_at: MonoTime(0),
+            balance_at: MonoTime(0),
         }
     }
 
@@ -156,13 +155,13 @@ impl ServerBots {
         bots.into_iter().for_each(|key| self.remove(key, now));
     }
 
-    /// Sends the bots their snapshots, lets everyone who is due think, and looks after the rooms.
+    /// Sends the bots their snapshots, balances the rooms, and advances each bot.
     fn turn(&mut self, now: MonoTime) {
         let mut sockets = BotSockets { bots: &mut self.bots, app: &self.app, now };
         while self.core.fan_out_next(now, &mut sockets).is_some() {}
-        if now >= self.look_at {
-            self.look_at = now.plus_us(LOOK_EVERY_US);
-            self.look_after_rooms(now);
+        if now >= self.balance_at {
+            self.balance_at = now.plus_us(BALANCE_EVERY_US);
+            self.balance_rooms(now);
         }
         for key in self.bots.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             let bot = &mut self.bots[key];
@@ -178,7 +177,7 @@ impl ServerBots {
         }
     }
 
-    /// Carries frames between a bot and the core until both are silent.
+    /// Carries frames between a bot and the core until neither has any.
     fn exchange(&mut self, key: usize, now: MonoTime) {
         while let Some(frame) = self.bots.get_mut(key).and_then(|bot| bot.client.poll_frame()) {
             self.core.handle_frame(now, key, &frame, &self.app.lobby);
@@ -186,7 +185,7 @@ impl ServerBots {
         }
     }
 
-    /// Does what the core wants of the bots.
+    /// Carries out the outputs of the core.
     fn drain(&mut self, now: MonoTime) {
         while let Some(output) = self.core.poll_output() {
             let mut sockets = BotSockets { bots: &mut self.bots, app: &self.app, now };
@@ -211,8 +210,8 @@ impl ServerBots {
         }
     }
 
-    /// Bots come where they are wanted, and go where they are not.
-    fn look_after_rooms(&mut self, now: MonoTime) {
+    /// Adds bots to rooms that have too few, and removes them from rooms that have too many.
+    fn balance_rooms(&mut self, now: MonoTime) {
         let fill = u32::from(self.app.config.bots);
         for room in self.app.lobby.directory.all().into_iter().filter(|room| room.code.is_none()) {
             let (id, status) = (room.id(), &room.status);
@@ -246,7 +245,7 @@ impl ServerBots {
             ) as usize;
             let have = here.bots.len();
             let surplus: Vec<usize> = here.bots.iter().skip(wanted).copied().collect();
-            for _ in have..wanted.min(have + COME_PER_LOOK) {
+            for _ in have..wanted.min(have + JOINS_PER_BALANCE) {
                 self.invite(id, now);
             }
             surplus.into_iter().for_each(|key| self.dismiss(key, now));
@@ -275,7 +274,7 @@ impl ServerBots {
         }
     }
 
-    /// A bot goes: its seat is free.
+    /// Removes a bot and frees its seat.
     fn dismiss(&mut self, key: usize, now: MonoTime) {
         let room = self.bots.get(key).and_then(|bot| self.rooms.get_mut(&bot.room));
         if let Some(room) = room {
@@ -293,7 +292,7 @@ impl ServerBots {
     }
 }
 
-/// Whether a bot of ours can only cause this code by a fault of ours.
+/// Whether only a bug can close one of the server's own bots with this code.
 fn is_fault(code: CloseCode) -> bool {
     matches!(code, CloseCode::Malformed | CloseCode::TooManyFrames | CloseCode::WrongRevision | CloseCode::TooSlow)
 }
@@ -309,8 +308,8 @@ impl BotSockets<'_> {
     fn receive(&mut self, key: usize, frame: &[u8]) {
         let Some(bot) = self.bots.get_mut(key).filter(|bot| bot.state == State::Playing) else { return };
         if let Err(wrong) = bot.client.handle_frame(self.now, frame) {
-            // Our own bytes: a fault worth a line, and not the end of the server.
-            tracing::error!(%wrong, room = %bot.room, "a bot does not understand the server, and goes");
+            // The server's own bytes: a bug to log, but no reason to stop the server.
+            tracing::error!(%wrong, room = %bot.room, "a bot cannot decode the server's frame and is removed");
             self.app.metrics.bot_failures.inc();
             bot.state = State::Done;
         }

@@ -1,4 +1,4 @@
-//! The leaderboard of all rooms: put together once a second, published when it changed, kept for whoever asks over HTTP.
+//! The leaderboard of all rooms: assembled once a second, published when it changed, kept for HTTP requests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,20 +11,19 @@ use broadside_shared::time::MonoTime;
 use super::directory::Directory;
 use crate::rooms::context::ServerContext;
 
-/// The leaderboard as it was last put together.
 #[derive(Debug, Default)]
 pub struct Leaderboard {
     newest: Mutex<(MonoTime, Arc<[Leader]>)>,
 }
 
 impl Leaderboard {
-    /// When it last changed, by the server's clock, and the best of all rooms, best first.
+    /// When it last changed, by the server's clock, and the best players of all rooms, best first.
     #[must_use]
     pub fn newest(&self) -> (MonoTime, Arc<[Leader]>) {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts it together anew, and publishes it if it changed.
+    /// Assembles it again, and publishes it if it changed.
     pub fn renew<G: Game>(&self, directory: &Directory<G>, context: &ServerContext<G>) {
         let mut leaders: Vec<Leader> = Vec::new();
         for room in directory.all().into_iter().filter(|room| room.code.is_none()) {

@@ -23,10 +23,9 @@ use crate::rooms::context::ServerContext;
 use crate::rooms::handle::{RoomHandle, RoomSpec};
 use crate::secret;
 
-/// Time for which a seat is kept for someone who was promised one, in seconds.
+/// How long a reserved seat is kept, in seconds.
 pub const RESERVATION_S: u32 = 15;
-/// Time after which a room ends that was opened on demand and in which nobody plays or is about to, in seconds: those who watch do not
-/// keep it, nor do bots.
+/// Time after which an ephemeral room ends that is not played, in seconds. Spectators and bots do not keep it open.
 pub const EMPTY_S: u64 = 30;
 
 /// Why no room was opened.
@@ -37,29 +36,29 @@ pub struct TooManyRooms(pub usize);
 /// Why no seat was reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotReserved {
-    /// As many are reserved in the room as may be.
+    /// The room has as many reservations as it may.
     RoomFull,
-    /// The address has as many seats or reservations as it may.
+    /// The address is at a limit.
     TooMuch(TooMuch),
 }
 
-/// The rooms by number and by code. No lock of it is held across an await or inside a tick: what comes out is a shared handle.
+/// The rooms by number and by code. No lock is held across an await or inside a tick: callers get a shared handle.
 pub struct Directory<G: Game> {
     rooms: DashMap<RoomId, Arc<RoomHandle<G>>>,
     by_code: DashMap<RoomCode, RoomId>,
     next: AtomicU32,
-    /// Held by who opens a room on demand.
+    /// Held while an ephemeral room is opened, so that `max_rooms` holds.
     opening: Mutex<()>,
     context: ServerContext<G>,
-    /// What every room has in common; mode, capacity and seed are its own.
+    /// Shared by all rooms but for mode, capacity and seed.
     common: RoomConfig,
     max_rooms: usize,
-    /// TeamLabel has looked up codes lately.
+    /// The rate at which addresses look up codes.
     look_ups: AddressRates,
 }
 
 impl<G: Game> Directory<G> {
-    /// No rooms; those to come stand on `context`.
+    /// A directory without rooms.
     #[must_use]
     pub fn new(context: ServerContext<G>, common: RoomConfig, max_rooms: usize) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
@@ -76,7 +75,7 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// Opens a room that stays. Its capacity is the configured one.
+    /// Opens a persistent room. Its capacity is the configured one.
     pub fn open_persistent(&self, name: &str) -> Arc<RoomHandle<G>> {
         self.open(|id| RoomSpec {
             name: name.to_owned(),
@@ -87,11 +86,11 @@ impl<G: Game> Directory<G> {
         })
     }
 
-    /// Opens a room that ends when nobody has played in it for [`EMPTY_S`] seconds; a private one is in no list and has a code. `opener` is its
-    /// place among the rooms of whose it is.
+    /// Opens a room that ends when it was not played for [`EMPTY_S`] seconds. A private room is in no list and has a code. `opener` is the
+    /// share of the address that opens it.
     ///
     /// # Errors
-    /// When there are as many rooms as there may be.
+    /// When there are as many rooms as `--max-rooms` allows.
     pub fn open_ephemeral(
         &self,
         mode: Mode,
@@ -99,7 +98,6 @@ impl<G: Game> Directory<G> {
         private: bool,
         opener: Hold,
     ) -> Result<Arc<RoomHandle<G>>, TooManyRooms> {
-        // One after the other, so that the limit holds.
         let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.rooms.len() >= self.max_rooms {
             return Err(TooManyRooms(self.max_rooms));
@@ -134,7 +132,7 @@ impl<G: Game> Directory<G> {
     /// A code that no room has.
     fn new_code(&self) -> RoomCode {
         loop {
-            // A remainder of 64 bits favours no message by more than one part in 10^17.
+            // The remainder of 64 bits favours no letter by more than one part in 10^17.
             let code = RoomCode::from_picks(|count| (secret::number() % count as u64) as usize);
             if let Entry::Vacant(_) = self.by_code.entry(code) {
                 return code;
@@ -142,10 +140,10 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// The room that someone at `address` wants, and how they found it. `may_open` is asked before one is opened for them.
+    /// The room that a client at `address` requests, and how it found the room. `may_open` is called before a room is opened for it.
     ///
     /// # Errors
-    /// The code to close their connection with when there is none.
+    /// The code to close the connection with, when there is no such room.
     pub fn find(
         &self,
         choice: RoomChoice,
@@ -162,7 +160,7 @@ impl<G: Game> Directory<G> {
                 return found.map(|room| (room, JoinMethod::Code)).ok_or(CloseCode::NoSuchRoom);
             }
             RoomChoice::Reserved { room, reservation } => {
-                // Seats are reserved in public rooms only.
+                // Only public rooms have reservations.
                 let room = self.get(room).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?;
                 return Ok((room, JoinMethod::Reservation(reservation)));
             }
@@ -170,20 +168,20 @@ impl<G: Game> Directory<G> {
         Ok((room, JoinMethod::Public))
     }
 
-    /// The room that a bot of the server was sent to.
+    /// The room that one of the server's own bots joins.
     ///
     /// # Errors
-    /// When it is over, or the bot asks for anything else.
+    /// When it has ended, or the bot requests anything but a room by its number.
     pub fn find_for_bot(&self, choice: RoomChoice) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
         let RoomChoice::Room(id) = choice else { return Err(CloseCode::NoSuchRoom) };
         self.get(id).map(|room| (room, JoinMethod::Public)).ok_or(CloseCode::NoSuchRoom)
     }
 
-    /// The best public room of a mode. If there is no seat in any, one is opened where `may_open` says so, but for the open arena:
-    /// there one waits in line for the company.
+    /// The best public room of a mode. If none has a free seat, a room is opened if `may_open` allows it. The open arena is an exception:
+    /// its players wait in the join queue, for company.
     ///
     /// # Errors
-    /// When there is no room at all: what `may_open` says, or [`CloseCode::RoomFull`] if no more can be opened.
+    /// When there is no room at all: the code of `may_open`, or [`CloseCode::RoomFull`] at the limit of rooms.
     pub fn quick_play(
         &self,
         mode: Mode,
@@ -203,12 +201,12 @@ impl<G: Game> Directory<G> {
         }
     }
 
-    /// Keeps a seat in a room for someone at `address`; the number is to be shown with the join.
+    /// Reserves a seat in a room for a client at `address`. Returns the number that its join must show.
     ///
     /// # Errors
-    /// When too many are kept already, in the room or for the address.
+    /// When the room or the address is at its limit of reservations.
     pub fn reserve(&self, room: &RoomHandle<G>, address: IpAddr) -> Result<u64, NotReserved> {
-        // Those on their way to the room may be reservations, too.
+        // Commands that the room has not handled yet may be reservations too.
         let coming = room.status.coming.load(Ordering::Relaxed) as usize;
         if usize::from(room.status.reserved.load(Ordering::Relaxed)).saturating_add(coming) >= RESERVED_MAX {
             return Err(NotReserved::RoomFull);
@@ -218,23 +216,23 @@ impl<G: Game> Directory<G> {
         let hold = limits.take(address, &wants).map_err(NotReserved::TooMuch)?;
         let number = secret::number();
         let until = self.context.clock.now().plus_us(u64::from(RESERVATION_S) * 1_000_000);
-        // A room that is over keeps nothing; who comes is told so.
+        // A room that has ended keeps nothing; the join is then refused.
         let _ = room.send(RoomCommand::Reserve(number, until, hold));
         Ok(number)
     }
 
-    /// The room with this number, public or not, unless it is over.
+    /// The room with this number, public or not, unless it has ended.
     #[must_use]
     pub fn get(&self, id: RoomId) -> Option<Arc<RoomHandle<G>>> {
         self.rooms.get(&id).map(|entry| Arc::clone(entry.value())).filter(|room| !room.is_over())
     }
 
-    /// The private room with this code, if there is one, for someone at `address`.
+    /// The private room with this code, if there is one, for a client at `address`.
     ///
     /// # Errors
-    /// In how many seconds they may look again: nobody tries one code after the other.
+    /// The seconds until the address may look up again: the limit keeps clients from trying one code after the other.
     pub fn by_code(&self, code: RoomCode, address: IpAddr) -> Result<Option<Arc<RoomHandle<G>>>, u64> {
-        // Paid for before the look: a refusal must not tell what a look would have told.
+        // Taken before the look-up: a refusal must not reveal whether there is such a room.
         self.look_ups.take(address, Rate::MISS, self.context.clock.now()).inspect_err(|_| {
             self.context.refused(address, AddressLimit::LookUps);
         })?;
@@ -254,14 +252,14 @@ impl<G: Game> Directory<G> {
         rooms
     }
 
-    /// Ends rooms that were opened on demand and in which nobody has played for a while, and forgets those that are over. Since the last call
-    /// the server stood still for `still_us` microseconds, in which nobody could come.
+    /// Retires ephemeral rooms that were not played for [`EMPTY_S`] seconds, and removes those that have ended. Since the last call the
+    /// server stood still for `still_us` microseconds, in which no client could join; they do not count.
     pub fn sweep(&self, still_us: u64) {
         let now = self.context.clock.now();
         self.look_ups.forget(now);
         for room in self.all().into_iter().filter(|room| room.is_ephemeral) {
-            let later = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
-            let _ = room.status.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+            let postpone = |since: u64| (since != 0).then_some(since.saturating_add(still_us));
+            let _ = room.status.unplayed_since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, postpone);
             let unplayed_since = room.status.unplayed_since.load(Ordering::Relaxed);
             if unplayed_since != 0 && now.0.saturating_sub(unplayed_since) > EMPTY_S * 1_000_000 {
                 room.retire();
@@ -276,7 +274,7 @@ impl<G: Game> Directory<G> {
 
 fn fill<G: Game>(room: &RoomHandle<G>) -> Fill {
     let status = &room.status;
-    // Bots make way.
+    // Bots make way for people.
     let people = status.players.load(Ordering::Relaxed).saturating_sub(status.bots.load(Ordering::Relaxed));
     let taken = people + status.reserved.load(Ordering::Relaxed);
     let waiting = status.waiting.load(Ordering::Relaxed).saturating_add(status.coming.load(Ordering::Relaxed));

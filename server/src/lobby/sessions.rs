@@ -1,7 +1,7 @@
-//! TeamLabel is connected or may come back: sessions by number, names by which players find each other.
+//! Sessions by number, and by the names under which players find each other.
 //!
-//! A session outlives its socket as long as it has a seat. Its token is its number and a signature, so that nobody can make one up;
-//! the key is drawn when the server starts, and a token of an earlier server is simply unknown.
+//! A session outlives its connection as long as it has a seat. Its token is its number and a signature, so that it cannot be forged; the
+//! key is drawn when the server starts, so that a token of an earlier run is unknown.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,13 +21,12 @@ use broadside_core::subscriptions::ParkedSession;
 use super::names::{FitName, Looks};
 use crate::secret;
 
-/// One session.
 #[derive(Debug, Clone)]
 struct Session {
     name: Option<Name>,
-    peer: Option<ConnectionId>,
+    connection: Option<ConnectionId>,
     seat: Option<SeatLocation>,
-    /// What waits for it while it has no connection.
+    /// Its subscriptions and messages while it has no connection.
     parked: ParkedSession,
 }
 
@@ -35,65 +34,65 @@ struct Session {
 pub struct Sessions {
     key: Hmac<Sha256>,
     by_id: DashMap<SessionId, Session>,
-    /// By every look of its name, so that no two players look like one.
+    /// By every look of the session's name, so that no two names look alike.
     by_look: Mutex<BTreeMap<String, SessionId>>,
 }
 
 impl Sessions {
-    /// No sessions; tokens are signed with `key`.
+    /// An empty table, which signs tokens with `key`.
     ///
     /// # Panics
-    /// Never: the key has a length that HMAC takes.
+    /// Never: HMAC takes keys of any length.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         let key = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
         Sessions { key, by_id: DashMap::new(), by_look: Mutex::default() }
     }
 
-    /// A new session over this connection. Its number is drawn, so that it says nothing of how many there are.
-    pub fn open(&self, peer: ConnectionId) -> Token {
+    /// Opens a session over this connection. Its number is random, so that it does not reveal how many sessions there are.
+    pub fn open(&self, connection: ConnectionId) -> Token {
         loop {
             let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
-                free.insert(Session { name: None, peer: Some(peer), seat: None, parked: ParkedSession::default() });
+                let parked = ParkedSession::default();
+                free.insert(Session { name: None, connection: Some(connection), seat: None, parked });
                 return self.sign(session);
             }
         }
     }
 
-    /// The seat that a token gives back, if it is one of ours and there still is one.
+    /// The seat that a token resumes, if the token is valid and its session still has a seat.
     #[must_use]
     pub fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
-        // Compared in constant time: `verify_truncated_left` takes care of that.
+        // `verify_truncated_left` compares in constant time.
         let mut mac = self.key.clone();
         mac.update(&token.session.to_le_bytes());
         mac.verify_truncated_left(&token.signature).ok()?;
         self.by_id.get(&token.session).and_then(|session| session.seat)
     }
 
-    /// The session goes on over this connection. Gives the one it had, if that is still open.
-    pub fn attach(&self, session: SessionId, peer: ConnectionId) -> Option<ConnectionId> {
-        self.by_id.get_mut(&session).and_then(|mut found| found.peer.replace(peer))
+    /// Makes this the session's connection. Returns the former one, if it had one.
+    pub fn attach(&self, session: SessionId, connection: ConnectionId) -> Option<ConnectionId> {
+        self.by_id.get_mut(&session).and_then(|mut found| found.connection.replace(connection))
     }
 
-    /// Keeps what the session accepts_from of, and what waits for it, until it is connected again.
+    /// Keeps the session's subscriptions and messages until its next connection.
     pub fn park(&self, session: SessionId, parked: ParkedSession) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
             found.parked = parked;
         }
     }
 
-    /// Gives back what [`Sessions::park`] took.
+    /// Takes what [`Sessions::park`] kept.
     #[must_use]
     pub fn unpark(&self, session: SessionId) -> ParkedSession {
         self.by_id.get_mut(&session).map(|mut found| std::mem::take(&mut found.parked)).unwrap_or_default()
     }
 
-    /// Something was said to a session that has no connection: it waits for it, unless it mutes the one who said it. False if it has
-    /// one by now.
+    /// Queues a message for a session without a connection, unless the session mutes the sender. Returns false if it has a connection.
     pub fn park_message(&self, session: SessionId, from: Option<SessionId>, message: &EncodedMessage) -> bool {
         let Some(mut found) = self.by_id.get_mut(&session) else { return true };
-        if found.peer.is_some() {
+        if found.connection.is_some() {
             return false;
         }
         if found.parked.subscriptions.accepts_from(from) {
@@ -102,40 +101,40 @@ impl Sessions {
         true
     }
 
-    /// The connection is gone. A session without a seat ends with it.
-    pub fn detach(&self, session: SessionId, peer: ConnectionId) {
+    /// Ends the session's use of this connection. A session without a seat ends with it.
+    pub fn detach(&self, session: SessionId, connection: ConnectionId) {
         if let Some(mut found) = self.by_id.get_mut(&session)
-            && found.peer == Some(peer)
+            && found.connection == Some(connection)
         {
-            found.peer = None;
+            found.connection = None;
         }
-        self.end_if_over(session);
+        self.end_if_unused(session);
     }
 
-    /// The session has this seat, or none any more.
+    /// Sets or clears the session's seat.
     pub fn set_seat(&self, session: SessionId, seat: Option<SeatLocation>) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
             found.seat = seat;
         }
-        self.end_if_over(session);
+        self.end_if_unused(session);
     }
 
-    /// The session has this seat no more; one that it got in the meantime stays.
+    /// Clears the seat unless the session has since been given another.
     pub fn clear_seat(&self, session: SessionId, room: RoomId, seated: SeatAssignment) {
         if let Some(mut found) = self.by_id.get_mut(&session) {
             found.seat = found.seat.filter(|seat| (seat.room, seat.seat) != (room, seated));
         }
-        self.end_if_over(session);
+        self.end_if_unused(session);
     }
 
-    /// Gives the session the wanted name; if another session has it or one that looks like it, with a number behind it.
+    /// Gives the session the wanted name, followed by a number if another session has that name or one that looks like it.
     ///
     /// # Panics
     /// Never: there are more numbers than sessions.
     pub fn set_name(&self, session: SessionId, wanted: &FitName) -> Name {
         for name in wanted.variants() {
             let looks = Looks::of(&name);
-            // Whoever holds both locks took that of the session first.
+            // Lock order: the session first, then the looks.
             let Some(mut found) = self.by_id.get_mut(&session) else { return name };
             let mut by_look = self.by_look();
             if looks.each().any(|look| by_look.get(look).is_some_and(|owner| *owner != session)) {
@@ -152,7 +151,7 @@ impl Sessions {
         unreachable!("there are more numbers than sessions")
     }
 
-    /// The session's name, once it has one.
+    /// The session's name; `None` until it has set one.
     #[must_use]
     pub fn name_of(&self, session: SessionId) -> Option<Name> {
         self.by_id.get(&session).and_then(|found| found.name.clone())
@@ -168,28 +167,27 @@ impl Sessions {
     /// The session's connection, while it has one.
     #[must_use]
     pub fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
-        self.by_id.get(&session).and_then(|found| found.peer)
+        self.by_id.get(&session).and_then(|found| found.connection)
     }
 
-    /// The shard with this number broke down: the seats it told of and the connections it had are gone.
+    /// The shard with this number failed: its connections, and the seats whose fan-out it did, are gone.
     pub fn lose_shard(&self, shard: usize) {
         let lost: Vec<SessionId> = self.by_id.iter().map(|found| *found.key()).collect();
         for session in lost {
             if let Some(mut found) = self.by_id.get_mut(&session) {
                 found.seat = found.seat.filter(|seat| seat.shard != shard);
-                found.peer = found.peer.filter(|peer| peer.shard != shard);
+                found.connection = found.connection.filter(|connection| connection.shard != shard);
             }
-            self.end_if_over(session);
+            self.end_if_unused(session);
         }
     }
 
-    /// How many there are, connected or not.
+    /// Number of sessions, connected or not.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
@@ -204,10 +202,10 @@ impl Sessions {
         Token { session, signature }
     }
 
-    fn end_if_over(&self, session: SessionId) {
-        let over = self.by_id.remove_if(&session, |_, found| found.peer.is_none() && found.seat.is_none());
-        if let Some(name) = over.and_then(|(_, session)| session.name) {
-            // The looks first: everyone waits for this lock.
+    fn end_if_unused(&self, session: SessionId) {
+        let ended = self.by_id.remove_if(&session, |_, found| found.connection.is_none() && found.seat.is_none());
+        if let Some(name) = ended.and_then(|(_, session)| session.name) {
+            // Computed before taking the lock, for which all sessions contend.
             let looks = Looks::of(&name);
             let mut by_look = self.by_look();
             for look in looks.each() {
@@ -217,7 +215,7 @@ impl Sessions {
     }
 
     fn by_look(&self) -> MutexGuard<'_, BTreeMap<String, SessionId>> {
-        // A panic elsewhere leaves whole entries behind.
+        // A panic while the lock is held leaves no entry half-written.
         self.by_look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -230,7 +228,7 @@ mod tests {
     use broadside_shared::protocol::room::Role;
     use broadside_shared::time::{MonoTime, Tick};
 
-    fn peer(key: usize) -> ConnectionId {
+    fn connection(key: usize) -> ConnectionId {
         ConnectionId { shard: 0, key, serial: key as u64 }
     }
 
@@ -243,14 +241,14 @@ mod tests {
         Name::new(text).expect("a fine name")
     }
 
-    fn call(sessions: &Sessions, session: SessionId, text: &str) -> Name {
+    fn set_name(sessions: &Sessions, session: SessionId, text: &str) -> Name {
         sessions.set_name(session, &FitName::new(&name(text)).expect("not reserved"))
     }
 
     #[test]
-    fn a_token_gives_the_seat_back_and_a_forged_one_does_not() {
+    fn a_token_resumes_the_seat_and_a_forged_one_does_not() {
         let sessions = Sessions::new([7; 32]);
-        let token = sessions.open(peer(1));
+        let token = sessions.open(connection(1));
         assert_eq!(sessions.seat_of(&token), None, "no seat yet");
         sessions.set_seat(token.session, Some(seat()));
         assert_eq!(sessions.seat_of(&token), Some(seat()));
@@ -263,58 +261,63 @@ mod tests {
     }
 
     #[test]
-    fn a_session_lasts_while_it_has_a_socket_or_a_seat() {
+    fn a_session_lasts_while_it_has_a_connection_or_a_seat() {
         let sessions = Sessions::new([7; 32]);
-        let token = sessions.open(peer(1));
-        call(&sessions, token.session, "Ann");
+        let token = sessions.open(connection(1));
+        set_name(&sessions, token.session, "Ann");
         sessions.set_seat(token.session, Some(seat()));
-        sessions.detach(token.session, peer(1));
+        sessions.detach(token.session, connection(1));
         assert_eq!((sessions.len(), sessions.find(&name("ann"))), (1, Some(token.session)));
         assert_eq!(sessions.connection_of(token.session), None);
         let message = EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::Muted));
         assert!(sessions.park_message(token.session, None, &message));
-        assert_eq!(sessions.attach(token.session, peer(2)), None);
-        assert!(!sessions.park_message(token.session, None, &message), "it would wait where nobody looks");
+        assert_eq!(sessions.attach(token.session, connection(2)), None);
+        assert!(!sessions.park_message(token.session, None, &message), "a connected session has no parked messages");
         assert!(sessions.unpark(token.session).messages.pop().is_some());
-        // What the former connection still says does not matter.
-        sessions.detach(token.session, peer(1));
-        assert_eq!(sessions.connection_of(token.session), Some(peer(2)));
-        assert_eq!(sessions.attach(token.session, peer(3)), Some(peer(2)), "a takeover");
-        sessions.detach(token.session, peer(3));
+        // A late detach of the former connection changes nothing.
+        sessions.detach(token.session, connection(1));
+        assert_eq!(sessions.connection_of(token.session), Some(connection(2)));
+        assert_eq!(sessions.attach(token.session, connection(3)), Some(connection(2)), "a takeover");
+        sessions.detach(token.session, connection(3));
         sessions.set_seat(token.session, None);
         assert!(sessions.is_empty());
-        assert_eq!(call(&sessions, sessions.open(peer(4)).session, "Ann"), name("Ann"), "the name is free again");
+        assert_eq!(
+            set_name(&sessions, sessions.open(connection(4)).session, "Ann"),
+            name("Ann"),
+            "the name is free again"
+        );
     }
 
     #[test]
-    fn two_of_one_name_are_told_apart() {
+    fn sessions_that_want_the_same_name_get_numbers() {
         let sessions = Sessions::new([7; 32]);
-        let names: Vec<Name> =
-            (0..11).map(|key| call(&sessions, sessions.open(peer(key)).session, "Captain Longname")).collect();
+        let names: Vec<Name> = (0..11)
+            .map(|key| set_name(&sessions, sessions.open(connection(key)).session, "Captain Longname"))
+            .collect();
         assert_eq!(names[0], name("Captain Longname"));
         assert_eq!(names[1], name("Captain Longna 2"));
         assert_eq!(names[10], name("Captain Longn 11"));
-        assert_eq!(sessions.find(&names[10]).and_then(|session| sessions.connection_of(session)), Some(peer(10)));
+        assert_eq!(sessions.find(&names[10]).and_then(|session| sessions.connection_of(session)), Some(connection(10)));
     }
 
     #[test]
-    fn who_looks_like_another_gets_a_number_and_a_name_given_up_is_free_in_all_its_looks() {
+    fn a_lookalike_name_gets_a_number_and_a_name_given_up_is_free_in_all_its_looks() {
         let sessions = Sessions::new([7; 32]);
-        let [ann, bob, eve] = [1, 2, 3].map(|key| sessions.open(peer(key)).session);
-        assert_eq!(call(&sessions, ann, "ALEX"), name("ALEX"));
+        let [ann, bob, eve] = [1, 2, 3].map(|key| sessions.open(connection(key)).session);
+        assert_eq!(set_name(&sessions, ann, "ALEX"), name("ALEX"));
         // All of it Cyrillic but the L.
-        assert_eq!(call(&sessions, bob, "АLЕХ"), name("АLЕХ 2"));
-        assert_eq!(sessions.find(&name("аlеk")), None, "it looks like no name that is there");
+        assert_eq!(set_name(&sessions, bob, "АLЕХ"), name("АLЕХ 2"));
+        assert_eq!(sessions.find(&name("аlеk")), None, "it looks like no name in use");
         assert_eq!(sessions.find(&name("𝐀𝐋𝐄𝐗")), Some(ann));
-        assert_eq!(call(&sessions, ann, "alex"), name("alex"), "one may write one's own name otherwise");
-        assert_eq!(call(&sessions, ann, "Lucy"), name("Lucy"));
-        assert_eq!(call(&sessions, eve, "Alex"), name("Alex"), "the former name is free");
-        assert_eq!(call(&sessions, bob, "Lucу"), name("Lucу 2"));
+        assert_eq!(set_name(&sessions, ann, "alex"), name("alex"), "the holder of a name may change its spelling");
+        assert_eq!(set_name(&sessions, ann, "Lucy"), name("Lucy"));
+        assert_eq!(set_name(&sessions, eve, "Alex"), name("Alex"), "the former name is free");
+        assert_eq!(set_name(&sessions, bob, "Lucу"), name("Lucу 2"));
         for (session, key) in [(ann, 1), (bob, 2), (eve, 3)] {
-            sessions.detach(session, peer(key));
+            sessions.detach(session, connection(key));
         }
-        assert!(sessions.by_look().is_empty(), "nothing is left of who is gone");
-        call(&sessions, ann, "Ann");
-        assert!(sessions.by_look().is_empty(), "nor does a session that is over get a name");
+        assert!(sessions.by_look().is_empty(), "nothing is left of ended sessions");
+        set_name(&sessions, ann, "Ann");
+        assert!(sessions.by_look().is_empty(), "an ended session gets no name");
     }
 }

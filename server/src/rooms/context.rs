@@ -1,4 +1,4 @@
-//! What every room shares with the rest of the server.
+//! The server context: the parts of the server that every room uses.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::AddressLimit;
 use crate::topics::Topics;
 
-/// What every room shares with the rest of the server.
+/// The parts of the server that every room uses.
 pub struct ServerContext<G: Game> {
     pub clock: MonoClock,
     pub metrics: Arc<Metrics>,
@@ -30,12 +30,12 @@ pub struct ServerContext<G: Game> {
     pub pool: Arc<Pool<G>>,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
-    /// Seconds after which an ephemeral room ends, whoever is in it.
+    /// Seconds after which an ephemeral room ends, even with players in it.
     pub room_life_s: u32,
 }
 
 impl<G: Game> ServerContext<G> {
-    /// Publishes to all subscribers. Gives the time that the message carries.
+    /// Publishes to all subscribers. Returns the time that the message carries.
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
         let now = self.clock.now();
         let message = self.topics.publish(topic, from, publication, now);
@@ -45,7 +45,7 @@ impl<G: Game> ServerContext<G> {
         now
     }
 
-    /// Counts that an address was refused, and logs it now and then.
+    /// Counts the refusal of an address, and logs some of them.
     pub fn refused(&self, address: IpAddr, limit: AddressLimit) {
         self.metrics.address_refusals.of(limit).inc();
         if self.limits.is_news(self.clock.now()) {

@@ -1,4 +1,4 @@
-//! A room as others see it: its mailbox, and what it tells about itself.
+//! A room's handle for the rest of the server: its mailbox and its status.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,11 @@ use super::runner::RoomRunner;
 use super::status::RoomStatus;
 use crate::limits::holds::share;
 
-/// Commands that may wait for a room: a second of inputs of 4,000 players. Further inputs are dropped, and the client is told as for any
-/// input that did not come. Everything else always finds space: a connection may ask only a few times a second.
+/// Capacity of a mailbox for inputs: a second of inputs of 4,000 players. Further inputs are dropped, and reported to the client like any
+/// missing input. Other commands always find space: the rate limits of the connections bound them.
 const MAILBOX_MAX: usize = 120_000;
 
-/// Where commands wait for a room, until its thread takes them all before a tick.
+/// The queue of commands to a room. The room's thread takes all of them before a tick.
 pub struct Mailbox<G: Game> {
     inner: Mutex<Inner<G>>,
 }
@@ -28,12 +28,12 @@ struct Inner<G: Game> {
     commands: Vec<RoomCommand<G>>,
     /// The room while it sleeps: a command wakes it.
     asleep: Option<Box<RoomRunner<G>>>,
-    /// The room is over: nobody reads any more commands.
+    /// The room has ended: commands are refused.
     is_closed: bool,
 }
 
 impl<G: Game> Mailbox<G> {
-    /// Swaps what waits against the empty `commands`.
+    /// Swaps the queued commands with the empty `commands`.
     pub(super) fn take(&self, commands: &mut Vec<RoomCommand<G>>) {
         std::mem::swap(commands, &mut self.lock().commands);
     }
@@ -42,11 +42,11 @@ impl<G: Game> Mailbox<G> {
     pub(super) fn clear(&self, status: &RoomStatus) {
         let mut inner = self.lock();
         inner.commands.clear();
-        // Joins are counted under the lock, too.
+        // Joins are counted under the same lock.
         status.coming.store(0, Ordering::Relaxed);
     }
 
-    /// Lays the room to sleep, unless a command has come in the meantime: then it is given back.
+    /// Stores the room while it sleeps. Returns it if a command has arrived meanwhile.
     pub(super) fn lay_to_sleep(&self, room: Box<RoomRunner<G>>) -> Option<Box<RoomRunner<G>>> {
         let mut inner = self.lock();
         if inner.commands.is_empty() {
@@ -56,7 +56,7 @@ impl<G: Game> Mailbox<G> {
         Some(room)
     }
 
-    /// Takes in no more. Gives what waited.
+    /// Refuses further commands. Returns the queued ones.
     pub(super) fn close(&self) -> Vec<RoomCommand<G>> {
         let mut inner = self.lock();
         inner.is_closed = true;
@@ -64,19 +64,19 @@ impl<G: Game> Mailbox<G> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<G>> {
-        // A panic elsewhere leaves whole commands behind.
+        // A panic while the lock is held leaves no command half-written.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A room as others see it.
+/// A room's handle for the rest of the server.
 pub struct RoomHandle<G: Game> {
     pub info: RoomInfo,
     pub name: String,
     pub status: Arc<RoomStatus>,
-    /// What opens it, if it is private.
+    /// The code to join it with, if it is private.
     pub code: Option<RoomCode>,
-    /// Whether it ends when nobody has played in it for a while.
+    /// Whether it ends when it was not played for a while.
     pub is_ephemeral: bool,
     /// The share of the address that opened it.
     _opener: Hold,
@@ -84,25 +84,25 @@ pub struct RoomHandle<G: Game> {
     context: ServerContext<G>,
 }
 
-/// How a room is opened.
+/// The specification of a room to open.
 #[derive(Debug)]
 pub struct RoomSpec {
     pub name: String,
     pub config: RoomConfig,
-    /// What opens it, if it is private.
+    /// The code to join it with, if it is private.
     pub code: Option<RoomCode>,
-    /// Whether it ends when nobody has played in it for a while.
+    /// Whether it ends when it was not played for a while.
     pub is_ephemeral: bool,
     /// The share of the address that opens it.
     pub opener: Hold,
 }
 
-/// The room is over: nobody reads what is sent to it.
+/// The room has ended and takes no commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoomOver;
 
 impl<G: Game> RoomHandle<G> {
-    /// Opens a room; the pool runs it from now on.
+    /// Opens a room and adds it to the pool.
     #[must_use]
     pub fn open(id: RoomId, spec: RoomSpec, context: &ServerContext<G>) -> Self {
         let now = context.clock.now();
@@ -127,16 +127,16 @@ impl<G: Game> RoomHandle<G> {
         self.info.id
     }
 
-    /// Seats in it that one address may have.
+    /// Limit of seats per address.
     #[must_use]
     pub fn seats_per_address(&self) -> usize {
         seats_per_address(self.is_ephemeral, self.info.config.capacity)
     }
 
-    /// Sends a command that is no input: it always finds space.
+    /// Sends a command other than inputs; it always finds space.
     ///
     /// # Errors
-    /// When the room is over.
+    /// When the room has ended.
     pub fn send(&self, command: RoomCommand<G>) -> Result<(), RoomOver> {
         let mut inner = self.mailbox.lock();
         if inner.is_closed {
@@ -150,8 +150,7 @@ impl<G: Game> RoomHandle<G> {
         Ok(())
     }
 
-    /// Sends commands, none of them a join or a reservation, and leaves `commands` empty. Inputs that find no space are dropped, and
-    /// counted.
+    /// Sends commands other than joins and reservations, and leaves `commands` empty. Inputs that find no space are dropped and counted.
     pub fn send_all(&self, commands: &mut Vec<RoomCommand<G>>) {
         let mut inner = self.mailbox.lock();
         if inner.is_closed {
@@ -185,21 +184,21 @@ impl<G: Game> RoomHandle<G> {
         }
     }
 
-    /// Whether the room is over.
+    /// Whether the room has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.status.is_over()
     }
 
-    /// Ends the room if nobody plays in it or is about to.
+    /// Ends the room if it is not played.
     pub fn retire(&self) {
-        // A room that is over has ended.
+        // An error means that it has ended already.
         let _ = self.send(RoomCommand::Retire);
     }
 }
 
-/// A share of a persistent room. An ephemeral one may be that of one family or one school, and where its seats are taken another is
-/// opened: how many rooms an address may open is the limit there.
+/// A share of a persistent room. An ephemeral room may belong to one family or one school, and quick play opens another when its seats
+/// are taken: there the number of rooms that an address may open is the limit.
 fn seats_per_address(is_ephemeral: bool, capacity: u16) -> usize {
     if is_ephemeral { usize::from(capacity) } else { share(usize::from(capacity)) }
 }

@@ -1,12 +1,12 @@
-//! Rooms on a few threads: the shells of the room loops.
+//! The shells of the room loops: rooms on a few threads.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`status`] | what a room tells about itself |
+//! | [`status`] | the published status and counters of a room |
 //! | [`runner`] | one room: commands in, a tick, results out |
 //! | [`pool`] | the threads: each takes the room that is due next |
-//! | [`handle`] | a room as others see it |
-//! | [`context`] | what every room shares with the rest of the server |
+//! | [`handle`] | a room's handle: its mailbox and its status |
+//! | [`context`] | the parts of the server that every room uses |
 
 pub mod context;
 pub mod handle;

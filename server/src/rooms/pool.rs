@@ -1,7 +1,7 @@
-//! The threads that run the rooms: a few for thousands. Each takes the room that is due next, lets it do one tick, and puts it back.
+//! The threads that run the rooms: a few for thousands of rooms. Each takes the room that is due next, runs one turn, and puts it back.
 //!
-//! At any time at most one of the waiting threads spectates the clock for the next tick; the others sleep until they are called.
-//! A room in which nobody is does not wait here at all: its mailbox holds it until somebody writes.
+//! At any time at most one of the waiting threads has a timeout for the next tick; the others sleep until they are notified. An empty room
+//! is not in the pool at all: its mailbox holds it until the next command.
 
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use super::runner::{Next, RoomRunner};
 use crate::clock::MonoClock;
 use crate::vital::Supervisor;
 
-/// The rooms that wait for their next tick.
+/// The rooms that wait for their next turn, and the threads that run them.
 pub struct Pool<G: Game> {
     state: Mutex<State<G>>,
     changed: Condvar,
@@ -23,12 +23,12 @@ pub struct Pool<G: Game> {
 
 struct State<G: Game> {
     due: BinaryHeap<DueRoom<G>>,
-    /// The earliest moment that some thread spectates for.
-    watched: Option<MonoTime>,
+    /// The earliest time for which some thread waits with a timeout.
+    timeout_at: Option<MonoTime>,
     ending: bool,
 }
 
-/// A room and when its next tick is due; the earliest is the greatest.
+/// A room and when its next turn is due; the earliest is the greatest, for a max-heap.
 struct DueRoom<G: Game> {
     at: MonoTime,
     room: Box<RoomRunner<G>>,
@@ -55,17 +55,17 @@ impl<G: Game> Ord for DueRoom<G> {
 }
 
 impl<G: Game> Pool<G> {
-    /// No rooms, and no threads yet.
+    /// A pool without rooms or threads.
     #[must_use]
     pub fn new(clock: MonoClock) -> Self {
-        let state = State { due: BinaryHeap::new(), watched: None, ending: false };
+        let state = State { due: BinaryHeap::new(), timeout_at: None, ending: false };
         Pool { state: Mutex::new(state), changed: Condvar::new(), clock }
     }
 
     /// Starts the threads.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// When the operating system cannot start a thread.
     pub fn start(self: &Arc<Self>, threads: usize, supervisor: &Supervisor) -> std::io::Result<Vec<JoinHandle<()>>> {
         let start = |number: usize| {
             let (pool, name) = (Arc::clone(self), format!("rooms-{number}"));
@@ -78,28 +78,28 @@ impl<G: Game> Pool<G> {
         (0..threads).map(start).collect()
     }
 
-    /// Has this room do its next tick at `at`.
+    /// Adds a room whose next turn is due at `at`.
     pub fn add(&self, room: Box<RoomRunner<G>>, at: MonoTime) {
         let mut state = self.lock();
         if state.ending {
             return;
         }
         state.due.push(DueRoom { at, room });
-        self.call(&state);
+        self.wake_one(&state);
     }
 
-    /// Ends the threads and forgets the rooms.
+    /// Ends the threads and drops the rooms.
     pub fn end(&self) {
         let mut state = self.lock();
         state.ending = true;
-        // Dropped when the lock is free: rooms let go of a lot.
+        // Dropped outside the lock: dropping rooms takes long.
         let due = std::mem::take(&mut state.due);
         drop(state);
         self.changed.notify_all();
         drop(due);
     }
 
-    /// The room that is due first, if it is due by `now`: for whoever runs rooms without threads.
+    /// Takes the room that is due first, if it is due by `now`. For simulations, which run rooms without threads.
     pub fn take_due(&self, now: MonoTime) -> Option<Box<RoomRunner<G>>> {
         let mut state = self.lock();
         state.due.peek().filter(|due| due.at <= now)?;
@@ -114,21 +114,21 @@ impl<G: Game> Pool<G> {
             match next {
                 Some(at) if at <= now => {
                     let Some(due) = state.due.pop() else { continue };
-                    self.call(&state);
+                    self.wake_one(&state);
                     drop(state);
                     let again = self.run(due.room);
                     state = self.lock();
-                    // This thread looks for the next one itself: nobody needs to be called.
+                    // This thread looks for the next room itself: no other needs to be notified.
                     state.due.extend(again);
                 }
-                // Somebody else spectates for it.
-                Some(at) if state.watched.is_some_and(|watched| watched <= at) => state = self.idle(state),
+                // Another thread waits for it.
+                Some(at) if state.timeout_at.is_some_and(|timeout| timeout <= at) => state = self.idle(state),
                 Some(at) => {
-                    state.watched = Some(at);
+                    state.timeout_at = Some(at);
                     let wait = self.clock.until(at);
                     (state, _) = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
-                    if state.watched == Some(at) {
-                        state.watched = None;
+                    if state.timeout_at == Some(at) {
+                        state.timeout_at = None;
                     }
                 }
                 None => state = self.idle(state),
@@ -136,13 +136,13 @@ impl<G: Game> Pool<G> {
         }
     }
 
-    /// Lets a room do a tick. Gives it back with its next one, if it has one.
+    /// Runs a turn of a room. Returns the room with its next turn, if it has one.
     fn run(&self, mut room: Box<RoomRunner<G>>) -> Option<DueRoom<G>> {
         loop {
             match room.turn() {
                 Next::At(at) => return Some(DueRoom { at, room }),
                 Next::Over => return None,
-                // Given back if somebody wrote in the meantime.
+                // Returned if a command has arrived meanwhile.
                 Next::Asleep => room = RoomRunner::lay_to_sleep(room)?,
             }
         }
@@ -152,11 +152,10 @@ impl<G: Game> Pool<G> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls a thread that has nothing to do, if nobody spectates for the next tick.
-    fn call(&self, state: &State<G>) {
+    /// Wakes an idle thread, unless one already waits for the next turn.
+    fn wake_one(&self, state: &State<G>) {
         let next = state.due.peek().map(|due| due.at);
-        let unwatched = next.is_some_and(|at| state.watched.is_none_or(|watched| at < watched));
-        if unwatched {
+        if next.is_some_and(|at| state.timeout_at.is_none_or(|timeout| at < timeout)) {
             self.changed.notify_one();
         }
     }

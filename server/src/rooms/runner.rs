@@ -1,4 +1,4 @@
-//! The shell of a room: takes its commands, lets it step a tick, and leaves the results with shards, topics, status and metrics.
+//! The shell of a room: hands it its commands, steps a tick, and passes the results on to shards, topics, status and metrics.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use super::handle::Mailbox;
 use super::status::RoomStatus;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 
-/// What becomes of a room after a turn.
+/// The next turn of a room.
 pub enum Next {
     /// Another turn, at this time.
     At(MonoTime),
-    /// None until the next command.
+    /// After the next command.
     Asleep,
-    /// None.
+    /// None: the room has ended.
     Over,
 }
 
-/// A room, and what running it takes.
+/// A room with its mailbox, its status and the server context.
 pub struct RoomRunner<G: Game> {
     room: RoomLoop<G>,
     mailbox: Arc<Mailbox<G>>,
     status: Arc<RoomStatus>,
     context: ServerContext<G>,
     commands: Vec<RoomCommand<G>>,
-    /// What this room has added to the gauges of the server.
+    /// This room's share of the server's gauges.
     exported: Exported,
 }
 
@@ -64,13 +64,12 @@ impl<G: Game> RoomRunner<G> {
         }
     }
 
-    /// Has the mailbox hold the room until the next command; gives it back if there is one already.
+    /// Moves the room into its mailbox until the next command. Returns it if one has arrived already.
     pub fn lay_to_sleep(room: Box<Self>) -> Option<Box<Self>> {
         let mailbox = Arc::clone(&room.mailbox);
         mailbox.lay_to_sleep(room)
     }
 
-    /// The room, to look at.
     pub fn room(&self) -> &RoomLoop<G> {
         &self.room
     }
@@ -82,14 +81,14 @@ impl<G: Game> RoomRunner<G> {
         let handled = self.handle_commands(began);
         let (clock, metrics) = (&self.context.clock, &self.context.metrics);
         let mut phase_from = began;
-        let watch = |phase: StepPhase| {
+        let phase_done = |phase: StepPhase| {
             let now = clock.now();
             metrics.tick_phase_seconds.of(label(phase)).observe(now.us_since(phase_from) as f64 / 1e6);
             phase_from = now;
         };
         let status = &self.status;
         let tick = self.room.tick();
-        let stepped = self.room.step(began, |shard| status.queued(shard), watch);
+        let stepped = self.room.step(began, |shard| status.queued(shard), phase_done);
         if stepped == Stepped::Ended {
             self.close_mailbox();
         }
@@ -99,16 +98,16 @@ impl<G: Game> RoomRunner<G> {
         match stepped {
             Stepped::Ticked => {
                 let timing = self.room.finish(began, now);
-                self.status.note_occupancy(self.room.occupancy(), handled, now);
+                self.status.set_occupancy(self.room.occupancy(), handled, now);
                 self.status.tick.store(tick.0, Ordering::Relaxed);
-                self.note_timing(&timing);
+                self.export_timing(&timing);
                 self.export_gauges();
                 Next::At(timing.next)
             }
             Stepped::Asleep => {
-                self.status.note_occupancy(self.room.occupancy(), handled, now);
+                self.status.set_occupancy(self.room.occupancy(), handled, now);
                 self.export_gauges();
-                // A match that everyone left is over, and nobody leads.
+                // Without players the match is over and the leaderboard entries of the room go.
                 self.context.topics.forget_match(self.room.info().id);
                 self.status.set_match_status(None);
                 self.status.set_best(Arc::new([]));
@@ -126,7 +125,7 @@ impl<G: Game> RoomRunner<G> {
         }
     }
 
-    /// Hands over what has come. Gives how many joins and reservations that were.
+    /// Hands the queued commands to the room. Returns how many of them were joins and reservations.
     fn handle_commands(&mut self, now: MonoTime) -> u32 {
         self.mailbox.take(&mut self.commands);
         self.context.metrics.mailbox_depth.set(self.commands.len() as i64);
@@ -141,7 +140,7 @@ impl<G: Game> RoomRunner<G> {
         handled
     }
 
-    /// Sends each shard what there is for it, in one go.
+    /// Sends each shard its commands in one batch.
     fn hand_over(&mut self) {
         for (shard, inbox) in self.context.shards.iter().enumerate() {
             if let Some(commands) = self.room.poll_commands(shard) {
@@ -171,7 +170,7 @@ impl<G: Game> RoomRunner<G> {
         }
     }
 
-    fn note_timing(&self, timing: &Timing) {
+    fn export_timing(&self, timing: &Timing) {
         let (metrics, counters) = (&self.context.metrics, &self.status.counters);
         metrics.ticks.inc();
         metrics.outputs_queued.set(self.status.queued_in_all().into());
@@ -212,7 +211,7 @@ impl<G: Game> RoomRunner<G> {
         metrics.governor_level.inc_by(new.level - old.level);
     }
 
-    /// Takes what this room has added to gauges and status out of them again.
+    /// Withdraws this room's share from gauges and status.
     fn withdraw(&mut self) {
         self.export(Exported::default());
         self.status.set_best(Arc::new([]));
@@ -221,21 +220,21 @@ impl<G: Game> RoomRunner<G> {
         }
     }
 
-    /// Takes in no more commands; joins that waited are refused.
+    /// Refuses further commands, and counts queued joins as refused.
     fn close_mailbox(&mut self) {
         let commands = self.mailbox.close();
         let joins = commands.iter().filter(|command| matches!(command, RoomCommand::Join(_))).count();
         self.context.metrics.joins.of(JoinResult::Refused).inc_by(joins as u64);
     }
 
-    /// The room failed: its connections are closed, and it goes on empty, with another seed.
+    /// Restarts the room after a failure: its connections are closed, and it continues empty, with another seed.
     fn restart(&mut self) -> Next {
-        // Counted first, logged last: nothing that follows can hide it.
+        // Counted first, logged last: no later failure can hide it.
         self.status.counters.failures.fetch_add(1, Ordering::Relaxed);
         self.context.metrics.room_failures.inc();
         let (id, seed, tick) = (self.room.info().id, self.room.info().config.seed, self.room.tick());
         self.withdraw();
-        // What waited was meant for the room that failed; its connections are being closed.
+        // The queued commands were for the failed room, whose connections are being closed.
         self.commands.clear();
         self.mailbox.clear(&self.status);
         for (shard, inbox) in self.context.shards.iter().enumerate() {

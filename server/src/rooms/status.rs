@@ -1,4 +1,4 @@
-//! What a room's thread tells everyone else about the room, without a lock on its way.
+//! The status of a room, which its thread publishes to all others through atomics.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,12 @@ use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::time::MonoTime;
 
-/// How a room is, as of its newest tick.
+/// The status of a room as of its newest tick.
 #[derive(Debug)]
 pub struct RoomStatus {
-    /// Seats to play in that are taken.
+    /// Players, including the server's own bots.
     pub players: AtomicU16,
-    /// How many of the players are bots of the server.
+    /// The server's own bots.
     pub bots: AtomicU16,
     pub spectators: AtomicU16,
     /// Requests in the join queue.
@@ -31,20 +31,20 @@ pub struct RoomStatus {
     pub looked_at: AtomicU64,
     /// Since when it sleeps, in microseconds of the server's clock; 0 while it is awake.
     pub asleep_since: AtomicU64,
-    /// Since when nobody plays in it or is about to, spectators and bots aside, in microseconds of the server's clock; 0 while
-    /// somebody does.
+    /// Since when it has had no players, reservations or queued joins, spectators and bots aside, in microseconds of the server's
+    /// clock; 0 while it has any.
     pub unplayed_since: AtomicU64,
     /// The best players, best first; at most as many as the leaderboard has lines.
     pub best: Mutex<Arc<[(Name, i32)]>>,
-    /// How the match stands, where the mode has matches.
+    /// The newest match status; `None` in modes without rounds.
     pub match_status: Mutex<Option<MatchStatus>>,
     pub counters: RoomCounters,
-    /// Ticks with recipients that wait for each shard.
+    /// Ticks with recipients that wait in the inbox of each shard.
     queued: Box<[AtomicU32]>,
     is_over: AtomicBool,
 }
 
-/// What happened in a room since it was opened.
+/// The counters of a room since it was opened.
 #[derive(Debug, Default)]
 pub struct RoomCounters {
     /// Ticks that ended after the next one was due.
@@ -57,10 +57,10 @@ pub struct RoomCounters {
     pub snapshots: AtomicU64,
     /// Snapshots skipped because the client had not taken those before.
     pub superseded: AtomicU64,
-    /// Times a connection was given less because of its link, and more again.
+    /// Times a connection was stepped down because of its link, and up again.
     pub budget_steps_down: AtomicU64,
     pub budget_steps_up: AtomicU64,
-    /// Ticks whose fan-out a shard left out because it was behind.
+    /// Ticks whose fan-out a shard skipped because it was behind.
     pub fanouts_skipped: AtomicU64,
     /// Times the room failed and was restarted.
     pub failures: AtomicU64,
@@ -78,7 +78,7 @@ impl RoomStatus {
             tick: AtomicU32::new(0),
             tick_us: AtomicU32::new(0),
             level: AtomicU8::new(0),
-            // A room that has just been opened does not hang.
+            // A new room does not count as hung.
             looked_at: AtomicU64::new(now.0),
             asleep_since: AtomicU64::new(0),
             unplayed_since: AtomicU64::new(now.0.max(1)),
@@ -90,7 +90,7 @@ impl RoomStatus {
         }
     }
 
-    /// Whether the room is over.
+    /// Whether the room has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
@@ -100,7 +100,7 @@ impl RoomStatus {
         self.is_over.store(true, Ordering::Release);
     }
 
-    /// Ticks with recipients that wait for a shard.
+    /// Ticks with recipients that wait in a shard's inbox.
     #[must_use]
     pub fn queued(&self, shard: usize) -> u32 {
         self.queued[shard].load(Ordering::Relaxed)
@@ -112,24 +112,24 @@ impl RoomStatus {
         self.queued.iter().map(|queued| queued.load(Ordering::Relaxed)).sum()
     }
 
-    /// Ticks with recipients were sent to a shard.
+    /// Counts ticks with recipients that were sent to a shard.
     pub(super) fn add_queued(&self, shard: usize, count: u32) {
         self.queued[shard].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// A shard took such a tick off its inbox.
+    /// Counts a tick with recipients that a shard took from its inbox.
     pub fn tick_taken(&self, shard: usize) {
         let taken = |queued: u32| Some(queued.saturating_sub(1));
         let _ = self.queued[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
     }
 
-    /// What waited for a shard is gone: the shard or the room failed.
+    /// Resets the count for a shard: the shard or the room failed.
     pub(super) fn clear_queued(&self, shard: usize) {
         self.queued[shard].store(0, Ordering::Relaxed);
     }
 
-    /// Notes who is in the room; `handled` joins and reservations are no longer coming.
-    pub(super) fn note_occupancy(&self, occupancy: Occupancy, handled: u32, now: MonoTime) {
+    /// Publishes the occupancy; `handled` joins and reservations are no longer coming.
+    pub(super) fn set_occupancy(&self, occupancy: Occupancy, handled: u32, now: MonoTime) {
         self.coming.fetch_sub(handled, Ordering::Relaxed);
         self.players.store(occupancy.players, Ordering::Relaxed);
         self.spectators.store(occupancy.spectators, Ordering::Relaxed);

@@ -1,8 +1,10 @@
-//! Steps everyone down before ticks are missed: far cells come less often, then snapshots do; and up again, with hysteresis.
+//! The governor lowers a room's level of service before ticks are missed, and raises it again with hysteresis. First far cells are sent
+//! less often, then snapshots are.
 //!
-//! It is told once a tick how busy the room was, as a share of the time between two ticks: how late its step ended, or [`BEHIND`] if
-//! those who tell the players had not begun with the tick before. How long they take is not asked: on a machine that is full they are
-//! interrupted, and still in time. Levels are those of `Budget`: the line of one client and the machine of all give less in the same way.
+//! Its input is, once per tick, how busy the room was as a share of the time between two ticks: how late the step ended, or [`BEHIND`]
+//! if a shard had not begun with the previous tick. The time that the fan-out takes is deliberately absent: on a fully loaded machine it
+//! is interrupted and yet in time. The levels are those of `Budget` in the fan-out: a congested link and a busy machine
+//! degrade service in the same way.
 
 use broadside_shared::protocol::snapshot::SnapshotHead;
 
@@ -10,29 +12,29 @@ use crate::room::LEVEL_MAX;
 
 /// Share of the time between two ticks, in per mille, over which a room is short of time.
 const BUSY: i64 = 900;
-/// Share under which it has time to spare for snapshots at the full rate, which take about twice the time.
+/// Share, in per mille, below which the room has time to spare for snapshots at the full rate, which take about twice the time.
 const IDLE: i64 = 600;
-/// Share under which it has time to spare for far cells in every snapshot, which take a little more.
+/// Share, in per mille, below which the room has time to spare for far cells in every snapshot, which take a little more.
 const EASY: i64 = 850;
-/// Ticks over which the share is averaged to see that time is short: half a second at 60 Hz. One tick that the operating system gave
-/// to somebody else must not count for much.
+/// Ticks over which the share is averaged to detect a shortage: half a second at 60 Hz. A single tick during which the operating system
+/// ran something else must not count for much.
 const SHORT: i64 = 30;
-/// Ticks over which it is averaged to see that there is time to spare: two seconds.
+/// Ticks over which the share is averaged to detect time to spare: two seconds at 60 Hz.
 const LONG: i64 = 120;
-/// Ticks between two steps down: half a second, so that each step shows before the next.
+/// Ticks between two steps down: half a second at 60 Hz, so that each step takes effect before the next.
 const DOWN_AFTER: u32 = 30;
-/// Ticks after a step before a step up: two seconds.
+/// Ticks from any step to a step up: two seconds at 60 Hz.
 const UP_AFTER: u32 = 120;
-/// The longest wait for a step up, when more turned out to be too much: doubled each time, up to half a minute.
+/// The longest wait for a step up, in ticks: 30 seconds at 60 Hz. The wait doubles each time a step up did not last.
 const UP_AFTER_MAX: u32 = 1800;
 /// Ticks for which a step up must last to count as right.
 const SETTLED: u32 = 600;
-/// What a tick counts for before which the players had not been told of the one before.
+/// Share, in per mille, that a tick counts for if a shard had not begun with the previous one.
 pub const BEHIND: u32 = 1500;
-/// What a tick counts for at the most, in per mille: a long pause of the machine is one bad tick and not a hundred.
+/// Maximum share of a tick, in per mille: a long pause of the machine is one bad tick and not a hundred.
 const WORST: u32 = 2000;
 
-/// How far everyone in a room is stepped down.
+/// The level of service of one room.
 #[derive(Debug, Clone)]
 pub struct Governor {
     level: u8,
@@ -63,14 +65,14 @@ impl Default for Governor {
 }
 
 impl Governor {
-    /// A tick took `busy` per mille of the time there is for it.
+    /// Records a tick that took `busy` per mille of the time between two ticks.
     pub fn record(&mut self, busy: u32) {
         let busy = i64::from(busy.min(WORST)) * 1000;
         self.short += (busy - self.short) / SHORT;
         self.long += (busy - self.long) / LONG;
         self.since_step = self.since_step.saturating_add(1);
         let settled = self.since_step >= SETTLED;
-        // What a step up costs: see `SnapshotHead::every` and the levels of `Budget`.
+        // The cost of a step up: see `SnapshotHead::every` and the levels of `Budget`.
         let spare = if SnapshotHead::every(self.level) > 1 { IDLE } else { EASY };
         if self.short > BUSY * 1000 && self.since_step >= DOWN_AFTER && self.level < LEVEL_MAX {
             if self.stepped_up && !settled {
@@ -89,13 +91,13 @@ impl Governor {
         }
     }
 
-    /// How far everyone is stepped down: a level of `Budget`.
+    /// The level of service, 0 (full) to [`LEVEL_MAX`].
     #[must_use]
     pub fn level(&self) -> u8 {
         self.level
     }
 
-    /// Steps down and up so far.
+    /// Number of steps down and up so far.
     #[must_use]
     pub fn steps(&self) -> (u64, u64) {
         (self.steps_down, self.steps_up)
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slow_ticks_now_and_then_change_nothing_and_three_seconds_of_them_step_down() {
+    fn occasional_slow_ticks_change_nothing_and_three_seconds_of_them_step_down() {
         let mut governor = Governor::default();
         for tick in 0..600 {
             governor.record(if tick % 10 == 0 { 3000 } else { 400 });
@@ -118,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn it_settles_where_the_work_fits_and_does_not_swing() {
-        // Full service takes 120 % of the time there is; each level takes a fifth off.
+    fn the_level_settles_where_the_work_fits_and_does_not_oscillate() {
+        // Full service takes 120 % of the time between two ticks; each level takes 20 points off.
         let busy = |level: u8| 1200 - 200 * u32::from(level);
         let mut governor = Governor::default();
         let mut changes = 0;
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn it_recovers_one_step_after_another_once_there_is_time_to_spare() {
+    fn the_level_recovers_step_by_step_once_there_is_time_to_spare() {
         let mut governor = Governor::default();
         (0..300).for_each(|_| governor.record(1500));
         assert_eq!(governor.level(), LEVEL_MAX);

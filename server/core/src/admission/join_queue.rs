@@ -1,24 +1,24 @@
-//! Who waits for a seat: first come, first seated, a few at a time, so that a thousand who come at once delay no tick.
+//! The join queue: first come, first served, a few per tick, so that a thousand joins at once delay no tick.
 
 use std::collections::VecDeque;
 
-/// Seats given in one tick while there is time to spare: 480 a second at 60 Hz. A newcomer costs keyframes of a whole view and the
-/// names of everyone.
+/// Seats given per tick at full service: 480 a second at 60 Hz. A new player costs keyframes of a whole view and the names of all
+/// players.
 const SEATED_PER_TICK: u32 = 8;
-/// Seats given in one tick while far cells are thinned out because the machine is short of time.
+/// Seats given per tick while the governor has far cells updated less often.
 const SEATED_PER_PRESSED_TICK: u32 = 4;
-/// Seats given in one tick while even the rate of snapshots has fallen: 60 a second.
+/// Seats given per tick while the governor has lowered the snapshot rate too: 60 a second at 60 Hz.
 const SEATED_PER_BAD_TICK: u32 = 1;
-/// Those who wait at the most; one more is refused.
+/// Requests in one queue; a further one is refused.
 pub const WAITING_MAX: usize = 10_000;
-/// Every how many ticks those who wait are told their position: twice a second at 60 Hz.
+/// Ticks between two notifications of everyone's position: twice a second at 60 Hz.
 const NOTIFIED_EVERY: u32 = 30;
 
-/// The queue of one room. `T` is whatever its owner knows them by.
+/// The join queue of one room; `T` is a request.
 #[derive(Debug)]
 pub struct JoinQueue<T> {
     waiting: VecDeque<T>,
-    /// How many at the end have not been told their position yet.
+    /// Number of requests at the end that were not notified of their position yet.
     unnotified: usize,
     ticks: u32,
 }
@@ -30,20 +30,20 @@ impl<T> Default for JoinQueue<T> {
 }
 
 impl<T> JoinQueue<T> {
-    /// Puts someone at the end; gives them back when the queue is as long as it may be.
+    /// Appends a request. Returns its position, 1 being the next.
     ///
     /// # Errors
-    /// The one who found no position.
-    pub fn push(&mut self, who: T) -> Result<u32, T> {
+    /// The request, when the queue holds [`WAITING_MAX`].
+    pub fn push(&mut self, request: T) -> Result<u32, T> {
         if self.waiting.len() >= WAITING_MAX {
-            return Err(who);
+            return Err(request);
         }
-        self.waiting.push_back(who);
+        self.waiting.push_back(request);
         self.unnotified += 1;
         Ok(self.waiting.len() as u32)
     }
 
-    /// How many may be seated in this tick, with `free` seats and everyone stepped down to `level`. Call it once a tick.
+    /// How many requests may get a seat in this tick, with `free` seats and the room at this level of service. Call it once per tick.
     pub fn admitted(&mut self, free: u32, level: u8) -> u32 {
         self.ticks = self.ticks.wrapping_add(1);
         let pace = match level {
@@ -54,59 +54,55 @@ impl<T> JoinQueue<T> {
         pace.min(free).min(self.waiting.len() as u32)
     }
 
-    /// The next one, who leaves the queue.
+    /// Takes the next request.
     pub fn pop(&mut self) -> Option<T> {
         let next = self.waiting.pop_front();
         self.unnotified = self.unnotified.min(self.waiting.len());
         next
     }
 
-    /// Puts the one back who was just taken out.
-    pub fn push_front(&mut self, who: T) {
-        self.waiting.push_front(who);
+    /// Puts back the request that was just taken.
+    pub fn push_front(&mut self, request: T) {
+        self.waiting.push_front(request);
     }
 
-    /// Takes everyone out who is meant: they went away.
-    pub fn remove(&mut self, meant: impl Fn(&T) -> bool) {
-        self.waiting.retain(|who| !meant(who));
+    /// Removes the requests for which `is_gone` returns true.
+    pub fn remove(&mut self, is_gone: impl Fn(&T) -> bool) {
+        self.waiting.retain(|request| !is_gone(request));
         self.unnotified = self.unnotified.min(self.waiting.len());
     }
 
-    /// Everyone who waits, the next one first.
+    /// The requests, the next one first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.waiting.iter()
     }
 
-    /// Everyone who waits, to change what they are known by.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.waiting.iter_mut()
     }
 
-    /// Those to be told their position now, 1 being the next: who has just come, and twice a second everyone.
+    /// The requests to notify of their position now, 1 being the next: new ones on every tick, all twice a second.
     pub fn to_notify(&self) -> impl Iterator<Item = (u32, &T)> {
-        let everyone = self.ticks.is_multiple_of(NOTIFIED_EVERY);
-        let from = if everyone { 0 } else { self.waiting.len() - self.unnotified };
+        let all = self.ticks.is_multiple_of(NOTIFIED_EVERY);
+        let from = if all { 0 } else { self.waiting.len() - self.unnotified };
         (1..).zip(&self.waiting).skip(from)
     }
 
-    /// Everyone was told. Gives how many of them were new.
+    /// Marks the requests of [`JoinQueue::to_notify`] as notified. Returns how many of them were new.
     pub fn mark_notified(&mut self) -> usize {
         std::mem::take(&mut self.unnotified)
     }
 
-    /// Whether somebody who waits is meant.
     #[must_use]
-    pub fn any(&self, meant: impl Fn(&T) -> bool) -> bool {
-        self.waiting.iter().any(meant)
+    pub fn any(&self, matches: impl Fn(&T) -> bool) -> bool {
+        self.waiting.iter().any(matches)
     }
 
-    /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -118,9 +114,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_who_come_at_once_are_seated_in_order_within_about_two_seconds() {
+    fn a_thousand_joins_at_once_are_seated_in_order_within_about_two_seconds() {
         let mut queue = JoinQueue::default();
-        (0..1000).for_each(|who| assert_eq!(queue.push(who), Ok(who + 1)));
+        (0..1000).for_each(|request| assert_eq!(queue.push(request), Ok(request + 1)));
         let (mut seated, mut ticks) = (Vec::new(), 0);
         while !queue.is_empty() {
             ticks += 1;
@@ -133,29 +129,29 @@ mod tests {
     }
 
     #[test]
-    fn the_place_counts_down_as_those_in_front_are_seated_or_go() {
+    fn the_position_counts_down_as_requests_in_front_are_seated_or_cancelled() {
         let mut queue = JoinQueue::default();
-        for who in 0..40 {
-            queue.push(who).expect("room in the queue");
+        for request in 0..40 {
+            queue.push(request).expect("space in the queue");
         }
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         for tick in 0..120 {
             for _ in 0..u32::from(tick % 4 == 3).min(queue.admitted(1, 1)) {
                 queue.pop();
             }
-            queue.remove(|who| *who == 30);
-            places.extend(queue.to_notify().filter(|(_, who)| **who == 39).map(|(position, _)| position));
+            queue.remove(|request| *request == 30);
+            positions.extend(queue.to_notify().filter(|(_, request)| **request == 39).map(|(position, _)| position));
             queue.mark_notified();
         }
-        assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
-        assert_eq!((places.first(), places.len()), (Some(&39), 5), "at once, then twice a second: {places:?}");
+        assert!(positions.is_sorted_by(|a, b| a > b), "{positions:?}");
+        assert_eq!((positions.first(), positions.len()), (Some(&39), 5), "at once, then twice a second: {positions:?}");
     }
 
     #[test]
-    fn nobody_is_seated_where_no_seat_is_free_and_the_line_has_an_end() {
+    fn no_request_is_admitted_without_a_free_seat_and_the_queue_is_bounded() {
         let mut queue = JoinQueue::default();
-        for who in 0..WAITING_MAX {
-            queue.push(who).expect("room in the queue");
+        for request in 0..WAITING_MAX {
+            queue.push(request).expect("space in the queue");
         }
         assert_eq!(queue.push(7), Err(7));
         assert_eq!(queue.admitted(0, 0), 0);

@@ -1,26 +1,25 @@
-//! Which of several rooms is best for someone who just wants to play. PURE.
+//! The room that quick play picks.
 
-/// What is known of a room.
+/// The occupancy of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
-    /// Players, and seats kept for others.
+    /// Players and reservations.
     pub taken: u32,
-    /// Seats.
     pub capacity: u32,
-    /// People in line for one.
+    /// Requests in the join queue.
     pub waiting: u32,
 }
 
 impl Fill {
-    /// Whether someone who comes now is seated at once.
+    /// Whether a new request gets a seat without waiting.
     #[must_use]
     pub fn has_room(self) -> bool {
         self.taken + self.waiting < self.capacity
     }
 }
 
-/// The room to join: the fullest in which there is a seat, for company; if there is none, the one with the shortest line; of equals the
-/// one with the lowest number. `None` only if there are no rooms.
+/// The room to join: the fullest with a free seat, for company; otherwise the one with the shortest join queue. Ties go to the lowest
+/// number. `None` only if there are no rooms.
 pub fn best<N: Ord + Copy>(rooms: impl Iterator<Item = (N, Fill)>) -> Option<(N, Fill)> {
     rooms.min_by_key(|(number, fill)| {
         let free = fill.capacity.saturating_sub(fill.taken);
@@ -33,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fullest_with_a_seat_then_the_shortest_line() {
+    fn the_fullest_room_with_a_free_seat_wins_then_the_shortest_join_queue() {
         let pick = |rooms: &[(u32, u32)]| {
             let fill = |(taken, waiting): &(u32, u32)| Fill { taken: *taken, capacity: 4, waiting: *waiting };
             best(rooms.iter().map(fill).enumerate()).map(|(at, _)| at)

@@ -1,11 +1,11 @@
-//! Who may come into a room, and how fast.
+//! Admission to rooms: who gets a seat, and how fast.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`join_queue`] | who waits for a seat |
-//! | [`reservations`] | seats kept for those who were promised one |
-//! | [`matching`] | which room is best for a client that just wants to play |
-//! | [`governor`] | how far everyone in a room is stepped down while the machine is short of time |
+//! | [`join_queue`] | join requests that wait for a seat |
+//! | [`reservations`] | seats kept for a while for the holder of a number |
+//! | [`matching`] | the room that quick play picks |
+//! | [`governor`] | the room's level of service, lowered while the machine is short of time |
 
 pub mod governor;
 pub mod join_queue;

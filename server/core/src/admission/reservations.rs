@@ -1,11 +1,11 @@
-//! Seats kept for those who were promised one: for a while, and then free again.
+//! Seats that a room keeps for a while for the holder of a number.
 
 use broadside_shared::time::MonoTime;
 
-/// Seats kept in one room at the most; one more is not kept, and whoever shows it stands in line.
+/// Reservations of one room; a further one is not kept, and its holder goes through the join queue.
 pub const RESERVED_MAX: usize = 64;
 
-/// The seats kept in one room. `H` is dropped with each.
+/// The reservations of one room. `H` is held as long as the reservation.
 #[derive(Debug)]
 pub struct Reservations<H> {
     kept: Vec<(u64, MonoTime, H)>,
@@ -18,37 +18,35 @@ impl<H> Default for Reservations<H> {
 }
 
 impl<H> Reservations<H> {
-    /// Keeps a seat until `until` for whoever shows this number.
+    /// Keeps a seat until `until` for the holder of this number.
     pub fn keep(&mut self, number: u64, until: MonoTime, held: H) {
         if self.kept.len() < RESERVED_MAX {
             self.kept.push((number, until, held));
         }
     }
 
-    /// Somebody shows this number: whether a seat is kept for them. It is not any more.
+    /// Removes the reservation with this number. Returns whether there was one.
     pub fn redeem(&mut self, number: u64) -> bool {
         let before = self.kept.len();
         self.kept.retain(|(kept, ..)| *kept != number);
         self.kept.len() < before
     }
 
-    /// Lets go of those who did not come in time.
+    /// Drops the reservations whose time is over.
     pub fn expire(&mut self, now: MonoTime) {
         self.kept.retain(|(_, until, _)| *until > now);
     }
 
-    /// Nobody could come for so many microseconds: all are kept as much longer.
+    /// Keeps all reservations `us` microseconds longer: for that long the room could not seat their holders.
     pub fn prolong(&mut self, us: u64) {
         self.kept.iter_mut().for_each(|(_, until, _)| *until = until.plus_us(us));
     }
 
-    /// How many are kept.
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// Whether none is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
@@ -60,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_seat_is_given_once_to_whom_it_was_promised_and_is_free_when_its_time_is_over() {
+    fn a_reservation_is_redeemed_once_and_only_before_its_time_is_over() {
         let mut reservations = Reservations::default();
         reservations.keep(7, MonoTime(100), ());
         reservations.keep(8, MonoTime(200), ());

@@ -1,9 +1,9 @@
-//! One connection on its shard: its protocol, its session, and where in the rooms it is. The socket is the shell's.
+//! One connection on its shard: its protocol, its session, and its membership in a room. The shell owns the socket.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`protocol`] | hello, join, inputs, requests, pings, limits, close, as a state machine |
-//! | `requests` | what a client asks for besides playing |
+//! | `requests` | requests besides playing: name, topics, chat, mutes |
 
 pub mod protocol;
 mod requests;
@@ -29,7 +29,6 @@ use crate::subscriptions::{ParkedSession, Subscriptions};
 use protocol::{ConnectionProtocol, ProtocolOutput};
 use requests::{Asker, Effects};
 
-/// One connection.
 pub struct Connection<G: Game> {
     id: ConnectionId,
     origin: Origin,
@@ -37,18 +36,18 @@ pub struct Connection<G: Game> {
     /// 0 before the hello.
     session: SessionId,
     membership: Membership,
-    /// The close is on its way: from here on the session has no connection.
+    /// The close was output: from here on the session has no connection.
     is_closing: bool,
-    /// The client wants an earlier seat back: [`Connection::take_pending_resume`].
+    /// The seat that the client resumes; see [`Connection::take_pending_resume`].
     pending_resume: Option<PendingResume>,
     subscriptions: Subscriptions,
     /// Messages for the next snapshots.
     messages: MessageQueue,
-    /// How the connection began, if the client asked for that to be kept.
+    /// The handshake of the connection, if the client asked for it to be kept.
     handshake: Option<Box<Handshake>>,
 }
 
-/// Where a connection comes from.
+/// The origin of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A client at this address.
@@ -66,19 +65,19 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A client is back: where its seat is, and what it showed.
+/// A resume in progress: the location of the seat, and the client's message.
 #[derive(Debug, Clone)]
 pub struct PendingResume {
     pub location: SeatLocation,
     pub resume: Resume,
 }
 
-/// Where in the rooms a connection is.
+/// A connection's membership in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Membership {
     /// In the lobby.
     None,
-    /// It asked for a seat; `is_notified` tells whether the client knows that it waits.
+    /// It requested a seat; `is_notified` once the client was sent its position in the join queue.
     Queued {
         room: RoomInfo,
         role: Role,
@@ -87,7 +86,7 @@ enum Membership {
     Seated(RoomId, SeatAssignment),
 }
 
-/// What becomes of the seat when a connection ends.
+/// The fate of the seat when a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeatFate {
     GivenUp,
@@ -96,7 +95,7 @@ pub enum SeatFate {
 }
 
 impl SeatFate {
-    /// A client that may come back automatically after this code finds its seat kept.
+    /// The seat is kept after codes after which clients reconnect automatically.
     fn after(code: CloseCode) -> SeatFate {
         match code.retry() {
             Retry::Automatic => SeatFate::Parked,
@@ -105,7 +104,7 @@ impl SeatFate {
     }
 }
 
-/// What the shell is to do with a socket.
+/// An instruction to the shell about one socket.
 pub enum Output<G: Game> {
     /// Write this frame.
     Frame(usize, Vec<u8>),
@@ -115,11 +114,11 @@ pub enum Output<G: Game> {
     Ping(usize),
     /// Close with this code. Nothing follows for this key; the shell ends the connection with `handle_lost`.
     Close(usize, CloseCode),
-    /// The connection belongs to this shard now: hand its socket over. Its key here is free.
+    /// Hand the socket with this key, and the connection, over to another shard. The key is free from here on.
     Migrate(usize, usize, Box<Connection<G>>),
 }
 
-/// Where a shard's connections leave what they cause, and what they see of the server.
+/// The arguments of one call into a connection: its view of the server, and where it leaves its effects.
 pub struct Turn<'a, G: Game, L> {
     pub now: MonoTime,
     pub lobby: &'a L,
@@ -128,16 +127,16 @@ pub struct Turn<'a, G: Game, L> {
     pub counters: &'a mut Counters,
 }
 
-/// What a shard counts, for the shell to export.
+/// Traffic counters of a shard, for the shell to export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// WebSocket frames received.
     pub frames_in: u64,
     /// Input samples received.
     pub inputs: u64,
-    /// Ticks whose fan-out was left out because that of an earlier one had not begun.
+    /// Ticks whose fan-out was skipped because a newer tick arrived first.
     pub fanouts_skipped: u64,
-    /// Some connection has other subscriptions than before.
+    /// Whether any connection's subscriptions changed.
     pub(crate) subscriptions_changed: bool,
 }
 
@@ -163,7 +162,6 @@ impl<G: Game> Connection<G> {
         self.id
     }
 
-    /// It has another shard and key now.
     pub(crate) fn move_to(&mut self, shard: usize, key: usize) {
         self.id = ConnectionId { shard, key, ..self.id };
     }
@@ -179,13 +177,13 @@ impl<G: Game> Connection<G> {
         &self.subscriptions
     }
 
-    /// Whether its close is on its way.
+    /// Whether its close was output.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.is_closing
     }
 
-    /// The room and the seat it plays in.
+    /// Its room and seat; `None` in the lobby and in the join queue.
     #[must_use]
     pub fn seat(&self) -> Option<(RoomId, SeatAssignment)> {
         match self.membership {
@@ -194,7 +192,7 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// The room it waits for, or plays in.
+    /// The room in which it has a seat or has requested one.
     #[must_use]
     pub fn room(&self) -> Option<RoomId> {
         match self.membership {
@@ -204,28 +202,28 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Whether it waits for the answer of this room.
+    /// Whether it has requested a seat in this room.
     #[must_use]
     pub fn is_queued_for(&self, room: RoomId) -> bool {
         !self.is_closing && matches!(self.membership, Membership::Queued { room: queued, .. } if queued.id == room)
     }
 
-    /// Whether it waits for this seat: the answer to an earlier request for another role is no longer wanted.
+    /// Whether it has requested this seat: the assignment for an earlier request with another role is no longer wanted.
     pub(crate) fn awaits(&self, room: RoomId, role: Role) -> bool {
         self.is_queued_for(room) && matches!(self.membership, Membership::Queued { role: asked, .. } if asked == role)
     }
 
-    /// The client's wish for its earlier seat, once. A client that is closed for what it sent with the same breath resumes nothing.
+    /// Takes the resume that the client requested. A client that is being closed for a frame of the same read resumes nothing.
     pub(crate) fn take_pending_resume(&mut self) -> Option<PendingResume> {
         self.pending_resume.take().filter(|_| !self.is_closing)
     }
 
-    /// The wish goes with the connection to the shard that has the seat.
+    /// Carries the resume along to the shard that has the seat.
     pub(crate) fn set_pending_resume(&mut self, pending: PendingResume) {
         self.pending_resume = Some(pending);
     }
 
-    /// Gives this connection the seat it asked for.
+    /// Gives this connection the seat that it resumes.
     pub(crate) fn resume<L: Lobby<G>>(&mut self, room: &RoomInfo, pending: &PendingResume, turn: &mut Turn<'_, G, L>) {
         let (token, seat) = (pending.resume.token, pending.location.seat);
         tracing::info!(address = %self.origin, room = %room.id, player = %seat.player, "resumed");
@@ -236,7 +234,7 @@ impl<G: Game> Connection<G> {
         self.membership = Membership::Seated(room.id, seat);
         self.protocol.handle_welcome(token, Some(&room.joined::<G>(seat)));
         self.drive(turn);
-        // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
+        // The messages published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber gets.
         let since = if pending.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
             let is_muted = |from| !self.subscriptions.accepts_from(Some(from));
@@ -258,7 +256,7 @@ impl<G: Game> Connection<G> {
         self.protocol.handle_welcome(token, None);
     }
 
-    /// Delivers a message: with the next snapshot if there are any, at once if not.
+    /// Delivers a message: with the next snapshot in a room, at once otherwise.
     pub(crate) fn deliver(&mut self, message: EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
         if self.is_closing {
             return;
@@ -269,24 +267,24 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Appends waiting messages to a snapshot, up to its share of bytes. Gives their bytes.
+    /// Appends queued messages to a snapshot, up to its share of bytes. Returns the bytes appended.
     pub(crate) fn append_messages(&mut self, frame: &mut Vec<u8>) -> u64 {
         self.messages.append(frame)
     }
 
-    /// A binary message came.
+    /// A binary message arrived.
     pub(crate) fn handle_frame<L: Lobby<G>>(&mut self, frame: &[u8], turn: &mut Turn<'_, G, L>) {
         turn.counters.frames_in += 1;
         if let Membership::Seated(room, _) = &self.membership
             && let Some(fanout) = turn.fanouts.get(room)
         {
-            self.protocol.note_tick_us(fanout.tick_us());
+            self.protocol.set_tick_us(fanout.tick_us());
         }
         self.protocol.handle_frame(turn.now, frame);
         self.drive(turn);
     }
 
-    /// Another frame came: a pong, a ping, a fragment.
+    /// Another WebSocket frame arrived: a pong, a ping, a fragment.
     pub(crate) fn handle_alive<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         turn.counters.frames_in += 1;
         self.protocol.handle_alive(turn.now);
@@ -352,7 +350,7 @@ impl<G: Game> Connection<G> {
         self.drive(turn);
     }
 
-    /// The room is over: back to the lobby.
+    /// The room has ended: back to the lobby.
     pub(crate) fn handle_room_ended<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         self.forget_room(turn);
         self.protocol.handle_exit();
@@ -361,8 +359,8 @@ impl<G: Game> Connection<G> {
         self.drive(turn);
     }
 
-    /// The room for which it waits is over. A client that does not know yet that it waits looks for another room: told of an end, it
-    /// might take it for that of the room it comes from.
+    /// The room whose join queue it is in has ended. A client that was not notified of its position is closed with
+    /// [`CloseCode::NoSuchRoom`] and looks for another room: it might take a notice for the end of the room it came from.
     pub(crate) fn handle_queue_closed<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         if matches!(self.membership, Membership::Queued { is_notified: true, .. }) {
             self.handle_room_ended(turn);
@@ -372,7 +370,7 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// The connection is gone: its session goes on without it if it has a seat.
+    /// The socket is lost. The session continues without a connection if it has a seat.
     pub(crate) fn handle_lost<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         turn.counters.subscriptions_changed = true;
         self.park(turn);
@@ -382,7 +380,7 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Keeps subscriptions and messages for the connection that takes up the seat.
+    /// Keeps subscriptions and messages for the connection that resumes the seat.
     pub(crate) fn park<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         if matches!(self.membership, Membership::Seated(..)) {
             turn.counters.subscriptions_changed = true;
@@ -408,9 +406,9 @@ impl<G: Game> Connection<G> {
                     turn.lobby.set_seat(self.session, None);
                 }
                 if let Some(fanout) = turn.fanouts.get_mut(&room) {
-                    // Either way nothing more is sent; the room says when the seat is free.
+                    // Either way nothing more is sent; the room reports when the seat is free.
                     fanout.disconnect(seat.player, fate == SeatFate::Parked);
-                    // After the inputs sent before.
+                    // The command must not overtake earlier inputs.
                     fanout.flush_inputs(turn.lobby);
                     turn.lobby.send(
                         room,
@@ -427,7 +425,7 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Outside rooms, messages that waited for a snapshot go out now, and topics of those in the room end.
+    /// Ends the subscriptions reserved for those in the room, and sends the messages that waited for a snapshot.
     fn leave_topics<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         turn.counters.subscriptions_changed = true;
         self.subscriptions.leave_room(|room| turn.lobby.room(room).is_none_or(|room| room.is_private));
@@ -436,7 +434,7 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Does what the protocol asks for.
+    /// Carries out the outputs of the protocol.
     fn drive<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         while let Some(output) = self.protocol.poll_output() {
             match output {
@@ -507,13 +505,13 @@ impl<G: Game> Connection<G> {
                 result = Err(Refusal::NoSuchPlayer);
             }
         }
-        // The reply comes before what the request brings.
+        // The reply goes out before the messages that the request causes.
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
         turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
         effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
     }
 
-    /// Tells the room in which it plays or waits: a player has one name everywhere.
+    /// Passes a new name on to the room: a player has one name everywhere.
     fn rename<L: Lobby<G>>(&self, name: Name, lobby: &L) {
         match self.membership {
             Membership::None => {}

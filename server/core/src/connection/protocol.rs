@@ -1,8 +1,8 @@
-//! PURE. One connection as a state machine: hello, join, inputs, pings, limits, close. No socket, no clock, no task.
+//! The protocol of one connection as a state machine: hello, join, inputs, pings, limits, close. No socket, no clock, no task.
 //!
-//! Same shape as every core: `handle_*` takes what happened and when, [`ConnectionProtocol::poll_output`] gives what to do next,
-//! [`ConnectionProtocol::poll_timeout`] says when to call [`ConnectionProtocol::handle_timeout`]. Any bytes in any state end in an output or a close
-//! code.
+//! Same shape as every core: `handle_*` takes an event and its time, [`ConnectionProtocol::poll_output`] returns the next action, and
+//! [`ConnectionProtocol::poll_timeout`] the time to call [`ConnectionProtocol::handle_timeout`]. Any bytes in any state end in an output or
+//! a close code.
 
 use std::collections::VecDeque;
 
@@ -20,23 +20,23 @@ use broadside_shared::time::MonoTime;
 
 use crate::bucket::Bucket;
 
-/// Longest standstill of the server for which clients may send more at once than usual, in microseconds.
+/// The part of a pause of the server for which clients are forgiven what they sent meanwhile, in microseconds.
 const FORGIVEN_US_MAX: u64 = 60_000_000;
 
-/// What the driver is to do.
+/// An action for the connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProtocolOutput<I> {
     /// Send this frame.
     Send(Vec<u8>),
     /// Send a WebSocket ping.
     Ping,
-    /// The client said hello, and perhaps wants an earlier seat back: answer with [`ConnectionProtocol::handle_welcome`].
+    /// The client sent its hello, and a resume if it had a seat before: answer with [`ConnectionProtocol::handle_welcome`].
     Hello(Option<Resume>),
-    /// Ask the room for a seat; answer with [`ConnectionProtocol::handle_seated`] or [`ConnectionProtocol::handle_close`].
+    /// Request a seat; answer with [`ConnectionProtocol::handle_seated`] or [`ConnectionProtocol::handle_close`].
     Join(Name, RoomChoice, Role),
-    /// Give these inputs to the room.
+    /// Send these inputs to the room.
     Input(InputPacket<I>),
-    /// Do this, and answer with [`ConnectionProtocol::handle_outcome`].
+    /// Handle this request, and reply to it under its id.
     Request(u32, Request),
     /// Close the socket with this code. Nothing follows.
     Close(CloseCode),
@@ -46,23 +46,22 @@ pub enum ProtocolOutput<I> {
 enum State {
     /// Connected; no hello yet.
     Opened,
-    /// Said hello; not welcomed yet.
+    /// The hello arrived; no welcome yet.
     Greeting,
     /// Welcomed; in no room.
     Greeted,
-    /// Asked the room for a seat.
+    /// A seat was requested.
     Joining,
     /// In a room.
     Seated,
-    /// Told to close.
+    /// The close was output.
     Closed,
 }
 
-/// One connection.
 pub struct ConnectionProtocol<G: Game> {
     state: State,
     opened_at: MonoTime,
-    heard_at: MonoTime,
+    received_at: MonoTime,
     pinged_at: MonoTime,
     frames: Bucket,
     bytes: Bucket,
@@ -70,19 +69,19 @@ pub struct ConnectionProtocol<G: Game> {
     said: Bucket,
     agent: String,
     tick_us: u32,
-    /// What came right behind a hello that is not answered yet, and when.
+    /// Messages that followed a hello before the welcome, and when each arrived.
     deferred: Vec<(MonoTime, ClientMsg)>,
     outputs: VecDeque<ProtocolOutput<G::Input>>,
 }
 
 impl<G: Game> ConnectionProtocol<G> {
-    /// A connection that was opened at `now`.
+    /// A connection opened at `now`.
     #[must_use]
     pub fn new(now: MonoTime) -> Self {
         ConnectionProtocol {
             state: State::Opened,
             opened_at: now,
-            heard_at: now,
+            received_at: now,
             pinged_at: now,
             frames: Bucket::new(limits::FRAMES_BURST, 1_000_000 / u64::from(limits::FRAMES_PER_S), now),
             bytes: Bucket::new(limits::BYTES_BURST, 1_000_000 / u64::from(limits::BYTES_PER_S), now),
@@ -95,17 +94,17 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// A binary message came.
+    /// A binary message arrived.
     pub fn handle_frame(&mut self, now: MonoTime, frame: &[u8]) {
         if self.state == State::Closed {
             return;
         }
-        self.heard_at = now;
+        self.received_at = now;
         if self.frames.take(now).is_err() {
             return self.handle_close(CloseCode::TooManyFrames);
         }
         let wrong = match FrameKind::split(frame) {
-            // The rest of a hello of another revision may be anything.
+            // The rest of a hello of another revision may have any format.
             Ok((FrameKind::Control, rest)) if self.state == State::Opened && is_foreign(rest) => {
                 return self.handle_close(CloseCode::WrongRevision);
             }
@@ -123,15 +122,15 @@ impl<G: Game> ConnectionProtocol<G> {
         self.handle_close(CloseCode::Malformed);
     }
 
-    /// Another frame came, which shows that the peer is alive: a pong, a ping, a fragment of a message.
+    /// Another WebSocket frame arrived, which shows that the peer is alive: a pong, a ping, a fragment of a message.
     pub fn handle_alive(&mut self, now: MonoTime) {
-        self.heard_at = now;
+        self.received_at = now;
         if self.state != State::Closed && self.frames.take(now).is_err() {
             self.handle_close(CloseCode::TooManyFrames);
         }
     }
 
-    /// So many bytes came from the socket, whatever they were.
+    /// The socket delivered `count` bytes of any kind.
     pub fn handle_bytes(&mut self, now: MonoTime, count: usize) {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if self.state != State::Closed && self.bytes.take_many(count, now).is_err() {
@@ -139,9 +138,10 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// The server stood still for so many microseconds: it heard nobody, so nobody was silent, and what was sent meanwhile comes at once.
+    /// The server stood still for `us` microseconds: the pause counts towards no timeout, and what the client sent meanwhile arrives at
+    /// once.
     pub fn handle_pause(&mut self, us: u64) {
-        for since in [&mut self.opened_at, &mut self.heard_at, &mut self.pinged_at] {
+        for since in [&mut self.opened_at, &mut self.received_at, &mut self.pinged_at] {
             *since = since.plus_us(us);
         }
         for bucket in [&mut self.frames, &mut self.bytes, &mut self.requests, &mut self.said] {
@@ -149,7 +149,7 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// The answer to [`ProtocolOutput::Hello`]: the session's token, and the seat, if an earlier one was given back.
+    /// The answer to [`ProtocolOutput::Hello`]: the session's token, and the seat if one was resumed.
     pub fn handle_welcome(&mut self, token: Token, seat: Option<&ServerMsg>) {
         if self.state != State::Greeting {
             return;
@@ -161,24 +161,24 @@ impl<G: Game> ConnectionProtocol<G> {
             self.state = State::Seated;
             self.send(joined);
         }
-        for (came, msg) in std::mem::take(&mut self.deferred) {
-            self.handle_control(came, msg);
+        for (arrived, msg) in std::mem::take(&mut self.deferred) {
+            self.handle_control(arrived, msg);
         }
     }
 
-    /// How a request ended.
+    /// Replies to a request.
     pub fn handle_outcome(&mut self, id: u32, outcome: Outcome) {
         self.send(&ServerMsg::Reply { id, outcome });
     }
 
-    /// The seat, or the place in line, was given up without the end of the connection.
+    /// The seat, or the position in the join queue, was given up; the connection stays open.
     pub fn handle_exit(&mut self) {
         if matches!(self.state, State::Joining | State::Seated) {
             self.state = State::Greeted;
         }
     }
 
-    /// The room gave the seat that [`ProtocolOutput::Join`] asked for.
+    /// The room gave the seat that [`ProtocolOutput::Join`] requested.
     pub fn handle_seated(&mut self, joined: &ServerMsg) {
         if self.state == State::Joining {
             self.state = State::Seated;
@@ -186,19 +186,19 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// The room keeps us in line for the seat: this is the place, 1 being the next.
+    /// The request waits in the join queue at this position, 1 being the next.
     pub fn handle_queued(&mut self, position: u32) {
         if self.state == State::Joining {
             self.send(&ServerMsg::Queued { position });
         }
     }
 
-    /// How long the room's newest tick took, in microseconds, for the answers to pings.
-    pub fn note_tick_us(&mut self, tick_us: u32) {
+    /// Sets the duration of the room's newest tick, in microseconds, for the answers to pings.
+    pub fn set_tick_us(&mut self, tick_us: u32) {
         self.tick_us = tick_us;
     }
 
-    /// The connection is to end, for a reason from outside: the room is full, the server ends, text came.
+    /// Closes the connection for a reason from outside: the room is full, the server shuts down, a text message arrived.
     pub fn handle_close(&mut self, code: CloseCode) {
         if self.state != State::Closed {
             self.state = State::Closed;
@@ -206,7 +206,7 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// The time [`ConnectionProtocol::poll_timeout`] gave has come.
+    /// The time of [`ConnectionProtocol::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: MonoTime) {
         match self.state {
             State::Closed => return,
@@ -215,17 +215,17 @@ impl<G: Game> ConnectionProtocol<G> {
             }
             State::Opened | State::Greeting | State::Greeted | State::Joining | State::Seated => {}
         }
-        if now.us_since(self.heard_at) >= limits::SILENCE_US {
+        if now.us_since(self.received_at) >= limits::SILENCE_US {
             return self.handle_close(CloseCode::Silent);
         }
-        let quiet_since = self.heard_at.max(self.pinged_at);
+        let quiet_since = self.received_at.max(self.pinged_at);
         if now.us_since(quiet_since) >= limits::PING_EVERY_US {
             self.pinged_at = now;
             self.outputs.push_back(ProtocolOutput::Ping);
         }
     }
 
-    /// What to do next; call until `None` after every `handle_*`.
+    /// The next action; call until `None` after every `handle_*`.
     pub fn poll_output(&mut self) -> Option<ProtocolOutput<G::Input>> {
         self.outputs.pop_front()
     }
@@ -233,8 +233,8 @@ impl<G: Game> ConnectionProtocol<G> {
     /// When to call [`ConnectionProtocol::handle_timeout`]; `None` once closed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {
-        let dead_at = self.heard_at.plus_us(limits::SILENCE_US);
-        let ping_at = self.heard_at.max(self.pinged_at).plus_us(limits::PING_EVERY_US);
+        let dead_at = self.received_at.plus_us(limits::SILENCE_US);
+        let ping_at = self.received_at.max(self.pinged_at).plus_us(limits::PING_EVERY_US);
         let next = dead_at.min(ping_at);
         match self.state {
             State::Closed => None,
@@ -243,7 +243,7 @@ impl<G: Game> ConnectionProtocol<G> {
         }
     }
 
-    /// The client's program, once it has said hello; for logs only.
+    /// The client's program as named in its hello, empty before; for logs only.
     #[must_use]
     pub fn agent(&self) -> &str {
         &self.agent
@@ -251,7 +251,7 @@ impl<G: Game> ConnectionProtocol<G> {
 
     fn handle_control(&mut self, now: MonoTime, msg: ClientMsg) {
         match (self.state, msg) {
-            // Of our revision: another one was told from its first bytes.
+            // Of our revision: `handle_frame` has refused any other by its first bytes.
             (State::Opened, ClientMsg::Hello { revision: _, agent, resume }) => {
                 self.state = State::Greeting;
                 self.agent = agent;
@@ -301,7 +301,7 @@ impl<G: Game> ConnectionProtocol<G> {
     fn handle_input(&mut self, packet: InputPacket<G::Input>) {
         match self.state {
             State::Seated => self.outputs.push_back(ProtocolOutput::Input(packet)),
-            // Sent before the client heard that it has no seat, or no more.
+            // Sent before the client was notified that it has no seat, or no longer one.
             State::Greeting | State::Greeted | State::Joining => {}
             State::Opened | State::Closed => self.handle_close(CloseCode::Malformed),
         }

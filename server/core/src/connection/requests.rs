@@ -1,4 +1,4 @@
-//! What a client asks for besides playing: its name, topics, chat, direct messages, mutes, reports.
+//! Requests besides playing: name, topics, chat, direct messages, mutes, reports.
 
 use broadside_shared::game::Game;
 use broadside_shared::ids::{PlayerId, RoomId};
@@ -14,24 +14,24 @@ use crate::lobby::Lobby;
 use crate::messages::EncodedMessage;
 use crate::subscriptions::Subscriptions;
 
-/// The session that asks.
+/// The session that makes a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub(super) session: SessionId,
     pub(super) room: Option<RoomId>,
     pub(super) is_spectator: bool,
-    /// The handshake of its connection, if that was kept.
+    /// The handshake of its connection, if the client asked for it to be kept.
     pub(super) handshake: Option<&'a Handshake>,
 }
 
-/// What remains to be done on the connection.
+/// The effects of a request, for the connection to carry out.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
-    /// To be delivered to the asker, after the reply.
+    /// Messages to the asker, delivered after the reply.
     pub(super) messages: Vec<EncodedMessage>,
     /// The player that the asker, a spectator, follows from now on.
     pub(super) follows: Option<PlayerId>,
-    /// The asker gives up its seat.
+    /// Whether the asker gives up its seat.
     pub(super) exits: bool,
     pub(super) renamed: Option<Name>,
 }
@@ -83,10 +83,10 @@ pub(super) fn answer<G: Game>(
         }
         Request::Unmute { name } => {
             let name = Name::new(&name).map_err(|_| Refusal::BadName)?;
-            // By the name that the player had or by the one that the player has.
+            // Either the name at the time of the mute or the current one.
             let holder = lobby.session_named(&name);
-            let is_meant = |session, muted: &Name| Some(session) == holder || lobby.looks_alike(muted, &name);
-            if subscriptions.unmute(is_meant) { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
+            let matches = |session, muted: &Name| Some(session) == holder || lobby.looks_alike(muted, &name);
+            if subscriptions.unmute(matches) { Ok(()) } else { Err(Refusal::NoSuchPlayer) }
         }
         Request::Report { name, text } => {
             let (session, name) = find(&name, lobby)?;
@@ -105,7 +105,6 @@ pub(super) fn answer<G: Game>(
     }
 }
 
-/// The outcome of a request as it goes over the wire.
 pub(super) fn outcome(result: Result<(), Refusal>) -> Outcome {
     match result {
         Ok(()) => Outcome::Done,

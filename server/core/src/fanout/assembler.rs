@@ -1,7 +1,7 @@
-//! From one tick's output to one frame per connection: the shared encoded_cells, the small private part, events and updates.
+//! From one tick's output to one snapshot frame per connection: the shared encoded cells, the small private part, events and updates.
 //!
-//! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: the sender owns an `SnapshotAssembler` on
-//! a thread of its own, a test owns one in virtual time.
+//! Fan-out state lives here and not in the room, so that a long fan-out never delays a tick: each shard owns a [`SnapshotAssembler`] per
+//! room on its own thread, and a test owns one in virtual time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
-use super::events::{EventIndex, News, Witness};
+use super::events::{EventIndex, EventScope, EventViewer};
 use super::roster::{Roster, SentRoster};
 use crate::room::RoomOutput;
 
-/// What the connections of a room have been sent, and what there is to tell.
+/// Assembles snapshot frames: what was sent to the connections of a room, and the history it is sent from.
 pub struct SnapshotAssembler {
     view: Vec2,
     history: WorldHistory,
@@ -32,33 +32,32 @@ pub struct SnapshotAssembler {
     sizes: FrameBytes,
 }
 
-/// What one connection has been sent.
+/// What was sent to one connection.
 #[derive(Debug, Clone, Default)]
 struct SentState {
     viewer: Viewer,
     sent_roster: SentRoster,
     tick: Option<Tick>,
-    /// What was sent_roster from which frame on, oldest first: who comes back says the newest frame that arrived.
+    /// `sent_roster` by the frame that changed it, oldest first: a client that resumes names the newest frame it received.
     marks: VecDeque<(Tick, SentRoster)>,
 }
 
-/// Age in ticks up to which one is sent of what happened nearby: a splash of a quarter of a second ago is not worth its bytes.
+/// Age in ticks up to which nearby events are sent: after a quarter of a second a splash is not worth its bytes.
 const NEAR_TICKS: u32 = 15;
-/// Marks kept per connection: the board alone makes one a second.
+/// Marks kept per connection. The board alone adds one per second.
 const MARKS_MAX: usize = 32;
 
 /// Bytes written so far by class, without WebSocket headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FrameBytes {
-    /// Heads and exact own states.
+    /// Snapshot heads and exact local player states.
     pub player_state: u64,
-    /// Subscription changes and present masks.
+    /// Changes of the subscribed cells, and present masks.
     pub cell_heads: u64,
-    /// Blobs.
+    /// Encoded cells.
     pub cells: u64,
-    /// Events.
     pub events: u64,
-    /// Names and standings.
+    /// Roster updates: names, board, match status.
     pub updates: u64,
 }
 
@@ -77,7 +76,7 @@ impl std::ops::Sub for FrameBytes {
 }
 
 impl SnapshotAssembler {
-    /// For a room of the game `G` that has sent nobody anything.
+    /// An assembler for a room of the game `G` from which nothing was sent yet.
     #[must_use]
     pub fn new<G: Game>(seats: u16) -> Self {
         const { assert!(G::VIEW.x <= VIEW_MAX.x && G::VIEW.y <= VIEW_MAX.y, "a view takes more cells than a viewer has") };
@@ -91,7 +90,7 @@ impl SnapshotAssembler {
         }
     }
 
-    /// A new connection has this seat: it knows nothing.
+    /// A new connection has this seat: nothing was sent to it yet.
     pub fn reset(&mut self, player: PlayerId) {
         let at = usize::from(player.0);
         if self.sent.len() <= at {
@@ -100,8 +99,8 @@ impl SnapshotAssembler {
         self.sent[at] = SentState::default();
     }
 
-    /// The player in this seat is back over a new connection, on which `have` was the newest frame to arrive, with these cells as
-    /// of these ticks. What is still in the history goes on from there; the rest comes anew.
+    /// The player in this seat resumes over a new connection. `have` is the newest frame that the client received, and `cells` are its
+    /// cells with their ticks. Cells whose tick is still in the history continue as deltas; the others start again with a keyframe.
     pub fn resume(&mut self, player: PlayerId, have: Tick, cells: impl Iterator<Item = (CellId, Tick)>) {
         let Some(sent) = self.sent.get_mut(usize::from(player.0)) else { return self.reset(player) };
         if have == Tick(0) {
@@ -115,7 +114,7 @@ impl SnapshotAssembler {
         sent.viewer = Viewer::resumed(cells);
     }
 
-    /// Takes the output of a tick. It is held until [`HISTORY_TICKS`] newer ones have come.
+    /// Adds the output of a tick and holds it until [`HISTORY_TICKS`] newer ones were added.
     pub fn push(&mut self, output: Arc<RoomOutput>) {
         self.apply_updates(&output.updates);
         if let Some(world) = &output.world {
@@ -124,12 +123,12 @@ impl SnapshotAssembler {
         self.past.push(output);
     }
 
-    /// Takes updates of a tick whose output does not come.
+    /// Adds the updates of a tick whose output was left out.
     pub fn apply_updates(&mut self, updates: &[RoomUpdate]) {
-        updates.iter().for_each(|note| self.roster.put(note));
+        updates.iter().for_each(|update| self.roster.put(update));
     }
 
-    /// Who is in the room, as far as its updates have come.
+    /// The roster as of the newest update.
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster
@@ -141,41 +140,39 @@ impl SnapshotAssembler {
         self.past.outputs.back().map(|(output, _)| output.as_ref())
     }
 
-    /// Appends the snapshot frame of the `at`-th who is due in [`SnapshotAssembler::newest`] and takes it as written: call it only when it
-    /// will be.
-    /// `budget` is how far the connection was stepped down, `tier` what that does to far cells.
+    /// Appends the frame of the `at`-th snapshot due in [`SnapshotAssembler::newest`] and records it as sent: call it only for a frame that
+    /// will be written. `budget` is the connection's level of service, `tier` the update rate of its far cells.
     ///
     /// # Panics
-    /// If nothing was pushed, `at` is out of range, or nobody called [`SnapshotAssembler::reset`] for that player.
+    /// If nothing was pushed, `at` is out of range, or [`SnapshotAssembler::reset`] was not called for that player.
     pub fn frame(&mut self, at: usize, budget: u8, tier: UpdateRateTier, out: &mut Vec<u8>) {
-        let (current, _) = self.past.outputs.back().expect("frames are asked for after a push");
+        let (current, _) = self.past.outputs.back().expect("frames are assembled after a push");
         let due = &current.due[at];
         let sent = &mut self.sent[usize::from(due.player.0)];
         let start = out.len();
         SnapshotHead { budget, ..due.head }.write(out);
-        out.extend_from_slice(&current.player_state_bytes[due.own.clone()]);
+        out.extend_from_slice(&current.player_state_bytes[due.player_state.clone()]);
         self.sizes.player_state += (out.len() - start) as u64;
         let cells = sent.viewer.write(&mut self.history, due.focus, self.view, tier, out);
         self.sizes.cell_heads += cells.head_bytes as u64;
         self.sizes.cells += cells.encoded_cell_bytes as u64;
         let events_at = out.len();
-        let (tick, witness) = (due.head.tick, Witness { player: due.player, focus: due.focus, view: self.view });
-        self.past.write_events(tick, witness, sent.tick, out);
-        let notes_at = out.len();
-        let knew = sent.sent_roster;
-        self.roster.tell(&mut sent.sent_roster, out);
-        if sent.sent_roster != knew {
+        let (tick, viewer) = (due.head.tick, EventViewer { player: due.player, focus: due.focus, view: self.view });
+        self.past.write_events(tick, viewer, sent.tick, out);
+        let updates_at = out.len();
+        let sent_before = sent.sent_roster;
+        self.roster.append_missing(&mut sent.sent_roster, out);
+        if sent.sent_roster != sent_before {
             if sent.marks.len() == MARKS_MAX {
                 sent.marks.pop_front();
             }
             sent.marks.push_back((tick, sent.sent_roster));
         }
-        self.sizes.events += (notes_at - events_at) as u64;
-        self.sizes.updates += (out.len() - notes_at) as u64;
+        self.sizes.events += (updates_at - events_at) as u64;
+        self.sizes.updates += (out.len() - updates_at) as u64;
         sent.tick = Some(tick);
     }
 
-    /// Bytes written so far by class.
     #[must_use]
     pub fn sizes(&self) -> FrameBytes {
         self.sizes
@@ -186,10 +183,11 @@ impl SnapshotAssembler {
 #[derive(Default)]
 struct Past {
     outputs: VecDeque<(Arc<RoomOutput>, EventIndex)>,
-    /// Seats of the room, for how much room its events take.
+    /// Seats of the room, from which the capacity for events follows.
     seats: u16,
-    /// Room for the events of a frame, the newest first: index into `outputs`, and into its events.
+    /// Scratch for the events of a frame, the newest first: index into `outputs`, and into its events.
     found: Vec<(usize, u32)>,
+    /// Scratch for those of one tick.
     of_tick: Vec<u32>,
 }
 
@@ -201,8 +199,8 @@ impl Past {
         self.outputs.push_back((output, index));
     }
 
-    /// Appends the events since `sent` that concern the viewer; if there are too many, the newest.
-    fn write_events(&mut self, tick: Tick, witness: Witness, sent: Option<Tick>, out: &mut Vec<u8>) {
+    /// Appends the viewer's events since `sent`; of more than [`EVENTS_MAX`] only the newest.
+    fn write_events(&mut self, tick: Tick, viewer: EventViewer, sent: Option<Tick>, out: &mut Vec<u8>) {
         let since = sent.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
         self.found.clear();
         for (at, (output, index)) in self.outputs.iter().enumerate().rev() {
@@ -210,8 +208,8 @@ impl Past {
                 break;
             }
             self.of_tick.clear();
-            let news = if tick.since(output.tick) <= NEAR_TICKS { News::All } else { News::Lasting };
-            index.concerning(witness, news, &mut self.of_tick);
+            let scope = if tick.since(output.tick) <= NEAR_TICKS { EventScope::All } else { EventScope::Addressed };
+            index.append_for(viewer, scope, &mut self.of_tick);
             self.found.extend(self.of_tick.iter().map(|event| (at, *event)));
         }
         self.found.truncate(EVENTS_MAX);

@@ -1,7 +1,7 @@
-//! Newest wins: whether a connection should get the next snapshot or skip it.
+//! Flow control: whether a connection gets the next snapshot or skips it. The newest snapshot wins.
 //!
-//! A client acknowledges the newest snapshot it applied in every input packet. When more are on their way than its line
-//! explains, the next one is skipped: later it gets one newer snapshot and never a backlog.
+//! A client acknowledges the newest snapshot it applied in every input packet. When more snapshots are in flight than the round trip of
+//! its link explains, the next one is skipped: the client later gets one newer snapshot and never a backlog.
 
 use std::collections::VecDeque;
 
@@ -11,33 +11,33 @@ use broadside_shared::time::{MonoTime, Tick};
 
 use crate::room::LEVEL_MAX;
 
-/// Snapshots on their way at the most, however long the line.
+/// Maximum number of unacknowledged snapshots, whatever the round trip.
 const UNACKED_MAX: usize = 16;
-/// Snapshots on their way beyond what the round trip explains.
+/// Unacknowledged snapshots allowed beyond those that the round trip explains.
 const SPARE: u64 = 2;
 /// Round trip assumed before the first acknowledgement, in microseconds.
 const FIRST_RTT_US: u64 = 300_000;
 
-/// Times that a line congested within [`WINDOW`] snapshots that are due after which a connection gets less. Several refusals in a row
-/// count once: a lost segment or a stall holds up everything for a while and says nothing of how much the line can carry.
+/// Congestions within [`WINDOW`] due snapshots after which a connection is stepped down. Consecutive skips count as one congestion: a
+/// lost segment or a stall holds up everything for a while and says nothing about the capacity of the link.
 const DOWN_AFTER: u32 = 3;
-/// Snapshots that are due over which those are counted: two seconds at 30 Hz.
+/// Due snapshots over which congestions are counted: two seconds at 30 Hz.
 const WINDOW: u32 = 60;
-/// Snapshots in a row without a refusal after which a connection gets more again: three seconds at 30 Hz.
+/// Consecutive snapshots without a skip after which a connection is stepped up: three seconds at 30 Hz.
 const UP_AFTER: u32 = 90;
-/// Longest wait before it gets more again, when more turned out to be too much: doubled each time.
+/// Longest wait for a step up, in snapshots. The wait doubles each time a step up did not last.
 const UP_AFTER_MAX: u32 = 90 * 4;
 
-/// How much a connection gets. First the far cells come less often, then the whole snapshot does.
+/// A connection's level of service. First far cells are sent less often, then whole snapshots are.
 #[derive(Debug, Clone)]
 pub struct Budget {
     level: u8,
-    /// Snapshots of the running window, and how often the line congested in it.
+    /// Due snapshots of the current window, and congestions in it.
     due: u32,
     congestions: u32,
-    /// The last snapshot was refused.
+    /// The last snapshot was skipped.
     congested: bool,
-    /// Snapshots in a row without a refusal.
+    /// Consecutive snapshots without a skip.
     clean: u32,
     up_after: u32,
     steps_down: u64,
@@ -60,11 +60,11 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A snapshot was due; whether the line took it.
+    /// Records a snapshot that was due, and whether the link took it.
     pub fn record(&mut self, taken: bool) {
         self.due += 1;
         if taken {
-            // Where the rate has fallen, each stands for those that were not due.
+            // At a lower snapshot rate each one also counts for those that were not due.
             self.clean += SnapshotHead::every(self.level);
             self.congested = false;
         } else {
@@ -89,13 +89,13 @@ impl Budget {
         }
     }
 
-    /// How far it was stepped down, 0..=[`LEVEL_MAX`].
+    /// The level of service, 0 (full) to [`LEVEL_MAX`].
     #[must_use]
     pub fn level(&self) -> u8 {
         self.level
     }
 
-    /// What becomes of far cells at a level.
+    /// The update rate of far cells at a level.
     #[must_use]
     pub fn tier(level: u8) -> UpdateRateTier {
         match level {
@@ -105,45 +105,46 @@ impl Budget {
         }
     }
 
-    /// Steps down and up so far.
+    /// Number of steps down and up so far.
     #[must_use]
     pub fn steps(&self) -> (u64, u64) {
         (self.steps_down, self.steps_up)
     }
 }
 
-/// Whether a socket would take a snapshot.
+/// Whether a socket can take a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketState {
-    /// Nothing waits for it.
+    /// Its outbox is empty.
     Free,
-    /// Bytes of before still wait.
+    /// Earlier bytes still wait in its outbox.
     Clogged,
 }
 
 impl SocketState {
-    /// Of a line that says whether it takes more.
     #[must_use]
     pub fn from_free(free: bool) -> SocketState {
         if free { SocketState::Free } else { SocketState::Clogged }
     }
 }
 
-/// What becomes of a snapshot that is due.
+/// The decision about a snapshot that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It is written, with far cells like this.
+    /// Write it, with far cells at this rate.
     Write(UpdateRateTier),
-    /// The line has not taken the ones before: a newer one takes its place.
+    /// Skip it: the link has not taken the earlier ones. A newer snapshot supersedes it.
     Skip,
-    /// The budget does not hold it.
+    /// Leave it out: at the connection's level of service it is not due.
     Rest,
 }
 
-/// What is on its way to one connection.
+/// Flow control of one connection.
 #[derive(Debug, Clone)]
 pub struct Flow {
+    /// Snapshots that were not acknowledged yet, and when each was written.
     written: VecDeque<(Tick, MonoTime)>,
+    /// Smoothed round trip.
     rtt_us: u64,
     measured: bool,
     skipped: u64,
@@ -165,7 +166,7 @@ impl Default for Flow {
 }
 
 impl Flow {
-    /// The client has applied `tick`; the word came at `at`.
+    /// The client acknowledged the snapshot of `tick`; the acknowledgement arrived at `at`.
     pub fn handle_ack(&mut self, tick: Tick, at: MonoTime) {
         while let Some((written, when)) = self.written.front().copied()
             && written <= tick
@@ -180,14 +181,14 @@ impl Flow {
         }
     }
 
-    /// The level in force where everyone is stepped down to `floor` at least.
+    /// The level in force when the room's level is `floor`: the lower service of the two.
     #[must_use]
     pub fn level(&self, floor: u8) -> u8 {
         self.budget.level.max(floor)
     }
 
-    /// What becomes of a snapshot that is due, snapshots being `interval_us` apart at level 0 and everyone stepped down to `floor`
-    /// at least: those that do not come because of that are not due.
+    /// Decides about a due snapshot. `interval_us` is the time between two snapshots at level 0, and `floor` the room's level: snapshots
+    /// that are left out because of it are not due.
     pub fn decide(&mut self, interval_us: u64, socket: SocketState, floor: u8) -> Decision {
         self.turn = self.turn.wrapping_add(1);
         let (own, due) = (SnapshotHead::every(self.budget.level), SnapshotHead::every(floor));
@@ -200,8 +201,8 @@ impl Flow {
             socket == SocketState::Free && (self.written.len() as u64) <= explained && self.written.len() < UNACKED_MAX;
         self.skipped += u64::from(!taken);
         self.budget.record(taken);
-        // Thinned out, cells are needed since several earlier ticks and not since one: it saves a line bytes, and the machine at most
-        // a little. Where the machine is so short of time that snapshots have become fewer, it would cost more than it saves.
+        // At a lower update rate, cells are encoded against several baselines instead of one. That saves the link bytes, but hardly any
+        // machine time. When the machine is so short of time that snapshots are already fewer, it would cost more than it saves.
         let floor = if due > 1 { 0 } else { floor };
         if taken { Decision::Write(Budget::tier(self.level(floor))) } else { Decision::Skip }
     }
@@ -211,13 +212,12 @@ impl Flow {
         self.written.push_back((tick, at));
     }
 
-    /// How much the connection gets.
     #[must_use]
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Snapshots skipped so far.
+    /// Number of snapshots skipped so far.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
@@ -230,21 +230,22 @@ mod tests {
 
     const INTERVAL_US: u64 = 33_333;
 
-    /// Runs `seconds` of snapshots against a client that acknowledges `rtt_us` later unless it is stalled.
+    /// Runs 900 snapshots at 30 Hz against a client that acknowledges each `rtt_us` later unless it is stalled. Returns the number of
+    /// skips and the most snapshots that were in flight at once.
     fn skipped(rtt_us: u64, stalled: impl Fn(u64) -> bool) -> (u64, usize) {
-        let (mut flow, mut on_way, mut most) = (Flow::default(), VecDeque::new(), 0);
+        let (mut flow, mut in_flight, mut most) = (Flow::default(), VecDeque::new(), 0);
         for tick in 0..900u32 {
             let now = MonoTime(u64::from(tick) * INTERVAL_US);
-            while let Some((ack, at)) = on_way.front().copied()
+            while let Some((ack, at)) = in_flight.front().copied()
                 && at <= now.0
                 && !stalled(now.0)
             {
-                on_way.pop_front();
+                in_flight.pop_front();
                 flow.handle_ack(ack, MonoTime(at));
             }
             if let Decision::Write(_) = flow.decide(INTERVAL_US, SocketState::Free, 0) {
                 flow.wrote(Tick(tick), now);
-                on_way.push_back((Tick(tick), now.0 + rtt_us));
+                in_flight.push_back((Tick(tick), now.0 + rtt_us));
             }
             most = most.max(flow.written.len());
         }
@@ -259,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_client_has_a_handful_on_their_way_and_the_rest_is_skipped() {
+    fn a_stalled_client_has_a_handful_of_snapshots_in_flight_and_the_rest_is_skipped() {
         let (skips, most) = skipped(30_000, |now| (5_000_000..13_000_000).contains(&now));
         assert!(most <= 5, "{most}");
-        assert!(skips >= 230, "8 s at 30 Hz but for those on their way: {skips}");
+        assert!(skips >= 230, "8 s at 30 Hz but for those in flight: {skips}");
     }
 
     #[test]
-    fn one_long_stall_is_not_a_short_line() {
+    fn one_long_stall_does_not_step_down() {
         let mut budget = Budget::default();
         for congested in [50..80, 300..600] {
             (0..1000).for_each(|i| budget.record(!congested.contains(&i)));
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_steps_down_while_the_line_chokes_and_up_again_ever_more_cautiously() {
+    fn a_budget_steps_down_while_the_link_is_congested_and_up_again_ever_more_cautiously() {
         let mut budget = Budget::default();
         (0..200).for_each(|i| budget.record(i % 2 == 0));
         assert_eq!(budget.level(), LEVEL_MAX);

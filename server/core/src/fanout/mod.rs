@@ -2,9 +2,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`flow`] | whether a connection gets the next snapshot or skips it |
+//! | [`flow`] | flow control: whether a connection gets the next snapshot or skips it |
 //! | [`roster`] | names, board and match status, sent to each client once |
-//! | `events` | the events of a tick by whom they concern |
+//! | `events` | the events of a tick, indexed by recipient |
 //! | [`assembler`] | from the output of a tick to one frame per connection |
 //! | [`room_fanout`] | one room's recipients on one shard, and the walk that sends them a tick |
 

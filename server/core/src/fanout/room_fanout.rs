@@ -1,4 +1,4 @@
-//! One room's fan-out on one shard: the recipients there, what each was sent, and the walk that sends them a tick.
+//! One room's fan-out on one shard: its recipients there, what was sent to each, and the walk that sends them a tick.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,14 +25,15 @@ pub type RoomFanouts<G> = BTreeMap<RoomId, RoomFanout<G>>;
 pub struct RoomFanout<G: Game> {
     room: RoomInfo,
     assembler: SnapshotAssembler,
-    /// That of the room whose recipients these are: tells it from a restarted one.
+    /// The room's tick zero, which distinguishes it from a restarted room. `None` before the first recipient.
     tick_zero: Option<MonoTime>,
     /// By player number.
     recipients: Vec<Option<Recipient>>,
-    /// A tick with recipients has come and was not sent yet.
+    /// A tick with recipients arrived and was not sent yet.
     is_fresh: bool,
-    /// Inputs on their way to the room.
+    /// Inputs to send to the room.
     inputs: Vec<RoomCommand<G>>,
+    /// The bytes that earlier walks have counted.
     counted: FrameBytes,
 }
 
@@ -40,13 +41,13 @@ pub struct RoomFanout<G: Game> {
 struct Recipient {
     /// The key of the connection; `None` while the seat is parked.
     connection: Option<usize>,
-    /// 0 once the seat is given up: no token resumes it.
+    /// 0 once the seat is given up, so that no token resumes it.
     session: SessionId,
     seat: SeatAssignment,
     flow: Flow,
 }
 
-/// What a walk did, for the shell to export.
+/// Fan-out statistics of one walk, for the shell to export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FanoutStats {
     /// Snapshots written, and skipped because the client had not taken those before.
@@ -64,11 +65,11 @@ pub struct FanoutStats {
 
 /// The sockets of a shard's connections during a walk.
 pub trait Sockets {
-    /// Bytes that the shell needs in front of a frame, for its header.
+    /// Free bytes that the shell needs in front of a frame for its header.
     const HEADROOM: usize;
     /// The state of a connection's socket; `None` once nothing can be written to it.
     fn state(&self, key: usize) -> Option<SocketState>;
-    /// Writes a frame behind [`Sockets::HEADROOM`] free bytes. False if the connection is over.
+    /// Writes a frame that starts after [`Sockets::HEADROOM`] free bytes. Returns false if the connection is closed.
     fn write(&mut self, key: usize, frame: &mut [u8]) -> bool;
 }
 
@@ -77,7 +78,7 @@ pub trait Sockets {
 pub struct NoSeat;
 
 impl<G: Game> RoomFanout<G> {
-    /// The fan-out of a room of which nothing was sent yet; `updates` say who is in it.
+    /// The fan-out of a room from which nothing was sent yet; `updates` hold its roster.
     #[must_use]
     pub fn new(room: RoomInfo, updates: &[RoomUpdate]) -> Self {
         let mut assembler = SnapshotAssembler::new::<G>(room.config.capacity);
@@ -104,19 +105,19 @@ impl<G: Game> RoomFanout<G> {
         self.assembler.newest().map_or(0, |output| output.tick_us)
     }
 
-    /// That of the room whose recipients these are; `None` before the first.
+    /// The tick zero of the recipients' room, which distinguishes it from a restarted one; `None` before the first recipient.
     #[must_use]
     pub fn tick_zero(&self) -> Option<MonoTime> {
         self.tick_zero
     }
 
-    /// Whether a tick waits to be sent.
+    /// Whether a tick with recipients waits to be sent.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.is_fresh
     }
 
-    /// From now on the snapshots of this player go to this connection, which knows nothing yet.
+    /// Adds a recipient: snapshots of this player go to this connection, to which nothing was sent yet.
     pub fn seat(&mut self, seat: SeatAssignment, connection: usize, session: SessionId) {
         self.tick_zero = Some(seat.tick_zero);
         let at = usize::from(seat.player.0);
@@ -127,13 +128,13 @@ impl<G: Game> RoomFanout<G> {
         self.recipients[at] = Some(Recipient { connection: Some(connection), session, seat, flow: Flow::default() });
     }
 
-    /// The seat is free. Gives the session that had it, the seat, and the connection that still counts on it.
+    /// Removes a recipient. Returns its session, its seat, and its connection if that is still open.
     pub fn unseat(&mut self, player: PlayerId) -> Option<(SessionId, SeatAssignment, Option<usize>)> {
         let recipient = self.recipients.get_mut(usize::from(player.0))?.take()?;
         Some((recipient.session, recipient.seat, recipient.connection))
     }
 
-    /// The player has no connection: nothing is sent for now. A seat that is not parked is nobody's, and no token resumes it.
+    /// Detaches the player's connection: nothing is sent until it resumes. A seat that is not parked is given up; no token resumes it.
     pub fn disconnect(&mut self, player: PlayerId, is_parked: bool) {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(player.0)) {
             recipient.connection = None;
@@ -143,8 +144,8 @@ impl<G: Game> RoomFanout<G> {
         }
     }
 
-    /// The player goes on over this connection, whose client has what `resume` says. Gives the connection there was, if it is still
-    /// open.
+    /// Resumes the player's seat over this connection; `resume` says what its client already has. Returns the former connection if it is
+    /// still open.
     ///
     /// # Errors
     /// [`NoSeat`] when this session has no such seat here.
@@ -167,18 +168,18 @@ impl<G: Game> RoomFanout<G> {
         Ok(former)
     }
 
-    /// Whether a player of this number is in the room, as far as its ticks have come here.
+    /// Whether a player with this number is in the room, as of the newest tick here.
     #[must_use]
     pub fn has_player(&self, player: PlayerId) -> bool {
         self.assembler.roster().has(player)
     }
 
-    /// Every recipient: its session, its seat, and the key of its connection.
+    /// The session, the seat and the connection key of every recipient.
     pub fn recipients(&self) -> impl Iterator<Item = (SessionId, SeatAssignment, Option<usize>)> + '_ {
         self.recipients.iter().flatten().map(|recipient| (recipient.session, recipient.seat, recipient.connection))
     }
 
-    /// Inputs of a player here; they go to the room with [`RoomFanout::flush_inputs`].
+    /// Queues inputs of a player; [`RoomFanout::flush_inputs`] sends them to the room.
     pub fn input(&mut self, seat: SeatAssignment, packet: InputPacket<G::Input>, now: MonoTime) {
         if let Some(Some(recipient)) = self.recipients.get_mut(usize::from(seat.player.0)) {
             recipient.flow.handle_ack(packet.acked, now);
@@ -189,14 +190,14 @@ impl<G: Game> RoomFanout<G> {
         }
     }
 
-    /// Sends the inputs to the room, in one go.
+    /// Sends the queued inputs to the room in one batch.
     pub fn flush_inputs(&mut self, lobby: &impl Lobby<G>) {
         if !self.inputs.is_empty() {
             lobby.send_all(self.room.id, &mut self.inputs);
         }
     }
 
-    /// Takes a tick. Gives whether an earlier one had not been sent yet: its turn is over.
+    /// Adds a tick. Returns whether an earlier one had not been sent yet: its fan-out is skipped.
     pub fn push(&mut self, output: Arc<RoomOutput>) -> bool {
         let was_fresh = self.is_fresh;
         self.is_fresh |= !output.due.is_empty();
@@ -204,14 +205,13 @@ impl<G: Game> RoomFanout<G> {
         was_fresh
     }
 
-    /// Takes updates of ticks that do not come.
+    /// Adds the updates of ticks that were left out.
     pub fn apply_updates(&mut self, updates: &[RoomUpdate]) {
         self.assembler.apply_updates(updates);
     }
 
-    /// Sends the newest tick to the recipients here, if it was not sent yet: one frame for each whose snapshot falls on it. `frame` is
-    /// a buffer to work in; `append_messages` appends the messages that wait for the next snapshot of a connection and gives their
-    /// bytes.
+    /// Sends the newest tick, unless it was sent: one frame to each recipient with a due snapshot. `frame` is a scratch buffer;
+    /// `append_messages` appends a connection's queued messages to its snapshot and returns their bytes.
     pub fn fan_out<S: Sockets>(
         &mut self,
         now: MonoTime,

@@ -1,4 +1,4 @@
-//! A player's inputs, waiting for the tick they are for.
+//! A player's inputs, queued until the tick they are for.
 
 use std::collections::VecDeque;
 
@@ -7,14 +7,14 @@ use broadside_shared::protocol::limits::INPUT_AHEAD_MAX;
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::time::{Tick, ViewTime};
 
-/// Ticks for which the last input stands in for a missing one; then the player idles.
+/// Ticks for which the last input replaces a missing one; after them the player idles.
 const REPEATED_MAX: u32 = 2;
 
-/// One player's inputs by tick, and the status that steer their client's lead.
+/// One player's inputs by tick, and the measurements from which the client adjusts its input lead.
 #[derive(Debug, Clone)]
 pub struct InputQueue<I> {
-    /// In order of tick, each tick at most once, at most [`INPUT_AHEAD_MAX`] of them.
-    waiting: VecDeque<(Tick, I, ViewTime)>,
+    /// In order of tick, each tick at most once, at most [`INPUT_AHEAD_MAX`] entries.
+    queued: VecDeque<(Tick, I, ViewTime)>,
     last: I,
     lag: u32,
     repeated: u32,
@@ -27,7 +27,7 @@ pub struct InputQueue<I> {
 impl<I: GameInput> Default for InputQueue<I> {
     fn default() -> Self {
         InputQueue {
-            waiting: VecDeque::new(),
+            queued: VecDeque::new(),
             last: I::default(),
             lag: 0,
             repeated: 0,
@@ -40,9 +40,9 @@ impl<I: GameInput> Default for InputQueue<I> {
 }
 
 impl<I: GameInput> InputQueue<I> {
-    /// Takes a packet while the room is at `stepped`; its first sample came `early_us` microseconds before its tick is due.
-    /// Samples for ticks already stepped or too far ahead are dropped and counted; gives how many. A second sample for a tick is not
-    /// taken.
+    /// Queues the samples of a packet; the room is at `stepped`, and the first sample arrived `early_us` microseconds before its tick
+    /// is due. Samples for ticks already stepped or too far ahead are dropped and counted; returns their number. A second sample for
+    /// the same tick is ignored.
     pub fn push(&mut self, packet: &InputPacket<I>, stepped: Tick, early_us: i64) -> u32 {
         let tenths_of_ms = (early_us / 100).clamp(i64::from(i16::MIN) + 1, i64::from(i16::MAX)) as i16;
         self.early = if self.early == SnapshotHead::NO_INPUT { tenths_of_ms } else { self.early.min(tenths_of_ms) };
@@ -53,28 +53,28 @@ impl<I: GameInput> InputQueue<I> {
                 dropped += 1;
                 continue;
             }
-            match self.waiting.binary_search_by_key(&tick, |(t, ..)| *t) {
+            match self.queued.binary_search_by_key(&tick, |(t, ..)| *t) {
                 Ok(_) => {}
-                Err(slot) => self.waiting.insert(slot, (tick, *sample, packet.view_of(at))),
+                Err(slot) => self.queued.insert(slot, (tick, *sample, packet.view_of(at))),
             }
         }
         self.dropped = self.dropped.wrapping_add(dropped as u8);
         dropped
     }
 
-    /// The input for `tick`: the one that names it, or the last one repeated for a moment, or idling; and what the player was
-    /// looking at.
+    /// The input for `tick` and the player's view time. A missing input is replaced by the last one for two ticks, then by
+    /// idling.
     pub fn take(&mut self, tick: Tick) -> (I, ViewTime) {
-        while self.waiting.front().is_some_and(|(t, ..)| *t < tick) {
-            self.waiting.pop_front();
+        while self.queued.front().is_some_and(|(t, ..)| *t < tick) {
+            self.queued.pop_front();
         }
-        match self.waiting.front() {
+        match self.queued.front() {
             Some((t, input, view)) if *t == tick => {
                 self.last = *input;
                 self.lag = ViewTime::of(tick).parts_since(*view);
                 self.repeated = 0;
                 self.consumed = tick;
-                self.waiting.pop_front();
+                self.queued.pop_front();
             }
             Some(_) | None => {
                 // Before the first input there is nothing to miss.
@@ -90,7 +90,7 @@ impl<I: GameInput> InputQueue<I> {
         (self.last, ViewTime(ViewTime::of(tick).0.saturating_sub(self.lag.into())))
     }
 
-    /// The front of the player's snapshot of `tick`; starts a new measurement of how early inputs come.
+    /// The head of the player's snapshot of `tick`. Starts a new measurement of how early inputs arrive.
     pub fn report(&mut self, tick: Tick) -> SnapshotHead {
         let early = std::mem::replace(&mut self.early, SnapshotHead::NO_INPUT);
         SnapshotHead { tick, consumed: self.consumed, early, missing: self.missing, dropped: self.dropped, budget: 0 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn late_early_and_repeated_inputs_are_not_used_and_the_first_two_are_reported() {
+    fn late_early_and_duplicate_inputs_are_not_used_and_the_first_two_are_reported() {
         let mut queue = InputQueue::default();
         queue.push(&packet(9, &[1, 1, 5]), Tick(10), -9_000);
         queue.push(&packet(11, &[7]), Tick(10), 4_000);

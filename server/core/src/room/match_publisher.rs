@@ -1,4 +1,4 @@
-//! How the match stands, as everyone is told it: the game's numbers with the players' names, when it changed and once a second.
+//! The match status that a room publishes: the game's numbers with the players' names, on every change and once a second.
 
 use broadside_shared::game::{MatchState, Team, TeamLabel};
 use broadside_shared::ids::PlayerId;
@@ -7,16 +7,15 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 
-/// What was told of the match.
 #[derive(Debug, Default)]
 pub struct MatchPublisher {
-    of: Option<MatchState>,
+    published: Option<MatchState>,
     newest: Option<MatchStatus>,
 }
 
 impl MatchPublisher {
-    /// What is to be told at a tick: nothing if it is what was told, and no full second. A player who is gone keeps the name until
-    /// the match is over.
+    /// The status to publish at a tick; `None` while the state is unchanged and no full second has passed. A player who left keeps the
+    /// name until the match is over.
     pub fn write<'a>(
         &mut self,
         mode: Mode,
@@ -24,10 +23,10 @@ impl MatchPublisher {
         (tick, tick_hz): (Tick, u32),
         name_of: impl Fn(PlayerId) -> Option<&'a Name>,
     ) -> Option<&MatchStatus> {
-        if self.of == Some(*match_state) && !tick.0.is_multiple_of(tick_hz) {
+        if self.published == Some(*match_state) && !tick.0.is_multiple_of(tick_hz) {
             return None;
         }
-        self.of = Some(*match_state);
+        self.published = Some(*match_state);
         let former = self.newest.as_ref().filter(|_| match_state.phase != MatchPhase::Waiting);
         let name = |at: usize, team: &Team| match team.label {
             TeamLabel::Team(name) => name.to_owned(),
@@ -55,7 +54,7 @@ impl MatchPublisher {
         self.newest.as_ref()
     }
 
-    /// What was told last; nothing where there are no rounds.
+    /// The status published last; `None` in modes without rounds.
     #[must_use]
     pub fn newest(&self) -> Option<&MatchStatus> {
         self.newest.as_ref()

@@ -1,10 +1,10 @@
-//! What is stepped: one room with its game and its players. Inputs go in, a tick is stepped, one output for all recipients comes out.
+//! One room with its game and its players. Inputs go in, a tick is stepped, one output for all recipients comes out.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`inputs`] | a player's inputs until the tick they are for |
+//! | [`inputs`] | a player's inputs, queued until the tick they are for |
 //! | [`match_publisher`] | the match status, sent when it changes |
-//! | [`recycle`] | outputs that are filled again once nobody holds them |
+//! | [`recycle`] | outputs that are refilled once nothing holds them |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
@@ -34,19 +34,19 @@ use inputs::InputQueue;
 use match_publisher::MatchPublisher;
 use recycle::Recycled;
 
-/// Bytes that an event takes, about.
+/// Bytes of an event, approximately.
 const EVENT_BYTES: usize = 12;
 /// Seats per event for which buffers have capacity from the start, so that a busy tick allocates nothing: 3,000 players cause about a
 /// hundred events in a tick, and a small room should hold little memory.
 pub(crate) const SEATS_PER_EVENT: usize = 8;
 /// The lowest level of service: a quarter of the snapshots, with fewer updates of far cells. Level 0 is full service.
 pub const LEVEL_MAX: u8 = 4;
-/// Below this occupancy all snapshots of a room go out on one tick; from [`SPREAD_MIN`] on they are staggered. In between nothing
-/// changes, since each change makes one interval shorter or longer.
+/// Below this occupancy all snapshots of a room go out on one tick; from [`SPREAD_MIN`] on they are staggered. In between the room keeps
+/// what it has, since each change makes one interval shorter or longer.
 const TOGETHER_MAX: u16 = 12;
 /// See [`TOGETHER_MAX`].
 const SPREAD_MIN: u16 = 16;
-/// Spectators of one room.
+/// Maximum number of spectators in one room.
 pub const SPECTATORS_MAX: u16 = 200;
 
 /// How a room is opened.
@@ -54,20 +54,19 @@ pub const SPECTATORS_MAX: u16 = 200;
 pub struct RoomConfig {
     /// Ticks from one snapshot to the next, 1..=12.
     pub snapshot_every: u32,
-    /// Seats.
+    /// Seats to play in; spectators come on top.
     pub capacity: u16,
     /// Seed of the world.
     pub seed: u64,
-    /// The rules it plays by.
     pub mode: Mode,
 }
 
-/// Every seat is taken.
+/// Every seat is taken; holds their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("room is full: {0} of {0} seats are taken")]
 pub struct RoomFull(pub u16);
 
-/// One match: a game and those who play it.
+/// A game with its players and spectators.
 pub struct Room<G: Game> {
     config: RoomConfig,
     game: G,
@@ -75,18 +74,18 @@ pub struct Room<G: Game> {
     tick_zero: MonoTime,
     /// The newest tick stepped.
     tick: Tick,
-    /// Ticks stepped: other than their numbers, these know no gap for ticks that were dropped.
+    /// Number of ticks stepped. Unlike tick numbers, it has no gaps for dropped ticks.
     stepped: u32,
+    /// By player number.
     seats: Vec<Option<Seat<G>>>,
-    /// Who plays.
+    /// Players, without spectators.
     seated: u16,
-    /// Who spectates.
     spectators: u16,
-    /// Watchers, and whom they look at since the last step.
+    /// Spectators with a new player to follow, and that player.
     following: Vec<(PlayerId, PlayerId)>,
-    /// What was worth a line in the feed in the newest tick.
+    /// Entries of the newest tick.
     kill_feed: Vec<KillFeedEntry>,
-    /// What happened since the last step.
+    /// Events since the last step.
     events: Vec<AddressedEvent<G::Event>>,
     /// Changes of the roster since the last step.
     updates: Vec<RoomUpdate>,
@@ -94,57 +93,54 @@ pub struct Room<G: Game> {
     inputs_dropped: u64,
     standings: Vec<Standing>,
     match_publisher: MatchPublisher,
-    /// So that a shot can be judged as its shooter saw it.
+    /// For lag compensation: a shot is judged as its shooter saw it.
     history: History,
-    /// Which cell each thing was last in.
+    /// The cell in which each entity was last.
     placement: Placement,
     worlds: Recycled<WorldState>,
-    /// Whether the players are spread over the ticks between two snapshots.
+    /// Whether snapshots are staggered over the ticks of an interval.
     is_spread: bool,
 }
 
 struct Seat<G: Game> {
     name: Name,
-    /// Who only spectates.
-    watch: Option<Spectating>,
-    /// The tick since which the player's connection is lost.
+    /// `None` for a player.
+    spectating: Option<Spectating>,
+    /// The count of stepped ticks at which the connection was lost.
     away_since: Option<u32>,
     inputs: InputQueue<G::Input>,
 }
 
-/// What a spectator sees.
 #[derive(Debug, Clone, Copy)]
 struct Spectating {
-    /// The player they look at.
     follows: Option<PlayerId>,
-    /// Where they look.
+    /// Centre of the area of interest: where the followed player was last.
     focus: Vec2,
 }
 
-/// What one tick says: shared by all who tell the players, immutable once stepped.
+/// The output of one tick: shared by all shards with recipients, immutable once stepped.
 #[derive(Debug, Default)]
 pub struct RoomOutput {
     /// The tick that was stepped.
     pub tick: Tick,
-    /// How long the step of the tick before took, in microseconds.
+    /// How long the previous tick took, in microseconds.
     pub tick_us: u32,
-    /// The level of service for everyone, 0 (full) to [`LEVEL_MAX`]: the machine may be short of time.
+    /// The room's level of service, 0 (full) to [`LEVEL_MAX`]; the governor raises it when the machine is short of time.
     pub level: u8,
-    /// The replicated world after it, if anyone is told of it.
+    /// The replicated world after the tick; `None` if no snapshot is due.
     pub world: Option<Arc<WorldState>>,
     /// For each player whose snapshot falls on this tick, in order of player.
     pub due: Vec<DueSnapshot>,
-    /// The exact own states that `due` points into.
+    /// The exact local player states; `due` holds ranges of it.
     pub player_state_bytes: Vec<u8>,
-    /// What happened in this tick: who is told, and where in `event_bytes` it is.
+    /// The events of the tick: recipients, and range in `event_bytes`.
     pub events: Vec<(Recipients, std::ops::Range<usize>)>,
-    /// The bytes that `events` points into.
     pub event_bytes: Vec<u8>,
-    /// Changes of the roster, the board, and the match.
+    /// Changes of the roster, the board and the match.
     pub updates: Vec<RoomUpdate>,
 }
 
-/// A part of a tick, in order.
+/// A phase of a tick, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepPhase {
     /// One input per player is taken.
@@ -153,23 +149,21 @@ pub enum StepPhase {
     Step,
     /// Poses are recorded.
     History,
-    /// The state is put into cells.
+    /// The state is sorted into cells.
     Capture,
-    /// What to tell whom is written.
+    /// The output is written.
     Outgoing,
 }
 
 /// One player's private part of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueSnapshot {
-    /// Whose it is.
     pub player: PlayerId,
-    /// The front of the frame.
     pub head: SnapshotHead,
     /// The centre of the area of interest.
     pub focus: Vec2,
-    /// Where in `player_state_bytes` the own state is.
-    pub own: std::ops::Range<usize>,
+    /// Range of the local player state in [`RoomOutput::player_state_bytes`].
+    pub player_state: std::ops::Range<usize>,
 }
 
 impl<G: Game> Room<G> {
@@ -201,7 +195,6 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// When a tick is due.
     #[must_use]
     pub fn due_at(&self, tick: Tick) -> MonoTime {
         self.tick_zero.plus_us(tick_us(G::TICK_HZ, tick.0))
@@ -226,7 +219,7 @@ impl<G: Game> Room<G> {
     pub fn leave(&mut self, player: PlayerId) {
         let Some(seat) = self.seats.get_mut(usize::from(player.0)) else { return };
         let Some(seat) = seat.take() else { return };
-        if seat.watch.is_some() {
+        if seat.spectating.is_some() {
             self.spectators -= 1;
         } else {
             self.seated -= 1;
@@ -235,11 +228,11 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Lets somebody watch from the next tick on.
+    /// Seats a spectator from the next tick on. A spectator has a seat but no ship, and is not in the roster.
     ///
     /// # Errors
-    /// [`RoomFull`] when as many watch as may.
-    pub fn watch(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
+    /// [`RoomFull`] with [`SPECTATORS_MAX`] spectators.
+    pub fn spectate(&mut self, name: Name) -> Result<PlayerId, RoomFull> {
         if self.spectators >= SPECTATORS_MAX {
             return Err(RoomFull(SPECTATORS_MAX));
         }
@@ -247,48 +240,49 @@ impl<G: Game> Room<G> {
         Ok(self.take_seat(name, Some(Spectating { follows: None, focus: Vec2::ZERO })))
     }
 
-    /// What was worth a line in the feed in the newest tick.
+    /// The kill-feed entries of the newest tick, with names.
     #[must_use]
     pub fn kill_feed(&self) -> Vec<Publication> {
         let name = |player: PlayerId| self.name_of(player).cloned();
-        let publication = |deed: &KillFeedEntry| {
-            Some(Publication::KillFeed { by: deed.by.and_then(name), verb: deed.verb.to_owned(), of: name(deed.of)? })
+        let publication = |entry: &KillFeedEntry| {
+            let of = name(entry.of)?;
+            Some(Publication::KillFeed { by: entry.by.and_then(name), verb: entry.verb.to_owned(), of })
         };
         self.kill_feed.iter().filter_map(publication).collect()
     }
 
-    /// A spectator wants to look at this player; whoever does not play is not looked at.
+    /// Lets a spectator follow this player; ignored if no such player plays.
     pub fn follow(&mut self, spectator: PlayerId, player: PlayerId) {
         let plays = self.game.player_state(player).is_some();
-        if let Some(Some(Seat { watch: Some(watch), .. })) = self.seats.get_mut(usize::from(spectator.0))
+        if let Some(Some(Seat { spectating: Some(spectating), .. })) = self.seats.get_mut(usize::from(spectator.0))
             && plays
         {
-            watch.follows = Some(player);
+            spectating.follows = Some(player);
             self.following.push((spectator, player));
         }
     }
 
-    /// Watchers that look at somebody else since the last call, and whom they look at.
+    /// Takes the spectators to notify: each with the player that it follows from now on.
     pub fn take_following(&mut self) -> impl Iterator<Item = (PlayerId, PlayerId)> + '_ {
         self.following.drain(..)
     }
 
-    fn take_seat(&mut self, name: Name, watch: Option<Spectating>) -> PlayerId {
+    fn take_seat(&mut self, name: Name, spectating: Option<Spectating>) -> PlayerId {
         let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
         if free == self.seats.len() {
             self.seats.push(None);
         }
-        self.seats[free] = Some(Seat { name, watch, away_since: None, inputs: InputQueue::default() });
+        self.seats[free] = Some(Seat { name, spectating, away_since: None, inputs: InputQueue::default() });
         PlayerId(free as u16)
     }
 
-    /// A player's connection is lost: their seat is kept, and everyone is told. Their ship idles, as without inputs.
+    /// A player's connection is lost: the seat is kept, the roster marks the player as away, and the ship idles for lack of inputs.
     pub fn away(&mut self, player: PlayerId) {
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
             && seat.away_since.is_none()
         {
             seat.away_since = Some(self.stepped);
-            if seat.watch.is_none() {
+            if seat.spectating.is_none() {
                 self.updates.push(RoomUpdate::Away { player });
             }
         }
@@ -298,43 +292,42 @@ impl<G: Game> Room<G> {
     pub fn back(&mut self, player: PlayerId) {
         let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
         let was_away = seat.away_since.take().is_some();
-        match &seat.watch {
+        match &seat.spectating {
             None if was_away => self.updates.push(RoomUpdate::Back { player }),
             None => {}
-            // Over the new connection they have not heard yet whom they look at.
-            Some(watch) => self.following.extend(watch.follows.map(|followed| (player, followed))),
+            // The new connection was not notified of the followed player.
+            Some(spectating) => self.following.extend(spectating.follows.map(|followed| (player, followed))),
         }
     }
 
-    /// A player who has been away for `grace` ticks, if there is one. Ticks that were dropped do not count: while the server stands still,
-    /// nobody can come back.
+    /// A seat whose holder has been away for `grace` ticks, if there is one. Dropped ticks do not count: while the server stands still,
+    /// no client can reconnect.
     #[must_use]
-    pub fn gone_for(&self, grace: u32) -> Option<PlayerId> {
-        let gone = |seat: &Option<Seat<G>>| {
+    pub fn expired_seat(&self, grace: u32) -> Option<PlayerId> {
+        let has_expired = |seat: &Option<Seat<G>>| {
             seat.as_ref().and_then(|seat| seat.away_since).is_some_and(|since| self.stepped - since >= grace)
         };
-        self.seats.iter().position(gone).map(|at| PlayerId(at as u16))
+        self.seats.iter().position(has_expired).map(|at| PlayerId(at as u16))
     }
 
-    /// The name of a player.
     #[must_use]
     pub fn name_of(&self, player: PlayerId) -> Option<&Name> {
         self.seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name)
     }
 
-    /// Calls the player in a seat something else; everyone is told, unless they only watch.
+    /// Renames the holder of a seat. A player's new name goes into the roster; spectators are not in it.
     pub fn rename(&mut self, player: PlayerId, name: &Name) {
         let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) else { return };
         if seat.name == *name {
             return;
         }
         seat.name = name.clone();
-        if seat.watch.is_none() {
+        if seat.spectating.is_none() {
             self.updates.push(RoomUpdate::Named { player, name: name.clone() });
         }
     }
 
-    /// Takes a player's inputs, which came at `arrived`.
+    /// Queues a player's inputs, which arrived at `arrived`.
     pub fn input(&mut self, player: PlayerId, packet: &InputPacket<G::Input>, arrived: MonoTime) {
         let early_us = self.due_at(packet.first).0 as i64 - arrived.0 as i64;
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0)) {
@@ -342,26 +335,25 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Inputs that came too late or too early, since the last call.
+    /// Takes the number of inputs that arrived too late or too early since the last call.
     pub fn take_inputs_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.inputs_dropped)
     }
 
-    /// Steps the room to `tick`. What `out` still held of an earlier tick is overwritten, and its room used again.
-    /// `watch` is told as each phase is over.
-    /// `level` is the level of service for everyone, 0 to [`LEVEL_MAX`].
-    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut watch: impl FnMut(StepPhase)) {
+    /// Steps the room to `tick` and overwrites `out`, whose buffers are reused. `level` is the level of service, 0 to [`LEVEL_MAX`].
+    /// `phase_done` is called at the end of each phase.
+    pub fn step(&mut self, tick: Tick, level: u8, out: &mut RoomOutput, mut phase_done: impl FnMut(StepPhase)) {
         self.tick = tick;
         self.stepped += 1;
         self.kill_feed.clear();
         self.placement.set_every(self.config.snapshot_every * SnapshotHead::every(level));
         self.take_inputs(tick);
-        self.look_around();
-        watch(StepPhase::Inputs);
+        self.pick_followed();
+        phase_done(StepPhase::Inputs);
         self.game.step(tick, &self.inputs, &self.history, &mut self.events);
-        watch(StepPhase::Step);
+        phase_done(StepPhase::Step);
         self.history.record(tick, |poses| self.game.poses(poses));
-        watch(StepPhase::History);
+        phase_done(StepPhase::History);
         (out.tick, out.level) = (tick, level);
         self.spread();
         out.world = None;
@@ -369,26 +361,26 @@ impl<G: Game> Room<G> {
             let (game, placement) = (&self.game, &mut self.placement);
             out.world = Some(self.worlds.fill(|world| world.capture(game, tick, placement)));
         }
-        watch(StepPhase::Capture);
+        phase_done(StepPhase::Capture);
         self.write_due(tick, out);
         self.write_events(out);
-        self.write_notes(tick, out);
-        self.write_contest(tick, out);
-        watch(StepPhase::Outgoing);
+        self.write_updates(tick, out);
+        self.write_match_status(tick, out);
+        phase_done(StepPhase::Outgoing);
     }
 
-    /// How the match stands; nothing where there are no rounds.
+    /// The newest match status; `None` in modes without rounds.
     #[must_use]
     pub fn match_status(&self) -> Option<&MatchStatus> {
         self.match_publisher.newest()
     }
 
-    /// Who is called what, and how the match stands.
+    /// The updates that a new recipient needs: the players with their names, and the match status.
     #[must_use]
     pub fn roster(&self) -> Vec<RoomUpdate> {
         let mut updates = Vec::new();
         for (player, seat) in (0..).map(PlayerId).zip(&self.seats) {
-            let Some(seat) = seat.as_ref().filter(|seat| seat.watch.is_none()) else { continue };
+            let Some(seat) = seat.as_ref().filter(|seat| seat.spectating.is_none()) else { continue };
             updates.push(RoomUpdate::Named { player, name: seat.name.clone() });
             if seat.away_since.is_some() {
                 updates.push(RoomUpdate::Away { player });
@@ -398,45 +390,43 @@ impl<G: Game> Room<G> {
         updates
     }
 
-    /// How many play.
+    /// Number of players, without spectators.
     #[must_use]
     pub fn players(&self) -> u16 {
         self.seated
     }
 
-    /// How many watch.
     #[must_use]
     pub fn spectators(&self) -> u16 {
         self.spectators
     }
 
-    /// The game, to look at.
     #[must_use]
     pub fn game(&self) -> &G {
         &self.game
     }
 
-    /// Gives each spectator somebody to look at: the best, unless they chose.
-    fn look_around(&mut self) {
+    /// Lets each spectator whose player is gone, or who has not chosen one, follow the best player.
+    fn pick_followed(&mut self) {
         if self.spectators == 0 {
             return;
         }
         for (at, seat) in self.seats.iter_mut().enumerate() {
-            let Some(Seat { watch: Some(watch), .. }) = seat else { continue };
-            if watch.follows.is_some_and(|player| self.game.player_state(player).is_some()) {
+            let Some(Seat { spectating: Some(spectating), .. }) = seat else { continue };
+            if spectating.follows.is_some_and(|player| self.game.player_state(player).is_some()) {
                 continue;
             }
             self.standings.clear();
             self.game.standings(&mut self.standings);
-            watch.follows = self.standings.first().map(|standing| standing.player);
-            self.following.extend(watch.follows.map(|player| (PlayerId(at as u16), player)));
+            spectating.follows = self.standings.first().map(|standing| standing.player);
+            self.following.extend(spectating.follows.map(|player| (PlayerId(at as u16), player)));
         }
     }
 
     fn take_inputs(&mut self, tick: Tick) {
         self.inputs.clear();
         for (at, seat) in self.seats.iter_mut().enumerate() {
-            if let Some(seat) = seat.as_mut().filter(|seat| seat.watch.is_none()) {
+            if let Some(seat) = seat.as_mut().filter(|seat| seat.spectating.is_none()) {
                 let (input, view) = seat.inputs.take(tick);
                 let view = view.judged_at(tick, G::TICK_HZ);
                 self.inputs.push(PlayerInput { player: PlayerId(at as u16), input, view });
@@ -444,7 +434,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// The private part for each player who is told of this tick.
+    /// Writes the private part of each snapshot that is due.
     fn write_due(&mut self, tick: Tick, out: &mut RoomOutput) {
         out.due.clear();
         out.player_state_bytes.clear();
@@ -454,15 +444,15 @@ impl<G: Game> Room<G> {
             }
             let Some(seat) = &mut self.seats[at] else { continue };
             let player = PlayerId(at as u16);
-            if let Some(watch) = &mut seat.watch {
-                if let Some(seen) = watch.follows.and_then(|player| self.game.player_state(player)) {
-                    watch.focus = G::focus(seen);
+            if let Some(spectating) = &mut seat.spectating {
+                if let Some(followed) = spectating.follows.and_then(|player| self.game.player_state(player)) {
+                    spectating.focus = G::focus(followed);
                 }
-                let (head, focus, from) = (seat.inputs.report(tick), watch.focus, out.player_state_bytes.len());
+                let (head, focus, from) = (seat.inputs.report(tick), spectating.focus, out.player_state_bytes.len());
                 let mut bits = BitWriter::new(&mut out.player_state_bytes);
                 bits.flag(false);
                 bits.finish();
-                out.due.push(DueSnapshot { player, head, focus, own: from..out.player_state_bytes.len() });
+                out.due.push(DueSnapshot { player, head, focus, player_state: from..out.player_state_bytes.len() });
                 continue;
             }
             let Some(own) = self.game.player_state(player) else { continue };
@@ -471,20 +461,25 @@ impl<G: Game> Room<G> {
             bits.flag(true);
             G::write_player_state(own, &mut bits);
             bits.finish();
-            let own_range = from..out.player_state_bytes.len();
-            out.due.push(DueSnapshot { player, head: seat.inputs.report(tick), focus: G::focus(own), own: own_range });
+            let range = from..out.player_state_bytes.len();
+            out.due.push(DueSnapshot {
+                player,
+                head: seat.inputs.report(tick),
+                focus: G::focus(own),
+                player_state: range,
+            });
         }
     }
 
-    /// Whether the snapshot of this seat's holder falls on a tick.
+    /// Whether a snapshot for this seat is due on a tick.
     fn is_due(&self, at: usize, tick: Tick, level: u8) -> bool {
         let every = self.config.snapshot_every * SnapshotHead::every(level);
         let phase = if self.is_spread { at as u32 } else { 0 };
         self.seats[at].is_some() && tick.0.wrapping_add(phase).is_multiple_of(every)
     }
 
-    /// Few are told in the same tick, so that in the others nothing has to be captured and kept; many are spread over the ticks, so
-    /// that none carries them all.
+    /// Few snapshots go out on one tick, so that the other ticks capture and keep nothing. Many are staggered, so that no tick carries
+    /// them all.
     fn spread(&mut self) {
         match self.seated + self.spectators {
             0..TOGETHER_MAX => self.is_spread = false,
@@ -496,7 +491,7 @@ impl<G: Game> Room<G> {
     fn write_events(&mut self, out: &mut RoomOutput) {
         out.events.clear();
         out.event_bytes.clear();
-        // So much from the start that a lively tick allocates nothing.
+        // Enough capacity from the start that a busy tick allocates nothing.
         let events = usize::from(self.config.capacity) / SEATS_PER_EVENT;
         out.events.reserve(events);
         out.event_bytes.reserve(events * EVENT_BYTES);
@@ -510,8 +505,8 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// What changed in the roster, and once a second the board.
-    fn write_notes(&mut self, tick: Tick, out: &mut RoomOutput) {
+    /// Writes the changes of the roster and, once a second, the board.
+    fn write_updates(&mut self, tick: Tick, out: &mut RoomOutput) {
         out.updates.clear();
         out.updates.append(&mut self.updates);
         if !tick.0.is_multiple_of(G::TICK_HZ) {
@@ -523,7 +518,7 @@ impl<G: Game> Room<G> {
         out.updates.push(RoomUpdate::Board { tick, players: self.seated, extent: self.game.extent(), lines });
     }
 
-    fn write_contest(&mut self, tick: Tick, out: &mut RoomOutput) {
+    fn write_match_status(&mut self, tick: Tick, out: &mut RoomOutput) {
         let Some(match_state) = self.game.match_state() else { return };
         let seats = &self.seats;
         let name_of = |player: PlayerId| seats.get(usize::from(player.0))?.as_ref().map(|seat| &seat.name);

@@ -1,32 +1,32 @@
-//! Things handed out and taken back: a tick's output, and its world, are shared by those who tell the players, and their room is used
-//! again once nobody holds them any more.
+//! Buffers that are shared and then reused: the shards share a tick's output and its world, and the room refills them once no shard
+//! holds them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use broadside_shared::replication::world::HISTORY_TICKS;
 
-/// Things kept at the most; one more is left to those who hold it. The history of those who tell the players, and a few that are on
-/// their way.
+/// Buffers kept for reuse; the holders of any further one drop it. Enough for the history of a shard's fan-out and a few that are still
+/// queued.
 const KEPT_MAX: usize = HISTORY_TICKS + 16;
 
-/// What a room hands out of one sort, oldest first.
+/// The shared buffers of one type, oldest first.
 #[derive(Debug, Default)]
 pub struct Recycled<T> {
-    handed_out: VecDeque<Arc<T>>,
+    shared: VecDeque<Arc<T>>,
 }
 
 impl<T: Default> Recycled<T> {
-    /// Fills one that nobody else holds, the oldest again if it is free, and shares it.
+    /// Fills a buffer and shares it: the oldest one if nothing else holds it, otherwise a new one.
     pub fn fill(&mut self, fill: impl FnOnce(&mut T)) -> Arc<T> {
-        let is_free = |one: &mut Arc<T>| Arc::get_mut(one).is_some();
-        let mut one = self.handed_out.pop_front_if(is_free).unwrap_or_default();
-        fill(Arc::get_mut(&mut one).expect("it is free, or new"));
-        self.handed_out.push_back(Arc::clone(&one));
-        if self.handed_out.len() > KEPT_MAX {
-            self.handed_out.pop_front();
+        let is_free = |buffer: &mut Arc<T>| Arc::get_mut(buffer).is_some();
+        let mut buffer = self.shared.pop_front_if(is_free).unwrap_or_default();
+        fill(Arc::get_mut(&mut buffer).expect("it is free, or new"));
+        self.shared.push_back(Arc::clone(&buffer));
+        if self.shared.len() > KEPT_MAX {
+            self.shared.pop_front();
         }
-        one
+        buffer
     }
 }
 
@@ -37,7 +37,7 @@ mod tests {
     use broadside_shared::time::Tick;
 
     #[test]
-    fn an_output_is_used_again_only_when_nobody_holds_it() {
+    fn an_output_is_reused_only_when_nothing_holds_it() {
         let mut outputs = Recycled::default();
         let held = outputs.fill(|output: &mut RoomOutput| output.tick = Tick(1));
         outputs.fill(|output| assert_eq!(output.tick, Tick(0), "the first is still held"));

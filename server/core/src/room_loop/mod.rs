@@ -1,11 +1,11 @@
-//! A room with its seats, tick by tick: commands come in, a tick is stepped, commands to the shards come out.
+//! A room with its seats, tick by tick: commands in, a tick, commands to the shards out.
 //!
 //! The shell owns time and the mailboxes. Its contract:
 //! - `now` never goes back.
-//! - A turn is: [`RoomLoop::handle_command`] for everything that came, in the order of each sender; [`RoomLoop::step`]; then
-//!   [`RoomLoop::poll_commands`] for every shard and [`RoomLoop::take_effects`]. If the step gave [`Stepped::Ticked`], the turn ends with
-//!   [`RoomLoop::finish`], which says when the next one is due.
-//! - After [`Stepped::Asleep`] the next turn comes with the next command; after [`Stepped::Ended`] there is none.
+//! - A turn is: [`RoomLoop::handle_command`] for every queued command, in the order of each sender; [`RoomLoop::step`]; then
+//!   [`RoomLoop::poll_commands`] for every shard and [`RoomLoop::take_effects`]. If the step returned [`Stepped::Ticked`], the turn ends
+//!   with [`RoomLoop::finish`], which returns when the next one is due.
+//! - After [`Stepped::Asleep`] the next turn follows the next command; after [`Stepped::Ended`] there is none.
 //!
 //! Ticks have absolute deadlines, so nothing drifts. A tick that ends after the next one is due is an overrun; when the room is more
 //! than [`CATCH_UP_TICKS`] behind, the ticks in between are dropped and counted as missed.
@@ -33,36 +33,35 @@ use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
 use seats::Seats;
 
-/// Ticks that a late room steps at once to catch up; beyond, they are dropped.
+/// Ticks that a late room steps at once to catch up; when it is further behind, they are dropped.
 pub const CATCH_UP_TICKS: u32 = 4;
 /// How long before its end a room notifies its players, in microseconds.
 const END_NOTICE_US: u64 = 30_000_000;
-/// Ticks with recipients that may wait for a shard; while so many do, it gets no more.
+/// Ticks with recipients that may wait for a shard; while as many do, it is sent no further ones.
 pub const QUEUED_MAX: u32 = 4;
 
-/// What a room is opened with, besides its rules.
+/// The settings of a room besides its [`RoomConfig`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Seats that one address may have.
     pub seats_per_address: usize,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
-    /// When the room ends, whoever is in it.
+    /// When the room ends, even with players in it. `None` for a persistent room.
     pub ends_at: Option<MonoTime>,
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stepped {
-    /// A tick was stepped: [`RoomLoop::finish`] says when the next one is due.
+    /// A tick was stepped: [`RoomLoop::finish`] returns when the next one is due.
     Ticked,
     /// The room is empty: no tick until the next command.
     Asleep,
-    /// The room is over.
     Ended,
 }
 
-/// How a tick went.
+/// The timing of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// When the next tick is due.
@@ -74,37 +73,37 @@ pub struct Timing {
     pub is_overrun: bool,
     /// Ticks that were dropped.
     pub missed: u32,
-    /// Steps of the governor: less service, and more again.
+    /// Steps of the governor in this tick.
     pub steps_down: u64,
     pub steps_up: u64,
 }
 
-/// What a turn caused outside the shards. The shell carries it out and exports the counts.
+/// The effects of a turn besides commands to shards. The shell carries them out and exports the counts.
 #[derive(Debug, Default)]
 pub struct Effects {
     pub published: Vec<(Topic, Publication)>,
-    /// The best players, best first, when the board was sent.
+    /// The best players, best first, if the tick sent a board.
     pub board: Option<Vec<(Name, i32)>>,
-    /// Requests that were given a seat, refused, or kept waiting for the first time.
+    /// Requests that were given a seat, refused, or notified of their position for the first time.
     pub seated: u64,
     pub refused: u64,
     pub queued: u64,
-    /// Seats that were given up.
+    /// Seats that were freed.
     pub left: u64,
-    /// Inputs that came for a tick too late or too early.
+    /// Inputs that arrived too late or too early.
     pub inputs_dropped: u64,
 }
 
-/// Who is in a room.
+/// The occupancy of a room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Occupancy {
-    /// Seats to play in that are taken, the server's own bots among them.
+    /// Players, including the server's own bots.
     pub players: u16,
     pub spectators: u16,
     /// Requests in the join queue.
     pub queued: u32,
     pub reserved: u16,
-    /// Whether somebody plays or is about to, bots aside.
+    /// Whether there are players, reservations or queued joins, bots aside.
     pub is_played: bool,
 }
 
@@ -137,39 +136,38 @@ pub struct RoomLoop<G: Game> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Activity {
     Awake,
-    /// Nobody is in the room; ticks are left out.
+    /// The room is empty; ticks are left out.
     Asleep,
 }
 
 /// Whether the room is about to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Not yet.
     Open,
-    /// It ends with the next step if nobody plays or is about to.
+    /// It ends with the next step if it is not played.
     Retiring,
     /// The players were notified of its end.
     Notified,
 }
 
-/// Whether the shards keep up with the room: whether one had not taken the tick before when a tick was stepped. It counts until the next
-/// tick with recipients, and in that one.
+/// Whether the shards keep up with the room. A room is behind if, when a tick was stepped, a shard had not taken the previous one. That
+/// counts up to and including the next tick with recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lag {
     InTime,
     Behind,
-    /// In this tick for the last time.
+    /// Behind, in this tick for the last time.
     BehindLast,
 }
 
-/// What the room owes a shard.
+/// The room's state for one shard.
 #[derive(Debug, Default)]
 struct ShardLink {
-    /// Seats there.
+    /// Number of seats there.
     seats: usize,
-    /// Goes out with the next tick, answers before the tick itself.
+    /// Commands that go out with the next tick; answers precede the tick itself.
     outgoing: Vec<ShardCommand>,
-    /// Updates that the shard missed because it was behind.
+    /// Updates of ticks that were not sent because the shard was behind.
     owed: Vec<RoomUpdate>,
 }
 
@@ -199,7 +197,7 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// The room to go on with after this one failed: empty, with another seed.
+    /// The room that replaces this one after a failure: empty, with another seed.
     #[must_use]
     pub fn restarted(&self, now: MonoTime) -> Self {
         let config = RoomConfig { seed: self.info.config.seed.wrapping_add(1), ..self.info.config };
@@ -209,7 +207,7 @@ impl<G: Game> RoomLoop<G> {
     /// Handles a command.
     ///
     /// # Panics
-    /// If time goes back, or the command names a shard that there is not.
+    /// If time goes back, or the command names a shard that does not exist.
     pub fn handle_command(&mut self, now: MonoTime, command: RoomCommand<G>, limits: &impl SeatLimits) {
         self.advance_to(now);
         match command {
@@ -225,7 +223,7 @@ impl<G: Game> RoomLoop<G> {
             RoomCommand::Rename(seat, name) if self.seats.is_current(seat) => self.room.rename(seat.player, &name),
             RoomCommand::RenameQueued(connection, name) => self.rename_queued(connection, &name),
             RoomCommand::Reserve(number, until, hold) => self.reservations.keep(number, until, hold),
-            // Meant for a seat that was given up, or for the room that failed before this one.
+            // For a seat that was given up, or for the failed room that this one replaces.
             RoomCommand::Leave(_)
             | RoomCommand::Park(_)
             | RoomCommand::Resume(..)
@@ -241,12 +239,12 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// Steps one tick, or finds that there is none to step. `queued` gives how many ticks with recipients wait for a shard; `watch` is
-    /// called as each phase of the step ends.
+    /// Steps one tick, unless the room is empty or ends. `queued` returns how many ticks with recipients wait for a shard; `phase_done` is
+    /// called at the end of each phase of the step.
     ///
     /// # Panics
     /// If time goes back.
-    pub fn step(&mut self, now: MonoTime, queued: impl Fn(usize) -> u32, watch: impl FnMut(StepPhase)) -> Stepped {
+    pub fn step(&mut self, now: MonoTime, queued: impl Fn(usize) -> u32, phase_done: impl FnMut(StepPhase)) -> Stepped {
         self.advance_to(now);
         self.free_seats();
         self.admit();
@@ -258,13 +256,13 @@ impl<G: Game> RoomLoop<G> {
             self.activity = Activity::Asleep;
             return Stepped::Asleep;
         }
-        self.step_tick(queued, watch);
+        self.step_tick(queued, phase_done);
         self.notify_queue();
         self.notify_spectators();
         Stepped::Ticked
     }
 
-    /// Ends the turn of a tick that began at `began` and was done at `now`: adapts the level of service and picks the next tick.
+    /// Ends the turn of a tick that started at `began` and ended at `now`: adapts the level of service and picks the next tick.
     ///
     /// # Panics
     /// If time goes back.
@@ -294,7 +292,7 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// What is to be sent to a shard now, in one go. Ticks without recipients are held back and sent with the next tick that has one.
+    /// The commands to send to a shard now, in one batch. Ticks without recipients are held back and sent with the next tick that has one.
     pub fn poll_commands(&mut self, shard: usize) -> Option<std::vec::Drain<'_, ShardCommand>> {
         let outgoing = &mut self.links[shard].outgoing;
         let is_held_back =
@@ -302,7 +300,7 @@ impl<G: Game> RoomLoop<G> {
         (!outgoing.iter().all(is_held_back)).then(|| outgoing.drain(..))
     }
 
-    /// Takes what the turn caused.
+    /// Takes the effects of the turn.
     pub fn take_effects(&mut self) -> Effects {
         self.effects.inputs_dropped += self.room.take_inputs_dropped();
         std::mem::take(&mut self.effects)
@@ -336,7 +334,6 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// The room, to look at.
     #[must_use]
     pub fn room(&self) -> &Room<G> {
         &self.room
@@ -347,12 +344,12 @@ impl<G: Game> RoomLoop<G> {
         self.seats.iter()
     }
 
-    /// The connections that wait in the join queue, the next one first.
+    /// The requests in the join queue, the next one first.
     pub fn queued(&self) -> impl Iterator<Item = &JoinRequest> {
         self.queue.iter()
     }
 
-    /// The ticks that passed while the room was asleep are left out: nobody was there to miss them.
+    /// Advances the time and wakes the room. The ticks that passed while it was asleep are left out and do not count as missed.
     fn advance_to(&mut self, now: MonoTime) {
         assert!(now >= self.now, "time goes back from {} to {}", self.now.0, now.0);
         self.now = now;
@@ -362,7 +359,7 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// Whether its time is over, or it retires and nobody plays. Notifies the players half a minute before its time is over.
+    /// Whether its time is over, or it retires and is not played. Notifies the players half a minute before its time is over.
     fn is_ending(&mut self) -> bool {
         let left_us = self.policy.ends_at.map_or(u64::MAX, |at| at.us_since(self.now));
         let is_retiring = self.end == End::Retiring;
@@ -391,7 +388,7 @@ impl<G: Game> RoomLoop<G> {
         self.room.players() == 0 && self.room.spectators() == 0 && self.queue.is_empty() && self.reservations.is_empty()
     }
 
-    /// Players and queue go back to the lobby.
+    /// Returns players and queue to the lobby.
     fn end_room(&mut self) {
         while self.queue.pop().is_some() {
             self.effects.refused += 1;
@@ -402,10 +399,10 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    fn step_tick(&mut self, queued: impl Fn(usize) -> u32, watch: impl FnMut(StepPhase)) {
+    fn step_tick(&mut self, queued: impl Fn(usize) -> u32, phase_done: impl FnMut(StepPhase)) {
         let (room, level, tick, took_us) = (&mut self.room, self.governor.level(), self.tick, self.tick_us);
         let output = self.outputs.fill(|output| {
-            room.step(tick, level, output, watch);
+            room.step(tick, level, output, phase_done);
             output.tick_us = took_us;
         });
         self.publish(&output);
@@ -423,7 +420,7 @@ impl<G: Game> RoomLoop<G> {
         };
     }
 
-    /// What a tick says to those who are not in the room.
+    /// Publishes kill feed, board and match status of a tick outside the room.
     fn publish(&mut self, output: &RoomOutput) {
         let id = self.info.id;
         for entry in self.room.kill_feed() {
@@ -447,7 +444,7 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// Tells those in the join queue their position: who has just come, and twice a second everyone.
+    /// Notifies the join queue of its positions: new requests at once, all of them twice a second.
     fn notify_queue(&mut self) {
         for (position, request) in self.queue.to_notify() {
             let command = ShardCommand::Queued(request.connection, self.info.id, position);
@@ -456,7 +453,7 @@ impl<G: Game> RoomLoop<G> {
         self.effects.queued += self.queue.mark_notified() as u64;
     }
 
-    /// Tells spectators whom they follow from now on.
+    /// Notifies spectators of the player that they follow from now on.
     fn notify_spectators(&mut self) {
         for (spectator, player) in self.room.take_following() {
             let Some(seat) = self.seats.get(spectator) else { continue };
@@ -486,7 +483,7 @@ impl<G: Game> RoomLoop<G> {
         (next.after(behind), true, behind)
     }
 
-    /// How the match stands; `None` where there are no rounds.
+    /// The newest match status; `None` in modes without rounds.
     #[must_use]
     pub fn match_status(&self) -> Option<&MatchStatus> {
         self.room.match_status()
@@ -499,10 +496,10 @@ fn ends_in(seconds: u32) -> EncodedMessage {
 }
 
 impl ShardLink {
-    /// Puts a tick behind the answers, unless the shard is too far behind: then what it must not miss goes with a later tick.
+    /// Appends a tick behind the answers. If the shard is too far behind, the tick is left out and its updates go with a later one.
     fn push_tick(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: u32) {
         if queued >= QUEUED_MAX {
-            // Of boards and match statuses only the newest counts.
+            // Only the newest board and match status count.
             self.owed.retain(|update| !matches!(update, RoomUpdate::Board { .. } | RoomUpdate::Match(_)));
             self.owed.extend_from_slice(&output.updates);
             return;
@@ -514,7 +511,7 @@ impl ShardLink {
     }
 }
 
-/// What an address is counted as, for the seats it holds.
+/// Whether two addresses count as one, for the seats they hold.
 fn is_same(limits: &impl SeatLimits, a: IpAddr, b: IpAddr) -> bool {
     limits.counted_as(a) == limits.counted_as(b)
 }

@@ -1,4 +1,4 @@
-//! Who comes and who goes: joins, the queue, seats.
+//! Seats: joins, the join queue, parking, resuming, leaving.
 
 use std::net::IpAddr;
 
@@ -25,12 +25,12 @@ pub struct Seat {
     /// `None` for the server's own bots.
     address: Option<IpAddr>,
     _hold: Hold,
-    /// Since when it is kept for a lost connection, and its address's share for that.
+    /// Since when it is kept for a lost connection, and the address's share of parked seats.
     parked: Option<(MonoTime, Hold)>,
 }
 
 impl Seat {
-    /// A message from the room to its holder.
+    /// The command that delivers a message of the room to its holder.
     pub(super) fn deliver(&self, message: EncodedMessage) -> ShardCommand {
         ShardCommand::Deliver(self.connection, self.session, Envelope { from: None, message })
     }
@@ -47,9 +47,9 @@ impl Seat {
 pub(super) struct Seats {
     /// By player number.
     seats: Vec<Option<Seat>>,
-    /// How many play that are not bots of the server.
+    /// Number of players without the server's own bots.
     people: u32,
-    /// Who is notified when a friend comes by the room's link: the first who came by it.
+    /// The first player who joined by the room's code; notified when another one does.
     host: Option<PlayerId>,
 }
 
@@ -70,7 +70,7 @@ impl Seats {
         self.seats.iter().flatten()
     }
 
-    /// Whether the seat still is that of its holder.
+    /// Whether the assignment is still in force.
     pub(super) fn is_current(&self, assignment: SeatAssignment) -> bool {
         self.get(assignment.player).is_some_and(|seat| seat.assignment == assignment)
     }
@@ -99,12 +99,12 @@ impl Seats {
         &self,
         address: IpAddr,
         limits: &impl SeatLimits,
-        is_meant: impl Fn(Role) -> bool,
+        has_role: impl Fn(Role) -> bool,
     ) -> Option<PlayerId> {
         let parked = self.iter().filter_map(|seat| {
             let (since, _) = seat.parked.as_ref()?;
-            let is_meant = is_meant(seat.assignment.role) && is_same(limits, seat.address?, address);
-            is_meant.then_some((*since, seat.assignment.player))
+            let matches = has_role(seat.assignment.role) && is_same(limits, seat.address?, address);
+            matches.then_some((*since, seat.assignment.player))
         });
         parked.min().map(|(_, player)| player)
     }
@@ -113,7 +113,7 @@ impl Seats {
 impl<G: Game> RoomLoop<G> {
     pub(super) fn handle_join(&mut self, mut request: JoinRequest, limits: &impl SeatLimits) {
         assert!(request.connection.shard < self.links.len(), "a connection of shard {}", request.connection.shard);
-        // What the address held for the reservation is free for the seat from here on. A reservation that expired is none.
+        // Redeeming frees the address's share for the seat below. An expired reservation counts as none.
         let is_reserved = match (request.role, request.method) {
             (Role::Play, JoinMethod::Reservation(number)) => self.reservations.redeem(number),
             (Role::Play, JoinMethod::Public | JoinMethod::Code) | (Role::Spectate, _) => false,
@@ -123,7 +123,7 @@ impl<G: Game> RoomLoop<G> {
             Err(over) => return self.refuse_address(&request, over, limits),
         }
         match request.role {
-            Role::Spectate => match self.room.watch(request.name.clone()) {
+            Role::Spectate => match self.room.spectate(request.name.clone()) {
                 Ok(player) => self.seat(player, request),
                 Err(_) => self.refuse(request.connection, CloseCode::RoomFull),
             },
@@ -141,7 +141,7 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// Takes the address's share for the seat. Parked seats of the same address make way, the oldest first.
+    /// Takes the address's share for the seat. If it has none left, its parked seats are given up, the oldest first.
     fn hold_seat<A: SeatLimits>(&mut self, request: &JoinRequest, limits: &A) -> Result<Hold, A::Over> {
         let Some(address) = request.address else { return Ok(Hold::default()) };
         let room = self.info.id;
@@ -159,7 +159,7 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// Keeps the seat of a lost connection, unless its address has as many parked seats as it may: then the oldest is given up.
+    /// Keeps the seat of a lost connection. If its address is at its limit of parked seats, the oldest of them is given up.
     pub(super) fn park(&mut self, player: PlayerId, limits: &impl SeatLimits) {
         let Some(seat) = self.seats.get(player) else { return };
         if let (None, Some(address)) = (&seat.parked, seat.address) {
@@ -167,7 +167,7 @@ impl<G: Game> RoomLoop<G> {
                 if let Ok(hold) = limits.take(address, AddressShare::Parked) {
                     break hold;
                 }
-                // Without one here, all of them are in other rooms.
+                // All of them are in other rooms.
                 let Some(oldest) = self.seats.oldest_parked(address, limits, |_| true) else {
                     return self.give_up(player, limits);
                 };
@@ -190,7 +190,7 @@ impl<G: Game> RoomLoop<G> {
         self.room.back(assignment.player);
     }
 
-    /// Frees a parked seat, since its address has too many.
+    /// Frees a parked seat whose address has too many.
     fn give_up(&mut self, player: PlayerId, limits: &impl SeatLimits) {
         if let Some(address) = self.seats.get(player).and_then(|seat| seat.address) {
             limits.gave_up_parked(address);
@@ -211,7 +211,7 @@ impl<G: Game> RoomLoop<G> {
         self.links[connection.shard].outgoing.push(command);
     }
 
-    /// Renames whoever asked for a seat over this connection, in the queue or in a seat of which it does not know yet.
+    /// Renames the join request of this connection, or its seat if the assignment is still on its way.
     pub(super) fn rename_queued(&mut self, connection: ConnectionId, name: &Name) {
         if let Some(request) = self.queue.iter_mut().find(|request| request.connection == connection) {
             request.name = name.clone();
@@ -222,17 +222,17 @@ impl<G: Game> RoomLoop<G> {
         }
     }
 
-    /// Frees the seats of those who did not come back in time, and drops reservations whose time is over.
+    /// Frees the seats whose grace period is over, and drops reservations whose time is over.
     pub(super) fn free_seats(&mut self) {
-        // When this tick was due, not when it came: while the server stood still, nobody could come.
+        // As of the time this tick was due, not of now: while the server stood still, no client could join.
         self.reservations.expire(self.room.due_at(self.tick));
         let grace = self.policy.grace_s * G::TICK_HZ;
-        while let Some(player) = self.room.gone_for(grace) {
+        while let Some(player) = self.room.expired_seat(grace) {
             self.leave(player);
         }
     }
 
-    /// Seats those whose turn it is.
+    /// Seats the next requests of the join queue.
     pub(super) fn admit(&mut self) {
         let taken = self.room.players().saturating_add(self.reservations.len() as u16);
         let free = u32::from(self.info.config.capacity.saturating_sub(taken));
@@ -250,12 +250,12 @@ impl<G: Game> RoomLoop<G> {
                 }
                 self.seat(player, request);
             }
-            // A reservation found no free seat after all: the next tick tries again.
+            // There is no free seat after all, despite the reservation: the next tick tries again.
             Err(_) => self.queue.push_front(request),
         }
     }
 
-    /// Notifies the first who came by the room's link that somebody else did.
+    /// Notifies the first player who joined by the room's code that another one did.
     fn greet_friend(&mut self, player: PlayerId, name: &Name) {
         match self.seats.host.and_then(|host| self.seats.get(host)) {
             Some(host) => {

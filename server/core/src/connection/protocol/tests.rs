@@ -49,7 +49,7 @@ fn seated(now: MonoTime) -> ArenaSession {
 }
 
 #[test]
-fn hello_join_and_inputs_lead_to_a_seat_and_on_to_the_room() {
+fn a_client_says_hello_joins_sends_inputs_and_leaves() {
     let now = MonoTime(0);
     let mut session = seated(now);
     let packet =
@@ -62,8 +62,8 @@ fn hello_join_and_inputs_lead_to_a_seat_and_on_to_the_room() {
 }
 
 #[test]
-fn messages_out_of_place_close_with_a_code() {
-    // What is sent one frame after the other, and how it ends.
+fn messages_out_of_order_close_with_a_code() {
+    // The frames in order, and the expected close code.
     let cases = [
         (vec![hello(REVISION + 1)], CloseCode::WrongRevision),
         (vec![join()], CloseCode::Malformed),
@@ -78,7 +78,7 @@ fn messages_out_of_place_close_with_a_code() {
 }
 
 #[test]
-fn a_silent_peer_is_pinged_and_then_counts_as_dead_but_one_that_answers_stays() {
+fn a_silent_peer_is_pinged_and_then_closed_but_one_that_answers_stays() {
     for answers in [true, false] {
         let mut session = seated(MonoTime(0));
         let (mut pings, mut closed) = (0, None);
@@ -104,7 +104,7 @@ fn a_silent_peer_is_pinged_and_then_counts_as_dead_but_one_that_answers_stays() 
 }
 
 #[test]
-fn who_says_nothing_is_closed_and_so_is_who_says_too_much() {
+fn a_client_without_a_hello_is_closed_and_so_is_one_that_floods() {
     let mut quiet: ArenaSession = ConnectionProtocol::new(MonoTime(0));
     quiet.handle_alive(MonoTime(9_000_000));
     quiet.handle_timeout(MonoTime(limits::GREETING_US));
@@ -140,24 +140,24 @@ fn any_bytes_in_any_state_end_in_an_output_or_a_close_code() {
 }
 
 #[test]
-fn who_comes_back_is_seated_without_a_join_and_who_has_no_seat_joins() {
+fn a_resuming_client_is_seated_without_a_join_and_one_without_a_seat_joins() {
     let resume = Resume { token: TOKEN, have: Tick(9), cells: vec![(8256, 0)] };
     let hello = ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume: Some(resume.clone()) };
-    for seat_is_there in [true, false] {
+    for has_seat in [true, false] {
         let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
         session.handle_frame(MonoTime(0), &codec::encode_client(&hello));
         assert_eq!(outputs(&mut session), [ProtocolOutput::Hello(Some(resume.clone()))]);
         let joined = joined();
-        session.handle_welcome(TOKEN, Some(&joined).filter(|_| seat_is_there));
+        session.handle_welcome(TOKEN, Some(&joined).filter(|_| has_seat));
         let sent = outputs(&mut session).len();
         session.handle_frame(MonoTime(0), &join());
-        assert_eq!(sent, if seat_is_there { 2 } else { 1 }, "welcome, and joined if the seat is there");
-        assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Join(..)]), "a join asks for another seat");
+        assert_eq!(sent, if has_seat { 2 } else { 1 }, "welcome, and joined if it still has its seat");
+        assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Join(..)]), "a join requests another seat");
     }
 }
 
 #[test]
-fn what_comes_right_behind_a_hello_waits_for_the_welcome_fresh_or_resumed() {
+fn messages_right_after_a_hello_are_deferred_until_the_welcome() {
     let resume = Resume { token: TOKEN, have: Tick(9), cells: Vec::new() };
     let hello = |resume| codec::encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume });
     let request = codec::encode_client(&ClientMsg::Request { id: 7, request: Request::Exit });
@@ -167,15 +167,15 @@ fn what_comes_right_behind_a_hello_waits_for_the_welcome_fresh_or_resumed() {
         lag: 0,
         samples: [Default::default()].into_iter().collect(),
     };
-    for (resume, seat_is_there) in [(None, false), (Some(resume.clone()), true), (Some(resume.clone()), false)] {
+    for (resume, has_seat) in [(None, false), (Some(resume.clone()), true), (Some(resume.clone()), false)] {
         let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
         for frame in [hello(resume), input.encode(), request.clone(), join()] {
             session.handle_frame(MonoTime(0), &frame);
         }
-        assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Hello(_)]), "the rest waits");
+        assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Hello(_)]), "the rest is deferred");
         let joined = joined();
-        session.handle_welcome(TOKEN, Some(&joined).filter(|_| seat_is_there));
-        let welcome = if seat_is_there { 2 } else { 1 };
+        session.handle_welcome(TOKEN, Some(&joined).filter(|_| has_seat));
+        let welcome = if has_seat { 2 } else { 1 };
         let after = outputs(&mut session);
         assert!(after[..welcome].iter().all(|output| matches!(output, ProtocolOutput::Send(_))), "{after:?}");
         assert!(
@@ -183,7 +183,7 @@ fn what_comes_right_behind_a_hello_waits_for_the_welcome_fresh_or_resumed() {
             "{after:?}"
         );
     }
-    // So much and no more waits; a leave does not wait at all.
+    // The number of deferred messages is bounded; a leave is never deferred.
     let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
     session.handle_frame(MonoTime(0), &hello(Some(resume.clone())));
     (0..=limits::DEFERRED_MAX).for_each(|_| session.handle_frame(MonoTime(0), &request));
@@ -195,7 +195,7 @@ fn what_comes_right_behind_a_hello_waits_for_the_welcome_fresh_or_resumed() {
 }
 
 #[test]
-fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
+fn requests_over_the_rate_limit_are_refused_with_a_waiting_time() {
     let mut session = seated(MonoTime(0));
     let say = |id| {
         let request = Request::Say { topic: "lobby/chat".into(), text: "hi".into() };
@@ -206,8 +206,8 @@ fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
         session.handle_frame(MonoTime(0), &say(id));
         for output in outputs(&mut session) {
             match output {
-                ProtocolOutput::Request(asked, _) => {
-                    assert_eq!(asked, id);
+                ProtocolOutput::Request(request_id, _) => {
+                    assert_eq!(request_id, id);
                     session.handle_outcome(id, Outcome::Done);
                 }
                 ProtocolOutput::Send(frame) => {
@@ -222,12 +222,15 @@ fn requests_are_answered_one_by_one_and_too_many_are_refused_with_a_time() {
     let too_fast = Refusal::TooFast { wait_ms: limits::CHAT_EVERY_MS };
     assert!(matches!(&refused[0], ServerMsg::Reply { outcome: Outcome::Refused(why), .. } if *why == too_fast));
     session.handle_frame(MonoTime(u64::from(limits::CHAT_EVERY_MS) * 1000), &say(10));
-    assert!(matches!(outputs(&mut session)[..], [ProtocolOutput::Request(10, _)]), "after that time one more goes");
+    assert!(
+        matches!(outputs(&mut session)[..], [ProtocolOutput::Request(10, _)]),
+        "after that time one more is accepted"
+    );
 }
 
 #[test]
-fn what_is_sent_costs_frames_and_bytes_whatever_it_is() {
-    // What is done again and again at one moment, and how often it is done before the close.
+fn anything_a_client_sends_counts_towards_its_frames_and_bytes() {
+    // An act repeated at one moment, and how often it succeeds before the close.
     type Act = fn(&mut ArenaSession);
     let acts: [(Act, u32); 3] = [
         (|session| session.handle_alive(MonoTime(1)), limits::FRAMES_BURST),
@@ -243,7 +246,7 @@ fn what_is_sent_costs_frames_and_bytes_whatever_it_is() {
         assert_eq!(done.take(5000).count(), allowed as usize);
         assert_eq!(outputs(&mut session), [ProtocolOutput::Close(CloseCode::TooManyFrames)]);
     }
-    // An honest client at the highest rate goes on for ever: 60 packets of 80 bytes a second, and half as much again for TLS.
+    // An honest client at the highest rate is never closed: 60 packets of 80 bytes a second, and half as much again for TLS.
     let mut session = seated(MonoTime(0));
     for tick in 0..60 * 600 {
         session.handle_alive(MonoTime(tick * 16_667));
@@ -253,24 +256,24 @@ fn what_is_sent_costs_frames_and_bytes_whatever_it_is() {
 }
 
 #[test]
-fn time_in_which_the_server_stood_still_is_nobodys_silence() {
+fn a_pause_of_the_server_counts_towards_no_timeout_and_no_rate_limit() {
     const PAUSE_US: u64 = 30_000_000;
     let after = |us: u64| MonoTime(PAUSE_US + us);
-    // Incoming at 0, a standstill: silent only after as long as ever of time awake.
+    // A frame at 0, then a pause: silent only after the usual time of the server awake.
     let mut quiet = seated(MonoTime(0));
     quiet.handle_pause(PAUSE_US);
     quiet.handle_timeout(after(limits::SILENCE_US - 1));
     assert_eq!(outputs(&mut quiet), [ProtocolOutput::Ping]);
     quiet.handle_timeout(after(limits::SILENCE_US));
     assert_eq!(outputs(&mut quiet), [ProtocolOutput::Close(CloseCode::Silent)]);
-    // So with the time to say hello.
+    // The same for the time until the hello.
     let mut new: ArenaSession = ConnectionProtocol::new(MonoTime(0));
     new.handle_pause(PAUSE_US);
     new.handle_timeout(after(limits::GREETING_US - 1));
     assert!(!outputs(&mut new).contains(&ProtocolOutput::Close(CloseCode::GreetingTimeout)));
     new.handle_frame(after(limits::GREETING_US - 1), &hello(REVISION));
     assert_eq!(outputs(&mut new), [ProtocolOutput::Hello(None)]);
-    // Who went on talking all the time is heard all at once, and that is no flood.
+    // What a client sent during the pause arrives all at once, which is no flood.
     let mut loud = seated(MonoTime(0));
     loud.handle_pause(PAUSE_US);
     for _ in 0..60 * PAUSE_US / 1_000_000 {
@@ -278,13 +281,13 @@ fn time_in_which_the_server_stood_still_is_nobodys_silence() {
     }
     loud.handle_bytes(after(0), 60 * 30 * 120);
     assert_eq!(outputs(&mut loud), []);
-    // A real flood still is one.
+    // A real flood is still closed.
     (0..100_000).for_each(|_| loud.handle_alive(after(0)));
     assert_eq!(outputs(&mut loud), [ProtocolOutput::Close(CloseCode::TooManyFrames)]);
 }
 
 #[test]
-fn a_hello_of_another_revision_is_told_so_however_malformed_the_rest_is() {
+fn a_hello_of_another_revision_closes_with_wrong_revision_however_malformed_the_rest_is() {
     let whole = hello(REVISION + 1);
     let revision_ends = whole.len() - "test".len() - 2;
     let mut endings: Vec<Vec<u8>> = (revision_ends..whole.len()).map(|end| whole[..end].to_vec()).collect();
@@ -295,7 +298,7 @@ fn a_hello_of_another_revision_is_told_so_however_malformed_the_rest_is() {
         session.handle_frame(MonoTime(0), &frame);
         assert_eq!(outputs(&mut session), [ProtocolOutput::Close(CloseCode::WrongRevision)], "{frame:?}");
     }
-    // Of ours, and without the whole number, it is malformed; and only the first message is a hello.
+    // A truncated hello of our revision is malformed, as is one without the whole revision, or any hello after the first message.
     let ours = hello(REVISION);
     for frame in [&ours[..ours.len() - 1], &whole[..revision_ends - 1]] {
         let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
