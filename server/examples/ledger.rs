@@ -9,12 +9,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broadside_core::fanout::assembler::FrameBytes;
 use broadside_shared::arena::Arena;
 use broadside_shared::arena::spar::Sparring;
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::protocol::snapshot::{SectionBytes, SnapshotHead};
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::delta::residuals;
 use broadside_shared::replication::fields::{Motion, Record};
@@ -52,7 +51,7 @@ struct Ledger {
     ships_subscribed: u64,
     raw_bits: u64,
     quantized_bits: u64,
-    bytes: FrameBytes,
+    bytes: SectionBytes,
     entropy: Entropy,
     world_bits: u64,
     new_bits: u64,

@@ -76,12 +76,84 @@ impl SnapshotHead {
     }
 }
 
-/// Appends the own state.
-pub fn write_player_state(own: Option<impl FnOnce(&mut BitWriter)>, out: &mut Vec<u8>) {
+/// Appends the local player state; `None` for a spectator.
+pub fn write_player_state(state: Option<impl FnOnce(&mut BitWriter)>, out: &mut Vec<u8>) {
     let mut bits = BitWriter::new(out);
-    bits.flag(own.is_some());
-    if let Some(write) = own {
+    bits.flag(state.is_some());
+    if let Some(write) = state {
         write(&mut bits);
     }
     bits.finish();
+}
+
+/// Appends events, oldest first: each with its age in ticks and its bytes.
+pub fn write_events<'a>(events: impl ExactSizeIterator<Item = (u8, &'a [u8])>, out: &mut Vec<u8>) {
+    let mut bits = BitWriter::new(out);
+    bits.golomb(events.len() as u32, 1);
+    bits.finish();
+    for (age, event) in events {
+        out.push(age);
+        out.extend_from_slice(event);
+    }
+}
+
+/// The sections of a frame behind its head, in the order in which [`write_frame`] asks for them.
+pub trait Sections {
+    /// Appends the cells; gives the bytes of cell heads and of encoded cells.
+    fn cells(&mut self, out: &mut Vec<u8>) -> (usize, usize);
+    /// Appends the events, with [`write_events`].
+    fn events(&mut self, out: &mut Vec<u8>);
+    /// Appends the room updates, encoded.
+    fn updates(&mut self, out: &mut Vec<u8>);
+}
+
+/// Bytes of a frame by section.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SectionBytes {
+    /// The head and the local player state.
+    pub player_state: u64,
+    /// Subscription changes and present masks.
+    pub cell_heads: u64,
+    /// Encoded cells.
+    pub cells: u64,
+    /// Events.
+    pub events: u64,
+    /// Room updates.
+    pub updates: u64,
+}
+
+impl std::ops::AddAssign for SectionBytes {
+    fn add_assign(&mut self, other: SectionBytes) {
+        self.player_state += other.player_state;
+        self.cell_heads += other.cell_heads;
+        self.cells += other.cells;
+        self.events += other.events;
+        self.updates += other.updates;
+    }
+}
+
+/// Appends a whole frame. It is the only writer of snapshot frames: the server's fan-out and the golden frames go through it.
+/// `player_state` is what [`write_player_state`] wrote.
+pub fn write_frame(
+    head: SnapshotHead,
+    player_state: &[u8],
+    sections: &mut impl Sections,
+    out: &mut Vec<u8>,
+) -> SectionBytes {
+    let start = out.len();
+    head.write(out);
+    out.extend_from_slice(player_state);
+    let player_state = out.len() - start;
+    let (cell_heads, cells) = sections.cells(out);
+    let events_at = out.len();
+    sections.events(out);
+    let updates_at = out.len();
+    sections.updates(out);
+    SectionBytes {
+        player_state: player_state as u64,
+        cell_heads: cell_heads as u64,
+        cells: cells as u64,
+        events: (updates_at - events_at) as u64,
+        updates: (out.len() - updates_at) as u64,
+    }
 }

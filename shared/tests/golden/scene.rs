@@ -16,7 +16,7 @@ use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::protocol::codec::{encode_server, encode_update};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg};
 use broadside_shared::protocol::room::{Role, RoomChoice};
-use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
+use broadside_shared::protocol::snapshot::{Sections, SnapshotHead, write_events, write_frame, write_player_state};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::fields::Record;
 use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
@@ -142,6 +142,38 @@ fn far() -> Moment {
     }
 }
 
+/// What the sections of a moment's frame are written from.
+struct MomentSections<'a> {
+    moment: &'a Moment,
+    history: &'a mut WorldHistory,
+    viewer: &'a mut Viewer,
+}
+
+impl Sections for MomentSections<'_> {
+    fn cells(&mut self, out: &mut Vec<u8>) -> (usize, usize) {
+        let focus = Arena::focus(&self.moment.own);
+        let cells = self.viewer.write(self.history, focus, VIEW, UpdateRateTier::Full, out);
+        (cells.head_bytes, cells.encoded_cell_bytes)
+    }
+
+    fn events(&mut self, out: &mut Vec<u8>) {
+        let bytes = |name: &str| {
+            let (_, event) = events().into_iter().find(|(golden, _)| *golden == name).expect("a golden event");
+            event_bytes(&event)
+        };
+        let events: Vec<(u8, Vec<u8>)> = self.moment.events.iter().map(|(age, name)| (*age, bytes(name))).collect();
+        write_events(events.iter().map(|(age, bytes)| (*age, bytes.as_slice())), out);
+    }
+
+    fn updates(&mut self, out: &mut Vec<u8>) {
+        for name in &self.moment.updates {
+            let all = updates();
+            let (_, update) = all.iter().find(|(golden, _)| golden == name).expect("a golden update");
+            encode_update(update, out);
+        }
+    }
+}
+
 fn frames() -> Vec<Vec<u8>> {
     let (mut history, mut viewer) = (WorldHistory::new(KINDS), Viewer::default());
     let mut placement = Placement::default();
@@ -149,23 +181,10 @@ fn frames() -> Vec<Vec<u8>> {
         let mut state = WorldState::default();
         state.place(moment.head.tick, moment.entities.iter().copied(), &mut placement);
         history.push(Arc::new(state));
-        let mut out = Vec::new();
-        moment.head.write(&mut out);
-        write_player_state(Some(|bits: &mut BitWriter| Arena::write_player_state(&moment.own, bits)), &mut out);
-        viewer.write(&mut history, Arena::focus(&moment.own), VIEW, UpdateRateTier::Full, &mut out);
-        let mut bits = BitWriter::new(&mut out);
-        bits.golomb(moment.events.len() as u32, 1);
-        bits.finish();
-        for (age, sent) in &moment.events {
-            let (_, event) = *events().iter().find(|(name, _)| name == sent).expect("a golden event");
-            out.push(*age);
-            out.extend(event_bytes(&event));
-        }
-        for sent in &moment.updates {
-            let all = updates();
-            let (_, update) = all.iter().find(|(name, _)| name == sent).expect("a golden update");
-            encode_update(update, &mut out);
-        }
+        let (mut state, mut out) = (Vec::new(), Vec::new());
+        write_player_state(Some(|bits: &mut BitWriter| Arena::write_player_state(&moment.own, bits)), &mut state);
+        let mut sections = MomentSections { moment, history: &mut history, viewer: &mut viewer };
+        write_frame(moment.head, &state, &mut sections, &mut out);
         out
     };
     moments().iter().map(frame).collect()

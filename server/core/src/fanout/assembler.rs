@@ -10,8 +10,7 @@ use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::message::RoomUpdate;
-use broadside_shared::protocol::snapshot::SnapshotHead;
-use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::protocol::snapshot::{SectionBytes, Sections, SnapshotHead, write_events, write_frame};
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
 use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
@@ -28,8 +27,8 @@ pub struct SnapshotAssembler {
     history: WorldHistory,
     roster: Roster,
     past: Past,
+    scratch: EventScratch,
     sent: Vec<SentState>,
-    sizes: FrameBytes,
 }
 
 /// What was sent to one connection.
@@ -47,34 +46,6 @@ const NEAR_TICKS: u32 = 15;
 /// Marks kept per connection. The board alone adds one per second.
 const MARKS_MAX: usize = 32;
 
-/// Bytes written so far by class, without WebSocket headers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FrameBytes {
-    /// Snapshot heads and exact local player states.
-    pub player_state: u64,
-    /// Changes of the subscribed cells, and present masks.
-    pub cell_heads: u64,
-    /// Encoded cells.
-    pub cells: u64,
-    pub events: u64,
-    /// Roster updates: names, board, match status.
-    pub updates: u64,
-}
-
-impl std::ops::Sub for FrameBytes {
-    type Output = FrameBytes;
-
-    fn sub(self, earlier: FrameBytes) -> FrameBytes {
-        FrameBytes {
-            player_state: self.player_state - earlier.player_state,
-            cell_heads: self.cell_heads - earlier.cell_heads,
-            cells: self.cells - earlier.cells,
-            events: self.events - earlier.events,
-            updates: self.updates - earlier.updates,
-        }
-    }
-}
-
 impl SnapshotAssembler {
     /// An assembler for a room of the game `G` from which nothing was sent yet.
     #[must_use]
@@ -86,7 +57,7 @@ impl SnapshotAssembler {
             roster: Roster::default(),
             past: Past { seats, ..Past::default() },
             sent: Vec::new(),
-            sizes: FrameBytes::default(),
+            scratch: EventScratch::default(),
         }
     }
 
@@ -145,37 +116,27 @@ impl SnapshotAssembler {
     ///
     /// # Panics
     /// If nothing was pushed, `at` is out of range, or [`SnapshotAssembler::reset`] was not called for that player.
-    pub fn frame(&mut self, at: usize, budget: u8, tier: UpdateRateTier, out: &mut Vec<u8>) {
+    pub fn frame(&mut self, at: usize, budget: u8, tier: UpdateRateTier, out: &mut Vec<u8>) -> SectionBytes {
         let (current, _) = self.past.outputs.back().expect("frames are assembled after a push");
         let due = &current.due[at];
         let sent = &mut self.sent[usize::from(due.player.0)];
-        let start = out.len();
-        SnapshotHead { budget, ..due.head }.write(out);
-        out.extend_from_slice(&current.player_state_bytes[due.player_state.clone()]);
-        self.sizes.player_state += (out.len() - start) as u64;
-        let cells = sent.viewer.write(&mut self.history, due.focus, self.view, tier, out);
-        self.sizes.cell_heads += cells.head_bytes as u64;
-        self.sizes.cells += cells.encoded_cell_bytes as u64;
-        let events_at = out.len();
-        let (tick, viewer) = (due.head.tick, EventViewer { player: due.player, focus: due.focus, view: self.view });
-        self.past.write_events(tick, viewer, sent.tick, out);
-        let updates_at = out.len();
-        let sent_before = sent.sent_roster;
-        self.roster.append_missing(&mut sent.sent_roster, out);
-        if sent.sent_roster != sent_before {
-            if sent.marks.len() == MARKS_MAX {
-                sent.marks.pop_front();
-            }
-            sent.marks.push_back((tick, sent.sent_roster));
-        }
-        self.sizes.events += (updates_at - events_at) as u64;
-        self.sizes.updates += (out.len() - updates_at) as u64;
+        let tick = due.head.tick;
+        let mut sections = FrameSections {
+            tick,
+            focus: due.focus,
+            view: self.view,
+            tier,
+            viewer: EventViewer { player: due.player, focus: due.focus, view: self.view },
+            sent,
+            history: &mut self.history,
+            past: &self.past,
+            scratch: &mut self.scratch,
+            roster: &self.roster,
+        };
+        let player_state = &current.player_state_bytes[due.player_state.clone()];
+        let bytes = write_frame(SnapshotHead { budget, ..due.head }, player_state, &mut sections, out);
         sent.tick = Some(tick);
-    }
-
-    #[must_use]
-    pub fn sizes(&self) -> FrameBytes {
-        self.sizes
+        bytes
     }
 }
 
@@ -185,10 +146,51 @@ struct Past {
     outputs: VecDeque<(Arc<RoomOutput>, EventIndex)>,
     /// Seats of the room, from which the capacity for events follows.
     seats: u16,
-    /// Scratch for the events of a frame, the newest first: index into `outputs`, and into its events.
+}
+
+/// Buffers for the events of a frame.
+#[derive(Default)]
+struct EventScratch {
+    /// The newest first: index into the outputs, and into the events of that output.
     found: Vec<(usize, u32)>,
-    /// Scratch for those of one tick.
+    /// Those of one tick.
     of_tick: Vec<u32>,
+}
+
+/// What the sections of one frame are written from.
+struct FrameSections<'a> {
+    tick: Tick,
+    focus: Vec2,
+    view: Vec2,
+    tier: UpdateRateTier,
+    viewer: EventViewer,
+    sent: &'a mut SentState,
+    history: &'a mut WorldHistory,
+    past: &'a Past,
+    scratch: &'a mut EventScratch,
+    roster: &'a Roster,
+}
+
+impl Sections for FrameSections<'_> {
+    fn cells(&mut self, out: &mut Vec<u8>) -> (usize, usize) {
+        let cells = self.sent.viewer.write(self.history, self.focus, self.view, self.tier, out);
+        (cells.head_bytes, cells.encoded_cell_bytes)
+    }
+
+    fn events(&mut self, out: &mut Vec<u8>) {
+        self.past.write_events(self.tick, self.viewer, self.sent.tick, self.scratch, out);
+    }
+
+    fn updates(&mut self, out: &mut Vec<u8>) {
+        let sent_before = self.sent.sent_roster;
+        self.roster.append_missing(&mut self.sent.sent_roster, out);
+        if self.sent.sent_roster != sent_before {
+            if self.sent.marks.len() == MARKS_MAX {
+                self.sent.marks.pop_front();
+            }
+            self.sent.marks.push_back((self.tick, self.sent.sent_roster));
+        }
+    }
 }
 
 impl Past {
@@ -200,27 +202,32 @@ impl Past {
     }
 
     /// Appends the viewer's events since `sent`; of more than [`EVENTS_MAX`] only the newest.
-    fn write_events(&mut self, tick: Tick, viewer: EventViewer, sent: Option<Tick>, out: &mut Vec<u8>) {
+    fn write_events(
+        &self,
+        tick: Tick,
+        viewer: EventViewer,
+        sent: Option<Tick>,
+        scratch: &mut EventScratch,
+        out: &mut Vec<u8>,
+    ) {
+        let EventScratch { found, of_tick } = scratch;
         let since = sent.unwrap_or(tick.before(1)).max(tick.before(u32::from(u8::MAX)));
-        self.found.clear();
+        found.clear();
         for (at, (output, index)) in self.outputs.iter().enumerate().rev() {
-            if output.tick <= since || self.found.len() >= EVENTS_MAX {
+            if output.tick <= since || found.len() >= EVENTS_MAX {
                 break;
             }
-            self.of_tick.clear();
+            of_tick.clear();
             let scope = if tick.since(output.tick) <= NEAR_TICKS { EventScope::All } else { EventScope::Addressed };
-            index.append_for(viewer, scope, &mut self.of_tick);
-            self.found.extend(self.of_tick.iter().map(|event| (at, *event)));
+            index.append_for(viewer, scope, of_tick);
+            found.extend(of_tick.iter().map(|event| (at, *event)));
         }
-        self.found.truncate(EVENTS_MAX);
-        let mut bits = BitWriter::new(out);
-        bits.golomb(self.found.len() as u32, 1);
-        bits.finish();
-        for (at, event) in self.found.iter().rev() {
+        found.truncate(EVENTS_MAX);
+        let events = found.iter().rev().map(|(at, event)| {
             let (output, _) = &self.outputs[*at];
             let (_, bytes) = &output.events[*event as usize];
-            out.push(tick.since(output.tick) as u8);
-            out.extend_from_slice(&output.event_bytes[bytes.clone()]);
-        }
+            (tick.since(output.tick) as u8, &output.event_bytes[bytes.clone()])
+        });
+        write_events(events, out);
     }
 }

@@ -9,10 +9,11 @@ use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{Resume, RoomUpdate};
 use broadside_shared::protocol::room::Role;
+use broadside_shared::protocol::snapshot::SectionBytes;
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::time::{MonoTime, tick_us};
 
-use super::assembler::{FrameBytes, SnapshotAssembler};
+use super::assembler::SnapshotAssembler;
 use super::flow::{Decision, Flow, SocketState};
 use crate::commands::{RoomCommand, RoomInfo, SeatAssignment, SessionId};
 use crate::lobby::Lobby;
@@ -33,8 +34,6 @@ pub struct RoomFanout<G: Game> {
     is_fresh: bool,
     /// Inputs to send to the room.
     inputs: Vec<RoomCommand<G>>,
-    /// The bytes that earlier walks have counted.
-    counted: FrameBytes,
 }
 
 /// A player on this shard.
@@ -57,7 +56,7 @@ pub struct FanoutStats {
     pub steps_down: u64,
     pub steps_up: u64,
     /// Bytes of snapshots by class, and of messages that went with them.
-    pub bytes: FrameBytes,
+    pub bytes: SectionBytes,
     pub message_bytes: u64,
     /// Bytes of the WebSocket headers of the snapshots.
     pub header_bytes: u64,
@@ -83,15 +82,7 @@ impl<G: Game> RoomFanout<G> {
     pub fn new(room: RoomInfo, updates: &[RoomUpdate]) -> Self {
         let mut assembler = SnapshotAssembler::new::<G>(room.config.capacity);
         assembler.apply_updates(updates);
-        RoomFanout {
-            room,
-            assembler,
-            tick_zero: None,
-            recipients: Vec::new(),
-            is_fresh: false,
-            inputs: Vec::new(),
-            counted: FrameBytes::default(),
-        }
+        RoomFanout { room, assembler, tick_zero: None, recipients: Vec::new(), is_fresh: false, inputs: Vec::new() }
     }
 
     #[must_use]
@@ -248,7 +239,7 @@ impl<G: Game> RoomFanout<G> {
             };
             frame.clear();
             frame.resize(S::HEADROOM, 0);
-            self.assembler.frame(at, flow.level(level), tier, frame);
+            stats.bytes += self.assembler.frame(at, flow.level(level), tier, frame);
             stats.message_bytes += append_messages(key, frame);
             let bytes = frame.len() - S::HEADROOM;
             if sockets.write(key, frame) {
@@ -257,8 +248,6 @@ impl<G: Game> RoomFanout<G> {
                 stats.header_bytes += header_bytes(bytes);
             }
         }
-        let bytes = self.assembler.sizes();
-        stats.bytes = bytes - std::mem::replace(&mut self.counted, bytes);
         stats
     }
 }

@@ -23,7 +23,7 @@ use broadside_shared::protocol::match_status::MatchStatus;
 use broadside_shared::protocol::message::{Publication, RoomUpdate};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Mode;
-use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::world::{Placement, WorldState};
 use broadside_shared::time::{MonoTime, Tick, tick_us};
@@ -449,18 +449,14 @@ impl<G: Game> Room<G> {
                     spectating.focus = G::focus(followed);
                 }
                 let (head, focus, from) = (seat.inputs.report(tick), spectating.focus, out.player_state_bytes.len());
-                let mut bits = BitWriter::new(&mut out.player_state_bytes);
-                bits.flag(false);
-                bits.finish();
+                write_player_state(None::<fn(&mut BitWriter)>, &mut out.player_state_bytes);
                 out.due.push(DueSnapshot { player, head, focus, player_state: from..out.player_state_bytes.len() });
                 continue;
             }
             let Some(own) = self.game.player_state(player) else { continue };
             let from = out.player_state_bytes.len();
-            let mut bits = BitWriter::new(&mut out.player_state_bytes);
-            bits.flag(true);
-            G::write_player_state(own, &mut bits);
-            bits.finish();
+            let write = |bits: &mut BitWriter| G::write_player_state(own, bits);
+            write_player_state(Some(write), &mut out.player_state_bytes);
             let range = from..out.player_state_bytes.len();
             out.due.push(DueSnapshot {
                 player,
