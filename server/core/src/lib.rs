@@ -35,3 +35,5 @@ pub mod room;
 pub mod room_loop;
 pub mod shard;
 pub mod subscriptions;
+#[cfg(test)]
+mod testing;

@@ -425,3 +425,6 @@ impl<G: Game> ShardCore<G> {
         queued.map(|connection| connection.id().key).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub struct RoomFanout<G: Game> {
     tick_zero: Option<MonoTime>,
     /// By player number.
     recipients: Vec<Option<Recipient>>,
-    /// A tick with recipients arrived and was not sent yet.
+    /// The newest tick has recipients and was not sent yet.
     is_fresh: bool,
     /// Inputs to send to the room.
     inputs: Vec<RoomCommand<G>>,
@@ -188,10 +188,9 @@ impl<G: Game> RoomFanout<G> {
         }
     }
 
-    /// Adds a tick. Returns whether an earlier one had not been sent yet: its fan-out is skipped.
+    /// Adds a tick. Returns whether the one before had recipients and was not sent yet: its fan-out is skipped.
     pub fn push(&mut self, output: Arc<RoomOutput>) -> bool {
-        let was_fresh = self.is_fresh;
-        self.is_fresh |= !output.due.is_empty();
+        let was_fresh = std::mem::replace(&mut self.is_fresh, !output.due.is_empty());
         self.assembler.push(output);
         was_fresh
     }

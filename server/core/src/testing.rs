@@ -1,0 +1,325 @@
+//! What the tests of several modules share: a lobby in ordered maps that records what is sent, and limits per address.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use broadside_shared::arena::Arena;
+use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::protocol::message::{Publication, Refusal, ServerMsg};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::token::Token;
+use broadside_shared::protocol::topic::Topic;
+use broadside_shared::time::{MonoTime, Tick};
+
+use crate::commands::{
+    ConnectionId, Envelope, Hold, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, ShardCommand,
+    TopicMessage,
+};
+use crate::lobby::{AddressShare, Join, Lobby, SeatLimits};
+use crate::messages::EncodedMessage;
+use crate::room::RoomConfig;
+use crate::subscriptions::ParkedSession;
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).expect("a valid name")
+}
+
+/// A public room of 20 seats with a snapshot every second tick.
+pub(crate) fn room_info(id: u32) -> RoomInfo {
+    let config = RoomConfig { snapshot_every: 2, capacity: 20, seed: 5, mode: Mode::Open };
+    RoomInfo { id: RoomId(id), config, is_private: false }
+}
+
+/// A command to a room, as far as tests compare it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Join(ConnectionId, Role),
+    CancelJoin(ConnectionId),
+    Leave(SeatAssignment),
+    Park(SeatAssignment),
+    Resume(SeatAssignment, ConnectionId),
+    Rename(SeatAssignment, Name),
+    RenameQueued(ConnectionId, Name),
+    Follow(SeatAssignment, PlayerId),
+    /// With the tick of the first sample.
+    Input(SeatAssignment, Tick),
+}
+
+impl From<RoomCommand<Arena>> for Sent {
+    fn from(command: RoomCommand<Arena>) -> Self {
+        match command {
+            RoomCommand::Join(request) => Sent::Join(request.connection, request.role),
+            RoomCommand::CancelJoin(connection) => Sent::CancelJoin(connection),
+            RoomCommand::Leave(seat) => Sent::Leave(seat),
+            RoomCommand::Park(seat) => Sent::Park(seat),
+            RoomCommand::Resume(seat, connection) => Sent::Resume(seat, connection),
+            RoomCommand::Rename(seat, name) => Sent::Rename(seat, name),
+            RoomCommand::RenameQueued(connection, name) => Sent::RenameQueued(connection, name),
+            RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
+            RoomCommand::Input(seat, packet, _) => Sent::Input(seat, packet.first),
+            RoomCommand::Reserve(..) | RoomCommand::ShardLost(_) | RoomCommand::Retire => {
+                unreachable!("no shard sends this")
+            }
+        }
+    }
+}
+
+/// Sessions, topics and rooms in ordered maps.
+#[derive(Default)]
+pub(crate) struct TestLobby {
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: BTreeMap<SessionId, Session>,
+    opened: u64,
+    rooms: BTreeMap<RoomId, RoomInfo>,
+    kept: BTreeMap<Topic, Vec<(MonoTime, Arc<TopicMessage>)>>,
+    now: MonoTime,
+    published: u64,
+    to_rooms: Vec<(RoomId, Sent)>,
+    to_shards: Vec<(Option<usize>, ShardCommand)>,
+    ticks_taken: u32,
+    fanouts_skipped: u32,
+}
+
+#[derive(Default)]
+struct Session {
+    name: Option<Name>,
+    connection: Option<ConnectionId>,
+    seat: Option<SeatLocation>,
+    parked: ParkedSession,
+}
+
+impl TestLobby {
+    pub(crate) fn open_room(&self, info: RoomInfo) {
+        self.state.borrow_mut().rooms.insert(info.id, info);
+    }
+
+    pub(crate) fn set_time(&self, now: MonoTime) {
+        self.state.borrow_mut().now = now;
+    }
+
+    /// Takes what was sent to rooms since the last call.
+    pub(crate) fn take_sent(&self) -> Vec<(RoomId, Sent)> {
+        std::mem::take(&mut self.state.borrow_mut().to_rooms)
+    }
+
+    /// Takes what was sent to shards since the last call; `None` stands for every shard.
+    pub(crate) fn take_shard_commands(&self) -> Vec<(Option<usize>, ShardCommand)> {
+        std::mem::take(&mut self.state.borrow_mut().to_shards)
+    }
+
+    pub(crate) fn has_session(&self, session: SessionId) -> bool {
+        self.state.borrow().sessions.contains_key(&session)
+    }
+
+    pub(crate) fn ticks_taken(&self) -> u32 {
+        self.state.borrow().ticks_taken
+    }
+
+    pub(crate) fn fanouts_skipped(&self) -> u32 {
+        self.state.borrow().fanouts_skipped
+    }
+
+    fn with<T>(&self, session: SessionId, what: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        let mut state = self.state.borrow_mut();
+        let found = state.sessions.get_mut(&session)?;
+        let result = what(found);
+        if found.connection.is_none() && found.seat.is_none() {
+            state.sessions.remove(&session);
+        }
+        Some(result)
+    }
+}
+
+impl Lobby<Arena> for TestLobby {
+    fn open_session(&self, connection: ConnectionId) -> Token {
+        let mut state = self.state.borrow_mut();
+        state.opened += 1;
+        let session = state.opened;
+        state.sessions.insert(session, Session { connection: Some(connection), ..Session::default() });
+        Token { session, signature: [7; 16] }
+    }
+
+    fn seat_of(&self, token: &Token) -> Option<SeatLocation> {
+        self.with(token.session, |found| found.seat).flatten()
+    }
+
+    fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
+        self.with(session, |found| found.connection).flatten()
+    }
+
+    fn attach(&self, session: SessionId, connection: ConnectionId) {
+        self.with(session, |found| found.connection = Some(connection));
+    }
+
+    fn detach(&self, session: SessionId, connection: ConnectionId) {
+        self.with(session, |found| found.connection = found.connection.filter(|current| *current != connection));
+    }
+
+    fn park(&self, session: SessionId, parked: ParkedSession) {
+        self.with(session, |found| found.parked = parked);
+    }
+
+    fn unpark(&self, session: SessionId) -> ParkedSession {
+        self.with(session, |found| std::mem::take(&mut found.parked)).unwrap_or_default()
+    }
+
+    fn set_seat(&self, session: SessionId, seat: Option<SeatLocation>) {
+        self.with(session, |found| found.seat = seat);
+    }
+
+    fn clear_seat(&self, session: SessionId, room: RoomId, seat: SeatAssignment) {
+        self.with(session, |found| found.seat = found.seat.filter(|at| (at.room, at.seat) != (room, seat)));
+    }
+
+    fn set_name(&self, session: SessionId, wanted: &Name) -> Result<Name, Refusal> {
+        let is_taken = self.session_named(wanted).is_some_and(|holder| holder != session);
+        let given = if is_taken { name(&format!("{wanted} 2")) } else { wanted.clone() };
+        self.with(session, |found| found.name = Some(given.clone()));
+        Ok(given)
+    }
+
+    fn set_name_or_guest(&self, session: SessionId, wanted: &Name, _is_bot: bool) -> Name {
+        self.set_name(session, wanted).expect("every name is given")
+    }
+
+    fn name_of(&self, session: SessionId) -> Option<Name> {
+        self.with(session, |found| found.name.clone()).flatten()
+    }
+
+    fn session_named(&self, name: &Name) -> Option<SessionId> {
+        let state = self.state.borrow();
+        let mut sessions = state.sessions.iter();
+        sessions.find(|(_, session)| session.name.as_ref() == Some(name)).map(|(id, _)| *id)
+    }
+
+    fn looks_alike(&self, a: &Name, b: &Name) -> bool {
+        a == b
+    }
+
+    fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
+        if let Some(connection) = self.connection_of(to) {
+            let command = ShardCommand::Deliver(connection, to, Envelope { from, message });
+            return self.state.borrow_mut().to_shards.push((Some(connection.shard), command));
+        }
+        self.with(to, |found| {
+            if found.parked.subscriptions.accepts_from(from) {
+                found.parked.messages.push(message);
+            }
+        });
+    }
+
+    fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) {
+        let mut state = self.state.borrow_mut();
+        state.published += 1;
+        let (number, at) = (state.published, state.now);
+        let message = EncodedMessage::new(ServerMsg::Published { topic: topic.to_string(), at, publication });
+        let message = Arc::new(TopicMessage { number, topic, from, message });
+        state.kept.entry(topic).or_default().push((at, Arc::clone(&message)));
+        state.to_shards.push((None, ShardCommand::Published(message)));
+    }
+
+    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+        let state = self.state.borrow();
+        let kept = state.kept.get(&topic).map_or(&[][..], Vec::as_slice);
+        let wanted = kept.iter().filter(|(at, message)| *at >= since && !message.from.is_some_and(is_muted));
+        Kept {
+            messages: wanted.map(|(_, message)| message.message.clone()).collect(),
+            until: kept.last().map_or(0, |(_, message)| message.number),
+        }
+    }
+
+    fn room(&self, room: RoomId) -> Option<RoomInfo> {
+        self.state.borrow().rooms.get(&room).copied()
+    }
+
+    fn send(&self, room: RoomId, command: RoomCommand<Arena>) {
+        self.state.borrow_mut().to_rooms.push((room, command.into()));
+    }
+
+    fn send_all(&self, room: RoomId, commands: &mut Vec<RoomCommand<Arena>>) {
+        commands.drain(..).for_each(|command| self.send(room, command));
+    }
+
+    fn join(&self, join: Join) -> Result<RoomInfo, CloseCode> {
+        let RoomChoice::Room(room) = join.choice else { return Err(CloseCode::NoSuchRoom) };
+        let info = self.room(room).ok_or(CloseCode::NoSuchRoom)?;
+        self.state.borrow_mut().to_rooms.push((room, Sent::Join(join.connection, join.role)));
+        Ok(info)
+    }
+
+    fn tick_taken(&self, _room: RoomId, _shard: usize) {
+        self.state.borrow_mut().ticks_taken += 1;
+    }
+
+    fn fanout_skipped(&self, _room: RoomId) {
+        self.state.borrow_mut().fanouts_skipped += 1;
+    }
+}
+
+/// Limits per address: so many shares of each kind, whatever the room.
+pub(crate) struct TestLimits {
+    pub(crate) seats_max: usize,
+    pub(crate) parked_max: usize,
+    taken: RefCell<BTreeMap<(IpAddr, &'static str), Arc<AtomicUsize>>>,
+    /// Refusals, and parked seats given up.
+    pub(crate) counted: RefCell<(u32, u32)>,
+}
+
+impl TestLimits {
+    pub(crate) fn new(seats_max: usize, parked_max: usize) -> Self {
+        TestLimits { seats_max, parked_max, taken: RefCell::default(), counted: RefCell::default() }
+    }
+
+    pub(crate) fn none() -> Self {
+        TestLimits::new(usize::MAX, usize::MAX)
+    }
+}
+
+struct Share(Arc<AtomicUsize>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl SeatLimits for TestLimits {
+    type Over = ();
+
+    fn take(&self, address: IpAddr, share: AddressShare) -> Result<Hold, ()> {
+        let (kind, max) = match share {
+            AddressShare::Seat { .. } => ("seat", self.seats_max),
+            AddressShare::Parked => ("parked", self.parked_max),
+            AddressShare::Spectator { .. } => ("spectator", usize::MAX),
+            AddressShare::Queue { .. } => ("queue", usize::MAX),
+        };
+        let mut taken = self.taken.borrow_mut();
+        let count = taken.entry((address, kind)).or_default();
+        if count.load(Ordering::Relaxed) >= max {
+            return Err(());
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(Hold::new(Share(Arc::clone(count))))
+    }
+
+    fn refused(&self, _address: IpAddr, (): ()) {
+        self.counted.borrow_mut().0 += 1;
+    }
+
+    fn gave_up_parked(&self, _address: IpAddr) {
+        self.counted.borrow_mut().1 += 1;
+    }
+
+    fn counted_as(&self, address: IpAddr) -> IpAddr {
+        address
+    }
+}
