@@ -500,8 +500,18 @@ impl ShardLink {
     fn push_tick(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: u32) {
         if queued >= QUEUED_MAX {
             // Only the newest board and match status count.
-            self.owed.retain(|update| !matches!(update, RoomUpdate::Board { .. } | RoomUpdate::Match(_)));
-            self.owed.extend_from_slice(&output.updates);
+            for update in &output.updates {
+                match update {
+                    RoomUpdate::Board { .. } => self.owed.retain(|owed| !matches!(owed, RoomUpdate::Board { .. })),
+                    RoomUpdate::Match(_) => self.owed.retain(|owed| !matches!(owed, RoomUpdate::Match(_))),
+                    RoomUpdate::Named { .. }
+                    | RoomUpdate::Left { .. }
+                    | RoomUpdate::Away { .. }
+                    | RoomUpdate::Back { .. }
+                    | RoomUpdate::Message(_) => {}
+                }
+                self.owed.push(update.clone());
+            }
             return;
         }
         if !self.owed.is_empty() {
@@ -515,3 +525,6 @@ impl ShardLink {
 fn is_same(limits: &impl SeatLimits, a: IpAddr, b: IpAddr) -> bool {
     limits.counted_as(a) == limits.counted_as(b)
 }
+
+#[cfg(test)]
+mod tests;
