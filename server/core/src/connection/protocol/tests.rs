@@ -211,7 +211,7 @@ fn requests_over_the_rate_limit_are_refused_with_a_waiting_time() {
                     session.handle_outcome(id, Outcome::Done);
                 }
                 ProtocolOutput::Send(frame) => {
-                    refused.push(codec::decode_server(&frame[1..]).expect("our own message"))
+                    refused.push(codec::decode_server(&frame[1..]).expect("our own message"));
                 }
                 other => panic!("unexpected {other:?}"),
             }
