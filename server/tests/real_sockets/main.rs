@@ -17,6 +17,7 @@
 //! | [`tls`] | TLS, certificate reloads, plain-HTTP clients on a TLS port |
 //! | [`proxy`] | trusted proxies and allowed origins |
 //! | [`metrics`] | `/metrics`, and who may read it |
+//! | [`failures`] | threads that panic: whose connections end, and that they serve again |
 //! | [`vital`] | a server that has lost a vital part |
 //!
 //! Behavior under load, loss and delay is tested in virtual time elsewhere; these tests are about sockets. No test sleeps to give
@@ -27,6 +28,7 @@ mod assets;
 mod bots;
 mod closing;
 mod doors;
+mod failures;
 mod frames;
 mod handshake;
 mod http;

@@ -12,6 +12,7 @@ use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
 use broadside_bots::tls_verification::TlsVerification;
 use broadside_server::config::Config;
+use broadside_server::lobby::ServerLobby;
 use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::rooms::handle::RoomHandle;
@@ -126,9 +127,14 @@ impl Server {
         &self.running.app().metrics
     }
 
+    /// Its rooms and sessions.
+    pub(crate) fn lobby(&self) -> &ServerLobby<Arena> {
+        &self.running.app().lobby
+    }
+
     /// One of its rooms.
     pub(crate) fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Arena>> {
-        self.running.app().lobby.directory.get(id).expect("the room is open")
+        self.lobby().directory.get(id).expect("the room is open")
     }
 
     /// The `authorization` header of the operator's calls.
@@ -270,6 +276,11 @@ impl Puppet {
         client.set_token(token);
         client.handle_open(MonoTime(0));
         Puppet { socket: bare(server).await, client, began: Instant::now() }
+    }
+
+    /// Its socket, to see what comes without a client.
+    pub(crate) fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
     }
 
     /// Continues over another socket.

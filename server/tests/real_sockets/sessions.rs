@@ -260,34 +260,6 @@ async fn messages_to_an_absent_player_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_resume_after_a_room_change_returns_to_the_new_room() {
-    let server = Server::start_with(|config| config.rooms = 2).await;
-    // Repeated, since the two rooms do not tick together: their updates arrive in either order.
-    for turn in 0..12 {
-        let mut first = bare(&server).await;
-        let token = ask(&mut first, &format!("Ann {turn}"), RoomChoice::Room(RoomId(1 + turn % 2))).await;
-        assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { .. }));
-        let there = RoomId(2 - turn % 2);
-        let name = Name::new(&format!("Ann {turn}")).expect("a fine name");
-        say(&mut first, &ClientMsg::Join { name, room: RoomChoice::Room(there), role: Role::Play }).await;
-        assert!(matches!(seat_of(&mut first).await, ServerMsg::Joined { room, .. } if room == there));
-        // Both rooms have sent all their updates once another player is seated in each.
-        for room in [1, 2] {
-            let mut witness = bare(&server).await;
-            ask(&mut witness, &format!("Witness {turn} {room}"), RoomChoice::Room(RoomId(room))).await;
-            assert!(matches!(seat_of(&mut witness).await, ServerMsg::Joined { .. }));
-            say(&mut witness, &ClientMsg::Leave).await;
-        }
-        drop(first);
-        let mut again = bare(&server).await;
-        assert!(come_back(&mut again, token).await.1, "the seat is kept");
-        assert!(matches!(seat_of(&mut again).await, ServerMsg::Joined { room, .. } if room == there));
-        say(&mut again, &ClientMsg::Leave).await;
-    }
-    server.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_join_before_the_reply_leaves_no_seat_behind() {
     let server = Server::start_with(|config| config.rooms = 2).await;
     let mut fickle = bare(&server).await;
