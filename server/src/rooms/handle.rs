@@ -17,7 +17,7 @@ use crate::limits::holds::share;
 
 /// Capacity of a mailbox for inputs: a second of inputs of 4,000 players. Further inputs are dropped, and reported to the client like any
 /// missing input. Other commands always find space: the rate limits of the connections bound them.
-const MAILBOX_MAX: usize = 120_000;
+pub(super) const MAILBOX_MAX: usize = 120_000;
 
 /// The queue of commands to a room. The room's thread takes all of them before a tick.
 pub struct Mailbox<G: Game> {

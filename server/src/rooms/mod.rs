@@ -13,3 +13,6 @@ pub mod handle;
 pub mod pool;
 pub mod runner;
 pub mod status;
+
+#[cfg(test)]
+mod tests;
