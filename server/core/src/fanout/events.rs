@@ -106,42 +106,72 @@ impl EventIndex {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_viewer_gets_exactly_the_events_addressed_to_it_or_near_it() {
-        let mut rng = fastrand::Rng::with_seed(31);
-        let view = Vec2::new(1920.0, 1200.0);
+    const VIEW: Vec2 = Vec2::new(1920.0, 1200.0);
+
+    fn events_for(events: &[Recipients], viewer: EventViewer, scope: EventScope) -> Vec<u32> {
         let mut index = EventIndex::for_seats(2000);
+        let events: Vec<_> = events.iter().map(|recipients| (*recipients, 0..0)).collect();
+        // The events of another tick are replaced.
+        index.sort(&events[events.len() / 2..]);
+        index.sort(&events);
+        let mut found = vec![999];
+        index.append_for(viewer, scope, &mut found);
+        assert_eq!(found.remove(0), 999, "appended");
+        found
+    }
+
+    #[test]
+    fn a_viewer_gets_events_near_it_addressed_to_it_and_to_the_room_newest_first() {
+        let near = |x: f32, y: f32| Recipients::Near(Vec2::new(x, y));
+        // Half a view is 960 by 600, and 64 units beyond it count: around (100, -50) that is -924 to 1124 by -714 to 614.
+        let viewer = EventViewer { player: PlayerId(2), focus: Vec2::new(100.0, -50.0), view: VIEW };
+        let events = [
+            (near(100.0, -50.0), true),
+            (near(1124.0, 614.0), true),
+            (near(-924.0, -714.0), true),
+            (near(1124.5, 0.0), false),
+            (near(-924.5, 0.0), false),
+            (near(0.0, 614.5), false),
+            (near(0.0, -714.5), false),
+            (Recipients::Player(PlayerId(2)), true),
+            (Recipients::Player(PlayerId(1)), false),
+            (Recipients::Player(PlayerId(3)), false),
+            (Recipients::Room, true),
+            (near(-900.0, 600.0), true),
+            (near(30_000.0, -30_000.0), false),
+            (Recipients::Player(PlayerId(2)), true),
+        ];
+        let recipients = events.map(|(recipients, _)| recipients);
+        let expected = [13, 11, 10, 7, 2, 1, 0];
+        assert_eq!(events_for(&recipients, viewer, EventScope::All), expected);
+        assert!(
+            events.iter().enumerate().all(|(at, (_, is))| *is == expected.contains(&(at as u32))),
+            "as marked above"
+        );
+        assert_eq!(events_for(&recipients, viewer, EventScope::Addressed), [13, 10, 7]);
+        let elsewhere = EventViewer { player: PlayerId(9), focus: Vec2::new(-9_000.0, 9_000.0), view: VIEW };
+        assert_eq!(events_for(&recipients, elsewhere, EventScope::All), [10]);
+        assert_eq!(events_for(&[], viewer, EventScope::All), []);
+    }
+
+    #[test]
+    fn nearby_events_are_those_in_a_rectangle_around_the_focus_wherever_that_is() {
+        let mut rng = fastrand::Rng::with_seed(31);
         for _ in 0..200 {
-            let mut point = || Vec2::new(rng.f32() - 0.5, rng.f32() - 0.5) * 6000.0;
-            let points: Vec<Vec2> = (0..100).map(|_| point()).collect();
-            let focus = point();
-            let recipients = |at: &Vec2| match rng.u8(0..10) {
-                0 => Recipients::Player(PlayerId(rng.u16(0..4))),
-                1 => Recipients::Room,
-                2 => Recipients::Near(focus + view * 0.5 + Vec2::splat(64.0)),
-                _ => Recipients::Near(*at),
-            };
-            let count = points.len();
-            let events: Vec<(Recipients, Range<usize>)> = points.iter().map(recipients).map(|a| (a, 0..0)).collect();
-            index.sort(&events[..rng.usize(0..=count)]);
-            index.sort(&events);
-            let viewer = EventViewer { player: PlayerId(2), focus, view };
-            let mut found = vec![999];
-            index.append_for(viewer, EventScope::All, &mut found);
-            let is_for_viewer = |recipients: &Recipients| match recipients {
-                Recipients::Near(at) => (*at - focus).abs().cmple(view * 0.5 + Vec2::splat(64.0)).all(),
-                Recipients::Player(player) => *player == PlayerId(2),
-                Recipients::Room => true,
-            };
-            let matching =
-                (0u32..).zip(&events).filter(|(_, (recipients, _))| is_for_viewer(recipients)).map(|(index, _)| index);
-            let mut expected: Vec<u32> = matching.collect();
+            // Whole numbers, which floats hold exactly; up to the edge of the world and across all rows.
+            let mut point = || (rng.i32(-32_000..32_000), rng.i32(-32_000..32_000));
+            let (x, y) = point();
+            let mut points: Vec<(i32, i32)> = (0..50).map(|_| point()).collect();
+            points.extend((0..50).map(|_| (x + rng.i32(-1100..=1100), y + rng.i32(-740..=740))));
+            let vec2 = |(x, y): (i32, i32)| Vec2::new(x as f32, y as f32);
+            let events: Vec<Recipients> = points.iter().map(|point| Recipients::Near(vec2(*point))).collect();
+            let viewer = EventViewer { player: PlayerId(2), focus: vec2((x, y)), view: VIEW };
+            let is_seen =
+                |(px, py): &(i32, i32)| (x - 1024..=x + 1024).contains(px) && (y - 664..=y + 664).contains(py);
+            let seen = (0..).zip(&points).filter(|(_, point)| is_seen(point)).map(|(index, _)| index);
+            let mut expected: Vec<u32> = seen.collect();
             expected.reverse();
-            assert_eq!(found[1..], expected);
-            found.clear();
-            index.append_for(viewer, EventScope::Addressed, &mut found);
-            expected.retain(|index| !matches!(events[*index as usize].0, Recipients::Near(_)));
-            assert_eq!(found, expected);
+            assert_eq!(events_for(&events, viewer, EventScope::All), expected);
         }
     }
 }
