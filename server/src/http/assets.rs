@@ -58,7 +58,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The files of the client.
-pub struct Assets {
+pub(crate) struct Assets {
     #[cfg(feature = "embed")]
     embedded: Option<std::collections::HashMap<String, Arc<StoredFile>>>,
     store: AssetStore,

@@ -26,7 +26,7 @@ const SHARED_MAX: usize = 16 * 1024;
 
 /// The responses in flight.
 #[derive(Debug)]
-pub struct InFlight {
+pub(crate) struct InFlight {
     kib: Arc<Semaphore>,
 }
 
