@@ -16,8 +16,10 @@
 mod audit;
 mod bench;
 mod dist;
+mod floors;
 mod guard;
 mod http;
+mod imports;
 mod play;
 mod process;
 mod purity;

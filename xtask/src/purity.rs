@@ -3,11 +3,9 @@
 //! `shared` is also guarded by its own `clippy.toml`, which sees through imports and types. The server's pure folders
 //! share a crate with sockets and clocks, where clippy cannot tell them apart: so they are read here, word by word.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 
-use crate::source::{Finding, SourceFile, code_only, judge, project_files, without_tests, words};
+use crate::source::{Finding, SourceFile, code_only, judge, project_files, test_modules, without_tests, words};
 
 /// Some words that are wrong in some places.
 struct Rule {
@@ -118,7 +116,7 @@ const SHARED_MAY_USE: &[&str] =
     &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing", "unicode-width"];
 
 /// Checks that pure folders are pure and that arrows between modules point one way.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     judge(&findings(&project_files()?))
 }
 
@@ -128,7 +126,7 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
         files.iter().filter(|file| file.is_rust()).map(|file| (file, code_only(&file.text))).collect();
     let test_modules = test_modules(&rust);
     for (file, code) in &rust {
-        let is_test = test_modules.iter().any(|module| file.is_in(module) || file.path == format!("{module}.rs"));
+        let is_test = test_modules.iter().any(|module| file.is_module(module));
         let product = if is_test { String::new() } else { without_tests(code).0 };
         for rule in RULES.iter().filter(|rule| rule.covers(file)) {
             let code = if rule.tests == InTests::Banned { code } else { &product };
@@ -151,18 +149,6 @@ impl Rule {
         let among = |places: &[&str]| places.iter().any(|place| file.is_in(place));
         among(self.inside) && !among(self.except)
     }
-}
-
-/// The modules that exist for tests only, as paths without `.rs`.
-fn test_modules(rust: &[(&SourceFile, String)]) -> BTreeSet<String> {
-    let mut modules = BTreeSet::new();
-    for (file, code) in rust {
-        let stem = file.path.trim_end_matches(".rs");
-        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-        let home = if matches!(name, "mod" | "lib" | "main") { folder } else { stem };
-        modules.extend(without_tests(code).1.iter().map(|module| format!("{home}/{module}")));
-    }
-    modules
 }
 
 fn dependencies_of_shared(manifest: &SourceFile) -> Vec<Finding> {

@@ -8,11 +8,11 @@ use clap::ValueEnum;
 
 use crate::process::{self, run};
 use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir, web_dir};
-use crate::{audit, bench, purity, site, tidy, toolchain};
+use crate::{audit, bench, floors, purity, site, tidy, toolchain};
 
 /// What `cargo xtask test` can be told.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Run this step alone.
     #[arg(long, value_name = "STEP")]
     only: Option<Step>,
@@ -24,6 +24,7 @@ enum Step {
     Tools,
     Fmt,
     Purity,
+    Floors,
     Tidy,
     Audit,
     Clippy,
@@ -37,7 +38,7 @@ enum Step {
 }
 
 /// Runs every step, or the chosen one.
-pub fn test(args: &Args) -> Result<()> {
+pub(crate) fn test(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
     let steps: Vec<Step> =
         Step::value_variants().iter().copied().filter(|step| args.only.is_none_or(|only| only == *step)).collect();
@@ -66,6 +67,9 @@ impl Step {
             Step::Tools => "the wasm target, rustfmt, clippy, Node, Chromium and chromedriver are there",
             Step::Fmt => "the code is formatted",
             Step::Purity => "pure folders name no clock, thread, socket or hash map",
+            Step::Floors => {
+                "modules import only what their tables in docs/ARCHITECTURE.md allow, and no files in a cycle"
+            }
             Step::Tidy => "no leftovers, no giants, and the map in docs/ matches the tree",
             Step::Audit => "licences, banned crates and sources of all dependencies are as deny.toml has them",
             Step::Clippy => "no lint in any native target",
@@ -84,6 +88,7 @@ impl Step {
             Step::Tools => tools(),
             Step::Fmt => run(&mut cargo("fmt --all --check")),
             Step::Purity => purity::check(),
+            Step::Floors => floors::check(),
             Step::Tidy => tidy::check(),
             Step::Audit => audit::check_rules(),
             // `--test browser` because a target that plain `cargo test` leaves out is none of `--all-targets`.

@@ -25,7 +25,7 @@ const MACHINE_PATHS: [&str; 5] = [
 ];
 
 /// Checks every file of the project.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     judge(&findings(&project_files()?))
 }
 
