@@ -1,17 +1,16 @@
 //! The project's own commands: `cargo xtask play | test | dist | bench | audit`.
 //!
-//! - [`play`]: build everything, start server and bots, and let a person play.
-//! - [`mod@test`]: every check there is, step by step; continuous integration is this command and nothing more.
-//! - [`dist`]: one server binary with the browser client inside it.
+//! - [`play`]: builds everything, starts server and bots, and lets a person play.
+//! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command.
+//! - [`dist`]: one server binary with the browser client inside.
 //! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
-//! - [`audit`]: licences, banned crates, sources and advisories of what we depend on.
+//! - [`audit`]: licences, banned crates, sources and advisories of the dependencies.
 //!
-//! Below those: [`site`] makes the folder a browser loads from; [`purity`] and [`tidy`] read the sources with the help
-//! of [`source`]; [`toolchain`] looks for what must be installed; [`process`], [`guard`] and [`http`] start programs,
-//! end them and ask whether they are up; [`workspace`] knows where things are.
+//! Below those: [`site`] makes the folder that a browser loads from; [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
+//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`process`], [`guard`] and
+//! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
 //!
-//! The browser tests are `tests/browser/`, a test target of this crate, so that the WebDriver client is built for
-//! `cargo xtask test` only.
+//! The browser tests are `tests/browser/`, a test target of this crate, so that only `cargo xtask test` builds the WebDriver client.
 
 mod audit;
 mod bench;
@@ -20,6 +19,7 @@ mod floors;
 mod guard;
 mod http;
 mod imports;
+mod numbers;
 mod play;
 mod process;
 mod purity;

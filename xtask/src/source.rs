@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace::root;
 
-/// Folders that hold nothing of ours.
+/// Folders that hold nothing of ours. In a worktree of git, `.git` is a file.
 const FOREIGN: [&str; 4] = ["target", ".git", "node_modules", "corpus"];
 
 /// One text file of the project.
@@ -72,10 +72,11 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> Result<(
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
+        if FOREIGN.contains(&name.as_str()) {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
-            if !FOREIGN.contains(&name.as_str()) {
-                collect(&entry.path(), &format!("{path}/"), files)?;
-            }
+            collect(&entry.path(), &format!("{path}/"), files)?;
         } else if let Ok(text) = fs::read_to_string(entry.path()) {
             // What is not UTF-8 is a picture or a sound.
             files.push(SourceFile { path, text });
