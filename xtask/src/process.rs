@@ -28,6 +28,23 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
+/// A program that [`run`] waited for did not end well.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    command: String,
+    status: String,
+    /// Its exit code, unless a signal ended it.
+    pub(crate) code: Option<i32>,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` failed ({})", self.command, self.status)
+    }
+}
+
+impl std::error::Error for Failed {}
+
 /// From here on Ctrl-C, SIGTERM and a closed terminal are counted and end nothing by themselves.
 pub(crate) fn catch_stop_signals() -> Result<()> {
     ctrlc::set_handler(|| _ = STOP_SIGNALS.fetch_add(1, Ordering::Relaxed)).context("cannot catch Ctrl-C")
@@ -41,7 +58,7 @@ pub(crate) fn stop_signals() -> u32 {
 /// Runs `command` with our terminal and waits for it.
 ///
 /// # Errors
-/// It cannot be started, it fails, or [`Stopped`].
+/// It cannot be started, [`Failed`], or [`Stopped`].
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start `{shown}`"))?;
@@ -59,8 +76,10 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     if stop_signals() > 0 {
         return Err(Stopped.into());
     }
-    ensure!(status.success(), "`{shown}` failed ({status})");
-    Ok(())
+    match status.code() {
+        Some(0) => Ok(()),
+        code => Err(Failed { command: shown, status: status.to_string(), code }.into()),
+    }
 }
 
 fn shown(command: &Command) -> String {
