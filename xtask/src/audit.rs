@@ -15,7 +15,7 @@ const VERSION: &str = "0.20.2";
 
 /// What `cargo xtask audit` can be told.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Look for known vulnerabilities and unmaintained crates instead. Fetches the RustSec database from GitHub, and fails when
     /// it cannot.
     #[arg(long)]
@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 /// Checks everything but advisories, or advisories alone.
-pub fn audit(args: &Args) -> Result<()> {
+pub(crate) fn audit(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
     let deny = match find_deny() {
         Some(deny) => deny,
@@ -44,7 +44,7 @@ pub fn audit(args: &Args) -> Result<()> {
 }
 
 /// The same without advisories, for `cargo xtask test`. Without cargo-deny it says so and is content.
-pub fn check_rules() -> Result<()> {
+pub(crate) fn check_rules() -> Result<()> {
     match find_deny() {
         Some(deny) => rules(&deny),
         None => {

@@ -18,7 +18,7 @@ use crate::{http, site, toolchain};
 const START_MAX: Duration = Duration::from_secs(20);
 
 /// Builds `target/dist/broadside-server`, tries it, and prints its path and size.
-pub fn dist() -> Result<()> {
+pub(crate) fn dist() -> Result<()> {
     process::catch_stop_signals()?;
     toolchain::ensure_wasm_target()?;
     site::build()?;

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 /// What `xtask guard` is called with.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The process whose death ends the program.
     #[arg(long)]
     #[cfg_attr(
@@ -25,7 +25,7 @@ pub struct Args {
 
 /// What starts `command` in such a way that our death ends it. Its program, arguments, folder and variables are
 /// kept; its standard streams are not.
-pub fn guarded(command: &Command) -> Result<Command> {
+pub(crate) fn guarded(command: &Command) -> Result<Command> {
     let mut guarded = if cfg!(target_os = "linux") {
         let mut guarded = Command::new(std::env::current_exe()?);
         guarded.arg("guard").arg("--parent").arg(std::process::id().to_string()).arg("--");
@@ -44,7 +44,7 @@ pub fn guarded(command: &Command) -> Result<Command> {
 
 /// Becomes the program that `args` names; comes back only with an error.
 #[cfg(target_os = "linux")]
-pub fn become_program(args: &Args) -> Result<()> {
+pub(crate) fn become_program(args: &Args) -> Result<()> {
     use std::os::unix::process::CommandExt;
 
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM)?;
@@ -56,6 +56,6 @@ pub fn become_program(args: &Args) -> Result<()> {
 
 /// Refuses: nothing asks for this here.
 #[cfg(not(target_os = "linux"))]
-pub fn become_program(args: &Args) -> Result<()> {
+pub(crate) fn become_program(args: &Args) -> Result<()> {
     anyhow::bail!("cannot run {:?}: guard is for Linux", args.program)
 }

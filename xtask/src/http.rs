@@ -10,18 +10,18 @@ use anyhow::{Context, Result};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An answer: its status, and its body as it came.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status, 200 for instance.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Everything after the head.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// `GET http://ADDRESS/PATH`, asked for without compression.
 ///
 /// # Errors
 /// Nobody listens, the connection breaks, or the answer is not HTTP.
-pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<Answer> {
     ask(address, "GET", path, "", PATIENCE)
 }
 
@@ -29,7 +29,7 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
 ///
 /// # Errors
 /// As [`get`].
-pub fn ask(address: SocketAddr, method: &str, path: &str, body: &str, patience: Duration) -> Result<Answer> {
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, body: &str, patience: Duration) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(patience))?;
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");

@@ -1,23 +1,27 @@
-//! The project's own commands: `cargo xtask play | test | dist | bench | audit`.
+//! The project's own commands: `cargo xtask play | test | dist | bench | chaos | audit`.
 //!
-//! - [`play`]: build everything, start server and bots, and let a person play.
-//! - [`mod@test`]: every check there is, step by step; continuous integration is this command and nothing more.
-//! - [`dist`]: one server binary with the browser client inside it.
+//! - [`play`]: builds everything, starts server and bots, and lets a person play.
+//! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command.
+//! - [`dist`]: one server binary with the browser client inside.
 //! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
-//! - [`audit`]: licences, banned crates, sources and advisories of what we depend on.
+//! - [`chaos`]: the whole server in one simulation, driven by a seed.
+//! - [`audit`]: licences, banned crates, sources and advisories of the dependencies.
 //!
-//! Below those: [`site`] makes the folder a browser loads from; [`purity`] and [`tidy`] read the sources with the help
-//! of [`source`]; [`toolchain`] looks for what must be installed; [`process`], [`guard`] and [`http`] start programs,
-//! end them and ask whether they are up; [`workspace`] knows where things are.
+//! Below those: [`site`] makes the folder that a browser loads from; [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
+//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`process`], [`guard`] and
+//! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
 //!
-//! The browser tests are `tests/browser/`, a test target of this crate, so that the WebDriver client is built for
-//! `cargo xtask test` only.
+//! The browser tests are `tests/browser/`, a test target of this crate, so that only `cargo xtask test` builds the WebDriver client.
 
 mod audit;
 mod bench;
+mod chaos;
 mod dist;
+mod floors;
 mod guard;
 mod http;
+mod imports;
+mod numbers;
 mod play;
 mod process;
 mod purity;
@@ -51,6 +55,8 @@ enum Command {
     Dist,
     /// Measure what the server costs on this machine, and write it to docs/BENCHMARKS.md.
     Bench(bench::Args),
+    /// Simulate the whole server with everything that can go wrong; a failure prints the command that repeats it.
+    Chaos(chaos::Args),
     /// Check licences, banned crates and sources of all dependencies; or, with --advisories, known vulnerabilities.
     Audit(audit::Args),
     /// Run a program that must not outlive this one's parent (used by the other commands).
@@ -60,11 +66,13 @@ enum Command {
 
 fn main() -> ExitCode {
     let (args, _) = parse::<Args>();
+    let passes_exit_code_on = matches!(args.command, Command::Chaos(_));
     let done = match args.command {
         Command::Play(args) => play::play(&args),
         Command::Test(args) => test::test(&args),
         Command::Dist => dist::dist(),
         Command::Bench(args) => bench::bench(&args),
+        Command::Chaos(args) => chaos::chaos(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Guard(args) => guard::become_program(&args),
     };
@@ -72,8 +80,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<process::Stopped>() => ExitCode::from(130), // what a shell reports for Ctrl-C
         Err(error) => {
+            let code =
+                error.downcast_ref::<process::Failed>().filter(|_| passes_exit_code_on).and_then(|failed| failed.code);
             say(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

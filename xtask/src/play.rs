@@ -18,7 +18,7 @@ const START_MAX: Duration = Duration::from_secs(20);
 
 /// What `cargo xtask play` can be told.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Port for the page and the game, 1 to 65535.
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -34,7 +34,7 @@ pub struct Args {
 }
 
 /// Builds, starts server and bots, and stays until Ctrl-C, SIGTERM, or the end of one of them.
-pub fn play(args: &Args) -> Result<()> {
+pub(crate) fn play(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
     // Before the build: whoever left a server running should not wait minutes to hear of it.
     ensure_port_is_free(args)?;

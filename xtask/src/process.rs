@@ -12,13 +12,13 @@ use crate::guard;
 /// How long a program may take from SIGTERM to its end before it is killed.
 const GRACE: Duration = Duration::from_secs(8);
 /// How often we look at a running program and at the stop signal.
-pub const GLANCE: Duration = Duration::from_millis(30);
+pub(crate) const GLANCE: Duration = Duration::from_millis(30);
 
 static STOP_SIGNALS: AtomicU32 = AtomicU32::new(0);
 
 /// Somebody asked for the end while a program ran that we were waiting for.
 #[derive(Debug)]
-pub struct Stopped;
+pub(crate) struct Stopped;
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,21 +28,38 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
+/// A program that [`run`] waited for did not end well.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    command: String,
+    status: String,
+    /// Its exit code, unless a signal ended it.
+    pub(crate) code: Option<i32>,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` failed ({})", self.command, self.status)
+    }
+}
+
+impl std::error::Error for Failed {}
+
 /// From here on Ctrl-C, SIGTERM and a closed terminal are counted and end nothing by themselves.
-pub fn catch_stop_signals() -> Result<()> {
+pub(crate) fn catch_stop_signals() -> Result<()> {
     ctrlc::set_handler(|| _ = STOP_SIGNALS.fetch_add(1, Ordering::Relaxed)).context("cannot catch Ctrl-C")
 }
 
 /// How often we were asked to stop.
-pub fn stop_signals() -> u32 {
+pub(crate) fn stop_signals() -> u32 {
     STOP_SIGNALS.load(Ordering::Relaxed)
 }
 
 /// Runs `command` with our terminal and waits for it.
 ///
 /// # Errors
-/// It cannot be started, it fails, or [`Stopped`].
-pub fn run(command: &mut Command) -> Result<()> {
+/// It cannot be started, [`Failed`], or [`Stopped`].
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start `{shown}`"))?;
     let status = loop {
@@ -59,8 +76,10 @@ pub fn run(command: &mut Command) -> Result<()> {
     if stop_signals() > 0 {
         return Err(Stopped.into());
     }
-    ensure!(status.success(), "`{shown}` failed ({status})");
-    Ok(())
+    match status.code() {
+        Some(0) => Ok(()),
+        code => Err(Failed { command: shown, status: status.to_string(), code }.into()),
+    }
 }
 
 fn shown(command: &Command) -> String {
@@ -70,7 +89,7 @@ fn shown(command: &Command) -> String {
 }
 
 /// A program that runs until it is told to end; it dies with this value, and with this process.
-pub struct Service {
+pub(crate) struct Service {
     name: &'static str,
     child: Child,
 }
@@ -78,7 +97,7 @@ pub struct Service {
 impl Service {
     /// Starts `command` with no input and in a process group of its own: Ctrl-C then reaches us alone, and we
     /// decide the order in which things end.
-    pub fn start(name: &'static str, command: &Command, stdout: Stdio, stderr: Stdio) -> Result<Self> {
+    pub(crate) fn start(name: &'static str, command: &Command, stdout: Stdio, stderr: Stdio) -> Result<Self> {
         let mut command = guard::guarded(command)?;
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         #[cfg(unix)]
@@ -88,17 +107,17 @@ impl Service {
     }
 
     /// The name it was started under.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
     /// The program's standard output, when it was piped and not taken before.
-    pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
+    pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
     /// How it ended, when it has.
-    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
@@ -106,7 +125,7 @@ impl Service {
     ///
     /// # Errors
     /// It had to be killed, or its exit status is not 0.
-    pub fn end(mut self) -> Result<()> {
+    pub(crate) fn end(mut self) -> Result<()> {
         let (asked_at, signals_before) = (Instant::now(), stop_signals());
         ask_to_end(&mut self.child);
         loop {

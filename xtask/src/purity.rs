@@ -1,13 +1,12 @@
 //! What may be named where.
 //!
-//! `shared` is also guarded by its own `clippy.toml`, which sees through imports and types. The server's pure folders
-//! share a crate with sockets and clocks, where clippy cannot tell them apart: so they are read here, word by word.
-
-use std::collections::BTreeSet;
+//! The compiler guards the pure crates, `shared` and `server/core`: each has a `clippy.toml` that bans clocks, threads, locks, sockets
+//! and hash maps, and sees through imports and types. Read here, word by word, is what it cannot see: macros, whole modules, exceptions
+//! from those bans, what a crate is built from, and which part of a crate may name a library.
 
 use anyhow::Result;
 
-use crate::source::{Finding, SourceFile, code_only, judge, project_files, without_tests, words};
+use crate::source::{Finding, SourceFile, code_only, judge, project_files, test_modules, without_tests, words};
 
 /// Some words that are wrong in some places.
 struct Rule {
@@ -27,8 +26,12 @@ enum InTests {
     Banned,
 }
 
-/// The folders that must be as pure as `shared` although they live in a crate that is not.
-const PURE: &[&str] = &["shared/src", "server/src/room", "server/src/session"];
+/// The pure crates, and what each may be built from.
+const PURE_CRATES: [(&str, &[&str]); 2] = [
+    ("shared", &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing", "unicode-width"]),
+    ("server/core", &["arrayvec", "broadside-shared", "glam", "thiserror", "tracing"]),
+];
+const PURE: &[&str] = &["shared/src", "server/core/src"];
 /// The parts that any game can be put into.
 const ENGINE: &[&str] = &[
     "shared/src/protocol",
@@ -36,8 +39,7 @@ const ENGINE: &[&str] = &[
     "shared/src/client",
     "shared/src/game.rs",
     "shared/src/link.rs",
-    "server/src/room",
-    "server/src/session",
+    "server/core/src",
 ];
 
 const RULES: &[Rule] = &[
@@ -45,40 +47,26 @@ const RULES: &[Rule] = &[
         inside: PURE,
         except: &[],
         tests: InTests::Allowed,
-        words: &["Instant", "SystemTime"],
-        why: "a pure core has no clock: take the time or the tick as an argument",
+        words: &["thread", "thread_local"],
+        why: "a pure core is driven from outside: no threads, and no state beside its arguments",
     },
     Rule {
         inside: PURE,
         except: &[],
         tests: InTests::Allowed,
-        words: &["thread", "thread_local", "tokio", "rayon", "Mutex", "RwLock", "DashMap", "dashmap"],
-        why: "a pure core is driven from outside: no threads, locks or tasks",
+        words: &["ToSocketAddrs", "fs", "process"],
+        why: "the operating system is a matter of the shells around a pure core",
     },
     Rule {
         inside: PURE,
         except: &[],
         tests: InTests::Allowed,
-        words: &["HashMap", "HashSet", "RandomState"],
-        why: "hash order differs from run to run: use BTreeMap, BTreeSet or a sorted Vec",
-    },
-    Rule {
-        inside: PURE,
-        except: &[],
-        tests: InTests::Allowed,
-        words: &["rand", "getrandom", "thread_rng"],
-        why: "chance is state: draw from the seeded generator in the world",
-    },
-    Rule {
-        inside: PURE,
-        except: &[],
-        tests: InTests::Allowed,
-        words: &["TcpStream", "TcpListener", "UdpSocket", "ToSocketAddrs", "axum", "hyper", "web_sys", "js_sys"],
-        why: "sockets and the browser live in the shells around a pure core",
+        words: &["disallowed_types", "disallowed_methods", "disallowed_macros"],
+        why: "no exceptions from `clippy.toml` in a pure core: take the time, chance or bytes as an argument",
     },
     Rule {
         inside: &["server/src"],
-        except: &["server/src/residents"],
+        except: &["server/src/bots"],
         tests: InTests::Allowed,
         words: &["fastrand"],
         why: "what it gives to one shows what it gives to others: `secret::number` is from the operating system",
@@ -113,12 +101,8 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// What the pure crate may be built from.
-const SHARED_MAY_USE: &[&str] =
-    &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing", "unicode-width"];
-
 /// Checks that pure folders are pure and that arrows between modules point one way.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     judge(&findings(&project_files()?))
 }
 
@@ -128,7 +112,7 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
         files.iter().filter(|file| file.is_rust()).map(|file| (file, code_only(&file.text))).collect();
     let test_modules = test_modules(&rust);
     for (file, code) in &rust {
-        let is_test = test_modules.iter().any(|module| file.is_in(module) || file.path == format!("{module}.rs"));
+        let is_test = test_modules.iter().any(|module| file.is_module(module));
         let product = if is_test { String::new() } else { without_tests(code).0 };
         for rule in RULES.iter().filter(|rule| rule.covers(file)) {
             let code = if rule.tests == InTests::Banned { code } else { &product };
@@ -140,10 +124,33 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
             }));
         }
     }
-    if let Some(manifest) = files.iter().find(|file| file.path == "shared/Cargo.toml") {
-        found.extend(dependencies_of_shared(manifest));
+    for (folder, may_use) in PURE_CRATES {
+        let manifest = format!("{folder}/Cargo.toml");
+        found
+            .extend(files.iter().filter(|file| file.path == manifest).flat_map(|file| new_dependencies(file, may_use)));
     }
+    found.extend(unequal_bans(files));
     found
+}
+
+/// Reports where the `clippy.toml` files of the pure crates differ. Their head comments may: they say which crate each is for.
+fn unequal_bans(files: &[SourceFile]) -> Option<Finding> {
+    let of = |folder: &str| {
+        let path = format!("{folder}/clippy.toml");
+        let lines = files.iter().find(|file| file.path == path)?.text.lines();
+        Some(lines.zip(1..).skip_while(|(line, _)| line.starts_with('#')))
+    };
+    let [(first, _), (second, _)] = PURE_CRATES;
+    let (mut ours, mut theirs) = (of(first)?, of(second)?);
+    let line = loop {
+        match (ours.next(), theirs.next()) {
+            (Some((our, _)), Some((their, _))) if our == their => {}
+            (None, None) => return None,
+            (_, their) => break their.map_or(1, |(_, line)| line),
+        }
+    };
+    let what = format!("from here on it differs from {first}/clippy.toml: both crates ban the same things");
+    Some(Finding { path: format!("{second}/clippy.toml"), line, what })
 }
 
 impl Rule {
@@ -153,19 +160,7 @@ impl Rule {
     }
 }
 
-/// The modules that exist for tests only, as paths without `.rs`.
-fn test_modules(rust: &[(&SourceFile, String)]) -> BTreeSet<String> {
-    let mut modules = BTreeSet::new();
-    for (file, code) in rust {
-        let stem = file.path.trim_end_matches(".rs");
-        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-        let home = if matches!(name, "mod" | "lib" | "main") { folder } else { stem };
-        modules.extend(without_tests(code).1.iter().map(|module| format!("{home}/{module}")));
-    }
-    modules
-}
-
-fn dependencies_of_shared(manifest: &SourceFile) -> Vec<Finding> {
+fn new_dependencies(manifest: &SourceFile, may_use: &[&str]) -> Vec<Finding> {
     let (mut found, mut in_dependencies) = (Vec::new(), false);
     for (line, number) in manifest.text.lines().map(str::trim).zip(1..) {
         if let Some(section) = line.strip_prefix('[') {
@@ -174,12 +169,12 @@ fn dependencies_of_shared(manifest: &SourceFile) -> Vec<Finding> {
             continue;
         }
         let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-        if in_dependencies && !name.is_empty() && !name.starts_with('#') && !SHARED_MAY_USE.contains(&name) {
-            let allowed = SHARED_MAY_USE.join(", ");
+        if in_dependencies && !name.is_empty() && !name.starts_with('#') && !may_use.contains(&name) {
+            let allowed = may_use.join(", ");
             found.push(Finding {
                 path: manifest.path.clone(),
                 line: number,
-                what: format!("`{name}`: the pure crate is built from these only: {allowed}"),
+                what: format!("`{name}`: this pure crate is built from these only: {allowed}"),
             });
         }
     }
@@ -197,26 +192,26 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_in_the_room_is_found_however_it_is_imported() {
-        let text = "//! Instant\nuse std::time::{Duration, Instant};\nfn f() -> Instant { std::time::Instant::now() }";
-        let line = |line| (line, "Instant".to_string());
-        assert_eq!(found_in("server/src/room/room.rs", text), [line(2), line(3), line(3)]);
-        assert_eq!(found_in("server/src/session/mod.rs", text).len(), 3);
-        assert_eq!(found_in("server/src/net/driver.rs", text), []);
-        assert_eq!(found_in("server/src/roommate.rs", text), []);
+    fn a_thread_or_an_exception_in_a_pure_crate_is_found() {
+        let text = "//! thread\nuse std::thread;\n#[expect(clippy::disallowed_types)]\nfn f() {}";
+        let expected = [(2, "thread".to_string()), (3, "disallowed_types".to_string())];
+        assert_eq!(found_in("server/core/src/room/mod.rs", text), expected);
+        assert_eq!(found_in("shared/src/time.rs", text), expected);
+        assert_eq!(found_in("server/src/net/shard.rs", text), []);
+        assert_eq!(found_in("server/core/examples/time.rs", text), []);
     }
 
     #[test]
     fn tests_may_use_what_the_core_may_not() {
-        let text = "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::collections::HashMap;\n}\n";
-        assert_eq!(found_in("server/src/room/room.rs", text), []);
+        let text = "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::thread;\n}\n";
+        assert_eq!(found_in("server/core/src/room/mod.rs", text), []);
     }
 
     #[test]
     fn a_module_declared_for_tests_is_a_test_wherever_it_lives() {
         let files = [
             SourceFile { path: "shared/src/lib.rs".into(), text: "pub mod game;\n#[cfg(test)]\nmod toy;".into() },
-            SourceFile { path: "shared/src/toy.rs".into(), text: "use std::collections::HashSet;".into() },
+            SourceFile { path: "shared/src/toy.rs".into(), text: "use std::fs;".into() },
             SourceFile { path: "shared/src/toy/deep.rs".into(), text: "use std::thread;".into() },
         ];
         assert_eq!(findings(&files), []);
@@ -238,9 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn the_pure_crate_gets_no_new_dependency_unseen() {
+    fn a_pure_crate_gets_no_new_dependency_unseen() {
         let text = "[package]\nname = \"x\"\n[dependencies]\nserde.workspace = true\ntokio = { version = \"1\" }\n\
                     [dev-dependencies]\nproptest.workspace = true\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"";
         assert_eq!(found_in("shared/Cargo.toml", text), [(5, "tokio".into()), (9, "libc".into())]);
+        assert_eq!(found_in("server/core/Cargo.toml", "[dependencies]\nserde = \"1\""), [(2, "serde".into())]);
+    }
+
+    #[test]
+    fn the_pure_crates_ban_the_same_things() {
+        let file = |folder: &str, text: &str| SourceFile { path: format!("{folder}/clippy.toml"), text: text.into() };
+        let files = |second| [file("shared", "# shared\n\nbans = [\n    1,\n]\n"), file("server/core", second)];
+        assert_eq!(findings(&files("# core\n# of the server\n\nbans = [\n    1,\n]\n")), []);
+        assert_eq!(findings(&files("# core\n\nbans = [\n]\n"))[0].line, 4);
+        assert_eq!(findings(&files("# core\n\nbans = [\n    1,\n]\nmore = 1\n"))[0].line, 6);
     }
 }

@@ -45,7 +45,7 @@ const DEV_PAGES: [&str; 2] = ["compare.html", "wire.html"];
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
 
 /// Brings `target/web` up to date.
-pub fn build() -> Result<()> {
+pub(crate) fn build() -> Result<()> {
     let packages = MODULES.map(|(package, _)| format!("--package {package}")).join(" ");
     run(&mut cargo(&format!("build {packages} --target {WASM_TARGET} --profile wasm")))?;
     let (web, stamp) = (web_dir(), web_dir().with_extension("stamp"));
@@ -206,7 +206,7 @@ fn remove_folder(folder: &Path) -> Result<()> {
 }
 
 /// What a browser may ask the finished folder for: its files without the compressed siblings, named from the folder on.
-pub fn pages() -> Result<Vec<String>> {
+pub(crate) fn pages() -> Result<Vec<String>> {
     let web = web_dir();
     let is_sibling = |file: &Path| matches!(file.extension().and_then(OsStr::to_str), Some("br" | "gz"));
     let plain = files(&web)?.into_iter().filter(|file| !is_sibling(file));

@@ -1,5 +1,6 @@
 //! The workspace's text files, and Rust text without what is not code.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -7,45 +8,50 @@ use anyhow::{Context, Result};
 
 use crate::workspace::root;
 
-/// Folders that hold nothing of ours.
+/// Folders that hold nothing of ours. In a worktree of git, `.git` is a file.
 const FOREIGN: [&str; 4] = ["target", ".git", "node_modules", "corpus"];
 
 /// One text file of the project.
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// Its name below the workspace's root, with forward slashes.
-    pub path: String,
+    pub(crate) path: String,
     /// What it says.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl SourceFile {
     /// Whether it is Rust.
-    pub fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
     /// Whether it is `folder` or inside of it.
-    pub fn is_in(&self, folder: &str) -> bool {
+    pub(crate) fn is_in(&self, folder: &str) -> bool {
         self.path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether it is the module at `stem` (a path without `.rs`) or below it.
+    pub(crate) fn is_module(&self, stem: &str) -> bool {
+        self.is_in(stem) || self.path.strip_suffix(".rs") == Some(stem)
     }
 }
 
 /// Something that a check found wrong.
 #[derive(Debug, PartialEq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The file, as [`SourceFile::path`].
-    pub path: String,
+    pub(crate) path: String,
     /// The line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// What is wrong, and why or what to do.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// Prints what was found.
 ///
 /// # Errors
 /// There was something.
-pub fn judge(findings: &[Finding]) -> Result<()> {
+pub(crate) fn judge(findings: &[Finding]) -> Result<()> {
     for Finding { path, line, what } in findings {
         println!("{path}:{line}: {what}");
     }
@@ -54,7 +60,7 @@ pub fn judge(findings: &[Finding]) -> Result<()> {
 }
 
 /// Every text file of the project, in the order of their paths.
-pub fn project_files() -> Result<Vec<SourceFile>> {
+pub(crate) fn project_files() -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     collect(root(), "", &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -66,10 +72,11 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> Result<(
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
+        if FOREIGN.contains(&name.as_str()) {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
-            if !FOREIGN.contains(&name.as_str()) {
-                collect(&entry.path(), &format!("{path}/"), files)?;
-            }
+            collect(&entry.path(), &format!("{path}/"), files)?;
         } else if let Ok(text) = fs::read_to_string(entry.path()) {
             // What is not UTF-8 is a picture or a sound.
             files.push(SourceFile { path, text });
@@ -79,7 +86,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> Result<(
 }
 
 /// `text` with comments, and the insides of strings and characters, as blanks. Lines and columns stay.
-pub fn code_only(text: &str) -> String {
+pub(crate) fn code_only(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -150,29 +157,29 @@ fn raw_string(rest: &[char], prefix: usize) -> usize {
 
 /// `code` (of [`code_only`]) with everything under `#[cfg(test)]` as blanks, and the names of the modules that are
 /// declared under it and live in files of their own.
-pub fn without_tests(code: &str) -> (String, Vec<String>) {
+pub(crate) fn without_tests(code: &str) -> (String, Vec<String>) {
     const MARK: &str = "#[cfg(test)]";
     let (mut kept, mut modules) = (String::with_capacity(code.len()), Vec::new());
     let mut rest = code;
     while let Some(at) = rest.find(MARK) {
-        let (before, publication) = rest.split_at(at);
-        let end = item_end(publication, MARK.len());
-        let declared = publication[..end].strip_suffix(';').and_then(|publication| publication.rsplit_once("mod "));
+        let (before, item) = rest.split_at(at);
+        let end = item_end(item, MARK.len());
+        let declared = item[..end].strip_suffix(';').and_then(|item| item.rsplit_once("mod "));
         if let Some((_, name)) = declared {
             modules.push(name.trim().to_string());
         }
         kept.push_str(before);
-        kept.extend(publication[..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
-        rest = &publication[end..];
+        kept.extend(item[..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        rest = &item[end..];
     }
     kept.push_str(rest);
     (kept, modules)
 }
 
-/// Where the publication behind the attribute of length `from` ends: at its `;` or at the brace that closes its first one.
-fn item_end(publication: &str, from: usize) -> usize {
+/// Where the item behind the attribute of length `from` ends: at its `;` or at the brace that closes its first one.
+fn item_end(item: &str, from: usize) -> usize {
     let mut depth = 0_i32;
-    for (at, c) in publication.char_indices().skip_while(|(at, _)| *at < from) {
+    for (at, c) in item.char_indices().skip_while(|(at, _)| *at < from) {
         match c {
             '{' | '(' | '[' => depth += 1,
             '}' | ')' | ']' => depth -= 1,
@@ -182,11 +189,23 @@ fn item_end(publication: &str, from: usize) -> usize {
             return at + 1;
         }
     }
-    publication.len()
+    item.len()
+}
+
+/// The modules that exist for tests only, as paths without `.rs`; `rust` holds files with their [`code_only`].
+pub(crate) fn test_modules(rust: &[(&SourceFile, String)]) -> BTreeSet<String> {
+    let mut modules = BTreeSet::new();
+    for (file, code) in rust {
+        let stem = file.path.trim_end_matches(".rs");
+        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+        let home = if matches!(name, "mod" | "lib" | "main") { folder } else { stem };
+        modules.extend(without_tests(code).1.iter().map(|module| format!("{home}/{module}")));
+    }
+    modules
 }
 
 /// The words (identifiers and keywords) of `code`, each with its line from 1.
-pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     code.lines().zip(1..).flat_map(|(text, line)| {
         text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(move |word| (line, word))
     })

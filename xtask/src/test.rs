@@ -8,11 +8,11 @@ use clap::ValueEnum;
 
 use crate::process::{self, run};
 use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir, web_dir};
-use crate::{audit, bench, purity, site, tidy, toolchain};
+use crate::{audit, bench, floors, purity, site, tidy, toolchain};
 
 /// What `cargo xtask test` can be told.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Run this step alone.
     #[arg(long, value_name = "STEP")]
     only: Option<Step>,
@@ -24,12 +24,14 @@ enum Step {
     Tools,
     Fmt,
     Purity,
+    Floors,
     Tidy,
     Audit,
     Clippy,
     ClippyWasm,
     Docs,
     Unit,
+    Fuzz,
     Counts,
     Foreign,
     Site,
@@ -37,7 +39,7 @@ enum Step {
 }
 
 /// Runs every step, or the chosen one.
-pub fn test(args: &Args) -> Result<()> {
+pub(crate) fn test(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
     let steps: Vec<Step> =
         Step::value_variants().iter().copied().filter(|step| args.only.is_none_or(|only| only == *step)).collect();
@@ -65,13 +67,17 @@ impl Step {
         match self {
             Step::Tools => "the wasm target, rustfmt, clippy, Node, Chromium and chromedriver are there",
             Step::Fmt => "the code is formatted",
-            Step::Purity => "pure folders name no clock, thread, socket or hash map",
-            Step::Tidy => "no leftovers, no giants, and the map in docs/ matches the tree",
+            Step::Purity => "pure crates have no exceptions, and each library has one owner",
+            Step::Floors => {
+                "modules import only what their tables in docs/ARCHITECTURE.md allow, and no files in a cycle"
+            }
+            Step::Tidy => "no leftovers, no giants, and the documents name what the tree has and quote its numbers",
             Step::Audit => "licences, banned crates and sources of all dependencies are as deny.toml has them",
             Step::Clippy => "no lint in any native target",
             Step::ClippyWasm => "no lint in what runs in the browser",
             Step::Docs => "the documentation builds without a warning",
             Step::Unit => "every test that needs no browser",
+            Step::Fuzz => "no bytes of a remote, from fuzz/seeds/ or mutated from these, break what reads them",
             Step::Counts => "no part of the server takes more instructions than it may",
             Step::Foreign => "a client in JavaScript, written from docs/PROTOCOL.md alone, plays on a real server",
             Step::Site => "the browser client is compiled, and the server can embed it",
@@ -84,15 +90,19 @@ impl Step {
             Step::Tools => tools(),
             Step::Fmt => run(&mut cargo("fmt --all --check")),
             Step::Purity => purity::check(),
+            Step::Floors => floors::check(),
             Step::Tidy => tidy::check(),
             Step::Audit => audit::check_rules(),
-            // `--test browser` because a target that plain `cargo test` leaves out is none of `--all-targets`.
-            Step::Clippy => run(&mut cargo("clippy --workspace --all-targets --test browser -- -D warnings")),
+            // `browser` and `seeds` by name: a target that plain `cargo test` leaves out is none of `--all-targets`.
+            Step::Clippy => {
+                run(&mut cargo("clippy --workspace --all-targets --test browser --test seeds -- -D warnings"))
+            }
             Step::ClippyWasm => run(&mut cargo(&format!(
                 "clippy --package broadside-shared --package broadside-client-wasm --package broadside-wire-wasm --target {WASM_TARGET} -- -D warnings"
             ))),
             Step::Docs => run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")),
             Step::Unit => run(&mut cargo("test --workspace")),
+            Step::Fuzz => run(&mut cargo("test --workspace --test seeds")),
             Step::Counts => bench::check_counts(),
             Step::Foreign => foreign(),
             Step::Site => embedded_site(),

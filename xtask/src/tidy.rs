@@ -1,9 +1,10 @@
-//! House rules that no compiler knows: sizes, leftovers, machine paths, and a map that matches the land.
+//! House rules that no compiler knows: sizes, leftovers, machine paths, and documents that name only what the tree has.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use crate::numbers;
 use crate::source::{Finding, SourceFile, code_only, judge, project_files, words};
 
 /// The longest Rust file, in lines: past this, a file holds two ideas.
@@ -12,6 +13,9 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 /// The page that is the map of the tree.
 const MAP: &str = "docs/ARCHITECTURE.md";
+
+/// The page that defines the terms, each with the type or file that carries it.
+const GLOSSARY: &str = "docs/GLOSSARY.md";
 
 /// Work that was put off. In two halves, so that this line is none.
 const LEFTOVERS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
@@ -25,8 +29,11 @@ const MACHINE_PATHS: [&str; 5] = [
 ];
 
 /// Checks every file of the project.
-pub fn check() -> Result<()> {
-    judge(&findings(&project_files()?))
+pub(crate) fn check() -> Result<()> {
+    let files = project_files()?;
+    let mut found = findings(&files);
+    found.extend(numbers::findings(&files));
+    judge(&found)
 }
 
 fn findings(files: &[SourceFile]) -> Vec<Finding> {
@@ -51,8 +58,11 @@ fn findings(files: &[SourceFile]) -> Vec<Finding> {
             }
             long_functions(&code, &mut add);
         }
-        if file.path == MAP {
+        if file.path == MAP || file.path == GLOSSARY {
             unknown_names(&file.text, files, &mut add);
+        }
+        if file.path == GLOSSARY {
+            undeclared_types(&file.text, files, &mut add);
         }
     }
     found
@@ -120,6 +130,27 @@ fn unknown_names(map: &str, files: &[SourceFile], add: &mut impl FnMut(usize, St
             let foreign = ["std", "tokio"].iter().any(|library| names.starts_with(library));
             for (_, name) in words(names).filter(|(_, name)| !foreign && !known.contains(name)) {
                 add(line, format!("`{name}` in `{quoted}`: no source names it"));
+            }
+        }
+    }
+}
+
+/// Reports the types in the last column of the tables in `glossary` that no source declares.
+fn undeclared_types(glossary: &str, files: &[SourceFile], add: &mut impl FnMut(usize, String)) {
+    const DECLARING: [&str; 6] = ["struct", "enum", "trait", "type", "const", "union"];
+    let mut declared = BTreeSet::new();
+    for file in files.iter().filter(|file| file.is_rust()) {
+        let names: Vec<&str> = words(&file.text).map(|(_, word)| word).collect();
+        declared.extend(names.windows(2).filter(|pair| DECLARING.contains(&pair[0])).map(|pair| pair[1]));
+    }
+    for (line, text) in (1..).zip(glossary.lines()) {
+        let Some((_, column)) = text.strip_suffix('|').and_then(|row| row.rsplit_once('|')) else {
+            continue;
+        };
+        for quoted in column.split('`').skip(1).step_by(2).filter(|quoted| !looks_like_a_path(quoted)) {
+            let name = quoted.split("::").next().unwrap_or_default();
+            if !declared.contains(name) {
+                add(line, format!("`{name}`: no source declares it: name the type or the file that carries the term"));
             }
         }
     }
@@ -194,5 +225,18 @@ mod tests {
         ];
         let found: Vec<_> = findings(&files).into_iter().map(|finding| finding.line).collect();
         assert_eq!(found, [2, 3]);
+    }
+
+    #[test]
+    fn the_glossary_names_types_that_are_declared_and_files_that_exist() {
+        let glossary = "| term | meaning | where |\n|---|---|---|\n| room | of `players` | `Room`, `Room::step`, `room.rs` |\n\
+                        | seat | a place | `Seat` |\n| hall | a place | `hall.rs` |\n| step | a tick | `Room::stroll` |\n";
+        let files = [
+            SourceFile { path: GLOSSARY.into(), text: glossary.into() },
+            SourceFile { path: "server/src/room.rs".into(), text: "struct Room; fn step() {} // Seat".into() },
+        ];
+        let mut found: Vec<_> = findings(&files).into_iter().map(|finding| finding.line).collect();
+        found.sort_unstable();
+        assert_eq!(found, [4, 5, 6]);
     }
 }

@@ -10,24 +10,24 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, cargo, root};
 
 /// A browser and the program that drives it.
-pub struct Browser {
+pub(crate) struct Browser {
     /// Chromium or Chrome.
-    pub browser: PathBuf,
+    pub(crate) browser: PathBuf,
     /// Chromedriver of the same version.
-    pub driver: PathBuf,
+    pub(crate) driver: PathBuf,
 }
 
 /// What runs JavaScript outside a browser.
-pub struct Node {
+pub(crate) struct Node {
     /// Node itself.
-    pub node: PathBuf,
+    pub(crate) node: PathBuf,
     /// Its package manager.
-    pub npm: PathBuf,
+    pub(crate) npm: PathBuf,
 }
 
 /// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may have been told to
 /// install nothing by itself.
-pub fn ensure_wasm_target() -> Result<()> {
+pub(crate) fn ensure_wasm_target() -> Result<()> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(root()).args(["--print", "target-libdir", "--target", WASM_TARGET]);
     let output = rustc.output().context("cannot start `rustc`")?;
@@ -39,7 +39,7 @@ pub fn ensure_wasm_target() -> Result<()> {
 }
 
 /// Adds rustfmt and clippy when they are absent.
-pub fn ensure_components() -> Result<()> {
+pub(crate) fn ensure_components() -> Result<()> {
     for (component, probe) in [("rustfmt", "fmt --version"), ("clippy", "clippy --version")] {
         if !silent(&mut cargo(probe)) {
             rustup(&["component", "add", component])?;
@@ -67,7 +67,7 @@ fn silent(command: &mut Command) -> bool {
 /// Finds Chromium and chromedriver, or installs Debian's when we may.
 ///
 /// The variables `CHROMIUM` and `CHROMEDRIVER` name others.
-pub fn ensure_browser() -> Result<Browser> {
+pub(crate) fn ensure_browser() -> Result<Browser> {
     if let Some(found) = find_browser() {
         return Ok(found);
     }
@@ -80,7 +80,7 @@ pub fn ensure_browser() -> Result<Browser> {
 }
 
 /// Finds Node and npm, or installs Debian's when we may.
-pub fn ensure_node() -> Result<Node> {
+pub(crate) fn ensure_node() -> Result<Node> {
     let find = || Some(Node { node: find_program("node")?, npm: find_program("npm")? });
     if let Some(found) = find() {
         return Ok(found);
@@ -113,7 +113,7 @@ fn find_browser() -> Option<Browser> {
 }
 
 /// A program in PATH.
-pub fn find_program(name: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let file = Path::new(name).with_extension(std::env::consts::EXE_EXTENSION);
     std::env::split_paths(&path).map(|dir| dir.join(&file)).find(|candidate| candidate.is_file())

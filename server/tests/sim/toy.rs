@@ -1,4 +1,4 @@
-//! A game of a few dozen lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
+//! A game of about 200 lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
 
 use broadside_shared::game::{
     AddressedEvent, CorrectionCause, Game, PlayerInput, PredictedSpawn, Recipients, Standing,

@@ -58,7 +58,7 @@ pub(super) fn gate(ceilings: Ceilings) -> Result<()> {
 }
 
 /// The instruction counts alone, for `cargo xtask test`. Without valgrind it says so and is content.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let counts = counted()?;
     let dear = hold(&read()?, counts.as_deref())?;
     ensure!(

@@ -30,7 +30,7 @@ use anyhow::{Context, Result};
 use crate::process::run;
 use crate::workspace::{cargo, root, short, target_dir};
 
-pub use gate::check as check_counts;
+pub(crate) use gate::check as check_counts;
 
 /// Players of the room curves.
 const PLAYERS: [usize; 8] = [100, 250, 500, 1000, 1500, 2000, 2500, 3000];
@@ -50,7 +50,7 @@ const RAMP_SECONDS_QUICK: u64 = 12;
 
 /// What `cargo xtask bench` can be told.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// A few levels and a few seconds each, done within three minutes after the build; writes nothing unless --write.
     #[arg(long)]
     quick: bool,
@@ -79,7 +79,7 @@ pub struct Args {
 }
 
 /// Measures, prints, and writes what was asked for.
-pub fn bench(args: &Args) -> Result<()> {
+pub(crate) fn bench(args: &Args) -> Result<()> {
     if args.gate {
         return gate::gate(if args.set_ceilings { gate::Ceilings::SetAnew } else { gate::Ceilings::Hold });
     }
