@@ -149,9 +149,15 @@ fn cycles(
     needed: &mut BTreeSet<usize>,
     found: &mut Vec<Finding>,
 ) {
-    // A table keeps cycles out of the top level, so a cycle is within one top-level module.
-    let imports: Vec<&Import> =
-        read.imports.iter().filter(|import| !has_table || import.from.first() == import.to.first()).collect();
+    // A table keeps cycles out of the top level, so a cycle is within one top-level module. A file may use the module that it is a part
+    // of: parts of one type's implementation do.
+    let is_own_module = |import: &Import| import.from.starts_with(&import.to);
+    let imports: Vec<&Import> = read
+        .imports
+        .iter()
+        .filter(|import| !has_table || import.from.first() == import.to.first())
+        .filter(|import| !is_own_module(import))
+        .collect();
     let file = |module: &ModulePath| read.files[module].as_str();
     let number =
         |import: &Import| known.iter().position(|&(from, to)| from == file(&import.from) && to == file(&import.to));
