@@ -1,9 +1,9 @@
-//! What a room costs, part by part, on one thread and without sockets: the way of a byte from an input to a frame.
+//! The cost of a room, part by part, on one thread and without sockets, from the inputs to the frames.
 //!
 //! `cargo run --release -p broadside-server --example cost [players] [ticks]`
 //!
-//! Every part is a function of its own that is never inlined, so that callgrind can count the instructions of each: that count
-//! is the same on every run, whatever else the machine does. `cargo xtask bench` runs it both ways.
+//! Every part is a function of its own that is never inlined, so that callgrind can count the instructions of each. That count is the
+//! same on every run, whatever else the machine does. `cargo xtask bench` runs it with and without callgrind.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,9 +23,9 @@ use broadside_shared::time::{MonoTime, Tick};
 
 /// Ticks between two snapshots of a player: 20 Hz.
 const EVERY: u32 = 3;
-/// Ticks before anything is measured: the arena grows to its crowd, and everyone has been told of it.
+/// Ticks before anything is measured: the arena grows to its number of players, and the roster is sent to all.
 const WARM_UP: u32 = 600;
-/// What the table shows, in its order.
+/// The head of the table.
 const HEAD: &str = "| players | ticks | records | frames | encoded_cells | inputs ns per player | step ns per player | frames ns per frame | capture ns per record | encode ns per record | assemble ns per frame |\n|---|---|---|---|---|---|---|---|---|---|---|";
 
 fn main() {
@@ -46,7 +46,7 @@ fn main() {
     }
 }
 
-/// Players that turn, thrust and fire in bursts, by their number and the tick alone.
+/// The input of a player, from its number and the tick alone: it turns, thrusts and fires in bursts.
 fn pattern(player: u16, tick: Tick) -> ArenaInput {
     let phase = tick.0 / 64 + u32::from(player) * 7;
     let drive = [ArenaInput::THRUST, ArenaInput::THRUST | ArenaInput::LEFT, 0, ArenaInput::THRUST][phase as usize % 4];
@@ -68,11 +68,11 @@ fn step_room(room: &mut Room<Arena>, tick: Tick, out: &mut RoomOutput) {
 }
 
 #[inline(never)]
-fn write_frames(outgoing: &mut SnapshotAssembler, frame: &mut Vec<u8>) -> usize {
-    let due = outgoing.newest().map_or(0, |output| output.due.len());
+fn write_frames(assembler: &mut SnapshotAssembler, frame: &mut Vec<u8>) -> usize {
+    let due = assembler.newest().map_or(0, |output| output.due.len());
     for at in 0..due {
         frame.clear();
-        outgoing.frame(at, 0, UpdateRateTier::Full, frame);
+        assembler.frame(at, 0, UpdateRateTier::Full, frame);
     }
     due
 }
@@ -84,7 +84,7 @@ fn capture_world(game: &Arena, tick: Tick, placement: &mut Placement) -> WorldSt
     state
 }
 
-/// Nothing is encoded yet: assembles, and encodes on the way. Gives how many encoded_cells were encoded so far.
+/// Assembles while nothing is encoded yet, and encodes on the way. Returns the number of cells encoded so far.
 #[inline(never)]
 fn view_cold(
     views: &mut [&mut Viewer],
@@ -94,11 +94,11 @@ fn view_cold(
     frame: &mut Vec<u8>,
 ) -> u64 {
     view(views, game, due, history, frame);
-    // Beside being told: a function that differs from the next one in nothing would be made one with it.
+    // Besides being of use, the result makes this function differ from the next one: the compiler would merge equal ones.
     history.stats().encoded
 }
 
-/// Everything is encoded: only assembles.
+/// Assembles while everything is encoded.
 #[inline(never)]
 fn view_warm(views: &mut [&mut Viewer], game: &Arena, due: &[u16], history: &mut WorldHistory, frame: &mut Vec<u8>) {
     view(views, game, due, history, frame);
@@ -126,13 +126,13 @@ struct Bench {
     players: u16,
     room: Room<Arena>,
     outputs: Recycled<RoomOutput>,
-    outgoing: SnapshotAssembler,
+    assembler: SnapshotAssembler,
     history: WorldHistory,
     placement: Placement,
     viewers: Vec<Viewer>,
     frame: Vec<u8>,
     tick: Tick,
-    /// Blobs encoded so far.
+    /// Cells encoded so far.
     encoded: u64,
 }
 
@@ -140,17 +140,17 @@ impl Bench {
     fn new(players: u16) -> Bench {
         let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Open };
         let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-        let mut outgoing = SnapshotAssembler::new::<Arena>(players);
+        let mut assembler = SnapshotAssembler::new::<Arena>(players);
         for player in 0..players {
             let name = Name::new(&format!("cost {player}")).expect("short and visible");
             room.join(name).expect("the room has a seat for each");
-            outgoing.reset(PlayerId(player));
+            assembler.reset(PlayerId(player));
         }
         let mut bench = Bench {
             players,
             room,
             outputs: Recycled::default(),
-            outgoing,
+            assembler,
             history: WorldHistory::new(Arena::KINDS),
             placement: Placement::every(EVERY),
             viewers: vec![Viewer::default(); usize::from(players)],
@@ -166,7 +166,7 @@ impl Bench {
         bench
     }
 
-    /// What everyone says before the next tick.
+    /// The packets of all players for the next tick.
     fn next_packets(&mut self) -> Vec<InputPacket<ArenaInput>> {
         self.tick = self.tick.after(1);
         let sample = |player| std::iter::once(pattern(player, self.tick)).collect();
@@ -180,10 +180,10 @@ impl Bench {
             self.room.input(PlayerId(player as u16), packet, MonoTime(0));
         }
         let output = self.outputs.fill(|out| self.room.step(self.tick, 0, out, |_| ()));
-        self.outgoing.push(output);
+        self.assembler.push(output);
     }
 
-    /// Measures so many ticks and gives the row of the table.
+    /// Measures `ticks` ticks and returns the row of the table.
     fn run(&mut self, ticks: u32) -> String {
         let mut times = Times::default();
         let (mut records, mut frames, encoded) = (0, 0, self.encoded);
@@ -191,8 +191,8 @@ impl Bench {
             let packets = self.next_packets();
             timed(&mut times.inputs, || take_inputs(&mut self.room, &packets));
             let output = timed(&mut times.step, || self.outputs.fill(|out| step_room(&mut self.room, self.tick, out)));
-            self.outgoing.push(output);
-            frames += timed(&mut times.frames, || write_frames(&mut self.outgoing, &mut self.frame));
+            self.assembler.push(output);
+            frames += timed(&mut times.frames, || write_frames(&mut self.assembler, &mut self.frame));
             records += self.look_twice(&mut times);
         }
         let per = |time: Duration, count: u64| time.as_nanos() as f64 / count as f64;
@@ -210,8 +210,8 @@ impl Bench {
         )
     }
 
-    /// The codec alone: captures the tick's world once more and shows it to everyone who is due, twice: first with nothing
-    /// encoded, then with every encoded_cell there. Gives the number of records.
+    /// Measures the codec alone: captures the tick's world once more and assembles it for every due player twice, first with nothing
+    /// encoded, then with every cell encoded. Returns the number of records.
     fn look_twice(&mut self, times: &mut Times) -> u64 {
         let game = self.room.game();
         let state = timed(&mut times.capture, || capture_world(game, self.tick, &mut self.placement));
@@ -229,12 +229,12 @@ impl Bench {
     }
 }
 
-/// As what is measured, under another name: the warm-up is not counted.
+/// The same as `write_frames` under another name, so that callgrind does not count the warm-up.
 fn write_warm_up(bench: &mut Bench) {
-    let due = bench.outgoing.newest().map_or(0, |output| output.due.len());
+    let due = bench.assembler.newest().map_or(0, |output| output.due.len());
     for at in 0..due {
         bench.frame.clear();
-        bench.outgoing.frame(at, 0, UpdateRateTier::Full, &mut bench.frame);
+        bench.assembler.frame(at, 0, UpdateRateTier::Full, &mut bench.frame);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The feel table: battles of AIs in virtual time over every named line.
+//! The feel table: battles of AI players in virtual time over every named link profile.
 //!
 //! `cargo run --release -p broadside-server --example feel [players] [seconds]`
 
@@ -26,11 +26,11 @@ fn main() {
         }
     };
     let (players, seconds) = (number(32), number(60));
-    println!("{players} ais, {seconds} s per line, snapshots and inputs at 20 Hz, seed 1");
+    println!("{players} AI players, {seconds} s per link, snapshots and inputs at 20 Hz, seed 1");
     println!();
-    println!("| line | {COLUMNS} |");
+    println!("| link | {COLUMNS} |");
     println!("|---|{}", "---|".repeat(COLUMNS.split('|').count()));
-    for line in LinkProfile::ALL {
-        println!("| {} | {} |", line.name, Feel::measure(&line, players as usize, f64::from(seconds), 1));
+    for profile in LinkProfile::ALL {
+        println!("| {} | {} |", profile.name, Feel::measure(&profile, players as usize, f64::from(seconds), 1));
     }
 }

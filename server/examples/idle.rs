@@ -1,10 +1,11 @@
-//! What an idle connection costs: memory of the server per connection, and that ten thousand fit into one process; and what it costs to
-//! tell all of them something: all have subscribed to one topic, and what is published there is encoded once.
+//! The cost of idle connections: the server's memory per connection, with ten thousand in one process, and the cost of a publication to
+//! all of them. All subscribe to one topic, whose publications are encoded once.
 //!
 //! `cargo run --release -p broadside-server --example idle [connections] [--tls]`
 //!
-//! The server runs in this process, with `--tls` by TLS. The connections come from a second one, so that neither their memory nor their time is
-//! counted: it shakes hands, says hello, subscribes, and then says nothing but when all have heard.
+//! The server runs in this process, with `--tls` over TLS. The connections belong to a second process, so that neither their memory nor
+//! their time is counted: it performs the handshakes, sends the hellos, subscribes, and then reports only when all have received a
+//! publication.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,10 +24,10 @@ use broadside_shared::protocol::{REVISION, SUBPROTOCOL};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-/// Times that something is published.
+/// Number of publications.
 const PUBLISHED: usize = 50;
 
-/// What a connection runs over.
+/// A TCP or TLS stream.
 trait ReadWrite: Read + Write {}
 
 impl<T: Read + Write> ReadWrite for T {}
@@ -70,9 +71,9 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    let mut line = [0; 1];
-    let mut told = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no pipe from the second process"))?;
-    told.read_exact(&mut line)?;
+    let mut report = [0; 1];
+    let mut reports = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no pipe from the second process"))?;
+    reports.read_exact(&mut report)?;
     let open = running.app().connections.load(Ordering::Relaxed);
     let after = resident_kib()?;
     let (cpu_from, mut longest, mut sum) = (cpu_ms()?, 0.0f64, 0.0);
@@ -80,7 +81,7 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
     for _ in 0..PUBLISHED {
         let from = std::time::Instant::now();
         running.app().lobby.context.publish(Topic::Notices, None, Publication::Announcement(text.clone()));
-        told.read_exact(&mut line)?;
+        reports.read_exact(&mut report)?;
         let ms = from.elapsed().as_secs_f64() * 1000.0;
         (longest, sum) = (longest.max(ms), sum + ms);
     }
@@ -104,7 +105,8 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the connections, says so, and says so again each time that all have heard something, until standard input ends.
+/// Opens the connections and reports it with an empty line, then again each time all have received a publication, until standard input
+/// ends.
 fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result<()> {
     let request = format!(
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
@@ -127,8 +129,8 @@ fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result
         let mut answer = [0; 512];
         let n = stream.read(&mut answer)?;
         anyhow::ensure!(answer[..n].starts_with(b"HTTP/1.1 101"), "handshake refused");
-        for said in [&hello, &subscribe] {
-            stream.write_all(&masked(0x82, said))?;
+        for message in [&hello, &subscribe] {
+            stream.write_all(&masked(0x82, message))?;
             anyhow::ensure!(stream.read(&mut answer)? > 2, "no answer");
         }
         open.push(stream);
@@ -136,7 +138,7 @@ fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result
     println!();
     for _ in 0..PUBLISHED {
         for stream in &mut open {
-            hear(stream)?;
+            receive(stream)?;
         }
         println!();
     }
@@ -145,11 +147,11 @@ fn connect(address: SocketAddr, connections: usize, tls: bool) -> anyhow::Result
 }
 
 /// Reads up to the next binary frame, and answers pings.
-fn hear(stream: &mut Box<dyn ReadWrite>) -> anyhow::Result<()> {
+fn receive(stream: &mut Box<dyn ReadWrite>) -> anyhow::Result<()> {
     loop {
         let mut head = [0; 2];
         stream.read_exact(&mut head)?;
-        anyhow::ensure!(head[1] < 126, "a short frame was due");
+        anyhow::ensure!(head[1] < 126, "expected a short frame");
         let mut payload = vec![0; usize::from(head[1])];
         stream.read_exact(&mut payload)?;
         match head[0] {
@@ -160,23 +162,23 @@ fn hear(stream: &mut Box<dyn ReadWrite>) -> anyhow::Result<()> {
     }
 }
 
-/// A client's frame is masked; a mask of zeros changes nothing (RFC 6455, section 5.3).
+/// A masked frame, as clients must send them; a mask of zeros leaves the payload as it is (RFC 6455, section 5.3).
 fn masked(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![kind, 0x80 | payload.len() as u8, 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame
 }
 
-/// Processor time of this process so far, in milliseconds, as Linux tells it: in hundredths of a second.
+/// CPU time of this process so far, in milliseconds; Linux reports hundredths of a second.
 fn cpu_ms() -> anyhow::Result<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // Behind the name, which may hold anything, user and system time are the 12th and 13th.
+    // After the name, which may hold any character, user and system time are the 12th and 13th fields.
     let fields = stat.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
     Ok(ticks * 10)
 }
 
-/// Memory of this process in RAM, in KiB, as Linux tells it.
+/// Resident memory of this process, in KiB, as Linux reports it.
 fn resident_kib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();

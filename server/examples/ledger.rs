@@ -1,10 +1,10 @@
-//! The byte ledger: what a snapshot's bytes are spent on in a bot battle, next to three yardsticks computed from the same stream.
+//! The byte ledger: what the bytes of a snapshot are spent on in a battle of AI players, against three yardsticks from the same stream.
 //!
 //! `cargo run --release -p broadside-server --example ledger [players] [seconds] [ticks between snapshots]`
 //!
-//! Brains fight without a network; every player has a viewer as in a room. Yardsticks, all per subscribed record and snapshot:
-//! raw floats (32 bits a field and a 32-bit id), every field quantized and in full with a 16-bit id, and the order-0 entropy of
-//! what has to be said: the differences from linear prediction for what moves, full fields for what is new.
+//! AI players fight without a network; every player has a viewer as in a room. Yardsticks, all per subscribed record and snapshot:
+//! raw floats (32 bits per field and a 32-bit id), every field quantized and in full with a 16-bit id, and the order-0 entropy of the
+//! necessary information: residuals of the linear prediction for moving records, full fields for new ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{EncodedCell, Placement, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 
-/// Counts symbols, to say what an ideal coder that knows their frequencies would need.
+/// Counts symbols, from which follows what an ideal coder that knows their frequencies needs.
 #[derive(Default)]
 struct Entropy {
     counts: BTreeMap<(u8, usize, i32), u64>,
@@ -74,7 +74,7 @@ fn main() {
     let mut history = WorldHistory::new(Arena::KINDS);
     let mut viewers = vec![Viewer::default(); players as usize];
     let (mut ledger, mut placement) = (Ledger::default(), Placement::default());
-    // The arena needs a while to grow to its crowd.
+    // The arena needs a while to grow to its number of players.
     battle.run(Arena::TICK_HZ * 20);
     let from = Arena::TICK_HZ * 20;
     for tick in (from + 1..=from + seconds * Arena::TICK_HZ).map(Tick) {
@@ -95,7 +95,7 @@ fn main() {
     print(&ledger, players, seconds, every);
     let stats = history.stats();
     println!(
-        "encoded_cells: {} served, {} encoded ({:.1} each)",
+        "encoded cells: {} served, {} encoded ({:.1} each)",
         stats.served,
         stats.encoded,
         stats.served as f64 / stats.encoded as f64
@@ -138,8 +138,8 @@ fn view(
     ledger.bytes.cells += written.encoded_cell_bytes as u64;
 }
 
-/// Adds what changed in the whole world: what the codec spends on it once, as for a viewer of everything, and what an ideal coder
-/// would.
+/// Adds the changes of the whole world: the bits that the codec spends on them once, as for a viewer of everything, and those that an
+/// ideal coder needs.
 fn measure_changes(ledger: &mut Ledger, history: &mut WorldHistory, tick: Tick, every: u32) {
     let before = tick.before(every);
     if history.state(before).is_none() {
@@ -165,14 +165,14 @@ fn measure_changes(ledger: &mut Ledger, history: &mut WorldHistory, tick: Tick, 
                 }
             }
             (Some(_), Motion::Still) => stayed += 1,
-            // What is new is taken at its face: every field in its bits, and a kind.
+            // A new record costs its kind and every field in full.
             (None, _) => {
                 ledger.entropy.add(8, 0, i32::from(record.kind));
                 ledger.new_bits += spec.fields.iter().map(|f| u64::from(f.bits)).sum::<u64>();
             }
         }
     }
-    // TeamLabel went.
+    // Removed records.
     for at in 0..base.records().len() {
         ledger.entropy.add(9, 0, i32::from(at < stayed));
     }
@@ -183,7 +183,7 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
     let per_record = |bits: f64| bits / ledger.subscribed as f64;
     let hz = f64::from(Arena::TICK_HZ) / f64::from(every);
     let b = ledger.bytes;
-    println!("{players} ais, {seconds} s, snapshots at {hz} Hz, seed 1");
+    println!("{players} AI players, {seconds} s, snapshots at {hz} Hz, seed 1");
     println!(
         "per snapshot: {:.1} records in view, {:.1} subscribed ({:.1} of them ships)",
         per_snapshot(ledger.in_view),
@@ -197,7 +197,7 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
     );
     let cell_bits = ((b.cells + b.cell_heads) * 8) as f64;
     println!(
-        "  sent {:.2} (encoded_cells {:.2}, heads {:.2}); per record in view {:.2}",
+        "  sent {:.2} (encoded cells {:.2}, heads {:.2}); per record in view {:.2}",
         per_record(cell_bits),
         per_record((b.cells * 8) as f64),
         per_record((b.cell_heads * 8) as f64),
@@ -211,7 +211,7 @@ fn print(ledger: &Ledger, players: u32, seconds: u32, every: u32) {
         ledger.world_bits as f64 / floor
     );
     println!(
-        "payload per player: {:.1} kbit/s (own {:.1}, cells {:.1}, heads {:.1}); events and updates come on top",
+        "payload per player: {:.1} kbit/s (local player state {:.1}, cells {:.1}, heads {:.1}); events and updates come on top",
         per_snapshot(b.player_state + b.cells + b.cell_heads) * 8.0 * hz / 1000.0,
         per_snapshot(b.player_state) * 8.0 * hz / 1000.0,
         per_snapshot(b.cells) * 8.0 * hz / 1000.0,

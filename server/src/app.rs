@@ -22,7 +22,7 @@ pub struct App<G: Game> {
     pub lobby: ServerLobby<G>,
     /// Rate limits of HTTP requests per address.
     pub requests: AddressRates,
-    /// What the operator's requests must show.
+    /// The token that the operator's requests must carry.
     pub operator: OperatorToken,
     /// Host names of refused requests that are not the server's.
     pub foreign_hosts: FirstSeen,

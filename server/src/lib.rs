@@ -4,14 +4,14 @@
 //! |---|---|
 //! | [`network`], [`origin`], [`host`], [`base_path`] | networks, origins, hosts and paths as flags and requests name them |
 //! | [`config`] | every flag: default, range, unit |
-//! | [`clock`], [`awake`] | time, and whether the server stood still |
+//! | [`clock`], [`awake`] | time, and pauses of the process |
 //! | `header_fields`, `security_headers`, `problem`, `requester` | parts of HTTP that `http` and `net` share |
 //! | [`first_seen`], [`secret`], [`operator`], [`files`] | small parts that need nothing else |
-//! | [`log`] | log lines, which hold nobody up |
-//! | [`metrics`] | what the server counts of itself |
-//! | [`signals`], [`vital`] | what the operating system asks for, and what the server cannot do without |
-//! | [`inbox`] | values from other threads, and how their reader is woken |
-//! | [`limits`] | what one address may have |
+//! | [`log`] | the log, which never blocks its callers |
+//! | [`metrics`] | counters, gauges and histograms |
+//! | [`signals`], [`vital`] | signals of the operating system, and supervision of vital threads and tasks |
+//! | [`inbox`] | queues of values from other threads, and the wake-up of their reader |
+//! | [`limits`] | limits per address |
 //! | [`topics`] | publish and subscribe: encoded once, kept for new subscribers |
 //! | [`rooms`] | the threads that step the rooms |
 //! | [`lobby`] | directory of rooms, sessions, names, leaderboard |
@@ -102,7 +102,7 @@ const ROOM_THREADS_PER_CORE: usize = 2;
 pub struct Running {
     /// The bound address, with the actual port even if the configured one is 0.
     pub address: SocketAddr,
-    /// The plain-HTTP port that redirects to https, if one was asked for.
+    /// The plain-HTTP port that redirects to https, if one is configured.
     pub redirect: Option<SocketAddr>,
     secure: bool,
     ending: watch::Sender<bool>,

@@ -1,8 +1,8 @@
 //! A steady tick allocates nothing: from the bytes of the inputs to the bytes of every frame, counted by the allocator.
 //!
-//! Once a second the board is told, and that may allocate; a tick in which somebody joins or leaves may, too.
+//! The board goes out once a second, and that tick may allocate, as may a tick in which a player joins or leaves.
 
-#![expect(unsafe_code, reason = "an allocator cannot be written without; it counts and passes everything on")]
+#![expect(unsafe_code, reason = "an allocator cannot be written without it; this one counts and passes every call on")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
@@ -47,11 +47,11 @@ static COUNTING: Counting = Counting;
 
 const PLAYERS: u16 = 120;
 const EVERY: u32 = 3;
-/// Ticks until every buffer has had its largest load: the border has settled, and ships have been sunk and come back.
+/// Ticks until every buffer has seen its largest load: the border has settled, and ships have sunk and respawned.
 const WARM: u32 = 60 * 60;
 const MEASURED: u32 = 60 * 5;
 
-/// What a player asks for: curves, and fire most of the time.
+/// A player's input: curves, and fire most of the time.
 fn input(player: u16, tick: u32) -> ArenaInput {
     let phase = u32::from(player) * 37;
     let fire = if (tick / 90 + phase).is_multiple_of(3) { 0 } else { ArenaInput::FIRE };
@@ -62,13 +62,13 @@ fn input(player: u16, tick: u32) -> ArenaInput {
 fn a_steady_tick_allocates_nothing() {
     let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Open };
     let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
-    let (mut outgoing, mut outputs) = (SnapshotAssembler::new::<Arena>(PLAYERS), Recycled::default());
+    let (mut assembler, mut outputs) = (SnapshotAssembler::new::<Arena>(PLAYERS), Recycled::default());
     let mut flows = vec![Flow::default(); usize::from(PLAYERS)];
     for number in 0..PLAYERS {
         let player = room.join(Name::new(&format!("ship {number}")).expect("a fine name")).expect("a free seat");
-        outgoing.reset(player);
+        assembler.reset(player);
     }
-    // The clients' packets are made before anything is counted.
+    // The clients' packets are prepared before allocations are counted.
     let packets: Vec<Vec<Vec<u8>>> = (0..WARM + MEASURED)
         .map(|tick| {
             let due = (0..PLAYERS).filter(|player| (tick + u32::from(*player)).is_multiple_of(EVERY));
@@ -81,7 +81,7 @@ fn a_steady_tick_allocates_nothing() {
         })
         .collect();
     let mut frame = Vec::with_capacity(64 * 1024);
-    let (mut guilty, mut frames, mut bytes) = (Vec::with_capacity(1000), 0u64, 0u64);
+    let (mut allocating, mut frames, mut bytes) = (Vec::with_capacity(1000), 0u64, 0u64);
     for tick in 1..WARM + MEASURED {
         let now = MonoTime(tick_us(Arena::TICK_HZ, tick));
         let before = ALLOCATIONS.load(Ordering::Relaxed);
@@ -92,12 +92,12 @@ fn a_steady_tick_allocates_nothing() {
             room.input(broadside_shared::ids::PlayerId(player), &packet, now);
         }
         let output = outputs.fill(|output| room.step(Tick(tick), 0, output, |_| {}));
-        outgoing.push(std::sync::Arc::clone(&output));
+        assembler.push(std::sync::Arc::clone(&output));
         for (at, due) in output.due.iter().enumerate() {
             let flow = &mut flows[usize::from(due.player.0)];
             if let Decision::Write(tier) = flow.decide(50_000, SocketState::Free, 0) {
                 frame.clear();
-                outgoing.frame(at, 0, tier, &mut frame);
+                assembler.frame(at, 0, tier, &mut frame);
                 flow.wrote(Tick(tick), now);
                 frames += 1;
                 bytes += frame.len() as u64;
@@ -105,10 +105,10 @@ fn a_steady_tick_allocates_nothing() {
         }
         let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
         if tick > WARM && allocated > 0 && !tick.is_multiple_of(Arena::TICK_HZ) {
-            guilty.push((tick, allocated));
+            allocating.push((tick, allocated));
         }
     }
     assert!(frames > u64::from(WARM / EVERY) * u64::from(PLAYERS) * 9 / 10, "{frames} frames");
     assert!(bytes / frames > 100, "{} bytes per frame", bytes / frames);
-    assert!(guilty.is_empty(), "(tick, allocations): {guilty:?}");
+    assert!(allocating.is_empty(), "(tick, allocations): {allocating:?}");
 }

@@ -1,4 +1,4 @@
-//! What a line feels like: a battle of controllers in virtual time, measured at every client.
+//! How play feels over a link: a battle of AI players in virtual time, measured at every client.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use glam::Vec2;
 
 use crate::harness::Sim;
 
-/// Ticks of true positions kept to compare drawn ones with: four seconds.
+/// Ticks of true positions kept for comparison with drawn ones: four seconds.
 const TRUTH_TICKS: usize = 240;
-/// Seconds that clocks and leads get to find their place before anything counts.
+/// Seconds for clock estimates and input leads to settle before anything is measured.
 const SETTLE_S: f64 = 5.0;
 
-/// What a battle over one line felt like. Times in milliseconds, distances in world units.
+/// The measurements of a battle over one kind of link. Times in milliseconds, distances in world units.
 pub(crate) struct Feel {
     ages: Vec<f64>,
     gaps: Vec<f64>,
@@ -36,15 +36,15 @@ pub(crate) struct Feel {
 }
 
 impl Feel {
-    /// Lets `players` controllers fight over a line for `seconds` and measures at every client.
-    pub(crate) fn measure(line: &LinkProfile, players: usize, seconds: f64, seed: u64) -> Feel {
+    /// Lets `players` AI players fight over a link for `seconds` and measures at every client.
+    pub(crate) fn measure(profile: &LinkProfile, players: usize, seconds: f64, seed: u64) -> Feel {
         let mut sim = Sim::<Arena>::new(seed, 3);
         for _ in 0..players {
-            sim.connect(line);
+            sim.connect(profile);
         }
-        let mut pilots = Pilots::new(seed, players);
+        let mut ais = AiPlayers::new(seed, players);
         let mut truth = Truth::default();
-        sim.run_watching(SETTLE_S, &mut |i, c| pilots.decide(i, c), &mut |sim| truth.follow(sim));
+        sim.run_observed(SETTLE_S, &mut |i, c| ais.decide(i, c), &mut |sim| truth.record(sim));
         let mut feel = Feel {
             ages: Vec::new(),
             gaps: Vec::new(),
@@ -61,9 +61,9 @@ impl Feel {
         let before: Vec<_> = sim.clients.iter().map(|c| *c.client.stats()).collect();
         let skipped = sim.skipped();
         sim.clients.iter_mut().for_each(|c| c.arrivals.clear());
-        sim.run_watching(seconds, &mut |i, c| pilots.decide(i, c), &mut |sim| {
-            truth.follow(sim);
-            feel.watch(sim, &truth);
+        sim.run_observed(seconds, &mut |i, c| ais.decide(i, c), &mut |sim| {
+            truth.record(sim);
+            feel.sample(sim, &truth);
         });
         feel.skipped = sim.skipped() - skipped;
         for (c, stats) in sim.clients.iter().zip(before) {
@@ -81,9 +81,9 @@ impl Feel {
         feel
     }
 
-    fn watch(&mut self, sim: &mut Sim<Arena>, truth: &Truth) {
+    fn sample(&mut self, sim: &mut Sim<Arena>, truth: &Truth) {
         for c in &mut sim.clients {
-            // One that stands still draws nothing.
+            // A frozen client draws nothing.
             if !c.drew || c.frozen_until > sim.now {
                 continue;
             }
@@ -92,8 +92,8 @@ impl Feel {
             self.ages.push(stats.snapshot_age_ms);
             self.delays.push(stats.interpolation_ms);
             let view = c.client.view(sim.now);
-            for sight in view.entities.iter().filter(|sight| sight.kind == SHIP) {
-                let ship = ShipView::read(sight.id, sight.kind, &sight.values);
+            for entity in view.entities.iter().filter(|entity| entity.kind == SHIP) {
+                let ship = ShipView::read(entity.id, entity.kind, &entity.values);
                 if let Some(at) = truth.at(ship.player, view.tick) {
                     self.remote_square += f64::from(ship.position.distance_squared(at));
                     self.remote_count += 1;
@@ -115,7 +115,7 @@ impl Feel {
         self.starved as f64 / self.frames.max(1) as f64
     }
 
-    /// Root of the mean square of how far other ships were drawn from where they truly were at the drawn moment.
+    /// Root mean square of the distance between other ships as drawn and their true positions at the drawn time.
     pub(crate) fn remote_rms(&self) -> f64 {
         (self.remote_square / self.remote_count.max(1) as f64).sqrt()
     }
@@ -126,7 +126,7 @@ impl Feel {
     }
 }
 
-/// The heads of the columns that [`Feel`] displays.
+/// The headings of the columns that [`Feel`] displays.
 pub(crate) const COLUMNS: &str = "age p50 / p99 ms | gap p99 ms | delay ms | starved | error p50 / p99 units | corrections per minute | \
                            others RMS units | skipped";
 
@@ -157,31 +157,31 @@ fn at(sorted: &[f64], quantile: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(0.0)
 }
 
-/// A ai per client, which sees its replica.
-pub(crate) struct Pilots {
-    controllers: Vec<AiPlayer>,
+/// An AI player per client, which sees that client's replica.
+pub(crate) struct AiPlayers {
+    players: Vec<AiPlayer>,
 }
 
-impl Pilots {
-    pub(crate) fn new(seed: u64, players: usize) -> Pilots {
+impl AiPlayers {
+    pub(crate) fn new(seed: u64, players: usize) -> AiPlayers {
         let skill = |p: usize| 0.3 + 0.06 * (p % 10) as f32;
-        let controllers = (0..players).map(|p| AiPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
-        Pilots { controllers: controllers.collect() }
+        let players = (0..players).map(|p| AiPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
+        AiPlayers { players: players.collect() }
     }
 
     pub(crate) fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
-        self.controllers[index].decide(client)
+        self.players[index].decide(client)
     }
 }
 
-/// Where every ship truly was, by tick.
+/// The true poses of all ships, by tick.
 #[derive(Default)]
 struct Truth {
     ticks: BTreeMap<u32, Vec<Pose>>,
 }
 
 impl Truth {
-    fn follow(&mut self, sim: &Sim<Arena>) {
+    fn record(&mut self, sim: &Sim<Arena>) {
         let tick = sim.room_loop().tick().0 - 1;
         self.ticks.entry(tick).or_insert_with(|| {
             let mut poses = Vec::new();
@@ -201,11 +201,11 @@ impl Truth {
 }
 
 #[test]
-fn playable_lines_feel_as_promised() {
+fn playable_links_feel_as_promised() {
     for (name, age_p99) in [("cable", 120.0), ("4g", 200.0), ("lte", 200.0), ("far", 250.0)] {
         for seed in [5, 6, 7] {
-            let line = LinkProfile::named(name).expect("a known line");
-            let feel = Feel::measure(&line, 32, 12.0, seed);
+            let profile = LinkProfile::named(name).expect("a known link profile");
+            let feel = Feel::measure(&profile, 32, 12.0, seed);
             let what = format!("{name}, seed {seed}: {COLUMNS}: {feel}");
             assert!(feel.age_ms(0.99) < age_p99, "{what}");
             // A quarter of a ship, whose radius is 16 units.

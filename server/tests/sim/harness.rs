@@ -17,33 +17,33 @@ use broadside_shared::time::MonoTime;
 
 use crate::server::{LinkId, Setup, SimServer};
 
-/// Virtual time moves in steps of this many microseconds.
+/// Step of virtual time, in microseconds.
 const STEP_US: u64 = 1_000;
-/// A client draws this often: 60 times a second.
+/// Interval between a client's drawn frames, in microseconds: 60 Hz.
 const FRAME_US: u64 = 16_667;
 
-/// The program around a client: how often it gets to run the client's ticks.
+/// The program around a client: how often it calls the client.
 #[derive(Debug, Clone)]
 pub struct Host {
-    /// Microseconds from one call to the next, drawn evenly from this range.
+    /// Range of the time between two calls, in microseconds; uniformly distributed.
     every_us: (u64, u64),
-    /// Frames wait until it calls, as where drawing blocks everything else.
+    /// Received frames wait for the next call, as when drawing blocks everything else.
     blocked: bool,
     rng: fastrand::Rng,
 }
 
 impl Host {
-    /// One that calls 60 times a second and takes frames as they come.
+    /// A host that calls 60 times a second and handles frames as they arrive.
     pub fn smooth() -> Self {
         Host::every(FRAME_US, FRAME_US)
     }
 
-    /// One whose calls are this far apart, in microseconds.
+    /// A host whose calls are `least_us` to `most_us` microseconds apart.
     pub fn every(least_us: u64, most_us: u64) -> Self {
         Host { every_us: (least_us, most_us), blocked: false, rng: fastrand::Rng::with_seed(least_us) }
     }
 
-    /// The same, and whether frames wait for its calls.
+    /// Sets whether received frames wait for its calls.
     pub fn blocked(self, blocked: bool) -> Self {
         Host { blocked, ..self }
     }
@@ -53,7 +53,7 @@ impl Host {
     }
 }
 
-/// A whole system in virtual time.
+/// A server with one room, and its clients, in virtual time.
 pub struct Sim<G: Game> {
     pub now: MonoTime,
     pub clients: Vec<SimClient<G>>,
@@ -66,12 +66,12 @@ pub struct Sim<G: Game> {
 pub struct SimClient<G: Game> {
     pub client: Client<G>,
     pub events: Vec<ClientEvent<G>>,
-    /// Every snapshot that came.
+    /// Every snapshot received.
     pub arrivals: Vec<SnapshotArrival>,
     /// Whether it drew in this step.
     pub drew: bool,
     pub closed: Option<CloseCode>,
-    /// Until when the program stands still: it neither reads nor acts.
+    /// Until then the program is frozen: it neither reads nor acts.
     pub frozen_until: MonoTime,
     pub host: Host,
     freezes: Option<Stalls>,
@@ -83,12 +83,11 @@ pub struct SimClient<G: Game> {
 pub type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Input;
 
 impl<G: Game<Config: Default>> Sim<G> {
-    /// An empty room where everyone is for themselves.
+    /// An empty room in the open mode.
     pub fn new(seed: u64, snapshot_every: u32) -> Self {
         Sim::of_mode(Mode::Open, seed, snapshot_every)
     }
 
-    /// An empty room.
     pub fn of_mode(mode: Mode, seed: u64, snapshot_every: u32) -> Self {
         let setup = Setup {
             seed,
@@ -104,22 +103,20 @@ impl<G: Game<Config: Default>> Sim<G> {
         Sim { now: MonoTime(0), clients: Vec::new(), server, room: opened.id(), seed }
     }
 
-    /// The room and its seats.
     pub fn room_loop(&self) -> &RoomLoop<G> {
-        self.server.room(self.room).expect("somebody is in the room")
+        self.server.room(self.room).expect("the room is not empty")
     }
 
-    /// Snapshots skipped because a client had not taken those before.
+    /// Snapshots skipped by flow control.
     pub fn skipped(&self) -> u64 {
         self.server.skipped
     }
 
-    /// The room.
     pub fn room(&self) -> &Room<G> {
         self.room_loop().room()
     }
 
-    /// Connects a client over a link.
+    /// Connects a client over a link. Returns its index.
     pub fn connect(&mut self, profile: &LinkProfile) -> usize {
         let index = self.clients.len();
         let name = Name::new(&format!("sim {index}")).expect("a fine name");
@@ -143,19 +140,19 @@ impl<G: Game<Config: Default>> Sim<G> {
             host: Host::smooth(),
             freezes: profile.freezes(seed),
             link,
-            // Clients do not draw in step.
+            // The clients' frames are not in phase.
             next_frame_at: self.now.plus_us(index as u64 * 7919 % FRAME_US),
         });
         index
     }
 
-    /// Lets `seconds` pass.
+    /// Advances time by `seconds`.
     pub fn run(&mut self, seconds: f64, drive: Drive<G>) {
-        self.run_watching(seconds, drive, &mut |_| {});
+        self.run_observed(seconds, drive, &mut |_| {});
     }
 
-    /// Lets `seconds` pass, and calls `watch` after every step.
-    pub fn run_watching(&mut self, seconds: f64, drive: Drive<G>, watch: &mut dyn FnMut(&mut Sim<G>)) {
+    /// Advances time by `seconds`, and calls `observe` after every step in which the room is awake.
+    pub fn run_observed(&mut self, seconds: f64, drive: Drive<G>, observe: &mut dyn FnMut(&mut Sim<G>)) {
         let end = self.now.plus_us((seconds * 1e6) as u64);
         while self.now < end {
             self.now = self.now.plus_us(STEP_US);
@@ -164,31 +161,31 @@ impl<G: Game<Config: Default>> Sim<G> {
             for index in 0..self.clients.len() {
                 self.run_client(index, drive);
             }
-            // An empty room sleeps, and there is nothing to look at.
+            // An empty room sleeps.
             if self.server.room(self.room).is_some() {
-                watch(self);
+                observe(self);
             }
         }
     }
 
-    /// A client leaves.
+    /// Makes a client leave.
     pub fn drop_client(&mut self, index: usize) {
         self.server.inject(self.clients[index].link, &codec::encode_client(&ClientMsg::Leave));
     }
 
-    /// Nothing moves over a client's link, either way.
+    /// Cuts a client's link: nothing moves either way.
     pub fn cut(&mut self, index: usize) {
         if let Some(link) = self.server.links.get_mut(&self.clients[index].link) {
             link.is_cut = true;
         }
     }
 
-    /// A client's socket is lost, and what was on its way with it; the seat is kept.
+    /// Loses a client's socket and everything in flight on it; the seat is parked.
     pub fn lose_socket(&mut self, index: usize) {
         self.server.lose(self.clients[index].link);
     }
 
-    /// A client that lost its socket has another one, over the same kind of link.
+    /// Gives a client that lost its socket another one, over a link of this profile.
     pub fn reconnect(&mut self, index: usize, profile: &LinkProfile) {
         let c = &mut self.clients[index];
         c.link = self.server.connect(profile.pipes(self.seed.wrapping_add(index as u64 * 977 + 1)));
@@ -196,7 +193,7 @@ impl<G: Game<Config: Default>> Sim<G> {
         c.client.handle_open(self.now);
     }
 
-    /// Whether every client is seated and knows its own state.
+    /// Whether every client is seated and has its local player state.
     pub fn all_play(&self) -> bool {
         self.clients.iter().all(|c| c.client.phase() == Phase::Playing && c.client.local_player().is_some())
     }

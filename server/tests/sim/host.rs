@@ -1,4 +1,4 @@
-//! A program that seldom gets to run its client's ticks: a page that draws in software, a machine that is short of time.
+//! Hosts that call their client rarely: a page that renders in software, a machine that is short of time.
 
 use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
@@ -10,9 +10,9 @@ use glam::Vec2;
 
 use crate::harness::{Host, Sim};
 
-/// Seconds in which clock and lead find their place.
+/// Seconds for clock estimate and input lead to settle.
 const SETTLE_S: f64 = 8.0;
-/// Seconds from another input to the effect that it must have on the server, at two images a second.
+/// Seconds within which a new input must take effect on the server, at two frames per second.
 const OBEYS_S: f64 = 1.6;
 
 /// Flies in circles.
@@ -20,15 +20,15 @@ fn circle(_: usize, client: &Client<Arena>) -> ArenaInput {
     ArenaInput::new(math::wrap_angle(client.tick().0 as f32 * 0.03), ArenaInput::THRUST)
 }
 
-/// Plays on a line through a host; nothing may be missing once it has settled, and the ship must do as it is told.
-fn play(line: &LinkProfile, host: &Host, what: &str) {
+/// Plays over a link with a host. Once settled, no input may be missing, and the ship must obey its inputs.
+fn play(profile: &LinkProfile, host: &Host, what: &str) {
     let mut sim = Sim::<Arena>::new(7, 3);
-    sim.connect(line);
+    sim.connect(profile);
     sim.clients[0].host = host.clone();
     sim.run(SETTLE_S, &mut circle);
     let before = *sim.clients[0].client.stats();
     let (mut moved, mut last) = (0.0f32, None);
-    sim.run_watching(60.0, &mut circle, &mut |sim| {
+    sim.run_observed(60.0, &mut circle, &mut |sim| {
         let at = sim.clients[0].client.local_player().map(Arena::focus);
         moved += last.zip(at).map_or(0.0, |(a, b): (Vec2, Vec2)| a.distance(b));
         last = at;
@@ -41,27 +41,27 @@ fn play(line: &LinkProfile, host: &Host, what: &str) {
         assert_eq!(corrected, 0, "{what}: {} {after:?}", cause.name());
     }
     assert!(moved > 6000.0, "{what}: it flew {moved} units");
-    // The other way round, from one moment to the next.
+    // Sudden turns, one of them to almost the opposite heading.
     let heading = |sim: &Sim<Arena>| sim.room().game().player_state(PlayerId(0)).expect("seated").heading_radians();
     for aim in [0.0f32, 3.0] {
         sim.run(OBEYS_S, &mut |_, _| ArenaInput::new(aim, 0));
-        assert!((heading(&sim).abs() - aim).abs() < 0.2, "{what}: it points to {} and not to {aim}", heading(&sim));
+        assert!((heading(&sim).abs() - aim).abs() < 0.2, "{what}: its heading is {} and not {aim}", heading(&sim));
     }
 }
 
 #[test]
-fn no_input_is_missing_however_seldom_the_host_calls() {
+fn no_input_is_missing_however_rarely_the_host_calls() {
     for (what, least_us, most_us) in [
-        ("20 images a second", 50_000, 50_000),
-        ("10 images a second, more or less", 60_000, 160_000),
-        ("5 images a second", 200_000, 200_000),
-        ("2 to 6 images a second", 166_000, 500_000),
+        ("20 frames per second", 50_000, 50_000),
+        ("6 to 16 frames per second", 60_000, 160_000),
+        ("5 frames per second", 200_000, 200_000),
+        ("2 to 6 frames per second", 166_000, 500_000),
     ] {
         for blocked in [false, true] {
-            for line in ["clean", "cable", "far"] {
+            for link in ["clean", "cable", "far"] {
                 let host = Host::every(least_us, most_us).blocked(blocked);
-                let line = LinkProfile::named(line).expect("a known line");
-                play(&line, &host, &format!("{what} by {}, {}", line.name, if blocked { "blocked" } else { "free" }));
+                let profile = LinkProfile::named(link).expect("a known link profile");
+                play(&profile, &host, &format!("{what} over {link}, {}", if blocked { "blocked" } else { "free" }));
             }
         }
     }

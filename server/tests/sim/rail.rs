@@ -1,4 +1,4 @@
-//! The rail over simulated lines: what a shooter's own picture said of a shot, against what the server judged.
+//! The rail gun over simulated links: a shot's outcome on the shooter's screen against the server's judgement.
 
 use std::cell::RefCell;
 
@@ -21,84 +21,86 @@ use glam::Vec2;
 
 use crate::harness::Sim;
 
-/// Pilots in the arena, each shooter and target.
-const PILOTS: usize = 12;
-/// A beam that passes the edge of a drawn ship by no more than this, in world units, is a graze: positions are rounded on their
-/// way to the client, and either word on it is right.
+/// Players in the arena, each both shooter and target.
+const GUNNERS: usize = 12;
+/// A beam that passes the edge of a drawn ship by no more than this, in world units, is a graze: positions are quantized on their way to
+/// the client, so that either judgement is right.
 const GRAZE: f32 = 1.0;
 
-/// A shot as its shooter saw it, and the server's word on it.
+/// A shot as its shooter saw it, and the server's judgement.
 #[derive(Debug, Clone, Copy)]
 struct Fired {
     tick: Tick,
-    /// Whom the beam met on the shooter's screen.
+    /// The player that the beam hit on the shooter's screen.
     saw: Option<PlayerId>,
     graze: bool,
-    /// Whether the server fired it too: an input that came too late fires nothing, and the client withdraws the beam.
+    /// Whether the server fired it too. An input that arrives too late fires nothing, and the client withdraws the beam.
     real: bool,
-    /// Whether the ship it met had sunk by the time of the shot, which no picture of the past can tell.
+    /// Whether the ship it hit had already sunk at the time of the shot, which no view of the past can show.
     sunk_since: bool,
-    told: Option<PlayerId>,
+    /// The player that the server's event names as hit.
+    judged: Option<PlayerId>,
 }
 
-/// What all shots of a run came to.
+/// Counts over all shots of a run.
 #[derive(Debug, Clone, Copy, Default)]
-struct Figures {
+struct Totals {
     judged: u32,
     /// Not fired by the server.
     withdrawn: u32,
-    /// Whom the shooter saw hit, and nobody else, is whom the server says is hit.
+    /// Screen and server agree on the target, or on a miss.
     agreed: u32,
-    /// Not agreed, but a graze.
+    /// Disagreements over a graze.
     grazes: u32,
-    /// Not agreed, for the ship had sunk since.
+    /// Disagreements over a ship that had already sunk.
     sunk_since: u32,
+    /// Hits on the shooter's screen, and hits by the server's judgement.
     saw: u32,
-    told: u32,
+    hits: u32,
 }
 
-impl Figures {
+impl Totals {
     fn agreement(&self) -> f64 {
         100.0 * f64::from(self.agreed + self.grazes) / f64::from(self.judged.max(1))
     }
 
-    /// The same of the shots whose target had not been sunk by somebody in the meantime.
+    /// The same without the shots whose target had sunk in the meantime.
     fn agreement_on_the_living(&self) -> f64 {
         100.0 * f64::from(self.agreed + self.grazes) / f64::from((self.judged - self.sunk_since).max(1))
     }
 
-    fn take(&mut self, fired: &Fired) {
+    fn add(&mut self, fired: &Fired) {
         if !fired.real {
             self.withdrawn += 1;
             return;
         }
-        let agreed = fired.saw == fired.told;
+        let agreed = fired.saw == fired.judged;
         self.judged += 1;
         self.agreed += u32::from(agreed);
         self.grazes += u32::from(!agreed && fired.graze);
         self.sunk_since += u32::from(!agreed && !fired.graze && fired.sunk_since);
         self.saw += u32::from(fired.saw.is_some());
-        self.told += u32::from(fired.told.is_some());
+        self.hits += u32::from(fired.judged.is_some());
     }
 }
 
-/// A pilot with a screen: points where it sees a ship, with an unsteady hand, and pulls the trigger once it points there.
-struct Pilot {
+/// A simulated player with a screen: aims where it sees a ship, with a random error, and fires once it points there.
+struct Gunner {
     ai: Ai,
     rng: fastrand::Rng,
     scene: Scene,
-    /// The picture drawn last.
+    /// The frame drawn last.
     drawn: Scene,
-    /// By how far it points past the middle of its target, world units.
+    /// Aiming error at the target, in world units from its centre.
     miss: f32,
     holds_fire: bool,
     framed: bool,
     fired: Vec<Fired>,
 }
 
-impl Pilot {
-    fn new(seed: u64) -> Pilot {
-        Pilot {
+impl Gunner {
+    fn new(seed: u64) -> Gunner {
+        Gunner {
             ai: Ai::new(seed, 0.6),
             rng: fastrand::Rng::with_seed(seed),
             scene: Scene::default(),
@@ -143,39 +145,39 @@ impl Pilot {
         input
     }
 
-    /// Takes the picture of a frame, in which a beam of one's own may be new.
+    /// Takes a drawn frame, in which a beam of the player's own may be new.
     fn look(&mut self, view: &View<Arena>) {
         self.framed = false;
         let beams =
-            view.predicted_spawns.iter().filter(|sight| sight.kind == BEAM).map(|sight| beam_of(view, sight.values));
+            view.predicted_spawns.iter().filter(|spawn| spawn.kind == BEAM).map(|spawn| beam_of(view, spawn.values));
         for beam in beams {
             if self.fired.last().is_none_or(|fired| fired.tick < beam.start) {
                 self.fired.push(self.judge(&beam));
             }
         }
         self.drawn.clear();
-        for thing in &view.entities {
-            match thing.kind {
-                SHIP => self.drawn.ships.push(ShipView::read(thing.id, thing.kind, &thing.values)),
+        for entity in &view.entities {
+            match entity.kind {
+                SHIP => self.drawn.ships.push(ShipView::read(entity.id, entity.kind, &entity.values)),
                 ROCK => {
-                    let [x, y, radius, ..] = thing.values;
-                    self.drawn.rocks.push(broadside_shared::arena::Rock { id: thing.id, at: Vec2::new(x, y), radius });
+                    let [x, y, radius, ..] = entity.values;
+                    self.drawn.rocks.push(broadside_shared::arena::Rock { id: entity.id, at: Vec2::new(x, y), radius });
                 }
                 _ => {}
             }
         }
     }
 
-    /// What the picture at the moment of firing says of a beam.
+    /// The outcome of a beam on the screen at the moment of firing.
     fn judge(&self, beam: &Beam) -> Fired {
         let ships = self.drawn.ships.iter().filter(|ship| !ship.protected() && ship.player != beam.owner);
-        let met = |radius: f32| {
+        let hit = |radius: f32| {
             let touched = ships.clone().filter_map(|ship| Some((beam.touches(ship.position, radius)?, ship.player)));
             touched.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, player)| player)
         };
-        let saw = met(SHIP_RADIUS);
-        let graze = [SHIP_RADIUS - GRAZE, SHIP_RADIUS + GRAZE].iter().any(|radius| met(*radius) != saw);
-        Fired { tick: beam.start, saw, graze, real: false, sunk_since: false, told: None }
+        let saw = hit(SHIP_RADIUS);
+        let graze = [SHIP_RADIUS - GRAZE, SHIP_RADIUS + GRAZE].iter().any(|radius| hit(*radius) != saw);
+        Fired { tick: beam.start, saw, graze, real: false, sunk_since: false, judged: None }
     }
 }
 
@@ -186,27 +188,27 @@ fn beam_of(view: &View<Arena>, values: [f32; broadside_shared::replication::fiel
     Beam { id, owner, origin: Vec2::new(x, y), heading: turn_of(heading), length, start: Tick(start as u32) }
 }
 
-/// Lets twelve pilots fight over a line for some seconds, and compares their pictures with the server's word.
-fn duel(line: &str, seconds: f64, lag_compensation: bool) -> Figures {
-    let profile = LinkProfile::named(line).expect("a known line");
+/// Lets the gunners fight over a link for `seconds`, and compares their screens with the server's judgement.
+fn duel(link: &str, seconds: f64, lag_compensation: bool) -> Totals {
+    let profile = LinkProfile::named(link).expect("a known link profile");
     let mut sim = Sim::<Arena>::new(17, 2);
-    let pilots: Vec<RefCell<Pilot>> = (0..PILOTS).map(|index| RefCell::new(Pilot::new(index as u64))).collect();
-    for _ in &pilots {
+    let gunners: Vec<RefCell<Gunner>> = (0..GUNNERS).map(|index| RefCell::new(Gunner::new(index as u64))).collect();
+    for _ in &gunners {
         let index = sim.connect(&profile);
         sim.clients[index].client.set_lag_compensation(lag_compensation);
     }
-    let mut drive = |index: usize, client: &Client<Arena>| pilots[index].borrow_mut().decide(client);
+    let mut drive = |index: usize, client: &Client<Arena>| gunners[index].borrow_mut().decide(client);
     let mut records: Vec<(Vec2, Record)> = Vec::new();
-    let mut watch = |sim: &mut Sim<Arena>| {
+    let mut observe = |sim: &mut Sim<Arena>| {
         records.clear();
         sim.room().game().replicate(Tick(0), &mut records);
         let beams: Vec<Beam> =
             records.iter().filter(|(_, record)| record.kind == BEAM).map(|(_, record)| Beam::read(record)).collect();
         let is_afloat = |player| sim.room().game().player_state(player).is_some_and(|state| state.afloat());
         let afloat: Vec<bool> = (0..sim.clients.len()).map(|player| is_afloat(PlayerId(player as u16))).collect();
-        for (c, pilot) in sim.clients.iter_mut().zip(&pilots) {
-            let mut pilot = pilot.borrow_mut();
-            for fired in pilot.fired.iter_mut().rev().take(2) {
+        for (c, gunner) in sim.clients.iter_mut().zip(&gunners) {
+            let mut gunner = gunner.borrow_mut();
+            for fired in gunner.fired.iter_mut().rev().take(2) {
                 let own = |beam: &Beam| Some(beam.owner) == c.client.player() && beam.start == fired.tick;
                 if !fired.real && beams.iter().any(own) {
                     fired.real = true;
@@ -216,49 +218,49 @@ fn duel(line: &str, seconds: f64, lag_compensation: bool) -> Figures {
             for event in c.events.drain(..) {
                 if let ClientEvent::Game(ArenaEvent::Railed { target, ago, .. }) = event {
                     let judged_ms = u32::from(ago) * 1000 / (ViewTime::PARTS * Arena::TICK_HZ);
-                    assert!(judged_ms <= REWIND_MS_MAX, "{line}: judged {judged_ms} ms ago");
-                    if let Some(fired) = pilot.fired.last_mut() {
-                        fired.told = Some(target);
+                    assert!(judged_ms <= REWIND_MS_MAX, "{link}: judged {judged_ms} ms ago");
+                    if let Some(fired) = gunner.fired.last_mut() {
+                        fired.judged = Some(target);
                     }
                 }
             }
-            if pilot.framed {
-                pilot.look(c.client.view(sim.now));
+            if gunner.framed {
+                gunner.look(c.client.view(sim.now));
             }
         }
     };
-    for pilot in &pilots {
-        pilot.borrow_mut().holds_fire = true;
+    for gunner in &gunners {
+        gunner.borrow_mut().holds_fire = true;
     }
-    sim.run_watching(4.0, &mut drive, &mut watch);
-    for pilot in &pilots {
-        pilot.borrow_mut().holds_fire = false;
+    sim.run_observed(4.0, &mut drive, &mut observe);
+    for gunner in &gunners {
+        gunner.borrow_mut().holds_fire = false;
     }
-    sim.run_watching(seconds, &mut drive, &mut watch);
-    for pilot in &pilots {
-        pilot.borrow_mut().holds_fire = true;
+    sim.run_observed(seconds, &mut drive, &mut observe);
+    for gunner in &gunners {
+        gunner.borrow_mut().holds_fire = true;
     }
-    sim.run_watching(2.0, &mut drive, &mut watch);
+    sim.run_observed(2.0, &mut drive, &mut observe);
 
-    let mut figures = Figures::default();
-    for pilot in &pilots {
-        pilot.borrow().fired.iter().for_each(|fired| figures.take(fired));
+    let mut totals = Totals::default();
+    for gunner in &gunners {
+        gunner.borrow().fired.iter().for_each(|fired| totals.add(fired));
     }
-    let word = if lag_compensation { "" } else { ", not compensated" };
-    let (all, living) = (figures.agreement(), figures.agreement_on_the_living());
-    println!("{line}{word}: {all:.2} % agreed, {living:.2} % on those still afloat; {figures:?}");
-    figures
+    let suffix = if lag_compensation { "" } else { ", not compensated" };
+    let (all, living) = (totals.agreement(), totals.agreement_on_the_living());
+    println!("{link}{suffix}: {all:.2} % agreed, {living:.2} % on those still afloat; {totals:?}");
+    totals
 }
 
 #[test]
-fn the_server_judges_what_the_shooter_saw_on_every_playable_line() {
-    for line in ["clean", "4g", "lte", "far"] {
-        let figures = duel(line, 100.0, true);
-        let without = duel(line, 40.0, false);
-        assert!(figures.judged >= 300, "{line}: {figures:?}");
-        assert!(figures.saw * 2 > figures.judged, "{line}: the pilots can shoot: {figures:?}");
-        assert!(figures.agreement_on_the_living() > 98.0, "{line}: {figures:?}");
-        assert!(without.agreement() < figures.agreement() - 10.0, "{line}: {without:?}");
+fn the_server_judges_what_the_shooter_saw_over_every_playable_link() {
+    for link in ["clean", "4g", "lte", "far"] {
+        let totals = duel(link, 100.0, true);
+        let without = duel(link, 40.0, false);
+        assert!(totals.judged >= 300, "{link}: {totals:?}");
+        assert!(totals.saw * 2 > totals.judged, "{link}: the gunners can shoot: {totals:?}");
+        assert!(totals.agreement_on_the_living() > 98.0, "{link}: {totals:?}");
+        assert!(without.agreement() < totals.agreement() - 10.0, "{link}: {without:?}");
     }
 }
 
@@ -266,8 +268,8 @@ fn the_server_judges_what_the_shooter_saw_on_every_playable_line() {
 fn every_correction_of_a_battle_has_a_cause() {
     let mut sim = Sim::<Arena>::new(23, 2);
     let mut ais: Vec<(Ai, Scene)> = Vec::new();
-    for index in 0..PILOTS {
-        sim.connect(&LinkProfile::named("4g").expect("a known line"));
+    for index in 0..GUNNERS {
+        sim.connect(&LinkProfile::named("4g").expect("a known link profile"));
         ais.push((Ai::new(index as u64, 0.5 + 0.04 * index as f32), Scene::default()));
     }
     let mut drive = |index: usize, client: &Client<Arena>| {

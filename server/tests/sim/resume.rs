@@ -1,17 +1,18 @@
-//! A socket is lost and another one takes up the seat: what it costs follows what was missed.
+//! Resuming a seat over a new socket: its cost in bytes follows what the client missed.
 
 use broadside_shared::arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::replication::world::HISTORY_TICKS;
 
-use crate::feel::Pilots;
+use crate::feel::AiPlayers;
 use crate::harness::Sim;
 
-/// Bytes that a client got in the first quarter of a second of a connection, beyond what it gets in one in the two seconds after.
+/// Bytes that a client received in the first quarter of a second of a connection, beyond its average for a quarter of a second in the two
+/// seconds from half a second on.
 fn catch_up(sim: &Sim<Arena>, index: usize, before: usize) -> usize {
     let arrivals = &sim.clients[index].arrivals[before..];
-    let first = arrivals.first().expect("a snapshot came").tick;
+    let first = arrivals.first().expect("a snapshot arrived").tick;
     let within = |from: u32, to: u32| {
         let those = arrivals.iter().filter(move |arrival| (from..to).contains(&arrival.tick.since(first)));
         those.map(|arrival| arrival.bytes).sum::<usize>()
@@ -23,15 +24,15 @@ fn catch_up(sim: &Sim<Arena>, index: usize, before: usize) -> usize {
 const LOST: std::ops::Range<usize> = 7..15;
 
 #[test]
-fn coming_back_costs_what_was_missed_and_not_a_join() {
-    let line = LinkProfile::named("cable").expect("a known line");
+fn a_resume_costs_what_was_missed_and_not_as_much_as_a_join() {
+    let profile = LinkProfile::named("cable").expect("a known link profile");
     let mut sim = Sim::<Arena>::new(6, 3);
     for _ in 0..120 {
-        sim.connect(&line);
+        sim.connect(&profile);
     }
-    let mut pilots = Pilots::new(6, 140);
-    let mut drive = |index: usize, client: &Client<Arena>| pilots.decide(index, client);
-    // The arena has grown by then: joins come over a few ticks, and the first ships see a crowd.
+    let mut ais = AiPlayers::new(6, 140);
+    let mut drive = |index: usize, client: &Client<Arena>| ais.decide(index, client);
+    // By then the arena has grown: joins are spread over a few ticks, and the first ships see a crowd.
     sim.run(16.0, &mut drive);
     let (mut joins, mut costs) = (Vec::new(), Vec::new());
     for gap in [0.3, 2.0] {
@@ -39,12 +40,9 @@ fn coming_back_costs_what_was_missed_and_not_a_join() {
         let before: Vec<_> = LOST.map(|at| sim.clients[at].arrivals.len()).collect();
         LOST.for_each(|at| sim.lose_socket(at));
         sim.run(gap, &mut drive);
-        assert!(
-            seats.iter().all(|seat| sim.clients[3].client.is_away(*seat)),
-            "the others see that the seats are kept"
-        );
-        LOST.for_each(|at| sim.reconnect(at, &line));
-        let newcomer = sim.connect(&line);
+        assert!(seats.iter().all(|seat| sim.clients[3].client.is_away(*seat)), "the others see the players as away");
+        LOST.for_each(|at| sim.reconnect(at, &profile));
+        let newcomer = sim.connect(&profile);
         sim.run(3.0, &mut drive);
         let mut bytes = 0;
         for (at, (seat, before)) in LOST.zip(seats.iter().zip(before)) {
@@ -55,9 +53,9 @@ fn coming_back_costs_what_was_missed_and_not_a_join() {
         costs.push((gap, bytes / LOST.len()));
         joins.push(catch_up(&sim, newcomer, 0));
     }
-    println!("bytes of a join {joins:?}, of coming back after so many seconds {costs:?}");
+    println!("bytes of a join {joins:?}, of a resume by seconds of absence {costs:?}");
     let join = joins.iter().sum::<usize>() / joins.len();
-    // TeamLabel misses two seconds of a fight misses much; a few newcomers are no exact measure of a join either.
+    // Two seconds of a fight are much to catch up on, and two joins are no exact measure of a join.
     assert!(costs[0].1 * 2 <= join && costs[1].1 * 3 <= join * 2, "join {join}: {costs:?}");
     assert!(costs[0].1 < costs[1].1, "{costs:?}");
     assert!(HISTORY_TICKS as u32 > 2 * 60, "two seconds are served from the history");

@@ -1,5 +1,5 @@
 //! A whole server in virtual time, on one thread: the production lobby, rooms, topics and limits with a clock that is set from outside,
-//! shards whose sockets are simulated links. Whoever drives it decides in which order threads get to run.
+//! and shards whose sockets are simulated links. The caller decides in which order the threads of a real server would run.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -32,17 +32,17 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::MonoTime;
 
-/// The server's clock started this much before the clients', so that nothing works by mistaking one for the other.
+/// The server's clock is this much ahead of the clients', in microseconds, so that mistaking one for the other breaks a test.
 const SERVER_AHEAD_US: u64 = 3_600_000_000;
-/// Time from a close until the socket is dropped, in microseconds: the close is answered sooner.
+/// Time from a close until the socket is lost, in microseconds.
 const CLOSING_US: u64 = 50_000;
 
-/// What the server shows when the clients' clock shows this.
+/// The server's time at a time of the clients' clock.
 pub fn server_time(now: MonoTime) -> MonoTime {
     now.plus_us(SERVER_AHEAD_US)
 }
 
-/// How the server is set up.
+/// The settings of the server.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub seed: u64,
@@ -52,11 +52,10 @@ pub struct Setup {
     pub max_rooms: usize,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
-    /// Seconds after which a room opened on demand ends.
+    /// Seconds after which an ephemeral room ends.
     pub room_life_s: u32,
 }
 
-/// A server.
 pub struct SimServer<G: Game> {
     clock_us: Arc<AtomicU64>,
     /// By the clients' clock.
@@ -67,23 +66,23 @@ pub struct SimServer<G: Game> {
     rooms: Vec<(MonoTime, Box<RoomRunner<G>>)>,
     pub links: BTreeMap<LinkId, Link>,
     opened: u32,
-    /// Snapshots skipped because a client had not taken those before.
+    /// Snapshots skipped by flow control.
     pub skipped: u64,
 }
 
-/// A simulated link, for as long as it lives.
+/// Identifies a simulated link; never reused.
 pub type LinkId = u32;
 
 /// A simulated link to a client.
 pub struct Link {
     pub up: Pipe,
     pub down: Pipe,
-    /// Nothing moves either way, pings are not answered.
+    /// Nothing moves either way, and pings are not answered.
     pub is_cut: bool,
-    /// The server closed it with this code.
+    /// The code with which the server closed it.
     pub closed: Option<CloseCode>,
     drop_at: Option<MonoTime>,
-    /// `None` while it moves from one shard to another.
+    /// Shard and key; `None` while it migrates from one shard to another.
     owner: Option<(usize, usize)>,
 }
 
@@ -91,7 +90,7 @@ pub struct Link {
 pub struct SimShard<G: Game> {
     pub core: ShardCore<G>,
     keys: BTreeMap<usize, LinkId>,
-    /// Taken off the inbox, and not handled yet.
+    /// Taken from the inbox, and not handled yet.
     commands: VecDeque<ShardCommand>,
     arrivals: VecDeque<(LinkId, Box<Connection<G>>)>,
 }
@@ -165,10 +164,10 @@ impl<G: Game> SimServer<G> {
         link
     }
 
-    /// The socket of a link is gone; what was on its way is lost.
+    /// Loses the socket of a link, and everything in flight on it.
     pub fn lose(&mut self, link: LinkId) {
         let Some(found) = self.links.get(&link) else { return };
-        // On its way between two shards nobody notices yet.
+        // During a migration no shard polls the socket, so the loss goes unnoticed.
         let Some((shard, key)) = found.owner else { return };
         self.shards[shard].core.handle_lost(server_time(self.now), key, &self.lobby);
         self.drain(shard);
@@ -176,14 +175,14 @@ impl<G: Game> SimServer<G> {
         self.links.remove(&link);
     }
 
-    /// A client's message reaches the server at once.
+    /// Delivers a client's message to the server at once.
     pub fn inject(&mut self, link: LinkId, frame: &[u8]) {
         let Some((shard, key)) = self.links.get(&link).and_then(|link| link.owner) else { return };
         self.shards[shard].core.handle_frame(server_time(self.now), key, frame, &self.lobby);
         self.drain(shard);
     }
 
-    /// Lets a shard handle up to `count` of the commands and arrivals that wait for it.
+    /// Lets a shard handle up to `count` of its queued commands and migrated connections.
     pub fn run_commands(&mut self, shard: usize, count: usize) {
         let mut taken = Vec::new();
         self.lobby.context.shards[shard].take(&mut taken);
@@ -206,7 +205,7 @@ impl<G: Game> SimServer<G> {
         }
     }
 
-    /// Lets a shard read what came over its links, and send the inputs to their rooms.
+    /// Lets a shard read the frames that have arrived over its links, and send the inputs to their rooms.
     pub fn run_reads(&mut self, shard: usize) {
         let now = server_time(self.now);
         for (key, link) in self.shards[shard].keys.clone() {
@@ -235,7 +234,7 @@ impl<G: Game> SimServer<G> {
         }
     }
 
-    /// Lets a shard look after its deadlines.
+    /// Lets a shard check its deadlines.
     pub fn run_timeouts(&mut self, shard: usize) {
         let now = server_time(self.now);
         for (key, link) in self.shards[shard].keys.clone() {
@@ -247,7 +246,7 @@ impl<G: Game> SimServer<G> {
         }
     }
 
-    /// Lets every room whose tick is due do it.
+    /// Runs a turn of every room that is due.
     pub fn run_rooms(&mut self) {
         let now = server_time(self.now);
         while let Some(room) = self.lobby.context.pool.take_due(now) {
@@ -268,7 +267,7 @@ impl<G: Game> SimServer<G> {
         self.rooms.sort_by_key(|(_, room)| room.room().info().id);
     }
 
-    /// Everything once, in a fixed order.
+    /// Runs all shards and rooms in a fixed order. The shards run again after the rooms.
     pub fn run_all(&mut self) {
         for shard in 0..self.shards.len() {
             self.run_commands(shard, usize::MAX);

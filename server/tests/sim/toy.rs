@@ -1,4 +1,4 @@
-//! A game of about 200 lines, to show that the engine names no ship: dots that are pushed about and bump into each other.
+//! A game of about 200 lines, which shows that the engine names no ship: dots that are pushed about and bump into each other.
 
 use broadside_shared::game::{
     AddressedEvent, CorrectionCause, Game, PlayerInput, PredictedSpawn, Recipients, Standing,
@@ -17,7 +17,7 @@ pub struct Toy {
     dots: Vec<Option<Dot>>,
 }
 
-/// A player's dot: all of it is theirs to know.
+/// A player's dot. All of it is local player state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dot {
     pub id: EntityId,
@@ -26,7 +26,7 @@ pub struct Dot {
     pub bumps: u16,
 }
 
-/// Where to push, -1..=1 each way.
+/// The direction of the push, -1..=1 on each axis.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Push(pub i8, pub i8);
 

@@ -1,4 +1,4 @@
-//! The toy game and the arena through the whole engine.
+//! The toy game and the arena through the whole system.
 
 use broadside_shared::arena::fields::SHOT;
 use broadside_shared::arena::input::ArenaInput;
@@ -16,16 +16,16 @@ use glam::Vec2;
 use crate::harness::Sim;
 use crate::toy::{Push, Toy};
 
-fn line(name: &str) -> LinkProfile {
-    LinkProfile::named(name).expect("a known line")
+fn profile(name: &str) -> LinkProfile {
+    LinkProfile::named(name).expect("a known link profile")
 }
 
 #[test]
-fn a_toy_game_runs_through_the_whole_engine_over_every_line() {
+fn a_toy_game_runs_through_the_whole_system_over_every_link() {
     for profile in LinkProfile::ALL {
         let mut sim = Sim::<Toy>::new(1, 2);
         let (left, right) = (sim.connect(&profile), sim.connect(&profile));
-        // The two dots begin 100 units apart: each pushed to the middle, they bump.
+        // The two dots start 100 units apart: each pushed to the middle, they bump.
         let mut drive = |_: usize, client: &Client<Toy>| match client.local_player() {
             Some(own) if own.at.x < 50.0 => Push(1, 0),
             Some(_) | None => Push(-1, 0),
@@ -36,7 +36,7 @@ fn a_toy_game_runs_through_the_whole_engine_over_every_line() {
             let c = &sim.clients[client];
             assert_eq!(c.client.replica().records().count(), 2, "{}: both see both", profile.name);
             let bumps = c.events.iter().filter(|event| matches!(event, ClientEvent::Game(_))).count();
-            assert!(bumps > 0, "{}: the bump was told", profile.name);
+            assert!(bumps > 0, "{}: the bump was received", profile.name);
             let name = c.client.player().and_then(|player| c.client.name_of(player)).map(str::to_owned);
             assert_eq!(name, Some(format!("sim {client}")), "{}", profile.name);
             assert_eq!(c.client.board().len(), 2);
@@ -45,16 +45,16 @@ fn a_toy_game_runs_through_the_whole_engine_over_every_line() {
 }
 
 #[test]
-fn an_undisturbed_ship_is_predicted_without_error_on_every_line_that_loses_nothing() {
+fn an_undisturbed_ship_is_predicted_without_error_on_every_lossless_link() {
     for name in ["clean", "cable", "lte", "far", "jittery"] {
         let mut sim = Sim::<Arena>::new(7, 2);
-        sim.connect(&line(name));
+        sim.connect(&profile(name));
         let mut drive = weave(ArenaInput::THRUST);
-        // The clock and the lead need a moment to find their place.
+        // Clock estimate and input lead need a moment to settle.
         sim.run(3.0, &mut drive);
         let before = *sim.clients[0].client.stats();
         let (mut moved, mut last) = (0.0f32, None);
-        sim.run_watching(20.0, &mut drive, &mut |sim| {
+        sim.run_observed(20.0, &mut drive, &mut |sim| {
             let at = sim.clients[0].client.local_player().map(Arena::focus);
             moved += last.zip(at).map_or(0.0, |(a, b): (Vec2, Vec2)| a.distance(b));
             last = at;
@@ -63,7 +63,7 @@ fn an_undisturbed_ship_is_predicted_without_error_on_every_line_that_loses_nothi
         assert!(moved > 2000.0, "{name}: it flew {moved} units");
         assert_eq!(after.inputs_missing - before.inputs_missing, 0, "{name}");
         assert_eq!(after.corrections, before.corrections, "{name}: {after:?}");
-        // 600 are due in 20 s; where each comes up to 200 ms early or late, some fall to the newer one behind them.
+        // 600 are due in 20 s. With jitter of up to 200 ms, newer snapshots supersede some of them.
         let least = if name == "jittery" { 530 } else { 597 };
         assert!(after.snapshots - before.snapshots >= least, "{name}: {}", after.snapshots - before.snapshots);
     }
@@ -74,7 +74,7 @@ fn equal_seeds_give_equal_worlds_through_the_whole_system() {
     let run = |seed| {
         let mut sim = Sim::<Arena>::new(seed, 3);
         for name in ["4g", "wifi", "3g"] {
-            sim.connect(&line(name));
+            sim.connect(&profile(name));
         }
         sim.run(20.0, &mut weave(ArenaInput::THRUST | ArenaInput::FIRE));
         sim.room().game().hash()
@@ -84,35 +84,35 @@ fn equal_seeds_give_equal_worlds_through_the_whole_system() {
 }
 
 #[test]
-fn a_client_that_froze_is_at_the_present_within_a_second_and_gets_no_backlog() {
+fn a_client_that_froze_catches_up_within_a_second_and_gets_no_backlog() {
     for frozen_s in [2.0, 8.0, 45.0] {
         let mut sim = Sim::<Arena>::new(3, 2);
-        let frozen = sim.connect(&line("cable"));
-        let other = sim.connect(&line("cable"));
+        let frozen = sim.connect(&profile("cable"));
+        let other = sim.connect(&profile("cable"));
         let mut drive = weave(ArenaInput::THRUST);
         sim.run(3.0, &mut drive);
-        let told = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
-        let (frozen_before, other_before) = (told(&sim, frozen), told(&sim, other));
+        let received = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
+        let (frozen_before, other_before) = (received(&sim, frozen), received(&sim, other));
         sim.clients[frozen].frozen_until = MonoTime(sim.now.0 + (frozen_s * 1e6) as u64);
         sim.run(frozen_s + 1.0, &mut drive);
         let stats = sim.clients[frozen].client.stats();
         assert_eq!(sim.clients[frozen].closed, None, "a silent client that answers pings stays");
         assert!(stats.snapshot_age_ms < 120.0, "after {frozen_s} s: {} ms old", stats.snapshot_age_ms);
-        assert!(told(&sim, frozen) - frozen_before < 60, "no backlog: {}", told(&sim, frozen) - frozen_before);
+        assert!(received(&sim, frozen) - frozen_before < 60, "no backlog: {}", received(&sim, frozen) - frozen_before);
         let expected = (frozen_s + 1.0) * 30.0;
-        assert!((told(&sim, other) - other_before) as f64 > expected - 3.0, "the other notices nothing");
+        assert!((received(&sim, other) - other_before) as f64 > expected - 3.0, "the other notices nothing");
     }
 }
 
 #[test]
-fn who_is_cut_off_for_a_minute_loses_the_socket_after_ten_seconds_and_joins_again_at_once() {
+fn a_client_cut_off_for_a_minute_loses_its_socket_after_ten_seconds_and_resumes_at_once() {
     let mut sim = Sim::<Arena>::new(3, 2);
-    let lost = sim.connect(&line("cable"));
-    let other = sim.connect(&line("cable"));
+    let lost = sim.connect(&profile("cable"));
+    let other = sim.connect(&profile("cable"));
     let mut drive = weave(ArenaInput::THRUST);
     sim.run(3.0, &mut drive);
-    let told = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
-    let other_before = told(&sim, other);
+    let received = |sim: &Sim<Arena>, index: usize| sim.clients[index].client.stats().snapshots;
+    let other_before = received(&sim, other);
     sim.cut(lost);
     sim.run(9.5, &mut drive);
     assert_eq!(sim.clients[lost].closed, None);
@@ -120,24 +120,24 @@ fn who_is_cut_off_for_a_minute_loses_the_socket_after_ten_seconds_and_joins_agai
     assert_eq!(sim.clients[lost].closed, Some(CloseCode::Silent));
     assert_eq!(sim.room().players(), 2, "the seat is kept");
     sim.run(49.5, &mut drive);
-    sim.reconnect(lost, &line("cable"));
+    sim.reconnect(lost, &profile("cable"));
     sim.run(1.0, &mut drive);
     let back = &sim.clients[lost].client;
     assert_eq!((back.phase(), back.player()), (Phase::Playing, Some(PlayerId(0))), "the same seat");
     let stats = back.stats();
     assert!(stats.snapshots > 20 && stats.snapshot_age_ms < 120.0, "{stats:?}");
-    assert!((told(&sim, other) - other_before) as f64 > 61.0 * 30.0 - 3.0, "the other notices nothing");
+    assert!((received(&sim, other) - other_before) as f64 > 61.0 * 30.0 - 3.0, "the other notices nothing");
 }
 
 #[test]
-fn who_comes_late_or_skipped_sees_the_shots_in_flight() {
+fn a_client_that_joined_late_or_skipped_snapshots_sees_the_shots_in_flight() {
     let mut sim = Sim::<Arena>::new(11, 2);
     let gunner = sim.connect(&LinkProfile::CLEAN);
     let mut drive = weave(ArenaInput::FIRE);
     let (mut late, mut skipped) = (0, 0);
     for _ in 0..20 {
         sim.run(1.0, &mut drive);
-        // The arena is larger than a view: only newcomers that come up near the gunner can tell.
+        // The arena is larger than a view: only newcomers that spawn near the gunner see its shots.
         let newcomer = sim.connect(&LinkProfile::CLEAN);
         sim.run(0.3, &mut drive);
         late += shots_known(&sim, newcomer).expect("no shot of a subscribed cell is missing");
@@ -149,7 +149,7 @@ fn who_comes_late_or_skipped_sees_the_shots_in_flight() {
     assert!(late > 0 && skipped > 20, "{late} seen by newcomers, {skipped} after a pause");
 }
 
-/// How many shots a client knows, if it knows all that had been fired well before its snapshot and lie in its cells.
+/// Number of shots that a client knows. `None` if it lacks one that was fired before its snapshot and lies well inside its cells.
 fn shots_known(sim: &Sim<Arena>, index: usize) -> Option<usize> {
     let client = &sim.clients[index].client;
     let of = client.snapshot_tick()?;
@@ -166,7 +166,7 @@ fn shots_known(sim: &Sim<Arena>, index: usize) -> Option<usize> {
 }
 
 #[test]
-fn who_leaves_is_forgotten_and_the_seat_is_given_again() {
+fn a_player_who_leaves_is_removed_and_the_seat_is_reused() {
     let mut sim = Sim::<Toy>::new(2, 2);
     sim.connect(&LinkProfile::CLEAN);
     sim.connect(&LinkProfile::CLEAN);
