@@ -153,7 +153,7 @@ impl Running {
         }
         let _ = self.served.await;
         let (app, threads) = (self.app, self.threads);
-        app.lobby.context.pool.end();
+        app.lobby.directory.pool().end();
         let wait = move || {
             for thread in threads {
                 let _ = thread.join();
@@ -244,8 +244,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
     let mut threads = pool
         .start(cores().max(2) * ROOM_THREADS_PER_CORE, &supervisor)
         .context("cannot start the threads of the rooms")?;
-    let connections_max =
-        files::connections_max(config.max_connections, net::listener::SPARE_CONNECTIONS, inboxes.len());
+    let connections_max = files::connections_max(config.max_connections, net::bounds::SPARE_CONNECTIONS, inboxes.len());
     let rooms_on_demand = config.max_rooms.saturating_sub(config.rooms.into());
     let caps = Caps::new(config.limit_per_address, connections_max, rooms_on_demand);
     let context = ServerContext {
@@ -254,7 +253,6 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         metrics: Arc::clone(&metrics),
         shards: inboxes,
         topics: Arc::new(Topics::new()),
-        pool,
         grace_s: config.grace,
         room_life_s: config.room_life,
     };
@@ -264,7 +262,7 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         seed: config.seed.unwrap_or_else(secret::number),
         mode: Mode::Open,
     };
-    let directory = Directory::new(context.clone(), common, config.max_rooms);
+    let directory = Directory::new(context.clone(), pool, common, config.max_rooms);
     let app = Arc::new(App {
         lobby: ServerLobby::new(context, directory, Sessions::new(key)),
         config,

@@ -24,7 +24,7 @@ impl Leaderboard {
     }
 
     /// Assembles it again, and publishes it if it changed.
-    pub fn renew<G: Game>(&self, directory: &Directory<G>, context: &ServerContext<G>) {
+    pub fn renew<G: Game>(&self, directory: &Directory<G>, context: &ServerContext) {
         let mut leaders: Vec<Leader> = Vec::new();
         for room in directory.all().into_iter().filter(|room| room.code.is_none()) {
             let best = Arc::clone(&room.status.best.lock().unwrap_or_else(PoisonError::into_inner));

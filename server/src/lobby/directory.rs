@@ -21,6 +21,7 @@ use crate::limits::rates::{AddressRates, Rate};
 use crate::metrics::labels::AddressLimit;
 use crate::rooms::context::ServerContext;
 use crate::rooms::handle::{RoomHandle, RoomSpec};
+use crate::rooms::pool::Pool;
 use crate::secret;
 
 /// How long a reserved seat is kept, in seconds.
@@ -49,7 +50,8 @@ pub struct Directory<G: Game> {
     next: AtomicU32,
     /// Held while an ephemeral room is opened, so that `max_rooms` holds.
     opening: Mutex<()>,
-    context: ServerContext<G>,
+    context: ServerContext,
+    pool: Arc<Pool<G>>,
     /// Shared by all rooms but for mode, capacity and seed.
     common: RoomConfig,
     max_rooms: usize,
@@ -60,7 +62,7 @@ pub struct Directory<G: Game> {
 impl<G: Game> Directory<G> {
     /// A directory without rooms.
     #[must_use]
-    pub fn new(context: ServerContext<G>, common: RoomConfig, max_rooms: usize) -> Self {
+    pub fn new(context: ServerContext, pool: Arc<Pool<G>>, common: RoomConfig, max_rooms: usize) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
         let look_ups = AddressRates::new(Rate::LOOK_UPS);
         Directory {
@@ -69,10 +71,17 @@ impl<G: Game> Directory<G> {
             next: AtomicU32::new(1),
             opening: Mutex::new(()),
             context,
+            pool,
             common,
             max_rooms,
             look_ups,
         }
+    }
+
+    /// The threads that run the rooms.
+    #[must_use]
+    pub fn pool(&self) -> &Pool<G> {
+        &self.pool
     }
 
     /// Opens a persistent room. Its capacity is the configured one.
@@ -118,7 +127,7 @@ impl<G: Game> Directory<G> {
 
     fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
         let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
-        let room = Arc::new(RoomHandle::open(id, opening(id), &self.context));
+        let room = Arc::new(RoomHandle::open(id, opening(id), &self.context, &self.pool));
         self.rooms.insert(id, Arc::clone(&room));
         self.context.metrics.rooms.inc();
         room

@@ -43,7 +43,7 @@ use sessions::Sessions;
 
 /// Everything between the rooms, shared by all threads.
 pub struct ServerLobby<G: Game> {
-    pub context: ServerContext<G>,
+    pub context: ServerContext,
     pub directory: Directory<G>,
     pub sessions: Sessions,
     pub leaderboard: Leaderboard,
@@ -54,7 +54,7 @@ pub struct ServerLobby<G: Game> {
 impl<G: Game> ServerLobby<G> {
     /// A lobby without sessions, over the rooms of `directory`.
     #[must_use]
-    pub fn new(context: ServerContext<G>, directory: Directory<G>, sessions: Sessions) -> Self {
+    pub fn new(context: ServerContext, directory: Directory<G>, sessions: Sessions) -> Self {
         let (leaderboard, room_creations) = (Leaderboard::default(), AddressRates::new(Rate::ROOM_CREATIONS));
         ServerLobby { context, directory, sessions, leaderboard, room_creations }
     }

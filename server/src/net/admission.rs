@@ -9,7 +9,7 @@ use broadside_core::bucket::Bucket;
 use broadside_core::commands::Hold;
 use broadside_shared::game::Game;
 
-use super::listener::SPARE_CONNECTIONS;
+use super::bounds::SPARE_CONNECTIONS;
 use crate::app::App;
 use crate::limits::admission::{Admission, RETRY_AFTER_S};
 use crate::limits::counted_as;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::listener::HEAD_MAX;
+use super::bounds::HEAD_MAX;
 use crate::problem::raw_problem;
 
 /// A stream on which hyper's own responses are completed.

@@ -20,25 +20,17 @@ use tower::ServiceExt;
 use super::accept::{Accepted, Port, reject};
 use super::admission::{ConnectionGuard, Descriptor};
 use super::bare_responses::BareResponses;
+use super::bounds::{HEAD_MAX, HEAD_TIMEOUT, REJECTION_TIMEOUT};
 use super::paced::Paced;
 use crate::app::App;
 use crate::origin::Scheme;
 use crate::problem::raw_problem;
 use crate::requester::Requester;
 
-/// Time limit of the TLS handshake, and of the head of each request.
-pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest request head in bytes, the smallest limit that hyper allows; a longer one is answered with 431.
-pub const HEAD_MAX: usize = 16 * 1024;
-/// Connections accepted beyond the configured maximum, so that a page can learn why it cannot play: a script can read the close code
-/// of a WebSocket but not the status of a refused handshake.
-pub const SPARE_CONNECTIONS: usize = 32;
 /// Time for WebSockets to close at shutdown; each has 2 s to answer the close frame.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Time for responses in flight to finish at shutdown.
 const LAST_RESPONSE: Duration = Duration::from_secs(1);
-/// Total lifetime of a connection that is accepted only to be rejected, because no descriptors are left.
-pub(crate) const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first byte of a TLS connection: the type of a handshake record (RFC 8446, section 5.1). No plain-HTTP request starts with it.
 const HANDSHAKE: u8 = 22;
 

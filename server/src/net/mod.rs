@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`bounds`] | bounds that several of these share |
 //! | [`accept`] | accepts connections, also when the process is out of file descriptors |
 //! | [`admission`] | counts connections per address, and decides on their requests |
 //! | [`listener`] | TLS handshakes, HTTP connections, shutdown |
@@ -23,6 +24,7 @@ pub mod accept;
 pub mod admission;
 pub mod arrivals;
 pub(crate) mod bare_responses;
+pub mod bounds;
 pub mod certificate;
 pub mod conn;
 pub mod counters;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::accept::{Accepted, Port, reject};
 use super::admission::{ConnectionGuard, Descriptor};
 use super::bare_responses::BareResponses;
-use super::listener::{HEAD_MAX, HEAD_TIMEOUT, REJECTION_TIMEOUT};
+use super::bounds::{HEAD_MAX, HEAD_TIMEOUT, REJECTION_TIMEOUT};
 use crate::app::App;
 
 /// Total lifetime of a connection.

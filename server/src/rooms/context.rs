@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use broadside_core::commands::{Hold, SessionId, ShardCommand};
 use broadside_core::lobby::{AddressShare, SeatLimits};
-use broadside_shared::game::Game;
 use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
-use super::pool::Pool;
 use crate::clock::MonoClock;
 use crate::inbox::Inbox;
 use crate::limits::counted_as;
@@ -20,21 +18,21 @@ use crate::metrics::labels::AddressLimit;
 use crate::topics::Topics;
 
 /// The parts of the server that every room uses.
-pub struct ServerContext<G: Game> {
+#[derive(Clone)]
+pub struct ServerContext {
     pub clock: MonoClock,
     pub metrics: Arc<Metrics>,
     /// The inboxes of the shards, by number.
     pub shards: Arc<[Inbox<ShardCommand>]>,
     pub limits: Arc<AddressLimits>,
     pub topics: Arc<Topics>,
-    pub pool: Arc<Pool<G>>,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
     /// Seconds after which an ephemeral room ends, even with players in it.
     pub room_life_s: u32,
 }
 
-impl<G: Game> ServerContext<G> {
+impl ServerContext {
     /// Publishes to all subscribers. Returns the time that the message carries.
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
         let now = self.clock.now();
@@ -54,7 +52,7 @@ impl<G: Game> ServerContext<G> {
     }
 }
 
-impl<G: Game> SeatLimits for ServerContext<G> {
+impl SeatLimits for ServerContext {
     type Over = What;
 
     fn take(&self, address: IpAddr, share: AddressShare) -> Result<Hold, What> {
@@ -78,20 +76,5 @@ impl<G: Game> SeatLimits for ServerContext<G> {
 
     fn counted_as(&self, address: IpAddr) -> IpAddr {
         counted_as(address)
-    }
-}
-
-impl<G: Game> Clone for ServerContext<G> {
-    fn clone(&self) -> Self {
-        ServerContext {
-            clock: self.clock.clone(),
-            metrics: Arc::clone(&self.metrics),
-            shards: Arc::clone(&self.shards),
-            limits: Arc::clone(&self.limits),
-            topics: Arc::clone(&self.topics),
-            pool: Arc::clone(&self.pool),
-            grace_s: self.grace_s,
-            room_life_s: self.room_life_s,
-        }
     }
 }

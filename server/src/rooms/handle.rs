@@ -1,7 +1,7 @@
 //! A room's handle for the rest of the server: its mailbox and its status.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broadside_core::commands::{Hold, RoomCommand, RoomInfo};
 use broadside_core::room::RoomConfig;
@@ -11,63 +11,11 @@ use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::room::RoomCode;
 
 use super::context::ServerContext;
+use super::mailbox::{Mailbox, RoomOver};
+use super::pool::Pool;
 use super::runner::RoomRunner;
 use super::status::RoomStatus;
 use crate::limits::holds::share;
-
-/// Capacity of a mailbox for inputs: a second of inputs of 4,000 players. Further inputs are dropped, and reported to the client like any
-/// missing input. Other commands always find space: the rate limits of the connections bound them.
-pub(super) const MAILBOX_MAX: usize = 120_000;
-
-/// The queue of commands to a room. The room's thread takes all of them before a tick.
-pub struct Mailbox<G: Game> {
-    inner: Mutex<Inner<G>>,
-}
-
-struct Inner<G: Game> {
-    commands: Vec<RoomCommand<G>>,
-    /// The room while it sleeps: a command wakes it.
-    asleep: Option<Box<RoomRunner<G>>>,
-    /// The room has ended: commands are refused.
-    is_closed: bool,
-}
-
-impl<G: Game> Mailbox<G> {
-    /// Swaps the queued commands with the empty `commands`.
-    pub(super) fn take(&self, commands: &mut Vec<RoomCommand<G>>) {
-        std::mem::swap(commands, &mut self.lock().commands);
-    }
-
-    /// Drops all queued commands and resets the count of pending joins.
-    pub(super) fn clear(&self, status: &RoomStatus) {
-        let mut inner = self.lock();
-        inner.commands.clear();
-        // Joins are counted under the same lock.
-        status.coming.store(0, Ordering::Relaxed);
-    }
-
-    /// Stores the room while it sleeps. Returns it if a command has arrived meanwhile.
-    pub(super) fn lay_to_sleep(&self, room: Box<RoomRunner<G>>) -> Option<Box<RoomRunner<G>>> {
-        let mut inner = self.lock();
-        if inner.commands.is_empty() {
-            inner.asleep = Some(room);
-            return None;
-        }
-        Some(room)
-    }
-
-    /// Refuses further commands. Returns the queued ones.
-    pub(super) fn close(&self) -> Vec<RoomCommand<G>> {
-        let mut inner = self.lock();
-        inner.is_closed = true;
-        std::mem::take(&mut inner.commands)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner<G>> {
-        // A panic while the lock is held leaves no command half-written.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A room's handle for the rest of the server.
 pub struct RoomHandle<G: Game> {
@@ -80,8 +28,9 @@ pub struct RoomHandle<G: Game> {
     pub is_ephemeral: bool,
     /// The share of the address that opened it.
     _opener: Hold,
-    mailbox: Arc<Mailbox<G>>,
-    context: ServerContext<G>,
+    mailbox: Arc<Mailbox<G, RoomRunner<G>>>,
+    pool: Arc<Pool<G>>,
+    context: ServerContext,
 }
 
 /// The specification of a room to open.
@@ -97,19 +46,14 @@ pub struct RoomSpec {
     pub opener: Hold,
 }
 
-/// The room has ended and takes no commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoomOver;
-
 impl<G: Game> RoomHandle<G> {
     /// Opens a room and adds it to the pool.
     #[must_use]
-    pub fn open(id: RoomId, spec: RoomSpec, context: &ServerContext<G>) -> Self {
+    pub fn open(id: RoomId, spec: RoomSpec, context: &ServerContext, pool: &Arc<Pool<G>>) -> Self {
         let now = context.clock.now();
         let RoomSpec { name, config, code, is_ephemeral, opener } = spec;
         let info = RoomInfo { id, config, is_private: code.is_some() };
-        let inner = Inner { commands: Vec::new(), asleep: None, is_closed: false };
-        let mailbox = Arc::new(Mailbox { inner: Mutex::new(inner) });
+        let mailbox = Arc::new(Mailbox::new());
         let status = Arc::new(RoomStatus::new(context.shards.len(), now));
         let policy = Policy {
             seats_per_address: seats_per_address(is_ephemeral, config.capacity),
@@ -118,8 +62,18 @@ impl<G: Game> RoomHandle<G> {
         };
         let room = RoomLoop::new(info, policy, context.shards.len(), now);
         let runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&status), context.clone());
-        context.pool.add(Box::new(runner), now);
-        RoomHandle { info, name, status, code, is_ephemeral, _opener: opener, mailbox, context: context.clone() }
+        pool.add(Box::new(runner), now);
+        RoomHandle {
+            info,
+            name,
+            status,
+            code,
+            is_ephemeral,
+            _opener: opener,
+            mailbox,
+            context: context.clone(),
+            pool: Arc::clone(pool),
+        }
     }
 
     #[must_use]
@@ -133,54 +87,28 @@ impl<G: Game> RoomHandle<G> {
         seats_per_address(self.is_ephemeral, self.info.config.capacity)
     }
 
-    /// Sends a command other than inputs; it always finds space.
+    /// Sends a command that is no input: it always finds space.
     ///
     /// # Errors
-    /// When the room has ended.
+    /// When the room is over.
     pub fn send(&self, command: RoomCommand<G>) -> Result<(), RoomOver> {
-        let mut inner = self.mailbox.lock();
-        if inner.is_closed {
-            return Err(RoomOver);
-        }
-        if matches!(command, RoomCommand::Join(_) | RoomCommand::Reserve(..)) {
-            self.status.coming.fetch_add(1, Ordering::Relaxed);
-        }
-        inner.commands.push(command);
-        self.wake(inner);
+        let woken = self.mailbox.send(command, &self.status)?;
+        self.wake(woken);
         Ok(())
     }
 
-    /// Sends commands other than joins and reservations, and leaves `commands` empty. Inputs that find no space are dropped and counted.
+    /// Sends commands, none of them a join or a reservation, and leaves `commands` empty. Inputs that find no space are dropped, and
+    /// counted.
     pub fn send_all(&self, commands: &mut Vec<RoomCommand<G>>) {
-        let mut inner = self.mailbox.lock();
-        if inner.is_closed {
-            return commands.clear();
-        }
-        let mut space = MAILBOX_MAX.saturating_sub(inner.commands.len());
-        if commands.len() <= space {
-            inner.commands.append(commands);
-            return self.wake(inner);
-        }
-        let mut dropped = 0;
-        inner.commands.extend(commands.drain(..).filter(|command| {
-            if !command.is_droppable() {
-                return true;
-            }
-            let fits = space > 0;
-            space = space.saturating_sub(1);
-            dropped += u64::from(!fits);
-            fits
-        }));
-        self.wake(inner);
+        let (dropped, woken) = self.mailbox.send_all(commands);
+        self.wake(woken);
         self.status.counters.inputs_dropped.fetch_add(dropped, Ordering::Relaxed);
         self.context.metrics.inputs_dropped.inc_by(dropped);
     }
 
-    fn wake(&self, mut inner: MutexGuard<'_, Inner<G>>) {
-        let asleep = inner.asleep.take();
-        drop(inner);
-        if let Some(room) = asleep {
-            self.context.pool.add(room, self.context.clock.now());
+    fn wake(&self, room: Option<Box<RoomRunner<G>>>) {
+        if let Some(room) = room {
+            self.pool.add(room, self.context.clock.now());
         }
     }
 

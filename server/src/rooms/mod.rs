@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`status`] | the published status and counters of a room |
+//! | [`mailbox`] | the queue of commands to a room |
 //! | [`runner`] | one room: commands in, a tick, results out |
 //! | [`pool`] | the threads: each takes the room that is due next |
 //! | [`handle`] | a room's handle: its mailbox and its status |
@@ -10,6 +11,7 @@
 
 pub mod context;
 pub mod handle;
+pub mod mailbox;
 pub mod pool;
 pub mod runner;
 pub mod status;

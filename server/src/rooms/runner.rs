@@ -12,7 +12,7 @@ use broadside_shared::protocol::message::Publication;
 use broadside_shared::time::MonoTime;
 
 use super::context::ServerContext;
-use super::handle::Mailbox;
+use super::mailbox::Mailbox;
 use super::status::RoomStatus;
 use crate::metrics::labels::{Direction, JoinResult, TickPhase};
 
@@ -29,9 +29,9 @@ pub enum Next {
 /// A room with its mailbox, its status and the server context.
 pub struct RoomRunner<G: Game> {
     room: RoomLoop<G>,
-    mailbox: Arc<Mailbox<G>>,
+    mailbox: Arc<Mailbox<G, RoomRunner<G>>>,
     status: Arc<RoomStatus>,
-    context: ServerContext<G>,
+    context: ServerContext,
     commands: Vec<RoomCommand<G>>,
     /// This room's share of the server's gauges.
     exported: Exported,
@@ -47,9 +47,9 @@ struct Exported {
 impl<G: Game> RoomRunner<G> {
     pub(super) fn new(
         room: RoomLoop<G>,
-        mailbox: Arc<Mailbox<G>>,
+        mailbox: Arc<Mailbox<G, RoomRunner<G>>>,
         status: Arc<RoomStatus>,
-        context: ServerContext<G>,
+        context: ServerContext,
     ) -> Self {
         let info = room.info();
         tracing::debug!(room = %info.id, mode = %info.config.mode, capacity = info.config.capacity, "room opened");

@@ -20,7 +20,8 @@ use broadside_shared::time::{MonoTime, Tick};
 use glam::Vec2;
 
 use super::context::ServerContext;
-use super::handle::{MAILBOX_MAX, RoomHandle, RoomSpec};
+use super::handle::{RoomHandle, RoomSpec};
+use super::mailbox::MAILBOX_MAX;
 use super::pool::Pool;
 use super::runner::{Next, RoomRunner};
 use crate::clock::MonoClock;
@@ -142,7 +143,8 @@ impl Game for Fragile {
 
 struct Scene {
     clock_us: Arc<AtomicU64>,
-    context: ServerContext<Fragile>,
+    context: ServerContext,
+    pool: Arc<Pool<Fragile>>,
     /// Rooms that are awake, with the time of their next turn.
     awake: Vec<(MonoTime, Box<RoomRunner<Fragile>>)>,
     connected: u64,
@@ -158,18 +160,17 @@ impl Scene {
             shards: (0..SHARDS).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
             limits: Arc::new(AddressLimits::new(Caps::new(100, 1_000, 10), Vec::new())),
             topics: Arc::new(Topics::new()),
-            pool: Arc::new(Pool::new(clock)),
             grace_s: 60,
             room_life_s: 3_600,
         };
-        Scene { clock_us, context, awake: Vec::new(), connected: 0 }
+        Scene { clock_us, context, pool: Arc::new(Pool::new(clock)), awake: Vec::new(), connected: 0 }
     }
 
     fn open(&self, id: u32) -> RoomHandle<Fragile> {
         let config = RoomConfig { snapshot_every: 1, capacity: 8, seed: SEED, mode: Mode::Open };
         let spec =
             RoomSpec { name: format!("room {id}"), config, code: None, is_ephemeral: false, opener: Hold::default() };
-        RoomHandle::open(RoomId(id), spec, &self.context)
+        RoomHandle::open(RoomId(id), spec, &self.context, &self.pool)
     }
 
     fn join(&mut self, room: &RoomHandle<Fragile>, shard: usize) -> ConnectionId {
@@ -194,7 +195,7 @@ impl Scene {
     /// Lets every room that is due do one turn. Then all that are awake are due.
     fn turn(&mut self) {
         let now = self.context.clock.now();
-        while let Some(room) = self.context.pool.take_due(now) {
+        while let Some(room) = self.pool.take_due(now) {
             self.awake.push((now, room));
         }
         for (due, mut room) in std::mem::take(&mut self.awake) {

@@ -2,7 +2,7 @@
 
 use ::http::HeaderValue;
 use broadside_bots::socket::{PlayError, Socket, connect};
-use broadside_server::net::listener::SPARE_CONNECTIONS;
+use broadside_server::net::bounds::SPARE_CONNECTIONS;
 use broadside_shared::protocol::SUBPROTOCOL;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::handshake::Handshake;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use broadside_server::net::listener::HEAD_MAX;
+use broadside_server::net::bounds::HEAD_MAX;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::name::Name;

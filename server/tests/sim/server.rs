@@ -108,7 +108,6 @@ impl<G: Game> SimServer<G> {
             shards: (0..setup.shards).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
             limits: Arc::new(AddressLimits::new(caps, everyone.to_vec())),
             topics: Arc::new(Topics::new()),
-            pool: Arc::new(Pool::new(clock)),
             grace_s: setup.grace_s,
             room_life_s: setup.room_life_s,
         };
@@ -118,7 +117,7 @@ impl<G: Game> SimServer<G> {
             seed: setup.seed,
             mode: Mode::Open,
         };
-        let directory = Directory::new(context.clone(), common, setup.max_rooms);
+        let directory = Directory::new(context.clone(), Arc::new(Pool::new(clock)), common, setup.max_rooms);
         let shard = |index| SimShard {
             core: ShardCore::new(index),
             keys: BTreeMap::new(),
@@ -249,7 +248,7 @@ impl<G: Game> SimServer<G> {
     /// Runs a turn of every room that is due.
     pub fn run_rooms(&mut self) {
         let now = server_time(self.now);
-        while let Some(room) = self.lobby.context.pool.take_due(now) {
+        while let Some(room) = self.lobby.directory.pool().take_due(now) {
             self.rooms.push((now, room));
         }
         while let Some(at) = self.rooms.iter().position(|(due, _)| *due <= now) {

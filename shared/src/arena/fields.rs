@@ -11,7 +11,7 @@ use crate::replication::fields::{
     FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, angle, plain, start, velocity,
 };
 
-use super::rules::TICK_HZ;
+use super::rules::{BEAM_LIFE, PLAYERS_MAX, RAIL_RANGE, SHOT_LIFE, TICK_HZ};
 use crate::protocol::match_status::TEAMS_MAX;
 
 /// Kind number of a ship without a team.
@@ -45,6 +45,11 @@ pub(super) const START_BITS: u8 = 7;
 pub(super) const BEAM_START_BITS: u8 = 5;
 /// Bits of a beam's length in whole world units.
 pub(super) const LENGTH_BITS: u8 = 10;
+// What the rules allow fits into the bits it has.
+const _: () = assert!(PLAYERS_MAX == 1 << OWNER_BITS);
+const _: () = assert!(SHOT_LIFE < 1 << START_BITS);
+const _: () = assert!(BEAM_LIFE < 1 << BEAM_START_BITS);
+const _: () = assert!((RAIL_RANGE as u32) < 1 << LENGTH_BITS);
 /// Hull points per step of a ship's hull field: 31 steps are slightly more than a whole hull.
 const HULL_STEP: f32 = 3.25;
 

@@ -5,7 +5,6 @@
 
 use glam::Vec2;
 
-use super::fields;
 use crate::history::REWIND_MS_MAX;
 use crate::protocol::room::Mode;
 use crate::time::ViewTime;
@@ -17,7 +16,7 @@ pub const DT: f32 = 1.0 / TICK_HZ as f32;
 /// Size of a client's view in world units.
 pub const VIEW: Vec2 = Vec2::new(1920.0, 1200.0);
 /// Most seats of an arena: an owner's number takes 13 bits on the wire.
-pub const PLAYERS_MAX: u16 = 1 << fields::OWNER_BITS;
+pub const PLAYERS_MAX: u16 = 1 << 13;
 
 // The ship.
 
@@ -217,9 +216,6 @@ const _: () = assert!(RADIUS_MAX + (SHOT_SPEED + SPEED_MAX) * SHOT_LIFE as f32 *
 // The path of a ship and of a shot in one tick lie within the reach of one grid lookup.
 const _: () = assert!((SPEED_MAX + SHOT_SPEED) * DT + SHOT_RADIUS < ROCK_REACH);
 // A shot is first sent while its age still fits the field, also at the end of its life.
-const _: () = assert!(SHOT_LIFE < 1 << fields::START_BITS);
-const _: () = assert!(BEAM_LIFE < 1 << fields::BEAM_START_BITS);
-const _: () = assert!((RAIL_RANGE as u32) < 1 << fields::LENGTH_BITS);
 // The time to a beam's judged moment takes 8 bits, in parts of a tick.
 const _: () = assert!(REWIND_MS_MAX * TICK_HZ * ViewTime::PARTS / 1000 < 1 << 8);
 const _: () = assert!(SPEED_MAX * REWIND_MS_MAX as f32 / 1000.0 + SHIP_RADIUS < RAIL_SWAY * 0.75);

@@ -22,8 +22,6 @@ const LAUNCH_TRIES: usize = 12;
 const PICKUP_TRIES: usize = 8;
 /// Distance to the nearest ship beyond which a place is quiet enough: further away, the next fight is a long flight.
 const QUIET: f32 = 900.0;
-/// Share of the arena's radius within which ships and pickups appear.
-pub(super) const INNER: f32 = 0.88;
 
 const _: () = assert!(QUIET < VIEW.x);
 
@@ -164,7 +162,7 @@ impl Arena {
 
     /// Tries to place a pickup; says whether it did.
     fn add_pickup(&mut self) -> bool {
-        let radius = self.border.radius_at(self.tick) * INNER;
+        let radius = self.border.radius_at(self.tick) * ground::INNER;
         for _ in 0..PICKUP_TRIES {
             let at = point_in_ring(&mut self.rng, (0.0, radius));
             if self.rocks.is_free(at, PICKUP_RADIUS + SHIP_RADIUS * 2.0) {

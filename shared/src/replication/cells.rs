@@ -2,8 +2,10 @@
 
 use glam::Vec2;
 
-use super::fields::POSITION_STEP;
 use crate::math;
+
+/// World units per position step: the worst error of a replicated position is half a step on each axis.
+pub const POSITION_STEP: f32 = 1.0 / 4.0;
 
 /// A square of the world, [`CellId::SIZE`] world units wide. Its number is row * 128 + column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

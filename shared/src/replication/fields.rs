@@ -6,7 +6,7 @@
 //! equal on every machine.
 
 use super::bits::{BitReader, BitWriter, WireError};
-use super::cells::CellId;
+use super::cells::{CellId, POSITION_STEP};
 use crate::ids::EntityId;
 use crate::time::Tick;
 
@@ -14,8 +14,6 @@ use crate::time::Tick;
 pub const FIELDS_MAX: usize = 10;
 /// Most kinds of a game; a kind's number takes 3 bits.
 pub const KINDS_MAX: usize = 8;
-/// World units per position step: the worst error of a replicated position is half a step on each axis.
-pub const POSITION_STEP: f32 = 1.0 / 4.0;
 /// Ticks in which an entity moves by its velocity: velocities are position steps per this many ticks, so that linear
 /// prediction is integer arithmetic.
 ///

@@ -9,9 +9,9 @@ use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::{REVISION, SUBPROTOCOL, limits};
 use broadside_shared::replication::bits::BitWriter;
-use broadside_shared::replication::cells::CellId;
+use broadside_shared::replication::cells::{CellId, POSITION_STEP};
 use broadside_shared::replication::delta::CELL_RECORDS_MAX;
-use broadside_shared::replication::fields::{FieldRole, FieldSpec, KindSpec, Motion, POSITION_STEP, VELOCITY_TICKS};
+use broadside_shared::replication::fields::{FieldRole, FieldSpec, KindSpec, Motion, VELOCITY_TICKS};
 use broadside_shared::replication::viewer::SUBSCRIBED_MAX;
 use broadside_shared::time::MonoTime;
 

@@ -13,6 +13,9 @@ use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::Mode;
 use crate::time::Tick;
 
+/// Share of the arena's radius within which ships and pickups appear.
+pub(in crate::arena) const INNER: f32 = 0.88;
+
 /// Directions tried for the places of a duel.
 const AXIS_TRIES: usize = 24;
 
@@ -67,7 +70,7 @@ impl Arena {
         let radius = self.border.radius_at(tick);
         let base = team.and_then(|team| self.referee.as_ref()?.base_of(team, radius));
         match base {
-            None => self.quiet_place(Vec2::ZERO, radius * super::super::stock::INNER),
+            None => self.quiet_place(Vec2::ZERO, radius * INNER),
             Some((at, 0.0)) => at,
             Some((at, reach)) => self.quiet_place(at, reach),
         }
