@@ -18,7 +18,7 @@ const DOCUMENT: &str = "docs/ARCHITECTURE.md";
 /// The crates with a table: its name in the document, and the folder of the crate's root file.
 const TABLES: [(&str, &str); 3] = [("shared", "shared/src"), ("core", "server/core/src"), ("server", "server/src")];
 /// Crates without a table, whose files may not import each other in a cycle either.
-const OTHERS: [&str; 5] = ["bots/src", "bots/src/bin/abuse", "bots/src/bin/floor", "client-wasm/src", "xtask/src"];
+const OTHERS: [&str; 2] = ["bots/src", "xtask/src"];
 /// Imports, each from a file and of one, that close a cycle. The list may only shrink: an entry that is not needed fails the check.
 const KNOWN_CYCLES: &[(&str, &str)] = &[];
 
@@ -157,7 +157,9 @@ fn cycles(
         |import: &Import| known.iter().position(|&(from, to)| from == file(&import.from) && to == file(&import.to));
     let graph = graph(imports.iter().copied().filter(|import| number(import).is_none()));
     let mut reported = BTreeSet::new();
-    for import in imports.into_iter().filter(|import| leads_back(import, &graph)) {
+    // A cycle has an import that does not lead from a module to its own child: that is the one to open it at.
+    let to_child = |import: &Import| import.to.starts_with(&import.from);
+    for import in imports.into_iter().filter(|import| !to_child(import) && leads_back(import, &graph)) {
         if let Some(number) = number(import) {
             needed.insert(number);
         } else if reported.insert((&import.from, &import.to)) {
@@ -278,11 +280,11 @@ mod tests {
         let in_core = |path: &str| format!("server/core/src/a/{path}");
         let (parent, child, other) = (in_core("mod.rs"), in_core("d.rs"), in_core("b.rs"));
         let closing: &[(&str, &str)] = &[(&child, &parent)];
-        assert_eq!(found("| `a` | |", &files, &[]).len(), 4);
+        assert_eq!(found("| `a` | |", &files, &[]).len(), 3);
         assert_eq!(found("| `a` | |", &files[1..], &[]), []);
         assert_eq!(found("| `a` | |", &files, closing), []);
         assert_eq!(found("| `a` | |", &files[1..], closing)[0].0, "floors.rs", "the list only shrinks");
-        assert_eq!(found("| `a` | |", &files, &[closing[0], (&parent, &other)])[0].0, "floors.rs");
+        assert_eq!(found("| `a` | |", &files, &[closing[0], (&other, &parent)])[0].0, "floors.rs");
     }
 
     #[test]
