@@ -28,8 +28,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::process::run;
-use crate::workspace::{cargo, root, short, target_dir};
+use crate::workspace::{root, short, target_dir};
 
 pub(crate) use gate::check as check_counts;
 
