@@ -8,7 +8,7 @@ struct Quote {
     /// What the document says, on one line, with `{}` for the number.
     says: &'static str,
     file: &'static str,
-    /// A constant, or in lower case a field with a value, such as `port: 8080,`.
+    /// A constant, or in lower case a flag of the server with its default.
     name: &'static str,
     /// What one unit of the document is in units of the code: 1,000,000 for seconds in a document and microseconds in the code.
     per: f64,
@@ -34,14 +34,14 @@ const ROOM: &str = "server/core/src/room/mod.rs";
 const FLOW: &str = "server/core/src/fanout/flow.rs";
 const CONFIG: &str = "server/src/config.rs";
 const SHARD: &str = "server/src/net/shard.rs";
-const WIRE: &str = "server/src/net/wire.rs";
+const TRANSPORT: &str = "server/src/net/transport.rs";
 
 const KIB: f64 = 1024.0;
 
 const QUOTES: &[Quote] = &[
     quote(README, "runs the world at {} ticks per second", RULES, "TICK_HZ", 1.0),
     quote(README, "may open more than {} connections", CONFIG, "LIMIT_PER_ADDRESS", 1.0),
-    quote(ARCHITECTURE, "looks at its sockets every {} ms", SHARD, "READ_EVERY", 1.0),
+    quote(ARCHITECTURE, "looks at its sockets at most every {} ms", SHARD, "READ_EVERY", 1.0),
     quote(ARCHITECTURE, "whole cells ({} units square)", CELLS, "SIZE", 1.0),
     quote(ARCHITECTURE, "until it is {} units beyond the border", "shared/src/replication/state.rs", "LINGER", 1.0),
     quote(STATES, "the last {} ticks (`HISTORY_TICKS`", WORLD, "HISTORY_TICKS", 1.0),
@@ -59,19 +59,19 @@ const QUOTES: &[Quote] = &[
     quote(OPERATIONS, "| `--snapshot-every` | {} |", CONFIG, "snapshot_every", 1.0),
     quote(OPERATIONS, "| `--max-connections` | {} |", CONFIG, "max_connections", 1.0),
     quote(OPERATIONS, "| `--limit-per-address` | {} |", CONFIG, "LIMIT_PER_ADDRESS", 1.0),
-    quote(OPERATIONS, "at most {} KiB wait in the server for one client", WIRE, "OUTBOX_MAX", KIB),
+    quote(OPERATIONS, "at most {} KiB wait in the server for one client", TRANSPORT, "OUTBOX_MAX", KIB),
     quote(OPERATIONS, "no client has more than {} snapshots unacknowledged", FLOW, "UNACKED_MAX", 1.0),
     quote(OPERATIONS, "of the {} of each room", ROOM, "SPECTATORS_MAX", 1.0),
     quote(OPERATIONS, "then 408); {} KiB of body", "server/src/http/mod.rs", "BODY_MAX_BYTES", KIB),
     quote(OPERATIONS, "after {} s without progress", "server/src/net/paced.rs", "STALL_MAX", 1.0),
     quote(OPERATIONS, "When {} MiB of answers are in flight", "server/src/http/in_flight.rs", "TOTAL_KIB", KIB),
     quote(OPERATIONS, "wait in a buffer of {} MiB", "server/src/log/writer.rs", "WAITING_BYTES_MAX", KIB * KIB),
-    quote(OPERATIONS, "At most {} lines per second", "server/src/log/crowd.rs", "LINES_PER_SECOND_MAX", 1.0),
+    quote(OPERATIONS, "At most {} lines per second", "server/src/log/rate_limit.rs", "LINES_PER_SECOND_MAX", 1.0),
     quote(PROTOCOL, "the head of the request is longer than {} KiB", "server/src/net/listener.rs", "HEAD_MAX", KIB),
     quote(PROTOCOL, "the server waits {} s for the answer", SHARD, "CLOSING_US", 1_000_000.0),
     quote(PROTOCOL, "reads at most {} KiB", "server/src/net/conn.rs", "BYTES_AFTER_CLOSE", KIB),
     quote(PROTOCOL, "assumes a round trip of {} ms", FLOW, "FIRST_RTT_US", 1000.0),
-    quote(PROTOCOL, "reads nothing until {} KiB of answers wait", WIRE, "OUTBOX_MAX", KIB),
+    quote(PROTOCOL, "reads nothing until {} KiB of answers wait", TRANSPORT, "OUTBOX_MAX", KIB),
     quote(PROTOCOL, "In a room of fewer than {} clients", ROOM, "TOGETHER_MAX", 1.0),
     quote(PROTOCOL, "From {} clients on they are spread out", ROOM, "SPREAD_MIN", 1.0),
     quote(PROTOCOL, "a room takes {}, and one address", ROOM, "SPECTATORS_MAX", 1.0),
@@ -124,19 +124,17 @@ impl Quote {
     }
 }
 
-/// The value of the constant or field `name`, as declared in the Rust file `text`.
+/// The value of the constant or the default of the flag `name`, as declared in the Rust file `text`.
 fn value(text: &str, name: &str) -> Option<f64> {
     let code = code_only(text);
-    let is_field = name.starts_with(|c: char| c.is_lowercase());
-    let expression = if is_field {
-        let fields =
-            code.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": ")?.strip_suffix(','));
-        // A struct declares a type in the same way: the value is what can be computed.
-        return fields.filter_map(|expression| Expression::value(&code, expression)).next();
-    } else {
-        let declared = code.find(&format!("const {name}: "))?;
-        code[declared..].split_once('=')?.1.split_once(';')?.0
-    };
+    if name.starts_with(|c: char| c.is_lowercase()) {
+        // Of all defaults before the field, the last one is its own.
+        let (before, _) = code.split_once(&format!("pub {name}: "))?;
+        let (_, default) = before.rsplit_once("default_value_t = ")?;
+        return Expression::value(&code, default.split_once(", ")?.0);
+    }
+    let declared = code.find(&format!("const {name}: "))?;
+    let expression = code[declared..].split_once('=')?.1.split_once(';')?.0;
     Expression::value(&code, expression)
 }
 
@@ -217,10 +215,9 @@ mod tests {
         assert_eq!(found("one\nwaits\n5, s.", code, "waits {}, s", "WAIT_US", 1e6), []);
         assert_eq!(found("one\nwaits 6 s.", code, "waits {} s", "WAIT_US", 1e6)[0].0, 2);
         assert_eq!(found("10,000 ms", "const A: Duration = Duration::from_millis(10_000);", "{} ms", "A", 1.0), []);
-        assert_eq!(
-            found("8 rooms", "struct A {\n    rooms: u16,\n}\nA {\n    rooms: 8,\n}", "{} rooms", "rooms", 1.0),
-            []
-        );
+        let flags =
+            "#[arg(default_value_t = 9, env)]\npub bots: u16,\n#[arg(long, default_value_t = 8, env)]\npub rooms: u16,";
+        assert_eq!(found("8 rooms", flags, "{} rooms", "rooms", 1.0), []);
     }
 
     #[test]

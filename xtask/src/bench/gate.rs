@@ -33,7 +33,7 @@ pub(super) enum Ceilings {
 
 /// `cargo xtask bench --gate`: everything in the list.
 pub(super) fn gate(ceilings: Ceilings) -> Result<()> {
-    super::build()?;
+    super::programs::build()?;
     let counts = counted()?;
     match ceilings {
         Ceilings::SetAnew => {

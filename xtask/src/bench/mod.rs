@@ -17,6 +17,7 @@ mod machine;
 mod micro;
 mod page;
 mod plot;
+mod programs;
 mod table;
 mod webdriver;
 mod wss;
@@ -27,8 +28,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::process::run;
-use crate::workspace::{cargo, root, short, target_dir};
+use crate::workspace::{root, short, target_dir};
 
 pub(crate) use gate::check as check_counts;
 
@@ -88,7 +88,7 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
         say("drawing without a GPU", &table);
         return fill(&[("draw", table)]);
     }
-    build()?;
+    programs::build()?;
     if args.wss {
         let table = wss::measure(&folder()?)?;
         say("ws and wss", &table);
@@ -133,14 +133,6 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
     }
     sections.extend(wss.map(|table| ("wss", table)));
     write(&sections, &at_20, &at_30)
-}
-
-/// Everything that is run, as people would build it for use; in one call, so that nothing is built twice.
-fn build() -> Result<()> {
-    run(&mut cargo(
-        "build --release --package broadside-server --package broadside-bots --bins --example ledger \
-         --example cost --example idle",
-    ))
 }
 
 fn curve(hz: u32, players: &[usize], time: level::Time) -> Result<Vec<level::Level>> {
