@@ -67,7 +67,7 @@ const QUOTES: &[Quote] = &[
     quote(OPERATIONS, "When {} MiB of answers are in flight", "server/src/http/in_flight.rs", "TOTAL_KIB", KIB),
     quote(OPERATIONS, "wait in a buffer of {} MiB", "server/src/log/writer.rs", "WAITING_BYTES_MAX", KIB * KIB),
     quote(OPERATIONS, "At most {} lines per second", "server/src/log/rate_limit.rs", "LINES_PER_SECOND_MAX", 1.0),
-    quote(PROTOCOL, "the head of the request is longer than {} KiB", "server/src/net/listener.rs", "HEAD_MAX", KIB),
+    quote(PROTOCOL, "the head of the request is longer than {} KiB", "server/src/net/bounds.rs", "HEAD_MAX", KIB),
     quote(PROTOCOL, "the server waits {} s for the answer", SHARD, "CLOSING_US", 1_000_000.0),
     quote(PROTOCOL, "reads at most {} KiB", "server/src/net/conn.rs", "BYTES_AFTER_CLOSE", KIB),
     quote(PROTOCOL, "assumes a round trip of {} ms", FLOW, "FIRST_RTT_US", 1000.0),
