@@ -100,7 +100,8 @@ impl Step {
             Step::ClippyWasm => run(&mut cargo(&format!(
                 "clippy --package broadside-shared --package broadside-client-wasm --package broadside-wire-wasm --target {WASM_TARGET} -- -D warnings"
             ))),
-            Step::Docs => run(cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")),
+            Step::Docs => run(cargo("doc --workspace --no-deps --document-private-items")
+                .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")),
             Step::Unit => run(&mut cargo("test --workspace")),
             Step::Fuzz => run(&mut cargo("test --workspace --test seeds")),
             Step::Counts => bench::check_counts(),

@@ -1,4 +1,4 @@
-//! The shell of [`PageFlow`](crate::flow::PageFlow): forwards what the browser and the player do, and performs the actions.
+//! The shell of [`PageFlow`]: forwards what the browser and the player do, and performs the actions.
 
 use std::rc::Rc;
 
