@@ -20,8 +20,11 @@ use broadside_shared::replication::bits::BitReader;
 use broadside_shared::replication::replica::Replica;
 use broadside_shared::time::{MonoTime, Tick};
 
+/// A function that returns on any bytes.
+pub type Target = fn(&[u8]);
+
 /// All targets with their names, which are also the names of their seed folders.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
+pub const TARGETS: [(&str, Target); 5] =
     [("control", control), ("cells", cells), ("snapshot", snapshot), ("connection", connection), ("frames", frames)];
 
 /// Splits `data` into parts: a length in two bytes, low byte first, then that many bytes. The last part ends with `data`.
