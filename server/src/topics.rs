@@ -24,14 +24,12 @@ pub struct Topics {
 /// The last value of a topic.
 struct Last {
     number: u64,
-    at: MonoTime,
     message: EncodedMessage,
 }
 
 /// A line of a chat.
 struct Line {
     number: u64,
-    at: MonoTime,
     from: SessionId,
     message: EncodedMessage,
 }
@@ -43,56 +41,63 @@ impl Topics {
         Topics::default()
     }
 
-    /// Encodes what is published, and keeps it as long as its topic wants.
+    /// Encodes what is published, keeps it as long as its topic wants, and hands it to `send`. What two threads publish in one topic is
+    /// sent in the order of its numbers: a subscriber takes no number after a higher one.
     pub fn publish(
         &self,
         topic: Topic,
         from: Option<SessionId>,
         publication: Publication,
         now: MonoTime,
+        send: impl FnOnce(&Arc<TopicMessage>),
     ) -> Arc<TopicMessage> {
         let message = EncodedMessage::new(ServerMsg::Published { topic: topic.to_string(), at: now, publication });
-        // Drawn while the topic is held, so that who looks at what is kept knows what comes after.
-        let next = || self.published.fetch_add(1, Ordering::Relaxed) + 1;
-        let number = match (topic, from) {
+        let send_next = |message: EncodedMessage| {
+            let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
+            let message = Arc::new(TopicMessage { number, topic, from, message });
+            send(&message);
+            message
+        };
+        // Drawn and sent while the topic is held, so that who looks at what is kept knows what comes after.
+        match (topic, from) {
             (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
                 let entry = self.last.entry(topic);
-                let number = next();
-                entry.insert(Last { number, at: now, message: message.clone() });
-                number
+                let sent = send_next(message.clone());
+                entry.insert(Last { number: sent.number, message });
+                sent
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut said = self.said.entry(topic).or_default();
-                let number = next();
-                said.push_back(Line { number, at: now, from, message: message.clone() });
+                let sent = send_next(message.clone());
+                said.push_back(Line { number: sent.number, from, message });
                 if said.len() > CHAT_KEPT {
                     said.pop_front();
                 }
-                number
+                sent
             }
-            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => next(),
-        };
-        Arc::new(TopicMessage { number, topic, from, message })
+            // Of a feed nothing is kept, and one thread publishes in it.
+            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => send_next(message),
+        }
     }
 
     /// What a new subscriber hears first: the last value, or the last lines of a chat, oldest first, but for those of `muted`.
     #[must_use]
     pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Kept {
-        self.kept_since(topic, MonoTime(0), muted)
+        self.kept_after(topic, 0, muted)
     }
 
-    /// What of that is not older than `since`: for who comes back.
+    /// What of that came after message `number`: for who comes back.
     #[must_use]
-    pub fn kept_since(&self, topic: Topic, since: MonoTime, muted: impl Fn(SessionId) -> bool) -> Kept {
+    pub fn kept_after(&self, topic: Topic, number: u64, muted: impl Fn(SessionId) -> bool) -> Kept {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
                 let Some(last) = self.last.get(&topic) else { return Kept::default() };
-                let missed = (last.at >= since).then(|| last.message.clone());
+                let missed = (last.number > number).then(|| last.message.clone());
                 Kept { messages: missed.into_iter().collect(), until: last.number }
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
                 let Some(said) = self.said.get(&topic) else { return Kept::default() };
-                let missed = said.iter().filter(|line| line.at >= since && !muted(line.from));
+                let missed = said.iter().filter(|line| line.number > number && !muted(line.from));
                 let until = said.back().map_or(0, |line| line.number);
                 Kept { messages: missed.map(|line| line.message.clone()).collect(), until }
             }
@@ -135,7 +140,13 @@ mod tests {
     fn who_comes_later_hears_the_last_lines_but_for_those_of_whom_they_mute() {
         let topics = Topics::new();
         for line in 0..CHAT_KEPT as u64 + 5 {
-            topics.publish(Topic::LobbyChat, Some(line % 2), said(&format!("line {line}")), MonoTime(line * 1_000_000));
+            topics.publish(
+                Topic::LobbyChat,
+                Some(line % 2),
+                said(&format!("line {line}")),
+                MonoTime(line * 1_000_000),
+                |_| {},
+            );
         }
         let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).messages.iter().map(heard).collect();
         assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("line 5"))));
@@ -146,8 +157,8 @@ mod tests {
     fn the_last_leaderboard_is_kept_and_a_feed_is_not() {
         let topics = Topics::new();
         let room = broadside_shared::protocol::message::RoomId(1);
-        topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0));
-        topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
+        topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0), |_| {});
+        topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0), |_| {});
         assert_eq!(topics.kept(Topic::Leaderboard, |_| false).messages.len(), 1);
         assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), Kept::default());
     }
@@ -155,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_kept_says_up_to_where_nothing_is_to_be_heard_again() {
         let topics = Topics::new();
-        let say = |line| topics.publish(Topic::LobbyChat, Some(1), said(line), MonoTime(0));
+        let say = |line| topics.publish(Topic::LobbyChat, Some(1), said(line), MonoTime(0), |_| {});
         let before = say("before");
         let kept = topics.kept(Topic::LobbyChat, |_| true);
         assert_eq!((kept.messages.len(), kept.until), (0, before.number), "also of what is not heard");

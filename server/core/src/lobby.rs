@@ -12,7 +12,6 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
 use crate::commands::{ConnectionId, Hold, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId};
 use crate::messages::EncodedMessage;
@@ -57,8 +56,8 @@ pub trait Lobby<G: Game> {
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage);
     /// Publishes to every subscriber of a topic.
     fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication);
-    /// What a topic keeps that is not older than `since`, without the messages of muted sessions.
-    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept;
+    /// What a topic keeps after message `number`, without the messages of muted sessions.
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept;
 
     /// The room with this number, unless it is over.
     fn room(&self, room: RoomId) -> Option<RoomInfo>;

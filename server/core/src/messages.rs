@@ -40,23 +40,50 @@ impl EncodedMessage {
 /// oldest are dropped, and who gets the rest is told how many.
 #[derive(Debug, Clone, Default)]
 pub struct MessageQueue {
-    waiting: VecDeque<EncodedMessage>,
+    /// With whether it was published in a topic, rather than sent to this session alone.
+    waiting: VecDeque<(EncodedMessage, bool)>,
     missed: u32,
 }
 
 impl MessageQueue {
-    /// Puts one behind the others.
+    /// Puts one behind the others that was sent to this session alone.
     pub fn push(&mut self, message: EncodedMessage) {
+        self.push_back(message, false);
+    }
+
+    /// The same for what was published in a topic.
+    pub fn push_published(&mut self, message: EncodedMessage) {
+        self.push_back(message, true);
+    }
+
+    /// Drops what was published in topics, to be told anew.
+    pub fn drop_published(&mut self) {
+        self.waiting.retain(|(_, is_published)| !is_published);
+    }
+
+    fn push_back(&mut self, message: EncodedMessage, is_published: bool) {
         if self.waiting.len() >= MESSAGES_WAITING_MAX {
             self.waiting.pop_front();
             self.missed += 1;
         }
-        self.waiting.push_back(message);
+        self.waiting.push_back((message, is_published));
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// The oldest, taken out.
     pub fn pop(&mut self) -> Option<EncodedMessage> {
-        self.waiting.pop_front()
+        self.waiting.pop_front().map(|(message, _)| message)
     }
 
     /// Takes out as many as a snapshot's share of bytes allows, and appends them as its updates. Gives their bytes.
@@ -69,7 +96,7 @@ impl MessageQueue {
             let missed = ServerNotice::Missed { count: std::mem::take(&mut self.missed) };
             frame.extend_from_slice(EncodedMessage::new(ServerMsg::ServerNotice(missed)).note());
         }
-        while let Some(message) = self.waiting.front() {
+        while let Some((message, _)) = self.waiting.front() {
             let so_far = frame.len() - from;
             // The first goes whatever its length: none is long but a handshake, which only a developer asks for.
             if so_far > 0 && so_far + message.note().len() > MESSAGES_BYTES_MAX {

@@ -383,10 +383,8 @@ impl<G: Game> ShardCore<G> {
         }
         for key in self.subscribers.get(&message.topic).into_iter().flatten() {
             // The list is as of the last change of a subscription by a client.
-            if let Some(Some(connection)) = self.connections.get_mut(*key)
-                && connection.subscriptions().wants(message)
-            {
-                connection.deliver(message.message.clone(), &mut self.outputs);
+            if let Some(Some(connection)) = self.connections.get_mut(*key) {
+                connection.receive(message, &mut self.outputs);
             }
         }
     }

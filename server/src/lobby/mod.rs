@@ -29,7 +29,6 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
@@ -199,8 +198,8 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.context.publish(topic, from, publication);
     }
 
-    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
-        self.context.topics.kept_since(topic, since, is_muted)
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+        self.context.topics.kept_after(topic, number, is_muted)
     }
 
     fn room(&self, room: RoomId) -> Option<RoomInfo> {

@@ -20,7 +20,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::{MonoTime, Tick};
 
-use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId};
+use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage};
 use crate::fanout::room_fanout::RoomFanouts;
 use crate::lobby::{Join, Lobby};
 use crate::messages::{EncodedMessage, MessageQueue};
@@ -178,6 +178,12 @@ impl<G: Game> Connection<G> {
         &self.subscriptions
     }
 
+    /// How many messages wait for its next snapshots.
+    #[must_use]
+    pub fn messages_waiting(&self) -> usize {
+        self.messages.len()
+    }
+
     /// Whether its close is on its way.
     #[must_use]
     pub fn is_closing(&self) -> bool {
@@ -236,12 +242,16 @@ impl<G: Game> Connection<G> {
         self.protocol.handle_welcome(token, Some(&room.joined::<G>(seat)));
         self.drive(turn);
         // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
-        let since = if pending.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
+        let is_reloaded = pending.resume.have == Tick(0);
+        if is_reloaded {
+            self.messages.drop_published();
+        }
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
+            let received = if is_reloaded { 0 } else { self.subscriptions.received(topic) };
             let is_muted = |from| !self.subscriptions.accepts_from(Some(from));
-            let missed = turn.lobby.kept_since(topic, since, &is_muted);
+            let missed = turn.lobby.kept_after(topic, received, &is_muted);
             self.subscriptions.mark_received(topic, missed.until);
-            missed.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
+            missed.messages.into_iter().for_each(|message| self.deliver_published(message, turn.outputs));
         }
     }
 
@@ -265,6 +275,20 @@ impl<G: Game> Connection<G> {
         match self.membership {
             Membership::Seated(..) => self.messages.push(message),
             Membership::None | Membership::Queued { .. } => outputs.push_back(Output::Message(self.id.key, message)),
+        }
+    }
+
+    /// Delivers what was published in a topic, unless it was received before or comes from a muted sender.
+    pub(crate) fn receive(&mut self, message: &TopicMessage, outputs: &mut VecDeque<Output<G>>) {
+        if !self.is_closing && self.subscriptions.receive(message) {
+            self.deliver_published(message.message.clone(), outputs);
+        }
+    }
+
+    fn deliver_published(&mut self, message: EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
+        match self.membership {
+            Membership::Seated(..) if !self.is_closing => self.messages.push_published(message),
+            Membership::Seated(..) | Membership::None | Membership::Queued { .. } => self.deliver(message, outputs),
         }
     }
 
@@ -384,7 +408,7 @@ impl<G: Game> Connection<G> {
             turn.counters.subscriptions_changed = true;
             let (subscriptions, messages) =
                 (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
-            turn.lobby.park(self.session, ParkedSession { since: turn.now, subscriptions, messages });
+            turn.lobby.park(self.session, ParkedSession { subscriptions, messages });
         }
     }
 
@@ -507,6 +531,7 @@ impl<G: Game> Connection<G> {
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
         turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
         effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
+        effects.published.into_iter().for_each(|message| self.deliver_published(message, turn.outputs));
     }
 
     /// Tells the room in which it plays or waits: a player has one name everywhere.

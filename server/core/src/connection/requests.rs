@@ -6,7 +6,6 @@ use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
 use crate::commands::SessionId;
 use crate::lobby::Lobby;
@@ -28,6 +27,8 @@ pub(super) struct Asker<'a> {
 pub(super) struct Effects {
     /// To be delivered to the asker, after the reply.
     pub(super) messages: Vec<EncodedMessage>,
+    /// The same of what was published in topics.
+    pub(super) published: Vec<EncodedMessage>,
     /// The player that the asker, a spectator, follows from now on.
     pub(super) follows: Option<PlayerId>,
     /// The asker gives up its seat.
@@ -132,9 +133,9 @@ fn subscribe<G: Game>(
     if subscriptions.is_subscribed(topic) {
         return Ok(());
     }
-    let kept = lobby.kept_since(topic, MonoTime(0), &|from| !subscriptions.accepts_from(Some(from)));
+    let kept = lobby.kept_after(topic, 0, &|from| !subscriptions.accepts_from(Some(from)));
     subscriptions.subscribe(topic, kept.until)?;
-    effects.messages.extend(kept.messages);
+    effects.published.extend(kept.messages);
     Ok(())
 }
 
