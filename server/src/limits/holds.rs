@@ -204,6 +204,12 @@ impl AddressLimits {
         self.caps
     }
 
+    /// What every address holds, in no order: for tests of what always holds.
+    #[must_use]
+    pub fn held(&self) -> Vec<(IpAddr, What, usize)> {
+        self.lock().iter().map(|((address, what), count)| (*address, *what, *count)).collect()
+    }
+
     /// Whether an address may hold whatever it likes.
     #[must_use]
     pub fn is_exempt(&self, address: IpAddr) -> bool {

@@ -183,6 +183,23 @@ impl Sessions {
         }
     }
 
+    /// Every session with its name, connection and seat, in order of number: for tests of what always holds.
+    #[must_use]
+    pub fn all(&self) -> Vec<(SessionId, Option<Name>, Option<ConnectionId>, Option<SeatLocation>)> {
+        let entry = |found: dashmap::mapref::multiple::RefMulti<'_, SessionId, Session>| {
+            (*found.key(), found.name.clone(), found.peer, found.seat)
+        };
+        let mut all: Vec<_> = self.by_id.iter().map(entry).collect();
+        all.sort_by_key(|(session, ..)| *session);
+        all
+    }
+
+    /// How many looks of names are taken.
+    #[must_use]
+    pub fn looks(&self) -> usize {
+        self.by_look().len()
+    }
+
     /// How many there are, connected or not.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -17,7 +17,7 @@ use crate::limits::holds::share;
 
 /// Commands that may wait for a room: a second of inputs of 4,000 players. Further inputs are dropped, and the client is told as for any
 /// input that did not come. Everything else always finds space: a connection may ask only a few times a second.
-const MAILBOX_MAX: usize = 120_000;
+pub const MAILBOX_MAX: usize = 120_000;
 
 /// Where commands wait for a room, until its thread takes them all before a tick.
 pub struct Mailbox<G: Game> {
@@ -189,6 +189,12 @@ impl<G: Game> RoomHandle<G> {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.status.is_over()
+    }
+
+    /// How many commands wait in the mailbox.
+    #[must_use]
+    pub fn mailbox_len(&self) -> usize {
+        self.mailbox.lock().commands.len()
     }
 
     /// Ends the room if nobody plays in it or is about to.
