@@ -46,6 +46,8 @@ impl<G: Game> Client<G> {
                 self.resumed = resumed;
                 self.out_events.push_back(ClientEvent::Welcomed(token));
                 if !resumed {
+                    // Not only with the next seat: should its joined be lost with the socket, that seat is resumed with what is known.
+                    self.forget_the_world();
                     self.ask_for_a_seat(now);
                 }
             }
