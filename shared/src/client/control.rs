@@ -48,6 +48,7 @@ impl<G: Game> Client<G> {
                 if !resumed {
                     // Not only with the next seat: should its joined be lost with the socket, that seat is resumed with what is known.
                     self.forget_the_world();
+                    (self.seat, self.position) = (None, None);
                     self.ask_for_a_seat(now);
                 }
             }
@@ -56,7 +57,13 @@ impl<G: Game> Client<G> {
                 self.position = None;
                 let resumed = std::mem::take(&mut self.resumed);
                 if !resumed {
+                    self.joins_unanswered = self.joins_unanswered.saturating_sub(1);
                     self.forget_the_world();
+                    if self.config.room.is_none() {
+                        // It was given up again before it came; the exit is on its way.
+                        self.phase = Phase::Lobby;
+                        return;
+                    }
                 }
                 self.seat = Some(Seat { room, player, tick_hz, snapshot_every, tick_zero, mode, role });
                 self.interpolation.set_interval(snapshot_every);
@@ -124,7 +131,10 @@ impl<G: Game> Client<G> {
     fn ask_for_a_seat(&mut self, now: MonoTime) {
         let name = self.config.name.clone();
         let msg = match self.config.room {
-            Some(room) => ClientMsg::Join { name, room, role: self.config.role },
+            Some(room) => {
+                self.joins_unanswered += 1;
+                ClientMsg::Join { name, room, role: self.config.role }
+            }
             // TeamLabel is in the lobby wants to be found by name, too.
             None => match self.requests.send(now, Request::SetName { name: name.as_str().to_owned() }) {
                 Some((_, msg)) => msg,
@@ -255,5 +265,50 @@ mod tests {
         let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
         let asked = codec::decode_client(bytes).expect("its own bytes");
         assert!(matches!(asked, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{asked:?}");
+    }
+
+    /// What the hello of a new socket says the client has of the world.
+    fn shown_on_resume(client: &mut Client<Arena>) -> Option<Tick> {
+        client.handle_open(NOW);
+        let frame = client.poll_frame().expect("a hello");
+        let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
+        match codec::decode_client(bytes) {
+            Ok(ClientMsg::Hello { resume, .. }) => resume.map(|resume| resume.have),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_world_is_shown_on_resume_only_if_it_is_that_of_the_seat() {
+        let seen = || {
+            let mut client = playing();
+            client.newest = Some((Tick(40), NOW));
+            client
+        };
+        assert_eq!(shown_on_resume(&mut seen()), Some(Tick(40)));
+
+        // The seat was gone, and the joined for another one is lost with the socket.
+        let mut client = seen();
+        client.handle_open(NOW);
+        hear(&mut client, &welcome(false));
+        assert_eq!(in_room(&client), (Phase::Joining, None, None));
+        assert_eq!(shown_on_resume(&mut client), Some(Tick(0)));
+
+        // Two joins were under way, and only the answer to the first came.
+        let mut client = seen();
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        client.switch(NOW, RoomChoice::Room(RoomId(3)), Role::Play);
+        hear(&mut client, &joined(2, Role::Play));
+        client.newest = Some((Tick(90), NOW));
+        assert_eq!(shown_on_resume(&mut client), Some(Tick(0)));
+    }
+
+    #[test]
+    fn a_seat_that_comes_behind_an_exit_is_not_taken() {
+        let mut client = playing();
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        client.exit(NOW);
+        hear(&mut client, &joined(2, Role::Play));
+        assert_eq!(in_room(&client), (Phase::Lobby, None, None), "the server reads the exit next");
     }
 }

@@ -92,6 +92,9 @@ pub struct Client<G: Game> {
     token: Option<Token>,
     /// Another room, or the lobby, was asked for, and the server has not said yet that it heard.
     strayed: bool,
+    /// Joins that were sent over this connection and not answered, as far as can be told: a later one may take the answer of an earlier
+    /// one away. While there is one, what is known may be of another world than that of the seat.
+    joins_unanswered: u32,
     /// The seat of an earlier connection was given back, and is about to be named.
     resumed: bool,
     requests: Requests,
@@ -153,6 +156,7 @@ impl<G: Game> Client<G> {
             match_status: None,
             token: None,
             strayed: false,
+            joins_unanswered: 0,
             resumed: false,
             requests: Requests::default(),
             away: BTreeSet::new(),
@@ -186,10 +190,11 @@ impl<G: Game> Client<G> {
         self.position = None;
         self.pings = 0;
         self.counters = None;
-        if self.strayed {
+        if self.strayed || self.joins_unanswered > 0 {
             // The seat may be another one by now: what is known of the world is of no use there.
             self.forget_the_world();
         }
+        self.joins_unanswered = 0;
         let resume = self.token.map(|token| {
             let have = self.newest.map_or(Tick(0), |(tick, _)| tick);
             Resume { token, have, cells: self.replica.keep_known(have) }
