@@ -119,3 +119,6 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod scenes;

@@ -67,6 +67,8 @@ pub struct Run<G: Game> {
     checks: Checks,
     hash: u64,
     is_settling: bool,
+    /// Clients read and say nothing.
+    is_quiet: bool,
 }
 
 /// A client, its page and its link.
@@ -168,6 +170,7 @@ impl<G: ChaosGame> Run<G> {
             checks: Checks::default(),
             hash: 0xcbf2_9ce4_8422_2325,
             is_settling: false,
+            is_quiet: false,
         }
     }
 
@@ -319,6 +322,9 @@ impl<G: ChaosGame> Run<G> {
                 panic!("client {index} cannot read a frame of link {link}: {wrong}");
             }
             while player.client.poll_event().is_some() {}
+        }
+        if self.is_quiet {
+            return;
         }
         if now >= player.next_frame_at {
             player.next_frame_at = now.plus_us(FRAME_US);
@@ -556,12 +562,23 @@ impl<G: ChaosGame> Run<G> {
             self.advance(STEP_MS);
         }
         // Nobody says anything while the last commands arrive.
+        self.is_quiet = true;
         for _ in 0..20 {
             self.now = self.now.plus_ms(10);
             self.server.set_time(self.now);
             self.server.run_all();
+            (0..self.players.len()).for_each(|index| self.run_player(index));
         }
+        self.is_quiet = false;
         self.look();
+        for (index, player) in self.players.iter().enumerate() {
+            let owner = player.link.and_then(|link| self.server.links.get(&link)?.owner);
+            let connection = owner.and_then(|(shard, key)| self.server.shards[shard].core.connection(key));
+            let Some(connection) = connection.filter(|connection| !connection.is_closing()) else { continue };
+            let seat = connection.seat().map(|(room, seat)| (room, seat.player));
+            let shown = player.client.room().map(|(room, ..)| room).zip(player.client.player());
+            assert_eq!(shown, seat, "client {index} ({:?}) shows another seat than it has", player.client.phase());
+        }
         self.checks.quiet(&self.server);
         self.checks.messages(&self.server);
     }
