@@ -6,6 +6,7 @@ use std::sync::Arc;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
+use broadside_shared::protocol::topic::Topic;
 
 /// A message encoded once, for as many as want it: as a note of a snapshot, and as a frame of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,33 +41,38 @@ impl EncodedMessage {
 /// oldest are dropped, and who gets the rest is told how many.
 #[derive(Debug, Clone, Default)]
 pub struct MessageQueue {
-    /// With whether it was published in a topic, rather than sent to this session alone.
-    waiting: VecDeque<(EncodedMessage, bool)>,
+    /// With the topic in which it was published, unless it was sent to this session alone.
+    waiting: VecDeque<(EncodedMessage, Option<Topic>)>,
     missed: u32,
 }
 
 impl MessageQueue {
     /// Puts one behind the others that was sent to this session alone.
     pub fn push(&mut self, message: EncodedMessage) {
-        self.push_back(message, false);
+        self.push_back(message, None);
     }
 
     /// The same for what was published in a topic.
-    pub fn push_published(&mut self, message: EncodedMessage) {
-        self.push_back(message, true);
+    pub fn push_published(&mut self, topic: Topic, message: EncodedMessage) {
+        self.push_back(message, Some(topic));
     }
 
     /// Drops what was published in topics, to be told anew.
     pub fn drop_published(&mut self) {
-        self.waiting.retain(|(_, is_published)| !is_published);
+        self.waiting.retain(|(_, topic)| topic.is_none());
     }
 
-    fn push_back(&mut self, message: EncodedMessage, is_published: bool) {
+    /// Drops what was published in this topic: it is no longer subscribed to.
+    pub fn drop_of(&mut self, topic: Topic) {
+        self.waiting.retain(|(_, of)| *of != Some(topic));
+    }
+
+    fn push_back(&mut self, message: EncodedMessage, topic: Option<Topic>) {
         if self.waiting.len() >= MESSAGES_WAITING_MAX {
             self.waiting.pop_front();
             self.missed += 1;
         }
-        self.waiting.push_back((message, is_published));
+        self.waiting.push_back((message, topic));
     }
 
     /// How many wait.

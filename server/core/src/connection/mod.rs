@@ -18,6 +18,7 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{Refusal, Request, Resume, RoomId, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 
 use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage};
@@ -251,7 +252,7 @@ impl<G: Game> Connection<G> {
             let is_muted = |from| !self.subscriptions.accepts_from(Some(from));
             let missed = turn.lobby.kept_after(topic, received, &is_muted);
             self.subscriptions.mark_received(topic, missed.until);
-            missed.messages.into_iter().for_each(|message| self.deliver_published(message, turn.outputs));
+            missed.messages.into_iter().for_each(|message| self.deliver_published(topic, message, turn.outputs));
         }
     }
 
@@ -281,13 +282,13 @@ impl<G: Game> Connection<G> {
     /// Delivers what was published in a topic, unless it was received before or comes from a muted sender.
     pub(crate) fn receive(&mut self, message: &TopicMessage, outputs: &mut VecDeque<Output<G>>) {
         if !self.is_closing && self.subscriptions.receive(message) {
-            self.deliver_published(message.message.clone(), outputs);
+            self.deliver_published(message.topic, message.message.clone(), outputs);
         }
     }
 
-    fn deliver_published(&mut self, message: EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
+    fn deliver_published(&mut self, topic: Topic, message: EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
         match self.membership {
-            Membership::Seated(..) if !self.is_closing => self.messages.push_published(message),
+            Membership::Seated(..) if !self.is_closing => self.messages.push_published(topic, message),
             Membership::Seated(..) | Membership::None | Membership::Queued { .. } => self.deliver(message, outputs),
         }
     }
@@ -531,7 +532,12 @@ impl<G: Game> Connection<G> {
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
         turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
         effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
-        effects.published.into_iter().for_each(|message| self.deliver_published(message, turn.outputs));
+        if let Some(topic) = effects.unsubscribed {
+            self.messages.drop_of(topic);
+        }
+        for (topic, message) in effects.published {
+            self.deliver_published(topic, message, turn.outputs);
+        }
     }
 
     /// Tells the room in which it plays or waits: a player has one name everywhere.

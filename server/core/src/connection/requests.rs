@@ -28,7 +28,9 @@ pub(super) struct Effects {
     /// To be delivered to the asker, after the reply.
     pub(super) messages: Vec<EncodedMessage>,
     /// The same of what was published in topics.
-    pub(super) published: Vec<EncodedMessage>,
+    pub(super) published: Vec<(Topic, EncodedMessage)>,
+    /// What still waits of this topic is not wanted.
+    pub(super) unsubscribed: Option<Topic>,
     /// The player that the asker, a spectator, follows from now on.
     pub(super) follows: Option<PlayerId>,
     /// The asker gives up its seat.
@@ -65,7 +67,9 @@ pub(super) fn answer<G: Game>(
         }
         Request::Subscribe { topic } => subscribe(&topic, asker, subscriptions, lobby, effects),
         Request::Unsubscribe { topic } => {
-            subscriptions.unsubscribe(topic.parse().map_err(|_| Refusal::NoSuchTopic)?);
+            let topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+            subscriptions.unsubscribe(topic);
+            effects.unsubscribed = Some(topic);
             Ok(())
         }
         Request::Say { topic, text } => say(&topic, &text, asker, lobby),
@@ -135,7 +139,7 @@ fn subscribe<G: Game>(
     }
     let kept = lobby.kept_after(topic, 0, &|from| !subscriptions.accepts_from(Some(from)));
     subscriptions.subscribe(topic, kept.until)?;
-    effects.published.extend(kept.messages);
+    effects.published.extend(kept.messages.into_iter().map(|message| (topic, message)));
     Ok(())
 }
 
