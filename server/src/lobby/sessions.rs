@@ -31,6 +31,15 @@ struct Session {
     parked: ParkedSession,
 }
 
+/// A session as of now.
+#[derive(Debug, Clone)]
+pub struct SessionState {
+    pub id: SessionId,
+    pub name: Option<Name>,
+    pub connection: Option<ConnectionId>,
+    pub seat: Option<SeatLocation>,
+}
+
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
 pub struct Sessions {
     key: Hmac<Sha256>,
@@ -183,14 +192,17 @@ impl Sessions {
         }
     }
 
-    /// Every session with its name, connection and seat, in order of number: for tests of what always holds.
+    /// Every session, in order of number: for tests of what always holds.
     #[must_use]
-    pub fn all(&self) -> Vec<(SessionId, Option<Name>, Option<ConnectionId>, Option<SeatLocation>)> {
-        let entry = |found: dashmap::mapref::multiple::RefMulti<'_, SessionId, Session>| {
-            (*found.key(), found.name.clone(), found.peer, found.seat)
+    pub fn all(&self) -> Vec<SessionState> {
+        let state = |id: SessionId, found: &Session| SessionState {
+            id,
+            name: found.name.clone(),
+            connection: found.peer,
+            seat: found.seat,
         };
-        let mut all: Vec<_> = self.by_id.iter().map(entry).collect();
-        all.sort_by_key(|(session, ..)| *session);
+        let mut all: Vec<SessionState> = self.by_id.iter().map(|entry| state(*entry.key(), entry.value())).collect();
+        all.sort_by_key(|session| session.id);
         all
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use broadside_core::commands::SessionId;
 use broadside_core::messages::EncodedMessage;
 use broadside_core::room_loop::QUEUED_MAX;
+use broadside_server::lobby::sessions::SessionState;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::codec;
@@ -21,13 +22,13 @@ const HELD_BACK_MAX: usize = 64;
 
 /// Memory of what was observed.
 #[derive(Default)]
-pub struct Checks {
+pub(crate) struct Checks {
     /// Requests that were read and not answered, by link and number.
     asked: BTreeMap<(LinkId, u32), Option<Direct>>,
     garbage: BTreeSet<LinkId>,
     /// Links whose client has nothing left: it gets everything that a new subscriber gets.
     reloaded: BTreeSet<LinkId>,
-    /// What was published, in order, by topic: the number of each message, its text, and its sender.
+    /// What was published, in order, by topic: the number of each message and its text.
     published: BTreeMap<Topic, Vec<Published>>,
     /// By text.
     topic_of: BTreeMap<u32, Topic>,
@@ -43,7 +44,6 @@ pub struct Checks {
 struct Published {
     number: u64,
     text: u32,
-    from: SessionId,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,19 +77,21 @@ enum Entry {
 }
 
 impl Checks {
-    pub fn garbage(&mut self, link: LinkId) {
+    pub(crate) fn garbage(&mut self, link: LinkId) {
         self.garbage.insert(link);
     }
 
-    pub fn sent_garbage(&self, link: LinkId) -> bool {
+    pub(crate) fn sent_garbage(&self, link: LinkId) -> bool {
         self.garbage.contains(&link)
     }
 
     /// What a shard was about to deliver is lost with it.
-    pub fn shard_fails<G: Game>(&mut self, server: &SimServer<G>, shard: usize) {
-        for (session, _, connection, seat) in server.lobby.sessions.all() {
-            if connection.is_some_and(|id| id.shard == shard) || seat.is_some_and(|seat| seat.shard == shard) {
-                self.sessions.entry(session).or_default().is_over = true;
+    pub(crate) fn shard_fails<G: Game>(&mut self, server: &SimServer<G>, shard: usize) {
+        for SessionState { id, connection, seat, .. } in server.lobby.sessions.all() {
+            if connection.is_some_and(|connection| connection.shard == shard)
+                || seat.is_some_and(|seat| seat.shard == shard)
+            {
+                self.sessions.entry(id).or_default().is_over = true;
             }
         }
         let lost: Vec<(LinkId, u32)> = self.asked.keys().copied().collect();
@@ -101,18 +103,17 @@ impl Checks {
     }
 
     /// Takes in what passed since the last look.
-    pub fn observe<G: Game>(&mut self, server: &SimServer<G>, taps: &[Tap]) {
+    pub(crate) fn observe<G: Game>(&mut self, server: &SimServer<G>, taps: &[Tap]) {
         for tap in taps {
             match tap {
                 Tap::Read(link, frame) => self.read(server, *link, frame),
                 Tap::Wrote(link, session, frame) => self.wrote(*link, *session, frame),
                 Tap::Published(message) => {
                     let all = self.published.entry(message.topic).or_default();
-                    if let (Some(text), Some(from)) = (texts(message.message.note()).next(), message.from)
+                    if let Some(text) = texts(message.message.note()).next()
                         && all.last().is_none_or(|last| last.number < message.number)
                     {
-                        all.push(Published { number: message.number, text, from });
-                        self.topic_of.insert(text, message.topic);
+                        all.push(Published { number: message.number, text });
                     }
                 }
                 Tap::Closed(..) => {}
@@ -143,7 +144,8 @@ impl Checks {
             heard.topics = topics;
         }
         self.unsubscribed.clear();
-        self.names = server.lobby.sessions.all().into_iter().filter_map(|(id, name, ..)| Some((name?, id))).collect();
+        self.names =
+            server.lobby.sessions.all().into_iter().filter_map(|session| Some((session.name?, session.id))).collect();
     }
 
     fn read<G: Game>(&mut self, server: &SimServer<G>, link: LinkId, frame: &[u8]) {
@@ -166,11 +168,24 @@ impl Checks {
         {
             direct = texts(text.as_bytes()).next().map(|text| Direct { text, from, to });
         }
+        // What is kept may reach a new subscriber before any shard has taken it off its inbox.
+        if let Request::Say { topic, text } = &request
+            && let (Ok(topic), Some(text)) = (topic.parse(), texts(text.as_bytes()).next())
+        {
+            self.topic_of.insert(text, topic);
+        }
         if let (Some(from), Request::Mute { .. }) = (from, &request) {
             self.sessions.entry(from).or_default().has_muted = true;
         }
-        if let (Some(from), Request::Unsubscribe { .. }) = (from, &request) {
+        if let (Some(from), Request::Unsubscribe { topic }) = (from, &request) {
             self.unsubscribed.insert(from);
+            // It may be subscribed to once more before the next look.
+            if let Ok(topic) = topic.parse()
+                && let Some(heard) = self.sessions.get_mut(&from)
+                && heard.topics.remove(&topic)
+            {
+                heard.log.entry(topic).or_default().push(Entry::Until);
+            }
         }
         self.asked.insert((link, id), direct);
     }
@@ -213,10 +228,10 @@ impl Checks {
     }
 
     /// What holds after every step.
-    pub fn always<G: Game>(&self, server: &SimServer<G>) {
+    pub(crate) fn always<G: Game>(&self, server: &SimServer<G>) {
         let sessions = server.lobby.sessions.all();
         let mut connected = BTreeSet::new();
-        for (session, _, connection, seat) in &sessions {
+        for SessionState { id: session, connection, seat, .. } in &sessions {
             if let Some(id) = connection {
                 let found = server.shards[id.shard].core.connection(id.key).filter(|found| found.id() == *id);
                 let found = found.unwrap_or_else(|| panic!("session {session:x} has connection {id:?}, which is gone"));
@@ -235,7 +250,7 @@ impl Checks {
                 assert!(connection.is_some(), "session {session:x} has neither connection nor seat");
             }
         }
-        let seat_of: BTreeMap<_, _> = sessions.iter().map(|(id, _, _, seat)| (*id, *seat)).collect();
+        let seat_of: BTreeMap<_, _> = sessions.iter().map(|session| (session.id, session.seat)).collect();
         for (shard, at) in server.shards.iter().enumerate() {
             for connection in at.core.connections() {
                 let id = connection.id();
@@ -280,7 +295,7 @@ impl Checks {
     }
 
     /// What holds once nothing is on its way.
-    pub fn quiet<G: Game>(&self, server: &SimServer<G>) {
+    pub(crate) fn quiet<G: Game>(&self, server: &SimServer<G>) {
         let mut queued = BTreeSet::new();
         let mut seats = BTreeSet::new();
         for room in server.awake() {
@@ -315,7 +330,7 @@ impl Checks {
     }
 
     /// What holds when all have left.
-    pub fn empty<G: Game>(&self, server: &SimServer<G>) {
+    pub(crate) fn empty<G: Game>(&self, server: &SimServer<G>) {
         assert!(server.lobby.sessions.is_empty(), "sessions are left: {:?}", server.lobby.sessions.all());
         assert_eq!(server.lobby.sessions.looks(), 0, "names are left");
         assert_eq!(server.lobby.context.limits.held(), [], "addresses hold something");
@@ -334,8 +349,10 @@ impl Checks {
     }
 
     /// Each message came once, in order, to everyone who was to hear it.
-    pub fn messages<G: Game>(&self, server: &SimServer<G>) {
-        let alive: BTreeSet<SessionId> = server.lobby.sessions.all().into_iter().map(|(session, ..)| session).collect();
+    pub(crate) fn messages<G: Game>(&self, server: &SimServer<G>) {
+        // For who has no connection, messages wait.
+        let connected = server.lobby.sessions.all().into_iter().filter(|session| session.connection.is_some());
+        let alive: BTreeSet<SessionId> = connected.map(|session| session.id).collect();
         for (session, heard) in &self.sessions {
             for (topic, log) in &heard.log {
                 let all = self.published.get(topic).map_or(&[][..], Vec::as_slice);
@@ -369,22 +386,18 @@ impl Checks {
     ) {
         let at_of = |text: u32| all.iter().position(|one| one.text == text);
         let mut last: Option<usize> = None;
-        let (mut was_subscribed, mut may_repeat) = (false, false);
         // The first one that is owed.
         let mut since = None;
         for entry in log {
             match entry {
                 Entry::Since(number) => {
-                    // What still waited when the subscription ended may come once more, as part of what is kept.
-                    may_repeat = was_subscribed;
-                    was_subscribed = true;
                     last = None;
                     since = Some(all.partition_point(|one| one.number <= *number));
                 }
                 Entry::Until => (last, since) = (None, None),
                 Entry::Text(text) => {
                     let at = at_of(*text).unwrap_or_else(|| panic!("{topic}: {text} was never published"));
-                    if let Some(last) = last.filter(|last| at > *last || !std::mem::take(&mut may_repeat)) {
+                    if let Some(last) = last {
                         assert!(last < at, "session {session:x} {topic}: {text} came twice, or too late: {log:?}");
                         let lost = at - last - 1;
                         let may_miss = heard.has_muted || heard.missed || lost >= CHAT_KEPT;

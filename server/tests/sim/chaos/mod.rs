@@ -13,7 +13,7 @@ use broadside_shared::arena::input::ArenaInput;
 
 use crate::toy::{Push, Toy};
 use plan::{Event, Plan};
-pub use run::Seen;
+pub(crate) use run::Seen;
 use run::{ChaosGame, Run};
 
 /// Every how many seeds the game is the arena, which costs more than the toy.
@@ -32,12 +32,12 @@ impl ChaosGame for Arena {
 }
 
 /// A seed that fails, and how.
-pub struct Failure {
-    pub seed: u64,
-    pub why: String,
+pub(crate) struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) why: String,
     /// The fewest events found that fail.
-    pub events: Vec<Event>,
-    pub of: usize,
+    pub(crate) events: Vec<Event>,
+    pub(crate) of: usize,
 }
 
 impl std::fmt::Display for Failure {
@@ -56,7 +56,7 @@ impl std::fmt::Display for Failure {
 ///
 /// # Errors
 /// What does not hold, with the run shrunk within `shrink_for`.
-pub fn play(seed: u64, shrink_for: Duration) -> Result<Seen, Box<Failure>> {
+pub(crate) fn play(seed: u64, shrink_for: Duration) -> Result<Seen, Box<Failure>> {
     let plan = Plan::draw(seed);
     let why = match attempt(&plan) {
         Ok(seen) => return Ok(seen),
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn seeds() -> u64 {
-        std::env::var("CHAOS_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+        std::env::var("CHAOS_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(400)
     }
 
     #[test]

@@ -1,41 +1,43 @@
 //! What a chaos run does: a setup and a list of events, both drawn from a seed. Each event means something in any state of the run, so
 //! that a failing plan can be shrunk by leaving events out.
 
+use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::room::{Mode, Role};
 
 /// Addresses that clients come from: fewer than clients, so that some of them share the limits of one.
-pub const ADDRESSES_MAX: usize = 12;
+pub(crate) const ADDRESSES_MAX: usize = 12;
 
 /// Every how many seeds nothing happens that disturbs inputs.
 const CALM_EVERY: u64 = 5;
 
 /// A run.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    pub seed: u64,
-    pub shards: usize,
-    pub clients: usize,
-    pub addresses: usize,
-    pub capacity: u16,
-    pub snapshot_every: u32,
-    pub grace_s: u32,
-    pub room_life_s: u32,
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) shards: usize,
+    /// The link of each client.
+    pub(crate) links: Vec<LinkProfile>,
+    pub(crate) addresses: usize,
+    pub(crate) capacity: u16,
+    pub(crate) snapshot_every: u32,
+    pub(crate) grace_s: u32,
+    pub(crate) room_life_s: u32,
     /// Time from the start to the moment from which everything settles, in milliseconds.
-    pub length_ms: u64,
+    pub(crate) length_ms: u64,
     /// In order of time.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy)]
-pub struct Event {
-    pub at_ms: u64,
-    pub what: What,
+pub(crate) struct Event {
+    pub(crate) at_ms: u64,
+    pub(crate) what: What,
 }
 
 /// What happens. Clients and shards go by number; rooms by a number that is taken modulo how many there are.
 #[derive(Debug, Clone, Copy)]
-pub enum What {
+pub(crate) enum What {
     /// A client without a connection opens one, with the token it has.
     Open(usize),
     /// A client opens another connection while the old one is open.
@@ -80,7 +82,7 @@ pub enum What {
 
 /// Which room a client asks for.
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
+pub(crate) enum Place {
     Quick,
     Mode(Mode),
     Room(usize),
@@ -90,7 +92,7 @@ pub enum Place {
 
 /// What is subscribed to, and said something in.
 #[derive(Debug, Clone, Copy)]
-pub enum Chat {
+pub(crate) enum Chat {
     Lobby,
     /// The chat of the room that the client is in.
     Room,
@@ -101,7 +103,7 @@ pub enum Chat {
 
 impl What {
     /// The clients whose inputs this keeps from the server.
-    pub fn disturbs(self, clients: usize) -> std::ops::Range<usize> {
+    pub(crate) fn disturbs(self, clients: usize) -> std::ops::Range<usize> {
         match self {
             What::TakeOver(index)
             | What::Reload(index, _)
@@ -137,14 +139,14 @@ impl What {
 
 impl Plan {
     /// The plan of a seed.
-    pub fn draw(seed: u64) -> Plan {
+    pub(crate) fn draw(seed: u64) -> Plan {
         let mut rng = fastrand::Rng::with_seed(seed);
         let clients = rng.usize(6..=14);
         let length_ms = rng.u64(3_000..=7_000);
         let mut plan = Plan {
             seed,
             shards: rng.usize(2..=3),
-            clients,
+            links: std::iter::repeat_with(|| link(&mut rng)).take(clients).collect(),
             addresses: rng.usize(3..=ADDRESSES_MAX),
             capacity: rng.u16(4..=8),
             snapshot_every: rng.u32(1..=3),
@@ -176,8 +178,12 @@ impl Plan {
     }
 }
 
+fn link(rng: &mut fastrand::Rng) -> LinkProfile {
+    LinkProfile::ALL[rng.usize(..LinkProfile::ALL.len())]
+}
+
 fn what(rng: &mut fastrand::Rng, plan: &Plan) -> What {
-    let (client, other) = (rng.usize(..plan.clients), rng.usize(..plan.clients));
+    let (client, other) = (rng.usize(..plan.links.len()), rng.usize(..plan.links.len()));
     let (room, shard) = (rng.usize(..8), rng.usize(..plan.shards));
     match rng.u32(..100) {
         0..6 => What::Open(client),
