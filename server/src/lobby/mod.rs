@@ -182,15 +182,16 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
-        // The session may get and lose connections meanwhile.
-        loop {
-            if let Some(connection) = self.sessions.connection_of(to) {
-                let envelope = Envelope { from, message };
-                return self.context.shards[connection.shard].send([ShardCommand::Deliver(connection, to, envelope)]);
-            }
-            if self.sessions.park_message(to, from, &message) {
-                return;
-            }
+        let (connection, seat) = self.sessions.whereabouts(to);
+        // A session that has neither is over.
+        if let Some(shard) = connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
+            self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
+        }
+    }
+
+    fn park_message(&self, to: SessionId, Envelope { from, message }: Envelope) {
+        if !self.sessions.park_message(to, from, &message) {
+            self.deliver(to, from, message);
         }
     }
 

@@ -180,6 +180,12 @@ impl Sessions {
         self.by_id.get(&session).and_then(|found| found.peer)
     }
 
+    /// The session's connection and seat, while it has them.
+    #[must_use]
+    pub fn whereabouts(&self, session: SessionId) -> (Option<ConnectionId>, Option<SeatLocation>) {
+        self.by_id.get(&session).map_or((None, None), |found| (found.peer, found.seat))
+    }
+
     /// The shard with this number broke down: the seats it told of and the connections it had are gone.
     pub fn lose_shard(&self, shard: usize) {
         let lost: Vec<SessionId> = self.by_id.iter().map(|found| *found.key()).collect();
