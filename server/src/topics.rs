@@ -26,13 +26,11 @@ pub struct Topics {
 /// The last value of a topic.
 struct Last {
     number: u64,
-    at: MonoTime,
     message: EncodedMessage,
 }
 
 struct ChatMessage {
     number: u64,
-    at: MonoTime,
     from: SessionId,
     message: EncodedMessage,
 }
@@ -43,56 +41,63 @@ impl Topics {
         Topics::default()
     }
 
-    /// Encodes a publication, and keeps it as long as its topic requires.
+    /// Encodes a publication, keeps it as long as its topic requires, and hands it to `send`. Two threads that publish in one topic send in
+    /// the order of the numbers, so a subscriber never receives a number after a higher one.
     pub fn publish(
         &self,
         topic: Topic,
         from: Option<SessionId>,
         publication: Publication,
         now: MonoTime,
+        send: impl FnOnce(&Arc<TopicMessage>),
     ) -> Arc<TopicMessage> {
         let message = EncodedMessage::new(ServerMsg::Published { topic: topic.to_string(), at: now, publication });
-        // Called while the topic's entry is locked, so that the kept messages and later numbers never overlap.
-        let next = || self.published.fetch_add(1, Ordering::Relaxed) + 1;
-        let number = match (topic, from) {
+        let send_next = |message: EncodedMessage| {
+            let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
+            let message = Arc::new(TopicMessage { number, topic, from, message });
+            send(&message);
+            message
+        };
+        // Drawn and sent while the topic is held, so that who looks at what is kept knows what comes after.
+        match (topic, from) {
             (Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_), _) => {
                 let entry = self.last.entry(topic);
-                let number = next();
-                entry.insert(Last { number, at: now, message: message.clone() });
-                number
+                let sent = send_next(message.clone());
+                entry.insert(Last { number: sent.number, message });
+                sent
             }
             (Topic::RoomChat(_) | Topic::LobbyChat, Some(from)) => {
                 let mut chat = self.chats.entry(topic).or_default();
-                let number = next();
-                chat.push_back(ChatMessage { number, at: now, from, message: message.clone() });
+                let sent = send_next(message.clone());
+                chat.push_back(ChatMessage { number: sent.number, from, message });
                 if chat.len() > CHAT_KEPT {
                     chat.pop_front();
                 }
-                number
+                sent
             }
-            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => next(),
-        };
-        Arc::new(TopicMessage { number, topic, from, message })
+            // Of a feed nothing is kept, and one thread publishes in it.
+            (Topic::RoomChat(_) | Topic::LobbyChat, None) | (Topic::RoomFeed(_), _) => send_next(message),
+        }
     }
 
     /// The messages for a new subscriber: the last value, or the last messages of a chat, oldest first, without those of `muted` sessions.
     #[must_use]
     pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Kept {
-        self.kept_since(topic, MonoTime(0), muted)
+        self.kept_after(topic, 0, muted)
     }
 
-    /// The same from `since` on, for a session that resumes.
+    /// The same after message `number`, for a session that resumes.
     #[must_use]
-    pub fn kept_since(&self, topic: Topic, since: MonoTime, muted: impl Fn(SessionId) -> bool) -> Kept {
+    pub fn kept_after(&self, topic: Topic, number: u64, muted: impl Fn(SessionId) -> bool) -> Kept {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
                 let Some(last) = self.last.get(&topic) else { return Kept::default() };
-                let missed = (last.at >= since).then(|| last.message.clone());
+                let missed = (last.number > number).then(|| last.message.clone());
                 Kept { messages: missed.into_iter().collect(), until: last.number }
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
                 let Some(chat) = self.chats.get(&topic) else { return Kept::default() };
-                let missed = chat.iter().filter(|kept| kept.at >= since && !muted(kept.from));
+                let missed = chat.iter().filter(|kept| kept.number > number && !muted(kept.from));
                 let until = chat.back().map_or(0, |kept| kept.number);
                 Kept { messages: missed.map(|kept| kept.message.clone()).collect(), until }
             }
@@ -135,7 +140,13 @@ mod tests {
     fn a_new_subscriber_gets_the_last_chat_messages_without_those_of_muted_sessions() {
         let topics = Topics::new();
         for n in 0..CHAT_KEPT as u64 + 5 {
-            topics.publish(Topic::LobbyChat, Some(n % 2), said(&format!("message {n}")), MonoTime(n * 1_000_000));
+            topics.publish(
+                Topic::LobbyChat,
+                Some(n % 2),
+                said(&format!("message {n}")),
+                MonoTime(n * 1_000_000),
+                |_| {},
+            );
         }
         let all: Vec<_> = topics.kept(Topic::LobbyChat, |_| false).messages.iter().map(decoded).collect();
         assert_eq!((all.len(), &all[0]), (CHAT_KEPT, &(MonoTime(5_000_000), said("message 5"))));
@@ -146,8 +157,8 @@ mod tests {
     fn the_last_leaderboard_is_kept_and_a_feed_is_not() {
         let topics = Topics::new();
         let room = broadside_shared::ids::RoomId(1);
-        topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0));
-        topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0));
+        topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0), |_| {});
+        topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0), |_| {});
         assert_eq!(topics.kept(Topic::Leaderboard, |_| false).messages.len(), 1);
         assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), Kept::default());
     }
@@ -155,7 +166,7 @@ mod tests {
     #[test]
     fn kept_messages_come_with_the_number_up_to_which_a_subscriber_needs_none_again() {
         let topics = Topics::new();
-        let say = |text| topics.publish(Topic::LobbyChat, Some(1), said(text), MonoTime(0));
+        let say = |text| topics.publish(Topic::LobbyChat, Some(1), said(text), MonoTime(0), |_| {});
         let before = say("before");
         let kept = topics.kept(Topic::LobbyChat, |_| true);
         assert_eq!((kept.messages.len(), kept.until), (0, before.number), "the number counts muted messages too");

@@ -173,8 +173,9 @@ pub enum ShardCommand {
     /// The room has no recipients on this shard any longer.
     RoomEmptied(RoomId),
     Published(Arc<TopicMessage>),
-    /// A message to one session, which had this connection when it was sent.
-    Deliver(ConnectionId, SessionId, Envelope),
+    /// A message to one session, which had this connection when it was sent, or none and a seat on this shard. All messages to a session
+    /// pass through the shard of its seat, so that they stay in order whatever becomes of the connection.
+    Deliver(Option<ConnectionId>, SessionId, Envelope),
     RoomFailed(RoomId),
     /// The room has ended: its players return to the lobby.
     RoomEnded(RoomId),

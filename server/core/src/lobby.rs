@@ -13,9 +13,10 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
-use crate::commands::{ConnectionId, Hold, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId};
+use crate::commands::{
+    ConnectionId, Envelope, Hold, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
+};
 use crate::messages::EncodedMessage;
 use crate::subscriptions::ParkedSession;
 
@@ -56,10 +57,12 @@ pub trait Lobby<G: Game> {
 
     /// Sends a message to one session, unless it mutes the sender; the message waits while the session has no connection.
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage);
+    /// Keeps a message for a session that has no connection, unless it mutes the sender, or sends it there if it has one by now.
+    fn park_message(&self, to: SessionId, envelope: Envelope);
     /// Publishes to every subscriber of a topic.
     fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication);
-    /// The messages that a topic keeps from `since` on, without those of muted sessions.
-    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept;
+    /// What a topic keeps after message `number`, without the messages of muted sessions.
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept;
 
     /// The room with this number, unless it has ended.
     fn room(&self, room: RoomId) -> Option<RoomInfo>;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::{MESSAGES_BYTES_MAX, MESSAGES_WAITING_MAX};
 use broadside_shared::protocol::message::{RoomUpdate, ServerMsg, ServerNotice};
+use broadside_shared::protocol::topic::Topic;
 
 /// A message encoded once for all its recipients, both as an update in a snapshot and as a control frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,22 +40,55 @@ impl EncodedMessage {
 /// oldest are dropped, and a notice with their number precedes the rest.
 #[derive(Debug, Clone, Default)]
 pub struct MessageQueue {
-    queued: VecDeque<EncodedMessage>,
+    /// With the topic in which it was published, unless it was sent to this session alone.
+    queued: VecDeque<(EncodedMessage, Option<Topic>)>,
     missed: u32,
 }
 
 impl MessageQueue {
+    /// Puts one behind the others that was sent to this session alone.
     pub fn push(&mut self, message: EncodedMessage) {
+        self.push_back(message, None);
+    }
+
+    /// The same for what was published in a topic.
+    pub fn push_published(&mut self, topic: Topic, message: EncodedMessage) {
+        self.push_back(message, Some(topic));
+    }
+
+    /// Drops what was published in topics, to be told anew.
+    pub fn drop_published(&mut self) {
+        self.queued.retain(|(_, topic)| topic.is_none());
+    }
+
+    /// Drops what was published in this topic: it is no longer subscribed to.
+    pub fn drop_of(&mut self, topic: Topic) {
+        self.queued.retain(|(_, of)| *of != Some(topic));
+    }
+
+    fn push_back(&mut self, message: EncodedMessage, topic: Option<Topic>) {
         if self.queued.len() >= MESSAGES_WAITING_MAX {
             self.queued.pop_front();
             self.missed += 1;
         }
-        self.queued.push_back(message);
+        self.queued.push_back((message, topic));
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
     }
 
     /// Takes the oldest message.
     pub fn pop(&mut self) -> Option<EncodedMessage> {
-        self.queued.pop_front()
+        self.queued.pop_front().map(|(message, _)| message)
     }
 
     /// Moves as many messages as [`MESSAGES_BYTES_MAX`] allows into a snapshot, as its updates. Returns the bytes appended.
@@ -67,7 +101,7 @@ impl MessageQueue {
             let missed = ServerNotice::Missed { count: std::mem::take(&mut self.missed) };
             frame.extend_from_slice(EncodedMessage::new(ServerMsg::ServerNotice(missed)).update());
         }
-        while let Some(message) = self.queued.front() {
+        while let Some((message, _)) = self.queued.front() {
             let so_far = frame.len() - from;
             // The first goes out whatever its length. Only a handshake is long, and only developers request it.
             if so_far > 0 && so_far + message.update().len() > MESSAGES_BYTES_MAX {

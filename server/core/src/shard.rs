@@ -354,20 +354,21 @@ impl<G: Game> ShardCore<G> {
         }
     }
 
-    fn deliver<L: Lobby<G>>(&mut self, to: ConnectionId, session: SessionId, envelope: Envelope, lobby: &L) {
-        let Envelope { from, message } = envelope;
-        match self.find(to).filter(|connection| !connection.is_closing()) {
-            Some(connection) => {
-                if connection.subscriptions().accepts_from(from)
-                    && let Some(Some(connection)) = self.connections.get_mut(to.key)
-                {
-                    connection.deliver(message, &mut self.outputs);
-                }
-            }
-            // The session has lost that connection by now: the message waits in the session, or goes to its next connection.
-            None if lobby.connection_of(session) != Some(to) => lobby.deliver(session, from, message),
-            // This shard failed, and the connection with it.
-            None => {}
+    fn deliver<L: Lobby<G>>(&mut self, to: Option<ConnectionId>, session: SessionId, envelope: Envelope, lobby: &L) {
+        let is_open = |id: &ConnectionId| self.find(*id).is_some_and(|connection| !connection.is_closing());
+        // It may have lost that connection by now, and may have another one.
+        let Some(id) = to.filter(is_open).or_else(|| lobby.connection_of(session)) else {
+            return lobby.park_message(session, envelope);
+        };
+        if id.shard != self.index {
+            return lobby.deliver(session, envelope.from, envelope.message);
+        }
+        // Where there is none, this shard failed, and with it the connection.
+        if let Some(Some(connection)) = self.connections.get_mut(id.key)
+            && connection.id() == id
+            && connection.subscriptions().accepts_from(envelope.from)
+        {
+            connection.deliver(envelope.message, &mut self.outputs);
         }
     }
 
@@ -381,11 +382,9 @@ impl<G: Game> ShardCore<G> {
             }
         }
         for key in self.subscribers.get(&message.topic).into_iter().flatten() {
-            // The list may be older than the connection's subscriptions.
-            if let Some(Some(connection)) = self.connections.get_mut(*key)
-                && connection.subscriptions().wants(message)
-            {
-                connection.deliver(message.message.clone(), &mut self.outputs);
+            // The list is as of the last change of a subscription by a client.
+            if let Some(Some(connection)) = self.connections.get_mut(*key) {
+                connection.receive(message, &mut self.outputs);
             }
         }
     }

@@ -7,7 +7,6 @@ use broadside_shared::protocol::limits::{MUTED_MAX, SUBSCRIPTIONS_MAX};
 use broadside_shared::protocol::message::Refusal;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
 use crate::commands::{SessionId, TopicMessage};
 use crate::messages::MessageQueue;
@@ -15,7 +14,7 @@ use crate::messages::MessageQueue;
 /// Subscriptions and mutes of one session.
 #[derive(Debug, Clone, Default)]
 pub struct Subscriptions {
-    /// Topics with the number up to which each was received at the time of the subscription: those messages may still be in flight.
+    /// With the number up to which each topic was received: those messages may still be on their way once more.
     topics: Vec<(Topic, u64)>,
     /// By session, so that a new name does not lift a mute; with the name at the time of the mute.
     muted: BTreeMap<SessionId, Name>,
@@ -48,11 +47,19 @@ impl Subscriptions {
         self.topics.retain(|(subscribed, _)| *subscribed != topic);
     }
 
-    /// Whether a message is to be delivered: its topic is subscribed to, its sender not muted, and it was not received before.
+    /// Takes a message. Gives whether it is to be delivered: its topic is subscribed to, its sender not muted, and it was not received
+    /// before.
+    pub fn receive(&mut self, message: &TopicMessage) -> bool {
+        let is_new = |(topic, received): &&mut (Topic, u64)| *topic == message.topic && *received < message.number;
+        let Some((_, received)) = self.topics.iter_mut().find(is_new) else { return false };
+        *received = message.number;
+        self.accepts_from(message.from)
+    }
+
+    /// The number up to which a topic was received.
     #[must_use]
-    pub fn wants(&self, message: &TopicMessage) -> bool {
-        let is_new = |(topic, received): &(Topic, u64)| *topic == message.topic && *received < message.number;
-        self.accepts_from(message.from) && self.topics.iter().any(is_new)
+    pub fn received(&self, topic: Topic) -> u64 {
+        self.topics.iter().find(|(subscribed, _)| *subscribed == topic).map_or(0, |(_, received)| *received)
     }
 
     /// Records that the topic's messages up to this number were delivered.
@@ -99,8 +106,6 @@ impl Subscriptions {
 /// The state of a session that has a seat but no connection.
 #[derive(Debug, Clone, Default)]
 pub struct ParkedSession {
-    /// When it lost its connection.
-    pub since: MonoTime,
     pub subscriptions: Subscriptions,
     /// Messages that wait for its next connection.
     pub messages: MessageQueue,

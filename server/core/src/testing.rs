@@ -80,7 +80,7 @@ struct State {
     sessions: BTreeMap<SessionId, Session>,
     opened: u64,
     rooms: BTreeMap<RoomId, RoomInfo>,
-    kept: BTreeMap<Topic, Vec<(MonoTime, Arc<TopicMessage>)>>,
+    kept: BTreeMap<Topic, Vec<Arc<TopicMessage>>>,
     now: MonoTime,
     published: u64,
     to_rooms: Vec<(RoomId, Sent)>,
@@ -206,13 +206,22 @@ impl Lobby<Arena> for TestLobby {
     }
 
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
-        if let Some(connection) = self.connection_of(to) {
+        let connection = self.connection_of(to);
+        let shard =
+            connection.map(|id| id.shard).or(self.with(to, |found| found.seat.map(|seat| seat.shard)).flatten());
+        if let Some(shard) = shard {
             let command = ShardCommand::Deliver(connection, to, Envelope { from, message });
-            return self.state.borrow_mut().to_shards.push((Some(connection.shard), command));
+            self.state.borrow_mut().to_shards.push((Some(shard), command));
+        }
+    }
+
+    fn park_message(&self, to: SessionId, envelope: Envelope) {
+        if self.connection_of(to).is_some() {
+            return self.deliver(to, envelope.from, envelope.message);
         }
         self.with(to, |found| {
-            if found.parked.subscriptions.accepts_from(from) {
-                found.parked.messages.push(message);
+            if found.parked.subscriptions.accepts_from(envelope.from) {
+                found.parked.messages.push(envelope.message);
             }
         });
     }
@@ -223,17 +232,17 @@ impl Lobby<Arena> for TestLobby {
         let (number, at) = (state.published, state.now);
         let message = EncodedMessage::new(ServerMsg::Published { topic: topic.to_string(), at, publication });
         let message = Arc::new(TopicMessage { number, topic, from, message });
-        state.kept.entry(topic).or_default().push((at, Arc::clone(&message)));
+        state.kept.entry(topic).or_default().push(Arc::clone(&message));
         state.to_shards.push((None, ShardCommand::Published(message)));
     }
 
-    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
         let state = self.state.borrow();
         let kept = state.kept.get(&topic).map_or(&[][..], Vec::as_slice);
-        let wanted = kept.iter().filter(|(at, message)| *at >= since && !message.from.is_some_and(is_muted));
+        let wanted = kept.iter().filter(|message| message.number > number && !message.from.is_some_and(is_muted));
         Kept {
-            messages: wanted.map(|(_, message)| message.message.clone()).collect(),
-            until: kept.last().map_or(0, |(_, message)| message.number),
+            messages: wanted.map(|message| message.message.clone()).collect(),
+            until: kept.last().map_or(0, |message| message.number),
         }
     }
 

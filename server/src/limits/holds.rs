@@ -189,6 +189,12 @@ impl AddressLimits {
         self.caps
     }
 
+    /// What every address holds, in no order: for tests of what always holds.
+    #[must_use]
+    pub fn held(&self) -> Vec<(IpAddr, What, usize)> {
+        self.lock().iter().map(|((address, what), count)| (*address, *what, *count)).collect()
+    }
+
     /// Whether an address has no limits.
     pub(crate) fn is_exempt(&self, address: IpAddr) -> bool {
         self.exempt.iter().any(|network| network.contains(address))

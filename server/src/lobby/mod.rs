@@ -30,7 +30,6 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::RoomChoice;
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
@@ -184,15 +183,16 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
-        // The session may get and lose connections meanwhile.
-        loop {
-            if let Some(connection) = self.sessions.connection_of(to) {
-                let envelope = Envelope { from, message };
-                return self.context.shards[connection.shard].send([ShardCommand::Deliver(connection, to, envelope)]);
-            }
-            if self.sessions.park_message(to, from, &message) {
-                return;
-            }
+        let (connection, seat) = self.sessions.whereabouts(to);
+        // A session that has neither is over.
+        if let Some(shard) = connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
+            self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
+        }
+    }
+
+    fn park_message(&self, to: SessionId, Envelope { from, message }: Envelope) {
+        if !self.sessions.park_message(to, from, &message) {
+            self.deliver(to, from, message);
         }
     }
 
@@ -200,8 +200,8 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.context.publish(topic, from, publication);
     }
 
-    fn kept_since(&self, topic: Topic, since: MonoTime, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
-        self.context.topics.kept_since(topic, since, is_muted)
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+        self.context.topics.kept_after(topic, number, is_muted)
     }
 
     fn room(&self, room: RoomId) -> Option<RoomInfo> {

@@ -30,6 +30,15 @@ struct Session {
     parked: ParkedSession,
 }
 
+/// A session as of now.
+#[derive(Debug, Clone)]
+pub struct SessionState {
+    pub id: SessionId,
+    pub name: Option<Name>,
+    pub connection: Option<ConnectionId>,
+    pub seat: Option<SeatLocation>,
+}
+
 /// The sessions of a server. Every call is short, and no lock is held when it returns.
 pub struct Sessions {
     key: Hmac<Sha256>,
@@ -170,6 +179,12 @@ impl Sessions {
         self.by_id.get(&session).and_then(|found| found.connection)
     }
 
+    /// The session's connection and seat, while it has them.
+    #[must_use]
+    pub fn whereabouts(&self, session: SessionId) -> (Option<ConnectionId>, Option<SeatLocation>) {
+        self.by_id.get(&session).map_or((None, None), |found| (found.connection, found.seat))
+    }
+
     /// The shard with this number failed: its connections, and the seats whose fan-out it did, are gone.
     pub fn lose_shard(&self, shard: usize) {
         let lost: Vec<SessionId> = self.by_id.iter().map(|found| *found.key()).collect();
@@ -180,6 +195,26 @@ impl Sessions {
             }
             self.end_if_unused(session);
         }
+    }
+
+    /// Every session, in order of number: for tests of what always holds.
+    #[must_use]
+    pub fn all(&self) -> Vec<SessionState> {
+        let state = |id: SessionId, found: &Session| SessionState {
+            id,
+            name: found.name.clone(),
+            connection: found.connection,
+            seat: found.seat,
+        };
+        let mut all: Vec<SessionState> = self.by_id.iter().map(|entry| state(*entry.key(), entry.value())).collect();
+        all.sort_by_key(|session| session.id);
+        all
+    }
+
+    /// How many looks of names are taken.
+    #[must_use]
+    pub fn looks(&self) -> usize {
+        self.by_look().len()
     }
 
     /// Number of sessions, connected or not.

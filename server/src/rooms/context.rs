@@ -36,10 +36,11 @@ impl ServerContext {
     /// Publishes to all subscribers. Returns the time that the message carries.
     pub fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication) -> MonoTime {
         let now = self.clock.now();
-        let message = self.topics.publish(topic, from, publication, now);
-        for shard in self.shards.iter() {
-            shard.send([ShardCommand::Published(Arc::clone(&message))]);
-        }
+        self.topics.publish(topic, from, publication, now, |message| {
+            for shard in self.shards.iter() {
+                shard.send([ShardCommand::Published(Arc::clone(message))]);
+            }
+        });
         now
     }
 

@@ -118,6 +118,12 @@ impl<G: Game> RoomHandle<G> {
         self.status.is_over()
     }
 
+    /// How many commands wait in the mailbox.
+    #[must_use]
+    pub fn mailbox_len(&self) -> usize {
+        self.mailbox.len()
+    }
+
     /// Ends the room if it is not played.
     pub fn retire(&self) {
         // An error means that it has ended already.

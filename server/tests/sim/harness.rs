@@ -97,6 +97,7 @@ impl<G: Game<Config: Default>> Sim<G> {
             max_rooms: 1,
             grace_s: 60,
             room_life_s: 1_000_000,
+            is_limited: false,
         };
         let server = SimServer::new(&setup);
         let opened = server.lobby.directory.open_ephemeral(mode, None, false, Hold::default()).expect("the first room");

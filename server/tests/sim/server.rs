@@ -2,11 +2,11 @@
 //! and shards whose sockets are simulated links. The caller decides in which order the threads of a real server would run.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use broadside_core::commands::{ConnectionId, ShardCommand};
+use broadside_core::commands::{ConnectionId, SessionId, ShardCommand, TopicMessage};
 use broadside_core::connection::{Connection, Origin, Output};
 use broadside_core::fanout::flow::SocketState;
 use broadside_core::fanout::room_fanout::Sockets;
@@ -54,6 +54,20 @@ pub struct Setup {
     pub grace_s: u32,
     /// Seconds after which an ephemeral room ends.
     pub room_life_s: u32,
+    /// Whether addresses may hold only their share.
+    pub is_limited: bool,
+}
+
+/// What passes between the server's threads and its links.
+pub enum Tap {
+    /// A frame reached the server over a link.
+    Read(LinkId, Vec<u8>),
+    /// A frame was put on a link, for this session; 0 before the hello.
+    Wrote(LinkId, SessionId, Vec<u8>),
+    /// The server closed a link.
+    Closed(LinkId, CloseCode),
+    /// A shard took a published message off its inbox.
+    Published(Arc<TopicMessage>),
 }
 
 pub struct SimServer<G: Game> {
@@ -68,6 +82,8 @@ pub struct SimServer<G: Game> {
     opened: u32,
     /// Snapshots skipped by flow control.
     pub skipped: u64,
+    /// What passed since the owner last took it, if the owner wants to know.
+    pub taps: Option<Vec<Tap>>,
 }
 
 /// Identifies a simulated link; never reused.
@@ -82,8 +98,8 @@ pub struct Link {
     /// The code with which the server closed it.
     pub closed: Option<CloseCode>,
     drop_at: Option<MonoTime>,
-    /// Shard and key; `None` while it migrates from one shard to another.
-    owner: Option<(usize, usize)>,
+    /// Its shard and key; `None` while it moves from one shard to another.
+    pub owner: Option<(usize, usize)>,
 }
 
 /// A shard without a thread.
@@ -102,11 +118,12 @@ impl<G: Game> SimServer<G> {
         let clock = MonoClock::manual(Arc::clone(&clock_us));
         let caps = Caps::new(10_000, 100_000, setup.max_rooms);
         let everyone = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network"));
+        let exempt = if setup.is_limited { Vec::new() } else { everyone.to_vec() };
         let context = ServerContext {
             clock: clock.clone(),
             metrics: Arc::new(Metrics::new()),
             shards: (0..setup.shards).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
-            limits: Arc::new(AddressLimits::new(caps, everyone.to_vec())),
+            limits: Arc::new(AddressLimits::new(caps, exempt)),
             topics: Arc::new(Topics::new()),
             grace_s: setup.grace_s,
             room_life_s: setup.room_life_s,
@@ -133,6 +150,7 @@ impl<G: Game> SimServer<G> {
             links: BTreeMap::new(),
             opened: 0,
             skipped: 0,
+            taps: None,
         }
     }
 
@@ -147,8 +165,15 @@ impl<G: Game> SimServer<G> {
         self.rooms.iter().map(|(_, runner)| runner.room()).find(|room| room.info().id == id)
     }
 
-    /// Opens a connection over a link, on the next shard in turn.
-    pub fn connect(&mut self, (down, up): (Pipe, Pipe)) -> LinkId {
+    /// Opens a connection over a link, on the next shard in turn, from an address of its own.
+    pub fn connect(&mut self, pipes: (Pipe, Pipe)) -> LinkId {
+        let link = self.opened;
+        let address = [10, (link >> 16) as u8, (link >> 8) as u8, link as u8];
+        self.connect_from(address.into(), pipes)
+    }
+
+    /// The same from this address.
+    pub fn connect_from(&mut self, address: IpAddr, (down, up): (Pipe, Pipe)) -> LinkId {
         let (link, shard) = (self.opened, self.opened as usize % self.shards.len());
         self.opened += 1;
         let key = self.shards[shard].free_key();
@@ -156,9 +181,8 @@ impl<G: Game> SimServer<G> {
         let owner = Some((shard, key));
         self.links.insert(link, Link { up, down, is_cut: false, closed: None, drop_at: None, owner });
         let id = ConnectionId { shard, key, serial: link.into() };
-        let address = SocketAddr::from(([10, (link >> 16) as u8, (link >> 8) as u8, link as u8], 5000));
-        let now = server_time(self.now);
-        self.shards[shard].core.handle_connect(now, id, Origin::Client(address), None, None, &self.lobby);
+        let origin = Origin::Client(SocketAddr::new(address, 5000));
+        self.shards[shard].core.handle_connect(server_time(self.now), id, origin, None, None, &self.lobby);
         self.drain(shard);
         link
     }
@@ -185,6 +209,11 @@ impl<G: Game> SimServer<G> {
     pub fn run_commands(&mut self, shard: usize, count: usize) {
         let mut taken = Vec::new();
         self.lobby.context.shards[shard].take(&mut taken);
+        for command in &taken {
+            if let (ShardCommand::Published(message), Some(taps)) = (command, &mut self.taps) {
+                taps.push(Tap::Published(Arc::clone(message)));
+            }
+        }
         self.shards[shard].commands.extend(taken);
         let now = server_time(self.now);
         for _ in 0..count {
@@ -214,6 +243,9 @@ impl<G: Game> SimServer<G> {
                 let Some(frame) = found.up.receive(self.now) else { break };
                 bytes += frame.len();
                 self.shards[shard].core.handle_frame(now, key, &frame, &self.lobby);
+                if let Some(taps) = &mut self.taps {
+                    taps.push(Tap::Read(link, frame));
+                }
                 self.drain(shard);
             }
             if bytes > 0 {
@@ -227,7 +259,12 @@ impl<G: Game> SimServer<G> {
     /// Lets a shard send the newest ticks.
     pub fn run_fan_out(&mut self, shard: usize) {
         let SimShard { core, keys, .. } = &mut self.shards[shard];
-        let mut sockets = SimSockets { links: &mut self.links, keys, now: self.now };
+        // The core is borrowed while it writes.
+        let sessions = match self.taps {
+            Some(_) => core.connections().map(|connection| (connection.id().key, connection.session())).collect(),
+            None => BTreeMap::new(),
+        };
+        let mut sockets = SimSockets { links: &mut self.links, keys, now: self.now, taps: &mut self.taps, sessions };
         while let Some((_, stats)) = core.fan_out_next(server_time(self.now), &mut sockets) {
             self.skipped += stats.skipped;
         }
@@ -245,25 +282,70 @@ impl<G: Game> SimServer<G> {
         }
     }
 
-    /// Runs a turn of every room that is due.
-    pub fn run_rooms(&mut self) {
+    /// The server stood still for this many microseconds, and notices.
+    pub fn pause(&mut self, us: u64) {
+        for shard in &mut self.shards {
+            shard.core.handle_pause(us);
+        }
+        for link in self.links.values_mut() {
+            link.drop_at = link.drop_at.map(|at| at.plus_us(us));
+        }
+    }
+
+    /// A shard fails and is restarted: its sockets are gone, and the commands that it had taken off its inbox.
+    pub fn fail_shard(&mut self, shard: usize) {
+        for link in std::mem::take(&mut self.shards[shard].keys).into_values() {
+            self.links.remove(&link);
+        }
+        self.shards[shard].commands.clear();
+        self.shards[shard].core = ShardCore::new(shard);
+        self.lobby.lose_shard(shard);
+    }
+
+    /// How many commands wait for a shard that it has taken off its inbox.
+    pub fn commands_waiting(&self, shard: usize) -> usize {
+        self.shards[shard].commands.len()
+    }
+
+    /// The rooms whose tick is due.
+    pub fn due_rooms(&mut self) -> Vec<RoomId> {
         let now = server_time(self.now);
         while let Some(room) = self.lobby.directory.pool().take_due(now) {
             self.rooms.push((now, room));
         }
-        while let Some(at) = self.rooms.iter().position(|(due, _)| *due <= now) {
-            let (_, mut room) = self.rooms.remove(at);
-            match room.turn() {
-                Next::At(due) => self.rooms.push((due, room)),
-                Next::Asleep => {
-                    if let Some(room) = RoomRunner::lay_to_sleep(room) {
-                        self.rooms.push((now, room));
-                    }
-                }
-                Next::Over => {}
-            }
-        }
         self.rooms.sort_by_key(|(_, room)| room.room().info().id);
+        self.rooms.iter().filter(|(due, _)| *due <= now).map(|(_, room)| room.room().info().id).collect()
+    }
+
+    /// Lets a room do a turn.
+    pub fn run_room(&mut self, id: RoomId) {
+        let Some(at) = self.rooms.iter().position(|(_, room)| room.room().info().id == id) else { return };
+        let (_, mut room) = self.rooms.remove(at);
+        match room.turn() {
+            Next::At(due) => self.rooms.push((due, room)),
+            Next::Asleep => {
+                if let Some(room) = RoomRunner::lay_to_sleep(room) {
+                    self.rooms.push((server_time(self.now), room));
+                }
+            }
+            Next::Over => {}
+        }
+    }
+
+    /// Lets every room whose tick is due do it.
+    pub fn run_rooms(&mut self) {
+        loop {
+            let due = self.due_rooms();
+            if due.is_empty() {
+                return;
+            }
+            due.into_iter().for_each(|id| self.run_room(id));
+        }
+    }
+
+    /// The rooms that are awake.
+    pub fn awake(&self) -> impl Iterator<Item = &RoomLoop<G>> {
+        self.rooms.iter().map(|(_, runner)| runner.room())
     }
 
     /// Runs all shards and rooms in a fixed order. The shards run again after the rooms.
@@ -291,11 +373,23 @@ impl<G: Game> SimServer<G> {
             let key = *key;
             let id = self.shards[shard].keys[&key];
             let Some(link) = self.links.get_mut(&id) else { continue };
+            let output = match output {
+                Output::Message(key, message) => {
+                    Output::Frame(key, [&[FrameKind::Control as u8], message.message()].concat())
+                }
+                other => other,
+            };
+            if let Some(taps) = &mut self.taps {
+                let session = self.shards[shard].core.connection(key).map_or(0, Connection::session);
+                match &output {
+                    Output::Frame(_, frame) => taps.push(Tap::Wrote(id, session, frame.clone())),
+                    Output::Close(_, code) => taps.push(Tap::Closed(id, *code)),
+                    Output::Message(..) | Output::Ping(_) | Output::Migrate(..) => {}
+                }
+            }
             match output {
                 Output::Frame(_, frame) => link.down.send(self.now, frame),
-                Output::Message(_, message) => {
-                    link.down.send(self.now, [&[FrameKind::Control as u8], message.message()].concat());
-                }
+                Output::Message(..) => unreachable!("made a frame above"),
                 // A socket answers pings even if its program is frozen.
                 Output::Ping(_) if link.is_cut => {}
                 Output::Ping(_) => self.shards[shard].core.handle_alive(server_time(self.now), key, &self.lobby),
@@ -323,6 +417,9 @@ struct SimSockets<'a> {
     links: &'a mut BTreeMap<LinkId, Link>,
     keys: &'a BTreeMap<usize, LinkId>,
     now: MonoTime,
+    taps: &'a mut Option<Vec<Tap>>,
+    /// By key.
+    sessions: BTreeMap<usize, SessionId>,
 }
 
 impl Sockets for SimSockets<'_> {
@@ -334,7 +431,12 @@ impl Sockets for SimSockets<'_> {
     }
 
     fn write(&mut self, key: usize, frame: &mut [u8]) -> bool {
-        let Some(link) = self.keys.get(&key).and_then(|link| self.links.get_mut(link)) else { return false };
+        let Some((id, link)) = self.keys.get(&key).and_then(|id| Some((*id, self.links.get_mut(id)?))) else {
+            return false;
+        };
+        if let Some(taps) = self.taps {
+            taps.push(Tap::Wrote(id, self.sessions.get(&key).copied().unwrap_or(0), frame.to_vec()));
+        }
         link.down.send(self.now, frame.to_vec());
         true
     }

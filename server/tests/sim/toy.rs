@@ -1,5 +1,7 @@
 //! A game of about 200 lines, which shows that the engine names no ship: dots that are pushed about and bump into each other.
 
+use std::cell::Cell;
+
 use broadside_shared::game::{
     AddressedEvent, CorrectionCause, Game, PlayerInput, PredictedSpawn, Recipients, Standing,
 };
@@ -11,6 +13,11 @@ use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{FieldSpec, KindSpec, Motion, Record, check_kinds, plain, velocity};
 use broadside_shared::time::Tick;
 use glam::Vec2;
+
+thread_local! {
+    /// The next step on this thread panics.
+    pub static PANICS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Dots on a plane.
 pub struct Toy {
@@ -105,6 +112,7 @@ impl Game for Toy {
         _history: &History,
         events: &mut Vec<AddressedEvent<Bump>>,
     ) {
+        assert!(!PANICS.take(), "the toy game panics on demand");
         for PlayerInput { player, input, .. } in inputs {
             if let Some(dot) = &mut self.dots[usize::from(player.0)] {
                 Self::predict(dot, input, tick, &(), &mut Vec::new());

@@ -53,7 +53,10 @@ impl<G: Game> Client<G> {
                 session.resuming = resumed;
                 self.out.emit(ClientEvent::Welcomed(token));
                 if !resumed {
-                    session.send_join(now, &mut self.out);
+                    // Not only with the next seat: if its Joined is lost with the socket, that seat is resumed with what is known.
+                    self.reset_room();
+                    self.session.clear_seat();
+                    self.session.send_join(now, &mut self.out);
                 }
             }
             ServerMsg::Joined { room, player, tick_hz, snapshot_every, tick_zero, mode, role } => {
@@ -96,7 +99,13 @@ impl<G: Game> Client<G> {
         self.session.queue_position = None;
         let resumed = std::mem::take(&mut self.session.resuming);
         if !resumed {
+            self.session.joins_unanswered = self.session.joins_unanswered.saturating_sub(1);
             self.reset_room();
+            if self.session.config.room.is_none() {
+                // It was given up before it came; the exit is on its way.
+                self.session.phase = Phase::Lobby;
+                return;
+            }
         }
         self.session.seat = Some(seat);
         self.world.interpolation.set_interval(seat.snapshot_every);
@@ -146,6 +155,7 @@ mod tests {
     use crate::protocol::room::Mode;
     use crate::protocol::token::Token;
     use crate::protocol::{REVISION, codec};
+    use crate::time::Tick;
 
     const NOW: MonoTime = MonoTime(1_000_000);
     const ROOM_ENDED: ServerMsg = ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 });
@@ -231,5 +241,50 @@ mod tests {
         let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
         let sent = codec::decode_client(bytes).expect("the client's own bytes");
         assert!(matches!(sent, ClientMsg::Join { room: RoomChoice::Room(RoomId(2)), .. }), "{sent:?}");
+    }
+
+    /// What the hello of a new socket says the client has of the world.
+    fn shown_on_resume(client: &mut Client<Arena>) -> Option<Tick> {
+        client.handle_open(NOW);
+        let frame = client.poll_frame().expect("a hello");
+        let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");
+        match codec::decode_client(bytes) {
+            Ok(ClientMsg::Hello { resume, .. }) => resume.map(|resume| resume.have),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_world_is_shown_on_resume_only_if_it_is_that_of_the_seat() {
+        let seen = || {
+            let mut client = playing();
+            client.world.newest = Some((Tick(40), NOW));
+            client
+        };
+        assert_eq!(shown_on_resume(&mut seen()), Some(Tick(40)));
+
+        // The seat was gone, and the joined for another one is lost with the socket.
+        let mut client = seen();
+        client.handle_open(NOW);
+        receive(&mut client, &welcome(false));
+        assert_eq!(in_room(&client), (Phase::Joining, None, None));
+        assert_eq!(shown_on_resume(&mut client), Some(Tick(0)));
+
+        // Two joins were under way, and only the answer to the first came.
+        let mut client = seen();
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        client.switch(NOW, RoomChoice::Room(RoomId(3)), Role::Play);
+        receive(&mut client, &joined(2, Role::Play));
+        client.world.newest = Some((Tick(90), NOW));
+        assert_eq!(shown_on_resume(&mut client), Some(Tick(0)));
+    }
+
+    #[test]
+    fn a_seat_that_comes_behind_an_exit_is_not_taken() {
+        let mut client = playing();
+        client.switch(NOW, RoomChoice::Room(RoomId(2)), Role::Play);
+        client.exit(NOW);
+        receive(&mut client, &joined(2, Role::Play));
+        assert_eq!(in_room(&client), (Phase::Lobby, None, None), "the server reads the exit next");
     }
 }

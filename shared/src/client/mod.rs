@@ -89,10 +89,11 @@ impl<G: Game> Client<G> {
     pub fn handle_open(&mut self, now: MonoTime) {
         self.session.start_connection(&mut self.out);
         self.local.counters = None;
-        if self.session.move_pending {
-            // The seat may be in another room by now, where nothing of this world is of use.
+        if self.session.move_pending || self.session.joins_unanswered > 0 {
+            // The seat may be another one by now, where nothing of this world is of use.
             self.reset_room();
         }
+        self.session.joins_unanswered = 0;
         let resume = self.session.token.map(|token| self.world.resume(token));
         self.session.send_hello(now, resume, &mut self.out);
     }

@@ -22,6 +22,9 @@ pub(super) struct Session {
     pub(super) token: Option<Token>,
     /// Another room or the lobby was requested, and the server has not confirmed it yet.
     pub(super) move_pending: bool,
+    /// Joins sent over this connection and not answered, as far as can be told: a later join may take the answer of an earlier one away.
+    /// While there is one, the known world may belong to another seat.
+    pub(super) joins_unanswered: u32,
     /// The welcome gave an earlier seat back; the message that names it is still to come.
     pub(super) resuming: bool,
     pub(super) clock: Clock,
@@ -67,6 +70,7 @@ impl Session {
             queue_position: None,
             token: None,
             move_pending: false,
+            joins_unanswered: 0,
             resuming: false,
             clock: Clock::default(),
             requests: Requests::default(),
@@ -114,7 +118,10 @@ impl Session {
     pub(super) fn send_join<G: Game>(&mut self, now: MonoTime, out: &mut Output<G>) {
         let name = self.config.name.clone();
         match self.config.room {
-            Some(room) => out.send(&ClientMsg::Join { name, room, role: self.config.role }),
+            Some(room) => {
+                self.joins_unanswered += 1;
+                out.send(&ClientMsg::Join { name, room, role: self.config.role });
+            }
             None => self.send_name(now, out),
         }
     }

@@ -19,9 +19,10 @@ use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::message::{Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 
-use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId};
+use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage};
 use crate::fanout::room_fanout::RoomFanouts;
 use crate::lobby::{Join, Lobby};
 use crate::messages::{EncodedMessage, MessageQueue};
@@ -177,6 +178,12 @@ impl<G: Game> Connection<G> {
         &self.subscriptions
     }
 
+    /// How many messages wait for its next snapshots.
+    #[must_use]
+    pub fn messages_waiting(&self) -> usize {
+        self.messages.len()
+    }
+
     /// Whether its close was output.
     #[must_use]
     pub fn is_closing(&self) -> bool {
@@ -234,13 +241,17 @@ impl<G: Game> Connection<G> {
         self.membership = Membership::Seated(room.id, seat);
         self.protocol.handle_welcome(token, Some(&room.joined::<G>(seat)));
         self.drive(turn);
-        // The messages published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber gets.
-        let since = if pending.resume.have == Tick(0) { MonoTime(0) } else { parked.since };
+        // What was published meanwhile; after a reload, which leaves the client nothing, all that a new subscriber would get.
+        let is_reloaded = pending.resume.have == Tick(0);
+        if is_reloaded {
+            self.messages.drop_published();
+        }
         for topic in self.subscriptions.topics().collect::<Vec<_>>() {
+            let received = if is_reloaded { 0 } else { self.subscriptions.received(topic) };
             let is_muted = |from| !self.subscriptions.accepts_from(Some(from));
-            let missed = turn.lobby.kept_since(topic, since, &is_muted);
+            let missed = turn.lobby.kept_after(topic, received, &is_muted);
             self.subscriptions.mark_received(topic, missed.until);
-            missed.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
+            missed.messages.into_iter().for_each(|message| self.deliver_published(topic, message, turn.outputs));
         }
     }
 
@@ -264,6 +275,20 @@ impl<G: Game> Connection<G> {
         match self.membership {
             Membership::Seated(..) => self.messages.push(message),
             Membership::None | Membership::Queued { .. } => outputs.push_back(Output::Message(self.id.key, message)),
+        }
+    }
+
+    /// Delivers what was published in a topic, unless it was received before or comes from a muted sender.
+    pub(crate) fn receive(&mut self, message: &TopicMessage, outputs: &mut VecDeque<Output<G>>) {
+        if !self.is_closing && self.subscriptions.receive(message) {
+            self.deliver_published(message.topic, message.message.clone(), outputs);
+        }
+    }
+
+    fn deliver_published(&mut self, topic: Topic, message: EncodedMessage, outputs: &mut VecDeque<Output<G>>) {
+        match self.membership {
+            Membership::Seated(..) if !self.is_closing => self.messages.push_published(topic, message),
+            Membership::Seated(..) | Membership::None | Membership::Queued { .. } => self.deliver(message, outputs),
         }
     }
 
@@ -386,7 +411,7 @@ impl<G: Game> Connection<G> {
             turn.counters.subscriptions_changed = true;
             let (subscriptions, messages) =
                 (std::mem::take(&mut self.subscriptions), std::mem::take(&mut self.messages));
-            turn.lobby.park(self.session, ParkedSession { since: turn.now, subscriptions, messages });
+            turn.lobby.park(self.session, ParkedSession { subscriptions, messages });
         }
     }
 
@@ -509,6 +534,12 @@ impl<G: Game> Connection<G> {
         let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
         turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
         effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
+        if let Some(topic) = effects.unsubscribed {
+            self.messages.drop_of(topic);
+        }
+        for (topic, message) in effects.published {
+            self.deliver_published(topic, message, turn.outputs);
+        }
     }
 
     /// Passes a new name on to the room: a player has one name everywhere.

@@ -7,7 +7,6 @@ use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::MonoTime;
 
 use crate::commands::SessionId;
 use crate::lobby::Lobby;
@@ -29,6 +28,10 @@ pub(super) struct Asker<'a> {
 pub(super) struct Effects {
     /// Messages to the asker, delivered after the reply.
     pub(super) messages: Vec<EncodedMessage>,
+    /// The same of what was published in topics.
+    pub(super) published: Vec<(Topic, EncodedMessage)>,
+    /// What still waits of this topic is not wanted.
+    pub(super) unsubscribed: Option<Topic>,
     /// The player that the asker, a spectator, follows from now on.
     pub(super) follows: Option<PlayerId>,
     /// Whether the asker gives up its seat.
@@ -65,7 +68,9 @@ pub(super) fn answer<G: Game>(
         }
         Request::Subscribe { topic } => subscribe(&topic, asker, subscriptions, lobby, effects),
         Request::Unsubscribe { topic } => {
-            subscriptions.unsubscribe(topic.parse().map_err(|_| Refusal::NoSuchTopic)?);
+            let topic = topic.parse().map_err(|_| Refusal::NoSuchTopic)?;
+            subscriptions.unsubscribe(topic);
+            effects.unsubscribed = Some(topic);
             Ok(())
         }
         Request::Say { topic, text } => say(&topic, &text, asker, lobby),
@@ -132,9 +137,9 @@ fn subscribe<G: Game>(
     if subscriptions.is_subscribed(topic) {
         return Ok(());
     }
-    let kept = lobby.kept_since(topic, MonoTime(0), &|from| !subscriptions.accepts_from(Some(from)));
+    let kept = lobby.kept_after(topic, 0, &|from| !subscriptions.accepts_from(Some(from)));
     subscriptions.subscribe(topic, kept.until)?;
-    effects.messages.extend(kept.messages);
+    effects.published.extend(kept.messages.into_iter().map(|message| (topic, message)));
     Ok(())
 }
 

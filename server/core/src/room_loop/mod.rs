@@ -300,6 +300,12 @@ impl<G: Game> RoomLoop<G> {
         (!outgoing.iter().all(is_held_back)).then(|| outgoing.drain(..))
     }
 
+    /// How many commands wait for a shard, and how many updates it is owed.
+    #[must_use]
+    pub fn waiting_for(&self, shard: usize) -> (usize, usize) {
+        (self.links[shard].outgoing.len(), self.links[shard].owed.len())
+    }
+
     /// Takes the effects of the turn.
     pub fn take_effects(&mut self) -> Effects {
         self.effects.inputs_dropped += self.room.take_inputs_dropped();

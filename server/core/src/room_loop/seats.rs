@@ -32,7 +32,7 @@ pub struct Seat {
 impl Seat {
     /// The command that delivers a message of the room to its holder.
     pub(super) fn deliver(&self, message: EncodedMessage) -> ShardCommand {
-        ShardCommand::Deliver(self.connection, self.session, Envelope { from: None, message })
+        ShardCommand::Deliver(Some(self.connection), self.session, Envelope { from: None, message })
     }
 
     /// Whether it is kept for a lost connection.

@@ -1,0 +1,124 @@
+//! Chaos: random walks of the whole server from a seed, with what always holds checked after every step. A failing walk is shrunk to
+//! the fewest events that still fail.
+
+mod checks;
+mod plan;
+mod run;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use broadside_shared::arena::Arena;
+use broadside_shared::arena::input::ArenaInput;
+
+use crate::toy::{Push, Toy};
+use plan::{Event, Plan};
+pub(crate) use run::Seen;
+use run::{ChaosGame, Run};
+
+/// Every how many seeds the game is the arena, which costs more than the toy.
+const ARENA_EVERY: u64 = 40;
+
+impl ChaosGame for Toy {
+    fn input(rng: &mut fastrand::Rng) -> Push {
+        Push(rng.i8(-1..=1), rng.i8(-1..=1))
+    }
+}
+
+impl ChaosGame for Arena {
+    fn input(rng: &mut fastrand::Rng) -> ArenaInput {
+        ArenaInput::new(rng.f32() * 6.0, rng.u8(..4))
+    }
+}
+
+/// A seed that fails, and how.
+pub(crate) struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) why: String,
+    /// The fewest events found that fail.
+    pub(crate) events: Vec<Event>,
+    pub(crate) of: usize,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "seed {} fails: {}", self.seed, self.why)?;
+        writeln!(f, "{} of its {} events are enough:", self.events.len(), self.of)?;
+        for event in &self.events {
+            writeln!(f, "  {:>6} ms  {:?}", event.at_ms, event.what)?;
+        }
+        let seed = self.seed;
+        write!(f, "repeat it: cargo run -p broadside-server --example chaos -- --once --seed {seed}")
+    }
+}
+
+/// Plays a seed.
+///
+/// # Errors
+/// What does not hold, with the run shrunk within `shrink_for`.
+pub(crate) fn play(seed: u64, shrink_for: Duration) -> Result<Seen, Box<Failure>> {
+    let plan = Plan::draw(seed);
+    let why = match attempt(&plan) {
+        Ok(seen) => return Ok(seen),
+        Err(why) => why,
+    };
+    let (events, why) = shrink(&plan, why, shrink_for);
+    Err(Box::new(Failure { seed, why, events, of: plan.events.len() }))
+}
+
+fn attempt(plan: &Plan) -> Result<Seen, String> {
+    let run = || if plan.seed % ARENA_EVERY == 7 { Run::<Arena>::play(plan) } else { Run::<Toy>::play(plan) };
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().map_or("a panic without words", |text| text).to_owned(),
+    })
+}
+
+/// Leaves out ever smaller parts of the events as long as what is left fails.
+fn shrink(plan: &Plan, mut why: String, time: Duration) -> (Vec<Event>, String) {
+    let until = Instant::now() + time;
+    let mut events = plan.events.clone();
+    let mut part = events.len().div_ceil(2);
+    while part > 0 {
+        let mut from = 0;
+        while from < events.len() && Instant::now() < until {
+            let mut fewer = events.clone();
+            fewer.drain(from..(from + part).min(events.len()));
+            match attempt(&Plan { events: fewer.clone(), ..plan.clone() }) {
+                Ok(_) => from += part,
+                Err(other) => (events, why) = (fewer, other),
+            }
+        }
+        part = if part == 1 { 0 } else { part.div_ceil(2) };
+    }
+    (events, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeds() -> u64 {
+        std::env::var("CHAOS_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(400)
+    }
+
+    #[test]
+    fn what_always_holds_does_so_in_random_walks_of_the_whole_server() {
+        for seed in 0..seeds() {
+            if let Err(failure) = play(seed, Duration::from_secs(30)) {
+                panic!("{failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_seeds_see_the_same_in_every_frame() {
+        for seed in [1, 2, 7] {
+            let seen = || play(seed, Duration::ZERO).map_err(|failure| failure.to_string());
+            assert_eq!(seen(), seen());
+        }
+    }
+}
+
+#[cfg(test)]
+mod scenes;

@@ -1,0 +1,119 @@
+//! What chaos found, each as the few events that show it, under a handful of orders of the threads.
+
+use broadside_shared::link::LinkProfile;
+use broadside_shared::protocol::room::Role;
+
+use super::attempt;
+use super::plan::{Chat, Event, Place, Plan, What};
+
+/// Orders in which threads run.
+const ORDERS: u64 = 30;
+/// The first client is seated on shard 0, the second on shard 1.
+const SPEAKER: usize = 0;
+const LISTENER: usize = 1;
+
+/// Plays these events with two clients in two rooms that stay, over links that only delay.
+fn scene(events: &[(u64, What)]) {
+    let seated = [
+        (0, What::Join(SPEAKER, Place::Room(0), Role::Play)),
+        (0, What::Open(SPEAKER)),
+        (4, What::Join(LISTENER, Place::Room(0), Role::Play)),
+        (4, What::Open(LISTENER)),
+    ];
+    let events: Vec<Event> =
+        seated.iter().chain(events).map(|(at_ms, what)| Event { at_ms: *at_ms, what: *what }).collect();
+    let cable = LinkProfile::named("cable").expect("a known link");
+    for seed in 0..ORDERS {
+        let plan = Plan {
+            seed: seed * 10,
+            shards: 2,
+            links: vec![cable; 2],
+            addresses: 2,
+            capacity: 4,
+            snapshot_every: 3,
+            grace_s: 3,
+            room_life_s: 40,
+            length_ms: 2_500,
+            events: events.clone(),
+        };
+        if let Err(why) = attempt(&plan) {
+            panic!("order {seed}: {why}");
+        }
+    }
+}
+
+#[test]
+fn what_was_said_before_a_connection_was_lost_and_not_delivered_comes_on_resume() {
+    scene(&[
+        (400, What::Subscribe(LISTENER, Chat::Lobby)),
+        (800, What::Say(SPEAKER, Chat::Lobby)),
+        (900, What::LagShard(1, 300)),
+        (1_000, What::Say(SPEAKER, Chat::Lobby)),
+        (1_198, What::Lose(LISTENER)),
+    ]);
+}
+
+#[test]
+fn what_is_said_as_a_connection_is_lost_comes_once() {
+    let mut events = vec![(400, What::Subscribe(LISTENER, Chat::Lobby))];
+    for at in 0..10 {
+        events.push((700 + at * 100, What::Say(SPEAKER, Chat::Lobby)));
+        events.push((720 + at * 104, What::TakeOver(LISTENER)));
+    }
+    scene(&events);
+}
+
+#[test]
+fn what_waited_for_a_snapshot_does_not_come_again_after_a_reload() {
+    scene(&[
+        (400, What::Subscribe(LISTENER, Chat::Lobby)),
+        (800, What::LagRoom(0, 300)),
+        (820, What::Say(SPEAKER, Chat::Lobby)),
+        (900, What::Reload(LISTENER, true)),
+        (1_400, What::LagRoom(0, 300)),
+        (1_420, What::Say(SPEAKER, Chat::Lobby)),
+        (1_500, What::Reload(LISTENER, false)),
+    ]);
+}
+
+#[test]
+fn what_waited_for_a_snapshot_does_not_come_after_the_end_of_the_subscription() {
+    scene(&[
+        (400, What::Subscribe(LISTENER, Chat::Lobby)),
+        (800, What::LagRoom(0, 500)),
+        (850, What::Say(SPEAKER, Chat::Lobby)),
+        (950, What::Unsubscribe(LISTENER, Chat::Lobby)),
+        (1_050, What::Subscribe(LISTENER, Chat::Lobby)),
+    ]);
+}
+
+#[test]
+fn a_seat_whose_joined_was_lost_with_the_socket_is_resumed_without_the_world_before_it() {
+    for lost_ms in [640, 655, 670, 685] {
+        scene(&[
+            (600, What::Panic(0)),
+            // Back, seated, and gone before it knows.
+            (lost_ms, What::TakeOver(LISTENER)),
+            (lost_ms + 45, What::TakeOver(LISTENER)),
+            (lost_ms + 90, What::TakeOver(LISTENER)),
+        ]);
+    }
+}
+
+#[test]
+fn of_two_joins_under_way_the_seat_of_the_second_is_resumed_without_the_world_of_the_first() {
+    for lost_ms in [640, 655, 670, 685, 700] {
+        scene(&[
+            (600, What::Join(LISTENER, Place::Room(1), Role::Play)),
+            (615, What::Join(LISTENER, Place::Room(0), Role::Play)),
+            (lost_ms, What::TakeOver(LISTENER)),
+        ]);
+    }
+}
+
+#[test]
+fn a_seat_that_comes_behind_an_exit_is_not_shown() {
+    for exit_ms in [620, 635, 650] {
+        scene(&[(600, What::Join(LISTENER, Place::Room(1), Role::Play)), (exit_ms, What::Exit(LISTENER))]);
+    }
+}
