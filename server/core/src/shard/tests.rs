@@ -335,6 +335,7 @@ fn a_seat_on_another_shard_is_resumed_there_and_works_there() {
     scene.lose(former);
     assert_eq!(scene.lobby.take_sent(), [(ONE, Sent::Park(seat(4)))]);
     scene.lobby.deliver(token.session, None, direct("meanwhile"));
+    scene.deliver_commands();
     let next = scene.connect(1, 7);
     scene.pass();
     scene.frame(next, &hello(Some(token)));
