@@ -98,7 +98,7 @@ pub struct Link {
     /// The code with which the server closed it.
     pub closed: Option<CloseCode>,
     drop_at: Option<MonoTime>,
-    /// Its shard and key; `None` while it moves from one shard to another.
+    /// Shard and key; `None` while it migrates from one shard to another.
     pub owner: Option<(usize, usize)>,
 }
 
@@ -238,9 +238,9 @@ impl<G: Game> SimServer<G> {
         let now = server_time(self.now);
         for (key, link) in self.shards[shard].keys.clone() {
             let mut bytes = 0;
-            loop {
-                let Some(found) = self.links.get_mut(&link).filter(|found| !found.is_cut) else { break };
-                let Some(frame) = found.up.receive(self.now) else { break };
+            let arrived_by = self.now;
+            let next = |found: &mut Link| if found.is_cut { None } else { found.up.receive(arrived_by) };
+            while let Some(frame) = self.links.get_mut(&link).and_then(next) {
                 bytes += frame.len();
                 self.shards[shard].core.handle_frame(now, key, &frame, &self.lobby);
                 if let Some(taps) = &mut self.taps {
@@ -332,7 +332,7 @@ impl<G: Game> SimServer<G> {
         }
     }
 
-    /// Lets every room whose tick is due do it.
+    /// Runs a turn of every room that is due.
     pub fn run_rooms(&mut self) {
         loop {
             let due = self.due_rooms();

@@ -156,17 +156,30 @@ impl Checks {
                 self.reloaded.insert(link);
                 return;
             }
+            // Who leaves a room leaves its chat, and may subscribe to it again before the next look.
+            Ok(ClientMsg::Join { .. }) => {
+                let session = self.session_of(server, link);
+                return self.leave_chats(session);
+            }
             Ok(_) | Err(_) => return,
         };
-        let from =
-            server.links.get(&link).and_then(|link| link.owner).and_then(|(shard, key)| {
-                server.shards[shard].core.connection(key).map(|connection| connection.session())
-            });
+        let from = self.session_of(server, link);
+        if request == Request::Exit {
+            self.leave_chats(from);
+        }
         let mut direct = None;
         if let (Some(from), Request::DirectMessage { to, text }) = (from, &request)
             && let Some(to) = Name::new(to).ok().and_then(|name| self.same_session(server, &name))
         {
             direct = texts(text.as_bytes()).next().map(|text| Direct { text, from, to });
+        }
+        // What came since the last subscription came because the room was left.
+        if let (Some(from), Request::Subscribe { topic }) = (from, &request)
+            && let Ok(topic) = topic.parse()
+            && let Some(heard) = self.sessions.get_mut(&from)
+            && !heard.topics.contains(&topic)
+        {
+            heard.log.entry(topic).or_default().push(Entry::Until);
         }
         // What is kept may reach a new subscriber before any shard has taken it off its inbox.
         if let Request::Say { topic, text } = &request
@@ -188,6 +201,20 @@ impl Checks {
             }
         }
         self.asked.insert((link, id), direct);
+    }
+
+    fn session_of<G: Game>(&self, server: &SimServer<G>, link: LinkId) -> Option<SessionId> {
+        let (shard, key) = server.links.get(&link)?.owner?;
+        server.shards[shard].core.connection(key).map(|connection| connection.session())
+    }
+
+    fn leave_chats(&mut self, session: Option<SessionId>) {
+        let Some(heard) = session.and_then(|session| self.sessions.get_mut(&session)) else { return };
+        let is_chat = |topic: &Topic| matches!(topic, Topic::RoomChat(_));
+        for topic in heard.topics.iter().filter(|topic| is_chat(topic)) {
+            heard.log.entry(*topic).or_default().push(Entry::Until);
+        }
+        heard.topics.retain(|topic| !is_chat(topic));
     }
 
     /// The session that has this name now and had it at the last look.

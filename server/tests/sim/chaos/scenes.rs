@@ -88,32 +88,20 @@ fn what_waited_for_a_snapshot_does_not_come_after_the_end_of_the_subscription() 
 }
 
 #[test]
-fn a_seat_whose_joined_was_lost_with_the_socket_is_resumed_without_the_world_before_it() {
-    for lost_ms in [640, 655, 670, 685] {
-        scene(&[
-            (600, What::Panic(0)),
-            // Back, seated, and gone before it knows.
-            (lost_ms, What::TakeOver(LISTENER)),
-            (lost_ms + 45, What::TakeOver(LISTENER)),
-            (lost_ms + 90, What::TakeOver(LISTENER)),
-        ]);
+fn what_one_player_says_to_another_alone_stays_in_order_whatever_becomes_of_the_connection() {
+    let mut events = Vec::new();
+    for at in 0..30 {
+        events.push((500 + at * 60, What::Direct(SPEAKER, LISTENER)));
+        if at % 2 == 0 {
+            events.push((510 + at * 60, What::LagShard(1, 70)));
+        }
+        if at % 4 == 1 {
+            events.push((505 + at * 60, What::Lose(LISTENER)));
+        }
+        if at % 4 == 3 {
+            events.push((505 + at * 60, What::TakeOver(LISTENER)));
+        }
     }
-}
-
-#[test]
-fn of_two_joins_under_way_the_seat_of_the_second_is_resumed_without_the_world_of_the_first() {
-    for lost_ms in [640, 655, 670, 685, 700] {
-        scene(&[
-            (600, What::Join(LISTENER, Place::Room(1), Role::Play)),
-            (615, What::Join(LISTENER, Place::Room(0), Role::Play)),
-            (lost_ms, What::TakeOver(LISTENER)),
-        ]);
-    }
-}
-
-#[test]
-fn a_seat_that_comes_behind_an_exit_is_not_shown() {
-    for exit_ms in [620, 635, 650] {
-        scene(&[(600, What::Join(LISTENER, Place::Room(1), Role::Play)), (exit_ms, What::Exit(LISTENER))]);
-    }
+    events.sort_by_key(|(at_ms, _)| *at_ms);
+    scene(&events);
 }
