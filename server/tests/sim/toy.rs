@@ -20,26 +20,26 @@ thread_local! {
 }
 
 /// Dots on a plane.
-pub struct Toy {
+pub(crate) struct Toy {
     dots: Vec<Option<Dot>>,
 }
 
 /// A player's dot. All of it is local player state.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Dot {
-    pub id: EntityId,
-    pub at: Vec2,
-    pub velocity: Vec2,
-    pub bumps: u16,
+pub(crate) struct Dot {
+    pub(crate) id: EntityId,
+    pub(crate) at: Vec2,
+    pub(crate) velocity: Vec2,
+    pub(crate) bumps: u16,
 }
 
 /// The direction of the push, -1..=1 on each axis.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Push(pub i8, pub i8);
+pub(crate) struct Push(pub(crate) i8, pub(crate) i8);
 
 /// Two dots met here.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Bump(pub u16);
+pub(crate) struct Bump(pub u16);
 
 const TICK_HZ: u32 = 50;
 const KINDS: &[KindSpec] = &[KindSpec {
