@@ -106,7 +106,11 @@ export class Client extends EventEmitter {
   }
 
   #handleMessage(message) {
-    if (message.kind === 'welcome') [this.welcome, this.#resuming] = [message, message.resumed];
+    if (message.kind === 'welcome') {
+      [this.welcome, this.#resuming] = [message, message.resumed];
+      // Without a resumed seat the former world is void, even if the next seat is lost before its `joined` arrives.
+      if (!message.resumed) this.world = new World();
+    }
     if (message.kind === 'joined') this.#seated(message);
     if (message.kind === 'queued') this.position = message.position;
     if (message.kind === 'pong') this.#pings.shift()?.(message);

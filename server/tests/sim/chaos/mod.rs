@@ -1,6 +1,7 @@
 //! Chaos: random walks of the whole server from a seed, with what always holds checked after every step. A failing walk is shrunk to
 //! the fewest events that still fail.
 
+mod act;
 mod checks;
 mod plan;
 mod run;

@@ -3,23 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use broadside_core::commands::{Hold, RoomCommand, SeatAssignment};
-use broadside_server::rooms::handle::RoomHandle;
-use broadside_server::rooms::mailbox::MAILBOX_MAX;
-use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};
+use broadside_core::commands::Hold;
+use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
 use broadside_shared::game::{CorrectionCause, Game};
-use broadside_shared::ids::{PlayerId, RoomId};
+use broadside_shared::ids::RoomId;
 use broadside_shared::link::{LinkProfile, Pause};
 use broadside_shared::protocol::close::{CloseCode, Retry};
-use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::Request;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
-use broadside_shared::protocol::topic::Topic;
-use broadside_shared::time::{MonoTime, Tick};
+use broadside_shared::time::MonoTime;
 
 use super::checks::Checks;
-use super::plan::{Chat, Place, Plan, What};
+use super::plan::Plan;
 use crate::server::{LinkId, Setup, SimServer, Tap};
 use crate::toy::PANICS;
 
@@ -30,7 +25,7 @@ const LONG_STEP_MS: u64 = 50;
 /// A client draws this often, in microseconds.
 const FRAME_US: u64 = 16_667;
 /// Time for which a socket that was given up for another stays open, in milliseconds.
-const STRAY_MS: u64 = 1_500;
+pub(super) const STRAY_MS: u64 = 1_500;
 /// Longest standstill of a shard that counts in full towards deadlines, in microseconds, as in production.
 const GAP_US: u64 = 500_000;
 /// Time that a client's clock and lead need to find their place in a room, in microseconds.
@@ -57,23 +52,23 @@ pub(crate) struct Run<G: Game> {
     pub(crate) now: MonoTime,
     pub(crate) server: SimServer<G>,
     pub(crate) players: Vec<Player<G>>,
-    plan: Plan,
-    step: u64,
+    pub(super) plan: Plan,
+    pub(super) step: u64,
     /// Sockets that were given up for others, and when they close.
-    strays: Vec<(LinkId, MonoTime)>,
-    cut_until: BTreeMap<LinkId, MonoTime>,
+    pub(super) strays: Vec<(LinkId, MonoTime)>,
+    pub(super) cut_until: BTreeMap<LinkId, MonoTime>,
     /// Since when and until when each shard stands still.
-    lagging: Vec<Option<(MonoTime, MonoTime)>>,
-    lagging_rooms: BTreeMap<RoomId, MonoTime>,
-    doomed: BTreeSet<RoomId>,
-    panics: u64,
-    said: u32,
-    swept_at: MonoTime,
-    checks: Checks,
-    hash: u64,
-    is_settling: bool,
+    pub(super) lagging: Vec<Option<(MonoTime, MonoTime)>>,
+    pub(super) lagging_rooms: BTreeMap<RoomId, MonoTime>,
+    pub(super) doomed: BTreeSet<RoomId>,
+    pub(super) panics: u64,
+    pub(super) said: u32,
+    pub(super) swept_at: MonoTime,
+    pub(super) checks: Checks,
+    pub(super) hash: u64,
+    pub(super) is_settling: bool,
     /// Clients read and say nothing.
-    is_quiet: bool,
+    pub(super) is_quiet: bool,
 }
 
 /// A client, its page and its link.
@@ -82,23 +77,23 @@ pub(crate) struct Player<G: Game> {
     pub(crate) link: Option<LinkId>,
     /// It asked to be gone.
     pub(crate) has_left: bool,
-    address: IpAddr,
-    profile: LinkProfile,
-    wish: (Option<RoomChoice>, Role),
-    names: u32,
-    connections: u32,
+    pub(super) address: IpAddr,
+    pub(super) profile: LinkProfile,
+    pub(super) wish: (Option<RoomChoice>, Role),
+    pub(super) names: u32,
+    pub(super) connections: u32,
     /// The last close code of the current link.
-    code: Option<CloseCode>,
-    retry_at: Option<MonoTime>,
-    frozen_until: MonoTime,
-    ahead_us: u64,
+    pub(super) code: Option<CloseCode>,
+    pub(super) retry_at: Option<MonoTime>,
+    pub(super) frozen_until: MonoTime,
+    pub(super) ahead_us: u64,
     /// Something stood in the way of its inputs at some time: the cause of a correction is then a guess.
-    is_disturbed: bool,
-    joined_at: MonoTime,
+    pub(super) is_disturbed: bool,
+    pub(super) joined_at: MonoTime,
     /// Corrections without a cause that do not count.
-    without_cause: u64,
-    next_frame_at: MonoTime,
-    rng: fastrand::Rng,
+    pub(super) without_cause: u64,
+    pub(super) next_frame_at: MonoTime,
+    pub(super) rng: fastrand::Rng,
 }
 
 impl<G: ChaosGame> Run<G> {
@@ -356,215 +351,6 @@ impl<G: ChaosGame> Run<G> {
         }
     }
 
-    fn open(&mut self, index: usize) {
-        let player = &mut self.players[index];
-        if player.link.is_some() {
-            return;
-        }
-        let seed = self.plan.seed.wrapping_add(index as u64 * 977 + u64::from(player.connections));
-        let profile = if self.is_settling { LinkProfile::CLEAN } else { player.profile };
-        player.connections += 1;
-        (player.retry_at, player.code, player.has_left) = (None, None, false);
-        player.link = Some(self.server.connect_from(player.address, profile.pipes(seed)));
-        player.client.handle_open(self.now.plus_us(player.ahead_us));
-    }
-
-    /// The client goes on over another socket, while the server knows nothing of the end of this one.
-    fn abandon(&mut self, index: usize) {
-        if let Some(old) = self.players[index].link.take() {
-            self.strays.push((old, self.now.plus_ms(STRAY_MS)));
-        }
-    }
-
-    fn act(&mut self, what: What) {
-        let disturbed = what.disturbs(self.players.len());
-        disturbed.for_each(|index| self.players[index].is_disturbed = true);
-        match what {
-            What::Open(index) => self.open(index),
-            What::TakeOver(index) => {
-                self.abandon(index);
-                self.open(index);
-            }
-            What::Reload(index, keeps_socket) => {
-                if !keeps_socket && let Some(link) = self.players[index].link.take() {
-                    self.server.lose(link);
-                }
-                self.abandon(index);
-                let player = &mut self.players[index];
-                let token = player.client.token();
-                player.client = client(index, player.names, player.wish);
-                token.into_iter().for_each(|token| player.client.set_token(token));
-                self.open(index);
-            }
-            What::Lose(index) => {
-                if let Some(link) = self.players[index].link {
-                    self.server.lose(link);
-                }
-            }
-            What::Cut(index, ms) => {
-                if let Some(link) = self.players[index].link
-                    && let Some(found) = self.server.links.get_mut(&link)
-                {
-                    found.is_cut = true;
-                    self.cut_until.insert(link, self.now.plus_ms(ms));
-                }
-            }
-            What::Freeze(index, ms) => self.players[index].frozen_until = self.now.plus_ms(ms),
-            What::ClockJump(index, ms) => self.players[index].ahead_us += ms * 1000,
-            What::Pause(ms) => {
-                self.now = self.now.plus_ms(ms);
-                self.server.set_time(self.now);
-                self.server.pause(ms * 1000);
-                self.server.lobby.sweep(ms * 1000);
-            }
-            What::LagShard(shard, ms) => self.lagging[shard] = Some((self.now, self.now.plus_ms(ms))),
-            What::FailShard(shard) => {
-                self.checks.shard_fails(&self.server, shard);
-                self.server.fail_shard(shard);
-            }
-            What::LagRoom(room, ms) => {
-                let id = self.room(room).id();
-                self.lagging_rooms.insert(id, self.now.plus_ms(ms));
-            }
-            What::Retire(room) => self.room(room).retire(),
-            What::Panic(room) => {
-                let id = self.room(room).id();
-                self.doomed.insert(id);
-            }
-            What::Flood(room) => {
-                let room = self.room(room);
-                let (player, tick_zero) = (PlayerId(0), MonoTime(1));
-                let nobody = SeatAssignment { player, tick_zero, since: Tick(0), role: Role::Play };
-                let packet = InputPacket { acked: Tick(0), first: Tick(0), lag: 0, samples: Default::default() };
-                let input = || RoomCommand::Input(nobody, packet.clone(), MonoTime(0));
-                let mut inputs: Vec<_> = std::iter::repeat_with(input).take(MAILBOX_MAX + 7).collect();
-                room.send_all(&mut inputs);
-                let is_open = room.send(RoomCommand::Retire).is_ok();
-                assert!(room.mailbox_len() > MAILBOX_MAX || !is_open, "what is no input finds space");
-            }
-            What::OpenRoom(mode, is_private) => {
-                // As many as there may be are enough.
-                drop(self.server.lobby.directory.open_ephemeral(mode, None, is_private, Hold::default()));
-            }
-            What::Reserve(index, room, comes) => {
-                let (room, address) = (self.room(room), self.players[index].address);
-                if room.code.is_none()
-                    && let Ok(reservation) = self.server.lobby.directory.reserve(&room, address)
-                    && comes
-                {
-                    self.join(index, Some(RoomChoice::Reserved { room: room.id(), reservation }), Role::Play);
-                }
-            }
-            What::Garbage(index, count, value) => {
-                if let Some(link) = self.players[index].link
-                    && let Some(found) = self.server.links.get_mut(&link)
-                {
-                    found.up.send(self.now, vec![value; count]);
-                    self.checks.garbage(link);
-                }
-            }
-            What::Join(index, place, role) => {
-                let choice = self.choice(place);
-                self.join(index, choice, role);
-            }
-            What::Exit(index) => self.join(index, None, Role::Play),
-            What::Leave(index) => {
-                let player = &mut self.players[index];
-                if player.link.is_some() {
-                    player.has_left = true;
-                    player.client.leave();
-                }
-            }
-            What::Rename(index) => {
-                let player = &mut self.players[index];
-                player.names += 1;
-                let name = name(index, player.names);
-                let local = self.now.plus_us(player.ahead_us);
-                if player.client.phase() == Phase::Lobby {
-                    player.client.rename(local, name);
-                } else {
-                    player.client.request(local, Request::SetName { name: name.as_str().to_owned() });
-                }
-            }
-            What::Say(index, chat) => {
-                let (topic, text) = (self.topic(index, chat).to_string(), self.text());
-                self.request(index, Request::Say { topic, text });
-            }
-            What::Direct(index, to) => {
-                let (to, text) = (self.name_of(to), self.text());
-                self.request(index, Request::DirectMessage { to, text });
-            }
-            What::Subscribe(index, chat) => {
-                let topic = self.topic(index, chat).to_string();
-                self.request(index, Request::Subscribe { topic });
-            }
-            What::Unsubscribe(index, chat) => {
-                let topic = self.topic(index, chat).to_string();
-                self.request(index, Request::Unsubscribe { topic });
-            }
-            What::Mute(index, other) => self.request(index, Request::Mute { name: self.name_of(other) }),
-            What::Unmute(index, other) => self.request(index, Request::Unmute { name: self.name_of(other) }),
-            What::Follow(index, player) => self.request(index, Request::Follow { player: PlayerId(player) }),
-        }
-    }
-
-    fn join(&mut self, index: usize, choice: Option<RoomChoice>, role: Role) {
-        let player = &mut self.players[index];
-        let local = self.now.plus_us(player.ahead_us);
-        player.wish = (choice, role);
-        match choice {
-            Some(choice) => player.client.switch(local, choice, role),
-            None => player.client.exit(local),
-        }
-    }
-
-    fn request(&mut self, index: usize, request: Request) {
-        let player = &mut self.players[index];
-        if player.link.is_some() && player.client.phase() != Phase::Greeting {
-            player.client.request(self.now.plus_us(player.ahead_us), request);
-        }
-    }
-
-    /// A text that is said once.
-    fn text(&mut self) -> String {
-        self.said += 1;
-        format!("m#{:06}#", self.said)
-    }
-
-    fn name_of(&self, index: usize) -> String {
-        self.players[index].client.name().as_str().to_owned()
-    }
-
-    fn topic(&self, index: usize, chat: Chat) -> Topic {
-        let room = self.players[index].client.room().map_or(RoomId(1), |(room, ..)| room);
-        match chat {
-            Chat::Lobby => Topic::LobbyChat,
-            Chat::Room => Topic::RoomChat(room),
-            Chat::Feed => Topic::RoomFeed(room),
-            Chat::Match => Topic::RoomMatch(room),
-            Chat::Leaderboard => Topic::Leaderboard,
-        }
-    }
-
-    fn room(&self, number: usize) -> std::sync::Arc<RoomHandle<G>> {
-        let mut rooms = self.server.lobby.directory.all();
-        let count = rooms.len();
-        rooms.swap_remove(number % count)
-    }
-
-    fn choice(&self, place: Place) -> Option<RoomChoice> {
-        Some(match place {
-            Place::Quick => RoomChoice::Quick,
-            Place::Mode(mode) => RoomChoice::Mode(mode),
-            Place::Room(number) => RoomChoice::Room(self.room(number).id()),
-            Place::Code(number) => {
-                let codes: Vec<_> = self.server.lobby.directory.all().iter().filter_map(|room| room.code).collect();
-                RoomChoice::Code(codes.get(number % codes.len().max(1)).copied())
-            }
-            Place::Nowhere => return None,
-        })
-    }
-
     /// Everything heals, everybody is connected over a clean link, and whatever is on its way arrives: then all agree.
     fn settle(&mut self) {
         self.is_settling = true;
@@ -632,10 +418,10 @@ enum Thread {
     Room(RoomId),
 }
 
-fn name(index: usize, number: u32) -> Name {
+pub(super) fn name(index: usize, number: u32) -> Name {
     Name::new(&format!("c{index} v{number}")).expect("a fine name")
 }
 
-fn client<G: Game>(index: usize, names: u32, (room, role): (Option<RoomChoice>, Role)) -> Client<G> {
+pub(super) fn client<G: Game>(index: usize, names: u32, (room, role): (Option<RoomChoice>, Role)) -> Client<G> {
     Client::new(ClientConfig { name: name(index, names), agent: "chaos".to_owned(), room, role, detail: Detail::View })
 }
