@@ -80,7 +80,7 @@ fn read_team(own: &mut LocalPlayerState, bits: &mut BitReader<'_>) -> Result<(),
     Ok(())
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub(super) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireError> {
     let player = PlayerId(bits.bits(PLAYER_BITS)? as u16);
     let position = Vec2::new(bits.f32("x")?, bits.f32("y")?);
