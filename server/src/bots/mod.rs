@@ -139,6 +139,8 @@ impl ServerBots {
                     return;
                 }
                 self.handle_command(command, now);
+                // Tick by tick: the bots' snapshots cost no socket, so none is left out.
+                self.fan_out(now);
             }
             self.turn(now);
         }
@@ -155,10 +157,8 @@ impl ServerBots {
         bots.into_iter().for_each(|key| self.remove(key, now));
     }
 
-    /// Sends the bots their snapshots, balances the rooms, and advances each bot.
+    /// Balances the rooms, and advances each bot.
     fn turn(&mut self, now: MonoTime) {
-        let mut sockets = BotSockets { bots: &mut self.bots, app: &self.app, now };
-        while self.core.fan_out_next(now, &mut sockets).is_some() {}
         if now >= self.balance_at {
             self.balance_at = now.plus_us(BALANCE_EVERY_US);
             self.balance_rooms(now);
@@ -175,6 +175,12 @@ impl ServerBots {
         for key in done.map(|(key, _)| key).collect::<Vec<_>>() {
             self.dismiss(key, now);
         }
+    }
+
+    /// Sends the bots their snapshots.
+    fn fan_out(&mut self, now: MonoTime) {
+        let mut sockets = BotSockets { bots: &mut self.bots, app: &self.app, now };
+        while self.core.fan_out_next(now, &mut sockets).is_some() {}
     }
 
     /// Carries frames between a bot and the core until neither has any.

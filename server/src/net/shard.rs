@@ -170,6 +170,9 @@ impl<'a, G: Game> Shard<'a, G> {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut sweep_at = Instant::now() + SWEEP_EVERY;
         let mut awake = Awake::new(self.now(), GAP_US_MAX);
+        // A shard that failed may have been woken for values that it did not take.
+        self.handle_arrivals();
+        self.handle_commands();
         loop {
             if self.poller.wakeup.take() {
                 self.handle_arrivals();
@@ -232,7 +235,7 @@ impl<'a, G: Game> Shard<'a, G> {
                     let now = self.now();
                     if let Some(key) = self.watch(socket) {
                         self.core.handle_migrated(now, key, connection, self.lobby);
-                        self.drain();
+                        self.drain(now);
                         self.look(key, Readiness::MORE);
                     }
                 }
@@ -248,8 +251,9 @@ impl<'a, G: Game> Shard<'a, G> {
             if matches!(command, ShardCommand::Shutdown) {
                 self.ending_at = Some(Instant::now() + DRAIN);
             }
-            self.core.handle_command(self.now(), command, self.lobby);
-            self.drain();
+            let now = self.now();
+            self.core.handle_command(now, command, self.lobby);
+            self.drain(now);
         }
         self.commands = commands;
     }
@@ -262,8 +266,9 @@ impl<'a, G: Game> Shard<'a, G> {
         let id = ConnectionId { shard: self.index, key, serial };
         let is_over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
         let refused_with = refused_with.or(is_over_full.then_some(CloseCode::ServerFull));
-        self.core.handle_connect(self.now(), id, Origin::Client(address), handshake, refused_with, self.lobby);
-        self.drain();
+        let now = self.now();
+        self.core.handle_connect(now, id, Origin::Client(address), handshake, refused_with, self.lobby);
+        self.drain(now);
         // The kernel does not announce what came with the handshake.
         self.look(key, Readiness::MORE);
     }
@@ -289,27 +294,26 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     /// Does what the core wants of the sockets.
-    fn drain(&mut self) {
+    fn drain(&mut self, now: MonoTime) {
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Frame(key, frame) => {
                     self.frame.resize(HEADER_MAX, 0);
                     self.frame.extend_from_slice(&frame);
-                    self.write(key);
+                    self.write(now, key);
                 }
                 Output::Message(key, message) => {
                     self.frame.resize(HEADER_MAX, 0);
                     self.frame.push(FrameKind::Control as u8);
                     self.frame.extend_from_slice(message.message());
-                    self.write(key);
+                    self.write(now, key);
                 }
                 Output::Ping(key) => self.sockets[key].conn.send_ping(),
                 Output::Close(key, code) => {
                     self.app.metrics.closed(code);
-                    let drop_at = self.now().plus_us(CLOSING_US);
                     let socket = &mut self.sockets[key];
                     socket.conn.send_close(code);
-                    socket.drop_at = Some(drop_at);
+                    socket.drop_at = Some(now.plus_us(CLOSING_US));
                 }
                 Output::Migrate(key, shard, connection) => self.migrate(key, shard, connection),
             }
@@ -317,13 +321,13 @@ impl<'a, G: Game> Shard<'a, G> {
     }
 
     /// Writes the control frame in `frame`.
-    fn write(&mut self, key: usize) {
+    fn write(&mut self, now: MonoTime, key: usize) {
         let bytes = self.frame.len() - HEADER_MAX;
         let sent = self.sockets[key].conn.send_framed(&mut self.frame);
         self.frame.clear();
         if sent == Sent::Ended {
             // The look that comes next ends it; of the reasons, a full outbox is the only one that has a code.
-            return self.core.handle_violation(self.now(), key, CloseCode::TooSlow, self.lobby);
+            return self.core.handle_violation(now, key, CloseCode::TooSlow, self.lobby);
         }
         self.app.metrics.bytes_out.of(ByteClass::Control).inc_by(bytes as u64);
         self.app.metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(header_bytes(bytes));
@@ -415,19 +419,24 @@ impl<'a, G: Game> Shard<'a, G> {
                 Incoming::PollLimit => break ConnectionStatus::HasMore,
                 Incoming::Ended => return ConnectionStatus::Over,
             }
-            self.drain();
+            self.drain(now);
+            if self.sockets[key].conn.transport.is_ended() {
+                // Nothing can be answered any more.
+                return ConnectionStatus::Over;
+            }
         };
         let bytes = self.sockets[key].conn.end_poll();
         self.core.handle_read_end(now, key, bytes, self.lobby);
-        self.drain();
+        self.drain(now);
         let is_over = self.sockets.get(key).is_some_and(|socket| socket.conn.transport.is_ended());
         if is_over { ConnectionStatus::Over } else { status }
     }
 
     /// The socket is gone.
     fn lose(&mut self, key: usize) {
-        let was_closed = self.core.handle_lost(self.now(), key, self.lobby);
-        self.drain();
+        let now = self.now();
+        let was_closed = self.core.handle_lost(now, key, self.lobby);
+        self.drain(now);
         let mut socket = self.sockets.remove(key);
         self.counters.add(socket.conn.transport.take_traffic());
         if !was_closed {
@@ -442,13 +451,13 @@ impl<'a, G: Game> Shard<'a, G> {
         let keys: Vec<usize> = self.sockets.iter().map(|(key, _)| key).collect();
         let mut outbox_bytes = 0;
         for key in keys {
-            let mut is_over = self.sockets[key].drop_at.is_some_and(|at| at <= now);
-            // A client that sent more than one look takes is not silent.
-            if !is_over && !self.sockets[key].conn.has_more() {
+            let is_late = self.sockets[key].drop_at.is_some_and(|at| at <= now);
+            // A client that sent more than one poll takes is not silent.
+            if !is_late && !self.sockets[key].conn.has_more() {
                 self.core.handle_timeout(now, key, self.lobby);
-                self.drain();
-                is_over = self.sockets[key].conn.transport.is_ended();
+                self.drain(self.now());
             }
+            let is_over = is_late || self.sockets[key].conn.transport.is_ended();
             let transport = &mut self.sockets[key].conn.transport;
             outbox_bytes += transport.waiting_bytes() as i64;
             self.counters.add(transport.take_traffic());
@@ -484,6 +493,13 @@ impl<'a, G: Game> Shard<'a, G> {
         metrics.bytes_out.of(ByteClass::Updates).inc_by(stats.bytes.updates);
         metrics.bytes_out.of(ByteClass::Control).inc_by(stats.message_bytes);
         metrics.bytes_out.of(ByteClass::WsHeaders).inc_by(stats.header_bytes);
+    }
+}
+
+impl<G: Game> Drop for Shard<'_, G> {
+    fn drop(&mut self) {
+        // What a failed shard had in its outboxes is gone.
+        self.app.metrics.outbox_bytes.dec_by(self.outbox_bytes);
     }
 }
 

@@ -92,8 +92,8 @@ impl<G: Game> RoomRunner<G> {
         if stepped == Stepped::Ended {
             self.close_mailbox();
         }
-        self.hand_over();
         self.carry_out_effects();
+        self.hand_over();
         let now = self.context.clock.now();
         match stepped {
             Stepped::Ticked => {
@@ -244,7 +244,8 @@ impl<G: Game> RoomRunner<G> {
         let now = self.context.clock.now();
         self.room = self.room.restarted(now);
         tracing::error!(room = %id, seed, %tick, "room failed and was restarted");
-        Next::At(now)
+        // Not before its first tick is due: a room that fails again and again does so at most once per tick.
+        Next::At(self.room.room().due_at(self.room.tick()))
     }
 }
 

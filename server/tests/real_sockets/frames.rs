@@ -10,7 +10,7 @@ use broadside_shared::time::MonoTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::http::request;
-use crate::scene::{Server, within};
+use crate::scene::{Server, look_until, within};
 
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
@@ -289,21 +289,8 @@ fn lengths() -> Vec<Case> {
 
 /// Plays a case and returns the frames of the server.
 async fn play(server: &Server, bytes: &[u8]) -> Vec<Answer> {
-    let host = server.address().to_string();
     let mut stream = server.stream().await;
-    let head = request(
-        &host,
-        "GET",
-        "/ws",
-        &[
-            ("connection", "Upgrade"),
-            ("upgrade", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-            ("sec-websocket-protocol", SUBPROTOCOL),
-        ],
-    );
-    let hello = encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None });
+    let (head, hello) = (upgrade(server), hello());
     // In one write: bytes right after the handshake must work as well.
     let sent = [head.as_bytes(), &frame(FIN | BINARY, &hello), bytes, &frame(FIN | PING, MARK), &close_with(1000, b"")];
     within("the bytes to be sent", async {
@@ -318,6 +305,22 @@ async fn play(server: &Server, bytes: &[u8]) -> Vec<Answer> {
     let mut answers = answers(&heard[head_ends..]);
     assert_eq!(answers.remove(0), Answer::Message, "the welcome");
     answers
+}
+
+/// The request of a handshake.
+fn upgrade(server: &Server) -> String {
+    let headers = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-protocol", SUBPROTOCOL),
+    ];
+    request(&server.address().to_string(), "GET", "/ws", &headers)
+}
+
+fn hello() -> Vec<u8> {
+    encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".to_owned(), resume: None })
 }
 
 fn answers(mut bytes: &[u8]) -> Vec<Answer> {
@@ -350,5 +353,25 @@ async fn every_frame_of_a_conformance_suite_gets_the_specified_response() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_gone_before_it_is_answered_harms_no_shard() {
+    let server = Server::start_with(|config| config.shards = Some(1)).await;
+    let ping = frame(FIN | BINARY, &encode_client(&ClientMsg::Ping { client_time: MonoTime(1) }));
+    let said = [frame(FIN | BINARY, &hello()), ping.repeat(12)].concat();
+    for _ in 0..20 {
+        let mut stream = server.stream().await;
+        within("the handshake to be sent", stream.write_all(upgrade(&server).as_bytes())).await.expect("a connection");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(within("the response", stream.read_u8()).await.expect("a response"));
+        }
+        // The first answer meets a closed socket, the next ones a reset one.
+        within("the frames to be sent", stream.write_all(&said)).await.expect("a connection");
+    }
+    look_until("no connection", || server.metrics().connections.get() == 0).await;
+    assert_eq!(server.metrics().shard_failures.get(), 0);
     server.end().await;
 }

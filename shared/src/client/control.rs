@@ -101,8 +101,8 @@ impl<G: Game> Client<G> {
         if !resumed {
             self.session.joins_unanswered = self.session.joins_unanswered.saturating_sub(1);
             self.reset_room();
-            if self.session.config.room.is_none() {
-                // It was given up before it came; the exit is on its way.
+            if self.session.config.room.is_none() && self.session.request(now, Request::Exit, &mut self.out).is_some() {
+                // The seat was given up before it came. The exit is sent again, since the first may have been refused as too fast.
                 self.session.phase = Phase::Lobby;
                 return;
             }

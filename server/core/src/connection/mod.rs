@@ -490,7 +490,11 @@ impl<G: Game> Connection<G> {
                 }
                 ProtocolOutput::Close(code) => {
                     tracing::debug!(address = %self.origin, code = code.code(), reason = code.reason(), "closing");
-                    let fate = SeatFate::after(code);
+                    let fate = match self.origin {
+                        Origin::Client(_) => SeatFate::after(code),
+                        // No bot comes back.
+                        Origin::Bot => SeatFate::GivenUp,
+                    };
                     if fate == SeatFate::Parked {
                         self.park(turn);
                     }

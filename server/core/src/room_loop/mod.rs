@@ -148,6 +148,8 @@ enum End {
     Retiring,
     /// The players were notified of its end.
     Notified,
+    /// The same, and it ends with the next step if it is not played.
+    NotifiedRetiring,
 }
 
 /// Whether the shards keep up with the room. A room is behind if, when a tick was stepped, a shard had not taken the previous one. That
@@ -232,9 +234,10 @@ impl<G: Game> RoomLoop<G> {
             | RoomCommand::Rename(..) => {}
             RoomCommand::ShardLost(shard) => self.lose_shard(shard),
             RoomCommand::Retire => {
-                if self.end == End::Open {
-                    self.end = End::Retiring;
-                }
+                self.end = match self.end {
+                    End::Open | End::Retiring => End::Retiring,
+                    End::Notified | End::NotifiedRetiring => End::NotifiedRetiring,
+                };
             }
         }
     }
@@ -368,15 +371,17 @@ impl<G: Game> RoomLoop<G> {
     /// Whether its time is over, or it retires and is not played. Notifies the players half a minute before its time is over.
     fn is_ending(&mut self) -> bool {
         let left_us = self.policy.ends_at.map_or(u64::MAX, |at| at.us_since(self.now));
-        let is_retiring = self.end == End::Retiring;
-        if is_retiring {
-            self.end = End::Open;
-        }
-        if left_us <= END_NOTICE_US && self.end != End::Notified {
-            self.end = End::Notified;
+        let (is_retiring, is_notified) = match self.end {
+            End::Open => (false, false),
+            End::Retiring => (true, false),
+            End::Notified => (false, true),
+            End::NotifiedRetiring => (true, true),
+        };
+        if left_us <= END_NOTICE_US && !is_notified {
             let message = ends_in(self.seconds_left());
             self.notify_all(&message);
         }
+        self.end = if is_notified || left_us <= END_NOTICE_US { End::Notified } else { End::Open };
         left_us == 0 || (is_retiring && !self.is_played())
     }
 
@@ -501,21 +506,32 @@ fn ends_in(seconds: u32) -> EncodedMessage {
     EncodedMessage::new(ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds }))
 }
 
+/// Whether a client that gets the later update does not need the earlier one.
+fn supersedes(later: &RoomUpdate, earlier: &RoomUpdate) -> bool {
+    match (later, earlier) {
+        (RoomUpdate::Board { .. }, RoomUpdate::Board { .. }) | (RoomUpdate::Match(_), RoomUpdate::Match(_)) => true,
+        (
+            RoomUpdate::Named { player, .. } | RoomUpdate::Left { player },
+            RoomUpdate::Named { player: of, .. }
+            | RoomUpdate::Left { player: of }
+            | RoomUpdate::Away { player: of }
+            | RoomUpdate::Back { player: of },
+        )
+        | (
+            RoomUpdate::Away { player } | RoomUpdate::Back { player },
+            RoomUpdate::Away { player: of } | RoomUpdate::Back { player: of },
+        ) => player == of,
+        _ => false,
+    }
+}
+
 impl ShardLink {
     /// Appends a tick behind the answers. If the shard is too far behind, the tick is left out and its updates go with a later one.
     fn push_tick(&mut self, room: RoomId, output: &Arc<RoomOutput>, queued: u32) {
         if queued >= QUEUED_MAX {
-            // Only the newest board and match status count.
+            // Of each board, match status and player only the newest counts, so what is owed is bounded by the seats.
             for update in &output.updates {
-                match update {
-                    RoomUpdate::Board { .. } => self.owed.retain(|owed| !matches!(owed, RoomUpdate::Board { .. })),
-                    RoomUpdate::Match(_) => self.owed.retain(|owed| !matches!(owed, RoomUpdate::Match(_))),
-                    RoomUpdate::Named { .. }
-                    | RoomUpdate::Left { .. }
-                    | RoomUpdate::Away { .. }
-                    | RoomUpdate::Back { .. }
-                    | RoomUpdate::Message(_) => {}
-                }
+                self.owed.retain(|owed| !supersedes(update, owed));
                 self.owed.push(update.clone());
             }
             return;

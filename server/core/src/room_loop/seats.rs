@@ -278,7 +278,7 @@ impl<G: Game> RoomLoop<G> {
         }
         link.seats += 1;
         link.outgoing.push(ShardCommand::Seated(connection, self.info.id, assignment));
-        if self.end == End::Notified {
+        if matches!(self.end, End::Notified | End::NotifiedRetiring) {
             let notice = seat.deliver(ends_in(self.seconds_left()));
             self.links[connection.shard].outgoing.push(notice);
         }
