@@ -16,8 +16,8 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{
-    ConnectionId, Envelope, Hold, JoinRequest, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
-    ShardCommand,
+    ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
+    SessionId, ShardCommand,
 };
 use broadside_core::lobby::{Join, Lobby};
 use broadside_core::messages::EncodedMessage;
@@ -200,7 +200,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.context.publish(topic, from, publication);
     }
 
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages {
         self.context.topics.kept_after(topic, number, is_muted)
     }
 
