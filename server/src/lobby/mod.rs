@@ -58,7 +58,7 @@ impl<G: Game> ServerLobby<G> {
         ServerLobby { context, directory, sessions, leaderboard, room_creations }
     }
 
-    /// Once a second: rooms that are over are forgotten, the leaderboard is put together. The server stood still for `still_us`
+    /// Once a second: removes ended rooms and assembles the leaderboard. The server stood still for `still_us`
     /// microseconds since the last call.
     pub fn sweep(&self, still_us: u64) {
         self.directory.sweep(still_us);
@@ -72,7 +72,7 @@ impl<G: Game> ServerLobby<G> {
         self.context.metrics.shard_failures.inc();
         self.sessions.lose_shard(shard);
         for room in self.directory.all() {
-            // A room that is over has nobody left to lose.
+            // An ended room has no players to lose.
             let _ = room.send(RoomCommand::ShardLost(shard));
         }
         tracing::error!(shard, "shard failed and was restarted");
@@ -184,7 +184,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
 
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
         let (connection, seat) = self.sessions.whereabouts(to);
-        // A session that has neither is over.
+        // A session that has neither has ended.
         if let Some(shard) = connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
             self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
         }
@@ -209,7 +209,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn send(&self, room: RoomId, command: RoomCommand<G>) {
-        // A room that is over has nothing to do.
+        // An ended room ignores commands.
         let _ = self.directory.get(room).map(|room| room.send(command));
     }
 
