@@ -30,7 +30,7 @@ export async function openLink({ name, where, seen, ready, failed }) {
   const flush = () => {
     for (let frame; link.socket?.readyState === WebSocket.OPEN && (frame = link.wire.next_frame()); ) {
       link.socket.send(frame);
-      report(frame, true, (bytes) => link.wire.said(bytes));
+      report(frame, true, (bytes) => link.wire.describeSent(bytes));
     }
   };
 
@@ -43,7 +43,7 @@ export async function openLink({ name, where, seen, ready, failed }) {
     }
     const { Request, Reply } = decoded.msg ?? {};
     if (Request) pending.set(Request.id, Request.request);
-    for (const reply of [Reply, ...(decoded.said ?? []).map((said) => said.Message?.Reply)]) {
+    for (const reply of [Reply, ...(decoded.room_updates ?? []).map((update) => update.Message?.Reply)]) {
       if (reply) settle(reply.id, reply.outcome);
     }
     seen({ up, bytes: frame, wire: headerBytes(frame.length, up) + frame.length, decoded, at: performance.now() });
@@ -73,7 +73,7 @@ export async function openLink({ name, where, seen, ready, failed }) {
     socket.onmessage = ({ data }) => {
       silence();
       receivedAt = checkedAt;
-      report(new Uint8Array(data), false, (bytes) => link.wire.heard(bytes));
+      report(new Uint8Array(data), false, (bytes) => link.wire.received(bytes));
       if (!link.ready && link.wire.welcomed()) {
         link.ready = true;
         link.pause = 500;
@@ -82,17 +82,17 @@ export async function openLink({ name, where, seen, ready, failed }) {
       }
       flush();
     };
-    socket.onclose = ({ code, reason }) => end(`${Wire.advice(code)} (${code}${reason && ` ${reason}`})`, Wire.comes_back(code));
+    socket.onclose = ({ code, reason }) => end(`${Wire.advice(code)} (${code}${reason && ` ${reason}`})`, Wire.reconnects(code));
   };
 
-  const end = (why, comesBack) => {
+  const end = (why, reconnects) => {
     // A dead connection would report its close only much later.
     link.socket.onopen = link.socket.onmessage = link.socket.onclose = null;
     link.socket.close();
     link.socket = null;
     link.ready = false;
     [...pending.keys()].forEach((id) => settle(id));
-    if (comesBack) {
+    if (reconnects) {
       const pause = link.pause * (0.5 + Math.random() / 2);
       link.pause = Math.min(link.pause * 2, 10000);
       setTimeout(connect, pause);

@@ -2,7 +2,7 @@
 import { beside, make, openLink } from "./link.js";
 
 const FRAMES_MAX = 500;
-const PARTS = ["head", "own", "cells", "events", "notes"];
+const PARTS = ["head", "local_player", "cells", "events", "updates"];
 const by = (id) => document.getElementById(id);
 
 /// Frames that are kept, oldest first; those that are shown have a link.
@@ -127,7 +127,7 @@ function choose(row) {
       facts.append(make("dt", "quiet", fact), make("dd", "", String(decoded[fact])));
     }
     parts.push(facts);
-    if (decoded.said.length) parts.push(make("h3", "", "room updates"), make("pre", "", decoded.said.map((update) => JSON.stringify(update, null, 1)).join("\n")));
+    if (decoded.room_updates.length) parts.push(make("h3", "", "room updates"), make("pre", "", decoded.room_updates.map((update) => JSON.stringify(update, null, 1)).join("\n")));
   } else {
     parts.push(make("pre", "", JSON.stringify(decoded.msg, null, 2)));
   }

@@ -1,4 +1,4 @@
-//! Claims about a run: `age_p99<120ms,share>0.99`.
+//! Assertions about a run: `age_p99<120ms,share>0.99`.
 
 use std::str::FromStr;
 
@@ -53,7 +53,7 @@ impl Measure {
     }
 }
 
-/// A metric that a claim can name. A value of `None` was not measured.
+/// A metric that an assertion can name. A value of `None` was not measured.
 struct Metric {
     name: &'static str,
     measure: Measure,
@@ -143,26 +143,26 @@ impl Operator {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Claim {
+struct Assertion {
     /// Index into [`METRICS`].
     metric: usize,
     operator: Operator,
     limit: f64,
 }
 
-/// Claims that must all hold.
+/// Assertions that must all hold.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Assertion {
-    claims: Vec<(String, Claim)>,
+pub struct Assertions {
+    assertions: Vec<(String, Assertion)>,
 }
 
-impl Assertion {
-    /// Judges every claim.
+impl Assertions {
+    /// Judges every assertion.
     #[must_use]
     pub fn judge(&self, report: &Report) -> Vec<Judgement> {
         let cut_short = report.cut_short();
-        let judge = |(text, claim): &(String, Claim)| {
-            let metric = &METRICS[claim.metric];
+        let judge = |(text, assertion): &(String, Assertion)| {
+            let metric = &METRICS[assertion.metric];
             let value = (metric.of)(report);
             let shown = match (value, &cut_short, &report.server.unavailable) {
                 (Some(value), None, _) => metric.measure.show(value),
@@ -174,11 +174,12 @@ impl Assertion {
                 (None, None, None) if metric.from_server => "not measured: the server does not export it".to_owned(),
                 (None, None, _) => "not measured: no data arrived".to_owned(),
             };
-            // A claim about something that was not measured does not hold.
-            let held = cut_short.is_none() && value.is_some_and(|value| claim.operator.holds(value, claim.limit));
-            Judgement { claim: text.clone(), held, value: shown }
+            // An assertion about something that was not measured does not hold.
+            let held =
+                cut_short.is_none() && value.is_some_and(|value| assertion.operator.holds(value, assertion.limit));
+            Judgement { assertion: text.clone(), held, value: shown }
         };
-        self.claims.iter().map(judge).collect()
+        self.assertions.iter().map(judge).collect()
     }
 
     /// The names of all metrics, for help and messages.
@@ -187,34 +188,34 @@ impl Assertion {
         METRICS.map(|metric| metric.name).join(", ")
     }
 
-    /// The claims as they were written.
+    /// The assertions as they were written.
     #[must_use]
     pub(crate) fn text(&self) -> String {
-        self.claims.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(",")
+        self.assertions.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(",")
     }
 
-    /// Without claims about server metrics that this report lacks, so that the default claims fit every server.
+    /// Without assertions about server metrics that this report lacks, so that the default ones fit every server.
     #[must_use]
-    pub(crate) fn available_in(&self, report: &Report) -> Assertion {
-        let has = |(_, claim): &&(String, Claim)| {
-            let metric = &METRICS[claim.metric];
+    pub(crate) fn available_in(&self, report: &Report) -> Assertions {
+        let has = |(_, assertion): &&(String, Assertion)| {
+            let metric = &METRICS[assertion.metric];
             !metric.from_server || (metric.of)(report).is_some()
         };
-        Assertion { claims: self.claims.iter().filter(has).cloned().collect() }
+        Assertions { assertions: self.assertions.iter().filter(has).cloned().collect() }
     }
 }
 
-impl FromStr for Assertion {
+impl FromStr for Assertions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let claims: Result<Vec<_>, String> =
-            text.split(',').map(str::trim).map(|part| Ok((part.to_owned(), claim(part)?))).collect();
-        Ok(Assertion { claims: claims? })
+        let assertions: Result<Vec<_>, String> =
+            text.split(',').map(str::trim).map(|part| Ok((part.to_owned(), assertion(part)?))).collect();
+        Ok(Assertions { assertions: assertions? })
     }
 }
 
-fn claim(part: &str) -> Result<Claim, String> {
+fn assertion(part: &str) -> Result<Assertion, String> {
     let found = Operator::ALL.into_iter().find_map(|(sign, operator)| Some((part.split_once(sign)?, operator)));
     let Some(((name, value), operator)) = found else {
         return Err(format!("{part:?} has no <, <=, > or >=: an assertion looks like age_p99<120ms,share>0.99"));
@@ -223,7 +224,7 @@ fn claim(part: &str) -> Result<Claim, String> {
     let metric = METRICS
         .iter()
         .position(|metric| metric.name == name)
-        .ok_or_else(|| format!("no metric is called {name:?}: must be one of {}", Assertion::names()))?;
+        .ok_or_else(|| format!("no metric is called {name:?}: must be one of {}", Assertions::names()))?;
     let measure = METRICS[metric].measure;
     let digits = value.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(value.len());
     let (number, unit) = value.split_at(digits);
@@ -234,7 +235,7 @@ fn claim(part: &str) -> Result<Claim, String> {
         .find(|(known, _)| *known == unit.trim())
         .map(|(_, scale)| *scale)
         .ok_or_else(|| format!("unit {:?} of {name} must be {}", unit.trim(), measure.name()))?;
-    Ok(Claim { metric, operator, limit: number * scale })
+    Ok(Assertion { metric, operator, limit: number * scale })
 }
 
 #[cfg(test)]
@@ -244,13 +245,13 @@ mod tests {
     #[test]
     fn an_assertion_is_parsed_with_its_units() {
         let read = |text: &str| {
-            let assertion: Assertion = text.parse().expect(text);
-            let claims: Vec<_> = assertion
-                .claims
+            let parsed: Assertions = text.parse().expect(text);
+            let assertions: Vec<_> = parsed
+                .assertions
                 .iter()
-                .map(|(_, claim)| (METRICS[claim.metric].name, claim.operator, claim.limit))
+                .map(|(_, assertion)| (METRICS[assertion.metric].name, assertion.operator, assertion.limit))
                 .collect();
-            claims
+            assertions
         };
         assert_eq!(
             read("age_p99<120ms, share>=99%"),
@@ -274,7 +275,7 @@ mod tests {
             ("", "has no <"),
             ("share>0.9,", "\"\" has no <"),
         ] {
-            let refusal = bad.parse::<Assertion>().expect_err(bad);
+            let refusal = bad.parse::<Assertions>().expect_err(bad);
             assert!(refusal.contains(says), "{bad}: {refusal}");
         }
     }

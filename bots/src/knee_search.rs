@@ -1,13 +1,13 @@
-//! The search for the knee: the number of players rises level by level until a claim breaks.
+//! The search for the knee: the number of players rises level by level until an assertion breaks.
 
 use std::str::FromStr;
 
-use crate::assertion::Assertion;
+use crate::assertion::Assertions;
 use crate::load::plan::LoadPlan;
 use crate::load::run::Run;
 use crate::report::{Histograms, Judgement, Knee, KneeLevel, Report};
 
-/// The claims without `--assert`. Claims about metrics that the server does not export are left out.
+/// The assertions in force without `--assert`. Those about metrics that the server does not export are left out.
 const DEFAULT: &str = "age_p99<120ms,share_min>0.9,share>0.99,dropped<=0,refused<=0,missed_share<=0.1%,governor_level<=0,lateness_p99<10ms";
 
 /// The levels of a search.
@@ -60,14 +60,19 @@ impl FromStr for KneeRange {
     }
 }
 
-/// Raises the number of players level by level until a claim breaks. Gives the report of the last level that held, or of the first
+/// Raises the number of players level by level until an assertion breaks. Gives the report of the last level that held, or of the first
 /// level if none did; the report includes the search.
 ///
 /// # Panics
-/// Never: a range has a first level, and the default claims parse.
-pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Option<&Assertion>) -> (Report, Histograms) {
-    let default: Assertion = DEFAULT.parse().expect("the default claims parse");
-    let mut knee = Knee { players: None, assertion: assertion.unwrap_or(&default).text(), levels: Vec::new() };
+/// Never: a range has a first level, and the default assertions parse.
+pub fn search(
+    run: &mut Run,
+    range: KneeRange,
+    plan: &LoadPlan,
+    assertions: Option<&Assertions>,
+) -> (Report, Histograms) {
+    let default: Assertions = DEFAULT.parse().expect("the default assertions parse");
+    let mut knee = Knee { players: None, assertion: assertions.unwrap_or(&default).text(), levels: Vec::new() };
     let mut best: Option<(Report, Histograms)> = None;
     for players in range.levels() {
         run.ramp(players);
@@ -78,11 +83,12 @@ pub fn search(run: &mut Run, range: KneeRange, plan: &LoadPlan, assertion: Optio
             best.get_or_insert((reached, histograms)).0.interrupted = true;
             break;
         }
-        let claims = assertion.cloned().unwrap_or_else(|| default.available_in(&reached));
-        let mut failed: Vec<Judgement> = claims.judge(&reached).into_iter().filter(|claim| !claim.held).collect();
+        let applicable = assertions.cloned().unwrap_or_else(|| default.available_in(&reached));
+        let mut failed: Vec<Judgement> =
+            applicable.judge(&reached).into_iter().filter(|judgement| !judgement.held).collect();
         if !reached.all_played() {
             failed.push(Judgement {
-                claim: "all players are playing".to_owned(),
+                assertion: "all players are playing".to_owned(),
                 held: false,
                 value: reached.missing(),
             });
@@ -138,6 +144,6 @@ mod tests {
             let refusal = bad.parse::<KneeRange>().expect_err(bad);
             assert!(refusal.contains(says), "{bad}: {refusal}");
         }
-        DEFAULT.parse::<Assertion>().expect("the default claims parse");
+        DEFAULT.parse::<Assertions>().expect("the default assertions parse");
     }
 }

@@ -9,8 +9,8 @@
 //! | [`player`] | one headless player: socket, client and controller in one loop |
 //! | [`load`] | many players and their measurements: ramp, steady phase, drain |
 //! | [`report`] | the results of a load run as text, as JSON and as a page |
-//! | [`assertion`] | claims about a report, such as `age_p99<120ms` |
-//! | [`knee_search`] | raising the number of players until a claim breaks |
+//! | [`assertion`] | assertions about a report, such as `age_p99<120ms` |
+//! | [`knee_search`] | raising the number of players until an assertion breaks |
 //! | [`spawn`], [`guard`] | a server for one run, which cannot outlive the program that started it |
 //! | [`output`] | standard output, error messages and report files |
 //!

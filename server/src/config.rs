@@ -71,7 +71,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
     pub capacity: u16,
 
-    /// Maximum number of open connections, HTTP and WebSocket, 1 to 100000; further players are told that the server is full
+    /// Maximum number of open connections, HTTP and WebSocket, 1 to 100000; further clients are closed with "server is full"
     #[arg(long, env = "BROADSIDE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "CONNECTIONS", value_parser = max_connections)]
     pub max_connections: usize,
 

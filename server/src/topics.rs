@@ -11,7 +11,7 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 use dashmap::DashMap;
 
-use broadside_core::commands::{Kept, SessionId, TopicMessage};
+use broadside_core::commands::{KeptMessages, SessionId, TopicMessage};
 use broadside_core::messages::EncodedMessage;
 
 /// The messages that each topic keeps for later subscribers.
@@ -82,26 +82,26 @@ impl Topics {
 
     /// The messages for a new subscriber: the last value, or the last messages of a chat, oldest first, without those of `muted` sessions.
     #[must_use]
-    pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> Kept {
+    pub fn kept(&self, topic: Topic, muted: impl Fn(SessionId) -> bool) -> KeptMessages {
         self.kept_after(topic, 0, muted)
     }
 
     /// The same after message `number`, for a session that resumes.
     #[must_use]
-    pub fn kept_after(&self, topic: Topic, number: u64, muted: impl Fn(SessionId) -> bool) -> Kept {
+    pub fn kept_after(&self, topic: Topic, number: u64, muted: impl Fn(SessionId) -> bool) -> KeptMessages {
         match topic {
             Topic::Leaderboard | Topic::Notices | Topic::RoomMatch(_) => {
-                let Some(last) = self.last.get(&topic) else { return Kept::default() };
+                let Some(last) = self.last.get(&topic) else { return KeptMessages::default() };
                 let missed = (last.number > number).then(|| last.message.clone());
-                Kept { messages: missed.into_iter().collect(), until: last.number }
+                KeptMessages { messages: missed.into_iter().collect(), until: last.number }
             }
             Topic::RoomChat(_) | Topic::LobbyChat => {
-                let Some(chat) = self.chats.get(&topic) else { return Kept::default() };
+                let Some(chat) = self.chats.get(&topic) else { return KeptMessages::default() };
                 let missed = chat.iter().filter(|kept| kept.number > number && !muted(kept.from));
                 let until = chat.back().map_or(0, |kept| kept.number);
-                Kept { messages: missed.map(|kept| kept.message.clone()).collect(), until }
+                KeptMessages { messages: missed.map(|kept| kept.message.clone()).collect(), until }
             }
-            Topic::RoomFeed(_) => Kept::default(),
+            Topic::RoomFeed(_) => KeptMessages::default(),
         }
     }
 
@@ -160,7 +160,7 @@ mod tests {
         topics.publish(Topic::Leaderboard, None, Publication::Leaders(Vec::new()), MonoTime(0), |_| {});
         topics.publish(Topic::RoomFeed(room), None, said("x"), MonoTime(0), |_| {});
         assert_eq!(topics.kept(Topic::Leaderboard, |_| false).messages.len(), 1);
-        assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), Kept::default());
+        assert_eq!(topics.kept(Topic::RoomFeed(room), |_| false), KeptMessages::default());
     }
 
     #[test]

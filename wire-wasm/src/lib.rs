@@ -78,7 +78,6 @@ impl WireClient {
     }
 
     /// Whether to reconnect automatically after this close code.
-    #[wasm_bindgen(js_name = comes_back)]
     #[must_use]
     pub fn reconnects(code: u16) -> bool {
         CloseCode::from_code(code).is_none_or(|code| code.retry() == Retry::Automatic)
@@ -111,7 +110,7 @@ impl WireClient {
     ///
     /// # Errors
     /// What is wrong with its bytes.
-    #[wasm_bindgen(js_name = heard)]
+    #[wasm_bindgen(js_name = received)]
     pub fn receive(&mut self, frame: &[u8]) -> Result<String, String> {
         let before = *self.client.stats();
         let (kind, rest) = FrameKind::split(frame).map_err(|wrong| wrong.to_string())?;
@@ -149,8 +148,8 @@ impl WireClient {
         let subscribed = self.client.replica().cells().count();
         Ok(format!(
             "{{\"kind\":\"snapshot\",\"tick\":{},\"consumed\":{},\"missing\":{},\"dropped\":{},\"budget\":{},\
-             \"records\":{records},\"subscribed\":{subscribed},\"parts\":{{\"head\":{},\"own\":{local_player},\"cells\":{cells},\
-             \"events\":{events},\"notes\":{updates}}},\"said\":[{updates_json}]}}",
+             \"records\":{records},\"subscribed\":{subscribed},\"parts\":{{\"head\":{},\
+             \"local_player\":{local_player},\"cells\":{cells},\"events\":{events},\"updates\":{updates}}},\"room_updates\":[{updates_json}]}}",
             head.tick.0,
             head.consumed.0,
             head.missing,
@@ -164,7 +163,7 @@ impl WireClient {
     ///
     /// # Errors
     /// What is wrong with its bytes.
-    #[wasm_bindgen(js_name = said)]
+    #[wasm_bindgen(js_name = describeSent)]
     pub fn describe_sent(&self, frame: &[u8]) -> Result<String, String> {
         let (kind, rest) = FrameKind::split(frame).map_err(|wrong| wrong.to_string())?;
         let json = match kind {
@@ -195,7 +194,7 @@ impl WireClient {
     }
 
     /// Sends a direct message.
-    #[wasm_bindgen(js_name = tell)]
+    #[wasm_bindgen(js_name = directMessage)]
     pub fn send_direct_message(&mut self, to: &str, text: &str) -> Option<u32> {
         self.send_request(Request::DirectMessage { to: to.to_owned(), text: text.to_owned() })
     }

@@ -1,5 +1,5 @@
-//! `cargo xtask audit`: what we are made of: licences, banned crates, sources; and, asked for by name, known vulnerabilities. The rules and
-//! their exceptions are in `deny.toml`.
+//! `cargo xtask audit`: licences, banned crates and sources of all dependencies and, with `--advisories`, known vulnerabilities.
+//! The rules and their exceptions are in `deny.toml`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use crate::process::{self, run};
 use crate::toolchain::find_program;
 use crate::workspace::{cargo, root, target_dir};
 
-/// The version that we install: a newer one may judge otherwise.
+/// The version to install: a newer one may apply the rules differently.
 const VERSION: &str = "0.20.2";
 
-/// What `cargo xtask audit` can be told.
+/// Arguments of `cargo xtask audit`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Look for known vulnerabilities and unmaintained crates instead. Fetches the RustSec database from GitHub, and fails when
@@ -30,7 +30,7 @@ pub(crate) fn audit(args: &Args) -> Result<()> {
         None => install()?,
     };
     if args.advisories {
-        // What was not looked at is not fine.
+        // A check that could not run must not pass.
         run(&mut command(&deny, &["fetch", "db"])).context(
             "NOT CHECKED: the advisory database cannot be reached; it comes from https://github.com/RustSec/advisory-db",
         )?;
@@ -39,11 +39,11 @@ pub(crate) fn audit(args: &Args) -> Result<()> {
         );
     }
     rules(&deny)?;
-    println!("advisories are not among this: `cargo xtask audit --advisories` looks at them, and needs a network");
+    println!("advisories were not checked: `cargo xtask audit --advisories` does that, and needs a network");
     Ok(())
 }
 
-/// The same without advisories, for `cargo xtask test`. Without cargo-deny it says so and is content.
+/// The same without advisories, for `cargo xtask test`. Without cargo-deny it prints a note and succeeds.
 pub(crate) fn check_rules() -> Result<()> {
     match find_deny() {
         Some(deny) => rules(&deny),
@@ -55,9 +55,8 @@ pub(crate) fn check_rules() -> Result<()> {
 }
 
 fn rules(deny: &Path) -> Result<()> {
-    run(&mut command(deny, &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])).context(
-        "what we are made of breaks a rule of deny.toml: replace the crate, or add an exception with its reason",
-    )
+    run(&mut command(deny, &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
+        .context("a dependency breaks a rule of deny.toml: replace the crate, or add an exception with its reason")
 }
 
 fn command(deny: &Path, args: &[&str]) -> Command {
@@ -75,7 +74,7 @@ fn tools_dir() -> PathBuf {
     target_dir().join("tools")
 }
 
-/// Installs it among what is built, for us alone.
+/// Installs cargo-deny into `target/tools`.
 fn install() -> Result<PathBuf> {
     let mut install = cargo(&format!("install cargo-deny --locked --version {VERSION} --root"));
     install.arg(tools_dir());

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::process::{self, run};
 use crate::workspace::cargo;
 
-/// What `cargo xtask chaos` can be told.
+/// Arguments of `cargo xtask chaos`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Simulated minutes in all.

@@ -22,7 +22,7 @@ pub(crate) fn dist() -> Result<()> {
     process::catch_stop_signals()?;
     toolchain::ensure_wasm_target()?;
     site::build()?;
-    // With the bots, as in `play`: the same selection of packages means that dependencies are not built anew.
+    // With the bots, as in `play`: the same selection of packages keeps the dependencies from being built again.
     run(&mut cargo(
         "build --release --package broadside-server --package broadside-bots --bins --features broadside-server/embed",
     ))?;
@@ -47,7 +47,7 @@ fn try_in_an_empty_folder(binary: &Path) -> Result<()> {
         let path = format!("/{}", file.trim_end_matches("index.html"));
         let answer = http::get(address, &path)?;
         ensure!(answer.status == 200, "GET {path} answered {} and not 200", answer.status);
-        ensure!(answer.body == fs::read(web_dir().join(&file))?, "GET {path} did not bring {file} as it was made");
+        ensure!(answer.body == fs::read(web_dir().join(&file))?, "GET {path} did not return {file} as it was built");
     }
     server.end()
 }

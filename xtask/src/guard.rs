@@ -8,14 +8,14 @@ use std::process::Command;
 
 use anyhow::Result;
 
-/// What `xtask guard` is called with.
+/// Arguments of `xtask guard`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The process whose death ends the program.
     #[arg(long)]
     #[cfg_attr(
         not(target_os = "linux"),
-        expect(dead_code, reason = "only Linux can tell a process of its parent's end")
+        expect(dead_code, reason = "only Linux can notify a process of its parent's end")
     )]
     parent: u32,
     /// The program and its arguments.
@@ -42,7 +42,7 @@ pub(crate) fn guarded(command: &Command) -> Result<Command> {
     Ok(guarded)
 }
 
-/// Becomes the program that `args` names; comes back only with an error.
+/// Becomes the program that `args` names; returns only on an error.
 #[cfg(target_os = "linux")]
 pub(crate) fn become_program(args: &Args) -> Result<()> {
     use std::os::unix::process::CommandExt;
@@ -54,7 +54,7 @@ pub(crate) fn become_program(args: &Args) -> Result<()> {
     Err(error.into())
 }
 
-/// Refuses: nothing asks for this here.
+/// Fails: nothing calls this outside Linux.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn become_program(args: &Args) -> Result<()> {
     anyhow::bail!("cannot run {:?}: guard is for Linux", args.program)

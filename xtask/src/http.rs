@@ -42,7 +42,7 @@ pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, body: &str, pat
     parse(&bytes).with_context(|| format!("{address}{path} did not answer in HTTP"))
 }
 
-/// Reads an answer to its end: some servers keep the connection whatever they are told.
+/// Reads an answer to its end: some servers keep the connection open despite `Connection: close`.
 fn read(stream: &mut impl Read) -> Result<Vec<u8>> {
     let (mut bytes, mut chunk) = (Vec::new(), [0; 16 * 1024]);
     while whole_len(&bytes).is_none_or(|whole| bytes.len() < whole) {

@@ -16,7 +16,7 @@ use crate::{http, site, toolchain};
 /// How long the server may take from its start to its first answer.
 const START_MAX: Duration = Duration::from_secs(20);
 
-/// What `cargo xtask play` can be told.
+/// Arguments of `cargo xtask play`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Port for the page and the game, 1 to 65535.
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Address to listen on; 0.0.0.0 lets other machines in your network play.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
-    /// By https and wss, with a certificate of the server's own making; the browser will ask whether you trust it.
+    /// Use https and wss, with a self-signed certificate of the server; the browser asks whether you trust it.
     #[arg(long)]
     tls: bool,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Args {
 /// Builds, starts server and bots, and stays until Ctrl-C, SIGTERM, or the end of one of them.
 pub(crate) fn play(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
-    // Before the build: whoever left a server running should not wait minutes to hear of it.
+    // Before the build, which takes minutes, so that a server left running is reported at once.
     ensure_port_is_free(args)?;
     toolchain::ensure_wasm_target()?;
     site::build()?;
@@ -49,7 +49,7 @@ pub(crate) fn play(args: &Args) -> Result<()> {
     }
     let mut bots = if args.bots > 0 { Some(start_bots(args)?) } else { None };
     let scheme = if args.tls { "https" } else { "http" };
-    // Whoever does not read it plays all the same.
+    // A closed standard output does not stop the game.
     let _ = writeln!(std::io::stdout(), "playing at {scheme}://{}:{}", name_of(args.host), args.port);
 
     while process::stop_signals() == 0 {
@@ -57,13 +57,13 @@ pub(crate) fn play(args: &Args) -> Result<()> {
             let Some(status) = service.ended()? else {
                 continue;
             };
-            // The server has told its reason on the terminal; the bots have told theirs to their log.
+            // The server prints its reason to the terminal, the bots print theirs to their log.
             let why = if service.name() == "bots" { last_words() } else { String::new() };
-            bail!("the {} ended unasked ({status}){why}", service.name());
+            bail!("the {} ended unexpectedly ({status}){why}", service.name());
         }
         std::thread::sleep(GLANCE);
     }
-    // Bots first: to them a server that goes is an error.
+    // Bots first: a server that ends first is an error to them.
     bots.map_or(Ok(()), Service::end)?;
     server.end()
 }
@@ -71,7 +71,7 @@ pub(crate) fn play(args: &Args) -> Result<()> {
 fn ensure_port_is_free(args: &Args) -> Result<()> {
     let mut addresses = vec![args.host];
     if args.host.is_loopback() || args.host.is_unspecified() {
-        // Browsers may take `localhost` for this one, and whoever listens there would answer in our place.
+        // Browsers may resolve `localhost` to this address, and another program that listens there would answer instead.
         addresses.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
     }
     for address in addresses {
@@ -90,10 +90,10 @@ fn start_server(args: &Args) -> Result<Service> {
     let mut command = Command::new(program("release", "broadside-server"));
     command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
     command.arg("--assets").arg(web_dir()).current_dir(root());
-    // The bots and the page of whoever plays here share an address.
+    // The bots and the pages on this machine share an address.
     command.args(["--limit-exempt", &format!("127.0.0.0/8,::1,{}", reachable(args.host))]);
     if args.bots > 0 {
-        // Those are programs of their own, over the wire.
+        // The bots are separate programs, over the network.
         command.args(["--bots", "0"]);
     }
     if args.tls {
@@ -146,7 +146,7 @@ fn bots_log() -> PathBuf {
 
 fn last_words() -> String {
     let log = std::fs::read_to_string(bots_log()).unwrap_or_default();
-    let line = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("they said nothing");
+    let line = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("the log is empty");
     format!(": {line} (all of it: {})", short(&bots_log()))
 }
 

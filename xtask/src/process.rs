@@ -1,4 +1,4 @@
-//! Programs that we start: the ones we wait for, and the ones that run until told to end.
+//! Child programs: those that run to their end, and those that run until they are stopped.
 
 use std::fmt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,7 +16,7 @@ pub(crate) const GLANCE: Duration = Duration::from_millis(30);
 
 static STOP_SIGNALS: AtomicU32 = AtomicU32::new(0);
 
-/// Somebody asked for the end while a program ran that we were waiting for.
+/// A stop signal arrived while a program was waited for.
 #[derive(Debug)]
 pub(crate) struct Stopped;
 
@@ -45,12 +45,12 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// From here on Ctrl-C, SIGTERM and a closed terminal are counted and end nothing by themselves.
+/// From here on Ctrl-C, SIGTERM and a closed terminal are counted and end nothing automatically.
 pub(crate) fn catch_stop_signals() -> Result<()> {
     ctrlc::set_handler(|| _ = STOP_SIGNALS.fetch_add(1, Ordering::Relaxed)).context("cannot catch Ctrl-C")
 }
 
-/// How often we were asked to stop.
+/// Number of stop signals so far.
 pub(crate) fn stop_signals() -> u32 {
     STOP_SIGNALS.load(Ordering::Relaxed)
 }
@@ -88,7 +88,7 @@ fn shown(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// A program that runs until it is told to end; it dies with this value, and with this process.
+/// A program that runs until it is stopped; it ends with this value, and with this process.
 pub(crate) struct Service {
     name: &'static str,
     child: Child,

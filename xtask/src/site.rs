@@ -7,7 +7,7 @@
 //! nothing stale is left, and nobody sees half of it. When neither the wasm nor an asset changed, nothing is touched.
 //!
 //! Every file that a page cannot do without carries the number of the build: `boot.js` compares them, so that files of two builds
-//! (a cache on the way, a server that is updated while a page loads) are told and not run.
+//! (a cache on the way, a server that is updated while a page loads) are detected and not run.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -213,7 +213,7 @@ pub(crate) fn pages() -> Result<Vec<String>> {
     plain.map(|file| Ok(file.strip_prefix(&web)?.to_string_lossy().replace('\\', "/"))).collect()
 }
 
-/// Says what a first visit costs.
+/// Prints the size of a first visit.
 fn report(web: &Path) -> Result<()> {
     let pages = pages()?;
     let mut bytes = 0;

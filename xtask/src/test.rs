@@ -10,7 +10,7 @@ use crate::process::{self, run};
 use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir, web_dir};
 use crate::{audit, bench, floors, purity, site, tidy, toolchain};
 
-/// What `cargo xtask test` can be told.
+/// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run this step alone.
@@ -139,7 +139,7 @@ fn embedded_site() -> Result<()> {
     run(&mut cargo("clippy --workspace --bins --features broadside-server/embed -- -D warnings"))
 }
 
-/// Always with `--workspace`, like the steps before: other selections of packages would build dependencies anew.
+/// Always with `--workspace`, like the steps before: other selections of packages would build the dependencies again.
 fn browser() -> Result<()> {
     let tools = toolchain::ensure_browser()?;
     site::build()?;

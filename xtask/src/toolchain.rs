@@ -1,4 +1,4 @@
-//! What must be installed before anything can be built or tested: found, added where that is ours to do, or asked for
+//! What must be installed before anything can be built or tested: found, installed where possible, or named
 //! with the one command to type.
 
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ pub(crate) struct Node {
     pub(crate) npm: PathBuf,
 }
 
-/// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may have been told to
-/// install nothing by itself.
+/// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may be configured
+/// to install nothing automatically.
 pub(crate) fn ensure_wasm_target() -> Result<()> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(root()).args(["--print", "target-libdir", "--target", WASM_TARGET]);
@@ -57,14 +57,14 @@ fn rustup(args: &[&str]) -> Result<()> {
     );
     eprintln!("running `{typed}`");
     run(Command::new("rustup").args(args).current_dir(root()))
-        .with_context(|| format!("something to build with is missing: type `{typed}`"))
+        .with_context(|| format!("a build tool is missing: type `{typed}`"))
 }
 
 fn silent(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
-/// Finds Chromium and chromedriver, or installs Debian's when we may.
+/// Finds Chromium and chromedriver, or installs the Debian packages when running as root.
 ///
 /// The variables `CHROMIUM` and `CHROMEDRIVER` name others.
 pub(crate) fn ensure_browser() -> Result<Browser> {
@@ -79,7 +79,7 @@ pub(crate) fn ensure_browser() -> Result<Browser> {
     find_browser().context("chromium and chromium-driver were installed, but are not in PATH")
 }
 
-/// Finds Node and npm, or installs Debian's when we may.
+/// Finds Node and npm, or installs the Debian packages when running as root.
 pub(crate) fn ensure_node() -> Result<Node> {
     let find = || Some(Node { node: find_program("node")?, npm: find_program("npm")? });
     if let Some(found) = find() {
@@ -89,7 +89,7 @@ pub(crate) fn ensure_node() -> Result<Node> {
     find().context("nodejs and npm were installed, but are not in PATH")
 }
 
-/// Installs Debian's packages when we may; says what is needed when not.
+/// Installs Debian packages when running as root; otherwise fails with the command to type.
 fn install(packages: &str, need: &str, otherwise: &str) -> Result<()> {
     let typed = format!("apt-get install --yes --no-install-recommends {packages}");
     if find_program("apt-get").is_none() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use broadside_bots::assertion::Assertion;
+use broadside_bots::assertion::Assertions;
 use broadside_bots::guard;
 use broadside_bots::in_range;
 use broadside_bots::knee_search::{self, KneeRange};
@@ -35,7 +35,7 @@ const DEFAULT_THREADS_MAX: usize = 4;
 ///
 /// Every player decodes everything it receives; one in --full-every also predicts its own ship and is flown by the arena's AI.
 /// Sockets are polled about once per millisecond, so arrival times are up to 1 ms late. Exits with 0 if every player joined and
-/// stayed, everything was measured and all claims held, with 1 if not, with 2 if the flags are wrong.
+/// stayed, everything was measured and all assertions held, with 1 if not, with 2 if the flags are wrong.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "load", version, about, max_term_width = 100)]
 struct Args {
@@ -99,12 +99,12 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// Claims that must hold, such as 'age_p99<120ms,share>0.99'; the program exits with 1 if one does not. A wrong name lists all
+    /// Assertions that must hold, such as 'age_p99<120ms,share>0.99'; the program exits with 1 if one does not. A wrong name lists all
     /// names
-    #[arg(long, value_name = "CLAIMS")]
-    assert: Option<Assertion>,
+    #[arg(long, value_name = "ASSERTIONS")]
+    assert: Option<Assertions>,
 
-    /// Raise the number of players level by level until a claim breaks, such as 100..3000 or 100..3000x1.5
+    /// Raise the number of players level by level until an assertion breaks, such as 100..3000 or 100..3000x1.5
     #[arg(long, value_name = "FROM..TO", conflicts_with = "players")]
     find_knee: Option<KneeRange>,
 
@@ -245,8 +245,8 @@ fn measure(args: &Args, plan: &LoadPlan, stop: Arc<AtomicBool>) -> anyhow::Resul
         }
         Some(range) => knee_search::search(&mut run, range, plan, args.assert.as_ref()),
     };
-    if let (Some(assertion), None) = (&args.assert, &report.knee) {
-        report.assertions = assertion.judge(&report);
+    if let (Some(assertions), None) = (&args.assert, &report.knee) {
+        report.assertions = assertions.judge(&report);
     }
     Ok(Outcome { report, histograms, rows: run.end()? })
 }

@@ -1,12 +1,12 @@
-//! One claim about a run and its outcome.
+//! One assertion about a run and its outcome.
 
 use serde::Serialize;
 
-/// The outcome of one claim.
+/// The outcome of one assertion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
-    /// The claim as it was written.
-    pub(crate) claim: String,
+    /// The assertion as it was written.
+    pub(crate) assertion: String,
     /// Whether it held.
     pub(crate) held: bool,
     /// The measured value with its unit, or why there is none.

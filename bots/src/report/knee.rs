@@ -9,9 +9,9 @@ use super::judgement::Judgement;
 pub struct KneeLevel {
     /// Players.
     pub(crate) players: usize,
-    /// Whether all claims held.
+    /// Whether all assertions held.
     pub(crate) held: bool,
-    /// The claims that did not hold.
+    /// The assertions that did not hold.
     pub(crate) failed: Vec<Judgement>,
     /// Age of the newest snapshot, 99th percentile, in milliseconds.
     pub(crate) age_ms_p99: Option<f64>,
@@ -36,9 +36,9 @@ pub struct KneeLevel {
 /// The result of a search.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Knee {
-    /// Players of the last level at which all claims held; null if they did not hold at the first.
+    /// Players of the last level at which all assertions held; null if they did not hold at the first.
     pub(crate) players: Option<usize>,
-    /// The claims.
+    /// The assertions.
     pub(crate) assertion: String,
     /// Every measured level.
     pub(crate) levels: Vec<KneeLevel>,
@@ -49,8 +49,11 @@ impl std::fmt::Display for Knee {
         let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
         writeln!(f, "players   age p99   gap p99  share min   us/snap   cores  tick p99   kbit/s   load")?;
         for level in &self.levels {
-            let failed: Vec<String> =
-                level.failed.iter().map(|claim| format!("{} (was {})", claim.claim, claim.value)).collect();
+            let failed: Vec<String> = level
+                .failed
+                .iter()
+                .map(|judgement| format!("{} (was {})", judgement.assertion, judgement.value))
+                .collect();
             writeln!(
                 f,
                 "{:>7} {:>6} ms {:>6} ms {:>10} {:>9} {:>7} {:>6} ms {:>8} {:>6}  {}{}",

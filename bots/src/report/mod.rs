@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `model` | the results, with the keys of the JSON report |
-//! | `judgement`, `knee` | claims about a run and their outcomes |
+//! | `judgement`, `knee` | assertions about a run and their outcomes |
 //! | `summary` | from counters to results |
 //! | `verdict` | whether a run went as it should |
 //! | `text`, `html` | the report for a terminal and for a browser |

@@ -92,7 +92,7 @@ pub struct Report {
     pub(crate) load: LoadHealth,
     /// The first error of a player, or null.
     pub(crate) first_error: Option<String>,
-    /// The claims and their outcomes.
+    /// The assertions and their outcomes.
     pub assertions: Vec<Judgement>,
     /// The result of the knee search, or null.
     pub knee: Option<Knee>,

@@ -26,19 +26,19 @@ impl Display for Report {
         self.players(f)?;
         if let Some(why) = self.cut_short() {
             let what = if self.interrupted { "INTERRUPTED" } else { "CUT SHORT" };
-            writeln!(f, "{what:<17}{why}: no claim holds for the rest")?;
+            writeln!(f, "{what:<17}{why}: no assertion holds for the rest")?;
         }
         self.experience(f)?;
         self.bytes(f)?;
         self.server(f)?;
         self.load_tester(f)?;
-        for claim in &self.assertions {
+        for judgement in &self.assertions {
             write!(
                 f,
                 "\nassert           {}  {} (was {})",
-                if claim.held { "held  " } else { "BROKEN" },
-                claim.claim,
-                claim.value
+                if judgement.held { "held  " } else { "BROKEN" },
+                judgement.assertion,
+                judgement.value
             )?;
         }
         if let Some(knee) = &self.knee {

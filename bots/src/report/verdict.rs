@@ -21,14 +21,14 @@ impl Report {
         }
     }
 
-    /// The reasons for failure, one line each; empty if everything was measured, all players joined and stayed, and all claims held.
+    /// The reasons for failure, one line each; empty if everything was measured, all players joined and stayed, and all assertions held.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if let Some(how) = self.cut_short().filter(|_| self.interrupted) {
             let (joined, players) = (self.joined, self.players);
             faults.push(format!(
-                "{how}, with {joined} of {players} players joined: claims about what was not measured do not hold"
+                "{how}, with {joined} of {players} players joined: assertions about what was not measured do not hold"
             ));
         }
         if let Some(knee) = &self.knee {
@@ -40,8 +40,8 @@ impl Report {
         if !self.all_played() && !self.interrupted {
             faults.push(self.missing());
         }
-        let broken = self.assertions.iter().filter(|claim| !claim.held);
-        faults.extend(broken.map(|claim| format!("{} does not hold: {}", claim.claim, claim.value)));
+        let broken = self.assertions.iter().filter(|judgement| !judgement.held);
+        faults.extend(broken.map(|judgement| format!("{} does not hold: {}", judgement.assertion, judgement.value)));
         faults
     }
 

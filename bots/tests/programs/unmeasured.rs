@@ -1,4 +1,4 @@
-//! Claims about what was not measured do not hold: interrupted runs, and servers that fall silent.
+//! Assertions about what was not measured do not hold: interrupted runs, and servers that fall silent.
 
 use nix::sys::signal::Signal;
 use tokio::process::Child;
@@ -51,8 +51,8 @@ async fn a_server_that_falls_silent_is_measured_and_counts_as_lost_after_ten_sec
     let (server, _folder) = server(100).await;
     let [of_short, of_long, of_bot] =
         [falling_silent(&server).await, falling_silent(&server).await, falling_silent(&server).await];
-    let claims = "gap_max<1s,age_max<1s,share>0.9,playing>=2,gap_p50<30s";
-    let flags = ["--players", "2", "--settle", "0", "--assert", claims, "--json", "-", "--seconds"];
+    let assertions = "gap_max<1s,age_max<1s,share>0.9,playing>=2,gap_p50<30s";
+    let flags = ["--players", "2", "--settle", "0", "--assert", assertions, "--json", "-", "--seconds"];
     let [short, long] = [[&flags[..], &["8"]].concat(), [&flags[..], &["60"]].concat()];
     let (short, long, bot) = tokio::join!(
         run(LOAD, &of_short, &short),
@@ -65,7 +65,7 @@ async fn a_server_that_falls_silent_is_measured_and_counts_as_lost_after_ten_sec
     assert_eq!(short.status.code(), Some(1), "{report}");
     assert_eq!((&report["dropped"], &report["interrupted"]), (&0.into(), &false.into()), "{report}");
     let held = |report: &Value| -> Vec<bool> {
-        report["assertions"].as_array().expect("claims").iter().map(|c| c["held"] == true).collect()
+        report["assertions"].as_array().expect("assertions").iter().map(|c| c["held"] == true).collect()
     };
     assert_eq!(held(&report), [false, false, false, true, true], "{report}");
     assert!(report["worst"]["gap_ms_max"].as_f64() > Some(1000.0), "{report}");
@@ -78,7 +78,7 @@ async fn a_server_that_falls_silent_is_measured_and_counts_as_lost_after_ten_sec
     assert!(report["snapshot_age_ms"]["max"].as_f64() > Some(9000.0), "{report}");
     assert!(report["share_received"]["p50"].as_f64() < Some(0.9), "{report}");
     assert!(report["seconds"].as_f64() < report["seconds_asked"].as_f64(), "{report}");
-    assert_eq!(held(&report), [false; 5], "no claim holds for a run that was cut short: {report}");
+    assert_eq!(held(&report), [false; 5], "no assertion holds for a run that was cut short: {report}");
     assert!(stderr_lines(&long)[0].contains("no message from the server for 10 s"), "{:?}", stderr_lines(&long));
 
     let stdout = String::from_utf8_lossy(&bot.stdout).into_owned();
@@ -105,7 +105,7 @@ async fn an_interrupted_run_fails_with_a_message() {
         assert_eq!(report["interrupted"], true, "{report}");
         assert_eq!(report["players"], players_flag.parse::<u64>().expect("a number"), "as asked: {report}");
         assert!(
-            report["assertions"].as_array().expect("claims").iter().all(|claim| claim["held"] == false),
+            report["assertions"].as_array().expect("assertions").iter().all(|assertion| assertion["held"] == false),
             "{report}"
         );
         assert!(stderr_lines(&output)[0].contains("interrupted after"), "{:?}", stderr_lines(&output));

@@ -15,7 +15,7 @@ use crate::browser;
 use crate::connection::{ServerConnection, TOKEN_KEY};
 use crate::fetch;
 use crate::flow::PageFlow;
-use crate::flow::actions::{LostConnection, Opening, PageAction};
+use crate::flow::actions::{LostConnection, PageAction, PageStart};
 use crate::flow::state::PageState;
 use crate::hud::screens::Face;
 use crate::synth::Sound;
@@ -36,7 +36,7 @@ impl App {
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.open_net();
         self.show_effects();
-        self.flow.handle_open(Opening {
+        self.flow.handle_open(PageStart {
             path: &browser::path(),
             room_parameter: browser::parameter(browser::ROOM).as_deref(),
             stored_room: browser::recall_in_tab(ROOM_KEY).as_deref(),

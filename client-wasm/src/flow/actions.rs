@@ -1,4 +1,4 @@
-//! What the shell tells the page's flow, and what the flow tells the shell to do.
+//! Reports from the shell to the flow of the page, and the actions that the flow requests of the shell.
 
 use broadside_shared::client::Phase;
 use broadside_shared::client::room_request::RoomRequest;
@@ -7,9 +7,9 @@ use broadside_shared::protocol::room::Role;
 
 use super::state::{ConnectionEnd, Notice, PageState};
 
-/// What the page knows when it opens.
+/// The inputs of the page at its start.
 #[derive(Debug, Default)]
-pub(crate) struct Opening<'a> {
+pub(crate) struct PageStart<'a> {
     /// The path of the address, without its base and slash: `r/K7QF2M` for a private room.
     pub(crate) path: &'a str,
     /// The number of a public room, from the address.

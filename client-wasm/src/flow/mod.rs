@@ -19,7 +19,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
-use actions::{ConnectionReport, LostConnection, Opening, PageAction};
+use actions::{ConnectionReport, LostConnection, PageAction, PageStart};
 use state::{Notice, PageState, Remedy, countdown, queue_text, unreached, verdict};
 
 /// Connection attempts in a row without an open socket, after which the page asks the server over HTTP whether it is up.
@@ -113,20 +113,20 @@ impl PageFlow {
 
     /// The page has opened: shows the title, and continues into a room if the tab was in one, the address names one or asks to
     /// join any.
-    pub(crate) fn handle_open(&mut self, opening: Opening<'_>) {
-        self.name = opening.name;
+    pub(crate) fn handle_open(&mut self, start: PageStart<'_>) {
+        self.name = start.name;
         self.enter(PageState::Title);
-        let private = RoomRequest::from_path(opening.path);
-        if private.is_none() && opening.path.starts_with("r/") {
+        let private = RoomRequest::from_path(start.path);
+        if private.is_none() && start.path.starts_with("r/") {
             self.act(PageAction::ShowCodeError(LINK_WITHOUT_CODE));
             self.act(PageAction::SetPath(String::new()));
         }
-        let public = opening.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}")));
+        let public = start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}")));
         let linked = private.or(public);
         // A reload continues in the same room, unless the address names another one.
-        let stored = opening.stored_room.and_then(RoomRequest::from_text);
+        let stored = start.stored_room.and_then(RoomRequest::from_text);
         let stored = stored.filter(|stored| linked.is_none_or(|linked| linked.room == stored.room));
-        let auto = opening.autojoin.then_some(RoomRequest::play(RoomChoice::Quick));
+        let auto = start.autojoin.then_some(RoomRequest::play(RoomChoice::Quick));
         self.pending_room = stored.or(linked).or(auto);
         if linked.is_some() {
             self.act(PageAction::SetPlayLabel("Join"));

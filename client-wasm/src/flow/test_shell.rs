@@ -15,16 +15,16 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn open(opening: Opening<'_>) -> (Shell, Vec<PageAction>) {
-        let mut shell = Shell { page: PageFlow::new(7), name: opening.name.clone(), now: NOW };
-        shell.page.handle_open(opening);
+    pub(super) fn open(start: PageStart<'_>) -> (Shell, Vec<PageAction>) {
+        let mut shell = Shell { page: PageFlow::new(7), name: start.name.clone(), now: NOW };
+        shell.page.handle_open(start);
         let actions = shell.drain();
         (shell, actions)
     }
 
     /// A page that plays in any room.
     pub(super) fn playing() -> Shell {
-        let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
+        let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
         shell.seat(Role::Play);
         assert_eq!(*shell.page.state(), PageState::Playing { spectating: false, resumed: false });
         shell

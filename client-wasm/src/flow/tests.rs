@@ -27,7 +27,7 @@ fn position(actions: &[PageAction], wanted: &PageAction) -> usize {
 
 #[test]
 fn a_fresh_page_shows_the_title_and_connects() {
-    let (mut shell, actions) = Shell::open(Opening::default());
+    let (mut shell, actions) = Shell::open(PageStart::default());
     assert_eq!(actions, [PageAction::Enter(PageState::Title), PageAction::Connect]);
     let status = |text: &str, tone| vec![PageAction::ShowConnectionStatus { text: text.to_owned(), tone }];
     assert_eq!(shell.at(NOW), status("connecting", ""));
@@ -37,7 +37,7 @@ fn a_fresh_page_shows_the_title_and_connects() {
 
 #[test]
 fn a_room_waits_for_a_name_and_is_entered_over_the_same_socket() {
-    let (mut shell, _) = Shell::open(Opening::default());
+    let (mut shell, _) = Shell::open(PageStart::default());
     shell.reach(Phase::Lobby);
     shell.page.handle_go(private("K7QF2M"));
     assert_eq!(shell.drain(), [], "no name yet");
@@ -53,7 +53,7 @@ fn a_room_waits_for_a_name_and_is_entered_over_the_same_socket() {
 
 #[test]
 fn a_player_sees_the_room_with_the_own_ship_and_a_spectator_at_once() {
-    let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
+    let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
     shell.reach(Phase::Joining);
     shell.reach(Phase::Playing);
     assert_eq!(*shell.page.state(), PageState::Connecting { again: false }, "no ship yet");
@@ -68,7 +68,7 @@ fn a_player_sees_the_room_with_the_own_ship_and_a_spectator_at_once() {
 
 #[test]
 fn the_join_queue_shows_its_position() {
-    let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
+    let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
     let queued =
         ConnectionReport { phase: Phase::Joining, role: None, has_player_state: false, queue_position: Some(3) };
     let actions = shell.report(queued);
@@ -81,7 +81,7 @@ fn the_join_queue_shows_its_position() {
 
 #[test]
 fn the_queue_position_of_a_lost_connection_is_not_shown() {
-    let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
+    let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
     let stale =
         ConnectionReport { phase: Phase::Greeting, role: None, has_player_state: false, queue_position: Some(3) };
     assert_eq!(shell.report(stale), []);
@@ -113,7 +113,7 @@ fn a_lost_link_counts_down_reconnects_and_resumes_the_battle() {
 
 #[test]
 fn a_connection_lost_before_the_first_seat_is_not_a_reconnect() {
-    let (mut shell, _) = Shell::open(Opening { autojoin: true, name: name("Ann"), ..Opening::default() });
+    let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
     shell.lose(Phase::Greeting, ConnectionEnd::TimedOut);
     assert_eq!(*shell.page.state(), PageState::Lost);
     shell.wait_for_connect();
@@ -272,9 +272,9 @@ fn leaving_keeps_the_socket_and_a_seat_that_is_resumed_at_the_title_is_left() {
 
 #[test]
 fn a_reload_continues_in_the_stored_room_with_the_stored_token() {
-    let here = Opening { path: "r/K7QF2M", ..Opening::default() };
-    for opening in [Opening::default(), here] {
-        let (shell, actions) = Shell::open(Opening { stored_room: Some(STORED), name: name("Ann"), ..opening });
+    let here = PageStart { path: "r/K7QF2M", ..PageStart::default() };
+    for start in [PageStart::default(), here] {
+        let (shell, actions) = Shell::open(PageStart { stored_room: Some(STORED), name: name("Ann"), ..start });
         assert_eq!(shell.page.room(), Some(private("K7QF2M")));
         // The client is made for the connection, with the token and this room: it resumes the seat and switches to no other.
         assert_eq!(actions.last(), Some(&PageAction::Connect));
@@ -286,11 +286,11 @@ fn a_reload_continues_in_the_stored_room_with_the_stored_token() {
 
 #[test]
 fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
-    let public = Opening { room_parameter: Some("7"), ..Opening::default() };
-    let linked = Opening { path: "r/K7QF2M", ..Opening::default() };
+    let public = PageStart { room_parameter: Some("7"), ..PageStart::default() };
+    let linked = PageStart { path: "r/K7QF2M", ..PageStart::default() };
     let seven = RoomRequest::from_text("room:7").expect("a room");
-    for (opening, room) in [(public, seven), (linked, private("K7QF2M"))] {
-        let (shell, actions) = Shell::open(Opening { stored_room: Some("mode:arena"), name: name("Ann"), ..opening });
+    for (start, room) in [(public, seven), (linked, private("K7QF2M"))] {
+        let (shell, actions) = Shell::open(PageStart { stored_room: Some("mode:arena"), name: name("Ann"), ..start });
         let at = |action| position(&actions, &action);
         // The client takes the token before the tab deletes it: a reload in between enters the linked room.
         assert!(at(PageAction::KeepNewClient) < at(PageAction::DeleteToken));
@@ -302,7 +302,7 @@ fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
 
 #[test]
 fn a_link_invites_a_player_without_a_name_and_connects_meanwhile() {
-    let (mut shell, actions) = Shell::open(Opening { path: "r/k7qf2m/", ..Opening::default() });
+    let (mut shell, actions) = Shell::open(PageStart { path: "r/k7qf2m/", ..PageStart::default() });
     assert!(actions.contains(&PageAction::SetPlayLabel("Join")));
     let note = PageAction::ShowNote { text: "You are invited to a private battle.".to_owned(), is_error: false };
     assert!(actions.contains(&note) && actions.contains(&PageAction::Connect));
@@ -314,7 +314,7 @@ fn a_link_invites_a_player_without_a_name_and_connects_meanwhile() {
 
 #[test]
 fn a_broken_link_says_so_and_shows_the_title() {
-    let (shell, actions) = Shell::open(Opening { path: "r/K7", name: name("Ann"), ..Opening::default() });
+    let (shell, actions) = Shell::open(PageStart { path: "r/K7", name: name("Ann"), ..PageStart::default() });
     assert!(actions.contains(&PageAction::ShowCodeError(LINK_WITHOUT_CODE)));
     assert!(actions.contains(&PageAction::SetPath(String::new())));
     assert!(shell.page.is_at_title());
@@ -322,7 +322,7 @@ fn a_broken_link_says_so_and_shows_the_title() {
 
 #[test]
 fn a_room_chosen_before_the_welcome_deletes_the_token_of_the_seat_before() {
-    let (mut shell, _) = Shell::open(Opening { name: name("Ann"), ..Opening::default() });
+    let (mut shell, _) = Shell::open(PageStart { name: name("Ann"), ..PageStart::default() });
     shell.page.handle_play();
     assert!(shell.drain().contains(&PageAction::DeleteToken));
     let mut shell = Shell::playing();

@@ -49,7 +49,7 @@ struct Rates {
     snapshots: f64,
 }
 
-/// What the graph is told with each image.
+/// The inputs of the graph that change with each image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GraphContext {
     /// Milliseconds of the page's clock.

@@ -210,7 +210,7 @@ pub struct TopicMessage {
 
 /// The messages that a topic keeps for new subscribers.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeptMessages {
     /// Oldest first.
     pub messages: Vec<EncodedMessage>,
     /// The number of the newest message; a subscriber with these messages needs no message up to it again.

@@ -15,7 +15,7 @@ use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
 
 use crate::commands::{
-    ConnectionId, Envelope, Hold, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
+    ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
 };
 use crate::messages::EncodedMessage;
 use crate::subscriptions::ParkedSession;
@@ -62,7 +62,7 @@ pub trait Lobby<G: Game> {
     /// Publishes to every subscriber of a topic.
     fn publish(&self, topic: Topic, from: Option<SessionId>, publication: Publication);
     /// What a topic keeps after message `number`, without the messages of muted sessions.
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept;
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages;
 
     /// The room with this number, unless it has ended.
     fn room(&self, room: RoomId) -> Option<RoomInfo>;

@@ -51,17 +51,17 @@ impl MessageQueue {
         self.push_back(message, None);
     }
 
-    /// The same for what was published in a topic.
+    /// The same for a message published in a topic.
     pub fn push_published(&mut self, topic: Topic, message: EncodedMessage) {
         self.push_back(message, Some(topic));
     }
 
-    /// Drops what was published in topics, to be told anew.
+    /// Drops the messages published in topics; the caller sends them again.
     pub fn drop_published(&mut self) {
         self.queued.retain(|(_, topic)| topic.is_none());
     }
 
-    /// Drops what was published in this topic: it is no longer subscribed to.
+    /// Drops the messages published in this topic, which is no longer subscribed to.
     pub fn drop_of(&mut self, topic: Topic) {
         self.queued.retain(|(_, of)| *of != Some(topic));
     }

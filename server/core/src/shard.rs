@@ -332,7 +332,7 @@ impl<G: Game> ShardCore<G> {
     }
 
     fn seat<L: Lobby<G>>(&mut self, now: MonoTime, id: ConnectionId, room: RoomId, seat: SeatAssignment, lobby: &L) {
-        let session = self.find(id).filter(|found| found.awaits(room, seat.role)).map(Connection::session);
+        let session = self.find(id).filter(|found| found.expects_seat(room, seat.role)).map(Connection::session);
         match (self.fanouts.get_mut(&room), session) {
             (Some(fanout), Some(session)) => {
                 fanout.seat(seat, id.key, session);

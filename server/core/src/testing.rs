@@ -17,8 +17,8 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 
 use crate::commands::{
-    ConnectionId, Envelope, Hold, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, ShardCommand,
-    TopicMessage,
+    ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
+    ShardCommand, TopicMessage,
 };
 use crate::lobby::{AddressShare, Join, Lobby, SeatLimits};
 use crate::messages::EncodedMessage;
@@ -236,11 +236,11 @@ impl Lobby<Arena> for TestLobby {
         state.to_shards.push((None, ShardCommand::Published(message)));
     }
 
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages {
         let state = self.state.borrow();
         let kept = state.kept.get(&topic).map_or(&[][..], Vec::as_slice);
         let wanted = kept.iter().filter(|message| message.number > number && !message.from.is_some_and(is_muted));
-        Kept {
+        KeptMessages {
             messages: wanted.map(|message| message.message.clone()).collect(),
             until: kept.last().map_or(0, |message| message.number),
         }

@@ -16,8 +16,8 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{
-    ConnectionId, Envelope, Hold, JoinRequest, Kept, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
-    ShardCommand,
+    ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
+    SessionId, ShardCommand,
 };
 use broadside_core::lobby::{Join, Lobby};
 use broadside_core::messages::EncodedMessage;
@@ -58,7 +58,7 @@ impl<G: Game> ServerLobby<G> {
         ServerLobby { context, directory, sessions, leaderboard, room_creations }
     }
 
-    /// Once a second: rooms that are over are forgotten, the leaderboard is put together. The server stood still for `still_us`
+    /// Once a second: removes ended rooms and assembles the leaderboard. The server stood still for `still_us`
     /// microseconds since the last call.
     pub fn sweep(&self, still_us: u64) {
         self.directory.sweep(still_us);
@@ -72,7 +72,7 @@ impl<G: Game> ServerLobby<G> {
         self.context.metrics.shard_failures.inc();
         self.sessions.lose_shard(shard);
         for room in self.directory.all() {
-            // A room that is over has nobody left to lose.
+            // An ended room has no players to lose.
             let _ = room.send(RoomCommand::ShardLost(shard));
         }
         tracing::error!(shard, "shard failed and was restarted");
@@ -184,7 +184,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
 
     fn deliver(&self, to: SessionId, from: Option<SessionId>, message: EncodedMessage) {
         let (connection, seat) = self.sessions.whereabouts(to);
-        // A session that has neither is over.
+        // A session that has neither has ended.
         if let Some(shard) = connection.map(|id| id.shard).or(seat.map(|seat| seat.shard)) {
             self.context.shards[shard].send([ShardCommand::Deliver(connection, to, Envelope { from, message })]);
         }
@@ -200,7 +200,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
         self.context.publish(topic, from, publication);
     }
 
-    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> Kept {
+    fn kept_after(&self, topic: Topic, number: u64, is_muted: &dyn Fn(SessionId) -> bool) -> KeptMessages {
         self.context.topics.kept_after(topic, number, is_muted)
     }
 
@@ -209,7 +209,7 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
     }
 
     fn send(&self, room: RoomId, command: RoomCommand<G>) {
-        // A room that is over has nothing to do.
+        // An ended room ignores commands.
         let _ = self.directory.get(room).map(|room| room.send(command));
     }
 

@@ -17,7 +17,7 @@ use crate::limits::holds::TooMuch;
 use crate::limits::rates::Rate;
 use crate::metrics::labels::AddressLimit;
 
-/// Attempts to take a place among the half-open connections of an address, and the pause between two.
+/// Attempts to take a slot among the half-open connections of an address, and the pause between two.
 const ATTEMPTS: u32 = 25;
 const ATTEMPT_EVERY: Duration = Duration::from_millis(20);
 
@@ -80,7 +80,7 @@ impl<G: Game> ConnectionGuard<G> {
     /// Counts the connection among those of `peer` that have sent no request yet. In a burst, waits for the first ones to send theirs.
     ///
     /// # Errors
-    /// No place became free in time.
+    /// No slot became free in time.
     pub(crate) async fn start(&self, peer: IpAddr) -> Result<(), Rejection> {
         if is_proxy(&self.app, peer) {
             return Ok(());
@@ -120,7 +120,7 @@ impl<G: Game> ConnectionGuard<G> {
             if let Admission::TooManyFromAddress(_) = counted.admission {
                 counted.admission = Admission::Granted;
             }
-            // Even if no place for rejected connections is left, refuse with a response: the proxy keeps the connection.
+            // Even if no slot for rejected connections is left, refuse with a response: the proxy keeps the connection.
             let _ = self.count(&mut counted, address);
         }
         if counted.admission == Admission::Granted && !self.app.lobby.context.limits.is_exempt(address) {

@@ -1,5 +1,5 @@
-//! The thread of a shard: the sockets of its connections, watched by one epoll. What they bring goes to the [`ShardCore`], and what that
-//! wants written goes to them.
+//! The thread of a shard: the sockets of its connections, registered with one epoll. Received frames go to the [`ShardCore`], and the
+//! frames that it outputs go to the sockets.
 //!
 //! Nothing is handed from thread to thread per client and snapshot: a room sends one shared output per tick and shard. Sockets are
 //! looked at no more often than every [`READ_EVERY`]: what comes in the meantime is read in one go.
@@ -47,9 +47,9 @@ const EVENTS_AT_ONCE: usize = 1024;
 const DRAIN: Duration = Duration::from_secs(5);
 /// Time that a peer has to answer our close before the socket is dropped, in microseconds.
 const CLOSING_US: u64 = 2_000_000;
-/// The epoll's own token, for being woken.
+/// The epoll token of the waker.
 const WOKEN: Token = Token(usize::MAX);
-/// Numbers connections, so that one holder of a key is told from the next, also after a shard was restarted.
+/// Numbers connections, so that one holder of a key is distinguished from the next, also after a shard restart.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// A shard's epoll, made before its thread so that others can wake it from the start.
@@ -64,12 +64,12 @@ impl Poller {
     pub fn new() -> std::io::Result<Poller> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WOKEN)?;
-        // A waker that fails has nobody to wake.
+        // A waker fails only when the shard that it wakes is gone.
         let wakeup = Wakeup::new(move || drop(waker.wake()));
         Ok(Poller { poll, wakeup })
     }
 
-    /// What wakes the shard.
+    /// The handle that wakes the shard.
     #[must_use]
     pub fn wakeup(&self) -> &Arc<Wakeup> {
         &self.wakeup
@@ -130,12 +130,12 @@ struct Shard<'a, G: Game> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConnectionStatus {
     Open,
-    /// Not everything was read: look again, for the kernel does not repeat itself.
+    /// Not everything was read: look again, because the kernel reports an edge only once.
     HasMore,
     Over,
 }
 
-/// What the epoll says of a socket.
+/// What the epoll reports about a socket.
 #[derive(Debug, Clone, Copy)]
 struct Readiness {
     readable: Option<Readable>,
@@ -198,7 +198,7 @@ impl<'a, G: Game> Shard<'a, G> {
             }
             self.read(&events);
             if read_from >= sweep_at {
-                // Nobody is judged silent whom the epoll had no space, or no time, to name.
+                // A client does not count as silent while the epoll had no space, or no time, to report it.
                 let is_all_read = polled.is_ok() && events.iter().count() < EVENTS_AT_ONCE;
                 if is_all_read || read_from >= sweep_at + SWEEP_LATE_MAX {
                     self.sweep(now);
@@ -233,7 +233,7 @@ impl<'a, G: Game> Shard<'a, G> {
                 Arrival::Migrated(migrated) => {
                     let (socket, connection) = *migrated;
                     let now = self.now();
-                    if let Some(key) = self.watch(socket) {
+                    if let Some(key) = self.register(socket) {
                         self.core.handle_migrated(now, key, connection, self.lobby);
                         self.drain(now);
                         self.look(key, Readiness::MORE);
@@ -261,7 +261,7 @@ impl<'a, G: Game> Shard<'a, G> {
     fn connect(&mut self, upgraded: Upgraded<G>) {
         let Upgraded { transport, early, address, guard, handshake, refused_with } = upgraded;
         let socket = Socket { conn: Conn::new(transport, &early), drop_at: None, _guard: guard };
-        let Some(key) = self.watch(socket) else { return };
+        let Some(key) = self.register(socket) else { return };
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let id = ConnectionId { shard: self.index, key, serial };
         let is_over_full = self.app.connections.load(Ordering::Acquire) > self.app.connections_max;
@@ -273,13 +273,13 @@ impl<'a, G: Game> Shard<'a, G> {
         self.look(key, Readiness::MORE);
     }
 
-    /// Watches a socket from now on. Gives its key.
-    fn watch(&mut self, mut socket: Socket<G>) -> Option<usize> {
+    /// Registers a socket with the epoll. Gives its key.
+    fn register(&mut self, mut socket: Socket<G>) -> Option<usize> {
         let entry = self.sockets.vacant_entry();
         let key = entry.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poller.poll.registry().register(socket.conn.transport.stream(), Token(key), interest) {
-            tracing::warn!(%error, "cannot watch a connection");
+            tracing::warn!(%error, "cannot register a connection with epoll");
             return None;
         }
         entry.insert(socket);
@@ -293,7 +293,7 @@ impl<'a, G: Game> Shard<'a, G> {
         }
     }
 
-    /// Does what the core wants of the sockets.
+    /// Carries out the outputs of the core.
     fn drain(&mut self, now: MonoTime) {
         while let Some(output) = self.core.poll_output() {
             match output {
@@ -336,7 +336,7 @@ impl<'a, G: Game> Shard<'a, G> {
     /// Hands a connection to the shard that has its seat.
     fn migrate(&mut self, key: usize, shard: usize, connection: Box<Connection<G>>) {
         let mut socket = self.sockets.remove(key);
-        // The other shard's epoll watches it from now on.
+        // It is registered with the epoll of the other shard next.
         let _ = self.poller.poll.registry().deregister(socket.conn.transport.stream());
         self.counters.add(socket.conn.transport.take_traffic());
         self.shards.inbox(shard).send([Arrival::Migrated(Box::new((socket, connection)))]);
@@ -398,7 +398,7 @@ impl<'a, G: Game> Shard<'a, G> {
             socket.conn.handle_readable(readable);
             status = self.read_frames(key);
         }
-        // It may have moved to another shard.
+        // It may have migrated to another shard.
         let Some(socket) = self.sockets.get_mut(key) else { return };
         self.counters.add(socket.conn.transport.take_traffic());
         match status {
@@ -442,7 +442,7 @@ impl<'a, G: Game> Shard<'a, G> {
         if !was_closed {
             self.app.metrics.torn();
         }
-        // Closing the socket ends the watch, too; this is for systems where it does not.
+        // Closing the socket removes it from the epoll, too; this is for systems where it does not.
         let _ = self.poller.poll.registry().deregister(socket.conn.transport.stream());
     }
 

@@ -41,21 +41,21 @@ struct Fragile {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Wish {
+struct TestInput {
     panics: bool,
 }
 
-impl GameInput for Wish {
+impl GameInput for TestInput {
     fn write(&self, out: &mut BitWriter) {
         out.flag(self.panics);
     }
 
     fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError> {
-        Ok(Wish { panics: bits.bits(1)? == 1 })
+        Ok(TestInput { panics: bits.bits(1)? == 1 })
     }
 
     fn idle(&self) -> Self {
-        Wish::default()
+        TestInput::default()
     }
 }
 
@@ -65,7 +65,7 @@ impl Game for Fragile {
     const KINDS: &'static [KindSpec] = &[];
     const VIEW: Vec2 = Vec2::new(1000.0, 1000.0);
     type Config = ();
-    type Input = Wish;
+    type Input = TestInput;
     type LocalPlayerState = ();
     type Event = ();
     type PredictionContext = ();
@@ -85,7 +85,7 @@ impl Game for Fragile {
     fn step(
         &mut self,
         _tick: Tick,
-        inputs: &[PlayerInput<Wish>],
+        inputs: &[PlayerInput<TestInput>],
         _history: &History,
         _events: &mut Vec<AddressedEvent<()>>,
     ) {
@@ -98,7 +98,7 @@ impl Game for Fragile {
         self.players.contains(&player).then_some(&())
     }
 
-    fn predict((): &mut (), _input: &Wish, _tick: Tick, (): &(), _spawned: &mut Vec<PredictedSpawn>) {}
+    fn predict((): &mut (), _input: &TestInput, _tick: Tick, (): &(), _spawned: &mut Vec<PredictedSpawn>) {}
 
     fn prediction_context<'a>(_records: impl Iterator<Item = &'a Record>, (): &mut ()) {}
 
@@ -239,8 +239,8 @@ fn seat_of(commands: &[ShardCommand], connection: ConnectionId) -> Option<SeatAs
     })
 }
 
-fn input(seat: SeatAssignment, first: Tick, wish: Wish) -> RoomCommand<Fragile> {
-    let packet = InputPacket { acked: Tick(0), first, lag: 0, samples: [wish].into_iter().collect() };
+fn input(seat: SeatAssignment, first: Tick, input: TestInput) -> RoomCommand<Fragile> {
+    let packet = InputPacket { acked: Tick(0), first, lag: 0, samples: [input].into_iter().collect() };
     RoomCommand::Input(seat, packet, MonoTime(0))
 }
 
@@ -260,7 +260,7 @@ fn a_room_that_panics_closes_its_connections_and_goes_on_empty_with_another_seed
     assert!(failing.status.queued(0) > 0 && failing.status.queued(1) > 0);
     (0..SHARDS).for_each(|shard| drop(scene.sent(shard, &[])));
     let tick = scene.runner(1).expect("awake").room().tick();
-    failing.send_all(&mut vec![input(seat, tick, Wish { panics: true })]);
+    failing.send_all(&mut vec![input(seat, tick, TestInput { panics: true })]);
     scene.join(&failing, 1);
     scene.turn();
 
@@ -304,7 +304,7 @@ fn a_room_that_fails_again_and_again_still_serves_the_next() {
         scene.turn();
         let seat = seat_of(&scene.sent(0, &[&room]), connection).expect("a free seat");
         let tick = scene.runner(1).expect("awake").room().tick();
-        room.send_all(&mut vec![input(seat, tick, Wish { panics: true })]);
+        room.send_all(&mut vec![input(seat, tick, TestInput { panics: true })]);
         scene.turn();
         assert_eq!(room.status.counters.failures.load(Ordering::Relaxed), failures);
         assert_eq!(scene.runner(1).expect("awake").room().info().config.seed, SEED + failures);
@@ -320,7 +320,7 @@ fn a_full_mailbox_drops_and_counts_inputs_and_nothing_else() {
     let seat = seat_of(&scene.sent(0, &[&room]), connection).expect("a free seat");
     // Inputs for a seat that nobody has: the room counts none of them.
     let stale = SeatAssignment { player: PlayerId(7), ..seat };
-    let inputs = |count: usize| -> Vec<_> { (0..count).map(|_| input(stale, Tick(1), Wish::default())).collect() };
+    let inputs = |count: usize| -> Vec<_> { (0..count).map(|_| input(stale, Tick(1), TestInput::default())).collect() };
     let dropped = |scene: &Scene| {
         let counted = room.status.counters.inputs_dropped.load(Ordering::Relaxed);
         assert_eq!(scene.context.metrics.inputs_dropped.get(), counted);

@@ -109,7 +109,7 @@ async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
     let rooms: Vec<u32> = players.iter().map(|((room, ..), _)| room.0).collect();
     assert_eq!(rooms, [2, 2, 3], "two make a duel, the third opens another");
     let mut in_queue = Puppet::join(&server, "Eve", RoomChoice::Room(RoomId(2)), Role::Play).await;
-    within("a place in line", async {
+    within("a place in the join queue", async {
         while in_queue.client.queue_position().is_none() {
             in_queue.step(|_| ArenaInput::default()).await;
         }

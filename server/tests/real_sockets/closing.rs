@@ -172,8 +172,8 @@ async fn shutdown_closes_every_socket_and_does_not_wait_for_unresponsive_clients
     let silent = bare(&server).await;
     let mut greeted = bare(&server).await;
     greet(&mut greeted).await;
-    let mut deaf = bare(&server).await;
-    sit(&mut deaf, "Deaf").await;
+    let mut silent_reader = bare(&server).await;
+    sit(&mut silent_reader, "Silent").await;
     let mut ann = player(&server, "Ann").await;
     play_until(&mut ann, "a seat", |ann, progress| ann.joined() && matches!(progress, Progress::Snapshot(_))).await;
 
@@ -192,5 +192,5 @@ async fn shutdown_closes_every_socket_and_does_not_wait_for_unresponsive_clients
     assert_eq!(greeted_heard, meant(CloseCode::GoingAway));
     // Two of the four never answer the close; the limit is two seconds.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    drop((silent, deaf));
+    drop((silent, silent_reader));
 }

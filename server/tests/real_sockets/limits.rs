@@ -371,11 +371,11 @@ async fn endless_heads_and_bodies_time_out() {
 async fn an_unread_response_times_out() {
     let server = limited(|_| {}).await;
     server.folder.put("large.txt", &vec![b'x'; 8 << 20]);
-    let mut deaf = stream(&server, 2).await;
-    deaf.write_all(request("127.0.0.1", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
+    let mut silent_reader = stream(&server, 2).await;
+    silent_reader.write_all(request("127.0.0.1", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
     let began = Instant::now();
     let mut first = [0; 15];
-    deaf.read_exact(&mut first).await.expect("the answer begins");
+    silent_reader.read_exact(&mut first).await.expect("the answer begins");
     assert_eq!(&first, b"HTTP/1.1 200 OK");
     while server.metrics().connections.get() > 0 {
         assert!(began.elapsed() < Duration::from_secs(120), "still open");
@@ -396,10 +396,10 @@ async fn slow_clients_do_not_delay_shutdown() {
         slow.write_all(start.as_bytes()).await.expect("a connection");
         open.push(slow);
     }
-    let mut deaf = stream(&server, 2).await;
-    deaf.write_all(request("127.0.0.1", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
+    let mut silent_reader = stream(&server, 2).await;
+    silent_reader.write_all(request("127.0.0.1", "GET", "/large.txt", &[]).as_bytes()).await.expect("a connection");
     let mut first = [0; 15];
-    within("the answer", deaf.read_exact(&mut first)).await.expect("the answer begins");
+    within("the answer", silent_reader.read_exact(&mut first)).await.expect("the answer begins");
     let connections = server.metrics().connections.clone();
     let began = std::time::Instant::now();
     server.end().await;

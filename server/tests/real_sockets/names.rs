@@ -67,7 +67,7 @@ async fn a_new_name_in_a_seat_or_join_queue_applies_everywhere() {
     })
     .await;
     let mut cid = Puppet::connect(&server, "Cid").await;
-    within("a place in line", async {
+    within("a place in the join queue", async {
         while cid.client.queue_position().is_none() {
             tokio::join!(ann.step(idle), bob.step(idle), cid.step(idle));
         }
@@ -109,7 +109,7 @@ async fn a_new_name_in_a_seat_or_join_queue_applies_everywhere() {
     assert_eq!(said.as_deref(), Some("Zoe"));
     let now = bob.now();
     bob.client.request(now, Request::Exit);
-    within("the one in line to come by the name they chose there", async {
+    within("the queued player to join under the name chosen in the queue", async {
         while cid.client.player().is_none_or(|player| ann.client.name_of(player) != Some("Rob")) {
             tokio::join!(ann.step(idle), bob.step(idle), cid.step(idle));
         }

@@ -117,9 +117,9 @@ async fn a_mute_client_affects_no_other(server: Server) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_sends_inputs_but_never_reads_affects_no_other() {
     let server = Server::start().await;
-    let mut deaf = bare(&server).await;
-    let joined = sit(&mut deaf, "Deaf").await;
-    let (mut writes, reads) = deaf.split();
+    let mut silent_reader = bare(&server).await;
+    let joined = sit(&mut silent_reader, "Silent").await;
+    let (mut writes, reads) = silent_reader.split();
     let chatter = async {
         // The same old acknowledgement at the usual rate; late inputs do not matter here.
         let mut pace = tokio::time::interval(Duration::from_millis(33));
@@ -137,8 +137,8 @@ async fn a_client_that_sends_inputs_but_never_reads_affects_no_other() {
         () = chatter => {}
         () = others => {}
     }
-    let mut deaf = writes.reunite(reads).expect("two halves of one socket");
-    catches_up(&mut deaf, &joined).await;
+    let mut silent_reader = writes.reunite(reads).expect("two halves of one socket");
+    catches_up(&mut silent_reader, &joined).await;
     server.end().await;
 }
 

@@ -20,9 +20,9 @@ impl ArenaInput {
     pub const THRUST: u8 = 1;
     /// Reverse engine: brakes, then backs up.
     pub const REVERSE: u8 = 2;
-    /// Sideways to the pilot's left.
+    /// Sideways to the ship's left.
     pub const LEFT: u8 = 4;
-    /// Sideways to the pilot's right.
+    /// Sideways to the ship's right.
     pub const RIGHT: u8 = 8;
     /// The cannon's trigger: while pressed, it fires as fast as the cannon can.
     pub const FIRE: u8 = 16;

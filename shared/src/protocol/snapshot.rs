@@ -34,7 +34,7 @@ pub struct SnapshotHead {
 }
 
 impl SnapshotHead {
-    /// At this budget, one of so many due snapshots is sent; input packets are spaced out in the same way.
+    /// At this budget, the server sends one of every N due snapshots, and input packets are spaced out by the same factor. Gives N.
     #[must_use]
     pub fn every(budget: u8) -> u32 {
         match budget {

@@ -35,7 +35,7 @@ struct Drawn {
     largest_correction: Option<f64>,
 }
 
-/// Builds, plays with either renderer in turn, and gives the figures as a table.
+/// Builds, plays with one renderer after the other, and gives the values as a table.
 pub(super) fn measure() -> Result<String> {
     let tools = toolchain::ensure_browser()?;
     toolchain::ensure_wasm_target()?;

@@ -1,4 +1,4 @@
-//! What may not become dearer: instruction counts, and the server's CPU against the floor's in the same run. Neither depends on
+//! The limits on cost: instruction counts, and the server's CPU against the floor's in the same run. Neither depends on
 //! how fast the machine is or what else it does. The ceilings are in `xtask/bench-ceilings.txt`.
 
 use std::fs;
@@ -11,13 +11,13 @@ use super::level::{Level, Time};
 use crate::process::run;
 use crate::workspace::{cargo, root, short, target_dir};
 
-/// Room above what was measured when a ceiling was set: a new compiler or a small change may take it, a slip may not.
+/// Room above what was measured when a ceiling was set: enough for a new compiler or a small change, not for a regression.
 const MARGIN_COUNT: f64 = 1.05;
 /// The same for the ratio, which two runs on a busy machine do not agree on better than this.
 const MARGIN_RATIO: f64 = 1.15;
 /// Name of the ratio in the list.
 const RATIO: &str = "ratio_to_floor";
-/// Players and seconds of the ratio, and how often it is tried: one good try is proof, a bad one may be the neighbours.
+/// Players and seconds of the ratio, and how often it is tried: one good try is proof, a bad one may be due to other load on the machine.
 const RATIO_PLAYERS: usize = 400;
 const RATIO_TIME: Time = Time { ramp_s: 10, measured_s: 5 };
 const RATIO_TRIES: usize = 3;
@@ -27,8 +27,8 @@ const RATIO_TRIES: usize = 3;
 pub(super) enum Ceilings {
     /// Fail above them.
     Hold,
-    /// Write them anew.
-    SetAnew,
+    /// Replace them by what is measured.
+    Replace,
 }
 
 /// `cargo xtask bench --gate`: everything in the list.
@@ -36,7 +36,7 @@ pub(super) fn gate(ceilings: Ceilings) -> Result<()> {
     super::programs::build()?;
     let counts = counted()?;
     match ceilings {
-        Ceilings::SetAnew => {
+        Ceilings::Replace => {
             let counts = counts.context("valgrind is not installed, so there is nothing to set ceilings from")?;
             let ratio = ratio(0.0)?;
             let text = listing(&counts, ratio);
@@ -57,7 +57,7 @@ pub(super) fn gate(ceilings: Ceilings) -> Result<()> {
     }
 }
 
-/// The instruction counts alone, for `cargo xtask test`. Without valgrind it says so and is content.
+/// The instruction counts alone, for `cargo xtask test`. Without valgrind it prints a note and succeeds.
 pub(crate) fn check() -> Result<()> {
     let counts = counted()?;
     let dear = hold(&read()?, counts.as_deref())?;
@@ -137,7 +137,7 @@ fn read() -> Result<Vec<(String, f64)>> {
     parse(&text).with_context(|| format!("{} is not a list of ceilings", short(&path())))
 }
 
-/// Lines of a name and a number; `#` begins a remark.
+/// Lines of a name and a number; `#` starts a comment.
 fn parse(text: &str) -> Result<Vec<(String, f64)>> {
     let mut list = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -157,7 +157,7 @@ fn ceiling(list: &[(String, f64)], name: &str) -> Result<f64> {
     let found = list.iter().find(|(listed, _)| listed == name).map(|(_, ceiling)| *ceiling);
     found.with_context(|| {
         format!(
-            "{} has no line for {name}; set them anew with `cargo xtask bench --gate --set-ceilings`",
+            "{} has no ceiling for {name}; set the ceilings again with `cargo xtask bench --gate --set-ceilings`",
             short(&path())
         )
     })

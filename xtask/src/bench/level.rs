@@ -1,4 +1,4 @@
-//! A whole server under so many players for some seconds, and the floor for the same frames right after it.
+//! A whole server under N players for a number of seconds, and the floor for the same frames right after it.
 
 use std::fmt;
 use std::fs;
@@ -12,14 +12,14 @@ use super::plot::{Limit, Plot, Series, Tone};
 use super::table::Table;
 use crate::workspace::program;
 
-/// Seconds that the floor is measured at the most: it is steadier than a server that is played on.
+/// Longest measurement of the floor, in seconds: it is steadier than a server that is played on.
 const FLOOR_SECONDS: u64 = 10;
 /// Header and mask of a client's WebSocket frame of up to 125 bytes.
 const INPUT_HEADER: f64 = 6.0;
 /// The longest gap between two snapshots at the 99th percentile that counts as playable, in ms; from the same bar at which other
 /// servers are compared.
 const GAP_MS_MAX: f64 = 66.0;
-/// The oldest picture at the 99th percentile that is aimed at, in ms.
+/// The highest age of the picture at the 99th percentile that is aimed at, in ms.
 const AGE_MS_MAX: f64 = 100.0;
 
 /// How long a level is played.
@@ -32,7 +32,7 @@ pub(super) struct Time {
     pub(super) measured_s: u64,
 }
 
-/// One level. `None` is a figure that could not be measured.
+/// One level. `None` is a value that could not be measured.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Level {
     hz: u32,
@@ -239,7 +239,7 @@ pub(super) fn plots(at_20: &[Level], at_30: &[Level]) -> Vec<(&'static str, Stri
     ]
 }
 
-/// Runs a program of ours that writes its figures to `report`. One that could not do all it was asked has figures still.
+/// Runs a program of ours that writes its values to `report`. A program that failed in part still has values.
 pub(super) fn ask_program(name: &str, report: &Path, flags: impl FnOnce(&mut Command)) -> Result<Value> {
     if report.exists() {
         fs::remove_file(report).with_context(|| format!("cannot remove the old {}", report.display()))?;
@@ -249,21 +249,21 @@ pub(super) fn ask_program(name: &str, report: &Path, flags: impl FnOnce(&mut Com
     command.arg("--json").arg(report).stdin(Stdio::null()).stdout(Stdio::null());
     let output = command.output().with_context(|| format!("cannot start `{name}`"))?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(report.exists(), "`{name}` brought no figures ({}): {}", output.status, words.trim());
+    ensure!(report.exists(), "`{name}` wrote no values ({}): {}", output.status, words.trim());
     if !output.status.success() {
         println!("{}", words.trim());
     }
     let text = fs::read_to_string(report).with_context(|| format!("cannot read {}", report.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", report.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", report.display()))
 }
 
 pub(super) fn number(report: &Value, path: &str) -> Option<f64> {
     report.pointer(path).and_then(Value::as_f64)
 }
 
-/// A figure, or a dash where there is none.
-pub(super) fn shown(figure: Option<f64>, digits: usize) -> String {
-    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
+/// A value, or a dash where there is none.
+pub(super) fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
 #[cfg(test)]

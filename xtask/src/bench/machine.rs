@@ -1,4 +1,4 @@
-//! What a benchmark ran on: without it no figure means anything.
+//! The machine that a benchmark ran on; no value means anything without it.
 
 use std::fs;
 use std::process::Command;

@@ -6,12 +6,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{program, root};
 
-/// What a snapshot's bytes are spent on, over so many seconds of play of 200 AIs at 20 Hz, as a block of text.
+/// The parts of a snapshot's bytes over `seconds` of play of 200 AIs at 20 Hz, as a block of text.
 pub(super) fn ledger(seconds: u32) -> Result<String> {
     Ok(format!("```text\n{}\n```", example("ledger", &[200, seconds, 3])?))
 }
 
-/// The table of the room's parts, over so many ticks per size.
+/// The table of the room's parts, over `ticks` ticks per size.
 pub(super) fn cost(ticks: u32) -> Result<String> {
     let tables: Vec<String> = [100, 500, 1000, 2000, 3000]
         .into_iter()

@@ -2,12 +2,12 @@
 //!
 //! - `machine`: what it runs on, as the reports name it.
 //! - `micro`: the parts without sockets, timed.
-//! - `counts`: the same parts in instructions, which no neighbour changes.
-//! - `level`: a whole server under so many players, and the floor for the same frames right after it.
+//! - `counts`: the same parts in instructions, which other load on the machine does not change.
+//! - `level`: a whole server under N players, and the floor for the same frames right after it.
 //! - `wss`: the same players in the clear and by TLS.
 //! - `draw`: the page without a GPU, by either renderer, through `webdriver`.
 //! - `table`, [`plot`], [`page`]: tables, drawings, and where they go in `docs/BENCHMARKS.md`.
-//! - `gate`: what may not become dearer.
+//! - `gate`: the limits on cost.
 
 mod counts;
 mod draw;
@@ -48,7 +48,7 @@ const RAMP_SECONDS: u64 = 20;
 /// Those of `--quick`.
 const RAMP_SECONDS_QUICK: u64 = 12;
 
-/// What `cargo xtask bench` can be told.
+/// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A few levels and a few seconds each, done within three minutes after the build; writes nothing unless --write.
@@ -73,7 +73,7 @@ pub(crate) struct Args {
     /// Instead: check instruction counts and the ratio to the floor against xtask/bench-ceilings.txt.
     #[arg(long, conflicts_with_all = ["quick", "players", "seconds", "write"])]
     gate: bool,
-    /// With --gate: set the ceilings anew from what is measured now.
+    /// With --gate: replace the ceilings by the values measured now.
     #[arg(long, requires = "gate")]
     set_ceilings: bool,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Args {
 /// Measures, prints, and writes what was asked for.
 pub(crate) fn bench(args: &Args) -> Result<()> {
     if args.gate {
-        return gate::gate(if args.set_ceilings { gate::Ceilings::SetAnew } else { gate::Ceilings::Hold });
+        return gate::gate(if args.set_ceilings { gate::Ceilings::Replace } else { gate::Ceilings::Hold });
     }
     if args.draw {
         let table = draw::measure()?;

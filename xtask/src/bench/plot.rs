@@ -12,10 +12,10 @@ const BOTTOM: f64 = 40.0;
 /// Grey of words and lines: about the same contrast on white and on black.
 const INK: &str = "#7d8590";
 
-/// One drawing: figures against players.
+/// One drawing: values against the number of players.
 pub(super) struct Plot {
     pub(super) title: String,
-    /// What the figures are in.
+    /// The unit of the values.
     pub(super) unit: String,
     pub(super) series: Vec<Series>,
     /// A line that should not be crossed.
@@ -26,7 +26,7 @@ pub(super) struct Plot {
 pub(super) struct Series {
     pub(super) name: String,
     pub(super) tone: Tone,
-    /// Players and figure.
+    /// Number of players, and value.
     pub(super) points: Vec<(f64, f64)>,
 }
 
@@ -54,7 +54,7 @@ impl Tone {
     }
 }
 
-/// The plane of the curves: where a figure is on the drawing.
+/// The plane of the curves: where a value is on the drawing.
 struct Plane {
     x_max: f64,
     y_max: f64,
@@ -65,8 +65,8 @@ impl Plane {
         LEFT + (WIDTH - LEFT - RIGHT) * players / self.x_max
     }
 
-    fn y(&self, figure: f64) -> f64 {
-        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * figure / self.y_max
+    fn y(&self, value: f64) -> f64 {
+        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.y_max
     }
 }
 
@@ -75,7 +75,7 @@ impl Plot {
     pub(super) fn svg(&self) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x_step = nice(points().map(|(x, _)| *x).fold(1.0, f64::max) / 6.0);
-        // A limit far above all figures would press them flat: it is left out then.
+        // A limit far above all values would press them flat: it is left out then.
         let highest = points().map(|(_, y)| *y).fold(0.0, f64::max).max(1e-3);
         let limit = self.limit.as_ref().filter(|limit| limit.value < highest * 4.0);
         let highest = limit.map_or(highest, |limit| highest.max(limit.value));
@@ -128,8 +128,8 @@ impl Plot {
 
 fn grid(svg: &mut String, plane: &Plane, x_step: f64, y_step: f64) {
     let steps = |max: f64, step: f64| (0..=(max / step).round() as u32).map(move |n| f64::from(n) * step);
-    for figure in steps(plane.y_max, y_step) {
-        let y = plane.y(figure);
+    for value in steps(plane.y_max, y_step) {
+        let y = plane.y(value);
         let _ = write!(
             svg,
             "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{INK}\" stroke-opacity=\"0.25\"/>\n\
@@ -137,7 +137,7 @@ fn grid(svg: &mut String, plane: &Plane, x_step: f64, y_step: f64) {
             WIDTH - RIGHT,
             LEFT - 8.0,
             y + 4.0,
-            plain(figure),
+            plain(value),
         );
     }
     for players in steps(plane.x_max, x_step) {
@@ -166,14 +166,14 @@ fn curve(svg: &mut String, plane: &Plane, series: &Series) {
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-linejoin=\"round\"/>",
         points.join(" ")
     );
-    for (players, figure) in &series.points {
+    for (players, value) in &series.points {
         let _ = writeln!(
             svg,
             "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"><title>{} players: {}</title></circle>",
             plane.x(*players),
-            plane.y(*figure),
+            plane.y(*value),
             plain(*players),
-            plain(*figure),
+            plain(*value),
         );
     }
 }

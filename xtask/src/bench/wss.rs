@@ -10,7 +10,7 @@ use super::level::{ask_program, number, shown};
 use super::table::Table;
 use crate::workspace::{program, root};
 
-/// Players and their rate: enough for the server's figures to stand still, few enough for the load tester to keep up by TLS.
+/// Players and their rate: enough for the server's values to stand still, few enough for the load tester to keep up by TLS.
 const PLAYERS: &str = "400";
 const HZ: &str = "20";
 /// Turns of each.
@@ -18,8 +18,8 @@ const TURNS: usize = 2;
 /// Connections that say nothing, for the memory of each.
 const IDLE: &str = "2000";
 
-/// What is compared: a name, where a report has it, and digits behind the point.
-const FIGURES: [(&str, &str, usize); 7] = [
+/// The rows of the table: name, path in the report, and digits after the decimal point.
+const ROWS: [(&str, &str, usize); 7] = [
     ("server CPU us per client and snapshot", "/server/cpu_us_per_client_snapshot", 1),
     ("the load tester's, players decoding all", "/load/cpu_us_per_client_snapshot", 1),
     ("bytes down per player and second, at the socket", "/socket_bytes_per_s/down", 0),
@@ -29,7 +29,7 @@ const FIGURES: [(&str, &str, usize); 7] = [
     ("server KiB per player", "/server/kb_per_player", 1),
 ];
 
-/// Plays, and gives the figures side by side as a table.
+/// Plays, and gives the values side by side as a table.
 pub(super) fn measure(folder: &Path) -> Result<String> {
     let (mut plain, mut sealed) = (Vec::new(), Vec::new());
     for turn in 0..TURNS {
@@ -67,17 +67,17 @@ fn table(plain: &[Value], sealed: &[Value], idle: (f64, f64)) -> String {
         let ratio = plain.zip(sealed).filter(|(plain, _)| *plain > 0.0).map(|(plain, sealed)| sealed / plain);
         table.row([name.to_owned(), shown(plain, digits), shown(sealed, digits), shown(ratio, 2)]);
     };
-    for (name, path, digits) in FIGURES {
+    for (name, path, digits) in ROWS {
         row(name, mean(plain, path), mean(sealed, path), digits);
     }
     row("server KiB per connection that says nothing", Some(idle.0), Some(idle.1), 1);
     table.to_string()
 }
 
-/// The mean of a figure over the turns; `None` if one lacks it.
+/// The mean of a value over the turns; `None` if one lacks it.
 fn mean(reports: &[Value], path: &str) -> Option<f64> {
-    let figures: Option<Vec<f64>> = reports.iter().map(|report| number(report, path)).collect();
-    figures.filter(|figures| !figures.is_empty()).map(|figures| figures.iter().sum::<f64>() / figures.len() as f64)
+    let values: Option<Vec<f64>> = reports.iter().map(|report| number(report, path)).collect();
+    values.filter(|values| !values.is_empty()).map(|values| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 #[cfg(test)]

@@ -43,12 +43,12 @@ async fn polling_and_push_go_on_after_the_server_was_killed_and_started_again() 
 
     let _server = Server::start_on(port).await;
 
-    // The new server's clock begins anew, and nobody has scored on it.
-    let anew = |at: Option<f64>| at.is_none_or(|at| at < late_us);
+    // The new server's clock starts again, and nobody has scored on it.
+    let is_restarted = |at: Option<f64>| at.is_none_or(|at| at < late_us);
     page.wait_for("both to forget", |state| {
         state["link"] == "connected"
             && state["poll"]["at"].is_number()
-            && sides.iter().all(|side| anew(at(state, side)))
+            && sides.iter().all(|side| is_restarted(at(state, side)))
     })
     .await;
     page.wait_for("a room", |state| state["room"].is_number()).await;

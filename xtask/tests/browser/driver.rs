@@ -14,7 +14,7 @@ use crate::page::Page;
 use crate::{DEADLINE, setup};
 
 /// What headless Chromium needs to draw with WebGL 2 in software, alone and without asking the network for anything; servers that
-/// speak TLS make their own certificate here. One flag a line.
+/// speak TLS make their own certificate here. One flag per line.
 const FLAGS: &str = include_str!("../../browser-flags.txt");
 
 /// A running chromedriver; it ends with this value, and every browser that it started as well.

@@ -1,4 +1,4 @@
-//! A line between a browser and a server that can be cut and mended, as networks are.
+//! A link between a browser and a server that tests can cut and restore.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Gate {
         let behind = Arc::new(server.address());
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                // While the line is cut, whoever comes is hung up on.
+                // While the link is cut, new connections are closed.
                 if *seen.borrow() {
                     tokio::spawn(forward(near, Arc::clone(&behind), seen.clone()));
                 }
@@ -36,13 +36,13 @@ impl Gate {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Cuts every connection, and lets no other through.
+    /// Cuts every connection, and accepts no other.
     pub fn cut(&self) {
         self.open.send_replace(false);
     }
 
     /// Lets connections through again.
-    pub fn mend(&self) {
+    pub fn restore(&self) {
         self.open.send_replace(true);
     }
 }

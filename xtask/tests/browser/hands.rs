@@ -1,4 +1,4 @@
-//! Hands on the keyboard: keys whose release nobody tells, and keys that belong to an input method.
+//! Hands on the keyboard: keys whose release is never reported, and keys that belong to an input method.
 
 use serde_json::json;
 
@@ -73,7 +73,7 @@ async fn keys_of_an_input_method_are_its_own() {
     page.wait_for("a ship to steer", State::is_playing).await;
     page.press("#chat-open").await;
     page.wait_for_text("#chat-channel", "room").await;
-    // Safari tells the last key of a composition by its old code alone.
+    // Safari marks the last key of a composition by its legacy key code only.
     for composing in [json!({ "isComposing": true }), json!({ "keyCode": 229 })] {
         for code in ["Tab", "Escape", "Enter"] {
             let prevented = key(&page, "#chat-text", "keydown", code, composing.clone()).await;

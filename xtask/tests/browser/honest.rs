@@ -148,7 +148,7 @@ async fn a_broken_page_says_what_is_broken_and_offers_to_reload() {
 }
 
 #[tokio::test]
-async fn a_page_without_any_script_says_so_by_itself() {
+async fn a_page_without_any_script_says_so() {
     let site = Site::new("bare");
     site.remove("boot.js");
     site.remove("start.js");

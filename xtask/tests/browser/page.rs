@@ -173,7 +173,7 @@ impl Page {
         self.client.goto(url).await.expect("the page is there");
     }
 
-    /// Loads the page anew.
+    /// Reloads the page.
     pub async fn reload(&self) {
         self.client.refresh().await.expect("the page is there");
     }
@@ -265,14 +265,14 @@ impl Page {
         serde_json::from_value(errors).expect("they are strings")
     }
 
-    /// The errors in the browser's console, those of loading included. Each is told once.
+    /// The errors in the browser's console, those of loading included. Each is reported once.
     pub async fn console(&self) -> Vec<String> {
         let log = self.client.issue_cmd(BrowserLog).await.expect("chromedriver keeps a log");
         let entries = log.as_array().expect("it is a list").iter();
         entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// What the wasm that runs in this page makes of a scripted game: the world's hash every so many ticks, in hex.
+    /// The hashes of the world, every `every` ticks and in hex, of a scripted game in the wasm of this page.
     pub async fn world_hashes(&self, seed: u64, ticks: u32, every: u32) -> Vec<Value> {
         const SCRIPT: &str = "const [seed, ticks, every, done] = arguments;
             import('/broadside_client_wasm.js')

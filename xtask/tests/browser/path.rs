@@ -10,7 +10,7 @@ use crate::page::{Page, State, number};
 use crate::server::{Bots, Server};
 use crate::{SMALL, setup};
 
-/// Wide enough for the line that says how the connection is.
+/// Wide enough for the status of the connection.
 const WIDE: (u32, u32) = (1000, 640);
 
 /// What a proxy does.
@@ -24,7 +24,7 @@ pub struct Habits {
     pub refuses: Option<&'static str>,
 }
 
-/// A proxy on a free port: one request a connection, and a WebSocket for as long as it lasts.
+/// A proxy on a free port: one request per connection, and a WebSocket for as long as it lasts.
 pub struct Proxy {
     port: u16,
     strays: Strays,
@@ -56,7 +56,7 @@ impl Proxy {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// What somebody asked for that is not below the path.
+    /// Requested paths that are not below the path of the proxy.
     pub fn strays(&self) -> Vec<String> {
         self.strays.lock().expect("nobody panicked").clone()
     }
@@ -161,7 +161,7 @@ async fn the_game_is_played_behind_a_proxy_that_passes_its_path_on() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_lets_no_socket_through_is_told_from_a_server_that_is_gone() {
+async fn a_proxy_that_lets_no_socket_through_is_distinguished_from_a_server_that_is_gone() {
     let server = Server::start().await;
     let proxy = Proxy::before(&server, Habits { refuses: Some("/ws"), ..Habits::default() }).await;
     let browser = Browser::start().await;

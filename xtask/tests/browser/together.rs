@@ -1,4 +1,4 @@
-//! People together: a private room and its link, talk, and a seat that outlives line, page and tab.
+//! People together: a private room and its link, talk, and a seat that outlives link, page and tab.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ async fn two_friends_meet_by_a_link_and_talk() {
     ann.wait_for("Ben's words", |state| has_line(state, "room", "Ben", "hello Ann")).await;
     ben.say("/w Ann only you").await;
     ann.wait_for("words for Ann alone", |state| has_line(state, "direct", "Ben", "only you")).await;
-    ben.wait_for("what Ben told her", |state| has_line(state, "direct", "Ann", "only you")).await;
+    ben.wait_for("his message to Ann in his own chat", |state| has_line(state, "direct", "Ann", "only you")).await;
 
     ann.say("/mute Ben").await;
     ann.wait_for("the mute", |state| has_notice(state, "You have muted Ben")).await;
@@ -92,7 +92,7 @@ async fn a_captain_leaves_to_the_lobby_and_goes_elsewhere_over_the_same_socket()
 }
 
 #[tokio::test]
-async fn a_seat_outlives_a_cut_line_and_a_reload() {
+async fn a_seat_outlives_a_cut_link_and_a_reload() {
     let server = Server::start().await;
     let gate = Gate::before(&server).await;
     let browser = Browser::start().await;
@@ -102,9 +102,9 @@ async fn a_seat_outlives_a_cut_line_and_a_reload() {
     let before = ann.wait_for("a ship to steer", State::is_playing).await;
 
     gate.cut();
-    ann.wait_for("the end of the line", |state| state["phase"] == "lost" || state["phase"] == "retrying").await;
+    ann.wait_for("the loss of the link", |state| state["phase"] == "lost" || state["phase"] == "retrying").await;
     ben.wait_for("that Ann is away", |state| state["away"] == json!(["Ann"])).await;
-    gate.mend();
+    gate.restore();
     let back = ann.wait_for("the same seat", |state| state.is_playing() && state["player"] == before["player"]).await;
     assert_eq!(back["server_name"], "Ann");
     ben.wait_for("that Ann is back", |state| state["away"] == json!([])).await;
@@ -162,7 +162,7 @@ async fn a_second_tab_takes_the_seat_and_the_first_does_not_fight_for_it() {
     page.switch_to(&second).await;
     waits_for_snapshots(&page, "the second tab to play on").await;
     page.switch_to(&first).await;
-    assert_eq!(page.state().await["phase"], Value::from("refused"), "the first tab does not come back by itself");
+    assert_eq!(page.state().await["phase"], Value::from("refused"), "the first tab does not reconnect automatically");
 
     page.press("#notice-now").await;
     page.wait_for("the seat back", |state| state.is_playing() && state["player"] == before["player"]).await;

@@ -87,20 +87,20 @@ enum Membership {
     Seated(RoomId, SeatAssignment),
 }
 
-/// The fate of the seat when a connection ends.
+/// What becomes of the seat when a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SeatFate {
+pub enum SeatOutcome {
     GivenUp,
     /// Kept for the grace period.
     Parked,
 }
 
-impl SeatFate {
+impl SeatOutcome {
     /// The seat is kept after codes after which clients reconnect automatically.
-    fn after(code: CloseCode) -> SeatFate {
+    fn after(code: CloseCode) -> SeatOutcome {
         match code.retry() {
-            Retry::Automatic => SeatFate::Parked,
-            Retry::Manual => SeatFate::GivenUp,
+            Retry::Automatic => SeatOutcome::Parked,
+            Retry::Manual => SeatOutcome::GivenUp,
         }
     }
 }
@@ -216,7 +216,7 @@ impl<G: Game> Connection<G> {
     }
 
     /// Whether it has requested this seat: the assignment for an earlier request with another role is no longer wanted.
-    pub(crate) fn awaits(&self, room: RoomId, role: Role) -> bool {
+    pub(crate) fn expects_seat(&self, room: RoomId, role: Role) -> bool {
         self.is_queued_for(room) && matches!(self.membership, Membership::Queued { role: asked, .. } if asked == role)
     }
 
@@ -255,7 +255,7 @@ impl<G: Game> Connection<G> {
         }
     }
 
-    /// Opens a new session: the client brought no token, or its seat is gone.
+    /// Opens a new session: the client sent no token, or its seat is gone.
     pub(crate) fn open_session<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         self.welcome(turn.lobby);
         self.drive(turn);
@@ -399,7 +399,7 @@ impl<G: Game> Connection<G> {
     pub(crate) fn handle_lost<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         turn.counters.subscriptions_changed = true;
         self.park(turn);
-        self.leave(SeatFate::Parked, turn);
+        self.leave(SeatOutcome::Parked, turn);
         if self.session != 0 {
             turn.lobby.detach(self.session, self.id);
         }
@@ -422,30 +422,30 @@ impl<G: Game> Connection<G> {
     }
 
     /// Ends its membership.
-    fn leave<L: Lobby<G>>(&mut self, fate: SeatFate, turn: &mut Turn<'_, G, L>) {
+    fn leave<L: Lobby<G>>(&mut self, outcome: SeatOutcome, turn: &mut Turn<'_, G, L>) {
         match std::mem::replace(&mut self.membership, Membership::None) {
             Membership::None => {}
             Membership::Queued { room, .. } => turn.lobby.send(room.id, RoomCommand::CancelJoin(self.id)),
             Membership::Seated(room, seat) => {
-                if fate == SeatFate::GivenUp {
+                if outcome == SeatOutcome::GivenUp {
                     turn.lobby.set_seat(self.session, None);
                 }
                 if let Some(fanout) = turn.fanouts.get_mut(&room) {
                     // Either way nothing more is sent; the room reports when the seat is free.
-                    fanout.disconnect(seat.player, fate == SeatFate::Parked);
+                    fanout.disconnect(seat.player, outcome == SeatOutcome::Parked);
                     // The command must not overtake earlier inputs.
                     fanout.flush_inputs(turn.lobby);
                     turn.lobby.send(
                         room,
-                        match fate {
-                            SeatFate::GivenUp => RoomCommand::Leave(seat),
-                            SeatFate::Parked => RoomCommand::Park(seat),
+                        match outcome {
+                            SeatOutcome::GivenUp => RoomCommand::Leave(seat),
+                            SeatOutcome::Parked => RoomCommand::Park(seat),
                         },
                     );
                 }
             }
         }
-        if fate == SeatFate::GivenUp {
+        if outcome == SeatOutcome::GivenUp {
             self.leave_topics(turn);
         }
     }
@@ -476,7 +476,7 @@ impl<G: Game> Connection<G> {
                     }
                 }
                 ProtocolOutput::Join(name, choice, role) => {
-                    self.leave(SeatFate::GivenUp, turn);
+                    self.leave(SeatOutcome::GivenUp, turn);
                     self.join(&name, choice, role, turn);
                 }
                 ProtocolOutput::Request(id, request) => self.request(id, request, turn),
@@ -490,15 +490,15 @@ impl<G: Game> Connection<G> {
                 }
                 ProtocolOutput::Close(code) => {
                     tracing::debug!(address = %self.origin, code = code.code(), reason = code.reason(), "closing");
-                    let fate = match self.origin {
-                        Origin::Client(_) => SeatFate::after(code),
+                    let outcome = match self.origin {
+                        Origin::Client(_) => SeatOutcome::after(code),
                         // No bot comes back.
-                        Origin::Bot => SeatFate::GivenUp,
+                        Origin::Bot => SeatOutcome::GivenUp,
                     };
-                    if fate == SeatFate::Parked {
+                    if outcome == SeatOutcome::Parked {
                         self.park(turn);
                     }
-                    self.leave(fate, turn);
+                    self.leave(outcome, turn);
                     // From here on messages to the session wait for its next connection.
                     if self.session != 0 {
                         turn.lobby.detach(self.session, self.id);
@@ -519,7 +519,7 @@ impl<G: Game> Connection<G> {
         let mut effects = Effects::default();
         let mut result = requests::answer(request, asker, &mut self.subscriptions, turn.lobby, &mut effects);
         if effects.exits && room.is_some() {
-            self.leave(SeatFate::GivenUp, turn);
+            self.leave(SeatOutcome::GivenUp, turn);
             self.protocol.handle_exit();
         }
         if let Some(name) = effects.renamed {

@@ -303,7 +303,7 @@ impl<G: Game> RoomLoop<G> {
         (!outgoing.iter().all(is_held_back)).then(|| outgoing.drain(..))
     }
 
-    /// How many commands wait for a shard, and how many updates it is owed.
+    /// The number of commands queued for a shard, and of updates held back for it.
     #[must_use]
     pub fn waiting_for(&self, shard: usize) -> (usize, usize) {
         (self.links[shard].outgoing.len(), self.links[shard].owed.len())

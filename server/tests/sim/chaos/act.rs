@@ -96,7 +96,7 @@ impl<G: ChaosGame> Run<G> {
         self.abandon(index);
         let player = &mut self.players[index];
         let token = player.client.token();
-        player.client = client(index, player.names, player.wish);
+        player.client = client(index, player.names, player.request);
         token.into_iter().for_each(|token| player.client.set_token(token));
         self.open(index);
     }
@@ -177,7 +177,7 @@ impl<G: ChaosGame> Run<G> {
     pub(super) fn join(&mut self, index: usize, choice: Option<RoomChoice>, role: Role) {
         let player = &mut self.players[index];
         let local = self.now.plus_us(player.ahead_us);
-        player.wish = (choice, role);
+        player.request = (choice, role);
         match choice {
             Some(choice) => player.client.switch(local, choice, role),
             None => player.client.exit(local),

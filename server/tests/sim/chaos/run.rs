@@ -79,7 +79,7 @@ pub(crate) struct Player<G: Game> {
     pub(crate) has_left: bool,
     pub(super) address: IpAddr,
     pub(super) profile: LinkProfile,
-    pub(super) wish: (Option<RoomChoice>, Role),
+    pub(super) request: (Option<RoomChoice>, Role),
     pub(super) names: u32,
     pub(super) connections: u32,
     /// The last close code of the current link.
@@ -137,16 +137,16 @@ impl<G: ChaosGame> Run<G> {
         }
         let player = |index: usize| {
             let mut rng = fastrand::Rng::with_seed(plan.seed ^ (index as u64 + 1) << 40);
-            let wish = (None, Role::Play);
+            let request = (None, Role::Play);
             let profile = plan.links[index];
             Player {
-                client: client(index, 0, wish),
+                client: client(index, 0, request),
                 link: None,
                 has_left: false,
                 address: [10, 0, 0, 1 + (index % plan.addresses) as u8].into(),
                 profile,
                 is_disturbed: profile.loss > 0.0 || profile.pause != Pause::Never || profile.jitter_ms > 20.0,
-                wish,
+                request,
                 names: 0,
                 connections: 0,
                 joined_at: MonoTime(0),
@@ -313,7 +313,7 @@ impl<G: ChaosGame> Run<G> {
             match player.code.take() {
                 Some(code) if code.retry() == Retry::Manual => {
                     assert!(code != CloseCode::Malformed || self.checks.sent_garbage(link), "client {index}: {code:?}");
-                    player.client = client(index, player.names, player.wish);
+                    player.client = client(index, player.names, player.request);
                     player.retry_at = self.is_settling.then_some(now.plus_ms(300)).filter(|_| !player.has_left);
                 }
                 Some(_) | None => {
