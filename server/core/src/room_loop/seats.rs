@@ -309,5 +309,10 @@ impl<G: Game> RoomLoop<G> {
             .map(|seat| seat.assignment.player)
             .collect();
         lost.into_iter().for_each(|player| self.leave(player));
+        // The restarted shard may still learn of the room, from a command that was on its way.
+        let (id, link) = (self.info.id, &mut self.links[shard]);
+        if link.outgoing.is_empty() {
+            link.outgoing.push(ShardCommand::RoomEmptied(id));
+        }
     }
 }

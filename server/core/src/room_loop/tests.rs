@@ -435,6 +435,14 @@ fn a_lost_shard_frees_its_seats_and_its_places_in_the_queue_and_no_others() {
     for gone in [lost, parked] {
         assert!(updates.contains(&RoomUpdate::Left { player: gone.player }), "{updates:?}");
     }
+    // A second failure before anything was sent: the shard may still be about to learn of the room, from before the first.
+    scene.seated(0, Role::Play);
+    scene.clear_sent();
+    scene.command(RoomCommand::ShardLost(0));
+    scene.command(RoomCommand::ShardLost(0));
+    scene.turns(1);
+    assert!(scene.sent(0).iter().any(|command| matches!(command, ShardCommand::RoomEmptied(_))));
+    scene.clear_sent();
     // The restarted shard learns of the room again when somebody there is seated.
     scene.seated(0, Role::Play);
     let sent = scene.sent(0);
