@@ -29,7 +29,7 @@ pub(super) const STRAY_MS: u64 = 1_500;
 /// Longest standstill of a shard that counts in full towards deadlines, in microseconds, as in production.
 const GAP_US: u64 = 500_000;
 /// Time that a client's clock and lead need to find their place in a room, in microseconds.
-const FIND_PLACE_US: u64 = 2_000_000;
+const FIND_PLACE_US: u64 = 3_000_000;
 const ROOMS_MAX: usize = 12;
 
 /// A game that can play itself.
