@@ -128,7 +128,7 @@ fn foreign() -> Result<()> {
         run(Command::new(&node.npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
     }
     run(&mut cargo("build --workspace --bins"))?;
-    let tests = ["handshake", "examples", "talk", "play", "predict"].map(|name| format!("test/{name}.test.js"));
+    let tests = ["handshake", "examples", "chat", "play", "predict"].map(|name| format!("test/{name}.test.js"));
     let server = program("debug", "broadside-server");
     run(Command::new(&node.node).arg("--test").args(tests).current_dir(&folder).env("BROADSIDE_SERVER", server))
 }
