@@ -10,7 +10,7 @@ use crate::workspace::cargo;
 /// Arguments of `cargo xtask chaos`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Simulated minutes in all.
+    /// Minutes to run, on two threads.
     #[arg(long, value_name = "N", default_value_t = 60)]
     minutes: u32,
     /// The first seed: a run with the same seed does the same things in the same order.
