@@ -1,8 +1,8 @@
 //! Controllers: they decide the inputs of a headless player.
 
-use broadside_shared::arena::Arena;
-use broadside_shared::arena::ai::player::AiPlayer;
-use broadside_shared::arena::input::ArenaInput;
+use broadside_arena::Arena;
+use broadside_arena::ai::player::AiPlayer;
+use broadside_arena::input::ArenaInput;
 use broadside_shared::client::Client;
 use broadside_shared::time::Tick;
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
 use broadside_shared::protocol::codec;

@@ -1,9 +1,9 @@
 //! The battle behind the title: a real arena with AIs, simulated in the page.
 
-use broadside_shared::arena::ai::{Ai, Seen};
-use broadside_shared::arena::record_view::{RecordView, Scene};
-use broadside_shared::arena::rules::{DT, VIEW};
-use broadside_shared::arena::{Arena, ArenaConfig, ArenaEvent};
+use broadside_arena::ai::{Ai, Seen};
+use broadside_arena::record_view::{RecordView, Scene};
+use broadside_arena::rules::{DT, VIEW};
+use broadside_arena::{Arena, ArenaConfig, ArenaEvent};
 use broadside_shared::game::{AddressedEvent, Game, PlayerInput, Standing};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::link::LinkProfile;

@@ -1,6 +1,6 @@
 //! The silhouettes of ships: one table for both renderers.
 
-use broadside_shared::arena::rules::SHIP_RADIUS;
+use broadside_arena::rules::SHIP_RADIUS;
 use glam::Vec2;
 
 /// A hull is drawn a little larger than the circle that shots hit; otherwise its corners would seem armoured.

@@ -67,5 +67,5 @@ pub fn start_broadside() -> Result<(), JsValue> {
 #[wasm_bindgen]
 #[must_use]
 pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
-    broadside_shared::arena::script::world_hashes(seed, ticks, every.max(1))
+    broadside_arena::script::world_hashes(seed, ticks, every.max(1))
 }

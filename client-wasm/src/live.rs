@@ -1,7 +1,7 @@
 //! From a client's view to the stage: the game.
 
-use broadside_shared::arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
-use broadside_shared::arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
+use broadside_arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
+use broadside_arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::InterpolatedEntity;
 use broadside_shared::ids::PlayerId;

@@ -2,7 +2,7 @@
 //!
 //! The game and the battle behind the title both fill it; drawing, sound and radar read it and know neither.
 
-use broadside_shared::arena::pickup::Boon;
+use broadside_arena::pickup::Boon;
 use glam::Vec2;
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,9 +3,9 @@
 //! `cargo xtask test` runs them on `fuzz/seeds/` and on seeded mutations of these (`fuzz/tests/seeds.rs`); cargo-fuzz runs them
 //! through `fuzz/fuzz_targets/`, which only forward to here. Absent on purpose: the `arbitrary` crate, so that a seed is plain bytes.
 
+use broadside_arena::{Arena, ArenaInput};
 use broadside_core::connection::protocol::{ConnectionProtocol, ProtocolOutput};
 use broadside_server::net::frames::FrameReader;
-use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::game::Game;
 use broadside_shared::ids::{PlayerId, RoomId};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use broadside_arena::Arena;
 use broadside_fuzz::{TARGETS, joined};
-use broadside_shared::arena::Arena;
 use broadside_shared::game::Game;
 use broadside_shared::replication::bits::BitReader;
 use broadside_shared::replication::replica::Replica;
@@ -82,7 +82,7 @@ fn mutated(seed: &[u8], number: u64) -> Vec<u8> {
 
 /// Writes the seeds of all targets from the golden frames.
 fn renew() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../games/arena/tests/golden");
     let goldens: Vec<(String, Vec<u8>)> = files(&golden)
         .into_iter()
         .filter_map(|(name, text)| {

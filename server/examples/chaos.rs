@@ -10,8 +10,6 @@ mod chaos;
 #[path = "../tests/sim/server.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod server;
-#[path = "../tests/sim/toy.rs"]
-mod toy;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use broadside_arena::{Arena, ArenaInput};
 use broadside_core::fanout::assembler::SnapshotAssembler;
 use broadside_core::room::recycle::Recycled;
 use broadside_core::room::{Room, RoomConfig, RoomOutput};
-use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::input::InputPacket;

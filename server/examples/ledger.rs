@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broadside_shared::arena::Arena;
-use broadside_shared::arena::spar::Sparring;
+use broadside_arena::Arena;
+use broadside_arena::spar::Sparring;
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::snapshot::{SectionBytes, SnapshotHead};

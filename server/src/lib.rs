@@ -63,10 +63,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+use broadside_arena::Arena;
+use broadside_arena::rules::PLAYERS_MAX;
 use broadside_core::commands::ShardCommand;
 use broadside_core::room::{RoomConfig, SPECTATORS_MAX};
-use broadside_shared::arena::Arena;
-use broadside_shared::arena::rules::PLAYERS_MAX;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::room::Mode;
 use tokio::net::TcpListener;

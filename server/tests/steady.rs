@@ -7,11 +7,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use broadside_arena::{Arena, ArenaInput};
 use broadside_core::fanout::assembler::SnapshotAssembler;
 use broadside_core::fanout::flow::{Decision, Flow, SocketState};
 use broadside_core::room::recycle::Recycled;
 use broadside_core::room::{Room, RoomConfig};
-use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;

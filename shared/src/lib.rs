@@ -1,10 +1,9 @@
-//! The pure half of Broadside: game rules, protocol, replication and the headless client.
+//! The pure half of Broadside: the interface to a game, protocol, replication and the headless client.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`ids`] | the numbers of rooms, seats and entities |
 //! | [`game`] | [`game::Game`]: the only interface between the engine and a game |
-//! | [`arena`] | the built-in game: rules, replicated fields, bot AI |
 //! | [`protocol`] | every message, its limits and its encoding |
 //! | [`replication`] | world state to bytes and back: fields, cells, deltas, keyframes |
 //! | [`client`] | the headless client: clock sync, prediction, interpolation |
@@ -12,15 +11,15 @@
 //! | [`link`] | the simulated network link, in virtual time |
 //! | [`operator`] | where a server stores the operator's token |
 //! | [`time`], [`math`], [`hash`] | ticks and clocks, portable trigonometry, world hashes |
+//! | `toy` | a small game for tests, with the feature `testing` |
 //!
 //! Absent on purpose: sockets, clocks, threads, tasks, system randomness, hash maps, pixels. Time is always an
 //! argument, chance is a seeded generator inside the world, and order is stated. Therefore the same code runs in the
 //! server, in the browser and in a test in virtual time, and gives the same bits in all three.
 //!
 //! A module imports only from those before it in this list: `math`, `hash`, `time`, `ids`; `replication`; `protocol`;
-//! `history`; `game`; `client`; `arena`. `link` uses `time` only. Outside tests, the engine never names the arena.
+//! `history`; `game`; `client`. `link` uses `time` only. No game is in here: the arena is the crate in `games/arena`.
 
-pub mod arena;
 pub mod client;
 pub mod game;
 pub mod hash;
@@ -32,3 +31,5 @@ pub mod operator;
 pub mod protocol;
 pub mod replication;
 pub mod time;
+#[cfg(any(test, feature = "testing"))]
+pub mod toy;

@@ -52,7 +52,7 @@ impl ViewTime {
 
     /// The moment of a tick with a fraction; negative values are tick 0.
     #[must_use]
-    pub(crate) fn from_ticks(ticks: f64) -> ViewTime {
+    pub fn from_ticks(ticks: f64) -> ViewTime {
         ViewTime((ticks.max(0.0) * f64::from(Self::PARTS)) as u64)
     }
 

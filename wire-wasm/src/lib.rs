@@ -12,7 +12,7 @@
 
 pub mod json;
 
-use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_arena::{Arena, ArenaInput};
 use broadside_shared::client::requests::Answer;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};

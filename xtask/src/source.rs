@@ -155,15 +155,15 @@ fn raw_string(rest: &[char], prefix: usize) -> usize {
     (open + 1..rest.len()).find(closes).map_or(rest.len(), |at| at + 1 + hashes)
 }
 
-/// `code` (of [`code_only`]) with everything under `#[cfg(test)]` as blanks, and the names of the modules that are
+/// `code` (of [`code_only`]) with everything under `#[cfg(test)]`, or `#[cfg(any(test, ..))]`, as blanks, and the names of the modules that are
 /// declared under it and live in files of their own.
 pub(crate) fn without_tests(code: &str) -> (String, Vec<String>) {
-    const MARK: &str = "#[cfg(test)]";
+    const MARKS: [&str; 2] = ["#[cfg(test)]", "#[cfg(any(test,"];
     let (mut kept, mut modules) = (String::with_capacity(code.len()), Vec::new());
     let mut rest = code;
-    while let Some(at) = rest.find(MARK) {
+    while let Some(at) = MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
         let (before, item) = rest.split_at(at);
-        let end = item_end(item, MARK.len());
+        let end = item_end(item, item.find(']').map_or(item.len(), |at| at + 1));
         let declared = item[..end].strip_suffix(';').and_then(|item| item.rsplit_once("mod "));
         if let Some((_, name)) = declared {
             modules.push(name.trim().to_string());

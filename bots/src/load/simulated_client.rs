@@ -1,6 +1,6 @@
 //! A simulated player without its socket: client, controller and counters.
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
 use broadside_shared::game::{CorrectionCause, Game};

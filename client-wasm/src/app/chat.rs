@@ -1,6 +1,6 @@
 //! Chat and topics: sends requests, and shows publications, direct messages, notices and replies.
 
-use broadside_shared::arena::{ArenaEvent, Cause};
+use broadside_arena::{ArenaEvent, Cause};
 use broadside_shared::client::requests::{Answer, UNANSWERED_MAX};
 use broadside_shared::client::{Client, ClientEvent, Phase};
 use broadside_shared::ids::PlayerId;

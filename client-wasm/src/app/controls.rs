@@ -1,6 +1,6 @@
 //! Buttons, menus and sound: everything the player does besides flying. A button's `data-act` names its action.
 
-use broadside_shared::arena::ArenaInput;
+use broadside_arena::ArenaInput;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::message::Request;

@@ -1,6 +1,6 @@
 //! Which renderer draws the picture, and the change from one to the other.
 
-use broadside_shared::arena::rules::VIEW;
+use broadside_arena::rules::VIEW;
 use broadside_shared::ids::PlayerId;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::protocol::name::Name;

@@ -1,6 +1,6 @@
 //! One drawn image: input, stage, drawing, gauges, sound. Also runs the client's ticks between images.
 
-use broadside_shared::arena::ArenaInput;
+use broadside_arena::ArenaInput;
 use broadside_shared::client::{Client, Phase};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;

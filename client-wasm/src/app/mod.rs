@@ -27,7 +27,7 @@ mod wiring;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::client::room_request::RoomRequest;
 use glam::Vec2;

@@ -2,8 +2,8 @@
 
 use std::f32::consts::{PI, TAU};
 
-use broadside_shared::arena::pickup::Boon;
-use broadside_shared::arena::rules::{BEAM_LIFE, DT};
+use broadside_arena::pickup::Boon;
+use broadside_arena::rules::{BEAM_LIFE, DT};
 use glam::Vec2;
 use web_sys::Path2d;
 

@@ -1,6 +1,6 @@
 //! The match: both teams with score and rounds, the clock, the countdown and the result.
 
-use broadside_shared::arena::rules::{TICK_HZ, round_ticks};
+use broadside_arena::rules::{TICK_HZ, round_ticks};
 use broadside_shared::game::Standing;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};

@@ -1,6 +1,6 @@
 //! The network lab: simulated links, and switches for the techniques that hide lag, so that anyone can see what each does.
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::link::LinkProfile;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};

@@ -1,7 +1,7 @@
 //! The gauges of play: hull, shield, powers, score, board, ping.
 
-use broadside_shared::arena::LocalPlayerState;
-use broadside_shared::arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
+use broadside_arena::LocalPlayerState;
+use broadside_arena::rules::{HULL_MAX, PROTECTION, RAIL_COOLDOWN, RAPID, SHIELD_MAX, TICK_HZ};
 use broadside_shared::game::Standing;
 use broadside_shared::ids::PlayerId;
 use web_sys::Document;

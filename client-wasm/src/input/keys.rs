@@ -1,6 +1,6 @@
 //! What each key means. Keys are named by their position and not by their letter, so that any keyboard layout works.
 
-use broadside_shared::arena::ArenaInput;
+use broadside_arena::ArenaInput;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {

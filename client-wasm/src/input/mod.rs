@@ -9,7 +9,7 @@ pub(crate) mod touch;
 
 use std::collections::VecDeque;
 
-use broadside_shared::arena::ArenaInput;
+use broadside_arena::ArenaInput;
 use glam::Vec2;
 
 use crate::camera::Camera;

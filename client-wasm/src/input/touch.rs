@@ -1,6 +1,6 @@
 //! Touch controls: the left thumb thrusts and turns, the right one fires, and aims when it is dragged.
 
-use broadside_shared::arena::ArenaInput;
+use broadside_arena::ArenaInput;
 use glam::Vec2;
 
 /// Reach of a knob, in CSS pixels.

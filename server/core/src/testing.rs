@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use broadside_shared::arena::Arena;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Publication, Refusal, ServerMsg};
@@ -15,6 +14,7 @@ use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
+use broadside_shared::toy::Toy;
 
 use crate::commands::{
     ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
@@ -50,8 +50,8 @@ pub(crate) enum Sent {
     Input(SeatAssignment, Tick),
 }
 
-impl From<RoomCommand<Arena>> for Sent {
-    fn from(command: RoomCommand<Arena>) -> Self {
+impl From<RoomCommand<Toy>> for Sent {
+    fn from(command: RoomCommand<Toy>) -> Self {
         match command {
             RoomCommand::Join(request) => Sent::Join(request.connection, request.role),
             RoomCommand::CancelJoin(connection) => Sent::CancelJoin(connection),
@@ -139,7 +139,7 @@ impl TestLobby {
     }
 }
 
-impl Lobby<Arena> for TestLobby {
+impl Lobby<Toy> for TestLobby {
     fn open_session(&self, connection: ConnectionId) -> Token {
         let mut state = self.state.borrow_mut();
         state.opened += 1;
@@ -250,11 +250,11 @@ impl Lobby<Arena> for TestLobby {
         self.state.borrow().rooms.get(&room).copied()
     }
 
-    fn send(&self, room: RoomId, command: RoomCommand<Arena>) {
+    fn send(&self, room: RoomId, command: RoomCommand<Toy>) {
         self.state.borrow_mut().to_rooms.push((room, command.into()));
     }
 
-    fn send_all(&self, room: RoomId, commands: &mut Vec<RoomCommand<Arena>>) {
+    fn send_all(&self, room: RoomId, commands: &mut Vec<RoomCommand<Toy>>) {
         commands.drain(..).for_each(|command| self.send(room, command));
     }
 

@@ -16,13 +16,13 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use broadside_arena::Arena;
+use broadside_arena::ai::player::AiPlayer;
 use broadside_core::commands::{ConnectionId, ShardCommand};
 use broadside_core::connection::{Origin, Output};
 use broadside_core::fanout::flow::SocketState;
 use broadside_core::fanout::room_fanout::Sockets;
 use broadside_core::shard::ShardCore;
-use broadside_shared::arena::Arena;
-use broadside_shared::arena::ai::player::AiPlayer;
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;

@@ -1,8 +1,8 @@
 //! Rooms over HTTP, from creation to end, and joins that refer to them.
 
+use broadside_arena::ArenaInput;
 use broadside_bots::socket::Socket;
 use broadside_server::http::api::description::openapi;
-use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;

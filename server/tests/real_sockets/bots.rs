@@ -1,6 +1,6 @@
 //! Server bots: they join rooms with players, and leave to free seats.
 
-use broadside_shared::arena::ArenaInput;
+use broadside_arena::ArenaInput;
 use broadside_shared::client::ClientEvent;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use broadside_arena::ArenaInput;
 use broadside_core::commands::ShardCommand;
 use broadside_core::room::{DueSnapshot, RoomOutput};
-use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::ClientEvent;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::message::ServerMsg;

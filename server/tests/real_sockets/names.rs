@@ -1,7 +1,7 @@
 //! Names are unique by appearance, in all rooms.
 
+use broadside_arena::ArenaInput;
 use broadside_bots::socket::Socket;
-use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::Phase;
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Refusal, Request, ServerMsg, ServerNotice};
 use broadside_shared::protocol::room::RoomChoice;

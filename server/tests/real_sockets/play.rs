@@ -1,8 +1,8 @@
 //! Players join, play, see each other and leave.
 
+use broadside_arena::input::turn_of;
+use broadside_arena::{Arena, ArenaInput, RecordView};
 use broadside_bots::player::{Player, Progress};
-use broadside_shared::arena::input::turn_of;
-use broadside_shared::arena::{Arena, ArenaInput, RecordView};
 use broadside_shared::client::Client;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::math;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ::http::HeaderValue;
+use broadside_arena::{Arena, ArenaInput};
 use broadside_bots::controller::Controller;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
@@ -17,7 +18,6 @@ use broadside_server::metrics::Metrics;
 use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::{Running, start};
-use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::codec::{decode_server, encode_client};

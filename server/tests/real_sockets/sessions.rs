@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use broadside_arena::ArenaInput;
 use broadside_bots::socket::Socket;
-use broadside_shared::arena::ArenaInput;
 use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::ids::RoomId;

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use broadside_arena::{Arena, ArenaInput};
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::Socket;
-use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;

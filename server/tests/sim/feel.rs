@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use broadside_shared::arena::ai::player::AiPlayer;
-use broadside_shared::arena::fields::SHIP;
-use broadside_shared::arena::record_view::ShipView;
-use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_arena::ai::player::AiPlayer;
+use broadside_arena::fields::SHIP;
+use broadside_arena::record_view::ShipView;
+use broadside_arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
 use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::history::Pose;

@@ -1,6 +1,6 @@
 //! Hosts that call their client rarely: a page that renders in software, a machine that is short of time.
 
-use broadside_shared::arena::{Arena, ArenaInput};
+use broadside_arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
 use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::ids::PlayerId;

@@ -9,5 +9,4 @@ mod modes;
 mod rail;
 mod resume;
 mod server;
-mod toy;
 mod whole;

@@ -1,6 +1,6 @@
 //! Teams and duels through the whole system: AI players that fight matches over poor links.
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 
-use broadside_shared::arena::ai::{Ai, Seen};
-use broadside_shared::arena::fields::{BEAM, ROCK, SHIP};
-use broadside_shared::arena::input::{radians_of, turn_of};
-use broadside_shared::arena::record_view::{Scene, ShipView};
-use broadside_shared::arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, TURN};
-use broadside_shared::arena::shot::first_touch;
-use broadside_shared::arena::{Arena, ArenaEvent, ArenaInput, Beam};
+use broadside_arena::ai::{Ai, Seen};
+use broadside_arena::fields::{BEAM, ROCK, SHIP};
+use broadside_arena::input::{radians_of, turn_of};
+use broadside_arena::record_view::{Scene, ShipView};
+use broadside_arena::rules::{DT, RAIL_RANGE, SHIP_RADIUS, TURN};
+use broadside_arena::shot::first_touch;
+use broadside_arena::{Arena, ArenaEvent, ArenaInput, Beam};
 use broadside_shared::client::{Client, ClientEvent, View};
 use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::history::REWIND_MS_MAX;
@@ -161,7 +161,7 @@ impl Gunner {
                 SHIP => self.drawn.ships.push(ShipView::read(entity.id, entity.kind, &entity.values)),
                 ROCK => {
                     let [x, y, radius, ..] = entity.values;
-                    self.drawn.rocks.push(broadside_shared::arena::Rock { id: entity.id, at: Vec2::new(x, y), radius });
+                    self.drawn.rocks.push(broadside_arena::Rock { id: entity.id, at: Vec2::new(x, y), radius });
                 }
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! Resuming a seat over a new socket: its cost in bytes follows what the client missed.
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::replication::world::HISTORY_TICKS;

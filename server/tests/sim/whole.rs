@@ -1,8 +1,8 @@
 //! The toy game and the arena through the whole system.
 
-use broadside_shared::arena::fields::SHOT;
-use broadside_shared::arena::input::ArenaInput;
-use broadside_shared::arena::{Arena, Shot};
+use broadside_arena::fields::SHOT;
+use broadside_arena::input::ArenaInput;
+use broadside_arena::{Arena, Shot};
 use broadside_shared::client::{Client, ClientEvent, Phase};
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
@@ -14,7 +14,7 @@ use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
 use crate::harness::Sim;
-use crate::toy::{Push, Toy};
+use broadside_shared::toy::{Push, Toy};
 
 fn profile(name: &str) -> LinkProfile {
     LinkProfile::named(name).expect("a known link profile")

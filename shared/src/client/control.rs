@@ -148,7 +148,6 @@ impl<G: Game> Client<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::Arena;
     use crate::client::{ClientConfig, Detail};
     use crate::ids::{PlayerId, RoomId};
     use crate::protocol::message::ClientMsg;
@@ -156,11 +155,12 @@ mod tests {
     use crate::protocol::token::Token;
     use crate::protocol::{REVISION, codec};
     use crate::time::Tick;
+    use crate::toy::Toy;
 
     const NOW: MonoTime = MonoTime(1_000_000);
     const ROOM_ENDED: ServerMsg = ServerMsg::ServerNotice(ServerNotice::RoomEnds { seconds: 0 });
 
-    fn receive(client: &mut Client<Arena>, msg: &ServerMsg) {
+    fn receive(client: &mut Client<Toy>, msg: &ServerMsg) {
         client.handle_frame(NOW, &codec::encode_server(msg)).expect("the server's own bytes");
     }
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// A client that plays in room 1.
-    fn playing() -> Client<Arena> {
+    fn playing() -> Client<Toy> {
         let name = Name::new("Ann").expect("a valid name");
         let room = Some(RoomChoice::Room(RoomId(1)));
         let config = ClientConfig { name, agent: "test".to_owned(), room, role: Role::Play, detail: Detail::View };
@@ -194,7 +194,7 @@ mod tests {
         client
     }
 
-    fn in_room(client: &Client<Arena>) -> (Phase, Option<u32>, Option<u32>) {
+    fn in_room(client: &Client<Toy>) -> (Phase, Option<u32>, Option<u32>) {
         (client.phase(), client.room().map(|(room, ..)| room.0), client.queue_position())
     }
 
@@ -244,7 +244,7 @@ mod tests {
     }
 
     /// What the hello of a new socket says the client has of the world.
-    fn shown_on_resume(client: &mut Client<Arena>) -> Option<Tick> {
+    fn shown_on_resume(client: &mut Client<Toy>) -> Option<Tick> {
         client.handle_open(NOW);
         let frame = client.poll_frame().expect("a hello");
         let (_, bytes) = crate::protocol::FrameKind::split(&frame).expect("a frame");

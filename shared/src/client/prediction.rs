@@ -350,15 +350,15 @@ impl<G: Game> Default for Prediction<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::Arena;
+    use crate::toy::{Push, Toy};
 
     #[test]
     fn a_client_that_only_decodes_sends_inputs_and_has_the_servers_state() {
-        let mut arena = Arena::new(&Default::default(), 1);
-        arena.join(PlayerId(0), Tick(1), &mut Vec::new());
-        let mut own = arena.player_state(PlayerId(0)).expect("seated").clone();
-        let mut prediction = Prediction::<Arena>::of(Detail::Decode);
-        let (context, input) = (Default::default(), crate::arena::input::ArenaInput { aim: 77, ..Default::default() });
+        let mut toy = Toy::new(&Default::default(), 1);
+        toy.join(PlayerId(0), Tick(1), &mut Vec::new());
+        let mut own = toy.player_state(PlayerId(0)).expect("seated").clone();
+        let mut prediction = Prediction::<Toy>::of(Detail::Decode);
+        let (context, input) = ((), Push(1, -1));
         prediction.reconcile(MonoTime(0), Tick(10), own.clone(), &context);
         (0..20).for_each(|_| prediction.advance(&input, &context));
         assert_eq!((prediction.tick(), prediction.local_player()), (Tick(30), Some(&own)));
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!((all.0, all.1.len()), (Tick(30).before(SAMPLES_MAX as u32 - 1), SAMPLES_MAX));
         assert_eq!(prediction.inputs_from(Tick(31)), None);
         // The server's state counts at once, and never takes the client back in time.
-        own.position = Vec2::X * 50.0;
+        own.at = Vec2::X * 50.0;
         assert_eq!(prediction.reconcile(MonoTime(0), Tick(12), own.clone(), &context), None);
         assert_eq!(
             (prediction.tick(), prediction.local_player(), prediction.authority()),
@@ -377,24 +377,24 @@ mod tests {
 
     #[test]
     fn hidden_prediction_shows_the_servers_states_between_its_snapshots() {
-        let mut arena = Arena::new(&Default::default(), 1);
-        arena.join(PlayerId(0), Tick(1), &mut Vec::new());
-        let mut own = arena.player_state(PlayerId(0)).expect("seated").clone();
-        let mut prediction = Prediction::<Arena>::new();
+        let mut toy = Toy::new(&Default::default(), 1);
+        toy.join(PlayerId(0), Tick(1), &mut Vec::new());
+        let mut own = toy.player_state(PlayerId(0)).expect("seated").clone();
+        let mut prediction = Prediction::<Toy>::new();
         prediction.set_hidden(true);
         for tick in [10, 13, 16] {
-            own.position = Vec2::X * tick as f32;
-            prediction.reconcile(MonoTime(0), Tick(tick), own.clone(), &Default::default());
+            own.at = Vec2::X * tick as f32;
+            prediction.reconcile(MonoTime(0), Tick(tick), own.clone(), &());
         }
         for (tick, expected) in [(5.0, 10.0), (11.5, 11.5), (14.0, 14.0), (30.0, 16.0)] {
             let view = prediction.authority_view(tick).expect("a state has arrived");
-            let at = view.previous.position.lerp(view.current.position, view.alpha);
+            let at = view.previous.at.lerp(view.current.at, view.alpha);
             assert!((at.x - expected).abs() < 0.01, "at {tick}: {at}");
         }
         assert_eq!(prediction.authority(), Some(&own));
         // Shown again, only the newest is kept.
         prediction.set_hidden(false);
-        prediction.reconcile(MonoTime(0), Tick(19), own.clone(), &Default::default());
+        prediction.reconcile(MonoTime(0), Tick(19), own.clone(), &());
         assert_eq!(prediction.authoritative.len(), 1);
     }
 }

@@ -8,7 +8,7 @@ use crate::page::{Page, State};
 use crate::server::Server;
 
 /// The engine's button, as an input names it.
-const THRUST: u8 = broadside_shared::arena::ArenaInput::THRUST;
+const THRUST: u8 = broadside_arena::ArenaInput::THRUST;
 
 /// Lets an element of the page have a key event.
 async fn key(page: &Page, css: &str, kind: &str, code: &str, more: serde_json::Value) -> bool {

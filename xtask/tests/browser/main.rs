@@ -146,7 +146,7 @@ async fn the_world_has_the_same_hashes_in_the_browser_and_here() {
 
     let there = page.world_hashes(SEED, TICKS, EVERY).await;
 
-    let here = broadside_shared::arena::script::world_hashes(SEED, TICKS, EVERY);
+    let here = broadside_arena::script::world_hashes(SEED, TICKS, EVERY);
     let here: Vec<Value> = here.iter().map(|hash| format!("{hash:016x}").into()).collect();
     assert!(here.len() >= (TICKS / EVERY) as usize, "{} hashes", here.len());
     assert_eq!(there, here);

@@ -1,11 +1,11 @@
-use broadside_shared::arena::Arena;
 use broadside_shared::protocol::room::Mode;
+use broadside_shared::toy::Toy;
 
 use super::*;
 
-fn room(capacity: u16) -> Room<Arena> {
+fn room(capacity: u16) -> Room<Toy> {
     let config = RoomConfig { snapshot_every: 2, capacity, seed: 5, mode: Mode::Open };
-    Room::new(config, &Arena::config(config.mode), MonoTime(0))
+    Room::new(config, &Toy::config(config.mode), MonoTime(0))
 }
 
 fn name(text: &str) -> Name {
@@ -13,7 +13,7 @@ fn name(text: &str) -> Name {
 }
 
 /// Steps the ticks and returns their updates, without boards.
-fn run(room: &mut Room<Arena>, out: &mut RoomOutput, ticks: std::ops::RangeInclusive<u32>) -> Vec<RoomUpdate> {
+fn run(room: &mut Room<Toy>, out: &mut RoomOutput, ticks: std::ops::RangeInclusive<u32>) -> Vec<RoomUpdate> {
     ticks
         .flat_map(|tick| {
             room.step(Tick(tick), 0, out, |_| {});
@@ -74,7 +74,7 @@ fn a_spectator_uses_no_capacity_follows_a_player_and_is_not_in_the_roster() {
         run(&mut room, &mut out, 8..=8);
         out.due.iter().find(|due| due.player == spectator).map(|due| due.focus)
     });
-    assert_eq!(seen, room.game().player_state(ann).map(Arena::focus), "the spectator sees what Ann sees");
+    assert_eq!(seen, room.game().player_state(ann).map(Toy::focus), "the spectator sees what Ann sees");
     room.follow(spectator, PlayerId(99));
     assert_eq!(room.take_following().count(), 0, "there is no such player");
     assert_eq!(room.roster(), [RoomUpdate::Named { player: ann, name: name("Ann") }]);
@@ -103,7 +103,7 @@ fn a_new_name_goes_to_all_recipients_and_into_the_roster_for_later_ones() {
 #[test]
 fn few_snapshots_go_out_on_one_tick_and_many_are_staggered() {
     let (mut room, mut out) = (room(40), RoomOutput::default());
-    let mut due = |room: &mut Room<Arena>, ticks: std::ops::Range<u32>| -> Vec<(usize, bool)> {
+    let mut due = |room: &mut Room<Toy>, ticks: std::ops::Range<u32>| -> Vec<(usize, bool)> {
         let step = |tick| {
             room.step(Tick(tick), 0, &mut out, |_| ());
             (out.due.len(), out.world.is_some())

@@ -2,10 +2,10 @@
 
 mod ends;
 
-use broadside_shared::arena::{Arena, ArenaInput};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::room::{Mode, Role};
+use broadside_shared::toy::{Push, Toy};
 
 use super::*;
 use crate::admission::reservations::RESERVED_MAX;
@@ -15,7 +15,7 @@ use crate::testing::{TestLimits, name, room_info};
 const SHARDS: usize = 2;
 
 struct Scene {
-    room: RoomLoop<Arena>,
+    room: RoomLoop<Toy>,
     limits: TestLimits,
     now: MonoTime,
     /// Ticks with recipients that wait for each shard.
@@ -44,7 +44,7 @@ impl Scene {
         }
     }
 
-    fn command(&mut self, command: RoomCommand<Arena>) {
+    fn command(&mut self, command: RoomCommand<Toy>) {
         self.room.handle_command(self.now, command, &self.limits);
     }
 
@@ -237,7 +237,7 @@ fn a_room_catches_up_a_few_ticks_and_drops_and_counts_more() {
         }
         assert!(scene.room.room().due_at(scene.room.tick()) > done);
         // A reservation is kept longer by the time in which nobody could come.
-        let kept_until = until.plus_us(u64::from(missed) * tick_us(Arena::TICK_HZ, 1));
+        let kept_until = until.plus_us(u64::from(missed) * tick_us(Toy::TICK_HZ, 1));
         scene.now = scene.room.room().due_at(scene.room.tick());
         let expired = loop {
             let due = scene.now;
@@ -337,7 +337,7 @@ fn commands_for_a_former_seat_are_ignored_also_after_a_restart() {
             // Too late: counted if it reached the seat.
             first: Tick(0),
             lag: 0,
-            samples: [ArenaInput::default()].into_iter().collect(),
+            samples: [Push::default()].into_iter().collect(),
         };
         scene.room.take_effects();
         for command in [

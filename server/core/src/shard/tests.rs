@@ -4,8 +4,8 @@ mod messages;
 
 use std::net::SocketAddr;
 
-use broadside_shared::arena::Arena;
-use broadside_shared::arena::ArenaInput;
+use broadside_shared::toy::{Push, Toy};
+
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::codec::{decode_server, encode_client};
@@ -42,13 +42,13 @@ enum Seen {
 /// Two shards, rooms 1 and 2, and a lobby.
 struct Scene {
     lobby: TestLobby,
-    shards: [ShardCore<Arena>; 2],
+    shards: [ShardCore<Toy>; 2],
     now: MonoTime,
     connected: u64,
     /// By shard and key, until the connection is lost.
     seen: BTreeMap<(usize, usize), Vec<Seen>>,
     closed: BTreeMap<(usize, usize), CloseCode>,
-    migrating: Vec<(usize, Box<Connection<Arena>>)>,
+    migrating: Vec<(usize, Box<Connection<Toy>>)>,
 }
 
 impl Scene {
@@ -232,7 +232,7 @@ impl Sockets for Written {
 fn output(tick: u32, players: &[u16]) -> Arc<RoomOutput> {
     let head = SnapshotHead { tick: Tick(tick), ..SnapshotHead::default() };
     let mut world = WorldState::default();
-    world.capture(&Arena::new(&Arena::config(Mode::Open), 5), Tick(tick), &mut Placement::every(2));
+    world.capture(&Toy::new(&Toy::config(Mode::Open), 5), Tick(tick), &mut Placement::every(2));
     let due = |player: &u16| DueSnapshot { player: PlayerId(*player), head, focus: Vec2::ZERO, player_state: 0..1 };
     Arc::new(RoomOutput {
         tick: Tick(tick),
@@ -353,7 +353,7 @@ fn a_seat_on_another_shard_is_resumed_there_and_works_there() {
     assert_eq!(seen[2..], [reply(9, Outcome::Done)], "and then what came behind the hello");
     assert_eq!(scene.lobby.take_sent(), [(ONE, Sent::Resume(seat(4), here))]);
     let packet =
-        InputPacket { acked: Tick(0), first: Tick(12), lag: 0, samples: [ArenaInput::default()].into_iter().collect() };
+        InputPacket { acked: Tick(0), first: Tick(12), lag: 0, samples: [Push::default()].into_iter().collect() };
     scene.shards[0].handle_frame(scene.now, here.key, &packet.encode(), &scene.lobby);
     scene.shards[0].flush_inputs(&scene.lobby);
     assert_eq!(scene.lobby.take_sent(), [(ONE, Sent::Input(seat(4), Tick(12)))]);

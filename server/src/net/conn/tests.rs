@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use broadside_shared::arena::Arena;
+use broadside_arena::Arena;
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{BYTES_BURST, CLIENT_FRAME_MAX, FRAMES_BURST};

@@ -9,10 +9,10 @@ mod run;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use broadside_shared::arena::Arena;
-use broadside_shared::arena::input::ArenaInput;
+use broadside_arena::Arena;
+use broadside_arena::input::ArenaInput;
 
-use crate::toy::{Push, Toy};
+use broadside_shared::toy::{Push, Toy};
 use plan::{Event, Plan};
 pub(crate) use run::Seen;
 use run::{ChaosGame, Run};

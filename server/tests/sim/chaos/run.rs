@@ -16,7 +16,7 @@ use broadside_shared::time::MonoTime;
 use super::checks::Checks;
 use super::plan::Plan;
 use crate::server::{LinkId, Setup, SimServer, Tap};
-use crate::toy::PANICS;
+use broadside_shared::toy::PANICS;
 
 /// Virtual time moves in steps of this many milliseconds.
 const STEP_MS: u64 = 4;

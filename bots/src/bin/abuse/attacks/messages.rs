@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use broadside_shared::arena::input::ArenaInput;
+use broadside_arena::input::ArenaInput;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{ClientMsg, Request, Resume, ServerMsg};

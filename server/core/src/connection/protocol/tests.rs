@@ -1,16 +1,16 @@
 use super::*;
-use broadside_shared::arena::Arena;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
+use broadside_shared::toy::Toy;
 
-type ArenaSession = ConnectionProtocol<Arena>;
-type Output = ProtocolOutput<<Arena as Game>::Input>;
+type ToyProtocol = ConnectionProtocol<Toy>;
+type Output = ProtocolOutput<<Toy as Game>::Input>;
 
 const TOKEN: Token = Token { session: 1, signature: [7; 16] };
 
-fn outputs(session: &mut ArenaSession) -> Vec<Output> {
+fn outputs(session: &mut ToyProtocol) -> Vec<Output> {
     std::iter::from_fn(|| session.poll_output()).collect()
 }
 
@@ -38,7 +38,7 @@ fn joined() -> ServerMsg {
     }
 }
 
-fn seated(now: MonoTime) -> ArenaSession {
+fn seated(now: MonoTime) -> ToyProtocol {
     let mut session = ConnectionProtocol::new(now);
     session.handle_frame(now, &hello(REVISION));
     session.handle_welcome(TOKEN, None);
@@ -71,7 +71,7 @@ fn messages_out_of_order_close_with_a_code() {
         (vec![vec![2, 0, 0, 0]], CloseCode::Malformed),
     ];
     for (frames, code) in cases {
-        let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+        let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         frames.iter().for_each(|frame| session.handle_frame(MonoTime(0), frame));
         assert_eq!(outputs(&mut session).last(), Some(&ProtocolOutput::Close(code)));
     }
@@ -105,7 +105,7 @@ fn a_silent_peer_is_pinged_and_then_closed_but_one_that_answers_stays() {
 
 #[test]
 fn a_client_without_a_hello_is_closed_and_so_is_one_that_floods() {
-    let mut quiet: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+    let mut quiet: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
     quiet.handle_alive(MonoTime(9_000_000));
     quiet.handle_timeout(MonoTime(limits::GREETING_US));
     assert_eq!(outputs(&mut quiet), [ProtocolOutput::Close(CloseCode::GreetingTimeout)]);
@@ -144,7 +144,7 @@ fn a_resuming_client_is_seated_without_a_join_and_one_without_a_seat_joins() {
     let resume = Resume { token: TOKEN, have: Tick(9), cells: vec![(8256, 0)] };
     let hello = ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume: Some(resume.clone()) };
     for has_seat in [true, false] {
-        let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+        let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         session.handle_frame(MonoTime(0), &codec::encode_client(&hello));
         assert_eq!(outputs(&mut session), [ProtocolOutput::Hello(Some(resume.clone()))]);
         let joined = joined();
@@ -161,14 +161,14 @@ fn messages_right_after_a_hello_are_deferred_until_the_welcome() {
     let resume = Resume { token: TOKEN, have: Tick(9), cells: Vec::new() };
     let hello = |resume| codec::encode_client(&ClientMsg::Hello { revision: REVISION, agent: "test".into(), resume });
     let request = codec::encode_client(&ClientMsg::Request { id: 7, request: Request::Exit });
-    let input = InputPacket::<<Arena as Game>::Input> {
+    let input = InputPacket::<<Toy as Game>::Input> {
         acked: Tick(0),
         first: Tick(5),
         lag: 0,
         samples: [Default::default()].into_iter().collect(),
     };
     for (resume, has_seat) in [(None, false), (Some(resume.clone()), true), (Some(resume.clone()), false)] {
-        let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+        let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         for frame in [hello(resume), input.encode(), request.clone(), join()] {
             session.handle_frame(MonoTime(0), &frame);
         }
@@ -184,11 +184,11 @@ fn messages_right_after_a_hello_are_deferred_until_the_welcome() {
         );
     }
     // The number of deferred messages is bounded; a leave is never deferred.
-    let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+    let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
     session.handle_frame(MonoTime(0), &hello(Some(resume.clone())));
     (0..=limits::DEFERRED_MAX).for_each(|_| session.handle_frame(MonoTime(0), &request));
     assert_eq!(outputs(&mut session).last(), Some(&ProtocolOutput::Close(CloseCode::TooManyFrames)));
-    let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+    let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
     session.handle_frame(MonoTime(0), &hello(Some(resume)));
     session.handle_frame(MonoTime(0), &codec::encode_client(&ClientMsg::Leave));
     assert_eq!(outputs(&mut session).last(), Some(&ProtocolOutput::Close(CloseCode::Normal)));
@@ -231,14 +231,14 @@ fn requests_over_the_rate_limit_are_refused_with_a_waiting_time() {
 #[test]
 fn anything_a_client_sends_counts_towards_its_frames_and_bytes() {
     // An act repeated at one moment, and how often it succeeds before the close.
-    type Act = fn(&mut ArenaSession);
+    type Act = fn(&mut ToyProtocol);
     let acts: [(Act, u32); 3] = [
         (|session| session.handle_alive(MonoTime(1)), limits::FRAMES_BURST),
         (|session| session.handle_bytes(MonoTime(1), 1024), limits::BYTES_BURST / 1024),
         (|session| session.handle_bytes(MonoTime(1), usize::MAX), 0),
     ];
     for (act, allowed) in acts {
-        let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+        let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         let done = (0..).take_while(|_| {
             act(&mut session);
             session.poll_timeout().is_some()
@@ -267,7 +267,7 @@ fn a_pause_of_the_server_counts_towards_no_timeout_and_no_rate_limit() {
     quiet.handle_timeout(after(limits::SILENCE_US));
     assert_eq!(outputs(&mut quiet), [ProtocolOutput::Close(CloseCode::Silent)]);
     // The same for the time until the hello.
-    let mut new: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+    let mut new: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
     new.handle_pause(PAUSE_US);
     new.handle_timeout(after(limits::GREETING_US - 1));
     assert!(!outputs(&mut new).contains(&ProtocolOutput::Close(CloseCode::GreetingTimeout)));
@@ -294,14 +294,14 @@ fn a_hello_of_another_revision_closes_with_wrong_revision_however_malformed_the_
     endings.push([&whole[..], &[0; 9]].concat());
     endings.push([&whole[..revision_ends], &[255; 200]].concat());
     for frame in endings {
-        let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+        let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         session.handle_frame(MonoTime(0), &frame);
         assert_eq!(outputs(&mut session), [ProtocolOutput::Close(CloseCode::WrongRevision)], "{frame:?}");
     }
     // A truncated hello of our revision is malformed, as is one without the whole revision, or any hello after the first message.
     let ours = hello(REVISION);
     for frame in [&ours[..ours.len() - 1], &whole[..revision_ends - 1]] {
-        let mut session: ArenaSession = ConnectionProtocol::new(MonoTime(0));
+        let mut session: ToyProtocol = ConnectionProtocol::new(MonoTime(0));
         session.handle_frame(MonoTime(0), frame);
         assert_eq!(outputs(&mut session), [ProtocolOutput::Close(CloseCode::Malformed)], "{frame:?}");
     }

@@ -1,0 +1,374 @@
+//! The built-in game: ships in a round arena full of rocks, with cannons.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`rules`] | every tuning constant, with its unit and its reason |
+//! | [`input`] | a player's input for one tick |
+//! | [`ship`] | a player's exact state, and how it moves: the predicted part of the rules |
+//! | `player_state` | that state on the wire |
+//! | [`border`] | the edge of the arena, which follows the number of players |
+//! | [`shot`], [`beam`], [`rock`], [`pickup`] | the other entities of the arena |
+//! | `step` | the order of a tick; `combat` and `rail` decide hits, `stock` places rocks and pickups, `grid` finds nearby ships |
+//! | `modes` | teams, rounds and duels |
+//! | [`event`] | events: what happens once |
+//! | [`fields`] | the kinds of entities and their bits on the wire |
+//! | [`record_view`] | what a client sees, typed |
+//! | [`ai`] | the AI player: from what a client sees to an input |
+//! | [`spar`] | AIs against AIs without a network, for tuning and tests |
+//! | [`script`] | scripted players, for the test that native and wasm agree |
+
+pub mod ai;
+pub mod beam;
+pub mod border;
+mod combat;
+pub mod event;
+pub mod fields;
+mod grid;
+pub mod input;
+mod modes;
+pub mod pickup;
+mod player_state;
+mod rail;
+pub mod record_view;
+pub mod rock;
+pub mod rules;
+pub mod script;
+pub mod ship;
+pub mod shot;
+pub mod spar;
+mod step;
+mod stock;
+#[cfg(test)]
+mod tests;
+
+use fastrand::Rng;
+use glam::Vec2;
+
+use broadside_shared::game::{
+    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, PlayerInput, PredictedSpawn, Standing,
+};
+use broadside_shared::hash::WorldHash;
+use broadside_shared::history::{History, Pose};
+use broadside_shared::ids::{EntityId, EntityIds, PlayerId};
+use broadside_shared::protocol::match_status::TEAMS_MAX;
+use broadside_shared::protocol::room::Mode;
+use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::fields::{KindSpec, Record};
+use broadside_shared::time::Tick;
+
+pub use beam::Beam;
+pub use border::Border;
+pub use event::{ArenaEvent, Armour};
+pub use input::ArenaInput;
+pub use pickup::{Boon, Pickup};
+pub use record_view::{RecordView, ShipView};
+pub use rock::{PredictionContext, Rock};
+pub use ship::{Cause, LocalPlayerState};
+pub use shot::Shot;
+
+use grid::Grid;
+use modes::Referee;
+use rock::RockField;
+
+/// How an arena is set up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArenaConfig {
+    /// The mode.
+    pub mode: Mode,
+    /// Rocks per million square units, 0..=10: four or five in a view by default.
+    pub rock_density: f32,
+    /// Pickups per player, 0..=2.
+    pub pickups_per_player: f32,
+}
+
+impl Default for ArenaConfig {
+    fn default() -> Self {
+        ArenaConfig { mode: Mode::Open, rock_density: 2.0, pickups_per_player: 0.4 }
+    }
+}
+
+/// The arena's world.
+#[derive(Debug)]
+pub struct Arena {
+    config: ArenaConfig,
+    rng: Rng,
+    tick: Tick,
+    ids: EntityIds,
+    border: Border,
+    /// Runs the match; `None` in modes without rounds.
+    referee: Option<Referee>,
+    /// By player number; `None` for a free seat.
+    seats: Vec<Option<Seat>>,
+    population: usize,
+    shots: Vec<Shot>,
+    /// In the order they were fired.
+    beams: Vec<Beam>,
+    rocks: RockField,
+    pickups: Vec<Pickup>,
+    /// Ships by position, as of the middle of the last step.
+    ships_near: Grid,
+    /// Where ships were launched in this step.
+    launched_at: Vec<Vec2>,
+    spawned: Vec<PredictedSpawn>,
+}
+
+/// A seated player.
+#[derive(Debug)]
+struct Seat {
+    own: LocalPlayerState,
+    /// The input of the last step.
+    input: ArenaInput,
+    /// When the current ship, or the last one, was launched.
+    launched: Tick,
+}
+
+impl Arena {
+    fn seat(&self, player: PlayerId) -> Option<&Seat> {
+        self.seats.get(usize::from(player.0))?.as_ref()
+    }
+
+    fn seat_mut(&mut self, player: PlayerId) -> Option<&mut Seat> {
+        self.seats.get_mut(usize::from(player.0))?.as_mut()
+    }
+
+    fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().flatten()
+    }
+
+    /// The edge of the arena, as announced so far.
+    #[must_use]
+    pub fn border(&self) -> Border {
+        self.border
+    }
+}
+
+impl Game for Arena {
+    const NAME: &'static str = "arena";
+    const TICK_HZ: u32 = rules::TICK_HZ;
+    const KINDS: &'static [KindSpec] = fields::KINDS;
+    const VIEW: Vec2 = rules::VIEW;
+
+    type Config = ArenaConfig;
+    type Input = ArenaInput;
+    type LocalPlayerState = LocalPlayerState;
+    type Event = ArenaEvent;
+    type PredictionContext = PredictionContext;
+
+    fn config(mode: Mode) -> ArenaConfig {
+        modes::ground::furniture(mode)
+    }
+
+    fn seats_max(mode: Mode) -> u16 {
+        if mode == Mode::Duel { TEAMS_MAX as u16 } else { rules::PLAYERS_MAX }
+    }
+
+    fn new(config: &ArenaConfig, seed: u64) -> Self {
+        let mut arena = Arena {
+            config: config.clone(),
+            rng: Rng::with_seed(seed),
+            tick: Tick(0),
+            ids: EntityIds::default(),
+            border: Border::resting(modes::ground::radius(config.mode), 0),
+            referee: Referee::of(config.mode),
+            seats: Vec::new(),
+            population: 0,
+            shots: Vec::new(),
+            beams: Vec::new(),
+            rocks: RockField::new(),
+            pickups: Vec::new(),
+            ships_near: Grid::new(step::SHIP_CELL),
+            launched_at: Vec::new(),
+            spawned: Vec::new(),
+        };
+        arena.furnish();
+        arena
+    }
+
+    /// # Panics
+    /// If the seat is taken, or its number is [`rules::PLAYERS_MAX`] or more.
+    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<ArenaEvent>>) {
+        assert!(player.0 < rules::PLAYERS_MAX, "player {player}: an arena has {} seats", rules::PLAYERS_MAX);
+        let index = usize::from(player.0);
+        if self.seats.len() <= index {
+            self.seats.resize_with(index + 1, || None);
+        }
+        assert!(self.seats[index].is_none(), "player {player} is already seated");
+        let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
+        self.seats[index] = Some(Seat { own, input: ArenaInput::default(), launched: Tick(0) });
+        self.population += 1;
+    }
+
+    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<ArenaEvent>>) {
+        let Some(seat) = self.seats.get_mut(usize::from(player.0)).and_then(Option::take) else { return };
+        self.population -= 1;
+        if self.population == 0 {
+            // An empty room has no match: the next players start another one.
+            self.referee = Referee::of(self.config.mode);
+        } else if let Some(referee) = &mut self.referee {
+            referee.note_left(player);
+        }
+        if let Some(entity) = seat.own.entity {
+            self.ids.free(entity);
+        }
+        // The seat's next player must not score with a stranger's shots.
+        let ids = &mut self.ids;
+        self.shots.retain(|shot| {
+            let keep = shot.owner != player;
+            if !keep {
+                ids.free(shot.id);
+            }
+            keep
+        });
+        self.beams.retain(|beam| {
+            let keep = beam.owner != player;
+            if !keep {
+                ids.free(beam.id);
+            }
+            keep
+        });
+    }
+
+    fn step(
+        &mut self,
+        tick: Tick,
+        inputs: &[PlayerInput<ArenaInput>],
+        history: &History,
+        events: &mut Vec<AddressedEvent<ArenaEvent>>,
+    ) {
+        self.run_tick(tick, inputs, history, events);
+    }
+
+    fn poses(&self, out: &mut Vec<Pose>) {
+        let afloat = self.seats().filter(|seat| seat.own.afloat());
+        out.extend(afloat.map(|seat| Pose { player: seat.own.player, at: seat.own.position, life: seat.own.deaths }));
+    }
+
+    fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
+        ship::correction_cause(predicted, actual)
+    }
+
+    fn player_state(&self, player: PlayerId) -> Option<&LocalPlayerState> {
+        self.seat(player).map(|seat| &seat.own)
+    }
+
+    fn predict(
+        own: &mut LocalPlayerState,
+        input: &ArenaInput,
+        tick: Tick,
+        around: &PredictionContext,
+        spawned: &mut Vec<PredictedSpawn>,
+    ) {
+        let before = spawned.len();
+        ship::advance(own, input, tick, around.rocks.iter(), spawned);
+        for spawn in spawned[before..].iter_mut().filter(|spawn| spawn.record.kind == fields::BEAM) {
+            let mut beam = Beam::read(&spawn.record);
+            beam.stop_at(around.rocks.iter());
+            spawn.record = beam.record();
+        }
+    }
+
+    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut PredictionContext) {
+        out.rocks.clear();
+        out.rocks.extend(records.filter(|record| record.kind == fields::ROCK).map(Rock::read));
+        out.rocks.sort_by_key(|rock| rock.id);
+    }
+
+    fn spawn_key(player: PlayerId, record: &Record) -> Option<u32> {
+        let (owner, key) = match record.kind {
+            fields::SHOT => {
+                let shot = Shot::read(record);
+                (shot.owner, ship::shot_key(shot.start))
+            }
+            fields::BEAM => {
+                let beam = Beam::read(record);
+                (beam.owner, ship::beam_key(beam.start))
+            }
+            _ => return None,
+        };
+        (owner == player).then_some(key)
+    }
+
+    fn focus(own: &LocalPlayerState) -> Vec2 {
+        own.position
+    }
+
+    fn player_entity(own: &LocalPlayerState) -> Option<EntityId> {
+        own.entity
+    }
+
+    fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>) {
+        for seat in self.seats() {
+            if let Some(id) = seat.own.entity {
+                out.push((seat.own.position, seat.own.record(id, seat.input)));
+            }
+        }
+        out.extend(self.shots.iter().map(|shot| (shot.position_at(f64::from(tick.0)), shot.record())));
+        out.extend(self.beams.iter().map(|beam| (beam.middle(), beam.record())));
+        out.extend(self.rocks.all().iter().map(|rock| (rock.at, rock.record())));
+        out.extend(self.pickups.iter().map(|pickup| (pickup.at, pickup.record())));
+    }
+
+    fn standings(&self, out: &mut Vec<Standing>) {
+        out.extend(self.seats().map(|seat| Standing { player: seat.own.player, score: seat.own.score }));
+        out.sort_by_key(|standing| (std::cmp::Reverse(standing.score), standing.player));
+    }
+
+    fn kill_feed_entry(event: &ArenaEvent) -> Option<KillFeedEntry> {
+        match event {
+            ArenaEvent::KillFeed { victim, by, cause } => {
+                let verb = if by.is_some() { cause.verb() } else { cause.verb_alone() };
+                Some(KillFeedEntry { by: *by, verb, of: *victim })
+            }
+            _ => None,
+        }
+    }
+
+    fn match_state(&self) -> Option<&MatchState> {
+        self.referee.as_ref().map(Referee::match_state)
+    }
+
+    fn extent(&self) -> u16 {
+        self.border.radius_at(self.tick) as u16
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hash = WorldHash::default();
+        hash.u64(u64::from(self.tick.0));
+        hash.u64(self.rng.get_seed());
+        self.border.hash(&mut hash);
+        for seat in self.seats() {
+            seat.own.hash(&mut hash);
+            hash.u64(u64::from(seat.launched.0) << 24 | u64::from(seat.input.aim) << 8 | u64::from(seat.input.buttons));
+        }
+        for shot in &self.shots {
+            shot.hash(&mut hash);
+        }
+        for beam in &self.beams {
+            beam.hash(&mut hash);
+        }
+        self.rocks.hash(&mut hash);
+        for pickup in &self.pickups {
+            pickup.hash(&mut hash);
+        }
+        if let Some(referee) = &self.referee {
+            referee.hash(&mut hash);
+        }
+        hash.finish()
+    }
+
+    fn write_player_state(own: &LocalPlayerState, out: &mut BitWriter) {
+        player_state::write(own, out);
+    }
+
+    fn read_player_state(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireError> {
+        player_state::read(bits)
+    }
+
+    fn write_event(event: &ArenaEvent, out: &mut BitWriter) {
+        event::write(event, out);
+    }
+
+    fn read_event(bits: &mut BitReader<'_>) -> Result<ArenaEvent, WireError> {
+        event::read(bits)
+    }
+}
