@@ -4,6 +4,7 @@ use broadside_arena::Arena;
 use broadside_arena::ai::player::AiPlayer;
 use broadside_arena::input::ArenaInput;
 use broadside_shared::client::Client;
+use broadside_shared::game::Bot;
 use broadside_shared::time::Tick;
 
 /// Decides a player's inputs.
@@ -47,7 +48,7 @@ impl Controller {
     /// The input for the client's next ticks.
     pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
         match self {
-            Controller::Ai(player) => player.decide(client),
+            Controller::Ai(player) => client.bot_view().map(|view| player.decide(&view)).unwrap_or_default(),
             Controller::Pattern(pattern) => pattern.decide(client.tick()),
         }
     }

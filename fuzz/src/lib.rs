@@ -3,6 +3,7 @@
 //! `cargo xtask test` runs them on `fuzz/seeds/` and on seeded mutations of these (`fuzz/tests/seeds.rs`); cargo-fuzz runs them
 //! through `fuzz/fuzz_targets/`, which only forward to here. Absent on purpose: the `arbitrary` crate, so that a seed is plain bytes.
 
+use broadside_arena::modes::Mode;
 use broadside_arena::{Arena, ArenaInput};
 use broadside_core::connection::protocol::{ConnectionProtocol, ProtocolOutput};
 use broadside_server::net::frames::FrameReader;
@@ -14,7 +15,7 @@ use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::CLIENT_FRAME_MAX;
 use broadside_shared::protocol::message::{Outcome, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::replication::bits::BitReader;
 use broadside_shared::replication::replica::Replica;
@@ -164,7 +165,7 @@ fn joined_room(player: PlayerId) -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(0),
-        mode: Mode::Open,
+        mode: Mode::Open.id(),
         role: Role::Play,
     }
 }

@@ -5,6 +5,7 @@
 //! Every part is a function of its own that is never inlined, so that callgrind can count the instructions of each. That count is the
 //! same on every run, whatever else the machine does. `cargo xtask bench` runs it with and without callgrind.
 
+use broadside_arena::modes::Mode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,6 @@ use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::{MonoTime, Tick};
@@ -138,7 +138,7 @@ struct Bench {
 
 impl Bench {
     fn new(players: u16) -> Bench {
-        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Open };
+        let config = RoomConfig { snapshot_every: EVERY, capacity: players, seed: 1, mode: Mode::Open.id() };
         let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
         let mut assembler = SnapshotAssembler::new::<Arena>(players);
         for player in 0..players {

@@ -7,6 +7,7 @@
 //! their time is counted: it performs the handshakes, sends the hellos, subscribes, and then reports only when all have received a
 //! publication.
 
+use broadside_arena::Arena;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
@@ -63,7 +64,7 @@ async fn serve(connections: usize, tls: bool) -> anyhow::Result<()> {
         bots: 0,
         ..Config::default()
     };
-    let running = broadside_server::start(config).await?;
+    let running = broadside_server::start::<Arena>(config, Default::default()).await?;
     let before = resident_kib()?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["--connect", &running.address.to_string(), &connections.to_string()])

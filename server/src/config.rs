@@ -1,5 +1,6 @@
 //! All flags of the server. `--help` and the errors for invalid values are generated from here.
 
+pub mod game;
 pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -63,11 +64,19 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_ASSETS", value_name = "FOLDER")]
     pub assets: Option<PathBuf>,
 
-    /// Ticks from one snapshot to the next, 1 to 12 at 60 ticks per second (2 is 30 Hz, 3 is 20 Hz)
-    #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", default_value_t = 2, value_name = "TICKS", value_parser = snapshot_every)]
-    pub snapshot_every: u32,
+    /// File with the game's configuration, in TOML [default: that of the game]
+    #[arg(long, env = "BROADSIDE_GAME_CONFIG", value_name = "FILE")]
+    pub game_config: Option<PathBuf>,
 
-    /// Seats per arena, 1 to 7900
+    /// One value of the game's configuration, such as rock_density=3; repeated for several, and stronger than --game-config
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+
+    /// Ticks from one snapshot to the next, 1 to 12; at 60 ticks per second 2 is 30 Hz, 3 is 20 Hz [default: that of the game]
+    #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", value_name = "TICKS", value_parser = snapshot_every)]
+    pub snapshot_every: Option<u32>,
+
+    /// Seats per room, 1 to 7900; a mode of the game may allow fewer
     #[arg(long, env = "BROADSIDE_CAPACITY", default_value_t = 2000, value_name = "PLAYERS", value_parser = capacity)]
     pub capacity: u16,
 
@@ -84,7 +93,7 @@ pub struct Config {
     #[arg(long, env = "BROADSIDE_LIMIT_EXEMPT", value_name = "ADDRESS[/BITS]", value_delimiter = ',')]
     pub limit_exempt: Vec<Network>,
 
-    /// Persistent arenas, open from the start, 1 to 1000; each has --capacity seats
+    /// Persistent rooms of the first mode, open from the start, 1 to 1000; each has --capacity seats
     #[arg(long, env = "BROADSIDE_ROOMS", default_value_t = 1, value_name = "ROOMS", value_parser = rooms)]
     pub rooms: u16,
 
@@ -184,7 +193,7 @@ fn snapshot_every(text: &str) -> Result<u32, String> {
     in_range(text, 1..=12, " ticks")
 }
 
-/// Maximum number of seats in an arena: player ids must suffice for players and spectators.
+/// Maximum number of seats in a room: player ids must suffice for players and spectators.
 pub const CAPACITY_MAX: u16 = 7900;
 
 fn capacity(text: &str) -> Result<u16, String> {

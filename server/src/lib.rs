@@ -19,6 +19,10 @@
 //! | [`bots`] | the server's own bots |
 //! | [`http`] | assets, API, health, metrics |
 //! | [`net`] | listener, TLS, WebSocket upgrade, the shards that own the sockets |
+//! | [`program`] | the server as a program: flags, the game's configuration, log, signals |
+//!
+//! A game's program is `fn main() -> ExitCode { broadside_server::run::<MyGame>() }`. [`start`] embeds a server into another program or a
+//! test.
 //!
 //! A module imports only modules above it; `cargo xtask test --only floors` checks the table in `docs/ARCHITECTURE.md`. The stepping of
 //! rooms, admission and fan-out are in the crate `broadside-core`, which has no sockets, clocks, threads and locks.
@@ -47,6 +51,7 @@ pub mod network;
 pub mod operator;
 pub mod origin;
 pub(crate) mod problem;
+pub mod program;
 pub(crate) mod requester;
 pub mod rooms;
 pub mod secret;
@@ -63,14 +68,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use broadside_arena::Arena;
-use broadside_arena::rules::PLAYERS_MAX;
 use broadside_core::commands::ShardCommand;
-use broadside_core::room::{RoomConfig, SPECTATORS_MAX};
+use broadside_core::room::{RoomConfig, SPECTATORS_MAX, mode_name};
 use broadside_shared::game::Game;
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::limits::SEATS_MAX;
+use broadside_shared::protocol::room::ModeId;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+pub use program::run;
 
 use app::{App, ended};
 use awake::Awake;
@@ -93,13 +99,13 @@ use rooms::pool::Pool;
 use topics::Topics;
 use vital::Supervisor;
 
-const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= PLAYERS_MAX);
+const _: () = assert!(config::CAPACITY_MAX + SPECTATORS_MAX <= SEATS_MAX);
 
 /// Threads that run rooms, per core: while one is busy with a long tick of a large room, the other runs the small ones.
 const ROOM_THREADS_PER_CORE: usize = 2;
 
 /// A server that is listening.
-pub struct Running {
+pub struct Running<G: Game> {
     /// The bound address, with the actual port even if the configured one is 0.
     pub address: SocketAddr,
     /// The plain-HTTP port that redirects to https, if one is configured.
@@ -109,12 +115,12 @@ pub struct Running {
     served: tokio::task::JoinHandle<()>,
     threads: Vec<JoinHandle<()>>,
     certificate: Option<Arc<Certificate>>,
-    app: Arc<App<Arena>>,
+    app: Arc<App<G>>,
     /// Removed when the server ends.
     token_file: Option<TokenFile>,
 }
 
-impl Running {
+impl<G: Game> Running<G> {
     /// The file with the generated operator token. `None` if the operator configured a token, or the file could not be written.
     #[must_use]
     pub fn token_file(&self) -> Option<&Path> {
@@ -122,7 +128,7 @@ impl Running {
     }
 
     #[must_use]
-    pub fn app(&self) -> &App<Arena> {
+    pub fn app(&self) -> &App<G> {
         &self.app
     }
 
@@ -163,29 +169,56 @@ impl Running {
     }
 }
 
+/// Why a server does not start. Each is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Flags that contradict each other.
+    #[error("{0}")]
+    Config(String),
+    /// The game refuses its configuration.
+    #[error("game configuration: {0}")]
+    Game(String),
+    /// The browser client is not where the config says.
+    #[error("{0:#}")]
+    Assets(anyhow::Error),
+    /// The certificate is missing or invalid.
+    #[error("{0:#}")]
+    Certificate(anyhow::Error),
+    /// The address cannot be bound.
+    #[error("{0:#}")]
+    Listen(anyhow::Error),
+    /// The operator's token is missing or invalid.
+    #[error("{0:#}")]
+    Operator(anyhow::Error),
+    /// The operating system refuses threads, sockets or random numbers.
+    #[error("{0:#}")]
+    System(anyhow::Error),
+}
+
 /// Binds the port, opens the persistent rooms and starts to serve.
 ///
 /// # Errors
-/// When the address cannot be bound, or assets or certificate are not where the config says. The message says what to do.
-pub async fn start(config: Config) -> anyhow::Result<Running> {
-    config.check().map_err(anyhow::Error::msg)?;
-    http::assets::check(&config)?;
-    let certificate = certificate::configured(&config)?.map(Arc::new);
-    let tls = certificate.clone().map(certificate::acceptor).transpose()?;
-    let (listener, address) = bind(config.host, config.port, "--port").await?;
+/// See [`StartError`]. The message says what to do.
+pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G>, StartError> {
+    config.check().map_err(StartError::Config)?;
+    G::check_config(&game).map_err(StartError::Game)?;
+    http::assets::check(&config).map_err(StartError::Assets)?;
+    let certificate = certificate::configured(&config).map_err(StartError::Certificate)?.map(Arc::new);
+    let tls = certificate.clone().map(certificate::acceptor).transpose().map_err(StartError::Certificate)?;
+    let (listener, address) = bind(config.host, config.port, "--port").await.map_err(StartError::Listen)?;
     let in_the_clear = match config.redirect_http {
-        Some(port) => Some(bind(config.host, port, "--redirect-http").await?),
+        Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
         None => None,
     };
     let (ending, ending_seen) = watch::channel(false);
-    let (operator, token_file) = operator_token(&config, address.port())?;
-    let Opened { app, shards, threads } = open(config, operator, ending_seen)?;
+    let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
+    let Opened { app, shards, threads } = open::<G>(config, game, operator, ending_seen).map_err(StartError::System)?;
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
-    let websocket = axum::routing::any(net::upgrade::upgrade::<Arena>).layer(axum::Extension(shards));
+    let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), websocket);
     let secure = tls.is_some();
     let served = app.supervisor.spawn("listener", net::listener::serve(listener, tls, router, Arc::clone(&app)));
-    tracing::info!(%address, tls = secure, game = Arena::NAME, "listening");
+    tracing::info!(%address, tls = secure, game = G::NAME, "listening");
     let redirect = in_the_clear.as_ref().map(|(_, address)| *address);
     if let Some((listener, from)) = in_the_clear {
         let router = http::redirect::router(Arc::clone(&app), address.port());
@@ -218,14 +251,19 @@ fn operator_token(config: &Config, port: u16) -> anyhow::Result<(OperatorToken, 
 }
 
 /// The server behind the listener.
-struct Opened {
-    app: Arc<App<Arena>>,
-    shards: Arc<Shards<Arena>>,
+struct Opened<G: Game> {
+    app: Arc<App<G>>,
+    shards: Arc<Shards<G>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// Starts the server behind the listener: the threads of rooms, shards and bots, and the persistent rooms.
-fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) -> anyhow::Result<Opened> {
+fn open<G: Game>(
+    config: Config,
+    game: G::Config,
+    operator: OperatorToken,
+    ending: watch::Receiver<bool>,
+) -> anyhow::Result<Opened<G>> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -257,12 +295,12 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         room_life_s: config.room_life,
     };
     let common = RoomConfig {
-        snapshot_every: config.snapshot_every,
+        snapshot_every: config.snapshot_every.unwrap_or(G::SNAPSHOT_EVERY),
         capacity: config.capacity,
         seed: config.seed.unwrap_or_else(secret::number),
-        mode: Mode::Open,
+        mode: ModeId(0),
     };
-    let directory = Directory::new(context.clone(), pool, common, config.max_rooms);
+    let directory = Directory::new(context.clone(), pool, Arc::new(game), common, config.max_rooms);
     let app = Arc::new(App {
         lobby: ServerLobby::new(context, directory, Sessions::new(key)),
         config,
@@ -284,7 +322,8 @@ fn open(config: Config, operator: OperatorToken, ending: watch::Receiver<bool>) 
         threads.push(bots::spawn(Arc::clone(&app), count, wakeup).context(no_threads)?);
     }
     for index in 1..=app.config.rooms {
-        let name = if app.config.rooms == 1 { "arena".to_owned() } else { format!("arena {index}") };
+        let mode = mode_name::<G>(ModeId(0));
+        let name = if app.config.rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
         app.lobby.directory.open_persistent(&name);
     }
     Ok(Opened { app, shards, threads })

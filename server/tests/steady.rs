@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "an allocator cannot be written without it; this one counts and passes every call on")]
 
+use broadside_arena::modes::Mode;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +16,6 @@ use broadside_core::room::{Room, RoomConfig};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 
 struct Counting;
@@ -60,7 +60,7 @@ fn input(player: u16, tick: u32) -> ArenaInput {
 
 #[test]
 fn a_steady_tick_allocates_nothing() {
-    let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Open };
+    let config = RoomConfig { snapshot_every: EVERY, capacity: PLAYERS, seed: 11, mode: Mode::Open.id() };
     let mut room = Room::<Arena>::new(config, &<Arena as Game>::Config::default(), MonoTime(0));
     let (mut assembler, mut outputs) = (SnapshotAssembler::new::<Arena>(PLAYERS), Recycled::default());
     let mut flows = vec![Flow::default(); usize::from(PLAYERS)];

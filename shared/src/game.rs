@@ -3,16 +3,21 @@
 //! The engine is generic over it and never names a ship. A game brings rules and tables; it never sees a socket, a
 //! clock or a client.
 
+use arrayvec::ArrayVec;
 use glam::Vec2;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
 use crate::history::{History, Pose};
 use crate::ids::{EntityId, PlayerId};
+use crate::protocol::codec;
 use crate::protocol::input::GameInput;
-use crate::protocol::match_status::{MatchPhase, TEAMS_MAX, Zone};
-use crate::protocol::room::Mode;
+use crate::protocol::match_status::{MatchPhase, MatchStatus, TEAMS_MAX};
+use crate::protocol::room::ModeId;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{KindSpec, Record};
+use crate::replication::replica::Replica;
 use crate::replication::world::{Placement, WorldState};
 use crate::time::{Tick, ViewTime};
 
@@ -27,46 +32,113 @@ pub struct PlayerInput<I> {
     pub view: ViewTime,
 }
 
-/// Why the server's state differs from the predicted one.
+/// Why the server's state differs from the predicted one: one of the engine's causes, or one of the game's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum CorrectionCause {
-    /// An input arrived too late or not at all, and the server used another.
-    Input,
-    /// Contact with another player, which prediction does not know of.
-    Collision,
-    /// A hit.
-    Hit,
-    /// A pickup.
-    Pickup,
-    /// The end or the start of a life.
-    Respawn,
-    /// None of these: a bug, and counted as one.
-    Unknown,
-}
+pub struct CorrectionCause(u8);
 
 impl CorrectionCause {
-    /// Every cause, in order of number.
-    pub const ALL: [CorrectionCause; 6] = [
-        CorrectionCause::Input,
-        CorrectionCause::Collision,
-        CorrectionCause::Hit,
-        CorrectionCause::Pickup,
-        CorrectionCause::Respawn,
-        CorrectionCause::Unknown,
-    ];
+    /// An input arrived too late or not at all, and the server used another.
+    pub const INPUT: CorrectionCause = CorrectionCause(0);
+    /// The player continues somewhere else on purpose: the end or the start of a life, or a teleport.
+    pub const RESPAWN: CorrectionCause = CorrectionCause(1);
+    /// None of these: a bug, and counted as one.
+    pub const UNKNOWN: CorrectionCause = CorrectionCause(2);
+    /// Most causes, those of the engine included.
+    pub const COUNT_MAX: usize = 8;
+    const ENGINE: [&'static str; 3] = ["input", "respawn", "unknown"];
+
+    /// The game's cause with this index in [`Game::CORRECTION_CAUSES`].
+    ///
+    /// # Panics
+    /// If the index is 5 or more; in a constant, at compile time.
+    #[must_use]
+    pub const fn of_game(index: u8) -> CorrectionCause {
+        assert!((index as usize) < Self::COUNT_MAX - Self::ENGINE.len(), "a game has at most 5 causes");
+        CorrectionCause(Self::ENGINE.len() as u8 + index)
+    }
+
+    /// Every cause of a game, the engine's first, in order of [`CorrectionCause::index`].
+    pub fn all<G: Game>() -> impl Iterator<Item = CorrectionCause> {
+        let count = Self::ENGINE.len() + G::CORRECTION_CAUSES.len().min(Self::COUNT_MAX - Self::ENGINE.len());
+        (0..count).map(|index| CorrectionCause(index as u8))
+    }
+
+    /// Its position in arrays of [`CorrectionCause::COUNT_MAX`] causes.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
 
     /// The name in tables and panels.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            CorrectionCause::Input => "input",
-            CorrectionCause::Collision => "collision",
-            CorrectionCause::Hit => "hit",
-            CorrectionCause::Pickup => "pickup",
-            CorrectionCause::Respawn => "respawn",
-            CorrectionCause::Unknown => "unknown",
-        }
+    pub fn name<G: Game>(self) -> &'static str {
+        let engine = Self::ENGINE.get(self.index());
+        let name = engine.or_else(|| G::CORRECTION_CAUSES.get(self.index() - Self::ENGINE.len()));
+        name.copied().unwrap_or("unknown")
+    }
+}
+
+/// A mode of a game: the rules and the size of its rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModeSpec {
+    /// The name in addresses, flags and JSON: lower-case letters, digits and hyphens, 1 to 16 of them, such as `duel`.
+    pub name: &'static str,
+    /// The name that players read.
+    pub title: &'static str,
+    /// What is played, in one sentence.
+    pub summary: &'static str,
+    /// Most players in a room.
+    pub seats_max: u16,
+    /// Number of teams, at most [`TEAMS_MAX`]; 0 where everyone plays alone.
+    pub teams: u8,
+    /// What quick play does when every room of the mode is full.
+    pub when_full: WhenFull,
+    /// How many of the server's own bots join a room in which somebody plays.
+    pub bots: BotFill,
+}
+
+/// What quick play does when every room of a mode is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The player waits in the join queue of an existing room.
+    Queue,
+    /// Another room is opened.
+    OpenRoom,
+}
+
+/// How many of the server's own bots join a room in which somebody plays or spectates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BotFill {
+    /// The room is filled up to as many players as the operator configured.
+    Configured,
+    /// The room is filled up to `players`, once the number of people in it has not changed for `after_s` seconds, so
+    /// that another person may come first. None, if the operator switched bots off.
+    UpTo {
+        /// Players, the people among them.
+        players: u16,
+        /// Seconds.
+        after_s: u16,
+    },
+    /// None.
+    Never,
+}
+
+impl ModeSpec {
+    /// One endless mode for everyone, for games that need no other.
+    pub const OPEN: ModeSpec = ModeSpec {
+        name: "open",
+        title: "Open room",
+        summary: "Everyone plays, without an end.",
+        seats_max: u16::MAX,
+        teams: 0,
+        when_full: WhenFull::Queue,
+        bots: BotFill::Configured,
+    };
+
+    /// The mode with this name, of a game's modes.
+    #[must_use]
+    pub fn named(modes: &[ModeSpec], name: &str) -> Option<ModeId> {
+        modes.iter().position(|mode| mode.name == name).map(|index| ModeId(index as u8))
     }
 }
 
@@ -124,8 +196,9 @@ pub struct KillFeedEntry {
 }
 
 /// The state of a match as the game knows it. The room publishes it as a
-/// [`MatchStatus`](crate::protocol::match_status::MatchStatus), with names instead of numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// [`MatchStatus`](crate::protocol::match_status::MatchStatus), with names instead of numbers. What a game's players
+/// need beyond this head is its [`Game::RoomState`].
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchState {
     /// The phase.
     pub phase: MatchPhase,
@@ -136,9 +209,7 @@ pub struct MatchState {
     /// The tick at which the phase ends automatically; `None` if it does not.
     pub ends: Option<Tick>,
     /// The teams.
-    pub teams: [Team; TEAMS_MAX],
-    /// The zone to hold; `None` in modes without one.
-    pub zone: Option<Zone>,
+    pub teams: ArrayVec<Team, TEAMS_MAX>,
     /// The winning team: of the round during a pause, of the match during the results.
     pub winner: Option<u8>,
 }
@@ -169,42 +240,68 @@ pub enum TeamLabel {
 
 /// A game: its rules, and the tables from which the engine replicates, predicts and draws areas of interest.
 ///
-/// Everything here is deterministic: equal seed and equal calls give equal state, natively and in wasm.
+/// The required items are the rules alone: who is in the world, what a tick does, what is replicated. Everything else
+/// has a default and is opt-in:
+///
+/// | layer | items |
+/// |---|---|
+/// | prediction | [`Game::PREDICTS`], [`Game::predict`], [`Game::prediction_context`], [`Game::player_entity`], [`Game::spawn_key`], [`Game::correction_cause`], [`Game::CORRECTION_CAUSES`] |
+/// | lag compensation | [`Game::poses`], and the `history` of [`Game::step`] |
+/// | modes and matches | [`Game::MODES`], [`Game::match_state`] |
+/// | own messages | [`Game::handle_request`], [`Game::REFUSALS`], [`Game::room_state`] |
+/// | kill feed, board | [`Game::kill_feed_entry`], [`Game::standings`] |
+/// | bots | [`Game::Bot`], [`Game::BOT_NAMES`] |
+///
+/// Everything here is deterministic: equal config, mode, seed and calls give equal state, natively and in wasm.
 pub trait Game: Sized + Send + 'static {
-    /// A short name, shown in logs and in the room list.
+    /// A short name, shown in logs and in the room list, and part of storage keys: lower-case letters, digits, hyphens.
     const NAME: &'static str;
-    /// Steps per second; part of the rules, sent to clients in the welcome.
-    const TICK_HZ: u32;
+    /// Steps per second, 10..=120; part of the rules, sent to clients in the welcome.
+    const TICK_HZ: u32 = 60;
+    /// Ticks from one snapshot to the next, 1..=12, unless the operator configures another number.
+    const SNAPSHOT_EVERY: u32 = 2;
     /// Every replicated kind, in the order of its number on the wire (at most 8).
     const KINDS: &'static [KindSpec];
     /// Width and height of the area of interest in world units; what a client may show.
     const VIEW: Vec2;
+    /// The modes, in the order of their numbers on the wire, 1 to 16. Persistent rooms and plain quick play use the first.
+    const MODES: &'static [ModeSpec] = &[ModeSpec::OPEN];
+    /// Whether clients predict their own player with [`Game::predict`]. Otherwise they show it as the server sent it.
+    const PREDICTS: bool = false;
+    /// The game's own causes of corrections, at most 5; see [`CorrectionCause::of_game`].
+    const CORRECTION_CAUSES: &'static [&'static str] = &[];
+    /// Why [`Game::handle_request`] refuses: sentences for people, at most 256.
+    const REFUSALS: &'static [&'static str] = &["This game has no requests."];
+    /// Names of the server's own bots; a number is appended to a name that is taken.
+    const BOT_NAMES: &'static [&'static str] = &["Ada", "Basil", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hana"];
 
-    /// What a room of this game is opened with.
-    type Config: Clone + Debug + Default + Send;
+    /// What the operator may configure, read from a file at startup.
+    type Config: Clone + Debug + Default + Send + Sync + DeserializeOwned;
     /// What a player asks for in one tick.
     type Input: GameInput;
     /// A player's exact private state: every value that [`Game::predict`] reads, unrounded.
-    type LocalPlayerState: Clone + PartialEq + Debug + Send + Sync;
+    type LocalPlayerState: Clone + PartialEq + Debug + Send + Sync + Serialize + DeserializeOwned;
     /// Something that happened once.
-    type Event: Clone + PartialEq + Debug + Send + Sync;
-    /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick.
+    type Event: Clone + PartialEq + Debug + Send + Sync + Serialize + DeserializeOwned;
+    /// The obstacles prediction needs, gathered from a client's replica: static, or a function of the tick. `()` for none.
     type PredictionContext: Default + Send;
+    /// A player's request beyond inputs, such as buying an item: answered once. [`NoRequest`] for none.
+    type Request: Clone + PartialEq + Debug + Send + Sync + Serialize + DeserializeOwned;
+    /// State of the room that every client has, beyond scores: sent when it changes. `()` for none.
+    type RoomState: Clone + PartialEq + Debug + Default + Send + Sync + Serialize + DeserializeOwned;
+    /// The AI of the server's own bots, and of the programs `bot` and `load`. [`NoBot`] for none.
+    type Bot: Bot<Self>;
 
-    /// The configuration of a room of `mode`.
-    #[must_use]
-    fn config(_mode: Mode) -> Self::Config {
-        Self::Config::default()
+    /// Checks what the operator configured, when the server starts.
+    ///
+    /// # Errors
+    /// One line: the name of the value, the value and its limit.
+    fn check_config(_config: &Self::Config) -> Result<(), String> {
+        Ok(())
     }
 
-    /// Most players in a room of `mode`.
-    #[must_use]
-    fn seats_max(_mode: Mode) -> u16 {
-        u16::MAX
-    }
-
-    /// Opens a world. Equal config and seed give equal worlds.
-    fn new(config: &Self::Config, seed: u64) -> Self;
+    /// Opens a world. Equal config, mode and seed give equal worlds.
+    fn new(config: &Self::Config, mode: ModeId, seed: u64) -> Self;
 
     /// Seats a player, before `tick` is stepped.
     fn join(&mut self, player: PlayerId, tick: Tick, events: &mut Vec<AddressedEvent<Self::Event>>);
@@ -222,43 +319,73 @@ pub trait Game: Sized + Send + 'static {
         events: &mut Vec<AddressedEvent<Self::Event>>,
     );
 
-    /// Appends the pose of every player that can be hit, in order of player.
-    fn poses(&self, out: &mut Vec<Pose>);
-
     /// The exact private state of a seated player.
     fn player_state(&self, player: PlayerId) -> Option<&Self::LocalPlayerState>;
-
-    /// Steps a player's own state to `tick`. [`Game::step`] uses the same function, so that prediction and authority
-    /// agree bit for bit unless something outside `context` interferes. It uses no randomness.
-    fn predict(
-        own: &mut Self::LocalPlayerState,
-        input: &Self::Input,
-        tick: Tick,
-        context: &Self::PredictionContext,
-        spawned: &mut Vec<PredictedSpawn>,
-    );
-
-    /// Collects from replicated records what prediction needs. Called after every snapshot.
-    fn prediction_context<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Self::PredictionContext);
-
-    /// The key of the prediction that `record` confirms; `None` if `player` cannot have predicted it.
-    fn spawn_key(player: PlayerId, record: &Record) -> Option<u32>;
-
-    /// Why the server's state is `actual` where `predicted` was expected, judged from the two states alone. The engine
-    /// itself knows of missing inputs.
-    fn correction_cause(predicted: &Self::LocalPlayerState, actual: &Self::LocalPlayerState) -> CorrectionCause;
 
     /// The centre of a player's area of interest, in world units.
     fn focus(own: &Self::LocalPlayerState) -> Vec2;
 
-    /// The player's own entity, which their client draws from prediction and not from the replica.
-    fn player_entity(own: &Self::LocalPlayerState) -> Option<EntityId>;
-
     /// Appends every replicated entity with the point that decides its cell, in any order.
     fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>);
 
+    /// Hash of the whole world: equal worlds have equal hashes on every machine.
+    fn hash(&self) -> u64;
+
+    /// Handles a request of a seated player, before `tick` is stepped. The player gets one answer: done or refused.
+    ///
+    /// # Errors
+    /// Why the request is refused.
+    fn handle_request(
+        &mut self,
+        _player: PlayerId,
+        _request: &Self::Request,
+        _tick: Tick,
+        _events: &mut Vec<AddressedEvent<Self::Event>>,
+    ) -> Result<(), RefusedByGame> {
+        Err(RefusedByGame(0))
+    }
+
+    /// The state of the room beyond scores. It is compared after every tick, and sent when it has changed.
+    fn room_state(&self) -> Self::RoomState {
+        Self::RoomState::default()
+    }
+
+    /// Appends the pose of every player that can be hit, in order of player.
+    fn poses(&self, _out: &mut Vec<Pose>) {}
+
+    /// Steps a player's own state to `tick`. [`Game::step`] uses the same function, so that prediction and authority
+    /// agree bit for bit unless something outside `context` interferes. It uses no randomness.
+    fn predict(
+        _own: &mut Self::LocalPlayerState,
+        _input: &Self::Input,
+        _tick: Tick,
+        _context: &Self::PredictionContext,
+        _spawned: &mut Vec<PredictedSpawn>,
+    ) {
+    }
+
+    /// Collects from replicated records what prediction needs. Called after every snapshot.
+    fn prediction_context<'a>(_records: impl Iterator<Item = &'a Record>, _out: &mut Self::PredictionContext) {}
+
+    /// The key of the prediction that `record` confirms; `None` if `player` cannot have predicted it.
+    fn spawn_key(_player: PlayerId, _record: &Record) -> Option<u32> {
+        None
+    }
+
+    /// Why the server's state is `actual` where `predicted` was expected, judged from the two states alone. The engine
+    /// itself knows of missing inputs.
+    fn correction_cause(_predicted: &Self::LocalPlayerState, _actual: &Self::LocalPlayerState) -> CorrectionCause {
+        CorrectionCause::UNKNOWN
+    }
+
+    /// The player's own entity, which their client draws from prediction and not from the replica; `None` to draw it
+    /// like all others.
+    fn player_entity(_own: &Self::LocalPlayerState) -> Option<EntityId> {
+        None
+    }
+
     /// Appends every seated player's score, best first; equal scores in order of player.
-    fn standings(&self, out: &mut Vec<Standing>);
+    fn standings(&self, _out: &mut Vec<Standing>) {}
 
     /// The kill-feed entry of an event; `None` for most events.
     fn kill_feed_entry(_event: &Self::Event) -> Option<KillFeedEntry> {
@@ -266,7 +393,7 @@ pub trait Game: Sized + Send + 'static {
     }
 
     /// The state of the match; `None` where there are no rounds.
-    fn match_state(&self) -> Option<&MatchState> {
+    fn match_state(&self) -> Option<MatchState> {
         None
     }
 
@@ -275,26 +402,83 @@ pub trait Game: Sized + Send + 'static {
         0
     }
 
-    /// Hash of the whole world: equal worlds have equal hashes on every machine.
-    fn hash(&self) -> u64;
-
-    /// Appends a player's exact private state.
-    fn write_player_state(own: &Self::LocalPlayerState, out: &mut BitWriter);
+    /// Appends a player's exact private state. The default is as compact as the codec of control messages.
+    fn write_player_state(own: &Self::LocalPlayerState, out: &mut BitWriter) {
+        codec::write_value(own, out);
+    }
 
     /// Reads what [`Game::write_player_state`] wrote.
     ///
     /// # Errors
     /// The reason the bits are not such a state.
-    fn read_player_state(bits: &mut BitReader<'_>) -> Result<Self::LocalPlayerState, WireError>;
+    fn read_player_state(bits: &mut BitReader<'_>) -> Result<Self::LocalPlayerState, WireError> {
+        codec::read_value(bits)
+    }
 
-    /// Appends an event.
-    fn write_event(event: &Self::Event, out: &mut BitWriter);
+    /// Appends an event. The default is as compact as the codec of control messages.
+    fn write_event(event: &Self::Event, out: &mut BitWriter) {
+        codec::write_value(event, out);
+    }
 
     /// Reads what [`Game::write_event`] wrote.
     ///
     /// # Errors
     /// The reason the bits are not an event.
-    fn read_event(bits: &mut BitReader<'_>) -> Result<Self::Event, WireError>;
+    fn read_event(bits: &mut BitReader<'_>) -> Result<Self::Event, WireError> {
+        codec::read_value(bits)
+    }
+}
+
+/// Why a game refuses a request: an index in [`Game::REFUSALS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedByGame(pub u8);
+
+/// The request of a game that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum NoRequest {}
+
+/// What a bot sees: what a client has, and nothing else.
+#[derive(Debug)]
+pub struct BotView<'a, G: Game> {
+    /// The tick that the next input is for; the own state is predicted to it.
+    pub tick: Tick,
+    /// The tick of the newest snapshot, and so of `replica`.
+    pub snapshot_tick: Tick,
+    /// The bot's number in the room.
+    pub player: PlayerId,
+    /// The mode of the room.
+    pub mode: ModeId,
+    /// The own state.
+    pub own: &'a G::LocalPlayerState,
+    /// The entities of the cells around.
+    pub replica: &'a Replica,
+    /// The state of the match, if there is one.
+    pub match_status: Option<&'a MatchStatus>,
+    /// The newest state of the room.
+    pub room_state: &'a G::RoomState,
+}
+
+/// An AI that plays a game through a client.
+pub trait Bot<G: Game>: Send + 'static {
+    /// An AI of a skill from 0 (harmless) to 1 (as good as it gets); equal seeds make equal AIs.
+    fn new(seed: u64, skill: f32) -> Self;
+
+    /// The input for the next tick. Called about once per tick.
+    fn decide(&mut self, view: &BotView<'_, G>) -> G::Input;
+}
+
+/// The AI of a game without bots: it does nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct NoBot;
+
+impl<G: Game> Bot<G> for NoBot {
+    fn new(_seed: u64, _skill: f32) -> Self {
+        NoBot
+    }
+
+    fn decide(&mut self, _view: &BotView<'_, G>) -> G::Input {
+        G::Input::default()
+    }
 }
 
 impl WorldState {

@@ -26,7 +26,7 @@ impl std::fmt::Display for PlayerId {
 
 /// A replicated entity's number in its room. A game allocates numbers with [`EntityIds`], so that a number is not reused while a
 /// client may still hold its former entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct EntityId(pub u16);
 
 /// Allocates entity numbers: first freed, first reused, each held by at most one entity at a time.

@@ -1,21 +1,22 @@
-//! A game of about 200 lines, which shows that the engine names no ship: dots that are pushed about and bump into each other.
+//! A small game for tests: dots that are pushed about and bump into each other, and lamps that players switch.
 
 use std::cell::Cell;
 
 use crate::game::{
-    AddressedEvent, CorrectionCause, Game, MatchState, PlayerInput, PredictedSpawn, Recipients, Standing, Team,
-    TeamLabel,
+    AddressedEvent, CorrectionCause, Game, MatchState, ModeSpec, NoBot, PlayerInput, PredictedSpawn, Recipients,
+    RefusedByGame, Standing, Team, TeamLabel, WhenFull,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
 use crate::ids::{EntityId, PlayerId};
 use crate::protocol::input::GameInput;
-use crate::protocol::match_status::{MatchPhase, TEAMS_MAX};
-use crate::protocol::room::Mode;
+use crate::protocol::match_status::MatchPhase;
+use crate::protocol::room::ModeId;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{FieldSpec, KindSpec, Motion, Record, check_kinds, plain, velocity};
 use crate::time::Tick;
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 thread_local! {
     /// The next step on this thread panics.
@@ -25,12 +26,14 @@ thread_local! {
 /// Dots on a plane.
 pub struct Toy {
     dots: Vec<Option<Dot>>,
-    /// Waits forever; `None` in the open mode.
+    /// Waits forever; only in the mode [`DUEL`].
     match_state: Option<MatchState>,
+    /// One bit for each lamp that is on.
+    lamps: u32,
 }
 
 /// A player's dot. All of it is local player state.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dot {
     pub id: EntityId,
     pub at: Vec2,
@@ -43,9 +46,17 @@ pub struct Dot {
 pub struct Push(pub i8, pub i8);
 
 /// Two dots met here.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bump(pub u16);
 
+/// Switches a lamp: the only request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lamp(pub u16);
+
+/// The mode with a match.
+pub const DUEL: ModeId = ModeId(1);
+/// The cause of a correction after a contact.
+pub const BUMP: CorrectionCause = CorrectionCause::of_game(0);
 const TICK_HZ: u32 = 60;
 const KINDS: &[KindSpec] = &[KindSpec {
     name: "dot",
@@ -81,35 +92,59 @@ impl GameInput for Push {
 
 impl Game for Toy {
     const NAME: &'static str = "toy";
-    const TICK_HZ: u32 = TICK_HZ;
+    const MODES: &'static [ModeSpec] = &[
+        ModeSpec::OPEN,
+        ModeSpec { name: "duel", seats_max: 2, teams: 2, when_full: WhenFull::OpenRoom, ..ModeSpec::OPEN },
+    ];
+    const PREDICTS: bool = true;
+    const CORRECTION_CAUSES: &'static [&'static str] = &["bump"];
+    const REFUSALS: &'static [&'static str] = &["That lamp is not yours."];
     const KINDS: &'static [KindSpec] = KINDS;
     const VIEW: Vec2 = Vec2::new(1000.0, 1000.0);
-    type Config = Mode;
+    type Config = ();
     type Input = Push;
     type LocalPlayerState = Dot;
     type Event = Bump;
     type PredictionContext = ();
+    type Request = Lamp;
+    type RoomState = u32;
+    type Bot = NoBot;
 
-    fn config(mode: Mode) -> Mode {
-        mode
-    }
-
-    fn new(mode: &Mode, _seed: u64) -> Self {
-        let team = Team { label: TeamLabel::Player(None), score: 0, goal: 0, rounds: 0, players: 0 };
+    fn new((): &(), mode: ModeId, _seed: u64) -> Self {
         let waiting = MatchState {
             phase: MatchPhase::Waiting,
             round: 0,
             rounds: 1,
             ends: None,
-            teams: [team; TEAMS_MAX],
-            zone: None,
+            teams: (0..2)
+                .map(|_| Team { label: TeamLabel::Player(None), score: 0, goal: 0, rounds: 0, players: 0 })
+                .collect(),
             winner: None,
         };
-        Toy { dots: Vec::new(), match_state: (*mode != Mode::Open).then_some(waiting) }
+        Toy { dots: Vec::new(), match_state: (mode == DUEL).then_some(waiting), lamps: 0 }
     }
 
-    fn match_state(&self) -> Option<&MatchState> {
-        self.match_state.as_ref()
+    fn match_state(&self) -> Option<MatchState> {
+        self.match_state.clone()
+    }
+
+    fn handle_request(
+        &mut self,
+        player: PlayerId,
+        Lamp(lamp): &Lamp,
+        _tick: Tick,
+        _events: &mut Vec<AddressedEvent<Bump>>,
+    ) -> Result<(), RefusedByGame> {
+        // A player may switch the lamps up to their own number.
+        if *lamp > player.0 || *lamp >= 32 {
+            return Err(RefusedByGame(0));
+        }
+        self.lamps ^= 1 << lamp;
+        Ok(())
+    }
+
+    fn room_state(&self) -> u32 {
+        self.lamps
     }
 
     fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<Bump>>) {
@@ -162,7 +197,7 @@ impl Game for Toy {
     }
 
     fn correction_cause(predicted: &Dot, actual: &Dot) -> CorrectionCause {
-        if predicted.bumps == actual.bumps { CorrectionCause::Unknown } else { CorrectionCause::Collision }
+        if predicted.bumps == actual.bumps { CorrectionCause::UNKNOWN } else { BUMP }
     }
 
     fn player_state(&self, player: PlayerId) -> Option<&Dot> {
@@ -172,12 +207,6 @@ impl Game for Toy {
     fn predict(own: &mut Dot, input: &Push, _tick: Tick, (): &(), _spawned: &mut Vec<PredictedSpawn>) {
         own.velocity = (own.velocity + Vec2::new(input.0.into(), input.1.into()) * 10.0) * 0.98;
         own.at += own.velocity / TICK_HZ as f32;
-    }
-
-    fn prediction_context<'a>(_records: impl Iterator<Item = &'a Record>, (): &mut ()) {}
-
-    fn spawn_key(_player: PlayerId, _record: &Record) -> Option<u32> {
-        None
     }
 
     fn focus(own: &Dot) -> Vec2 {
@@ -208,27 +237,5 @@ impl Game for Toy {
             hash.vec2(dot.velocity);
         }
         hash.finish()
-    }
-
-    fn write_player_state(own: &Dot, out: &mut BitWriter) {
-        out.bits(own.id.0.into(), 16);
-        out.bits(own.bumps.into(), 16);
-        for value in [own.at.x, own.at.y, own.velocity.x, own.velocity.y] {
-            out.f32(value);
-        }
-    }
-
-    fn read_player_state(bits: &mut BitReader<'_>) -> Result<Dot, WireError> {
-        let (id, bumps) = (EntityId(bits.bits(16)? as u16), bits.bits(16)? as u16);
-        let mut vec2 = |what| Ok(Vec2::new(bits.f32(what)?, bits.f32(what)?));
-        Ok(Dot { id, bumps, at: vec2("position")?, velocity: vec2("velocity")? })
-    }
-
-    fn write_event(event: &Bump, out: &mut BitWriter) {
-        out.bits(event.0.into(), 16);
-    }
-
-    fn read_event(bits: &mut BitReader<'_>) -> Result<Bump, WireError> {
-        Ok(Bump(bits.bits(16)? as u16))
     }
 }

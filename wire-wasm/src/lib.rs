@@ -16,6 +16,7 @@ use broadside_arena::{Arena, ArenaInput};
 use broadside_shared::client::requests::Answer;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail, Phase};
+use broadside_shared::game::Game;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::limits::SILENCE_US;
@@ -209,7 +210,7 @@ impl WireClient {
     /// # Errors
     /// The text is no room request.
     pub fn join(&mut self, room_request: &str) -> Result<(), String> {
-        let room_request = RoomRequest::from_text(room_request)
+        let room_request = RoomRequest::from_text(room_request, <Arena as Game>::MODES)
             .ok_or("a room request looks like room:7, watch:room:7, mode:duel or code:K7QF2M")?;
         self.client.switch(now(), room_request.room, room_request.role);
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use broadside_arena::Arena;
 use broadside_bots::controller::Controller;
 use broadside_bots::load::statistics::times;
 use broadside_bots::output::{StdoutState, print_error, print_line};
@@ -14,9 +15,10 @@ use broadside_bots::socket::{PlayError, Target};
 use broadside_bots::tls_verification::TlsVerification;
 use broadside_bots::{in_range, link_profile};
 use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::link::{LinkProfile, Stalls};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 use clap::Parser;
 use hdrhistogram::Histogram;
@@ -39,8 +41,8 @@ struct Args {
     count: usize,
 
     /// Mode to play: arena, teams or duel [default: the server chooses the room]
-    #[arg(long, value_name = "MODE")]
-    mode: Option<Mode>,
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    mode: Option<ModeId>,
 
     /// Seconds to play, 1 to 86400 [default: until interrupted]
     #[arg(long, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
@@ -57,6 +59,11 @@ struct Args {
     /// Seed of the bots' controllers, 0 to 18446744073709551615
     #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
     seed: u64,
+}
+
+fn mode(text: &str) -> Result<ModeId, String> {
+    let names = || Arena::MODES.iter().map(|mode| mode.name).collect::<Vec<_>>().join(", ");
+    ModeSpec::named(Arena::MODES, text).ok_or_else(|| format!("must be one of {}", names()))
 }
 
 /// Time between two decisions: one tick of the arena.

@@ -205,7 +205,7 @@ impl SimulatedClient {
     }
 
     fn respawns(&self) -> u64 {
-        self.client.stats().corrections[CorrectionCause::Respawn as usize]
+        self.client.stats().corrections[CorrectionCause::RESPAWN.index()]
     }
 
     /// Number of records within the view around `centre`.

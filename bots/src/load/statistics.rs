@@ -51,8 +51,8 @@ pub(crate) struct Window {
     pub(crate) records: u64,
     /// Records within the view, summed over a sample of the snapshots, and the size of that sample.
     pub(crate) in_view: (u64, u64),
-    /// Corrections of full clients by cause, in the order of [`CorrectionCause::ALL`].
-    pub(crate) corrections: [u64; CorrectionCause::ALL.len()],
+    /// Corrections of full clients by cause, by [`CorrectionCause::index`].
+    pub(crate) corrections: [u64; CorrectionCause::COUNT_MAX],
     /// Connections that failed or ended without a close frame.
     pub(crate) socket_errors: u64,
     /// Leaves on purpose, each followed by a reconnect.
@@ -75,7 +75,7 @@ impl Default for Window {
             socket_up: 0,
             records: 0,
             in_view: (0, 0),
-            corrections: [0; CorrectionCause::ALL.len()],
+            corrections: [0; CorrectionCause::COUNT_MAX],
             socket_errors: 0,
             rejoined: 0,
         }

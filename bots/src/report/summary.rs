@@ -1,5 +1,6 @@
 //! Computes a report from the counters of a steady phase.
 
+use broadside_arena::ship::causes;
 use broadside_shared::game::CorrectionCause;
 use hdrhistogram::Histogram;
 
@@ -61,7 +62,7 @@ impl Report {
             input_to_effect_ms: effects,
             prediction_error: PredictionError::of(&window.errors),
             corrections_per_min: per_full_min(window.corrections.iter().sum()),
-            corrections_by_cause: CorrectionsByCause::of(|cause| per_full_min(window.corrections[cause as usize])),
+            corrections_by_cause: CorrectionsByCause::of(|cause| per_full_min(window.corrections[cause.index()])),
             join_ms: percentiles(&measured.joins),
             bits_per_record: MeanOnly { mean: ratio(cells as f64 * 8.0, window.records) },
             in_view: MeanOnly { mean: ratio(window.in_view.0 as f64, window.in_view.1) },
@@ -91,12 +92,12 @@ impl Report {
 impl CorrectionsByCause {
     fn of(cause: impl Fn(CorrectionCause) -> Option<f64>) -> CorrectionsByCause {
         CorrectionsByCause {
-            input: cause(CorrectionCause::Input),
-            collision: cause(CorrectionCause::Collision),
-            hit: cause(CorrectionCause::Hit),
-            pickup: cause(CorrectionCause::Pickup),
-            respawn: cause(CorrectionCause::Respawn),
-            unknown: cause(CorrectionCause::Unknown),
+            input: cause(CorrectionCause::INPUT),
+            collision: cause(causes::COLLISION),
+            hit: cause(causes::HIT),
+            pickup: cause(causes::PICKUP),
+            respawn: cause(CorrectionCause::RESPAWN),
+            unknown: cause(CorrectionCause::UNKNOWN),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How the programs exit when standard output is closed, when nothing can be written, and when they are killed.
 
+use broadside_arena::Arena;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::errno::Errno;
@@ -77,7 +78,7 @@ async fn a_report_that_cannot_be_written_is_an_error_before_the_run() {
 
 /// A stand-in for the server's program: it writes its process id and flags to a file, prints the address of a running server, and
 /// waits.
-fn stand_in(folder: &Folder, server: &Running) -> PathBuf {
+fn stand_in(folder: &Folder, server: &Running<Arena>) -> PathBuf {
     let (program, notes) = (folder.0.join("stand-in.sh"), folder.0.join("notes"));
     let script = format!(
         "#!/bin/sh\ncase \"$1\" in --help) exit;; esac\necho $$ \"$@\" > {notes}.new && mv {notes}.new {notes}\necho listening on http://{}\nexec sleep 600\n",

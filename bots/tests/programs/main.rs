@@ -5,6 +5,7 @@ mod exits;
 #[cfg(unix)]
 mod unmeasured;
 
+use broadside_arena::Arena;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -56,7 +57,7 @@ fn loopback() -> Vec<Network> {
 }
 
 /// Starts a server on a free port; also gives the folder it serves.
-async fn server(capacity: u16) -> (Running, Folder) {
+async fn server(capacity: u16) -> (Running<Arena>, Folder) {
     let folder = Folder::new();
     std::fs::write(folder.0.join("index.html"), "<!doctype html>").expect("the temporary folder takes a file");
     let config = Config {
@@ -68,7 +69,7 @@ async fn server(capacity: u16) -> (Running, Folder) {
         limit_exempt: loopback(),
         ..Config::default()
     };
-    (start(config).await.expect("the system gives a free port"), folder)
+    (start::<Arena>(config, Default::default()).await.expect("the system gives a free port"), folder)
 }
 
 fn command(program: &str, url: &str, flags: &[&str]) -> Command {
@@ -234,7 +235,7 @@ async fn a_server_that_shuts_down_is_one_line() {
 }
 
 /// Polls the list of rooms until `players` are seated.
-async fn seated(server: &Running, players: u64) {
+async fn seated(server: &Running<Arena>, players: u64) {
     let polling = async {
         loop {
             let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
@@ -439,7 +440,7 @@ async fn bot_and_load_connect_over_tls_if_the_certificate_is_accepted() {
         limit_exempt: loopback(),
         ..Config::default()
     };
-    let server = start(config).await.expect("the system gives a free port");
+    let server = start::<Arena>(config, Default::default()).await.expect("the system gives a free port");
     let url = format!("wss://{}/ws", server.address);
     let ca = tls.join("self-signed-cert.pem").to_string_lossy().into_owned();
     for verification in [&["--ca", &ca][..], &["--insecure"]] {

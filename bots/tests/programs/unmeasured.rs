@@ -1,5 +1,6 @@
 //! Assertions about what was not measured do not hold: interrupted runs, and servers that fall silent.
 
+use broadside_arena::Arena;
 use nix::sys::signal::Signal;
 use tokio::process::Child;
 
@@ -10,7 +11,7 @@ const ALIVE_BYTES: usize = 12_000;
 
 /// A proxy whose connections fall silent after [`ALIVE_BYTES`] from the server: they stay open and accept what is sent, but nothing more
 /// arrives. Gives its URL.
-async fn falling_silent(server: &Running) -> String {
+async fn falling_silent(server: &Running<Arena>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let (url, server) = (url_of(&listener), server.address);
     tokio::spawn(async move {

@@ -2,6 +2,7 @@
 //! moves.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::rules::{
     AREA_PER_PLAYER, BORDER_GROW, BORDER_NOTICE, BORDER_SHRINK, BORDER_SLACK, DUEL_RADIUS, RADIUS_MAX, TICK_HZ,
@@ -11,7 +12,7 @@ use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::time::Tick;
 
 /// The border: its radius at rest, or its movement. Radii are whole world units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Border {
     /// Radius until `since`.
     pub from: u16,

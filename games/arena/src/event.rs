@@ -1,6 +1,7 @@
 //! Events of the arena, each sent once: hits, wrecks, pickups.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::fields::OWNER_BITS;
 use super::pickup::Boon;
@@ -9,7 +10,7 @@ use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 
 /// An event. Points are in world units, rounded to half a unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum ArenaEvent {
     /// A shot hit a ship. Sent to everyone near.
     Hit {
@@ -106,7 +107,7 @@ pub enum ArenaEvent {
 }
 
 /// The part of a ship that was hit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Armour {
     /// The hull, at least in part.
     Hull,

@@ -7,12 +7,13 @@
 //! | beam | length half a unit; line none: the origin is rounded at the muzzle, the heading is exact |
 //! | rock, pickup | none: they are placed on the position grid |
 
+use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::replication::fields::{
     FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, angle, plain, start, velocity,
 };
 
 use super::rules::{BEAM_LIFE, PLAYERS_MAX, RAIL_RANGE, SHOT_LIFE, TICK_HZ};
-use broadside_shared::protocol::match_status::TEAMS_MAX;
+use crate::modes::TEAM_COUNT;
 
 /// Kind number of a ship without a team.
 pub const SHIP: u8 = 0;
@@ -26,7 +27,7 @@ pub const PICKUP: u8 = 3;
 pub const BEAM: u8 = 4;
 /// Kind numbers of the ships of each team: the same fields as [`SHIP`]. A ship's team never changes, so that it costs
 /// nothing as part of the kind.
-pub const TEAM_SHIPS: [u8; TEAMS_MAX] = [5, 6];
+pub const TEAM_SHIPS: [u8; TEAM_COUNT] = [5, 6];
 
 /// Flag of a ship: the main engine burns.
 pub const FLAG_THRUST: u8 = 1;
@@ -46,7 +47,7 @@ pub(super) const BEAM_START_BITS: u8 = 5;
 /// Bits of a beam's length in whole world units.
 pub(super) const LENGTH_BITS: u8 = 10;
 // What the rules allow fits into the bits it has.
-const _: () = assert!(PLAYERS_MAX == 1 << OWNER_BITS);
+const _: () = assert!(PLAYERS_MAX == 1 << OWNER_BITS && PLAYERS_MAX >= SEATS_MAX);
 const _: () = assert!(SHOT_LIFE < 1 << START_BITS);
 const _: () = assert!(BEAM_LIFE < 1 << BEAM_START_BITS);
 const _: () = assert!((RAIL_RANGE as u32) < 1 << LENGTH_BITS);

@@ -25,7 +25,7 @@ pub mod event;
 pub mod fields;
 mod grid;
 pub mod input;
-mod modes;
+pub mod modes;
 pub mod pickup;
 mod player_state;
 mod rail;
@@ -43,15 +43,16 @@ mod tests;
 
 use fastrand::Rng;
 use glam::Vec2;
+use serde::Deserialize;
 
 use broadside_shared::game::{
-    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, PlayerInput, PredictedSpawn, Standing,
+    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, ModeSpec, NoRequest, PlayerInput, PredictedSpawn,
+    Standing,
 };
 use broadside_shared::hash::WorldHash;
 use broadside_shared::history::{History, Pose};
 use broadside_shared::ids::{EntityId, EntityIds, PlayerId};
-use broadside_shared::protocol::match_status::TEAMS_MAX;
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::room::ModeId;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{KindSpec, Record};
 use broadside_shared::time::Tick;
@@ -66,24 +67,26 @@ pub use rock::{PredictionContext, Rock};
 pub use ship::{Cause, LocalPlayerState};
 pub use shot::Shot;
 
+use ai::player::AiPlayer;
 use grid::Grid;
-use modes::Referee;
+use modes::{Mode, Referee, Zone};
 use rock::RockField;
 
 /// How an arena is set up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ArenaConfig {
-    /// The mode.
-    pub mode: Mode,
     /// Rocks per million square units, 0..=10: four or five in a view by default.
     pub rock_density: f32,
-    /// Pickups per player, 0..=2.
+    /// The same in a duel, whose arena is small.
+    pub duel_rock_density: f32,
+    /// Pickups per player, 0..=2. A duel has none: its two players alone decide it.
     pub pickups_per_player: f32,
 }
 
 impl Default for ArenaConfig {
     fn default() -> Self {
-        ArenaConfig { mode: Mode::Open, rock_density: 2.0, pickups_per_player: 0.4 }
+        ArenaConfig { rock_density: 2.0, duel_rock_density: 4.0, pickups_per_player: 0.4 }
     }
 }
 
@@ -91,6 +94,7 @@ impl Default for ArenaConfig {
 #[derive(Debug)]
 pub struct Arena {
     config: ArenaConfig,
+    mode: Mode,
     rng: Rng,
     tick: Tick,
     ids: EntityIds,
@@ -147,29 +151,48 @@ impl Game for Arena {
     const TICK_HZ: u32 = rules::TICK_HZ;
     const KINDS: &'static [KindSpec] = fields::KINDS;
     const VIEW: Vec2 = rules::VIEW;
+    const MODES: &'static [ModeSpec] = modes::MODES;
+    const PREDICTS: bool = true;
+    const CORRECTION_CAUSES: &'static [&'static str] = &["collision", "hit", "pickup"];
+    const BOT_NAMES: &'static [&'static str] = &[
+        "Marlin", "Osprey", "Kestrel", "Petrel", "Corsair", "Dorado", "Halyard", "Bowsprit", "Capstan", "Fathom",
+        "Galley", "Gannet", "Grapnel", "Jib", "Lugger", "Mizzen", "Narwhal", "Orca", "Pelican", "Sextant", "Tern",
+        "Trawler", "Wherry", "Zephyr",
+    ];
 
     type Config = ArenaConfig;
     type Input = ArenaInput;
     type LocalPlayerState = LocalPlayerState;
     type Event = ArenaEvent;
     type PredictionContext = PredictionContext;
+    type Request = NoRequest;
+    /// The zone to hold, in modes with one.
+    type RoomState = Option<Zone>;
+    type Bot = AiPlayer;
 
-    fn config(mode: Mode) -> ArenaConfig {
-        modes::ground::furniture(mode)
+    fn check_config(config: &ArenaConfig) -> Result<(), String> {
+        for (name, value, most) in [
+            ("rock_density", config.rock_density, 10.0),
+            ("duel_rock_density", config.duel_rock_density, 10.0),
+            ("pickups_per_player", config.pickups_per_player, 2.0),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return Err(format!("{name} = {value}: must be 0 to {most}"));
+            }
+        }
+        Ok(())
     }
 
-    fn seats_max(mode: Mode) -> u16 {
-        if mode == Mode::Duel { TEAMS_MAX as u16 } else { rules::PLAYERS_MAX }
-    }
-
-    fn new(config: &ArenaConfig, seed: u64) -> Self {
+    fn new(config: &ArenaConfig, mode: ModeId, seed: u64) -> Self {
+        let mode = Mode::of(mode);
         let mut arena = Arena {
             config: config.clone(),
+            mode,
             rng: Rng::with_seed(seed),
             tick: Tick(0),
             ids: EntityIds::default(),
-            border: Border::resting(modes::ground::radius(config.mode), 0),
-            referee: Referee::of(config.mode),
+            border: Border::resting(modes::ground::radius(mode), 0),
+            referee: Referee::of(mode),
             seats: Vec::new(),
             population: 0,
             shots: Vec::new(),
@@ -203,7 +226,7 @@ impl Game for Arena {
         self.population -= 1;
         if self.population == 0 {
             // An empty room has no match: the next players start another one.
-            self.referee = Referee::of(self.config.mode);
+            self.referee = Referee::of(self.mode);
         } else if let Some(referee) = &mut self.referee {
             referee.note_left(player);
         }
@@ -323,8 +346,12 @@ impl Game for Arena {
         }
     }
 
-    fn match_state(&self) -> Option<&MatchState> {
-        self.referee.as_ref().map(Referee::match_state)
+    fn match_state(&self) -> Option<MatchState> {
+        self.referee.as_ref().map(|referee| referee.match_state().state())
+    }
+
+    fn room_state(&self) -> Option<Zone> {
+        self.referee.as_ref().and_then(|referee| referee.match_state().zone())
     }
 
     fn extent(&self) -> u16 {

@@ -1,6 +1,7 @@
 //! Pickups: bonuses for the first ship that flies over them.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{self, PICKUP};
 use super::rules::{HULL_MAX, RAPID, REPAIR, SCORE_PICKUP, SHIELD_MAX};
@@ -10,7 +11,7 @@ use broadside_shared::ids::EntityId;
 use broadside_shared::replication::fields::Record;
 
 /// The effect of a pickup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Boon {
     /// Restores part of the hull.
     Repair,

@@ -16,7 +16,7 @@ const TIMER_BITS: u32 = 7;
 /// Bits of the ticks until a round starts.
 const HELD_BITS: u32 = 8;
 const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
-const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && broadside_shared::protocol::match_status::TEAMS_MAX == 2);
+const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::modes::TEAM_COUNT == 2);
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
 
 /// Appends an exact private state: about 34 bytes in a fight.

@@ -7,8 +7,8 @@ use super::fields::{self, FLAG_PROTECTED, FLAG_RAPID, FLAG_SHIELD, FLAG_THRUST};
 use super::pickup::Pickup;
 use super::rock::Rock;
 use super::shot::Shot;
+use crate::modes::Zone;
 use broadside_shared::ids::{EntityId, PlayerId};
-use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::replication::fields::{FIELDS_MAX, Record};
 
 /// A replicated entity, read by its kind.
@@ -117,7 +117,7 @@ pub struct Scene {
     pub rocks: Vec<Rock>,
     /// Pickups.
     pub pickups: Vec<Pickup>,
-    /// The zone of the match, from [`Client::match_status`](broadside_shared::client::Client::match_status); `None` in modes
+    /// The zone of the match, the room's state; `None` in modes
     /// without one.
     pub zone: Option<Zone>,
 }

@@ -5,8 +5,8 @@
 
 use glam::Vec2;
 
+use crate::modes::Mode;
 use broadside_shared::history::REWIND_MS_MAX;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::ViewTime;
 
 /// Steps per second.

@@ -36,7 +36,7 @@ const SEATS: u16 = 48;
 /// If `every` is 0.
 #[must_use]
 pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
-    let mut arena = Arena::new(&ArenaConfig::default(), seed);
+    let mut arena = Arena::new(&ArenaConfig::default(), Default::default(), seed);
     let mut hashes = Vec::new();
     let mut script = Script::new(seed);
     let mut events = Vec::new();

@@ -1,6 +1,7 @@
 //! A player's ship: its exact private state, and the function that moves it on server and client alike.
 
 use glam::Vec2;
+use serde::{Deserialize, Serialize};
 
 use super::beam::Beam;
 use super::border::Border;
@@ -23,7 +24,7 @@ use broadside_shared::time::Tick;
 /// A player's exact ship state: everything that prediction reads, and the three numbers of the score board.
 ///
 /// Times are counted in ticks left, so that they are small on the wire and need no clock.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LocalPlayerState {
     /// The owner.
     pub player: PlayerId,
@@ -61,14 +62,14 @@ pub struct LocalPlayerState {
     pub kills: u16,
     /// Ships lost.
     pub deaths: u16,
-    /// The team, below [`TEAMS_MAX`](broadside_shared::protocol::match_status::TEAMS_MAX); `None` where everyone plays alone.
+    /// The team, below [`TEAM_COUNT`](broadside_shared::protocol::match_status::TEAM_COUNT); `None` where everyone plays alone.
     pub team: Option<u8>,
     /// Ticks left at the ship's place before a round, up to [`super::rules::COUNTDOWN`]; meanwhile it can only turn.
     pub held: u16,
 }
 
 /// Why a ship sank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// Another player's shots.
     Cannon,
@@ -99,23 +100,35 @@ impl Cause {
     }
 }
 
+/// Causes of corrections that are the arena's own, by their index in `Game::CORRECTION_CAUSES`.
+pub mod causes {
+    use broadside_shared::game::CorrectionCause;
+
+    /// Contact with another ship, which prediction does not know of.
+    pub const COLLISION: CorrectionCause = CorrectionCause::of_game(0);
+    /// A hit.
+    pub const HIT: CorrectionCause = CorrectionCause::of_game(1);
+    /// A pickup.
+    pub const PICKUP: CorrectionCause = CorrectionCause::of_game(2);
+}
+
 /// Why the server's state is `actual` where `predicted` was expected. Only another ship moves a ship: a difference in
 /// position without a recent contact is unexplained, whatever else happened.
 pub(super) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
     let armour = |own: &LocalPlayerState| u32::from(own.hull) + u32::from(own.shield);
     let motion = |own: &LocalPlayerState| (own.position, own.velocity, own.heading);
     if predicted.entity != actual.entity {
-        CorrectionCause::Respawn
+        CorrectionCause::RESPAWN
     } else if actual.contact > predicted.contact {
-        CorrectionCause::Collision
+        causes::COLLISION
     } else if motion(predicted) != motion(actual) {
-        CorrectionCause::Unknown
+        CorrectionCause::UNKNOWN
     } else if armour(actual) < armour(predicted) {
-        CorrectionCause::Hit
+        causes::HIT
     } else if armour(actual) > armour(predicted) || actual.rapid > predicted.rapid {
-        CorrectionCause::Pickup
+        causes::PICKUP
     } else {
-        CorrectionCause::Unknown
+        CorrectionCause::UNKNOWN
     }
 }
 

@@ -79,7 +79,7 @@ impl Sparring {
     /// A match of one AI per skill, in that order.
     #[must_use]
     pub fn new(seed: u64, skills: &[f32]) -> Sparring {
-        let mut arena = Arena::new(&ArenaConfig::default(), seed);
+        let mut arena = Arena::new(&ArenaConfig::default(), Default::default(), seed);
         let mut events = Vec::new();
         let mut fighters = Vec::new();
         for (index, skill) in skills.iter().enumerate() {

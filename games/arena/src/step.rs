@@ -41,7 +41,7 @@ impl Arena {
     }
 
     fn follow_population(&mut self, tick: Tick) {
-        if let Some(border) = self.border.follow(ground::radius(self.config.mode), self.population, tick) {
+        if let Some(border) = self.border.follow(ground::radius(self.mode), self.population, tick) {
             self.border = border;
             self.rocks.want(self.rocks_wanted(f32::from(border.to)));
         } else if self.border.rests_at(tick) && self.border.ticks != 0 {

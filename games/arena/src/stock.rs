@@ -11,9 +11,9 @@ use super::pickup::{Boon, Pickup};
 use super::rock::point_in_ring;
 use super::rules::{PICKUP_RADIUS, PICKUPS_MIN, RESTOCK, SHIP_RADIUS, VIEW, WRECK_DROP};
 use super::{Arena, ArenaEvent};
+use crate::modes::Mode;
 use broadside_shared::game::{AddressedEvent, Recipients};
 use broadside_shared::math;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 
 /// Random places considered for a new ship; the quietest is taken.
@@ -28,7 +28,7 @@ const _: () = assert!(QUIET < VIEW.x);
 impl Arena {
     /// Places the first rocks and pickups in an empty arena.
     pub(super) fn furnish(&mut self) {
-        let (mode, radius) = (self.config.mode, ground::radius(self.config.mode));
+        let (mode, radius) = (self.mode, ground::radius(self.mode));
         self.rocks.want(self.rocks_wanted(radius));
         match mode {
             Mode::Open => self.rocks.place(1000, (0.0, radius), &mut self.rng, &mut self.ids, |_, _| true),
@@ -41,11 +41,12 @@ impl Arena {
     }
 
     pub(super) fn rocks_wanted(&self, radius: f32) -> usize {
-        (PI * radius * radius / 1.0e6 * self.config.rock_density.clamp(0.0, 10.0)) as usize
+        let density = if self.mode == Mode::Duel { self.config.duel_rock_density } else { self.config.rock_density };
+        (PI * radius * radius / 1.0e6 * density.clamp(0.0, 10.0)) as usize
     }
 
     fn pickups_wanted(&self) -> usize {
-        let share = self.config.pickups_per_player.clamp(0.0, 2.0);
+        let share = if self.mode == Mode::Duel { 0.0 } else { self.config.pickups_per_player.clamp(0.0, 2.0) };
         if share == 0.0 { 0 } else { PICKUPS_MIN.max((self.population as f32 * share) as usize) }
     }
 

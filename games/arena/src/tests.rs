@@ -30,7 +30,7 @@ impl Scene {
     fn new(places: &[Vec2]) -> Scene {
         let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0, ..ArenaConfig::default() };
         let mut scene = Scene {
-            arena: Arena::new(&config, 1),
+            arena: Arena::new(&config, ModeId(0), 1),
             tick: Tick(0),
             history: History::default(),
             inputs: Vec::new(),
@@ -219,12 +219,12 @@ fn only_contact_explains_a_ship_elsewhere_than_predicted() {
     step(&mut predicted, scene.tick.after(1));
     scene.run(1);
     assert_ne!(predicted.position, scene.player_state(0).position);
-    assert_eq!(Arena::correction_cause(&predicted, scene.player_state(0)), CorrectionCause::Collision);
+    assert_eq!(Arena::correction_cause(&predicted, scene.player_state(0)), super::ship::causes::COLLISION);
     let pushed = LocalPlayerState { position: Vec2::new(1.0, 2.0), hull: 60, ..predicted.clone() };
-    assert_eq!(Arena::correction_cause(&predicted, &pushed), CorrectionCause::Unknown);
+    assert_eq!(Arena::correction_cause(&predicted, &pushed), CorrectionCause::UNKNOWN);
     let hurt = LocalPlayerState { hull: 60, ..predicted.clone() };
-    assert_eq!(Arena::correction_cause(&predicted, &hurt), CorrectionCause::Hit);
-    assert_eq!(Arena::correction_cause(&hurt, &predicted), CorrectionCause::Pickup);
+    assert_eq!(Arena::correction_cause(&predicted, &hurt), super::ship::causes::HIT);
+    assert_eq!(Arena::correction_cause(&hurt, &predicted), super::ship::causes::PICKUP);
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn ships_that_meet_are_pushed_apart_and_lose_nothing() {
 
 #[test]
 fn the_border_follows_the_population_and_is_announced_beforehand() {
-    let mut arena = Arena::new(&ArenaConfig::default(), 3);
+    let mut arena = Arena::new(&ArenaConfig::default(), ModeId(0), 3);
     let mut events = Vec::new();
     let start = arena.border().radius_at(Tick(0));
     assert!((start - RADIUS_MIN).abs() < 1.0);
@@ -298,7 +298,7 @@ fn prediction_is_authority_bit_for_bit_while_nobody_interferes() {
     let mut rng = Rng::with_seed(5);
     let (mut bounces, mut deaths, mut twins) = (0, 0, 0);
     for seed in 0..6 {
-        let mut arena = Arena::new(&config, seed);
+        let mut arena = Arena::new(&config, ModeId(0), seed);
         let mut events = Vec::new();
         arena.join(PlayerId(3), Tick(0), &mut events);
         let mut input = ArenaInput::default();
@@ -488,7 +488,10 @@ fn any_bytes_are_an_error_or_an_event_or_input_with_exactly_these_bits() {
 
 /// What holds of every own state, whatever the bytes it came from.
 fn assert_in_range(own: &LocalPlayerState) {
-    assert!(own.player.0 < rules::PLAYERS_MAX && own.team.is_none_or(|team| usize::from(team) < TEAMS_MAX), "{own:?}");
+    assert!(
+        own.player.0 < rules::PLAYERS_MAX && own.team.is_none_or(|team| usize::from(team) < modes::TEAM_COUNT),
+        "{own:?}"
+    );
     assert!(own.position.is_finite() && own.velocity.is_finite(), "{own:?}");
     assert!(own.calm <= rules::CALM && own.hull.max(own.shield) < 1 << 13, "{own:?}");
 }

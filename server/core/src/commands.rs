@@ -7,7 +7,7 @@ use broadside_shared::game::Game;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::message::{RoomUpdate, ServerMsg};
+use broadside_shared::protocol::message::{Outcome, RoomUpdate, ServerMsg};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::topic::Topic;
@@ -140,6 +140,8 @@ pub enum RoomCommand<G: Game> {
     Reserve(u64, MonoTime, Hold),
     /// Inputs, and when they arrived.
     Input(SeatAssignment, InputPacket<G::Input>, MonoTime),
+    /// A request of the game, over this connection, with the client's number for the answer.
+    Request(SeatAssignment, ConnectionId, u32, G::Request),
     /// This shard failed: its connections and their seats are gone.
     ShardLost(usize),
     /// Ends the room if it has no players, reservations or queued joins, bots aside.
@@ -164,6 +166,8 @@ pub enum ShardCommand {
     /// The request waits in the join queue at this position, 1 being the next.
     Queued(ConnectionId, RoomId, u32),
     Refused(ConnectionId, RoomId, CloseCode),
+    /// The room's answer to the game's request with this number.
+    Answered(ConnectionId, u32, Outcome),
     /// Updates of ticks that were not sent to this shard because it was behind.
     Updates(RoomId, Vec<RoomUpdate>),
     /// The output of a tick.

@@ -172,6 +172,11 @@ impl<G: Game> ShardCore<G> {
                     });
                 }
             }
+            ShardCommand::Answered(id, request, outcome) => {
+                if self.find(id).is_some() {
+                    self.on(now, id.key, lobby, |connection, turn| connection.handle_answered(request, outcome, turn));
+                }
+            }
             ShardCommand::Updates(room, updates) => {
                 if let Some(fanout) = self.fanouts.get_mut(&room) {
                     fanout.apply_updates(&updates);

@@ -10,7 +10,7 @@ use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{Publication, Refusal, ServerMsg};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
@@ -31,7 +31,7 @@ pub(crate) fn name(text: &str) -> Name {
 
 /// A public room of 20 seats with a snapshot every second tick.
 pub(crate) fn room_info(id: u32) -> RoomInfo {
-    let config = RoomConfig { snapshot_every: 2, capacity: 20, seed: 5, mode: Mode::Open };
+    let config = RoomConfig { snapshot_every: 2, capacity: 20, seed: 5, mode: ModeId(0) };
     RoomInfo { id: RoomId(id), config, is_private: false }
 }
 
@@ -46,6 +46,8 @@ pub(crate) enum Sent {
     Rename(SeatAssignment, Name),
     RenameQueued(ConnectionId, Name),
     Follow(SeatAssignment, PlayerId),
+    /// With the client's number.
+    Request(SeatAssignment, u32),
     /// With the tick of the first sample.
     Input(SeatAssignment, Tick),
 }
@@ -61,6 +63,7 @@ impl From<RoomCommand<Toy>> for Sent {
             RoomCommand::Rename(seat, name) => Sent::Rename(seat, name),
             RoomCommand::RenameQueued(connection, name) => Sent::RenameQueued(connection, name),
             RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
+            RoomCommand::Request(seat, _, id, _) => Sent::Request(seat, id),
             RoomCommand::Input(seat, packet, _) => Sent::Input(seat, packet.first),
             RoomCommand::Reserve(..) | RoomCommand::ShardLost(_) | RoomCommand::Retire => {
                 unreachable!("no shard sends this")

@@ -16,14 +16,13 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use broadside_arena::Arena;
-use broadside_arena::ai::player::AiPlayer;
 use broadside_core::commands::{ConnectionId, ShardCommand};
 use broadside_core::connection::{Origin, Output};
 use broadside_core::fanout::flow::SocketState;
 use broadside_core::fanout::room_fanout::Sockets;
 use broadside_core::shard::ShardCore;
 use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::game::{Bot as _, BotFill, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::ClientMsg;
@@ -44,17 +43,10 @@ const BALANCE_EVERY_US: u64 = 250_000;
 const REST: Duration = Duration::from_millis(8);
 /// Bots that join one room per interval.
 const JOINS_PER_BALANCE: usize = 4;
-/// Names of bots; a number is appended to a name that is taken.
-const NAMES: [&str; 24] = [
-    "Marlin", "Osprey", "Kestrel", "Petrel", "Corsair", "Dorado", "Halyard", "Bowsprit", "Capstan", "Fathom", "Galley",
-    "Gannet", "Grapnel", "Jib", "Lugger", "Mizzen", "Narwhal", "Orca", "Pelican", "Sextant", "Tern", "Trawler",
-    "Wherry", "Zephyr",
-];
-
-struct Bot {
+struct Bot<G: Game> {
     room: RoomId,
-    client: Client<Arena>,
-    ai: AiPlayer,
+    client: Client<G>,
+    ai: G::Bot,
     state: State,
 }
 
@@ -66,8 +58,8 @@ enum State {
 }
 
 /// A room with bots in it.
-struct BotRoom {
-    handle: Arc<RoomHandle<Arena>>,
+struct BotRoom<G: Game> {
+    handle: Arc<RoomHandle<G>>,
     /// Keys of the bots, including those in the join queue.
     bots: Vec<usize>,
     /// Number of people in the room, and since when it has been unchanged.
@@ -75,13 +67,13 @@ struct BotRoom {
 }
 
 /// All bots of a server.
-struct ServerBots {
-    app: Arc<App<Arena>>,
-    core: ShardCore<Arena>,
+struct ServerBots<G: Game> {
+    app: Arc<App<G>>,
+    core: ShardCore<G>,
     /// Number of this shard.
     index: usize,
-    bots: Slab<Bot>,
-    rooms: BTreeMap<RoomId, BotRoom>,
+    bots: Slab<Bot<G>>,
+    rooms: BTreeMap<RoomId, BotRoom<G>>,
     serial: u64,
     balance_at: MonoTime,
 }
@@ -90,7 +82,7 @@ struct ServerBots {
 ///
 /// # Errors
 /// When the operating system cannot start a thread.
-pub fn spawn(app: Arc<App<Arena>>, index: usize, wakeup: Arc<Wakeup>) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn<G: Game>(app: Arc<App<G>>, index: usize, wakeup: Arc<Wakeup>) -> std::io::Result<JoinHandle<()>> {
     let vital = app.supervisor.watch("bots");
     std::thread::Builder::new().name("bots".to_owned()).spawn(move || {
         let _vital = vital;
@@ -113,8 +105,8 @@ pub fn spawn(app: Arc<App<Arena>>, index: usize, wakeup: Arc<Wakeup>) -> std::io
     })
 }
 
-impl ServerBots {
-    fn new(app: &Arc<App<Arena>>, index: usize, serial: u64) -> Self {
+impl<G: Game> ServerBots<G> {
+    fn new(app: &Arc<App<G>>, index: usize, serial: u64) -> Self {
         ServerBots {
             app: Arc::clone(app),
             core: ShardCore::new(index),
@@ -165,7 +157,7 @@ impl ServerBots {
         }
         for key in self.bots.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             let bot = &mut self.bots[key];
-            let input = bot.ai.decide(&bot.client);
+            let input = bot.client.bot_view().map(|view| bot.ai.decide(&view)).unwrap_or_default();
             bot.client.advance(now, &input);
             while bot.client.poll_event().is_some() {}
             self.exchange(key, now);
@@ -240,7 +232,7 @@ impl ServerBots {
             }
             let wanted = fill::wanted(
                 Occupancy {
-                    mode: room.info.config.mode,
+                    bots: G::MODES.get(usize::from(room.info.config.mode.0)).map_or(BotFill::Never, |mode| mode.bots),
                     people,
                     spectators,
                     coming: queued + u32::from(status.reserved.load(Ordering::Relaxed)),
@@ -261,7 +253,7 @@ impl ServerBots {
 
     fn invite(&mut self, room: RoomId, now: MonoTime) {
         self.serial += 1;
-        let name = Name::new(&format!("bot {}", NAMES[fastrand::usize(..NAMES.len())])).expect("short and visible");
+        let name = bot_name::<G>();
         let mut client = Client::new(ClientConfig {
             name,
             agent: "server bot".to_owned(),
@@ -270,7 +262,7 @@ impl ServerBots {
             detail: Detail::Replica,
         });
         client.handle_open(now);
-        let ai = AiPlayer::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2);
+        let ai = G::Bot::new(fastrand::u64(..), fastrand::f32() * 0.6 + 0.2);
         let key = self.bots.insert(Bot { room, client, ai, state: State::Playing });
         let id = ConnectionId { shard: self.index, key, serial: self.serial };
         self.core.handle_connect(now, id, Origin::Bot, None, None, &self.app.lobby);
@@ -298,19 +290,25 @@ impl ServerBots {
     }
 }
 
+/// One of the game's names, marked as a bot's.
+fn bot_name<G: Game>() -> Name {
+    let name = fastrand::choice(G::BOT_NAMES).copied().unwrap_or_default();
+    Name::new(&format!("bot {name}")).or_else(|_| Name::new("bot")).expect("short and visible")
+}
+
 /// Whether only a bug can close one of the server's own bots with this code.
 fn is_fault(code: CloseCode) -> bool {
     matches!(code, CloseCode::Malformed | CloseCode::TooManyFrames | CloseCode::WrongRevision | CloseCode::TooSlow)
 }
 
 /// The bots as the sockets of their connections.
-struct BotSockets<'a> {
-    bots: &'a mut Slab<Bot>,
-    app: &'a App<Arena>,
+struct BotSockets<'a, G: Game> {
+    bots: &'a mut Slab<Bot<G>>,
+    app: &'a App<G>,
     now: MonoTime,
 }
 
-impl BotSockets<'_> {
+impl<G: Game> BotSockets<'_, G> {
     fn receive(&mut self, key: usize, frame: &[u8]) {
         let Some(bot) = self.bots.get_mut(key).filter(|bot| bot.state == State::Playing) else { return };
         if let Err(wrong) = bot.client.handle_frame(self.now, frame) {
@@ -322,7 +320,7 @@ impl BotSockets<'_> {
     }
 }
 
-impl Sockets for BotSockets<'_> {
+impl<G: Game> Sockets for BotSockets<'_, G> {
     const HEADROOM: usize = 0;
 
     fn state(&self, key: usize) -> Option<SocketState> {

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use broadside_shared::game::Game;
+use broadside_shared::game::{Game, WhenFull};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::room::{Mode, RoomChoice, RoomCode};
+use broadside_shared::protocol::room::{ModeId, RoomChoice, RoomCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use broadside_core::admission::matching::{self, Fill};
 use broadside_core::admission::reservations::RESERVED_MAX;
 use broadside_core::commands::{Hold, JoinMethod, RoomCommand};
-use broadside_core::room::RoomConfig;
+use broadside_core::room::{RoomConfig, mode_name, seats_max};
 
 use crate::limits::holds::TooMuch;
 use crate::limits::rates::{AddressRates, Rate};
@@ -52,6 +52,7 @@ pub struct Directory<G: Game> {
     opening: Mutex<()>,
     context: ServerContext,
     pool: Arc<Pool<G>>,
+    game: Arc<G::Config>,
     /// Shared by all rooms but for mode, capacity and seed.
     common: RoomConfig,
     max_rooms: usize,
@@ -62,7 +63,13 @@ pub struct Directory<G: Game> {
 impl<G: Game> Directory<G> {
     /// A directory without rooms.
     #[must_use]
-    pub fn new(context: ServerContext, pool: Arc<Pool<G>>, common: RoomConfig, max_rooms: usize) -> Self {
+    pub fn new(
+        context: ServerContext,
+        pool: Arc<Pool<G>>,
+        game: Arc<G::Config>,
+        common: RoomConfig,
+        max_rooms: usize,
+    ) -> Self {
         let (rooms, by_code) = (DashMap::new(), DashMap::new());
         let look_ups = AddressRates::new(Rate::LOOK_UPS);
         Directory {
@@ -72,6 +79,7 @@ impl<G: Game> Directory<G> {
             opening: Mutex::new(()),
             context,
             pool,
+            game,
             common,
             max_rooms,
             look_ups,
@@ -84,11 +92,11 @@ impl<G: Game> Directory<G> {
         &self.pool
     }
 
-    /// Opens a persistent room. Its capacity is the configured one.
+    /// Opens a persistent room of the first mode. Its capacity is the configured one.
     pub fn open_persistent(&self, name: &str) -> Arc<RoomHandle<G>> {
         self.open(|id| RoomSpec {
             name: name.to_owned(),
-            config: self.config(Mode::Open, id),
+            config: self.config(ModeId(0), id),
             code: None,
             is_ephemeral: false,
             opener: Hold::default(),
@@ -102,7 +110,7 @@ impl<G: Game> Directory<G> {
     /// When there are as many rooms as `--max-rooms` allows.
     pub fn open_ephemeral(
         &self,
-        mode: Mode,
+        mode: ModeId,
         name: Option<String>,
         private: bool,
         opener: Hold,
@@ -113,7 +121,7 @@ impl<G: Game> Directory<G> {
         }
         let code = private.then(|| self.new_code());
         let room = self.open(|id| RoomSpec {
-            name: name.unwrap_or_else(|| format!("{mode} {id}")),
+            name: name.unwrap_or_else(|| format!("{} {id}", mode_name::<G>(mode))),
             config: self.config(mode, id),
             code,
             is_ephemeral: true,
@@ -127,14 +135,14 @@ impl<G: Game> Directory<G> {
 
     fn open(&self, opening: impl FnOnce(RoomId) -> RoomSpec) -> Arc<RoomHandle<G>> {
         let id = RoomId(self.next.fetch_add(1, Ordering::Relaxed));
-        let room = Arc::new(RoomHandle::open(id, opening(id), &self.context, &self.pool));
+        let room = Arc::new(RoomHandle::open(id, opening(id), &self.game, &self.context, &self.pool));
         self.rooms.insert(id, Arc::clone(&room));
         self.context.metrics.rooms.inc();
         room
     }
 
-    fn config(&self, mode: Mode, id: RoomId) -> RoomConfig {
-        let capacity = self.common.capacity.min(G::seats_max(mode));
+    fn config(&self, mode: ModeId, id: RoomId) -> RoomConfig {
+        let capacity = self.common.capacity.min(seats_max::<G>(mode));
         RoomConfig { mode, capacity, seed: self.common.seed.wrapping_add(u64::from(id.0) - 1), ..self.common }
     }
 
@@ -160,7 +168,7 @@ impl<G: Game> Directory<G> {
         may_open: impl FnOnce() -> Result<Hold, CloseCode>,
     ) -> Result<(Arc<RoomHandle<G>>, JoinMethod), CloseCode> {
         let room = match choice {
-            RoomChoice::Quick => self.quick_play(Mode::default(), may_open)?,
+            RoomChoice::Quick => self.quick_play(ModeId(0), may_open)?,
             RoomChoice::Mode(mode) => self.quick_play(mode, may_open)?,
             RoomChoice::Room(id) => self.get(id).filter(|room| room.code.is_none()).ok_or(CloseCode::NoSuchRoom)?,
             RoomChoice::Code(code) => {
@@ -186,21 +194,23 @@ impl<G: Game> Directory<G> {
         self.get(id).map(|room| (room, JoinMethod::Public)).ok_or(CloseCode::NoSuchRoom)
     }
 
-    /// The best public room of a mode. If none has a free seat, a room is opened if `may_open` allows it. The open arena is an exception:
-    /// its players wait in the join queue, for company.
+    /// The best public room of a mode. If none has a free seat, its players wait in the join queue, for company, or a room is opened if
+    /// `may_open` allows it, as the mode says.
     ///
     /// # Errors
-    /// When there is no room at all: the code of `may_open`, or [`CloseCode::RoomFull`] at the limit of rooms.
+    /// When there is no room at all: the code of `may_open`, or [`CloseCode::RoomFull`] at the limit of rooms. [`CloseCode::NoSuchRoom`]
+    /// for a mode that the game does not have.
     pub fn quick_play(
         &self,
-        mode: Mode,
+        mode: ModeId,
         may_open: impl FnOnce() -> Result<Hold, CloseCode>,
     ) -> Result<Arc<RoomHandle<G>>, CloseCode> {
+        let spec = G::MODES.get(usize::from(mode.0)).ok_or(CloseCode::NoSuchRoom)?;
         let open = |room: &RoomHandle<G>| room.code.is_none() && room.info.config.mode == mode && !room.is_over();
         let rooms = self.rooms.iter().filter(|room| open(room)).map(|room| (room.id(), fill(&room)));
         let best = matching::best(rooms).and_then(|(id, fill)| Some((self.get(id)?, fill)));
         match best {
-            Some((room, fill)) if fill.has_room() || mode == Mode::Open => Ok(room),
+            Some((room, fill)) if fill.has_room() || spec.when_full == WhenFull::Queue => Ok(room),
             other => {
                 let opened = may_open().and_then(|opener| {
                     self.open_ephemeral(mode, None, false, opener).map_err(|TooManyRooms(_)| CloseCode::RoomFull)

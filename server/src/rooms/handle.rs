@@ -49,7 +49,13 @@ pub struct RoomSpec {
 impl<G: Game> RoomHandle<G> {
     /// Opens a room and adds it to the pool.
     #[must_use]
-    pub fn open(id: RoomId, spec: RoomSpec, context: &ServerContext, pool: &Arc<Pool<G>>) -> Self {
+    pub fn open(
+        id: RoomId,
+        spec: RoomSpec,
+        game: &Arc<G::Config>,
+        context: &ServerContext,
+        pool: &Arc<Pool<G>>,
+    ) -> Self {
         let now = context.clock.now();
         let RoomSpec { name, config, code, is_ephemeral, opener } = spec;
         let info = RoomInfo { id, config, is_private: code.is_some() };
@@ -60,7 +66,7 @@ impl<G: Game> RoomHandle<G> {
             grace_s: context.grace_s,
             ends_at: is_ephemeral.then(|| now.plus_us(u64::from(context.room_life_s) * 1_000_000)),
         };
-        let room = RoomLoop::new(info, policy, context.shards.len(), now);
+        let room = RoomLoop::new(info, policy, game, context.shards.len(), now);
         let runner = RoomRunner::new(room, Arc::clone(&mailbox), Arc::clone(&status), context.clone());
         pool.add(Box::new(runner), now);
         RoomHandle {

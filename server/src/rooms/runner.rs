@@ -52,7 +52,7 @@ impl<G: Game> RoomRunner<G> {
         context: ServerContext,
     ) -> Self {
         let info = room.info();
-        tracing::debug!(room = %info.id, mode = %info.config.mode, capacity = info.config.capacity, "room opened");
+        tracing::debug!(room = %info.id, mode = broadside_core::room::mode_name::<G>(info.config.mode), capacity = info.config.capacity, "room opened");
         RoomRunner { room, mailbox, status, context, commands: Vec::new(), exported: Exported::default() }
     }
 

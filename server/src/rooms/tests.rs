@@ -8,12 +8,12 @@ use broadside_core::commands::{
     ConnectionId, Hold, JoinMethod, JoinRequest, RoomCommand, SeatAssignment, ShardCommand,
 };
 use broadside_core::room::RoomConfig;
-use broadside_shared::game::{AddressedEvent, CorrectionCause, Game, PlayerInput, PredictedSpawn, Standing};
-use broadside_shared::history::{History, Pose};
-use broadside_shared::ids::{EntityId, PlayerId, RoomId};
+use broadside_shared::game::{AddressedEvent, Game, NoBot, NoRequest, PlayerInput, Standing};
+use broadside_shared::history::History;
+use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::input::{GameInput, InputPacket};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role};
+use broadside_shared::protocol::room::{ModeId, Role};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{KindSpec, Record};
 use broadside_shared::time::{MonoTime, Tick};
@@ -69,8 +69,11 @@ impl Game for Fragile {
     type LocalPlayerState = ();
     type Event = ();
     type PredictionContext = ();
+    type Request = NoRequest;
+    type RoomState = ();
+    type Bot = NoBot;
 
-    fn new((): &(), seed: u64) -> Self {
+    fn new((): &(), _mode: ModeId, seed: u64) -> Self {
         Fragile { seed, players: Vec::new() }
     }
 
@@ -92,30 +95,12 @@ impl Game for Fragile {
         assert!(!inputs.iter().any(|input| input.input.panics), "a player asked for it");
     }
 
-    fn poses(&self, _out: &mut Vec<Pose>) {}
-
     fn player_state(&self, player: PlayerId) -> Option<&()> {
         self.players.contains(&player).then_some(&())
     }
 
-    fn predict((): &mut (), _input: &TestInput, _tick: Tick, (): &(), _spawned: &mut Vec<PredictedSpawn>) {}
-
-    fn prediction_context<'a>(_records: impl Iterator<Item = &'a Record>, (): &mut ()) {}
-
-    fn spawn_key(_player: PlayerId, _record: &Record) -> Option<u32> {
-        None
-    }
-
-    fn correction_cause((): &(), (): &()) -> CorrectionCause {
-        CorrectionCause::Unknown
-    }
-
     fn focus((): &()) -> Vec2 {
         Vec2::ZERO
-    }
-
-    fn player_entity((): &()) -> Option<EntityId> {
-        None
     }
 
     fn replicate(&self, _tick: Tick, _out: &mut Vec<(Vec2, Record)>) {}
@@ -126,18 +111,6 @@ impl Game for Fragile {
 
     fn hash(&self) -> u64 {
         self.seed
-    }
-
-    fn write_player_state((): &(), _out: &mut BitWriter) {}
-
-    fn read_player_state(_bits: &mut BitReader<'_>) -> Result<(), WireError> {
-        Ok(())
-    }
-
-    fn write_event((): &(), _out: &mut BitWriter) {}
-
-    fn read_event(_bits: &mut BitReader<'_>) -> Result<(), WireError> {
-        Ok(())
     }
 }
 
@@ -167,10 +140,10 @@ impl Scene {
     }
 
     fn open(&self, id: u32) -> RoomHandle<Fragile> {
-        let config = RoomConfig { snapshot_every: 1, capacity: 8, seed: SEED, mode: Mode::Open };
+        let config = RoomConfig { snapshot_every: 1, capacity: 8, seed: SEED, mode: ModeId(0) };
         let spec =
             RoomSpec { name: format!("room {id}"), config, code: None, is_ephemeral: false, opener: Hold::default() };
-        RoomHandle::open(RoomId(id), spec, &self.context, &self.pool)
+        RoomHandle::open(RoomId(id), spec, &Arc::default(), &self.context, &self.pool)
     }
 
     fn join(&mut self, room: &RoomHandle<Fragile>, shard: usize) -> ConnectionId {

@@ -1,6 +1,7 @@
 //! Rooms over HTTP, from creation to end, and joins that refer to them.
 
 use broadside_arena::ArenaInput;
+use broadside_arena::modes::Mode;
 use broadside_bots::socket::Socket;
 use broadside_server::http::api::description::openapi;
 use broadside_shared::client::{ClientEvent, Phase};
@@ -8,7 +9,7 @@ use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Request, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -35,7 +36,7 @@ async fn room(server: &Server, id: &str) -> Value {
     json_of(&get(server.address(), &format!("/api/rooms/{id}"), &[]).await)
 }
 
-async fn joined(socket: &mut Socket) -> (RoomId, Mode, Role) {
+async fn joined(socket: &mut Socket) -> (RoomId, ModeId, Role) {
     match seat_of(socket).await {
         ServerMsg::Joined { room, mode, role, .. } => (room, mode, role),
         other => panic!("a seat was due, not {other:?}"),
@@ -72,10 +73,10 @@ async fn a_private_room_is_joined_only_by_its_code() {
     let by_code = RoomChoice::Code(Some(code.parse().expect("a fine code")));
     let mut ann = Puppet::join(&server, "Ann", by_code, Role::Play).await;
     ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
-    assert_eq!(ann.client.room(), Some((id, Mode::Teams, Role::Play)));
+    assert_eq!(ann.client.room(), Some((id, Mode::Teams.id(), Role::Play)));
     let mut bob = bare(&server).await;
     ask(&mut bob, "Bob", by_code).await;
-    assert_eq!(joined(&mut bob).await, (id, Mode::Teams, Role::Play));
+    assert_eq!(joined(&mut bob).await, (id, Mode::Teams.id(), Role::Play));
     let bob_came = ServerNotice::FriendJoined { name: Name::new("Bob").expect("a fine name") };
     ann.until("word of a friend", |event| matches!(event, ClientEvent::ServerNotice(notice) if *notice == bob_came))
         .await;
@@ -91,9 +92,9 @@ async fn a_reserved_seat_is_assigned_before_the_join_queue() {
     ask(&mut early, "Early", RoomChoice::Quick).await;
     assert!(matches!(hear(&mut early).await, ServerMsg::Queued { position: 1 }));
     ask(&mut promised, "Promised", RoomChoice::Reserved { room: RoomId(1), reservation }).await;
-    assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Open, Role::Play));
+    assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Open.id(), Role::Play));
     say(&mut promised, &ClientMsg::Request { id: 1, request: Request::Exit }).await;
-    assert_eq!(joined(&mut early).await, (RoomId(1), Mode::Open, Role::Play));
+    assert_eq!(joined(&mut early).await, (RoomId(1), Mode::Open.id(), Role::Play));
     server.end().await;
 }
 
@@ -103,7 +104,7 @@ async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
     let mut players = Vec::new();
     for name in ["Ann", "Bob", "Cid"] {
         let mut socket = bare(&server).await;
-        ask(&mut socket, name, RoomChoice::Mode(Mode::Duel)).await;
+        ask(&mut socket, name, RoomChoice::Mode(Mode::Duel.id())).await;
         players.push((joined(&mut socket).await, socket));
     }
     let rooms: Vec<u32> = players.iter().map(|((room, ..), _)| room.0).collect();
@@ -123,7 +124,7 @@ async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
             _ => false,
         })
         .await;
-    assert_eq!(spectator.client.room(), Some((RoomId(2), Mode::Duel, Role::Spectate)));
+    assert_eq!(spectator.client.room(), Some((RoomId(2), Mode::Duel.id(), Role::Spectate)));
     let other = PlayerId(1 - followed.expect("somebody").0);
     let now = spectator.now();
     spectator.client.request(now, Request::Follow { player: other });
@@ -240,7 +241,7 @@ async fn the_limit_of_room_creations_also_applies_to_joins() {
     }
     assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
     let mut socket = bare(&server).await;
-    ask(&mut socket, "Ann", RoomChoice::Mode(Mode::Duel)).await;
+    ask(&mut socket, "Ann", RoomChoice::Mode(Mode::Duel.id())).await;
     assert_eq!(close_of(&mut socket).await, meant(CloseCode::TooManyFromAddress));
     server.end().await;
 }

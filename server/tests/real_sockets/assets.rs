@@ -90,7 +90,7 @@ async fn everything_is_also_served_below_the_base_path() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_rooms_show_player_counts() {
-    let server = Server::start_with(|config| config.snapshot_every = 3).await;
+    let server = Server::start_with(|config| config.snapshot_every = Some(3)).await;
     let mut seated = bare(&server).await;
     sit(&mut seated, "Ann").await;
     server.until("players", |players| players == 1).await;

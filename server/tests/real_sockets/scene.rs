@@ -81,7 +81,7 @@ impl Drop for Folder {
 
 /// A server with a page of its own.
 pub(crate) struct Server {
-    running: Running,
+    running: Running<Arena>,
     /// The files it serves.
     pub(crate) folder: Folder,
     /// The folder of its certificate, with TLS.
@@ -118,7 +118,7 @@ impl Server {
             Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), bots: 0, ..Config::default() };
         config.limit_exempt = vec!["127.0.0.0/8".parse().expect("a network")];
         change(&mut config);
-        let running = start(config).await.expect("the system gives a free port");
+        let running = start::<Arena>(config, Default::default()).await.expect("the system gives a free port");
         Server { running, folder, tls: None }
     }
 

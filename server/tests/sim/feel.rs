@@ -7,7 +7,7 @@ use broadside_arena::fields::SHIP;
 use broadside_arena::record_view::ShipView;
 use broadside_arena::{Arena, ArenaInput};
 use broadside_shared::client::Client;
-use broadside_shared::game::{CorrectionCause, Game};
+use broadside_shared::game::{Bot, CorrectionCause, Game};
 use broadside_shared::history::Pose;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::link::LinkProfile;
@@ -30,7 +30,7 @@ pub(crate) struct Feel {
     starved: u64,
     remote_square: f64,
     remote_count: u64,
-    corrections: [u64; CorrectionCause::ALL.len()],
+    corrections: [u64; CorrectionCause::COUNT_MAX],
     skipped: u64,
     minutes: f64,
 }
@@ -54,7 +54,7 @@ impl Feel {
             starved: 0,
             remote_square: 0.0,
             remote_count: 0,
-            corrections: [0; CorrectionCause::ALL.len()],
+            corrections: [0; CorrectionCause::COUNT_MAX],
             skipped: 0,
             minutes: seconds * players as f64 / 60.0,
         };
@@ -122,7 +122,7 @@ impl Feel {
 
     /// Corrections per player and minute for a cause.
     pub(crate) fn per_minute(&self, cause: CorrectionCause) -> f64 {
-        self.corrections[cause as usize] as f64 / self.minutes
+        self.corrections[cause.index()] as f64 / self.minutes
     }
 }
 
@@ -132,9 +132,9 @@ pub(crate) const COLUMNS: &str = "age p50 / p99 ms | gap p99 ms | delay ms | sta
 
 impl std::fmt::Display for Feel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let counted = CorrectionCause::ALL.into_iter().filter(|cause| self.per_minute(*cause) >= 0.05);
+        let counted = CorrectionCause::all::<Arena>().filter(|cause| self.per_minute(*cause) >= 0.05);
         let causes: Vec<String> =
-            counted.map(|cause| format!("{} {:.1}", cause.name(), self.per_minute(cause))).collect();
+            counted.map(|cause| format!("{} {:.1}", cause.name::<Arena>(), self.per_minute(cause))).collect();
         write!(
             f,
             "{:.0} / {:.0} | {:.0} | {:.0} | {:.2} % | {:.2} / {:.1} | {} | {:.2} | {}",
@@ -165,12 +165,12 @@ pub(crate) struct AiPlayers {
 impl AiPlayers {
     pub(crate) fn new(seed: u64, players: usize) -> AiPlayers {
         let skill = |p: usize| 0.3 + 0.06 * (p % 10) as f32;
-        let players = (0..players).map(|p| AiPlayer::new(seed.wrapping_add(p as u64 * 31), skill(p)));
+        let players = (0..players).map(|p| <AiPlayer as Bot<Arena>>::new(seed.wrapping_add(p as u64 * 31), skill(p)));
         AiPlayers { players: players.collect() }
     }
 
     pub(crate) fn decide(&mut self, index: usize, client: &Client<Arena>) -> ArenaInput {
-        self.players[index].decide(client)
+        client.bot_view().map(|view| self.players[index].decide(&view)).unwrap_or_default()
     }
 }
 
@@ -211,7 +211,7 @@ fn playable_links_feel_as_promised() {
             // A quarter of a ship, whose radius is 16 units.
             assert!(feel.remote_rms() < 4.0, "{what}");
             assert!(feel.error_units(0.5) == 0.0, "most snapshots correct nothing: {what}");
-            assert!(feel.per_minute(CorrectionCause::Unknown) == 0.0, "every correction has a cause: {what}");
+            assert!(feel.per_minute(CorrectionCause::UNKNOWN) == 0.0, "every correction has a cause: {what}");
         }
     }
 }

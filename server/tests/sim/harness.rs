@@ -12,7 +12,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::message::ClientMsg;
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use crate::server::{LinkId, Setup, SimServer};
@@ -85,10 +85,10 @@ pub(crate) type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Gam
 impl<G: Game<Config: Default>> Sim<G> {
     /// An empty room in the open mode.
     pub(crate) fn new(seed: u64, snapshot_every: u32) -> Self {
-        Sim::of_mode(Mode::Open, seed, snapshot_every)
+        Sim::of_mode(ModeId(0), seed, snapshot_every)
     }
 
-    pub(crate) fn of_mode(mode: Mode, seed: u64, snapshot_every: u32) -> Self {
+    pub(crate) fn of_mode(mode: ModeId, seed: u64, snapshot_every: u32) -> Self {
         let setup = Setup {
             seed,
             shards: 1,

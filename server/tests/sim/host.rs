@@ -36,9 +36,9 @@ fn play(profile: &LinkProfile, host: &Host, what: &str) {
     let after = *sim.clients[0].client.stats();
     assert_eq!(after.inputs_missing - before.inputs_missing, 0, "{what}: {after:?}");
     assert_eq!(after.inputs_dropped - before.inputs_dropped, 0, "{what}: {after:?}");
-    for cause in [CorrectionCause::Input, CorrectionCause::Unknown] {
-        let corrected = after.corrections[cause as usize] - before.corrections[cause as usize];
-        assert_eq!(corrected, 0, "{what}: {} {after:?}", cause.name());
+    for cause in [CorrectionCause::INPUT, CorrectionCause::UNKNOWN] {
+        let corrected = after.corrections[cause.index()] - before.corrections[cause.index()];
+        assert_eq!(corrected, 0, "{what}: {} {after:?}", cause.name::<Arena>());
     }
     assert!(moved > 6000.0, "{what}: it flew {moved} units");
     // Sudden turns, one of them to almost the opposite heading.

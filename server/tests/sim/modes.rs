@@ -1,10 +1,10 @@
 //! Teams and duels through the whole system: AI players that fight matches over poor links.
 
 use broadside_arena::Arena;
+use broadside_arena::modes::Mode;
 use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
-use broadside_shared::protocol::room::Mode;
 
 use crate::feel::AiPlayers;
 use crate::harness::Sim;
@@ -19,7 +19,7 @@ struct Match {
 
 impl Match {
     fn new(mode: Mode, players: usize, link: &str, seed: u64) -> Match {
-        let mut sim = Sim::<Arena>::of_mode(mode, seed, 2);
+        let mut sim = Sim::<Arena>::of_mode(mode.id(), seed, 2);
         let profile = LinkProfile::named(link).expect("a known link profile");
         (0..players).for_each(|_| {
             sim.connect(&profile);
@@ -41,7 +41,7 @@ impl Match {
 
     /// Corrections of all clients for a cause.
     fn corrections(&self, cause: CorrectionCause) -> u64 {
-        self.sim.clients.iter().map(|c| c.client.stats().corrections[cause as usize]).sum()
+        self.sim.clients.iter().map(|c| c.client.stats().corrections[cause.index()]).sum()
     }
 
     fn results(&self) -> impl Iterator<Item = &MatchStatus> {
@@ -69,7 +69,7 @@ fn duels_of_ai_players_are_decided_and_every_correction_has_a_cause() {
             }
             decided += u32::from(result.winner.is_some());
         }
-        assert_eq!(duel.corrections(CorrectionCause::Unknown), 0, "{link}: {phases:?}");
+        assert_eq!(duel.corrections(CorrectionCause::UNKNOWN), 0, "{link}: {phases:?}");
         for c in &duel.sim.clients {
             let match_status = c.client.match_status().expect("every client has the match status");
             assert!(c.client.local_player().is_some_and(|own| own.team.is_some()));
@@ -92,6 +92,6 @@ fn teams_of_ai_players_hold_the_zone_and_score_and_every_correction_has_a_cause(
         let rounds: u8 = newest.teams.iter().map(|team| team.rounds).sum();
         assert!(scored > 20 || rounds > 0, "{link}: {newest:?}");
         assert!(phases.len() >= 3, "{link}: {phases:?}");
-        assert_eq!(teams.corrections(CorrectionCause::Unknown), 0, "{link}: {phases:?}");
+        assert_eq!(teams.corrections(CorrectionCause::UNKNOWN), 0, "{link}: {phases:?}");
     }
 }

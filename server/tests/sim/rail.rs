@@ -1,5 +1,6 @@
 //! The rail gun over simulated links: a shot's outcome on the shooter's screen against the server's judgement.
 
+use broadside_arena::ship::causes;
 use std::cell::RefCell;
 
 use broadside_arena::ai::{Ai, Seen};
@@ -280,16 +281,16 @@ fn every_correction_of_a_battle_has_a_cause() {
         ai.think(&Seen { tick: client.tick(), own, scene, ships_at })
     };
     sim.run(60.0, &mut drive);
-    let mut sums = [0u64; CorrectionCause::ALL.len()];
+    let mut sums = [0u64; CorrectionCause::COUNT_MAX];
     for c in &sim.clients {
         for (sum, count) in sums.iter_mut().zip(c.client.stats().corrections) {
             *sum += count;
         }
     }
-    for (cause, sum) in CorrectionCause::ALL.iter().zip(sums) {
-        println!("{}: {sum}", cause.name());
+    for (cause, sum) in CorrectionCause::all::<Arena>().zip(sums) {
+        println!("{}: {sum}", cause.name::<Arena>());
     }
-    assert!(sums[CorrectionCause::Collision as usize] > 0, "a battle without contact proves little");
-    assert!(sums[CorrectionCause::Respawn as usize] > 0);
-    assert_eq!(sums[CorrectionCause::Unknown as usize], 0);
+    assert!(sums[causes::COLLISION.index()] > 0, "a battle without contact proves little");
+    assert!(sums[CorrectionCause::RESPAWN.index()] > 0);
+    assert_eq!(sums[CorrectionCause::UNKNOWN.index()], 0);
 }

@@ -1,6 +1,7 @@
 //! A whole server in virtual time, on one thread: the production lobby, rooms, topics and limits with a clock that is set from outside,
 //! and shards whose sockets are simulated links. The caller decides in which order the threads of a real server would run.
 
+use broadside_shared::protocol::room::ModeId;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,7 +30,6 @@ use broadside_shared::ids::RoomId;
 use broadside_shared::link::Pipe;
 use broadside_shared::protocol::FrameKind;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::MonoTime;
 
 /// The server's clock is this much ahead of the clients', in microseconds, so that mistaking one for the other breaks a test.
@@ -132,9 +132,10 @@ impl<G: Game> SimServer<G> {
             snapshot_every: setup.snapshot_every,
             capacity: setup.capacity,
             seed: setup.seed,
-            mode: Mode::Open,
+            mode: ModeId(0),
         };
-        let directory = Directory::new(context.clone(), Arc::new(Pool::new(clock)), common, setup.max_rooms);
+        let directory =
+            Directory::new(context.clone(), Arc::new(Pool::new(clock)), Arc::default(), common, setup.max_rooms);
         let shard = |index| SimShard {
             core: ShardCore::new(index),
             keys: BTreeMap::new(),

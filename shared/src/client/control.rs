@@ -151,7 +151,7 @@ mod tests {
     use crate::client::{ClientConfig, Detail};
     use crate::ids::{PlayerId, RoomId};
     use crate::protocol::message::ClientMsg;
-    use crate::protocol::room::Mode;
+    use crate::protocol::room::ModeId;
     use crate::protocol::token::Token;
     use crate::protocol::{REVISION, codec};
     use crate::time::Tick;
@@ -166,15 +166,7 @@ mod tests {
 
     fn joined(room: u32, role: Role) -> ServerMsg {
         let (player, tick_hz, snapshot_every) = (PlayerId(3), 60, 3);
-        ServerMsg::Joined {
-            room: RoomId(room),
-            player,
-            tick_hz,
-            snapshot_every,
-            tick_zero: NOW,
-            mode: Mode::Open,
-            role,
-        }
+        ServerMsg::Joined { room: RoomId(room), player, tick_hz, snapshot_every, tick_zero: NOW, mode: ModeId(0), role }
     }
 
     fn welcome(resumed: bool) -> ServerMsg {

@@ -170,7 +170,7 @@ impl<G: Game> LocalPlayer<G> {
         if let Some((distance, cause)) = correction {
             // The server used another input for a tick, and the difference may show a little later.
             let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
-            stats.count_correction(distance, if input { CorrectionCause::Input } else { cause });
+            stats.count_correction(distance, if input { CorrectionCause::INPUT } else { cause });
         }
         correction.map_or(0.0, |(distance, _)| distance)
     }

@@ -102,8 +102,10 @@ impl<G: Game> Prediction<G> {
     /// As [`Prediction::new`], for a client with this level of detail.
     pub(super) fn of(detail: Detail) -> Self {
         match detail {
-            Detail::View | Detail::Replica => Prediction::new(),
-            Detail::Decode => Prediction { blind: true, steps: VecDeque::new(), ..Prediction::new() },
+            Detail::View | Detail::Replica if G::PREDICTS => Prediction::new(),
+            Detail::View | Detail::Replica | Detail::Decode => {
+                Prediction { blind: true, steps: VecDeque::new(), ..Prediction::new() }
+            }
         }
     }
 
@@ -350,11 +352,12 @@ impl<G: Game> Default for Prediction<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::room::ModeId;
     use crate::toy::{Push, Toy};
 
     #[test]
     fn a_client_that_only_decodes_sends_inputs_and_has_the_servers_state() {
-        let mut toy = Toy::new(&Default::default(), 1);
+        let mut toy = Toy::new(&(), ModeId(0), 1);
         toy.join(PlayerId(0), Tick(1), &mut Vec::new());
         let mut own = toy.player_state(PlayerId(0)).expect("seated").clone();
         let mut prediction = Prediction::<Toy>::of(Detail::Decode);
@@ -377,7 +380,7 @@ mod tests {
 
     #[test]
     fn hidden_prediction_shows_the_servers_states_between_its_snapshots() {
-        let mut toy = Toy::new(&Default::default(), 1);
+        let mut toy = Toy::new(&(), ModeId(0), 1);
         toy.join(PlayerId(0), Tick(1), &mut Vec::new());
         let mut own = toy.player_state(PlayerId(0)).expect("seated").clone();
         let mut prediction = Prediction::<Toy>::new();

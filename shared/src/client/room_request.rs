@@ -1,5 +1,6 @@
 //! A room and a role that the player requests, as text, so that it survives a reload.
 
+use crate::game::ModeSpec;
 use crate::ids::RoomId;
 use crate::protocol::room::{Role, RoomChoice};
 
@@ -29,13 +30,16 @@ impl RoomRequest {
     }
 
     /// The request as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with the prefix `watch:` for spectators.
+    /// `modes` are those of the game.
     #[must_use]
-    pub fn to_text(self) -> String {
+    pub fn to_text(self, modes: &[ModeSpec]) -> String {
         let room = match self.room {
             // A reservation is valid once: a returning player takes any seat there.
             RoomChoice::Room(room) | RoomChoice::Reserved { room, .. } => format!("room:{room}"),
             RoomChoice::Quick => "quick".to_owned(),
-            RoomChoice::Mode(mode) => format!("mode:{mode}"),
+            RoomChoice::Mode(mode) => {
+                format!("mode:{}", modes.get(usize::from(mode.0)).map_or("", |mode| mode.name))
+            }
             RoomChoice::Code(Some(code)) => format!("code:{code}"),
             RoomChoice::Code(None) => "code:".to_owned(),
         };
@@ -47,14 +51,14 @@ impl RoomRequest {
 
     /// Reads what [`RoomRequest::to_text`] wrote; `None` for anything else.
     #[must_use]
-    pub fn from_text(text: &str) -> Option<RoomRequest> {
+    pub fn from_text(text: &str, modes: &[ModeSpec]) -> Option<RoomRequest> {
         let (role, room) = match text.strip_prefix("watch:") {
             Some(room) => (Role::Spectate, room),
             None => (Role::Play, text),
         };
         let room = match room.split_once(':') {
             None if room == "quick" => RoomChoice::Quick,
-            Some(("mode", mode)) => RoomChoice::Mode(mode.parse().ok()?),
+            Some(("mode", mode)) => RoomChoice::Mode(ModeSpec::named(modes, mode)?),
             Some(("room", id)) => RoomChoice::Room(RoomId(id.parse().ok()?)),
             Some(("code", code)) => RoomChoice::Code(Some(code.parse().ok()?)),
             Some(_) | None => return None,
@@ -89,11 +93,15 @@ mod tests {
 
     #[test]
     fn a_request_survives_a_reload_and_other_text_is_refused() {
-        for text in ["quick", "mode:arena", "mode:duel", "room:7", "code:K7QF2M", "watch:room:7", "watch:code:K7QF2M"] {
-            assert_eq!(RoomRequest::from_text(text).map(RoomRequest::to_text).as_deref(), Some(text));
+        let modes = [ModeSpec::OPEN, ModeSpec { name: "duel", ..ModeSpec::OPEN }];
+        for text in ["quick", "mode:open", "mode:duel", "room:7", "code:K7QF2M", "watch:room:7", "watch:code:K7QF2M"] {
+            assert_eq!(
+                RoomRequest::from_text(text, &modes).map(|request| request.to_text(&modes)).as_deref(),
+                Some(text)
+            );
         }
         for text in ["", "slow", "mode:brawl", "room:-1", "code:0", "watch:", "watch:watch:quick"] {
-            assert_eq!(RoomRequest::from_text(text), None, "{text}");
+            assert_eq!(RoomRequest::from_text(text, &modes), None, "{text}");
         }
     }
 

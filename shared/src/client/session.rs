@@ -8,7 +8,7 @@ use crate::game::Game;
 use crate::ids::{PlayerId, RoomId};
 use crate::protocol::REVISION;
 use crate::protocol::message::{ClientMsg, Request, Resume};
-use crate::protocol::room::{Mode, Role};
+use crate::protocol::room::{ModeId, Role};
 use crate::protocol::token::Token;
 use crate::time::MonoTime;
 
@@ -38,7 +38,7 @@ pub(super) struct Session {
 pub(super) struct Seat {
     pub(super) room: RoomId,
     pub(super) player: PlayerId,
-    pub(super) mode: Mode,
+    pub(super) mode: ModeId,
     pub(super) role: Role,
     pub(super) tick_hz: u32,
     pub(super) snapshot_every: u32,

@@ -98,6 +98,7 @@ impl<G: Game> Client<G> {
                     world.away.remove(&player);
                 }
                 RoomUpdate::Match(match_status) => world.match_status = Some(match_status),
+                RoomUpdate::State(state) => world.room_state = codec::decode_value(&state)?,
                 RoomUpdate::Message(msg) => self.handle_control(now, &msg),
                 RoomUpdate::Board { lines, players, extent, .. } => {
                     (world.players, world.extent) = (players, extent);

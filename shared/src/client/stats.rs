@@ -50,8 +50,8 @@ pub struct Stats {
     pub inputs_missing: u64,
     /// Inputs of this client that the server dropped as too late or too early.
     pub inputs_dropped: u64,
-    /// Corrections of the own position by cause, in the order of [`CorrectionCause::ALL`].
-    pub corrections: [u64; CorrectionCause::ALL.len()],
+    /// Corrections of the own position by cause, by [`CorrectionCause::index`].
+    pub corrections: [u64; CorrectionCause::COUNT_MAX],
     /// Sum of the corrections in world units.
     pub corrected_units: f64,
     /// The last correction in world units.
@@ -82,10 +82,10 @@ impl Stats {
     }
 
     pub(super) fn count_correction(&mut self, distance: f32, cause: CorrectionCause) {
-        self.corrections[cause as usize] += 1;
+        self.corrections[cause.index()] += 1;
         self.corrected_units += f64::from(distance);
         self.last_correction_units = distance;
-        if cause != CorrectionCause::Respawn {
+        if cause != CorrectionCause::RESPAWN {
             self.largest_correction_units = self.largest_correction_units.max(distance);
         }
     }

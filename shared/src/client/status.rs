@@ -2,16 +2,38 @@
 
 use super::stats::Stats;
 use super::{Client, Phase};
-use crate::game::{Game, Standing};
+use crate::game::{BotView, Game, Standing};
 use crate::ids::{PlayerId, RoomId};
 use crate::protocol::match_status::MatchStatus;
 use crate::protocol::name::Name;
-use crate::protocol::room::{Mode, Role};
+use crate::protocol::room::{ModeId, Role};
 use crate::protocol::token::Token;
 use crate::replication::replica::Replica;
 use crate::time::{MonoTime, Tick};
 
 impl<G: Game> Client<G> {
+    /// What a bot sees; `None` without a seat or before the first snapshot.
+    #[must_use]
+    pub fn bot_view(&self) -> Option<BotView<'_, G>> {
+        let seat = self.session.seat.filter(|seat| seat.role == Role::Play)?;
+        Some(BotView {
+            tick: self.tick(),
+            snapshot_tick: self.snapshot_tick()?,
+            player: seat.player,
+            mode: seat.mode,
+            own: self.local_player()?,
+            replica: self.replica(),
+            match_status: self.match_status(),
+            room_state: self.room_state(),
+        })
+    }
+
+    /// The newest state of the room, beyond scores.
+    #[must_use]
+    pub fn room_state(&self) -> &G::RoomState {
+        &self.world.room_state
+    }
+
     /// How far the connection has come.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -38,13 +60,13 @@ impl<G: Game> Client<G> {
 
     /// The room, its mode, and the role in it, once seated.
     #[must_use]
-    pub fn room(&self) -> Option<(RoomId, Mode, Role)> {
+    pub fn room(&self) -> Option<(RoomId, ModeId, Role)> {
         self.session.seat.map(|seat| (seat.room, seat.mode, seat.role))
     }
 
     /// The mode of the room, once seated.
     #[must_use]
-    pub fn mode(&self) -> Option<Mode> {
+    pub fn mode(&self) -> Option<ModeId> {
         self.session.seat.map(|seat| seat.mode)
     }
 

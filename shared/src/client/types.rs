@@ -7,7 +7,7 @@ use crate::game::Game;
 use crate::ids::{PlayerId, RoomId};
 use crate::protocol::message::{Publication, ServerNotice};
 use crate::protocol::name::Name;
-use crate::protocol::room::{Mode, Role, RoomChoice};
+use crate::protocol::room::{ModeId, Role, RoomChoice};
 use crate::protocol::text::Text;
 use crate::protocol::token::Token;
 use crate::time::MonoTime;
@@ -73,7 +73,7 @@ pub enum ClientEvent<G: Game> {
         /// The player's number in it.
         player: PlayerId,
         /// The mode of the room.
-        mode: Mode,
+        mode: ModeId,
         /// The role in it.
         role: Role,
     },

@@ -30,6 +30,7 @@ pub(super) struct World<G: Game> {
     /// The player a spectator looks at.
     pub(super) following: Option<PlayerId>,
     pub(super) match_status: Option<MatchStatus>,
+    pub(super) room_state: G::RoomState,
     /// The newest snapshot's tick, and when it arrived.
     pub(super) newest: Option<(Tick, MonoTime)>,
 }
@@ -47,6 +48,7 @@ impl<G: Game> World<G> {
             extent: 0,
             following: None,
             match_status: None,
+            room_state: G::RoomState::default(),
             newest: None,
         }
     }

@@ -5,15 +5,19 @@
 
 use bincode::config::{self, Config};
 use bincode::de::read::Reader;
-use bincode::error::DecodeError;
+use bincode::enc::write::Writer;
+use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::limits::{AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, RESUMED_CELLS_MAX, SERVER_CONTROL_MAX};
+use super::limits::{
+    AGENT_BYTES_MAX, BOARD_LINES_MAX, CLIENT_CONTROL_MAX, GAME_REQUEST_MAX, RESUMED_CELLS_MAX, ROOM_STATE_MAX,
+    SERVER_CONTROL_MAX,
+};
 use super::match_status::{MatchStatus, TEAMS_MAX};
-use super::message::{ClientMsg, Publication, RoomUpdate, ServerMsg};
+use super::message::{ClientMsg, Publication, Request, RoomUpdate, ServerMsg};
 use super::{FrameKind, limits};
-use crate::replication::bits::WireError;
+use crate::replication::bits::{BitReader, BitWriter, WireError};
 
 /// Little-endian, with bincode's variable-length integers.
 fn coding() -> impl Config {
@@ -63,6 +67,10 @@ pub fn decode_client(bytes: &[u8]) -> Result<ClientMsg, WireError> {
         ClientMsg::Hello { resume: Some(resume), .. } if resume.cells.len() > RESUMED_CELLS_MAX => {
             let (value, limit) = (resume.cells.len() as u64, RESUMED_CELLS_MAX as u64);
             Err(WireError::Range { what: "cells of a resuming client", value, limit })
+        }
+        ClientMsg::Request { request: Request::Game { body }, .. } if body.len() > GAME_REQUEST_MAX => {
+            let (value, limit) = (body.len() as u64, GAME_REQUEST_MAX as u64);
+            Err(WireError::Range { what: "bytes of a game's request", value, limit })
         }
         ClientMsg::Hello { .. }
         | ClientMsg::Join { .. }
@@ -132,12 +140,66 @@ pub fn decode_update(bytes: &[u8]) -> Result<(RoomUpdate, usize), WireError> {
         }),
         RoomUpdate::Message(msg) => check_server(msg).map(|()| (update, used)),
         RoomUpdate::Match(match_status) => check_match(match_status).map(|()| (update, used)),
+        RoomUpdate::State(state) if state.len() > ROOM_STATE_MAX => Err(WireError::Range {
+            what: "bytes of a room's state",
+            value: state.len() as u64,
+            limit: ROOM_STATE_MAX as u64,
+        }),
         RoomUpdate::Board { .. }
         | RoomUpdate::Named { .. }
         | RoomUpdate::Left { .. }
         | RoomUpdate::Away { .. }
-        | RoomUpdate::Back { .. } => Ok((update, used)),
+        | RoomUpdate::Back { .. }
+        | RoomUpdate::State(_) => Ok((update, used)),
     }
+}
+
+/// A value of a game, such as a request, as bytes.
+#[must_use]
+pub fn encode_value<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    append(value, &mut bytes);
+    bytes
+}
+
+/// Reads what [`encode_value`] wrote. `bytes` must be bounded by the caller.
+///
+/// # Errors
+/// [`WireError::Control`] for bytes that are not such a value, [`WireError::Long`] for trailing bytes.
+pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    whole(bytes, config::standard().with_limit::<SERVER_CONTROL_MAX>())
+}
+
+/// Appends a value of a game to a stream of bits.
+pub fn write_value<T: Serialize>(value: &T, out: &mut BitWriter) {
+    /// The bits as a sink of bytes.
+    struct Sink<'a, 'b>(&'a mut BitWriter<'b>);
+    impl Writer for Sink<'_, '_> {
+        fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+            bytes.iter().for_each(|byte| self.0.bits((*byte).into(), 8));
+            Ok(())
+        }
+    }
+    bincode::serde::encode_into_writer(value, Sink(out), coding()).expect("a game's values are plain data");
+}
+
+/// Reads what [`write_value`] wrote.
+///
+/// # Errors
+/// [`WireError::Control`] for bits that are not such a value.
+pub fn read_value<T: DeserializeOwned>(bits: &mut BitReader<'_>) -> Result<T, WireError> {
+    /// The bits as a source of bytes.
+    struct Source<'a, 'b>(&'a mut BitReader<'b>);
+    impl Reader for Source<'_, '_> {
+        fn read(&mut self, out: &mut [u8]) -> Result<(), DecodeError> {
+            for byte in out {
+                *byte = self.0.bits(8).map_err(|_| DecodeError::UnexpectedEnd { additional: 1 })? as u8;
+            }
+            Ok(())
+        }
+    }
+    bincode::serde::decode_from_reader(Source(bits), config::standard().with_limit::<SERVER_CONTROL_MAX>())
+        .map_err(|_| WireError::Control)
 }
 
 fn check_match(match_status: &MatchStatus) -> Result<(), WireError> {
@@ -203,7 +265,7 @@ mod tests {
     use crate::ids::{PlayerId, RoomId};
     use crate::protocol::name::Name;
     use crate::protocol::room::RoomChoice;
-    use crate::protocol::room::{Mode, Role};
+    use crate::protocol::room::{ModeId, Role};
     use crate::protocol::token::Token;
     use crate::time::{MonoTime, Tick};
 
@@ -234,7 +296,7 @@ mod tests {
                 tick_hz: 60,
                 snapshot_every: 2,
                 tick_zero: MonoTime(5_000_000),
-                mode: Mode::Open,
+                mode: ModeId(0),
                 role: Role::Play,
             },
             ServerMsg::Pong { client_time: MonoTime(1), server_time: MonoTime(u64::MAX), tick_us: 412 },

@@ -55,6 +55,13 @@ pub const INPUT_AHEAD_MAX: u32 = 120;
 pub const EVENTS_MAX: usize = 64;
 /// Most bytes of room updates (names, standings) in one snapshot; the rest follows in later ones.
 pub const UPDATES_BYTES_MAX: usize = 768;
+/// Most seats of a room, those of spectators included: every player number is below it.
+pub const SEATS_MAX: u16 = 1 << 13;
+/// Longest request of a game, in bytes; a longer one is refused as malformed.
+pub const GAME_REQUEST_MAX: usize = 256;
+/// Longest state of a room, [`Game::RoomState`](crate::game::Game::RoomState), in bytes. A game whose state is longer
+/// panics, which ends the room: the game's bug.
+pub const ROOM_STATE_MAX: usize = 512;
 /// Entries of the standings that are sent.
 pub const BOARD_LINES_MAX: usize = 10;
 /// Time a new connection has to send its hello, in microseconds; then it is closed.
@@ -82,6 +89,7 @@ pub const BYTES_PER_S: u32 = 32 * 1024;
 /// Bytes a client may send at once: those of [`FRAMES_BURST`], with a margin.
 pub const BYTES_BURST: u32 = 256 * 1024;
 
+const _: () = assert!(ROOM_STATE_MAX < UPDATES_BYTES_MAX, "the state of a room fits a snapshot's updates");
 const _: () = assert!(PING_EVERY_US * 3 < SILENCE_US, "a peer gets three chances to answer before it counts as dead");
 const _: () = assert!(FRAMES_BURST as u64 >= 60 * SILENCE_US / 1_000_000, "a burst after a stall is not abuse");
 const _: () = assert!(BYTES_BURST as u64 >= BYTES_PER_S as u64 / 4 * SILENCE_US / 1_000_000, "nor are its bytes");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::handshake::Handshake;
 use super::match_status::MatchStatus;
 use super::name::Name;
-use super::room::{Mode, Role, RoomChoice};
+use super::room::{ModeId, Role, RoomChoice};
 use super::text::Text;
 use super::token::Token;
 use crate::ids::{PlayerId, RoomId};
@@ -123,6 +123,12 @@ pub enum Request {
     },
     /// Returns the handshake of this connection, if it was kept.
     Handshake,
+    /// A request of the game, for the room that the player is seated in:
+    /// [`Game::Request`](crate::game::Game::Request), encoded by [`codec::encode_value`](super::codec::encode_value).
+    Game {
+        /// At most [`GAME_REQUEST_MAX`](super::limits::GAME_REQUEST_MAX) bytes.
+        body: Vec<u8>,
+    },
 }
 
 /// How a request ended.
@@ -156,8 +162,13 @@ pub enum Refusal {
     TooMany,
     /// The player has no name yet: send `SetName` or a join first.
     Nameless,
-    /// The connection is in no room.
+    /// The connection is in no room, or only spectates.
     NotInRoom,
+    /// The game refused it.
+    ByGame {
+        /// Why: an index in [`Game::REFUSALS`](crate::game::Game::REFUSALS).
+        reason: u8,
+    },
 }
 
 impl Refusal {
@@ -173,7 +184,8 @@ impl Refusal {
             Refusal::NoSuchPlayer => "Nobody of that name is connected.",
             Refusal::TooMany => "You have reached the limit.",
             Refusal::Nameless => "Choose a name first.",
-            Refusal::NotInRoom => "Join a battle first.",
+            Refusal::NotInRoom => "Join a room first.",
+            Refusal::ByGame { .. } => "The game does not allow that now.",
         }
     }
 }
@@ -205,7 +217,7 @@ pub enum ServerMsg {
         /// When tick 0 of the room was due, by the server's clock; tick `n` is due `n / tick_hz` seconds later.
         tick_zero: MonoTime,
         /// The mode of the room.
-        mode: Mode,
+        mode: ModeId,
         /// The role in it.
         role: Role,
     },
@@ -363,4 +375,8 @@ pub enum RoomUpdate {
     Match(MatchStatus),
     /// A message to this client, in a snapshot instead of a frame of its own.
     Message(Box<ServerMsg>),
+    /// The game's own state of the room: [`Game::RoomState`](crate::game::Game::RoomState), encoded by
+    /// [`codec::encode_value`](super::codec::encode_value), when it has changed. At most
+    /// [`ROOM_STATE_MAX`](super::limits::ROOM_STATE_MAX) bytes.
+    State(Vec<u8>),
 }

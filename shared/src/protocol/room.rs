@@ -7,56 +7,10 @@ use thiserror::Error;
 
 use crate::ids::RoomId;
 
-/// The rules of a room.
+/// Number of one of the game's modes: its index in [`Game::MODES`](crate::game::Game::MODES). A client may send any
+/// number, so the server checks it against the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Everyone against everyone, without an end.
-    #[default]
-    #[serde(rename = "arena")]
-    Open,
-    /// Two teams, a shared score, a zone to hold; in rounds.
-    Teams,
-    /// Two players, best of five.
-    Duel,
-}
-
-impl Mode {
-    /// Every mode, in order of its number on the wire.
-    pub const ALL: [Mode; 3] = [Mode::Open, Mode::Teams, Mode::Duel];
-
-    /// The mode's name in addresses, flags and JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Open => "arena",
-            Mode::Teams => "teams",
-            Mode::Duel => "duel",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Text that names no mode.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no mode is called `{0}`; there are arena, teams and duel")]
-pub struct NoSuchMode(pub String);
-
-impl FromStr for Mode {
-    type Err = NoSuchMode;
-
-    fn from_str(name: &str) -> Result<Self, NoSuchMode> {
-        Mode::ALL
-            .into_iter()
-            .find(|mode| mode.name() == name)
-            .ok_or_else(|| NoSuchMode(name.chars().take(32).collect()))
-    }
-}
+pub struct ModeId(pub u8);
 
 /// The code of a private room: [`RoomCode::LEN`] letters and digits, none of which looks like another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,7 +89,7 @@ pub enum RoomChoice {
     /// The public room with this number.
     Room(RoomId),
     /// A room of this mode, chosen by the server, which opens one if none has a free seat.
-    Mode(Mode),
+    Mode(ModeId),
     /// The private room with this code; `None` if the typed text is not a code and so matches no room.
     Code(#[serde(with = "typed")] Option<RoomCode>),
     /// The room in which a seat was reserved over HTTP.
@@ -173,13 +127,5 @@ mod tests {
         for text in ["", "K7QF2", "K7QF2MM", "K7QF2O", "K7QF2é", "K7 F2M"] {
             assert_eq!(text.parse::<RoomCode>(), Err(NoRoomCode), "{text}");
         }
-    }
-
-    #[test]
-    fn modes_parse_from_their_names() {
-        for mode in Mode::ALL {
-            assert_eq!(mode.to_string().parse(), Ok(mode));
-        }
-        assert_eq!("brawl".parse::<Mode>(), Err(NoSuchMode("brawl".into())));
     }
 }

@@ -4,7 +4,7 @@ use super::{Ai, Seen};
 use crate::Arena;
 use crate::input::ArenaInput;
 use crate::record_view::Scene;
-use broadside_shared::client::Client;
+use broadside_shared::game::{Bot, BotView};
 use broadside_shared::time::Tick;
 
 /// An AI and its view of a client's replica.
@@ -15,24 +15,18 @@ pub struct AiPlayer {
     seen: Option<Tick>,
 }
 
-impl AiPlayer {
-    /// An AI of a skill from 0 to 1; equal seeds make equal AIs.
-    #[must_use]
-    pub fn new(seed: u64, skill: f32) -> Self {
+impl Bot<Arena> for AiPlayer {
+    fn new(seed: u64, skill: f32) -> Self {
         AiPlayer { ai: Ai::new(seed, skill), scene: Scene::default(), seen: None }
     }
 
-    /// The input for the client's next ticks.
-    pub fn decide(&mut self, client: &Client<Arena>) -> ArenaInput {
-        let (Some(own), Some(snapshot)) = (client.local_player(), client.snapshot_tick()) else {
-            return ArenaInput::default();
-        };
-        if self.seen != Some(snapshot) {
-            self.seen = Some(snapshot);
-            self.scene.fill(client.replica().records());
-            self.scene.zone = client.match_status().and_then(|match_status| match_status.zone);
+    fn decide(&mut self, view: &BotView<'_, Arena>) -> ArenaInput {
+        if self.seen != Some(view.snapshot_tick) {
+            self.seen = Some(view.snapshot_tick);
+            self.scene.fill(view.replica.records());
+            self.scene.zone = *view.room_state;
         }
-        let ships_at = f64::from(snapshot.0);
-        self.ai.think(&Seen { tick: client.tick(), own, scene: &self.scene, ships_at })
+        let ships_at = f64::from(view.snapshot_tick.0);
+        self.ai.think(&Seen { tick: view.tick, own: view.own, scene: &self.scene, ships_at })
     }
 }

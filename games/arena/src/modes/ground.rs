@@ -2,15 +2,15 @@
 
 use glam::Vec2;
 
+use super::super::Arena;
 use super::super::rules::{
     DUEL_BASE, DUEL_RADIUS, RADIUS_MIN, ROCK_CLEAR, SHIP_RADIUS, TEAMS_BASE, TEAMS_BASE_RADIUS, TEAMS_RADIUS,
     ZONE_RADIUS,
 };
-use super::super::{Arena, ArenaConfig};
 use super::Referee;
+use crate::modes::Mode;
 use broadside_shared::math;
 use broadside_shared::protocol::match_status::MatchPhase;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 
 /// Share of the arena's radius within which ships and pickups appear.
@@ -25,15 +25,6 @@ pub(crate) fn radius(mode: Mode) -> f32 {
         Mode::Open => RADIUS_MIN,
         Mode::Teams => TEAMS_RADIUS,
         Mode::Duel => DUEL_RADIUS,
-    }
-}
-
-/// How the arena of a mode is set up: the two players alone decide a duel.
-pub(crate) fn furniture(mode: Mode) -> ArenaConfig {
-    let open = ArenaConfig { mode, ..ArenaConfig::default() };
-    match mode {
-        Mode::Open | Mode::Teams => open,
-        Mode::Duel => ArenaConfig { rock_density: 4.0, pickups_per_player: 0.0, ..open },
     }
 }
 

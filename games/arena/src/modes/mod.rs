@@ -12,7 +12,77 @@ pub(super) mod referee;
 pub(super) mod teams;
 pub(super) mod zone;
 
+use broadside_shared::game::{BotFill, ModeSpec, WhenFull};
+use broadside_shared::protocol::room::ModeId;
+
+use crate::rules;
+
 pub(super) use referee::Referee;
+pub use zone::Zone;
+
+/// Number of teams of a match.
+pub(crate) const TEAM_COUNT: usize = 2;
+
+/// The rules of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Mode {
+    /// Everyone against everyone, without an end.
+    #[default]
+    Open,
+    /// Two teams, a shared score, a zone to hold; in rounds.
+    Teams,
+    /// Two players, best of five.
+    Duel,
+}
+
+impl Mode {
+    /// The mode with this number; the open arena for any other.
+    #[must_use]
+    pub fn of(id: ModeId) -> Mode {
+        match id.0 {
+            1 => Mode::Teams,
+            2 => Mode::Duel,
+            _ => Mode::Open,
+        }
+    }
+
+    /// Its number on the wire.
+    #[must_use]
+    pub fn id(self) -> ModeId {
+        ModeId(self as u8)
+    }
+}
+
+pub(crate) const MODES: &[ModeSpec] = &[
+    ModeSpec {
+        name: "arena",
+        title: "Open arena",
+        summary: "every captain for themselves, no time limit",
+        seats_max: rules::PLAYERS_MAX,
+        teams: 0,
+        when_full: WhenFull::Queue,
+        bots: BotFill::Configured,
+    },
+    ModeSpec {
+        name: "teams",
+        title: "Teams",
+        summary: "hold the zone, rounds of four minutes",
+        seats_max: rules::PLAYERS_MAX,
+        teams: TEAM_COUNT as u8,
+        when_full: WhenFull::OpenRoom,
+        bots: BotFill::Configured,
+    },
+    ModeSpec {
+        name: "duel",
+        title: "Duel",
+        summary: "two captains, best of five",
+        seats_max: TEAM_COUNT as u16,
+        teams: TEAM_COUNT as u8,
+        when_full: WhenFull::OpenRoom,
+        // A second person may still come.
+        bots: BotFill::UpTo { players: TEAM_COUNT as u16, after_s: 5 },
+    },
+];
 
 #[cfg(test)]
 mod tests;

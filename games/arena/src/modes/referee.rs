@@ -8,20 +8,50 @@ use super::super::rules::{
     TEAMS_SUNK, TICK_HZ, round_ticks,
 };
 use super::zone;
+use super::zone::Zone;
+use crate::modes::Mode;
+use crate::modes::TEAM_COUNT;
 use broadside_shared::game::{MatchState, Team, TeamLabel};
 use broadside_shared::hash::WorldHash;
 use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::match_status::{MatchPhase, TEAMS_MAX};
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::time::Tick;
+
+/// The state of a match: what the engine publishes of every game's matches, and the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(super) phase: MatchPhase,
+    /// From 1; 0 before the first.
+    pub(super) round: u8,
+    pub(super) rounds: u8,
+    /// The tick at which the phase ends automatically.
+    pub(super) ends: Option<Tick>,
+    pub(super) teams: [Team; TEAM_COUNT],
+    /// The zone to hold; `None` in modes without one.
+    pub(super) zone: Option<Zone>,
+    /// The winning team: of the round during a pause, of the match during the results.
+    pub(super) winner: Option<u8>,
+}
+
+impl Match {
+    /// The part that every game has.
+    pub(crate) fn state(&self) -> MatchState {
+        let Match { phase, round, rounds, ends, teams, winner, zone: _ } = *self;
+        MatchState { phase, round, rounds, ends, teams: teams.into_iter().collect(), winner }
+    }
+
+    pub(crate) fn zone(&self) -> Option<Zone> {
+        self.zone
+    }
+}
 
 /// Runs a match of a mode with rounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Referee {
     pub(super) mode: Mode,
-    pub(super) match_state: MatchState,
+    pub(super) match_state: Match,
     /// Teams that lost a ship in this round.
-    lost: [bool; TEAMS_MAX],
+    lost: [bool; TEAM_COUNT],
     /// Unit vector from the centre toward the second team's base.
     pub(super) axis: Vec2,
 }
@@ -32,16 +62,15 @@ impl Referee {
         let (rounds, who, zone) = match mode {
             Mode::Open => return None,
             Mode::Teams => (TEAMS_ROUNDS, TEAMS.map(TeamLabel::Team), Some(zone::neutral(Tick(0)))),
-            Mode::Duel => (DUEL_ROUNDS, [TeamLabel::Player(None); TEAMS_MAX], None),
+            Mode::Duel => (DUEL_ROUNDS, [TeamLabel::Player(None); TEAM_COUNT], None),
         };
         let team = |label| Team { label, score: 0, goal: 0, rounds: 0, players: 0 };
         let teams = who.map(team);
-        let match_state =
-            MatchState { phase: MatchPhase::Waiting, round: 0, rounds, ends: None, teams, zone, winner: None };
-        Some(Referee { mode, match_state, lost: [false; TEAMS_MAX], axis: Vec2::X })
+        let match_state = Match { phase: MatchPhase::Waiting, round: 0, rounds, ends: None, teams, zone, winner: None };
+        Some(Referee { mode, match_state, lost: [false; TEAM_COUNT], axis: Vec2::X })
     }
 
-    pub(crate) fn match_state(&self) -> &MatchState {
+    pub(crate) fn match_state(&self) -> &Match {
         &self.match_state
     }
 
@@ -100,7 +129,7 @@ impl Referee {
     }
 
     /// The team with the larger value; `None` if they are equal.
-    fn ahead<T: Ord + Copy>(of: [T; TEAMS_MAX]) -> Option<u8> {
+    fn ahead<T: Ord + Copy>(of: [T; TEAM_COUNT]) -> Option<u8> {
         match of[0].cmp(&of[1]) {
             std::cmp::Ordering::Less => Some(1),
             std::cmp::Ordering::Equal => None,
@@ -202,7 +231,7 @@ impl Arena {
         for team in &mut referee.match_state.teams {
             (team.score, team.goal) = (0, goal);
         }
-        referee.lost = [false; TEAMS_MAX];
+        referee.lost = [false; TEAM_COUNT];
         referee.match_state.round += 1;
         referee.match_state.winner = None;
         referee.match_state.zone = referee.match_state.zone.map(|_| zone::neutral(tick));

@@ -4,10 +4,11 @@ use glam::Vec2;
 
 use super::super::{Arena, LocalPlayerState, Seat};
 use super::Referee;
+use crate::modes::Mode;
+use crate::modes::TEAM_COUNT;
 use broadside_shared::game::{Team, TeamLabel};
 use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::match_status::{MatchPhase, TEAMS_MAX};
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::match_status::MatchPhase;
 
 impl Referee {
     /// The team of a joining player. In a team match it is the smaller one, then the one that is behind; in a duel it
@@ -20,7 +21,7 @@ impl Referee {
                 let standing = |team: usize| (teams[team].players, teams[team].rounds, teams[team].score);
                 Some(if standing(1) < standing(0) { 1 } else { 0 })
             }
-            Mode::Duel => (0..TEAMS_MAX).find(|team| teams[*team].players == 0).map(|team| team as u8),
+            Mode::Duel => (0..TEAM_COUNT).find(|team| teams[*team].players == 0).map(|team| team as u8),
         }
     }
 
@@ -30,7 +31,7 @@ impl Referee {
         match self.mode {
             Mode::Open => false,
             // The teams are balanced before it starts.
-            Mode::Teams => players.iter().sum::<u16>() >= TEAMS_MAX as u16,
+            Mode::Teams => players.iter().sum::<u16>() >= TEAM_COUNT as u16,
             Mode::Duel => players.iter().all(|players| *players > 0),
         }
     }
@@ -135,8 +136,8 @@ impl Arena {
     }
 
     /// Which teams have a ship within a circle.
-    pub(super) fn teams_within(&self, middle: Vec2, radius: f32) -> [bool; TEAMS_MAX] {
-        let mut present = [false; TEAMS_MAX];
+    pub(super) fn teams_within(&self, middle: Vec2, radius: f32) -> [bool; TEAM_COUNT] {
+        let mut present = [false; TEAM_COUNT];
         for own in self.seats().map(|seat| &seat.own).filter(|own| own.afloat()) {
             if let Some(team) = own.team
                 && (own.position - middle).length_squared() < radius * radius

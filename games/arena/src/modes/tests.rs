@@ -7,11 +7,12 @@ use super::super::rules::{
     TEAMS_ROUND, TEAMS_SUNK, TICK_HZ, ZONE_FULL,
 };
 use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, LocalPlayerState, fields};
-use broadside_shared::game::{AddressedEvent, Game, MatchState, PlayerInput, TeamLabel};
+use super::referee::Match;
+use crate::modes::Mode;
+use broadside_shared::game::{AddressedEvent, Game, PlayerInput, TeamLabel};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::{Tick, ViewTime};
 
 /// A match whose players follow the test.
@@ -25,9 +26,9 @@ struct Scene {
 
 impl Scene {
     fn new(mode: Mode, players: u16) -> Scene {
-        let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0, ..Arena::config(mode) };
+        let config = ArenaConfig { rock_density: 0.0, pickups_per_player: 0.0, ..ArenaConfig::default() };
         let mut scene = Scene {
-            arena: Arena::new(&config, 7),
+            arena: Arena::new(&config, mode.id(), 7),
             tick: Tick(0),
             history: History::default(),
             inputs: Vec::new(),
@@ -61,8 +62,8 @@ impl Scene {
         }
     }
 
-    fn match_state(&self) -> MatchState {
-        *self.arena.match_state().expect("a mode with rounds")
+    fn match_state(&self) -> Match {
+        *self.arena.referee.as_ref().expect("a mode with rounds").match_state()
     }
 
     fn player_state(&mut self, player: u16) -> &mut LocalPlayerState {
@@ -332,11 +333,11 @@ fn a_team_match_is_best_of_three_by_points_and_then_another_starts() {
 #[test]
 fn rocks_are_symmetric_for_both_teams() {
     for mode in [Mode::Teams, Mode::Duel] {
-        let arena = Arena::new(&Arena::config(mode), 3);
+        let arena = Arena::new(&ArenaConfig::default(), mode.id(), 3);
         let rocks = arena.rocks.all();
-        assert!(rocks.len() >= 4, "{mode}: {}", rocks.len());
+        assert!(rocks.len() >= 4, "{mode:?}: {}", rocks.len());
         for rock in rocks {
-            assert!(rocks.iter().any(|twin| twin.at == -rock.at && twin.radius == rock.radius), "{mode}: {rock:?}");
+            assert!(rocks.iter().any(|twin| twin.at == -rock.at && twin.radius == rock.radius), "{mode:?}: {rock:?}");
         }
     }
 }

@@ -4,9 +4,44 @@
 use glam::Vec2;
 
 use super::super::rules::{ZONE_FULL, ZONE_RADIUS};
+use crate::modes::TEAM_COUNT;
 use broadside_shared::hash::WorldHash;
-use broadside_shared::protocol::match_status::{TEAMS_MAX, Zone};
 use broadside_shared::time::Tick;
+use serde::{Deserialize, Serialize};
+
+/// A circular zone that scores for the team that holds it. A new value is sent only when its lean changes course; in
+/// between, both ends compute the lean from the tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// X of the centre, in whole world units.
+    pub x: i16,
+    /// Y of the centre, in whole world units.
+    pub y: i16,
+    /// Radius, in whole world units.
+    pub radius: u16,
+    /// The team that holds it.
+    pub holder: Option<u8>,
+    /// Ships of both teams are in it: the lean does not change, and nobody scores.
+    pub contested: bool,
+    /// Lean at `since`: `-full` is fully the first team's, `full` fully the second's.
+    pub from: i16,
+    /// Lean that it moves to from `since` on, by one per tick.
+    pub to: i16,
+    /// The tick of `from`.
+    pub since: Tick,
+    /// Lean at which a team takes the zone; the team loses it at 0.
+    pub full: u16,
+}
+
+impl Zone {
+    /// Lean at a tick, `-full..=full`.
+    #[must_use]
+    pub fn lean_at(&self, tick: Tick) -> i16 {
+        let (from, to) = (i32::from(self.from), i32::from(self.to));
+        let moved = tick.since(self.since).min(to.abs_diff(from)) as i32;
+        (from + (to - from).signum() * moved) as i16
+    }
+}
 
 const FULL: i16 = ZONE_FULL as i16;
 
@@ -22,7 +57,7 @@ pub(super) fn middle(zone: &Zone) -> Vec2 {
 }
 
 /// Updates it with the teams that are in it at a tick.
-pub(super) fn follow(zone: &mut Zone, present: [bool; TEAMS_MAX], tick: Tick) {
+pub(super) fn follow(zone: &mut Zone, present: [bool; TEAM_COUNT], tick: Tick) {
     let lean = zone.lean_at(tick);
     zone.holder = match zone.holder {
         Some(0) if lean < 0 => Some(0),

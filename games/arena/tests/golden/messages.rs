@@ -1,22 +1,23 @@
 //! Every control message, room update, input packet, player state and event.
 
 use broadside_arena::event::{ArenaEvent, Armour};
+use broadside_arena::modes::{Mode, Zone};
 use broadside_arena::pickup::Boon;
 use broadside_arena::ship::{Cause, LocalPlayerState};
 use broadside_arena::{Arena, ArenaInput, Border};
 use broadside_shared::game::Game;
 use broadside_shared::ids::{EntityId, PlayerId, RoomId};
 use broadside_shared::protocol::codec::{
-    decode_client, decode_server, decode_update, encode_client, encode_server, encode_update,
+    decode_client, decode_server, decode_update, encode_client, encode_server, encode_update, encode_value,
 };
 use broadside_shared::protocol::handshake::Handshake;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus, Zone};
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::message::{
     ClientMsg, Leader, Outcome, Publication, Refusal, Request, Resume, RoomUpdate, ServerMsg, ServerNotice,
 };
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::write_player_state;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::token::Token;
@@ -57,6 +58,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
             Request::Exit => "client-exit",
             Request::Follow { .. } => "client-follow",
             Request::Handshake => "client-handshake",
+            Request::Game { .. } => "client-game",
         },
     };
     let join = |room, role| ClientMsg::Join { name: name(), room, role };
@@ -65,7 +67,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         ClientMsg::Hello { revision: REVISION, agent: "web 0.1.0".to_owned(), resume: Some(resume()) },
         join(RoomChoice::Quick, Role::Play),
         join(RoomChoice::Room(RoomId(300)), Role::Spectate),
-        join(RoomChoice::Mode(Mode::Duel), Role::Play),
+        join(RoomChoice::Mode(Mode::Duel.id()), Role::Play),
         join(RoomChoice::Code(Some("K7QF2M".parse().expect("a valid code"))), Role::Play),
         join(RoomChoice::Reserved { room: RoomId(300), reservation: 0x0102_0304_0506_0708 }, Role::Play),
         ClientMsg::Ping { client_time: MonoTime(1_234_567) },
@@ -84,6 +86,7 @@ fn client() -> Vec<(&'static str, ClientMsg)> {
         Request::Exit,
         Request::Follow { player: PlayerId(7) },
         Request::Handshake,
+        Request::Game { body: vec![1, 2] },
     ];
     let requests = (1..).zip(requests).map(|(id, request)| ClientMsg::Request { id, request });
     let all = all.into_iter().chain(requests);
@@ -157,14 +160,13 @@ fn server() -> Vec<(&'static str, ServerMsg)> {
 fn match_status() -> MatchStatus {
     let team = |name: &str, score| TeamStatus { name: name.to_owned(), score, goal: 100, rounds: 1, players: 4 };
     MatchStatus {
-        mode: Mode::Teams,
+        mode: Mode::Teams.id(),
         phase: MatchPhase::Playing,
         round: 2,
         rounds: 3,
         tick: Tick(6_000),
         ends: Some(Tick(18_000)),
         teams: vec![team("Red", 42), team("Blue", 300)],
-        zone: Some(zone()),
         winner: None,
     }
 }
@@ -190,7 +192,7 @@ pub(crate) fn joined() -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(2_500_000),
-        mode: Mode::Open,
+        mode: Mode::Open.id(),
         role: Role::Play,
     }
 }
@@ -208,6 +210,7 @@ fn update_name(update: &RoomUpdate) -> &'static str {
         RoomUpdate::Back { .. } => "update-back",
         RoomUpdate::Match(_) => "update-match",
         RoomUpdate::Message(_) => "update-message",
+        RoomUpdate::State(_) => "update-state",
     }
 }
 
@@ -218,6 +221,7 @@ fn other_updates() -> Vec<(&'static str, RoomUpdate)> {
         RoomUpdate::Back { player: PlayerId(5) },
         RoomUpdate::Match(match_status()),
         RoomUpdate::Message(Box::new(ServerMsg::ServerNotice(ServerNotice::Muted))),
+        RoomUpdate::State(encode_value(&Some(zone()))),
     ];
     all.into_iter().map(|update| (update_name(&update), update)).collect()
 }

@@ -16,7 +16,8 @@ use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::message::{Refusal, Request, Resume, ServerMsg, ServerNotice};
+use broadside_shared::protocol::limits::REQUEST_EVERY_MS;
+use broadside_shared::protocol::message::{Outcome, Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::topic::Topic;
@@ -29,6 +30,9 @@ use crate::messages::{EncodedMessage, MessageQueue};
 use crate::subscriptions::{ParkedSession, Subscriptions};
 use protocol::{ConnectionProtocol, ProtocolOutput};
 use requests::{Asker, Effects};
+
+/// Most requests of the game that a connection may have waiting for the room; more are refused as too fast.
+const UNANSWERED_MAX: usize = 32;
 
 pub struct Connection<G: Game> {
     id: ConnectionId,
@@ -44,6 +48,8 @@ pub struct Connection<G: Game> {
     subscriptions: Subscriptions,
     /// Messages for the next snapshots.
     messages: MessageQueue,
+    /// The game's requests that the room has not answered, at most [`UNANSWERED_MAX`].
+    unanswered: Vec<u32>,
     /// The handshake of the connection, if the client asked for it to be kept.
     handshake: Option<Box<Handshake>>,
 }
@@ -154,6 +160,7 @@ impl<G: Game> Connection<G> {
             pending_resume: None,
             subscriptions: Subscriptions::default(),
             messages: MessageQueue::default(),
+            unanswered: Vec::new(),
             handshake,
         }
     }
@@ -366,6 +373,47 @@ impl<G: Game> Connection<G> {
         self.drive(turn);
     }
 
+    /// The room answered a request of the game.
+    pub(crate) fn handle_answered<L: Lobby<G>>(&mut self, id: u32, outcome: Outcome, turn: &mut Turn<'_, G, L>) {
+        // Those that are not in the list were answered when the seat was given up.
+        if let Some(at) = self.unanswered.iter().position(|unanswered| *unanswered == id) {
+            self.unanswered.remove(at);
+            self.reply(id, outcome, turn);
+        }
+    }
+
+    fn reply<L: Lobby<G>>(&mut self, id: u32, outcome: Outcome, turn: &mut Turn<'_, G, L>) {
+        if !self.is_closing {
+            let reply = ServerMsg::Reply { id, outcome };
+            turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
+        }
+    }
+
+    /// Passes a request of the game on to the room.
+    fn request_of_game<L: Lobby<G>>(&mut self, id: u32, body: &[u8], turn: &mut Turn<'_, G, L>) {
+        let Ok(request) = codec::decode_value::<G::Request>(body) else {
+            return self.protocol.handle_close(CloseCode::Malformed);
+        };
+        let refusal = match self.membership {
+            Membership::Seated(room, seat) if seat.role == Role::Play => {
+                if self.unanswered.len() < UNANSWERED_MAX {
+                    self.unanswered.push(id);
+                    return turn.lobby.send(room, RoomCommand::Request(seat, self.id, id, request));
+                }
+                Refusal::TooFast { wait_ms: REQUEST_EVERY_MS }
+            }
+            Membership::Seated(..) | Membership::None | Membership::Queued { .. } => Refusal::NotInRoom,
+        };
+        self.reply(id, Outcome::Refused(refusal), turn);
+    }
+
+    /// Refuses what a room that it leaves has not answered.
+    fn drop_unanswered<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
+        for id in std::mem::take(&mut self.unanswered) {
+            self.reply(id, Outcome::Refused(Refusal::NotInRoom), turn);
+        }
+    }
+
     /// The room keeps the request in its join queue.
     pub(crate) fn handle_queued<L: Lobby<G>>(&mut self, position: u32, turn: &mut Turn<'_, G, L>) {
         if let Membership::Queued { is_notified, .. } = &mut self.membership {
@@ -418,11 +466,13 @@ impl<G: Game> Connection<G> {
     /// The room is gone: there is nothing to give up.
     pub(crate) fn forget_room<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
         self.membership = Membership::None;
+        self.drop_unanswered(turn);
         self.leave_topics(turn);
     }
 
     /// Ends its membership.
     fn leave<L: Lobby<G>>(&mut self, outcome: SeatOutcome, turn: &mut Turn<'_, G, L>) {
+        self.drop_unanswered(turn);
         match std::mem::replace(&mut self.membership, Membership::None) {
             Membership::None => {}
             Membership::Queued { room, .. } => turn.lobby.send(room.id, RoomCommand::CancelJoin(self.id)),
@@ -511,6 +561,9 @@ impl<G: Game> Connection<G> {
     }
 
     fn request<L: Lobby<G>>(&mut self, id: u32, request: Request, turn: &mut Turn<'_, G, L>) {
+        if let Request::Game { body } = &request {
+            return self.request_of_game(id, body, turn);
+        }
         turn.counters.subscriptions_changed |=
             matches!(request, Request::Subscribe { .. } | Request::Unsubscribe { .. });
         let room = self.room();
@@ -535,8 +588,7 @@ impl<G: Game> Connection<G> {
             }
         }
         // The reply goes out before the messages that the request causes.
-        let reply = ServerMsg::Reply { id, outcome: requests::outcome(result) };
-        turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
+        self.reply(id, requests::outcome(result), turn);
         effects.messages.into_iter().for_each(|message| self.deliver(message, turn.outputs));
         if let Some(topic) = effects.unsubscribed {
             self.messages.drop_of(topic);

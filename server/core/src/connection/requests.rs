@@ -103,6 +103,8 @@ pub(super) fn answer<G: Game>(
             effects.follows = Some(player);
             if asker.is_spectator { Ok(()) } else { Err(Refusal::NotAllowed) }
         }
+        // Answered by the room.
+        Request::Game { .. } => Err(Refusal::NotInRoom),
         Request::Exit => {
             effects.exits = true;
             if asker.room.is_some() { Ok(()) } else { Err(Refusal::NotInRoom) }

@@ -1,4 +1,4 @@
-//! The roster: names, board and match status. Each client gets every entry once, in slices, whenever it joins.
+//! The roster: names, board, match status and the game's state of the room. Each client gets every entry once, in slices, whenever it joins.
 //!
 //! Every change gets the next version. A client that has everything up to version `v` lacks the entries with later versions. A seat has
 //! one entry only, its newest: a new client gets the current roster, and a returning one only what it missed.
@@ -21,6 +21,7 @@ pub struct Roster {
     of_absence: BTreeMap<PlayerId, u64>,
     of_board: Option<u64>,
     of_match: Option<u64>,
+    of_state: Option<u64>,
 }
 
 /// What one client was sent: everything up to this version.
@@ -28,7 +29,7 @@ pub struct Roster {
 pub struct SentRoster(u64);
 
 impl Roster {
-    /// Adds a change. It replaces the former entry of the same seat, or the former board or match status.
+    /// Adds a change. It replaces the former entry of the same seat, or the former board, match status or state.
     pub fn put(&mut self, update: &RoomUpdate) {
         self.version += 1;
         let mut bytes = Vec::new();
@@ -47,6 +48,7 @@ impl Roster {
             RoomUpdate::Message(_) => return,
             RoomUpdate::Board { .. } => self.of_board.replace(self.version),
             RoomUpdate::Match(_) => self.of_match.replace(self.version),
+            RoomUpdate::State(_) => self.of_state.replace(self.version),
         };
         if let Some(former) = former {
             self.entries.remove(&former);

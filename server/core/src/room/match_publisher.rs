@@ -4,7 +4,7 @@ use broadside_shared::game::{MatchState, Team, TeamLabel};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::room::ModeId;
 use broadside_shared::time::Tick;
 
 #[derive(Debug, Default)]
@@ -18,15 +18,14 @@ impl MatchPublisher {
     /// name until the match is over.
     pub fn write<'a>(
         &mut self,
-        mode: Mode,
-        match_state: &MatchState,
+        mode: ModeId,
+        match_state: MatchState,
         (tick, tick_hz): (Tick, u32),
         name_of: impl Fn(PlayerId) -> Option<&'a Name>,
     ) -> Option<&MatchStatus> {
-        if self.published == Some(*match_state) && !tick.0.is_multiple_of(tick_hz) {
+        if self.published.as_ref() == Some(&match_state) && !tick.0.is_multiple_of(tick_hz) {
             return None;
         }
-        self.published = Some(*match_state);
         let former = self.newest.as_ref().filter(|_| match_state.phase != MatchPhase::Waiting);
         let name = |at: usize, team: &Team| match team.label {
             TeamLabel::Team(name) => name.to_owned(),
@@ -47,10 +46,10 @@ impl MatchPublisher {
             tick,
             ends: match_state.ends,
             teams: match_state.teams.iter().enumerate().map(team).collect(),
-            zone: match_state.zone,
             winner: match_state.winner,
         };
         self.newest = Some(match_status);
+        self.published = Some(match_state);
         self.newest.as_ref()
     }
 

@@ -14,15 +14,16 @@ pub mod recycle;
 
 use std::sync::Arc;
 
-use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerInput, Recipients, Standing};
+use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerInput, Recipients, RefusedByGame, Standing};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
+use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::limits::BOARD_LINES_MAX;
+use broadside_shared::protocol::limits::{BOARD_LINES_MAX, ROOM_STATE_MAX};
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::message::{Publication, RoomUpdate};
+use broadside_shared::protocol::message::{Publication, Refusal, RoomUpdate};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::room::ModeId;
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::world::{Placement, WorldState};
@@ -58,7 +59,19 @@ pub struct RoomConfig {
     pub capacity: u16,
     /// Seed of the world.
     pub seed: u64,
-    pub mode: Mode,
+    pub mode: ModeId,
+}
+
+/// Most players in a room of a mode; of an unknown one, as many as anywhere.
+#[must_use]
+pub fn seats_max<G: Game>(mode: ModeId) -> u16 {
+    G::MODES.get(usize::from(mode.0)).map_or(u16::MAX, |mode| mode.seats_max)
+}
+
+/// The name of a mode in addresses, flags and JSON.
+#[must_use]
+pub fn mode_name<G: Game>(mode: ModeId) -> &'static str {
+    G::MODES.get(usize::from(mode.0)).map_or("", |mode| mode.name)
 }
 
 /// Every seat is taken; holds their number.
@@ -93,6 +106,8 @@ pub struct Room<G: Game> {
     inputs_dropped: u64,
     standings: Vec<Standing>,
     match_publisher: MatchPublisher,
+    /// The state of the room as last published, and its bytes; `None` while it is the default.
+    room_state: (G::RoomState, Option<Vec<u8>>),
     /// For lag compensation: a shot is judged as its shooter saw it.
     history: History,
     /// The cell in which each entity was last.
@@ -170,10 +185,10 @@ impl<G: Game> Room<G> {
     /// An empty room whose tick 0 is due at `tick_zero`.
     #[must_use]
     pub fn new(config: RoomConfig, game: &G::Config, tick_zero: MonoTime) -> Self {
-        let capacity = config.capacity.min(G::seats_max(config.mode));
+        let capacity = config.capacity.min(seats_max::<G>(config.mode));
         Room {
             config: RoomConfig { capacity, ..config },
-            game: G::new(game, config.seed),
+            game: G::new(game, config.mode, config.seed),
             tick_zero,
             tick: Tick(0),
             stepped: 0,
@@ -188,6 +203,7 @@ impl<G: Game> Room<G> {
             inputs_dropped: 0,
             standings: Vec::new(),
             match_publisher: MatchPublisher::default(),
+            room_state: (G::RoomState::default(), None),
             history: History::default(),
             placement: Placement::every(config.snapshot_every),
             worlds: Recycled::default(),
@@ -335,6 +351,19 @@ impl<G: Game> Room<G> {
         }
     }
 
+    /// Handles a player's request.
+    ///
+    /// # Errors
+    /// The refusal to reply with.
+    pub fn request(&mut self, player: PlayerId, request: &G::Request) -> Result<(), Refusal> {
+        let is_player = |seat: &Option<Seat<G>>| seat.as_ref().is_some_and(|seat| seat.spectating.is_none());
+        if !self.seats.get(usize::from(player.0)).is_some_and(is_player) {
+            return Err(Refusal::NotInRoom);
+        }
+        let result = self.game.handle_request(player, request, self.tick.after(1), &mut self.events);
+        result.map_err(|RefusedByGame(reason)| Refusal::ByGame { reason })
+    }
+
     /// Takes the number of inputs that arrived too late or too early since the last call.
     pub fn take_inputs_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.inputs_dropped)
@@ -366,6 +395,7 @@ impl<G: Game> Room<G> {
         self.write_events(out);
         self.write_updates(tick, out);
         self.write_match_status(tick, out);
+        self.write_room_state(out);
         phase_done(StepPhase::Outgoing);
     }
 
@@ -375,7 +405,7 @@ impl<G: Game> Room<G> {
         self.match_publisher.newest()
     }
 
-    /// The updates that a new recipient needs: the players with their names, and the match status.
+    /// The updates that a new recipient needs: the players with their names, the match status and the state of the room.
     #[must_use]
     pub fn roster(&self) -> Vec<RoomUpdate> {
         let mut updates = Vec::new();
@@ -387,6 +417,7 @@ impl<G: Game> Room<G> {
             }
         }
         updates.extend(self.match_status().map(|match_status| RoomUpdate::Match(match_status.clone())));
+        updates.extend(self.room_state.1.clone().map(RoomUpdate::State));
         updates
     }
 
@@ -523,6 +554,22 @@ impl<G: Game> Room<G> {
         {
             out.updates.push(RoomUpdate::Match(match_status.clone()));
         }
+    }
+
+    fn write_room_state(&mut self, out: &mut RoomOutput) {
+        let state = self.game.room_state();
+        if state == self.room_state.0 {
+            return;
+        }
+        let bytes = codec::encode_value(&state);
+        assert!(
+            bytes.len() <= ROOM_STATE_MAX,
+            "{}: a room state of {} bytes, most is {ROOM_STATE_MAX}",
+            G::NAME,
+            bytes.len()
+        );
+        out.updates.push(RoomUpdate::State(bytes.clone()));
+        self.room_state = (state, Some(bytes));
     }
 }
 

@@ -1,11 +1,11 @@
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::room::ModeId;
 use broadside_shared::toy::Toy;
 
 use super::*;
 
 fn room(capacity: u16) -> Room<Toy> {
-    let config = RoomConfig { snapshot_every: 2, capacity, seed: 5, mode: Mode::Open };
-    Room::new(config, &Toy::config(config.mode), MonoTime(0))
+    let config = RoomConfig { snapshot_every: 2, capacity, seed: 5, mode: ModeId(0) };
+    Room::new(config, &(), MonoTime(0))
 }
 
 fn name(text: &str) -> Name {

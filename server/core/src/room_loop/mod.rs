@@ -18,7 +18,7 @@ use std::sync::Arc;
 use broadside_shared::game::Game;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::message::{Publication, RoomUpdate, ServerMsg, ServerNotice};
+use broadside_shared::protocol::message::{Outcome, Publication, Refusal, RoomUpdate, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick, tick_us};
@@ -111,6 +111,8 @@ pub struct Occupancy {
 pub struct RoomLoop<G: Game> {
     info: RoomInfo,
     policy: Policy,
+    /// For the room that replaces this one after a failure.
+    game: Arc<G::Config>,
     room: Room<G>,
     tick_zero: MonoTime,
     /// The next tick to step.
@@ -176,12 +178,13 @@ struct ShardLink {
 impl<G: Game> RoomLoop<G> {
     /// An empty room whose tick 0 is due at `now`, for this many shards.
     #[must_use]
-    pub fn new(info: RoomInfo, policy: Policy, shards: usize, now: MonoTime) -> Self {
+    pub fn new(info: RoomInfo, policy: Policy, game: &Arc<G::Config>, shards: usize, now: MonoTime) -> Self {
         let config: RoomConfig = info.config;
         RoomLoop {
             info,
             policy,
-            room: Room::new(config, &G::config(config.mode), now),
+            room: Room::new(config, game.as_ref(), now),
+            game: Arc::clone(game),
             tick_zero: now,
             tick: Tick(1),
             outputs: Recycled::default(),
@@ -203,7 +206,7 @@ impl<G: Game> RoomLoop<G> {
     #[must_use]
     pub fn restarted(&self, now: MonoTime) -> Self {
         let config = RoomConfig { seed: self.info.config.seed.wrapping_add(1), ..self.info.config };
-        RoomLoop::new(RoomInfo { config, ..self.info }, self.policy, self.links.len(), now)
+        RoomLoop::new(RoomInfo { config, ..self.info }, self.policy, &self.game, self.links.len(), now)
     }
 
     /// Handles a command.
@@ -220,6 +223,13 @@ impl<G: Game> RoomLoop<G> {
             RoomCommand::Resume(seat, connection) if self.seats.is_current(seat) => self.resume(seat, connection),
             RoomCommand::Input(seat, packet, arrived) if self.seats.is_current(seat) => {
                 self.room.input(seat.player, &packet, arrived);
+            }
+            RoomCommand::Request(seat, connection, id, request) => {
+                let is_current = self.seats.is_current(seat);
+                let result =
+                    if is_current { self.room.request(seat.player, &request) } else { Err(Refusal::NotInRoom) };
+                let outcome = result.map_or_else(Outcome::Refused, |()| Outcome::Done);
+                self.links[connection.shard].outgoing.push(ShardCommand::Answered(connection, id, outcome));
             }
             RoomCommand::Follow(seat, player) if self.seats.is_current(seat) => self.room.follow(seat.player, player),
             RoomCommand::Rename(seat, name) if self.seats.is_current(seat) => self.room.rename(seat.player, &name),
@@ -450,7 +460,8 @@ impl<G: Game> RoomLoop<G> {
                 | RoomUpdate::Left { .. }
                 | RoomUpdate::Away { .. }
                 | RoomUpdate::Back { .. }
-                | RoomUpdate::Message(_) => {}
+                | RoomUpdate::Message(_)
+                | RoomUpdate::State(_) => {}
             }
         }
     }
@@ -509,7 +520,9 @@ fn ends_in(seconds: u32) -> EncodedMessage {
 /// Whether a client that gets the later update does not need the earlier one.
 fn supersedes(later: &RoomUpdate, earlier: &RoomUpdate) -> bool {
     match (later, earlier) {
-        (RoomUpdate::Board { .. }, RoomUpdate::Board { .. }) | (RoomUpdate::Match(_), RoomUpdate::Match(_)) => true,
+        (RoomUpdate::Board { .. }, RoomUpdate::Board { .. })
+        | (RoomUpdate::Match(_), RoomUpdate::Match(_))
+        | (RoomUpdate::State(_), RoomUpdate::State(_)) => true,
         (
             RoomUpdate::Named { player, .. } | RoomUpdate::Left { player },
             RoomUpdate::Named { player: of, .. }

@@ -4,8 +4,8 @@ mod ends;
 
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
-use broadside_shared::protocol::room::{Mode, Role};
-use broadside_shared::toy::{Push, Toy};
+use broadside_shared::protocol::room::Role;
+use broadside_shared::toy::{DUEL, Push, Toy};
 
 use super::*;
 use crate::admission::reservations::RESERVED_MAX;
@@ -35,7 +35,7 @@ impl Scene {
         let mut policy = Policy { seats_per_address: 20, grace_s: 1, ends_at: None };
         change(&mut info, &mut policy);
         Scene {
-            room: RoomLoop::new(info, policy, SHARDS, now),
+            room: RoomLoop::new(info, policy, &Arc::default(), SHARDS, now),
             limits: TestLimits::none(),
             now,
             queued: [0; SHARDS],
@@ -138,7 +138,7 @@ fn is_refused(commands: &[ShardCommand], connection: ConnectionId, code: CloseCo
 
 #[test]
 fn a_shard_that_does_not_take_its_ticks_gets_no_more_and_first_of_all_what_it_missed() {
-    let mut scene = Scene::with(|info, _| info.config.mode = Mode::Duel);
+    let mut scene = Scene::with(|info, _| info.config.mode = DUEL);
     let (slow, fast) = (scene.seated(0, Role::Play), scene.seated(1, Role::Play));
     scene.turns(10);
     scene.clear_sent();

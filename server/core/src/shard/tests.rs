@@ -13,7 +13,7 @@ use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{
     ClientMsg, Outcome, Publication, Refusal, Request, Resume, ServerMsg, ServerNotice,
 };
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::token::Token;
@@ -232,7 +232,7 @@ impl Sockets for Written {
 fn output(tick: u32, players: &[u16]) -> Arc<RoomOutput> {
     let head = SnapshotHead { tick: Tick(tick), ..SnapshotHead::default() };
     let mut world = WorldState::default();
-    world.capture(&Toy::new(&Toy::config(Mode::Open), 5), Tick(tick), &mut Placement::every(2));
+    world.capture(&Toy::new(&(), ModeId(0), 5), Tick(tick), &mut Placement::every(2));
     let due = |player: &u16| DueSnapshot { player: PlayerId(*player), head, focus: Vec2::ZERO, player_state: 0..1 };
     Arc::new(RoomOutput {
         tick: Tick(tick),

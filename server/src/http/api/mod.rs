@@ -24,7 +24,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
-use broadside_shared::game::Game;
+use broadside_shared::game::{Game, ModeSpec};
+use broadside_shared::protocol::room::ModeId;
 
 use crate::app::App;
 use crate::problem::{Problem, problem};
@@ -67,6 +68,18 @@ enum BodyRefused {
 /// The refusal if this address creates rooms or reservations too fast.
 fn rate_limited<G: Game>(app: &App<G>, address: IpAddr) -> Option<Response> {
     app.lobby.may_ask(address).err().map(|wait_s| too_fast(wait_s, address))
+}
+
+/// The mode with this name.
+///
+/// # Errors
+/// A sentence for the client: the name, and the names there are.
+fn mode_named<G: Game>(name: &str) -> Result<ModeId, String> {
+    ModeSpec::named(G::MODES, name).ok_or_else(|| {
+        let (name, all): (String, Vec<_>) =
+            (name.chars().take(32).collect(), G::MODES.iter().map(|mode| mode.name).collect());
+        format!("no mode is called `{name}`; there is {}", all.join(", "))
+    })
 }
 
 fn too_fast(wait_s: u64, address: IpAddr) -> Response {

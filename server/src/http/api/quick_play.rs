@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use broadside_core::admission::reservations::RESERVED_MAX;
 use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::room::ModeId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rooms::{RoomView, view};
-use super::{Body, BodyRefused, rate_limited, too_many_rooms, uncached};
+use super::{Body, BodyRefused, mode_named, rate_limited, too_many_rooms, uncached};
 use crate::app::App;
 use crate::limits::holds::TooMuch;
 use crate::lobby::directory::{NotReserved, RESERVATION_S};
@@ -62,9 +62,9 @@ pub(crate) async fn quick_play<G: Game>(
     Extension(requester): Extension<Requester>,
     Body(request): Body<QuickPlayRequest>,
 ) -> Response {
-    let mode: Mode = match request.mode.as_deref().map(str::parse).transpose() {
-        Ok(mode) => mode.unwrap_or_default(),
-        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &format!("{wrong}")),
+    let mode = match request.mode.as_deref().map(mode_named::<G>).transpose() {
+        Ok(mode) => mode.unwrap_or(ModeId(0)),
+        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
     if let Some(region) = request.region.as_deref().filter(|region| *region != app.config.region) {
         let (wanted, ours): (String, _) = (region.chars().take(32).collect(), &app.config.region);

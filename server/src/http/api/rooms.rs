@@ -9,15 +9,15 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use broadside_core::room::mode_name;
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::match_status::{MatchStatus, TeamStatus};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::Mode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Body, BodyRefused, rate_limited, too_fast, too_many_rooms, uncached};
+use super::{Body, BodyRefused, mode_named, rate_limited, too_fast, too_many_rooms, uncached};
 use crate::app::App;
 use crate::lobby::names::FitName;
 use crate::problem::{Problem, problem};
@@ -198,9 +198,9 @@ pub(crate) async fn create_room<G: Game>(
     Extension(requester): Extension<Requester>,
     Body(request): Body<CreateRoomRequest>,
 ) -> Response {
-    let mode: Mode = match request.mode.parse() {
+    let mode = match mode_named::<G>(&request.mode) {
         Ok(mode) => mode,
-        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &format!("{wrong}")),
+        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
     let fit = |name: &str| FitName::new(&Name::new(name)?);
     let name = match request.name.as_deref().map(fit).transpose() {
@@ -234,7 +234,7 @@ pub(super) fn view<G: Game>(app: &App<G>, room: &RoomHandle<G>) -> RoomView {
         id: room.id().0,
         name: room.name.clone(),
         game: G::NAME,
-        mode: room.info.config.mode.name(),
+        mode: mode_name::<G>(room.info.config.mode),
         region: app.config.region.clone(),
         private: room.code.is_some(),
         players: status.players.load(Ordering::Relaxed),

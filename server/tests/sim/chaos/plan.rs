@@ -2,7 +2,8 @@
 //! that a failing plan can be shrunk by leaving events out.
 
 use broadside_shared::link::LinkProfile;
-use broadside_shared::protocol::room::{Mode, Role};
+use broadside_shared::protocol::room::ModeId;
+use broadside_shared::protocol::room::Role;
 
 /// Addresses that clients come from: fewer than clients, so that some of them share the limits of one.
 pub(crate) const ADDRESSES_MAX: usize = 12;
@@ -67,7 +68,7 @@ pub(crate) enum What {
     Garbage(usize, usize, u8),
     /// A client is told of a seat that is kept for it and joins with it, or does not come.
     Reserve(usize, usize, bool),
-    OpenRoom(Mode, bool),
+    OpenRoom(ModeId, bool),
     Retire(usize),
     Panic(usize),
     /// The mailbox of a room is filled with inputs to the brim.
@@ -84,7 +85,7 @@ pub(crate) enum What {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place {
     Quick,
-    Mode(Mode),
+    Mode(ModeId),
     Room(usize),
     Code(usize),
     Nowhere,
@@ -206,7 +207,7 @@ fn what(rng: &mut fastrand::Rng, plan: &Plan) -> What {
         78..80 => What::Follow(client, rng.u16(..10)),
         80 => What::Garbage(client, rng.usize(..40), rng.u8(..)),
         81..83 => What::Reserve(client, room, rng.bool()),
-        83..85 => What::OpenRoom(Mode::ALL[rng.usize(..3)], rng.bool()),
+        83..85 => What::OpenRoom(ModeId(rng.u8(..2)), rng.bool()),
         85..87 => What::Retire(room),
         87..89 => What::Panic(room),
         89 => match rng.u32(..20) {
@@ -224,7 +225,7 @@ fn what(rng: &mut fastrand::Rng, plan: &Plan) -> What {
 fn place(rng: &mut fastrand::Rng) -> Place {
     match rng.u32(..20) {
         0..5 => Place::Quick,
-        5..9 => Place::Mode(Mode::ALL[rng.usize(..3)]),
+        5..9 => Place::Mode(ModeId(rng.u8(..3))),
         9..16 => Place::Room(rng.usize(..8)),
         16..19 => Place::Code(rng.usize(..4)),
         _ => Place::Nowhere,

@@ -1,5 +1,6 @@
 //! One chaos run: a plan played against the whole server, with a scheduler that draws from the same seed which thread runs next.
 
+use broadside_shared::protocol::room::ModeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -10,7 +11,7 @@ use broadside_shared::ids::RoomId;
 use broadside_shared::link::{LinkProfile, Pause};
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::name::Name;
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
 
 use super::checks::Checks;
@@ -132,7 +133,7 @@ impl<G: ChaosGame> Run<G> {
         let directory = &server.lobby.directory;
         directory.open_persistent("one");
         directory.open_persistent("two");
-        for (mode, is_private) in [(Mode::Teams, false), (Mode::Duel, false), (Mode::Open, true)] {
+        for (mode, is_private) in [(ModeId(1), false), (ModeId(1), false), (ModeId(0), true)] {
             directory.open_ephemeral(mode, None, is_private, Hold::default()).expect("few rooms");
         }
         let player = |index: usize| {
@@ -285,7 +286,7 @@ impl<G: ChaosGame> Run<G> {
         assert_eq!(failures, self.panics, "a room failed that was not told to");
         for (index, player) in self.players.iter_mut().enumerate() {
             let stats = player.client.stats();
-            let without_cause = stats.corrections[CorrectionCause::Unknown as usize];
+            let without_cause = stats.corrections[CorrectionCause::UNKNOWN.index()];
             if player.is_disturbed || self.now.us_since(player.joined_at) < FIND_PLACE_US {
                 player.without_cause = without_cause;
             }

@@ -1,6 +1,6 @@
 use super::*;
 use broadside_shared::ids::{PlayerId, RoomId};
-use broadside_shared::protocol::room::{Mode, Role, RoomChoice};
+use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::Tick;
 use broadside_shared::toy::Toy;
@@ -33,7 +33,7 @@ fn joined() -> ServerMsg {
         tick_hz: 60,
         snapshot_every: 2,
         tick_zero: MonoTime(0),
-        mode: Mode::Open,
+        mode: ModeId(0),
         role: Role::Play,
     }
 }
