@@ -120,6 +120,11 @@ impl<G: Game> Client<G> {
         self.session.request(now, request, &mut self.out)
     }
 
+    /// Sends a request of the game to the room; otherwise as [`Client::request`].
+    pub fn request_game(&mut self, now: MonoTime, request: &G::Request) -> Option<u32> {
+        self.request(now, Request::Game { body: codec::encode_value(request) })
+    }
+
     /// Gives up the seat and ends the session: the only thing that may follow is the end of the socket.
     pub fn leave(&mut self) {
         self.session.token = None;

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`protocol`] | hello, join, inputs, requests, pings, limits, close, as a state machine |
 //! | `requests` | requests besides playing: name, topics, chat, mutes |
+//! | `game_requests` | requests of the game, which the room answers |
 
+mod game_requests;
 pub mod protocol;
 mod requests;
 
@@ -16,7 +18,6 @@ use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::close::{CloseCode, Retry};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::handshake::Handshake;
-use broadside_shared::protocol::limits::REQUEST_EVERY_MS;
 use broadside_shared::protocol::message::{Outcome, Refusal, Request, Resume, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -30,9 +31,6 @@ use crate::messages::{EncodedMessage, MessageQueue};
 use crate::subscriptions::{ParkedSession, Subscriptions};
 use protocol::{ConnectionProtocol, ProtocolOutput};
 use requests::{Asker, Effects};
-
-/// Most requests of the game that a connection may have waiting for the room; more are refused as too fast.
-const UNANSWERED_MAX: usize = 32;
 
 pub struct Connection<G: Game> {
     id: ConnectionId,
@@ -48,7 +46,7 @@ pub struct Connection<G: Game> {
     subscriptions: Subscriptions,
     /// Messages for the next snapshots.
     messages: MessageQueue,
-    /// The game's requests that the room has not answered, at most [`UNANSWERED_MAX`].
+    /// The game's requests that the room has not answered, at most [`game_requests::UNANSWERED_MAX`].
     unanswered: Vec<u32>,
     /// The handshake of the connection, if the client asked for it to be kept.
     handshake: Option<Box<Handshake>>,
@@ -373,44 +371,10 @@ impl<G: Game> Connection<G> {
         self.drive(turn);
     }
 
-    /// The room answered a request of the game.
-    pub(crate) fn handle_answered<L: Lobby<G>>(&mut self, id: u32, outcome: Outcome, turn: &mut Turn<'_, G, L>) {
-        // Those that are not in the list were answered when the seat was given up.
-        if let Some(at) = self.unanswered.iter().position(|unanswered| *unanswered == id) {
-            self.unanswered.remove(at);
-            self.reply(id, outcome, turn);
-        }
-    }
-
     fn reply<L: Lobby<G>>(&mut self, id: u32, outcome: Outcome, turn: &mut Turn<'_, G, L>) {
         if !self.is_closing {
             let reply = ServerMsg::Reply { id, outcome };
             turn.outputs.push_back(Output::Frame(self.id.key, codec::encode_server(&reply)));
-        }
-    }
-
-    /// Passes a request of the game on to the room.
-    fn request_of_game<L: Lobby<G>>(&mut self, id: u32, body: &[u8], turn: &mut Turn<'_, G, L>) {
-        let Ok(request) = codec::decode_value::<G::Request>(body) else {
-            return self.protocol.handle_close(CloseCode::Malformed);
-        };
-        let refusal = match self.membership {
-            Membership::Seated(room, seat) if seat.role == Role::Play => {
-                if self.unanswered.len() < UNANSWERED_MAX {
-                    self.unanswered.push(id);
-                    return turn.lobby.send(room, RoomCommand::Request(seat, self.id, id, request));
-                }
-                Refusal::TooFast { wait_ms: REQUEST_EVERY_MS }
-            }
-            Membership::Seated(..) | Membership::None | Membership::Queued { .. } => Refusal::NotInRoom,
-        };
-        self.reply(id, Outcome::Refused(refusal), turn);
-    }
-
-    /// Refuses what a room that it leaves has not answered.
-    fn drop_unanswered<L: Lobby<G>>(&mut self, turn: &mut Turn<'_, G, L>) {
-        for id in std::mem::take(&mut self.unanswered) {
-            self.reply(id, Outcome::Refused(Refusal::NotInRoom), turn);
         }
     }
 

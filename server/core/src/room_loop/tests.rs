@@ -1,6 +1,7 @@
 //! Scenes of a room with its seats. The test is the shell: it owns time, and says how many ticks wait for each shard.
 
 mod ends;
+mod game_requests;
 
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;

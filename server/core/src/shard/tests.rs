@@ -1,5 +1,6 @@
 //! Scenes of one or two shards. Rooms are played by the test: it hands in their commands and sees what is sent to them.
 
+mod game_requests;
 mod messages;
 
 use std::net::SocketAddr;

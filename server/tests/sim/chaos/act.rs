@@ -6,6 +6,7 @@ use broadside_server::rooms::mailbox::MAILBOX_MAX;
 use broadside_shared::client::Phase;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::link::LinkProfile;
+use broadside_shared::protocol::codec::encode_value;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::Request;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -56,6 +57,11 @@ impl<G: ChaosGame> Run<G> {
             What::Join(index, place, role) => {
                 let choice = self.choice(place);
                 self.join(index, choice, role);
+            }
+            What::AskGame(index, variant) => {
+                if let Some(request) = G::request(variant) {
+                    self.request(index, Request::Game { body: encode_value(&request) });
+                }
             }
             What::Exit(index) => self.join(index, None, Role::Play),
             What::Leave(index) => self.players[index].leave(),

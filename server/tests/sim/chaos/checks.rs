@@ -316,7 +316,7 @@ impl Checks {
         for (link, id) in self.asked.keys() {
             let Some((shard, key)) = server.links.get(link).and_then(|link| link.owner) else { continue };
             let Some(connection) = server.shards[shard].core.connection(key) else { continue };
-            let is_waiting = connection.is_closing() || connection.session() == 0;
+            let is_waiting = connection.is_closing() || connection.session() == 0 || connection.awaits_answer();
             assert!(is_waiting, "request {id} of link {link} was not answered");
         }
     }
@@ -347,6 +347,10 @@ impl Checks {
                 let those = fanout.recipients().map(|(session, seat, key)| (shard, *room, seat.player, session, key));
                 recipients.extend(those);
             }
+            assert!(
+                !at.core.connections().any(|c| c.awaits_answer()),
+                "shard {shard}: a game's request was not answered"
+            );
             for connection in at.core.connections().filter(|connection| connection.seat().is_none()) {
                 waiting.extend(connection.room().map(|room| (connection.id(), room)));
             }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use broadside_arena::Arena;
 use broadside_arena::input::ArenaInput;
 
-use broadside_shared::toy::{Push, Toy};
+use broadside_shared::game::NoRequest;
+use broadside_shared::toy::{Lamp, Push, Toy};
 use plan::{Event, Plan};
 pub(crate) use run::Seen;
 use run::{ChaosGame, Run};
@@ -24,11 +25,19 @@ impl ChaosGame for Toy {
     fn input(rng: &mut fastrand::Rng) -> Push {
         Push(rng.i8(-1..=1), rng.i8(-1..=1))
     }
+
+    fn request(variant: u16) -> Option<Lamp> {
+        Some(Lamp(variant))
+    }
 }
 
 impl ChaosGame for Arena {
     fn input(rng: &mut fastrand::Rng) -> ArenaInput {
         ArenaInput::new(rng.f32() * 6.0, rng.u8(..4))
+    }
+
+    fn request(_variant: u16) -> Option<NoRequest> {
+        None
     }
 }
 

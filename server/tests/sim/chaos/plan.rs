@@ -64,6 +64,8 @@ pub(crate) enum What {
     Mute(usize, usize),
     Unmute(usize, usize),
     Follow(usize, u16),
+    /// A request of the game, in a variant of this number.
+    AskGame(usize, u16),
     /// Bytes that are no message: how many, all of this value.
     Garbage(usize, usize, u8),
     /// A client is told of a seat that is kept for it and joins with it, or does not come.
@@ -131,6 +133,7 @@ impl What {
             | What::Mute(..)
             | What::Unmute(..)
             | What::Follow(..)
+            | What::AskGame(..)
             | What::Reserve(..)
             | What::OpenRoom(..)
             | What::Retire(_) => 0..0,
@@ -190,7 +193,8 @@ fn what(rng: &mut fastrand::Rng, plan: &Plan) -> What {
         0..6 => What::Open(client),
         6..9 => What::TakeOver(client),
         9..12 => What::Reload(client, rng.bool()),
-        12..18 => What::Lose(client),
+        12..16 => What::Lose(client),
+        16..18 => What::AskGame(client, rng.u16(..8)),
         18..21 => What::Cut(client, rng.u64(50..3_000)),
         21..23 => What::Freeze(client, rng.u64(50..3_000)),
         23 => What::ClockJump(client, rng.u64(1..30_000)),

@@ -36,6 +36,8 @@ const ROOMS_MAX: usize = 12;
 /// A game that can play itself.
 pub(crate) trait ChaosGame: Game {
     fn input(rng: &mut fastrand::Rng) -> Self::Input;
+    /// A request of the game; `None` for a game without.
+    fn request(variant: u16) -> Option<Self::Request>;
 }
 
 /// What a run saw.
@@ -385,6 +387,11 @@ impl<G: ChaosGame> Run<G> {
             let seat = connection.seat().map(|(room, seat)| (room, seat.player));
             let shown = player.client.room().map(|(room, ..)| room).zip(player.client.player());
             assert_eq!(shown, seat, "client {index} ({:?}) shows another seat than it has", player.client.phase());
+            let room = self.server.awake().find(|awake| seat.is_some_and(|(room, _)| awake.info().id == room));
+            if let Some(room) = room {
+                let state = room.room().game().room_state();
+                assert_eq!(*player.client.room_state(), state, "client {index} has another state of its room");
+            }
         }
         self.checks.quiet(&self.server);
         self.checks.messages(&self.server);
