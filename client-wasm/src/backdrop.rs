@@ -1,6 +1,7 @@
 //! The battle behind the title: a real arena with AIs, simulated in the page.
 
 use broadside_arena::ai::{Ai, Seen};
+use broadside_arena::modes::Mode;
 use broadside_arena::record_view::{RecordView, Scene};
 use broadside_arena::rules::{DT, VIEW};
 use broadside_arena::{Arena, ArenaConfig, ArenaEvent};
@@ -43,7 +44,7 @@ impl Backdrop {
     /// A battle from a seed, already under way.
     #[must_use]
     pub(crate) fn new(seed: u64) -> Self {
-        let mut arena = Arena::new(&ArenaConfig::default(), seed);
+        let mut arena = Arena::new(&ArenaConfig::default(), Mode::Open.id(), seed);
         let mut events = Vec::new();
         for player in 0..CAPTAINS {
             arena.join(PlayerId(player), Tick(0), &mut events);

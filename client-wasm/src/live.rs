@@ -1,12 +1,12 @@
 //! From a client's view to the stage: the game.
 
+use broadside_arena::modes::Zone;
 use broadside_arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};
 use broadside_arena::{Arena, ArenaEvent, Armour, Boon, LocalPlayerState, ShipView, fields};
 use broadside_shared::client::View;
 use broadside_shared::client::interpolation::InterpolatedEntity;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
-use broadside_shared::protocol::match_status::Zone;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 

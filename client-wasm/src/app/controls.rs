@@ -1,7 +1,9 @@
 //! Buttons, menus and sound: everything the player does besides flying. A button's `data-act` names its action.
 
+use broadside_arena::Arena;
 use broadside_arena::ArenaInput;
 use broadside_shared::client::room_request::RoomRequest;
+use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::message::Request;
 use broadside_shared::protocol::room::RoomChoice;
@@ -23,7 +25,7 @@ impl App {
         let room = || what.parse().map(|id| RoomChoice::Room(RoomId(id)));
         match verb {
             "mode" => {
-                if let Ok(mode) = what.parse() {
+                if let Some(mode) = ModeSpec::named(Arena::MODES, what) {
                     self.go(RoomRequest::play(RoomChoice::Mode(mode)));
                 }
             }

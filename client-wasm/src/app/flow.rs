@@ -5,6 +5,7 @@ use std::rc::Rc;
 use broadside_arena::Arena;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::token::Token;
@@ -115,7 +116,7 @@ impl App {
             }
             PageAction::ExitRoom => self.with_client(|client| client.exit(browser::now())),
             PageAction::StoreRoom(room) => {
-                browser::remember_in_tab(ROOM_KEY, room.map(|room| room.to_text()).as_deref());
+                browser::remember_in_tab(ROOM_KEY, room.map(|room| room.to_text(Arena::MODES)).as_deref());
             }
             PageAction::DeleteToken => browser::remember_in_tab(TOKEN_KEY, None),
             PageAction::SetPath(path) => browser::set_path(&path),

@@ -1,10 +1,10 @@
 //! One drawn image: input, stage, drawing, gauges, sound. Also runs the client's ticks between images.
 
 use broadside_arena::ArenaInput;
+use broadside_arena::modes::Mode;
 use broadside_shared::client::{Client, Phase};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;
-use broadside_shared::protocol::room::Mode;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 use wasm_bindgen::JsValue;
@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 use super::App;
 use crate::browser;
 use crate::flow::state::PageState;
-use crate::hud::match_status::{Cue, MatchViewer};
+use crate::hud::match_status::{Cue, MatchViewer, mode_name};
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
 use crate::input::keys::Command;
@@ -182,9 +182,9 @@ impl App {
         self.stage.away = live::away(&self.stage, |player| connection.client.is_away(player));
         self.stage.record_teams();
         let match_status = connection.client.match_status();
-        self.stage.zone =
-            match_status.and_then(|match_status| match_status.zone).map(|zone| live::zone_look(&zone, view_tick));
-        self.play.between_rounds = match_status.is_some_and(|c| c.mode == Mode::Duel && c.phase != MatchPhase::Waiting);
+        self.stage.zone = connection.client.room_state().as_ref().map(|zone| live::zone_look(zone, view_tick));
+        self.play.between_rounds =
+            match_status.is_some_and(|c| Mode::of(c.mode) == Mode::Duel && c.phase != MatchPhase::Waiting);
         self.stage.add_shot_effects();
         self.take_events();
         self.camera.follow(ship, velocity, pointer, dt);
@@ -201,6 +201,7 @@ impl App {
             tick: own_tick,
             player: client.player(),
             team: self.stage.own_team(),
+            zone: client.room_state().as_ref(),
             board: client.board(),
             name_of: &names,
             team_of: &team_of,
@@ -264,7 +265,7 @@ impl App {
             .with("age_ms", stats.snapshot_age_ms)
             .with("snapshots", stats.snapshots as f64)
             .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
-            .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode.name().into()))
+            .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode_name(mode).into()))
             .with("spectating", self.flow.is_spectating())
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)

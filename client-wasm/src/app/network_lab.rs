@@ -9,6 +9,7 @@ use crate::browser;
 use crate::hud::net_graph::GraphContext;
 use crate::live;
 use crate::probe::JsRecord;
+use broadside_arena::Arena;
 use broadside_shared::game::CorrectionCause;
 
 impl App {
@@ -84,9 +85,9 @@ impl App {
     pub(super) fn report_net(&self) -> JsValue {
         let Some(connection) = &self.connection else { return JsValue::NULL };
         let (client, stats, settings) = (&connection.client, connection.client.stats(), &self.lab.settings);
-        let corrections = CorrectionCause::ALL.into_iter().zip(stats.corrections);
-        let corrections =
-            corrections.fold(JsRecord::new(), |record, (cause, count)| record.with(cause.name(), count as f64));
+        let corrections = CorrectionCause::all::<Arena>().zip(stats.corrections);
+        let corrections = corrections
+            .fold(JsRecord::new(), |record, (cause, count)| record.with(cause.name::<Arena>(), count as f64));
         let phase = match client.phase() {
             broadside_shared::client::Phase::Greeting => "greeting",
             broadside_shared::client::Phase::Lobby => "lobby",

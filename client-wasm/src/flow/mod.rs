@@ -12,9 +12,11 @@ mod tests;
 
 use std::collections::VecDeque;
 
+use broadside_arena::Arena;
 use broadside_shared::client::Phase;
 use broadside_shared::client::retry::Backoff;
 use broadside_shared::client::room_request::RoomRequest;
+use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
@@ -121,10 +123,10 @@ impl PageFlow {
             self.act(PageAction::ShowCodeError(LINK_WITHOUT_CODE));
             self.act(PageAction::SetPath(String::new()));
         }
-        let public = start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}")));
+        let public = start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}"), Arena::MODES));
         let linked = private.or(public);
         // A reload continues in the same room, unless the address names another one.
-        let stored = start.stored_room.and_then(RoomRequest::from_text);
+        let stored = start.stored_room.and_then(|text| RoomRequest::from_text(text, Arena::MODES));
         let stored = stored.filter(|stored| linked.is_none_or(|linked| linked.room == stored.room));
         let auto = start.autojoin.then_some(RoomRequest::play(RoomChoice::Quick));
         self.pending_room = stored.or(linked).or(auto);

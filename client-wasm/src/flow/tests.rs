@@ -288,7 +288,7 @@ fn a_reload_continues_in_the_stored_room_with_the_stored_token() {
 fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
     let public = PageStart { room_parameter: Some("7"), ..PageStart::default() };
     let linked = PageStart { path: "r/K7QF2M", ..PageStart::default() };
-    let seven = RoomRequest::from_text("room:7").expect("a room");
+    let seven = RoomRequest::from_text("room:7", Arena::MODES).expect("a room");
     for (start, room) in [(public, seven), (linked, private("K7QF2M"))] {
         let (shell, actions) = Shell::open(PageStart { stored_room: Some("mode:arena"), name: name("Ann"), ..start });
         let at = |action| position(&actions, &action);

@@ -1,10 +1,12 @@
 //! The match: both teams with score and rounds, the clock, the countdown and the result.
 
+use broadside_arena::Arena;
+use broadside_arena::modes::{Mode, Zone};
 use broadside_arena::rules::{TICK_HZ, round_ticks};
-use broadside_shared::game::Standing;
+use broadside_shared::game::{Game, Standing};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
-use broadside_shared::protocol::room::Mode;
+use broadside_shared::protocol::room::ModeId;
 use broadside_shared::time::Tick;
 use web_sys::{Document, HtmlElement};
 
@@ -22,6 +24,8 @@ pub(crate) struct MatchViewer<'a> {
     /// That player's team.
     pub(crate) team: Option<u8>,
     /// Standings, best first.
+    /// The zone to hold, in modes with one.
+    pub(crate) zone: Option<&'a Zone>,
     pub(crate) board: &'a [Standing],
     pub(crate) name_of: &'a dyn Fn(PlayerId) -> &'a str,
     pub(crate) team_of: &'a dyn Fn(PlayerId) -> Option<u8>,
@@ -109,7 +113,7 @@ impl MatchHud {
         };
         let left = match_status.ends.map(|ends| seconds_between(viewer.tick, ends));
         self.bar(match_status, viewer.team, left);
-        self.note.text(&match_note(match_status, viewer.team));
+        self.note.text(&match_note(match_status, viewer.zone, viewer.team));
         let (text, class) = count(match_status, viewer.tick);
         self.count.text(&text);
         self.count.class(class);
@@ -136,12 +140,12 @@ impl MatchHud {
     }
 
     fn bar(&mut self, match_status: &MatchStatus, own: Option<u8>, left: Option<u32>) {
-        self.all.class(match_status.mode.name());
+        self.all.class(mode_name(match_status.mode));
         for (at, (half, team)) in self.halves.iter_mut().zip(&match_status.teams).enumerate() {
             half.name.text(if team.name.is_empty() { "nobody yet" } else { &team.name });
             half.all.class(if own == Some(at as u8) { "own" } else { "" });
             let pips = (team.rounds, match_status.rounds / 2 + 1);
-            let (have, need) = match match_status.mode {
+            let (have, need) = match Mode::of(match_status.mode) {
                 Mode::Duel => (u32::from(pips.0), u32::from(pips.1)),
                 Mode::Teams | Mode::Open => (team.score, team.goal),
             };
@@ -158,7 +162,7 @@ impl MatchHud {
             }
         }
         let left = left.filter(|_| match_status.phase == MatchPhase::Playing);
-        self.clock.text(&clock(left.unwrap_or(round_ticks(match_status.mode) / TICK_HZ)));
+        self.clock.text(&clock(left.unwrap_or(round_ticks(Mode::of(match_status.mode)) / TICK_HZ)));
         self.clock.class(match left {
             Some(0..=10) => "short",
             Some(_) => "",
@@ -206,6 +210,12 @@ impl MatchHud {
     }
 }
 
+/// The name of a mode in addresses, and the style sheet's class for it.
+#[must_use]
+pub(crate) fn mode_name(mode: ModeId) -> &'static str {
+    Arena::MODES.get(usize::from(mode.0)).map_or("", |mode| mode.name)
+}
+
 /// The style sheet's class for a team.
 #[must_use]
 pub(crate) fn team_class(team: Option<u8>) -> &'static str {
@@ -226,16 +236,16 @@ fn clock(seconds: u32) -> String {
 }
 
 /// The note below the score.
-fn match_note(match_status: &MatchStatus, own: Option<u8>) -> String {
+fn match_note(match_status: &MatchStatus, zone: Option<&Zone>, own: Option<u8>) -> String {
     let name = |team: u8| match_status.teams.get(usize::from(team)).map_or("", |team: &TeamStatus| team.name.as_str());
     match match_status.phase {
         MatchPhase::Waiting => "waiting for an opponent".to_owned(),
-        MatchPhase::Countdown if match_status.mode == Mode::Teams => match own {
+        MatchPhase::Countdown if Mode::of(match_status.mode) == Mode::Teams => match own {
             Some(own) => format!("you fight for {}: hold the ring, sink the others", name(own)),
             None => String::new(),
         },
         MatchPhase::Countdown => format!("best of {}: the first to sink loses the round", match_status.rounds),
-        MatchPhase::Playing => match &match_status.zone {
+        MatchPhase::Playing => match zone {
             Some(zone) if zone.contested => "the ring is contested".to_owned(),
             Some(zone) => match zone.holder {
                 Some(holder) if Some(holder) == own => "your ring".to_owned(),
@@ -259,7 +269,7 @@ fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
         }
         (MatchPhase::Countdown, Some(_)) => ("fight".to_owned(), "on go"),
         (MatchPhase::Playing, Some(ends))
-            if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(match_status.mode) =>
+            if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(Mode::of(match_status.mode)) =>
         {
             ("fight".to_owned(), "on go")
         }
@@ -303,7 +313,7 @@ mod tests {
     fn match_status(phase: MatchPhase, ends: u32) -> MatchStatus {
         let team = |name: &str, rounds| TeamStatus { name: name.to_owned(), score: 0, goal: 1, rounds, players: 1 };
         MatchStatus {
-            mode: Mode::Duel,
+            mode: Mode::Duel.id(),
             phase,
             round: 2,
             rounds: 5,
@@ -311,7 +321,6 @@ mod tests {
             ends: Some(Tick(ends)),
             teams: vec![team("Ann", 1), team("Bob", 2)],
             winner: Some(1),
-            zone: None,
         }
     }
 

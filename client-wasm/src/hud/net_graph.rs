@@ -1,6 +1,7 @@
 //! The net graph: what the link does and how the client copes, drawn and in numbers. While it is closed, nothing is kept, drawn
 //! or written.
 
+use broadside_arena::Arena;
 use broadside_shared::client::stats::Stats;
 use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;
@@ -233,8 +234,8 @@ fn stats_text(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) ->
         text += before;
         text += &(number.round() as i32).to_string();
     }
-    for (cause, count) in CorrectionCause::ALL.into_iter().zip(stats.corrections).filter(|(_, count)| *count > 0) {
-        for word in ["  ", cause.name(), " ", &count.to_string()] {
+    for (cause, count) in CorrectionCause::all::<Arena>().zip(stats.corrections).filter(|(_, count)| *count > 0) {
+        for word in ["  ", cause.name::<Arena>(), " ", &count.to_string()] {
             text += word;
         }
     }

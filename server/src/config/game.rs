@@ -59,3 +59,126 @@ fn parse(assignment: &str) -> Result<(String, Value), String> {
 fn one_line(wrong: &toml::de::Error) -> String {
     wrong.message().lines().next().unwrap_or("invalid").to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use broadside_shared::game::{AddressedEvent, NoBot, NoRequest, PlayerInput};
+    use broadside_shared::history::History;
+    use broadside_shared::ids::PlayerId;
+    use broadside_shared::protocol::input::GameInput;
+    use broadside_shared::protocol::room::ModeId;
+    use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+    use broadside_shared::replication::fields::{KindSpec, Record};
+    use broadside_shared::time::Tick;
+    use glam::Vec2;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Rules {
+        goals: u32,
+        title: String,
+    }
+
+    impl Default for Rules {
+        fn default() -> Self {
+            Rules { goals: 5, title: "cup".to_owned() }
+        }
+    }
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq)]
+    struct Nothing;
+
+    impl GameInput for Nothing {
+        fn write(&self, _out: &mut BitWriter) {}
+
+        fn read(_bits: &mut BitReader<'_>) -> Result<Self, WireError> {
+            Ok(Nothing)
+        }
+
+        fn idle(&self) -> Self {
+            Nothing
+        }
+    }
+
+    /// A game with a configuration and nothing else.
+    struct Configured;
+
+    impl Game for Configured {
+        const NAME: &'static str = "configured";
+        const KINDS: &'static [KindSpec] = &[];
+        const VIEW: Vec2 = Vec2::new(1000.0, 1000.0);
+        type Config = Rules;
+        type Input = Nothing;
+        type LocalPlayerState = ();
+        type Event = ();
+        type PredictionContext = ();
+        type Request = NoRequest;
+        type RoomState = ();
+        type Bot = NoBot;
+
+        fn check_config(config: &Rules) -> Result<(), String> {
+            if config.goals == 0 { Err("goals = 0: must be 1 to 99".to_owned()) } else { Ok(()) }
+        }
+
+        fn new(_: &Rules, _: ModeId, _: u64) -> Self {
+            Configured
+        }
+
+        fn join(&mut self, _: PlayerId, _: Tick, _: &mut Vec<AddressedEvent<()>>) {}
+
+        fn leave(&mut self, _: PlayerId, _: Tick, _: &mut Vec<AddressedEvent<()>>) {}
+
+        fn step(&mut self, _: Tick, _: &[PlayerInput<Nothing>], _: &History, _: &mut Vec<AddressedEvent<()>>) {}
+
+        fn player_state(&self, _: PlayerId) -> Option<&()> {
+            None
+        }
+
+        fn focus((): &()) -> Vec2 {
+            Vec2::ZERO
+        }
+
+        fn replicate(&self, _: Tick, _: &mut Vec<(Vec2, Record)>) {}
+
+        fn hash(&self) -> u64 {
+            0
+        }
+    }
+
+    fn read(file: Option<&Path>, set: &[&str]) -> Result<Rules, String> {
+        super::read::<Configured>(file, &set.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_command_line_is_stronger_than_the_file_and_the_file_than_the_defaults() {
+        let folder = std::env::temp_dir().join(format!("broadside-game-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for this test");
+        let file = folder.join("game.toml");
+        std::fs::write(&file, "goals = 3\ntitle = \"league\"\n").expect("a file for this test");
+        assert_eq!(read(None, &[]), Ok(Rules::default()));
+        assert_eq!(read(Some(&file), &[]), Ok(Rules { goals: 3, title: "league".to_owned() }));
+        let set = read(Some(&file), &["goals=7", "title=a b"]);
+        assert_eq!(set, Ok(Rules { goals: 7, title: "a b".to_owned() }));
+        std::fs::write(&file, "goals = [").expect("a file for this test");
+        let broken = read(Some(&file), &[]).expect_err("no TOML");
+        assert!(broken.contains("game.toml") && broken.lines().count() == 1, "{broken}");
+        std::fs::remove_dir_all(&folder).expect("the folder of this test");
+        assert!(read(Some(&file), &[]).expect_err("no file").contains("--game-config"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_in_one_line_that_names_it() {
+        for (set, says) in [
+            ("goals", "must be NAME=VALUE"),
+            ("=3", "must be NAME=VALUE"),
+            ("goals=0", "must be 1 to 99"),
+            ("goals=many", "invalid type"),
+            ("gaols=3", "unknown field `gaols`"),
+        ] {
+            let refusal = read(None, &[set]).expect_err(set);
+            assert!(refusal.contains("--set") && refusal.contains(says) && refusal.lines().count() == 1, "{refusal}");
+        }
+    }
+}
