@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn corrections_are_named_by_their_cause() {
-        let stats = Stats { corrections: [2, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
+        let stats = Stats { corrections: [2, 0, 0, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
         let moment = GraphContext { now_ms: 0.0, fps: 60.0, link: LinkProfile::CLEAN };
         let text = stats_text(&stats, Rates::default(), 0.0, moment);
         assert!(text.contains("fixed   3  input 2  hit 1"), "{text}");
