@@ -1,7 +1,7 @@
 // Starts the game. boot.js reports what goes wrong.
 if (window.broadside?.load) {
   // boot.js has already shown the failure and written it to the console.
-  window.broadside.load("broadside_client_wasm", "@build@", "start.js").catch(() => {});
+  window.broadside.load("game", "@build@", "start.js").catch(() => {});
 } else {
   const note = document.getElementById("loading");
   const again = document.createElement("button");

@@ -14,7 +14,7 @@ const headerBytes = (length, up) => 2 + (length > 65535 ? 8 : length > 125 ? 2 :
 /// `seen({up, bytes, wire, decoded, at})` for every frame, `ready()` when a connection was welcomed, and `failed(text)` when a request was
 /// refused or not answered.
 export async function openLink({ name, where, seen, ready, failed }) {
-  ({ Wire } = await window.broadside.load("dev/broadside_wire_wasm", "@build@", "dev/link.js"));
+  ({ Wire } = await window.broadside.load("dev/decoder", "@build@", "dev/link.js"));
   const link = { wire: null, socket: null, opened: 0, pause: 500, ready: false };
   /// Pending requests by their number.
   const pending = new Map();

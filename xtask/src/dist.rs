@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::games::Game;
 use crate::process::{self, Service, run};
-use crate::workspace::{cargo, program, short, target_dir, web_dir};
+use crate::workspace::{cargo, program, short, target_dir};
 use crate::{http, site, toolchain};
 
 /// How long the server may take from its start to naming its address.
@@ -21,8 +22,9 @@ const START_MAX: Duration = Duration::from_secs(20);
 pub(crate) fn dist() -> Result<()> {
     process::catch_stop_signals()?;
     toolchain::ensure_wasm_target()?;
-    site::build()?;
-    // With the bots, as in `play`: the same selection of packages keeps the dependencies from being built again.
+    let game = Game::arena();
+    site::build(&game)?;
+    // With the bots, as when a load is measured: the same selection of packages keeps the dependencies from being built again.
     run(&mut cargo(
         "build --release --package broadside-server --package broadside-bots --bins --features broadside-server/embed",
     ))?;
@@ -31,23 +33,23 @@ pub(crate) fn dist() -> Result<()> {
     fs::create_dir_all(&folder)?;
     let binary = folder.join(built.file_name().context("a program has a name")?);
     fs::copy(&built, &binary).with_context(|| format!("cannot write {}", short(&binary)))?;
-    try_in_an_empty_folder(&binary)?;
+    try_in_an_empty_folder(&binary, &game)?;
     println!("{} ({:.1} MB)", short(&binary), fs::metadata(&binary)?.len() as f64 / 1e6);
     Ok(())
 }
 
 /// Starts the binary where there is nothing else, loads the page and all it may ask for, and ends it.
-fn try_in_an_empty_folder(binary: &Path) -> Result<()> {
+fn try_in_an_empty_folder(binary: &Path, game: &Game) -> Result<()> {
     let folder = EmptyFolder::new()?;
     let mut command = Command::new(binary);
     command.args(["--host", "127.0.0.1", "--port", "0"]).current_dir(&folder.0).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let address = address_of(&mut server)?;
-    for file in site::pages()? {
+    for file in site::pages(&game.web)? {
         let path = format!("/{}", file.trim_end_matches("index.html"));
         let answer = http::get(address, &path)?;
         ensure!(answer.status == 200, "GET {path} answered {} and not 200", answer.status);
-        ensure!(answer.body == fs::read(web_dir().join(&file))?, "GET {path} did not return {file} as it was built");
+        ensure!(answer.body == fs::read(game.web.join(&file))?, "GET {path} did not return {file} as it was built");
     }
     server.end()
 }

@@ -1,16 +1,15 @@
 //! `cargo xtask play`: from a checkout to a game in a browser, and back to a quiet machine on Ctrl-C.
 
-use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
+use crate::games::Game;
 use crate::process::{self, GLANCE, Service, run};
-use crate::workspace::{cargo, program, root, short, target_dir, web_dir};
+use crate::workspace::{cargo, program, root, target_dir};
 use crate::{http, site, toolchain};
 
 /// How long the server may take from its start to its first answer.
@@ -22,8 +21,8 @@ pub(crate) struct Args {
     /// Port for the page and the game, 1 to 65535.
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// Bots to play against, 0 to 200.
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(..=200))]
+    /// Players to which the server's own bots fill a room that somebody plays in, 0 to 100.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(..=100))]
     bots: u16,
     /// Address to listen on; 0.0.0.0 lets other machines in your network play.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
@@ -33,38 +32,30 @@ pub(crate) struct Args {
     tls: bool,
 }
 
-/// Builds, starts server and bots, and stays until Ctrl-C, SIGTERM, or the end of one of them.
-pub(crate) fn play(args: &Args) -> Result<()> {
+/// Builds, starts the server, and stays until Ctrl-C, SIGTERM, or its end.
+pub(crate) fn play(args: &Args, game: &Game) -> Result<()> {
     process::catch_stop_signals()?;
     // Before the build, which takes minutes, so that a server left running is reported at once.
     ensure_port_is_free(args)?;
     toolchain::ensure_wasm_target()?;
-    site::build()?;
-    // Both in one call, so that they share every dependency.
-    run(&mut cargo("build --release --package broadside-server --package broadside-bots --bins"))?;
+    site::build(game)?;
+    run(&mut cargo(&format!("build --release --package {} --bin {}", game.server, game.server)))?;
 
-    let mut server = start_server(args)?;
+    let mut server = start_server(args, game)?;
     if !wait_until_up(&mut server, args)? {
         return server.end();
     }
-    let mut bots = if args.bots > 0 { Some(start_bots(args)?) } else { None };
     let scheme = if args.tls { "https" } else { "http" };
     // A closed standard output does not stop the game.
     let _ = writeln!(std::io::stdout(), "playing at {scheme}://{}:{}", name_of(args.host), args.port);
 
     while process::stop_signals() == 0 {
-        for service in [Some(&mut server), bots.as_mut()].into_iter().flatten() {
-            let Some(status) = service.ended()? else {
-                continue;
-            };
-            // The server prints its reason to the terminal, the bots print theirs to their log.
-            let why = if service.name() == "bots" { last_words() } else { String::new() };
-            bail!("the {} ended unexpectedly ({status}){why}", service.name());
+        if let Some(status) = server.ended()? {
+            // It has printed its reason to the terminal.
+            bail!("the server ended unexpectedly ({status})");
         }
         std::thread::sleep(GLANCE);
     }
-    // Bots first: a server that ends first is an error to them.
-    bots.map_or(Ok(()), Service::end)?;
     server.end()
 }
 
@@ -86,18 +77,14 @@ fn ensure_port_is_free(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn start_server(args: &Args) -> Result<Service> {
-    let mut command = Command::new(program("release", "broadside-server"));
+fn start_server(args: &Args, game: &Game) -> Result<Service> {
+    let mut command = Command::new(program("release", &game.server));
     command.args(["--host", &args.host.to_string(), "--port", &args.port.to_string()]);
-    command.arg("--assets").arg(web_dir()).current_dir(root());
-    // The bots and the pages on this machine share an address.
+    command.args(["--bots", &args.bots.to_string()]).arg("--assets").arg(&game.web).current_dir(root());
+    // The pages and other programs on this machine share an address.
     command.args(["--limit-exempt", &format!("127.0.0.0/8,::1,{}", reachable(args.host))]);
-    if args.bots > 0 {
-        // The bots are separate programs, over the network.
-        command.args(["--bots", "0"]);
-    }
     if args.tls {
-        command.arg("--tls-self-signed").arg(tls_dir());
+        command.arg("--tls-self-signed").arg(target_dir().join("tls"));
     }
     if std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "warn");
@@ -121,33 +108,6 @@ fn wait_until_up(server: &mut Service, args: &Args) -> Result<bool> {
         std::thread::sleep(GLANCE);
     }
     Ok(false)
-}
-
-fn start_bots(args: &Args) -> Result<Service> {
-    let log = File::create(bots_log()).with_context(|| format!("cannot write {}", short(&bots_log())))?;
-    let scheme = if args.tls { "wss" } else { "ws" };
-    let url = format!("{scheme}://{}/ws", SocketAddr::new(reachable(args.host), args.port));
-    let mut command = Command::new(program("release", "bot"));
-    if args.tls {
-        command.arg("--ca").arg(tls_dir().join("self-signed-cert.pem"));
-    }
-    command.args([&url, "--count", &args.bots.to_string(), "--skill", "0.6"]).current_dir(root());
-    Service::start("bots", &command, log.try_clone()?.into(), log.into())
-}
-
-/// Where the server keeps the certificate that it makes.
-fn tls_dir() -> PathBuf {
-    target_dir().join("tls")
-}
-
-fn bots_log() -> PathBuf {
-    target_dir().join("bots.log")
-}
-
-fn last_words() -> String {
-    let log = std::fs::read_to_string(bots_log()).unwrap_or_default();
-    let line = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("the log is empty");
-    format!(": {line} (all of it: {})", short(&bots_log()))
 }
 
 /// An address at which this machine reaches what listens on `host`.

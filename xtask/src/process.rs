@@ -106,11 +106,6 @@ impl Service {
         Ok(Self { name, child })
     }
 
-    /// The name it was started under.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The program's standard output, when it was piped and not taken before.
     pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()

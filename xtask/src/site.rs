@@ -1,5 +1,5 @@
-//! The folder a browser loads from: `target/web`, made of `assets/` and the compiled client, with what the pages for developers
-//! need in a folder of its own.
+//! The folder a browser loads from, made of Broadside's `assets/`, of files of the game, which may take their place, and of the game's
+//! compiled page; what the pages for developers need is in a folder of its own.
 //!
 //! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
@@ -9,6 +9,7 @@
 //! Every file that a page cannot do without carries the number of the build: `boot.js` compares them, so that files of two builds
 //! (a cache on the way, a server that is updated while a page loads) are detected and not run.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,17 +19,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::games::Game;
 use crate::process::run;
-use crate::workspace::{WASM_TARGET, cargo, root, short, target_dir, web_dir};
+use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 4;
+const RECIPE: u32 = 5;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
 
-/// What is compiled to wasm, and the folder it goes to.
-const MODULES: [(&str, &str); 2] = [("broadside-client-wasm", ""), ("broadside-wire-wasm", DEV)];
+/// The names under which the pages load their programs.
+const PAGE_MODULE: &str = "game";
+const WIRE_MODULE: &str = "decoder";
 
 /// Stands in the sources for the number of the build.
 const BUILD_MARK: &str = "@build@";
@@ -44,33 +47,65 @@ const DEV_PAGES: [&str; 2] = ["compare.html", "wire.html"];
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
 
-/// Brings `target/web` up to date.
-pub(crate) fn build() -> Result<()> {
-    let packages = MODULES.map(|(package, _)| format!("--package {package}")).join(" ");
+/// A package that is compiled to wasm.
+struct Module<'a> {
+    package: &'a str,
+    /// The name of its files.
+    name: &'static str,
+    /// The folder that they go to.
+    folder: &'static str,
+}
+
+fn modules(game: &Game) -> Vec<Module<'_>> {
+    let page = Module { package: &game.page, name: PAGE_MODULE, folder: "" };
+    let wire = game.wire.map(|package| Module { package, name: WIRE_MODULE, folder: DEV });
+    std::iter::once(page).chain(wire).collect()
+}
+
+/// The files that a site is made of beside its programs, each with its name in the finished folder, in order of these names. A file of
+/// the game takes the place of Broadside's of the same name.
+fn sources(game: &Game) -> Result<BTreeMap<PathBuf, PathBuf>> {
+    let mut sources = BTreeMap::new();
+    for folder in [&broadside().join("assets"), &game.assets] {
+        for file in if folder.exists() { files(folder)? } else { Vec::new() } {
+            let name = file.strip_prefix(folder)?.to_path_buf();
+            let for_developers = name.starts_with(DEV) || DEV_PAGES.iter().any(|page| name == Path::new(page));
+            if game.wire.is_some() || !for_developers {
+                sources.insert(name, file);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// Brings the game's folder for a browser up to date.
+pub(crate) fn build(game: &Game) -> Result<()> {
+    let modules = modules(game);
+    let packages = modules.iter().map(|module| format!("--package {}", module.package)).collect::<Vec<_>>().join(" ");
     run(&mut cargo(&format!("build {packages} --target {WASM_TARGET} --profile wasm")))?;
-    let (web, stamp) = (web_dir(), web_dir().with_extension("stamp"));
-    let key = key(&root().join("assets"))?;
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, &web).unwrap_or_default()) {
+    let (web, stamp) = (&game.web, game.web.with_extension("stamp"));
+    let sources = sources(game)?;
+    let key = key(&modules, &sources)?;
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, web).unwrap_or_default()) {
         return Ok(());
     }
     let fresh = web.with_extension("new");
     remove_folder(&fresh)?;
-    make(&fresh, &key)?;
-    remove_folder(&web)?;
-    fs::rename(&fresh, &web)?;
-    fs::write(&stamp, describe(&key, &web)?)?;
-    report(&web)
+    make(&fresh, &modules, &sources, &key)?;
+    remove_folder(web)?;
+    fs::rename(&fresh, web)?;
+    fs::write(&stamp, describe(&key, web)?)?;
+    report(web)
 }
 
-fn make(fresh: &Path, build: &str) -> Result<()> {
-    let assets = root().join("assets");
-    for file in files(&assets)? {
-        let to = fresh.join(file.strip_prefix(&assets)?);
+fn make(fresh: &Path, modules: &[Module], sources: &BTreeMap<PathBuf, PathBuf>, build: &str) -> Result<()> {
+    for (name, file) in sources {
+        let to = fresh.join(name);
         fs::create_dir_all(to.parent().unwrap_or(fresh))?;
-        fs::copy(&file, to)?;
+        fs::copy(file, to)?;
     }
-    for (package, folder) in MODULES {
-        bind(&wasm(package), &fresh.join(folder), build)?;
+    for module in modules {
+        bind(module, &fresh.join(module.folder), build)?;
     }
     stamp(fresh, build)?;
     let page = fs::read_to_string(fresh.join(PAGE))?;
@@ -97,9 +132,11 @@ fn stamp(fresh: &Path, build: &str) -> Result<()> {
 }
 
 /// Writes a wasm as the browser loads it, with its JavaScript; both carry the number of the build.
-fn bind(wasm: &Path, folder: &Path, build: &str) -> Result<()> {
+fn bind(module: &Module, folder: &Path, build: &str) -> Result<()> {
+    let wasm = wasm(module.package);
     Bindgen::new()
-        .input_path(wasm)
+        .input_path(&wasm)
+        .out_name(module.name)
         .web(true)?
         .typescript(false)
         // The page calls `init()` without an address; this makes the script find the wasm beside itself.
@@ -108,8 +145,8 @@ fn bind(wasm: &Path, folder: &Path, build: &str) -> Result<()> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(folder)
-        .with_context(|| format!("wasm-bindgen refused {}", short(wasm)))?;
-    let name = wasm.file_stem().context("a wasm has a name")?.to_string_lossy();
+        .with_context(|| format!("wasm-bindgen refused {}", short(&wasm)))?;
+    let name = module.name;
     let (script, binary) = (folder.join(format!("{name}.js")), folder.join(format!("{name}_bg.wasm")));
     append(&script, format!("export const build = \"{build}\";\n").as_bytes())?;
     append(&binary, &custom_section(BUILD_SECTION, build.as_bytes()))
@@ -156,16 +193,16 @@ fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A number that changes when a wasm, the name or content of an asset, or the recipe does.
-fn key(assets: &Path) -> Result<String> {
+fn key(modules: &[Module], sources: &BTreeMap<PathBuf, PathBuf>) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     RECIPE.hash(&mut hasher);
-    for (package, _) in MODULES {
-        let wasm = wasm(package);
+    for module in modules {
+        let wasm = wasm(module.package);
         fs::read(&wasm).with_context(|| format!("cannot read {}", short(&wasm)))?.hash(&mut hasher);
     }
-    for file in files(assets)? {
-        file.strip_prefix(assets)?.hash(&mut hasher);
-        fs::read(&file)?.hash(&mut hasher);
+    for (name, file) in sources {
+        name.hash(&mut hasher);
+        fs::read(file)?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -206,16 +243,15 @@ fn remove_folder(folder: &Path) -> Result<()> {
 }
 
 /// What a browser may ask the finished folder for: its files without the compressed siblings, named from the folder on.
-pub(crate) fn pages() -> Result<Vec<String>> {
-    let web = web_dir();
+pub(crate) fn pages(web: &Path) -> Result<Vec<String>> {
     let is_sibling = |file: &Path| matches!(file.extension().and_then(OsStr::to_str), Some("br" | "gz"));
-    let plain = files(&web)?.into_iter().filter(|file| !is_sibling(file));
-    plain.map(|file| Ok(file.strip_prefix(&web)?.to_string_lossy().replace('\\', "/"))).collect()
+    let plain = files(web)?.into_iter().filter(|file| !is_sibling(file));
+    plain.map(|file| Ok(file.strip_prefix(web)?.to_string_lossy().replace('\\', "/"))).collect()
 }
 
 /// Prints the size of a first visit.
 fn report(web: &Path) -> Result<()> {
-    let pages = pages()?;
+    let pages = pages(web)?;
     let mut bytes = 0;
     let is_dev = |page: &str| page.starts_with(&format!("{DEV}/")) || DEV_PAGES.contains(&page) || page == ROOM_PAGE;
     for page in pages.iter().filter(|page| !is_dev(page)) {

@@ -1,13 +1,14 @@
 //! `cargo xtask test`: every check there is, cheapest first, ending at the first that fails.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::games::Game;
 use crate::process::{self, run};
-use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir, web_dir};
+use crate::steps::run_in_order;
+use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir};
 use crate::{audit, bench, floors, purity, site, tidy, toolchain};
 
 /// Arguments of `cargo xtask test`.
@@ -41,28 +42,10 @@ enum Step {
 /// Runs every step, or the chosen one.
 pub(crate) fn test(args: &Args) -> Result<()> {
     process::catch_stop_signals()?;
-    let steps: Vec<Step> =
-        Step::value_variants().iter().copied().filter(|step| args.only.is_none_or(|only| only == *step)).collect();
-    let started_at = Instant::now();
-    for (step, number) in steps.iter().zip(1..) {
-        let (name, step_started_at) = (step.name(), Instant::now());
-        println!("[{number}/{}] {name}: {}", steps.len(), step.about());
-        step.run().with_context(|| format!("{name} failed; `cargo xtask test --only {name}` repeats it"))?;
-        println!("[{number}/{}] {name}: good after {}", steps.len(), seconds(step_started_at.elapsed()));
-    }
-    println!("all good after {}", seconds(started_at.elapsed()));
-    Ok(())
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+    run_in_order(args.only, Step::about, Step::run)
 }
 
 impl Step {
-    fn name(self) -> String {
-        self.to_possible_value().expect("no step is hidden").get_name().to_string()
-    }
-
     fn about(self) -> &'static str {
         match self {
             Step::Tools => "the wasm target, rustfmt, clippy, Node, Chromium and chromedriver are there",
@@ -135,14 +118,14 @@ fn foreign() -> Result<()> {
 
 /// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.
 fn embedded_site() -> Result<()> {
-    site::build()?;
+    site::build(&Game::arena())?;
     run(&mut cargo("clippy --workspace --bins --features broadside-server/embed -- -D warnings"))
 }
 
 /// Always with `--workspace`, like the steps before: other selections of packages would build the dependencies again.
 fn browser() -> Result<()> {
     let tools = toolchain::ensure_browser()?;
-    site::build()?;
+    site::build(&Game::arena())?;
     run(&mut cargo("build --workspace --bins"))?;
     // One at a time: each test has a browser and a server of its own, and drawing is done in software.
     let mut tests = cargo("test --workspace --test browser -- --test-threads=1");
@@ -150,7 +133,7 @@ fn browser() -> Result<()> {
         ("CHROMIUM", tools.browser),
         ("CHROMEDRIVER", tools.driver),
         ("BROADSIDE_PROGRAMS", target_dir().join("debug")),
-        ("BROADSIDE_SITE", web_dir()),
+        ("BROADSIDE_SITE", Game::arena().web),
         ("BROADSIDE_ARTIFACTS", target_dir().join("artifacts")),
     ]);
     run(&mut tests)

@@ -2,12 +2,25 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The target that the browser client is compiled for.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names the folder that holds the workspace's `Cargo.toml`, once and before anything else; without that it is [`broadside`].
+pub(crate) fn set_root(folder: PathBuf) {
+    ROOT.set(folder).expect("the root is set once, before its first use");
+}
+
 /// The folder that holds the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
+    ROOT.get_or_init(|| broadside().to_path_buf())
+}
+
+/// The folder of Broadside's own workspace, from which this library was compiled.
+pub(crate) fn broadside() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder inside the workspace")
 }
 
@@ -15,11 +28,6 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn target_dir() -> PathBuf {
     // A relative CARGO_TARGET_DIR is relative to where cargo was called, and `root` is where we call it.
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
-}
-
-/// The folder that a browser loads from, in the place where the server looks for it.
-pub(crate) fn web_dir() -> PathBuf {
-    root().join("target/web")
 }
 
 /// The program `name` as built with `profile` ("debug" or "release").

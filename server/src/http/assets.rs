@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn only_plain_paths_are_looked_up() {
-        for good in ["index.html", "broadside_client_wasm_bg.wasm", "img/a-b.svg"] {
+        for good in ["index.html", "game_bg.wasm", "img/a-b.svg"] {
             assert!(is_plain(good), "{good}");
         }
         for bad in ["../Cargo.toml", "a/../b", "a//b", "/etc/passwd", ".git/config", "a\\b", "a%2e", "C:x", ""] {

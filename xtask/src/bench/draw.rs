@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::level::shown;
 use super::table::Table;
 use super::webdriver::Page;
+use crate::games::Game;
 use crate::process::{Service, run};
-use crate::workspace::{cargo, program, root, web_dir};
+use crate::workspace::{cargo, program, root};
 use crate::{site, toolchain};
 
 /// The window, in CSS pixels.
@@ -39,7 +40,7 @@ struct Drawn {
 pub(super) fn measure() -> Result<String> {
     let tools = toolchain::ensure_browser()?;
     toolchain::ensure_wasm_target()?;
-    site::build()?;
+    site::build(&Game::arena())?;
     // A debug build, as in the browser tests: the page is what is measured.
     run(&mut cargo("build --package broadside-server --bins"))?;
     let mut drawn = Vec::new();
@@ -51,7 +52,7 @@ pub(super) fn measure() -> Result<String> {
 
 fn play(tools: &toolchain::Browser, renderer: &'static str) -> Result<Drawn> {
     let mut command = Command::new(program("debug", "broadside-server"));
-    command.args(["--host", "127.0.0.1", "--port", "0", "--bots", BOTS]).arg("--assets").arg(web_dir());
+    command.args(["--host", "127.0.0.1", "--port", "0", "--bots", BOTS]).arg("--assets").arg(Game::arena().web);
     command.current_dir(root()).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let mut stdout = BufReader::new(server.take_stdout().context("its output is piped")?);

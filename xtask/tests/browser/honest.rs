@@ -9,8 +9,8 @@ use crate::server::Server;
 use crate::{SMALL, setup};
 
 const HTML: &[u8] = b"<!doctype html><title>Log in</title><p>Welcome to our network. Please log in.";
-const GLUE: &str = "broadside_client_wasm.js";
-const WASM: &str = "broadside_client_wasm_bg.wasm";
+const GLUE: &str = "game.js";
+const WASM: &str = "game_bg.wasm";
 
 /// A copy of the site that can be broken; it is gone with this value.
 struct Site(PathBuf);
@@ -93,23 +93,19 @@ fn replaced(bytes: &[u8], old: &str, new: &str) -> Vec<u8> {
 async fn a_broken_page_says_what_is_broken_and_offers_to_reload() {
     type Break = fn(&Site);
     let cases: [(&str, Break, &str); 16] = [
-        ("no wasm", |site| site.remove(WASM), "broadside_client_wasm_bg.wasm is missing"),
-        ("a portal for the wasm", |site| site.replace(WASM, HTML), "instead of broadside_client_wasm_bg.wasm"),
+        ("no wasm", |site| site.remove(WASM), "game_bg.wasm is missing"),
+        ("a portal for the wasm", |site| site.replace(WASM, HTML), "instead of game_bg.wasm"),
         ("half a wasm", |site| site.change(WASM, |bytes| bytes[..bytes.len() / 2].to_vec()), "cannot be used"),
-        ("another wasm", |site| site.age(WASM), "two builds: broadside_client_wasm_bg.wasm"),
-        ("no glue", |site| site.remove(GLUE), "broadside_client_wasm.js is missing"),
-        ("a portal for the glue", |site| site.replace(GLUE, HTML), "instead of broadside_client_wasm.js"),
-        ("another glue", |site| site.age(GLUE), "two builds: broadside_client_wasm.js"),
+        ("another wasm", |site| site.age(WASM), "two builds: game_bg.wasm"),
+        ("no glue", |site| site.remove(GLUE), "game.js is missing"),
+        ("a portal for the glue", |site| site.replace(GLUE, HTML), "instead of game.js"),
+        ("another glue", |site| site.age(GLUE), "two builds: game.js"),
         (
             "a glue that lacks what the wasm needs",
             |site| site.change(GLUE, |b| replaced(&b, "__wbg_", "__old_")),
             "do not fit",
         ),
-        (
-            "a glue that is no script",
-            |site| site.replace(GLUE, b"let let = 1;"),
-            "broadside_client_wasm.js did not run",
-        ),
+        ("a glue that is no script", |site| site.replace(GLUE, b"let let = 1;"), "game.js did not run"),
         ("no start", |site| site.remove("start.js"), "start.js is missing"),
         ("a portal for the start", |site| site.replace("start.js", HTML), "instead of start.js"),
         ("another start", |site| site.age("start.js"), "two builds: start.js"),
@@ -169,7 +165,7 @@ async fn a_file_that_never_comes_is_named_after_a_while() {
     let proxy = Proxy::before(&server, Habits { stalls: Some(".wasm"), ..Habits::default() }).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &proxy.url("/?effects=low")).await;
-    page.wait_for_text("#loading", "broadside_client_wasm_bg.wasm has not loaded").await;
+    page.wait_for_text("#loading", "game_bg.wasm has not loaded").await;
     assert_eq!(page.text("#loading button").await, "Reload");
 }
 
@@ -179,7 +175,7 @@ async fn a_developers_page_says_what_it_lacks() {
     let server = Server::start_serving(&site.0).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/healthz")).await;
-    for (file, says) in [("dev/broadside_wire_wasm_bg.wasm", "is missing"), ("dev/link.js", "dev/link.js is missing")] {
+    for (file, says) in [("dev/decoder_bg.wasm", "is missing"), ("dev/link.js", "dev/link.js is missing")] {
         site.mend();
         site.remove(file);
         page.visit(&server.url("/wire")).await;

@@ -275,7 +275,7 @@ impl Page {
     /// The hashes of the world, every `every` ticks and in hex, of a scripted game in the wasm of this page.
     pub async fn world_hashes(&self, seed: u64, ticks: u32, every: u32) -> Vec<Value> {
         const SCRIPT: &str = "const [seed, ticks, every, done] = arguments;
-            import('/broadside_client_wasm.js')
+            import('/game.js')
                 .then(wasm => wasm.world_hashes(BigInt(seed), ticks, every))
                 .then(hashes => done(Array.from(hashes, hash => BigInt.asUintN(64, hash).toString(16).padStart(16, '0'))))
                 .catch(error => done([String(error)]));";

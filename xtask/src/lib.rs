@@ -1,0 +1,146 @@
+//! The commands of a workspace: `cargo xtask play | test`, and in Broadside's own also `dist | bench | chaos | audit`.
+//!
+//! The program of Broadside's workspace is [`broadside`]. The workspace of a game has a program `xtask` that is one call of [`game()`].
+//!
+//! - [`play`]: builds a game, starts its server, and lets a person play.
+//! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command. [`game_test`] is the same for the
+//!   workspace of a game.
+//! - [`dist`]: one server binary with the browser client inside.
+//! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
+//! - [`chaos`]: the whole server in one simulation, driven by a seed.
+//! - [`audit`]: licences, banned crates, sources and advisories of the dependencies.
+//!
+//! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from; [`steps`] runs checks;
+//! [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
+//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`process`], [`guard`] and
+//! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
+//!
+//! The browser tests are `tests/browser/`, a test target of this crate, so that only `cargo xtask test` builds the WebDriver client.
+
+mod audit;
+mod bench;
+mod chaos;
+mod dist;
+mod floors;
+mod game_test;
+mod games;
+mod guard;
+mod http;
+mod imports;
+mod numbers;
+mod play;
+mod process;
+mod purity;
+mod site;
+mod source;
+mod steps;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use broadside_cli::{parse, say};
+use clap::{Parser, Subcommand};
+
+/// Broadside's project commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the page and the server of a game, and play on this machine until Ctrl-C.
+    Play {
+        /// The game: a folder of games/.
+        #[arg(long, value_name = "NAME", default_value = games::DEFAULT)]
+        game: String,
+        #[command(flatten)]
+        args: play::Args,
+    },
+    /// Run every check: format, lints, tests, purity, docs, browser.
+    Test(test::Args),
+    /// Make one server binary with the browser client inside: target/dist/broadside-server.
+    Dist,
+    /// Measure what the server costs on this machine, and write it to docs/BENCHMARKS.md.
+    Bench(bench::Args),
+    /// Simulate the whole server with everything that can go wrong; a failure prints the command that repeats it.
+    Chaos(chaos::Args),
+    /// Check licences, banned crates and sources of all dependencies; or, with --advisories, known vulnerabilities.
+    Audit(audit::Args),
+    /// Run a program that must not outlive this one's parent (used by the other commands).
+    #[command(hide = true)]
+    Guard(guard::Args),
+}
+
+/// The project commands of a game.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct GameArgs {
+    #[command(subcommand)]
+    command: GameCommand,
+}
+
+#[derive(Subcommand)]
+enum GameCommand {
+    /// Build the page and the server, and play on this machine until Ctrl-C.
+    Play(play::Args),
+    /// Run every check: format, lints, tests, the page.
+    Test(game_test::Args),
+    /// Run a program that must not outlive this one's parent (used by the other commands).
+    #[command(hide = true)]
+    Guard(guard::Args),
+}
+
+/// The program `xtask` of Broadside's own workspace.
+#[must_use]
+pub fn broadside() -> ExitCode {
+    let (args, _) = parse::<Args>();
+    let passes_exit_code_on = matches!(args.command, Command::Chaos(_));
+    let done = match args.command {
+        Command::Play { game, args } => games::Game::named(&game).and_then(|game| play::play(&args, &game)),
+        Command::Test(args) => test::test(&args),
+        Command::Dist => dist::dist(),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Chaos(args) => chaos::chaos(&args),
+        Command::Audit(args) => audit::audit(&args),
+        Command::Guard(args) => guard::become_program(&args),
+    };
+    exit_code(done, passes_exit_code_on)
+}
+
+/// The program `xtask` of the workspace of the game `name`, whose packages are `name`, `name-page` and `name-server`, in folders beside
+/// the program's own. `manifest_folder` is the latter: `env!("CARGO_MANIFEST_DIR")`.
+#[must_use]
+pub fn game(name: &str, manifest_folder: &str) -> ExitCode {
+    let (args, _) = parse::<GameArgs>();
+    let done = Path::new(manifest_folder).parent().context("xtask is a folder inside the workspace").and_then(|root| {
+        workspace::set_root(root.to_path_buf());
+        let game = games::Game::of_workspace(name);
+        match args.command {
+            GameCommand::Play(args) => play::play(&args, &game),
+            GameCommand::Test(args) => game_test::test(&args, &game),
+            GameCommand::Guard(args) => guard::become_program(&args),
+        }
+    });
+    exit_code(done, false)
+}
+
+fn exit_code(done: Result<()>, passes_exit_code_on: bool) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<process::Stopped>() => ExitCode::from(130), // what a shell reports for Ctrl-C
+        Err(error) => {
+            let code =
+                error.downcast_ref::<process::Failed>().filter(|_| passes_exit_code_on).and_then(|failed| failed.code);
+            say(&format!("error: {error:#}"));
+            code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
+    }
+}
