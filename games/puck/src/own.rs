@@ -1,0 +1,163 @@
+//! A player's exact private state: the own disc, the puck, and the discs near either of them.
+
+use arrayvec::ArrayVec;
+use broadside_shared::game::CorrectionCause;
+use broadside_shared::ids::{EntityId, PlayerId};
+use broadside_shared::protocol::limits::SEATS_MAX;
+use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use glam::Vec2;
+use serde::{Deserialize, Serialize};
+
+use crate::input::PuckInput;
+use crate::play::{Disc, Play, PuckState};
+use crate::rules::PLAYERS_MAX;
+use broadside_shared::protocol::input::GameInput;
+
+/// Distance from the own disc or from the puck within which other discs are part of the own state: further away they
+/// change nothing within the time that a playable link is predicted for.
+const REACH: f32 = 320.0;
+const PLAYER_BITS: u32 = 13;
+const _: () = assert!(SEATS_MAX == 1 << PLAYER_BITS);
+
+/// Another disc bumped into the own one.
+pub(crate) const CONTACT: CorrectionCause = CorrectionCause::of_game(0);
+/// Another disc touched the puck.
+pub(crate) const TOUCH: CorrectionCause = CorrectionCause::of_game(1);
+/// Another disc kicked the puck.
+pub(crate) const KICK: CorrectionCause = CorrectionCause::of_game(2);
+/// A goal, and the kick-off after it.
+pub(crate) const KICK_OFF: CorrectionCause = CorrectionCause::of_game(3);
+/// The names of these causes.
+pub(crate) const CAUSES: &[&str] = &["contact", "touch", "kick", "kick-off"];
+
+/// A player's exact private state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LocalPlayerState {
+    /// Whose it is.
+    pub player: PlayerId,
+    /// The own disc, the puck, and the discs near either of them.
+    pub play: Play,
+}
+
+impl LocalPlayerState {
+    /// The own state of a player of `all`.
+    pub(crate) fn of(player: PlayerId, all: &Play) -> LocalPlayerState {
+        let play = Play { discs: ArrayVec::new(), puck: all.puck, held: all.held };
+        let mut own = LocalPlayerState { player, play };
+        own.renew(all);
+        own
+    }
+
+    /// Takes the state of everything near from `all`.
+    pub(crate) fn renew(&mut self, all: &Play) {
+        (self.play.puck, self.play.held) = (all.puck, all.held);
+        self.play.discs.clear();
+        let Some(own) = all.disc(self.player) else { return };
+        let near = |disc: &&Disc| {
+            disc.player == self.player || disc.at.distance(own.at) < REACH || disc.at.distance(all.puck.at) < REACH
+        };
+        self.play.discs.extend(all.discs.iter().filter(near).cloned());
+    }
+
+    /// The own disc.
+    ///
+    /// # Panics
+    /// Never: a state is made with its player's disc, and one read from the wire is checked for it.
+    #[must_use]
+    pub fn disc(&self) -> &Disc {
+        self.play.disc(self.player).expect("an own state has its own disc")
+    }
+
+    /// Steps everything near by one tick.
+    pub(crate) fn advance(&mut self, input: &PuckInput) {
+        if let Some(disc) = self.play.disc_mut(self.player) {
+            disc.input = *input;
+        }
+        self.play.step(|_| {});
+    }
+}
+
+/// Why the server's state differs from the predicted one.
+pub(crate) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlayerState) -> CorrectionCause {
+    let (was, is) = (predicted.disc(), actual.disc());
+    if was.id != is.id || predicted.play.puck.id != actual.play.puck.id {
+        return KICK_OFF;
+    }
+    let others = |state: &LocalPlayerState| {
+        state
+            .play
+            .discs
+            .iter()
+            .filter(|disc| disc.player != state.player)
+            .cloned()
+            .collect::<ArrayVec<_, PLAYERS_MAX>>()
+    };
+    let (were, are) = (others(predicted), others(actual));
+    let count = |discs: &[Disc], of: fn(&Disc) -> u8| discs.iter().fold(0u8, |sum, disc| sum.wrapping_add(of(disc)));
+    if were == are {
+        CorrectionCause::UNKNOWN
+    } else if count(&were, |disc| disc.kicks) != count(&are, |disc| disc.kicks) {
+        KICK
+    } else if was.bumps != is.bumps || (was.at != is.at && predicted.play.puck == actual.play.puck) {
+        CONTACT
+    } else {
+        TOUCH
+    }
+}
+
+/// Appends an exact private state.
+pub(crate) fn write(own: &LocalPlayerState, out: &mut BitWriter) {
+    out.bits(own.player.0.into(), PLAYER_BITS);
+    let Play { discs, puck, held } = &own.play;
+    out.bits((*held).into(), 8);
+    out.bits(puck.id.0.into(), 16);
+    write_motion(puck.at, puck.velocity, out);
+    out.golomb(discs.len() as u32, 1);
+    for disc in discs {
+        out.bits(disc.player.0.into(), PLAYER_BITS);
+        out.bits(disc.team.into(), 1);
+        out.bits(disc.id.0.into(), 16);
+        write_motion(disc.at, disc.velocity, out);
+        disc.input.write(out);
+        out.flag(disc.spent);
+        out.flag(disc.touching);
+        for number in [disc.rest, disc.bumps, disc.kicks, disc.touches] {
+            out.bits(number.into(), 8);
+        }
+    }
+}
+
+/// Reads what [`write()`] wrote.
+pub(crate) fn read(bits: &mut BitReader<'_>) -> Result<LocalPlayerState, WireError> {
+    let player = PlayerId(bits.bits(PLAYER_BITS)? as u16);
+    let held = bits.bits(8)? as u8;
+    let id = EntityId(bits.bits(16)? as u16);
+    let (at, velocity) = read_motion(bits)?;
+    let mut play = Play { discs: ArrayVec::new(), puck: PuckState { id, at, velocity }, held };
+    for _ in 0..bits.count(1, PLAYERS_MAX, "discs")? {
+        let (player, team) = (PlayerId(bits.bits(PLAYER_BITS)? as u16), bits.bits(1)? as u8);
+        let id = EntityId(bits.bits(16)? as u16);
+        let (at, velocity) = read_motion(bits)?;
+        let mut disc = Disc::new(player, team, id, at);
+        (disc.velocity, disc.input) = (velocity, PuckInput::read(bits)?);
+        (disc.spent, disc.touching) = (bits.flag()?, bits.flag()?);
+        for number in [&mut disc.rest, &mut disc.bumps, &mut disc.kicks, &mut disc.touches] {
+            *number = bits.bits(8)? as u8;
+        }
+        play.discs.push(disc);
+    }
+    if play.disc(player).is_none() {
+        return Err(WireError::Range { what: "discs without the own one, player", value: player.0.into(), limit: 0 });
+    }
+    Ok(LocalPlayerState { player, play })
+}
+
+fn write_motion(at: Vec2, velocity: Vec2, out: &mut BitWriter) {
+    for value in [at.x, at.y, velocity.x, velocity.y] {
+        out.f32(value);
+    }
+}
+
+fn read_motion(bits: &mut BitReader<'_>) -> Result<(Vec2, Vec2), WireError> {
+    Ok((Vec2::new(bits.f32("x")?, bits.f32("y")?), Vec2::new(bits.f32("vx")?, bits.f32("vy")?)))
+}
