@@ -91,7 +91,7 @@ const METRICS: [Metric; 47] = [
     metric("error_p99", Measure::Plain, |r| r.prediction_error.p99),
     metric("error_max", Measure::Plain, |r| r.prediction_error.max),
     metric("corrections", Measure::Plain, |r| r.corrections_per_min),
-    metric("corrections_unknown", Measure::Plain, |r| r.corrections_by_cause.unknown),
+    metric("corrections_unknown", Measure::Plain, |r| *r.corrections_by_cause.get("unknown")?),
     metric("join_p50", Measure::Ms, |r| r.join_ms.p50),
     metric("join_p99", Measure::Ms, |r| r.join_ms.p99),
     metric("join_max", Measure::Ms, |r| r.join_ms.max),

@@ -5,24 +5,25 @@
 //! | [`tls_verification`] | how a server's TLS certificate is verified |
 //! | [`socket`] | opening a WebSocket, and connection errors as one line each |
 //! | [`proxy`] | a TCP proxy that simulates a link over loopback |
-//! | [`controller`] | who decides a headless player's inputs: the arena's AI or a cheap pattern |
-//! | [`player`] | one headless player: socket, client and controller in one loop |
+//! | [`player`] | one headless player: socket, client and AI in one loop |
 //! | [`load`] | many players and their measurements: ramp, steady phase, drain |
 //! | [`report`] | the results of a load run as text, as JSON and as a page |
 //! | [`assertion`] | assertions about a report, such as `age_p99<120ms` |
 //! | [`knee_search`] | raising the number of players until an assertion breaks |
 //! | [`spawn`], [`guard`] | a server for one run, which cannot outlive the program that started it |
 //! | [`output`] | standard output, error messages and report files |
+//! | `programs` | the programs [`bot()`] and [`load()`] |
 //!
-//! The programs `bot`, `load`, `floor` and `abuse` use these modules.
+//! All of it is generic over the game, which brings only its AI: a game's own `bot` is `fn main() -> ExitCode { broadside_bots::bot::<MyGame>() }`.
+//! The programs of this crate play the arena, behind the feature `arena`; `floor` needs no game.
 
 pub mod assertion;
-pub mod controller;
 pub mod guard;
 pub mod knee_search;
 pub mod load;
 pub mod output;
 pub mod player;
+pub(crate) mod programs;
 pub mod proxy;
 pub mod report;
 pub mod socket;
@@ -30,6 +31,9 @@ pub mod spawn;
 pub mod tls_verification;
 
 pub use broadside_cli::in_range;
+pub use mimalloc::MiMalloc;
+pub use programs::{bot, load};
+
 use broadside_shared::link::LinkProfile;
 
 /// Parses the name of a link profile, for clap.

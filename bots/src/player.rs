@@ -1,11 +1,11 @@
-//! One headless player: socket, client and controller in one loop.
+//! One headless player: socket, client and AI in one loop.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use broadside_arena::Arena;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, ClientConfig, Phase, Received};
+use broadside_shared::game::{Bot, Game};
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::protocol::limits::SILENCE_US;
@@ -15,17 +15,16 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::controller::Controller;
 use crate::socket::{PlayError, Socket, Target, closed_error, connect, describe};
 
 /// Time without a message from the server after which the server counts as lost.
 const SILENCE: Duration = Duration::from_micros(SILENCE_US);
 
 /// One headless player.
-pub struct Player {
+pub struct Player<G: Game> {
     socket: Socket,
-    client: Client<Arena>,
-    controller: Controller,
+    client: Client<G>,
+    bot: G::Bot,
     began: Instant,
     /// When the last message arrived from the server.
     received_at: Instant,
@@ -52,12 +51,12 @@ pub enum Progress {
     Nothing,
 }
 
-impl Player {
+impl<G: Game> Player<G> {
     /// Connects and sends the hello. The first calls of [`Player::step`] lead to the seat.
     ///
     /// # Errors
     /// Why the connection failed.
-    pub async fn connect(target: &Target, config: ClientConfig, controller: Controller) -> Result<Player, PlayError> {
+    pub async fn connect(target: &Target, config: ClientConfig, bot: G::Bot) -> Result<Player<G>, PlayError> {
         let socket = connect(target).await?;
         let began = Instant::now();
         let mut client = Client::new(config);
@@ -65,7 +64,7 @@ impl Player {
         let mut player = Player {
             socket,
             client,
-            controller,
+            bot,
             began,
             received_at: began,
             frames: FrameCount::default(),
@@ -121,12 +120,12 @@ impl Player {
         }
     }
 
-    /// Lets the controller decide, runs the client's due ticks and sends queued frames.
+    /// Lets the AI decide, runs the client's due ticks and sends queued frames.
     ///
     /// # Errors
     /// Why the connection ended.
     pub async fn act(&mut self) -> Result<(), PlayError> {
-        let input = self.controller.decide(&self.client);
+        let input = self.client.bot_view().map(|view| self.bot.decide(&view)).unwrap_or_default();
         self.client.advance(self.now(), &input);
         // Events are not used here and must not accumulate.
         while self.client.poll_event().is_some() {}
@@ -146,7 +145,7 @@ impl Player {
 
     /// The client, read-only.
     #[must_use]
-    pub fn client(&self) -> &Client<Arena> {
+    pub fn client(&self) -> &Client<G> {
         &self.client
     }
 

@@ -12,10 +12,6 @@ use crate::guard;
 use crate::socket::Target;
 use crate::tls_verification::TlsVerification;
 
-/// The name of the server's program.
-const PROGRAM: &str = if cfg!(windows) { "broadside-server.exe" } else { "broadside-server" };
-/// How to fix a server that cannot be started.
-const START_HINT: &str = "build it with `cargo build --release -p broadside-server`, or name it with --server PATH";
 /// Flags that exempt this machine from the limits per address.
 const LIMIT_EXEMPT: [&str; 2] = ["--limit-exempt", "127.0.0.0/8"];
 /// Time the server has to shut down before it is killed.
@@ -27,8 +23,8 @@ const FOLDER_PREFIX: &str = "broadside-spawned";
 /// The parameters of a server.
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
-    /// The server's program; `None` looks next to this program and on PATH.
-    pub program: Option<PathBuf>,
+    /// The server's program; see [`server_program`].
+    pub program: PathBuf,
     /// Ticks from one snapshot to the next.
     pub snapshot_every: u32,
     /// Seats per room.
@@ -79,9 +75,10 @@ impl Server {
     /// # Errors
     /// Why it does not run.
     pub fn start(plan: &ServerOptions) -> anyhow::Result<Server> {
-        let program = match &plan.program {
-            Some(program) => program.clone(),
-            None => next_to_this_program().unwrap_or_else(|| PathBuf::from(PROGRAM)),
+        let program = &plan.program;
+        let start_hint = || {
+            let name = program.file_stem().unwrap_or_default().display();
+            format!("build it with `cargo build --release --bin {name}`, or name it with --server PATH")
         };
         let folder = ServerFolder::new(plan.big_file_bytes)?;
         let connections_max = if plan.connections_max > 0 {
@@ -89,7 +86,7 @@ impl Server {
         } else {
             (plan.capacity * plan.rooms + 256).min(100_000)
         };
-        let mut command = guard::guarded(&program, plan.files_max)?;
+        let mut command = guard::guarded(program, plan.files_max)?;
         command
             .arg("--assets")
             .arg(folder.page())
@@ -115,7 +112,8 @@ impl Server {
             Log::Piped => drop(command.env("RUST_LOG", "debug").stderr(Stdio::piped())),
         }
         detach(&mut command);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}: {START_HINT}", program.display()))?;
+        let mut child =
+            command.spawn().with_context(|| format!("cannot start {}: {}", program.display(), start_hint()))?;
         let stdout = child.stdout.take().context("the server's standard output is not a pipe")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).context("cannot read the server's standard output")?;
@@ -128,7 +126,7 @@ impl Server {
         let mut server = Server { child, _folder: folder, certificate, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         match address {
             Some(address) => server.address = address,
-            None if line.starts_with("cannot start ") => bail!("{}: {START_HINT}", line.trim()),
+            None if line.starts_with("cannot start ") => bail!("{}: {}", line.trim(), start_hint()),
             None if line.starts_with("cannot ") => bail!("{}", line.trim()),
             None => bail!("{} does not print its address: {:?}", program.display(), line.trim()),
         }
@@ -255,11 +253,13 @@ fn is_dead(_process: i32) -> bool {
     false
 }
 
-/// The server's program in the folder of this program.
-fn next_to_this_program() -> Option<PathBuf> {
-    let us = std::env::current_exe().ok()?;
+/// A game's server program, by its name without an extension: in the folder of this program, or else wherever PATH has it.
+#[must_use]
+pub fn server_program(name: &str) -> PathBuf {
+    let file = Path::new(name).with_extension(std::env::consts::EXE_EXTENSION);
+    let us = std::env::current_exe().unwrap_or_default();
     // Tests run from a subfolder.
-    us.ancestors().skip(1).take(2).map(|folder| folder.join(PROGRAM)).find(|path: &PathBuf| Path::is_file(path))
+    us.ancestors().skip(1).take(2).map(|folder| folder.join(&file)).find(|path| path.is_file()).unwrap_or(file)
 }
 
 /// Moves the server to its own process group, so that Ctrl-C reaches only this program, which then stops the server.

@@ -8,10 +8,11 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use broadside_bots::controller::Controller;
-use broadside_bots::player::Player;
+use broadside_arena::Arena;
+use broadside_bots::player;
 use broadside_bots::socket::{PlayError, Target};
 use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::game::{Bot as _, Game};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use nix::sys::signal::{Signal, kill};
@@ -19,6 +20,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
+
+type Player = player::Player<Arena>;
 
 /// Timeout of every wait: far more than a busy machine needs, since only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -103,7 +106,8 @@ impl Server {
         let (agent, room) = ("test".to_owned(), Some(RoomChoice::Quick));
         let config = ClientConfig { name, agent, room, role: Role::Play, detail: Detail::Replica };
         let target = Target::parse(&format!("ws://{}/ws", self.address)).expect("a fine address");
-        let mut player = Player::connect(&target, config, Controller::pattern(1)).await.expect("the server lets us in");
+        let bot = <Arena as Game>::Bot::cheap(1);
+        let mut player = Player::connect(&target, config, bot).await.expect("the server lets us in");
         within("a seat", async {
             while !player.joined() {
                 step(&mut player).await.expect("the server stays");

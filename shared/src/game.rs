@@ -463,21 +463,55 @@ pub trait Bot<G: Game>: Send + 'static {
     /// An AI of a skill from 0 (harmless) to 1 (as good as it gets); equal seeds make equal AIs.
     fn new(seed: u64, skill: f32) -> Self;
 
+    /// An AI for the thousands of players of a load test: it costs almost no CPU time, so it may ignore the world. Equal
+    /// seeds make equal AIs. Its client predicts nothing: the own state that it sees is the server's newest.
+    #[must_use]
+    fn cheap(seed: u64) -> Self
+    where
+        Self: Sized,
+    {
+        Self::new(seed, 0.0)
+    }
+
     /// The input for the next tick. Called about once per tick.
     fn decide(&mut self, view: &BotView<'_, G>) -> G::Input;
 }
 
-/// The AI of a game without bots: it does nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct NoBot;
+/// The AI of a game without bots: it does nothing. In a load test it holds random inputs, so that something moves.
+#[derive(Debug, Clone)]
+pub struct NoBot {
+    /// Whether it holds random inputs.
+    restless: bool,
+    rng: fastrand::Rng,
+    /// The held input, read from random bytes; bytes that are no input mean none.
+    bytes: [u8; 16],
+    until: Tick,
+}
+
+impl NoBot {
+    fn with(seed: u64, restless: bool) -> NoBot {
+        NoBot { restless, rng: fastrand::Rng::with_seed(seed), bytes: [0; 16], until: Tick(0) }
+    }
+}
 
 impl<G: Game> Bot<G> for NoBot {
-    fn new(_seed: u64, _skill: f32) -> Self {
-        NoBot
+    fn new(seed: u64, _skill: f32) -> Self {
+        NoBot::with(seed, false)
     }
 
-    fn decide(&mut self, _view: &BotView<'_, G>) -> G::Input {
-        G::Input::default()
+    fn cheap(seed: u64) -> Self {
+        NoBot::with(seed, true)
+    }
+
+    fn decide(&mut self, view: &BotView<'_, G>) -> G::Input {
+        if !self.restless {
+            return G::Input::default();
+        }
+        if view.tick >= self.until {
+            self.until = view.tick.after(self.rng.u32(20..100));
+            self.rng.fill(&mut self.bytes);
+        }
+        G::Input::read(&mut BitReader::new(&self.bytes)).unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::limits::SILENCE_US;
@@ -13,7 +14,7 @@ use mio::{Interest, Registry, Token};
 use super::channel::Channel;
 use super::frames::{Opcode, feed};
 use super::handshake::Handshake;
-use super::simulated_client::{SimulatedClient, TICK_US, WorkerContext};
+use super::simulated_client::{SimulatedClient, WorkerContext, tick_us};
 use super::statistics::PlayerCounters;
 use crate::socket::{PlayError, Target};
 
@@ -36,11 +37,11 @@ pub(crate) enum ConnectionState {
     Leaving,
 }
 
-pub(crate) struct PlayerConnection {
+pub(crate) struct PlayerConnection<G: Game> {
     state: ConnectionState,
     channel: Channel,
     handshake: Handshake,
-    simulated_client: SimulatedClient,
+    simulated_client: SimulatedClient<G>,
     /// Received bytes of an incomplete frame or handshake response.
     partial: Vec<u8>,
     /// When the current state times out; unused in [`ConnectionState::Playing`].
@@ -53,19 +54,19 @@ pub(crate) struct PlayerConnection {
     queue_position: Option<u32>,
 }
 
-impl PlayerConnection {
+impl<G: Game> PlayerConnection<G> {
     /// Starts the TCP connect.
     ///
     /// # Errors
     /// [`PlayError::Unreachable`] if the system provides no socket, [`PlayError::Handshake`] if TLS cannot start.
     pub(crate) fn connect(
-        simulated_client: SimulatedClient,
+        simulated_client: SimulatedClient<G>,
         (profile, seed): (LinkProfile, u64),
         target: &Target,
         address: SocketAddr,
         (registry, token): (&Registry, Token),
         now: MonoTime,
-    ) -> Result<PlayerConnection, PlayError> {
+    ) -> Result<PlayerConnection<G>, PlayError> {
         let unreachable =
             |error: std::io::Error| PlayError::Unreachable { target: target.to_string(), cause: error.to_string() };
         let mut stream = TcpStream::connect(address).map_err(unreachable)?;
@@ -79,7 +80,7 @@ impl PlayerConnection {
             deadline: now.plus_us(JOIN_US),
             received_at: now,
             act_at: now,
-            offset_us: (token.0 as u64).wrapping_mul(10_301) % TICK_US,
+            offset_us: (token.0 as u64).wrapping_mul(10_301) % tick_us::<G>(),
             queue_position: None,
         })
     }
@@ -108,11 +109,11 @@ impl PlayerConnection {
         self.received_at.plus_us(SILENCE_US)
     }
 
-    pub(crate) fn simulated_client(&self) -> &SimulatedClient {
+    pub(crate) fn simulated_client(&self) -> &SimulatedClient<G> {
         &self.simulated_client
     }
 
-    pub(crate) fn into_simulated_client(self) -> SimulatedClient {
+    pub(crate) fn into_simulated_client(self) -> SimulatedClient<G> {
         self.simulated_client
     }
 

@@ -6,7 +6,7 @@
 //! | [`run`] | a run from ramp to drain, as the main thread sees it |
 //! | [`worker`] | the threads that run the players |
 //! | [`connection`] | one player's connection |
-//! | [`simulated_client`] | the player without its socket: client, controller and counters |
+//! | [`simulated_client`] | the player without its socket: client, AI and counters |
 //! | [`frames`], [`handshake`] | WebSocket frames and the opening handshake |
 //! | [`channel`], [`link`] | optional TLS over an optional simulated link over a socket |
 //! | [`statistics`], [`timeline`] | what is counted per worker, per player and per second |
@@ -32,3 +32,5 @@ pub(crate) mod simulated_client;
 pub mod statistics;
 pub mod timeline;
 pub(crate) mod worker;
+
+pub(crate) use simulated_client::tick_us;

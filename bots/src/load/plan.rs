@@ -18,12 +18,12 @@ pub struct LoadPlan {
     pub players: usize,
     /// Joins per second.
     pub rate: f64,
-    /// Time from the last join to the steady phase: names and first keyframes are sent, and the arena grows and the players spread in
-    /// it.
+    /// Time from the last join to the steady phase: names and first keyframes are sent, and the players spread over the
+    /// world in it.
     pub settle: Duration,
     /// Length of the steady phase.
     pub steady: Duration,
-    /// One in this many players runs the full client and the AI; the others decode everything and fly a pattern.
+    /// One in this many players runs the full client and the AI; the others decode everything and have the cheap AI.
     pub full_every: usize,
     /// Skill of the AIs, 0 to 1.
     pub skill: f32,
@@ -33,7 +33,7 @@ pub struct LoadPlan {
     pub churn_percent: f64,
     /// Threads that run the players, at least 1.
     pub threads: usize,
-    /// Seed of controllers and simulated links.
+    /// Seed of AIs and simulated links.
     pub seed: u64,
 }
 

@@ -1,11 +1,13 @@
 //! A run as the main thread sees it: players join, are measured, and leave.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use broadside_shared::game::{CorrectionCause, Game};
 
 use super::health;
 use super::metrics::{Scrape, ServerStatistics};
@@ -46,6 +48,8 @@ pub struct MeasuredPhase {
     pub(crate) window: Window,
     /// Times to join of all players that joined since the start of the run.
     pub(crate) joins: hdrhistogram::Histogram<u32>,
+    /// Corrections of full clients by the name of their cause.
+    pub(crate) corrections: BTreeMap<&'static str, u64>,
     /// What each player counted.
     pub(crate) per_player: Vec<PlayerCounters>,
     /// The server's own metrics.
@@ -66,6 +70,8 @@ pub struct Run {
     bar: RunProgressBar,
     /// The server's metrics before the first player connected.
     metrics_before: Result<Scrape, String>,
+    /// Names of the causes of corrections, by [`CorrectionCause::index`].
+    causes: Vec<&'static str>,
     phase: &'static str,
     /// Players of the current level.
     players: usize,
@@ -81,11 +87,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts the threads. `stop` ends the run early.
+    /// Starts the threads, with players of the game `G`. `stop` ends the run early.
     ///
     /// # Errors
     /// The host has no address, or the system provides no thread or readiness queue.
-    pub fn start(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
+    pub fn start<G: Game>(plan: LoadPlan, stop: Arc<AtomicBool>, seconds: u64) -> anyhow::Result<Run> {
         let address = plan.target.resolve()?;
         let metrics_before = Scrape::fetch(&plan.target, address, plan.operator_token.as_deref());
         let shared = Arc::new(RunState {
@@ -104,7 +110,7 @@ impl Run {
         });
         let mut threads = Vec::new();
         for number in 0..shared.workers.len() {
-            let worker = Worker::new(Arc::clone(&shared), number).context("cannot create a readiness queue")?;
+            let worker = Worker::<G>::new(Arc::clone(&shared), number).context("cannot create a readiness queue")?;
             let thread = std::thread::Builder::new().name(format!("players {number}"));
             threads.push(thread.spawn(move || worker.run()).context("cannot start a thread")?);
         }
@@ -115,6 +121,7 @@ impl Run {
             stop,
             bar: RunProgressBar::new(seconds),
             metrics_before,
+            causes: CorrectionCause::all::<G>().map(|cause| cause.name::<G>()).collect(),
             phase: "ramp",
             players: 0,
             total: Window::default(),
@@ -196,6 +203,7 @@ impl Run {
             ),
             (Err(why), _) | (_, Err(why)) => ServerStatistics::unavailable(why.clone()),
         };
+        let corrections = self.causes.iter().copied().zip(window.corrections).collect();
         MeasuredPhase {
             players: self.players,
             joined,
@@ -206,6 +214,7 @@ impl Run {
             seconds,
             seconds_asked: length.as_secs_f64(),
             window,
+            corrections,
             joins: self.joins.clone(),
             per_player,
             server,

@@ -1,9 +1,8 @@
-//! A simulated player without its socket: client, controller and counters.
+//! A simulated player without its socket: client, AI and counters.
 
-use broadside_arena::Arena;
 use broadside_shared::client::stats::{SnapshotArrival, Stats};
 use broadside_shared::client::{Client, Phase, Received};
-use broadside_shared::game::{CorrectionCause, Game};
+use broadside_shared::game::{Bot, CorrectionCause, Game};
 use broadside_shared::link::Stalls;
 use broadside_shared::protocol::header_bytes;
 use broadside_shared::time::MonoTime;
@@ -11,11 +10,12 @@ use glam::Vec2;
 
 use super::frames::{Frame, Opcode, append_masked};
 use super::statistics::{PlayerCounters, Window};
-use crate::controller::Controller;
 use crate::socket::{PlayError, closed_error};
 
 /// One client tick, in microseconds: how often the age of the newest snapshot is sampled.
-pub(crate) const TICK_US: u64 = 16_667;
+pub(crate) const fn tick_us<G: Game>() -> u64 {
+    1_000_000_u64.div_ceil(G::TICK_HZ as u64)
+}
 /// Snapshots between two counts of the records in view.
 const COUNT_VIEW_EVERY: u64 = 16;
 
@@ -36,9 +36,9 @@ impl WorkerContext<'_> {
     }
 }
 
-pub(crate) struct SimulatedClient {
-    client: Client<Arena>,
-    controller: Controller,
+pub(crate) struct SimulatedClient<G: Game> {
+    client: Client<G>,
+    bot: G::Bot,
     full: bool,
     freezes: Option<Stalls>,
     began: MonoTime,
@@ -55,18 +55,18 @@ pub(crate) struct SimulatedClient {
     counted_from: MonoTime,
 }
 
-impl SimulatedClient {
+impl<G: Game> SimulatedClient<G> {
     pub(crate) fn new(
         index: usize,
-        client: Client<Arena>,
-        controller: Controller,
+        client: Client<G>,
+        bot: G::Bot,
         full: bool,
         freezes: Option<Stalls>,
         began: MonoTime,
-    ) -> SimulatedClient {
+    ) -> SimulatedClient<G> {
         SimulatedClient {
             client,
-            controller,
+            bot,
             full,
             freezes,
             began,
@@ -80,7 +80,7 @@ impl SimulatedClient {
         }
     }
 
-    pub(crate) fn client(&self) -> &Client<Arena> {
+    pub(crate) fn client(&self) -> &Client<G> {
         &self.client
     }
 
@@ -151,7 +151,7 @@ impl SimulatedClient {
             self.take_message(&frame, context)?;
         }
         self.sample_ages(context);
-        let input = self.controller.decide(&self.client);
+        let input = self.client.bot_view().map(|view| self.bot.decide(&view)).unwrap_or_default();
         self.client.advance(context.now, &input);
         self.poll(context);
         let next = self.client.next_input_at(context.now);
@@ -180,7 +180,7 @@ impl SimulatedClient {
         if self.newest.is_none() {
             context.window.joins.saturating_record(now.us_since(self.began));
             // At a random offset within a tick, so that samples and snapshots are not in lockstep.
-            self.sample_at = now.plus_us(context.rng.u64(0..TICK_US));
+            self.sample_at = now.plus_us(context.rng.u64(0..tick_us::<G>()));
             self.counted_from = now;
         }
         self.newest = Some((now, (arrival.age_ms.max(0.0) * 1000.0) as u64));
@@ -199,7 +199,7 @@ impl SimulatedClient {
         if self.client.stats().snapshots.is_multiple_of(COUNT_VIEW_EVERY)
             && let Some(own) = self.client.authority()
         {
-            window.in_view.0 += self.in_view(Arena::focus(own));
+            window.in_view.0 += self.in_view(G::focus(own));
             window.in_view.1 += 1;
         }
     }
@@ -211,9 +211,9 @@ impl SimulatedClient {
     /// Number of records within the view around `centre`.
     fn in_view(&self, centre: Vec2) -> u64 {
         let inside = self.client.replica().records().filter(|record| {
-            let fields = Arena::KINDS[usize::from(record.kind)].fields;
+            let fields = G::KINDS[usize::from(record.kind)].fields;
             let at = Vec2::new(fields[0].unpack(record.values[0]), fields[1].unpack(record.values[1]));
-            (at - centre).abs().cmple(Arena::VIEW * 0.5).all()
+            (at - centre).abs().cmple(G::VIEW * 0.5).all()
         });
         inside.count() as u64
     }
@@ -227,7 +227,7 @@ impl SimulatedClient {
             context.window.ages.saturating_record(age_us);
             self.counters.ages.record(age_us);
             self.counters.age_max_us = self.counters.age_max_us.max(age_us);
-            self.sample_at = self.sample_at.plus_us(TICK_US);
+            self.sample_at = self.sample_at.plus_us(tick_us::<G>());
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use broadside_shared::client::{Client, ClientConfig, Detail};
+use broadside_shared::game::{Bot, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
@@ -21,7 +22,6 @@ use super::connection::{ConnectionState, PlayerConnection};
 use super::plan::LoadPlan;
 use super::simulated_client::{SimulatedClient, WorkerContext};
 use super::statistics::{PlayerCounters, Window};
-use crate::controller::Controller;
 use crate::socket::PlayError;
 
 /// Shortest time between two polls of the sockets.
@@ -100,11 +100,10 @@ impl RunState {
 }
 
 /// One player of a worker.
-#[derive(Default)]
-struct PlayerSlot {
-    connection: Option<PlayerConnection>,
+struct PlayerSlot<G: Game> {
+    connection: Option<PlayerConnection<G>>,
     /// The client of a player that lost its connection while seated. It goes on counting missing snapshots.
-    lost: Option<SimulatedClient>,
+    lost: Option<SimulatedClient<G>>,
     joined: bool,
     /// When a player that left on purpose reconnects.
     back_at: Option<MonoTime>,
@@ -112,7 +111,18 @@ struct PlayerSlot {
     earlier: PlayerCounters,
 }
 
-impl PlayerSlot {
+impl<G: Game> PlayerSlot<G> {
+    fn new() -> PlayerSlot<G> {
+        PlayerSlot {
+            connection: None,
+            lost: None,
+            joined: false,
+            back_at: None,
+            wake_at: MonoTime(u64::MAX),
+            earlier: PlayerCounters::default(),
+        }
+    }
+
     /// See [`WorkerCounters::open_gap_us`].
     fn open_gap_us(&self, now: MonoTime) -> u64 {
         let playing = self
@@ -125,11 +135,11 @@ impl PlayerSlot {
 }
 
 /// The players of one thread.
-pub(crate) struct Worker {
+pub(crate) struct Worker<G: Game> {
     shared: Arc<RunState>,
     number: usize,
     poll: Poll,
-    slots: Vec<PlayerSlot>,
+    slots: Vec<PlayerSlot<G>>,
     /// Wakeup times by slot. An entry that differs from its slot's `wake_at` is stale.
     schedule: BinaryHeap<Reverse<(MonoTime, usize)>>,
     epoch: u32,
@@ -141,10 +151,10 @@ pub(crate) struct Worker {
     churn: (f64, MonoTime),
 }
 
-impl Worker {
+impl<G: Game> Worker<G> {
     /// # Errors
     /// The system provides no readiness queue.
-    pub(crate) fn new(shared: Arc<RunState>, number: usize) -> std::io::Result<Worker> {
+    pub(crate) fn new(shared: Arc<RunState>, number: usize) -> std::io::Result<Worker<G>> {
         Ok(Worker {
             number,
             poll: Poll::new()?,
@@ -288,7 +298,7 @@ impl Worker {
         let threads = shared.workers.len();
         let wanted = (shared.wanted.load(Ordering::Relaxed) + threads - 1 - self.number) / threads;
         while self.slots.len() < wanted && !shared.draining.load(Ordering::Relaxed) {
-            self.slots.push(PlayerSlot { wake_at: MonoTime(u64::MAX), ..PlayerSlot::default() });
+            self.slots.push(PlayerSlot::new());
             self.connect(self.slots.len() - 1, window);
         }
         let epoch = shared.epoch.load(Ordering::Relaxed);
@@ -414,7 +424,7 @@ impl Worker {
     }
 }
 
-fn new_client(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient {
+fn new_client<G: Game>(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient<G> {
     let name = Name::new(&format!("load {index}")).expect("the name is short and printable");
     let agent = concat!("load ", env!("CARGO_PKG_VERSION")).to_owned();
     let full = plan.is_full(index);
@@ -425,6 +435,6 @@ fn new_client(plan: &LoadPlan, index: usize, now: MonoTime) -> SimulatedClient {
     };
     let client = Client::new(ClientConfig { name, agent, room: Some(room), role: Role::Play, detail });
     let seed = plan.seed.wrapping_add(index as u64);
-    let controller = if full { Controller::ai(seed, plan.skill) } else { Controller::pattern(seed) };
-    SimulatedClient::new(index, client, controller, full, plan.link.pick(index).freezes(seed), now)
+    let bot = if full { G::Bot::new(seed, plan.skill) } else { G::Bot::cheap(seed) };
+    SimulatedClient::new(index, client, bot, full, plan.link.pick(index).freezes(seed), now)
 }

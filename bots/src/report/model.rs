@@ -4,6 +4,8 @@
 //! over all samples of all players; bytes are those of WebSocket frames, headers included unless the name says payload, without TCP
 //! and IP.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::judgement::Judgement;
@@ -35,7 +37,7 @@ pub struct Report {
     pub(crate) seconds_asked: f64,
     /// Whether the run was stopped before everything was measured.
     pub(crate) interrupted: bool,
-    /// Players that run the full client and the AI; the others decode everything and fly a pattern.
+    /// Players that run the full client and the AI; the others decode everything and have the cheap AI.
     pub(crate) ais: usize,
     /// One in this many players runs the full client.
     pub(crate) full_every: usize,
@@ -60,8 +62,9 @@ pub struct Report {
     pub(crate) prediction_error: PredictionError,
     /// Corrections per full client and minute.
     pub(crate) corrections_per_min: Option<f64>,
-    /// `corrections_per_min` by cause.
-    pub(crate) corrections_by_cause: CorrectionsByCause,
+    /// `corrections_per_min` by cause: `input` (an input arrived too late or not at all), `respawn`, `unknown` (a bug), and the game's
+    /// own causes.
+    pub(crate) corrections_by_cause: BTreeMap<&'static str, Option<f64>>,
     /// Time from the start of a connection to its first snapshot, in milliseconds.
     pub(crate) join_ms: Times,
     /// Bits of cells per known record and snapshot, cell heads included.
@@ -140,23 +143,6 @@ pub(crate) struct PredictionError {
     pub(crate) p99: Option<f64>,
     /// Largest.
     pub(crate) max: Option<f64>,
-}
-
-/// Corrections per full client and minute, by cause.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct CorrectionsByCause {
-    /// An input arrived too late or not at all.
-    pub(crate) input: Option<f64>,
-    /// Contact with another player.
-    pub(crate) collision: Option<f64>,
-    /// A hit.
-    pub(crate) hit: Option<f64>,
-    /// A pickup.
-    pub(crate) pickup: Option<f64>,
-    /// A death or a respawn.
-    pub(crate) respawn: Option<f64>,
-    /// None of these: a bug.
-    pub(crate) unknown: Option<f64>,
 }
 
 /// A mean.

@@ -1,12 +1,10 @@
 //! Computes a report from the counters of a steady phase.
 
-use broadside_arena::ship::causes;
-use broadside_shared::game::CorrectionCause;
 use hdrhistogram::Histogram;
 
 use super::model::{
-    BothWays, BytesByClass, BytesDown, CorrectionsByCause, KbitPerS, LoadHealth, MeanOnly, PredictionError, RateHz,
-    Report, RttMs, ShareReceived, Times, WorstPlayer,
+    BothWays, BytesByClass, BytesDown, KbitPerS, LoadHealth, MeanOnly, PredictionError, RateHz, Report, RttMs,
+    ShareReceived, Times, WorstPlayer,
 };
 use crate::load::health;
 use crate::load::plan::LoadPlan;
@@ -61,8 +59,12 @@ impl Report {
             input_to_ack_ms: effects,
             input_to_effect_ms: effects,
             prediction_error: PredictionError::of(&window.errors),
-            corrections_per_min: per_full_min(window.corrections.iter().sum()),
-            corrections_by_cause: CorrectionsByCause::of(|cause| per_full_min(window.corrections[cause.index()])),
+            corrections_per_min: per_full_min(measured.corrections.values().sum()),
+            corrections_by_cause: measured
+                .corrections
+                .iter()
+                .map(|(cause, count)| (*cause, per_full_min(*count)))
+                .collect(),
             join_ms: percentiles(&measured.joins),
             bits_per_record: MeanOnly { mean: ratio(cells as f64 * 8.0, window.records) },
             in_view: MeanOnly { mean: ratio(window.in_view.0 as f64, window.in_view.1) },
@@ -85,19 +87,6 @@ impl Report {
             first_error: measured.first_error.clone().or_else(|| still_queued(measured.queued)),
             assertions: Vec::new(),
             knee: None,
-        }
-    }
-}
-
-impl CorrectionsByCause {
-    fn of(cause: impl Fn(CorrectionCause) -> Option<f64>) -> CorrectionsByCause {
-        CorrectionsByCause {
-            input: cause(CorrectionCause::INPUT),
-            collision: cause(causes::COLLISION),
-            hit: cause(causes::HIT),
-            pickup: cause(causes::PICKUP),
-            respawn: cause(CorrectionCause::RESPAWN),
-            unknown: cause(CorrectionCause::UNKNOWN),
         }
     }
 }

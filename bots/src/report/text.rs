@@ -61,7 +61,7 @@ impl Report {
         writeln!(f)?;
         writeln!(
             f,
-            "                 {} full clients flown by the AI (every {}th), {} that decode everything and fly a pattern",
+            "                 {} full clients with the AI (every {}th), {} that decode everything and have the cheap AI",
             r.ais,
             r.full_every,
             r.joined.saturating_sub(r.ais)
@@ -84,20 +84,12 @@ impl Report {
         )?;
         writeln!(f, "input to effect  {}", r.input_to_effect_ms)?;
         writeln!(f, "time to join     {}", r.join_ms)?;
-        let (error, causes) = (r.prediction_error, r.corrections_by_cause);
+        let error = r.prediction_error;
         let [p50, p99, max] = [or_dash(error.p50, 2), or_dash(error.p99, 2), or_dash(error.max, 1)];
         writeln!(f, "prediction error p50 {p50}  p99 {p99}  max {max} units")?;
-        writeln!(
-            f,
-            "corrections      {} per full client and minute: input {}, collision {}, hit {}, pickup {}, respawn {}, unknown {}",
-            or_dash(r.corrections_per_min, 1),
-            or_dash(causes.input, 1),
-            or_dash(causes.collision, 1),
-            or_dash(causes.hit, 1),
-            or_dash(causes.pickup, 1),
-            or_dash(causes.respawn, 1),
-            or_dash(causes.unknown, 1)
-        )?;
+        let causes = r.corrections_by_cause.iter().map(|(cause, count)| format!("{cause} {}", or_dash(*count, 1)));
+        let (all, causes) = (or_dash(r.corrections_per_min, 1), causes.collect::<Vec<_>>().join(", "));
+        writeln!(f, "corrections      {all} per full client and minute: {causes}")?;
         let Some(w) = &r.worst else { return writeln!(f, "worst player     -") };
         writeln!(
             f,

@@ -194,7 +194,7 @@ async fn bots_play_for_the_requested_time_and_print_a_summary() {
     assert!(output.status.success(), "{stdout}\n{:?}", stderr_lines(&output));
     assert!(stdout.lines().filter(|line| line.contains("/3 playing")).count() >= 2, "a line per second: {stdout}");
     let last = stdout.lines().last().unwrap_or("");
-    for part in ["with 3 bots", "snapshots", "gap p50", "rtt", "kills"] {
+    for part in ["with 3 bots", "snapshots", "gap p50", "rtt", "best score"] {
         assert!(last.contains(part), "{part:?} is missing in {last:?}");
     }
     server.end().await;

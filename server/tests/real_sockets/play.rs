@@ -2,13 +2,13 @@
 
 use broadside_arena::input::turn_of;
 use broadside_arena::{Arena, ArenaInput, RecordView};
-use broadside_bots::player::{Player, Progress};
+use broadside_bots::player::Progress;
 use broadside_shared::client::Client;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::math;
 use glam::Vec2;
 
-use crate::scene::{Puppet, Server, play_until, player, within};
+use crate::scene::{Player, Puppet, Server, play_until, player, within};
 
 /// Position of the ship of a player in the snapshots.
 fn ship_of(client: &Client<Arena>, player: PlayerId) -> Option<Vec2> {

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use ::http::HeaderValue;
 use broadside_arena::{Arena, ArenaInput};
-use broadside_bots::controller::Controller;
-use broadside_bots::player::{Player, Progress};
+use broadside_bots::player::{self, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
 use broadside_bots::tls_verification::TlsVerification;
 use broadside_server::config::Config;
@@ -19,6 +18,7 @@ use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::{Running, start};
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
+use broadside_shared::game::{Bot as _, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
@@ -37,6 +37,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::http;
+
+pub(crate) type Player = player::Player<Arena>;
 
 /// Timeout of every wait: far more than a busy machine needs, since only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -228,9 +230,10 @@ fn client_config(name: &str) -> ClientConfig {
     }
 }
 
-/// A player that flies a pattern.
+/// A player with the cheap AI.
 pub(crate) async fn player(server: &Server, name: &str) -> Player {
-    Player::connect(&server.target(), client_config(name), Controller::pattern(1)).await.expect("the server lets us in")
+    let bot = <Arena as Game>::Bot::cheap(1);
+    Player::connect(&server.target(), client_config(name), bot).await.expect("the server lets us in")
 }
 
 /// Lets a player play until a condition holds.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use broadside_arena::{Arena, ArenaInput};
-use broadside_bots::player::{Player, Progress};
+use broadside_bots::player::Progress;
 use broadside_bots::socket::Socket;
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
 use broadside_shared::protocol::close::CloseCode;
@@ -18,7 +18,9 @@ use broadside_shared::time::{MonoTime, Tick};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::scene::{Server, bare, bare_with_a_small_window, greet, next_frame, play_until, player, say, sit, within};
+use crate::scene::{
+    Player, Server, bare, bare_with_a_small_window, greet, next_frame, play_until, player, say, sit, within,
+};
 
 /// Consecutive snapshots, 1.5 seconds of them, over which the rate is measured.
 const IN_A_ROW: usize = 45;

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use broadside_bots::controller::Controller;
+use broadside_arena::Arena;
 use broadside_bots::load::statistics::times;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
 use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::game::{Bot as _, Game};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use hdrhistogram::Histogram;
@@ -161,7 +162,7 @@ async fn play(target: &Target, number: u8, log: &Mutex<ProbeLog>) -> Result<(), 
     let name = Name::new(&format!("Probe {number}")).map_err(|_| PlayError::Lost("no name".to_owned()))?;
     let agent = concat!("abuse ", env!("CARGO_PKG_VERSION")).to_owned();
     let config = ClientConfig { name, agent, room: Some(RoomChoice::Quick), role: Role::Play, detail: Detail::Replica };
-    let mut player = Player::connect(target, config, Controller::pattern(u64::from(number))).await?;
+    let mut player = Player::<Arena>::connect(target, config, <Arena as Game>::Bot::cheap(u64::from(number))).await?;
     let mut act_at = Instant::now();
     loop {
         if let Progress::Snapshot(arrival) = player.step(act_at).await? {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broadside_bots::socket::Target;
-use broadside_bots::spawn::{Log, Server, ServerOptions};
+use broadside_bots::spawn::{Log, Server, ServerOptions, server_program};
 
 /// Length of the file to download: more than the kernel buffers for an unread socket, and small enough that a server that keeps a
 /// copy per download does not exhaust the machine.
@@ -59,7 +59,7 @@ impl Testbed {
     ) -> anyhow::Result<Testbed> {
         let few = kind == TestbedKind::FewFiles;
         let plan = ServerOptions {
-            program,
+            program: program.unwrap_or_else(|| server_program("broadside-server")),
             snapshot_every: 3,
             capacity: 100,
             rooms: 1,

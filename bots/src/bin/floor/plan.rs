@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Ticks per second of the arena, over which the frames are spread.
+/// Ticks per second of a game with the default rate, over which the frames are spread.
 pub(crate) const TICK_HZ: u32 = 60;
 /// Time before the measurement.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(1);

@@ -2,13 +2,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use broadside_arena::Arena;
 use broadside_shared::protocol::REVISION;
 use broadside_shared::protocol::codec::encode_client;
 use broadside_shared::protocol::limits::{BYTES_BURST, CLIENT_FRAME_MAX, FRAMES_BURST};
 use broadside_shared::protocol::message::{ClientMsg, Request};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::MonoTime;
+use broadside_shared::toy::Toy;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
@@ -170,7 +170,7 @@ struct Polled {
 }
 
 /// Polls a connection once, as a shard does, at a fixed time.
-fn poll(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Polled {
+fn poll(conn: &mut Conn, session: &mut ConnectionProtocol<Toy>) -> Polled {
     let mut polled = Polled::default();
     conn.handle_readable(Readable::More);
     loop {
@@ -194,7 +194,7 @@ fn poll(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Polled {
     polled
 }
 
-fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Arena>) -> Option<CloseCode> {
+fn drive(conn: &mut Conn, session: &mut ConnectionProtocol<Toy>) -> Option<CloseCode> {
     while let Some(output) = session.poll_output() {
         match output {
             ProtocolOutput::Send(payload) => {
@@ -282,7 +282,7 @@ fn a_client_that_pings_without_reading_gets_only_the_newest_pong() {
         assert_eq!(conn.send_framed(&mut [0; HEADER_MAX + 1000]), Sent::Written);
     }
     let waiting = conn.transport.waiting_bytes();
-    let mut session: ConnectionProtocol<Arena> = ConnectionProtocol::new(NOW);
+    let mut session: ConnectionProtocol<Toy> = ConnectionProtocol::new(NOW);
     let mut frames = 0;
     for ping in 0..100 {
         client.stream.write_all(&frame(FIN | 9, &[ping; CONTROL_MAX])).expect("there is room");

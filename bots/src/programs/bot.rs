@@ -1,0 +1,410 @@
+//! Headless players with a game's AI: `bot ws://127.0.0.1:8080/ws --count 8 --seconds 30 --skill 0.7`.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use broadside_shared::client::{ClientConfig, Detail};
+use broadside_shared::game::{Bot as _, Game, ModeSpec};
+use broadside_shared::link::{LinkProfile, Stalls};
+use broadside_shared::protocol::name::Name;
+use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::time::MonoTime;
+use clap::Parser;
+use hdrhistogram::Histogram;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::tick_time;
+use crate::load::statistics::times;
+use crate::output::{StdoutState, print_error, print_line};
+use crate::player::{Player, Progress};
+use crate::socket::{PlayError, Target};
+use crate::tls_verification::TlsVerification;
+use crate::{in_range, link_profile};
+
+/// Bots that play: they see what a client sees and act through inputs, like a player.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "bot", version, about, max_term_width = 100)]
+struct Args {
+    /// Address of the server
+    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::parse)]
+    target: Target,
+
+    #[command(flatten)]
+    tls_verification: TlsVerification,
+
+    /// Bots, 1 to 1000
+    #[arg(long, default_value_t = 1, value_name = "BOTS", value_parser = |text: &str| in_range::<usize>(text, 1..=1000, " bots"))]
+    count: usize,
+
+    /// Name of the mode to play; a wrong name lists all names [default: the server chooses the room]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+
+    /// Seconds to play, 1 to 86400 [default: until interrupted]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| in_range::<u64>(text, 1..=86_400, " seconds"))]
+    seconds: Option<u64>,
+
+    /// Skill, 0 (harmless) to 1 (deadly)
+    #[arg(long, default_value_t = 0.6, value_name = "SKILL", value_parser = |text: &str| in_range::<f32>(text, 0.0..=1.0, ""))]
+    skill: f32,
+
+    /// Link to simulate: clean, cable, wifi, 4g, lte, far, 3g, jittery, very-bad, tab-freeze or stall
+    #[arg(long, default_value = "clean", value_name = "PROFILE", value_parser = link_profile)]
+    link: LinkProfile,
+
+    /// Seed of the bots' AIs, 0 to 18446744073709551615
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = |text: &str| in_range::<u64>(text, 0..=u64::MAX, ""))]
+    seed: u64,
+}
+
+/// The room that `--mode` asks for.
+fn room<G: Game>(mode: Option<&str>) -> Result<RoomChoice, String> {
+    let Some(name) = mode else { return Ok(RoomChoice::Quick) };
+    let names = || G::MODES.iter().map(|mode| mode.name).collect::<Vec<_>>().join(", ");
+    let mode = ModeSpec::named(G::MODES, name);
+    mode.map(RoomChoice::Mode).ok_or_else(|| format!("--mode {name}: must be one of {}", names()))
+}
+
+/// Time a bot has to get a seat.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Sums over all bots.
+struct Totals {
+    began: Instant,
+    playing: AtomicUsize,
+    /// Bots that have been seated.
+    played: AtomicUsize,
+    snapshots: AtomicU64,
+    /// The best score of a bot; `i32::MIN` while no bot has one.
+    best_score: AtomicI32,
+    rtt_us: AtomicU64,
+    gaps_us: Mutex<Option<Histogram<u32>>>,
+    /// Arrival of the newest snapshot of each bot, in microseconds since `began`; 0 if it is not playing.
+    newest_us: Vec<AtomicU64>,
+}
+
+impl Totals {
+    fn new(bots: usize) -> Totals {
+        Totals {
+            began: Instant::now(),
+            playing: AtomicUsize::new(0),
+            played: AtomicUsize::new(0),
+            snapshots: AtomicU64::new(0),
+            best_score: AtomicI32::new(i32::MIN),
+            rtt_us: AtomicU64::new(0),
+            gaps_us: Mutex::new(None),
+            newest_us: (0..bots).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    fn now_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+
+    /// The end of a line of output; empty for a game without scores.
+    fn best_score(&self) -> String {
+        match self.best_score.load(Ordering::Relaxed) {
+            i32::MIN => String::new(),
+            score => format!(", best score {score}"),
+        }
+    }
+
+    fn count_gap(&self, gap_us: u64) {
+        let mut gaps = self.gaps_us.lock().unwrap_or_else(PoisonError::into_inner);
+        gaps.get_or_insert_with(times).saturating_record(gap_us);
+    }
+
+    /// Takes the gaps since the last call and adds them to `all`.
+    fn take_gaps(&self, all: &mut Histogram<u32>) -> Histogram<u32> {
+        let gaps = self.gaps_us.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(times);
+        // Both were made by `times`, so their bounds are equal.
+        let _ = all.add(&gaps);
+        gaps
+    }
+
+    /// Adds the open gaps that are longer than every finished one, so that a server that has fallen silent is visible.
+    fn add_open_gaps(&self, gaps: &mut Histogram<u32>) {
+        let (now_us, longest_us) = (self.now_us(), gaps.max());
+        let newest = self.newest_us.iter().map(|newest| newest.load(Ordering::Relaxed)).filter(|newest| *newest > 0);
+        for open_us in newest.map(|newest| now_us.saturating_sub(newest)).filter(|open| *open > longest_us) {
+            gaps.saturating_record(open_us);
+        }
+    }
+}
+
+/// Runs bots of a game until their time is up or a signal ends them; the whole of a game's program `bot`. Flags come from the command
+/// line.
+#[must_use]
+pub fn bot<G: Game>() -> ExitCode {
+    let (mut args, _) = broadside_cli::parse::<Args>();
+    let room = room::<G>(args.mode.as_deref()).unwrap_or_else(|why| broadside_cli::refuse(&why));
+    match args.target.clone().with_tls_verification(&args.tls_verification) {
+        Ok(target) => args.target = target,
+        Err(error) => {
+            print_error("bot", error);
+            return ExitCode::FAILURE;
+        }
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print_error("bot", format_args!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run::<G>(args, room)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_error("bot", format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The time of `--seconds` is up.
+    TimeUp,
+    /// A signal interrupted the program.
+    Interrupted,
+    /// Standard output was closed.
+    StdoutClosed,
+}
+
+async fn run<G: Game>(mut args: Args, room: RoomChoice) -> anyhow::Result<()> {
+    // A clean link needs no proxy.
+    let _proxy = if args.link == LinkProfile::CLEAN {
+        None
+    } else {
+        let (target, proxy) = args.target.through(args.link, args.seed).await?;
+        args.target = target;
+        Some(proxy)
+    };
+    let totals = Arc::new(Totals::new(args.count));
+    let (stop, stopped) = watch::channel(false);
+    let mut bots = JoinSet::new();
+    for index in 0..args.count {
+        bots.spawn(play::<G>(args.clone(), room, index, Arc::clone(&totals), stopped.clone()));
+    }
+    let mut gaps_all = times();
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.tick().await;
+    let end = ending(args.seconds);
+    tokio::pin!(end);
+    let mut before = 0;
+    let result = loop {
+        tokio::select! {
+            _ = second.tick() => match print_second(&args, &totals, &mut before, &mut gaps_all) {
+                Ok(StdoutState::Open) => {}
+                Ok(StdoutState::Closed) => break Ok(End::StdoutClosed),
+                Err(error) => break Err(error),
+            },
+            why = &mut end => break Ok(why),
+            Some(done) = bots.join_next() => match done {
+                Ok(Err(error)) => break Err(error.into()),
+                Ok(Ok(())) => {}
+                Err(panic) => break Err(PlayError::Lost(panic.to_string()).into()),
+            },
+        }
+    };
+    let (played_s, played) = (totals.began.elapsed().as_secs_f64(), totals.played.load(Ordering::Relaxed));
+    let _ = stop.send(true);
+    while bots.join_next().await.is_some() {}
+    totals.take_gaps(&mut gaps_all);
+    let printed = if totals.snapshots.load(Ordering::Relaxed) > 0 {
+        print_summary(&args, &totals, played_s, &gaps_all)
+    } else {
+        // Without a snapshot there is nothing to summarize.
+        Ok(StdoutState::Open)
+    };
+    judge(&args, played, played_s, result?)?;
+    printed.map(drop)
+}
+
+/// Whether the bots played as requested.
+fn judge(args: &Args, played: usize, played_s: f64, end: End) -> anyhow::Result<()> {
+    match (end, args.seconds) {
+        (End::Interrupted, Some(seconds)) => bail!("interrupted after {played_s:.1} of {seconds} s"),
+        (End::TimeUp, _) if played < args.count => {
+            bail!("{} of {} bots never got a seat", args.count - played, args.count)
+        }
+        // Without --seconds they play until interrupted.
+        (End::Interrupted, None) | (End::TimeUp | End::StdoutClosed, _) => Ok(()),
+    }
+}
+
+fn print_summary(args: &Args, totals: &Totals, played_s: f64, gaps: &Histogram<u32>) -> anyhow::Result<StdoutState> {
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let ms = |quantile: f64| gaps.value_at_quantile(quantile) as f64 / 1000.0;
+    print_line(format_args!(
+        "played {:.0} s with {} bots: {} snapshots, gap p50 {:.1} ms p99 {:.1} ms max {:.1} ms, rtt {:.1} ms{}",
+        played_s,
+        args.count,
+        count(&totals.snapshots),
+        ms(0.5),
+        ms(0.99),
+        ms(1.0),
+        count(&totals.rtt_us) as f64 / 1000.0,
+        totals.best_score(),
+    ))
+}
+
+/// Resolves when the time is up or a signal arrives.
+async fn ending(seconds: Option<u64>) -> End {
+    let time_up = async {
+        match seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = time_up => End::TimeUp,
+        _ = tokio::signal::ctrl_c() => End::Interrupted,
+        () = terminated => End::Interrupted,
+    }
+}
+
+fn print_second(
+    args: &Args,
+    totals: &Totals,
+    before: &mut u64,
+    all: &mut Histogram<u32>,
+) -> anyhow::Result<StdoutState> {
+    let mut gaps = totals.take_gaps(all);
+    totals.add_open_gaps(&mut gaps);
+    let snapshots = totals.snapshots.load(Ordering::Relaxed);
+    let new = snapshots - std::mem::replace(before, snapshots);
+    print_line(format_args!(
+        "{:>4.0} s  {}/{} playing  {:>5} snapshots  gap p50 {:>5.1} ms p99 {:>5.1} ms  rtt {:>5.1} ms{}",
+        totals.began.elapsed().as_secs_f64(),
+        totals.playing.load(Ordering::Relaxed),
+        args.count,
+        new,
+        gaps.value_at_quantile(0.5) as f64 / 1000.0,
+        gaps.value_at_quantile(0.99) as f64 / 1000.0,
+        totals.rtt_us.load(Ordering::Relaxed) as f64 / 1000.0,
+        totals.best_score(),
+    ))
+}
+
+/// The name of the bot with this number, from 0. From the second round on, names get numbers.
+fn name<G: Game>(index: usize) -> Name {
+    let round = index / G::BOT_NAMES.len().max(1);
+    let base = G::BOT_NAMES.get(index % G::BOT_NAMES.len().max(1)).copied().unwrap_or("bot");
+    let name = if round == 0 { base.to_owned() } else { format!("{base} {}", round + 1) };
+    Name::new(&name).or_else(|_| Name::new(&format!("bot {}", index + 1))).expect("short and visible")
+}
+
+async fn play<G: Game>(
+    args: Args,
+    room: RoomChoice,
+    index: usize,
+    totals: Arc<Totals>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), PlayError> {
+    let agent = concat!("bot ", env!("CARGO_PKG_VERSION")).to_owned();
+    let bot = G::Bot::new(args.seed.wrapping_add(index as u64), args.skill);
+    let config =
+        ClientConfig { name: name::<G>(index), agent, room: Some(room), role: Role::Play, detail: Detail::Replica };
+    let mut player = Player::<G>::connect(&args.target, config, bot).await?;
+    let join_by = Instant::now() + JOIN_TIMEOUT;
+    while !player.joined() {
+        if *stopped.borrow() {
+            player.leave().await;
+            return Ok(());
+        }
+        player.step(Instant::now() + tick_time::<G>()).await?;
+        player.act().await?;
+        if Instant::now() > join_by {
+            return Err(PlayError::Lost(format!("no seat within {} s", JOIN_TIMEOUT.as_secs())));
+        }
+    }
+    totals.playing.fetch_add(1, Ordering::Relaxed);
+    totals.played.fetch_add(1, Ordering::Relaxed);
+    let newest = &totals.newest_us[index];
+    newest.store(totals.now_us(), Ordering::Relaxed);
+    let result = tokio::select! {
+        result = keep_playing(&mut player, (&totals, newest), args.link.freezes(args.seed.wrapping_add(index as u64))) => result,
+        _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
+    };
+    totals.playing.fetch_sub(1, Ordering::Relaxed);
+    // The gap still open at the end counts if it exceeds the nominal one.
+    let open_us = totals.now_us().saturating_sub(newest.swap(0, Ordering::Relaxed));
+    let nominal_us =
+        player.client().rates().map_or(0, |(hz, every)| 1_000_000 * u64::from(every) / u64::from(hz.max(1)));
+    if open_us > nominal_us {
+        totals.count_gap(open_us);
+    }
+    if result.is_ok() {
+        player.leave().await;
+    }
+    result
+}
+
+/// Plays from the seat to the end of the connection.
+async fn keep_playing<G: Game>(
+    player: &mut Player<G>,
+    (totals, newest): (&Totals, &AtomicU64),
+    mut freezes: Option<Stalls>,
+) -> Result<(), PlayError> {
+    let (began, mut act_at) = (Instant::now(), Instant::now());
+    loop {
+        if let Some(until) =
+            freezes.as_mut().and_then(|f| f.stalled_until(MonoTime(began.elapsed().as_micros() as u64)))
+        {
+            player.stand_still(began + Duration::from_micros(until.0)).await;
+        }
+        if let Progress::Snapshot(arrival) = player.step(act_at).await? {
+            totals.snapshots.fetch_add(1, Ordering::Relaxed);
+            newest.store(totals.now_us(), Ordering::Relaxed);
+            if let Some(gap_us) = arrival.gap_us {
+                totals.count_gap(gap_us);
+            }
+            totals.rtt_us.store((player.client().stats().rtt_ms * 1000.0) as u64, Ordering::Relaxed);
+        }
+        if Instant::now() >= act_at {
+            player.act().await?;
+            act_at = (act_at + tick_time::<G>()).max(Instant::now());
+            let client = player.client();
+            if let Some(own) = client.board().iter().find(|standing| Some(standing.player) == client.player()) {
+                totals.best_score.fetch_max(own.score, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use broadside_shared::toy::{DUEL, Toy};
+
+    use super::*;
+
+    #[test]
+    fn an_empty_command_line_is_fine_and_a_wrong_value_is_refused_with_its_range() {
+        Args::try_parse_from(["x"]).expect("every flag has a default");
+        let refusal = Args::try_parse_from(["x", "--skill", "7"]).expect_err("out of range").to_string();
+        assert!(refusal.contains("--skill") && refusal.contains('7') && refusal.contains("0 to 1"), "{refusal}");
+    }
+
+    #[test]
+    fn modes_and_names_are_the_games() {
+        assert_eq!(room::<Toy>(Some("duel")), Ok(RoomChoice::Mode(DUEL)));
+        assert_eq!(room::<Toy>(Some("arena")), Err("--mode arena: must be one of open, duel".to_owned()));
+        let names: Vec<String> = [0, 7, 8].map(|index| name::<Toy>(index).to_string()).into();
+        assert_eq!(names, ["Ada", "Hana", "Ada 2"]);
+    }
+}
