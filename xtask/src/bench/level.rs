@@ -61,7 +61,7 @@ pub(super) struct Level {
 
 /// Seconds between the last join and the measurement: the arena grows to its crowd, and the crowd spreads.
 const SETTLE_S: &str = "8";
-/// Every how many players one predicts and thinks; the others decode all and fly a pattern.
+/// Every how many players one predicts and thinks; the others decode all and have the cheap AI.
 const FULL_EVERY: &str = "32";
 
 impl Level {
