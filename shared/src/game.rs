@@ -16,8 +16,10 @@ use crate::protocol::input::GameInput;
 use crate::protocol::match_status::{MatchPhase, MatchStatus, TEAMS_MAX};
 use crate::protocol::room::ModeId;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
-use crate::replication::fields::{KindSpec, Record};
+use crate::replication::cells::CellId;
+use crate::replication::fields::{KindSpec, Record, check_kinds};
 use crate::replication::replica::Replica;
+use crate::replication::viewer::VIEW_MAX;
 use crate::replication::world::{Placement, WorldState};
 use crate::time::{Tick, ViewTime};
 
@@ -258,12 +260,17 @@ pub trait Game: Sized + Send + 'static {
     const NAME: &'static str;
     /// Steps per second, 10..=120; part of the rules, sent to clients in the welcome.
     const TICK_HZ: u32 = 60;
-    /// Ticks from one snapshot to the next, 1..=12, unless the operator configures another number.
-    const SNAPSHOT_EVERY: u32 = 2;
+    /// Ticks from one snapshot to the next, 1..=12, unless the operator configures another number. 30 snapshots per second,
+    /// or as many as there are ticks.
+    const SNAPSHOT_EVERY: u32 = if Self::TICK_HZ < 60 { 1 } else { Self::TICK_HZ / 30 };
     /// Every replicated kind, in the order of its number on the wire (at most 8).
     const KINDS: &'static [KindSpec];
-    /// Width and height of the area of interest in world units; what a client may show.
+    /// Width and height of the area of interest in world units; what a client may show. At most 6 [`Game::CELL`] each.
     const VIEW: Vec2;
+    /// Width of a cell in world units, 1 to 65,536: the squares of which a client has those that its view touches. A view is
+    /// best 2 to 4 cells wide. Also decides the precision of positions, a 2,048th of a cell, and the size of the world,
+    /// 128 cells each way with the origin in the middle; entities beyond belong to the outermost cells.
+    const CELL: f32 = CellId::SIZE;
     /// The modes, in the order of their numbers on the wire, 1 to 16. Persistent rooms and plain quick play use the first.
     const MODES: &'static [ModeSpec] = &[ModeSpec::OPEN];
     /// Whether clients predict their own player with [`Game::predict`]. Otherwise they show it as the server sent it.
@@ -518,6 +525,57 @@ impl<G: Game> Bot<G> for NoBot {
 impl WorldState {
     /// Takes the state of `game` at `tick`, reusing the buffers of the state that `self` held before.
     pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
-        self.gather(tick, |gathered| game.replicate(tick, gathered), placement);
+        let gather = |gathered: &mut Vec<(Vec2, Record)>| {
+            game.replicate(tick, gathered);
+            if G::CELL != CellId::SIZE {
+                for (at, _) in gathered {
+                    *at = in_cell_units::<G>(*at);
+                }
+            }
+        };
+        self.gather(tick, gather, placement);
     }
+}
+
+/// A point or a size of a game in cell units, in which every cell is [`CellId::SIZE`] wide: the replication and the fan-out
+/// know no others.
+#[must_use]
+pub fn in_cell_units<G: Game>(world_units: Vec2) -> Vec2 {
+    world_units * (CellId::SIZE / G::CELL)
+}
+
+const fn is_mode_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-') {
+            return false;
+        }
+        at += 1;
+    }
+    !bytes.is_empty() && bytes.len() <= 16
+}
+
+/// Checks the constants of a game when its server or its client is compiled.
+pub const fn check_game<G: Game>() {
+    assert!(G::TICK_HZ >= 10 && G::TICK_HZ <= 120, "TICK_HZ: 10 to 120");
+    assert!(G::SNAPSHOT_EVERY >= 1 && G::SNAPSHOT_EVERY <= 12, "SNAPSHOT_EVERY: 1 to 12");
+    assert!(G::CELL >= 1.0 && G::CELL <= 65_536.0, "CELL: 1 to 65,536 world units");
+    let scale = CellId::SIZE / G::CELL;
+    assert!(G::VIEW.x > 0.0 && G::VIEW.y > 0.0, "VIEW: more than 0 each way");
+    assert!(G::VIEW.x * scale <= VIEW_MAX.x && G::VIEW.y * scale <= VIEW_MAX.y, "VIEW: at most 6 CELL each way");
+    assert!(!G::MODES.is_empty() && G::MODES.len() <= 16, "MODES: 1 to 16");
+    let mut mode = 0;
+    while mode < G::MODES.len() {
+        assert!(G::MODES[mode].teams as usize <= TEAMS_MAX, "teams of a mode: at most 8");
+        assert!(is_mode_name(G::MODES[mode].name), "name of a mode: 1 to 16 lower-case letters, digits and hyphens");
+        assert!(G::MODES[mode].seats_max > 0, "seats_max of a mode: at least 1");
+        mode += 1;
+    }
+    assert!(
+        G::CORRECTION_CAUSES.len() <= CorrectionCause::COUNT_MAX - CorrectionCause::ENGINE.len(),
+        "5 causes at most"
+    );
+    assert!(G::REFUSALS.len() <= 256, "REFUSALS: at most 256");
+    check_kinds(G::KINDS, G::CELL, G::TICK_HZ);
 }

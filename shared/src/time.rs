@@ -36,6 +36,12 @@ impl std::fmt::Display for Tick {
     }
 }
 
+/// The ticks of a duration of `ms` milliseconds at `tick_hz` ticks per second, rounded up.
+#[must_use]
+pub const fn ticks_of_ms(tick_hz: u32, ms: u32) -> u32 {
+    (tick_hz * ms).div_ceil(1000)
+}
+
 /// A moment in sixteenths of a tick: what a player saw when an input was sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ViewTime(pub u64);

@@ -56,7 +56,6 @@ const QUOTES: &[Quote] = &[
     quote(OPERATIONS, "| `--room-life` | {} h |", CONFIG, "room_life", 3600.0),
     quote(OPERATIONS, "| `--bots` | {} |", CONFIG, "bots", 1.0),
     quote(OPERATIONS, "| `--grace` | {} s |", LIMITS, "GRACE_S", 1.0),
-    quote(OPERATIONS, "| `--snapshot-every` | {} |", "shared/src/game.rs", "SNAPSHOT_EVERY", 1.0),
     quote(OPERATIONS, "| `--max-connections` | {} |", CONFIG, "max_connections", 1.0),
     quote(OPERATIONS, "| `--limit-per-address` | {} |", CONFIG, "LIMIT_PER_ADDRESS", 1.0),
     quote(OPERATIONS, "at most {} KiB wait in the server for one client", TRANSPORT, "OUTBOX_MAX", KIB),

@@ -99,8 +99,6 @@ const SHIP_FIELDS: &[FieldSpec] = &[
     plain("owner", OWNER_BITS, 1.0),
 ];
 
-const _: () = broadside_shared::replication::fields::check_kinds(KINDS);
-
 /// Velocity of a shot, in steps of 4 units/s: it is not used for linear prediction, so that the step is free to choose.
 const fn shot_velocity(name: &'static str) -> FieldSpec {
     FieldSpec { name, role: FieldRole::Signed, bits: 10, step: 4.0, k: 8 }

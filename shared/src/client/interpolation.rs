@@ -17,23 +17,23 @@ use crate::time::Tick;
 
 /// Snapshots kept per entity: half a second or more at any rate.
 const SAMPLES_KEPT: usize = 32;
-/// Ticks past the newest snapshot for which entities are extrapolated along their velocity.
-const EXTRAPOLATE_TICKS: f64 = 6.0;
+/// Time past the newest snapshot, in seconds, for which entities are extrapolated along their velocity.
+const EXTRAPOLATE_S: f32 = 0.1;
 /// Ticks added to the delay that the worst recent snapshot needed.
 const SPARE_TICKS: f64 = 0.5;
 /// Share of the remembered lateness above the mean that is forgotten with each snapshot: half of it in a second.
 const FORGET: f64 = 0.02;
 /// Weight of a snapshot in the mean lateness.
 const MEAN_WEIGHT: f64 = 0.05;
-/// Largest error of an extrapolated position, in world units, that glides to zero; with a larger one the entity jumps.
+/// Largest error of an extrapolated position, as a share of a cell, that glides to zero; with a larger one the entity jumps.
 /// Below this distance no jump is seen.
-const GLIDE_MAX: f32 = 96.0;
+const GLIDE_MAX: f32 = 0.1875;
 /// Time in which a glide falls to 1/e, in seconds. Short, since until then players aim at a wrong position.
 const GLIDE_S: f32 = 0.05;
 /// Slowest and fastest that drawn time runs while the delay changes.
 const RATE: (f64, f64) = (0.6, 1.15);
-/// With an error of more than this many ticks, drawn time jumps: after a frozen tab.
-const JUMP_TICKS: f64 = 45.0;
+/// With an error of more than this many seconds, drawn time jumps: after a frozen tab.
+const JUMP_S: f64 = 0.75;
 
 /// An entity as it is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +57,8 @@ pub(crate) struct Interpolation {
     lateness: Lateness,
     drawn: Option<(f64, f64)>,
     tick_s: f32,
+    /// World units.
+    glide_max: f32,
     starved: u64,
     plain: bool,
 }
@@ -73,17 +75,18 @@ struct Track {
 }
 
 impl Interpolation {
-    /// For a game with these kinds and this tick rate.
+    /// For a game with these kinds, this tick rate, and cells of `cell` world units.
     #[must_use]
-    pub(crate) fn new(kinds: &'static [KindSpec], tick_hz: u32) -> Self {
+    pub(crate) fn new(kinds: &'static [KindSpec], tick_hz: u32, cell: f32) -> Self {
         Interpolation {
             kinds,
             tracks: BTreeMap::new(),
             newest: None,
             every: 2.0,
-            lateness: Lateness::default(),
+            lateness: Lateness { jump: JUMP_S * f64::from(tick_hz), ..Lateness::default() },
             drawn: None,
             tick_s: 1.0 / tick_hz as f32,
+            glide_max: GLIDE_MAX * cell,
             starved: 0,
             plain: false,
         }
@@ -129,7 +132,7 @@ impl Interpolation {
             let guessed = track.guess(drawn, kind, self.tick_s);
             track.push(of, record.values, kind.motion);
             if let Some(guess) = guessed {
-                track.glide_from(guess, drawn, kind, self.tick_s);
+                track.glide_from(guess, drawn, kind, (self.tick_s, self.glide_max));
             }
         }
         self.tracks.retain(|_, track| {
@@ -148,7 +151,7 @@ impl Interpolation {
         }
         let goal = server_tick - self.lateness.expected() - self.every - SPARE_TICKS;
         let tick = match self.drawn {
-            Some((tick, at)) if (goal - tick).abs() < JUMP_TICKS => {
+            Some((tick, at)) if (goal - tick).abs() < self.lateness.jump => {
                 let step = (server_tick - at).max(0.0);
                 let error = goal - (tick + step);
                 tick + step * (1.0 + error * 0.1).clamp(RATE.0, RATE.1)
@@ -164,7 +167,8 @@ impl Interpolation {
     /// still.
     #[must_use]
     pub(crate) fn drawn(&self) -> Option<f64> {
-        let last = self.newest.map_or(f64::INFINITY, |newest| f64::from(newest.0) + EXTRAPOLATE_TICKS);
+        let last =
+            self.newest.map_or(f64::INFINITY, |newest| f64::from(newest.0) + f64::from(EXTRAPOLATE_S / self.tick_s));
         self.drawn.map(|(tick, _)| tick.min(last))
     }
 
@@ -196,6 +200,8 @@ impl Interpolation {
 /// How late snapshots arrive, in ticks.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lateness {
+    /// [`JUMP_S`] in ticks.
+    jump: f64,
     /// `None` before the first snapshot.
     mean: Option<f64>,
     /// The worst recent lateness, and the second worst.
@@ -208,9 +214,9 @@ impl Lateness {
     /// `every` ticks.
     fn take(&mut self, late: f64, now: f64, every: f64) {
         // Far earlier than all before, or before its time: the clock was wrong, as it is until the first ping is answered.
-        let sane = |mean: &f64| late > mean - JUMP_TICKS && *mean > -JUMP_TICKS;
+        let sane = |mean: &f64| late > mean - self.jump && *mean > -self.jump;
         let Some(mean) = self.mean.filter(sane) else {
-            *self = Lateness { mean: Some(late), worst: (late, late), came_at: now };
+            *self = Lateness { jump: self.jump, mean: Some(late), worst: (late, late), came_at: now };
             return;
         };
         let mean = mean + (late - mean) * MEAN_WEIGHT;
@@ -267,11 +273,11 @@ impl Track {
         self.at(tick, kind, tick_s).map(|values| Vec2::new(values[0], values[1]))
     }
 
-    fn glide_from(&mut self, guess: Vec2, tick: f64, kind: &KindSpec, tick_s: f32) {
+    fn glide_from(&mut self, guess: Vec2, tick: f64, kind: &KindSpec, (tick_s, max): (f32, f32)) {
         self.glide = (Vec2::ZERO, tick);
         if let Some(values) = self.at(tick, kind, tick_s) {
             let off = guess - Vec2::new(values[0], values[1]);
-            self.glide.0 = if off.length() <= GLIDE_MAX { off } else { Vec2::ZERO };
+            self.glide.0 = if off.length() <= max { off } else { Vec2::ZERO };
         }
     }
 
@@ -290,7 +296,7 @@ impl Track {
             }
             None => {
                 let (at, values) = self.samples.back()?;
-                let past = (tick - f64::from(at.0)).min(EXTRAPOLATE_TICKS) as f32 * tick_s;
+                let past = ((tick - f64::from(at.0)) as f32 * tick_s).min(EXTRAPOLATE_S);
                 beyond(kind, values, past)
             }
         };

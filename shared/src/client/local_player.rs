@@ -15,15 +15,15 @@ use crate::protocol::input::InputPacket;
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::protocol::snapshot::SnapshotHead;
 use crate::replication::replica::Replica;
-use crate::time::{MonoTime, Tick, ViewTime};
+use crate::time::{MonoTime, Tick, ViewTime, ticks_of_ms};
 
-/// Most client ticks run in one call; further behind, the client jumps to the present. More than the ticks of half a second, which
-/// a page that draws in software may take for an image, and the most that [`pace`](super::pace) adds to them at once.
-const CATCH_UP_TICKS: u32 = 84;
+/// Longest time, in milliseconds, whose client ticks are run in one call; further behind, the client jumps to the present. More than
+/// half a second, which a page that draws in software may take for an image, and the most that [`pace`](super::pace) adds to it at once.
+const CATCH_UP_MS: u32 = 1_400;
 /// Inputs whose sampling time is remembered, to measure the time to their acknowledgement.
 const SAMPLED_KEPT: usize = 256;
-/// Ticks after a missing input during which a correction is attributed to it.
-const INPUT_BLAME_TICKS: u32 = 6;
+/// Time after a missing input, in milliseconds, during which a correction is attributed to it.
+const INPUT_BLAME_MS: u32 = 100;
 
 pub(super) struct LocalPlayer<G: Game> {
     pub(super) prediction: Prediction<G>,
@@ -73,7 +73,7 @@ impl<G: Game> LocalPlayer<G> {
         let due = Tick(target.max(0.0) as u32);
         let (behind, ahead) = (due.since(self.prediction.tick()), self.prediction.tick().since(due));
         // The client is ahead after the estimate of the server's clock was corrected.
-        if behind.max(ahead) > CATCH_UP_TICKS {
+        if behind.max(ahead) > ticks_of_ms(G::TICK_HZ, CATCH_UP_MS) {
             self.prediction.jump_to(due.before(1));
             self.sent = self.sent.min(due.before(1));
         }
@@ -103,7 +103,7 @@ impl<G: Game> LocalPlayer<G> {
         let lag = ViewTime::of(tick).parts_since(ViewTime::from_ticks(seen));
         let acked = world.newest_tick();
         // Older ones are too late at any lead.
-        self.sent = self.sent.max(tick.before(CATCH_UP_TICKS));
+        self.sent = self.sent.max(tick.before(ticks_of_ms(G::TICK_HZ, CATCH_UP_MS)));
         while let Some((first, samples)) = self.prediction.inputs_from(self.sent.after(1)) {
             self.sent = first.after(samples.len() as u32 - 1);
             out.send_frame(InputPacket { acked, first, lag, samples }.encode());
@@ -169,7 +169,8 @@ impl<G: Game> LocalPlayer<G> {
         self.prediction.confirm_spawns(seat.player, head.tick, replica.records());
         if let Some((distance, cause)) = correction {
             // The server used another input for a tick, and the difference may show a little later.
-            let input = self.input_missing_at.is_some_and(|at| head.tick.since(at) <= INPUT_BLAME_TICKS);
+            let input =
+                self.input_missing_at.is_some_and(|at| head.tick.since(at) <= ticks_of_ms(G::TICK_HZ, INPUT_BLAME_MS));
             stats.count_correction(distance, if input { CorrectionCause::INPUT } else { cause });
         }
         correction.map_or(0.0, |(distance, _)| distance)

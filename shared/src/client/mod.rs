@@ -49,7 +49,7 @@ use output::Output;
 use session::Session;
 use world::World;
 
-use crate::game::Game;
+use crate::game::{Game, check_game};
 use crate::protocol::FrameKind;
 use crate::protocol::codec;
 use crate::protocol::message::{ClientMsg, Request};
@@ -71,6 +71,7 @@ impl<G: Game> Client<G> {
     /// A client that is not connected yet.
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
+        const { check_game::<G>() };
         Client {
             local: LocalPlayer::new(config.detail),
             session: Session::new(config),

@@ -15,14 +15,14 @@ use crate::game::{CorrectionCause, Game, PredictedSpawn};
 use crate::ids::{EntityId, PlayerId};
 use crate::protocol::limits::SAMPLES_MAX;
 use crate::replication::fields::Record;
-use crate::time::{MonoTime, Tick};
+use crate::time::{MonoTime, Tick, ticks_of_ms};
 
-/// Ticks of inputs kept for replay: two seconds at 60 Hz, more than any playable round trip.
-const REPLAY_TICKS: usize = 128;
+/// Time whose inputs are kept for replay, in milliseconds: more than any playable round trip.
+const REPLAY_MS: u32 = 2_100;
 /// Time in which a drawn correction falls to 1/e, in seconds.
 const SMOOTHING_S: f32 = 0.12;
-/// Corrections larger than this many world units are not smoothed: a respawn, not an error.
-const SMOOTHED_MAX: f32 = 160.0;
+/// Corrections larger than this share of a cell are not smoothed: a respawn, not an error.
+const SMOOTHED_MAX: f32 = 0.3125;
 /// How much slower a spawn of the local player is drawn than it moves, until it is drawn at the time of the other
 /// entities. It starts at the own muzzle and ends where its hit is seen, and looks like one flight.
 const EASE: f64 = 0.35;
@@ -82,13 +82,15 @@ pub(crate) enum SpawnStatus {
 }
 
 impl<G: Game> Prediction<G> {
+    const REPLAY_TICKS: usize = ticks_of_ms(G::TICK_HZ, REPLAY_MS) as usize;
+
     /// A prediction that starts with the first snapshot.
     #[must_use]
     pub(super) fn new() -> Self {
         Prediction {
             tick: Tick(0),
             current: None,
-            steps: VecDeque::with_capacity(REPLAY_TICKS),
+            steps: VecDeque::with_capacity(Self::REPLAY_TICKS),
             spawns: Vec::new(),
             spawned: Vec::new(),
             offset: Vec2::ZERO,
@@ -165,7 +167,7 @@ impl<G: Game> Prediction<G> {
         previous.clone_from(own);
         self.spawned.clear();
         G::predict(own, input, self.tick, context, &mut self.spawned);
-        if self.steps.len() == REPLAY_TICKS {
+        if self.steps.len() == Self::REPLAY_TICKS {
             self.steps.pop_front();
         }
         self.steps.push_back(Step { tick: self.tick, input: *input, own: own.clone() });
@@ -338,7 +340,7 @@ impl<G: Game> Prediction<G> {
 
     fn smooth(&mut self, now: MonoTime, moved: Vec2) {
         let offset = self.offset_at(now) + moved;
-        self.offset = if offset.length() > SMOOTHED_MAX { Vec2::ZERO } else { offset };
+        self.offset = if offset.length() > SMOOTHED_MAX * G::CELL { Vec2::ZERO } else { offset };
         self.offset_at = now;
     }
 }

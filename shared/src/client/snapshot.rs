@@ -2,7 +2,7 @@
 
 use super::stats::SnapshotArrival;
 use super::{Client, Detail};
-use crate::game::{Game, Standing};
+use crate::game::{Game, Standing, in_cell_units};
 use crate::protocol::codec;
 use crate::protocol::message::RoomUpdate;
 use crate::protocol::snapshot::SnapshotHead;
@@ -35,7 +35,10 @@ impl<G: Game> Client<G> {
         if detail != Detail::Decode {
             G::prediction_context(self.world.replica.records(), &mut self.local.context);
         }
-        let far = own.as_ref().map_or(0, |own| self.world.replica.cell_bytes_beyond(G::focus(own), G::VIEW * 0.5));
+        let far = own.as_ref().map_or(0, |own| {
+            let (focus, view) = (in_cell_units::<G>(G::focus(own)), in_cell_units::<G>(G::VIEW));
+            self.world.replica.cell_bytes_beyond(focus, view * 0.5)
+        });
         self.out.stats.bytes_cells_far += far as u64;
         self.world.read_events(detail, head.tick, &mut bits)?;
         let events_end = bits.align()?;

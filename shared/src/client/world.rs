@@ -39,7 +39,7 @@ impl<G: Game> World<G> {
     pub(super) fn new() -> Self {
         World {
             replica: Replica::default(),
-            interpolation: Interpolation::new(G::KINDS, G::TICK_HZ),
+            interpolation: Interpolation::new(G::KINDS, G::TICK_HZ, G::CELL),
             events: VecDeque::new(),
             names: BTreeMap::new(),
             away: BTreeSet::new(),

@@ -4,10 +4,10 @@ use glam::Vec2;
 
 use crate::math;
 
-/// World units per position step: the worst error of a replicated position is half a step on each axis.
+/// Cell units per position step: the worst error of a replicated position is half a step on each axis.
 pub const POSITION_STEP: f32 = 1.0 / 4.0;
 
-/// A square of the world, [`CellId::SIZE`] world units wide. Its number is row * 128 + column.
+/// A square of the world, [`CellId::SIZE`] cell units wide. Its number is row * 128 + column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellId(pub u16);
 
@@ -22,7 +22,7 @@ const _: () = assert!(STEPS + 2 * MARGIN == 1 << CellId::LOCAL_BITS);
 const _: () = assert!(STEPS as f32 * POSITION_STEP == CellId::SIZE);
 
 impl CellId {
-    /// Width of a cell in world units: about a quarter of the width of a view.
+    /// Width of a cell in cell units. In a game with the default [`Game::CELL`](crate::game::Game::CELL) these are the world units.
     pub const SIZE: f32 = 512.0;
     /// Bits of a position relative to a cell.
     pub const LOCAL_BITS: u32 = 12;
@@ -31,7 +31,7 @@ impl CellId {
     /// Number of cells.
     pub const COUNT: u16 = (SIDE * SIDE) as u16;
 
-    /// The cell of a point in world units. The world is centred on the origin and reaches 32,768 units each way; points
+    /// The cell of a point in cell units. The world is centred on the origin and reaches 32,768 units each way; points
     /// further out belong to the outermost cells.
     #[must_use]
     pub fn of(point: Vec2) -> CellId {
@@ -52,7 +52,7 @@ impl CellId {
         ((column - SIDE / 2) * STEPS, (row - SIDE / 2) * STEPS)
     }
 
-    /// The middle of the cell in world units.
+    /// The middle of the cell in cell units.
     #[must_use]
     pub fn centre(self) -> Vec2 {
         let (x, y) = self.middle();
@@ -106,7 +106,7 @@ impl Default for CellBlock {
 }
 
 impl CellBlock {
-    /// The cells that a rectangle of `size` world units around `centre` touches.
+    /// The cells that a rectangle of `size` cell units around `centre` touches.
     #[must_use]
     pub fn around(centre: Vec2, size: Vec2) -> CellBlock {
         let (low, high) = (centre - size * 0.5, centre + size * 0.5);

@@ -298,7 +298,7 @@ mod tests {
             fields: &[FieldSpec::X, FieldSpec::Y, start("start", 8), plain("owner", 12, 1.0)],
         },
     ];
-    const _: () = check_kinds(KINDS);
+    const _: () = check_kinds(KINDS, CellId::SIZE, 60);
 
     fn random_cell(rng: &mut fastrand::Rng, cell: CellId, tick: Tick, before: &[Record]) -> Vec<Record> {
         let (x, y) = cell.corner();

@@ -94,10 +94,16 @@ pub struct Record {
 }
 
 impl FieldSpec {
-    /// Position along x, in world units.
+    /// Position along x, in world units of a game with the default [`Game::CELL`](crate::game::Game::CELL).
     pub const X: FieldSpec = FieldSpec { name: "x", role: FieldRole::X, bits: 19, step: POSITION_STEP, k: 0 };
-    /// Position along y, in world units.
+    /// As [`FieldSpec::X`], along y.
     pub const Y: FieldSpec = FieldSpec { name: "y", role: FieldRole::Y, bits: 19, step: POSITION_STEP, k: 0 };
+
+    /// This position or velocity for a game whose [`Game::CELL`](crate::game::Game::CELL) is `cell` world units.
+    #[must_use]
+    pub const fn for_cells_of(self, cell: f32) -> FieldSpec {
+        FieldSpec { step: self.step * (cell / CellId::SIZE), ..self }
+    }
 
     /// The integer for a game value: rounded to the nearest step and clamped to the field's range; angles wrap.
     #[must_use]
@@ -251,20 +257,30 @@ impl FieldSpec {
     }
 }
 
-/// Checks a game's tables; meant for a `const` assertion next to them.
+/// Checks the tables of a game with cells of `cell` world units.
 ///
 /// # Panics
 /// If a table breaks the rules this module states.
-pub const fn check_kinds(kinds: &[KindSpec]) {
+pub(crate) const fn check_kinds(kinds: &[KindSpec], cell: f32, tick_hz: u32) {
+    let position = POSITION_STEP * (cell / CellId::SIZE);
+    let velocity = velocity_step(tick_hz) * (cell / CellId::SIZE);
     assert!(kinds.len() <= KINDS_MAX, "too many kinds");
     let mut k = 0;
     while k < kinds.len() {
         let fields = kinds[k].fields;
         assert!(fields.len() >= 2 && fields.len() <= FIELDS_MAX, "a kind has 2 to FIELDS_MAX fields");
         assert!(matches!(fields[0].role, FieldRole::X) && matches!(fields[1].role, FieldRole::Y), "x and y come first");
+        assert!(
+            fields[0].step == position && fields[1].step == position,
+            "a position's step follows from CELL: use `for_cells_of`"
+        );
         if matches!(kinds[k].motion, Motion::Moving) {
             assert!(fields.len() >= 4, "a moving kind has a velocity");
             assert!(matches!(fields[2].role, FieldRole::Velocity) && matches!(fields[3].role, FieldRole::Velocity));
+            assert!(
+                fields[2].step == velocity && fields[3].step == velocity,
+                "a velocity's step follows from TICK_HZ and CELL"
+            );
         }
         let mut f = 0;
         while f < fields.len() {

@@ -88,7 +88,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Bytes of the newest frame's encoded cells whose middle lies outside a rectangle of `size` world units around
+    /// Bytes of the newest frame's encoded cells whose middle lies outside a rectangle of `size` cell units around
     /// `centre`.
     #[must_use]
     pub(crate) fn cell_bytes_beyond(&self, centre: Vec2, size: Vec2) -> usize {
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(cells, [left, left, left, left, right, right]);
     }
 
-    /// A coordinate near the border of two cells, in world units: up to 20 on either side of it, more than an entity
+    /// A coordinate near the border of two cells, in cell units: up to 20 on either side of it, more than an entity
     /// may linger.
     fn near_border(rng: &mut fastrand::Rng) -> f32 {
         (rng.f32() * 9.0 - 4.5).round() * CellId::SIZE + (rng.f32() - 0.5) * 40.0

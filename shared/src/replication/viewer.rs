@@ -22,12 +22,12 @@ use crate::time::Tick;
 /// Most cells that a viewer is subscribed to; a view of 1920 x 1200 units has 12 to 20, and up to 30 with those that
 /// linger.
 pub const SUBSCRIBED_MAX: usize = 64;
-/// Largest view of a game, in world units: with the cells kept around it, it touches at most 8 by 8 cells.
+/// Largest view of a game, in cell units: with the cells kept around it, it touches at most 8 by 8 cells.
 pub const VIEW_MAX: Vec2 = Vec2::splat(7.0 * CellId::SIZE - 2.0 * KEEP);
-/// A cell is subscribed to when it is within this many world units of the view: an entity slightly outside its cell may
+/// A cell is subscribed to when it is within this many cell units of the view: an entity slightly outside its cell may
 /// be in view when the cell is not. One more unit covers the rounding of positions.
 const REACH: f32 = Placement::LINGER + 1.0;
-/// A cell stays subscribed until it is this many world units outside the view, so that moving along a border costs
+/// A cell stays subscribed until it is this many cell units outside the view, so that moving along a border costs
 /// nothing.
 const KEEP: f32 = CellId::SIZE * 0.5;
 const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "one bit per cell");

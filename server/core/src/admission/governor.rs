@@ -7,6 +7,7 @@
 //! degrade service in the same way.
 
 use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::time::ticks_of_ms;
 
 use crate::room::LEVEL_MAX;
 
@@ -16,19 +17,19 @@ const BUSY: i64 = 900;
 const IDLE: i64 = 600;
 /// Share, in per mille, below which the room has time to spare for far cells in every snapshot, which take a little more.
 const EASY: i64 = 850;
-/// Ticks over which the share is averaged to detect a shortage: half a second at 60 Hz. A single tick during which the operating system
-/// ran something else must not count for much.
-const SHORT: i64 = 30;
-/// Ticks over which the share is averaged to detect time to spare: two seconds at 60 Hz.
-const LONG: i64 = 120;
-/// Ticks between two steps down: half a second at 60 Hz, so that each step takes effect before the next.
-const DOWN_AFTER: u32 = 30;
-/// Ticks from any step to a step up: two seconds at 60 Hz.
-const UP_AFTER: u32 = 120;
-/// The longest wait for a step up, in ticks: 30 seconds at 60 Hz. The wait doubles each time a step up did not last.
-const UP_AFTER_MAX: u32 = 1800;
-/// Ticks for which a step up must last to count as right.
-const SETTLED: u32 = 600;
+/// Milliseconds over which the share is averaged to detect a shortage. A single tick during which the operating system ran something
+/// else must not count for much.
+const SHORT_MS: u32 = 500;
+/// Milliseconds over which the share is averaged to detect time to spare.
+const LONG_MS: u32 = 2_000;
+/// Milliseconds between two steps down, so that each step takes effect before the next.
+const DOWN_AFTER_MS: u32 = 500;
+/// Milliseconds from any step to a step up.
+const UP_AFTER_MS: u32 = 2_000;
+/// The longest wait for a step up, in milliseconds. The wait doubles each time a step up did not last.
+const UP_AFTER_MS_MAX: u32 = 30_000;
+/// Milliseconds for which a step up must last to count as right.
+const SETTLED_MS: u32 = 10_000;
 /// Share, in per mille, that a tick counts for if a shard had not begun with the previous one.
 pub const BEHIND: u32 = 1500;
 /// Maximum share of a tick, in per mille: a long pause of the machine is one bad tick and not a hundred.
@@ -37,8 +38,9 @@ const WORST: u32 = 2000;
 /// The level of service of one room.
 #[derive(Debug, Clone)]
 pub struct Governor {
+    tick_hz: u32,
     level: u8,
-    /// Share of the time between two ticks, in millionths, averaged over [`SHORT`] and over [`LONG`].
+    /// Share of the time between two ticks, in millionths, averaged over [`SHORT_MS`] and over [`LONG_MS`].
     short: i64,
     long: i64,
     /// Ticks since the last step, and whether it was up.
@@ -49,35 +51,37 @@ pub struct Governor {
     steps_up: u64,
 }
 
-impl Default for Governor {
-    fn default() -> Self {
+impl Governor {
+    /// The governor of a room at full service, with this many ticks per second.
+    #[must_use]
+    pub fn new(tick_hz: u32) -> Self {
         Governor {
+            tick_hz,
             level: 0,
             short: 0,
             long: 0,
             since_step: 0,
             stepped_up: false,
-            up_after: UP_AFTER,
+            up_after: ticks_of_ms(tick_hz, UP_AFTER_MS),
             steps_down: 0,
             steps_up: 0,
         }
     }
-}
 
-impl Governor {
     /// Records a tick that took `busy` per mille of the time between two ticks.
     pub fn record(&mut self, busy: u32) {
         let busy = i64::from(busy.min(WORST)) * 1000;
-        self.short += (busy - self.short) / SHORT;
-        self.long += (busy - self.long) / LONG;
+        let ticks = |ms| ticks_of_ms(self.tick_hz, ms);
+        self.short += (busy - self.short) / i64::from(ticks(SHORT_MS));
+        self.long += (busy - self.long) / i64::from(ticks(LONG_MS));
         self.since_step = self.since_step.saturating_add(1);
-        let settled = self.since_step >= SETTLED;
+        let settled = self.since_step >= ticks(SETTLED_MS);
         // The cost of a step up: see `SnapshotHead::every` and the levels of `Budget`.
         let spare = if SnapshotHead::every(self.level) > 1 { IDLE } else { EASY };
-        if self.short > BUSY * 1000 && self.since_step >= DOWN_AFTER && self.level < LEVEL_MAX {
+        if self.short > BUSY * 1000 && self.since_step >= ticks(DOWN_AFTER_MS) && self.level < LEVEL_MAX {
             if self.stepped_up && !settled {
                 // The last step up did not last: wait longer before the next.
-                self.up_after = (self.up_after * 2).min(UP_AFTER_MAX);
+                self.up_after = (self.up_after * 2).min(ticks(UP_AFTER_MS_MAX));
             }
             self.level += 1;
             self.steps_down += 1;
@@ -87,7 +91,7 @@ impl Governor {
             self.steps_up += 1;
             (self.since_step, self.stepped_up) = (0, true);
         } else if settled && self.level == 0 {
-            self.up_after = UP_AFTER;
+            self.up_after = ticks(UP_AFTER_MS);
         }
     }
 
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn occasional_slow_ticks_change_nothing_and_three_seconds_of_them_step_down() {
-        let mut governor = Governor::default();
+        let mut governor = Governor::new(60);
         for tick in 0..600 {
             governor.record(if tick % 10 == 0 { 3000 } else { 400 });
         }
@@ -123,7 +127,7 @@ mod tests {
     fn the_level_settles_where_the_work_fits_and_does_not_oscillate() {
         // Full service takes 120 % of the time between two ticks; each level takes 20 points off.
         let busy = |level: u8| 1200 - 200 * u32::from(level);
-        let mut governor = Governor::default();
+        let mut governor = Governor::new(60);
         let mut changes = 0;
         for _ in 0..60 * 120 {
             let before = governor.level();
@@ -136,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_level_recovers_step_by_step_once_there_is_time_to_spare() {
-        let mut governor = Governor::default();
+        let mut governor = Governor::new(60);
         (0..300).for_each(|_| governor.record(1500));
         assert_eq!(governor.level(), LEVEL_MAX);
         let mut recovered_at = Vec::new();
@@ -148,6 +152,9 @@ mod tests {
             }
         }
         assert_eq!(recovered_at.len(), usize::from(LEVEL_MAX));
-        assert!(recovered_at.windows(2).all(|pair| pair[1] - pair[0] >= UP_AFTER), "{recovered_at:?}");
+        assert!(
+            recovered_at.windows(2).all(|pair| pair[1] - pair[0] >= ticks_of_ms(60, UP_AFTER_MS)),
+            "{recovered_at:?}"
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use broadside_shared::time::ticks_of_ms;
+
 /// Seats given per tick at full service: 480 a second at 60 Hz. A new player costs keyframes of a whole view and the names of all
 /// players.
 const SEATED_PER_TICK: u32 = 8;
@@ -11,8 +13,8 @@ const SEATED_PER_PRESSED_TICK: u32 = 4;
 const SEATED_PER_BAD_TICK: u32 = 1;
 /// Requests in one queue; a further one is refused.
 pub const WAITING_MAX: usize = 10_000;
-/// Ticks between two notifications of everyone's position: twice a second at 60 Hz.
-const NOTIFIED_EVERY: u32 = 30;
+/// Milliseconds between two notifications of everyone's position.
+const NOTIFIED_EVERY_MS: u32 = 500;
 
 /// The join queue of one room; `T` is a request.
 #[derive(Debug)]
@@ -21,15 +23,18 @@ pub struct JoinQueue<T> {
     /// Number of requests at the end that were not notified of their position yet.
     unnotified: usize,
     ticks: u32,
-}
-
-impl<T> Default for JoinQueue<T> {
-    fn default() -> Self {
-        JoinQueue { waiting: VecDeque::new(), unnotified: 0, ticks: 0 }
-    }
+    /// Ticks between two notifications of everyone's position.
+    notified_every: u32,
 }
 
 impl<T> JoinQueue<T> {
+    /// The empty queue of a room with this many ticks per second.
+    #[must_use]
+    pub fn new(tick_hz: u32) -> Self {
+        let notified_every = ticks_of_ms(tick_hz, NOTIFIED_EVERY_MS);
+        JoinQueue { waiting: VecDeque::new(), unnotified: 0, ticks: 0, notified_every }
+    }
+
     /// Appends a request. Returns its position, 1 being the next.
     ///
     /// # Errors
@@ -83,7 +88,7 @@ impl<T> JoinQueue<T> {
 
     /// The requests to notify of their position now, 1 being the next: new ones on every tick, all twice a second.
     pub fn to_notify(&self) -> impl Iterator<Item = (u32, &T)> {
-        let all = self.ticks.is_multiple_of(NOTIFIED_EVERY);
+        let all = self.ticks.is_multiple_of(self.notified_every);
         let from = if all { 0 } else { self.waiting.len() - self.unnotified };
         (1..).zip(&self.waiting).skip(from)
     }
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_thousand_joins_at_once_are_seated_in_order_within_about_two_seconds() {
-        let mut queue = JoinQueue::default();
+        let mut queue = JoinQueue::new(60);
         (0..1000).for_each(|request| assert_eq!(queue.push(request), Ok(request + 1)));
         let (mut seated, mut ticks) = (Vec::new(), 0);
         while !queue.is_empty() {
@@ -130,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_position_counts_down_as_requests_in_front_are_seated_or_cancelled() {
-        let mut queue = JoinQueue::default();
+        let mut queue = JoinQueue::new(60);
         for request in 0..40 {
             queue.push(request).expect("space in the queue");
         }
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn no_request_is_admitted_without_a_free_seat_and_the_queue_is_bounded() {
-        let mut queue = JoinQueue::default();
+        let mut queue = JoinQueue::new(60);
         for request in 0..WAITING_MAX {
             queue.push(request).expect("space in the queue");
         }

@@ -6,15 +6,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broadside_shared::game::Game;
+use broadside_shared::game::{Game, in_cell_units};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::message::RoomUpdate;
 use broadside_shared::protocol::snapshot::{SectionBytes, Sections, SnapshotHead, write_events, write_frame};
 use broadside_shared::replication::cells::CellId;
-use broadside_shared::replication::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
+use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
-use broadside_shared::time::Tick;
+use broadside_shared::time::{Tick, ticks_of_ms};
 use glam::Vec2;
 
 use super::events::{EventIndex, EventScope, EventViewer};
@@ -41,8 +41,8 @@ struct SentState {
     marks: VecDeque<(Tick, SentRoster)>,
 }
 
-/// Age in ticks up to which nearby events are sent: after a quarter of a second a splash is not worth its bytes.
-const NEAR_TICKS: u32 = 15;
+/// Age in milliseconds up to which nearby events are sent: later a splash is not worth its bytes.
+const NEAR_MS: u32 = 250;
 /// Marks kept per connection. The board alone adds one per second.
 const MARKS_MAX: usize = 32;
 
@@ -50,12 +50,11 @@ impl SnapshotAssembler {
     /// An assembler for a room of the game `G` from which nothing was sent yet.
     #[must_use]
     pub fn new<G: Game>(seats: u16) -> Self {
-        const { assert!(G::VIEW.x <= VIEW_MAX.x && G::VIEW.y <= VIEW_MAX.y, "a view takes more cells than a viewer has") };
         SnapshotAssembler {
-            view: G::VIEW,
+            view: in_cell_units::<G>(G::VIEW),
             history: WorldHistory::new(G::KINDS),
             roster: Roster::default(),
-            past: Past { seats, ..Past::default() },
+            past: Past { seats, near_ticks: ticks_of_ms(G::TICK_HZ, NEAR_MS), ..Past::default() },
             sent: Vec::new(),
             scratch: EventScratch::default(),
         }
@@ -146,6 +145,8 @@ struct Past {
     outputs: VecDeque<(Arc<RoomOutput>, EventIndex)>,
     /// Seats of the room, from which the capacity for events follows.
     seats: u16,
+    /// [`NEAR_MS`] in ticks.
+    near_ticks: u32,
 }
 
 /// Buffers for the events of a frame.
@@ -218,7 +219,8 @@ impl Past {
                 break;
             }
             of_tick.clear();
-            let scope = if tick.since(output.tick) <= NEAR_TICKS { EventScope::All } else { EventScope::Addressed };
+            let scope =
+                if tick.since(output.tick) <= self.near_ticks { EventScope::All } else { EventScope::Addressed };
             index.append_for(viewer, scope, of_tick);
             found.extend(of_tick.iter().map(|event| (at, *event)));
         }

@@ -17,7 +17,7 @@ const MARGIN: f32 = 64.0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EventViewer {
     pub(super) player: PlayerId,
-    /// Centre of the view, and its size, in world units.
+    /// Centre of the view, and its size, in cell units.
     pub(super) focus: Vec2,
     pub(super) view: Vec2,
 }

@@ -14,7 +14,9 @@ pub mod recycle;
 
 use std::sync::Arc;
 
-use broadside_shared::game::{AddressedEvent, Game, KillFeedEntry, PlayerInput, Recipients, RefusedByGame, Standing};
+use broadside_shared::game::{
+    AddressedEvent, Game, KillFeedEntry, PlayerInput, Recipients, RefusedByGame, Standing, check_game, in_cell_units,
+};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::codec;
@@ -129,7 +131,7 @@ struct Seat<G: Game> {
 #[derive(Debug, Clone, Copy)]
 struct Spectating {
     follows: Option<PlayerId>,
-    /// Centre of the area of interest: where the followed player was last.
+    /// Centre of the area of interest, in cell units: where the followed player was last.
     focus: Vec2,
 }
 
@@ -175,7 +177,7 @@ pub enum StepPhase {
 pub struct DueSnapshot {
     pub player: PlayerId,
     pub head: SnapshotHead,
-    /// The centre of the area of interest.
+    /// The centre of the area of interest, in cell units.
     pub focus: Vec2,
     /// Range of the local player state in [`RoomOutput::player_state_bytes`].
     pub player_state: std::ops::Range<usize>,
@@ -185,6 +187,7 @@ impl<G: Game> Room<G> {
     /// An empty room whose tick 0 is due at `tick_zero`.
     #[must_use]
     pub fn new(config: RoomConfig, game: &G::Config, tick_zero: MonoTime) -> Self {
+        const { check_game::<G>() };
         let capacity = config.capacity.min(seats_max::<G>(config.mode));
         Room {
             config: RoomConfig { capacity, ..config },
@@ -477,7 +480,7 @@ impl<G: Game> Room<G> {
             let player = PlayerId(at as u16);
             if let Some(spectating) = &mut seat.spectating {
                 if let Some(followed) = spectating.follows.and_then(|player| self.game.player_state(player)) {
-                    spectating.focus = G::focus(followed);
+                    spectating.focus = in_cell_units::<G>(G::focus(followed));
                 }
                 let (head, focus, from) = (seat.inputs.report(tick), spectating.focus, out.player_state_bytes.len());
                 write_player_state(None::<fn(&mut BitWriter)>, &mut out.player_state_bytes);
@@ -492,7 +495,7 @@ impl<G: Game> Room<G> {
             out.due.push(DueSnapshot {
                 player,
                 head: seat.inputs.report(tick),
-                focus: G::focus(own),
+                focus: in_cell_units::<G>(G::focus(own)),
                 player_state: range,
             });
         }
@@ -528,7 +531,11 @@ impl<G: Game> Room<G> {
             let mut bits = BitWriter::new(&mut out.event_bytes);
             G::write_event(&event.event, &mut bits);
             bits.finish();
-            out.events.push((event.recipients, from..out.event_bytes.len()));
+            let recipients = match event.recipients {
+                Recipients::Near(at) => Recipients::Near(in_cell_units::<G>(at)),
+                Recipients::Player(_) | Recipients::Room => event.recipients,
+            };
+            out.events.push((recipients, from..out.event_bytes.len()));
         }
     }
 
