@@ -46,7 +46,7 @@ pub struct Connection<G: Game> {
     subscriptions: Subscriptions,
     /// Messages for the next snapshots.
     messages: MessageQueue,
-    /// The game's requests that the room has not answered, at most [`game_requests::UNANSWERED_MAX`].
+    /// The game's requests that the room has not answered, limited by [`game_requests`].
     unanswered: Vec<u32>,
     /// The handshake of the connection, if the client asked for it to be kept.
     handshake: Option<Box<Handshake>>,
