@@ -57,7 +57,7 @@ export class World {
       at += bits.golomb(2);
       if (!this.cells.delete(numbers[at])) throw new WireError(`no cell ${at} to remove`);
     }
-    for (let left = bits.golomb(0); left > 0; left--) this.cells.set(bits.bits(14), { tick: null, records: [] });
+    for (let left = bits.golomb(0); left > 0; left--) this.cells.set(bits.bits(16), { tick: null, records: [] });
     const before = new Map([...this.cells].sort(([a], [b]) => a - b));
     const partial = bits.flag();
     const [due, present] = [[], []];
@@ -120,7 +120,7 @@ function readRecord(bits, id, cell, tick) {
   const kind = bits.bits(3);
   if (!KINDS[kind]) throw new WireError(`no kind ${kind}`);
   const values = KINDS[kind].fields.map((field, at) => {
-    const lowest = ((at === 0 ? cell % 128 : Math.floor(cell / 128)) - 64) * CELL; // of x and y
+    const lowest = ((at === 0 ? cell % 128 : Math.floor(cell / 128) % 128) - 64) * CELL; // of x and y
     if (field.full === 'local') return bits.bits(12) + lowest - MARGIN;
     if (field.full === 'middle') return bits.signed(10) + lowest + CELL / 2;
     if (field.full === 'offset') return bits.bits(field.bits) - 2 ** (field.bits - 1);

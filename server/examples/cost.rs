@@ -17,7 +17,7 @@ use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::name::Name;
-use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
+use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::{MonoTime, Tick};
 
@@ -108,7 +108,7 @@ fn view(views: &mut [&mut Viewer], game: &Arena, due: &[u16], history: &mut Worl
     for (viewer, player) in views.iter_mut().zip(due) {
         let focus = game.player_state(PlayerId(*player)).map(Arena::focus).unwrap_or_default();
         frame.clear();
-        viewer.write(history, focus, Arena::VIEW, UpdateRateTier::Full, frame);
+        viewer.write(history, &AreaOfInterest::new(focus, Arena::VIEW), UpdateRateTier::Full, frame);
     }
 }
 

@@ -17,7 +17,7 @@ use broadside_shared::protocol::snapshot::{SectionBytes, SnapshotHead};
 use broadside_shared::replication::cells::CellId;
 use broadside_shared::replication::delta::residuals;
 use broadside_shared::replication::fields::{Motion, Record};
-use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
+use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{EncodedCell, Placement, WorldHistory, WorldState};
 use broadside_shared::time::Tick;
 
@@ -113,7 +113,7 @@ fn view(
     let Some(own) = arena.player_state(player) else { return };
     let focus = Arena::focus(own);
     let mut frame = Vec::new();
-    let written = viewer.write(history, focus, Arena::VIEW, UpdateRateTier::Full, &mut frame);
+    let written = viewer.write(history, &AreaOfInterest::new(focus, Arena::VIEW), UpdateRateTier::Full, &mut frame);
     if !counted {
         return;
     }

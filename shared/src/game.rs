@@ -16,10 +16,11 @@ use crate::protocol::input::GameInput;
 use crate::protocol::match_status::{MatchPhase, MatchStatus, TEAMS_MAX};
 use crate::protocol::room::ModeId;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
-use crate::replication::cells::CellId;
+use crate::replication::cells::{CellId, LayerSet};
 use crate::replication::fields::{KindSpec, Record, check_kinds};
 use crate::replication::replica::Replica;
-use crate::replication::viewer::VIEW_MAX;
+use crate::replication::viewer::SUBSCRIBED_MAX;
+use crate::replication::viewer::{VIEW_MAX, cells_max};
 use crate::replication::world::{Placement, WorldState};
 use crate::time::{Tick, ViewTime};
 
@@ -198,7 +199,7 @@ pub struct KillFeedEntry {
 }
 
 /// The state of a match as the game knows it. The room publishes it as a
-/// [`MatchStatus`](crate::protocol::match_status::MatchStatus), with names instead of numbers. What a game's players
+/// [`MatchStatus`], with names instead of numbers. What a game's players
 /// need beyond this head is its [`Game::RoomState`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchState {
@@ -249,6 +250,7 @@ pub enum TeamLabel {
 /// |---|---|
 /// | prediction | [`Game::PREDICTS`], [`Game::predict`], [`Game::prediction_context`], [`Game::player_entity`], [`Game::spawn_key`], [`Game::correction_cause`], [`Game::CORRECTION_CAUSES`] |
 /// | lag compensation | [`Game::poses`], and the `history` of [`Game::step`] |
+/// | hidden entities | [`Game::LAYERS`], [`Game::layer`], [`Game::layers_seen`] |
 /// | modes and matches | [`Game::MODES`], [`Game::match_state`] |
 /// | own messages | [`Game::handle_request`], [`Game::REFUSALS`], [`Game::room_state`] |
 /// | kill feed, board | [`Game::kill_feed_entry`], [`Game::standings`] |
@@ -271,6 +273,8 @@ pub trait Game: Sized + Send + 'static {
     /// best 2 to 4 cells wide. Also decides the precision of positions, a 2,048th of a cell, and the size of the world,
     /// 128 cells each way with the origin in the middle; entities beyond belong to the outermost cells.
     const CELL: f32 = CellId::SIZE;
+    /// Layers of the world, 1 to 4: see [`Game::layer`]. The cells of a view, times the layers, are at most 64.
+    const LAYERS: u8 = 1;
     /// The modes, in the order of their numbers on the wire, 1 to 16. Persistent rooms and plain quick play use the first.
     const MODES: &'static [ModeSpec] = &[ModeSpec::OPEN];
     /// Whether clients predict their own player with [`Game::predict`]. Otherwise they show it as the server sent it.
@@ -334,6 +338,18 @@ pub trait Game: Sized + Send + 'static {
 
     /// Appends every replicated entity with the point that decides its cell, in any order.
     fn replicate(&self, tick: Tick, out: &mut Vec<(Vec2, Record)>);
+
+    /// The layer of a replicated entity, less than [`Game::LAYERS`]; not called if there is one layer. Layer 0 is sent to
+    /// everyone, the others to those whose [`Game::layers_seen`] contains them: a team's own units in the fog, a cloaked
+    /// ship. An entity may change its layer at any tick. What is encoded for a layer is shared by all who see it.
+    fn layer(&self, _record: &Record) -> u8 {
+        0
+    }
+
+    /// The layers that a player sees, and the spectators who follow that player.
+    fn layers_seen(&self, _player: PlayerId) -> LayerSet {
+        LayerSet::EVERYONE
+    }
 
     /// Hash of the whole world: equal worlds have equal hashes on every machine.
     fn hash(&self) -> u64;
@@ -525,14 +541,18 @@ impl<G: Game> Bot<G> for NoBot {
 impl WorldState {
     /// Takes the state of `game` at `tick`, reusing the buffers of the state that `self` held before.
     pub fn capture<G: Game>(&mut self, game: &G, tick: Tick, placement: &mut Placement) {
-        let gather = |gathered: &mut Vec<(Vec2, Record)>| {
+        let gather = |gathered: &mut Vec<(Vec2, Record)>, layers: &mut Vec<u8>| {
             game.replicate(tick, gathered);
+            if G::LAYERS > 1 {
+                layers.extend(gathered.iter().map(|(_, record)| game.layer(record)));
+            }
             if G::CELL != CellId::SIZE {
                 for (at, _) in gathered {
                     *at = in_cell_units::<G>(*at);
                 }
             }
         };
+        placement.set_layers(G::LAYERS);
         self.gather(tick, gather, placement);
     }
 }
@@ -564,6 +584,9 @@ pub const fn check_game<G: Game>() {
     let scale = CellId::SIZE / G::CELL;
     assert!(G::VIEW.x > 0.0 && G::VIEW.y > 0.0, "VIEW: more than 0 each way");
     assert!(G::VIEW.x * scale <= VIEW_MAX.x && G::VIEW.y * scale <= VIEW_MAX.y, "VIEW: at most 6 CELL each way");
+    assert!(G::LAYERS >= 1 && G::LAYERS <= CellId::LAYERS_MAX, "LAYERS: 1 to 4");
+    let cells = cells_max(G::VIEW.x * scale) * cells_max(G::VIEW.y * scale);
+    assert!(cells * G::LAYERS as usize <= SUBSCRIBED_MAX, "VIEW / CELL: with this many layers, cells must be larger");
     assert!(!G::MODES.is_empty() && G::MODES.len() <= 16, "MODES: 1 to 16");
     let mut mode = 0;
     while mode < G::MODES.len() {

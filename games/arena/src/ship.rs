@@ -62,7 +62,7 @@ pub struct LocalPlayerState {
     pub kills: u16,
     /// Ships lost.
     pub deaths: u16,
-    /// The team, below [`TEAM_COUNT`](broadside_shared::protocol::match_status::TEAM_COUNT); `None` where everyone plays alone.
+    /// The team, below `TEAM_COUNT` of the modes; `None` where everyone plays alone.
     pub team: Option<u8>,
     /// Ticks left at the ship's place before a round, up to [`super::rules::COUNTDOWN`]; meanwhile it can only turn.
     pub held: u16,

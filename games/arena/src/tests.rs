@@ -13,7 +13,7 @@ use broadside_shared::history::History;
 use broadside_shared::protocol::input::GameInput;
 use broadside_shared::replication::cells::{CellBlock, CellId};
 use broadside_shared::replication::replica::Replica;
-use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
+use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::ViewTime;
 
@@ -553,7 +553,8 @@ fn every_entity_in_view_is_sent_to_new_viewers_and_to_those_who_stay() {
             let focus = Arena::focus(own);
             for (viewer, replica) in [stays, &mut Default::default()] {
                 let mut frame = Vec::new();
-                viewer.write(&mut history, focus, Arena::VIEW, UpdateRateTier::Full, &mut frame);
+                let area = AreaOfInterest::new(focus, Arena::VIEW);
+                viewer.write(&mut history, &area, UpdateRateTier::Full, &mut frame);
                 replica.apply(Arena::KINDS, tick, &mut BitReader::new(&frame)).expect("encoded bytes apply");
                 for (at, record) in entities.iter().filter(|(at, _)| (*at - focus).abs().cmple(Arena::VIEW * 0.5).all())
                 {

@@ -11,6 +11,7 @@ use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::message::ServerMsg;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::SnapshotHead;
+use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::time::Tick;
 use futures_util::StreamExt;
 use glam::Vec2;
@@ -25,6 +26,7 @@ fn malformed_tick() -> ShardCommand {
         player: PlayerId(player),
         head: SnapshotHead::default(),
         focus: Vec2::ZERO,
+        layers: LayerSet::EVERYONE,
         player_state: 100..200,
     };
     let output = RoomOutput { tick: Tick(u32::MAX), due: (0..8).map(due).collect(), ..RoomOutput::default() };

@@ -7,11 +7,13 @@ use crate::math;
 /// Cell units per position step: the worst error of a replicated position is half a step on each axis.
 pub const POSITION_STEP: f32 = 1.0 / 4.0;
 
-/// A square of the world, [`CellId::SIZE`] cell units wide. Its number is row * 128 + column.
+/// A square of one layer of the world, [`CellId::SIZE`] cell units wide. Its number is layer * 16,384 + row * 128 + column.
+///
+/// A layer is a world of its own in the same place: entities of a layer are sent to those who have it. Layer 0 is everyone's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellId(pub u16);
 
-/// Cells per row, and number of rows; a cell's number takes 14 bits.
+/// Cells per row, and number of rows; a cell's place in its layer takes 14 bits, and its layer two.
 const SIDE: i32 = 128;
 /// Position steps per cell.
 const STEPS: i32 = 2048;
@@ -28,8 +30,10 @@ impl CellId {
     pub const LOCAL_BITS: u32 = 12;
     /// Rows of cells.
     pub const ROWS: usize = SIDE as usize;
-    /// Number of cells.
+    /// Number of cells of a layer.
     pub const COUNT: u16 = (SIDE * SIDE) as u16;
+    /// Most layers.
+    pub const LAYERS_MAX: u8 = 4;
 
     /// The cell of a point in cell units. The world is centred on the origin and reaches 32,768 units each way; points
     /// further out belong to the outermost cells.
@@ -39,16 +43,38 @@ impl CellId {
         CellId((row * SIDE + column) as u16)
     }
 
+    /// Its layer, 0..[`CellId::LAYERS_MAX`].
+    #[must_use]
+    pub fn layer(self) -> u8 {
+        (self.0 / CellId::COUNT) as u8
+    }
+
+    /// The same square in another layer.
+    #[must_use]
+    pub fn in_layer(self, layer: u8) -> CellId {
+        CellId(self.square() + u16::from(layer) * CellId::COUNT)
+    }
+
+    /// Its number without the layer.
+    fn square(self) -> u16 {
+        self.0 & (CellId::COUNT - 1)
+    }
+
+    fn row_and_column(self) -> (i32, i32) {
+        let square = i32::from(self.square());
+        (square / SIDE, square % SIDE)
+    }
+
     /// Its row, 0..[`CellId::ROWS`], by increasing y.
     #[must_use]
     pub fn row(self) -> usize {
-        usize::from(self.0) / SIDE as usize
+        usize::from(self.square()) / SIDE as usize
     }
 
     /// The smallest x and y of the cell, in position steps.
     #[must_use]
     pub fn corner(self) -> (i32, i32) {
-        let (row, column) = (i32::from(self.0) / SIDE, i32::from(self.0) % SIDE);
+        let (row, column) = self.row_and_column();
         ((column - SIDE / 2) * STEPS, (row - SIDE / 2) * STEPS)
     }
 
@@ -66,14 +92,15 @@ impl CellId {
         (x + STEPS / 2, y + STEPS / 2)
     }
 
-    /// The neighbour in a direction, 0..8, row by row from the smallest x and y; `None` outside the world.
+    /// The neighbour in the same layer in a direction, 0..8, row by row from the smallest x and y; `None` outside the world.
     #[must_use]
     pub fn neighbour(self, direction: u8) -> Option<CellId> {
         // The cell itself is the fifth of the nine.
         let at = i32::from(direction) + i32::from(direction >= 4);
-        let (row, column) = (i32::from(self.0) / SIDE + at / 3 - 1, i32::from(self.0) % SIDE + at % 3 - 1);
+        let (row, column) = self.row_and_column();
+        let (row, column) = (row + at / 3 - 1, column + at % 3 - 1);
         let inside = (0..SIDE).contains(&row) && (0..SIDE).contains(&column);
-        inside.then(|| CellId((row * SIDE + column) as u16))
+        inside.then(|| CellId((row * SIDE + column) as u16).in_layer(self.layer()))
     }
 
     /// A position relative to the cell's corner along one axis, in `LOCAL_BITS` bits; clamped to half a cell outside.
@@ -91,7 +118,37 @@ fn index(coordinate: f32) -> i32 {
     math::floor(coordinate / CellId::SIZE).clamp(-SIDE / 2, SIDE / 2 - 1) + SIDE / 2
 }
 
-/// A block of cells: those that a rectangle of the world touches.
+/// A set of layers; it always contains layer 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LayerSet(u8);
+
+impl LayerSet {
+    /// Layer 0 alone: what everyone has.
+    pub const EVERYONE: LayerSet = LayerSet(1);
+
+    /// The set with another layer, 0..[`CellId::LAYERS_MAX`].
+    ///
+    /// # Panics
+    /// If the layer is higher.
+    #[must_use]
+    pub const fn with(self, layer: u8) -> LayerSet {
+        assert!(layer < CellId::LAYERS_MAX, "a layer is less than LAYERS_MAX");
+        LayerSet(self.0 | 1 << layer)
+    }
+
+    /// Whether it contains a layer.
+    #[must_use]
+    pub fn contains(self, layer: u8) -> bool {
+        self.0 >> layer & 1 != 0
+    }
+
+    /// The layers in it, ascending.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..CellId::LAYERS_MAX).filter(move |layer| self.contains(*layer))
+    }
+}
+
+/// A block of cells: those that a rectangle of the world touches, in every layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellBlock {
     columns: (i32, i32),
@@ -115,7 +172,7 @@ impl CellBlock {
 
     /// Extends the block by as little as needed to contain a cell.
     pub(crate) fn include(&mut self, cell: CellId) {
-        let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
+        let (row, column) = cell.row_and_column();
         self.columns = (self.columns.0.min(column), self.columns.1.max(column));
         self.rows = (self.rows.0.min(row), self.rows.1.max(row));
     }
@@ -130,7 +187,7 @@ impl CellBlock {
         CellBlock { columns: wider(self.columns), rows: wider(self.rows) }
     }
 
-    /// Number of cells.
+    /// Number of cells of a layer.
     #[must_use]
     pub fn len(&self) -> usize {
         if self.is_empty() { 0 } else { (self.width() * (self.rows.1 - self.rows.0 + 1)) as usize }
@@ -142,11 +199,12 @@ impl CellBlock {
         self.columns.0 > self.columns.1 || self.rows.0 > self.rows.1
     }
 
-    /// The index of a cell among those of the block, in order of number; `None` if the block does not contain it.
+    /// The index of a cell among those of its layer in the block, in order of number; `None` if the block does not contain it.
     #[must_use]
     #[inline]
     pub fn place(&self, cell: CellId) -> Option<usize> {
-        let (row, column) = (i32::from(cell.0) / SIDE - self.rows.0, i32::from(cell.0) % SIDE - self.columns.0);
+        let (row, column) = cell.row_and_column();
+        let (row, column) = (row - self.rows.0, column - self.columns.0);
         let inside = row >= 0 && column >= 0 && row <= self.rows.1 - self.rows.0 && column < self.width();
         inside.then(|| (row * self.width() + column) as usize)
     }
@@ -174,11 +232,11 @@ impl CellBlock {
     /// Whether the block contains a cell.
     #[must_use]
     pub fn holds(&self, cell: CellId) -> bool {
-        let (row, column) = (i32::from(cell.0) / SIDE, i32::from(cell.0) % SIDE);
+        let (row, column) = cell.row_and_column();
         (self.columns.0..=self.columns.1).contains(&column) && (self.rows.0..=self.rows.1).contains(&row)
     }
 
-    /// The cells of the block in order of number.
+    /// The cells of the block in layer 0, in order of number.
     pub fn cells(&self) -> impl Iterator<Item = CellId> + use<> {
         let (columns, rows) = (self.columns, self.rows);
         (rows.0..=rows.1)

@@ -136,7 +136,7 @@ impl Replica {
         }
         let added = bits.count(0, SUBSCRIBED_MAX - self.cells.len(), "added cells")?;
         for _ in 0..added {
-            let id = CellId(bits.bits(14)? as u16);
+            let id = CellId(bits.bits(16)? as u16);
             match self.cells.binary_search_by_key(&id, |cell| cell.id) {
                 Ok(_) => return Err(WireError::Range { what: "repeated cell", value: id.0.into(), limit: 1 }),
                 Err(at) => self.cells.insert(at, Cell { id, tick: None, start: 0, end: 0, encoded_cell_bytes: 0 }),
@@ -158,7 +158,7 @@ fn neighbour_records<'a>(cells: &[Cell], all: &'a [Record], cell: &Cell, directi
 #[cfg(test)]
 mod tests {
     use super::super::fields::{FieldSpec, Motion, plain, velocity};
-    use super::super::viewer::{UpdateRateTier, VIEW_MAX, Viewer};
+    use super::super::viewer::{AreaOfInterest, UpdateRateTier, VIEW_MAX, Viewer};
     use super::super::world::{Placement, WorldHistory, WorldState};
     use super::*;
     use crate::ids::EntityId;
@@ -228,7 +228,7 @@ mod tests {
             let focus = Vec2::new((tick as f32 * 2.0) % 2000.0, 300.0);
             let mut frame = Vec::new();
             let tier = [UpdateRateTier::Full, UpdateRateTier::Far, UpdateRateTier::Farther][(tick / 200) as usize % 3];
-            viewer.write(&mut history, focus, VIEW, tier, &mut frame);
+            viewer.write(&mut history, &AreaOfInterest::new(focus, VIEW), tier, &mut frame);
             let mut bits = BitReader::new(&frame);
             replica.apply(KINDS, Tick(tick), &mut bits).expect("encoded bytes apply");
             assert_eq!(bits.finish(), Ok(()));
@@ -291,7 +291,7 @@ mod tests {
                 let high = (low + high).min(Vec2::new(near_border(&mut rng), near_border(&mut rng))).max(low);
                 let (focus, view) = ((low + high) * 0.5, high - low);
                 let mut frame = Vec::new();
-                viewer.write(&mut history, focus, view, UpdateRateTier::Full, &mut frame);
+                viewer.write(&mut history, &AreaOfInterest::new(focus, view), UpdateRateTier::Full, &mut frame);
                 replica.apply(KINDS, Tick(tick), &mut BitReader::new(&frame)).expect("encoded bytes apply");
                 let known: std::collections::BTreeSet<EntityId> = replica.records().map(|r| r.id).collect();
                 for (id, at, _) in drift.0.iter().filter(|(_, at, _)| (*at - focus).abs().cmple(view * 0.5).all()) {
@@ -317,7 +317,12 @@ mod tests {
             drift.step(&mut rng);
             history.push(drift.state(Tick(tick), &mut placement));
             for viewer in &mut viewers {
-                viewer.write(&mut history, Vec2::ZERO, VIEW, UpdateRateTier::Full, &mut Vec::new());
+                viewer.write(
+                    &mut history,
+                    &AreaOfInterest::new(Vec2::ZERO, VIEW),
+                    UpdateRateTier::Full,
+                    &mut Vec::new(),
+                );
             }
         }
         let stats = history.stats();
@@ -331,7 +336,7 @@ mod tests {
         let mut history = WorldHistory::new(KINDS);
         history.push(drift.state(Tick(5), &mut Placement::default()));
         let mut frame = Vec::new();
-        Viewer::default().write(&mut history, Vec2::ZERO, VIEW, UpdateRateTier::Full, &mut frame);
+        Viewer::default().write(&mut history, &AreaOfInterest::new(Vec2::ZERO, VIEW), UpdateRateTier::Full, &mut frame);
         let mut applied = 0;
         for _ in 0..5000 {
             let mut bytes = frame.clone();

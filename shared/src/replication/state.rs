@@ -22,24 +22,28 @@ pub struct WorldState {
     ids: Vec<EntityId>,
     /// The cells that contain anything, and their neighbours.
     block: CellBlock,
-    /// Index of the first record of each cell of `block`; and the end of the last cell.
+    /// Number of layers; each has all cells of `block`.
+    layers: u8,
+    /// Index of the first record of each cell of `block`, layer by layer; and the end of the last cell.
     starts: Vec<u32>,
     encoded_cells: SharedEncodedCells,
 }
 
 impl WorldState {
-    /// Takes the entities that `gather` appends as the state at `tick`, each with the point that decides its cell.
+    /// Takes the entities that `gather` appends as the state at `tick`, each with the point that decides its cell; and their
+    /// layers, if there is more than one.
     ///
     /// # Panics
     /// If there are more entities than entity numbers.
     pub(crate) fn gather(
         &mut self,
         tick: Tick,
-        gather: impl FnOnce(&mut Vec<(Vec2, Record)>),
+        gather: impl FnOnce(&mut Vec<(Vec2, Record)>, &mut Vec<u8>),
         placement: &mut Placement,
     ) {
         placement.gathered.clear();
-        gather(&mut placement.gathered);
+        placement.layer_of.clear();
+        gather(&mut placement.gathered, &mut placement.layer_of);
         self.take(tick, placement);
     }
 
@@ -48,7 +52,7 @@ impl WorldState {
     /// # Panics
     /// If there are more entities than entity numbers.
     pub fn place(&mut self, tick: Tick, placed: impl Iterator<Item = (Vec2, Record)>, placement: &mut Placement) {
-        self.gather(tick, |gathered| gathered.extend(placed), placement);
+        self.gather(tick, |gathered, _| gathered.extend(placed), placement);
     }
 
     /// Sorts the gathered records by cell, then id, with a counting sort: one pass finds the cells, one the order, and
@@ -57,15 +61,16 @@ impl WorldState {
         self.tick = tick;
         self.common = (placement.every > 0).then(|| tick.before(placement.every));
         self.block = placement.find_cells();
+        self.layers = placement.layers;
         let Placement { gathered, found, order, .. } = placement;
         assert!(gathered.len() <= MOST, "{} entities, limit {MOST}: each has a number of its own", gathered.len());
         // Counted two places ahead, so that summing gives the start of each cell one place ahead, and filling then moves it to
         // the start of the next cell.
-        let cells = self.block.len();
+        let cells = self.block.len() * usize::from(self.layers);
         self.starts.clear();
         self.starts.resize(cells + 2, 0);
         for place in found.iter_mut() {
-            *place = self.block.place(CellId(*place)).expect("the block contains every cell found") as u16;
+            *place = place_in(&self.block, CellId(*place)).expect("the block contains every cell found") as u16;
             self.starts[usize::from(*place) + 2] += 1;
         }
         for at in 2..self.starts.len() {
@@ -92,7 +97,7 @@ impl WorldState {
     /// The records of a cell, in order of id.
     #[must_use]
     pub fn cell(&self, cell: CellId) -> &[Record] {
-        self.block.place(cell).map_or(&[], |place| self.records_at(place))
+        self.place_of(cell).map_or(&[], |place| self.records_at(place))
     }
 
     /// The records of the cell at this place of the index.
@@ -102,7 +107,7 @@ impl WorldState {
 
     /// A cell's place in the index and among the shared encoded cells; `None` for a cell that is not near any entity.
     pub(super) fn place_of(&self, cell: CellId) -> Option<usize> {
-        self.block.place(cell)
+        if cell.layer() < self.layers { place_in(&self.block, cell) } else { None }
     }
 
     /// Finds the neighbour of `cell` that contained the entity with this id.
@@ -111,8 +116,10 @@ impl WorldState {
     /// in none of the eight neighbours.
     pub(super) fn origin(&self, cell: CellId, id: EntityId) -> Option<Origin> {
         let place = self.block.place(cell)?;
+        let layer = usize::from(cell.layer()) * self.block.len();
         (0..3u8).find_map(|row| {
             let (first, middle, last) = self.block.beside(place, row)?;
+            let (first, middle, last) = (layer + first, layer + middle, layer + last);
             let (from, to) = (self.starts[first] as usize, self.starts[last + 1] as usize);
             let index = from + self.ids[from..to].iter().position(|other| *other == id)?;
             let held_by = (first..=last).rfind(|held_by| self.starts[*held_by] as usize <= index)?;
@@ -169,38 +176,66 @@ pub(super) struct Origin {
     index: u32,
 }
 
+/// The place of a cell among those of all layers.
+fn place_in(block: &CellBlock, cell: CellId) -> Option<usize> {
+    block.place(cell).map(|place| usize::from(cell.layer()) * block.len() + place)
+}
+
 /// Most entities of a world: one per entity number.
 const MOST: usize = 1 << 16;
 
 /// State kept from one capture to the next: each entity's last cell, and buffers for sorting. An entity stays in its
 /// cell until it is clearly outside, so that it does not alternate between cells on a border.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Placement {
     /// By entity number; [`CellId::COUNT`] where unknown.
     cells: Vec<CellId>,
     /// Ticks between two snapshots of most viewers, or 0 if unknown.
     every: u32,
+    /// Number of layers of the world, at least 1.
+    layers: u8,
     gathered: Vec<(Vec2, Record)>,
+    /// The layer of each gathered record; empty in a world with one layer.
+    layer_of: Vec<u8>,
     /// The cells of `gathered`, by number and then by place.
     found: Vec<u16>,
     /// Id and index into `gathered` of each entity, in order of cell, then id.
     order: Vec<u32>,
 }
 
+impl Default for Placement {
+    fn default() -> Self {
+        Placement::every(0)
+    }
+}
+
 impl Placement {
-    /// World units an entity may be outside its cell before it changes to another.
+    /// Cell units an entity may be outside its cell before it changes to another.
     pub(super) const LINGER: f32 = 12.0;
 
     /// A placement for a world that is sent to most viewers every `ticks` ticks. The encoded cells between two such
     /// snapshots are then shared by all threads, instead of being encoded by each.
     #[must_use]
     pub fn every(ticks: u32) -> Placement {
-        Placement { every: ticks, ..Placement::default() }
+        Placement {
+            cells: Vec::new(),
+            every: ticks,
+            layers: 1,
+            gathered: Vec::new(),
+            layer_of: Vec::new(),
+            found: Vec::new(),
+            order: Vec::new(),
+        }
     }
 
     /// Sets the ticks between two snapshots of most viewers, from the next capture on.
     pub fn set_every(&mut self, ticks: u32) {
         self.every = ticks;
+    }
+
+    /// Sets the number of layers of the world.
+    pub(crate) fn set_layers(&mut self, layers: u8) {
+        self.layers = layers;
     }
 
     /// The cell of the entity with this id, at this position.
@@ -218,6 +253,9 @@ impl Placement {
             block.include(cell);
             cell.0
         }));
+        for (cell, layer) in self.found.iter_mut().zip(&self.layer_of) {
+            *cell = CellId(*cell).in_layer(*layer).0;
+        }
         block.widened()
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! cells := removed count (golomb 0), index gap - 1 (golomb 2) each      indices into the list before the change
-//!          added count (golomb 0), cell number (14 bits) each
+//!          added count (golomb 0), cell number (16 bits) each
 //!          tiered:1, then for each subscribed cell in order of number: [tiered: due:1], [due: present:1]; padding to a byte
 //!          the encoded cells that are present, each a whole number of bytes
 //! ```
@@ -15,7 +15,7 @@
 use glam::Vec2;
 
 use super::bits::BitWriter;
-use super::cells::{CellBlock, CellId};
+use super::cells::{CellBlock, CellId, LayerSet};
 use super::world::{EncodedCell, Placement, WorldHistory};
 use crate::time::Tick;
 
@@ -34,11 +34,37 @@ const _: () = assert!(SUBSCRIBED_MAX <= u64::BITS as usize, "one bit per cell");
 const _: () = assert!(SUBSCRIBED_MAX >= 8 * 8, "the largest view is covered whole");
 const _: () = assert!(REACH < KEEP, "a wanted cell is kept");
 
+/// The most cells along one side of a layer that a viewer has, with a view of this width or height.
+pub(crate) const fn cells_max(view: f32) -> usize {
+    let (width, size) = (view + 2.0 * KEEP, CellId::SIZE);
+    let whole = (width / size) as usize;
+    whole + if whole as f32 * size < width { 2 } else { 1 }
+}
+
+/// What a viewer may see, in cell units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AreaOfInterest {
+    /// Its centre.
+    pub focus: Vec2,
+    /// Its width and height.
+    pub view: Vec2,
+    /// The layers.
+    pub layers: LayerSet,
+}
+
+impl AreaOfInterest {
+    /// The area of someone who sees layer 0 alone.
+    #[must_use]
+    pub fn new(focus: Vec2, view: Vec2) -> Self {
+        AreaOfInterest { focus, view, layers: LayerSet::EVERYONE }
+    }
+}
+
 /// A connection's subscriptions and the baseline of each.
 #[derive(Debug, Clone, Default)]
 pub struct Viewer {
     /// The subscribed cells of the last frame.
-    around: Option<(CellBlock, CellBlock)>,
+    around: Option<(CellBlock, CellBlock, LayerSet)>,
     subscribed: Vec<Subscription>,
     next: Vec<Subscription>,
 }
@@ -106,20 +132,19 @@ impl Viewer {
     /// [`SUBSCRIBED_MAX`] in all.
     #[must_use]
     pub fn resumed(cells: impl Iterator<Item = (CellId, Tick)>) -> Self {
-        let known = cells.filter(|(cell, _)| cell.0 < CellId::COUNT).take(SUBSCRIBED_MAX);
-        let mut subscribed: Vec<_> = known.map(|(cell, tick)| Subscription { cell, base: Some(tick) }).collect();
+        let mut subscribed: Vec<_> =
+            cells.take(SUBSCRIBED_MAX).map(|(cell, tick)| Subscription { cell, base: Some(tick) }).collect();
         subscribed.sort_unstable_by_key(|s| s.cell);
         subscribed.dedup_by_key(|s| s.cell);
         Viewer { subscribed, ..Viewer::default() }
     }
 
-    /// Appends the cells section that brings this connection to the newest state, seen from `focus`. The connection
-    /// then counts as having it: call this only if the frame will be written.
+    /// Appends the cells section that brings this connection to the newest state of the cells in `area`. The
+    /// connection then counts as having it: call this only if the frame will be written.
     pub fn write(
         &mut self,
         history: &mut WorldHistory,
-        focus: Vec2,
-        view: Vec2,
+        area: &AreaOfInterest,
         tier: UpdateRateTier,
         out: &mut Vec<u8>,
     ) -> CellsWritten {
@@ -129,7 +154,7 @@ impl Viewer {
         let turn = tick.0 / interval;
         let from = out.len();
         let mut head = BitWriter::new(out);
-        self.resubscribe(focus, view, &mut head);
+        self.resubscribe(area, &mut head);
         let mut encoded_cells = std::mem::take(history.frame_buffer());
         encoded_cells.clear();
         let (mut due, mut present) = (u64::MAX, 0);
@@ -139,7 +164,7 @@ impl Viewer {
                 // Turns are staggered by the cell's number, so that frames stay about equally long. A new cell is due at once. Turns
                 // belong to the world and not to the viewer: all viewers leave out the same cells and share the same encoded cells.
                 // After a skipped turn, overdue cells are due.
-                let period = tier.period(*cell, focus, view);
+                let period = tier.period(*cell, area.focus, area.view);
                 let overdue = |base: &Tick| tick.since(*base) > 2 * period * interval;
                 if base.is_some_and(|base| !overdue(&base))
                     && !turn.wrapping_add(u32::from(cell.0)).is_multiple_of(period)
@@ -189,21 +214,22 @@ impl Viewer {
     }
 
     /// Follows the focus, and writes the removed and the added cells.
-    fn resubscribe(&mut self, focus: Vec2, view: Vec2, out: &mut BitWriter) {
+    fn resubscribe(&mut self, area: &AreaOfInterest, out: &mut BitWriter) {
+        let AreaOfInterest { focus, view, layers } = *area;
         let wanted = CellBlock::around(focus, view + Vec2::splat(2.0 * REACH));
         let kept = CellBlock::around(focus, view + Vec2::splat(2.0 * KEEP));
-        if self.around == Some((wanted, kept)) {
+        if self.around == Some((wanted, kept, layers)) {
             // The same cells as in the last frame, as usual: none is removed and none added.
             out.golomb(0, 0);
             out.golomb(0, 0);
             return;
         }
-        self.around = Some((wanted, kept));
-        self.change_cells(&wanted, &kept, out);
+        self.around = Some((wanted, kept, layers));
+        self.change_cells(&wanted, &kept, layers, out);
     }
 
-    fn change_cells(&mut self, wanted: &CellBlock, kept: &CellBlock, out: &mut BitWriter) {
-        let stays = |s: &Subscription| kept.holds(s.cell);
+    fn change_cells(&mut self, wanted: &CellBlock, kept: &CellBlock, layers: LayerSet, out: &mut BitWriter) {
+        let stays = |s: &Subscription| kept.holds(s.cell) && layers.contains(s.cell.layer());
         out.golomb(self.subscribed.iter().filter(|s| !stays(s)).count() as u32, 0);
         let mut next_index = 0;
         for (index, _) in self.subscribed.iter().enumerate().filter(|(_, s)| !stays(s)) {
@@ -214,14 +240,14 @@ impl Viewer {
         self.next.extend(self.subscribed.iter().filter(|s| stays(s)));
         let old = self.next.len();
         let is_new = |cell: &CellId, list: &[Subscription]| list[..old].binary_search_by_key(cell, |s| s.cell).is_err();
-        for cell in wanted.cells() {
+        for cell in layers.iter().flat_map(|layer| wanted.cells().map(move |cell| cell.in_layer(layer))) {
             if self.next.len() < SUBSCRIBED_MAX && is_new(&cell, &self.next) {
                 self.next.push(Subscription { cell, base: None });
             }
         }
         out.golomb((self.next.len() - old) as u32, 0);
         for added in &self.next[old..] {
-            out.bits(u32::from(added.cell.0), 14);
+            out.bits(u32::from(added.cell.0), 16);
         }
         self.next.sort_unstable_by_key(|s| s.cell);
         std::mem::swap(&mut self.subscribed, &mut self.next);

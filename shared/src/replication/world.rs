@@ -274,6 +274,7 @@ fn sources_known(cell: CellId, sources: u8, knows: impl Fn(CellId) -> bool) -> b
 #[cfg(test)]
 mod tests {
     use super::super::fields::{FieldSpec, Motion, Record, plain, velocity};
+    use super::super::viewer::AreaOfInterest;
     use super::super::viewer::{UpdateRateTier, Viewer};
     use super::*;
     use crate::ids::EntityId;
@@ -341,7 +342,9 @@ mod tests {
                 }
                 let focus = Vec2::new(index as f32 * 60.0 - 1200.0, tick as f32 * 9.0 - 400.0);
                 let mut frame = Vec::new();
-                viewers[index].write(&mut history, focus, Vec2::new(1920.0, 1200.0), UpdateRateTier::Full, &mut frame);
+                let view = Vec2::new(1920.0, 1200.0);
+                let area = AreaOfInterest::new(focus, view);
+                viewers[index].write(&mut history, &area, UpdateRateTier::Full, &mut frame);
                 frames.push((tick, index, frame));
             }
         }

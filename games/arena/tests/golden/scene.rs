@@ -19,7 +19,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::{Sections, SnapshotHead, write_events, write_frame, write_player_state};
 use broadside_shared::replication::bits::BitWriter;
 use broadside_shared::replication::fields::Record;
-use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
+use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
 use broadside_shared::time::{MonoTime, Tick};
 use glam::Vec2;
@@ -152,7 +152,7 @@ struct MomentSections<'a> {
 impl Sections for MomentSections<'_> {
     fn cells(&mut self, out: &mut Vec<u8>) -> (usize, usize) {
         let focus = Arena::focus(&self.moment.own);
-        let cells = self.viewer.write(self.history, focus, VIEW, UpdateRateTier::Full, out);
+        let cells = self.viewer.write(self.history, &AreaOfInterest::new(focus, VIEW), UpdateRateTier::Full, out);
         (cells.head_bytes, cells.encoded_cell_bytes)
     }
 

@@ -12,7 +12,7 @@ use broadside_shared::protocol::limits::EVENTS_MAX;
 use broadside_shared::protocol::message::RoomUpdate;
 use broadside_shared::protocol::snapshot::{SectionBytes, Sections, SnapshotHead, write_events, write_frame};
 use broadside_shared::replication::cells::CellId;
-use broadside_shared::replication::viewer::{UpdateRateTier, Viewer};
+use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{HISTORY_TICKS, WorldHistory};
 use broadside_shared::time::{Tick, ticks_of_ms};
 use glam::Vec2;
@@ -122,8 +122,7 @@ impl SnapshotAssembler {
         let tick = due.head.tick;
         let mut sections = FrameSections {
             tick,
-            focus: due.focus,
-            view: self.view,
+            area: AreaOfInterest { focus: due.focus, view: self.view, layers: due.layers },
             tier,
             viewer: EventViewer { player: due.player, focus: due.focus, view: self.view },
             sent,
@@ -161,8 +160,7 @@ struct EventScratch {
 /// What the sections of one frame are written from.
 struct FrameSections<'a> {
     tick: Tick,
-    focus: Vec2,
-    view: Vec2,
+    area: AreaOfInterest,
     tier: UpdateRateTier,
     viewer: EventViewer,
     sent: &'a mut SentState,
@@ -174,7 +172,7 @@ struct FrameSections<'a> {
 
 impl Sections for FrameSections<'_> {
     fn cells(&mut self, out: &mut Vec<u8>) -> (usize, usize) {
-        let cells = self.sent.viewer.write(self.history, self.focus, self.view, self.tier, out);
+        let cells = self.sent.viewer.write(self.history, &self.area, self.tier, out);
         (cells.head_bytes, cells.encoded_cell_bytes)
     }
 

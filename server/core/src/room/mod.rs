@@ -28,6 +28,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::protocol::snapshot::{SnapshotHead, write_player_state};
 use broadside_shared::replication::bits::BitWriter;
+use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::world::{Placement, WorldState};
 use broadside_shared::time::{MonoTime, Tick, tick_us};
 use glam::Vec2;
@@ -133,6 +134,8 @@ struct Spectating {
     follows: Option<PlayerId>,
     /// Centre of the area of interest, in cell units: where the followed player was last.
     focus: Vec2,
+    /// The layers that the followed player sees.
+    layers: LayerSet,
 }
 
 /// The output of one tick: shared by all shards with recipients, immutable once stepped.
@@ -179,6 +182,8 @@ pub struct DueSnapshot {
     pub head: SnapshotHead,
     /// The centre of the area of interest, in cell units.
     pub focus: Vec2,
+    /// The layers that the player sees.
+    pub layers: LayerSet,
     /// Range of the local player state in [`RoomOutput::player_state_bytes`].
     pub player_state: std::ops::Range<usize>,
 }
@@ -256,7 +261,7 @@ impl<G: Game> Room<G> {
             return Err(RoomFull(SPECTATORS_MAX));
         }
         self.spectators += 1;
-        Ok(self.take_seat(name, Some(Spectating { follows: None, focus: Vec2::ZERO })))
+        Ok(self.take_seat(name, Some(Spectating { follows: None, focus: Vec2::ZERO, layers: LayerSet::EVERYONE })))
     }
 
     /// The kill-feed entries of the newest tick, with names.
@@ -479,12 +484,17 @@ impl<G: Game> Room<G> {
             let Some(seat) = &mut self.seats[at] else { continue };
             let player = PlayerId(at as u16);
             if let Some(spectating) = &mut seat.spectating {
-                if let Some(followed) = spectating.follows.and_then(|player| self.game.player_state(player)) {
+                if let Some(follows) = spectating.follows
+                    && let Some(followed) = self.game.player_state(follows)
+                {
                     spectating.focus = in_cell_units::<G>(G::focus(followed));
+                    spectating.layers = self.game.layers_seen(follows);
                 }
-                let (head, focus, from) = (seat.inputs.report(tick), spectating.focus, out.player_state_bytes.len());
+                let Spectating { focus, layers, .. } = *spectating;
+                let (head, from) = (seat.inputs.report(tick), out.player_state_bytes.len());
                 write_player_state(None::<fn(&mut BitWriter)>, &mut out.player_state_bytes);
-                out.due.push(DueSnapshot { player, head, focus, player_state: from..out.player_state_bytes.len() });
+                let player_state = from..out.player_state_bytes.len();
+                out.due.push(DueSnapshot { player, head, focus, layers, player_state });
                 continue;
             }
             let Some(own) = self.game.player_state(player) else { continue };
@@ -496,6 +506,7 @@ impl<G: Game> Room<G> {
                 player,
                 head: seat.inputs.report(tick),
                 focus: in_cell_units::<G>(G::focus(own)),
+                layers: self.game.layers_seen(player),
                 player_state: range,
             });
         }

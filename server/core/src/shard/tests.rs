@@ -18,6 +18,7 @@ use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::protocol::text::Text;
 use broadside_shared::protocol::token::Token;
+use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::world::{Placement, WorldState};
 use broadside_shared::time::Tick;
 use glam::Vec2;
@@ -234,7 +235,13 @@ fn output(tick: u32, players: &[u16]) -> Arc<RoomOutput> {
     let head = SnapshotHead { tick: Tick(tick), ..SnapshotHead::default() };
     let mut world = WorldState::default();
     world.capture(&Toy::new(&(), ModeId(0), 5), Tick(tick), &mut Placement::every(2));
-    let due = |player: &u16| DueSnapshot { player: PlayerId(*player), head, focus: Vec2::ZERO, player_state: 0..1 };
+    let due = |player: &u16| DueSnapshot {
+        player: PlayerId(*player),
+        head,
+        focus: Vec2::ZERO,
+        layers: LayerSet::EVERYONE,
+        player_state: 0..1,
+    };
     Arc::new(RoomOutput {
         tick: Tick(tick),
         world: Some(Arc::new(world)),
