@@ -2,9 +2,7 @@
 
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::protocol::limits::SEATS_MAX;
-use broadside_shared::replication::fields::{
-    FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, check_kinds, plain, velocity,
-};
+use broadside_shared::replication::fields::{FIELDS_MAX, FieldSpec, KindSpec, Motion, Record, plain, velocity};
 use glam::Vec2;
 
 use crate::play::{Disc, PuckState};
@@ -37,8 +35,6 @@ const DISC_FIELDS: &[FieldSpec] = &[
     // The kick is held.
     plain("kick", 1, 1.0),
 ];
-
-const _: () = check_kinds(KINDS);
 
 /// A disc as a client sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
