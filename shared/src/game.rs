@@ -180,6 +180,18 @@ pub struct PredictedSpawn {
     pub record: Record,
 }
 
+/// An entity that is predicted along with a player, such as a puck that the player is about to hit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PredictedCompanion {
+    /// Its number in the room.
+    pub id: EntityId,
+    /// Its position, in world units.
+    pub at: Vec2,
+    /// Whether it is drawn at the moment of the own player, ahead of the server, and not at that of all other entities:
+    /// whenever the two may touch.
+    pub is_near: bool,
+}
+
 /// A player's entry in the standings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -250,7 +262,7 @@ pub enum TeamLabel {
 ///
 /// | layer | items |
 /// |---|---|
-/// | prediction | [`Game::PREDICTS`], [`Game::predict`], [`Game::prediction_context`], [`Game::player_entity`], [`Game::spawn_key`], [`Game::correction_cause`], [`Game::CORRECTION_CAUSES`] |
+/// | prediction | [`Game::PREDICTS`], [`Game::predict`], [`Game::prediction_context`], [`Game::player_entity`], [`Game::companion`], [`Game::spawn_key`], [`Game::correction_cause`], [`Game::CORRECTION_CAUSES`] |
 /// | lag compensation | [`Game::poses`], and the `history` of [`Game::step`] |
 /// | hidden entities | [`Game::LAYERS`], [`Game::layer`], [`Game::layers_seen`] |
 /// | modes and matches | [`Game::MODES`], [`Game::match_state`] |
@@ -406,6 +418,12 @@ pub trait Game: Sized + Send + 'static {
     /// The player's own entity, which their client draws from prediction and not from the replica; `None` to draw it
     /// like all others.
     fn player_entity(_own: &Self::LocalPlayerState) -> Option<EntityId> {
+        None
+    }
+
+    /// The entity that [`Game::predict`] steps along with the player; `None` if there is none. Clients draw it from
+    /// prediction while it is near, and correct it smoothly.
+    fn companion(_own: &Self::LocalPlayerState) -> Option<PredictedCompanion> {
         None
     }
 

@@ -31,7 +31,8 @@ mod tests;
 mod world;
 
 use broadside_shared::game::{
-    AddressedEvent, CorrectionCause, Game, MatchState, ModeSpec, NoRequest, PlayerInput, PredictedSpawn, Standing,
+    AddressedEvent, CorrectionCause, Game, MatchState, ModeSpec, NoRequest, PlayerInput, PredictedCompanion,
+    PredictedSpawn, Standing,
 };
 use broadside_shared::history::{History, Pose};
 use broadside_shared::ids::{EntityId, PlayerId};
@@ -45,12 +46,13 @@ use serde::{Deserialize, Serialize};
 pub use event::{Bounce, PuckEvent};
 pub use fields::DiscView;
 pub use input::PuckInput;
-pub use modes::DUEL;
+pub use modes::{DUEL, TEAMS_MODE};
 pub use own::LocalPlayerState;
 pub use referee::TEAMS;
 pub use world::Puck;
 
-use rules::{GOAL_DEPTH, HALF_LENGTH, HALF_WIDTH};
+use play::PuckState;
+use rules::{DISC, GOAL_DEPTH, HALF_LENGTH, HALF_WIDTH};
 
 /// How matches are played.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -82,7 +84,7 @@ impl Game for Puck {
     const TICK_HZ: u32 = rules::TICK_HZ;
     const KINDS: &'static [KindSpec] = fields::KINDS;
     /// From wherever a player is, the whole rink is in it.
-    const VIEW: Vec2 = Vec2::new(4.0 * (HALF_LENGTH + GOAL_DEPTH), 4.0 * HALF_WIDTH);
+    const VIEW: Vec2 = Vec2::new(4.0 * HALF_LENGTH + 2.0 * (GOAL_DEPTH - DISC), 4.0 * HALF_WIDTH);
     const MODES: &'static [ModeSpec] = modes::MODES;
     const PREDICTS: bool = true;
     const CORRECTION_CAUSES: &'static [&'static str] = own::CAUSES;
@@ -180,6 +182,11 @@ impl Game for Puck {
 
     fn player_entity(own: &LocalPlayerState) -> Option<EntityId> {
         Some(own.disc().id)
+    }
+
+    fn companion(own: &LocalPlayerState) -> Option<PredictedCompanion> {
+        let PuckState { id, at, .. } = own.play.puck;
+        Some(PredictedCompanion { id, at, is_near: own.is_puck_near() })
     }
 
     fn standings(&self, out: &mut Vec<Standing>) {

@@ -15,6 +15,8 @@ pub(crate) const MODES: &[ModeSpec] = &[
 
 /// The mode that a match between two friends is played in.
 pub const DUEL: ModeId = ModeId(0);
+/// The mode with the most players.
+pub const TEAMS_MODE: ModeId = ModeId(2);
 
 const fn of(name: &'static str, title: &'static str, summary: &'static str, each: u16) -> ModeSpec {
     let bots = BotFill::UpTo { players: 2 * each, after_s: BOTS_AFTER_S };

@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 use broadside_shared::game::CorrectionCause;
 use broadside_shared::ids::{EntityId, PlayerId};
+use broadside_shared::protocol::input::GameInput;
 use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use glam::Vec2;
@@ -10,12 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::PuckInput;
 use crate::play::{Disc, Play, PuckState};
-use crate::rules::PLAYERS_MAX;
-use broadside_shared::protocol::input::GameInput;
+use crate::rules::{DISC, PLAYERS_MAX, PUCK};
 
 /// Distance from the own disc or from the puck within which other discs are part of the own state: further away they
 /// change nothing within the time that a playable link is predicted for.
 const REACH: f32 = 320.0;
+/// Gap to the puck below which it is drawn as predicted, whoever else is there.
+const TOUCHING_GAP: f32 = 20.0;
+/// The same while nobody else is nearer.
+const NEAR_GAP: f32 = 60.0;
+/// The time in seconds within which the gap may become as small.
+const NEAR_S: f32 = 0.45;
 const PLAYER_BITS: u32 = 13;
 const _: () = assert!(SEATS_MAX == 1 << PLAYER_BITS);
 
@@ -66,6 +72,23 @@ impl LocalPlayerState {
     #[must_use]
     pub fn disc(&self) -> &Disc {
         self.play.disc(self.player).expect("an own state has its own disc")
+    }
+
+    /// Whether this player is about to touch the puck, sooner than anybody else.
+    pub(crate) fn is_puck_near(&self) -> bool {
+        let (me, puck) = (self.disc(), &self.play.puck);
+        let gap = me.gap_to(puck.at);
+        if gap < TOUCHING_GAP {
+            return true;
+        }
+        if self.play.discs.iter().any(|other| other.player != self.player && other.gap_to(puck.at) < gap) {
+            return false;
+        }
+        // What is nearest within the time, if both go on as they do.
+        let (apart, closing) = (puck.at - me.at, puck.velocity - me.velocity);
+        let soonest = -apart.dot(closing) / closing.length_squared().max(1.0);
+        let nearest = apart + closing * soonest.clamp(0.0, NEAR_S);
+        gap < NEAR_GAP || nearest.length() < DISC + PUCK + NEAR_GAP
     }
 
     /// Steps everything near by one tick.

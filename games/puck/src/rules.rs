@@ -10,13 +10,13 @@ pub const TEAM_MAX: usize = 3;
 pub const PLAYERS_MAX: usize = 2 * TEAM_MAX;
 
 /// Half the length of the rink, from the centre to a goal line.
-pub const HALF_LENGTH: f32 = 800.0;
+pub const HALF_LENGTH: f32 = 740.0;
 /// Half its width.
-pub const HALF_WIDTH: f32 = 400.0;
+pub const HALF_WIDTH: f32 = 380.0;
 /// Radius of its rounded corners.
-pub const CORNER: f32 = 170.0;
+pub const CORNER: f32 = 160.0;
 /// Half the width of a goal's mouth.
-pub const GOAL_HALF: f32 = 125.0;
+pub const GOAL_HALF: f32 = 120.0;
 /// Depth of a goal behind its line.
 pub const GOAL_DEPTH: f32 = 64.0;
 /// Radius of a goal post.

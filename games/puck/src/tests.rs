@@ -15,10 +15,9 @@ use crate::ai::{Ai, Seen};
 use crate::rules::{
     COUNTDOWN, COUNTDOWN_SHORT, DESERTED, DISC, HALF_LENGTH, KICK, PAUSE, PLAYERS_MAX, PUCK, RESULTS, TICK_HZ,
 };
-use crate::{DUEL, DiscView, Puck, PuckConfig, PuckEvent, PuckInput, own};
+use crate::{DUEL, DiscView, Puck, PuckConfig, PuckEvent, PuckInput, TEAMS_MODE, own};
 
 const PAIRS: ModeId = ModeId(1);
-const TEAMS: ModeId = ModeId(2);
 
 /// A match whose players follow the test.
 struct Scene {
@@ -201,7 +200,7 @@ fn a_deserted_match_is_forfeit_unless_somebody_takes_over() {
 
 #[test]
 fn teams_are_even_when_a_match_starts() {
-    let mut scene = Scene::new(TEAMS, 6);
+    let mut scene = Scene::new(TEAMS_MODE, 6);
     // Those of the right team leave.
     [1, 3, 5].into_iter().for_each(|player| scene.leave(player));
     scene.run(DESERTED + RESULTS);
@@ -213,7 +212,7 @@ fn teams_are_even_when_a_match_starts() {
 
 #[test]
 fn prediction_is_authority_while_nobody_else_interferes() {
-    let mut scene = Scene::new(TEAMS, 1);
+    let mut scene = Scene::new(TEAMS_MODE, 1);
     let state = |scene: &Scene| scene.puck.player_state(PlayerId(0)).expect("seated").clone();
     let mut own = state(&scene);
     let mut rng = fastrand::Rng::with_seed(5);
@@ -263,7 +262,7 @@ fn an_ai_beats_a_team_that_stands_still() {
 #[test]
 fn equal_seeds_make_equal_matches() {
     let run = |skill: f32| {
-        let mut scene = Scene::new(TEAMS, 6);
+        let mut scene = Scene::new(TEAMS_MODE, 6);
         let mut ais: Vec<_> = (0..6).map(|player| (player, Ai::new(player.into(), skill))).collect();
         scene.play_match(&mut ais);
         (scene.puck.hash(), scene.tick, scene.goals())

@@ -178,6 +178,12 @@ impl Interpolation {
         self.starved
     }
 
+    /// The position of an entity at `tick`; `None` before it arrived and after it was removed.
+    pub(super) fn position_at(&self, id: EntityId, tick: f64) -> Option<Vec2> {
+        let track = self.tracks.get(&id)?;
+        track.at(tick, &self.kinds[usize::from(track.kind)], self.tick_s).map(|values| Vec2::new(values[0], values[1]))
+    }
+
     /// Appends the entities to draw at `tick` that are not `hidden`, in order of id.
     pub(crate) fn show(
         &self,

@@ -14,6 +14,7 @@
 //! | `lead` | the input lead, steered by how early inputs arrive |
 //! | `pace` | how rarely the program calls the client, and the lead that covers it |
 //! | `prediction` | the own state ahead of the server, and its reconciliation with snapshots |
+//! | `companion` | an entity that is predicted along with the own player |
 //! | [`interpolation`] | all other entities, drawn a little in the past between two snapshots |
 //! | [`stats`] | running statistics |
 //! | [`requests`] | unanswered requests |
@@ -24,6 +25,7 @@
 //! never sees a socket or a clock. One `Client` lives as long as one session: a lost socket is followed by another.
 
 mod clock;
+mod companion;
 mod control;
 pub mod interpolation;
 mod lead;
@@ -43,9 +45,11 @@ mod world;
 
 pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Received, View};
 
+use companion::Companion;
 use interpolation::{InterpolatedEntity, Interpolation};
 use local_player::LocalPlayer;
 use output::Output;
+use prediction::SMOOTHED_MAX;
 use session::Session;
 use world::World;
 
@@ -65,6 +69,7 @@ pub struct Client<G: Game> {
     local: LocalPlayer<G>,
     out: Output<G>,
     view: View<G>,
+    companion: Option<Companion>,
 }
 
 impl<G: Game> Client<G> {
@@ -78,6 +83,7 @@ impl<G: Game> Client<G> {
             world: World::new(),
             out: Output::new(),
             view: View { tick: 0.0, own_tick: 0.0, own: None, entities: Vec::new(), predicted_spawns: Vec::new() },
+            companion: None,
         }
     }
 
@@ -199,8 +205,28 @@ impl<G: Game> Client<G> {
         };
         self.view.entities.clear();
         interpolation.show(tick, is_hidden, &mut self.view.entities);
+        self.draw_companion(now);
         self.world.emit_events(tick, &mut self.out);
         &self.view
+    }
+
+    /// Puts the entity that is predicted along with the own player where it is drawn.
+    fn draw_companion(&mut self, now: MonoTime) {
+        let (prediction, interpolation) = (&self.local.prediction, &self.world.interpolation);
+        let predicted = prediction.local_player().and_then(G::companion).filter(|_| !prediction.hidden());
+        self.companion = predicted.and_then(|predicted| {
+            // The own player is drawn between the last two ticks, which is one tick before `own_tick`.
+            let own_tick = self.view.own_tick - 1.0;
+            let goal = if predicted.is_near { own_tick } else { self.view.tick };
+            let path = |tick| {
+                prediction.companion_at(predicted.id, tick).or_else(|| interpolation.position_at(predicted.id, tick))
+            };
+            Companion::follow(self.companion, now, predicted.id, (goal, own_tick), SMOOTHED_MAX * G::CELL, path)
+        });
+        let Some((id, tick, at)) = self.companion.map(|companion| companion.drawn()) else { return };
+        if let Some(entity) = self.view.entities.iter_mut().find(|entity| entity.id == id) {
+            (entity.tick, entity.values[0], entity.values[1]) = (tick, at.x, at.y);
+        }
     }
 
     /// Whether the server learns which picture the player saw, so that it judges hits by that. On by default; off shows the

@@ -20,9 +20,9 @@ use crate::time::{MonoTime, Tick, ticks_of_ms};
 /// Time whose inputs are kept for replay, in milliseconds: more than any playable round trip.
 const REPLAY_MS: u32 = 2_100;
 /// Time in which a drawn correction falls to 1/e, in seconds.
-const SMOOTHING_S: f32 = 0.12;
+pub(super) const SMOOTHING_S: f32 = 0.12;
 /// Corrections larger than this share of a cell are not smoothed: a respawn, not an error.
-const SMOOTHED_MAX: f32 = 0.3125;
+pub(super) const SMOOTHED_MAX: f32 = 0.3125;
 /// How much slower a spawn of the local player is drawn than it moves, until it is drawn at the time of the other
 /// entities. It starts at the own muzzle and ends where its hit is seen, and looks like one flight.
 const EASE: f64 = 0.35;
@@ -188,7 +188,8 @@ impl<G: Game> Prediction<G> {
     }
 
     /// Takes the server's state at `tick`. Gives the correction of the state at the newest tick, in world units, and
-    /// its cause according to the game; `None` if the position was right or there was nothing to compare.
+    /// its cause according to the game; `None` if the position was right or there was nothing to compare. The position
+    /// of a companion counts while it is near.
     pub(crate) fn reconcile(
         &mut self,
         now: MonoTime,
@@ -232,10 +233,28 @@ impl<G: Game> Prediction<G> {
         let distance = was.as_ref().map(|(_, was)| {
             let moved = G::focus(was) - G::focus(&state.1);
             self.smooth(now, moved);
-            moved.length()
+            moved.length().max(companion_moved::<G>(was, &state.1))
         });
         self.current = Some(state);
         distance.filter(|distance| *distance > 0.0).zip(cause)
+    }
+
+    /// The position of the own player's companion at `tick`, a tick with a fraction: between the newest state of the server
+    /// and the newest predicted one. `None` before and after, and if it is not the entity `id`.
+    pub(super) fn companion_at(&self, id: EntityId, tick: f64) -> Option<Vec2> {
+        let known = self.authoritative.back().map(|(tick, own)| (*tick, own));
+        let states = known.into_iter().chain(self.steps.iter().map(|step| (step.tick, &step.own)));
+        let mut from = None;
+        for (at, own) in states {
+            let companion = G::companion(own).filter(|companion| companion.id == id)?;
+            let part = f64::from(at.0) - tick;
+            if part >= 0.0 {
+                let from: Vec2 = if part == 0.0 { companion.at } else { from? };
+                return Some(companion.at.lerp(from, part.min(1.0) as f32));
+            }
+            from = Some(companion.at);
+        }
+        None
     }
 
     /// The own state at `own_tick`, a tick with a fraction.
@@ -343,6 +362,12 @@ impl<G: Game> Prediction<G> {
         self.offset = if offset.length() > SMOOTHED_MAX * G::CELL { Vec2::ZERO } else { offset };
         self.offset_at = now;
     }
+}
+
+/// World units that a companion moved from one state to another, if it is near in either.
+fn companion_moved<G: Game>(was: &G::LocalPlayerState, is: &G::LocalPlayerState) -> f32 {
+    let (Some(was), Some(is)) = (G::companion(was), G::companion(is)) else { return 0.0 };
+    if was.is_near || is.is_near { was.at.distance(is.at) } else { 0.0 }
 }
 
 impl<G: Game> Default for Prediction<G> {
