@@ -7,9 +7,6 @@
 
 #[path = "../tests/sim/chaos/mod.rs"]
 mod chaos;
-#[path = "../tests/sim/server.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod server;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,13 +4,6 @@
 
 #[path = "../tests/sim/feel.rs"]
 mod feel;
-#[path = "../tests/sim/harness.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod harness;
-
-#[path = "../tests/sim/server.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod server;
 
 use broadside_shared::link::LinkProfile;
 use feel::{COLUMNS, Feel};

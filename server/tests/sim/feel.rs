@@ -13,7 +13,7 @@ use broadside_shared::ids::PlayerId;
 use broadside_shared::link::LinkProfile;
 use glam::Vec2;
 
-use crate::harness::Sim;
+use broadside_sim::Sim;
 
 /// Ticks of true positions kept for comparison with drawn ones: four seconds.
 const TRUTH_TICKS: usize = 240;

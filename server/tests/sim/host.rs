@@ -8,7 +8,7 @@ use broadside_shared::link::LinkProfile;
 use broadside_shared::math;
 use glam::Vec2;
 
-use crate::harness::{Host, Sim};
+use broadside_sim::{Host, Sim};
 
 /// Seconds for clock estimate and input lead to settle.
 const SETTLE_S: f64 = 8.0;

@@ -3,10 +3,8 @@
 
 mod chaos;
 mod feel;
-mod harness;
 mod host;
 mod modes;
 mod rail;
 mod resume;
-mod server;
 mod whole;

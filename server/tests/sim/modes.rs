@@ -7,7 +7,7 @@ use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
 
 use crate::feel::AiPlayers;
-use crate::harness::Sim;
+use broadside_sim::Sim;
 
 /// A match of AI players over one kind of link.
 struct Match {

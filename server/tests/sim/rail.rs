@@ -20,7 +20,7 @@ use broadside_shared::replication::fields::Record;
 use broadside_shared::time::{Tick, ViewTime};
 use glam::Vec2;
 
-use crate::harness::Sim;
+use broadside_sim::Sim;
 
 /// Players in the arena, each both shooter and target.
 const GUNNERS: usize = 12;

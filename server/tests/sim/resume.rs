@@ -6,7 +6,7 @@ use broadside_shared::link::LinkProfile;
 use broadside_shared::replication::world::HISTORY_TICKS;
 
 use crate::feel::AiPlayers;
-use crate::harness::Sim;
+use broadside_sim::Sim;
 
 /// Bytes that a client received in the first quarter of a second of a connection, beyond its average for a quarter of a second in the two
 /// seconds from half a second on.

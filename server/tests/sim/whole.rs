@@ -13,8 +13,8 @@ use broadside_shared::replication::fields::Record;
 use broadside_shared::time::MonoTime;
 use glam::Vec2;
 
-use crate::harness::Sim;
 use broadside_shared::toy::{Push, Toy};
+use broadside_sim::Sim;
 
 fn profile(name: &str) -> LinkProfile {
     LinkProfile::named(name).expect("a known link profile")

@@ -2,15 +2,9 @@
 //!
 //! `cargo run --release -p broadside-puck-server --example feel [seconds]`
 
-#[path = "../../../../server/tests/sim/harness.rs"]
-#[expect(dead_code, reason = "the engine's own scenes use more of it")]
-mod harness;
 #[path = "../tests/feel/measure.rs"]
 #[expect(dead_code, reason = "the test uses more of it")]
 mod measure;
-#[path = "../../../../server/tests/sim/server.rs"]
-#[expect(dead_code, reason = "the engine's own scenes use more of it")]
-mod server;
 
 use broadside_shared::link::LinkProfile;
 use measure::{COLUMNS, Feel};

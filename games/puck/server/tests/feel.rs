@@ -3,13 +3,6 @@
 #[path = "feel/measure.rs"]
 mod measure;
 
-#[path = "../../../../server/tests/sim/harness.rs"]
-#[expect(dead_code, reason = "the engine's own scenes use more of it")]
-mod harness;
-#[path = "../../../../server/tests/sim/server.rs"]
-#[expect(dead_code, reason = "the engine's own scenes use more of it")]
-mod server;
-
 use broadside_puck::rules::PUCK;
 use broadside_shared::game::CorrectionCause;
 use broadside_shared::link::LinkProfile;

@@ -15,7 +15,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::Tick;
 
-use crate::server::{LinkId, SimServer, Tap};
+use broadside_sim::server::{LinkId, SimServer, Tap};
 
 /// Commands that a room may hold back for a shard: ticks in which nobody gets a snapshot.
 const HELD_BACK_MAX: usize = 64;

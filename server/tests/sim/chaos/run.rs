@@ -16,8 +16,8 @@ use broadside_shared::time::MonoTime;
 
 use super::checks::Checks;
 use super::plan::Plan;
-use crate::server::{LinkId, Setup, SimServer, Tap};
 use broadside_shared::toy::PANICS;
+use broadside_sim::server::{LinkId, Setup, SimServer, Tap};
 
 /// Virtual time moves in steps of this many milliseconds.
 const STEP_MS: u64 = 4;

@@ -9,9 +9,8 @@ use broadside_shared::game::{Bot, CorrectionCause, Game};
 use broadside_shared::ids::EntityId;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::room::ModeId;
+use broadside_sim::Sim;
 use glam::Vec2;
-
-use crate::harness::Sim;
 
 /// Three on three.
 const MODE: ModeId = ModeId(2);

@@ -38,28 +38,28 @@ const SERVER_AHEAD_US: u64 = 3_600_000_000;
 const CLOSING_US: u64 = 50_000;
 
 /// The server's time at a time of the clients' clock.
-pub(crate) fn server_time(now: MonoTime) -> MonoTime {
+pub fn server_time(now: MonoTime) -> MonoTime {
     now.plus_us(SERVER_AHEAD_US)
 }
 
 /// The settings of the server.
 #[derive(Debug, Clone)]
-pub(crate) struct Setup {
-    pub(crate) seed: u64,
-    pub(crate) shards: usize,
-    pub(crate) snapshot_every: u32,
-    pub(crate) capacity: u16,
-    pub(crate) max_rooms: usize,
+pub struct Setup {
+    pub seed: u64,
+    pub shards: usize,
+    pub snapshot_every: u32,
+    pub capacity: u16,
+    pub max_rooms: usize,
     /// Seconds for which the seat of a lost connection is kept.
-    pub(crate) grace_s: u32,
+    pub grace_s: u32,
     /// Seconds after which an ephemeral room ends.
-    pub(crate) room_life_s: u32,
+    pub room_life_s: u32,
     /// Whether addresses may hold only their share.
-    pub(crate) is_limited: bool,
+    pub is_limited: bool,
 }
 
 /// What passes between the server's threads and its links.
-pub(crate) enum Tap {
+pub enum Tap {
     /// A frame reached the server over a link.
     Read(LinkId, Vec<u8>),
     /// A frame was put on a link, for this session; 0 before the hello.
@@ -70,41 +70,41 @@ pub(crate) enum Tap {
     Published(Arc<TopicMessage>),
 }
 
-pub(crate) struct SimServer<G: Game> {
+pub struct SimServer<G: Game> {
     clock_us: Arc<AtomicU64>,
     /// By the clients' clock.
     now: MonoTime,
-    pub(crate) lobby: ServerLobby<G>,
-    pub(crate) shards: Vec<SimShard<G>>,
+    pub lobby: ServerLobby<G>,
+    pub shards: Vec<SimShard<G>>,
     /// Rooms that are awake, and when their next tick is due.
     rooms: Vec<(MonoTime, Box<RoomRunner<G>>)>,
-    pub(crate) links: BTreeMap<LinkId, Link>,
+    pub links: BTreeMap<LinkId, Link>,
     opened: u32,
     /// Snapshots skipped by flow control.
-    pub(crate) skipped: u64,
+    pub skipped: u64,
     /// What passed since the owner last took it, if the owner wants to know.
-    pub(crate) taps: Option<Vec<Tap>>,
+    pub taps: Option<Vec<Tap>>,
 }
 
 /// Identifies a simulated link; never reused.
-pub(crate) type LinkId = u32;
+pub type LinkId = u32;
 
 /// A simulated link to a client.
-pub(crate) struct Link {
-    pub(crate) up: Pipe,
-    pub(crate) down: Pipe,
+pub struct Link {
+    pub up: Pipe,
+    pub down: Pipe,
     /// Nothing moves either way, and pings are not answered.
-    pub(crate) is_cut: bool,
+    pub is_cut: bool,
     /// The code with which the server closed it.
-    pub(crate) closed: Option<CloseCode>,
+    pub closed: Option<CloseCode>,
     drop_at: Option<MonoTime>,
     /// Shard and key; `None` while it migrates from one shard to another.
-    pub(crate) owner: Option<(usize, usize)>,
+    pub owner: Option<(usize, usize)>,
 }
 
 /// A shard without a thread.
-pub(crate) struct SimShard<G: Game> {
-    pub(crate) core: ShardCore<G>,
+pub struct SimShard<G: Game> {
+    pub core: ShardCore<G>,
     keys: BTreeMap<usize, LinkId>,
     /// Taken from the inbox, and not handled yet.
     commands: VecDeque<ShardCommand>,
@@ -113,7 +113,7 @@ pub(crate) struct SimShard<G: Game> {
 
 impl<G: Game> SimServer<G> {
     /// A server without rooms.
-    pub(crate) fn new(setup: &Setup) -> Self {
+    pub fn new(setup: &Setup) -> Self {
         let clock_us = Arc::new(AtomicU64::new(SERVER_AHEAD_US));
         let clock = MonoClock::manual(Arc::clone(&clock_us));
         let caps = Caps::new(10_000, 100_000, setup.max_rooms);
@@ -156,25 +156,25 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Sets the time, by the clients' clock.
-    pub(crate) fn set_time(&mut self, now: MonoTime) {
+    pub fn set_time(&mut self, now: MonoTime) {
         self.now = now;
         self.clock_us.store(server_time(now).0, Ordering::Relaxed);
     }
 
     /// The room with this number while it is awake.
-    pub(crate) fn room(&self, id: RoomId) -> Option<&RoomLoop<G>> {
+    pub fn room(&self, id: RoomId) -> Option<&RoomLoop<G>> {
         self.rooms.iter().map(|(_, runner)| runner.room()).find(|room| room.info().id == id)
     }
 
     /// Opens a connection over a link, on the next shard in turn, from an address of its own.
-    pub(crate) fn connect(&mut self, pipes: (Pipe, Pipe)) -> LinkId {
+    pub fn connect(&mut self, pipes: (Pipe, Pipe)) -> LinkId {
         let link = self.opened;
         let address = [10, (link >> 16) as u8, (link >> 8) as u8, link as u8];
         self.connect_from(address.into(), pipes)
     }
 
     /// The same from this address.
-    pub(crate) fn connect_from(&mut self, address: IpAddr, (down, up): (Pipe, Pipe)) -> LinkId {
+    pub fn connect_from(&mut self, address: IpAddr, (down, up): (Pipe, Pipe)) -> LinkId {
         let (link, shard) = (self.opened, self.opened as usize % self.shards.len());
         self.opened += 1;
         let key = self.shards[shard].free_key();
@@ -189,7 +189,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Loses the socket of a link, and everything in flight on it.
-    pub(crate) fn lose(&mut self, link: LinkId) {
+    pub fn lose(&mut self, link: LinkId) {
         let Some(found) = self.links.get(&link) else { return };
         // During a migration no shard polls the socket, so the loss goes unnoticed.
         let Some((shard, key)) = found.owner else { return };
@@ -200,14 +200,14 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Delivers a client's message to the server at once.
-    pub(crate) fn inject(&mut self, link: LinkId, frame: &[u8]) {
+    pub fn inject(&mut self, link: LinkId, frame: &[u8]) {
         let Some((shard, key)) = self.links.get(&link).and_then(|link| link.owner) else { return };
         self.shards[shard].core.handle_frame(server_time(self.now), key, frame, &self.lobby);
         self.drain(shard);
     }
 
     /// Lets a shard handle up to `count` of its queued commands and migrated connections.
-    pub(crate) fn run_commands(&mut self, shard: usize, count: usize) {
+    pub fn run_commands(&mut self, shard: usize, count: usize) {
         let mut taken = Vec::new();
         self.lobby.context.shards[shard].take(&mut taken);
         for command in &taken {
@@ -235,7 +235,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Lets a shard read the frames that have arrived over its links, and send the inputs to their rooms.
-    pub(crate) fn run_reads(&mut self, shard: usize) {
+    pub fn run_reads(&mut self, shard: usize) {
         let now = server_time(self.now);
         for (key, link) in self.shards[shard].keys.clone() {
             let mut bytes = 0;
@@ -258,7 +258,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Lets a shard send the newest ticks.
-    pub(crate) fn run_fan_out(&mut self, shard: usize) {
+    pub fn run_fan_out(&mut self, shard: usize) {
         let SimShard { core, keys, .. } = &mut self.shards[shard];
         // The core is borrowed while it writes.
         let sessions = match self.taps {
@@ -272,7 +272,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Lets a shard check its deadlines.
-    pub(crate) fn run_timeouts(&mut self, shard: usize) {
+    pub fn run_timeouts(&mut self, shard: usize) {
         let now = server_time(self.now);
         for (key, link) in self.shards[shard].keys.clone() {
             self.shards[shard].core.handle_timeout(now, key, &self.lobby);
@@ -284,7 +284,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// The server stood still for this many microseconds, and notices.
-    pub(crate) fn pause(&mut self, us: u64) {
+    pub fn pause(&mut self, us: u64) {
         for shard in &mut self.shards {
             shard.core.handle_pause(us);
         }
@@ -294,7 +294,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// A shard fails and is restarted: its sockets are gone, and the commands that it had taken off its inbox.
-    pub(crate) fn fail_shard(&mut self, shard: usize) {
+    pub fn fail_shard(&mut self, shard: usize) {
         for link in std::mem::take(&mut self.shards[shard].keys).into_values() {
             self.links.remove(&link);
         }
@@ -304,12 +304,12 @@ impl<G: Game> SimServer<G> {
     }
 
     /// How many commands wait for a shard that it has taken off its inbox.
-    pub(crate) fn commands_waiting(&self, shard: usize) -> usize {
+    pub fn commands_waiting(&self, shard: usize) -> usize {
         self.shards[shard].commands.len()
     }
 
     /// The rooms whose tick is due.
-    pub(crate) fn due_rooms(&mut self) -> Vec<RoomId> {
+    pub fn due_rooms(&mut self) -> Vec<RoomId> {
         let now = server_time(self.now);
         while let Some(room) = self.lobby.directory.pool().take_due(now) {
             self.rooms.push((now, room));
@@ -319,7 +319,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Lets a room do a turn.
-    pub(crate) fn run_room(&mut self, id: RoomId) {
+    pub fn run_room(&mut self, id: RoomId) {
         let Some(at) = self.rooms.iter().position(|(_, room)| room.room().info().id == id) else { return };
         let (_, mut room) = self.rooms.remove(at);
         match room.turn() {
@@ -334,7 +334,7 @@ impl<G: Game> SimServer<G> {
     }
 
     /// Runs a turn of every room that is due.
-    pub(crate) fn run_rooms(&mut self) {
+    pub fn run_rooms(&mut self) {
         loop {
             let due = self.due_rooms();
             if due.is_empty() {
@@ -345,12 +345,12 @@ impl<G: Game> SimServer<G> {
     }
 
     /// The rooms that are awake.
-    pub(crate) fn awake(&self) -> impl Iterator<Item = &RoomLoop<G>> {
+    pub fn awake(&self) -> impl Iterator<Item = &RoomLoop<G>> {
         self.rooms.iter().map(|(_, runner)| runner.room())
     }
 
     /// Runs all shards and rooms in a fixed order. The shards run again after the rooms.
-    pub(crate) fn run_all(&mut self) {
+    pub fn run_all(&mut self) {
         for shard in 0..self.shards.len() {
             self.run_commands(shard, usize::MAX);
             self.run_fan_out(shard);

@@ -24,7 +24,7 @@ const FRAME_US: u64 = 16_667;
 
 /// The program around a client: how often it calls the client.
 #[derive(Debug, Clone)]
-pub(crate) struct Host {
+pub struct Host {
     /// Range of the time between two calls, in microseconds; uniformly distributed.
     every_us: (u64, u64),
     /// Received frames wait for the next call, as when drawing blocks everything else.
@@ -34,17 +34,17 @@ pub(crate) struct Host {
 
 impl Host {
     /// A host that calls 60 times a second and handles frames as they arrive.
-    pub(crate) fn smooth() -> Self {
+    pub fn smooth() -> Self {
         Host::every(FRAME_US, FRAME_US)
     }
 
     /// A host whose calls are `least_us` to `most_us` microseconds apart.
-    pub(crate) fn every(least_us: u64, most_us: u64) -> Self {
+    pub fn every(least_us: u64, most_us: u64) -> Self {
         Host { every_us: (least_us, most_us), blocked: false, rng: fastrand::Rng::with_seed(least_us) }
     }
 
     /// Sets whether received frames wait for its calls.
-    pub(crate) fn blocked(self, blocked: bool) -> Self {
+    pub fn blocked(self, blocked: bool) -> Self {
         Host { blocked, ..self }
     }
 
@@ -54,41 +54,41 @@ impl Host {
 }
 
 /// A server with one room, and its clients, in virtual time.
-pub(crate) struct Sim<G: Game> {
-    pub(crate) now: MonoTime,
-    pub(crate) clients: Vec<SimClient<G>>,
+pub struct Sim<G: Game> {
+    pub now: MonoTime,
+    pub clients: Vec<SimClient<G>>,
     server: SimServer<G>,
     room: RoomId,
     seed: u64,
 }
 
 /// A client and its link.
-pub(crate) struct SimClient<G: Game> {
-    pub(crate) client: Client<G>,
-    pub(crate) events: Vec<ClientEvent<G>>,
+pub struct SimClient<G: Game> {
+    pub client: Client<G>,
+    pub events: Vec<ClientEvent<G>>,
     /// Every snapshot received.
-    pub(crate) arrivals: Vec<SnapshotArrival>,
+    pub arrivals: Vec<SnapshotArrival>,
     /// Whether it drew in this step.
-    pub(crate) drew: bool,
-    pub(crate) closed: Option<CloseCode>,
+    pub drew: bool,
+    pub closed: Option<CloseCode>,
     /// Until then the program is frozen: it neither reads nor acts.
-    pub(crate) frozen_until: MonoTime,
-    pub(crate) host: Host,
+    pub frozen_until: MonoTime,
+    pub host: Host,
     freezes: Option<Stalls>,
     link: LinkId,
     next_frame_at: MonoTime,
 }
 
 /// Decides the inputs of a client, given its index.
-pub(crate) type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Input;
+pub type Drive<'a, G> = &'a mut dyn FnMut(usize, &Client<G>) -> <G as Game>::Input;
 
 impl<G: Game<Config: Default>> Sim<G> {
     /// An empty room in the open mode.
-    pub(crate) fn new(seed: u64, snapshot_every: u32) -> Self {
+    pub fn new(seed: u64, snapshot_every: u32) -> Self {
         Sim::of_mode(ModeId(0), seed, snapshot_every)
     }
 
-    pub(crate) fn of_mode(mode: ModeId, seed: u64, snapshot_every: u32) -> Self {
+    pub fn of_mode(mode: ModeId, seed: u64, snapshot_every: u32) -> Self {
         let setup = Setup {
             seed,
             shards: 1,
@@ -104,21 +104,21 @@ impl<G: Game<Config: Default>> Sim<G> {
         Sim { now: MonoTime(0), clients: Vec::new(), server, room: opened.id(), seed }
     }
 
-    pub(crate) fn room_loop(&self) -> &RoomLoop<G> {
+    pub fn room_loop(&self) -> &RoomLoop<G> {
         self.server.room(self.room).expect("the room is not empty")
     }
 
     /// Snapshots skipped by flow control.
-    pub(crate) fn skipped(&self) -> u64 {
+    pub fn skipped(&self) -> u64 {
         self.server.skipped
     }
 
-    pub(crate) fn room(&self) -> &Room<G> {
+    pub fn room(&self) -> &Room<G> {
         self.room_loop().room()
     }
 
     /// Connects a client over a link. Returns its index.
-    pub(crate) fn connect(&mut self, profile: &LinkProfile) -> usize {
+    pub fn connect(&mut self, profile: &LinkProfile) -> usize {
         let index = self.clients.len();
         let name = Name::new(&format!("sim {index}")).expect("a fine name");
         let mut client = Client::new(ClientConfig {
@@ -148,12 +148,12 @@ impl<G: Game<Config: Default>> Sim<G> {
     }
 
     /// Advances time by `seconds`.
-    pub(crate) fn run(&mut self, seconds: f64, drive: Drive<G>) {
+    pub fn run(&mut self, seconds: f64, drive: Drive<G>) {
         self.run_observed(seconds, drive, &mut |_| {});
     }
 
     /// Advances time by `seconds`, and calls `observe` after every step in which the room is awake.
-    pub(crate) fn run_observed(&mut self, seconds: f64, drive: Drive<G>, observe: &mut dyn FnMut(&mut Sim<G>)) {
+    pub fn run_observed(&mut self, seconds: f64, drive: Drive<G>, observe: &mut dyn FnMut(&mut Sim<G>)) {
         let end = self.now.plus_us((seconds * 1e6) as u64);
         while self.now < end {
             self.now = self.now.plus_us(STEP_US);
@@ -170,24 +170,24 @@ impl<G: Game<Config: Default>> Sim<G> {
     }
 
     /// Makes a client leave.
-    pub(crate) fn drop_client(&mut self, index: usize) {
+    pub fn drop_client(&mut self, index: usize) {
         self.server.inject(self.clients[index].link, &codec::encode_client(&ClientMsg::Leave));
     }
 
     /// Cuts a client's link: nothing moves either way.
-    pub(crate) fn cut(&mut self, index: usize) {
+    pub fn cut(&mut self, index: usize) {
         if let Some(link) = self.server.links.get_mut(&self.clients[index].link) {
             link.is_cut = true;
         }
     }
 
     /// Loses a client's socket and everything in flight on it; the seat is parked.
-    pub(crate) fn lose_socket(&mut self, index: usize) {
+    pub fn lose_socket(&mut self, index: usize) {
         self.server.lose(self.clients[index].link);
     }
 
     /// Gives a client that lost its socket another one, over a link of this profile.
-    pub(crate) fn reconnect(&mut self, index: usize, profile: &LinkProfile) {
+    pub fn reconnect(&mut self, index: usize, profile: &LinkProfile) {
         let c = &mut self.clients[index];
         c.link = self.server.connect(profile.pipes(self.seed.wrapping_add(index as u64 * 977 + 1)));
         c.closed = None;
@@ -195,7 +195,7 @@ impl<G: Game<Config: Default>> Sim<G> {
     }
 
     /// Whether every client is seated and has its local player state.
-    pub(crate) fn all_play(&self) -> bool {
+    pub fn all_play(&self) -> bool {
         self.clients.iter().all(|c| c.client.phase() == Phase::Playing && c.client.local_player().is_some())
     }
 
