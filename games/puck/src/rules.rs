@@ -16,7 +16,7 @@ pub const HALF_WIDTH: f32 = 380.0;
 /// Radius of its rounded corners.
 pub const CORNER: f32 = 160.0;
 /// Half the width of a goal's mouth.
-pub const GOAL_HALF: f32 = 120.0;
+pub const GOAL_HALF: f32 = 135.0;
 /// Depth of a goal behind its line.
 pub const GOAL_DEPTH: f32 = 64.0;
 /// Radius of a goal post.
@@ -52,7 +52,7 @@ pub(crate) const PUCK_WEIGHT: f32 = 0.4;
 /// Largest gap between disc and puck for a kick.
 pub const KICK_GAP: f32 = 9.0;
 /// Speed that a kick adds to the puck, in units/s.
-pub const KICK: f32 = 620.0;
+pub const KICK: f32 = 760.0;
 /// Ticks from a kick to the next.
 pub(crate) const KICK_REST: u8 = 15;
 

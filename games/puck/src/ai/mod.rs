@@ -91,7 +91,7 @@ impl Ai {
             let scene = Scene::of(seen, me, puck);
             self.plan = self.choose(&scene);
         }
-        let push = steer(me, self.plan) * (0.75 + 0.25 * self.skill);
+        let push = steer(me, self.plan) * (0.65 + 0.35 * self.skill);
         let rivals = seen.discs.iter().filter(|disc| disc.team != me.team);
         let contested = rivals.map(|disc| disc.at.distance(puck.at) - DISC - PUCK).any(|gap| gap < CONTESTED_GAP);
         PuckInput::new(push, !me.spent && self.kicks_well(me, &puck, contested))
