@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use broadside_arena::Arena;
 use broadside_shared::client::stats::SnapshotArrival;
 use broadside_shared::client::{Client, Phase, Received};
+use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use broadside_shared::protocol::limits::{GREETING_US, SILENCE_US};
 use broadside_shared::protocol::{FrameKind, header_bytes};
@@ -41,9 +41,9 @@ impl NetGraphTap {
     }
 }
 
-pub(crate) struct ServerConnection {
+pub(crate) struct ServerConnection<G: Game> {
     socket: Socket,
-    pub(crate) client: Client<Arena>,
+    pub(crate) client: Client<G>,
     /// The reason in the server's close frame, for developers; empty until then.
     pub(crate) reason: String,
     /// `None` while the net graph is closed.
@@ -55,12 +55,12 @@ pub(crate) struct ServerConnection {
     opened: bool,
 }
 
-impl ServerConnection {
+impl<G: Game> ServerConnection<G> {
     /// Starts to connect; `wake` is called on every arrival. The client of a lost connection resumes its seat.
     ///
     /// # Errors
     /// The browser's objection to the address.
-    pub(crate) fn open(client: Client<Arena>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
+    pub(crate) fn open(client: Client<G>, wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let url = browser::socket_url().ok_or("the page has no address")?;
         let socket = Socket::open(&url, Rc::clone(&wake))?;
         let now = browser::now();

@@ -1,30 +1,30 @@
-//! Broadside in the browser: a thin shell around `broadside_shared::client`.
+//! The shell of a game in the browser, around `broadside_shared::client`: title, lobby, rooms, chat, connection, devices, sound, and
+//! two renderers. The game is put into it as a [`Cartridge`].
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `cartridge` | what a game implements |
 //! | `flow` | the page's states (title, connecting, playing, lost) as a pure core |
 //! | `app` | the shell around it: events, timers, and what each image does |
 //! | `connection`, `socket`, `simulated_link` | one connection: WebSocket and client, and a simulated link between them for the network lab |
 //! | `fetch` | requests over HTTP |
-//! | `live`, `backdrop` | what fills the stage: the game, or the battle behind the title |
-//! | `stage` | everything that one image shows, as one plain struct |
-//! | `scene`, `particles`, `camera`, `color` | from the stage to sprites |
+//! | `pen` | what a cartridge draws with, whichever renderer there is |
 //! | `gl` | from sprites to pixels, with WebGL 2 |
-//! | `flat` | from the stage to flat shapes on a 2D canvas, where there is no GPU |
-//! | `hulls` | the silhouettes of ships |
-//! | `hud` | gauges, board, lobby, chat, menus: elements of the page |
+//! | `flat` | flat shapes on a 2D canvas, where there is no GPU |
+//! | `particles`, `camera`, `color` | helpers for drawing |
+//! | `hud` | scores, board, match, lobby, chat, menus: elements of the page |
 //! | `input` | keyboard, mouse, touch |
-//! | `synth`, `sound` | computes and plays every sound |
+//! | `synth`, `sound` | computes and plays sounds |
 //! | `quality` | which renderer and effects this machine can afford |
 //! | `browser`, `probe`, `random` | the browser's API, the state for tests, randomness for visual effects |
 //!
-//! Absent on purpose: rules, prediction and the protocol (they are in `broadside_shared`), JavaScript beyond what loads this
+//! Absent on purpose: rules, prediction and the protocol (they are in `broadside_shared`), any game, JavaScript beyond what loads the
 //! module, image and sound files (everything is drawn and computed).
 
 mod app;
-mod backdrop;
 mod browser;
 mod camera;
+mod cartridge;
 mod color;
 mod connection;
 mod fetch;
@@ -32,40 +32,60 @@ mod flat;
 mod flow;
 mod gl;
 mod hud;
-mod hulls;
 mod input;
-mod live;
 mod particles;
+mod pen;
 mod probe;
 mod quality;
 mod random;
-mod scene;
 mod simulated_link;
 mod socket;
 mod sound;
-mod stage;
-mod synth;
+pub mod synth;
+
+pub use camera::{Camera, Framing};
+pub use cartridge::{Cartridge, Cues, Focus, Image, Place};
+pub use color::Color;
+pub use flat::pen::{FlatPen, Outline};
+pub use gl::batch::{Batch, Layer, Shape, Sprite};
+pub use gl::text::TextSlot;
+pub use gl::{EffectsLevel, Shaders};
+pub use hud::dom::{Page, Shown};
+pub use input::controls::Controls;
+pub use particles::{Particle, ParticleShape, Particles};
+pub use pen::{FullSurface, Pen, Surface, Window};
+pub use probe::Report;
+pub use random::Random;
+pub use sound::{Sound, SoundId};
+#[doc(hidden)]
+pub use wasm_bindgen;
 
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Starts the page. The browser calls it once the module is loaded.
-///
-/// # Errors
-/// What the page or the browser lacks, as text; the script that loads the module shows it.
-#[wasm_bindgen(start)]
-pub fn start_broadside() -> Result<(), JsValue> {
-    std::panic::set_hook(Box::new(|info| browser::log_error(&info.to_string())));
-    // Outside a page (a test that only wants `world_hashes`) there is nothing to start.
-    match browser::document() {
-        Some(_) => app::start().map_err(JsValue::from),
-        None => Ok(()),
-    }
+/// Makes a cartridge the program that the browser loads.
+#[macro_export]
+macro_rules! page {
+    ($cartridge:ty) => {
+        /// Starts the page. The browser calls it once the module is loaded.
+        ///
+        /// # Errors
+        /// What the page or the browser lacks, as text; the script that loads the module shows it.
+        #[$crate::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = $crate::wasm_bindgen, start)]
+        pub fn start_page() -> Result<(), $crate::wasm_bindgen::JsValue> {
+            $crate::start::<$cartridge>()
+        }
+    };
 }
 
-/// Plays a scripted match and gives the world's hash every `every` ticks: native builds give the same numbers.
-#[wasm_bindgen]
-#[must_use]
-pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
-    broadside_arena::script::world_hashes(seed, ticks, every.max(1))
+/// Starts the page; see [`page!`].
+///
+/// # Errors
+/// What the page or the browser lacks, as text.
+pub fn start<C: Cartridge>() -> Result<(), JsValue> {
+    std::panic::set_hook(Box::new(|info| browser::log_error(&info.to_string())));
+    // Outside a page there is nothing to start: a test may only want what the module exports.
+    match browser::document() {
+        Some(_) => app::start::<C>().map_err(JsValue::from),
+        None => Ok(()),
+    }
 }

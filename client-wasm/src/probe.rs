@@ -6,32 +6,41 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use crate::browser;
 
 /// A JavaScript object under construction.
-pub(crate) struct JsRecord(Object);
+#[derive(Debug)]
+pub struct Report(Object);
 
-impl JsRecord {
+impl Report {
+    /// An empty one.
     #[must_use]
-    pub(crate) fn new() -> Self {
-        JsRecord(Object::new())
+    pub fn new() -> Self {
+        Report(Object::new())
     }
 
-    /// Adds a property.
+    /// Adds a property: a number, a text, a truth value, another report, or an option of these.
     #[must_use]
-    pub(crate) fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
+    pub fn with(self, key: &str, value: impl Into<JsValue>) -> Self {
         // Setting a property of a plain object cannot fail.
         let _ = Reflect::set(&self.0, &key.into(), &value.into());
         self
     }
-}
 
-impl From<JsRecord> for JsValue {
-    fn from(record: JsRecord) -> JsValue {
-        record.0.into()
+    /// Adds a property that is a list.
+    #[must_use]
+    pub fn with_all(self, key: &str, reports: impl Iterator<Item = Report>) -> Self {
+        self.with(key, reports.map(JsValue::from).collect::<Array>())
     }
 }
 
-#[must_use]
-pub(crate) fn list(records: impl Iterator<Item = JsRecord>) -> Array {
-    records.map(JsValue::from).collect()
+impl Default for Report {
+    fn default() -> Self {
+        Report::new()
+    }
+}
+
+impl From<Report> for JsValue {
+    fn from(record: Report) -> JsValue {
+        record.0.into()
+    }
 }
 
 /// Makes `window.broadside.state()` return what `state` gives.

@@ -4,17 +4,17 @@ use glam::Vec2;
 
 /// A small fast generator (xorshift32, Marsaglia 2003).
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u32);
+pub struct Random(u32);
 
 impl Random {
     /// A generator; equal seeds give equal numbers.
     #[must_use]
-    pub(crate) fn new(seed: u32) -> Self {
+    pub fn new(seed: u32) -> Self {
         // Zero is the one state that xorshift never leaves.
         Random(seed ^ 0x9e37_79b9 | 1)
     }
 
-    pub(crate) fn bits(&mut self) -> u32 {
+    pub fn bits(&mut self) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;
@@ -22,22 +22,22 @@ impl Random {
     }
 
     /// A number in 0..1.
-    pub(crate) fn unit(&mut self) -> f32 {
+    pub fn unit(&mut self) -> f32 {
         (self.bits() >> 8) as f32 / 16_777_216.0
     }
 
     /// A number in `low..high`.
-    pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
+    pub fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
     /// A number in -1..1, more often near 0.
-    pub(crate) fn bell(&mut self) -> f32 {
+    pub fn bell(&mut self) -> f32 {
         self.unit() + self.unit() - 1.0
     }
 
     /// A unit vector in any direction.
-    pub(crate) fn direction(&mut self) -> Vec2 {
+    pub fn direction(&mut self) -> Vec2 {
         Vec2::from_angle(self.unit() * std::f32::consts::TAU)
     }
 }

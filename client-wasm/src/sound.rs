@@ -1,21 +1,100 @@
-//! Sound through WebAudio: plays what [`crate::synth`] computed. Silent until the first user gesture, as browsers demand.
+//! Sound through WebAudio: plays what was computed. Silent until the first user gesture, as browsers demand.
 
 use glam::Vec2;
 use web_sys::{AudioBuffer, AudioContext, AudioContextState, GainNode};
 
 use crate::browser;
-use crate::stage::{Effect, Stage};
-use crate::synth::{RATE, Sound};
+use crate::synth::{RATE, SHELL};
 
 /// Storage keys of volume and mute.
 const VOLUME_KEY: &str = "broadside.volume";
 const MUTED_KEY: &str = "broadside.muted";
 /// The same sound twice within this time, in seconds, is played once.
 const APART: f64 = 0.028;
-/// Distance at which a sound is half as loud, in world units.
-const HALF_AT: f32 = 420.0;
+/// Distance at which a sound is half as loud, and at which it comes from one side, as shares of the width of the game's view.
+const HALF_AT: f32 = 0.22;
+const SIDE_AT: f32 = 0.42;
+/// Sounds kept until the next image; among that many, one more is not missed.
+const QUEUED_MAX: usize = 64;
+
+/// A sound of the shell or of a game.
+#[derive(Debug, Clone, Copy)]
+pub struct Sound {
+    /// Computes its samples, -1..=1, at [`RATE`].
+    pub samples: fn() -> Vec<f32>,
+    /// The volume that it starts with and keeps, looping without an end, until [`Cues::drive`](crate::Cues::drive) changes it; `None` for a sound that
+    /// is played when something happens.
+    pub looped: Option<f32>,
+}
+
+impl Sound {
+    /// A sound that is played when something happens.
+    #[must_use]
+    pub const fn once(samples: fn() -> Vec<f32>) -> Sound {
+        Sound { samples, looped: None }
+    }
+
+    /// A sound that always plays, at first with this volume.
+    #[must_use]
+    pub const fn looped(samples: fn() -> Vec<f32>, gain: f32) -> Sound {
+        Sound { samples, looped: Some(gain) }
+    }
+}
+
+/// Names a sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SoundId(usize);
+
+impl SoundId {
+    /// A button.
+    pub const CLICK: SoundId = SoundId(0);
+    /// Something small that the player should notice.
+    pub const MARK: SoundId = SoundId(1);
+    /// Something begins.
+    pub const BEGIN: SoundId = SoundId(2);
+    /// Something was won.
+    pub const WON: SoundId = SoundId(3);
+
+    /// The sound with this index in [`Cartridge::SOUNDS`](crate::Cartridge::SOUNDS).
+    #[must_use]
+    pub const fn own(index: usize) -> SoundId {
+        SoundId(SHELL.len() + index)
+    }
+}
+
+/// Sounds that wait for the next image.
+#[derive(Debug, Default)]
+pub(crate) struct Sounds {
+    once: Vec<(SoundId, Vec2, f32)>,
+    driven: Vec<(SoundId, f32, f32)>,
+}
+
+impl Sounds {
+    pub(crate) fn play(&mut self, sound: SoundId, at: Vec2, gain: f32) {
+        if self.once.len() < QUEUED_MAX {
+            self.once.push((sound, at, gain));
+        }
+    }
+
+    pub(crate) fn drive(&mut self, sound: SoundId, gain: f32, rate: f32) {
+        self.driven.retain(|(driven, ..)| *driven != sound);
+        self.driven.push((sound, gain, rate));
+    }
+}
+
+/// Where sounds are heard from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ear {
+    /// World units.
+    pub(crate) at: Vec2,
+    /// Width of the game's view, in world units.
+    pub(crate) view: f32,
+    /// Volume of all sounds, 0..=1.
+    pub(crate) loud: f32,
+}
 
 pub(crate) struct Speaker {
+    sounds: Vec<Sound>,
     mixer: Option<Mixer>,
     /// 0..=100.
     volume: u32,
@@ -28,21 +107,23 @@ struct Mixer {
     master: GainNode,
     buffers: Vec<AudioBuffer>,
     last: Vec<f64>,
-    engine: Option<(GainNode, web_sys::AudioBufferSourceNode)>,
+    /// The sounds that always play.
+    loops: Vec<(SoundId, GainNode, web_sys::AudioBufferSourceNode)>,
 }
 
 impl Speaker {
-    /// A speaker with the stored volume.
+    /// A speaker with the stored volume, for the sounds of the shell and of a game.
     #[must_use]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(own: &[Sound]) -> Self {
         let volume = browser::recall(VOLUME_KEY).and_then(|v| v.parse().ok()).unwrap_or(70).min(100);
-        Speaker { mixer: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
+        let sounds = SHELL.iter().chain(own).copied().collect();
+        Speaker { sounds, mixer: None, volume, muted: browser::recall(MUTED_KEY).as_deref() == Some("1") }
     }
 
     /// Call it in a gesture's handler: the first call opens the audio, later ones resume it if the browser suspended it.
     pub(crate) fn unlock(&mut self) {
         if self.mixer.is_none() {
-            self.mixer = Mixer::open();
+            self.mixer = Mixer::open(self.sounds.len());
             self.apply_volume();
         }
         if let Some(mixer) = &self.mixer
@@ -93,108 +174,94 @@ impl Speaker {
     /// Computes at most one missing sound: called once per image, so that no image stutters.
     pub(crate) fn prepare(&mut self) {
         if let Some(mixer) = &mut self.mixer {
-            mixer.prepare();
+            mixer.prepare(&self.sounds);
         }
     }
 
-    pub(crate) fn click(&mut self, sound: Sound) {
+    pub(crate) fn click(&mut self, sound: SoundId) {
         if let Some(mixer) = &mut self.mixer {
             mixer.play(sound, 0.5, 0.0, 1.0);
         }
     }
 
-    /// Plays the stage's effects as heard from `ear`, and sets the engine's sound.
-    pub(crate) fn play_effects(&mut self, stage: &Stage, ear: Vec2, loud: f32) {
-        let Some(mixer) = &mut self.mixer else { return };
-        for effect in &stage.effects {
-            let own = |player: u16| stage.own == Some(player);
-            let (sound, at, gain) = match *effect {
-                Effect::Fired { player, at, .. } => (Sound::Laser, at, if own(player) { 0.34 } else { 0.26 }),
-                Effect::Railed { player, from, .. } => (Sound::Rail, from, if own(player) { 0.6 } else { 0.5 }),
-                Effect::Judged { now: None, .. } => (Sound::Mark, ear, 0.5),
-                Effect::Judged { now: Some(_), .. } => continue,
-                Effect::Struck { player, at, shielded: false, .. } => {
-                    (Sound::Hit, at, if own(player) { 0.95 } else { 0.4 })
-                }
-                Effect::Struck { player, at, shielded: true, .. } => {
-                    (Sound::Shield, at, if own(player) { 0.8 } else { 0.35 })
-                }
-                Effect::Chipped { at } => (Sound::Chip, at, 0.22),
-                Effect::Sunk { at, .. } => (Sound::Blast, at, 0.95),
-                Effect::Taken { player, at, .. } => (Sound::Pickup, at, if own(player) { 0.6 } else { 0.15 }),
-                Effect::Launched { player, at } => (Sound::Launch, at, if own(player) { 0.6 } else { 0.15 }),
-                Effect::Dealt { .. } => (Sound::Mark, ear, 0.35),
-            };
-            let off = at - ear;
-            let near = 1.0 / (1.0 + (off.length() / HALF_AT).powi(2));
+    /// Plays what waits, as heard from `ear`.
+    pub(crate) fn play(&mut self, sounds: &mut Sounds, ear: Ear) {
+        let Sounds { once, driven } = sounds;
+        let Some(mixer) = &mut self.mixer else {
+            once.clear();
+            driven.clear();
+            return;
+        };
+        for (sound, at, gain) in once.drain(..) {
+            let off = at - ear.at;
+            let near = 1.0 / (1.0 + (off.length() / (HALF_AT * ear.view)).powi(2));
             if near * gain > 0.02 {
                 let pitch = 0.94 + 0.12 * (at.x * 0.37 + at.y * 0.73).fract().abs();
-                mixer.play(sound, gain * near * loud, (off.x / 800.0).clamp(-0.85, 0.85), pitch);
+                let side = (off.x / (SIDE_AT * ear.view)).clamp(-0.85, 0.85);
+                mixer.play(sound, gain * near * ear.loud, side, pitch);
             }
         }
-        let thrust = stage.own_ship().map_or(0.0, |ship| if ship.thrust { 1.0 } else { 0.25 });
-        let pace = stage.own_ship().map_or(0.0, |ship| ship.velocity.length() / 450.0);
-        mixer.drive(thrust * 0.20 * loud, 0.75 + 0.55 * pace);
+        for (sound, gain, rate) in driven.drain(..) {
+            mixer.drive(sound, gain * ear.loud, rate);
+        }
     }
 }
 
 impl Mixer {
-    fn open() -> Option<Mixer> {
+    fn open(sounds: usize) -> Option<Mixer> {
         let context = AudioContext::new().ok()?;
         let master = context.create_gain().ok()?;
-        // A dozen cannons at once must not clip.
+        // A dozen sounds at once must not clip.
         let limiter = context.create_dynamics_compressor().ok()?;
         master.connect_with_audio_node(&limiter).ok()?;
         limiter.connect_with_audio_node(&context.destination()).ok()?;
-        Some(Mixer { context, master, buffers: Vec::new(), last: vec![-1.0; Sound::ALL.len()], engine: None })
+        Some(Mixer { context, master, buffers: Vec::new(), last: vec![-1.0; sounds], loops: Vec::new() })
     }
 
-    fn prepare(&mut self) {
-        let Some(sound) = Sound::ALL.get(self.buffers.len()) else { return };
-        let samples = sound.samples();
+    fn prepare(&mut self, sounds: &[Sound]) {
+        let number = self.buffers.len();
+        let Some(sound) = sounds.get(number) else { return };
+        let samples = (sound.samples)();
         let Ok(buffer) = self.context.create_buffer(1, samples.len() as u32, RATE) else { return };
         if buffer.copy_to_channel(&samples, 0).is_err() {
             return;
         }
         self.buffers.push(buffer);
-        match sound {
-            Sound::Engine => self.engine = self.start_loop(Sound::Engine, 0.0),
-            Sound::Drone => {
-                self.start_loop(Sound::Drone, 0.16);
-            }
-            _ => {}
+        if let Some(gain) = sound.looped {
+            self.start_loop(SoundId(number), gain);
         }
     }
 
-    fn start_loop(&self, sound: Sound, gain: f32) -> Option<(GainNode, web_sys::AudioBufferSourceNode)> {
+    fn start_loop(&mut self, sound: SoundId, gain: f32) -> Option<()> {
         let source = self.context.create_buffer_source().ok()?;
-        source.set_buffer(self.buffers.get(sound as usize));
+        source.set_buffer(self.buffers.get(sound.0));
         source.set_loop(true);
         let volume = self.context.create_gain().ok()?;
         volume.gain().set_value(gain);
         source.connect_with_audio_node(&volume).ok()?;
         volume.connect_with_audio_node(&self.master).ok()?;
         source.start().ok()?;
-        Some((volume, source))
+        self.loops.push((sound, volume, source));
+        Some(())
     }
 
-    fn drive(&self, gain: f32, rate: f32) {
-        let Some((volume, source)) = &self.engine else { return };
+    fn drive(&self, sound: SoundId, gain: f32, rate: f32) {
+        let Some((_, volume, source)) = self.loops.iter().find(|(looped, ..)| *looped == sound) else { return };
         let now = self.context.current_time();
         // Both glide, because a step would click. If it fails, they stay as they were.
         let _ = volume.gain().set_target_at_time(gain, now, 0.08);
         let _ = source.playback_rate().set_target_at_time(rate, now, 0.15);
     }
 
-    fn play(&mut self, sound: Sound, gain: f32, pan: f32, rate: f32) -> Option<()> {
+    fn play(&mut self, SoundId(sound): SoundId, gain: f32, pan: f32, rate: f32) -> Option<()> {
         let now = self.context.current_time();
-        let last = self.last.get_mut(sound as usize)?;
+        let last = self.last.get_mut(sound)?;
         if now - *last < APART {
             return None;
         }
         *last = now;
         let source = self.context.create_buffer_source().ok()?;
-        source.set_buffer(Some(self.buffers.get(sound as usize)?));
+        source.set_buffer(Some(self.buffers.get(sound)?));
         source.playback_rate().set_value(rate);
         let volume = self.context.create_gain().ok()?;
         volume.gain().set_value(gain);

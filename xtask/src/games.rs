@@ -30,7 +30,7 @@ impl Game {
     /// The arena. Its folder for a browser is where the server looks for one, and where `embed` takes it from.
     pub(crate) fn arena() -> Game {
         Game {
-            page: "broadside-client-wasm".into(),
+            page: "broadside-arena-page".into(),
             server: "broadside-server".into(),
             wire: Some("broadside-wire-wasm"),
             assets: root().join("games/arena/page/assets"),

@@ -10,7 +10,8 @@
 //! - [`chaos`]: the whole server in one simulation, driven by a seed.
 //! - [`audit`]: licences, banned crates, sources and advisories of the dependencies.
 //!
-//! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from; [`steps`] runs checks;
+//! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`parts`] the game's
+//! parts of its page; [`steps`] runs checks;
 //! [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
 //! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`process`], [`guard`] and
 //! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
@@ -28,6 +29,7 @@ mod guard;
 mod http;
 mod imports;
 mod numbers;
+mod parts;
 mod play;
 mod process;
 mod purity;

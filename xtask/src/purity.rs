@@ -35,7 +35,7 @@ const PURE_CRATES: [(&str, &[&str]); 4] = [
 ];
 const PURE: &[&str] = &["shared/src", "server/core/src", "games/arena/src", "games/puck/src"];
 /// The parts that any game can be put into.
-const ENGINE: &[&str] = &["shared/src", "server/core/src"];
+const ENGINE: &[&str] = &["shared/src", "server/core/src", "client-wasm/src"];
 
 const RULES: &[Rule] = &[
     Rule {

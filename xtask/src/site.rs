@@ -1,5 +1,5 @@
-//! The folder a browser loads from, made of Broadside's `assets/`, of files of the game, which may take their place, and of the game's
-//! compiled page; what the pages for developers need is in a folder of its own.
+//! The folder a browser loads from, made of Broadside's `assets/`, of files and parts of the game, which may take their place, and of the
+//! game's compiled page; what the pages for developers need is in a folder of its own.
 //!
 //! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
@@ -20,11 +20,12 @@ use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::games::Game;
+use crate::parts;
 use crate::process::run;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 5;
+const RECIPE: u32 = 6;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
@@ -91,22 +92,26 @@ pub(crate) fn build(game: &Game) -> Result<()> {
     }
     let fresh = web.with_extension("new");
     remove_folder(&fresh)?;
-    make(&fresh, &modules, &sources, &key)?;
+    make(&fresh, game, &sources, &key)?;
     remove_folder(web)?;
     fs::rename(&fresh, web)?;
     fs::write(&stamp, describe(&key, web)?)?;
     report(web)
 }
 
-fn make(fresh: &Path, modules: &[Module], sources: &BTreeMap<PathBuf, PathBuf>, build: &str) -> Result<()> {
-    for (name, file) in sources {
+fn make(fresh: &Path, game: &Game, sources: &BTreeMap<PathBuf, PathBuf>, build: &str) -> Result<()> {
+    let is_parts = |name: &Path| name == Path::new(parts::FILE);
+    for (name, file) in sources.iter().filter(|(name, _)| !is_parts(name)) {
         let to = fresh.join(name);
         fs::create_dir_all(to.parent().unwrap_or(fresh))?;
         fs::copy(file, to)?;
     }
-    for module in modules {
-        bind(module, &fresh.join(module.folder), build)?;
+    for module in modules(game) {
+        bind(&module, &fresh.join(module.folder), build)?;
     }
+    let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
+    let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
+    fs::write(fresh.join(PAGE), page)?;
     stamp(fresh, build)?;
     let page = fs::read_to_string(fresh.join(PAGE))?;
     fs::create_dir_all(fresh.join("r"))?;

@@ -1,8 +1,8 @@
 //! Chat and topics: sends requests, and shows publications, direct messages, notices and replies.
 
-use broadside_arena::{ArenaEvent, Cause};
 use broadside_shared::client::requests::{Answer, UNANSWERED_MAX};
 use broadside_shared::client::{Client, ClientEvent, Phase};
+use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::message::{Outcome, Publication, Refusal, Request, ServerNotice};
 use broadside_shared::protocol::topic::Topic;
@@ -10,12 +10,12 @@ use broadside_shared::time::MonoTime;
 
 use super::App;
 use crate::browser;
+use crate::cartridge::Cartridge;
 use crate::connection::TOKEN_KEY;
 use crate::hud::chat::{Channel, ChatLineKind};
 use crate::hud::chat_command::{self, ChatCommand, quoted};
 use crate::hud::kill_feed::KillFeedName;
-use crate::live;
-use crate::synth::Sound;
+use crate::sound::SoundId;
 
 /// A request that waits for its reply, with what the reply's text needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) enum PendingRequest {
     Follow,
 }
 
-impl App {
+impl<C: Cartridge> App<C> {
     /// Sends a request and remembers it for the reply. `false` if it was not sent; the chat says why.
     pub(super) fn send_request(&mut self, request: Request, pending: PendingRequest) -> bool {
         let Some(connection) = &mut self.connection else {
@@ -155,7 +155,7 @@ impl App {
                 ClientEvent::Published { topic, at, publication } => self.take_publication(&topic, at, publication),
                 ClientEvent::DirectMessage { from, text } => {
                     self.chat.add(ChatLineKind::DirectReceived, from.as_str(), text.as_str());
-                    self.speaker.click(Sound::Mark);
+                    self.speaker.click(SoundId::MARK);
                 }
                 ClientEvent::ServerNotice(notice) => self.take_notice(&notice),
                 ClientEvent::Game(event) if !stale => self.take_game_event(&event),
@@ -163,7 +163,7 @@ impl App {
             }
         }
         if stale {
-            self.scene.clear();
+            self.cartridge.skip();
         }
     }
 
@@ -226,8 +226,8 @@ impl App {
     fn take_notice(&mut self, notice: &ServerNotice) {
         let text = match notice {
             ServerNotice::Muted => "A player has muted you.".to_owned(),
-            ServerNotice::RoomEnds { seconds: 0 } => "This battle has ended.".to_owned(),
-            ServerNotice::RoomEnds { seconds } => format!("This battle ends in {seconds} s."),
+            ServerNotice::RoomEnds { seconds: 0 } => "This game has ended.".to_owned(),
+            ServerNotice::RoomEnds { seconds } => format!("This game ends in {seconds} s."),
             ServerNotice::FriendJoined { name } => format!("{name} joined through your link."),
             ServerNotice::Renamed { name } if self.flow.name().is_some() => {
                 format!("That name is taken. You are now {name}.")
@@ -241,29 +241,20 @@ impl App {
         self.chat.notice(&text);
     }
 
-    fn take_game_event(&mut self, event: &ArenaEvent) {
-        live::add_effect(event, &mut self.stage);
-        let (ArenaEvent::KillFeed { victim, by, cause }, Some(connection)) = (*event, &self.connection) else { return };
-        let own = connection.client.player();
+    fn take_game_event(&mut self, event: &<C::Game as Game>::Event) {
+        self.stage(0.0, |cartridge, image, cues| cartridge.event(event, image, cues));
+        let (Some(entry), Some(client)) = (C::Game::kill_feed_entry(event), self.client()) else { return };
+        let own = client.player();
         let named = |player: PlayerId| KillFeedName {
-            name: connection.client.name_of(player).unwrap_or("someone").to_owned(),
+            name: client.name_of(player).unwrap_or("someone").to_owned(),
             own: Some(player) == own,
-            team: self.stage.team_of(player.0),
+            team: self.cartridge.team_of(player),
         };
-        let (victim, by) = (named(victim), by.map(named));
+        let (by, of) = (entry.by.map(named), named(entry.of));
         let seconds = browser::now_ms() / 1000.0;
         match &by {
-            Some(by) => self.play.feed.add(seconds, by, kill_verb(cause), Some(&victim)),
-            None => self.play.feed.add(seconds, &victim, loss_verb(cause), None),
-        }
-        if victim.own {
-            self.sunk_by = match &by {
-                Some(by) => format!("by {}", by.name),
-                None => format!("you {}", loss_verb(cause)),
-            };
-        } else if by.is_some_and(|by| by.own) {
-            self.play.toast(&format!("you sank {}", victim.name), "kill");
-            self.speaker.click(Sound::Kill);
+            Some(by) => self.play.feed.add(seconds, by, entry.verb, Some(&of)),
+            None => self.play.feed.add(seconds, &of, entry.verb, None),
         }
     }
 }
@@ -291,24 +282,7 @@ fn describe(pending: &PendingRequest) -> String {
         PendingRequest::Unmute(name) => format!("unmuting {name}"),
         PendingRequest::Report(name) => format!("your report about {name}"),
         PendingRequest::Subscribe(topic) => format!("the subscription to {topic}"),
-        PendingRequest::Follow => "the request to watch another captain".to_owned(),
-    }
-}
-
-/// The kill feed's verb for one ship sinking another.
-fn kill_verb(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Rail => "speared",
-        Cause::Cannon | Cause::Rock | Cause::Border => "sank",
-    }
-}
-
-/// The kill feed's verb for a ship that sank without an opponent.
-fn loss_verb(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Cannon | Cause::Rail => "went down under fire",
-        Cause::Rock => "hit a rock",
-        Cause::Border => "got lost in the void",
+        PendingRequest::Follow => "the request to watch another player".to_owned(),
     }
 }
 

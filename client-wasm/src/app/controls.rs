@@ -1,7 +1,5 @@
-//! Buttons, menus and sound: everything the player does besides flying. A button's `data-act` names its action.
+//! Buttons, menus and sound: everything the player does besides playing. A button's `data-act` names its action.
 
-use broadside_arena::Arena;
-use broadside_arena::ArenaInput;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::game::{Game, ModeSpec};
 use broadside_shared::ids::{PlayerId, RoomId};
@@ -13,9 +11,11 @@ use web_sys::{Element, Event};
 use super::App;
 use super::chat::PendingRequest;
 use crate::browser;
-use crate::synth::Sound;
+use crate::cartridge::Cartridge;
+use crate::input::controls::Controls;
+use crate::sound::SoundId;
 
-impl App {
+impl<C: Cartridge> App<C> {
     /// Runs the action of the clicked button.
     pub(super) fn press(&mut self, event: &Event) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
@@ -25,7 +25,7 @@ impl App {
         let room = || what.parse().map(|id| RoomChoice::Room(RoomId(id)));
         match verb {
             "mode" => {
-                if let Some(mode) = ModeSpec::named(Arena::MODES, what) {
+                if let Some(mode) = ModeSpec::named(C::Game::MODES, what) {
                     self.go(RoomRequest::play(RoomChoice::Mode(mode)));
                 }
             }
@@ -77,7 +77,7 @@ impl App {
         } else if self.flow.is_playing() {
             let open = !self.screens.paused();
             self.screens.pause(open);
-            self.speaker.click(Sound::Click);
+            self.speaker.click(SoundId::CLICK);
         }
     }
 
@@ -89,7 +89,7 @@ impl App {
     pub(super) fn change_volume(&mut self) {
         self.speaker.set_volume(self.screens.chosen_volume());
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
-        self.speaker.click(Sound::Mark);
+        self.speaker.click(SoundId::MARK);
     }
 
     pub(super) fn change_name(&mut self) {
@@ -107,8 +107,7 @@ impl App {
     pub(super) fn wake(&mut self) {
         self.serve();
         if browser::hidden() && !self.is_asleep() {
-            let idle = self.connection.as_ref().and_then(|s| s.client.local_player());
-            let idle = ArenaInput { aim: idle.map_or(0, |own| own.heading), buttons: 0 };
+            let idle = self.cartridge.input(&Controls { own: self.seen_at, ..Controls::default() });
             if let Some(connection) = &mut self.connection {
                 connection.client.advance(browser::now(), &idle);
                 connection.flush();

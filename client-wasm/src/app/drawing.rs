@@ -1,20 +1,17 @@
 //! Which renderer draws the picture, and the change from one to the other.
 
-use broadside_arena::rules::VIEW;
-use broadside_shared::ids::PlayerId;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
 
 use super::App;
+use super::image::image_of;
 use crate::browser;
-use crate::flat::{Flat, Moment};
+use crate::cartridge::Cartridge;
+use crate::flat::Flat;
 use crate::gl::{Painter, context};
+use crate::pen::{FullSurface, Pen, Surface, Window};
 use crate::quality::{EffectsSetting, Quality, Renderer, draws_in_software};
-use crate::scene::ImageContext;
-use crate::scene::markers::Window;
 
-/// Share of the usual picture that is shown on a handheld screen.
-const HAND_SHARE: f32 = 0.8;
 /// Storage key of the effects setting.
 const EFFECTS: &str = "broadside.effects";
 
@@ -26,11 +23,14 @@ pub(super) enum Drawing {
 }
 
 /// Opens a renderer for the effects setting of the address, or of the menu.
-pub(super) fn open_drawing(canvas: &HtmlCanvasElement, document: &Document) -> Result<(Quality, Drawing), String> {
+pub(super) fn open_drawing<C: Cartridge>(
+    canvas: &HtmlCanvasElement,
+    document: &Document,
+) -> Result<(Quality, Drawing), String> {
     let text = browser::parameter("effects").or_else(|| browser::recall(EFFECTS));
     let setting = EffectsSetting::from_text(text.as_deref());
     let mut quality = Quality::new(setting, setting == EffectsSetting::Auto && has_gpu(canvas));
-    let drawing = open(canvas, document, &mut quality)?;
+    let drawing = open::<C>(canvas, document, &mut quality)?;
     Ok((quality, drawing))
 }
 
@@ -39,9 +39,13 @@ fn has_gpu(canvas: &HtmlCanvasElement) -> bool {
 }
 
 /// Opens the chosen renderer, or the simple one where WebGL fails.
-fn open(canvas: &HtmlCanvasElement, document: &Document, quality: &mut Quality) -> Result<Drawing, String> {
+fn open<C: Cartridge>(
+    canvas: &HtmlCanvasElement,
+    document: &Document,
+    quality: &mut Quality,
+) -> Result<Drawing, String> {
     if quality.renderer == Renderer::Full {
-        match Painter::new(canvas, document, quality.effects) {
+        match Painter::new(canvas, document, quality.effects, (&C::shaders(), C::BACKGROUND)) {
             Ok(painter) => return Ok(Drawing::Full(Box::new(painter))),
             Err(reason) => {
                 web_sys::console::warn_1(&format!("the simple renderer draws: {reason}").into());
@@ -56,7 +60,7 @@ fn open(canvas: &HtmlCanvasElement, document: &Document, quality: &mut Quality) 
     Ok(Drawing::Simple(Box::new(flat)))
 }
 
-impl App {
+impl<C: Cartridge> App<C> {
     /// Changes to the renderer that the quality asks for.
     pub(super) fn choose_renderer(&mut self) {
         let fits = match self.drawing {
@@ -69,7 +73,7 @@ impl App {
             return;
         }
         self.drawing = Drawing::Nothing;
-        match open(&self.canvas, &self.document, &mut self.quality) {
+        match open::<C>(&self.canvas, &self.document, &mut self.quality) {
             Ok(drawing) => self.drawing = drawing,
             Err(reason) => {
                 // Do not try again with every image.
@@ -104,18 +108,10 @@ impl App {
     /// The context is restored, empty: recreate everything on the GPU.
     pub(super) fn regain_context(&mut self) {
         if let (Drawing::Nothing, Renderer::Full) = (&self.drawing, self.quality.renderer) {
-            match open(&self.canvas, &self.document, &mut self.quality) {
+            match open::<C>(&self.canvas, &self.document, &mut self.quality) {
                 Ok(drawing) => self.drawing = drawing,
                 Err(reason) => browser::log_error(&format!("cannot draw again: {reason}")),
             }
-        }
-    }
-
-    /// Clears the effects of the previous world.
-    pub(super) fn clear_scene(&mut self) {
-        self.scene.clear();
-        if let Drawing::Simple(flat) = &mut self.drawing {
-            flat.clear();
         }
     }
 
@@ -132,26 +128,24 @@ impl App {
             Drawing::Simple(flat) => flat.canvas(),
             Drawing::Full(_) | Drawing::Nothing => &self.canvas,
         };
-        let team = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
-        let (width, height) = (team(self.canvas.client_width()), team(self.canvas.client_height()));
+        let pixels = |css: i32| ((css as f32 * ratio).round() as u32).max(1);
+        let (width, height) = (pixels(self.canvas.client_width()), pixels(self.canvas.client_height()));
         if canvas.width() != width || canvas.height() != height {
             canvas.set_width(width);
             canvas.set_height(height);
         }
-        let share = if self.devices.borrow().touch { HAND_SHARE } else { 1.0 };
-        self.camera.fit(Vec2::new(width as f32, height as f32), VIEW, share);
+        self.camera.fit(Vec2::new(width as f32, height as f32), self.devices.borrow().touch);
     }
 
     pub(super) fn draw(&mut self, seconds: f64, dt: f32) {
         let css_wide = self.canvas.client_width().max(1) as f32;
         let window = Window { px: self.camera.half.x * 2.0 / css_wide, touch: self.devices.borrow().touch };
         let css = self.ratio();
-        let client = self.connection.as_ref().map(|connection| &connection.client);
-        match &mut self.drawing {
-            Drawing::Nothing => {}
+        let surface = match &mut self.drawing {
+            Drawing::Nothing => return,
             Drawing::Simple(flat) => {
-                let names = |player: u16| client?.name_of(PlayerId(player));
-                flat.draw(&self.stage, &mut self.camera, Moment { seconds, dt, window, css }, &names);
+                flat.begin(&self.camera, css, C::BACKGROUND);
+                Surface::Simple(&flat.pen)
             }
             Drawing::Full(painter) => {
                 if painter.is_lost() {
@@ -163,15 +157,20 @@ impl App {
                     web_sys::console::warn_1(&reason.into());
                     return;
                 }
-                let mut names = |player: u16| {
-                    let (client, player) = (client?, PlayerId(player));
-                    let name = client.name_of(player)?;
-                    if client.is_away(player) { painter.text(&format!("{name} … away")) } else { painter.text(name) }
-                };
-                let image = ImageContext { seconds, dt, quality: self.quality.effects, window };
-                self.scene.show(&self.stage, &mut self.camera, image, &mut names, &mut self.batch);
-                painter.draw(&self.batch, &self.camera, self.stage.edge, seconds);
+                self.batch.clear();
+                let (batch, effects) = (&mut self.batch, self.quality.effects);
+                Surface::Full(FullSurface { batch, effects, sky_number: 0.0, painter })
             }
+        };
+        let mut pen = Pen { surface, camera: &self.camera, window, seconds, dt };
+        if self.behind_title {
+            self.cartridge.draw_title(&mut pen);
+        } else if let Some(client) = self.connection.as_ref().map(|it| &it.client).or(self.kept_client.as_ref()) {
+            let image = image_of(client, &self.flow, &self.lab, dt);
+            self.cartridge.draw(&image, &mut pen);
+        }
+        if let Surface::Full(FullSurface { batch, sky_number, painter, .. }) = pen.surface {
+            painter.draw(batch, &self.camera, sky_number, seconds);
         }
     }
 }

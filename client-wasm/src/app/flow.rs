@@ -2,38 +2,41 @@
 
 use std::rc::Rc;
 
-use broadside_arena::Arena;
 use broadside_shared::client::room_request::RoomRequest;
 use broadside_shared::client::{Client, ClientConfig, Detail};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::Role;
 use broadside_shared::protocol::token::Token;
+use glam::Vec2;
 
 use super::{App, wiring};
-use crate::backdrop::Backdrop;
 use crate::browser;
+use crate::cartridge::{Cartridge, Focus, Place};
 use crate::connection::{ServerConnection, TOKEN_KEY};
 use crate::fetch;
 use crate::flow::PageFlow;
 use crate::flow::actions::{LostConnection, PageAction, PageStart};
 use crate::flow::state::PageState;
 use crate::hud::screens::Face;
-use crate::synth::Sound;
+use crate::sound::{SoundId, Sounds};
 
 /// Where the current room is stored: in the tab, like the token.
 const ROOM_KEY: &str = "broadside.room";
-/// The number of battles in which the controls were shown at first, how many those are, and for how long.
+/// The number of games in which the controls were shown at first, how many those are, and for how long.
 const HELPED_KEY: &str = "broadside.helped";
 const HELPED_GAMES: u32 = 3;
 const HELP_MS: f64 = 9_000.0;
 /// The name of a player who has not chosen one.
 const GUEST: &str = "guest";
 
-impl App {
+impl<C: Cartridge> App<C> {
     /// Shows the title, and continues into a room if the address or the tab names one.
     pub(super) fn open_title(&mut self) {
         self.screens.ready();
+        if let Err(missing) = self.lobby.show_modes(C::Game::MODES) {
+            browser::log_error(&missing);
+        }
         self.screens.sound(self.speaker.volume(), self.speaker.muted());
         self.open_net();
         self.show_effects();
@@ -116,7 +119,7 @@ impl App {
             }
             PageAction::ExitRoom => self.with_client(|client| client.exit(browser::now())),
             PageAction::StoreRoom(room) => {
-                browser::remember_in_tab(ROOM_KEY, room.map(|room| room.to_text(Arena::MODES)).as_deref());
+                browser::remember_in_tab(ROOM_KEY, room.map(|room| room.to_text(C::Game::MODES)).as_deref());
             }
             PageAction::DeleteToken => browser::remember_in_tab(TOKEN_KEY, None),
             PageAction::SetPath(path) => browser::set_path(&path),
@@ -127,7 +130,7 @@ impl App {
             PageAction::ShowConnectionStatus { text, tone } => self.lobby.connection_status(&text, tone),
             PageAction::SetPlayLabel(label) => self.lobby.set_play_label(label),
             PageAction::CloseInvite => self.lobby.close_invite(),
-            PageAction::Click => self.speaker.click(Sound::Click),
+            PageAction::Click => self.speaker.click(SoundId::CLICK),
             PageAction::AskHealth { retry } => self.ask_health(retry),
             PageAction::ReloadPage => {
                 if let Some(window) = browser::window() {
@@ -138,7 +141,7 @@ impl App {
     }
 
     /// Calls the client, connected or kept, and sends what it has to send.
-    fn with_client(&mut self, call: impl FnOnce(&mut Client<Arena>)) {
+    fn with_client(&mut self, call: impl FnOnce(&mut Client<C::Game>)) {
         match (&mut self.connection, &mut self.kept_client) {
             (Some(connection), _) => {
                 call(&mut connection.client);
@@ -167,7 +170,7 @@ impl App {
         }
     }
 
-    fn new_client(&self) -> Client<Arena> {
+    fn new_client(&self) -> Client<C::Game> {
         let name = self.flow.name().cloned().unwrap_or_else(|| Name::new(GUEST).expect("the guest's name is valid"));
         let agent = concat!("browser ", env!("CARGO_PKG_VERSION")).to_owned();
         let (room, role) = self.flow.room().map_or((None, Role::Play), |room| (Some(room.room), room.role));
@@ -204,18 +207,15 @@ impl App {
         self.chat.set_in_room(false);
         self.lobby.pause_invite(None);
         self.rooms_at_ms = 0.0;
-        self.clear_stage();
-        self.backdrop = Some(Backdrop::new(browser::entropy()));
+        self.enter_place(Place::Title { seed: browser::entropy() });
         self.screens.face(Face::Menu, self.devices.borrow().touch);
         self.screens.help(false);
     }
 
     fn show_room(&mut self, spectating: bool, resumed: bool) {
         let touch = self.devices.borrow().touch;
-        self.backdrop = None;
         self.play.reset();
-        self.clear_stage();
-        self.sunk_by.clear();
+        self.enter_place(Place::Room);
         self.screens.face(if spectating { Face::Spectate } else { Face::Play }, touch);
         self.screens.focus_game();
         self.show_own_link();
@@ -223,7 +223,7 @@ impl App {
             self.play.toast("back again", "good");
         } else if !spectating {
             let name = self.client().map(|client| client.name().to_string()).unwrap_or_default();
-            self.play.toast(&format!("good hunting, {name}"), "");
+            self.play.toast(&C::welcome(&name), "");
             let helped: u32 = browser::recall(HELPED_KEY).and_then(|n| n.parse().ok()).unwrap_or(0);
             if helped < HELPED_GAMES {
                 browser::remember(HELPED_KEY, &(helped + 1).to_string());
@@ -233,11 +233,12 @@ impl App {
         }
     }
 
-    /// Removes everything of the world before.
-    fn clear_stage(&mut self) {
-        self.clear_scene();
-        self.stage.clear();
-        self.stage.forget_teams();
+    /// Shows another world, and nothing of the one before.
+    fn enter_place(&mut self, place: Place) {
+        self.behind_title = place != Place::Room;
+        self.sounds = Sounds::default();
+        self.focus = Focus::at(Vec2::ZERO);
+        self.cartridge.enter(place);
         self.match_status.hide();
     }
 }

@@ -1,33 +1,43 @@
 //! One drawn image: input, stage, drawing, gauges, sound. Also runs the client's ticks between images.
 
-use broadside_arena::ArenaInput;
-use broadside_arena::modes::Mode;
 use broadside_shared::client::{Client, Phase};
+use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 use wasm_bindgen::JsValue;
 
 use super::App;
 use crate::browser;
+use crate::cartridge::{Cartridge, Cues, Focus, Image};
+use crate::flow::PageFlow;
 use crate::flow::state::PageState;
-use crate::hud::match_status::{Cue, MatchViewer, mode_name};
+use crate::hud::match_status::{Cue, MatchViewer};
+use crate::hud::network_lab::NetworkLab;
 use crate::hud::play::Meter;
 use crate::hud::screens::Face;
+use crate::input::controls::Controls;
 use crate::input::keys::Command;
-use crate::live;
-use crate::probe::{JsRecord, list};
-use crate::synth::Sound;
+use crate::probe::Report;
+use crate::sound::{Ear, SoundId};
 
 /// Longest time that one image advances the world, in seconds: after a stall the world jumps instead of rushing.
 const DT_MAX: f32 = 0.1;
 /// Shortest time between two images in a window without focus, in seconds: about 30 images per second.
 const UNFOCUSED_S: f32 = 0.030;
-/// Volume of the battle behind the title, as a share.
+/// Volume of what is behind the title, as a share.
 const BACKDROP_LOUD: f32 = 0.28;
 
-impl App {
+/// The phases of a match as tests read them, in the order of [`MatchPhase`](broadside_shared::protocol::match_status::MatchPhase).
+const PHASES: [&str; 6] = ["open", "waiting", "countdown", "playing", "pause", "results"];
+
+/// What there is to draw of a client's world, as it was last viewed.
+pub(super) fn image_of<'a, G: Game>(client: &'a Client<G>, flow: &PageFlow, lab: &NetworkLab, dt: f32) -> Image<'a, G> {
+    let authority = if lab.settings.split { client.authority() } else { None };
+    Image { client, view: client.last_view(), spectating: flow.is_spectating(), authority, dt }
+}
+
+impl<C: Cartridge> App<C> {
     /// Draws one image; the browser calls it before each repaint.
     pub(super) fn image(&mut self) {
         let now_ms = browser::now_ms();
@@ -54,16 +64,13 @@ impl App {
         self.chat.advance(now_ms);
         self.resize();
         match *self.flow.state() {
-            PageState::Title => self.show_backdrop(dt),
-            PageState::Playing { .. } if asleep => self.stage.effects.clear(),
+            PageState::Title => self.show_title_world(dt),
+            PageState::Playing { .. } if asleep => {}
             PageState::Playing { .. } => {
                 self.show_game(dt);
                 self.show_net(now_ms);
             }
-            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.is_frozen() => {
-                self.stage.effects.clear();
-            }
-            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => self.show_backdrop(dt),
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => self.show_title_world(dt),
         }
         self.draw(now_ms / 1000.0, dt);
         self.images += 1;
@@ -71,7 +78,7 @@ impl App {
     }
 
     /// Runs the client's due ticks with the current input and sends what is due: many times per second, however rarely an image
-    /// is drawn. Aims from the position at which the ship was last drawn, because the player aims by the picture.
+    /// is drawn. Aims from where the own player was last drawn, because the player aims by the picture.
     pub(super) fn steer(&mut self) {
         if !self.flow.is_playing() {
             return;
@@ -80,15 +87,14 @@ impl App {
         if connection.is_frozen() {
             return;
         }
-        let (ship, heading) = self.seen_at;
-        let input = self.devices.borrow().input(ship, heading, &self.camera);
+        let input = self.cartridge.input(&self.devices.borrow().controls(self.seen_at, &self.camera));
         connection.client.advance(browser::now(), &input);
         connection.flush();
     }
 
-    /// Whether the picture is frozen: a battle was interrupted. Before the first one, the battle behind the title continues.
+    /// Whether the picture is frozen: a game was interrupted. Before the first one, the world behind the title continues.
     fn is_frozen(&self) -> bool {
-        self.backdrop.is_none() && !(self.flow.is_at_title() || self.flow.is_playing())
+        !(self.behind_title || self.flow.is_at_title() || self.flow.is_playing())
     }
 
     /// Images per second, as a running mean.
@@ -125,7 +131,7 @@ impl App {
             PageState::Title => Face::Menu,
             PageState::Playing { .. } if self.flow.is_spectating() => Face::Spectate,
             PageState::Playing { .. } => Face::Play,
-            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.backdrop.is_some() => {
+            PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } if self.behind_title => {
                 Face::Wait
             }
             PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => Face::Lost,
@@ -136,84 +142,95 @@ impl App {
         }
         drop(devices);
         let pressed = held & !std::mem::replace(&mut self.held, held);
-        if pressed & ArenaInput::LEFT != 0 {
+        if pressed & Controls::LEFT != 0 {
             self.follow_another(-1);
-        } else if pressed & (ArenaInput::RIGHT | ArenaInput::FIRE) != 0 {
+        } else if pressed & (Controls::RIGHT | Controls::PRIMARY) != 0 {
             self.follow_another(1);
         }
     }
 
-    fn show_backdrop(&mut self, dt: f32) {
-        let Some(backdrop) = &mut self.backdrop else { return };
-        backdrop.show(dt, &mut self.stage);
-        self.camera.follow(backdrop.focus, Vec2::ZERO, Vec2::ZERO, dt);
+    /// Calls the cartridge about the world as it was last viewed, if there is one.
+    pub(super) fn stage<T>(
+        &mut self,
+        dt: f32,
+        call: impl FnOnce(&mut C, &Image<'_, C::Game>, &mut Cues<'_>) -> T,
+    ) -> Option<T> {
+        let client = &self.connection.as_ref()?.client;
+        let image = image_of(client, &self.flow, &self.lab, dt);
+        let mut cues = Cues { sounds: &mut self.sounds, camera: &mut self.camera, play: &mut self.play };
+        Some(call(&mut self.cartridge, &image, &mut cues))
+    }
+
+    fn show_title_world(&mut self, dt: f32) {
+        if self.behind_title {
+            let mut cues = Cues { sounds: &mut self.sounds, camera: &mut self.camera, play: &mut self.play };
+            let at = self.cartridge.advance_title(dt, &mut cues);
+            self.camera.follow(at, Vec2::ZERO, Vec2::ZERO, dt);
+        }
     }
 
     fn show_game(&mut self, dt: f32) {
         let now = browser::now();
         let Some(connection) = &mut self.connection else { return };
-        self.seen_at = live::own_pose(connection.client.view(now));
+        connection.client.view(now);
+        self.see_own(dt);
         self.steer();
         let Some(connection) = &mut self.connection else { return };
+        connection.client.view(now);
+        self.see_own(dt);
+        self.stage(dt, |cartridge, image, cues| cartridge.look(image, cues));
+        self.take_events();
+        let focus = self.stage(dt, |cartridge, image, _| cartridge.focus(image)).flatten();
+        self.focus = focus.unwrap_or(Focus::at(self.focus.at));
         let devices = self.devices.borrow();
-        let burning = devices.input(self.seen_at.0, self.seen_at.1, &self.camera).has(ArenaInput::THRUST);
         let pointer = if devices.touch || self.flow.is_spectating() { Vec2::ZERO } else { devices.pointer };
         drop(devices);
-        let view = connection.client.view(now);
-        live::fill(view, burning, &mut self.stage);
-        let plays = view.own.is_some();
-        let (view_tick, own_tick) = (view.tick, Tick(view.own_tick.max(0.0) as u32));
-        let (ship, _) = live::own_pose(view);
-        let velocity = view.own.as_ref().map_or(Vec2::ZERO, |own| own.current.velocity);
-        if let Some(own) = &view.own {
-            self.play.own(&own.current, &self.sunk_by);
-        }
-        if !plays {
-            self.stage.edge = live::spectator_edge(self.stage.edge, connection.client.extent(), dt);
-        }
-        let followed = if self.flow.is_spectating() { connection.client.following() } else { None };
-        let (ship, velocity) = match followed.and_then(|player| self.stage.ship_of(player.0)) {
-            Some(look) => (look.at, look.velocity),
-            None if self.flow.is_spectating() => (self.spectated_at, Vec2::ZERO),
-            None => (ship, velocity),
-        };
-        self.spectated_at = ship;
-        self.stage.followed = followed.map(|player| player.0);
-        self.stage.away = live::away(&self.stage, |player| connection.client.is_away(player));
-        self.stage.record_teams();
-        let match_status = connection.client.match_status();
-        self.stage.zone = connection.client.room_state().as_ref().map(|zone| live::zone_look(zone, view_tick));
-        self.play.between_rounds =
-            match_status.is_some_and(|c| Mode::of(c.mode) == Mode::Duel && c.phase != MatchPhase::Waiting);
-        self.stage.add_shot_effects();
-        self.take_events();
-        self.camera.follow(ship, velocity, pointer, dt);
+        self.camera.follow(self.focus.at, self.focus.velocity, pointer, dt);
+        self.show_play();
+    }
+
+    /// Remembers where the own player is drawn.
+    fn see_own(&mut self, dt: f32) {
+        let at = self.stage(dt, |cartridge, image, _| cartridge.own_at(image)).flatten();
+        self.seen_at = at.unwrap_or(self.seen_at);
+    }
+
+    /// Shows scores, match and numbers.
+    fn show_play(&mut self) {
         let Some(connection) = &self.connection else { return };
-        let client = &connection.client;
+        let (client, cartridge) = (&connection.client, &self.cartridge);
+        let image = image_of(client, &self.flow, &self.lab, 0.0);
         let meter = Meter { ping_ms: client.stats().rtt_ms, fps: self.fps(), muted: self.speaker.muted() };
         if self.flow.is_spectating() {
             self.screens.show_followed(client.following().and_then(|player| client.name_of(player)).unwrap_or("…"));
         }
         let names = |player: PlayerId| client.name_of(player).unwrap_or("…");
+        let team_of = |player: PlayerId| cartridge.team_of(player);
         let seconds = browser::now_ms() / 1000.0;
-        let team_of = |player: PlayerId| self.stage.team_of(player.0);
+        let mode = client.mode().and_then(|mode| C::Game::MODES.get(usize::from(mode.0)));
+        let match_status = client.match_status();
         let viewer = MatchViewer {
-            tick: own_tick,
+            tick: Tick(image.view.own_tick.max(0.0) as u32),
+            tick_hz: client.rates().map_or(C::Game::TICK_HZ, |(tick_hz, _)| tick_hz),
             player: client.player(),
-            team: self.stage.own_team(),
-            zone: client.room_state().as_ref(),
+            team: image.own_player().or(image.followed()).and_then(team_of),
+            mode: mode.map_or("", |mode| mode.name),
+            note: match_status.map_or_else(String::new, |status| cartridge.match_note(status, &image)),
+            round_s: client.mode().and_then(C::round_seconds),
+            go: C::GO,
             board: client.board(),
             name_of: &names,
             team_of: &team_of,
         };
-        let cue = self.match_status.show(client.match_status(), &viewer);
+        let cue = self.match_status.show(match_status, &viewer);
+        self.play.score(own_score::<C>(client));
         self.play.slow(seconds, meter, client.player(), (client.board(), client.players()), (names, team_of));
         if let Some(cue) = cue {
             self.speaker.click(match cue {
-                Cue::Count => Sound::Mark,
-                Cue::Begin => Sound::Launch,
-                Cue::Won => Sound::Pickup,
-                Cue::Over => Sound::Click,
+                Cue::Count => SoundId::MARK,
+                Cue::Begin => SoundId::BEGIN,
+                Cue::Won => SoundId::WON,
+                Cue::Over => SoundId::CLICK,
             });
         }
     }
@@ -225,67 +242,71 @@ impl App {
             _ if self.is_frozen() => 0.0,
             _ => BACKDROP_LOUD,
         };
-        self.speaker.play_effects(&self.stage, self.camera.at, loud);
+        self.speaker.play(&mut self.sounds, Ear { at: self.camera.at, view: C::Game::VIEW.x, loud });
     }
 
     /// The page's state, for tests.
     pub(super) fn report(&self) -> JsValue {
         let client = self.connection.as_ref().map(|connection| &connection.client);
-        let own = client.and_then(|client| client.local_player());
-        let ship = own.filter(|own| own.afloat()).map_or(JsValue::NULL, |own| {
-            JsRecord::new()
-                .with("x", own.position.x)
-                .with("y", own.position.y)
-                .with("heading", own.heading_radians())
-                .with("hull", own.hull_points())
-                .into()
-        });
-        let me = client.and_then(|client| client.player());
-        let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player)).map(|ship| {
-            let name = client.and_then(|client| client.name_of(PlayerId(ship.player))).unwrap_or_default();
-            JsRecord::new()
-                .with("id", ship.id)
-                .with("player", ship.player)
-                .with("name", name)
-                .with("x", ship.at.x)
-                .with("y", ship.at.y)
-        });
         let stats = client.map(|client| *client.stats()).unwrap_or_default();
         let roster = client.into_iter().flat_map(Client::roster);
         let away = roster.filter(|(player, _)| client.is_some_and(|client| client.is_away(*player)));
         let away: js_sys::Array = away.map(|(_, name)| JsValue::from(name)).collect();
-        JsRecord::new()
+        let mode = client.and_then(Client::mode).and_then(|mode| C::Game::MODES.get(usize::from(mode.0)));
+        let board = client.into_iter().flat_map(|client| {
+            client.board().iter().map(|line| {
+                let name = client.name_of(line.player).unwrap_or_default();
+                Report::new().with("name", name).with("score", line.score)
+            })
+        });
+        let match_report = client.and_then(Client::match_status).map(|status| {
+            let teams = status.teams.iter().map(|team| {
+                Report::new().with("name", &*team.name).with("score", team.score).with("rounds", team.rounds)
+            });
+            Report::new()
+                .with("phase", PHASES[status.phase as usize])
+                .with("round", status.round)
+                .with("winner", status.winner)
+                .with_all("teams", teams)
+        });
+        let report = Report::new()
             .with("phase", self.flow.state().name())
-            .with("name", self.flow.name().map_or(JsValue::NULL, |name| name.as_str().into()))
-            .with("player", me.map_or(JsValue::NULL, |me| me.0.into()))
-            .with("ship", ship)
-            .with("others", list(others))
+            .with("name", self.flow.name().map(|name| JsValue::from(name.as_str())))
+            .with("player", client.and_then(|client| client.player()).map(|player| player.0))
             .with("tick", client.map_or(0, |client| client.tick().0))
             .with("ping_ms", stats.rtt_ms)
             .with("age_ms", stats.snapshot_age_ms)
             .with("snapshots", stats.snapshots as f64)
-            .with("room", client.and_then(|client| client.room()).map_or(JsValue::NULL, |(room, ..)| room.0.into()))
-            .with("mode", client.and_then(|client| client.mode()).map_or(JsValue::NULL, |mode| mode_name(mode).into()))
+            .with("room", client.and_then(|client| client.room()).map(|(room, ..)| room.0))
+            .with("mode", mode.map(|mode| mode.name))
             .with("spectating", self.flow.is_spectating())
             .with("held", self.devices.borrow().held.buttons())
             .with("sockets", self.sockets)
             .with("away", away)
-            .with("queue_position", client.and_then(|client| client.queue_position()).map_or(JsValue::NULL, Into::into))
-            .with("server_name", client.map_or(JsValue::NULL, |client| client.name().as_str().into()))
+            .with("queue_position", client.and_then(|client| client.queue_position()))
+            .with("server_name", client.map(|client| client.name().as_str()))
             .with("connected", self.connection.as_ref().is_some_and(|connection| connection.phase() != Phase::Greeting))
-            .with(
+            .with_all(
                 "chat",
-                list(self.chat.lines().map(|(kind, from, text)| {
-                    JsRecord::new().with("kind", kind).with("from", from).with("text", text)
-                })),
+                self.chat
+                    .lines()
+                    .map(|(kind, from, text)| Report::new().with("kind", kind).with("from", from).with("text", text)),
             )
-            .with("score", own.map_or(0, |own| own.score))
+            .with("score", client.and_then(own_score::<C>))
+            .with_all("board", board)
+            .with("match", match_report)
             .with("sprites", self.batch.len() as f64)
             .with("fps", self.fps())
             .with("renderer", self.quality.renderer.name())
             .with("images", self.images)
             .with("link", self.lab.settings.link.name)
-            .with("net", self.report_net())
-            .into()
+            .with("net", self.report_net());
+        self.cartridge.report(client, report).into()
     }
+}
+
+/// The own score: as the own state has it, or else as it stood about a second ago.
+fn own_score<C: Cartridge>(client: &Client<C::Game>) -> Option<i32> {
+    let own = client.local_player().and_then(C::score);
+    own.or_else(|| client.board().iter().find(|line| Some(line.player) == client.player()).map(|line| line.score))
 }

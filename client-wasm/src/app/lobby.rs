@@ -6,13 +6,14 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::{App, wiring};
 use crate::browser;
+use crate::cartridge::Cartridge;
 use crate::fetch::{self, Answer, text};
 use crate::hud::lobby::RoomSummary;
 
 /// Milliseconds between two updates of the list of rooms while it is visible.
 const ROOMS_EVERY_MS: f64 = 3_000.0;
 
-impl App {
+impl<C: Cartridge> App<C> {
     /// Updates the list of rooms when it is due.
     pub(super) fn refresh_lobby(&mut self, now_ms: f64) {
         if self.flow.is_at_title() && now_ms >= self.rooms_at_ms {

@@ -27,20 +27,20 @@ mod wiring;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use broadside_arena::Arena;
 use broadside_shared::client::Client;
 use broadside_shared::client::room_request::RoomRequest;
+use broadside_shared::game::Game;
 use glam::Vec2;
 use web_sys::{Document, HtmlCanvasElement};
 
-use crate::backdrop::Backdrop;
 use crate::browser;
 use crate::camera::Camera;
+use crate::cartridge::{Cartridge, Focus};
 use crate::connection::ServerConnection;
 use crate::flow::PageFlow;
 use crate::gl::batch::Batch;
 use crate::hud::chat::Chat;
-use crate::hud::dom::element;
+use crate::hud::dom::{Page, element};
 use crate::hud::lobby::Lobby;
 use crate::hud::match_status::MatchHud;
 use crate::hud::net_graph::NetGraph;
@@ -49,25 +49,24 @@ use crate::hud::play::Play;
 use crate::hud::screens::Screens;
 use crate::input::Devices;
 use crate::quality::Quality;
-use crate::scene::Scene;
-use crate::sound::Speaker;
-use crate::stage::Stage;
+use crate::sound::{Sounds, Speaker};
 use chat::PendingRequest;
 use drawing::Drawing;
 
-pub(crate) struct App {
+pub(crate) struct App<C: Cartridge> {
+    cartridge: C,
     document: Document,
     canvas: HtmlCanvasElement,
     drawing: Drawing,
     quality: Quality,
     camera: Camera,
-    scene: Scene,
-    stage: Stage,
     batch: Batch,
-    backdrop: Option<Backdrop>,
-    connection: Option<ServerConnection>,
+    sounds: Sounds,
+    /// Whether the picture shows what is behind the title, and not a room.
+    behind_title: bool,
+    connection: Option<ServerConnection<C::Game>>,
     /// The client of a lost connection, until the next one.
-    kept_client: Option<Client<Arena>>,
+    kept_client: Option<Client<C::Game>>,
     flow: PageFlow,
     /// Sockets opened so far.
     sockets: u32,
@@ -76,13 +75,14 @@ pub(crate) struct App {
     pending_requests: Vec<(u32, PendingRequest)>,
     /// When the list of rooms is due, in milliseconds of the page's clock.
     rooms_at_ms: f64,
-    /// Where the own ship was last drawn, and its heading in radians.
-    seen_at: (Vec2, f32),
-    /// The buttons that a spectator holds down, and the middle of the spectated picture.
-    held: u8,
-    spectated_at: Vec2,
+    /// Where the own player was last drawn.
+    seen_at: Vec2,
+    /// Where the camera last looked.
+    focus: Focus,
+    /// What a spectator holds down.
+    held: u32,
     /// The app itself, for callbacks.
-    shared: Weak<RefCell<App>>,
+    shared: Weak<RefCell<App<C>>>,
     /// Called by the socket on every arrival.
     wake: Rc<dyn Fn()>,
     devices: Rc<RefCell<Devices>>,
@@ -102,25 +102,25 @@ pub(crate) struct App {
     image_s: f32,
     /// Skip the game events of the time in which nothing was drawn.
     stale: bool,
-    sunk_by: String,
     help_until_ms: f64,
     /// The simulated link freezes the tab.
     asleep: bool,
 }
 
-pub(crate) type Shared = Rc<RefCell<App>>;
+pub(crate) type Shared<C> = Rc<RefCell<App<C>>>;
 
-impl App {
+impl<C: Cartridge> App<C> {
     fn new(wake: Rc<dyn Fn()>) -> Result<Self, String> {
         let document = browser::document().ok_or("no document")?;
         let canvas: HtmlCanvasElement = element(&document, "view")?;
         let (quality, drawing) =
-            drawing::open_drawing(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
-        let mut camera = Camera::new();
+            drawing::open_drawing::<C>(&canvas, &document).map_err(|why| format!("cannot draw: {why}"))?;
+        let mut camera = Camera::new(C::FRAMING);
         camera.calm = if browser::wants_calm() { 0.2 } else { 1.0 };
-        let devices = Devices { touch: browser::is_held(), ..Devices::default() };
+        let devices = Devices::new(C::key, browser::is_held());
         Ok(App {
-            screens: Screens::new(&document)?,
+            cartridge: C::new(&Page { document: &document })?,
+            screens: Screens::new(&document, C::GUEST)?,
             lobby: Lobby::new(&document)?,
             chat: Chat::new(&document)?,
             play: Play::new(&document)?,
@@ -132,36 +132,34 @@ impl App {
             drawing,
             quality,
             camera,
-            scene: Scene::new(),
-            stage: Stage::default(),
             batch: Batch::default(),
-            backdrop: None,
+            sounds: Sounds::default(),
+            behind_title: false,
             connection: None,
             kept_client: None,
-            flow: PageFlow::new(browser::entropy()),
+            flow: PageFlow::new(browser::entropy(), C::Game::MODES),
             sockets: 0,
             invite: None,
             pending_requests: Vec::new(),
             rooms_at_ms: 0.0,
-            seen_at: (Vec2::ZERO, 0.0),
+            seen_at: Vec2::ZERO,
+            focus: Focus::at(Vec2::ZERO),
             held: 0,
-            spectated_at: Vec2::ZERO,
             shared: Weak::new(),
             wake,
             devices: Rc::new(RefCell::new(devices)),
-            speaker: Speaker::new(),
+            speaker: Speaker::new(C::SOUNDS),
             last_ms: browser::now_ms(),
             images: 0,
             image_s: 1.0 / 60.0,
             stale: false,
-            sunk_by: String::new(),
             help_until_ms: 0.0,
             asleep: false,
         })
     }
 
     /// The client of the current connection.
-    fn client(&self) -> Option<&Client<Arena>> {
+    fn client(&self) -> Option<&Client<C::Game>> {
         self.connection.as_ref().map(|connection| &connection.client)
     }
 }
@@ -170,8 +168,8 @@ impl App {
 ///
 /// # Errors
 /// What the page or the browser lacks.
-pub(crate) fn start() -> Result<(), String> {
-    let slot: Rc<RefCell<Option<Shared>>> = Rc::default();
+pub(crate) fn start<C: Cartridge>() -> Result<(), String> {
+    let slot: Rc<RefCell<Option<Shared<C>>>> = Rc::default();
     let wake: Rc<dyn Fn()> = {
         let slot = Rc::clone(&slot);
         Rc::new(move || {
@@ -179,7 +177,7 @@ pub(crate) fn start() -> Result<(), String> {
             wiring::with(&app, App::wake);
         })
     };
-    let app = App::new(wake)?;
+    let app = App::<C>::new(wake)?;
     let app = Rc::new(RefCell::new(app));
     app.borrow_mut().shared = Rc::downgrade(&app);
     *slot.borrow_mut() = Some(Rc::clone(&app));

@@ -1,18 +1,18 @@
 //! The net graph and the network lab: opens and closes them and applies the settings.
 
+use glam::Vec2;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
 use web_sys::{Element, Event};
 
 use super::App;
 use crate::browser;
+use crate::cartridge::Cartridge;
 use crate::hud::net_graph::GraphContext;
-use crate::live;
-use crate::probe::JsRecord;
-use broadside_arena::Arena;
-use broadside_shared::game::CorrectionCause;
+use crate::probe::Report;
+use broadside_shared::game::{CorrectionCause, Game};
 
-impl App {
+impl<C: Cartridge> App<C> {
     /// Opens the net graph if the address asks for it.
     pub(super) fn open_net(&mut self) {
         if browser::parameter("net").as_deref() == Some("1") {
@@ -57,7 +57,7 @@ impl App {
 
     /// Whether the simulated link freezes the tab; shows a message when that changes.
     pub(super) fn is_asleep(&mut self) -> bool {
-        let asleep = self.connection.as_mut().is_some_and(crate::connection::ServerConnection::is_frozen);
+        let asleep = self.connection.as_mut().is_some_and(|connection| connection.is_frozen());
         if asleep != self.asleep {
             self.asleep = asleep;
             self.play.toast(if asleep { "tab frozen on purpose" } else { "tab awake" }, "");
@@ -67,17 +67,14 @@ impl App {
         asleep
     }
 
-    /// Adds the server's version of the own ship to the stage, and one image to the net graph.
+    /// Adds one image to the net graph.
     pub(super) fn show_net(&mut self, now_ms: f64) {
         let fps = self.fps();
         let Some(connection) = &mut self.connection else { return };
-        if self.lab.settings.split {
-            self.stage.ghost = connection.client.authority().and_then(live::own_look);
-        }
         if self.graph.is_open() {
             let tap = connection.tap.get_or_insert_default();
             let moment = GraphContext { now_ms, fps, link: self.lab.settings.link };
-            self.graph.show(connection.client.stats(), tap, moment);
+            self.graph.show::<C::Game>(connection.client.stats(), tap, moment);
         }
     }
 
@@ -85,23 +82,17 @@ impl App {
     pub(super) fn report_net(&self) -> JsValue {
         let Some(connection) = &self.connection else { return JsValue::NULL };
         let (client, stats, settings) = (&connection.client, connection.client.stats(), &self.lab.settings);
-        let corrections = CorrectionCause::all::<Arena>().zip(stats.corrections);
+        let corrections = CorrectionCause::all::<C::Game>().zip(stats.corrections);
         let corrections = corrections
-            .fold(JsRecord::new(), |record, (cause, count)| record.with(cause.name::<Arena>(), count as f64));
+            .fold(Report::new(), |record, (cause, count)| record.with(cause.name::<C::Game>(), count as f64));
         let phase = match client.phase() {
             broadside_shared::client::Phase::Greeting => "greeting",
             broadside_shared::client::Phase::Lobby => "lobby",
             broadside_shared::client::Phase::Joining => "joining",
             broadside_shared::client::Phase::Playing => "playing",
         };
-        let authority = client
-            .authority()
-            .filter(|own| own.afloat())
-            .map_or(JsValue::NULL, |own| JsRecord::new().with("x", own.position.x).with("y", own.position.y).into());
-        let shown = self.stage.own_ship().map_or(JsValue::NULL, |ship| {
-            JsRecord::new().with("x", ship.at.x).with("y", ship.at.y).with("heading", ship.heading).into()
-        });
-        JsRecord::new()
+        let place = |at: Vec2| Report::new().with("x", at.x).with("y", at.y);
+        Report::new()
             .with("phase", phase)
             .with("rtt_ms", stats.rtt_ms)
             .with("jitter_ms", stats.jitter_ms)
@@ -120,8 +111,8 @@ impl App {
             .with("interpolation", settings.interpolation)
             .with("lag_compensation", settings.lag_compensation)
             .with("frozen", self.asleep)
-            .with("authority", authority)
-            .with("shown", shown)
+            .with("authority", client.authority().map(C::Game::focus).map(place))
+            .with("shown", place(self.seen_at))
             .into()
     }
 }

@@ -9,6 +9,7 @@ use web_sys::{Document, Event, HtmlElement, KeyboardEvent};
 
 use super::{App, Shared};
 use crate::browser::{self, listen};
+use crate::cartridge::Cartridge;
 use crate::hud::dom::element;
 use crate::input;
 use crate::probe;
@@ -19,12 +20,12 @@ const BACKGROUND_MS: i32 = 250;
 const STEER_MS: i32 = 15;
 
 /// Calls into the app, unless the app itself caused the event and is already borrowed.
-pub(super) fn with<T>(app: &Shared, call: impl FnOnce(&mut App) -> T) -> Option<T> {
+pub(super) fn with<C: Cartridge, T>(app: &Shared<C>, call: impl FnOnce(&mut App<C>) -> T) -> Option<T> {
     app.try_borrow_mut().ok().map(|mut app| call(&mut app))
 }
 
 /// Connects the app to the page for as long as the page lives.
-pub(super) fn attach(app: &Shared) -> Result<(), String> {
+pub(super) fn attach<C: Cartridge>(app: &Shared<C>) -> Result<(), String> {
     let window = browser::window().ok_or("no window")?;
     let (canvas, document, devices) = {
         let app = app.borrow();
@@ -36,11 +37,10 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
             with(&app, |app| app.speaker.unlock());
         })
     };
-    let rail: HtmlElement = element(&document, "rail-touch")?;
-    input::listeners::attach(&devices, (&window, &document), (&canvas, rail.as_ref()), &gesture);
+    input::listeners::attach(&devices, (&window, &document), &canvas, &gesture);
 
     for (id, kind, call) in [
-        ("card", "submit", App::press_play as fn(&mut App)),
+        ("card", "submit", App::press_play as fn(&mut App<C>)),
         ("name", "change", App::change_name),
         ("chat-form", "submit", App::submit_chat),
         ("code-form", "submit", App::enter_by_code),
@@ -88,7 +88,7 @@ pub(super) fn attach(app: &Shared) -> Result<(), String> {
 }
 
 /// Connects the chat and all buttons with a `data-act`.
-fn attach_chat(app: &Shared, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
+fn attach_chat<C: Cartridge>(app: &Shared<C>, document: &Document, canvas: &HtmlElement) -> Result<(), String> {
     let shared = Rc::clone(app);
     listen(document, "click", move |event: Event| {
         with(&shared, |app| app.press(&event));
@@ -99,7 +99,7 @@ fn attach_chat(app: &Shared, document: &Document, canvas: &HtmlElement) -> Resul
         if input::listeners::is_composing(&event) {
             return; // An input method chooses with Tab and gives up with Escape.
         }
-        let call: fn(&mut App) = match event.code().as_str() {
+        let call: fn(&mut App<C>) = match event.code().as_str() {
             "Escape" => App::close_chat,
             "Tab" => App::switch_channel,
             _ => return,
@@ -136,7 +136,7 @@ fn is_no_control(element: &HtmlElement) -> bool {
     !matches!(element.tag_name().as_str(), "INPUT" | "BUTTON" | "A" | "SELECT")
 }
 
-fn attach_lab(app: &Shared, document: &Document) -> Result<(), String> {
+fn attach_lab<C: Cartridge>(app: &Shared<C>, document: &Document) -> Result<(), String> {
     let links: HtmlElement = element(document, "lab-links")?;
     let shared = Rc::clone(app);
     listen(&links, "click", move |event: Event| {
@@ -153,7 +153,7 @@ fn attach_lab(app: &Shared, document: &Document) -> Result<(), String> {
 type Frame = Closure<dyn FnMut(f64)>;
 
 /// Requests every animation frame from now on.
-fn run_images(app: &Shared) {
+fn run_images<C: Cartridge>(app: &Shared<C>) {
     let slot: Rc<RefCell<Option<Frame>>> = Rc::default();
     let again = Rc::clone(&slot);
     let app = Rc::clone(app);
@@ -173,9 +173,9 @@ fn request(slot: &RefCell<Option<Frame>>) {
     }
 }
 
-fn run_timers(app: &Shared, window: &web_sys::Window) -> Result<(), String> {
+fn run_timers<C: Cartridge>(app: &Shared<C>, window: &web_sys::Window) -> Result<(), String> {
     for (pause_ms, in_background, call) in
-        [(STEER_MS, false, App::steer as fn(&mut App)), (BACKGROUND_MS, true, App::wake as fn(&mut App))]
+        [(STEER_MS, false, App::steer as fn(&mut App<C>)), (BACKGROUND_MS, true, App::wake as fn(&mut App<C>))]
     {
         let app = Rc::clone(app);
         let tick = Closure::<dyn FnMut()>::new(move || {

@@ -1,4 +1,4 @@
-//! A 2D canvas in world units.
+//! The 2D canvas of the simple renderer, in world units.
 
 use glam::Vec2;
 use wasm_bindgen::JsCast;
@@ -7,9 +7,11 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, Path2d};
 use crate::camera::Camera;
 use crate::color::Color;
 
+/// A 2D canvas in world units, for what a [`Pen`](crate::Pen) cannot draw.
+///
 /// The browser's 2D context fails only for arguments that are not finite; then one shape is missing in one image.
 #[derive(Debug)]
-pub(crate) struct Pen {
+pub struct FlatPen {
     context: CanvasRenderingContext2d,
     /// Device pixels per world unit.
     scale: f32,
@@ -19,15 +21,15 @@ pub(crate) struct Pen {
     css: f32,
 }
 
-impl Pen {
+impl FlatPen {
     /// Opens the canvas for drawing; `None` if the browser has no 2D canvas.
     #[must_use]
-    pub(crate) fn open(canvas: &HtmlCanvasElement) -> Option<Pen> {
+    pub(crate) fn open(canvas: &HtmlCanvasElement) -> Option<FlatPen> {
         let options = js_sys::Object::new();
         // The canvas is opaque: without blending the browser copies it faster.
         js_sys::Reflect::set(&options, &"alpha".into(), &false.into()).ok()?;
         let context = canvas.get_context_with_context_options("2d", &options).ok()??.dyn_into().ok()?;
-        Some(Pen { context, scale: 1.0, origin: Vec2::ZERO, css: 1.0 })
+        Some(FlatPen { context, scale: 1.0, origin: Vec2::ZERO, css: 1.0 })
     }
 
     /// Starts an image of `size` device pixels, `css` per CSS pixel, filled with one color.
@@ -42,12 +44,12 @@ impl Pen {
     }
 
     /// Draws in world units from here on.
-    pub(crate) fn world(&self) {
+    pub fn world(&self) {
         self.transform(Vec2::new(self.scale, 0.0), self.origin);
     }
 
     /// Draws in units of `size` world units from here on, around `at`, turned by `turn` radians.
-    pub(crate) fn place(&self, at: Vec2, turn: f32, size: f32) {
+    pub fn place(&self, at: Vec2, turn: f32, size: f32) {
         self.transform(Vec2::from_angle(turn) * (size * self.scale), self.origin + at * self.scale);
     }
 
@@ -57,52 +59,56 @@ impl Pen {
     }
 
     /// Sets the fill color.
-    pub(crate) fn fill_with(&self, color: Color) {
+    pub fn fill_with(&self, color: Color) {
         self.context.set_fill_style_str(&color.css());
     }
 
     /// Sets the color and the width of lines.
-    pub(crate) fn line_with(&self, color: Color, width: f32) {
+    pub fn line_with(&self, color: Color, width: f32) {
         self.context.set_stroke_style_str(&color.css());
         self.context.set_line_width(width.into());
     }
 
     /// Sets the opacity of everything that follows, 0..=1.
-    pub(crate) fn fade(&self, alpha: f32) {
+    pub fn fade(&self, alpha: f32) {
         self.context.set_global_alpha(alpha.clamp(0.0, 1.0).into());
     }
 
-    pub(crate) fn fill(&self, path: &Path2d) {
-        self.context.fill_with_path_2d(path);
+    /// Fills a prepared polygon.
+    pub fn fill(&self, outline: &Outline) {
+        self.context.fill_with_path_2d(&outline.0);
     }
 
-    pub(crate) fn outline(&self, path: &Path2d) {
-        self.context.stroke_with_path(path);
+    /// Draws the edge of a prepared polygon.
+    pub fn outline(&self, outline: &Outline) {
+        self.context.stroke_with_path(&outline.0);
     }
 
     /// Fills a rectangle around `at`.
-    pub(crate) fn rect(&self, at: Vec2, half: Vec2) {
+    pub fn rect(&self, at: Vec2, half: Vec2) {
         let (corner, size) = (at - half, half * 2.0);
         self.context.fill_rect(corner.x.into(), corner.y.into(), size.x.into(), size.y.into());
     }
 
-    pub(crate) fn disc(&self, at: Vec2, radius: f32) {
+    /// Fills a circle.
+    pub fn disc(&self, at: Vec2, radius: f32) {
         self.trace(at, radius, (0.0, std::f32::consts::TAU));
         self.context.fill();
     }
 
-    pub(crate) fn ring(&self, at: Vec2, radius: f32) {
+    /// Draws a circle.
+    pub fn ring(&self, at: Vec2, radius: f32) {
         self.arc(at, radius, (0.0, std::f32::consts::TAU));
     }
 
     /// Draws a part of a circle between two angles in radians.
-    pub(crate) fn arc(&self, at: Vec2, radius: f32, angles: (f32, f32)) {
+    pub fn arc(&self, at: Vec2, radius: f32, angles: (f32, f32)) {
         self.trace(at, radius, angles);
         self.context.stroke();
     }
 
     /// Fills everything within `half` of `around` that is outside of a circle.
-    pub(crate) fn outside(&self, middle: Vec2, radius: f32, around: Vec2, half: Vec2) {
+    pub fn outside(&self, middle: Vec2, radius: f32, around: Vec2, half: Vec2) {
         let (corner, size) = (around - half, half * 2.0);
         self.trace(middle, radius, (0.0, std::f32::consts::TAU));
         self.context.rect(corner.x.into(), corner.y.into(), size.x.into(), size.y.into());
@@ -114,14 +120,16 @@ impl Pen {
         let _ = self.context.arc(at.x.into(), at.y.into(), radius.max(0.0).into(), from.into(), to.into());
     }
 
-    pub(crate) fn line(&self, from: Vec2, to: Vec2) {
+    /// Draws a line.
+    pub fn line(&self, from: Vec2, to: Vec2) {
         self.context.begin_path();
         self.context.move_to(from.x.into(), from.y.into());
         self.context.line_to(to.x.into(), to.y.into());
         self.context.stroke();
     }
 
-    pub(crate) fn polygon(&self, corners: &[Vec2]) {
+    /// Fills a polygon.
+    pub fn polygon(&self, corners: &[Vec2]) {
         self.context.begin_path();
         for corner in corners {
             self.context.line_to(corner.x.into(), corner.y.into());
@@ -130,12 +138,12 @@ impl Pen {
     }
 
     /// Whether lines have round ends.
-    pub(crate) fn round(&self, round: bool) {
+    pub fn round(&self, round: bool) {
         self.context.set_line_cap(if round { "round" } else { "butt" });
     }
 
     /// Writes a text of `size` CSS pixels, centered at `at`, light with a dark edge below. World units apply again afterwards.
-    pub(crate) fn text(&self, text: &str, at: Vec2, size: f32, color: Color) {
+    pub fn text(&self, text: &str, at: Vec2, size: f32, color: Color) {
         let at = self.origin + at * self.scale;
         let (px, drop) = (size * self.css, self.css.max(1.0));
         let _ = self.context.reset_transform();
@@ -153,13 +161,19 @@ impl Pen {
 /// The page's font.
 const FACE: &str = "Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif";
 
-/// A prepared polygon; `None` if the browser cannot.
-#[must_use]
-pub(crate) fn path(corners: impl Iterator<Item = Vec2>) -> Option<Path2d> {
-    let path = Path2d::new().ok()?;
-    for corner in corners {
-        path.line_to(corner.x.into(), corner.y.into());
+/// A prepared polygon, which costs less to draw again.
+#[derive(Debug)]
+pub struct Outline(Path2d);
+
+impl Outline {
+    /// Prepares a polygon; `None` if the browser cannot.
+    #[must_use]
+    pub fn new(corners: impl Iterator<Item = Vec2>) -> Option<Outline> {
+        let path = Path2d::new().ok()?;
+        for corner in corners {
+            path.line_to(corner.x.into(), corner.y.into());
+        }
+        path.close_path();
+        Some(Outline(path))
     }
-    path.close_path();
-    Some(path)
 }

@@ -12,11 +12,10 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use broadside_arena::Arena;
 use broadside_shared::client::Phase;
 use broadside_shared::client::retry::Backoff;
 use broadside_shared::client::room_request::RoomRequest;
-use broadside_shared::game::Game;
+use broadside_shared::game::ModeSpec;
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::time::MonoTime;
@@ -49,6 +48,8 @@ enum ClientSlot {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct PageFlow {
+    /// The modes of the game.
+    modes: &'static [ModeSpec],
     state: PageState,
     client: ClientSlot,
     retry: Option<PendingRetry>,
@@ -59,15 +60,16 @@ pub(crate) struct PageFlow {
     room: Option<RoomRequest>,
     /// The room to enter as soon as there is a name.
     pending_room: Option<RoomRequest>,
-    /// The connection was lost during a battle, and we are not back yet.
+    /// The connection was lost during a game, and we are not back yet.
     interrupted: bool,
     actions: VecDeque<PageAction>,
 }
 
 impl PageFlow {
     /// A page at its title. `seed` spreads the pauses between attempts; give every page another one.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, modes: &'static [ModeSpec]) -> Self {
         PageFlow {
+            modes,
             state: PageState::Title,
             client: ClientSlot::Empty,
             retry: None,
@@ -123,16 +125,16 @@ impl PageFlow {
             self.act(PageAction::ShowCodeError(LINK_WITHOUT_CODE));
             self.act(PageAction::SetPath(String::new()));
         }
-        let public = start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}"), Arena::MODES));
+        let public = start.room_parameter.and_then(|id| RoomRequest::from_text(&format!("room:{id}"), self.modes));
         let linked = private.or(public);
         // A reload continues in the same room, unless the address names another one.
-        let stored = start.stored_room.and_then(|text| RoomRequest::from_text(text, Arena::MODES));
+        let stored = start.stored_room.and_then(|text| RoomRequest::from_text(text, self.modes));
         let stored = stored.filter(|stored| linked.is_none_or(|linked| linked.room == stored.room));
         let auto = start.autojoin.then_some(RoomRequest::play(RoomChoice::Quick));
         self.pending_room = stored.or(linked).or(auto);
         if linked.is_some() {
             self.act(PageAction::SetPlayLabel("Join"));
-            let kind = if private.is_some() { "a private battle" } else { "a battle" };
+            let kind = if private.is_some() { "a private game" } else { "a game" };
             self.act(PageAction::ShowNote { text: format!("You are invited to {kind}."), is_error: false });
             if stored.is_none() {
                 // The tab may have a seat elsewhere: this client resumes it first, and then leaves it for the linked room.
@@ -269,7 +271,7 @@ impl PageFlow {
         match (&self.state, phase) {
             (PageState::Connecting { .. } | PageState::Playing { .. }, Phase::Lobby) => {
                 self.return_to_title();
-                self.note("That battle has ended. Choose another one.".to_owned(), false);
+                self.note("That game has ended. Choose another one.".to_owned(), false);
             }
             // The seat belonged to an earlier room request.
             (PageState::Playing { .. }, Phase::Joining) => self.enter(PageState::Connecting { again: false }),

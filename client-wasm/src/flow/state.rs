@@ -11,13 +11,13 @@ pub(crate) enum PageState {
     Title,
     /// On the way into a room.
     Connecting {
-        /// Whether a battle was interrupted before.
+        /// Whether a game was interrupted before.
         again: bool,
     },
     /// In a room.
     Playing {
         spectating: bool,
-        /// Whether this continues an interrupted battle.
+        /// Whether this continues an interrupted game.
         resumed: bool,
     },
     /// The connection was lost in a room or on the way into one; the next attempt is scheduled.
@@ -78,7 +78,7 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn connecting(again: bool) -> Notice {
-        let title = if again { "Reconnecting" } else { "Setting sail" };
+        let title = if again { "Reconnecting" } else { "Joining" };
         Notice { title, text: "looking for a seat".to_owned(), busy: true, now: None, back: "Back to title" }
     }
 
@@ -148,8 +148,8 @@ pub(crate) fn countdown(why: &str, left_ms: f64) -> String {
 pub(crate) fn queue_text(position: u32) -> String {
     match position {
         0 | 1 => "Every seat is taken. You are next.".to_owned(),
-        2 => "Every seat is taken. One captain is ahead of you.".to_owned(),
-        position => format!("Every seat is taken. {} captains are ahead of you.", position - 1),
+        2 => "Every seat is taken. One player is ahead of you.".to_owned(),
+        position => format!("Every seat is taken. {} players are ahead of you.", position - 1),
     }
 }
 
@@ -186,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_position_reads_as_the_number_of_captains_ahead() {
+    fn the_queue_position_reads_as_the_number_of_players_ahead() {
         assert!(queue_text(1).ends_with("You are next."));
-        assert!(queue_text(12).ends_with("11 captains are ahead of you."));
+        assert!(queue_text(12).ends_with("11 players are ahead of you."));
     }
 
     #[test]

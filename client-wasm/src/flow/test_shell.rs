@@ -1,6 +1,8 @@
 //! The shell of the flow's tests: answers the actions that ask something, and collects the rest.
 
+use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
+use broadside_shared::toy::Toy;
 
 use super::state::ConnectionEnd;
 use super::*;
@@ -16,7 +18,7 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn open(start: PageStart<'_>) -> (Shell, Vec<PageAction>) {
-        let mut shell = Shell { page: PageFlow::new(7), name: start.name.clone(), now: NOW };
+        let mut shell = Shell { page: PageFlow::new(7, Toy::MODES), name: start.name.clone(), now: NOW };
         shell.page.handle_open(start);
         let actions = shell.drain();
         (shell, actions)

@@ -1,8 +1,10 @@
 use super::state::ConnectionEnd;
 use super::test_shell::{NOW, Shell, name};
 use super::*;
+use broadside_shared::game::Game;
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::room::RoomCode;
+use broadside_shared::toy::Toy;
 
 const STORED: &str = "code:K7QF2M";
 
@@ -75,7 +77,7 @@ fn the_join_queue_shows_its_position() {
     let shown = notice(&actions).expect("a notice");
     assert_eq!(
         (shown.text.as_str(), shown.back),
-        ("Every seat is taken. 2 captains are ahead of you.", "Leave the queue")
+        ("Every seat is taken. 2 players are ahead of you.", "Leave the queue")
     );
 }
 
@@ -88,7 +90,7 @@ fn the_queue_position_of_a_lost_connection_is_not_shown() {
 }
 
 #[test]
-fn a_lost_link_counts_down_reconnects_and_resumes_the_battle() {
+fn a_lost_link_counts_down_reconnects_and_resumes_the_game() {
     let mut shell = Shell::playing();
     shell.lose(Phase::Playing, ConnectionEnd::Closed(1006));
     assert_eq!(*shell.page.state(), PageState::Lost);
@@ -219,7 +221,7 @@ fn a_page_that_the_server_does_not_understand_offers_to_reload() {
     shell.close(Phase::Greeting, CloseCode::WrongRevision);
     shell.page.handle_try_now();
     assert_eq!(shell.drain(), [PageAction::ReloadPage]);
-    let mut page = PageFlow::new(1);
+    let mut page = PageFlow::new(1, Toy::MODES);
     page.handle_connect_failed("no such address");
     assert_eq!(*page.state(), PageState::Refused { remedy: Remedy::Reload });
 }
@@ -230,7 +232,7 @@ fn a_room_that_ends_leads_to_the_lobby_over_the_same_socket() {
     let actions = shell.reach(Phase::Lobby);
     assert!(shell.page.is_at_title());
     assert!(actions.contains(&PageAction::StoreRoom(None)) && actions.contains(&PageAction::SetPath(String::new())));
-    let note = PageAction::ShowNote { text: "That battle has ended. Choose another one.".to_owned(), is_error: false };
+    let note = PageAction::ShowNote { text: "That game has ended. Choose another one.".to_owned(), is_error: false };
     assert!(position(&actions, &note) > position(&actions, &PageAction::Enter(PageState::Title)), "{actions:?}");
     assert!(!actions.contains(&PageAction::Connect));
     assert_eq!(shell.page.room(), None);
@@ -288,9 +290,9 @@ fn a_reload_continues_in_the_stored_room_with_the_stored_token() {
 fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
     let public = PageStart { room_parameter: Some("7"), ..PageStart::default() };
     let linked = PageStart { path: "r/K7QF2M", ..PageStart::default() };
-    let seven = RoomRequest::from_text("room:7", Arena::MODES).expect("a room");
+    let seven = RoomRequest::from_text("room:7", Toy::MODES).expect("a room");
     for (start, room) in [(public, seven), (linked, private("K7QF2M"))] {
-        let (shell, actions) = Shell::open(PageStart { stored_room: Some("mode:arena"), name: name("Ann"), ..start });
+        let (shell, actions) = Shell::open(PageStart { stored_room: Some("mode:duel"), name: name("Ann"), ..start });
         let at = |action| position(&actions, &action);
         // The client takes the token before the tab deletes it: a reload in between enters the linked room.
         assert!(at(PageAction::KeepNewClient) < at(PageAction::DeleteToken));
@@ -304,7 +306,7 @@ fn a_link_in_a_tab_with_a_seat_elsewhere_resumes_that_seat_and_leaves_it() {
 fn a_link_invites_a_player_without_a_name_and_connects_meanwhile() {
     let (mut shell, actions) = Shell::open(PageStart { path: "r/k7qf2m/", ..PageStart::default() });
     assert!(actions.contains(&PageAction::SetPlayLabel("Join")));
-    let note = PageAction::ShowNote { text: "You are invited to a private battle.".to_owned(), is_error: false };
+    let note = PageAction::ShowNote { text: "You are invited to a private game.".to_owned(), is_error: false };
     assert!(actions.contains(&note) && actions.contains(&PageAction::Connect));
     assert!(shell.page.is_at_title());
     shell.name = name("Ben");

@@ -4,20 +4,21 @@ use glam::Vec2;
 
 use crate::color::Color;
 
-macro_rules! shapes {
-    ($($(#[$doc:meta])* $name:ident = $glsl:literal,)*) => {
-        /// What a sprite looks like; the fragment shader draws each.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[repr(u8)]
-        pub(crate) enum Shape { $($(#[$doc])* $name,)* }
+/// What a sprite looks like: the fragment shader draws each. The shell's are constants here; those of a game are
+/// [`Shape::own`], drawn by its [`Shaders`](crate::Shaders).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape(u8);
 
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
         impl Shape {
+            $($(#[$doc])* pub const $name: Shape = Shape($number);)*
+
             /// The shader's constants, generated so that the numbers cannot differ.
             #[must_use]
             pub(crate) fn glsl() -> String {
-                let mut source = String::new();
-                $(source.push_str(&format!("const int {} = {};\n", $glsl, Shape::$name as u8));)*
-                source
+                let shapes = [$((stringify!($name), $number)),*];
+                shapes.iter().map(|(name, number)| format!("const int {name} = {number};\n")).collect()
             }
         }
     };
@@ -25,61 +26,55 @@ macro_rules! shapes {
 
 shapes! {
     /// A soft round light.
-    Glow = "GLOW",
+    GLOW = 0,
     /// A sharp disc.
-    Disc = "DISC",
+    DISC = 1,
     /// A soft ring; numbers: radius and thickness as shares of the quad.
-    Ring = "RING",
+    RING = 2,
     /// A bolt that flies along +x.
-    Bolt = "BOLT",
-    /// An engine's flame that blows along -x; numbers: phase, length as a share of the quad.
-    Flame = "FLAME",
-    /// A hull with its bow at +x; numbers: silhouette 0..=3, how far it flashes white.
-    Ship = "SHIP",
-    /// A rock, lit from a fixed direction regardless of its turn; number: relief 0..=7.
-    Rock = "ROCK",
-    /// A shield's bubble; numbers: strength, how brightly it was just hit.
-    Shield = "SHIELD",
-    /// A pickup's badge; number: 0 repair, 1 rapid fire, 2 shield.
-    Pickup = "PICKUP",
-    /// A piece of the arena's edge along x with the outside at +y; number: distance along the edge in world units.
-    Wall = "WALL",
+    BOLT = 3,
+    /// A sharp rectangle.
+    RECT = 4,
+    /// A sharp part of a circle around +x; numbers: thickness as a share of the quad, half its angle in radians.
+    ARC = 5,
+    /// A sharp triangle on the lower edge of the quad, whose other edges are not softened, so that triangles join to a polygon;
+    /// numbers: x of the upper corner, and x of the base's end on that side if the corner is above none of the base.
+    TRIANGLE = 6,
     /// A text; numbers: its slot in the text atlas, the share of the slot it fills.
-    Text = "TEXT",
-    /// A bar; numbers: share filled with the tint, share of its upper half filled with the accent.
-    Bar = "BAR",
-    /// A soft arc around +x; number: half its angle in radians.
-    Arc = "ARC",
-    /// A star; number: strength of its rays.
-    Star = "STAR",
+    TEXT = 7,
     /// A splinter; numbers: seed, how hot its edge glows in the accent.
-    Shard = "SHARD",
-    /// A glow along the edges of the quad.
-    Edge = "EDGE",
-    /// An arrowhead that points along +x.
-    Arrow = "ARROW",
-    /// The radar's dial.
-    Radar = "RADAR",
-    /// A rail's beam along x; numbers: share of its life that has passed, its length in world units.
-    Beam = "BEAM",
+    SHARD = 8,
     /// A puff of smoke; number: seed.
-    Smoke = "SMOKE",
-    /// The zone of a match, in the color of its holder; numbers: how far its ring is filled with the accent, whether it is
-    /// contested.
-    Zone = "ZONE",
+    SMOKE = 9,
+}
+
+/// Number of the first shape of a game, and of the last one.
+const OWN: u8 = 32;
+const LAST: u8 = 63;
+
+impl Shape {
+    /// The game's shape with this number, 0..=31: what its GLSL draws for it.
+    ///
+    /// # Panics
+    /// If the number is larger; in a constant, at compile time.
+    #[must_use]
+    pub const fn own(number: u8) -> Shape {
+        assert!(number <= LAST - OWN, "a game has at most 32 shapes");
+        Shape(OWN + number)
+    }
 }
 
 /// How a sprite is blended with what is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blend {
+enum Blend {
     Cover,
     /// It adds light.
     Add,
 }
 
-/// One quad. Build it with [`Sprite::new`] and the methods that follow.
+/// One quad of the full renderer. Build it with [`Sprite::new`] and the methods that follow.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sprite {
+pub struct Sprite {
     at: Vec2,
     half: Vec2,
     turn: f32,
@@ -93,29 +88,31 @@ pub(crate) struct Sprite {
 impl Sprite {
     /// A covering sprite with half size `half` at `at`, both in world units.
     #[must_use]
-    pub(crate) fn new(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
+    pub fn new(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
         Sprite { at, half, turn: 0.0, shape, blend: Blend::Cover, numbers: [0.0; 2], tint, accent: Color::WHITE }
     }
 
+    /// The same, adding its light to what is behind it.
     #[must_use]
-    pub(crate) fn light(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
+    pub fn light(shape: Shape, at: Vec2, half: Vec2, tint: Color) -> Self {
         Sprite { blend: Blend::Add, ..Sprite::new(shape, at, half, tint) }
     }
 
     /// Turns it by `radians` from +x toward +y.
     #[must_use]
-    pub(crate) fn turned(self, radians: f32) -> Self {
+    pub fn turned(self, radians: f32) -> Self {
         Sprite { turn: radians, ..self }
     }
 
     /// Sets the two numbers of its shape.
     #[must_use]
-    pub(crate) fn with(self, first: f32, second: f32) -> Self {
+    pub fn with(self, first: f32, second: f32) -> Self {
         Sprite { numbers: [first, second], ..self }
     }
 
+    /// Sets its second color; what that colors is up to the shape.
     #[must_use]
-    pub(crate) fn accent(self, accent: Color) -> Self {
+    pub fn accent(self, accent: Color) -> Self {
         Sprite { accent, ..self }
     }
 }
@@ -127,20 +124,20 @@ pub(crate) const SPRITES_MAX: usize = 12_000;
 
 /// Which sprites cover which, from back to front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layer {
-    /// Stars, the arena's edge, smoke.
+pub enum Layer {
+    /// The ground, stars, smoke.
     Back,
-    /// Rocks, pickups, ships.
+    /// Things. What a [`Pen`](crate::Pen) draws is here.
     Solid,
     /// Flames, shots, sparks.
     Light,
-    /// Names, bars, radar.
+    /// Names, marks, maps.
     Top,
 }
 
 /// An image's sprites by layer. Kept between images, so that a steady image allocates nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub struct Batch {
     layers: [Vec<u8>; 4],
 }
 
@@ -151,7 +148,7 @@ impl Batch {
     }
 
     /// Adds a sprite on top of its layer.
-    pub(crate) fn add(&mut self, layer: Layer, sprite: &Sprite) {
+    pub fn add(&mut self, layer: Layer, sprite: &Sprite) {
         let bytes = &mut self.layers[layer as usize];
         if bytes.len() >= SPRITES_MAX * INSTANCE_BYTES / 2 {
             return; // A layer full of sparks looks the same without the last ones.
@@ -166,7 +163,7 @@ impl Batch {
             sprite.half.x,
             sprite.half.y,
             sprite.turn,
-            f32::from(sprite.shape as u8) + added,
+            f32::from(sprite.shape.0) + added,
             sprite.numbers[0],
             sprite.numbers[1],
         ];
@@ -195,7 +192,7 @@ mod tests {
     #[test]
     fn a_sprite_takes_one_instance_and_layers_keep_their_order() {
         let mut batch = Batch::default();
-        let sprite = |tint| Sprite::new(Shape::Ship, Vec2::new(1.0, 2.0), Vec2::ONE, tint);
+        let sprite = |tint| Sprite::new(Shape::DISC, Vec2::new(1.0, 2.0), Vec2::ONE, tint);
         batch.add(Layer::Top, &sprite(Color::hex(0x11_2233)));
         batch.add(Layer::Back, &sprite(Color::hex(0x44_5566)));
         let bytes: Vec<u8> = batch.layers().flatten().copied().collect();
@@ -208,7 +205,8 @@ mod tests {
 
     #[test]
     fn every_shape_fits_below_the_bit_that_means_light() {
-        assert!((Shape::Zone as u8) < 64);
+        assert_eq!(Shape::own(31), Shape(LAST));
+        assert!(Shape::SMOKE.0 < OWN && LAST < 64);
         assert!(Shape::glsl().contains("const int GLOW = 0;"));
     }
 }

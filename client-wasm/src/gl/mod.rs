@@ -6,7 +6,7 @@
 //! | [`context`] | opening WebGL, programs, textures |
 //! | [`target`] | drawing into textures; bloom |
 //! | [`text`] | names, each drawn once into an atlas |
-//! | `shaders/` | the GLSL: `sprite` draws every shape, `bake` paints sky and rocks once, `sky` shows the sky |
+//! | `shaders/` | the GLSL: `sprite` draws every shape, `bake` paints textures once, the rest is bloom |
 //!
 //! A sprite's color is premultiplied, and one that adds light has alpha 0: so both kinds share one draw call and keep their
 //! order.
@@ -22,7 +22,7 @@ use web_sys::{
 };
 
 use crate::camera::Camera;
-use crate::hulls;
+use crate::color::Color;
 use batch::{Batch, INSTANCE_BYTES, SPRITES_MAX, Shape};
 use context::{Program, Wrap, bind_texture};
 use target::{Bloom, BloomPrograms, Target, bind_screen};
@@ -31,26 +31,47 @@ use text::{TextAtlas, TextSlot};
 const SCREEN: &str = include_str!("shaders/screen.vert");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum EffectsLevel {
+pub enum EffectsLevel {
     /// Few particles, no bloom, one device pixel per CSS pixel.
     Low,
+    /// No bloom.
     Medium,
+    /// Everything.
     High,
 }
+
+/// What a game adds to the full renderer. By default nothing: then the sky is [`Cartridge::BACKGROUND`](crate::Cartridge::BACKGROUND).
+#[derive(Debug, Default)]
+pub struct Shaders {
+    /// GLSL with the function `vec4 own_shape(int shape)`: the premultiplied color of the game's shapes, from
+    /// [`Shape::own(0)`](crate::Shape::own) on. `v_uv` is the place in the quad, -1..=1; the shell's shader has the rest.
+    pub shapes: Option<String>,
+    /// GLSL with the function `vec4 own_texture()`, which paints the sampler `u_own` once; `v_uv` is the place, 0..=1.
+    pub texture: Option<&'static str>,
+    /// A fragment shader for what is behind everything; `u_view` is the camera's middle and half of what it shows, `u_number` is
+    /// [`FullSurface::sky_number`](crate::FullSurface::sky_number), `u_sky` is a tile of clouds.
+    pub sky: Option<&'static str>,
+}
+
+/// The GLSL of a game without shapes, and of one without a texture.
+const NO_SHAPES: &str = "vec4 own_shape(int shape) { return vec4(0.0); }";
+const NO_TEXTURE: &str = "vec4 own_texture() { return vec4(0.0); }";
 
 /// Everything that lives on the GPU. A lost context takes it along; a new one is created when the browser restores it.
 #[derive(Debug)]
 pub(crate) struct Painter {
     gl: Gl,
     sprites: Program,
-    sky: Program,
+    /// The game's sky, or the color that stands for it.
+    sky: Option<Program>,
+    background: Color,
     bloom_programs: BloomPrograms,
     bloom: Option<Bloom>,
     buffer: WebGlBuffer,
     instances: WebGlVertexArrayObject,
     nothing: WebGlVertexArrayObject,
-    nebula: WebGlTexture,
-    rocks: WebGlTexture,
+    clouds: WebGlTexture,
+    own: WebGlTexture,
     text: TextAtlas,
     size: (i32, i32),
 }
@@ -60,20 +81,33 @@ impl Painter {
     ///
     /// # Errors
     /// The browser's or the driver's message.
-    pub(crate) fn new(canvas: &HtmlCanvasElement, document: &Document, effects: EffectsLevel) -> Result<Self, String> {
+    pub(crate) fn new(
+        canvas: &HtmlCanvasElement,
+        document: &Document,
+        effects: EffectsLevel,
+        (shaders, background): (&Shaders, Color),
+    ) -> Result<Self, String> {
         let gl = context::open(canvas).ok_or("no WebGL 2")?;
-        let fragment = format!("{}{}{}", Shape::glsl(), hulls::glsl(), include_str!("shaders/sprite.frag"));
-        let uniforms = ["u_camera", "u_px", "u_time", "u_rocks", "u_sky", "u_text"];
+        let own = shaders.shapes.as_deref().unwrap_or(NO_SHAPES);
+        let fragment = format!("{}{}{own}", Shape::glsl(), include_str!("shaders/sprite.frag"));
+        let uniforms = ["u_camera", "u_px", "u_time", "u_own", "u_sky", "u_text"];
         let sprites = Program::new(&gl, include_str!("shaders/sprite.vert"), &fragment, &uniforms)?;
-        let sky =
-            Program::new(&gl, SCREEN, include_str!("shaders/sky.frag"), &["u_sky", "u_view", "u_edge", "u_time"])?;
+        let sky = |source| Program::new(&gl, SCREEN, source, &["u_sky", "u_view", "u_number", "u_time"]);
+        let sky = shaders.sky.map(sky).transpose()?;
         let bloom_programs = BloomPrograms::new(&gl, SCREEN)?;
         let nothing = gl.create_vertex_array().ok_or("no vertex array")?;
         gl.bind_vertex_array(Some(&nothing));
         let fine = effects > EffectsLevel::Low;
-        let bake = Program::new(&gl, SCREEN, include_str!("shaders/bake.frag"), &["u_mode"])?;
-        let nebula = baked(&gl, &bake, 0, if fine { (512, 512) } else { (256, 256) })?;
-        let rocks = baked(&gl, &bake, 1, if fine { (2048, 1024) } else { (512, 256) })?;
+        let texture = shaders.texture.unwrap_or(NO_TEXTURE);
+        let bake = format!("{}{texture}", include_str!("shaders/bake.frag"));
+        let bake = Program::new(&gl, SCREEN, &bake, &["u_mode"])?;
+        let clouds = baked(&gl, &bake, 0, if fine { (512, 512) } else { (256, 256) })?;
+        let own = match (shaders.texture, fine) {
+            (None, _) => (1, 1),
+            (Some(_), true) => (2048, 1024),
+            (Some(_), false) => (512, 256),
+        };
+        let own = baked(&gl, &bake, 1, own)?;
         let (buffer, instances) = instance_buffer(&gl)?;
         let text = TextAtlas::new(&gl, document)?;
         gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
@@ -81,13 +115,14 @@ impl Painter {
             gl,
             sprites,
             sky,
+            background,
             bloom_programs,
             bloom: None,
             buffer,
             instances,
             nothing,
-            nebula,
-            rocks,
+            clouds,
+            own,
             text,
             size: (1, 1),
         })
@@ -117,13 +152,13 @@ impl Painter {
         Ok(())
     }
 
-    /// A text's slot in the atlas, for a sprite of shape [`Shape::Text`] in this image.
+    /// A text's slot in the atlas, for a sprite of shape [`Shape::TEXT`] in this image.
     pub(crate) fn text(&mut self, text: &str) -> Option<TextSlot> {
         self.text.slot(&self.gl, text)
     }
 
-    /// Draws the sky and then the sprites. `edge` is the arena's radius in world units, `seconds` drives animations.
-    pub(crate) fn draw(&mut self, batch: &Batch, camera: &Camera, edge: f32, seconds: f64) {
+    /// Draws the sky and then the sprites. `sky_number` is for the game's sky, `seconds` drives animations.
+    pub(crate) fn draw(&mut self, batch: &Batch, camera: &Camera, sky_number: f32, seconds: f64) {
         let gl = &self.gl;
         // Shaders get the time modulo one hour: a larger number would lose the fractions that motion needs.
         let time = (seconds % 3600.0) as f32;
@@ -133,12 +168,17 @@ impl Painter {
         }
         gl.disable(Gl::BLEND);
         gl.bind_vertex_array(Some(&self.nothing));
-        self.sky.bind(gl);
-        bind_texture(gl, 0, &self.nebula, self.sky.at("u_sky"));
-        gl.uniform4f(self.sky.at("u_view"), camera.at.x, camera.at.y, camera.half.x, camera.half.y);
-        gl.uniform1f(self.sky.at("u_edge"), edge);
-        gl.uniform1f(self.sky.at("u_time"), time);
-        gl.draw_arrays(Gl::TRIANGLES, 0, 3);
+        if let Some(sky) = &self.sky {
+            sky.bind(gl);
+            bind_texture(gl, 0, &self.clouds, sky.at("u_sky"));
+            gl.uniform4f(sky.at("u_view"), camera.at.x, camera.at.y, camera.half.x, camera.half.y);
+            gl.uniform1f(sky.at("u_number"), sky_number);
+            gl.uniform1f(sky.at("u_time"), time);
+            gl.draw_arrays(Gl::TRIANGLES, 0, 3);
+        } else {
+            gl.clear_color(self.background.r, self.background.g, self.background.b, 1.0);
+            gl.clear(Gl::COLOR_BUFFER_BIT);
+        }
 
         gl.enable(Gl::BLEND);
         let count = self.upload(batch);
@@ -147,8 +187,8 @@ impl Painter {
         gl.uniform4f(self.sprites.at("u_camera"), camera.at.x, camera.at.y, clip.x, clip.y);
         gl.uniform1f(self.sprites.at("u_px"), camera.pixel());
         gl.uniform1f(self.sprites.at("u_time"), time);
-        bind_texture(gl, 0, &self.rocks, self.sprites.at("u_rocks"));
-        bind_texture(gl, 1, &self.nebula, self.sprites.at("u_sky"));
+        bind_texture(gl, 0, &self.own, self.sprites.at("u_own"));
+        bind_texture(gl, 1, &self.clouds, self.sprites.at("u_sky"));
         bind_texture(gl, 2, self.text.texture(), self.sprites.at("u_text"));
         gl.bind_vertex_array(Some(&self.instances));
         gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, count);

@@ -14,16 +14,18 @@ const SLOT: (i32, i32) = (256, 32);
 const FONT: &str = "600 20px Bahnschrift, 'DIN Alternate', 'Segoe UI', system-ui, sans-serif";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct TextSlot {
-    pub(crate) index: f32,
-    /// Share of the slot's width that the text fills.
-    pub(crate) fill: f32,
+/// Where the atlas has a text.
+pub struct TextSlot {
+    /// Its number: the first number of a sprite of shape [`Shape::TEXT`](crate::Shape::TEXT).
+    pub index: f32,
+    /// Share of the slot's width that the text fills: the second number.
+    pub fill: f32,
 }
 
 impl TextSlot {
     /// Width over height of the text.
     #[must_use]
-    pub(crate) fn aspect(&self) -> f32 {
+    pub fn aspect(&self) -> f32 {
         self.fill * SLOT.0 as f32 / SLOT.1 as f32
     }
 }

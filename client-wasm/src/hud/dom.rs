@@ -12,6 +12,31 @@ pub(crate) fn element<T: JsCast>(document: &Document, id: &str) -> Result<T, Str
     found.ok_or_else(|| format!("the page has no #{id}"))
 }
 
+/// The page, for the elements of a game.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    pub(crate) document: &'a Document,
+}
+
+impl Page<'_> {
+    /// The element with this id.
+    ///
+    /// # Errors
+    /// It is missing: page and module are of different builds.
+    pub fn element(&self, id: &str) -> Result<Shown, String> {
+        Shown::new(self.document, id)
+    }
+
+    /// The first element that a CSS selector finds.
+    ///
+    /// # Errors
+    /// As [`Page::element`].
+    pub fn find(&self, selector: &str) -> Result<Shown, String> {
+        let found = self.document.query_selector(selector).ok().flatten().and_then(|e| e.dyn_into().ok());
+        found.map(Shown::of).ok_or_else(|| format!("the page has no {selector}"))
+    }
+}
+
 /// A new element with text, which is never markup, and a class.
 #[must_use]
 pub(crate) fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<web_sys::Element> {
@@ -23,9 +48,9 @@ pub(crate) fn make(document: &Document, tag: &str, class: &str, text: &str) -> O
     Some(made)
 }
 
-/// An element and what it currently shows.
+/// An element of the page, changed only when what it shows changes.
 #[derive(Debug)]
-pub(crate) struct Shown {
+pub struct Shown {
     pub(crate) element: HtmlElement,
     text: String,
     class: String,
@@ -48,15 +73,16 @@ impl Shown {
         Shown { element, text: String::new(), class: "\0".to_owned(), mille: None }
     }
 
-    pub(crate) fn text(&mut self, text: &str) {
+    /// Sets its text, which is never markup.
+    pub fn text(&mut self, text: &str) {
         if self.text != text {
             self.element.set_text_content(Some(text));
             text.clone_into(&mut self.text);
         }
     }
 
-    /// Sets its classes.
-    pub(crate) fn class(&mut self, class: &str) {
+    /// Sets its classes, separated by spaces.
+    pub fn class(&mut self, class: &str) {
         if self.class != class {
             self.element.set_class_name(class);
             class.clone_into(&mut self.class);
@@ -64,7 +90,7 @@ impl Shown {
     }
 
     /// Fills this share of its width, 0..=1.
-    pub(crate) fn fill(&mut self, share: f32) {
+    pub fn fill(&mut self, share: f32) {
         let mille = (share.clamp(0.0, 1.0) * 1000.0).round() as u16;
         if self.mille != Some(mille) {
             set_style(&self.element, "transform", &format!("scaleX({}.{:03})", mille / 1000, mille % 1000));
@@ -73,7 +99,7 @@ impl Shown {
     }
 
     /// Restarts the animation of this class.
-    pub(crate) fn replay(&mut self, class: &str) {
+    pub fn replay(&mut self, class: &str) {
         self.element.set_class_name("");
         // Reading a size makes the browser render the element without the class in between.
         let _ = self.element.offset_width();
@@ -81,7 +107,8 @@ impl Shown {
         self.class(class);
     }
 
-    pub(crate) fn visible(&self, there: bool) {
+    /// Shows or hides it.
+    pub fn visible(&self, there: bool) {
         if self.element.hidden() == there {
             self.element.set_hidden(!there);
         }

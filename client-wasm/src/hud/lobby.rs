@@ -1,5 +1,6 @@
 //! The lobby on the title: rooms, leaderboard, private rooms and their links.
 
+use broadside_shared::game::ModeSpec;
 use broadside_shared::protocol::message::Leader;
 use broadside_shared::protocol::room::RoomCode;
 use wasm_bindgen::JsCast;
@@ -112,9 +113,38 @@ impl Lobby {
         })
     }
 
+    /// Makes a card for each mode, and buttons for private games and for the menu over the game. With a single mode, the play button
+    /// is enough.
+    pub(crate) fn show_modes(&self, modes: &[ModeSpec]) -> Result<(), String> {
+        let cards: HtmlElement = element(&self.document, "modes")?;
+        let others: HtmlElement = element(&self.document, "pause-modes")?;
+        let private: HtmlElement = element(&self.document, "create-modes")?;
+        let button = |parent: &HtmlElement, class: &str, act: &str, label: &str| {
+            let button = make(&self.document, "button", class, label)?;
+            let _ = button.set_attribute("type", "button");
+            let _ = button.set_attribute("data-act", act);
+            parent.append_child(&button).ok()?;
+            Some(button)
+        };
+        for ModeSpec { name, title, summary, .. } in modes {
+            button(&private, "", &format!("create:{name}"), title);
+            button(&others, "", &format!("mode:{name}"), title);
+            let Some(card) = button(&cards, &format!("mode {name}"), &format!("mode:{name}"), "") else { continue };
+            let icon = self.document.get_element_by_id(&format!("icon-{name}"));
+            let parts = [make(&self.document, "b", "", title), make(&self.document, "small", "", summary)];
+            for part in icon.into_iter().chain(parts.into_iter().flatten()) {
+                let _ = card.append_child(&part);
+            }
+        }
+        for choice in ["modes", "pause-other"] {
+            Shown::new(&self.document, choice)?.visible(modes.len() > 1);
+        }
+        Ok(())
+    }
+
     /// Shows the rooms. Rows of known rooms are updated and not replaced, so that a click on them is not lost.
     pub(crate) fn show_rooms(&mut self, rooms: Vec<RoomSummary>) {
-        self.rooms_note.text(if rooms.is_empty() { "No battle is running. Press Play to start one." } else { "" });
+        self.rooms_note.text(if rooms.is_empty() { "No game is running. Press Play to start one." } else { "" });
         if !self.rows.iter().map(|row| row.id).eq(rooms.iter().map(|room| room.id)) {
             self.list.set_text_content(None);
             self.rows = rooms.iter().filter_map(|room| self.make_row(room)).collect();
@@ -143,7 +173,7 @@ impl Lobby {
             parent.append_child(&part).ok()?;
             part.dyn_into::<HtmlElement>().ok()
         };
-        add(&row, "i", "", if room.mode.is_empty() { "arena" } else { &room.mode })?;
+        add(&row, "i", "", &room.mode)?;
         let name = Shown::of(add(&row, "b", "", "")?);
         let seats = Shown::of(add(&row, "small", "", "")?);
         let bar = add(&row, "u", "", "")?;

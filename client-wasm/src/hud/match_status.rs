@@ -1,31 +1,32 @@
-//! The match: both teams with score and rounds, the clock, the countdown and the result.
+//! The match: teams with score and rounds, the clock, the countdown and the result.
 
-use broadside_arena::Arena;
-use broadside_arena::modes::{Mode, Zone};
-use broadside_arena::rules::{TICK_HZ, round_ticks};
-use broadside_shared::game::{Game, Standing};
+use broadside_shared::game::Standing;
 use broadside_shared::ids::PlayerId;
-use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TeamStatus};
-use broadside_shared::protocol::room::ModeId;
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus, TEAMS_MAX, TeamStatus};
 use broadside_shared::time::Tick;
 use web_sys::{Document, HtmlElement};
 
 use super::dom::{Shown, make};
 
-/// Ticks for which the word at the start of a round is shown.
-const BEGUN_TICKS: u32 = TICK_HZ;
-
 /// Who sees the match, and when.
 pub(crate) struct MatchViewer<'a> {
     /// The tick that is shown.
     pub(crate) tick: Tick,
+    /// Ticks per second.
+    pub(crate) tick_hz: u32,
     /// The player, or the followed player for a spectator.
     pub(crate) player: Option<PlayerId>,
     /// That player's team.
     pub(crate) team: Option<u8>,
+    /// The mode's name, which is a class of the style sheet.
+    pub(crate) mode: &'static str,
+    /// The line below the bar.
+    pub(crate) note: String,
+    /// Seconds of a round, if the game says so: what the clock shows while it stands still.
+    pub(crate) round_s: Option<u32>,
+    /// The word at the start of a round.
+    pub(crate) go: &'static str,
     /// Standings, best first.
-    /// The zone to hold, in modes with one.
-    pub(crate) zone: Option<&'a Zone>,
     pub(crate) board: &'a [Standing],
     pub(crate) name_of: &'a dyn Fn(PlayerId) -> &'a str,
     pub(crate) team_of: &'a dyn Fn(PlayerId) -> Option<u8>,
@@ -57,6 +58,8 @@ pub(crate) struct MatchHud {
     table_text: String,
     /// The last word in the middle, and whether a round was over.
     last_cue: (String, bool),
+    /// When the last countdown ended, or will.
+    begins: Option<Tick>,
 }
 
 /// A sound cue of the match.
@@ -100,21 +103,25 @@ impl MatchHud {
             table: shown("match-over-table")?.element,
             table_text: String::new(),
             last_cue: (String::new(), false),
+            begins: None,
         })
     }
 
     /// Shows the match, or hides it without one; returns the sound cue of a change.
     pub(crate) fn show(&mut self, match_status: Option<&MatchStatus>, viewer: &MatchViewer) -> Option<Cue> {
-        let match_status = match_status.filter(|match_status| match_status.teams.len() == self.halves.len());
+        let match_status = match_status.filter(|status| status.phase != MatchPhase::Open);
         self.all.visible(match_status.is_some());
         let Some(match_status) = match_status else {
             self.hide();
             return None;
         };
-        let left = match_status.ends.map(|ends| seconds_between(viewer.tick, ends));
-        self.bar(match_status, viewer.team, left);
-        self.note.text(&match_note(match_status, viewer.zone, viewer.team));
-        let (text, class) = count(match_status, viewer.tick);
+        let left = match_status.ends.map(|ends| seconds_between(viewer, ends));
+        self.bar(match_status, viewer, left);
+        self.note.text(&viewer.note);
+        if match_status.phase == MatchPhase::Countdown {
+            self.begins = match_status.ends;
+        }
+        let (text, class) = count(match_status.phase, self.begins, viewer);
         self.count.text(&text);
         self.count.class(class);
         self.results(match_status, viewer, left.unwrap_or(0));
@@ -137,17 +144,21 @@ impl MatchHud {
         self.count.class("");
         self.count.text("");
         self.last_cue = (String::new(), false);
+        self.begins = None;
     }
 
-    fn bar(&mut self, match_status: &MatchStatus, own: Option<u8>, left: Option<u32>) {
-        self.all.class(mode_name(match_status.mode));
-        for (at, (half, team)) in self.halves.iter_mut().zip(&match_status.teams).enumerate() {
+    fn bar(&mut self, match_status: &MatchStatus, viewer: &MatchViewer, left: Option<u32>) {
+        // The bar has two halves: more teams are written below it, and without teams there is the clock alone.
+        let teams = if match_status.teams.len() == self.halves.len() { match_status.teams.as_slice() } else { &[] };
+        self.all.class(if teams.is_empty() { "alone" } else { viewer.mode });
+        for (at, (half, team)) in self.halves.iter_mut().zip(teams).enumerate() {
             half.name.text(if team.name.is_empty() { "nobody yet" } else { &team.name });
-            half.all.class(if own == Some(at as u8) { "own" } else { "" });
-            let pips = (team.rounds, match_status.rounds / 2 + 1);
-            let (have, need) = match Mode::of(match_status.mode) {
-                Mode::Duel => (u32::from(pips.0), u32::from(pips.1)),
-                Mode::Teams | Mode::Open => (team.score, team.goal),
+            half.all.class(if viewer.team == Some(at as u8) { "own" } else { "" });
+            let pips = (team.rounds, if match_status.rounds > 1 { match_status.rounds / 2 + 1 } else { 0 });
+            // Where one point wins a round, the rounds are the score.
+            let (have, need) = match team.goal {
+                0..=1 if pips.1 > 0 => (u32::from(pips.0), u32::from(pips.1)),
+                goal => (team.score, goal),
             };
             half.score.text(&have.to_string());
             half.fill.fill(have as f32 / need.max(1) as f32);
@@ -162,15 +173,15 @@ impl MatchHud {
             }
         }
         let left = left.filter(|_| match_status.phase == MatchPhase::Playing);
-        self.clock.text(&clock(left.unwrap_or(round_ticks(Mode::of(match_status.mode)) / TICK_HZ)));
+        self.clock.text(&left.or(viewer.round_s).map_or_else(|| "–".to_owned(), clock));
         self.clock.class(match left {
             Some(0..=10) => "short",
             Some(_) => "",
             None => "still",
         });
-        self.round.text(&match match_status.round {
-            0 => String::new(),
-            round => format!("round {round} of {}", match_status.rounds),
+        self.round.text(&match (match_status.round, match_status.rounds) {
+            (0, _) | (_, 0..=1) => String::new(),
+            (round, rounds) => format!("round {round} of {rounds}"),
         });
     }
 
@@ -210,78 +221,56 @@ impl MatchHud {
     }
 }
 
-/// The name of a mode in addresses, and the style sheet's class for it.
-#[must_use]
-pub(crate) fn mode_name(mode: ModeId) -> &'static str {
-    Arena::MODES.get(usize::from(mode.0)).map_or("", |mode| mode.name)
-}
+/// The style sheet's classes for teams.
+const TEAMS: [&str; TEAMS_MAX] = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
 
 /// The style sheet's class for a team.
 #[must_use]
 pub(crate) fn team_class(team: Option<u8>) -> &'static str {
-    match team {
-        Some(0) => "first",
-        Some(_) => "second",
-        None => "",
-    }
+    team.and_then(|team| TEAMS.get(usize::from(team)).copied()).unwrap_or_default()
 }
 
-/// Seconds from one tick to another, rounded up.
-fn seconds_between(from: Tick, to: Tick) -> u32 {
-    to.since(from.min(to)).div_ceil(TICK_HZ)
+/// Seconds from the shown tick to another, rounded up.
+fn seconds_between(viewer: &MatchViewer, to: Tick) -> u32 {
+    to.since(viewer.tick.min(to)).div_ceil(viewer.tick_hz.max(1))
 }
 
 fn clock(seconds: u32) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// The note below the score.
-fn match_note(match_status: &MatchStatus, zone: Option<&Zone>, own: Option<u8>) -> String {
-    let name = |team: u8| match_status.teams.get(usize::from(team)).map_or("", |team: &TeamStatus| team.name.as_str());
+/// The note below the score that fits any game.
+#[must_use]
+pub(crate) fn match_note(match_status: &MatchStatus) -> String {
     match match_status.phase {
         MatchPhase::Waiting => "waiting for an opponent".to_owned(),
-        MatchPhase::Countdown if Mode::of(match_status.mode) == Mode::Teams => match own {
-            Some(own) => format!("you fight for {}: hold the ring, sink the others", name(own)),
-            None => String::new(),
-        },
-        MatchPhase::Countdown => format!("best of {}: the first to sink loses the round", match_status.rounds),
-        MatchPhase::Playing => match zone {
-            Some(zone) if zone.contested => "the ring is contested".to_owned(),
-            Some(zone) => match zone.holder {
-                Some(holder) if Some(holder) == own => "your ring".to_owned(),
-                Some(holder) => format!("{} holds the ring", name(holder)),
-                None => "nobody holds the ring".to_owned(),
-            },
-            None => String::new(),
-        },
-        MatchPhase::Open | MatchPhase::Pause | MatchPhase::Results => String::new(),
+        MatchPhase::Countdown if match_status.rounds > 1 => format!("best of {}", match_status.rounds),
+        _ if match_status.teams.len() > 2 => {
+            joined(match_status.teams.iter().map(|team| format!("{} {}", team.name, team.score)), " · ")
+        }
+        _ => String::new(),
     }
 }
 
-/// The large word in the middle of the picture and its class: a number before a round, a word at its start.
-fn count(match_status: &MatchStatus, tick: Tick) -> (String, &'static str) {
-    match (match_status.phase, match_status.ends) {
-        // The client's clock is ahead of the newest status: its round starts before the server's message arrives.
-        (MatchPhase::Countdown, Some(ends)) if tick < ends => {
+fn joined(parts: impl Iterator<Item = String>, between: &str) -> String {
+    parts.reduce(|all, part| all + between + &part).unwrap_or_default()
+}
+
+/// The large word in the middle of the picture and its class: a number before a round, a word for a second at its start. The
+/// client's clock is ahead of the newest status: its round starts before the server's message arrives.
+fn count(phase: MatchPhase, begins: Option<Tick>, viewer: &MatchViewer) -> (String, &'static str) {
+    match (phase, begins) {
+        (MatchPhase::Countdown, Some(begins)) if viewer.tick < begins => {
             // Alternating classes restart the animation for every number.
-            let left = seconds_between(tick, ends);
+            let left = seconds_between(viewer, begins);
             (left.to_string(), if left.is_multiple_of(2) { "on even" } else { "on odd" })
         }
-        (MatchPhase::Countdown, Some(_)) => ("fight".to_owned(), "on go"),
-        (MatchPhase::Playing, Some(ends))
-            if ends.since(tick.min(ends)) + BEGUN_TICKS > round_ticks(Mode::of(match_status.mode)) =>
+        (MatchPhase::Countdown | MatchPhase::Playing, Some(begins))
+            if viewer.tick.since(begins.min(viewer.tick)) < viewer.tick_hz =>
         {
-            ("fight".to_owned(), "on go")
+            (viewer.go.to_owned(), "on go")
         }
-        (
-            MatchPhase::Open
-            | MatchPhase::Waiting
-            | MatchPhase::Countdown
-            | MatchPhase::Playing
-            | MatchPhase::Pause
-            | MatchPhase::Results,
-            _,
-        ) => (String::new(), ""),
+        _ => (String::new(), ""),
     }
 }
 
@@ -297,51 +286,72 @@ fn result_title(match_status: &MatchStatus, own: Option<u8>) -> (&'static str, &
 }
 
 fn result_text(match_status: &MatchStatus) -> String {
-    let [first, second] = match_status.teams.as_slice() else { return String::new() };
     let what = if match_status.phase == MatchPhase::Results { "the match" } else { "the round" };
-    let rounds = format!("{} : {}", first.rounds, second.rounds);
+    // Of a match, the rounds count; of a match of one round, its points.
+    let count = |team: &TeamStatus| if match_status.rounds > 1 { team.rounds.into() } else { team.score };
+    let counts = joined(match_status.teams.iter().map(|team| count(team).to_string()), " : ");
     match match_status.winner.and_then(|winner| match_status.teams.get(usize::from(winner))) {
-        Some(winner) => format!("{} wins {what} · {rounds}", winner.name),
-        None => format!("nobody wins {what} · {rounds}"),
+        Some(winner) => format!("{} wins {what} · {counts}", winner.name),
+        None => format!("nobody wins {what} · {counts}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use broadside_shared::protocol::room::ModeId;
 
-    fn match_status(phase: MatchPhase, ends: u32) -> MatchStatus {
-        let team = |name: &str, rounds| TeamStatus { name: name.to_owned(), score: 0, goal: 1, rounds, players: 1 };
+    fn match_status(phase: MatchPhase) -> MatchStatus {
+        let team = |name: &str, rounds| TeamStatus { name: name.to_owned(), score: 7, goal: 9, rounds, players: 1 };
         MatchStatus {
-            mode: Mode::Duel.id(),
+            mode: ModeId(0),
             phase,
             round: 2,
             rounds: 5,
             tick: Tick(1000),
-            ends: Some(Tick(ends)),
+            ends: Some(Tick(2000)),
             teams: vec![team("Ann", 1), team("Bob", 2)],
             winner: Some(1),
         }
     }
 
+    fn viewer(tick: u32) -> MatchViewer<'static> {
+        MatchViewer {
+            tick: Tick(tick),
+            tick_hz: 60,
+            player: None,
+            team: None,
+            mode: "",
+            note: String::new(),
+            round_s: None,
+            go: "go",
+            board: &[],
+            name_of: &|_| "",
+            team_of: &|_| None,
+        }
+    }
+
     #[test]
     fn a_countdown_counts_whole_seconds_and_ends_with_a_word() {
-        let before = match_status(MatchPhase::Countdown, 1180);
-        let at = |tick| count(&before, Tick(tick)).0;
-        assert_eq!([at(1000), at(1059), at(1060), at(1179), at(1180)], ["3", "3", "2", "1", "fight"]);
-        assert_eq!(count(&match_status(MatchPhase::Playing, 1010), Tick(1005)).0, "", "in the middle of a round");
+        let at = |phase, tick| count(phase, Some(Tick(1180)), &viewer(tick)).0;
+        let before = [1000, 1059, 1060, 1179, 1180].map(|tick| at(MatchPhase::Countdown, tick));
+        assert_eq!(before, ["3", "3", "2", "1", "go"]);
+        assert_eq!([1200, 1239, 1240].map(|tick| at(MatchPhase::Playing, tick)), ["go", "go", ""]);
+        assert_eq!(count(MatchPhase::Playing, None, &viewer(1200)).0, "", "came in the middle of a round");
     }
 
     #[test]
     fn a_result_is_a_victory_for_one_team_and_a_defeat_for_the_other() {
-        let over = match_status(MatchPhase::Results, 2000);
+        let over = match_status(MatchPhase::Results);
         assert_eq!(result_title(&over, Some(1)).0, "victory");
         assert_eq!(result_title(&over, Some(0)).0, "defeat");
         assert_eq!(result_text(&over), "Bob wins the match · 1 : 2");
-        let drawn = MatchStatus { winner: None, ..match_status(MatchPhase::Pause, 2000) };
+        let drawn = MatchStatus { winner: None, ..match_status(MatchPhase::Pause) };
         assert_eq!(
             (result_title(&drawn, Some(0)).0, result_text(&drawn).as_str()),
             ("round drawn", "nobody wins the round · 1 : 2")
         );
+        let single = MatchStatus { rounds: 1, ..over };
+        assert_eq!(result_text(&single), "Bob wins the match · 7 : 7");
     }
 }

@@ -1,9 +1,8 @@
 //! The net graph: what the link does and how the client copes, drawn and in numbers. While it is closed, nothing is kept, drawn
 //! or written.
 
-use broadside_arena::Arena;
 use broadside_shared::client::stats::Stats;
-use broadside_shared::game::CorrectionCause;
+use broadside_shared::game::{CorrectionCause, Game};
 use broadside_shared::link::LinkProfile;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement};
@@ -112,7 +111,7 @@ impl NetGraph {
     }
 
     /// Adds one image to the graph and updates the text when it is due.
-    pub(crate) fn show(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
+    pub(crate) fn show<G: Game>(&mut self, stats: &Stats, tap: &mut NetGraphTap, moment: GraphContext) {
         let mut newest_gap = None;
         for arrival in tap.arrivals.drain(..) {
             let gap = arrival.gap_us.map_or(0.0, |us| us as f64 / 1000.0);
@@ -132,7 +131,7 @@ impl NetGraph {
         if moment.now_ms - self.written_ms >= TEXT_MS {
             self.written_ms = moment.now_ms;
             let gap_ms = self.gap_ms.0.max(self.gap_ms.1);
-            self.text.text(&stats_text(stats, self.rates, gap_ms, moment));
+            self.text.text(&stats_text::<G>(stats, self.rates, gap_ms, moment));
         }
     }
 
@@ -196,7 +195,7 @@ impl Rates {
 }
 
 /// The statistics as text. Whole numbers only: the code that formats fractions would be a tenth of the download.
-fn stats_text(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
+fn stats_text<G: Game>(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) -> String {
     let mut text = format!("link    {}", moment.link.name);
     // A table of labels and numbers is much smaller than as many arguments of one `format!`.
     let parts = [
@@ -234,8 +233,8 @@ fn stats_text(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) ->
         text += before;
         text += &(number.round() as i32).to_string();
     }
-    for (cause, count) in CorrectionCause::all::<Arena>().zip(stats.corrections).filter(|(_, count)| *count > 0) {
-        for word in ["  ", cause.name::<Arena>(), " ", &count.to_string()] {
+    for (cause, count) in CorrectionCause::all::<G>().zip(stats.corrections).filter(|(_, count)| *count > 0) {
+        for word in ["  ", cause.name::<G>(), " ", &count.to_string()] {
             text += word;
         }
     }
@@ -245,6 +244,7 @@ fn stats_text(stats: &Stats, rates: Rates, gap_ms: f64, moment: GraphContext) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use broadside_shared::toy::Toy;
 
     #[test]
     fn bytes_by_class_add_up_to_what_came() {
@@ -264,10 +264,10 @@ mod tests {
 
     #[test]
     fn corrections_are_named_by_their_cause() {
-        let stats = Stats { corrections: [2, 0, 0, 0, 1, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
+        let stats = Stats { corrections: [2, 0, 0, 1, 0, 0, 0, 0], rtt_ms: 121.4, ..Stats::default() };
         let moment = GraphContext { now_ms: 0.0, fps: 60.0, link: LinkProfile::CLEAN };
-        let text = stats_text(&stats, Rates::default(), 0.0, moment);
-        assert!(text.contains("fixed   3  input 2  hit 1"), "{text}");
+        let text = stats_text::<Toy>(&stats, Rates::default(), 0.0, moment);
+        assert!(text.contains("fixed   3  input 2  bump 1"), "{text}");
         assert!(text.contains("rtt     121 ms"), "{text}");
     }
 }

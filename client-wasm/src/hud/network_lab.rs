@@ -1,7 +1,7 @@
 //! The network lab: simulated links, and switches for the techniques that hide lag, so that anyone can see what each does.
 
-use broadside_arena::Arena;
 use broadside_shared::client::Client;
+use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
@@ -11,18 +11,18 @@ use super::dom::{Shown, element, make};
 pub(crate) struct LabSettings {
     /// The simulated link.
     pub(crate) link: LinkProfile,
-    /// Draw the own ship as predicted.
+    /// Draw the own player as predicted.
     pub(crate) prediction: bool,
     /// Draw the others between two snapshots.
     pub(crate) interpolation: bool,
     /// Let the server judge hits by what we saw.
     pub(crate) lag_compensation: bool,
-    /// Draw the own ship a second time, where the server last had it.
+    /// Draw the own player a second time, where the server last had it.
     pub(crate) split: bool,
 }
 
 impl LabSettings {
-    pub(crate) fn apply(&self, client: &mut Client<Arena>) {
+    pub(crate) fn apply<G: Game>(&self, client: &mut Client<G>) {
         client.set_prediction(self.prediction);
         client.set_interpolation(self.interpolation);
         client.set_lag_compensation(self.lag_compensation);

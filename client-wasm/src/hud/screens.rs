@@ -31,11 +31,13 @@ pub(crate) enum Face {
     Spectate,
     /// The game, dimmed under a notice.
     Lost,
-    /// The battle behind the title under a notice.
+    /// What is behind the title, under a notice.
     Wait,
 }
 
 pub(crate) struct Screens {
+    /// What players are called who chose no name.
+    guest: &'static str,
     body: Shown,
     name: HtmlInputElement,
     note: Shown,
@@ -57,7 +59,7 @@ pub(crate) struct Screens {
 }
 
 impl Screens {
-    pub(crate) fn new(document: &Document) -> Result<Self, String> {
+    pub(crate) fn new(document: &Document, guest: &'static str) -> Result<Self, String> {
         let shown = |id: &str| Shown::new(document, id);
         let stick = |id: &str| -> Result<_, String> {
             let base = element::<HtmlElement>(document, id)?;
@@ -65,6 +67,7 @@ impl Screens {
             Ok((base, knob.ok_or("a stick has no knob")?))
         };
         Ok(Screens {
+            guest,
             body: Shown::of(document.body().ok_or("the page has no body")?),
             name: element(document, "name")?,
             note: shown("card-note")?,
@@ -98,7 +101,7 @@ impl Screens {
     pub(crate) fn take_name(&mut self) -> Option<Name> {
         if self.name.value().trim().is_empty() {
             // Nobody should have to choose a name before they have seen the game.
-            self.name.set_value(&format!("Captain {}", 100 + browser::entropy() % 900));
+            self.name.set_value(&format!("{} {}", self.guest, 100 + browser::entropy() % 900));
         }
         match read_name(&self.name.value()) {
             Ok(name) => {

@@ -7,14 +7,14 @@ const POINTERS_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     /// Key codes and their buttons. Only keys with a meaning get here, so it stays short.
-    keys: Vec<(String, u8)>,
+    keys: Vec<(String, u32)>,
     /// Pointer ids and their buttons.
-    pointers: Vec<(i32, u8)>,
+    pointers: Vec<(i32, u32)>,
 }
 
 impl Held {
-    /// A key with these `buttons`, bits of an `ArenaInput`, went down.
-    pub(crate) fn key_down(&mut self, code: &str, buttons: u8) {
+    /// A key with these `buttons`, bits of [`Controls`](super::Controls), went down.
+    pub(crate) fn key_down(&mut self, code: &str, buttons: u32) {
         if !self.keys.iter().any(|(held, _)| held == code) {
             self.keys.push((code.to_owned(), buttons));
         }
@@ -30,7 +30,7 @@ impl Held {
     }
 
     /// Sets the `buttons` of a pointer, 0 for none.
-    pub(crate) fn point(&mut self, pointer: i32, buttons: u8) {
+    pub(crate) fn point(&mut self, pointer: i32, buttons: u32) {
         self.pointers.retain(|(held, _)| *held != pointer);
         if buttons != 0 && self.pointers.len() < POINTERS_MAX {
             self.pointers.push((pointer, buttons));
@@ -39,7 +39,7 @@ impl Held {
 
     /// The buttons of a pointer.
     #[must_use]
-    pub(crate) fn pointed(&self, pointer: i32) -> u8 {
+    pub(crate) fn pointed(&self, pointer: i32) -> u32 {
         self.pointers.iter().find(|(held, _)| *held == pointer).map_or(0, |(_, buttons)| *buttons)
     }
 
@@ -54,20 +54,14 @@ impl Held {
         self.pointers.clear();
     }
 
-    /// All buttons that are down, bits of an `ArenaInput`.
+    /// All buttons that are down, bits of [`Controls`](super::Controls).
     #[must_use]
-    pub(crate) fn buttons(&self) -> u8 {
+    pub(crate) fn buttons(&self) -> u32 {
         self.keys
             .iter()
             .map(|(_, buttons)| buttons)
             .chain(self.pointers.iter().map(|(_, buttons)| buttons))
             .fold(0, |all, b| all | b)
-    }
-
-    /// The buttons of the pointers, without the keys.
-    #[must_use]
-    pub(crate) fn pointer_buttons(&self) -> u8 {
-        self.pointers.iter().fold(0, |all, (_, buttons)| all | buttons)
     }
 }
 

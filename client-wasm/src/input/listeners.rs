@@ -6,7 +6,8 @@ use std::rc::Rc;
 use glam::Vec2;
 use wasm_bindgen::JsCast;
 use web_sys::{
-    Document, Event, EventTarget, HtmlCanvasElement, HtmlInputElement, KeyboardEvent, MouseEvent, PointerEvent, Window,
+    Document, Element, Event, EventTarget, HtmlCanvasElement, HtmlInputElement, KeyboardEvent, MouseEvent,
+    PointerEvent, Window,
 };
 
 use super::{Devices, KeyInput, PointerAction, PointerInput, PointerTarget};
@@ -21,12 +22,13 @@ pub(crate) fn is_composing(event: &KeyboardEvent) -> bool {
     event.is_composing() || event.key_code() == TAKEN
 }
 
-/// Listens to the window and the canvas for as long as the page lives; `rail` is the touch button of the rail. `gesture` is
-/// called within the handler of every user gesture, because the browser allows sound only there.
+/// Listens to the window and the canvas for as long as the page lives. An element with the attribute `data-key` is a touch button
+/// that stands for that key. `gesture` is called within the handler of every user gesture, because the browser allows sound only
+/// there.
 pub(crate) fn attach(
     devices: &Rc<RefCell<Devices>>,
     (window, document): (&Window, &Document),
-    (canvas, rail): (&HtmlCanvasElement, &EventTarget),
+    canvas: &HtmlCanvasElement,
     gesture: &Rc<dyn Fn()>,
 ) {
     for (kind, down) in [("keydown", true), ("keyup", false)] {
@@ -62,7 +64,7 @@ pub(crate) fn attach(
         ("pointerleave", PointerAction::Cancel),
     ] {
         let (devices, gesture) = (Rc::clone(devices), Rc::clone(gesture));
-        let (canvas, rail) = (canvas.clone(), rail.clone());
+        let canvas = canvas.clone();
         // Leave events go to the element that was left and do not bubble.
         let target = if kind == "pointerleave" { root.as_ref() } else { Some(window.as_ref()) };
         let Some(target) = target else { continue };
@@ -72,8 +74,10 @@ pub(crate) fn attach(
             }
             let over = match event.target() {
                 Some(target) if target == *canvas.as_ref() => PointerTarget::Game,
-                Some(target) if target == rail => PointerTarget::Rail,
-                Some(_) | None => PointerTarget::Page,
+                target => match target.and_then(key_of) {
+                    Some(code) => PointerTarget::Button(devices.borrow().bits_of(&code)),
+                    None => PointerTarget::Page,
+                },
             };
             if action == PointerAction::Press && over == PointerTarget::Game {
                 // So that a release outside of the window is reported; a pointer that is already gone cannot be captured.
@@ -82,6 +86,11 @@ pub(crate) fn attach(
             devices.borrow_mut().handle_pointer(pointer_input(&event, action, over));
         });
     }
+}
+
+/// The key that a touch button stands for.
+fn key_of(target: EventTarget) -> Option<String> {
+    target.dyn_into::<Element>().ok()?.get_attribute("data-key")
 }
 
 /// Releases everything whenever release events may not arrive.

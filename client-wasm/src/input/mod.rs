@@ -1,7 +1,8 @@
-//! Keyboard, mouse and touch, as one input of the game.
+//! Keyboard, mouse and touch, as [`Controls`].
 //!
 //! [`held`], [`keys`], [`touch`] and [`Devices`] decide without a browser; [`listeners`] turns its events into theirs.
 
+pub(crate) mod controls;
 pub(crate) mod held;
 pub(crate) mod keys;
 pub(crate) mod listeners;
@@ -9,20 +10,22 @@ pub(crate) mod touch;
 
 use std::collections::VecDeque;
 
-use broadside_arena::ArenaInput;
 use glam::Vec2;
 
 use crate::camera::Camera;
+use controls::Controls;
 use held::Held;
-use keys::{Command, Key};
+use keys::Command;
 use touch::Thumbs;
 
 /// Commands kept until the next image; more than a hand can give in that time.
 const COMMANDS_MAX: usize = 8;
 
 /// The state of all input devices.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Devices {
+    /// The bits that a key holds, by the browser's name for its position.
+    key_bits: fn(&str) -> u32,
     /// Keys, and buttons of the mouse or on a touch screen.
     pub(crate) held: Held,
     /// Pointer position, -1..=1 per axis, y down.
@@ -69,8 +72,8 @@ pub(crate) enum PointerAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PointerTarget {
     Game,
-    /// The touch button that fires the rail.
-    Rail,
+    /// A touch button, which holds these bits.
+    Button(u32),
     /// Anything else on the page.
     Page,
 }
@@ -93,19 +96,39 @@ pub(crate) struct PointerInput {
 }
 
 impl Devices {
-    /// The input for a ship at `ship` with its bow at `heading` radians.
+    /// Devices that hold nothing yet.
     #[must_use]
-    pub(crate) fn input(&self, ship: Vec2, heading: f32, camera: &Camera) -> ArenaInput {
+    pub(crate) fn new(key_bits: fn(&str) -> u32, touch: bool) -> Self {
+        Devices {
+            key_bits,
+            held: Held::default(),
+            pointer: Vec2::ZERO,
+            thumbs: Thumbs::default(),
+            touch,
+            steering: false,
+            commands: VecDeque::new(),
+        }
+    }
+
+    /// What the player asks for, who was last drawn at `own`.
+    #[must_use]
+    pub(crate) fn controls(&self, own: Vec2, camera: &Camera) -> Controls {
         if !self.steering {
-            return ArenaInput::new(heading, 0);
+            return Controls { own, ..Controls::default() };
         }
-        if self.touch {
-            let input = self.thumbs.input(heading);
-            return ArenaInput { buttons: input.buttons | self.held.pointer_buttons(), ..input };
+        Controls {
+            held: self.held.buttons(),
+            pointer: (!self.touch).then(|| camera.world_at(self.pointer)),
+            left: self.thumbs.left.filter(|_| self.touch).map(|stick| stick.push()),
+            right: self.thumbs.right.filter(|_| self.touch).map(|stick| stick.push()),
+            own,
         }
-        let way = camera.world_at(self.pointer) - ship;
-        let aim = if way.length_squared() > 16.0 { way.to_angle() } else { heading };
-        ArenaInput::new(aim, self.held.buttons())
+    }
+
+    /// The bits of the key that a touch button stands for.
+    #[must_use]
+    pub(crate) fn bits_of(&self, code: &str) -> u32 {
+        (self.key_bits)(code)
     }
 
     pub(crate) fn poll(&mut self) -> Option<Command> {
@@ -134,21 +157,18 @@ impl Devices {
         } else if event.typing || event.chord {
             return false;
         }
-        match keys::meaning(event.code) {
-            Some(Key::Hold(buttons)) => {
-                if event.down && !event.repeated {
-                    self.held.key_down(event.code, buttons);
-                }
-                !event.typing
+        let pressed = event.down && !event.repeated;
+        if let Some(command) = keys::command(event.code) {
+            if pressed && self.commands.len() < COMMANDS_MAX {
+                self.commands.push_back(command);
             }
-            Some(Key::Press(command)) => {
-                if event.down && !event.repeated && self.commands.len() < COMMANDS_MAX {
-                    self.commands.push_back(command);
-                }
-                !event.typing
-            }
-            None => false,
+            return !event.typing;
         }
+        let bits = self.bits_of(event.code);
+        if pressed && bits != 0 {
+            self.held.key_down(event.code, bits);
+        }
+        bits != 0 && !event.typing
     }
 
     pub(crate) fn handle_pointer(&mut self, event: PointerInput) {
@@ -159,15 +179,15 @@ impl Devices {
         self.touch = false;
         self.pointer = event.at / event.window * 2.0 - 1.0;
         // Every event reports all buttons that are down: a second button comes as a move.
-        let part = |mask: u16, button: u8| if event.buttons & mask != 0 { button } else { 0 };
-        let now = part(1, ArenaInput::FIRE) | part(2, ArenaInput::RAIL);
+        let part = |mask: u16, button| if event.buttons & mask != 0 { button } else { 0 };
+        let now = part(1, Controls::PRIMARY) | part(2, Controls::SECONDARY);
         let buttons = match (event.action, event.target) {
             (PointerAction::Cancel, _) => 0,
             (PointerAction::Press | PointerAction::Move | PointerAction::Lift, PointerTarget::Game) => now,
             // A press over a menu belongs to the menu; a release counts anywhere.
             (
                 PointerAction::Press | PointerAction::Move | PointerAction::Lift,
-                PointerTarget::Rail | PointerTarget::Page,
+                PointerTarget::Button(_) | PointerTarget::Page,
             ) => now & self.held.pointed(event.pointer),
         };
         self.held.point(event.pointer, buttons);
@@ -183,7 +203,7 @@ impl Devices {
                 }
                 match event.target {
                     PointerTarget::Game => self.thumbs.down(event.pointer, event.at, event.window),
-                    PointerTarget::Rail => self.held.point(event.pointer, ArenaInput::RAIL),
+                    PointerTarget::Button(bits) => self.held.point(event.pointer, bits),
                     PointerTarget::Page => {}
                 }
             }
@@ -199,8 +219,13 @@ impl Devices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::Framing;
 
     const WINDOW: Vec2 = Vec2::new(800.0, 400.0);
+
+    fn devices() -> Devices {
+        Devices::new(Controls::usual_key, false)
+    }
 
     fn down(code: &str) -> KeyInput<'_> {
         KeyInput { code, down: true, ..KeyInput::default() }
@@ -218,9 +243,9 @@ mod tests {
     #[test]
     fn a_key_whose_release_cmd_swallows_is_released() {
         for meta in ["MetaLeft", "MetaRight", "OSLeft"] {
-            let mut devices = Devices::default();
+            let mut devices = devices();
             devices.handle_key(down("KeyW"));
-            assert_eq!(devices.held.buttons(), ArenaInput::THRUST);
+            assert_eq!(devices.held.buttons(), Controls::UP);
             devices.handle_key(KeyInput { meta: true, ..down(meta) });
             assert_eq!(devices.held.buttons(), 0, "{meta} down");
             // A key with it is a system shortcut, and its release is not reported either.
@@ -228,13 +253,13 @@ mod tests {
             devices.handle_key(up(meta));
             assert_eq!(devices.held.buttons(), 0, "{meta} up");
             devices.handle_key(down("KeyW"));
-            assert_eq!(devices.held.buttons(), ArenaInput::THRUST, "a new press counts");
+            assert_eq!(devices.held.buttons(), Controls::UP, "a new press counts");
         }
     }
 
     #[test]
     fn a_meta_key_whose_press_was_missed_also_releases_everything() {
-        let mut devices = Devices::default();
+        let mut devices = devices();
         devices.handle_key(down("KeyW"));
         devices.handle_key(KeyInput { meta: true, ..down("Tab") });
         assert_eq!(devices.held.buttons(), 0);
@@ -242,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_released_key_is_not_pressed_again_by_key_repeat() {
-        let mut devices = Devices::default();
+        let mut devices = devices();
         devices.handle_key(down("KeyW"));
         devices.release();
         devices.handle_key(KeyInput { repeated: true, ..down("KeyW") });
@@ -251,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_release_counts_in_a_field_and_in_a_chord_where_a_press_does_not() {
-        let mut devices = Devices::default();
+        let mut devices = devices();
         for quiet in [KeyInput { typing: true, ..up("") }, KeyInput { chord: true, ..up("") }] {
             devices.handle_key(down("KeyW"));
             devices.handle_key(KeyInput { code: "KeyW", ..quiet });
@@ -264,11 +289,11 @@ mod tests {
 
     #[test]
     fn both_shift_keys_are_up_when_the_keyboard_says_that_none_is_down() {
-        let mut devices = Devices::default();
+        let mut devices = devices();
         devices.handle_key(KeyInput { shift: true, ..down("ShiftLeft") });
         devices.handle_key(KeyInput { shift: true, ..down("ShiftRight") });
         devices.handle_key(KeyInput { shift: true, ..up("ShiftLeft") });
-        assert_eq!(devices.held.buttons(), ArenaInput::RAIL);
+        assert_eq!(devices.held.buttons(), Controls::SECONDARY);
         devices.handle_key(KeyInput { shift: true, ..down("ShiftLeft") });
         devices.handle_key(up("ShiftRight"));
         assert_eq!(devices.held.buttons(), 0);
@@ -276,25 +301,25 @@ mod tests {
 
     #[test]
     fn a_button_counts_from_a_press_over_the_game_until_it_is_up_or_gone() {
-        let mut devices = Devices::default();
+        let mut devices = devices();
         devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Page, 1));
         devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Page, 1));
         assert_eq!(devices.held.buttons(), 0);
         devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Game, 1));
         devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Game, 3));
-        assert_eq!(devices.held.buttons(), ArenaInput::FIRE | ArenaInput::RAIL);
+        assert_eq!(devices.held.buttons(), Controls::PRIMARY | Controls::SECONDARY);
         devices.handle_pointer(pointer_input(1, PointerAction::Move, PointerTarget::Page, 2));
-        assert_eq!(devices.held.buttons(), ArenaInput::RAIL);
+        assert_eq!(devices.held.buttons(), Controls::SECONDARY);
         devices.handle_pointer(pointer_input(1, PointerAction::Cancel, PointerTarget::Game, 2));
         assert_eq!(devices.held.buttons(), 0);
     }
 
     #[test]
     fn a_pen_that_hovers_does_not_end_what_the_mouse_holds() {
-        let mut devices = Devices::default();
+        let mut devices = devices();
         devices.handle_pointer(pointer_input(1, PointerAction::Press, PointerTarget::Game, 1));
         devices.handle_pointer(pointer_input(2, PointerAction::Move, PointerTarget::Game, 0));
-        assert_eq!(devices.held.buttons(), ArenaInput::FIRE);
+        assert_eq!(devices.held.buttons(), Controls::PRIMARY);
     }
 
     #[test]
@@ -304,18 +329,21 @@ mod tests {
             first,
             ..pointer_input(pointer, PointerAction::Press, over, 1)
         };
-        let mut devices = Devices { steering: true, ..Devices::default() };
+        let mut devices = Devices { steering: true, ..devices() };
         devices.handle_pointer(finger(1, PointerTarget::Game, true));
-        devices.handle_pointer(finger(2, PointerTarget::Rail, false));
-        let asks = |devices: &Devices| devices.input(Vec2::ZERO, 0.0, &Camera::new()).buttons;
-        assert_eq!(asks(&devices), ArenaInput::FIRE | ArenaInput::RAIL);
+        devices.handle_pointer(finger(2, PointerTarget::Button(Controls::SECONDARY), false));
+        let asks = |devices: &Devices| {
+            let controls = devices.controls(Vec2::ZERO, &Camera::new(Framing::follow(WINDOW)));
+            (controls.right.is_some(), controls.held)
+        };
+        assert_eq!(asks(&devices), (true, Controls::SECONDARY));
         devices.handle_pointer(finger(3, PointerTarget::Page, true));
-        assert_eq!(asks(&devices), 0);
-        devices.handle_pointer(finger(4, PointerTarget::Rail, true));
+        assert_eq!(asks(&devices), (false, 0));
+        devices.handle_pointer(finger(4, PointerTarget::Button(Controls::SECONDARY), true));
         devices.handle_pointer(PointerInput {
             finger: true,
             ..pointer_input(4, PointerAction::Cancel, PointerTarget::Page, 0)
         });
-        assert_eq!(asks(&devices), 0);
+        assert_eq!(asks(&devices), (false, 0));
     }
 }

@@ -1,7 +1,7 @@
 //! The read-only half of [`Client`]: what it knows of its session, its room and the other players.
 
 use super::stats::Stats;
-use super::{Client, Phase};
+use super::{Client, Phase, View};
 use crate::game::{BotView, Game, Standing};
 use crate::ids::{PlayerId, RoomId};
 use crate::protocol::match_status::MatchStatus;
@@ -26,6 +26,12 @@ impl<G: Game> Client<G> {
             match_status: self.match_status(),
             room_state: self.room_state(),
         })
+    }
+
+    /// What [`Client::view`] last gave.
+    #[must_use]
+    pub fn last_view(&self) -> &View<G> {
+        &self.view
     }
 
     /// The newest state of the room, beyond scores.

@@ -4,12 +4,11 @@ use std::f32::consts::TAU;
 
 use broadside_arena::pickup::Boon;
 use broadside_arena::rules::{BEAM_LIFE, DT};
+use broadside_client::{Batch, Camera, Color, Layer, Shape, Sprite};
 use glam::Vec2;
 
 use super::paint_of;
-use crate::camera::Camera;
-use crate::color::{self, Color};
-use crate::gl::batch::{Batch, Layer, Shape, Sprite};
+use crate::shapes;
 use crate::stage::{RockLook, Stage, ZoneLook};
 
 /// Dark and light color of each mineral.
@@ -59,9 +58,9 @@ pub(crate) fn rocks(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut Ba
             continue;
         }
         let RockPaint { relief, dark, light, turn } = rock_paint(rock, seconds);
-        let shade = Sprite::new(Shape::Glow, rock.at + Vec2::new(7.0, 10.0), half * 1.25, Color::hex(0).alpha(0.75));
+        let shade = Sprite::new(Shape::GLOW, rock.at + Vec2::new(7.0, 10.0), half * 1.25, Color::hex(0).alpha(0.75));
         batch.add(Layer::Back, &shade);
-        let sprite = Sprite::new(Shape::Rock, rock.at, half, dark).turned(turn);
+        let sprite = Sprite::new(shapes::ROCK, rock.at, half, dark).turned(turn);
         batch.add(Layer::Solid, &sprite.with(relief as f32, 0.0).accent(light));
     }
 }
@@ -73,18 +72,18 @@ const NOBODY: Color = Color::hex(0x9fb4cc);
 
 #[must_use]
 pub(crate) fn zone_color(zone: &ZoneLook) -> Color {
-    zone.holder.map_or(NOBODY, color::of_team)
+    zone.holder.map_or(NOBODY, Color::of_team)
 }
 
 pub(crate) fn zone(stage: &Stage, camera: &Camera, batch: &mut Batch) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * ZONE_QUAD)) else { return };
     let toward = match zone.lean {
-        lean if lean < 0.0 => color::of_team(0),
-        lean if lean > 0.0 => color::of_team(1),
+        lean if lean < 0.0 => Color::of_team(0),
+        lean if lean > 0.0 => Color::of_team(1),
         _ => NOBODY,
     };
     let half = Vec2::splat(zone.radius * ZONE_QUAD);
-    let sprite = Sprite::light(Shape::Zone, zone.at, half, zone_color(&zone));
+    let sprite = Sprite::light(shapes::ZONE, zone.at, half, zone_color(&zone));
     let contested = if zone.contested { 1.0 } else { 0.0 };
     batch.add(Layer::Back, &sprite.with(zone.lean.abs(), contested).accent(toward));
 }
@@ -99,12 +98,12 @@ pub(crate) fn pickups(stage: &Stage, camera: &Camera, seconds: f64, batch: &mut 
         let at = pickup.at + Vec2::Y * ((seconds * 1.7 + f64::from(pickup.id)).sin() as f32) * 2.5;
         batch.add(
             Layer::Back,
-            &Sprite::light(Shape::Glow, at, Vec2::splat(62.0 + 8.0 * beat), color.alpha(0.34 + 0.10 * beat)),
+            &Sprite::light(Shape::GLOW, at, Vec2::splat(62.0 + 8.0 * beat), color.alpha(0.34 + 0.10 * beat)),
         );
         let wave = (seconds * 0.7 + f64::from(pickup.id) * 0.37).fract() as f32;
-        let ring = Sprite::light(Shape::Ring, at, Vec2::splat(22.0 + 30.0 * wave), color.alpha(0.5 * (1.0 - wave)));
+        let ring = Sprite::light(Shape::RING, at, Vec2::splat(22.0 + 30.0 * wave), color.alpha(0.5 * (1.0 - wave)));
         batch.add(Layer::Back, &ring.with(0.86, 0.07));
-        let badge = Sprite::new(Shape::Pickup, at, Vec2::splat(23.0 + 1.2 * beat), color);
+        let badge = Sprite::new(shapes::PICKUP, at, Vec2::splat(23.0 + 1.2 * beat), color);
         batch.add(Layer::Solid, &badge.with(f32::from(pickup.what.number()), 0.0));
     }
 }
@@ -120,9 +119,9 @@ pub(crate) fn shots(stage: &Stage, camera: &Camera, batch: &mut Batch) {
         let long = (shot.velocity.length() * shot.age).min(if own { 30.0 } else { 27.0 }).max(8.0);
         let heading = shot.velocity.to_angle();
         let back = Vec2::from_angle(heading) * (long - 10.0);
-        let bolt = Sprite::light(Shape::Bolt, shot.at - back, Vec2::new(long, 9.5), color.alpha(1.0));
+        let bolt = Sprite::light(Shape::BOLT, shot.at - back, Vec2::new(long, 9.5), color.alpha(1.0));
         batch.add(Layer::Light, &bolt.turned(heading));
-        batch.add(Layer::Light, &Sprite::light(Shape::Glow, shot.at, Vec2::splat(34.0), color.alpha(0.30)));
+        batch.add(Layer::Light, &Sprite::light(Shape::GLOW, shot.at, Vec2::splat(34.0), color.alpha(0.30)));
     }
 }
 
@@ -138,7 +137,7 @@ pub(crate) fn beams(stage: &Stage, camera: &Camera, batch: &mut Batch) {
             continue;
         }
         let half = Vec2::new(way.length() * 0.5, BEAM_WIDE);
-        let sprite = Sprite::light(Shape::Beam, middle, half, paint_of(stage, beam.player)).turned(way.to_angle());
+        let sprite = Sprite::light(shapes::BEAM, middle, half, paint_of(stage, beam.player)).turned(way.to_angle());
         batch.add(Layer::Light, &sprite.with(share, way.length()));
     }
 }
@@ -168,7 +167,8 @@ pub(crate) fn edge(stage: &Stage, camera: &Camera, batch: &mut Batch) {
             continue;
         }
         let near = stage.own_ship().map_or(0.0, |ship| (1.0 - (ship.at - at).length() / 420.0).clamp(0.0, 1.0));
-        let sprite = Sprite::light(Shape::Wall, at, Vec2::new(PIECE * 0.5 + 0.4, 70.0), cool.mix(hot, near).alpha(0.9));
+        let sprite =
+            Sprite::light(shapes::WALL, at, Vec2::new(PIECE * 0.5 + 0.4, 70.0), cool.mix(hot, near).alpha(0.9));
         // The arc runs along +x when its outside is +y, so the distance along it counts against the angle.
         let sprite = sprite.turned(angle - TAU / 4.0).with(-angle * radius, 0.0);
         batch.add(Layer::Back, &sprite.accent(Color::hex(0xcfeaff).mix(Color::hex(0xffd0c0), near)));

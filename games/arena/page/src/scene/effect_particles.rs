@@ -1,12 +1,10 @@
 //! The effects as particles: muzzle flashes, sparks, wrecks.
 
+use broadside_client::{Color, Particle, ParticleShape, Particles, Random};
 use glam::Vec2;
 
 use super::objects::boon_color;
 use super::paint_of;
-use crate::color::Color;
-use crate::particles::{Particle, ParticleShape, Particles};
-use crate::random::Random;
 use crate::stage::{Effect, Stage};
 
 const FIRE: Color = Color::hex(0xffa03c);

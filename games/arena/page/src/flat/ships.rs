@@ -1,29 +1,25 @@
 //! Ships, flat: silhouettes in the players' colors; names and bars of the others.
 
+use broadside_client::{Camera, Color, FlatPen, Outline, Window};
 use glam::Vec2;
-use web_sys::Path2d;
 
-use super::Names;
-use super::pen::{Pen, path};
-use crate::camera::Camera;
-use crate::color::Color;
 use crate::hulls::{self, HULL, HULLS, cockpit, engines, outline, silhouette};
-use crate::scene::markers::Window;
+use crate::scene::Names;
 use crate::scene::paint_of;
 use crate::stage::{ShipLook, Stage};
 
 pub(crate) struct Hulls {
-    hulls: Vec<Path2d>,
+    hulls: Vec<Outline>,
 }
 
 impl Hulls {
     /// Prepares the shapes; `None` if the browser cannot.
     #[must_use]
     pub(crate) fn new() -> Option<Self> {
-        Some(Hulls { hulls: (0..HULLS.len()).map(|kind| path(outline(kind))).collect::<Option<_>>()? })
+        Some(Hulls { hulls: (0..HULLS.len()).map(|kind| Outline::new(outline(kind))).collect::<Option<_>>()? })
     }
 
-    pub(crate) fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+    pub(crate) fn draw(&self, pen: &FlatPen, stage: &Stage, camera: &Camera, seconds: f64) {
         for ship in stage.ships.iter().filter(|ship| camera.sees(ship.at, 70.0)) {
             let own = stage.own == Some(ship.player);
             self.ship(pen, ship, paint_of(stage, ship.player), own, seconds);
@@ -36,7 +32,7 @@ impl Hulls {
         pen.world();
     }
 
-    fn ship(&self, pen: &Pen, ship: &ShipLook, color: Color, own: bool, seconds: f64) {
+    fn ship(&self, pen: &FlatPen, ship: &ShipLook, color: Color, own: bool, seconds: f64) {
         let kind = silhouette(ship.player, ship.team, own);
         let Some(hull) = self.hulls.get(kind) else { return };
         pen.place(ship.at, ship.heading, HULL);
@@ -73,7 +69,7 @@ impl Hulls {
 }
 
 /// Draws the flames: long while the engines burn, and otherwise short, to show where the stern is.
-fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seconds: f64) {
+fn flames(pen: &FlatPen, ship: &ShipLook, kind: usize, own: bool, color: Color, seconds: f64) {
     let fire = match ship.team {
         Some(_) => color.mix(Color::WHITE, 0.3),
         None if own => Color::hex(0x59_c8ff),
@@ -92,7 +88,7 @@ fn flames(pen: &Pen, ship: &ShipLook, kind: usize, own: bool, color: Color, seco
 }
 
 /// Draws names and bars over the other ships.
-pub(crate) fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, names: Names<'_>) {
+pub(crate) fn labels(pen: &FlatPen, stage: &Stage, camera: &Camera, window: Window, names: Names<'_>) {
     for ship in &stage.ships {
         if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
             continue;
@@ -122,7 +118,7 @@ pub(crate) fn labels(pen: &Pen, stage: &Stage, camera: &Camera, window: Window, 
     }
 }
 
-fn bar(pen: &Pen, at: Vec2, px: f32, ship: &ShipLook) {
+fn bar(pen: &FlatPen, at: Vec2, px: f32, ship: &ShipLook) {
     let half = Vec2::new(24.0, 2.5) * px;
     let part = |share: f32, color: Color, top: f32, low: f32| {
         pen.fill_with(color);

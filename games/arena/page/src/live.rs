@@ -1,4 +1,4 @@
-//! From a client's view to the stage: the game.
+//! From a client's view to the stage.
 
 use broadside_arena::modes::Zone;
 use broadside_arena::rules::{DT, HULL_MAX, SHIELD_MAX, SHIP_RADIUS};

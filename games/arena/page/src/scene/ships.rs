@@ -1,14 +1,11 @@
 //! Ships as sprites: hull, flame, shield, and what lasts of each from image to image.
 
+use broadside_client::{Batch, Camera, Color, Layer, Particle, ParticleShape, Particles, Random, Shape, Sprite};
 use glam::Vec2;
 
 use super::paint_of;
-use crate::camera::Camera;
-use crate::color::Color;
-use crate::gl::batch::{Batch, Layer, Shape, Sprite};
 use crate::hulls::{HULL, engines, silhouette};
-use crate::particles::{Particle, ParticleShape, Particles};
-use crate::random::Random;
+use crate::shapes;
 use crate::stage::{Effect, ShipLook, Stage};
 
 /// Particles of exhaust per second at full thrust.
@@ -75,7 +72,7 @@ impl Ships {
         }
         if let Some(ghost) = &stage.ghost {
             let color = Color::hex(0xff6f9c);
-            let hull = Sprite::new(Shape::Ship, ghost.at, Vec2::splat(HULL * 1.3), color.alpha(0.5));
+            let hull = Sprite::new(shapes::SHIP, ghost.at, Vec2::splat(HULL * 1.3), color.alpha(0.5));
             batch.add(Layer::Solid, &hull.turned(ghost.heading).accent(Color::WHITE));
         }
         let image = self.image;
@@ -108,7 +105,7 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
         let at = ship.at - bow * (behind * HULL) + side * (sign * apart * HULL);
         let long = 9.0 + 31.0 * power;
         let sprite = Sprite::light(
-            Shape::Flame,
+            shapes::FLAME,
             at - bow * (long * 0.86),
             Vec2::new(long, 8.0),
             flame.alpha(0.55 + 0.45 * power),
@@ -120,31 +117,31 @@ fn draw_one(ship: &ShipLook, memory: &Memory, color: Color, own: bool, seconds: 
         );
         batch.add(
             Layer::Back,
-            &Sprite::light(Shape::Glow, at, Vec2::splat(9.0 + 15.0 * power), flame.alpha(0.55 * power)),
+            &Sprite::light(Shape::GLOW, at, Vec2::splat(9.0 + 15.0 * power), flame.alpha(0.55 * power)),
         );
     }
     let aura = if own { 0.26 } else { 0.16 };
-    batch.add(Layer::Back, &Sprite::light(Shape::Glow, ship.at, Vec2::splat(HULL * 2.5), color.alpha(aura)));
+    batch.add(Layer::Back, &Sprite::light(Shape::GLOW, ship.at, Vec2::splat(HULL * 2.5), color.alpha(aura)));
     let blink = if ship.protected { 0.78 + 0.22 * ((seconds * 11.0).sin() as f32) } else { 1.0 };
     let stripe = if own { Color::hex(0xffe9b0) } else { color.mix(Color::WHITE, 0.65) };
-    let hull = Sprite::new(Shape::Ship, ship.at, Vec2::splat(HULL * 1.3), color.alpha(blink)).turned(ship.heading);
+    let hull = Sprite::new(shapes::SHIP, ship.at, Vec2::splat(HULL * 1.3), color.alpha(blink)).turned(ship.heading);
     batch.add(Layer::Solid, &hull.with(shape as f32, memory.flash).accent(stripe));
     if ship.rapid {
         let beat = 0.6 + 0.4 * ((seconds * 16.0).sin() as f32);
         let at = ship.at + bow * (HULL * 0.95);
         batch.add(
             Layer::Light,
-            &Sprite::light(Shape::Glow, at, Vec2::splat(18.0), Color::hex(0xffb84a).alpha(0.75 * beat)),
+            &Sprite::light(Shape::GLOW, at, Vec2::splat(18.0), Color::hex(0xffb84a).alpha(0.75 * beat)),
         );
     }
     if ship.shield > 0.0 || memory.guard > 0.0 {
         let strength = (0.45 + 0.55 * ship.shield).min(1.0);
-        let bubble = Sprite::light(Shape::Shield, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0x6fb4ff));
+        let bubble = Sprite::light(shapes::SHIELD, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0x6fb4ff));
         batch.add(Layer::Light, &bubble.with(strength, memory.guard));
     }
     if ship.protected {
         let bubble =
-            Sprite::light(Shape::Shield, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0xe8f6ff).alpha(0.8 * blink));
+            Sprite::light(shapes::SHIELD, ship.at, Vec2::splat(HULL * 1.75), Color::hex(0xe8f6ff).alpha(0.8 * blink));
         batch.add(Layer::Light, &bubble.with(0.8, memory.guard));
     }
 }

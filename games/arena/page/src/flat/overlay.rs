@@ -2,13 +2,11 @@
 
 use std::f32::consts::TAU;
 
+use broadside_client::{Camera, Color, FlatPen, Window};
 use glam::Vec2;
 
-use super::Moment;
-use super::pen::Pen;
-use crate::camera::Camera;
-use crate::color::Color;
-use crate::scene::markers::{Beyond, Markers, RADAR_REACH, Window, beyond, dial, way_to_zone};
+use crate::scene::Moment;
+use crate::scene::markers::{Beyond, Markers, RADAR_REACH, beyond, dial, way_to_zone};
 use crate::scene::objects::{boon_color, zone_color};
 use crate::scene::paint_of;
 use crate::stage::{ShipLook, Stage};
@@ -18,8 +16,8 @@ const ARROW: [(f32, f32); 4] = [(1.0, 0.0), (-0.7, 0.75), (-0.3, 0.0), (-0.7, -0
 /// Angle between two points of the arena's edge on the radar, seen from the arena's middle, in units of the radar's radius.
 const EDGE_STEP: f32 = 0.11;
 
-pub(crate) fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera, moment: Moment) {
-    let window = moment.window;
+pub(crate) fn draw(pen: &FlatPen, markers: &Markers, stage: &Stage, moment: Moment<'_>) {
+    let (camera, window) = (moment.camera, moment.window);
     marks(pen, markers);
     if let Some(own) = stage.own_ship() {
         pen.line_with(Color::hex(0xff_3b4a), 6.0);
@@ -54,7 +52,7 @@ pub(crate) fn draw(pen: &Pen, markers: &Markers, stage: &Stage, camera: &Camera,
 }
 
 /// Draws hits of the own ship, and where beams that hit it were judged.
-fn marks(pen: &Pen, markers: &Markers) {
+fn marks(pen: &FlatPen, markers: &Markers) {
     pen.line_with(Color::WHITE, 3.0);
     for (at, fresh) in markers.marks() {
         pen.fade(fresh);
@@ -73,7 +71,7 @@ fn marks(pen: &Pen, markers: &Markers) {
 }
 
 /// Draws a red rim around the picture: four bars, which cost less than a glow over all of it.
-fn red_rim(pen: &Pen, camera: &Camera, red: f32) {
+fn red_rim(pen: &FlatPen, camera: &Camera, red: f32) {
     if red <= 0.01 {
         return;
     }
@@ -88,14 +86,14 @@ fn red_rim(pen: &Pen, camera: &Camera, red: f32) {
     pen.fade(1.0);
 }
 
-fn arrow(pen: &Pen, at: Vec2, way: f32, size: f32, color: Color) {
+fn arrow(pen: &FlatPen, at: Vec2, way: f32, size: f32, color: Color) {
     let turn = Vec2::from_angle(way) * size;
     pen.fill_with(color);
     pen.polygon(&ARROW.map(|(x, y)| at + turn.rotate(Vec2::new(x, y))));
 }
 
 /// Draws the radar: what is near, and the arena's edge.
-fn radar(pen: &Pen, stage: &Stage, camera: &Camera, window: Window) {
+fn radar(pen: &FlatPen, stage: &Stage, camera: &Camera, window: Window) {
     let ((middle, radius), px) = (dial(camera, window), window.px);
     pen.fade(0.72);
     pen.fill_with(Color::hex(0x06_0c1c));

@@ -1,6 +1,6 @@
 //! The stage: everything that one image shows of a world, as one plain struct.
 //!
-//! The game and the battle behind the title both fill it; drawing, sound and radar read it and know neither.
+//! The game and the battle behind the title both fill it; drawing and radar read it and know neither.
 
 use broadside_arena::pickup::Boon;
 use glam::Vec2;
@@ -200,11 +200,6 @@ impl Stage {
                 Err(at) => self.teams.insert(at, (ship.player, team)),
             }
         }
-    }
-
-    /// Forgets all teams, for another room.
-    pub(crate) fn forget_teams(&mut self) {
-        self.teams.clear();
     }
 
     /// The team of a player when last seen.

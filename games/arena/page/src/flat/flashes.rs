@@ -2,11 +2,9 @@
 
 use std::f32::consts::TAU;
 
+use broadside_client::{Camera, Color, FlatPen};
 use glam::Vec2;
 
-use super::pen::Pen;
-use crate::camera::Camera;
-use crate::color::Color;
 use crate::scene::objects::boon_color;
 use crate::scene::paint_of;
 use crate::stage::{Effect, Stage};
@@ -103,7 +101,7 @@ impl Flashes {
         self.alive.clear();
     }
 
-    pub(crate) fn draw(&self, pen: &Pen, camera: &Camera) {
+    pub(crate) fn draw(&self, pen: &FlatPen, camera: &Camera) {
         for flash in &self.alive {
             if !camera.sees(flash.at, flash.size.0.max(flash.size.1)) {
                 continue;

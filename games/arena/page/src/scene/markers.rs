@@ -2,18 +2,13 @@
 
 use std::f32::consts::TAU;
 
+use broadside_client::{Batch, Camera, Color, FullSurface, Layer, Shape, Sprite, Window};
 use glam::Vec2;
 
 use super::objects::{boon_color, zone_color};
-use super::paint_of;
-use crate::camera::Camera;
-use crate::color::Color;
-use crate::gl::batch::{Batch, Layer, Shape, Sprite};
-use crate::gl::text::TextSlot;
+use super::{Names, paint_of};
+use crate::shapes;
 use crate::stage::{Effect, ShipLook, Stage, ZoneLook};
-
-/// Gives the text atlas's slot of a player's name.
-pub(crate) type NameSlots<'a> = &'a mut dyn FnMut(u16) -> Option<TextSlot>;
 
 /// Seconds for which a hit's direction is shown.
 const WOUND_SECONDS: f32 = 1.1;
@@ -42,15 +37,6 @@ pub(crate) struct Markers {
     judged: Vec<(Vec2, f32)>,
     /// How badly the own ship was just hit, 0..=1.
     hurt: f32,
-}
-
-/// The window, for what has its size in CSS pixels.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    /// World units per CSS pixel.
-    pub(crate) px: f32,
-    /// Whether thumbs cover the corners.
-    pub(crate) touch: bool,
 }
 
 impl Markers {
@@ -120,22 +106,22 @@ impl Markers {
             for n in 0..4 {
                 let angle = TAU / 8.0 + n as f32 * TAU / 4.0;
                 let tick = at + Vec2::from_angle(angle) * (15.0 + 8.0 * (1.0 - fresh));
-                let sprite = Sprite::light(Shape::Bolt, tick, Vec2::new(9.0, 4.0), Color::WHITE.alpha(fresh));
+                let sprite = Sprite::light(Shape::BOLT, tick, Vec2::new(9.0, 4.0), Color::WHITE.alpha(fresh));
                 batch.add(Layer::Top, &sprite.turned(angle + TAU / 2.0));
             }
         }
         for (at, fresh) in self.judged() {
-            let ring = Sprite::light(Shape::Ring, at, Vec2::splat(26.0), Color::hex(0xff7a8a).alpha(0.8 * fresh));
+            let ring = Sprite::light(Shape::RING, at, Vec2::splat(26.0), Color::hex(0xff7a8a).alpha(0.8 * fresh));
             batch.add(Layer::Top, &ring.with(0.8, 0.06));
         }
         if let Some(own) = stage.own_ship() {
             for (angle, fresh) in self.wounds() {
-                let arc = Sprite::light(Shape::Arc, own.at, Vec2::splat(118.0), Color::hex(0xff3b4a).alpha(fresh));
+                let arc = Sprite::light(shapes::WOUND, own.at, Vec2::splat(118.0), Color::hex(0xff3b4a).alpha(fresh));
                 batch.add(Layer::Top, &arc.turned(angle).with(0.5, 0.0));
             }
             let red = self.red(own, seconds);
             if red > 0.01 {
-                let edge = Sprite::light(Shape::Edge, camera.at, camera.half, Color::hex(0xd01828).alpha(red * 0.6));
+                let edge = Sprite::light(shapes::EDGE, camera.at, camera.half, Color::hex(0xd01828).alpha(red * 0.6));
                 batch.add(Layer::Top, &edge);
             }
             arrows(stage, camera, window, batch);
@@ -148,7 +134,7 @@ impl Markers {
 }
 
 /// Adds names and bars over the other ships.
-pub(crate) fn labels(stage: &Stage, camera: &Camera, window: Window, names: NameSlots<'_>, batch: &mut Batch) {
+pub(crate) fn labels(stage: &Stage, camera: &Camera, window: Window, names: Names<'_>, full: &mut FullSurface<'_>) {
     for ship in &stage.ships {
         if stage.own == Some(ship.player) || !camera.sees(ship.at, 60.0) {
             continue;
@@ -158,21 +144,26 @@ pub(crate) fn labels(stage: &Stage, camera: &Camera, window: Window, names: Name
         let half = Vec2::new(24.0 * window.px, 3.0 * window.px);
         if stage.is_friend(ship) {
             // A teammate has a ring: not only the color marks them.
-            let ring = Sprite::light(Shape::Ring, ship.at, Vec2::splat(46.0), color.alpha(0.5));
-            batch.add(Layer::Top, &ring.with(0.86, 0.035));
+            let ring = Sprite::light(Shape::RING, ship.at, Vec2::splat(46.0), color.alpha(0.5));
+            full.batch.add(Layer::Top, &ring.with(0.86, 0.035));
         }
         let hull = Color::hex(0xff5468).mix(Color::hex(0x62f59b), (ship.hull * 1.25 - 0.25).clamp(0.0, 1.0));
         if ship.hull < 0.985 || ship.shield > 0.0 {
-            let bar = Sprite::new(Shape::Bar, above + Vec2::Y * (9.0 * window.px), half, hull.alpha(0.95));
-            batch.add(Layer::Top, &bar.with(ship.hull, ship.shield).accent(Color::hex(0x7cc0ff)));
+            let bar = Sprite::new(shapes::BAR, above + Vec2::Y * (9.0 * window.px), half, hull.alpha(0.95));
+            full.batch.add(Layer::Top, &bar.with(ship.hull, ship.shield).accent(Color::hex(0x7cc0ff)));
         }
-        if let Some(slot) = names(ship.player) {
+        let away = stage.away.contains(&ship.player);
+        let name = names(ship.player).and_then(|name| match away {
+            true => full.text(&format!("{name} … away")),
+            false => full.text(name),
+        });
+        if let Some(slot) = name {
             let tall = 8.6 * window.px;
             let half = Vec2::new(tall * slot.aspect(), tall);
             // The ship of a player who is away idles, and its name is faint.
-            let strong = if stage.away.contains(&ship.player) { 0.4 } else { 0.92 };
-            let sprite = Sprite::new(Shape::Text, above, half, color.mix(Color::WHITE, 0.45).alpha(strong));
-            batch.add(Layer::Top, &sprite.with(slot.index, slot.fill));
+            let strong = if away { 0.4 } else { 0.92 };
+            let sprite = Sprite::new(Shape::TEXT, above, half, color.mix(Color::WHITE, 0.45).alpha(strong));
+            full.batch.add(Layer::Top, &sprite.with(slot.index, slot.fill));
         }
     }
 }
@@ -206,9 +197,9 @@ fn arrows(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
         let size = Vec2::splat((6.5 + 4.0 * near) * window.px);
         let color = paint_of(stage, ship.player).alpha(0.4 + 0.55 * near);
         let mark = if stage.is_friend(ship) {
-            Sprite::new(Shape::Ring, at, size, color).with(0.6, 0.2)
+            Sprite::new(Shape::RING, at, size, color).with(0.6, 0.2)
         } else {
-            Sprite::new(Shape::Arrow, at, size, color).turned(way)
+            Sprite::new(shapes::ARROW, at, size, color).turned(way)
         };
         batch.add(Layer::Top, &mark);
     }
@@ -228,10 +219,10 @@ pub(crate) fn way_to_zone(stage: &Stage, camera: &Camera, window: Window) -> Opt
 fn zone_arrow(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     let Some((zone, at, way)) = way_to_zone(stage, camera, window) else { return };
     let color = zone_color(&zone);
-    let disc = Sprite::new(Shape::Disc, at, Vec2::splat(15.0 * window.px), Color::hex(0x060c1c).alpha(0.6));
-    let ring = Sprite::new(Shape::Ring, at, Vec2::splat(17.0 * window.px), color).with(0.8, 0.1);
-    let heart = Sprite::new(Shape::Disc, at, Vec2::splat(4.5 * window.px), color);
-    let arrow = Sprite::new(Shape::Arrow, at + way * (25.0 * window.px), Vec2::splat(10.0 * window.px), color);
+    let disc = Sprite::new(Shape::DISC, at, Vec2::splat(15.0 * window.px), Color::hex(0x060c1c).alpha(0.6));
+    let ring = Sprite::new(Shape::RING, at, Vec2::splat(17.0 * window.px), color).with(0.8, 0.1);
+    let heart = Sprite::new(Shape::DISC, at, Vec2::splat(4.5 * window.px), color);
+    let arrow = Sprite::new(shapes::ARROW, at + way * (25.0 * window.px), Vec2::splat(10.0 * window.px), color);
     for sprite in [disc, ring, heart, arrow.turned(way.to_angle())] {
         batch.add(Layer::Top, &sprite);
     }
@@ -256,14 +247,14 @@ pub(crate) fn dial(camera: &Camera, window: Window) -> (Vec2, f32) {
 /// Adds the radar: what is near, and the arena's edge.
 fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     let (middle, radius) = dial(camera, window);
-    let dial = Sprite::new(Shape::Radar, middle, Vec2::splat(radius), Color::hex(0x7fb8e8).alpha(0.9));
+    let dial = Sprite::new(shapes::RADAR, middle, Vec2::splat(radius), Color::hex(0x7fb8e8).alpha(0.9));
     batch.add(Layer::Top, &dial);
     let here = stage.own_ship().map_or(camera.at, |ship| ship.at);
     let mut dot = |at: Vec2, size: f32, color: Color| {
         let off = (at - here) / RADAR_REACH;
         if off.length_squared() < 0.93 {
             let at = middle + off * radius;
-            batch.add(Layer::Top, &Sprite::new(Shape::Disc, at, Vec2::splat(size * window.px), color));
+            batch.add(Layer::Top, &Sprite::new(Shape::DISC, at, Vec2::splat(size * window.px), color));
         }
     };
     for rock in &stage.rocks {
@@ -288,16 +279,16 @@ fn radar(stage: &Stage, camera: &Camera, window: Window, batch: &mut Batch) {
     let place = |at: Vec2| middle + ((at - here) / RADAR_REACH).clamp_length_max(0.96) * radius;
     for ship in foes.iter().filter(|ship| has_teams && (ship.at - here).length() < RADAR_REACH * 0.96) {
         let half = Vec2::splat(5.2 * window.px);
-        let foe = Sprite::new(Shape::Arrow, place(ship.at), half, paint_of(stage, ship.player));
+        let foe = Sprite::new(shapes::ARROW, place(ship.at), half, paint_of(stage, ship.player));
         batch.add(Layer::Top, &foe.turned(-TAU / 4.0));
     }
     if let Some(zone) = stage.zone {
         let half = Vec2::splat((zone.radius / RADAR_REACH * radius).max(5.0 * window.px));
-        let ring = Sprite::light(Shape::Ring, place(zone.at), half, zone_color(&zone));
+        let ring = Sprite::light(Shape::RING, place(zone.at), half, zone_color(&zone));
         batch.add(Layer::Top, &ring.with(0.84, 0.1));
     }
     if let Some(own) = stage.own_ship() {
-        let arrow = Sprite::new(Shape::Arrow, middle, Vec2::splat(6.0 * window.px), paint_of(stage, own.player));
+        let arrow = Sprite::new(shapes::ARROW, middle, Vec2::splat(6.0 * window.px), paint_of(stage, own.player));
         batch.add(Layer::Top, &arrow.turned(own.heading));
     }
 }

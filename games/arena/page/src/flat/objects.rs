@@ -4,13 +4,9 @@ use std::f32::consts::{PI, TAU};
 
 use broadside_arena::pickup::Boon;
 use broadside_arena::rules::{BEAM_LIFE, DT};
+use broadside_client::{Camera, Color, FlatPen, Outline, Random};
 use glam::Vec2;
-use web_sys::Path2d;
 
-use super::pen::{Pen, path};
-use crate::camera::Camera;
-use crate::color::{self, Color};
-use crate::random::Random;
 use crate::scene::objects::{boon_color, rock_paint, zone_color};
 use crate::scene::paint_of;
 use crate::stage::Stage;
@@ -23,7 +19,7 @@ const ROCK_CORNERS: usize = 13;
 const LIGHT: Vec2 = Vec2::new(-0.61, -0.79);
 
 /// Draws the arena's edge and what lies beyond it, redder as the own ship comes near.
-pub(crate) fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn edge(pen: &FlatPen, stage: &Stage, camera: &Camera) {
     let radius = stage.edge;
     let (far, reach) = (camera.at.length(), camera.half.length());
     if radius <= 0.0 || far + reach < radius {
@@ -48,7 +44,7 @@ pub(crate) fn edge(pen: &Pen, stage: &Stage, camera: &Camera) {
 }
 
 /// Draws the zone: its floor, its rim, and around it a ring that fills from the top on both sides.
-pub(crate) fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+pub(crate) fn zone(pen: &FlatPen, stage: &Stage, camera: &Camera, seconds: f64) {
     let Some(zone) = stage.zone.filter(|zone| camera.sees(zone.at, zone.radius * 1.1)) else { return };
     let color = zone_color(&zone);
     let beat = if zone.contested { 0.6 + 0.4 * (seconds * 9.0).sin() as f32 } else { 1.0 };
@@ -65,27 +61,28 @@ pub(crate) fn zone(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
     if zone.lean != 0.0 {
         let (top, filled) = (-PI / 2.0, zone.lean.abs().min(1.0) * PI);
         pen.fade(0.95);
-        pen.line_with(color::of_team(u8::from(zone.lean > 0.0)), 9.0);
+        pen.line_with(Color::of_team(u8::from(zone.lean > 0.0)), 9.0);
         pen.arc(zone.at, track, (top - filled, top + filled));
     }
     pen.fade(1.0);
 }
 
 pub(crate) struct Rocks {
-    reliefs: Vec<(Path2d, Path2d)>,
+    reliefs: Vec<(Outline, Outline)>,
 }
 
 impl Rocks {
     /// Prepares the shapes; `None` if the browser cannot.
     #[must_use]
     pub(crate) fn new() -> Option<Self> {
-        let relief =
-            |n: usize| Some((path(outline(n).into_iter())?, path(outline(n).into_iter().map(|at| at * 0.62))?));
+        let relief = |n: usize| {
+            Some((Outline::new(outline(n).into_iter())?, Outline::new(outline(n).into_iter().map(|at| at * 0.62))?))
+        };
         Some(Rocks { reliefs: (0..RELIEFS).map(relief).collect::<Option<_>>()? })
     }
 
     /// Draws the visible rocks: a dark body, and the lit face.
-    pub(crate) fn draw(&self, pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+    pub(crate) fn draw(&self, pen: &FlatPen, stage: &Stage, camera: &Camera, seconds: f64) {
         for rock in stage.rocks.iter().filter(|rock| camera.sees(rock.at, rock.radius * 1.1)) {
             let paint = rock_paint(rock, seconds);
             let Some((body, face)) = self.reliefs.get(paint.relief) else { continue };
@@ -116,7 +113,7 @@ fn outline(relief: usize) -> [Vec2; ROCK_CORNERS] {
 }
 
 /// Draws the visible pickups: a badge, and a ring that widens.
-pub(crate) fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
+pub(crate) fn pickups(pen: &FlatPen, stage: &Stage, camera: &Camera, seconds: f64) {
     for pickup in stage.pickups.iter().filter(|pickup| camera.sees(pickup.at, 60.0)) {
         let color = boon_color(pickup.what);
         let wave = (seconds * 0.7 + f64::from(pickup.id) * 0.37).fract() as f32;
@@ -151,7 +148,7 @@ pub(crate) fn pickups(pen: &Pen, stage: &Stage, camera: &Camera, seconds: f64) {
 }
 
 /// Draws the visible shots as short bright lines.
-pub(crate) fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn shots(pen: &FlatPen, stage: &Stage, camera: &Camera) {
     pen.round(true);
     for shot in &stage.shots {
         if shot.age < 0.0 || !camera.sees(shot.at, 30.0) {
@@ -169,7 +166,7 @@ pub(crate) fn shots(pen: &Pen, stage: &Stage, camera: &Camera) {
     pen.round(false);
 }
 
-pub(crate) fn beams(pen: &Pen, stage: &Stage, camera: &Camera) {
+pub(crate) fn beams(pen: &FlatPen, stage: &Stage, camera: &Camera) {
     for beam in &stage.beams {
         let (share, way) = (beam.age / (BEAM_LIFE as f32 * DT), beam.to - beam.from);
         if !(0.0..1.0).contains(&share) || !camera.sees(beam.from + way * 0.5, way.length() * 0.5) {

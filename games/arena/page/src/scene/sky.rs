@@ -1,11 +1,9 @@
 //! Stars and drifting dust in sheets at different depths, which make speed visible.
 
+use broadside_client::{Batch, Camera, Color, Layer, Random, Sprite};
 use glam::Vec2;
 
-use crate::camera::Camera;
-use crate::color::Color;
-use crate::gl::batch::{Batch, Layer, Shape, Sprite};
-use crate::random::Random;
+use crate::shapes;
 
 /// One sheet of stars. `depth`: how far it moves with the world (0 stands still, 1 is the plane of the ships).
 struct Sheet {
@@ -76,7 +74,7 @@ impl Sky {
             let twinkle = 0.82 + 0.18 * (seconds * f64::from(star.pace) + f64::from(star.at.x)).sin() as f32;
             let rays = ((star.size - 5.0) / 6.0).clamp(0.0, 1.0);
             let color = star.color.alpha(star.color.a * twinkle);
-            batch.add(Layer::Back, &Sprite::light(Shape::Star, at, Vec2::splat(star.size), color).with(rays, 0.0));
+            batch.add(Layer::Back, &Sprite::light(shapes::STAR, at, Vec2::splat(star.size), color).with(rays, 0.0));
         });
     }
 }

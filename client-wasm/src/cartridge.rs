@@ -1,0 +1,268 @@
+//! [`Cartridge`]: what a game puts into the shell to have a page of its own.
+
+use broadside_shared::client::{Client, View};
+use broadside_shared::game::Game;
+use broadside_shared::ids::PlayerId;
+use broadside_shared::protocol::match_status::MatchStatus;
+use broadside_shared::protocol::room::ModeId;
+use glam::Vec2;
+
+use crate::camera::{Camera, Framing};
+use crate::color::Color;
+use crate::gl::Shaders;
+use crate::hud::dom::Page;
+use crate::hud::match_status;
+use crate::hud::play::Play;
+use crate::input::controls::Controls;
+use crate::pen::Pen;
+use crate::probe::Report;
+use crate::sound::{Sound, SoundId, Sounds};
+
+/// A game's half of the page: what to draw, what a key means, and what else the shell cannot know.
+///
+/// Title, lobby, chat, scores, match, sound, devices, and the connection are the shell's. Two functions are enough:
+///
+/// ```
+/// use broadside_client::{Cartridge, Color, Controls, Image, Page, Pen};
+/// use broadside_shared::toy::{Push, Toy};
+/// use glam::Vec2;
+///
+/// struct ToyPage;
+///
+/// impl Cartridge for ToyPage {
+///     type Game = Toy;
+///
+///     fn new(_page: &Page<'_>) -> Result<Self, String> {
+///         Ok(ToyPage)
+///     }
+///
+///     fn input(&mut self, controls: &Controls) -> Push {
+///         let way = controls.direction().round();
+///         Push(way.x as i8, way.y as i8)
+///     }
+///
+///     fn draw(&mut self, image: &Image<'_, Toy>, pen: &mut Pen<'_>) {
+///         for entity in &image.view.entities {
+///             let [x, y, ..] = entity.values;
+///             pen.disc(Vec2::new(x, y), 8.0, Color::WHITE);
+///         }
+///         if let Some(at) = image.own_at() {
+///             pen.disc(at, 8.0, Color::OWN);
+///         }
+///     }
+/// }
+/// ```
+///
+/// In the page's crate, `broadside_client::page!(ToyPage);` makes it the program that the browser loads.
+pub trait Cartridge: Sized + 'static {
+    /// The game.
+    type Game: Game;
+    /// What players are called who chose no name; a number follows.
+    const GUEST: &'static str = "Player";
+    /// The word at the start of a round.
+    const GO: &'static str = "go";
+    /// The game's sounds, beside those of the shell.
+    const SOUNDS: &'static [Sound] = &[];
+    /// How much of the world a picture shows.
+    const FRAMING: Framing = Framing::follow(<Self::Game as Game>::VIEW);
+    /// The color behind everything.
+    const BACKGROUND: Color = Color::hex(0x05_0812);
+
+    /// Finds the game's own elements of the page. Called once.
+    ///
+    /// # Errors
+    /// One is missing: page and module are of different builds.
+    fn new(page: &Page<'_>) -> Result<Self, String>;
+
+    /// The input for what the player asks for. Called about once per tick, and for each image.
+    fn input(&mut self, controls: &Controls) -> <Self::Game as Game>::Input;
+
+    /// Draws the world.
+    fn draw(&mut self, image: &Image<'_, Self::Game>, pen: &mut Pen<'_>);
+
+    /// The bits of a key in [`Controls::held`] by the browser's name for its position, such as `KeyW`; 0 for keys without a meaning.
+    /// The shell keeps Enter, Escape, H, M, F3 and F4.
+    #[must_use]
+    fn key(code: &str) -> u32 {
+        Controls::usual_key(code)
+    }
+
+    /// What the game adds to the full renderer.
+    #[must_use]
+    fn shaders() -> Shaders {
+        Shaders::default()
+    }
+
+    /// The first words to a player in a room.
+    #[must_use]
+    fn welcome(name: &str) -> String {
+        format!("welcome, {name}")
+    }
+
+    /// The player's score, if their own state knows it sooner than the standings.
+    #[must_use]
+    fn score(_own: &<Self::Game as Game>::LocalPlayerState) -> Option<i32> {
+        None
+    }
+
+    /// Seconds of a round in a mode: what the clock shows before it starts.
+    #[must_use]
+    fn round_seconds(_mode: ModeId) -> Option<u32> {
+        None
+    }
+
+    /// The picture shows another world from now on: forget the one before.
+    fn enter(&mut self, _place: Place) {}
+
+    /// Time has jumped: what flies about belongs to the past.
+    fn skip(&mut self) {}
+
+    /// Takes a look at the world before it is drawn: once per image, before its events and before the camera moves. For the game's
+    /// own elements of the page, and for sounds of what events do not tell.
+    fn look(&mut self, _image: &Image<'_, Self::Game>, _cues: &mut Cues<'_>) {}
+
+    /// Takes an event, when the picture reaches it.
+    fn event(&mut self, _event: &<Self::Game as Game>::Event, _image: &Image<'_, Self::Game>, _cues: &mut Cues<'_>) {}
+
+    /// Where the own player is drawn: what the player aims from, and where the camera looks.
+    #[must_use]
+    fn own_at(&self, image: &Image<'_, Self::Game>) -> Option<Vec2> {
+        image.own_at()
+    }
+
+    /// Where the camera looks; `None` leaves it where it is.
+    #[must_use]
+    fn focus(&self, image: &Image<'_, Self::Game>) -> Option<Focus> {
+        self.own_at(image).map(Focus::at)
+    }
+
+    /// Lets `dt` seconds pass behind the title, and says where its camera looks.
+    fn advance_title(&mut self, _dt: f32, _cues: &mut Cues<'_>) -> Vec2 {
+        Vec2::ZERO
+    }
+
+    /// Draws what is behind the title.
+    fn draw_title(&mut self, _pen: &mut Pen<'_>) {}
+
+    /// The team of a player, for the colors of names.
+    #[must_use]
+    fn team_of(&self, _player: PlayerId) -> Option<u8> {
+        None
+    }
+
+    /// The line below the score of a match.
+    #[must_use]
+    fn match_note(&self, match_status: &MatchStatus, _image: &Image<'_, Self::Game>) -> String {
+        match_status::match_note(match_status)
+    }
+
+    /// Adds to what `window.broadside.state()` tells tests and developers.
+    #[must_use]
+    fn report(&self, _client: Option<&Client<Self::Game>>, report: Report) -> Report {
+        report
+    }
+}
+
+/// Which world the picture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The one behind the title; every visit has another seed.
+    Title {
+        /// A random number.
+        seed: u64,
+    },
+    /// That of a room.
+    Room,
+}
+
+/// Where the camera looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Focus {
+    /// World units.
+    pub at: Vec2,
+    /// World units per second; the camera looks ahead.
+    pub velocity: Vec2,
+}
+
+impl Focus {
+    /// A place that does not move.
+    #[must_use]
+    pub fn at(at: Vec2) -> Focus {
+        Focus { at, velocity: Vec2::ZERO }
+    }
+}
+
+/// What there is to draw in one image.
+pub struct Image<'a, G: Game> {
+    /// The session: room, names, standings, match.
+    pub client: &'a Client<G>,
+    /// The world.
+    pub view: &'a View<G>,
+    /// Whether this is a spectator's.
+    pub spectating: bool,
+    /// The own state as the server last sent it, while the network lab compares it with the prediction.
+    pub authority: Option<&'a G::LocalPlayerState>,
+    /// Seconds since the previous image.
+    pub dt: f32,
+}
+
+impl<G: Game> Image<'_, G> {
+    /// The own player; `None` for a spectator.
+    #[must_use]
+    pub fn own_player(&self) -> Option<PlayerId> {
+        self.client.player().filter(|_| !self.spectating)
+    }
+
+    /// The player whom a spectator follows.
+    #[must_use]
+    pub fn followed(&self) -> Option<PlayerId> {
+        self.client.following().filter(|_| self.spectating)
+    }
+
+    /// Where to draw the own player, by [`Game::focus`]: between two ticks, with the rest of past corrections. `None` without one.
+    #[must_use]
+    pub fn own_at(&self) -> Option<Vec2> {
+        let own = self.view.own.as_ref()?;
+        Some(G::focus(&own.previous).lerp(G::focus(&own.current), own.alpha) + own.offset)
+    }
+}
+
+/// What a cartridge sets off beside the picture.
+pub struct Cues<'a> {
+    pub(crate) sounds: &'a mut Sounds,
+    pub(crate) camera: &'a mut Camera,
+    pub(crate) play: &'a mut Play,
+}
+
+impl Cues<'_> {
+    /// Plays a sound at a place, with a volume of 0..=1.
+    pub fn play(&mut self, sound: SoundId, at: Vec2, gain: f32) {
+        self.sounds.play(sound, at, gain);
+    }
+
+    /// Plays a sound that does not depend on a place.
+    pub fn play_here(&mut self, sound: SoundId, gain: f32) {
+        self.sounds.play(sound, self.camera.at, gain);
+    }
+
+    /// Sets volume and speed of a [looped sound](Sound::looped).
+    pub fn drive(&mut self, sound: SoundId, gain: f32, rate: f32) {
+        self.sounds.drive(sound, gain, rate);
+    }
+
+    /// Shakes the camera, 0..=1; the sum of all shakes is at most 1.
+    pub fn shake(&mut self, strength: f32) {
+        self.camera.shake(strength);
+    }
+
+    /// What the picture shows.
+    #[must_use]
+    pub fn camera(&self) -> &Camera {
+        self.camera
+    }
+
+    /// Shows a message in large letters for a moment; `tone` is a class of the style sheet, such as `good`, or empty.
+    pub fn toast(&mut self, text: &str, tone: &str) {
+        self.play.toast(text, tone);
+    }
+}

@@ -1,0 +1,64 @@
+//! What an effect sounds like, and how it shakes the camera.
+
+use broadside_client::{Cues, SoundId};
+
+use crate::sounds::{BLAST, CHIP, ENGINE, HIT, LASER, LAUNCH, PICKUP, RAIL, SHIELD};
+use crate::stage::{Effect, Stage};
+
+/// Plays the effects from `first` on.
+pub(crate) fn play(stage: &Stage, first: usize, cues: &mut Cues<'_>) {
+    let own = |player: u16| stage.own == Some(player);
+    for effect in &stage.effects[first..] {
+        shake(effect, own, cues);
+        let (sound, at, gain) = match *effect {
+            Effect::Fired { player, at, .. } => (LASER, at, if own(player) { 0.34 } else { 0.26 }),
+            Effect::Railed { player, from, .. } => (RAIL, from, if own(player) { 0.6 } else { 0.5 }),
+            Effect::Judged { now: None, .. } => {
+                cues.play_here(SoundId::MARK, 0.5);
+                continue;
+            }
+            Effect::Judged { now: Some(_), .. } => continue,
+            Effect::Struck { player, at, shielded: false, .. } => (HIT, at, if own(player) { 0.95 } else { 0.4 }),
+            Effect::Struck { player, at, shielded: true, .. } => (SHIELD, at, if own(player) { 0.8 } else { 0.35 }),
+            Effect::Chipped { at } => (CHIP, at, 0.22),
+            Effect::Sunk { at, .. } => (BLAST, at, 0.95),
+            Effect::Taken { player, at, .. } => (PICKUP, at, if own(player) { 0.6 } else { 0.15 }),
+            Effect::Launched { player, at } => (LAUNCH, at, if own(player) { 0.6 } else { 0.15 }),
+            Effect::Dealt { .. } => {
+                cues.play_here(SoundId::MARK, 0.35);
+                continue;
+            }
+        };
+        cues.play(sound, at, gain);
+    }
+}
+
+/// Sets the engine's sound.
+pub(crate) fn drive(stage: &Stage, cues: &mut Cues<'_>) {
+    let thrust = stage.own_ship().map_or(0.0, |ship| if ship.thrust { 1.0 } else { 0.25 });
+    let pace = stage.own_ship().map_or(0.0, |ship| ship.velocity.length() / 450.0);
+    cues.drive(ENGINE, thrust * 0.20, 0.75 + 0.55 * pace);
+}
+
+/// Shakes the camera for hits on the own ship and for wrecks nearby.
+fn shake(effect: &Effect, own: impl Fn(u16) -> bool, cues: &mut Cues<'_>) {
+    let strength = match *effect {
+        Effect::Struck { player, shielded, heavy, .. } if own(player) => {
+            let blow = if shielded { 0.25 } else { 0.45 };
+            blow + if heavy { 0.3 } else { 0.0 }
+        }
+        Effect::Sunk { player, .. } if own(player) => 1.0,
+        Effect::Sunk { at, .. } => 0.55 * (1.0 - ((at - cues.camera().at).length() / 900.0).min(1.0)),
+        Effect::Fired { player, .. } if own(player) => 0.05,
+        Effect::Railed { player, .. } if own(player) => 0.22,
+        Effect::Fired { .. }
+        | Effect::Railed { .. }
+        | Effect::Judged { .. }
+        | Effect::Struck { .. }
+        | Effect::Chipped { .. }
+        | Effect::Taken { .. }
+        | Effect::Dealt { .. }
+        | Effect::Launched { .. } => return,
+    };
+    cues.shake(strength);
+}

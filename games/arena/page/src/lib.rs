@@ -1,0 +1,249 @@
+//! The arena's half of its page: a cartridge in the shell `broadside_client`.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `stage` | everything that one image shows, as one plain struct |
+//! | `live`, `backdrop` | what fills it: the game, or the battle behind the title |
+//! | `scene` | from the stage to sprites, for the full renderer |
+//! | `shapes`, `shaders/` | what the sprites look like |
+//! | `flat` | from the stage to flat shapes, for the simple renderer |
+//! | `hulls` | the silhouettes of ships, for both |
+//! | `helm` | what keys, mouse and thumbs mean |
+//! | `gauges` | hull, shield, powers |
+//! | `notes` | the line about the zone and the round |
+//! | `sounds`, `cues` | how it sounds, and when |
+
+mod backdrop;
+mod cues;
+mod flat;
+mod gauges;
+mod helm;
+mod hulls;
+mod live;
+mod notes;
+mod scene;
+mod shapes;
+mod sounds;
+mod stage;
+
+use broadside_arena::modes::Mode;
+use broadside_arena::rules::{TICK_HZ, round_ticks};
+use broadside_arena::{Arena, ArenaEvent, ArenaInput, LocalPlayerState};
+use broadside_client::{
+    Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Shaders, Sound, Surface,
+};
+use broadside_shared::client::Client;
+use broadside_shared::game::{Game, KillFeedEntry};
+use broadside_shared::ids::PlayerId;
+use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
+use broadside_shared::protocol::room::ModeId;
+use glam::Vec2;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use backdrop::Backdrop;
+use flat::Flat;
+use gauges::Gauges;
+use scene::{Moment, Names, Scene};
+use stage::Stage;
+
+broadside_client::page!(ArenaPage);
+
+/// Plays a scripted match and gives the world's hash every `every` ticks: native builds give the same numbers.
+#[wasm_bindgen]
+#[must_use]
+pub fn world_hashes(seed: u64, ticks: u32, every: u32) -> Vec<u64> {
+    broadside_arena::script::world_hashes(seed, ticks, every.max(1))
+}
+
+/// See the crate.
+struct ArenaPage {
+    stage: Stage,
+    scene: Scene,
+    /// `None` until the simple renderer draws.
+    flat: Option<Flat>,
+    backdrop: Option<Backdrop>,
+    gauges: Gauges,
+    /// Where the own ship's bow last pointed, in radians, and whether its main engine burns.
+    heading: f32,
+    burning: bool,
+    sunk_by: String,
+}
+
+impl Cartridge for ArenaPage {
+    type Game = Arena;
+    const GUEST: &'static str = "Captain";
+    const GO: &'static str = "fight";
+    const SOUNDS: &'static [Sound] = &sounds::SOUNDS;
+    // Less than a client knows, because ships must not be too small.
+    const FRAMING: Framing =
+        Framing { shown: Vec2::new(1440.0, 900.0), lead: Vec2::new(120.0, 80.0), shake: 13.0, whole: false };
+    const BACKGROUND: Color = flat::SPACE;
+
+    fn new(page: &Page<'_>) -> Result<Self, String> {
+        Ok(ArenaPage {
+            stage: Stage::default(),
+            scene: Scene::new(),
+            flat: None,
+            backdrop: None,
+            gauges: Gauges::new(page)?,
+            heading: 0.0,
+            burning: false,
+            sunk_by: String::new(),
+        })
+    }
+
+    fn input(&mut self, controls: &Controls) -> ArenaInput {
+        let input = helm::input(controls, self.heading);
+        self.burning = input.has(ArenaInput::THRUST);
+        input
+    }
+
+    fn shaders() -> Shaders {
+        shapes::shaders()
+    }
+
+    fn welcome(name: &str) -> String {
+        format!("good hunting, {name}")
+    }
+
+    fn score(own: &LocalPlayerState) -> Option<i32> {
+        Some(own.score)
+    }
+
+    fn round_seconds(mode: ModeId) -> Option<u32> {
+        Some(round_ticks(Mode::of(mode)) / TICK_HZ)
+    }
+
+    fn enter(&mut self, place: Place) {
+        self.skip();
+        self.stage = Stage::default();
+        self.gauges.reset();
+        self.sunk_by.clear();
+        self.backdrop = match place {
+            Place::Title { seed } => Some(Backdrop::new(seed)),
+            Place::Room => None,
+        };
+    }
+
+    fn skip(&mut self) {
+        self.scene.clear();
+        if let Some(flat) = &mut self.flat {
+            flat.clear();
+        }
+    }
+
+    fn look(&mut self, image: &Image<'_, Arena>, cues: &mut Cues<'_>) {
+        let (client, stage) = (image.client, &mut self.stage);
+        let before = stage.edge;
+        live::fill(image.view, self.burning, stage);
+        match &image.view.own {
+            Some(own) => {
+                let status = client.match_status();
+                let between_rounds =
+                    status.is_some_and(|c| Mode::of(c.mode) == Mode::Duel && c.phase != MatchPhase::Waiting);
+                self.heading = live::own_pose(image.view).1;
+                self.gauges.show(&own.current, &self.sunk_by, between_rounds);
+            }
+            None => stage.edge = live::spectator_edge(before, client.extent(), image.dt),
+        }
+        stage.followed = image.followed().map(|player| player.0);
+        stage.away = live::away(stage, |player| client.is_away(player));
+        stage.ghost = image.authority.and_then(live::own_look);
+        stage.record_teams();
+        stage.zone = client.room_state().as_ref().map(|zone| live::zone_look(zone, image.view.tick));
+        stage.add_shot_effects();
+        cues::play(stage, 0, cues);
+        cues::drive(stage, cues);
+    }
+
+    fn event(&mut self, event: &ArenaEvent, image: &Image<'_, Arena>, cues: &mut Cues<'_>) {
+        let first = self.stage.effects.len();
+        live::add_effect(event, &mut self.stage);
+        cues::play(&self.stage, first, cues);
+        let Some(KillFeedEntry { by, verb, of }) = Arena::kill_feed_entry(event) else { return };
+        let (own, name) = (image.client.player(), |player| image.client.name_of(player).unwrap_or("someone"));
+        if own == Some(of) {
+            self.sunk_by = match by {
+                Some(by) => format!("by {}", name(by)),
+                None => format!("you {verb}"),
+            };
+        } else if by.is_some() && by == own {
+            cues.toast(&format!("you sank {}", name(of)), "kill");
+            cues.play_here(sounds::KILL, 0.5);
+        }
+    }
+
+    fn own_at(&self, image: &Image<'_, Arena>) -> Option<Vec2> {
+        image.view.own.as_ref().map(|_| live::own_pose(image.view).0)
+    }
+
+    fn focus(&self, image: &Image<'_, Arena>) -> Option<Focus> {
+        if let Some(followed) = self.stage.followed {
+            return self.stage.ship_of(followed).map(|ship| Focus { at: ship.at, velocity: ship.velocity });
+        }
+        let own = image.view.own.as_ref()?;
+        Some(Focus { at: self.own_at(image)?, velocity: own.current.velocity })
+    }
+
+    fn draw(&mut self, image: &Image<'_, Arena>, pen: &mut Pen<'_>) {
+        self.draw_stage(pen, &|player| image.client.name_of(PlayerId(player)));
+    }
+
+    fn advance_title(&mut self, dt: f32, cues: &mut Cues<'_>) -> Vec2 {
+        let Some(backdrop) = &mut self.backdrop else { return Vec2::ZERO };
+        backdrop.show(dt, &mut self.stage);
+        cues::play(&self.stage, 0, cues);
+        cues::drive(&self.stage, cues);
+        backdrop.focus
+    }
+
+    fn draw_title(&mut self, pen: &mut Pen<'_>) {
+        self.draw_stage(pen, &|_| None);
+    }
+
+    fn team_of(&self, player: PlayerId) -> Option<u8> {
+        self.stage.team_of(player.0)
+    }
+
+    fn match_note(&self, match_status: &MatchStatus, image: &Image<'_, Arena>) -> String {
+        notes::note(match_status, image.client.room_state().as_ref(), self.stage.own_team())
+    }
+
+    fn report(&self, client: Option<&Client<Arena>>, report: Report) -> Report {
+        let own = client.and_then(|client| client.local_player()).filter(|own| own.afloat());
+        let ship = own.map(|own| {
+            let (heading, hull) = (own.heading_radians(), own.hull_points());
+            place(own.position).with("heading", heading).with("hull", hull)
+        });
+        let me = client.and_then(|client| client.player());
+        let others = self.stage.ships.iter().filter(|ship| me.is_some_and(|me| me.0 != ship.player));
+        let others = others.map(|ship| {
+            let name = client.and_then(|client| client.name_of(PlayerId(ship.player))).unwrap_or_default();
+            place(ship.at).with("id", ship.id).with("player", ship.player).with("name", name)
+        });
+        report.with("ship", ship).with_all("others", others)
+    }
+}
+
+impl ArenaPage {
+    fn draw_stage(&mut self, pen: &mut Pen<'_>, names: Names<'_>) {
+        let moment = Moment::of(pen);
+        match &mut pen.surface {
+            Surface::Full(full) => self.scene.show(&self.stage, moment, names, full),
+            Surface::Simple(flat_pen) => {
+                if self.flat.is_none() {
+                    self.flat = Flat::new();
+                }
+                if let Some(flat) = &mut self.flat {
+                    flat.draw(&self.stage, moment, names, flat_pen);
+                }
+            }
+        }
+        // They are shown once, however often the same picture is drawn.
+        self.stage.effects.clear();
+    }
+}
+
+fn place(at: Vec2) -> Report {
+    Report::new().with("x", at.x).with("y", at.y)
+}
