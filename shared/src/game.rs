@@ -18,6 +18,7 @@ use crate::protocol::room::ModeId;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::cells::{CellId, LayerSet};
 use crate::replication::fields::{KindSpec, Record};
+use crate::replication::layout::Layout;
 use crate::replication::replica::Replica;
 use crate::replication::world::{Placement, WorldState};
 use crate::time::{Tick, ViewTime};
@@ -299,6 +300,11 @@ pub trait Game: Sized + Send + 'static {
     const REFUSALS: &'static [&'static str] = &["This game has no requests."];
     /// Names of the server's own bots; a number is appended to a name that is taken.
     const BOT_NAMES: &'static [&'static str] = &["Ada", "Basil", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hana"];
+
+    /// The bits of [`Game::write_player_state`], for clients that do not share its code. A game that writes its own says here how.
+    const PLAYER_STATE_LAYOUT: Layout = Layout::Codec;
+    /// The bits of [`Game::write_event`], likewise.
+    const EVENT_LAYOUT: Layout = Layout::Codec;
 
     /// What the operator may configure, read from a file at startup.
     type Config: Clone + Debug + Default + Send + Sync + DeserializeOwned;

@@ -14,6 +14,7 @@ use crate::protocol::match_status::MatchPhase;
 use crate::protocol::room::ModeId;
 use crate::replication::bits::{BitReader, BitWriter, WireError};
 use crate::replication::fields::{FieldSpec, KindSpec, Motion, Record, plain, velocity};
+use crate::replication::layout::Layout;
 use crate::time::Tick;
 use glam::Vec2;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ pub const DUEL: ModeId = ModeId(1);
 /// The cause of a correction after a contact.
 pub const BUMP: CorrectionCause = CorrectionCause::of_game(0);
 const TICK_HZ: u32 = 60;
+const PUSH: Layout = Layout::Scaled { bits: 2, lowest: -1, step: 1.0 };
 const KINDS: &[KindSpec] = &[KindSpec {
     name: "dot",
     motion: Motion::Moving,
@@ -71,6 +73,8 @@ const KINDS: &[KindSpec] = &[KindSpec {
 }];
 
 impl GameInput for Push {
+    const LAYOUT: Layout = Layout::Fields(&[("x", PUSH), ("y", PUSH)]);
+
     fn write(&self, out: &mut BitWriter) {
         out.bits((self.0 + 1) as u32, 2);
         out.bits((self.1 + 1) as u32, 2);

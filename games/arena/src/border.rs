@@ -9,6 +9,7 @@ use super::rules::{
 };
 use broadside_shared::hash::WorldHash;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
 use broadside_shared::time::Tick;
 
 /// The border: its radius at rest, or its movement. Radii are whole world units.
@@ -81,6 +82,19 @@ impl Border {
         hash.u64(u64::from(self.from) << 48 | u64::from(self.to) << 32 | u64::from(self.since.0));
         hash.u64(u64::from(self.ticks));
     }
+
+    /// What [`Border::write`] appends.
+    pub(super) const LAYOUT: Layout = Layout::Fields(&[
+        ("from", Layout::Bits(RADIUS_BITS as u8)),
+        (
+            "change",
+            Layout::Option(&Layout::Fields(&[
+                ("to", Layout::Bits(RADIUS_BITS as u8)),
+                ("since", Layout::Bits(32)),
+                ("ticks", Layout::Bits(TICKS_BITS as u8)),
+            ])),
+        ),
+    ]);
 
     pub(super) fn write(&self, out: &mut BitWriter) {
         out.bits(u32::from(self.from), RADIUS_BITS);

@@ -8,6 +8,8 @@ use super::pickup::Boon;
 use super::ship::Cause;
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
+use broadside_shared::time::ViewTime;
 
 /// An event. Points are in world units, rounded to half a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -128,6 +130,53 @@ const AGO_BITS: u32 = 8;
 const PLAYER_BITS: u32 = OWNER_BITS as u32;
 /// Bits of a coordinate in steps of half a unit: the world reaches 32,768 units each way.
 const POINT_BITS: u32 = 17;
+
+/// What [`write()`] appends.
+pub(super) const LAYOUT: Layout = Layout::Choice {
+    bits: KIND_BITS as u8,
+    variants: &[
+        ("hit", Layout::Fields(&[AT, SHOT, TARGET, BY, ON])),
+        ("chipped", Layout::Fields(&[AT, SHOT])),
+        ("dealt", Layout::Fields(&[TARGET, POINTS])),
+        ("sunk", Layout::Fields(&[AT, ("victim", PLAYER)])),
+        ("killFeed", Layout::Fields(&[("victim", PLAYER), ("by", Layout::Option(&PLAYER)), ("cause", CAUSE)])),
+        ("launched", Layout::Fields(&[AT, ("player", PLAYER)])),
+        ("picked", Layout::Fields(&[AT, ("player", PLAYER), ("what", BOON)])),
+        ("rail", RAIL),
+    ],
+};
+const RAIL: Layout = Layout::Choice {
+    bits: RAIL_KIND_BITS as u8,
+    variants: &[
+        ("pierced", Layout::Fields(&[AT, TARGET, BY, ON])),
+        ("railed", Layout::Fields(&[TARGET, POINTS, AT, AGO])),
+        ("struck", Layout::Fields(&[BY, AT, ("now", POINT), AGO])),
+    ],
+};
+const AT: (&str, Layout) = ("at", POINT);
+const SHOT: (&str, Layout) = ("shot", Layout::Bits(16));
+const TARGET: (&str, Layout) = ("target", PLAYER);
+const BY: (&str, Layout) = ("by", PLAYER);
+const POINTS: (&str, Layout) = ("points", Layout::Bits(8));
+/// In ticks.
+const AGO: (&str, Layout) =
+    ("ago", Layout::Scaled { bits: AGO_BITS as u8, lowest: 0, step: 1.0 / ViewTime::PARTS as f32 });
+const ON: (&str, Layout) =
+    ("on", named(&[("hull", Layout::NOTHING), ("shield", Layout::NOTHING), ("protection", Layout::NOTHING)]));
+const CAUSE: Layout = named(&[
+    ("cannon", Layout::NOTHING),
+    ("rock", Layout::NOTHING),
+    ("border", Layout::NOTHING),
+    ("rail", Layout::NOTHING),
+]);
+const BOON: Layout = named(&[("repair", Layout::NOTHING), ("rapid", Layout::NOTHING), ("shield", Layout::NOTHING)]);
+const PLAYER: Layout = Layout::Bits(PLAYER_BITS as u8);
+const POINT: Layout = Layout::Fields(&[("x", COORDINATE), ("y", COORDINATE)]);
+const COORDINATE: Layout = Layout::Scaled { bits: POINT_BITS as u8, lowest: -(1 << (POINT_BITS - 1)), step: 0.5 };
+
+const fn named(variants: &'static [(&'static str, Layout)]) -> Layout {
+    Layout::Choice { bits: 2, variants }
+}
 
 pub(super) fn write(event: &ArenaEvent, out: &mut BitWriter) {
     match *event {

@@ -5,6 +5,7 @@ use std::f32::consts::TAU;
 use super::rules::TICK_HZ;
 use broadside_shared::protocol::input::GameInput;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
 
 /// A player's input for one tick: 24 bits on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +44,8 @@ impl ArenaInput {
 }
 
 impl GameInput for ArenaInput {
+    const LAYOUT: Layout = Layout::Fields(&[("aim", Layout::Bits(16)), ("buttons", Layout::Bits(8))]);
+
     fn write(&self, out: &mut BitWriter) {
         out.bits(u32::from(self.aim), 16);
         out.bits(u32::from(self.buttons), 8);

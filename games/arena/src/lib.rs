@@ -55,6 +55,7 @@ use broadside_shared::ids::{EntityId, EntityIds, PlayerId};
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{KindSpec, Record};
+use broadside_shared::replication::layout::Layout;
 use broadside_shared::time::Tick;
 
 pub use beam::Beam;
@@ -154,6 +155,8 @@ impl Game for Arena {
     const MODES: &'static [ModeSpec] = modes::MODES;
     const PREDICTS: bool = true;
     const CORRECTION_CAUSES: &'static [&'static str] = &["collision", "hit", "pickup"];
+    const PLAYER_STATE_LAYOUT: Layout = player_state::LAYOUT;
+    const EVENT_LAYOUT: Layout = event::LAYOUT;
     const BOT_NAMES: &'static [&'static str] = &[
         "Marlin", "Osprey", "Kestrel", "Petrel", "Corsair", "Dorado", "Halyard", "Bowsprit", "Capstan", "Fathom",
         "Galley", "Gannet", "Grapnel", "Jib", "Lugger", "Mizzen", "Narwhal", "Orca", "Pelican", "Sextant", "Tern",

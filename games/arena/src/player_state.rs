@@ -8,6 +8,7 @@ use super::rules::{CALM, CONTACT_TICKS, COUNTDOWN, HULL_MAX, RAIL_COOLDOWN};
 use super::ship::LocalPlayerState;
 use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
 
 const PLAYER_BITS: u32 = fields::OWNER_BITS as u32;
 const ARMOUR_BITS: u32 = 13;
@@ -18,6 +19,43 @@ const HELD_BITS: u32 = 8;
 const _: () = assert!(HULL_MAX < 1 << ARMOUR_BITS);
 const _: () = assert!(COUNTDOWN < 1 << HELD_BITS && crate::modes::TEAM_COUNT == 2);
 const _: () = assert!(RAIL_COOLDOWN < 1 << TIMER_BITS && CONTACT_TICKS < 1 << TIMER_BITS);
+
+/// What [`write()`] appends.
+pub(super) const LAYOUT: Layout = Layout::Fields(&[
+    ("player", Layout::Bits(PLAYER_BITS as u8)),
+    ("x", Layout::F32),
+    ("y", Layout::F32),
+    ("border", Border::LAYOUT),
+    ("score", Layout::Signed(6)),
+    ("kills", Layout::Golomb(3)),
+    ("deaths", Layout::Golomb(3)),
+    ("life", Layout::Choice { bits: 1, variants: &[("wreck", WRECK), ("ship", SHIP)] }),
+    (
+        "team",
+        Layout::Option(&Layout::Fields(&[
+            ("number", Layout::Bits(1)),
+            ("held", Layout::Option(&Layout::Bits(HELD_BITS as u8))),
+        ])),
+    ),
+]);
+const WRECK: Layout = Layout::Fields(&[("respawn", Layout::Bits(8)), ("heading", Layout::Bits(16))]);
+const SHIP: Layout = Layout::Fields(&[
+    ("entity", Layout::Bits(16)),
+    ("vx", Layout::F32),
+    ("vy", Layout::F32),
+    ("heading", Layout::Bits(16)),
+    ("hull", ARMOUR),
+    ("cooldown", Layout::Bits(4)),
+    ("rail", SHORT_TIMER),
+    ("contact", SHORT_TIMER),
+    ("unrest", LONG_TIMER),
+    ("shield", LONG_TIMER),
+    ("rapid", LONG_TIMER),
+    ("protection", LONG_TIMER),
+]);
+const ARMOUR: Layout = Layout::Bits(ARMOUR_BITS as u8);
+const SHORT_TIMER: Layout = Layout::Option(&Layout::Bits(TIMER_BITS as u8));
+const LONG_TIMER: Layout = Layout::Option(&ARMOUR);
 
 /// Appends an exact private state: about 34 bytes in a fight.
 pub(super) fn write(own: &LocalPlayerState, out: &mut BitWriter) {

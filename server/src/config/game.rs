@@ -69,6 +69,7 @@ mod tests {
     use broadside_shared::protocol::room::ModeId;
     use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
     use broadside_shared::replication::fields::{KindSpec, Record};
+    use broadside_shared::replication::layout::Layout;
     use broadside_shared::time::Tick;
     use glam::Vec2;
 
@@ -91,6 +92,8 @@ mod tests {
     struct Nothing;
 
     impl GameInput for Nothing {
+        const LAYOUT: Layout = Layout::NOTHING;
+
         fn write(&self, _out: &mut BitWriter) {}
 
         fn read(_bits: &mut BitReader<'_>) -> Result<Self, WireError> {

@@ -5,7 +5,7 @@
 //! | [`bounds`] | admission, request timeout and memory limit of every request |
 //! | [`gate`] | checks of every request: host, origin, body |
 //! | [`in_flight`] | memory that responses in flight may take |
-//! | [`api`] | rooms, quick play, leaderboard, announcements, health |
+//! | [`api`] | rooms, quick play, leaderboard, announcements, health, the schema of the game |
 //! | [`assets`] | the browser client |
 //! | [`metrics`] | the metrics page |
 //! | [`redirect`] | the router of the plain-HTTP port, which redirects to https |
@@ -39,6 +39,7 @@ use crate::app::App;
 use crate::operator::PresentedToken;
 use crate::problem::problem;
 use crate::security_headers;
+use api::schema::SchemaFile;
 use assets::Assets;
 use in_flight::InFlight;
 
@@ -52,6 +53,7 @@ const WEBSOCKET: &str = "/ws";
 pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<G>>>) -> Router {
     let assets = Arc::new(Assets::new(&app.config));
     let in_flight = Arc::new(InFlight::default());
+    let schema = Arc::new(SchemaFile::new::<G>(&app.config));
     Router::new()
         .route(WEBSOCKET, websocket)
         .route("/healthz", get(api::health::healthz::<G>))
@@ -61,6 +63,7 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .route("/api/quickplay", post(api::quick_play::quick_play::<G>))
         .route("/api/leaderboard", get(api::leaderboard::leaderboard::<G>))
         .route("/api/notices", post(api::notices::announce::<G>))
+        .route("/api/schema", get(api::schema::schema))
         .route("/api/openapi.json", get(api::description::description))
         .route("/api/{*rest}", any(no_such_route))
         .fallback(assets::serve::<G>)
@@ -68,6 +71,7 @@ pub(crate) fn router<G: Game>(app: Arc<App<G>>, websocket: MethodRouter<Arc<App<
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::gate::<G>))
         .layer(Extension(assets))
+        .layer(Extension(schema))
         .layer(middleware::from_fn_with_state((Arc::clone(&app), in_flight), bounds::bounds::<G>))
         .layer(middleware::map_response(security_headers::add))
         .with_state(app)

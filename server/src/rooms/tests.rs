@@ -16,6 +16,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{ModeId, Role};
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{KindSpec, Record};
+use broadside_shared::replication::layout::Layout;
 use broadside_shared::time::{MonoTime, Tick};
 use glam::Vec2;
 
@@ -46,6 +47,8 @@ struct TestInput {
 }
 
 impl GameInput for TestInput {
+    const LAYOUT: Layout = Layout::Fields(&[("panics", Layout::Flag)]);
+
     fn write(&self, out: &mut BitWriter) {
         out.flag(self.panics);
     }

@@ -200,7 +200,7 @@ async fn invalid_and_excessive_requests_are_refused_with_the_reason() {
     for (path, body, status, says) in [
         ("/api/rooms", "{}", 422, "missing field `mode`"),
         ("/api/rooms", "{", 400, "EOF"),
-        ("/api/rooms", r#"{"mode":"brawl"}"#, 400, "there are arena, teams and duel"),
+        ("/api/rooms", r#"{"mode":"brawl"}"#, 400, "there is arena, teams, duel"),
         ("/api/rooms", r#"{"mode":"duel","name":"far too long a name"}"#, 400, "name"),
         ("/api/rooms", r#"{"mode":"duel","name":"\u3164\u200d"}"#, 400, "visible"),
         ("/api/rooms", r#"{"mode":"duel","name":"Ѕerver 1"}"#, 400, "reserved"),
@@ -243,6 +243,38 @@ async fn the_limit_of_room_creations_also_applies_to_joins() {
     let mut socket = bare(&server).await;
     ask(&mut socket, "Ann", RoomChoice::Mode(Mode::Duel.id())).await;
     assert_eq!(close_of(&mut socket).await, meant(CloseCode::TooManyFromAddress));
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_schema_describes_the_game_and_is_sent_once() {
+    let server = Server::start_with(|config| config.snapshot_every = Some(3)).await;
+    let first = get(server.address(), "/api/schema", &[]).await;
+    assert_eq!((first.status, first.header("content-type")), (200, "application/json"));
+    let again = get(server.address(), "/api/schema", &[("if-none-match", first.header("etag"))]).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let schema = json_of(&first);
+    for (at, value) in [
+        ("/game", json!("arena")),
+        ("/snapshot_every", json!(3)),
+        ("/modes/2/name", json!("duel")),
+        ("/modes/2/seats", json!(2)),
+        (
+            "/kinds/0/fields/2",
+            json!({ "name": "vx", "role": "velocity", "bits": 8, "lowest": -128, "highest": 127, "step": 7.5, "k": 1 }),
+        ),
+        ("/input/layout/struct/0", json!({ "name": "aim", "layout": { "bits": 16 } })),
+        ("/event/encoding", json!("bits")),
+        ("/request/layout", json!({ "enum": [] })),
+        ("/room_state/layout/option/struct/3", json!({ "name": "holder", "layout": { "option": "u8" } })),
+        ("/correction_causes/5", json!("pickup")),
+        ("/messages/client/layout/enum/3", json!({ "name": "leave", "layout": "unit" })),
+        ("/messages/update/layout/enum/6/layout/enum/7/layout/enum/0/name", json!("muted")),
+    ] {
+        assert_eq!(schema.pointer(at), Some(&value), "{at}");
+    }
+    let undescribed = first.text().contains(":null");
+    assert!(!undescribed, "everything is described: {}", first.text());
     server.end().await;
 }
 

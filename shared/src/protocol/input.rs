@@ -14,10 +14,14 @@ use arrayvec::ArrayVec;
 use super::FrameKind;
 use super::limits::{LAG_MAX, SAMPLES_MAX};
 use crate::replication::bits::{BitReader, BitWriter, WireError};
+use crate::replication::layout::Layout;
 use crate::time::{Tick, ViewTime};
 
 /// A player's input for one tick. The default value has no effect.
 pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
+    /// The bits of [`GameInput::write`], for clients that do not share its code.
+    const LAYOUT: Layout;
+
     /// Appends the input to a packet.
     fn write(&self, out: &mut BitWriter);
 

@@ -15,10 +15,8 @@ pub struct CellId(pub u16);
 
 /// Cells per row, and number of rows; a cell's place in its layer takes 14 bits, and its layer two.
 const SIDE: i32 = 128;
-/// Position steps per cell.
-const STEPS: i32 = 2048;
-/// How far outside its cell an entity may be while it still belongs to it, in position steps.
-const MARGIN: i32 = 1024;
+const STEPS: i32 = CellId::STEPS as i32;
+const MARGIN: i32 = CellId::MARGIN as i32;
 
 const _: () = assert!(STEPS + 2 * MARGIN == 1 << CellId::LOCAL_BITS);
 const _: () = assert!(STEPS as f32 * POSITION_STEP == CellId::SIZE);
@@ -28,6 +26,10 @@ impl CellId {
     pub const SIZE: f32 = 512.0;
     /// Bits of a position relative to a cell.
     pub const LOCAL_BITS: u32 = 12;
+    /// Position steps per cell.
+    pub const STEPS: u32 = 2048;
+    /// How far outside its cell an entity may be while it still belongs to it, in position steps.
+    pub const MARGIN: u32 = 1024;
     /// Rows of cells.
     pub const ROWS: usize = SIDE as usize;
     /// Number of cells of a layer.

@@ -215,7 +215,7 @@ impl Record {
 impl FieldSpec {
     /// Order of the code of a still entity's position, relative to the middle of the cell: within half a cell, or
     /// slightly more for the muzzle of a shot that has flown on.
-    const STILL_K: u32 = 10;
+    pub const STILL_K: u32 = 10;
 
     fn write_raw(&self, value: i32, motion: Motion, cell: CellId, tick: Tick, out: &mut BitWriter) {
         match (self.role, motion) {

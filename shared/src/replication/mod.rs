@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`bits`] | reading and writing of bits, Golomb codes |
+//! | [`layout`] | how the values of a game lie in their bits, as data |
 //! | [`fields`] | one table per kind drives quantizing, writing, reading and diffing |
 //! | [`cells`] | squares of the world, and which of them an area of interest touches |
 //! | [`delta`] | the layout of one cell, as a delta or as a keyframe, and its decoding |
@@ -22,6 +23,7 @@ pub mod delta;
 mod encode;
 mod encoded_cells;
 pub mod fields;
+pub mod layout;
 pub mod replica;
 mod state;
 pub mod viewer;

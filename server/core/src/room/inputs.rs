@@ -101,11 +101,14 @@ impl<I: GameInput> InputQueue<I> {
 mod tests {
     use super::*;
     use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+    use broadside_shared::replication::layout::Layout;
 
     #[derive(Debug, Clone, Copy, Default, PartialEq)]
     struct Steer(i8);
 
     impl GameInput for Steer {
+        const LAYOUT: Layout = Layout::Bits(8);
+
         fn write(&self, out: &mut BitWriter) {
             out.bits(u32::from(self.0 as u8), 8);
         }

@@ -14,15 +14,16 @@ use super::leaderboard::__path_leaderboard;
 use super::notices::__path_announce;
 use super::quick_play::__path_quick_play;
 use super::rooms::{__path_create_room, __path_room, __path_rooms};
+use super::schema::__path_schema;
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Broadside",
-        description = "Rooms, quick play and the leaderboard. Play itself uses the WebSocket at /ws."
+        description = "Rooms, quick play, the leaderboard and the schema of the game. Play itself uses the WebSocket at /ws."
     ),
-    paths(rooms, create_room, room, quick_play, leaderboard, announce, healthz),
+    paths(rooms, create_room, room, quick_play, leaderboard, announce, schema, healthz),
     components(schemas(Problem)),
     modifiers(&OperatorScheme)
 )]

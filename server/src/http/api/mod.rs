@@ -6,6 +6,7 @@
 //! | [`quick_play`] | `/api/quickplay` |
 //! | [`leaderboard`] | `/api/leaderboard` |
 //! | [`notices`] | `/api/notices` |
+//! | [`schema`] | `/api/schema` |
 //! | [`health`] | `/healthz` |
 //! | [`description`] | `/api/openapi.json`, generated from the handlers above |
 
@@ -15,6 +16,7 @@ pub(crate) mod leaderboard;
 pub(crate) mod notices;
 pub(crate) mod quick_play;
 pub(crate) mod rooms;
+pub(crate) mod schema;
 
 use std::net::IpAddr;
 
