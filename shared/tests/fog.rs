@@ -8,6 +8,7 @@ use broadside_shared::protocol::room::ModeId;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::fields::{FieldSpec, KindSpec, Motion, Record, velocity};
+use broadside_shared::replication::layout::Layout;
 use broadside_shared::replication::replica::Replica;
 use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
@@ -31,6 +32,8 @@ const KINDS: &[KindSpec] = &[KindSpec {
 struct Nothing;
 
 impl GameInput for Nothing {
+    const LAYOUT: Layout = Layout::NOTHING;
+
     fn write(&self, _: &mut BitWriter) {}
 
     fn read(_: &mut BitReader<'_>) -> Result<Self, WireError> {

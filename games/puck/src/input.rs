@@ -2,11 +2,13 @@
 
 use broadside_shared::protocol::input::GameInput;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
 use glam::Vec2;
 
 /// Steps of the push along an axis, each way.
 const STEPS: i8 = 15;
 const AXIS_BITS: u32 = 5;
+const AXIS: Layout = Layout::Scaled { bits: AXIS_BITS as u8, lowest: -(STEPS as i32), step: 1.0 / STEPS as f32 };
 
 /// A player's input for one tick: 11 bits on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +42,8 @@ impl PuckInput {
 }
 
 impl GameInput for PuckInput {
+    const LAYOUT: Layout = Layout::Fields(&[("right", AXIS), ("down", AXIS), ("kick", Layout::Flag)]);
+
     fn write(&self, out: &mut BitWriter) {
         out.bits((self.right + STEPS) as u32, AXIS_BITS);
         out.bits((self.down + STEPS) as u32, AXIS_BITS);

@@ -39,6 +39,7 @@ use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::protocol::room::ModeId;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
 use broadside_shared::replication::fields::{KindSpec, Record};
+use broadside_shared::replication::layout::Layout;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,7 @@ impl Game for Puck {
     const MODES: &'static [ModeSpec] = modes::MODES;
     const PREDICTS: bool = true;
     const CORRECTION_CAUSES: &'static [&'static str] = own::CAUSES;
+    const PLAYER_STATE_LAYOUT: Layout = own::LAYOUT;
     const BOT_NAMES: &'static [&'static str] = &[
         "Bandy", "Biscuit", "Blitz", "Bruno", "Dash", "Deke", "Flip", "Gritty", "Hattie", "Icing", "Jolt", "Lefty",
         "Mitts", "Pogo", "Rink", "Sauce", "Slap", "Snipe", "Tilda", "Wraps", "Zamba",

@@ -6,6 +6,7 @@ use broadside_shared::ids::{EntityId, PlayerId};
 use broadside_shared::protocol::input::GameInput;
 use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::layout::Layout;
 use glam::Vec2;
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,34 @@ pub(crate) fn correction_cause(predicted: &LocalPlayerState, actual: &LocalPlaye
         TOUCH
     }
 }
+
+/// What [`write()`] appends.
+pub(crate) const LAYOUT: Layout = Layout::Fields(&[
+    ("player", Layout::Bits(PLAYER_BITS as u8)),
+    ("held", Layout::Bits(8)),
+    ("puck", Layout::Fields(&[("id", Layout::Bits(16)), X, Y, VX, VY])),
+    ("discs", Layout::List { k: 1, of: &DISC_LAYOUT }),
+]);
+const DISC_LAYOUT: Layout = Layout::Fields(&[
+    ("player", Layout::Bits(PLAYER_BITS as u8)),
+    ("team", Layout::Bits(1)),
+    ("id", Layout::Bits(16)),
+    X,
+    Y,
+    VX,
+    VY,
+    ("input", PuckInput::LAYOUT),
+    ("spent", Layout::Flag),
+    ("touching", Layout::Flag),
+    ("rest", Layout::Bits(8)),
+    ("bumps", Layout::Bits(8)),
+    ("kicks", Layout::Bits(8)),
+    ("touches", Layout::Bits(8)),
+]);
+const X: (&str, Layout) = ("x", Layout::F32);
+const Y: (&str, Layout) = ("y", Layout::F32);
+const VX: (&str, Layout) = ("vx", Layout::F32);
+const VY: (&str, Layout) = ("vy", Layout::F32);
 
 /// Appends an exact private state.
 pub(crate) fn write(own: &LocalPlayerState, out: &mut BitWriter) {

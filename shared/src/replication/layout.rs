@@ -28,6 +28,13 @@ pub enum Layout {
     Signed(u8),
     /// A flag, then the value if it is 1.
     Option(&'static Layout),
+    /// The number of elements in a Golomb code of order `k`, then the elements.
+    List {
+        /// Order of the code.
+        k: u8,
+        /// The layout of each element.
+        of: &'static Layout,
+    },
     /// One after the other, each with its name. Without fields, nothing.
     Fields(&'static [(&'static str, Layout)]),
     /// The number of a variant in `bits` bits, then that variant.

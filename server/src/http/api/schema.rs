@@ -338,6 +338,7 @@ fn layout_json(layout: &Layout) -> Value {
         Layout::Golomb(k) => json!({ "golomb": k }),
         Layout::Signed(k) => json!({ "signed": k }),
         Layout::Option(of) => json!({ "option": layout_json(of) }),
+        Layout::List { k, of } => json!({ "list": layout_json(of), "k": k }),
         Layout::Fields([]) => json!("unit"),
         Layout::Fields(fields) => json!({ "struct": named(fields) }),
         Layout::Choice { bits, variants } => json!({ "enum": named(variants), "bits": bits }),
