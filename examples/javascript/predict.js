@@ -2,7 +2,7 @@
 //
 // JavaScript computes in double precision; `f` rounds to the server's single precision after each operation.
 
-import { BUTTONS, aimOf } from './arena.js';
+import { BUTTONS } from './arena.js';
 
 const f = Math.fround;
 const DT = f(1 / 60);
@@ -13,17 +13,18 @@ const TURN = 974;
 const [HULL_MAX, CALM, REGEN, SHIELD_DECAY] = [6000, 360, 5, 2];
 const [COOLDOWN, COOLDOWN_RAPID, RAIL_COOLDOWN] = [10, 5, 108];
 const [SHIP_RADIUS, ROCK_REACH, BOUNCE, IMPACT_FREE, IMPACT_DAMAGE] = [16, 64, f(0.4), 200, f(3.6)];
+const TIMERS = ['rail', 'contact', 'unrest', 'shield', 'rapid', 'protection'];
 const [PULL, PULL_MAX, DAMAGE_DEPTH, DEPTH_DAMAGE] = [5, 900, 60, 12];
 
 /** Predicts the own ship: applies our samples to the newest state from the server. */
 export class Predictor {
-  own = null; // the player state at `tick`, with hull and shield in 1/60 point
+  own = null; // the own ship at `tick`, see `flat`
   tick = 0;
   rocks = [];
   #samples = new Map(); // by tick
   #states = new Map(); // by tick: predictions that the server has not confirmed yet
 
-  /** Takes the samples that were sent for the tick `first` and those after it. */
+  /** Takes the inputs that were sent for the tick `first` and those after it. */
   sent({ first, samples }) {
     samples.forEach((sample, at) => this.#samples.set(first + at, sample));
     this.#advance();
@@ -33,7 +34,7 @@ export class Predictor {
   reconcile({ tick, playerState, entities }) {
     const predicted = this.#states.get(tick);
     this.rocks = [...entities].filter(({ kind }) => kind === 'rock').sort((a, b) => a.id - b.id);
-    [this.own, this.tick] = [exact(playerState), tick];
+    [this.own, this.tick] = [flat(playerState), tick];
     this.#states.clear();
     for (const at of this.#samples.keys()) if (at <= tick) this.#samples.delete(at);
     this.#advance();
@@ -49,9 +50,12 @@ export class Predictor {
   }
 }
 
-/** The player state with integers where the server has integers. */
-export const exact = (own) =>
-  own.afloat ? { ...own, hull: Math.round(own.hull * 60), shield: Math.round(own.shield * 60) } : { ...own };
+/** The player state in one object, with 0 for timers and a hull that it leaves out. */
+export function flat({ life, team, ...rest }) {
+  const own = { ...rest, ...life, afloat: life.kind === 'ship', held: team?.held ?? 0 };
+  if (own.afloat) for (const timer of TIMERS) own[timer] ??= 0;
+  return own;
+}
 
 /** The state one tick later. */
 export function step(before, sample, tick, rocks) {
@@ -67,7 +71,7 @@ export function step(before, sample, tick, rocks) {
   if (own.unrest === 0) own.hull = Math.min(own.hull + REGEN, HULL_MAX);
   turn(own, sample);
   burn(own, sample);
-  const depth = f(length(own.x, own.y) - radiusAt(own.arena, tick));
+  const depth = f(length(own.x, own.y) - radiusAt(own.border, tick));
   if (depth > 0) pullBack(own, depth);
   const start = { x: own.x, y: own.y };
   own.x = f(own.x + f(own.vx * DT));
@@ -84,7 +88,7 @@ export function step(before, sample, tick, rocks) {
 
 /** Turns the heading toward the aim, the short way round. */
 function turn(own, sample) {
-  const way = ((aimOf(sample.aim) - own.heading) << 16) >> 16; // as a signed number of 16 bits
+  const way = ((sample.aim - own.heading) << 16) >> 16; // as a signed number of 16 bits
   own.heading = (own.heading + Math.min(Math.max(way, -TURN), TURN)) & 65535;
 }
 
@@ -113,8 +117,9 @@ function pullBack(own, depth) {
   own.vy = f(own.vy - f(y * pull));
 }
 
-function radiusAt({ from, to, since, ticks }, tick) {
-  if (ticks === undefined) return from;
+function radiusAt({ from, change }, tick) {
+  if (change === null) return from;
+  const { to, since, ticks } = change;
   const passed = Math.max(tick - since, 0);
   if (passed >= ticks) return to;
   return f(from + f((to - from) * f(passed / ticks)));

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::games::Game;
 use crate::process::{self, run};
 use crate::steps::run_in_order;
-use crate::workspace::{WASM_TARGET, cargo, program, root, target_dir};
+use crate::workspace::{WASM_TARGET, cargo, root, target_dir};
 use crate::{audit, bench, floors, purity, site, tidy, toolchain};
 
 /// Arguments of `cargo xtask test`.
@@ -62,7 +62,9 @@ impl Step {
             Step::Unit => "every test that needs no browser",
             Step::Fuzz => "no bytes of a remote, from fuzz/seeds/ or mutated from these, break what reads them",
             Step::Counts => "no part of the server takes more instructions than it may",
-            Step::Foreign => "a client in JavaScript, written from docs/PROTOCOL.md alone, plays on a real server",
+            Step::Foreign => {
+                "a client in JavaScript, written from docs/PROTOCOL.md alone, plays every game on a real server"
+            }
             Step::Site => "the browser client is compiled, and the server can embed it",
             Step::Browser => "headless Chromium plays on a real server",
         }
@@ -102,18 +104,23 @@ fn tools() -> Result<()> {
     toolchain::ensure_browser().map(|_| ())
 }
 
-/// Runs the example client's tests. Packages are fetched once, and again when their lock file changes.
+/// Runs the tests of the JavaScript client, and those of the example that uses it.
 fn foreign() -> Result<()> {
-    let node = toolchain::ensure_node()?;
-    let folder = root().join("examples/javascript");
-    let (lock, fetched) = (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
-    if fetched.metadata().and_then(|made| made.modified()).ok() < Some(lock.metadata()?.modified()?) {
-        run(Command::new(&node.npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
-    }
+    let program = toolchain::ensure_node()?;
     run(&mut cargo("build --workspace --bins"))?;
-    let tests = ["handshake", "examples", "chat", "play", "predict"].map(|name| format!("test/{name}.test.js"));
-    let server = program("debug", "broadside-server");
-    run(Command::new(&node.node).arg("--test").args(tests).current_dir(&folder).env("BROADSIDE_SERVER", server))
+    for folder in ["packages/client", "examples/javascript"].map(|folder| root().join(folder)) {
+        // Packages are fetched once, and again when their lock file changes.
+        let (lock, fetched) = (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
+        let npm = |arguments: &[&str]| {
+            let programs = target_dir().join("debug");
+            run(Command::new(&program).args(arguments).current_dir(&folder).env("BROADSIDE_PROGRAMS", programs))
+        };
+        if fetched.metadata().and_then(|made| made.modified()).ok() < Some(lock.metadata()?.modified()?) {
+            npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
+        }
+        npm(&["test"])?;
+    }
+    Ok(())
 }
 
 /// Lints the server as `cargo xtask dist` builds it: that code needs the site to compile.

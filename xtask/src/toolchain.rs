@@ -17,14 +17,6 @@ pub(crate) struct Browser {
     pub(crate) driver: PathBuf,
 }
 
-/// What runs JavaScript outside a browser.
-pub(crate) struct Node {
-    /// Node itself.
-    pub(crate) node: PathBuf,
-    /// Its package manager.
-    pub(crate) npm: PathBuf,
-}
-
 /// Adds the standard library for wasm when it is absent: a toolchain file names it, but rustup may be configured
 /// to install nothing automatically.
 pub(crate) fn ensure_wasm_target() -> Result<()> {
@@ -79,13 +71,13 @@ pub(crate) fn ensure_browser() -> Result<Browser> {
     find_browser().context("chromium and chromium-driver were installed, but are not in PATH")
 }
 
-/// Finds Node and npm, or installs the Debian packages when running as root.
-pub(crate) fn ensure_node() -> Result<Node> {
-    let find = || Some(Node { node: find_program("node")?, npm: find_program("npm")? });
+/// Finds Node and npm, or installs the Debian packages when running as root. Gives npm.
+pub(crate) fn ensure_node() -> Result<PathBuf> {
+    let find = || find_program("node").and_then(|_| find_program("npm"));
     if let Some(found) = find() {
         return Ok(found);
     }
-    install("nodejs npm", "the tests of the example client need Node 18 or newer, and npm", "install them")?;
+    install("nodejs npm", "the tests of the JavaScript client need Node 18 or newer, and npm", "install them")?;
     find().context("nodejs and npm were installed, but are not in PATH")
 }
 

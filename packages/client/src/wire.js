@@ -1,7 +1,27 @@
-// The two encodings of numbers: section 4 of docs/PROTOCOL.md.
+// The two encodings of numbers: section 4 of docs/PROTOCOL.md. Readers and writers of bits also take whole bytes, at any bit.
 
-/** The bytes cannot be decoded: an error of the server or of this client. */
-export class WireError extends Error {}
+/** The bytes cannot be decoded, or a value cannot be encoded. */
+export class WireError extends Error {
+  name = 'WireError';
+}
+
+const WIDTHS = { 251: 2, 252: 4, 253: 8 };
+
+/** An unsigned integer of any width, as a BigInt, from what gives bytes. */
+function readBig(reader) {
+  const first = reader.take(1)[0];
+  if (first <= 250) return BigInt(first);
+  const width = WIDTHS[first];
+  if (!width) throw new WireError(`${first} begins no integer`);
+  return reader.take(width).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}
+
+function writeBig(writer, value) {
+  if (value <= 250n) return writer.put([Number(value)]);
+  const [first, width] = value < 1n << 16n ? [251, 2] : value < 1n << 32n ? [252, 4] : [253, 8];
+  writer.put([first]);
+  for (let at = 0; at < width; at++) writer.put([Number((value >> BigInt(8 * at)) & 255n)]);
+}
 
 /** Reads control messages and room updates, byte by byte. */
 export class ByteReader {
@@ -20,13 +40,8 @@ export class ByteReader {
     return this.bytes.subarray(this.at - count, this.at);
   }
 
-  /** An unsigned integer of any width, as a BigInt. */
   big() {
-    const first = this.take(1)[0];
-    if (first <= 250) return BigInt(first);
-    const width = { 251: 2, 252: 4, 253: 8 }[first];
-    if (!width) throw new WireError(`${first} begins no integer`);
-    return this.take(width).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+    return readBig(this);
   }
 }
 
@@ -39,10 +54,7 @@ export class ByteWriter {
   }
 
   big(value) {
-    if (value <= 250n) return this.put([Number(value)]);
-    const [first, width] = value < 1n << 16n ? [251, 2] : value < 1n << 32n ? [252, 4] : [253, 8];
-    this.put([first]);
-    for (let at = 0; at < width; at++) this.put([Number((value >> BigInt(8 * at)) & 255n)]);
+    writeBig(this, value);
   }
 }
 
@@ -56,8 +68,12 @@ export class BitReader {
   bits(count) {
     if (this.at + count > this.bytes.length * 8) throw new WireError(`${count} bits are missing at ${this.at}`);
     let value = 0;
-    for (let bit = 0; bit < count; bit++, this.at++) {
-      value += ((this.bytes[this.at >> 3] >> (this.at & 7)) & 1) * 2 ** bit;
+    for (let done = 0; done < count; ) {
+      const offset = this.at & 7;
+      const width = Math.min(8 - offset, count - done);
+      value += ((this.bytes[this.at >> 3] >> offset) & ((1 << width) - 1)) * 2 ** done;
+      this.at += width;
+      done += width;
     }
     return value;
   }
@@ -83,6 +99,14 @@ export class BitReader {
     return zigzag % 2 ? -(zigzag + 1) / 2 : zigzag / 2;
   }
 
+  take(count) {
+    return Uint8Array.from({ length: count }, () => this.bits(8));
+  }
+
+  big() {
+    return readBig(this);
+  }
+
   /** Skips to the next whole byte; the remaining bits of this one must be zero. */
   align() {
     if (this.bits(-this.at & 7)) throw new WireError('padding is not zero');
@@ -101,6 +125,12 @@ export class BitWriter {
     }
   }
 
+  f32(value) {
+    const view = new DataView(new ArrayBuffer(4));
+    view.setFloat32(0, value);
+    this.bits(view.getUint32(0), 32);
+  }
+
   golomb(value, k) {
     const q = Math.floor(value / 2 ** k) + 1;
     const width = Math.floor(Math.log2(q)) + 1;
@@ -112,5 +142,13 @@ export class BitWriter {
 
   signed(value, k) {
     this.golomb(value < 0 ? -2 * value - 1 : 2 * value, k);
+  }
+
+  put(bytes) {
+    bytes.forEach((byte) => this.bits(byte, 8));
+  }
+
+  big(value) {
+    writeBig(this, value);
   }
 }

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { greeted, seated, startServer, until } from './harness.js';
+import { ARENA, greeted, seated, startServer, until } from './harness.js';
 
 const timeout = 20_000;
 let server;
-before(async () => (server = await startServer('--bots', '0')));
+before(async () => (server = await startServer(ARENA, ...ARENA.quiet)));
 after(() => server.end());
 
 test('chat goes both ways, in the lobby and in a room', { timeout }, async () => {
@@ -40,6 +40,8 @@ test('chat goes both ways, in the lobby and in a room', { timeout }, async () =>
   await bob.request({ kind: 'mute', name: 'Ann' });
   assert.equal((await ann.next('serverNotice')).notice.kind, 'muted');
   await ann.request({ kind: 'say', topic: chat, text: 'not heard' });
+  // Once it has come back to Ann, it is on its way to everyone: the unmute is later.
+  await ann.next('published', ({ publication }) => publication.text === 'not heard');
   await bob.request({ kind: 'unmute', name: 'Ann' });
   await ann.request({ kind: 'directMessage', to: 'Bob', text: 'again' });
   assert.equal((await bob.next('directMessage')).text, 'again');

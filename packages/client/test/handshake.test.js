@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { startServer } from './harness.js';
+import { ARENA, startServer } from './harness.js';
 
 const timeout = 20_000;
 let server;
-before(async () => (server = await startServer()));
+before(async () => (server = await startServer(ARENA, ...ARENA.quiet)));
 after(() => server.end());
 
 const key = randomBytes(16).toString('base64');

@@ -1,0 +1,207 @@
+// A client: the socket and the life of a connection (sections 2, 3, 5, 7 and 11 of docs/PROTOCOL.md).
+//
+// It answers each snapshot with the inputs for the next ticks, pings once a second, and gives up a connection that went silent. It does
+// not predict or interpolate: the world is as of the newest snapshot.
+
+import { Emitter } from './emitter.js';
+import { encodeInput } from './input.js';
+import { Schema } from './schema.js';
+import { ServerClock } from './server_clock.js';
+import { WireError } from './wire.js';
+import { World } from './world.js';
+
+const CONTROL = 1; // the first byte of a frame
+const EARLY_MS = 6; // how early an input should arrive before it is due
+const PING_EVERY_MS = 1000;
+
+/** Learns the game of the server at `url`, such as `wss://example.org/ws`, and connects to it. */
+export async function connect(url, options = {}) {
+  return new Client(url, { ...options, schema: options.schema ?? (await Schema.fetch(url)) });
+}
+
+/**
+ * One connection. Emits 'message', 'snapshot', 'events', 'sent' (inputs), 'frame' (every frame, both ways), 'failed' (an error) and, last,
+ * 'close'.
+ */
+export class Client extends Emitter {
+  world;
+  clock = new ServerClock();
+  welcome = null; // includes the token for a later connection
+  joined = null; // the newest joined message while there is a seat
+  position = 0; // in the join queue; 0 outside it
+  input; // the input of each tick: assign it at any time
+  closed = null; // once the connection has ended: `{ code, reason, advice, reconnect }`
+  #socket;
+  #timer;
+  #heardAt = performance.now();
+  #checkedAt = performance.now();
+  #replies = new Map(); // request id -> callback for the outcome
+  #requests = 0;
+  #pings = [];
+  #resuming = false;
+  #sampled = 0; // the newest tick for which an input was sent
+  #lead = 4; // how many ticks the inputs run ahead of a snapshot
+
+  /**
+   * Connects with the schema of the server and sends the hello. With a `former` client, resumes its session and keeps its world. `open`
+   * makes the socket where there is no WebSocket, or another one is wanted.
+   */
+  constructor(url, { schema, agent = 'broadside-js 0.1.0', former = null, open = (at, protocol) => new WebSocket(at, protocol) }) {
+    super();
+    this.schema = schema;
+    this.input = schema.codecs.input.zero;
+    this.world = former?.world ?? new World(schema);
+    const resume = former ? { token: former.welcome.token, ...this.world.resumption() } : null;
+    const socket = open(url, schema.subprotocol);
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => this.send({ kind: 'hello', revision: schema.revision, agent, resume });
+    socket.onmessage = ({ data }) => this.#handleFrame(data);
+    socket.onclose = ({ code, reason }) => this.#end(code, String(reason));
+    socket.onerror = (error) => this.emit('failed', error.error ?? new Error(`no connection to ${url}`)); // 'close' follows
+    this.#timer = setInterval(() => this.#keepAlive(), PING_EVERY_MS);
+  }
+
+  /** Asks for a seat. A message follows: `joined`, or `queued` with the position in the join queue. */
+  join(name, room = { kind: 'quick' }, role = 'play') {
+    this.joined = null;
+    this.send({ kind: 'join', name, room, role });
+  }
+
+  /** Sends a request such as `{ kind: 'say', topic: 'lobby/chat', text: 'hello' }`; resolves to the outcome: done, refused or lost. */
+  request(request) {
+    const id = ++this.#requests;
+    this.send({ kind: 'request', id, request });
+    return new Promise((resolve) => this.#replies.set(id, resolve));
+  }
+
+  /** Sends a request of the game; resolves to the outcome. The schema's `refusals` has the sentence of a refusal's `reason`. */
+  requestGame(request) {
+    return this.request({ kind: 'game', request });
+  }
+
+  /** Gives up the seat, and stays connected; resolves to the outcome. */
+  exit() {
+    this.joined = null;
+    return this.request({ kind: 'exit' });
+  }
+
+  /** Resolves to the pong, with `rttMs`, the round trip time in milliseconds. */
+  ping() {
+    const sent = performance.now();
+    this.send({ kind: 'ping', client_time: Math.round(sent * 1000) });
+    return new Promise((resolve) => {
+      this.#pings.push((pong, now) => resolve({ ...pong, rttMs: now - sent }));
+    });
+  }
+
+  /** Gives up the seat and ends the session. */
+  leave() {
+    this.send({ kind: 'leave' });
+  }
+
+  /** Ends the connection as a lost link would: the seat is kept for a while. */
+  drop() {
+    this.#socket.close();
+    this.#end(1006, '');
+  }
+
+  send(message) {
+    const frame = this.schema.codecs.client.encode(message);
+    this.sendFrame(frame);
+    this.emit('frame', { up: true, frame, kind: 'control', message });
+  }
+
+  sendFrame(frame) {
+    this.#socket.send(frame);
+  }
+
+  #keepAlive() {
+    // A page in the background sleeps for up to a minute at a time: only the time that it was awake counts as silence.
+    const now = performance.now();
+    this.#heardAt += Math.max(0, now - this.#checkedAt - 2 * PING_EVERY_MS);
+    this.#checkedAt = now;
+    if (now - this.#heardAt > this.schema.limits.silence_ms) return this.drop();
+    if (this.welcome) this.ping();
+  }
+
+  #end(code, reason) {
+    if (this.closed) return;
+    clearInterval(this.#timer);
+    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null, onerror: () => {} });
+    this.closed = { ...this.schema.close(code), code, reason };
+    this.joined = null;
+    this.#replies.forEach((resolve) => resolve({ kind: 'lost' }));
+    this.emit('close', this.closed);
+  }
+
+  #handleFrame(data) {
+    this.#heardAt = performance.now();
+    try {
+      const frame = data instanceof ArrayBuffer ? new Uint8Array(data) : null;
+      if (!frame?.length) throw new WireError('not a frame');
+      if (frame[0] === CONTROL) {
+        const message = this.schema.codecs.server.decode(frame);
+        this.emit('frame', { up: false, frame, kind: 'control', message });
+        return this.#handleMessage(message);
+      }
+      const { events, updates, messages, parts } = this.world.apply(frame);
+      this.emit('frame', { up: false, frame, kind: 'snapshot', head: this.world.head, parts, events, updates });
+      if (events.length > 0) this.emit('events', events);
+      messages.forEach((message) => this.#handleMessage(message));
+      // Without a seat, the snapshot was sent before the server handled our exit.
+      if (this.joined) this.#answerSnapshot();
+      this.emit('snapshot', this.world);
+    } catch (error) {
+      // Client and server disagree about the protocol: nothing that follows could be decoded.
+      this.emit('failed', error);
+      this.#socket.close();
+    }
+  }
+
+  #handleMessage(message) {
+    if (message.kind === 'welcome') {
+      [this.welcome, this.#resuming] = [message, message.resumed];
+      // Without a resumed seat the former world is void, even if the next seat is lost before its `joined` arrives.
+      if (!message.resumed) this.world = new World(this.schema);
+      // The first pings follow each other quickly: the clock is needed soon.
+      this.ping();
+    }
+    if (message.kind === 'joined') this.#seated(message);
+    if (message.kind === 'queued') this.position = message.position;
+    if (message.kind === 'pong') {
+      this.clock.take(message, this.#heardAt);
+      this.#pings.shift()?.(message, this.#heardAt);
+    }
+    if (message.kind === 'serverNotice' && message.notice.kind === 'roomEnds' && message.notice.seconds === 0) this.joined = null;
+    if (message.kind === 'reply') {
+      this.#replies.get(message.id)?.(message.outcome);
+      this.#replies.delete(message.id);
+    }
+    this.emit('message', message);
+  }
+
+  #seated(joined) {
+    // A resumed seat keeps its world; another seat starts with an empty one.
+    if (!this.#resuming) this.world = new World(this.schema);
+    this.#resuming = false;
+    this.joined = joined;
+    this.position = 0;
+    this.#sampled = 0;
+  }
+
+  /** Sends inputs up to `#lead` ticks ahead of the snapshot: more if the last ones arrived late, fewer if they arrived too early. */
+  #answerSnapshot() {
+    const { tick, head } = this.world;
+    if (head.earlyMs !== null && head.earlyMs < EARLY_MS) this.#lead += 1;
+    if (head.earlyMs !== null && head.earlyMs > EARLY_MS + 40) this.#lead -= 1;
+    const first = Math.max(this.#sampled, tick) + 1;
+    const count = Math.min(Math.max(tick + this.#lead + this.joined.snapshot_every - first, 1), this.schema.limits.samples);
+    this.#sampled = first + count - 1;
+    const packet = { acked: tick, first, samples: Array(count).fill(this.input) };
+    const frame = encodeInput(this.schema.codecs.input, packet);
+    this.emit('sent', packet);
+    this.sendFrame(frame);
+    this.emit('frame', { up: true, frame, kind: 'input', ...packet });
+  }
+}
