@@ -34,7 +34,16 @@ pub use broadside_cli::in_range;
 pub use mimalloc::MiMalloc;
 pub use programs::{bot, load};
 
+use std::time::Duration;
+
+use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
+
+/// One tick of a game: the time between two decisions of a player.
+#[must_use]
+pub const fn tick_time<G: Game>() -> Duration {
+    Duration::from_micros(load::tick_us::<G>())
+}
 
 /// Parses the name of a link profile, for clap.
 ///

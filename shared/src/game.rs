@@ -1,6 +1,6 @@
 //! [`Game`]: the only interface between the engine (protocol, replication, client, room) and a game.
 //!
-//! The engine is generic over it and never names a ship. A game brings rules and tables; it never sees a socket, a
+//! The engine is generic over it and knows no game. A game brings rules and tables; it never sees a socket, a
 //! clock or a client.
 
 use arrayvec::ArrayVec;
@@ -87,7 +87,7 @@ impl CorrectionCause {
 /// A mode of a game: the rules and the size of its rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModeSpec {
-    /// The name in addresses, flags and JSON: lower-case letters, digits and hyphens, 1 to 16 of them, such as `duel`.
+    /// The name in addresses, flags and JSON: lower-case letters, digits and hyphens, 1 to 16 of them, such as `pairs`.
     pub name: &'static str,
     /// The name that players read.
     pub title: &'static str,
@@ -508,17 +508,14 @@ pub struct BotView<'a, G: Game> {
 }
 
 /// An AI that plays a game through a client.
-pub trait Bot<G: Game>: Send + 'static {
+pub trait Bot<G: Game>: Sized + Send + 'static {
     /// An AI of a skill from 0 (harmless) to 1 (as good as it gets); equal seeds make equal AIs.
     fn new(seed: u64, skill: f32) -> Self;
 
     /// An AI for the thousands of players of a load test: it costs almost no CPU time, so it may ignore the world. Equal
     /// seeds make equal AIs. Its client predicts nothing: the own state that it sees is the server's newest.
     #[must_use]
-    fn cheap(seed: u64) -> Self
-    where
-        Self: Sized,
-    {
+    fn cheap(seed: u64) -> Self {
         Self::new(seed, 0.0)
     }
 

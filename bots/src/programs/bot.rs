@@ -17,13 +17,12 @@ use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::tick_time;
 use crate::load::statistics::times;
 use crate::output::{StdoutState, print_error, print_line};
 use crate::player::{Player, Progress};
 use crate::socket::{PlayError, Target};
 use crate::tls_verification::TlsVerification;
-use crate::{in_range, link_profile};
+use crate::{in_range, link_profile, tick_time};
 
 /// Bots that play: they see what a client sees and act through inputs, like a player.
 #[derive(Debug, Clone, Parser)]
@@ -403,7 +402,7 @@ mod tests {
     #[test]
     fn modes_and_names_are_the_games() {
         assert_eq!(room::<Toy>(Some("duel")), Ok(RoomChoice::Mode(DUEL)));
-        assert_eq!(room::<Toy>(Some("arena")), Err("--mode arena: must be one of open, duel".to_owned()));
+        assert_eq!(room::<Toy>(Some("chess")), Err("--mode chess: must be one of open, duel".to_owned()));
         let names: Vec<String> = [0, 7, 8].map(|index| name::<Toy>(index).to_string()).into();
         assert_eq!(names, ["Ada", "Hana", "Ada 2"]);
     }

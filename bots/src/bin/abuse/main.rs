@@ -26,11 +26,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use attack::Attack;
+use broadside_arena::Arena;
 use broadside_bots::load::health;
 use broadside_bots::output::{ReportFile, StdoutState, print_error, print_line};
 use broadside_bots::socket::Target;
+use broadside_bots::spawn::server_program;
 use broadside_bots::tls_verification::TlsVerification;
 use broadside_bots::{guard, in_range};
+use broadside_shared::game::Game;
 use clap::Parser;
 use probes::ProbeClients;
 use report::{AttackRow, HEAD, Observation, VerdictLimits};
@@ -105,18 +108,23 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    abuse::<Arena>("broadside-server")
+}
+
+/// Runs attacks on servers of a game; `server` is the name of its server program.
+fn abuse<G: Game>(server: &'static str) -> ExitCode {
     if guard::took_over() {
         return ExitCode::FAILURE;
     }
     let (args, _) = broadside_cli::parse::<Args>();
-    let attacks = match selected(&args) {
+    let attacks = match selected::<G>(&args) {
         Ok(attacks) => attacks,
         Err(error) => {
             print_error("abuse", format_args!("{error:#}"));
             return ExitCode::from(2);
         }
     };
-    let done = if args.list { list(&attacks) } else { run(&args, &attacks) };
+    let done = if args.list { list(&attacks) } else { run::<G>(&args, server, &attacks) };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -128,8 +136,8 @@ fn main() -> ExitCode {
 }
 
 /// The attacks that the flags select.
-fn selected(args: &Args) -> anyhow::Result<Vec<Attack>> {
-    let mut attacks = attacks::all();
+fn selected<G: Game>(args: &Args) -> anyhow::Result<Vec<Attack>> {
+    let mut attacks = attacks::all::<G>();
     if args.list || args.all {
         return Ok(attacks);
     }
@@ -158,7 +166,7 @@ fn list(attacks: &[Attack]) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn run(args: &Args, attacks: &[Attack]) -> anyhow::Result<bool> {
+fn run<G: Game>(args: &Args, server: &str, attacks: &[Attack]) -> anyhow::Result<bool> {
     health::raise_file_limit(FILES).map_err(anyhow::Error::msg)?;
     let file = args.json.as_deref().map(|path| ReportFile::open("--json", path)).transpose()?;
     let shown = !file.as_ref().is_some_and(ReportFile::is_stdout);
@@ -171,7 +179,7 @@ fn run(args: &Args, attacks: &[Attack]) -> anyhow::Result<bool> {
         let mut monitored =
             match kept.take().filter(|monitored: &MonitoredTestbed| monitored.testbed.kind == attack.kind) {
                 Some(monitored) => monitored,
-                None => match MonitoredTestbed::new(args, attack)? {
+                None => match MonitoredTestbed::new::<G>(args, server, attack)? {
                     Some(monitored) => monitored,
                     None => continue,
                 },
@@ -206,10 +214,13 @@ struct MonitoredTestbed {
 
 impl MonitoredTestbed {
     /// Prepares the server that an attack needs; `None` if the attack needs a server of its own and a running one was given.
-    fn new(args: &Args, attack: &Attack) -> anyhow::Result<Option<MonitoredTestbed>> {
+    fn new<G: Game>(args: &Args, server: &str, attack: &Attack) -> anyhow::Result<Option<MonitoredTestbed>> {
         let length = Duration::from_secs(args.seconds.unwrap_or(if args.short { 2 } else { 4 }));
         let testbed = match &args.target {
-            None => Testbed::spawn(args.server.clone(), attack.kind, args.bots, length)?,
+            None => {
+                let program = args.server.clone().unwrap_or_else(|| server_program(server));
+                Testbed::spawn(program, attack.kind, args.bots, length)?
+            }
             Some(target) => {
                 let target =
                     target.clone().with_tls_verification(&args.tls_verification).map_err(anyhow::Error::msg)?;
@@ -227,7 +238,8 @@ impl MonitoredTestbed {
                 testbed
             }
         };
-        let probes = ProbeClients::start(&testbed.target).context("cannot start the thread of the probe clients")?;
+        let probes =
+            ProbeClients::start::<G>(&testbed.target).context("cannot start the thread of the probe clients")?;
         Ok(Some(MonitoredTestbed { probes, testbed }))
     }
 
@@ -290,11 +302,11 @@ mod tests {
         Args::try_parse_from(["x", "--list"]).expect("--list needs no server");
         assert!(Args::try_parse_from(["x", "--all"]).is_err(), "no server was named");
         let only = Args::try_parse_from(["x", "--spawn", "--only", "text,unmasked"]).expect("two attacks");
-        assert_eq!(selected(&only).expect("both exist").len(), 2);
+        assert_eq!(selected::<Arena>(&only).expect("both exist").len(), 2);
         let short = Args::try_parse_from(["x", "--spawn", "--short"]).expect("a server and a selection");
-        assert!((10..=16).contains(&selected(&short).expect("a selection").len()));
+        assert!((10..=16).contains(&selected::<Arena>(&short).expect("a selection").len()));
         let wrong = Args::try_parse_from(["x", "--spawn", "--only", "nothing"]).expect("a name");
-        let refusal = selected(&wrong).err().expect("no such attack").to_string();
+        let refusal = selected::<Arena>(&wrong).err().expect("no such attack").to_string();
         assert!(refusal.contains("\"nothing\"") && refusal.contains("--list"), "{refusal}");
     }
 }

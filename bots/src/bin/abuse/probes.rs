@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use broadside_arena::Arena;
 use broadside_bots::load::statistics::times;
 use broadside_bots::player::{Player, Progress};
 use broadside_bots::socket::{PlayError, Target};
+use broadside_bots::tick_time;
 use broadside_shared::client::{ClientConfig, Detail};
 use broadside_shared::game::{Bot as _, Game};
 use broadside_shared::protocol::name::Name;
@@ -18,8 +18,6 @@ use tokio::sync::watch;
 
 /// Number of probe clients.
 const PROBES: u8 = 4;
-/// Time between two decisions: one tick of the arena.
-const ACT_EVERY: Duration = Duration::from_micros(16_667);
 /// Pause before a probe client reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_millis(300);
 /// Lost connections whose reasons are kept; the reasons of further ones are dropped.
@@ -59,7 +57,7 @@ pub(crate) struct ProbeClients {
 
 impl ProbeClients {
     /// Starts the thread; the probe clients join from there.
-    pub(crate) fn start(target: &Target) -> std::io::Result<ProbeClients> {
+    pub(crate) fn start<G: Game>(target: &Target) -> std::io::Result<ProbeClients> {
         let (stop, stopped) = watch::channel(false);
         let log = Arc::new(Mutex::new(ProbeLog::default()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -68,7 +66,7 @@ impl ProbeClients {
             runtime.block_on(async {
                 let mut all = tokio::task::JoinSet::new();
                 for number in 0..PROBES {
-                    all.spawn(probe(target.clone(), number, Arc::clone(&shared), stopped.clone()));
+                    all.spawn(probe::<G>(target.clone(), number, Arc::clone(&shared), stopped.clone()));
                 }
                 while all.join_next().await.is_some() {}
             });
@@ -132,12 +130,12 @@ fn lock(log: &Mutex<ProbeLog>) -> std::sync::MutexGuard<'_, ProbeLog> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn probe(target: Target, number: u8, log: Arc<Mutex<ProbeLog>>, mut stopped: watch::Receiver<bool>) {
+async fn probe<G: Game>(target: Target, number: u8, log: Arc<Mutex<ProbeLog>>, mut stopped: watch::Receiver<bool>) {
     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + number));
     let target = target.from_local_address(from);
     loop {
         let ended = tokio::select! {
-            ended = play(&target, number, &log) => ended,
+            ended = play::<G>(&target, number, &log) => ended,
             _ = stopped.wait_for(|stopped| *stopped) => return,
         };
         {
@@ -158,11 +156,11 @@ async fn probe(target: Target, number: u8, log: Arc<Mutex<ProbeLog>>, mut stoppe
 }
 
 /// Plays until the connection ends.
-async fn play(target: &Target, number: u8, log: &Mutex<ProbeLog>) -> Result<(), PlayError> {
+async fn play<G: Game>(target: &Target, number: u8, log: &Mutex<ProbeLog>) -> Result<(), PlayError> {
     let name = Name::new(&format!("Probe {number}")).map_err(|_| PlayError::Lost("no name".to_owned()))?;
     let agent = concat!("abuse ", env!("CARGO_PKG_VERSION")).to_owned();
     let config = ClientConfig { name, agent, room: Some(RoomChoice::Quick), role: Role::Play, detail: Detail::Replica };
-    let mut player = Player::<Arena>::connect(target, config, <Arena as Game>::Bot::cheap(u64::from(number))).await?;
+    let mut player = Player::<G>::connect(target, config, G::Bot::cheap(u64::from(number))).await?;
     let mut act_at = Instant::now();
     loop {
         if let Progress::Snapshot(arrival) = player.step(act_at).await? {
@@ -174,7 +172,7 @@ async fn play(target: &Target, number: u8, log: &Mutex<ProbeLog>) -> Result<(), 
         }
         if Instant::now() >= act_at {
             player.act().await?;
-            act_at = (act_at + ACT_EVERY).max(Instant::now());
+            act_at = (act_at + tick_time::<G>()).max(Instant::now());
             if player.joined() {
                 let age_us = (player.client().stats().snapshot_age_ms.max(0.0) * 1000.0) as u64;
                 lock(log).ages.saturating_record(age_us);

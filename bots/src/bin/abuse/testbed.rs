@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broadside_bots::socket::Target;
-use broadside_bots::spawn::{Log, Server, ServerOptions, server_program};
+use broadside_bots::spawn::{Log, Server, ServerOptions};
 
 /// Length of the file to download: more than the kernel buffers for an unread socket, and small enough that a server that keeps a
 /// copy per download does not exhaust the machine.
@@ -52,14 +52,14 @@ pub(crate) struct Testbed {
 impl Testbed {
     /// Starts a server of this kind, filled with server bots.
     pub(crate) fn spawn(
-        program: Option<std::path::PathBuf>,
+        program: std::path::PathBuf,
         kind: TestbedKind,
         bots: usize,
         length: Duration,
     ) -> anyhow::Result<Testbed> {
         let few = kind == TestbedKind::FewFiles;
         let plan = ServerOptions {
-            program: program.unwrap_or_else(|| server_program("broadside-server")),
+            program,
             snapshot_every: 3,
             capacity: 100,
             rooms: 1,

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use broadside_shared::game::Game;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 
 use super::http::send_request;
@@ -39,7 +40,7 @@ const LET_IN_OR_NOT: &[Reaction] = &[
     Reaction::Cut,
 ];
 
-pub(super) fn attacks() -> Vec<Attack> {
+pub(super) fn attacks<G: Game>() -> Vec<Attack> {
     vec![
         Attack::new("many-connections", "300 WebSockets of one address", LET_IN_OR_NOT, many_connections)
             .required(TURNED_AWAY),
@@ -62,17 +63,22 @@ pub(super) fn attacks() -> Vec<Attack> {
             "rooms",
             "100 rooms opened by one address",
             &[Reaction::Status(200), Reaction::Status(201), Reaction::Status(429), Reaction::Status(503)],
-            |testbed| posted(testbed, "/api/rooms", "{\"mode\":\"duel\",\"private\":true}"),
+            |testbed| posted(testbed, "/api/rooms", &format!("{{\"mode\":{:?},\"private\":true}}", last_mode::<G>())),
         )
         .required(&[Reaction::Status(429)]),
         Attack::new(
             "reservations",
             "100 seats reserved by one address",
             &[Reaction::Status(200), Reaction::Status(201), Reaction::Status(429), Reaction::Status(503)],
-            |testbed| posted(testbed, "/api/quickplay", "{\"mode\":\"arena\"}"),
+            |testbed| posted(testbed, "/api/quickplay", "{}"),
         )
         .required(&[Reaction::Status(429), Reaction::Status(503)]),
     ]
+}
+
+/// The mode that the game lists last.
+fn last_mode<G: Game>() -> &'static str {
+    G::MODES.last().map_or("", |mode| mode.name)
 }
 
 fn many_connections(testbed: &Testbed) -> anyhow::Result<Outcome> {

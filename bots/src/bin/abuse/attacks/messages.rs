@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use broadside_arena::input::ArenaInput;
+use broadside_shared::game::Game;
 use broadside_shared::protocol::codec;
 use broadside_shared::protocol::input::InputPacket;
 use broadside_shared::protocol::message::{ClientMsg, Request, Resume, ServerMsg};
@@ -47,7 +47,7 @@ const NOT_BREACHED: &[Reaction] =
 const SWALLOWED: &[Reaction] =
     &[Reaction::Open, Reaction::Closed(4005), Reaction::Closed(4009), Reaction::Closed(4004), Reaction::Cut];
 
-pub(super) fn attacks() -> Vec<Attack> {
+pub(super) fn attacks<G: Game>() -> Vec<Attack> {
     vec![
         Attack::new("nonsense", "messages of random bytes, before and after the hello", NO_MESSAGE, nonsense)
             .required(&[Reaction::Closed(4002)])
@@ -59,7 +59,7 @@ pub(super) fn attacks() -> Vec<Attack> {
             &[Reaction::Closed(4004), Reaction::Closed(4002)],
             join_flood,
         ),
-        Attack::new("input-flood", "valid inputs without a pause", TOO_MUCH, input_flood).short(),
+        Attack::new("input-flood", "valid inputs without a pause", TOO_MUCH, input_flood::<G>).short(),
         Attack::new("request-flood", "requests without a pause", TOO_MUCH, request_flood),
         Attack::new("chat-flood", "a chat message every 10 ms", &[Reaction::Open, Reaction::Closed(4004)], chat_flood),
         Attack::new("guessed-token", "hellos with guessed resume tokens", NOT_BREACHED, guessed_token),
@@ -70,7 +70,7 @@ pub(super) fn attacks() -> Vec<Attack> {
             tampered_token,
         )
         .short(),
-        Attack::new("never-reading", "a player that sends inputs and reads nothing", SWALLOWED, never_reading),
+        Attack::new("never-reading", "a player that sends inputs and reads nothing", SWALLOWED, never_reading::<G>),
         Attack::new("silent-player", "a seat, and then silence", &[Reaction::Closed(4005)], |testbed| {
             Ok(Outcome::of([Attacker::play(testbed, testbed.attacker_address)
                 .map_or_else(|reaction| reaction, |mut player| player.listen(SILENCE))]))
@@ -143,16 +143,16 @@ fn join_flood(testbed: &Testbed) -> anyhow::Result<Outcome> {
     flood(testbed, || join.clone())
 }
 
-fn input(tick: u32) -> Vec<u8> {
-    let samples = std::iter::once(ArenaInput::default()).collect();
+fn input<G: Game>(tick: u32) -> Vec<u8> {
+    let samples = std::iter::once(G::Input::default()).collect();
     binary(&InputPacket { acked: Tick(0), first: Tick(tick), lag: 0, samples }.encode())
 }
 
-fn input_flood(testbed: &Testbed) -> anyhow::Result<Outcome> {
+fn input_flood<G: Game>(testbed: &Testbed) -> anyhow::Result<Outcome> {
     let mut tick = 0;
     flood(testbed, || {
         tick += 1;
-        input(tick)
+        input::<G>(tick)
     })
 }
 
@@ -231,7 +231,7 @@ fn tampered_token(testbed: &Testbed) -> anyhow::Result<Outcome> {
 }
 
 /// Sends inputs at the usual rate and reads nothing.
-fn never_reading(testbed: &Testbed) -> anyhow::Result<Outcome> {
+fn never_reading<G: Game>(testbed: &Testbed) -> anyhow::Result<Outcome> {
     let mut player = match Attacker::play(testbed, testbed.attacker_address) {
         Ok(player) => player,
         Err(reaction) => return Ok(Outcome::of([reaction])),
@@ -240,7 +240,7 @@ fn never_reading(testbed: &Testbed) -> anyhow::Result<Outcome> {
     while Instant::now() < until {
         if at <= Instant::now() {
             (at, tick) = (at + Duration::from_millis(50), tick + 3);
-            if let Err(reaction) = crate::attacker::write_all(player.connection(), &input(tick)) {
+            if let Err(reaction) = crate::attacker::write_all(player.connection(), &input::<G>(tick)) {
                 return Ok(Outcome::of([reaction]));
             }
         }

@@ -14,12 +14,14 @@ mod http;
 mod messages;
 mod system;
 
+use broadside_shared::game::Game;
+
 use crate::attack::Attack;
 
 /// Every attack, grouped by the kind of server it needs.
-pub(crate) fn all() -> Vec<Attack> {
+pub(crate) fn all<G: Game>() -> Vec<Attack> {
     let mut all: Vec<Attack> =
-        [frames::attacks(), messages::attacks(), http::attacks(), crowd::attacks(), system::attacks()]
+        [frames::attacks(), messages::attacks::<G>(), http::attacks(), crowd::attacks::<G>(), system::attacks()]
             .into_iter()
             .flatten()
             .collect();
@@ -29,11 +31,13 @@ pub(crate) fn all() -> Vec<Attack> {
 
 #[cfg(test)]
 mod tests {
+    use broadside_shared::toy::Toy;
+
     use super::*;
 
     #[test]
     fn every_attack_has_a_unique_name_and_an_allowed_reaction() {
-        let attacks = all();
+        let attacks = all::<Toy>();
         assert!(attacks.len() >= 45, "{}", attacks.len());
         for (at, attack) in attacks.iter().enumerate() {
             assert!(!attacks[at + 1..].iter().any(|other| other.name == attack.name), "{}", attack.name);
