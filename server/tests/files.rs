@@ -2,13 +2,13 @@
 //! whole process.
 #![cfg(target_os = "linux")]
 
-use broadside_arena::Arena;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use broadside_server::config::Config;
 use broadside_server::start;
+use broadside_shared::toy::Toy;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -54,7 +54,7 @@ async fn a_connection_without_a_free_descriptor_is_rejected_at_once() {
         limit_exempt: vec!["127.0.0.0/8".parse().expect("a network")],
         ..Config::default()
     };
-    let running = start::<Arena>(config, Default::default()).await.expect("the system gives a free port");
+    let running = start::<Toy>(config, ()).await.expect("the system gives a free port");
     let address = running.address;
     let mut sockets: Vec<TcpSocket> = (0..24).map(|_| TcpSocket::new_v4().expect("a socket")).collect();
     let mut next = || sockets.pop().expect("enough were made");

@@ -1,7 +1,5 @@
 //! Rooms over HTTP, from creation to end, and joins that refer to them.
 
-use broadside_arena::ArenaInput;
-use broadside_arena::modes::Mode;
 use broadside_bots::socket::Socket;
 use broadside_server::http::api::description::openapi;
 use broadside_shared::client::{ClientEvent, Phase};
@@ -10,6 +8,7 @@ use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Request, ServerMsg, ServerNotice};
 use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{ModeId, Role, RoomChoice};
+use broadside_shared::toy::{DUEL, Push};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -46,14 +45,14 @@ async fn joined(socket: &mut Socket) -> (RoomId, ModeId, Role) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_room_is_joined_only_by_its_code() {
     let server = Server::start().await;
-    let opened = post(&server, "/api/rooms", r#"{"mode":"teams","private":true,"name":"Den"}"#).await;
+    let opened = post(&server, "/api/rooms", r#"{"mode":"duel","private":true,"name":"Den"}"#).await;
     assert_eq!(opened.status, 201, "{}", opened.text());
     let opened = (opened.header("location").to_owned(), json_of(&opened));
     let code = opened.1["code"].as_str().expect("a private room has a code").to_owned();
     assert_eq!((opened.0, &opened.1["link"]), (format!("/api/rooms/{code}"), &json!(format!("/r/{code}"))));
     let id = RoomId(opened.1["id"].as_u64().expect("a number") as u32);
     let listed = json_of(&get(server.address(), "/api/rooms", &[]).await);
-    assert_eq!(listed.as_array().map(Vec::len), Some(1), "only the arena is listed: {listed}");
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "only the open room is listed: {listed}");
     assert_eq!(room(&server, &code.to_lowercase()).await["name"], "Den");
     assert_eq!(get(server.address(), &format!("/api/rooms/{id}"), &[]).await.status, 404);
 
@@ -73,10 +72,10 @@ async fn a_private_room_is_joined_only_by_its_code() {
     let by_code = RoomChoice::Code(Some(code.parse().expect("a fine code")));
     let mut ann = Puppet::join(&server, "Ann", by_code, Role::Play).await;
     ann.until("a seat", |event| matches!(event, ClientEvent::Joined { .. })).await;
-    assert_eq!(ann.client.room(), Some((id, Mode::Teams.id(), Role::Play)));
+    assert_eq!(ann.client.room(), Some((id, DUEL, Role::Play)));
     let mut bob = bare(&server).await;
     ask(&mut bob, "Bob", by_code).await;
-    assert_eq!(joined(&mut bob).await, (id, Mode::Teams.id(), Role::Play));
+    assert_eq!(joined(&mut bob).await, (id, DUEL, Role::Play));
     let bob_came = ServerNotice::FriendJoined { name: Name::new("Bob").expect("a fine name") };
     ann.until("word of a friend", |event| matches!(event, ClientEvent::ServerNotice(notice) if *notice == bob_came))
         .await;
@@ -92,9 +91,9 @@ async fn a_reserved_seat_is_assigned_before_the_join_queue() {
     ask(&mut early, "Early", RoomChoice::Quick).await;
     assert!(matches!(hear(&mut early).await, ServerMsg::Queued { position: 1 }));
     ask(&mut promised, "Promised", RoomChoice::Reserved { room: RoomId(1), reservation }).await;
-    assert_eq!(joined(&mut promised).await, (RoomId(1), Mode::Open.id(), Role::Play));
+    assert_eq!(joined(&mut promised).await, (RoomId(1), ModeId(0), Role::Play));
     say(&mut promised, &ClientMsg::Request { id: 1, request: Request::Exit }).await;
-    assert_eq!(joined(&mut early).await, (RoomId(1), Mode::Open.id(), Role::Play));
+    assert_eq!(joined(&mut early).await, (RoomId(1), ModeId(0), Role::Play));
     server.end().await;
 }
 
@@ -104,7 +103,7 @@ async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
     let mut players = Vec::new();
     for name in ["Ann", "Bob", "Cid"] {
         let mut socket = bare(&server).await;
-        ask(&mut socket, name, RoomChoice::Mode(Mode::Duel.id())).await;
+        ask(&mut socket, name, RoomChoice::Mode(DUEL)).await;
         players.push((joined(&mut socket).await, socket));
     }
     let rooms: Vec<u32> = players.iter().map(|((room, ..), _)| room.0).collect();
@@ -112,7 +111,7 @@ async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
     let mut in_queue = Puppet::join(&server, "Eve", RoomChoice::Room(RoomId(2)), Role::Play).await;
     within("a place in the join queue", async {
         while in_queue.client.queue_position().is_none() {
-            in_queue.step(|_| ArenaInput::default()).await;
+            in_queue.step(|_| Push::default()).await;
         }
     })
     .await;
@@ -124,7 +123,7 @@ async fn duels_open_on_demand_can_be_spectated_and_switched_and_end() {
             _ => false,
         })
         .await;
-    assert_eq!(spectator.client.room(), Some((RoomId(2), Mode::Duel.id(), Role::Spectate)));
+    assert_eq!(spectator.client.room(), Some((RoomId(2), DUEL, Role::Spectate)));
     let other = PlayerId(1 - followed.expect("somebody").0);
     let now = spectator.now();
     spectator.client.request(now, Request::Follow { player: other });
@@ -200,7 +199,7 @@ async fn invalid_and_excessive_requests_are_refused_with_the_reason() {
     for (path, body, status, says) in [
         ("/api/rooms", "{}", 422, "missing field `mode`"),
         ("/api/rooms", "{", 400, "EOF"),
-        ("/api/rooms", r#"{"mode":"brawl"}"#, 400, "there is arena, teams, duel"),
+        ("/api/rooms", r#"{"mode":"brawl"}"#, 400, "there is open, duel"),
         ("/api/rooms", r#"{"mode":"duel","name":"far too long a name"}"#, 400, "name"),
         ("/api/rooms", r#"{"mode":"duel","name":"\u3164\u200d"}"#, 400, "visible"),
         ("/api/rooms", r#"{"mode":"duel","name":"Ѕerver 1"}"#, 400, "reserved"),
@@ -237,11 +236,12 @@ async fn the_limit_of_room_creations_also_applies_to_joins() {
     let server = Server::start().await;
     let mut statuses = Vec::new();
     while statuses.last() != Some(&429) && statuses.len() < 40 {
-        statuses.push(post(&server, "/api/rooms", r#"{"mode":"teams"}"#).await.status);
+        // Private, so that a join cannot go to one of them.
+        statuses.push(post(&server, "/api/rooms", r#"{"mode":"duel","private":true}"#).await.status);
     }
     assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
     let mut socket = bare(&server).await;
-    ask(&mut socket, "Ann", RoomChoice::Mode(Mode::Duel.id())).await;
+    ask(&mut socket, "Ann", RoomChoice::Mode(DUEL)).await;
     assert_eq!(close_of(&mut socket).await, meant(CloseCode::TooManyFromAddress));
     server.end().await;
 }

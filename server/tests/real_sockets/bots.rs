@@ -1,8 +1,8 @@
 //! Server bots: they join rooms with players, and leave to free seats.
 
-use broadside_arena::ArenaInput;
 use broadside_shared::client::ClientEvent;
 use broadside_shared::protocol::room::{Role, RoomChoice};
+use broadside_shared::toy::Push;
 
 use crate::scene::{Puppet, Server, within};
 
@@ -36,7 +36,7 @@ async fn bots_decode_every_snapshot_from_the_first_on() {
     let met = ann.client.stats().snapshots;
     within("some snapshots among them", async {
         while ann.client.stats().snapshots < met + 10 {
-            ann.step(|_| ArenaInput::default()).await;
+            ann.step(|_| Push::default()).await;
         }
     })
     .await;

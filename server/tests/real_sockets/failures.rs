@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broadside_arena::ArenaInput;
 use broadside_core::commands::ShardCommand;
 use broadside_core::room::{DueSnapshot, RoomOutput};
 use broadside_shared::client::ClientEvent;
@@ -13,6 +12,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::snapshot::SnapshotHead;
 use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::time::Tick;
+use broadside_shared::toy::Push;
 use futures_util::StreamExt;
 use glam::Vec2;
 
@@ -38,7 +38,7 @@ async fn play_on(puppet: &mut Puppet, snapshots: u64) {
     let met = puppet.client.stats().snapshots + snapshots;
     within("snapshots", async {
         while puppet.client.stats().snapshots < met {
-            puppet.step(|_| ArenaInput::default()).await;
+            puppet.step(|_| Push::default()).await;
         }
     })
     .await;

@@ -183,7 +183,7 @@ async fn repeated_joins_and_cuts_do_not_accumulate_parked_seats() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_address_gets_a_quarter_of_an_arena_and_its_queue_entries_block_no_other() {
+async fn one_address_gets_a_quarter_of_a_room_and_its_queue_entries_block_no_other() {
     let server = limited(|config| config.capacity = 4).await;
     let mut first = websocket(&server, 2, "").await;
     join(&mut first, "First", RoomChoice::Quick, Role::Play).await;
@@ -245,7 +245,7 @@ async fn spectators_and_rooms_are_limited_per_address() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spectators_do_not_keep_an_on_demand_room_open() {
     let server = limited(|config| config.bots = 4).await;
-    let opened = http(&server, 2, "POST", "/api/rooms", r#"{"mode":"teams"}"#).await;
+    let opened = http(&server, 2, "POST", "/api/rooms", r#"{"mode":"duel"}"#).await;
     let opened: serde_json::Value = serde_json::from_slice(&opened.body).expect("JSON");
     let id = RoomId(opened["id"].as_u64().expect("a number") as u32);
     let room = server.room_handle(id);

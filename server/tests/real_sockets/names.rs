@@ -1,10 +1,10 @@
 //! Names are unique by appearance, in all rooms.
 
-use broadside_arena::ArenaInput;
 use broadside_bots::socket::Socket;
 use broadside_shared::client::Phase;
 use broadside_shared::protocol::message::{ClientMsg, Outcome, Publication, Refusal, Request, ServerMsg, ServerNotice};
 use broadside_shared::protocol::room::RoomChoice;
+use broadside_shared::toy::Push;
 
 use crate::scene::{Puppet, Server, ask, bare, greet, hear, say, seat_of, within};
 
@@ -59,7 +59,7 @@ async fn a_new_name_in_a_seat_or_join_queue_applies_everywhere() {
     let server = Server::start_with(|config| config.capacity = 2).await;
     let mut ann = Puppet::connect(&server, "Ann").await;
     let mut bob = Puppet::connect(&server, "Bob").await;
-    let idle = |_: &_| ArenaInput::default();
+    let idle = |_: &_| Push::default();
     within("two seats", async {
         while ann.client.phase() != Phase::Playing || bob.client.phase() != Phase::Playing {
             tokio::join!(ann.step(idle), bob.step(idle));

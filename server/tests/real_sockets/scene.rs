@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ::http::HeaderValue;
-use broadside_arena::{Arena, ArenaInput};
 use broadside_bots::player::{self, Progress};
 use broadside_bots::socket::{Socket, Stream, Target, connect};
 use broadside_bots::tls_verification::TlsVerification;
@@ -18,7 +17,7 @@ use broadside_server::net::self_signed::CERT_FILE;
 use broadside_server::rooms::handle::RoomHandle;
 use broadside_server::{Running, start};
 use broadside_shared::client::{Client, ClientConfig, ClientEvent, Detail};
-use broadside_shared::game::{Bot as _, Game};
+use broadside_shared::game::{Bot, Game};
 use broadside_shared::ids::RoomId;
 use broadside_shared::protocol::codec::{decode_server, encode_client};
 use broadside_shared::protocol::message::{ClientMsg, ServerMsg};
@@ -27,6 +26,7 @@ use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::{FrameKind, REVISION, SUBPROTOCOL};
 use broadside_shared::time::MonoTime;
+use broadside_shared::toy::{Push, Toy};
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -38,7 +38,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::http;
 
-pub(crate) type Player = player::Player<Arena>;
+pub(crate) type Player = player::Player<Toy>;
 
 /// Timeout of every wait: far more than a busy machine needs, since only a failure waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ impl Drop for Folder {
 
 /// A server with a page of its own.
 pub(crate) struct Server {
-    running: Running<Arena>,
+    running: Running<Toy>,
     /// The files it serves.
     pub(crate) folder: Folder,
     /// The folder of its certificate, with TLS.
@@ -120,7 +120,7 @@ impl Server {
             Config { port: 0, assets: Some(folder.0.clone()), seed: Some(7), bots: 0, ..Config::default() };
         config.limit_exempt = vec!["127.0.0.0/8".parse().expect("a network")];
         change(&mut config);
-        let running = start::<Arena>(config, Default::default()).await.expect("the system gives a free port");
+        let running = start::<Toy>(config, ()).await.expect("the system gives a free port");
         Server { running, folder, tls: None }
     }
 
@@ -130,12 +130,12 @@ impl Server {
     }
 
     /// Its rooms and sessions.
-    pub(crate) fn lobby(&self) -> &ServerLobby<Arena> {
+    pub(crate) fn lobby(&self) -> &ServerLobby<Toy> {
         &self.running.app().lobby
     }
 
     /// One of its rooms.
-    pub(crate) fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Arena>> {
+    pub(crate) fn room_handle(&self, id: RoomId) -> Arc<RoomHandle<Toy>> {
         self.lobby().directory.get(id).expect("the room is open")
     }
 
@@ -232,7 +232,7 @@ fn client_config(name: &str) -> ClientConfig {
 
 /// A player with the cheap AI.
 pub(crate) async fn player(server: &Server, name: &str) -> Player {
-    let bot = <Arena as Game>::Bot::cheap(1);
+    let bot = <<Toy as Game>::Bot as Bot<Toy>>::cheap(1);
     Player::connect(&server.target(), client_config(name), bot).await.expect("the server lets us in")
 }
 
@@ -254,7 +254,7 @@ pub(crate) async fn play_until(player: &mut Player, what: &str, mut enough: impl
 pub(crate) struct Puppet {
     socket: Socket,
     /// Its client state.
-    pub(crate) client: Client<Arena>,
+    pub(crate) client: Client<Toy>,
     began: Instant,
 }
 
@@ -294,7 +294,7 @@ impl Puppet {
     }
 
     /// Idles until something happens.
-    pub(crate) async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Arena>) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, mut happens: impl FnMut(&ClientEvent<Toy>) -> bool) {
         within(what, async {
             loop {
                 while let Some(event) = self.client.poll_event() {
@@ -302,7 +302,7 @@ impl Puppet {
                         return;
                     }
                 }
-                self.step(|_| ArenaInput::default()).await;
+                self.step(|_| Push::default()).await;
             }
         })
         .await;
@@ -314,7 +314,7 @@ impl Puppet {
     }
 
     /// Receives a frame if one arrives soon, then runs the due ticks with the inputs of `decide`.
-    pub(crate) async fn step(&mut self, decide: impl Fn(&Client<Arena>) -> ArenaInput) {
+    pub(crate) async fn step(&mut self, decide: impl Fn(&Client<Toy>) -> Push) {
         let soon = tokio::time::timeout(Duration::from_millis(8), next_frame(&mut self.socket)).await;
         let now = MonoTime(self.began.elapsed().as_micros() as u64);
         if let Ok(frame) = soon {

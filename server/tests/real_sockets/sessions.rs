@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use broadside_arena::ArenaInput;
 use broadside_bots::socket::Socket;
 use broadside_shared::client::requests::Answer;
 use broadside_shared::client::{ClientEvent, Phase};
@@ -18,6 +17,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::token::Token;
 use broadside_shared::time::{MonoTime, Tick};
+use broadside_shared::toy::Push;
 use futures_util::SinkExt;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -197,7 +197,7 @@ async fn messages_to_a_closing_connection_wait_for_the_next_one() {
     let mut ann = Puppet::connect(&server, "Ann").await;
     within("Bob to be away", async {
         while !ann.client.is_away(player) {
-            ann.step(|_| ArenaInput::default()).await;
+            ann.step(|_| Push::default()).await;
         }
     })
     .await;
@@ -230,7 +230,7 @@ async fn messages_to_an_absent_player_wait() {
     let mut ann = Puppet::connect(&server, "Ann").await;
     within("Bob to be away", async {
         while !ann.client.is_away(seat) {
-            ann.step(|_| ArenaInput::default()).await;
+            ann.step(|_| Push::default()).await;
         }
     })
     .await;
@@ -344,7 +344,7 @@ async fn chat_in_a_room_travels_with_snapshots() {
     let server = Server::start().await;
     let mut ann = Puppet::connect(&server, "Ann").await;
     let mut bob = Puppet::connect(&server, "Bob").await;
-    let idle = |_: &_| ArenaInput::default();
+    let idle = |_: &_| Push::default();
     within("two seats", async {
         while ann.client.phase() != Phase::Playing || bob.client.phase() != Phase::Playing {
             ann.step(idle).await;
@@ -393,9 +393,9 @@ async fn a_player_who_exits_receives_pending_messages_and_joins_again() {
     let server = Server::start().await;
     let mut ann = Puppet::connect(&server, "Ann").await;
     for _ in 0..5 {
-        within("a ship", async {
-            while ann.client.local_player().is_none_or(|own| !own.afloat()) {
-                ann.step(|_| ArenaInput::default()).await;
+        within("a dot", async {
+            while ann.client.local_player().is_none() {
+                ann.step(|_| Push::default()).await;
             }
         })
         .await;

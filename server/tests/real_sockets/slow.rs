@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use broadside_arena::{Arena, ArenaInput};
 use broadside_bots::player::Progress;
 use broadside_bots::socket::Socket;
 use broadside_shared::client::{Client, ClientConfig, Detail, Received};
@@ -15,6 +14,7 @@ use broadside_shared::protocol::name::Name;
 use broadside_shared::protocol::room::{Role, RoomChoice};
 use broadside_shared::protocol::{FrameKind, codec};
 use broadside_shared::time::{MonoTime, Tick};
+use broadside_shared::toy::{Push, Toy};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -48,7 +48,7 @@ async fn play_at_full_rate(player: &mut Player) {
 }
 
 fn input(acked: Tick, first: Tick) -> Message {
-    let packet = InputPacket { acked, first, lag: 0, samples: [ArenaInput::default()].into_iter().collect() };
+    let packet = InputPacket { acked, first, lag: 0, samples: [Push::default()].into_iter().collect() };
     Message::Binary(packet.encode().into())
 }
 
@@ -58,7 +58,7 @@ async fn catches_up(socket: &mut Socket, joined: &ServerMsg) {
     let mark = MonoTime(4_242);
     say(socket, &ClientMsg::Ping { client_time: mark }).await;
     let name = Name::new("Mute").expect("a fine name");
-    let mut client = Client::<Arena>::new(ClientConfig {
+    let mut client = Client::<Toy>::new(ClientConfig {
         name,
         agent: String::new(),
         room: Some(RoomChoice::Quick),

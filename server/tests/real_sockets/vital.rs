@@ -1,9 +1,9 @@
 //! A server that has lost a vital part.
 
-use broadside_arena::Arena;
 use broadside_core::commands::ShardCommand;
 use broadside_server::config::Config;
 use broadside_server::start;
+use broadside_shared::toy::Toy;
 
 use crate::scene::{Folder, within};
 
@@ -13,7 +13,7 @@ async fn a_thread_that_ends_early_ends_the_server() {
         let folder = Folder::new();
         folder.put("index.html", b"<!doctype html>");
         let config = Config { port: 0, assets: Some(folder.0.clone()), shards: Some(1), ..Config::default() };
-        let running = start::<Arena>(config, Default::default()).await.expect("the system gives a free port");
+        let running = start::<Toy>(config, ()).await.expect("the system gives a free port");
         let context = &running.app().lobby.context;
         match part {
             "shard-0" => context.shards[0].send([ShardCommand::Shutdown]),
