@@ -12,7 +12,7 @@
 //!
 //! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`parts`] the game's
 //! parts of its page; [`steps`] runs checks;
-//! [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
+//! [`engine`] runs the tests of what knows no game; [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
 //! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`process`], [`guard`] and
 //! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
 //!
@@ -22,6 +22,7 @@ mod audit;
 mod bench;
 mod chaos;
 mod dist;
+mod engine;
 mod floors;
 mod game_test;
 mod games;

@@ -35,7 +35,10 @@ const PURE_CRATES: [(&str, &[&str]); 4] = [
 ];
 const PURE: &[&str] = &["shared/src", "server/core/src", "games/arena/src", "games/puck/src"];
 /// The parts that any game can be put into.
-const ENGINE: &[&str] = &["shared/src", "server/core/src", "client-wasm/src"];
+const ENGINE: &[&str] =
+    &["shared/src", "server/core/src", "server/src", "server/sim/src", "client-wasm/src", "bots/src"];
+/// The programs in them that play one game.
+const PROGRAMS: &[&str] = &["server/src/main.rs", "bots/src/bin"];
 
 const RULES: &[Rule] = &[
     Rule {
@@ -68,9 +71,9 @@ const RULES: &[Rule] = &[
     },
     Rule {
         inside: ENGINE,
-        except: &[],
-        tests: InTests::Allowed,
-        words: &["broadside_arena", "arena", "Arena"],
+        except: PROGRAMS,
+        tests: InTests::Banned,
+        words: &["broadside_arena", "arena", "Arena", "broadside_puck", "puck", "Puck"],
         why: "the engine works for any game: go through `trait Game`",
     },
     Rule {
@@ -221,6 +224,8 @@ mod tests {
         let text = "use crate::arena::Ship;";
         assert_eq!(found_in("shared/src/replication/delta.rs", text), [(1, "arena".to_string())]);
         assert_eq!(found_in("games/arena/src/ship.rs", text), []);
+        assert_eq!(found_in("bots/src/bin/load.rs", "use broadside_arena::Arena;"), []);
+        assert_eq!(found_in("bots/src/player.rs", "use broadside_arena::Arena;").len(), 2);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::games::Game;
 use crate::process::{self, run};
 use crate::steps::run_in_order;
 use crate::workspace::{WASM_TARGET, cargo, root, target_dir};
-use crate::{audit, bench, floors, purity, site, tidy, toolchain};
+use crate::{audit, bench, engine, floors, purity, site, tidy, toolchain};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -32,6 +32,7 @@ enum Step {
     ClippyWasm,
     Docs,
     Unit,
+    Engine,
     Fuzz,
     Counts,
     Foreign,
@@ -60,6 +61,7 @@ impl Step {
             Step::ClippyWasm => "no lint in what runs in the browser",
             Step::Docs => "the documentation builds without a warning",
             Step::Unit => "every test that needs no browser",
+            Step::Engine => "the engine is built without any game, and passes its tests with a toy",
             Step::Fuzz => "no bytes of a remote, from fuzz/seeds/ or mutated from these, break what reads them",
             Step::Counts => "no part of the server takes more instructions than it may",
             Step::Foreign => {
@@ -88,6 +90,7 @@ impl Step {
             Step::Docs => run(cargo("doc --workspace --no-deps --document-private-items")
                 .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")),
             Step::Unit => run(&mut cargo("test --workspace")),
+            Step::Engine => engine::check(),
             Step::Fuzz => run(&mut cargo("test --workspace --test seeds")),
             Step::Counts => bench::check_counts(),
             Step::Foreign => foreign(),

@@ -1,7 +1,11 @@
 //! Rooms over HTTP, from creation to end, and joins that refer to them.
 
 use broadside_bots::socket::Socket;
+#[cfg(feature = "arena")]
+use broadside_server::config::Config;
 use broadside_server::http::api::description::openapi;
+#[cfg(feature = "arena")]
+use broadside_server::start;
 use broadside_shared::client::{ClientEvent, Phase};
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
@@ -246,12 +250,18 @@ async fn the_limit_of_room_creations_also_applies_to_joins() {
     server.end().await;
 }
 
+/// Of the arena, which describes everything.
+#[cfg(feature = "arena")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_schema_describes_the_game_and_is_sent_once() {
-    let server = Server::start_with(|config| config.snapshot_every = Some(3)).await;
-    let first = get(server.address(), "/api/schema", &[]).await;
+    let folder = crate::scene::Folder::new();
+    folder.put("index.html", b"<!doctype html>");
+    let assets = Some(folder.0.clone());
+    let config = Config { port: 0, assets, snapshot_every: Some(3), bots: 0, ..Config::default() };
+    let server = start::<broadside_arena::Arena>(config, Default::default()).await.expect("a free port");
+    let first = get(server.address, "/api/schema", &[]).await;
     assert_eq!((first.status, first.header("content-type")), (200, "application/json"));
-    let again = get(server.address(), "/api/schema", &[("if-none-match", first.header("etag"))]).await;
+    let again = get(server.address, "/api/schema", &[("if-none-match", first.header("etag"))]).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
     let schema = json_of(&first);
     for (at, value) in [
