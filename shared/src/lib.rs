@@ -18,7 +18,7 @@
 //! server, in the browser and in a test in virtual time, and gives the same bits in all three.
 //!
 //! A module imports only from those before it in this list: `math`, `hash`, `time`, `ids`; `replication`; `protocol`;
-//! `history`; `game`; `client`. `link` uses `time` only. No game is in here: the arena is the crate in `games/arena`.
+//! `history`; `game`; `client`. `link` uses `time` only. No game is in here: each is a crate under `games/`.
 
 pub mod client;
 pub mod game;

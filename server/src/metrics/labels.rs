@@ -105,7 +105,7 @@ label! {
         PlayerState = "player_state",
         /// The list of cells and their baselines.
         CellHeads = "cell_heads",
-        /// Ships and pickups in cells.
+        /// Entities in cells.
         Cells = "cells",
         /// Events in cells, such as shots and hits.
         Events = "events",

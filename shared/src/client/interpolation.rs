@@ -1,5 +1,5 @@
-//! Interpolation: all entities except the own ship are drawn a little in the past, between two snapshots that have both
-//! arrived.
+//! Interpolation: all entities but the own player's are drawn a little in the past, between two snapshots that have
+//! both arrived.
 //!
 //! The delay follows the lateness of recent snapshots: it rises at once and falls slowly. A single snapshot that is
 //! much later than all others is an accident, such as a retransmitted segment, and is bridged; a second one raises the

@@ -1,4 +1,4 @@
-//! Input lead: how far ahead of the server the client runs its own ship, so that inputs arrive just in time for their
+//! Input lead: how far ahead of the server the client runs its own player, so that inputs arrive just in time for their
 //! tick.
 //!
 //! Every snapshot reports how early inputs arrived. If they are late, the client runs a few per mille fast until they

@@ -235,7 +235,7 @@ impl<G: Game> Client<G> {
         self.local.lag_compensation = on;
     }
 
-    /// Whether the view shows the own ship and its shots as predicted. On by default; off, they are shown where and when the server
+    /// Whether the view shows the own player and their spawns as predicted. On by default; off, they are shown where and when the server
     /// has them, at [`View::tick`]. Inputs are sampled and sent the same.
     pub fn set_prediction(&mut self, on: bool) {
         self.local.prediction.set_hidden(!on);

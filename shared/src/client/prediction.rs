@@ -26,7 +26,7 @@ pub(super) const SMOOTHED_MAX: f32 = 0.3125;
 /// How much slower a spawn of the local player is drawn than it moves, until it is drawn at the time of the other
 /// entities. It starts at the own muzzle and ends where its hit is seen, and looks like one flight.
 const EASE: f64 = 0.35;
-/// The server's states kept to draw the own ship while prediction is hidden: more than any interpolation delay.
+/// The server's states kept to draw the own player while prediction is hidden: more than any interpolation delay.
 const AUTHORITATIVE_KEPT: usize = 32;
 /// Most spawns shown at once; more than a game spawns in their lifetime.
 const SPAWNS_MAX: usize = 64;
@@ -321,7 +321,7 @@ impl<G: Game> Prediction<G> {
         })
     }
 
-    /// Appends the local player's spawns, drawn while the own ship is at `own_tick` and the other entities at `tick`.
+    /// Appends the local player's spawns, drawn while the own player is at `own_tick` and the other entities at `tick`.
     pub(crate) fn show_spawns(&mut self, own_tick: f64, tick: f64, out: &mut Vec<InterpolatedEntity>) {
         let drawn_at = |spawn: &TrackedSpawn| {
             let (lag, age) = ((own_tick - tick).max(0.0), (own_tick - f64::from(spawn.tick.0)).max(0.0));

@@ -29,7 +29,7 @@ impl RoomRequest {
         RoomRequest { room, role: Role::Spectate }
     }
 
-    /// The request as one word: `quick`, `mode:duel`, `room:7`, `code:K7QF2M`, with the prefix `watch:` for spectators.
+    /// The request as one word: `quick`, `mode:NAME`, `room:7`, `code:K7QF2M`, with the prefix `watch:` for spectators.
     /// `modes` are those of the game.
     #[must_use]
     pub fn to_text(self, modes: &[ModeSpec]) -> String {

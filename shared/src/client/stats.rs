@@ -33,7 +33,7 @@ pub struct Stats {
     pub snapshot_age_ms: f64,
     /// Interpolation delay: how far in the past other entities are drawn, in milliseconds.
     pub interpolation_ms: f64,
-    /// Input lead: how far ahead of the server the own ship runs, in milliseconds.
+    /// Input lead: how far ahead of the server the own player runs, in milliseconds.
     pub lead_ms: f64,
     /// How early inputs last arrived, in milliseconds; negative is late.
     pub input_early_ms: f64,

@@ -33,7 +33,7 @@ pub enum Detail {
     /// Everything: [`Client::view`](super::Client::view) can be drawn.
     View,
     /// The replica, the prediction and the statistics, for bots. [`Client::view`](super::Client::view) shows nothing
-    /// but the own ship.
+    /// but the own player.
     Replica,
     /// Decodes everything, keeps the replica and the statistics, and predicts nothing:
     /// [`Client::local_player`](super::Client::local_player) is the server's newest state, and names and events are
@@ -113,14 +113,14 @@ pub enum ClientEvent<G: Game> {
 pub struct View<G: Game> {
     /// The moment of `entities`, in ticks with a fraction; behind the server by the interpolation delay.
     pub tick: f64,
-    /// The moment of the own ship, in ticks with a fraction; ahead of the server by the input lead.
+    /// The moment of the own player, in ticks with a fraction; ahead of the server by the input lead.
     pub own_tick: f64,
     /// The own state; `None` without a seat or before the first state arrives.
     pub own: Option<LocalPlayerView<G>>,
     /// All other known entities, in order of id.
     pub entities: Vec<InterpolatedEntity>,
     /// Spawns of the local player, shown from the moment of the input and confirmed or withdrawn by the server.
-    /// `InterpolatedEntity::tick` is the moment each is drawn at: at first that of the own ship, easing to `tick`, so
+    /// `InterpolatedEntity::tick` is the moment each is drawn at: at first that of the own player, easing to `tick`, so
     /// that hits are seen where they are judged.
     pub predicted_spawns: Vec<InterpolatedEntity>,
 }

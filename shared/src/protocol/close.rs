@@ -130,7 +130,7 @@ impl CloseCode {
             CloseCode::TooManyFrames => "This page sent too much at once.",
             CloseCode::Silent | CloseCode::TooSlow => "Your connection went silent.",
             CloseCode::RoomFull => "The room and its queue are full. Try again in a minute.",
-            CloseCode::RoomFailed => "The arena failed and restarts.",
+            CloseCode::RoomFailed => "The room failed and restarts.",
             CloseCode::ServerFull => "The server is full. Try again in a minute.",
             CloseCode::NoSuchRoom => "That room no longer exists. Play in another one.",
             CloseCode::TakenOver => "You are playing in another tab or window.",

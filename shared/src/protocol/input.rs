@@ -31,7 +31,7 @@ pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static 
     /// The reason the bits are not an input.
     fn read(bits: &mut BitReader<'_>) -> Result<Self, WireError>;
 
-    /// The input that replaces this one after it has been repeated too long: no thrust, no trigger, same aim.
+    /// The input that replaces this one after it has been repeated too long: no movement and no action, but the same aim.
     #[must_use]
     fn idle(&self) -> Self;
 }

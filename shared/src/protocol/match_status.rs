@@ -43,7 +43,7 @@ pub struct MatchStatus {
     pub tick: Tick,
     /// The tick at which the phase ends automatically; `None` if it does not.
     pub ends: Option<Tick>,
-    /// Teams, or the players of a duel; empty where everyone plays alone. At most [`TEAMS_MAX`].
+    /// Teams, or players who play against each other; empty where everyone plays alone. At most [`TEAMS_MAX`].
     pub teams: Vec<TeamStatus>,
     /// The winning team: of the round during a pause, of the match during the results. `None` if nobody won.
     pub winner: Option<u8>,

@@ -107,7 +107,7 @@ pub enum Role {
     /// Plays.
     #[default]
     Play,
-    /// Spectates: it has a seat but no ship.
+    /// Spectates: it has a seat, and nothing in the world.
     Spectate,
 }
 

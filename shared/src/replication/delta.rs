@@ -22,7 +22,7 @@ use super::fields::{FIELDS_MAX, FieldRole, FieldSpec, KindSpec, Motion, Record, 
 use crate::ids::EntityId;
 use crate::time::Tick;
 
-/// Most records that are sent of a cell. A larger cell (ships cannot overlap, so that play has none) sends those with
+/// Most records that are sent of a cell. A larger cell (in play few entities overlap, so that there is none) sends those with
 /// the lowest ids.
 pub const CELL_RECORDS_MAX: usize = 4096;
 /// Order of the code of the gap between the ids of spawned entities: in a busy world they are spread over all 16 bits.

@@ -65,7 +65,7 @@ pub enum FieldRole {
 /// How entities of a kind move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Motion {
-    /// Its fields never change: a rock, or a shot whose path follows from its start.
+    /// Its fields never change: a wall, or a shot whose path follows from its start.
     Still,
     /// It moves and changes; predicted linearly from position and velocity.
     Moving,

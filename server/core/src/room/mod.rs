@@ -252,7 +252,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Seats a spectator from the next tick on. A spectator has a seat but no ship, and is not in the roster.
+    /// Seats a spectator from the next tick on. A spectator has a seat but nothing in the world, and is not in the roster.
     ///
     /// # Errors
     /// [`RoomFull`] with [`SPECTATORS_MAX`] spectators.
@@ -300,7 +300,7 @@ impl<G: Game> Room<G> {
         PlayerId(free as u16)
     }
 
-    /// A player's connection is lost: the seat is kept, the roster marks the player as away, and the ship idles for lack of inputs.
+    /// A player's connection is lost: the seat is kept, the roster marks the player as away, and they idle for lack of inputs.
     pub fn away(&mut self, player: PlayerId) {
         if let Some(Some(seat)) = self.seats.get_mut(usize::from(player.0))
             && seat.away_since.is_none()

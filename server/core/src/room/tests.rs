@@ -111,11 +111,11 @@ fn few_snapshots_go_out_on_one_tick_and_many_are_staggered() {
         ticks.map(step).collect()
     };
     for number in 0..10 {
-        room.join(name(&format!("ship {number}"))).expect("a free seat");
+        room.join(name(&format!("ann {number}"))).expect("a free seat");
     }
     assert_eq!(due(&mut room, 1..5), [(0, false), (10, true), (0, false), (10, true)]);
     for number in 10..30 {
-        room.join(name(&format!("ship {number}"))).expect("a free seat");
+        room.join(name(&format!("ann {number}"))).expect("a free seat");
     }
     assert_eq!(due(&mut room, 5..9), [(15, true); 4]);
     (15..30).for_each(|player| room.leave(PlayerId(player)));

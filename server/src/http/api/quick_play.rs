@@ -26,7 +26,7 @@ use crate::requester::Requester;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuickPlayRequest {
-    /// arena, teams or duel; arena by default.
+    /// The name of one of the game's modes; its first by default.
     mode: Option<String>,
     /// Required region of the server; any by default.
     region: Option<String>,

@@ -33,7 +33,7 @@ pub(crate) struct RoomView {
     name: String,
     /// Name of the game.
     game: &'static str,
-    /// Rules: arena, teams or duel.
+    /// Rules: the name of one of the game's modes.
     mode: &'static str,
     /// Region of the server, as set by its operator.
     region: String,
@@ -98,7 +98,7 @@ pub(crate) struct MatchView {
 /// A team of a match.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TeamView {
-    /// A color, or in a duel the name of the player.
+    /// A color, or the name of its only player.
     name: String,
     /// Points in this round.
     score: u32,
@@ -114,7 +114,7 @@ pub(crate) struct TeamView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateRoomRequest {
-    /// arena, teams or duel.
+    /// The name of one of the game's modes.
     mode: String,
     /// Whether the room is unlisted and joined by its code.
     #[serde(default)]
