@@ -254,7 +254,7 @@ impl PageFlow {
         let phase = report.phase;
         self.client = ClientSlot::Connected(phase);
         let spectating = report.role == Some(Role::Spectate);
-        // Until the state of the own ship has arrived, the battle behind the title continues.
+        // Until the own state has arrived, what is behind the title continues.
         let seated = phase == Phase::Playing && (spectating || report.has_player_state);
         let queue_position = report.queue_position.filter(|_| phase == Phase::Joining);
         if matches!(phase, Phase::Playing | Phase::Lobby) || queue_position.is_some() {

@@ -58,7 +58,7 @@ fn a_player_sees_the_room_with_the_own_ship_and_a_spectator_at_once() {
     let (mut shell, _) = Shell::open(PageStart { autojoin: true, name: name("Ann"), ..PageStart::default() });
     shell.reach(Phase::Joining);
     shell.reach(Phase::Playing);
-    assert_eq!(*shell.page.state(), PageState::Connecting { again: false }, "no ship yet");
+    assert_eq!(*shell.page.state(), PageState::Connecting { again: false }, "no state yet");
     shell.seat(Role::Play);
     assert_eq!(*shell.page.state(), PageState::Playing { spectating: false, resumed: false });
     shell.seat(Role::Spectate);

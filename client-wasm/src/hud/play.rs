@@ -138,7 +138,7 @@ impl Play {
         self.toast.replay(&format!("on {tone}"));
     }
 
-    /// Clears what is left of the last battle.
+    /// Clears what is left of the last game.
     pub(crate) fn reset(&mut self) {
         self.feed.clear();
         self.last_score = None;

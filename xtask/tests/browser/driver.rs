@@ -18,7 +18,7 @@ use crate::{DEADLINE, setup};
 const FLAGS: &str = include_str!("../../browser-flags.txt");
 
 /// A running chromedriver; it ends with this value, and every browser that it started as well.
-pub struct Browser {
+pub(crate) struct Browser {
     driver: Child,
     url: String,
     profiles: PathBuf,
@@ -27,7 +27,7 @@ pub struct Browser {
 
 impl Browser {
     /// Starts chromedriver on a free port.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = setup::chromedriver();
         let mut command = Command::new(&program);
@@ -43,7 +43,7 @@ impl Browser {
     }
 
     /// Opens `url` in a browser of its own, with a window of `size` pixels: pages in the background are not drawn.
-    pub async fn open(&self, size: (u32, u32), url: &str) -> Page {
+    pub(crate) async fn open(&self, size: (u32, u32), url: &str) -> Page {
         let profile = self.profiles.join(self.pages.fetch_add(1, Ordering::Relaxed).to_string());
         let mut flags: Vec<String> = FLAGS.lines().map(ToString::to_string).collect();
         flags.push(format!("--window-size={},{}", size.0, size.1));

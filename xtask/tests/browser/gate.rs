@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use crate::server::Server;
 
 /// A running gate; it ends with this value, and every connection through it.
-pub struct Gate {
+pub(crate) struct Gate {
     port: u16,
     open: watch::Sender<bool>,
 }
 
 impl Gate {
     /// Stands before `server`, open, on a free port.
-    pub async fn before(server: &Server) -> Self {
+    pub(crate) async fn before(server: &Server) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let (open, seen) = watch::channel(true);
@@ -32,17 +32,17 @@ impl Gate {
     }
 
     /// The address of `path` on the server, through the gate.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// Cuts every connection, and accepts no other.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }
 
     /// Lets connections through again.
-    pub fn restore(&self) {
+    pub(crate) fn restore(&self) {
         self.open.send_replace(true);
     }
 }

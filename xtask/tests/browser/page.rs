@@ -13,33 +13,33 @@ use crate::{DEADLINE, GLANCE};
 
 /// What a page believes: `phase`, `name`, `ship`, `others`, `tick`, `snapshots`. Null before its script runs.
 #[derive(Clone, Debug)]
-pub struct State(Value);
+pub(crate) struct State(Value);
 
 impl State {
     /// Whether the page is in the game and has a ship.
-    pub fn is_playing(&self) -> bool {
+    pub(crate) fn is_playing(&self) -> bool {
         self["phase"] == "playing" && self["ship"].is_object()
     }
 
     /// Where the other player called `name` is, in units of the arena.
-    pub fn other(&self, name: &str) -> Option<(f64, f64)> {
+    pub(crate) fn other(&self, name: &str) -> Option<(f64, f64)> {
         place(self["others"].as_array()?.iter().find(|other| other["name"] == name)?)
     }
 
     /// Where our own ship is, in units of the arena.
-    pub fn own_ship(&self) -> Option<(f64, f64)> {
+    pub(crate) fn own_ship(&self) -> Option<(f64, f64)> {
         place(&self["ship"])
     }
 
     /// How many other players are within `range` of our ship, in units of the arena.
-    pub fn others_within(&self, range: f64) -> usize {
+    pub(crate) fn others_within(&self, range: f64) -> usize {
         let others = self["others"].as_array().map_or(&[][..], Vec::as_slice);
         others.iter().filter(|other| way(self.own_ship(), place(other)).is_some_and(|way| way < range)).count()
     }
 }
 
 /// How far it is from one place to the other, when both are known.
-pub fn way(from: Option<(f64, f64)>, to: Option<(f64, f64)>) -> Option<f64> {
+pub(crate) fn way(from: Option<(f64, f64)>, to: Option<(f64, f64)>) -> Option<f64> {
     let (from, to) = (from?, to?);
     Some((to.0 - from.0).hypot(to.1 - from.1))
 }
@@ -57,23 +57,23 @@ fn place(ship: &Value) -> Option<(f64, f64)> {
 }
 
 /// The number in `value`; 0 when there is none.
-pub fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }
 
 /// A page in a browser of its own.
-pub struct Page {
+pub(crate) struct Page {
     client: Client,
 }
 
 impl Page {
     /// The page that `client` shows.
-    pub fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self { client }
     }
 
     /// What the page believes now.
-    pub async fn state(&self) -> State {
+    pub(crate) async fn state(&self) -> State {
         State(self.run("return window.broadside ? window.broadside.state() : null").await)
     }
 
@@ -81,7 +81,7 @@ impl Page {
     ///
     /// # Panics
     /// At the deadline, with what the page believes then and the errors that it saw.
-    pub async fn wait_for(&self, what: &str, mut wanted: impl FnMut(&State) -> bool) -> State {
+    pub(crate) async fn wait_for(&self, what: &str, mut wanted: impl FnMut(&State) -> bool) -> State {
         let started_at = Instant::now();
         loop {
             let state = self.state().await;
@@ -97,7 +97,7 @@ impl Page {
     }
 
     /// Waits until the page believes what `wanted` asks for, or for `patience`.
-    pub async fn hope_for(&self, patience: Duration, wanted: impl Fn(&State) -> bool) {
+    pub(crate) async fn hope_for(&self, patience: Duration, wanted: impl Fn(&State) -> bool) {
         let started_at = Instant::now();
         while started_at.elapsed() < patience && !wanted(&self.state().await) {
             tokio::time::sleep(GLANCE).await;
@@ -105,7 +105,7 @@ impl Page {
     }
 
     /// Does what a person does on the first screen.
-    pub async fn enter_name_and_play(&self, name: &str) {
+    pub(crate) async fn enter_name_and_play(&self, name: &str) {
         let field = self.client.find(Locator::Css("#name")).await.expect("there is a field for the name");
         field.clear().await.expect("it can be cleared");
         field.send_keys(name).await.expect("it takes keys");
@@ -114,19 +114,19 @@ impl Page {
     }
 
     /// Clicks an element as a person does, once it can be seen.
-    pub async fn click(&self, css: &str) {
+    pub(crate) async fn click(&self, css: &str) {
         let element = self.wait_for_element(css).await;
         element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
     }
 
     /// Presses an element that may be covered or out of sight.
-    pub async fn press(&self, css: &str) {
+    pub(crate) async fn press(&self, css: &str) {
         let pressed = self.client.execute("document.querySelector(arguments[0]).click()", vec![json!(css)]).await;
         pressed.unwrap_or_else(|error| panic!("{css} cannot be pressed: {error}"));
     }
 
     /// Waits until an element can be seen.
-    pub async fn wait_for_element(&self, css: &str) -> Element {
+    pub(crate) async fn wait_for_element(&self, css: &str) -> Element {
         let started_at = Instant::now();
         loop {
             if let Ok(element) = self.client.find(Locator::Css(css)).await
@@ -140,28 +140,28 @@ impl Page {
     }
 
     /// The text of an element.
-    pub async fn text(&self, css: &str) -> String {
+    pub(crate) async fn text(&self, css: &str) -> String {
         self.ask("return document.querySelector(arguments[0]).textContent", css).await
     }
 
     /// What stands in a field.
-    pub async fn value(&self, css: &str) -> String {
+    pub(crate) async fn value(&self, css: &str) -> String {
         self.ask("return document.querySelector(arguments[0]).value", css).await
     }
 
     /// How many elements there are.
-    pub async fn count(&self, css: &str) -> usize {
+    pub(crate) async fn count(&self, css: &str) -> usize {
         self.ask("return String(document.querySelectorAll(arguments[0]).length)", css).await.parse().expect("a number")
     }
 
     /// Chooses from a list.
-    pub async fn choose(&self, css: &str, value: &str) {
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
         let element = self.wait_for_element(css).await;
         element.select_by_value(value).await.expect("it is in the list");
     }
 
     /// Says something in the chat, or gives it a command.
-    pub async fn say(&self, line: &str) {
+    pub(crate) async fn say(&self, line: &str) {
         self.press("#chat-open").await;
         let field = self.wait_for_element("#chat-text").await;
         field.send_keys(line).await.expect("it takes keys");
@@ -169,27 +169,27 @@ impl Page {
     }
 
     /// Goes to another address in the same tab.
-    pub async fn visit(&self, url: &str) {
+    pub(crate) async fn visit(&self, url: &str) {
         self.client.goto(url).await.expect("the page is there");
     }
 
     /// Reloads the page.
-    pub async fn reload(&self) {
+    pub(crate) async fn reload(&self) {
         self.client.refresh().await.expect("the page is there");
     }
 
     /// The address that the browser shows.
-    pub async fn address(&self) -> String {
+    pub(crate) async fn address(&self) -> String {
         self.client.current_url().await.expect("a page is open").to_string()
     }
 
     /// Runs a script with arguments in the page, and gives what it returns.
-    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
+    pub(crate) async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
         self.client.execute(script, arguments).await.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// Waits until an element's text contains this.
-    pub async fn wait_for_text(&self, css: &str, part: &str) {
+    pub(crate) async fn wait_for_text(&self, css: &str, part: &str) {
         const SCRIPT: &str =
             "const found = document.querySelector(arguments[0]); return found ? found.textContent : ''";
         let started_at = Instant::now();
@@ -204,18 +204,18 @@ impl Page {
     }
 
     /// How many WebSockets the page has opened.
-    pub async fn sockets(&self) -> u64 {
+    pub(crate) async fn sockets(&self) -> u64 {
         self.run("return window.broadside.state().sockets").await.as_u64().expect("the page counts them")
     }
 
     /// What the tab remembers until it is closed.
-    pub async fn tab_storage(&self) -> String {
+    pub(crate) async fn tab_storage(&self) -> String {
         self.run("return JSON.stringify(sessionStorage)").await.as_str().expect("it is text").to_owned()
     }
 
     /// Opens another tab that remembers what this one does, as a duplicated tab would, and goes on in it. `plain` is an address of the
     /// same server without a script. Gives the tab that was left.
-    pub async fn open_tab(&self, plain: &str, kept: &str, url: &str) -> WindowHandle {
+    pub(crate) async fn open_tab(&self, plain: &str, kept: &str, url: &str) -> WindowHandle {
         let here = self.client.window().await.expect("there is a tab");
         let tab = self.client.new_window(true).await.expect("there can be another");
         self.client.switch_to_window(tab.handle).await.expect("it is there");
@@ -227,7 +227,7 @@ impl Page {
     }
 
     /// Goes on in another tab. Gives the one that was left.
-    pub async fn switch_to(&self, tab: &WindowHandle) -> WindowHandle {
+    pub(crate) async fn switch_to(&self, tab: &WindowHandle) -> WindowHandle {
         let here = self.client.window().await.expect("there is a tab");
         self.client.switch_to_window(tab.clone()).await.expect("it is there");
         here
@@ -240,13 +240,13 @@ impl Page {
     }
 
     /// Presses `key` and keeps it down.
-    pub async fn hold_key(&self, key: char) {
+    pub(crate) async fn hold_key(&self, key: char) {
         let press = KeyActions::new("keyboard".into()).then(KeyAction::Down { value: key });
         self.client.perform_actions(press).await.expect("there is a keyboard");
     }
 
     /// Moves the pointer to a place near the middle of the picture, in the direction of (`x`, `y`) from there, y down.
-    pub async fn point(&self, (x, y): (f64, f64)) {
+    pub(crate) async fn point(&self, (x, y): (f64, f64)) {
         let element = self.client.find(Locator::Css("#view")).await.expect("there is a picture");
         let scale = 60.0 / x.hypot(y).max(1.0);
         let to = PointerAction::MoveToElement { element, duration: None, x: x * scale, y: y * scale };
@@ -255,25 +255,25 @@ impl Page {
     }
 
     /// Lets go of every key.
-    pub async fn release_keys(&self) {
+    pub(crate) async fn release_keys(&self) {
         self.client.release_actions().await.expect("there is a keyboard");
     }
 
     /// The errors that the page's own script saw.
-    pub async fn errors(&self) -> Vec<String> {
+    pub(crate) async fn errors(&self) -> Vec<String> {
         let errors = self.run("return window.broadside ? window.broadside.errors.map(String) : ['no script']").await;
         serde_json::from_value(errors).expect("they are strings")
     }
 
     /// The errors in the browser's console, those of loading included. Each is reported once.
-    pub async fn console(&self) -> Vec<String> {
+    pub(crate) async fn console(&self) -> Vec<String> {
         let log = self.client.issue_cmd(BrowserLog).await.expect("chromedriver keeps a log");
         let entries = log.as_array().expect("it is a list").iter();
         entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
     }
 
     /// The hashes of the world, every `every` ticks and in hex, of a scripted game in the wasm of this page.
-    pub async fn world_hashes(&self, seed: u64, ticks: u32, every: u32) -> Vec<Value> {
+    pub(crate) async fn world_hashes(&self, seed: u64, ticks: u32, every: u32) -> Vec<Value> {
         const SCRIPT: &str = "const [seed, ticks, every, done] = arguments;
             import('/game.js')
                 .then(wasm => wasm.world_hashes(BigInt(seed), ticks, every))
@@ -285,7 +285,7 @@ impl Page {
     }
 
     /// A PNG of what is on the screen.
-    pub async fn picture(&self) -> Vec<u8> {
+    pub(crate) async fn picture(&self) -> Vec<u8> {
         self.client.screenshot().await.expect("the browser can draw")
     }
 

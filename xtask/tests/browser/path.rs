@@ -15,17 +15,17 @@ const WIDE: (u32, u32) = (1000, 640);
 
 /// What a proxy does.
 #[derive(Clone, Copy, Default)]
-pub struct Habits {
+pub(crate) struct Habits {
     /// The path below which it serves the server, which it takes away.
-    pub below: &'static str,
+    pub(crate) below: &'static str,
     /// Addresses with this end are never answered.
-    pub stalls: Option<&'static str>,
+    pub(crate) stalls: Option<&'static str>,
     /// Addresses with this end are refused with 403.
-    pub refuses: Option<&'static str>,
+    pub(crate) refuses: Option<&'static str>,
 }
 
 /// A proxy on a free port: one request per connection, and a WebSocket for as long as it lasts.
-pub struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     strays: Strays,
 }
@@ -34,7 +34,7 @@ type Strays = Arc<Mutex<Vec<String>>>;
 
 impl Proxy {
     /// Stands before `server`.
-    pub async fn before(server: &Server, habits: Habits) -> Self {
+    pub(crate) async fn before(server: &Server, habits: Habits) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let strays = Strays::default();
@@ -52,12 +52,12 @@ impl Proxy {
     }
 
     /// The address of `path` at the proxy.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// Requested paths that are not below the path of the proxy.
-    pub fn strays(&self) -> Vec<String> {
+    pub(crate) fn strays(&self) -> Vec<String> {
         self.strays.lock().expect("nobody panicked").clone()
     }
 }

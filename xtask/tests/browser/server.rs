@@ -19,7 +19,7 @@ fn guarded(program: &Path) -> Command {
 }
 
 /// A running server; it ends with this value.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     scheme: &'static str,
     port: u16,
@@ -27,27 +27,27 @@ pub struct Server {
 
 impl Server {
     /// Starts one on a free port.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_on(0).await
     }
 
     /// Starts one on `port`, and waits until it listens.
-    pub async fn start_on(port: u16) -> Self {
+    pub(crate) async fn start_on(port: u16) -> Self {
         Self::start_with("http", port, &setup::site(), &[]).await
     }
 
     /// Starts one with these flags on a free port.
-    pub async fn start_with_flags(flags: &[&str]) -> Self {
+    pub(crate) async fn start_with_flags(flags: &[&str]) -> Self {
         Self::start_with("http", 0, &setup::site(), flags).await
     }
 
     /// Starts one that serves this folder, on a free port.
-    pub async fn start_serving(site: &Path) -> Self {
+    pub(crate) async fn start_serving(site: &Path) -> Self {
         Self::start_with("http", 0, site, &[]).await
     }
 
     /// Starts one that speaks TLS, with a certificate of its own making.
-    pub async fn start_secure() -> Self {
+    pub(crate) async fn start_secure() -> Self {
         let folder = format!("{}/tls-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
         Self::start_with("https", 0, &setup::site(), &["--tls-self-signed", &folder]).await
     }
@@ -74,30 +74,30 @@ impl Server {
     }
 
     /// The address of `path` on it.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
     }
 
     /// Its host and port.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// Ends it with no chance to say goodbye. Gives the port that it had.
-    pub async fn kill(mut self) -> u16 {
+    pub(crate) async fn kill(mut self) -> u16 {
         self.child.kill().await.expect("it runs");
         self.port
     }
 }
 
 /// Bots that play; they end with this value.
-pub struct Bots {
+pub(crate) struct Bots {
     _child: Child,
 }
 
 impl Bots {
     /// Starts `count` of them on `server`.
-    pub fn start(server: &Server, count: u32) -> Self {
+    pub(crate) fn start(server: &Server, count: u32) -> Self {
         let mut command = guarded(&setup::program("bot"));
         command.args([&format!("ws://127.0.0.1:{}/ws", server.port), "--count", &count.to_string(), "--skill", "0.6"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);

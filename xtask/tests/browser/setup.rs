@@ -4,29 +4,29 @@
 use std::path::PathBuf;
 
 /// The folder of the programs under test.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     named("BROADSIDE_PROGRAMS", "target/debug").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// The folder that the server serves.
-pub fn site() -> PathBuf {
+pub(crate) fn site() -> PathBuf {
     named("BROADSIDE_SITE", "target/web")
 }
 
 /// The folder for what people may want to look at afterwards; it exists.
-pub fn artifacts() -> PathBuf {
+pub(crate) fn artifacts() -> PathBuf {
     let folder = named("BROADSIDE_ARTIFACTS", "target/artifacts");
     std::fs::create_dir_all(&folder).expect("the folder of artifacts can be made");
     folder
 }
 
 /// Chromium.
-pub fn chromium() -> PathBuf {
+pub(crate) fn chromium() -> PathBuf {
     std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into()).into()
 }
 
 /// Chromedriver, of the same version.
-pub fn chromedriver() -> PathBuf {
+pub(crate) fn chromedriver() -> PathBuf {
     std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into()).into()
 }
 
