@@ -1,12 +1,8 @@
 //! `cargo xtask dist`: the whole game in one file, and a trial of that file.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -14,9 +10,6 @@ use crate::games::Game;
 use crate::process::{self, Service, run};
 use crate::workspace::{cargo, program, short, target_dir};
 use crate::{http, site, toolchain};
-
-/// How long the server may take from its start to naming its address.
-const START_MAX: Duration = Duration::from_secs(20);
 
 /// Builds `target/dist/broadside-server`, tries it, and prints its path and size.
 pub(crate) fn dist() -> Result<()> {
@@ -44,7 +37,7 @@ fn try_in_an_empty_folder(binary: &Path, game: &Game) -> Result<()> {
     let mut command = Command::new(binary);
     command.args(["--host", "127.0.0.1", "--port", "0"]).current_dir(&folder.0).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
-    let address = address_of(&mut server)?;
+    let address = server.listening()?;
     for file in site::pages(&game.web)? {
         let path = format!("/{}", file.trim_end_matches("index.html"));
         let answer = http::get(address, &path)?;
@@ -52,20 +45,6 @@ fn try_in_an_empty_folder(binary: &Path, game: &Game) -> Result<()> {
         ensure!(answer.body == fs::read(game.web.join(&file))?, "GET {path} did not return {file} as it was built");
     }
     server.end()
-}
-
-/// Waits for the line `listening on http://ADDRESS`.
-fn address_of(server: &mut Service) -> Result<SocketAddr> {
-    let stdout = server.take_stdout().context("its output was piped")?;
-    let (line_out, line_in) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        _ = BufReader::new(stdout).read_line(&mut line);
-        _ = line_out.send(line);
-    });
-    let line = line_in.recv_timeout(START_MAX).context("the server did not say where it listens")?;
-    let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
-    address.with_context(|| format!("the server said {:?} and not `listening on http://ADDRESS`", line.trim()))
 }
 
 /// A folder with nothing in it, which goes with this value.

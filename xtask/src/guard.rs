@@ -25,9 +25,10 @@ pub(crate) struct Args {
 
 /// What starts `command` in such a way that our death ends it. Its program, arguments, folder and variables are
 /// kept; its standard streams are not.
-pub(crate) fn guarded(command: &Command) -> Result<Command> {
+pub(crate) fn guarded(command: &Command) -> Command {
     let mut guarded = if cfg!(target_os = "linux") {
-        let mut guarded = Command::new(std::env::current_exe()?);
+        // Not by its path: while it runs, cargo may put another program there.
+        let mut guarded = Command::new("/proc/self/exe");
         guarded.arg("guard").arg("--parent").arg(std::process::id().to_string()).arg("--");
         guarded.arg(command.get_program());
         guarded
@@ -39,7 +40,7 @@ pub(crate) fn guarded(command: &Command) -> Result<Command> {
     if let Some(dir) = command.get_current_dir() {
         guarded.current_dir(dir);
     }
-    Ok(guarded)
+    guarded
 }
 
 /// Becomes the program that `args` names; returns only on an error.

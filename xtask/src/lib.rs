@@ -1,10 +1,11 @@
-//! The commands of a workspace: `cargo xtask play | test`, and in Broadside's own also `dist | bench | chaos | audit`.
+//! The commands of a workspace: `cargo xtask play | test`, and in Broadside's own also `new | dist | bench | chaos | audit`.
 //!
 //! The program of Broadside's workspace is [`broadside`]. The workspace of a game has a program `xtask` that is one call of [`game()`].
 //!
 //! - [`play`]: builds a game, starts its server, and lets a person play.
 //! - [`mod@test`]: every check there is, step by step; continuous integration runs only this command. [`game_test`] is the same for the
 //!   workspace of a game.
+//! - [`mod@new`]: writes the workspace of a game.
 //! - [`dist`]: one server binary with the browser client inside.
 //! - [`mod@bench`]: what the server costs on this machine, and a gate that holds on noisy ones.
 //! - [`chaos`]: the whole server in one simulation, driven by a seed.
@@ -13,7 +14,7 @@
 //! Below those: [`games`] knows the packages of each game; [`site`] makes the folder that a browser loads from, [`parts`] the game's
 //! parts of its page; [`steps`] runs checks;
 //! [`engine`] runs the tests of what knows no game; [`purity`], [`floors`], [`tidy`] and [`numbers`] check the
-//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`process`], [`guard`] and
+//! sources with the help of [`imports`] and [`source`]; [`toolchain`] finds what must be installed; [`files`] lists folders; [`process`], [`guard`] and
 //! [`http`] start programs, end them and ask whether they are up; [`workspace`] has the paths.
 //!
 //! The browser tests are `tests/browser/`, a test target of this crate, so that only `cargo xtask test` builds the WebDriver client.
@@ -23,12 +24,14 @@ mod bench;
 mod chaos;
 mod dist;
 mod engine;
+mod files;
 mod floors;
 mod game_test;
 mod games;
 mod guard;
 mod http;
 mod imports;
+mod new;
 mod numbers;
 mod parts;
 mod play;
@@ -37,9 +40,11 @@ mod purity;
 mod site;
 mod source;
 mod steps;
+mod template;
 mod test;
 mod tidy;
 mod toolchain;
+mod webdriver;
 mod workspace;
 
 use std::path::Path;
@@ -69,6 +74,8 @@ enum Command {
     },
     /// Run every check: format, lints, tests, purity, docs, browser.
     Test(test::Args),
+    /// Make the workspace of a game of your own, in a folder that is named like it.
+    New(new::Args),
     /// Make one server binary with the browser client inside: target/dist/broadside-server.
     Dist,
     /// Measure what the server costs on this machine, and write it to docs/BENCHMARKS.md.
@@ -109,6 +116,7 @@ pub fn broadside() -> ExitCode {
     let done = match args.command {
         Command::Play { game, args } => games::Game::named(&game).and_then(|game| play::play(&args, &game)),
         Command::Test(args) => test::test(&args),
+        Command::New(args) => new::new(&args),
         Command::Dist => dist::dist(),
         Command::Bench(args) => bench::bench(&args),
         Command::Chaos(args) => chaos::chaos(&args),

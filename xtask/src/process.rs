@@ -1,8 +1,11 @@
 //! Child programs: those that run to their end, and those that run until they are stopped.
 
 use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,6 +14,8 @@ use crate::guard;
 
 /// How long a program may take from SIGTERM to its end before it is killed.
 const GRACE: Duration = Duration::from_secs(8);
+/// How long a server may take from its start to naming its address.
+const START_MAX: Duration = Duration::from_secs(20);
 /// How often we look at a running program and at the stop signal.
 pub(crate) const GLANCE: Duration = Duration::from_millis(30);
 
@@ -98,7 +103,7 @@ impl Service {
     /// Starts `command` with no input and in a process group of its own: Ctrl-C then reaches us alone, and we
     /// decide the order in which things end.
     pub(crate) fn start(name: &'static str, command: &Command, stdout: Stdio, stderr: Stdio) -> Result<Self> {
-        let mut command = guard::guarded(command)?;
+        let mut command = guard::guarded(command);
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -109,6 +114,23 @@ impl Service {
     /// The program's standard output, when it was piped and not taken before.
     pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
+    }
+
+    /// Where it listens, as a server says that in its first line.
+    ///
+    /// # Errors
+    /// It says something else, or nothing for [`START_MAX`].
+    pub(crate) fn listening(&mut self) -> Result<SocketAddr> {
+        let stdout = self.take_stdout().context("its output was piped")?;
+        let (line_out, line_in) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            _ = BufReader::new(stdout).read_line(&mut line);
+            _ = line_out.send(line);
+        });
+        let line = line_in.recv_timeout(START_MAX).context("the server did not say where it listens")?;
+        let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        address.with_context(|| format!("the server said {:?} and not `listening on http://ADDRESS`", line.trim()))
     }
 
     /// How it ended, when it has.

@@ -27,13 +27,15 @@ enum InTests {
 }
 
 /// The pure crates, and what each may be built from.
-const PURE_CRATES: [(&str, &[&str]); 4] = [
+const PURE_CRATES: [(&str, &[&str]); 5] = [
     ("shared", &["arrayvec", "bincode", "fastrand", "glam", "libm", "serde", "thiserror", "tracing", "unicode-width"]),
     ("server/core", &["arrayvec", "broadside-shared", "glam", "thiserror", "tracing"]),
     ("games/arena", &["arrayvec", "broadside-shared", "fastrand", "glam", "libm", "serde"]),
     ("games/puck", &["arrayvec", "broadside-shared", "fastrand", "glam", "serde"]),
+    ("xtask/template/game", &["broadside-shared", "fastrand", "glam", "serde"]),
 ];
-const PURE: &[&str] = &["shared/src", "server/core/src", "games/arena/src", "games/puck/src"];
+const PURE: &[&str] =
+    &["shared/src", "server/core/src", "games/arena/src", "games/puck/src", "xtask/template/game/src"];
 /// The parts that any game can be put into.
 const ENGINE: &[&str] =
     &["shared/src", "server/core/src", "server/src", "server/sim/src", "client-wasm/src", "bots/src"];

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::files::{files, remove_folder};
 use crate::games::Game;
 use crate::parts;
 use crate::process::run;
@@ -219,32 +220,6 @@ fn describe(key: &str, web: &Path) -> Result<String> {
         text += &format!("{} {}\n", fs::metadata(&file)?.len(), file.strip_prefix(web)?.display());
     }
     Ok(text)
-}
-
-/// All files in `folder` and below, in the order of their names.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read the folder {}", short(&folder)))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn remove_folder(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove the folder {}", short(folder)))?;
-    }
-    Ok(())
 }
 
 /// What a browser may ask the finished folder for: its files without the compressed siblings, named from the folder on.

@@ -9,7 +9,7 @@ use crate::games::Game;
 use crate::process::{self, run};
 use crate::steps::run_in_order;
 use crate::workspace::{WASM_TARGET, cargo, root, target_dir};
-use crate::{audit, bench, engine, floors, purity, site, tidy, toolchain};
+use crate::{audit, bench, engine, floors, purity, site, template, tidy, toolchain};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -38,6 +38,7 @@ enum Step {
     Foreign,
     Site,
     Browser,
+    Template,
 }
 
 /// Runs every step, or the chosen one.
@@ -68,6 +69,7 @@ impl Step {
                 "a client in JavaScript, written from docs/PROTOCOL.md alone, plays every game on a real server"
             }
             Step::Site => "the browser client is compiled, and the server can embed it",
+            Step::Template => "a game made by `cargo xtask new` passes its checks, and Chromium, bots and load play it",
             Step::Browser => "headless Chromium plays on a real server",
         }
     }
@@ -96,6 +98,7 @@ impl Step {
             Step::Foreign => foreign(),
             Step::Site => embedded_site(),
             Step::Browser => browser(),
+            Step::Template => template::check(),
         }
     }
 }

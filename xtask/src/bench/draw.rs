@@ -1,18 +1,17 @@
 //! What a machine without a GPU makes of the page: images per second and script time of both renderers, in headless Chromium with
 //! software GL, on the cores that the server and its bots run on too.
 
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::level::shown;
 use super::table::Table;
-use super::webdriver::Page;
 use crate::games::Game;
 use crate::process::{Service, run};
+use crate::webdriver::Page;
 use crate::workspace::{cargo, program, root};
 use crate::{site, toolchain};
 
@@ -55,11 +54,8 @@ fn play(tools: &toolchain::Browser, renderer: &'static str) -> Result<Drawn> {
     command.args(["--host", "127.0.0.1", "--port", "0", "--bots", BOTS]).arg("--assets").arg(Game::arena().web);
     command.current_dir(root()).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
-    let mut stdout = BufReader::new(server.take_stdout().context("its output is piped")?);
-    let mut line = String::new();
-    stdout.read_line(&mut line)?;
-    let address = line.trim().strip_prefix("listening on ").context("the server did not say where it listens")?;
-    let page = Page::open(tools, SIZE, &format!("{address}/?name=Ann&autojoin=1&effects={renderer}"))?;
+    let address = server.listening()?;
+    let page = Page::open(tools, SIZE, &format!("http://{address}/?name=Ann&autojoin=1&effects={renderer}"))?;
     page.wait_for("play", "const s = window.broadside.state(); return s.phase === 'playing' && s.ship !== null")?;
     page.run(include_str!("draw.js"))?;
     std::thread::sleep(SETTLE);

@@ -19,7 +19,6 @@ mod page;
 mod plot;
 mod programs;
 mod table;
-mod webdriver;
 mod wss;
 
 use std::fs;

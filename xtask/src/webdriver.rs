@@ -15,12 +15,12 @@ use crate::toolchain::Browser;
 use crate::workspace::target_dir;
 
 /// The flags of the browser tests.
-const FLAGS: &str = include_str!("../../browser-flags.txt");
+const FLAGS: &str = include_str!("../browser-flags.txt");
 /// How long the browser may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page; both end with this value.
-pub(super) struct Page {
+pub(crate) struct Page {
     driver: SocketAddr,
     session: String,
     profile: PathBuf,
@@ -32,7 +32,7 @@ impl Page {
     ///
     /// # Errors
     /// What chromedriver says.
-    pub(super) fn open(tools: &Browser, size: (u32, u32), url: &str) -> Result<Page> {
+    pub(crate) fn open(tools: &Browser, size: (u32, u32), url: &str) -> Result<Page> {
         let mut command = Command::new(&tools.driver);
         command.arg("--port=0");
         let mut service = Service::start("chromedriver", &command, Stdio::piped(), Stdio::null())?;
@@ -44,7 +44,7 @@ impl Page {
         let port: u16 =
             lines.map_while(Result::ok).find_map(named).context("chromedriver ended without naming its port")?;
         let driver = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let profile = target_dir().join(format!("bench/chromium-{}", std::process::id()));
+        let profile = target_dir().join(format!("webdriver/chromium-{}", std::process::id()));
         let mut flags: Vec<String> = FLAGS.lines().map(str::to_owned).collect();
         flags.push(format!("--window-size={},{}", size.0, size.1));
         flags.push(format!("--user-data-dir={}", profile.display()));
@@ -64,7 +64,7 @@ impl Page {
     ///
     /// # Errors
     /// What it throws.
-    pub(super) fn run(&self, script: &str) -> Result<Value> {
+    pub(crate) fn run(&self, script: &str) -> Result<Value> {
         self.ask("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
@@ -72,13 +72,31 @@ impl Page {
     ///
     /// # Errors
     /// It did not, or it throws.
-    pub(super) fn wait_for(&self, what: &str, script: &str) -> Result<()> {
+    pub(crate) fn wait_for(&self, what: &str, script: &str) -> Result<()> {
         let began = Instant::now();
         while self.run(script)? != Value::Bool(true) {
             ensure!(began.elapsed() < PATIENCE, "the page did not come to {what} within {PATIENCE:?}");
             std::thread::sleep(GLANCE);
         }
         Ok(())
+    }
+
+    /// Presses a key and holds it.
+    ///
+    /// # Errors
+    /// What chromedriver says.
+    pub(crate) fn hold(&self, key: char) -> Result<()> {
+        let press = json!({ "type": "keyDown", "value": key });
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": [press] });
+        self.ask("POST", "/actions", &json!({ "actions": [keyboard] })).map(drop)
+    }
+
+    /// Releases every key.
+    ///
+    /// # Errors
+    /// What chromedriver says.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.ask("DELETE", "/actions", &json!({})).map(drop)
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
