@@ -94,12 +94,18 @@
     return bytes;
   };
 
+  // Fetches a script and all that it imports, directly or not.
+  const takeAll = async (url, seen) => {
+    if (seen.has(url)) return;
+    seen.add(url);
+    const text = new TextDecoder().decode(await take(url, { cache: "no-store" }));
+    for (const [, needed] of text.matchAll(/\bfrom ["'](\.[^"']+\.js)["']/g)) await takeAll(new URL(needed, url).href, seen);
+  };
+
   // Explains why a file of the page did not load or did not run.
   const explain = async (url, reason) => {
     try {
-      const text = new TextDecoder().decode(await take(url, { cache: "no-store" }));
-      // The modules that a script imports.
-      for (const [, needed] of text.matchAll(/\bfrom "(\.[^"]+\.js)"/g)) await take(new URL(needed, url).href, { cache: "no-store" });
+      await takeAll(url, new Set());
     } catch (wrong) {
       return String(wrong);
     }
@@ -124,9 +130,27 @@
     return `The game did not start (${text}). Reload the page.`;
   };
 
-  // Loads the module at `path` and starts it; gives what it exports. `build` is that of the script that asks.
+  // Fetches the program of a script and starts it.
+  const start = async (glue, binary) => {
+    const bytes = await take(binary);
+    let module;
+    try {
+      module = await WebAssembly.compile(bytes);
+    } catch (reason) {
+      throw `${nameOf(binary)} cannot be used (${reason}): it is damaged, or this browser is too old for it. Reload the page, or try another browser.`;
+    }
+    const stamps = WebAssembly.Module.customSections(module, "build");
+    sameBuild([[nameOf(binary), stamps.length ? new TextDecoder().decode(stamps[0]) : ""]]);
+    try {
+      await glue.default({ module_or_path: module });
+    } catch (reason) {
+      throw notStarted(reason);
+    }
+  };
+
+  // Loads the script at `path`, starts its program if it has one, and gives what it exports. `build` is that of the script that asks.
   const load = async (path, build, asker) => {
-    const [script, binary] = [`${base}${path}.js`, `${base}${path}_bg.wasm`];
+    const script = `${base}${path}.js`;
     try {
       if (typeof WebAssembly !== "object") {
         throw "This browser has no WebAssembly, or it is switched off. Switch it on, update the browser, or try another.";
@@ -141,20 +165,7 @@
         throw await explain(script, reason);
       }
       sameBuild([[nameOf(script), glue.build]]);
-      const bytes = await take(binary);
-      let module;
-      try {
-        module = await WebAssembly.compile(bytes);
-      } catch (reason) {
-        throw `${nameOf(binary)} cannot be used (${reason}): it is damaged, or this browser is too old for it. Reload the page, or try another browser.`;
-      }
-      const stamps = WebAssembly.Module.customSections(module, "build");
-      sameBuild([[nameOf(binary), stamps.length ? new TextDecoder().decode(stamps[0]) : ""]]);
-      try {
-        await glue.default({ module_or_path: module });
-      } catch (reason) {
-        throw notStarted(reason);
-      }
+      if (glue.default) await start(glue, `${base}${path}_bg.wasm`);
       ready = true;
       const note = document.getElementById("loading");
       if (note && !failed) note.remove();

@@ -96,7 +96,7 @@ class Side {
 const scale = { age: 1000, bytes: 1000 };
 /// When the value changed recently, by the server's clock, from whichever view received it first.
 let changes = [];
-const ageOf = (at) => link?.wire?.age_ms(at) ?? null;
+const ageOf = (at) => link?.ageMs(at) ?? null;
 const time = (ms) => (ms < 995 ? `${Math.max(0, ms).toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
 const poll = new Side("poll", "requests made");
 const push = new Side("push", "messages, both ways");
@@ -201,24 +201,22 @@ function showRoom(name) {
 /// Subscribes to the match of the chosen room, or unsubscribes.
 function subscribeToMatch(on) {
   if (room === null || !link?.ready) return;
-  link.wire.subscribe(`room/${room}/match`, on);
-  link.flush();
+  link.request({ kind: on ? "subscribe" : "unsubscribe", topic: `room/${room}/match` });
 }
 
-function onFrame({ up, wire, decoded }) {
+function onFrame({ wire, decoded }) {
   push.asked += 1;
   push.bytes += wire;
-  const { Published, Handshake } = (!up && decoded.msg) || {};
-  if (Handshake) handshake(Handshake);
-  if (!Published) return;
-  if (Published.publication.Leaders) {
-    push.leaders(Published.publication.Leaders, Published.at);
-  }
-  if (Published.publication.Match && Published.topic === `room/${room}/match`) push.match(Published.publication.Match);
+  const { message } = decoded;
+  if (message?.kind === "handshake") handshake(message);
+  if (message?.kind !== "published") return;
+  const { publication, topic, at } = message;
+  if (publication.kind === "leaders") push.leaders(publication.lines, at);
+  if (publication.kind === "match" && topic === `room/${room}/match`) push.match(publication.matchStatus);
 }
 
 function handshake({ request, asked, response, answered }) {
-  const sum = (list) => list.reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 2);
+  const sum = (list) => list.reduce((bytes, { name, value }) => bytes + name.length + value.length + 4, 2);
   push.bytes += request.length + 2 + sum(asked) + response.length + 2 + sum(answered);
   const everywhere = /^(host|user-agent|accept-encoding|accept-language|cookie)$/;
   // Headers of a `fetch` that a handshake lacks; browsers with client hints report the same values to scripts.
@@ -229,7 +227,7 @@ function handshake({ request, asked, response, answered }) {
     const brands = hints.brands.map(({ brand, version }) => `"${brand}";v="${version}"`).join(", ");
     own += `sec-ch-ua-platform: "${hints.platform}"\r\nsec-ch-ua: ${brands}\r\nsec-ch-ua-mobile: ?${Number(hints.mobile)}\r\n`;
   }
-  const bytes = own.length + sum(asked.filter(([name]) => everywhere.test(name)));
+  const bytes = own.length + sum(asked.filter(({ name }) => everywhere.test(name)));
   poll.bytes += heads * (bytes - headBytes);
   headBytes = bytes;
 }
@@ -238,9 +236,8 @@ function handshake({ request, asked, response, answered }) {
 function ready() {
   changes = [];
   poll.at = push.at = null;
-  link.wire.handshake();
-  link.wire.subscribe("leaderboard", true);
-  link.flush();
+  link.request({ kind: "handshake" });
+  link.request({ kind: "subscribe", topic: "leaderboard" });
   subscribeToMatch(true);
 }
 

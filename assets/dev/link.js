@@ -1,11 +1,4 @@
-// A WebSocket to this server with the game's own client behind it, for pages that show every frame. The WebAssembly module decodes the
-// frames; this script knows nothing of the protocol.
-
-/// The game's own client; set by the first `openLink`.
-let Wire;
-
-/// Longest time between two checks while the page is awake.
-const AWAKE_MS = 1000;
+// A client to this server, in every detail, for the pages for developers: @broadside/client, which knows the game from the server's schema.
 
 /// Bytes of a frame's header (RFC 6455). A client masks what it sends, which takes four more.
 const headerBytes = (length, up) => 2 + (length > 65535 ? 8 : length > 125 ? 2 : 0) + (up ? 4 : 0);
@@ -14,85 +7,57 @@ const headerBytes = (length, up) => 2 + (length > 65535 ? 8 : length > 125 ? 2 :
 /// `seen({up, bytes, wire, decoded, at})` for every frame, `ready()` when a connection was welcomed, and `failed(text)` when a request was
 /// refused or not answered.
 export async function openLink({ name, where, seen, ready, failed }) {
-  ({ Wire } = await window.broadside.load("dev/decoder", "@build@", "dev/link.js"));
-  const link = { wire: null, socket: null, opened: 0, pause: 500, ready: false };
-  /// Pending requests by their number.
-  const pending = new Map();
-  let receivedAt = 0;
-  let checkedAt = 0;
+  const { Client, Schema, WireError } = await window.broadside.load("dev/client/index", "@build@", "dev/link.js");
+  const link = { client: null, opened: 0, pause: 500, ready: false };
+  // From http to ws, and from https to wss. The query asks the server to keep the handshake for display.
+  const url = beside("ws?wire=1").href.replace(/^http/, "ws");
 
-  const settle = (id, outcome) => {
-    const what = JSON.stringify(pending.get(id));
-    if (!pending.delete(id) || outcome === "Done") return;
-    failed(outcome ? `refused: ${what} because ${JSON.stringify(outcome.Refused)}` : `no answer to ${what}`);
+  /// Sends a request, and reports it unless it succeeds.
+  link.request = async (request) => {
+    const outcome = await link.client.request(request);
+    if (outcome.kind === "refused") failed(`refused: ${textOf(request)} because ${textOf(outcome.why)}`);
+    if (outcome.kind === "lost") failed(`no answer to ${textOf(request)}`);
   };
 
-  const flush = () => {
-    for (let frame; link.socket?.readyState === WebSocket.OPEN && (frame = link.wire.next_frame()); ) {
-      link.socket.send(frame);
-      report(frame, true, (bytes) => link.wire.describeSent(bytes));
-    }
-  };
+  link.join = (room, role) => link.client.join(name, room, role);
 
-  const report = (frame, up, decode) => {
-    let decoded;
-    try {
-      decoded = JSON.parse(decode(frame));
-    } catch (wrong) {
-      decoded = { kind: "not understood", msg: String(wrong) };
-    }
-    const { Request, Reply } = decoded.msg ?? {};
-    if (Request) pending.set(Request.id, Request.request);
-    for (const reply of [Reply, ...(decoded.room_updates ?? []).map((update) => update.Message?.Reply)]) {
-      if (reply) settle(reply.id, reply.outcome);
-    }
-    seen({ up, bytes: frame, wire: headerBytes(frame.length, up) + frame.length, decoded, at: performance.now() });
-  };
+  /// Time since a moment of the server's clock in microseconds, in milliseconds; null before the first pong.
+  link.ageMs = (atUs) => (link.client?.clock.now == null ? null : link.client.clock.now - atUs / 1000);
 
-  /// Milliseconds without a frame. A tab in the background sleeps for up to a minute at a time; only the time it was awake counts.
-  const silence = () => {
-    const now = performance.now();
-    receivedAt += Math.max(0, now - checkedAt - AWAKE_MS);
-    checkedAt = now;
-    return now - receivedAt;
-  };
-
-  const connect = () => {
-    // From http to ws, and from https to wss. The query asks the server to keep the handshake for display.
-    const socket = new WebSocket(beside("ws?wire=1").href.replace(/^http/, "ws"), Wire.subprotocol());
-    socket.binaryType = "arraybuffer";
-    link.socket = socket;
-    receivedAt = checkedAt = performance.now();
+  const connect = async () => {
     where.textContent = "connecting";
-    socket.onopen = () => {
-      link.opened += 1;
-      link.wire = new Wire(name);
-      link.wire.open();
-      flush();
-    };
-    socket.onmessage = ({ data }) => {
-      silence();
-      receivedAt = checkedAt;
-      report(new Uint8Array(data), false, (bytes) => link.wire.received(bytes));
-      if (!link.ready && link.wire.welcomed()) {
-        link.ready = true;
-        link.pause = 500;
-        where.textContent = "connected";
-        ready();
-      }
-      flush();
-    };
-    socket.onclose = ({ code, reason }) => end(`${Wire.advice(code)} (${code}${reason && ` ${reason}`})`, Wire.reconnects(code));
+    try {
+      // The server may be another one by now.
+      start(new Client(url, { schema: await Schema.fetch(url), agent: `${name} page` }));
+    } catch (wrong) {
+      const reconnect = !(wrong instanceof WireError);
+      end({ advice: reconnect ? "The connection was lost: the server does not answer." : `${wrong.message}.`, reconnect });
+    }
   };
 
-  const end = (why, reconnects) => {
-    // A dead connection would report its close only much later.
-    link.socket.onopen = link.socket.onmessage = link.socket.onclose = null;
-    link.socket.close();
-    link.socket = null;
+  const start = (client) => {
+    link.client = client;
+    client.on("frame", ({ up, frame, ...decoded }) => {
+      if (decoded.message?.kind === "hello") link.opened += 1;
+      if (decoded.kind === "snapshot") Object.assign(decoded, inView(client.world));
+      seen({ up, bytes: frame, wire: headerBytes(frame.length, up) + frame.length, decoded, at: performance.now() });
+    });
+    client.on("message", ({ kind }) => {
+      if (kind !== "welcome") return;
+      link.ready = true;
+      link.pause = 500;
+      where.textContent = "connected";
+      link.request({ kind: "setName", name });
+      ready();
+    });
+    client.on("failed", (error) => failed(error.message));
+    client.on("close", end);
+  };
+
+  const end = ({ code, reason, advice, reconnect }) => {
     link.ready = false;
-    [...pending.keys()].forEach((id) => settle(id));
-    if (reconnects) {
+    const why = code ? `${advice} (${code}${reason && ` ${reason}`})` : advice;
+    if (reconnect) {
       const pause = link.pause * (0.5 + Math.random() / 2);
       link.pause = Math.min(link.pause * 2, 10000);
       setTimeout(connect, pause);
@@ -106,17 +71,23 @@ export async function openLink({ name, where, seen, ready, failed }) {
   };
 
   connect();
-  setInterval(() => {
-    if (!link.socket) return;
-    if (silence() > Wire.silence_ms()) {
-      end(`No frame has arrived for ${Wire.silence_ms() / 1000} s.`, true);
-    } else if (link.socket.readyState === WebSocket.OPEN) {
-      link.wire.advance().forEach((id) => settle(id));
-      flush();
-    }
-  }, 50);
-  link.flush = flush;
   return link;
+}
+
+/// What a snapshot left a client with.
+function inView({ playerState, cells }) {
+  const records = [...cells.values()].reduce((sum, cell) => sum + cell.records.length, 0);
+  return { playerState, records, subscribed: cells.size };
+}
+
+/// A value as JSON, with the bytes in it in hexadecimal digits.
+export function textOf(value, indent) {
+  const plain = (_, part) => {
+    if (typeof part === "bigint") return String(part);
+    if (part instanceof Uint8Array) return [...part].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return part instanceof Map ? [...part] : part;
+  };
+  return JSON.stringify(value, plain, indent);
 }
 
 /// The address of a path on this server, below whatever path a proxy serves it at: this script is one folder deeper.

@@ -1,8 +1,8 @@
 // Every frame between this page and the server, decoded.
-import { beside, make, openLink } from "./link.js";
+import { beside, make, openLink, textOf } from "./link.js";
 
 const FRAMES_MAX = 500;
-const PARTS = ["head", "local_player", "cells", "events", "updates"];
+const PARTS = ["head", "player_state", "cells", "events", "updates"];
 const by = (id) => document.getElementById(id);
 
 /// Frames that are kept, oldest first; those that are shown have a link.
@@ -19,20 +19,17 @@ let number = 0;
 
 /// The name of a message: its variant.
 function nameOf(decoded) {
-  if (decoded.kind === "snapshot") return "snapshot";
-  if (decoded.kind === "input") return "input";
-  const name = typeof decoded.msg === "string" ? decoded.msg : (Object.keys(decoded.msg ?? {})[0] ?? decoded.kind);
-  return name;
+  return decoded.message?.kind ?? decoded.kind;
 }
 
 function isPing(frame) {
-  return frame.name === "Ping" || frame.name === "Pong";
+  return frame.name === "ping" || frame.name === "pong";
 }
 
-function summary({ decoded, name }) {
-  if (decoded.kind === "snapshot") return `tick ${decoded.tick} · ${decoded.records} records in ${decoded.subscribed} cells`;
-  const msg = decoded.msg?.[name] ?? decoded.msg;
-  return typeof msg === "string" ? msg : JSON.stringify(msg);
+function summary({ decoded }) {
+  if (decoded.kind === "snapshot") return `tick ${decoded.head.tick} · ${decoded.records} records in ${decoded.subscribed} cells`;
+  const { kind, ...fields } = decoded.message ?? decoded;
+  return textOf(fields);
 }
 
 function seen({ up, bytes, wire, decoded, at }) {
@@ -42,7 +39,7 @@ function seen({ up, bytes, wire, decoded, at }) {
   const frame = { up, bytes, decoded, at, name: nameOf(decoded), number: (number += 1), row: null };
   const kept = paused ? held : frames;
   kept.push(frame);
-  if (!up && decoded.msg?.Handshake) showHandshake(decoded.msg.Handshake);
+  if (decoded.message?.kind === "handshake") showHandshake(decoded.message);
   if (!paused) add(frame);
   while (kept.length > FRAMES_MAX) kept.shift().row?.remove();
 }
@@ -123,13 +120,17 @@ function choose(row) {
     }
     parts.push(partsBar(decoded.parts), legend);
     const facts = make("dl");
-    for (const fact of ["tick", "consumed", "missing", "dropped", "budget", "records", "subscribed"]) {
-      facts.append(make("dt", "quiet", fact), make("dd", "", String(decoded[fact])));
+    const { head, records, subscribed } = decoded;
+    for (const [fact, value] of Object.entries({ ...head, records, subscribed })) {
+      facts.append(make("dt", "quiet", fact), make("dd", "", String(value)));
     }
     parts.push(facts);
-    if (decoded.room_updates.length) parts.push(make("h3", "", "room updates"), make("pre", "", decoded.room_updates.map((update) => JSON.stringify(update, null, 1)).join("\n")));
+    for (const [name, values] of [["player state", [decoded.playerState]], ["events", decoded.events], ["room updates", decoded.updates]]) {
+      const texts = values.filter((value) => value !== null).map((value) => textOf(value, 1));
+      if (texts.length) parts.push(make("h3", "", name), make("pre", "", texts.join("\n")));
+    }
   } else {
-    parts.push(make("pre", "", JSON.stringify(decoded.msg, null, 2)));
+    parts.push(make("pre", "", textOf(decoded.message ?? decoded, 2)));
   }
   parts.push(make("h3", "", `${bytes.length} bytes`), make("pre", "hex", hex(bytes)));
   by("detail").replaceChildren(...parts);
@@ -159,7 +160,7 @@ const KEYS = /^(upgrade|connection|sec-websocket-.*)$/;
 function showHandshake({ request, asked, response, answered }) {
   for (const [where, start, headers] of [["asked", request, asked], ["answered", response, answered]]) {
     by(`${where}-line`).textContent = start;
-    by(where).replaceChildren(...headers.map(([name, value]) => {
+    by(where).replaceChildren(...headers.map(({ name, value }) => {
       const row = make("div", KEYS.test(name) ? "key" : "");
       row.style.display = "contents";
       row.append(make("dt", "", name), make("dd", "", value));
@@ -180,22 +181,22 @@ function act(event, call) {
   if (!link?.ready) return;
   try {
     call();
-    link.flush();
   } catch (wrong) {
     say(String(wrong));
   }
 }
 
 const topic = () => by("topic").value.trim();
-by("topic-form").addEventListener("submit", (event) => act(event, () => link.wire.subscribe(topic(), true)));
-by("unsubscribe").addEventListener("click", (event) => act(event, () => link.wire.subscribe(topic(), false)));
+by("topic-form").addEventListener("submit", (event) => act(event, () => link.request({ kind: "subscribe", topic: topic() })));
+by("unsubscribe").addEventListener("click", (event) => act(event, () => link.request({ kind: "unsubscribe", topic: topic() })));
 by("say-form").addEventListener("submit", (event) => act(event, () => {
-  link.wire.say(topic(), by("words").value);
+  link.request({ kind: "say", topic: topic(), text: by("words").value });
   by("words").value = "";
 }));
-by("seat-form").addEventListener("submit", (event) => act(event, () => link.wire.join(`watch:room:${by("room").value}`)));
-by("join").addEventListener("click", (event) => act(event, () => link.wire.join(`room:${by("room").value}`)));
-by("exit").addEventListener("click", (event) => act(event, () => link.wire.exit()));
+const join = (role) => link.join({ kind: "room", room: Number(by("room").value) }, role);
+by("seat-form").addEventListener("submit", (event) => act(event, () => join("spectate")));
+by("join").addEventListener("click", (event) => act(event, () => join("play")));
+by("exit").addEventListener("click", (event) => act(event, () => link.client.exit()));
 by("pause").addEventListener("click", () => {
   paused = !paused;
   by("pause").textContent = paused ? "Resume" : "Pause";
@@ -234,8 +235,7 @@ for (const list of ["room", "topic"]) {
 }
 
 function ready() {
-  link.wire.handshake();
-  link.flush();
+  link.request({ kind: "handshake" });
   refreshRooms();
 }
 
@@ -250,7 +250,7 @@ window.broadside.state = () => ({
   down: sums.down[0],
   kinds: [...new Set(frames.map((frame) => frame.name))],
   handshake: by("answered-line").textContent,
-  room: link?.wire?.room() ?? null,
+  room: link?.client?.joined?.room ?? null,
   note: by("note").textContent,
 });
 

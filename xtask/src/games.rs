@@ -18,8 +18,6 @@ pub(crate) struct Game {
     pub(crate) page: String,
     /// Package of the server's program, and the program's name.
     pub(crate) server: String,
-    /// Package of the program of the pages for developers, if the site has them.
-    pub(crate) wire: Option<&'static str>,
     /// Folder with files of the page that are the game's own; it need not exist.
     pub(crate) assets: PathBuf,
     /// The folder that a browser loads from.
@@ -32,7 +30,6 @@ impl Game {
         Game {
             page: "broadside-arena-page".into(),
             server: "broadside-server".into(),
-            wire: Some("broadside-wire-wasm"),
             assets: root().join("games/arena/page/assets"),
             web: root().join("target/web"),
         }
@@ -53,7 +50,6 @@ impl Game {
         Ok(Game {
             page: format!("broadside-{name}-page"),
             server: format!("broadside-{name}-server"),
-            wire: None,
             assets: root().join(GAMES).join(name).join("page/assets"),
             web: root().join(format!("target/web-{name}")),
         })
@@ -64,7 +60,6 @@ impl Game {
         Game {
             page: format!("{name}-page"),
             server: format!("{name}-server"),
-            wire: None,
             assets: root().join("page/assets"),
             web: root().join("target/web"),
         }

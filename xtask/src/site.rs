@@ -1,5 +1,5 @@
 //! The folder a browser loads from, made of Broadside's `assets/`, of files and parts of the game, which may take their place, and of the
-//! game's compiled page; what the pages for developers need is in a folder of its own.
+//! game's compiled page; what the pages for developers need, the JavaScript client among it, is in a folder of its own.
 //!
 //! cargo builds the wasm; the wasm-bindgen that is linked into this program, always of the version the client was
 //! compiled against, writes the JavaScript beside it; whatever compresses gets a `.br` and a `.gz` sibling, so that the
@@ -26,14 +26,18 @@ use crate::process::run;
 use crate::workspace::{WASM_TARGET, broadside, cargo, short, target_dir};
 
 /// Changes when the way from inputs to files changes, so that folders made the old way are made again.
-const RECIPE: u32 = 6;
+const RECIPE: u32 = 7;
 
 /// Folder of the pages for developers, which players do not load.
 const DEV: &str = "dev";
 
-/// The names under which the pages load their programs.
-const PAGE_MODULE: &str = "game";
-const WIRE_MODULE: &str = "decoder";
+/// The JavaScript client, which the pages for developers use, its folder in there and the file that they load.
+const CLIENT: &str = "packages/client/src";
+const CLIENT_FOLDER: &str = "client";
+const CLIENT_SCRIPT: &str = "index.js";
+
+/// The name under which the page loads its program.
+const PROGRAM: &str = "game";
 
 /// Stands in the sources for the number of the build.
 const BUILD_MARK: &str = "@build@";
@@ -49,32 +53,15 @@ const DEV_PAGES: [&str; 2] = ["compare.html", "wire.html"];
 /// Files that hold compressed data already.
 const COMPRESSED: [&str; 10] = ["png", "jpg", "jpeg", "webp", "avif", "ogg", "opus", "mp3", "m4a", "woff2"];
 
-/// A package that is compiled to wasm.
-struct Module<'a> {
-    package: &'a str,
-    /// The name of its files.
-    name: &'static str,
-    /// The folder that they go to.
-    folder: &'static str,
-}
-
-fn modules(game: &Game) -> Vec<Module<'_>> {
-    let page = Module { package: &game.page, name: PAGE_MODULE, folder: "" };
-    let wire = game.wire.map(|package| Module { package, name: WIRE_MODULE, folder: DEV });
-    std::iter::once(page).chain(wire).collect()
-}
-
-/// The files that a site is made of beside its programs, each with its name in the finished folder, in order of these names. A file of
+/// The files that a site is made of beside its program, each with its name in the finished folder, in order of these names. A file of
 /// the game takes the place of Broadside's of the same name.
 fn sources(game: &Game) -> Result<BTreeMap<PathBuf, PathBuf>> {
     let mut sources = BTreeMap::new();
-    for folder in [&broadside().join("assets"), &game.assets] {
-        for file in if folder.exists() { files(folder)? } else { Vec::new() } {
-            let name = file.strip_prefix(folder)?.to_path_buf();
-            let for_developers = name.starts_with(DEV) || DEV_PAGES.iter().any(|page| name == Path::new(page));
-            if game.wire.is_some() || !for_developers {
-                sources.insert(name, file);
-            }
+    let assets = (broadside().join("assets"), PathBuf::new());
+    let client = (broadside().join(CLIENT), Path::new(DEV).join(CLIENT_FOLDER));
+    for (folder, to) in [assets, client, (game.assets.clone(), PathBuf::new())] {
+        for file in if folder.exists() { files(&folder)? } else { Vec::new() } {
+            sources.insert(to.join(file.strip_prefix(&folder)?), file);
         }
     }
     Ok(sources)
@@ -82,12 +69,10 @@ fn sources(game: &Game) -> Result<BTreeMap<PathBuf, PathBuf>> {
 
 /// Brings the game's folder for a browser up to date.
 pub(crate) fn build(game: &Game) -> Result<()> {
-    let modules = modules(game);
-    let packages = modules.iter().map(|module| format!("--package {}", module.package)).collect::<Vec<_>>().join(" ");
-    run(&mut cargo(&format!("build {packages} --target {WASM_TARGET} --profile wasm")))?;
+    run(&mut cargo(&format!("build --package {} --target {WASM_TARGET} --profile wasm", game.page)))?;
     let (web, stamp) = (&game.web, game.web.with_extension("stamp"));
     let sources = sources(game)?;
-    let key = key(&modules, &sources)?;
+    let key = key(&wasm(&game.page), &sources)?;
     if fs::read_to_string(&stamp).is_ok_and(|made| made == describe(&key, web).unwrap_or_default()) {
         return Ok(());
     }
@@ -107,9 +92,8 @@ fn make(fresh: &Path, game: &Game, sources: &BTreeMap<PathBuf, PathBuf>, build: 
         fs::create_dir_all(to.parent().unwrap_or(fresh))?;
         fs::copy(file, to)?;
     }
-    for module in modules(game) {
-        bind(&module, &fresh.join(module.folder), build)?;
-    }
+    bind(&wasm(&game.page), fresh, build)?;
+    mark(&fresh.join(DEV).join(CLIENT_FOLDER).join(CLIENT_SCRIPT), build)?;
     let own = sources.get(Path::new(parts::FILE)).map_or_else(|| Ok(String::new()), fs::read_to_string)?;
     let page = parts::fill(&fs::read_to_string(fresh.join(PAGE))?, &own, &game.page)?;
     fs::write(fresh.join(PAGE), page)?;
@@ -138,11 +122,10 @@ fn stamp(fresh: &Path, build: &str) -> Result<()> {
 }
 
 /// Writes a wasm as the browser loads it, with its JavaScript; both carry the number of the build.
-fn bind(module: &Module, folder: &Path, build: &str) -> Result<()> {
-    let wasm = wasm(module.package);
+fn bind(wasm: &Path, folder: &Path, build: &str) -> Result<()> {
     Bindgen::new()
-        .input_path(&wasm)
-        .out_name(module.name)
+        .input_path(wasm)
+        .out_name(PROGRAM)
         .web(true)?
         .typescript(false)
         // The page calls `init()` without an address; this makes the script find the wasm beside itself.
@@ -151,11 +134,14 @@ fn bind(module: &Module, folder: &Path, build: &str) -> Result<()> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(folder)
-        .with_context(|| format!("wasm-bindgen refused {}", short(&wasm)))?;
-    let name = module.name;
-    let (script, binary) = (folder.join(format!("{name}.js")), folder.join(format!("{name}_bg.wasm")));
-    append(&script, format!("export const build = \"{build}\";\n").as_bytes())?;
-    append(&binary, &custom_section(BUILD_SECTION, build.as_bytes()))
+        .with_context(|| format!("wasm-bindgen refused {}", short(wasm)))?;
+    mark(&folder.join(format!("{PROGRAM}.js")), build)?;
+    append(&folder.join(format!("{PROGRAM}_bg.wasm")), &custom_section(BUILD_SECTION, build.as_bytes()))
+}
+
+/// Lets a script say the number of the build.
+fn mark(script: &Path, build: &str) -> Result<()> {
+    append(script, format!("export const build = \"{build}\";\n").as_bytes())
 }
 
 fn append(file: &Path, bytes: &[u8]) -> Result<()> {
@@ -199,13 +185,10 @@ fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A number that changes when a wasm, the name or content of an asset, or the recipe does.
-fn key(modules: &[Module], sources: &BTreeMap<PathBuf, PathBuf>) -> Result<String> {
+fn key(wasm: &Path, sources: &BTreeMap<PathBuf, PathBuf>) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     RECIPE.hash(&mut hasher);
-    for module in modules {
-        let wasm = wasm(module.package);
-        fs::read(&wasm).with_context(|| format!("cannot read {}", short(&wasm)))?.hash(&mut hasher);
-    }
+    fs::read(wasm).with_context(|| format!("cannot read {}", short(wasm)))?.hash(&mut hasher);
     for (name, file) in sources {
         name.hash(&mut hasher);
         fs::read(file)?.hash(&mut hasher);

@@ -87,7 +87,7 @@ impl Step {
                 run(&mut cargo("clippy --workspace --all-targets --test browser --test seeds -- -D warnings"))
             }
             Step::ClippyWasm => run(&mut cargo(&format!(
-                "clippy --package broadside-shared --package broadside-client --package broadside-arena-page --package broadside-puck-page --package broadside-wire-wasm --target {WASM_TARGET} -- -D warnings"
+                "clippy --package broadside-shared --package broadside-client --package broadside-arena-page --package broadside-puck-page --target {WASM_TARGET} -- -D warnings"
             ))),
             Step::Docs => run(cargo("doc --workspace --no-deps --document-private-items")
                 .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")),

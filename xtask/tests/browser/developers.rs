@@ -65,14 +65,14 @@ async fn the_wire_shows_its_handshake_and_every_frame() {
         let seen = state["kinds"].as_array().cloned().unwrap_or_default();
         wanted.iter().all(|kind| seen.iter().any(|seen| seen == kind))
     };
-    let state = page.wait_for("the handshake", |state| kinds(state, &["Welcome", "Handshake", "Pong"])).await;
+    let state = page.wait_for("the handshake", |state| kinds(state, &["welcome", "handshake", "pong"])).await;
     assert_eq!(state["handshake"], "HTTP/1.1 101 Switching Protocols");
     assert!(page.text("#asked").await.contains("sec-websocket-key"));
     page.click("#topic-form [type=submit]").await;
-    page.wait_for("the leaderboard", |state| kinds(state, &["Published"])).await;
+    page.wait_for("the leaderboard", |state| kinds(state, &["published"])).await;
     page.wait_for_element("#room option").await;
     page.click("#seat-form [type=submit]").await;
-    page.wait_for("snapshots", |state| kinds(state, &["Joined", "snapshot"]) && state["room"].is_number()).await;
+    page.wait_for("snapshots", |state| kinds(state, &["joined", "snapshot"]) && state["room"].is_number()).await;
     page.choose("#kind", "snapshot").await;
     page.click("#pause").await;
     let paused = page.state().await;

@@ -175,11 +175,11 @@ async fn a_developers_page_says_what_it_lacks() {
     let server = Server::start_serving(&site.0).await;
     let browser = Browser::start().await;
     let page = browser.open(SMALL, &server.url("/healthz")).await;
-    for (file, says) in [("dev/decoder_bg.wasm", "is missing"), ("dev/link.js", "dev/link.js is missing")] {
+    for file in ["dev/client/index.js", "dev/client/layout.js", "dev/link.js"] {
         site.mend();
         site.remove(file);
         page.visit(&server.url("/wire")).await;
-        page.wait_for_text("#loading", says).await;
+        page.wait_for_text("#loading", &format!("{file} is missing")).await;
         assert_eq!(page.text("#loading button").await, "Reload");
     }
 }
