@@ -4,7 +4,6 @@ use broadside_shared::client::{Client, View};
 use broadside_shared::game::Game;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchStatus;
-use broadside_shared::protocol::room::ModeId;
 use glam::Vec2;
 
 use crate::camera::{Camera, Framing};
@@ -105,9 +104,9 @@ pub trait Cartridge: Sized + 'static {
         None
     }
 
-    /// Seconds of a round in a mode: what the clock shows before it starts.
+    /// The seconds that the clock of a match shows while it stands still, such as before a round.
     #[must_use]
-    fn round_seconds(_mode: ModeId) -> Option<u32> {
+    fn still_clock(&self, _image: &Image<'_, Self::Game>) -> Option<u32> {
         None
     }
 

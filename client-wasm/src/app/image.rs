@@ -216,7 +216,7 @@ impl<C: Cartridge> App<C> {
             team: image.own_player().or(image.followed()).and_then(team_of),
             mode: mode.map_or("", |mode| mode.name),
             note: match_status.map_or_else(String::new, |status| cartridge.match_note(status, &image)),
-            round_s: client.mode().and_then(C::round_seconds),
+            still_s: cartridge.still_clock(&image),
             go: C::GO,
             board: client.board(),
             name_of: &names,

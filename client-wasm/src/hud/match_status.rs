@@ -22,8 +22,8 @@ pub(crate) struct MatchViewer<'a> {
     pub(crate) mode: &'static str,
     /// The line below the bar.
     pub(crate) note: String,
-    /// Seconds of a round, if the game says so: what the clock shows while it stands still.
-    pub(crate) round_s: Option<u32>,
+    /// What the clock shows while it stands still, in seconds, if the game says so.
+    pub(crate) still_s: Option<u32>,
     /// The word at the start of a round.
     pub(crate) go: &'static str,
     /// Standings, best first.
@@ -125,7 +125,7 @@ impl MatchHud {
         self.count.text(&text);
         self.count.class(class);
         self.results(match_status, viewer, left.unwrap_or(0));
-        let over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
+        let over = is_over(match_status);
         let before = std::mem::replace(&mut self.last_cue, (text, over));
         let now = &self.last_cue;
         if now.1 && !before.1 {
@@ -173,7 +173,7 @@ impl MatchHud {
             }
         }
         let left = left.filter(|_| match_status.phase == MatchPhase::Playing);
-        self.clock.text(&left.or(viewer.round_s).map_or_else(|| "–".to_owned(), clock));
+        self.clock.text(&left.or(viewer.still_s).map_or_else(|| "–".to_owned(), clock));
         self.clock.class(match left {
             Some(0..=10) => "short",
             Some(_) => "",
@@ -187,9 +187,8 @@ impl MatchHud {
 
     /// Shows the result after a round, and the standings after the match.
     fn results(&mut self, match_status: &MatchStatus, viewer: &MatchViewer, left: u32) {
-        let is_over = matches!(match_status.phase, MatchPhase::Pause | MatchPhase::Results);
-        self.over.visible(is_over);
-        if !is_over {
+        self.over.visible(is_over(match_status));
+        if !is_over(match_status) {
             return;
         }
         let last = match_status.phase == MatchPhase::Results;
@@ -296,6 +295,15 @@ fn result_text(match_status: &MatchStatus) -> String {
     }
 }
 
+/// Whether a round or the match is over. Where the match is one round, a pause only interrupts it, as after a goal.
+fn is_over(match_status: &MatchStatus) -> bool {
+    match match_status.phase {
+        MatchPhase::Results => true,
+        MatchPhase::Pause => match_status.rounds > 1,
+        MatchPhase::Open | MatchPhase::Waiting | MatchPhase::Countdown | MatchPhase::Playing => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,7 +331,7 @@ mod tests {
             team: None,
             mode: "",
             note: String::new(),
-            round_s: None,
+            still_s: None,
             go: "go",
             board: &[],
             name_of: &|_| "",
@@ -352,6 +360,8 @@ mod tests {
             ("round drawn", "nobody wins the round · 1 : 2")
         );
         let single = MatchStatus { rounds: 1, ..over };
+        assert!(is_over(&drawn) && is_over(&single));
+        assert!(!is_over(&MatchStatus { phase: MatchPhase::Pause, ..single.clone() }), "play goes on after a goal");
         assert_eq!(result_text(&single), "Bob wins the match · 7 : 7");
     }
 }

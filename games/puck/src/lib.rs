@@ -78,6 +78,8 @@ impl Default for PuckConfig {
 pub struct RoomState {
     /// The next goal wins.
     pub overtime: bool,
+    /// Seconds on the clock, while it stands still.
+    pub left_s: u16,
 }
 
 impl Game for Puck {
@@ -165,7 +167,7 @@ impl Game for Puck {
     }
 
     fn room_state(&self) -> RoomState {
-        RoomState { overtime: self.is_overtime() }
+        self.shared_state()
     }
 
     fn predict(

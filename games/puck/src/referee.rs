@@ -13,9 +13,9 @@ use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;
 use broadside_shared::time::Tick;
 
-use crate::PuckConfig;
 use crate::play::Disc;
 use crate::rules::{COUNTDOWN, COUNTDOWN_SHORT, DESERTED, PAUSE, RESULTS, TICK_HZ};
+use crate::{PuckConfig, RoomState};
 
 /// The names of the teams.
 pub const TEAMS: [&str; 2] = ["orange", "blue"];
@@ -54,11 +54,11 @@ pub(crate) enum Order {
 impl Referee {
     pub(crate) fn new(config: PuckConfig, is_duel: bool) -> Referee {
         Referee {
+            left: config.match_s * TICK_HZ,
             config,
             is_duel,
             phase: MatchPhase::Waiting,
             ends: None,
-            left: 0,
             overtime: false,
             goals: [0, 0],
             winner: None,
@@ -108,6 +108,11 @@ impl Referee {
             self.enter(MatchPhase::Pause, tick, PAUSE);
         }
         true
+    }
+
+    /// What everyone knows beyond the score.
+    pub(crate) fn room_state(&self) -> RoomState {
+        RoomState { overtime: self.overtime, left_s: self.left.div_ceil(TICK_HZ) as u16 }
     }
 
     /// The match as the room publishes it. `discs` are all players.
@@ -160,7 +165,6 @@ impl Referee {
 
     fn start(&mut self, tick: Tick) -> ArrayVec<Order, 2> {
         *self = Referee::new(self.config.clone(), self.is_duel);
-        self.left = self.config.match_s * TICK_HZ;
         let mut orders = self.kick_off(tick, None, COUNTDOWN);
         orders.insert(0, Order::NewMatch);
         orders

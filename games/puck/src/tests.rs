@@ -127,6 +127,7 @@ fn a_goal_counts_for_its_scorer_and_those_who_conceded_are_nearer_to_the_puck() 
     scene.inputs[0].input = PuckInput::default();
     scene.run(PAUSE);
     assert_eq!(scene.state().phase, MatchPhase::Countdown);
+    assert!((178..=180).contains(&scene.puck.room_state().left_s), "{:?}", scene.puck.room_state());
     assert!(scene.puck.play().puck.at.x > 0.0, "the right team conceded");
     // Nobody moves before the kick-off, and the clock stood since the goal.
     scene.inputs[1].input = PuckInput::new(-Vec2::X, false);

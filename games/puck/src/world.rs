@@ -9,7 +9,6 @@ use broadside_shared::protocol::room::ModeId;
 use broadside_shared::time::Tick;
 use glam::Vec2;
 
-use crate::PuckConfig;
 use crate::event::{Bounce, PuckEvent};
 use crate::input::PuckInput;
 use crate::modes::DUEL;
@@ -18,6 +17,7 @@ use crate::play::{Disc, Play, PuckState, Touch, TouchKind};
 use crate::referee::{Order, Referee};
 use crate::rink::{self, Obstacle};
 use crate::rules::{ADVANTAGE, DISC, PLAYERS_MAX, PUCK, TEAM_MAX};
+use crate::{PuckConfig, RoomState};
 
 /// Impacts slower than this make no sound, in units/s.
 const QUIET: f32 = 60.0;
@@ -78,8 +78,8 @@ impl Puck {
         self.seats.iter().map(|seat| &seat.own).find(|own| own.player == player)
     }
 
-    pub(crate) fn is_overtime(&self) -> bool {
-        self.referee.overtime
+    pub(crate) fn shared_state(&self) -> RoomState {
+        self.referee.room_state()
     }
 
     pub(crate) fn published(&self) -> MatchState {

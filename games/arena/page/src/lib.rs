@@ -36,7 +36,6 @@ use broadside_shared::client::Client;
 use broadside_shared::game::{Game, KillFeedEntry};
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
-use broadside_shared::protocol::room::ModeId;
 use glam::Vec2;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -110,8 +109,8 @@ impl Cartridge for ArenaPage {
         Some(own.score)
     }
 
-    fn round_seconds(mode: ModeId) -> Option<u32> {
-        Some(round_ticks(Mode::of(mode)) / TICK_HZ)
+    fn still_clock(&self, image: &Image<'_, Arena>) -> Option<u32> {
+        image.client.mode().map(|mode| round_ticks(Mode::of(mode)) / TICK_HZ)
     }
 
     fn enter(&mut self, place: Place) {

@@ -20,11 +20,10 @@ use broadside_client::{
     Cartridge, Color, Controls, Cues, Focus, Framing, Image, Page, Pen, Place, Report, Sound, SoundId,
 };
 use broadside_puck::rules::{GOAL_DEPTH, HALF_LENGTH, HALF_WIDTH};
-use broadside_puck::{Bounce, Puck, PuckConfig, PuckEvent, PuckInput, TEAMS};
+use broadside_puck::{Bounce, Puck, PuckEvent, PuckInput, TEAMS};
 use broadside_shared::client::Client;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::{MatchPhase, MatchStatus};
-use broadside_shared::protocol::room::ModeId;
 use glam::Vec2;
 
 use bodies::Trail;
@@ -95,8 +94,8 @@ impl Cartridge for PuckPage {
         format!("on the ice, {name}")
     }
 
-    fn round_seconds(_mode: ModeId) -> Option<u32> {
-        Some(PuckConfig::default().match_s)
+    fn still_clock(&self, image: &Image<'_, Puck>) -> Option<u32> {
+        Some(image.client.room_state().left_s.into())
     }
 
     fn enter(&mut self, place: Place) {
