@@ -138,7 +138,9 @@ fn embedded_site() -> Result<()> {
 /// Always with `--workspace`, like the steps before: other selections of packages would build the dependencies again.
 fn browser() -> Result<()> {
     let tools = toolchain::ensure_browser()?;
-    site::build(&Game::arena())?;
+    let (arena, puck) = (Game::arena(), Game::named("puck")?);
+    site::build(&arena)?;
+    site::build(&puck)?;
     run(&mut cargo("build --workspace --bins"))?;
     // One at a time: each test has a browser and a server of its own, and drawing is done in software.
     let mut tests = cargo("test --workspace --test browser -- --test-threads=1");
@@ -146,7 +148,8 @@ fn browser() -> Result<()> {
         ("CHROMIUM", tools.browser),
         ("CHROMEDRIVER", tools.driver),
         ("BROADSIDE_PROGRAMS", target_dir().join("debug")),
-        ("BROADSIDE_SITE", Game::arena().web),
+        ("BROADSIDE_SITE", arena.web),
+        ("BROADSIDE_PUCK_SITE", puck.web),
         ("BROADSIDE_ARTIFACTS", target_dir().join("artifacts")),
     ]);
     run(&mut tests)

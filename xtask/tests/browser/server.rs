@@ -36,6 +36,12 @@ impl Server {
         Self::start_with("http", port, &setup::site(), &[]).await
     }
 
+    /// Starts that of puck on a free port.
+    pub(crate) async fn start_puck() -> Self {
+        let program = setup::program("broadside-puck-server");
+        Self::start_program(&program, "http", 0, &setup::puck_site(), &[]).await
+    }
+
     /// Starts one with these flags on a free port.
     pub(crate) async fn start_with_flags(flags: &[&str]) -> Self {
         Self::start_with("http", 0, &setup::site(), flags).await
@@ -53,8 +59,11 @@ impl Server {
     }
 
     async fn start_with(scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
-        let program = setup::program("broadside-server");
-        let mut command = guarded(&program);
+        Self::start_program(&setup::program("broadside-server"), scheme, port, site, flags).await
+    }
+
+    async fn start_program(program: &Path, scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
+        let mut command = guarded(program);
         command
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
             .args(["--limit-exempt", "127.0.0.1"])

@@ -13,6 +13,11 @@ pub(crate) fn site() -> PathBuf {
     named("BROADSIDE_SITE", "target/web")
 }
 
+/// The folder that the server of puck serves.
+pub(crate) fn puck_site() -> PathBuf {
+    named("BROADSIDE_PUCK_SITE", "target/web-puck")
+}
+
 /// The folder for what people may want to look at afterwards; it exists.
 pub(crate) fn artifacts() -> PathBuf {
     let folder = named("BROADSIDE_ARTIFACTS", "target/artifacts");
