@@ -14,6 +14,8 @@ const LINES: Color = Color::hex(0x3d_5670);
 const RED: Color = Color::hex(0x8c_3f52);
 /// Width of the boards.
 const BOARD: f32 = 10.0;
+/// Straight parts of a rounded corner: so many that no joint is seen.
+const CORNER_STEPS: usize = 16;
 /// On which side of the middle each corner is, in the order of their angles.
 const CORNERS: [(f32, f32); 4] = [(1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)];
 
@@ -27,15 +29,23 @@ pub(crate) fn draw(pen: &mut Pen<'_>, goal: Option<(u8, f32)>) {
 
 fn boards(pen: &mut Pen<'_>) {
     for (number, (x, y)) in CORNERS.into_iter().enumerate() {
-        let (straight_x, straight_y) = (x * (HALF_LENGTH - CORNER), y * (HALF_WIDTH - CORNER));
-        let turn = number as f32 * FRAC_PI_2;
-        pen.arc(Vec2::new(straight_x, straight_y), CORNER, BOARD, (turn, turn + FRAC_PI_2), BOARDS);
-        // Half of a long side, and the part of a short one that is beside the goal.
-        pen.line(Vec2::new(straight_x, y * HALF_WIDTH), Vec2::new(0.0, y * HALF_WIDTH), BOARD, BOARDS);
+        let straight = Vec2::new(x * (HALF_LENGTH - CORNER), y * (HALF_WIDTH - CORNER));
+        let place = |step: usize| {
+            let turn = number as f32 + step as f32 / CORNER_STEPS as f32;
+            straight + Vec2::from_angle(turn * FRAC_PI_2) * CORNER
+        };
+        for step in 0..CORNER_STEPS {
+            pen.line(place(step), place(step + 1), BOARD, BOARDS);
+        }
+        // The part of a short side that is beside the goal.
         let post = Vec2::new(x * HALF_LENGTH, y * GOAL_HALF);
-        pen.line(Vec2::new(x * HALF_LENGTH, straight_y), post, BOARD, BOARDS);
+        pen.line(Vec2::new(x * HALF_LENGTH, straight.y), post, BOARD, BOARDS);
         pen.disc(post, POST + 2.0, Color::hex(0xf2_5c54));
         pen.disc(post, POST - 3.0, Color::WHITE);
+    }
+    for y in [-HALF_WIDTH, HALF_WIDTH] {
+        let end = Vec2::new(HALF_LENGTH - CORNER, y);
+        pen.line(Vec2::new(-end.x, y), end, BOARD, BOARDS);
     }
 }
 
