@@ -5,6 +5,7 @@ use broadside_client::{Report, Sound, SoundId, synth};
 use broadside_shared::client::Client;
 use broadside_shared::ids::PlayerId;
 use glam::Vec2;
+
 use my_game::{Collected, EDGE, STAR, Steer, World};
 
 const GOLD: Color = Color::hex(0xff_d166);

@@ -5,6 +5,7 @@ use broadside_shared::game::Game;
 use broadside_shared::link::LinkProfile;
 use broadside_sim::Sim;
 use glam::Vec2;
+
 use my_game::{Steer, World};
 
 fn circle(_client: usize, client: &Client<World>) -> Steer {
@@ -13,7 +14,8 @@ fn circle(_client: usize, client: &Client<World>) -> Steer {
 
 #[test]
 fn prediction_is_never_corrected_however_far_the_server_is() {
-    for link in ["clean", "far", "4g"] {
+    // Links that lose nothing: where a packet is lost, inputs come too late, and the server uses others.
+    for link in ["clean", "lte", "far"] {
         let mut sim = Sim::<World>::new(1, World::SNAPSHOT_EVERY);
         for _ in 0..3 {
             sim.connect(&LinkProfile::named(link).expect("a known link"));
