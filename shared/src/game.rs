@@ -361,7 +361,7 @@ pub trait Game: Sized + Send + 'static {
 
     /// The layer of a replicated entity, less than [`Game::LAYERS`]; not called if there is one layer. Layer 0 is sent to
     /// everyone, the others to those whose [`Game::layers_seen`] contains them: a team's own units in the fog, a cloaked
-    /// ship. An entity may change its layer at any tick. What is encoded for a layer is shared by all who see it.
+    /// unit. An entity may change its layer at any tick. What is encoded for a layer is shared by all who see it.
     fn layer(&self, _record: &Record) -> u8 {
         0
     }
