@@ -14,7 +14,7 @@ const LINES: Color = Color::hex(0x3d_5670);
 const RED: Color = Color::hex(0x8c_3f52);
 /// Width of the boards.
 const BOARD: f32 = 10.0;
-/// Straight parts of a rounded corner: so many that no joint is seen.
+/// Straight parts of a rounded corner.
 const CORNER_STEPS: usize = 16;
 /// On which side of the middle each corner is, in the order of their angles.
 const CORNERS: [(f32, f32); 4] = [(1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)];
@@ -36,6 +36,10 @@ fn boards(pen: &mut Pen<'_>) {
         };
         for step in 0..CORNER_STEPS {
             pen.line(place(step), place(step + 1), BOARD, BOARDS);
+        }
+        // The ends of lines are soft.
+        for step in 0..=CORNER_STEPS {
+            pen.disc(place(step), BOARD / 2.0, BOARDS);
         }
         // The part of a short side that is beside the goal.
         let post = Vec2::new(x * HALF_LENGTH, y * GOAL_HALF);
