@@ -76,6 +76,12 @@ pub trait Cartridge: Sized + 'static {
     /// The input for what the player asks for. Called about once per tick, and for each image.
     fn input(&mut self, controls: &Controls) -> <Self::Game as Game>::Input;
 
+    /// What the player asks the game for beside inputs, such as buying an item: polled with every image while the player plays,
+    /// until there is none. A refusal is shown in the words of [`Game::REFUSALS`].
+    fn poll_request(&mut self) -> Option<<Self::Game as Game>::Request> {
+        None
+    }
+
     /// Draws the world.
     fn draw(&mut self, image: &Image<'_, Self::Game>, pen: &mut Pen<'_>);
 

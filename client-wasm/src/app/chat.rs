@@ -34,6 +34,8 @@ pub(crate) enum PendingRequest {
     Subscribe(String),
     /// Following another player.
     Follow,
+    /// Something that the game knows.
+    Game,
 }
 
 impl<C: Cartridge> App<C> {
@@ -43,11 +45,30 @@ impl<C: Cartridge> App<C> {
             self.chat.notice("You are not connected. The page reconnects automatically.");
             return false;
         };
-        let Some(id) = connection.client.request(browser::now(), request) else {
+        let id = connection.client.request(browser::now(), request);
+        self.remember_request(id, pending)
+    }
+
+    /// Sends what the cartridge asks the game for.
+    pub(super) fn send_game_requests(&mut self) {
+        if self.flow.is_spectating() {
+            return;
+        }
+        while let Some(request) = self.cartridge.poll_request() {
+            let Some(connection) = &mut self.connection else { return };
+            let id = connection.client.request_game(browser::now(), &request);
+            self.remember_request(id, PendingRequest::Game);
+        }
+    }
+
+    fn remember_request(&mut self, id: Option<u32>, pending: PendingRequest) -> bool {
+        let Some(id) = id else {
             self.chat.notice("Too many requests at once. Wait a moment.");
             return false;
         };
-        connection.flush();
+        if let Some(connection) = &mut self.connection {
+            connection.flush();
+        }
         if self.pending_requests.len() >= UNANSWERED_MAX {
             // The client gives up older ones first.
             self.pending_requests.remove(0);
@@ -203,7 +224,10 @@ impl<C: Cartridge> App<C> {
                 }
                 PendingRequest::Unmute(name) => self.chat.notice(&format!("You have unmuted {name}.")),
                 PendingRequest::Report(name) => self.chat.notice(&format!("You have reported {name} to the operator.")),
-                PendingRequest::Say(_) | PendingRequest::Subscribe(_) | PendingRequest::Follow => {}
+                PendingRequest::Say(_)
+                | PendingRequest::Subscribe(_)
+                | PendingRequest::Follow
+                | PendingRequest::Game => {}
             },
             Answer::Received(Outcome::Refused(why)) => {
                 match &pending {
@@ -215,9 +239,10 @@ impl<C: Cartridge> App<C> {
                     | PendingRequest::Unmute(_)
                     | PendingRequest::Report(_)
                     | PendingRequest::Subscribe(_)
-                    | PendingRequest::Follow => {}
+                    | PendingRequest::Follow
+                    | PendingRequest::Game => {}
                 }
-                self.chat.notice(&refusal_text(&pending, why));
+                self.chat.notice(&refusal_text::<C::Game>(&pending, why));
             }
             Answer::None => self.chat.notice(&format!("No answer to {}.", describe(&pending))),
         }
@@ -259,7 +284,7 @@ impl<C: Cartridge> App<C> {
     }
 }
 
-fn refusal_text(pending: &PendingRequest, why: Refusal) -> String {
+fn refusal_text<G: Game>(pending: &PendingRequest, why: Refusal) -> String {
     match (pending, why) {
         (PendingRequest::DirectMessage { to, .. }, Refusal::NoSuchPlayer) => format!("No player is called {to}."),
         (PendingRequest::Mute(name) | PendingRequest::Report(name), Refusal::NoSuchPlayer) => {
@@ -267,6 +292,9 @@ fn refusal_text(pending: &PendingRequest, why: Refusal) -> String {
         }
         (PendingRequest::Unmute(name), Refusal::NoSuchPlayer) => format!("You have not muted {name}."),
         (PendingRequest::Mute(_), Refusal::NotAllowed) => "You cannot mute yourself.".to_owned(),
+        (_, Refusal::ByGame { reason }) => {
+            G::REFUSALS.get(usize::from(reason)).copied().unwrap_or_else(|| why.advice()).to_owned()
+        }
         (_, Refusal::TooFast { wait_ms }) => format!("Too fast. Try again in {} s.", wait_ms.div_ceil(1000).max(1)),
         (PendingRequest::Subscribe(topic), why) => format!("{topic}: {}", why.advice()),
         (_, why) => why.advice().to_owned(),
@@ -283,6 +311,7 @@ fn describe(pending: &PendingRequest) -> String {
         PendingRequest::Report(name) => format!("your report about {name}"),
         PendingRequest::Subscribe(topic) => format!("the subscription to {topic}"),
         PendingRequest::Follow => "the request to watch another player".to_owned(),
+        PendingRequest::Game => "your request".to_owned(),
     }
 }
 
@@ -290,15 +319,18 @@ fn describe(pending: &PendingRequest) -> String {
 mod tests {
     use super::*;
     use broadside_shared::ids::RoomId;
+    use broadside_shared::toy::Toy;
 
     #[test]
     fn a_refusal_is_explained_in_a_sentence() {
         let message = PendingRequest::DirectMessage { to: "Ann".into(), text: "hi".into() };
-        assert_eq!(refusal_text(&message, Refusal::NoSuchPlayer), "No player is called Ann.");
+        assert_eq!(refusal_text::<Toy>(&message, Refusal::NoSuchPlayer), "No player is called Ann.");
         assert_eq!(
-            refusal_text(&PendingRequest::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }),
+            refusal_text::<Toy>(&PendingRequest::Say("x".into()), Refusal::TooFast { wait_ms: 1200 }),
             "Too fast. Try again in 2 s."
         );
+        let refused = refusal_text::<Toy>(&PendingRequest::Game, Refusal::ByGame { reason: 0 });
+        assert_eq!(refused, "That lamp is not yours.");
         assert_eq!(describe(&message), "your message to Ann");
         let topic = Topic::RoomChat(RoomId(7)).to_string();
         assert_eq!(describe(&PendingRequest::Subscribe(topic)), "the subscription to room/7/chat");

@@ -68,6 +68,7 @@ impl<C: Cartridge> App<C> {
             PageState::Playing { .. } if asleep => {}
             PageState::Playing { .. } => {
                 self.show_game(dt);
+                self.send_game_requests();
                 self.show_net(now_ms);
             }
             PageState::Connecting { .. } | PageState::Lost | PageState::Refused { .. } => self.show_title_world(dt),
