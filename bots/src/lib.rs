@@ -6,7 +6,7 @@
 //! | [`socket`] | opening a WebSocket, and connection errors as one line each |
 //! | [`proxy`] | a TCP proxy that simulates a link over loopback |
 //! | [`player`] | one headless player: socket, client and AI in one loop |
-//! | [`load`] | many players and their measurements: ramp, steady phase, drain |
+//! | [`mod@load`] | many players and their measurements: ramp, steady phase, drain |
 //! | [`report`] | the results of a load run as text, as JSON and as a page |
 //! | [`assertion`] | assertions about a report, such as `age_p99<120ms` |
 //! | [`knee_search`] | raising the number of players until an assertion breaks |
