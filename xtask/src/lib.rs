@@ -29,6 +29,7 @@ mod floors;
 mod game_test;
 mod games;
 mod guard;
+mod guide;
 mod http;
 mod imports;
 mod new;

@@ -1,5 +1,5 @@
 //! The step `template`: the workspace that `cargo xtask new` writes passes its own checks, and its game is played in Chromium, by bots and
-//! by the load tester.
+//! by the load tester; and the steps of the guide lead from it to a game that passes its tests.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,10 +12,11 @@ use crate::files::remove_folder;
 use crate::process::{Service, run};
 use crate::webdriver::Page;
 use crate::workspace::{cargo, program, root, target_dir};
-use crate::{new, toolchain};
+use crate::{guide, new, toolchain};
 
 /// The game's name, unlike any word in the template.
 const NAME: &str = "trial-game";
+const GUIDE: &str = include_str!("../../docs/YOUR-GAME.md");
 /// The window, in CSS pixels.
 const SIZE: (u32, u32) = (800, 600);
 
@@ -29,6 +30,11 @@ pub(crate) fn check() -> Result<()> {
     run(&mut cargo_in(&folder, "xtask test"))?;
     run(&mut cargo_in(&folder, "build --workspace --exclude xtask --bins"))?;
     play(&tools, &folder)?;
+    guide::apply(GUIDE, &folder, NAME, |step| {
+        println!("docs/YOUR-GAME.md: {step}");
+        run(&mut cargo_in(&folder, &format!("check --package {NAME} --package {NAME}-page --all-targets")))
+    })?;
+    run(&mut cargo_in(&folder, "test --workspace --exclude xtask"))?;
     remove_folder(&folder)
 }
 
