@@ -82,12 +82,14 @@ fn replaced(source: &str, (before, after): &(String, String)) -> Result<String> 
 mod tests {
     use super::*;
 
-    const GUIDE: &str = "# T\n\n## 1. One\n\n```diff a.rs\n fn a() {\n-    1\n+    2\n }\n@@\n+// my_game\n fn b() {}\n```\n";
+    const GUIDE: &str =
+        "# T\n\n## 1. One\n\n```diff a.rs\n fn a() {\n-    1\n+    2\n }\n@@\n+// my_game\n fn b() {}\n```\n";
 
     #[test]
     fn hunks_are_read_with_their_step_and_file() {
         let hunk = |before: &str, after: &str| (before.to_owned(), after.to_owned());
-        let hunks = vec![hunk("fn a() {\n    1\n}\n", "fn a() {\n    2\n}\n"), hunk("fn b() {}\n", "// my_game\nfn b() {}\n")];
+        let hunks =
+            vec![hunk("fn a() {\n    1\n}\n", "fn a() {\n    2\n}\n"), hunk("fn b() {}\n", "// my_game\nfn b() {}\n")];
         let change = Change { step: "1. One".to_owned(), file: "a.rs".to_owned(), hunks };
         assert_eq!(changes(GUIDE).expect("a guide"), [change]);
         assert!(changes("```diff a.rs\nnothing\n```\n").is_err());
