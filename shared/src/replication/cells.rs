@@ -47,6 +47,7 @@ impl CellId {
 
     /// Its layer, 0..[`CellId::LAYERS_MAX`].
     #[must_use]
+    #[inline(always)] // See `CellBlock::place`.
     pub fn layer(self) -> u8 {
         (self.0 / CellId::COUNT) as u8
     }
@@ -58,10 +59,12 @@ impl CellId {
     }
 
     /// Its number without the layer.
+    #[inline(always)] // See `CellBlock::place`.
     fn square(self) -> u16 {
         self.0 & (CellId::COUNT - 1)
     }
 
+    #[inline(always)] // See `CellBlock::place`.
     fn row_and_column(self) -> (i32, i32) {
         let square = i32::from(self.square());
         (square / SIDE, square % SIDE)

@@ -107,7 +107,10 @@ impl WorldState {
 
     /// A cell's place in the index and among the shared encoded cells; `None` for a cell that is not near any entity.
     pub(super) fn place_of(&self, cell: CellId) -> Option<usize> {
-        if cell.layer() < self.layers { place_in(&self.block, cell) } else { None }
+        if cell.layer() >= self.layers {
+            return None;
+        }
+        place_in(&self.block, cell)
     }
 
     /// Finds the neighbour of `cell` that contained the entity with this id.
@@ -177,7 +180,13 @@ pub(super) struct Origin {
 }
 
 /// The place of a cell among those of all layers.
+#[inline(always)] // Once per record and per cell of a frame; nearly always in layer 0.
 fn place_in(block: &CellBlock, cell: CellId) -> Option<usize> {
+    if cell.layer() == 0 { block.place(cell) } else { place_in_layer(block, cell) }
+}
+
+#[cold]
+fn place_in_layer(block: &CellBlock, cell: CellId) -> Option<usize> {
     block.place(cell).map(|place| usize::from(cell.layer()) * block.len() + place)
 }
 
