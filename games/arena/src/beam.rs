@@ -34,6 +34,7 @@ pub struct Beam {
 impl Beam {
     /// The record of a beam, which rounds it to the wire's grid.
     #[must_use]
+    #[inline]
     pub fn record(&self) -> Record {
         let values = [self.origin.x, self.origin.y, 0.0, self.length, 0.0, f32::from(self.owner.0)];
         let mut record = Record::pack(self.id, BEAM, fields::spec(BEAM), &values);

@@ -62,6 +62,7 @@ pub struct Pickup {
 impl Pickup {
     /// The pickup as it is replicated.
     #[must_use]
+    #[inline]
     pub fn record(&self) -> Record {
         Record::pack(self.id, PICKUP, fields::spec(PICKUP), &[self.at.x, self.at.y, f32::from(self.what.number())])
     }

@@ -25,6 +25,7 @@ pub struct Rock {
 impl Rock {
     /// The rock as it is replicated.
     #[must_use]
+    #[inline]
     pub fn record(&self) -> Record {
         Record::pack(self.id, ROCK, fields::spec(ROCK), &[self.at.x, self.at.y, self.radius])
     }

@@ -231,6 +231,7 @@ impl LocalPlayerState {
     }
 
     /// The ship as it is replicated; `input` decides whether its engine burns.
+    #[inline]
     pub(super) fn record(&self, id: EntityId, input: ArenaInput) -> Record {
         let mut flags = 0;
         for (bit, on) in [

@@ -27,6 +27,7 @@ pub struct Shot {
 impl Shot {
     /// The record of a shot, which rounds it to the wire's grid.
     #[must_use]
+    #[inline]
     pub fn record(&self) -> Record {
         let mut record = Record::pack(
             self.id,

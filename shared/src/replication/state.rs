@@ -269,6 +269,7 @@ impl Placement {
     }
 }
 
+#[inline(always)] // Once per record.
 fn place(cells: &mut Vec<CellId>, id: EntityId, at: Vec2) -> CellId {
     let index = usize::from(id.0);
     if cells.len() <= index {
