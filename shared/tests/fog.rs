@@ -3,12 +3,10 @@
 use broadside_shared::game::{AddressedEvent, Game, NoBot, NoRequest, PlayerInput, in_cell_units};
 use broadside_shared::history::History;
 use broadside_shared::ids::{EntityId, PlayerId};
-use broadside_shared::protocol::input::GameInput;
 use broadside_shared::protocol::room::ModeId;
-use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
+use broadside_shared::replication::bits::BitReader;
 use broadside_shared::replication::cells::LayerSet;
 use broadside_shared::replication::fields::{FieldSpec, KindSpec, Motion, Record, velocity};
-use broadside_shared::replication::layout::Layout;
 use broadside_shared::replication::replica::Replica;
 use broadside_shared::replication::viewer::{AreaOfInterest, UpdateRateTier, Viewer};
 use broadside_shared::replication::world::{Placement, WorldHistory, WorldState};
@@ -28,23 +26,6 @@ const KINDS: &[KindSpec] = &[KindSpec {
     ],
 }];
 
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Nothing;
-
-impl GameInput for Nothing {
-    const LAYOUT: Layout = Layout::NOTHING;
-
-    fn write(&self, _: &mut BitWriter) {}
-
-    fn read(_: &mut BitReader<'_>) -> Result<Self, WireError> {
-        Ok(Nothing)
-    }
-
-    fn idle(&self) -> Self {
-        Nothing
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Unit {
     at: Vec2,
@@ -63,7 +44,7 @@ impl Game for Fog {
     const CELL: f32 = CELL;
     const LAYERS: u8 = 3;
     type Config = ();
-    type Input = Nothing;
+    type Input = ();
     type LocalPlayerState = ();
     type Event = ();
     type PredictionContext = ();
@@ -79,7 +60,7 @@ impl Game for Fog {
 
     fn leave(&mut self, _: PlayerId, _: Tick, _: &mut Vec<AddressedEvent<()>>) {}
 
-    fn step(&mut self, _: Tick, _: &[PlayerInput<Nothing>], _: &History, _: &mut Vec<AddressedEvent<()>>) {
+    fn step(&mut self, _: Tick, _: &[PlayerInput<()>], _: &History, _: &mut Vec<AddressedEvent<()>>) {
         for unit in &mut self.0 {
             unit.at += unit.velocity / Self::TICK_HZ as f32;
             for (at, velocity) in [(unit.at.x, &mut unit.velocity.x), (unit.at.y, &mut unit.velocity.y)] {

@@ -57,7 +57,9 @@ impl<C: Cartridge> App<C> {
         while let Some(request) = self.cartridge.poll_request() {
             let Some(connection) = &mut self.connection else { return };
             let id = connection.client.request_game(browser::now(), &request);
-            self.remember_request(id, PendingRequest::Game);
+            if !self.remember_request(id, PendingRequest::Game) {
+                return;
+            }
         }
     }
 

@@ -65,11 +65,8 @@ mod tests {
     use broadside_shared::game::{AddressedEvent, NoBot, NoRequest, PlayerInput};
     use broadside_shared::history::History;
     use broadside_shared::ids::PlayerId;
-    use broadside_shared::protocol::input::GameInput;
     use broadside_shared::protocol::room::ModeId;
-    use broadside_shared::replication::bits::{BitReader, BitWriter, WireError};
     use broadside_shared::replication::fields::{KindSpec, Record};
-    use broadside_shared::replication::layout::Layout;
     use broadside_shared::time::Tick;
     use glam::Vec2;
 
@@ -88,23 +85,6 @@ mod tests {
         }
     }
 
-    #[derive(Debug, Clone, Copy, Default, PartialEq)]
-    struct Nothing;
-
-    impl GameInput for Nothing {
-        const LAYOUT: Layout = Layout::NOTHING;
-
-        fn write(&self, _out: &mut BitWriter) {}
-
-        fn read(_bits: &mut BitReader<'_>) -> Result<Self, WireError> {
-            Ok(Nothing)
-        }
-
-        fn idle(&self) -> Self {
-            Nothing
-        }
-    }
-
     /// A game with a configuration and nothing else.
     struct Configured;
 
@@ -113,7 +93,7 @@ mod tests {
         const KINDS: &'static [KindSpec] = &[];
         const VIEW: Vec2 = Vec2::new(1000.0, 1000.0);
         type Config = Rules;
-        type Input = Nothing;
+        type Input = ();
         type LocalPlayerState = ();
         type Event = ();
         type PredictionContext = ();
@@ -133,7 +113,7 @@ mod tests {
 
         fn leave(&mut self, _: PlayerId, _: Tick, _: &mut Vec<AddressedEvent<()>>) {}
 
-        fn step(&mut self, _: Tick, _: &[PlayerInput<Nothing>], _: &History, _: &mut Vec<AddressedEvent<()>>) {}
+        fn step(&mut self, _: Tick, _: &[PlayerInput<()>], _: &History, _: &mut Vec<AddressedEvent<()>>) {}
 
         fn player_state(&self, _: PlayerId) -> Option<&()> {
             None

@@ -13,8 +13,24 @@ use crate::time::MonoTime;
 
 /// Slowest and fastest that drawn time runs on the way from one moment to the other: visible, but never a jump.
 const RATE: (f64, f64) = (0.5, 2.0);
-/// Further away than this many ticks, drawn time jumps: after a frozen tab.
-const JUMP_TICKS: f64 = 60.0;
+/// Further away than this many seconds, drawn time jumps: after a frozen tab.
+const JUMP_S: f64 = 1.0;
+
+/// What is no error but another place or time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Jumps {
+    /// Corrections over this many world units.
+    units: f32,
+    /// Drawn moments further apart than this many ticks.
+    ticks: f64,
+}
+
+impl Jumps {
+    /// Those of a game of `tick_hz`, in which corrections of more than `units` world units are jumps.
+    pub(super) fn new(tick_hz: u32, units: f32) -> Jumps {
+        Jumps { units, ticks: JUMP_S * f64::from(tick_hz) }
+    }
+}
 
 /// Where the companion was drawn last.
 #[derive(Debug, Clone, Copy)]
@@ -32,23 +48,23 @@ pub(super) struct Companion {
 
 impl Companion {
     /// Moves a companion on to `now`: the entity `id` on its `path`, of which the place at a moment is known or not, with the
-    /// drawn moment on its way to `goal`. The player's moment is `own_tick`. Corrections over `smoothed_max` units are jumps.
+    /// drawn moment on its way to `goal`. The player's moment is `own_tick`.
     pub(super) fn follow(
         before: Option<Companion>,
         now: MonoTime,
         id: EntityId,
         (goal, own_tick): (f64, f64),
-        smoothed_max: f32,
+        jumps: Jumps,
         path: impl Fn(f64) -> Option<Vec2>,
     ) -> Option<Companion> {
-        let before = before.filter(|before| before.id == id && (goal - before.tick).abs() < JUMP_TICKS);
+        let before = before.filter(|before| before.id == id && (goal - before.tick).abs() < jumps.ticks);
         let Some(before) = before else {
             return path(goal).map(|at| Companion { id, tick: goal, own_tick, at, offset: Vec2::ZERO, drawn_at: now });
         };
         let corrected = path(before.tick).map_or(Vec2::ZERO, |at| before.at - at);
         let seconds = now.us_since(before.drawn_at) as f32 / 1e6;
         let offset = (before.offset + corrected) * libm::expf(-seconds / SMOOTHING_S);
-        let offset = if offset.length() > smoothed_max { Vec2::ZERO } else { offset };
+        let offset = if offset.length() > jumps.units { Vec2::ZERO } else { offset };
         let elapsed = (own_tick - before.own_tick).max(0.0);
         let tick = goal.clamp(before.tick + elapsed * RATE.0, before.tick + elapsed * RATE.1);
         path(tick).map(|at| Companion { id, tick, own_tick, at, offset, drawn_at: now })
@@ -76,7 +92,8 @@ mod tests {
             let (now, own_tick) =
                 companion.map_or((MonoTime(0), 12.0), |c| (c.drawn_at.plus_us(16_667), c.own_tick + 1.0));
             let goal = if is_near { own_tick } else { own_tick - 12.0 };
-            *companion = Companion::follow(*companion, now, EntityId(3), (goal, own_tick), 160.0, &path);
+            *companion =
+                Companion::follow(*companion, now, EntityId(3), (goal, own_tick), Jumps::new(60, 160.0), &path);
             drawn.push(companion.expect("the path is known").drawn().2.x);
         }
         drawn

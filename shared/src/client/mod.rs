@@ -45,7 +45,7 @@ mod world;
 
 pub use types::{ClientConfig, ClientEvent, Detail, LocalPlayerView, Phase, Received, View};
 
-use companion::Companion;
+use companion::{Companion, Jumps};
 use interpolation::{InterpolatedEntity, Interpolation};
 use local_player::LocalPlayer;
 use output::Output;
@@ -221,7 +221,8 @@ impl<G: Game> Client<G> {
             let path = |tick| {
                 prediction.companion_at(predicted.id, tick).or_else(|| interpolation.position_at(predicted.id, tick))
             };
-            Companion::follow(self.companion, now, predicted.id, (goal, own_tick), SMOOTHED_MAX * G::CELL, path)
+            let jumps = Jumps::new(G::TICK_HZ, SMOOTHED_MAX * G::CELL);
+            Companion::follow(self.companion, now, predicted.id, (goal, own_tick), jumps, path)
         });
         let Some((id, tick, at)) = self.companion.map(|companion| companion.drawn()) else { return };
         if let Some(entity) = self.view.entities.iter_mut().find(|entity| entity.id == id) {

@@ -36,6 +36,19 @@ pub trait GameInput: Copy + Default + PartialEq + Debug + Send + Sync + 'static 
     fn idle(&self) -> Self;
 }
 
+/// The input of a game that has none.
+impl GameInput for () {
+    const LAYOUT: Layout = Layout::NOTHING;
+
+    fn write(&self, _out: &mut BitWriter) {}
+
+    fn read(_bits: &mut BitReader<'_>) -> Result<Self, WireError> {
+        Ok(())
+    }
+
+    fn idle(&self) -> Self {}
+}
+
 /// A player's inputs for consecutive ticks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputPacket<I> {
