@@ -1,0 +1,9 @@
+-- A row is a request by `account`, or, when `since_us` is set, one direction of a friendship, which has a row for each.
+CREATE TABLE friends (
+    account BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    friend BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    requested_us INTEGER NOT NULL,
+    since_us INTEGER,
+    PRIMARY KEY (account, friend)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX friends_friend ON friends (friend);
