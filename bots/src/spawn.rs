@@ -90,7 +90,7 @@ impl Server {
         command
             .arg("--assets")
             .arg(folder.page())
-            .args(["--host", "127.0.0.1", "--port", "0", "--bots", &plan.bots.to_string()])
+            .args(["--host", "127.0.0.1", "--port", "0", "--data", "memory", "--bots", &plan.bots.to_string()])
             .args(["--snapshot-every", &plan.snapshot_every.to_string()])
             .args(["--capacity", &plan.capacity.to_string()])
             .args(["--max-connections", &connections_max.to_string()])

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use broadside_shared::game::Game;
+use broadside_store::Store;
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -12,6 +13,7 @@ use crate::limits::rates::AddressRates;
 use crate::lobby::ServerLobby;
 use crate::metrics::Metrics;
 use crate::operator::OperatorToken;
+use crate::store::StoreHealth;
 use crate::vital::Supervisor;
 
 /// The state that the threads and tasks of a server share.
@@ -20,6 +22,10 @@ pub struct App<G: Game> {
     pub metrics: Arc<Metrics>,
     /// Rooms, sessions, topics, and the inboxes of the shards.
     pub lobby: ServerLobby<G>,
+    /// Accounts, results, and what else is kept.
+    pub store: Store,
+    /// How it is doing, with the outbox of results.
+    pub store_health: StoreHealth,
     /// Rate limits of HTTP requests per address.
     pub requests: AddressRates,
     /// The token that the operator's requests must carry.

@@ -4,10 +4,12 @@ pub mod game;
 pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use broadside_cli::in_range;
 use broadside_shared::protocol::limits::GRACE_S;
+use broadside_store::Location;
+use broadside_store::period::Season;
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
@@ -71,6 +73,18 @@ pub struct Config {
     /// One value of the game's configuration, such as rock_density=3; repeated for several, and stronger than --game-config
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+
+    /// Folder for what is kept: accounts, results and more, in an embedded database; created if absent. `memory` keeps nothing
+    #[arg(long, env = "BROADSIDE_DATA", default_value = "broadside-data", value_name = "FOLDER")]
+    pub data: DataFolder,
+
+    /// PostgreSQL database to keep accounts and results in, such as `postgres://user:password@host/name`, in place of the embedded one
+    #[arg(long, env = "BROADSIDE_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<DatabaseUrl>,
+
+    /// Length of a season of the leaderboards: month, quarter or year
+    #[arg(long, env = "BROADSIDE_SEASON", default_value = "quarter", value_name = "LENGTH", value_parser = season)]
+    pub season: Season,
 
     /// Ticks from one snapshot to the next, 1 to 12; at 60 ticks per second 2 is 30 Hz, 3 is 20 Hz [default: that of the game]
     #[arg(long, env = "BROADSIDE_SNAPSHOT_EVERY", value_name = "TICKS", value_parser = snapshot_every)]
@@ -151,11 +165,12 @@ pub enum LogFormat {
 }
 
 impl Default for Config {
-    /// The config of an empty command line and environment.
+    /// The config of an empty command line and environment, except that nothing is kept: an embedded server has no folder to leave behind.
     fn default() -> Self {
         let command = Config::command().mut_args(|arg| arg.env(Resettable::Reset));
-        let parsed =
-            command.try_get_matches_from(["broadside-server"]).and_then(|found| Config::from_arg_matches(&found));
+        let parsed = command
+            .try_get_matches_from(["broadside-server", "--data", "memory"])
+            .and_then(|found| Config::from_arg_matches(&found));
         parsed.expect("every flag is optional or has a default")
     }
 }
@@ -174,6 +189,70 @@ impl Config {
         }
         self.certificate_source().map(drop)
     }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        match (&self.database, &self.data) {
+            (Some(DatabaseUrl(url)), _) => Location::Postgres(url.clone()),
+            (None, DataFolder::Memory) => Location::Memory,
+            (None, DataFolder::Folder(folder)) => Location::Folder(folder.clone()),
+        }
+    }
+}
+
+/// Where a server keeps what must outlast it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataFolder {
+    /// Nowhere.
+    Memory,
+    /// In this folder.
+    Folder(PathBuf),
+}
+
+impl std::str::FromStr for DataFolder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("must be a folder, or `memory`".to_owned()),
+            "memory" => Ok(DataFolder::Memory),
+            folder => Ok(DataFolder::Folder(folder.into())),
+        }
+    }
+}
+
+impl DataFolder {
+    /// The folder; `None` if nothing is kept.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            DataFolder::Memory => None,
+            DataFolder::Folder(folder) => Some(folder),
+        }
+    }
+}
+
+/// The URL of a database. It may hold a password, so it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(pub String);
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl")
+    }
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(DatabaseUrl(text.to_owned()))
+    }
+}
+
+fn season(text: &str) -> Result<Season, String> {
+    Season::named(text).ok_or_else(|| "must be month, quarter or year".to_owned())
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {
@@ -279,6 +358,7 @@ mod tests {
             ("--allow-origin", "portal.example", "scheme is missing"),
             ("--base-path", "game", "must be a path such as /game"),
             ("--public-host", "https://game.example", "no scheme"),
+            ("--season", "week", "must be month, quarter or year"),
             ("--redirect-http", "http", "must be 0 to 65535"),
             ("--host", "localhost", "must be an address of this machine such as 127.0.0.1"),
             ("--seed", "1e9", "must be 0 to 18446744073709551615"),

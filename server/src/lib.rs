@@ -35,6 +35,7 @@ pub mod awake;
 pub mod base_path;
 pub mod bots;
 pub mod clock;
+pub(crate) mod commands;
 pub mod config;
 pub mod files;
 pub mod first_seen;
@@ -57,6 +58,7 @@ pub mod rooms;
 pub mod secret;
 pub(crate) mod security_headers;
 pub mod signals;
+pub mod store;
 pub mod topics;
 pub mod vital;
 
@@ -73,6 +75,7 @@ use broadside_core::room::{RoomConfig, SPECTATORS_MAX, mode_name};
 use broadside_shared::game::Game;
 use broadside_shared::protocol::limits::SEATS_MAX;
 use broadside_shared::protocol::room::ModeId;
+use broadside_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -96,6 +99,7 @@ use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
+use store::{Kept, StoreHealth};
 use topics::Topics;
 use vital::Supervisor;
 
@@ -116,6 +120,7 @@ pub struct Running<G: Game> {
     threads: Vec<JoinHandle<()>>,
     certificate: Option<Arc<Certificate>>,
     app: Arc<App<G>>,
+    kept: Kept,
     /// Removed when the server ends.
     token_file: Option<TokenFile>,
 }
@@ -166,6 +171,8 @@ impl<G: Game> Running<G> {
             }
         };
         let _ = tokio::task::spawn_blocking(wait).await;
+        // The rooms have ended, so no result follows.
+        self.kept.end().await;
     }
 }
 
@@ -181,6 +188,9 @@ pub enum StartError {
     /// The browser client is not where the config says.
     #[error("{0:#}")]
     Assets(anyhow::Error),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// The certificate is missing or invalid.
     #[error("{0:#}")]
     Certificate(anyhow::Error),
@@ -210,9 +220,11 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         Some(port) => Some(bind(config.host, port, "--redirect-http").await.map_err(StartError::Listen)?),
         None => None,
     };
+    let (store, kept) = store::open(&config).await?;
     let (ending, ending_seen) = watch::channel(false);
     let (operator, token_file) = operator_token(&config, address.port()).map_err(StartError::Operator)?;
-    let Opened { app, shards, threads } = open::<G>(config, game, operator, ending_seen).map_err(StartError::System)?;
+    let Opened { app, shards, threads } =
+        open::<G>(config, game, operator, (store, kept.health.clone()), ending_seen).map_err(StartError::System)?;
     app.supervisor.spawn("sweep", sweep(Arc::clone(&app)));
     let websocket = axum::routing::any(net::upgrade::upgrade::<G>).layer(axum::Extension(shards));
     let router = http::router(Arc::clone(&app), websocket);
@@ -229,7 +241,7 @@ pub async fn start<G: Game>(config: Config, game: G::Config) -> Result<Running<G
         tracing::info!(fingerprint = certificate.fingerprint(), "certificate");
         app.supervisor.spawn("certificate", certificate::watch(Arc::clone(certificate), app.ending.clone()));
     }
-    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, token_file })
+    Ok(Running { address, redirect, secure, ending, served, threads, certificate, app, kept, token_file })
 }
 
 /// The operator token: the one in the configured file, or a new one in a file where the operator's programs look for it. If that file
@@ -262,10 +274,12 @@ fn open<G: Game>(
     config: Config,
     game: G::Config,
     operator: OperatorToken,
+    (store, store_health): (Store, StoreHealth),
     ending: watch::Receiver<bool>,
 ) -> anyhow::Result<Opened<G>> {
     let clock = MonoClock::start();
     let metrics = Arc::new(Metrics::new());
+    metrics.watch(store_health.clone());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let count = config.shards.unwrap_or_else(cores);
     let pollers = (0..count).map(|_| Poller::new()).collect::<std::io::Result<Vec<_>>>();
@@ -305,6 +319,8 @@ fn open<G: Game>(
         lobby: ServerLobby::new(context, directory, Sessions::new(key)),
         config,
         metrics,
+        store,
+        store_health,
         requests: AddressRates::new(Rate::REQUESTS_OF_ADDRESS),
         operator,
         foreign_hosts: FirstSeen::default(),

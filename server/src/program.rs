@@ -5,13 +5,15 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use broadside_cli::{Environment, refuse};
+use broadside_cli::{Environment, REFUSED, refuse};
 use broadside_shared::game::Game;
+use clap::Parser;
 
+use crate::commands::Command;
 use crate::config::{Config, game as game_config};
 use crate::log::{self, Filter};
 use crate::signals::{self, SignalAction, Signals};
-use crate::{Running, files, start};
+use crate::{Running, StartError, files, start};
 
 /// Exit status of a server that cannot start or cannot continue.
 const FAILED: u8 = 1;
@@ -20,11 +22,24 @@ const SIGNALLED: u8 = 128;
 /// Time limit of the shutdown. Each socket has 2 s to answer its close frame; beyond this limit something hangs.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
 
+/// The program's arguments: flags of a server, or a command.
+#[derive(Debug, Parser)]
+#[command(name = "broadside-server", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
 /// Runs a server of a game until a signal ends it; the whole of a game's program. Flags come from the command line and the environment.
 #[must_use]
 pub fn run<G: Game>() -> ExitCode {
     bound_arenas();
-    let (config, environment) = broadside_cli::parse::<Config>();
+    let (Arguments { config, command }, environment) = broadside_cli::parse::<Arguments>();
+    if let Some(command) = command {
+        return command.run(&config);
+    }
     let checked = config.check().and_then(|()| Filter::from_environment());
     let filter = checked.unwrap_or_else(|why| refuse(&environment.explain(&why)));
     let game = game_config::read::<G>(config.game_config.as_deref(), &config.set);
@@ -48,7 +63,11 @@ pub fn run<G: Game>() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             log.error(&environment.explain(&format!("{error:#}")));
-            FAILED
+            match error.downcast_ref::<StartError>() {
+                // A flag names what cannot be used.
+                Some(StartError::Store(_)) => REFUSED,
+                Some(_) | None => FAILED,
+            }
         }
     };
     // Does not wait for tasks that hang.

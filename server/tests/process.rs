@@ -59,7 +59,11 @@ fn program(folder: &Folder) -> Command {
     for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BROADSIDE_")) {
         command.env_remove(variable);
     }
-    command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "1").env("BROADSIDE_ASSETS", &folder.0);
+    command
+        .env_remove("RUST_LOG")
+        .env("RUST_BACKTRACE", "1")
+        .env("BROADSIDE_ASSETS", &folder.0)
+        .env("BROADSIDE_DATA", "memory");
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }

@@ -141,6 +141,17 @@ impl Store {
         Ok(Store { engine })
     }
 
+    /// Opens a database that a server may be using at the same time. A folder must have one.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open_beside(location: &Location) -> Result<Store, OpenError> {
+        match location {
+            Location::Folder(folder) => Ok(Store { engine: Arc::new(sqlite::Sqlite::open_beside(folder).await?) }),
+            Location::Memory | Location::Postgres(_) => Store::open(location).await,
+        }
+    }
+
     /// `SQLite` or `PostgreSQL`.
     #[must_use]
     pub fn engine_name(&self) -> &'static str {

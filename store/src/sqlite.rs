@@ -4,7 +4,7 @@
 //! error of the disk would then be a signal that ends the process.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -31,7 +31,8 @@ pub(crate) struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     /// Keeps other servers out of the folder.
-    _lock: Option<File>,
+    #[expect(dead_code, reason = "held, not read")]
+    lock: Option<File>,
 }
 
 transaction!(SqliteTransaction, sqlx::Sqlite, SqliteRow, fault);
@@ -43,24 +44,49 @@ impl Sqlite {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
         let pool = pool.connect_with(options).await.map_err(|error| opening(Path::new("memory"), &error))?;
         migrate(&MIGRATIONS, &pool, Path::new("memory")).await?;
-        Ok(Sqlite { writer: pool.clone(), readers: pool, _lock: None })
+        Ok(Sqlite { writer: pool.clone(), readers: pool, lock: None })
     }
 
     pub(crate) async fn open(folder: &Path) -> Result<Sqlite, OpenError> {
         let lock = lock(folder)?;
         let file = database_file(folder);
-        let options = options(&file).create_if_missing(true);
-        examine(&file, &options).await?;
-        let opening = |error: sqlx::Error| opening(&file, &error);
+        examine(&file, &options(&file)).await?;
+        Ok(Sqlite { lock: Some(lock), ..Sqlite::connect(&file, IfMissing::Create).await? })
+    }
+
+    /// Opens the database of a folder that another process may have open.
+    pub(crate) async fn open_beside(folder: &Path) -> Result<Sqlite, OpenError> {
+        let file = existing_database(folder)?;
+        Sqlite::connect(&file, IfMissing::Refuse).await
+    }
+
+    async fn connect(file: &Path, if_missing: IfMissing) -> Result<Sqlite, OpenError> {
+        let options = options(file).create_if_missing(if_missing == IfMissing::Create);
+        let opening = |error: sqlx::Error| opening(file, &error);
         // The same connections for good: opening one costs a millisecond, and its cache.
         let pool = || PoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(ACQUIRE);
         let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(opening)?;
         check_version(&writer).await?;
-        migrate(&MIGRATIONS, &writer, &file).await?;
+        migrate(&MIGRATIONS, &writer, file).await?;
         let reading = options.pragma("query_only", "ON");
         let readers = pool().max_connections(READERS).connect_with(reading).await.map_err(opening)?;
-        Ok(Sqlite { writer, readers, _lock: Some(lock) })
+        Ok(Sqlite { writer, readers, lock: None })
     }
+}
+
+/// What to do where there is no database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IfMissing {
+    Create,
+    Refuse,
+}
+
+fn existing_database(folder: &Path) -> Result<PathBuf, OpenError> {
+    let file = database_file(folder);
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(OpenError::File(format!("{}: no database there; name the --data folder of a server", folder.display())))
 }
 
 const ACQUIRE: Duration = Duration::from_secs(crate::STATEMENT_S);
@@ -219,13 +245,7 @@ fn one_line(text: &str) -> String {
 /// # Errors
 /// There is no database, the file exists, or it cannot be written.
 pub async fn backup(folder: &Path, file: &Path) -> Result<(), OpenError> {
-    let database = database_file(folder);
-    if !database.is_file() {
-        return Err(OpenError::File(format!(
-            "{}: no database there; name the --data folder of a server",
-            folder.display()
-        )));
-    }
+    let database = existing_database(folder)?;
     refuse_existing(file)?;
     let opening = |error: sqlx::Error| opening(&database, &error);
     let mut connection = options(&database).connect().await.map_err(opening)?;

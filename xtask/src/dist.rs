@@ -35,7 +35,10 @@ pub(crate) fn dist() -> Result<()> {
 fn try_in_an_empty_folder(binary: &Path, game: &Game) -> Result<()> {
     let folder = EmptyFolder::new()?;
     let mut command = Command::new(binary);
-    command.args(["--host", "127.0.0.1", "--port", "0"]).current_dir(&folder.0).env("RUST_LOG", "warn");
+    command
+        .args(["--host", "127.0.0.1", "--port", "0", "--data", "memory"])
+        .current_dir(&folder.0)
+        .env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let address = server.listening()?;
     for file in site::pages(&game.web)? {

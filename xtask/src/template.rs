@@ -47,7 +47,19 @@ fn cargo_in(folder: &Path, args: &str) -> Command {
 
 fn play(tools: &toolchain::Browser, folder: &Path) -> Result<()> {
     let mut command = Command::new(program("debug", &format!("{NAME}-server")));
-    command.args(["--host", "127.0.0.1", "--port", "0", "--bots", "3", "--limit-exempt", "127.0.0.1", "--assets"]);
+    command.args([
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--data",
+        "memory",
+        "--bots",
+        "3",
+        "--limit-exempt",
+        "127.0.0.1",
+        "--assets",
+    ]);
     command.arg(folder.join("target/web")).current_dir(folder).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let address = server.listening()?;

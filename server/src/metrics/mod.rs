@@ -5,6 +5,7 @@
 //! | [`labels`] | closed sets of label values, and one metric per value |
 //! | `log` | lost log lines |
 //! | `process` | statistics of the process from the operating system |
+//! | `store` | the database and the results on their way to it |
 //!
 //! Every metric is an atomic that all threads share. A hot loop nevertheless counts in a local integer and adds it once per tick: a shared
 //! cache line costs more than the work it counts. `docs/OPERATIONS.md` says what to do about each metric.
@@ -12,8 +13,11 @@
 pub mod labels;
 mod log;
 mod process;
+mod store;
 
 use broadside_shared::protocol::close::CloseCode;
+use std::sync::{Arc, OnceLock};
+
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +26,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::store::StoreHealth;
 use labels::{AddressLimit, ByteClass, Closed, Direction, JoinResult, PerLabel, TickPhase};
 
 /// Media type of [`Metrics::encode`].
@@ -36,7 +41,6 @@ const SECONDS: [f64; 32] = [
 ];
 
 /// All metrics. Prometheus sees the field names with the prefix `broadside_`, and counters with the suffix `_total`.
-#[derive(Debug)]
 pub struct Metrics {
     /// Duration of a room's step in seconds, from the first command taken to the result sent; one per tick.
     pub tick_seconds: Histogram,
@@ -110,6 +114,7 @@ pub struct Metrics {
     pub outputs_queued: Gauge,
     /// Bytes pending in the outboxes of all connections.
     pub outbox_bytes: Gauge,
+    store: Arc<OnceLock<StoreHealth>>,
     registry: Registry,
 }
 
@@ -126,6 +131,8 @@ impl Metrics {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(process::Process));
         registry.register_collector(Box::new(log::Log));
+        let store = Arc::new(OnceLock::new());
+        registry.register_collector(Box::new(store::StoreCollector(Arc::clone(&store))));
         let mut metrics = Metrics {
             tick_seconds: Histogram::new(SECONDS),
             tick_lateness_seconds: Histogram::new(SECONDS),
@@ -163,6 +170,7 @@ impl Metrics {
             mailbox_depth: Gauge::default(),
             outputs_queued: Gauge::default(),
             outbox_bytes: Gauge::default(),
+            store,
             registry: Registry::default(),
         };
         for code in CloseCode::ALL {
@@ -175,6 +183,12 @@ impl Metrics {
         metrics.register_gauges(namespace);
         metrics.registry = registry;
         metrics
+    }
+
+    /// Adds the metrics of the store.
+    pub fn watch(&self, store: StoreHealth) {
+        // There is one store for the life of the metrics.
+        let _ = self.store.set(store);
     }
 
     /// Counts a WebSocket that ended with a close code, from either side.

@@ -51,7 +51,10 @@ pub(super) fn measure() -> Result<String> {
 
 fn play(tools: &toolchain::Browser, renderer: &'static str) -> Result<Drawn> {
     let mut command = Command::new(program("debug", "broadside-server"));
-    command.args(["--host", "127.0.0.1", "--port", "0", "--bots", BOTS]).arg("--assets").arg(Game::arena().web);
+    command
+        .args(["--host", "127.0.0.1", "--port", "0", "--data", "memory", "--bots", BOTS])
+        .arg("--assets")
+        .arg(Game::arena().web);
     command.current_dir(root()).env("RUST_LOG", "warn");
     let mut server = Service::start("server", &command, Stdio::piped(), Stdio::inherit())?;
     let address = server.listening()?;

@@ -65,7 +65,7 @@ impl Server {
     async fn start_program(program: &Path, scheme: &'static str, port: u16, site: &Path, flags: &[&str]) -> Self {
         let mut command = guarded(program);
         command
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--bots", "0"])
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--data", "memory", "--bots", "0"])
             .args(["--limit-exempt", "127.0.0.1"])
             .arg("--assets")
             .arg(site);

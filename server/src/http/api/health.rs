@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::uncached;
 use crate::app::App;
 use crate::rooms::handle::RoomHandle;
+use crate::store::StoreHealth;
 
 /// Time without a tick after which a room counts as stuck, in microseconds.
 const STUCK_US: u64 = 5_000_000;
@@ -31,6 +32,37 @@ pub(crate) struct Health {
     rooms: usize,
     /// Players in all rooms.
     players: u32,
+    /// Where accounts and results are kept.
+    store: StoreView,
+}
+
+/// How the store is doing. Play goes on without it, so the server is healthy all the same.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StoreView {
+    /// SQLite or PostgreSQL.
+    engine: &'static str,
+    /// ok or failing: while the database fails, accounts cannot be used, and results wait.
+    status: &'static str,
+    /// ok or failing: while the disk fails, results wait in memory.
+    disk: &'static str,
+    /// Players' results that wait in memory: a killed process loses them.
+    results_in_memory: u64,
+    /// Bytes of results that wait on disk for the database.
+    results_on_disk_bytes: u64,
+}
+
+impl StoreView {
+    fn of(health: &StoreHealth) -> StoreView {
+        let outbox = health.outbox_status();
+        let word = |is_good: bool| if is_good { "ok" } else { "failing" };
+        StoreView {
+            engine: health.engine,
+            status: word(health.is_up()),
+            disk: word(!outbox.disk_fails),
+            results_in_memory: outbox.in_memory,
+            results_on_disk_bytes: outbox.on_disk_bytes,
+        }
+    }
 }
 
 /// Answers 200 while every room ticks, 503 otherwise.
@@ -55,6 +87,7 @@ pub(crate) async fn healthz<G: Game>(State(app): State<Arc<App<G>>>) -> Response
         uptime_s: app.lobby.context.clock.now().0 / 1_000_000,
         rooms: rooms.len(),
         players: rooms.iter().map(|room| u32::from(room.status.players.load(Ordering::Relaxed))).sum(),
+        store: StoreView::of(&app.store_health),
     };
     let status = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, uncached(Json(health))).into_response()
