@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgRow};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::engine::{Engine, Pending, Transaction, transaction};
 use crate::{OpenError, STATEMENT_S, StoreError, in_time};
@@ -39,17 +39,23 @@ impl Postgres {
                 ("idle_in_transaction_session_timeout", "30000"),
             ])
             .disable_statement_logging();
+        // A pool tries again and again, and then says only that it took too long.
+        let unreachable = |reason: String| OpenError::Unreachable { url: shown.clone(), reason };
+        let first =
+            in_time(options.connect()).await.map_err(|_| unreachable(format!("no answer within {STATEMENT_S} s")))?;
+        let first = first.map_err(|error| unreachable(one_line(&error)))?;
+        let _ = first.close().await;
         let pool = PoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(Duration::from_secs(STATEMENT_S))
             .idle_timeout(Duration::from_secs(300))
             .connect_with(options)
             .await
-            .map_err(|error| OpenError::Unreachable { url: shown.clone(), reason: one_line(&error) })?;
+            .map_err(|error| unreachable(one_line(&error)))?;
         // An advisory lock keeps two servers from migrating at once.
         MIGRATIONS.run(&pool).await.map_err(|error| match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => OpenError::Newer(shown.clone()),
-            other => OpenError::Unreachable { url: shown.clone(), reason: one_line(&other) },
+            other => unreachable(one_line(&other)),
         })?;
         Ok(Postgres { pool })
     }

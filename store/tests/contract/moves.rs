@@ -157,9 +157,8 @@ async fn a_folder_that_cannot_be_used_is_refused_in_one_line() {
     assert!(refused.contains("cannot be written") && refused.contains("or `memory`"), "{refused}");
     for url in ["mysql://db/game", "postgres://", "postgres://127.0.0.1:1/game"] {
         let refused = Store::open(&Location::Postgres(url.to_owned())).await.err().map(|error| error.to_string());
-        assert!(
-            refused.as_ref().is_some_and(|line| line.starts_with("--database ") && !line.contains('\n')),
-            "{refused:?}"
-        );
+        let refused = refused.expect("no such database");
+        assert!(refused.starts_with("--database ") && !refused.contains('\n'), "{refused}");
+        assert!(!refused.contains("timed out"), "{refused}");
     }
 }
