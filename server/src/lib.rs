@@ -337,12 +337,16 @@ fn open<G: Game>(
     if let Some(wakeup) = bots {
         threads.push(bots::spawn(Arc::clone(&app), count, wakeup).context(no_threads)?);
     }
+    open_persistent_rooms(&app);
+    Ok(Opened { app, shards, threads })
+}
+
+fn open_persistent_rooms<G: Game>(app: &App<G>) {
     for index in 1..=app.config.rooms {
         let mode = mode_name::<G>(ModeId(0));
         let name = if app.config.rooms == 1 { mode.to_owned() } else { format!("{mode} {index}") };
         app.lobby.directory.open_persistent(&name);
     }
-    Ok(Opened { app, shards, threads })
 }
 
 /// Listens on a port; `flag` is the option that sets it, for the error message.

@@ -38,7 +38,7 @@ const PURE: &[&str] =
     &["shared/src", "server/core/src", "games/arena/src", "games/puck/src", "xtask/template/game/src"];
 /// The parts that any game can be put into.
 const ENGINE: &[&str] =
-    &["shared/src", "server/core/src", "server/src", "server/sim/src", "client-wasm/src", "bots/src"];
+    &["shared/src", "store/src", "server/core/src", "server/src", "server/sim/src", "client-wasm/src", "bots/src"];
 /// The programs in them that play one game.
 const PROGRAMS: &[&str] = &["server/src/main.rs", "bots/src/bin"];
 
@@ -91,6 +91,13 @@ const RULES: &[Rule] = &[
         tests: InTests::Banned,
         words: &["rustls", "tokio_rustls", "rcgen"],
         why: "TLS is a matter of the connection: `server/src/net` (and the clients in `bots`)",
+    },
+    Rule {
+        inside: &["shared", "games", "server", "client-wasm", "bots"],
+        except: &["server/tests"],
+        tests: InTests::Banned,
+        words: &["sqlx"],
+        why: "one crate knows the databases: `store`",
     },
     Rule {
         inside: &["shared", "games", "server", "client-wasm", "bots"],

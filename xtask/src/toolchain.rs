@@ -81,6 +81,20 @@ pub(crate) fn ensure_node() -> Result<PathBuf> {
     find().context("nodejs and npm were installed, but are not in PATH")
 }
 
+/// Finds the programs of a PostgreSQL server, which the tests start themselves, or installs them when running as root.
+pub(crate) fn ensure_postgres() -> Result<()> {
+    let debian = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        versions.map(|version| version.path().join("bin/initdb")).any(|program| program.exists())
+    };
+    let is_there = || debian() || find_program("initdb").is_some();
+    if !is_there() {
+        install("postgresql", "the tests of the store need a PostgreSQL server", "install it")?;
+        ensure!(is_there(), "postgresql was installed, but its `initdb` is not in /usr/lib/postgresql or in PATH");
+    }
+    Ok(())
+}
+
 /// Installs Debian packages when running as root; otherwise fails with the command to type.
 fn install(packages: &str, need: &str, otherwise: &str) -> Result<()> {
     let typed = format!("apt-get install --yes --no-install-recommends {packages}");
