@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use broadside_shared::time::MonoTime;
 
@@ -40,6 +40,19 @@ impl MonoClock {
         match &self.source {
             ClockSource::System { started } => MonoTime(started.elapsed().as_micros() as u64),
             ClockSource::Manual(us) => MonoTime(us.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Wall time in Unix seconds, for what outlives the process: it may jump, so nothing is timed by it. A clock set from outside counts
+    /// from a fixed day in 2027.
+    #[must_use]
+    pub fn unix_s(&self) -> u64 {
+        match &self.source {
+            // A clock before 1970 is wrong; it counts as 1970.
+            ClockSource::System { .. } => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+            }
+            ClockSource::Manual(us) => 1_800_000_000 + us.load(Ordering::Relaxed) / 1_000_000,
         }
     }
 

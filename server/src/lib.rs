@@ -305,6 +305,7 @@ fn open<G: Game>(
         metrics: Arc::clone(&metrics),
         shards: inboxes,
         topics: Arc::new(Topics::new()),
+        results: Arc::default(),
         grace_s: config.grace,
         room_life_s: config.room_life,
     };

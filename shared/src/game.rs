@@ -25,9 +25,11 @@ use crate::time::{Tick, ViewTime};
 
 pub use check::check_game;
 pub use modes::{BotFill, ModeSpec, WhenFull};
+pub use totals::PlayerTotals;
 
 mod check;
 mod modes;
+mod totals;
 
 /// One player's input for the tick about to be stepped.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -204,9 +206,9 @@ pub enum TeamLabel {
 /// | prediction | [`Game::PREDICTS`], [`Game::predict`], [`Game::prediction_context`], [`Game::player_entity`], [`Game::companion`], [`Game::spawn_key`], [`Game::correction_cause`], [`Game::CORRECTION_CAUSES`] |
 /// | lag compensation | [`Game::poses`], and the `history` of [`Game::step`] |
 /// | hidden entities | [`Game::LAYERS`], [`Game::layer`], [`Game::layers_seen`] |
-/// | modes and matches | [`Game::MODES`], [`Game::match_state`] |
+/// | modes and matches | [`Game::MODES`], [`Game::match_state`], [`Game::team`] |
 /// | own messages | [`Game::handle_request`], [`Game::REFUSALS`], [`Game::room_state`] |
-/// | kill feed, board | [`Game::kill_feed_entry`], [`Game::standings`] |
+/// | kill feed, board, results | [`Game::kill_feed_entry`], [`Game::standings`], [`Game::totals`] |
 /// | bots | [`Game::Bot`], [`Game::BOT_NAMES`] |
 ///
 /// Everything here is deterministic: equal config, mode, seed and calls give equal state, natively and in wasm.
@@ -373,6 +375,21 @@ pub trait Game: Sized + Send + 'static {
 
     /// Appends every seated player's score, best first; equal scores in order of player.
     fn standings(&self, _out: &mut Vec<Standing>) {}
+
+    /// What a seated player has done since joining, or in the current match: kept when the player leaves and when the match
+    /// ends, so it need not be fast. The default knows the score alone.
+    fn totals(&self, player: PlayerId) -> PlayerTotals {
+        let mut standings = Vec::new();
+        self.standings(&mut standings);
+        let own = standings.iter().find(|standing| standing.player == player);
+        PlayerTotals { score: own.map_or(0, |own| own.score), ..PlayerTotals::default() }
+    }
+
+    /// A seated player's team, an index in [`MatchState::teams`]: it has won if that is the winner. `None` where everyone plays
+    /// alone.
+    fn team(&self, _player: PlayerId) -> Option<u8> {
+        None
+    }
 
     /// The kill-feed entry of an event; `None` for most events.
     fn kill_feed_entry(_event: &Self::Event) -> Option<KillFeedEntry> {

@@ -1,4 +1,4 @@
-//! The numbers that name rooms, seats and entities, on the wire and in every module.
+//! The numbers that name rooms, seats, entities and accounts, on the wire and in every module.
 
 use std::collections::VecDeque;
 
@@ -21,6 +21,17 @@ pub struct PlayerId(pub u16);
 impl std::fmt::Display for PlayerId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// An account: whoever it belongs to, on every server that shares the database. Random, so that it reveals nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccountId(pub [u8; 16]);
+
+/// 32 hexadecimal digits.
+impl std::fmt::Display for AccountId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -20,5 +20,6 @@ pub const TEAMS_MODE: ModeId = ModeId(2);
 
 const fn of(name: &'static str, title: &'static str, summary: &'static str, each: u16) -> ModeSpec {
     let bots = BotFill::UpTo { players: 2 * each, after_s: BOTS_AFTER_S };
-    ModeSpec { name, title, summary, seats_max: 2 * each, teams: 2, when_full: WhenFull::OpenRoom, bots }
+    let when_full = WhenFull::OpenRoom;
+    ModeSpec { name, title, summary, seats_max: 2 * each, teams: 2, when_full, bots, rated: each == 1 }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use broadside_shared::game::Game;
+pub use broadside_shared::ids::AccountId;
 use broadside_shared::ids::{PlayerId, RoomId};
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;

@@ -125,6 +125,7 @@ impl<G: Game> SimServer<G> {
             shards: (0..setup.shards).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
             limits: Arc::new(AddressLimits::new(caps, exempt)),
             topics: Arc::new(Topics::new()),
+            results: Arc::default(),
             grace_s: setup.grace_s,
             room_life_s: setup.room_life_s,
         };

@@ -162,6 +162,9 @@ impl<G: Game> RoomRunner<G> {
         if let Some(board) = effects.board {
             self.status.set_best(board.into());
         }
+        for result in effects.results {
+            self.context.keep(result);
+        }
         for (topic, publication) in effects.published {
             if let Publication::Match(status) = &publication {
                 self.status.set_match_status(Some(status.clone()));

@@ -136,6 +136,7 @@ impl Scene {
             shards: (0..SHARDS).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
             limits: Arc::new(AddressLimits::new(Caps::new(100, 1_000, 10), Vec::new())),
             topics: Arc::new(Topics::new()),
+            results: Arc::default(),
             grace_s: 60,
             room_life_s: 3_600,
         };

@@ -23,6 +23,8 @@ pub const fn check_game<G: Game>() {
         assert!(G::MODES[mode].teams as usize <= TEAMS_MAX, "teams of a mode: at most 8");
         assert!(is_mode_name(G::MODES[mode].name), "name of a mode: 1 to 16 lower-case letters, digits and hyphens");
         assert!(G::MODES[mode].seats_max > 0, "seats_max of a mode: at least 1");
+        let is_duel = G::MODES[mode].teams == 2 && G::MODES[mode].seats_max == 2;
+        assert!(is_duel || !G::MODES[mode].rated, "a rated mode: two teams of one player each");
         mode += 1;
     }
     assert!(

@@ -19,6 +19,8 @@ pub struct ModeSpec {
     pub when_full: WhenFull,
     /// How many of the server's own bots join a room in which somebody plays.
     pub bots: BotFill,
+    /// Whether its matches change the ratings of the players. Such a mode has two teams of one player each.
+    pub rated: bool,
 }
 
 /// What quick play does when every room of a mode is full.
@@ -57,6 +59,7 @@ impl ModeSpec {
         teams: 0,
         when_full: WhenFull::Queue,
         bots: BotFill::Configured,
+        rated: false,
     };
 
     /// The mode with this name, of a game's modes.

@@ -62,6 +62,7 @@ pub(crate) const MODES: &[ModeSpec] = &[
         teams: 0,
         when_full: WhenFull::Queue,
         bots: BotFill::Configured,
+        rated: false,
     },
     ModeSpec {
         name: "teams",
@@ -71,6 +72,7 @@ pub(crate) const MODES: &[ModeSpec] = &[
         teams: TEAM_COUNT as u8,
         when_full: WhenFull::OpenRoom,
         bots: BotFill::Configured,
+        rated: false,
     },
     ModeSpec {
         name: "duel",
@@ -81,6 +83,7 @@ pub(crate) const MODES: &[ModeSpec] = &[
         when_full: WhenFull::OpenRoom,
         // A second person may still come.
         bots: BotFill::UpTo { players: TEAM_COUNT as u16, after_s: 5 },
+        rated: true,
     },
 ];
 

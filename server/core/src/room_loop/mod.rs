@@ -29,6 +29,7 @@ use crate::admission::reservations::Reservations;
 use crate::commands::{Hold, JoinRequest, RoomCommand, RoomInfo, ShardCommand};
 use crate::lobby::SeatLimits;
 use crate::messages::EncodedMessage;
+use crate::results::RoomResult;
 use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
 use seats::Seats;
@@ -88,6 +89,8 @@ pub struct Effects {
     pub seated: u64,
     pub refused: u64,
     pub queued: u64,
+    /// Results of matches and stays that ended.
+    pub results: Vec<RoomResult>,
     /// Seats that were freed.
     pub left: u64,
     /// Inputs that arrived too late or too early.
