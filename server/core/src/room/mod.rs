@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`inputs`] | a player's inputs, queued until the tick they are for |
 //! | [`match_publisher`] | the match status, sent when it changes |
+//! | `output` | what a tick hands to the shards |
 //! | [`recycle`] | outputs that are refilled once nothing holds them |
 //!
 //! [`Room::step`] reads as the table of contents of a tick.
 
 pub mod inputs;
 pub mod match_publisher;
+mod output;
 pub mod recycle;
 
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use thiserror::Error;
 
 use inputs::InputQueue;
 use match_publisher::MatchPublisher;
+pub use output::{DueSnapshot, RoomOutput, StepPhase};
 use recycle::Recycled;
 
 /// Bytes of an event, approximately.
@@ -136,56 +139,6 @@ struct Spectating {
     focus: Vec2,
     /// The layers that the followed player sees.
     layers: LayerSet,
-}
-
-/// The output of one tick: shared by all shards with recipients, immutable once stepped.
-#[derive(Debug, Default)]
-pub struct RoomOutput {
-    /// The tick that was stepped.
-    pub tick: Tick,
-    /// How long the previous tick took, in microseconds.
-    pub tick_us: u32,
-    /// The room's level of service, 0 (full) to [`LEVEL_MAX`]; the governor raises it when the machine is short of time.
-    pub level: u8,
-    /// The replicated world after the tick; `None` if no snapshot is due.
-    pub world: Option<Arc<WorldState>>,
-    /// For each player whose snapshot falls on this tick, in order of player.
-    pub due: Vec<DueSnapshot>,
-    /// The exact local player states; `due` holds ranges of it.
-    pub player_state_bytes: Vec<u8>,
-    /// The events of the tick: recipients, and range in `event_bytes`.
-    pub events: Vec<(Recipients, std::ops::Range<usize>)>,
-    pub event_bytes: Vec<u8>,
-    /// Changes of the roster, the board and the match.
-    pub updates: Vec<RoomUpdate>,
-}
-
-/// A phase of a tick, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepPhase {
-    /// One input per player is taken.
-    Inputs,
-    /// The game is stepped.
-    Step,
-    /// Poses are recorded.
-    History,
-    /// The state is sorted into cells.
-    Capture,
-    /// The output is written.
-    Outgoing,
-}
-
-/// One player's private part of a snapshot.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DueSnapshot {
-    pub player: PlayerId,
-    pub head: SnapshotHead,
-    /// The centre of the area of interest, in cell units.
-    pub focus: Vec2,
-    /// The layers that the player sees.
-    pub layers: LayerSet,
-    /// Range of the local player state in [`RoomOutput::player_state_bytes`].
-    pub player_state: std::ops::Range<usize>,
 }
 
 impl<G: Game> Room<G> {
