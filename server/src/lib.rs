@@ -156,7 +156,7 @@ impl<G: Game> Running<G> {
         self.app.supervisor.gone().await
     }
 
-    /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended.
+    /// Closes every connection with "going away", ends the rooms, and returns when all threads have ended and every result is queued.
     pub async fn end(self) {
         let _ = self.ending.send(true);
         for inbox in self.app.lobby.context.shards.iter() {
@@ -169,6 +169,7 @@ impl<G: Game> Running<G> {
             for thread in threads {
                 let _ = thread.join();
             }
+            app.lobby.directory.pool().end_rooms();
         };
         let _ = tokio::task::spawn_blocking(wait).await;
         // The rooms have ended, so no result follows.

@@ -1,10 +1,11 @@
-//! A small game for tests: dots that are pushed about and bump into each other, and lamps that players switch.
+//! A small game for tests: dots that are pushed about and bump into each other, lamps that players switch, and duels of five seconds
+//! that whoever gets further to the right wins.
 
 use std::cell::Cell;
 
 use crate::game::{
-    AddressedEvent, CorrectionCause, Game, MatchState, ModeSpec, NoBot, PlayerInput, PredictedSpawn, Recipients,
-    RefusedByGame, Standing, Team, TeamLabel, WhenFull,
+    AddressedEvent, CorrectionCause, Game, MatchState, ModeSpec, NoBot, PlayerInput, PlayerTotals, PredictedSpawn,
+    Recipients, RefusedByGame, Standing, Team, TeamLabel, WhenFull,
 };
 use crate::hash::WorldHash;
 use crate::history::{History, Pose};
@@ -27,8 +28,11 @@ thread_local! {
 /// Dots on a plane.
 pub struct Toy {
     dots: Vec<Option<Dot>>,
-    /// Waits forever; only in the mode [`DUEL`].
-    match_state: Option<MatchState>,
+    tick: Tick,
+    /// When each dot came; see [`Toy::totals`].
+    joined: Vec<Tick>,
+    /// Only in the mode [`DUEL`].
+    duel: Option<Duel>,
     /// One bit for each lamp that is on.
     lamps: u32,
 }
@@ -40,6 +44,17 @@ pub struct Dot {
     pub at: Vec2,
     pub velocity: Vec2,
     pub bumps: u16,
+}
+
+/// The match of a room with the mode [`DUEL`].
+#[derive(Debug, Clone, Copy)]
+struct Duel {
+    /// Of team 0 and of team 1.
+    players: [Option<PlayerId>; 2],
+    phase: MatchPhase,
+    started: Tick,
+    ends: Option<Tick>,
+    winner: Option<u8>,
 }
 
 /// The direction of the push, -1..=1 on each axis.
@@ -54,8 +69,11 @@ pub struct Bump(pub u16);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lamp(pub u16);
 
-/// The mode with a match.
+/// The mode with matches.
 pub const DUEL: ModeId = ModeId(1);
+/// Ticks of a match, and of its results.
+pub const MATCH: u32 = 300;
+pub const RESULTS: u32 = 60;
 /// The cause of a correction after a contact.
 pub const BUMP: CorrectionCause = CorrectionCause::of_game(0);
 const TICK_HZ: u32 = 60;
@@ -93,11 +111,59 @@ impl GameInput for Push {
     }
 }
 
+impl Dot {
+    fn start(player: PlayerId) -> Vec2 {
+        Vec2::new(f32::from(player.0) * 100.0, 0.0)
+    }
+}
+
+impl Duel {
+    /// `moved` gives how far a player got to the right.
+    fn step(&mut self, tick: Tick, moved: impl Fn(PlayerId) -> f32) {
+        let is_due = self.ends.is_some_and(|ends| tick >= ends);
+        match (self.phase, self.players) {
+            (MatchPhase::Waiting, [Some(_), Some(_)]) => {
+                (self.phase, self.started, self.ends) = (MatchPhase::Playing, tick, Some(tick.after(MATCH)));
+                self.winner = None;
+            }
+            (MatchPhase::Playing, [Some(a), Some(b)]) if is_due => {
+                let (a, b) = (moved(a), moved(b));
+                self.end((a != b).then_some(u8::from(b > a)), tick);
+            }
+            (MatchPhase::Results, _) if is_due => (self.phase, self.ends) = (MatchPhase::Waiting, None),
+            _ => {}
+        }
+    }
+
+    /// Whoever is left has won.
+    fn leave(&mut self, player: PlayerId, tick: Tick) {
+        let Some(team) = self.players.iter().position(|of_team| *of_team == Some(player)) else { return };
+        self.players[team] = None;
+        if self.phase == MatchPhase::Playing {
+            self.end(Some(1 - team as u8), tick);
+        }
+    }
+
+    fn end(&mut self, winner: Option<u8>, tick: Tick) {
+        (self.phase, self.winner, self.ends) = (MatchPhase::Results, winner, Some(tick.after(RESULTS)));
+    }
+
+    fn state(&self) -> MatchState {
+        let Duel { players, phase, ends, winner, .. } = *self;
+        let team = |player: Option<PlayerId>| {
+            let label = TeamLabel::Player(player);
+            Team { label, score: 0, goal: 0, rounds: 0, players: u16::from(player.is_some()) }
+        };
+        let round = u8::from(phase != MatchPhase::Waiting);
+        MatchState { phase, round, rounds: 1, ends, teams: players.into_iter().map(team).collect(), winner }
+    }
+}
+
 impl Game for Toy {
     const NAME: &'static str = "toy";
     const MODES: &'static [ModeSpec] = &[
         ModeSpec::OPEN,
-        ModeSpec { name: "duel", seats_max: 2, teams: 2, when_full: WhenFull::OpenRoom, ..ModeSpec::OPEN },
+        ModeSpec { name: "duel", seats_max: 2, teams: 2, when_full: WhenFull::OpenRoom, rated: true, ..ModeSpec::OPEN },
     ];
     const PREDICTS: bool = true;
     const CORRECTION_CAUSES: &'static [&'static str] = &["bump"];
@@ -114,21 +180,26 @@ impl Game for Toy {
     type Bot = NoBot;
 
     fn new((): &(), mode: ModeId, _seed: u64) -> Self {
-        let waiting = MatchState {
-            phase: MatchPhase::Waiting,
-            round: 0,
-            rounds: 1,
-            ends: None,
-            teams: (0..2)
-                .map(|_| Team { label: TeamLabel::Player(None), score: 0, goal: 0, rounds: 0, players: 0 })
-                .collect(),
-            winner: None,
-        };
-        Toy { dots: Vec::new(), match_state: (mode == DUEL).then_some(waiting), lamps: 0 }
+        let waiting =
+            Duel { players: [None; 2], phase: MatchPhase::Waiting, started: Tick(0), ends: None, winner: None };
+        let duel = (mode == DUEL).then_some(waiting);
+        Toy { dots: Vec::new(), tick: Tick(0), joined: Vec::new(), duel, lamps: 0 }
     }
 
     fn match_state(&self) -> Option<MatchState> {
-        self.match_state.clone()
+        self.duel.as_ref().map(Duel::state)
+    }
+
+    fn team(&self, player: PlayerId) -> Option<u8> {
+        let duel = self.duel.as_ref()?;
+        duel.players.iter().position(|of_team| *of_team == Some(player)).map(|team| team as u8)
+    }
+
+    /// A tick in the room, or in the match, after the first one is a point: so everyone who stays for two ticks leaves a result.
+    fn totals(&self, player: PlayerId) -> PlayerTotals {
+        let joined = self.joined.get(usize::from(player.0)).copied().unwrap_or(self.tick);
+        let since = self.duel.as_ref().map_or(joined, |duel| joined.max(duel.started));
+        PlayerTotals { score: self.tick.since(since) as i32, ..PlayerTotals::default() }
     }
 
     fn handle_request(
@@ -150,20 +221,23 @@ impl Game for Toy {
         self.lamps
     }
 
-    fn join(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<Bump>>) {
+    fn join(&mut self, player: PlayerId, tick: Tick, _events: &mut Vec<AddressedEvent<Bump>>) {
         let at = usize::from(player.0);
         self.dots.resize(self.dots.len().max(at + 1), None);
-        let dot = Dot {
-            id: EntityId(player.0),
-            at: Vec2::new(f32::from(player.0) * 100.0, 0.0),
-            velocity: Vec2::ZERO,
-            bumps: 0,
-        };
+        let dot = Dot { id: EntityId(player.0), at: Dot::start(player), velocity: Vec2::ZERO, bumps: 0 };
         self.dots[at] = Some(dot);
+        self.joined.resize(self.dots.len(), tick);
+        self.joined[at] = tick;
+        if let Some(free) = self.duel.iter_mut().flat_map(|duel| &mut duel.players).find(|player| player.is_none()) {
+            *free = Some(player);
+        }
     }
 
     fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<Bump>>) {
         self.dots[usize::from(player.0)] = None;
+        if let Some(duel) = &mut self.duel {
+            duel.leave(player, self.tick);
+        }
     }
 
     fn step(
@@ -174,6 +248,13 @@ impl Game for Toy {
         events: &mut Vec<AddressedEvent<Bump>>,
     ) {
         assert!(!PANICS.take(), "the toy game panics on demand");
+        self.tick = tick;
+        if let Some(duel) = &mut self.duel {
+            let moved = |player: PlayerId| {
+                self.dots[usize::from(player.0)].as_ref().map_or(0.0, |dot| dot.at.x - Dot::start(player).x)
+            };
+            duel.step(tick, moved);
+        }
         for PlayerInput { player, input, .. } in inputs {
             if let Some(dot) = &mut self.dots[usize::from(player.0)] {
                 Self::predict(dot, input, tick, &(), &mut Vec::new());

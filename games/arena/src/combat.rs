@@ -91,6 +91,7 @@ impl Arena {
     fn strike(&mut self, shot: &Shot, target: PlayerId, at: Vec2, events: &mut Vec<AddressedEvent<ArenaEvent>>) {
         let Some(wound) = self.wound(target, SHOT_DAMAGE) else { return };
         let by = shot.owner;
+        self.count_hit(by);
         let hit = ArenaEvent::Hit { at, shot: shot.id, target, by, on: wound.on };
         events.push(AddressedEvent { recipients: Recipients::Near(at), event: hit });
         if wound.dealt > 0 {
@@ -136,8 +137,18 @@ impl Arena {
         self.emit_wreck(target, Some(by), cause, events);
     }
 
-    fn reward(&mut self, killer: PlayerId) {
+    pub(super) fn count_hit(&mut self, shooter: PlayerId) {
+        if let Some(seat) = self.seat_mut(shooter) {
+            seat.counters.hits += 1;
+        }
+    }
+
+    pub(super) fn reward(&mut self, killer: PlayerId) {
         let Some(seat) = self.seat_mut(killer) else { return };
+        let life = seat.own.deaths;
+        let before = if seat.counters.run.0 == life { seat.counters.run.1 } else { 0 };
+        seat.counters.run = (life, before + 1);
+        seat.counters.streak = seat.counters.streak.max(before + 1);
         seat.own.kills = seat.own.kills.saturating_add(1);
         seat.own.score = seat.own.score.saturating_add(SCORE_KILL);
         if seat.own.afloat() {

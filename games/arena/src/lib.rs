@@ -46,8 +46,8 @@ use glam::Vec2;
 use serde::Deserialize;
 
 use broadside_shared::game::{
-    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, ModeSpec, NoRequest, PlayerInput, PredictedSpawn,
-    Standing,
+    AddressedEvent, CorrectionCause, Game, KillFeedEntry, MatchState, ModeSpec, NoRequest, PlayerInput, PlayerTotals,
+    PredictedSpawn, Standing,
 };
 use broadside_shared::hash::WorldHash;
 use broadside_shared::history::{History, Pose};
@@ -125,6 +125,20 @@ struct Seat {
     input: ArenaInput,
     /// When the current ship, or the last one, was launched.
     launched: Tick,
+    counters: ResultCounters,
+}
+
+/// What results say of a player beyond the score board, since joining or since the match started. It decides nothing, so it is neither
+/// replicated nor part of the world hash.
+#[derive(Debug, Clone, Copy, Default)]
+struct ResultCounters {
+    /// Shots and rails fired, and those of them that hit a ship, whatever protected it.
+    shots: u32,
+    hits: u32,
+    /// Ships sunk in the life after this many deaths.
+    run: (u16, u32),
+    /// The longest run.
+    streak: u32,
 }
 
 impl Arena {
@@ -220,7 +234,8 @@ impl Game for Arena {
         }
         assert!(self.seats[index].is_none(), "player {player} is already seated");
         let own = LocalPlayerState { team: self.enlist(), ..LocalPlayerState::ashore(player, self.border) };
-        self.seats[index] = Some(Seat { own, input: ArenaInput::default(), launched: Tick(0) });
+        self.seats[index] =
+            Some(Seat { own, input: ArenaInput::default(), launched: Tick(0), counters: ResultCounters::default() });
         self.population += 1;
     }
 
@@ -337,6 +352,17 @@ impl Game for Arena {
     fn standings(&self, out: &mut Vec<Standing>) {
         out.extend(self.seats().map(|seat| Standing { player: seat.own.player, score: seat.own.score }));
         out.sort_by_key(|standing| (std::cmp::Reverse(standing.score), standing.player));
+    }
+
+    fn totals(&self, player: PlayerId) -> PlayerTotals {
+        let Some(Seat { own, counters, .. }) = self.seat(player) else { return PlayerTotals::default() };
+        let (kills, deaths) = (own.kills.into(), own.deaths.into());
+        let ResultCounters { shots, hits, streak, .. } = *counters;
+        PlayerTotals { score: own.score, kills, deaths, shots, hits, streak }
+    }
+
+    fn team(&self, player: PlayerId) -> Option<u8> {
+        self.team_of(player)
     }
 
     fn kill_feed_entry(event: &ArenaEvent) -> Option<KillFeedEntry> {

@@ -98,6 +98,7 @@ impl Arena {
         let Judged { target, seen_at, .. } = *judged;
         let by = beam.owner;
         let Some(wound) = self.wound(target, RAIL_DAMAGE) else { return };
+        self.count_hit(by);
         let (at, now, ago) = (rounded(seen_at), rounded(wound.at), ago.min(u32::from(u8::MAX)) as u8);
         let points = wound.dealt.div_ceil(POINT) as u8;
         let pierced = ArenaEvent::Pierced { at: now, target, by, on: wound.on };

@@ -78,6 +78,7 @@ impl Arena {
             for spawn in self.spawned.drain(..) {
                 // With all numbers taken the shot is lost: its owner sees it fade.
                 let Some(id) = self.ids.take() else { continue };
+                seat.counters.shots += 1;
                 match spawn.record.kind {
                     BEAM => self.beams.push(Beam { id, ..Beam::read(&spawn.record) }),
                     _ => self.shots.push(Shot { id, ..Shot::read(&spawn.record) }),

@@ -126,6 +126,10 @@ fn sinking_a_ship_scores_and_the_sunk_one_returns_protected_until_it_fires() {
     }
     assert_eq!((scene.player_state(0).kills, scene.player_state(0).score), (1, SCORE_KILL));
     assert_eq!((scene.player_state(1).deaths, scene.player_state(1).kills), (1, 0));
+    // Those that are still in the water hit nothing.
+    let (hits, shots) = (scene.hits_on(1) as u32, (scene.hits_on(1) + scene.arena.shots.len()) as u32);
+    let totals = PlayerTotals { score: SCORE_KILL, kills: 1, deaths: 0, shots, hits, streak: 1 };
+    assert_eq!(scene.arena.totals(PlayerId(0)), totals);
     let (victim, by) = (PlayerId(1), Some(PlayerId(0)));
     let sunk = ArenaEvent::KillFeed { victim, by, cause: Cause::Cannon };
     assert_eq!(
@@ -169,6 +173,19 @@ fn a_beam_is_judged_where_its_shooter_saw_the_target_and_both_receive_events() {
     scene.run(u32::from(RAIL_COOLDOWN));
     assert!(scene.arena.beams.is_empty());
     assert_eq!(scene.rail(0, 0).map(|(target, ..)| target), Some(PlayerId(2)));
+    let totals = scene.arena.totals(PlayerId(0));
+    assert_eq!((totals.shots, totals.hits), (2, 2), "a trigger pulled in vain is no shot");
+}
+
+#[test]
+fn the_longest_run_of_kills_is_that_of_one_life() {
+    let mut scene = Scene::new(&[Vec2::ZERO]);
+    let mut streak_after = |kills: u32| {
+        (0..kills).for_each(|_| scene.arena.reward(PlayerId(0)));
+        scene.own_mut(0).sink();
+        scene.arena.totals(PlayerId(0)).streak
+    };
+    assert_eq!([2, 1, 0, 3].map(&mut streak_after), [2, 2, 2, 3]);
 }
 
 #[test]

@@ -129,8 +129,8 @@ impl Game for Puck {
         self.seat(player);
     }
 
-    fn leave(&mut self, player: PlayerId, _tick: Tick, _events: &mut Vec<AddressedEvent<PuckEvent>>) {
-        self.unseat(player);
+    fn leave(&mut self, player: PlayerId, tick: Tick, _events: &mut Vec<AddressedEvent<PuckEvent>>) {
+        self.unseat(player, tick);
     }
 
     fn step(
@@ -195,6 +195,10 @@ impl Game for Puck {
 
     fn standings(&self, out: &mut Vec<Standing>) {
         self.list_standings(out);
+    }
+
+    fn team(&self, player: PlayerId) -> Option<u8> {
+        self.play().disc(player).map(|disc| disc.team)
     }
 
     fn match_state(&self) -> Option<MatchState> {

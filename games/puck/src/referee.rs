@@ -3,6 +3,7 @@
 //! ```text
 //! Waiting -> Countdown -> Playing -> Pause -> Countdown -> ...     a goal stops the clock
 //!                         Playing -> Results -> Countdown          the rematch starts by itself
+//!                         Playing -> Waiting -> Countdown          somebody took over: the former match has no results
 //! ```
 //! When the time is up and nobody leads, overtime follows: the next goal wins. Without one, the match is a draw.
 
@@ -75,14 +76,13 @@ impl Referee {
             MatchPhase::Results if is_due && both => return self.start(tick),
             MatchPhase::Results if is_due => *self = Referee::new(self.config.clone(), self.is_duel),
             MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if !both => {
-                let since = *self.deserted.get_or_insert(tick);
-                if tick.since(since) >= DESERTED {
+                if self.deserted.is_some_and(|since| tick.since(since) >= DESERTED) {
                     self.finish(players.iter().position(|players| *players > 0).map(|team| team as u8), tick);
                 }
             }
-            // Somebody else took over: the former score is not theirs.
+            // Somebody else took over: the former score is not theirs. The next match starts with the next tick.
             MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause if self.deserted.is_some() => {
-                return self.start(tick);
+                *self = Referee::new(self.config.clone(), self.is_duel);
             }
             MatchPhase::Countdown if is_due => self.enter(MatchPhase::Playing, tick, self.left),
             MatchPhase::Playing if is_due => return self.time_up(tick),
@@ -92,6 +92,14 @@ impl Referee {
             _ => {}
         }
         ArrayVec::new()
+    }
+
+    /// A player left before `tick`, and these are left of each team.
+    pub(crate) fn note_left(&mut self, players: [usize; 2], tick: Tick) {
+        if players.contains(&0) && matches!(self.phase, MatchPhase::Countdown | MatchPhase::Playing | MatchPhase::Pause)
+        {
+            self.deserted.get_or_insert(tick);
+        }
     }
 
     /// Counts a goal of `team`; gives whether it counts.

@@ -188,7 +188,14 @@ fn a_deserted_match_is_forfeit_unless_somebody_takes_over() {
     assert_eq!(scene.goals(), [1, 0]);
     scene.join(1);
     scene.run(1);
-    assert_eq!((scene.state().phase, scene.goals()), (MatchPhase::Countdown, [0, 0]), "a match of its own");
+    assert_eq!((scene.state().phase, scene.goals()), (MatchPhase::Waiting, [0, 0]), "a match of its own");
+    scene.run(1);
+    assert_eq!(scene.state().phase, MatchPhase::Countdown);
+    scene.leave(1);
+    scene.join(1);
+    scene.run(1);
+    assert_eq!(scene.state().phase, MatchPhase::Waiting, "also if they come as the other one leaves");
+    scene.run(1);
     scene.leave(1);
     scene.run(DESERTED + 1);
     assert_eq!((scene.state().phase, scene.state().winner), (MatchPhase::Results, Some(0)));

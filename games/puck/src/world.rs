@@ -102,10 +102,12 @@ impl Puck {
         self.renew_seats();
     }
 
-    pub(crate) fn unseat(&mut self, player: PlayerId) {
+    /// Frees a player's seat before `tick`.
+    pub(crate) fn unseat(&mut self, player: PlayerId, tick: Tick) {
         let Some(at) = self.play.discs.iter().position(|disc| disc.player == player) else { return };
         self.ids.free(self.play.discs.remove(at).id);
         self.seats.remove(at);
+        self.referee.note_left(self.players(), tick);
         if self.seats.is_empty() {
             // An empty room has no match: the next players start another one.
             self.referee = Referee::new(self.config.clone(), self.mode == DUEL);

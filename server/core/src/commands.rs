@@ -96,6 +96,8 @@ pub struct JoinRequest {
     pub method: JoinMethod,
     pub connection: ConnectionId,
     pub session: SessionId,
+    /// The account that the result is for; `None` without one.
+    pub account: Option<AccountId>,
     /// `None` for the server's own bots, which count towards no limit.
     pub address: Option<IpAddr>,
     /// The address's share of the room's seats; taken when the room handles the request.
@@ -130,8 +132,8 @@ pub enum RoomCommand<G: Game> {
     Leave(SeatAssignment),
     /// The player's connection is lost; the seat is kept for the grace period.
     Park(SeatAssignment),
-    /// The player resumes the seat over this connection.
-    Resume(SeatAssignment, ConnectionId),
+    /// The player resumes the seat over this connection, with the account that the session has by now.
+    Resume(SeatAssignment, ConnectionId, Option<AccountId>),
     Rename(SeatAssignment, Name),
     /// Renames the join request of this connection, or its seat if the assignment is still on its way.
     RenameQueued(ConnectionId, Name),

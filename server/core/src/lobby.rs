@@ -15,7 +15,8 @@ use broadside_shared::protocol::token::Token;
 use broadside_shared::protocol::topic::Topic;
 
 use crate::commands::{
-    ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
+    AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
+    SessionId,
 };
 use crate::messages::EncodedMessage;
 use crate::subscriptions::ParkedSession;
@@ -28,6 +29,8 @@ pub trait Lobby<G: Game> {
     fn seat_of(&self, token: &Token) -> Option<SeatLocation>;
     /// The session's connection, while it has one.
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId>;
+    /// The session's account; `None` for a guest.
+    fn account_of(&self, session: SessionId) -> Option<AccountId>;
     /// Makes this the session's connection.
     fn attach(&self, session: SessionId, connection: ConnectionId);
     /// Ends the session's use of this connection. A session without a seat ends with it.

@@ -331,8 +331,9 @@ impl<G: Game> ShardCore<G> {
             });
         }
         let Some(id) = self.connection(key).map(Connection::id) else { return };
-        lobby.send(room.id, RoomCommand::Resume(seat, id));
-        lobby.attach(pending.resume.token.session, id);
+        let session = pending.resume.token.session;
+        lobby.send(room.id, RoomCommand::Resume(seat, id, lobby.account_of(session)));
+        lobby.attach(session, id);
         self.on(now, key, lobby, |connection, turn| connection.resume(&room, pending, turn));
     }
 

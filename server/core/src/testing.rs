@@ -17,8 +17,8 @@ use broadside_shared::time::{MonoTime, Tick};
 use broadside_shared::toy::Toy;
 
 use crate::commands::{
-    ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId,
-    ShardCommand, TopicMessage,
+    AccountId, ConnectionId, Envelope, Hold, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
+    SessionId, ShardCommand, TopicMessage,
 };
 use crate::lobby::{AddressShare, Join, Lobby, SeatLimits};
 use crate::messages::EncodedMessage;
@@ -59,7 +59,7 @@ impl From<RoomCommand<Toy>> for Sent {
             RoomCommand::CancelJoin(connection) => Sent::CancelJoin(connection),
             RoomCommand::Leave(seat) => Sent::Leave(seat),
             RoomCommand::Park(seat) => Sent::Park(seat),
-            RoomCommand::Resume(seat, connection) => Sent::Resume(seat, connection),
+            RoomCommand::Resume(seat, connection, _) => Sent::Resume(seat, connection),
             RoomCommand::Rename(seat, name) => Sent::Rename(seat, name),
             RoomCommand::RenameQueued(connection, name) => Sent::RenameQueued(connection, name),
             RoomCommand::Follow(seat, player) => Sent::Follow(seat, player),
@@ -95,6 +95,7 @@ struct State {
 #[derive(Default)]
 struct Session {
     name: Option<Name>,
+    account: Option<AccountId>,
     connection: Option<ConnectionId>,
     seat: Option<SeatLocation>,
     parked: ParkedSession,
@@ -157,6 +158,10 @@ impl Lobby<Toy> for TestLobby {
 
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.with(session, |found| found.connection).flatten()
+    }
+
+    fn account_of(&self, session: SessionId) -> Option<AccountId> {
+        self.with(session, |found| found.account).flatten()
     }
 
     fn attach(&self, session: SessionId, connection: ConnectionId) {

@@ -16,8 +16,8 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use broadside_core::commands::{
-    ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment, SeatLocation,
-    SessionId, ShardCommand,
+    AccountId, ConnectionId, Envelope, Hold, JoinRequest, KeptMessages, RoomCommand, RoomInfo, SeatAssignment,
+    SeatLocation, SessionId, ShardCommand,
 };
 use broadside_core::lobby::{Join, Lobby};
 use broadside_core::messages::EncodedMessage;
@@ -112,8 +112,17 @@ impl<G: Game> ServerLobby<G> {
             None => self.directory.find_for_bot(join.choice)?,
         };
         let Join { connection, session, address, ref name, role, .. } = *join;
-        let (hold, queue_hold) = (Hold::default(), Hold::default());
-        let request = JoinRequest { name: name.clone(), role, method, connection, session, address, hold, queue_hold };
+        let request = JoinRequest {
+            name: name.clone(),
+            role,
+            method,
+            connection,
+            session,
+            account: self.sessions.account_of(session),
+            address,
+            hold: Hold::default(),
+            queue_hold: Hold::default(),
+        };
         room.send(RoomCommand::Join(request)).map_err(|_| CloseCode::NoSuchRoom)?;
         Ok(room.info)
     }
@@ -130,6 +139,10 @@ impl<G: Game> Lobby<G> for ServerLobby<G> {
 
     fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
         self.sessions.connection_of(session)
+    }
+
+    fn account_of(&self, session: SessionId) -> Option<AccountId> {
+        self.sessions.account_of(session)
     }
 
     fn attach(&self, session: SessionId, connection: ConnectionId) {

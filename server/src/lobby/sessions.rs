@@ -14,7 +14,7 @@ use dashmap::mapref::entry::Entry;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use broadside_core::commands::{ConnectionId, SeatAssignment, SeatLocation, SessionId};
+use broadside_core::commands::{AccountId, ConnectionId, SeatAssignment, SeatLocation, SessionId};
 use broadside_core::messages::EncodedMessage;
 use broadside_core::subscriptions::ParkedSession;
 
@@ -24,6 +24,7 @@ use crate::secret;
 #[derive(Debug, Clone)]
 struct Session {
     name: Option<Name>,
+    account: Option<AccountId>,
     connection: Option<ConnectionId>,
     seat: Option<SeatLocation>,
     /// Its subscriptions and messages while it has no connection.
@@ -64,7 +65,7 @@ impl Sessions {
             let session = secret::number();
             if let Entry::Vacant(free) = self.by_id.entry(session) {
                 let parked = ParkedSession::default();
-                free.insert(Session { name: None, connection: Some(connection), seat: None, parked });
+                free.insert(Session { name: None, account: None, connection: Some(connection), seat: None, parked });
                 return self.sign(session);
             }
         }
@@ -164,6 +165,12 @@ impl Sessions {
     #[must_use]
     pub fn name_of(&self, session: SessionId) -> Option<Name> {
         self.by_id.get(&session).and_then(|found| found.name.clone())
+    }
+
+    /// The session's account; `None` for a guest.
+    #[must_use]
+    pub fn account_of(&self, session: SessionId) -> Option<AccountId> {
+        self.by_id.get(&session).and_then(|found| found.account)
     }
 
     /// The session that has this name, or one that looks like it.

@@ -88,15 +88,17 @@ impl<G: Game> Pool<G> {
         self.wake_one(&state);
     }
 
-    /// Ends the threads and drops the rooms.
+    /// Ends the threads. The rooms stay until [`Pool::end_rooms`].
     pub fn end(&self) {
-        let mut state = self.lock();
-        state.ending = true;
-        // Dropped outside the lock: dropping rooms takes long.
-        let due = std::mem::take(&mut state.due);
-        drop(state);
+        self.lock().ending = true;
         self.changed.notify_all();
-        drop(due);
+    }
+
+    /// Ends the rooms, and keeps the results of those in them. To be called once the threads have ended: before that, a thread may have
+    /// taken a room. Rooms that sleep have nobody in them.
+    pub fn end_rooms(&self) {
+        let due = std::mem::take(&mut self.lock().due);
+        due.into_iter().for_each(|due| due.room.end());
     }
 
     /// Takes the room that is due first, if it is due by `now`. For simulations, which run rooms without threads.

@@ -74,6 +74,16 @@ impl<G: Game> RoomRunner<G> {
         &self.room
     }
 
+    /// Ends the room because the server shuts down: everyone in it leaves a result.
+    pub fn end(self) {
+        let (room, pending) = (self.room, self.room.results_pending());
+        match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
+            Ok(effects) => effects.results.into_iter().for_each(|result| self.context.keep(result)),
+            // The other rooms still have theirs to keep.
+            Err(_) => drop(self.context.metrics.results_dropped.inc_by(pending as u64)),
+        }
+    }
+
     fn tick(&mut self) -> Next {
         let began = self.context.clock.now();
         self.status.looked_at.store(began.0, Ordering::Relaxed);
@@ -237,6 +247,9 @@ impl<G: Game> RoomRunner<G> {
         self.context.metrics.room_failures.inc();
         let (id, seed, tick) = (self.room.info().id, self.room.info().config.seed, self.room.tick());
         self.withdraw();
+        // What had ended before the failure is kept. What had not is lost: its numbers are in a world that broke.
+        self.room.take_effects().results.into_iter().for_each(|result| self.context.keep(result));
+        self.context.metrics.results_dropped.inc_by(self.room.results_pending() as u64);
         // The queued commands were for the failed room, whose connections are being closed.
         self.commands.clear();
         self.mailbox.clear(&self.status);

@@ -161,6 +161,7 @@ impl Scene {
             method: JoinMethod::Public,
             connection,
             session: serial,
+            account: None,
             address: Some(address),
             hold: Hold::default(),
             queue_hold: Hold::default(),

@@ -2,11 +2,11 @@
 
 use glam::Vec2;
 
-use super::super::Arena;
 use super::super::rules::{
     COUNTDOWN, DUEL_RESULTS, DUEL_ROUNDS, PAUSE, TEAMS, TEAMS_GOAL, TEAMS_GOAL_EACH, TEAMS_RESULTS, TEAMS_ROUNDS,
     TEAMS_SUNK, TICK_HZ, round_ticks,
 };
+use super::super::{Arena, ResultCounters};
 use super::zone;
 use super::zone::Zone;
 use crate::modes::Mode;
@@ -216,8 +216,9 @@ impl Arena {
         referee.wait();
         self.balance(referee);
         self.count_players(referee);
-        for own in self.seats.iter_mut().flatten().map(|seat| &mut seat.own) {
-            (own.score, own.kills, own.deaths) = (0, 0, 0);
+        for seat in self.seats.iter_mut().flatten() {
+            (seat.own.score, seat.own.kills, seat.own.deaths) = (0, 0, 0);
+            seat.counters = ResultCounters::default();
         }
         self.start_round(referee, tick);
     }

@@ -9,7 +9,7 @@ use super::super::rules::{
 use super::super::{Arena, ArenaConfig, ArenaEvent, ArenaInput, LocalPlayerState, fields};
 use super::referee::Match;
 use crate::modes::Mode;
-use broadside_shared::game::{AddressedEvent, Game, PlayerInput, TeamLabel};
+use broadside_shared::game::{AddressedEvent, Game, PlayerInput, PlayerTotals, TeamLabel};
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
 use broadside_shared::protocol::match_status::MatchPhase;
@@ -143,7 +143,11 @@ fn a_duel_goes_from_waiting_through_five_rounds_to_the_results_and_starts_again(
     scene.run(DUEL_RESULTS);
     assert_eq!((scene.match_state().phase, scene.match_state().round), (MatchPhase::Countdown, 1));
     assert_eq!(scene.match_state().teams.map(|team| (team.rounds, team.score)), [(0, 0); 2]);
-    assert_eq!((scene.player_state(0).score, scene.player_state(1).kills), (0, 0), "scores start again");
+    assert_eq!(
+        [0, 1].map(|player| scene.arena.totals(PlayerId(player))),
+        [PlayerTotals::default(); 2],
+        "all starts again"
+    );
 }
 
 #[test]

@@ -53,6 +53,12 @@ impl MatchPublisher {
         self.newest.as_ref()
     }
 
+    /// The state of the newest tick; `None` in modes without rounds.
+    #[must_use]
+    pub fn state(&self) -> Option<&MatchState> {
+        self.published.as_ref()
+    }
+
     /// The status published last; `None` in modes without rounds.
     #[must_use]
     pub fn newest(&self) -> Option<&MatchStatus> {

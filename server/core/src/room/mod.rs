@@ -14,10 +14,9 @@ pub mod match_publisher;
 mod output;
 pub mod recycle;
 
-use std::sync::Arc;
-
 use broadside_shared::game::{
-    AddressedEvent, Game, KillFeedEntry, PlayerInput, Recipients, RefusedByGame, Standing, check_game, in_cell_units,
+    AddressedEvent, Game, KillFeedEntry, MatchState, PlayerInput, Recipients, RefusedByGame, Standing, check_game,
+    in_cell_units,
 };
 use broadside_shared::history::History;
 use broadside_shared::ids::PlayerId;
@@ -364,6 +363,18 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub fn match_status(&self) -> Option<&MatchStatus> {
         self.match_publisher.newest()
+    }
+
+    /// The state of the match after the newest tick; `None` before the first one, and in modes without matches.
+    #[must_use]
+    pub fn match_state(&self) -> Option<&MatchState> {
+        self.match_publisher.state()
+    }
+
+    /// Number of ticks stepped so far.
+    #[must_use]
+    pub fn stepped(&self) -> u32 {
+        self.stepped
     }
 
     /// The updates that a new recipient needs: the players with their names, the match status and the state of the room.

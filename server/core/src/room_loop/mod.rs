@@ -10,6 +10,7 @@
 //! Ticks have absolute deadlines, so nothing drifts. A tick that ends after the next one is due is an overrun; when the room is more
 //! than [`CATCH_UP_TICKS`] behind, the ticks in between are dropped and counted as missed.
 
+mod results;
 mod seats;
 
 use std::net::IpAddr;
@@ -32,6 +33,7 @@ use crate::messages::EncodedMessage;
 use crate::results::RoomResult;
 use crate::room::recycle::Recycled;
 use crate::room::{Room, RoomConfig, RoomOutput, StepPhase};
+use results::RunningMatch;
 use seats::Seats;
 
 /// Ticks that a late room steps at once to catch up; when it is further behind, they are dropped.
@@ -130,6 +132,8 @@ pub struct RoomLoop<G: Game> {
     activity: Activity,
     end: End,
     lag: Lag,
+    /// `None` between matches, and in modes without.
+    running: Option<RunningMatch>,
     effects: Effects,
     /// How long the last tick took, in microseconds.
     tick_us: u32,
@@ -199,6 +203,7 @@ impl<G: Game> RoomLoop<G> {
             activity: Activity::Awake,
             end: End::Open,
             lag: Lag::InTime,
+            running: None,
             effects: Effects::default(),
             tick_us: 0,
             now,
@@ -223,7 +228,9 @@ impl<G: Game> RoomLoop<G> {
             RoomCommand::CancelJoin(connection) => self.queue.remove(|request| request.connection == connection),
             RoomCommand::Leave(seat) if self.seats.is_current(seat) => self.leave(seat.player),
             RoomCommand::Park(seat) if self.seats.is_current(seat) => self.park(seat.player, limits),
-            RoomCommand::Resume(seat, connection) if self.seats.is_current(seat) => self.resume(seat, connection),
+            RoomCommand::Resume(seat, connection, account) if self.seats.is_current(seat) => {
+                self.resume(seat, connection, account);
+            }
             RoomCommand::Input(seat, packet, arrived) if self.seats.is_current(seat) => {
                 self.room.input(seat.player, &packet, arrived);
             }
@@ -412,8 +419,15 @@ impl<G: Game> RoomLoop<G> {
         self.room.players() == 0 && self.room.spectators() == 0 && self.queue.is_empty() && self.reservations.is_empty()
     }
 
+    /// Ends the room now, with the results of everyone in it: the server shuts down.
+    pub fn end(mut self) -> Effects {
+        self.end_room();
+        self.take_effects()
+    }
+
     /// Returns players and queue to the lobby.
     fn end_room(&mut self) {
+        self.keep_all();
         while self.queue.pop().is_some() {
             self.effects.refused += 1;
         }
@@ -430,6 +444,7 @@ impl<G: Game> RoomLoop<G> {
             output.tick_us = took_us;
         });
         self.publish(&output);
+        self.follow_match();
         let id = self.info.id;
         let mut is_behind = self.lag == Lag::Behind;
         for (shard, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.seats > 0) {

@@ -11,7 +11,9 @@ use broadside_shared::protocol::room::Role;
 use broadside_shared::time::MonoTime;
 
 use super::{End, RoomLoop, ends_in, is_same};
-use crate::commands::{ConnectionId, Envelope, Hold, JoinMethod, JoinRequest, SeatAssignment, SessionId, ShardCommand};
+use crate::commands::{
+    AccountId, ConnectionId, Envelope, Hold, JoinMethod, JoinRequest, SeatAssignment, SessionId, ShardCommand,
+};
 use crate::lobby::{AddressShare, SeatLimits};
 use crate::messages::EncodedMessage;
 
@@ -24,6 +26,10 @@ pub struct Seat {
     pub assignment: SeatAssignment,
     /// `None` for the server's own bots.
     address: Option<IpAddr>,
+    /// `None` for a player without an account.
+    pub(super) account: Option<AccountId>,
+    /// The room's count of stepped ticks when it was taken.
+    pub(super) joined_at: u32,
     _hold: Hold,
     /// Since when it is kept for a lost connection, and the address's share of parked seats.
     parked: Option<(MonoTime, Hold)>,
@@ -33,6 +39,16 @@ impl Seat {
     /// The command that delivers a message of the room to its holder.
     pub(super) fn deliver(&self, message: EncodedMessage) -> ShardCommand {
         ShardCommand::Deliver(Some(self.connection), self.session, Envelope { from: None, message })
+    }
+
+    /// Whether its holder plays and does not only spectate.
+    pub(super) fn is_at_play(&self) -> bool {
+        self.assignment.role == Role::Play
+    }
+
+    /// The same, and is none of the server's own bots.
+    pub(super) fn is_person_at_play(&self) -> bool {
+        self.is_at_play() && self.address.is_some()
     }
 
     /// Whether it is kept for a lost connection.
@@ -81,13 +97,13 @@ impl Seats {
             self.seats.resize_with(at + 1, || None);
         }
         assert!(self.seats[at].is_none(), "seat {at} is taken");
-        self.people += u32::from(seat.assignment.role == Role::Play && seat.address.is_some());
+        self.people += u32::from(seat.is_person_at_play());
         self.seats[at] = Some(seat);
     }
 
     fn remove(&mut self, player: PlayerId) -> Option<Seat> {
         let seat = self.seats.get_mut(usize::from(player.0))?.take()?;
-        self.people -= u32::from(seat.assignment.role == Role::Play && seat.address.is_some());
+        self.people -= u32::from(seat.is_person_at_play());
         if self.host == Some(player) {
             self.host = None;
         }
@@ -181,10 +197,11 @@ impl<G: Game> RoomLoop<G> {
         self.room.away(player);
     }
 
-    pub(super) fn resume(&mut self, assignment: SeatAssignment, connection: ConnectionId) {
+    pub(super) fn resume(&mut self, assignment: SeatAssignment, connection: ConnectionId, account: Option<AccountId>) {
         if let Some(seat) = self.seats.get_mut(assignment.player) {
             assert_eq!(seat.connection.shard, connection.shard, "a seat is resumed on the shard that has it");
             seat.connection = connection;
+            seat.account = account;
             seat.parked = None;
         }
         self.room.back(assignment.player);
@@ -268,9 +285,10 @@ impl<G: Game> RoomLoop<G> {
     }
 
     fn seat(&mut self, player: PlayerId, request: JoinRequest) {
-        let JoinRequest { role, connection, session, address, hold, .. } = request;
+        let JoinRequest { role, connection, session, account, address, hold, .. } = request;
+        let joined_at = self.room.stepped();
         let assignment = SeatAssignment { player, tick_zero: self.tick_zero, since: self.tick, role };
-        let seat = Seat { connection, session, assignment, address, _hold: hold, parked: None };
+        let seat = Seat { connection, session, assignment, address, account, joined_at, _hold: hold, parked: None };
         let link = &mut self.links[connection.shard];
         if link.seats == 0 {
             link.owed.clear();
@@ -288,7 +306,9 @@ impl<G: Game> RoomLoop<G> {
 
     pub(super) fn leave(&mut self, player: PlayerId) {
         let Some(seat) = self.seats.remove(player) else { return };
+        self.keep_leaver(&seat);
         self.room.leave(player);
+        self.end_match_if_empty();
         let (id, link) = (self.info.id, &mut self.links[seat.connection.shard]);
         link.outgoing.push(ShardCommand::Unseated(id, player));
         link.seats -= 1;

@@ -2,6 +2,7 @@
 
 mod ends;
 mod game_requests;
+mod results;
 
 use broadside_shared::protocol::close::CloseCode;
 use broadside_shared::protocol::input::InputPacket;
@@ -10,7 +11,7 @@ use broadside_shared::toy::{DUEL, Push, Toy};
 
 use super::*;
 use crate::admission::reservations::RESERVED_MAX;
-use crate::commands::{ConnectionId, JoinMethod, SeatAssignment};
+use crate::commands::{AccountId, ConnectionId, JoinMethod, SeatAssignment};
 use crate::testing::{TestLimits, name, room_info};
 
 const SHARDS: usize = 2;
@@ -61,7 +62,8 @@ impl Scene {
         let connection = ConnectionId { shard, key: serial as usize, serial };
         let (hold, queue_hold) = (Hold::default(), Hold::default());
         let name = name(&format!("Player {serial}"));
-        let request = JoinRequest { name, role, method, connection, session: serial, address, hold, queue_hold };
+        let (session, account) = (serial, Some(AccountId([serial as u8; 16])));
+        let request = JoinRequest { name, role, method, connection, session, account, address, hold, queue_hold };
         self.command(RoomCommand::Join(request));
         connection
     }
@@ -344,7 +346,7 @@ fn commands_for_a_former_seat_are_ignored_also_after_a_restart() {
         for command in [
             RoomCommand::Leave(former),
             RoomCommand::Park(former),
-            RoomCommand::Resume(former, connection),
+            RoomCommand::Resume(former, connection, None),
             RoomCommand::Rename(former, name("Former")),
             RoomCommand::Input(former, packet.clone(), scene.now),
         ] {
@@ -381,7 +383,7 @@ fn a_parked_seat_is_kept_for_the_grace_and_not_a_tick_longer_unless_its_holder_i
     scene.command(RoomCommand::Park(back));
     scene.turns(59);
     let next = ConnectionId { shard: 0, key: 50, serial: 50 };
-    scene.command(RoomCommand::Resume(back, next));
+    scene.command(RoomCommand::Resume(back, next, None));
     scene.turns(1);
     assert!(scene.room.seats().any(|seat| seat.assignment == gone), "60 ticks: still kept");
     scene.clear_sent();
@@ -450,7 +452,7 @@ fn of_the_parked_seats_of_an_address_beyond_its_limit_the_oldest_is_given_up() {
     let seats: Vec<SeatAssignment> = scene.room.seats().map(|seat| seat.assignment).collect();
     assert_eq!(seats, [second, other]);
     // When its holder is back, another one may be parked.
-    scene.command(RoomCommand::Resume(second, ConnectionId { shard: 0, key: 60, serial: 60 }));
+    scene.command(RoomCommand::Resume(second, ConnectionId { shard: 0, key: 60, serial: 60 }, None));
     let third = scene.join_from(0, Role::Play, Some(address), JoinMethod::Public);
     scene.turn();
     let third = scene.seat_of(third).expect("a free seat");
