@@ -13,7 +13,8 @@ pub struct RoomResult {
     pub room: RoomId,
     pub mode: ModeId,
     pub kind: ResultKind,
-    /// The people who played, in the order in which they left and then by seat; not the server's own bots. Never empty.
+    /// The people who played, in the order in which they left and then by seat; not the server's own bots. Never empty, and with each
+    /// account once.
     pub players: Vec<PlayerResult>,
 }
 

@@ -76,11 +76,13 @@ impl<G: Game> RoomRunner<G> {
 
     /// Ends the room because the server shuts down: everyone in it leaves a result.
     pub fn end(self) {
-        let (room, pending) = (self.room, self.room.results_pending());
+        let (pending, RoomRunner { room, context, .. }) = (self.room.results_pending(), self);
         match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
-            Ok(effects) => effects.results.into_iter().for_each(|result| self.context.keep(result)),
+            Ok(effects) => effects.results.into_iter().for_each(|result| context.keep(result)),
             // The other rooms still have theirs to keep.
-            Err(_) => drop(self.context.metrics.results_dropped.inc_by(pending as u64)),
+            Err(_) => {
+                context.metrics.results_dropped.inc_by(pending as u64);
+            }
         }
     }
 

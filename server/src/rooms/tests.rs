@@ -274,6 +274,34 @@ fn a_room_that_panics_closes_its_connections_and_goes_on_empty_with_another_seed
 }
 
 #[test]
+fn a_failure_loses_the_results_still_to_come_and_the_end_of_the_server_keeps_them() {
+    let mut scene = Scene::new();
+    let (failing, other) = (scene.open(1), scene.open(2));
+    let (ann, bob) = (scene.join(&failing, 0), scene.join(&failing, 0));
+    scene.join(&other, 1);
+    scene.turn();
+    let sent = scene.sent(0, &[]);
+    let [ann, bob] = [ann, bob].map(|connection| seat_of(&sent, connection).expect("a free seat"));
+    // The game has no scores: a stay counts from ten seconds on.
+    (0..10 * Fragile::TICK_HZ).for_each(|_| scene.turn());
+    failing.send(RoomCommand::Leave(ann)).expect("the room is open");
+    let tick = scene.runner(1).expect("awake").room().tick();
+    failing.send_all(&mut vec![input(bob, tick, TestInput { panics: true })]);
+    scene.turn();
+    assert_eq!(scene.context.metrics.room_failures.get(), 1);
+    let kept = |scene: &Scene| -> Vec<_> {
+        let records = scene.context.results.take();
+        records.iter().map(|record| (record.result.room.0, record.result.players[0].name.to_string())).collect()
+    };
+    assert_eq!(kept(&scene), [(1, "Player 1".to_owned())], "who left before it failed has a result");
+    assert_eq!(scene.context.metrics.results_dropped.get(), 1, "and who was still there has none");
+    let now = scene.context.clock.now();
+    scene.awake.drain(..).for_each(|(_, room)| scene.pool.add(room, now));
+    scene.pool.end_rooms();
+    assert_eq!(kept(&scene), [(2, "Player 3".to_owned())]);
+}
+
+#[test]
 fn a_room_that_fails_again_and_again_still_serves_the_next() {
     let mut scene = Scene::new();
     let room = scene.open(1);

@@ -16,3 +16,18 @@ pub struct PlayerTotals {
     /// The longest run of kills in one life.
     pub streak: u32,
 }
+
+impl PlayerTotals {
+    /// What was done in two parts of a match together.
+    #[must_use]
+    pub fn and(self, other: PlayerTotals) -> PlayerTotals {
+        PlayerTotals {
+            score: self.score.saturating_add(other.score),
+            kills: self.kills.saturating_add(other.kills),
+            deaths: self.deaths.saturating_add(other.deaths),
+            shots: self.shots.saturating_add(other.shots),
+            hits: self.hits.saturating_add(other.hits),
+            streak: self.streak.max(other.streak),
+        }
+    }
+}

@@ -73,7 +73,7 @@ impl<G: Game> RoomLoop<G> {
         let Some(running) = &mut self.running else { return };
         // Who leaves last does not lose to those who left before.
         result.outcome = if is_opposed { Some(MatchOutcome::Lost) } else { running.outcome_of_abandoned(&result) };
-        running.left.push(result);
+        add(&mut running.left, result);
     }
 
     /// After a player left: without players no match goes on. It is not noticed with the next tick, since there is none.
@@ -99,7 +99,7 @@ impl<G: Game> RoomLoop<G> {
 
     fn end_match(&mut self, end: MatchEnd) {
         let Some(mut running) = self.running.take() else { return };
-        let mut players = Vec::new();
+        let mut stayed = Vec::new();
         for seat in self.seats.iter().filter(|seat| seat.is_person_at_play()) {
             let Some(mut result) = self.result_in_match(seat, running.started) else { continue };
             result.outcome = match (end, result.team) {
@@ -109,9 +109,9 @@ impl<G: Game> RoomLoop<G> {
                 (MatchEnd::Abandoned, _) => running.outcome_of_abandoned(&result),
                 (MatchEnd::Decided(_), None) | (MatchEnd::CutShort, _) => None,
             };
-            players.push(result);
+            stayed.push(result);
         }
-        running.left.append(&mut players);
+        stayed.into_iter().for_each(|result| add(&mut running.left, result));
         self.keep(ResultKind::Match, running.left);
     }
 
@@ -147,6 +147,16 @@ impl RunningMatch {
         let is_opponent = |other: &PlayerResult| result.team.is_some() && other.team != result.team;
         self.left.iter().any(is_opponent).then_some(MatchOutcome::Won)
     }
+}
+
+/// Adds a player to a match. An account has one part in it: also of one who left and came back, and of two who share it. Who was on both
+/// sides has neither won nor lost.
+fn add(players: &mut Vec<PlayerResult>, result: PlayerResult) {
+    let is_same = |other: &&mut PlayerResult| other.account.is_some() && other.account == result.account;
+    let Some(earlier) = players.iter_mut().find(is_same) else { return players.push(result) };
+    let outcome = result.outcome.filter(|_| earlier.team == result.team);
+    let (totals, played_ticks) = (earlier.totals.and(result.totals), earlier.played_ticks + result.played_ticks);
+    *earlier = PlayerResult { totals, played_ticks, outcome, ..result };
 }
 
 fn is_trivial<G: Game>(result: &PlayerResult) -> bool {

@@ -47,7 +47,8 @@ impl Seat {
     }
 
     /// The same, and is none of the server's own bots.
-    pub(super) fn is_person_at_play(&self) -> bool {
+    #[must_use]
+    pub fn is_person_at_play(&self) -> bool {
         self.is_at_play() && self.address.is_some()
     }
 

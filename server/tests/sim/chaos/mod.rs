@@ -4,6 +4,7 @@
 mod act;
 mod checks;
 mod plan;
+mod results;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -16,6 +16,7 @@ use broadside_shared::time::MonoTime;
 
 use super::checks::Checks;
 use super::plan::Plan;
+use super::results::ResultChecks;
 use broadside_shared::toy::PANICS;
 use broadside_sim::server::{LinkId, Setup, SimServer, Tap};
 
@@ -68,6 +69,7 @@ pub(crate) struct Run<G: Game> {
     pub(super) said: u32,
     pub(super) swept_at: MonoTime,
     pub(super) checks: Checks,
+    results: ResultChecks,
     pub(super) hash: u64,
     pub(super) is_settling: bool,
     /// Clients read and say nothing.
@@ -177,6 +179,7 @@ impl<G: ChaosGame> Run<G> {
             said: 0,
             swept_at: MonoTime(0),
             checks: Checks::default(),
+            results: ResultChecks::default(),
             hash: 0xcbf2_9ce4_8422_2325,
             is_settling: false,
             is_quiet: false,
@@ -284,6 +287,7 @@ impl<G: ChaosGame> Run<G> {
         }
         self.checks.observe(&self.server, &taps);
         self.checks.always(&self.server);
+        self.results.look(&self.server);
         let failures = self.server.lobby.context.metrics.room_failures.get();
         assert_eq!(failures, self.panics, "a room failed that was not told to");
         for (index, player) in self.players.iter_mut().enumerate() {

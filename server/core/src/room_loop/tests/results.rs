@@ -178,3 +178,22 @@ fn nobody_wins_a_match_that_the_server_ends() {
     let outcomes = results[0].players.iter().map(|player| (player.team, player.outcome));
     assert_eq!(outcomes.collect::<Vec<_>>(), [(Some(0), None), (Some(1), None)]);
 }
+
+#[test]
+fn an_account_has_one_part_in_a_match_also_if_it_comes_back_or_plays_against_itself() {
+    let mut scene = Scene::duel();
+    let (first, second) = (scene.seated(0, Role::Play), scene.seated(1, Role::Play));
+    let same = Some(AccountId([7; 16]));
+    for seat in [first, second] {
+        let connection = ConnectionId { shard: usize::from(seat.player.0), key: 70, serial: 70 };
+        scene.command(RoomCommand::Resume(seat, connection, same));
+    }
+    scene.push(second);
+    scene.turns(MATCH);
+    let results = scene.results();
+    assert_eq!(results.len(), 1, "{results:?}");
+    let parts: Vec<_> = results[0].players.iter().map(|player| (player.account, player.outcome)).collect();
+    assert_eq!(parts, [(same, None)]);
+    assert_eq!(results[0].players[0].played_ticks, 2 * (MATCH + 1));
+    assert_eq!(results[0].players[0].totals.score, 2 * MATCH as i32);
+}
