@@ -3,15 +3,16 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`protocol`] | hello, join, inputs, requests, pings, limits, close, as a state machine |
+//! | `turn` | what a call into a connection is given, and where it leaves its effects |
 //! | `requests` | requests besides playing: name, topics, chat, mutes |
 //! | `game_requests` | requests of the game, which the room answers |
 
 mod game_requests;
 pub mod protocol;
 mod requests;
+mod turn;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use broadside_shared::game::Game;
 use broadside_shared::ids::RoomId;
@@ -25,12 +26,12 @@ use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::{MonoTime, Tick};
 
 use crate::commands::{ConnectionId, RoomCommand, RoomInfo, SeatAssignment, SeatLocation, SessionId, TopicMessage};
-use crate::fanout::room_fanout::RoomFanouts;
 use crate::lobby::{Join, Lobby};
 use crate::messages::{EncodedMessage, MessageQueue};
 use crate::subscriptions::{ParkedSession, Subscriptions};
 use protocol::{ConnectionProtocol, ProtocolOutput};
 use requests::{Asker, Effects};
+pub use turn::{Counters, Origin, Output, Turn};
 
 pub struct Connection<G: Game> {
     id: ConnectionId,
@@ -50,24 +51,6 @@ pub struct Connection<G: Game> {
     unanswered: Vec<u32>,
     /// The handshake of the connection, if the client asked for it to be kept.
     handshake: Option<Box<Handshake>>,
-}
-
-/// The origin of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// A client at this address.
-    Client(SocketAddr),
-    /// One of the server's own bots: it counts towards no limit per address.
-    Bot,
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Origin::Client(address) => address.fmt(f),
-            Origin::Bot => f.write_str("bot"),
-        }
-    }
 }
 
 /// A resume in progress: the location of the seat, and the client's message.
@@ -107,42 +90,6 @@ impl SeatOutcome {
             Retry::Manual => SeatOutcome::GivenUp,
         }
     }
-}
-
-/// An instruction to the shell about one socket.
-pub enum Output<G: Game> {
-    /// Write this frame.
-    Frame(usize, Vec<u8>),
-    /// Write this message as a control frame.
-    Message(usize, EncodedMessage),
-    /// Send a WebSocket ping.
-    Ping(usize),
-    /// Close with this code. Nothing follows for this key; the shell ends the connection with `handle_lost`.
-    Close(usize, CloseCode),
-    /// Hand the socket with this key, and the connection, over to another shard. The key is free from here on.
-    Migrate(usize, usize, Box<Connection<G>>),
-}
-
-/// The arguments of one call into a connection: its view of the server, and where it leaves its effects.
-pub struct Turn<'a, G: Game, L> {
-    pub now: MonoTime,
-    pub lobby: &'a L,
-    pub fanouts: &'a mut RoomFanouts<G>,
-    pub outputs: &'a mut VecDeque<Output<G>>,
-    pub counters: &'a mut Counters,
-}
-
-/// Traffic counters of a shard, for the shell to export.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// WebSocket frames received.
-    pub frames_in: u64,
-    /// Input samples received.
-    pub inputs: u64,
-    /// Ticks whose fan-out was skipped because a newer tick arrived first.
-    pub fanouts_skipped: u64,
-    /// Whether any connection's subscriptions changed.
-    pub(crate) subscriptions_changed: bool,
 }
 
 impl<G: Game> Connection<G> {
