@@ -99,6 +99,7 @@ use net::shard::{self, Poller};
 use operator::{OperatorToken, TokenFile};
 use rooms::context::ServerContext;
 use rooms::pool::Pool;
+use rooms::results::ResultSink;
 use store::{Kept, StoreHealth};
 use topics::Topics;
 use vital::Supervisor;
@@ -306,7 +307,7 @@ fn open<G: Game>(
         metrics: Arc::clone(&metrics),
         shards: inboxes,
         topics: Arc::new(Topics::new()),
-        results: Arc::default(),
+        results: ResultSink::outbox::<G>(store_health.outbox().clone()),
         grace_s: config.grace,
         room_life_s: config.room_life,
     };

@@ -1,4 +1,4 @@
-//! Unguessable numbers for room codes, reservations, sessions and results, from the operating system: the outputs of a non-cryptographic generator
+//! Unguessable numbers for room codes, reservations, and sessions, from the operating system: the outputs of a non-cryptographic generator
 //! would reveal its later ones.
 
 /// A random number that is not 0.
@@ -7,12 +7,4 @@
 /// The operating system has no random numbers, although it had at startup: a guessable number would be worse.
 pub(crate) fn number() -> u64 {
     getrandom::u64().expect("the system had random numbers when the server started").max(1)
-}
-
-/// A number that no other process draws.
-///
-/// # Panics
-/// As [`number`].
-pub(crate) fn unique() -> u128 {
-    u128::from(number()) << 64 | u128::from(number())
 }

@@ -2,12 +2,10 @@
 //!
 //! A guest has an account as well: one whose name is not its own.
 
+pub use broadside_shared::ids::AccountId;
+
 use crate::engine::{Row, values};
 use crate::{Store, StoreError};
-
-/// An account's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(pub [u8; 16]);
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,13 +4,14 @@
 use broadside_shared::protocol::room::ModeId;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use broadside_core::commands::{ConnectionId, SessionId, ShardCommand, TopicMessage};
 use broadside_core::connection::{Connection, Origin, Output};
 use broadside_core::fanout::flow::SocketState;
 use broadside_core::fanout::room_fanout::Sockets;
+use broadside_core::results::RoomResult;
 use broadside_core::room::RoomConfig;
 use broadside_core::room_loop::RoomLoop;
 use broadside_core::shard::ShardCore;
@@ -23,6 +24,7 @@ use broadside_server::lobby::sessions::Sessions;
 use broadside_server::metrics::Metrics;
 use broadside_server::rooms::context::ServerContext;
 use broadside_server::rooms::pool::Pool;
+use broadside_server::rooms::results::ResultSink;
 use broadside_server::rooms::runner::{Next, RoomRunner};
 use broadside_server::topics::Topics;
 use broadside_shared::game::Game;
@@ -80,6 +82,7 @@ pub struct SimServer<G: Game> {
     rooms: Vec<(MonoTime, Box<RoomRunner<G>>)>,
     pub links: BTreeMap<LinkId, Link>,
     opened: u32,
+    results: Arc<Mutex<Vec<RoomResult>>>,
     /// Snapshots skipped by flow control.
     pub skipped: u64,
     /// What passed since the owner last took it, if the owner wants to know.
@@ -112,6 +115,14 @@ pub struct SimShard<G: Game> {
 }
 
 impl<G: Game> SimServer<G> {
+    /// Takes the results that rooms left since the last call.
+    ///
+    /// # Panics
+    /// If a thread panicked while it left one.
+    pub fn take_results(&self) -> Vec<RoomResult> {
+        std::mem::take(&mut *self.results.lock().expect("no thread panicked"))
+    }
+
     /// A server without rooms.
     pub fn new(setup: &Setup) -> Self {
         let clock_us = Arc::new(AtomicU64::new(SERVER_AHEAD_US));
@@ -119,13 +130,14 @@ impl<G: Game> SimServer<G> {
         let caps = Caps::new(10_000, 100_000, setup.max_rooms);
         let everyone = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network"));
         let exempt = if setup.is_limited { Vec::new() } else { everyone.to_vec() };
+        let (sink, results) = ResultSink::list();
         let context = ServerContext {
             clock: clock.clone(),
             metrics: Arc::new(Metrics::new()),
             shards: (0..setup.shards).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
             limits: Arc::new(AddressLimits::new(caps, exempt)),
             topics: Arc::new(Topics::new()),
-            results: Arc::default(),
+            results: sink,
             grace_s: setup.grace_s,
             room_life_s: setup.room_life_s,
         };
@@ -151,6 +163,7 @@ impl<G: Game> SimServer<G> {
             rooms: Vec::new(),
             links: BTreeMap::new(),
             opened: 0,
+            results,
             skipped: 0,
             taps: None,
         }

@@ -80,8 +80,8 @@ pub struct Metrics {
     pub joins: PerLabel<JoinResult, Counter>,
     /// Players who left their seat, for any reason.
     pub leaves: Counter,
-    /// Results of players that were lost: the queue was full, or the room failed while they played.
-    pub results_dropped: Counter,
+    /// Players' results lost because the room failed while they played.
+    pub results_lost: Counter,
     /// WebSockets that ended, by close code; use [`Metrics::closed`] and [`Metrics::torn`].
     pub closes: Family<Closed, Counter>,
     /// WebSocket handshakes refused because of the page's origin.
@@ -155,7 +155,7 @@ impl Metrics {
             inputs_dropped: Counter::default(),
             joins: PerLabel::new(Counter::default),
             leaves: Counter::default(),
-            results_dropped: Counter::default(),
+            results_lost: Counter::default(),
             closes: Family::default(),
             origin_refusals: Counter::default(),
             room_failures: Counter::default(),
@@ -246,8 +246,7 @@ impl Metrics {
         );
         add(to, "joins", "Join requests, by result", self.joins.family());
         add(to, "leaves", "Players who left their seat", &self.leaves);
-        let results = "Results of players lost: the queue was full, or the room failed";
-        add(to, "results_dropped", results, &self.results_dropped);
+        add(to, "results_lost", "Players' results lost because their room failed", &self.results_lost);
         add(to, "closes", "Ended WebSockets, by close code; 1006 is a lost connection", &self.closes);
         add(
             to,

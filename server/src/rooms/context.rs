@@ -5,19 +5,17 @@ use std::sync::Arc;
 
 use broadside_core::commands::{Hold, SessionId, ShardCommand};
 use broadside_core::lobby::{AddressShare, SeatLimits};
-use broadside_core::results::RoomResult;
 use broadside_shared::protocol::message::Publication;
 use broadside_shared::protocol::topic::Topic;
 use broadside_shared::time::MonoTime;
 
-use super::results::{ResultQueue, ResultRecord};
+use super::results::ResultSink;
 use crate::clock::MonoClock;
 use crate::inbox::Inbox;
 use crate::limits::counted_as;
 use crate::limits::holds::{AddressLimits, TooMuch, What};
 use crate::metrics::Metrics;
 use crate::metrics::labels::AddressLimit;
-use crate::secret;
 use crate::topics::Topics;
 
 /// The parts of the server that every room uses.
@@ -29,8 +27,8 @@ pub struct ServerContext {
     pub shards: Arc<[Inbox<ShardCommand>]>,
     pub limits: Arc<AddressLimits>,
     pub topics: Arc<Topics>,
-    /// Results of matches and stays, for whoever keeps them.
-    pub results: Arc<ResultQueue>,
+    /// Where rooms leave the results of matches and stays.
+    pub results: ResultSink,
     /// Seconds for which the seat of a lost connection is kept.
     pub grace_s: u32,
     /// Seconds after which an ephemeral room ends, even with players in it.
@@ -47,16 +45,6 @@ impl ServerContext {
             }
         });
         now
-    }
-
-    /// Queues a result for whoever keeps it, with an id and the time; dropped and counted if the queue is full.
-    pub fn keep(&self, result: RoomResult) {
-        let players = result.players.len();
-        let record = ResultRecord { id: secret::unique(), ended_s: self.clock.unix_s(), result };
-        if let Err(error) = self.results.send(record) {
-            self.metrics.results_dropped.inc_by(players as u64);
-            tracing::error!(%error, players, "results dropped");
-        }
     }
 
     /// Counts the refusal of an address, and logs some of them.

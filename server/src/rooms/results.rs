@@ -1,110 +1,133 @@
-//! Results on their way from the rooms to whoever keeps them: a bounded queue that no room waits for.
+//! Results on their way from the rooms to the store. No room waits for it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
-use broadside_core::results::RoomResult;
-use thiserror::Error;
-use tokio::sync::Notify;
+use broadside_core::results::{MatchOutcome, PlayerResult, ResultKind, RoomResult};
+use broadside_core::room::mode_name;
+use broadside_shared::game::Game;
+use broadside_shared::time::tick_us;
+use broadside_store::outbox::Outbox;
+use broadside_store::results::{MatchRecord, Outcome, PlayerRecord};
+use broadside_store::{new_id, results};
 
-/// Most results of players that wait: about 10 MB, and minutes of play of a full server. Further ones are dropped and counted.
-pub const PLAYER_RESULTS_MAX: usize = 65_536;
+use crate::store::now_us;
 
-/// A result with what identifies it: the shell adds what the pure rooms do not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResultRecord {
-    /// Random, and so unique among all servers that share a database: whoever stores it twice can tell.
-    pub id: u128,
-    /// When it ended, in Unix seconds.
-    pub ended_s: u64,
-    pub result: RoomResult,
-}
+/// Where rooms leave results. Clones share it.
+#[derive(Clone)]
+pub struct ResultSink(Arc<dyn Fn(RoomResult) + Send + Sync>);
 
-/// The queue is full: holds how many results of players wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{0} results of players wait, at most {PLAYER_RESULTS_MAX} may")]
-pub struct QueueFull(pub usize);
-
-/// The queue of results. One reader takes them in batches.
-#[derive(Debug, Default)]
-pub struct ResultQueue {
-    waiting: Mutex<Waiting>,
-    arrived: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    records: Vec<ResultRecord>,
-    /// Results of players among them.
-    players: usize,
-}
-
-impl ResultQueue {
-    /// Queues a record. Never waits, and holds the lock for a push only.
-    ///
-    /// # Errors
-    /// [`QueueFull`] if there is no space for all its players; the record is dropped.
-    pub fn send(&self, record: ResultRecord) -> Result<(), QueueFull> {
-        let mut waiting = self.lock();
-        let players = waiting.players + record.result.players.len();
-        if players > PLAYER_RESULTS_MAX {
-            return Err(QueueFull(waiting.players));
-        }
-        waiting.players = players;
-        waiting.records.push(record);
-        drop(waiting);
-        self.arrived.notify_one();
-        Ok(())
+impl fmt::Debug for ResultSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResultSink")
     }
+}
 
-    /// Takes what waits, oldest first; empty if nothing does.
+impl ResultSink {
+    /// The way to the database: the outbox, which is bounded and never waits.
     #[must_use]
-    pub fn take(&self) -> Vec<ResultRecord> {
-        std::mem::take(&mut *self.lock()).records
+    pub fn outbox<G: Game>(outbox: Outbox) -> ResultSink {
+        ResultSink(Arc::new(move |result| {
+            let now_us = now_us();
+            outbox.put(record::<G>(new_id(now_us), now_us, result));
+        }))
     }
 
-    /// Returns once a record was queued since the last call; may return without one.
-    pub async fn arrived(&self) {
-        self.arrived.notified().await;
+    /// A list, for a server in virtual time.
+    #[must_use]
+    pub fn list() -> (ResultSink, Arc<Mutex<Vec<RoomResult>>>) {
+        let list = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&list);
+        // A panic elsewhere leaves no result half-written.
+        let push = move |result| into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(result);
+        (ResultSink(Arc::new(push)), list)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // A panic while the lock is held leaves no record half-written.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Leaves a result.
+    pub fn keep(&self, result: RoomResult) {
+        (self.0)(result);
+    }
+}
+
+/// A result as it is stored. `id` is unique among all servers that share a database, so whoever stores it twice can tell.
+fn record<G: Game>(id: [u8; 16], ended_us: i64, result: RoomResult) -> MatchRecord {
+    let RoomResult { mode, kind, players, room: _ } = result;
+    let players: Vec<PlayerRecord> = players.into_iter().map(player::<G>).collect();
+    let spec = G::MODES.get(usize::from(mode.0));
+    let is_rated = kind == ResultKind::Match && players.len() == 2 && spec.is_some_and(|spec| spec.rated);
+    MatchRecord {
+        id,
+        game: G::NAME.to_owned(),
+        mode: mode_name::<G>(mode).to_owned(),
+        kind: match kind {
+            ResultKind::Match => results::ResultKind::Match,
+            ResultKind::Stay => results::ResultKind::Stay,
+        },
+        is_rated,
+        ended_us,
+        players,
+    }
+}
+
+fn player<G: Game>(player: PlayerResult) -> PlayerRecord {
+    let PlayerResult { account, name, team: _, totals, outcome, played_ticks } = player;
+    PlayerRecord {
+        account: account.map(|account| account.0),
+        name: name.to_string(),
+        outcome: match outcome {
+            None => Outcome::None,
+            Some(MatchOutcome::Won) => Outcome::Won,
+            Some(MatchOutcome::Lost) => Outcome::Lost,
+            Some(MatchOutcome::Drawn) => Outcome::Drawn,
+        },
+        score: totals.score.into(),
+        kills: totals.kills,
+        deaths: totals.deaths,
+        shots: totals.shots,
+        hits: totals.hits,
+        streak: totals.streak,
+        played_ms: u32::try_from(tick_us(G::TICK_HZ, played_ticks) / 1000).unwrap_or(u32::MAX),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use broadside_core::results::{PlayerResult, ResultKind};
     use broadside_shared::game::PlayerTotals;
-    use broadside_shared::ids::RoomId;
+    use broadside_shared::ids::{AccountId, RoomId};
     use broadside_shared::protocol::name::Name;
     use broadside_shared::protocol::room::ModeId;
+    use broadside_shared::toy::Toy;
 
-    fn record(id: u128, players: usize) -> ResultRecord {
-        let player = PlayerResult {
-            account: None,
-            name: Name::new("Ann").expect("a fine name"),
-            team: None,
-            totals: PlayerTotals::default(),
-            outcome: None,
-            played_ticks: 600,
-        };
-        let result =
-            RoomResult { room: RoomId(1), mode: ModeId(0), kind: ResultKind::Match, players: vec![player; players] };
-        ResultRecord { id, ended_s: 1_800_000_000, result }
-    }
+    use super::*;
 
     #[test]
-    fn a_full_queue_refuses_what_does_not_fit_and_takes_more_once_it_was_read() {
-        let queue = ResultQueue::default();
-        assert_eq!(queue.send(record(1, PLAYER_RESULTS_MAX - 3)), Ok(()));
-        assert_eq!(queue.send(record(2, 4)), Err(QueueFull(PLAYER_RESULTS_MAX - 3)));
-        assert_eq!(queue.send(record(3, 3)), Ok(()), "a smaller one still fits");
-        assert_eq!(queue.send(record(4, 1)), Err(QueueFull(PLAYER_RESULTS_MAX)));
-        assert_eq!(queue.take().iter().map(|record| record.id).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(queue.take(), []);
-        assert_eq!(queue.send(record(5, PLAYER_RESULTS_MAX)), Ok(()));
+    fn a_match_of_two_in_a_rated_mode_is_rated_and_no_other() {
+        let player = |account, outcome| PlayerResult {
+            account,
+            name: Name::new("Ann").expect("a fine name"),
+            team: None,
+            totals: PlayerTotals { score: -3, kills: 4, deaths: 1, shots: 20, hits: 9, streak: 4 },
+            outcome: Some(outcome),
+            played_ticks: 2 * Toy::TICK_HZ,
+        };
+        let players = vec![player(Some(AccountId([7; 16])), MatchOutcome::Won), player(None, MatchOutcome::Lost)];
+        let duel = Toy::MODES.iter().position(|mode| mode.rated).expect("the toy has a duel");
+        let result =
+            |mode: usize, kind, players| RoomResult { room: RoomId(1), mode: ModeId(mode as u8), kind, players };
+        let of = |result| record::<Toy>([1; 16], 5, result);
+        let kept = of(result(duel, ResultKind::Match, players.clone()));
+        let first = &kept.players[0];
+        assert_eq!((&*kept.game, &*kept.mode, kept.is_rated, kept.ended_us), (Toy::NAME, "duel", true, 5));
+        assert_eq!(
+            (first.account, first.outcome, first.score, first.played_ms),
+            (Some([7; 16]), Outcome::Won, -3, 2000)
+        );
+        for other in [
+            result(0, ResultKind::Match, players.clone()),
+            result(duel, ResultKind::Match, players[..1].to_vec()),
+            result(duel, ResultKind::Stay, players),
+        ] {
+            assert!(!of(other).is_rated);
+        }
     }
 }

@@ -78,10 +78,10 @@ impl<G: Game> RoomRunner<G> {
     pub fn end(self) {
         let (pending, RoomRunner { room, context, .. }) = (self.room.results_pending(), self);
         match std::panic::catch_unwind(AssertUnwindSafe(|| room.end())) {
-            Ok(effects) => effects.results.into_iter().for_each(|result| context.keep(result)),
+            Ok(effects) => effects.results.into_iter().for_each(|result| context.results.keep(result)),
             // The other rooms still have theirs to keep.
             Err(_) => {
-                context.metrics.results_dropped.inc_by(pending as u64);
+                context.metrics.results_lost.inc_by(pending as u64);
             }
         }
     }
@@ -175,7 +175,7 @@ impl<G: Game> RoomRunner<G> {
             self.status.set_best(board.into());
         }
         for result in effects.results {
-            self.context.keep(result);
+            self.context.results.keep(result);
         }
         for (topic, publication) in effects.published {
             if let Publication::Match(status) = &publication {
@@ -250,8 +250,8 @@ impl<G: Game> RoomRunner<G> {
         let (id, seed, tick) = (self.room.info().id, self.room.info().config.seed, self.room.tick());
         self.withdraw();
         // What had ended before the failure is kept. What had not is lost: its numbers are in a world that broke.
-        self.room.take_effects().results.into_iter().for_each(|result| self.context.keep(result));
-        self.context.metrics.results_dropped.inc_by(self.room.results_pending() as u64);
+        self.room.take_effects().results.into_iter().for_each(|result| self.context.results.keep(result));
+        self.context.metrics.results_lost.inc_by(self.room.results_pending() as u64);
         // The queued commands were for the failed room, whose connections are being closed.
         self.commands.clear();
         self.mailbox.clear(&self.status);

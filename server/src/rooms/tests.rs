@@ -1,12 +1,13 @@
 //! Rooms without threads: the test sets the clock and runs the rooms that are due.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use broadside_core::commands::{
     ConnectionId, Hold, JoinMethod, JoinRequest, RoomCommand, SeatAssignment, ShardCommand,
 };
+use broadside_core::results::RoomResult;
 use broadside_core::room::RoomConfig;
 use broadside_shared::game::{AddressedEvent, Game, NoBot, NoRequest, PlayerInput, Standing};
 use broadside_shared::history::History;
@@ -24,6 +25,7 @@ use super::context::ServerContext;
 use super::handle::{RoomHandle, RoomSpec};
 use super::mailbox::MAILBOX_MAX;
 use super::pool::Pool;
+use super::results::ResultSink;
 use super::runner::{Next, RoomRunner};
 use crate::clock::MonoClock;
 use crate::inbox::{Inbox, Wakeup};
@@ -124,23 +126,26 @@ struct Scene {
     /// Rooms that are awake, with the time of their next turn.
     awake: Vec<(MonoTime, Box<RoomRunner<Fragile>>)>,
     connected: u64,
+    /// What the rooms left.
+    results: Arc<Mutex<Vec<RoomResult>>>,
 }
 
 impl Scene {
     fn new() -> Self {
         let clock_us = Arc::new(AtomicU64::new(9_000_000));
         let clock = MonoClock::manual(Arc::clone(&clock_us));
+        let (sink, results) = ResultSink::list();
         let context = ServerContext {
             clock: clock.clone(),
             metrics: Arc::new(Metrics::new()),
             shards: (0..SHARDS).map(|_| Inbox::new(Wakeup::new(|| {}))).collect(),
             limits: Arc::new(AddressLimits::new(Caps::new(100, 1_000, 10), Vec::new())),
             topics: Arc::new(Topics::new()),
-            results: Arc::default(),
+            results: sink,
             grace_s: 60,
             room_life_s: 3_600,
         };
-        Scene { clock_us, context, pool: Arc::new(Pool::new(clock)), awake: Vec::new(), connected: 0 }
+        Scene { clock_us, context, pool: Arc::new(Pool::new(clock)), awake: Vec::new(), connected: 0, results }
     }
 
     fn open(&self, id: u32) -> RoomHandle<Fragile> {
@@ -290,11 +295,11 @@ fn a_failure_loses_the_results_still_to_come_and_the_end_of_the_server_keeps_the
     scene.turn();
     assert_eq!(scene.context.metrics.room_failures.get(), 1);
     let kept = |scene: &Scene| -> Vec<_> {
-        let records = scene.context.results.take();
-        records.iter().map(|record| (record.result.room.0, record.result.players[0].name.to_string())).collect()
+        let results = std::mem::take(&mut *scene.results.lock().expect("no panic"));
+        results.iter().map(|result| (result.room.0, result.players[0].name.to_string())).collect()
     };
     assert_eq!(kept(&scene), [(1, "Player 1".to_owned())], "who left before it failed has a result");
-    assert_eq!(scene.context.metrics.results_dropped.get(), 1, "and who was still there has none");
+    assert_eq!(scene.context.metrics.results_lost.get(), 1, "and who was still there has none");
     let now = scene.context.clock.now();
     scene.awake.drain(..).for_each(|(_, room)| scene.pool.add(room, now));
     scene.pool.end_rooms();

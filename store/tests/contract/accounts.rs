@@ -6,7 +6,7 @@ use broadside_store::{Store, StoreError};
 
 use crate::{DAY_US, NOON_US, SECOND_US, guest, named, player, record};
 
-pub async fn a_guest_is_found_by_its_secret_until_it_signs_out_or_expires(store: Store) {
+pub(crate) async fn a_guest_is_found_by_its_secret_until_it_signs_out_or_expires(store: Store) {
     store.check().await.expect("an answer");
     let ann = guest(&store, 1).await;
     let found = async |secret: u8, at| store.signed_in([secret; 32], at).await.expect("an answer");
@@ -32,7 +32,7 @@ pub async fn a_guest_is_found_by_its_secret_until_it_signs_out_or_expires(store:
     assert_eq!(store.sign_out_everywhere(ann.id, None).await, Ok(1));
 }
 
-pub async fn a_name_belongs_to_one_account_by_all_its_looks(store: Store) {
+pub(crate) async fn a_name_belongs_to_one_account_by_all_its_looks(store: Store) {
     let looks = |of: &[&str]| of.iter().map(|look| (*look).to_owned()).collect::<Vec<_>>();
     let (ann, ben) = (guest(&store, 1).await, guest(&store, 2).await);
     store.keep_name(ann.id, "HENRY", &looks(&["henry", "henpy"])).await.expect("a free name");
@@ -55,7 +55,7 @@ pub async fn a_name_belongs_to_one_account_by_all_its_looks(store: Store) {
     assert!(matches!(unknown, Err(StoreError::Conflict(_))), "{unknown:?}");
 }
 
-pub async fn credentials_belong_to_one_account(store: Store) {
+pub(crate) async fn credentials_belong_to_one_account(store: Store) {
     let (ann, ben) = (guest(&store, 1).await, guest(&store, 2).await);
     store.set_password(ann.id, "first", NOON_US).await.expect("set");
     store.set_password(ann.id, "second", NOON_US).await.expect("changed");
@@ -100,7 +100,7 @@ pub async fn credentials_belong_to_one_account(store: Store) {
     assert_eq!(store.recovery_codes_left(ann.id).await, Ok(1));
 }
 
-pub async fn a_deleted_account_leaves_results_without_a_name(store: Store) {
+pub(crate) async fn a_deleted_account_leaves_results_without_a_name(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, named(&store, 2, "Ben").await);
     let duel = record("duel", NOON_US, vec![player(&ann, 10, Outcome::Won), player(&ben, 4, Outcome::Lost)]);
     store.record(std::slice::from_ref(&duel), Season::Quarter).await.expect("recorded");
@@ -125,7 +125,7 @@ pub async fn a_deleted_account_leaves_results_without_a_name(store: Store) {
     assert_eq!(store.totals(ann.id).await, Ok(vec![]));
 }
 
-pub async fn unused_guests_are_forgotten_and_others_are_not(store: Store) {
+pub(crate) async fn unused_guests_are_forgotten_and_others_are_not(store: Store) {
     let (idle, played, keeper) = (guest(&store, 1).await, guest(&store, 2).await, named(&store, 3, "Kim").await);
     let stay = record("open", NOON_US, vec![player(&played, 2, Outcome::None)]);
     store.record(&[stay], Season::Quarter).await.expect("recorded");

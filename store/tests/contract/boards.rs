@@ -5,7 +5,7 @@ use broadside_store::results::Outcome;
 
 use crate::{DAY_US, NOON_US, named, player, record};
 
-pub async fn equal_values_share_a_rank_across_pages(store: Store) {
+pub(crate) async fn equal_values_share_a_rank_across_pages(store: Store) {
     let scores = [("Ada", 50), ("Bob", 40), ("Cy", 40), ("Dee", 40), ("Eve", 30), ("Flo", 0)];
     let mut accounts = Vec::new();
     for (number, (name, score)) in (1..).zip(scores) {
@@ -54,7 +54,7 @@ pub async fn equal_values_share_a_rank_across_pages(store: Store) {
     assert_eq!(wins.len(), 1);
 }
 
-pub async fn seasons_and_days_are_kept_apart(store: Store) {
+pub(crate) async fn seasons_and_days_are_kept_apart(store: Store) {
     let ann = named(&store, 1, "Ann").await;
     let moments = [NOON_US - 400 * DAY_US, NOON_US - 40 * DAY_US, NOON_US];
     for (score, at) in [1, 10, 100].into_iter().zip(moments) {

@@ -3,7 +3,7 @@ use broadside_store::{Store, StoreError};
 
 use crate::{NOON_US, guest, named};
 
-pub async fn a_friendship_takes_two(store: Store) {
+pub(crate) async fn a_friendship_takes_two(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, named(&store, 2, "Ben").await);
     let of = async |id| {
         let friends = store.friends(id).await.expect("an answer");

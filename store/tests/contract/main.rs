@@ -18,9 +18,9 @@ use broadside_store::testing::TestPostgres;
 use broadside_store::{Location, Store, new_id};
 
 /// A moment: 2026-11-27 12:00 UTC, in microseconds since 1970.
-pub const NOON_US: i64 = 1_795_780_800_000_000;
-pub const SECOND_US: i64 = 1_000_000;
-pub const DAY_US: i64 = 86_400 * SECOND_US;
+pub(crate) const NOON_US: i64 = 1_795_780_800_000_000;
+pub(crate) const SECOND_US: i64 = 1_000_000;
+pub(crate) const DAY_US: i64 = 86_400 * SECOND_US;
 
 type Case = fn(Store) -> Pin<Box<dyn Future<Output = ()>>>;
 
@@ -66,27 +66,27 @@ async fn postgres_keeps_the_contract() {
 }
 
 /// A guest, signed in with a secret of its own.
-pub async fn guest(store: &Store, number: u8) -> Account {
+pub(crate) async fn guest(store: &Store, number: u8) -> Account {
     let sign_in = SignIn { secret_hash: [number; 32], expires_us: NOON_US + DAY_US };
     store.create_guest(sign_in, NOON_US).await.expect("a guest")
 }
 
 /// A guest who keeps a name.
-pub async fn named(store: &Store, number: u8, name: &str) -> Account {
+pub(crate) async fn named(store: &Store, number: u8, name: &str) -> Account {
     let account = guest(store, number).await;
     store.keep_name(account.id, name, &[name.to_lowercase()]).await.expect("a free name");
     store.account(account.id).await.expect("an answer").expect("an account")
 }
 
 /// A player's result.
-pub fn player(account: &Account, score: i64, outcome: Outcome) -> PlayerRecord {
+pub(crate) fn player(account: &Account, score: i64, outcome: Outcome) -> PlayerRecord {
     let name = account.name.clone();
     let (kills, deaths, shots, hits, streak, played_ms) = (score as u32 / 2, 1, 20, 5, 3, 60_000);
     PlayerRecord { account: Some(account.id.0), name, outcome, score, kills, deaths, shots, hits, streak, played_ms }
 }
 
 /// A match that ended at a moment.
-pub fn record(mode: &str, ended_us: i64, players: Vec<PlayerRecord>) -> MatchRecord {
+pub(crate) fn record(mode: &str, ended_us: i64, players: Vec<PlayerRecord>) -> MatchRecord {
     let (game, mode) = ("toy".to_owned(), mode.to_owned());
     let is_rated = mode == "duel";
     MatchRecord { id: new_id(ended_us), game, mode, kind: ResultKind::Match, is_rated, ended_us, players }

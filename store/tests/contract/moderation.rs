@@ -4,7 +4,7 @@ use broadside_store::{Store, new_id};
 
 use crate::{DAY_US, NOON_US, guest, named};
 
-pub async fn restrictions_end_and_reports_are_handled_once(store: Store) {
+pub(crate) async fn restrictions_end_and_reports_are_handled_once(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, guest(&store, 2).await);
     let ban = |until_us| Restriction {
         account: ann.id,
@@ -70,7 +70,7 @@ pub async fn restrictions_end_and_reports_are_handled_once(store: Store) {
     assert_eq!(store.audit_log(entries[1].id, 10).await, Ok(vec![entries[0].clone()]));
 }
 
-pub async fn mutes_and_roles_are_kept(store: Store) {
+pub(crate) async fn mutes_and_roles_are_kept(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, named(&store, 2, "Ben").await);
     store.mute(ann.id, ben.id, NOON_US).await.expect("muted");
     store.mute(ann.id, ben.id, NOON_US).await.expect("muted before");

@@ -13,21 +13,21 @@ use broadside_store::{Location, OpenError, Store, backup, new_id, restore};
 use crate::{NOON_US, named, player, record};
 
 /// A folder that is removed on drop.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         let folder =
             std::env::temp_dir().join(format!("broadside-store-{}-{:x}", std::process::id(), fastrand::u64(..)));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         Folder(folder)
     }
 
-    pub async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         self.try_open().await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    pub async fn try_open(&self) -> Result<Store, OpenError> {
+    pub(crate) async fn try_open(&self) -> Result<Store, OpenError> {
         Store::open(&Location::Folder(self.0.clone())).await
     }
 }
@@ -39,7 +39,7 @@ impl Drop for Folder {
 }
 
 /// A row in every table.
-pub async fn fill(store: &Store) {
+pub(crate) async fn fill(store: &Store) {
     let (ann, ben) = (named(store, 1, "Ann").await, named(store, 2, "Ben").await);
     let duel = record("duel", NOON_US, vec![player(&ann, 10, Outcome::Won), player(&ben, 4, Outcome::Lost)]);
     store.record(&[duel], Season::Quarter).await.expect("recorded");

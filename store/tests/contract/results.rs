@@ -6,7 +6,7 @@ use crate::{DAY_US, NOON_US, named, player, record};
 
 const NEWEST: (i64, [u8; 16]) = (i64::MAX, [0xff; 16]);
 
-pub async fn a_result_is_written_once_however_often_it_is_handed_over(store: Store) {
+pub(crate) async fn a_result_is_written_once_however_often_it_is_handed_over(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, named(&store, 2, "Ben").await);
     let stranger = broadside_store::results::PlayerRecord { account: None, ..player(&ben, 3, Outcome::Lost) };
     let teams = record("teams", NOON_US, vec![player(&ann, 10, Outcome::Won), stranger]);
@@ -40,7 +40,7 @@ pub async fn a_result_is_written_once_however_often_it_is_handed_over(store: Sto
     assert_eq!(days, [("day:2026-11-27", "open", 7), ("day:2026-11-27", "teams", 10), ("day:2026-11-28", "teams", 1)]);
 }
 
-pub async fn a_rated_match_moves_both_ratings_once(store: Store) {
+pub(crate) async fn a_rated_match_moves_both_ratings_once(store: Store) {
     let (ann, ben) = (named(&store, 1, "Ann").await, named(&store, 2, "Ben").await);
     let duel = |won: i64| {
         record(

@@ -17,7 +17,6 @@ use broadside_sim::server::SimServer;
 #[derive(Default)]
 pub(crate) struct ResultChecks {
     rooms: BTreeMap<RoomId, SeenRoom>,
-    ids: BTreeSet<u128>,
 }
 
 /// A room as of the last look.
@@ -34,10 +33,9 @@ struct SeenRoom {
 impl ResultChecks {
     pub(crate) fn look<G: Game>(&mut self, server: &SimServer<G>) {
         let mut results: BTreeMap<RoomId, Vec<RoomResult>> = BTreeMap::new();
-        for record in server.lobby.context.results.take() {
-            assert!(self.ids.insert(record.id), "two results have the id {:x}", record.id);
-            assert!(!record.result.players.is_empty(), "a result of nobody");
-            results.entry(record.result.room).or_default().push(record.result);
+        for result in server.take_results() {
+            assert!(!result.players.is_empty(), "a result of nobody");
+            results.entry(result.room).or_default().push(result);
         }
         let rooms: BTreeMap<RoomId, SeenRoom> =
             server.awake().map(|room| (room.info().id, SeenRoom::of(room))).collect();
